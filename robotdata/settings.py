@@ -1,0 +1,208 @@
+"""Settings: embedded by default, scaled out by environment variables alone (see docs/scale-out.md)."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from pathlib import Path
+
+import environ
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+TESTING = "pytest" in sys.modules
+
+env = environ.Env()
+
+
+def env_flag(name: str, default: bool) -> bool:
+    """The variable as a flag; a typo stops the start and names the cure."""
+    raw = os.environ.get(name)
+    if raw is None or raw == "":
+        return default
+    try:
+        return {"1": True, "0": False, "true": True, "false": False}[raw.lower()]
+    except KeyError:
+        raise ImproperlyConfigured(f"{name}={raw!r}: write 1 or 0") from None
+
+
+def env_int(name: str, default: int, *, least: int) -> int:
+    """The variable as a whole number not below `least`."""
+    raw = os.environ.get(name) or str(default)
+    if not raw.lstrip("-").isdigit() or int(raw) < least:
+        raise ImproperlyConfigured(f"{name}={raw!r}: write a whole number of {least} or more")
+    return int(raw)
+
+
+def env_secret(name: str, path: Path) -> str:
+    """The secret from the environment, else from `path`, made there (0600) at the first start."""
+    if value := os.environ.get(name):
+        return value
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text().strip()
+    value = secrets.token_urlsafe(48)
+    with os.fdopen(fd, "w") as file:
+        file.write(value)
+    return value
+
+
+# --- our knobs -------------------------------------------------------------------------------------
+HOME = Path(os.environ.get("ROBOTDATA_HOME") or Path.home() / "robotdata").expanduser().resolve()
+HOME.mkdir(parents=True, exist_ok=True)
+STATE_DIR = HOME / ".state"  # database, broker, secrets: nothing that a person looks for
+STATE_DIR.mkdir(mode=0o700, exist_ok=True)
+SPOOL_DIR = HOME / "spool"
+DATASETS_DIR = HOME / "datasets"
+STAGING_DIR = HOME / "staging"  # encoded and verified, not yet committed
+
+ENCODE_THREADS = env_int("ROBOTDATA_ENCODE_THREADS", 0, least=0)  # 0: the encoder decides
+ENCODE_WORKERS = env_int("ROBOTDATA_ENCODE_WORKERS", 1, least=1)
+JOB_LEASE_S = env_int("ROBOTDATA_JOB_LEASE_S", 20, least=2)
+JOB_ATTEMPTS = env_int("ROBOTDATA_JOB_ATTEMPTS", 3, least=1)
+
+# --- Django ----------------------------------------------------------------------------------------
+DEBUG = env_flag("ROBOTDATA_DEBUG", False)
+SECRET_KEY = env_secret("ROBOTDATA_SECRET_KEY", STATE_DIR / "secret-key")
+RIG_TOKEN = env_secret("ROBOTDATA_RIG_TOKEN", STATE_DIR / "rig-token")
+ALLOWED_HOSTS = env.list("ROBOTDATA_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("ROBOTDATA_ORIGINS", default=[])
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "csp",
+    "django_htmx",
+    "robotdata.apps.RobotdataConfig",
+    "recorder.apps.RecorderConfig",
+    "viewer.apps.ViewerConfig",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+ROOT_URLCONF = "robotdata.urls"
+ASGI_APPLICATION = "robotdata.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"
+USE_TZ = True
+LOGIN_URL = "sign-in"
+LOGIN_REDIRECT_URL = "home"
+
+# --- database: SQLite unless told otherwise ----------------------------------------------------------
+DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{STATE_DIR / 'robotdata.sqlite3'}")}
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    # WAL and IMMEDIATE together are what keeps three processes from locking one another out.
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA journal_size_limit=67108864;"
+        " PRAGMA cache_size=-20000; PRAGMA temp_store=MEMORY;",
+    }
+    DATABASES["default"]["TEST"] = {"NAME": str(STATE_DIR / f"test-{os.getpid()}.sqlite3")}
+
+# --- channels and celery -----------------------------------------------------------------------------
+CHANNEL_URL = os.environ.get("CHANNEL_URL", "")
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {"hosts": [CHANNEL_URL]},
+    }
+    if CHANNEL_URL
+    else {"BACKEND": "channels.layers.InMemoryChannelLayer"}
+}
+
+CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL") or "filesystem://"
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+if CELERY_BROKER_URL == "filesystem://":
+    _queue = STATE_DIR / "queue"
+    for _folder in ("messages", "control"):
+        (_queue / _folder).mkdir(parents=True, exist_ok=True)
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "data_folder_in": str(_queue / "messages"),
+        "data_folder_out": str(_queue / "messages"),
+        "control_folder": str(_queue / "control"),
+        "polling_interval": 0.2,
+    }
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_SERIALIZER = "json"
+# The row holds the truth, the message is a bell: an early ack avoids double runs of long encodes.
+CELERY_TASK_ACKS_LATE = False
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BEAT_SCHEDULE = {"sweep": {"task": "recorder.tasks.sweep", "schedule": 5.0}}
+
+# --- static files ------------------------------------------------------------------------------------
+STATIC_URL = "static/"
+STATIC_ROOT = STATE_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = True
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+
+# --- security ----------------------------------------------------------------------------------------
+HTTPS = env_flag("ROBOTDATA_HTTPS", False)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
+SECURE_HSTS_SECONDS = 31536000 if HTTPS else 0
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = 30 * 24 * 3600
+SECURE_REFERRER_POLICY = "same-origin"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "blob:", "data:"],
+        "media-src": [SELF, "blob:"],
+        "connect-src": [SELF],
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+        "form-action": [SELF],
+    }
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "root": {"handlers": ["console"], "level": os.environ.get("ROBOTDATA_LOG", "INFO")},
+}

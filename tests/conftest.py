@@ -1,0 +1,22 @@
+"""Where every test starts: a home of its own, and the shared robot data where it is."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+# Before Django reads its settings: no test may touch the person's own home.
+os.environ["ROBOTDATA_HOME"] = tempfile.mkdtemp(prefix="robotdata-test-")
+os.environ.setdefault("ROBOTDATA_LOG", "WARNING")
+
+
+@pytest.fixture(scope="session")
+def testdata() -> Path:
+    """The folder of real robot datasets; skips, saying so, where there is none."""
+    root = os.environ.get("ROBOTDATA_TESTDATA")
+    if not root or not Path(root).is_dir():
+        pytest.skip("ROBOTDATA_TESTDATA names no folder of robot datasets")
+    return Path(root)

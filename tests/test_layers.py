@@ -1,0 +1,78 @@
+"""The order of the rooms, held: imports point up the path of the data, and only up."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+ROOMS = ["video", "capture", "spool", "dataset", "export", "rig"]
+ORDER = [f"robotdata.{room}" for room in ROOMS] + ["recorder", "viewer"]
+ONLY_IN = {
+    "av": {"robotdata.video"},
+    "pyarrow": {"robotdata.spool", "robotdata.dataset", "robotdata.export", "robotdata.video"},
+}
+FRAMEWORKS = ("django", "celery", "channels", "ninja")
+
+
+def sources() -> list[Path]:
+    return [
+        path for top in ("robotdata", "recorder", "viewer") for path in sorted((ROOT / top).rglob("*.py"))
+    ]
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def room_of(module: str) -> str | None:
+    return next((room for room in ORDER if module == room or module.startswith(room + ".")), None)
+
+
+@pytest.mark.parametrize("path", sources(), ids=module_of)
+def test_it_imports_only_rooms_before_it(path: Path) -> None:
+    here = room_of(module_of(path))
+    if here is None:  # Django's glue on top
+        return
+    for name in imports_of(path):
+        there = room_of(name)
+        assert there is None or ORDER.index(there) <= ORDER.index(here), f"{here} imports {name}"
+
+
+@pytest.mark.parametrize("path", sources(), ids=module_of)
+def test_it_keeps_codecs_and_columns_in_their_rooms(path: Path) -> None:
+    here = room_of(module_of(path)) or "robotdata"
+    for name in imports_of(path):
+        allowed = ONLY_IN.get(name.split(".")[0])
+        assert allowed is None or here in allowed, f"{here} imports {name}"
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_it_starts_without_a_framework(room: str) -> None:
+    code = (
+        f"import sys, pkgutil, importlib, robotdata.{room} as room\n"
+        "for m in pkgutil.walk_packages(room.__path__, room.__name__ + '.'):\n"
+        "    if not m.name.endswith('__main__'): importlib.import_module(m.name)\n"
+        f"bad = [m for m in sys.modules if m.split('.')[0] in {FRAMEWORKS!r}]\n"
+        "assert not bad, bad\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_it_keeps_the_package_itself_empty() -> None:
+    assert (ROOT / "robotdata/__init__.py").read_text().strip() == ""
