@@ -1,6 +1,6 @@
 """A frame that says which frame it is: rows of black and white cells in the top left corner.
 
-Row 0 holds the tick (the frame number) in `TICK_BITS` cells, lowest bit first; row 1 the episode, row 2 the
+Row 0 holds the tick (the frame number) in `TICK_BITS` cells, highest bit first; row 1 the episode, row 2 the
 camera, then a parity bit each. Cells of 16 pixels survive JPEG, AV1 and H.264 at every quality we write, so
 any test can ask any stage which frame it got.
 """
@@ -37,7 +37,7 @@ def draw(rgb: np.ndarray, code: Barcode) -> None:
     if rgb.shape[0] < HEIGHT or rgb.shape[1] < WIDTH:
         raise ValueError(f"a barcode needs {WIDTH}x{HEIGHT} pixels, got {rgb.shape[1]}x{rgb.shape[0]}")
     for row, (value, bits) in enumerate(_rows(code)):
-        cells = [(value >> bit) & 1 for bit in range(bits)]
+        cells = [(value >> bit) & 1 for bit in reversed(range(bits))]
         cells.append(sum(cells) & 1)
         for column, bit in enumerate(cells):
             rgb[row * CELL : (row + 1) * CELL, column * CELL : (column + 1) * CELL] = 255 * bit
@@ -53,7 +53,7 @@ def read(rgb: np.ndarray) -> Barcode:
         cells = [_cell(gray, row, column) for column in range(bits + 1)]
         if sum(cells[:-1]) & 1 != cells[-1]:
             raise BarcodeError(f"row {row} of the barcode fails its parity")
-        values.append(sum(bit << place for place, bit in enumerate(cells[:-1])))
+        values.append(sum(bit << place for place, bit in enumerate(reversed(cells[:-1]))))
     return Barcode(*values)
 
 
