@@ -1,0 +1,22 @@
+"""The index of the folders: what is recorded, and its fate. The folders are the truth."""
+
+from __future__ import annotations
+
+from recorder.models.access import ApiToken, SignInCode
+from recorder.models.dataset import Dataset, Policy
+from recorder.models.episode import Change, Episode
+from recorder.models.job import Batch, Job
+from recorder.models.rig import Rig, Session
+
+__all__ = [
+    "ApiToken",
+    "Batch",
+    "Change",
+    "Dataset",
+    "Episode",
+    "Job",
+    "Policy",
+    "Rig",
+    "Session",
+    "SignInCode",
+]

@@ -1,0 +1,57 @@
+"""Who may come in: tokens for programs, one-use codes for people. Only digests are kept."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+
+def digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+class ApiToken(models.Model):
+    """A program's key to `/api/`, sent as `Authorization: Bearer ...`."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
+    name = models.CharField(max_length=80)
+    digest = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @classmethod
+    def issue(cls, *, user_id: int, name: str) -> str:
+        """A new token; this is the only moment at which its text is known."""
+        secret = secrets.token_urlsafe(32)
+        cls.objects.create(user_id=user_id, name=name, digest=digest(secret))
+        return secret
+
+
+class SignInCode(models.Model):
+    """A one-use code in the URL that the start prints."""
+
+    digest = models.CharField(max_length=64, unique=True)
+    expires_at = models.DateTimeField()
+
+    @classmethod
+    def issue(cls, *, minutes: int = 24 * 60) -> str:
+        """A new code; older ones that have run out are swept away."""
+        secret = secrets.token_urlsafe(24)
+        now = timezone.now()
+        cls.objects.filter(expires_at__lt=now).delete()
+        cls.objects.create(digest=digest(secret), expires_at=now + timedelta(minutes=minutes))
+        return secret
+
+    @classmethod
+    def redeem(cls, code: str) -> bool:
+        """Whether the code was good; it is not afterwards."""
+        spent, _ = cls.objects.filter(digest=digest(code), expires_at__gt=timezone.now()).delete()
+        return bool(spent)

@@ -1,0 +1,136 @@
+"""An episode: an index of a take in the spool, then of a row range in its dataset. And who changed what."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from recorder.models.dataset import Dataset
+from recorder.models.rig import Rig, Session
+from recorder.states import EpisodeState, Verdict
+
+
+class EpisodeQuerySet(models.QuerySet["Episode"]):
+    def takes(self) -> EpisodeQuerySet:
+        """Still raw, still there, and not in the trash."""
+        return self.exclude(state=EpisodeState.ENCODED).exclude(verdict=Verdict.REJECT).filter(purged_at=None)
+
+    def trashed(self) -> EpisodeQuerySet:
+        return self.filter(verdict=Verdict.REJECT, purged_at=None).exclude(state=EpisodeState.ENCODED)
+
+    def committed(self) -> EpisodeQuerySet:
+        return self.filter(state=EpisodeState.ENCODED)
+
+    def to_review(self) -> EpisodeQuerySet:
+        return self.takes().filter(verdict=Verdict.UNREVIEWED).exclude(state=EpisodeState.RECORDING)
+
+    def encodable(self, *, unreviewed: bool = False) -> EpisodeQuerySet:
+        """What a batch may take: kept (or, where asked, not rejected), whole, and not under way already."""
+        verdicts = [Verdict.KEEP, Verdict.UNREVIEWED] if unreviewed else [Verdict.KEEP]
+        states = [EpisodeState.RECORDED, EpisodeState.INTERRUPTED, EpisodeState.FAILED]
+        return self.filter(state__in=states, verdict__in=verdicts, purged_at=None)
+
+    def newest_first(self) -> EpisodeQuerySet:
+        return self.order_by("-recorded_at", "-id")
+
+
+class Episode(models.Model):
+    """Bound to its UUID for life; `episode_index` exists only once it is committed."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="episodes")
+    session = models.ForeignKey(
+        Session, on_delete=models.SET_NULL, null=True, blank=True, related_name="episodes"
+    )
+    rig = models.ForeignKey(Rig, on_delete=models.SET_NULL, null=True, blank=True, related_name="episodes")
+    state = models.CharField(max_length=12, choices=EpisodeState, default=EpisodeState.RECORDING)
+    verdict = models.CharField(max_length=12, choices=Verdict, default=Verdict.UNREVIEWED)
+    task = models.CharField(max_length=2000)
+    operator = models.CharField(max_length=150, blank=True)
+    fps = models.PositiveSmallIntegerField(default=30)
+    ticks = models.PositiveIntegerField(default=0)
+    rate_hz = models.FloatField(null=True, blank=True)  # measured, not asked for
+    counters = models.JSONField(default=dict, blank=True)
+    marks = models.JSONField(default=list, blank=True)  # [{code, camera, from_tick, to_tick, text}]
+    end_reason = models.CharField(max_length=40, blank=True)
+    trim_first = models.PositiveIntegerField(null=True, blank=True)  # first tick kept
+    trim_end = models.PositiveIntegerField(null=True, blank=True)  # first tick after the kept ones
+    labels = models.JSONField(default=list, blank=True)
+    rating = models.PositiveSmallIntegerField(null=True, blank=True)
+    note = models.TextField(blank=True)
+    reviewer = models.CharField(max_length=150, blank=True)
+    reviewed_at = models.DateTimeField(null=True, blank=True)
+    episode_index = models.PositiveIntegerField(null=True, blank=True)
+    size_bytes = models.PositiveBigIntegerField(default=0)
+    error = models.TextField(blank=True)
+    recorded_at = models.DateTimeField(default=timezone.now)
+    purged_at = models.DateTimeField(null=True, blank=True)  # its files are gone for good
+    updated_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    objects = EpisodeQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-recorded_at"]
+        indexes = [
+            models.Index(fields=["dataset", "verdict", "state"]),
+            models.Index(fields=["dataset", "-recorded_at"]),
+            models.Index(fields=["session", "-recorded_at"]),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["dataset", "episode_index"],
+                condition=models.Q(episode_index__isnull=False),
+                name="one_episode_per_index",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state="encoded", episode_index__isnull=False)
+                | (~models.Q(state="encoded") & models.Q(episode_index=None)),
+                name="index_only_when_committed",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(trim_end=None)
+                | models.Q(trim_first=None)
+                | models.Q(trim_end__gt=models.F("trim_first")),
+                name="trim_keeps_something",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.task or 'episode'} ({str(self.pk)[:8]})"
+
+    @property
+    def take_path(self) -> Path:
+        return Path(settings.SPOOL_DIR) / str(self.pk)
+
+    @property
+    def is_committed(self) -> bool:
+        return self.state == EpisodeState.ENCODED
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds at the nominal rate, trimming included."""
+        first, end = self.trim_first or 0, self.trim_end if self.trim_end is not None else self.ticks
+        return max(0, end - first) / self.fps if self.fps else 0.0
+
+
+class Change(models.Model):
+    """Who changed what when; what undo takes back, newest first, at any depth."""
+
+    episode = models.ForeignKey(Episode, on_delete=models.CASCADE, related_name="changes")
+    who = models.CharField(max_length=150, blank=True)
+    at = models.DateTimeField(default=timezone.now)
+    before = models.JSONField()  # {field: old value}
+    after = models.JSONField()
+    group = models.UUIDField(default=uuid.uuid4)  # one act on many episodes is undone as one
+    undone_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["who", "-id"])]
+
+    def __str__(self) -> str:
+        return f"{self.who}: {', '.join(self.after)}"

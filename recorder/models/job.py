@@ -1,0 +1,84 @@
+"""Batches and jobs: the rows are the queue, Celery's messages only ring the bell."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+from django.db import models
+from django.utils import timezone
+
+from recorder.models.dataset import Dataset
+from recorder.models.episode import Episode
+from recorder.states import BatchState, JobState
+
+
+class BatchQuerySet(models.QuerySet["Batch"]):
+    def open(self) -> BatchQuerySet:
+        return self.filter(state__in=[BatchState.QUEUED, BatchState.ENCODING, BatchState.COMMITTING])
+
+
+class Batch(models.Model):
+    """Episodes encoded and committed together: the dataset gains all of them at once, or none."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="batches")
+    state = models.CharField(max_length=12, choices=BatchState, default=BatchState.QUEUED)
+    reason = models.CharField(max_length=80, blank=True)  # by hand, every 5 takes, end of session
+    started_by = models.CharField(max_length=150, blank=True)
+    error = models.TextField(blank=True)
+    attempt = models.PositiveSmallIntegerField(default=0)  # of the commit
+    token = models.CharField(max_length=32, blank=True)  # of the committing worker
+    lease_until = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    updated_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    objects = BatchQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+        verbose_name_plural = "batches"
+
+    def __str__(self) -> str:
+        return f"batch {str(self.pk)[:8]} of {self.dataset}"
+
+
+class JobQuerySet(models.QuerySet["Job"]):
+    def waiting(self) -> JobQuerySet:
+        return self.filter(state=JobState.QUEUED).order_by("id")
+
+    def stale(self, now: datetime) -> JobQuerySet:
+        """Running by the row, though nobody has renewed the lease."""
+        return self.filter(state=JobState.RUNNING, lease_until__lt=now)
+
+
+class Job(models.Model):
+    """Encode one camera of one episode. Claimed by conditional UPDATE, held by a lease, fenced by a token."""
+
+    batch = models.ForeignKey(Batch, on_delete=models.CASCADE, related_name="jobs")
+    episode = models.ForeignKey(Episode, on_delete=models.CASCADE, related_name="jobs")
+    camera = models.CharField(max_length=200)
+    state = models.CharField(max_length=12, choices=JobState, default=JobState.QUEUED)
+    token = models.CharField(max_length=32, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    attempt = models.PositiveSmallIntegerField(default=0)
+    frames_done = models.PositiveIntegerField(default=0)
+    frames_total = models.PositiveIntegerField(default=0)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    error = models.TextField(blank=True)
+    cancel = models.BooleanField(default=False)
+    updated_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    objects = JobQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["batch", "episode", "camera"], name="one_job_per_camera")
+        ]
+        indexes = [models.Index(fields=["state", "lease_until"])]
+
+    def __str__(self) -> str:
+        return f"{self.camera} of {self.episode_id}"

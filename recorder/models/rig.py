@@ -1,0 +1,80 @@
+"""A rig (a robot with its cameras and teleoperator, driven by one process) and the sittings on it."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.utils import timezone
+
+from recorder.models.dataset import Dataset
+from recorder.states import RigState
+
+
+class RigQuerySet(models.QuerySet["Rig"]):
+    def online(self) -> RigQuerySet:
+        return self.exclude(state=RigState.OFFLINE)
+
+
+class Rig(models.Model):
+    """The last thing that a rig said of itself. Never what was asked of it."""
+
+    name = models.CharField(max_length=48, unique=True)
+    robot_type = models.CharField(max_length=120, blank=True)
+    fps = models.PositiveSmallIntegerField(default=30)
+    features = models.JSONField(default=dict, blank=True)
+    cameras = models.JSONField(default=list, blank=True)  # [{key, name, width, height, fps}] in hello's order
+    state = models.CharField(max_length=12, choices=RigState, default=RigState.OFFLINE)
+    state_since = models.DateTimeField(default=timezone.now)
+    status = models.JSONField(default=dict, blank=True)  # the last whole status message
+    connection = models.CharField(
+        max_length=64, blank=True
+    )  # the socket that speaks for it
+    host = models.CharField(max_length=120, blank=True)
+    last_seen_at = models.DateTimeField(null=True, blank=True)
+    updated_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    objects = RigQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_online(self) -> bool:
+        return self.state != RigState.OFFLINE
+
+
+class SessionQuerySet(models.QuerySet["Session"]):
+    def running(self) -> SessionQuerySet:
+        return self.filter(ended_at=None)
+
+
+class Session(models.Model):
+    """One sitting on one rig into one dataset, and the settings it goes on with."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    rig = models.ForeignKey(Rig, on_delete=models.PROTECT, related_name="sessions")
+    dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="sessions")
+    operator = models.CharField(max_length=150, blank=True)
+    task = models.CharField(max_length=2000)
+    countdown_s = models.FloatField(default=3)
+    episode_s = models.FloatField(null=True, blank=True)
+    reset_s = models.FloatField(null=True, blank=True)
+    started_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    objects = SessionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-started_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["rig"], condition=models.Q(ended_at=None), name="one_running_session_per_rig"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.rig} into {self.dataset}"

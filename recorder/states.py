@@ -1,0 +1,78 @@
+"""Every life in the product, as data: no other file names a pair of states."""
+
+from __future__ import annotations
+
+from django.db.models import TextChoices
+
+
+class RigState(TextChoices):
+    """What a rig says of itself; `offline` is ours, for a rig that says nothing."""
+
+    OFFLINE = "offline"
+    CONNECTING = "connecting"
+    IDLE = "idle"
+    COUNTDOWN = "countdown"
+    RECORDING = "recording"
+    SAVING = "saving"
+    RESETTING = "resetting"
+    PAUSED = "paused"
+    ERROR = "error"
+
+
+class EpisodeState(TextChoices):
+    RECORDING = "recording"
+    RECORDED = "recorded"
+    INTERRUPTED = "interrupted"
+    ENCODING = "encoding"
+    ENCODED = "encoded"
+    FAILED = "failed"
+
+
+class Verdict(TextChoices):
+    UNREVIEWED = "unreviewed", "to review"
+    KEEP = "keep"
+    REJECT = "reject"
+
+
+class BatchState(TextChoices):
+    QUEUED = "queued"
+    ENCODING = "encoding"
+    COMMITTING = "committing"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class JobState(TextChoices):
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+NEXT: dict[TextChoices, set[TextChoices]] = {
+    # An episode. Encoded is an end: what is committed changes through revisions of its dataset.
+    EpisodeState.RECORDING: {EpisodeState.RECORDED, EpisodeState.INTERRUPTED},
+    EpisodeState.RECORDED: {EpisodeState.ENCODING},
+    EpisodeState.INTERRUPTED: {EpisodeState.ENCODING},
+    EpisodeState.ENCODING: {EpisodeState.ENCODED, EpisodeState.FAILED, EpisodeState.RECORDED},
+    EpisodeState.FAILED: {EpisodeState.ENCODING, EpisodeState.RECORDED},
+    EpisodeState.ENCODED: set(),
+    # A batch.
+    BatchState.QUEUED: {BatchState.ENCODING, BatchState.CANCELLED, BatchState.FAILED},
+    BatchState.ENCODING: {BatchState.COMMITTING, BatchState.CANCELLED, BatchState.FAILED},
+    BatchState.COMMITTING: {BatchState.DONE, BatchState.FAILED},
+    BatchState.FAILED: {BatchState.QUEUED, BatchState.CANCELLED},
+    BatchState.DONE: set(),
+    BatchState.CANCELLED: set(),
+    # A job. Running may return to queued: a dead worker's lease ran out.
+    JobState.QUEUED: {JobState.RUNNING, JobState.CANCELLED},
+    JobState.RUNNING: {JobState.DONE, JobState.FAILED, JobState.QUEUED, JobState.CANCELLED},
+    JobState.FAILED: {JobState.QUEUED, JobState.CANCELLED},
+    JobState.DONE: set(),
+    JobState.CANCELLED: set(),
+}
+
+if missing := {*EpisodeState, *BatchState, *JobState} - NEXT.keys():
+    raise TypeError(f"NEXT lacks {missing}")
