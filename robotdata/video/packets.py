@@ -1,0 +1,165 @@
+"""Append-only video: one packet a frame, every packet a keyframe, each in a Matroska cluster of its own.
+
+A frame is on disk as soon as `write` returns, at an offset that is known, in one `writev`. So a killed writer
+loses at most the packet in hand, and frame n is read with one `pread`. Any player opens the file.
+Times are nanoseconds: the segment's timestamp scale is 1.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+CODECS = {"mjpeg": b"V_MJPEG", "png": b"V_MS/VFW/FOURCC"}
+_CLUSTER = b"\x1f\x43\xb6\x75"
+_TIMESTAMP = b"\xe7\x88"
+_BLOCK = b"\xa3"
+_TRACK = b"\x81\x00\x00\x80"  # track 1, relative time 0, a keyframe
+_HEAD = struct.Struct(">4sQ2sQ1sQ4s")
+_WIDE = 1 << 56  # marks an EBML size of eight bytes
+_INSIDE = _HEAD.size - 12  # what follows the cluster's own id and size
+
+
+class PacketFileError(ValueError):
+    """A packet file that cannot be written or read; the message names the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPacket:
+    """Where a packet's payload lies in its file (bytes), and when its frame was captured."""
+
+    offset: int
+    size: int
+    pts_ns: int
+
+
+class PacketWriter:
+    """Writes a new packet file; `finish` makes it durable.
+
+    Errors of the system (OSError) pass through, after the file was cut back to whole packets.
+    """
+
+    def __init__(self, path: Path, codec: str, width: int, height: int) -> None:
+        if codec not in CODECS:
+            raise PacketFileError(f"{path.name}: codec {codec!r}, want one of {', '.join(CODECS)}")
+        self.path = path
+        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        self.position = 0
+        self._append([_file_header(codec, width, height)])
+
+    def write(self, data: bytes, pts_ns: int) -> int:
+        """Append one packet; returns the offset of its payload in bytes."""
+        size = len(data)
+        head = _HEAD.pack(
+            _CLUSTER,
+            _WIDE | (size + _INSIDE),
+            _TIMESTAMP,
+            pts_ns,
+            _BLOCK,
+            _WIDE | (size + len(_TRACK)),
+            _TRACK,
+        )
+        offset = self.position + len(head)
+        self._append([head, data])
+        return offset
+
+    def sync(self) -> None:
+        """Wait until all that was written is on the disk."""
+        sync_data(self._fd)
+
+    def finish(self) -> None:
+        """Make the file durable and close it; a second call does nothing."""
+        if self._fd >= 0:
+            try:
+                os.fsync(self._fd)
+            finally:
+                os.close(self._fd)
+                self._fd = -1
+
+    def _append(self, parts: list[bytes]) -> None:
+        try:
+            append_all(self._fd, parts)
+        except OSError:
+            # Half a packet would hide the next one from a player.
+            os.ftruncate(self._fd, self.position)
+            os.lseek(self._fd, self.position, os.SEEK_SET)
+            raise
+        self.position += sum(map(len, parts))
+
+
+def sync_data(fd: int) -> None:
+    """fdatasync where the system has it: the file's size and bytes, without its times."""
+    getattr(os, "fdatasync", os.fsync)(fd)
+
+
+def append_all(fd: int, parts: list[bytes]) -> None:
+    """Write all of `parts`, in one system call where the system allows; raises OSError as it comes."""
+    total = sum(map(len, parts))
+    done = os.writev(fd, parts)
+    if done < total:  # a full disk takes a part and says so at the next call
+        rest = memoryview(b"".join(parts))[done:]
+        while rest:
+            rest = rest[os.write(fd, rest) :]
+
+
+def read_packets(path: Path) -> Iterator[StoredPacket]:
+    """The whole packets of a file that PacketWriter wrote, torn or not, in order.
+
+    Looks at structure alone: it steps over damage to the next cluster and ends where the file does.
+    Raises PacketFileError where the file is no packet file.
+    """
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if size == 0:
+            return
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            if data[:4] != b"\x1a\x45\xdf\xa3":
+                raise PacketFileError(f"{path.name} is no Matroska file: it begins with {data[:4].hex()}")
+            at = data.find(_CLUSTER)
+            while at >= 0:
+                packet = _packet_at(data, at, size)
+                if packet is not None:
+                    yield packet
+                at = data.find(_CLUSTER, packet.offset + packet.size if packet else at + 4)
+
+
+def _packet_at(data: mmap.mmap, at: int, end: int) -> StoredPacket | None:
+    if at + _HEAD.size > end:
+        return None
+    _, cluster, stamp, pts_ns, block, wide, track = _HEAD.unpack_from(data, at)
+    size = (wide ^ _WIDE) - len(_TRACK)
+    whole = (stamp, block, track) == (_TIMESTAMP, _BLOCK, _TRACK) and cluster ^ _WIDE == size + _INSIDE
+    offset = at + _HEAD.size
+    return StoredPacket(offset, size, pts_ns) if whole and 0 <= size <= end - offset else None
+
+
+def _element(identity: str, payload: bytes) -> bytes:
+    return bytes.fromhex(identity) + (_WIDE | len(payload)).to_bytes(8, "big") + payload
+
+
+def _number(identity: str, value: int) -> bytes:
+    return _element(identity, value.to_bytes(max(1, (value.bit_length() + 7) // 8), "big"))
+
+
+def _file_header(codec: str, width: int, height: int) -> bytes:
+    doctype = _element("4282", b"matroska") + _number("4287", 4) + _number("4285", 2)
+    limits = _number("4286", 1) + _number("42f7", 1) + _number("42f2", 4) + _number("42f3", 8)
+    info = _number("2ad7b1", 1) + _element("4d80", b"robotdata") + _element("5741", b"robotdata")
+    private = b""
+    if codec == "png":  # Matroska knows PNG through the Windows bitmap header
+        bitmap = struct.pack("<IiiHH4sIiiII", 40, width, height, 1, 24, b"MPNG", 0, 0, 0, 0, 0)
+        private = _element("63a2", bitmap)
+    video = _element("e0", _number("b0", width) + _number("ba", height))
+    track = _number("d7", 1) + _number("73c5", 1) + _number("83", 1) + _number("9c", 0)
+    track += _element("86", CODECS[codec]) + private + video
+    segment = bytes.fromhex("18538067") + b"\x01" + b"\xff" * 7  # of unknown size: it grows
+    return (
+        _element("1a45dfa3", limits + doctype)
+        + segment
+        + _element("1549a966", info)
+        + _element("1654ae6b", _element("ae", track))
+    )
