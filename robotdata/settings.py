@@ -62,6 +62,7 @@ STAGING_DIR = HOME / "staging"  # encoded and verified, not yet committed
 
 ENCODE_THREADS = env_int("ROBOTDATA_ENCODE_THREADS", 0, least=0)  # 0: the encoder decides
 ENCODE_WORKERS = env_int("ROBOTDATA_ENCODE_WORKERS", 1, least=1)
+KEEP_RAW = env_flag("ROBOTDATA_KEEP_RAW", False)  # raw takes stay in the spool after their commit
 JOB_LEASE_S = env_int("ROBOTDATA_JOB_LEASE_S", 20, least=2)
 JOB_ATTEMPTS = env_int("ROBOTDATA_JOB_ATTEMPTS", 3, least=1)
 

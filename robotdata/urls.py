@@ -1,6 +1,20 @@
+"""Every address. The pages, the API, the media; a socket's address is in `robotdata/asgi.py`."""
+
 from __future__ import annotations
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 
-urlpatterns = [path("admin/", admin.site.urls)]
+from recorder.api import api
+from recorder.views.sign_in import healthz, sign_in, sign_out
+
+urlpatterns = [
+    path("healthz", healthz, name="healthz"),
+    path("sign-in/", sign_in, name="sign-in"),
+    path("sign-out/", sign_out, name="sign-out"),
+    path("admin/", admin.site.urls),
+    path("api/", api.urls),
+    path("media/", include("viewer.media_urls")),
+    path("", include("recorder.urls")),
+    path("", include("viewer.urls")),
+]

@@ -1,0 +1,201 @@
+"""The embedded mode: prepare the home, start the children, greet with a URL, end in order."""
+
+from __future__ import annotations
+
+import fcntl
+import getpass
+import json
+import os
+import socket
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+
+from recorder.models import Episode, Job, SignInCode
+from recorder.states import JobState
+from robotdata.supervisor import Child, Supervisor
+
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+
+class EmbeddedError(Exception):
+    """The product cannot start here; the text says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line chose."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    rigs: list[str] = field(default_factory=list)
+    with_rig: bool = True
+    with_worker: bool = True
+
+
+class Embedded:
+    """One home, one set of processes. Raises EmbeddedError before anything is started."""
+
+    def __init__(self, options: Options, *, say: Callable[[str], None]) -> None:
+        self.options = options
+        self.say = say
+        self._greeted = False
+        self._slow_said = False
+        self._started_at = time.monotonic()
+
+    def run(self) -> None:
+        with home_lock(Path(settings.STATE_DIR) / "run.lock", self.url):
+            check_port(self.options.host, self.options.port)
+            for rig in self.options.rigs:
+                if not Path(rig).is_file():
+                    raise EmbeddedError(f"There is no rig file {rig}: give the path of a TOML file (docs/devices.md).")
+            os.environ["ROBOTDATA_HOSTS"] = os.environ.get("ROBOTDATA_HOSTS") or ",".join(hosts(self.options.host))
+            call_command("migrate", verbosity=0, interactive=False)
+            call_command("recover", quiet=True)
+            children = self.children()
+            supervisor = Supervisor(children, say=self.say, ending=ending(children))
+            supervisor.run(on_tick=self.greet)
+            self.say(farewell())
+
+    @property
+    def url(self) -> str:
+        host = "127.0.0.1" if self.options.host in {"0.0.0.0", "::"} else self.options.host
+        return f"http://{host}:{self.options.port}"
+
+    def children(self) -> list[Child]:
+        web = ["robotdata.asgi:application", "--host", self.options.host, "--port", str(self.options.port)]
+        web += ["--ws", "websockets-sansio", "--ws-per-message-deflate", "false", "--ws-max-size", "8388608"]
+        web += ["--timeout-graceful-shutdown", "5", "--log-level", "warning", "--no-server-header"]
+        children = [Child("web", "uvicorn", web)]
+        if self.options.with_rig:
+            children += [self.rig(path) for path in self.options.rigs or [""]]
+        if self.options.with_worker:
+            # 12 s: an idle worker on the filesystem broker needs 6 to 7 to end; a long encode is leased, not lost.
+            children.append(Child("worker", "celery", worker_args(), grace_s=12.0))
+        return children
+
+    def rig(self, path: str) -> Child:
+        socket_url = self.url.replace("http", "ws", 1) + "/ws/rig/"
+        args = [*([path] if path else []), "--spool", str(settings.SPOOL_DIR), "--url", socket_url]
+        name = f"rig {Path(path).stem}" if path else "rig"
+        # 20 s: a take that is being recorded is closed and made durable first.
+        return Child(name, "robotdata.rig", args, grace_s=20.0, env={"ROBOTDATA_RIG_TOKEN": settings.RIG_TOKEN})
+
+    def greet(self) -> None:
+        """Print the one line, once the page really answers."""
+        if self._greeted:
+            return
+        if answers(f"{self.url}/healthz"):
+            self._greeted = True
+            code = SignInCode.issue()
+            self.say(f"robotdata is ready: {self.url}/sign-in/?code={code}")
+            self.say(f"Everything is kept in {settings.HOME}. Ctrl-C stops; nothing is lost.")
+        elif not self._slow_said and time.monotonic() - self._started_at > 30:
+            self._slow_said = True
+            self.say("The page has not answered for 30 s; the lines above say why. Still trying.")
+
+
+def worker_args() -> list[str]:
+    args = ["-A", "robotdata", "worker", "-B", "-s", str(Path(settings.STATE_DIR) / "beat")]
+    args += ["--without-gossip", "--without-mingle", "--concurrency", str(settings.ENCODE_WORKERS)]
+    return [*args, "--loglevel", "warning"]
+
+
+def ending(children: list[Child]) -> list[str]:
+    """Rigs first: a take in progress is saved while the page can still show it. The web goes last."""
+    order = {"worker": 1, "web": 2}
+    return [child.name for child in sorted(children, key=lambda child: order.get(child.name, 0))]
+
+
+def farewell() -> str:
+    """What is there when everything has ended, counted."""
+    takes = Episode.objects.takes().count()
+    waiting = Job.objects.filter(state__in=[JobState.QUEUED, JobState.RUNNING]).count()
+    text = f"Stopped. Nothing was lost: {takes} take{'s' * (takes != 1)} in the spool"
+    if waiting:
+        text += f", {waiting} encoding job{'s' * (waiting != 1)} that go on at the next start"
+    return text + "."
+
+
+def ensure_operator() -> str:
+    """The account that the printed URL signs in; made at the first start, without a password."""
+    users = get_user_model()
+    name = getpass.getuser() or "operator"
+    if not users.objects.filter(username=name).exists():
+        users.objects.create_superuser(username=name, email="", password=None)
+    return name
+
+
+def hosts(listen: str) -> list[str]:
+    """The names under which this start may be reached: exact, so that a foreign name is refused."""
+    names = ["localhost", "127.0.0.1", "[::1]"]
+    if listen not in LOOPBACK:
+        names += [socket.gethostname(), socket.getfqdn()]
+        if listen not in {"0.0.0.0", "::"}:
+            names.append(listen)
+        else:
+            names += socket.gethostbyname_ex(socket.gethostname())[2]
+    return list(dict.fromkeys(names))
+
+
+def check_port(host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise EmbeddedError(
+                f"Cannot listen on {host}:{port} ({error.strerror}). Another program may have the port: "
+                f"stop it, or choose another with `make run PORT={port + 1}`."
+            ) from error
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=0.5) as reply:
+            return bool(reply.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+class home_lock:
+    """One start per home; the second is told who has it and where."""
+
+    def __init__(self, path: Path, url: str) -> None:
+        self.path = path
+        self.url = url
+        self.file: IO[str] | None = None
+
+    def __enter__(self) -> None:
+        self.file = self.path.open("a+")
+        try:
+            fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self.file.seek(0)
+            raise EmbeddedError(self._taken(self.file.read())) from None
+        self.file.truncate(0)
+        self.file.write(json.dumps({"pid": os.getpid(), "url": self.url}))
+        self.file.flush()
+
+    def _taken(self, text: str) -> str:
+        try:
+            holder = json.loads(text)
+        except ValueError:
+            holder = {}
+        return (
+            f"robotdata already runs on {settings.HOME} (process {holder.get('pid', '?')}, {holder.get('url', '')}). "
+            "Use that page, stop it first, or give this start a home of its own: ROBOTDATA_HOME=/some/folder."
+        )
+
+    def __exit__(self, *_: object) -> None:
+        if self.file is not None:
+            self.file.close()

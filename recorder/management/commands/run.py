@@ -1,0 +1,38 @@
+"""`manage.py run`: the whole product on one machine. Web, worker and rigs, from one terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from recorder.embedded import Embedded, EmbeddedError, Options
+
+
+class Command(BaseCommand):
+    help = "Start web, worker and rigs on this machine; Ctrl-C ends them in order."
+    requires_system_checks = []  # checked once by `migrate`, not twice: the start is timed
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
+        parser.add_argument("--port", type=int, default=8000)
+        parser.add_argument("--rig", action="append", default=[], metavar="FILE.toml", help="a rig's file; may repeat")
+        parser.add_argument("--no-rig", action="store_true", help="start no rig here; rigs connect from elsewhere")
+        parser.add_argument("--no-worker", action="store_true", help="encode elsewhere")
+
+    def handle(self, **options: Any) -> None:
+        chosen = Options(
+            host=options["host"],
+            port=options["port"],
+            rigs=options["rig"],
+            with_rig=not options["no_rig"],
+            with_worker=not options["no_worker"],
+        )
+        try:
+            Embedded(chosen, say=self.say).run()
+        except EmbeddedError as error:
+            raise CommandError(str(error)) from error
+
+    def say(self, text: str) -> None:
+        self.stdout.write(text)
+        self.stdout.flush()

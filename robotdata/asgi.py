@@ -1,0 +1,35 @@
+"""The door: pages over HTTP, live things over websockets.
+
+Browsers' sockets need a session and an Origin that is ours. A rig is no browser and sends no Origin: its socket
+stands outside that check, with its own bearer token.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "robotdata.settings")
+pages = get_asgi_application()
+
+from channels.auth import AuthMiddlewareStack  # noqa: E402
+from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
+from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
+
+from recorder.consumers import RigConsumer  # noqa: E402
+from recorder.routing import websocket_urlpatterns as recorder_sockets  # noqa: E402
+from viewer.routing import websocket_urlpatterns as viewer_sockets  # noqa: E402
+
+browser_sockets = AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter([*recorder_sockets, *viewer_sockets])))
+rig_socket = RigConsumer.as_asgi()
+
+
+async def sockets(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    """A rig's socket by its own address; everything else is a browser's."""
+    door = rig_socket if scope["path"] == "/ws/rig/" else browser_sockets
+    await door(scope, receive, send)
+
+
+application = ProtocolTypeRouter({"http": pages, "websocket": sockets})

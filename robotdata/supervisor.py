@@ -1,0 +1,141 @@
+"""Starts web, worker and rigs, restarts what dies, ends them in order, leaves no orphan.
+
+Knows processes and nothing else. A child is a Python module run through `robotdata.lifeline`, so that it ends even
+when this process is killed. Exit code 2 of a child means "my settings are wrong": it is told once and not
+started again, while the others live on.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+SETTINGS_ARE_WRONG = 2
+HEALTHY_AFTER_S = 10.0
+BACKOFF_S = (0.5, 1.0, 2.0, 5.0, 10.0)
+
+
+@dataclass
+class Child:
+    """One process: what to run, how long it may take to end, and how it fares."""
+
+    name: str
+    module: str
+    args: Sequence[str]
+    grace_s: float = 10.0
+    env: dict[str, str] = field(default_factory=dict)
+    process: subprocess.Popen[bytes] | None = None
+    started_at: float = 0.0
+    failures: int = 0
+    restart_at: float | None = None
+
+    def alive(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+
+class Supervisor:
+    """Children start in the order given and end in the order given by `ending` (default: reversed)."""
+
+    def __init__(
+        self,
+        children: Sequence[Child],
+        *,
+        say: Callable[[str], None],
+        ending: Sequence[str] = (),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.children = list(children)
+        self.say = say
+        self.ending = list(ending) or [child.name for child in reversed(self.children)]
+        self.clock = clock
+        self.stopping = False
+        # Read end: inherited by every child. Write end: ours alone, so it closes when we go.
+        self._lifeline, self._held = os.pipe()
+
+    def start(self, child: Child) -> None:
+        os.set_inheritable(self._lifeline, True)
+        command = [sys.executable, "-m", "robotdata.lifeline", str(self._lifeline), child.module, *child.args]
+        child.process = subprocess.Popen(
+            command,
+            env={**os.environ, **child.env},
+            pass_fds=(self._lifeline,),
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C reaches us alone: we decide the order of the end
+        )
+        child.started_at = self.clock()
+        child.restart_at = None
+
+    def start_all(self) -> None:
+        for child in self.children:
+            self.start(child)
+
+    def tick(self) -> None:
+        """Look after every child once; call it a few times a second."""
+        for child in self.children:
+            if child.alive():
+                if child.failures and self.clock() - child.started_at > HEALTHY_AFTER_S:
+                    child.failures = 0
+            elif child.process is not None:
+                self._died(child, child.process.returncode)
+            elif child.restart_at is not None and self.clock() >= child.restart_at:
+                self.start(child)
+
+    def _died(self, child: Child, code: int) -> None:
+        child.process = None
+        if code == SETTINGS_ARE_WRONG:
+            self.say(f"{child.name} stopped: its settings are wrong (see above). Mend them and start again.")
+            return
+        pause = BACKOFF_S[min(child.failures, len(BACKOFF_S) - 1)]
+        child.failures += 1
+        child.restart_at = self.clock() + pause
+        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        self.say(f"{child.name} ended unexpectedly ({how}); starting it again in {pause:g} s.")
+
+    def stop_all(self) -> None:
+        """End every child in order: SIGTERM, its grace, then SIGKILL for its whole group."""
+        self.stopping = True
+        by_name = {child.name: child for child in self.children}
+        for name in self.ending:
+            self._stop(by_name[name])
+        os.close(self._held)
+        os.close(self._lifeline)
+
+    def _stop(self, child: Child) -> None:
+        process, child.process = child.process, None
+        if process is None:
+            return
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(child.grace_s)
+            except subprocess.TimeoutExpired:
+                self.say(f"{child.name} did not end within {child.grace_s:g} s: killed. Its work goes on next time.")
+        # What it left in its group (a worker's pool) goes with it.
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return
+        process.wait()
+
+    def run(self, *, on_tick: Callable[[], None] | None = None) -> None:
+        """Until SIGINT or SIGTERM; returns when every child has ended."""
+
+        def stop(_signal: int, _frame: object) -> None:
+            self.stopping = True
+
+        signal.signal(signal.SIGINT, stop)
+        signal.signal(signal.SIGTERM, stop)
+        try:
+            self.start_all()
+            while not self.stopping:
+                self.tick()
+                if on_tick:
+                    on_tick()
+                time.sleep(0.1)
+        finally:
+            self.stop_all()
