@@ -170,6 +170,7 @@ CELERY_BEAT_SCHEDULE = {"sweep": {"task": "recorder.tasks.sweep", "schedule": 5.
 # --- static files ------------------------------------------------------------------------------------
 STATIC_URL = "static/"
 STATIC_ROOT = STATE_DIR / "static"
+STATIC_ROOT.mkdir(exist_ok=True)
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
 STORAGES = {

@@ -21,9 +21,7 @@ FRAMEWORKS = ("django", "celery", "channels", "ninja")
 
 
 def sources() -> list[Path]:
-    return [
-        path for top in ("robotdata", "recorder", "viewer") for path in sorted((ROOT / top).rglob("*.py"))
-    ]
+    return [path for top in ("robotdata", "recorder", "viewer") for path in sorted((ROOT / top).rglob("*.py"))]
 
 
 def module_of(path: Path) -> str:

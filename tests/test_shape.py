@@ -10,10 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = [
-    p
-    for top in ("robotdata", "recorder", "viewer")
-    for p in (ROOT / top).rglob("*.py")
-    if "migrations" not in p.parts
+    p for top in ("robotdata", "recorder", "viewer") for p in (ROOT / top).rglob("*.py") if "migrations" not in p.parts
 ]
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
 SCRIPTS = sorted((ROOT / "static/js").rglob("*.js"))

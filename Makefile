@@ -1,0 +1,66 @@
+# Everything goes through one virtual environment that is made when it is missing or out of date.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PORT ?= 8000
+HOST ?= 127.0.0.1
+RIG ?=
+MINUTES ?= 10
+PINS := requirements.txt requirements-scale.txt constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help run signin test lint format types demo interop bench soak crash clean
+
+help:  ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+$(VENV)/.run: $(PINS)
+	@$(PYTHON) -c 'import sys; sys.exit("robotdata needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make run PYTHON=python3.12") if sys.version_info < (3, 11) else None'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing what robotdata needs (once) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-scale.txt -c constraints.txt
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt -c constraints.txt
+	@touch $@
+
+run: $(VENV)/.run  ## start everything on this machine: web, worker and a rig (PORT=, HOST=, RIG=file.toml)
+	@exec $(BIN)/python manage.py run --host $(HOST) --port $(PORT) $(foreach rig,$(RIG),--rig $(rig))
+
+signin: $(VENV)/.run  ## print a new one-use sign-in link
+	@$(BIN)/python manage.py signin
+
+test: $(VENV)/.dev  ## the tests; installs what they need, a browser included where the machine lets it
+	@$(BIN)/python bench/prepare.py
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.dev  ## ruff, and migrations that match the models
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	ROBOTDATA_HOME=$$(mktemp -d) $(BIN)/python manage.py makemigrations --check --dry-run
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(VENV)/.dev  ## mypy, strict on the rooms
+	ROBOTDATA_HOME=$$(mktemp -d) $(BIN)/mypy robotdata recorder viewer
+
+demo: $(VENV)/.dev  ## record, review, encode: through the API alone, against a private server
+	$(BIN)/python bench/demo.py
+
+interop: $(VENV)/.dev  ## open freshly recorded datasets with the real LeRobot, in an environment of its own
+	$(BIN)/python bench/interop.py
+
+bench: $(VENV)/.dev  ## every benchmark, as JSON
+	$(BIN)/python bench/all.py
+
+soak: $(VENV)/.dev  ## record, reject, encode, view and kill for MINUTES; nothing acknowledged may be missing
+	$(BIN)/python bench/soak.py --minutes $(MINUTES)
+
+crash: $(VENV)/.dev  ## a thousand kills over spool and commit
+	$(BIN)/python bench/crash.py
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,45 @@
+"""What the tests need beside Python packages: a Chromium, Redis and PostgreSQL binaries.
+
+Installs them where the machine is a Debian that lets us (root); elsewhere says what is missing: the tests
+that need it skip, and say so.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+NEEDS = {
+    "chromium": ["chromium", "chromium-browser", "google-chrome"],
+    "redis-server": ["redis-server", "valkey-server"],
+}
+
+
+def main() -> None:
+    missing = [package for package, names in NEEDS.items() if not any(shutil.which(name) for name in names)]
+    if not missing:
+        return
+    if not (shutil.which("apt-get") and os.geteuid() == 0):
+        sys.stderr.write(f"Not on this machine: {', '.join(missing)}. The tests that need them will skip.\n")
+        return
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    # A server that starts itself would take the port of a private one.
+    policy = Path("/usr/sbin/policy-rc.d")
+    ours = not policy.exists()
+    if ours:
+        policy.write_text("#!/bin/sh\nexit 101\n")
+        policy.chmod(0o755)
+    try:
+        subprocess.run(["apt-get", "update", "-qq"], check=False, env=environment, **quiet)
+        subprocess.run(["apt-get", "install", "-y", "-qq", *missing], check=False, env=environment, **quiet)
+    finally:
+        if ours:
+            policy.unlink()
+
+
+if __name__ == "__main__":
+    main()
