@@ -1,1 +1,47 @@
+"""Takes on disk: append-only rows and packets that survive a kill, and how to read and recover them."""
 
+from __future__ import annotations
+
+from robotdata.capture.records import Row
+from robotdata.spool.errors import (
+    BadManifest,
+    CurationError,
+    NoTake,
+    SpoolError,
+    SpoolFull,
+    TakeBusy,
+    TornPacket,
+    TornRows,
+)
+from robotdata.spool.manifest import (
+    list_takes,
+    new_take_id,
+    read_manifest,
+    update_curation,
+    write_manifest,
+)
+from robotdata.spool.recovery import Recovery, recover_take
+from robotdata.spool.take import CameraTrack, Take
+from robotdata.spool.writer import TakeWriter
+
+__all__ = [
+    "BadManifest",
+    "CameraTrack",
+    "CurationError",
+    "NoTake",
+    "Recovery",
+    "Row",
+    "SpoolError",
+    "SpoolFull",
+    "Take",
+    "TakeBusy",
+    "TakeWriter",
+    "TornPacket",
+    "TornRows",
+    "list_takes",
+    "new_take_id",
+    "read_manifest",
+    "recover_take",
+    "update_curation",
+    "write_manifest",
+]

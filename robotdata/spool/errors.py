@@ -1,0 +1,57 @@
+"""SpoolError            whatever the spool cannot do
+├─ NoTake            there is no take in this folder
+├─ BadManifest       take.json is not one, or of a newer version
+├─ TakeBusy          another process is recording or changing this take
+├─ TornPacket        a frame's bytes are not what was written
+├─ TornRows          rows.arrow is damaged
+├─ CurationError     a verdict, label, rating or trim that does not exist
+└─ SpoolFull         the disk took no more; what was written before is whole
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class SpoolError(Exception):
+    """Whatever the spool cannot do; the message says what, where and what to do next."""
+
+
+class NoTake(SpoolError):
+    def __init__(self, folder: Path) -> None:
+        super().__init__(f"there is no take in {folder}: it has no take.json")
+
+
+class BadManifest(SpoolError):
+    def __init__(self, folder: Path, why: str) -> None:
+        super().__init__(f"take {folder.name}: take.json {why}; its frames and rows are untouched beside it")
+
+
+class TakeBusy(SpoolError):
+    def __init__(self, folder: Path, holder: str) -> None:
+        super().__init__(f"take {folder.name} is in use by {holder}; try again when it has ended")
+
+
+class TornPacket(SpoolError):
+    def __init__(self, path: Path, index: int, why: str) -> None:
+        super().__init__(f"{path.parent.name}/{path.name}: frame {index} is damaged ({why})")
+        self.index = index
+
+
+class TornRows(SpoolError):
+    def __init__(self, path: Path, whole_rows: int) -> None:
+        super().__init__(f"{path.parent.name}/{path.name} is damaged after row {whole_rows}; recover the take")
+        self.whole_rows = whole_rows
+
+
+class CurationError(SpoolError):
+    pass
+
+
+class SpoolFull(SpoolError):
+    def __init__(self, folder: Path, kept_ticks: int, why: str) -> None:
+        super().__init__(
+            f"disk full on {folder.parent}: {why}; take {folder.name} is kept up to frame {kept_ticks}. "
+            "Free some space, then record on"
+        )
+        self.kept_ticks = kept_ticks

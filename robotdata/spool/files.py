@@ -1,0 +1,98 @@
+"""Files that are either old or new, and one writer at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from robotdata.capture import clock
+from robotdata.spool.errors import TakeBusy
+
+LOCK = ".lock"
+RESERVE = ".reserve"
+RESERVE_BYTES = 64 * 1024
+"""Given back before the manifest is written, so that a full disk can still say what was kept."""
+
+
+def sync_folder(folder: Path) -> None:
+    """Make names in `folder` durable."""
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Replace `path` by `data`: temporary file, fsync, rename, fsync of the folder."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+    sync_folder(path.parent)
+
+
+def write_json(path: Path, value: dict[str, Any]) -> None:
+    """`write_atomic` for a JSON object; keys keep their order."""
+    text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
+    write_atomic(path, text.encode("utf-8", "backslashreplace") + b"\n")
+
+
+def reserve(folder: Path) -> None:
+    """Keep a little room for the manifest of a take that fills the disk."""
+    with (folder / RESERVE).open("wb") as file:
+        file.write(bytes(RESERVE_BYTES))
+
+
+def release_reserve(folder: Path) -> None:
+    (folder / RESERVE).unlink(missing_ok=True)
+
+
+class TakeLock:
+    """Held by whoever writes to a take; the system lets go of it when the process dies.
+
+    Raises TakeBusy, naming the holder, where it is not free within `wait_s`.
+    """
+
+    def __init__(self, folder: Path, *, wait_s: float = 0.0) -> None:
+        self._folder = folder
+        self._fd = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        end = clock.monotonic() + wait_s
+        while not self._try():
+            if clock.monotonic() >= end:
+                holder = os.pread(self._fd, 64, 0).decode("ascii", "replace").strip() or "another process"
+                os.close(self._fd)
+                raise TakeBusy(folder, holder)
+            clock.pause(0.01)
+        with contextlib.suppress(OSError):  # a full disk: the lock itself counts, not the name in it
+            os.ftruncate(self._fd, 0)
+            os.pwrite(self._fd, f"pid {os.getpid()}".encode(), 0)
+
+    def _try(self) -> bool:
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def release(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def __enter__(self) -> TakeLock:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.release()

@@ -1,0 +1,52 @@
+"""`<camera key>.idx`: one fixed record a frame, little endian, each with a checksum of its own.
+
+sequence number u64, capture time u64 (monotonic ns), offset u64 and size u32 (bytes) of the packet in the
+.mkv beside it, CRC-32 of the packet u32, CRC-32 of the 32 bytes before u32.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+RECORD = struct.Struct("<QQQIII")
+_BODY = struct.Struct("<QQQII")
+DTYPE = np.dtype(
+    [
+        ("seq", "<u8"),
+        ("captured_ns", "<u8"),
+        ("offset", "<u8"),
+        ("size", "<u4"),
+        ("crc", "<u4"),
+        ("check", "<u4"),
+    ]
+)
+
+
+def pack_record(seq: int, captured_ns: int, offset: int, packet: bytes) -> bytes:
+    """The record of one packet."""
+    return seal_record(seq, captured_ns, offset, len(packet), zlib.crc32(packet))
+
+
+def seal_record(seq: int, captured_ns: int, offset: int, size: int, crc: int) -> bytes:
+    """A record from its parts, its own checksum added."""
+    body = _BODY.pack(seq, captured_ns, offset, size, crc)
+    return body + struct.pack("<I", zlib.crc32(body))
+
+
+def read_index(path: Path) -> tuple[NDArray[np.void], NDArray[np.bool_]]:
+    """All whole-sized records of an index, dtype DTYPE, and for each whether its checksum holds.
+
+    A part of a record at the end (the writer was killed, or is writing it now) is left out.
+    """
+    data = path.read_bytes() if path.exists() else b""
+    count = len(data) // RECORD.size
+    records = np.frombuffer(data, DTYPE, count)
+    view = memoryview(data)
+    checks = [zlib.crc32(view[at : at + _BODY.size]) for at in range(0, count * RECORD.size, RECORD.size)]
+    whole: NDArray[np.bool_] = records["check"] == np.array(checks, np.uint32)
+    return records, whole

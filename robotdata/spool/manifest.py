@@ -1,0 +1,173 @@
+"""`take.json`: what a take is, said by the rig while it records and by people afterwards."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from robotdata.capture import clock
+from robotdata.spool.errors import BadManifest, CurationError, NoTake
+from robotdata.spool.files import LOCK, TakeLock, write_json
+
+FILE = "take.json"
+FORMAT = "robotdata-take"
+VERSION = 1
+STATES = ("recording", "recorded", "interrupted")
+VERDICTS = ("unreviewed", "keep", "reject")
+MAX_BYTES = 16 << 20
+_HISTORY = 200
+_LOCK_WAIT_S = 2.0
+
+
+def new_take_id() -> str:
+    """A fresh name for a take: takes are never renumbered."""
+    return str(uuid.uuid4())
+
+
+def new_curation() -> dict[str, Any]:
+    """What people have said of a take that nobody has looked at."""
+    return {"verdict": "unreviewed", "labels": [], "rating": None, "note": "", "trim": None, "history": []}
+
+
+def new_manifest(
+    folder: Path,
+    facts: Mapping[str, Any],
+    features: Mapping[str, Any],
+    cameras: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Any]:
+    """The manifest of a take that begins now; `facts` are rig, robot_type, fps, dataset, session, task, operator."""
+    blank: dict[str, Any] = {
+        "rig": "",
+        "robot_type": "",
+        "fps": 30,
+        "dataset": "",
+        "session": "",
+        "task": "",
+        "operator": "",
+        "started_at": clock.iso_now(),
+    }
+    fixed = {
+        "format": FORMAT,
+        "version": VERSION,
+        "id": folder.name,
+        "state": "recording",
+        "features": dict(features),
+        "cameras": {key: dict(value) for key, value in cameras.items()},
+        "ended_at": None,
+        "ticks": 0,
+        "duration_s": 0.0,
+        "rate_hz": 0.0,
+        "cameras_frames": dict.fromkeys(cameras, 0),
+        "counters": {},
+        "marks": [],
+        "end_reason": None,
+    }
+    return {**blank, **facts, **fixed, "curation": new_curation() | dict(facts.get("curation", {}))}
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of the take in `folder`; raises NoTake or BadManifest."""
+    try:
+        with (folder / FILE).open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        raise NoTake(folder) from None
+    if len(data) > MAX_BYTES:
+        raise BadManifest(folder, f"is longer than {MAX_BYTES:,} bytes")
+    try:
+        manifest = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise BadManifest(folder, f"is no JSON: {error}") from error
+    _check(folder, manifest)
+    return dict(manifest)
+
+
+def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
+    """Replace the manifest, durably."""
+    write_json(folder / FILE, manifest)
+
+
+def update_curation(folder: Path, *, by: str = "", **changes: Any) -> dict[str, Any]:
+    """Change verdict, labels, rating, note, trim or task, with an entry in the history; returns the manifest.
+
+    Unknown keys of the manifest stay. `trim` is [first, end) in ticks or None. Saying what is already so
+    changes nothing. Raises CurationError for a value that is none, TakeBusy while the take is being recorded.
+    """
+    with TakeLock(folder, wait_s=_LOCK_WAIT_S):
+        manifest = read_manifest(folder)
+        for name, value in changes.items():
+            _check_change(name, value, int(manifest["ticks"]))
+        curation = new_curation() | dict(manifest.get("curation") or {})
+        before = curation | {"task": manifest.get("task", "")}
+        changed = {name: value for name, value in changes.items() if before.get(name) != value}
+        if not changed:
+            return manifest
+        entry = {"at": clock.iso_now(), "by": by, "changes": dict(changed)}
+        curation["history"] = [*curation["history"], entry][-_HISTORY:]
+        if "task" in changed:
+            manifest["task"] = changed.pop("task")
+        manifest["curation"] = curation | changed
+        write_manifest(folder, manifest)
+        return manifest
+
+
+def list_takes(spool: Path) -> list[Path]:
+    """The folders of all takes in a spool, oldest first; folders that are no take are passed over."""
+    found: list[tuple[float, Path]] = []
+    for folder in spool.iterdir() if spool.is_dir() else ():
+        with contextlib.suppress(OSError, ValueError):
+            if str(uuid.UUID(folder.name)) == folder.name and (folder / FILE).is_file():
+                # The rows' file is made when the take begins, and its lock never replaced.
+                found.append(((folder / LOCK).stat().st_ctime, folder))
+    return [folder for _, folder in sorted(found)]
+
+
+def _check(folder: Path, manifest: Any) -> None:
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        raise BadManifest(folder, f"is not of format {FORMAT!r}")
+    if manifest.get("version") != VERSION:
+        raise BadManifest(folder, f"has version {manifest.get('version')!r}, this program reads {VERSION}")
+    if manifest.get("state") not in STATES:
+        raise BadManifest(folder, f"has state {manifest.get('state')!r}, want one of {', '.join(STATES)}")
+    for name, kind in (("features", dict), ("cameras", dict), ("ticks", int), ("fps", (int, float))):
+        if not isinstance(manifest.get(name), kind):
+            raise BadManifest(folder, f"has no usable {name!r}")
+    for key in manifest["cameras"]:
+        if not key or "/" in key or key.startswith(".") or "\0" in key:
+            raise BadManifest(folder, f"names a camera {key!r}, which is no file name")
+
+
+def _check_change(name: str, value: Any, ticks: int) -> None:
+    good = {
+        "verdict": lambda: value in VERDICTS,
+        "labels": lambda: isinstance(value, list) and len(value) <= 100 and all(_short(x, 100) for x in value),
+        "rating": lambda: value is None or (type(value) is int and 1 <= value <= 5),
+        "note": lambda: _short(value, 10_000),
+        "task": lambda: _short(value, 1_000),
+        "trim": lambda: value is None or _span(value, ticks),
+    }
+    wanted = {
+        "verdict": f"one of {', '.join(VERDICTS)}",
+        "labels": "a list of at most 100 short texts",
+        "rating": "1 to 5 or null",
+        "note": "a text of at most 10,000 characters",
+        "task": "a text of at most 1,000 characters",
+        "trim": f"[first, end) within 0 and {ticks}, or null",
+    }
+    if name not in good:
+        raise CurationError(f"{name!r} is nothing that people say of a take; want one of {', '.join(good)}")
+    if not good[name]():
+        raise CurationError(f"{name} = {value!r:.100}: want {wanted[name]}")
+
+
+def _short(value: Any, limit: int) -> bool:
+    return isinstance(value, str) and len(value) <= limit
+
+
+def _span(value: Any, ticks: int) -> bool:
+    whole = isinstance(value, list) and len(value) == 2 and all(type(x) is int for x in value)
+    return whole and 0 <= value[0] < value[1] <= ticks

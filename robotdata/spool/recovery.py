@@ -1,0 +1,243 @@
+"""Closes a take whose recorder died, at its last whole row and frame.
+
+The plan is written down before anything is touched, and each step of it can be done twice, so a recovery that
+is killed and run again ends with the same bytes. What is cut off lies beside the file, in `<file>.lost`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import zlib
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from robotdata.capture import clock
+from robotdata.spool import index as indexes
+from robotdata.spool import manifest as manifests
+from robotdata.spool import rows as row_files
+from robotdata.spool.errors import SpoolError
+from robotdata.spool.files import TakeLock, release_reserve, sync_folder, write_atomic, write_json
+from robotdata.spool.writer import spans
+from robotdata.video.packets import read_packets
+
+PLAN = ".recovery.json"
+_CUT_AT_MOST_S = 2.0
+"""Rows whose frames were lost are cut at the end only, and no more than this: a dead camera costs no rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """What recovery kept and lost; `frames` per camera, `text` for a person. `changed`: this call did it."""
+
+    kept_ticks: int
+    lost_ticks: int
+    frames: dict[str, int] = field(default_factory=dict)
+    lost_frames: dict[str, int] = field(default_factory=dict)
+    text: str = ""
+    changed: bool = False
+
+
+@dataclass(slots=True)
+class _Camera:
+    records: list[bytes] = field(default_factory=list)
+    seqs: list[int] = field(default_factory=list)
+    end: int = 0
+    lost: int = 0
+    rewrite: bool = False
+
+
+def recover_take(folder: Path) -> Recovery:
+    """Close an unfinished take as `interrupted`; one that is finished is left alone.
+
+    Raises TakeBusy while its recorder lives, NoTake or BadManifest where the folder is no take. Nothing whole
+    is deleted: what does not fit lies in `<file>.lost`.
+    """
+    manifest = manifests.read_manifest(folder)
+    with TakeLock(folder):
+        plan = _read_plan(folder)
+        manifest = manifests.read_manifest(folder)
+        if manifest["state"] != "recording" and plan is None:
+            return _as_recorded(manifest)
+        if plan is None:
+            plan = _make_plan(folder, manifest)
+            write_json(folder / PLAN, plan)
+        _apply(folder, plan)
+        manifests.write_manifest(folder, manifest | plan["manifest"])
+        (folder / PLAN).unlink()
+        sync_folder(folder)
+        return Recovery(**plan["manifest"]["recovery"], changed=True)
+
+
+def _as_recorded(manifest: dict[str, Any]) -> Recovery:
+    said = manifest.get("recovery")
+    if isinstance(said, dict):
+        with contextlib.suppress(TypeError):
+            return Recovery(**said)
+    frames = dict(manifest.get("cameras_frames") or {})
+    return Recovery(int(manifest["ticks"]), 0, frames, text=f"whole, {manifest['ticks']} frames")
+
+
+def _read_plan(folder: Path) -> dict[str, Any] | None:
+    try:
+        return dict(json.loads((folder / PLAN).read_bytes()))
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def _make_plan(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
+    stored = _rows(folder / row_files.FILE, manifest)
+    known = _captures(stored, list(manifest["cameras"]))
+    cameras = {key: _survey(folder, key, known.get(key, {})) for key in manifest["cameras"]}
+    for key, camera in cameras.items():
+        if camera.rewrite:
+            write_atomic(folder / f"{key}.idx.new", b"".join(camera.records))
+    kept = _kept_rows(stored, cameras, float(manifest["fps"]))
+    cuts = {f"{key}.mkv": camera.end for key, camera in cameras.items() if (folder / f"{key}.mkv").exists()}
+    cuts |= {f"{key}.idx": len(c.records) * indexes.RECORD.size for key, c in cameras.items()}
+    if stored is not None:
+        cuts[row_files.FILE] = stored.end if kept == stored.table.num_rows else stored.ends[kept]
+    torn = 1 if stored is not None and not stored.clean else 0
+    return {"cuts": cuts, "manifest": _new_words(manifest, stored, kept, torn, cameras)}
+
+
+def _rows(path: Path, manifest: dict[str, Any]) -> row_files.StoredRows | None:
+    """The whole rows; a header that is damaged is written anew, for the manifest knows all that it said."""
+    if not path.exists():
+        return None
+    encoder = row_files.RowEncoder(row_files.columns_of(manifest["features"], list(manifest["cameras"])))
+    with contextlib.suppress(SpoolError):
+        stored = row_files.read_rows(path)
+        if stored.table.schema.equals(encoder.schema) and stored.end <= path.stat().st_size:
+            return stored
+    with path.open("r+b") as file:
+        file.write(encoder.header)
+        os.fsync(file.fileno())
+    with contextlib.suppress(SpoolError):
+        return row_files.read_rows(path)
+    return None
+
+
+def _captures(stored: row_files.StoredRows | None, keys: list[str]) -> dict[str, dict[int, int]]:
+    """For each camera, capture time -> sequence number, as far as the rows know."""
+    if stored is None:
+        return {}
+    table = stored.table
+    known: dict[str, dict[int, int]] = {}
+    for key in keys:
+        if f"{key}/seq" in table.column_names:
+            times = table.column(f"{key}/captured_ns").to_numpy().tolist()
+            known[key] = dict(zip(times, table.column(f"{key}/seq").to_numpy().tolist(), strict=True))
+    return known
+
+
+def _survey(folder: Path, key: str, known: dict[int, int]) -> _Camera:
+    """Every whole packet of a camera: those that the index knows, checked, and those that it lost."""
+    found, path = _Camera(), folder / f"{key}.mkv"
+    records, sound = indexes.read_index(folder / f"{key}.idx")
+    by_offset = {int(record["offset"]): record for record in records[sound]}
+    if not path.exists():
+        found.lost, found.rewrite = len(records), len(records) > 0
+        return found
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        for packet in read_packets(path) if size else ():
+            data = os.pread(file.fileno(), packet.size, packet.offset)
+            record = by_offset.pop(packet.offset, None)
+            crc = zlib.crc32(data)
+            if record is not None and (crc != record["crc"] or packet.size != record["size"]):
+                found.lost += 1
+                continue
+            if record is None and not _looks_whole(data):
+                found.lost += 1
+                continue
+            guess = found.seqs[-1] + 1 if found.seqs else 0
+            seq = int(record["seq"]) if record is not None else known.get(packet.pts_ns, guess)
+            found.seqs.append(max(seq, guess))
+            found.records.append(indexes.seal_record(found.seqs[-1], packet.pts_ns, packet.offset, packet.size, crc))
+            found.end = packet.offset + packet.size
+        found.lost += len(by_offset)
+        if not found.records:
+            found.end = size
+    before = (folder / f"{key}.idx").read_bytes() if len(records) else b""
+    found.rewrite = not before.startswith(b"".join(found.records))
+    return found
+
+
+def _looks_whole(data: bytes) -> bool:
+    """Without a checksum: a JPEG or PNG with both its ends."""
+    jpeg = data[:2] == b"\xff\xd8" and data.rstrip(b"\0")[-2:] == b"\xff\xd9"
+    return jpeg or (data[:4] == b"\x89PNG" and data[-8:-4] == b"IEND")
+
+
+def _kept_rows(stored: row_files.StoredRows | None, cameras: dict[str, _Camera], fps: float) -> int:
+    if stored is None:
+        return 0
+    total = kept = stored.table.num_rows
+    for key, camera in cameras.items():
+        if not camera.seqs or f"{key}/seq" not in stored.table.column_names:
+            continue
+        seq = stored.table.column(f"{key}/seq").to_numpy()
+        fit = int(np.searchsorted(seq, camera.seqs[-1], side="right"))
+        if total - fit <= _CUT_AT_MOST_S * fps:
+            kept = min(kept, fit)
+    return kept
+
+
+def _new_words(
+    manifest: dict[str, Any],
+    stored: row_files.StoredRows | None,
+    kept: int,
+    torn: int,
+    cameras: dict[str, _Camera],
+) -> dict[str, Any]:
+    lost = (stored.table.num_rows - kept if stored is not None else 0) + torn
+    frames = {key: len(camera.records) for key, camera in cameras.items()}
+    lost_frames = {key: camera.lost for key, camera in cameras.items()}
+    text = f"interrupted, {kept} frames recovered" + (f", {lost} lost at the end" if lost else "")
+    damaged = [f"{key.rpartition('.')[2]} {count}" for key, count in lost_frames.items() if count]
+    text += f"; damaged pictures: {', '.join(damaged)}" if damaged else ""
+    first = last = 0
+    ended_at = manifest["started_at"]
+    if stored is not None and kept:
+        times = stored.table.column("monotonic_ns")
+        first, last = times[0].as_py(), times[kept - 1].as_py()
+        ended_at = clock.iso(stored.table.column("wall_ns")[kept - 1].as_py())
+    result = Recovery(kept, lost, frames, lost_frames, text)
+    recovery = {name: value for name, value in asdict(result).items() if name != "changed"}
+    return {
+        "state": "interrupted",
+        "ended_at": ended_at,
+        "ticks": kept,
+        **spans(kept, first, last, float(manifest["fps"])),
+        "cameras_frames": frames,
+        "end_reason": "interrupted",
+        "recovery": recovery,
+    }
+
+
+def _apply(folder: Path, plan: dict[str, Any]) -> None:
+    for new in sorted(folder.glob("*.idx.new")):
+        path = new.with_suffix("")
+        if path.exists():
+            write_atomic(path.with_name(path.name + ".lost"), path.read_bytes())
+        new.replace(path)
+    for name, keep in plan["cuts"].items():
+        _cut(folder / name, int(keep))
+    release_reserve(folder)
+    sync_folder(folder)
+
+
+def _cut(path: Path, keep: int) -> None:
+    """Cut `path` to `keep` bytes, what follows going to `<file>.lost`."""
+    if not path.exists() or path.stat().st_size <= keep:
+        return
+    with path.open("r+b") as file:
+        file.seek(keep)
+        write_atomic(path.with_name(path.name + ".lost"), file.read())
+        file.truncate(keep)
+        os.fsync(file.fileno())

@@ -1,0 +1,211 @@
+"""Writes one take: every row and every packet is on its way to the disk when the call returns."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from robotdata.capture import clock
+from robotdata.capture.records import Row
+from robotdata.spool import manifest as manifests
+from robotdata.spool import rows as row_files
+from robotdata.spool.errors import SpoolError, SpoolFull
+from robotdata.spool.files import TakeLock, release_reserve, reserve, sync_folder
+from robotdata.spool.index import pack_record
+from robotdata.video.packets import PacketWriter, append_all, sync_data
+
+SYNC_EVERY_S = 1.0
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+class AppendFile:
+    """A new file that only grows, by whole pieces: an error cuts it back to the last one."""
+
+    def __init__(self, path: Path) -> None:
+        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        self.position = 0
+
+    def append(self, data: bytes) -> None:
+        try:
+            append_all(self._fd, [data])
+        except OSError:
+            os.ftruncate(self._fd, self.position)
+            os.lseek(self._fd, self.position, os.SEEK_SET)
+            raise
+        self.position += len(data)
+
+    def sync(self) -> None:
+        sync_data(self._fd)
+
+    def finish(self) -> None:
+        if self._fd >= 0:
+            try:
+                os.fsync(self._fd)
+            finally:
+                os.close(self._fd)
+                self._fd = -1
+
+
+class _CameraFiles:
+    def __init__(self, folder: Path, key: str, camera: Mapping[str, Any]) -> None:
+        self.packets = PacketWriter(folder / f"{key}.mkv", camera["codec"], camera["width"], camera["height"])
+        self.index = AppendFile(folder / f"{key}.idx")
+        self.frames = 0
+
+
+class TakeWriter:
+    """Makes the folder `folder` (its name is the take's id) and appends to it until `finish`.
+
+    `manifest` holds rig, robot_type, fps, dataset, session, task, operator; `features` are LeRobot's;
+    `cameras` is {key: {"codec": "mjpeg", "width": ..., "height": ...}}. Not thread safe: one thread writes.
+    Raises SpoolFull where the disk takes no more, and from then on at every call but `finish`, which closes
+    the take with what was written. The lock of the take is held until `finish` or the process's end.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        manifest: Mapping[str, Any],
+        features: Mapping[str, Mapping[str, Any]],
+        cameras: Mapping[str, Mapping[str, Any]],
+    ) -> None:
+        self.folder = folder
+        self.ticks = 0
+        self._first_ns = self._last_ns = 0
+        self._broken: SpoolError | None = None
+        self._manifest = manifests.new_manifest(folder, manifest, features, cameras)
+        self._encoder = row_files.RowEncoder(row_files.columns_of(features, list(cameras)))
+        self._lock: TakeLock | None = None
+        self._cameras: dict[str, _CameraFiles] = {}
+        self._guarded(lambda: self._create(cameras))
+        self._sync_due = clock.monotonic() + SYNC_EVERY_S
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """As it is on disk."""
+        return self._manifest
+
+    @property
+    def frames(self) -> dict[str, int]:
+        """How many frames each camera has written."""
+        return {key: files.frames for key, files in self._cameras.items()}
+
+    def add_frame(self, key: str, seq: int, captured_ns: int, packet: bytes) -> None:
+        """Append one camera's frame (monotonic ns)."""
+        files = self._cameras[key]
+
+        def append() -> None:
+            offset = files.packets.write(packet, captured_ns)
+            files.index.append(pack_record(seq, captured_ns, offset, packet))
+
+        self._guarded(append)
+        files.frames += 1
+        self._sync_now_and_then()
+
+    def add_row(self, row: Row) -> None:
+        """Append one tick; raises SpoolError, nothing written, where a value is missing or misshapen."""
+        data = self._encoder.encode(row)
+        self._guarded(lambda: self._rows.append(data))
+        if self.ticks == 0:
+            self._first_ns = row.monotonic_ns
+        self._last_ns = row.monotonic_ns
+        self.ticks += 1
+        self._sync_now_and_then()
+
+    def finish(
+        self,
+        state: str = "recorded",
+        *,
+        end_reason: str = "stop",
+        counters: Mapping[str, Any] | None = None,
+        marks: Sequence[Mapping[str, Any]] = (),
+        curation: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Make everything durable, then say so in the manifest, which is returned. After that the take is safe.
+
+        Raises SpoolError where the disk fails: the take then stays `recording` and is left to recovery.
+        """
+        try:
+            self._broken = None
+            self._guarded(self._close_files)
+            self._manifest |= {
+                "state": state,
+                "ended_at": clock.iso_now(),
+                "ticks": self.ticks,
+                **spans(self.ticks, self._first_ns, self._last_ns, float(self._manifest["fps"])),
+                "cameras_frames": self.frames,
+                "counters": dict(counters or {}),
+                "marks": [dict(mark) for mark in marks],
+                "end_reason": end_reason,
+            }
+            self._manifest["curation"] |= dict(curation or {})
+            self._guarded(lambda: manifests.write_manifest(self.folder, self._manifest))
+        finally:
+            self.close()
+        return self._manifest
+
+    def close(self) -> None:
+        """Let go of files and lock without a word in the manifest, as a killed process would."""
+        for files in self._cameras.values():
+            for each in (files.packets, files.index):
+                with contextlib.suppress(OSError):
+                    each.finish()
+        if hasattr(self, "_rows"):
+            with contextlib.suppress(OSError):
+                self._rows.finish()
+        if self._lock is not None:
+            self._lock.release()
+
+    def _create(self, cameras: Mapping[str, Mapping[str, Any]]) -> None:
+        self.folder.mkdir(parents=True)
+        self._lock = TakeLock(self.folder)
+        reserve(self.folder)
+        self._rows = AppendFile(self.folder / row_files.FILE)
+        self._rows.append(self._encoder.header)
+        self._cameras = {key: _CameraFiles(self.folder, key, camera) for key, camera in cameras.items()}
+        manifests.write_manifest(self.folder, self._manifest)
+        sync_folder(self.folder.parent)
+
+    def _close_files(self) -> None:
+        release_reserve(self.folder)
+        for files in self._cameras.values():
+            files.packets.finish()
+            files.index.finish()
+        self._rows.append(self._encoder.end())
+        self._rows.finish()
+        sync_folder(self.folder)
+
+    def _sync_now_and_then(self) -> None:
+        if clock.monotonic() >= self._sync_due:
+            self._guarded(self._sync)
+            self._sync_due = clock.monotonic() + SYNC_EVERY_S
+
+    def _sync(self) -> None:
+        for files in self._cameras.values():
+            files.packets.sync()
+            files.index.sync()
+        self._rows.sync()
+
+    def _guarded(self, action: Callable[[], None]) -> None:
+        """Run `action`; an error of the system becomes ours, and stays."""
+        if self._broken is not None:
+            raise self._broken
+        try:
+            action()
+        except OSError as error:
+            if error.errno in _FULL:
+                self._broken = SpoolFull(self.folder, self.ticks, error.strerror or "no space left")
+            else:
+                self._broken = SpoolError(f"cannot write take {self.folder.name} in {self.folder.parent}: {error}")
+            raise self._broken from error
+
+
+def spans(ticks: int, first_ns: int, last_ns: int, fps: float) -> dict[str, float]:
+    """Duration and true rate of `ticks` ticks between two monotonic times."""
+    taken_s = (last_ns - first_ns) / 1e9
+    rate = (ticks - 1) / taken_s if ticks > 1 and taken_s > 0 else float(fps)
+    return {"duration_s": round(taken_s + 1 / fps if ticks else 0.0, 6), "rate_hz": round(rate, 4)}

@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from robotdata.spool import Take, TakeBusy, read_manifest, recover_take, recovery
+from robotdata.spool.index import RECORD
+from robotdata.video.packets import read_packets
+from tests.spool.conftest import CAMERAS, FRONT, TOP, begin, packet, write
+
+
+def bytes_of(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != ".lock"}
+
+
+def frames_of(folder: Path, key: str) -> list[int]:
+    with Take.open(folder) as take:
+        camera = take.camera(key)
+        assert [camera.packet(i) for i in range(camera.count)] == [packet(int(seq)) for seq in camera.seq]
+        return camera.seq.tolist()
+
+
+def test_it_keeps_every_whole_frame_of_a_killed_take(killed: Path) -> None:
+    result = recover_take(killed)
+    assert (result.kept_ticks, result.lost_ticks) == (20, 0)
+    assert result.frames == dict.fromkeys(CAMERAS, 20)
+    assert result.text == "interrupted, 20 frames recovered"
+    manifest = read_manifest(killed)
+    assert (manifest["state"], manifest["ticks"]) == ("interrupted", 20)
+    assert manifest["rate_hz"] == pytest.approx(30, abs=1e-3)
+    with Take.open(killed) as take:
+        assert take.signal("action")[19].tolist() == [19 + i for i in range(6)]
+
+
+def test_it_leaves_a_finished_take_alone(recorded: Path) -> None:
+    before = bytes_of(recorded)
+    assert not recover_take(recorded).changed
+    assert bytes_of(recorded) == before
+
+
+def test_it_never_touches_a_live_take(tmp_path: Path) -> None:
+    writer = begin(tmp_path)
+    write(writer, 3)
+    with pytest.raises(TakeBusy):
+        recover_take(writer.folder)
+    writer.finish()
+    assert read_manifest(writer.folder)["state"] == "recorded"
+
+
+@pytest.mark.parametrize("cut", [1, 40, 300, 4096])
+def test_it_cuts_a_torn_tail_and_puts_the_rest_aside(killed: Path, cut: int) -> None:
+    for name in (f"{FRONT}.mkv", "rows.arrow", f"{TOP}.idx"):
+        os.truncate(killed / name, max(0, (killed / name).stat().st_size - cut))
+    before = bytes_of(killed)
+    result = recover_take(killed)
+    assert result.kept_ticks >= 20 - 2 - cut // 300
+    for name in (f"{FRONT}.mkv", "rows.arrow"):
+        lost = killed / f"{name}.lost"
+        assert (killed / name).read_bytes() + (lost.read_bytes() if lost.exists() else b"") == before[name]
+    with Take.open(killed) as take:
+        assert take.rows.num_rows == take.ticks == result.kept_ticks
+        assert take.frame_index(FRONT).tolist() == list(range(take.ticks))
+    assert frames_of(killed, TOP) == list(range(20))
+
+
+def test_it_says_how_much_was_lost(killed: Path) -> None:
+    whole = list(read_packets(killed / f"{FRONT}.mkv"))
+    os.truncate(killed / f"{FRONT}.mkv", whole[16].offset)
+    result = recover_take(killed)
+    assert (result.kept_ticks, result.lost_ticks) == (16, 4)
+    assert result.text.startswith("interrupted, 16 frames recovered, 4 lost at the end")
+
+
+def test_it_goes_on_after_a_hole(killed: Path) -> None:
+    whole = list(read_packets(killed / f"{FRONT}.mkv"))
+    with (killed / f"{FRONT}.mkv").open("r+b") as file:
+        file.seek(whole[8].offset + 20)
+        file.write(bytes(64))
+    with (killed / f"{TOP}.idx").open("r+b") as file:
+        file.seek(5 * RECORD.size)
+        file.write(bytes(2 * RECORD.size))
+    result = recover_take(killed)
+    assert result.kept_ticks == 20
+    assert result.lost_frames == {FRONT: 1, TOP: 0}
+    assert "damaged pictures: front 1" in result.text
+    assert frames_of(killed, FRONT) == [seq for seq in range(20) if seq != 8]
+    assert frames_of(killed, TOP) == list(range(20))  # found again by the packets themselves
+
+
+def test_it_rebuilds_an_index_that_is_gone(killed: Path) -> None:
+    before = (killed / f"{FRONT}.idx").read_bytes()
+    (killed / f"{FRONT}.idx").unlink()
+    recover_take(killed)
+    assert (killed / f"{FRONT}.idx").read_bytes() == before
+
+
+def test_it_ends_the_same_when_it_is_killed_and_run_again(
+    killed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.truncate(killed / "rows.arrow", (killed / "rows.arrow").stat().st_size - 9)
+    os.truncate(killed / f"{FRONT}.mkv", (killed / f"{FRONT}.mkv").stat().st_size - 9)
+    with (killed / f"{TOP}.idx").open("r+b") as file:
+        file.write(bytes(8))
+    torn = bytes_of(killed)
+
+    class Killed(BaseException):
+        pass
+
+    def run(steps: int) -> bool:
+        """Recover, dying at the n-th change to the disk; says whether it came through."""
+        left = [steps]
+
+        def counted(real):  # type: ignore[no-untyped-def]
+            def call(*args, **kwargs):  # type: ignore[no-untyped-def]
+                if left[0] == 0:
+                    raise Killed
+                left[0] -= 1
+                return real(*args, **kwargs)
+
+            return call
+
+        with monkeypatch.context() as patch:
+            patch.setattr(recovery, "write_atomic", counted(recovery.write_atomic))
+            patch.setattr(recovery, "write_json", counted(recovery.write_json))
+            patch.setattr(recovery, "_cut", counted(recovery._cut))
+            patch.setattr(recovery.manifests, "write_manifest", counted(recovery.manifests.write_manifest))
+            patch.setattr(Path, "replace", counted(Path.replace))
+            patch.setattr(Path, "unlink", counted(Path.unlink))
+            try:
+                recover_take(killed)
+            except Killed:
+                return False
+        return True
+
+    outcomes, n = [], 0
+    while True:
+        for path in killed.iterdir():
+            path.unlink()
+        for name, data in torn.items():
+            (killed / name).write_bytes(data)
+        through = run(n)
+        recover_take(killed)
+        outcomes.append({name: data for name, data in bytes_of(killed).items() if not name.endswith(".tmp")})
+        if through:
+            break
+        n += 1
+    assert n > 6
+    assert all(outcome == outcomes[-1] for outcome in outcomes)
+    assert recover_take(killed).lost_ticks > 0
+
+
+def test_it_keeps_the_frames_where_no_row_is_left(killed: Path) -> None:
+    (killed / "rows.arrow").write_bytes(b"")
+    result = recover_take(killed)
+    assert (result.kept_ticks, result.frames[FRONT]) == (0, 20)
+    assert Take.open(killed).rows.num_rows == 0
+    assert frames_of(killed, FRONT) == list(range(20))
+
+
+def test_it_mends_the_header_of_the_rows(killed: Path) -> None:
+    with (killed / "rows.arrow").open("r+b") as file:
+        file.write(bytes(300))
+    assert recover_take(killed).kept_ticks == 20
+    assert Take.open(killed).signal("action")[19].tolist() == [19 + i for i in range(6)]
+
+
+def test_it_never_trips_over_random_damage(tmp_path: Path) -> None:
+    chance = np.random.default_rng(4)
+    for _ in range(12):
+        writer = begin(tmp_path)
+        write(writer, 6)
+        writer.close()
+        for path in (*writer.folder.glob("*.mkv"), *writer.folder.glob("*.idx"), writer.folder / "rows.arrow"):
+            data = bytearray(path.read_bytes())
+            at, count = int(chance.integers(len(data))), int(chance.integers(1, 200))
+            data[at : at + count] = chance.bytes(count)
+            path.write_bytes(data[: int(chance.integers(len(data) // 2, len(data) + 1))])
+        result = recover_take(writer.folder)
+        with Take.open(writer.folder) as take:
+            assert take.rows.num_rows == result.kept_ticks
+            for key in CAMERAS:
+                for index in range(take.camera(key).count):
+                    take.camera(key).packet(index)
