@@ -1,0 +1,301 @@
+"""The link between a rig and the web, version 1, as `docs/rig-protocol.md` says it.
+
+The rig is the client of a websocket. Messages are JSON objects with a `type`; previews are binary.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NotRequired, TypedDict
+
+VERSION = 1
+MAX_TEXT_BYTES = 1 << 20
+MAX_BINARY_BYTES = 8 << 20
+STATES = ("connecting", "idle", "countdown", "recording", "saving", "resetting", "paused", "error")
+COMMANDS = (
+    "record",
+    "stop",
+    "discard",
+    "rerecord",
+    "finish_reset",
+    "pause",
+    "resume",
+    "clear_error",
+    "cancel",
+)
+REFUSALS = ("not_allowed", "mismatch", "disk_full", "camera_missing", "busy", "bad_args")
+CAMERA_STATES = ("ok", "stale", "frozen", "black", "flat", "lost")
+PREVIEW = struct.Struct("!BBxxIQ")
+"""Before a preview's JPEG: version, the camera's place in `hello`, sequence number, capture time (unix ns)."""
+
+
+class ProtocolError(ValueError):
+    """A message that does not follow the protocol; the text says what came and what was expected."""
+
+
+class CameraInfo(TypedDict):
+    key: str
+    name: str
+    width: int
+    height: int
+    fps: float
+
+
+class RigInfo(TypedDict):
+    name: str
+    robot_type: str
+    fps: float
+    features: dict[str, Any]
+    cameras: list[CameraInfo]
+    software: str
+    pid: int
+    host: str
+    spool: str
+
+
+class TakeEntry(TypedDict):
+    id: str
+    state: str
+    ticks: int
+
+
+class Hello(TypedDict):
+    type: Literal["hello"]
+    protocol: int
+    rig: RigInfo
+    status: Status
+    takes: list[TakeEntry]
+
+
+class CurrentTake(TypedDict):
+    id: str
+    ticks: int
+    elapsed_s: float
+    task: str
+    dataset: str
+    session: str
+
+
+class Timer(TypedDict):
+    phase: str
+    ends_at: float | None
+    total_s: float | None
+
+
+class CameraCounters(TypedDict):
+    fps: float
+    dropped: int
+    age_s: float | None
+    state: str
+
+
+class Counters(TypedDict):
+    ticks: int
+    late_ticks: int
+    dropped_ticks: int
+    fps: float
+    jitter_p99_ms: float
+    cameras: dict[str, CameraCounters]
+
+
+class Disk(TypedDict):
+    free_bytes: int
+    minutes_left: float | None
+
+
+class Warning(TypedDict):
+    code: str
+    camera: str | None
+    text: str
+
+
+class Status(TypedDict):
+    type: Literal["status"]
+    seq: int
+    state: str
+    since: float
+    controls: list[str]
+    take: CurrentTake | None
+    timer: Timer
+    counters: Counters
+    disk: Disk
+    saving: int
+    message: str | None
+    warnings: list[Warning]
+
+
+class Telemetry(TypedDict):
+    type: Literal["telemetry"]
+    t: float
+    names: NotRequired[dict[str, list[str]]]
+    rows: list[list[Any]]
+
+
+class TakeEvent(TypedDict):
+    type: Literal["take"]
+    event: str
+    take: dict[str, Any]
+
+
+class ReplyError(TypedDict):
+    code: str
+    message: str
+    differences: NotRequired[list[dict[str, Any]]]
+
+
+class Reply(TypedDict):
+    type: Literal["reply"]
+    id: str
+    ok: bool
+    error: ReplyError | None
+
+
+class Refusal(Exception):
+    """A command that is not done, with its code and the reason for a person."""
+
+    def __init__(self, code: str, message: str, *, differences: list[dict[str, Any]] | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.differences = differences
+
+    def as_error(self) -> ReplyError:
+        """As it stands in a reply."""
+        error: ReplyError = {"code": self.code, "message": self.message}
+        if self.differences is not None:
+            error["differences"] = self.differences
+        return error
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Something a person wants; `args` is not yet checked."""
+
+    id: str
+    name: str
+    args: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordArgs:
+    """What a `record` command asks for; times in seconds, None where there is no timer."""
+
+    session: str
+    dataset: str
+    task: str
+    operator: str
+    take: str | None
+    countdown_s: float
+    episode_s: float | None
+    reset_s: float | None
+    expect: Mapping[str, Any] | None
+
+
+def encode(message: Mapping[str, Any]) -> str:
+    """A message as text; numbers that JSON has not (NaN, infinity) become null."""
+    try:
+        return json.dumps(message, separators=(",", ":"), allow_nan=False)
+    except ValueError:
+        return json.dumps(_finite(message), separators=(",", ":"), allow_nan=False)
+
+
+def decode(text: str | bytes) -> dict[str, Any]:
+    """The message in `text`; raises ProtocolError where it is none or too long."""
+    if len(text) > MAX_TEXT_BYTES:
+        raise ProtocolError(f"a message of {len(text)} bytes, want at most {MAX_TEXT_BYTES}")
+    try:
+        message = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError(f"a message that is no JSON: {error}") from error
+    if not isinstance(message, dict) or not isinstance(message.get("type"), str):
+        raise ProtocolError("a message without a 'type'")
+    return message
+
+
+def pack_preview(camera: int, seq: int, wall_ns: int, jpeg: bytes) -> bytes:
+    """One preview frame."""
+    return PREVIEW.pack(VERSION, camera, seq & 0xFFFFFFFF, wall_ns) + jpeg
+
+
+def unpack_preview(data: bytes) -> tuple[int, int, int, bytes]:
+    """(camera, seq, wall_ns, jpeg) of a preview frame; raises ProtocolError."""
+    if len(data) <= PREVIEW.size or len(data) > MAX_BINARY_BYTES:
+        raise ProtocolError(f"a preview of {len(data)} bytes, want {PREVIEW.size + 1} to {MAX_BINARY_BYTES}")
+    version, camera, seq, wall_ns = PREVIEW.unpack_from(data)
+    if version != VERSION:
+        raise ProtocolError(f"a preview of version {version}, want {VERSION}")
+    return camera, seq, wall_ns, data[PREVIEW.size :]
+
+
+def parse_command(message: Mapping[str, Any]) -> Command:
+    """A `command` message; raises ProtocolError without a usable id, Refusal(bad_args) for an unknown name."""
+    identity, name, args = message.get("id"), message.get("name"), message.get("args") or {}
+    if not isinstance(identity, str) or not 0 < len(identity) <= 100:
+        raise ProtocolError("a command without a usable 'id'")
+    if name not in COMMANDS:
+        raise Refusal("bad_args", f"there is no command {name!r:.60}; want one of {', '.join(COMMANDS)}")
+    if not isinstance(args, dict):
+        raise Refusal("bad_args", f"the args of {name!r} are no object")
+    return Command(identity, name, args)
+
+
+def parse_watch(message: Mapping[str, Any]) -> dict[str, float]:
+    """A `watch` message: frames per second wanted for each camera; what is no number counts as none."""
+    cameras = message.get("cameras")
+    if not isinstance(cameras, dict):
+        raise ProtocolError("a watch without 'cameras'")
+    return {
+        str(key): min(float(fps), 240.0)
+        for key, fps in list(cameras.items())[:256]
+        if isinstance(fps, int | float) and fps > 0
+    }
+
+
+def parse_record(args: Mapping[str, Any]) -> RecordArgs:
+    """The args of `record`, checked; raises Refusal(bad_args) that names the argument."""
+    expect = args.get("expect")
+    if expect is not None and not isinstance(expect, dict):
+        raise Refusal("bad_args", "expect: want an object with fps and features, or null")
+    take = _text(args, "take", 36) or None
+    return RecordArgs(
+        session=_text(args, "session", 100),
+        dataset=_text(args, "dataset", 200),
+        task=_text(args, "task", 1000),
+        operator=_text(args, "operator", 200),
+        take=take,
+        countdown_s=_seconds(args, "countdown_s", 60) or 0.0,
+        episode_s=_seconds(args, "episode_s", 86_400),
+        reset_s=_seconds(args, "reset_s", 86_400),
+        expect=expect,
+    )
+
+
+def _text(args: Mapping[str, Any], name: str, limit: int) -> str:
+    value = args.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str) or len(value) > limit:
+        raise Refusal("bad_args", f"{name}: want a text of at most {limit} characters, got {value!r:.60}")
+    return value
+
+
+def _seconds(args: Mapping[str, Any], name: str, limit: float) -> float | None:
+    value = args.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= limit:
+        raise Refusal("bad_args", f"{name}: want 0 to {limit:g} seconds, got {value!r:.60}")
+    return float(value)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(each) for each in value]
+    if isinstance(value, float) and value - value != 0:
+        return None
+    return value
