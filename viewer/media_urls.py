@@ -1,5 +1,15 @@
-"""Stub, replaced by its owner."""
+"""Addresses under /media/. A camera is its key in the features; what is no camera of the episode is a 404."""
 
 from __future__ import annotations
 
-urlpatterns: list = []
+from django.urls import path
+
+from viewer import media_views as views
+
+app_name = "media"
+urlpatterns = [
+    path("<uuid:episode_id>/frame/<str:camera>/<str:n>.jpg", views.frame, name="frame"),
+    path("<uuid:episode_id>/strip/<str:camera>.jpg", views.strip, name="strip"),
+    path("<uuid:episode_id>/signals.bin", views.signals, name="signals"),
+    path("<uuid:episode_id>/video/<str:camera>.mp4", views.video, name="video"),
+]

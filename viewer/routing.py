@@ -1,5 +1,13 @@
-"""Stub, replaced by its owner."""
+"""The viewer's sockets."""
 
 from __future__ import annotations
 
-websocket_urlpatterns: list = []
+from typing import Any
+
+from django.urls import path
+
+from viewer.consumers import PlayConsumer
+
+websocket_urlpatterns: list[Any] = [
+    path("ws/play/<uuid:episode_id>/", PlayConsumer.as_asgi()),
+]

@@ -1,0 +1,99 @@
+"""The play socket: a door between a browser and its Player. It decides nothing about frames."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from typing import Any
+
+from channels.generic.websocket import AsyncWebsocketConsumer
+
+from viewer.errors import BadAsk, Busy, ViewerError
+from viewer.frames import FRAMES
+from viewer.places import Hold, hold_source, trim_in_frames
+from viewer.playback import Player
+from viewer.sources import FrameSource, describe
+
+log = logging.getLogger(__name__)
+MOST_PLAYERS = 64
+MOST_MESSAGE = 65_536
+NOT_FOUND, TOO_MANY, BROKEN = 4404, 4429, 4410
+_players: set[PlayConsumer] = set()
+
+
+class PlayConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
+    """`/ws/play/<episode uuid>/`; see the module `playback` for what is sent."""
+
+    hold: Hold | None = None
+    player: Player | None = None
+    work: asyncio.Task[None] | None = None
+
+    async def connect(self) -> None:
+        user = self.scope.get("user")
+        if user is None or not user.is_authenticated:
+            await self.close()
+            return
+        await self.accept()
+        try:
+            if len(_players) >= MOST_PLAYERS:
+                raise Busy(f"{MOST_PLAYERS} players are open already: close one of them")
+            _players.add(self)
+            source, trim = await self.reopen()
+        except ViewerError as error:
+            _players.discard(self)
+            await self.send_message({"type": "error", "message": str(error)})
+            await self.close(code={404: NOT_FOUND, 503: TOO_MANY}.get(error.status, BROKEN))
+            return
+        self.player = Player(source, self, trim)
+        self.work = asyncio.create_task(self.player.run())
+        self.work.add_done_callback(_report)
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        if self.player is None:
+            return
+        try:
+            self.player.handle(parse_message(text_data))
+        except BadAsk as error:
+            await self.send_message({"type": "error", "message": str(error)})
+
+    async def disconnect(self, code: int) -> None:
+        _players.discard(self)
+        if self.work is not None:
+            self.work.cancel()
+            await asyncio.wait([self.work])
+        if self.hold is not None:
+            self.hold.close()
+
+    async def send_bundle(self, data: bytes) -> None:
+        await self.send(bytes_data=data)
+
+    async def send_message(self, message: dict[str, Any]) -> None:
+        await self.send(text_data=json.dumps(message))
+
+    async def reopen(self) -> tuple[FrameSource, tuple[int, int] | None]:
+        new = await hold_source(self.scope["url_route"]["kwargs"]["episode_id"], FRAMES)
+        if self.hold is not None:
+            self.hold.close()
+        self.hold = new
+        trim = trim_in_frames(new.place, new.source)
+        await self.send_message({"type": "opened", **describe(new.source), "trim": trim})
+        return new.source, trim
+
+
+def parse_message(text: str | None) -> dict[str, Any]:
+    """An op as JSON; raises BadAsk."""
+    if text is None or len(text) > MOST_MESSAGE:
+        raise BadAsk(f"write ops as JSON text of at most {MOST_MESSAGE} characters")
+    try:
+        message = json.loads(text)
+    except (ValueError, RecursionError):
+        raise BadAsk(f"no JSON: {text[:40]!r}") from None
+    if not isinstance(message, dict):
+        raise BadAsk('write an object such as {"op": "seek", "frame": 0, "seq": 1}')
+    return message
+
+
+def _report(work: asyncio.Task[None]) -> None:
+    if not work.cancelled() and (error := work.exception()) is not None:
+        log.error("a player ended by an error of ours", exc_info=error)

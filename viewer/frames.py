@@ -1,0 +1,111 @@
+"""Where frames are decoded: a bounded pool of threads, never the event loop, and a bounded store of the results."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+from robotdata.video.jpeg import ImageError
+from viewer.errors import BadAsk, Busy, Gone
+from viewer.pictures import LEAST_HEIGHT, MOST_HEIGHT, shrink_jpeg
+from viewer.sources import FrameSource
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Pool:
+    """A few threads and a bounded queue before them; a task that is cancelled before its turn is never run."""
+
+    def __init__(self, name: str, *, workers: int, limit: int) -> None:
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix=name)
+        self._limit = limit
+        self._inside = 0
+        self._lock = threading.Lock()
+
+    async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """What `work` returns; raises Busy where too many wait already."""
+        with self._lock:
+            if self._inside >= self._limit:
+                raise Busy(f"{self._inside} pictures are being read already: try again in a moment")
+            self._inside += 1
+        future = self._threads.submit(work, *args, **kwargs)
+        future.add_done_callback(self._left)
+        return await asyncio.wrap_future(future)
+
+    def _left(self, _: Future[T]) -> None:
+        with self._lock:
+            self._inside -= 1
+
+
+FRAMES = Pool("frames", workers=min(4, (os.cpu_count() or 1) + 2), limit=512)
+STRIPS = Pool("strips", workers=min(2, os.cpu_count() or 1), limit=2048)
+"""Apart from FRAMES, so that a wall of filmstrips never holds up who is scrubbing."""
+
+
+class JpegCache:
+    """The newest JPEGs that took work to make, bounded by bytes."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._kept: OrderedDict[Hashable, bytes] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable) -> bytes | None:
+        with self._lock:
+            data = self._kept.get(key)
+            if data is not None:
+                self._kept.move_to_end(key)
+            return data
+
+    def put(self, key: Hashable, data: bytes) -> None:
+        with self._lock:
+            self._bytes += len(data) - len(self._kept.pop(key, b""))
+            self._kept[key] = data
+            while self._bytes > self._max_bytes and self._kept:
+                self._bytes -= len(self._kept.popitem(last=False)[1])
+
+    @property
+    def size_bytes(self) -> int:
+        return self._bytes
+
+
+JPEGS = JpegCache(64 * 1024 * 1024)
+
+
+def read_frame(source: FrameSource, camera: str, n: int, height: int | None = None) -> bytes:
+    """Frame `n` of `camera` as a JPEG, at most `height` pixels high. Blocks: call it in FRAMES.
+
+    Raises NotThere for a camera or frame that the episode has not, Gone for one whose bytes are damaged.
+    """
+    if not source.decodes and height is None:
+        return source.jpeg(camera, n)
+    key = (source.version, camera, n, height)
+    if (kept := JPEGS.get(key)) is not None:
+        return kept
+    data = source.jpeg(camera, n)
+    try:
+        data = shrink_jpeg(data, height)
+    except ImageError as error:
+        raise Gone(f"frame {n} of {camera}: {error}") from error
+    JPEGS.put(key, data)
+    return data
+
+
+def parse_height(text: object) -> int | None:
+    """`text` as a height in pixels, None for none asked; raises BadAsk with the bounds."""
+    if text is None or text == "":
+        return None
+    whole = isinstance(text, int) and not isinstance(text, bool)
+    if not whole and not (isinstance(text, str) and text.isascii() and text.isdigit() and len(text) <= 6):
+        raise BadAsk(f"height: write a whole number of pixels, {LEAST_HEIGHT} to {MOST_HEIGHT}")
+    value = int(text)  # type: ignore[call-overload]
+    if not LEAST_HEIGHT <= value <= MOST_HEIGHT:
+        raise BadAsk(f"height {value}: write {LEAST_HEIGHT} to {MOST_HEIGHT} pixels")
+    return int(value)

@@ -1,0 +1,77 @@
+"""JPEG to smaller JPEG, and several side by side: without passing through RGB, decoded at the scale needed."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from robotdata.video.jpeg import ImageError, check_size, jpeg_size
+
+QUALITY = 85
+LEAST_HEIGHT, MOST_HEIGHT = 16, 4320
+MOST_SIDE = 65_000
+"""A JPEG's sides are 16 bits."""
+
+
+def shrink_jpeg(data: bytes, height: int | None, *, quality: int = QUALITY) -> bytes:
+    """`data` at `height` pixels, the width in proportion; as it is where it is no higher than that.
+
+    Raises ImageError where `data` is no whole JPEG.
+    """
+    if height is None or jpeg_size(data)[1] <= height:
+        return data
+    buffer = io.BytesIO()
+    open_scaled(data, height).save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()
+
+
+def to_jpeg(data: bytes) -> bytes:
+    """A picture of the spool in any of its formats as a JPEG; raises ImageError where it is damaged."""
+    try:
+        with Image.open(io.BytesIO(data), formats=["JPEG", "PNG"]) as image:
+            check_size(*image.size)
+            picture = _eight_bits(image).convert("RGB")
+    except (OSError, SyntaxError, UnidentifiedImageError, ValueError) as error:
+        raise ImageError(f"a picture of {len(data)} bytes is damaged: {error}") from error
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=QUALITY)
+    return buffer.getvalue()
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Depth of 16 bits stretched to what is there, so that it can be seen."""
+    if not image.mode.startswith("I"):
+        return image
+    values = np.asarray(image, np.float32)
+    low, high = float(values.min()), float(values.max())
+    return Image.fromarray(((values - low) * (255 / max(high - low, 1))).astype(np.uint8))
+
+
+def open_scaled(data: bytes, height: int, *, mode: str = "YCbCr") -> Image.Image:
+    """The JPEG decoded at `height` pixels; libjpeg itself halves it as often as it can, which is most of the speed."""
+    width, full = jpeg_size(data)
+    size = (max(1, round(width * height / full)), height)
+    try:
+        with Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
+            image.draft(mode, size)
+            picture = image.convert(mode)
+    except (OSError, SyntaxError, UnidentifiedImageError, ValueError) as error:
+        raise ImageError(f"a JPEG of {len(data)} bytes ({width}x{full}) is damaged: {error}") from error
+    return picture if picture.size == size else picture.resize(size, Image.Resampling.BILINEAR)
+
+
+def side_by_side(pictures: Sequence[Image.Image | None], size: tuple[int, int]) -> bytes:
+    """One JPEG with a cell of `size` (width, height) for each picture, in order; None leaves its cell dark."""
+    width, height = size
+    if width * len(pictures) > MOST_SIDE:
+        raise ImageError(f"{len(pictures)} pictures of {width} pixels: a JPEG holds {MOST_SIDE} side by side")
+    sheet = Image.new("YCbCr", (width * len(pictures), height), (24, 128, 128))
+    for place, picture in enumerate(pictures):
+        if picture is not None:
+            sheet.paste(picture if picture.size == size else picture.resize(size), (place * width, 0))
+    buffer = io.BytesIO()
+    sheet.save(buffer, "JPEG", quality=80)
+    return buffer.getvalue()

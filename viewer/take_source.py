@@ -1,0 +1,138 @@
+"""A take as a source: frame n is tick n of the grid on which it would be exported, its packet given as it is."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robotdata.spool import CameraTrack, SpoolError, Take
+from robotdata.video.jpeg import ImageError
+from viewer.errors import Gone, NotThere
+from viewer.pictures import to_jpeg
+from viewer.sources import CameraInfo, Signals, VideoFile
+
+PREFIX = "observation.images."
+
+
+def take_version(folder: Path) -> str:
+    """Changes with the take's rows and frames, not with what people say of them; raises Gone where it is missing."""
+    facts: list[tuple[str, int, int, int]] = []
+    try:
+        for path in sorted(folder.iterdir()):
+            if path.suffix in (".arrow", ".idx", ".mkv"):
+                stat = path.stat()
+                facts.append((path.name, stat.st_ino, stat.st_size, stat.st_mtime_ns))
+    except OSError:
+        facts = []
+    if not facts:
+        raise Gone(f"the take in {folder} is not there any more: restore the folder, or empty it from the trash")
+    return hashlib.blake2s(repr(facts).encode(), digest_size=8).hexdigest()
+
+
+class TakeSource:
+    """See FrameSource. Cameras whose files are missing or empty are left out and named in `problems`."""
+
+    decodes = False
+
+    def __init__(self, folder: Path) -> None:
+        self.version = take_version(folder)
+        try:
+            self._take = Take.open(folder)
+        except SpoolError as error:
+            raise Gone(str(error)) from error
+        try:
+            self._open()
+        except BaseException:
+            self._take.close()
+            raise
+
+    def _open(self) -> None:
+        take = self._take
+        self.growing = take.state == "recording"
+        self.fps = float(take.manifest["fps"])
+        tracks, problems = _tracks(take)
+        try:
+            index = {key: take.frame_index(key) for key in tracks}
+            ticks = take.rows.num_rows
+        except (SpoolError, KeyError) as error:
+            raise Gone(f"take {take.id}: {error}") from error
+        for key in [key for key, found in index.items() if not (found >= 0).any()]:
+            problems.append(f"{key}: no frame was stored in this take")
+            del tracks[key], index[key]
+        # As the export does it: what came before some camera's first frame was seen by no policy.
+        self.first_tick = max((int(np.argmax(found >= 0)) for found in index.values()), default=0)
+        self.frames = ticks - self.first_tick
+        self._index = {key: found[self.first_tick :] for key, found in index.items()}
+        self._tracks = tracks
+        self.cameras = tuple(
+            CameraInfo(key, key.removeprefix(PREFIX), track.width, track.height) for key, track in tracks.items()
+        )
+        self.problems = tuple(problems)
+
+    def jpeg(self, camera: str, n: int) -> bytes:
+        track = self._tracks.get(camera)
+        if track is None:
+            raise NotThere(f"this take has no camera {camera!r}; it has {', '.join(self._tracks) or 'none'}")
+        if not 0 <= n < self.frames:
+            raise NotThere(f"frame {n} is outside this take: it has frames 0 to {self.frames - 1}")
+        at = int(self._index[camera][n])
+        try:
+            packet = track.packet(at)
+            return packet if track.codec == "mjpeg" else to_jpeg(packet)
+        except (SpoolError, ImageError, OSError, IndexError) as error:
+            raise Gone(f"frame {n} of {camera} cannot be read: {error}") from error
+
+    def signals(self) -> Signals:
+        columns: dict[str, NDArray[np.float32]] = {}
+        names: dict[str, list[str]] = {}
+        for feature, about in self._take.manifest["features"].items():
+            if about.get("dtype") in ("video", "image") or feature not in self._take.rows.column_names:
+                continue
+            values = self._take.signal(feature)[self.first_tick :]
+            columns[feature] = values.astype(np.float32)
+            names[feature] = signal_names(feature, about, values.shape[1])
+        return Signals(columns, names, {key: self._age(key) for key in self._tracks})
+
+    def video(self, camera: str) -> VideoFile:
+        raise NotThere("a take has no video file yet: it gets one when it is encoded; ask for its frames")
+
+    def close(self) -> None:
+        self._take.close()
+
+    def _age(self, key: str) -> dict[str, float]:
+        now = np.asarray(self._take.column("monotonic_ns"), np.int64)[self.first_tick :]
+        captured = self._tracks[key].captured_ns[self._index[key]]
+        age = (now - captured) / 1e6
+        if not len(age):
+            return {}
+        p50, p99 = np.percentile(age, [50, 99])
+        return {"p50": round(float(p50), 2), "p99": round(float(p99), 2), "max": round(float(age.max()), 2)}
+
+
+def signal_names(feature: str, about: dict[str, Any], size: int) -> list[str]:
+    """One name for each of `size` values; `names` may be a list, a list in a list, a dict of lists, or nothing."""
+    names: Any = about.get("names")
+    if isinstance(names, dict):
+        names = [name for each in names.values() for name in (each if isinstance(each, list) else [each])]
+    while isinstance(names, list) and len(names) == 1 and isinstance(names[0], list):
+        names = names[0]
+    if isinstance(names, list) and len(names) == size:
+        return [str(name)[:120] for name in names]
+    short = feature.rsplit(".", 1)[-1]
+    return [short] if size == 1 else [f"{short}.{i}" for i in range(size)]
+
+
+def _tracks(take: Take) -> tuple[dict[str, CameraTrack], list[str]]:
+    """Every camera that opens, and a sentence for each that does not."""
+    tracks: dict[str, CameraTrack] = {}
+    problems: list[str] = []
+    for key in take.cameras:
+        try:
+            tracks[key] = take.camera(key)
+        except (SpoolError, OSError) as error:
+            problems.append(f"{key}: {error}")
+    return tracks, problems
