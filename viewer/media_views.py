@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec
+from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
@@ -27,7 +27,6 @@ from viewer.ranges import ByteRange, FilePieces, Unsatisfiable, parse_range
 from viewer.signals import pack_signals
 from viewer.sources import FrameSource, VideoFile
 
-P = ParamSpec("P")
 Answer = Coroutine[Any, Any, HttpResponseBase]
 STRIP_STORE = StripStore(Path(settings.STATE_DIR) / "strips", max_bytes=256 * 1024 * 1024)
 _YEAR_S = 365 * 24 * 3600
@@ -47,21 +46,17 @@ class SignedOut(ViewerError):
     code = "signed_out"
 
 
-def media(
-    view: Callable[Concatenate[HttpRequest, Place, P], Answer],
-) -> Callable[Concatenate[HttpRequest, uuid.UUID, P], Answer]:
+def media(view: Callable[..., Answer]) -> Callable[..., Answer]:
     """GET and HEAD for who may; the view gets the episode's place, and its errors become JSON."""
 
     @login_not_required  # asked here: a token is no session, and an <img> has no use for a redirect
     @functools.wraps(view)
-    async def wrapped(
-        request: HttpRequest, episode_id: uuid.UUID, /, *args: P.args, **kwargs: P.kwargs
-    ) -> HttpResponseBase:
+    async def wrapped(request: HttpRequest, episode_id: uuid.UUID, **kwargs: str) -> HttpResponseBase:
         if request.method not in ("GET", "HEAD"):
             return _refusal(405, "method", "media is only read: use GET or HEAD", {"Allow": "GET, HEAD"})
         try:
             place = await sync_to_async(_admit)(request, episode_id)
-            return await view(request, place, *args, **kwargs)
+            return await view(request, place, **kwargs)
         except ViewerError as error:
             return _refusal(error.status, error.code, str(error), {"Retry-After": "1"} if error.status == 503 else {})
 

@@ -1,0 +1,107 @@
+"""Takes whose every frame says which it is, and their episodes."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import User
+
+from recorder.models import Dataset, Episode
+from robotdata.spool import Row, TakeWriter
+from robotdata.video.barcode import Barcode, draw
+from robotdata.video.jpeg import encode_jpeg
+
+FRONT, TOP, WRIST = (f"observation.images.{name}" for name in ("front", "top", "wrist"))
+MakeTake = Callable[..., Path]
+
+
+def picture(tick: int, camera: int, size: tuple[int, int] = (320, 240)) -> bytes:
+    """A JPEG of `size` (width, height) with the tick in it; the episode's number is 7."""
+    rgb = np.full((size[1], size[0], 3), 90, np.uint8)
+    rgb[60:, :, camera % 3] = np.arange(size[0], dtype=np.uint8)
+    draw(rgb, Barcode(tick, 7, camera))
+    return encode_jpeg(rgb, 90)
+
+
+def write_take(
+    folder: Path,
+    ticks: int = 30,
+    cameras: tuple[str, ...] = (FRONT, TOP),
+    *,
+    fps: int = 30,
+    size: tuple[int, int] = (320, 240),
+    late: dict[str, int] | None = None,
+    state: str = "recorded",
+) -> Path:
+    """A take in which tick t has frame t of every camera; camera `late` has none before that tick.
+
+    state "recording" leaves it open, as a rig at work does (the writer's lock is let go).
+    """
+    names = ["shoulder.pos", "elbow.pos"]
+    numbers = {"dtype": "float32", "shape": [2], "names": names}
+    features: dict[str, Any] = {"action": numbers, "observation.state": numbers}
+    for key in cameras:
+        features[key] = {"dtype": "video", "shape": [size[1], size[0], 3], "names": ["height", "width", "channels"]}
+    about = {key: {"codec": "mjpeg", "width": size[0], "height": size[1]} for key in cameras}
+    writer = TakeWriter(folder, {"fps": fps, "rig": "sim", "task": "push", "dataset": "d"}, features, about)
+    for tick in range(ticks):
+        now, frames = tick * 1_000_000_000 // fps, {}
+        for number, key in enumerate(cameras):
+            if tick >= (late or {}).get(key, 0):
+                writer.add_frame(key, tick, now, picture(tick, number, size))
+                frames[key] = (tick, now)
+        values = np.array([tick, -tick], np.float32)
+        writer.add_row(Row(tick, now + 5_000_000, now, {"action": values, "observation.state": values + 0.5}, frames))
+    if state == "recording":
+        writer.close()
+    else:
+        writer.finish(state)
+    return folder
+
+
+@pytest.fixture
+def make_take(tmp_path: Path) -> MakeTake:
+    """Writes a take into a temporary folder; see write_take."""
+    return lambda ticks=30, cameras=(FRONT, TOP), **more: write_take(
+        tmp_path / str(uuid.uuid4()), ticks, cameras, **more
+    )
+
+
+@pytest.fixture
+def home(tmp_path: Path, settings: Any) -> Path:
+    """Spool and datasets of this test alone."""
+    settings.SPOOL_DIR, settings.DATASETS_DIR = tmp_path / "spool", tmp_path / "datasets"
+    settings.SPOOL_DIR.mkdir()
+    settings.DATASETS_DIR.mkdir()
+    return tmp_path
+
+
+@pytest.fixture
+def dataset(home: Path, db: None) -> Dataset:
+    return Dataset.objects.create(slug="d", title="D", fps=30)
+
+
+@pytest.fixture
+def make_episode(dataset: Dataset) -> Callable[..., Episode]:
+    """An episode with its take in the spool."""
+
+    def make(ticks: int = 30, **more: Any) -> Episode:
+        fields = {name: more.pop(name) for name in ("trim_first", "trim_end") if name in more}
+        episode = Episode(dataset=dataset, task="push", state=more.get("state", "recorded"), ticks=ticks, **fields)
+        write_take(Path(settings.SPOOL_DIR) / str(episode.pk), ticks, **more)
+        episode.save()
+        return episode
+
+    return make
+
+
+@pytest.fixture
+def olga(db: None) -> User:
+    """She reviews."""
+    return User.objects.create_user("olga", password="x")
