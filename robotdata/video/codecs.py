@@ -1,0 +1,182 @@
+"""Encoders as data: which names exist, which options each one takes, and how ours become theirs.
+
+The names and the mapping are LeRobot's (`vcodec`, `g`, `crf`, `preset`, `fast_decode`), so that a dataset's
+`info.json` means the same in both.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from robotdata.video.errors import FrameSizeError, UnknownCodecError, UnknownOptionError
+
+log = logging.getLogger(__name__)
+
+AUTO = "auto"
+DEFAULT_CODEC = "libsvtav1"
+_EIGHT_BIT = ("yuv420p",)
+_HARDWARE_FORMATS = ("yuv420p", "nv12")
+
+
+@dataclass(frozen=True, slots=True)
+class EncodeSettings:
+    """How to encode; the defaults are LeRobot 0.6's.
+
+    `g` is the distance of keyframes in frames, `crf` the quality (lower is better, not comparable between
+    codecs), `threads` an upper bound (None: the encoder decides), `extra_options` the encoder's own, which
+    never override the others. Raises UnknownCodecError and UnknownOptionError.
+    """
+
+    codec: str = DEFAULT_CODEC
+    pix_fmt: str = "yuv420p"
+    g: int | None = 2
+    crf: int | float | None = 30
+    preset: int | str | None = None
+    fast_decode: int = 0
+    threads: int | None = None
+    extra_options: Mapping[str, str | int | float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.codec != AUTO and self.codec not in ENCODERS:
+            raise UnknownCodecError(f"codec {self.codec!r}: want one of {', '.join([*ENCODERS, AUTO])}")
+        for name, value, low, high in (
+            ("g", self.g, 1, 10_000),
+            ("crf", self.crf, 0, 63),
+            ("fast_decode", self.fast_decode, 0, 2),
+            ("threads", self.threads, 1, 256),
+        ):
+            if value is not None and not low <= value <= high:
+                raise UnknownOptionError(f"{name}={value}: want {low} to {high}")
+
+
+@dataclass(frozen=True, slots=True)
+class Encoder:
+    """One encoder: FFmpeg's name for it, the codec it writes, its limits and its own words for our options."""
+
+    ffmpeg_name: str
+    codec: str
+    pix_fmts: tuple[str, ...]
+    options: Callable[[EncodeSettings], dict[str, str]]
+    smallest: int = 2
+    hardware: bool = False
+
+
+def _svt(settings: EncodeSettings) -> dict[str, str]:
+    if settings.crf is not None and settings.crf != int(settings.crf):
+        raise UnknownOptionError(f"crf={settings.crf}: libsvtav1 takes whole numbers only")
+    preset = 12 if settings.preset is None else settings.preset
+    params = f"fast-decode={settings.fast_decode}"
+    if settings.threads is not None:
+        params += f":lp={settings.threads}"
+    return {**_quality(settings), "preset": str(preset), "svtav1-params": params}
+
+
+def _software(settings: EncodeSettings) -> dict[str, str]:
+    options = _quality(settings)
+    if settings.preset is not None:
+        options["preset"] = str(settings.preset)
+    if settings.fast_decode:
+        options["tune"] = "fastdecode"
+    if settings.threads is not None:
+        options["threads"] = str(settings.threads)
+    return options
+
+
+def _x265(settings: EncodeSettings) -> dict[str, str]:
+    options = _software(settings)
+    # x265 keeps a pool of its own beside FFmpeg's threads, and talks on stderr unless told not to.
+    pools = "" if settings.threads is None else f":pools={settings.threads}"
+    return options | {"x265-params": f"log-level=error{pools}"}
+
+
+def _aom(settings: EncodeSettings) -> dict[str, str]:
+    options = _quality(settings)
+    if settings.preset is not None:
+        options["cpu-used"] = str(settings.preset)
+    if settings.threads is not None:
+        options |= {"threads": str(settings.threads), "row-mt": "1"}
+    return options
+
+
+def _nvenc(settings: EncodeSettings) -> dict[str, str]:
+    options = {"rc": "0", **_keyframes(settings), **_value("qp", settings.crf)}
+    return options | _value("preset", settings.preset)
+
+
+def _vaapi(settings: EncodeSettings) -> dict[str, str]:
+    return {**_keyframes(settings), **_value("qp", settings.crf)}
+
+
+def _qsv(settings: EncodeSettings) -> dict[str, str]:
+    options = {**_keyframes(settings), **_value("global_quality", settings.crf)}
+    return options | _value("preset", settings.preset)
+
+
+def _videotoolbox(settings: EncodeSettings) -> dict[str, str]:
+    quality = None if settings.crf is None else max(1, min(100, int(100 - 2 * settings.crf)))
+    return {**_keyframes(settings), **_value("q:v", quality)}
+
+
+def _quality(settings: EncodeSettings) -> dict[str, str]:
+    return {**_keyframes(settings), **_value("crf", settings.crf)}
+
+
+def _keyframes(settings: EncodeSettings) -> dict[str, str]:
+    return _value("g", settings.g)
+
+
+def _value(name: str, value: object) -> dict[str, str]:
+    return {} if value is None else {name: str(value)}
+
+
+_H264_FORMATS = ("yuv420p", "yuv422p", "yuv444p", "yuv420p10le")
+_HEVC_FORMATS = ("yuv420p", "yuv420p10le", "gray12le")
+_AV1_FORMATS = ("yuv420p", "yuv420p10le")
+
+ENCODERS: dict[str, Encoder] = {
+    # Below 32x32 SVT-AV1 does not fail, it kills the process.
+    "libsvtav1": Encoder("libsvtav1", "av1", _AV1_FORMATS, _svt, smallest=32),
+    "h264": Encoder("libx264", "h264", _H264_FORMATS, _software),
+    "hevc": Encoder("libx265", "hevc", _HEVC_FORMATS, _x265, smallest=16),
+    "libaom-av1": Encoder("libaom-av1", "av1", _AV1_FORMATS, _aom, smallest=16),
+    "h264_videotoolbox": Encoder("h264_videotoolbox", "h264", _HARDWARE_FORMATS, _videotoolbox, hardware=True),
+    "hevc_videotoolbox": Encoder("hevc_videotoolbox", "hevc", _HARDWARE_FORMATS, _videotoolbox, hardware=True),
+    "h264_nvenc": Encoder("h264_nvenc", "h264", _HARDWARE_FORMATS, _nvenc, smallest=146, hardware=True),
+    "hevc_nvenc": Encoder("hevc_nvenc", "hevc", _HARDWARE_FORMATS, _nvenc, smallest=146, hardware=True),
+    "av1_nvenc": Encoder("av1_nvenc", "av1", _HARDWARE_FORMATS, _nvenc, smallest=192, hardware=True),
+    "h264_vaapi": Encoder("h264_vaapi", "h264", _EIGHT_BIT, _vaapi, smallest=32, hardware=True),
+    "h264_qsv": Encoder("h264_qsv", "h264", ("nv12",), _qsv, smallest=32, hardware=True),
+}
+"""The order of the hardware encoders is the order in which `auto` tries them."""
+
+
+def encoder_options(settings: EncodeSettings) -> dict[str, str]:
+    """FFmpeg's options for these settings, all strings; `settings.codec` must not be `auto`."""
+    options = {name: str(value) for name, value in settings.extra_options.items()}
+    for name, value in ENCODERS[settings.codec].options(settings).items():
+        # A list of parameters is joined, ours last, so that neither hides the other.
+        both = name.endswith("-params") and name in options
+        options[name] = f"{options[name]}:{value}" if both else value
+    return options
+
+
+def pixel_format(settings: EncodeSettings) -> str:
+    """The pixel format to encode in: the one asked for, or yuv420p with a warning where the codec lacks it."""
+    encoder = ENCODERS[settings.codec]
+    if settings.pix_fmt in encoder.pix_fmts:
+        return settings.pix_fmt
+    instead = encoder.pix_fmts[0]
+    log.warning("%s does not encode %s; using %s", settings.codec, settings.pix_fmt, instead)
+    return instead
+
+
+def check_size(settings: EncodeSettings, pix_fmt: str, width: int, height: int) -> None:
+    """Raises FrameSizeError where the encoder would fail, or kill the process, at this size in pixels."""
+    smallest = ENCODERS[settings.codec].smallest
+    if min(width, height) < smallest:
+        raise FrameSizeError(f"{width}x{height}: {settings.codec} needs at least {smallest} pixels each way; use h264")
+    wide, high = {"yuv444p": (1, 1), "gray12le": (1, 1), "yuv422p": (2, 1)}.get(pix_fmt, (2, 2))
+    if width % wide or height % high:
+        raise FrameSizeError(f"{width}x{height}: {pix_fmt} needs even sides; crop or scale the camera's picture")

@@ -1,0 +1,235 @@
+"""Frames of a video file, by number, by time or in a row.
+
+A random frame is read by our own index with one thread: quicker than the container's seek, and exact. Frames in
+a row are decoded by all threads.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from av.video.reformatter import VideoReformatter
+from numpy.typing import NDArray
+
+from robotdata.video.errors import BrokenVideoError, DecodeError, NotAVideoError
+from robotdata.video.files import require_video_file
+from robotdata.video.index import FileIdentity, PacketIndex, index_video
+
+
+class VideoDecoder:
+    """One open video file; safe to use from several threads, which take turns.
+
+    Frames are counted from 0 in the order in which they are shown.
+    `close` waits for a frame in the making. A closed decoder still answers, opening the file for each call.
+    """
+
+    def __init__(self, path: Path | str, *, index: PacketIndex | None = None) -> None:
+        self.path = Path(path)
+        require_video_file(self.path)
+        self._file: Any = self.path.open("rb", buffering=0)
+        try:
+            self.identity = FileIdentity.of(os.fstat(self._file.fileno()))
+            self.index = index_video(self.path) if index is None else index
+        except BaseException:
+            self._file.close()
+            raise
+        self._lock = threading.Lock()
+        self._context: Any = None
+        self._next = -1
+        self._closed = False
+        self._reformatter = VideoReformatter()
+
+    def __enter__(self) -> VideoDecoder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    @property
+    def count(self) -> int:
+        """How many frames the file has, counted from its packets."""
+        return len(self.index)
+
+    @property
+    def fps(self) -> float:
+        """Frames per second on average."""
+        return float(self.index.rate)
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    @property
+    def size_bytes(self) -> int:
+        """What this decoder holds in memory, roughly: its index and the pictures in its codec."""
+        pixels = self.index.width * self.index.height
+        return len(self.index) * 41 + len(self.index.extradata) + pixels * 12
+
+    def frame(self, number: int) -> NDArray[np.uint8]:
+        """Frame `number` as RGB, uint8 (H, W, 3).
+
+        Raises IndexError outside the video, BrokenVideoError where it cannot be decoded.
+        """
+        with self._lock:
+            return self._rgb(self._native(number))
+
+    def native_frame(self, number: int) -> av.VideoFrame:
+        """Frame `number` as the codec gives it (yuv420p, gray12le, …); raises as `frame`."""
+        with self._lock:
+            return self._native(number)
+
+    def frame_at(self, time_s: float) -> NDArray[np.uint8]:
+        """The frame nearest to `time_s`, seconds from the start of the file, as RGB uint8 (H, W, 3)."""
+        return self.frame(self.index.frame_at(time_s))
+
+    def frames(self, numbers: range | None = None) -> Iterator[NDArray[np.uint8]]:
+        """Frames in a row as RGB, uint8 (H, W, 3), decoded with all threads; all of them by default.
+
+        Raises as `frame`, and DecodeError where the range does not go forward in steps of 1 or more.
+        """
+        reformatter = VideoReformatter()
+        for native in self.native_frames(numbers):
+            yield _to_rgb(reformatter, native)
+
+    def native_frames(self, numbers: range | None = None) -> Iterator[av.VideoFrame]:
+        """As `frames`, as the codec gives them."""
+        wanted = range(self.count) if numbers is None else numbers
+        if wanted.step < 1:
+            raise DecodeError(f"{wanted}: frames are decoded forwards; reverse the list instead")
+        if not wanted:
+            return
+        self._check(wanted[0])
+        self._check(wanted[-1])
+        yield from _in_a_row(self.path, self.identity, self.index, wanted)
+
+    def close(self) -> None:
+        """Give back the file and the codec; waits for a frame in the making."""
+        with self._lock:
+            self._closed = True
+            self._release()
+
+    def _release(self) -> None:
+        self._context = None
+        self._next = -1
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _native(self, number: int) -> av.VideoFrame:
+        self._check(number)
+        if self._file is None:
+            self._file = _reopen(self.path, self.identity)
+        try:
+            return self._decode(number)
+        except av.error.FFmpegError as error:
+            self._context = None
+            raise BrokenVideoError(f"{self.path}: frame {number} does not decode: {error}", number) from error
+        finally:
+            if self._closed:
+                self._release()
+
+    def _decode(self, number: int) -> av.VideoFrame:
+        index = self.index
+        packet = int(index.order[number])
+        wanted = int(index.pts[packet])
+        start = index.start_for(number)
+        if self._context is None:
+            self._context = _codec(index, threads=1)
+        if start <= self._next <= packet:
+            start = self._next  # in the middle of the same group, or right after it
+        else:
+            self._context.flush_buffers()
+        found: av.VideoFrame | None = None
+        for at in range(start, packet + 1):
+            for frame in self._context.decode(_packet(index, self._file, at)):
+                found = frame if frame.pts == wanted else found
+        self._next = packet + 1
+        if found is None:
+            # The decoder holds it back to put frames in order: drain it, and start anew next time.
+            self._next = -1
+            for frame in self._context.decode(None):
+                found = frame if frame.pts == wanted else found
+        if found is None:
+            raise BrokenVideoError(f"{self.path}: the decoder gives no frame {number}", number)
+        return found
+
+    def _check(self, number: int) -> None:
+        if not 0 <= number < self.count:
+            raise IndexError(f"{self.path} has frames 0 to {self.count - 1}, not {number}")
+
+    def _rgb(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
+        return _to_rgb(self._reformatter, frame)
+
+
+def open_video(path: Path | str) -> VideoDecoder:
+    """A decoder for the video at `path`; use it in a `with` block. Raises NotAVideoError."""
+    return VideoDecoder(path)
+
+
+def _to_rgb(reformatter: VideoReformatter, frame: av.VideoFrame) -> NDArray[np.uint8]:
+    return np.asarray(reformatter.reformat(frame, format="rgb24").to_ndarray(), np.uint8)
+
+
+def _codec(index: PacketIndex, threads: int) -> Any:
+    context: Any = av.CodecContext.create(index.decoder, "r")
+    if index.extradata:
+        context.extradata = index.extradata
+    context.thread_count = threads
+    if threads == 0:
+        context.thread_type = "AUTO"
+    return context
+
+
+def _packet(index: PacketIndex, file: Any, at: int) -> av.Packet:
+    size = int(index.size[at])
+    data = os.pread(file.fileno(), size, int(index.position[at]))
+    if len(data) != size:
+        number = int(index.rank[at])
+        raise BrokenVideoError(f"{index.path} ends inside frame {number}; it is cut off", number)
+    packet = av.Packet(data)
+    packet.pts = int(index.pts[at])
+    return packet
+
+
+def _reopen(path: Path, identity: FileIdentity) -> Any:
+    file: Any = path.open("rb", buffering=0)
+    if FileIdentity.of(os.fstat(file.fileno())) != identity:
+        file.close()
+        raise NotAVideoError(f"{path} was replaced by another file; open it again")
+    return file
+
+
+def _in_a_row(path: Path, identity: FileIdentity, index: PacketIndex, wanted: range) -> Iterator[av.VideoFrame]:
+    first = index.start_for(wanted[0])
+    last = int(index.order[wanted[0] : wanted[-1] + 1].max())
+    number_of = {int(index.pts[index.order[number]]): number for number in wanted}
+    context = _codec(index, threads=0)
+    expected = iter(wanted)
+    with _reopen(path, identity) as file:
+        for at in range(first, last + 2):
+            packet = _packet(index, file, at) if at <= last else None
+            try:
+                decoded = context.decode(packet)
+            except av.error.FFmpegError as error:
+                number = int(index.rank[min(at, last)])
+                raise BrokenVideoError(f"{path}: frame {number} does not decode: {error}", number) from error
+            for frame in decoded:
+                number = number_of.get(frame.pts, -1)
+                if number < 0:
+                    continue
+                missing = next(expected, None)
+                if missing != number:
+                    raise BrokenVideoError(f"{path}: frame {missing} is missing", missing or number)
+                yield frame
+    missing = next(expected, None)
+    if missing is not None:
+        raise BrokenVideoError(f"{path}: the decoder gives no frame {missing}", missing)

@@ -1,0 +1,184 @@
+"""Pictures -> MP4: one pass, bounded memory, and the file appears whole or not at all."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import av
+
+from robotdata.video.codecs import AUTO, ENCODERS, EncodeSettings, check_size, encoder_options, pixel_format
+from robotdata.video.errors import CodecUnavailableError, EncodeError, NoFramesError, UnknownOptionError
+from robotdata.video.files import whole_file
+from robotdata.video.hardware import first_working_codec
+from robotdata.video.rates import exact_rate, plain_rate
+from robotdata.video.sources import FrameConverter, LookAhead, Picture
+
+log = logging.getLogger(__name__)
+
+_PROGRESS_EVERY = 8
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedVideo:
+    """A finished video file. `codec` is the stream's (`av1`), `encoder` the one that wrote it (`libsvtav1`)."""
+
+    path: Path
+    frames: int
+    width: int
+    height: int
+    codec: str
+    encoder: str
+    pix_fmt: str
+    fps: int | float
+    duration_s: float
+    size_bytes: int
+
+
+def encode_packets(
+    packets: Iterable[bytes],
+    path: Path,
+    *,
+    fps: int | float | Fraction,
+    settings: EncodeSettings | None = None,
+    progress: Progress | None = None,
+    overwrite: bool = False,
+) -> EncodedVideo:
+    """JPEG (or PNG) packets to an MP4 at `fps`; JPEGs never pass through RGB.
+
+    `progress(frames_done)` is called every few frames and may raise to cancel: no file is left then.
+    Raises EncodeError's family; nothing is written where it does.
+    """
+    return encode_frames(packets, path, fps=fps, settings=settings, progress=progress, overwrite=overwrite)
+
+
+def encode_frames(
+    pictures: Iterable[Picture],
+    path: Path,
+    *,
+    fps: int | float | Fraction,
+    settings: EncodeSettings | None = None,
+    progress: Progress | None = None,
+    overwrite: bool = False,
+) -> EncodedVideo:
+    """Pictures of any kind (`sources.Picture`) to an MP4; see `encode_packets`."""
+    rate = exact_rate(fps)
+    chosen = resolve(settings or EncodeSettings())
+    converter = FrameConverter()
+    with whole_file(Path(path), overwrite=overwrite) as part:
+        remaining = iter(pictures)
+        first = next((converter.open(picture) for picture in remaining), None)
+        if first is None:
+            raise NoFramesError(f"{path}: no frames to encode")
+        pix_fmt = pixel_format(chosen)
+        check_size(chosen, pix_fmt, first.width, first.height)
+        opened = chain([first], (converter.open(picture) for picture in remaining))
+        frames = (converter.convert(frame, pix_fmt) for frame in opened)
+        writer = _Writer(part, rate, chosen, pix_fmt, (first.width, first.height))
+        count = writer.write(frames, progress)
+        size_bytes = part.stat().st_size
+    return EncodedVideo(
+        path=Path(path),
+        frames=count,
+        width=first.width,
+        height=first.height,
+        codec=ENCODERS[chosen.codec].codec,
+        encoder=ENCODERS[chosen.codec].ffmpeg_name,
+        pix_fmt=pix_fmt,
+        fps=plain_rate(rate),
+        duration_s=float(count / rate),
+        size_bytes=size_bytes,
+    )
+
+
+def resolve(settings: EncodeSettings) -> EncodeSettings:
+    """`settings` with `auto` replaced by the first codec that works here; says in the log which."""
+    if settings.codec != AUTO:
+        return settings
+    codec = first_working_codec()
+    log.info("codec auto: using %s", codec)
+    return replace(settings, codec=codec)
+
+
+class _Writer:
+    """One MP4 with one video stream, from its first frame to its trailer."""
+
+    def __init__(
+        self, part: Path, rate: Fraction, settings: EncodeSettings, pix_fmt: str, size: tuple[int, int]
+    ) -> None:
+        # SVT-AV1 writes its whole configuration to stderr, once per video, unless told not to.
+        os.environ.setdefault("SVT_LOG", "1")
+        self._part = part
+        self._rate = rate
+        self._settings = settings
+        self._pix_fmt = pix_fmt
+        self._size = size
+        self._packets = 0
+
+    def write(self, frames: Iterable[av.VideoFrame], progress: Progress | None) -> int:
+        with (
+            av.open(str(self._part), "w", format="mp4", options={"movflags": "faststart"}) as container,
+            LookAhead(frames) as ahead,
+        ):
+            stream = self._add_stream(container)
+            count = self._feed(container, stream, ahead, progress)
+            self._mux(container, stream, None, count)
+        if self._packets != count:
+            raise EncodeError(
+                f"{self._settings.codec} gave {self._packets} packets for {count} frames; try another codec"
+            )
+        if progress is not None:
+            progress(count)
+        return count
+
+    def _add_stream(self, container: Any) -> Any:
+        encoder = ENCODERS[self._settings.codec]
+        options = encoder_options(self._settings)
+        try:
+            stream = container.add_stream(encoder.ffmpeg_name, rate=self._rate, options=options)
+            stream.width, stream.height = self._size
+            stream.pix_fmt = self._pix_fmt
+            stream.codec_context.time_base = 1 / self._rate
+            if encoder.codec == "hevc":
+                stream.codec_context.codec_tag = "hvc1"
+            stream.codec_context.open()
+        except (av.error.FFmpegError, ValueError) as error:
+            raise CodecUnavailableError(
+                f"{encoder.ffmpeg_name} does not start at {self._size[0]}x{self._size[1]} {self._pix_fmt} "
+                f"with {options}: {error}"
+            ) from error
+        unused = stream.codec_context.options
+        if unused:
+            raise UnknownOptionError(f"{encoder.ffmpeg_name} knows no option {', '.join(sorted(unused))}")
+        return stream
+
+    def _feed(self, container: Any, stream: Any, frames: Iterable[av.VideoFrame], progress: Progress | None) -> int:
+        count = 0
+        time_base = 1 / self._rate
+        for frame in frames:
+            frame.pts = count
+            frame.time_base = time_base
+            self._mux(container, stream, frame, count)
+            count += 1
+            if progress is not None and count % _PROGRESS_EVERY == 0:
+                progress(count)
+        return count
+
+    def _mux(self, container: Any, stream: Any, frame: av.VideoFrame | None, count: int) -> None:
+        try:
+            for packet in _encoded(stream, frame):
+                container.mux(packet)
+                self._packets += 1
+        except av.error.FFmpegError as error:
+            raise EncodeError(f"{self._settings.codec} fails at frame {count}: {error}") from error
+
+
+def _encoded(stream: Any, frame: av.VideoFrame | None) -> Iterator[Any]:
+    yield from stream.encode(frame)

@@ -1,0 +1,164 @@
+"""Where each frame of a video file lies: position, size, time and keyframe of every packet.
+
+Built once per file; then any frame costs one read at a known place and the decoding of its group of pictures.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from robotdata.video.errors import BrokenVideoError, NotAVideoError
+from robotdata.video.files import require_video_file
+
+
+@dataclass(frozen=True, slots=True)
+class FileIdentity:
+    """Tells a file from another one that took its path."""
+
+    device: int
+    inode: int
+    size_bytes: int
+    modified_ns: int
+
+    @classmethod
+    def of(cls, stat: os.stat_result) -> FileIdentity:
+        return cls(stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class PacketIndex:
+    """The packets of a video stream in decoding order, and its parameters.
+
+    `position` and `size` in bytes (int64), `pts` in `time_base` (int64), `keyframe` bool: each of shape
+    (packets,). `order[n]` is the packet that shows as frame n; `rank` is its inverse; `keys` are the keyframes'
+    packets, `key_frames` what they show as.
+    """
+
+    path: Path
+    codec: str
+    decoder: str
+    width: int
+    height: int
+    pix_fmt: str
+    extradata: bytes
+    time_base: Fraction
+    position: NDArray[np.int64]
+    size: NDArray[np.int64]
+    pts: NDArray[np.int64]
+    keyframe: NDArray[np.bool_]
+    order: NDArray[np.int64]
+    rank: NDArray[np.int64]
+    keys: NDArray[np.int64]
+    key_frames: NDArray[np.int64]
+    claimed_frames: int
+    duration: int
+    """Ticks of `time_base` from the first frame's time to the end of the last one."""
+
+    def __len__(self) -> int:
+        return len(self.pts)
+
+    @property
+    def rate(self) -> Fraction:
+        """Frames per second over the whole stream, exact where the rate is constant."""
+        ticks = self.duration * self.time_base
+        return Fraction(len(self)) / ticks if ticks > 0 else Fraction(0)
+
+    def time_s(self, frame: int) -> float:
+        """When `frame` is shown, in seconds from the start of the file's clock."""
+        return float(int(self.pts[self.order[frame]]) * self.time_base)
+
+    def frame_at(self, time_s: float) -> int:
+        """The frame whose time is nearest to `time_s`, clamped to the first and the last."""
+        times = self.pts[self.order]
+        ticks = time_s / float(self.time_base)
+        after = int(np.searchsorted(times, ticks))
+        if after == 0:
+            return 0
+        if after == len(times):
+            return after - 1
+        return after if times[after] - ticks < ticks - times[after - 1] else after - 1
+
+    def start_for(self, frame: int) -> int:
+        """The packet where decoding must begin to get `frame`: the last keyframe shown at or before it.
+
+        Not the last one decoded before it: frames shown ahead of an open group's keyframe need what was before.
+        Raises BrokenVideoError where there is none.
+        """
+        found = int(np.searchsorted(self.key_frames, frame, side="right")) - 1
+        if found < 0:
+            raise BrokenVideoError(f"{self.path}: no keyframe at or before frame {frame}", frame)
+        return int(self.keys[found])
+
+
+def index_video(path: Path) -> PacketIndex:
+    """The index of the first video stream of `path`, from its packets.
+
+    Raises NotAVideoError where there is no video in it, BrokenVideoError where it breaks off.
+    """
+    require_video_file(path)
+    container, stream = open_video_stream(path)
+    with container:
+        rows = []
+        try:
+            for packet in container.demux(stream):
+                if packet.size:
+                    rows.append((packet.pos, packet.size, packet.pts, packet.is_keyframe, packet.duration or 0))
+        except av.error.FFmpegError as error:
+            raise BrokenVideoError(f"{path} breaks at packet {len(rows)}: {error}", len(rows)) from error
+        return _index(path, stream, rows)
+
+
+def open_video_stream(path: Path) -> tuple[Any, Any]:
+    """The open container and its first video stream; the caller closes it. Raises NotAVideoError."""
+    try:
+        container = av.open(str(path), metadata_errors="replace")
+    except (av.error.FFmpegError, UnicodeError) as error:
+        raise NotAVideoError(f"{path} is no video that FFmpeg can open: {error}") from error
+    if not container.streams.video:
+        container.close()
+        raise NotAVideoError(f"{path} has no video stream")
+    return container, container.streams.video[0]
+
+
+def _index(path: Path, stream: Any, rows: list[tuple[Any, ...]]) -> PacketIndex:
+    if not rows:
+        raise NotAVideoError(f"{path} has a video stream without any frame")
+    context = stream.codec_context
+    missing = next((n for n, row in enumerate(rows) if row[0] is None or row[2] is None), None)
+    if missing is not None:
+        raise BrokenVideoError(f"{path}: packet {missing} has no place or no time", missing)
+    position, size, pts, keyframe, durations = zip(*rows, strict=True)
+    times = np.array(pts, np.int64)
+    order = np.argsort(times, kind="stable")
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    keys = np.flatnonzero(np.array(keyframe, np.bool_))
+    last = int(order[-1])
+    return PacketIndex(
+        path=path,
+        codec=context.codec.canonical_name,
+        decoder=context.name,
+        width=context.width,
+        height=context.height,
+        pix_fmt=context.pix_fmt or "",
+        extradata=context.extradata or b"",
+        time_base=stream.time_base,
+        position=np.array(position, np.int64),
+        size=np.array(size, np.int64),
+        pts=times,
+        keyframe=np.array(keyframe, np.bool_),
+        order=order,
+        rank=rank,
+        keys=keys,
+        key_frames=rank[keys],
+        claimed_frames=stream.frames,
+        duration=int(times[last] - times[order[0]]) + int(durations[last]),
+    )

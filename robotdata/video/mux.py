@@ -1,0 +1,185 @@
+"""Join and cut videos by copying packets: nothing is decoded, frames stay bit for bit what they were.
+
+Times are integers: frame n of the result is at exactly n / fps, however many segments there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+
+from robotdata.video.errors import JoinError, NotAKeyframeError, SegmentMismatchError
+from robotdata.video.files import whole_file
+from robotdata.video.index import PacketIndex, index_video, open_video_stream
+from robotdata.video.rates import exact_rate, plain_rate
+
+_RATE_SLACK = Fraction(1, 200)
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """`frames` frames of `path` from `first_frame` on; None: up to its end."""
+
+    path: Path
+    first_frame: int = 0
+    frames: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JoinedVideo:
+    """A finished file; `first_frames[i]` is where segment i begins in it."""
+
+    path: Path
+    frames: int
+    first_frames: tuple[int, ...]
+    fps: int | float
+    duration_s: float
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Packets `first` to `end` (decoding order) of one file, which show as frames `first_frame` …"""
+
+    index: PacketIndex
+    first: int
+    end: int
+    first_frame: int
+
+
+def join_videos(
+    segments: Sequence[Path | Segment],
+    out: Path,
+    *,
+    fps: int | float | Fraction,
+    overwrite: bool = False,
+) -> JoinedVideo:
+    """Join `segments`, in this order, into the MP4 `out`, in one pass and without re-encoding.
+
+    Raises SegmentMismatchError where codec, size, pixel format, codec parameters or rate differ,
+    NotAKeyframeError where a segment's range cannot stand by itself, and the errors of reading; nothing is
+    written then.
+    """
+    rate = exact_rate(fps)
+    wanted = [segment if isinstance(segment, Segment) else Segment(Path(segment)) for segment in segments]
+    if not wanted:
+        raise JoinError(f"{out}: no videos to join")
+    runs = []
+    known: dict[Path, PacketIndex] = {}
+    for segment in wanted:
+        if segment.path not in known:
+            known[segment.path] = index_video(segment.path)
+        runs.append(_run(segment, known[segment.path]))
+    for run in runs:
+        _same_parameters(runs[0].index, run.index, rate)
+    with whole_file(Path(out), overwrite=overwrite) as part:
+        _copy(runs, part, rate)
+        size_bytes = part.stat().st_size
+    lengths = [run.end - run.first for run in runs]
+    total = sum(lengths)
+    starts = tuple(int(start) for start in np.cumsum([0, *lengths[:-1]]))
+    return JoinedVideo(Path(out), total, starts, plain_rate(rate), float(total / rate), size_bytes)
+
+
+def cut_video(
+    path: Path,
+    first: int,
+    end: int,
+    out: Path,
+    *,
+    fps: int | float | Fraction,
+    overwrite: bool = False,
+) -> JoinedVideo:
+    """Frames `first` (a keyframe) up to, not including, `end` of `path`, copied into the MP4 `out`.
+
+    Raises as `join_videos`.
+    """
+    return join_videos([Segment(Path(path), first, end - first)], out, fps=fps, overwrite=overwrite)
+
+
+def _run(segment: Segment, index: PacketIndex) -> _Run:
+    first = segment.first_frame
+    end = len(index) if segment.frames is None else first + segment.frames
+    if not 0 <= first < end <= len(index):
+        raise JoinError(f"{segment.path} has frames 0 to {len(index) - 1}, not {first} to {end - 1}")
+    packets = np.sort(index.order[first:end])
+    start = int(packets[0])
+    if int(index.order[first]) != start or not index.keyframe[start]:
+        before = int(index.rank[index.start_for(first)])
+        raise NotAKeyframeError(
+            f"{segment.path}: frame {first} is no keyframe; begin at {before}, or encode the frames anew"
+        )
+    if int(packets[-1]) != start + len(packets) - 1:
+        raise NotAKeyframeError(
+            f"{segment.path}: frame {end - 1} needs frames after it; end at a keyframe, or encode anew"
+        )
+    return _Run(index, start, start + len(packets), first)
+
+
+def _same_parameters(reference: PacketIndex, other: PacketIndex, rate: Fraction) -> None:
+    pairs: dict[str, tuple[object, object]] = {
+        name: (getattr(reference, name), getattr(other, name))
+        for name in ("codec", "width", "height", "pix_fmt", "extradata")
+    }
+    different = {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+    if other.rate and abs(other.rate - rate) > rate * _RATE_SLACK:
+        different["fps"] = (plain_rate(rate), float(other.rate))
+    if different:
+        words = ", ".join(
+            "codec parameters" if name == "extradata" else f"{name} {pair[0]} and {pair[1]}"
+            for name, pair in different.items()
+        )
+        raise SegmentMismatchError(
+            f"{other.path} cannot be joined after {reference.path}: {words} differ; "
+            "keep them in separate files or encode one anew",
+            different,
+        )
+
+
+def _copy(runs: Sequence[_Run], part: Path, rate: Fraction) -> None:
+    time_base = 1 / rate
+    delay = max(_delay(run) for run in runs)
+    template_container, template = open_video_stream(runs[0].index.path)
+    with (
+        template_container,
+        av.open(str(part), "w", format="mp4", options={"movflags": "faststart"}) as output,
+    ):
+        stream: Any = output.add_stream_from_template(template, opaque=True)
+        stream.time_base = time_base
+        written = 0
+        for run in runs:
+            for position, packet in enumerate(_packets(run)):
+                rank = int(run.index.rank[run.first + position])
+                packet.pts = written + rank - run.first_frame
+                packet.dts = written + position - delay
+                packet.duration = 1
+                packet.time_base = time_base
+                packet.stream = stream
+                output.mux_one(packet)
+            written += run.end - run.first
+
+
+def _delay(run: _Run) -> int:
+    """By how many frames decoding runs ahead of showing; 0 without B-frames."""
+    ranks = run.index.rank[run.first : run.end] - run.first_frame
+    return int(np.max(np.arange(len(ranks)) - ranks))
+
+
+def _packets(run: _Run) -> Iterator[av.Packet]:
+    """The packets of a run, read by their places."""
+    index = run.index
+    with index.path.open("rb") as file:
+        for at in range(run.first, run.end):
+            file.seek(int(index.position[at]))
+            data = file.read(int(index.size[at]))
+            if len(data) != int(index.size[at]):
+                raise JoinError(f"{index.path} ends inside frame {int(index.rank[at])}; it is cut off")
+            packet = av.Packet(data)
+            packet.is_keyframe = bool(index.keyframe[at])
+            yield packet

@@ -1,0 +1,42 @@
+"""Frame rates as exact fractions: frame n is at n / rate, whatever the rate is called."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+from robotdata.video.errors import VideoError
+
+_NTSC_SLACK = 5e-4
+"""29.97 stands for 30000/1001 = 29.97003: the written number is this close, relatively."""
+
+
+def exact_rate(fps: int | float | Fraction) -> Fraction:
+    """`fps` in frames per second as a fraction: 29.97 is 30000/1001, 30.0 is 30.
+
+    Raises VideoError unless 0 < fps <= 1000.
+    """
+    if isinstance(fps, float) and not math.isfinite(fps):
+        raise VideoError(f"{fps} frames per second: want a number above 0, at most 1000")
+    rate = Fraction(fps)
+    if not 0 < rate <= 1000:
+        raise VideoError(f"{fps} frames per second: want a number above 0, at most 1000")
+    if isinstance(fps, Fraction) or rate.denominator == 1:
+        return rate
+    ntsc = Fraction(math.ceil(rate) * 1000, 1001)
+    if abs(rate - ntsc) < ntsc * Fraction(_NTSC_SLACK).limit_denominator(100000):
+        return ntsc
+    return rate.limit_denominator(1001)
+
+
+def plain_rate(rate: Fraction) -> int | float:
+    """The rate as a JSON number: an int where it is whole."""
+    return int(rate) if rate.denominator == 1 else float(rate)
+
+
+def movie_timescale(rate: Fraction) -> int:
+    """Ticks a second in an MP4 of this rate: the first numerator * 2^k from 10,000 up, as FFmpeg chooses."""
+    scale = rate.numerator
+    while scale < 10_000:
+        scale *= 2
+    return scale

@@ -1,0 +1,179 @@
+"""Anything that is a picture -> FFmpeg frames in the encoder's pixel format.
+
+JPEG packets stay YUV all the way: they are decoded to full-range planes, which are scaled to limited range, and
+never pass through RGB.
+"""
+
+from __future__ import annotations
+
+import io
+import queue
+import threading
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import av
+import numpy as np
+from av.video.reformatter import ColorRange, VideoReformatter
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from robotdata.video.errors import BrokenFrameError, FrameSizeError, NoFramesError
+
+Picture: TypeAlias = "bytes | NDArray[np.uint8] | Image.Image | av.VideoFrame"
+"""A JPEG or PNG packet, an RGB array uint8 (H, W, 3), a PIL image, or a decoded frame."""
+
+_JPEG = b"\xff\xd8\xff"
+_PNG = b"\x89PNG\r\n\x1a\n"
+_FRAME_FILES = "frame-[0-9][0-9][0-9][0-9][0-9][0-9].png"
+_AHEAD = 8
+
+
+def folder_pictures(folder: Path) -> Iterator[bytes]:
+    """The files `frame-000000.png` … of `folder`, in the order of their numbers, read one at a time.
+
+    Raises NoFramesError, before anything is read, where there is none.
+    """
+    paths = sorted(folder.glob(_FRAME_FILES))
+    if not paths:
+        raise NoFramesError(f"{folder} holds no frame-000000.png; nothing to encode")
+    return (path.read_bytes() for path in paths)
+
+
+class FrameConverter:
+    """Turns pictures into frames of one pixel format and one size, the first picture's."""
+
+    def __init__(self) -> None:
+        self._jpeg: Any = None
+        self._reformatter = VideoReformatter()
+        self._count = 0
+        self.size: tuple[int, int] | None = None
+
+    def open(self, picture: Picture) -> av.VideoFrame:
+        """The next picture in whatever format it has.
+
+        Raises BrokenFrameError where it cannot be read, FrameSizeError where its size changed.
+        """
+        number = self._count
+        frame = self._frame_of(picture, number)
+        size = (frame.width, frame.height)
+        if self.size is not None and size != self.size:
+            raise FrameSizeError(
+                f"frame {number} is {size[0]}x{size[1]}, those before are {self.size[0]}x{self.size[1]}; "
+                "a video has one size: encode the parts separately"
+            )
+        self.size = size
+        self._count += 1
+        return frame
+
+    def convert(self, frame: av.VideoFrame, pix_fmt: str) -> av.VideoFrame:
+        """`frame` in `pix_fmt`, limited range, BT.601; the scaler's tables are kept between calls."""
+        if frame.format.name == pix_fmt:
+            made = frame
+        elif frame.format.name.startswith("yuvj"):
+            made = self._reformatter.reformat(
+                frame,
+                format=pix_fmt,
+                interpolation="FAST_BILINEAR",
+                src_color_range=ColorRange.JPEG,
+                dst_color_range=ColorRange.MPEG,
+            )
+            made.color_range = ColorRange.MPEG
+        else:
+            made = self._reformatter.reformat(frame, format=pix_fmt)
+        # A decoded picture is an I frame and would force a keyframe.
+        made.pict_type = 0
+        return made
+
+    def _frame_of(self, picture: Picture, number: int) -> av.VideoFrame:
+        if isinstance(picture, av.VideoFrame):
+            return picture
+        if isinstance(picture, bytes | bytearray | memoryview):
+            return self._decode(bytes(picture), number)
+        if isinstance(picture, Image.Image):
+            return av.VideoFrame.from_ndarray(np.asarray(picture.convert("RGB")), format="rgb24")
+        if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
+            raise BrokenFrameError(f"frame {number}: want uint8 (H, W, 3), got {picture.dtype} {picture.shape}", number)
+        return av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+
+    def _decode(self, packet: bytes, number: int) -> av.VideoFrame:
+        if packet.startswith(_PNG):
+            return _decode_png(packet, number)
+        if not packet.startswith(_JPEG):
+            raise BrokenFrameError(
+                f"frame {number} is neither JPEG nor PNG: {len(packet)} bytes that begin with "
+                f"{packet[:4].hex() or 'nothing'}",
+                number,
+            )
+        if self._jpeg is None:
+            self._jpeg = av.CodecContext.create("mjpeg", "r")
+            self._jpeg.thread_count = 1
+            # Half a picture is an error, not a grey half.
+            self._jpeg.options = {"err_detect": "explode"}
+        try:
+            frames: list[av.VideoFrame] = self._jpeg.decode(av.Packet(packet))
+        except av.error.FFmpegError as error:
+            raise _broken(packet, number, error) from error
+        if len(frames) != 1:
+            raise _broken(packet, number, f"{len(frames)} pictures in one packet")
+        return frames[0]
+
+
+def _decode_png(packet: bytes, number: int) -> av.VideoFrame:
+    try:
+        with Image.open(io.BytesIO(packet), formats=["PNG"]) as image:
+            return av.VideoFrame.from_ndarray(np.asarray(image.convert("RGB")), format="rgb24")
+    except (OSError, SyntaxError, UnidentifiedImageError, ValueError) as error:
+        raise _broken(packet, number, error) from error
+
+
+def _broken(packet: bytes, number: int, why: object) -> BrokenFrameError:
+    return BrokenFrameError(f"frame {number}, a packet of {len(packet)} bytes, is damaged: {why}", number)
+
+
+class LookAhead:
+    """Runs an iterator on a thread of its own, a few items ahead; iterate it inside its `with` block.
+
+    The items are made while the consumer works, which is where half of the time of an encode goes. An error of
+    the iterator is raised where its item would have come.
+    """
+
+    def __init__(self, items: Iterable[av.VideoFrame], depth: int = _AHEAD) -> None:
+        self._items = items
+        self._queue: queue.Queue[av.VideoFrame | BaseException | None] = queue.Queue(depth)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="video-look-ahead", daemon=True)
+
+    def __enter__(self) -> LookAhead:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        while self._thread.is_alive():
+            self._discard()
+            self._thread.join(0.01)
+
+    def __iter__(self) -> Iterator[av.VideoFrame]:
+        while (item := self._queue.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+
+    def _run(self) -> None:
+        last: BaseException | None = None
+        try:
+            for item in self._items:
+                if self._stop.is_set():
+                    return
+                self._queue.put(item)
+        except BaseException as error:  # noqa: BLE001 - carried to the consumer, who raises it
+            last = error
+        self._queue.put(last)
+
+    def _discard(self) -> None:
+        try:
+            self._queue.get_nowait()
+        except queue.Empty:
+            return
