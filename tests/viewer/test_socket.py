@@ -1,0 +1,161 @@
+"""The play socket over the wire: a real server, a real client, real sessions."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import shutil
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+import uvicorn
+import websockets
+from channels.auth import AuthMiddlewareStack
+from channels.db import database_sync_to_async
+from channels.routing import ProtocolTypeRouter, URLRouter
+from django.contrib.auth.models import User
+from django.db import connections
+from django.test import Client
+
+from recorder.models import Episode
+from robotdata.video.barcode import read
+from robotdata.video.jpeg import decode_jpeg
+from tests.viewer.conftest import FRONT, TOP, WRIST
+from tests.viewer.test_playback import unpack
+from viewer import consumers
+from viewer.places import SOURCES
+from viewer.routing import websocket_urlpatterns
+
+pytestmark = pytest.mark.django_db(transaction=True)
+MakeEpisode = Callable[..., Episode]
+Connect = Callable[[uuid.UUID], Awaitable[Any]]
+
+
+@pytest.fixture
+def cookie(client: Client, olga: User) -> str:
+    client.force_login(olga)
+    return f"sessionid={client.cookies['sessionid'].value}"
+
+
+@pytest.fixture
+async def url() -> AsyncIterator[str]:
+    app = ProtocolTypeRouter({"websocket": AuthMiddlewareStack(URLRouter(websocket_urlpatterns))})
+    config = uvicorn.Config(app, port=0, lifespan="off", log_level="warning", ws="websockets-sansio")
+    server = uvicorn.Server(config)
+    with contextlib.ExitStack() as stack:
+        stack.callback(SOURCES.clear)
+        serving = asyncio.create_task(server._serve())
+        while not server.started:
+            await asyncio.sleep(0.01)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield f"ws://127.0.0.1:{port}/ws/play"
+        server.should_exit = True
+        await serving
+        await database_sync_to_async(connections.close_all)()
+
+
+@contextlib.asynccontextmanager
+async def playing(url: str, episode: object, cookie: str) -> AsyncIterator[Any]:
+    headers = {"Cookie": cookie}
+    async with (
+        asyncio.timeout(20),
+        websockets.connect(f"{url}/{episode}/", additional_headers=headers, max_size=None) as socket,
+    ):
+        yield socket
+
+
+async def say(socket: Any, **message: Any) -> None:
+    await socket.send(json.dumps(message))
+
+
+async def test_it_opens_and_answers_with_cameras_in_step(url: str, cookie: str, make_episode: MakeEpisode) -> None:
+    episode = await database_sync_to_async(make_episode)(40, cameras=(FRONT, TOP, WRIST), trim_first=5, trim_end=30)
+    async with playing(url, episode.pk, cookie) as socket:
+        opened = json.loads(await socket.recv())
+        assert (opened["type"], opened["frames"], opened["fps"], opened["trim"]) == ("opened", 40, 30.0, [5, 30])
+        assert opened["cameras"][2] == {"key": WRIST, "name": "wrist", "width": 320, "height": 240}
+        await say(socket, op="play", frame=0, rate=4.0, seq=1)
+        frames = []
+        while isinstance(data := await socket.recv(), bytes):
+            _, _, frame, pictures = unpack(data)
+            codes = {index: read(decode_jpeg(jpeg)) for index, jpeg in pictures.items()}
+            assert {(index, code.tick, code.camera) for index, code in codes.items()} == {
+                (index, frame, index) for index in range(3)
+            }
+            frames.append(frame)
+            await say(socket, op="ack", frame=frame)
+    assert json.loads(data) == {"type": "ended"}
+    assert frames[-1] == 39 and frames == sorted(frames)
+
+
+async def test_it_keeps_up_with_200_seeks_a_second(url: str, cookie: str, make_episode: MakeEpisode) -> None:
+    episode = await database_sync_to_async(make_episode)(40)
+    async with playing(url, episode.pk, cookie) as socket:
+        await socket.recv()
+
+        async def scrub() -> None:
+            for seq in range(1, 101):
+                await say(socket, op="seek", frame=seq * 7 % 40, seq=seq)
+                await asyncio.sleep(0.005)
+
+        scrubbing, seen = asyncio.create_task(scrub()), []
+        while not seen or seen[-1][0] < 100:
+            _, seq, frame, pictures = unpack(await socket.recv())
+            assert frame == seq * 7 % 40 == read(decode_jpeg(pictures[0])).tick
+            seen.append((seq, frame))
+            await say(socket, op="ack", frame=frame)
+        await scrubbing
+    assert seen == sorted(seen)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"op": "seek", "frame": NaN}', "[" * 60_000, "x" * 70_000])
+async def test_it_answers_nonsense_in_words_and_goes_on(
+    url: str, cookie: str, make_episode: MakeEpisode, text: str
+) -> None:
+    episode = await database_sync_to_async(make_episode)(3)
+    async with playing(url, episode.pk, cookie) as socket:
+        await socket.recv()
+        await socket.send(text)
+        assert json.loads(await socket.recv())["type"] == "error"
+        await socket.send(b"\0\1")
+        assert "JSON" in json.loads(await socket.recv())["message"]
+        await say(socket, op="seek", frame=2, seq=1)
+        assert unpack(await socket.recv())[2] == 2
+
+
+async def test_it_lets_nobody_in_without_a_session(url: str, make_episode: MakeEpisode) -> None:
+    episode = await database_sync_to_async(make_episode)(3)
+    with pytest.raises(websockets.InvalidStatus):
+        async with playing(url, episode.pk, "sessionid=forged"):
+            pass
+
+
+async def test_it_says_what_is_not_there(url: str, cookie: str, make_episode: MakeEpisode) -> None:
+    gone = await database_sync_to_async(make_episode)(3)
+    shutil.rmtree(gone.take_path)
+    for episode, code in ((gone.pk, consumers.BROKEN), (uuid.uuid4(), consumers.NOT_FOUND)):
+        async with playing(url, episode, cookie) as socket:
+            message = json.loads(await socket.recv())
+            assert message["type"] == "error" and str(episode) in message["message"]
+            await socket.wait_closed()
+            assert socket.close_code == code
+
+
+async def test_it_gives_everything_back_when_people_leave(
+    url: str, cookie: str, make_episode: MakeEpisode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumers, "MOST_PLAYERS", 2)
+    episode = await database_sync_to_async(make_episode)(3)
+    for _ in range(5):
+        async with playing(url, episode.pk, cookie) as socket:
+            await socket.recv()
+    async with playing(url, episode.pk, cookie) as one, playing(url, episode.pk, cookie) as two:
+        await asyncio.gather(one.recv(), two.recv())
+        async with playing(url, episode.pk, cookie) as three:
+            assert "players are open" in json.loads(await three.recv())["message"]
+    while consumers._players:
+        await asyncio.sleep(0.01)
+    assert not [entry for entry in SOURCES._entries.values() if entry.readers]
