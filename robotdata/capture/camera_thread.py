@@ -1,0 +1,124 @@
+"""One camera in a thread of its own: the newest frame in a slot, and every frame to the take that runs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from robotdata.capture import clock
+from robotdata.capture.config import CameraConfig
+from robotdata.capture.devices import Camera, Picture, TickCamera
+from robotdata.capture.errors import DeviceError
+from robotdata.capture.health import CameraHealth
+from robotdata.capture.records import CameraFrame
+from robotdata.video.jpeg import ImageError, encode_jpeg, jpeg_size
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
+_BAD_IN_A_ROW = 10
+Sink = Callable[[str, CameraFrame], None]
+
+
+class CameraThread:
+    """Runs `camera`; JPEG is made here, once, and never in the loop. `newest` is safe from any thread."""
+
+    def __init__(self, config: CameraConfig, camera: Camera, *, quality: int = 95) -> None:
+        self.config = config
+        self.key = config.key
+        self.newest: CameraFrame | None = None
+        self.health = CameraHealth(config.fps, clock.monotonic_ns())
+        self.bad_frames = 0
+        self._camera = camera
+        self._quality = quality
+        self._sink: Sink | None = None
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"camera-{config.name}", daemon=True)
+        self._bad_in_a_row = 0
+
+    @property
+    def is_ticked(self) -> bool:
+        """Whether the loop asks this camera for each frame."""
+        return isinstance(self._camera, TickCamera)
+
+    def start(self) -> None:
+        """Connect, and read until `stop`; a ticked camera is connected here and read by the loop."""
+        if self.is_ticked:
+            self._camera.connect()
+        else:
+            self._thread.start()
+
+    def stop(self, timeout_s: float = 2.0) -> None:
+        """End the thread and let go of the camera; one that hangs is left to the process's end."""
+        self._stopping.set()
+        if self.is_ticked:
+            self._camera.disconnect()
+        elif self._thread.ident is not None:
+            self._thread.join(timeout_s)
+
+    def attach(self, sink: Sink) -> None:
+        """Send every frame to `sink` from now on, beginning with the newest that is there."""
+        with self._lock:
+            if self.newest is not None:
+                sink(self.key, self.newest)
+            self._sink = sink
+
+    def detach(self) -> None:
+        with self._lock:
+            self._sink = None
+
+    def grab(self, tick: int) -> None:
+        """Take the frame of one tick from a ticked camera, in the caller's thread."""
+        if isinstance(self._camera, TickCamera):
+            self._keep(self._camera.grab(tick))
+
+    def _run(self) -> None:
+        pause = FIRST_PAUSE_S
+        while not self._stopping.is_set():
+            before = self.health.frames
+            try:
+                self._camera.connect()
+                while not self._stopping.is_set():
+                    self._keep(self._camera.read())
+            except DeviceError as error:
+                self.health.fail(str(error))
+            finally:
+                self._camera.disconnect()
+            pause = FIRST_PAUSE_S if self.health.frames > before else min(2 * pause, LONGEST_PAUSE_S)
+            self._stopping.wait(pause)
+
+    def _keep(self, picture: Picture) -> None:
+        packet = self._packet(picture)
+        if packet is None:
+            return
+        seq = 0 if self.newest is None else self.newest.seq + 1
+        wall_ns = clock.wall_ns() - (clock.monotonic_ns() - picture.captured_ns)
+        frame = CameraFrame(seq, picture.captured_ns, packet, wall_ns)
+        with self._lock:
+            self.newest = frame
+            if self._sink is not None:
+                self._sink(self.key, frame)
+        self.health.add(packet, picture.captured_ns)
+
+    def _packet(self, picture: Picture) -> bytes | None:
+        """The frame as a JPEG; None for one that is damaged. Raises DeviceError where the size is another."""
+        try:
+            if picture.packet is not None:
+                packet, size = picture.packet, jpeg_size(picture.packet)
+            elif picture.rgb is not None:
+                packet = encode_jpeg(picture.rgb, self._quality)
+                size = (picture.rgb.shape[1], picture.rgb.shape[0])
+            else:
+                raise ImageError("no picture at all")
+        except ImageError as error:
+            self.bad_frames += 1
+            self._bad_in_a_row += 1
+            if self._bad_in_a_row >= _BAD_IN_A_ROW:
+                raise DeviceError(f"camera {self.config.name} gives damaged pictures: {error}") from error
+            return None
+        self._bad_in_a_row = 0
+        if size != (self.config.width, self.config.height):
+            raise DeviceError(
+                f"camera {self.config.name} gives {size[0]}x{size[1]} pixels, want "
+                f"{self.config.width}x{self.config.height}; correct width and height in the rig's file"
+            )
+        return packet

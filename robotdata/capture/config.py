@@ -1,0 +1,105 @@
+"""A rig in one TOML file."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from robotdata.capture.errors import ConfigError
+from robotdata.capture.options import NAME, Options
+
+MAX_CAMERAS = 16
+DEFAULT: dict[str, Any] = {
+    "rig": {"name": "sim", "fps": 30},
+    "robot": {"kind": "sim"},
+    "teleoperator": {"kind": "autopilot"},
+    "cameras": {name: {"kind": "sim"} for name in ("front", "top", "wrist")},
+}
+"""The rig of a fresh install: a simulated arm with three cameras."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceConfig:
+    """The kind of a device and its own keys."""
+
+    kind: str
+    options: Options
+
+
+@dataclass(frozen=True, slots=True)
+class CameraConfig:
+    """One camera: size in pixels, rate in frames per second."""
+
+    name: str
+    kind: str
+    width: int
+    height: int
+    fps: float
+    options: Options
+
+    @property
+    def key(self) -> str:
+        """The feature that its frames become."""
+        return f"observation.images.{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class RigConfig:
+    """Everything that a rig's file says."""
+
+    name: str
+    fps: float
+    robot: DeviceConfig
+    teleoperator: DeviceConfig
+    cameras: tuple[CameraConfig, ...] = field(default=())
+
+
+def read_config(path: Path | None) -> RigConfig:
+    """The rig that `path` describes, or the simulated one without a path; raises ConfigError."""
+    if path is None:
+        return parse_config(DEFAULT, "the built-in rig")
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(str(path), f"cannot be read: {error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(str(path), f"is no TOML: {error}") from error
+    return parse_config(values, path.name)
+
+
+def parse_config(values: Mapping[str, Any], source: str) -> RigConfig:
+    """The rig that `values` describe; `source` is how messages call them. Raises ConfigError."""
+    top = Options(values, f"{source}: ")
+    rig = top.table("rig")
+    name = rig.name("name")
+    fps = rig.number("fps", 30, low=1, high=240)
+    rig.done()
+    robot = _device(top.table("robot"))
+    teleoperator = _device(top.table("teleoperator"))
+    tables = top.table("cameras")
+    if len(tables.keys()) > MAX_CAMERAS:
+        raise ConfigError(tables.where, f"{len(tables.keys())} cameras; want at most {MAX_CAMERAS}")
+    cameras = tuple(_camera(tables, each, fps) for each in tables.keys())
+    top.done()
+    return RigConfig(name, fps, robot, teleoperator, cameras)
+
+
+def _device(table: Options) -> DeviceConfig:
+    return DeviceConfig(table.name("kind"), table.rest())
+
+
+def _camera(tables: Options, name: str, fps: float) -> CameraConfig:
+    if not NAME.fullmatch(name):
+        raise ConfigError(f"{tables.where}.{name!r}", "want a name of 1 to 48 letters, digits, _ or -")
+    table = tables.table(name)
+    return CameraConfig(
+        name=name,
+        kind=table.name("kind"),
+        width=table.size("width", 640),
+        height=table.size("height", 480),
+        fps=table.number("fps", fps, low=1, high=240),
+        options=table.rest(),
+    )

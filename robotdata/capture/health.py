@@ -1,0 +1,77 @@
+"""Whether a camera's pictures are worth recording: said within two seconds, and marked in the take."""
+
+from __future__ import annotations
+
+from robotdata.video.jpeg import ImageError, decode_jpeg
+
+STALE_PERIODS = 3
+LOST_AFTER_NS = 2_000_000_000
+FROZEN_AFTER_NS = 1_000_000_000
+LOOK_EVERY_NS = 400_000_000
+BLACK_BELOW = 10.0
+FLAT_BELOW = 2.0
+
+TEXTS = {
+    "stale": "gives no new frames",
+    "lost": "is gone",
+    "frozen": "repeats the same picture",
+    "black": "is black: is the lens covered?",
+    "flat": "shows one flat colour",
+}
+
+
+class CameraHealth:
+    """Fed with each packet by the camera's thread; asked by any other. Times are monotonic ns."""
+
+    def __init__(self, fps: float, now_ns: int) -> None:
+        self._stale_ns = int(STALE_PERIODS * 1e9 / fps)
+        self._seen_ns = self._changed_ns = now_ns
+        self._looked_ns = 0
+        self._last = b""
+        self._look = "ok"
+        self._suspect = "ok"
+        self.failed: str | None = None
+        self.frames = 0
+
+    def add(self, packet: bytes, captured_ns: int) -> None:
+        """A frame has come."""
+        self.frames += 1
+        self.failed = None
+        self._seen_ns = captured_ns
+        if packet != self._last:
+            self._last, self._changed_ns = packet, captured_ns
+        if captured_ns - self._looked_ns >= LOOK_EVERY_NS:
+            self._looked_ns = captured_ns
+            found = _look_of(packet)
+            # Twice in a row: one dark frame is a hand before the lens.
+            self._look = found if found == self._suspect else "ok"
+            self._suspect = found
+
+    def fail(self, why: str) -> None:
+        """The device says that it is gone."""
+        self.failed = why
+
+    def state(self, now_ns: int) -> str:
+        """ok, stale, lost, frozen, black or flat; the gravest where several are true."""
+        age = now_ns - self._seen_ns
+        if self.failed is not None or age > max(LOST_AFTER_NS, self._stale_ns):
+            return "lost"
+        if age > self._stale_ns:
+            return "stale"
+        if self._look != "ok":
+            return self._look
+        return "frozen" if self._seen_ns - self._changed_ns > FROZEN_AFTER_NS else "ok"
+
+    def age_s(self, now_ns: int) -> float | None:
+        """Seconds since the newest frame; None before the first."""
+        return max(0.0, (now_ns - self._seen_ns) / 1e9) if self.frames else None
+
+
+def _look_of(packet: bytes) -> str:
+    try:
+        small = decode_jpeg(packet, scale=8)
+    except ImageError:
+        return "ok"
+    if float(small.mean()) < BLACK_BELOW:
+        return "black"
+    return "flat" if float(small.std(axis=(0, 1)).max()) < FLAT_BELOW else "ok"

@@ -1,0 +1,188 @@
+"""The control loop: observe, act, make a row, on time. It never waits for a disk, a socket or a JPEG."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robotdata.capture import clock
+from robotdata.capture.camera_thread import CameraThread
+from robotdata.capture.devices import Robot, Teleoperator
+from robotdata.capture.errors import DeviceError
+from robotdata.capture.records import CameraFrame, Row
+
+_JITTERS = 1024
+_TELEMETRY_ROWS = 512
+
+
+class TakeSink(Protocol):
+    """Where a running take goes; both calls return at once, whatever the disk does."""
+
+    def add_frame(self, key: str, frame: CameraFrame) -> None: ...
+
+    def add_row(self, row: Row, camera_states: Mapping[str, str]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class LoopCounters:
+    """Ticks since the counters began; `fps` is the achieved rate, jitter how late ticks begin (99th percentile)."""
+
+    ticks: int
+    late_ticks: int
+    dropped_ticks: int
+    fps: float
+    jitter_p99_ms: float
+
+
+class ControlLoop:
+    """Drives robot and teleoperator at `fps` in a thread of its own.
+
+    `on_failure` is called once, from the loop's thread, with the reason when a device fails; the loop has
+    then ended and may be started again.
+    """
+
+    def __init__(
+        self,
+        robot: Robot,
+        teleoperator: Teleoperator,
+        cameras: Sequence[CameraThread],
+        fps: float,
+        *,
+        on_failure: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        self.fps = fps
+        self.telemetry: deque[tuple[float, NDArray[Any], NDArray[Any]]] = deque(maxlen=_TELEMETRY_ROWS)
+        self._robot, self._teleoperator, self._cameras = robot, teleoperator, list(cameras)
+        self._ticked = [camera for camera in cameras if camera.is_ticked]
+        self._period_ns = round(1e9 / fps)
+        self._on_failure = on_failure
+        self._lock = threading.Lock()
+        self._sink: TakeSink | None = None
+        self._take_tick = 0
+        self._idle_tick = 0
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._shapes = {name: int(np.prod(feature["shape"])) for name, feature in robot.features.items()}
+        self.reset_counters()
+
+    def start(self) -> None:
+        """Connect the devices and run; raises DeviceError."""
+        self._robot.connect()
+        try:
+            self._teleoperator.connect()
+        except DeviceError:
+            self._robot.disconnect()
+            raise
+        self._stopping.clear()
+        self._thread = threading.Thread(target=self._run, name="control-loop", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after the current tick and let go of the devices."""
+        self._stopping.set()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(5.0)
+
+    @property
+    def running(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
+    def swap_sink(self, sink: TakeSink | None) -> None:
+        """From the next tick on rows and frames go to `sink`, or nowhere; no row is in the old one after that."""
+        with self._lock:
+            for camera in self._cameras:
+                camera.detach()
+            self._sink = sink
+            self._take_tick = 0
+            if sink is not None:
+                for camera in self._cameras:
+                    camera.attach(sink.add_frame)
+                self.reset_counters()
+
+    def reset_counters(self) -> None:
+        self._ticks = self._late = self._dropped = 0
+        self._began_ns = clock.monotonic_ns()
+        self._jitter: deque[int] = deque(maxlen=_JITTERS)
+
+    def counters(self) -> LoopCounters:
+        """Since the take began, or since the last one ended."""
+        jitter = list(self._jitter)
+        taken_s = (clock.monotonic_ns() - self._began_ns) / 1e9
+        rate = self._ticks / taken_s if taken_s > 0.2 else self.fps
+        p99 = float(np.percentile(jitter, 99)) / 1e6 if jitter else 0.0
+        return LoopCounters(self._ticks, self._late, self._dropped, round(rate, 2), round(p99, 3))
+
+    def _run(self) -> None:
+        failure = None
+        try:
+            self._loop()
+        except DeviceError as error:
+            failure = str(error)
+        except Exception as error:  # noqa: BLE001  a device's own code may raise anything
+            failure = f"{type(error).__name__}: {error}"
+        finally:
+            self._teleoperator.disconnect()
+            self._robot.disconnect()
+        if failure is not None:
+            self._on_failure(failure)
+
+    def _loop(self) -> None:
+        due = clock.monotonic_ns() + self._period_ns
+        while not self._stopping.is_set():
+            clock.sleep_until(due)
+            now = clock.monotonic_ns()
+            self._tick(now)
+            self._jitter.append(now - due)
+            self._late += now - due > self._period_ns // 2
+            due += self._period_ns
+            behind = clock.monotonic_ns() - due
+            if behind > self._period_ns:  # whole ticks are gone: said, not caught up with
+                skipped = behind // self._period_ns
+                self._dropped += skipped
+                due += skipped * self._period_ns
+
+    def _tick(self, now: int) -> None:
+        with self._lock:
+            tick = self._take_tick if self._sink is not None else self._idle_tick
+            for camera in self._ticked:
+                camera.grab(tick)
+            observation = self._robot.observe()
+            wanted = np.asarray(self._teleoperator.action(observation), np.float32)
+            action = self._robot.act(wanted)
+            values = {**observation, "action": action}
+            self._check(values)
+            wall_ns = clock.wall_ns()
+            if self._sink is not None:
+                self._sink.add_row(self._row(tick, now, wall_ns, values), self._states(now))
+            self._take_tick += 1
+            self._idle_tick += 1
+            self._ticks += 1
+        state = np.asarray(observation.get("observation.state", ()), np.float32).reshape(-1)
+        self.telemetry.append((wall_ns / 1e9, state, action))
+
+    def _row(self, tick: int, now: int, wall_ns: int, values: Mapping[str, Any]) -> Row:
+        frames = {}
+        for camera in self._cameras:
+            newest = camera.newest
+            frames[camera.key] = (-1, 0) if newest is None else (newest.seq, newest.captured_ns)
+        return Row(tick, now, wall_ns, values, frames)
+
+    def _states(self, now: int) -> dict[str, str]:
+        return {camera.key: camera.health.state(now) for camera in self._cameras}
+
+    def _check(self, values: Mapping[str, Any]) -> None:
+        """Raises DeviceError where the robot gives other values than it announced."""
+        for name, size in self._shapes.items():
+            if name not in values:
+                raise DeviceError(f"the robot gives no {name!r}")
+            array = np.asarray(values[name])
+            if array.size != size:
+                raise DeviceError(f"the robot gives {array.size} values of {name!r}, announced were {size}")
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                raise DeviceError(f"the robot gives {array.reshape(-1).tolist()} for {name!r}: not finite")

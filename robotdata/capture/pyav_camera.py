@@ -1,0 +1,43 @@
+"""Cameras that FFmpeg opens: a file, V4L2, a network camera."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from robotdata.capture import clock
+from robotdata.capture.devices import DeviceContext, Picture
+from robotdata.capture.errors import ConfigError, DeviceError
+from robotdata.capture.options import Options
+from robotdata.video.live import SCHEMES, LiveError, LiveSource
+
+
+class PyavCamera:
+    """A LiveSource as a camera. JPEG packets of the source pass through undecoded."""
+
+    def __init__(self, context: DeviceContext, url: str, loop: bool, rate: float) -> None:
+        self._source = LiveSource(url, context.width, context.height, rate, loop=loop)
+
+    def connect(self) -> None:
+        try:
+            self._source.open()
+        except LiveError as error:
+            raise DeviceError(str(error)) from error
+
+    def read(self) -> Picture:
+        try:
+            rgb, packet = self._source.read()
+        except LiveError as error:
+            raise DeviceError(str(error)) from error
+        return Picture(clock.monotonic_ns(), rgb=rgb, packet=packet)
+
+    def disconnect(self) -> None:
+        self._source.close()
+
+
+def make_camera(context: DeviceContext, options: Options) -> PyavCamera:
+    """`url`: a path, file:, v4l2:/dev/video0, rtsp:, http: or https:; `loop` begins a file anew at its end."""
+    url = options.text("url")
+    scheme = urlsplit(url).scheme or "file"
+    if scheme not in SCHEMES:
+        raise ConfigError(f"{options.where}.url", f"has scheme {scheme!r}; want one of {', '.join(SCHEMES)}")
+    return PyavCamera(context, url, options.flag("loop", True), context.camera_fps)
