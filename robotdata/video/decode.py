@@ -190,9 +190,9 @@ def _codec(index: PacketIndex, threads: int) -> Any:
 
 
 def _packet(index: PacketIndex, file: Any, at: int) -> av.Packet:
-    size = int(index.size[at])
-    data = os.pread(file.fileno(), size, int(index.position[at]))
-    if len(data) != size:
+    place, size = int(index.position[at]), int(index.size[at])
+    # Asked first: a lying table must not make us reserve what it claims.
+    if place + size > index.file_bytes or len(data := os.pread(file.fileno(), size, place)) != size:
         number = int(index.rank[at])
         raise BrokenVideoError(f"{index.path} ends inside frame {number}; it is cut off", number)
     packet = av.Packet(data)

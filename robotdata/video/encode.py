@@ -23,6 +23,7 @@ from robotdata.video.sources import FrameConverter, LookAhead, Picture
 log = logging.getLogger(__name__)
 
 _PROGRESS_EVERY = 8
+_MOST_REORDERED = 64
 Progress = Callable[[int], None]
 
 
@@ -181,4 +182,8 @@ class _Writer:
 
 
 def _encoded(stream: Any, frame: av.VideoFrame | None) -> Iterator[Any]:
-    yield from stream.encode(frame)
+    for packet in stream.encode(frame):
+        # x265 leaves the decoding time of a video of one frame to chance.
+        if packet.dts is None or not -_MOST_REORDERED <= packet.dts - packet.pts <= 0:
+            packet.dts = packet.pts
+        yield packet

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from robotdata.video.errors import BrokenVideoError, NotAVideoError
 from robotdata.video.files import require_video_file
+from robotdata.video.mp4 import SampleTables, read_tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ class PacketIndex:
     keys: NDArray[np.int64]
     key_frames: NDArray[np.int64]
     claimed_frames: int
+    file_bytes: int
     duration: int
     """Ticks of `time_base` from the first frame's time to the end of the last one."""
 
@@ -99,21 +101,17 @@ class PacketIndex:
 
 
 def index_video(path: Path) -> PacketIndex:
-    """The index of the first video stream of `path`, from its packets.
+    """The index of the first video stream of `path`: an MP4's from its tables, any other's by reading it through.
 
     Raises NotAVideoError where there is no video in it, BrokenVideoError where it breaks off.
     """
     require_video_file(path)
     container, stream = open_video_stream(path)
     with container:
-        rows = []
-        try:
-            for packet in container.demux(stream):
-                if packet.size:
-                    rows.append((packet.pos, packet.size, packet.pts, packet.is_keyframe, packet.duration or 0))
-        except av.error.FFmpegError as error:
-            raise BrokenVideoError(f"{path} breaks at packet {len(rows)}: {error}", len(rows)) from error
-        return _index(path, stream, rows)
+        tables = read_tables(path)
+        if tables is None or tables.time_base != stream.time_base:
+            tables = _read_packets(path, container, stream)
+        return _index(path, stream, tables)
 
 
 def open_video_stream(path: Path) -> tuple[Any, Any]:
@@ -128,20 +126,31 @@ def open_video_stream(path: Path) -> tuple[Any, Any]:
     return container, container.streams.video[0]
 
 
-def _index(path: Path, stream: Any, rows: list[tuple[Any, ...]]) -> PacketIndex:
+def _read_packets(path: Path, container: Any, stream: Any) -> SampleTables:
+    rows = []
+    try:
+        for packet in container.demux(stream):
+            if packet.size:
+                rows.append((packet.pos, packet.size, packet.pts, packet.duration or 0, packet.is_keyframe))
+    except av.error.FFmpegError as error:
+        raise BrokenVideoError(f"{path} breaks at packet {len(rows)}: {error}", len(rows)) from error
     if not rows:
         raise NotAVideoError(f"{path} has a video stream without any frame")
-    context = stream.codec_context
     missing = next((n for n, row in enumerate(rows) if row[0] is None or row[2] is None), None)
     if missing is not None:
         raise BrokenVideoError(f"{path}: packet {missing} has no place or no time", missing)
-    position, size, pts, keyframe, durations = zip(*rows, strict=True)
-    times = np.array(pts, np.int64)
-    order = np.argsort(times, kind="stable")
+    columns = [np.array(column, np.int64) for column in zip(*rows, strict=True)]
+    position, size, pts, length, keyframe = columns
+    return SampleTables(stream.time_base, position, size, pts, length, keyframe.astype(np.bool_))
+
+
+def _index(path: Path, stream: Any, tables: SampleTables) -> PacketIndex:
+    context = stream.codec_context
+    order = np.argsort(tables.pts, kind="stable")
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))
-    keys = np.flatnonzero(np.array(keyframe, np.bool_))
-    last = int(order[-1])
+    keys = np.flatnonzero(tables.keyframe)
+    first, last = int(order[0]), int(order[-1])
     return PacketIndex(
         path=path,
         codec=context.codec.canonical_name,
@@ -151,14 +160,15 @@ def _index(path: Path, stream: Any, rows: list[tuple[Any, ...]]) -> PacketIndex:
         pix_fmt=context.pix_fmt or "",
         extradata=context.extradata or b"",
         time_base=stream.time_base,
-        position=np.array(position, np.int64),
-        size=np.array(size, np.int64),
-        pts=times,
-        keyframe=np.array(keyframe, np.bool_),
+        position=tables.position,
+        size=tables.size,
+        pts=tables.pts,
+        keyframe=tables.keyframe,
         order=order,
         rank=rank,
         keys=keys,
         key_frames=rank[keys],
         claimed_frames=stream.frames,
-        duration=int(times[last] - times[order[0]]) + int(durations[last]),
+        file_bytes=path.stat().st_size,
+        duration=int(tables.pts[last] - tables.pts[first] + tables.length[last]),
     )

@@ -1,0 +1,185 @@
+"""The sample tables of an MP4: where each packet lies, read from its `moov` box alone.
+
+A file of hundreds of megabytes is indexed by reading its last or first few kilobytes. What is not an ordinary
+MP4 with one plain video track (fragments, several sample descriptions, edits that do more than start late) is
+left to FFmpeg: `read_tables` answers None.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+_MOOV_LIMIT = 256 * 2**20
+_SAMPLE_LIMIT = 20_000_000
+_CONTAINERS = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts")
+
+
+@dataclass(frozen=True, slots=True)
+class SampleTables:
+    """Each packet's place and size (bytes), time and length (`time_base`), and whether it is a keyframe.
+
+    In decoding order, int64 and bool, shape (packets,).
+    """
+
+    time_base: Fraction
+    position: NDArray[np.int64]
+    size: NDArray[np.int64]
+    pts: NDArray[np.int64]
+    length: NDArray[np.int64]
+    keyframe: NDArray[np.bool_]
+
+
+class _NotPlain(Exception):
+    """The file is no MP4 of the plain kind; FFmpeg shall read it."""
+
+
+def read_tables(path: Path) -> SampleTables | None:
+    """The tables of the first video track, or None where FFmpeg must read the file. Raises OSError."""
+    with path.open("rb") as file:
+        handle = file.fileno()
+        try:
+            moov = _moov(handle, os.fstat(handle).st_size)
+            return _tables(_video_track(moov))
+        except (_NotPlain, struct.error, ValueError, IndexError):
+            return None
+
+
+def _moov(handle: int, end: int) -> memoryview:
+    at = 0
+    while at + 8 <= end:
+        size, kind = struct.unpack(">I4s", os.pread(handle, 8, at))
+        head = 8
+        if size == 1:
+            size, head = struct.unpack(">Q", os.pread(handle, 8, at + 8))[0], 16
+        size = size or end - at
+        if size < head or (at == 0 and kind != b"ftyp"):
+            raise _NotPlain
+        if kind == b"moov":
+            if size > _MOOV_LIMIT or at + size > end:
+                raise _NotPlain
+            return memoryview(os.pread(handle, size - head, at + head))
+        at += size
+    raise _NotPlain
+
+
+def _boxes(data: memoryview) -> Iterator[tuple[bytes, memoryview]]:
+    at = 0
+    while at + 8 <= len(data):
+        size, kind = struct.unpack_from(">I4s", data, at)
+        if size < 8 or at + size > len(data):
+            raise _NotPlain
+        yield bytes(kind), data[at + 8 : at + size]
+        at += size
+
+
+def _flat(data: memoryview) -> dict[bytes, memoryview]:
+    """All boxes below `data` by their kind, containers opened; the first of each kind."""
+    found: dict[bytes, memoryview] = {}
+    for kind, body in _boxes(data):
+        if kind in _CONTAINERS:
+            found = _flat(body) | found
+        else:
+            found.setdefault(kind, body)
+    return found
+
+
+def _video_track(moov: memoryview) -> dict[bytes, memoryview]:
+    boxes = list(_boxes(moov))
+    if any(kind == b"mvex" for kind, _ in boxes):
+        raise _NotPlain
+    for kind, body in boxes:
+        if kind == b"trak":
+            track = _flat(body)
+            if bytes(track.get(b"hdlr", memoryview(b""))[8:12]) == b"vide":
+                return track
+    raise _NotPlain
+
+
+def _tables(track: dict[bytes, memoryview]) -> SampleTables:
+    try:
+        sizes = _sizes(track[b"stsz"])
+        count = len(sizes)
+        position = _positions(track, sizes)
+        length = _runs(track[b"stts"], count, ">u4")
+        scale = _timescale(track[b"mdhd"])
+        if struct.unpack_from(">I", track[b"stsd"], 4)[0] != 1:
+            raise _NotPlain
+    except KeyError:
+        raise _NotPlain from None
+    pts = np.cumsum(length) - length
+    if b"ctts" in track:
+        pts = pts + _runs(track[b"ctts"], count, ">i4")
+    if b"elst" in track:
+        pts = pts - _late_start(track[b"elst"])
+    if not count or pts.min() < 0 or sizes.min() <= 0:
+        raise _NotPlain
+    keyframe = np.full(count, b"stss" not in track)
+    if b"stss" in track:
+        keyframe[_numbers(track[b"stss"], ">u4", 1)[:, 0] - 1] = True
+    return SampleTables(Fraction(1, scale), position, sizes, pts, length, keyframe)
+
+
+def _numbers(box: memoryview, kind: str, columns: int, head: int = 8) -> NDArray[np.int64]:
+    """The rows of a table whose count lies before `head`: int64 (rows, columns)."""
+    rows: int = struct.unpack_from(">I", box, head - 4)[0]
+    width = np.dtype(kind).itemsize
+    if rows > _SAMPLE_LIMIT or head + rows * columns * width > len(box):
+        raise _NotPlain
+    flat: NDArray[np.int64] = np.frombuffer(box, kind, rows * columns, head).astype(np.int64)
+    return flat.reshape(rows, columns)
+
+
+def _sizes(stsz: memoryview) -> NDArray[np.int64]:
+    same, count = struct.unpack_from(">II", stsz, 4)
+    if count > _SAMPLE_LIMIT:
+        raise _NotPlain
+    return np.full(count, same, np.int64) if same else _numbers(stsz, ">u4", 1, head=12)[:, 0]
+
+
+def _runs(box: memoryview, count: int, kind: str) -> NDArray[np.int64]:
+    """A table of (how many, value) as one value a sample."""
+    rows = _numbers(box, ">u4", 2)
+    if rows[:, 0].sum() != count:
+        raise _NotPlain
+    values = _numbers(box, kind, 2)[:, 1]
+    return np.repeat(values, rows[:, 0])
+
+
+def _positions(track: dict[bytes, memoryview], sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+    wide = b"co64" in track
+    chunks = _numbers(track[b"co64" if wide else b"stco"], ">u8" if wide else ">u4", 1)[:, 0]
+    groups = _numbers(track[b"stsc"], ">u4", 3)  # first chunk, samples in each, description
+    last = np.append(groups[1:, 0], len(chunks) + 1)
+    in_chunk = np.repeat(groups[:, 1], last - groups[:, 0])
+    if len(in_chunk) != len(chunks) or in_chunk.sum() != len(sizes):
+        raise _NotPlain
+    before = np.cumsum(sizes) - sizes
+    first = np.cumsum(in_chunk) - in_chunk
+    return np.repeat(chunks - before[first], in_chunk) + before
+
+
+def _timescale(mdhd: memoryview) -> int:
+    scale: int = struct.unpack_from(">I", mdhd, 20 if mdhd[0] == 1 else 12)[0]
+    if scale < 1:
+        raise _NotPlain
+    return scale
+
+
+def _late_start(elst: memoryview) -> int:
+    """Where the one edit begins, in the track's ticks; only frames that are shown too early move by it."""
+    wide = elst[0] == 1
+    if struct.unpack_from(">I", elst, 4)[0] != 1:
+        raise _NotPlain
+    start: int = struct.unpack_from(">q" if wide else ">i", elst, 16 if wide else 12)[0]
+    rate = struct.unpack_from(">i", elst, 24 if wide else 16)[0]
+    if start < 0 or rate != 1 << 16:
+        raise _NotPlain
+    return start
