@@ -80,9 +80,10 @@ def parse_config(values: Mapping[str, Any], source: str) -> RigConfig:
     robot = _device(top.table("robot"))
     teleoperator = _device(top.table("teleoperator"))
     tables = top.table("cameras")
-    if len(tables.keys()) > MAX_CAMERAS:
-        raise ConfigError(tables.where, f"{len(tables.keys())} cameras; want at most {MAX_CAMERAS}")
-    cameras = tuple(_camera(tables, each, fps) for each in tables.keys())
+    names = tables.names()
+    if len(names) > MAX_CAMERAS:
+        raise ConfigError(tables.where, f"{len(names)} cameras; want at most {MAX_CAMERAS}")
+    cameras = tuple(_camera(tables, each, fps) for each in names)
     top.done()
     return RigConfig(name, fps, robot, teleoperator, cameras)
 

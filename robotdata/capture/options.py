@@ -63,7 +63,8 @@ class Options:
         prefix = self.where if self.where.endswith(": ") else f"{self.where}."
         return Options(value, f"{prefix}{key}")
 
-    def keys(self) -> list[str]:
+    def names(self) -> list[str]:
+        """All keys, in the file's order."""
         return list(self._values)
 
     def rest(self) -> Options:

@@ -38,15 +38,18 @@ class Registry:
 
     def robot(self, kind: str, context: DeviceContext, options: Options) -> Robot:
         """A robot that is not yet connected; raises UnknownDevice or ConfigError."""
-        return self._checked("robot", kind, Robot, context, options)
+        device: Robot = self._checked("robot", kind, Robot, context, options)
+        return device
 
     def teleoperator(self, kind: str, context: DeviceContext, options: Options) -> Teleoperator:
         """A teleoperator that is not yet connected; raises UnknownDevice or ConfigError."""
-        return self._checked("teleoperator", kind, Teleoperator, context, options)
+        device: Teleoperator = self._checked("teleoperator", kind, Teleoperator, context, options)
+        return device
 
     def camera(self, kind: str, context: DeviceContext, options: Options) -> Camera:
         """A camera that is not yet connected; raises UnknownDevice or ConfigError."""
-        return self._checked("camera", kind, Camera, context, options)
+        device: Camera = self._checked("camera", kind, Camera, context, options)
+        return device
 
     def _checked(self, role: str, kind: str, wanted: type, context: DeviceContext, options: Options) -> Any:
         device = self._factory(role, kind)(context, options)

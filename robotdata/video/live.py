@@ -105,7 +105,8 @@ class LiveSource:
             return
         stream.thread_type = "NONE" if self._scheme != "file" else "AUTO"
         for frame in container.decode(stream):
-            yield frame.to_ndarray(format="rgb24", width=self._width, height=self._height), None
+            picture = frame.to_ndarray(format="rgb24", width=self._width, height=self._height)
+            yield picture.astype(np.uint8, copy=False), None
 
     def _wait(self) -> None:
         """A file has no pace of its own."""
