@@ -1,0 +1,203 @@
+"""Pictures become videos whole, or leave nothing and say why."""
+
+from __future__ import annotations
+
+import io
+import logging
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from robotdata.video import EncodeSettings, encode_frames, encode_packets, probe, verify_video
+from robotdata.video.errors import (
+    BrokenFrameError,
+    CodecUnavailableError,
+    FrameSizeError,
+    NoFramesError,
+    OutputExistsError,
+    UnknownCodecError,
+    UnknownOptionError,
+    VideoError,
+)
+from robotdata.video.sources import folder_pictures
+
+H264 = EncodeSettings(codec="h264", preset="ultrafast")
+
+
+def left_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("codec", ["libsvtav1", "h264", "hevc"])
+@pytest.mark.parametrize(("fps", "time_base"), [(30, 15360), (29.97, 30000), (5, 10240), (59.94, 60000)])
+def test_it_encodes_every_frame_at_its_exact_time(
+    packets, tmp_path: Path, ticks, codec: str, fps: float, time_base: int
+) -> None:
+    settings = EncodeSettings(codec=codec, preset="ultrafast" if codec != "libsvtav1" else 12)
+    made = encode_packets(packets(9), tmp_path / "v.mp4", fps=fps, settings=settings)
+    assert ticks(made.path) == [(0, tick) for tick in range(9)]
+    facts = probe(made.path, count=True)
+    assert (made.frames, facts.claimed_frames, facts.counted_frames) == (9, 9, 9)
+    assert (made.width, made.height, facts.codec) == (facts.width, facts.height, made.codec)
+    with av.open(str(made.path)) as container:
+        stream = container.streams.video[0]
+        assert stream.time_base.denominator == time_base
+        times = [frame.pts * stream.time_base for frame in container.decode(stream)]
+    assert [time * facts.rate for time in times] == list(range(9))
+
+
+def test_it_takes_arrays_images_jpeg_and_png_in_one_video(picture, tmp_path: Path, ticks) -> None:
+    png, jpeg = io.BytesIO(), io.BytesIO()
+    Image.fromarray(picture(2)).save(png, "PNG")
+    Image.fromarray(picture(3)).save(jpeg, "JPEG", quality=95, subsampling="4:4:4")
+    pictures = [picture(0), Image.fromarray(picture(1)), png.getvalue(), jpeg.getvalue()]
+    made = encode_frames(pictures, tmp_path / "v.mp4", fps=30, settings=H264)
+    assert ticks(made.path) == [(0, tick) for tick in range(4)]
+
+
+def test_it_reads_a_folder_of_frames_in_the_order_of_their_numbers(picture, tmp_path: Path, ticks) -> None:
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for tick in (3, 1, 2, 0):
+        Image.fromarray(picture(tick)).save(folder / f"frame-{tick:06d}.png")
+    made = encode_frames(folder_pictures(folder), tmp_path / "v.mp4", fps=30, settings=H264)
+    assert ticks(made.path) == [(0, tick) for tick in range(4)]
+
+
+@pytest.mark.parametrize(
+    ("settings", "keyframes"),
+    [(EncodeSettings(codec="h264", g=4), [0, 4, 8]), (EncodeSettings(codec="libsvtav1", g=2), [0, 2, 4, 6, 8])],
+)
+def test_it_puts_keyframes_where_asked_whatever_the_source_calls_its_pictures(
+    packets, tmp_path: Path, settings: EncodeSettings, keyframes: list[int]
+) -> None:
+    made = encode_packets(packets(10), tmp_path / "v.mp4", fps=30, settings=settings)
+    with av.open(str(made.path)) as container:
+        keys = [packet.pts // 512 for packet in container.demux(video=0) if packet.size and packet.is_keyframe]
+    assert keys == keyframes
+
+
+@pytest.mark.parametrize("codec", ["libsvtav1", "h264", "hevc"])
+def test_it_leaves_nothing_when_progress_cancels(packets, tmp_path: Path, codec: str) -> None:
+    def cancel(done: int) -> None:
+        raise InterruptedError(f"cancelled after {done}")
+
+    with pytest.raises(InterruptedError, match="cancelled after 8"):
+        encode_packets(packets(60), tmp_path / "v.mp4", fps=30, settings=EncodeSettings(codec=codec), progress=cancel)
+    assert left_in(tmp_path) == []
+    assert not [thread for thread in threading.enumerate() if thread.name == "video-look-ahead"]
+
+
+def test_it_says_how_far_it_is(packets, tmp_path: Path) -> None:
+    said: list[int] = []
+    encode_packets(packets(20), tmp_path / "v.mp4", fps=30, settings=H264, progress=said.append)
+    assert said[-1] == 20 and said == sorted(said)
+
+
+BROKEN: dict[str, tuple[Callable[[list[bytes]], list[bytes]], type[Exception], str]] = {
+    "cut off": (lambda p: [p[0], p[1][: len(p[1]) // 2]], BrokenFrameError, "frame 1"),
+    "no picture": (lambda p: [p[0], p[1], b"what"], BrokenFrameError, "frame 2 is neither"),
+    "empty packet": (lambda p: [p[0], b""], BrokenFrameError, "frame 1"),
+    "broken png": (lambda p: [p[0], b"\x89PNG\r\n\x1a\n" + b"x" * 40], BrokenFrameError, "frame 1"),
+    "nothing": (lambda p: [], NoFramesError, "no frames"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_it_names_the_frame_that_is_broken_and_leaves_nothing(packets, tmp_path: Path, case: str) -> None:
+    damage, error, words = BROKEN[case]
+    with pytest.raises(error, match=words):
+        encode_packets(damage(packets(3)), tmp_path / "v.mp4", fps=30, settings=H264)
+    assert left_in(tmp_path) == []
+
+
+SIZES: dict[str, tuple[list[tuple[int, int]], EncodeSettings, str]] = {
+    "changing": ([(288, 64), (320, 64)], H264, "frame 1 is 320x64, those before are 288x64"),
+    "odd": ([(289, 65)], H264, "even sides"),
+    "small": ([(24, 24)], EncodeSettings(), "at least 32"),
+}
+
+
+@pytest.mark.parametrize("case", SIZES)
+def test_it_refuses_sizes_that_no_encoder_survives(tmp_path: Path, case: str) -> None:
+    sizes, settings, words = SIZES[case]
+    pictures = [np.zeros((height, width, 3), np.uint8) for width, height in sizes]
+    with pytest.raises(FrameSizeError, match=words):
+        encode_frames(pictures, tmp_path / "v.mp4", fps=30, settings=settings)
+    assert left_in(tmp_path) == []
+
+
+def test_it_refuses_arrays_that_are_no_rgb_pictures(tmp_path: Path) -> None:
+    with pytest.raises(BrokenFrameError, match=r"want uint8 \(H, W, 3\), got float32"):
+        encode_frames([np.zeros((64, 64, 3), np.float32)], tmp_path / "v.mp4", fps=30, settings=H264)  # type: ignore[list-item]
+
+
+def test_it_keeps_an_output_that_exists_unless_told(packets, tmp_path: Path, ticks) -> None:
+    path = tmp_path / "v.mp4"
+    path.write_bytes(b"precious")
+    with pytest.raises(OutputExistsError, match="overwrite"):
+        encode_packets(packets(2), path, fps=30, settings=H264)
+    assert path.read_bytes() == b"precious"
+    encode_packets(packets(2), path, fps=30, settings=H264, overwrite=True)
+    assert len(ticks(path)) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"codec": "mpeg9"}, UnknownCodecError),
+        ({"crf": 64}, UnknownOptionError),
+        ({"g": 0}, UnknownOptionError),
+        ({"threads": 0}, UnknownOptionError),
+        ({"fast_decode": 3}, UnknownOptionError),
+    ],
+)
+def test_it_refuses_settings_that_no_encoder_knows(options: dict, error: type[Exception]) -> None:
+    with pytest.raises(error, match="want"):
+        EncodeSettings(**options)
+
+
+@pytest.mark.parametrize(
+    ("settings", "error"),
+    [
+        (EncodeSettings(codec="h264", extra_options={"nonsense": 1}), UnknownOptionError),
+        (EncodeSettings(extra_options={"nonsense": 1}), UnknownOptionError),
+        (EncodeSettings(crf=30.5), UnknownOptionError),
+        (EncodeSettings(codec="h264", preset="quickest"), CodecUnavailableError),
+        (EncodeSettings(codec="h264_videotoolbox"), CodecUnavailableError),
+    ],
+)
+def test_it_says_which_option_the_encoder_does_not_take(
+    packets, tmp_path: Path, settings: EncodeSettings, error: type[Exception]
+) -> None:
+    if settings.codec.endswith("videotoolbox") and settings.codec in av.codecs_available:
+        pytest.skip("this machine has VideoToolbox")
+    with pytest.raises(error):
+        encode_packets(packets(2), tmp_path / "v.mp4", fps=30, settings=settings)
+    assert left_in(tmp_path) == []
+
+
+@pytest.mark.parametrize("codec", ["libsvtav1", "hevc"])
+def test_it_falls_back_to_420_with_a_warning(packets, tmp_path: Path, caplog, codec: str) -> None:
+    with caplog.at_level(logging.WARNING):
+        made = encode_packets(
+            packets(2), tmp_path / "v.mp4", fps=30, settings=EncodeSettings(codec=codec, pix_fmt="yuv444p")
+        )
+    assert made.pix_fmt == probe(made.path).pix_fmt == "yuv420p"
+    assert "yuv444p" in caplog.text
+
+
+@pytest.mark.parametrize("fps", [0, -1, float("nan"), float("inf"), 1001])
+def test_it_refuses_rates_that_are_none(packets, tmp_path: Path, fps: float) -> None:
+    with pytest.raises(VideoError, match="frames per second"):
+        encode_packets(packets(2), tmp_path / "v.mp4", fps=fps)
+
+
+def test_it_verifies_what_it_wrote(packets, tmp_path: Path) -> None:
+    made = encode_packets(packets(12), tmp_path / "v.mp4", fps=24)
+    assert verify_video(made.path, expected_frames=12).frames == 12
