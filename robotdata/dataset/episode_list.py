@@ -1,0 +1,277 @@
+"""Reads `meta/episodes`: where each episode's rows and frames lie, without touching its statistics."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robotdata.dataset.errors import DamagedFile, NotADataset, UnsafePath
+from robotdata.dataset.features import Features, video_keys
+from robotdata.dataset.layout import DATA_GLOB, EPISODES_GLOB, Layout, contained
+from robotdata.dataset.sidecar import Sidecar
+from robotdata.dataset.tables import open_parquet, read_columns, to_numpy
+
+_BASE = ("episode_index", "tasks", "length", "dataset_from_index", "dataset_to_index")
+_DATA = ("data/chunk_index", "data/file_index")
+_VIDEO = ("chunk_index", "file_index", "from_timestamp", "to_timestamp")
+
+
+@dataclass(frozen=True, slots=True)
+class VideoSpan:
+    """Where an episode's frames of one camera lie: `frames` frames of `path` from `first_frame` on."""
+
+    path: Path
+    first_frame: int
+    frames: int
+    from_timestamp: float
+    chunk: int = 0
+    file: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeInfo:
+    """One episode; rows [from_index, to_index) of the dataset, `length` of them.
+
+    `first_row_in_file` is its first row in `data_file`. `problems` says in words what of it cannot be read;
+    `extra` is what the sidecar holds of it.
+    """
+
+    index: int
+    length: int
+    tasks: list[str]
+    data_file: Path | None
+    from_index: int
+    to_index: int
+    first_row_in_file: int
+    videos: dict[str, VideoSpan]
+    uuid: str | None = None
+    data_chunk: int = 0
+    data_file_index: int = 0
+    extra: dict[str, Any] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+
+def read_episodes(
+    layout: Layout,
+    info: Mapping[str, Any],
+    features: Features,
+    fps: float,
+    sidecar: Sidecar,
+    problems: list[str],
+) -> list[EpisodeInfo]:
+    """The episodes in order. What is damaged is left out and said in `problems`.
+
+    Raises NotADataset where `info.json` promises episodes and there is no file of them.
+    """
+    files = sorted(layout.root.glob(EPISODES_GLOB))
+    if not files:
+        if not info.get("total_episodes"):
+            return []
+        old = " (there is a v2.1 layout beside it)" if (layout.root / "meta/episodes.jsonl").exists() else ""
+        raise NotADataset(layout.root, f"it has no meta/episodes/*/*.parquet{old}")
+    keys = video_keys(features)
+    made: list[EpisodeInfo] = []
+    for path in files:
+        columns = _columns(layout, path, keys, problems)
+        if columns:
+            made += _Rows(layout, columns, keys, fps, sidecar, len(made)).episodes()
+    if len({episode.index for episode in made}) < len(made):
+        problems.append("several episodes have the same number; the first of each is used")
+        made = list({episode.index: episode for episode in reversed(made)}.values())[::-1]
+    return _with_places(layout, made, problems)
+
+
+def _columns(layout: Layout, path: Path, keys: list[str], problems: list[str]) -> dict[str, NDArray[Any]]:
+    names = [*_BASE, *_DATA, *(f"videos/{key}/{part}" for key in keys for part in _VIDEO)]
+    try:
+        # A symlink may point out of the dataset.
+        real = contained(layout.root, str(path.relative_to(layout.root)))
+        with open_parquet(real) as file:
+            table = read_columns(file, real, names)
+    except (DamagedFile, UnsafePath) as error:
+        problems.append(str(error))
+        return {}
+    columns = {name: _column(table.column(name), name) for name in table.column_names}
+    if not {"length", "dataset_to_index"} & columns.keys():
+        problems.append(f"{path} has neither length nor dataset_to_index; its episodes cannot be read")
+        return {}
+    return columns
+
+
+def _column(column: Any, name: str) -> NDArray[Any]:
+    if name == "tasks":
+        made = np.empty(len(column), object)
+        made[:] = [_texts(value) for value in column.to_pylist()]
+        return made
+    return to_numpy(column)
+
+
+def _texts(value: Any) -> list[str]:
+    if value is None:
+        return []
+    return [str(text) for text in value] if isinstance(value, list) else [str(value)]
+
+
+class _Rows:
+    """The rows of one file of episodes, as columns."""
+
+    def __init__(
+        self,
+        layout: Layout,
+        columns: dict[str, NDArray[Any]],
+        keys: list[str],
+        fps: float,
+        sidecar: Sidecar,
+        before: int,
+    ) -> None:
+        self._layout = layout
+        self._columns = columns
+        self._keys = keys
+        self._fps = fps
+        self._sidecar = sidecar
+        self._before = before
+        self._paths: dict[tuple[str, int, int], Path | str] = {}
+
+    def episodes(self) -> list[EpisodeInfo]:
+        count = len(next(iter(self._columns.values())))
+        return [self._episode(row) for row in range(count)]
+
+    def _int(self, name: str, row: int, default: int) -> int:
+        column = self._columns.get(name)
+        if column is None or column[row] is None or (column.dtype.kind == "f" and not math.isfinite(column[row])):
+            return default
+        return int(column[row])
+
+    def _episode(self, row: int) -> EpisodeInfo:
+        index = self._int("episode_index", row, self._before + row)
+        first = self._int("dataset_from_index", row, -1)
+        length = self._int("length", row, self._int("dataset_to_index", row, 0) - max(first, 0))
+        problems: list[str] = []
+        if length < 1:
+            problems.append(f"episode {index} has length {length}")
+            length = max(length, 0)
+        chunk, file = (self._int(name, row, -1) for name in _DATA)
+        data = self._path("", chunk, file, problems) if chunk >= 0 and file >= 0 else None
+        entry = self._sidecar.entry(index, length) if index >= 0 else {}
+        tasks = self._columns.get("tasks")
+        return EpisodeInfo(
+            index=index,
+            length=length,
+            tasks=list(tasks[row]) if tasks is not None else [],
+            data_file=data,
+            from_index=first,
+            to_index=first + length if first >= 0 else -1,
+            first_row_in_file=-1,
+            videos=self._videos(row, index, length, problems),
+            uuid=entry.get("uuid"),
+            data_chunk=max(chunk, 0),
+            data_file_index=max(file, 0),
+            extra=entry,
+            problems=problems,
+        )
+
+    def _videos(self, row: int, index: int, length: int, problems: list[str]) -> dict[str, VideoSpan]:
+        made = {}
+        for key in self._keys:
+            chunk, file = (self._int(f"videos/{key}/{name}", row, -1) for name in _VIDEO[:2])
+            begins = self._columns.get(f"videos/{key}/from_timestamp")
+            if chunk < 0 or file < 0 or begins is None or not math.isfinite(begins[row]):
+                problems.append(f"episode {index} does not say where its frames of {key} are")
+                continue
+            path = self._path(key, chunk, file, problems)
+            if path is not None:
+                begin = float(begins[row])
+                made[key] = VideoSpan(path, max(0, round(begin * self._fps)), length, begin, chunk, file)
+        return made
+
+    def _path(self, key: str, chunk: int, file: int, problems: list[str]) -> Path | None:
+        """The file's path; None, with a problem, where it leads out of the dataset. A missing one is said too."""
+        place = (key, chunk, file)
+        if place not in self._paths:
+            self._paths[place] = self._look(key, chunk, file)
+        found = self._paths[place]
+        if isinstance(found, str):
+            problems.append(found)
+            return None
+        if not found.name:
+            return None
+        return found
+
+    def _look(self, key: str, chunk: int, file: int) -> Path | str:
+        layout = self._layout
+        try:
+            return layout.video_file(key, chunk, file) if key else layout.data_file(chunk, file)
+        except UnsafePath as error:
+            return str(error)
+
+
+def _with_places(layout: Layout, episodes: list[EpisodeInfo], problems: list[str]) -> list[EpisodeInfo]:
+    """Fills in what a dataset may leave out: ranges, and which file holds which rows; says what is missing."""
+    files = None
+    made = []
+    position = 0
+    first_of_file: dict[Path, int] = {}
+    there: dict[Path, bool] = {}
+    for episode in episodes:
+        first = episode.from_index if episode.from_index >= 0 else position
+        data = episode.data_file
+        if data is None and not episode.problems:
+            files = _row_counts(layout, problems) if files is None else files
+            data = next((path for path, begin, end in files if begin <= first < end), None)
+            first_of_file.update({path: begin for path, begin, _ in files if path == data})
+        if data is not None:
+            first_of_file.setdefault(data, first)
+        made.append(_placed(episode, first, data, first_of_file, there))
+        position = first + episode.length
+    return made
+
+
+def _placed(
+    episode: EpisodeInfo, first: int, data: Path | None, first_of_file: dict[Path, int], there: dict[Path, bool]
+) -> EpisodeInfo:
+    problems = list(episode.problems)
+    wanted = [*([data] if data else []), *(span.path for span in episode.videos.values())]
+    for path in wanted:
+        if path not in there:
+            there[path] = path.is_file() and path.stat().st_size > 0
+        if not there[path]:
+            problems.append(f"{path} is missing or empty; episode {episode.index} cannot be shown whole")
+    if data is None:
+        problems.append(f"no data file holds the rows of episode {episode.index}")
+    return EpisodeInfo(
+        index=episode.index,
+        length=episode.length,
+        tasks=episode.tasks,
+        data_file=data,
+        from_index=first,
+        to_index=first + episode.length,
+        first_row_in_file=first - first_of_file.get(data, first) if data else 0,
+        videos=episode.videos,
+        uuid=episode.uuid,
+        data_chunk=episode.data_chunk,
+        data_file_index=episode.data_file_index,
+        extra=episode.extra,
+        problems=problems,
+    )
+
+
+def _row_counts(layout: Layout, problems: list[str]) -> list[tuple[Path, int, int]]:
+    """Each data file in path order with the range of rows it holds."""
+    made, begin = [], 0
+    for path in sorted(layout.root.glob(DATA_GLOB)):
+        try:
+            real = contained(layout.root, str(path.relative_to(layout.root)))
+            with open_parquet(real) as file:
+                count = file.metadata.num_rows
+        except (DamagedFile, UnsafePath) as error:
+            problems.append(str(error))
+            continue
+        made.append((real, begin, begin + count))
+        begin += count
+    return made

@@ -1,0 +1,84 @@
+"""DatasetError            whatever the dataset room cannot do
+├─ NotADataset          the folder holds no LeRobotDataset v3.0
+│  └─ OldVersion        it holds one of an older version; says which
+├─ DamagedFile          a file of the dataset that cannot be read; says which and why
+├─ UnsafePath           a path that leads out of the dataset, or a template that is none
+├─ FeatureError         features that LeRobot could not read; says which
+├─ FeaturesDiffer       what is to be added does not fit; lists the differences
+├─ NoSuchEpisode        an episode number that is not there; also an IndexError
+├─ DatasetBusy          another process is changing the dataset; says which
+└─ CommitError          the next state could not be made; the dataset is as it was
+   └─ EditError         the same for an edit
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing in which a rig and a dataset differ, in words: `rig` and `dataset` are what each has."""
+
+    what: str
+    rig: str
+    dataset: str
+
+
+class DatasetError(Exception):
+    """Whatever the dataset room cannot do; the message says what, where and what to do next."""
+
+
+class NotADataset(DatasetError):
+    def __init__(self, root: Path, why: str) -> None:
+        super().__init__(f"{root} is no LeRobotDataset v3.0: {why}")
+        self.root = root
+
+
+class OldVersion(NotADataset):
+    def __init__(self, root: Path, version: str) -> None:
+        super().__init__(root, f"it is of version {version}; convert it to v3.0 with LeRobot's converter first")
+        self.version = version
+
+
+class DamagedFile(DatasetError):
+    def __init__(self, path: Path, why: object) -> None:
+        super().__init__(f"{path} cannot be read: {why}; fetch it again or take it from a backup")
+        self.path = path
+
+
+class UnsafePath(DatasetError):
+    pass
+
+
+class FeatureError(DatasetError):
+    pass
+
+
+class FeaturesDiffer(DatasetError):
+    def __init__(self, root: Path, differences: Sequence[Difference]) -> None:
+        words = "; ".join(f"{d.what}: {d.rig} here, {d.dataset} in the dataset" for d in differences)
+        super().__init__(f"cannot add to {root}: {words}. Record into another dataset, or change the rig")
+        self.differences = list(differences)
+
+
+class NoSuchEpisode(DatasetError, IndexError):
+    def __init__(self, root: Path, index: object, count: int) -> None:
+        has = f"episodes 0 to {count - 1}" if count else "no episodes"
+        super().__init__(f"{root} has {has}, not {index}")
+
+
+class DatasetBusy(DatasetError):
+    def __init__(self, root: Path, holder: str) -> None:
+        super().__init__(f"{root} is being changed by {holder}; try again when it is done")
+        self.holder = holder
+
+
+class CommitError(DatasetError):
+    pass
+
+
+class EditError(CommitError):
+    pass

@@ -1,0 +1,160 @@
+"""Features: what a dataset's columns and cameras are, and in what a rig's differ from them."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from robotdata.dataset.errors import Difference, FeatureError
+
+Feature: TypeAlias = dict[str, Any]
+Features: TypeAlias = dict[str, Feature]
+
+CAMERA_DTYPES = frozenset({"video", "image"})
+TEXT_DTYPES = frozenset({"string", "language"})
+NUMERIC_DTYPES = frozenset(
+    {"float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool"}
+)
+DEFAULT_FEATURES: Features = {
+    name: {"dtype": dtype, "shape": [1], "names": None}
+    for name, dtype in (
+        ("timestamp", "float32"),
+        ("frame_index", "int64"),
+        ("episode_index", "int64"),
+        ("index", "int64"),
+        ("task_index", "int64"),
+    )
+}
+CAMERA_NAMES = ["height", "width", "channels"]
+SMALLEST = 32
+"""AV1's encoder kills its process below this size."""
+_KEY = re.compile(r"[^/\\\x00-\x1f{}]{1,200}")
+
+
+def is_camera(feature: Mapping[str, Any]) -> bool:
+    return feature.get("dtype") in CAMERA_DTYPES
+
+
+def is_video(feature: Mapping[str, Any]) -> bool:
+    return feature.get("dtype") == "video"
+
+
+def camera_keys(features: Mapping[str, Feature]) -> list[str]:
+    """The keys of the cameras, in the order of the features."""
+    return [key for key, feature in features.items() if is_camera(feature)]
+
+
+def video_keys(features: Mapping[str, Feature]) -> list[str]:
+    """The keys of the cameras that are kept as video."""
+    return [key for key, feature in features.items() if is_video(feature)]
+
+
+def size_of(feature: Mapping[str, Any]) -> int:
+    """How many numbers one row of a numeric feature holds."""
+    return math.prod(int(side) for side in feature["shape"])
+
+
+def flat_names(feature: Mapping[str, Any]) -> list[str] | None:
+    """The names of a feature's values as one flat list, whatever nesting they come in; None without names."""
+    names = feature.get("names")
+    if isinstance(names, Mapping):
+        axes = list(names.values())
+        names = axes if all(isinstance(axis, list) for axis in axes) else list(names)
+    if not isinstance(names, list):
+        return None
+    return [str(name) for axis in names for name in (axis if isinstance(axis, list) else [axis])]
+
+
+def complete(features: Mapping[str, Feature]) -> Features:
+    """`features` as they are written: checked, ranks above 1 flattened, the five default features last.
+
+    LeRobot's tools break on numeric features of rank 2 and more. Raises FeatureError.
+    """
+    own: Features = {}
+    for key, feature in features.items():
+        if key in DEFAULT_FEATURES:
+            continue
+        _check(key, feature)
+        own[key] = _normal(feature)
+    return own | {key: dict(feature) for key, feature in DEFAULT_FEATURES.items()}
+
+
+def differences(
+    mine: Mapping[str, Feature], theirs: Mapping[str, Feature], my_fps: float, their_fps: float
+) -> list[Difference]:
+    """What of the rig's features (`mine`) and rate does not fit the dataset's (`theirs`); empty where all does.
+
+    Order, `info`, default features and a camera's names do not count; nested names count as flat ones.
+    """
+    found = []
+    if float(my_fps) != float(their_fps):
+        found.append(Difference("fps", f"{my_fps:g}", f"{their_fps:g}"))
+    keys = [key for key in {**theirs, **mine} if key not in DEFAULT_FEATURES]
+    for key in keys:
+        if key not in mine or key not in theirs:
+            found.append(Difference(key, _words(mine.get(key)), _words(theirs.get(key))))
+        else:
+            found += _feature_differences(key, mine[key], theirs[key])
+    return found
+
+
+def _feature_differences(key: str, mine: Feature, theirs: Feature) -> list[Difference]:
+    found = []
+    if mine["dtype"] != theirs["dtype"]:
+        found.append(Difference(f"{key} dtype", str(mine["dtype"]), str(theirs["dtype"])))
+    camera = is_camera(mine) or is_camera(theirs)
+    shapes = [list(f["shape"]) if camera else [size_of(f)] for f in (mine, theirs)]
+    if shapes[0] != shapes[1]:
+        found.append(Difference(f"{key} shape", str(shapes[0]), str(shapes[1])))
+    names = flat_names(mine), flat_names(theirs)
+    if not camera and names[0] and names[1] and names[0] != names[1] and shapes[0] == shapes[1]:
+        wrong = [(a, b) for a, b in zip(*names, strict=False) if a != b] or [(str(len(names[0])), str(len(names[1])))]
+        found.append(Difference(f"{key} names", ", ".join(a for a, _ in wrong[:8]), ", ".join(b for _, b in wrong[:8])))
+    return found
+
+
+def _words(feature: Feature | None) -> str:
+    return "missing" if feature is None else f"{feature['dtype']} {list(feature['shape'])}"
+
+
+def _check(key: str, feature: Mapping[str, Any]) -> None:
+    if not _KEY.fullmatch(key) or key in {".", ".."}:
+        raise FeatureError(f"feature {key!r}: a name has 1 to 200 characters, and no slash, brace or control character")
+    dtype, shape = feature.get("dtype"), feature.get("shape")
+    if dtype not in CAMERA_DTYPES | TEXT_DTYPES | NUMERIC_DTYPES:
+        raise FeatureError(f"feature {key!r} has dtype {dtype!r}; want a number, string, image or video")
+    if not isinstance(shape, list | tuple) or not shape or not all(type(n) is int and n > 0 for n in shape):
+        raise FeatureError(f"feature {key!r} has shape {shape!r}; want a list of whole numbers above 0")
+    if is_camera(feature):
+        _check_camera(key, list(shape))
+    elif dtype in TEXT_DTYPES and list(shape) != [1]:
+        raise FeatureError(f"feature {key!r} is text and has shape {shape!r}; want [1]")
+
+
+def _check_camera(key: str, shape: list[int]) -> None:
+    if len(shape) != 3 or shape[2] not in (1, 3):
+        raise FeatureError(f"camera {key!r} has shape {shape}; want [height, width, 3], or 1 for depth")
+    if shape[0] % 2 or shape[1] % 2 or min(shape[:2]) < SMALLEST:
+        raise FeatureError(f"camera {key!r} is {shape[1]}x{shape[0]}; sides must be even and {SMALLEST} or more")
+
+
+def _normal(feature: Mapping[str, Any]) -> Feature:
+    made = dict(feature)
+    made.pop("fps", None)
+    if is_camera(feature):
+        made["shape"] = list(feature["shape"])
+        made["names"] = list(CAMERA_NAMES)
+        return made
+    if feature["dtype"] in TEXT_DTYPES:
+        return made | {"shape": [1], "names": None}
+    count = size_of(feature)
+    names = flat_names(feature)
+    if names is not None and len(names) != count:
+        names = None
+    if names is None and len(feature["shape"]) > 1:
+        names = ["_".join(map(str, place)) for place in np.ndindex(*feature["shape"])]
+    return made | {"shape": [count], "names": names}

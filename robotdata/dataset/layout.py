@@ -1,0 +1,109 @@
+"""Every path of a dataset folder; templates from `info.json` are parsed, never run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from robotdata.dataset.errors import UnsafePath
+
+INFO = "meta/info.json"
+STATS = "meta/stats.json"
+TASKS = "meta/tasks.parquet"
+SIDECAR = "meta/robotdata.json"
+EPISODES_GLOB = "meta/episodes/*/*.parquet"
+DATA_GLOB = "data/*/*.parquet"
+VIDEO_GLOB = "videos/**/*.mp4"
+DATA_PATH = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
+VIDEO_PATH = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"
+EPISODES_PATH = "meta/episodes/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
+CHUNKS_SIZE = 1000
+MIB = 1 << 20
+
+_FIELD = re.compile(r"\{(?:(video_key)|(chunk_index|file_index)(?::0?([1-9])?d)?)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class PathTemplate:
+    """A path template of `info.json`: `video_key`, `chunk_index` and `file_index` are all it may hold."""
+
+    text: str
+    suffix: str
+
+    @classmethod
+    def parse(cls, text: object, *, video: bool) -> PathTemplate:
+        """Raises UnsafePath where `text` holds other fields, lacks one, or leads out of the dataset."""
+        wanted = {"chunk_index", "file_index"} | ({"video_key"} if video else set())
+        if not isinstance(text, str) or len(text) > 1024:
+            raise UnsafePath(f"path template {text!r:.200}: want a text with {', '.join(sorted(wanted))}")
+        fields = {match[1] or match[2] for match in _FIELD.finditer(text)}
+        rest = _FIELD.sub("", text)
+        if fields != wanted or "{" in rest or "}" in rest:
+            raise UnsafePath(f"path template {text!r}: want exactly the fields {', '.join(sorted(wanted))}")
+        _check_relative(rest)
+        return cls(text, PurePosixPath(text).suffix)
+
+    def fill(self, *, chunk: int, file: int, key: str = "") -> str:
+        """The relative path of one file; raises UnsafePath at a camera key that would lead elsewhere."""
+        if "/" in key or "\\" in key or "\0" in key or key in {".", ".."}:
+            raise UnsafePath(f"camera key {key!r} is no file name")
+        if chunk < 0 or file < 0:
+            raise UnsafePath(f"chunk {chunk}, file {file}: want numbers from 0 up")
+        numbers = {"chunk_index": chunk, "file_index": file}
+
+        def value(match: re.Match[str]) -> str:
+            return key if match[1] else str(numbers[match[2]]).zfill(int(match[3] or 0))
+
+        return _FIELD.sub(value, self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where the files of the dataset at `root` lie; what leads out of it, symlinks too, is refused."""
+
+    root: Path
+    data: PathTemplate
+    video: PathTemplate
+
+    @classmethod
+    def of(cls, root: Path, info: Mapping[str, object]) -> Layout:
+        """The layout that `info` states; LeRobot's own where it states none. Raises UnsafePath."""
+        return cls(
+            root.resolve(),
+            PathTemplate.parse(info.get("data_path") or DATA_PATH, video=False),
+            PathTemplate.parse(info.get("video_path") or VIDEO_PATH, video=True),
+        )
+
+    def data_file(self, chunk: int, file: int) -> Path:
+        return contained(self.root, self.data.fill(chunk=chunk, file=file))
+
+    def video_file(self, key: str, chunk: int, file: int) -> Path:
+        return contained(self.root, self.video.fill(chunk=chunk, file=file, key=key))
+
+
+def episodes_file(chunk: int, file: int) -> str:
+    """Relative path of a file of episode rows."""
+    return f"meta/episodes/chunk-{chunk:03d}/file-{file:03d}.parquet"
+
+
+def contained(root: Path, relative: str) -> Path:
+    """`root / relative` with all symlinks followed; raises UnsafePath where that is outside `root`."""
+    _check_relative(relative)
+    real = root.resolve()
+    path = (real / relative).resolve()
+    if not path.is_relative_to(real):
+        raise UnsafePath(f"{relative!r} leads out of {root}, to {path}; copy the file into the dataset")
+    return path
+
+
+def next_file(chunk: int, file: int, chunks_size: int = CHUNKS_SIZE) -> tuple[int, int]:
+    """The numbers of the file after (chunk, file)."""
+    return (chunk, file + 1) if file + 1 < chunks_size else (chunk + 1, 0)
+
+
+def _check_relative(text: str) -> None:
+    parts = PurePosixPath(text).parts
+    if text.startswith("/") or ".." in parts or "\\" in text or "\0" in text:
+        raise UnsafePath(f"path {text!r} is not one inside the dataset")

@@ -1,0 +1,296 @@
+"""Opens a LeRobotDataset v3.0, also an odd one: what cannot be read is said in words, episode by episode."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from robotdata.dataset import episode_list
+from robotdata.dataset.episode_list import EpisodeInfo
+from robotdata.dataset.errors import DamagedFile, DatasetError, NoSuchEpisode, NotADataset, OldVersion
+from robotdata.dataset.features import CAMERA_DTYPES, DEFAULT_FEATURES, Features, camera_keys, is_video, video_keys
+from robotdata.dataset.layout import INFO, STATS, TASKS, Layout, contained
+from robotdata.dataset.sidecar import Sidecar, read_sidecar
+from robotdata.dataset.tables import open_parquet, read_columns, read_tasks, to_numpy
+
+MAX_INFO_BYTES = 64 << 20
+_OPEN_FILES = 8
+_KEPT_EPISODES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Tells a state of the folder from the next one."""
+
+    inode: int
+    size_bytes: int
+    modified_ns: int
+
+
+@dataclass
+class Dataset:
+    """An open dataset; safe to use from several threads. Row data is read when asked for.
+
+    `fps` is an int where it is whole. `problems` says what of the dataset as a whole cannot be used; each episode
+    has its own. `total_frames` is the sum over the episodes, not `info.json`'s word.
+    """
+
+    root: Path
+    info: dict[str, Any]
+    fps: int | float
+    features: Features
+    tasks: list[str]
+    episodes: list[EpisodeInfo]
+    sidecar: Sidecar
+    identity: Identity
+    problems: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._lock = threading.Lock()
+        self._files: OrderedDict[Path, tuple[pq.ParquetFile, NDArray[np.int64]]] = OrderedDict()
+        self._rows: OrderedDict[int, dict[str, NDArray[Any]]] = OrderedDict()
+        self._by_index = {episode.index: episode for episode in self.episodes}
+
+    @classmethod
+    def open(cls, root: Path | str) -> Dataset:
+        """The dataset in the folder `root`.
+
+        Raises NotADataset, OldVersion (v2.x and before) and DamagedFile where nothing at all can be read.
+        """
+        root = Path(root)
+        info = read_info(root)
+        layout = Layout.of(root, info)
+        features = _features(root, info)
+        problems: list[str] = []
+        tasks = _tasks(root, info, problems)
+        sidecar = read_sidecar(root, problems)
+        episodes = episode_list.read_episodes(layout, info, features, _fps(root, info), sidecar, problems)
+        return cls(
+            root=root,
+            info=info,
+            fps=_fps(root, info),
+            features=features,
+            tasks=tasks,
+            episodes=episodes,
+            sidecar=sidecar,
+            identity=identity_of(root),
+            problems=problems,
+        )
+
+    @property
+    def camera_keys(self) -> list[str]:
+        """All cameras, also those whose pictures lie inside the Parquet files."""
+        return camera_keys(self.features)
+
+    @property
+    def video_keys(self) -> list[str]:
+        return video_keys(self.features)
+
+    @property
+    def total_frames(self) -> int:
+        return sum(episode.length for episode in self.episodes)
+
+    @property
+    def robot_type(self) -> str:
+        return str(self.info.get("robot_type") or "")
+
+    @property
+    def revision(self) -> int:
+        """Counts the states that this program has committed; 0 for a folder that it has never written."""
+        return self.sidecar.revision
+
+    def changed(self) -> bool:
+        """Whether the folder now holds another state than the one that was opened."""
+        try:
+            return identity_of(self.root) != self.identity
+        except DatasetError:
+            return True
+
+    def episode(self, index: int) -> EpisodeInfo:
+        """Episode `index`; raises NoSuchEpisode."""
+        try:
+            return self._by_index[index]
+        except (KeyError, TypeError):
+            raise NoSuchEpisode(self.root, index, len(self.episodes)) from None
+
+    def rows(self, index: int, columns: Sequence[str] | None = None) -> dict[str, NDArray[Any]]:
+        """The rows of episode `index`: (n,) or (n, d) per column, all but pictures and language by default.
+
+        Raises NoSuchEpisode and DamagedFile.
+        """
+        episode = self.episode(index)
+        if columns is not None:
+            return self._read(episode, list(columns))
+        with self._lock:
+            if index in self._rows:
+                self._rows.move_to_end(index)
+                return dict(self._rows[index])
+        made = self._read(episode, self._plain_columns())
+        with self._lock:
+            self._rows[index] = made
+            while len(self._rows) > _KEPT_EPISODES:
+                self._rows.popitem(last=False)
+        return dict(made)
+
+    def signal(self, index: int, name: str) -> NDArray[Any]:
+        """One numeric feature of episode `index` as (n, d); KeyError where there is none."""
+        values = self.rows(index)[name]
+        return values.reshape(len(values), -1)
+
+    def stats(self) -> dict[str, Any]:
+        """`meta/stats.json` as it is; empty where there is none. Raises DamagedFile."""
+        path = self.root / STATS
+        if not path.is_file():
+            return {}
+        value = read_json(path)
+        return value if isinstance(value, dict) else {}
+
+    def _plain_columns(self) -> list[str]:
+        skip = CAMERA_DTYPES | {"language"}
+        return [key for key, feature in self.features.items() if feature.get("dtype") not in skip]
+
+    def _read(self, episode: EpisodeInfo, columns: list[str]) -> dict[str, NDArray[Any]]:
+        if episode.data_file is None:
+            raise DamagedFile(self.root / "data", f"episode {episode.index} has no data file")
+        file, ends = self._open(episode.data_file)
+        groups, first = self._groups(episode, ends)
+        wanted = list(dict.fromkeys([*columns, "episode_index"]))
+        with self._lock:
+            table = read_columns(file, episode.data_file, wanted, groups)
+        rows = slice(episode.first_row_in_file - first, episode.first_row_in_file - first + episode.length)
+        part = table.slice(rows.start, episode.length)
+        if not _all_of(part, episode):
+            with self._lock:
+                table = read_columns(file, episode.data_file, wanted)
+            part = _filtered(table, episode)
+        if part.num_rows != episode.length:
+            raise DamagedFile(
+                episode.data_file, f"it has {part.num_rows} of the {episode.length} rows of episode {episode.index}"
+            )
+        return {name: to_numpy(part.column(name)) for name in columns if name in part.column_names}
+
+    @staticmethod
+    def _groups(episode: EpisodeInfo, ends: NDArray[np.int64]) -> tuple[list[int], int]:
+        """The row groups that hold the episode's rows, and the number of the first row in them."""
+        begin, end = episode.first_row_in_file, episode.first_row_in_file + episode.length
+        first = int(np.searchsorted(ends, begin, side="right"))
+        last = int(np.searchsorted(ends, end, side="left"))
+        return list(range(first, min(last + 1, len(ends)))), int(ends[first - 1]) if first else 0
+
+    def _open(self, path: Path) -> tuple[pq.ParquetFile, NDArray[np.int64]]:
+        with self._lock:
+            if path in self._files:
+                self._files.move_to_end(path)
+                return self._files[path]
+        file = open_parquet(path)
+        sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
+        entry = file, np.cumsum(np.array(sizes, np.int64))
+        with self._lock:
+            self._files[path] = entry
+            while len(self._files) > _OPEN_FILES:
+                self._files.popitem(last=False)
+        return entry
+
+
+def read_info(root: Path) -> dict[str, Any]:
+    """`meta/info.json` of a v3.0 dataset; raises NotADataset, OldVersion, DamagedFile."""
+    if not root.is_dir():
+        raise NotADataset(root, "there is no such folder")
+    path = contained(root, INFO)
+    if not path.is_file():
+        raise NotADataset(root, "it has no meta/info.json")
+    info = read_json(path)
+    if not isinstance(info, dict):
+        raise NotADataset(root, "meta/info.json holds no object")
+    version = str(info.get("codebase_version", ""))
+    if not version.startswith("v3."):
+        if version.startswith(("v1", "v2")):
+            raise OldVersion(root, version)
+        raise NotADataset(root, f"codebase_version is {version!r}")
+    return info
+
+
+def read_json(path: Path) -> Any:
+    """A JSON file of the dataset; raises DamagedFile."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_INFO_BYTES + 1)
+    except OSError as error:
+        raise DamagedFile(path, error.strerror) from error
+    if len(data) > MAX_INFO_BYTES:
+        raise DamagedFile(path, f"it is longer than {MAX_INFO_BYTES:,} bytes")
+    if data.startswith(b"version https://git-lfs"):
+        raise DamagedFile(path, "it is a Git LFS pointer, not the file; run `git lfs pull`")
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise DamagedFile(path, f"it is no JSON: {error}") from error
+
+
+def identity_of(root: Path) -> Identity:
+    """The identity of the folder's present state; raises NotADataset."""
+    try:
+        stat = (root / INFO).stat()
+    except OSError:
+        raise NotADataset(root, "it has no meta/info.json") from None
+    return Identity(stat.st_ino, stat.st_size, stat.st_mtime_ns)
+
+
+def _fps(root: Path, info: dict[str, Any]) -> int | float:
+    fps = info.get("fps")
+    if isinstance(fps, bool) or not isinstance(fps, int | float) or not 0 < fps <= 1000:
+        raise NotADataset(root, f"fps is {fps!r}, want a number above 0")
+    return int(fps) if fps == int(fps) else fps
+
+
+def _features(root: Path, info: dict[str, Any]) -> Features:
+    features = info.get("features")
+    if not isinstance(features, dict) or not features:
+        raise NotADataset(root, "meta/info.json names no features")
+    for key, feature in features.items():
+        whole = isinstance(feature, dict) and isinstance(feature.get("shape"), list | tuple)
+        if not whole or not isinstance(feature.get("dtype"), str):
+            raise NotADataset(root, f"feature {key!r} has no dtype or no shape")
+        if not all(type(side) is int and side > 0 for side in feature["shape"]):
+            raise NotADataset(root, f"feature {key!r} has shape {feature['shape']!r}")
+        if is_video(feature) and len(feature["shape"]) != 3:
+            raise NotADataset(root, f"camera {key!r} has shape {feature['shape']!r}, want three numbers")
+    return {**features, **{key: dict(value) for key, value in DEFAULT_FEATURES.items() if key not in features}}
+
+
+def _tasks(root: Path, info: dict[str, Any], problems: list[str]) -> list[str]:
+    path = root / TASKS
+    if not path.is_file():
+        if info.get("total_tasks"):
+            problems.append(f"{TASKS} is missing; tasks have no text")
+        return []
+    try:
+        found = read_tasks(path)
+    except DamagedFile as error:
+        problems.append(str(error))
+        return []
+    numbers = [number for number in found if 0 <= number < 1_000_000]
+    if sorted(numbers) != list(range(len(found))):
+        problems.append(f"{TASKS}: task numbers are not 0 to {len(found) - 1}")
+    return [found.get(number, "") for number in range(max(numbers, default=-1) + 1)]
+
+
+def _all_of(part: Any, episode: EpisodeInfo) -> bool:
+    if part.num_rows != episode.length or "episode_index" not in part.column_names:
+        return False
+    return bool(np.all(to_numpy(part.column("episode_index")) == episode.index))
+
+
+def _filtered(table: Any, episode: EpisodeInfo) -> Any:
+    if "episode_index" not in table.column_names:
+        return table.slice(episode.first_row_in_file, episode.length)
+    return table.filter(np.asarray(to_numpy(table.column("episode_index")) == episode.index))

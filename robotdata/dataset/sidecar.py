@@ -1,0 +1,68 @@
+"""`meta/robotdata.json`: what LeRobot has no place for: our revision, the episodes' UUIDs, verdicts and labels."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from robotdata.dataset.layout import SIDECAR
+
+FORMAT = "robotdata-dataset"
+VERSION = 1
+MAX_BYTES = 256 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Sidecar:
+    """One entry an episode, in their order: `uuid` (None where unknown), `length` (frames), and what people said."""
+
+    revision: int = 0
+    episodes: list[dict[str, Any]] = field(default_factory=list)
+    more: dict[str, Any] = field(default_factory=dict)
+
+    def entry(self, index: int, length: int) -> dict[str, Any]:
+        """The entry of episode `index`; empty where another program has changed the episodes since."""
+        if index >= len(self.episodes):
+            return {}
+        found = self.episodes[index]
+        return found if found.get("length") == length else {}
+
+    def to_json(self) -> str:
+        value = {
+            **self.more,
+            "format": FORMAT,
+            "version": VERSION,
+            "revision": self.revision,
+            "episodes": self.episodes,
+        }
+        return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
+
+
+def read_sidecar(root: Path, problems: list[str]) -> Sidecar:
+    """The sidecar of the dataset; an empty one where there is none or it cannot be read, which `problems` says."""
+    path = root / SIDECAR
+    if not path.is_file():
+        return Sidecar()
+    try:
+        with path.open("rb") as file:
+            value = json.loads(file.read(MAX_BYTES))
+        return _sidecar(value)
+    except (OSError, ValueError, RecursionError) as error:
+        problems.append(f"{SIDECAR} cannot be read: {error}; verdicts and UUIDs are unknown")
+        return Sidecar()
+
+
+def _sidecar(value: Any) -> Sidecar:
+    if not isinstance(value, dict) or value.get("format") != FORMAT:
+        raise ValueError(f"its format is not {FORMAT!r}")
+    if value.get("version") != VERSION:
+        raise ValueError(f"it has version {value.get('version')!r}, this program reads {VERSION}")
+    revision, episodes = value.get("revision"), value.get("episodes")
+    if type(revision) is not int or revision < 0 or not isinstance(episodes, list):
+        raise ValueError("it has no revision or no list of episodes")
+    if not all(isinstance(entry, dict) for entry in episodes):
+        raise ValueError("an episode's entry is no object")
+    more = {key: item for key, item in value.items() if key not in {"format", "version", "revision", "episodes"}}
+    return Sidecar(revision, episodes, more)

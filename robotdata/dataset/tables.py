@@ -1,0 +1,194 @@
+"""Rows as Arrow tables and Parquet files, as LeRobot and the `datasets` library expect them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from robotdata.dataset.errors import DamagedFile, FeatureError
+from robotdata.dataset.features import TEXT_DTYPES, Feature, is_video, size_of
+
+_LFS = b"version https://git-lfs"
+_TASKS_PANDAS = {
+    "index_columns": ["task"],
+    "column_indexes": [],
+    "columns": [
+        {
+            "name": "task_index",
+            "field_name": "task_index",
+            "pandas_type": "int64",
+            "numpy_type": "int64",
+            "metadata": None,
+        },
+        {"name": "task", "field_name": "task", "pandas_type": "unicode", "numpy_type": "object", "metadata": None},
+    ],
+    "pandas_version": "2.2.3",
+}
+
+
+def data_schema(features: Mapping[str, Feature]) -> pa.Schema:
+    """The schema of the data files for `features` (completed ones), with the `datasets` library's metadata.
+
+    Raises FeatureError for pictures inside Parquet: new episodes are written with video only.
+    """
+    fields, described = [], {}
+    for key, feature in features.items():
+        if is_video(feature):
+            continue
+        kind, words = _column_type(key, feature)
+        fields.append(pa.field(key, kind))
+        described[key] = words
+    metadata = {"huggingface": json.dumps({"info": {"features": described}})}
+    return pa.schema(fields, metadata=metadata)
+
+
+def data_table(schema: pa.Schema, columns: Mapping[str, Any]) -> pa.Table:
+    """A table of `schema` from arrays (n,) or (n, d), text as lists of str."""
+    arrays = []
+    for field in schema:
+        values = columns[field.name]
+        if pa.types.is_fixed_size_list(field.type):
+            flat = np.ascontiguousarray(values).reshape(-1)
+            arrays.append(pa.FixedSizeListArray.from_arrays(pa.array(flat, field.type.value_type), type=field.type))
+        elif pa.types.is_string(field.type):
+            arrays.append(pa.array(list(values), pa.string()))
+        else:
+            arrays.append(pa.array(np.asarray(values).reshape(-1), field.type))
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+class ParquetFile:
+    """A new Parquet file, one row group a table: snappy, with a checksum for every page. Use in a `with` block."""
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self.rows = 0
+        self._writer = pq.ParquetWriter(
+            path, schema, compression="snappy", use_dictionary=True, version="2.6", write_page_checksum=True
+        )
+
+    def write(self, table: pa.Table) -> None:
+        self._writer.write_table(table, row_group_size=max(1, table.num_rows))
+        self.rows += table.num_rows
+
+    def __enter__(self) -> ParquetFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._writer.close()
+
+
+def write_tasks(path: Path, tasks: Sequence[str]) -> None:
+    """`tasks.parquet`: row i is task i; LeRobot finds the text by position in a pandas index, hence the metadata."""
+    table = pa.table(
+        {
+            "task_index": pa.array(range(len(tasks)), pa.int64()),
+            "task": pa.array(list(tasks), pa.string()),
+        }
+    ).replace_schema_metadata({"pandas": json.dumps(_TASKS_PANDAS)})
+    with ParquetFile(path, table.schema) as file:
+        file.write(table)
+
+
+def read_tasks(path: Path) -> dict[int, str]:
+    """Task texts by number from any dialect of `tasks.parquet`: the text's column may be called anything.
+
+    Raises DamagedFile where there is no column of numbers or none of texts.
+    """
+    table = read_table(path)
+    names = [field.name for field in table.schema if _is_text(field.type)]
+    preferred = [name for name in ("task", "__index_level_0__", "index") if name in names]
+    text = (preferred or names or [None])[0]
+    if text is None:
+        raise DamagedFile(path, f"no column of texts among {table.column_names}")
+    texts = table.column(text).to_pylist()
+    numbers = table.column("task_index").to_pylist() if "task_index" in table.column_names else range(len(texts))
+    return {int(number): str(words) for number, words in zip(numbers, texts, strict=True) if number is not None}
+
+
+def open_parquet(path: Path) -> pq.ParquetFile:
+    """The file, its footer read; raises DamagedFile saying what is there instead."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(len(_LFS))
+        if head == _LFS:
+            raise DamagedFile(path, "it is a Git LFS pointer, not the file; run `git lfs pull`")
+        return pq.ParquetFile(path, page_checksum_verification=True)
+    except (pa.ArrowException, OSError) as error:
+        raise DamagedFile(path, _first_line(error)) from error
+
+
+def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """All rows of `columns`; raises DamagedFile. Checksums of pages are verified where there are any."""
+    with open_parquet(path) as file:
+        return read_columns(file, path, columns)
+
+
+def read_columns(
+    file: pq.ParquetFile, path: Path, columns: Sequence[str] | None, groups: Iterable[int] | None = None
+) -> pa.Table:
+    """`columns` of the row groups `groups` (all by default) of an open file; raises DamagedFile."""
+    names = list(file.schema_arrow.names) if columns is None else [c for c in columns if c in file.schema_arrow.names]
+    wanted = range(file.num_row_groups) if groups is None else groups
+    try:
+        return file.read_row_groups(list(wanted), columns=names)
+    except (pa.ArrowException, OSError) as error:
+        raise DamagedFile(path, _first_line(error)) from error
+
+
+def to_numpy(column: Any) -> NDArray[Any]:
+    """A column as (rows,), or (rows, n) for lists of one length; text and other things as objects (rows,)."""
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if pa.types.is_fixed_size_list(array.type) or pa.types.is_list(array.type) or pa.types.is_large_list(array.type):
+        return _lists(array)
+    if pa.types.is_boolean(array.type):
+        return np.asarray(array.to_numpy(zero_copy_only=False), bool)
+    if pa.types.is_integer(array.type) or pa.types.is_floating(array.type):
+        return np.asarray(array.to_numpy(zero_copy_only=False))
+    return np.array(array.to_pylist(), dtype=object)
+
+
+def _lists(array: Any) -> NDArray[Any]:
+    rows = len(array)
+    flat = array.flatten()
+    inner = to_numpy(flat)
+    if rows and array.null_count == 0 and len(inner) % rows == 0:
+        lengths = {array.type.list_size} if pa.types.is_fixed_size_list(array.type) else _lengths(array)
+        if len(lengths) == 1:
+            return inner.reshape(rows, -1)
+    return np.array([*array.to_pylist(), None], dtype=object)[:-1]
+
+
+def _lengths(array: Any) -> set[int]:
+    offsets = array.offsets.to_numpy()
+    return {int(length) for length in np.unique(np.diff(offsets))}
+
+
+def _column_type(key: str, feature: Feature) -> tuple[pa.DataType, dict[str, Any]]:
+    dtype = feature["dtype"]
+    if dtype == "string":
+        return pa.string(), {"dtype": "string", "_type": "Value"}
+    if dtype == "image" or dtype in TEXT_DTYPES:
+        raise FeatureError(f"feature {key!r} is of dtype {dtype!r}, which new episodes cannot have; record video")
+    kind = pa.bool_() if dtype == "bool" else pa.from_numpy_dtype(np.dtype(dtype))
+    value = {"dtype": dtype, "_type": "Value"}
+    if size_of(feature) == 1:
+        return kind, value
+    count = size_of(feature)
+    return pa.list_(pa.field("element", kind), count), {"feature": value, "length": count, "_type": "List"}
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().split("\n", 1)[0] or type(error).__name__
