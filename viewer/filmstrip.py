@@ -66,7 +66,7 @@ class StripStore:
         self._lock = threading.Lock()
 
     def strip(self, episode: uuid.UUID, source: FrameSource, camera: str, count: int, height: int) -> bytes:
-        """The filmstrip, from the disk where it is there and of this version. Blocks: call it in STRIPS."""
+        """The filmstrip, from the disk where it is there and of this version. Blocks: take a turn of STRIP_TURNS."""
         check_strip(count, height)
         if source.growing:
             return make_strip(source, camera, count, height)

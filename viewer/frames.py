@@ -1,4 +1,4 @@
-"""Where frames are decoded: a bounded pool of threads, never the event loop, and a bounded store of the results."""
+"""Where frames are decoded: in threads, never the event loop, few at once; and a bounded store of the results."""
 
 from __future__ import annotations
 
@@ -43,9 +43,28 @@ class Pool:
             self._inside -= 1
 
 
-FRAMES = Pool("frames", workers=min(4, (os.cpu_count() or 1) + 2), limit=512)
-STRIPS = Pool("strips", workers=min(2, os.cpu_count() or 1), limit=2048)
-"""Apart from FRAMES, so that a wall of filmstrips never holds up who is scrubbing."""
+class Turns:
+    """At most `most` threads at once inside the `with` block; Busy for who waits longer than `wait_s`."""
+
+    def __init__(self, most: int, *, wait_s: float) -> None:
+        self._free = threading.BoundedSemaphore(most)
+        self._wait_s = wait_s
+
+    def __enter__(self) -> None:
+        if not self._free.acquire(timeout=self._wait_s):
+            raise Busy(f"too many pictures are being read: none was ready in {self._wait_s:g} s, try again")
+
+    def __exit__(self, *exc: object) -> None:
+        self._free.release()
+
+
+_CORES = os.cpu_count() or 1
+FRAMES = Pool("frames", workers=min(4, _CORES + 2), limit=512)
+"""For the sockets' players."""
+FRAME_TURNS = Turns(min(4, _CORES + 2), wait_s=10)
+"""For requests, each of which has a thread of its own already."""
+STRIP_TURNS = Turns(min(2, _CORES), wait_s=30)
+"""Apart, so that a wall of filmstrips never holds up who is scrubbing."""
 
 
 class JpegCache:
@@ -71,16 +90,17 @@ class JpegCache:
             while self._bytes > self._max_bytes and self._kept:
                 self._bytes -= len(self._kept.popitem(last=False)[1])
 
-    @property
-    def size_bytes(self) -> int:
-        return self._bytes
+    def clear(self) -> None:
+        with self._lock:
+            self._kept.clear()
+            self._bytes = 0
 
 
 JPEGS = JpegCache(64 * 1024 * 1024)
 
 
 def read_frame(source: FrameSource, camera: str, n: int, height: int | None = None) -> bytes:
-    """Frame `n` of `camera` as a JPEG, at most `height` pixels high. Blocks: call it in FRAMES.
+    """Frame `n` of `camera` as a JPEG, at most `height` pixels high. Blocks: call it in a thread.
 
     Raises NotThere for a camera or frame that the episode has not, Gone for one whose bytes are damaged.
     """

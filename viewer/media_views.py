@@ -1,17 +1,19 @@
-"""Pictures, filmstrips, signals and videos over HTTP, for a session or a program's token."""
+"""Pictures, filmstrips, signals and videos over HTTP, for a session or a program's token.
+
+The views are plain functions: Django runs them in the request's own thread, and every change of thread would cost
+as much as the frame. How many read at once is bounded by turns.
+"""
 
 from __future__ import annotations
 
 import functools
 import os
 import uuid
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
@@ -21,13 +23,12 @@ from recorder.models import ApiToken
 from recorder.models.access import digest
 from viewer.errors import BadAsk, Gone, ViewerError
 from viewer.filmstrip import StripStore, check_strip
-from viewer.frames import FRAMES, STRIPS, parse_height, read_frame
+from viewer.frames import FRAME_TURNS, STRIP_TURNS, parse_height, read_frame
 from viewer.places import Place, find_place, read_episode
 from viewer.ranges import ByteRange, FilePieces, Unsatisfiable, parse_range
 from viewer.signals import pack_signals
 from viewer.sources import FrameSource, VideoFile
 
-Answer = Coroutine[Any, Any, HttpResponseBase]
 STRIP_STORE = StripStore(Path(settings.STATE_DIR) / "strips", max_bytes=256 * 1024 * 1024)
 _YEAR_S = 365 * 24 * 3600
 
@@ -46,17 +47,17 @@ class SignedOut(ViewerError):
     code = "signed_out"
 
 
-def media(view: Callable[..., Answer]) -> Callable[..., Answer]:
+def media(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
     """GET and HEAD for who may; the view gets the episode's place, and its errors become JSON."""
 
     @login_not_required  # asked here: a token is no session, and an <img> has no use for a redirect
     @functools.wraps(view)
-    async def wrapped(request: HttpRequest, episode_id: uuid.UUID, **kwargs: str) -> HttpResponseBase:
+    def wrapped(request: HttpRequest, episode_id: uuid.UUID, **kwargs: str) -> HttpResponseBase:
         if request.method not in ("GET", "HEAD"):
             return _refusal(405, "method", "media is only read: use GET or HEAD", {"Allow": "GET, HEAD"})
         try:
-            place = await sync_to_async(_admit)(request, episode_id)
-            return await view(request, place, **kwargs)
+            place = _admit(request, episode_id)
+            return view(request, place, **kwargs)
         except ViewerError as error:
             return _refusal(error.status, error.code, str(error), {"Retry-After": "1"} if error.status == 503 else {})
 
@@ -64,7 +65,7 @@ def media(view: Callable[..., Answer]) -> Callable[..., Answer]:
 
 
 @media
-async def frame(request: HttpRequest, place: Place, camera: str, n: str) -> HttpResponseBase:
+def frame(request: HttpRequest, place: Place, camera: str, n: str) -> HttpResponseBase:
     """Frame `n` of one camera, `?height=` pixels high."""
     number = _whole("frame", n)
     height = parse_height(request.GET.get("height"))
@@ -73,11 +74,11 @@ async def frame(request: HttpRequest, place: Place, camera: str, n: str) -> Http
         etag = f'"{source.version}-{number}-{height or 0}"'
         return _found(request, source, etag, lambda: read_frame(source, camera, number, height))
 
-    return _picture(await read_episode(place, FRAMES, read))
+    return _picture(read_episode(place, FRAME_TURNS, read))
 
 
 @media
-async def strip(request: HttpRequest, place: Place, camera: str) -> HttpResponseBase:
+def strip(request: HttpRequest, place: Place, camera: str) -> HttpResponseBase:
     """`?count=` frames of one camera side by side, `?height=` pixels high."""
     count = _whole("count", request.GET.get("count", "8"))
     height = _whole("height", request.GET.get("height", "72"))
@@ -87,22 +88,22 @@ async def strip(request: HttpRequest, place: Place, camera: str) -> HttpResponse
         etag = f'"{source.version}-{count}x{height}"'
         return _found(request, source, etag, lambda: STRIP_STORE.strip(place.id, source, camera, count, height))
 
-    return _picture(await read_episode(place, STRIPS, read))
+    return _picture(read_episode(place, STRIP_TURNS, read))
 
 
 @media
-async def signals(request: HttpRequest, place: Place) -> HttpResponseBase:
+def signals(request: HttpRequest, place: Place) -> HttpResponseBase:
     """Every numeric feature; the form is in the module `signals`."""
 
     def read(source: FrameSource) -> Found:
         return _found(request, source, f'"{source.version}"', lambda: pack_signals(source))
 
-    found = await read_episode(place, FRAMES, read)
+    found = read_episode(place, FRAME_TURNS, read)
     return _picture(found, "application/octet-stream")
 
 
 @media
-async def video(request: HttpRequest, place: Place, camera: str) -> HttpResponseBase:
+def video(request: HttpRequest, place: Place, camera: str) -> HttpResponseBase:
     """The dataset's own file in which a committed episode lies; `X-First-Frame` and `X-Frames` say where."""
 
     def read(source: FrameSource) -> tuple[str, VideoFile, int, int]:
@@ -114,7 +115,7 @@ async def video(request: HttpRequest, place: Place, camera: str) -> HttpResponse
         stat = os.fstat(fd)
         return f'"{stat.st_ino:x}-{stat.st_size:x}-{stat.st_mtime_ns:x}"', file, fd, stat.st_size
 
-    etag, file, fd, size = await read_episode(place, FRAMES, read)
+    etag, file, fd, size = read_episode(place, FRAME_TURNS, read)
     headers = {
         "ETag": etag,
         "Accept-Ranges": "bytes",

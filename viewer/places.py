@@ -15,7 +15,7 @@ from asgiref.sync import sync_to_async
 from recorder.models import Episode
 from viewer.committed_source import CommittedSource, committed_version
 from viewer.errors import Gone, NotThere
-from viewer.frames import Pool
+from viewer.frames import Pool, Turns
 from viewer.sources import FrameSource, SourceCache
 from viewer.take_source import TakeSource, take_version
 
@@ -80,18 +80,19 @@ def trim_in_frames(place: Place, source: FrameSource) -> tuple[int, int] | None:
     return (begin, stop) if begin < stop else None
 
 
-async def read_episode(place: Place, pool: Pool, work: Callable[[FrameSource], T]) -> T:
-    """What `work` makes of the episode, in `pool`.
+def read_episode(place: Place, turns: Turns, work: Callable[[FrameSource], T]) -> T:
+    """What `work` makes of the episode, when it is our turn. Blocks.
 
     An episode is committed while people look at it: where its files are gone, its row is asked once more.
     """
-    try:
-        return await pool.run(use_source, place, work)
-    except Gone:
-        fresh = await sync_to_async(find_place)(place.id)
-        if fresh == place:
-            raise
-        return await pool.run(use_source, fresh, work)
+    with turns:
+        try:
+            return use_source(place, work)
+        except Gone:
+            fresh = find_place(place.id)
+            if fresh == place:
+                raise
+            return use_source(fresh, work)
 
 
 class Hold:

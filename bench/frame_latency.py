@@ -1,0 +1,184 @@
+"""How long one random frame takes, to a JPEG: in this process, and through HTTP on loopback with a session.
+
+Targets: a take's frame p99 under 10 ms, a committed AV1 (g 2, 640x480) frame p99 under 40 ms.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import random
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+FRAMES, ASKED, FPS = 600, 400, 30
+SIZE = (640, 480)
+CAMERA = "observation.images.front"
+
+
+def noisy_packets() -> list[bytes]:
+    """Moving pictures with sensor noise, so that neither JPEG nor AV1 has it easy."""
+    import numpy as np
+
+    from robotdata.video.jpeg import encode_jpeg
+
+    rng, (width, height) = np.random.default_rng(0), SIZE
+    y, x = np.mgrid[0:height, 0:width]
+    packets = []
+    for n in range(FRAMES):
+        base = np.stack([(x + 3 * n) % 256, (y + 2 * n) % 256, (x + y) // 4 % 256], axis=2)
+        packets.append(encode_jpeg(np.clip(base + rng.normal(0, 2, base.shape), 0, 255).astype(np.uint8)))
+    return packets
+
+
+def make_take(folder: Path, packets: list[bytes]) -> None:
+    import numpy as np
+
+    from robotdata.spool import Row, TakeWriter
+
+    numbers = {"dtype": "float32", "shape": [6], "names": [f"joint{i}.pos" for i in range(6)]}
+    video = {"dtype": "video", "shape": [SIZE[1], SIZE[0], 3], "names": ["height", "width", "channels"]}
+    features = {"action": numbers, "observation.state": numbers, CAMERA: video}
+    about = {CAMERA: {"codec": "mjpeg", "width": SIZE[0], "height": SIZE[1]}}
+    writer = TakeWriter(folder, {"fps": FPS, "task": "bench", "dataset": "bench"}, features, about)
+    values = {"action": np.zeros(6, np.float32), "observation.state": np.zeros(6, np.float32)}
+    for tick, packet in enumerate(packets):
+        now = tick * 1_000_000_000 // FPS
+        writer.add_frame(CAMERA, tick, now, packet)
+        writer.add_row(Row(tick, now + 1_000_000, now, values, {CAMERA: (tick, now)}))
+    writer.finish()
+
+
+def make_committed(take_folder: Path, home: Path) -> None:
+    from robotdata.dataset.commit import DatasetSpec, commit_episodes
+    from robotdata.export.encode import encode_camera
+    from robotdata.export.episode import new_episode
+    from robotdata.export.plan import plan_take
+    from robotdata.spool import Take
+    from robotdata.video import EncodeSettings
+
+    with Take.open(take_folder) as take:
+        plan = plan_take(take)
+        encoded = encode_camera(take, plan, CAMERA, home / "front.mp4", EncodeSettings())
+        episode = new_episode(take, plan, "bench", {CAMERA: encoded}, str(uuid.uuid4()), {})
+        spec = DatasetSpec(fps=FPS, robot_type="bench", features=take.manifest["features"])
+    commit_episodes(
+        home / "datasets/bench", spec, [episode], work=home / "work", revisions=home / "datasets/.revisions/bench"
+    )
+
+
+def prepare(home: Path) -> tuple[dict[str, uuid.UUID], str]:
+    """A take and the same frames committed, as rows too; and the cookie of somebody signed in."""
+    from django.conf import settings
+    from django.contrib.auth.models import User
+    from django.core.management import call_command
+    from django.test import Client
+
+    from recorder.models import Dataset, Episode
+
+    call_command("migrate", verbosity=0)
+    dataset = Dataset.objects.create(slug="bench", title="bench", fps=FPS)
+    take = Episode.objects.create(dataset=dataset, task="bench", state="recorded", ticks=FRAMES)
+    folder = Path(settings.SPOOL_DIR) / str(take.pk)
+    make_take(folder, noisy_packets())
+    make_committed(folder, home)
+    committed = Episode.objects.create(dataset=dataset, task="bench", state="encoded", ticks=FRAMES, episode_index=0)
+    client = Client()
+    client.force_login(User.objects.create_user("bench"))
+    return {"take": take.pk, "committed_av1": committed.pk}, f"sessionid={client.cookies['sessionid'].value}"
+
+
+def timed(get: Callable[[int], bytes]) -> dict[str, float]:
+    """p50, p99 and the worst of ASKED random frames, ms; warm, as after the first frame of an episode."""
+    places = random.Random(1).choices(range(FRAMES), k=ASKED)
+    get(0)
+    times = []
+    for n in places:
+        began = time.perf_counter()
+        data = get(n)
+        times.append((time.perf_counter() - began) * 1000)
+        if not data.startswith(b"\xff\xd8"):
+            raise SystemExit(f"frame {n} is no JPEG: {data[:200]!r}")
+    times.sort()
+    return {
+        "p50_ms": round(times[len(times) // 2], 2),
+        "p99_ms": round(times[int(len(times) * 0.99)], 2),
+        "max_ms": round(times[-1], 2),
+    }
+
+
+def in_process(episode: uuid.UUID) -> dict[str, float]:
+    from viewer.frames import JPEGS, read_frame
+    from viewer.places import find_place, open_source
+
+    place = find_place(episode)
+
+    def get(n: int) -> bytes:
+        JPEGS.clear()
+        with open_source(place) as source:
+            return read_frame(source, CAMERA, n)
+
+    return timed(get)
+
+
+def over_http(port: int, episode: uuid.UUID, cookie: str) -> dict[str, float]:
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+
+    def get(n: int) -> bytes:
+        connection.request("GET", f"/media/{episode}/frame/{CAMERA}/{n}.jpg", headers={"Cookie": cookie})
+        return connection.getresponse().read()
+
+    return timed(get)
+
+
+def serve(home: Path) -> tuple[subprocess.Popen[bytes], int]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    command = [sys.executable, "-m", "uvicorn", "robotdata.asgi:application", "--port", str(port)]
+    command += ["--log-level", "warning", "--no-access-log", "--lifespan", "off"]
+    server = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "ROBOTDATA_HOME": str(home)})
+    for _ in range(200):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return server, port
+        time.sleep(0.1)
+    server.kill()
+    raise SystemExit("the server did not start")
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        os.environ.update(ROBOTDATA_HOME=folder, DJANGO_SETTINGS_MODULE="robotdata.settings")
+        import django
+
+        django.setup()
+        episodes, cookie = prepare(home)
+        report: dict[str, Any] = {"frames": FRAMES, "asked": ASKED, "size": list(SIZE)}
+        for name, episode in episodes.items():
+            report[name] = {"in_process": in_process(episode)}
+        server, port = serve(home)
+        try:
+            for name, episode in episodes.items():
+                report[name]["http"] = over_http(port, episode, cookie)
+        finally:
+            server.terminate()
+            server.wait()
+    limits = {"take": 10, "committed_av1": 40}
+    report["ok"] = all(report[name][way]["p99_ms"] < limits[name] for name in episodes for way in report[name])
+    print(json.dumps(report, indent=2))
+
+
+if __name__ == "__main__":
+    main()
