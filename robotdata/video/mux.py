@@ -5,7 +5,9 @@ Times are integers: frame n of the result is at exactly n / fps, however many se
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -18,6 +20,7 @@ from robotdata.video.errors import JoinError, NotAKeyframeError, SegmentMismatch
 from robotdata.video.files import whole_file
 from robotdata.video.index import PacketIndex, index_video, open_video_stream
 from robotdata.video.rates import exact_rate, plain_rate
+from robotdata.video.sidestreams import SideStreams
 
 _RATE_SLACK = Fraction(1, 200)
 
@@ -60,7 +63,8 @@ def join_videos(
     fps: int | float | Fraction,
     overwrite: bool = False,
 ) -> JoinedVideo:
-    """Join `segments`, in this order, into the MP4 `out`, in one pass and without re-encoding.
+    """Join `segments`, in this order, into the MP4 `out`, in one pass and without re-encoding. Sound and subtitles
+    go along where the first segment has them.
 
     Raises SegmentMismatchError where codec, size, pixel format, codec parameters or rate differ,
     NotAKeyframeError where a segment's range cannot stand by itself, and the errors of reading; nothing is
@@ -145,24 +149,37 @@ def _same_parameters(reference: PacketIndex, other: PacketIndex, rate: Fraction)
 def _copy(runs: Sequence[_Run], part: Path, rate: Fraction) -> None:
     time_base = 1 / rate
     delay = max(_delay(run) for run in runs)
-    template_container, template = open_video_stream(runs[0].index.path)
-    with (
-        template_container,
-        av.open(str(part), "w", format="mp4", options={"movflags": "faststart"}) as output,
-    ):
+    with ExitStack() as stack:
+        container, template = open_video_stream(runs[0].index.path)
+        stack.enter_context(container)
+        output = stack.enter_context(av.open(str(part), "w", format="mp4", options={"movflags": "faststart"}))
         stream: Any = output.add_stream_from_template(template, opaque=True)
         stream.time_base = time_base
+        others = SideStreams(container, output)
         written = 0
         for run in runs:
-            for position, packet in enumerate(_packets(run)):
-                rank = int(run.index.rank[run.first + position])
-                packet.pts = written + rank - run.first_frame
-                packet.dts = written + position - delay
-                packet.duration = 1
-                packet.time_base = time_base
-                packet.stream = stream
+            video = _stamped(run, stream, time_base, written, delay)
+            first = run.index.time_s(run.first_frame)
+            window = (first, first + float((run.end - run.first) / rate))
+            beside = others.packets(run.index.path, window, written / rate)
+            for packet in heapq.merge(video, beside, key=_seconds):
                 output.mux_one(packet)
             written += run.end - run.first
+
+
+def _stamped(run: _Run, stream: Any, time_base: Fraction, written: int, delay: int) -> Iterator[av.Packet]:
+    """The packets of a run with their new times: frame n of the result at n."""
+    for position, packet in enumerate(_packets(run)):
+        packet.pts = written + int(run.index.rank[run.first + position]) - run.first_frame
+        packet.dts = written + position - delay
+        packet.duration = 1
+        packet.time_base = time_base
+        packet.stream = stream
+        yield packet
+
+
+def _seconds(packet: av.Packet) -> Fraction:
+    return (packet.dts or 0) * packet.time_base
 
 
 def _delay(run: _Run) -> int:
