@@ -1,1 +1,21 @@
+"""One take -> one dataset episode: which frame goes to which row, and do it."""
 
+from __future__ import annotations
+
+from robotdata.export.encode import EncodedCamera, encode_camera, load_encoded, source_of
+from robotdata.export.errors import EncodedBroken, ExportError, ExportRefused
+from robotdata.export.plan import ExportPlan, measured_rate, packets_of, plan_take
+
+__all__ = [
+    "EncodedBroken",
+    "EncodedCamera",
+    "ExportError",
+    "ExportPlan",
+    "ExportRefused",
+    "encode_camera",
+    "load_encoded",
+    "measured_rate",
+    "packets_of",
+    "plan_take",
+    "source_of",
+]
