@@ -31,7 +31,7 @@ class TakeSink(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LoopCounters:
-    """Ticks since the counters began; `fps` is the achieved rate, jitter how late ticks begin (99th percentile)."""
+    """Ticks since the counters began; `fps` is the rate of the last two seconds, jitter how late ticks begin."""
 
     ticks: int
     late_ticks: int
@@ -107,14 +107,17 @@ class ControlLoop:
 
     def reset_counters(self) -> None:
         self._ticks = self._late = self._dropped = 0
-        self._began_ns = clock.monotonic_ns()
         self._jitter: deque[int] = deque(maxlen=_JITTERS)
+        self._times: deque[int] = deque(maxlen=max(2, round(2 * self.fps)))
 
     def counters(self) -> LoopCounters:
         """Since the take began, or since the last one ended."""
         jitter = list(self._jitter)
-        taken_s = (clock.monotonic_ns() - self._began_ns) / 1e9
-        rate = self._ticks / taken_s if taken_s > 0.2 else self.fps
+        times = list(self._times)
+        rate = self.fps
+        if len(times) > 1:  # over the last two seconds, up to now where ticks fail to come
+            taken_ns = max(times[-1], clock.monotonic_ns() - 2 * self._period_ns) - times[0]
+            rate = (len(times) - 1) * 1e9 / max(1, taken_ns)
         p99 = float(np.percentile(jitter, 99)) / 1e6 if jitter else 0.0
         return LoopCounters(self._ticks, self._late, self._dropped, round(rate, 2), round(p99, 3))
 
@@ -148,21 +151,22 @@ class ControlLoop:
                 due += skipped * self._period_ns
 
     def _tick(self, now: int) -> None:
+        observation = self._robot.observe()
+        wanted = np.asarray(self._teleoperator.action(observation), np.float32)
+        action = self._robot.act(wanted)
+        values = {**observation, "action": action}
+        self._check(values)
+        wall_ns = clock.wall_ns()
         with self._lock:
             tick = self._take_tick if self._sink is not None else self._idle_tick
             for camera in self._ticked:
                 camera.grab(tick)
-            observation = self._robot.observe()
-            wanted = np.asarray(self._teleoperator.action(observation), np.float32)
-            action = self._robot.act(wanted)
-            values = {**observation, "action": action}
-            self._check(values)
-            wall_ns = clock.wall_ns()
             if self._sink is not None:
                 self._sink.add_row(self._row(tick, now, wall_ns, values), self._states(now))
             self._take_tick += 1
             self._idle_tick += 1
             self._ticks += 1
+            self._times.append(now)
         state = np.asarray(observation.get("observation.state", ()), np.float32).reshape(-1)
         self.telemetry.append((wall_ns / 1e9, state, action))
 

@@ -94,6 +94,11 @@ class TakeWriter:
         """How many frames each camera has written."""
         return {key: files.frames for key, files in self._cameras.items()}
 
+    @property
+    def rate_hz(self) -> float:
+        """Ticks a second by the rows' own times."""
+        return spans(self.ticks, self._first_ns, self._last_ns, float(self._manifest["fps"]))["rate_hz"]
+
     def add_frame(self, key: str, seq: int, captured_ns: int, packet: bytes) -> None:
         """Append one camera's frame (monotonic ns)."""
         files = self._cameras[key]

@@ -1,0 +1,178 @@
+"""The rig's side of the websocket. It may come and go; nothing here ever holds up a recording."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidHandshake, InvalidURI, WebSocketException
+
+from robotdata.capture import clock
+from robotdata.rig import protocol
+from robotdata.rig.machine import Machine
+from robotdata.rig.protocol import ProtocolError, Refusal
+from robotdata.rig.status import Reporter
+
+log = logging.getLogger(__name__)
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
+STATUS_EVERY_S, TELEMETRY_EVERY_S = 0.25, 0.1
+_BEAT_S = 0.005
+_IDLE_BEAT_S = 0.03
+_OUTBOX = 1000
+
+
+class Refused(Exception):
+    """The web does not want this rig; tried again slowly."""
+
+
+class Link:
+    """Connects `machine` to the web at `url`, in a thread of its own, until `stop`.
+
+    `problem` is why there is no connection now, or None.
+    """
+
+    def __init__(self, machine: Machine, url: str, token: str) -> None:
+        self.problem: str | None = "not yet connected"
+        self._machine = machine
+        self._reporter = Reporter(machine)
+        self._url, self._token = url, token
+        self._outbox: deque[Mapping[str, Any]] = deque(maxlen=_OUTBOX)
+        self._changed = threading.Event()
+        self._stopping = threading.Event()
+        self._watched: dict[str, float] = {}
+        self._sent: dict[str, tuple[int, float]] = {}
+        machine.on_change = self._changed.set
+        machine.on_take = self._on_take
+        self._thread = threading.Thread(target=self._run, name="rig-link", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self, timeout_s: float = 2.0) -> None:
+        """Send what is waiting, as far as the time goes, and end."""
+        self._stopping.set()
+        self._thread.join(timeout_s)
+
+    def _on_take(self, event: str, manifest: Mapping[str, Any]) -> None:
+        # Without a connection it is dropped: the next `hello` lists every take.
+        if self.problem is None:
+            self._outbox.append(self._reporter.take_event(event, manifest))
+            self._changed.set()
+
+    def _run(self) -> None:
+        asyncio.run(self._keep_connected())
+
+    async def _keep_connected(self) -> None:
+        pause = FIRST_PAUSE_S
+        while not self._stopping.is_set():
+            began = clock.monotonic()
+            try:
+                await self._one_connection()
+                self.problem = "the web has closed the connection"
+            except Refused as error:
+                self.problem, pause = str(error), LONGEST_PAUSE_S
+            except (OSError, WebSocketException, InvalidHandshake, InvalidURI, TimeoutError) as error:
+                self.problem = f"{self._url}: {error or type(error).__name__}"
+            except ProtocolError as error:
+                self.problem = f"{self._url} does not follow the protocol: {error}"
+            if self._stopping.is_set():
+                return
+            log.info("no link to the web (%s), next try in %.1f s", self.problem, pause)
+            pause = FIRST_PAUSE_S if clock.monotonic() - began > LONGEST_PAUSE_S else pause
+            await self._sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_S)
+
+    async def _sleep(self, seconds: float) -> None:
+        end = clock.monotonic() + seconds
+        while clock.monotonic() < end and not self._stopping.is_set():
+            await asyncio.sleep(min(0.1, seconds))
+
+    async def _one_connection(self) -> None:
+        opening = connect(
+            self._url,
+            additional_headers={"Authorization": f"Bearer {self._token}"},
+            compression=None,
+            max_size=protocol.MAX_TEXT_BYTES,
+            open_timeout=5,
+            close_timeout=1,
+            ping_interval=5,
+            ping_timeout=10,
+            proxy=None,
+        )
+        async with opening as socket:
+            self._watched, self._sent = {}, {}
+            self._outbox.clear()
+            hello = await asyncio.to_thread(self._reporter.hello)
+            await socket.send(protocol.encode(hello))
+            self.problem = None
+            reader = asyncio.create_task(self._receive(socket))
+            writer = asyncio.create_task(self._send(socket))
+            done, left = await asyncio.wait({reader, writer}, return_when=asyncio.FIRST_COMPLETED)
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
+            self.problem = "connection lost"
+            for task in done:
+                task.result()
+
+    async def _receive(self, socket: ClientConnection) -> None:
+        async for data in socket:
+            message = protocol.decode(data)
+            if message["type"] == "refused":
+                raise Refused(f"the web refuses this rig: {message.get('message') or message.get('code')}")
+            if message["type"] == "watch":
+                self._watched = protocol.parse_watch(message)
+            elif message["type"] == "command":
+                await self._command(message)
+
+    async def _command(self, message: Mapping[str, Any]) -> None:
+        error = None
+        try:
+            command = protocol.parse_command(message)
+            # A thread: a robot that hangs must not hang the link as well.
+            await asyncio.to_thread(self._machine.execute, command)
+        except Refusal as refusal:
+            error = refusal.as_error()
+        self._outbox.append({"type": "reply", "id": message.get("id"), "ok": error is None, "error": error})
+        self._changed.set()
+
+    async def _send(self, socket: ClientConnection) -> None:
+        status_due = telemetry_due = 0.0
+        named = False
+        while not (self._stopping.is_set() and not self._outbox):
+            now = clock.monotonic()
+            changed = self._changed.is_set()
+            if changed or now >= status_due:
+                self._changed.clear()
+                while self._outbox:
+                    await socket.send(protocol.encode(self._outbox.popleft()))
+                await socket.send(protocol.encode(self._reporter.status()))
+                status_due = now + STATUS_EVERY_S
+            if now >= telemetry_due:
+                telemetry = self._reporter.telemetry(with_names=not named)
+                telemetry_due = now + TELEMETRY_EVERY_S
+                if telemetry is not None:
+                    await socket.send(protocol.encode(telemetry))
+                    named = True
+            await self._previews(socket, now)
+            await asyncio.sleep(_BEAT_S if self._watched else _IDLE_BEAT_S)
+
+    async def _previews(self, socket: ClientConnection, now: float) -> None:
+        """The newest frame of every watched camera that has a new one and is due."""
+        watched = self._watched
+        for place, camera in enumerate(self._machine.rig.cameras):
+            wanted, frame = watched.get(camera.key), camera.newest
+            if not wanted or frame is None:
+                continue
+            seq, due = self._sent.get(camera.key, (-1, 0.0))
+            if frame.seq == seq or now < due:
+                continue
+            # A little early is in time: else a rate equal to the camera's would lose every other frame.
+            period = 1 / wanted
+            self._sent[camera.key] = (frame.seq, max(due + period, now) - 0.25 * period)
+            await socket.send(protocol.pack_preview(place, frame.seq, frame.wall_ns, frame.packet))

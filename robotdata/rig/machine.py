@@ -1,0 +1,362 @@
+"""What a rig does next: commands, timers and mishaps move it from state to state."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from robotdata.capture import clock
+from robotdata.capture.errors import DeviceError
+from robotdata.rig import checks
+from robotdata.rig.protocol import Command, RecordArgs, Refusal, parse_record
+from robotdata.rig.recorder import TakeEnd, TakeRecorder
+from robotdata.rig.rig import Rig
+from robotdata.rig.states import CONTROLS, NEXT, State
+from robotdata.spool import SpoolError, new_take_id, update_curation
+
+_REMEMBERED = 1000
+_STEP_S = 0.02
+_FIRST_FRAMES_S = 5.0
+_REJECT = {"verdict": "reject"}
+
+
+class Machine:
+    """The one place that changes a rig's state. Every method may be called from any thread and returns soon.
+
+    `on_change()` says that the status is another; `on_take(event, manifest)` that a take began or has ended.
+    """
+
+    def __init__(self, rig: Rig) -> None:
+        self.rig = rig
+        self.on_change: Callable[[], None] = lambda: None
+        self.on_take: Callable[[str, Mapping[str, Any]], None] = lambda event, manifest: None
+        self.state = State.CONNECTING
+        self.since = clock.wall()
+        self.message: str | None = None
+        self.take: TakeRecorder | None = None
+        self.saving: list[TakeRecorder] = []
+        self.ends_at: float | None = None  # monotonic
+        self.total_s: float | None = None
+        self.pause_armed = False
+        self._last: TakeRecorder | None = None
+        self._args: RecordArgs | None = None
+        self._left_s: float | None = None
+        self._after_pause = State.IDLE
+        self._answers: OrderedDict[str, Refusal | None] = OrderedDict()
+        self._lock = threading.RLock()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="rig-machine", daemon=True)
+        rig.on_failure = self._robot_lost
+
+    # -- from outside
+
+    def start(self) -> None:
+        """Connect the devices and run; `state` says how it goes."""
+        self.rig.start_cameras()
+        self._thread.start()
+
+    def stop(self, timeout_s: float = 20.0) -> bool:
+        """End a running take cleanly, wait until all takes are durable, stop the devices; False: not in time."""
+        with self._lock:
+            if self.state == State.RECORDING:
+                self._end_take("shutdown")
+            saving = list(self.saving)
+        self._stopping.set()
+        end = clock.monotonic() + timeout_s
+        done = all([each.wait(max(0.0, end - clock.monotonic())) for each in saving])
+        self.rig.stop()
+        return done
+
+    @property
+    def controls(self) -> list[str]:
+        """The commands that are allowed now."""
+        with self._lock:
+            allowed = list(CONTROLS[self.state])
+            if self.state == State.RECORDING:
+                allowed.remove("pause" if self.pause_armed else "resume")
+            return allowed
+
+    def execute(self, command: Command) -> None:
+        """Do what a command says; raises Refusal. One with an id or a take that was seen is only answered again."""
+        with self._lock:
+            keys = [command.id]
+            if command.name == "record" and isinstance(command.args.get("take"), str):
+                keys.append(f"take {command.args['take']}")
+            for key in keys:
+                if key in self._answers:
+                    answer = self._answers[key]
+                    if answer is not None:
+                        raise answer
+                    return
+            try:
+                self._execute(command)
+            except Refusal as refusal:
+                self._remember(keys[:1], refusal)
+                raise
+            self._remember(keys, None)
+
+    # -- commands
+
+    def _execute(self, command: Command) -> None:
+        name = command.name
+        if name not in self.controls:
+            possible = ", ".join(self.controls) or "nothing yet"
+            raise Refusal(
+                "not_allowed", f"{name!r} is not possible while the rig is {self.state}; possible now: {possible}"
+            )
+        wanted = command.args.get("take")
+        if name in ("stop", "discard", "rerecord") and wanted and self.take and wanted != self.take.id:
+            raise Refusal("not_allowed", f"{name!r} was meant for take {wanted!r:.40}, which has ended already")
+        if name == "record":
+            self._record(parse_record(command.args))
+        else:
+            getattr(self, f"_{name}")()
+        self.on_change()
+
+    def _record(self, args: RecordArgs) -> None:
+        checks.take_id(args.take, self.rig.spool)
+        checks.features(args.expect, self.rig.features, self.rig.config.fps)
+        checks.may_begin(self.rig, len(self.saving))
+        self.message = None
+        self._args = args
+        self._count_down(args.countdown_s)
+
+    def _stop(self) -> None:
+        self._end_take("stop")
+
+    def _discard(self) -> None:
+        if self.state == State.COUNTDOWN:
+            self._cancel()
+        else:
+            self._end_take("discard", _REJECT)
+
+    def _rerecord(self) -> None:
+        if self.take is not None:
+            self._end_take("rerecord", _REJECT, stay=True)
+        elif self._last is not None:
+            threading.Thread(target=self._reject_last, args=(self._last,), daemon=True).start()
+        self._next_take(self._args.countdown_s if self._args else 0.0)
+
+    def _finish_reset(self) -> None:
+        self._next_take(0.0)
+
+    def _pause(self) -> None:
+        if self.state == State.RECORDING:
+            self.pause_armed = True
+            return
+        self._after_pause = self.state
+        self._left_s = max(0.0, (self.ends_at or 0.0) - clock.monotonic())
+        self._move(State.PAUSED)
+
+    def _resume(self) -> None:
+        if self.state == State.RECORDING:
+            self.pause_armed = False
+        elif self._after_pause == State.RESETTING:
+            self._move(State.RESETTING, self._left_s, self.total_s)
+        elif self._after_pause == State.COUNTDOWN and self._args is not None:
+            self._next_take(self._args.countdown_s)
+        else:
+            self._move(State.IDLE)
+
+    def _cancel(self) -> None:
+        self._args = None
+        self._move(State.IDLE)
+
+    def _clear_error(self) -> None:
+        self.message = None
+        self._move(State.CONNECTING)
+
+    # -- takes
+
+    def _count_down(self, seconds: float) -> None:
+        if seconds > 0:
+            self._move(State.COUNTDOWN, seconds, seconds)
+        else:
+            self._begin_take()
+
+    def _next_take(self, countdown_s: float) -> None:
+        """Another take with the same words; what forbids it is said, and the rig goes idle."""
+        if self._args is None:
+            self._move(State.IDLE)
+            return
+        try:
+            checks.may_begin(self.rig, len(self.saving))
+        except Refusal as refusal:
+            self.message = refusal.message
+            self._move(State.IDLE)
+            return
+        self._count_down(countdown_s)
+
+    def _begin_take(self) -> None:
+        args = self._args
+        if args is None:
+            self._move(State.IDLE)
+            return
+        facts = {
+            "rig": self.rig.config.name,
+            "robot_type": self.rig.robot_type,
+            "fps": self.rig.config.fps,
+            "dataset": args.dataset,
+            "session": args.session,
+            "task": args.task,
+            "operator": args.operator,
+            "started_at": clock.iso_now(),
+        }
+        self.take = TakeRecorder(
+            self.rig.spool / (args.take or new_take_id()),
+            facts,
+            self.rig.features,
+            self.rig.take_cameras,
+            on_trouble=self._disk_trouble,
+            on_done=self._take_done,
+        )
+        self._args = replace(args, take=None)  # the next one gets a name of its own
+        self.take.start()
+        self.rig.loop.swap_sink(self.take)
+        self._move(State.RECORDING, args.episode_s, args.episode_s)
+        self.on_take("started", {**facts, "id": self.take.id, "state": "recording", "ticks": 0})
+
+    def _end_take(self, reason: str, curation: Mapping[str, Any] | None = None, *, stay: bool = False) -> None:
+        """The take gets no more rows; it is written out while the rig goes on."""
+        take, self.take = self.take, None
+        if take is None:
+            return
+        counters = self.rig.loop.counters()
+        self.rig.loop.swap_sink(None)
+        if take.ticks == 0:
+            curation, self.message = _REJECT, "0 frames, not saved: the take ended before its first frame"
+        self._last = take
+        self.saving.append(take)
+        take.end(TakeEnd(reason, counters, curation or {}))
+        if not stay:
+            self._after_take(reason)
+
+    def _after_take(self, reason: str) -> None:
+        armed, self.pause_armed = self.pause_armed, False
+        series = self._args is not None and reason in ("stop", "timer", "discard")
+        self._left_s = self._args.reset_s if series and self._args is not None else None
+        self.total_s = self._left_s
+        if armed:
+            self._after_pause = State.IDLE if self._left_s is None else State.RESETTING
+            self._move(State.PAUSED)
+        elif self._left_s is not None:
+            self._move(State.RESETTING, self._left_s, self._left_s)
+        else:
+            self._move(State.SAVING)
+
+    def _take_done(self, take: TakeRecorder) -> None:
+        """From the take's own thread: it is durable, or lost with the reason in its error."""
+        with self._lock:
+            if take in self.saving:
+                self.saving.remove(take)
+            if take.manifest is None:
+                self.message = str(take.error)
+            else:
+                rejected = take.manifest["curation"]["verdict"] == "reject"
+                self.on_take("discarded" if rejected else "saved", take.manifest)
+            if self.state == State.SAVING and not self.saving:
+                self._move(State.IDLE)
+            self.on_change()
+
+    def _reject_last(self, take: TakeRecorder) -> None:
+        take.wait(30.0)
+        try:
+            manifest = update_curation(self.rig.spool / take.id, by="rerecord", **_REJECT)
+        except SpoolError as error:
+            self.message = str(error)
+        else:
+            self.on_take("discarded", manifest)
+        self.on_change()
+
+    # -- mishaps
+
+    def _disk_trouble(self, take: TakeRecorder, error: SpoolError) -> None:
+        with self._lock:
+            self.message = str(error)
+            if self.take is take:
+                self._end_take("disk_full")
+            self.on_change()
+
+    def _robot_lost(self, reason: str) -> None:
+        with self._lock:
+            if self._stopping.is_set():
+                return
+            self._end_take("robot_lost", stay=True)
+            self._args = None
+            self.message = f"robot of rig {self.rig.config.name}: {reason}. Repair it, then clear the error"
+            self._move(State.ERROR)
+            self.on_change()
+
+    def _watch_cameras(self) -> None:
+        now = clock.monotonic_ns()
+        for camera in self.rig.cameras:
+            if camera.health.state(now) == "lost":
+                why = camera.health.failed or "it gives no frames"
+                self.message = f"camera {camera.config.name} was lost while recording: {why}"
+                self._end_take("camera_lost")
+                return
+
+    # -- time
+
+    def _run(self) -> None:
+        while not self._stopping.wait(_STEP_S):
+            if self.state == State.CONNECTING:
+                self._connect()
+            with self._lock:
+                if self._step():
+                    self.on_change()
+
+    def _step(self) -> bool:
+        """Whether time, or a camera, moved the rig on."""
+        before = self.state
+        if self.state == State.RECORDING:
+            self._watch_cameras()
+        due = self.ends_at is not None and clock.monotonic() >= self.ends_at
+        if due and self.state == State.COUNTDOWN:
+            self._begin_take()
+        elif due and self.state == State.RECORDING:
+            self._end_take("timer")
+        elif due and self.state == State.RESETTING:
+            self._next_take(0.0)
+        return self.state != before
+
+    def _connect(self) -> None:
+        """Start the loop and wait a little for every camera's first frame."""
+        try:
+            if not self.rig.loop.running:
+                self.rig.loop.start()
+        except DeviceError as error:
+            self._robot_lost(str(error))
+            return
+        end = clock.monotonic() + _FIRST_FRAMES_S
+        while clock.monotonic() < end and not self._stopping.is_set():
+            if all(camera.newest is not None for camera in self.rig.cameras):
+                break
+            clock.pause(_STEP_S)
+        with self._lock:
+            if self.state == State.CONNECTING:
+                self._move(State.IDLE)
+        self.on_change()
+
+    def _move(self, new: State, seconds: float | None = None, total_s: float | None = None) -> None:
+        if new not in NEXT[self.state] and new != self.state:
+            raise ValueError(f"a rig does not go from {self.state} to {new}")
+        self.state, self.since = new, clock.wall()
+        self.ends_at = None if seconds is None else clock.monotonic() + seconds
+        if new != State.PAUSED:
+            self.total_s = total_s
+
+    def _remember(self, keys: list[str], answer: Refusal | None) -> None:
+        for key in keys:
+            self._answers[key] = answer
+        while len(self._answers) > _REMEMBERED:
+            self._answers.popitem(last=False)
+
+
+def as_command(name: str, **args: Any) -> Command:
+    """A command from within the process, as it would come over the link."""
+    return Command(str(uuid.uuid4()), name, args)

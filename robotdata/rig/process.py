@@ -1,0 +1,106 @@
+"""The rig's process: everything started, everything ended in order."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from types import FrameType
+
+from robotdata.capture.config import read_config
+from robotdata.capture.errors import CaptureError
+from robotdata.capture.registry import Registry
+from robotdata.rig.link import Link
+from robotdata.rig.lock import RigInUse, RigLock
+from robotdata.rig.machine import Machine
+from robotdata.rig.rig import Rig
+from robotdata.spool import SpoolError, TakeBusy, list_takes, read_manifest, recover_take
+
+log = logging.getLogger("robotdata.rig")
+_SWITCH_S = 0.001
+_STOP_S = 8.0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """`python -m robotdata.rig`; 0 when it was told to end, 2 when it could not begin."""
+    options = _options(arguments)
+    logging.basicConfig(level=os.environ.get("ROBOTDATA_LOG", "INFO"), format="rig: %(message)s")
+    # The loop's thread must not wait 5 ms for the interpreter while a camera's thread draws.
+    sys.setswitchinterval(_SWITCH_S)
+    stopping = threading.Event()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        stopping.set()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    try:
+        token = _token(options.token_file)
+        config = read_config(options.config)
+        lock = RigLock(options.spool, config.name)
+        rig = Rig(config, options.spool, registry=registry())
+    except (CaptureError, RigInUse, OSError) as error:
+        log.error("%s", error)
+        return 2
+    try:
+        recover_left_overs(options.spool)
+        return _serve(rig, options.url, token, stopping)
+    finally:
+        lock.release()
+
+
+def registry() -> Registry:
+    """Every kind of device that a rig's file may name."""
+    return Registry()
+
+
+def recover_left_overs(spool: Path) -> list[str]:
+    """Close what an earlier process left unfinished; returns the takes' ids."""
+    recovered = []
+    for folder in list_takes(spool):
+        try:
+            if read_manifest(folder)["state"] != "recording":
+                continue
+            result = recover_take(folder)
+        except TakeBusy:
+            continue
+        except (SpoolError, OSError) as error:
+            log.error("%s", error)
+            continue
+        log.warning("take %s: %s", folder.name, result.text)
+        recovered.append(folder.name)
+    return recovered
+
+
+def _serve(rig: Rig, url: str | None, token: str, stopping: threading.Event) -> int:
+    machine = Machine(rig)
+    link = Link(machine, url, token) if url else None
+    machine.start()
+    if link is not None:
+        link.start()
+    log.info("rig %s runs, takes go to %s", rig.config.name, rig.spool)
+    stopping.wait()
+    whole = machine.stop(_STOP_S)
+    if link is not None:
+        link.stop()
+    log.info("stopped; %s", "every take is whole" if whole else "a take is unfinished and will be recovered")
+    return 0
+
+
+def _token(path: Path | None) -> str:
+    if path is not None:
+        return path.read_text(encoding="utf-8").strip()
+    return os.environ.get("ROBOTDATA_RIG_TOKEN", "")
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m robotdata.rig", description=__doc__)
+    parser.add_argument("config", nargs="?", type=Path, help="the rig's TOML file; the simulated rig without")
+    parser.add_argument("--spool", type=Path, required=True, help="folder for takes")
+    parser.add_argument("--url", help="the web's websocket, ws://host:port/ws/rig/; works alone without")
+    parser.add_argument("--token-file", type=Path, help="file with the rig's token; else ROBOTDATA_RIG_TOKEN")
+    return parser.parse_args(arguments)

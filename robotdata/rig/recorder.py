@@ -1,0 +1,162 @@
+"""One running take: loop and cameras drop what they have and go on; a thread of its own writes it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+from robotdata.capture import clock
+from robotdata.capture.loop import LoopCounters
+from robotdata.capture.records import CameraFrame, Row
+from robotdata.rig.marks import Marks, camera_name
+from robotdata.spool import SpoolError, SpoolFull, TakeWriter
+
+MAX_PENDING_BYTES = 96 << 20
+MAX_PENDING_ROWS = 4096
+_RATE_OFF = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class TakeEnd:
+    """Why and how a take ended."""
+
+    reason: str
+    counters: LoopCounters
+    curation: Mapping[str, Any] = field(default_factory=dict)
+
+
+class TakeRecorder:
+    """A TakeSink. The files are made by its own thread, so that a take begins with the next tick.
+
+    `on_trouble(recorder, error)` and `on_done(recorder)` are called from that thread; the first asks the rig to
+    end the take. After `on_done`, `manifest` is what is on disk, or None where the disk did not even take that.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        facts: Mapping[str, Any],
+        features: Mapping[str, Mapping[str, Any]],
+        cameras: Mapping[str, Mapping[str, Any]],
+        *,
+        on_trouble: Callable[[TakeRecorder, SpoolError], None],
+        on_done: Callable[[TakeRecorder], None],
+    ) -> None:
+        self.id = folder.name
+        self.facts = dict(facts)
+        self.ticks = 0
+        self.began = clock.monotonic()
+        self.dropped = dict.fromkeys(cameras, 0)
+        self.dropped_ticks = 0
+        self.error: SpoolError | None = None
+        self.manifest: dict[str, Any] | None = None
+        self.ending: TakeEnd | None = None
+        self._features, self._cameras, self._folder = features, cameras, folder
+        self._on_trouble, self._on_done = on_trouble, on_done
+        self._marks = Marks()
+        self._queue: SimpleQueue[tuple[str, CameraFrame] | Row | None] = SimpleQueue()
+        # Each counter has one thread that adds to it, so that nobody waits for a lock.
+        self._put_bytes = dict.fromkeys(cameras, 0)
+        self._taken_bytes = 0
+        self._put_rows = self._taken_rows = 0
+        self._thread = threading.Thread(target=self._run, name=f"take-{self.id[:8]}", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def add_frame(self, key: str, frame: CameraFrame) -> None:
+        """Hand over one frame, or drop and count it where the disk is too far behind."""
+        if sum(self._put_bytes.values()) - self._taken_bytes > MAX_PENDING_BYTES:
+            self.dropped[key] += 1
+            return
+        self._put_bytes[key] += len(frame.packet)
+        self._queue.put((key, frame))
+
+    def add_row(self, row: Row, camera_states: Mapping[str, str]) -> None:
+        """Hand over one row."""
+        if self._put_rows - self._taken_rows > MAX_PENDING_ROWS:
+            self.dropped_ticks += 1
+            return
+        self._marks.add(self.ticks, camera_states)
+        self._put_rows += 1
+        self.ticks += 1
+        self._queue.put(row)
+
+    def end(self, ending: TakeEnd) -> None:
+        """No more comes; returns at once, `on_done` follows when all is durable."""
+        self.ending = ending
+        self._queue.put(None)
+
+    def wait(self, timeout_s: float) -> bool:
+        """Whether everything was written within the time."""
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        writer: TakeWriter | None = None
+        try:
+            writer = TakeWriter(self._folder, self.facts, self._features, self._cameras)
+            self._write(writer)
+        except SpoolError as error:
+            self._failed(error)
+        if writer is not None:
+            try:
+                self.manifest = self._finish(writer)
+            except SpoolError as error:
+                self.error = self.error or error
+        self._on_done(self)
+
+    def _write(self, writer: TakeWriter) -> None:
+        while (item := self._queue.get()) is not None:
+            if isinstance(item, Row):
+                self._taken_rows += 1
+                writer.add_row(item)
+            else:
+                key, frame = item
+                self._taken_bytes += len(frame.packet)
+                writer.add_frame(key, frame.seq, frame.captured_ns, frame.packet)
+
+    def _failed(self, error: SpoolError) -> None:
+        """Ask for the end, and throw away what still comes: it could not be kept."""
+        self.error = error
+        self._on_trouble(self, error)
+        while self._queue.get() is not None:
+            pass
+
+    def _finish(self, writer: TakeWriter) -> dict[str, Any]:
+        end = self.ending
+        reason = "disk_full" if isinstance(self.error, SpoolFull) else end.reason if end else "shutdown"
+        marks = self._marks.finish(writer.ticks)
+        for key, count in self.dropped.items():
+            if count:
+                text = f"Camera {camera_name(key)}: {count} frames dropped, the disk was too slow"
+                marks.append(_whole("dropped_frames", key, writer.ticks, text))
+        counters = _counters(end, self.dropped_ticks)
+        counters["cameras"] = {
+            key: {"frames": count, "dropped": self.dropped[key]} for key, count in writer.frames.items()
+        }
+        rate, wanted = writer.rate_hz, float(self.facts["fps"])
+        if writer.ticks > wanted and abs(rate / wanted - 1) > _RATE_OFF:
+            marks.append(_whole("rate", None, writer.ticks, f"The loop ran at {rate:g} ticks/s, not {wanted:g}"))
+        curation = end.curation if end else {}
+        return writer.finish(end_reason=reason, counters=counters, marks=marks, curation=curation)
+
+
+def _whole(code: str, key: str | None, ticks: int, text: str) -> dict[str, Any]:
+    return {"code": code, "camera": key, "from_tick": 0, "to_tick": ticks, "text": text}
+
+
+def _counters(end: TakeEnd | None, dropped_ticks: int) -> dict[str, Any]:
+    if end is None:
+        return {"dropped_ticks": dropped_ticks}
+    return {
+        "ticks": end.counters.ticks,
+        "late_ticks": end.counters.late_ticks,
+        "dropped_ticks": end.counters.dropped_ticks + dropped_ticks,
+        "fps": end.counters.fps,
+        "jitter_p99_ms": end.counters.jitter_p99_ms,
+    }
