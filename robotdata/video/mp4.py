@@ -134,7 +134,8 @@ def _numbers(box: memoryview, kind: str, columns: int, head: int = 8) -> NDArray
     if rows > _SAMPLE_LIMIT or head + rows * columns * width > len(box):
         raise _NotPlain
     flat: NDArray[np.int64] = np.frombuffer(box, kind, rows * columns, head).astype(np.int64)
-    return flat.reshape(rows, columns)
+    table: NDArray[np.int64] = flat.reshape(rows, columns)
+    return table
 
 
 def _sizes(stsz: memoryview) -> NDArray[np.int64]:
@@ -163,7 +164,8 @@ def _positions(track: dict[bytes, memoryview], sizes: NDArray[np.int64]) -> NDAr
         raise _NotPlain
     before = np.cumsum(sizes) - sizes
     first = np.cumsum(in_chunk) - in_chunk
-    return np.repeat(chunks - before[first], in_chunk) + before
+    positions: NDArray[np.int64] = np.repeat(chunks - before[first], in_chunk) + before
+    return positions
 
 
 def _timescale(mdhd: memoryview) -> int:

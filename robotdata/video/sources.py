@@ -7,6 +7,7 @@ never pass through RGB.
 from __future__ import annotations
 
 import io
+import os
 import queue
 import threading
 from collections.abc import Iterable, Iterator
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from robotdata.video.errors import BrokenFrameError, FrameSizeError, NoFramesError
+from robotdata.video.packets import StoredPacket, read_packets
 
 Picture: TypeAlias = "bytes | NDArray[np.uint8] | Image.Image | av.VideoFrame"
 """A JPEG or PNG packet, an RGB array uint8 (H, W, 3), a PIL image, or a decoded frame."""
@@ -39,6 +41,23 @@ def folder_pictures(folder: Path) -> Iterator[bytes]:
     if not paths:
         raise NoFramesError(f"{folder} holds no frame-000000.png; nothing to encode")
     return (path.read_bytes() for path in paths)
+
+
+def packet_file(path: Path) -> Iterator[bytes]:
+    """The packets of a take's camera, in order, read one at a time.
+
+    Raises NoFramesError where it has none, and PacketFileError where it is no packet file.
+    """
+    stored = list(read_packets(path))
+    if not stored:
+        raise NoFramesError(f"{path} holds no frames; nothing to encode")
+    return _payloads(path, stored)
+
+
+def _payloads(path: Path, stored: list[StoredPacket]) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        for packet in stored:
+            yield os.pread(file.fileno(), packet.size, packet.offset)
 
 
 class FrameConverter:

@@ -1,0 +1,122 @@
+"""Decoding backends: ours, and those of optional packages, which are imported only when asked for.
+
+Each one answers `(path, frame numbers, index)` with RGB frames, uint8 (H, W, 3), in the order of the numbers.
+Which frame belongs to which time is decided by our index for all of them, so they cannot disagree about it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robotdata.video.decode import VideoDecoder
+from robotdata.video.errors import BackendMissingError, DecodeError
+
+log = logging.getLogger(__name__)
+
+Rgb: TypeAlias = "NDArray[np.uint8]"
+_CUSHION_S = 1e-4
+
+
+def decode_with(backend: str, decoder: VideoDecoder, numbers: Sequence[int]) -> list[Rgb]:
+    """Frames `numbers` of the video, by the backend of that name: RGB uint8 (H, W, 3) each.
+
+    Raises DecodeError for an unknown name, BackendMissingError, saying what to install, for one that does not
+    load, and the errors of decoding.
+    """
+    reader = BACKENDS.get(backend)
+    if reader is None:
+        raise DecodeError(f"backend {backend!r}: want one of {', '.join(BACKENDS)}")
+    unique = sorted(set(numbers))
+    frames = dict(zip(unique, reader(decoder, unique), strict=True))
+    return [frames[number] for number in numbers]
+
+
+@lru_cache(maxsize=2)
+def automatic_backend(tensor: bool) -> str:
+    """`torchcodec` for tensors where it is installed and loads, else `pyav`; the log says which and why."""
+    if not tensor:
+        return "pyav"
+    if find_spec("torchcodec") is None:
+        log.info("video backend: pyav (torchcodec is not installed)")
+        return "pyav"
+    try:
+        _require("torchcodec.decoders", "torchcodec")
+    except BackendMissingError as error:
+        log.warning("video backend: pyav (%s)", error)
+        return "pyav"
+    log.info("video backend: torchcodec")
+    return "torchcodec"
+
+
+def require_torch() -> Any:
+    """The module torch. Raises BackendMissingError."""
+    return _require("torch", "torch")
+
+
+def _require(module: str, package: str) -> Any:
+    try:
+        return import_module(module)
+    except (ImportError, OSError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise BackendMissingError(f"{module} does not load ({reason}); run `pip install {package}`") from error
+
+
+def _pyav(decoder: VideoDecoder, numbers: Sequence[int]) -> Iterable[Rgb]:
+    return [decoder.frame(number) for number in numbers]
+
+
+def _torchcodec(decoder: VideoDecoder, numbers: Sequence[int]) -> Iterable[Rgb]:
+    module = _require("torchcodec.decoders", "torchcodec")
+    reader = module.VideoDecoder(str(decoder.path), dimension_order="NHWC")
+    return list(reader.get_frames_at(indices=list(numbers)).data.numpy())
+
+
+def _video_reader(decoder: VideoDecoder, numbers: Sequence[int]) -> Iterable[Rgb]:
+    io = _require("torchvision.io", "torchvision")
+    if not hasattr(io, "VideoReader"):
+        raise BackendMissingError(
+            "this torchvision has no VideoReader any more; run `pip install 'torchvision<0.24'`, or use pyav"
+        )
+    reader = io.VideoReader(str(decoder.path), "video")
+    times = [decoder.index.time_s(number) for number in numbers]
+    reader.seek(max(0.0, times[0] - _CUSHION_S), keyframes_only=True)
+    found: list[Rgb] = []
+    for frame in reader:
+        if frame["pts"] >= times[len(found)] - _CUSHION_S:
+            found.append(frame["data"].permute(1, 2, 0).numpy())
+        if len(found) == len(times):
+            break
+    return found
+
+
+def _npu(decoder: VideoDecoder, numbers: Sequence[int]) -> Iterable[Rgb]:
+    _require("torch_npu", "torch_npu")
+    _require("torchvision_npu", "torchvision_npu")
+    torchvision = _require("torchvision", "torchvision")
+    before = torchvision.get_video_backend()
+    torchvision.set_video_backend("npu")
+    try:
+        first, last = numbers[0], numbers[-1]
+        start = max(0.0, decoder.index.time_s(first) - _CUSHION_S)
+        frames, _, _ = torchvision.io.read_video(
+            str(decoder.path), start, decoder.index.time_s(last) + _CUSHION_S, pts_unit="sec"
+        )
+    finally:
+        torchvision.set_video_backend(before)
+    return [frames[number - first].cpu().numpy() for number in numbers]
+
+
+BACKENDS: dict[str, Callable[[VideoDecoder, Sequence[int]], Iterable[Rgb]]] = {
+    "pyav": _pyav,
+    "torchcodec": _torchcodec,
+    "video_reader": _video_reader,
+    "npu": _npu,
+}

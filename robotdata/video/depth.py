@@ -1,0 +1,213 @@
+"""16-bit depth <-> 12-bit codes in lossless HEVC, with LeRobot's quantisation; and a picture for people.
+
+Depth comes in metres (floating point) or millimetres (integers). `DepthScale`'s values are metres; they go into
+the camera's `info` and are needed to read the depth back.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from robotdata.video.codecs import EncodeSettings
+from robotdata.video.decode import VideoDecoder
+from robotdata.video.encode import EncodedVideo, Progress, encode_frames
+from robotdata.video.errors import DecodeError, EncodeError
+
+CODE_MAX = 4095
+PIX_FMT = "gray12le"
+MM_PER_M = 1000.0
+Unit = Literal["m", "mm"]
+DepthMap = NDArray[Any]
+
+DEPTH_SETTINGS = EncodeSettings(codec="hevc", pix_fmt=PIX_FMT, g=2, crf=30, extra_options={"x265-params": "lossless=1"})
+
+
+@dataclass(frozen=True, slots=True)
+class DepthScale:
+    """Which depths the codes 0 and 4095 stand for, in metres, and whether the steps between are logarithmic.
+
+    Logarithmic steps are finer where sensors are: near. Raises EncodeError where the values make no scale.
+    """
+
+    depth_min: float = 0.01
+    depth_max: float = 10.0
+    shift: float = 3.5
+    use_log: bool = True
+
+    def __post_init__(self) -> None:
+        if not self.depth_min < self.depth_max:
+            raise EncodeError(f"depth_min={self.depth_min}, depth_max={self.depth_max}: want min below max")
+        if self.use_log and self.depth_min + self.shift <= 0:
+            raise EncodeError(f"depth_min={self.depth_min}, shift={self.shift}: their sum must be above 0")
+
+    def info(self, unit: Unit) -> dict[str, Any]:
+        """What `info.json` must say of a depth camera."""
+        return {
+            "is_depth_map": True,
+            "video.depth_min": self.depth_min,
+            "video.depth_max": self.depth_max,
+            "video.shift": self.shift,
+            "video.use_log": self.use_log,
+            "depth_unit": unit,
+        }
+
+    @classmethod
+    def from_info(cls, info: dict[str, Any]) -> DepthScale:
+        """The scale that a camera's `info` describes. Raises DecodeError where it does not."""
+        try:
+            return cls(
+                float(info["video.depth_min"]),
+                float(info["video.depth_max"]),
+                float(info["video.shift"]),
+                bool(info["video.use_log"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise DecodeError(f"the camera's info does not say how its depth was quantised: {error}") from error
+
+
+def depth_unit(dtype: np.dtype[Any]) -> Unit:
+    """`m` for floating point, `mm` for integers, as LeRobot reads them."""
+    return "m" if np.issubdtype(dtype, np.floating) else "mm"
+
+
+def quantize_depth(depth: DepthMap, scale: DepthScale | None = None, *, unit: Unit | None = None) -> NDArray[np.uint16]:
+    """`depth`, (H, W) or (H, W, 1), as codes 0 to 4095, uint16 (H, W); outside the scale clipped.
+
+    Computed in single precision in the unit of `depth`, as LeRobot does, so that the codes agree. Raises
+    EncodeError where it is no depth map.
+    """
+    scale = scale or DepthScale()
+    flat = depth[..., 0] if depth.ndim == 3 and depth.shape[2] == 1 else depth
+    if flat.ndim != 2:
+        raise EncodeError(f"want depth of shape (H, W) or (H, W, 1), got {depth.shape}")
+    unit = unit or depth_unit(depth.dtype)
+    if flat.dtype == np.uint16:
+        return _code_table(scale, unit)[flat]
+    return _codes(flat.astype(np.float32), scale, unit)
+
+
+def dequantize_depth(codes: NDArray[np.uint16], scale: DepthScale | None = None, *, unit: Unit = "mm") -> DepthMap:
+    """Depth from codes, the same shape: uint16 in mm, or float32 in m."""
+    scale = scale or DepthScale()
+    table: DepthMap = _depths(scale)
+    if unit == "mm":
+        table = np.clip(np.rint(table * np.float32(MM_PER_M)), 0, 65535).astype(np.uint16)
+    depth: DepthMap = table[np.minimum(codes, CODE_MAX)]
+    return depth
+
+
+def encode_depth(
+    maps: Iterable[DepthMap],
+    path: Path,
+    *,
+    fps: int | float | Fraction,
+    scale: DepthScale | None = None,
+    settings: EncodeSettings = DEPTH_SETTINGS,
+    progress: Progress | None = None,
+    overwrite: bool = False,
+) -> EncodedVideo:
+    """Depth maps to an HEVC video of 12-bit codes; lossless after the quantisation. Raises EncodeError."""
+    frames = (_frame(quantize_depth(np.asarray(depth), scale)) for depth in maps)
+    return encode_frames(frames, path, fps=fps, settings=settings, progress=progress, overwrite=overwrite)
+
+
+def decode_depth(decoder: VideoDecoder, number: int, scale: DepthScale | None = None, *, unit: Unit = "mm") -> DepthMap:
+    """Depth of frame `number`, (H, W): uint16 in mm or float32 in m.
+
+    Raises IndexError, BrokenVideoError, and DecodeError where the video holds no depth.
+    """
+    return dequantize_depth(_codes_of(decoder, decoder.native_frame(number)), scale, unit=unit)
+
+
+def decode_depths(decoder: VideoDecoder, scale: DepthScale | None = None, *, unit: Unit = "mm") -> Iterator[DepthMap]:
+    """As `decode_depth`, all frames in a row."""
+    for frame in decoder.native_frames():
+        yield dequantize_depth(_codes_of(decoder, frame), scale, unit=unit)
+
+
+def depth_picture(depth: DepthMap, near: float | None = None, far: float | None = None) -> NDArray[np.uint8]:
+    """Depth of any unit, (H, W), as a picture for people, uint8 (H, W, 3): near red, far blue, none black.
+
+    `near` and `far` default to the 2nd and 98th percentile of what is above 0.
+    """
+    values = np.asarray(depth, np.float32)
+    known = np.isfinite(values) & (values > 0)
+    if not known.any():
+        return np.zeros((*values.shape, 3), np.uint8)
+    low, high = np.percentile(values[known], [2, 98])
+    near, far = (low if near is None else near), (high if far is None else far)
+    place = np.clip((values - near) / max(float(far) - float(near), 1e-6), 0, 1)
+    rgb = np.take(_palette(), np.nan_to_num(place * 255).astype(np.uint8), axis=0)
+    rgb[~known] = 0
+    return rgb
+
+
+@lru_cache(maxsize=8)
+def _code_table(scale: DepthScale, unit: Unit) -> NDArray[np.uint16]:
+    """The code of all that a 16-bit sensor can say: looked up, not computed for each pixel."""
+    return _codes(np.arange(2**16, dtype=np.float32), scale, unit)
+
+
+def _codes(depth: NDArray[np.float32], scale: DepthScale, unit: Unit) -> NDArray[np.uint16]:
+    factor = 1.0 if unit == "m" else MM_PER_M
+    low, high = np.float32(scale.depth_min * factor), np.float32(scale.depth_max * factor)
+    if scale.use_log:
+        shift = np.float32(scale.shift * factor)
+        start, end = math.log(float(low + shift)), math.log(float(high + shift))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            part = (np.log(depth + shift) - start) / (end - start)
+    else:
+        part = (depth - low) / (high - low)
+    # A pixel without a measurement (NaN) is as near as can be, as 0 is.
+    codes: NDArray[np.float32] = np.rint(np.nan_to_num(part, nan=0.0) * CODE_MAX)
+    return codes.clip(0, CODE_MAX).astype(np.uint16)
+
+
+@lru_cache(maxsize=8)
+def _depths(scale: DepthScale) -> NDArray[np.float32]:
+    """Depth in metres of every code, float32 (4096,)."""
+    codes = np.arange(CODE_MAX + 1, dtype=np.float64)
+    if scale.use_log:
+        start, end = math.log(scale.depth_min + scale.shift), math.log(scale.depth_max + scale.shift)
+        steps = (codes * ((end - start) / CODE_MAX)).astype(np.float32)
+        depth = np.exp(steps + np.float32(start)) - np.float32(scale.shift)
+    else:
+        steps = (codes * ((scale.depth_max - scale.depth_min) / CODE_MAX)).astype(np.float32)
+        depth = steps + np.float32(scale.depth_min)
+    clipped: NDArray[np.float32] = depth.clip(np.float32(scale.depth_min), np.float32(scale.depth_max))
+    return clipped
+
+
+def _frame(codes: NDArray[np.uint16]) -> av.VideoFrame:
+    frame = av.VideoFrame(codes.shape[1], codes.shape[0], PIX_FMT)
+    plane = frame.planes[0]
+    rows = np.zeros((codes.shape[0], plane.line_size // 2), np.uint16)
+    rows[:, : codes.shape[1]] = codes
+    plane.update(rows.tobytes())
+    return frame
+
+
+def _codes_of(decoder: VideoDecoder, frame: av.VideoFrame) -> NDArray[np.uint16]:
+    if frame.format.name != PIX_FMT:
+        raise DecodeError(f"{decoder.path} holds {frame.format.name}, no depth ({PIX_FMT})")
+    plane = frame.planes[0]
+    rows: NDArray[np.uint16] = np.frombuffer(memoryview(plane), np.uint16)
+    return rows.reshape(frame.height, plane.line_size // 2)[:, : frame.width].copy()
+
+
+def _palette() -> NDArray[np.uint8]:
+    """256 colours from red through yellow, green and cyan to blue, uint8 (256, 3)."""
+    stops = np.linspace(0, 1, 5)
+    colours = np.array([[255, 40, 40], [255, 220, 0], [40, 200, 80], [0, 190, 230], [50, 60, 230]], np.float32)
+    place = np.linspace(0, 1, 256)
+    return np.stack([np.interp(place, stops, colours[:, c]) for c in range(3)], axis=1).astype(np.uint8)

@@ -1,0 +1,40 @@
+"""VideoFrame as a column type: which file, and when in it. The only file of this room that knows Arrow."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, field
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, ClassVar
+
+import pyarrow as pa
+
+
+@dataclass
+class VideoFrame:
+    """A frame of a video in a table: `path` (string) and `timestamp` (float32, seconds).
+
+    Registered as a feature of Hugging Face's `datasets` where that package is installed, so that a
+    `Features({"camera": VideoFrame()})` reads and writes such columns.
+    """
+
+    pa_type: ClassVar[Any] = pa.struct([("path", pa.string()), ("timestamp", pa.float32())])
+    _type: str = field(default="VideoFrame", init=False, repr=False)
+
+    def __call__(self) -> Any:
+        return self.pa_type
+
+
+def register() -> bool:
+    """Tell `datasets` about VideoFrame; False where that package is not installed."""
+    if find_spec("datasets") is None:
+        return False
+    features = import_module("datasets.features.features")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "'register_feature' is experimental", UserWarning)
+        features.register_feature(VideoFrame, "VideoFrame")
+    return True
+
+
+register()
