@@ -1,0 +1,86 @@
+"""What is usual in a dataset: medians and MADs over its takes, so that a few bad ones change nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robotdata.quality.inputs import is_motion
+from robotdata.quality.metrics import CameraMetrics, SignalMetrics, TakeMetrics
+
+Floats = NDArray[np.float64]
+_MAD = 1.4826
+
+
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """Median and robust standard deviation of `count` takes; arrays or single numbers."""
+
+    middle: Floats
+    spread: Floats
+    count: int
+
+    def z(self, value: Floats | float, least: Floats | float = 0.0) -> Floats:
+        """How unusual, in robust standard deviations of at least `least` (and of 5 % of the median)."""
+        spread = np.maximum(np.maximum(self.spread, 0.05 * np.abs(self.middle)), np.maximum(least, 1e-12))
+        result: Floats = np.asarray((np.asarray(value) - self.middle) / spread)
+        return result
+
+
+def usual(values: Sequence[Floats] | Sequence[float]) -> Usual:
+    """Of one number or one array a take; all of one shape, at least one."""
+    table = np.array(values, np.float64)
+    middle = np.median(table, axis=0)
+    return Usual(middle, _MAD * np.median(np.abs(table - middle), axis=0), len(table))
+
+
+class Peers:
+    """Other takes of the same dataset. Make it once to judge many takes by it."""
+
+    def __init__(self, takes: Sequence[TakeMetrics]) -> None:
+        self.takes = list(takes)
+        self._signals: dict[tuple[str, str], Usual | None] = {}
+
+    def __len__(self) -> int:
+        return len(self.takes)
+
+    def of(self, get: Callable[[TakeMetrics], float | None]) -> Usual | None:
+        """What is usual for one number of a take, where at least one take has it."""
+        values = [value for take in self.takes if (value := get(take)) is not None]
+        return usual(values) if values else None
+
+    def camera(self, key: str, get: Callable[[CameraMetrics], float | None]) -> Usual | None:
+        return self.of(lambda take: get(take.cameras[key]) if key in take.cameras else None)
+
+    def signal(self, feature: str, measure: str, names: Sequence[str]) -> Usual | None:
+        """Of one list of a feature's measures, from the takes whose feature has the same names."""
+        key = (feature, measure)
+        if key not in self._signals:
+            rows = [np.array(getattr(each, measure), np.float64) for each in self._same(feature, names)]
+            self._signals[key] = usual(rows) if rows else None
+        return self._signals[key]
+
+    def share_moving(self, feature: str, names: Sequence[str]) -> Floats | None:
+        """In what share of the takes each joint moves."""
+        rows = [each.moves for each in self._same(feature, names)]
+        return np.mean(np.array(rows, np.float64), axis=0) if rows else None
+
+    @cached_property
+    def spans(self) -> dict[str, Floats]:
+        """Each joint's range over the dataset, without the outermost takes; 0 where it never moves."""
+        result: dict[str, Floats] = {}
+        for feature, signal in self.takes[-1].signals.items() if self.takes else ():
+            if is_motion(feature) and signal.names:
+                same = self._same(feature, signal.names)
+                low = np.percentile([each.low for each in same], 10, axis=0)
+                high = np.percentile([each.high for each in same], 90, axis=0)
+                result[feature] = np.maximum(high - low, 0.0)
+        return result
+
+    def _same(self, feature: str, names: Sequence[str]) -> list[SignalMetrics]:
+        found = (take.signals.get(feature) for take in self.takes)
+        return [each for each in found if each is not None and each.names == list(names)]

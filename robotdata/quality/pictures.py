@@ -1,0 +1,157 @@
+"""What a camera's pictures look like, from small ones that are cheap to decode."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from robotdata.video.jpeg import ImageError, check_size, decode_jpeg
+
+SMALL = 8
+"""Pictures are looked at with 1/8 of each side: that is what JPEG gives without an inverse transform."""
+DETAIL = 2
+"""Sharpness needs finer pictures, fewer of them."""
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+
+
+@dataclass(frozen=True)
+class PictureSeries:
+    """Samples of one camera. Arrays are (k,); light is a share, 0 black to 1 white.
+
+    `tick` where each was taken; `light` the median, `dark_end` and `light_end` the 1st and 99th percentile of its
+    luma; `colour` how far its colours spread; `change` the mean and `most_change` the largest difference to the
+    sample before (0 for the first); `sharpness` one number a detailed sample; `hashes` of the first, middle and
+    last sample; `damaged` ticks whose picture cannot be decoded; `resized` the tick from which the size differs.
+    """
+
+    tick: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    light: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    dark_end: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    light_end: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    colour: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    change: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    most_change: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    sharpness: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    hashes: list[str] = field(default_factory=list)
+    damaged: list[int] = field(default_factory=list)
+    resized: int | None = None
+
+
+class PictureMeter:
+    """Looks at a camera's samples one after the other, keeping numbers and no pictures."""
+
+    def __init__(self) -> None:
+        self._samples: list[tuple[int, float, float, float, float, float, float]] = []
+        self._sharpness: list[float] = []
+        self._hashes: list[str] = []
+        self._damaged: list[int] = []
+        self._before: NDArray[np.float32] | None = None
+        self._shape: tuple[int, ...] | None = None
+        self._resized: int | None = None
+
+    def add(self, tick: int, rgb: NDArray[np.uint8]) -> None:
+        """A small picture, uint8 (h, w, 3)."""
+        gray = luma(rgb)
+        low, middle, high = np.percentile(gray, [1, 50, 99])
+        change = most = 0.0
+        if self._shape not in (None, gray.shape):
+            self._resized = tick if self._resized is None else self._resized
+        elif self._before is not None:
+            difference = np.abs(gray - self._before)
+            change, most = float(difference.mean()), float(difference.max())
+        self._before, self._shape = gray, gray.shape
+        colour = float((rgb.max(axis=(0, 1)).astype(int) - rgb.min(axis=(0, 1))).max())
+        self._samples.append((tick, middle / 255, low / 255, high / 255, colour / 255, change / 255, most / 255))
+        self._hashes.append(difference_hash(gray))
+
+    def add_detail(self, rgb: NDArray[np.uint8]) -> None:
+        """The same picture with more detail, now and then."""
+        self._sharpness.append(sharpness(luma(rgb)))
+
+    def add_damaged(self, tick: int) -> None:
+        self._damaged.append(tick)
+
+    def series(self) -> PictureSeries:
+        """All that was seen."""
+        if not self._samples:
+            return PictureSeries(damaged=self._damaged)
+        table = np.array(self._samples, np.float64).T
+        last = len(self._hashes) - 1
+        return PictureSeries(
+            tick=table[0].astype(np.int64),
+            light=table[1],
+            dark_end=table[2],
+            light_end=table[3],
+            colour=table[4],
+            change=table[5],
+            most_change=table[6],
+            sharpness=np.array(self._sharpness, np.float64),
+            hashes=[self._hashes[at] for at in (0, last // 2, last)],
+            damaged=self._damaged,
+            resized=self._resized,
+        )
+
+
+def luma(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """float32 (h, w), 0 to 255."""
+    gray: NDArray[np.float32] = rgb.astype(np.float32) @ _LUMA
+    return gray
+
+
+def sharpness(gray: NDArray[np.float32]) -> float:
+    """How much of a picture's contrast is fine detail; compare it between pictures of one scene only."""
+    if min(gray.shape) < 3:
+        return 0.0
+    middle = gray[1:-1, 1:-1]
+    around = gray[:-2, 1:-1] + gray[2:, 1:-1] + gray[1:-1, :-2] + gray[1:-1, 2:]
+    return float(np.abs(4 * middle - around).mean() / (gray.std() + 1.0))
+
+
+def difference_hash(gray: NDArray[np.float32]) -> str:
+    """64 bits as 16 hexadecimal digits: whether each of 8x8 fields is lighter than its right neighbour."""
+    small = np.asarray(Image.fromarray(gray.astype(np.uint8)).resize((9, 8), Image.Resampling.BOX), np.int16)
+    return np.packbits(small[:, :-1] > small[:, 1:]).tobytes().hex()
+
+
+def hash_distance(one: str, other: str) -> int:
+    """How many of the 64 bits differ."""
+    return (int(one, 16) ^ int(other, 16)).bit_count()
+
+
+def shrink(rgb: NDArray[np.uint8], factor: int = SMALL) -> NDArray[np.uint8]:
+    """A decoded picture made small by the mean of its fields, as `decode` makes small ones."""
+    h, w = max(1, rgb.shape[0] // factor), max(1, rgb.shape[1] // factor)
+    if rgb.shape[0] < factor or rgb.shape[1] < factor:
+        return rgb
+    fields = rgb[: h * factor, : w * factor].reshape(h, factor, w, factor, 3)
+    small: NDArray[np.uint8] = fields.mean(axis=(1, 3)).astype(np.uint8)
+    return small
+
+
+def decode(packet: bytes, codec: str, scale: int) -> NDArray[np.uint8]:
+    """A stored packet as a small picture, uint8 (h, w, 3); raises ImageError where it is damaged.
+
+    Depth of 16 bits is shown as a share of the farthest that the picture holds.
+    """
+    if codec == "mjpeg":
+        return decode_jpeg(packet, scale=scale)
+    try:
+        with Image.open(io.BytesIO(packet), formats=["PNG"]) as image:
+            check_size(*image.size)
+            image.load()
+            return _as_rgb(image, scale)
+    except (OSError, SyntaxError, UnidentifiedImageError, ValueError) as error:
+        raise ImageError(f"a picture of {len(packet)} bytes is damaged: {error}") from error
+
+
+def _as_rgb(image: Image.Image, scale: int) -> NDArray[np.uint8]:
+    if not image.mode.startswith("I"):
+        return shrink(np.asarray(image.convert("RGB")), scale)
+    values: NDArray[Any] = np.asarray(image, np.float32)
+    gray = (values * (255 / max(float(values.max()), 1.0))).astype(np.uint8)
+    return shrink(np.repeat(gray[:, :, None], 3, axis=2), scale)

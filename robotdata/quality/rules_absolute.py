@@ -1,0 +1,175 @@
+"""Marks that one take shows by itself: what is no number, no picture, no motion or not in time is so anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from robotdata.quality.inputs import is_motion
+from robotdata.quality.mark import Mark, Severity, mark
+from robotdata.quality.metrics import CameraMetrics, TakeMetrics
+from robotdata.quality.runs import Run
+from robotdata.quality.thresholds import Thresholds
+from robotdata.quality.words import at, camera_name, count, listed, share, span
+
+
+def broken_numbers(take: TakeMetrics, limits: Thresholds) -> Iterator[Mark]:
+    for feature, signal in take.signals.items():
+        if signal.broken and signal.broken_at is not None:
+            where = f"first {signal.broken_name} at {at(take, signal.broken_at)}"
+            text = f"{feature} is no number in {count(signal.broken, 'tick')}, {where}."
+            run = (signal.broken_at, signal.broken_at + 1)
+            yield mark(take, "nan", "bad", text, run=run, feature=feature)
+
+
+def rate(take: TakeMetrics, limits: Thresholds) -> Iterator[Mark]:
+    if take.rate_hz is None:
+        return
+    off = abs(take.rate_hz / take.fps - 1)
+    if off > limits.rate_warn:
+        pace = "fast" if take.rate_hz < take.fps else "slowly"
+        text = (
+            f"The loop ran at {take.rate_hz:.1f} Hz instead of {take.fps:g} Hz ({share(off)} off): "
+            f"the dataset would play it too {pace}."
+        )
+        yield mark(take, "rate", "bad" if off > limits.rate_bad else "warn", text)
+
+
+def gaps(take: TakeMetrics, limits: Thresholds) -> Iterator[Mark]:
+    long = [(tick, taken) for tick, taken in take.gaps if taken >= limits.gap_s]
+    if not long:
+        return
+    tick, taken = long[0]
+    more = f", and {count(len(long) - 1, 'more time')} for {limits.gap_s:g} s or longer" if len(long) > 1 else ""
+    text = f"The loop stood still for {taken:.1f} s at {at(take, tick)}{more}."
+    yield mark(take, "gap", "bad" if taken >= limits.gap_bad_s else "warn", text, run=(max(0, tick - 1), tick + 1))
+
+
+def no_motion(take: TakeMetrics, limits: Thresholds) -> Iterator[Mark]:
+    moves = {name: any(signal.moves) for name, signal in take.signals.items() if is_motion(name) and signal.names}
+    if moves and not any(moves.values()):
+        yield mark(take, "no_motion", "bad", "Nothing moves in this take: neither the state nor the action changes.")
+    elif not moves.get("observation.state", True) and moves.get("action"):
+        text = "The robot does not move, though it is told to."
+        yield mark(take, "stuck", "bad", text, feature="observation.state")
+
+
+def stuck(take: TakeMetrics, limits: Thresholds) -> Iterator[Mark]:
+    if take.pair and take.pair.stuck and any(take.signals[take.pair.state].moves):
+        names = take.pair.stuck
+        text = f"The robot does not follow in {listed(names)}: told to move, it stays where it is."
+        yield mark(take, "stuck", "bad", text, feature=take.pair.state)
+
+
+def saturated(take: TakeMetrics, limits: Thresholds) -> Iterator[Mark]:
+    for feature, signal in take.signals.items():
+        if not is_motion(feature):
+            continue
+        for name, part, run in zip(signal.names, signal.limit_share, signal.limit_run, strict=True):
+            # A gripper rests at its stop: that is how it holds.
+            if part < limits.limit_note or run is None or "grip" in name.lower():
+                continue
+            text = f"{feature} {name} is cut off at its limit in {share(part)} of the take, longest {span(take, run)}."
+            severity: Severity = "warn" if part >= limits.limit_warn else "note"
+            yield mark(take, "saturated", severity, text, run=run, feature=feature)
+
+
+def idle(take: TakeMetrics, limits: Thresholds) -> Iterator[Mark]:
+    least = limits.idle_s * take.fps
+    if take.still_head >= least:
+        text = f"Nothing moves in the first {take.still_head / take.fps:.1f} s: they could be trimmed."
+        yield mark(take, "idle_start", "note", text, run=(0, take.still_head))
+    if take.still_tail >= least:
+        text = f"Nothing moves in the last {take.still_tail / take.fps:.1f} s: they could be trimmed."
+        yield mark(take, "idle_end", "note", text, run=(take.ticks - take.still_tail, take.ticks))
+
+
+def cameras(take: TakeMetrics, limits: Thresholds) -> Iterator[Mark]:
+    for key, camera in take.cameras.items():
+        if camera.problem:
+            text = f"{camera_name(key)} has no pictures that can be read: {camera.problem:.300}"
+            yield mark(take, "missing", "bad", text, camera=key)
+        elif camera.frames == 0:
+            yield mark(take, "missing", "bad", f"{camera_name(key)} has no picture in this take.", camera=key)
+        else:
+            for rule in (_late_start, _stale, _frozen, _dropped, _late, _out_of_step, _dark, _damaged):
+                yield from rule(take, key, camera, limits)
+
+
+def _late_start(take: TakeMetrics, key: str, camera: CameraMetrics, limits: Thresholds) -> Iterator[Mark]:
+    if camera.first_picture is not None and camera.first_picture >= limits.late_start_s * take.fps:
+        text = f"{camera_name(key)} has its first picture at {at(take, camera.first_picture)} only."
+        yield mark(take, "missing", "warn", text, run=(0, camera.first_picture), camera=key)
+
+
+def _stale(take: TakeMetrics, key: str, camera: CameraMetrics, limits: Thresholds) -> Iterator[Mark]:
+    for run in camera.stale:
+        held_s = (run[1] - run[0]) / take.fps
+        if held_s >= limits.stale_s:
+            severity: Severity = "bad" if held_s >= limits.stale_bad_s else "note"
+            severity = "warn" if severity == "note" and held_s >= limits.stale_warn_s else severity
+            text = f"{camera_name(key)} gave no new picture {span(take, run)} ({count(run[1] - run[0], 'tick')})."
+            yield mark(take, "stale", severity, text, run=run, camera=key)
+
+
+def _frozen(take: TakeMetrics, key: str, camera: CameraMetrics, limits: Thresholds) -> Iterator[Mark]:
+    for run in camera.frozen:
+        if run[1] - run[0] >= limits.frozen_s * take.fps:
+            length = count(run[1] - run[0], "frame")
+            text = f"{camera_name(key)} repeats the same picture {span(take, run)} ({length}), while the robot moves."
+            yield mark(take, "frozen", "bad", text, run=run, camera=key)
+
+
+def _dropped(take: TakeMetrics, key: str, camera: CameraMetrics, limits: Thresholds) -> Iterator[Mark]:
+    total = camera.dropped + (camera.frames or 0)
+    part = camera.dropped / max(1, total)
+    if part < limits.dropped_note or camera.dropped < 3:
+        return
+    where = camera.largest_hole_at
+    text = f"{camera_name(key)} lost {camera.dropped:,} of {count(total, 'frame')} ({share(part)})"
+    text += f", {camera.largest_hole} of them at {at(take, where)}." if where is not None else "."
+    severity: Severity = "warn" if part >= limits.dropped_warn else "note"
+    run = (where, where + 1) if where is not None else None
+    yield mark(take, "dropped", "bad" if part >= limits.dropped_bad else severity, text, run=run, camera=key)
+
+
+def _late(take: TakeMetrics, key: str, camera: CameraMetrics, limits: Thresholds) -> Iterator[Mark]:
+    if camera.age_p50_ms is None:
+        return
+    age_s, period_s = camera.age_p50_ms / 1000, 1 / (camera.rate_hz or take.fps)
+    if age_s > max(limits.late_s, 3 * period_s):
+        text = f"{camera_name(key)}'s pictures are {age_s:.2f} s old when the loop uses them."
+        yield mark(take, "late", "warn", text, camera=key)
+
+
+def _out_of_step(take: TakeMetrics, key: str, camera: CameraMetrics, limits: Thresholds) -> Iterator[Mark]:
+    runs = [run for run in camera.out_of_step if run[1] - run[0] >= limits.step_s * take.fps]
+    if runs:
+        run = max(runs, key=lambda each: each[1] - each[0])
+        text = f"{camera_name(key)} is out of step with the others {span(take, run)}: its pictures are older."
+        yield mark(take, "out_of_step", "warn", text, run=run, camera=key)
+
+
+def _dark(take: TakeMetrics, key: str, camera: CameraMetrics, limits: Thresholds) -> Iterator[Mark]:
+    for code, runs, what in (("black", camera.black, "is black"), ("flat", camera.flat, "shows one flat colour")):
+        for run in runs:
+            if run[1] - run[0] >= min(limits.black_s * take.fps, take.ticks):
+                severity: Severity = "bad" if _much(run, take) else "warn"
+                yield mark(take, code, severity, f"{camera_name(key)} {what} {span(take, run)}.", run=run, camera=key)
+
+
+def _damaged(take: TakeMetrics, key: str, camera: CameraMetrics, limits: Thresholds) -> Iterator[Mark]:
+    if camera.damaged and camera.damaged_at is not None:
+        where = at(take, camera.damaged_at)
+        text = f"{camera_name(key)}: {count(camera.damaged, 'picture')} cannot be decoded, first at {where}."
+        run = (camera.damaged_at, camera.damaged_at + 1)
+        yield mark(take, "damaged", "bad", text, run=run, camera=key)
+    if camera.resized_at is not None:
+        text = f"{camera_name(key)} changes its picture's size at {at(take, camera.resized_at)}."
+        yield mark(take, "resized", "bad", text, run=(camera.resized_at, take.ticks), camera=key)
+
+
+def _much(run: Run, take: TakeMetrics) -> bool:
+    return run[1] - run[0] >= 0.5 * take.ticks
+
+
+RULES = (broken_numbers, rate, gaps, no_motion, stuck, saturated, idle, cameras)
