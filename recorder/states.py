@@ -56,8 +56,13 @@ NEXT: dict[TextChoices, set[TextChoices]] = {
     EpisodeState.RECORDING: {EpisodeState.RECORDED, EpisodeState.INTERRUPTED},
     EpisodeState.RECORDED: {EpisodeState.ENCODING},
     EpisodeState.INTERRUPTED: {EpisodeState.ENCODING},
-    EpisodeState.ENCODING: {EpisodeState.ENCODED, EpisodeState.FAILED, EpisodeState.RECORDED},
-    EpisodeState.FAILED: {EpisodeState.ENCODING, EpisodeState.RECORDED},
+    EpisodeState.ENCODING: {
+        EpisodeState.ENCODED,
+        EpisodeState.FAILED,
+        EpisodeState.RECORDED,  # its batch was cancelled: back to what its folder says
+        EpisodeState.INTERRUPTED,
+    },
+    EpisodeState.FAILED: {EpisodeState.ENCODING},
     EpisodeState.ENCODED: set(),
     # A batch.
     BatchState.QUEUED: {BatchState.ENCODING, BatchState.CANCELLED, BatchState.FAILED},

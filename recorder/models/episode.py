@@ -127,6 +127,7 @@ class Change(models.Model):
     after = models.JSONField()
     group = models.UUIDField(default=uuid.uuid4)  # one act on many episodes is undone as one
     undone_at = models.DateTimeField(null=True, blank=True)
+    superseded = models.BooleanField(default=False)  # somebody changed the same since: undo passes over it
 
     class Meta:
         ordering = ["-id"]

@@ -26,10 +26,11 @@ class Batch(models.Model):
     state = models.CharField(max_length=12, choices=BatchState, default=BatchState.QUEUED)
     reason = models.CharField(max_length=80, blank=True)  # by hand, every 5 takes, end of session
     started_by = models.CharField(max_length=150, blank=True)
+    encoding = models.JSONField(default=dict, blank=True)  # the dataset's, as it was when the batch began
     error = models.TextField(blank=True)
     attempt = models.PositiveSmallIntegerField(default=0)  # of the commit
     token = models.CharField(max_length=32, blank=True)  # of the committing worker
-    lease_until = models.DateTimeField(null=True, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)  # without a token: not to be tried before
     created_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True, blank=True)
     updated_at = models.DateTimeField(default=timezone.now, db_index=True)
@@ -58,10 +59,10 @@ class Job(models.Model):
 
     batch = models.ForeignKey(Batch, on_delete=models.CASCADE, related_name="jobs")
     episode = models.ForeignKey(Episode, on_delete=models.CASCADE, related_name="jobs")
-    camera = models.CharField(max_length=200)
+    camera = models.CharField(max_length=200, blank=True)  # empty: a take without cameras, only looked at
     state = models.CharField(max_length=12, choices=JobState, default=JobState.QUEUED)
     token = models.CharField(max_length=32, blank=True)
-    lease_until = models.DateTimeField(null=True, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)  # while queued: not to be rung again before
     attempt = models.PositiveSmallIntegerField(default=0)
     frames_done = models.PositiveIntegerField(default=0)
     frames_total = models.PositiveIntegerField(default=0)
