@@ -1,5 +1,14 @@
-"""Stub, replaced by its owner."""
+"""The browsers' sockets of the recorder; a rig's own is named in `robotdata/asgi.py`."""
 
 from __future__ import annotations
 
-websocket_urlpatterns: list = []
+from typing import Any
+
+from django.urls import path, re_path
+
+from recorder.consumers import EventsConsumer, LiveConsumer
+
+websocket_urlpatterns: list[Any] = [
+    re_path(r"^ws/live/(?P<name>[A-Za-z0-9_-]{1,48})/$", LiveConsumer.as_asgi()),
+    path("ws/events/", EventsConsumer.as_asgi()),
+]

@@ -1,7 +1,15 @@
-"""Stub, replaced by its owner."""
+"""`/api/`: all that the pages do, for programs. One error shape, bounded inputs, pages by cursor."""
 
 from __future__ import annotations
 
-from ninja import NinjaAPI
+from recorder.api import batches, datasets, episodes, rigs, sessions
+from recorder.api.front import Api
 
-api = NinjaAPI()
+api = Api()
+api.add_router("", rigs.router)
+api.add_router("", sessions.router)
+api.add_router("", datasets.router)
+api.add_router("", episodes.router)
+api.add_router("", batches.router)
+
+__all__ = ["api"]

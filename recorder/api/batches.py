@@ -1,0 +1,77 @@
+"""Batches: encode and commit, watch, cancel, try again."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from django.http import HttpRequest
+from ninja import Query, Router, Status
+
+from recorder.api import find
+from recorder.api.access import who
+from recorder.api.paging import Limit, Page, newest_first
+from recorder.api.schemas import ERRORS, BatchDetail, BatchIn, BatchOut, JobOut, Slug
+from recorder.models import Batch
+from recorder.services.batches import batch_progress, cancel_batch, retry_batch, start_batch
+from recorder.states import BatchState
+
+router = Router(tags=["batches"])
+
+
+@router.get("/batches", response={200: Page[BatchOut], **ERRORS})
+def list_batches(
+    request: HttpRequest,
+    dataset: Annotated[Slug | None, Query()] = None,
+    state: BatchState | None = None,
+    limit: Limit = 100,
+    after: UUID | None = None,
+) -> dict[str, Any]:
+    rows = Batch.objects.select_related("dataset")
+    if dataset:
+        rows = rows.filter(dataset__slug=dataset)
+    if state:
+        rows = rows.filter(state=state)
+    return newest_first(rows, "created_at", limit=limit, after=after)
+
+
+@router.post("/batches", response={201: BatchDetail, **ERRORS})
+def begin_batch(request: HttpRequest, body: BatchIn) -> Status[dict[str, Any]]:
+    """Encode these episodes, or all that are kept, and commit them together."""
+    dataset = find.dataset_of(body.dataset)
+    episodes = None if body.episodes is None else find.episodes_of(body.episodes)
+    batch = start_batch(
+        dataset=dataset, who=who(request), episodes=episodes, include_unreviewed=body.include_unreviewed
+    )
+    return Status(201, detail(find.batch_of(batch.pk)))
+
+
+@router.get("/batches/{batch_id}", response={200: BatchDetail, **ERRORS})
+def get_batch(request: HttpRequest, batch_id: UUID) -> dict[str, Any]:
+    return detail(find.batch_of(batch_id))
+
+
+@router.post("/batches/{batch_id}/cancel", response={200: BatchDetail, **ERRORS})
+def cancel(request: HttpRequest, batch_id: UUID) -> dict[str, Any]:
+    """Its episodes are takes again, with their verdicts."""
+    cancel_batch(batch=find.batch_of(batch_id))
+    return detail(find.batch_of(batch_id))
+
+
+@router.post("/batches/{batch_id}/retry", response={200: BatchDetail, **ERRORS})
+def retry(request: HttpRequest, batch_id: UUID) -> dict[str, Any]:
+    """What failed is tried again; what is done stays done."""
+    retry_batch(batch=find.batch_of(batch_id))
+    return detail(find.batch_of(batch_id))
+
+
+def detail(batch: Batch) -> dict[str, Any]:
+    progress = batch_progress(batch)
+    return {
+        **BatchOut.from_orm(batch).model_dump(),
+        "frames_done": progress.frames_done,
+        "frames_total": progress.frames_total,
+        "frames_per_s": progress.fps,
+        "seconds_left": progress.seconds_left,
+        "jobs": [JobOut.from_orm(job).model_dump() for job in batch.jobs.all()],
+    }

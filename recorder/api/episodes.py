@@ -1,0 +1,136 @@
+"""Episodes: list, look, judge, mend, undo; and the trash."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+from uuid import UUID
+
+from django.http import HttpRequest
+from ninja import Query, Router
+
+from recorder.api import find
+from recorder.api.access import who
+from recorder.api.paging import Limit, Page, newest_first
+from recorder.api.schemas import (
+    ERRORS,
+    ChangedEpisodes,
+    EpisodeOut,
+    EpisodePatch,
+    FreedOut,
+    Slug,
+    TrashEmptyIn,
+    TrashOut,
+    VerdictIn,
+    VerdictName,
+    VerdictOut,
+    text,
+)
+from recorder.errors import Refused
+from recorder.models import Episode
+from recorder.services.review import edit_episodes, set_verdict, undo
+from recorder.services.trash import empty_trash, restore, trash_summary
+from recorder.states import EpisodeState
+
+router = Router(tags=["episodes"])
+
+
+@router.get("/episodes", response={200: Page[EpisodeOut], **ERRORS})
+def list_episodes(
+    request: HttpRequest,
+    dataset: Annotated[Slug | None, Query()] = None,
+    session: UUID | None = None,
+    state: EpisodeState | None = None,
+    verdict: VerdictName | None = None,
+    task: Annotated[str | None, text(1000), Query()] = None,
+    limit: Limit = 100,
+    after: UUID | None = None,
+) -> dict[str, Any]:
+    """Newest first. `task` is compared as a whole."""
+    given = {
+        "dataset__slug": dataset,
+        "session": session,
+        "state": state,
+        "verdict": verdict,
+        "task": task,
+    }
+    rows = Episode.objects.select_related("dataset", "rig").filter(
+        **{name: value for name, value in given.items() if value is not None}
+    )
+    return newest_first(rows, "recorded_at", limit=limit, after=after)
+
+
+@router.post("/episodes/verdict", response={200: VerdictOut, **ERRORS})
+def judge_episodes(request: HttpRequest, body: VerdictIn) -> dict[str, Any]:
+    """One verdict for many; undone as one."""
+    episodes = find.episodes_of(body.episodes)
+    group = set_verdict(episodes=episodes, verdict=body.verdict, who=who(request))
+    return {"group": group, "episodes": len(episodes)}
+
+
+@router.get("/episodes/{episode_id}", response={200: EpisodeOut, **ERRORS})
+def get_episode(request: HttpRequest, episode_id: UUID) -> Episode:
+    return find.episode_of(episode_id)
+
+
+@router.patch("/episodes/{episode_id}", response={200: EpisodeOut, **ERRORS})
+def patch_episode(request: HttpRequest, episode_id: UUID, body: EpisodePatch) -> Episode:
+    """Change what is given; null takes back a rating or a trim."""
+    episode = find.episode_of(episode_id)
+    given = body.model_dump(exclude_unset=True)
+    version = _version(episode, given.pop("version", None))
+    fields = {name: value for name, value in given.items() if value is not None or name in {"rating", "trim"}}
+    if "trim" in fields:
+        fields["trim_first"], fields["trim_end"] = fields.pop("trim") or (None, None)
+    verdict = fields.pop("verdict", None)
+    if fields:
+        edit_episodes(episodes=[episode], who=who(request), **fields)
+        episode = find.episode_of(episode_id)
+        version = None
+    if verdict is not None:
+        set_verdict(episodes=[episode], verdict=verdict, who=who(request), version=version)
+    return find.episode_of(episode_id)
+
+
+@router.post("/undo", response={200: ChangedEpisodes, **ERRORS})
+def undo_last(request: HttpRequest) -> dict[str, Any]:
+    """Take back your newest change that is not taken back yet; again and again, as far as there are any."""
+    return {"episodes": [episode.pk for episode in undo(who=who(request))]}
+
+
+@router.post("/episodes/{episode_id}/restore", response={200: EpisodeOut, **ERRORS})
+def restore_episode(request: HttpRequest, episode_id: UUID) -> Episode:
+    """Out of the trash, to be reviewed again."""
+    restore(episodes=[find.episode_of(episode_id)], who=who(request))
+    return find.episode_of(episode_id)
+
+
+@router.get("/trash", response={200: TrashOut, **ERRORS})
+def get_trash(request: HttpRequest) -> dict[str, Any]:
+    return dict(trash_summary())
+
+
+@router.post("/trash/empty", response={200: FreedOut, **ERRORS})
+def empty(request: HttpRequest, body: TrashEmptyIn) -> dict[str, Any]:
+    """Delete for good what lies in the trash: these episodes, or all, or all older than so many days."""
+    episodes = None if body.episodes is None else find.episodes_of(body.episodes)
+    older_than = None if body.older_than_days is None else timedelta(days=body.older_than_days)
+    return {"freed_bytes": empty_trash(episodes=episodes, older_than=older_than, who=who(request))}
+
+
+def _version(episode: Episode, version: str | None) -> datetime | None:
+    if version is None:
+        return None
+    try:
+        read = datetime.fromisoformat(version)
+    except ValueError:
+        raise Refused("invalid", f"version={version!r} is none: send what GET gave.", 422) from None
+    if read != episode.updated_at:
+        by = f" by {episode.reviewer}" if episode.reviewer else ""
+        raise Refused(
+            "conflict",
+            f"The episode was changed{by} at {episode.updated_at:%H:%M:%S} UTC, after you read it. "
+            "Look at it again, then decide.",
+            detail={"version": episode.updated_at.isoformat(), "reviewer": episode.reviewer},
+        )
+    return read

@@ -1,0 +1,48 @@
+"""Fetch the thing that an address names, or say that there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from recorder.errors import Refused
+from recorder.models import Batch, Dataset, Episode, Session
+
+
+def dataset_of(slug: str) -> Dataset:
+    found = Dataset.objects.with_counts().filter(slug=slug).first()
+    if found is None:
+        raise Refused("no_dataset", f"There is no dataset {slug!r}; GET /api/datasets lists them.", 404)
+    return found
+
+
+def episode_of(pk: UUID) -> Episode:
+    found = Episode.objects.select_related("dataset", "rig").filter(pk=pk).first()
+    if found is None:
+        raise Refused("no_episode", f"There is no episode {pk}; GET /api/episodes lists them.", 404)
+    return found
+
+
+def episodes_of(pks: Sequence[UUID]) -> list[Episode]:
+    """In the order asked for; raises Refused (404) where one is missing, and then nothing is done."""
+    ids = list(dict.fromkeys(pks))
+    found = {row.pk: row for row in Episode.objects.select_related("dataset").filter(pk__in=ids)}
+    missing = [str(pk) for pk in ids if pk not in found]
+    if missing:
+        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+        raise Refused("no_episode", f"There is no episode {', '.join(missing[:3])}{more}; nothing was done.", 404)
+    return [found[pk] for pk in ids]
+
+
+def session_of(pk: UUID) -> Session:
+    found = Session.objects.select_related("rig", "dataset").filter(pk=pk).first()
+    if found is None:
+        raise Refused("no_session", f"There is no session {pk}; GET /api/sessions lists them.", 404)
+    return found
+
+
+def batch_of(pk: UUID) -> Batch:
+    found = Batch.objects.select_related("dataset").filter(pk=pk).first()
+    if found is None:
+        raise Refused("no_batch", f"There is no batch {pk}; GET /api/batches lists them.", 404)
+    return found

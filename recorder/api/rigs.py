@@ -1,0 +1,61 @@
+"""Rigs and their controls."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from asgiref.sync import async_to_sync
+from django.http import HttpRequest
+from ninja import Path, Query, Router
+
+from recorder.api import find
+from recorder.api.access import who
+from recorder.api.paging import Limit, Page, by_name
+from recorder.api.schemas import ERRORS, CommandIn, RecordIn, RecordOut, ReplyOut, RigName, RigOut
+from recorder.commands import send_command
+from recorder.models import Rig
+from recorder.recording import record
+from recorder.services.rigs import expire_rigs, find_rig
+
+router = Router(tags=["rigs"])
+
+
+@router.get("/rigs", response={200: Page[RigOut], **ERRORS})
+def list_rigs(
+    request: HttpRequest, limit: Limit = 100, after: Annotated[RigName | None, Query()] = None
+) -> dict[str, Any]:
+    """Every rig that ever connected, with the last thing it said."""
+    expire_rigs()
+    return by_name(Rig.objects.all(), "name", limit=limit, after=after)
+
+
+@router.get("/rigs/{name}", response={200: RigOut, **ERRORS})
+def get_rig(request: HttpRequest, name: Annotated[RigName, Path()]) -> Rig:
+    return find_rig(name=name)
+
+
+@router.post("/rigs/{name}/commands/{command}", response={200: ReplyOut, **ERRORS})
+def command_rig(
+    request: HttpRequest,
+    name: Annotated[RigName, Path()],
+    command: Annotated[str, Path(max_length=40)],
+    body: CommandIn,
+) -> dict[str, Any]:
+    """Send a command and wait for the rig's answer; 409 with its words where the rig refuses."""
+    command_id = str(body.id) if body.id else None
+    return async_to_sync(send_command)(name, command, body.args, command_id=command_id)
+
+
+@router.post("/rigs/{name}/record", response={200: RecordOut, **ERRORS})
+def record_on_rig(request: HttpRequest, name: Annotated[RigName, Path()], body: RecordIn) -> dict[str, Any]:
+    """Begin a take. The running session goes on; where none runs into this dataset, one begins."""
+    settings = body.model_dump(include={"task", "countdown_s", "episode_s", "reset_s"})
+    session, reply = record(
+        rig_name=name,
+        dataset=find.dataset_of(body.dataset),
+        take=str(body.take) if body.take else None,
+        command_id=str(body.id) if body.id else None,
+        operator=who(request) if body.operator is None else body.operator,
+        **settings,
+    )
+    return {"ok": True, "id": reply["id"], "session": session.pk}

@@ -1,0 +1,366 @@
+"""What goes in and out of the API; every input is bounded."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from ninja import Schema
+from pydantic import ConfigDict, Field, StringConstraints, field_validator
+
+from recorder.models import Batch, Dataset, Episode, Job, Policy, Rig, Session
+from recorder.services.rigs import ALIVE_S as ALIVE_S
+from recorder.states import BatchState, EpisodeState, JobState, RigState, Verdict
+
+
+def text(most: int, least: int = 0) -> Any:
+    """Text without NUL, which PostgreSQL cannot hold."""
+    return StringConstraints(min_length=least, max_length=most, pattern=r"^[^\x00]*$")
+
+
+Slug = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,95}$")]
+RigName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,48}$")]
+Task = Annotated[str, text(1000, 1)]
+Operator = Annotated[str, text(150)]
+Label = Annotated[str, text(100, 1)]
+Seconds = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
+Tick = Annotated[int, Field(ge=0, le=2**31 - 1)]
+VerdictName = Literal["unreviewed", "keep", "reject"]
+
+
+class Body(Schema):
+    """An input: a key that we do not know is an error, not a silent nothing."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ErrorBody(Schema):
+    code: str
+    message: str
+    detail: dict[str, Any] | None = None
+
+
+class Error(Schema):
+    """Every answer that is no success: what, where, and what to do next."""
+
+    error: ErrorBody
+
+
+ERRORS: dict[Any, Any] = {frozenset({400, 401, 403, 404, 409, 422, 429, 503, 504}): Error}
+
+
+# --- rigs and sessions -----------------------------------------------------------------------------
+class RigOut(Schema):
+    name: str
+    robot_type: str
+    fps: int
+    cameras: list[dict[str, Any]]
+    features: dict[str, Any]
+    state: RigState
+    state_since: datetime
+    online: bool
+    controls: list[str]
+    status: dict[str, Any]
+    host: str
+    last_seen_at: datetime | None
+
+    @staticmethod
+    def resolve_online(rig: Rig) -> bool:
+        return rig.is_online
+
+    @staticmethod
+    def resolve_controls(rig: Rig) -> list[str]:
+        return list(rig.status.get("controls") or []) if rig.is_online else []
+
+
+class CommandIn(Body):
+    """`id` makes asking twice safe: the rig answers the second as the first."""
+
+    id: UUID | None = None
+    args: dict[Annotated[str, text(60)], Any] = Field(default_factory=dict, max_length=20)
+
+
+class RecordIn(Body):
+    """Begin a take; the running session goes on, or one begins."""
+
+    dataset: Slug
+    task: Task
+    operator: Operator | None = None
+    countdown_s: Seconds = 3.0
+    episode_s: Seconds | None = None
+    reset_s: Seconds | None = None
+    take: UUID | None = None
+    id: UUID | None = None
+
+
+class ReplyOut(Schema):
+    ok: bool
+    id: str
+
+
+class RecordOut(ReplyOut):
+    session: UUID
+
+
+class SessionIn(Body):
+    rig: RigName
+    dataset: Slug
+    task: Task
+    operator: Operator | None = None
+    countdown_s: Seconds = 3.0
+    episode_s: Seconds | None = None
+    reset_s: Seconds | None = None
+
+
+class SessionOut(Schema):
+    id: UUID
+    rig: str
+    dataset: str
+    operator: str
+    task: str
+    countdown_s: float
+    episode_s: float | None
+    reset_s: float | None
+    started_at: datetime
+    ended_at: datetime | None
+
+    @staticmethod
+    def resolve_rig(session: Session) -> str:
+        return session.rig.name
+
+    @staticmethod
+    def resolve_dataset(session: Session) -> str:
+        return session.dataset.slug
+
+
+class SessionEnded(SessionOut):
+    batch: UUID | None = None  # begun by the dataset's policy
+
+
+# --- datasets ----------------------------------------------------------------------------------------
+class EncodingIn(Body):
+    codec: Literal["libsvtav1", "h264", "hevc"] | None = None
+    crf: Annotated[int, Field(ge=0, le=63)] | None = None
+    g: Annotated[int, Field(ge=1, le=600)] | None = None
+    preset: Annotated[str, text(20)] | None = None
+    pix_fmt: Literal["yuv420p", "yuv444p"] | None = None
+
+
+class DatasetSettings(Body):
+    policy: Policy | None = None
+    every: Annotated[int, Field(ge=1, le=1000)] | None = None
+    encode_unreviewed: bool | None = None
+    goal: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    encoding: EncodingIn | None = None
+
+
+class DatasetIn(DatasetSettings):
+    title: Annotated[str, text(200, 1)]
+
+    @field_validator("title")
+    @classmethod
+    def has_something(cls, title: str) -> str:
+        if not title.strip():
+            raise ValueError("a title has at least one letter")
+        return title
+
+
+class DatasetPatch(DatasetSettings):
+    title: Annotated[str, text(200, 1)] | None = None
+
+
+class DatasetOut(Schema):
+    slug: str
+    title: str
+    path: str
+    fps: int | None
+    robot_type: str
+    features: dict[str, Any]
+    encoding: dict[str, Any]
+    policy: Policy
+    every: int
+    encode_unreviewed: bool
+    goal: int | None
+    total_episodes: int
+    total_frames: int
+    revision: int
+    problem: str
+    to_review: int
+    keep: int
+    reject: int
+    committed: int
+    created_at: datetime
+    updated_at: datetime
+
+    @staticmethod
+    def resolve_path(dataset: Dataset) -> str:
+        return str(dataset.path)
+
+
+# --- episodes ----------------------------------------------------------------------------------------
+class Links(Schema):
+    """Where an episode's pictures and signals are; put a camera's key and a frame's number in."""
+
+    frame: str
+    strip: str
+    signals: str
+    video: str | None
+
+
+class EpisodeOut(Schema):
+    id: UUID
+    dataset: str
+    session: UUID | None
+    rig: str | None
+    state: EpisodeState
+    verdict: Verdict
+    task: str
+    operator: str
+    fps: int
+    ticks: int
+    duration_s: float
+    rate_hz: float | None
+    counters: dict[str, Any]
+    marks: list[Any]
+    end_reason: str
+    trim: list[int] | None
+    labels: list[str]
+    rating: int | None
+    note: str
+    reviewer: str
+    reviewed_at: datetime | None
+    episode_index: int | None
+    size_bytes: int
+    error: str
+    recorded_at: datetime
+    purged_at: datetime | None
+    version: str
+    links: Links
+
+    @staticmethod
+    def resolve_dataset(episode: Episode) -> str:
+        return episode.dataset.slug
+
+    @staticmethod
+    def resolve_session(episode: Episode) -> UUID | None:
+        return episode.session_id
+
+    @staticmethod
+    def resolve_rig(episode: Episode) -> str | None:
+        return episode.rig.name if episode.rig else None
+
+    @staticmethod
+    def resolve_trim(episode: Episode) -> list[int] | None:
+        if episode.trim_first is None and episode.trim_end is None:
+            return None
+        return [episode.trim_first or 0, episode.ticks if episode.trim_end is None else episode.trim_end]
+
+    @staticmethod
+    def resolve_version(episode: Episode) -> str:
+        return episode.updated_at.isoformat()
+
+    @staticmethod
+    def resolve_links(episode: Episode) -> dict[str, str | None]:
+        media = f"/media/{episode.pk}"
+        return {
+            "frame": media + "/frame/{camera}/{n}.jpg",
+            "strip": media + "/strip/{camera}.jpg",
+            "signals": f"{media}/signals.bin",
+            "video": media + "/video/{camera}.mp4" if episode.is_committed else None,
+        }
+
+
+class EpisodePatch(Body):
+    """Only what is given changes. With the `version` that was read, another's change in between is refused."""
+
+    verdict: VerdictName | None = None
+    task: Task | None = None
+    labels: Annotated[list[Label], Field(max_length=100)] | None = None
+    rating: Annotated[int, Field(ge=1, le=5)] | None = None
+    note: Annotated[str, text(10_000)] | None = None
+    trim: Annotated[list[Tick], Field(min_length=2, max_length=2)] | None = None
+    version: Annotated[str, text(40)] | None = None
+
+    @field_validator("trim")
+    @classmethod
+    def keeps_something(cls, trim: list[int] | None) -> list[int] | None:
+        if trim is not None and trim[0] >= trim[1]:
+            raise ValueError("trim is [first, end) and keeps at least one frame")
+        return trim
+
+
+class VerdictIn(Body):
+    episodes: Annotated[list[UUID], Field(min_length=1, max_length=5000)]
+    verdict: VerdictName
+
+
+class VerdictOut(Schema):
+    """`group` names the act; undo takes it back as one."""
+
+    group: UUID
+    episodes: int
+
+
+class ChangedEpisodes(Schema):
+    episodes: list[UUID]
+
+
+class TrashOut(Schema):
+    episodes: int
+    bytes: int
+
+
+class TrashEmptyIn(Body):
+    """Nothing given: everything in the trash."""
+
+    episodes: Annotated[list[UUID], Field(max_length=5000)] | None = None
+    older_than_days: Annotated[int, Field(ge=0, le=3650)] | None = None
+
+
+class FreedOut(Schema):
+    freed_bytes: int
+
+
+# --- batches -------------------------------------------------------------------------------------------
+class BatchIn(Body):
+    dataset: Slug
+    episodes: Annotated[list[UUID], Field(min_length=1, max_length=5000)] | None = None
+    include_unreviewed: bool = False
+
+
+class JobOut(Schema):
+    episode: UUID
+    camera: str
+    state: JobState
+    attempt: int
+    frames_done: int
+    frames_total: int
+    error: str
+
+    @staticmethod
+    def resolve_episode(job: Job) -> UUID:
+        return job.episode_id
+
+
+class BatchOut(Schema):
+    id: UUID
+    dataset: str
+    state: BatchState
+    reason: str
+    started_by: str
+    error: str
+    created_at: datetime
+    finished_at: datetime | None
+
+    @staticmethod
+    def resolve_dataset(batch: Batch) -> str:
+        return batch.dataset.slug
+
+
+class BatchDetail(BatchOut):
+    frames_done: int
+    frames_total: int
+    frames_per_s: float | None
+    seconds_left: float | None
+    jobs: list[JobOut]

@@ -1,0 +1,59 @@
+"""Sessions: begin, look at and end a sitting."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from django.http import HttpRequest
+from ninja import Query, Router, Status
+
+from recorder.api import find
+from recorder.api.access import who
+from recorder.api.paging import Limit, Page, newest_first
+from recorder.api.schemas import ERRORS, RigName, SessionEnded, SessionIn, SessionOut, Slug
+from recorder.models import Session
+from recorder.recording import finish
+from recorder.services.rigs import find_rig
+from recorder.services.sessions import change_session, start_session
+
+router = Router(tags=["sessions"])
+
+
+@router.get("/sessions", response={200: Page[SessionOut], **ERRORS})
+def list_sessions(
+    request: HttpRequest,
+    rig: Annotated[RigName | None, Query()] = None,
+    dataset: Annotated[Slug | None, Query()] = None,
+    running: bool | None = None,
+    limit: Limit = 100,
+    after: UUID | None = None,
+) -> dict[str, Any]:
+    rows = Session.objects.select_related("rig", "dataset")
+    if rig:
+        rows = rows.filter(rig__name=rig)
+    if dataset:
+        rows = rows.filter(dataset__slug=dataset)
+    if running is not None:
+        rows = rows.filter(ended_at__isnull=running)
+    return newest_first(rows, "started_at", limit=limit, after=after)
+
+
+@router.post("/sessions", response={200: SessionOut, 201: SessionOut, **ERRORS})
+def begin_session(request: HttpRequest, body: SessionIn) -> Status[Session]:
+    """A new session (201), or the one that runs on this rig into this dataset, with these settings (200)."""
+    rig, dataset = find_rig(name=body.rig), find.dataset_of(body.dataset)
+    settings = body.model_dump(include={"task", "countdown_s", "episode_s", "reset_s"})
+    settings["operator"] = who(request) if body.operator is None else body.operator
+    session, new = start_session(rig=rig, dataset=dataset, **settings)
+    if not new:
+        change_session(session=session, **settings)
+    return Status(201 if new else 200, session)
+
+
+@router.post("/sessions/{session_id}/end", response={200: SessionEnded, **ERRORS})
+def end_running_session(request: HttpRequest, session_id: UUID) -> dict[str, Any]:
+    """End it; the dataset's policy may begin a batch by this. Ending twice is ending once."""
+    session = find.session_of(session_id)
+    batch = finish(session=session)
+    return {**SessionOut.from_orm(session).model_dump(), "batch": batch.pk if batch else None}

@@ -1,0 +1,57 @@
+"""What the sockets say to browsers and to one another: the shapes, with their one place."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple, NotRequired, TypedDict
+
+from robotdata.rig.protocol import PREVIEW, VERSION
+
+Kind = Literal["episode", "batch", "job", "dataset", "rig", "session"]
+
+
+class Moved(TypedDict):
+    """A row moved; the page fetches its fragment again."""
+
+    type: Literal["moved"]
+    kind: Kind
+    id: str
+    dataset: str
+    state: str
+    batch: NotRequired[str]  # of a job
+    rig: NotRequired[str]  # of a session or an episode
+
+
+class Refresh(TypedDict):
+    """More moved than is worth naming, or something may have been missed: fetch everything again."""
+
+    type: Literal["refresh"]
+
+
+class FrameHead(NamedTuple):
+    """The header of a preview frame."""
+
+    camera: int
+    seq: int
+    captured_ns: int
+
+
+def frame_head(data: bytes) -> FrameHead:
+    """Raises ValueError where the bytes are no preview frame of a version that we know."""
+    if len(data) <= PREVIEW.size:
+        raise ValueError(f"a preview frame has a header of {PREVIEW.size} bytes and a JPEG, got {len(data)} bytes")
+    version, camera, seq, captured_ns = PREVIEW.unpack_from(data)
+    if version != VERSION:
+        raise ValueError(f"a preview frame of version {version}; this server reads {VERSION}")
+    return FrameHead(camera, seq, captured_ns)
+
+
+def offline_status(name: str, message: str = "") -> dict[str, Any]:
+    """What is said of a rig that says nothing."""
+    return {
+        "type": "status",
+        "rig": name,
+        "online": False,
+        "state": "offline",
+        "controls": [],
+        "message": message or None,
+    }

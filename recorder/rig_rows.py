@@ -1,0 +1,107 @@
+"""RigRows: what a rig says, written to the database beside the socket, so that no frame waits for a row."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from channels.db import database_sync_to_async
+from django.db import DatabaseError, InterfaceError, OperationalError
+
+from recorder.errors import Refused
+from recorder.services import rigs
+
+log = logging.getLogger(__name__)
+
+WRITE_EVERY_S = 1.0
+TAKES_WAITING = 1000
+_AGAIN_S = 0.5
+
+
+class RigRows:
+    """One connection's rows. A status is written at once when a person would see it, else once a second."""
+
+    def __init__(self, *, name: str, connection: str) -> None:
+        self.name = name
+        self.connection = connection
+        self.fenced = asyncio.Event()  # another connection speaks for this rig now
+        self._status: Mapping[str, Any] | None = None
+        self._seen: tuple[Any, ...] = ()
+        self._moved = False
+        self._written_at = 0.0
+        self._takes: asyncio.Queue[tuple[str, Mapping[str, Any] | None]] = asyncio.Queue(TAKES_WAITING)
+        self._wake = asyncio.Event()
+        self._tasks = [asyncio.create_task(self._write_takes()), asyncio.create_task(self._write_statuses())]
+
+    def status(self, status: Mapping[str, Any]) -> None:
+        seen = visible(status)
+        self._moved = self._moved or seen != self._seen
+        self._seen = seen
+        self._status = status
+        if self._moved or time.monotonic() - self._written_at >= WRITE_EVERY_S:
+            self._wake.set()
+
+    async def take(self, take_id: str, summary: Mapping[str, Any] | None) -> None:
+        """Waits where a thousand takes are waiting already: the socket then reads no further."""
+        await self._takes.put((take_id, summary))
+
+    async def silent(self) -> None:
+        self._seen = ()  # its next word is news
+        await in_database(rigs.rig_silent, name=self.name, connection=self.connection)
+
+    async def close(self) -> None:
+        """Write what is waiting, then say that the rig has gone."""
+        await self._takes.join()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await in_database(rigs.rig_disconnected, name=self.name, connection=self.connection)
+
+    async def _write_statuses(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            status, moved = self._status, self._moved
+            if status is None:
+                continue
+            self._moved, self._written_at = False, time.monotonic()
+            ours = await in_database(
+                rigs.rig_status, name=self.name, connection=self.connection, status=status, moved=moved
+            )
+            if not ours:
+                self.fenced.set()
+                return
+
+    async def _write_takes(self) -> None:
+        while True:
+            take_id, summary = await self._takes.get()
+            try:
+                await in_database(rigs.index_take, take_id=take_id, summary=summary)
+            except (Refused, DatabaseError, ValueError, TypeError):
+                # One take that cannot be indexed must not hold up the others; its folder is untouched.
+                log.exception(
+                    "The take %s of %s is not in the list; `manage.py recover` tries again", take_id, self.name
+                )
+            finally:
+                self._takes.task_done()
+
+
+def visible(status: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The part of a status whose change a person would see on a page that does not listen to the live socket."""
+    take = status.get("take") or {}
+    codes = [warning.get("code") for warning in status.get("warnings") or [] if isinstance(warning, Mapping)]
+    controls = tuple(status.get("controls") or [])
+    return status.get("state"), status.get("since"), controls, take.get("id"), status.get("message"), tuple(codes)
+
+
+async def in_database(function: Any, **arguments: Any) -> Any:
+    """Run a service on a thread of its own connection; a database that is away is waited for."""
+    while True:
+        try:
+            return await database_sync_to_async(function, thread_sensitive=False)(**arguments)
+        except (OperationalError, InterfaceError) as error:
+            log.warning("%s waits for the database: %s", function.__name__, error)
+            await asyncio.sleep(_AGAIN_S)
