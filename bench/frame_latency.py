@@ -60,9 +60,10 @@ def make_take(folder: Path, packets: list[bytes]) -> None:
 
 
 def make_committed(take_folder: Path, home: Path) -> None:
+    from robotdata.export.episode import new_episode
+
     from robotdata.dataset.commit import DatasetSpec, commit_episodes
     from robotdata.export.encode import encode_camera
-    from robotdata.export.episode import new_episode
     from robotdata.export.plan import plan_take
     from robotdata.spool import Take
     from robotdata.video import EncodeSettings

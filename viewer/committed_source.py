@@ -1,16 +1,206 @@
-"""A committed episode as a source."""
+"""A committed episode as a source: frame n is its row n, decoded from the dataset's own files."""
 
 from __future__ import annotations
 
+import hashlib
+import threading
+from collections import OrderedDict
 from pathlib import Path
+from typing import Any
 
-from viewer.errors import Gone
-from viewer.sources import FrameSource
+import numpy as np
+from numpy.typing import NDArray
+
+from robotdata.dataset.episode_list import EpisodeInfo, VideoSpan
+from robotdata.dataset.errors import DatasetError
+from robotdata.dataset.features import DEFAULT_FEATURES, NUMERIC_DTYPES
+from robotdata.dataset.reader import Dataset
+from robotdata.video import VideoDecoderCache, VideoError
+from robotdata.video.jpeg import ImageError, encode_jpeg
+from viewer.errors import Gone, Moved, NotThere
+from viewer.naming import camera_name, camera_size, signal_names
+from viewer.pictures import to_jpeg
+from viewer.sources import CameraInfo, Signals, VideoFile
+
+QUALITY = 90
+DECODERS = VideoDecoderCache(32, max_bytes=256 * 2**20)
 
 
-def committed_version(folder: Path, index: int) -> str:
-    raise Gone(f"episode {index} of {folder.name} cannot be shown yet")
+class OpenDatasets:
+    """The datasets looked at last, each in the state that its folder has now."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._open: OrderedDict[Path, Dataset] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, root: Path) -> Dataset:
+        """Raises Gone where the folder holds no dataset that can be read."""
+        with self._lock:
+            found = self._open.get(root)
+            if found is not None and not found.changed():
+                self._open.move_to_end(root)
+                return found
+        try:
+            made = Dataset.open(root)
+        except (DatasetError, OSError) as error:
+            raise Gone(f"dataset {root.name}: {error}") from error
+        with self._lock:
+            self._open[root] = made
+            while len(self._open) > self._limit:
+                self._open.popitem(last=False)
+        return made
 
 
-def CommittedSource(folder: Path, index: int) -> FrameSource:
-    raise Gone(f"episode {index} of {folder.name} cannot be shown yet")
+DATASETS = OpenDatasets(8)
+
+
+def committed_version(root: Path, index: int) -> str:
+    """Changes with the files in which this episode lies and its place in them; not when others are added elsewhere."""
+    return _version(_find(root, index)[1])
+
+
+class CommittedSource:
+    """See FrameSource. Cameras whose files are missing are left out; asked for, they say why."""
+
+    decodes = True
+    growing = False
+    first_tick = 0
+
+    def __init__(self, root: Path, index: int) -> None:
+        self._dataset, self._episode = _find(root, index)
+        self.version = _version(self._episode)
+        self.frames = self._episode.length
+        self.fps = float(self._dataset.fps)
+        features = self._dataset.features
+        self._faults = {key: why for key in self._dataset.video_keys if (why := _fault(self._episode, key))}
+        self.cameras = tuple(
+            CameraInfo(key, camera_name(key), *camera_size(features[key]))
+            for key in self._dataset.camera_keys
+            if key not in self._faults
+        )
+        words = [*self._faults.values(), *self._dataset.problems, *self._episode.problems]
+        self.problems = tuple(dict.fromkeys(words))[:40]
+
+    def jpeg(self, camera: str, n: int) -> bytes:
+        self._check_camera(camera)
+        if not 0 <= n < self.frames:
+            raise NotThere(f"frame {n} is outside episode {self._episode.index}: it has frames 0 to {self.frames - 1}")
+        if self._dataset.changed():
+            raise Moved(f"dataset {self._dataset.root.name} has just got a new state: open the episode again")
+        try:
+            if self._dataset.features[camera]["dtype"] == "image":
+                return self._stored_picture(camera, n)
+            return self._video_frame(self._episode.videos[camera], n)
+        except (VideoError, ImageError, DatasetError, OSError, IndexError) as error:
+            raise Gone(f"frame {n} of {camera} cannot be read: {error}") from error
+
+    def signals(self) -> Signals:
+        try:
+            rows = self._dataset.rows(self._episode.index)
+        except (DatasetError, OSError) as error:
+            raise Gone(f"the rows of episode {self._episode.index} cannot be read: {error}") from error
+        found = Signals({}, {})
+        for feature, about in self._dataset.features.items():
+            if feature in DEFAULT_FEATURES or about["dtype"] not in NUMERIC_DTYPES or feature not in rows:
+                continue
+            values = _as_numbers(rows[feature])
+            if values is None:
+                found.left_out.append(feature)
+                continue
+            found.columns[feature] = values
+            found.names[feature] = signal_names(feature, about, values.shape[1])
+        return found
+
+    def video(self, camera: str) -> VideoFile:
+        self._check_camera(camera)
+        if self._dataset.features[camera]["dtype"] == "image":
+            raise NotThere(f"{camera} is stored as single pictures, not as a video: ask for its frames")
+        span = self._episode.videos[camera]
+        return VideoFile(span.path, span.first_frame, span.frames)
+
+    def close(self) -> None:
+        """Nothing is held: datasets and decoders have bounded caches of their own."""
+
+    def _check_camera(self, camera: str) -> None:
+        if camera not in self._dataset.camera_keys:
+            known = ", ".join(self._dataset.camera_keys) or "none"
+            raise NotThere(f"this dataset has no camera {camera!r}; it has {known}")
+        if camera in self._faults:
+            raise Gone(self._faults[camera])
+
+    def _video_frame(self, span: VideoSpan, n: int) -> bytes:
+        """By time, as LeRobot finds it: a video may have another rate, or lack frames at its beginning."""
+        decoder = DECODERS.get_decoder(span.path)
+        time_s = span.from_timestamp + n / self.fps
+        number = decoder.index.frame_at(time_s)
+        off_s = abs(decoder.index.time_s(number) - time_s)
+        if off_s > 1 / self.fps:
+            raise Gone(f"{span.path} has no frame at {time_s:.3f} s: its {decoder.count} frames end {off_s:.3f} s away")
+        return encode_jpeg(decoder.frame(number), QUALITY)
+
+    def _stored_picture(self, camera: str, n: int) -> bytes:
+        cell = _stored_pictures(self._dataset, self._episode, camera)[n]
+        data = cell.get("bytes") if isinstance(cell, dict) else None
+        if not isinstance(data, bytes):
+            raise Gone(f"frame {n} of {camera}: the picture is not inside {self._episode.data_file}")
+        return to_jpeg(data)
+
+
+_PICTURES: OrderedDict[tuple[Path | None, int, int, str], NDArray[Any]] = OrderedDict()
+_PICTURES_LOCK = threading.Lock()
+
+
+def _stored_pictures(dataset: Dataset, episode: EpisodeInfo, camera: str) -> NDArray[Any]:
+    """A whole column of pictures; Parquet gives no less. The last two are kept."""
+    key = (episode.data_file, dataset.identity.modified_ns, episode.index, camera)
+    with _PICTURES_LOCK:
+        if key in _PICTURES:
+            return _PICTURES[key]
+        column = dataset.rows(episode.index, [camera]).get(camera)
+        if column is None:
+            raise Gone(f"{episode.data_file} has no column {camera}")
+        _PICTURES[key] = column
+        while len(_PICTURES) > 2:
+            _PICTURES.popitem(last=False)
+        return column
+
+
+def _fault(episode: EpisodeInfo, camera: str) -> str:
+    """Why nothing of this camera can be shown, in words; empty where it can."""
+    span = episode.videos.get(camera)
+    if span is None:
+        return f"{camera}: episode {episode.index} names no video for it"
+    try:
+        there = span.path.stat().st_size > 0
+    except OSError:
+        there = False
+    return "" if there else f"{camera}: {span.path} is missing or empty; fetch it again"
+
+
+def _find(root: Path, index: int) -> tuple[Dataset, EpisodeInfo]:
+    dataset = DATASETS.get(root)
+    try:
+        return dataset, dataset.episode(index)
+    except DatasetError as error:
+        raise Gone(str(error)) from error
+
+
+def _version(episode: EpisodeInfo) -> str:
+    spans = {key: (span.path, span.from_timestamp) for key, span in sorted(episode.videos.items())}
+    facts: list[Any] = [episode.length, episode.first_row_in_file, spans]
+    for path in (episode.data_file, *(path for path, _ in spans.values())):
+        try:
+            stat = path.stat() if path is not None else None
+        except OSError:
+            stat = None
+        facts.append(stat and (stat.st_ino, stat.st_size, stat.st_mtime_ns))
+    return hashlib.blake2s(repr(facts).encode(), digest_size=8).hexdigest()
+
+
+def _as_numbers(values: NDArray[Any]) -> NDArray[np.float32] | None:
+    """float32 (rows, d); None for ragged columns or ones with gaps, which are no signal."""
+    try:
+        return np.asarray(values.reshape(len(values), -1), np.float32)
+    except (TypeError, ValueError):
+        return None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +11,9 @@ from numpy.typing import NDArray
 from robotdata.spool import CameraTrack, SpoolError, Take
 from robotdata.video.jpeg import ImageError
 from viewer.errors import Gone, NotThere
+from viewer.naming import camera_name, signal_names
 from viewer.pictures import to_jpeg
 from viewer.sources import CameraInfo, Signals, VideoFile
-
-PREFIX = "observation.images."
 
 
 def take_version(folder: Path) -> str:
@@ -54,14 +52,14 @@ class TakeSource:
         take = self._take
         self.growing = take.state == "recording"
         self.fps = float(take.manifest["fps"])
-        tracks, problems = _tracks(take)
+        tracks, faults = _tracks(take)
         try:
             index = {key: take.frame_index(key) for key in tracks}
             ticks = take.rows.num_rows
         except (SpoolError, KeyError) as error:
             raise Gone(f"take {take.id}: {error}") from error
         for key in [key for key, found in index.items() if not (found >= 0).any()]:
-            problems.append(f"{key}: no frame was stored in this take")
+            faults[key] = f"{key}: no frame was stored in this take"
             del tracks[key], index[key]
         # As the export does it: what came before some camera's first frame was seen by no policy.
         self.first_tick = max((int(np.argmax(found >= 0)) for found in index.values()), default=0)
@@ -69,12 +67,15 @@ class TakeSource:
         self._index = {key: found[self.first_tick :] for key, found in index.items()}
         self._tracks = tracks
         self.cameras = tuple(
-            CameraInfo(key, key.removeprefix(PREFIX), track.width, track.height) for key, track in tracks.items()
+            CameraInfo(key, camera_name(key), track.width, track.height) for key, track in tracks.items()
         )
-        self.problems = tuple(problems)
+        self._faults = faults
+        self.problems = tuple(faults.values())
 
     def jpeg(self, camera: str, n: int) -> bytes:
         track = self._tracks.get(camera)
+        if camera in self._faults:
+            raise Gone(self._faults[camera])
         if track is None:
             raise NotThere(f"this take has no camera {camera!r}; it has {', '.join(self._tracks) or 'none'}")
         if not 0 <= n < self.frames:
@@ -113,26 +114,13 @@ class TakeSource:
         return {"p50": round(float(p50), 2), "p99": round(float(p99), 2), "max": round(float(age.max()), 2)}
 
 
-def signal_names(feature: str, about: dict[str, Any], size: int) -> list[str]:
-    """One name for each of `size` values; `names` may be a list, a list in a list, a dict of lists, or nothing."""
-    names: Any = about.get("names")
-    if isinstance(names, dict):
-        names = [name for each in names.values() for name in (each if isinstance(each, list) else [each])]
-    while isinstance(names, list) and len(names) == 1 and isinstance(names[0], list):
-        names = names[0]
-    if isinstance(names, list) and len(names) == size:
-        return [str(name)[:120] for name in names]
-    short = feature.rsplit(".", 1)[-1]
-    return [short] if size == 1 else [f"{short}.{i}" for i in range(size)]
-
-
-def _tracks(take: Take) -> tuple[dict[str, CameraTrack], list[str]]:
+def _tracks(take: Take) -> tuple[dict[str, CameraTrack], dict[str, str]]:
     """Every camera that opens, and a sentence for each that does not."""
     tracks: dict[str, CameraTrack] = {}
-    problems: list[str] = []
+    faults: dict[str, str] = {}
     for key in take.cameras:
         try:
             tracks[key] = take.camera(key)
         except (SpoolError, OSError) as error:
-            problems.append(f"{key}: {error}")
-    return tracks, problems
+            faults[key] = f"{key}: {error}"
+    return tracks, faults

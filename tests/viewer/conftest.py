@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from recorder.models import Dataset, Episode
 from robotdata.spool import Row, TakeWriter
 from robotdata.video.barcode import Barcode, draw
 from robotdata.video.jpeg import encode_jpeg
+from viewer.committed_source import DECODERS
+from viewer.places import SOURCES
 
 FRONT, TOP, WRIST = (f"observation.images.{name}" for name in ("front", "top", "wrist"))
 MakeTake = Callable[..., Path]
@@ -63,6 +65,14 @@ def write_take(
     else:
         writer.finish(state)
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def files_closed() -> Iterator[None]:
+    """What the caches hold open is closed at the end."""
+    yield
+    SOURCES.clear()
+    DECODERS.clear()
 
 
 @pytest.fixture

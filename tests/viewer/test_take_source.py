@@ -11,8 +11,9 @@ from robotdata.video.jpeg import decode_jpeg, jpeg_size
 from tests.viewer.conftest import FRONT, TOP, MakeTake
 from viewer.errors import Gone, NotThere
 from viewer.frames import read_frame
+from viewer.naming import signal_names
 from viewer.sources import FrameSource, SourceCache
-from viewer.take_source import TakeSource, signal_names, take_version
+from viewer.take_source import TakeSource, take_version
 
 
 def tick_of(jpeg: bytes) -> int:
