@@ -12,4 +12,5 @@ urlpatterns = [
     path("<uuid:episode_id>/strip/<str:camera>.jpg", views.strip, name="strip"),
     path("<uuid:episode_id>/signals.bin", views.signals, name="signals"),
     path("<uuid:episode_id>/video/<str:camera>.mp4", views.video, name="video"),
+    path("<path:rest>", views.nowhere),
 ]

@@ -126,6 +126,12 @@ def video(request: HttpRequest, place: Place, camera: str) -> HttpResponseBase:
     return _ranged(request, fd, size, headers)
 
 
+@login_not_required
+def nowhere(request: HttpRequest, rest: str) -> HttpResponseBase:
+    """Any other address: in the same words and shape."""
+    return _refusal(404, "not_found", "there is no such picture, filmstrip, signals or video", {})
+
+
 def _ranged(request: HttpRequest, fd: int, size: int, headers: dict[str, str]) -> HttpResponseBase:
     asked = request.headers.get("Range")
     if (if_range := request.headers.get("If-Range")) and if_range != headers["ETag"]:
