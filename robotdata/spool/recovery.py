@@ -59,6 +59,8 @@ def recover_take(folder: Path) -> Recovery:
     """
     manifest = manifests.read_manifest(folder)
     with TakeLock(folder):
+        for stray in folder.glob(".*.tmp"):  # of a writer that was killed: it never became a file
+            stray.unlink()
         plan = _read_plan(folder)
         manifest = manifests.read_manifest(folder)
         if manifest["state"] != "recording" and plan is None:

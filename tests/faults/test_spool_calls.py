@@ -1,0 +1,100 @@
+"""Saving and recovering a take, broken at every write, fsync and rename."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from robotdata.spool import BadManifest, NoTake, Take, read_manifest, recover_take
+from robotdata.video.barcode import read
+from robotdata.video.jpeg import decode_jpeg
+from tests.faults.nth_call import BAD_DISK, FULL_DISK, KILL, every_call, need_strace, run_broken
+from tests.faults.save_a_take import TAKE, TICKS
+from tests.takes import make_take
+
+pytestmark = pytest.mark.faults
+
+
+def frames_that_say_their_number(folder: Path) -> int:
+    """How many rows the take has; every frame of each is the one that its row names."""
+    with Take.open(folder) as take:
+        for key in take.cameras:
+            camera = take.camera(key)
+            shown = [read(decode_jpeg(camera.packet(i))).tick for i in take.frame_index(key)]
+            assert shown == list(range(take.ticks)), (folder, key)
+        return take.ticks
+
+
+@pytest.mark.parametrize("how", [KILL, FULL_DISK, BAD_DISK])
+@pytest.mark.parametrize("call", ["write", "fsync", "rename"])
+def test_it_keeps_an_acknowledged_take_and_offers_the_rest_of_another(tmp_path: Path, call: str, how: str) -> None:
+    broken = 0
+    for run, home in every_call("tests.faults.save_a_take", tmp_path, call=call, how=how):
+        broken += 1
+        folder = home / "spool" / TAKE
+        try:
+            state = read_manifest(folder)["state"]
+        except (NoTake, BadManifest):
+            assert "saved" not in run.said  # it never was a take
+            continue
+        if "saved" in run.said:
+            assert state == "recorded"
+            assert frames_that_say_their_number(folder) == TICKS
+        else:
+            recover_take(folder)
+            assert frames_that_say_their_number(folder) <= TICKS
+        if how != KILL and run.code:
+            assert "Error" in run.errors or "Full" in run.errors
+    assert broken, "no call was broken: this test saw nothing"
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A spool with one take whose recorder was killed before its end, its last row half there."""
+    need_strace()
+    home = tmp_path_factory.mktemp("killed")
+    for n in range(60, 5, -1):  # the latest write at which it is still a recording
+        run_broken("tests.faults.save_a_take", home, call="write", how=KILL, n=n)
+        folder = home / "spool" / TAKE
+        if folder.exists() and read_manifest(folder)["state"] == "recording":
+            rows = folder / "rows.arrow"
+            os.truncate(rows, rows.stat().st_size - 7)
+            return home
+        shutil.rmtree(home / "spool", ignore_errors=True)
+    raise AssertionError("no kill left a recording behind")
+
+
+@pytest.mark.parametrize("call", ["write", "fsync", "rename"])
+def test_it_recovers_the_same_after_a_recovery_that_was_killed(tmp_path: Path, killed: Path, call: str) -> None:
+    def contents(home: Path) -> dict[str, bytes]:
+        files = [path for path in (home / "spool" / TAKE).iterdir() if path.name not in {".lock", "take.json"}]
+        return {path.name: path.read_bytes() for path in files}
+
+    whole = tmp_path / "whole"
+    shutil.copytree(killed, whole)
+    kept = recover_take(whole / "spool" / TAKE).kept_ticks
+    broken = 0
+    for n in range(1, 100, 2):
+        home = tmp_path / f"{call}-{n}"
+        shutil.copytree(killed, home)
+        run = run_broken("tests.faults.recover_a_take", home, call=call, how=KILL, n=n)
+        if run.code == 0:
+            break
+        broken += 1
+        assert recover_take(home / "spool" / TAKE).kept_ticks == kept
+        assert contents(home) == contents(whole)
+        assert frames_that_say_their_number(home / "spool" / TAKE) == kept
+    assert broken
+
+
+def test_it_says_that_a_full_disk_ended_a_take(tmp_path: Path) -> None:
+    need_strace()
+    said = [run.errors for run, _ in every_call("tests.faults.save_a_take", tmp_path, call="write", how=FULL_DISK)]
+    assert any("SpoolFull" in errors for errors in said)
+
+
+def test_it_makes_takes_that_are_whole(tmp_path: Path) -> None:
+    assert frames_that_say_their_number(make_take(tmp_path, TICKS)) == TICKS
