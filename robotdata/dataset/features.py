@@ -53,6 +53,14 @@ def video_keys(features: Mapping[str, Feature]) -> list[str]:
     return [key for key, feature in features.items() if is_video(feature)]
 
 
+def frame_size(feature: Mapping[str, Any]) -> tuple[int, int]:
+    """(width, height) of a camera's frames, also where an old dataset declares the channels first."""
+    shape, names = list(feature["shape"]), flat_names(feature) or []
+    if shape[0] in (1, 3) and (shape[2] not in (1, 3) or (names and names[0].startswith("channel"))):
+        return shape[2], shape[1]
+    return shape[1], shape[0]
+
+
 def size_of(feature: Mapping[str, Any]) -> int:
     """How many numbers one row of a numeric feature holds."""
     return math.prod(int(side) for side in feature["shape"])
@@ -110,9 +118,10 @@ def _feature_differences(key: str, mine: Feature, theirs: Feature) -> list[Diffe
     shapes = [list(f["shape"]) if camera else [size_of(f)] for f in (mine, theirs)]
     if shapes[0] != shapes[1]:
         found.append(Difference(f"{key} shape", str(shapes[0]), str(shapes[1])))
-    names = flat_names(mine), flat_names(theirs)
-    if not camera and names[0] and names[1] and names[0] != names[1] and shapes[0] == shapes[1]:
-        wrong = [(a, b) for a, b in zip(*names, strict=False) if a != b] or [(str(len(names[0])), str(len(names[1])))]
+    my_names, their_names = flat_names(mine) or [], flat_names(theirs) or []
+    if not camera and my_names and their_names and my_names != their_names and shapes[0] == shapes[1]:
+        wrong = [(a, b) for a, b in zip(my_names, their_names, strict=False) if a != b]
+        wrong = wrong or [(str(len(my_names)), str(len(their_names)))]
         found.append(Difference(f"{key} names", ", ".join(a for a, _ in wrong[:8]), ", ".join(b for _, b in wrong[:8])))
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -38,25 +39,26 @@ def data_schema(features: Mapping[str, Feature]) -> pa.Schema:
 
     Raises FeatureError for pictures inside Parquet: new episodes are written with video only.
     """
-    fields, described = [], {}
+    fields: list[Any] = []
+    described: dict[str, Any] = {}
     for key, feature in features.items():
         if is_video(feature):
             continue
         kind, words = _column_type(key, feature)
         fields.append(pa.field(key, kind))
         described[key] = words
-    metadata = {"huggingface": json.dumps({"info": {"features": described}})}
-    return pa.schema(fields, metadata=metadata)
+    return pa.schema(fields, metadata={b"huggingface": json.dumps({"info": {"features": described}}).encode()})
 
 
 def data_table(schema: pa.Schema, columns: Mapping[str, Any]) -> pa.Table:
     """A table of `schema` from arrays (n,) or (n, d), text as lists of str."""
-    arrays = []
+    arrays: list[Any] = []
     for field in schema:
         values = columns[field.name]
         if pa.types.is_fixed_size_list(field.type):
             flat = np.ascontiguousarray(values).reshape(-1)
-            arrays.append(pa.FixedSizeListArray.from_arrays(pa.array(flat, field.type.value_type), type=field.type))
+            numbers = pa.array(flat, field.type.value_type)
+            arrays.append(pa.FixedSizeListArray.from_arrays(numbers, field.type.list_size).cast(field.type))
         elif pa.types.is_string(field.type):
             arrays.append(pa.array(list(values), pa.string()))
         else:
@@ -65,25 +67,37 @@ def data_table(schema: pa.Schema, columns: Mapping[str, Any]) -> pa.Table:
 
 
 class ParquetFile:
-    """A new Parquet file, one row group a table: snappy, with a checksum for every page. Use in a `with` block."""
+    """A new Parquet file, one row group a table: snappy, with a checksum for every page. Use in a `with` block.
+
+    Durable when the block ends. Raises FileExistsError where there is one: a hard link must never be written to.
+    """
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
-        self.rows = 0
+        self._file = path.open("xb")
         self._writer = pq.ParquetWriter(
-            path, schema, compression="snappy", use_dictionary=True, version="2.6", write_page_checksum=True
+            self._file, schema, compression="snappy", use_dictionary=True, version="2.6", write_page_checksum=True
         )
+
+    @property
+    def size_bytes(self) -> int:
+        """What is written so far; the footer comes at the end."""
+        return self._file.tell()
 
     def write(self, table: pa.Table) -> None:
         self._writer.write_table(table, row_group_size=max(1, table.num_rows))
-        self.rows += table.num_rows
 
     def __enter__(self) -> ParquetFile:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._writer.close()
+        try:
+            self._writer.close()
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        finally:
+            self._file.close()
 
 
 def write_tasks(path: Path, tasks: Sequence[str]) -> None:
@@ -93,7 +107,7 @@ def write_tasks(path: Path, tasks: Sequence[str]) -> None:
             "task_index": pa.array(range(len(tasks)), pa.int64()),
             "task": pa.array(list(tasks), pa.string()),
         }
-    ).replace_schema_metadata({"pandas": json.dumps(_TASKS_PANDAS)})
+    ).replace_schema_metadata({b"pandas": json.dumps(_TASKS_PANDAS).encode()})
     with ParquetFile(path, table.schema) as file:
         file.write(table)
 
@@ -109,7 +123,7 @@ def read_tasks(path: Path) -> dict[int, str]:
     text = (preferred or names or [None])[0]
     if text is None:
         raise DamagedFile(path, f"no column of texts among {table.column_names}")
-    texts = table.column(text).to_pylist()
+    texts = [value.decode("utf-8", "replace") if isinstance(value, bytes) else value for value in _list(table, text)]
     numbers = table.column("task_index").to_pylist() if "task_index" in table.column_names else range(len(texts))
     return {int(number): str(words) for number, words in zip(numbers, texts, strict=True) if number is not None}
 
@@ -178,6 +192,8 @@ def _column_type(key: str, feature: Feature) -> tuple[pa.DataType, dict[str, Any
         return pa.string(), {"dtype": "string", "_type": "Value"}
     if dtype == "image" or dtype in TEXT_DTYPES:
         raise FeatureError(f"feature {key!r} is of dtype {dtype!r}, which new episodes cannot have; record video")
+    if len(feature["shape"]) > 1:
+        raise FeatureError(f"feature {key!r} has shape {feature['shape']}; rows can only be added to flat features")
     kind = pa.bool_() if dtype == "bool" else pa.from_numpy_dtype(np.dtype(dtype))
     value = {"dtype": dtype, "_type": "Value"}
     if size_of(feature) == 1:
@@ -186,8 +202,14 @@ def _column_type(key: str, feature: Feature) -> tuple[pa.DataType, dict[str, Any
     return pa.list_(pa.field("element", kind), count), {"feature": value, "length": count, "_type": "List"}
 
 
+def _list(table: pa.Table, name: str) -> list[Any]:
+    return list(table.column(name).to_pylist())
+
+
 def _is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+    if pa.types.is_dictionary(kind):
+        return _is_text(kind.value_type)
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_binary(kind))
 
 
 def _first_line(error: BaseException) -> str:

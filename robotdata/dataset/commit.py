@@ -1,0 +1,367 @@
+"""Adds episodes to a dataset, all or none: the next state is built beside the old one, read back, swapped in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from robotdata.dataset import episode_table, stats
+from robotdata.dataset.data_files import DataWriter
+from robotdata.dataset.draft import Draft, counted_info, new_info
+from robotdata.dataset.errors import CommitError, FeaturesDiffer
+from robotdata.dataset.features import (
+    DEFAULT_FEATURES,
+    NUMERIC_DTYPES,
+    Features,
+    camera_keys,
+    complete,
+    differences,
+    size_of,
+    video_keys,
+)
+from robotdata.dataset.lock import dataset_lock
+from robotdata.dataset.reader import Dataset
+from robotdata.dataset.sidecar import Sidecar
+from robotdata.dataset.swap import NEXT, is_fresh, recover_dataset, swap_in, work_folder
+from robotdata.dataset.tables import data_schema, data_table
+from robotdata.dataset.video_files import Place, Placer, piece_of
+from robotdata.video.errors import VideoError
+from robotdata.video.facts import get_video_info
+
+LOCK_WAIT_S = 60.0
+Progress = Callable[[int, int], None]
+"""Called with (steps done, steps in all); may raise to cancel: the dataset is then as it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetSpec:
+    """What a dataset is made of. Where it exists already its own settings stand, and features must be equal."""
+
+    fps: int | float
+    robot_type: str | None
+    features: Mapping[str, dict[str, Any]]
+    data_files_size_in_mb: float = 100
+    video_files_size_in_mb: float = 200
+
+
+@dataclass(frozen=True, slots=True)
+class NewEpisode:
+    """One episode to add; `uuid` names it for ever.
+
+    `tasks` is one text, or one a row. `columns` holds every feature but cameras and the five defaults: (length,)
+    or (length, d). `videos` maps each camera to an MP4 of exactly `length` frames, `camera_stats` to its
+    statistics, `camera_info` to the `info` block of its feature (read from the file where it is missing).
+    `extra` goes to the sidecar as it is: verdict, labels and the like.
+    """
+
+    uuid: str
+    tasks: str | Sequence[str]
+    columns: Mapping[str, NDArray[Any] | Sequence[str]]
+    length: int
+    videos: Mapping[str, Path]
+    camera_stats: Mapping[str, Mapping[str, Any]]
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    camera_info: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CommitResult:
+    """`indices` gives every asked-for episode's number by UUID, also of those that were there already.
+
+    `first_index` is the lowest of them, `episodes` and `frames` what was added by this call: 0 for a repeated one.
+    """
+
+    revision: int
+    first_index: int
+    episodes: int
+    frames: int
+    indices: dict[str, int]
+
+
+def commit_episodes(
+    root: Path,
+    spec: DatasetSpec,
+    episodes: Sequence[NewEpisode],
+    *,
+    work: Path,
+    revisions: Path,
+    keep_revisions: int = 10,
+    progress: Progress | None = None,
+    lock_wait_s: float = LOCK_WAIT_S,
+) -> CommitResult:
+    """Add `episodes` to the dataset in `root`, in this order, or make it. Those it has already are not added again.
+
+    `work` must lie on the file system of `root`; the old state becomes `revisions/<n>`. Takes `dataset_lock`.
+    Raises FeaturesDiffer, FeatureError, DatasetBusy, CommitError, and what opening a dataset raises; the dataset
+    is then as it was.
+    """
+    root = root.resolve()
+    _check_uuids(episodes)
+    with dataset_lock(root, wait_s=lock_wait_s):
+        recover_dataset(root, work, revisions)
+        base = None if is_fresh(root) else Dataset.open(root)
+        known = {e.uuid: e.index for e in base.episodes if e.uuid} if base else {}
+        fresh = [episode for episode in episodes if episode.uuid not in known]
+        revision = base.revision if base else 0
+        if fresh:
+            commit = _Commit(root, base, spec, fresh, progress or _silent)
+            with work_folder(root, work) as folder:
+                commit.build(folder / NEXT)
+                swap_in(root, folder, revisions, keep_revisions=keep_revisions)
+            commit.step()
+            known |= commit.indices
+            revision += 1
+        indices = {episode.uuid: known[episode.uuid] for episode in episodes}
+    frames = sum(episode.length for episode in fresh)
+    return CommitResult(revision, min(indices.values(), default=0), len(fresh), frames, indices)
+
+
+class _Commit:
+    """One commit: which numbers the new episodes get, and the files they go to."""
+
+    def __init__(
+        self, root: Path, base: Dataset | None, spec: DatasetSpec, new: Sequence[NewEpisode], progress: Progress
+    ) -> None:
+        self._root = root
+        self._base = base
+        self._new = new
+        self._progress = progress
+        self._features = _features(root, base, spec)
+        self._fps = base.fps if base else spec.fps
+        self._first = len(base.episodes) if base else 0
+        self._first_row = base.total_frames if base else 0
+        self._tasks = list(base.tasks) if base else []
+        self.indices = {episode.uuid: self._first + n for n, episode in enumerate(new)}
+        self._steps = 3 + len(video_keys(self._features)) + 1
+        self._done = 0
+        self._info = self._starting_info(spec)
+
+    def step(self) -> None:
+        self._done += 1
+        self._progress(min(self._done, self._steps), self._steps)
+
+    def build(self, folder: Path) -> None:
+        """The whole next state in `folder`, verified."""
+        for episode in self._new:
+            _check_episode(episode, self._features)
+        draft = Draft(folder, self._base, self._info)
+        self.step()
+        rows = self._rows()
+        tables = [self._columns(episode, n) for n, episode in enumerate(self._new)]
+        draft.write_tasks(self._tasks)
+        self._write_data(draft, tables, rows)
+        self.step()
+        for key in video_keys(self._features):
+            self._write_videos(draft, key, rows)
+            self.step()
+        self._write_meta(draft, rows)
+        draft.check(range(self._first, self._first + len(self._new)))
+        self.step()
+
+    def _starting_info(self, spec: DatasetSpec) -> dict[str, Any]:
+        if self._base and self._base.episodes:
+            return dict(self._base.info)
+        features = {key: dict(feature) for key, feature in self._features.items()}
+        for key in video_keys(features):
+            features[key]["info"] = _camera_info(self._new[0], key)
+        if self._base:
+            return {**self._base.info, "features": features}
+        return new_info(
+            features,
+            fps=spec.fps,
+            robot_type=spec.robot_type or None,
+            data_mb=spec.data_files_size_in_mb,
+            video_mb=spec.video_files_size_in_mb,
+        )
+
+    def _rows(self) -> list[dict[str, Any]]:
+        """What the table of episodes says of each new one, so far."""
+        rows, first_row = [], self._first_row
+        for n, episode in enumerate(self._new):
+            rows.append(
+                {
+                    "episode_index": self._first + n,
+                    "tasks": list(dict.fromkeys(_task_texts(episode))),
+                    "length": episode.length,
+                    "dataset_from_index": first_row,
+                    "dataset_to_index": first_row + episode.length,
+                }
+            )
+            first_row += episode.length
+        return rows
+
+    def _columns(self, episode: NewEpisode, n: int) -> dict[str, Any]:
+        """All columns of one episode, in the declared dtypes."""
+        columns: dict[str, Any] = {}
+        for key, feature in self._features.items():
+            if feature["dtype"] == "string":
+                columns[key] = list(episode.columns[key])
+            elif feature["dtype"] in NUMERIC_DTYPES and key not in DEFAULT_FEATURES:
+                columns[key] = np.asarray(episode.columns[key]).astype(feature["dtype"])
+        frame = np.arange(episode.length, dtype=np.int64)
+        first_row = self._first_row + sum(before.length for before in self._new[:n])
+        return columns | {
+            "timestamp": (frame / self._fps).astype(np.float32),
+            "frame_index": frame,
+            "episode_index": np.full(episode.length, self._first + n, np.int64),
+            "index": frame + first_row,
+            "task_index": self._task_numbers(episode),
+        }
+
+    def _task_numbers(self, episode: NewEpisode) -> NDArray[np.int64]:
+        texts = _task_texts(episode)
+        for text in dict.fromkeys(texts):
+            if text not in self._tasks:
+                self._tasks.append(text)
+        numbers = {text: self._tasks.index(text) for text in set(texts)}
+        made = [numbers[text] for text in texts]
+        return np.array(made * episode.length if len(made) == 1 else made, np.int64)
+
+    def _write_data(self, draft: Draft, tables: Sequence[Mapping[str, Any]], rows: list[dict[str, Any]]) -> None:
+        schema = data_schema(self._features)
+        made = [data_table(schema, columns) for columns in tables]
+        old = self._base.episodes if self._base else []
+        last = max(old, key=lambda e: (e.data_chunk, e.data_file_index), default=None)
+        with DataWriter(schema, draft.data_path, draft.data_limit, draft.chunks_size) as writer:
+            if last is not None and last.data_file is not None:
+                writer.go_on(last.data_file, last.data_chunk, last.data_file_index, made[0])
+            for row, table in zip(rows, made, strict=True):
+                row["data/chunk_index"], row["data/file_index"] = writer.add(table)
+        for row, columns in zip(rows, tables, strict=True):
+            row |= episode_table.stats_columns(self._stats(columns))
+
+    def _stats(self, columns: Mapping[str, Any]) -> dict[str, stats.Stat]:
+        made = {}
+        for key, feature in self._features.items():
+            if feature["dtype"] in NUMERIC_DTYPES:
+                values = columns["frame_index"] / self._fps if key == "timestamp" else columns[key]
+                made[key] = stats.numeric_stats(values)
+        return made
+
+    def _write_videos(self, draft: Draft, key: str, rows: list[dict[str, Any]]) -> None:
+        placer = Placer(self._fps, draft.video_limit, draft.chunks_size)
+        spans = [e.videos[key] for e in self._base.episodes if key in e.videos] if self._base else []
+        if spans:
+            last = max(spans, key=lambda span: (span.chunk, span.file))
+            placer.go_on(last.path, last.chunk, last.file)
+        for episode, row in zip(self._new, rows, strict=True):
+            place = _place(placer, episode, key)
+            row[f"videos/{key}/chunk_index"] = place.chunk
+            row[f"videos/{key}/file_index"] = place.file
+            row[f"videos/{key}/from_timestamp"] = place.first_frame / self._fps
+            row[f"videos/{key}/to_timestamp"] = (place.first_frame + episode.length) / self._fps
+            found = stats.from_json(episode.camera_stats[key])
+            row |= episode_table.stats_columns({key: found})
+        placer.write(lambda chunk, file: draft.video_path(key, chunk, file))
+
+    def _write_meta(self, draft: Draft, rows: Sequence[Mapping[str, Any]]) -> None:
+        schema = episode_table.episode_schema(self._features)
+        table = episode_table.new_table(rows, schema)
+        known: Mapping[str, Any] = {}
+        if self._base and self._first:
+            old = episode_table.old_table(self._base, schema)
+            if episode_table.missing_numeric(old, self._features):
+                every = range(self._first)
+                columns = episode_table.numeric_columns(self._base, self._features, every)
+                old = episode_table.with_columns(old, columns)
+            table = pa.concat_tables([old, table], promote_options="default")
+            known = self._base.stats()
+        episode_table.write_episodes(draft.episodes_path(), table)
+        frames = self._first_row + sum(episode.length for episode in self._new)
+        info = counted_info(self._info, episodes=table.num_rows, frames=frames, tasks=len(self._tasks))
+        totals = episode_table.aggregate(table, self._features, known, self._first)
+        draft.write_meta(totals, info, self._sidecar())
+
+    def _sidecar(self) -> Sidecar:
+        old = self._base.sidecar if self._base else Sidecar()
+        entries = [e.extra or {"uuid": None, "length": e.length} for e in self._base.episodes] if self._base else []
+        entries += [{**new.extra, "uuid": new.uuid, "length": new.length} for new in self._new]
+        return Sidecar(old.revision + 1, entries, old.more)
+
+
+def _features(root: Path, base: Dataset | None, spec: DatasetSpec) -> Features:
+    mine = complete(spec.features)
+    if base is None:
+        return mine
+    unlike = differences(mine, base.features, spec.fps, base.fps)
+    if unlike:
+        raise FeaturesDiffer(root, unlike)
+    numbers = [episode.index for episode in base.episodes]
+    if base.problems or numbers != list(range(len(numbers))):
+        why = base.problems[0] if base.problems else f"its episodes are not numbered 0 to {len(numbers) - 1}"
+        raise CommitError(f"cannot add to {root}: {why}. Repair it, or record into another dataset")
+    return base.features
+
+
+def _place(placer: Placer, episode: NewEpisode, key: str) -> Place:
+    try:
+        piece = piece_of(episode.videos[key])
+    except VideoError as error:
+        raise CommitError(f"episode {episode.uuid}, camera {key}: {error}") from error
+    if piece.frames != episode.length:
+        raise CommitError(
+            f"episode {episode.uuid} has {episode.length} rows, its video of {key} {piece.frames} frames; "
+            "encode it again"
+        )
+    return placer.add(piece)
+
+
+def _camera_info(episode: NewEpisode, key: str) -> dict[str, Any]:
+    if key in episode.camera_info:
+        return dict(episode.camera_info[key])
+    try:
+        return get_video_info(episode.videos[key])
+    except VideoError as error:
+        raise CommitError(f"episode {episode.uuid}, camera {key}: {error}") from error
+
+
+def _task_texts(episode: NewEpisode) -> list[str]:
+    return [episode.tasks] if isinstance(episode.tasks, str) else list(episode.tasks)
+
+
+def _check_uuids(episodes: Sequence[NewEpisode]) -> None:
+    names = [episode.uuid for episode in episodes]
+    if len(set(names)) < len(names) or not all(names):
+        raise CommitError("two episodes of one commit have the same UUID, or one has none; name each once")
+
+
+def _check_episode(episode: NewEpisode, features: Features) -> None:
+    where = f"episode {episode.uuid}"
+    if episode.length < 1:
+        raise CommitError(f"{where} has no rows; leave it out")
+    tasks = _task_texts(episode)
+    if not isinstance(episode.tasks, str) and len(tasks) != episode.length:
+        raise CommitError(f"{where} has {episode.length} rows and {len(tasks)} tasks; give one, or one a row")
+    if not all(text.strip() for text in tasks):
+        raise CommitError(f"{where} has no task; say in words what the robot does")
+    for key in camera_keys(features):
+        if key not in episode.videos or key not in episode.camera_stats:
+            raise CommitError(f"{where} has no video or no statistics of camera {key}")
+    for key, feature in features.items():
+        if key not in DEFAULT_FEATURES and key not in camera_keys(features):
+            _check_column(where, key, episode, feature)
+
+
+def _check_column(where: str, key: str, episode: NewEpisode, feature: Mapping[str, Any]) -> None:
+    if key not in episode.columns:
+        raise CommitError(f"{where} has no values of {key}")
+    values = np.asarray(episode.columns[key])
+    if len(values) != episode.length or (values.size != episode.length * size_of(feature)):
+        raise CommitError(f"{where}: {key} has shape {values.shape}, want ({episode.length}, {size_of(feature)})")
+    if values.dtype.kind == "f":
+        bad = ~np.isfinite(values.reshape(len(values), -1)).all(axis=1)
+        if bad.any():
+            raise CommitError(
+                f"{where}: {key} is not a number at row {int(bad.argmax())}, and in {int(bad.sum())} rows in all; "
+                "LeRobot cannot train on that: trim these rows away, or reject the take"
+            )
+
+
+def _silent(done: int, total: int) -> None:
+    pass

@@ -1,0 +1,78 @@
+"""Which Parquet file a new episode's rows go to, and rows of old files copied episode by episode."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from robotdata.dataset.layout import next_file
+from robotdata.dataset.tables import ParquetFile, open_parquet, read_columns, to_numpy
+
+PathOf = Callable[[int, int], Path]
+
+
+class DataWriter:
+    """Writes tables, one an episode, to numbered files, each below `limit_bytes` or holding one episode only."""
+
+    def __init__(self, schema: pa.Schema, path_of: PathOf, limit_bytes: int, chunks_size: int) -> None:
+        self._schema = schema
+        self._path_of = path_of
+        self._limit = limit_bytes
+        self._chunks_size = chunks_size
+        self._place: tuple[int, int] | None = None
+        self._file: ParquetFile | None = None
+        self._stack = ExitStack()
+
+    def go_on(self, old: Path, chunk: int, file: int, first: pa.Table) -> None:
+        """Begin after the last file of the old state; its rows are copied where `first` still fits beside them."""
+        self._place = (chunk, file)
+        if old.stat().st_size + first.nbytes >= self._limit:
+            return
+        try:
+            kept = [table.select(self._schema.names).cast(self._schema) for table in episode_tables(old)]
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError, KeyError, ValueError):
+            return  # its columns are of other types: it stays as it is
+        self._open(chunk, file)
+        for table in kept:
+            self._write(table)
+
+    def add(self, table: pa.Table) -> tuple[int, int]:
+        """Write one episode; the (chunk, file) it went to."""
+        if self._place is None:
+            self._open(0, 0)
+        elif self._file is None or self._file.size_bytes + table.nbytes >= self._limit:
+            self._open(*next_file(*self._place, self._chunks_size))
+        self._write(table)
+        return self._place or (0, 0)
+
+    def __enter__(self) -> DataWriter:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._stack.close()
+
+    def _open(self, chunk: int, file: int) -> None:
+        self._stack.close()
+        self._file = self._stack.enter_context(ParquetFile(self._path_of(chunk, file), self._schema))
+        self._place = (chunk, file)
+
+    def _write(self, table: pa.Table) -> None:
+        if self._file is not None:
+            self._file.write(table)
+
+
+def episode_tables(path: Path) -> Iterator[pa.Table]:
+    """The rows of a data file, one table a run of rows with the same episode_index. Raises DamagedFile."""
+    with open_parquet(path) as file:
+        for group in range(file.num_row_groups):
+            table = read_columns(file, path, None, [group])
+            numbers = to_numpy(table.column("episode_index"))
+            cuts = [0, *(np.flatnonzero(np.diff(numbers)) + 1).tolist(), table.num_rows]
+            for begin, end in zip(cuts, cuts[1:], strict=False):
+                if end > begin:
+                    yield table.slice(begin, end - begin)

@@ -1,0 +1,133 @@
+"""The next state of a dataset while it is being built beside the old one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from robotdata.dataset import files
+from robotdata.dataset.errors import CommitError
+from robotdata.dataset.features import Features, video_keys
+from robotdata.dataset.layout import (
+    CHUNKS_SIZE,
+    DATA_PATH,
+    EPISODES_GLOB,
+    INFO,
+    MIB,
+    SIDECAR,
+    STATS,
+    TASKS,
+    VIDEO_PATH,
+    Layout,
+    episodes_file,
+)
+from robotdata.dataset.reader import Dataset
+from robotdata.dataset.sidecar import Sidecar
+from robotdata.dataset.tables import write_tasks
+from robotdata.dataset.verify import Problem, verify_dataset
+
+
+class Draft:
+    """`folder/next`: hard links to all files of `base`, and new files instead of those that change.
+
+    No file is ever written in place: the old state has the same one.
+    """
+
+    def __init__(self, root: Path, base: Dataset | None, info: dict[str, Any]) -> None:
+        self.root = root
+        self.base = base
+        self.info = info
+        if base is None:
+            root.mkdir(parents=True)
+        else:
+            files.link_tree(base.root.resolve(), root)
+        self.layout = Layout.of(root, info)
+
+    @property
+    def chunks_size(self) -> int:
+        return int(_positive(self.info.get("chunks_size"), CHUNKS_SIZE))
+
+    @property
+    def data_limit(self) -> int:
+        return round(_positive(self.info.get("data_files_size_in_mb"), 100) * MIB)
+
+    @property
+    def video_limit(self) -> int:
+        return round(_positive(self.info.get("video_files_size_in_mb"), 200) * MIB)
+
+    def data_path(self, chunk: int, file: int) -> Path:
+        """Where to write a data file; free, whatever the old state has there."""
+        return self.free(self.layout.data_file(chunk, file))
+
+    def video_path(self, key: str, chunk: int, file: int) -> Path:
+        return self.free(self.layout.video_file(key, chunk, file))
+
+    def free(self, path: Path) -> Path:
+        path.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def episodes_path(self) -> Path:
+        """Where all episodes are written; the old files of episodes are taken out of the draft."""
+        for path in self.root.glob(EPISODES_GLOB):
+            path.unlink()
+        return self.free(self.root / episodes_file(0, 0))
+
+    def write_tasks(self, tasks: Sequence[str]) -> None:
+        write_tasks(self.free(self.root / TASKS), tasks)
+
+    def write_meta(self, stats: Mapping[str, Any], info: Mapping[str, Any], sidecar: Sidecar) -> None:
+        """Statistics, sidecar, and `info.json` last."""
+        files.write_json(self.free(self.root / STATS), stats)
+        files.write_text(self.free(self.root / SIDECAR), sidecar.to_json())
+        files.write_json(self.free(self.root / INFO), info)
+
+    def check(self, episodes: range) -> None:
+        """Read back what was written for `episodes`; raises CommitError at the first problems."""
+        report = verify_dataset(self.root, episodes=episodes)
+        if report.problems:
+            raise CommitError(
+                f"the next state of the dataset does not verify, and was not put in place: {_first(report.problems)}"
+            )
+
+
+def new_info(
+    features: Features, *, fps: float, robot_type: str | None, data_mb: float, video_mb: float
+) -> dict[str, Any]:
+    """`info.json` of a dataset without episodes."""
+    return {
+        "codebase_version": "v3.0",
+        "robot_type": robot_type,
+        "total_episodes": 0,
+        "total_frames": 0,
+        "total_tasks": 0,
+        "chunks_size": CHUNKS_SIZE,
+        "data_files_size_in_mb": data_mb,
+        "video_files_size_in_mb": video_mb,
+        "fps": fps,
+        "splits": {},
+        "data_path": DATA_PATH,
+        "video_path": VIDEO_PATH if video_keys(features) else None,
+        "features": features,
+    }
+
+
+def counted_info(info: Mapping[str, Any], *, episodes: int, frames: int, tasks: int) -> dict[str, Any]:
+    """`info` with its counters set."""
+    return {
+        **info,
+        "total_episodes": episodes,
+        "total_frames": frames,
+        "total_tasks": tasks,
+        "splits": {"train": f"0:{episodes}"},
+    }
+
+
+def _positive(value: Any, default: float) -> float:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and value > 0 else default
+
+
+def _first(problems: Sequence[Problem]) -> str:
+    more = f" (and {len(problems) - 3} more)" if len(problems) > 3 else ""
+    return "; ".join(str(problem) for problem in problems[:3]) + more

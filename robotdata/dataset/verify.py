@@ -1,0 +1,198 @@
+"""Reads a dataset as a stranger would and says what is wrong, where. Knows nothing of how it was written."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from robotdata.dataset.episode_list import EpisodeInfo
+from robotdata.dataset.errors import DamagedFile, DatasetError
+from robotdata.dataset.features import DEFAULT_FEATURES
+from robotdata.dataset.findings import Problem, Report
+from robotdata.dataset.layout import DATA_GLOB, INFO, SIDECAR, TASKS, VIDEO_GLOB
+from robotdata.dataset.reader import Dataset
+from robotdata.dataset.tables import open_parquet, read_table
+from robotdata.dataset.verify_rows import RowCheck
+from robotdata.dataset.verify_videos import check_video_file
+
+__all__ = ["Problem", "Report", "verify_dataset"]
+
+Progress = Callable[[int, int], None]
+
+
+def verify_dataset(
+    root: Path | str,
+    *,
+    deep: bool = False,
+    episodes: range | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Check the dataset in `root`; never raises for what is wrong with it, but reports it.
+
+    Always: counters, tasks, indices, times, ranges, files, packets counted, numeric statistics recomputed. With
+    `deep` every frame is decoded. With `episodes` only these episodes and the files they lie in are read.
+    `progress(files done, files in all)` may raise to cancel.
+    """
+    root = Path(root).resolve()
+    report = Report(root)
+    try:
+        dataset = Dataset.open(root)
+    except DatasetError as error:
+        report.add(getattr(error, "path", root / INFO), str(error))
+        return report
+    _Verifier(dataset, report, deep, episodes, progress or _silent).run()
+    return report
+
+
+class _Verifier:
+    def __init__(self, dataset: Dataset, report: Report, deep: bool, only: range | None, progress: Progress) -> None:
+        self._dataset = dataset
+        self._report = report
+        self._deep = deep
+        self._whole = only is None
+        every = range(len(dataset.episodes))
+        self._episodes = [e for n, e in enumerate(dataset.episodes) if n in (every if only is None else only)]
+        self._progress = progress
+
+    def run(self) -> None:
+        dataset, report = self._dataset, self._report
+        report.episodes = len(self._episodes)
+        for problem in dataset.problems:
+            report.add(dataset.root / INFO, problem)
+        self._tasks()
+        self._counters()
+        self._order()
+        self._sidecar()
+        data = self._files_of(lambda episode: [episode.data_file] if episode.data_file else [])
+        videos = {key: self._files_of(_video_of(key)) for key in dataset.video_keys}
+        self._contents(data, videos)
+        self._places()
+        if self._whole:
+            self._strangers(set(data), {path for files in videos.values() for path in files})
+
+    def _contents(self, data: dict[Path, list[EpisodeInfo]], videos: dict[str, dict[Path, list[EpisodeInfo]]]) -> None:
+        total = len(data) + sum(len(files) for files in videos.values())
+        done = 0
+        rows = RowCheck(self._dataset, self._report, whole=self._whole)
+        for path, episodes in data.items():
+            rows.check_file(path, episodes)
+            done += 1
+            self._progress(done, total)
+        rows.finish()
+        for key, files in videos.items():
+            for path, episodes in files.items():
+                check_video_file(self._dataset, key, path, episodes, self._report, deep=self._deep)
+                done += 1
+                self._progress(done, total)
+
+    def _files_of(self, paths: Callable[[EpisodeInfo], list[Path]]) -> dict[Path, list[EpisodeInfo]]:
+        """The files of the episodes looked at, each with all episodes that say they lie in it."""
+        wanted = {path for episode in self._episodes for path in paths(episode)}
+        found: dict[Path, list[EpisodeInfo]] = {path: [] for path in sorted(wanted)}
+        for episode in self._dataset.episodes:
+            for path in paths(episode):
+                if path in found:
+                    found[path].append(episode)
+        return found
+
+    def _tasks(self) -> None:
+        path = self._dataset.root / TASKS
+        if not path.is_file():
+            self._report.add(path, "is missing; LeRobot does not load the dataset without it")
+            return
+        try:
+            table = read_table(path)
+        except DamagedFile as error:
+            self._report.add(path, str(error))
+            return
+        numbers = table.column("task_index").to_pylist() if "task_index" in table.column_names else []
+        wrong = next((n for n, number in enumerate(numbers) if number != n), None)
+        if wrong is not None:
+            self._report.add(path, f"row {wrong} has task_index {numbers[wrong]}; LeRobot shows a wrong text")
+        if b"pandas" not in (table.schema.metadata or {}):
+            self._report.add(path, "has no pandas metadata; LeRobot shows a number instead of the text")
+        texts = self._dataset.tasks
+        twice = [text for text, count in Counter(texts).items() if count > 1]
+        if twice:
+            self._report.add(path, f"names the task {twice[0]!r:.100} more than once")
+
+    def _counters(self) -> None:
+        info, dataset = self._dataset.info, self._dataset
+        counted = {
+            "total_episodes": len(dataset.episodes),
+            "total_frames": dataset.total_frames,
+            "total_tasks": len(dataset.tasks),
+        }
+        for name, count in counted.items():
+            if info.get(name) != count:
+                self._report.add(INFO, f"{name} is {info.get(name)}, counted {count}")
+        splits = info.get("splits")
+        if isinstance(splits, dict) and splits.get("train") != f"0:{len(dataset.episodes)}":
+            self._report.note(f"{INFO}: splits is {splits!r:.100}, there are {len(dataset.episodes)} episodes")
+
+    def _order(self) -> None:
+        expected = 0
+        for n, episode in enumerate(self._dataset.episodes):
+            where = "meta/episodes"
+            if episode.index != n:
+                self._report.add(where, f"row {n} is episode {episode.index}; LeRobot finds episodes by row", n)
+            if episode.from_index != expected:
+                self._report.add(
+                    where, f"dataset_from_index is {episode.from_index}, should be {expected}", episode.index
+                )
+            expected += episode.length
+
+    def _places(self) -> None:
+        """What the episodes' rows say themselves: missing files, cameras without a place."""
+        keys = set(self._dataset.video_keys)
+        for episode in self._episodes:
+            for problem in episode.problems:
+                self._report.add("meta/episodes", problem, episode.index)
+            for key in sorted(keys - episode.videos.keys()) if not episode.problems else ():
+                self._report.add("meta/episodes", f"no video of {key}", episode.index)
+
+    def _sidecar(self) -> None:
+        entries = self._dataset.sidecar.episodes
+        if not entries:
+            return
+        for n, episode in enumerate(self._dataset.episodes):
+            length = entries[n].get("length") if n < len(entries) else None
+            if length != episode.length:
+                self._report.note(f"{SIDECAR}: episode {n} was changed by another program since")
+                break
+        names = [entry["uuid"] for entry in entries if entry.get("uuid")]
+        for name, count in Counter(names).items():
+            if count > 1:
+                self._report.add(SIDECAR, f"UUID {name} stands for {count} episodes")
+
+    def _strangers(self, data: set[Path], videos: set[Path]) -> None:
+        root = self._dataset.root
+        for path in sorted(root.glob(DATA_GLOB)):
+            if path.resolve() not in data:
+                rows = _row_count(path)
+                self._report.add(path, f"no episode lies in this file ({rows}); LeRobot would read it as data")
+        for path in sorted(root.glob(VIDEO_GLOB)):
+            if path.resolve() not in videos:
+                self._report.add(path, "no episode lies in this video")
+        for key in self._dataset.features.keys() & DEFAULT_FEATURES.keys():
+            want: Any = DEFAULT_FEATURES[key]["dtype"]
+            if self._dataset.features[key]["dtype"] != want:
+                self._report.add(INFO, f"feature {key} has dtype {self._dataset.features[key]['dtype']}, want {want}")
+
+
+def _video_of(key: str) -> Callable[[EpisodeInfo], list[Path]]:
+    return lambda episode: [episode.videos[key].path] if key in episode.videos else []
+
+
+def _row_count(path: Path) -> str:
+    try:
+        with open_parquet(path) as file:
+            return f"{file.metadata.num_rows} rows"
+    except DamagedFile as error:
+        return str(error)
+
+
+def _silent(done: int, total: int) -> None:
+    pass
