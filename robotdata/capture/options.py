@@ -90,4 +90,4 @@ class Options:
 
     def _wrong(self, key: str, value: Any, wanted: str) -> ConfigError:
         got = "is missing" if value is None else f"is {value!r:.60}"
-        return ConfigError(self._name(key), f"{got}; want {wanted}")
+        return ConfigError(self._name(key), f"{got}, want {wanted}")

@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from websockets.asyncio.server import ServerConnection, serve
+
+from robotdata.rig import protocol
+from robotdata.rig.link import Link
+from robotdata.video.jpeg import jpeg_size
+from tests.rig.conftest import FRONT, Bench
+
+
+class Web:
+    """The other end: keeps what the rig says, and can say anything itself."""
+
+    def __init__(self) -> None:
+        self.heard: list[dict[str, Any]] = []
+        self.previews: list[bytes] = []
+        self.tokens: list[str | None] = []
+        self.socket: ServerConnection | None = None
+        self.greeting = {"type": "welcome", "protocol": 1}
+
+    async def handle(self, socket: ServerConnection) -> None:
+        self.socket = socket
+        self.tokens.append(socket.request.headers.get("Authorization") if socket.request else None)
+        await socket.send(json.dumps(self.greeting))
+        async for data in socket:
+            if isinstance(data, bytes):
+                self.previews.append(data)
+            else:
+                self.heard.append(protocol.decode(data))
+
+    async def say(self, **message: Any) -> None:
+        assert self.socket is not None
+        await self.socket.send(json.dumps(message))
+
+    async def command(self, identity: str, name: str, **args: Any) -> dict[str, Any]:
+        await self.say(type="command", id=identity, name=name, args=args)
+        await soon(lambda: self.of("reply", id=identity))
+        return self.of("reply", id=identity)[-1]
+
+    def of(self, kind: str, **wanted: Any) -> list[dict[str, Any]]:
+        return [m for m in self.heard if m["type"] == kind and wanted.items() <= m.items()]
+
+
+async def soon(true: Callable[[], Any], seconds: float = 10.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not true():
+            await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def linked(bench: Bench, web: Web) -> AsyncIterator[Link]:
+    async with serve(web.handle, "127.0.0.1", 0, compression=None) as server:
+        port = server.sockets[0].getsockname()[1]
+        link = Link(bench.machine, f"ws://127.0.0.1:{port}/ws/rig/", "secret")
+        link.start()
+        try:
+            yield link
+        finally:
+            await asyncio.to_thread(link.stop)
+
+
+async def test_it_says_who_it_is_and_how_it_goes(bench: Bench) -> None:
+    web = Web()
+    async with linked(bench, web):
+        await soon(lambda: len(web.of("status")) >= 3 and len(web.of("telemetry")) >= 3)
+    hello = web.heard[0]
+    assert (hello["type"], hello["protocol"], hello["rig"]["name"]) == ("hello", 1, "bench")
+    assert [camera["name"] for camera in hello["rig"]["cameras"]] == ["front", "top"]
+    assert hello["rig"]["features"][FRONT]["shape"] == [64, 288, 3]
+    assert web.tokens == ["Bearer secret"]
+    first, second = web.of("telemetry")[:2]
+    assert first["names"]["action"][0] == "shoulder_pan.pos" and "names" not in second
+    t, state, action = second["rows"][0]
+    assert (len(state), len(action)) == (6, 6) and t > 1.6e9
+    numbers = [status["seq"] for status in web.of("status")]
+    assert numbers == sorted(set(numbers))
+
+
+async def test_it_records_when_it_is_told_to_and_says_that_it_did(bench: Bench) -> None:
+    web = Web()
+    async with linked(bench, web):
+        await soon(lambda: web.of("status", state="idle"))
+        assert (await web.command("1", "record", task="push"))["ok"]
+        await soon(lambda: any(s["take"] and s["take"]["ticks"] > 3 for s in web.of("status", state="recording")))
+        refused = await web.command("2", "record")
+        assert (refused["ok"], refused["error"]["code"]) == (False, "not_allowed")
+        assert (await web.command("3", "stop"))["ok"]
+        await soon(lambda: web.of("take", event="saved"))
+    take = web.of("take", event="saved")[0]["take"]
+    assert take["ticks"] > 3 and take["task"] == "push" and take["end_reason"] == "stop"
+    assert web.of("take", event="started")[0]["take"]["id"] == take["id"]
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [({"name": "explode"}, "bad_args"), ({"name": "record", "args": {"task": 5}}, "bad_args")],
+)
+async def test_it_answers_nonsense_in_words(bench: Bench, message: dict[str, Any], code: str) -> None:
+    web = Web()
+    async with linked(bench, web):
+        await soon(lambda: web.of("status"))
+        await web.say(type="command", id="x", **message)
+        await soon(lambda: web.of("reply"))
+    assert web.of("reply")[0]["error"]["code"] == code
+
+
+async def test_it_sends_pictures_of_watched_cameras_only(bench: Bench) -> None:
+    web = Web()
+    async with linked(bench, web):
+        await soon(lambda: web.of("status"))
+        await web.say(type="watch", cameras={FRONT: 30})
+        await soon(lambda: len(web.previews) > 5)
+        await web.say(type="watch", cameras={})
+    seen = [protocol.unpack_preview(data) for data in web.previews]
+    assert {camera for camera, *_ in seen} == {0}
+    assert [seq for _, seq, *_ in seen] == sorted({seq for _, seq, *_ in seen})
+    assert jpeg_size(seen[0][3]) == (288, 64)
+    assert abs(seen[-1][2] / 1e9 - web.of("status")[-1]["since"]) < 60
+
+
+async def test_it_records_on_when_the_web_goes_and_says_so_when_it_is_back(bench: Bench) -> None:
+    web = Web()
+    async with linked(bench, web):
+        await soon(lambda: web.of("status", state="idle"))
+        await web.command("1", "record")
+        assert web.socket is not None
+        before = bench.machine.take.ticks if bench.machine.take else 0
+        web.socket.transport.abort()
+        await soon(lambda: len(web.of("hello")) == 2)
+        assert web.of("hello")[1]["status"]["state"] == "recording"
+        await soon(lambda: bench.machine.take is not None and bench.machine.take.ticks > before + 5)
+        assert (await web.command("1", "record"))["ok"]  # the web asks again: it was done
+        await web.command("2", "stop")
+    assert [entry["state"] for entry in web.of("hello")[1]["takes"]] == ["recording"]
+
+
+async def test_it_shows_why_it_is_refused(bench: Bench) -> None:
+    web = Web()
+    web.greeting = {"type": "refused", "code": "token", "message": "this token was revoked"}
+    async with linked(bench, web) as link:
+        await soon(lambda: "revoked" in (link.problem or ""))
+    assert bench.machine.state == "idle"
+
+
+async def test_it_survives_a_web_that_talks_nonsense(bench: Bench) -> None:
+    web = Web()
+    async with linked(bench, web):
+        await soon(lambda: web.of("status"))
+        assert web.socket is not None
+        await web.socket.send("{not json")
+        await soon(lambda: len(web.of("hello")) == 2)

@@ -1,0 +1,264 @@
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from robotdata.rig import checks
+from robotdata.rig import machine as machines
+from robotdata.rig.machine import as_command
+from robotdata.rig.protocol import Command, Refusal
+from robotdata.rig.states import CONTROLS, NEXT, State
+from robotdata.rig.status import Reporter
+from robotdata.spool import Take, read_manifest
+from robotdata.video import barcode
+from robotdata.video.jpeg import decode_jpeg
+from tests.rig.conftest import FRONT, TOP, Bench, until
+
+
+def test_it_records_what_the_cameras_saw_at_each_tick(bench: Bench) -> None:
+    for _ in range(2):
+        bench.do("record", task="push", dataset="cubes", session="s1", operator="olga")
+        bench.ticks(8)
+        bench.do("stop")
+        bench.idle()
+    for episode, manifest in enumerate(bench.ended(), start=1):
+        assert manifest["state"] == "recorded"
+        assert (manifest["task"], manifest["dataset"], manifest["operator"]) == ("push", "cubes", "olga")
+        with Take.open(bench.spool / manifest["id"]) as take:
+            for place, key in enumerate((FRONT, TOP)):
+                frames = take.frame_index(key)
+                seen = [barcode.read(decode_jpeg(take.camera(key).packet(int(i)))) for i in frames]
+                assert seen == [barcode.Barcode(tick, episode, place) for tick in range(take.ticks)]
+            assert take.signal("action").shape == (take.ticks, 6)
+
+
+def test_it_counts_down_and_can_be_called_off(bench: Bench) -> None:
+    bench.do("record", countdown_s=30)
+    assert (bench.machine.state, bench.machine.controls) == ("countdown", ["cancel", "discard", "pause"])
+    bench.do("cancel")
+    assert bench.machine.state == "idle"
+    bench.do("record", countdown_s=0.1)
+    bench.ticks(1)
+    assert not bench.ended()
+
+
+def test_it_goes_on_by_itself_with_episode_and_reset_timers(bench: Bench) -> None:
+    bench.do("record", episode_s=0.1, reset_s=0.05)
+    until(lambda: len(bench.ended()) >= 3)
+    until(lambda: bench.machine.state == "resetting")
+    bench.do("cancel")
+    assert {manifest["end_reason"] for manifest in bench.ended()} == {"timer"}
+    assert len({manifest["id"] for manifest in bench.ended()}) == len(bench.ended())
+
+
+def test_it_begins_the_next_take_at_once_when_the_reset_is_finished(bench: Bench) -> None:
+    bench.do("record", reset_s=60)
+    bench.ticks(2)
+    bench.do("stop")
+    assert bench.machine.state == "resetting"
+    bench.do("finish_reset")
+    bench.ticks(2)
+
+
+def test_it_freezes_the_reset_while_it_is_paused(bench: Bench) -> None:
+    bench.do("record", reset_s=30)
+    bench.ticks(2)
+    bench.do("pause")  # armed: the take goes on
+    assert bench.machine.state == "recording"
+    assert "resume" in bench.machine.controls
+    bench.do("stop")
+    assert (bench.machine.state, bench.machine.ends_at) == ("paused", None)
+    bench.do("resume")
+    assert bench.machine.state == "resetting"
+    bench.do("pause")
+    assert bench.machine.state == "paused"
+    bench.do("resume")
+    assert bench.machine.total_s == 30
+
+
+def test_it_keeps_a_discarded_take_on_disk_as_rejected(bench: Bench) -> None:
+    bench.do("record")
+    bench.ticks(2)
+    bench.do("discard")
+    bench.idle()
+    event, manifest = bench.events[-1]
+    assert (event, manifest["end_reason"]) == ("discarded", "discard")
+    assert read_manifest(bench.spool / manifest["id"])["curation"]["verdict"] == "reject"
+
+
+def test_it_records_again_with_the_same_words(bench: Bench) -> None:
+    bench.do("record", task="push", countdown_s=0.05)
+    bench.ticks(2)
+    bench.do("rerecord")
+    assert bench.machine.state == "countdown"
+    bench.ticks(2)
+    bench.do("stop")
+    bench.idle()
+    verdicts = {manifest["end_reason"]: manifest["curation"]["verdict"] for manifest in bench.ended()}
+    assert verdicts == {"rerecord": "reject", "stop": "unreviewed"}
+    assert {manifest["task"] for manifest in bench.ended()} == {"push"}
+
+
+def test_it_rejects_the_last_take_when_asked_for_another_while_resetting(bench: Bench) -> None:
+    bench.do("record", reset_s=60)
+    bench.ticks(2)
+    bench.do("stop")
+    bench.do("rerecord")
+    until(lambda: any(event == "discarded" for event, _ in bench.events))
+    bench.ticks(1)
+    bench.do("stop")
+
+
+def test_it_does_a_command_once_however_often_it_comes(bench: Bench) -> None:
+    take = str(uuid.uuid4())
+    record = Command("click-1", "record", {"take": take})
+    bench.machine.execute(record)
+    bench.ticks(2)
+    bench.machine.execute(record)
+    bench.machine.execute(Command("click-2", "record", {"take": take}))
+    assert bench.machine.take is not None and bench.machine.take.id == take
+    bench.do("stop")
+    bench.idle()
+    bench.machine.execute(record)
+    assert bench.machine.state == "idle"
+    assert [manifest["id"] for manifest in bench.ended()] == [take]
+
+
+def test_it_does_not_end_the_next_take_by_a_late_click(bench: Bench) -> None:
+    bench.do("record")
+    bench.ticks(1)
+    with pytest.raises(Refusal, match="has ended already"):
+        bench.do("stop", take=str(uuid.uuid4()))
+    assert bench.machine.state == "recording"
+
+
+def test_it_says_what_is_possible_when_it_refuses(bench: Bench) -> None:
+    with pytest.raises(Refusal, match="'stop' is not possible while the rig is idle; possible now: record"):
+        bench.do("stop")
+
+
+def test_it_refuses_a_dataset_that_it_does_not_fit(bench: Bench) -> None:
+    features = {key: dict(value) for key, value in bench.machine.rig.features.items()}
+    bench.machine.execute(as_command("record", expect={"fps": 60, "features": features}))
+    bench.do("stop")
+    features["action"] = features["action"] | {"shape": [7], "names": None}
+    with pytest.raises(Refusal) as refused:
+        bench.do("record", expect={"fps": 25, "features": features})
+    error = refused.value.as_error()
+    assert error["code"] == "mismatch"
+    assert {row["what"].split()[0] for row in error["differences"]} == {"fps", "action"}
+
+
+@pytest.mark.parametrize("expect", [{}, {"fps": "x", "features": {}}, {"fps": 30, "features": 5}])
+def test_it_refuses_an_expectation_that_is_none(bench: Bench, expect: dict[str, Any]) -> None:
+    with pytest.raises(Refusal) as refused:
+        bench.do("record", expect=expect)
+    assert refused.value.code in ("bad_args", "mismatch")
+
+
+def test_it_takes_only_a_new_uuid_for_a_take(bench: Bench) -> None:
+    with pytest.raises(Refusal, match="want a UUID"):
+        bench.do("record", take="../../etc")
+    take = str(uuid.uuid4())
+    (bench.spool / take).mkdir()
+    with pytest.raises(Refusal, match="on this rig's disk already"):
+        bench.do("record", take=take)
+
+
+def test_it_refuses_to_begin_on_a_disk_that_is_nearly_full(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(bench.machine.rig.disk), "free_bytes", property(lambda self: 1_000_000))
+    with pytest.raises(Refusal, match=r"room for .* minutes") as refused:
+        bench.do("record")
+    assert refused.value.code == "disk_full"
+    assert [w["code"] for w in Reporter(bench.machine).status()["warnings"]] == ["disk"]
+
+
+def test_it_refuses_while_a_camera_is_missing(
+    make_bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machines, "_FIRST_FRAMES_S", 0.2)
+    bench = make_bench(camera={"kind": "pyav", "url": "/nowhere/cam.mp4"})
+    with pytest.raises(Refusal, match=r"front.*no such file") as refused:
+        bench.do("record")
+    assert refused.value.code == "camera_missing"
+
+
+def test_it_refuses_when_the_disk_does_not_keep_up(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "MAX_SAVING", 0)
+    with pytest.raises(Refusal) as refused:
+        bench.do("record")
+    assert refused.value.code == "busy"
+
+
+def test_it_ends_the_take_when_the_robot_stops_answering(make_bench: Callable[..., Bench]) -> None:
+    bench = make_bench(robot={"fail_after_s": 0.6})
+    bench.do("record")
+    until(lambda: bench.machine.state == "error" and bench.ended())
+    manifest = bench.ended()[0]
+    assert manifest["end_reason"] == "robot_lost"
+    assert manifest["ticks"] == Take.open(bench.spool / manifest["id"]).rows.num_rows > 0
+    assert "stopped answering" in (bench.machine.message or "")
+    bench.do("clear_error")
+    until(lambda: bench.machine.state == "idle")
+    bench.do("record")
+    bench.ticks(2)
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"), [("hang", "stale"), ("lose", "lost"), ("freeze", "frozen"), ("black", "black")]
+)
+def test_it_says_and_marks_what_is_wrong_with_a_camera(make_bench: Callable[..., Bench], fault: str, code: str) -> None:
+    bench = make_bench(camera={"kind": "sim", f"{fault}_after_s": 0.4})
+    bench.do("record")
+    reporter = Reporter(bench.machine)
+
+    def said() -> bool:
+        warnings = reporter.status()["warnings"]
+        return any((w["code"], w["camera"]) == (code, FRONT) and "front" in w["text"] for w in warnings)
+
+    until(said, 4)
+    if bench.machine.state == "recording" and fault not in ("hang", "lose"):
+        assert bench.machine.take is not None
+        bench.ticks(bench.machine.take.ticks + 2)
+        bench.do("stop")
+    bench.idle()
+    manifest = bench.ended()[0]
+    assert code in {mark["code"] for mark in manifest["marks"] if mark["camera"] == FRONT}
+    assert manifest["end_reason"] == ("camera_lost" if fault in ("hang", "lose") else "stop")
+
+
+def test_it_says_that_an_empty_take_holds_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench.machine.rig.loop, "swap_sink", lambda sink: None)
+    bench.do("record")
+    bench.do("stop")
+    bench.idle()
+    assert "0 frames, not saved" in (bench.machine.message or "")
+    assert bench.events[-1][0] == "discarded"
+
+
+def test_it_makes_each_of_many_quick_takes_its_own(bench: Bench) -> None:
+    for _ in range(12):
+        bench.do("record")
+        bench.ticks(1)
+        bench.do("stop")
+        until(lambda: len(bench.machine.saving) < checks.MAX_SAVING)
+    bench.idle()
+    kept = [manifest["id"] for manifest in bench.ended()]
+    assert len(set(kept)) == 12
+    assert all(read_manifest(bench.spool / take)["ticks"] >= 1 for take in kept)
+
+
+def test_it_ends_the_running_take_when_it_is_told_to_stop(bench: Bench) -> None:
+    bench.do("record")
+    bench.ticks(3)
+    assert bench.machine.stop()
+    assert bench.ended()[0]["end_reason"] == "shutdown"
+
+
+def test_it_knows_only_moves_and_controls_that_exist() -> None:
+    assert all(following <= set(State) for following in NEXT.values())
+    commands = {control for controls in CONTROLS.values() for control in controls}
+    assert all(hasattr(machines.Machine, f"_{name}") for name in commands)
