@@ -57,13 +57,14 @@ if TYPE_CHECKING:
     from robotdata.video.lerobot_names import concatenate_video_files, decode_video_frames, encode_video_frames
     from robotdata.video.mux import JoinedVideo, Segment, cut_video, join_videos
     from robotdata.video.sources import folder_pictures, packet_file
-    from robotdata.video.verify import VideoCheck, verify_video
+    from robotdata.video.verify import Comparison, VideoCheck, compare_video, verify_video
 
 __all__ = [
     "BackendMissingError",
     "BrokenFrameError",
     "BrokenVideoError",
     "CodecUnavailableError",
+    "Comparison",
     "DecodeError",
     "DepthScale",
     "EncodeError",
@@ -91,6 +92,7 @@ __all__ = [
     "VideoFrame",
     "codec_works",
     "concatenate_video_files",
+    "compare_video",
     "cut_video",
     "decode_depth",
     "decode_depths",
@@ -166,7 +168,7 @@ _HOME = {
     "lerobot_names": ["concatenate_video_files", "decode_video_frames", "encode_video_frames"],
     "mux": ["JoinedVideo", "Segment", "cut_video", "join_videos"],
     "sources": ["folder_pictures", "packet_file"],
-    "verify": ["VideoCheck", "verify_video"],
+    "verify": ["Comparison", "VideoCheck", "compare_video", "verify_video"],
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

@@ -68,9 +68,6 @@ class VideoDecoderCache:
         with self._lock:
             return _key(path) in self._slots
 
-    def __len__(self) -> int:
-        return self.size()
-
     def size(self) -> int:
         """How many decoders are held."""
         with self._lock:

@@ -169,8 +169,8 @@ def _codes(depth: NDArray[np.float32], scale: DepthScale, unit: Unit) -> NDArray
     else:
         part = (depth - low) / (high - low)
     # A pixel without a measurement (NaN) is as near as can be, as 0 is.
-    codes: NDArray[np.float32] = np.rint(np.nan_to_num(part, nan=0.0) * CODE_MAX)
-    return codes.clip(0, CODE_MAX).astype(np.uint16)
+    codes: NDArray[np.float32] = np.rint(np.nan_to_num(part.clip(0, 1), nan=0.0) * CODE_MAX)
+    return codes.astype(np.uint16)
 
 
 @lru_cache(maxsize=8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -87,7 +88,7 @@ def decode_video_frames(
     Raises FrameTimestampError where no frame is within `tolerance_s`, BackendMissingError, DecodeError.
     """
     chosen = backend or automatic_backend(tensor)
-    decoder = (cache or _shared_cache()).get_decoder(video_path)
+    decoder = (_shared_cache() if cache is None else cache).get_decoder(video_path)
     numbers = _numbers(decoder, timestamps, tolerance_s, chosen)
     frames = decode_with(chosen, decoder, numbers)
     stacked = np.stack(frames) if frames else np.empty((0, decoder.index.height, decoder.index.width, 3), np.uint8)
@@ -117,6 +118,7 @@ def _shared_cache() -> VideoDecoderCache:
     global _default_cache
     if _default_cache is None:
         _default_cache = VideoDecoderCache()
+        atexit.register(_default_cache.clear)
     return _default_cache
 
 

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
 import av
+import numpy as np
+from numpy.typing import NDArray
 
+from robotdata.video.decode import VideoDecoder
 from robotdata.video.errors import BrokenVideoError, FrameCountError, NotAVideoError
 from robotdata.video.files import require_video_file
 from robotdata.video.index import open_video_stream
+from robotdata.video.sources import FrameConverter, Picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +63,46 @@ def verify_video(path: Path | str, *, expected_frames: int | None = None) -> Vid
     if lost > 0:
         raise BrokenVideoError(f"{path}: {lost} of {count + lost} frames do not decode", count)
     return check
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How close a video is to its source: the frame that is farthest off, and its PSNR in dB."""
+
+    frames: int
+    worst_frame: int
+    worst_psnr_db: float
+
+
+def compare_video(path: Path | str, pictures: Iterable[Picture], *, least_psnr_db: float = 20.0) -> Comparison:
+    """Decode `path` beside its source `pictures` and compare them frame by frame, in the video's pixel format.
+
+    Raises FrameCountError where one of the two ends first, BrokenVideoError where a frame does not decode or is
+    less than `least_psnr_db` like its source: then it is another picture, or a damaged one.
+    """
+    path = Path(path)
+    converter = FrameConverter()
+    worst, worst_frame, count = math.inf, 0, 0
+    with VideoDecoder(path) as decoder:
+        for made, picture in zip_longest(decoder.native_frames(), pictures):
+            if made is None or picture is None:
+                both = ("the source", "the video") if made is None else ("the video", "the source")
+                raise FrameCountError(f"{path}: {both[0]} has more frames than {both[1]}'s {count}", count, count)
+            source = converter.convert(converter.open(picture), made.format.name)
+            likeness = _psnr_db(made.to_ndarray(), source.to_ndarray())
+            if likeness < least_psnr_db:
+                raise BrokenVideoError(
+                    f"{path}: frame {count} is not its source's ({likeness:.1f} dB, want {least_psnr_db})", count
+                )
+            if likeness < worst:
+                worst, worst_frame = likeness, count
+            count += 1
+    return Comparison(count, worst_frame, worst)
+
+
+def _psnr_db(one: NDArray[Any], other: NDArray[Any]) -> float:
+    if one.shape != other.shape:
+        return 0.0
+    peak = 255.0 if one.dtype == np.uint8 else 4095.0
+    error = float(np.mean(np.square(one.astype(np.float32) - other.astype(np.float32))))
+    return 10 * math.log10(peak**2 / error) if error else math.inf

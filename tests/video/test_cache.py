@@ -1,0 +1,192 @@
+"""Open decoders: few, found again, never stale, and closed only when nobody reads."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from pathlib import Path
+
+import psutil
+import pytest
+
+from robotdata.video import NotAVideoError, VideoDecoderCache, VideoError, barcode, cache, frame_jpeg
+from robotdata.video.cache import SIZE_VARIABLE
+
+
+def tick(frame) -> int:
+    return barcode.read(frame).tick
+
+
+@pytest.fixture
+def copies(video, tmp_path: Path):
+    """copies(n) -> n files of the same four frames."""
+
+    def make(count: int) -> list[Path]:
+        source = video(4)
+        paths = [tmp_path / f"copy-{n}.mp4" for n in range(count)]
+        for path in paths:
+            shutil.copyfile(source, path)
+        return paths
+
+    return make
+
+
+def test_it_is_bounded_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(SIZE_VARIABLE, raising=False)
+    assert VideoDecoderCache().max_size == 100
+
+
+@pytest.mark.parametrize("value", ["none", "unbounded", "-1", "None", "UNBOUNDED"])
+def test_it_is_unbounded_when_asked(monkeypatch: pytest.MonkeyPatch, copies, value: str) -> None:
+    monkeypatch.setenv(SIZE_VARIABLE, value)
+    held = VideoDecoderCache()
+    assert held.max_size is None
+    for path in copies(5):
+        held.get_decoder(path)
+    assert held.size() == 5
+    held.clear()
+
+
+def test_it_respects_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(SIZE_VARIABLE, "7")
+    assert VideoDecoderCache().max_size == 7
+    assert VideoDecoderCache(max_size=3).max_size == 3
+
+
+@pytest.mark.parametrize("value", ["0", "-2", "ten", "1.5", "²"])
+def test_it_refuses_a_size_that_is_none(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv(SIZE_VARIABLE, value)
+    with pytest.raises(VideoError, match=f"{SIZE_VARIABLE}='{value}'"):
+        VideoDecoderCache()
+
+
+def test_it_refuses_a_size_below_one() -> None:
+    with pytest.raises(VideoError, match="max_size=0"):
+        VideoDecoderCache(max_size=0)
+
+
+def test_it_drops_the_least_recently_used_and_closes_it(copies) -> None:
+    one, two, three = copies(3)
+    held = VideoDecoderCache(max_size=2)
+    first, second = held.get_decoder(one), held.get_decoder(two)
+    held.get_decoder(one)
+    held.get_decoder(three)
+    assert (one in held, two in held, str(three) in held) == (True, False, True)
+    assert (first.closed, second.closed) == (False, True)
+    assert held.size() == 2
+    held.clear()
+    assert first.closed and held.size() == 0 and one not in held
+
+
+def test_it_neither_reopens_nor_evicts_on_a_hit(copies, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = copies(2)
+    held = VideoDecoderCache(max_size=2)
+    decoders = [held.get_decoder(path) for path in paths]
+    monkeypatch.setattr(cache, "VideoDecoder", None)
+    for _ in range(3):
+        assert [held.get_decoder(path) for path in paths] == decoders
+    held.clear()
+
+
+def test_it_never_serves_a_replaced_file(video) -> None:
+    path = video(4)
+    held = VideoDecoderCache(max_size=2)
+    old = held.get_decoder(path)
+    video(9, name="new.mp4").replace(path)
+    assert tick(held.get_decoder(path).frame(8)) == 8
+    assert old.closed and held.size() == 1
+    path.unlink()
+    with pytest.raises(NotAVideoError):
+        held.get_decoder(path)
+    assert path not in held
+
+
+def test_it_lets_an_evicted_decoder_be_read_to_the_end(copies) -> None:
+    paths = copies(3)
+    held = VideoDecoderCache(max_size=1)
+    decoder = held.get_decoder(paths[0])
+    for path in paths[1:]:
+        held.get_decoder(path)
+    assert decoder.closed
+    assert [tick(decoder.frame(n)) for n in (3, 0, 2)] == [3, 0, 2]
+    held.clear()
+
+
+def test_it_is_bounded_by_bytes_too(copies) -> None:
+    held = VideoDecoderCache(max_size=None, max_bytes=1)
+    for path in copies(4):
+        assert tick(held.get_decoder(path).frame(1)) == 1
+    assert held.size() == 1
+    held.clear()
+
+
+def test_it_opens_one_file_once_for_all_who_wait(copies, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow, quick = copies(2)
+    opened: list[Path] = []
+    may_open = threading.Event()
+    real = cache.VideoDecoder
+
+    def opening(path: str):
+        opened.append(Path(path))
+        if Path(path) == slow:
+            assert may_open.wait(20)
+        return real(path)
+
+    monkeypatch.setattr(cache, "VideoDecoder", opening)
+    held = VideoDecoderCache(max_size=5)
+    got: list[object] = []
+    threads = [threading.Thread(target=lambda: got.append(held.get_decoder(slow))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    assert tick(held.get_decoder(quick).frame(2)) == 2  # while the other file is still being opened
+    may_open.set()
+    for thread in threads:
+        thread.join()
+    assert opened.count(slow) == 1 and len(set(map(id, got))) == 1
+    held.clear()
+
+
+def test_it_tells_everybody_who_waits_why_a_file_does_not_open(tmp_path: Path) -> None:
+    path = tmp_path / "empty.mp4"
+    path.touch()
+    held = VideoDecoderCache()
+    for _ in range(2):
+        with pytest.raises(NotAVideoError, match="empty"):
+            held.get_decoder(path)
+    assert held.size() == 0
+
+
+def test_it_survives_threads_that_fight_over_a_small_cache(copies) -> None:
+    paths = copies(6)
+    held = VideoDecoderCache(max_size=2)
+    wrong: list[object] = []
+
+    def read(start: int) -> None:
+        for turn in range(24):
+            number = (start + turn) % 4
+            found = tick(held.get_decoder(paths[(start * 5 + turn) % 6]).frame(number))
+            if found != number:
+                wrong.append((number, found))
+
+    threads = [threading.Thread(target=read, args=(start,)) for start in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == [] and held.size() <= 2
+    held.clear()
+
+
+def test_it_keeps_files_and_memory_flat_over_many_videos(copies) -> None:
+    process, paths = psutil.Process(), copies(150)
+    held = VideoDecoderCache(max_size=8)
+    for path in paths[:30]:
+        frame_jpeg(path, 1, cache=held)
+    files, memory = process.num_fds(), process.memory_info().rss
+    for path in paths[30:] * 2:
+        frame_jpeg(path, 1, cache=held)
+    assert process.num_fds() <= files
+    assert process.memory_info().rss - memory < 40 * 2**20
+    held.clear()
+    assert not [handle for handle in process.open_files() if "copy-" in os.fsdecode(handle.path)]

@@ -1,0 +1,236 @@
+"""The functions that LeRobot's users know do what they know, and say more when they cannot."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import subprocess
+import sys
+import types
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from PIL import Image
+
+import robotdata.video as room
+from robotdata.video import (
+    BackendMissingError,
+    FrameTimestampError,
+    NoFramesError,
+    VideoDecoderCache,
+    barcode,
+    concatenate_video_files,
+    decode_video_frames,
+    encode_video_frames,
+    get_video_info,
+)
+from robotdata.video.backends import automatic_backend
+from robotdata.video.errors import DecodeError, JoinError, SegmentMismatchError
+from robotdata.video.lerobot_names import settings_from
+from robotdata.video.packets import PacketWriter
+
+LEROBOTS = [
+    "encode_video_frames",
+    "decode_video_frames",
+    "VideoDecoderCache",
+    "FrameTimestampError",
+    "concatenate_video_files",
+    "get_video_info",
+    "get_audio_info",
+    "get_video_pixel_channels",
+    "get_video_duration_in_s",
+    "VideoFrame",
+]
+OPTIONAL = {"torchcodec": "torchcodec", "video_reader": "torchvision", "npu": "torch_npu"}
+
+
+@dataclass
+class Config:
+    """What LeRobot 0.6 passes as its encoder's configuration."""
+
+    vcodec: str = "h264"
+    pix_fmt: str = "yuv420p"
+    g: int = 3
+    crf: int = 28
+    preset: str | None = "ultrafast"
+    fast_decode: int = 0
+    video_backend: str = "pyav"
+    extra_options: dict[str, str] = field(default_factory=dict)
+
+
+def ticks(frames: np.ndarray) -> list[int]:
+    return [barcode.read(frame).tick for frame in frames]
+
+
+def test_it_has_every_name_that_lerobots_users_import() -> None:
+    assert set(LEROBOTS) <= set(room.__all__) == set(room._MODULE_OF)
+    for name in room.__all__:
+        assert getattr(room, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        room.nonsense  # noqa: B018
+
+
+def test_it_loads_no_codec_and_no_arrow_before_they_are_asked_for() -> None:
+    code = "import sys, robotdata.video.packets; print([m for m in ('av', 'pyarrow', 'torch') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_it_encodes_a_folder_with_lerobots_configuration(picture, tmp_path: Path) -> None:
+    for tick in range(7):
+        Image.fromarray(picture(tick)).save(tmp_path / f"frame-{tick:06d}.png")
+    made = encode_video_frames(tmp_path, tmp_path / "v.mp4", 30, Config())
+    assert (made.codec, made.frames) == ("h264", 7)
+    assert room.index_video(made.path).key_frames.tolist() == [0, 3, 6]
+    assert ticks(decode_video_frames(made.path, [0, 0.1, 0.2], 1e-4)) == [0, 3, 6]
+
+
+def test_it_encodes_a_takes_camera(packets, tmp_path: Path) -> None:
+    writer = PacketWriter(tmp_path / "camera.mkv", "mjpeg", 288, 64)
+    for n, packet in enumerate(packets(5)):
+        writer.write(packet, n * 33_000_000)
+    writer.finish()
+    made = encode_video_frames(tmp_path / "camera.mkv", tmp_path / "v.mp4", 30, "h264", preset="ultrafast")
+    assert ticks(decode_video_frames(made.path, [n / 30 for n in range(5)], 1e-4)) == [0, 1, 2, 3, 4]
+
+
+def test_it_refuses_an_empty_folder(tmp_path: Path) -> None:
+    with pytest.raises(NoFramesError, match="frame-000000.png"):
+        encode_video_frames(tmp_path, tmp_path / "v.mp4", 30)
+    with pytest.raises(FileNotFoundError):
+        encode_video_frames(tmp_path, tmp_path / "v.mp4", 30)
+
+
+def test_it_refuses_options_that_do_not_exist() -> None:
+    with pytest.raises(TypeError, match="nonsense"):
+        settings_from("h264", None, {"nonsense": 1})
+    assert settings_from(None).codec == "libsvtav1"
+    assert settings_from(Config(), 2).threads == 2
+    assert settings_from(settings_from(Config(), 2)) == settings_from(Config(), 2)
+
+
+def test_it_decodes_times_in_the_order_asked_even_twice(video) -> None:
+    frames = decode_video_frames(video(12), [0.3, 0.0, 0.3, 1 / 30], 1e-4)
+    assert frames.shape == (4, 64, 288, 3) and frames.dtype == np.uint8
+    assert ticks(frames) == [9, 0, 9, 1]
+    assert decode_video_frames(video(12), [], 1e-4).shape == (0, 64, 288, 3)
+
+
+@pytest.mark.parametrize("time", [0.01, 0.4, -0.1, 77.0, float("nan")])
+def test_it_refuses_times_without_a_frame_and_shows_them_all(video, time: float) -> None:
+    path = video(12)
+    with pytest.raises(FrameTimestampError) as caught:
+        decode_video_frames(path, [0.1, time], 1e-4)
+    assert isinstance(caught.value, ValueError)
+    for words in (f"queried: [0.1, {time}]", "loaded: [0.1, ", str(path), "backend: pyav"):
+        assert words in str(caught.value)
+
+
+def test_it_takes_a_time_at_the_tolerance(video) -> None:
+    assert ticks(decode_video_frames(video(12), [0.1 + 0.01, 0.2 - 0.01], 0.01)) == [3, 6]
+
+
+def test_it_uses_the_cache_that_it_is_given(video) -> None:
+    held = VideoDecoderCache(max_size=2)
+    path = video(4)
+    decode_video_frames(path, [0.0], 1e-4, cache=held)
+    assert path in held
+    held.clear()
+
+
+@pytest.mark.parametrize("backend", OPTIONAL)
+def test_it_says_what_to_install_for_a_missing_backend(video, backend: str) -> None:
+    if find_spec(OPTIONAL[backend]) is not None:
+        pytest.skip(f"{OPTIONAL[backend]} is installed")
+    with pytest.raises(BackendMissingError, match=f"pip install {OPTIONAL[backend]}") as caught:
+        decode_video_frames(video(4), [0.0], 1e-4, backend)
+    assert isinstance(caught.value, ImportError)
+
+
+def test_it_says_what_to_install_for_tensors(video) -> None:
+    if find_spec("torch") is not None:
+        pytest.skip("torch is installed")
+    with pytest.raises(BackendMissingError, match="pip install torch"):
+        decode_video_frames(video(4), [0.0], 1e-4, tensor=True)
+
+
+def test_it_refuses_backends_that_do_not_exist(video) -> None:
+    with pytest.raises(DecodeError, match="want one of pyav, torchcodec, video_reader, npu"):
+        decode_video_frames(video(4), [0.0], 1e-4, "cv2")
+
+
+def test_it_chooses_pyav_where_torchcodec_does_not_load_and_says_so(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(name: str) -> types.ModuleType:
+        raise RuntimeError("libavutil.so.59 is not there\nand much more")
+
+    automatic_backend.cache_clear()
+    monkeypatch.setattr("robotdata.video.backends.find_spec", lambda name: object())
+    monkeypatch.setattr("robotdata.video.backends.import_module", broken)
+    with caplog.at_level(logging.INFO):
+        assert automatic_backend(True) == "pyav"
+    assert "libavutil.so.59 is not there" in caplog.text and "much more" not in caplog.text
+    automatic_backend.cache_clear()
+
+
+def test_it_speaks_to_torchcodec_in_frame_numbers(video, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[int]] = []
+
+    class Decoder:
+        def __init__(self, path: str, dimension_order: str) -> None:
+            assert dimension_order == "NHWC"
+
+        def get_frames_at(self, indices: list[int]) -> object:
+            asked.append(indices)
+            pictures = np.stack([np.full((2, 2, 3), n, np.uint8) for n in indices])
+            return types.SimpleNamespace(data=types.SimpleNamespace(numpy=lambda: pictures))
+
+    module = types.SimpleNamespace(VideoDecoder=Decoder)
+    monkeypatch.setattr("robotdata.video.backends.import_module", lambda name: module)
+    frames = decode_video_frames(video(9), [0.2, 0.1, 0.2], 1e-4, "torchcodec")
+    assert asked == [[3, 6]] and frames[:, 0, 0, 0].tolist() == [6, 3, 6]
+
+
+def test_it_says_that_torchvisions_reader_is_gone(video, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("robotdata.video.backends.import_module", lambda name: types.SimpleNamespace())
+    with pytest.raises(BackendMissingError, match="no VideoReader any more"):
+        decode_video_frames(video(4), [0.0], 1e-4, "video_reader")
+
+
+def test_it_concatenates_at_the_first_ones_rate(video, tmp_path: Path) -> None:
+    parts = [video(5, 0, 29.97), video(4, 1, 29.97)]
+    made = concatenate_video_files(parts, tmp_path / "all.mp4")
+    assert made.frames == 9 and made.fps == pytest.approx(29.97, rel=1e-5)
+    with pytest.raises(JoinError, match="no videos"):
+        concatenate_video_files([], tmp_path / "none.mp4")
+    with pytest.raises(SegmentMismatchError):
+        concatenate_video_files([*parts, video(5, 2, 10)], tmp_path / "bad.mp4")
+
+
+def test_it_describes_a_frame_in_a_table() -> None:
+    frame_type = importlib.import_module("robotdata.video.frame_type")
+    kind = frame_type.VideoFrame()
+    assert kind() == pa.struct([("path", pa.string()), ("timestamp", pa.float32())])
+    table = pa.array([{"path": "videos/a.mp4", "timestamp": 0.1}], kind())
+    assert table.type == kind.pa_type
+    assert frame_type.register() is (find_spec("datasets") is not None)
+
+
+def test_it_registers_with_datasets_where_that_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    frame_type = importlib.import_module("robotdata.video.frame_type")
+    known: dict[str, type] = {}
+    features = types.SimpleNamespace(register_feature=lambda kind, name: known.update({name: kind}))
+    monkeypatch.setattr(frame_type, "find_spec", lambda name: object())
+    monkeypatch.setattr(frame_type, "import_module", lambda name: features)
+    assert frame_type.register()
+    assert known == {"VideoFrame": frame_type.VideoFrame}
+
+
+def test_it_reads_info_from_the_stream_not_from_what_was_claimed(video) -> None:
+    info = get_video_info(video(4, settings=room.EncodeSettings(codec="hevc", preset="ultrafast")))
+    assert (info["video.codec"], info["video.fps"], info["video.channels"]) == ("hevc", 30, 3)
