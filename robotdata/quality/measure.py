@@ -12,7 +12,7 @@ from robotdata.quality.fingerprint import fingerprint_of
 from robotdata.quality.inputs import CameraInput, SignalInput, TakeInput, flat_names, is_numeric
 from robotdata.quality.metrics import TakeMetrics
 from robotdata.quality.motion import Motion
-from robotdata.quality.pairs import measure_pair
+from robotdata.quality.pairs import measure_pair, without_rest
 from robotdata.quality.pictures import DETAIL, SMALL, PictureMeter, PictureSeries, decode
 from robotdata.quality.signals import measure_signal
 from robotdata.spool import CameraTrack, SpoolError, Take
@@ -40,6 +40,7 @@ class Plan(Protocol):
 def measure(take: TakeInput) -> TakeMetrics:
     """All measures of `take`; their ticks count from its `first_tick`."""
     signals = {name: measure_signal(each.names, each.values, take.fps) for name, each in take.signals.items()}
+    signals = without_rest(take.signals, signals)
     motion = Motion(take.signals, signals, take.ticks)
     rate_hz, gaps = _rate(take)
     return TakeMetrics(

@@ -51,8 +51,8 @@ class SignalMetrics:
 class PairMetrics:
     """How state follows action, name by name; `gap` is the mean |action[t] - state[t + lag]|.
 
-    `worst` is the largest mean over one second, at tick `worst_at`. `stuck` names joints that are told to move
-    and do not.
+    `worst` is the largest gap that lasts a whole second, from tick `worst_at`. `stuck` names joints that are told
+    to move and do not.
     """
 
     state: str

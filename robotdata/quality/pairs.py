@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 
 import numpy as np
@@ -66,11 +67,31 @@ def _lag(state: Floats, action: Floats, fps: float) -> int:
 
 
 def _worst_second(gaps: Floats, width: int) -> tuple[Floats, NDArray[np.int64]]:
-    width = max(1, min(width, len(gaps)))
-    total = np.vstack([np.zeros(gaps.shape[1]), np.cumsum(gaps, axis=0)])
-    means = (total[width:] - total[:-width]) / width
-    at = means.argmax(axis=0)
-    return means[at, np.arange(gaps.shape[1])], at
+    """The largest gap that lasts a whole second, and where: a jump of the action that is followed at once is none."""
+    width, least, covered = max(1, min(width, len(gaps))), gaps, 1
+    while covered < width:  # minima over windows that grow by doubling
+        step = min(covered, width - covered)
+        least, covered = np.minimum(least[:-step], least[step:]), covered + step
+    at = least.argmax(axis=0)
+    return least[at, np.arange(gaps.shape[1])], at
+
+
+def without_rest(signals: Mapping[str, SignalInput], measured: dict[str, SignalMetrics]) -> dict[str, SignalMetrics]:
+    """`measured`, where a state at its limit counts as cut off only if its action goes on meanwhile.
+
+    A finger that is told to stay open rests at its stop.
+    """
+    if STATE not in signals or ACTION not in signals:
+        return measured
+    state, told = measured[STATE], {name: at for at, name in enumerate(signals[ACTION].names)}
+    shares = list(state.limit_share)
+    for at, (name, run) in enumerate(zip(state.names, state.limit_run, strict=True)):
+        if run is not None and name in told:
+            action = signals[ACTION].values[:, told[name]].astype(np.float64)
+            low, high = np.nanpercentile(action[run[0] : run[1]], [10, 90])  # the state follows late
+            if not high - low >= _TOLD * np.ptp(action):
+                shares[at] = 0.0
+    return {**measured, STATE: dataclasses.replace(state, limit_share=shares)}
 
 
 def _stuck(state: SignalMetrics, action: SignalMetrics, both: list[tuple[int, int]]) -> list[str]:

@@ -99,8 +99,8 @@ def disagreement(take: TakeMetrics, peers: Peers, limits: Thresholds) -> Iterato
         if full > 0 and gap > limits.disagree * full and gap > limits.disagree_times * before and z[place] > limits.z:
             run = (pair.worst_at[place], min(take.ticks, pair.worst_at[place] + round(take.fps) + pair.lag))
             text = (
-                f"State and action of {name} disagree most {span(take, run)}: by {share(gap / full)} of its range, "
-                f"usually {share(before / full)}."
+                f"State and action of {name} are {share(gap / full)} of its range apart {span(take, run)}, "
+                f"usually {share(before / full)} at most."
             )
             yield mark(take, "disagree", "warn", text, run=run, feature=pair.state)
     lags = usual([float(each.lag) for each in others])
