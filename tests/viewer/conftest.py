@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +14,11 @@ from django.conf import settings
 from django.contrib.auth.models import User
 
 from recorder.models import Dataset, Episode
-from robotdata.spool import Row, TakeWriter
+from robotdata.dataset.commit import DatasetSpec, NewEpisode, commit_episodes
+from robotdata.export.encode import encode_camera
+from robotdata.export.plan import plan_take
+from robotdata.spool import Row, Take, TakeWriter
+from robotdata.video import EncodeSettings
 from robotdata.video.barcode import Barcode, draw
 from robotdata.video.jpeg import encode_jpeg
 from viewer.committed_source import DECODERS
@@ -115,3 +120,41 @@ def make_episode(dataset: Dataset) -> Callable[..., Episode]:
 def olga(db: None) -> User:
     """She reviews."""
     return User.objects.create_user("olga", password="x")
+
+
+def commit_take(folder: Path, root: Path, trim: tuple[int, int] | None = None) -> int:
+    """The take as an H.264 episode of the dataset at `root`; its number there."""
+    work = root.parent.parent / "work"
+    with Take.open(folder) as take:
+        plan = plan_take(take, trim)
+        rows = slice(plan.first_tick, plan.end_tick)
+        encoded = {
+            key: encode_camera(take, plan, key, work / f"{key}.mp4", EncodeSettings(codec="h264", preset="ultrafast"))
+            for key in take.cameras
+        }
+        spec = DatasetSpec(fps=30, robot_type="sim", features=take.manifest["features"])
+        episode = NewEpisode(
+            uuid=folder.name,
+            tasks="push",
+            columns={name: take.signal(name)[rows] for name in ("action", "observation.state")},
+            length=plan.rows,
+            videos={key: camera.path for key, camera in encoded.items()},
+            camera_stats={key: camera.stats for key, camera in encoded.items()},
+        )
+    revisions = root.parent / ".revisions" / root.name
+    return commit_episodes(root, spec, [episode], work=work / "next", revisions=revisions).first_index
+
+
+@pytest.fixture
+def make_committed(make_episode: Callable[..., Episode]) -> Callable[..., Episode]:
+    """An episode that was recorded and committed; its take is gone."""
+
+    def make(ticks: int = 30, trim: tuple[int, int] | None = None, **more: Any) -> Episode:
+        episode = make_episode(ticks, **more)
+        episode.episode_index = commit_take(episode.take_path, episode.dataset.path, trim)
+        episode.state = "encoded"
+        episode.save()
+        shutil.rmtree(episode.take_path)
+        return episode
+
+    return make
