@@ -11,12 +11,28 @@ from ninja import Query, Router, Status
 from recorder.api import find
 from recorder.api.access import who
 from recorder.api.paging import Limit, Page, newest_first
-from recorder.api.schemas import ERRORS, BatchDetail, BatchIn, BatchOut, JobOut, Slug
+from recorder.api.schemas import ERRORS, BatchDetail, BatchIn, BatchOut, Slug
 from recorder.models import Batch
 from recorder.services.batches import batch_progress, cancel_batch, retry_batch, start_batch
 from recorder.states import BatchState
 
 router = Router(tags=["batches"])
+
+
+class Detail:
+    """A batch, how far it is and its jobs, as BatchDetail reads them."""
+
+    def __init__(self, batch: Batch) -> None:
+        progress = batch_progress(batch)
+        self.batch = batch
+        self.frames_done = progress.frames_done
+        self.frames_total = progress.frames_total
+        self.frames_per_s = progress.fps
+        self.seconds_left = progress.seconds_left
+        self.jobs = list(batch.jobs.all())
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.batch, name)
 
 
 @router.get("/batches", response={200: Page[BatchOut], **ERRORS})
@@ -36,42 +52,30 @@ def list_batches(
 
 
 @router.post("/batches", response={201: BatchDetail, **ERRORS})
-def begin_batch(request: HttpRequest, body: BatchIn) -> Status[dict[str, Any]]:
+def begin_batch(request: HttpRequest, body: BatchIn) -> Status[Detail]:
     """Encode these episodes, or all that are kept, and commit them together."""
     dataset = find.dataset_of(body.dataset)
     episodes = None if body.episodes is None else find.episodes_of(body.episodes)
     batch = start_batch(
         dataset=dataset, who=who(request), episodes=episodes, include_unreviewed=body.include_unreviewed
     )
-    return Status(201, detail(find.batch_of(batch.pk)))
+    return Status(201, Detail(find.batch_of(batch.pk)))
 
 
 @router.get("/batches/{batch_id}", response={200: BatchDetail, **ERRORS})
-def get_batch(request: HttpRequest, batch_id: UUID) -> dict[str, Any]:
-    return detail(find.batch_of(batch_id))
+def get_batch(request: HttpRequest, batch_id: UUID) -> Detail:
+    return Detail(find.batch_of(batch_id))
 
 
 @router.post("/batches/{batch_id}/cancel", response={200: BatchDetail, **ERRORS})
-def cancel(request: HttpRequest, batch_id: UUID) -> dict[str, Any]:
+def cancel(request: HttpRequest, batch_id: UUID) -> Detail:
     """Its episodes are takes again, with their verdicts."""
     cancel_batch(batch=find.batch_of(batch_id))
-    return detail(find.batch_of(batch_id))
+    return Detail(find.batch_of(batch_id))
 
 
 @router.post("/batches/{batch_id}/retry", response={200: BatchDetail, **ERRORS})
-def retry(request: HttpRequest, batch_id: UUID) -> dict[str, Any]:
+def retry(request: HttpRequest, batch_id: UUID) -> Detail:
     """What failed is tried again; what is done stays done."""
     retry_batch(batch=find.batch_of(batch_id))
-    return detail(find.batch_of(batch_id))
-
-
-def detail(batch: Batch) -> dict[str, Any]:
-    progress = batch_progress(batch)
-    return {
-        **BatchOut.from_orm(batch).model_dump(),
-        "frames_done": progress.frames_done,
-        "frames_total": progress.frames_total,
-        "frames_per_s": progress.fps,
-        "seconds_left": progress.seconds_left,
-        "jobs": [JobOut.from_orm(job).model_dump() for job in batch.jobs.all()],
-    }
+    return Detail(find.batch_of(batch_id))

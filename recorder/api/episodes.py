@@ -19,12 +19,12 @@ from recorder.api.schemas import (
     EpisodePatch,
     FreedOut,
     Slug,
+    Task,
     TrashEmptyIn,
     TrashOut,
     VerdictIn,
     VerdictName,
     VerdictOut,
-    text,
 )
 from recorder.errors import Refused
 from recorder.models import Episode
@@ -42,7 +42,7 @@ def list_episodes(
     session: UUID | None = None,
     state: EpisodeState | None = None,
     verdict: VerdictName | None = None,
-    task: Annotated[str | None, text(1000), Query()] = None,
+    task: Annotated[Task | None, Query()] = None,
     limit: Limit = 100,
     after: UUID | None = None,
 ) -> dict[str, Any]:

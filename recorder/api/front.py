@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,8 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from recorder.api.access import ACCESS
 from recorder.errors import Refused
+
+log = logging.getLogger(__name__)
 
 DESCRIPTION = """
 Everything that the pages do. Sign in with `Authorization: Bearer <token>` (`manage.py signin --token NAME` or the admin
@@ -33,6 +36,7 @@ class Api(NinjaAPI):
         self.add_exception_handler(HttpError, _http_error)
         self.add_exception_handler(Http404, _missing)
         self.add_exception_handler(RequestDataTooBig, _too_big)
+        self.add_exception_handler(Exception, _our_fault)
 
     def get_openapi_operation_id(self, operation: Any) -> str:
         return str(operation.view_func.__name__)
@@ -94,3 +98,8 @@ def _missing(request: HttpRequest, problem: Any) -> HttpResponse:
 
 def _too_big(request: HttpRequest, problem: Any) -> HttpResponse:
     return error(413, "The request is bigger than this server reads; send less at a time.")
+
+
+def _our_fault(request: HttpRequest, problem: Any) -> HttpResponse:
+    log.error("%s %s failed", request.method, request.path, exc_info=problem)
+    return error(500, "The server made a mistake; its log says which. Nothing else was changed.", "mistake")

@@ -134,8 +134,9 @@ class SessionOut(Schema):
         return session.dataset.slug
 
 
-class SessionEnded(SessionOut):
-    batch: UUID | None = None  # begun by the dataset's policy
+class SessionEnded(Schema):
+    session: SessionOut
+    batch: UUID | None  # begun by the dataset's policy
 
 
 # --- datasets ----------------------------------------------------------------------------------------

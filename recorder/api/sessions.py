@@ -56,4 +56,4 @@ def end_running_session(request: HttpRequest, session_id: UUID) -> dict[str, Any
     """End it; the dataset's policy may begin a batch by this. Ending twice is ending once."""
     session = find.session_of(session_id)
     batch = finish(session=session)
-    return {**SessionOut.from_orm(session).model_dump(), "batch": batch.pk if batch else None}
+    return {"session": session, "batch": batch.pk if batch else None}

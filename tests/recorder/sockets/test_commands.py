@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import asyncio
+import uuid
+from typing import Any
+
+
+async def make_dataset(web: Any, title: str = "Pushing") -> str:
+    status, dataset = await web.ask("POST", "/datasets", {"title": title})
+    assert status == 201, dataset
+    return str(dataset["slug"])
+
+
+async def test_it_brings_a_command_to_the_rig_and_its_answer_back(web: Any, rig: Any) -> None:
+    async with rig.running():
+        status, reply = await web.ask("POST", f"/rigs/{rig.name}/commands/stop", {"args": {"take": "x"}})
+        assert (status, reply["ok"]) == (200, True)
+        assert [(c["name"], c["args"]) for c in rig.commands] == [("stop", {"take": "x"})]
+        assert reply["id"] == rig.commands[0]["id"]
+
+
+async def test_it_tells_the_rigs_own_reason_where_it_refuses(web: Any, rig: Any) -> None:
+    differences = [{"what": "fps", "rig": 30, "dataset": 15}]
+    said = {"code": "mismatch", "message": "this rig does not fit", "differences": differences}
+    rig.answer = lambda _command: {"ok": False, "error": said}
+    async with rig.running():
+        status, answer = await web.ask("POST", f"/rigs/{rig.name}/commands/stop", {})
+        assert status == 409
+        assert answer == {
+            "error": {"code": "mismatch", "message": "this rig does not fit", "detail": {"differences": differences}}
+        }
+
+
+async def test_it_refuses_at_once_where_the_rig_is_offline_or_unknown(web: Any, rig: Any) -> None:
+    status, answer = await web.ask("POST", f"/rigs/{rig.name}/commands/stop", {})
+    assert (status, answer["error"]["code"]) == (404, "no_rig")
+    async with rig.running():
+        pass
+    await asyncio.sleep(0.3)
+    status, answer = await web.ask("POST", f"/rigs/{rig.name}/commands/stop", {})
+    assert (status, answer["error"]["code"]) == (409, "offline")
+    assert "start the rig" in answer["error"]["message"]
+
+
+async def test_it_does_not_wait_for_ever_for_a_rig_that_hangs(web: Any, rig: Any) -> None:
+    rig.answer = lambda _command: None
+    async with rig.running():
+        status, answer = await web.ask("POST", f"/rigs/{rig.name}/commands/stop", {})
+        assert (status, answer["error"]["code"]) == (504, "no_answer")
+
+
+async def test_it_keeps_a_flood_of_commands_from_the_rig(web: Any, rig: Any) -> None:
+    async with rig.running():
+        asked = [web.ask("POST", f"/rigs/{rig.name}/commands/stop", {}) for _ in range(60)]
+        codes = {status for status, _ in await asyncio.gather(*asked)}
+        assert 200 in codes and codes <= {200, 429}
+        assert len(rig.commands) < 60
+
+
+async def test_it_begins_a_session_and_a_take_in_one_call(web: Any, rig: Any) -> None:
+    slug = await make_dataset(web)
+    body = {"dataset": slug, "task": "push the cube", "countdown_s": 0, "reset_s": 4.5}
+    async with rig.running():
+        status, reply = await web.ask("POST", f"/rigs/{rig.name}/record", body)
+        assert status == 200, reply
+        args = rig.commands[0]["args"]
+        assert (args["dataset"], args["task"], args["operator"]) == (slug, "push the cube", "olga")
+        assert (args["countdown_s"], args["episode_s"], args["reset_s"]) == (0, None, 4.5)
+        assert args["session"] == reply["session"] and args["expect"] is None
+        status, again = await web.ask("POST", f"/rigs/{rig.name}/record", body | {"task": "push it back"})
+        assert again["session"] == reply["session"]
+        _, shown = await web.ask("GET", f"/sessions?rig={rig.name}")
+        assert [(s["task"], s["ended_at"]) for s in shown["items"]] == [("push it back", None)]
+
+
+async def test_it_leaves_no_session_behind_where_the_rig_refuses_the_first_take(web: Any, rig: Any) -> None:
+    slug = await make_dataset(web)
+    rig.answer = lambda _command: {"ok": False, "error": {"code": "camera_missing", "message": "front is away"}}
+    async with rig.running():
+        status, answer = await web.ask("POST", f"/rigs/{rig.name}/record", {"dataset": slug, "task": "push"})
+        assert (status, answer["error"]["message"]) == (409, "front is away")
+        assert (await web.ask("GET", f"/sessions?rig={rig.name}"))[1]["items"] == []
+
+
+async def test_it_gives_two_tabs_that_press_record_one_session(web: Any, rig: Any) -> None:
+    slug = await make_dataset(web)
+    body = {"dataset": slug, "task": "push", "take": str(uuid.uuid4())}
+    async with rig.running():
+        answers = await asyncio.gather(*(web.ask("POST", f"/rigs/{rig.name}/record", body) for _ in range(6)))
+        assert {status for status, _ in answers} == {200}
+        assert len({reply["session"] for _, reply in answers}) == 1
+
+
+async def test_it_switches_datasets_only_between_takes(web: Any, rig: Any) -> None:
+    first, second = await make_dataset(web, "First"), await make_dataset(web, "Second")
+    async with rig.running():
+        await web.ask("POST", f"/rigs/{rig.name}/record", {"dataset": first, "task": "push"})
+        await rig.move("recording")
+        await asyncio.sleep(0.4)
+        status, answer = await web.ask("POST", f"/rigs/{rig.name}/record", {"dataset": second, "task": "push"})
+        assert (status, answer["error"]["code"]) == (409, "not_allowed")
+        assert "First" in answer["error"]["message"]
+        await rig.move("idle")
+        await asyncio.sleep(0.4)
+        status, _ = await web.ask("POST", f"/rigs/{rig.name}/record", {"dataset": second, "task": "push"})
+        _, shown = await web.ask("GET", f"/sessions?rig={rig.name}&running=true")
+        assert (status, [s["dataset"] for s in shown["items"]]) == (200, [second])
+
+
+async def test_it_ends_a_session_so_that_no_take_begins_by_itself(web: Any, rig: Any) -> None:
+    slug = await make_dataset(web)
+    async with rig.running():
+        _, reply = await web.ask("POST", f"/rigs/{rig.name}/record", {"dataset": slug, "task": "push", "reset_s": 5})
+        await rig.move("recording")
+        await asyncio.sleep(0.4)
+        status, answer = await web.ask("POST", f"/sessions/{reply['session']}/end")
+        assert (status, answer["error"]["code"]) == (409, "not_allowed")
+        await rig.move("resetting")
+        await asyncio.sleep(0.4)
+        status, ended = await web.ask("POST", f"/sessions/{reply['session']}/end")
+        assert status == 200 and ended["session"]["ended_at"] and ended["batch"] is None
+        assert rig.commands[-1]["name"] == "cancel"
+        assert (await web.ask("POST", f"/sessions/{reply['session']}/end"))[1] == ended

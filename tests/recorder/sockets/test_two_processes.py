@@ -1,0 +1,99 @@
+"""Two web processes, one Redis: the rig hangs on the first, the viewer on the second."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import time
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+FRONT = "observation.images.front"
+
+
+@pytest.fixture(scope="module")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Redis of our own; skips, saying so, where the machine has none."""
+    program = shutil.which("redis-server") or shutil.which("valkey-server")
+    if program is None:
+        pytest.skip("no redis-server here: two web processes are not tested")
+    path = tmp_path_factory.mktemp("redis") / "socket"
+    command = [program, "--port", "0", "--unixsocket", str(path), "--save", "", "--appendonly", "no"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=path.parent)
+    deadline = time.monotonic() + 10
+    while not path.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    yield f"unix://{path}"
+    process.terminate()
+    process.wait(10)
+
+
+@pytest.fixture(scope="module")
+def two(web: Any, redis_url: str) -> Iterator[tuple[Any, Any]]:
+    """The web process of this file's home is not used: both speak through Redis."""
+    first, second = (type(web)(web.home, web.keys, CHANNEL_URL=redis_url).start() for _ in range(2))
+    yield first, second
+    for server in (first, second):
+        server.stop()
+
+
+async def test_it_shows_a_rig_that_hangs_on_another_process(two: Any, fake_rig: Any, listen: Any) -> None:
+    first, second = two
+    rig = fake_rig(first, f"rig-{uuid.uuid4().hex[:8]}")
+    async with rig.running(), second.browser(f"/ws/live/{rig.name}/") as ws:
+        await ws.send('{"type": "watch", "cameras": {"observation.images.front": 30}}')
+        await listen.until(lambda: rig.watched == {FRONT: 30})
+        await listen.words(ws, lambda m: m.get("online") is True and m["controls"] == ["record"])
+        await rig.frame(0, 7)
+        assert (await listen.pictures(ws, 1))[0][4:8] == (7).to_bytes(4, "big")
+        await rig.say(
+            {"type": "telemetry", "t": 1.0, "names": {"state": ["a"], "action": []}, "rows": [[1.0, [2.5], []]]}
+        )
+        assert (await listen.words(ws, lambda m: m["type"] == "telemetry" and m["rows"]))["rows"] == [[1.0, [2.5], []]]
+        await rig.move("recording")
+        await listen.words(ws, lambda m: m.get("state") == "recording")
+
+
+async def test_it_tells_a_latecomer_the_names_and_stops_asking_when_nobody_looks(
+    two: Any, fake_rig: Any, listen: Any
+) -> None:
+    first, second = two
+    rig = fake_rig(first, f"rig-{uuid.uuid4().hex[:8]}")
+    async with rig.running():
+        await rig.say({"type": "telemetry", "t": 1.0, "names": {"state": ["a"], "action": []}, "rows": []})
+        async with second.browser(f"/ws/live/{rig.name}/") as ws:
+            await ws.send('{"type": "watch", "cameras": {"observation.images.front": 10}}')
+            told = await listen.words(ws, lambda m: m["type"] == "telemetry")
+            assert told["names"] == {"state": ["a"], "action": []}
+            await listen.until(lambda: rig.watched == {FRONT: 10})
+        await listen.until(lambda: rig.watched == {}, within_s=8)
+
+
+async def test_it_brings_a_command_across(two: Any, fake_rig: Any) -> None:
+    first, second = two
+    rig = fake_rig(first, f"rig-{uuid.uuid4().hex[:8]}")
+    async with rig.running():
+        status, _ = await second.ask("POST", f"/rigs/{rig.name}/commands/stop", {})
+        assert (status, [command["name"] for command in rig.commands]) == (200, ["stop"])
+
+
+async def test_it_says_offline_within_two_seconds_where_the_rigs_process_is_killed(
+    web: Any, two: Any, redis_url: str, fake_rig: Any, listen: Any
+) -> None:
+    _, second = two
+    doomed = type(web)(web.home, web.keys, CHANNEL_URL=redis_url).start()
+    rig = fake_rig(doomed, f"rig-{uuid.uuid4().hex[:8]}")
+    async with second.browser(f"/ws/live/{rig.name}/") as ws, rig.running():
+        await listen.words(ws, lambda m: m.get("online") is True)
+        doomed.stop(signal.SIGKILL)
+        began = time.monotonic()
+        await listen.words(ws, lambda m: m.get("online") is False)
+        assert time.monotonic() - began < 3
+        rig.speaks = False
+    again = fake_rig(second, rig.name)
+    async with again.running():
+        assert again.first["type"] == "welcome"

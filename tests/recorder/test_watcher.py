@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from recorder.models import Dataset, Episode, Rig
+from recorder.watcher import MOST_AT_ONCE, Changes, Watcher
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def look() -> Iterator[Callable[[], Any]]:
+    """Looks from a thread, and so a database connection, of its own, as the watcher does."""
+    with ThreadPoolExecutor(1) as pool:
+        changes = pool.submit(Changes).result()
+        pool.submit(changes.look).result()
+        yield lambda: pool.submit(changes.look).result()
+        pool.submit(lambda: connection.close()).result()
+
+
+@pytest.fixture
+def dataset() -> Dataset:
+    return Dataset.objects.create(slug="pushing", title="Pushing")
+
+
+def test_it_says_nothing_while_nothing_moves(dataset: Dataset, look: Callable[[], Any]) -> None:
+    look()
+    assert look() == []
+
+
+def test_it_names_what_moved_once(dataset: Dataset, look: Callable[[], Any]) -> None:
+    look()
+    episode = Episode.objects.create(dataset=dataset, task="push", state="recorded")
+    (moved,) = look()
+    assert moved == {
+        "type": "moved",
+        "kind": "episode",
+        "id": str(episode.pk),
+        "dataset": "pushing",
+        "state": "recorded",
+        "rig": "",
+    }
+    Rig.objects.create(name="sim")
+    assert [row["kind"] for row in look()] == ["rig"]
+
+
+def test_it_finds_a_row_that_became_visible_late(dataset: Dataset, look: Callable[[], Any]) -> None:
+    Rig.objects.create(name="sim")
+    look()
+    stamped = timezone.now() - timedelta(seconds=3)
+    Episode.objects.create(dataset=dataset, task="push", updated_at=stamped)
+    assert [row["kind"] for row in look()] == ["episode"]
+
+
+def test_it_is_not_blinded_by_a_clock_that_runs_ahead(dataset: Dataset, look: Callable[[], Any]) -> None:
+    Rig.objects.create(name="ahead", updated_at=timezone.now() + timedelta(hours=1))
+    look()
+    Episode.objects.create(dataset=dataset, task="push")
+    assert [row["kind"] for row in look()] == ["episode"]
+
+
+def test_it_asks_for_a_refresh_where_too_much_moved(dataset: Dataset, look: Callable[[], Any]) -> None:
+    look()
+    Episode.objects.bulk_create(Episode(dataset=dataset, task="push") for _ in range(MOST_AT_ONCE + 1))
+    assert look() is None
+    assert look() == []
+
+
+def test_it_runs_only_while_somebody_listens() -> None:
+    async def listen() -> list[bool]:
+        watcher = Watcher()
+
+        def heard(_news: Any) -> None:
+            return
+
+        watcher.add(heard)
+        alive = [thread for thread in threading.enumerate() if thread.name == "watcher"]
+        watcher.remove(heard)
+        for thread in alive:
+            thread.join(5)
+        return [bool(alive), *(thread.is_alive() for thread in alive)]
+
+    assert asyncio.run(listen()) == [True, False]
