@@ -69,6 +69,7 @@ class ControlLoop:
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._shapes = {name: int(np.prod(feature["shape"])) for name, feature in robot.features.items()}
+        self._observed = [name for name in self._shapes if name != "action"]
         self.reset_counters()
 
     def start(self) -> None:
@@ -152,10 +153,12 @@ class ControlLoop:
 
     def _tick(self, now: int) -> None:
         observation = self._robot.observe()
+        self._check({name: observation.get(name) for name in self._observed}, "the robot")
         wanted = np.asarray(self._teleoperator.action(observation), np.float32)
+        self._check({"action": wanted}, "the teleoperator")  # before it moves anything
         action = self._robot.act(wanted)
+        self._check({"action": action}, "the robot")
         values = {**observation, "action": action}
-        self._check(values)
         wall_ns = clock.wall_ns()
         with self._lock:
             tick = self._take_tick if self._sink is not None else self._idle_tick
@@ -180,13 +183,12 @@ class ControlLoop:
     def _states(self, now: int) -> dict[str, str]:
         return {camera.key: camera.health.state(now) for camera in self._cameras}
 
-    def _check(self, values: Mapping[str, Any]) -> None:
-        """Raises DeviceError where the robot gives other values than it announced."""
-        for name, size in self._shapes.items():
-            if name not in values:
-                raise DeviceError(f"the robot gives no {name!r}")
-            array = np.asarray(values[name])
+    def _check(self, values: Mapping[str, Any], who: str) -> None:
+        """Raises DeviceError where a device gives other values than were announced."""
+        for name, value in values.items():
+            size = self._shapes[name]
+            array = np.asarray(() if value is None else value)
             if array.size != size:
-                raise DeviceError(f"the robot gives {array.size} values of {name!r}, announced were {size}")
+                raise DeviceError(f"{who} gives {array.size} values of {name!r}, announced were {size}")
             if array.dtype.kind == "f" and not np.isfinite(array).all():
-                raise DeviceError(f"the robot gives {array.reshape(-1).tolist()} for {name!r}: not finite")
+                raise DeviceError(f"{who} gives {array.reshape(-1).tolist()} for {name!r}: not finite")

@@ -60,7 +60,7 @@ class LiveSource:
         try:
             self._container = av.open(self._target, format=kind, options=options, timeout=(_TIMEOUT_S, _TIMEOUT_S))
         except (av.FFmpegError, OSError, ValueError) as error:
-            raise LiveError(f"{self._name} cannot be opened: {error}") from error
+            raise LiveError(f"{self._name} cannot be opened: {_why(error)}") from error
         if not self._container.streams.video:
             self.close()
             raise LiveError(f"{self._name} holds no video")
@@ -82,7 +82,7 @@ class LiveSource:
                 self._due = due
                 continue
             except (av.FFmpegError, OSError) as error:
-                raise LiveError(f"{self._name} gives no more: {error}") from error
+                raise LiveError(f"{self._name} gives no more: {_why(error)}") from error
             if self._scheme == "file":
                 self._wait()
             return frame
@@ -120,3 +120,8 @@ def _public(url: str) -> str:
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     return parts._replace(netloc=host, query="", fragment="").geturl()
+
+
+def _why(error: Exception) -> str:
+    """An error's words without the address, which may hold a password."""
+    return getattr(error, "strerror", None) or type(error).__name__

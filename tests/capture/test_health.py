@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from robotdata.capture.health import CameraHealth
+from robotdata.video.jpeg import encode_jpeg
+
+SECOND = 1_000_000_000
+CHANCE = np.random.default_rng(0)
+
+
+def noise() -> bytes:
+    return encode_jpeg(CHANCE.integers(0, 255, (64, 64, 3), dtype=np.uint8))
+
+
+def plain(value: int) -> bytes:
+    return encode_jpeg(np.full((64, 64, 3), value, np.uint8))
+
+
+def fed(packets: list[bytes], every_ns: int = SECOND // 30) -> tuple[CameraHealth, int]:
+    health, now = CameraHealth(30, 0), 0
+    for packet in packets:
+        now += every_ns
+        health.add(packet, now)
+    return health, now
+
+
+def test_it_finds_nothing_wrong_with_a_moving_picture() -> None:
+    health, now = fed([noise() for _ in range(60)])
+    assert health.state(now) == "ok"
+    assert health.age_s(now) == 0
+
+
+@pytest.mark.parametrize(("late_ns", "state"), [(90_000_000, "ok"), (110_000_000, "stale"), (2_100_000_000, "lost")])
+def test_it_says_after_three_periods_that_nothing_comes(late_ns: int, state: str) -> None:
+    health, now = fed([noise() for _ in range(10)])
+    assert health.state(now + late_ns) == state
+
+
+def test_it_says_that_a_picture_repeats_itself() -> None:
+    packet = noise()
+    health, now = fed([packet] * 29)
+    assert health.state(now) == "ok"
+    for _ in range(4):
+        now += SECOND // 30
+        health.add(packet, now)
+    assert health.state(now) == "frozen"
+    health.add(noise(), now + 1)
+    assert health.state(now + 1) == "ok"
+
+
+@pytest.mark.parametrize(("value", "state"), [(0, "black"), (128, "flat")])
+def test_it_says_that_there_is_nothing_to_see(value: int, state: str) -> None:
+    health, now = fed([plain(value)] * 28)
+    assert health.state(now) == state
+
+
+def test_it_forgives_one_dark_moment() -> None:
+    health, now = fed([plain(0) if 12 < i < 15 else noise() for i in range(60)])
+    assert health.state(now) == "ok"
+
+
+def test_it_remembers_why_a_camera_is_gone() -> None:
+    health, now = fed([noise()])
+    health.fail("unplugged")
+    assert (health.state(now), health.failed) == ("lost", "unplugged")

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+
+from robotdata.capture.devices import Action, Values
+from robotdata.capture.errors import DeviceError
+from robotdata.capture.loop import ControlLoop
+from robotdata.capture.records import CameraFrame, Row
+
+FEATURE = {"dtype": "float32", "shape": [2], "names": ["a", "b"]}
+
+
+class Arm:
+    """Says what it is told to; the teleoperator adds one."""
+
+    robot_type = "arm"
+    features: Mapping[str, Mapping[str, object]] = {"action": FEATURE, "observation.state": FEATURE}
+
+    def __init__(self, *script: object) -> None:
+        self.script = list(script)
+        self.closed = 0
+
+    def connect(self) -> None:
+        pass
+
+    def observe(self) -> Values:
+        step = self.script.pop(0) if self.script else [0.0, 0.0]
+        if isinstance(step, Exception):
+            raise step
+        return {"observation.state": np.array(step, np.float32)}
+
+    def act(self, action: Action) -> Action:
+        return np.minimum(action, 5)
+
+    def action(self, observation: Values) -> Action:
+        return np.asarray(observation["observation.state"]) + np.float32(1)
+
+    def disconnect(self) -> None:
+        self.closed += 1
+
+
+class Sink:
+    def __init__(self) -> None:
+        self.rows: list[Row] = []
+
+    def add_frame(self, key: str, frame: CameraFrame) -> None: ...
+
+    def add_row(self, row: Row, camera_states: Mapping[str, str]) -> None:
+        self.rows.append(row)
+
+
+def record(arm: Arm, rows: int, fps: float = 200) -> tuple[list[Row], ControlLoop, list[str]]:
+    failures: list[str] = []
+    ended = threading.Event()
+    loop = ControlLoop(arm, arm, [], fps, on_failure=lambda text: (failures.append(text), ended.set())[0])
+    sink = Sink()
+    loop.swap_sink(sink)
+    loop.start()
+    end = time.monotonic() + 5
+    while len(sink.rows) < rows and not ended.is_set() and time.monotonic() < end:
+        time.sleep(0.002)
+    loop.stop()
+    return sink.rows, loop, failures
+
+
+def test_it_writes_what_was_seen_and_what_was_really_sent() -> None:
+    rows, loop, _ = record(Arm([1, 2], [3, 9]), 2)
+    assert [np.asarray(row.values["observation.state"]).tolist() for row in rows[:2]] == [[1, 2], [3, 9]]
+    assert [np.asarray(row.values["action"]).tolist() for row in rows[:2]] == [[2, 3], [4, 5]]
+    assert [row.tick for row in rows] == list(range(len(rows)))
+    assert len(loop.telemetry) >= 2
+
+
+def test_it_keeps_time_by_the_monotonic_clock() -> None:
+    rows, loop, _ = record(Arm(), 40, fps=100)
+    steps = np.diff([row.monotonic_ns for row in rows])
+    assert np.median(steps) == pytest.approx(10_000_000, rel=0.2)
+    assert loop.counters().ticks >= 40
+
+
+def test_it_is_not_moved_by_a_jump_of_the_wall_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    real, jump = time.time_ns, iter([0, 3_600, -86_400] * 1000)
+    monkeypatch.setattr("robotdata.capture.clock.wall_ns", lambda: real() + next(jump) * 1_000_000_000)
+    rows, _, _ = record(Arm(), 20, fps=100)
+    assert (np.diff([row.monotonic_ns for row in rows]) > 0).all()
+    assert np.ptp([row.monotonic_ns for row in rows]) < 3_000_000_000
+
+
+def test_it_says_which_ticks_it_missed() -> None:
+    class Slow(Arm):
+        def observe(self) -> Values:
+            time.sleep(0.025)
+            return super().observe()
+
+    rows, loop, _ = record(Slow(), 10, fps=100)
+    assert loop.counters().dropped_ticks >= 10
+    assert [row.tick for row in rows] == list(range(len(rows)))
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        ([1.0], "gives 1 values of 'observation.state', announced were 2"),
+        ([1.0, float("nan")], "not finite"),
+        (DeviceError("bus error"), "bus error"),
+        ([], "gives 0 values"),
+        (KeyError("motor 3"), "KeyError: 'motor 3'"),
+    ],
+)
+def test_it_ends_at_the_tick_at_which_the_robot_fails(step: object, said: str) -> None:
+    arm = Arm([1, 1], [2, 2], step)
+    rows, _, failures = record(arm, 99)
+    assert len(rows) == 2
+    assert len(failures) == 1 and said in failures[0]
+    assert arm.closed == 2  # as robot and as teleoperator
+
+
+def test_it_has_no_row_in_the_old_take_after_the_swap() -> None:
+    arm, old, new = Arm(), Sink(), Sink()
+    loop = ControlLoop(arm, arm, [], 240)
+    loop.swap_sink(old)
+    loop.start()
+    time.sleep(0.05)
+    loop.swap_sink(new)
+    count = len(old.rows)
+    time.sleep(0.05)
+    loop.stop()
+    assert len(old.rows) == count
+    assert [row.tick for row in new.rows] == list(range(len(new.rows)))
