@@ -1,1 +1,58 @@
+"""LeRobotDataset v3.0 folders: layout, features, statistics, reading, committing, editing, verifying."""
 
+from __future__ import annotations
+
+from robotdata.dataset.commit import CommitResult, DatasetSpec, NewEpisode, commit_episodes
+from robotdata.dataset.episode_list import EpisodeInfo, VideoSpan
+from robotdata.dataset.errors import (
+    CommitError,
+    DamagedFile,
+    DatasetBusy,
+    DatasetError,
+    Difference,
+    EditError,
+    FeatureError,
+    FeaturesDiffer,
+    NoSuchEpisode,
+    NotADataset,
+    OldVersion,
+    UnsafePath,
+)
+from robotdata.dataset.features import camera_keys, complete, differences, flat_names
+from robotdata.dataset.lock import dataset_lock
+from robotdata.dataset.reader import Dataset
+from robotdata.dataset.swap import Recovered, list_revisions, recover_dataset
+from robotdata.dataset.verify import Problem, Report, verify_dataset
+
+__all__ = [
+    "CommitError",
+    "CommitResult",
+    "DamagedFile",
+    "Dataset",
+    "DatasetBusy",
+    "DatasetError",
+    "DatasetSpec",
+    "Difference",
+    "EditError",
+    "EpisodeInfo",
+    "FeatureError",
+    "FeaturesDiffer",
+    "NewEpisode",
+    "NoSuchEpisode",
+    "NotADataset",
+    "OldVersion",
+    "Problem",
+    "Recovered",
+    "Report",
+    "UnsafePath",
+    "VideoSpan",
+    "camera_keys",
+    "commit_episodes",
+    "complete",
+    "dataset_lock",
+    "differences",
+    "flat_names",
+    "list_revisions",
+    "recover_dataset",
+    "verify_dataset",
+]

@@ -1,22 +1,13 @@
-"""ExportError            whatever keeps a take from becoming an episode
-├─ ExportRefused      the take as it is makes no honest episode; says what a person can do
-└─ EncodedBroken      an encoded file is not what its record says
+"""ExportError          a take that could not become an episode of a dataset
+└─ ExportRefused     not without a person's word, or not at all; says why
 """
 
 from __future__ import annotations
 
 
 class ExportError(Exception):
-    """Whatever keeps a take from becoming an episode; the message says what, where and what to do next."""
+    """A take that could not become an episode; the message says what, where and what to do next."""
 
 
 class ExportRefused(ExportError):
-    """Raised before anything is encoded. `code`: no_rows, no_frames, bad_trim, rate."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-
-
-class EncodedBroken(ExportError):
-    """What was encoded does not decode to what was planned; the raw take is untouched."""
+    pass

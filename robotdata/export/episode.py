@@ -1,0 +1,53 @@
+"""A take, its plan and its encoded cameras -> what `dataset.commit` adds as one episode."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from robotdata.dataset.commit import NewEpisode
+from robotdata.dataset.features import DEFAULT_FEATURES, NUMERIC_DTYPES
+from robotdata.export.encode import EncodedCamera
+from robotdata.export.errors import ExportError
+from robotdata.export.plan import ExportPlan
+from robotdata.spool import Take
+
+
+def new_episode(
+    take: Take,
+    plan: ExportPlan,
+    task: str | Sequence[str],
+    encoded: Mapping[str, EncodedCamera],
+    uuid: str,
+    extra: Mapping[str, Any],
+) -> NewEpisode:
+    """The episode `uuid`: the plan's rows of every numeric feature, in its declared dtype, and the videos.
+
+    `task` is one text or one a row; `extra` is kept in the dataset's sidecar, with a summary of the plan beside it.
+    Raises ExportError where a camera is missing or was encoded for another number of rows.
+    """
+    for key in take.cameras:
+        if key not in encoded:
+            raise ExportError(f"take {take.id}: camera {key} is not encoded; encode it first")
+        if encoded[key].frames != plan.rows:
+            raise ExportError(
+                f"take {take.id}: {key} was encoded with {encoded[key].frames} frames, the plan has {plan.rows} rows; "
+                "encode it again"
+            )
+    columns = {}
+    for name, feature in take.manifest["features"].items():
+        if feature["dtype"] in NUMERIC_DTYPES and name not in DEFAULT_FEATURES:
+            values = np.asarray(take.signal(name))[plan.first_tick : plan.end_tick]
+            columns[name] = values.astype(feature["dtype"])
+    return NewEpisode(
+        uuid=uuid,
+        tasks=task,
+        columns=columns,
+        length=plan.rows,
+        videos={key: encoded[key].path for key in take.cameras},
+        camera_stats={key: encoded[key].stats for key in take.cameras},
+        extra={**extra, "export": plan.summary()},
+        camera_info={key: encoded[key].info for key in take.cameras},
+    )
