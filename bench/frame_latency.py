@@ -60,9 +60,7 @@ def make_take(folder: Path, packets: list[bytes]) -> None:
 
 
 def make_committed(take_folder: Path, home: Path) -> None:
-    from robotdata.export.episode import new_episode
-
-    from robotdata.dataset.commit import DatasetSpec, commit_episodes
+    from robotdata.dataset.commit import DatasetSpec, NewEpisode, commit_episodes
     from robotdata.export.encode import encode_camera
     from robotdata.export.plan import plan_take
     from robotdata.spool import Take
@@ -71,11 +69,12 @@ def make_committed(take_folder: Path, home: Path) -> None:
     with Take.open(take_folder) as take:
         plan = plan_take(take)
         encoded = encode_camera(take, plan, CAMERA, home / "front.mp4", EncodeSettings())
-        episode = new_episode(take, plan, "bench", {CAMERA: encoded}, str(uuid.uuid4()), {})
+        columns = {name: take.signal(name)[plan.first_tick : plan.end_tick] for name in ("action", "observation.state")}
         spec = DatasetSpec(fps=FPS, robot_type="bench", features=take.manifest["features"])
-    commit_episodes(
-        home / "datasets/bench", spec, [episode], work=home / "work", revisions=home / "datasets/.revisions/bench"
-    )
+    videos, stats = {CAMERA: encoded.path}, {CAMERA: encoded.stats}
+    episode = NewEpisode(str(uuid.uuid4()), "bench", columns, plan.rows, videos, stats)
+    revisions = home / "datasets/.revisions/bench"
+    commit_episodes(home / "datasets/bench", spec, [episode], work=home / "work", revisions=revisions)
 
 
 def prepare(home: Path) -> tuple[dict[str, uuid.UUID], str]:
