@@ -1,21 +1,23 @@
-"""One take -> one dataset episode: which frame goes to which row, and doing it."""
+"""One take -> one dataset episode: which frame goes to which row, and do it."""
 
 from __future__ import annotations
 
-from robotdata.export.encode import EncodedCamera, encode_camera, load_encoded, plan_hash, sidecar_path
+from robotdata.export.encode import EncodedCamera, encode_camera, load_encoded, source_of
 from robotdata.export.episode import new_episode
-from robotdata.export.errors import ExportError, ExportRefused
-from robotdata.export.plan import ExportPlan, plan_take
+from robotdata.export.errors import EncodedBroken, ExportError, ExportRefused
+from robotdata.export.plan import ExportPlan, measured_rate, packets_of, plan_take
 
 __all__ = [
+    "EncodedBroken",
     "EncodedCamera",
     "ExportError",
     "ExportPlan",
     "ExportRefused",
     "encode_camera",
     "load_encoded",
+    "measured_rate",
     "new_episode",
-    "plan_hash",
+    "packets_of",
     "plan_take",
-    "sidecar_path",
+    "source_of",
 ]

@@ -1,14 +1,12 @@
-"""One camera of a take -> one MP4 with exactly the plan's rows, decoded and counted, and a file that says so."""
+"""One camera of one take -> one verified MP4 with its record beside it."""
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import io
 import json
-import secrets
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,40 +14,34 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from robotdata.dataset import files, stats
-from robotdata.export.errors import ExportError
-from robotdata.export.plan import ExportPlan
-from robotdata.spool import SpoolError, Take
-from robotdata.video.codecs import EncodeSettings
-from robotdata.video.encode import encode_packets, resolve
-from robotdata.video.errors import VideoError
-from robotdata.video.facts import get_video_info
+from robotdata.dataset.stats import ImageStats, Stat, from_json, sample_indices, to_json
+from robotdata.export.errors import EncodedBroken, ExportRefused
+from robotdata.export.plan import ExportPlan, packets_of
+from robotdata.spool import Take
+from robotdata.spool.files import write_json
+from robotdata.video import EncodeSettings, VideoError, encode_packets, get_video_info, verify_video
+from robotdata.video.encode import resolve
 from robotdata.video.jpeg import ImageError, decode_jpeg
-from robotdata.video.verify import verify_video
 
 FORMAT = "robotdata-encoded"
 VERSION = 1
-_BLOCK = 1 << 20
-_MAX_BYTES = 16 << 20
 _PNG = b"\x89PNG"
+Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedCamera:
-    """An encoded and counted video: `frames` frames at `fps`, from the take's frames whose plan has `plan_hash`.
+    """A camera's MP4: `frames` were decoded and counted, `info` was read from the stream, `stats` from the raw take.
 
-    `info` is the camera's block for `info.json`, `stats` its statistics as JSON lists, `settings` how it was encoded.
+    `made_from` says from which rows with which settings, so that a retry can tell whether it still serves.
     """
 
     path: Path
-    key: str
     frames: int
-    fps: float
     info: dict[str, Any]
-    stats: dict[str, Any]
-    settings: dict[str, Any]
+    stats: Stat
+    made_from: dict[str, Any]
     sha256: str
-    plan_hash: str = ""
 
 
 def encode_camera(
@@ -59,100 +51,79 @@ def encode_camera(
     out: Path,
     settings: EncodeSettings,
     *,
-    progress: Callable[[int], None] | None = None,
     token: str = "",
+    progress: Progress | None = None,
 ) -> EncodedCamera:
-    """Encode camera `key` of `take` to the MP4 `out`, decode it again and count; `<out>.json` says all of it.
+    """Encode, decode again and count; then `out` and its record `<out>.json` appear, in this order.
 
-    `token` becomes part of the temporary names, so that two workers never write one file. `progress(frames)` may
-    raise to cancel; nothing is left then. What is at `out` is replaced. Raises ExportError.
+    `token` makes the temporary name this caller's own: two workers never write to one file. `progress(frames_done)`
+    may raise to cancel; nothing is left then. Raises VideoError, TornPacket, EncodedBroken, ExportRefused.
     """
-    name = token or secrets.token_hex(6)
-    temporary = out.with_name(f".{out.stem}.{name}.mp4")
-    counted = _Sampler(take, plan, key)
-    chosen = resolve(settings)
+    _refuse_depth(take, key)
+    settings = resolve(settings)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    part = out.with_name(f"{out.stem}.{token or 'part'}.tmp.mp4")
+    stats = ImageStats()
     try:
-        encode_packets(counted, temporary, fps=_rate(plan.fps), settings=chosen, progress=progress)
-        check = verify_video(temporary, expected_frames=plan.rows)
+        packets = _sampled(packets_of(take, plan, key), plan.rows, stats)
+        encode_packets(packets, part, fps=plan.fps, settings=settings, progress=progress, overwrite=True)
+        _decode_and_count(part, plan.rows, key)
         made = EncodedCamera(
             path=out,
-            key=key,
-            frames=check.frames,
-            fps=plan.fps,
-            info=get_video_info(temporary, settings=chosen),
-            stats=stats.to_json(counted.images.result()),
-            settings=_settings(chosen),
-            sha256=_sha256(temporary),
-            plan_hash=plan_hash(plan, key),
+            frames=plan.rows,
+            info=get_video_info(part, settings=settings),
+            stats=stats.result(),
+            made_from=source_of(take, plan, key, settings),
+            sha256=_digest(part),
         )
-        _publish(made, temporary, name)
-    except (VideoError, SpoolError, ImageError) as error:
-        raise ExportError(f"take {take.id}, camera {key}: {error}") from error
+        record = out.with_name(out.name + ".json")
+        record.unlink(missing_ok=True)  # never an old record beside a new file
+        part.replace(out)
     finally:
-        temporary.unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
+    _write_record(record, made)
     return made
 
 
-def load_encoded(out: Path, *, plan: ExportPlan | None = None) -> EncodedCamera:
-    """What `encode_camera` made at `out`, its bytes compared with the checksum; with `plan`, made for that plan.
-
-    Raises ExportError where it is missing, altered, or made for other rows: encode it again.
-    """
-    about = sidecar_path(out)
+def load_encoded(out: Path) -> EncodedCamera | None:
+    """What an earlier `encode_camera` left at `out`, or None where it is not whole."""
     try:
-        with about.open("rb") as file:
-            value = json.loads(file.read(_MAX_BYTES))
-        if value["format"] != FORMAT or value["version"] != VERSION:
-            raise ExportError(
-                f"{about} is of format {value['format']!r}, version {value['version']!r}; encode it again"
-            )
-        made = EncodedCamera(path=out, **{name: value[name] for name in _FIELDS})
-        digest = _sha256(out)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ExportError(f"{out} is not encoded, or only half: {error}; encode it again") from error
-    if digest != made.sha256:
-        raise ExportError(f"{out} is not what was encoded, its checksum differs; encode it again")
-    if plan is not None and made.plan_hash != plan_hash(plan, made.key):
-        raise ExportError(f"{out} was encoded for other rows of the take; encode it again")
-    return made
+        record = json.loads(out.with_name(out.name + ".json").read_bytes())
+        if record["format"] != FORMAT or record["version"] != VERSION or record["size"] != out.stat().st_size:
+            return None
+        return EncodedCamera(
+            path=out,
+            frames=int(record["frames"]),
+            info=dict(record["info"]),
+            stats=from_json(record["stats"]),
+            made_from=dict(record["made_from"]),
+            sha256=str(record["sha256"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
-def sidecar_path(out: Path) -> Path:
-    """Where the words about the video at `out` are."""
-    return out.with_name(out.name + ".json")
+def source_of(take: Take, plan: ExportPlan, key: str, settings: EncodeSettings) -> dict[str, Any]:
+    """What an encoded camera was made from; equal means: the same frames with the same settings."""
+    frames = np.ascontiguousarray(plan.frames[key], "<i8")
+    return {
+        "take": take.id,
+        "camera": key,
+        "first_tick": plan.first_tick,
+        "end_tick": plan.end_tick,
+        "frames": hashlib.sha256(frames.tobytes()).hexdigest(),
+        "fps": plan.fps,
+        "settings": json.loads(json.dumps(asdict(resolve(settings)), default=str)),
+    }
 
 
-def plan_hash(plan: ExportPlan, key: str) -> str:
-    """Names which frames of camera `key` go to which rows."""
-    head = f"{plan.first_tick} {plan.end_tick} {plan.fps!r} ".encode()
-    return hashlib.sha256(head + np.ascontiguousarray(plan.frames[key], "<i8").tobytes()).hexdigest()
-
-
-class _Sampler:
-    """The packets for the plan's rows in order; pictures that statistics are made of are decoded on the way."""
-
-    def __init__(self, take: Take, plan: ExportPlan, key: str) -> None:
-        if key not in plan.frames:
-            raise ExportError(f"take {take.id} has no camera {key}; it has {', '.join(plan.frames) or 'none'}")
-        shape = take.manifest["features"].get(key, {}).get("shape", [])
-        if len(shape) == 3 and shape[2] == 1:
-            raise ExportError(f"take {take.id}: {key} is a depth camera, which cannot be encoded yet")
-        self._track = take.camera(key)
-        self._frames = plan.frames[key]
-        self.images = stats.ImageStats()
-
-    def __iter__(self) -> Iterator[bytes]:
-        wanted = set(stats.sample_indices(len(self._frames)).tolist())
-        packet, held = b"", -1
-        for row, frame in enumerate(self._frames.tolist()):
-            if frame != held:
-                packet, held = self._track.packet(frame), frame
-            if row in wanted:
-                self.images.add(_picture(packet))
-            yield packet
-
-
-_FIELDS = tuple(field.name for field in dataclasses.fields(EncodedCamera) if field.name != "path")
+def _sampled(packets: Iterator[bytes], rows: int, stats: ImageStats) -> Iterator[bytes]:
+    """The packets as they are; those that enter the statistics are looked at on their way."""
+    wanted = set(sample_indices(rows).tolist())
+    for row, packet in enumerate(packets):
+        if row in wanted:
+            stats.add(_picture(packet))
+        yield packet
 
 
 def _picture(packet: bytes) -> NDArray[np.uint8]:
@@ -165,33 +136,33 @@ def _picture(packet: bytes) -> NDArray[np.uint8]:
         raise ImageError(f"a PNG of {len(packet)} bytes is damaged: {error}") from error
 
 
-def _publish(made: EncodedCamera, temporary: Path, name: str) -> None:
-    """The words about the old video go first: words never stand beside a video that they do not describe."""
-    about = sidecar_path(made.path)
-    about.unlink(missing_ok=True)
-    temporary.replace(made.path)
-    part = made.path.with_name(f".{made.path.stem}.{name}.json")
-    value = {"format": FORMAT, "version": VERSION, **{field: getattr(made, field) for field in _FIELDS}}
+def _refuse_depth(take: Take, key: str) -> None:
+    shape = take.manifest["features"].get(key, {}).get("shape", [])
+    if len(shape) == 3 and shape[2] == 1:
+        raise ExportRefused("depth", f"take {take.id}: {key} is a depth camera, which cannot be encoded yet")
+
+
+def _decode_and_count(part: Path, rows: int, key: str) -> None:
     try:
-        files.write_json(part, value, indent=1)
-        part.replace(about)
-    finally:
-        part.unlink(missing_ok=True)
-    files.sync_file(made.path.parent)
+        verify_video(part, expected_frames=rows)
+    except VideoError as error:
+        raise EncodedBroken(f"{key}: what was encoded does not decode to {rows} frames ({error}); try again") from error
 
 
-def _settings(settings: EncodeSettings) -> dict[str, Any]:
-    made = {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)}
-    return made | {"extra_options": dict(settings.extra_options)}
-
-
-def _rate(fps: float) -> int | float:
-    return int(fps) if fps == int(fps) else fps
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
+def _digest(path: Path) -> str:
     with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _write_record(record: Path, made: EncodedCamera) -> None:
+    about = {
+        "format": FORMAT,
+        "version": VERSION,
+        "frames": made.frames,
+        "size": made.path.stat().st_size,
+        "sha256": made.sha256,
+        "info": made.info,
+        "stats": to_json(made.stats),
+        "made_from": made.made_from,
+    }
+    write_json(record, about)
