@@ -1,0 +1,91 @@
+"""Take to final video: ours, the encoder's own limit, and LeRobot's PNG path, in one interleaved run.
+
+python bench/video_encode.py --footage VIDEO --lerobot-python PATH
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+from PIL import Image
+from video_footage import HEIGHT, WIDTH, LeRobotSide, footage, jpeg, report, seconds
+
+from robotdata.video import EncodeSettings, encode_packets
+from robotdata.video.codecs import ENCODERS, encoder_options
+from robotdata.video.sources import FrameConverter
+
+CASES = {
+    "av1 p12 g2 crf30": EncodeSettings(crf=30, g=2, preset=12),
+    "h264 veryfast g2 crf23": EncodeSettings(codec="h264", crf=23, g=2, preset="veryfast"),
+}
+
+
+def limit(frames: list[av.VideoFrame], path: Path, settings: EncodeSettings) -> None:
+    """The encoder fed with frames that are ready in memory: nobody is quicker."""
+    with av.open(str(path), "w") as output:
+        stream: Any = output.add_stream(
+            ENCODERS[settings.codec].ffmpeg_name, rate=30, options=encoder_options(settings)
+        )
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        for number, frame in enumerate(frames):
+            frame.pts, frame.time_base = number, Fraction(1, 30)
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--footage", type=Path, help="a video to take frames from; a drawn scene without it")
+    parser.add_argument("--frames", type=int, default=300)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--lerobot-python", type=Path, help="an interpreter that has LeRobot")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        report("video_encode", **measure(options, Path(name)))
+
+
+def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    packets = []
+    for number, rgb in enumerate(footage(options.frames, options.footage)):
+        packets.append(jpeg(rgb))
+        if options.lerobot_python:
+            Image.fromarray(rgb).save(folder / f"frame-{number:06d}.png", compress_level=1)
+    converter = FrameConverter()
+    ready = [converter.convert(converter.open(packet), "yuv420p") for packet in packets]
+    other = LeRobotSide(options.lerobot_python) if options.lerobot_python else None
+    times: dict[str, dict[str, list[float]]] = {case: {} for case in CASES}
+    for _ in range(options.rounds):
+        for case, settings in CASES.items():
+            one = times[case]
+            out = folder / "v.mp4"
+            one.setdefault("limit", []).append(seconds(lambda: limit(ready, out, settings)))  # noqa: B023
+            one.setdefault("ours", []).append(
+                seconds(lambda: encode_packets(packets, out, fps=30, settings=settings, overwrite=True))  # noqa: B023
+            )
+            if other:
+                arguments = {"vcodec": settings.codec, "crf": settings.crf, "preset": settings.preset}
+                one.setdefault("lerobot", []).append(
+                    other.ask("encode", folder=str(folder), out=str(folder / "l.mp4"), **arguments)
+                )
+    if other:
+        other.close()
+    result = {case: summary(one, options.frames) for case, one in times.items()}
+    return {"frames": options.frames, "lerobot": other.version if other else None, "cases": result}
+
+
+def summary(times: dict[str, list[float]], frames: int) -> dict[str, Any]:
+    fps = {name: round(frames / statistics.median(values), 1) for name, values in times.items()}
+    ratios = {"share of limit": statistics.median(a / b for a, b in zip(times["limit"], times["ours"], strict=True))}
+    if "lerobot" in times:
+        ratios["times LeRobot"] = statistics.median(a / b for a, b in zip(times["lerobot"], times["ours"], strict=True))
+    return {"frames per second": fps, **{name: round(value, 2) for name, value in ratios.items()}}
+
+
+if __name__ == "__main__":
+    main()
