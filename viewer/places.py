@@ -21,6 +21,8 @@ from viewer.take_source import TakeSource, take_version
 
 T = TypeVar("T")
 SOURCES = SourceCache(32)
+_NEEDED = ("state", "purged_at", "episode_index", "trim_first", "trim_end", "dataset__slug")
+"""All columns of both tables would cost more than the frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +38,10 @@ class Place:
 
 def find_place(episode_id: uuid.UUID) -> Place:
     """Where the episode is now; raises NotThere for an unknown one, Gone for one that was emptied from the trash."""
-    episode = Episode.objects.select_related("dataset").filter(pk=episode_id).first()
-    if episode is None:
-        raise NotThere(f"there is no episode {episode_id}")
+    try:
+        episode = Episode.objects.select_related("dataset").only(*_NEEDED).get(pk=episode_id)
+    except Episode.DoesNotExist:
+        raise NotThere(f"there is no episode {episode_id}") from None
     if episode.is_committed:
         return Place(episode.pk, episode.dataset.path, episode.episode_index)
     if episode.purged_at is not None:
