@@ -1,0 +1,235 @@
+"""Commit: what a batch has encoded becomes the dataset's next state, all at once; then rows say so; then raw goes."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import uuid
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from recorder.encoding import (
+    FINAL,
+    NO_SPACE,
+    SPACE_AGAIN,
+    complete_episodes,
+    fail_episode,
+    failures,
+    plan_of,
+    staged_path,
+)
+from recorder.leases import Heartbeat, LostLease, lease_end
+from recorder.lifecycle import move
+from recorder.models import Batch, Dataset, Episode
+from recorder.services.encodings import encode_settings
+from recorder.services.folders import committed_id, refresh_dataset
+from recorder.services.trash import remove_staging, set_aside
+from recorder.states import BatchState, EpisodeState
+from robotdata.dataset.commit import CommitResult, DatasetSpec, NewEpisode, commit_episodes
+from robotdata.dataset.episode_list import EpisodeInfo
+from robotdata.dataset.errors import DatasetBusy, DatasetError, FeaturesDiffer, NotADataset
+from robotdata.dataset.reader import Dataset as Folder
+from robotdata.export import ExportError, load_encoded
+from robotdata.export.episode import new_episode
+from robotdata.spool import SpoolError, Take
+
+log = logging.getLogger(__name__)
+
+KEEP_REVISIONS = 10
+_LOCK_WAIT_S = 5.0
+_BUSY_AGAIN = timedelta(seconds=5)
+_HOPELESS = (*FINAL, FeaturesDiffer, NotADataset)
+
+
+def commit_batch(batch_id: uuid.UUID | str) -> bool:
+    """Commit what of the batch is whole, unless it is done, taken or gone: False then. Its row says how it ended.
+
+    Done again after a crash at any place, it ends with the same episodes, each once.
+    """
+    batch = claim_batch(batch_id)
+    if batch is None:
+        return False
+    try:
+        with Heartbeat(_renewal(batch)) as heart:
+            done = _commit(batch, heart)
+    except LostLease:
+        log.info("%s was given to another worker", batch)
+    except Exception as error:  # noqa: BLE001 - the outermost loop of a commit: what happened must reach its row
+        _judge(batch, error)
+    else:
+        clear_committed(batch.dataset, done)
+    return True
+
+
+def claim_batch(batch_id: uuid.UUID | str) -> Batch | None:
+    """The batch, which is this caller's to commit now; None where it is not to be had."""
+    token, now = uuid.uuid4().hex, timezone.now()
+    free = Batch.objects.filter(Q(token="") | Q(lease_until__lt=now), pk=batch_id, state=BatchState.COMMITTING)
+    if not free.update(token=token, lease_until=lease_end(), attempt=F("attempt") + 1, updated_at=now):
+        return None
+    return Batch.objects.select_related("dataset").get(pk=batch_id)
+
+
+def clear_committed(dataset: Dataset, episodes: Sequence[Episode]) -> None:
+    """Delete raw frames and staging of these, once the dataset's folder itself shows them whole.
+
+    Staging goes last: while it is there, the sweep comes back to it.
+    """
+    if not episodes:
+        return
+    try:
+        opened = Folder.open(dataset.path)
+    except DatasetError as error:
+        log.warning("Takes of %s stay in the spool: %s", dataset, error)
+        return
+    whole = {committed_id(dataset, info) for info in opened.episodes if _is_whole(info)}
+    for episode in episodes:
+        if episode.pk not in whole:
+            log.warning("%s stays in the spool: %s does not show it whole", episode, dataset.path)
+            continue
+        try:
+            if not getattr(settings, "KEEP_RAW", False) and (aside := set_aside(episode.take_path)) is not None:
+                shutil.rmtree(aside)
+        except (OSError, SpoolError) as error:
+            log.warning("%s stays in the spool for now: %s", episode, error)
+            continue
+        remove_staging(episode.pk)
+
+
+def work_path() -> Path:
+    """Where next states are built: on the datasets' own file system, so that they are swapped in by a rename."""
+    return Path(settings.DATASETS_DIR) / ".work"
+
+
+def _commit(batch: Batch, heart: Heartbeat) -> list[Episode]:
+    dataset = batch.dataset
+    whole, new, sizes = [], [], {}
+    features: dict[str, Any] = {}
+    for episode in complete_episodes(batch):
+        heart.check()
+        try:
+            made, took = _prepare(batch, episode)
+        except (ExportError, SpoolError, DatasetError, *FINAL) as error:
+            fail_episode(episode, str(error), batch.pk)
+            continue
+        features = features or took["features"]
+        whole.append(episode)
+        new.append(made)
+        sizes[episode.pk] = sum(path.stat().st_size for path in made.videos.values())
+    if not whole:
+        move(batch, BatchState.FAILED, only={"token": batch.token}, error=failures(batch), finished_at=timezone.now())
+        return []
+    spec = DatasetSpec(fps=dataset.fps or whole[0].fps, robot_type=dataset.robot_type or None, features=features)
+    result = commit_episodes(
+        dataset.path,
+        spec,
+        new,
+        work=work_path(),
+        revisions=dataset.revisions_path,
+        keep_revisions=KEEP_REVISIONS,
+        progress=lambda done, _: heart.progress(done),
+        lock_wait_s=_LOCK_WAIT_S,
+    )
+    done = _write_rows(batch, whole, result, sizes)
+    refresh_dataset(dataset=dataset)
+    return done
+
+
+def _prepare(batch: Batch, episode: Episode) -> tuple[NewEpisode, dict[str, Any]]:
+    """The episode as the dataset room takes it, and the take's manifest. Reads rows, no frames."""
+    chosen = encode_settings(batch.encoding)
+    with Take.open(episode.take_path) as take:
+        plan = plan_of(episode, take)
+        encoded = {}
+        for camera in take.cameras:
+            path = staged_path(take, plan, camera, chosen)
+            found = load_encoded(path)
+            if found is None:
+                raise ExportError(f"what was encoded of {camera} is not in {path} any more: try again")
+            encoded[camera] = found
+        made = new_episode(take, plan, episode.task, encoded, str(episode.pk), sidecar_of(episode))
+        return made, take.manifest
+
+
+def sidecar_of(episode: Episode) -> dict[str, Any]:
+    """What people and the rig said of it, for the dataset's sidecar: the row can be made again from it."""
+    return {
+        "verdict": episode.verdict,
+        "labels": episode.labels,
+        "rating": episode.rating,
+        "note": episode.note,
+        "reviewer": episode.reviewer,
+        "operator": episode.operator,
+        "rig": episode.rig.name if episode.rig else "",
+        "session": str(episode.session_id or ""),
+        "recorded_at": episode.recorded_at.isoformat(),
+        "rate_hz": episode.rate_hz,
+        "marks": episode.marks,
+    }
+
+
+def _write_rows(
+    batch: Batch, episodes: list[Episode], result: CommitResult, sizes: dict[uuid.UUID, int]
+) -> list[Episode]:
+    """The folder has them: now the rows may say so. None of it where another worker took over; it will do the same."""
+    now = timezone.now()
+    with transaction.atomic():
+        words = failures(batch)
+        if not move(
+            batch, BatchState.DONE, only={"token": batch.token}, error=words, finished_at=now, lease_until=None
+        ):
+            return []
+        for episode in episodes:
+            index = result.indices[str(episode.pk)]
+            move(episode, EpisodeState.ENCODED, episode_index=index, error="", size_bytes=sizes[episode.pk])
+    return episodes
+
+
+def _renewal(batch: Batch) -> Callable[[int], bool]:
+    mine = Batch.objects.filter(pk=batch.pk, token=batch.token, state=BatchState.COMMITTING)
+    return lambda _: bool(mine.update(lease_until=lease_end()))
+
+
+def _judge(batch: Batch, error: Exception) -> None:
+    """Wait for the lock or for space, try again, or give it up: its episodes fail, and can be tried again."""
+    if isinstance(error, DatasetBusy):
+        _later(batch, f"Waits: {error}.", _BUSY_AGAIN, counted=False)
+    elif isinstance(error, OSError) and error.errno in NO_SPACE:
+        words = f"No space for the dataset in {batch.dataset.path}: free some, and it goes on by itself."
+        _later(batch, words, SPACE_AGAIN, counted=False)
+    elif batch.attempt < settings.JOB_ATTEMPTS and not isinstance(error, _HOPELESS):
+        log.warning("%s failed and is tried again: %s", batch, error, exc_info=True)
+        _later(batch, f"Tried again soon: {error}", _BUSY_AGAIN * batch.attempt, counted=True)
+    else:
+        log.error("%s failed: %s", batch, error, exc_info=True)
+        _give_up(batch, str(error) or type(error).__name__)
+
+
+def _later(batch: Batch, words: str, pause: timedelta, *, counted: bool) -> None:
+    now = timezone.now()
+    mine = Batch.objects.filter(pk=batch.pk, token=batch.token, state=BatchState.COMMITTING)
+    attempt = batch.attempt if counted else batch.attempt - 1
+    mine.update(token="", lease_until=now + pause, attempt=attempt, error=words, updated_at=now)
+
+
+def _give_up(batch: Batch, words: str) -> None:
+    with transaction.atomic():
+        now = timezone.now()
+        if not move(
+            batch, BatchState.FAILED, only={"token": batch.token}, error=words, finished_at=now, lease_until=None
+        ):
+            return
+        for episode in complete_episodes(batch):
+            move(episode, EpisodeState.FAILED, error=words)
+
+
+def _is_whole(info: EpisodeInfo) -> bool:
+    """As many frames of each camera as rows, and nothing that cannot be read."""
+    return not info.problems and all(span.frames == info.length for span in info.videos.values())

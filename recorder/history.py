@@ -1,0 +1,141 @@
+"""Every change that a person makes to an episode: its row, its `take.json`, and who did it when, as one."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from recorder.errors import Refused
+from recorder.models import Batch, Change, Episode
+from recorder.states import EpisodeState, Verdict
+from robotdata.spool import BadManifest, CurationError, NoTake, SpoolError, TakeBusy, update_curation
+
+FIELDS = ("verdict", "task", "labels", "rating", "note", "trim_first", "trim_end")
+_TRIES = 5
+
+
+def change_episode(
+    *, episode: Episode, who: str, group: uuid.UUID, version: datetime | None = None, **after: Any
+) -> Change | None:
+    """Set these fields, in the row and in the take's folder; None where they were so already.
+
+    With the `version` (its `updated_at`) that was read, another's change in between is refused. Raises Refused.
+    """
+    for _ in range(_TRIES):
+        with transaction.atomic():
+            fresh = Episode.objects.select_related("dataset").get(pk=episode.pk)
+            check_open(fresh)
+            if version is not None and fresh.updated_at != version:
+                raise conflict(fresh)
+            changed = {name: value for name, value in after.items() if getattr(fresh, name) != value}
+            if not changed:
+                return None
+            before = {name: getattr(fresh, name) for name in changed}
+            if not write(fresh, changed, who):
+                continue
+            change = Change.objects.create(episode=fresh, who=who, before=before, after=changed, group=group)
+            write_take(fresh, changed, who)
+        for name in (*changed, "reviewer", "reviewed_at", "updated_at"):
+            setattr(episode, name, getattr(fresh, name))
+        return change
+    raise conflict(fresh)
+
+
+def write(fresh: Episode, changed: dict[str, Any], who: str) -> bool:
+    """One UPDATE; False where the row is no longer as it was read."""
+    now = timezone.now()
+    stamp: dict[str, Any] = {}
+    if "verdict" in changed:
+        judged = changed["verdict"] != Verdict.UNREVIEWED
+        stamp = {"reviewer": who if judged else "", "reviewed_at": now if judged else None}
+    fields = {**changed, **stamp, "updated_at": now}
+    mine = Episode.objects.filter(pk=fresh.pk, updated_at=fresh.updated_at, state=fresh.state, purged_at=None)
+    if not mine.update(**fields):
+        return False
+    for name, value in fields.items():
+        setattr(fresh, name, value)
+    return True
+
+
+def write_take(episode: Episode, changed: dict[str, Any], who: str) -> None:
+    """The same in `take.json`: from it the row can be made again. Called last, so that the row falls with it."""
+    said = {name: value for name, value in changed.items() if not name.startswith("trim_")}
+    if changed.keys() & {"trim_first", "trim_end"}:
+        said["trim"] = trim_of(episode)
+    try:
+        update_curation(episode.take_path, by=who, **said)
+    except (NoTake, BadManifest):
+        return  # recover() says that the folder is missing; a person may still reject it
+    except CurationError as error:
+        raise Refused("invalid", f"{episode}: {error}.", 422) from error
+    except TakeBusy as error:
+        raise Refused("busy", f"{episode} is being written just now: try again in a moment.", 503) from error
+    except (SpoolError, OSError) as error:
+        raise Refused(
+            "not_written", f"{episode} cannot be changed: {error}. Nothing was changed; look at the disk.", 503
+        ) from error
+
+
+def trim_of(episode: Episode) -> list[int] | None:
+    """[first, end) in ticks of the take, None where nothing is cut."""
+    if episode.trim_first is None and episode.trim_end is None:
+        return None
+    return [episode.trim_first or 0, episode.ticks if episode.trim_end is None else episode.trim_end]
+
+
+def check_open(episode: Episode) -> None:
+    """Raises Refused, with what to do, where people cannot change the episode now."""
+    if episode.purged_at is not None:
+        raise Refused("purged", f"{episode} was emptied from the trash at {clock(episode.purged_at)}: it is gone.", 410)
+    if episode.state == EpisodeState.RECORDING:
+        raise Refused("recording", f"{episode} is still being recorded: stop it first.")
+    if episode.state == EpisodeState.ENCODED:
+        raise Refused(
+            "committed",
+            f"{episode} is episode {episode.episode_index} of {episode.dataset.title} already: "
+            "change it on the dataset's page.",
+        )
+    if episode.state == EpisodeState.ENCODING:
+        raise Refused("encoding", f"{episode} {under_way(episode)}: cancel that batch first, or wait until it is done.")
+
+
+def under_way(episode: Episode) -> str:
+    """Since when and by whom it is being encoded."""
+    batch = Batch.objects.open().filter(jobs__episode=episode).order_by("-created_at").first()
+    if batch is None:
+        return "is being encoded"
+    by = f" by {batch.started_by}" if batch.started_by else ""
+    return f"is being encoded since {clock(batch.created_at)}{by}"
+
+
+def conflict(episode: Episode) -> Refused:
+    """Names who changed it, what, and when."""
+    last = episode.changes.filter(undone_at=None).first()
+    if last is None:
+        words = f"{episode} was changed at {clock(episode.updated_at)}"
+    else:
+        words = f"{last.who or 'Somebody'} set {described(last.after)} of {episode} at {clock(last.at)}"
+    return Refused(
+        "conflict",
+        f"{words}, after you looked. Look at it again, then decide.",
+        detail={"version": episode.updated_at.isoformat(), "who": last.who if last else ""},
+    )
+
+
+def described(fields: dict[str, Any]) -> str:
+    """Fields and their values, for a person."""
+    words = []
+    for name, value in fields.items():
+        text = ", ".join(map(str, value)) if isinstance(value, list) else "nothing" if value is None else str(value)
+        words.append(f"{name.replace('_', ' ')} to {text if len(text) <= 60 else text[:57] + '...'}")
+    return " and ".join(words)
+
+
+def clock(when: datetime) -> str:
+    """Time of day; the date too, where it is another day's."""
+    today = timezone.now().date() == when.date()
+    return f"{when:%H:%M:%S} UTC" if today else f"{when:%Y-%m-%d %H:%M} UTC"

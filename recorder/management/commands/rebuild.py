@@ -1,0 +1,57 @@
+"""`manage.py rebuild`: the database anew, from the folders."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from django.core.management import call_command
+from django.core.management.base import CommandParser
+from django.db import DatabaseError, connection
+
+from recorder import recovery
+from recorder.management.commands import recover
+
+
+class Command(recover.Command):
+    help = "Make all rows of datasets, sessions and episodes again, from the folders. Exit codes as `recover`."
+    requires_system_checks = []
+    requires_migrations_checks = False
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("--fresh", action="store_true", help="set the database file aside, even if it can be read")
+
+    def handle(self, **options: Any) -> None:
+        if connection.vendor == "sqlite":
+            path = Path(str(connection.settings_dict["NAME"]))
+            if path.exists() and (options["fresh"] or not readable()):
+                self.stdout.write(f"The old database is {set_aside(path)}; people sign in anew.")
+        call_command("migrate", verbosity=0, interactive=False)
+        super().handle(**options)
+
+    def work(self) -> recovery.Report:
+        return recovery.rebuild()
+
+
+def readable() -> bool:
+    """Whether SQLite itself finds the file whole."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA quick_check(1)")
+            return bool(cursor.fetchone()[0] == "ok")
+    except DatabaseError:
+        return False
+    finally:
+        connection.close()
+
+
+def set_aside(path: Path) -> Path:
+    aside = path.with_name(f"{path.name}.{time.strftime('%Y%m%d-%H%M%S')}.old")
+    path.rename(aside)
+    for end in ("-wal", "-shm"):
+        log = path.with_name(path.name + end)
+        if log.exists():
+            log.rename(aside.with_name(aside.name + end))
+    return aside

@@ -1,0 +1,39 @@
+"""`manage.py recover`: after a crash, close, match and give back; also done at every start."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from recorder import recovery
+
+
+class Command(BaseCommand):
+    help = "Match rows and folders after a crash. Exit 0: all whole. 3: something is lost. 1: nothing is usable."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--quiet", action="store_true", help="say only what was found amiss")
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        # The exit code is the shell's: who calls the command from a program goes on.
+        self.report = recovery.Report()
+        super().run_from_argv(argv)
+        sys.exit(self.report.code)
+
+    def handle(self, **options: Any) -> None:
+        self.report = report = self.work()
+        for line in report.said:
+            self.stdout.write(line)
+        for line in report.lost:
+            self.stdout.write(f"LOST {line}")
+        if not options["quiet"]:
+            self.stdout.write(
+                f"{report.takes} takes in the spool: {report.usable} usable, {report.interrupted} closed as "
+                f"interrupted, {report.adopted} new to the database. {report.datasets} datasets. "
+                f"{report.jobs_given_back} jobs given back."
+            )
+
+    def work(self) -> recovery.Report:
+        return recovery.recover()

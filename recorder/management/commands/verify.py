@@ -1,0 +1,40 @@
+"""`manage.py verify DATASET`: read a dataset folder as a stranger would, and say what is wrong, where."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from robotdata.dataset.verify import verify_dataset
+
+
+class Command(BaseCommand):
+    help = "Check a dataset. Exit 0: nothing wrong. 3: something is, and is printed. 1: there is no such dataset."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("dataset", help="a dataset's name, or the path of any LeRobotDataset v3.0 folder")
+        parser.add_argument("--deep", action="store_true", help="decode every frame and check every hash")
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        self.problems = 0
+        super().run_from_argv(argv)
+        sys.exit(3 if self.problems else 0)
+
+    def handle(self, **options: Any) -> None:
+        named = Path(settings.DATASETS_DIR) / options["dataset"]
+        root = named if named.is_dir() else Path(options["dataset"])
+        if not root.is_dir():
+            raise CommandError(f"There is no dataset {options['dataset']!r}, neither in {named.parent} nor as a path.")
+        report = verify_dataset(root, deep=options["deep"])
+        for problem in report.problems:
+            self.stdout.write(str(problem))
+        for note in report.notes:
+            self.stdout.write(f"note: {note}")
+        self.problems = report.count
+        found = f"{self.problems} problems" if self.problems else "nothing wrong"
+        self.stdout.write(f"{root}: {report.episodes} episodes, {report.frames} frames: {found}")

@@ -1,0 +1,252 @@
+"""After a crash, at every start, or from nothing: the rows come to say what the folders hold. Nothing is deleted."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Max, Min
+from django.utils import timezone
+
+from recorder import sweeping
+from recorder.committing import work_path
+from recorder.errors import Refused
+from recorder.history import trim_of
+from recorder.lifecycle import move
+from recorder.models import Batch, Change, Dataset, Episode, Job, Rig, Session
+from recorder.services.batches import raw_state
+from recorder.services.folders import SAFE_NAME, adopt_folder, load_settings, refresh_dataset
+from recorder.services.takes import index_take
+from recorder.services.trash import ASIDE
+from recorder.states import EpisodeState
+from robotdata.dataset.errors import DatasetBusy, DatasetError
+from robotdata.dataset.lock import dataset_lock
+from robotdata.dataset.swap import recover_dataset
+from robotdata.spool import SpoolError, TakeBusy, list_takes, read_manifest, recover_take
+
+log = logging.getLogger(__name__)
+
+WHOLE, LOST, NOTHING = 0, 3, 1
+RAW = {EpisodeState.RECORDING, EpisodeState.RECORDED, EpisodeState.INTERRUPTED}
+MISSING = "Its folder is missing from the spool"
+
+
+@dataclass
+class Report:
+    """What was found: counts, `said` in words for people, `lost` for what could not be had back."""
+
+    takes: int = 0
+    usable: int = 0
+    adopted: int = 0
+    interrupted: int = 0
+    datasets: int = 0
+    jobs_given_back: int = 0
+    said: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+
+    @property
+    def code(self) -> int:
+        """0 all whole, 3 something lost, 1 nothing usable."""
+        if not self.lost:
+            return WHOLE
+        return LOST if self.usable or self.datasets else NOTHING
+
+
+def recover() -> Report:
+    """Close unfinished takes, match rows and folders, put half commits right, give back what dead workers held.
+
+    May run while others work, and again after it was killed half way: it ends with the same.
+    """
+    report = Report()
+    _put_back(report)
+    _recover_datasets(report)  # before the takes: what is committed already is not encoded again
+    _recover_takes(report)
+    _find_missing(report)
+    _give_back_orphans(report)
+    report.jobs_given_back = sweeping.give_back(timezone.now())
+    sweeping.move_on(timezone.now())
+    sweeping.tidy_staging()
+    return report
+
+
+def rebuild() -> Report:
+    """All rows of datasets, sessions and episodes anew, from the folders alone. Accounts and rigs stay.
+
+    Batches and changes are forgotten: what was being encoded is a take again.
+    """
+    with transaction.atomic():
+        for model in (Job, Batch, Change, Episode, Session, Dataset):
+            model.objects.all().delete()
+    _remember_datasets()
+    report = recover()
+    _remember_sessions()
+    return report
+
+
+def _put_back(report: Report) -> None:
+    """Folders that were set aside to be deleted: a row says whether that was meant to be."""
+    spool = Path(settings.SPOOL_DIR)
+    for aside in sorted(spool.glob(f"{ASIDE}*")) if spool.is_dir() else ():
+        name = aside.name.removeprefix(ASIDE)
+        pk = _uuid(name)
+        row = Episode.objects.filter(pk=pk).first() if pk is not None else None
+        meant = row is not None and (row.purged_at is not None or row.is_committed)
+        if meant or (spool / name).exists():
+            shutil.rmtree(aside, ignore_errors=True)
+        else:
+            aside.rename(spool / name)
+            report.said.append(f"Take {name}: put back, its deletion had not been completed.")
+
+
+def _recover_takes(report: Report) -> None:
+    rows = Episode.objects.in_bulk()
+    for folder in list_takes(Path(settings.SPOOL_DIR)):
+        report.takes += 1
+        try:
+            _recover_one(folder, rows.get(uuid.UUID(folder.name)), report)
+        except TakeBusy:  # it is being recorded
+            report.usable += 1
+        except (SpoolError, OSError) as error:
+            report.lost.append(f"Take {folder.name}: {error}.")
+
+
+def _recover_one(folder: Path, row: Episode | None, report: Report) -> None:
+    manifest = read_manifest(folder)
+    if manifest["state"] == "recording" or (folder / ".recovery.json").exists():
+        found = recover_take(folder)
+        if found.changed:
+            report.interrupted += 1
+            report.said.append(f"Take {folder.name}: {found.text}.")
+            if found.lost_ticks or any(found.lost_frames.values()):
+                report.lost.append(f"Take {folder.name}: {found.text}.")
+        manifest = read_manifest(folder)
+    report.usable += 1
+    if row is None or (row.state in RAW and (row.state, row.ticks) != (manifest["state"], manifest["ticks"])):
+        report.adopted += row is None
+        row = index_take(take_id=folder.name)
+    if row is not None:
+        _believe_folder(row, manifest)
+
+
+def _believe_folder(row: Episode, manifest: dict[str, Any]) -> None:
+    """What people said is in `take.json` too, written last: where the two differ, a crash came between."""
+    if row.is_committed or row.purged_at is not None or row.state == EpisodeState.ENCODING:
+        return
+    said = manifest.get("curation") or {}
+    told = {name: said[name] for name in ("verdict", "labels", "rating", "note") if name in said}
+    told["task"] = str(manifest.get("task") or "")[:2000]
+    first, end = said.get("trim") or (None, None)
+    if (trim_of(row) or None) != (said.get("trim") or None):
+        told |= {"trim_first": first, "trim_end": end}
+    changed = {name: value for name, value in told.items() if getattr(row, name) != value}
+    if row.error.startswith(MISSING):
+        changed["error"] = ""
+    if changed:
+        Episode.objects.filter(pk=row.pk, updated_at=row.updated_at).update(**changed, updated_at=timezone.now())
+
+
+def _find_missing(report: Report) -> None:
+    """Rows of takes whose folder is not there: said, on the row too, and kept; a disk may not be mounted."""
+    raw = [EpisodeState.RECORDED, EpisodeState.INTERRUPTED, EpisodeState.FAILED, EpisodeState.ENCODING]
+    for row in Episode.objects.filter(state__in=raw, purged_at=None).iterator():
+        if row.take_path.is_dir():
+            continue
+        words = f"{MISSING} ({row.take_path}): bring it back, or reject the episode."
+        report.lost.append(f"{row}: {words}")
+        if row.error != words and row.state != EpisodeState.ENCODING:
+            Episode.objects.filter(pk=row.pk).update(error=words, updated_at=timezone.now())
+
+
+def _recover_datasets(report: Report) -> None:
+    for folder in _dataset_folders():
+        dataset = Dataset.objects.filter(slug=folder.name).first()
+        try:
+            with dataset_lock(folder, wait_s=1.0):
+                found = recover_dataset(folder, work_path(), Path(settings.DATASETS_DIR) / ".revisions" / folder.name)
+            if found.text:
+                report.said.append(f"Dataset {folder.name}: {found.text}.")
+            if dataset is None and _is_dataset(folder):
+                dataset = adopt_folder(path=folder)
+                report.said.append(f"Dataset {folder.name}: {dataset.total_episodes} episodes, found in its folder.")
+            elif dataset is not None:
+                refresh_dataset(dataset=dataset)
+        except DatasetBusy:  # a commit is under way
+            pass
+        except (DatasetError, Refused, OSError) as error:
+            report.lost.append(f"Dataset {folder.name}: {error}.")
+            continue
+        report.datasets += dataset is not None and not dataset.problem
+        if dataset is not None and dataset.problem:
+            report.lost.append(f"Dataset {folder.name}: {dataset.problem}")
+
+
+def _dataset_folders() -> Iterator[Path]:
+    """Every folder among the datasets, and every row's, there or not."""
+    root = Path(settings.DATASETS_DIR)
+    there = {path.name for path in root.iterdir() if path.is_dir()} if root.is_dir() else set()
+    # A swap that was killed between its two renames left a dataset in its work folder alone.
+    half = {path.name.rpartition("@")[0] for path in work_path().iterdir()} if work_path().is_dir() else set()
+    names = there | half | set(Dataset.objects.values_list("slug", flat=True))
+    yield from (root / name for name in sorted(names) if SAFE_NAME.fullmatch(name) and not name.startswith("."))
+
+
+def _is_dataset(folder: Path) -> bool:
+    return (folder / "meta" / "info.json").is_file()
+
+
+def _give_back_orphans(report: Report) -> None:
+    """Episodes that say `encoding` though no batch holds them."""
+    held = Job.objects.filter(batch__in=Batch.objects.open()).values("episode")
+    for row in Episode.objects.filter(state=EpisodeState.ENCODING).exclude(pk__in=held):
+        move(row, raw_state(row))
+        report.said.append(f"{row}: in no batch, given back to be encoded again.")
+
+
+def _remember_datasets() -> None:
+    """What people set, from beside the folders."""
+    folder = Path(settings.DATASETS_DIR) / ".settings"
+    for path in sorted(folder.glob("*.json")) if folder.is_dir() else ():
+        if SAFE_NAME.fullmatch(path.stem) and (known := load_settings(path.stem)):
+            Dataset.objects.get_or_create(slug=path.stem, defaults=known)
+
+
+def _remember_sessions() -> None:
+    """Sessions, as far as their takes know them."""
+    takes: dict[uuid.UUID, list[str]] = {}
+    for folder in list_takes(Path(settings.SPOOL_DIR)):
+        try:
+            session = _uuid(str(read_manifest(folder).get("session")))
+        except (SpoolError, OSError):
+            continue
+        if session is not None:
+            takes.setdefault(session, []).append(folder.name)
+    for pk, names in takes.items():
+        episodes = Episode.objects.filter(pk__in=names)
+        first, rig = episodes.order_by("recorded_at").first(), _rig_of(names[0])
+        if first is None:
+            continue
+        when = episodes.aggregate(first=Min("recorded_at"), last=Max("recorded_at"))
+        about = {"dataset": first.dataset, "rig": rig, "operator": first.operator, "task": first.task}
+        session_row, _ = Session.objects.get_or_create(
+            pk=pk, defaults={**about, "started_at": when["first"], "ended_at": when["last"]}
+        )
+        episodes.update(session=session_row, rig=rig)
+
+
+def _rig_of(take_id: str) -> Rig:
+    name = str(read_manifest(Path(settings.SPOOL_DIR) / take_id).get("rig") or "unknown")[:48]
+    return Rig.objects.get_or_create(name=name)[0]
+
+
+def _uuid(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None

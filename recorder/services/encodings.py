@@ -1,0 +1,33 @@
+"""A dataset's encoding, as JSON in its row, and what the encoders take."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from recorder.errors import Refused
+from robotdata.video import EncodeSettings, VideoError
+
+_PRESET_NUMBERS = {"libsvtav1", "libaom-av1"}
+_NAMES = {"codec", "pix_fmt", "g", "crf", "preset", "fast_decode", "extra_options"}
+
+
+def encode_settings(encoding: Mapping[str, Any], *, threads: int | None = None) -> EncodeSettings:
+    """Raises Refused where the encoding asks for something that does not exist.
+
+    A preset of another family of encoders (`12` is AV1's, `medium` H.264's) gives way to the codec's own default.
+    """
+    if unknown := encoding.keys() - _NAMES:
+        raise Refused("invalid", f"Encoding: there is no {', '.join(sorted(unknown))}; choose from {_names()}.", 422)
+    chosen = {name: value for name, value in encoding.items() if value is not None}
+    preset = chosen.get("preset")
+    if preset is not None and str(preset).isdecimal() != (chosen.get("codec", "libsvtav1") in _PRESET_NUMBERS):
+        del chosen["preset"]
+    try:
+        return EncodeSettings(**chosen, threads=threads)
+    except (VideoError, TypeError) as error:
+        raise Refused("invalid", f"Encoding: {error}", 422) from error
+
+
+def _names() -> str:
+    return ", ".join(sorted(_NAMES))

@@ -1,0 +1,116 @@
+"""The trash: rejected takes, until somebody empties it. Only then are files deleted."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import TypedDict
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Sum
+from django.utils import timezone
+
+from recorder.errors import Refused
+from recorder.models import Episode
+from recorder.services.review import set_verdict
+from recorder.states import EpisodeState, Verdict
+from robotdata.spool.errors import TakeBusy
+from robotdata.spool.files import TakeLock, sync_folder
+
+ASIDE = ".removing-"
+_OVER = (EpisodeState.RECORDED, EpisodeState.INTERRUPTED, EpisodeState.FAILED)
+
+
+class TrashSummary(TypedDict):
+    """How many episodes lie in the trash, and how much emptying it frees."""
+
+    episodes: int
+    bytes: int
+
+
+def trash_summary() -> TrashSummary:
+    """Counts of the whole trash, from the rows."""
+    trash = Episode.objects.trashed()
+    return {"episodes": trash.count(), "bytes": trash.aggregate(total=Sum("size_bytes"))["total"] or 0}
+
+
+def restore(*, episodes: Sequence[Episode], who: str) -> uuid.UUID:
+    """Out of the trash, to be reviewed again. Raises Refused for one that is gone for good."""
+    return set_verdict(episodes=episodes, verdict=Verdict.UNREVIEWED, who=who)
+
+
+def empty_trash(*, episodes: Sequence[Episode] | None = None, older_than: timedelta | None = None, who: str) -> int:
+    """Delete the files of what lies in the trash: these, or all, or all rejected longer ago; returns bytes freed.
+
+    An episode that somebody takes out of the trash at the same moment stays, whole. Raises Refused where one of
+    `episodes` is not in the trash, and where the disk refuses: what was freed before that stays freed.
+    """
+    trash = Episode.objects.trashed().filter(state__in=_OVER)
+    if episodes is not None:
+        trash = trash.filter(pk__in=[episode.pk for episode in episodes])
+        if missing := {episode.pk for episode in episodes} - set(trash.values_list("pk", flat=True)):
+            raise Refused(
+                "not_in_trash", f"{len(missing)} of these are not in the trash (any more): nothing was deleted."
+            )
+    if older_than is not None:
+        trash = trash.filter(reviewed_at__lte=timezone.now() - older_than)
+    freed = 0
+    for episode in trash:
+        try:
+            freed += _purge(episode, who)
+        except OSError as error:
+            raise Refused(
+                "not_deleted", f"{episode} cannot be deleted from {episode.take_path}: {error}.", 503
+            ) from error
+    return freed
+
+
+def set_aside(folder: Path) -> Path | None:
+    """Give the folder a name that nobody looks for, before it is deleted; None where it is not there.
+
+    Raises OSError, and TakeBusy where its recorder still writes.
+    """
+    aside = folder.with_name(f"{ASIDE}{folder.name}")
+    if aside.exists():  # of an earlier try that was killed half way
+        shutil.rmtree(aside)
+    try:
+        lock = TakeLock(folder)
+    except FileNotFoundError:
+        return None
+    with lock:
+        folder.rename(aside)
+    sync_folder(folder.parent)
+    return aside
+
+
+def size_of(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else 0
+
+
+def remove_staging(pk: uuid.UUID) -> int:
+    """Delete what was encoded of it and not committed; bytes freed."""
+    staged = Path(settings.STAGING_DIR) / str(pk)
+    freed = size_of(staged)
+    shutil.rmtree(staged, ignore_errors=True)
+    return freed
+
+
+def _purge(episode: Episode, who: str) -> int:
+    now = timezone.now()
+    with transaction.atomic():
+        mine = Episode.objects.trashed().filter(pk=episode.pk, state__in=_OVER)
+        if not mine.update(purged_at=now, reviewer=who, updated_at=now):
+            return 0
+        try:
+            aside = set_aside(episode.take_path)
+        except TakeBusy as error:
+            raise Refused("busy", f"{episode} is being written just now: try again in a moment.", 503) from error
+    freed = remove_staging(episode.pk)
+    if aside is not None:
+        freed += size_of(aside)
+        shutil.rmtree(aside)
+    return freed

@@ -1,0 +1,101 @@
+"""The sweep: what a dead worker, a lost message or a crash left waiting is rung, or brought to its end."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from django.conf import settings
+from django.db.models import Q
+from django.utils import timezone
+
+from recorder.bell import ring
+from recorder.committing import clear_committed
+from recorder.encoding import fail_job, settle
+from recorder.lifecycle import move
+from recorder.models import Batch, Dataset, Episode, Job, Policy
+from recorder.services.batches import RING_AGAIN, apply_policy
+from recorder.services.trash import remove_staging
+from recorder.states import BatchState, EpisodeState, JobState
+
+_AT_ONCE = 16  # bells a sweep: the queue stays short, whatever happened
+_WHILE_BUSY = timedelta(minutes=10)  # behind living workers a bell is late, not lost
+_BELL_OF_COMMIT = timedelta(seconds=30)
+
+
+def sweep() -> None:
+    """Cheap where nothing waits, and as good as once where several sweep at a time."""
+    now = timezone.now()
+    give_back(now)
+    ring_waiting(now)
+    move_on(now)
+    for dataset in Dataset.objects.exclude(policy=Policy.HAND):
+        apply_policy(dataset=dataset)
+    tidy_staging()
+
+
+def give_back(now: datetime) -> int:
+    """Jobs whose worker is dead: queued again, or failed where that happened too often; how many."""
+    stale = list(Job.objects.stale(now).select_related("episode"))
+    for job in stale:
+        if job.attempt >= settings.JOB_ATTEMPTS:
+            fail_job(job, "Its worker died each time; the encoder may not stand this take. The worker's log says more")
+            settle(job.batch_id)
+        elif move(
+            job, JobState.QUEUED, only={"token": job.token}, token="", lease_until=now + RING_AGAIN, frames_done=0
+        ):
+            ring("run_job", job.pk)
+    return len(stale)
+
+
+def ring_waiting(now: datetime) -> int:
+    """Ring for queued jobs whose bell must have been lost, oldest first; how many."""
+    busy = Job.objects.filter(state=JobState.RUNNING, lease_until__gte=now).exists()
+    due = now - _WHILE_BUSY if busy else now
+    waiting = Job.objects.waiting().filter(Q(lease_until=None) | Q(lease_until__lt=due))
+    rung = 0
+    for pk, lease in waiting.values_list("pk", "lease_until")[:_AT_ONCE]:
+        mine = Job.objects.filter(pk=pk, state=JobState.QUEUED, lease_until=lease)
+        if mine.update(lease_until=now + RING_AGAIN):
+            ring("run_job", pk)
+            rung += 1
+    return rung
+
+
+def move_on(now: datetime) -> None:
+    """Batches that stand still between two steps."""
+    open_jobs = Job.objects.filter(state__in=[JobState.QUEUED, JobState.RUNNING]).values("batch")
+    encoding = Batch.objects.filter(state__in=[BatchState.QUEUED, BatchState.ENCODING])
+    for pk in list(encoding.exclude(pk__in=open_jobs).values_list("pk", flat=True)):
+        settle(pk)
+    due = Q(lease_until=None) | Q(lease_until__lt=now)
+    for pk, token in list(Batch.objects.filter(due, state=BatchState.COMMITTING).values_list("pk", "token")):
+        mine = Batch.objects.filter(pk=pk, token=token, state=BatchState.COMMITTING)
+        if mine.filter(due).update(token="", lease_until=now + _BELL_OF_COMMIT):
+            ring("commit_batch", str(pk))
+
+
+def tidy_staging() -> None:
+    """What was encoded and is committed, or gone for good: a crash came between the commit and its tidying."""
+    staged = _staged()
+    if not staged:
+        return
+    rows = Episode.objects.filter(pk__in=staged).select_related("dataset")
+    committed: dict[Dataset, list[Episode]] = {}
+    for episode in rows.filter(state=EpisodeState.ENCODED):
+        committed.setdefault(episode.dataset, []).append(episode)
+    for dataset, episodes in committed.items():
+        clear_committed(dataset, episodes)
+    for pk in rows.filter(purged_at__isnull=False).values_list("pk", flat=True):
+        remove_staging(pk)
+
+
+def _staged() -> list[uuid.UUID]:
+    found, folder = [], Path(settings.STAGING_DIR)
+    for path in folder.iterdir() if folder.is_dir() else ():
+        try:
+            found.append(uuid.UUID(path.name))
+        except ValueError:
+            continue
+    return found[:500]
