@@ -74,6 +74,10 @@ class RigRows:
             if not ours:
                 self.fenced.set()
                 return
+            if moved:
+                current = (status.get("take") or {}).get("id")
+                for take_id in await in_database(rigs.unfinished_takes, name=self.name, current=current):
+                    await self.take(take_id, None)
 
     async def _write_takes(self) -> None:
         while True:

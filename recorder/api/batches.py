@@ -70,12 +70,10 @@ def get_batch(request: HttpRequest, batch_id: UUID) -> Detail:
 @router.post("/batches/{batch_id}/cancel", response={200: BatchDetail, **ERRORS})
 def cancel(request: HttpRequest, batch_id: UUID) -> Detail:
     """Its episodes are takes again, with their verdicts."""
-    cancel_batch(batch=find.batch_of(batch_id))
-    return Detail(find.batch_of(batch_id))
+    return Detail(cancel_batch(batch=find.batch_of(batch_id), who=who(request)))
 
 
 @router.post("/batches/{batch_id}/retry", response={200: BatchDetail, **ERRORS})
 def retry(request: HttpRequest, batch_id: UUID) -> Detail:
-    """What failed is tried again; what is done stays done."""
-    retry_batch(batch=find.batch_of(batch_id))
-    return Detail(find.batch_of(batch_id))
+    """What failed is tried again, by a new batch where the rest is committed; what is done stays done."""
+    return Detail(retry_batch(batch=find.batch_of(batch_id), who=who(request)))

@@ -49,6 +49,5 @@ def _settings(body: DatasetIn | DatasetPatch, encoding: dict[str, Any]) -> dict[
     given = body.model_dump(exclude_unset=True)
     settings = {name: value for name, value in given.items() if value is not None or name == "goal"}
     if "encoding" in settings:
-        chosen = {name: value for name, value in settings["encoding"].items() if value is not None}
-        settings["encoding"] = {**encoding, **chosen}
+        settings["encoding"] = {**encoding, **settings["encoding"]}
     return settings

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.exceptions import RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
-from django.urls import URLPattern
+from django.urls import URLPattern, re_path
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
@@ -47,7 +47,7 @@ class Api(NinjaAPI):
         for pattern in urls:
             if isinstance(pattern, URLPattern) and pattern.name not in operations:
                 pattern.callback = _in_one_shape(pattern.callback)
-        return urls
+        return [*urls, re_path(r"^(?!$)", _in_one_shape(_nowhere))]
 
 
 def _in_one_shape(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -63,6 +63,10 @@ def _in_one_shape(view: Callable[..., HttpResponse]) -> Callable[..., HttpRespon
     asked.login_required = False  # type: ignore[attr-defined]
     asked.csrf_exempt = True  # type: ignore[attr-defined]  # checked with the session, in SessionAuth
     return asked
+
+
+def _nowhere(request: HttpRequest) -> HttpResponse:
+    return error(404, f"There is nothing at {request.path}; GET /api/docs lists every address.")
 
 
 def error(status: int, message: str, code: str = "", detail: dict[str, Any] | None = None) -> HttpResponse:

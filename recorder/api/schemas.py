@@ -10,7 +10,6 @@ from ninja import Schema
 from pydantic import ConfigDict, Field, StringConstraints, field_validator
 
 from recorder.models import Batch, Dataset, Episode, Job, Policy, Rig, Session
-from recorder.services.rigs import ALIVE_S as ALIVE_S
 from recorder.states import BatchState, EpisodeState, JobState, RigState, Verdict
 
 
@@ -47,7 +46,7 @@ class Error(Schema):
     error: ErrorBody
 
 
-ERRORS: dict[Any, Any] = {frozenset({400, 401, 403, 404, 409, 422, 429, 503, 504}): Error}
+ERRORS: dict[Any, Any] = {frozenset({400, 401, 403, 404, 409, 410, 413, 422, 429, 500, 503, 504}): Error}
 
 
 # --- rigs and sessions -----------------------------------------------------------------------------
@@ -141,11 +140,13 @@ class SessionEnded(Schema):
 
 # --- datasets ----------------------------------------------------------------------------------------
 class EncodingIn(Body):
-    codec: Literal["libsvtav1", "h264", "hevc"] | None = None
-    crf: Annotated[int, Field(ge=0, le=63)] | None = None
-    g: Annotated[int, Field(ge=1, le=600)] | None = None
-    preset: Annotated[str, text(20)] | None = None
-    pix_fmt: Literal["yuv420p", "yuv444p"] | None = None
+    """What is not given stays as it is; a null gives the choice to the codec."""
+
+    codec: Annotated[str, text(40, 1)] = "libsvtav1"
+    crf: Annotated[float, Field(ge=0, le=63, allow_inf_nan=False)] | None = None
+    g: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    preset: Annotated[str, text(20, 1)] | None = None
+    pix_fmt: Annotated[str, text(20, 1)] = "yuv420p"
 
 
 class DatasetSettings(Body):

@@ -14,7 +14,7 @@ from recorder.events import offline_status
 from recorder.models import Episode, Rig
 from recorder.rig_messages import Hello
 from recorder.services.takes import index_take as index_take
-from recorder.states import RigState
+from recorder.states import EpisodeState, RigState
 from robotdata.rig.protocol import VERSION
 
 # A rig says its status four times a second and its row is written once a second.
@@ -138,6 +138,12 @@ def takes_to_index(*, takes: Sequence[tuple[str, str, int]]) -> list[str]:
             if not raw or (state, ticks) == told or (state == "recording" == told[0]):
                 del said[str(pk)]
     return list(said)
+
+
+def unfinished_takes(*, name: str, current: str | None) -> list[str]:
+    """Takes of the rig that count as being recorded though it does not record them: their end was missed."""
+    rows = Episode.objects.filter(rig__name=name, state=EpisodeState.RECORDING)
+    return [str(pk) for pk in rows.values_list("pk", flat=True)[:100] if str(pk) != current]
 
 
 def _kept(status: Mapping[str, Any]) -> dict[str, Any]:

@@ -62,6 +62,7 @@ def _renew(episode: Episode, fields: dict[str, Any], facts: Mapping[str, Any]) -
             return move(episode, state, **fields)
     elif state == EpisodeState.RECORDING:
         return False  # an old message
+    fields.pop("task", None)  # people may have set it right since
     changed = [name for name, value in fields.items() if getattr(episode, name) != value]
     if changed:
         for name in changed:

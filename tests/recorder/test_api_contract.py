@@ -1,0 +1,70 @@
+"""Generated requests against the API's own description: no crash, and no answer that the description lacks."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from django.contrib.auth.models import User
+from django.core.signals import request_finished, request_started
+from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections
+from hypothesis import HealthCheck, Phase, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+    unsupported_method,
+)
+
+from recorder.api import api
+from recorder.models import ApiToken, Dataset, Episode, Rig
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+    unsupported_method,
+]
+schema = schemathesis.openapi.from_dict(api.get_openapi_schema())
+schema.app = get_wsgi_application()
+EXAMPLES = 12
+
+
+@pytest.fixture
+def token(settings: Any, tmp_path: Any) -> Iterator[str]:
+    """Somebody's, where there is a rig, a dataset and an episode to be found."""
+    for name in ("SPOOL_DIR", "DATASETS_DIR", "STAGING_DIR"):
+        setattr(settings, name, tmp_path / name)
+        (tmp_path / name).mkdir()
+    user = User.objects.create_user("olga")
+    Rig.objects.create(name="sim")
+    dataset = Dataset.objects.create(slug="pushing", title="Pushing", total_episodes=0)
+    Episode.objects.create(pk=uuid.UUID(int=1), dataset=dataset, task="push", state="recorded", ticks=30)
+    for signal in (
+        request_started,
+        request_finished,
+    ):  # as Django's own test client does: the test's transaction lives on
+        signal.disconnect(close_old_connections)
+    yield ApiToken.issue(user_id=user.pk, name="generated")
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
+
+
+@pytest.mark.django_db
+@schema.parametrize()
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+def test_it_answers_as_it_is_described(case: Any, token: str) -> None:
+    case.call_and_validate(headers={"Authorization": f"Bearer {token}"}, checks=CHECKS)
