@@ -89,3 +89,10 @@ class TickCamera(Protocol):
     """A camera that the loop itself asks for one frame a tick, before the row is made (tests need that)."""
 
     def grab(self, tick: int) -> Picture: ...
+
+
+@runtime_checkable
+class TakeAware(Protocol):
+    """A robot that wants to know when a take begins, before the observation of its first tick."""
+
+    def begin_take(self) -> None: ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from robotdata.capture import clock
 from robotdata.capture.camera_thread import CameraThread
-from robotdata.capture.devices import Robot, Teleoperator
+from robotdata.capture.devices import Robot, TakeAware, Teleoperator
 from robotdata.capture.errors import DeviceError
 from robotdata.capture.records import CameraFrame, Row
 
@@ -65,7 +65,7 @@ class ControlLoop:
         self._lock = threading.Lock()
         self._sink: TakeSink | None = None
         self._take_tick = 0
-        self._idle_tick = 0
+        self._begins = False
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._shapes = {name: int(np.prod(feature["shape"])) for name, feature in robot.features.items()}
@@ -101,6 +101,7 @@ class ControlLoop:
                 camera.detach()
             self._sink = sink
             self._take_tick = 0
+            self._begins = sink is not None
             if sink is not None:
                 for camera in self._cameras:
                     camera.attach(sink.add_frame)
@@ -152,33 +153,40 @@ class ControlLoop:
                 due += skipped * self._period_ns
 
     def _tick(self, now: int) -> None:
+        with self._lock:
+            sink, begins = self._sink, self._begins
+            self._begins = False
+        if begins and isinstance(self._robot, TakeAware):
+            self._robot.begin_take()
         observation = self._robot.observe()
         self._check({name: observation.get(name) for name in self._observed}, "the robot")
         wanted = np.asarray(self._teleoperator.action(observation), np.float32)
         self._check({"action": wanted}, "the teleoperator")  # before it moves anything
         action = self._robot.act(wanted)
         self._check({"action": action}, "the robot")
-        values = {**observation, "action": action}
         wall_ns = clock.wall_ns()
         with self._lock:
-            tick = self._take_tick if self._sink is not None else self._idle_tick
-            for camera in self._ticked:
-                camera.grab(tick)
-            if self._sink is not None:
-                self._sink.add_row(self._row(tick, now, wall_ns, values), self._states(now))
-            self._take_tick += 1
-            self._idle_tick += 1
-            self._ticks += 1
-            self._times.append(now)
+            if self._sink is sink:  # else a take began or ended just now, and this tick is in none
+                self._finish_tick(Row(self._take_tick, now, wall_ns, {**observation, "action": action}))
+        self._ticks += 1
+        self._times.append(now)
         state = np.asarray(observation.get("observation.state", ()), np.float32).reshape(-1)
         self.telemetry.append((wall_ns / 1e9, state, action))
 
-    def _row(self, tick: int, now: int, wall_ns: int, values: Mapping[str, Any]) -> Row:
+    def _finish_tick(self, row: Row) -> None:
+        """Frames of this very tick from the cameras that give them, then the row."""
+        for camera in self._ticked:
+            camera.grab(row.tick)
+        if self._sink is not None:
+            self._sink.add_row(replace(row, frames=self._frames()), self._states(row.monotonic_ns))
+        self._take_tick += 1
+
+    def _frames(self) -> dict[str, tuple[int, int]]:
         frames = {}
         for camera in self._cameras:
             newest = camera.newest
             frames[camera.key] = (-1, 0) if newest is None else (newest.seq, newest.captured_ns)
-        return Row(tick, now, wall_ns, values, frames)
+        return frames
 
     def _states(self, now: int) -> dict[str, str]:
         return {camera.key: camera.health.state(now) for camera in self._cameras}

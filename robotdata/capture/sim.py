@@ -25,7 +25,7 @@ class _Shared:
 
     def __init__(self) -> None:
         self.world = World()
-        self.episode = -1  # what runs before the first take is episode 0
+        self.episode = 0  # what runs before the first take
 
 
 def _shared(context: DeviceContext) -> _Shared:
@@ -48,6 +48,9 @@ class SimRobot:
 
     def connect(self) -> None:
         self._began = clock.monotonic()
+
+    def begin_take(self) -> None:
+        self._shared.episode += 1
 
     def observe(self) -> Values:
         if self._fail_after_s and clock.monotonic() - self._began > self._fail_after_s:
@@ -190,7 +193,7 @@ class SimCamera:
         if self._fault("black", now):
             rgb[:] = 0
         if self._barcode:
-            barcode.draw(rgb, barcode.Barcode(tick, max(0, self._shared.episode), self._index))
+            barcode.draw(rgb, barcode.Barcode(tick, self._shared.episode, self._index))
         self._frozen = rgb
         return rgb
 
@@ -203,9 +206,7 @@ class TickedSimCamera(SimCamera):
     """`sync = "tick"`: exactly one frame a tick, so that the tick of a row is the tick in its pictures."""
 
     def grab(self, tick: int) -> Picture:
-        """The frame of `tick`; the first tick of a take begins the next episode."""
-        if tick == 0 and self._index == 0:
-            self._shared.episode += 1
+        """The frame of `tick`."""
         now = clock.monotonic_ns()
         return Picture(now, rgb=self._picture(tick, now))
 

@@ -17,6 +17,7 @@ from robotdata.capture.registry import Registry
 from robotdata.rig.link import Link
 from robotdata.rig.lock import RigInUse, RigLock
 from robotdata.rig.machine import Machine
+from robotdata.rig.replay import add_replay, replay_config
 from robotdata.rig.rig import Rig
 from robotdata.spool import SpoolError, TakeBusy, list_takes, read_manifest, recover_take
 
@@ -40,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     signal.signal(signal.SIGINT, stop)
     try:
         token = _token(options.token_file)
-        config = read_config(options.config)
+        config = replay_config(options.replay) if options.replay else read_config(options.config)
         lock = RigLock(options.spool, config.name)
         rig = Rig(config, options.spool, registry=registry())
     except (CaptureError, RigInUse, OSError) as error:
@@ -55,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def registry() -> Registry:
     """Every kind of device that a rig's file may name."""
-    return Registry()
+    return add_replay(Registry())
 
 
 def recover_left_overs(spool: Path) -> list[str]:
@@ -100,6 +101,7 @@ def _token(path: Path | None) -> str:
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m robotdata.rig", description=__doc__)
     parser.add_argument("config", nargs="?", type=Path, help="the rig's TOML file; the simulated rig without")
+    parser.add_argument("--replay", type=Path, help="a LeRobotDataset v3.0 folder to play as a live robot")
     parser.add_argument("--spool", type=Path, required=True, help="folder for takes")
     parser.add_argument("--url", help="the web's websocket, ws://host:port/ws/rig/; works alone without")
     parser.add_argument("--token-file", type=Path, help="file with the rig's token; else ROBOTDATA_RIG_TOKEN")

@@ -1,0 +1,245 @@
+"""Plays a LeRobotDataset v3.0 as a live robot: its real footage, states and actions, tick by tick.
+
+A take begins with the first frame of the next episode. Frames are decoded and made JPEGs ahead, in a thread for
+each camera, so that the loop only picks them up.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from robotdata.capture import clock
+from robotdata.capture.config import RigConfig, parse_config
+from robotdata.capture.devices import Action, DeviceContext, Features, Picture, Values
+from robotdata.capture.errors import ConfigError, DeviceError
+from robotdata.capture.options import NAME, Options
+from robotdata.capture.registry import Registry
+from robotdata.dataset.errors import DatasetError
+from robotdata.dataset.features import DEFAULT_FEATURES, flat_names, frame_size, is_camera, is_video, size_of
+from robotdata.dataset.reader import Dataset
+from robotdata.video.decode import open_video
+from robotdata.video.errors import VideoError
+from robotdata.video.jpeg import encode_jpeg
+
+_AHEAD = 6
+_WAIT_S = 5.0
+_NUMBERS = ("float", "int", "uint", "bool")
+
+
+class Player:
+    """Which episode and which of its frames is now; shared by the robot and the cameras of one rig."""
+
+    def __init__(self, root: Path, where: str) -> None:
+        try:
+            self.dataset = Dataset.open(root)
+        except (DatasetError, OSError) as error:
+            raise ConfigError(where, f"cannot be played: {error}") from error
+        self._playable = [each.index for each in self.dataset.episodes if each.length > 0 and not each.problems]
+        if not self._playable:
+            raise ConfigError(where, f"{root} has no episode that can be played")
+        self._place = 0
+        self.generation = 0
+        self.frame = -1
+        self.rows = self._read()
+
+    @property
+    def episode(self) -> int:
+        return self._playable[self._place]
+
+    @property
+    def length(self) -> int:
+        return self.dataset.episode(self.episode).length
+
+    def begin(self) -> None:
+        """The first frame of the next episode (of the first one, the first time) comes next."""
+        if self.generation:
+            self._place = (self._place + 1) % len(self._playable)
+        self.frame = -1
+        self.rows = self._read()
+        self.generation += 1  # last: the cameras look at it
+
+    def step(self) -> int:
+        """On to the next frame; after the last one the same episode again."""
+        self.frame = (self.frame + 1) % self.length
+        return self.frame
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            return self.dataset.rows(self.episode)
+        except (DatasetError, OSError) as error:
+            raise DeviceError(f"the replayed dataset cannot be read: {error}") from error
+
+
+class ReplayRobot:
+    """States and everything else that was observed, as they were recorded; actions have no effect."""
+
+    def __init__(self, player: Player) -> None:
+        self._player = player
+        self.robot_type = str(player.dataset.robot_type or "replay")
+        self.features: Features = playable_features(player.dataset)
+        if "action" not in self.features:
+            raise ConfigError(str(player.dataset.root), "has no 'action': nothing to replay")
+
+    def connect(self) -> None:
+        pass
+
+    def begin_take(self) -> None:
+        self._player.begin()
+
+    def observe(self) -> Values:
+        frame = self._player.step()
+        return {name: self._player.rows[name][frame] for name in self.features if name != "action"}
+
+    def act(self, action: Action) -> Action:
+        return action
+
+    def disconnect(self) -> None:
+        pass
+
+
+class ReplayTeleoperator:
+    """The actions as they were recorded."""
+
+    def __init__(self, player: Player) -> None:
+        self._player = player
+
+    def connect(self) -> None:
+        pass
+
+    def action(self, observation: Values) -> Action:
+        return np.asarray(self._player.rows["action"][self._player.frame], np.float32).reshape(-1)
+
+    def disconnect(self) -> None:
+        pass
+
+
+class ReplayCamera:
+    """One camera's footage, exactly one frame a tick."""
+
+    def __init__(self, player: Player, key: str) -> None:
+        self._player, self._key = player, key
+        self._ahead: queue.Queue[tuple[int, int, bytes | str]] = queue.Queue(_AHEAD)
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"replay-{key}", daemon=True)
+
+    def connect(self) -> None:
+        self._thread.start()
+
+    def read(self) -> Picture:
+        """Only for callers that do not tick."""
+        return self.grab(0)
+
+    def grab(self, tick: int) -> Picture:
+        """The frame that belongs to the robot's newest observation, whatever `tick` is."""
+        wanted = (self._player.generation, self._player.frame)
+        end = clock.monotonic() + _WAIT_S
+        while clock.monotonic() < end:
+            try:
+                generation, frame, packet = self._ahead.get(timeout=0.1)
+            except queue.Empty:
+                continue
+            if isinstance(packet, str):
+                raise DeviceError(packet)
+            if (generation, frame) == wanted:
+                return Picture(clock.monotonic_ns(), packet=packet)
+        raise DeviceError(f"{self._key}: frame {wanted[1]} was not decoded within {_WAIT_S:g} s")
+
+    def disconnect(self) -> None:
+        self._stopping.set()
+        if self._thread.ident is not None:
+            self._thread.join(2.0)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            generation, episode = self._player.generation, self._player.episode
+            try:
+                self._play(generation, episode)
+            except (VideoError, OSError, KeyError, IndexError) as error:
+                self._put(generation, 0, f"the footage of {self._key} cannot be read: {error}")
+                return
+
+    def _play(self, generation: int, episode: int) -> None:
+        """Decode one episode, from its beginning to its end or to the next take's beginning."""
+        span = self._player.dataset.episode(episode).videos[self._key]
+        with open_video(span.path) as video:
+            frames = video.frames(range(span.first_frame, span.first_frame + span.frames))
+            for number, rgb in enumerate(frames):
+                if not self._put(generation, number, encode_jpeg(rgb)):
+                    return
+
+    def _put(self, generation: int, frame: int, packet: bytes | str) -> bool:
+        """Whether the frame is still wanted."""
+        while not self._stopping.is_set() and self._player.generation == generation:
+            try:
+                self._ahead.put((generation, frame, packet), timeout=0.05)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+
+def playable_features(dataset: Dataset) -> dict[str, dict[str, Any]]:
+    """The numeric features of a dataset as a rig says them: names flat, LeRobot's own columns left out."""
+    features = {}
+    for name, feature in dataset.features.items():
+        if name in DEFAULT_FEATURES or is_camera(feature) or not str(feature["dtype"]).startswith(_NUMBERS):
+            continue
+        features[name] = {
+            "dtype": feature["dtype"],
+            "shape": [size_of(feature)],
+            "names": flat_names(feature),
+        }
+    return features
+
+
+def replay_config(root: Path) -> RigConfig:
+    """A rig that plays the dataset in `root` with all its colour cameras; raises ConfigError."""
+    player = Player(root, "the dataset to replay")
+    cameras: dict[str, Any] = {}
+    for key, feature in player.dataset.features.items():
+        name = key.rpartition(".")[2]
+        if is_video(feature) and feature["shape"][-1] == 3 and NAME.fullmatch(name):
+            width, height = frame_size(feature)
+            camera = {"kind": "replay", "path": str(root), "feature": key, "width": width, "height": height}
+            cameras[name] = camera
+    values = {
+        "rig": {"name": "replay", "fps": player.dataset.fps},
+        "robot": {"kind": "replay", "path": str(root)},
+        "teleoperator": {"kind": "replay", "path": str(root)},
+        "cameras": cameras,
+    }
+    return parse_config(values, "the replayed dataset")
+
+
+def add_replay(registry: Registry) -> Registry:
+    """Make the kinds `replay` known."""
+    registry.add("robot", "replay", lambda context, options: ReplayRobot(_player(context, options)))
+    registry.add("teleoperator", "replay", lambda context, options: ReplayTeleoperator(_player(context, options)))
+    registry.add("camera", "replay", _make_camera)
+    return registry
+
+
+def _player(context: DeviceContext, options: Options) -> Player:
+    root = options.text("path")
+    players: dict[str, Player] = context.shared.setdefault("replay", {})
+    if root not in players:
+        players[root] = Player(Path(root), f"{options.where}.path")
+    return players[root]
+
+
+def _make_camera(context: DeviceContext, options: Options) -> ReplayCamera:
+    player = _player(context, options)
+    key = options.text("feature", f"observation.images.{context.name}")
+    feature = player.dataset.features.get(key)
+    if feature is None or not is_video(feature) or feature["shape"][-1] != 3:
+        known = ", ".join(player.dataset.video_keys)
+        raise ConfigError(f"{options.where}.feature", f"is {key!r}, want one of {known}")
+    if frame_size(feature) != (context.width, context.height):
+        width, height = frame_size(feature)
+        raise ConfigError(options.where, f"the footage is {width}x{height}; set width = {width}, height = {height}")
+    return ReplayCamera(player, key)
