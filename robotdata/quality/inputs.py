@@ -29,9 +29,9 @@ class CameraInput:
     """One camera. What is not known is None, and is not judged.
 
     `frame` int64 (ticks,) which stored frame the loop had at each tick, -1 before the first;
-    `captured_ns` int64 (ticks,) when that frame was captured; `seq` int64 (frames,) the stored frames' sequence
-    numbers, `frame_ns` int64 (frames,) their capture times; `content` int64 (frames,) equal for neighbours that
-    are equal byte by byte. Times are monotonic nanoseconds, as the ticks' own.
+    `captured_ns` int64 (ticks,) when that frame was captured; `seq` int64 the sequence numbers of the frames that
+    were stored meanwhile, `frame_ns` int64 their capture times; `content` int64, by stored frame, equal for
+    neighbours that are equal byte by byte. Times are monotonic nanoseconds, as the ticks' own.
     """
 
     frame: NDArray[np.int64] | None = None

@@ -114,11 +114,13 @@ def _read_camera(take: Take, key: str, part: slice, fps: float) -> CameraInput:
     except (SpoolError, OSError) as error:
         return CameraInput(problem=str(error))
     captured = np.asarray(take.column(f"{key}/captured_ns"), np.int64)[part]
+    used = frame[frame >= 0]
+    stored = slice(int(used[0]), int(used[-1]) + 1) if len(used) else slice(0, 0)
     return CameraInput(
         frame=frame,
         captured_ns=np.where(frame >= 0, captured, 0),
-        seq=track.seq,
-        frame_ns=track.captured_ns,
+        seq=track.seq[stored],
+        frame_ns=track.captured_ns[stored],
         content=_content(take, track),
         pictures=look_at(track, frame, fps),
     )

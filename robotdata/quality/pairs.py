@@ -87,8 +87,8 @@ def without_rest(signals: Mapping[str, SignalInput], measured: dict[str, SignalM
     shares = list(state.limit_share)
     for at, (name, run) in enumerate(zip(state.names, state.limit_run, strict=True)):
         if run is not None and name in told:
-            action = signals[ACTION].values[:, told[name]].astype(np.float64)
-            low, high = np.nanpercentile(action[run[0] : run[1]], [10, 90])  # the state follows late
+            action = filled(signals[ACTION].values[:, told[name], None])[:, 0]
+            low, high = np.percentile(action[run[0] : run[1]], [10, 90])  # the state follows late
             if not high - low >= _TOLD * np.ptp(action):
                 shares[at] = 0.0
     return {**measured, STATE: dataclasses.replace(state, limit_share=shares)}

@@ -19,11 +19,12 @@ def length(take: TakeMetrics, peers: Peers, limits: Thresholds) -> Iterator[Mark
     same = [each.duration_s for each in peers.takes if each.task == take.task]
     if len(same) < limits.peers:
         return
-    normal = usual([float(np.log(max(value, 1e-3))) for value in same])
-    ratio = take.duration_s / float(np.exp(normal.middle))
-    z = float(normal.z(np.log(max(take.duration_s, 1e-3)), least=0.05))
+    # Lengths differ by factors, not by seconds.
+    middle = float(np.median(same))
+    ratio = take.duration_s / middle
+    z = float(usual([float(np.log(value / middle)) for value in same]).z(np.log(ratio), least=0.05))
     if abs(z) > limits.z and not 1 / limits.length < ratio < limits.length:
-        low, middle, high = np.percentile(same, [25, 50, 75])
+        low, high = np.percentile(same, [25, 75])
         how = "longer" if ratio > 1 else "shorter"
         text = (
             f"This take is much {how} than the others of its task: {take.duration_s:.1f} s, "

@@ -117,11 +117,16 @@ def _at_limits(column: Floats, steps: Floats, fps: float) -> tuple[float, Run | 
     shares: list[tuple[float, Run | None]] = []
     for limit, sign in ((column.max(), 1.0), (column.min(), -1.0)):
         runs = runs_of((limit - column) * sign <= tolerance)
-        kept = [run for run in runs if run[1] - run[0] >= _LIMIT_S * fps and run[0] and steps[run[0] - 1] >= fast]
+        kept = [run for run in runs if run[1] - run[0] >= _LIMIT_S * fps and _speed_into(steps, run[0]) >= fast > 0]
         shares.append((sum(end - first for first, end in kept) / len(column), longest(kept)))
     if min(share for share, _ in shares) >= 0.03:
         return 0.0, None
     return max(shares, key=lambda each: each[0])
+
+
+def _speed_into(steps: Floats, tick: int) -> float:
+    """The larger of the last two steps: the very last one may be cut short."""
+    return float(steps[max(0, tick - 2) : tick].max(initial=0.0))
 
 
 def _blank(size: int) -> dict[str, Any]:
