@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from robotdata.video.errors import BrokenVideoError, DecodeError, NotAVideoError
 from robotdata.video.files import require_video_file
-from robotdata.video.index import FileIdentity, PacketIndex, index_video
+from robotdata.video.index import MAX_PIXELS, FileIdentity, PacketIndex, index_video
 
 
 class VideoDecoder:
@@ -183,6 +183,7 @@ def _codec(index: PacketIndex, threads: int) -> Any:
     context: Any = av.CodecContext.create(index.decoder, "r")
     if index.extradata:
         context.extradata = index.extradata
+    context.options = {"max_pixels": str(MAX_PIXELS)}
     context.thread_count = threads
     if threads == 0:
         context.thread_type = "AUTO"

@@ -54,7 +54,8 @@ def encode_packets(
 ) -> EncodedVideo:
     """JPEG (or PNG) packets to an MP4 at `fps`; JPEGs never pass through RGB.
 
-    `progress(frames_done)` is called every few frames and may raise to cancel: no file is left then.
+    `packets` is read on a thread of its own, a few ahead. `progress(frames_done)` is called every few frames
+    and may raise to cancel: no file is left then.
     Raises EncodeError's family; nothing is written where it does.
     """
     return encode_frames(packets, path, fps=fps, settings=settings, progress=progress, overwrite=overwrite)

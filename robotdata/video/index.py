@@ -19,6 +19,14 @@ from robotdata.video.errors import BrokenVideoError, NotAVideoError
 from robotdata.video.files import require_video_file
 from robotdata.video.mp4 import SampleTables, read_tables
 
+# A file named .mp4 may be a playlist that makes FFmpeg fetch other files or addresses.
+OPEN_OPTIONS = {
+    "protocol_whitelist": "file",
+    "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,ogg,h264,hevc,ivf,obu",
+}
+MAX_PIXELS = 64_000_000
+"""More than any camera gives; a stream that claims more is refused before its frames are allocated."""
+
 
 @dataclass(frozen=True, slots=True)
 class FileIdentity:
@@ -117,7 +125,7 @@ def index_video(path: Path) -> PacketIndex:
 def open_video_stream(path: Path) -> tuple[Any, Any]:
     """The open container and its first video stream; the caller closes it. Raises NotAVideoError."""
     try:
-        container = av.open(str(path), metadata_errors="replace")
+        container = av.open(str(path.absolute()), options=dict(OPEN_OPTIONS), metadata_errors="replace")
     except (av.error.FFmpegError, UnicodeError) as error:
         raise NotAVideoError(f"{path} is no video that FFmpeg can open: {error}") from error
     if not container.streams.video:

@@ -23,6 +23,7 @@ from robotdata.video.rates import exact_rate, plain_rate
 from robotdata.video.sidestreams import SideStreams
 
 _RATE_SLACK = Fraction(1, 200)
+_GRID_SLACK = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ def join_videos(
         runs.append(_run(segment, known[segment.path]))
     for run in runs:
         _same_parameters(runs[0].index, run.index, rate)
+        _on_the_grid(run, rate)
     with whole_file(Path(out), overwrite=overwrite) as part:
         _copy(runs, part, rate)
         size_bytes = part.stat().st_size
@@ -143,6 +145,21 @@ def _same_parameters(reference: PacketIndex, other: PacketIndex, rate: Fraction)
             f"{other.path} cannot be joined after {reference.path}: {words} differ; "
             "keep them in separate files or encode one anew",
             different,
+        )
+
+
+def _on_the_grid(run: _Run, rate: Fraction) -> None:
+    """Raises SegmentMismatchError where a frame is nearer to another frame's time than to its own."""
+    index = run.index
+    shown = index.pts[index.order[run.first_frame : run.first_frame + run.end - run.first]]
+    frames = (shown - shown[0]) * float(index.time_base * rate)
+    off = np.abs(frames - np.arange(len(frames)))
+    worst = int(np.argmax(off))
+    if off[worst] > _GRID_SLACK:
+        raise SegmentMismatchError(
+            f"{index.path}: frame {run.first_frame + worst} is {off[worst]:.2f} frames off a constant "
+            f"{float(rate):g} frames per second; encode the file anew",
+            {"frame times": (worst, float(frames[worst]))},
         )
 
 

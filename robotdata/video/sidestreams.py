@@ -10,6 +10,7 @@ from typing import Any
 import av
 
 from robotdata.video.errors import SegmentMismatchError
+from robotdata.video.index import open_video_stream
 
 _KINDS = ("audio", "subtitle")
 
@@ -35,7 +36,7 @@ class SideStreams:
         """
         if not self._outputs:
             return
-        with av.open(str(path), metadata_errors="replace") as container:
+        with open_video_stream(path)[0] as container:
             streams = _beside(container)
             self._compare(path, [_parameters(stream) for stream in streams])
             place = {stream.index: number for number, stream in enumerate(streams)}

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from robotdata.video.decode import VideoDecoder
 from robotdata.video.errors import BrokenVideoError, FrameCountError, NotAVideoError
 from robotdata.video.files import require_video_file
-from robotdata.video.index import open_video_stream
+from robotdata.video.index import MAX_PIXELS, open_video_stream
 from robotdata.video.sources import FrameConverter, Picture
 
 
@@ -43,7 +43,7 @@ def verify_video(path: Path | str, *, expected_frames: int | None = None) -> Vid
     with container:
         stream.thread_type = "AUTO"
         # A damaged frame must be an error, not something drawn over.
-        stream.codec_context.options = {"err_detect": "explode"}
+        stream.codec_context.options = {"err_detect": "explode", "max_pixels": str(MAX_PIXELS)}
         count, packets = 0, 0
         try:
             for packet in container.demux(stream):

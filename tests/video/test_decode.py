@@ -150,6 +150,22 @@ def test_it_says_what_is_there_instead_of_a_video(tmp_path: Path, case: str) -> 
         assert str(path) in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n{path}\n#EXT-X-ENDLIST\n",
+        "ffconcat version 1.0\nfile '{path}'\n",
+        "<?xml version='1.0'?><MPD xmlns='urn:mpeg:dash:schema:mpd:2011'><BaseURL>{path}</BaseURL></MPD>",
+    ],
+)
+def test_it_never_follows_a_playlist_to_other_files(video, tmp_path: Path, text: str) -> None:
+    path = tmp_path / "v.mp4"
+    path.write_text(text.replace("{path}", str(video(4))))
+    for read in (open_video, verify_video):
+        with pytest.raises(NotAVideoError, match="no video that FFmpeg can open"):
+            read(path)
+
+
 def test_it_reads_a_truncated_video_up_to_where_it_breaks(video, tmp_path: Path) -> None:
     path = video(40)
     whole = path.read_bytes()

@@ -174,6 +174,21 @@ def test_it_leaves_the_old_file_when_a_join_fails(video, tmp_path: Path) -> None
         join_videos([tmp_path / "none.mp4"], out, fps=30, overwrite=True)
 
 
+def test_it_refuses_frames_that_are_off_the_grid(packets, tmp_path: Path) -> None:
+    path = tmp_path / "jittery.mp4"
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("mjpeg", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 288, 64, "yuvj420p"
+        for n, data in enumerate(packets(8)):
+            packet = av.Packet(data)
+            packet.stream, packet.time_base, packet.is_keyframe = stream, Fraction(1, 300), True
+            packet.pts = packet.dts = n * 10 + (8 if n == 5 else 0)
+            output.mux(packet)
+    with pytest.raises(SegmentMismatchError, match="frame 5 is 0.80 frames off a constant 30"):
+        join_videos([path], tmp_path / "all.mp4", fps=30)
+    assert join_videos([Segment(path, 0, 5)], tmp_path / "all.mp4", fps=30).frames == 5
+
+
 def test_it_puts_the_tables_before_the_frames(video, tmp_path: Path) -> None:
     joined = join_videos([video(4)], tmp_path / "all.mp4", fps=30)
     data = joined.path.read_bytes()
