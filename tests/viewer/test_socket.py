@@ -13,21 +13,19 @@ from typing import Any
 import pytest
 import uvicorn
 import websockets
-from channels.auth import AuthMiddlewareStack
 from channels.db import database_sync_to_async
-from channels.routing import ProtocolTypeRouter, URLRouter
 from django.contrib.auth.models import User
 from django.db import connections
 from django.test import Client
 
 from recorder.models import Episode
+from robotdata.asgi import application
 from robotdata.video.barcode import read
 from robotdata.video.jpeg import decode_jpeg
 from tests.viewer.conftest import FRONT, TOP, WRIST
 from tests.viewer.test_playback import unpack
 from viewer import consumers
 from viewer.places import SOURCES
-from viewer.routing import websocket_urlpatterns
 
 pytestmark = pytest.mark.django_db(transaction=True)
 MakeEpisode = Callable[..., Episode]
@@ -42,8 +40,7 @@ def cookie(client: Client, olga: User) -> str:
 
 @pytest.fixture
 async def url() -> AsyncIterator[str]:
-    app = ProtocolTypeRouter({"websocket": AuthMiddlewareStack(URLRouter(websocket_urlpatterns))})
-    config = uvicorn.Config(app, port=0, lifespan="off", log_level="warning", ws="websockets-sansio")
+    config = uvicorn.Config(application, port=0, lifespan="off", log_level="warning", ws="websockets-sansio")
     server = uvicorn.Server(config)
     with contextlib.ExitStack() as stack:
         stack.callback(SOURCES.clear)
@@ -58,11 +55,11 @@ async def url() -> AsyncIterator[str]:
 
 
 @contextlib.asynccontextmanager
-async def playing(url: str, episode: object, cookie: str) -> AsyncIterator[Any]:
+async def playing(url: str, episode: object, cookie: str, origin: str = "http://127.0.0.1:8000") -> AsyncIterator[Any]:
     headers = {"Cookie": cookie}
     async with (
         asyncio.timeout(20),
-        websockets.connect(f"{url}/{episode}/", additional_headers=headers, max_size=None) as socket,
+        websockets.connect(f"{url}/{episode}/", origin=origin, additional_headers=headers, max_size=None) as socket,
     ):
         yield socket
 
@@ -126,11 +123,14 @@ async def test_it_answers_nonsense_in_words_and_goes_on(
         assert unpack(await socket.recv())[2] == 2
 
 
-async def test_it_lets_nobody_in_without_a_session(url: str, make_episode: MakeEpisode) -> None:
+async def test_it_lets_nobody_in_without_a_session_or_from_elsewhere(
+    url: str, cookie: str, make_episode: MakeEpisode
+) -> None:
     episode = await database_sync_to_async(make_episode)(3)
-    with pytest.raises(websockets.InvalidStatus):
-        async with playing(url, episode.pk, "sessionid=forged"):
-            pass
+    for who, origin in (("sessionid=forged", "http://127.0.0.1:8000"), (cookie, "https://elsewhere.example")):
+        with pytest.raises(websockets.InvalidStatus):
+            async with playing(url, episode.pk, who, origin):
+                pass
 
 
 async def test_it_says_what_is_not_there(url: str, cookie: str, make_episode: MakeEpisode) -> None:
