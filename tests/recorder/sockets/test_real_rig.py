@@ -1,0 +1,150 @@
+"""The real rig process, simulated robot and all, under the web's hands."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+SMALL = """
+[rig]
+name = "real"
+fps = 20
+[robot]
+kind = "sim"
+[teleoperator]
+kind = "autopilot"
+[cameras.front]
+kind = "sim"
+width = 64
+height = 48
+fps = 20
+"""
+FRONT = "observation.images.front"
+
+
+class RealRig:
+    def __init__(self, web: Any, folder: Path) -> None:
+        self.web = web
+        self.file = folder / "real.toml"
+        self.file.write_text(SMALL)
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "robotdata.rig", str(self.file), "--spool", str(self.web.home / "spool")]
+        command += ["--url", f"ws://127.0.0.1:{self.web.port}/ws/rig/"]
+        env = {**os.environ, "ROBOTDATA_RIG_TOKEN": "a-rig-token"}
+        self.process = subprocess.Popen(command, cwd=ROOT, env=env)
+
+    def end(self, how: int = signal.SIGTERM) -> None:
+        if self.process is not None:
+            self.process.send_signal(how)
+            self.process.wait(20)
+            self.process = None
+
+
+@pytest.fixture(scope="module")
+def real(web: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealRig]:
+    rig = RealRig(web, tmp_path_factory.mktemp("rig"))
+    rig.start()
+    yield rig
+    rig.end()
+
+
+async def state_of(web: Any, want: str, within_s: float = 15) -> dict[str, Any]:
+    """Wait until the rig says that it is in this state."""
+    shown: Any = None
+    async with asyncio.timeout(within_s):
+        while True:
+            status, shown = await web.ask("GET", "/rigs/real")
+            if status == 200 and shown["state"] == want:
+                return dict(shown)
+            await asyncio.sleep(0.05)
+
+
+async def episode_in(web: Any, take: str, states: set[str], within_s: float = 15) -> dict[str, Any]:
+    async with asyncio.timeout(within_s):
+        while True:
+            status, episode = await web.ask("GET", f"/episodes/{take}")
+            if status == 200 and episode["state"] in states:
+                return dict(episode)
+            await asyncio.sleep(0.05)
+
+
+async def record(web: Any, slug: str, **more: Any) -> str:
+    take = str(uuid.uuid4())
+    body = {"dataset": slug, "task": "push the cube", "countdown_s": 0, "take": take, **more}
+    status, reply = await web.ask("POST", "/rigs/real/record", body)
+    assert status == 200, reply
+    return take
+
+
+async def test_it_records_a_take_that_then_stands_in_the_list(real: RealRig, web: Any, listen: Any) -> None:
+    await state_of(web, "idle")
+    _, dataset = await web.ask("POST", "/datasets", {"title": "Real"})
+    async with web.browser("/ws/live/real/") as ws:
+        await ws.send('{"type": "watch", "cameras": {"observation.images.front": 20}}')
+        take = await record(web, dataset["slug"])
+        await listen.words(ws, lambda m: m.get("state") == "recording" and m["take"]["id"] == take)
+        pictures = await listen.pictures(ws, 5)
+        assert all(picture[16:18] == b"\xff\xd8" for picture in pictures)
+        await listen.words(ws, lambda m: m["type"] == "telemetry" and m["rows"])
+    assert (await episode_in(web, take, {"recording"}))["operator"] == "olga"
+    assert (await web.ask("POST", "/rigs/real/commands/stop", {}))[0] == 200
+    episode = await episode_in(web, take, {"recorded"})
+    assert episode["ticks"] >= 5 and episode["size_bytes"] > 0 and episode["dataset"] == "real"
+    _, pinned = await web.ask("GET", f"/datasets/{dataset['slug']}")
+    assert pinned["fps"] == 20 and FRONT in pinned["features"] and pinned["to_review"] == 1
+
+
+async def test_it_refuses_a_rig_that_does_not_fit_the_dataset(real: RealRig, web: Any) -> None:
+    await state_of(web, "idle")
+    _, page = await web.ask("GET", "/datasets")
+    assert [dataset["slug"] for dataset in page["items"]] == ["real"]
+    take = await record(web, "real")
+    await web.ask("POST", "/rigs/real/commands/stop", {})
+    await episode_in(web, take, {"recorded"})
+    real.end()
+    real.file.write_text(SMALL.replace("fps = 20", "fps = 10"))
+    real.start()
+    await state_of(web, "idle")
+    status, answer = await web.ask("POST", "/rigs/real/record", {"dataset": "real", "task": "push", "countdown_s": 0})
+    assert (status, answer["error"]["code"]) == (409, "mismatch")
+    assert answer["error"]["detail"]["differences"]
+    real.end()
+    real.file.write_text(SMALL)
+    real.start()
+
+
+async def test_it_offers_what_is_left_where_the_rig_was_killed_in_a_take(real: RealRig, web: Any) -> None:
+    await state_of(web, "idle")
+    take = await record(web, "real")
+    await state_of(web, "recording")
+    await asyncio.sleep(1.5)
+    real.end(signal.SIGKILL)
+    assert (await state_of(web, "offline"))["controls"] == []
+    real.start()
+    episode = await episode_in(web, take, {"interrupted", "recorded"})
+    assert episode["state"] == "interrupted" and episode["ticks"] > 0
+
+
+async def test_it_goes_on_recording_while_the_web_is_away(real: RealRig, web: Any) -> None:
+    await state_of(web, "idle")
+    take = await record(web, "real")
+    await state_of(web, "recording")
+    web.stop(signal.SIGKILL)
+    await asyncio.sleep(1)
+    web.start()
+    assert (await state_of(web, "recording"))["status"]["take"]["id"] == take
+    await web.ask("POST", "/rigs/real/commands/discard", {})
+    episode = await episode_in(web, take, {"recorded"})
+    assert episode["verdict"] == "reject" and episode["ticks"] > 20
