@@ -1,6 +1,26 @@
-"""Stub, replaced by its owner."""
+"""The recorder's pages and their fragments."""
 
 from __future__ import annotations
 
+from django.urls import path
+
+from recorder.views import batches, datasets, episodes, home, record, trash
+
 app_name = "recorder"
-urlpatterns: list = []
+urlpatterns = [
+    path("", home.home, name="home"),
+    path("rigs/", home.rig_tiles, name="rig-tiles"),
+    path("record/", record.record_any, name="record-any"),
+    path("record/<str:name>/", record.record, name="record"),
+    path("record/<str:name>/takes/", record.record_takes, name="record-takes"),
+    path("datasets/", datasets.datasets, name="datasets"),
+    path("datasets/<str:slug>/", datasets.dataset, name="dataset"),
+    path("datasets/<str:slug>/cards/", datasets.dataset_cards, name="dataset-cards"),
+    path("datasets/<str:slug>/figures/", datasets.dataset_figures, name="dataset-figures"),
+    path("datasets/<str:slug>/batches/", datasets.dataset_batches, name="dataset-batches"),
+    path("episodes/<uuid:episode_id>/card/", episodes.episode_card, name="episode-card"),
+    path("batches/", batches.batches, name="batches"),
+    path("batches/count/", batches.batch_count, name="batch-count"),
+    path("batches/<uuid:batch_id>/", batches.batch, name="batch"),
+    path("trash/", trash.trash, name="trash"),
+]

@@ -1,0 +1,215 @@
+"""How the pages say times, sizes, states and addresses: one place for each."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+from django import template
+from django.utils import timezone
+
+from recorder.models import Batch, Change, Episode, Rig
+from recorder.services.rigs import ALIVE_S
+from recorder.states import BatchState, EpisodeState, RigState
+
+register = template.Library()
+
+RIG_TONES = {
+    RigState.OFFLINE: "",
+    RigState.CONNECTING: "warn",
+    RigState.IDLE: "good",
+    RigState.COUNTDOWN: "warn",
+    RigState.RECORDING: "rec",
+    RigState.SAVING: "accent",
+    RigState.RESETTING: "accent",
+    RigState.PAUSED: "warn",
+    RigState.ERROR: "bad",
+}
+RIG_WORDS = {RigState.IDLE: "ready", RigState.ERROR: "needs help", RigState.COUNTDOWN: "about to record"}
+EPISODE_TONES = {
+    EpisodeState.RECORDING: "rec",
+    EpisodeState.RECORDED: "",
+    EpisodeState.INTERRUPTED: "warn",
+    EpisodeState.ENCODING: "accent",
+    EpisodeState.ENCODED: "good",
+    EpisodeState.FAILED: "bad",
+}
+EPISODE_WORDS = {EpisodeState.RECORDED: "take", EpisodeState.FAILED: "encoding failed"}
+BATCH_TONES = {
+    BatchState.QUEUED: "",
+    BatchState.ENCODING: "accent",
+    BatchState.COMMITTING: "accent",
+    BatchState.DONE: "good",
+    BatchState.FAILED: "bad",
+    BatchState.CANCELLED: "",
+}
+BATCH_WORDS = {BatchState.QUEUED: "waiting", BatchState.COMMITTING: "adding to the dataset"}
+END_REASONS = {
+    "disk_full": "the disk was full",
+    "camera_lost": "a camera was lost",
+    "robot_lost": "the robot was lost",
+    "shutdown": "the rig was shut down",
+    "interrupted": "the rig ended without a word",
+    "discard": "it was discarded",
+}
+
+
+@register.filter
+def clock(seconds: Any) -> str:
+    """`0:07.3`, `12:03`, `1:02:03`; a dash where nobody knows."""
+    if not isinstance(seconds, int | float):
+        return "–"
+    tenths = round(max(0.0, seconds) * 10)
+    whole, tenth = divmod(tenths, 10)
+    hours, rest = divmod(whole, 3600)
+    minutes, left = divmod(rest, 60)
+    if hours:
+        return f"{hours}:{minutes:02}:{left:02}"
+    return f"{minutes}:{left:02}.{tenth}" if minutes < 10 else f"{minutes}:{left:02}"
+
+
+@register.filter
+def span(seconds: Any) -> str:
+    """How much material: `48 s`, `12 min`, `3.4 h`."""
+    seconds = float(seconds or 0)
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+@register.filter
+def ago(when: datetime | None) -> str:
+    """`just now`, `4 min ago`, `yesterday 14:02`, `3 Nov 14:02`."""
+    if when is None:
+        return "never"
+    gone = timezone.now() - when
+    local = timezone.localtime(when)
+    if gone < timedelta(minutes=1):
+        return "just now"
+    if gone < timedelta(hours=1):
+        return f"{int(gone.total_seconds() // 60)} min ago"
+    days = (timezone.localdate() - local.date()).days
+    day = {0: "today", 1: "yesterday"}.get(days, f"{local.day} {local:%b}")
+    return f"{day} {local:%H:%M}" if days < 300 else f"{local.day} {local:%b %Y}"
+
+
+@register.filter
+def size(count: Any) -> str:
+    """Bytes for people, in thousands as disks are sold."""
+    left = float(count or 0)
+    for unit in ("B", "kB", "MB", "GB"):
+        if left < 999.5:
+            return f"{left:.0f} {unit}" if unit in ("B", "kB") or left >= 100 else f"{left:.1f} {unit}"
+        left /= 1000
+    return f"{left:.1f} TB"
+
+
+@register.filter
+def tone(row: Rig | Episode | Batch | str) -> str:
+    """The CSS class of a state's colour; the state's word always stands beside it."""
+    state = row if isinstance(row, str) else row.state
+    if isinstance(row, Batch):
+        name = BATCH_TONES.get(BatchState(state), "")
+    elif isinstance(row, Episode):
+        name = EPISODE_TONES.get(EpisodeState(state), "")
+    else:
+        name = RIG_TONES.get(RigState(state), "")
+    return f"tone-{name}" if name else ""
+
+
+@register.filter
+def words(row: Rig | Episode | Batch) -> str:
+    """A state as a person says it."""
+    if isinstance(row, Batch):
+        return BATCH_WORDS.get(BatchState(row.state), row.state)
+    if isinstance(row, Rig):
+        return RIG_WORDS.get(RigState(row.state), row.state)
+    if row.episode_index is not None:
+        return f"episode {row.episode_index}"
+    return EPISODE_WORDS.get(EpisodeState(row.state), row.state)
+
+
+@register.filter
+def end_words(episode: Episode) -> str:
+    """Why a take ended too early, or nothing."""
+    if episode.state == EpisodeState.INTERRUPTED:
+        return END_REASONS.get(episode.end_reason, END_REASONS["interrupted"])
+    return END_REASONS.get(episode.end_reason, "")
+
+
+@register.filter
+def camera_keys(episode: Episode) -> list[str]:
+    """Its cameras, as the dataset declares them, or the rig where the dataset does not yet."""
+    features = episode.dataset.features or (episode.rig.features if episode.rig else {})
+    return cameras_of(features)
+
+
+@register.filter
+def rate_is_off(episode: Episode) -> bool:
+    """Whether the loop ran more than 2 % beside its nominal rate."""
+    return bool(episode.rate_hz and episode.fps and abs(episode.rate_hz / episode.fps - 1) > 0.02)
+
+
+@register.filter
+def mark_seconds(mark: dict[str, Any], fps: int) -> str:
+    return clock(int(mark.get("from_tick") or 0) / fps) if fps else ""
+
+
+@register.filter
+def get(values: Any, key: str) -> Any:
+    return values.get(key) if isinstance(values, dict) else None
+
+
+@register.simple_tag
+def strip_url(episode: Episode, count: int = 6, height: int = 76) -> str:
+    """The filmstrip of the first camera; empty where there is none."""
+    keys = camera_keys(episode)
+    return f"/media/{episode.pk}/strip/{quote(keys[0])}.jpg?count={count}&height={height}" if keys else ""
+
+
+@register.simple_tag
+def open_batches() -> int:
+    return Batch.objects.open().count()
+
+
+@register.simple_tag
+def top_rigs() -> list[Rig]:
+    """For the bar: those that are there first; a rig whose web process died counts as offline."""
+    rigs = list(Rig.objects.only("name", "state", "last_seen_at")[:20])
+    alive_since = timezone.now() - timedelta(seconds=ALIVE_S + 1)
+    for rig in rigs:
+        if rig.last_seen_at is None or rig.last_seen_at < alive_since:
+            rig.state = RigState.OFFLINE
+    return sorted(rigs, key=lambda rig: (not rig.is_online, rig.name))[:3]
+
+
+def cameras_of(features: dict[str, Any]) -> list[str]:
+    return [key for key, value in features.items() if value.get("dtype") in ("video", "image")]
+
+
+@register.filter
+def sheets(names: str) -> list[str]:
+    return [f"css/{name}.css" for name in names.split()]
+
+
+@register.filter
+def each(values: str) -> list[str]:
+    return values.split()
+
+
+@register.filter
+def change_words(change: Change) -> str:
+    """What one act changed, as `verdict: to review → keep`."""
+    parts = [
+        f"{name.replace('_', ' ')}: {_short(change.before.get(name))} → {_short(new)}"
+        for name, new in change.after.items()
+    ]
+    return "; ".join(parts)
+
+
+def _short(value: Any) -> str:
+    if value is None or value == "" or value == []:
+        return "none"
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return text if len(text) <= 60 else text[:59] + "…"

@@ -1,0 +1,70 @@
+"""The record page: a rig, live, and the takes of the session that runs on it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_GET
+
+from recorder.models import Dataset, Episode, Rig, Session
+from recorder.services.rigs import expire_rigs
+from recorder.views.ask import Request
+
+SHOWN = 12
+
+
+@require_GET
+def record_any(request: Request) -> HttpResponse:
+    """To the rig, where there is one; else the page that says how to start or choose one."""
+    expire_rigs()
+    rigs = list(Rig.objects.defer("features"))
+    online = [rig for rig in rigs if rig.is_online]
+    if len(online) == 1 or len(rigs) == 1:
+        return redirect("recorder:record", (online or rigs)[0].name)
+    return render(request, "recorder/record_any.html", {"rigs": rigs})
+
+
+@require_GET
+def record(request: Request, name: str) -> HttpResponse:
+    expire_rigs()
+    rig = get_object_or_404(Rig, name=name)
+    session = rig.sessions.select_related("dataset").first()
+    context = {
+        "rig": rig,
+        "session": session,
+        "datasets": Dataset.objects.defer("features", "encoding"),
+        "chosen": request.GET.get("dataset") or (session.dataset.slug if session else ""),
+        "tasks": _recent_tasks(),
+        **_session_takes(rig),
+    }
+    return render(request, "recorder/record.html", context)
+
+
+@require_GET
+def record_takes(request: Request, name: str) -> HttpResponse:
+    """The newest takes of the running (or the last) session."""
+    rig = get_object_or_404(Rig.objects.defer("features"), name=name)
+    return render(request, "recorder/_session.html", {"rig": rig, **_session_takes(rig)})
+
+
+def _session_takes(rig: Rig) -> dict[str, Any]:
+    session: Session | None = rig.sessions.select_related("dataset").first()
+    if session is None:
+        return {"session": None, "episodes": [], "total": 0}
+    rows = Episode.objects.filter(session=session, purged_at=None)
+    shown = rows.select_related("dataset", "rig").newest_first()[:SHOWN]
+    return {
+        "session": session,
+        "episodes": shown,
+        "total": rows.count(),
+        "rejected": rows.trashed().count(),
+        "to_review": rows.to_review().count(),
+    }
+
+
+def _recent_tasks() -> list[str]:
+    """Texts that were used lately, the newest first, each once."""
+    newest = Episode.objects.newest_first().values_list("task", flat=True)[:400]
+    return list(dict.fromkeys(task for task in newest if task))[:30]

@@ -1,0 +1,18 @@
+"""The trash: what was rejected, how much it holds."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from recorder.models import Episode
+from recorder.services.trash import trash_summary
+from recorder.views.ask import Request, cut
+
+
+@require_GET
+def trash(request: Request) -> HttpResponse:
+    context = {"summary": trash_summary(), **cut(Episode.objects.trashed(), request.GET.get("after"))}
+    page = "recorder/_trash_lines.html" if request.htmx and "after" in request.GET else "recorder/trash.html"
+    return render(request, page, context)

@@ -1,0 +1,76 @@
+// Buttons and forms that change something: data-call="PATCH /api/..." and what to do afterwards.
+//   data-body      JSON that is sent (a button); a form sends its fields
+//   data-said      words for the toast, {name} from the answer; data-undo adds Undo; data-quiet says nothing
+//   data-then      reload, remove (its .line), go:/path/{slug}/; otherwise what shows it is fetched again
+//   data-twice     the words of a second press, for what cannot be undone
+import { bodyOf, call } from "./lib/api.js";
+import { bytes } from "./lib/format.js";
+import { complain, toast } from "./lib/toast.js";
+import { ring, ringTopics } from "./live.js";
+
+const fill = (text, answer) =>
+  text.replace(/\{(\w+)\}/g, (_, name) => (name.endsWith("bytes") ? bytes(answer?.[name] ?? 0) : String(answer?.[name] ?? "")));
+
+function armed(button) {
+  if (!button.dataset.twice || button.dataset.armed) return true;
+  button.dataset.armed = "yes";
+  const words = button.textContent;
+  button.textContent = button.dataset.twice;
+  button.classList.add("danger");
+  setTimeout(() => {
+    delete button.dataset.armed;
+    button.textContent = words;
+  }, 4000);
+  return false;
+}
+
+function afterwards(element, answer) {
+  const { then = "" } = element.dataset;
+  if (then === "reload") location.reload();
+  else if (then === "remove") element.closest(".line, .take")?.remove();
+  else if (then.startsWith("go:")) location.assign(encodeURI(fill(then.slice(3), answer)));
+  else if (then !== "stay") {
+    const shown = element.closest("[data-live]");
+    if (shown) ring(shown);
+    ringTopics(["batches", "new-batch"]);
+  }
+}
+
+export async function act(element, body) {
+  const [method, url] = element.dataset.call.split(" ");
+  const button = element.matches("form") ? element.querySelector("button:not([type=button])") : element;
+  if (button?.getAttribute("aria-busy") === "true") return;
+  button?.setAttribute("aria-busy", "true");
+  try {
+    const answer = await call(method, url, body);
+    if (element.dataset.said && !("quiet" in element.dataset)) {
+      const words = fill(element.dataset.said, answer);
+      if (element.dataset.then === "reload") sessionStorage.setItem("said", words);
+      else toast(words, { undo: "undo" in element.dataset });
+    }
+    afterwards(element, answer);
+    element.dispatchEvent(new CustomEvent("done", { bubbles: true, detail: answer }));
+  } catch (error) {
+    complain(error);
+  } finally {
+    button?.removeAttribute("aria-busy");
+  }
+}
+
+export function watchActions() {
+  const said = sessionStorage.getItem("said");
+  if (said) {
+    sessionStorage.removeItem("said");
+    toast(said);
+  }
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("button[data-call]");
+    if (button && !button.disabled && armed(button)) act(button, JSON.parse(button.dataset.body ?? "{}"));
+  });
+  document.addEventListener("submit", (event) => {
+    if (!event.target.matches("form[data-call]")) return;
+    event.preventDefault();
+    act(event.target, bodyOf(event.target));
+  });
+  document.addEventListener("undone", ({ detail }) => ringTopics([...detail.episodes.map((id) => `episode:${id}`), "episodes"]));
+}

@@ -1,0 +1,71 @@
+// The one way to change something: the same API that programs use.
+
+export class Refusal extends Error {
+  constructor(status, { code = "error", message = "", detail = {} } = {}) {
+    super(message || `The server answered ${status} and gave no reason.`);
+    Object.assign(this, { status, code, detail });
+  }
+}
+
+const token = () => document.querySelector("meta[name=csrf-token]")?.content ?? "";
+
+/** The JSON answer; throws a Refusal whose message is meant for people. */
+export async function call(method, url, body) {
+  const headers = { "X-CSRFToken": token(), Accept: "application/json" };
+  if (method !== "GET") headers["Content-Type"] = "application/json";
+  let response;
+  try {
+    response = await fetch(url, {
+      method,
+      headers,
+      credentials: "same-origin",
+      keepalive: method !== "GET",
+      body: method === "GET" ? undefined : JSON.stringify(body ?? {}),
+    });
+  } catch {
+    throw new Refusal(0, { code: "lost", message: "robotdata cannot be reached, so nothing was changed. Look whether it still runs, then try again." });
+  }
+  const text = await response.text();
+  let answer = null;
+  try {
+    answer = text ? JSON.parse(text) : null;
+  } catch {
+    answer = null;
+  }
+  if (response.ok) return answer;
+  if (response.status === 401) {
+    const next = encodeURIComponent(location.pathname + location.search);
+    throw new Refusal(401, { code: "sign_in", message: "You are signed out. Sign in again, then repeat it.", detail: { href: `/sign-in/?next=${next}` } });
+  }
+  throw new Refusal(response.status, answer?.error);
+}
+
+/** A form as the API wants it: `data-type` says number, bool or list; a dotted name makes an object. */
+export function bodyOf(form) {
+  const body = {};
+  for (const field of form.elements) {
+    if (!field.name || field.disabled) continue;
+    const path = field.name.split(".");
+    const last = path.pop();
+    const place = path.reduce((object, name) => (object[name] ??= {}), body);
+    const value = valueOf(field);
+    if (value !== undefined) place[last] = value;
+  }
+  return body;
+}
+
+function valueOf(field) {
+  const text = field.value.trim();
+  switch (field.dataset.type) {
+    case "bool":
+      return field.checked;
+    case "number":
+      return text === "" ? undefined : Number(text);
+    case "number-or-null":
+      return text === "" ? null : Number(text);
+    case "list":
+      return [...new Set(text.split(",").map((word) => word.trim()).filter(Boolean))];
+    default:
+      return text;
+  }
+}

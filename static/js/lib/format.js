@@ -1,0 +1,31 @@
+// Numbers as people read them; the same words as the server's `show.py`.
+
+export function clock(seconds, tenths = true) {
+  const all = Math.max(0, Math.floor(seconds * 10 + 1e-6));
+  const whole = Math.floor(all / 10);
+  const two = (n) => String(n).padStart(2, "0");
+  const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  if (h) return `${h}:${two(m)}:${two(s)}`;
+  return tenths ? `${m}:${two(s)}.${all % 10}` : `${m}:${two(s)}`;
+}
+
+export function bytes(count) {
+  let left = count;
+  for (const unit of ["B", "kB", "MB", "GB"]) {
+    if (left < 999.5) return `${unit === "B" || unit === "kB" || left >= 100 ? left.toFixed(0) : left.toFixed(1)} ${unit}`;
+    left /= 1000;
+  }
+  return `${left.toFixed(1)} TB`;
+}
+
+export function minutes(count) {
+  if (count === null || count === undefined) return "–";
+  if (count >= 5400) return "> 90 h";
+  return count >= 100 ? `${(count / 60).toFixed(count >= 600 ? 0 : 1)} h` : `${Math.floor(count)} min`;
+}
+
+export function figure(value, digits = 3) {
+  if (!Number.isFinite(value)) return "–";
+  const size = Math.abs(value);
+  return value.toFixed(size >= 100 ? Math.max(0, digits - 2) : size >= 10 ? digits - 1 : digits);
+}

@@ -1,0 +1,46 @@
+// A socket that comes back by itself: after 0.25 s, doubling up to 4 s.
+
+export class Link {
+  /** `on`: { text(message), bytes(buffer), open(), closed(code) } */
+  constructor(path, on) {
+    Object.assign(this, { path, on, wait: 250, ended: false, socket: null, timer: 0 });
+    this.connect();
+  }
+
+  connect() {
+    const scheme = location.protocol === "https:" ? "wss:" : "ws:";
+    const socket = new WebSocket(`${scheme}//${location.host}${this.path}`);
+    socket.binaryType = "arraybuffer";
+    socket.addEventListener("open", () => {
+      this.wait = 250;
+      this.on.open?.();
+    });
+    socket.addEventListener("message", ({ data }) => {
+      if (typeof data === "string") this.on.text?.(JSON.parse(data));
+      else this.on.bytes?.(data);
+    });
+    socket.addEventListener("close", ({ code }) => {
+      if (this.socket !== socket) return;
+      this.on.closed?.(code);
+      if (this.ended) return;
+      this.timer = setTimeout(() => this.connect(), this.wait);
+      this.wait = Math.min(4000, this.wait * 2);
+    });
+    this.socket = socket;
+  }
+
+  get isOpen() {
+    return this.socket?.readyState === WebSocket.OPEN;
+  }
+
+  send(message) {
+    if (this.isOpen) this.socket.send(JSON.stringify(message));
+    return this.isOpen;
+  }
+
+  end() {
+    this.ended = true;
+    clearTimeout(this.timer);
+    this.socket?.close();
+  }
+}

@@ -1,0 +1,116 @@
+// The socket says that something moved; whatever shows it fetches itself again.
+// An element names what it shows: data-live="episode:<id> batches:<slug> ...".
+import { say, show } from "./lib/dom.js";
+import { Link } from "./lib/socket.js";
+
+const AT_MOST_EVERY_MS = 400;
+const RIG_TONES = { idle: "good", connecting: "warn", countdown: "warn", recording: "rec", saving: "accent", resetting: "accent", paused: "warn", error: "bad" };
+const RIG_WORDS = { idle: "ready", error: "needs help", countdown: "about to record" };
+const due = new WeakMap();
+const rigs = new Map();
+let lostTimer = 0;
+let wasLost = false;
+
+export const rigTone = (state) => (RIG_TONES[state] ? `tone-${RIG_TONES[state]}` : "");
+export const rigWords = (state) => RIG_WORDS[state] ?? state;
+
+/** Ring an element now, and once more at the end of a burst. */
+export function ring(element) {
+  if (due.has(element)) {
+    due.set(element, true);
+    return;
+  }
+  window.htmx?.trigger(element, "moved");
+  due.set(element, false);
+  setTimeout(() => {
+    const again = due.get(element);
+    due.delete(element);
+    if (again && element.isConnected) ring(element);
+  }, AT_MOST_EVERY_MS);
+}
+
+export function ringTopics(topics) {
+  for (const element of document.querySelectorAll("[data-live]")) {
+    if (element.dataset.live.split(" ").some((topic) => topics.includes(topic))) ring(element);
+  }
+}
+
+function topicsOf({ kind, id, dataset, rig, batch }) {
+  switch (kind) {
+    case "episode":
+      return [`episode:${id}`, "episodes", `episodes:${dataset}`, `episodes@${rig}`];
+    case "job":
+      return [`batch:${batch}`, `batches:${dataset}`];
+    case "batch":
+      return [`batch:${id}`, "batches", `batches:${dataset}`];
+    case "session":
+      return [`session@${rig}`];
+    case "dataset":
+      return [`dataset:${id}`, "datasets"];
+    default:
+      return [];
+  }
+}
+
+function rigMoved({ id, state }) {
+  if (rigs.get(id) === state) return;
+  rigs.set(id, state);
+  showRig(id, state);
+  ringTopics(["rigs"]);
+}
+
+export function showRig(name, state) {
+  for (const chip of document.querySelectorAll("[data-rig-chip]")) {
+    if (chip.dataset.rigChip !== name) continue;
+    chip.className = `chip ${rigTone(state)}`;
+    chip.title = `${name}: ${rigWords(state)}`;
+    say(chip.querySelector("[data-rig-words]"), rigWords(state));
+  }
+}
+
+function arrived({ id, dataset, state }) {
+  if (state === "recording" || document.getElementById(`take-${id}`)) return;
+  for (const list of document.querySelectorAll("[data-arrivals]")) {
+    if (list.dataset.arrivals !== dataset || list.dataset.view !== "review" || state === "encoded") continue;
+    window.htmx.ajax("GET", `/episodes/${id}/card/?view=review`, { target: list, swap: "afterbegin" });
+  }
+}
+
+function heard(message) {
+  if (message.type === "refresh") {
+    document.querySelectorAll("[data-live]").forEach(ring);
+    return;
+  }
+  if (message.kind === "rig") rigMoved(message);
+  if (message.kind === "episode") arrived(message);
+  if (message.kind === "batch" && !document.getElementById(`batch-${message.id}`)) ringTopics(["new-batch"]);
+  if (message.kind === "batch" && ["done", "failed", "cancelled"].includes(message.state)) ringTopics(["new-batch"]);
+  ringTopics(topicsOf(message));
+  document.dispatchEvent(new CustomEvent("row-moved", { detail: message }));
+}
+
+/** The banner comes only when the loss lasts: a hiccup is not worth a word. */
+function lost(isLost) {
+  clearTimeout(lostTimer);
+  const banner = document.getElementById("lost");
+  if (!isLost) {
+    show(banner, false);
+    return;
+  }
+  wasLost = true;
+  lostTimer = setTimeout(() => show(banner, true), 2500);
+}
+
+export function listen() {
+  const link = new Link("/ws/events/", {
+    open() {
+      lost(false);
+      // Whatever moved meanwhile was not told.
+      if (wasLost) document.querySelectorAll("[data-live]").forEach(ring);
+      wasLost = false;
+    },
+    text: heard,
+    closed: () => lost(true),
+  });
+  window.addEventListener("pagehide", () => link.end());
+}

@@ -1,0 +1,73 @@
+// The player's page: brings the player and the reviewer together, and gives them their keys.
+import { remembered } from "../lib/dom.js";
+import { keys } from "../lib/keys.js";
+import { undoLast } from "../lib/toast.js";
+import { Player } from "./player.js";
+import { Review } from "./review.js";
+
+const details = () => document.getElementById("details").dataset;
+const player = new Player(() => review.read());
+const review = new Review(player);
+const asked = Number(new URLSearchParams(location.search).get("frame"));
+
+player.stage.layout(remembered("stage", "large"));
+player.open(details().episode, Number.isInteger(asked) && asked > 0 ? asked : 0);
+
+document.getElementById("play").addEventListener("click", () => player.toggle());
+document.getElementById("loop").addEventListener("click", () => player.setLoop(!player.loop));
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  if (!button) return;
+  if (button.dataset.rate) player.setRate(Number(button.dataset.rate));
+  else if (button.dataset.step) player.step(Number(button.dataset.step));
+  else if (button.dataset.layoutTo) player.stage.layout(button.dataset.layoutTo);
+  else if (button.id === "undo") undoLast();
+  // Keys must stay the page's: a press with the pointer leaves no focus behind.
+  if (event.detail > 0 && !button.closest("form, dialog")) button.blur();
+});
+
+// The address carries the frame, so that it can be sent to somebody.
+let told = 0;
+setInterval(() => {
+  if (player.link.playing || player.wanted === told) return;
+  told = player.wanted;
+  const url = new URL(location.href);
+  if (told) url.searchParams.set("frame", told);
+  else url.searchParams.delete("frame");
+  history.replaceState(history.state, "", url);
+}, 600);
+
+window.addEventListener("pagehide", () => {
+  player.link.end();
+  player.ahead?.end();
+});
+
+function edit() {
+  document.getElementById("edit-task")?.select();
+}
+
+keys(
+  {
+    " ": () => player.toggle(),
+    ArrowLeft: () => player.step(-1),
+    ArrowRight: () => player.step(1),
+    "Shift+ArrowLeft": () => player.step(-10),
+    "Shift+ArrowRight": () => player.step(10),
+    Home: () => player.seek(0),
+    End: () => player.seek(player.frames - 1),
+    "<": () => player.faster(-1),
+    ">": () => player.faster(1),
+    l: () => player.setLoop(!player.loop),
+    k: () => review.judge("keep"),
+    r: () => review.judge("reject"),
+    j: () => review.go(details().next),
+    n: () => review.go(details().next),
+    b: () => review.go(details().previous),
+    "[": () => review.trim("first"),
+    "]": () => review.trim("end"),
+    e: edit,
+    g: () => player.stage.layout(player.stage.name === "grid" ? "large" : "grid"),
+    ...Object.fromEntries([1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => [String(n), () => player.stage.enlarge(n - 1)])),
+  },
+  { repeat: ["ArrowLeft", "ArrowRight", "Shift+ArrowLeft", "Shift+ArrowRight"] },
+);

@@ -1,0 +1,104 @@
+// One episode's play socket: what is asked goes out with a number, pictures of all cameras come back as one.
+import { decode } from "../lib/picture.js";
+import { Link } from "../lib/socket.js";
+
+const [HEAD, CAMERA] = [12, 8];
+const GONE = [4404, 4410, 4429];
+
+export class PlayLink {
+  /** `on`: { opened(message), shown(frame, pictures), ended(), problem(text), lost(isLost) } */
+  constructor(episode, on) {
+    Object.assign(this, { episode, on, seq: 0, frame: 0, playing: false, dragging: false, last: null, waiting: null, busy: false, first: null });
+    this.link = new Link(`/ws/play/${episode}/`, {
+      open: () => on.lost?.(false),
+      text: (message) => this.text(message),
+      bytes: (buffer) => this.bundle(buffer),
+      closed: (code) => {
+        this.about = null;
+        if (GONE.includes(code)) this.link.end();
+        else on.lost?.(true);
+      },
+    });
+  }
+
+  text(message) {
+    if (message.type === "opened") {
+      this.about = message;
+      this.on.opened?.(message);
+      // After a lost connection: go on where it was. Before the first: frame 0.
+      this.ask(this.last ?? { op: "seek", frame: this.frame });
+    } else if (message.type === "ended") {
+      this.playing = false;
+      this.on.ended?.();
+    } else if (message.type === "error") {
+      this.on.problem?.(message.message);
+    }
+  }
+
+  ask(op) {
+    this.seq += 1;
+    this.last = op;
+    this.playing = op.op === "play";
+    this.link.send({ ...op, seq: this.seq });
+  }
+
+  seek(frame) {
+    this.ask({ op: "seek", frame });
+  }
+
+  play(frame, rate, loop) {
+    this.ask({ op: "play", frame, rate, loop });
+  }
+
+  pause() {
+    this.ask({ op: "pause" });
+    this.last = { op: "seek", frame: this.frame };
+  }
+
+  bundle(buffer) {
+    const view = new DataView(buffer);
+    const count = view.getUint8(1);
+    const bundle = { seq: view.getUint32(4), frame: view.getUint32(8), jpegs: [] };
+    let at = HEAD;
+    for (let i = 0; i < count; i += 1) {
+      const [camera, length] = [view.getUint8(at), view.getUint32(at + 4)];
+      bundle.jpegs.push([camera, new Uint8Array(buffer, at + CAMERA, length)]);
+      at += CAMERA + length;
+    }
+    this.waiting = bundle;
+    if (!this.busy) this.draw();
+  }
+
+  /** Decodes every camera, then shows them in one go: they cannot part. The newest bundle wins. */
+  async draw() {
+    this.busy = true;
+    while (this.waiting) {
+      const { seq, frame, jpegs } = this.waiting;
+      this.waiting = null;
+      const made = await Promise.all(jpegs.map(([camera, jpeg]) => decode(jpeg).then((bitmap) => [camera, bitmap], () => null)));
+      this.link.send({ op: "ack", frame });
+      // A picture that nobody asks for any more is shown only while the pointer drags.
+      if (seq === this.seq || this.dragging) this.put(frame, made.filter(Boolean));
+    }
+    this.busy = false;
+  }
+
+  put(frame, pictures) {
+    this.frame = frame;
+    if (this.on.shown) this.on.shown(frame, pictures);
+    else this.first = [frame, pictures];
+  }
+
+  /** A link that was opened ahead begins to speak: what it has heard so far is told at once. */
+  adopt(on) {
+    this.on = on;
+    on.lost?.(!this.link.isOpen);
+    if (this.about) on.opened?.(this.about);
+    if (this.first) on.shown?.(...this.first);
+    this.first = null;
+  }
+
+  end() {
+    this.link.end();
+  }
+}

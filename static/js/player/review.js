@@ -1,0 +1,128 @@
+// Deciding: keep, reject, trim; and walking to the next without loading a page.
+import { call } from "../lib/api.js";
+import { remember, remembered } from "../lib/dom.js";
+import { complain, toast } from "../lib/toast.js";
+import { ring } from "../live.js";
+
+const details = () => document.getElementById("details");
+
+export class Review {
+  constructor(player) {
+    this.player = player;
+    this.dirty = false;
+    this.busy = false;
+    document.addEventListener("click", ({ target }) => this.clicked(target));
+    document.addEventListener("input", ({ target }) => {
+      if (target.closest("#edit")) this.dirty = true;
+    });
+    document.addEventListener("change", ({ target }) => {
+      if (target.id === "advance") remember("advance", target.checked ? "yes" : "no");
+    });
+    document.addEventListener("done", ({ target }) => {
+      if (target.id === "edit") this.dirty = false;
+    });
+    // What is being typed is never fetched away.
+    document.addEventListener("htmx:beforeRequest", (event) => {
+      if (event.detail.elt === details() && this.dirty && event.detail.elt.contains(document.activeElement)) event.preventDefault();
+    });
+    document.addEventListener("htmx:afterSwap", ({ detail }) => {
+      if (detail.target.id === "beside" || detail.elt.id === "details" || detail.target.id === "details") this.read();
+    });
+    window.addEventListener("popstate", () => location.reload());
+  }
+
+  /** The details have come, or have come again: tell the player what they say. */
+  read() {
+    const { dataset } = details();
+    this.dirty = false;
+    document.title = `${dataset.title} · robotdata`;
+    const box = document.getElementById("advance");
+    if (box) box.checked = this.advances();
+    this.player.scrub.cut(this.kept());
+    this.marks();
+    if (this.film !== dataset.film) this.player.scrub.strip(dataset.film);
+    this.film = dataset.film;
+    this.player.prepare(dataset.list === "review" && this.advances() ? dataset.unreviewed : dataset.next);
+  }
+
+  marks() {
+    const { firstTick, frames } = this.player;
+    this.player.scrub.marks([...document.querySelectorAll("[data-seek-tick]")].map(({ dataset }) => {
+      const first = Math.max(0, Number(dataset.seekTick) - firstTick);
+      return [first, Math.min(frames - 1, dataset.untilTick ? Number(dataset.untilTick) - firstTick : first)];
+    }));
+  }
+
+  advances() {
+    return remembered("advance", "yes") === "yes";
+  }
+
+  /** What is kept, as [first, end) in frames, or null. */
+  kept() {
+    const [first, end] = details().dataset.trim.split(",");
+    if (!first && !end) return null;
+    const { firstTick, frames } = this.player;
+    return [Math.max(0, Number(first || 0) - firstTick), end ? Math.min(frames, Number(end) - firstTick) : frames];
+  }
+
+  clicked(target) {
+    const button = target.closest("button");
+    if (!button || !button.closest("#details")) return;
+    const { judge, go, trim, seekTick } = button.dataset;
+    if (judge) this.judge(judge);
+    else if (go) this.go(details().dataset[go]);
+    else if (trim) this.trim(trim);
+    else if (seekTick !== undefined) this.player.seek(Number(seekTick) - this.player.firstTick);
+  }
+
+  async judge(verdict) {
+    const { episode, editable, verdict: had, list, next, unreviewed } = details().dataset;
+    if (!editable || this.busy) return;
+    this.busy = true;
+    const wanted = had === verdict ? "unreviewed" : verdict;
+    const onward = wanted !== "unreviewed" && this.advances() ? (list === "review" ? unreviewed : next) : "";
+    const saved = call("PATCH", `/api/episodes/${episode}`, { verdict: wanted });
+    if (onward) this.go(onward);
+    try {
+      await saved;
+      if (wanted !== "unreviewed") toast(wanted === "keep" ? "Kept." : "Moved to the trash.", { undo: true });
+      if (!onward) {
+        ring(details());
+        if (wanted !== "unreviewed" && this.advances() && list === "review") toast("That was the last one to review.");
+      }
+    } catch (error) {
+      complain(error);
+      if (onward) this.go(episode);
+    } finally {
+      this.busy = false;
+    }
+  }
+
+  /** To another episode of the list: its pictures at once, its words as soon as they come. */
+  go(episode) {
+    if (!episode) return;
+    const { list } = details().dataset;
+    const url = `/episodes/${episode}/?list=${list}`;
+    history.pushState({}, "", url);
+    this.player.open(episode);
+    window.htmx.ajax("GET", url, { target: "#beside", swap: "innerHTML" });
+  }
+
+  async trim(what) {
+    const { episode, editable } = details().dataset;
+    if (!editable) return;
+    const { wanted, firstTick, frames } = this.player;
+    let [first, end] = this.kept() ?? [0, frames];
+    if (what === "first") first = wanted;
+    if (what === "end") end = wanted + 1;
+    if (first >= end) [first, end] = what === "first" ? [first, frames] : [0, end];
+    const whole = what === "none" || (first <= 0 && end >= frames);
+    try {
+      await call("PATCH", `/api/episodes/${episode}`, { trim: whole ? null : [first + firstTick, end + firstTick] });
+      toast(whole ? "Nothing is cut off." : `Keeps frames ${first} to ${end - 1}.`, { undo: true });
+      ring(details());
+    } catch (error) {
+      complain(error);
+    }
+  }
+}

@@ -1,0 +1,89 @@
+// The clock of the take, the countdown over the page, and the sounds that go with them.
+import { say, show } from "../lib/dom.js";
+import { clock } from "../lib/format.js";
+
+const SAMPLES = 40;
+
+export class Timer {
+  constructor(sound) {
+    this.sound = sound;
+    this.clock = document.getElementById("timer");
+    this.words = document.getElementById("timer-words");
+    this.bar = document.getElementById("timer-bar");
+    this.overlay = document.getElementById("countdown");
+    this.status = null;
+    this.state = "";
+    this.delays = [];
+    this.ahead_s = 0; // how far the rig's clock is ahead of this browser's
+    this.last_s = null;
+    this.paint = this.paint.bind(this);
+    requestAnimationFrame(this.paint);
+  }
+
+  /** The rig's clock read `t` some moment ago: the least delay seen is nearest to the truth. */
+  rigSaid(t) {
+    this.delays.push(Date.now() / 1000 - t);
+    if (this.delays.length > SAMPLES) this.delays.shift();
+    const least = Math.min(...this.delays);
+    // Below a second it is the way of the message, not another clock.
+    this.ahead_s = Math.abs(least) > 1 ? -least : 0;
+  }
+
+  show(status) {
+    const before = this.state;
+    this.status = status;
+    this.state = status.state;
+    this.heardAt = performance.now();
+    if (status.take) this.last_s = status.take.elapsed_s;
+    if (before && before !== this.state) this.sounds(before, this.state);
+  }
+
+  sounds(before, now) {
+    if (now === "recording") this.sound.play("start");
+    else if (now === "error" || now === "offline") this.sound.play("error");
+    else if (before === "recording") this.sound.play("stop");
+  }
+
+  left() {
+    const { timer } = this.status;
+    return timer?.ends_at ? Math.max(0, timer.ends_at - this.ahead_s - Date.now() / 1000) : null;
+  }
+
+  paint() {
+    requestAnimationFrame(this.paint);
+    if (!this.status || document.hidden) return;
+    const left = this.left();
+    this.countdown(this.state === "countdown" && left !== null ? Math.ceil(left - 0.02) : 0);
+    this.clock.parentElement.classList.toggle("is-idle", this.state !== "recording" && this.state !== "resetting");
+    this.read(left);
+    const total = this.status.timer?.total_s;
+    show(this.bar, Boolean(total && left !== null));
+    if (total && left !== null) {
+      this.bar.max = total;
+      this.bar.value = total - left;
+    }
+  }
+
+  read(left) {
+    const total = this.status.timer?.total_s;
+    if (this.state === "recording") {
+      const run = (this.status.take?.elapsed_s ?? 0) + (performance.now() - this.heardAt) / 1000;
+      this.last_s = Math.min(run, total ?? Infinity);
+      say(this.clock, clock(this.last_s));
+      say(this.words, total ? `of ${clock(total)}` : "recording");
+    } else if (this.state === "countdown" || this.state === "resetting") {
+      say(this.clock, clock(left ?? total ?? 0));
+      say(this.words, this.state === "countdown" ? "until it records" : "until the next take");
+    } else {
+      say(this.clock, clock(this.last_s ?? 0));
+      say(this.words, this.last_s === null ? "" : "last take");
+    }
+  }
+
+  countdown(seconds) {
+    show(this.overlay, seconds > 0);
+    if (seconds > 0 && this.told !== seconds) this.sound.play("tick");
+    this.told = seconds;
+    if (seconds > 0) say(this.overlay.querySelector("b"), seconds);
+  }
+}

@@ -1,0 +1,47 @@
+"""The player's page: one for takes and committed episodes."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_GET
+
+from recorder.models import Change, Episode
+from recorder.states import EpisodeState
+from recorder.views.ask import Request
+from recorder.views.lists import TITLES, neighbours
+
+CHANGES_SHOWN = 30
+EDITABLE = {EpisodeState.RECORDED, EpisodeState.INTERRUPTED, EpisodeState.FAILED}
+
+
+@require_GET
+def episode(request: Request, episode_id: uuid.UUID) -> HttpResponse:
+    """The whole page, or for htmx what stands beside the pictures."""
+    rows = Episode.objects.select_related("dataset", "rig", "session")
+    row = get_object_or_404(rows, pk=episode_id)
+    asked = request.GET.get("list", "")
+    name = asked if asked in TITLES else "all"
+    context = {
+        "episode": row,
+        "list": name,
+        "list_title": TITLES[name],
+        "near": neighbours(name, row),
+        "changes": changes_of(row),
+        "editable": row.state in EDITABLE and row.purged_at is None,
+        "tasks": tasks_beside(row),
+    }
+    return render(request, "viewer/_details.html" if request.htmx else "viewer/episode.html", context)
+
+
+def changes_of(row: Episode) -> QuerySet[Change]:
+    return row.changes.filter(undone_at=None)[:CHANGES_SHOWN]
+
+
+def tasks_beside(row: Episode) -> list[str]:
+    """Texts in use in the same dataset: suggestions while typing."""
+    tasks = Episode.objects.filter(dataset=row.dataset_id).order_by("task").values_list("task", flat=True)
+    return list(tasks.distinct()[:50])
