@@ -79,7 +79,8 @@ class Embedded:
             children += [self.rig(path) for path in self.options.rigs or [""]]
         if self.options.with_worker:
             # 12 s: an idle worker on the filesystem broker needs 6 to 7 to end; a long encode is leased, not lost.
-            children.append(Child("worker", "celery", worker_args(), grace_s=12.0))
+            quiet = {"PYTHONWARNINGS": "ignore:You're running the worker"}  # a robot's computer often has only root
+            children.append(Child("worker", "celery", worker_args(), grace_s=12.0, env=quiet))
         return children
 
     def rig(self, path: str) -> Child:
@@ -104,7 +105,7 @@ class Embedded:
 
 
 def worker_args() -> list[str]:
-    args = ["-A", "robotdata", "worker", "-B", "-s", str(Path(settings.STATE_DIR) / "beat")]
+    args = ["-q", "-A", "robotdata", "worker", "-B", "-s", str(Path(settings.STATE_DIR) / "beat")]
     args += ["--without-gossip", "--without-mingle", "--concurrency", str(settings.ENCODE_WORKERS)]
     return [*args, "--loglevel", "warning"]
 
