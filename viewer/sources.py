@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
@@ -99,15 +100,21 @@ class _Entry:
         self.source = source
         self.readers = 0
         self.dropped = False
+        self.used_at = 0.0
 
 
 class SourceCache:
-    """At most `limit` idle sources stay open. One that is being read is closed by its last reader, never under him."""
+    """At most `limit` sources stay open, and none for long that nobody asks for.
 
-    def __init__(self, limit: int) -> None:
+    One that is being read is closed by its last reader, never under him.
+    """
+
+    def __init__(self, limit: int, *, idle_s: float = 15.0) -> None:
         self._limit = limit
+        self._idle_s = idle_s
         self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()
         self._lock = threading.Lock()
+        self._sweeping = False
 
     @contextlib.contextmanager
     def lease(self, key: Hashable, version: Hashable, make: Callable[[], FrameSource]) -> Iterator[FrameSource]:
@@ -166,9 +173,28 @@ class SourceCache:
     def _release(self, entry: _Entry) -> None:
         with self._lock:
             entry.readers -= 1
+            entry.used_at = time.monotonic()
             last = entry.dropped and not entry.readers
+            self._sweep_later()
         if last:
             entry.source.close()
+
+    def _sweep_later(self) -> None:
+        """Needs the lock. An open file keeps its room on the disk though the trash was emptied."""
+        if self._entries and not self._sweeping:
+            self._sweeping = True
+            timer = threading.Timer(self._idle_s, self._sweep)
+            timer.daemon = True
+            timer.start()
+
+    def _sweep(self) -> None:
+        with self._lock:
+            self._sweeping = False
+            before = time.monotonic() - self._idle_s
+            idle = [key for key, entry in self._entries.items() if not entry.readers and entry.used_at <= before]
+            gone = [self._drop(key) for key in idle]
+            self._sweep_later()
+        _close(gone)
 
 
 def _close(sources: list[FrameSource | None]) -> None:

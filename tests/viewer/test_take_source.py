@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import numpy as np
@@ -140,6 +141,19 @@ def test_it_keeps_few_sources_open_and_closes_none_under_a_reader() -> None:
     assert [fake.closed for fake in made] == [1, 1, 1, 0, 0]
     cache.clear()
     assert [fake.closed for fake in made] == [1] * 5
+
+
+def test_it_closes_what_nobody_asks_for_any_more() -> None:
+    cache, idle, busy = SourceCache(4, idle_s=0.05), Fake(), Fake()
+    with cache.lease("busy", 1, lambda: busy):  # type: ignore[arg-type,return-value]
+        with cache.lease("idle", 1, lambda: idle):  # type: ignore[arg-type,return-value]
+            pass
+        for _ in range(200):
+            if idle.closed:
+                break
+            time.sleep(0.02)
+        assert (idle.closed, busy.closed, len(cache)) == (1, 0, 1)
+    cache.clear()
 
 
 def test_it_opens_anew_what_has_changed() -> None:
