@@ -85,10 +85,15 @@ def _software(settings: EncodeSettings) -> dict[str, str]:
 
 
 def _x265(settings: EncodeSettings) -> dict[str, str]:
-    options = _software(settings)
-    # x265 keeps a pool of its own beside FFmpeg's threads, and talks on stderr unless told not to.
-    pools = "" if settings.threads is None else f":pools={settings.threads}"
-    return options | {"x265-params": f"log-level=error{pools}"}
+    given = str(settings.extra_options.get("x265-params", ""))
+    # It talks on stderr, and keeps a pool of threads of its own beside FFmpeg's, unless told not to.
+    params = ["log-level=error"]
+    if "open-gop" not in given:
+        # Readers that seek by time land behind the frames that an open group shows before its keyframe.
+        params.append("open-gop=0")
+    if settings.threads is not None:
+        params.append(f"pools={settings.threads}")
+    return _software(settings) | {"x265-params": ":".join(params)}
 
 
 def _aom(settings: EncodeSettings) -> dict[str, str]:

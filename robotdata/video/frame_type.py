@@ -27,10 +27,12 @@ class VideoFrame:
 
 
 def register() -> bool:
-    """Tell `datasets` about VideoFrame; False where that package is not installed."""
+    """Tell `datasets` about VideoFrame, unless it knows one; False where that package is not installed."""
     if find_spec("datasets") is None:
         return False
     features = import_module("datasets.features.features")
+    if "VideoFrame" in getattr(features, "_FEATURE_TYPES", {}):
+        return True
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "'register_feature' is experimental", UserWarning)
         features.register_feature(VideoFrame, "VideoFrame")

@@ -14,6 +14,13 @@ from robotdata.video.rates import exact_rate, movie_timescale, plain_rate
 MAPPED = {
     "libsvtav1": {"g": "2", "crf": "30", "preset": "12", "svtav1-params": "fast-decode=1:lp=2"},
     "h264": {"g": "2", "crf": "30", "tune": "fastdecode", "threads": "2"},
+    "hevc": {
+        "g": "2",
+        "crf": "30",
+        "tune": "fastdecode",
+        "threads": "2",
+        "x265-params": "log-level=error:open-gop=0:pools=2",
+    },
     "libaom-av1": {"g": "2", "crf": "30", "threads": "2", "row-mt": "1"},
     "h264_nvenc": {"g": "2", "rc": "0", "qp": "30"},
     "av1_nvenc": {"g": "2", "rc": "0", "qp": "30"},

@@ -31,7 +31,10 @@ CODECS = {
     "av1 long": EncodeSettings(g=30, threads=1),
     "h264": EncodeSettings(codec="h264", g=2, threads=1),
     "h264 with B-frames": EncodeSettings(codec="h264", g=30, threads=1),
-    "hevc with open groups": EncodeSettings(codec="hevc", preset="ultrafast", g=12, threads=1),
+    "hevc": EncodeSettings(codec="hevc", preset="ultrafast", g=12, threads=1),
+    "hevc with open groups": EncodeSettings(
+        codec="hevc", preset="ultrafast", g=12, threads=1, extra_options={"x265-params": "open-gop=1"}
+    ),
 }
 
 

@@ -33,7 +33,10 @@ CODECS = {
     "av1": EncodeSettings(threads=1),
     "h264": EncodeSettings(codec="h264", preset="veryfast", g=2, threads=1),
     "h264 with B-frames": EncodeSettings(codec="h264", preset="medium", g=30, threads=1),
-    "hevc with open groups": EncodeSettings(codec="hevc", preset="ultrafast", g=12, threads=1),
+    "hevc": EncodeSettings(codec="hevc", preset="ultrafast", g=12, threads=1),
+    "hevc with open groups": EncodeSettings(
+        codec="hevc", preset="ultrafast", g=12, threads=1, extra_options={"x265-params": "open-gop=1"}
+    ),
 }
 FPS = [5, 24, 29.97, 30, 59.94, 60]
 
