@@ -13,7 +13,7 @@ from robotdata.rig.disk import REFUSE_MINUTES
 from robotdata.rig.protocol import Refusal
 from robotdata.rig.rig import Rig
 
-MAX_SAVING = 8
+MAX_SAVING = 4
 
 
 def take_id(wanted: str | None, spool: Path) -> None:

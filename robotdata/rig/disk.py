@@ -30,8 +30,13 @@ class DiskWatch:
         """Bytes that this process may still write."""
         now = clock.monotonic()
         if now - self._looked >= _LOOK_EVERY_S:
-            stat = os.statvfs(self._spool)
-            self._free, self._looked = stat.f_bavail * stat.f_frsize, now
+            self._looked = now
+            try:
+                stat = os.statvfs(self._spool)
+            except OSError:  # unmounted or unplugged: nothing may be written there
+                self._free = 0
+            else:
+                self._free = stat.f_bavail * stat.f_frsize
         return self._free
 
     @property

@@ -68,7 +68,7 @@ class Link:
         asyncio.run(self._keep_connected())
 
     async def _keep_connected(self) -> None:
-        pause = FIRST_PAUSE_S
+        pause, said = FIRST_PAUSE_S, self.problem
         while not self._stopping.is_set():
             began = clock.monotonic()
             try:
@@ -80,9 +80,14 @@ class Link:
                 self.problem = f"{self._url}: {error or type(error).__name__}"
             except ProtocolError as error:
                 self.problem = f"{self._url} does not follow the protocol: {error}"
+            except Exception as error:  # the thread's outermost loop: the link must come back
+                log.exception("the link to the web")
+                self.problem = f"an error of the program: {error!r}"
             if self._stopping.is_set():
                 return
-            log.info("no link to the web (%s), next try in %.1f s", self.problem, pause)
+            if self.problem != said:
+                log.info("no link to the web (%s), trying again", self.problem)
+            said = self.problem
             pause = FIRST_PAUSE_S if clock.monotonic() - began > LONGEST_PAUSE_S else pause
             await self._sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE_S)
@@ -110,6 +115,7 @@ class Link:
             hello = await asyncio.to_thread(self._reporter.hello)
             await socket.send(protocol.encode(hello))
             self.problem = None
+            log.info("linked to the web at %s", self._url)
             reader = asyncio.create_task(self._receive(socket))
             writer = asyncio.create_task(self._send(socket))
             done, left = await asyncio.wait({reader, writer}, return_when=asyncio.FIRST_COMPLETED)
@@ -138,6 +144,9 @@ class Link:
             await asyncio.to_thread(self._machine.execute, command)
         except Refusal as refusal:
             error = refusal.as_error()
+        except (OSError, ValueError) as failure:
+            log.exception("command %s", message.get("name"))
+            error = Refusal("busy", f"an error of the program: {failure!r}; see the rig's log").as_error()
         self._outbox.append({"type": "reply", "id": message.get("id"), "ok": error is None, "error": error})
         self._changed.set()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import uuid
 from collections import OrderedDict
@@ -18,6 +19,7 @@ from robotdata.rig.rig import Rig
 from robotdata.rig.states import CONTROLS, NEXT, State
 from robotdata.spool import SpoolError, new_take_id, update_curation
 
+log = logging.getLogger(__name__)
 _REMEMBERED = 1000
 _STEP_S = 0.02
 _FIRST_FRAMES_S = 5.0
@@ -304,11 +306,15 @@ class Machine:
 
     def _run(self) -> None:
         while not self._stopping.wait(_STEP_S):
-            if self.state == State.CONNECTING:
-                self._connect()
-            with self._lock:
-                if self._step():
-                    self.on_change()
+            try:
+                if self.state == State.CONNECTING:
+                    self._connect()
+                with self._lock:
+                    if self._step():
+                        self.on_change()
+            except Exception as error:  # the thread's outermost loop: a rig without it is deaf
+                log.exception("rig %s", self.rig.config.name)
+                self.message = f"an error of the program: {error!r}; see the rig's log"
 
     def _step(self) -> bool:
         """Whether time, or a camera, moved the rig on."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +16,8 @@ from robotdata.capture.records import CameraFrame, Row
 from robotdata.rig.marks import Marks, camera_name
 from robotdata.spool import SpoolError, SpoolFull, TakeWriter
 
-MAX_PENDING_BYTES = 96 << 20
+log = logging.getLogger(__name__)
+MAX_PENDING_BYTES = 64 << 20
 MAX_PENDING_ROWS = 4096
 _RATE_OFF = 0.02
 
@@ -103,6 +105,9 @@ class TakeRecorder:
             self._write(writer)
         except SpoolError as error:
             self._failed(error)
+        except Exception as error:  # the thread's outermost loop: the rig must hear of it
+            log.exception("take %s", self.id)
+            self._failed(SpoolError(f"take {self.id} cannot be written: {error!r}"))
         if writer is not None:
             try:
                 self.manifest = self._finish(writer)

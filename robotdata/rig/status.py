@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import os
 import socket
 from collections import deque
@@ -20,6 +21,7 @@ from robotdata.rig.protocol import CameraCounters, Hello, Status, TakeEntry, Tak
 from robotdata.rig.states import State
 from robotdata.spool import SpoolError, list_takes, read_manifest
 
+log = logging.getLogger(__name__)
 SOFTWARE = "robotdata 0.1.0"
 _MOST_TAKES = 5000
 _RATE_OFF = 0.02
@@ -161,8 +163,8 @@ class Reporter:
         for folder in list_takes(self._rig.spool)[-_MOST_TAKES:]:
             try:
                 manifest = read_manifest(folder)
-            except (SpoolError, OSError):
-                takes.append({"id": folder.name, "state": "unreadable", "ticks": 0})
+            except (SpoolError, OSError) as error:
+                log.warning("%s", error)  # nothing that the web could show of it
             else:
                 takes.append({"id": folder.name, "state": manifest["state"], "ticks": manifest["ticks"]})
         return takes
