@@ -28,7 +28,7 @@ def move(row: Episode | Batch | Job, new: str, *, only: dict[str, Any] | None = 
     Raises IllegalMove where `states.NEXT` has no such move.
     """
     states = STATES[type(row)]
-    if states(new) not in NEXT[states(row.state)]:
+    if states(new) not in NEXT[states][states(row.state)]:
         raise IllegalMove(f"{type(row).__name__} {row.pk} cannot go from {row.state} to {new}")
     mine = type(row)._default_manager.filter(pk=row.pk, state=row.state, **(only or {}))
     ours = mine.update(state=new, updated_at=timezone.now(), **fields)

@@ -51,33 +51,40 @@ class JobState(TextChoices):
     CANCELLED = "cancelled"
 
 
-NEXT: dict[TextChoices, set[TextChoices]] = {
-    # An episode. Encoded is an end: what is committed changes through revisions of its dataset.
-    EpisodeState.RECORDING: {EpisodeState.RECORDED, EpisodeState.INTERRUPTED},
-    EpisodeState.RECORDED: {EpisodeState.ENCODING},
-    EpisodeState.INTERRUPTED: {EpisodeState.ENCODING},
-    EpisodeState.ENCODING: {
-        EpisodeState.ENCODED,
-        EpisodeState.FAILED,
-        EpisodeState.RECORDED,  # its batch was cancelled: back to what its folder says
-        EpisodeState.INTERRUPTED,
+# By kind of row: as texts, a batch's and a job's `queued` are the same key.
+NEXT: dict[type[TextChoices], dict[TextChoices, set[TextChoices]]] = {
+    # Encoded is an end: what is committed changes through revisions of its dataset.
+    EpisodeState: {
+        EpisodeState.RECORDING: {EpisodeState.RECORDED, EpisodeState.INTERRUPTED},
+        EpisodeState.RECORDED: {EpisodeState.ENCODING},
+        EpisodeState.INTERRUPTED: {EpisodeState.ENCODING},
+        EpisodeState.ENCODING: {
+            EpisodeState.ENCODED,
+            EpisodeState.FAILED,
+            EpisodeState.RECORDED,  # its batch was cancelled: back to what its folder says
+            EpisodeState.INTERRUPTED,
+        },
+        EpisodeState.FAILED: {EpisodeState.ENCODING},
+        EpisodeState.ENCODED: set(),
     },
-    EpisodeState.FAILED: {EpisodeState.ENCODING},
-    EpisodeState.ENCODED: set(),
-    # A batch.
-    BatchState.QUEUED: {BatchState.ENCODING, BatchState.CANCELLED, BatchState.FAILED},
-    BatchState.ENCODING: {BatchState.COMMITTING, BatchState.CANCELLED, BatchState.FAILED},
-    BatchState.COMMITTING: {BatchState.DONE, BatchState.FAILED},
-    BatchState.FAILED: {BatchState.QUEUED, BatchState.CANCELLED},
-    BatchState.DONE: set(),
-    BatchState.CANCELLED: set(),
-    # A job. Running may return to queued: a dead worker's lease ran out.
-    JobState.QUEUED: {JobState.RUNNING, JobState.CANCELLED},
-    JobState.RUNNING: {JobState.DONE, JobState.FAILED, JobState.QUEUED, JobState.CANCELLED},
-    JobState.FAILED: {JobState.QUEUED, JobState.CANCELLED},
-    JobState.DONE: set(),
-    JobState.CANCELLED: set(),
+    BatchState: {
+        BatchState.QUEUED: {BatchState.ENCODING, BatchState.CANCELLED},
+        BatchState.ENCODING: {BatchState.COMMITTING, BatchState.CANCELLED, BatchState.FAILED},
+        BatchState.COMMITTING: {BatchState.DONE, BatchState.FAILED},
+        BatchState.FAILED: {BatchState.QUEUED, BatchState.CANCELLED},
+        BatchState.DONE: set(),
+        BatchState.CANCELLED: set(),
+    },
+    # Running may return to queued: a dead worker's lease ran out.
+    JobState: {
+        JobState.QUEUED: {JobState.RUNNING, JobState.CANCELLED},
+        JobState.RUNNING: {JobState.DONE, JobState.FAILED, JobState.QUEUED, JobState.CANCELLED},
+        JobState.FAILED: {JobState.QUEUED, JobState.CANCELLED},
+        JobState.DONE: set(),
+        JobState.CANCELLED: set(),
+    },
 }
 
-if missing := {*EpisodeState, *BatchState, *JobState} - NEXT.keys():
-    raise TypeError(f"NEXT lacks {missing}")
+for kind, moves in NEXT.items():
+    if missing := set(kind) - moves.keys():
+        raise TypeError(f"NEXT lacks {missing} of {kind.__name__}")

@@ -1,0 +1,127 @@
+"""A home of the test's own, takes whose every frame says which it is, and a queue that only listens."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from recorder import bell, committing, encoding
+from recorder.models import Batch, Dataset, Episode, Job
+from recorder.services.takes import index_take
+from robotdata.dataset.reader import Dataset as Folder
+from robotdata.spool import Row, TakeWriter
+from robotdata.video import open_video
+from robotdata.video.barcode import Barcode, draw, read
+from robotdata.video.jpeg import encode_jpeg
+
+FRONT, TOP = "observation.images.front", "observation.images.top"
+H264 = {"codec": "h264", "crf": 23, "g": 2, "preset": "ultrafast", "pix_fmt": "yuv420p"}
+SIZE = (288, 64)
+START = datetime(2026, 11, 1, 12, tzinfo=UTC)
+
+
+@cache
+def picture(tick: int, number: int, camera: int) -> bytes:
+    rgb = np.full((SIZE[1], SIZE[0], 3), 90, np.uint8)
+    draw(rgb, Barcode(tick, number, camera))
+    return encode_jpeg(rgb, 92)
+
+
+def write_take(folder: Path, *, number: int, ticks: int, cameras: tuple[str, ...], **more: Any) -> None:
+    """A take in which tick t has frame t of every camera, with the episode's number in it."""
+    fps = more.get("fps", 30)
+    values = {"dtype": "float32", "shape": [2], "names": ["shoulder.pos", "elbow.pos"]}
+    features: dict[str, Any] = {"action": values, "observation.state": values} | more.get("features", {})
+    for key in cameras:
+        features[key] = {"dtype": "video", "shape": [SIZE[1], SIZE[0], 3], "names": ["height", "width", "channels"]}
+    about = {key: {"codec": "mjpeg", "width": SIZE[0], "height": SIZE[1]} for key in cameras}
+    facts = {"fps": fps, "rig": "sim", "robot_type": "arm", "task": more.get("task", "push"), "dataset": "cubes"}
+    facts["session"] = more.get("session", "")
+    writer = TakeWriter(folder, facts, features, about)
+    for tick in range(ticks):
+        now, frames = round(tick * 1e9 / more.get("rate", fps)), {}
+        for camera, key in enumerate(cameras):
+            writer.add_frame(key, tick, now, picture(tick, number, camera))
+            frames[key] = (tick, now)
+        state = more.get("values", lambda t: [t, -t])(tick)
+        row = {name: np.array(state, np.float32) for name in features if name not in cameras}
+        writer.add_row(Row(tick, now + 1_000_000, now, row, frames))
+    state = more.get("state", "recorded")
+    if state == "recording":
+        writer.close()
+        return
+    manifest = writer.finish(state, end_reason="interrupted" if state == "interrupted" else "stop")
+    manifest["started_at"] = (START + timedelta(minutes=number)).isoformat()
+    (folder / "take.json").write_text(json.dumps(manifest))
+
+
+@pytest.fixture
+def home(tmp_path: Path, settings: Any) -> Path:
+    """Spool, datasets and staging of this test alone."""
+    for name in ("spool", "datasets", "staging"):
+        setattr(settings, f"{name.upper()}_DIR", tmp_path / name)
+        (tmp_path / name).mkdir()
+    return tmp_path
+
+
+@pytest.fixture
+def bells(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, tuple[Any, ...]]]:
+    """What was rung; nothing is sent."""
+    rung: list[tuple[str, tuple[Any, ...]]] = []
+    monkeypatch.setattr(bell, "_send", lambda name, args: rung.append((name.removeprefix("recorder.tasks."), args)))
+    return rung
+
+
+@pytest.fixture
+def cubes(home: Path, bells: Any, request: pytest.FixtureRequest) -> Dataset:
+    """An empty dataset that encodes quickly."""
+    if not {"transactional_db", "db"} & set(request.fixturenames):
+        request.getfixturevalue("db")
+    return Dataset.objects.create(slug="cubes", title="Cubes", encoding=H264)
+
+
+@pytest.fixture
+def make_episode(cubes: Dataset, settings: Any) -> Callable[..., Episode]:
+    """A recorded episode, from its folder; the n-th that is made has the number n in its pictures."""
+    made = 0
+
+    def make(ticks: int = 8, cameras: tuple[str, ...] = (FRONT,), *, verdict: str = "keep", **more: Any) -> Episode:
+        nonlocal made
+        made += 1
+        pk = uuid.uuid4()
+        write_take(Path(settings.SPOOL_DIR) / str(pk), number=made, ticks=ticks, cameras=cameras, **more)
+        episode = index_take(take_id=str(pk))
+        assert episode is not None
+        if verdict != "unreviewed":
+            Episode.objects.filter(pk=pk).update(verdict=verdict)
+            episode.refresh_from_db()
+        return episode
+
+    return make
+
+
+def work(batch: Batch) -> Batch:
+    """What the workers would do, here and now."""
+    for pk in Job.objects.waiting().filter(batch=batch).values_list("pk", flat=True):
+        encoding.run_job(pk)
+    committing.commit_batch(batch.pk)
+    batch.refresh_from_db()
+    return batch
+
+
+def codes(dataset: Dataset, camera: str = FRONT) -> Iterator[list[tuple[int, int]]]:
+    """For each committed episode, (tick, episode's number) of each of its frames, decoded."""
+    opened = Folder.open(dataset.path)
+    for info in opened.episodes:
+        span = info.videos[camera]
+        with open_video(span.path) as video:
+            frames = [read(video.frame(n)) for n in range(span.first_frame, span.first_frame + span.frames)]
+        yield [(code.tick, code.episode) for code in frames]

@@ -1,0 +1,242 @@
+from __future__ import annotations
+
+import errno
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from recorder import committing, encoding, sweeping
+from recorder.models import Batch, Dataset, Episode, Job
+from recorder.services.batches import retry_batch, start_batch
+from robotdata.dataset.errors import CommitError
+from robotdata.dataset.lock import dataset_lock
+from robotdata.dataset.reader import Dataset as Folder
+from robotdata.dataset.verify import verify_dataset
+from tests.recorder.conftest import FRONT, TOP, codes, work
+
+pytestmark = pytest.mark.django_db(transaction=True)
+MakeEpisode = Callable[..., Episode]
+
+
+def states(*episodes: Episode) -> list[str]:
+    for episode in episodes:
+        episode.refresh_from_db()
+    return [episode.state for episode in episodes]
+
+
+def indices(*episodes: Episode) -> list[int | None]:
+    for episode in episodes:
+        episode.refresh_from_db()
+    return [episode.episode_index for episode in episodes]
+
+
+def encode_all(batch: Batch) -> None:
+    for pk in Job.objects.waiting().filter(batch=batch).values_list("pk", flat=True):
+        encoding.run_job(pk)
+
+
+@contextmanager
+def held_by_another(dataset: Dataset) -> Iterator[None]:
+    there, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with dataset_lock(dataset.path):
+            there.set()
+            done.wait(30)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    there.wait(5)
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def test_it_makes_a_batch_part_of_the_dataset_frame_by_frame(cubes: Dataset, make_episode: MakeEpisode) -> None:
+    first, second = make_episode(8, (FRONT, TOP)), make_episode(5, (FRONT, TOP))
+    batch = work(start_batch(dataset=cubes, who="olga"))
+    assert (batch.state, batch.error) == ("done", "")
+    assert states(first, second) == ["encoded", "encoded"] and indices(first, second) == [0, 1]
+    for camera in (FRONT, TOP):
+        assert list(codes(cubes, camera)) == [[(t, 1) for t in range(8)], [(t, 2) for t in range(5)]]
+    assert verify_dataset(cubes.path, deep=True).problems == []
+    cubes.refresh_from_db()
+    assert (cubes.total_episodes, cubes.total_frames, cubes.revision, cubes.fps) == (2, 13, 1, 30)
+
+
+def test_it_deletes_raw_frames_and_staging_after_the_commit(
+    cubes: Dataset, make_episode: MakeEpisode, settings: Any
+) -> None:
+    episode = make_episode()
+    work(start_batch(dataset=cubes, who="olga"))
+    assert not episode.take_path.exists() and list(settings.STAGING_DIR.iterdir()) == []
+    assert list(settings.SPOOL_DIR.iterdir()) == []
+
+
+def test_it_keeps_raw_takes_where_that_is_set(cubes: Dataset, make_episode: MakeEpisode, settings: Any) -> None:
+    settings.KEEP_RAW = True
+    episode = make_episode()
+    work(start_batch(dataset=cubes, who="olga"))
+    assert episode.take_path.is_dir() and list(settings.STAGING_DIR.iterdir()) == []
+
+
+def test_it_keeps_raw_frames_while_the_folder_does_not_show_them(
+    cubes: Dataset, make_episode: MakeEpisode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    episode = make_episode()
+    monkeypatch.setattr(committing, "_is_whole", lambda info: False)
+    work(start_batch(dataset=cubes, who="olga"))
+    assert states(episode) == ["encoded"] and episode.take_path.is_dir()
+    monkeypatch.undo()
+    sweeping.tidy_staging()
+    assert not episode.take_path.exists()
+
+
+def test_it_says_encoded_only_after_the_folder_has_it(
+    cubes: Dataset, make_episode: MakeEpisode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    episodes = [make_episode(), make_episode()]
+    batch = start_batch(dataset=cubes, who="olga")
+    encode_all(batch)
+
+    def crash(*_: Any) -> None:
+        assert len(Folder.open(cubes.path).episodes) == 2
+        assert states(*episodes) == ["encoding", "encoding"]
+        raise KeyboardInterrupt  # as a kill: nothing catches it
+
+    monkeypatch.setattr(committing, "_write_rows", crash)
+    with pytest.raises(KeyboardInterrupt):
+        committing.commit_batch(batch.pk)
+    assert states(*episodes) == ["encoding", "encoding"]
+    monkeypatch.undo()
+    assert not committing.commit_batch(batch.pk), "the lease of the dead worker still holds"
+    Batch.objects.update(lease_until="2020-01-01T00:00:00Z")
+    assert committing.commit_batch(batch.pk)
+    assert states(*episodes) == ["encoded", "encoded"] and indices(*episodes) == [0, 1]
+    assert len(Folder.open(cubes.path).episodes) == 2, "each once"
+
+
+def test_it_rings_again_for_a_commit_whose_worker_died(
+    cubes: Dataset, make_episode: MakeEpisode, bells: list[Any]
+) -> None:
+    make_episode()
+    batch = start_batch(dataset=cubes, who="olga")
+    encode_all(batch)
+    assert committing.claim_batch(batch.pk) is not None
+    Batch.objects.update(lease_until="2020-01-01T00:00:00Z")
+    bells.clear()
+    sweeping.sweep()
+    assert bells == [("commit_batch", (str(batch.pk),))]
+    sweeping.sweep()
+    assert len(bells) == 1, "not with every sweep"
+    committing.commit_batch(batch.pk)
+    batch.refresh_from_db()
+    assert batch.state == "done"
+
+
+def test_it_appends_batches_in_the_order_of_recording(cubes: Dataset, make_episode: MakeEpisode) -> None:
+    first, second, third = make_episode(), make_episode(), make_episode()
+    work(start_batch(dataset=cubes, who="olga", episodes=[third, second]))
+    work(start_batch(dataset=cubes, who="olga"))
+    assert indices(first, second, third) == [2, 0, 1]
+    assert [frames[0][1] for frames in codes(cubes)] == [2, 3, 1]
+    assert verify_dataset(cubes.path).problems == []
+
+
+def test_it_commits_each_batch_once_though_two_workers_try(cubes: Dataset, make_episode: MakeEpisode) -> None:
+    make_episode()
+    batch = start_batch(dataset=cubes, who="olga")
+    encode_all(batch)
+    assert [committing.commit_batch(batch.pk), committing.commit_batch(batch.pk)] == [True, False]
+    assert len(Folder.open(cubes.path).episodes) == 1
+
+
+def test_it_waits_for_who_changes_the_dataset_now(
+    cubes: Dataset, make_episode: MakeEpisode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_episode()
+    batch = start_batch(dataset=cubes, who="olga")
+    encode_all(batch)
+    monkeypatch.setattr(committing, "_LOCK_WAIT_S", 0.05)
+    with held_by_another(cubes):
+        for _ in range(5):  # however often
+            committing.commit_batch(batch.pk)
+        batch.refresh_from_db()
+        assert batch.state == "committing" and "is being changed by" in batch.error
+    committing.commit_batch(batch.pk)
+    batch.refresh_from_db()
+    assert (batch.state, batch.error) == ("done", "")
+
+
+def test_it_waits_for_space_and_goes_on_by_itself(
+    cubes: Dataset, make_episode: MakeEpisode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_episode()
+    batch = start_batch(dataset=cubes, who="olga")
+    encode_all(batch)
+
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(committing, "commit_episodes", full)
+    for _ in range(5):
+        committing.commit_batch(batch.pk)
+    batch.refresh_from_db()
+    assert batch.state == "committing" and "No space for the dataset" in batch.error
+    monkeypatch.undo()
+    committing.commit_batch(batch.pk)
+    batch.refresh_from_db()
+    assert batch.state == "done"
+
+
+def test_it_gives_up_after_three_tries_and_goes_on_when_asked(
+    cubes: Dataset, make_episode: MakeEpisode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    episode = make_episode()
+    batch = start_batch(dataset=cubes, who="olga")
+    encode_all(batch)
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise CommitError("the next state does not verify")
+
+    monkeypatch.setattr(committing, "commit_episodes", fail)
+    for _ in range(3):
+        batch.refresh_from_db()
+        assert batch.state == "committing"
+        committing.commit_batch(batch.pk)
+    batch.refresh_from_db()
+    assert batch.state == "failed" and "does not verify" in batch.error
+    assert states(episode) == ["failed"] and "does not verify" in episode.error and episode.take_path.is_dir()
+    monkeypatch.undo()
+    assert work(retry_batch(batch=batch)).state == "done"
+    assert states(episode) == ["encoded"]
+
+
+def test_it_leaves_out_an_episode_whose_encoded_video_is_gone(
+    cubes: Dataset, make_episode: MakeEpisode, settings: Any
+) -> None:
+    good, bad = make_episode(), make_episode()
+    batch = start_batch(dataset=cubes, who="olga")
+    encode_all(batch)
+    for path in (settings.STAGING_DIR / str(bad.pk)).iterdir():
+        path.unlink()
+    committing.commit_batch(batch.pk)
+    batch.refresh_from_db()
+    assert batch.state == "done" and "1 of 2 episodes failed" in batch.error
+    assert states(good, bad) == ["encoded", "failed"]
+    again = work(retry_batch(batch=batch))
+    assert again.pk != batch.pk and again.state == "done" and states(bad) == ["encoded"]
+
+
+def test_it_keeps_what_people_said_in_the_datasets_sidecar(cubes: Dataset, make_episode: MakeEpisode) -> None:
+    episode = make_episode()
+    Episode.objects.filter(pk=episode.pk).update(labels=["slow"], rating=4, note="good light")
+    work(start_batch(dataset=cubes, who="olga"))
+    said = Folder.open(cubes.path).episodes[0]
+    assert said.uuid == str(episode.pk)
+    assert (said.extra["labels"], said.extra["rating"], said.extra["note"]) == (["slow"], 4, "good light")
