@@ -23,6 +23,7 @@ from robotdata.dataset.features import (
     complete,
     differences,
     size_of,
+    tidy_names,
     video_keys,
 )
 from robotdata.dataset.lock import dataset_lock
@@ -166,7 +167,8 @@ class _Commit:
 
     def _starting_info(self, spec: DatasetSpec) -> dict[str, Any]:
         if self._base and self._base.episodes:
-            return dict(self._base.info)
+            declared = self._base.info["features"]
+            return {**self._base.info, "features": {key: tidy_names(feature) for key, feature in declared.items()}}
         features = {key: dict(feature) for key, feature in self._features.items()}
         for key in video_keys(features):
             features[key]["info"] = _camera_info(self._new[0], key)

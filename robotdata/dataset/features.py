@@ -77,6 +77,14 @@ def flat_names(feature: Mapping[str, Any]) -> list[str] | None:
     return [str(name) for axis in names for name in (axis if isinstance(axis, list) else [axis])]
 
 
+def tidy_names(feature: Mapping[str, Any]) -> Feature:
+    """`feature` with names nested one list deep made flat, where their number then fits."""
+    names = feature.get("names")
+    nested = isinstance(names, list) and any(isinstance(name, list) for name in names)
+    flat = flat_names(feature) if nested and not is_camera(feature) else None
+    return {**feature, "names": flat} if flat and len(flat) == size_of(feature) else dict(feature)
+
+
 def complete(features: Mapping[str, Feature]) -> Features:
     """`features` as they are written: checked, ranks above 1 flattened, the five default features last.
 

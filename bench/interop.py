@@ -1,0 +1,186 @@
+"""`make interop`: records fresh datasets through the rooms and opens them with the real LeRobot.
+
+LeRobot lives in an environment of its own (`interop_env.sh` makes it). The conformance script is taken from
+ROBOTDATA_CONFORMANCE, or ../shared/conformance beside the project; where there is none, `interop_check.py` beside
+this file opens each dataset and iterates a DataLoader. Arguments name the datasets to try; all by default.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from robotdata.capture.records import Row  # noqa: E402
+from robotdata.dataset import DatasetSpec, NewEpisode, commit_episodes, verify_dataset  # noqa: E402
+from robotdata.export import encode_camera, new_episode, plan_take  # noqa: E402
+from robotdata.spool import Take, TakeWriter, new_take_id  # noqa: E402
+from robotdata.video.barcode import CELL, TICK_BITS, Barcode, draw  # noqa: E402
+from robotdata.video.codecs import EncodeSettings  # noqa: E402
+from robotdata.video.jpeg import encode_jpeg  # noqa: E402
+
+NAMES = [f"joint_{n}.pos" for n in range(6)]
+WIDTH, HEIGHT = 320, 240
+TASKS = ("push the cube", "Räume den Tisch auf <b>&", "pick up the 🟥 block")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One dataset: `batches` of episode lengths, each committed by a call of its own."""
+
+    codec: str
+    cameras: tuple[str, ...]
+    batches: tuple[tuple[int, ...], ...]
+    fps: int = 30
+    video_mb: float = 200
+    data_mb: float = 100
+
+
+TRIALS = {
+    "av1-one-camera": Trial("libsvtav1", ("front",), ((40, 25, 31),)),
+    "av1-three-cameras-resumed": Trial("libsvtav1", ("front", "top", "wrist"), ((30, 22), (27,), (19, 24))),
+    "h264-one-camera-resumed": Trial("h264", ("front",), ((35,), (28,), (1, 30))),
+    "h264-three-cameras-small-files": Trial(
+        "h264", ("front", "top", "wrist"), ((21, 30, 26), (33, 20)), fps=25, video_mb=0.15, data_mb=0.02
+    ),
+}
+
+
+def main() -> int:
+    wanted = sys.argv[1:] or list(TRIALS)
+    python = subprocess.run(
+        [str(ROOT / "bench/interop_env.sh")], check=True, stdout=subprocess.PIPE, text=True
+    ).stdout.strip()
+    home = Path(tempfile.mkdtemp(prefix="robotdata-interop-"))
+    failed = []
+    try:
+        for name in wanted:
+            if not _try(name, TRIALS[name], home, python):
+                failed.append(name)
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+    print(
+        f"interop: {len(wanted) - len(failed)} of {len(wanted)} datasets conform"
+        + (f"; not {failed}" if failed else "")
+    )
+    return 1 if failed else 0
+
+
+def _try(name: str, trial: Trial, home: Path, python: str) -> bool:
+    begin = time.monotonic()
+    root = record(name, trial, home)
+    report = verify_dataset(root, deep=True)
+    if not report.ok:
+        print(f"FAIL {name}: our own verify: {report.problems[0]}")
+        return False
+    recorded = time.monotonic() - begin
+    done = subprocess.run([python, *_check(root)], capture_output=True, text=True, timeout=600)
+    words = [line for line in done.stdout.splitlines() if line.startswith(("FAIL", "WARN", "CONFORMANT", "NOT"))]
+    verdict = "ok  " if done.returncode == 0 else "FAIL"
+    seconds = f"recorded in {recorded:.0f} s, checked in {time.monotonic() - begin - recorded:.0f} s"
+    print(
+        f"{verdict} {name}: {report.episodes} episodes, {report.frames} frames, {seconds}; {words[-1] if words else ''}"
+    )
+    if done.returncode:
+        print("\n".join(words or [done.stdout[-2000:], done.stderr[-2000:]]))
+    sys.stdout.flush()
+    return done.returncode == 0
+
+
+def _check(root: Path) -> list[str]:
+    named = os.environ.get("ROBOTDATA_CONFORMANCE")
+    script = Path(named) if named else ROOT.parent / "shared/conformance/conformance_lerobot.py"
+    if not script.is_file():
+        return [str(ROOT / "bench/interop_check.py"), str(root)]
+    return [str(script), str(root), "--strict", "--stamp", str(TICK_BITS), "--stamp-cell", str(CELL)]
+
+
+def record(name: str, trial: Trial, home: Path) -> Path:
+    """The dataset of a trial: takes written, planned, encoded and committed as the product does it."""
+    root = home / "datasets" / name
+    settings = EncodeSettings(codec=trial.codec)
+    spec = DatasetSpec(
+        trial.fps,
+        "sim_arm",
+        features(trial.cameras),
+        data_files_size_in_mb=trial.data_mb,
+        video_files_size_in_mb=trial.video_mb,
+    )
+    number = 0
+    for batch in trial.batches:
+        episodes = []
+        for ticks in batch:
+            take = make_take(home / "spool", trial, ticks, number)
+            episodes.append(encode_take(take, home / "staging", settings))
+            number += 1
+        work, revisions = home / "datasets/.work", home / "datasets/.revisions" / name
+        commit_episodes(root, spec, episodes, work=work, revisions=revisions)
+    return root
+
+
+def encode_take(folder: Path, staging: Path, settings: EncodeSettings) -> NewEpisode:
+    with Take.open(folder) as take:
+        plan = plan_take(take)
+        encoded = {
+            key: encode_camera(take, plan, key, staging / folder.name / f"{key}.mp4", settings) for key in take.cameras
+        }
+        return new_episode(take, plan, take.manifest["task"], encoded, folder.name, {"verdict": "keep"})
+
+
+def features(cameras: Sequence[str]) -> dict[str, Any]:
+    picture = {"dtype": "video", "shape": [HEIGHT, WIDTH, 3], "names": ["height", "width", "channels"]}
+    signal = {"dtype": "float32", "shape": [6], "names": NAMES}
+    return {
+        "action": signal,
+        "observation.state": signal,
+        "observation.force": {"dtype": "float64", "shape": [1], "names": None},
+        "observation.touch": {"dtype": "bool", "shape": [2], "names": ["left", "right"]},
+        **{f"observation.images.{name}": picture for name in cameras},
+    }
+
+
+def make_take(spool: Path, trial: Trial, ticks: int, episode: int) -> Path:
+    """A take whose frames carry their tick, episode and camera."""
+    keys = [f"observation.images.{name}" for name in trial.cameras]
+    cameras = {key: {"codec": "mjpeg", "width": WIDTH, "height": HEIGHT} for key in keys}
+    facts = {"rig": "sim", "robot_type": "sim_arm", "fps": trial.fps, "task": TASKS[episode % len(TASKS)]}
+    folder = spool / new_take_id()
+    writer = TakeWriter(folder, facts, features(trial.cameras), cameras)
+    for tick in range(ticks):
+        now = 1_000_000_000 + tick * 1_000_000_000 // trial.fps
+        for number, key in enumerate(keys):
+            writer.add_frame(key, tick, now - 1_000_000, encode_jpeg(_picture(tick, episode, number)))
+        phase = np.arange(6) + tick / 9 + episode
+        values = {
+            "action": np.sin(phase + 0.1).astype(np.float32),
+            "observation.state": np.sin(phase).astype(np.float32),
+            "observation.force": float(np.cos(tick / 7)),
+            "observation.touch": np.array([tick % 3 == 0, tick % 5 > 2]),
+        }
+        writer.add_row(Row(tick, now, now, values, dict.fromkeys(keys, (tick, now - 1_000_000))))
+    writer.finish()
+    return folder
+
+
+def _picture(tick: int, episode: int, camera: int) -> np.ndarray:
+    rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH]
+    shade = (rows + 2 * columns + 3 * tick + 40 * camera) % 256
+    picture = np.stack([shade, 255 - shade, np.full_like(shade, 30 * episode % 256)], axis=2).astype(np.uint8)
+    draw(picture, Barcode(tick, episode, camera))
+    return picture
+
+
+if __name__ == "__main__":
+    sys.exit(main())
