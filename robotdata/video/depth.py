@@ -6,6 +6,7 @@ the camera's `info` and are needed to read the depth back.
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -17,11 +18,13 @@ from typing import Any, Literal
 import av
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from robotdata.video.codecs import EncodeSettings
 from robotdata.video.decode import VideoDecoder
 from robotdata.video.encode import EncodedVideo, Progress, encode_frames
 from robotdata.video.errors import DecodeError, EncodeError
+from robotdata.video.jpeg import check_size
 
 CODE_MAX = 4095
 PIX_FMT = "gray12le"
@@ -106,8 +109,30 @@ def dequantize_depth(codes: NDArray[np.uint16], scale: DepthScale | None = None,
     return depth
 
 
+def depth_packet(depth: DepthMap) -> bytes:
+    """A depth map in mm, uint16 (H, W), as a 16-bit PNG: what a take holds. Raises EncodeError."""
+    if depth.dtype != np.uint16 or depth.ndim != 2:
+        raise EncodeError(f"want depth in mm, uint16 (H, W), got {depth.dtype} {depth.shape}")
+    buffer = io.BytesIO()
+    Image.fromarray(depth).save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def depth_of_packet(packet: bytes) -> NDArray[np.uint16]:
+    """The depth map in a 16-bit PNG, uint16 (H, W). Raises DecodeError where it is none."""
+    try:
+        with Image.open(io.BytesIO(packet), formats=["PNG"]) as image:
+            check_size(image.width, image.height)
+            depth = np.asarray(image)
+    except (OSError, SyntaxError, ValueError) as error:
+        raise DecodeError(f"a depth packet of {len(packet)} bytes is damaged: {error}") from error
+    if depth.dtype != np.uint16 or depth.ndim != 2:
+        raise DecodeError(f"want a 16-bit PNG of one channel, got {depth.dtype} {depth.shape}")
+    return depth
+
+
 def encode_depth(
-    maps: Iterable[DepthMap],
+    maps: Iterable[DepthMap | bytes],
     path: Path,
     *,
     fps: int | float | Fraction,
@@ -116,8 +141,11 @@ def encode_depth(
     progress: Progress | None = None,
     overwrite: bool = False,
 ) -> EncodedVideo:
-    """Depth maps to an HEVC video of 12-bit codes; lossless after the quantisation. Raises EncodeError."""
-    frames = (_frame(quantize_depth(np.asarray(depth), scale)) for depth in maps)
+    """Depth maps, or 16-bit PNG packets, to an HEVC video of 12-bit codes; lossless after the quantisation.
+
+    Raises EncodeError, DecodeError for a damaged packet; nothing is written then.
+    """
+    frames = (_frame(quantize_depth(depth_of_packet(one) if isinstance(one, bytes) else one, scale)) for one in maps)
     return encode_frames(frames, path, fps=fps, settings=settings, progress=progress, overwrite=overwrite)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -119,7 +120,15 @@ def _shared_cache() -> VideoDecoderCache:
     if _default_cache is None:
         _default_cache = VideoDecoderCache()
         atexit.register(_default_cache.clear)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=_forget)
     return _default_cache
+
+
+def _forget() -> None:
+    """A forked worker opens its own decoders: a lock that another thread held at the fork stays locked for ever."""
+    global _default_cache
+    _default_cache = None
 
 
 def _numbers(decoder: VideoDecoder, timestamps: Sequence[float], tolerance_s: float, backend: str) -> list[int]:

@@ -16,6 +16,8 @@ from robotdata.video import (
     EncodeError,
     decode_depth,
     decode_depths,
+    depth_of_packet,
+    depth_packet,
     depth_picture,
     dequantize_depth,
     encode_depth,
@@ -94,6 +96,19 @@ def test_it_agrees_with_lerobots_own_file_bit_for_bit(testdata: Path) -> None:
             with Image.open(path) as picture:
                 depth = np.asarray(picture, np.uint16)
             assert (decode_depth(decoder, number, scale) == dequantize_depth(quantize_depth(depth, scale), scale)).all()
+
+
+def test_it_encodes_a_takes_packets(tmp_path: Path) -> None:
+    maps = [np.full((48, 64), 400 + 100 * n, np.uint16) for n in range(3)]
+    made = encode_depth([depth_packet(depth) for depth in maps], tmp_path / "d.mp4", fps=30)
+    with open_video(made.path) as decoder:
+        assert [int(depth[7, 7]) for depth in decode_depths(decoder)] == [400, 500, 600]
+    assert (depth_of_packet(depth_packet(maps[1])) == maps[1]).all()
+    with pytest.raises(DecodeError, match="damaged"):
+        encode_depth([depth_packet(maps[0]), depth_packet(maps[0])[:-30]], tmp_path / "bad.mp4", fps=30)
+    with pytest.raises(EncodeError, match="float32"):
+        depth_packet(maps[0].astype(np.float32))
+    assert not (tmp_path / "bad.mp4").exists()
 
 
 def test_it_refuses_to_read_depth_from_a_picture(video) -> None:
