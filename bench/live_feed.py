@@ -1,0 +1,163 @@
+"""Camera to browser over loopback: the real rig, three cameras at 30 frames/s, five viewers, one of them stalled.
+
+Latency is from a frame's capture (the wall clock in its header) to its arrival at a viewer, in milliseconds; the last
+line is one JSON object. A stalled viewer stops reading for good: it must harm nobody, and the web's memory stays flat.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+from websockets.asyncio.client import ClientConnection, connect
+
+ROOT = Path(__file__).resolve().parent.parent
+SECONDS, WARM_UP_S, VIEWERS = 10.0, 2.0, 5
+CAMERAS = [f"observation.images.{name}" for name in ("front", "top", "wrist")]
+SETUP = """
+import os
+os.environ["DJANGO_SETTINGS_MODULE"] = "robotdata.settings"
+import django
+django.setup()
+from django.contrib.auth import get_user_model
+from django.contrib.sessions.backends.db import SessionStore
+from django.core.management import call_command
+call_command("migrate", verbosity=0)
+user = get_user_model().objects.create_superuser("bench", password=None)
+session = SessionStore()
+session.update({"_auth_user_id": str(user.pk), "_auth_user_backend": "django.contrib.auth.backends.ModelBackend",
+                "_auth_user_hash": user.get_session_auth_hash()})
+session.create()
+print(session.session_key)
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def processes(home: Path, port: int) -> Iterator[tuple[int, str]]:
+    """Web and rig; yields the web's process id and a session's key."""
+    env = {**os.environ, "ROBOTDATA_HOME": str(home), "ROBOTDATA_RIG_TOKEN": "bench", "ROBOTDATA_LOG": "WARNING"}
+    made = subprocess.run([sys.executable, "-c", SETUP], cwd=ROOT, env=env, capture_output=True, text=True, check=True)
+    web = ["uvicorn", "robotdata.asgi:application", "--port", str(port), "--ws", "websockets-sansio"]
+    web += ["--ws-per-message-deflate", "false", "--ws-max-size", "8388608", "--log-level", "warning"]
+    rig = ["robotdata.rig", "--spool", str(home / "spool"), "--url", f"ws://127.0.0.1:{port}/ws/rig/"]
+    started = [subprocess.Popen([sys.executable, "-m", *args], cwd=ROOT, env=env) for args in (web, rig)]
+    try:
+        wait_for(f"http://127.0.0.1:{port}/healthz")
+        yield started[0].pid, made.stdout.split()[-1]
+    finally:
+        for process in reversed(started):
+            process.send_signal(signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(15)
+
+
+def wait_for(url: str) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        with contextlib.suppress(urllib.error.URLError, OSError):
+            urllib.request.urlopen(url, timeout=1)
+            return
+        time.sleep(0.1)
+    raise TimeoutError(f"{url} does not answer")
+
+
+class Viewer:
+    """Watches all cameras at 30 frames a second and keeps when each frame came."""
+
+    def __init__(self, ws: ClientConnection) -> None:
+        self.ws = ws
+        self.latencies_ms: list[float] = []
+        self.counting = False
+
+    async def run(self) -> None:
+        await self.ws.send(json.dumps({"type": "watch", "cameras": dict.fromkeys(CAMERAS, 30)}))
+        async for news in self.ws:
+            if isinstance(news, bytes) and self.counting:
+                captured_ns = struct.unpack_from("!BBxxIQ", news)[3]
+                self.latencies_ms.append((time.time_ns() - captured_ns) / 1e6)
+
+
+async def online(ws: ClientConnection) -> None:
+    async with asyncio.timeout(30):
+        async for news in ws:
+            if isinstance(news, str) and json.loads(news).get("online") and json.loads(news).get("state") == "idle":
+                return
+
+
+async def measure(port: int, session: str, web: psutil.Process) -> dict[str, Any]:
+    async with contextlib.AsyncExitStack() as stack:
+        sockets = [
+            await stack.enter_async_context(
+                connect(
+                    f"ws://127.0.0.1:{port}/ws/live/sim/",
+                    additional_headers={"Cookie": f"sessionid={session}"},
+                    origin=f"http://127.0.0.1:{port}",  # type: ignore[arg-type]
+                    compression=None,
+                    max_size=None,
+                    close_timeout=1,
+                )
+            )
+            for _ in range(VIEWERS)
+        ]
+        await online(sockets[0])
+        viewers = [Viewer(ws) for ws in sockets]
+        tasks = [asyncio.create_task(viewer.run()) for viewer in viewers]
+        await asyncio.sleep(WARM_UP_S)
+        viewers[-1].ws.transport.pause_reading()
+        rss, cpu = web.memory_info().rss, sum(web.cpu_times()[:2])
+        for viewer in viewers:
+            viewer.counting = True
+        await asyncio.sleep(SECONDS)
+        used = sum(web.cpu_times()[:2]) - cpu
+        grown = web.memory_info().rss - rss
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        viewers[-1].ws.transport.resume_reading()
+        every = [ms for viewer in viewers[:-1] for ms in viewer.latencies_ms]
+        fps = [len(viewer.latencies_ms) / SECONDS / len(CAMERAS) for viewer in viewers[:-1]]
+        return {
+            "cameras": len(CAMERAS),
+            "viewers": VIEWERS,
+            "stalled": 1,
+            "latency_p50_ms": round(statistics.median(every), 2),
+            "latency_p99_ms": round(statistics.quantiles(every, n=100)[98], 2),
+            "latency_max_ms": round(max(every), 2),
+            "fps_per_camera_least": round(min(fps), 2),
+            "web_cpu_share": round(used / SECONDS, 3),
+            "web_rss_grown_mb": round(grown / 1e6, 1),
+            "load_average": round(os.getloadavg()[0], 1),
+            "target_p99_ms": 100,
+        }
+
+
+def main() -> None:
+    port = free_port()
+    with tempfile.TemporaryDirectory(prefix="robotdata-bench-") as home, processes(Path(home), port) as (pid, session):
+        print(json.dumps(asyncio.run(measure(port, session, psutil.Process(pid)))))
+
+
+if __name__ == "__main__":
+    main()
