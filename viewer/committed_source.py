@@ -15,7 +15,8 @@ from robotdata.dataset.episode_list import EpisodeInfo, VideoSpan
 from robotdata.dataset.errors import DatasetError
 from robotdata.dataset.features import DEFAULT_FEATURES, NUMERIC_DTYPES
 from robotdata.dataset.reader import Dataset
-from robotdata.video import VideoDecoderCache, VideoError
+from robotdata.video import VideoDecoder, VideoDecoderCache, VideoError
+from robotdata.video.depth import CODE_MAX, PIX_FMT, DepthScale, depth_picture, dequantize_depth
 from robotdata.video.jpeg import ImageError, encode_jpeg
 from viewer.errors import Gone, Moved, NotThere
 from viewer.naming import camera_name, camera_size, signal_names
@@ -71,6 +72,7 @@ class CommittedSource:
         self._dataset, self._episode = _find(root, index)
         self.version = _version(self._episode)
         self.frames = self._episode.length
+        self._colours: dict[str, NDArray[np.uint8]] = {}
         self.fps = float(self._dataset.fps)
         features = self._dataset.features
         self._faults = {key: why for key in self._dataset.video_keys if (why := _fault(self._episode, key))}
@@ -91,7 +93,7 @@ class CommittedSource:
         try:
             if self._dataset.features[camera]["dtype"] == "image":
                 return self._stored_picture(camera, n)
-            return self._video_frame(self._episode.videos[camera], n)
+            return self._video_frame(camera, self._episode.videos[camera], n)
         except (VideoError, ImageError, DatasetError, OSError, IndexError) as error:
             raise Gone(f"frame {n} of {camera} cannot be read: {error}") from error
 
@@ -129,7 +131,7 @@ class CommittedSource:
         if camera in self._faults:
             raise Gone(self._faults[camera])
 
-    def _video_frame(self, span: VideoSpan, n: int) -> bytes:
+    def _video_frame(self, camera: str, span: VideoSpan, n: int) -> bytes:
         """By time, as LeRobot finds it: a video may have another rate, or lack frames at its beginning."""
         decoder = DECODERS.get_decoder(span.path)
         time_s = span.from_timestamp + n / self.fps
@@ -137,7 +139,29 @@ class CommittedSource:
         off_s = abs(decoder.index.time_s(number) - time_s)
         if off_s > 1 / self.fps:
             raise Gone(f"{span.path} has no frame at {time_s:.3f} s: its {decoder.count} frames end {off_s:.3f} s away")
-        return encode_jpeg(decoder.frame(number), QUALITY)
+        if decoder.index.pix_fmt != PIX_FMT:
+            return encode_jpeg(decoder.frame(number), QUALITY)
+        codes = np.asarray(decoder.native_frame(number).to_ndarray(), np.uint16)
+        return encode_jpeg(np.take(self._depth_colours(camera, decoder, span), codes, axis=0), QUALITY)
+
+    def _depth_colours(self, camera: str, decoder: VideoDecoder, span: VideoSpan) -> NDArray[np.uint8]:
+        """The colour of each code, uint8 (4096, 3), over the range of the episode's first frame.
+
+        So the same colour stands for the same depth throughout. Code 0 is where the sensor saw nothing: black.
+        """
+        if camera not in self._colours:
+            try:
+                scale = DepthScale.from_info(self._dataset.features[camera].get("info") or {})
+            except VideoError:
+                scale = DepthScale()
+            depths = dequantize_depth(np.arange(CODE_MAX + 1, dtype=np.uint16), scale)
+            codes = decoder.native_frame(decoder.index.frame_at(span.from_timestamp)).to_ndarray()
+            known = depths[codes[codes > 0]]
+            near, far = np.percentile(known, [2, 98]) if known.size else (0, 1)
+            colours = depth_picture(depths[None], float(near), float(far))[0]
+            colours[0] = 0
+            self._colours[camera] = colours
+        return self._colours[camera]
 
     def _stored_picture(self, camera: str, n: int) -> bytes:
         cell = _stored_pictures(self._dataset, self._episode, camera)[n]

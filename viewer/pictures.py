@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from robotdata.video.depth import depth_picture
 from robotdata.video.jpeg import ImageError, check_size, jpeg_size
 
 QUALITY = 85
@@ -33,7 +34,7 @@ def to_jpeg(data: bytes) -> bytes:
     try:
         with Image.open(io.BytesIO(data), formats=["JPEG", "PNG"]) as image:
             check_size(*image.size)
-            picture = _eight_bits(image).convert("RGB")
+            picture = _for_people(image).convert("RGB")
     except (OSError, SyntaxError, UnidentifiedImageError, ValueError) as error:
         raise ImageError(f"a picture of {len(data)} bytes is damaged: {error}") from error
     buffer = io.BytesIO()
@@ -41,13 +42,9 @@ def to_jpeg(data: bytes) -> bytes:
     return buffer.getvalue()
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """Depth of 16 bits stretched to what is there, so that it can be seen."""
-    if not image.mode.startswith("I"):
-        return image
-    values = np.asarray(image, np.float32)
-    low, high = float(values.min()), float(values.max())
-    return Image.fromarray(((values - low) * (255 / max(high - low, 1))).astype(np.uint8))
+def _for_people(image: Image.Image) -> Image.Image:
+    """Depth of 16 bits in colours of its range; anything else as it is."""
+    return Image.fromarray(depth_picture(np.asarray(image))) if image.mode.startswith("I") else image
 
 
 def open_scaled(data: bytes, height: int, *, mode: str = "YCbCr") -> Image.Image:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from robotdata.dataset.reader import Dataset
-from robotdata.video.jpeg import encode_jpeg, jpeg_size
+from robotdata.video.jpeg import decode_jpeg, encode_jpeg, jpeg_size
 from viewer.committed_source import DECODERS, CommittedSource, committed_version
 from viewer.errors import Gone, NotThere
 from viewer.filmstrip import make_strip
@@ -70,3 +70,10 @@ def test_it_says_why_a_folder_is_no_dataset(testdata: Path, name: str) -> None:
 def test_it_says_which_episodes_there_are(testdata: Path) -> None:
     with pytest.raises(Gone, match="episodes 0 to 3, not 4"):
         committed_version(testdata / "v30_g1_inspire", 4)
+
+
+def test_it_shows_depth_in_colours_that_stay(testdata: Path) -> None:
+    source = CommittedSource(testdata / "v30_rgbd_realsense", 1)
+    first, last = (decode_jpeg(source.jpeg("observation.images.front_depth", n)) for n in (0, source.frames - 1))
+    assert first.max() > 200 and first.std(axis=2).max() > 50  # bright, and not grey
+    assert abs(int(first[400, 500, 0]) - int(last[400, 500, 0])) < 40  # the table does not move
