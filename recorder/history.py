@@ -68,7 +68,7 @@ def write_take(episode: Episode, changed: dict[str, Any], who: str) -> None:
         said["trim"] = trim_of(episode)
     try:
         update_curation(episode.take_path, by=who, **said)
-    except (NoTake, BadManifest):
+    except (NoTake, BadManifest, FileNotFoundError):
         return  # recover() says that the folder is missing; a person may still reject it
     except CurationError as error:
         raise Refused("invalid", f"{episode}: {error}.", 422) from error

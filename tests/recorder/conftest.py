@@ -73,11 +73,12 @@ def home(tmp_path: Path, settings: Any) -> Path:
 
 
 @pytest.fixture
-def bells(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, tuple[Any, ...]]]:
+def bells() -> Iterator[list[tuple[str, tuple[Any, ...]]]]:
     """What was rung; nothing is sent."""
     rung: list[tuple[str, tuple[Any, ...]]] = []
-    monkeypatch.setattr(bell, "_send", lambda name, args: rung.append((name.removeprefix("recorder.tasks."), args)))
-    return rung
+    with pytest.MonkeyPatch.context() as patch:  # its own: a test may undo its patches half way
+        patch.setattr(bell, "_send", lambda name, args: rung.append((name.removeprefix("recorder.tasks."), args)))
+        yield rung
 
 
 @pytest.fixture

@@ -1,0 +1,206 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from recorder.errors import Refused
+from recorder.models import Batch, Dataset, Episode, Job, Policy, Rig, Session
+from recorder.services.batches import apply_policy, batch_progress, cancel_batch, retry_batch, start_batch
+from recorder.services.review import set_verdict
+from recorder.services.sessions import end_session
+from tests.recorder.conftest import FRONT, TOP, work
+
+MakeEpisode = Callable[..., Episode]
+
+
+def states(*episodes: Episode) -> list[str]:
+    for episode in episodes:
+        episode.refresh_from_db()
+    return [episode.state for episode in episodes]
+
+
+def policy(dataset: Dataset, name: str, **more: Any) -> Dataset:
+    Dataset.objects.filter(pk=dataset.pk).update(policy=name, **more)
+    dataset.refresh_from_db()
+    return dataset
+
+
+def test_it_takes_what_is_kept_and_nothing_else(cubes: Dataset, make_episode: MakeEpisode) -> None:
+    kept = make_episode(cameras=(FRONT, TOP))
+    others = [make_episode(verdict="unreviewed"), make_episode(verdict="reject"), make_episode(state="recording")]
+    batch = start_batch(dataset=cubes, who="olga")
+    assert states(kept, *others) == ["encoding", "recorded", "recorded", "recording"]
+    assert [(job.camera, job.frames_total) for job in batch.jobs.all()] == [(FRONT, 8), (TOP, 8)]
+    assert (batch.started_by, batch.reason, batch.encoding["codec"]) == ("olga", "by hand", "h264")
+
+
+def test_it_rings_once_for_each_job_after_the_commit(
+    cubes: Dataset, make_episode: MakeEpisode, bells: list[Any], django_capture_on_commit_callbacks: Any
+) -> None:
+    make_episode(cameras=(FRONT, TOP))
+    bells.clear()
+    with django_capture_on_commit_callbacks(execute=True):
+        start_batch(dataset=cubes, who="olga")
+        assert bells == []
+    assert bells == [("run_job", (pk,)) for pk in Job.objects.values_list("pk", flat=True)]
+
+
+def test_it_takes_unreviewed_ones_where_asked(cubes: Dataset, make_episode: MakeEpisode) -> None:
+    make_episode(verdict="unreviewed")
+    with pytest.raises(Refused, match="Cubes has no kept take"):
+        start_batch(dataset=cubes, who="olga")
+    assert start_batch(dataset=cubes, who="olga", include_unreviewed=True).jobs.count() == 1
+
+
+def test_it_tells_the_second_who_was_first(cubes: Dataset, make_episode: MakeEpisode) -> None:
+    episode = make_episode()
+    start_batch(dataset=cubes, who="olga")
+    with pytest.raises(Refused, match=r"is being encoded since \d\d:\d\d:\d\d UTC by olga"):
+        start_batch(dataset=cubes, who="sven", episodes=[episode])
+    assert Batch.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_has_one_effect_when_many_press_at_once(
+    transactional_db: None, cubes: Dataset, make_episode: MakeEpisode
+) -> None:
+    for _ in range(4):
+        make_episode(ticks=1, cameras=())
+    barrier, refused = threading.Barrier(6), []
+
+    def press(who: str) -> None:
+        barrier.wait()
+        try:
+            start_batch(dataset=cubes, who=who)
+        except Refused as error:
+            refused.append(error.code)
+        connection.close()
+
+    threads = [threading.Thread(target=press, args=(f"person {n}",)) for n in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert Batch.objects.count() == 1 and Job.objects.count() == 4 and refused == ["encoding"] * 5
+
+
+def test_it_leaves_alone_what_is_rejected_at_the_same_moment(
+    cubes: Dataset, make_episode: MakeEpisode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from recorder.services import batches
+
+    kept, rejected = make_episode(), make_episode()
+    real = batches._cameras
+
+    def reject_meanwhile(episode: Episode) -> list[str]:
+        Episode.objects.filter(pk=rejected.pk).update(verdict="reject")
+        return real(episode)
+
+    monkeypatch.setattr(batches, "_cameras", reject_meanwhile)
+    start_batch(dataset=cubes, who="olga")
+    assert states(kept, rejected) == ["encoding", "recorded"]
+
+
+def test_it_gives_episodes_back_as_they_were(cubes: Dataset, make_episode: MakeEpisode) -> None:
+    whole, cut = make_episode(), make_episode(state="interrupted")
+    batch = start_batch(dataset=cubes, who="olga")
+    cancel_batch(batch=batch, who="sven")
+    assert states(whole, cut) == ["recorded", "interrupted"]
+    assert (batch.state, batch.error) == ("cancelled", "Cancelled by sven.")
+    assert set(batch.jobs.values_list("state", flat=True)) == {"cancelled"}
+    with pytest.raises(Refused, match="is cancelled since"):
+        cancel_batch(batch=batch)
+
+
+def test_it_does_not_cancel_what_is_being_written(cubes: Dataset, make_episode: MakeEpisode) -> None:
+    make_episode()
+    batch = start_batch(dataset=cubes, who="olga")
+    Batch.objects.update(state="committing")
+    with pytest.raises(Refused, match="is being written into the dataset"):
+        cancel_batch(batch=batch)
+
+
+def test_it_tries_again_only_what_failed(cubes: Dataset, make_episode: MakeEpisode) -> None:
+    make_episode()
+    batch = start_batch(dataset=cubes, who="olga")
+    with pytest.raises(Refused, match="only a failed batch"):
+        retry_batch(batch=batch)
+
+
+@pytest.mark.parametrize(("count", "batches"), [(1, 0), (2, 0), (3, 1), (4, 1)])
+def test_it_encodes_after_every_so_many_kept_takes(
+    cubes: Dataset, make_episode: MakeEpisode, count: int, batches: int
+) -> None:
+    policy(cubes, Policy.EVERY, every=3)
+    for _ in range(count):
+        set_verdict(episodes=[make_episode(verdict="unreviewed")], verdict="keep", who="olga")
+    assert Batch.objects.count() == batches
+    assert Episode.objects.filter(state="recorded").count() == count - 3 * batches, "the rest waits, and is seen"
+
+
+def test_it_encodes_each_take_at_once_where_nobody_reviews(cubes: Dataset, make_episode: MakeEpisode) -> None:
+    policy(cubes, Policy.EVERY, every=1, encode_unreviewed=True)
+    assert states(make_episode(verdict="unreviewed"), make_episode(verdict="unreviewed")) == ["encoding", "encoding"]
+    assert list(Batch.objects.values_list("reason", flat=True)) == ["every 1 takes"] * 2
+
+
+def test_it_encodes_at_the_end_of_the_session(cubes: Dataset, make_episode: MakeEpisode) -> None:
+    policy(cubes, Policy.SESSION)
+    session = Session.objects.create(rig=Rig.objects.create(name="sim"), dataset=cubes, task="push")
+    kept, unreviewed = make_episode(session=str(session.pk)), make_episode(verdict="unreviewed")
+    assert apply_policy(dataset=cubes) is None
+    batch = end_session(session=session)
+    assert batch is not None and batch.reason == "end of session"
+    assert states(kept, unreviewed) == ["encoding", "recorded"]
+
+
+def test_it_makes_up_for_a_session_whose_end_was_cut_off(cubes: Dataset, make_episode: MakeEpisode) -> None:
+    policy(cubes, Policy.SESSION)
+    session = Session.objects.create(rig=Rig.objects.create(name="sim"), dataset=cubes, task="push")
+    make_episode(session=str(session.pk))
+    Session.objects.update(ended_at=timezone.now())  # and then the process was killed
+    assert apply_policy(dataset=cubes) is not None
+
+
+def test_it_does_not_bring_back_by_policy_what_a_person_has_cancelled(
+    cubes: Dataset, make_episode: MakeEpisode
+) -> None:
+    policy(cubes, Policy.EVERY, every=1)
+    first = make_episode()
+    batch = apply_policy(dataset=cubes)
+    assert batch is not None
+    cancel_batch(batch=batch, who="olga")
+    assert apply_policy(dataset=cubes) is None and states(first) == ["recorded"]
+    assert start_batch(dataset=cubes, who="olga").jobs.count() == 1, "by hand it is"
+
+
+def test_it_says_how_far_a_batch_is(cubes: Dataset, make_episode: MakeEpisode) -> None:
+    make_episode(ticks=8)
+    make_episode(ticks=20)
+    batch = start_batch(dataset=cubes, who="olga")
+    first, second = batch.jobs.all()
+    now = timezone.now()
+    Job.objects.filter(pk=first.pk).update(
+        state="done", frames_done=8, started_at=now - timedelta(seconds=3), finished_at=now - timedelta(seconds=2)
+    )
+    Job.objects.filter(pk=second.pk).update(state="running", frames_done=4, started_at=now - timedelta(seconds=0.5))
+    progress = batch_progress(batch)
+    assert (progress.frames_done, progress.frames_total, progress.percent) == (12, 28, 42)
+    assert progress.fps == pytest.approx(8, rel=0.1) and progress.seconds_left == pytest.approx(2, rel=0.1)
+    assert [(one.state, one.frames_done, one.frames_total) for one in progress.episodes] == [
+        ("done", 8, 8),
+        ("running", 4, 20),
+    ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_counts_a_finished_batch_as_whole(transactional_db: None, cubes: Dataset, make_episode: MakeEpisode) -> None:
+    make_episode()
+    progress = batch_progress(work(start_batch(dataset=cubes, who="olga")))
+    assert (progress.percent, progress.fps, progress.seconds_left) == (100, None, None)

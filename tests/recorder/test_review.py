@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from recorder.errors import Refused
+from recorder.models import Change, Dataset, Episode
+from recorder.services.batches import cancel_batch, start_batch
+from recorder.services.review import edit_episodes, history, set_verdict, undo
+from robotdata.spool import read_manifest
+
+MakeEpisode = Callable[..., Episode]
+
+
+def verdicts(*episodes: Episode) -> list[str]:
+    for episode in episodes:
+        episode.refresh_from_db()
+    return [episode.verdict for episode in episodes]
+
+
+def said(episode: Episode) -> dict[str, Any]:
+    manifest = read_manifest(episode.take_path)
+    return {**manifest["curation"], "task": manifest["task"]}
+
+
+@pytest.fixture
+def episode(make_episode: MakeEpisode) -> Episode:
+    return make_episode(verdict="unreviewed")
+
+
+def test_it_writes_a_verdict_to_row_and_folder(episode: Episode) -> None:
+    set_verdict(episodes=[episode], verdict="keep", who="olga")
+    assert verdicts(episode) == ["keep"] and said(episode)["verdict"] == "keep"
+    assert (episode.reviewer, episode.reviewed_at is not None) == ("olga", True)
+    assert said(episode)["history"][-1]["by"] == "olga"
+
+
+def test_it_writes_words_and_trim_to_row_and_folder(episode: Episode) -> None:
+    edit_episodes(
+        episodes=[episode], who="olga", task="stack", labels=["slow"], rating=4, note="dark", trim_first=2, trim_end=6
+    )
+    episode.refresh_from_db()
+    assert (episode.task, episode.labels, episode.rating, episode.note) == ("stack", ["slow"], 4, "dark")
+    assert (episode.trim_first, episode.trim_end) == (2, 6)
+    told = said(episode)
+    assert (told["task"], told["labels"], told["rating"], told["trim"]) == ("stack", ["slow"], 4, [2, 6])
+
+
+def test_it_has_one_effect_when_pressed_twice(episode: Episode) -> None:
+    set_verdict(episodes=[episode], verdict="keep", who="olga")
+    set_verdict(episodes=[episode], verdict="keep", who="olga")
+    assert history(episode=episode).count() == 1
+
+
+def test_it_undoes_at_any_depth(episode: Episode, make_episode: MakeEpisode) -> None:
+    other = make_episode(verdict="unreviewed")
+    set_verdict(episodes=[episode], verdict="keep", who="olga")
+    edit_episodes(episodes=[episode], who="olga", task="stack")
+    set_verdict(episodes=[episode, other], verdict="reject", who="olga")
+    assert verdicts(episode, other) == ["reject", "reject"]
+    assert {e.pk for e in undo(who="olga")} == {episode.pk, other.pk}, "one act, one undo"
+    assert verdicts(episode, other) == ["keep", "unreviewed"]
+    undo(who="olga")
+    episode.refresh_from_db()
+    assert (episode.task, said(episode)["task"]) == ("push", "push")
+    undo(who="olga")
+    assert verdicts(episode) == ["unreviewed"] and said(episode)["verdict"] == "unreviewed"
+    assert (episode.reviewer, episode.reviewed_at) == ("", None)
+    with pytest.raises(Refused, match="nothing left to undo"):
+        undo(who="olga")
+
+
+def test_it_undoes_only_ones_own(episode: Episode) -> None:
+    set_verdict(episodes=[episode], verdict="keep", who="olga")
+    with pytest.raises(Refused, match="nothing left to undo"):
+        undo(who="sven")
+    assert verdicts(episode) == ["keep"]
+
+
+def test_it_names_who_changed_the_same_since(episode: Episode) -> None:
+    edit_episodes(episodes=[episode], who="olga", note="mine")
+    set_verdict(episodes=[episode], verdict="keep", who="olga")
+    set_verdict(episodes=[episode], verdict="reject", who="sven")
+    with pytest.raises(Refused, match="sven set verdict to reject"):
+        undo(who="olga")
+    assert verdicts(episode) == ["reject"]
+    undo(who="olga")  # goes on with the change before
+    episode.refresh_from_db()
+    assert episode.note == ""
+
+
+def test_it_refuses_a_verdict_on_what_was_not_seen(episode: Episode) -> None:
+    seen = episode.updated_at
+    set_verdict(episodes=[episode], verdict="keep", who="olga")
+    with pytest.raises(Refused, match="olga set verdict to keep") as refusal:
+        set_verdict(episodes=[episode], verdict="reject", who="sven", version=seen)
+    assert refusal.value.code == "conflict" and verdicts(episode) == ["keep"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"rating": 9}, "want 1 to 5"),
+        ({"task": " "}, "at least one letter"),
+        ({"trim_first": 7, "trim_end": 99}, "it has frames 0 to 8"),
+        ({"trim_first": 8}, "at least one of them must be kept"),
+        ({"labels": "no list"}, "a list of"),
+    ],
+)
+def test_it_refuses_values_that_are_none_and_changes_nothing(
+    episode: Episode, fields: dict[str, Any], words: str
+) -> None:
+    before = said(episode)
+    with pytest.raises(Refused, match=words) as refusal:
+        edit_episodes(episodes=[episode], who="olga", **fields)
+    episode.refresh_from_db()
+    assert refusal.value.status == 422 and said(episode) == before
+    assert not Change.objects.exists() and episode.rating is None and episode.trim_first is None
+
+
+def test_it_refuses_while_the_episode_is_encoded_and_says_by_whom(cubes: Dataset, episode: Episode) -> None:
+    set_verdict(episodes=[episode], verdict="keep", who="olga")
+    batch = start_batch(dataset=cubes, who="sven")
+    with pytest.raises(Refused, match="is being encoded since .* by sven: cancel that batch first"):
+        set_verdict(episodes=[episode], verdict="reject", who="olga")
+    with pytest.raises(Refused, match="by sven: cancel"):
+        undo(who="olga")
+    cancel_batch(batch=batch)
+    assert undo(who="olga") and verdicts(episode) == ["unreviewed"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"state": "recording"}, "still being recorded"),
+        ({"state": "encoded", "episode_index": 3}, "is episode 3 of Cubes already"),
+        ({"purged_at": timezone.now()}, "emptied from the trash"),
+    ],
+)
+def test_it_refuses_what_can_no_longer_be_changed(episode: Episode, fields: dict[str, Any], words: str) -> None:
+    Episode.objects.filter(pk=episode.pk).update(**fields)
+    with pytest.raises(Refused, match=words):
+        set_verdict(episodes=[episode], verdict="reject", who="olga")
+
+
+def test_it_changes_nothing_where_one_of_many_cannot_be(episode: Episode, make_episode: MakeEpisode) -> None:
+    busy = make_episode(verdict="unreviewed")
+    Episode.objects.filter(pk=busy.pk).update(state="encoding")
+    with pytest.raises(Refused):
+        set_verdict(episodes=[episode, busy], verdict="reject", who="olga")
+    assert verdicts(episode) == ["unreviewed"]
+
+
+def test_it_lets_people_reject_a_take_whose_folder_is_gone(episode: Episode) -> None:
+    episode.take_path.rename(episode.take_path.with_name("elsewhere"))
+    set_verdict(episodes=[episode], verdict="reject", who="olga")
+    assert verdicts(episode) == ["reject"]
+
+
+def test_it_passes_over_what_is_committed_by_now(episode: Episode, make_episode: MakeEpisode) -> None:
+    other = make_episode(verdict="unreviewed")
+    set_verdict(episodes=[other], verdict="keep", who="olga")
+    set_verdict(episodes=[episode], verdict="keep", who="olga")
+    Episode.objects.filter(pk=episode.pk).update(state="encoded", episode_index=0)
+    assert [e.pk for e in undo(who="olga")] == [other.pk]
