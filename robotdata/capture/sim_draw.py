@@ -6,8 +6,9 @@ it fills; the rest was drawn once.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,9 +53,11 @@ class Lens:
 
     def see(self, points: Points) -> Points:
         """float64 (n, 3) metres to (n, 3): column, row, depth; what is behind is put just before the lens."""
-        local = (points - self.eye) @ self._axes.T
-        depth = np.maximum(local[:, 2:], 0.02)
-        return np.hstack([local[:, :2] / depth * self._scale + self._middle - self._corner, depth])
+        seen: Points = (points - self.eye) @ self._axes.T
+        depth = np.maximum(seen[:, 2:], 0.02, out=seen[:, 2:])
+        seen[:, :2] *= self._scale / depth
+        seen[:, :2] += self._middle - self._corner
+        return seen
 
     def size(self, metres: float, depth: float) -> int:
         """How many pixels a length takes at a depth."""
@@ -160,21 +163,20 @@ class Painter:
             pen.line(line, _shade(_METAL, 1.9), max(1, size - 3), joint="curve")
 
     def _thing(self, pen: ImageDraw.ImageDraw, thing: Thing) -> None:
-        corners = 4 if thing.kind == "cube" else 16
+        corners = 4 if thing.kind == "cube" else 12
         reach = thing.half * (1.35 if corners == 4 else 1.0)
         ring = _ring(thing, corners, reach, thing.z)
-        top = ring + np.array([0, 0, 2 * thing.half])
-        low, high = self._lens.see(ring)[:, :2], self._lens.see(top)[:, :2]
-        middle = np.array([thing.x, thing.y])
+        seen = self._lens.see(np.concatenate([ring, ring + [0, 0, 2 * thing.half]]))
+        dots = _flat(seen[:, :2])
+        low, high = dots[:corners], dots[corners:]
+        to_eye = self._lens.eye[0] - thing.x, self._lens.eye[1] - thing.y
         for place in range(corners):
-            after = (place + 1) % corners
-            outward = (ring[place, :2] + ring[after, :2]) / 2 - middle
-            if outward @ (self._lens.eye[:2] - middle) <= 0:
-                continue
-            turn = np.arctan2(outward[1], outward[0])
-            quad = [low[place], low[after], high[after], high[place]]
-            pen.polygon(_flat(quad), _shade(thing.colour, 0.62 + 0.16 * np.cos(turn + 0.6)))
-        pen.polygon(_flat(high), _shade(thing.colour, 1.08), outline=_shade(thing.colour, 0.8))
+            turn = thing.turn + (place + 0.5) * 2 * math.pi / corners
+            if math.cos(turn) * to_eye[0] + math.sin(turn) * to_eye[1] > 0:
+                after = (place + 1) % corners
+                tone = round(0.62 + 0.16 * math.cos(turn + 0.6), 2)
+                pen.polygon([low[place], low[after], high[after], high[place]], _shade(thing.colour, tone))
+        pen.polygon(high, _shade(thing.colour, 1.08), outline=_shade(thing.colour, 0.8))
 
     def _shadows(self, pen: ImageDraw.ImageDraw, scene: Scene, joints: Points) -> None:
         for thing in scene.things:
@@ -251,6 +253,7 @@ def _flat(points: Sequence[NDArray[np.float64]] | Points) -> list[tuple[float, f
     return [(x, y) for x, y in np.asarray(points).tolist()]
 
 
+@lru_cache(4096)
 def _shade(colour: Colour, by: float) -> Colour:
     red, green, blue = (min(255, max(0, round(each * by))) for each in colour)
     return red, green, blue

@@ -222,13 +222,22 @@ class Machine:
         self._move(State.RECORDING, args.episode_s, args.episode_s)
         self.on_take("started", {**facts, "id": self.take.id, "state": "recording", "ticks": 0})
 
-    def _end_take(self, reason: str, curation: Mapping[str, Any] | None = None, *, stay: bool = False) -> None:
-        """The take gets no more rows; it is written out while the rig goes on."""
+    def _end_take(
+        self,
+        reason: str,
+        curation: Mapping[str, Any] | None = None,
+        *,
+        stay: bool = False,
+        lost: str | None = None,
+    ) -> None:
+        """The take gets no more rows; it is written out while the rig goes on. `lost` is a camera's key."""
         take, self.take = self.take, None
         if take is None:
             return
         counters = self.rig.loop.counters()
         self.rig.loop.swap_sink(None)
+        if lost is not None:
+            take.mark_lost(lost)
         if take.ticks == 0:
             curation, self.message = _REJECT, "0 frames, not saved: the take ended before its first frame"
         self._last = take
@@ -299,7 +308,7 @@ class Machine:
             if camera.health.state(now) == "lost":
                 why = camera.health.failed or "it gives no frames"
                 self.message = f"camera {camera.config.name} was lost while recording: {why}"
-                self._end_take("camera_lost")
+                self._end_take("camera_lost", lost=camera.key)
                 return
 
     # -- time

@@ -88,6 +88,10 @@ class TakeRecorder:
         self.ticks += 1
         self._queue.put(row)
 
+    def mark_lost(self, key: str) -> None:
+        """A camera's loss ends this take; to be called when no more rows come."""
+        self._marks.add(max(0, self.ticks - 1), {key: "lost"})
+
     def end(self, ending: TakeEnd) -> None:
         """No more comes; returns at once, `on_done` follows when all is durable."""
         self.ending = ending

@@ -11,9 +11,10 @@ from typing import Any
 
 from robotdata.capture import clock
 from robotdata.spool.errors import BadManifest, CurationError, NoTake
-from robotdata.spool.files import LOCK, TakeLock, write_json
+from robotdata.spool.files import TakeLock, write_json
 
 FILE = "take.json"
+ROWS = "rows.arrow"
 FORMAT = "robotdata-take"
 VERSION = 1
 STATES = ("recording", "recorded", "interrupted")
@@ -117,13 +118,21 @@ def update_curation(folder: Path, *, by: str = "", **changes: Any) -> dict[str, 
 
 def list_takes(spool: Path) -> list[Path]:
     """The folders of all takes in a spool, oldest first; folders that are no take are passed over."""
-    found: list[tuple[float, Path]] = []
+    found: list[tuple[int, Path]] = []
     for folder in spool.iterdir() if spool.is_dir() else ():
         with contextlib.suppress(OSError, ValueError):
-            if str(uuid.UUID(folder.name)) == folder.name and (folder / FILE).is_file():
-                # The rows' file is made when the take begins, and its lock never replaced.
-                found.append(((folder / LOCK).stat().st_ctime, folder))
+            if str(uuid.UUID(folder.name)) == folder.name:
+                manifest_ns = (folder / FILE).stat().st_mtime_ns
+                found.append((_last_row_ns(folder) or manifest_ns, folder))
     return [folder for _, folder in sorted(found)]
+
+
+def _last_row_ns(folder: Path) -> int:
+    """When the take ended; nobody writes rows after that, while the manifest is changed by people."""
+    try:
+        return (folder / ROWS).stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _check(folder: Path, manifest: Any) -> None:

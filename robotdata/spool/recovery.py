@@ -92,7 +92,7 @@ def _read_plan(folder: Path) -> dict[str, Any] | None:
 
 
 def _make_plan(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
-    stored = _rows(folder / row_files.FILE, manifest)
+    stored = _rows(folder / manifests.ROWS, manifest)
     known = _captures(stored, list(manifest["cameras"]))
     cameras = {key: _survey(folder, key, known.get(key, {})) for key in manifest["cameras"]}
     for key, camera in cameras.items():
@@ -102,7 +102,7 @@ def _make_plan(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
     cuts = {f"{key}.mkv": camera.end for key, camera in cameras.items() if (folder / f"{key}.mkv").exists()}
     cuts |= {f"{key}.idx": len(c.records) * indexes.RECORD.size for key, c in cameras.items()}
     if stored is not None:
-        cuts[row_files.FILE] = stored.end if kept == stored.table.num_rows else stored.ends[kept]
+        cuts[manifests.ROWS] = stored.end if kept == stored.table.num_rows else stored.ends[kept]
     torn = 1 if stored is not None and not stored.clean else 0
     return {"cuts": cuts, "manifest": _new_words(manifest, stored, kept, torn, cameras)}
 

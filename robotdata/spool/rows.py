@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from robotdata.capture.records import Row
 from robotdata.spool.errors import SpoolError
 
-FILE = "rows.arrow"
 FIXED = ("tick", "monotonic_ns", "wall_ns")
 CAMERA_DTYPES = frozenset({"video", "image"})
 GIVEN = frozenset({"timestamp", "frame_index", "episode_index", "index", "task_index"})

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from robotdata.spool import rows as row_files
 from robotdata.spool.errors import NoTake, SpoolError, TornPacket, TornRows
 from robotdata.spool.index import read_index
-from robotdata.spool.manifest import read_manifest
+from robotdata.spool.manifest import ROWS, read_manifest
 
 
 class CameraTrack:
@@ -147,7 +147,7 @@ class Take:
         self.close()
 
     def _read_rows(self) -> pa.Table:
-        path = self.folder / row_files.FILE
+        path = self.folder / ROWS
         if not path.exists():
             raise NoTake(self.folder) if self.state == "recording" else TornRows(path, 0)
         table = row_files.read_rows(path).table

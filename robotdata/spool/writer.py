@@ -169,7 +169,7 @@ class TakeWriter:
         self.folder.mkdir(parents=True)
         self._lock = TakeLock(self.folder)
         reserve(self.folder)
-        self._rows = AppendFile(self.folder / row_files.FILE)
+        self._rows = AppendFile(self.folder / manifests.ROWS)
         self._rows.append(self._encoder.header)
         self._cameras = {key: _CameraFiles(self.folder, key, camera) for key, camera in cameras.items()}
         manifests.write_manifest(self.folder, self._manifest)

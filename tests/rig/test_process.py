@@ -20,12 +20,11 @@ from robotdata.spool import TakeWriter, new_take_id, read_manifest
 def process(*arguments: str) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-m", "robotdata.rig", *arguments]
     environment = os.environ | {"ROBOTDATA_LOG": "INFO"}
-    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
-    try:
-        yield running
-    finally:
-        running.kill()
-        running.communicate()
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as running:
+        try:
+            yield running
+        finally:
+            running.kill()
 
 
 def test_it_runs_alone_and_ends_when_it_is_told_to(tmp_path: Path) -> None:

@@ -101,6 +101,7 @@ def test_it_lists_takes_oldest_first_and_nothing_else(tmp_path: Path) -> None:
         writer = begin(tmp_path)
         writer.finish()
         folders.append(writer.folder)
+    update_curation(folders[0], verdict="keep")  # looked at last, but recorded first
     (tmp_path / "notes").mkdir()
     (tmp_path / new_take_id()).mkdir()
     (tmp_path / "x.json").write_text("{}")
