@@ -62,6 +62,9 @@ class Viewer:
     async def next(self) -> list[str | bytes]:
         """What is new, status first; waits until there is something."""
         await self._wake.wait()
+        return self._drain()
+
+    def _drain(self) -> list[str | bytes]:
         self._wake.clear()
         news: list[str | bytes] = [text for text in (self._status, self._names) if text is not None]
         self._status = self._names = None

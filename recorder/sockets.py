@@ -71,6 +71,13 @@ class Socket(AsyncWebsocketConsumer):  # type: ignore[misc]
         await self.send(text_data=json.dumps(message))
 
 
+class NowhereSocket(Socket):
+    """For addresses that are none: refused, where a router without a match would fail."""
+
+    async def connect(self) -> None:
+        await self.close()
+
+
 class BrowserSocket(Socket):
     """For people who have signed in; at most so many messages a second."""
 

@@ -19,8 +19,8 @@ from recorder.errors import Refused
 log = logging.getLogger(__name__)
 
 DESCRIPTION = """
-Everything that the pages do. Sign in with `Authorization: Bearer <token>` (`manage.py signin --token NAME` or the admin
-page makes one), or from a signed-in page with its CSRF token. Every answer that is no success has the one shape
+Everything that the pages do. Send `Authorization: Bearer <token>` (`manage.py token NAME` prints a new one), or ask
+from a signed-in page with its CSRF token. Every answer that is no success has the one shape
 `{"error": {"code", "message", "detail"?}}`. Lists are pages: follow `next` with `?after=`.
 """
 SIGN_IN = "Send `Authorization: Bearer <token>`, or sign in on the page first."

@@ -121,8 +121,10 @@ def _curation(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _dataset(facts: Mapping[str, Any]) -> Dataset:
-    slug = _words(facts.get("dataset"), 96)
-    if not SAFE_SLUG.match(slug):
+    slug = _words(facts.get("dataset"), 200)
+    if known := Dataset.objects.filter(slug=slug).first():
+        return known
+    if not SAFE_SLUG.fullmatch(slug):
         slug = NO_DATASET
     title = "Takes without a dataset" if slug == NO_DATASET else slug
     return Dataset.objects.get_or_create(slug=slug, defaults={"title": title})[0]

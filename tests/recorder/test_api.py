@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.management import call_command
 from django.test import Client, override_settings
 from django.utils import timezone
 
@@ -218,3 +219,10 @@ def test_it_shows_its_own_documentation_under_our_csp(olga: User, settings: Any)
 def test_it_reads_no_more_than_it_can_use(api: Api) -> None:
     status, answer = api("POST", "/datasets", {"title": "x" * 2000})
     assert (status, answer["error"]["code"]) == (413, "too_big")
+
+
+def test_it_prints_a_token_that_opens_the_api(capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("token", "a robot")
+    secret = capsys.readouterr().out.strip()
+    assert Client(headers={"Authorization": f"Bearer {secret}"}).get("/api/rigs").status_code == 200
+    assert ApiToken.objects.get().name == "a robot"

@@ -1,0 +1,22 @@
+"""`manage.py token NAME`: a new key to the API, for a program."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.management.base import BaseCommand, CommandParser
+
+from recorder.embedded import ensure_operator
+from recorder.models import ApiToken
+
+
+class Command(BaseCommand):
+    help = "Print a new bearer token for /api/; it is shown this once and never again."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("name", help="what the token is for; it stands beside it on the admin page")
+
+    def handle(self, **options: Any) -> None:
+        user = get_user_model().objects.get(username=ensure_operator())
+        self.stdout.write(ApiToken.issue(user_id=user.pk, name=options["name"][:80]))

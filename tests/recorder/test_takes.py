@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from recorder.models import Batch, Dataset, Episode, Rig
+from recorder.services.rigs import takes_to_index
+from recorder.services.sessions import change_session, end_session, expected, record_args, start_session
+from recorder.services.takes import index_take
+from robotdata.spool import TakeWriter, update_curation
+
+pytestmark = pytest.mark.django_db
+ACTION = {"action": {"dtype": "float32", "shape": [1], "names": ["a.pos"]}}
+
+
+@pytest.fixture(autouse=True)
+def spool(settings: Any, tmp_path: Path) -> Path:
+    settings.SPOOL_DIR, settings.DATASETS_DIR = tmp_path / "spool", tmp_path / "datasets"
+    settings.SPOOL_DIR.mkdir()
+    return Path(settings.SPOOL_DIR)
+
+
+def write_take(spool: Path, dataset: str = "pushing", state: str | None = "recorded", **facts: Any) -> str:
+    """A take without cameras; state None leaves it open, as a rig at work does."""
+    folder = spool / str(uuid.uuid4())
+    writer = TakeWriter(folder, {"rig": "sim", "dataset": dataset, "task": "push", "fps": 30, **facts}, ACTION, {})
+    writer.finish(state) if state else writer.close()
+    return folder.name
+
+
+@pytest.fixture
+def dataset() -> Dataset:
+    return Dataset.objects.create(slug="pushing", title="Pushing")
+
+
+@pytest.fixture
+def rig() -> Rig:
+    return Rig.objects.create(name="sim", state="idle", features=ACTION)
+
+
+def test_it_makes_a_row_of_a_folder_and_renews_it(spool: Path, dataset: Dataset, rig: Rig) -> None:
+    take = write_take(spool, state=None)
+    first = index_take(take_id=take)
+    assert first is not None and (first.state, first.rig, first.dataset) == ("recording", rig, dataset)
+    again = index_take(take_id=take, summary={"id": take, "state": "recorded", "ticks": 12})
+    assert again is not None and again.state == "recording"  # the folder is believed, not the message
+    assert Episode.objects.count() == 1
+
+
+def test_it_lets_people_s_words_stand(spool: Path, dataset: Dataset) -> None:
+    take = write_take(spool)
+    index_take(take_id=take)
+    Episode.objects.update(verdict="keep", task="push it", note="good")
+    index_take(take_id=take)
+    episode = Episode.objects.get()
+    assert (episode.verdict, episode.task, episode.note) == ("keep", "push it", "good")
+
+
+def test_it_takes_people_s_words_from_the_folder_where_the_row_is_new(spool: Path, dataset: Dataset) -> None:
+    take = write_take(spool)
+    update_curation(spool / take, verdict="reject", labels=["blurred"], note="no")
+    episode = index_take(take_id=take)
+    assert episode is not None and (episode.verdict, episode.labels, episode.note) == ("reject", ["blurred"], "no")
+
+
+def test_it_leaves_alone_what_is_being_encoded_or_gone(spool: Path, dataset: Dataset) -> None:
+    take = write_take(spool)
+    index_take(take_id=take)
+    Episode.objects.update(state="encoding", ticks=99)
+    index_take(take_id=take, summary={"id": take, "state": "interrupted", "ticks": 1})
+    assert Episode.objects.values_list("state", "ticks").get() == ("encoding", 99)
+    assert takes_to_index(takes=[(take, "recorded", 0)]) == []
+
+
+def test_it_asks_only_for_takes_that_say_something_new(spool: Path, dataset: Dataset) -> None:
+    known, grown = write_take(spool), write_take(spool)
+    for take in (known, grown):
+        index_take(take_id=take)
+    new = str(uuid.uuid4())
+    said = [(known, "recorded", 0), (grown, "recorded", 5), (new, "interrupted", 3)]
+    assert takes_to_index(takes=said) == [grown, new]
+
+
+@pytest.mark.parametrize("slug", ["", "../../etc", ".hidden", "a/b", "x" * 200])
+def test_it_never_makes_a_folder_name_of_what_a_rig_says(spool: Path, slug: str) -> None:
+    episode = index_take(take_id=write_take(spool, slug))
+    assert episode is not None and episode.dataset.slug == "unsorted"
+
+
+def test_it_knows_nothing_of_a_take_without_folder_and_words() -> None:
+    assert index_take(take_id=str(uuid.uuid4())) is None
+    assert index_take(take_id=str(uuid.uuid4()), summary={"id": "x", "state": "recorded", "ticks": 3}) is None
+
+
+def test_it_wants_of_the_second_take_what_the_first_delivered(spool: Path, dataset: Dataset, rig: Rig) -> None:
+    assert expected(dataset=dataset) is None
+    index_take(take_id=write_take(spool))
+    dataset.refresh_from_db()
+    assert expected(dataset=dataset) == {"fps": 30, "features": ACTION}
+    Episode.objects.update(verdict="reject")
+    assert expected(dataset=dataset) is None  # nothing is left that it would have to match
+
+
+def test_it_encodes_at_once_where_the_policy_says_so(spool: Path, dataset: Dataset) -> None:
+    Dataset.objects.update(policy="every", every=1, encode_unreviewed=True)
+    index_take(take_id=write_take(spool))
+    assert Batch.objects.get().reason == "every 1 takes"
+
+
+def test_it_encodes_at_the_end_of_the_session_where_the_policy_says_so(spool: Path, dataset: Dataset, rig: Rig) -> None:
+    Dataset.objects.update(policy="session", encode_unreviewed=True)
+    session, new = start_session(rig=rig, dataset=dataset, task="push")
+    assert new and start_session(rig=rig, dataset=dataset, task="push") == (session, False)
+    index_take(take_id=write_take(spool, session=str(session.pk)))
+    assert Episode.objects.get().session == session
+    change_session(session=session, task="pull", reset_s=4.0)
+    assert record_args(session)["task"] == "pull"
+    assert end_session(session=session) == Batch.objects.get()
+    assert end_session(session=session) is None
