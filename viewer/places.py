@@ -33,7 +33,7 @@ class Place:
     folder: Path
     index: int | None
     trim: tuple[int | None, int | None] = (None, None)
-    """[first, end) in frames, None where it is not trimmed at that end."""
+    """[first, end) in ticks of the take, None where it is not trimmed at that end."""
 
 
 def find_place(episode_id: uuid.UUID) -> Place:
@@ -78,7 +78,8 @@ def trim_in_frames(place: Place, source: FrameSource) -> tuple[int, int] | None:
     first, end = place.trim
     if first is None and end is None:
         return None
-    begin, stop = max(0, first or 0), min(source.frames, source.frames if end is None else end)
+    begin = max(0, (first or 0) - source.first_tick)
+    stop = source.frames if end is None else min(source.frames, end - source.first_tick)
     return (begin, stop) if begin < stop else None
 
 

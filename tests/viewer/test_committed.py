@@ -41,6 +41,14 @@ def test_it_begins_at_the_trim(make_committed: MakeEpisode) -> None:
         assert source.signals().columns["action"][:, 0].tolist() == list(range(5, 12))
 
 
+def test_it_tells_the_trim_in_frames(make_episode: MakeEpisode) -> None:
+    episode = make_episode(20, late={TOP: 4}, trim_first=6, trim_end=15)
+    with open_source(place := find_place(episode.pk)) as source:
+        assert (source.first_tick, trim_in_frames(place, source)) == (4, (2, 11))
+        begin, _ = trim_in_frames(place, source) or (0, 0)
+        assert read(decode_jpeg(source.jpeg(TOP, begin))).tick == 6
+
+
 def test_it_finds_an_episode_that_was_committed_meanwhile(make_episode: MakeEpisode) -> None:
     episode = make_episode(10)
     old = find_place(episode.pk)
