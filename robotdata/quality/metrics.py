@@ -130,6 +130,11 @@ class TakeMetrics:
         """Seconds at the nominal rate."""
         return self.ticks / self.fps
 
+    @property
+    def lead_in(self) -> int:
+        """Ticks before every camera had a picture: an export leaves them out, and a player counts from there."""
+        return max((camera.first_picture or 0 for camera in self.cameras.values()), default=0)
+
     def to_json(self) -> dict[str, Any]:
         """As JSON, with its format and version."""
         measures: dict[str, Any] = _ADAPTER.dump_python(self, mode="json")

@@ -36,12 +36,12 @@ def length(take: TakeMetrics, peers: Peers, limits: Thresholds) -> Iterator[Mark
 def dead(take: TakeMetrics, peers: Peers, limits: Thresholds) -> Iterator[Mark]:
     for feature, signal, _ in _compared(take, peers):
         moving = peers.share_moving(feature, signal.names)
-        if moving is None or not any(signal.moves):
+        if moving is None or len(peers) < limits.dead_peers or not any(signal.moves):
             continue
         names = [
             name
             for name, usually, now in zip(signal.names, moving, signal.moves, strict=True)
-            if usually >= 0.8 and not now
+            if usually >= 0.95 and not now
         ]
         if names:
             text = f"{feature}: no motion in {listed(names)}, unlike in the other takes."

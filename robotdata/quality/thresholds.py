@@ -15,6 +15,7 @@ class Thresholds:
     """Shares are of 1. `z` counts robust standard deviations (1.4826 MAD) from the median of the other takes."""
 
     peers: float = 5  # fewer other takes than that say nothing about what is usual
+    dead_peers: float = 20  # so many others must be known, and a joint move in 95 % of them, to miss it in one
     z: float = 6
     rate_warn: float = 0.02
     rate_bad: float = 0.10

@@ -1,0 +1,204 @@
+"""Quality: measure a take once, judge it by the others of its dataset, and keep the marks in row and folder."""
+
+from __future__ import annotations
+
+import json
+import logging
+import uuid
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from recorder.models import Dataset, Episode
+from recorder.states import EpisodeState, Verdict
+from robotdata.quality import DEFAULT, BadMetrics, Mark, Peers, TakeMetrics, Thresholds, marks_of, take_metrics
+from robotdata.spool import SpoolError, Take, TakeBusy, read_manifest, write_manifest
+from robotdata.spool.files import TakeLock, write_json
+
+log = logging.getLogger(__name__)
+
+FILE = "quality.json"
+SOURCE = "quality"
+MOST_PEERS = 200
+"""The newest takes of a dataset say what is usual."""
+JUDGED_AGAIN_AT = frozenset({6, 8, 12, 20, 35, 60, 100, 150, 200})
+"""With so many takes known, the earlier ones are judged anew by what is usual now."""
+_MOST_BYTES = 4 << 20
+_LOCK_WAIT_S = 2.0
+# What the rig says at once and what is measured later go by different names.
+_SAME = {"lost": {"stale", "missing"}, "stale": {"stale", "missing"}}
+_UNCONFIRMED = {"stale": "note", "frozen": "note", "lost": "bad"}
+
+
+def assess(*, episode: Episode) -> list[dict[str, Any]]:
+    """The marks of an episode, gravest first, from its take in the spool; kept in its row and its `take.json`.
+
+    Measuring is done once (`quality.json` beside the take). A take that is being recorded, or whose folder is not
+    here, keeps the marks that it has.
+    """
+    if episode.state == EpisodeState.RECORDING or not (episode.take_path / "take.json").is_file():
+        return list(episode.marks)
+    try:
+        metrics = metrics_of(episode.take_path) or _measure(episode.take_path)
+    except (SpoolError, OSError) as error:
+        text = f"This take cannot be read: {error}"
+        marks = [Mark("unreadable", None, None, 0, episode.ticks, "bad", text[:500])]
+        return _keep(episode, [_as_json(mark, 0) for mark in marks])
+    peers = Peers([each for each in _peers(episode.dataset) if each.id != metrics.id])
+    kept = _judge(episode, metrics, peers)
+    if len(peers) + 1 in JUDGED_AGAIN_AT:
+        judge_again(dataset=episode.dataset)
+    return kept
+
+
+def assess_by_id(episode_id: str) -> None:
+    """`assess` for a task: a row that is gone, or a take that is busy, is no error; the sweep comes by again."""
+    episode = Episode.objects.select_related("dataset").filter(pk=uuid.UUID(episode_id), purged_at=None).first()
+    if episode is None or episode.is_committed:
+        return
+    try:
+        assess(episode=episode)
+    except TakeBusy as error:
+        log.info("The take %s is judged later: %s", episode_id, error)
+
+
+def judge_again(*, dataset: Dataset) -> int:
+    """Judge the takes of a dataset anew from what was measured, newest 200; how many have other marks now."""
+    episodes = {str(each.pk): each for each in _raw(dataset)}
+    known = {key: found for key, each in episodes.items() if (found := metrics_of(each.take_path)) is not None}
+    peers = Peers([found for key, found in known.items() if episodes[key].verdict != Verdict.REJECT])
+    changed = 0
+    for key, metrics in known.items():
+        before = list(episodes[key].marks)
+        try:
+            changed += _judge(episodes[key], metrics, peers) != before
+        except (SpoolError, OSError) as error:
+            log.info("The take %s is not judged again: %s", key, error)
+    return changed
+
+
+def unassessed(*, limit: int = 16) -> list[str]:
+    """The ids of recorded takes here that nobody has measured yet: their bell was lost."""
+    rows = Episode.objects.filter(state__in=_JUDGED, purged_at=None).newest_first()
+    found: list[str] = []
+    for episode in rows.only("id")[:MOST_PEERS]:
+        if len(found) < limit and not (episode.take_path / FILE).exists() and episode.take_path.is_dir():
+            found.append(str(episode.pk))
+    return found
+
+
+def suggest_trim(episode: Episode) -> tuple[int, int] | None:
+    """[first, end) in the frames that the player counts, without the idle beginning and end; None for all of it.
+
+    None also while the take has not been measured.
+    """
+    metrics = metrics_of(episode.take_path)
+    if metrics is None or metrics.trim is None:
+        return None
+    first, end = (max(0, tick + metrics.first_tick - metrics.lead_in) for tick in metrics.trim)
+    return (first, end) if end > first else None
+
+
+def thresholds() -> Thresholds:
+    """The product's own, with what the setting QUALITY_THRESHOLDS changes; raises BadThresholds."""
+    return DEFAULT.changed(getattr(settings, "QUALITY_THRESHOLDS", {}))
+
+
+def metrics_of(folder: Path) -> TakeMetrics | None:
+    """What was measured of the take in `folder`; None where nobody has, or an older version did."""
+    try:
+        with (folder / FILE).open("rb") as file:
+            return TakeMetrics.from_json(json.loads(file.read(_MOST_BYTES)))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, RecursionError) as error:
+        if not isinstance(error, BadMetrics):
+            log.warning("%s/%s cannot be read: %s", folder.name, FILE, error)
+        return None
+
+
+def measures_of(dataset: Dataset) -> list[TakeMetrics]:
+    """What was measured of a dataset's takes that are not rejected, newest 200."""
+    return _peers(dataset)
+
+
+_JUDGED = [EpisodeState.RECORDED, EpisodeState.INTERRUPTED, EpisodeState.FAILED]
+
+
+def _raw(dataset: Dataset) -> QuerySet[Episode]:
+    return dataset.episodes.filter(state__in=_JUDGED, purged_at=None).newest_first()[:MOST_PEERS]
+
+
+def _peers(dataset: Dataset) -> list[TakeMetrics]:
+    rows = dataset.episodes.filter(purged_at=None).exclude(verdict=Verdict.REJECT).newest_first()
+    found = (metrics_of(Path(settings.SPOOL_DIR) / str(pk)) for pk in rows.values_list("pk", flat=True)[:MOST_PEERS])
+    return [each for each in found if each is not None and each.ticks]
+
+
+def _measure(folder: Path) -> TakeMetrics:
+    with Take.open(folder) as take:
+        metrics = take_metrics(take)
+    write_json(folder / FILE, metrics.to_json())
+    return metrics
+
+
+def _judge(episode: Episode, metrics: TakeMetrics, peers: Peers) -> list[dict[str, Any]]:
+    found = marks_of(metrics, peers, thresholds())
+    return _keep(episode, [_as_json(mark, metrics.lead_in) for mark in found])
+
+
+def _as_json(mark: Mark, lead_in: int) -> dict[str, Any]:
+    """With the frame that the player jumps to, and that it was measured rather than said by the rig."""
+    return {**mark.to_json(), "frame": max(0, mark.from_tick - lead_in), "source": SOURCE}
+
+
+def _keep(episode: Episode, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """In `take.json`, then in the row, where they differ from what is there; the rig's own words stay in the folder."""
+    with TakeLock(episode.take_path, wait_s=_LOCK_WAIT_S):
+        manifest = read_manifest(episode.take_path)
+        said = manifest.get("rig_marks", manifest.get("marks") or [])
+        marks = merged(said, found, episode.fps)
+        if manifest.get("marks") != marks:
+            write_manifest(episode.take_path, {**manifest, "marks": marks, "rig_marks": said})
+    if episode.marks != marks:
+        # The rows of what is being encoded are left alone: its batch writes the marks into the dataset.
+        mine = Episode.objects.filter(pk=episode.pk, purged_at=None, state__in=_JUDGED)
+        mine.update(marks=marks, updated_at=timezone.now())
+        episode.marks = marks
+    return marks
+
+
+def merged(said: Iterable[Any], found: list[dict[str, Any]], fps: float) -> list[dict[str, Any]]:
+    """What was measured, and what the rig said of which nothing was measured at the same camera and time."""
+    more = [_from_rig(mark, fps) for mark in said if isinstance(mark, Mapping) and not _covered(mark, found)]
+    weight = {"bad": 0, "warn": 1, "note": 2}
+    return sorted([*found, *more], key=lambda mark: (weight.get(mark["severity"], 1), mark["from_tick"]))
+
+
+def _covered(mark: Mapping[str, Any], found: list[dict[str, Any]]) -> bool:
+    code, first, end = str(mark.get("code")), _tick(mark, "from_tick"), _tick(mark, "to_tick")
+    return any(
+        each["camera"] == mark.get("camera")
+        and each["code"] in _SAME.get(code, {code})
+        and each["from_tick"] < max(end, first + 1)
+        and first < each["to_tick"]
+        for each in found
+    )
+
+
+def _from_rig(mark: Mapping[str, Any], fps: float) -> dict[str, Any]:
+    code, first, end = str(mark.get("code")), _tick(mark, "from_tick"), _tick(mark, "to_tick")
+    text = str(mark.get("text") or code).rstrip(".")
+    place = f"from {first / fps:.1f} s to {end / fps:.1f} s" if end > first else f"at {first / fps:.1f} s"
+    severity = mark.get("severity") or _UNCONFIRMED.get(code, "warn")
+    where = {"from_tick": first, "to_tick": end, "frame": first}
+    return {"feature": None, **mark, **where, "code": code, "severity": severity, "text": f"{text}, {place}."}
+
+
+def _tick(mark: Mapping[str, Any], name: str) -> int:
+    value = mark.get(name)
+    return value if type(value) is int and value >= 0 else 0
