@@ -152,8 +152,14 @@ def rate_is_off(episode: Episode) -> bool:
 
 
 @register.filter
-def mark_seconds(mark: dict[str, Any], fps: int) -> str:
-    return clock(int(mark.get("from_tick") or 0) / fps) if fps else ""
+def stands_out(episode: Episode) -> list[dict[str, Any]]:
+    """Marks of one kind and camera as one sentence, with the places in time to jump to."""
+    kinds: dict[tuple[Any, Any], dict[str, Any]] = {}
+    for mark in episode.marks:
+        kind = kinds.setdefault((mark.get("code"), mark.get("camera")), {"text": mark.get("text", ""), "places": []})
+        first = int(mark.get("from_tick") or 0)
+        kind["places"].append({"tick": first, "until": mark.get("to_tick"), "at": clock(first / (episode.fps or 30))})
+    return list(kinds.values())
 
 
 @register.filter
@@ -162,7 +168,7 @@ def get(values: Any, key: str) -> Any:
 
 
 @register.simple_tag
-def strip_url(episode: Episode, count: int = 6, height: int = 76) -> str:
+def strip_url(episode: Episode, count: int = 4, height: int = 90) -> str:
     """The filmstrip of the first camera; empty where there is none."""
     keys = camera_keys(episode)
     return f"/media/{episode.pk}/strip/{quote(keys[0])}.jpg?count={count}&height={height}" if keys else ""

@@ -24,6 +24,8 @@ export class Stage {
     this.element.replaceChildren(...(keys.length ? this.tiles.map((tile) => tile.box) : [none]));
     this.element.dataset.count = String(keys.length);
     this.element.style.setProperty("--rows", String(Math.max(1, keys.length - 1)));
+    // So many beside the large one that all keep their shape.
+    this.element.style.setProperty("--large", `${Math.min(3, Math.max(2, keys.length - 1))}fr`);
     this.element.style.setProperty("--others", String(Math.min(4, Math.max(1, keys.length - 1))));
     this.enlarge(Math.max(0, keys.indexOf(remembered("large-camera", keys[0]))), false);
   }

@@ -2,12 +2,15 @@
 import { make, say, show } from "../lib/dom.js";
 import { minutes } from "../lib/format.js";
 
+const LASTS_MS = 2000;
+
 export class Facts {
   constructor(desk) {
     this.places = Object.fromEntries([...desk.querySelectorAll("[data-fact]")].map((place) => [place.dataset.fact, place]));
     this.saving = desk.querySelector('[data-fact-row="saving"]');
     this.warnings = document.getElementById("warnings");
     this.said = "";
+    this.seen = new Map();
   }
 
   show(status) {
@@ -20,9 +23,21 @@ export class Facts {
     show(this.saving, Boolean(status.saving));
     this.places.dropped.parentElement.classList.toggle("is-bad", Boolean(counters?.dropped_ticks));
     this.places.disk.parentElement.classList.toggle("is-bad", typeof disk?.minutes_left === "number" && disk.minutes_left < 10);
-    const texts = [...new Set([...warnings.map((warning) => warning.text), ...(message ? [message] : [])])];
+    // What is wrong with a camera is said on its picture.
+    const ours = warnings.filter((one) => !one.camera).map((one) => [one.code, one.text]);
+    this.warn([...ours, ...(message ? [["message", message]] : [])]);
+  }
+
+  /** A warning stays for two seconds after it was said last: what flickers cannot be read. */
+  warn(said) {
+    const now = performance.now();
+    for (const [code, text] of said) this.seen.set(code, { text, at: now });
+    for (const [code, { at }] of this.seen) if (now - at > LASTS_MS) this.seen.delete(code);
+    const texts = [...this.seen.values()].map((one) => one.text);
     if (texts.join("\n") === this.said) return;
     this.said = texts.join("\n");
-    this.warnings.replaceChildren(...texts.map((text) => make("li", {}, text)));
+    while (this.warnings.children.length > texts.length) this.warnings.lastElementChild.remove();
+    while (this.warnings.children.length < texts.length) this.warnings.append(make("li"));
+    texts.forEach((text, i) => say(this.warnings.children[i], text));
   }
 }

@@ -4,6 +4,7 @@ import { Picture } from "../lib/picture.js";
 
 const LARGE_FPS = 30;
 const SMALL_FPS = 15;
+const STALE_S = 0.7;
 const SICK = {
   stale: "No new picture",
   frozen: "The same picture again and again",
@@ -28,6 +29,8 @@ export class Stage {
     this.element.replaceChildren(...(this.tiles.length ? this.tiles.map((tile) => tile.box) : [none]));
     this.element.dataset.count = String(keys.length);
     this.element.style.setProperty("--rows", String(Math.max(1, keys.length - 1)));
+    // So many beside the large one that all keep their shape.
+    this.element.style.setProperty("--large", `${Math.min(3, Math.max(2, keys.length - 1))}fr`);
     this.element.style.setProperty("--others", String(Math.min(4, Math.max(1, keys.length - 1))));
     const chosen = keys.indexOf(remembered("large-camera", keys[0]));
     this.enlarge(Math.max(0, chosen), false);
@@ -82,7 +85,9 @@ export class Stage {
     this.tiles.forEach((tile, index) => {
       const said = cameras?.[this.keys[index]];
       tile.rate = said ? Math.round(said.fps) : "–";
-      const sick = cameras ? SICK[said?.state] ?? "" : "The rig is offline: this picture is old";
+      // A gap of a few frames is in the numbers; words are for what lasts.
+      const hiccup = said?.state === "stale" && said.age_s < STALE_S;
+      const sick = cameras ? (hiccup ? "" : SICK[said?.state] ?? "") : "The rig is offline: this picture is old";
       const old = said && (said.state === "stale" || said.state === "lost") && said.age_s ? ` for ${said.age_s.toFixed(1)} s` : "";
       tile.box.classList.toggle("is-sick", Boolean(sick));
       show(tile.health, Boolean(sick));
