@@ -44,9 +44,11 @@ def write_take(
     fps: int = 30,
     size: tuple[int, int] = (320, 240),
     late: dict[str, int] | None = None,
+    lost: tuple[int, ...] = (),
     state: str = "recorded",
 ) -> Path:
-    """A take in which tick t has frame t of every camera; camera `late` has none before that tick.
+    """A take in which tick t has frame t of every camera; camera `late` has none before that tick, and
+    frames `lost` were seen by the loop but never stored.
 
     state "recording" leaves it open, as a rig at work does (the writer's lock is let go).
     """
@@ -61,7 +63,8 @@ def write_take(
         now, frames = tick * 1_000_000_000 // fps, {}
         for number, key in enumerate(cameras):
             if tick >= (late or {}).get(key, 0):
-                writer.add_frame(key, tick, now, picture(tick, number, size))
+                if tick not in lost:
+                    writer.add_frame(key, tick, now, picture(tick, number, size))
                 frames[key] = (tick, now)
         values = np.array([tick, -tick], np.float32)
         writer.add_row(Row(tick, now + 5_000_000, now, {"action": values, "observation.state": values + 0.5}, frames))

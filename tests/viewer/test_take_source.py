@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from robotdata.export.plan import plan_take
+from robotdata.spool import Take
 from robotdata.video.barcode import read
 from robotdata.video.jpeg import decode_jpeg, jpeg_size
 from tests.viewer.conftest import FRONT, TOP, MakeTake
@@ -34,6 +36,18 @@ def test_it_begins_where_every_camera_has_a_frame(make_take: MakeTake) -> None:
     assert (source.first_tick, source.frames) == (4, 16)
     assert tick_of(source.jpeg(FRONT, 0)) == tick_of(source.jpeg(TOP, 0)) == 4
     assert source.signals().columns["action"][0, 0] == 4
+    source.close()
+
+
+def test_it_shows_what_would_be_exported(make_take: MakeTake) -> None:
+    folder = make_take(20, late={TOP: 3}, lost=(7, 8, 15))
+    source = TakeSource(folder)
+    with Take.open(folder) as take:
+        plan = plan_take(take)
+        assert (source.first_tick, source.frames) == (plan.first_tick, plan.rows)
+        for key, packets in plan.frames.items():
+            exported = [take.camera(key).packet(int(at)) for at in packets]
+            assert [source.jpeg(key, n) for n in range(source.frames)] == exported
     source.close()
 
 
