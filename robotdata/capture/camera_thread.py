@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 
@@ -13,6 +14,7 @@ from robotdata.capture.health import CameraHealth
 from robotdata.capture.records import CameraFrame
 from robotdata.video.jpeg import ImageError, encode_jpeg, jpeg_size
 
+log = logging.getLogger(__name__)
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
 _BAD_IN_A_ROW = 10
 Sink = Callable[[str, CameraFrame], None]
@@ -47,9 +49,13 @@ class CameraThread:
         else:
             self._thread.start()
 
+    def halt(self) -> None:
+        """Ask the thread to end, without waiting for it."""
+        self._stopping.set()
+
     def stop(self, timeout_s: float = 2.0) -> None:
         """End the thread and let go of the camera; one that hangs is left to the process's end."""
-        self._stopping.set()
+        self.halt()
         if self.is_ticked:
             self._camera.disconnect()
         elif self._thread.ident is not None:
@@ -81,6 +87,9 @@ class CameraThread:
                     self._keep(self._camera.read())
             except DeviceError as error:
                 self.health.fail(str(error))
+            except Exception as error:  # the thread's outermost loop: a device's own code may raise anything
+                log.exception("camera %s", self.config.name)
+                self.health.fail(f"{type(error).__name__}: {error}")
             finally:
                 self._camera.disconnect()
             pause = FIRST_PAUSE_S if self.health.frames > before else min(2 * pause, LONGEST_PAUSE_S)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from robotdata.capture import clock
 from robotdata.capture.devices import Action, DeviceContext, Features, Picture, Values
-from robotdata.capture.errors import DeviceError
+from robotdata.capture.errors import ConfigError, DeviceError
 from robotdata.capture.options import Options
 from robotdata.capture.sim_draw import Painter
 from robotdata.capture.sim_world import JOINTS, REST, World, reach_for
@@ -156,6 +156,8 @@ class SimCamera:
         self._shared = shared
         self._painter = Painter(options.text("view", default, among=_VIEWS), context.width, context.height)
         self._barcode = options.flag("barcode")
+        if self._barcode and (context.width < barcode.WIDTH or context.height < barcode.HEIGHT):
+            raise ConfigError(f"{options.where}.barcode", f"needs pictures of {barcode.WIDTH}x{barcode.HEIGHT} or more")
         self._faults = {
             name: options.number(f"{name}_after_s", 0, low=0, high=86_400)
             for name in ("freeze", "hang", "lose", "black")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import os
 import signal
@@ -23,6 +24,7 @@ from robotdata.spool import SpoolError, TakeBusy, list_takes, read_manifest, rec
 
 log = logging.getLogger("robotdata.rig")
 _SWITCH_S = 0.001
+_NICE = -10
 _STOP_S = 8.0
 
 
@@ -30,26 +32,17 @@ def main(arguments: list[str] | None = None) -> int:
     """`python -m robotdata.rig`; 0 when it was told to end, 2 when it could not begin."""
     options = _options(arguments)
     logging.basicConfig(level=os.environ.get("ROBOTDATA_LOG", "INFO"), format="rig: %(message)s")
-    # The loop's thread must not wait 5 ms for the interpreter while a camera's thread draws.
-    sys.setswitchinterval(_SWITCH_S)
-    stopping = threading.Event()
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        stopping.set()
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
     try:
         token = _token(options.token_file)
         config = replay_config(options.replay) if options.replay else read_config(options.config)
-        lock = RigLock(options.spool, config.name)
         rig = Rig(config, options.spool, registry=registry())
+        lock = RigLock(options.spool, config.name)
     except (CaptureError, RigInUse, OSError) as error:
         log.error("%s", error)
         return 2
     try:
         recover_left_overs(options.spool)
-        return _serve(rig, options.url, token, stopping)
+        return _serve(rig, options.url, token)
     finally:
         lock.release()
 
@@ -77,7 +70,24 @@ def recover_left_overs(spool: Path) -> list[str]:
     return recovered
 
 
-def _serve(rig: Rig, url: str | None, token: str, stopping: threading.Event) -> int:
+def _until_told() -> threading.Event:
+    """Set by SIGTERM and SIGINT."""
+    stopping = threading.Event()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        stopping.set()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    return stopping
+
+
+def _serve(rig: Rig, url: str | None, token: str) -> int:
+    stopping = _until_told()
+    # The loop's thread must not wait 5 ms for the interpreter while a camera's thread draws.
+    sys.setswitchinterval(_SWITCH_S)
+    with contextlib.suppress(OSError):  # where the system allows it: before encoders on the same machine
+        os.setpriority(os.PRIO_PROCESS, 0, _NICE)
     machine = Machine(rig)
     link = Link(machine, url, token) if url else None
     machine.start()

@@ -57,6 +57,8 @@ class Rig:
         """Stop the loop, then the cameras."""
         self.loop.stop()
         for camera in self.cameras:
+            camera.halt()
+        for camera in self.cameras:
             camera.stop()
 
 

@@ -20,6 +20,7 @@ from robotdata.rig.machine import Machine
 from robotdata.rig.protocol import CameraCounters, Hello, Status, TakeEntry, TakeEvent, Telemetry, Warning
 from robotdata.rig.states import State
 from robotdata.spool import SpoolError, list_takes, read_manifest
+from robotdata.spool.manifest import FILE as MANIFEST
 
 log = logging.getLogger(__name__)
 SOFTWARE = "robotdata 0.1.0"
@@ -66,6 +67,7 @@ class Reporter:
         self._rig = machine.rig
         self._numbers = itertools.count(1)
         self._rates = CameraRates()
+        self._known: dict[str, tuple[int, TakeEntry]] = {}
 
     def hello(self) -> Hello:
         """The first message of a connection; reads the manifests of all takes."""
@@ -159,15 +161,25 @@ class Reporter:
         return {"type": "take", "event": event, "take": summary}
 
     def _takes(self) -> list[TakeEntry]:
-        takes: list[TakeEntry] = []
+        """The newest takes; only those are read that have changed since the last time."""
+        known, self._known = self._known, {}
         for folder in list_takes(self._rig.spool)[-_MOST_TAKES:]:
             try:
-                manifest = read_manifest(folder)
+                changed_ns = (folder / MANIFEST).stat().st_mtime_ns
+                seen = known.get(folder.name)
+                if seen is None or seen[0] != changed_ns:
+                    manifest = read_manifest(folder)
+                    entry: TakeEntry = {
+                        "id": folder.name,
+                        "state": manifest["state"],
+                        "ticks": manifest["ticks"],
+                    }
+                    seen = (changed_ns, entry)
             except (SpoolError, OSError) as error:
                 log.warning("%s", error)  # nothing that the web could show of it
             else:
-                takes.append({"id": folder.name, "state": manifest["state"], "ticks": manifest["ticks"]})
-        return takes
+                self._known[folder.name] = seen
+        return [entry for _, entry in self._known.values()]
 
     def _cameras(self) -> dict[str, CameraCounters]:
         now, take = clock.monotonic_ns(), self._machine.take
