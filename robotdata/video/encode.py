@@ -24,6 +24,11 @@ log = logging.getLogger(__name__)
 
 _PROGRESS_EVERY = 8
 _MOST_REORDERED = 64
+# Numbers of ITU-T H.273.
+_LIMITED_RANGE = 1
+_BT709_PRIMARIES = 1
+_SRGB_CURVE = 13
+_BT601_MATRIX = 6
 Progress = Callable[[int], None]
 
 
@@ -148,6 +153,8 @@ class _Writer:
             stream.width, stream.height = self._size
             stream.pix_fmt = self._pix_fmt
             stream.codec_context.time_base = 1 / self._rate
+            if self._pix_fmt != "gray12le":
+                _say_colours(stream.codec_context)
             if encoder.codec == "hevc":
                 stream.codec_context.codec_tag = "hvc1"
             stream.codec_context.open()
@@ -180,6 +187,14 @@ class _Writer:
                 self._packets += 1
         except av.error.FFmpegError as error:
             raise EncodeError(f"{self._settings.codec} fails at frame {count}: {error}") from error
+
+
+def _say_colours(context: Any) -> None:
+    """A camera's JPEG: sRGB's colours and curve, BT.601's matrix. Unsaid, browsers take BT.709 from 720 lines on."""
+    context.color_range = _LIMITED_RANGE
+    context.color_primaries = _BT709_PRIMARIES
+    context.color_trc = _SRGB_CURVE
+    context.colorspace = _BT601_MATRIX
 
 
 def _encoded(stream: Any, frame: av.VideoFrame | None) -> Iterator[Any]:

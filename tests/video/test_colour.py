@@ -16,7 +16,9 @@ from robotdata.video import (
     compare_video,
     encode_frames,
     encode_packets,
+    join_videos,
     open_video,
+    probe,
 )
 from robotdata.video.jpeg import encode_jpeg
 
@@ -66,6 +68,18 @@ def test_it_writes_what_any_reader_takes_for_limited_range(bars: NDArray[np.uint
         assert frame.format.name == "yuv420p"
         assert psnr_db(frame.to_ndarray(format="rgb24"), bars) > 31
     assert luma[210].min() >= 14 and luma[210].max() <= 238
+
+
+@pytest.mark.parametrize("codec", SETTINGS)
+def test_it_says_which_colours_it_wrote(packets, tmp_path: Path, codec: str) -> None:
+    """Unsaid, a browser shows 720 lines and more with another matrix than smaller pictures."""
+    made = encode_packets(packets(2), tmp_path / "v.mp4", fps=30, settings=SETTINGS[codec])
+    with av.open(str(made.path)) as container:
+        context = container.streams.video[0].codec_context
+        said = (context.color_range, context.color_primaries, context.color_trc, context.colorspace)
+    assert said == (1, 1, 13, 6)
+    joined = join_videos([made.path] * 2, tmp_path / "all.mp4", fps=30)
+    assert (probe(joined.path).color_range, probe(joined.path).colorspace) == (1, 6)
 
 
 def test_it_compares_a_video_with_its_source(picture, packets, tmp_path: Path) -> None:
