@@ -33,6 +33,7 @@ from robotdata.capture.sim_draw import Painter
 from robotdata.capture.sim_world import World
 from robotdata.rig.machine import Machine, as_command
 from robotdata.rig.rig import Rig
+from robotdata.video.priority import stay_ordinary
 
 WIDTH, HEIGHT = 640, 480
 NOISE = 2.0
@@ -62,30 +63,16 @@ class ReadyCamera:
         pass
 
 
-def calm_threads() -> int:
-    """Run as root, SVT-AV1 makes its threads real-time ones (SCHED_FIFO 99), which stop everything else on the
-    machine. Put them back among the ordinary; returns how many there were."""
-    found = 0
-    for task in Path("/proc/self/task").iterdir():
-        if os.sched_getscheduler(int(task.name)) != os.SCHED_OTHER:
-            found += 1
-            os.sched_setscheduler(int(task.name), os.SCHED_OTHER, os.sched_param(0))
-            os.setpriority(os.PRIO_PROCESS, int(task.name), 10)
-    return found
-
-
 def encode_for_ever(path: str, frames: Any) -> None:
     """AV1, preset 12, as a batch does it."""
+    stay_ordinary()
     os.nice(10)
     chance = np.random.default_rng(0)
     pictures = [chance.integers(0, 255, (HEIGHT, WIDTH, 3), dtype=np.uint8) for _ in range(8)]
     with av.open(path, "w", format="mp4") as out:
         stream = out.add_stream("libsvtav1", rate=30, options={"preset": "12", "crf": "30", "g": "2"})
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-        calmed = False
         while True:
-            if not calmed and frames.value > 4:
-                calmed = not calm_threads()
             frame = av.VideoFrame.from_ndarray(pictures[frames.value % 8])
             for _ in stream.encode(frame):
                 pass

@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+CODE = """
+import av, numpy as np
+from robotdata.video.priority import real_time_threads, stay_ordinary
+stay_ordinary()
+assert not stay_ordinary()
+with av.open("/dev/null", "w", format="matroska") as out:
+    stream = out.add_stream("libsvtav1", rate=30, options={"preset": "12"})
+    stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+    for _ in range(3):
+        out.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8))))
+    print("real-time", real_time_threads())
+    out.mux(stream.encode())
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux has these capabilities")
+def test_it_keeps_an_av1_encoder_among_the_ordinary_threads() -> None:
+    done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True)
+    assert "real-time 0" in done.stdout
