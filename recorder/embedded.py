@@ -74,7 +74,9 @@ class Embedded:
         web = ["robotdata.asgi:application", "--host", self.options.host, "--port", str(self.options.port)]
         web += ["--ws", "websockets-sansio", "--ws-per-message-deflate", "false", "--ws-max-size", "8388608"]
         web += ["--timeout-graceful-shutdown", "5", "--log-level", "warning", "--no-server-header"]
-        children = [Child("web", "uvicorn", web)]
+        # Static files come from a synchronous library, whole; they are small. What is large is streamed by us.
+        calm = {"PYTHONWARNINGS": "ignore:StreamingHttpResponse must consume synchronous iterators"}
+        children = [Child("web", "uvicorn", web, env=calm)]
         if self.options.with_rig:
             children += [self.rig(path) for path in self.options.rigs or [""]]
         if self.options.with_worker:
