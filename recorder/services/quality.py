@@ -92,15 +92,16 @@ def unassessed(*, limit: int = 16) -> list[str]:
 
 
 def suggest_trim(episode: Episode) -> tuple[int, int] | None:
-    """[first, end) in the frames that the player counts, without the idle beginning and end; None for all of it.
+    """[first, end) in ticks, as an episode's trim is kept, without the idle beginning and end; None for all of it.
 
     None also while the take has not been measured.
     """
     metrics = metrics_of(episode.take_path)
     if metrics is None or metrics.trim is None:
         return None
-    first, end = (max(0, tick + metrics.first_tick - metrics.lead_in) for tick in metrics.trim)
-    return (first, end) if end > first else None
+    first, end = metrics.trim
+    first = first if first > metrics.lead_in else 0  # what comes before every camera's picture is cut anyway
+    return (first, end) if (first, end) != (0, metrics.ticks) else None
 
 
 def thresholds() -> Thresholds:

@@ -12,6 +12,7 @@ from recorder.models import Dataset, Episode
 from recorder.quality_tasks import assess_take
 from recorder.services import quality
 from recorder.services.quality_overview import overview, score
+from recorder.services.review import edit_episodes
 from recorder.services.takes import index_take
 from robotdata.quality import BadThresholds
 from robotdata.spool import read_manifest, update_curation, write_manifest
@@ -161,12 +162,14 @@ def test_it_names_takes_that_were_forgotten(make_take: MakeEpisode) -> None:
     assert quality.unassessed() == [str(forgotten.pk)]
 
 
-def test_it_suggests_a_trim_in_the_players_frames(make_take: MakeEpisode) -> None:
+def test_it_suggests_a_trim_that_an_episode_can_take(make_take: MakeEpisode) -> None:
     episode = make_take(240, values=reach(0, 240, still=60))
     assert quality.suggest_trim(episode) is None
     quality.assess(episode=episode)
     first, end = quality.suggest_trim(episode) or (0, 0)
     assert 40 <= first <= 75 and 165 <= end <= 205
+    edit_episodes(episodes=[episode], who="olga", trim_first=first, trim_end=end)
+    assert read_manifest(episode.take_path)["curation"]["trim"] == [first, end]
     busy = make_take()
     quality.assess(episode=busy)
     assert quality.suggest_trim(busy) is None
