@@ -111,7 +111,10 @@ def commit_episodes(
         fresh = [episode for episode in episodes if episode.uuid not in known]
         revision = base.revision if base else 0
         if fresh:
-            commit = _Commit(root, base, spec, fresh, progress or _silent)
+            features = _features(root, base, spec)
+            for episode in fresh:
+                _check_episode(episode, features)
+            commit = _Commit(base, spec, features, fresh, progress or _silent)
             with work_folder(root, work) as folder:
                 commit.build(folder / NEXT)
                 swap_in(root, folder, revisions, keep_revisions=keep_revisions)
@@ -127,13 +130,17 @@ class _Commit:
     """One commit: which numbers the new episodes get, and the files they go to."""
 
     def __init__(
-        self, root: Path, base: Dataset | None, spec: DatasetSpec, new: Sequence[NewEpisode], progress: Progress
+        self,
+        base: Dataset | None,
+        spec: DatasetSpec,
+        features: Features,
+        new: Sequence[NewEpisode],
+        progress: Progress,
     ) -> None:
-        self._root = root
         self._base = base
         self._new = new
         self._progress = progress
-        self._features = _features(root, base, spec)
+        self._features = features
         self._fps = base.fps if base else spec.fps
         self._first = len(base.episodes) if base else 0
         self._first_row = base.total_frames if base else 0
@@ -149,8 +156,6 @@ class _Commit:
 
     def build(self, folder: Path) -> None:
         """The whole next state in `folder`, verified."""
-        for episode in self._new:
-            _check_episode(episode, self._features)
         draft = Draft(folder, self._base, self._info)
         self.step()
         rows = self._rows()

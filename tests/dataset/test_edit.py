@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from robotdata.dataset import EditError, NoSuchEpisode, verify_dataset
+from robotdata.dataset.edit import delete_episodes, set_tasks
+from tests.dataset.conftest import FRONT, LENGTHS, Bench, columns, expected
+
+
+@pytest.mark.parametrize("gone", [[0], [5], [1, 2, 4], [0, 1], [0, 1, 2, 3, 4]])
+def test_it_keeps_every_frame_of_the_episodes_that_stay(six: Bench, gone: list[int]) -> None:
+    kept = [n for n in range(6) if n not in gone]
+    result = delete_episodes(six.root, gone, **six.places)
+    assert (result.episodes, result.revision) == (len(kept), 4)
+    assert six.shown() == [expected(n, LENGTHS[n]) for n in kept]
+    report = verify_dataset(six.root, deep=True)
+    assert (report.problems, report.notes) == ([], [])
+    dataset = six.open()
+    for index, n in enumerate(kept):
+        assert np.array_equal(dataset.rows(index)["action"], columns(LENGTHS[n], n)["action"])
+        assert dataset.episodes[index].uuid == f"00000000-0000-0000-0000-{n:012d}"
+        assert dataset.episodes[index].tasks == [f"task {n % 2}"]
+
+
+def test_it_does_not_touch_files_in_which_nothing_changes(six: Bench) -> None:
+    before = six.open().episode(0)
+    inodes = [before.data_file.stat().st_ino, before.videos[FRONT].path.stat().st_ino]  # type: ignore[union-attr]
+    delete_episodes(six.root, [5], **six.places)
+    after = six.open().episode(0)
+    assert [after.data_file.stat().st_ino, after.videos[FRONT].path.stat().st_ino] == inodes  # type: ignore[union-attr]
+
+
+def test_it_drops_tasks_that_nobody_does_any_more(six: Bench) -> None:
+    delete_episodes(six.root, [0, 2, 4], **six.places)
+    dataset = six.open()
+    assert dataset.tasks == ["task 1"]
+    assert dataset.rows(2)["task_index"].tolist() == [0] * LENGTHS[5]
+
+
+def test_it_can_be_added_to_after_a_delete(six: Bench, new: Any) -> None:
+    delete_episodes(six.root, [1, 4], **six.places)
+    six.commit([new(9, 5, "task 0")])
+    assert six.shown()[-1] == expected(9, 5)
+    assert verify_dataset(six.root, deep=True).problems == []
+
+
+@pytest.mark.parametrize("wrong", [[6], [-1], [10**9], [True], ["0"], [1, 1], [], list(range(6))])
+def test_it_leaves_the_dataset_alone_when_it_refuses(six: Bench, wrong: list[Any]) -> None:
+    before = six.fingerprint()
+    with pytest.raises((NoSuchEpisode, EditError)):
+        delete_episodes(six.root, wrong, **six.places)
+    assert six.fingerprint() == before
+    assert list(six.places["work"].iterdir()) == []
+
+
+def test_it_gives_an_episode_another_task(six: Bench) -> None:
+    set_tasks(six.root, {0: "räume auf 🤖", 2: "task 1", 4: "räume auf 🤖"}, **six.places)
+    dataset = six.open()
+    assert [episode.tasks[0] for episode in dataset.episodes] == [
+        "räume auf 🤖",
+        "task 1",
+        "task 1",
+        "task 1",
+        "räume auf 🤖",
+        "task 1",
+    ]
+    assert dataset.tasks == ["task 1", "räume auf 🤖"]
+    report = verify_dataset(six.root, deep=True)
+    assert (report.problems, report.notes) == ([], [])
+    assert six.shown() == [expected(n, length) for n, length in enumerate(LENGTHS)]
+
+
+def test_it_wants_words_for_a_task(six: Bench) -> None:
+    with pytest.raises(EditError, match="the task is empty"):
+        set_tasks(six.root, {1: " "}, **six.places)

@@ -1,0 +1,123 @@
+"""Commits that are killed or fail at every step: the dataset is the old one or the new one, never between."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from robotdata.dataset import NewEpisode, files, recover_dataset, verify_dataset
+from robotdata.dataset.edit import revert
+from robotdata.dataset.errors import EditError
+from tests.dataset.conftest import FEATURES, Bench
+
+
+class Killed(BaseException):
+    """What a kill looks like from inside: no handler of errors runs on it."""
+
+
+class NthCall:
+    """Counts calls that change the disk; the n-th one does not happen any more, nor any after it."""
+
+    def __init__(self, n: int, how: Callable[[], BaseException]) -> None:
+        self.left = n
+        self.how = how
+        self.dead = False
+
+    def wrap(self, real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            self.left -= 1
+            if self.left == 0 or self.dead:
+                self.dead = self.dead or self.how is Killed
+                raise self.how()
+            return real(*args, **kwargs)
+
+        return call
+
+
+def _disk_full() -> OSError:
+    return OSError(errno.ENOSPC, "No space left on device")
+
+
+def _break(monkeypatch: pytest.MonkeyPatch, nth: NthCall) -> None:
+    for name in ("link", "mkdir"):
+        monkeypatch.setattr(os, name, nth.wrap(getattr(os, name)))
+    # Counted, but not waited for: this disk loses no power here.
+    monkeypatch.setattr(os, "fsync", nth.wrap(lambda _handle: None))
+    for name in ("rename", "replace"):
+        monkeypatch.setattr(Path, name, nth.wrap(getattr(Path, name)))
+    for name in ("exchange", "remove_tree"):
+        monkeypatch.setattr(files, name, nth.wrap(getattr(files, name)))
+
+
+@pytest.mark.parametrize(
+    ("how", "atomic", "cameras"),
+    [(Killed, True, True), (_disk_full, True, False), (Killed, False, False), (_disk_full, False, False)],
+    ids=["killed", "disk full", "killed, two renames", "disk full, two renames"],
+)
+def test_it_is_the_old_dataset_or_the_new_one_wherever_it_stops(
+    bench: Bench, staged: list[NewEpisode], monkeypatch: pytest.MonkeyPatch, how: Any, atomic: bool, cameras: bool
+) -> None:
+    features = {key: feature for key, feature in FEATURES.items() if cameras or feature["dtype"] != "video"}
+    if not atomic:
+        monkeypatch.setattr(files, "exchange", lambda *_: False)
+    bench.commit(staged[:1], features=features)
+    n, fault = 0, NthCall(1, how)
+    while fault.left <= 0 or n == 0:
+        n += 1
+        fault = NthCall(n, how)
+        with monkeypatch.context() as broken, contextlib.suppress(Killed, OSError):
+            _break(broken, fault)
+            bench.commit(staged[1:2], features=features)
+        recover_dataset(bench.root, bench.places["work"], bench.places["revisions"])
+        assert len(bench.open().episodes) in (1, 2), n
+        assert list(bench.places["work"].iterdir()) == [], n
+        if len(bench.open().episodes) == 2 and fault.left <= 0:  # it had happened; go back and on
+            again = bench.commit(staged[1:2], features=features)
+            assert again.episodes == 0
+            revert(bench.root, again.revision - 1, **bench.places)
+    assert n > 10
+    assert verify_dataset(bench.root, deep=True).problems == []
+
+
+def test_it_removes_what_was_only_half_built(six: Bench) -> None:
+    half = six.places["work"] / "cubes@half" / "next"
+    half.mkdir(parents=True)
+    (half / "x").write_text("x")
+    other = six.places["work"] / "spheres@half" / "next"
+    other.mkdir(parents=True)
+    found = recover_dataset(six.root, **six.places)
+    assert "1 half-built" in found.text
+    assert not half.exists()
+    assert other.exists()
+    assert recover_dataset(six.root, **six.places).text == ""
+
+
+def test_it_goes_back_to_an_earlier_state_and_forth_again(six: Bench) -> None:
+    before = six.shown()
+    assert revert(six.root, 1, **six.places).episodes == 2
+    assert six.shown() == before[:2]
+    assert verify_dataset(six.root, deep=True).ok
+    assert revert(six.root, 3, **six.places).episodes == 6
+    assert six.shown() == before
+
+
+def test_it_says_which_states_there_are(six: Bench) -> None:
+    before = six.fingerprint()
+    with pytest.raises(EditError, match="no revision 77 to go back to; kept are: 1, 2"):
+        revert(six.root, 77, **six.places)
+    assert six.fingerprint() == before
+
+
+def test_it_works_through_a_symlink(six: Bench, new: Any, tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(six.root)
+    real, six.root = six.root, link
+    assert six.commit([new(6, 3, "task 0")]).episodes == 1
+    assert link.is_symlink()
+    assert verify_dataset(real).episodes == 7
