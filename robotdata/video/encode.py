@@ -19,6 +19,7 @@ from robotdata.video.files import whole_file
 from robotdata.video.hardware import first_working_codec
 from robotdata.video.rates import exact_rate, plain_rate
 from robotdata.video.sources import FrameConverter, LookAhead, Picture
+from robotdata.video.verify import verify_video
 
 log = logging.getLogger(__name__)
 
@@ -74,8 +75,12 @@ def encode_frames(
     settings: EncodeSettings | None = None,
     progress: Progress | None = None,
     overwrite: bool = False,
+    verify: bool = False,
 ) -> EncodedVideo:
-    """Pictures of any kind (`sources.Picture`) to an MP4; see `encode_packets`."""
+    """Pictures of any kind (`sources.Picture`) to an MP4; see `encode_packets`.
+
+    With `verify` the file is decoded and counted before it gets its name.
+    """
     rate = exact_rate(fps)
     chosen = resolve(settings or EncodeSettings())
     converter = FrameConverter()
@@ -90,6 +95,8 @@ def encode_frames(
         frames = (converter.convert(frame, pix_fmt) for frame in opened)
         writer = _Writer(part, rate, chosen, pix_fmt, (first.width, first.height))
         count = writer.write(frames, progress)
+        if verify:
+            verify_video(part, expected_frames=count)
         size_bytes = part.stat().st_size
     return EncodedVideo(
         path=Path(path),

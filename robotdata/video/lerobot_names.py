@@ -41,7 +41,8 @@ def encode_video_frames(
 
     `camera_encoder` is LeRobot's configuration (anything with `vcodec`, `pix_fmt`, `g`, `crf`, `preset`,
     `fast_decode`, `extra_options`), our EncodeSettings, or a codec's name; single `options` of these names
-    override it. Raises EncodeError's family, NoFramesError for an empty folder.
+    override it. The file is decoded and counted before it gets its name. Raises EncodeError's family, NoFramesError for
+    an empty folder.
     """
     source = Path(imgs_dir)
     pictures = packet_file(source) if source.is_file() else folder_pictures(source)

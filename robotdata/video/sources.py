@@ -142,7 +142,11 @@ class FrameConverter:
 def _decode_png(packet: bytes, number: int) -> av.VideoFrame:
     try:
         with Image.open(io.BytesIO(packet), formats=["PNG"]) as image:
+            if image.mode.startswith("I"):
+                raise BrokenFrameError(f"frame {number} has 16 bits a pixel: that is depth, use encode_depth", number)
             return av.VideoFrame.from_ndarray(np.asarray(image.convert("RGB")), format="rgb24")
+    except BrokenFrameError:
+        raise
     except (OSError, SyntaxError, UnidentifiedImageError, ValueError) as error:
         raise _broken(packet, number, error) from error
 

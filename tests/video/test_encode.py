@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from robotdata.video import EncodeSettings, encode_frames, encode_packets, probe, verify_video
+from robotdata.video import EncodeSettings, encode_frames, encode_packets, open_video, probe, verify_video
 from robotdata.video.errors import (
     BrokenFrameError,
+    BrokenVideoError,
     CodecUnavailableError,
     FrameSizeError,
     NoFramesError,
@@ -58,6 +59,48 @@ def test_it_takes_arrays_images_jpeg_and_png_in_one_video(picture, tmp_path: Pat
     pictures = [picture(0), Image.fromarray(picture(1)), png.getvalue(), jpeg.getvalue()]
     made = encode_frames(pictures, tmp_path / "v.mp4", fps=30, settings=H264)
     assert ticks(made.path) == [(0, tick) for tick in range(4)]
+
+
+JPEGS: dict[str, tuple[str, dict]] = {
+    "4:2:2, as web cameras send it": ("RGB", {"subsampling": "4:2:2"}),
+    "4:4:4": ("RGB", {"subsampling": "4:4:4"}),
+    "progressive": ("RGB", {"progressive": True}),
+    "grey": ("L", {}),
+    "stored as RGB": ("RGB", {"keep_rgb": True}),
+}
+
+
+@pytest.mark.parametrize("kind", JPEGS)
+def test_it_keeps_black_and_white_of_every_kind_of_jpeg(tmp_path: Path, kind: str) -> None:
+    mode, options = JPEGS[kind]
+    ramp = np.tile(np.linspace(0, 255, 320).astype(np.uint8), (64, 1))
+    buffer = io.BytesIO()
+    Image.fromarray(ramp).convert(mode).save(buffer, "JPEG", quality=95, **options)
+    settings = EncodeSettings(codec="h264", crf=10, preset="ultrafast")
+    made = encode_packets([buffer.getvalue()] * 2, tmp_path / "v.mp4", fps=30, settings=settings)
+    with open_video(made.path) as decoder:
+        seen = decoder.frame(1)[32].mean(axis=1)
+    assert np.abs(seen - ramp[0]).max() < 5
+
+
+def test_it_refuses_depth_that_would_become_white(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    Image.fromarray(np.full((64, 64), 4000, np.uint16)).save(buffer, "PNG")
+    with pytest.raises(BrokenFrameError, match="encode_depth"):
+        encode_packets([buffer.getvalue()], tmp_path / "v.mp4", fps=30, settings=H264)
+
+
+def test_it_gives_no_name_to_a_file_that_does_not_verify(
+    packets, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(path: Path, expected_frames: int) -> None:
+        assert path.exists() and expected_frames == 3
+        raise BrokenVideoError(f"{path} breaks", 1)
+
+    monkeypatch.setattr("robotdata.video.encode.verify_video", broken)
+    with pytest.raises(BrokenVideoError):
+        encode_frames(packets(3), tmp_path / "v.mp4", fps=30, settings=H264, verify=True)
+    assert left_in(tmp_path) == []
 
 
 def test_it_reads_a_folder_of_frames_in_the_order_of_their_numbers(picture, tmp_path: Path, ticks) -> None:
