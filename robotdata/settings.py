@@ -99,6 +99,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "robotdata.one_thread.one_thread",  # last: see there
 ]
 ROOT_URLCONF = "robotdata.urls"
 ASGI_APPLICATION = "robotdata.asgi.application"
