@@ -39,7 +39,8 @@ class CameraTrack:
             raise SpoolError(f"take {folder.name} has no {self._path.name}") from None
         # A packet is written before its record, so what lies beyond the file's end was cut off later.
         ends = records["offset"] + records["size"]
-        self._records = records[ends <= os.fstat(self._fd).st_size]
+        records = records[ends <= os.fstat(self._fd).st_size]
+        self._records = records[np.argsort(records["seq"], kind="stable")]
         self.seq: NDArray[np.int64] = self._records["seq"].astype(np.int64)
         self.captured_ns: NDArray[np.int64] = self._records["captured_ns"].astype(np.int64)
 

@@ -180,7 +180,8 @@ class TakeWriter:
         for files in self._cameras.values():
             files.packets.finish()
             files.index.finish()
-        self._rows.append(self._encoder.end())
+        with contextlib.suppress(OSError):  # readers do without the stream's end mark, as on a full disk
+            self._rows.append(self._encoder.end())
         self._rows.finish()
         sync_folder(self.folder)
 

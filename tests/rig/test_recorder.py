@@ -24,7 +24,7 @@ def test_it_ends_the_take_cleanly_when_the_disk_is_full(bench: Bench, monkeypatc
         patch.setattr(writer, "append_all", full)
         patch.setattr(packets, "append_all", full)
         until(lambda: bench.machine.take is None, 1.0)
-    bench.idle()
+        bench.idle()
     manifest = bench.ended()[0]
     assert (manifest["state"], manifest["end_reason"]) == ("recorded", "disk_full")
     assert f"kept up to frame {manifest['ticks']}" in (bench.machine.message or "")

@@ -43,6 +43,15 @@ def test_it_says_which_frame_the_loop_had_at_each_tick(tmp_path: Path) -> None:
         assert take.frame_index(TOP).tolist() == [-1] * 6
 
 
+def test_it_puts_frames_in_their_order_whatever_the_index_says(recorded: Path) -> None:
+    path = recorded / f"{FRONT}.idx"
+    data = path.read_bytes()
+    path.write_bytes(data[36:72] + data[:36] + data[72:])
+    with Take.open(recorded) as take:
+        camera = take.camera(FRONT)
+        assert [camera.packet(i) for i in range(20)] == [packet(t) for t in range(20)]
+
+
 def test_it_serves_many_threads_at_once(recorded: Path) -> None:
     with Take.open(recorded) as take, ThreadPoolExecutor(8) as pool:
         got = list(pool.map(lambda i: take.camera(FRONT).packet(i % 20), range(400)))
