@@ -47,11 +47,13 @@ class LeRobotSide:
     """LeRobot in its own interpreter, one command at a time, each timed over there."""
 
     def __init__(self, python: Path) -> None:
+        home = {**os.environ, "PYTHONPATH": str(SIDE.parent.parent)}
         self._process = subprocess.Popen(
             [str(python), str(SIDE)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            env=home,
             text=True,
         )
         self.version = self.ask("version")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -17,6 +18,7 @@ from robotdata.video.codecs import AUTO, ENCODERS, EncodeSettings, check_size, e
 from robotdata.video.errors import CodecUnavailableError, EncodeError, NoFramesError, UnknownOptionError
 from robotdata.video.files import whole_file
 from robotdata.video.hardware import first_working_codec
+from robotdata.video.priority import stay_ordinary
 from robotdata.video.rates import exact_rate, plain_rate
 from robotdata.video.sources import FrameConverter, LookAhead, Picture
 from robotdata.video.verify import verify_video
@@ -164,8 +166,8 @@ class _Writer:
                 _say_colours(stream.codec_context)
             if encoder.codec == "hevc":
                 stream.codec_context.codec_tag = "hvc1"
-            stream.codec_context.open()
-        except (av.error.FFmpegError, ValueError) as error:
+            _open(stream.codec_context)
+        except (OSError, ValueError) as error:
             raise CodecUnavailableError(
                 f"{encoder.ffmpeg_name} does not start at {self._size[0]}x{self._size[1]} {self._pix_fmt} "
                 f"with {options}: {error}"
@@ -194,6 +196,27 @@ class _Writer:
                 self._packets += 1
         except av.error.FFmpegError as error:
             raise EncodeError(f"{self._settings.codec} fails at frame {count}: {error}") from error
+
+
+def _open(context: Any) -> None:
+    """Open the encoder in a thread that may not become real-time: SVT-AV1's threads, made now, inherit that.
+
+    The caller's own rights stay as they were.
+    """
+    failed: list[Exception] = []
+
+    def run() -> None:
+        try:
+            stay_ordinary()
+            context.open()
+        except (OSError, ValueError) as error:  # FFmpeg's errors are of these
+            failed.append(error)
+
+    thread = threading.Thread(target=run, name="video-encoder-open")
+    thread.start()
+    thread.join()
+    if failed:
+        raise failed[0]
 
 
 def _say_colours(context: Any) -> None:

@@ -25,6 +25,7 @@ from robotdata.video.errors import (
     UnknownOptionError,
     VideoError,
 )
+from robotdata.video.priority import real_time_threads
 from robotdata.video.sources import folder_pictures
 
 H264 = EncodeSettings(codec="h264", preset="ultrafast")
@@ -134,6 +135,14 @@ def test_it_leaves_nothing_when_progress_cancels(packets, tmp_path: Path, codec:
         encode_packets(packets(60), tmp_path / "v.mp4", fps=30, settings=EncodeSettings(codec=codec), progress=cancel)
     assert left_in(tmp_path) == []
     assert not [thread for thread in threading.enumerate() if thread.name == "video-look-ahead"]
+
+
+def test_it_never_becomes_a_real_time_process(packets, tmp_path: Path) -> None:
+    """As root SVT-AV1 would put its threads before everybody's, a recorder's too."""
+    seen: list[int] = []
+    before = real_time_threads()
+    encode_packets(packets(16), tmp_path / "v.mp4", fps=30, progress=lambda _: seen.append(real_time_threads()))
+    assert seen and set(seen) == {before}
 
 
 def test_it_says_how_far_it_is(packets, tmp_path: Path) -> None:
