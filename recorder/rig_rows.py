@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ log = logging.getLogger(__name__)
 
 WRITE_EVERY_S = 1.0
 TAKES_WAITING = 1000
+CLOSE_WITHIN_S = 10.0
 _AGAIN_S = 0.5
 
 
@@ -54,7 +56,8 @@ class RigRows:
 
     async def close(self) -> None:
         """Write what is waiting, then say that the rig has gone."""
-        await self._takes.join()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._takes.join(), CLOSE_WITHIN_S)  # the next hello lists what is left
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

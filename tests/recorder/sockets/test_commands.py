@@ -5,8 +5,8 @@ import uuid
 from typing import Any
 
 
-async def make_dataset(web: Any, title: str = "Pushing") -> str:
-    status, dataset = await web.ask("POST", "/datasets", {"title": title})
+async def make_dataset(web: Any, title: str = "") -> str:
+    status, dataset = await web.ask("POST", "/datasets", {"title": title or f"Pushing {uuid.uuid4().hex[:8]}"})
     assert status == 201, dataset
     return str(dataset["slug"])
 
