@@ -31,6 +31,9 @@ _MOST_BYTES = 4 << 20
 _LOCK_WAIT_S = 2.0
 # What the rig says at once and what is measured later go by different names.
 _SAME = {"lost": {"stale", "missing"}, "stale": {"stale", "missing"}}
+# Seen by the rig from one moment to the next: what is shorter than this and was not found again is not shown.
+_FLEETING = frozenset({"stale", "frozen", "black", "flat"})
+_FLEETING_S = 0.5
 _UNCONFIRMED = {"stale": "note", "frozen": "note", "lost": "bad"}
 
 
@@ -175,9 +178,15 @@ def _keep(episode: Episode, found: list[dict[str, Any]]) -> list[dict[str, Any]]
 
 def merged(said: Iterable[Any], found: list[dict[str, Any]], fps: float) -> list[dict[str, Any]]:
     """What was measured, and what the rig said of which nothing was measured at the same camera and time."""
-    more = [_from_rig(mark, fps) for mark in said if isinstance(mark, Mapping) and not _covered(mark, found)]
+    lasting = (mark for mark in said if isinstance(mark, Mapping) and not _is_fleeting(mark, fps))
+    more = [_from_rig(mark, fps) for mark in lasting if not _covered(mark, found)]
     weight = {"bad": 0, "warn": 1, "note": 2}
     return sorted([*found, *more], key=lambda mark: (weight.get(mark["severity"], 1), mark["from_tick"]))
+
+
+def _is_fleeting(mark: Mapping[str, Any], fps: float) -> bool:
+    short = _tick(mark, "to_tick") - _tick(mark, "from_tick") < _FLEETING_S * fps
+    return str(mark.get("code")) in _FLEETING and short
 
 
 def _covered(mark: Mapping[str, Any], found: list[dict[str, Any]]) -> bool:

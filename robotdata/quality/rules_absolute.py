@@ -11,6 +11,8 @@ from robotdata.quality.runs import Run
 from robotdata.quality.thresholds import Thresholds
 from robotdata.quality.words import at, camera_name, count, listed, share, span
 
+_SHOWN = 3
+
 
 def broken_numbers(take: TakeMetrics, limits: Thresholds) -> Iterator[Mark]:
     for feature, signal in take.signals.items():
@@ -102,21 +104,20 @@ def _late_start(take: TakeMetrics, key: str, camera: CameraMetrics, limits: Thre
 
 
 def _stale(take: TakeMetrics, key: str, camera: CameraMetrics, limits: Thresholds) -> Iterator[Mark]:
-    for run in camera.stale:
+    runs = [run for run in camera.stale if run[1] - run[0] >= limits.stale_s * take.fps]
+    for run, more in _gravest(runs):
         held_s = (run[1] - run[0]) / take.fps
-        if held_s >= limits.stale_s:
-            severity: Severity = "bad" if held_s >= limits.stale_bad_s else "note"
-            severity = "warn" if severity == "note" and held_s >= limits.stale_warn_s else severity
-            text = f"{camera_name(key)} gave no new picture {span(take, run)} ({count(run[1] - run[0], 'tick')})."
-            yield mark(take, "stale", severity, text, run=run, camera=key)
+        severity: Severity = "bad" if held_s >= limits.stale_bad_s else "note"
+        severity = "warn" if severity == "note" and held_s >= limits.stale_warn_s else severity
+        text = f"{camera_name(key)} gave no new picture {span(take, run)} ({count(run[1] - run[0], 'tick')}){more}."
+        yield mark(take, "stale", severity, text, run=run, camera=key)
 
 
 def _frozen(take: TakeMetrics, key: str, camera: CameraMetrics, limits: Thresholds) -> Iterator[Mark]:
-    for run in camera.frozen:
-        if run[1] - run[0] >= limits.frozen_s * take.fps:
-            length = count(run[1] - run[0], "frame")
-            text = f"{camera_name(key)} repeats the same picture {span(take, run)} ({length}), while the robot moves."
-            yield mark(take, "frozen", "bad", text, run=run, camera=key)
+    for run, more in _gravest([run for run in camera.frozen if run[1] - run[0] >= limits.frozen_s * take.fps]):
+        length = count(run[1] - run[0], "frame")
+        text = f"{camera_name(key)} repeats the same picture {span(take, run)} ({length}), while the robot moves{more}."
+        yield mark(take, "frozen", "bad", text, run=run, camera=key)
 
 
 def _dropped(take: TakeMetrics, key: str, camera: CameraMetrics, limits: Thresholds) -> Iterator[Mark]:
@@ -151,10 +152,11 @@ def _out_of_step(take: TakeMetrics, key: str, camera: CameraMetrics, limits: Thr
 
 def _dark(take: TakeMetrics, key: str, camera: CameraMetrics, limits: Thresholds) -> Iterator[Mark]:
     for code, runs, what in (("black", camera.black, "is black"), ("flat", camera.flat, "shows one flat colour")):
-        for run in runs:
-            if run[1] - run[0] >= min(limits.black_s * take.fps, take.ticks):
-                severity: Severity = "bad" if _much(run, take) else "warn"
-                yield mark(take, code, severity, f"{camera_name(key)} {what} {span(take, run)}.", run=run, camera=key)
+        least = min(limits.black_s * take.fps, take.ticks)
+        for run, more in _gravest([run for run in runs if run[1] - run[0] >= least]):
+            severity: Severity = "bad" if _much(run, take) else "warn"
+            text = f"{camera_name(key)} {what} {span(take, run)}{more}."
+            yield mark(take, code, severity, text, run=run, camera=key)
 
 
 def _damaged(take: TakeMetrics, key: str, camera: CameraMetrics, limits: Thresholds) -> Iterator[Mark]:
@@ -166,6 +168,14 @@ def _damaged(take: TakeMetrics, key: str, camera: CameraMetrics, limits: Thresho
     if camera.resized_at is not None:
         text = f"{camera_name(key)} changes its picture's size at {at(take, camera.resized_at)}."
         yield mark(take, "resized", "bad", text, run=(camera.resized_at, take.ticks), camera=key)
+
+
+def _gravest(runs: list[Run]) -> Iterator[tuple[Run, str]]:
+    """The longest three, the first of them with words for how many more there are: a list of fifty helps nobody."""
+    ordered = sorted(runs, key=lambda run: (run[0] - run[1], run[0]))
+    for place, run in enumerate(ordered[:_SHOWN]):
+        more = len(ordered) - _SHOWN
+        yield run, f", and {count(more, 'more time')}" if place == 0 and more > 0 else ""
 
 
 def _much(run: Run, take: TakeMetrics) -> bool:

@@ -53,6 +53,12 @@ def test_it_finds_a_camera_that_hangs(make_take: MakeTake) -> None:
     assert "frozen" not in found(folder)
 
 
+def test_it_does_not_list_every_hiccup(make_take: MakeTake) -> None:
+    folder = make_take(frames={WRIST: lambda t: None if t % 20 > 10 else (t, packet(t, 1))})
+    marks = [mark for mark in marks_of(measured(folder), []) if mark.code == "stale"]
+    assert len(marks) == 3 and marks[0].text.endswith("(9 ticks), and 4 more times.")
+
+
 def test_it_knows_that_a_slow_camera_is_not_stale(make_take: MakeTake) -> None:
     folder = make_take(frames={WRIST: lambda t: (t // 3, packet(t, 1)) if t % 3 == 0 else None})
     assert found(folder) == {}

@@ -110,6 +110,7 @@ def test_it_joins_what_the_rig_said(make_take: MakeEpisode) -> None:
     said = [
         {"code": "frozen", "camera": FRONT, "from_tick": 30, "to_tick": 60, "text": "Camera front repeats itself"},
         {"code": "no_motion", "camera": None, "from_tick": 0, "to_tick": 90, "text": "The arm rests"},
+        {"code": "stale", "camera": FRONT, "from_tick": 70, "to_tick": 73, "text": "Camera front gives no frames"},
         "nonsense",
     ]
     write_manifest(episode.take_path, {**read_manifest(episode.take_path), "marks": said})
