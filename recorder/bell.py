@@ -21,5 +21,5 @@ def ring(task: str, *args: Any) -> None:
 def _send(name: str, args: tuple[Any, ...]) -> None:
     try:
         current_app.send_task(name, args=args, retry=False, ignore_result=True)
-    except (OperationalError, KombuError, OSError) as error:
+    except (OperationalError, KombuError, OSError, ValueError) as error:
         log.warning("The queue cannot be reached (%s): what waits is rung again as soon as it can.", error)

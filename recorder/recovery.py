@@ -182,7 +182,7 @@ def _recover_datasets(report: Report) -> None:
         except (DatasetError, Refused, OSError) as error:
             report.lost.append(f"Dataset {folder.name}: {error}.")
             continue
-        report.datasets += dataset is not None and not dataset.problem
+        report.datasets += dataset is not None and not dataset.problem and _is_dataset(folder)
         if dataset is not None and dataset.problem:
             report.lost.append(f"Dataset {folder.name}: {dataset.problem}")
 

@@ -19,7 +19,7 @@ from recorder.services.batches import RING_AGAIN, apply_policy
 from recorder.services.trash import remove_staging
 from recorder.states import BatchState, EpisodeState, JobState
 
-_AT_ONCE = 16  # bells a sweep: the queue stays short, whatever happened
+_AT_ONCE = 16  # the oldest jobs that it rings for: the queue stays short, whatever happened
 _WHILE_BUSY = timedelta(minutes=10)  # behind living workers a bell is late, not lost
 _BELL_OF_COMMIT = timedelta(seconds=30)
 
@@ -50,14 +50,15 @@ def give_back(now: datetime) -> int:
 
 
 def ring_waiting(now: datetime) -> int:
-    """Ring for queued jobs whose bell must have been lost, oldest first; how many."""
+    """Ring for queued jobs whose bell must have been lost, oldest first, and ever more rarely; how many."""
     busy = Job.objects.filter(state=JobState.RUNNING, lease_until__gte=now).exists()
     due = now - _WHILE_BUSY if busy else now
-    waiting = Job.objects.waiting().filter(Q(lease_until=None) | Q(lease_until__lt=due))
     rung = 0
-    for pk, lease in waiting.values_list("pk", "lease_until")[:_AT_ONCE]:
-        mine = Job.objects.filter(pk=pk, state=JobState.QUEUED, lease_until=lease)
-        if mine.update(lease_until=now + RING_AGAIN):
+    for pk, lease, began in Job.objects.waiting().values_list("pk", "lease_until", "batch__created_at")[:_AT_ONCE]:
+        if lease is not None and lease >= due:
+            continue
+        again = now + max(RING_AGAIN, (now - began) / 4)
+        if Job.objects.filter(pk=pk, state=JobState.QUEUED, lease_until=lease).update(lease_until=again):
             ring("run_job", pk)
             rung += 1
     return rung

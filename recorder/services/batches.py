@@ -19,7 +19,7 @@ from recorder.models import Batch, Dataset, Episode, Job, Policy
 from recorder.states import BatchState, EpisodeState, JobState, Verdict
 from robotdata.spool import SpoolError, read_manifest
 
-RING_AGAIN = timedelta(seconds=60)  # a queued job whose bell was lost is rung again after this
+RING_AGAIN = timedelta(seconds=15)  # a queued job whose bell was lost is rung again after this
 RETRY = "tried again"
 
 

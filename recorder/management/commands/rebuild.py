@@ -16,8 +16,6 @@ from recorder.management.commands import recover
 
 class Command(recover.Command):
     help = "Make all rows of datasets, sessions and episodes again, from the folders. Exit codes as `recover`."
-    requires_system_checks = []
-    requires_migrations_checks = False
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)

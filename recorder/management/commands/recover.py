@@ -12,6 +12,7 @@ from recorder import recovery
 
 class Command(BaseCommand):
     help = "Match rows and folders after a crash. Exit 0: all whole. 3: something is lost. 1: nothing is usable."
+    requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--quiet", action="store_true", help="say only what was found amiss")

@@ -1,0 +1,226 @@
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.utils import timezone
+
+from recorder import committing, encoding
+from recorder.models import Batch, Change, Dataset, Episode, Job, Session
+from recorder.recovery import rebuild, recover
+from recorder.services.batches import start_batch
+from recorder.services.review import edit_episodes, set_verdict
+from tests.recorder.conftest import H264, work, write_take
+
+MakeEpisode = Callable[..., Episode]
+OLD = "2020-01-01T00:00:00Z"
+
+
+def put_take(home: Path, name: str = "0b9d4fd4-58a2-4a6d-8a6f-6a3a3ff4a001", **more: Any) -> Path:
+    write_take(home / "spool" / name, number=1, ticks=8, cameras=("observation.images.front",), **more)
+    return home / "spool" / name
+
+
+def test_it_finds_nothing_to_do_in_an_empty_home(db: None, home: Path) -> None:
+    report = recover()
+    assert (report.code, report.takes, report.said, report.lost) == (0, 0, [], [])
+
+
+def test_it_adopts_takes_that_the_database_does_not_know(cubes: Dataset, home: Path) -> None:
+    folder = put_take(home)
+    report = recover()
+    episode = Episode.objects.get(pk=folder.name)
+    assert (report.adopted, report.usable, report.code) == (1, 1, 0)
+    assert (episode.dataset, episode.state, episode.ticks, episode.task) == (cubes, "recorded", 8, "push")
+
+
+def test_it_closes_an_unfinished_take_and_says_so(cubes: Dataset, home: Path) -> None:
+    folder = put_take(home, state="recording")
+    with (folder / "rows.arrow").open("ab") as rows:
+        rows.write(b"half a row")
+    report = recover()
+    episode = Episode.objects.get(pk=folder.name)
+    assert (episode.state, episode.ticks, report.interrupted, report.code) == ("interrupted", 8, 1, 3)
+    assert any("interrupted, 8 frames recovered" in line for line in report.said)
+    again = recover()
+    assert (again.code, again.said, again.interrupted) == (0, [], 0), "twice is once"
+
+
+def test_it_believes_the_folder_where_a_crash_came_between(make_episode: MakeEpisode) -> None:
+    episode = make_episode(verdict="unreviewed")
+    set_verdict(episodes=[episode], verdict="reject", who="olga")
+    edit_episodes(episodes=[episode], who="olga", note="dark", trim_first=1, trim_end=4)
+    Episode.objects.update(verdict="unreviewed", note="", trim_first=None, trim_end=None)  # yesterday's database
+    recover()
+    episode.refresh_from_db()
+    assert (episode.verdict, episode.note, episode.trim_first, episode.trim_end) == ("reject", "dark", 1, 4)
+
+
+def test_it_says_that_a_folder_is_missing_and_deletes_nothing(make_episode: MakeEpisode) -> None:
+    episode = make_episode()
+    away = episode.take_path.rename(episode.take_path.with_name("away"))
+    report = recover()
+    episode.refresh_from_db()
+    assert report.code == 1 and "bring it back" in episode.error and str(episode.take_path) in report.lost[0]
+    away.rename(episode.take_path)
+    assert recover().code == 0
+    episode.refresh_from_db()
+    assert episode.error == ""
+
+
+def test_it_says_which_folders_are_unusable(cubes: Dataset, home: Path) -> None:
+    put_take(home)
+    broken = put_take(home, "0b9d4fd4-58a2-4a6d-8a6f-6a3a3ff4a002")
+    (broken / "take.json").write_text("{")
+    report = recover()
+    assert report.code == 3 and len(report.lost) == 1 and broken.name in report.lost[0]
+    assert (broken / "rows.arrow").exists()
+
+
+def test_it_gives_back_episodes_that_no_batch_holds(make_episode: MakeEpisode) -> None:
+    whole, cut = make_episode(), make_episode(state="interrupted")
+    Episode.objects.update(state="encoding")
+    recover()
+    whole.refresh_from_db()
+    cut.refresh_from_db()
+    assert (whole.state, cut.state) == ("recorded", "interrupted")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_gives_back_the_jobs_of_dead_workers(
+    transactional_db: None, cubes: Dataset, make_episode: MakeEpisode, bells: list[Any]
+) -> None:
+    make_episode()
+    batch = start_batch(dataset=cubes, who="olga")
+    job = encoding.claim_job(Job.objects.get().pk)
+    assert job is not None and recover().jobs_given_back == 0, "its worker may be alive"
+    Job.objects.update(lease_until=OLD)
+    bells.clear()
+    assert recover().jobs_given_back == 1
+    assert Job.objects.get().state == "queued" and ("run_job", (job.pk,)) in bells
+    assert work(batch).state == "done"
+
+
+@pytest.mark.django_db(transaction=True)
+class TestCommitted:
+    @pytest.fixture
+    def committed(self, transactional_db: None, cubes: Dataset, make_episode: MakeEpisode) -> Dataset:
+        first = make_episode(verdict="unreviewed", session="9d5f57cf-6b54-4c0e-9d5c-0a2b1d1ed001")
+        edit_episodes(episodes=[first], who="olga", labels=["slow"], rating=4, task="stack")
+        set_verdict(episodes=[first], verdict="keep", who="olga")
+        make_episode()
+        work(start_batch(dataset=cubes, who="olga"))
+        return cubes
+
+    def test_it_rebuilds_everything_from_the_folders(
+        self, committed: Dataset, make_episode: MakeEpisode, settings: Any
+    ) -> None:
+        session = "9d5f57cf-6b54-4c0e-9d5c-0a2b1d1ed002"
+        rejected = make_episode(verdict="unreviewed", session=session)
+        set_verdict(episodes=[rejected], verdict="reject", who="olga")
+        from recorder.services.datasets import change_dataset
+
+        change_dataset(dataset=committed, title="My cubes", policy="every", every=7)
+        names = ["id", "state", "verdict", "task", "labels", "rating", "ticks", "episode_index", "recorded_at"]
+        before = list(Episode.objects.order_by("recorded_at").values(*names))
+        report = rebuild()
+        assert report.code == 0, report.lost
+        assert list(Episode.objects.order_by("recorded_at").values(*names)) == before
+        dataset = Dataset.objects.get()
+        assert (dataset.title, dataset.policy, dataset.every, dataset.encoding) == ("My cubes", "every", 7, H264)
+        assert str(Session.objects.get().pk) == session and Episode.objects.get(pk=rejected.pk).session is not None
+        assert not Batch.objects.exists() and not Change.objects.exists()
+
+    def test_it_does_not_encode_again_what_is_committed(
+        self, committed: Dataset, make_episode: MakeEpisode, settings: Any
+    ) -> None:
+        settings.KEEP_RAW = True
+        Dataset.objects.update(policy="every", every=1)
+        kept = make_episode(verdict="unreviewed")
+        set_verdict(episodes=[kept], verdict="keep", who="olga")
+        batch = Batch.objects.order_by("-created_at").first()
+        assert batch is not None and work(batch).state == "done" and kept.take_path.is_dir()
+        rebuild()
+        assert Episode.objects.committed().count() == 3 and not Batch.objects.exists()
+
+    def test_it_brings_a_half_commit_to_its_end(self, committed: Dataset, home: Path) -> None:
+        from robotdata.dataset import swap
+        from robotdata.dataset.files import write_json
+
+        folder = committing.work_path() / "cubes@abc"
+        (folder / "next").parent.mkdir(parents=True)
+        committed.path.rename(folder / "next")  # killed between the two renames
+        (folder / "old").mkdir()
+        write_json(folder / swap.READY, {"dataset": "cubes", "fresh": False, "from": 0, "to": 1})
+        report = recover()
+        assert report.code == 0 and any("brought to their end" in line for line in report.said)
+        assert (committed.path / "meta/info.json").is_file()
+        assert committed.episodes.committed().count() == 2
+
+    def test_it_tidies_what_a_crash_left_after_a_commit(
+        self, committed: Dataset, make_episode: MakeEpisode, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        episode = make_episode()
+        with monkeypatch.context() as patch:
+            patch.setattr(committing, "clear_committed", lambda *_: None)  # killed before
+            work(start_batch(dataset=committed, who="olga"))
+        assert episode.take_path.is_dir()
+        assert recover().code == 0 and not episode.take_path.exists()
+
+    def test_it_finds_dataset_folders(self, committed: Dataset) -> None:
+        shutil.copytree(committed.path, committed.path.with_name("brought"))
+        Dataset.objects.filter(slug="brought").delete()
+        assert recover().code == 0
+        assert Dataset.objects.get(slug="brought").total_episodes == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_tells_the_shell_how_it_went(transactional_db: None, cubes: Dataset, home: Path) -> None:
+    from recorder.management.commands.recover import Command
+
+    put_take(home, state="recording")
+    with pytest.raises(SystemExit) as end:
+        Command(stdout=StringIO()).run_from_argv(["manage.py", "recover", "--quiet"])
+    assert end.value.code == 0
+    (put_take(home, "0b9d4fd4-58a2-4a6d-8a6f-6a3a3ff4a002") / "take.json").write_text(json.dumps({"format": "?"}))
+    out = StringIO()
+    with pytest.raises(SystemExit) as end:
+        Command(stdout=out).run_from_argv(["manage.py", "recover"])
+    assert end.value.code == 3 and "LOST" in out.getvalue() and "1 usable" in out.getvalue()
+    call_command("recover", quiet=True, stdout=StringIO())  # a program goes on
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_verifies_a_dataset_by_name_or_path(
+    transactional_db: None, cubes: Dataset, make_episode: MakeEpisode
+) -> None:
+    from recorder.management.commands.verify import Command
+
+    def verify(*args: str) -> tuple[int, str]:
+        out = StringIO()
+        with pytest.raises(SystemExit) as end:
+            Command(stdout=out, stderr=out).run_from_argv(["manage.py", "verify", *args])
+        return int(str(end.value.code)), out.getvalue()
+
+    make_episode()
+    work(start_batch(dataset=cubes, who="olga"))
+    assert verify("cubes", "--deep")[0] == 0 and verify(str(cubes.path))[0] == 0
+    video = next(cubes.path.rglob("*.mp4"))
+    video.write_bytes(video.read_bytes()[:-200])
+    code, text = verify("cubes", "--deep")
+    assert code == 3 and video.name in text
+    code, text = verify("nothing")
+    assert code == 1 and "There is no dataset 'nothing'" in text
+
+
+def test_it_hands_jobs_over_only_after_their_lease(cubes: Dataset, make_episode: MakeEpisode) -> None:
+    make_episode()
+    start_batch(dataset=cubes, who="olga")
+    job = encoding.claim_job(Job.objects.get().pk)
+    assert job is not None and job.lease_until is not None and job.lease_until > timezone.now()

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from recorder import encoding, sweeping
+from recorder.models import Batch, Dataset, Episode, Job
+from recorder.services.batches import start_batch
+from tests.recorder.conftest import FRONT, TOP
+
+pytestmark = pytest.mark.django_db(transaction=True)
+MakeEpisode = Callable[..., Episode]
+OLD = "2020-01-01T00:00:00Z"
+
+
+def later(**time: float) -> Any:
+    return timezone.now() + timedelta(**time)
+
+
+@pytest.fixture
+def batch(cubes: Dataset, make_episode: MakeEpisode, bells: list[Any]) -> Batch:
+    """Two jobs wait; their bells were lost."""
+    make_episode(cameras=(FRONT, TOP))
+    made = start_batch(dataset=cubes, who="olga")
+    bells.clear()
+    return made
+
+
+def test_it_rings_nothing_while_all_is_well(batch: Batch, bells: list[Any]) -> None:
+    sweeping.sweep()
+    assert bells == []
+
+
+def test_it_rings_for_jobs_whose_bell_was_lost_and_ever_more_rarely(batch: Batch, bells: list[Any]) -> None:
+    jobs = [("run_job", (pk,)) for pk in Job.objects.values_list("pk", flat=True)]
+    assert sweeping.ring_waiting(later(seconds=16)) == 2 and bells == jobs
+    assert sweeping.ring_waiting(later(seconds=20)) == 0
+    hour = sum(sweeping.ring_waiting(later(seconds=seconds)) for seconds in range(30, 3630, 5))
+    assert 10 < hour < 60, "a queue without a worker does not fill with bells"
+
+
+def test_it_does_not_ring_for_what_waits_behind_a_living_worker(batch: Batch, bells: list[Any]) -> None:
+    job = encoding.claim_job(batch.jobs.all()[0].pk)
+    assert job is not None
+    Job.objects.filter(pk=job.pk).update(lease_until=later(hours=1))
+    assert sweeping.ring_waiting(later(minutes=5)) == 0
+    assert sweeping.ring_waiting(later(minutes=11)) == 1, "after ten minutes it does"
+
+
+def test_it_gives_a_dead_workers_job_to_another(batch: Batch, bells: list[Any]) -> None:
+    job = encoding.claim_job(batch.jobs.all()[0].pk)
+    assert job is not None
+    sweeping.sweep()
+    assert bells == []
+    Job.objects.filter(pk=job.pk).update(lease_until=OLD)
+    sweeping.sweep()
+    sweeping.sweep()
+    assert bells == [("run_job", (job.pk,))]
+    job.refresh_from_db()
+    assert (job.state, job.token, job.attempt) == ("queued", "", 1)
+
+
+def test_it_fails_a_take_that_kills_its_workers(cubes: Dataset, make_episode: MakeEpisode) -> None:
+    episode = make_episode()
+    batch = start_batch(dataset=cubes, who="olga")
+    for _ in range(3):
+        assert encoding.claim_job(Job.objects.get().pk) is not None
+        Job.objects.update(lease_until=OLD)
+        sweeping.sweep()
+    episode.refresh_from_db()
+    batch.refresh_from_db()
+    assert (Job.objects.get().state, episode.state, batch.state) == ("failed", "failed", "failed")
+    assert "Its worker died each time" in episode.error and "tried 3 times" in episode.error
+
+
+def test_it_moves_a_batch_on_whose_worker_died_between_two_steps(batch: Batch, bells: list[Any]) -> None:
+    Batch.objects.update(state="encoding")
+    Job.objects.update(state="done", lease_until=None)
+    sweeping.sweep()
+    batch.refresh_from_db()
+    assert batch.state == "committing" and ("commit_batch", (str(batch.pk),)) in bells
+
+
+def test_it_begins_the_batch_that_a_crash_left_out(cubes: Dataset, make_episode: MakeEpisode) -> None:
+    make_episode()
+    Dataset.objects.update(policy="every", every=1)  # killed between the verdict and its policy
+    sweeping.sweep()
+    assert Batch.objects.get().reason == "every 1 takes"
+
+
+def test_it_does_next_to_nothing_where_nothing_waits(cubes: Dataset, django_assert_max_num_queries: Any) -> None:
+    with django_assert_max_num_queries(6) as queries:
+        sweeping.sweep()
+    assert not any(query["sql"].startswith(("UPDATE", "INSERT", "BEGIN")) for query in queries.captured_queries)

@@ -1,0 +1,120 @@
+"""A real Celery worker on the embedded broker, killed in the middle."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SEED = """
+import sys, uuid
+from pathlib import Path
+import django
+django.setup()
+from django.conf import settings
+from recorder.models import Dataset, Episode
+from recorder.services.batches import start_batch
+from recorder.services.takes import index_take
+from tests.recorder.conftest import FRONT, H264, write_take
+slow = {"codec": "h264", "crf": 18, "g": 2, "preset": "placebo"}
+dataset = Dataset.objects.create(slug="cubes", title="Cubes", encoding=slow)
+for number, ticks in enumerate((300, 9), 1):
+    pk = str(uuid.uuid4())
+    write_take(Path(settings.SPOOL_DIR) / pk, number=number, ticks=ticks, cameras=(FRONT,))
+    index_take(take_id=pk)
+Episode.objects.update(verdict="keep")
+start_batch(dataset=dataset, who="olga")
+"""
+
+
+class Home:
+    """A home of its own with its database, and a worker."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.env = {
+            **os.environ,
+            "ROBOTDATA_HOME": str(path),
+            "ROBOTDATA_JOB_LEASE_S": "2",
+            "DJANGO_SETTINGS_MODULE": "robotdata.settings",
+        }
+        self.worker: subprocess.Popen[bytes] | None = None
+
+    def python(self, *args: str) -> str:
+        done = subprocess.run(
+            [sys.executable, *args], cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=120
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def start_worker(self) -> None:
+        beat = str(self.path / ".state/beat")
+        args = ["-A", "robotdata", "worker", "-B", "-s", beat, "--without-gossip", "--without-mingle"]
+        with (self.path / "worker.log").open("ab") as log:
+            self.worker = subprocess.Popen(
+                [sys.executable, "-m", "celery", *args, "--concurrency", "1", "--loglevel", "warning"],
+                cwd=ROOT,
+                env=self.env,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def kill_worker(self) -> None:
+        if self.worker is not None:
+            os.killpg(self.worker.pid, signal.SIGKILL)  # parent, child and beat
+            self.worker.wait()
+            self.worker = None
+
+    def rows(self, query: str) -> list[Any]:
+        with sqlite3.connect(f"file:{self.path}/.state/robotdata.sqlite3?mode=ro", uri=True, timeout=20) as connection:
+            found = connection.execute(query).fetchall()
+        connection.close()
+        return found
+
+    def wait(self, until: Callable[[], bool], timeout_s: float = 120) -> None:
+        end = time.monotonic() + timeout_s
+        while not until():
+            assert time.monotonic() < end, (self.path / "worker.log").read_text()[-3000:]
+            time.sleep(0.1)
+
+
+@pytest.fixture
+def own_home(tmp_path: Path) -> Iterator[Home]:
+    home = Home(tmp_path)
+    home.python("manage.py", "migrate", "-v0")
+    yield home
+    home.kill_worker()
+
+
+def test_it_goes_on_after_its_worker_was_killed_and_its_queue_lost(own_home: Home) -> None:
+    own_home.python("-c", SEED)
+    own_home.start_worker()
+    own_home.wait(lambda: any(done > 0 for (done,) in own_home.rows("select frames_done from recorder_job")))
+    own_home.kill_worker()
+    (state, attempt), _ = own_home.rows("select state, attempt from recorder_job order by id")
+    assert (state, attempt) == ("running", 1), "it was killed in the middle"
+    for message in (own_home.path / ".state/queue/messages").iterdir():
+        message.unlink()
+    own_home.start_worker()
+    own_home.wait(lambda: own_home.rows("select state from recorder_batch") == [("done",)])
+    assert own_home.rows("select state, attempt, frames_done from recorder_job order by id") == [
+        ("done", 2, 300),
+        ("done", 1, 9),
+    ]
+    assert own_home.rows("select state, episode_index from recorder_episode order by episode_index") == [
+        ("encoded", 0),
+        ("encoded", 1),
+    ]
+    own_home.wait(lambda: not list((own_home.path / "staging").iterdir()))
+    assert not list((own_home.path / "spool").iterdir()), "no raw frames, and nothing half encoded, is left"
+    assert "2 episodes, 309 frames: nothing wrong" in own_home.python("manage.py", "verify", "cubes", "--deep")
