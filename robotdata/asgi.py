@@ -17,12 +17,15 @@ pages = get_asgi_application()
 from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
+from django.urls import re_path  # noqa: E402
 
 from recorder.consumers import RigConsumer  # noqa: E402
 from recorder.routing import websocket_urlpatterns as recorder_sockets  # noqa: E402
+from recorder.sockets import NowhereSocket  # noqa: E402
 from viewer.routing import websocket_urlpatterns as viewer_sockets  # noqa: E402
 
-browser_sockets = AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter([*recorder_sockets, *viewer_sockets])))
+addresses = [*recorder_sockets, *viewer_sockets, re_path(r"", NowhereSocket.as_asgi())]
+browser_sockets = AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(addresses)))
 rig_socket = RigConsumer.as_asgi()
 
 

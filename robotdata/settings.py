@@ -83,6 +83,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "csp",
     "django_htmx",
+    "ninja",  # its API page from here, not from elsewhere
     "robotdata.apps.RobotdataConfig",
     "recorder.apps.RecorderConfig",
     "viewer.apps.ViewerConfig",
