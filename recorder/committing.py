@@ -19,6 +19,7 @@ from recorder.encoding import (
     FINAL,
     NO_SPACE,
     SPACE_AGAIN,
+    committed_episodes,
     complete_episodes,
     fail_episode,
     failures,
@@ -124,8 +125,7 @@ def _commit(batch: Batch, heart: Heartbeat) -> list[Episode]:
         new.append(made)
         sizes[episode.pk] = sum(path.stat().st_size for path in made.videos.values())
     if not whole:
-        move(batch, BatchState.FAILED, only={"token": batch.token}, error=failures(batch), finished_at=timezone.now())
-        return []
+        return _end_without_commit(batch)
     spec = DatasetSpec(fps=dataset.fps or whole[0].fps, robot_type=dataset.robot_type or None, features=features)
     result = commit_episodes(
         dataset.path,
@@ -140,6 +140,15 @@ def _commit(batch: Batch, heart: Heartbeat) -> list[Episode]:
     done = _write_rows(batch, whole, result, sizes)
     refresh_dataset(dataset=dataset)
     return done
+
+
+def _end_without_commit(batch: Batch) -> list[Episode]:
+    """Nothing is left to commit: all failed, or recovery has found them in the folder already."""
+    there = committed_episodes(batch)
+    state = BatchState.DONE if there else BatchState.FAILED
+    mine = {"token": batch.token}
+    ended = move(batch, state, only=mine, error=failures(batch), finished_at=timezone.now(), lease_until=None)
+    return there if ended else []
 
 
 def _prepare(batch: Batch, episode: Episode) -> tuple[NewEpisode, dict[str, Any]]:

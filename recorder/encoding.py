@@ -202,7 +202,7 @@ def settle(batch_id: uuid.UUID) -> None:
         return
     if batch.state == BatchState.QUEUED and not move(batch, BatchState.ENCODING):
         return
-    if complete_episodes(batch):
+    if complete_episodes(batch) or committed_episodes(batch):
         if move(batch, BatchState.COMMITTING, token="", lease_until=None):
             ring("commit_batch", str(batch.pk))
     else:
@@ -214,6 +214,11 @@ def complete_episodes(batch: Batch) -> list[Episode]:
     there = Episode.objects.filter(jobs__batch=batch, state=EpisodeState.ENCODING)
     undone = Job.objects.filter(batch=batch).exclude(state=JobState.DONE).values("episode")
     return list(there.exclude(pk__in=undone).distinct().order_by("recorded_at", "pk"))
+
+
+def committed_episodes(batch: Batch) -> list[Episode]:
+    """Those that are in the folder already, where a crash came before the batch could say so."""
+    return list(Episode.objects.committed().filter(jobs__batch=batch).distinct())
 
 
 def failures(batch: Batch) -> str:

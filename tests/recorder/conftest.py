@@ -48,7 +48,7 @@ def write_take(folder: Path, *, number: int, ticks: int, cameras: tuple[str, ...
     writer = TakeWriter(folder, facts, features, about)
     for tick in range(ticks):
         now, frames = round(tick * 1e9 / more.get("rate", fps)), {}
-        for camera, key in enumerate(cameras):
+        for camera, key in enumerate(cameras if tick >= more.get("first_frame", 0) else ()):
             writer.add_frame(key, tick, now, picture(tick, number, camera))
             frames[key] = (tick, now)
         state = more.get("values", lambda t: [t, -t])(tick)

@@ -55,6 +55,14 @@ def test_it_exports_what_the_trim_keeps(cubes: Dataset, make_episode: MakeEpisod
     assert list(codes(cubes)) == [[(tick, 1) for tick in range(4, 9)]]
 
 
+def test_it_trims_in_ticks_though_a_camera_came_late(cubes: Dataset, make_episode: MakeEpisode) -> None:
+    whole, trimmed = make_episode(ticks=12, first_frame=3), make_episode(ticks=12, first_frame=3)
+    Episode.objects.filter(pk=trimmed.pk).update(trim_first=5, trim_end=9)
+    work(start_batch(dataset=cubes, who="olga"))
+    assert list(codes(cubes)) == [[(tick, 1) for tick in range(3, 12)], [(tick, 2) for tick in range(5, 9)]]
+    assert whole.ticks == 12
+
+
 def test_it_does_nothing_the_second_time(cubes: Dataset, make_episode: MakeEpisode) -> None:
     job = encode(make_episode, cubes)
     assert not encoding.run_job(job.pk) and not encoding.run_job(job.pk + 1)

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
@@ -173,6 +176,27 @@ class TestCommitted:
         assert episode.take_path.is_dir()
         assert recover().code == 0 and not episode.take_path.exists()
 
+    def test_it_ends_a_batch_whose_episodes_it_finds_in_the_folder(
+        self, committed: Dataset, make_episode: MakeEpisode, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        episode = make_episode()
+        batch = start_batch(dataset=committed, who="olga")
+        with monkeypatch.context() as patch:
+
+            def killed(*_: Any) -> None:
+                raise KeyboardInterrupt
+
+            patch.setattr(committing, "_write_rows", killed)
+            with pytest.raises(KeyboardInterrupt):
+                work(batch)
+        assert recover().code == 0
+        episode.refresh_from_db()
+        assert (episode.state, episode.episode_index) == ("encoded", 2)
+        Batch.objects.update(lease_until=OLD)
+        committing.commit_batch(batch.pk)
+        batch.refresh_from_db()
+        assert (batch.state, batch.error) == ("done", "") and not episode.take_path.exists()
+
     def test_it_finds_dataset_folders(self, committed: Dataset) -> None:
         shutil.copytree(committed.path, committed.path.with_name("brought"))
         Dataset.objects.filter(slug="brought").delete()
@@ -224,3 +248,19 @@ def test_it_hands_jobs_over_only_after_their_lease(cubes: Dataset, make_episode:
     start_batch(dataset=cubes, who="olga")
     job = encoding.claim_job(Job.objects.get().pk)
     assert job is not None and job.lease_until is not None and job.lease_until > timezone.now()
+
+
+def test_it_rebuilds_a_database_that_is_damaged(home: Path) -> None:
+    write_take(home / "spool/0b9d4fd4-58a2-4a6d-8a6f-6a3a3ff4a001", number=1, ticks=3, cameras=())
+    database = home / ".state/robotdata.sqlite3"
+    database.parent.mkdir()
+    database.write_bytes(b"no database" * 1000)
+    env = {**os.environ, "ROBOTDATA_HOME": str(home), "DJANGO_SETTINGS_MODULE": "robotdata.settings"}
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run(
+        [sys.executable, "manage.py", "rebuild"], cwd=root, env=env, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0 and "The old database is" in done.stdout, done.stdout + done.stderr
+    assert "1 takes in the spool: 1 usable" in done.stdout
+    (aside,) = database.parent.glob("robotdata.sqlite3.*.old")
+    assert aside.read_bytes().startswith(b"no database")
