@@ -129,22 +129,27 @@ def _level_stats(counts: NDArray[np.int64]) -> dict[str, float]:
 
 
 def _quantiles(values: NDArray[np.float64], weights: NDArray[np.float64] | None = None) -> dict[str, float]:
-    """LeRobot's rule: a histogram of BINS bins, linear within the bin where the count is reached."""
-    low, high = float(values.min()) - _MARGIN, float(values.max()) + _MARGIN
-    edges = np.linspace(low, high, BINS + 1)
+    """LeRobot's rule: a histogram of BINS bins, linear within the first bin where the count is reached.
+
+    The histogram itself is never made: a quantile asks for one bin of it.
+    """
+    order = np.argsort(values, kind="stable")
+    ordered = values[order]
+    counts = np.ones(len(values)) if weights is None else weights[order]
+    reached = np.concatenate([[0.0], np.cumsum(counts)])
+    edges = np.linspace(ordered[0] - _MARGIN, ordered[-1] + _MARGIN, BINS + 1)
     if not np.isfinite(edges).all() or edges[0] == edges[-1]:
-        return dict.fromkeys(QUANTILES, float(np.median(values)))
-    histogram, _ = np.histogram(values, bins=edges, weights=weights)
-    reached = np.cumsum(histogram)
-    total = float(len(values) if weights is None else weights.sum())
+        return dict.fromkeys(QUANTILES, float(ordered[len(ordered) // 2]))
     made = {}
     for name, share in QUANTILES.items():
-        target = share * total
-        at = min(int(np.searchsorted(reached, target)), BINS - 1)
+        target = share * reached[-1]
+        value = ordered[min(max(int(np.searchsorted(reached, target)) - 1, 0), len(ordered) - 1)]
+        at = min(max(int(np.searchsorted(edges, value, side="right")) - 1, 0), BINS - 1)
         if at == 0:
             made[name] = float(edges[0])
             continue
-        before, inside = float(reached[at - 1]), float(histogram[at])
-        part = (target - before) / inside if inside > 0 else 0.0
+        before = reached[int(np.searchsorted(ordered, edges[at]))]
+        after = reached[-1] if at == BINS - 1 else reached[int(np.searchsorted(ordered, edges[at + 1]))]
+        part = (target - before) / (after - before) if after > before else 0.0
         made[name] = float(edges[at] + part * (edges[at + 1] - edges[at]))
     return made

@@ -150,7 +150,8 @@ def read_columns(
     file: pq.ParquetFile, path: Path, columns: Sequence[str] | None, groups: Iterable[int] | None = None
 ) -> pa.Table:
     """`columns` of the row groups `groups` (all by default) of an open file; raises DamagedFile."""
-    names = list(file.schema_arrow.names) if columns is None else [c for c in columns if c in file.schema_arrow.names]
+    there = dict.fromkeys(file.schema_arrow.names)
+    names = list(there) if columns is None else [column for column in columns if column in there]
     wanted = range(file.num_row_groups) if groups is None else groups
     try:
         return file.read_row_groups(list(wanted), columns=names)

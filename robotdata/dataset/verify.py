@@ -75,7 +75,8 @@ class _Verifier:
     def _contents(self, data: dict[Path, list[EpisodeInfo]], videos: dict[str, dict[Path, list[EpisodeInfo]]]) -> None:
         total = len(data) + sum(len(files) for files in videos.values())
         done = 0
-        rows = RowCheck(self._dataset, self._report, whole=self._whole)
+        only = None if self._whole else {episode.index for episode in self._episodes}
+        rows = RowCheck(self._dataset, self._report, only=only)
         for path, episodes in data.items():
             rows.check_file(path, episodes)
             done += 1
