@@ -21,6 +21,7 @@ CALLS = {
     "write": "write,pwrite64,writev",
     "fsync": "fsync,fdatasync",
     "rename": "rename,renameat,renameat2",
+    "unlink": "unlink,unlinkat,rmdir",
 }
 KILL = "signal=KILL"
 FULL_DISK = "error=ENOSPC"
@@ -86,3 +87,8 @@ def run_broken(scenario: str, home: Path, *, call: str, how: str, n: int) -> Bro
     traced = trace.read_text() if trace.exists() else ""
     trace.unlink(missing_ok=True)
     return Broken(n, done.returncode, done.stdout, done.stderr + traced)
+
+
+def stride(call: str, **steps: int) -> int:
+    """The suite's step between broken calls of this kind; ROBOTDATA_EVERY_CALL=1 breaks each one."""
+    return 1 if os.environ.get("ROBOTDATA_EVERY_CALL") else steps.get(call, 1)
