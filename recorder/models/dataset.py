@@ -47,9 +47,7 @@ class Dataset(models.Model):
     features = models.JSONField(default=dict, blank=True)
     encoding = models.JSONField(default=default_encoding, blank=True)
     policy = models.CharField(max_length=10, choices=Policy, default=Policy.HAND)
-    every = models.PositiveSmallIntegerField(
-        default=1, validators=[MinValueValidator(1), MaxValueValidator(1000)]
-    )
+    every = models.PositiveSmallIntegerField(default=1, validators=[MinValueValidator(1), MaxValueValidator(1000)])
     encode_unreviewed = models.BooleanField(default=False)  # whether a policy also takes what nobody rejected
     goal = models.PositiveIntegerField(null=True, blank=True)  # episodes wanted per task
     total_episodes = models.PositiveIntegerField(default=0)

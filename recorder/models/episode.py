@@ -43,9 +43,7 @@ class Episode(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="episodes")
-    session = models.ForeignKey(
-        Session, on_delete=models.SET_NULL, null=True, blank=True, related_name="episodes"
-    )
+    session = models.ForeignKey(Session, on_delete=models.SET_NULL, null=True, blank=True, related_name="episodes")
     rig = models.ForeignKey(Rig, on_delete=models.SET_NULL, null=True, blank=True, related_name="episodes")
     state = models.CharField(max_length=12, choices=EpisodeState, default=EpisodeState.RECORDING)
     verdict = models.CharField(max_length=12, choices=Verdict, default=Verdict.UNREVIEWED)

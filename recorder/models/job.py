@@ -76,9 +76,7 @@ class Job(models.Model):
 
     class Meta:
         ordering = ["id"]
-        constraints = [
-            models.UniqueConstraint(fields=["batch", "episode", "camera"], name="one_job_per_camera")
-        ]
+        constraints = [models.UniqueConstraint(fields=["batch", "episode", "camera"], name="one_job_per_camera")]
         indexes = [models.Index(fields=["state", "lease_until"])]
 
     def __str__(self) -> str:

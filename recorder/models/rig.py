@@ -27,9 +27,7 @@ class Rig(models.Model):
     state = models.CharField(max_length=12, choices=RigState, default=RigState.OFFLINE)
     state_since = models.DateTimeField(default=timezone.now)
     status = models.JSONField(default=dict, blank=True)  # the last whole status message
-    connection = models.CharField(
-        max_length=64, blank=True
-    )  # the socket that speaks for it
+    connection = models.CharField(max_length=64, blank=True)  # the socket that speaks for it
     host = models.CharField(max_length=120, blank=True)
     last_seen_at = models.DateTimeField(null=True, blank=True)
     updated_at = models.DateTimeField(default=timezone.now, db_index=True)

@@ -28,7 +28,7 @@ def figures() -> dict[int, dict[str, Any]]:
             seconds=Sum(SECONDS, filter=there & Q(fps__gt=0)),
         )
     )
-    return {row.pop("dataset_id"): row for row in rows}
+    return {row["dataset_id"]: {name: value for name, value in row.items() if name != "dataset_id"} for row in rows}
 
 
 NOTHING: dict[str, Any] = {"to_review": 0, "keep": 0, "reject": 0, "committed": 0, "seconds": 0.0}
@@ -65,4 +65,5 @@ def tasks_of(dataset: Dataset) -> list[dict[str, Any]]:
     """Tasks with how many takes and episodes of them are kept, the most used first."""
     there = Q(state=EpisodeState.ENCODED) | Q(verdict=Verdict.KEEP, purged_at=None)
     rows = Episode.objects.filter(dataset=dataset, purged_at=None).order_by().values("task")
-    return list(rows.annotate(n=Count("pk"), kept=Count("pk", filter=there)).order_by("-n", "task")[:50])
+    counted = rows.annotate(n=Count("pk"), kept=Count("pk", filter=there)).order_by("-n", "task")
+    return [{"task": row["task"], "n": row["n"], "kept": row["kept"]} for row in counted[:50]]

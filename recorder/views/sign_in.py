@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib.auth import authenticate, get_user_model, login, logout
 from django.contrib.auth.decorators import login_not_required
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -53,13 +53,13 @@ def healthz(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"ok": True})
 
 
-def by_code(code: str) -> AbstractBaseUser | None:
+def by_code(code: str) -> User | None:
     if not SignInCode.redeem(code):
         return None
     return get_user_model()._default_manager.get(username=ensure_operator())
 
 
-def by_password(request: HttpRequest) -> AbstractBaseUser | None:
+def by_password(request: HttpRequest) -> User | None:
     return authenticate(request, username=request.POST.get("username", ""), password=request.POST.get("password", ""))
 
 

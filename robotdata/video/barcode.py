@@ -8,8 +8,10 @@ any test can ask any stage which frame it got.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 CELL = 16
 TICK_BITS = 16
@@ -32,7 +34,7 @@ class BarcodeError(ValueError):
     """The picture carries no readable barcode."""
 
 
-def draw(rgb: np.ndarray, code: Barcode) -> None:
+def draw(rgb: NDArray[np.uint8], code: Barcode) -> None:
     """Draw `code` into `rgb`, uint8 (H, W, 3), in place; raises ValueError where it does not fit."""
     if rgb.shape[0] < HEIGHT or rgb.shape[1] < WIDTH:
         raise ValueError(f"a barcode needs {WIDTH}x{HEIGHT} pixels, got {rgb.shape[1]}x{rgb.shape[0]}")
@@ -43,7 +45,7 @@ def draw(rgb: np.ndarray, code: Barcode) -> None:
             rgb[row * CELL : (row + 1) * CELL, column * CELL : (column + 1) * CELL] = 255 * bit
 
 
-def read(rgb: np.ndarray) -> Barcode:
+def read(rgb: NDArray[np.uint8]) -> Barcode:
     """The barcode of `rgb`, uint8 (H, W, 3) or (H, W); raises BarcodeError where parity does not hold."""
     gray = rgb if rgb.ndim == 2 else rgb.mean(axis=2)
     if gray.shape[0] < HEIGHT or gray.shape[1] < WIDTH:
@@ -62,6 +64,6 @@ def _rows(code: Barcode) -> list[tuple[int, int]]:
     return [(value % (1 << bits), bits) for value, bits in rows]
 
 
-def _cell(gray: np.ndarray, row: int, column: int) -> int:
+def _cell(gray: NDArray[Any], row: int, column: int) -> int:
     y, x = row * CELL, column * CELL
     return int(gray[y + 4 : y + CELL - 4, x + 4 : x + CELL - 4].mean() > 127)
