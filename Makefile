@@ -33,7 +33,7 @@ signin: $(VENV)/.run  ## print a new one-use sign-in link
 
 test: $(VENV)/.dev  ## the tests; installs what they need, a browser included where the machine lets it
 	@$(BIN)/python bench/prepare.py
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 lint: $(VENV)/.dev  ## ruff, and migrations that match the models
 	$(BIN)/ruff check .
