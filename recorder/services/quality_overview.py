@@ -86,8 +86,8 @@ def _ranges(dataset: Dataset) -> list[dict[str, Any]]:
 
 def _measured_ranges(peers: Peers) -> list[dict[str, Any]]:
     lines: list[dict[str, Any]] = []
-    newest = peers.takes[-1].signals
-    for feature in peers.spans:
+    newest = peers.takes[0].signals
+    for feature in peers.spans_for(peers.takes[0]):
         names = newest[feature].names
         moving = peers.share_moving(feature, names)
         same = [s for take in peers.takes if (s := take.signals.get(feature)) is not None and s.names == names]

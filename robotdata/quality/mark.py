@@ -41,4 +41,5 @@ def mark(
 ) -> Mark:
     """A mark of `take` at `run` (in the metrics' own ticks), or of all of it."""
     first, end = run if run is not None else (0, take.ticks)
+    first, end = max(0, first), min(end, take.ticks)
     return Mark(code, camera, feature, first + take.first_tick, end + take.first_tick, severity, text)

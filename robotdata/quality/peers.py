@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +42,8 @@ class Peers:
 
     def __init__(self, takes: Sequence[TakeMetrics]) -> None:
         self.takes = list(takes)
-        self._signals: dict[tuple[str, str], Usual | None] = {}
+        self._signals: dict[tuple[str, str, tuple[str, ...]], Usual | None] = {}
+        self._spans: dict[tuple[str, tuple[str, ...]], Floats | None] = {}
 
     def __len__(self) -> int:
         return len(self.takes)
@@ -58,7 +58,7 @@ class Peers:
 
     def signal(self, feature: str, measure: str, names: Sequence[str]) -> Usual | None:
         """Of one list of a feature's measures, from the takes whose feature has the same names."""
-        key = (feature, measure)
+        key = (feature, measure, tuple(names))
         if key not in self._signals:
             rows = [np.array(getattr(each, measure), np.float64) for each in self._same(feature, names)]
             self._signals[key] = usual(rows) if rows else None
@@ -69,17 +69,29 @@ class Peers:
         rows = [each.moves for each in self._same(feature, names)]
         return np.mean(np.array(rows, np.float64), axis=0) if rows else None
 
-    @cached_property
-    def spans(self) -> dict[str, Floats]:
-        """Each joint's range over the dataset, without the outermost takes; 0 where it never moves."""
-        result: dict[str, Floats] = {}
-        for feature, signal in self.takes[-1].signals.items() if self.takes else ():
-            if is_motion(feature) and signal.names:
-                same = self._same(feature, signal.names)
+    def spans_for(self, take: TakeMetrics) -> dict[str, Floats]:
+        """The range over the dataset, without the outermost takes, of each of `take`'s joints that others have too.
+
+        0 where a joint never moves.
+        """
+        found: dict[str, Floats] = {}
+        for feature, signal in take.signals.items():
+            spans = self._span(feature, signal.names) if is_motion(feature) and signal.names else None
+            if spans is not None:
+                found[feature] = spans
+        return found
+
+    def _span(self, feature: str, names: Sequence[str]) -> Floats | None:
+        key = (feature, tuple(names))
+        if key not in self._spans:
+            same = self._same(feature, names)
+            if same:
                 low = np.percentile([each.low for each in same], 10, axis=0)
                 high = np.percentile([each.high for each in same], 90, axis=0)
-                result[feature] = np.maximum(high - low, 0.0)
-        return result
+                self._spans[key] = np.maximum(high - low, 0.0)
+            else:
+                self._spans[key] = None
+        return self._spans[key]
 
     def _same(self, feature: str, names: Sequence[str]) -> list[SignalMetrics]:
         found = (take.signals.get(feature) for take in self.takes)

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import numpy as np
 
 from robotdata.quality.fingerprint import difference
-from robotdata.quality.inputs import is_motion
 from robotdata.quality.mark import Mark, mark
 from robotdata.quality.metrics import CameraMetrics, SignalMetrics, TakeMetrics
 from robotdata.quality.peers import Floats, Peers, usual
@@ -89,13 +88,14 @@ def jerk(take: TakeMetrics, peers: Peers, limits: Thresholds) -> Iterator[Mark]:
 def disagreement(take: TakeMetrics, peers: Peers, limits: Thresholds) -> Iterator[Mark]:
     pair = take.pair
     others = [each.pair for each in peers.takes if each.pair and pair and each.pair.names == pair.names]
-    if pair is None or len(others) < limits.peers or pair.action not in peers.spans:
+    spans = peers.spans_for(take).get(pair.action) if pair else None
+    if pair is None or spans is None or len(others) < limits.peers:
         return
     signal = take.signals[pair.action]
     normal = usual([np.array(each.worst) for each in others])
     z = normal.z(np.array(pair.worst))
     for place, name in enumerate(pair.names):
-        full = float(peers.spans[pair.action][signal.names.index(name)])
+        full = float(spans[signal.names.index(name)])
         gap, before = pair.worst[place], float(normal.middle[place])
         if full > 0 and gap > limits.disagree * full and gap > limits.disagree_times * before and z[place] > limits.z:
             run = (pair.worst_at[place], min(take.ticks, pair.worst_at[place] + round(take.fps) + pair.lag))
@@ -131,11 +131,11 @@ def copies(take: TakeMetrics, peers: Peers, limits: Thresholds) -> Iterator[Mark
     """The later one of two is marked, so that rejecting all that carry the mark leaves one."""
     if not any(any(signal.moves) for signal in take.signals.values()):
         return
-    me = (take.recorded_at, take.id)
+    me, spans = (take.recorded_at, take.id), peers.spans_for(take)
     for other in peers.takes:
         if other.id == take.id or (other.recorded_at, other.id) > me:
             continue
-        found = difference(take, other, peers.spans)
+        found = difference(take, other, spans)
         if found is not None and found < limits.copy:
             how = (
                 f"its movement differs by {share(found)} of the range" if found >= 5e-4 else "its movement is the same"
@@ -145,10 +145,8 @@ def copies(take: TakeMetrics, peers: Peers, limits: Thresholds) -> Iterator[Mark
 
 
 def _compared(take: TakeMetrics, peers: Peers) -> Iterator[tuple[str, SignalMetrics, Floats]]:
-    for feature, signal in take.signals.items():
-        spans = peers.spans.get(feature)
-        if is_motion(feature) and spans is not None and len(spans) == len(signal.names):
-            yield feature, signal, spans
+    for feature, spans in peers.spans_for(take).items():
+        yield feature, take.signals[feature], spans
 
 
 def _sudden(

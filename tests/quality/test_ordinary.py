@@ -37,7 +37,7 @@ def simulated(takes: int) -> Iterator[TakeInput]:
     cameras = [registry.camera("sim", context(v, n), Options({"sync": "tick"}, v)) for n, v in enumerate(VIEWS)]
     robot.connect()
     for number in range(takes):
-        ticks = 200 + 10 * (number % 4)
+        ticks = 180 + 10 * (number % 4)
         action, state = np.empty((ticks, 6)), np.empty((ticks, 6))
         meters = [PictureMeter() for _ in VIEWS]
         looked = set(sampled_ticks(ticks, FPS).tolist())
@@ -62,7 +62,7 @@ def simulated(takes: int) -> Iterator[TakeInput]:
 
 
 def test_it_has_nothing_to_say_of_the_simulated_rig() -> None:
-    takes = [measure(take) for take in simulated(8)]
+    takes = [measure(take) for take in simulated(6)]
     known = Peers(takes)
     assert [(take.id, mark.text) for take in takes for mark in marks_of(take, known)] == []
 
