@@ -1,0 +1,64 @@
+"""Emptying the trash, broken at every call: a take is there whole or gone, and its row says which."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import uuid
+from pathlib import Path
+
+import pytest
+
+from tests.faults.nth_call import BAD_DISK, FULL_DISK, KILL, stride
+from tests.faults.test_spool_calls import frames_that_say_their_number
+from tests.faults.warm import Server
+
+pytestmark = pytest.mark.faults
+
+
+@pytest.fixture(scope="module")
+def trash(tmp_path_factory: pytest.TempPathFactory, warm_server: Server) -> Path:
+    home = tmp_path_factory.mktemp("trash")
+    made = warm_server.run("tests.faults.make_a_trash", home)
+    assert made.code == 0, made.errors
+    return home
+
+
+def rows(home: Path) -> dict[str, tuple[str, bool]]:
+    """For each episode its verdict, and whether its files are said to be gone."""
+    with sqlite3.connect(home / "robotdata.sqlite3") as database:
+        found = database.execute("select id, verdict, purged_at is not null from recorder_episode").fetchall()
+    database.close()
+    return {str(uuid.UUID(pk)): (verdict, bool(gone)) for pk, verdict, gone in found}
+
+
+def check(home: Path) -> None:
+    for pk, (verdict, gone) in rows(home).items():
+        folder = home / "spool" / pk
+        assert folder.exists() != gone, (pk, verdict)
+        if not gone:
+            assert frames_that_say_their_number(folder) == 3
+        assert verdict == "reject" or not gone
+    assert not list((home / "spool").glob(".removing-*"))
+
+
+@pytest.mark.parametrize("how", [KILL, FULL_DISK, BAD_DISK])
+@pytest.mark.parametrize("call", ["write", "fsync", "rename", "unlink"])
+def test_it_has_every_take_whole_or_gone(tmp_path: Path, trash: Path, warm_server: Server, call: str, how: str) -> None:
+    broken = 0
+    for n in range(1, 200, stride(call, write=3, fsync=2, unlink=5)):
+        home = tmp_path / f"{n}"
+        shutil.copytree(trash, home)
+        run = warm_server.broken("tests.faults.empty_the_trash", home, call=call, how=how, n=n)
+        if "INJECTED" not in run.errors and run.code == 0:
+            break
+        broken += 1
+        recovered = warm_server.run("tests.faults.recover_a_home", home)
+        assert recovered.said.startswith("recovered 0"), (n, recovered.said, recovered.errors)
+        check(home)
+        assert warm_server.run("tests.faults.empty_the_trash", home).code == 0
+        check(home)
+        assert sorted(gone for _, gone in rows(home).values()) == [False, True, True]
+        assert len(list((home / "staging").iterdir())) == 1
+        shutil.rmtree(home)
+    assert broken, "no call was broken: this test saw nothing"
