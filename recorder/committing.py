@@ -17,12 +17,12 @@ from django.utils import timezone
 
 from recorder.encoding import (
     FINAL,
-    NO_SPACE,
     SPACE_AGAIN,
     committed_episodes,
     complete_episodes,
     fail_episode,
     failures,
+    is_no_space,
     plan_of,
     staged_path,
 )
@@ -210,7 +210,7 @@ def _judge(batch: Batch, error: Exception) -> None:
     """Wait for the lock or for space, try again, or give it up: its episodes fail, and can be tried again."""
     if isinstance(error, DatasetBusy):
         _later(batch, f"Waits: {error}.", _BUSY_AGAIN, counted=False)
-    elif isinstance(error, OSError) and error.errno in NO_SPACE:
+    elif is_no_space(error):
         words = f"No space for the dataset in {batch.dataset.path}: free some, and it goes on by itself."
         _later(batch, words, SPACE_AGAIN, counted=False)
     elif batch.attempt < settings.JOB_ATTEMPTS and not isinstance(error, _HOPELESS):

@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 ACCEPT_RATE = "rate accepted"
 """The label by which a person accepts a take whose loop ran more than 10 % off its rate."""
-NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 SPACE_AGAIN = timedelta(seconds=30)
 _STALL_S = 120.0
 _SLOWEST_FPS = 20.0
@@ -232,6 +232,15 @@ def failures(batch: Batch) -> str:
     return f"{count} of {total} episodes failed and were left out. {first}"
 
 
+def is_no_space(error: BaseException | None) -> bool:
+    """Whether a full disk is behind it, in whatever words an encoder says so."""
+    while error is not None:
+        if getattr(error, "errno", None) in _NO_SPACE:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 def _renewal(job: Job) -> Callable[[int], bool]:
     """Heartbeat, progress and cancellation in one UPDATE."""
     mine = Job.objects.filter(pk=job.pk, token=job.token, state=JobState.RUNNING, cancel=False)
@@ -248,7 +257,7 @@ def _renewal(job: Job) -> Callable[[int], bool]:
 
 def _judge(job: Job, error: Exception) -> None:
     """Wait for space, give it up, or try again."""
-    if isinstance(error, OSError) and error.errno in NO_SPACE:
+    if is_no_space(error):
         words = f"No space for encoded videos in {settings.STAGING_DIR}: free some, and it goes on by itself."
         Job.objects.filter(pk=job.pk, token=job.token).update(attempt=F("attempt") - 1)
         _give_back(job, words, SPACE_AGAIN)

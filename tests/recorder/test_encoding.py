@@ -244,7 +244,10 @@ def test_it_waits_for_space_without_losing_a_try(
     cubes: Dataset, make_episode: MakeEpisode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: Any, **__: Any) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        try:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:  # as an encoder says it
+            raise EncodeError("h264 fails at frame 4") from error
 
     monkeypatch.setattr(encoding, "encode_camera", full)
     job = encode(make_episode, cubes)
