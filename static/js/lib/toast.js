@@ -8,6 +8,9 @@ export function toast(words, { bad = false, undo = false, href = "" } = {}) {
   const region = document.getElementById("toasts");
   const box = make("div", { class: bad ? "toast is-bad" : "toast" }, make("p", {}, words));
   if (undo) {
+    // Undo takes back the newest change: only the newest may offer it.
+    region.querySelectorAll("[data-undoes]").forEach((older) => older.remove());
+    box.dataset.undoes = "yes";
     const button = make("button", { class: "button small", type: "button" }, "Undo");
     button.addEventListener("click", () => {
       box.remove();

@@ -10,7 +10,7 @@ export class Review {
   constructor(player) {
     this.player = player;
     this.dirty = false;
-    this.busy = false;
+    this.queue = Promise.resolve();
     document.addEventListener("click", ({ target }) => this.clicked(target));
     document.addEventListener("input", ({ target }) => {
       if (target.closest("#edit")) this.dirty = true;
@@ -28,6 +28,8 @@ export class Review {
     document.addEventListener("htmx:afterSwap", ({ detail }) => {
       if (detail.target.id === "beside" || detail.elt.id === "details" || detail.target.id === "details") this.read();
     });
+    // Undo leads back to what it took back.
+    document.addEventListener("undone", ({ detail }) => this.then(() => this.go(detail.episodes[0])));
     window.addEventListener("popstate", () => location.reload());
   }
 
@@ -69,60 +71,71 @@ export class Review {
     const button = target.closest("button");
     if (!button || !button.closest("#details")) return;
     const { judge, go, trim, seekTick } = button.dataset;
-    if (judge) this.judge(judge);
-    else if (go) this.go(details().dataset[go]);
-    else if (trim) this.trim(trim);
+    if (judge) this.then(() => this.judge(judge));
+    else if (go) this.walk(go);
+    else if (trim) this.cut(trim);
     else if (seekTick !== undefined) this.player.seek(Number(seekTick) - this.player.firstTick);
+  }
+
+  /** One act after another: a key that is pressed while the last one is on its way means the take that comes. */
+  then(act) {
+    this.queue = this.queue.then(act).catch(complain);
+    return this.queue;
   }
 
   async judge(verdict) {
     const { episode, editable, verdict: had, list, next, unreviewed } = details().dataset;
-    if (!editable || this.busy) return;
-    this.busy = true;
+    if (!editable) return;
     const wanted = had === verdict ? "unreviewed" : verdict;
     const onward = wanted !== "unreviewed" && this.advances() ? (list === "review" ? unreviewed : next) : "";
-    const saved = call("PATCH", `/api/episodes/${episode}`, { verdict: wanted });
-    if (onward) this.go(onward);
+    if (onward) this.player.open(onward);
     try {
-      await saved;
-      if (wanted !== "unreviewed") toast(wanted === "keep" ? "Kept." : "Moved to the trash.", { undo: true });
-      if (!onward) {
-        ring(details());
-        if (wanted !== "unreviewed" && this.advances() && list === "review") toast("That was the last one to review.");
-      }
+      await call("PATCH", `/api/episodes/${episode}`, { verdict: wanted });
     } catch (error) {
-      complain(error);
-      if (onward) this.go(episode);
-    } finally {
-      this.busy = false;
+      if (onward) this.player.open(episode);
+      throw error;
+    }
+    if (wanted !== "unreviewed") toast(wanted === "keep" ? "Kept." : "Moved to the trash.", { undo: true });
+    if (onward) await this.fetch(onward);
+    else {
+      ring(details());
+      if (wanted !== "unreviewed" && this.advances() && list === "review") toast("That was the last one to review.");
     }
   }
 
   /** To another episode of the list: its pictures at once, its words as soon as they come. */
-  go(episode) {
-    if (!episode) return;
-    const { list } = details().dataset;
-    const url = `/episodes/${episode}/?list=${list}`;
-    history.pushState({}, "", url);
+  async go(episode) {
+    if (!episode || episode === details().dataset.episode) return;
     this.player.open(episode);
-    window.htmx.ajax("GET", url, { target: "#beside", swap: "innerHTML" });
+    await this.fetch(episode);
   }
 
-  async trim(what) {
+  async fetch(episode) {
+    const url = `/episodes/${episode}/?list=${details().dataset.list}`;
+    history.pushState({}, "", url);
+    await window.htmx.ajax("GET", url, { target: "#beside" });
+  }
+
+  walk(where) {
+    this.then(() => this.go(details().dataset[where]));
+  }
+
+  cut(what) {
+    const at = this.player.wanted;
+    this.then(() => this.trim(what, at));
+  }
+
+  async trim(what, wanted) {
     const { episode, editable } = details().dataset;
     if (!editable) return;
-    const { wanted, firstTick, frames } = this.player;
+    const { firstTick, frames } = this.player;
     let [first, end] = this.kept() ?? [0, frames];
     if (what === "first") first = wanted;
     if (what === "end") end = wanted + 1;
     if (first >= end) [first, end] = what === "first" ? [first, frames] : [0, end];
     const whole = what === "none" || (first <= 0 && end >= frames);
-    try {
-      await call("PATCH", `/api/episodes/${episode}`, { trim: whole ? null : [first + firstTick, end + firstTick] });
-      toast(whole ? "Nothing is cut off." : `Keeps frames ${first} to ${end - 1}.`, { undo: true });
-      ring(details());
-    } catch (error) {
-      complain(error);
-    }
+    await call("PATCH", `/api/episodes/${episode}`, { trim: whole ? null : [first + firstTick, end + firstTick] });
+    toast(whole ? "Nothing is cut off." : `Keeps frames ${first} to ${end - 1}.`, { undo: true });
+    ring(details());
   }
 }

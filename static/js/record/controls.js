@@ -14,6 +14,7 @@ const BIG = {
 };
 const WAITING = { connecting: "Connecting to the robot …", saving: "Saving …", offline: "The rig is offline", countdown: "About to record …" };
 const FIRST = { recording: ["stop"], countdown: ["cancel"], resetting: ["finish_reset"], paused: ["resume", "record"], error: ["clear_error"] };
+const ASKED = { record: "Starting …", stop: "Stopping …", rerecord: "Starting again …" };
 const OF_A_TAKE = new Set(["stop", "discard", "rerecord"]);
 
 export class Controls {
@@ -24,7 +25,7 @@ export class Controls {
     this.panel = desk.querySelector(".control");
     this.big = document.getElementById("big");
     this.chip = document.getElementById("state");
-    this.busy = false;
+    this.busy = ""; // the command that waits for its answer
     this.big.addEventListener("click", () => this.press(this.big.dataset.does));
     for (const button of this.panel.querySelectorAll("[data-command]")) {
       button.addEventListener("click", () => this.press(button.dataset.command));
@@ -59,12 +60,12 @@ export class Controls {
     this.chip.className = `chip ${rigTone(state)}`;
     say(this.chip.querySelector("[data-state-words]"), rigWords(state));
     this.big.dataset.does = does;
-    this.big.disabled = !does || this.busy;
-    if (!this.busy) say(document.getElementById("big-words"), BIG[does] ?? WAITING[state] ?? "Waiting for the rig …");
+    this.big.disabled = !does || Boolean(this.busy);
+    say(document.getElementById("big-words"), this.busy ? ASKED[this.busy] ?? "One moment …" : BIG[does] ?? WAITING[state] ?? "Waiting for the rig …");
     show(this.big.querySelector("kbd"), does === "record" || does === "stop");
     for (const button of this.panel.querySelectorAll("[data-command]")) {
       const { command } = button.dataset;
-      button.disabled = !this.may(command) || this.busy;
+      button.disabled = !this.may(command) || Boolean(this.busy);
       if (["resume", "cancel", "clear_error"].includes(command)) show(button, this.may(command) && command !== does);
     }
     show(this.panel.querySelector('[data-command="pause"]'), !this.may("resume"));
@@ -76,7 +77,7 @@ export class Controls {
 
   async press(command) {
     if (!command || this.busy || !this.may(command)) return;
-    this.busy = true;
+    this.busy = command;
     const take = this.status.take?.id;
     this.show(this.status);
     try {
@@ -86,7 +87,7 @@ export class Controls {
     } catch (error) {
       this.refused(error);
     } finally {
-      this.busy = false;
+      this.busy = "";
       this.show(this.status);
     }
   }

@@ -37,7 +37,7 @@ export class Facts {
     if (texts.join("\n") === this.said) return;
     this.said = texts.join("\n");
     while (this.warnings.children.length > texts.length) this.warnings.lastElementChild.remove();
-    while (this.warnings.children.length < texts.length) this.warnings.append(make("li"));
+    while (this.warnings.children.length < texts.length) this.warnings.append(make("p"));
     texts.forEach((text, i) => say(this.warnings.children[i], text));
   }
 }

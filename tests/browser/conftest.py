@@ -1,0 +1,185 @@
+"""A person at the real product: its processes with a home of their own, and a Chromium that is signed in."""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+import queue
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from robotdata.video.barcode import Barcode, read
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--no-proxy-server",
+    "--autoplay-policy=no-user-gesture-required",
+]
+CAMERAS = ("front", "top", "wrist")
+RIG = """
+[rig]
+name = "bench-1"
+fps = 15
+[robot]
+kind = "sim"
+[teleoperator]
+kind = "autopilot"
+""" + "".join(
+    f'[cameras.{name}]\nkind = "sim"\nwidth = 320\nheight = 240\nfps = 15\nbarcode = true\nsync = "tick"\n'
+    for name in CAMERAS
+)
+
+
+@dataclass
+class Product:
+    """`manage.py run` as a person starts it."""
+
+    process: subprocess.Popen[str]
+    home: Path
+    url: str
+    lines: queue.Queue[str] = field(repr=False)
+
+    def link(self) -> str:
+        """A fresh sign-in link, as the command for a second person prints it."""
+        env = {**os.environ, "ROBOTDATA_HOME": str(self.home)}
+        command = [sys.executable, "manage.py", "signin"]
+        said = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=True).stdout
+        return f"{self.url}/sign-in/?code={said.split('code=')[1].split()[0]}"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    """Web, worker and a rig whose every frame says which it is."""
+    home = tmp_path_factory.mktemp("home")
+    (home / "rig.toml").write_text(RIG)
+    port = free_port()
+    env = {**os.environ, "ROBOTDATA_HOME": str(home), "PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": ""}
+    command = [sys.executable, "manage.py", "run", "--port", str(port), "--rig", str(home / "rig.toml")]
+    with (
+        (home / "log").open("w") as log,
+        subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=log, text=True) as process,
+    ):
+        lines: queue.Queue[str] = queue.Queue()
+        reader = threading.Thread(target=lambda: [lines.put(line) for line in process.stdout or ()], daemon=True)
+        reader.start()
+        try:
+            wait_for_link(process, lines, home)
+            yield Product(process, home, f"http://127.0.0.1:{port}", lines)
+        finally:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(40)
+            except subprocess.TimeoutExpired:
+                process.kill()
+            reader.join(5)
+
+
+def wait_for_link(process: subprocess.Popen[str], lines: queue.Queue[str], home: Path) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            if "/sign-in/?code=" in lines.get(timeout=0.2):
+                return
+        except queue.Empty:
+            continue
+    pytest.fail(f"the product did not start: {(home / 'log').read_text()[-2000:]}")
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """Skips, saying so, where there is none."""
+    path = next((found for name in BROWSERS if (found := shutil.which(name))), None)
+    if path is None:
+        pytest.skip("no Chromium on this machine")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS, headless=True)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def signed_in(chromium: Browser, product: Product) -> dict[str, Any]:
+    """The cookies of somebody who followed the printed link."""
+    context = chromium.new_context()
+    page = context.new_page()
+    page.goto(product.link())
+    state = context.storage_state()
+    context.close()
+    return dict(state)
+
+
+@dataclass
+class Visit:
+    """Opens pages as somebody who is signed in, and keeps every complaint of the browser."""
+
+    browser: Browser
+    product: Product
+    state: dict[str, Any]
+    complaints: list[str] = field(default_factory=list)
+    pages: list[Page] = field(default_factory=list)
+
+    def __call__(self, path: str, *, width: int = 1440, height: int = 900, **more: Any) -> Page:
+        more = {"storage_state": self.state, "base_url": self.product.url, **more}
+        context = self.browser.new_context(viewport={"width": width, "height": height}, **more)
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        page.on("pageerror", lambda error: self.complaints.append(f"{page.url}: {error}"))
+        page.on("console", lambda said: self.hear(page.url, said))
+        self.pages.append(page)
+        page.goto(path)
+        return page
+
+    def hear(self, url: str, said: Any) -> None:
+        if said.type == "error":
+            self.complaints.append(f"{url}: {said.text}")
+
+
+@pytest.fixture
+def visit(chromium: Browser, product: Product, signed_in: dict[str, Any]) -> Iterator[Visit]:
+    """A test fails where the browser had to complain."""
+    visit = Visit(chromium, product, signed_in)
+    yield visit
+    for page in visit.pages:
+        page.context.close()
+    assert not visit.complaints
+
+
+def pictures(page: Page) -> list[Barcode]:
+    """What the frames on screen say of themselves, camera by camera."""
+    script = "() => [...document.querySelectorAll('#stage canvas')].map((canvas) => canvas.toDataURL('image/png'))"
+    shown = [Image.open(io.BytesIO(base64.b64decode(url.split(",")[1]))) for url in page.evaluate(script)]
+    return [read(np.asarray(image.convert("RGB"))) for image in shown]
+
+
+@pytest.fixture
+def frames() -> Callable[[Page], list[Barcode]]:
+    return pictures
