@@ -46,11 +46,14 @@ class Trial:
     fps: int = 30
     video_mb: float = 200
     data_mb: float = 100
+    shared: bool = False
+    """LeRobot's own recorder adds an episode before the last batch; what it writes is not judged strictly."""
 
 
 TRIALS = {
     "av1-one-camera": Trial("libsvtav1", ("front",), ((40, 25, 31),)),
     "av1-three-cameras-resumed": Trial("libsvtav1", ("front", "top", "wrist"), ((30, 22), (27,), (19, 24))),
+    "av1-recorded-by-both": Trial("libsvtav1", ("front", "top"), ((24, 20), (18,)), shared=True),
     "h264-one-camera-resumed": Trial("h264", ("front",), ((35,), (28,), (1, 30))),
     "h264-three-cameras-small-files": Trial(
         "h264", ("front", "top", "wrist"), ((21, 30, 26), (33, 20)), fps=25, video_mb=0.15, data_mb=0.02
@@ -80,13 +83,13 @@ def main() -> int:
 
 def _try(name: str, trial: Trial, home: Path, python: str) -> bool:
     begin = time.monotonic()
-    root = record(name, trial, home)
+    root = record(name, trial, home, python)
     report = verify_dataset(root, deep=True)
     if not report.ok:
         print(f"FAIL {name}: our own verify: {report.problems[0]}")
         return False
     recorded = time.monotonic() - begin
-    done = subprocess.run([python, *_check(root)], capture_output=True, text=True, timeout=600)
+    done = subprocess.run([python, *_check(root, strict=not trial.shared)], capture_output=True, text=True, timeout=600)
     words = [line for line in done.stdout.splitlines() if line.startswith(("FAIL", "WARN", "CONFORMANT", "NOT"))]
     verdict = "ok  " if done.returncode == 0 else "FAIL"
     seconds = f"recorded in {recorded:.0f} s, checked in {time.monotonic() - begin - recorded:.0f} s"
@@ -99,15 +102,16 @@ def _try(name: str, trial: Trial, home: Path, python: str) -> bool:
     return done.returncode == 0
 
 
-def _check(root: Path) -> list[str]:
+def _check(root: Path, *, strict: bool) -> list[str]:
     named = os.environ.get("ROBOTDATA_CONFORMANCE")
     script = Path(named) if named else ROOT.parent / "shared/conformance/conformance_lerobot.py"
     if not script.is_file():
         return [str(ROOT / "bench/interop_check.py"), str(root)]
-    return [str(script), str(root), "--strict", "--stamp", str(TICK_BITS), "--stamp-cell", str(CELL)]
+    ours = ["--strict", "--stamp", str(TICK_BITS), "--stamp-cell", str(CELL)]
+    return [str(script), str(root), *(ours if strict else [])]
 
 
-def record(name: str, trial: Trial, home: Path) -> Path:
+def record(name: str, trial: Trial, home: Path, python: str) -> Path:
     """The dataset of a trial: takes written, planned, encoded and committed as the product does it."""
     root = home / "datasets" / name
     settings = EncodeSettings(codec=trial.codec)
@@ -119,7 +123,10 @@ def record(name: str, trial: Trial, home: Path) -> Path:
         video_files_size_in_mb=trial.video_mb,
     )
     number = 0
-    for batch in trial.batches:
+    for at, batch in enumerate(trial.batches):
+        if trial.shared and at == len(trial.batches) - 1:
+            adds = [python, str(ROOT / "bench/interop_record.py"), str(root), "15"]
+            subprocess.run(adds, check=True, capture_output=True, timeout=600)
         episodes = []
         for ticks in batch:
             take = make_take(home / "spool", trial, ticks, number)

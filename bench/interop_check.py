@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
-os.environ["HF_HUB_OFFLINE"] = "1"
-
-import torch
-
-# A torchvision that was built for CUDA declares its operators in a library that a CPU build of torch cannot load.
-_LIBRARY = torch.library.Library("torchvision", "DEF")
-_LIBRARY.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-
-from lerobot.datasets.lerobot_dataset import LeRobotDataset  # noqa: E402
+from interop_lerobot import LeRobotDataset
+from torch.utils.data import DataLoader
 
 
 def main() -> int:
     root = Path(sys.argv[1])
     dataset = LeRobotDataset(f"local/{root.name}", root=root)
     seen = 0
-    for batch in torch.utils.data.DataLoader(dataset, batch_size=8):
+    for batch in DataLoader(dataset, batch_size=8):
         if batch["index"].tolist() != list(range(seen, seen + len(batch["index"]))):
             print(f"FAIL rows after {seen} are not in order")
             return 1

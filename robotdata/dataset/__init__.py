@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from robotdata.dataset.commit import CommitResult, DatasetSpec, NewEpisode, commit_episodes
+from robotdata.dataset.edit import EditResult, delete_episodes, revert, set_tasks
 from robotdata.dataset.episode_list import EpisodeInfo, VideoSpan
 from robotdata.dataset.errors import (
     CommitError,
@@ -34,6 +35,7 @@ __all__ = [
     "DatasetSpec",
     "Difference",
     "EditError",
+    "EditResult",
     "EpisodeInfo",
     "FeatureError",
     "FeaturesDiffer",
@@ -50,9 +52,12 @@ __all__ = [
     "commit_episodes",
     "complete",
     "dataset_lock",
+    "delete_episodes",
     "differences",
     "flat_names",
     "list_revisions",
     "recover_dataset",
+    "revert",
+    "set_tasks",
     "verify_dataset",
 ]

@@ -181,7 +181,7 @@ class _Commit:
             return {**self._base.info, "features": features}
         return new_info(
             features,
-            fps=spec.fps,
+            fps=int(spec.fps),
             robot_type=spec.robot_type or None,
             data_mb=spec.data_files_size_in_mb,
             video_mb=spec.video_files_size_in_mb,
@@ -295,6 +295,8 @@ class _Commit:
 def _features(root: Path, base: Dataset | None, spec: DatasetSpec) -> Features:
     mine = complete(spec.features)
     if base is None:
+        if spec.fps != int(spec.fps) or spec.fps < 1:
+            raise CommitError(f"cannot make {root} with {spec.fps} frames per second; LeRobot wants a whole number")
         return mine
     unlike = differences(mine, base.features, spec.fps, base.fps)
     if unlike:

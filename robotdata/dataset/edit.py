@@ -91,6 +91,7 @@ def revert(root: Path, revision: int, *, work: Path, revisions: Path, keep_revis
             there = ", ".join(map(str, list_revisions(revisions))) or "none"
             raise EditError(f"{base.root} has no revision {revision} to go back to; kept are: {there}")
         files.link_tree(source, folder)
+        files.unlink_from_others(folder / "meta")
         old = read_sidecar(source, [])
         sidecar = Sidecar(base.revision + 1, old.episodes, {**old.more, "reverted_to": revision})
         path = folder / SIDECAR

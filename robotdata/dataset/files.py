@@ -82,6 +82,17 @@ def link_tree(source: Path, target: Path, leave_out: Collection[str] = ()) -> No
                 link_or_copy(here / name, target / place)
 
 
+def unlink_from_others(folder: Path) -> None:
+    """Give every file below `folder` bytes of its own: LeRobot writes into small files in place."""
+    for path in [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]:
+        data = path.read_bytes()
+        path.unlink()
+        with path.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+
+
 def remove_tree(folder: Path) -> None:
     """Remove a folder of ours and all in it; one that is gone already is fine."""
     if folder.exists():

@@ -8,11 +8,22 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from robotdata.dataset import CommitError, Dataset, FeaturesDiffer, NewEpisode, dataset_lock, verify_dataset
+from robotdata.dataset import (
+    CommitError,
+    Dataset,
+    DatasetSpec,
+    FeaturesDiffer,
+    NewEpisode,
+    commit_episodes,
+    dataset_lock,
+    verify_dataset,
+)
 from robotdata.dataset.errors import DatasetBusy, FeatureError
+from robotdata.dataset.stats import numeric_stats
 from robotdata.video.codecs import EncodeSettings
+from robotdata.video.encode import encode_frames
 from robotdata.video.mux import Segment, join_videos
-from tests.dataset.conftest import FRONT, LENGTHS, Bench, MakeEpisode, columns, expected
+from tests.dataset.conftest import FEATURES, FRONT, LENGTHS, Bench, MakeEpisode, columns, expected
 
 
 def test_it_gives_every_row_its_frame_over_several_commits_and_files(six: Bench) -> None:
@@ -97,6 +108,30 @@ def test_it_takes_a_task_for_every_row(bench: Bench, new: MakeEpisode) -> None:
     assert dataset.tasks == ["reach", "grasp 🤖"]
     assert dataset.rows(0)["task_index"].tolist() == [0, 0, 1, 1]
     assert verify_dataset(bench.root).ok
+
+
+@pytest.mark.parametrize("fps", [7, 24, 60])
+def test_it_keeps_many_short_episodes_on_the_grid(bench: Bench, tmp_path: Path, fps: int) -> None:
+    """Times summed up as floating numbers drift; these are frames divided by fps, once."""
+    key, count = "observation.images.front", 150
+    pictures = [np.full((32, 32, 3), 30 * n, np.uint8) for n in range(7)]
+    video = encode_frames(pictures, tmp_path / "v.mp4", fps=fps, settings=EncodeSettings(codec="h264")).path
+    stat = numeric_stats(np.full((7, 3), 0.5))
+    stat = {name: value if name == "count" else value.reshape(3, 1, 1) for name, value in stat.items()}
+    features = {key: {"dtype": "video", "shape": [32, 32, 3], "names": None}}
+    episodes = [NewEpisode(f"e{n}", "wave", {}, 7, {key: video}, {key: stat}) for n in range(count)]
+    spec = DatasetSpec(float(fps), None, features, video_files_size_in_mb=0.05)
+    commit_episodes(bench.root, spec, episodes, **bench.places)
+    dataset = bench.open()
+    assert type(dataset.info["fps"]) is int
+    assert len({span.path for e in dataset.episodes for span in e.videos.values()}) > 1
+    assert all(e.videos[key].from_timestamp == e.videos[key].first_frame / fps for e in dataset.episodes)
+    assert verify_dataset(bench.root).problems == []
+
+
+def test_it_refuses_a_rate_that_lerobot_cannot_keep(bench: Bench, staged: list[NewEpisode]) -> None:
+    with pytest.raises(CommitError, match="29.97 frames per second; LeRobot wants a whole number"):
+        commit_episodes(bench.root, DatasetSpec(29.97, None, FEATURES), staged[:1], **bench.places)
 
 
 def test_it_starts_a_new_video_where_the_codec_differs(
