@@ -2,7 +2,7 @@
 
 `python -m robotdata.lifeline FD MODULE ARGS...`: FD is the read end of a pipe whose write end the supervisor
 alone holds. When the supervisor is gone, however it went, the pipe ends: SIGTERM to ourselves, and ten seconds
-later SIGKILL. Portable where pipes are; nothing to configure.
+later SIGKILL, for all that we started too. Portable where pipes are; nothing to configure.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ def _watch(fd: int) -> None:
         pass
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(GRACE_S)
+    if os.getpgrp() == os.getpid():  # the group is ours alone: what we started goes with us
+        os.killpg(0, signal.SIGKILL)
     os.kill(os.getpid(), signal.SIGKILL)
 
 

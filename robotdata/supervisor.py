@@ -7,6 +7,7 @@ started again, while the others live on.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -81,12 +82,15 @@ class Supervisor:
                 if child.failures and self.clock() - child.started_at > HEALTHY_AFTER_S:
                     child.failures = 0
             elif child.process is not None:
-                self._died(child, child.process.returncode)
+                self._died(child, child.process)
             elif child.restart_at is not None and self.clock() >= child.restart_at:
                 self.start(child)
 
-    def _died(self, child: Child, code: int) -> None:
+    def _died(self, child: Child, process: subprocess.Popen[bytes]) -> None:
         child.process = None
+        # A killed worker's encoder and clock would go on beside those of the next worker.
+        _end_group(process.pid)
+        code = process.returncode
         if code == SETTINGS_ARE_WRONG:
             self.say(f"{child.name} stopped: its settings are wrong (see above). Mend them and start again.")
             return
@@ -115,11 +119,7 @@ class Supervisor:
                 process.wait(child.grace_s)
             except subprocess.TimeoutExpired:
                 self.say(f"{child.name} did not end within {child.grace_s:g} s: killed. Its work goes on next time.")
-        # What it left in its group (a worker's pool) goes with it.
-        try:
-            os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            return
+        _end_group(process.pid)
         process.wait()
 
     def run(self, *, on_tick: Callable[[], None] | None = None) -> None:
@@ -139,3 +139,9 @@ class Supervisor:
                 time.sleep(0.1)
         finally:
             self.stop_all()
+
+
+def _end_group(leader: int) -> None:
+    """What a child left in its group (a worker's pool) goes with it."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS says the second of zombies
+        os.killpg(leader, signal.SIGKILL)
