@@ -14,7 +14,7 @@ from typing import Any
 
 import av
 from PIL import Image
-from video_footage import HEIGHT, WIDTH, LeRobotSide, footage, jpeg, report, seconds
+from video_footage import HEIGHT, WIDTH, LeRobotSide, cost, footage, jpeg, report
 
 from robotdata.video import EncodeSettings, encode_packets
 from robotdata.video.codecs import ENCODERS, encoder_options
@@ -61,14 +61,14 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     converter = FrameConverter()
     ready = [converter.convert(converter.open(packet), "yuv420p") for packet in packets]
     other = LeRobotSide(options.lerobot_python) if options.lerobot_python else None
-    times: dict[str, dict[str, list[float]]] = {case: {} for case in CASES}
+    times: dict[str, dict[str, list[list[float]]]] = {case: {} for case in CASES}
     for _ in range(options.rounds):
         for case, settings in CASES.items():
             one = times[case]
             out = folder / "v.mp4"
-            one.setdefault("limit", []).append(seconds(lambda: limit(ready, out, settings)))  # noqa: B023
+            one.setdefault("limit", []).append(cost(lambda: limit(ready, out, settings)))  # noqa: B023
             one.setdefault("ours", []).append(
-                seconds(lambda: encode_packets(packets, out, fps=30, settings=settings, overwrite=True))  # noqa: B023
+                cost(lambda: encode_packets(packets, out, fps=30, settings=settings, overwrite=True))  # noqa: B023
             )
             if other:
                 arguments = {"vcodec": settings.codec, "crf": settings.crf, "preset": settings.preset}
@@ -81,12 +81,24 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     return {"frames": options.frames, "lerobot": other.version if other else None, "cases": result}
 
 
-def summary(times: dict[str, list[float]], frames: int) -> dict[str, Any]:
-    fps = {name: round(frames / statistics.median(values), 1) for name, values in times.items()}
-    ratios = {"share of limit": statistics.median(a / b for a, b in zip(times["limit"], times["ours"], strict=True))}
-    if "lerobot" in times:
-        ratios["times LeRobot"] = statistics.median(a / b for a, b in zip(times["lerobot"], times["ours"], strict=True))
-    return {"frames per second": fps, **{name: round(value, 2) for name, value in ratios.items()}}
+def summary(times: dict[str, list[list[float]]], frames: int) -> dict[str, Any]:
+    """Frames per second on the clock, milliseconds of a core a frame, and the ratios of both."""
+    result: dict[str, Any] = {}
+    for place, name in enumerate(("on the clock", "of all cores")):
+        taken = {who: [one[place] for one in runs] for who, runs in times.items()}
+        middle = {who: statistics.median(values) for who, values in taken.items()}
+        ratios = {"share of limit": _ratio(taken["limit"], taken["ours"])}
+        if "lerobot" in taken:
+            ratios["times LeRobot"] = _ratio(taken["lerobot"], taken["ours"])
+        unit = {who: round(frames / value, 1) for who, value in middle.items()}
+        if place:
+            unit = {who: round(value / frames * 1e3, 2) for who, value in middle.items()}
+        result[name] = {"ms a frame" if place else "frames per second": unit, **ratios}
+    return result
+
+
+def _ratio(above: list[float], below: list[float]) -> float:
+    return round(statistics.median(a / b for a, b in zip(above, below, strict=True)), 2)
 
 
 if __name__ == "__main__":

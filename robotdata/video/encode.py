@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import chain
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -88,13 +88,13 @@ def encode_frames(
     converter = FrameConverter()
     with whole_file(Path(path), overwrite=overwrite) as part:
         remaining = iter(pictures)
-        first = next((converter.open(picture) for picture in remaining), None)
-        if first is None:
+        head = list(islice(remaining, 1))
+        if not head:
             raise NoFramesError(f"{path}: no frames to encode")
+        first = converter.open(head[0])
         pix_fmt = pixel_format(chosen)
         check_size(chosen, pix_fmt, first.width, first.height)
-        opened = chain([first], (converter.open(picture) for picture in remaining))
-        frames = (converter.convert(frame, pix_fmt) for frame in opened)
+        frames = converter.frames(head[0], first, remaining, pix_fmt)
         writer = _Writer(part, rate, chosen, pix_fmt, (first.width, first.height))
         count = writer.write(frames, progress)
         if verify:

@@ -86,6 +86,23 @@ class FrameConverter:
         self._count += 1
         return frame
 
+    def frames(
+        self, picture: Picture, opened: av.VideoFrame, others: Iterable[Picture], pix_fmt: str
+    ) -> Iterator[av.VideoFrame]:
+        """`picture`, which is `opened` already, and the `others` after it, converted.
+
+        A packet that comes again, as where a camera is slower than the loop, is neither decoded nor converted again.
+        """
+        made = self.convert(opened, pix_fmt)
+        yield made
+        for other in others:
+            if isinstance(other, bytes) and isinstance(picture, bytes) and other == picture:
+                self._count += 1
+            else:
+                made = self.convert(self.open(other), pix_fmt)
+            picture = other
+            yield made
+
     def convert(self, frame: av.VideoFrame, pix_fmt: str) -> av.VideoFrame:
         """`frame` in `pix_fmt`, limited range, BT.601; the scaler's tables are kept between calls."""
         if frame.format.name == pix_fmt:

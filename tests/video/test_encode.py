@@ -104,6 +104,18 @@ def test_it_gives_no_name_to_a_file_that_does_not_verify(
     assert left_in(tmp_path) == []
 
 
+@pytest.mark.parametrize("codec", ["libsvtav1", "h264", "hevc"])
+def test_it_repeats_a_frame_as_often_as_it_comes(packets, tmp_path: Path, ticks, codec: str) -> None:
+    one, two, three = packets(3)
+    repeated = [one, one, two, two, two, one, bytes(bytearray(one)), three, b"broken"]
+    settings = EncodeSettings(codec=codec)
+    made = encode_packets(repeated[:-1], tmp_path / "v.mp4", fps=30, settings=settings)
+    assert [tick for _, tick in ticks(made.path)] == [0, 0, 1, 1, 1, 0, 0, 2]
+    assert verify_video(made.path, expected_frames=8).frames == 8
+    with pytest.raises(BrokenFrameError, match="frame 8"):
+        encode_packets(repeated, tmp_path / "w.mp4", fps=30, settings=settings)
+
+
 def test_it_reads_a_folder_of_frames_in_the_order_of_their_numbers(picture, tmp_path: Path, ticks) -> None:
     folder = tmp_path / "frames"
     folder.mkdir()
