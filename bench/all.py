@@ -21,6 +21,8 @@ SCRIPTS = [
     "video_encode.py",
     "video_join.py",
     "video_random_frame.py",
+    "quality.py",
+    "dataset_scale.py",
 ]
 
 

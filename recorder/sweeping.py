@@ -16,6 +16,7 @@ from recorder.encoding import fail_job, settle
 from recorder.lifecycle import move
 from recorder.models import Batch, Dataset, Episode, Job, Policy
 from recorder.services.batches import RING_AGAIN, apply_policy
+from recorder.services.quality import unassessed
 from recorder.services.trash import remove_staging
 from recorder.states import BatchState, EpisodeState, JobState
 
@@ -33,6 +34,14 @@ def sweep() -> None:
     for dataset in Dataset.objects.exclude(policy=Policy.HAND):
         apply_policy(dataset=dataset)
     tidy_staging()
+    ring_unassessed(now)
+
+
+def ring_unassessed(now: datetime) -> None:
+    """Takes whose quality nobody has measured, a few at a time, while nothing is being encoded."""
+    if not Job.objects.filter(state=JobState.RUNNING, lease_until__gte=now).exists():
+        for episode_id in unassessed(limit=2):
+            ring("assess_take", episode_id)
 
 
 def give_back(now: datetime) -> int:

@@ -88,7 +88,9 @@ def unassessed(*, limit: int = 16) -> list[str]:
     """The ids of recorded takes here that nobody has measured yet: their bell was lost."""
     rows = Episode.objects.filter(state__in=_JUDGED, purged_at=None).newest_first()
     found: list[str] = []
-    for episode in rows.only("id")[:MOST_PEERS]:
+    for episode in rows.only("id", "marks")[:MOST_PEERS]:
+        if any(mark.get("code") == "unreadable" for mark in episode.marks):
+            continue  # looked at; there is nothing to measure
         if len(found) < limit and not (episode.take_path / FILE).exists() and episode.take_path.is_dir():
             found.append(str(episode.pk))
     return found

@@ -14,9 +14,11 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from recorder.bell import ring
 from recorder.lifecycle import move
 from recorder.models import Dataset, Episode, Rig, Session
 from recorder.services.batches import apply_policy
+from recorder.services.quality import FILE as METRICS
 from recorder.states import EpisodeState, Verdict
 from robotdata.spool.errors import SpoolError
 from robotdata.spool.manifest import read_manifest
@@ -47,6 +49,8 @@ def index_take(*, take_id: str, summary: Mapping[str, Any] | None = None) -> Epi
             _pin_features(episode, facts)
     if ended:
         apply_policy(dataset=episode.dataset)
+        if not (episode.take_path / METRICS).exists():
+            ring("assess_take", take_id)
     return episode
 
 

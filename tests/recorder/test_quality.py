@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from django.utils import timezone
 
 from recorder.models import Dataset, Episode
 from recorder.quality_tasks import assess_take
@@ -14,6 +15,7 @@ from recorder.services import quality
 from recorder.services.quality_overview import overview, score
 from recorder.services.review import edit_episodes
 from recorder.services.takes import index_take
+from recorder.sweeping import ring_unassessed
 from robotdata.quality import BadThresholds
 from robotdata.spool import read_manifest, update_curation, write_manifest
 from robotdata.spool.files import TakeLock
@@ -220,3 +222,19 @@ def test_it_shows_an_empty_and_a_committed_dataset(cubes: Dataset) -> None:
         "moving": None,
         "takes": 3,
     }
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_is_asked_for_the_moment_a_take_is_indexed_and_again_by_the_sweep(
+    make_episode: MakeEpisode, bells: list[Any]
+) -> None:
+    episode = make_episode()
+    asked = ("assess_take", (str(episode.pk),))
+    assert asked in bells
+    bells.clear()
+    ring_unassessed(timezone.now())
+    assert bells == [asked]
+    quality.assess(episode=episode)
+    bells.clear()
+    ring_unassessed(timezone.now())
+    assert bells == []
