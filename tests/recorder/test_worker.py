@@ -27,7 +27,7 @@ from recorder.services.takes import index_take
 from tests.recorder.conftest import FRONT, H264, write_take
 slow = {"codec": "h264", "crf": 18, "g": 2, "preset": "placebo"}
 dataset = Dataset.objects.create(slug="cubes", title="Cubes", encoding=slow)
-for number, ticks in enumerate((300, 9), 1):
+for number, ticks in enumerate((900, 9), 1):
     pk = str(uuid.uuid4())
     write_take(Path(settings.SPOOL_DIR) / pk, number=number, ticks=ticks, cameras=(FRONT,))
     index_take(take_id=pk)
@@ -108,7 +108,7 @@ def test_it_goes_on_after_its_worker_was_killed_and_its_queue_lost(own_home: Hom
     own_home.start_worker()
     own_home.wait(lambda: own_home.rows("select state from recorder_batch") == [("done",)])
     assert own_home.rows("select state, attempt, frames_done from recorder_job order by id") == [
-        ("done", 2, 300),
+        ("done", 2, 900),
         ("done", 1, 9),
     ]
     assert own_home.rows("select state, episode_index from recorder_episode order by episode_index") == [
@@ -117,4 +117,4 @@ def test_it_goes_on_after_its_worker_was_killed_and_its_queue_lost(own_home: Hom
     ]
     own_home.wait(lambda: not list((own_home.path / "staging").iterdir()))
     assert not list((own_home.path / "spool").iterdir()), "no raw frames, and nothing half encoded, is left"
-    assert "2 episodes, 309 frames: nothing wrong" in own_home.python("manage.py", "verify", "cubes", "--deep")
+    assert "2 episodes, 909 frames: nothing wrong" in own_home.python("manage.py", "verify", "cubes", "--deep")
