@@ -144,9 +144,9 @@ def _duration_s(container: Any, stream: Any) -> float:
 
 
 def _audio_facts(container: Any) -> dict[str, Any] | None:
-    if not container.streams.audio:
+    context = container.streams.audio[0].codec_context if container.streams.audio else None
+    if context is None:
         return None
-    context = container.streams.audio[0].codec_context
     return {
         "audio.channels": context.channels,
         "audio.codec": context.codec.canonical_name,

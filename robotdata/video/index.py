@@ -131,7 +131,13 @@ def open_video_stream(path: Path) -> tuple[Any, Any]:
     if not container.streams.video:
         container.close()
         raise NotAVideoError(f"{path} has no video stream")
-    return container, container.streams.video[0]
+    stream = container.streams.video[0]
+    if stream.codec_context is None:
+        container.close()
+        raise NotAVideoError(
+            f"{path} has a video stream of a codec that FFmpeg does not know; it is damaged or foreign"
+        )
+    return container, stream
 
 
 def _read_packets(path: Path, container: Any, stream: Any) -> SampleTables:

@@ -85,7 +85,10 @@ def join_videos(
         _same_parameters(runs[0].index, run.index, rate)
         _on_the_grid(run, rate)
     with whole_file(Path(out), overwrite=overwrite) as part:
-        _copy(runs, part, rate)
+        try:
+            _copy(runs, part, rate)
+        except av.error.FFmpegError as error:
+            raise JoinError(f"{out}: FFmpeg cannot join these packets: {error}") from error
         size_bytes = part.stat().st_size
     lengths = [run.end - run.first for run in runs]
     total = sum(lengths)

@@ -65,7 +65,7 @@ class SideStreams:
 
 
 def _beside(container: Any) -> list[Any]:
-    return [stream for stream in container.streams if stream.type in _KINDS]
+    return [stream for stream in container.streams if stream.type in _KINDS and stream.codec_context is not None]
 
 
 def _parameters(stream: Any) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from fractions import Fraction
 from pathlib import Path
@@ -15,8 +16,10 @@ from robotdata.video import (
     EncodeSettings,
     NotAVideoError,
     VideoDecoder,
+    VideoError,
     barcode,
     frame_jpeg,
+    get_video_info,
     index_video,
     open_video,
     verify_video,
@@ -202,6 +205,24 @@ def test_it_does_not_believe_tables_that_claim_the_sky(video) -> None:
     path.write_bytes(data)
     with open_video(path) as decoder, pytest.raises(BrokenVideoError, match="cut off"):
         decoder.frame(0)
+
+
+def test_it_answers_any_damage_to_the_tables_with_an_error_of_its_own(video) -> None:
+    path = video(20, settings=CODECS["h264 with B-frames"])
+    whole = path.read_bytes()
+    start, end = whole.index(b"moov"), whole.index(b"mdat")
+    random = np.random.default_rng(9)
+    for _ in range(120):
+        data = bytearray(whole)
+        for at in random.integers(start, end, 4).tolist():
+            data[at] = int(random.integers(0, 256))
+        path.write_bytes(data)
+        with contextlib.suppress(VideoError, IndexError), open_video(path) as decoder:
+            for number in (0, decoder.count // 2, decoder.count - 1):
+                decoder.frame(number)
+        for read in (get_video_info, verify_video):
+            with contextlib.suppress(VideoError):
+                read(path)
 
 
 def test_it_finds_damage_inside_a_frame(video) -> None:
