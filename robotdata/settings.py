@@ -63,6 +63,7 @@ STAGING_DIR = HOME / "staging"  # encoded and verified, not yet committed
 ENCODE_THREADS = env_int("ROBOTDATA_ENCODE_THREADS", 0, least=0)  # 0: the encoder decides
 ENCODE_WORKERS = env_int("ROBOTDATA_ENCODE_WORKERS", 1, least=1)
 KEEP_RAW = env_flag("ROBOTDATA_KEEP_RAW", False)  # raw takes stay in the spool after their commit
+DB_WAIT_S = env_int("ROBOTDATA_DB_WAIT_S", 20, least=1)  # for another process to be done with the database
 JOB_LEASE_S = env_int("ROBOTDATA_JOB_LEASE_S", 20, least=2)
 JOB_ATTEMPTS = env_int("ROBOTDATA_JOB_ATTEMPTS", 3, least=1)
 
@@ -131,7 +132,7 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # WAL and IMMEDIATE together are what keeps three processes from locking one another out.
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
-        "timeout": 20,
+        "timeout": DB_WAIT_S,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
         " PRAGMA journal_size_limit=67108864; PRAGMA cache_size=-20000; PRAGMA temp_store=MEMORY;",
     }
@@ -167,7 +168,8 @@ CELERY_TASK_SERIALIZER = "json"
 CELERY_TASK_ACKS_LATE = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_BEAT_SCHEDULE = {"sweep": {"task": "recorder.tasks.sweep", "schedule": 5.0}}
+# A sweep that waited behind a long encode is stale: the next one does its work.
+CELERY_BEAT_SCHEDULE = {"sweep": {"task": "recorder.tasks.sweep", "schedule": 5.0, "options": {"expires": 5}}}
 
 # --- static files ------------------------------------------------------------------------------------
 STATIC_URL = "static/"
