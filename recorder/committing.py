@@ -29,6 +29,7 @@ from recorder.encoding import (
 from recorder.leases import Heartbeat, LostLease, lease_end
 from recorder.lifecycle import move
 from recorder.models import Batch, Dataset, Episode
+from recorder.models.job import overdue
 from recorder.services.encodings import encode_settings
 from recorder.services.folders import committed_id, refresh_dataset
 from recorder.services.trash import remove_staging, set_aside
@@ -72,7 +73,7 @@ def commit_batch(batch_id: uuid.UUID | str) -> bool:
 def claim_batch(batch_id: uuid.UUID | str) -> Batch | None:
     """The batch, which is this caller's to commit now; None where it is not to be had."""
     token, now = uuid.uuid4().hex, timezone.now()
-    free = Batch.objects.filter(Q(token="") | Q(lease_until__lt=now), pk=batch_id, state=BatchState.COMMITTING)
+    free = Batch.objects.filter(Q(token="") | overdue(now), pk=batch_id, state=BatchState.COMMITTING)
     if not free.update(token=token, lease_until=lease_end(), attempt=F("attempt") + 1, updated_at=now):
         return None
     return Batch.objects.select_related("dataset").get(pk=batch_id)

@@ -15,6 +15,7 @@ from recorder.committing import clear_committed
 from recorder.encoding import fail_job, settle
 from recorder.lifecycle import move
 from recorder.models import Batch, Dataset, Episode, Job, Policy
+from recorder.models.job import overdue
 from recorder.services.batches import RING_AGAIN, apply_policy
 from recorder.services.quality import unassessed
 from recorder.services.trash import remove_staging
@@ -79,7 +80,7 @@ def move_on(now: datetime) -> None:
     encoding = Batch.objects.filter(state__in=[BatchState.QUEUED, BatchState.ENCODING])
     for pk in list(encoding.exclude(pk__in=open_jobs).values_list("pk", flat=True)):
         settle(pk)
-    due = Q(lease_until=None) | Q(lease_until__lt=now)
+    due = Q(lease_until=None) | overdue(now)
     for pk, token in list(Batch.objects.filter(due, state=BatchState.COMMITTING).values_list("pk", "token")):
         mine = Batch.objects.filter(pk=pk, token=token, state=BatchState.COMMITTING)
         if mine.filter(due).update(token="", lease_until=now + _BELL_OF_COMMIT):

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
 from recorder.models.dataset import Dataset
 from recorder.models.episode import Episode
 from recorder.states import BatchState, JobState
+
+
+def overdue(now: datetime) -> models.Q:
+    """A lease that ran out; or one further away than any that is given: the wall clock was set back since."""
+    furthest = now + timedelta(seconds=settings.JOB_LEASE_S, minutes=10)
+    return models.Q(lease_until__lt=now) | models.Q(lease_until__gt=furthest)
 
 
 class BatchQuerySet(models.QuerySet["Batch"]):
@@ -51,7 +58,7 @@ class JobQuerySet(models.QuerySet["Job"]):
 
     def stale(self, now: datetime) -> JobQuerySet:
         """Running by the row, though nobody has renewed the lease."""
-        return self.filter(state=JobState.RUNNING, lease_until__lt=now)
+        return self.filter(overdue(now), state=JobState.RUNNING)
 
 
 class Job(models.Model):

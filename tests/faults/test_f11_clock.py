@@ -1,0 +1,44 @@
+"""F11: the wall clock jumps; what is leased is neither kept for ever nor taken from who works on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from recorder import encoding
+from recorder.models import Dataset, Episode, Job
+from recorder.recovery import recover
+from recorder.services.batches import start_batch
+from tests.recorder.conftest import work
+
+pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.mark.parametrize("jump", [timedelta(days=-1), timedelta(hours=-1), timedelta(hours=1)])
+def test_it_gives_back_a_dead_workers_job_though_the_clock_was_set(
+    transactional_db: None,
+    cubes: Dataset,
+    make_episode: Callable[..., Episode],
+    monkeypatch: pytest.MonkeyPatch,
+    jump: timedelta,
+) -> None:
+    make_episode()
+    batch = start_batch(dataset=cubes, who="olga")
+    assert encoding.claim_job(Job.objects.get().pk) is not None  # and then its worker dies
+    now: Callable[[], Any] = timezone.now
+    monkeypatch.setattr(timezone, "now", lambda: now() + jump)
+    assert recover().jobs_given_back == 1
+    assert work(batch).state == "done"
+
+
+def test_it_leaves_a_living_workers_job_alone(
+    transactional_db: None, cubes: Dataset, make_episode: Callable[..., Episode]
+) -> None:
+    make_episode()
+    start_batch(dataset=cubes, who="olga")
+    assert encoding.claim_job(Job.objects.get().pk) is not None
+    assert recover().jobs_given_back == 0
