@@ -76,6 +76,7 @@ class Embedded:
         web += ["--timeout-graceful-shutdown", "5", "--log-level", "warning", "--no-server-header"]
         # Static files come from a synchronous library, whole; they are small. What is large is streamed by us.
         calm = {"PYTHONWARNINGS": "ignore:StreamingHttpResponse must consume synchronous iterators"}
+        calm["ROBOTDATA_DB_WAIT_S"] = os.environ.get("ROBOTDATA_DB_WAIT_S") or "5"  # a person waits: told rather soon
         children = [Child("web", "uvicorn", web, env=calm)]
         if self.options.with_rig:
             children += [self.rig(path) for path in self.options.rigs or [""]]

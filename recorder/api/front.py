@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig
+from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.urls import URLPattern, re_path
 from ninja import NinjaAPI
@@ -36,6 +37,7 @@ class Api(NinjaAPI):
         self.add_exception_handler(HttpError, _http_error)
         self.add_exception_handler(Http404, _missing)
         self.add_exception_handler(RequestDataTooBig, _too_big)
+        self.add_exception_handler(OperationalError, _busy)
         self.add_exception_handler(Exception, _our_fault)
 
     def get_openapi_operation_id(self, operation: Any) -> str:
@@ -102,6 +104,11 @@ def _missing(request: HttpRequest, problem: Any) -> HttpResponse:
 
 def _too_big(request: HttpRequest, problem: Any) -> HttpResponse:
     return error(413, "The request is bigger than this server reads; send less at a time.")
+
+
+def _busy(request: HttpRequest, problem: Any) -> HttpResponse:
+    log.warning("%s %s: %s", request.method, request.path, problem)
+    return error(503, f"The database is not to be had ({problem}). Nothing was changed: try again in a moment.", "busy")
 
 
 def _our_fault(request: HttpRequest, problem: Any) -> HttpResponse:
