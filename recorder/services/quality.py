@@ -67,6 +67,8 @@ def assess_by_id(episode_id: str) -> None:
         assess(episode=episode)
     except TakeBusy as error:
         log.info("The take %s is judged later: %s", episode_id, error)
+    except FileNotFoundError:
+        log.info("The take %s was deleted, or committed, while it was judged", episode_id)
 
 
 def judge_again(*, dataset: Dataset) -> int:

@@ -1,0 +1,60 @@
+"""F29: a take is deleted while something else looks at it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from recorder.models import Episode
+from recorder.services import quality
+from recorder.services.trash import empty_trash
+
+pytestmark = [pytest.mark.faults, pytest.mark.django_db]
+
+
+def test_it_does_not_mind_that_the_trash_is_emptied_while_a_take_is_measured(
+    make_episode: Callable[..., Episode], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    episode = make_episode(verdict="reject")
+    Episode.objects.update(reviewed_at=timezone.now())
+    measure: Callable[[Path], Any] = quality._measure
+
+    def and_then_it_goes(folder: Path) -> Any:
+        found = measure(folder)
+        assert empty_trash(who="olga") > 0
+        return found
+
+    monkeypatch.setattr(quality, "_measure", and_then_it_goes)
+    quality.assess_by_id(str(episode.pk))
+    episode.refresh_from_db()
+    assert episode.purged_at is not None and not episode.take_path.exists()
+
+
+def test_it_says_that_a_folder_was_taken_away_while_it_was_encoded(
+    make_episode: Callable[..., Episode], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from recorder import encoding
+    from recorder.models import Job
+    from recorder.services.batches import start_batch
+
+    episode = make_episode()
+    batch = start_batch(dataset=episode.dataset, who="olga")
+    encode: Callable[..., Any] = encoding.encode_camera
+
+    def without_its_folder(*args: Any, **more: Any) -> Any:
+        made = encode(*args, **more)
+        shutil.rmtree(episode.take_path)  # by hand, outside
+        return made
+
+    monkeypatch.setattr(encoding, "encode_camera", without_its_folder)
+    encoding.run_job(Job.objects.get().pk)
+    from recorder.committing import commit_batch
+
+    commit_batch(batch.pk)
+    episode.refresh_from_db()
+    assert episode.state == "failed" and "there is no take in" in episode.error
