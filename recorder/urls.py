@@ -10,6 +10,7 @@ app_name = "recorder"
 urlpatterns = [
     path("", home.home, name="home"),
     path("rigs/", home.rig_tiles, name="rig-tiles"),
+    path("newest/", home.newest, name="newest"),
     path("record/", record.record_any, name="record-any"),
     path("record/<str:name>/", record.record, name="record"),
     path("record/<str:name>/takes/", record.record_takes, name="record-takes"),

@@ -12,6 +12,7 @@ from django.utils import timezone
 from recorder.models import Batch, Change, Episode, Rig
 from recorder.services.rigs import ALIVE_S
 from recorder.states import BatchState, EpisodeState, RigState
+from robotdata.quality.mark import WEIGHT
 
 register = template.Library()
 
@@ -45,6 +46,7 @@ BATCH_TONES = {
     BatchState.CANCELLED: "",
 }
 BATCH_WORDS = {BatchState.QUEUED: "waiting", BatchState.COMMITTING: "adding to the dataset"}
+MARK_TONES = {"bad": "tone-bad", "warn": "tone-warn"}
 END_REASONS = {
     "disk_full": "the disk was full",
     "camera_lost": "a camera was lost",
@@ -147,19 +149,25 @@ def camera_keys(episode: Episode) -> list[str]:
 
 @register.filter
 def rate_is_off(episode: Episode) -> bool:
-    """Whether the loop ran more than 2 % beside its nominal rate."""
+    """Whether the loop ran more than 2 % beside its nominal rate, and no mark says so already."""
+    if any(mark.get("code") == "rate" for mark in episode.marks):
+        return False
     return bool(episode.rate_hz and episode.fps and abs(episode.rate_hz / episode.fps - 1) > 0.02)
 
 
 @register.filter
 def stands_out(episode: Episode) -> list[dict[str, Any]]:
-    """Marks of one kind and camera as one sentence, with the places in time to jump to."""
-    kinds: dict[tuple[Any, Any], dict[str, Any]] = {}
+    """Marks of one kind as one sentence, the gravest first, with the places in time to jump to."""
+    kinds: dict[tuple[Any, ...], dict[str, Any]] = {}
     for mark in episode.marks:
-        kind = kinds.setdefault((mark.get("code"), mark.get("camera")), {"text": mark.get("text", ""), "places": []})
-        first = int(mark.get("from_tick") or 0)
-        kind["places"].append({"tick": first, "until": mark.get("to_tick"), "at": clock(first / (episode.fps or 30))})
-    return list(kinds.values())
+        first, end = int(mark.get("from_tick") or 0), mark.get("to_tick")
+        grave = mark.get("severity") or "warn"
+        key = (mark.get("code"), mark.get("camera"), mark.get("feature"))
+        kind = kinds.setdefault(key, {"text": mark.get("text", ""), "tone": MARK_TONES.get(grave, ""), "places": []})
+        kind["weight"] = max(kind.get("weight", 0), WEIGHT.get(grave, 0))
+        if first > 0 or (end is not None and end < episode.ticks - 1):  # a place, not the whole take
+            kind["places"].append({"tick": first, "until": end, "at": clock(first / (episode.fps or 30))})
+    return sorted(kinds.values(), key=lambda kind: -kind["weight"])
 
 
 @register.filter

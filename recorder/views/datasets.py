@@ -30,7 +30,9 @@ def episodes_in(dataset: Dataset, view: str) -> EpisodeQuerySet:
 @require_GET
 def datasets(request: Request) -> HttpResponse:
     page = "recorder/_dataset_lines.html" if request.htmx else "recorder/datasets.html"
-    return render(request, page, {"datasets": datasets_with_figures()})
+    most = request.GET.get("most", "")
+    rows = datasets_with_figures()
+    return render(request, page, {"datasets": rows[: int(most)] if most.isdecimal() and len(most) < 6 else rows})
 
 
 @require_GET

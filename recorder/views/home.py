@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
@@ -11,16 +13,18 @@ from recorder.services.rigs import expire_rigs
 from recorder.views.ask import Request
 from recorder.views.counts import datasets_with_figures
 
+DATASETS, TAKES = 12, 8
+
 
 @require_GET
 def home(request: Request) -> HttpResponse:
     expire_rigs()
-    newest = Episode.objects.takes().select_related("dataset", "rig").newest_first()
+    datasets = datasets_with_figures()
     context = {
         "rigs": Rig.objects.defer("features"),
-        "datasets": datasets_with_figures()[:12],
-        "newest": newest[:8],
-        "takes": Episode.objects.takes().count(),
+        "datasets": datasets[:DATASETS],
+        "total": len(datasets),
+        **_newest(),
     }
     return render(request, "recorder/home.html", context)
 
@@ -29,3 +33,14 @@ def home(request: Request) -> HttpResponse:
 def rig_tiles(request: Request) -> HttpResponse:
     expire_rigs()
     return render(request, "recorder/_rig_tiles.html", {"rigs": Rig.objects.defer("features")})
+
+
+@require_GET
+def newest(request: Request) -> HttpResponse:
+    return render(request, "recorder/_newest.html", _newest())
+
+
+def _newest() -> dict[str, Any]:
+    takes = Episode.objects.takes()
+    rows = takes.select_related("dataset", "rig").newest_first()
+    return {"newest": list(rows[:TAKES]), "takes": takes.count()}

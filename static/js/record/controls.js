@@ -15,6 +15,7 @@ const BIG = {
 const WAITING = { connecting: "Connecting to the robot …", saving: "Saving …", offline: "The rig is offline", countdown: "About to record …" };
 const FIRST = { recording: ["stop"], countdown: ["cancel"], resetting: ["finish_reset"], paused: ["resume", "record"], error: ["clear_error"] };
 const ASKED = { record: "Starting …", stop: "Stopping …", rerecord: "Starting again …" };
+const MISMATCH = "This rig does not fit the dataset: every episode of a dataset has the same features. Record into another dataset, or change the rig's file.";
 const OF_A_TAKE = new Set(["stop", "discard", "rerecord"]);
 
 export class Controls {
@@ -93,13 +94,15 @@ export class Controls {
   }
 
   refused(error) {
-    say(document.getElementById("refusal-words"), error.message);
-    const table = document.getElementById("differences");
+    const box = document.getElementById("differences");
+    const table = box.querySelector("table");
     const rows = error.detail?.differences ?? [];
     const cells = (tag, values) => make("tr", {}, ...values.map((value) => make(tag, {}, worded(value))));
     table.querySelectorAll("tr").forEach((row) => row.remove());
     if (rows.length) table.append(cells("th", ["What", "This rig", "The dataset"]), ...rows.map((row) => cells("td", [row.what, row.rig, row.dataset])));
-    show(table, rows.length > 0);
+    // The table says better what the message lists.
+    say(document.getElementById("refusal-words"), rows.length ? MISMATCH : error.message);
+    show(box, rows.length > 0);
     show(document.getElementById("refusal"), true);
   }
 
