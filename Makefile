@@ -18,11 +18,11 @@ $(VENV)/.run: $(PINS)
 	@$(PYTHON) -c 'import sys; sys.exit("robotdata needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make run PYTHON=python3.12") if sys.version_info < (3, 11) else None'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing what robotdata needs (once) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-scale.txt -c constraints.txt
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -r requirements.txt -r requirements-scale.txt -c constraints.txt
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run requirements-dev.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt -c constraints.txt
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -r requirements-dev.txt -c constraints.txt
 	@touch $@
 
 run: $(VENV)/.run  ## start everything on this machine: web, worker and a rig (PORT=, HOST=, RIG=file.toml)
