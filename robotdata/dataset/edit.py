@@ -13,6 +13,7 @@ from pathlib import Path
 from robotdata.dataset import files
 from robotdata.dataset.draft import Draft
 from robotdata.dataset.errors import DatasetError, EditError, NoSuchEpisode
+from robotdata.dataset.features import tidy_names
 from robotdata.dataset.layout import SIDECAR
 from robotdata.dataset.lock import dataset_lock
 from robotdata.dataset.reader import Dataset
@@ -131,7 +132,8 @@ def _checked(base: Dataset, indices: list[int]) -> set[int]:
 
 def _rewrite(base: Dataset, folder: Path, rewrite: Rewrite, progress: Progress | None) -> None:
     try:
-        draft = Draft(folder, base, dict(base.info))
+        features = {key: tidy_names(feature) for key, feature in base.info["features"].items()}
+        draft = Draft(folder, base, {**base.info, "features": features})
         rewrite.write(draft, progress)
     except VideoError as error:
         raise EditError(f"{base.root} cannot be edited without encoding: {error}") from error

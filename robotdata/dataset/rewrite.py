@@ -183,6 +183,9 @@ class Rewrite:
         base = self._base
         schema = episode_table.episode_schema(base.features)
         table = episode_table.old_table(base, schema).take(pa.array(list(self._kept)))
+        if episode_table.missing_numeric(table, base.features):
+            found = episode_table.numeric_columns(base, base.features, list(self._kept))
+            table = episode_table.with_columns(table, found)
         table = episode_table.with_columns(table, self._columns(table))
         episode_table.write_episodes(draft.episodes_path(), table)
         known = base.stats()

@@ -91,6 +91,8 @@ def load_encoded(out: Path) -> EncodedCamera | None:
         record = json.loads(out.with_name(out.name + ".json").read_bytes())
         if record["format"] != FORMAT or record["version"] != VERSION or record["size"] != out.stat().st_size:
             return None
+        if record["sha256"] != _digest(out):  # the frames may be the only ones left: no bit may have turned
+            return None
         return EncodedCamera(
             path=out,
             frames=int(record["frames"]),

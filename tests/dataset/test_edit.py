@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from robotdata.dataset import EditError, NoSuchEpisode, verify_dataset
+from robotdata.dataset import Dataset, EditError, NewEpisode, NoSuchEpisode, verify_dataset
 from robotdata.dataset.edit import delete_episodes, set_tasks
-from tests.dataset.conftest import FRONT, LENGTHS, Bench, columns, expected
+from tests.dataset.conftest import FEATURES, FRONT, LENGTHS, Bench, columns, expected
 
 
 @pytest.mark.parametrize("gone", [[0], [5], [1, 2, 4], [0, 1], [0, 1, 2, 3, 4]])
@@ -71,6 +73,34 @@ def test_it_gives_an_episode_another_task(six: Bench) -> None:
     report = verify_dataset(six.root, deep=True)
     assert (report.problems, report.notes) == ([], [])
     assert six.shown() == [expected(n, length) for n, length in enumerate(LENGTHS)]
+
+
+@pytest.mark.parametrize("name", ["v30_g1_inspire", "v30_rgbd_realsense"])
+def test_it_edits_what_lerobot_recorded(testdata: Path, bench: Bench, name: str) -> None:
+    shutil.copytree(testdata / name, bench.root)
+    before = bench.open()
+    key = before.video_keys[0]
+    last = before.episodes[-1]
+    delete_episodes(bench.root, [0], **bench.places)
+    set_tasks(bench.root, {0: "another"}, **bench.places)
+    report = verify_dataset(bench.root, deep=True)
+    assert (report.problems, report.notes) == ([], [])
+    dataset = bench.open()
+    assert "q99" in dataset.stats()["action"]
+    assert np.array_equal(dataset.rows(len(dataset.episodes) - 1)["action"], before_rows(testdata / name, last.index))
+    assert dataset.episodes[0].videos[key].first_frame == 0
+
+
+def test_it_edits_a_dataset_without_cameras(bench: Bench, staged: list[NewEpisode]) -> None:
+    features = {key: feature for key, feature in FEATURES.items() if feature["dtype"] != "video"}
+    bench.commit(staged[:4], features=features)
+    delete_episodes(bench.root, [1, 2], **bench.places)
+    report = verify_dataset(bench.root, deep=True)
+    assert (report.problems, report.notes, report.frames) == ([], [], LENGTHS[0] + LENGTHS[3])
+
+
+def before_rows(root: Path, index: int) -> np.ndarray:
+    return Dataset.open(root).rows(index)["action"]
 
 
 def test_it_wants_words_for_a_task(six: Bench) -> None:

@@ -47,6 +47,15 @@ def test_it_does_not_take_a_cut_file_for_a_whole_one(tmp_path: Path) -> None:
     assert load_encoded(made.path) is None
 
 
+def test_it_does_not_take_an_altered_file_for_its_own(tmp_path: Path) -> None:
+    with Take.open(make_take(tmp_path, 6)) as take:
+        made = encode_camera(take, plan_take(take), FRONT, tmp_path / "front.mp4", QUICK)
+    data = bytearray(made.path.read_bytes())
+    data[len(data) // 2] ^= 1
+    made.path.write_bytes(data)
+    assert load_encoded(made.path) is None
+
+
 def test_it_leaves_nothing_when_it_is_cancelled(tmp_path: Path) -> None:
     def cancel(_frames: int) -> None:
         raise Stop
