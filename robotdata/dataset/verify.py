@@ -11,7 +11,7 @@ from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import DamagedFile, DatasetError
 from robotdata.dataset.features import DEFAULT_FEATURES
 from robotdata.dataset.findings import Problem, Report
-from robotdata.dataset.layout import DATA_GLOB, INFO, SIDECAR, TASKS, VIDEO_GLOB
+from robotdata.dataset.layout import DATA_GLOB, EPISODES_GLOB, INFO, SIDECAR, TASKS, VIDEO_GLOB
 from robotdata.dataset.reader import Dataset
 from robotdata.dataset.tables import open_parquet, read_table
 from robotdata.dataset.verify_rows import RowCheck
@@ -20,6 +20,8 @@ from robotdata.dataset.verify_videos import check_video_file
 __all__ = ["Problem", "Report", "verify_dataset"]
 
 Progress = Callable[[int, int], None]
+_ROWS = ("episode_index", "length", "dataset_from_index", "dataset_to_index")
+_PLACE = ("chunk_index", "file_index", "from_timestamp", "to_timestamp")
 
 
 def verify_dataset(
@@ -62,6 +64,7 @@ class _Verifier:
         for problem in dataset.problems:
             report.add(dataset.root / INFO, problem)
         self._tasks()
+        self._tables()
         self._counters()
         self._order()
         self._sidecar()
@@ -118,6 +121,21 @@ class _Verifier:
         twice = [text for text, count in Counter(texts).items() if count > 1]
         if twice:
             self._report.add(path, f"names the task {twice[0]!r:.100} more than once")
+
+    def _tables(self) -> None:
+        """Every column of the tables of episodes, for each has its checksum; and those that LeRobot needs."""
+        root = self._dataset.root
+        needed = [*_ROWS, *(f"videos/{key}/{part}" for key in self._dataset.video_keys for part in _PLACE)]
+        for path in sorted(root.glob(EPISODES_GLOB)):
+            try:
+                there = read_table(path).column_names
+            except DamagedFile as error:
+                if str(error) not in self._dataset.problems:
+                    self._report.add(path, str(error))
+                continue
+            for name in needed:
+                if name not in there:
+                    self._report.add(path, f"has no column {name}")
 
     def _counters(self) -> None:
         info, dataset = self._dataset.info, self._dataset
