@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from robotdata.dataset import episode_table, stats
 from robotdata.dataset.data_files import DataWriter
-from robotdata.dataset.draft import Draft, counted_info, new_info
+from robotdata.dataset.draft import MISFITS, Draft, counted_info, misfit_words, new_info
 from robotdata.dataset.errors import CommitError, FeaturesDiffer
 from robotdata.dataset.features import (
     DEFAULT_FEATURES,
@@ -116,7 +116,7 @@ def commit_episodes(
                 _check_episode(episode, features)
             commit = _Commit(base, spec, features, fresh, progress or _silent)
             with work_folder(root, work) as folder:
-                commit.build(folder / NEXT)
+                _build(commit, root, folder / NEXT)
                 swap_in(root, folder, revisions, keep_revisions=keep_revisions)
             commit.step()
             known |= commit.indices
@@ -290,6 +290,13 @@ class _Commit:
         entries = [e.extra or {"uuid": None, "length": e.length} for e in self._base.episodes] if self._base else []
         entries += [{**new.extra, "uuid": new.uuid, "length": new.length} for new in self._new]
         return Sidecar(old.revision + 1, entries, old.more)
+
+
+def _build(commit: _Commit, root: Path, folder: Path) -> None:
+    try:
+        commit.build(folder)
+    except MISFITS as error:
+        raise CommitError(f"cannot add to {root}: {misfit_words(error)}") from error
 
 
 def _features(root: Path, base: Dataset | None, spec: DatasetSpec) -> Features:

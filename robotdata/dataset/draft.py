@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from robotdata.dataset import files
-from robotdata.dataset.errors import CommitError
+from robotdata.dataset.errors import CommitError, DatasetError
 from robotdata.dataset.features import Features, video_keys
 from robotdata.dataset.layout import (
     CHUNKS_SIZE,
@@ -26,6 +28,16 @@ from robotdata.dataset.reader import Dataset
 from robotdata.dataset.sidecar import Sidecar
 from robotdata.dataset.tables import write_tasks
 from robotdata.dataset.verify import Problem, verify_dataset
+
+MISFITS = (pa.ArrowException, ArithmeticError, LookupError, TypeError, ValueError)
+"""What columns raise that are not of the kind that `info.json` says."""
+
+
+def misfit_words(error: Exception) -> str:
+    """In words, one of MISFITS; an error of this room is raised again as it is."""
+    if isinstance(error, DatasetError):
+        raise error
+    return f"its files are not what its info.json says ({type(error).__name__}: {error}); verify and repair it first"
 
 
 class Draft:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from robotdata.dataset import files
-from robotdata.dataset.draft import Draft
+from robotdata.dataset.draft import MISFITS, Draft, misfit_words
 from robotdata.dataset.errors import DatasetError, EditError, NoSuchEpisode
 from robotdata.dataset.features import tidy_names
 from robotdata.dataset.layout import SIDECAR
@@ -137,6 +137,8 @@ def _rewrite(base: Dataset, folder: Path, rewrite: Rewrite, progress: Progress |
         rewrite.write(draft, progress)
     except VideoError as error:
         raise EditError(f"{base.root} cannot be edited without encoding: {error}") from error
+    except MISFITS as error:
+        raise EditError(f"{base.root} cannot be edited: {misfit_words(error)}") from error
 
 
 def _result(root: Path) -> EditResult:

@@ -15,7 +15,7 @@ from robotdata.dataset.errors import DamagedFile, NotADataset, UnsafePath
 from robotdata.dataset.features import Features, video_keys
 from robotdata.dataset.layout import DATA_GLOB, EPISODES_GLOB, Layout, contained
 from robotdata.dataset.sidecar import Sidecar
-from robotdata.dataset.tables import open_parquet, read_columns, to_numpy
+from robotdata.dataset.tables import is_numbers, open_parquet, read_columns, to_numpy
 
 _BASE = ("episode_index", "tasks", "length", "dataset_from_index", "dataset_to_index")
 _DATA = ("data/chunk_index", "data/file_index")
@@ -98,6 +98,9 @@ def _columns(layout: Layout, path: Path, keys: list[str], problems: list[str]) -
         problems.append(str(error))
         return {}
     columns = {name: _column(table.column(name), name) for name in table.column_names}
+    for name in [name for name, values in columns.items() if name != "tasks" and not is_numbers(values)]:
+        problems.append(f"{path}: {name} holds no numbers")
+        del columns[name]
     if not {"length", "dataset_to_index"} & columns.keys():
         problems.append(f"{path} has neither length nor dataset_to_index; its episodes cannot be read")
         return {}

@@ -20,7 +20,7 @@ from robotdata.dataset.errors import DamagedFile, DatasetError, NoSuchEpisode, N
 from robotdata.dataset.features import CAMERA_DTYPES, DEFAULT_FEATURES, Features, camera_keys, is_video, video_keys
 from robotdata.dataset.layout import INFO, STATS, TASKS, Layout, contained
 from robotdata.dataset.sidecar import Sidecar, read_sidecar
-from robotdata.dataset.tables import open_parquet, read_columns, read_tasks, to_numpy
+from robotdata.dataset.tables import is_numbers, open_parquet, read_columns, read_tasks, to_numpy
 
 MAX_INFO_BYTES = 64 << 20
 _OPEN_FILES = 8
@@ -291,6 +291,7 @@ def _all_of(part: Any, episode: EpisodeInfo) -> bool:
 
 
 def _filtered(table: Any, episode: EpisodeInfo) -> Any:
-    if "episode_index" not in table.column_names:
+    numbers = to_numpy(table.column("episode_index")) if "episode_index" in table.column_names else None
+    if numbers is None or not is_numbers(numbers):
         return table.slice(episode.first_row_in_file, episode.length)
-    return table.filter(np.asarray(to_numpy(table.column("episode_index")) == episode.index))
+    return table.filter(np.asarray(numbers == episode.index))

@@ -124,8 +124,10 @@ def read_tasks(path: Path) -> dict[int, str]:
     if text is None:
         raise DamagedFile(path, f"no column of texts among {table.column_names}")
     texts = [value.decode("utf-8", "replace") if isinstance(value, bytes) else value for value in _list(table, text)]
-    numbers = table.column("task_index").to_pylist() if "task_index" in table.column_names else range(len(texts))
-    return {int(number): str(words) for number, words in zip(numbers, texts, strict=True) if number is not None}
+    numbers = to_numpy(table.column("task_index")) if "task_index" in table.column_names else np.arange(len(texts))
+    if not is_numbers(numbers) or not np.isfinite(numbers).all():
+        raise DamagedFile(path, "its task_index holds something else than numbers")
+    return {int(number): str(words) for number, words in zip(numbers, texts, strict=True)}
 
 
 def open_parquet(path: Path) -> pq.ParquetFile:
@@ -136,7 +138,7 @@ def open_parquet(path: Path) -> pq.ParquetFile:
         if head == _LFS:
             raise DamagedFile(path, "it is a Git LFS pointer, not the file; run `git lfs pull`")
         return pq.ParquetFile(path, page_checksum_verification=True)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:  # the last: names that are no text
         raise DamagedFile(path, _first_line(error)) from error
 
 
@@ -150,12 +152,12 @@ def read_columns(
     file: pq.ParquetFile, path: Path, columns: Sequence[str] | None, groups: Iterable[int] | None = None
 ) -> pa.Table:
     """`columns` of the row groups `groups` (all by default) of an open file; raises DamagedFile."""
-    there = dict.fromkeys(file.schema_arrow.names)
-    names = list(there) if columns is None else [column for column in columns if column in there]
     wanted = range(file.num_row_groups) if groups is None else groups
     try:
+        there = dict.fromkeys(file.schema_arrow.names)
+        names = list(there) if columns is None else [column for column in columns if column in there]
         return file.read_row_groups(list(wanted), columns=names)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise DamagedFile(path, _first_line(error)) from error
 
 
@@ -169,6 +171,11 @@ def to_numpy(column: Any) -> NDArray[Any]:
     if pa.types.is_integer(array.type) or pa.types.is_floating(array.type):
         return np.asarray(array.to_numpy(zero_copy_only=False))
     return np.array(array.to_pylist(), dtype=object)
+
+
+def is_numbers(values: NDArray[Any]) -> bool:
+    """Whether a column is one number a row."""
+    return values.ndim == 1 and values.dtype.kind in "iuf"
 
 
 def _lists(array: Any) -> NDArray[Any]:

@@ -16,7 +16,7 @@ from robotdata.dataset.features import DEFAULT_FEATURES, NUMERIC_DTYPES, is_vide
 from robotdata.dataset.findings import Report
 from robotdata.dataset.layout import EPISODES_GLOB, STATS
 from robotdata.dataset.reader import Dataset
-from robotdata.dataset.tables import open_parquet, read_columns, read_table, to_numpy
+from robotdata.dataset.tables import is_numbers, open_parquet, read_columns, read_table, to_numpy
 
 _TIME_S = 1e-4
 _BASE = ("min", "max", "mean", "std", "count")
@@ -45,10 +45,10 @@ class RowCheck:
             self._report.add(path, str(error), first)
             return
         columns = {name: to_numpy(table.column(name)) for name in table.column_names}
-        needed = [name for name in DEFAULT_FEATURES if name not in columns]
+        needed = [name for name in DEFAULT_FEATURES if name not in columns or not is_numbers(columns[name])]
         nulls = [name for name in columns if table.column(name).null_count]
         if needed or nulls:
-            self._report.add(path, f"columns {', '.join(needed + nulls)} are missing or hold nulls")
+            self._report.add(path, f"columns {', '.join(needed + nulls)} are missing, hold nulls or no numbers")
             return
         self._check_order(path, columns, episodes)
         at = 0
@@ -195,7 +195,10 @@ class _Sums:
         for name in _BASE:
             if stored.get(name) is None:
                 return f"{name} is missing"
-            theirs = np.asarray(stored[name], np.float64).reshape(-1)
+            try:
+                theirs = np.asarray(stored[name], np.float64).reshape(-1)
+            except (TypeError, ValueError):
+                return f"{name} holds something else than numbers"
             near = 0.0 if name == "count" else 1e-7 + (1e-6 if name in {"min", "max"} else 1e-3) * scale
             if theirs.shape != np.shape(mine[name]) or not np.all(np.abs(theirs - mine[name]) <= near):
                 return f"{name} is {_short(theirs)}, the rows give {_short(mine[name])}"
@@ -213,8 +216,11 @@ def _stored_stats(
             table = read_table(path, names)
         except DamagedFile:
             continue  # said when the dataset was opened
-        if only is not None and "episode_index" in table.column_names:
-            table = table.filter(np.isin(to_numpy(table.column("episode_index")), list(only)))
+        known = to_numpy(table.column("episode_index")) if "episode_index" in table.column_names else None
+        if known is None or not is_numbers(known) or not np.isfinite(known).all():
+            continue
+        if only is not None:
+            table = table.filter(np.isin(known, list(only)))
         columns = {name: table.column(name).to_pylist() for name in table.column_names}
         numbers: list[Any] = columns.get("episode_index", [])
         for row, index in enumerate(numbers):

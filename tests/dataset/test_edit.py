@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from robotdata.dataset import Dataset, EditError, NewEpisode, NoSuchEpisode, verify_dataset
@@ -101,6 +102,18 @@ def test_it_edits_a_dataset_without_cameras(bench: Bench, staged: list[NewEpisod
 
 def before_rows(root: Path, index: int) -> np.ndarray:
     return Dataset.open(root).rows(index)["action"]
+
+
+def test_it_says_that_columns_are_not_what_they_should_be(six: Bench) -> None:
+    path = six.open().episodes[5].data_file
+    assert path is not None
+    table = pq.read_table(path)
+    path.unlink()
+    pq.write_table(table.drop_columns(["task_index"]), path)
+    before = six.fingerprint()
+    with pytest.raises(EditError, match="not what its info.json says"):
+        delete_episodes(six.root, [0], **six.places)
+    assert six.fingerprint() == before
 
 
 def test_it_wants_words_for_a_task(six: Bench) -> None:

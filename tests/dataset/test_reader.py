@@ -86,6 +86,17 @@ def test_it_names_a_pointer_of_git_lfs(six: Bench) -> None:
         six.open().rows(0)
 
 
+@pytest.mark.parametrize("column", ["length", f"videos/{FRONT}/from_timestamp", "data/chunk_index"])
+def test_it_bears_columns_of_another_kind(six: Bench, column: str) -> None:
+    table = pq.read_table(six.root / EPISODES)
+    (six.root / EPISODES).unlink()
+    at = table.column_names.index(column)
+    pq.write_table(table.set_column(at, column, pa.array(["x"] * 6)), six.root / EPISODES)
+    dataset = six.open()
+    assert f"{column} holds no numbers" in dataset.problems[0]
+    assert len(dataset.rows(3)["index"]) == LENGTHS[3]
+
+
 def test_it_finds_rows_without_being_told_the_file(six: Bench) -> None:
     table = pq.read_table(six.root / EPISODES)
     (six.root / EPISODES).unlink()

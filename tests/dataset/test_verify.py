@@ -69,6 +69,11 @@ def test_it_recomputes_statistics(six: Bench) -> None:
     assert found == {("meta/episodes", 2), ("meta/stats.json", None)}
 
 
+def test_it_bears_statistics_that_are_no_numbers(six: Bench) -> None:
+    set_json(six.root / "meta/stats.json", lambda stats: stats["action"].update(std=[["a"]]))
+    assert only(verify_dataset(six.root)) == ("meta/stats.json", None, None)
+
+
 def test_it_checks_the_statistics_of_the_whole(six: Bench) -> None:
     set_json(six.root / "meta/stats.json", lambda stats: stats["action"].update(mean=[1.0] * 6))
     assert only(verify_dataset(six.root)) == ("meta/stats.json", None, None)
