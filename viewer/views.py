@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
 from recorder.models import Change, Episode
+from recorder.services.quality import suggest_trim
 from recorder.states import EpisodeState
 from recorder.views.ask import Request
 from recorder.views.lists import TITLES, neighbours
@@ -31,10 +32,22 @@ def episode(request: Request, episode_id: uuid.UUID) -> HttpResponse:
         "list_title": TITLES[name],
         "near": neighbours(name, row),
         "changes": changes_of(row),
-        "editable": row.state in EDITABLE and row.purged_at is None,
+        "editable": can_edit(row),
         "tasks": tasks_beside(row),
+        "suggested": suggested_trim(row),
     }
     return render(request, "viewer/_details.html" if request.htmx else "viewer/episode.html", context)
+
+
+def can_edit(row: Episode) -> bool:
+    return row.state in EDITABLE and row.purged_at is None
+
+
+def suggested_trim(row: Episode) -> tuple[int, int] | None:
+    """Where nothing moves at its ends, as far as it is measured and nobody has trimmed it."""
+    if not can_edit(row) or row.trim_first is not None or row.trim_end is not None:
+        return None
+    return suggest_trim(row)
 
 
 def changes_of(row: Episode) -> QuerySet[Change]:

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_GET
 
 from recorder.models import Dataset, Episode, Rig, Session
 from recorder.services.rigs import expire_rigs
+from recorder.states import EpisodeState
 from recorder.views.ask import Request
 
 SHOWN = 12
@@ -53,7 +54,7 @@ def _session_takes(rig: Rig) -> dict[str, Any]:
     session: Session | None = rig.sessions.select_related("dataset").first()
     if session is None:
         return {"session": None, "episodes": [], "total": 0}
-    rows = Episode.objects.filter(session=session, purged_at=None)
+    rows = Episode.objects.filter(session=session, purged_at=None).exclude(state=EpisodeState.RECORDING)
     shown = rows.select_related("dataset", "rig").newest_first()[:SHOWN]
     return {
         "session": session,

@@ -5,7 +5,7 @@ import { Link } from "./lib/socket.js";
 
 const AT_MOST_EVERY_MS = 400;
 const RIG_TONES = { idle: "good", connecting: "warn", countdown: "warn", recording: "rec", saving: "accent", resetting: "accent", paused: "warn", error: "bad" };
-const RIG_WORDS = { idle: "ready", error: "needs help", countdown: "about to record" };
+const RIG_WORDS = { idle: "ready", lost: "no connection", error: "needs help", countdown: "about to record" };
 const due = new WeakMap();
 const rigs = new Map();
 let lostTimer = 0;

@@ -73,7 +73,7 @@ export class Review {
     const { judge, go, trim, seekTick } = button.dataset;
     if (judge) this.then(() => this.judge(judge));
     else if (go) this.walk(go);
-    else if (trim) this.cut(trim);
+    else if (trim) this.cut(trim, button.dataset);
     else if (seekTick !== undefined) this.player.seek(Number(seekTick) - this.player.firstTick);
   }
 
@@ -120,18 +120,19 @@ export class Review {
     this.then(() => this.go(details().dataset[where]));
   }
 
-  cut(what) {
+  cut(what, told = {}) {
     const at = this.player.wanted;
-    this.then(() => this.trim(what, at));
+    this.then(() => this.trim(what, at, told));
   }
 
-  async trim(what, wanted) {
+  async trim(what, wanted, told) {
     const { episode, editable } = details().dataset;
     if (!editable) return;
     const { firstTick, frames } = this.player;
     let [first, end] = this.kept() ?? [0, frames];
     if (what === "first") first = wanted;
     if (what === "end") end = wanted + 1;
+    if (what === "suggested") [first, end] = [Number(told.first) - firstTick, Number(told.end) - firstTick];
     if (first >= end) [first, end] = what === "first" ? [first, frames] : [0, end];
     const whole = what === "none" || (first <= 0 && end >= frames);
     await call("PATCH", `/api/episodes/${episode}`, { trim: whole ? null : [first + firstTick, end + firstTick] });

@@ -12,7 +12,7 @@ const BIG = {
   cancel: "Cancel",
   clear_error: "Clear the error",
 };
-const WAITING = { connecting: "Connecting to the robot …", saving: "Saving …", offline: "The rig is offline", countdown: "About to record …" };
+const WAITING = { connecting: "Connecting to the robot …", saving: "Saving …", offline: "The rig is offline", lost: "No connection …", countdown: "About to record …" };
 const FIRST = { recording: ["stop"], countdown: ["cancel"], resetting: ["finish_reset"], paused: ["resume", "record"], error: ["clear_error"] };
 const ASKED = { record: "Starting …", stop: "Stopping …", rerecord: "Starting again …" };
 const MISMATCH = "This rig does not fit the dataset: every episode of a dataset has the same features. Record into another dataset, or change the rig's file.";
@@ -73,7 +73,7 @@ export class Controls {
   }
 
   lost() {
-    this.show({ ...this.status, state: "offline", controls: [] });
+    this.show({ ...this.status, state: "lost", controls: [] });
   }
 
   async press(command) {
