@@ -77,6 +77,11 @@ document.addEventListener("htmx:responseError", ({ detail }) => {
   if (detail.xhr.status >= 500) toast("A part of the page could not be fetched. Reload the page; if it happens again, the terminal of robotdata says why.", { bad: true });
 });
 
+// A page that the browser kept for Back has closed its sockets: it begins anew.
+window.addEventListener("pageshow", (event) => {
+  if (event.persisted) location.reload();
+});
+
 keys({ "?": () => document.getElementById("keys").showModal(), z: undoLast });
 watchActions();
 watchWall();
