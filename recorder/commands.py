@@ -18,6 +18,7 @@ from recorder.services.rigs import find_rig
 from robotdata.rig.protocol import COMMANDS
 
 PER_SECOND = 20
+LOOK_AGAIN_S = 0.3
 _RIGS_REMEMBERED = 256
 
 
@@ -47,7 +48,7 @@ async def send_command(
     rig_name: str,
     name: str,
     args: dict[str, Any] | None = None,
-    timeout: float = 3.0,
+    timeout: float = 5.0,
     command_id: str | None = None,
 ) -> dict[str, Any]:
     """The rig's reply `{"type": "reply", "id", "ok": True}`.
@@ -77,8 +78,8 @@ async def _ask(rig: Rig, name: str, args: dict[str, Any], timeout: float, comman
     try:
         channel = await layer.new_channel()
         try:
-            await layer.send(rig.connection, {**command, "reply_to": channel})
-            answer = await asyncio.wait_for(layer.receive(channel), timeout)
+            async with asyncio.timeout(timeout):
+                answer = await _answer(layer, channel, rig, {**command, "reply_to": channel})
         finally:
             await _forget(layer, channel)
     except TimeoutError:
@@ -91,6 +92,23 @@ async def _ask(rig: Rig, name: str, args: dict[str, Any], timeout: float, comman
     except (RedisError, OSError) as error:
         raise Refused("no_layer", f"The channel layer (CHANNEL_URL) cannot be reached: {error}.", 503) from error
     return dict(answer["reply"])
+
+
+async def _answer(layer: Any, channel: str, rig: Rig, command: dict[str, Any]) -> dict[str, Any]:
+    """The answer on `channel`. A rig that has connected anew meanwhile is asked again there: the id makes it one."""
+    asked = rig.connection
+    await layer.send(asked, command)
+    waiting = asyncio.ensure_future(layer.receive(channel))
+    try:
+        while not (await asyncio.wait({waiting}, timeout=LOOK_AGAIN_S))[0]:
+            connection = (await database_sync_to_async(find_rig)(name=rig.name)).connection
+            if connection and connection != asked:
+                asked = connection
+                await layer.send(asked, command)
+        return dict(waiting.result())
+    finally:
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
 
 
 async def _forget(layer: Any, channel: str) -> None:
