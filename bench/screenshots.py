@@ -48,6 +48,7 @@ def record(page: Page, folder: Path) -> None:
     """Three takes, and the picture of the third while it is recorded."""
     page.goto("/record/sim/")
     page.get_by_text("ready").first.wait_for()
+    page.wait_for_timeout(3000)  # the rig's first second is never its best
     page.fill("[name=title]", "Pick up cubes")
     page.fill("[name=task]", "Put the red cube on the mat")
     page.fill("[name=countdown_s]", "0")

@@ -19,10 +19,11 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 
-from recorder.models import Episode, Job, SignInCode
-from recorder.states import JobState
+from recorder.models import Episode, Job, Rig, SignInCode
+from recorder.states import JobState, RigState
 from robotdata.supervisor import Child, Supervisor
 
+RIG_WAIT_S = 4.0
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -49,6 +50,7 @@ class Embedded:
         self.say = say
         self._greeted = False
         self._slow_said = False
+        self._answered_at: float | None = None
         self._started_at = time.monotonic()
 
     def run(self) -> None:
@@ -60,10 +62,14 @@ class Embedded:
             os.environ["ROBOTDATA_HOSTS"] = os.environ.get("ROBOTDATA_HOSTS") or ",".join(hosts(self.options.host))
             call_command("migrate", verbosity=0, interactive=False)
             call_command("recover", quiet=True)
+            Rig.objects.update(state=RigState.OFFLINE, connection="")  # until they say hello
             children = self.children()
             supervisor = Supervisor(children, say=self.say, ending=ending(children))
             supervisor.run(on_tick=self.greet)
             self.say(farewell())
+
+    def _rig_is_linked(self) -> bool:
+        return not self.options.with_rig or Rig.objects.online().exists()
 
     @property
     def url(self) -> str:
@@ -98,6 +104,9 @@ class Embedded:
         if self._greeted:
             return
         if answers(f"{self.url}/healthz"):
+            self._answered_at = self._answered_at or time.monotonic()
+            if not self._rig_is_linked() and time.monotonic() - self._answered_at < RIG_WAIT_S:
+                return  # a moment: then the page shows the rig at once
             self._greeted = True
             code = SignInCode.issue()
             self.say(f"robotdata is ready: {self.url}/sign-in/?code={code}")
