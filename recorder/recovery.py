@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import DataError, transaction
 from django.db.models import Max, Min
 from django.utils import timezone
 
@@ -26,6 +26,7 @@ from recorder.services.folders import SAFE_NAME, adopt_folder, load_settings, re
 from recorder.services.takes import index_take
 from recorder.services.trash import ASIDE
 from recorder.states import EpisodeState
+from recorder.storable import storable
 from robotdata.dataset.errors import DatasetBusy, DatasetError
 from robotdata.dataset.lock import dataset_lock
 from robotdata.dataset.swap import recover_dataset
@@ -113,7 +114,7 @@ def _recover_takes(report: Report) -> None:
             _recover_one(folder, rows.get(uuid.UUID(folder.name)), report)
         except TakeBusy:  # it is being recorded
             report.usable += 1
-        except (SpoolError, OSError) as error:
+        except (SpoolError, OSError, DataError, TypeError, ValueError) as error:  # its manifest may say anything
             report.lost.append(f"Take {folder.name}: {error}.")
 
 
@@ -132,7 +133,7 @@ def _recover_one(folder: Path, row: Episode | None, report: Report) -> None:
         report.adopted += row is None
         row = index_take(take_id=folder.name)
     if row is not None:
-        _believe_folder(row, manifest)
+        _believe_folder(row, dict(storable(manifest)))
 
 
 def _believe_folder(row: Episode, manifest: dict[str, Any]) -> None:
@@ -241,7 +242,7 @@ def _remember_sessions() -> None:
 
 
 def _rig_of(take_id: str) -> Rig:
-    name = str(read_manifest(Path(settings.SPOOL_DIR) / take_id).get("rig") or "unknown")[:48]
+    name = storable(str(read_manifest(Path(settings.SPOOL_DIR) / take_id).get("rig") or "unknown")[:48])
     return Rig.objects.get_or_create(name=name)[0]
 
 

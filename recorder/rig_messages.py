@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Annotated, Any, Literal, NoReturn
 from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
+from recorder.storable import storable
+
 MAX_CAMERAS = 16
+_ESCAPED = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,48}$")]
 Key = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
@@ -64,7 +68,7 @@ class TakeCard(Loose):
 
     id: UUID
     state: Literal["recording", "recorded", "interrupted"]
-    ticks: int = Field(default=0, ge=0)
+    ticks: int = Field(default=0, ge=0, le=2**31 - 1)
 
 
 class Status(Loose):
@@ -120,14 +124,15 @@ def _finite(text: str) -> float | None:
 
 
 def read_json(text: str) -> dict[str, Any]:
-    """One JSON object; NaN and infinity become null, for browsers refuse them. Raises BadMessage."""
+    """One JSON object; NaN and infinity become null, for browsers refuse them, and NUL U+FFFD. Raises BadMessage."""
     try:
         value = json.loads(text, parse_constant=lambda _name: None, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise BadMessage(f"no JSON: {str(error)[:120]}") from error
     if not isinstance(value, dict):
         raise BadMessage("a message is a JSON object")
-    return value
+    # Only an escape can bring such a character, and telemetry is spared the walk.
+    return dict(storable(value)) if _ESCAPED.search(text) else value
 
 
 def read_message(text: str) -> Message:

@@ -21,6 +21,7 @@ from django.utils.text import slugify
 from recorder.errors import Refused
 from recorder.models import Dataset, Episode
 from recorder.states import EpisodeState, Verdict
+from recorder.storable import storable
 from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import DatasetError
 from robotdata.dataset.features import DEFAULT_FEATURES
@@ -113,12 +114,12 @@ def _facts(opened: Folder) -> dict[str, Any]:
     features = {key: value for key, value in opened.features.items() if key not in DEFAULT_FEATURES}
     return {
         "fps": round(opened.fps),
-        "features": features,
-        "robot_type": opened.robot_type[:120],
+        "features": storable(features),
+        "robot_type": storable(opened.robot_type[:120]),
         "total_episodes": len(opened.episodes),
         "total_frames": opened.total_frames,
         "revision": opened.revision,
-        "problem": "; ".join(opened.problems)[:2000],
+        "problem": storable("; ".join(opened.problems)[:2000]),
     }
 
 
@@ -127,6 +128,11 @@ def _refresh(dataset: Dataset, opened: Folder) -> None:
     if not opened.episodes and dataset.features and not opened.revision:
         del facts["features"]
     with transaction.atomic():
+        # One after the other; who has waited may hold a state that another commit has left behind.
+        row = Dataset.objects.select_for_update(no_key=True).get(pk=dataset.pk)
+        if row.revision > opened.revision:
+            opened = Folder.open(dataset.path)
+            facts |= _facts(opened)
         _index_episodes(dataset, {committed_id(dataset, info): info for info in opened.episodes}, float(opened.fps))
         Dataset.objects.filter(pk=dataset.pk).update(**facts, updated_at=timezone.now())
     for name, value in facts.items():
@@ -178,10 +184,10 @@ def _episode(dataset: Dataset, pk: uuid.UUID, info: EpisodeInfo, fps: float) -> 
         state=EpisodeState.ENCODED,
         episode_index=info.index,
         verdict=verdict if verdict in Verdict.values and verdict != Verdict.REJECT else Verdict.KEEP,
-        task=(info.tasks[0] if info.tasks else "")[:2000],
+        task=storable((info.tasks[0] if info.tasks else "")[:2000]),
         fps=max(1, round(fps)),
         ticks=info.length,
-        **_said(said),
+        **storable(_said(said)),
     )
 
 

@@ -20,6 +20,7 @@ from recorder.models import Dataset, Episode, Rig, Session
 from recorder.services.batches import apply_policy
 from recorder.services.quality import FILE as METRICS
 from recorder.states import EpisodeState, Verdict
+from recorder.storable import storable
 from robotdata.spool.errors import SpoolError
 from robotdata.spool.manifest import read_manifest
 
@@ -82,7 +83,7 @@ def _folder(take_id: str) -> Path:
 
 def _facts(take_id: str, summary: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     try:
-        return read_manifest(_folder(take_id))
+        return dict(storable(read_manifest(_folder(take_id))))
     except (SpoolError, OSError) as error:
         if summary is None:
             log.warning("The take %s cannot be indexed: %s", take_id, error)
@@ -157,7 +158,7 @@ def _pin_features(episode: Episode, facts: Mapping[str, Any]) -> None:
 
 
 def _words(value: Any, limit: int) -> str:
-    return str(value if value is not None else "").replace("\x00", "")[:limit]
+    return str(value if value is not None else "")[:limit]
 
 
 def _when(value: Any) -> datetime:
