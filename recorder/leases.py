@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 from django.utils import timezone
 
 log = logging.getLogger(__name__)
@@ -84,7 +84,7 @@ class Heartbeat:
                 return
             try:
                 ours = self._renew(seen)
-            except DatabaseError as error:  # the lease is longer than a moment's trouble
+            except Error as error:  # the lease is longer than a moment's trouble
                 log.warning("The lease cannot be renewed just now: %s", error)
                 connection.close()
                 continue

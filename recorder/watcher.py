@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 from django.db.models import Q
 from django.utils import timezone
 
@@ -130,7 +130,7 @@ class Watcher:
                 news = changes.look()
                 # While the database was away, something may have moved.
                 news, missed = (None, False) if missed else (news, False)
-            except DatabaseError as error:
+            except Error as error:  # a lost connection is no DatabaseError
                 log.warning("The watcher cannot ask the database: %s", error)
                 connection.close()
                 missed = True
