@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.recorder.conftest import FRONT, TOP, write_take
+from tests.recorder.sockets.conftest import Web, make_home
+from tests.scale.conftest import ROOT, Place
+from tests.scale.servers import Postgres
+
+JOBS = 250  # four claim each: a thousand claims
+SEED = f"""
+import django
+django.setup()
+from recorder.models import Batch, Dataset, Episode, Job
+dataset = Dataset.objects.create(slug="race", title="Race")
+batch = Batch.objects.create(dataset=dataset)
+episode = Episode.objects.create(dataset=dataset, task="push", state="encoding")
+Job.objects.bulk_create(Job(batch=batch, episode=episode, camera=str(n)) for n in range({JOBS}))
+"""
+ODD = "grip\x00per \ud83d slipped 🦾"
+SAID = "grip\ufffdper \ufffd slipped 🦾"
+
+
+@pytest.fixture(scope="module")
+def web(place: Place) -> Iterator[Web]:
+    """One web process on PostgreSQL, without Redis; its start brings the tables."""
+    server = Web(place.home, make_home(place.home, **place.env), **place.env).start()
+    yield server
+    server.stop()
+
+
+def rows(postgres: Postgres, place: Place, query: str) -> list[Any]:
+    with postgres.connect(place.env["DATABASE_URL"].rpartition("/")[2]) as connection:
+        return connection.execute(query).fetchall()
+
+
+def test_it_has_every_table_as_the_models_say(web: Web, place: Place) -> None:
+    assert "No changes detected" in place.python("manage.py", "makemigrations", "--check", "--dry-run")
+    assert "[ ]" not in place.python("manage.py", "showmigrations", "--plan")
+
+
+def test_it_gives_each_job_to_one_of_two_workers_in_a_thousand_claims(
+    web: Web, place: Place, postgres: Postgres
+) -> None:
+    place.python("-c", SEED)
+    command = [sys.executable, str(ROOT / "tests/scale/claim_jobs.py")]
+    env = {**place.all_env(), "PYTHONPATH": str(ROOT)}
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "env": env}
+    workers = [subprocess.Popen(command, cwd=ROOT, **pipes) for _ in range(2)]
+    for worker in workers:
+        assert worker.stdout is not None and worker.stdout.readline() == "ready\n"
+    said = []
+    for worker in workers:
+        assert worker.stdin is not None
+        worker.stdin.write("go\n")
+        worker.stdin.flush()
+    for worker in workers:
+        said += json.loads(worker.communicate(timeout=60)[0])
+    assert sorted(pk for claimed in said for pk in claimed) == [
+        pk for (pk,) in rows(postgres, place, "select id from recorder_job order by id")
+    ]
+    assert rows(postgres, place, "select state, attempt, count(*) from recorder_job group by 1, 2") == [
+        ("running", 1, JOBS)
+    ]
+    assert rows(postgres, place, "select count(distinct token) from recorder_job") == [(JOBS,)]
+    assert rows(postgres, place, "select state from recorder_batch") == [("encoding",)]
+    with postgres.connect(place.env["DATABASE_URL"].rpartition("/")[2]) as connection:
+        connection.execute("truncate recorder_dataset cascade")
+
+
+def test_it_recovers_and_rebuilds(web: Web, place: Place, postgres: Postgres) -> None:
+    spool = place.home / "spool"
+    whole, cut, odd = (str(uuid.uuid4()) for _ in range(3))
+    write_take(spool / whole, number=1, ticks=9, cameras=(FRONT, TOP))
+    write_take(spool / cut, number=2, ticks=9, cameras=(FRONT,), state="recording")
+    write_take(spool / odd, number=3, ticks=9, cameras=())
+    manifest = json.loads((spool / odd / "take.json").read_text())
+    manifest["marks"] = [{"code": "lost", "camera": None, "from_tick": 0, "to_tick": 1, "text": ODD}]
+    manifest["curation"] |= {"note": ODD}
+    (spool / odd / "take.json").write_text(json.dumps({**manifest, "operator": ODD}))
+    said = place.python("manage.py", "recover")
+    assert "3 takes in the spool: 3 usable, 1 closed as interrupted, 3 new to the database" in said
+    assert "0 new to the database" in place.python("manage.py", "recover")
+    query = "select id::text, state, ticks, operator, note from recorder_episode where ticks > 0 order by recorded_at"
+    before = rows(postgres, place, query)
+    assert {(pk, state) for pk, state, *_ in before} == {
+        (whole, "recorded"),
+        (cut, "interrupted"),
+        (odd, "recorded"),
+    }
+    assert next(row[3:] for row in before if row[0] == odd) == (SAID, SAID)
+    assert "3 takes in the spool: 3 usable" in place.python("manage.py", "rebuild")
+    assert rows(postgres, place, query) == before
+    assert web.api("GET", f"/episodes/{odd}")[1]["marks"][0]["text"].startswith("grip\ufffdper")
+
+
+async def test_it_keeps_whatever_words_a_rig_says(web: Web, fake_rig: Any, listen: Any) -> None:
+    rig = fake_rig(web, "poet")
+    hello, take = rig.hello(), str(uuid.uuid4())
+    hello["rig"] |= {"robot_type": ODD, "host": ODD}
+    hello["rig"]["features"]["action"]["names"] = [ODD, "b.pos"]
+    hello["status"]["message"] = ODD
+    rig.hello = lambda: hello
+    told = {"id": take, "state": "recorded", "ticks": 30, "dataset": "poems", "task": ODD, "fps": 30, "rig": "poet"}
+    async with rig.running(), web.browser("/ws/live/poet/") as ws:
+        assert rig.first["type"] == "welcome"
+        await rig.say({**rig.status(), "message": ODD, "warnings": [{"code": "odd", "text": ODD}]})
+        await listen.words(ws, lambda m: [w["text"] for w in m.get("warnings", ())] == [SAID])
+        marks = [{"code": "odd", "text": ODD}]
+        await rig.say({"type": "take", "event": "saved", "take": {**told, "operator": ODD, "marks": marks}})
+        async with asyncio.timeout(10):
+            while (answer := await web.ask("GET", f"/episodes/{take}"))[0] != 200:
+                await asyncio.sleep(0.05)
+        assert (answer[1]["task"], answer[1]["operator"], answer[1]["marks"][0]["text"]) == (SAID, SAID, SAID)
+        status, shown = await web.ask("GET", "/rigs/poet")
+        assert (status, shown["robot_type"]) == (200, SAID) and shown["online"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/record/%00/",
+        "/datasets/a%00b/",
+        "/datasets/?q=%00",
+        "/admin/recorder/episode/?q=%00",
+        "/admin/recorder/job/?state__exact=%00",
+        "/api/datasets/%00",
+        "/api/rigs/%00",
+        "/api/episodes?task=%00",
+        f"/media/{uuid.UUID(int=0)}/frame/%00/0.jpg",
+    ],
+)
+def test_it_answers_an_address_with_a_nul(web: Web, path: str) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", web.port, timeout=15)
+    connection.request("GET", path, headers={"Cookie": f"sessionid={web.keys['session']}"})
+    answer = connection.getresponse()
+    assert 400 <= answer.status < 500, answer.read()[:500]
+    connection.close()
+
+
+async def test_it_goes_on_where_postgresql_was_restarted(
+    web: Web, postgres: Postgres, fake_rig: Any, listen: Any
+) -> None:
+    rig = fake_rig(web, "patient")
+    async with web.browser("/ws/events/") as ws, rig.running():
+        await listen.words(ws, lambda m: m.get("rig") == "patient" and m["state"] == "idle", 10)
+        await asyncio.to_thread(postgres.stop)
+        status, answer = await web.ask("GET", "/datasets")
+        assert status == 503, answer
+        await rig.move("recording")
+        await asyncio.sleep(0.5)
+        began = time.monotonic()
+        await asyncio.to_thread(postgres.start)
+        await listen.words(ws, lambda m: m["type"] == "refresh" or m.get("state") == "recording", 15)
+        async with asyncio.timeout(15):
+            while (await web.ask("GET", "/rigs/patient"))[1].get("state") != "recording":
+                await asyncio.sleep(0.1)
+        assert time.monotonic() - began < 30
+    assert web.api("GET", "/datasets")[0] == 200
