@@ -15,24 +15,34 @@ from pathlib import Path
 NEEDS = {
     "chromium": ["chromium", "chromium-browser", "google-chrome"],
     "redis-server": ["redis-server", "valkey-server"],
+    "postgresql": ["postgres"],
 }
+DEBIAN = "/usr/lib/postgresql"  # where it keeps each version's programs, out of the PATH
+NO_CLUSTER = Path("/etc/postgresql-common/createcluster.conf")
+
+
+def is_there(program: str) -> bool:
+    return shutil.which(program) is not None or any(Path(DEBIAN).glob(f"*/bin/{program}"))
 
 
 def main() -> None:
-    missing = [package for package, names in NEEDS.items() if not any(shutil.which(name) for name in names)]
+    missing = [package for package, names in NEEDS.items() if not any(is_there(name) for name in names)]
     if not missing:
         return
     if not (shutil.which("apt-get") and os.geteuid() == 0):
         sys.stderr.write(f"Not on this machine: {', '.join(missing)}. The tests that need them will skip.\n")
         return
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "UCF_FORCE_CONFFOLD": "1"}
     # A server that starts itself would take the port of a private one.
     policy = Path("/usr/sbin/policy-rc.d")
     ours = not policy.exists()
     if ours:
         policy.write_text("#!/bin/sh\nexit 101\n")
         policy.chmod(0o755)
+    if "postgresql" in missing and not NO_CLUSTER.exists():  # the tests make one of their own
+        NO_CLUSTER.parent.mkdir(parents=True, exist_ok=True)
+        NO_CLUSTER.write_text("create_main_cluster = false\n")
     try:
         subprocess.run(["apt-get", "update", "-qq"], check=False, env=environment, **quiet)
         subprocess.run(["apt-get", "install", "-y", "-qq", *missing], check=False, env=environment, **quiet)
