@@ -6,6 +6,7 @@ PORT ?= 8000
 HOST ?= 127.0.0.1
 RIG ?=
 MINUTES ?= 10
+export PYTHONPATH := $(CURDIR)
 PINS := requirements.txt requirements-scale.txt constraints.txt
 
 .DEFAULT_GOAL := help

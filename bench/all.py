@@ -1,6 +1,7 @@
 """`make bench`: every benchmark in turn, one JSON object to standard output.
 
-Each script beside this one prints one JSON object as its last line; what fails is named, never left out.
+Each script beside this one prints one JSON object; what fails is named, never left out. Some of them alone:
+`python bench/all.py "record_load.py --load" live_feed.py`.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-SCRIPTS = [
+COMMANDS = [
     "record_load.py",
+    "record_load.py --load",
     "live_feed.py",
     "frame_latency.py",
     "start_up.py",
@@ -22,32 +24,34 @@ SCRIPTS = [
     "video_join.py",
     "video_random_frame.py",
     "quality.py",
-    "dataset_scale.py",
+    "dataset_scale.py 1000",  # its default of 5,000 episodes takes minutes to make
 ]
-FEWER = {"dataset_scale.py": ["1000"]}  # its default of 5,000 episodes takes minutes to make
 
 
-def run(script: str) -> dict[str, object]:
+def run(command: str) -> dict[str, object]:
+    script, *arguments = command.split()
     done = subprocess.run(
-        [sys.executable, str(HERE / script), *FEWER.get(script, [])], cwd=HERE.parent, capture_output=True, text=True
+        [sys.executable, str(HERE / script), *arguments],
+        cwd=HERE.parent,
+        env={**os.environ, "PYTHONPATH": str(HERE.parent)},
+        capture_output=True,
+        text=True,
     )
     sys.stderr.write(done.stderr)
     text = done.stdout.strip()
     if done.returncode or not text:
         return {"failed": (done.stderr or done.stdout).strip().splitlines()[-3:]}
-    start = text.find("{")
     try:
-        return dict(json.loads(text[start:]))
+        return dict(json.loads(text[text.find("{") :]))
     except ValueError:
         return dict(json.loads(text.splitlines()[-1]))
 
 
 def main() -> None:
-    wanted = sys.argv[1:] or [script for script in SCRIPTS if (HERE / script).exists()]
     report: dict[str, object] = {"machine": {"cores": os.cpu_count(), "python": platform.python_version()}}
-    for script in wanted:
-        sys.stderr.write(f"--- {script}\n")
-        report[script.removesuffix(".py")] = run(script)
+    for command in sys.argv[1:] or COMMANDS:
+        sys.stderr.write(f"--- {command}\n")
+        report[command] = run(command)
     print(json.dumps(report, indent=2))
 
 
