@@ -46,7 +46,6 @@ def rows(postgres: Postgres, place: Place, query: str) -> list[Any]:
 
 def test_it_has_every_table_as_the_models_say(web: Web, place: Place) -> None:
     assert "No changes detected" in place.python("manage.py", "makemigrations", "--check", "--dry-run")
-    assert "[ ]" not in place.python("manage.py", "showmigrations", "--plan")
 
 
 def test_it_gives_each_job_to_one_of_two_workers_in_a_thousand_claims(

@@ -12,6 +12,7 @@ from typing import Any
 from robotdata.dataset.verify import verify_dataset
 from tests.recorder.conftest import FRONT, write_take
 from tests.scale.conftest import Fleet
+from tests.scale.servers import Postgres
 
 H264 = {"codec": "h264", "crf": 23, "g": 2, "preset": "ultrafast"}
 SLOW = {"codec": "h264", "crf": 18, "g": 2, "preset": "placebo"}
@@ -132,17 +133,28 @@ def test_it_goes_on_where_the_worker_is_killed_and_redis_forgets_everything(flee
     assert takes[0] not in {path.name for path in (fleet.place.home / "spool").iterdir()}
 
 
-async def test_it_commands_and_shows_the_rig_again_once_redis_is_back(fleet: Fleet, listen: Any) -> None:
+async def test_it_goes_on_where_redis_and_postgresql_are_restarted(
+    fleet: Fleet, postgres: Postgres, listen: Any
+) -> None:
     async with fleet.webs[1].browser("/ws/live/bench/") as ws:
         await ws.send(json.dumps({"type": "watch", "cameras": {FRONT: 15}}))
         await listen.pictures(ws, 3, 15)
         await asyncio.to_thread(fleet.redis.kill)
+        await asyncio.to_thread(postgres.stop)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(2.5):
                 while True:
                     await ws.recv()
+        await asyncio.to_thread(postgres.start)
         await asyncio.to_thread(fleet.redis.start)
         await listen.words(ws, lambda m: m["type"] == "status" and m["online"], 15)
         await listen.pictures(ws, 5, 15)
-    slug = new_dataset(fleet, "After Redis", H264)
-    await asyncio.to_thread(record, fleet, slug)
+    await asyncio.to_thread(record_and_encode, fleet)
+
+
+def record_and_encode(fleet: Fleet) -> None:
+    """With the processes that are there."""
+    slug = new_dataset(fleet, "Afterwards", H264)
+    keep(fleet, record(fleet, slug))
+    batch = start_batch(fleet, slug)
+    fleet.until(f"/batches/{batch}", lambda shown: shown["state"] == "done", within_s=60)
