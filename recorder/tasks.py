@@ -4,10 +4,13 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from typing import Any
 
 from celery import shared_task
-from celery.signals import worker_process_init
+from celery.signals import worker_process_init, worker_ready
+from celery.worker import state
 
 from recorder import committing, encoding, sweeping
 
@@ -18,6 +21,22 @@ NICENESS = 10
 @worker_process_init.connect
 def be_nice(**_: Any) -> None:
     os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
+
+
+@worker_ready.connect
+def mind_the_clock(sender: Any, **_: Any) -> None:
+    """Without the clock in its own process nothing is swept, and Celery starts none anew: end, for a fresh start."""
+    clock = getattr(sender.controller, "beat", None)
+    if clock is not None:
+        threading.Thread(target=_end_with, args=(clock,), name="clock", daemon=True).start()
+
+
+def _end_with(clock: Any) -> None:
+    while clock.is_alive():
+        time.sleep(1)
+    if state.should_stop is None and state.should_terminate is None:
+        # At once: an orderly end would wait for an answer of the dead. Jobs are leased, none is lost.
+        leave("the clock has died")
 
 
 @shared_task
