@@ -119,7 +119,7 @@ class Product:
             part = next((PARTS[word] for word in words if word in PARTS), None)
             if part is not None:
                 found.append((part, pid))
-                found += [("encoder", each) for each in children(pid) if part == "worker"]
+                found += [("encoder or clock", each) for each in children(pid) if part == "worker" and usage(each)]
         return found
 
     def kill(self, part: str, pid: int) -> None:
@@ -159,6 +159,8 @@ def usage(pid: int) -> tuple[float, int] | None:
     """Resident memory in MB and open files of a process; None where it is gone."""
     try:
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        if not pages:  # dead, and not buried yet
+            return None
         return pages * os.sysconf("SC_PAGE_SIZE") / 1e6, len(list(Path(f"/proc/{pid}/fd").iterdir()))
     except (OSError, IndexError):
         return None
