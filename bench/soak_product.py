@@ -60,7 +60,10 @@ class Product:
         """Start, again where what was killed has not let go of port and home yet, until the page answers."""
         if not self.token:
             self.manage("migrate", "-v0")
-            self.token = self.manage("token", "soak").stdout.split()[-1]
+            made = self.manage("token", "soak")
+            if made.returncode:
+                raise Away(f"no token could be made: {made.stderr[-2000:]}")
+            self.token = made.stdout.split()[-1]
         command = [sys.executable, "manage.py", "run", "--port", str(self.port)]
         for name in self.rigs:
             command += ["--rig", str(self.home / f"{name}.toml")]
