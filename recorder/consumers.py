@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import secrets
@@ -36,7 +37,7 @@ from robotdata.rig.protocol import MAX_BINARY_BYTES, MAX_TEXT_BYTES, VERSION
 log = logging.getLogger(__name__)
 
 HELLO_WITHIN_S = 5.0
-REFUSED, FENCED = 4403, 4409
+REFUSED, FENCED, TRY_AGAIN = 4403, 4409, 1013
 COMMANDS_WAITING = 100
 inbound = Inbound(hub) if is_scaled_out() else None
 
@@ -111,7 +112,12 @@ class RigConsumer(Socket):
         self.feed.publish_status({**hello.status, "online": True, "cameras": self.cameras})
         if is_scaled_out():
             self.outbound = Outbound(hub, self.name)
-            await self.channel_layer.group_add(watch_group(self.name), self.channel_name)
+            try:
+                await self.channel_layer.group_add(watch_group(self.name), self.channel_name)
+            except LayerErrors as error:
+                log.warning("%s cannot be watched from other processes: %s", self.name, error)
+                await self.close(TRY_AGAIN, reason="the channel layer cannot be reached: come again")
+                return
         self.keep(self.index_takes(hello, self.rows))
 
     def on_status(self, status: dict[str, Any]) -> None:
@@ -180,7 +186,8 @@ class RigConsumer(Socket):
             rows, self.rows = self.rows, None
             await rows.close()
         if is_scaled_out() and self.name:
-            await self.channel_layer.group_discard(watch_group(self.name), self.channel_name)
+            with contextlib.suppress(*LayerErrors):  # then it has forgotten us by itself
+                await self.channel_layer.group_discard(watch_group(self.name), self.channel_name)
 
 
 class LiveConsumer(BrowserSocket):
