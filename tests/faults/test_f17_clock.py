@@ -29,14 +29,13 @@ def test_it_ends_so_that_it_is_started_again_when_its_clock_dies(tmp_path: Path)
     args = ["-A", "robotdata", "worker", "-B", "-s", str(tmp_path / "beat"), "--concurrency", "1"]
     args += ["--without-gossip", "--without-mingle", "--loglevel", "info"]
     log = tmp_path / "worker.log"
-    with subprocess.Popen(
-        [sys.executable, "-m", "celery", *args],
-        cwd=ROOT,
-        env=env,
-        stdout=log.open("wb"),
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    ) as worker:
+    command = [sys.executable, "-m", "celery", *args]
+    with (
+        log.open("wb") as out,
+        subprocess.Popen(
+            command, cwd=ROOT, env=env, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
+        ) as worker,
+    ):
         try:
             end = time.monotonic() + 90
             while "beat: Starting" not in log.read_text() or "ready." not in log.read_text():

@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
@@ -61,4 +61,5 @@ def test_it_shows_what_there_is_and_asks_to_try_again(
         error = answer.json()["error"]
         assert error["code"] == "busy" and "again" in error["message"]
     assert admin_client.patch(address, body, content_type="application/json").json()["verdict"] == "keep"
-    assert sqlite3.connect(str(connection.settings_dict["NAME"])).execute("PRAGMA quick_check").fetchone() == ("ok",)
+    with closing(sqlite3.connect(str(connection.settings_dict["NAME"]))) as database:
+        assert database.execute("PRAGMA quick_check").fetchone() == ("ok",)

@@ -1,0 +1,131 @@
+"""F19: the broker is gone, comes back empty; what waits is in the rows, and is rung again."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.parse
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.nth_call import ROOT
+
+pytestmark = pytest.mark.faults
+SEED = """
+import uuid
+from pathlib import Path
+import django
+django.setup()
+from django.conf import settings
+from recorder.models import Dataset, Episode
+from recorder.services.batches import start_batch
+from recorder.services.takes import index_take
+from tests.recorder.conftest import FRONT, H264, write_take
+dataset = Dataset.objects.create(slug="cubes", title="Cubes", encoding=H264)
+pk = str(uuid.uuid4())
+write_take(Path(settings.SPOOL_DIR) / pk, number=1, ticks=8, cameras=(FRONT,))
+index_take(take_id=pk)
+Episode.objects.update(verdict="keep")
+print(start_batch(dataset=dataset, who="olga").state)
+"""
+# As if the time had come at which the sweep rings for what it was not told of.
+SWEEP = """
+import django
+django.setup()
+from recorder.models import Job
+from recorder.sweeping import sweep
+Job.objects.filter(state="queued").update(lease_until="2020-01-01T00:00:00Z")
+sweep()
+"""
+
+
+class Redis:
+    """A broker of this test alone."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = int(probe.getsockname()[1])
+        self.folder = folder
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir"]
+        self.process = subprocess.Popen([*command, str(self.folder)], stdout=subprocess.DEVNULL)
+        end = time.monotonic() + 20
+        while time.monotonic() < end:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            time.sleep(0.05)
+        raise AssertionError("redis-server did not answer within 20 s")
+
+    def kill(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[Redis]:
+    if shutil.which("redis-server") is None:
+        pytest.skip("redis-server is not on this machine: a broker cannot be taken away")
+    pytest.importorskip("redis", reason="requirements-scale.txt is not installed")
+    broker = Redis(tmp_path)
+    yield broker
+    broker.kill()
+
+
+def state_of_batch(home: Path) -> str:
+    with contextlib.closing(sqlite3.connect(home / ".state/robotdata.sqlite3")) as database:
+        return str(database.execute("select state from recorder_batch").fetchone()[0])
+
+
+def test_it_encodes_what_was_begun_while_the_broker_was_gone(tmp_path: Path, redis: Redis) -> None:
+    env = {**os.environ, "ROBOTDATA_HOME": str(tmp_path / "home"), "DJANGO_SETTINGS_MODULE": "robotdata.settings"}
+    env["CELERY_BROKER_URL"] = urllib.parse.urlunsplit(("redis", f"127.0.0.1:{redis.port}", "/0", "", ""))
+
+    def python(*args: str) -> str:
+        command = [sys.executable, *args]
+        done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=90)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    python("manage.py", "migrate", "-v0")
+    said = python("-c", SEED)  # with no broker at all
+    assert "queued" in said and "The queue cannot be reached" in said and "rung again" in said
+    redis.start()
+    log = tmp_path / "worker.log"
+    args = ["-A", "robotdata", "worker", "--concurrency", "1", "--without-gossip", "--without-mingle"]
+    with (
+        log.open("wb") as out,
+        subprocess.Popen(
+            [sys.executable, "-m", "celery", *args],
+            cwd=ROOT,
+            env=env,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        ) as worker,
+    ):
+        try:
+            redis.kill()  # with what it knew
+            redis.start()
+            python("-c", SWEEP)
+            end = time.monotonic() + 60
+            while (state := state_of_batch(tmp_path / "home")) != "done":
+                assert time.monotonic() < end, (state, log.read_text()[-2000:])
+                time.sleep(0.2)
+        finally:
+            os.killpg(worker.pid, signal.SIGKILL)
+    assert "1 episodes, 8 frames: nothing wrong" in python("manage.py", "verify", "cubes", "--deep")
