@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from recorder.views import batches, datasets, episodes, home, record, trash
+from recorder.views import batches, datasets, episodes, frames, home, overview, record, trash, wall
 
 app_name = "recorder"
 urlpatterns = [
@@ -16,9 +16,14 @@ urlpatterns = [
     path("record/<str:name>/takes/", record.record_takes, name="record-takes"),
     path("datasets/", datasets.datasets, name="datasets"),
     path("datasets/<str:slug>/", datasets.dataset, name="dataset"),
-    path("datasets/<str:slug>/cards/", datasets.dataset_cards, name="dataset-cards"),
+    path("datasets/<str:slug>/cards/", wall.wall_cards, name="dataset-cards"),
+    path("datasets/<str:slug>/wall/", wall.wall, name="wall"),
+    path("datasets/<str:slug>/wall/head/", wall.wall_head, name="wall-head"),
+    path("datasets/<str:slug>/wall/ids/", wall.wall_ids, name="wall-ids"),
     path("datasets/<str:slug>/figures/", datasets.dataset_figures, name="dataset-figures"),
     path("datasets/<str:slug>/batches/", datasets.dataset_batches, name="dataset-batches"),
+    path("datasets/<str:slug>/overview/", overview.dataset_overview, name="overview"),
+    path("datasets/<str:slug>/frames/", frames.dataset_frames, name="frames"),
     path("episodes/<uuid:episode_id>/card/", episodes.episode_card, name="episode-card"),
     path("batches/", batches.batches, name="batches"),
     path("batches/count/", batches.batch_count, name="batch-count"),

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET
 
 from recorder.models import Change, Episode
 from recorder.services.quality import suggest_trim
+from recorder.services.wall import Filter
 from recorder.states import EpisodeState
 from recorder.views.ask import Request
 from recorder.views.lists import TITLES, neighbours
@@ -26,11 +27,14 @@ def episode(request: Request, episode_id: uuid.UUID) -> HttpResponse:
     row = get_object_or_404(rows, pk=episode_id)
     asked = request.GET.get("list", "")
     name = asked if asked in TITLES else "all"
+    sought = Filter.read(request.GET)
     context = {
         "episode": row,
         "list": name,
         "list_title": TITLES[name],
-        "near": neighbours(name, row),
+        "filter": sought,
+        "walk": f"list={name}&{sought.query}" if sought.query else f"list={name}",
+        "near": neighbours(name, row, sought),
         "changes": changes_of(row),
         "editable": can_edit(row),
         "tasks": tasks_beside(row),

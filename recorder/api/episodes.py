@@ -15,6 +15,7 @@ from recorder.api.paging import Limit, Page, newest_first
 from recorder.api.schemas import (
     ERRORS,
     ChangedEpisodes,
+    EditIn,
     EpisodeOut,
     EpisodePatch,
     FreedOut,
@@ -28,6 +29,7 @@ from recorder.api.schemas import (
 )
 from recorder.errors import Refused
 from recorder.models import Episode
+from recorder.services.bulk import edit_many
 from recorder.services.review import edit_episodes, set_verdict, undo
 from recorder.services.trash import empty_trash, restore, trash_summary
 from recorder.states import EpisodeState
@@ -66,6 +68,14 @@ def judge_episodes(request: HttpRequest, body: VerdictIn) -> dict[str, Any]:
     episodes = find.episodes_of(body.episodes)
     group = set_verdict(episodes=episodes, verdict=body.verdict, who=who(request))
     return {"group": group, "episodes": len(episodes)}
+
+
+@router.post("/episodes/edit", response={200: VerdictOut, **ERRORS})
+def edit_episodes_at_once(request: HttpRequest, body: EditIn) -> dict[str, Any]:
+    """The same words for many; undone as one."""
+    episodes = find.episodes_of(body.episodes)
+    said = body.model_dump(exclude={"episodes"})
+    return {"group": edit_many(episodes=episodes, who=who(request), **said), "episodes": len(episodes)}
 
 
 @router.get("/episodes/{episode_id}", response={200: EpisodeOut, **ERRORS})

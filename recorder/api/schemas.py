@@ -297,6 +297,15 @@ class VerdictIn(Body):
     verdict: VerdictName
 
 
+class EditIn(Body):
+    """Only what is given changes: a task for all of them, labels that each gains and loses."""
+
+    episodes: Annotated[list[UUID], Field(min_length=1, max_length=5000)]
+    task: Task | None = None
+    add_labels: Annotated[list[Label], Field(max_length=100)] = Field(default_factory=list)
+    remove_labels: Annotated[list[Label], Field(max_length=100)] = Field(default_factory=list)
+
+
 class VerdictOut(Schema):
     """`group` names the act; undo takes it back as one."""
 

@@ -9,10 +9,15 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
 from recorder.models import Episode
+from recorder.services.wall import Filter
 from recorder.views.ask import Request
 
 
 @require_GET
 def episode_card(request: Request, episode_id: uuid.UUID) -> HttpResponse:
+    """For the wall (`wall=`) it can be selected, and its links take the wall's filter along."""
     episode = get_object_or_404(Episode.objects.select_related("dataset", "rig"), pk=episode_id)
-    return render(request, "recorder/_card.html", {"episode": episode, "view": request.GET.get("view", "")})
+    view, asked = request.GET.get("view") or request.GET.get("list", ""), Filter.read(request.GET)
+    walk = f"list={view}&{asked.query}" if view and asked.query else ""
+    context = {"episode": episode, "view": view, "walk": walk, "wall": bool(request.GET.get("wall"))}
+    return render(request, "recorder/_card.html", context)

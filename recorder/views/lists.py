@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.db.models import Q
-
 from recorder.models import Episode
 from recorder.models.episode import EpisodeQuerySet
+from recorder.services import order
+from recorder.services.wall import Filter, rows_in
 from recorder.states import EpisodeState, Verdict
 
 TITLES = {
@@ -20,9 +20,13 @@ TITLES = {
 }
 
 
+WALL = {"review", "kept", "committed", "all"}
+"""Those that a dataset's page shows, filtered and sorted as people ask."""
+
+
 @dataclass(frozen=True, slots=True)
 class Neighbours:
-    """An episode's place in a list, newest first; `unreviewed` is where a reviewer goes on."""
+    """An episode's place in a list; `unreviewed` is where a reviewer goes on."""
 
     previous: Episode | None
     next: Episode | None
@@ -47,17 +51,17 @@ def rows_of(name: str, episode: Episode) -> EpisodeQuerySet:
     return same.filter(purged_at=None).exclude(state=EpisodeState.RECORDING)
 
 
-def neighbours(name: str, episode: Episode) -> Neighbours:
-    """Where `episode` stands. It may have left the list meanwhile: its place in time stays."""
-    rows = rows_of(name, episode).exclude(pk=episode.pk).only("pk", "recorded_at")
-    at, pk = episode.recorded_at, episode.pk
-    newer = rows.filter(Q(recorded_at__gt=at) | Q(recorded_at=at, pk__gt=pk))
-    older = rows.filter(Q(recorded_at__lt=at) | Q(recorded_at=at, pk__lt=pk))
-    before, after = newer.count(), older.count()
+def neighbours(name: str, episode: Episode, asked: Filter | None = None) -> Neighbours:
+    """Where `episode` stands in the list, or in what is `asked` of it, in its order."""
+    if asked is not None and asked.as_dict() and name in WALL:
+        rows = rows_in(episode.dataset, name, asked).exclude(state=EpisodeState.RECORDING)
+    else:
+        rows = rows_of(name, episode)
+    found = order.around(rows, asked.sort if asked else "", episode)
     return Neighbours(
-        previous=newer.order_by("recorded_at", "pk").first(),
-        next=older.newest_first().first(),
-        unreviewed=older.to_review().newest_first().first() or newer.to_review().newest_first().first(),
-        position=before + 1,
-        total=before + after + 1,
+        previous=found.previous,
+        next=found.next,
+        unreviewed=found.unreviewed,
+        position=found.before + 1,
+        total=found.before + found.after + 1,
     )

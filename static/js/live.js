@@ -72,7 +72,7 @@ function arrived({ id, dataset, state }) {
   if (state === "recording" || document.getElementById(`take-${id}`)) return;
   for (const list of document.querySelectorAll("[data-arrivals]")) {
     if (list.dataset.arrivals !== dataset || list.dataset.view !== "review" || state === "encoded") continue;
-    window.htmx.ajax("GET", `/episodes/${id}/card/?view=review`, { target: list, swap: "afterbegin" });
+    window.htmx.ajax("GET", `/episodes/${id}/card/?view=review&wall=yes`, { target: list, swap: "afterbegin" });
   }
 }
 

@@ -1,5 +1,7 @@
-// A list of cards by keys: J and B walk, K keeps, R rejects and walks on, Enter opens.
+// A list of cards by keys: J and B walk, K keeps, R rejects and walks on, Enter opens; with a selection, all of it.
 import { keys } from "./lib/keys.js";
+import { Many } from "./wall/many.js";
+import { Selection } from "./wall/selection.js";
 
 const cards = () => [...document.querySelectorAll("#cards .take")];
 const chosen = () => document.activeElement?.closest("#cards .take");
@@ -22,15 +24,31 @@ function judge(verdict) {
   return walk(1);
 }
 
+/** A filter's field that asks for nothing stays out of the address. */
+function leaveOutEmpty({ detail }) {
+  if (detail.elt.id !== "filter") return;
+  for (const [name, value] of Object.entries(detail.parameters)) {
+    if (value === "") delete detail.parameters[name];
+  }
+}
+
 export function watchWall() {
   if (!document.getElementById("cards")) return;
+  const selection = new Selection();
+  const many = new Many(selection);
+  const decide = (verdict) => (selection.editable.length ? many.judge(verdict) : judge(verdict));
+  document.addEventListener("htmx:configRequest", leaveOutEmpty);
   keys(
     {
       j: () => walk(1),
       n: () => walk(1),
       b: () => walk(-1),
-      k: () => judge("keep"),
-      r: () => judge("reject"),
+      k: () => decide("keep"),
+      r: () => decide("reject"),
+      x: () => selection.toggle(chosen()),
+      c: () => selection.ids.length === 2 && location.assign(document.querySelector("[data-compare]").href),
+      Escape: () => selection.clear(),
+      "/": () => document.getElementById("filter-q")?.focus(),
     },
     { repeat: ["j", "n", "b"] },
   );

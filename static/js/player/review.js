@@ -111,7 +111,7 @@ export class Review {
   }
 
   async fetch(episode) {
-    const url = `/episodes/${episode}/?list=${details().dataset.list}`;
+    const url = `/episodes/${episode}/?${details().dataset.walk}`;
     history.pushState({}, "", url);
     await window.htmx.ajax("GET", url, { target: "#beside" });
   }

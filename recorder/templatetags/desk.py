@@ -1,0 +1,72 @@
+"""How the curation pages say marks, and where their links lead."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+
+register = template.Library()
+
+MARKS = {
+    "nan": "a value that is no number",
+    "rate": "the loop's rate is off",
+    "gap": "the loop stood still",
+    "no_motion": "nothing moves",
+    "stuck": "a joint does not follow",
+    "saturated": "a joint runs into its limit",
+    "idle_start": "idle at the start",
+    "idle_end": "idle at the end",
+    "missing": "a camera is missing",
+    "stale": "a camera fell silent",
+    "frozen": "a camera repeats one picture",
+    "dropped": "frames dropped",
+    "late": "pictures late",
+    "out_of_step": "cameras out of step",
+    "black": "a black picture",
+    "flat": "a picture without anything in it",
+    "damaged": "damaged pictures",
+    "resized": "a picture of another size",
+    "unreadable": "cannot be read",
+    "empty": "no rows",
+    "length": "length unlike the others",
+    "little_motion": "little motion",
+    "dead": "a joint is dead",
+    "spike": "a spike in a signal",
+    "jump": "a jump in a signal",
+    "jerk": "jerky",
+    "disagree": "state and action disagree",
+    "lag": "the robot lags behind",
+    "light": "much lighter or darker than usual",
+    "blurred": "blurred",
+    "slow_camera": "a slow camera",
+    "near_copy": "nearly a copy of another take",
+    "lost": "a camera was lost",
+    "tick_late": "a late tick",
+}
+
+
+@register.filter
+def mark_words(code: str) -> str:
+    """A kind of mark in few words; an unknown one by its code."""
+    return MARKS.get(code, str(code).replace("_", " "))
+
+
+@register.simple_tag
+def way(walk: str | None, view: str | None) -> str:
+    """The query that takes a list along to the player; empty without one."""
+    if walk:
+        return f"?{walk}"
+    return f"?list={view}" if view else ""
+
+
+@register.filter
+def share(part: Any, whole: Any) -> str:
+    """Percent without decimals: `42 %`."""
+    return f"{100 * float(part) / float(whole):.0f} %" if whole else "–"
+
+
+@register.filter
+def camera_name(key: str) -> str:
+    """`front` of `observation.images.front`."""
+    return key.removeprefix("observation.images.")

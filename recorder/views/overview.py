@@ -1,0 +1,90 @@
+"""A dataset at a glance: lengths, tasks, what is marked, how far the joints go, and the worst takes."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from recorder.models import Episode
+from recorder.services.quality_overview import overview
+from recorder.views.ask import Request
+from recorder.views.wall import dataset_of
+
+WIDE, HIGH = 600, 150
+"""Of the histogram, in its own units."""
+TRACK = 1000
+WORST_SHOWN = 8
+
+
+@require_GET
+def dataset_overview(request: Request, slug: str) -> HttpResponse:
+    row = dataset_of(slug)
+    found = overview(row)
+    context = {
+        "dataset": row,
+        "overview": found,
+        "bars": bars_of(found["lengths"]),
+        "joints": joints_of(found["ranges"]),
+        "worst": _rows([each["id"] for each in found["worst"][:WORST_SHOWN]]),
+        "most": max((line["episodes"] for line in found["tasks"]), default=0),
+        "wide": WIDE,
+        "high": HIGH,
+        "track": TRACK,
+        "walk": "list=all&sort=worst",
+        "view": "all",
+    }
+    return render(request, "recorder/overview.html", context)
+
+
+def bars_of(lengths: dict[str, Any]) -> list[dict[str, Any]]:
+    """Rectangles of the histogram; each with the lengths that it counts, from and to."""
+    counts, edges = lengths["counts"], lengths["edges_s"]
+    if not counts:
+        return []
+    step, most = WIDE / len(counts), max(counts)
+    bars = []
+    for at, count in enumerate(counts):
+        high = round(HIGH * count / most, 2) if count else 0
+        low, end = edges[at], edges[at + 1]
+        # Edges are rounded: a link must find at least what the bar counts.
+        asked = {"longer": max(0.0, round(low - 0.001, 3)), "shorter": round(end + 0.001, 3)}
+        place = {"x": round(at * step + 1, 2), "y": HIGH - high, "wide": round(max(1.0, step - 2), 2), "high": high}
+        bars.append({"count": count, "low": low, "end": end, **asked, **place})
+    return bars
+
+
+def joints_of(ranges: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """By joint its ranges in state, action and so on, on a scale that they share; places from 0 to TRACK."""
+    joints: dict[str, list[dict[str, Any]]] = {}
+    for line in sorted(ranges, key=lambda line: line["feature"] == "action"):  # what was, then what was asked for
+        joints.setdefault(line["name"], []).append(line)
+    return [{"name": name, "lines": _on_scale(lines)} for name, lines in joints.items()]
+
+
+def _on_scale(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    low, high = min(line["least"] for line in lines), max(line["most"] for line in lines)
+    span = high - low
+
+    def place(value: float | None) -> float:
+        return round(TRACK * (value - low) / span, 1) if value is not None and span > 0 else 0.0
+
+    return [
+        {
+            **line,
+            "still": span <= 0 or line["least"] == line["most"],
+            "from": place(line["least"]),
+            "length": max(2.0, place(line["most"]) - place(line["least"])),
+            "from_low": place(line["low"]),
+            "length_low": max(4.0, place(line["high"]) - place(line["low"])) if line["low"] is not None else 0.0,
+        }
+        for line in lines
+    ]
+
+
+def _rows(ids: list[str]) -> list[Episode]:
+    by_id = Episode.objects.select_related("dataset", "rig").in_bulk([uuid.UUID(each) for each in ids])
+    return [by_id[pk] for each in ids if (pk := uuid.UUID(each)) in by_id]

@@ -1,0 +1,136 @@
+"""The wall: a dataset's takes and episodes as cards, filtered and sorted by what the address says."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.http import HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET
+from django_htmx.http import push_url
+
+from recorder.models import Dataset, Episode
+from recorder.services import order
+from recorder.services.wall import SORTS, VIEWS, Filter, choices, rows_in, totals
+from recorder.states import EpisodeState, Verdict
+from recorder.templatetags.desk import mark_words
+from recorder.views.ask import PAGE, Request
+
+TITLES = {"review": "To review", "kept": "Kept", "committed": "In the dataset", "all": "All"}
+EDITABLE = {EpisodeState.RECORDED, EpisodeState.INTERRUPTED, EpisodeState.FAILED}
+MOST_IDS = 5000
+
+
+@require_GET
+def wall(request: Request, slug: str) -> HttpResponse:
+    """The list alone, for a filter that changes; the address of the page says the same afterwards."""
+    row = dataset_of(slug)
+    context = wall_of(request, row)
+    response = render(request, "recorder/_wall.html", context)
+    return push_url(response, f"{reverse('recorder:dataset', args=[slug])}?{context['address']}")
+
+
+@require_GET
+def wall_head(request: Request, slug: str) -> HttpResponse:
+    """The lists' counts and totals, when something moved."""
+    return render(request, "recorder/_wall_head.html", head_of(request, dataset_of(slug)))
+
+
+@require_GET
+def wall_cards(request: Request, slug: str) -> HttpResponse:
+    """The next cards."""
+    row = dataset_of(slug)
+    return render(request, "recorder/_cards.html", {**head_of(request, row), **cards_of(request, row)})
+
+
+@require_GET
+def wall_ids(request: Request, slug: str) -> HttpResponse:
+    """All that the filter finds, for what is done to all of it: those that can be changed, and the others."""
+    row = dataset_of(slug)
+    asked = Filter.read(request.GET)
+    rows = rows_in(row, view_of(request, totals(row, asked), asked), asked)
+    found = rows.exclude(state=EpisodeState.RECORDING).order_by("-recorded_at", "-pk").values_list("pk", "state")
+    ids: dict[str, list[str]] = {"editable": [], "others": []}
+    for pk, state in found[:MOST_IDS]:
+        ids["editable" if state in EDITABLE else "others"].append(str(pk))
+    return JsonResponse(ids)
+
+
+def wall_of(request: Request, row: Dataset) -> dict[str, Any]:
+    """All that the list shows; 36 cards of it."""
+    return {**head_of(request, row), **cards_of(request, row)}
+
+
+def head_of(request: Request, row: Dataset) -> dict[str, Any]:
+    asked = Filter.read(request.GET)
+    counts = totals(row, asked)
+    view = view_of(request, counts, asked)
+    here = f"view={view}&{asked.query}" if asked.query else f"view={view}"
+    return {
+        "dataset": row,
+        "view": view,
+        "filter": asked,
+        "address": here,
+        "walk": f"list={view}&{asked.query}" if asked.query else f"list={view}",
+        "tabs": [(key, title, counts[key]["episodes"]) for key, title in TITLES.items()],
+        "kept_query": asked.without("state", "verdict").query,
+        "total": counts[view],
+        "narrowed": [(name, _said(name, value), asked.without(name).query) for name, value in asked.asked.items()],
+    }
+
+
+def cards_of(request: Request, row: Dataset) -> dict[str, Any]:
+    asked = Filter.read(request.GET)
+    view = view_of(request, totals(row, asked), asked) if request.GET.get("view") not in VIEWS else request.GET["view"]
+    after = cursor(request.GET.get("after", ""))
+    found, more = order.page(rows_in(row, view, asked), asked.sort, after, PAGE)
+    return {"episodes": found, "next": found[-1].pk if more else None, "wall": True}
+
+
+def filter_of(row: Dataset) -> dict[str, Any]:
+    """What the filter's fields offer."""
+    return {
+        "choices": choices(row),
+        "sorts": SORTS.items(),
+        "states": [(state, state.label) for state in EpisodeState if state != EpisodeState.RECORDING],
+        "verdicts": Verdict.choices,
+    }
+
+
+def view_of(request: Request, counts: dict[str, dict[str, Any]], asked: Filter) -> str:
+    """The list that was asked for, else the first that has something."""
+    view = request.GET.get("view", "")
+    if view in VIEWS:
+        return view
+    if asked.state or asked.verdict:
+        return "all"
+    return next((each for each in VIEWS if counts[each]["episodes"]), "review")
+
+
+def dataset_of(slug: str) -> Dataset:
+    return get_object_or_404(Dataset, slug=slug)
+
+
+def cursor(after: str) -> Episode | None:
+    """An unknown one begins anew."""
+    try:
+        return Episode.objects.filter(pk=uuid.UUID(after)).first() if after else None
+    except ValueError:
+        return None
+
+
+def _said(name: str, value: str) -> str:
+    """A part of the filter in words."""
+    words = {
+        "q": f"“{value}”",
+        "mark": {"any": "marked", "none": "not marked", "bad": "marked as bad"}.get(value) or mark_words(value),
+        "longer": f"{value} s or longer",
+        "shorter": f"{value} s or shorter",
+        "since": f"since {value}",
+        "until": f"until {value}",
+        "session": f"session {value[:8]}",
+        "verdict": Verdict(value).label if value in Verdict.values else value,
+    }
+    return words.get(name, f"{name}: {value}")
