@@ -18,3 +18,5 @@ urlpatterns = [
     path("", include("recorder.urls")),
     path("", include("viewer.urls")),
 ]
+
+handler500 = "robotdata.trouble.trouble"
