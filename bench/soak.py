@@ -209,7 +209,9 @@ def kill_for(seconds: float, every_s: float, product: Product, said: Promises, c
     """One random part after the other; each kind is as likely as any other."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        time.sleep(chance.uniform(0.3, 1.7) * every_s)
+        time.sleep(max(0.0, min(chance.uniform(0.3, 1.7) * every_s, end - time.monotonic())))
+        if time.monotonic() >= end:
+            return
         there = product.parts()
         if not there:
             product.start()
