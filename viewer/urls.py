@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from django.urls import path
 
-from viewer import views
+from viewer import compare, views
 
 app_name = "viewer"
 urlpatterns = [
     path("episodes/<uuid:episode_id>/", views.episode, name="episode"),
+    path("episodes/<uuid:episode_id>/compare-head/", compare.compare_head, name="compare-head"),
+    path("compare/", compare.compare, name="compare"),
 ]

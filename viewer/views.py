@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import uuid
+from collections import Counter
+from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpResponse
@@ -17,6 +19,7 @@ from recorder.views.ask import Request
 from recorder.views.lists import TITLES, neighbours
 
 CHANGES_SHOWN = 30
+MOST_LABELS = 12
 EDITABLE = {EpisodeState.RECORDED, EpisodeState.INTERRUPTED, EpisodeState.FAILED}
 
 
@@ -38,6 +41,7 @@ def episode(request: Request, episode_id: uuid.UUID) -> HttpResponse:
         "changes": changes_of(row),
         "editable": can_edit(row),
         "tasks": tasks_beside(row),
+        "labels": labels_beside(row),
         "suggested": suggested_trim(row),
     }
     return render(request, "viewer/_details.html" if request.htmx else "viewer/episode.html", context)
@@ -47,11 +51,18 @@ def can_edit(row: Episode) -> bool:
     return row.state in EDITABLE and row.purged_at is None
 
 
-def suggested_trim(row: Episode) -> tuple[int, int] | None:
-    """Where nothing moves at its ends, as far as it is measured and nobody has trimmed it."""
+def suggested_trim(row: Episode) -> dict[str, Any] | None:
+    """Where nothing moves at its ends, as far as it is measured and nobody has trimmed it: ticks, and a sentence."""
     if not can_edit(row) or row.trim_first is not None or row.trim_end is not None:
         return None
-    return suggest_trim(row)
+    found = suggest_trim(row)
+    if found is None:
+        return None
+    first, end = found
+    fps = row.fps or 30
+    idle = [("first", first / fps), ("last", (row.ticks - end) / fps)]
+    places = " and ".join(f"the {name} {seconds:.1f} s" for name, seconds in idle if seconds > 0)
+    return {"first": first, "end": end, "text": f"Nothing moves in {places}."}
 
 
 def changes_of(row: Episode) -> QuerySet[Change]:
@@ -62,3 +73,10 @@ def tasks_beside(row: Episode) -> list[str]:
     """Texts in use in the same dataset: suggestions while typing."""
     tasks = Episode.objects.filter(dataset=row.dataset_id).order_by("task").values_list("task", flat=True)
     return list(tasks.distinct()[:50])
+
+
+def labels_beside(row: Episode) -> list[str]:
+    """Labels in use in the same dataset, most used first: one press adds one."""
+    used = Episode.objects.filter(dataset=row.dataset_id).exclude(labels=[]).values_list("labels", flat=True)
+    counted = Counter(label for labels in used for label in labels if isinstance(label, str))
+    return [label for label, _ in counted.most_common(MOST_LABELS)]

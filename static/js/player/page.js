@@ -65,6 +65,7 @@ keys(
     b: () => review.walk("previous"),
     "[": () => review.cut("first"),
     "]": () => review.cut("end"),
+    t: () => review.cutIdle(),
     e: edit,
     g: () => player.stage.layout(player.stage.name === "grid" ? "large" : "grid"),
     ...Object.fromEntries([1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => [String(n), () => player.stage.enlarge(n - 1)])),

@@ -70,10 +70,12 @@ export class Review {
   clicked(target) {
     const button = target.closest("button");
     if (!button || !button.closest("#details")) return;
-    const { judge, go, trim, seekTick } = button.dataset;
+    const { judge, go, trim, seekTick, rating, label } = button.dataset;
     if (judge) this.then(() => this.judge(judge));
     else if (go) this.walk(go);
     else if (trim) this.cut(trim, button.dataset);
+    else if (rating) this.rate(button);
+    else if (label) this.addLabel(button);
     else if (seekTick !== undefined) this.player.seek(Number(seekTick) - this.player.firstTick);
   }
 
@@ -118,6 +120,38 @@ export class Review {
 
   walk(where) {
     this.then(() => this.go(details().dataset[where]));
+  }
+
+  rate(button) {
+    const { episode } = details().dataset;
+    const rating = button.getAttribute("aria-pressed") === "true" ? null : Number(button.dataset.rating);
+    this.then(async () => {
+      await call("PATCH", `/api/episodes/${episode}`, { rating });
+      toast(rating ? `Rated ${rating} of 5.` : "The rating is taken back.", { undo: true });
+      ring(details());
+    });
+  }
+
+  /** One press is saved at once; what else is typed into the form stays there until it is saved. */
+  addLabel(button) {
+    const { episode } = details().dataset;
+    const { label } = button.dataset;
+    const field = document.getElementById("edit-labels");
+    const had = field.value.split(",").map((word) => word.trim()).filter(Boolean);
+    const labels = had.includes(label) ? had.filter((word) => word !== label) : [...had, label];
+    field.value = labels.join(", ");
+    button.setAttribute("aria-pressed", String(labels.includes(label)));
+    this.then(async () => {
+      await call("PATCH", `/api/episodes/${episode}`, { labels });
+      toast(labels.includes(label) ? `Labelled ${label}.` : `${label} is taken away.`, { undo: true });
+    });
+  }
+
+  /** Cut off what stands still, where something does. */
+  cutIdle() {
+    const button = document.querySelector('#details [data-trim="suggested"]');
+    if (button) this.cut("suggested", button.dataset);
+    else toast("Something moves at both ends, or it is trimmed already.");
   }
 
   cut(what, told = {}) {

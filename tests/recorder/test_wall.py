@@ -1,0 +1,291 @@
+"""The wall's questions: every filter and order, its totals, its pages, and who stands next in it."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from recorder.models import Change, Dataset, Episode, Rig
+from recorder.services import order
+from recorder.services.wall import Filter, choices, rows_in, totals
+from recorder.views.lists import neighbours
+
+pytestmark = pytest.mark.django_db
+
+NOON = datetime(2026, 11, 10, 12, tzinfo=UTC)
+FRONT = "observation.images.front"
+FEATURES = {FRONT: {"dtype": "video", "shape": [48, 64, 3]}, "action": {"dtype": "float32", "shape": [1]}}
+
+
+@pytest.fixture
+def cups() -> Dataset:
+    return Dataset.objects.create(slug="cups", title="Cups", features=FEATURES, fps=30)
+
+
+@pytest.fixture
+def person(client: Client) -> Client:
+    client.force_login(get_user_model().objects.create_user("olga"))
+    return client
+
+
+def take(dataset: Dataset, n: int = 0, **fields: Any) -> Episode:
+    """The n-th, n minutes before noon."""
+    about = {"state": "recorded", "task": "Put", "ticks": 90, "recorded_at": NOON - timedelta(minutes=n)}
+    return Episode.objects.create(dataset=dataset, **{**about, **fields})
+
+
+def mark(code: str, severity: str = "warn") -> dict[str, Any]:
+    return {"code": code, "severity": severity, "from_tick": 0, "to_tick": 9, "text": f"It is {code}."}
+
+
+def found(dataset: Dataset, view: str = "all", **asked: str) -> set[uuid.UUID]:
+    return set(rows_in(dataset, view, Filter.read(asked)).values_list("pk", flat=True))
+
+
+def ids_on(page: str) -> list[str]:
+    return re.findall(r'id="take-([0-9a-f-]+)"', page)
+
+
+@pytest.mark.parametrize(
+    ("asked", "fields"),
+    [
+        ({"task": "Stack"}, {"task": "Stack"}),
+        ({"label": "good grip"}, {"labels": ["late", "good grip"]}),
+        ({"label": "gut gegriffen: Tür 🥄"}, {"labels": ["gut gegriffen: Tür 🥄"]}),
+        ({"label": 'a "b" \\ c'}, {"labels": ['a "b" \\ c']}),
+        ({"mark": "frozen"}, {"marks": [mark("frozen")]}),
+        ({"mark": "bad"}, {"marks": [mark("nan", "bad")]}),
+        ({"mark": "any"}, {"marks": [mark("late", "note")]}),
+        ({"operator": "ben"}, {"operator": "ben"}),
+        ({"longer": "5"}, {"ticks": 200}),
+        ({"shorter": "1.5"}, {"trim_first": 10, "trim_end": 50}),
+        ({"since": "2026-11-11"}, {"recorded_at": NOON + timedelta(days=1)}),
+        ({"until": "2026-11-09"}, {"recorded_at": NOON - timedelta(days=1)}),
+        ({"q": "spoon"}, {"task": "Take the Spoon"}),
+        ({"q": "spoon cup"}, {"task": "Take the spoon", "note": "the cup fell"}),
+        ({"q": "wobbly"}, {"labels": ["wobbly"]}),
+        ({"verdict": "keep"}, {"verdict": "keep"}),
+        ({"verdict": "reject"}, {"verdict": "reject"}),
+        ({"state": "interrupted"}, {"state": "interrupted"}),
+    ],
+    ids=str,
+)
+def test_it_finds_what_is_asked_for(cups: Dataset, asked: dict[str, str], fields: dict[str, Any]) -> None:
+    for n in range(3):
+        take(cups, n)
+    one = take(cups, 5, **fields)
+    assert found(cups, **asked) == {one.pk}
+
+
+def test_it_finds_what_is_not_marked(cups: Dataset) -> None:
+    take(cups, marks=[mark("frozen")])
+    one = take(cups, 1)
+    assert found(cups, mark="none") == {one.pk}
+
+
+def test_it_finds_by_rig_and_by_the_beginning_of_an_id(cups: Dataset) -> None:
+    rig = Rig.objects.create(name="arm-2")
+    one, other = take(cups, rig=rig), take(cups, 1)
+    assert found(cups, rig="arm-2") == {one.pk}
+    assert found(cups, q=str(other.pk)[:13]) == {other.pk}
+
+
+def test_it_takes_a_percent_sign_as_a_letter(cups: Dataset) -> None:
+    take(cups)
+    half = take(cups, 1, task="Fill it 50% full")
+    assert found(cups, q="%") == {half.pk}
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"since": "yesterday"},
+        {"longer": "-3"},
+        {"longer": "nan"},
+        {"sort": "random"},
+        {"state": "gone"},
+        {"session": "7"},
+        {"mark": '"} OR 1'},
+        {"what": "ever"},
+    ],
+    ids=str,
+)
+def test_it_leaves_out_what_makes_no_sense(cups: Dataset, person: Client, asked: dict[str, str]) -> None:
+    one = take(cups)
+    assert Filter.read(asked) == Filter()
+    page = person.get("/datasets/cups/", asked)
+    assert ids_on(page.text) == [str(one.pk)]
+
+
+def test_it_counts_what_is_found_in_every_list(cups: Dataset) -> None:
+    take(cups, ticks=60)
+    take(cups, 1, verdict="keep", trim_first=30)
+    take(cups, 2, verdict="reject")
+    take(cups, 3, state="encoded", episode_index=0, verdict="keep")
+    take(cups, 4, task="Other")
+    counted = totals(cups, Filter(task="Put"))
+    assert {view: row["episodes"] for view, row in counted.items()} == {
+        "review": 1,
+        "kept": 1,
+        "committed": 1,
+        "all": 3,
+    }
+    assert counted["all"]["seconds"] == pytest.approx(2 + 2 + 3)
+
+
+@pytest.fixture
+def mixed(cups: Dataset) -> list[Episode]:
+    """Of several lengths and weights, some recorded at the same moment."""
+    rows = []
+    for n in range(30):
+        marks = [mark("nan", "bad")] * (n % 5 == 0) + [mark("late")] * (n % 3 == 0)
+        rows.append(take(cups, n // 2, ticks=30 + 10 * (n % 7), marks=marks))
+    return rows
+
+
+@pytest.mark.parametrize("sort", ["", "oldest", "longest", "shortest", "worst"])
+def test_it_pages_every_order_without_a_gap(cups: Dataset, mixed: list[Episode], sort: str) -> None:
+    rows = rows_in(cups, "all", Filter())
+    whole, more = order.page(rows, sort, None, 100)
+    assert len(whole) == 30 and not more
+    seen: list[Episode] = []
+    more = True
+    while more:
+        part, more = order.page(rows, sort, seen[-1] if seen else None, 7)
+        seen += part
+    assert seen == whole
+    keys = {
+        "": lambda e: -e.recorded_at.timestamp(),
+        "oldest": lambda e: e.recorded_at.timestamp(),
+        "longest": lambda e: -e.ticks,
+        "shortest": lambda e: e.ticks,
+        "worst": lambda e: -sum({"bad": 100, "warn": 10}[m["severity"]] for m in e.marks),
+    }
+    assert [keys[sort](e) for e in whole] == sorted(keys[sort](e) for e in whole)
+
+
+@pytest.mark.parametrize("sort", ["", "oldest", "longest", "shortest", "worst"])
+def test_it_walks_a_list_in_the_order_that_is_shown(cups: Dataset, mixed: list[Episode], sort: str) -> None:
+    asked = Filter(sort=sort, shorter="2")
+    whole, _ = order.page(rows_in(cups, "review", asked), sort, None, 100)
+    first, second, third = whole[:3]
+    near = neighbours("review", second, asked)
+    assert (near.previous, near.next, near.unreviewed) == (first, third, third)
+    assert (near.position, near.total) == (2, len(whole))
+    assert neighbours("review", whole[-1], asked).unreviewed is not None
+    Episode.objects.filter(pk=second.pk).update(verdict="keep")  # it has left the list: its place stays
+    second.refresh_from_db()
+    assert neighbours("review", second, asked).next == third
+
+
+def test_it_takes_the_filter_along_to_the_player(person: Client, cups: Dataset) -> None:
+    rows = [take(cups, n, task="Put" if n % 2 else "Stack & go") for n in range(6)]
+    page = person.get("/datasets/cups/?view=review&task=Stack+%26+go").text
+    link = re.search(rf'href="(/episodes/{rows[2].pk}/[^"]*)"', page)
+    assert link is not None
+    player = person.get(link[1].replace("&amp;", "&")).text
+    assert f'data-previous="{rows[0].pk}"' in player
+    assert f'data-next="{rows[4].pk}"' in player
+    assert '<span class="num">2 of 3</span>' in player
+
+
+def test_it_answers_a_changed_filter_with_the_list_and_its_address(person: Client, cups: Dataset) -> None:
+    one = take(cups, task="Stack")
+    take(cups, 1)
+    answer = person.get("/datasets/cups/wall/?view=review&task=Stack&label=", headers={"HX-Request": "true"})
+    assert answer.headers["HX-Push-Url"] == "/datasets/cups/?view=review&task=Stack"
+    assert ids_on(answer.text) == [str(one.pk)]
+    assert "<!doctype" not in answer.text
+
+
+def test_it_names_everything_that_a_selection_of_all_means(person: Client, cups: Dataset) -> None:
+    open_ones = [take(cups, n, marks=[mark("frozen")]) for n in range(40)]
+    done = take(cups, 50, marks=[mark("frozen")], state="encoded", episode_index=0)
+    take(cups, 51)
+    ids = person.get("/datasets/cups/wall/ids/?view=all&mark=frozen").json()
+    assert ids == {"editable": [str(each.pk) for each in open_ones], "others": [str(done.pk)]}
+
+
+def test_it_offers_to_reject_all_with_a_mark_while_it_shows_them(person: Client, cups: Dataset) -> None:
+    for n in range(3):
+        take(cups, n, marks=[mark("frozen")])
+    page = person.get("/datasets/cups/?view=all&mark=frozen&sort=worst").text
+    assert "Reject all 3 shown here" in page
+    assert "Reject all" not in person.get("/datasets/cups/?view=all&mark=none").text
+
+
+def test_it_lists_what_there_is_to_choose(cups: Dataset) -> None:
+    take(cups, labels=["a", "b"], operator="ben", marks=[mark("late"), mark("late")])
+    take(cups, 1, labels=["b"], task="Stack")
+    assert choices(cups) == {
+        "task": [("Put", 1), ("Stack", 1)],
+        "operator": [("ben", 1)],
+        "rig": [],
+        "label": [("b", 2), ("a", 1)],
+        "mark": [("late", 1)],
+    }
+
+
+@pytest.fixture
+def post(person: Client) -> Iterator[Any]:
+    yield lambda url, **body: person.post(url, body, content_type="application/json")
+
+
+def test_it_changes_words_of_many_and_undoes_them_as_one(post: Any, cups: Dataset) -> None:
+    rows = [take(cups, n, labels=["late", "x"] if n else []) for n in range(3)]
+    ids = [str(each.pk) for each in rows]
+    said = {"task": "Stack", "add_labels": ["good", "x"], "remove_labels": ["late"]}
+    answer = post("/api/episodes/edit", episodes=ids, **said)
+    assert answer.status_code == 200 and answer.json()["episodes"] == 3
+    assert [each.labels for each in Episode.objects.newest_first()] == [["good", "x"], ["x", "good"], ["x", "good"]]
+    assert set(Episode.objects.values_list("task", flat=True)) == {"Stack"}
+    assert len(set(Change.objects.values_list("group", flat=True))) == 1
+    assert len(post("/api/undo").json()["episodes"]) == 3
+    assert [each.labels for each in Episode.objects.newest_first()] == [[], ["late", "x"], ["late", "x"]]
+
+
+def test_it_changes_none_where_one_cannot_be_changed(post: Any, cups: Dataset) -> None:
+    rows = [take(cups), take(cups, 1, state="encoded", episode_index=0)]
+    answer = post("/api/episodes/edit", episodes=[str(each.pk) for each in rows], task="Stack")
+    assert answer.status_code == 409
+    assert set(Episode.objects.values_list("task", flat=True)) == {"Put"}
+
+
+def test_it_asks_as_little_of_the_database_for_5000_takes_as_for_50(person: Client, cups: Dataset) -> None:
+    def rows(count: int, begin: int) -> None:
+        about = {"dataset": cups, "state": "recorded", "task": "Put", "ticks": 90}
+        many = (
+            Episode(**about, marks=[mark("late")] if n % 3 else [], recorded_at=NOON - timedelta(seconds=n))
+            for n in range(begin, begin + count)
+        )
+        Episode.objects.bulk_create(many, batch_size=500)
+
+    def queries(url: str) -> int:
+        with CaptureQueriesContext(
+            connection,
+        ) as asked:
+            answer = person.get(url)
+        assert answer.status_code == 200
+        return len(asked)
+
+    urls = [
+        "/datasets/cups/?view=review",
+        "/datasets/cups/wall/?view=all&mark=late&sort=worst",
+        "/datasets/cups/frames/",
+    ]
+    rows(50, 0)
+    few = [queries(url) for url in urls]
+    rows(4950, 50)
+    assert [queries(url) for url in urls] == few
+    assert max(few) <= 20
+    page = person.get(urls[1]).text
+    assert 'id="wall-count">3333</b>' in page
