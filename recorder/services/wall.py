@@ -167,8 +167,8 @@ def _by_length(rows: EpisodeQuerySet, longer: str, shorter: str) -> EpisodeQuery
     if longer or shorter:
         rows = rows.annotate(length_s=SECONDS)
     if longer:
-        rows = rows.filter(length_s__gte=float(longer))
-    return rows.filter(length_s__lte=float(shorter)) if shorter else rows
+        rows = rows.filter(Q(("length_s__gte", float(longer))))
+    return rows.filter(Q(("length_s__lte", float(shorter)))) if shorter else rows
 
 
 def _by_time(rows: EpisodeQuerySet, since: str, until: str) -> EpisodeQuerySet:
