@@ -9,7 +9,7 @@ from django.http import HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET
-from django_htmx.http import push_url
+from django_htmx.http import replace_url
 
 from recorder.models import Dataset, Episode
 from recorder.services import order
@@ -29,7 +29,7 @@ def wall(request: Request, slug: str) -> HttpResponse:
     row = dataset_of(slug)
     context = wall_of(request, row)
     response = render(request, "recorder/_wall.html", context)
-    return push_url(response, f"{reverse('recorder:dataset', args=[slug])}?{context['address']}")
+    return replace_url(response, f"{reverse('recorder:dataset', args=[slug])}?{context['address']}")
 
 
 @require_GET

@@ -202,7 +202,7 @@ def test_it_answers_a_changed_filter_with_the_list_and_its_address(person: Clien
     one = take(cups, task="Stack")
     take(cups, 1)
     answer = person.get("/datasets/cups/wall/?view=review&task=Stack&label=", headers={"HX-Request": "true"})
-    assert answer.headers["HX-Push-Url"] == "/datasets/cups/?view=review&task=Stack"
+    assert answer.headers["HX-Replace-Url"] == "/datasets/cups/?view=review&task=Stack"
     assert ids_on(answer.text) == [str(one.pk)]
     assert "<!doctype" not in answer.text
 

@@ -42,6 +42,11 @@ window.addEventListener("pagehide", () => {
   player.ahead?.end();
 });
 
+// Esc leaves a field, so that the keys are the page's again.
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && event.target.closest("#edit")) event.target.blur();
+});
+
 function edit() {
   document.getElementById("edit-task")?.select();
 }

@@ -1,0 +1,35 @@
+"""Takes made by files, as a rig would have left them, found by the running product."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page
+
+from tests.takes import make_take
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+ENCODING = {"codec": "h264", "crf": 23, "g": 2, "preset": "ultrafast", "pix_fmt": "yuv420p"}
+
+
+def call(page: Page, method: str, url: str, body: dict[str, Any] | None = None) -> Any:
+    """The API, as the page itself asks it."""
+    script = "async (asked) => (await import('/static/js/lib/api.js')).call(...asked)"
+    return page.evaluate(script, [method, url, body or {}])
+
+
+def fill(page: Page, home: Path, slug: str, takes: int, ticks: int = 20) -> list[str]:
+    """A dataset with so many takes; their ids, the oldest first. The n-th carries the number n in its pictures."""
+    call(page, "POST", "/api/datasets", {"title": slug, "encoding": ENCODING})
+    ids = []
+    for number in range(takes):
+        task = "push the cube" if number % 2 else "lift the cube"
+        folder = make_take(home / "spool", ticks, episode=number, dataset=slug, task=task, operator="olga")
+        ids.append(folder.name)
+    env = {**os.environ, "ROBOTDATA_HOME": str(home)}
+    subprocess.run([sys.executable, "manage.py", "recover"], cwd=ROOT, env=env, capture_output=True, check=False)
+    return ids

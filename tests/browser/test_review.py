@@ -1,0 +1,192 @@
+"""The curation desk: takes reviewed by keys alone, many judged at once, two compared in step."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from robotdata.dataset.reader import Dataset
+from robotdata.dataset.verify import verify_dataset
+from robotdata.video import open_video
+from robotdata.video.barcode import read
+from tests.browser.desk_data import call, fill
+
+pytestmark = pytest.mark.browser
+
+FRONT = "observation.images.front"
+TICKS = 20
+TRIMMED, RELABELLED = {2, 6}, 4
+
+
+def at(page: Page, episode: str) -> None:
+    """The player shows this one, words and pictures."""
+    expect(page.locator("#details")).to_have_attribute("data-episode", episode)
+    expect(page.locator("#at-frame")).to_have_text("0")
+    expect(page.locator("#frames")).to_have_text(str(TICKS - 1))
+
+
+def press(page: Page, *keys: str) -> None:
+    for key in keys:
+        page.keyboard.press(key)
+
+
+def test_it_reviews_twelve_takes_by_keys_alone(visit: Any, product: Any) -> None:
+    page = visit("/")
+    ids = fill(page, product.home, "walk", 12, TICKS)
+    page.goto("/datasets/walk/?view=review&sort=oldest")
+    expect(page.locator("#wall-count")).to_have_text("12")
+    press(page, "j", "Enter")
+    for number, episode in enumerate(ids):
+        at(page, episode)
+        if number in TRIMMED:
+            trim(page)
+        if number == RELABELLED:
+            relabel(page)
+        if number == 8:  # rejected by mistake: undo leads back to it
+            press(page, "r")
+            at(page, ids[9])
+            press(page, "z")
+            at(page, episode)
+            expect(page.locator("#verdict")).to_have_text("to review")
+        press(page, "r" if number % 2 else "k")
+    expect(page.locator(".toast", has_text="the last one to review")).to_be_visible()
+
+    page.goto("/datasets/walk/?view=kept")
+    expect(page.locator("#wall-count")).to_have_text("6")
+    page.locator("#encode").focus()
+    press(page, "Enter")
+    expect(page.locator(".tabs a").nth(2).locator(".count")).to_have_text("6", timeout=60_000)
+    check_dataset(product.home / "datasets" / "walk")
+
+
+def trim(page: Page) -> None:
+    """Frames 3 to 17 are kept."""
+    press(page, "ArrowRight", "ArrowRight", "ArrowRight")
+    expect(page.locator("#at-frame")).to_have_text("3")
+    press(page, "[")
+    expect(page.locator("#details")).to_have_attribute("data-trim", "3,20")
+    press(page, "End", "ArrowLeft", "ArrowLeft")
+    expect(page.locator("#at-frame")).to_have_text("17")
+    press(page, "]")
+    expect(page.locator("#details")).to_have_attribute("data-trim", "3,18")
+
+
+def relabel(page: Page) -> None:
+    press(page, "e")
+    page.keyboard.type("stack the cubes")
+    press(page, "Enter")
+    expect(page.locator(".toast", has_text="Saved.")).to_be_visible()
+    press(page, "Escape")
+    expect(page.locator("h1.task-title")).to_have_text("stack the cubes")
+
+
+def check_dataset(folder: Any) -> None:
+    """Exactly the kept ones, as long as they were left, with their tasks, and their own pictures."""
+    assert verify_dataset(folder).problems == []
+    found = {}
+    for info in Dataset.open(folder).episodes:
+        span = info.videos[FRONT]
+        with open_video(span.path) as video:
+            first = read(video.frame(span.first_frame))
+        found[first.episode] = (info.length, first.tick, info.tasks)
+    assert found == {
+        number: (
+            15 if number in TRIMMED else TICKS,
+            3 if number in TRIMMED else 0,
+            ["stack the cubes"] if number == RELABELLED else ["lift the cube"],
+        )
+        for number in (0, 2, 4, 6, 8, 10)
+    }
+
+
+@pytest.fixture(scope="module")
+def wall_ids(chromium: Any, product: Any, signed_in: Any) -> list[str]:
+    """A dataset of fifty takes, more than a page of the wall."""
+    context = chromium.new_context(storage_state=signed_in, base_url=product.url)
+    page = context.new_page()
+    page.goto("/")
+    ids = fill(page, product.home, "wall", 50, 6)
+    context.close()
+    return ids
+
+
+def test_it_filters_at_once_and_keeps_the_filter_in_the_address(visit: Any, wall_ids: list[str]) -> None:
+    page = visit("/datasets/wall/?view=review")
+    expect(page.locator("#wall-count")).to_have_text("50")
+    page.select_option("[name=task]", "lift the cube")
+    expect(page.locator("#wall-count")).to_have_text("25")
+    expect(page).to_have_url("/datasets/wall/?view=review&task=lift+the+cube")
+    press(page, "/")
+    page.keyboard.type("nobody did this")
+    expect(page.get_by_text("Nothing is like that")).to_be_visible()
+    expect(page).to_have_url(re.compile("nobody"))
+    page.reload()
+    expect(page.locator("#filter-q")).to_have_value("nobody did this")
+    page.get_by_role("link", name="nobody did this").click()
+    expect(page.locator("#wall-count")).to_have_text("25")
+
+
+def test_it_judges_many_at_once_and_takes_it_back_as_one(visit: Any, wall_ids: list[str]) -> None:
+    page = visit("/datasets/wall/?view=review&sort=oldest")
+    boxes = page.locator("#cards [data-pick]")
+    expect(boxes).to_have_count(36)
+    boxes.nth(1).click()
+    boxes.nth(4).click(modifiers=["Shift"])
+    expect(page.locator("[data-picked]")).to_have_text("4 selected")
+    page.locator('[data-many="reject"]').click()
+    expect(page.locator("#wall-count")).to_have_text("46")
+    expect(page.locator("#cards .is-reject")).to_have_count(4)
+    expect(page.locator("[data-picked]")).to_have_text("Select")
+    press(page, "z")
+    expect(page.locator("#wall-count")).to_have_text("50")
+    expect(page.locator("#cards .is-reject")).to_have_count(0)
+
+    press(page, "Control+a")
+    expect(page.locator("[data-picked]")).to_have_text("36 selected")
+    page.get_by_role("button", name="Select all 50").click()
+    expect(page.locator("[data-picked]")).to_have_text("50 selected")
+    page.get_by_role("button", name="Task, labels").click()
+    page.locator("#many-form [name=add_labels]").fill("checked, good")
+    press(page, "Enter")
+    expect(page.locator(".toast").last).to_contain_text("50 takes changed")
+    expect(page.locator("#cards .take .chips").first).to_contain_text("checked")
+    labels = {tuple(each["labels"]) for each in call(page, "GET", "/api/episodes?dataset=wall")["items"]}
+    assert labels == {("checked", "good")}
+    press(page, "z")
+    expect(page.locator("#cards .take .chips .chip")).to_have_count(0)
+
+
+def test_it_compares_two_in_step(visit: Any, wall_ids: list[str]) -> None:
+    page = visit("/datasets/wall/?view=review&sort=oldest")
+    boxes = page.locator("#cards [data-pick]")
+    boxes.nth(0).click()
+    boxes.nth(2).click()
+    press(page, "c")
+    expect(page.locator("[data-side]")).to_have_count(2)
+    expect(page.locator(".stage canvas")).to_have_count(4)
+    expect(page.locator("[data-frames]").nth(1)).to_have_text("5")
+    page.wait_for_timeout(300)
+    for tick in range(4):
+        expect(page.locator("[data-frame]").nth(0)).to_have_text(str(tick))
+        expect(page.locator("[data-frame]").nth(1)).to_have_text(str(tick))
+        assert [(code.tick, code.episode, code.camera) for code in codes(page)] == [
+            (tick, episode, camera) for episode in (0, 2) for camera in (0, 1)
+        ]
+        press(page, "ArrowRight")
+    press(page, "Home", "Space")
+    expect(page.locator("#play")).to_have_attribute("aria-label", "Play")
+    expect(page.locator("[data-frame]").nth(0)).to_have_text("5")
+    expect(page.locator("[data-frame]").nth(1)).to_have_text("5")
+
+
+def codes(page: Page) -> list[Any]:
+    script = "() => [...document.querySelectorAll('.stage canvas')].map((canvas) => canvas.toDataURL('image/png'))"
+    shown = [Image.open(io.BytesIO(base64.b64decode(url.split(",")[1]))) for url in page.evaluate(script)]
+    return [read(np.asarray(image.convert("RGB"))) for image in shown]
