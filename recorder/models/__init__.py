@@ -6,6 +6,7 @@ from recorder.models.access import ApiToken, SignInCode
 from recorder.models.dataset import Dataset, Policy
 from recorder.models.episode import Change, Episode
 from recorder.models.job import Batch, Job
+from recorder.models.keys import UserKeys
 from recorder.models.rig import Rig, Session
 
 __all__ = [
@@ -19,4 +20,5 @@ __all__ = [
     "Rig",
     "Session",
     "SignInCode",
+    "UserKeys",
 ]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from django import template
+
+from recorder.models import UserKeys
 
 register = template.Library()
 
@@ -58,6 +61,15 @@ def way(walk: str | None, view: str | None) -> str:
     if walk:
         return f"?{walk}"
     return f"?list={view}" if view else ""
+
+
+@register.simple_tag
+def keys_of(user: Any) -> str:
+    """Which keys this person has changed, as JSON for the page's head."""
+    if not getattr(user, "is_authenticated", False):
+        return "{}"
+    changed = UserKeys.objects.filter(user=user.pk).values_list("changed", flat=True).first()
+    return json.dumps(changed or {})
 
 
 @register.filter

@@ -27,6 +27,7 @@ PAGES = [
     "/compare/?a={0}&b={1}",
     "/batches/",
     "/trash/",
+    "/keys/",
 ]
 
 

@@ -190,3 +190,23 @@ def codes(page: Page) -> list[Any]:
     script = "() => [...document.querySelectorAll('.stage canvas')].map((canvas) => canvas.toDataURL('image/png'))"
     shown = [Image.open(io.BytesIO(base64.b64decode(url.split(",")[1]))) for url in page.evaluate(script)]
     return [read(np.asarray(image.convert("RGB"))) for image in shown]
+
+
+def test_it_lets_people_choose_their_keys(visit: Any, wall_ids: list[str]) -> None:
+    page = visit("/keys/")
+    page.get_by_role("button", name="Keep", exact=True).click()
+    press(page, "r")
+    expect(page.locator(".toast").last).to_contain_text("R is “Reject” already")
+    press(page, "PageDown")
+    expect(page.locator(".toast").last).to_contain_text("Saved")
+    page.goto(f"/episodes/{wall_ids[0]}/?list=review")
+    expect(page.locator("#keep kbd")).to_have_text("PageDown")
+    expect(page.locator("#frames")).to_have_text("5")
+    press(page, "k")  # given up: it means nothing now
+    press(page, "PageDown")
+    expect(page.locator("#details")).not_to_have_attribute("data-episode", wall_ids[0])
+    page.goto(f"/episodes/{wall_ids[0]}/?list=kept")
+    expect(page.locator("#verdict")).to_have_text("keep")
+    page.goto("/keys/")
+    page.get_by_role("button", name="All as they were").click()
+    expect(page.get_by_role("button", name="Keep", exact=True)).to_have_text("K")

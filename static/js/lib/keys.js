@@ -1,19 +1,65 @@
-// Keys live on a page, never in a field, and never while a dialog is open.
+// Keys live on a page, never in a field, and never while a dialog is open. People may choose others.
+import { say } from "./dom.js";
 
 const TYPING = "input:not([type=checkbox], [type=radio], [type=range]), textarea, select, [contenteditable]";
 // What a focused control does by itself with these keys is not ours.
 const OWN = { " ": "button, a, summary, input, label", Enter: "button, a, summary, input, label" };
+const LABELS = { " ": "Space", ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", Escape: "Esc" };
+
+/** Every key that can be changed, with what it does where; one key means the same everywhere. */
+export const ACTIONS = [
+  ["Deciding", [["k", "Keep"], ["r", "Reject"], ["z", "Undo your last change"], ["j", "Next"], ["n", "Next, too"], ["b", "Previous"], ["[", "The take begins here"], ["]", "The take ends here"], ["t", "Cut off the idle ends"], ["e", "Edit the task"]]],
+  ["Looking", [["ArrowLeft", "One frame back"], ["ArrowRight", "One frame on"], ["Shift+ArrowLeft", "Ten frames back"], ["Shift+ArrowRight", "Ten frames on"], ["Home", "First frame"], ["End", "Last frame"], ["<", "Slower"], [">", "Faster"], ["l", "Loop"], ["g", "All cameras as a grid"]]],
+  ["Recording, playing", [[" ", "Record and stop; play and pause"], ["Backspace", "Discard this take and record it again"], ["p", "Pause recording"]]],
+  ["Lists", [["x", "Select"], ["c", "Compare two that are selected"], ["/", "Search"]]],
+  ["Everywhere", [["?", "The sheet of keys"]]],
+];
+
+let chosen = {}; // by the product's key the one that is pressed
+let meant = new Map(); // and the other way round
+
+export function useKeys(changed) {
+  chosen = { ...changed };
+  meant = new Map(Object.entries(chosen).map(([ours, theirs]) => [theirs, ours]));
+  showKeys();
+}
+
+export const chosenKeys = () => ({ ...chosen });
+export const labelOf = (key) => key.split("+").map((part) => (part === "Shift" ? "⇧" : LABELS[part] ?? (part.length === 1 ? part.toUpperCase() : part))).join(" ") || "+";
+
+/** The product's name of what was pressed; empty where that key was given up for another. */
+function meaning(name) {
+  return meant.get(name) ?? (name in chosen ? "" : name);
+}
+
+export function nameOf(event) {
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  return event.shiftKey && event.key.length > 1 ? `Shift+${key}` : key;
+}
+
+/** What the page prints as a key is the one that this person presses. */
+export function showKeys() {
+  const byLabel = new Map(ACTIONS.flatMap(([, actions]) => actions).map(([key]) => [labelOf(key), key]));
+  for (const element of document.querySelectorAll("kbd")) {
+    const key = element.dataset.key ?? byLabel.get(element.textContent);
+    if (key === undefined || (!element.dataset.key && !(key in chosen))) continue;
+    element.dataset.key = key;
+    say(element, labelOf(chosen[key] ?? key));
+  }
+}
 
 /** `keys({ "k": f, "Shift+ArrowLeft": g })`; a handler that returns false leaves the key to the browser. */
 export function keys(map, { repeat = [] } = {}) {
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.defaultPrevented) return;
     if (event.target.closest(TYPING) || document.querySelector("dialog[open]")) return;
-    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-    const name = event.shiftKey && event.key.length > 1 ? `Shift+${key}` : key;
+    const name = meaning(nameOf(event));
     const act = map[name];
     if (!act || (event.repeat && !repeat.includes(name))) return;
-    if (OWN[key] && event.target.closest(OWN[key]) && !event.target.closest("[data-keys-through]")) return;
+    if (OWN[event.key] && event.target.closest(OWN[event.key]) && !event.target.closest("[data-keys-through]")) return;
     if (act(event) !== false) event.preventDefault();
   });
 }
+
+useKeys(JSON.parse(document.querySelector("meta[name=keys]")?.content ?? "{}"));
+document.addEventListener("htmx:afterSettle", showKeys);

@@ -1,0 +1,19 @@
+"""The keys that a person has chosen: they follow the person, not the browser."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+
+
+class UserKeys(models.Model):
+    """`changed` says for a key of the product which one this person presses instead."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="keys")
+    changed = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        verbose_name_plural = "user keys"
+
+    def __str__(self) -> str:
+        return f"keys of {self.user}"

@@ -1,0 +1,81 @@
+// Choosing keys: a press on the button, then the key. Saved at once, for this person.
+import { call } from "./lib/api.js";
+import { make, say, show } from "./lib/dom.js";
+import { ACTIONS, chosenKeys, labelOf, nameOf, useKeys } from "./lib/keys.js";
+import { complain, toast } from "./lib/toast.js";
+
+const ALL = ACTIONS.flatMap(([, actions]) => actions);
+const LEFT = new Set(["Escape", "Enter", "Tab", "Shift+Tab", "Shift", "Control", "Alt", "Meta", "Dead", "Unidentified"]);
+const lines = new Map();
+let waiting = "";
+
+function line([key, words]) {
+  const button = make("button", { class: "button", type: "button", "aria-label": words });
+  const back = make("button", { class: "button quiet small", type: "button", "aria-label": `${words}: as it was` }, "As it was");
+  button.addEventListener("click", () => wait(waiting === key ? "" : key));
+  back.addEventListener("click", () => {
+    const keys = chosenKeys();
+    delete keys[key];
+    save(keys);
+  });
+  const box = make("div", { class: "key-line" }, make("span", { class: "words" }, words), back, button);
+  lines.set(key, { box, button, back });
+  return box;
+}
+
+function draw() {
+  const chosen = chosenKeys();
+  for (const [key, { box, button, back }] of lines) {
+    say(button, waiting === key ? "Press a key …" : labelOf(chosen[key] ?? key));
+    button.toggleAttribute("data-waits", waiting === key);
+    box.classList.toggle("is-mine", key in chosen);
+    show(back, key in chosen);
+  }
+  document.getElementById("keys-reset").disabled = !Object.keys(chosen).length;
+}
+
+function wait(key) {
+  waiting = key;
+  draw();
+}
+
+async function save(keys) {
+  try {
+    await call("POST", "/keys/", { keys });
+    useKeys(keys);
+    toast("Saved.");
+  } catch (error) {
+    complain(error);
+  }
+  wait("");
+}
+
+function pressed(event) {
+  if (!waiting || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "Escape") {
+    wait("");
+    return;
+  }
+  const name = nameOf(event);
+  if (LEFT.has(name) || LEFT.has(event.key) || /^[1-9]$/.test(name)) return;
+  event.preventDefault();
+  event.stopPropagation();
+  const chosen = chosenKeys();
+  const taken = ALL.find(([key]) => key !== waiting && (chosen[key] ?? key) === name);
+  if (taken) {
+    toast(`${labelOf(name)} is “${taken[1]}” already. Give that another key first.`, { bad: true });
+    return;
+  }
+  const keys = { ...chosen, [waiting]: name };
+  if (name === waiting) delete keys[waiting];
+  save(keys);
+}
+
+document.getElementById("key-table").replaceChildren(...ACTIONS.map(([title, actions]) => make("section", { class: "panel" }, make("h2", {}, title), ...actions.map(line))));
+document.getElementById("keys-reset").addEventListener("click", () => save({}));
+document.addEventListener("keydown", pressed, { capture: true });
+// Space and Enter lift on the focused button: that press was meant as a key.
+document.addEventListener("keyup", (event) => {
+  if (event.key === " " && event.target.closest(".key-line")) event.preventDefault();
+});
+draw();
