@@ -20,7 +20,19 @@ from robotdata.quality.peers import Peers
 
 _BINS = 20
 _WORST = 20
-_FIELDS = ("id", "task", "state", "verdict", "fps", "ticks", "trim_first", "trim_end", "marks", "recorded_at")
+_FIELDS = (
+    "id",
+    "dataset",
+    "task",
+    "state",
+    "verdict",
+    "fps",
+    "ticks",
+    "trim_first",
+    "trim_end",
+    "marks",
+    "recorded_at",
+)
 
 
 def overview(dataset: Dataset) -> dict[str, Any]:

@@ -281,6 +281,7 @@ def test_it_asks_as_little_of_the_database_for_5000_takes_as_for_50(person: Clie
         "/datasets/cups/?view=review",
         "/datasets/cups/wall/?view=all&mark=late&sort=worst",
         "/datasets/cups/frames/",
+        "/datasets/cups/overview/",
     ]
     rows(50, 0)
     few = [queries(url) for url in urls]
