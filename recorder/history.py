@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from recorder.errors import Refused
@@ -23,13 +24,14 @@ def change_episode(
 ) -> Change | None:
     """Set these fields, in the row and in the take's folder; None where they were so already.
 
-    With the `version` (its `updated_at`) that was read, another's change in between is refused. Raises Refused.
+    With the `version` (its `updated_at`) that was read, a person's change in between is refused; what the product
+    itself noted meanwhile (a quality mark) is none. Raises Refused.
     """
     for _ in range(_TRIES):
         with transaction.atomic():
             fresh = Episode.objects.select_related("dataset").get(pk=episode.pk)
             check_open(fresh)
-            if version is not None and fresh.updated_at != version:
+            if version is not None and fresh.updated_at != version and changed_since(fresh, version):
                 raise conflict(fresh)
             changed = {name: value for name, value in after.items() if getattr(fresh, name) != value}
             if not changed:
@@ -37,12 +39,19 @@ def change_episode(
             before = {name: getattr(fresh, name) for name in changed}
             if not write(fresh, changed, who):
                 continue
-            change = Change.objects.create(episode=fresh, who=who, before=before, after=changed, group=group)
+            change = Change.objects.create(
+                episode=fresh, who=who, at=fresh.updated_at, before=before, after=changed, group=group
+            )
             write_take(fresh, changed, who)
         for name in (*changed, "reviewer", "reviewed_at", "updated_at"):
             setattr(episode, name, getattr(fresh, name))
         return change
     raise conflict(fresh)
+
+
+def changed_since(episode: Episode, version: datetime) -> bool:
+    """Whether somebody changed it, or took a change back, after it was read as `version`."""
+    return episode.changes.filter(Q(at__gt=version) | Q(undone_at__gt=version)).exists()
 
 
 def write(fresh: Episode, changed: dict[str, Any], who: str) -> bool:

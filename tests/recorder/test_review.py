@@ -166,3 +166,13 @@ def test_it_passes_over_what_is_committed_by_now(episode: Episode, make_episode:
     set_verdict(episodes=[episode], verdict="keep", who="olga")
     Episode.objects.filter(pk=episode.pk).update(state="encoded", episode_index=0)
     assert [e.pk for e in undo(who="olga")] == [other.pk]
+
+
+def test_it_takes_no_offence_at_what_the_product_noted_meanwhile(make_episode: Any) -> None:
+    episode = make_episode(verdict="unreviewed")
+    read = episode.updated_at
+    Episode.objects.filter(pk=episode.pk).update(marks=[{"code": "stale"}], updated_at=timezone.now())
+    set_verdict(episodes=[episode], verdict="keep", who="olga", version=read)
+    assert verdicts(episode) == ["keep"]
+    with pytest.raises(Refused, match="olga set"):
+        set_verdict(episodes=[episode], verdict="reject", who="ben", version=read)
