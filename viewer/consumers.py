@@ -8,6 +8,7 @@ import logging
 from typing import Any
 
 from channels.generic.websocket import AsyncWebsocketConsumer
+from uvicorn.protocols.utils import ClientDisconnected
 
 from viewer.errors import BadAsk, Busy, ViewerError
 from viewer.frames import FRAMES
@@ -95,5 +96,7 @@ def parse_message(text: str | None) -> dict[str, Any]:
 
 
 def _report(work: asyncio.Task[None]) -> None:
-    if not work.cancelled() and (error := work.exception()) is not None:
+    if work.cancelled() or (error := work.exception()) is None:
+        return
+    if not isinstance(error, ClientDisconnected):  # who leaves in the middle of a picture is no error
         log.error("a player ended by an error of ours", exc_info=error)
