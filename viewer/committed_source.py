@@ -15,11 +15,12 @@ from robotdata.dataset.episode_list import EpisodeInfo, VideoSpan
 from robotdata.dataset.errors import DatasetError
 from robotdata.dataset.features import DEFAULT_FEATURES, NUMERIC_DTYPES
 from robotdata.dataset.reader import Dataset
+from robotdata.quality.inputs import flat_names
 from robotdata.video import VideoDecoder, VideoDecoderCache, VideoError
 from robotdata.video.depth import CODE_MAX, PIX_FMT, DepthScale, depth_picture, dequantize_depth
 from robotdata.video.jpeg import ImageError, encode_jpeg
 from viewer.errors import Gone, Moved, NotThere
-from viewer.naming import camera_name, camera_size, signal_names
+from viewer.naming import camera_name, camera_size
 from viewer.pictures import to_jpeg
 from viewer.sources import CameraInfo, Signals, VideoFile
 
@@ -111,7 +112,7 @@ class CommittedSource:
                 found.left_out.append(feature)
                 continue
             found.columns[feature] = values
-            found.names[feature] = signal_names(feature, about, values.shape[1])
+            found.names[feature] = flat_names(feature, about, values.shape[1])
         return found
 
     def video(self, camera: str) -> VideoFile:

@@ -23,16 +23,3 @@ def camera_size(feature: Mapping[str, Any]) -> tuple[int, int]:
     if first or (shape[0] in (1, 3, 4) and shape[2] not in (1, 3, 4)):
         return shape[2], shape[1]
     return shape[1], shape[0]
-
-
-def signal_names(feature: str, about: Mapping[str, Any], size: int) -> list[str]:
-    """One name for each of `size` values; `names` may be a list, a list in a list, a dict of lists, or nothing."""
-    names: Any = about.get("names")
-    if isinstance(names, dict):
-        names = [name for each in names.values() for name in (each if isinstance(each, list) else [each])]
-    while isinstance(names, list) and len(names) == 1 and isinstance(names[0], list):
-        names = names[0]
-    if isinstance(names, list) and len(names) == size:
-        return [str(name)[:120] for name in names]
-    short = feature.rsplit(".", 1)[-1]
-    return [short] if size == 1 else [f"{short}.{i}" for i in range(size)]

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from robotdata.quality.inputs import flat_names
 from robotdata.spool import CameraTrack, SpoolError, Take
 from robotdata.video.jpeg import ImageError
 from viewer.errors import Gone, NotThere
-from viewer.naming import camera_name, signal_names
+from viewer.naming import camera_name
 from viewer.pictures import to_jpeg
 from viewer.sources import CameraInfo, Signals, VideoFile
 
@@ -95,7 +96,7 @@ class TakeSource:
                 continue
             values = self._take.signal(feature)[self.first_tick :]
             columns[feature] = values.astype(np.float32)
-            names[feature] = signal_names(feature, about, values.shape[1])
+            names[feature] = flat_names(feature, about, values.shape[1])
         return Signals(columns, names, {key: self._age(key) for key in self._tracks})
 
     def video(self, camera: str) -> VideoFile:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,38 +15,10 @@ from robotdata.spool import rows as row_files
 from robotdata.spool.errors import SpoolError, SpoolFull
 from robotdata.spool.files import TakeLock, release_reserve, reserve, sync_folder
 from robotdata.spool.index import pack_record
-from robotdata.video.packets import PacketWriter, append_all, sync_data
+from robotdata.video.packets import AppendFile, PacketWriter
 
 SYNC_EVERY_S = 1.0
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-
-
-class AppendFile:
-    """A new file that only grows, by whole pieces: an error cuts it back to the last one."""
-
-    def __init__(self, path: Path) -> None:
-        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
-        self.position = 0
-
-    def append(self, data: bytes) -> None:
-        try:
-            append_all(self._fd, [data])
-        except OSError:
-            os.ftruncate(self._fd, self.position)
-            os.lseek(self._fd, self.position, os.SEEK_SET)
-            raise
-        self.position += len(data)
-
-    def sync(self) -> None:
-        sync_data(self._fd)
-
-    def finish(self) -> None:
-        if self._fd >= 0:
-            try:
-                os.fsync(self._fd)
-            finally:
-                os.close(self._fd)
-                self._fd = -1
 
 
 class _CameraFiles:

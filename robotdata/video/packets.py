@@ -37,35 +37,23 @@ class StoredPacket:
     pts_ns: int
 
 
-class PacketWriter:
-    """Writes a new packet file; `finish` makes it durable.
+class AppendFile:
+    """A new file that only grows, by whole pieces: an error of the system cuts it back to the last one."""
 
-    Errors of the system (OSError) pass through, after the file was cut back to whole packets.
-    """
-
-    def __init__(self, path: Path, codec: str, width: int, height: int) -> None:
-        if codec not in CODECS:
-            raise PacketFileError(f"{path.name}: codec {codec!r}, want one of {', '.join(CODECS)}")
-        self.path = path
+    def __init__(self, path: Path) -> None:
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
         self.position = 0
-        self._append([_file_header(codec, width, height)])
 
-    def write(self, data: bytes, pts_ns: int) -> int:
-        """Append one packet; returns the offset of its payload in bytes."""
-        size = len(data)
-        head = _HEAD.pack(
-            _CLUSTER,
-            _WIDE | (size + _INSIDE),
-            _TIMESTAMP,
-            pts_ns,
-            _BLOCK,
-            _WIDE | (size + len(_TRACK)),
-            _TRACK,
-        )
-        offset = self.position + len(head)
-        self._append([head, data])
-        return offset
+    def append(self, *parts: bytes) -> None:
+        """One piece, in parts; raises OSError as it comes, after the file was cut back."""
+        try:
+            append_all(self._fd, list(parts))
+        except OSError:
+            # Half a piece would hide the next one from a reader.
+            os.ftruncate(self._fd, self.position)
+            os.lseek(self._fd, self.position, os.SEEK_SET)
+            raise
+        self.position += sum(map(len, parts))
 
     def sync(self) -> None:
         """Wait until all that was written is on the disk."""
@@ -80,15 +68,35 @@ class PacketWriter:
                 os.close(self._fd)
                 self._fd = -1
 
-    def _append(self, parts: list[bytes]) -> None:
-        try:
-            append_all(self._fd, parts)
-        except OSError:
-            # Half a packet would hide the next one from a player.
-            os.ftruncate(self._fd, self.position)
-            os.lseek(self._fd, self.position, os.SEEK_SET)
-            raise
-        self.position += sum(map(len, parts))
+
+class PacketWriter(AppendFile):
+    """Writes a new packet file; `finish` makes it durable.
+
+    Errors of the system (OSError) pass through, after the file was cut back to whole packets.
+    """
+
+    def __init__(self, path: Path, codec: str, width: int, height: int) -> None:
+        if codec not in CODECS:
+            raise PacketFileError(f"{path.name}: codec {codec!r}, want one of {', '.join(CODECS)}")
+        super().__init__(path)
+        self.path = path
+        self.append(_file_header(codec, width, height))
+
+    def write(self, data: bytes, pts_ns: int) -> int:
+        """Append one packet; returns the offset of its payload in bytes."""
+        size = len(data)
+        head = _HEAD.pack(
+            _CLUSTER,
+            _WIDE | (size + _INSIDE),
+            _TIMESTAMP,
+            pts_ns,
+            _BLOCK,
+            _WIDE | (size + len(_TRACK)),
+            _TRACK,
+        )
+        offset = self.position + len(head)
+        self.append(head, data)
+        return offset
 
 
 def sync_data(fd: int) -> None:

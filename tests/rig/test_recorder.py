@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from robotdata.rig import recorder
-from robotdata.spool import Take, writer
+from robotdata.spool import Take
 from robotdata.video import packets
 from tests.rig.conftest import FRONT, Bench, until
 
@@ -21,7 +21,6 @@ def test_it_ends_the_take_cleanly_when_the_disk_is_full(bench: Bench, monkeypatc
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(writer, "append_all", full)
         patch.setattr(packets, "append_all", full)
         until(lambda: bench.machine.take is None, 1.0)
         bench.idle()

@@ -79,7 +79,6 @@ def test_it_keeps_the_take_up_to_the_frame_at_which_the_disk_was_full(
         os.writev(fd, parts)
 
     with monkeypatch.context() as patch:
-        patch.setattr(writers, "append_all", full)
         patch.setattr("robotdata.video.packets.append_all", full)
         with pytest.raises(SpoolFull, match="kept up to frame 5"):
             write(writer, 5, first=5)

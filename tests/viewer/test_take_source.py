@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from robotdata.export.plan import plan_take
+from robotdata.quality.inputs import flat_names
 from robotdata.spool import Take
 from robotdata.video.barcode import read
 from robotdata.video.jpeg import decode_jpeg, jpeg_size
 from tests.viewer.conftest import FRONT, TOP, MakeTake
 from viewer.errors import Gone, NotThere
 from viewer.frames import read_frame
-from viewer.naming import signal_names
 from viewer.sources import FrameSource, SourceCache
 from viewer.take_source import TakeSource, take_version
 
@@ -130,7 +130,7 @@ def test_it_notices_new_rows_but_not_a_verdict(make_take: MakeTake) -> None:
     ],
 )
 def test_it_reads_names_in_every_form(names: object, expected: list[str]) -> None:
-    assert signal_names("observation.state", {"names": names}, 2) == expected
+    assert flat_names("observation.state", {"names": names}, 2) == expected
 
 
 class Fake:
