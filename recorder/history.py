@@ -31,11 +31,11 @@ def change_episode(
         with transaction.atomic():
             fresh = Episode.objects.select_related("dataset").get(pk=episode.pk)
             check_open(fresh)
-            if version is not None and fresh.updated_at != version and changed_since(fresh, version):
-                raise conflict(fresh)
             changed = {name: value for name, value in after.items() if getattr(fresh, name) != value}
             if not changed:
                 return None
+            if version is not None and fresh.updated_at != version and changed_since(fresh, version):
+                raise conflict(fresh)
             before = {name: getattr(fresh, name) for name in changed}
             if not write(fresh, changed, who):
                 continue

@@ -104,7 +104,9 @@ def patch_episode(request: HttpRequest, episode_id: UUID, body: EpisodePatch) ->
 @router.post("/undo", response={200: ChangedEpisodes, **ERRORS})
 def undo_last(request: HttpRequest) -> dict[str, Any]:
     """Take back your newest change that is not taken back yet; again and again, as far as there are any."""
-    return {"episodes": [episode.pk for episode in undo(who=who(request))]}
+    undone = undo(who=who(request))
+    version = max((episode.updated_at for episode in undone), default=None)
+    return {"episodes": [episode.pk for episode in undone], "version": version.isoformat() if version else ""}
 
 
 @router.post("/episodes/{episode_id}/restore", response={200: EpisodeOut, **ERRORS})

@@ -314,7 +314,10 @@ class VerdictOut(Schema):
 
 
 class ChangedEpisodes(Schema):
+    """`version` is the newest of them."""
+
     episodes: list[UUID]
+    version: str
 
 
 class TrashOut(Schema):

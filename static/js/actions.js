@@ -3,10 +3,11 @@
 //   data-said      words for the toast, {name} from the answer; data-undo adds Undo; data-quiet says nothing
 //   data-then      reload, remove (its .line), go:/path/{slug}/; otherwise what shows it is fetched again
 //   data-twice     the words of a second press, for what cannot be undone
-import { bodyOf, call } from "./lib/api.js";
+import { bodyOf } from "./lib/api.js";
 import { bytes } from "./lib/format.js";
 import { complain, toast } from "./lib/toast.js";
 import { ring, ringTopics } from "./live.js";
+import { change, learn } from "./versions.js";
 
 const fill = (text, answer) =>
   text.replace(/\{(\w+)\}/g, (_, name) => (name.endsWith("bytes") ? bytes(answer?.[name] ?? 0) : String(answer?.[name] ?? "")));
@@ -42,7 +43,7 @@ export async function act(element, body) {
   if (button?.getAttribute("aria-busy") === "true") return;
   button?.setAttribute("aria-busy", "true");
   try {
-    const answer = await call(method, url, body);
+    const answer = await change(method, url, body);
     if (element.dataset.said && !("quiet" in element.dataset)) {
       const words = fill(element.dataset.said, answer);
       if (element.dataset.then === "reload") sessionStorage.setItem("said", words);
@@ -52,6 +53,8 @@ export async function act(element, body) {
     element.dispatchEvent(new CustomEvent("done", { bubbles: true, detail: answer }));
   } catch (error) {
     complain(error);
+    // What is being typed is not fetched away: who is told what the other one did, and saves again, means it.
+    if (error.code === "conflict" && element.matches("form")) learn(url.split("/")[3], error.detail.version);
   } finally {
     button?.removeAttribute("aria-busy");
   }

@@ -1,5 +1,8 @@
 // The one way to change something: the same API that programs use.
 
+// A browser sends at most 64 KiB after the page is left, and refuses to send more in that way.
+const KEPT_ALIVE = 20_000;
+
 export class Refusal extends Error {
   constructor(status, { code = "error", message = "", detail = {} } = {}) {
     super(message || `The server answered ${status} and gave no reason.`);
@@ -13,14 +16,15 @@ const token = () => document.querySelector("meta[name=csrf-token]")?.content ?? 
 export async function call(method, url, body) {
   const headers = { "X-CSRFToken": token(), Accept: "application/json" };
   if (method !== "GET") headers["Content-Type"] = "application/json";
+  const words = JSON.stringify(body ?? {});
   let response;
   try {
     response = await fetch(url, {
       method,
       headers,
       credentials: "same-origin",
-      keepalive: method !== "GET",
-      body: method === "GET" ? undefined : JSON.stringify(body ?? {}),
+      keepalive: method !== "GET" && words.length < KEPT_ALIVE,
+      body: method === "GET" ? undefined : words,
     });
   } catch {
     throw new Refusal(0, { code: "lost", message: "robotdata cannot be reached, so nothing was changed. Look whether it still runs, then try again." });

@@ -35,8 +35,8 @@ export function complain(error) {
 /** Take back your newest change; the cards that it touched are fetched again. */
 export async function undoLast() {
   try {
-    const { episodes } = await call("POST", "/api/undo");
-    document.dispatchEvent(new CustomEvent("undone", { detail: { episodes } }));
+    const { episodes, version } = await call("POST", "/api/undo");
+    document.dispatchEvent(new CustomEvent("undone", { detail: { episodes, version } }));
     toast(episodes.length ? `Taken back${episodes.length > 1 ? ` for ${episodes.length} takes` : ""}.` : "There is nothing to take back.");
   } catch (error) {
     complain(error);

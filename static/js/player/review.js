@@ -1,8 +1,8 @@
 // Deciding: keep, reject, trim; and walking to the next without loading a page.
-import { call } from "../lib/api.js";
 import { remember, remembered } from "../lib/dom.js";
 import { complain, toast } from "../lib/toast.js";
 import { ring } from "../live.js";
+import { change } from "../versions.js";
 
 const details = () => document.getElementById("details");
 
@@ -92,7 +92,7 @@ export class Review {
     const onward = wanted !== "unreviewed" && this.advances() ? (list === "review" ? unreviewed : next) : "";
     if (onward) this.player.open(onward);
     try {
-      await call("PATCH", `/api/episodes/${episode}`, { verdict: wanted });
+      await change("PATCH", `/api/episodes/${episode}`, { verdict: wanted });
     } catch (error) {
       if (onward) this.player.open(episode);
       throw error;
@@ -126,7 +126,7 @@ export class Review {
     const { episode } = details().dataset;
     const rating = button.getAttribute("aria-pressed") === "true" ? null : Number(button.dataset.rating);
     this.then(async () => {
-      await call("PATCH", `/api/episodes/${episode}`, { rating });
+      await change("PATCH", `/api/episodes/${episode}`, { rating });
       toast(rating ? `Rated ${rating} of 5.` : "The rating is taken back.", { undo: true });
       ring(details());
     });
@@ -142,7 +142,7 @@ export class Review {
     field.value = labels.join(", ");
     button.setAttribute("aria-pressed", String(labels.includes(label)));
     this.then(async () => {
-      await call("PATCH", `/api/episodes/${episode}`, { labels });
+      await change("PATCH", `/api/episodes/${episode}`, { labels });
       toast(labels.includes(label) ? `Labelled ${label}.` : `${label} is taken away.`, { undo: true });
     });
   }
@@ -169,7 +169,7 @@ export class Review {
     if (what === "suggested") [first, end] = [Number(told.first) - firstTick, Number(told.end) - firstTick];
     if (first >= end) [first, end] = what === "first" ? [first, frames] : [0, end];
     const whole = what === "none" || (first <= 0 && end >= frames);
-    await call("PATCH", `/api/episodes/${episode}`, { trim: whole ? null : [first + firstTick, end + firstTick] });
+    await change("PATCH", `/api/episodes/${episode}`, { trim: whole ? null : [first + firstTick, end + firstTick] });
     toast(whole ? "Nothing is cut off." : `Keeps frames ${first} to ${end - 1}.`, { undo: true });
     ring(details());
   }

@@ -1,0 +1,110 @@
+"""Two people at the same takes: the second one is told who was first, and sees what is so now."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, WebSocketRoute, expect
+
+from tests.browser.desk_data import ROOT, call, fill
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def takes(chromium: Any, product: Any, signed_in: Any) -> list[str]:
+    context = chromium.new_context(storage_state=signed_in, base_url=product.url)
+    page = context.new_page()
+    page.goto("/")
+    ids = fill(page, product.home, "shared", 4, 20)
+    context.close()
+    return ids
+
+
+def hears_nothing(socket: WebSocketRoute) -> None:
+    """A page whose bell is silent: as in the moment before it rings."""
+
+
+@pytest.fixture
+def ben(chromium: Any, product: Any) -> Iterator[Page]:
+    """A second person, whose page does not know yet what the first one did."""
+    who = {"DJANGO_SUPERUSER_USERNAME": "ben", "DJANGO_SUPERUSER_PASSWORD": "two-people", "DJANGO_SUPERUSER_EMAIL": ""}
+    env = {**os.environ, "ROBOTDATA_HOME": str(product.home), **who}
+    subprocess.run([sys.executable, "manage.py", "createsuperuser", "--noinput"], cwd=ROOT, env=env, check=False)
+    context = chromium.new_context(base_url=product.url, viewport={"width": 1440, "height": 900})
+    page = context.new_page()
+    page.set_default_timeout(20_000)
+    page.route_web_socket("**/ws/events/", hears_nothing)
+    page.goto("/sign-in/")
+    page.fill("[name=username]", "ben")
+    page.fill("[name=password]", "two-people")
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/")
+    yield page
+    context.close()
+
+
+def test_it_tells_the_second_one_who_was_first(visit: Any, ben: Page, takes: list[str]) -> None:
+    mine = visit(f"/episodes/{takes[0]}/?list=all")
+    expect(mine.locator("#verdict")).to_have_text("to review")
+    mine.uncheck("#advance")
+    ben.goto(f"/episodes/{takes[0]}/?list=all")
+    ben.uncheck("#advance")
+    mine.keyboard.press("k")
+    expect(mine.locator("#verdict")).to_have_text("keep")
+    ben.keyboard.press("r")
+    expect(ben.locator(".toast.is-bad")).to_contain_text("set verdict to keep")
+    expect(ben.locator("#verdict")).to_have_text("keep")  # what is so now
+    ben.keyboard.press("r")
+    expect(ben.locator("#verdict")).to_have_text("rejected")  # seen, and decided
+
+
+def test_it_tells_it_on_the_wall_too(visit: Any, ben: Page, takes: list[str]) -> None:
+    mine = visit("/datasets/shared/?view=all")
+    ben.goto("/datasets/shared/?view=all")
+    mine.locator(f"#keep-{takes[1]}").click()
+    expect(mine.locator(f"#take-{takes[1]}")).to_have_class("take is-keep")
+    ben.locator(f"#reject-{takes[1]}").click()
+    expect(ben.locator(".toast.is-bad")).to_contain_text("set verdict to keep")
+    expect(ben.locator(f"#take-{takes[1]}")).to_have_class("take is-keep")
+
+
+def test_it_keeps_what_the_second_one_typed(visit: Any, ben: Page, takes: list[str]) -> None:
+    ben.goto(f"/episodes/{takes[2]}/?list=all")
+    ben.locator("#edit-note").fill("the light is off")
+    mine = visit(f"/episodes/{takes[2]}/?list=all")
+    mine.locator("#edit-note").fill("dark")
+    mine.get_by_role("button", name="Save").click()
+    expect(mine.locator(".toast", has_text="Saved.")).to_be_visible()
+    ben.get_by_role("button", name="Save").click()
+    expect(ben.locator(".toast.is-bad")).to_contain_text("set note to dark")
+    expect(ben.locator("#edit-note")).to_have_value("the light is off")
+    ben.get_by_role("button", name="Save").click()
+    expect(ben.locator(".toast", has_text="Saved.")).to_be_visible()
+
+
+def test_it_never_conflicts_with_oneself(visit: Any, takes: list[str]) -> None:
+    """Keys faster than any answer."""
+    page = visit(f"/episodes/{takes[3]}/?list=all")
+    expect(page.locator("#frames")).to_have_text("19")
+    page.uncheck("#advance")
+    page.locator("#advance").blur()
+    for key in ["k", "r", "k", "[", "r", "ArrowRight", "[", "k"]:
+        page.keyboard.press(key)
+    expect(page.locator("#details")).to_have_attribute("data-trim", "1,20")
+    page.keyboard.press("z")
+    page.keyboard.press("r")
+    expect(page.locator("#verdict")).to_have_text("rejected")
+    expect(page.locator(".toast.is-bad")).to_have_count(0)
+    page.goto("/datasets/shared/?view=all")
+    for _ in range(3):
+        for verdict in ("keep", "reject"):
+            page.locator(f"#{verdict}-{takes[1]}").evaluate("(button) => button.click()")
+    page.wait_for_timeout(1500)
+    expect(page.locator(".toast.is-bad")).to_have_count(0)
+    assert call(page, "GET", f"/api/episodes/{takes[1]}")["verdict"] in {"keep", "reject", "unreviewed"}
