@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pyarrow as pa
 from robotdata.dataset import files
 from robotdata.dataset.errors import CommitError, DatasetError
 from robotdata.dataset.features import Features, video_keys
+from robotdata.dataset.hashes import hashed_files
 from robotdata.dataset.layout import (
     CHUNKS_SIZE,
     DATA_PATH,
@@ -90,8 +92,10 @@ class Draft:
         write_tasks(self.free(self.root / TASKS), tasks)
 
     def write_meta(self, stats: Mapping[str, Any], info: Mapping[str, Any], sidecar: Sidecar) -> None:
-        """Statistics, sidecar, and `info.json` last."""
+        """Statistics, sidecar with the hash of every file, and `info.json` last."""
         files.write_json(self.free(self.root / STATS), stats)
+        before = (self.base.root.resolve(), self.base.sidecar) if self.base else (None, Sidecar())
+        sidecar = replace(sidecar, more={**sidecar.more, **hashed_files(self.layout, *before)})
         files.write_text(self.free(self.root / SIDECAR), sidecar.to_json())
         files.write_json(self.free(self.root / INFO), info)
 

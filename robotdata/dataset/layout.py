@@ -58,6 +58,11 @@ class PathTemplate:
 
         return _FIELD.sub(value, self.text)
 
+    @property
+    def glob(self) -> str:
+        """A pattern for the files that it names."""
+        return _FIELD.sub("*", self.text)
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:
@@ -81,6 +86,12 @@ class Layout:
 
     def video_file(self, key: str, chunk: int, file: int) -> Path:
         return contained(self.root, self.video.fill(chunk=chunk, file=file, key=key))
+
+    def content_files(self) -> list[Path]:
+        """Every data and video file that there is, symlinks followed, as long as they stay inside."""
+        found = [*self.root.glob(self.data.glob), *self.root.glob(self.video.glob)]
+        real = {path.resolve() for path in found if path.is_file()}
+        return sorted(path for path in real if path.is_relative_to(self.root))
 
 
 def episodes_file(chunk: int, file: int) -> str:

@@ -11,6 +11,7 @@ from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import DamagedFile, DatasetError
 from robotdata.dataset.features import DEFAULT_FEATURES
 from robotdata.dataset.findings import Problem, Report
+from robotdata.dataset.hashes import HashCheck
 from robotdata.dataset.layout import DATA_GLOB, EPISODES_GLOB, INFO, SIDECAR, TASKS, VIDEO_GLOB
 from robotdata.dataset.reader import Dataset
 from robotdata.dataset.tables import open_parquet, read_table
@@ -34,7 +35,8 @@ def verify_dataset(
     """Check the dataset in `root`; never raises for what is wrong with it, but reports it.
 
     Always: counters, tasks, indices, times, ranges, files, packets counted, numeric statistics recomputed. With
-    `deep` every frame is decoded. With `episodes` only these episodes and the files they lie in are read.
+    `deep` every frame is decoded and every file's hash compared. With `episodes` only these episodes and the files
+    they lie in are read.
     `progress(files done, files in all)` may raise to cancel.
     """
     root = Path(root).resolve()
@@ -80,14 +82,19 @@ class _Verifier:
         done = 0
         only = None if self._whole else {episode.index for episode in self._episodes}
         rows = RowCheck(self._dataset, self._report, only=only)
+        hashes = HashCheck(self._dataset.sidecar, self._report) if self._deep else None
         for path, episodes in data.items():
             rows.check_file(path, episodes)
+            if hashes:
+                hashes.check(path, video=False)
             done += 1
             self._progress(done, total)
         rows.finish()
         for key, files in videos.items():
             for path, episodes in files.items():
                 check_video_file(self._dataset, key, path, episodes, self._report, deep=self._deep)
+                if hashes:
+                    hashes.check(path, video=True)
                 done += 1
                 self._progress(done, total)
 

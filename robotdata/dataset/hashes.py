@@ -1,0 +1,130 @@
+"""The hash of every data and video file, kept in the sidecar: a bit that turned in a video still decodes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from robotdata.dataset.findings import Report
+from robotdata.dataset.layout import SIDECAR, Layout
+from robotdata.dataset.sidecar import Sidecar
+
+FILES = "files"
+SUM = "files_sha256"
+
+
+class BadHashes(ValueError):
+    """The list of hashes is itself not what was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileHash:
+    """What a file was when it was committed; `modified` in ns, as its file system said."""
+
+    size: int
+    sha256: str
+    modified: int
+
+
+def recorded(sidecar: Sidecar) -> dict[str, FileHash]:
+    """The hash of each file by its relative path; empty where none were kept. Raises BadHashes."""
+    table = sidecar.more.get(FILES)
+    if table is None:
+        return {}
+    try:
+        if sidecar.more.get(SUM) != _sum(table):
+            raise BadHashes
+        return {str(name): FileHash(int(e["size"]), str(e["sha256"]), int(e["modified"])) for name, e in table.items()}
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise BadHashes(f"{SIDECAR}: its list of hashes is damaged; the next commit makes it anew") from error
+
+
+def hashed_files(layout: Layout, base_root: Path | None, base: Sidecar) -> dict[str, Any]:
+    """What the sidecar of the state at `layout.root` keeps. Files that are those of the base are not read again."""
+    known = _known(base_root, base) if base_root else {}
+    table: dict[str, Any] = {}
+    for path in layout.content_files():
+        size, modified = path.stat().st_size, path.stat().st_mtime_ns
+        entry = known.get((size, modified)) or FileHash(size, digest(path), modified)
+        name = path.relative_to(layout.root).as_posix()
+        table[name] = {"size": entry.size, "sha256": entry.sha256, "modified": entry.modified}
+    return {FILES: table, SUM: _sum(table)}
+
+
+def digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class HashCheck:
+    """Files against their kept hashes, one after the other; what cannot be known is a note."""
+
+    def __init__(self, sidecar: Sidecar, report: Report) -> None:
+        self._report = report
+        self._kept: Mapping[str, FileHash] = {}
+        try:
+            self._kept = recorded(sidecar)
+        except BadHashes as error:
+            report.add(SIDECAR, str(error))
+        else:
+            if sidecar.revision and FILES not in sidecar.more:
+                report.note(f"{SIDECAR}: no hashes of the files are kept yet; the next commit or edit adds them")
+
+    def check(self, path: Path, *, video: bool) -> None:
+        if not self._kept or not path.is_file():
+            return
+        root = self._report.root
+        name = path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+        kept = self._kept.get(name)
+        if kept is None:
+            self._report.note(f"{name}: another program has added it since the last commit; no hash of it is kept")
+            return
+        state = path.stat()
+        if state.st_size != kept.size:
+            self._report.note(
+                f"{name}: another program has changed it since the last commit "
+                f"({kept.size} bytes then, {state.st_size} now); its hash says nothing any more"
+            )
+        elif digest(path) != kept.sha256:
+            if video or state.st_mtime_ns == kept.modified:
+                self._report.add(
+                    path,
+                    "its bytes are not those that were committed, though it is as long as then: it is damaged; "
+                    "restore it from a copy of the dataset",
+                )
+            else:
+                self._report.note(
+                    f"{name}: its bytes are not those that were committed; another program has changed it since, "
+                    "or a copy of it went wrong"
+                )
+
+
+def _known(root: Path, sidecar: Sidecar) -> dict[tuple[int, int], FileHash]:
+    """The kept hashes by size and time of the files that have them: a link shares both, and a copy keeps both."""
+    try:
+        kept = recorded(sidecar)
+    except BadHashes:
+        return {}
+    found: dict[tuple[int, int], FileHash] = {}
+    twice = set()
+    for path, entry in _there(root, kept):
+        state = path.stat()
+        if state.st_size != entry.size:
+            continue  # changed by another program: hashed as it is now
+        key = (state.st_size, state.st_mtime_ns)
+        if key in found and found[key].sha256 != entry.sha256:
+            twice.add(key)
+        found[key] = entry
+    return {key: entry for key, entry in found.items() if key not in twice}
+
+
+def _there(root: Path, kept: Mapping[str, FileHash]) -> Iterable[tuple[Path, FileHash]]:
+    return [(root / name, entry) for name, entry in kept.items() if (root / name).is_file()]
+
+
+def _sum(table: Any) -> str:
+    return hashlib.sha256(json.dumps(table, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
