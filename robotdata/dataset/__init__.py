@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from robotdata.dataset.commit import CommitResult, DatasetSpec, NewEpisode, commit_episodes
-from robotdata.dataset.edit import EditResult, delete_episodes, revert, set_tasks
+from robotdata.dataset.edit import EditResult, delete_episodes, edit_episodes, revert, set_tasks, trim_episodes
 from robotdata.dataset.episode_list import EpisodeInfo, VideoSpan
 from robotdata.dataset.errors import (
     CommitError,
@@ -54,10 +54,12 @@ __all__ = [
     "dataset_lock",
     "delete_episodes",
     "differences",
+    "edit_episodes",
     "flat_names",
     "list_revisions",
     "recover_dataset",
     "revert",
     "set_tasks",
+    "trim_episodes",
     "verify_dataset",
 ]

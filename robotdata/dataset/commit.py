@@ -95,10 +95,12 @@ def commit_episodes(
     keep_revisions: int = 10,
     progress: Progress | None = None,
     lock_wait_s: float = LOCK_WAIT_S,
+    made_by: Mapping[str, Any] | None = None,
 ) -> CommitResult:
     """Add `episodes` to the dataset in `root`, in this order, or make it. Those it has already are not added again.
 
-    `work` must lie on the file system of `root`; the old state becomes `revisions/<n>`. Takes `dataset_lock`.
+    `work` must lie on the file system of `root`; the old state becomes `revisions/<n>`. Takes `dataset_lock`. `made_by`
+    is kept in the new revision's sidecar.
     Raises FeaturesDiffer, FeatureError, DatasetBusy, CommitError, and what opening a dataset raises; the dataset
     is then as it was.
     """
@@ -114,7 +116,7 @@ def commit_episodes(
             features = _features(root, base, spec)
             for episode in fresh:
                 _check_episode(episode, features)
-            commit = _Commit(base, spec, features, fresh, progress or _silent)
+            commit = _Commit(base, spec, features, fresh, progress or _silent, made_by or {})
             with work_folder(root, work) as folder:
                 _build(commit, root, folder / NEXT)
                 swap_in(root, folder, revisions, keep_revisions=keep_revisions)
@@ -136,8 +138,10 @@ class _Commit:
         features: Features,
         new: Sequence[NewEpisode],
         progress: Progress,
+        made_by: Mapping[str, Any],
     ) -> None:
         self._base = base
+        self._made_by = {"what": "committed", "committed": len(new), **made_by}
         self._new = new
         self._progress = progress
         self._features = features
@@ -289,7 +293,7 @@ class _Commit:
         old = self._base.sidecar if self._base else Sidecar()
         entries = [e.extra or {"uuid": None, "length": e.length} for e in self._base.episodes] if self._base else []
         entries += [{**new.extra, "uuid": new.uuid, "length": new.length} for new in self._new]
-        return Sidecar(old.revision + 1, entries, old.more)
+        return Sidecar(old.revision + 1, entries, {**old.more, "made_by": self._made_by})
 
 
 def _build(commit: _Commit, root: Path, folder: Path) -> None:

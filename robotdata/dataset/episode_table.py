@@ -127,6 +127,17 @@ def with_columns(table: pa.Table, columns: Mapping[str, Sequence[Any]]) -> pa.Ta
     return table
 
 
+def with_values(table: pa.Table, found: Mapping[int, Mapping[str, Any]]) -> pa.Table:
+    """`table` with single values replaced: by row, by column; a column that row lacks so far is left without."""
+    for name in dict.fromkeys(name for values in found.values() for name in values):
+        column = table.column(name).to_pylist()
+        for row, values in found.items():
+            if column[row] is not None and name in values:
+                column[row] = values[name]
+        table = with_columns(table, {name: column})
+    return table
+
+
 def _in_schema(table: pa.Table, schema: pa.Schema, dataset: Dataset) -> pa.Table:
     columns: dict[str, Any] = {}
     for field in schema:

@@ -44,6 +44,15 @@ def write_text(path: Path, text: str) -> None:
         os.fsync(file.fileno())
 
 
+def replace_text(path: Path, text: str) -> None:
+    """`path` with another content, in one step and durable. Other names of the old file (hard links) keep the old."""
+    part = path.with_name(f".{path.name}.part")
+    part.unlink(missing_ok=True)
+    write_text(part, text)
+    part.replace(path)
+    sync_file(path.parent)
+
+
 def write_json(path: Path, value: Any, indent: int | None = 4) -> None:
     """`write_text` for JSON as LeRobot writes it; raises ValueError at NaN or infinity."""
     write_text(path, json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False))

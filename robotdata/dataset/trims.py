@@ -1,0 +1,115 @@
+"""Trims of committed episodes: which frames can be kept without encoding, and what the kept rows' statistics are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robotdata.dataset import episode_table, stats
+from robotdata.dataset.episode_list import EpisodeInfo
+from robotdata.dataset.errors import EditError
+from robotdata.dataset.features import NUMERIC_DTYPES, Feature, is_video
+from robotdata.dataset.reader import Dataset
+from robotdata.video.decode import open_video
+from robotdata.video.index import PacketIndex, index_video
+from robotdata.video.ranges import copyable_range
+
+Range = tuple[int, int]
+"""Frames [first, end) of an episode."""
+
+
+def kept_ranges(base: Dataset, trims: Mapping[int, Range]) -> dict[int, Range]:
+    """For each episode what is kept of it: what was asked for, or a little more where frames cannot be cut there.
+
+    A video is copied, never encoded: it begins at a keyframe, in every camera at the same frame. Raises EditError
+    for a range that is none, VideoError where a video cannot be cut at all.
+    """
+    indices: dict[Path, PacketIndex] = {}
+    made = {}
+    for number, (first, end) in trims.items():
+        episode = base.episode(number)
+        if not (type(first) is int and type(end) is int and 0 <= first < end <= episode.length):
+            raise EditError(
+                f"{base.root}, episode {number}: it has frames 0 to {episode.length - 1}, a trim of {first} to {end} "
+                "does not fit; keep at least one of them"
+            )
+        made[number] = _kept(base, episode, (first, end), indices)
+    return made
+
+
+def _kept(base: Dataset, episode: EpisodeInfo, wanted: Range, indices: dict[Path, PacketIndex]) -> Range:
+    first, end = wanted
+    before: Range | None = None
+    while before != (first, end):  # until all cameras agree
+        before = first, end
+        for key in base.video_keys:
+            span = episode.videos[key]
+            if span.path not in indices:
+                indices[span.path] = index_video(span.path)
+            low = span.first_frame
+            begin, stop = copyable_range(indices[span.path], low + first, low + end, low, low + episode.length)
+            first, end = begin - low, stop - low
+    return first, end
+
+
+def trimmed_stats(base: Dataset, episode: EpisodeInfo, kept: Range, columns: Mapping[str, Any]) -> dict[str, Any]:
+    """`stats/...` columns of what is left of the episode; `columns` has the rows' new bookkeeping columns.
+
+    Cameras are decoded, for there is no raw picture any more; where that cannot be done theirs stay as they were.
+    """
+    first, end = kept
+    rows = {name: values[first:end] for name, values in base.rows(episode.index).items()} | dict(columns)
+    found: dict[str, stats.Stat] = {}
+    for key in episode_table.with_stats(base.features):
+        feature = base.features[key]
+        if feature["dtype"] in NUMERIC_DTYPES:
+            values = np.arange(end - first) / base.fps if key == "timestamp" else rows[key]
+            found[key] = stats.numeric_stats(values)
+        elif is_video(feature) and not _is_depth(feature):
+            found[key] = _picture_stats(base, episode, kept, key)
+    return episode_table.stats_columns(found)
+
+
+def row_columns(kept: Range, fps: float, index: int, first_row: int, task: NDArray[np.int64]) -> dict[str, Any]:
+    """The columns that every trimmed row gets anew."""
+    frame = np.arange(kept[1] - kept[0], dtype=np.int64)
+    return {
+        "timestamp": (frame / fps).astype(np.float32),
+        "frame_index": frame,
+        "episode_index": np.full(len(frame), index, np.int64),
+        "index": frame + first_row,
+        "task_index": task,
+    }
+
+
+def shifted_marks(marks: Any, kept: Range) -> list[dict[str, Any]]:
+    """Marks (see the quality room) in frames of what is kept; those outside of it are gone."""
+    first, end = kept
+    made = []
+    for mark in marks if isinstance(marks, list) else ():
+        begin, stop = mark.get("from_tick"), mark.get("to_tick")
+        if type(begin) is not int:
+            made.append(mark)
+            continue
+        last = stop if type(stop) is int else end - 1
+        if begin < end and last >= first:
+            moved = {"from_tick": max(begin, first) - first}
+            made.append({**mark, **moved, "to_tick": stop if stop is None else min(last, end - 1) - first})
+    return made
+
+
+def _picture_stats(base: Dataset, episode: EpisodeInfo, kept: Range, key: str) -> stats.Stat:
+    span, counted = episode.videos[key], stats.ImageStats()
+    with open_video(span.path) as video:
+        for n in stats.sample_indices(kept[1] - kept[0]):
+            counted.add(video.frame(span.first_frame + kept[0] + int(n)))
+    return counted.result()
+
+
+def _is_depth(feature: Feature) -> bool:
+    info = feature.get("info") or {}
+    return bool(info.get("is_depth_map") or info.get("video.is_depth_map"))
