@@ -6,6 +6,7 @@ import uuid
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from django.db.models import Q
@@ -18,6 +19,8 @@ from recorder.services.wall import SECONDS
 _FIELDS = {"": "recorded_at", "oldest": "recorded_at", "longest": "length_s", "shortest": "length_s"}
 _DOWN = {"", "longest"}
 _SHOWN = ("dataset", "rig")
+AHEAD = 8
+"""So many of those that come are named: a page has them ready before a key asks for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,8 @@ class Around:
 
     previous: Episode | None
     next: Episode | None
-    unreviewed: Episode | None
+    unreviewed: tuple[uuid.UUID, ...]
+    coming: tuple[uuid.UUID, ...]
     before: int
     after: int
 
@@ -47,16 +51,21 @@ def page(rows: EpisodeQuerySet, sort: str, after: Episode | None, most: int) -> 
 
 
 def around(rows: EpisodeQuerySet, sort: str, episode: Episode) -> Around:
-    """`unreviewed` is where a reviewer goes on: behind the episode, or else at the list's beginning."""
+    """`unreviewed` is where a reviewer goes on: behind the episode, then from the list's beginning."""
     rows = rows.exclude(pk=episode.pk)
     if sort == "worst":
         return _around_rank(rows, episode)
     rows = rows.only("pk", "recorded_at")
     before, after = (_beyond(_ordered(rows, sort), sort, episode, back=back) for back in (True, False))
+    coming = list(after[:AHEAD])
+    unreviewed = list(after.to_review()[:AHEAD])
+    if len(unreviewed) < AHEAD:
+        unreviewed += before.to_review()[: AHEAD - len(unreviewed)]
     return Around(
         previous=before.reverse().first(),
-        next=after.first(),
-        unreviewed=after.to_review().first() or before.to_review().first(),
+        next=coming[0] if coming else None,
+        unreviewed=tuple(row.pk for row in unreviewed),
+        coming=tuple(row.pk for row in coming),
         before=before.count(),
         after=after.count(),
     )
@@ -103,12 +112,13 @@ def _around_rank(rows: EpisodeQuerySet, episode: Episode) -> Around:
     ranks, mine = _ranks(rows), _rank(episode)
     at = bisect_left(ranks, mine)
     open_ones = set(rows.to_review().order_by().values_list("pk", flat=True))
-    unreviewed = next((pk for *_, pk in ranks[at:] + ranks[:at] if pk in open_ones), None)
+    unreviewed = islice((pk for *_, pk in ranks[at:] + ranks[:at] if pk in open_ones), AHEAD)
     known = {pk: Episode(pk=pk) for pk in (ranks[i][-1] for i in (at - 1, at) if 0 <= i < len(ranks))}
     return Around(
         previous=known[ranks[at - 1][-1]] if at > 0 else None,
         next=known[ranks[at][-1]] if at < len(ranks) else None,
-        unreviewed=Episode(pk=unreviewed) if unreviewed else None,
+        unreviewed=tuple(unreviewed),
+        coming=tuple(pk for *_, pk in ranks[at : at + AHEAD]),
         before=at,
         after=len(ranks) - at,
     )

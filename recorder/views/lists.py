@@ -26,11 +26,11 @@ WALL = {"review", "kept", "committed", "all"}
 
 @dataclass(frozen=True, slots=True)
 class Neighbours:
-    """An episode's place in a list; `unreviewed` is where a reviewer goes on."""
+    """An episode's place in a list; `ahead` is where a verdict leads, then from there, as ids with spaces between."""
 
     previous: Episode | None
     next: Episode | None
-    unreviewed: Episode | None
+    ahead: str
     position: int
     total: int
 
@@ -61,7 +61,7 @@ def neighbours(name: str, episode: Episode, asked: Filter | None = None) -> Neig
     return Neighbours(
         previous=found.previous,
         next=found.next,
-        unreviewed=found.unreviewed,
+        ahead=" ".join(str(pk) for pk in (found.unreviewed if name == "review" else found.coming)),
         position=found.before + 1,
         total=found.before + found.after + 1,
     )

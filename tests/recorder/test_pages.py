@@ -176,7 +176,7 @@ def test_it_walks_a_list_from_its_newest_to_its_oldest(person: Client, dataset: 
 
 def test_it_leads_from_the_last_take_back_to_what_is_left_to_review(person: Client, dataset: Dataset) -> None:
     new, old = make_take(dataset, 1), make_take(dataset, 2)
-    assert f'data-unreviewed="{new.pk}"' in text(person, f"/episodes/{old.pk}/?list=review")
+    assert f'data-ahead="{new.pk}"' in text(person, f"/episodes/{old.pk}/?list=review")
 
 
 def test_it_answers_htmx_with_the_details_alone(person: Client, dataset: Dataset) -> None:

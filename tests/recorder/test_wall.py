@@ -179,9 +179,11 @@ def test_it_walks_a_list_in_the_order_that_is_shown(cups: Dataset, mixed: list[E
     whole, _ = order.page(rows_in(cups, "review", asked), sort, None, 100)
     first, second, third = whole[:3]
     near = neighbours("review", second, asked)
-    assert (near.previous, near.next, near.unreviewed) == (first, third, third)
+    assert (near.previous, near.next) == (first, third)
+    round_the_list = [str(episode.pk) for episode in whole[2:] + whole[:1]]  # behind it, then from the beginning
+    assert near.ahead.split() == round_the_list[: order.AHEAD]
     assert (near.position, near.total) == (2, len(whole))
-    assert neighbours("review", whole[-1], asked).unreviewed is not None
+    assert neighbours("review", whole[-1], asked).ahead.startswith(str(first.pk))
     Episode.objects.filter(pk=second.pk).update(verdict="keep")  # it has left the list: its place stays
     second.refresh_from_db()
     assert neighbours("review", second, asked).next == third

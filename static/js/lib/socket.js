@@ -33,6 +33,10 @@ export class Link {
     return this.socket?.readyState === WebSocket.OPEN;
   }
 
+  get isGone() {
+    return this.socket?.readyState >= WebSocket.CLOSING;
+  }
+
   send(message) {
     if (this.isOpen) this.socket.send(JSON.stringify(message));
     return this.isOpen;

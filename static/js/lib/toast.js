@@ -32,8 +32,17 @@ export function complain(error) {
   toast(error.message, { bad: true, href: error.detail?.href ?? "" });
 }
 
+let through = (act) => act();
+
+/** A page that has changes on their way says how undo waits for them: else it would take back the one before. */
+export function undoThrough(way) {
+  through = way;
+}
+
+export const undoLast = () => through(takeBack);
+
 /** Take back your newest change; the cards that it touched are fetched again. */
-export async function undoLast() {
+async function takeBack() {
   try {
     const { episodes, version } = await call("POST", "/api/undo");
     document.dispatchEvent(new CustomEvent("undone", { detail: { episodes, version } }));

@@ -39,7 +39,7 @@ setInterval(() => {
 
 window.addEventListener("pagehide", () => {
   player.link.end();
-  player.ahead?.end();
+  player.ahead.end();
 });
 
 // Esc leaves a field, so that the keys are the page's again.
@@ -68,9 +68,9 @@ keys(
     j: () => review.walk("next"),
     n: () => review.walk("next"),
     b: () => review.walk("previous"),
-    "[": () => review.cut("first"),
-    "]": () => review.cut("end"),
-    t: () => review.cutIdle(),
+    "[": () => review.edits.cut("first"),
+    "]": () => review.edits.cut("end"),
+    t: () => review.edits.cutIdle(),
     e: edit,
     g: () => player.stage.layout(player.stage.name === "grid" ? "large" : "grid"),
     ...Object.fromEntries([1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => [String(n), () => player.stage.enlarge(n - 1)])),

@@ -85,14 +85,15 @@ export class PlayLink {
 
   put(frame, pictures) {
     this.frame = frame;
-    if (this.on.shown) this.on.shown(frame, pictures);
+    if (this.link.ended) pictures.forEach(([, bitmap]) => bitmap.close());
+    else if (this.on.shown) this.on.shown(frame, pictures);
     else this.first = [frame, pictures];
   }
 
   /** A link that was opened ahead begins to speak: what it has heard so far is told at once. */
   adopt(on) {
     this.on = on;
-    on.lost?.(!this.link.isOpen);
+    on.lost?.(this.link.isGone);
     if (this.about) on.opened?.(this.about);
     if (this.first) on.shown?.(...this.first);
     this.first = null;
@@ -100,5 +101,7 @@ export class PlayLink {
 
   end() {
     this.link.end();
+    this.first?.[1].forEach(([, bitmap]) => bitmap.close());
+    this.first = null;
   }
 }

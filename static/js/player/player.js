@@ -1,18 +1,22 @@
 // Playing and stepping through one episode; knows the socket, the pictures, the bar and the plots.
 import { say, show } from "../lib/dom.js";
 import { clock } from "../lib/format.js";
+import { Ahead } from "./ahead.js";
 import { PlayLink } from "./play_link.js";
 import { Scrub } from "./scrub.js";
 import { Signals, fetchSignals } from "./signals.js";
 import { Stage } from "./stage.js";
 
 const RATES = [0.25, 0.5, 1, 2, 4];
+// Who goes on before that only glanced: plots and filmstrip are fetched for those who stay.
+const STAYS_MS = 180;
 const byId = (id) => document.getElementById(id);
 
 export class Player {
   constructor(onOpened) {
-    Object.assign(this, { onOpened, frames: 0, fps: 30, firstTick: 0, wanted: 0, rate: 1, loop: false, link: null, ahead: null });
+    Object.assign(this, { onOpened, frames: 0, fps: 30, firstTick: 0, wanted: 0, rate: 1, loop: false, link: null, episode: "", stays: 0, ahead: new Ahead() });
     this.stage = new Stage(byId("stage"));
+    this.stage.onLarge = () => this.film();
     this.scrub = new Scrub({ seek: (frame) => this.seek(frame), drag: (is) => this.drag(is) });
     this.signals = new Signals(byId("signals"), (frame) => this.seek(frame));
   }
@@ -30,27 +34,42 @@ export class Player {
     this.say("");
     this.playing(false);
     this.wanted = frame;
-    if (this.ahead?.episode === episode && !frame) {
-      this.link = this.ahead;
-      this.link.adopt(on);
-    } else {
-      this.ahead?.end();
+    const first = !this.episode;
+    this.episode = episode;
+    this.about = null;
+    this.link = frame ? null : this.ahead.takeLink(episode);
+    if (this.link) this.link.adopt(on);
+    else {
       this.link = new PlayLink(episode, on);
       this.link.frame = frame;
     }
-    this.ahead = null;
-    this.fetchPlots(episode);
+    clearTimeout(this.stays);
+    this.fetching?.abort();
+    this.signals.old();
+    this.scrub.strip("");
+    this.stays = setTimeout(() => this.stay(episode), first ? 0 : STAYS_MS);
   }
 
-  /** Open the episode that is likely next and let it send its first frame. */
-  prepare(episode) {
-    if (this.ahead?.episode === episode) return;
-    this.ahead?.end();
-    this.ahead = episode ? new PlayLink(episode, {}) : null;
+  stay(episode) {
+    this.stays = 0;
+    this.fetchPlots(episode);
+    this.film();
+  }
+
+  /** The filmstrip of the camera that is large. */
+  film() {
+    const key = this.stage.largeKey;
+    if (!this.about || this.stays) return;
+    this.scrub.strip(key && this.frames ? `/media/${this.episode}/strip/${encodeURIComponent(key)}.jpg?count=24&height=44&v=${this.about.version}` : "");
+  }
+
+  /** Have these episodes ready: a key leads to the first of them. */
+  prepare(episodes, walk) {
+    const bytes = (this.about?.cameras ?? []).reduce((sum, { width, height }) => sum + width * height * 4, 0);
+    this.ahead.want(episodes, walk, bytes);
   }
 
   async fetchPlots(episode) {
-    this.fetching?.abort();
     this.fetching = new AbortController();
     try {
       this.signals.draw(await fetchSignals(episode, this.fetching.signal));
@@ -61,6 +80,7 @@ export class Player {
 
   opened(about) {
     const [frames, fps] = [about.frames, about.fps];
+    this.about = about;
     Object.assign(this, { frames, fps, firstTick: about.first_tick ?? 0, trim: about.trim });
     this.stage.have(about.cameras);
     this.scrub.open(frames);
@@ -68,6 +88,7 @@ export class Player {
     say(byId("frames"), Math.max(0, frames - 1));
     say(byId("length"), clock(frames / fps));
     for (const text of about.problems ?? []) this.say(text);
+    this.film();
     this.onOpened(about);
   }
 

@@ -1,176 +1,190 @@
-// Deciding: keep, reject, trim; and walking to the next without loading a page.
+// Deciding: keep and reject; and walking to the next without loading a page.
+// What is decided goes out over the wire, and the next take is on screen before the answer: one that is refused comes back.
 import { remember, remembered } from "../lib/dom.js";
-import { complain, toast } from "../lib/toast.js";
+import { complain, toast, undoThrough } from "../lib/toast.js";
 import { ring } from "../live.js";
-import { change } from "../versions.js";
+import { fetchWords } from "./ahead.js";
+import { Edits } from "./edits.js";
+import { refusedList } from "./refused.js";
+import { Wire } from "./wire.js";
 
+const STAYS_MS = 250;
+// Presses that were meant for other takes mean nothing to one that comes back, until the hand has rested.
+const REST_MS = 500;
+const AHEAD_OF_COMMITTED = 2; // each costs a decoder's work
 const details = () => document.getElementById("details");
 
 export class Review {
   constructor(player) {
-    this.player = player;
-    this.dirty = false;
-    this.queue = Promise.resolve();
+    Object.assign(this, { player, wire: new Wire(), judged: new Set(), said: null, queue: Promise.resolve(), turn: 0, deafUntil: 0, later: 0, back: "" });
+    this.edits = new Edits(this);
+    this.refused = refusedList(document.getElementById("refused"));
     document.addEventListener("click", ({ target }) => this.clicked(target));
-    document.addEventListener("input", ({ target }) => {
-      if (target.closest("#edit")) this.dirty = true;
-    });
     document.addEventListener("change", ({ target }) => {
       if (target.id === "advance") remember("advance", target.checked ? "yes" : "no");
     });
-    document.addEventListener("done", ({ target }) => {
-      if (target.id === "edit") this.dirty = false;
-    });
-    // What is being typed is never fetched away.
-    document.addEventListener("htmx:beforeRequest", (event) => {
-      if (event.detail.elt === details() && this.dirty && event.detail.elt.contains(document.activeElement)) event.preventDefault();
-    });
     document.addEventListener("htmx:afterSwap", ({ detail }) => {
-      if (detail.target.id === "beside" || detail.elt.id === "details" || detail.target.id === "details") this.read();
+      if (detail.elt.id === "details" || detail.target?.id === "details") this.read();
     });
-    // Undo leads back to what it took back.
-    document.addEventListener("undone", ({ detail }) => this.then(() => this.go(detail.episodes[0])));
+    // Undo takes back the newest change: those on their way are older. And it leads back to what it took back.
+    undoThrough((undo) => this.then(() => this.undo(undo)));
+    document.addEventListener("undone", ({ detail }) => {
+      detail.episodes.forEach((id) => this.forget(id));
+      this.back = detail.episodes[0] ?? "";
+    });
     window.addEventListener("popstate", () => location.reload());
   }
 
   /** The details have come, or have come again: tell the player what they say. */
   read() {
     const { dataset } = details();
-    this.dirty = false;
+    if (dataset.episode !== this.player.episode) return;
+    this.edits.dirty = false;
+    if (this.said?.version && dataset.version >= this.said.version) this.said = null;
     document.title = `${dataset.title} · robotdata`;
     const box = document.getElementById("advance");
     if (box) box.checked = this.advances();
-    this.player.scrub.cut(this.kept());
-    this.marks();
-    if (this.film !== dataset.film) this.player.scrub.strip(dataset.film);
-    this.film = dataset.film;
-    this.player.prepare(dataset.list === "review" && this.advances() ? dataset.unreviewed : dataset.next);
-  }
-
-  marks() {
-    const { firstTick, frames } = this.player;
-    this.player.scrub.marks([...document.querySelectorAll("[data-seek-tick]")].map(({ dataset }) => {
-      const first = Math.max(0, Number(dataset.seekTick) - firstTick);
-      return [first, Math.min(frames - 1, dataset.untilTick ? Number(dataset.untilTick) - firstTick : first)];
-    }));
+    this.edits.show();
+    this.player.prepare(this.coming().slice(0, dataset.editable ? undefined : AHEAD_OF_COMMITTED), dataset.walk);
   }
 
   advances() {
     return remembered("advance", "yes") === "yes";
   }
 
-  /** What is kept, as [first, end) in frames, or null. */
-  kept() {
-    const [first, end] = details().dataset.trim.split(",");
-    if (!first && !end) return null;
-    const { firstTick, frames } = this.player;
-    return [Math.max(0, Number(first || 0) - firstTick), end ? Math.min(frames, Number(end) - firstTick) : frames];
+  /** Where a verdict leads, and from there: the list as the server told it, less what was judged since. */
+  coming() {
+    const { ahead, list } = details().dataset;
+    return ahead.split(" ").filter((id) => id && !(list === "review" && this.judged.has(id)));
   }
 
   clicked(target) {
     const button = target.closest("button");
     if (!button || !button.closest("#details")) return;
-    const { judge, go, trim, seekTick, rating, label } = button.dataset;
+    const { judge, go } = button.dataset;
     if (judge) this.then(() => this.judge(judge));
     else if (go) this.walk(go);
-    else if (trim) this.cut(trim, button.dataset);
-    else if (rating) this.rate(button);
-    else if (label) this.addLabel(button);
-    else if (seekTick !== undefined) this.player.seek(Number(seekTick) - this.player.firstTick);
+    else this.edits.clicked(button);
   }
 
-  /** One act after another: a key that is pressed while the last one is on its way means the take that comes. */
+  /** One act after another: a key that is pressed before the next take's words are here means that take. */
   then(act) {
-    this.queue = this.queue.then(act).catch(complain);
+    const { turn } = this;
+    this.queue = this.queue.then(() => (turn === this.turn ? act() : undefined)).catch(complain);
     return this.queue;
   }
 
+  isDeaf() {
+    const now = performance.now();
+    if (now >= this.deafUntil) return false;
+    this.deafUntil = now + REST_MS;
+    return true;
+  }
+
   async judge(verdict) {
-    const { episode, editable, verdict: had, list, next, unreviewed } = details().dataset;
-    if (!editable) return;
+    const { episode, editable, verdict: shown, list } = details().dataset;
+    if (!editable || this.isDeaf()) return;
+    const had = this.said?.episode === episode ? this.said.verdict : shown;
     const wanted = had === verdict ? "unreviewed" : verdict;
-    const onward = wanted !== "unreviewed" && this.advances() ? (list === "review" ? unreviewed : next) : "";
-    if (onward) this.player.open(onward);
+    const moves = wanted !== "unreviewed" && this.advances();
+    const said = (this.said = { episode, verdict: wanted });
+    this.judged[wanted === "unreviewed" ? "delete" : "add"](episode);
+    this.send({ verdict: wanted }, (answer) => {
+      said.version = answer.version;
+      if (wanted !== "unreviewed") toast(wanted === "keep" ? "Kept." : "Moved to the trash.", { undo: true });
+    });
+    const onward = moves ? this.coming()[0] || (await this.lookAgain()) : "";
+    if (onward) return this.go(onward);
+    await this.wire.idle();
+    if (moves) this.deafUntil = performance.now() + REST_MS;
+    if (moves && list === "review" && !this.refused.size) toast("That was the last one to review.");
+    ring(details());
+  }
+
+  /** Something changes in the episode that is shown; `done` with the answer, and the details come `again`. */
+  send(body, done, again = !("verdict" in body)) {
+    const { episode, version, title, walk } = details().dataset;
+    this.wire.send({
+      episode, version, title, walk, body,
+      done: (answer) => {
+        this.refused.drop(episode);
+        done(answer);
+        if (again && details().dataset.episode === episode && !this.wire.waiting.length) ring(details());
+      },
+      refused: (one, error) => this.refuse(one, error),
+    });
+  }
+
+  /** The take comes back with the reason; keys that were pressed meanwhile were meant for none. */
+  refuse(one, error) {
+    this.forget(one.episode);
+    if (details().dataset.episode === one.episode) {
+      complain(error);
+      ring(details());
+      return;
+    }
+    const first = !this.refused.size;
+    this.refused.add(one, error);
+    if (!first) return;
+    this.turn += 1;
+    this.deafUntil = performance.now() + REST_MS;
+    this.then(() => this.go(one.episode));
+  }
+
+  /** What was said of it here is not so. */
+  forget(episode) {
+    this.judged.delete(episode);
+    if (this.said?.episode === episode) this.said = null;
+    this.player.ahead.drop(episode);
+  }
+
+  /** The end of what was told ahead: is there something that was left out? */
+  async lookAgain() {
+    await this.wire.idle();
+    const { episode, walk } = details().dataset;
+    this.put(await fetchWords(episode, walk));
+    return this.coming()[0] ?? "";
+  }
+
+  async undo(undo) {
+    await this.wire.idle();
+    this.back = "";
+    await undo();
+    if (this.back) await this.go(this.back);
+  }
+
+  /** To another episode of the list: its pictures at once, its words as soon as they are here. */
+  async go(episode) {
+    const { episode: from, walk } = details().dataset;
+    if (!episode || episode === from) return;
+    let words = this.judged.has(episode) ? null : this.player.ahead.takeWords(episode);
+    this.player.open(episode);
     try {
-      await change("PATCH", `/api/episodes/${episode}`, { verdict: wanted });
+      words &&= await words;
+      const told = Boolean(words);
+      if (!told) {
+        await this.wire.idle(); // else the server would not know yet what was said of it
+        words = await fetchWords(episode, walk);
+      }
+      history.pushState({}, "", `/episodes/${episode}/?${walk}`);
+      this.player.ahead.drop(episode);
+      this.put(words);
+      clearTimeout(this.later);
+      // Told ahead, they lack what was judged since: where in the list it stands.
+      if (told) this.later = setTimeout(() => this.wire.idle().then(() => ring(details())), STAYS_MS);
     } catch (error) {
-      if (onward) this.player.open(episode);
+      this.player.open(from);
       throw error;
     }
-    if (wanted !== "unreviewed") toast(wanted === "keep" ? "Kept." : "Moved to the trash.", { undo: true });
-    if (onward) await this.fetch(onward);
-    else {
-      ring(details());
-      if (wanted !== "unreviewed" && this.advances() && list === "review") toast("That was the last one to review.");
-    }
   }
 
-  /** To another episode of the list: its pictures at once, its words as soon as they come. */
-  async go(episode) {
-    if (!episode || episode === details().dataset.episode) return;
-    this.player.open(episode);
-    await this.fetch(episode);
-  }
-
-  async fetch(episode) {
-    const url = `/episodes/${episode}/?${details().dataset.walk}`;
-    history.pushState({}, "", url);
-    await window.htmx.ajax("GET", url, { target: "#beside" });
+  put(words) {
+    const target = document.getElementById("beside");
+    window.htmx.swap(target, words, { swapStyle: "innerHTML", swapDelay: 0, settleDelay: 0 }, { eventInfo: { target } });
+    this.read();
   }
 
   walk(where) {
     this.then(() => this.go(details().dataset[where]));
-  }
-
-  rate(button) {
-    const { episode } = details().dataset;
-    const rating = button.getAttribute("aria-pressed") === "true" ? null : Number(button.dataset.rating);
-    this.then(async () => {
-      await change("PATCH", `/api/episodes/${episode}`, { rating });
-      toast(rating ? `Rated ${rating} of 5.` : "The rating is taken back.", { undo: true });
-      ring(details());
-    });
-  }
-
-  /** One press is saved at once; what else is typed into the form stays there until it is saved. */
-  addLabel(button) {
-    const { episode } = details().dataset;
-    const { label } = button.dataset;
-    const field = document.getElementById("edit-labels");
-    const had = field.value.split(",").map((word) => word.trim()).filter(Boolean);
-    const labels = had.includes(label) ? had.filter((word) => word !== label) : [...had, label];
-    field.value = labels.join(", ");
-    button.setAttribute("aria-pressed", String(labels.includes(label)));
-    this.then(async () => {
-      await change("PATCH", `/api/episodes/${episode}`, { labels });
-      toast(labels.includes(label) ? `Labelled ${label}.` : `${label} is taken away.`, { undo: true });
-    });
-  }
-
-  /** Cut off what stands still, where something does. */
-  cutIdle() {
-    const button = document.querySelector('#details [data-trim="suggested"]');
-    if (button) this.cut("suggested", button.dataset);
-    else toast("Something moves at both ends, or it is trimmed already.");
-  }
-
-  cut(what, told = {}) {
-    const at = this.player.wanted;
-    this.then(() => this.trim(what, at, told));
-  }
-
-  async trim(what, wanted, told) {
-    const { episode, editable } = details().dataset;
-    if (!editable) return;
-    const { firstTick, frames } = this.player;
-    let [first, end] = this.kept() ?? [0, frames];
-    if (what === "first") first = wanted;
-    if (what === "end") end = wanted + 1;
-    if (what === "suggested") [first, end] = [Number(told.first) - firstTick, Number(told.end) - firstTick];
-    if (first >= end) [first, end] = what === "first" ? [first, frames] : [0, end];
-    const whole = what === "none" || (first <= 0 && end >= frames);
-    await change("PATCH", `/api/episodes/${episode}`, { trim: whole ? null : [first + firstTick, end + firstTick] });
-    toast(whole ? "Nothing is cut off." : `Keeps frames ${first} to ${end - 1}.`, { undo: true });
-    ring(details());
   }
 }

@@ -34,6 +34,8 @@ export class Scrub {
   }
 
   strip(url) {
+    if (this.url === url) return;
+    this.url = url;
     this.film.replaceChildren();
     if (url) this.film.append(make("img", { src: url, alt: "", "data-picture": true }));
   }

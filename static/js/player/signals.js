@@ -30,6 +30,8 @@ export class Signals {
   }
 
   say(words) {
+    this.element.classList.remove("is-old");
+    this.data = null;
     this.clear();
     this.element.replaceChildren(make("p", { class: "loading" }, words));
   }
@@ -39,7 +41,13 @@ export class Signals {
     this.plots = [];
   }
 
+  /** What is drawn is not of the episode that is shown. */
+  old() {
+    this.element.classList.add("is-old");
+  }
+
   draw(data) {
+    this.element.classList.remove("is-old");
     this.clear();
     this.data = data;
     const groups = Map.groupBy ? Map.groupBy(data.signals, (one) => one.feature) : groupBy(data.signals);

@@ -4,7 +4,7 @@ import { Picture } from "../lib/picture.js";
 
 export class Stage {
   constructor(element) {
-    Object.assign(this, { element, tiles: [], keys: [], name: "large" });
+    Object.assign(this, { element, tiles: [], keys: [], name: "large", large: 0, onLarge: null });
   }
 
   /** Canvases for these cameras; the same ones stay, so that the next take does not flicker. */
@@ -30,10 +30,16 @@ export class Stage {
     this.enlarge(Math.max(0, keys.indexOf(remembered("large-camera", keys[0]))), false);
   }
 
+  get largeKey() {
+    return this.keys[this.large] ?? "";
+  }
+
   enlarge(index, save = true) {
     if (!this.tiles[index]) return;
+    this.large = index;
     this.tiles.forEach((tile, i) => tile.box.classList.toggle("is-large", i === index));
     if (save) remember("large-camera", this.keys[index]);
+    this.onLarge?.(this.keys[index]);
   }
 
   layout(name) {

@@ -1,0 +1,90 @@
+// What is said of the take that is shown: trim, rating, labels, and the form that must not be fetched away.
+import { toast } from "../lib/toast.js";
+
+const details = () => document.getElementById("details");
+
+export class Edits {
+  constructor(review) {
+    Object.assign(this, { review, player: review.player, dirty: false });
+    document.addEventListener("input", ({ target }) => {
+      if (target.closest("#edit")) this.dirty = true;
+    });
+    document.addEventListener("done", ({ target }) => {
+      if (target.id === "edit") this.dirty = false;
+    });
+    // What is being typed is never fetched away.
+    document.addEventListener("htmx:beforeRequest", (event) => {
+      if (event.detail.elt === details() && this.dirty && event.detail.elt.contains(document.activeElement)) event.preventDefault();
+    });
+  }
+
+  clicked(button) {
+    const { trim, seekTick, rating, label } = button.dataset;
+    if (trim) this.cut(trim, button.dataset);
+    else if (rating) this.rate(button);
+    else if (label) this.addLabel(button);
+    else if (seekTick !== undefined) this.player.seek(Number(seekTick) - this.player.firstTick);
+  }
+
+  /** The bar shows what is kept and what stands out. */
+  show() {
+    const { firstTick, frames, scrub } = this.player;
+    scrub.cut(this.kept());
+    scrub.marks([...document.querySelectorAll("[data-seek-tick]")].map(({ dataset }) => {
+      const first = Math.max(0, Number(dataset.seekTick) - firstTick);
+      return [first, Math.min(frames - 1, dataset.untilTick ? Number(dataset.untilTick) - firstTick : first)];
+    }));
+  }
+
+  /** What is kept, as [first, end) in frames, or null. */
+  kept() {
+    const [first, end] = details().dataset.trim.split(",");
+    if (!first && !end) return null;
+    const { firstTick, frames } = this.player;
+    return [Math.max(0, Number(first || 0) - firstTick), end ? Math.min(frames, Number(end) - firstTick) : frames];
+  }
+
+  rate(button) {
+    const rating = button.getAttribute("aria-pressed") === "true" ? null : Number(button.dataset.rating);
+    this.review.send({ rating }, () => toast(rating ? `Rated ${rating} of 5.` : "The rating is taken back.", { undo: true }));
+  }
+
+  /** One press is saved at once; what else is typed into the form stays there until it is saved. */
+  addLabel(button) {
+    const { label } = button.dataset;
+    const field = document.getElementById("edit-labels");
+    const had = field.value.split(",").map((word) => word.trim()).filter(Boolean);
+    const labels = had.includes(label) ? had.filter((word) => word !== label) : [...had, label];
+    field.value = labels.join(", ");
+    button.setAttribute("aria-pressed", String(labels.includes(label)));
+    this.review.send({ labels }, () => toast(labels.includes(label) ? `Labelled ${label}.` : `${label} is taken away.`, { undo: true }), false);
+  }
+
+  /** Cut off what stands still, where something does. */
+  cutIdle() {
+    const button = document.querySelector('#details [data-trim="suggested"]');
+    if (button) this.cut("suggested", button.dataset);
+    else toast("Something moves at both ends, or it is trimmed already.");
+  }
+
+  cut(what, told = {}) {
+    const { episode, wanted } = this.player;
+    this.review.then(() => (details().dataset.episode === episode ? this.trim(what, wanted, told) : undefined));
+  }
+
+  trim(what, wanted, told) {
+    if (!details().dataset.editable) return;
+    const { firstTick, frames } = this.player;
+    let [first, end] = this.kept() ?? [0, frames];
+    if (what === "first") first = wanted;
+    if (what === "end") end = wanted + 1;
+    if (what === "suggested") [first, end] = [Number(told.first) - firstTick, Number(told.end) - firstTick];
+    if (first >= end) [first, end] = what === "first" ? [first, frames] : [0, end];
+    const whole = what === "none" || (first <= 0 && end >= frames);
+    const trim = whole ? null : [first + firstTick, end + firstTick];
+    // The next press counts on it before the answer is here.
+    details().dataset.trim = trim ? trim.join(",") : ",";
+    this.player.scrub.cut(this.kept());
+    this.review.send({ trim }, () => toast(whole ? "Nothing is cut off." : `Keeps frames ${first} to ${end - 1}.`, { undo: true }));
+  }
+}

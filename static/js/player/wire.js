@@ -1,0 +1,47 @@
+// Changes on their way to the server, one after another in the order in which they were made. Nobody waits for them.
+import { call } from "../lib/api.js";
+import { change, learn } from "../versions.js";
+
+// After one of these the next one would fare no better: nothing more is sent, and all that waits comes back.
+const DOWN = (status) => status === 0 || status === 401 || status >= 500;
+
+export class Wire {
+  constructor() {
+    this.waiting = [];
+    this.sending = null;
+    window.addEventListener("pagehide", () => this.flush());
+  }
+
+  /** `one`: { episode, version, body, done(answer), refused(one, error) }; `version` is the one that was on screen. */
+  send(one) {
+    learn(one.episode, one.version);
+    this.waiting.push(one);
+    this.sending ??= this.run();
+  }
+
+  /** Resolved when nothing is on its way. */
+  async idle() {
+    while (this.sending) await this.sending;
+  }
+
+  async run() {
+    while (this.waiting.length) {
+      const one = this.waiting[0];
+      try {
+        const answer = await change("PATCH", `/api/episodes/${one.episode}`, one.body);
+        this.waiting.shift();
+        one.done(answer);
+      } catch (error) {
+        for (const back of this.waiting.splice(0, DOWN(error.status) ? Infinity : 1)) back.refused(back, error);
+      }
+    }
+    this.sending = null;
+  }
+
+  /** The page is left: what still waits goes out at once, all that was said of one take together; nobody can be told of a conflict any more. */
+  flush() {
+    const told = new Map();
+    for (const { episode, body } of this.waiting.splice(1)) told.set(episode, { ...told.get(episode), ...body });
+    for (const [episode, body] of told) call("PATCH", `/api/episodes/${episode}`, body).catch(() => {});
+  }
+}

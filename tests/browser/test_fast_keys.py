@@ -1,0 +1,105 @@
+"""Keys that come faster than answers: each judges its take, once, in the order of the list; a refusal comes back."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from tests.browser.conftest import pictures
+from tests.browser.desk_data import call, fill
+
+pytestmark = pytest.mark.browser
+TICKS = 8
+
+
+def verdicts(page: Page, slug: str) -> dict[str, str]:
+    return {row["id"]: row["verdict"] for row in call(page, "GET", f"/api/episodes?dataset={slug}&limit=100")["items"]}
+
+
+def test_it_judges_each_take_once_however_slow_the_answers_are(visit: Any, product: Any) -> None:
+    page = visit("/")
+    ids = fill(page, product.home, "fast", 10, TICKS)
+    sent: list[str] = []
+
+    def slowly(route: Route) -> None:
+        if route.request.method == "PATCH":
+            sent.append(route.request.url.split("/")[-1])
+            time.sleep(0.15)
+        route.continue_()
+
+    page.goto(f"/episodes/{ids[0]}/?list=review&sort=oldest")
+    expect(page.locator("#frames")).to_have_text(str(TICKS - 1))
+    page.wait_for_timeout(700)
+    page.route("**/api/episodes/*", slowly)
+    for _ in ids[:6]:
+        page.keyboard.press("r")
+    expect(page.locator("#details")).to_have_attribute("data-episode", ids[6])
+    page.keyboard.press("k")
+    page.keyboard.press("z")  # takes the newest back, not the one that the server has heard of by now
+    expect(page.locator("#details")).to_have_attribute("data-episode", ids[6])
+    expect(page.locator("#verdict")).to_have_text("to review")
+    assert [code.episode for code in pictures(page)] == [6, 6]
+    assert sent == ids[:7]
+    assert [verdicts(page, "fast")[one] for one in ids] == ["reject"] * 6 + ["unreviewed"] * 4
+    for _ in range(9):  # more than there are: the last one is not judged again
+        page.keyboard.press("r")
+    expect(page.locator(".toast", has_text="the last one to review")).to_be_visible()
+    page.wait_for_timeout(1000)
+    assert set(verdicts(page, "fast").values()) == {"reject"}
+    assert sent[7:] == ids[6:]
+
+
+def test_a_refused_verdict_comes_back_with_its_take_and_the_reason(visit: Any, product: Any) -> None:
+    page = visit("/")
+    ids = fill(page, product.home, "refused", 6, TICKS)
+    words = "It is in a batch that is being encoded."
+    refusing = [True]
+
+    def refuse(route: Route) -> None:
+        if route.request.method == "PATCH" and refusing[0]:
+            time.sleep(0.3)
+            body = json.dumps({"error": {"code": "encoding", "message": words}})
+            route.fulfill(status=409, content_type="application/json", body=body)
+        else:
+            route.continue_()
+
+    page.goto(f"/episodes/{ids[0]}/?list=review&sort=oldest")
+    expect(page.locator("#frames")).to_have_text(str(TICKS - 1))
+    page.wait_for_timeout(700)
+    page.route(f"**/api/episodes/{ids[1]}", refuse)
+    for _ in range(4):
+        page.keyboard.press("r")
+    expect(page.locator("#refused li")).to_have_count(1)
+    expect(page.locator("#refused")).to_contain_text(words)
+    expect(page.locator("#refused")).to_contain_text(ids[1][:8])
+    page.keyboard.press("r")  # meant for another take
+    expect(page.locator("#details")).to_have_attribute("data-episode", ids[1])
+    expect(page.locator("#verdict")).to_have_text("to review")
+    page.wait_for_timeout(700)
+    assert [code.episode for code in pictures(page)] == [1, 1]
+    found = verdicts(page, "refused")
+    assert (found[ids[0]], found[ids[1]], found[ids[5]]) == ("reject", "unreviewed", "unreviewed")
+
+    refusing[0] = False
+    page.keyboard.press("k")
+    expect(page.locator("#refused")).to_be_hidden()
+    page.wait_for_timeout(500)
+    assert verdicts(page, "refused")[ids[1]] == "keep"
+    visit.complaints.clear()  # the browser writes down each answer of 409
+
+
+def test_what_waits_is_sent_when_the_page_is_left(visit: Any, product: Any) -> None:
+    page = visit("/")
+    ids = fill(page, product.home, "left", 6, TICKS)
+    page.goto(f"/episodes/{ids[0]}/?list=review&sort=oldest")
+    expect(page.locator("#frames")).to_have_text(str(TICKS - 1))
+    page.wait_for_timeout(700)
+    for _ in range(4):
+        page.keyboard.press("r")
+    page.goto("/datasets/left/?view=all")
+    page.wait_for_timeout(700)
+    assert [verdicts(page, "left")[one] for one in ids] == ["reject"] * 4 + ["unreviewed"] * 2
