@@ -56,12 +56,7 @@ def changed_since(episode: Episode, version: datetime) -> bool:
 
 def write(fresh: Episode, changed: dict[str, Any], who: str) -> bool:
     """One UPDATE; False where the row is no longer as it was read."""
-    now = timezone.now()
-    stamp: dict[str, Any] = {}
-    if "verdict" in changed:
-        judged = changed["verdict"] != Verdict.UNREVIEWED
-        stamp = {"reviewer": who if judged else "", "reviewed_at": now if judged else None}
-    fields = {**changed, **stamp, "updated_at": now}
+    fields = stamped(changed, who, timezone.now())
     mine = Episode.objects.filter(pk=fresh.pk, updated_at=fresh.updated_at, state=fresh.state, purged_at=None)
     if not mine.update(**fields):
         return False
@@ -70,23 +65,40 @@ def write(fresh: Episode, changed: dict[str, Any], who: str) -> bool:
     return True
 
 
+def stamped(changed: dict[str, Any], who: str, now: datetime) -> dict[str, Any]:
+    """With what the row says besides: who has judged it, and when it moved."""
+    stamp: dict[str, Any] = {}
+    if "verdict" in changed:
+        judged = changed["verdict"] != Verdict.UNREVIEWED
+        stamp = {"reviewer": who if judged else "", "reviewed_at": now if judged else None}
+    return {**changed, **stamp, "updated_at": now}
+
+
 def write_take(episode: Episode, changed: dict[str, Any], who: str) -> None:
     """The same in `take.json`: from it the row can be made again. Called last, so that the row falls with it."""
-    said = {name: value for name, value in changed.items() if not name.startswith("trim_")}
-    if changed.keys() & {"trim_first", "trim_end"}:
-        said["trim"] = trim_of(episode)
     try:
-        update_curation(episode.take_path, by=who, **said)
-    except (NoTake, BadManifest, FileNotFoundError):
-        return  # recover() says that the folder is missing; a person may still reject it
-    except CurationError as error:
-        raise Refused("invalid", f"{episode}: {error}.", 422) from error
-    except TakeBusy as error:
-        raise Refused("busy", f"{episode} is being written just now: try again in a moment.", 503) from error
+        update_curation(episode.take_path, by=who, **said(episode, changed))
     except (SpoolError, OSError) as error:
-        raise Refused(
-            "not_written", f"{episode} cannot be changed: {error}. Nothing was changed; look at the disk.", 503
-        ) from error
+        if (refused := not_written(episode, error)) is not None:
+            raise refused from error
+
+
+def said(episode: Episode, changed: dict[str, Any]) -> dict[str, Any]:
+    """The changed fields as `take.json` names them."""
+    told = {name: value for name, value in changed.items() if not name.startswith("trim_")}
+    return {**told, "trim": trim_of(episode)} if changed.keys() & {"trim_first", "trim_end"} else told
+
+
+def not_written(episode: Episode, error: SpoolError | OSError) -> Refused | None:
+    """What to say where a `take.json` could not be written; None where there is none to write."""
+    if isinstance(error, NoTake | BadManifest | FileNotFoundError):
+        return None  # recover() says that the folder is missing; a person may still reject it
+    if isinstance(error, CurationError):
+        return Refused("invalid", f"{episode}: {error}.", 422)
+    if isinstance(error, TakeBusy):
+        return Refused("busy", f"{episode} is being written just now: try again in a moment.", 503)
+    words = f"{episode} cannot be changed: {error}. Nothing was changed; look at the disk."
+    return Refused("not_written", words, 503)
 
 
 def trim_of(episode: Episode) -> list[int] | None:

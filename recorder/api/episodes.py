@@ -23,6 +23,7 @@ from recorder.api.schemas import (
     Task,
     TrashEmptyIn,
     TrashOut,
+    UndoIn,
     VerdictIn,
     VerdictName,
     VerdictOut,
@@ -30,7 +31,7 @@ from recorder.api.schemas import (
 from recorder.errors import Refused
 from recorder.models import Episode
 from recorder.services.bulk import edit_many
-from recorder.services.review import edit_episodes, set_verdict, undo
+from recorder.services.review import edit_episodes, set_verdict, undo_some
 from recorder.services.trash import empty_trash, restore, trash_summary
 from recorder.states import EpisodeState
 
@@ -66,7 +67,7 @@ def list_episodes(
 def judge_episodes(request: HttpRequest, body: VerdictIn) -> dict[str, Any]:
     """One verdict for many; undone as one."""
     episodes = find.episodes_of(body.episodes)
-    group = set_verdict(episodes=episodes, verdict=body.verdict, who=who(request))
+    group = set_verdict(episodes=episodes, verdict=body.verdict, who=who(request), group=body.group)
     return {"group": group, "episodes": len(episodes)}
 
 
@@ -102,11 +103,17 @@ def patch_episode(request: HttpRequest, episode_id: UUID, body: EpisodePatch) ->
 
 
 @router.post("/undo", response={200: ChangedEpisodes, **ERRORS})
-def undo_last(request: HttpRequest) -> dict[str, Any]:
+def undo_last(request: HttpRequest, body: UndoIn | None = None) -> dict[str, Any]:
     """Take back your newest change that is not taken back yet; again and again, as far as there are any."""
-    undone = undo(who=who(request))
-    version = max((episode.updated_at for episode in undone), default=None)
-    return {"episodes": [episode.pk for episode in undone], "version": version.isoformat() if version else ""}
+    asked = body or UndoIn()
+    undone = undo_some(who=who(request), group=asked.group, most=asked.most)
+    version = max((episode.updated_at for episode in undone.episodes), default=None)
+    return {
+        "episodes": [episode.pk for episode in undone.episodes],
+        "version": version.isoformat() if version else "",
+        "group": undone.group,
+        "left": undone.left,
+    }
 
 
 @router.post("/episodes/{episode_id}/restore", response={200: EpisodeOut, **ERRORS})

@@ -293,8 +293,11 @@ class EpisodePatch(Body):
 
 
 class VerdictIn(Body):
+    """`group`: this goes on with the act that an earlier answer named; undone as one."""
+
     episodes: Annotated[list[UUID], Field(min_length=1, max_length=5000)]
     verdict: VerdictName
+    group: UUID | None = None
 
 
 class EditIn(Body):
@@ -304,6 +307,7 @@ class EditIn(Body):
     task: Task | None = None
     add_labels: Annotated[list[Label], Field(max_length=100)] = Field(default_factory=list)
     remove_labels: Annotated[list[Label], Field(max_length=100)] = Field(default_factory=list)
+    group: UUID | None = None
 
 
 class VerdictOut(Schema):
@@ -313,11 +317,20 @@ class VerdictOut(Schema):
     episodes: int
 
 
+class UndoIn(Body):
+    """`group`: this act instead of the newest; `most`: at most so many of its episodes now."""
+
+    group: UUID | None = None
+    most: Annotated[int, Field(ge=1, le=5000)] | None = None
+
+
 class ChangedEpisodes(Schema):
-    """`version` is the newest of them."""
+    """`version` is the newest of them; `left` counts the episodes of the act that are not yet as they were."""
 
     episodes: list[UUID]
     version: str
+    group: UUID
+    left: int
 
 
 class TrashOut(Schema):

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from recorder.errors import Refused
-from recorder.history import change_episode, check_open
+from recorder.history import check_open
+from recorder.many import change_many
 from recorder.models import Episode
+from recorder.services.review import group_of
 
 MOST_LABELS = 100
-_NOT_DONE_MAX = 3
 
 
 def edit_many(
@@ -21,6 +22,7 @@ def edit_many(
     task: str | None = None,
     add_labels: Sequence[str] = (),
     remove_labels: Sequence[str] = (),
+    group: uuid.UUID | None = None,
 ) -> uuid.UUID:
     """The group by which it is undone. Labels keep their order, new ones come last.
 
@@ -29,17 +31,14 @@ def edit_many(
     """
     if task is not None and not task.strip():
         raise Refused("invalid", "A task has at least one letter: policies are trained on it.", 422)
+    group = group_of(group=group, who=who)
     for episode in Episode.objects.select_related("dataset").filter(pk__in=[each.pk for each in episodes]):
         check_open(episode)
-    group, refused = uuid.uuid4(), []
-    for episode in episodes:
-        labels = list(dict.fromkeys([*(each for each in episode.labels if each not in remove_labels), *add_labels]))
-        fields: dict[str, Any] = {"labels": labels[:MOST_LABELS]} | ({} if task is None else {"task": task})
-        try:
-            change_episode(episode=episode, who=who, group=group, **fields)
-        except Refused as error:
-            refused.append(error)
-    if refused:
-        some = " ".join(error.message for error in refused[:_NOT_DONE_MAX])
-        raise Refused(refused[0].code, f"{len(refused)} of {len(episodes)} were not changed: {some}", refused[0].status)
+
+    def wish(episode: Episode) -> dict[str, Any]:
+        left = [each for each in episode.labels if each not in remove_labels]
+        labels = list(dict.fromkeys([*left, *add_labels]))[:MOST_LABELS]
+        return {"labels": labels} | ({} if task is None else {"task": task})
+
+    change_many(episodes=episodes, wish=wish, who=who, group=group).complain(len(episodes))
     return group

@@ -4,32 +4,40 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
 from django.db.models import QuerySet
-from django.utils import timezone
 
 from recorder.errors import Refused
-from recorder.history import change_episode, check_open, conflict, trim_of, write, write_take
+from recorder.history import change_episode, changed_since, check_open, conflict, trim_of
+from recorder.many import change_many, undo_many
 from recorder.models import Change, Dataset, Episode
 from recorder.services.batches import apply_policy
 from recorder.states import EpisodeState, Verdict
 
 EDITABLE = ("task", "labels", "rating", "note", "trim_first", "trim_end")
-_NOT_DONE_MAX = 3
 
 
-def set_verdict(*, episodes: Sequence[Episode], verdict: str, who: str, version: datetime | None = None) -> uuid.UUID:
+def set_verdict(
+    *,
+    episodes: Sequence[Episode],
+    verdict: str,
+    who: str,
+    version: datetime | None = None,
+    group: uuid.UUID | None = None,
+) -> uuid.UUID:
     """Keep, reject or take back a verdict; many at once are undone as one, by the group that is returned.
+
+    A long act may come in portions: with the `group` of the first, the others belong to it.
 
     Raises Refused: nothing was done where the first check failed, and the message says which were not where some
     moved in between.
     """
     if verdict not in Verdict.values:
         raise Refused("invalid", f"{verdict!r} is no verdict: choose {', '.join(Verdict.values)}.", 422)
-    group = _change_all(episodes, who, version, {"verdict": verdict})
+    group = _change_all(episodes, who, version, {"verdict": verdict}, group)
     if verdict != Verdict.REJECT:
         _apply_policies(episodes)
     return group
@@ -51,21 +59,45 @@ def edit_episodes(
     return _change_all(episodes, who, version, fields)
 
 
+def group_of(*, group: uuid.UUID | None, who: str) -> uuid.UUID:
+    """A new act, or the one that goes on. Raises Refused where that is another person's, or was taken back."""
+    if group is None:
+        return uuid.uuid4()
+    known = Change.objects.filter(group=group)
+    if known.exclude(who=who).exists():
+        raise Refused("invalid", f"The act {group} is somebody else's: begin one of your own.", 422)
+    if known.exclude(undone_at=None).exists():
+        raise Refused("taken_back", "This was taken back meanwhile: nothing more is done.")
+    return group
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """Episodes that are as they were before, and how many of the same act are not yet."""
+
+    episodes: list[Episode]
+    group: uuid.UUID
+    left: int
+
+
 def undo(*, who: str) -> list[Episode]:
     """Take back this person's newest change that is not taken back yet; again and again, as far as there are any.
 
     Raises Refused where there is nothing to undo, where somebody else has changed the same since (the next undo
     goes on with the change before), or while the episode is being encoded.
     """
-    while (newest := _newest(who)) is not None:
-        group = Change.objects.filter(group=newest.group, undone_at=None, superseded=False)
-        changes = list(group.select_related("episode__dataset"))
+    return undo_some(who=who).episodes
+
+
+def undo_some(*, who: str, group: uuid.UUID | None = None, most: int | None = None) -> Undone:
+    """`undo`, of this act instead of the newest, and at most so many episodes of it at once."""
+    while (newest := _newest(who, group)) is not None:
+        rows = Change.objects.filter(group=newest.group, who=who, undone_at=None, superseded=False)
+        changes = list(rows.select_related("episode__dataset").order_by("-id"))
         gone = [c for c in changes if c.episode.purged_at is not None or c.episode.is_committed]
         Change.objects.filter(pk__in=[c.pk for c in gone]).update(superseded=True)
         if live := [c for c in changes if c not in gone]:
-            undone = _undo_all(live, who)
-            _apply_policies(undone)
-            return undone
+            return _undo_all(live, who, most)
     raise Refused("nothing_to_undo", "There is nothing left to undo: every change of yours is taken back or committed.")
 
 
@@ -74,50 +106,50 @@ def history(*, episode: Episode) -> QuerySet[Change]:
     return episode.changes.all()
 
 
-def _newest(who: str) -> Change | None:
-    return Change.objects.filter(who=who, undone_at=None, superseded=False).order_by("-id").first()
+def _newest(who: str, group: uuid.UUID | None) -> Change | None:
+    mine = Change.objects.filter(who=who, undone_at=None, superseded=False)
+    return (mine if group is None else mine.filter(group=group)).order_by("-id").first()
 
 
-def _undo_all(changes: list[Change], who: str) -> list[Episode]:
+def _undo_all(changes: list[Change], who: str, most: int | None) -> Undone:
     for change in changes:
         if change.episode.state in {EpisodeState.ENCODING, EpisodeState.RECORDING}:
             check_open(change.episode)
-    others = [change for change in changes if _overwritten(change)]
+    others = {change.pk: change for change in changes if _overwritten(change)}
     if others:
-        Change.objects.filter(pk__in=[change.pk for change in others]).update(superseded=True)
+        Change.objects.filter(pk__in=list(others)).update(superseded=True)
         if len(others) == len(changes):
-            raise conflict(others[0].episode)
-    return [change.episode for change in changes if change not in others and _undo_one(change, who)]
+            raise conflict(changes[0].episode)
+    mine = [change for change in changes if change.pk not in others]
+    episodes = list(dict.fromkeys(change.episode_id for change in mine))
+    now = set(episodes[:most])
+    outcome = undo_many(changes=[change for change in mine if change.episode_id in now], who=who)
+    outcome.complain(len(now))
+    _apply_policies(outcome.changed)
+    return Undone(outcome.changed, changes[0].group, len(episodes) - len(now))
 
 
 def _overwritten(change: Change) -> bool:
     return any(getattr(change.episode, name) != value for name, value in change.after.items())
 
 
-def _undo_one(change: Change, who: str) -> bool:
-    with transaction.atomic():
-        if not Change.objects.filter(pk=change.pk, undone_at=None).update(undone_at=timezone.now()):
-            return False
-        if not write(change.episode, change.before, who):
-            raise conflict(change.episode)
-        write_take(change.episode, change.before, who)
-    return True
-
-
-def _change_all(episodes: Sequence[Episode], who: str, version: datetime | None, fields: dict[str, Any]) -> uuid.UUID:
-    group, refused = uuid.uuid4(), []
+def _change_all(
+    episodes: Sequence[Episode],
+    who: str,
+    version: datetime | None,
+    fields: dict[str, Any],
+    group: uuid.UUID | None = None,
+) -> uuid.UUID:
+    """All of them or, where one cannot be changed, none; who is changed in between is named."""
+    group = group_of(group=group, who=who)
+    if len(episodes) == 1:
+        change_episode(episode=episodes[0], who=who, group=group, version=version, **fields)
+        return group
     for episode in Episode.objects.select_related("dataset").filter(pk__in=[episode.pk for episode in episodes]):
         check_open(episode)
-    for episode in episodes:
-        try:
-            change_episode(episode=episode, who=who, group=group, version=version, **fields)
-        except Refused as error:
-            if len(episodes) == 1:
-                raise
-            refused.append(error)
-    if refused:
-        some = " ".join(error.message for error in refused[:_NOT_DONE_MAX])
-        raise Refused(refused[0].code, f"{len(refused)} of {len(episodes)} were not changed: {some}", refused[0].status)
+        if version is not None and changed_since(episode, version):
+            raise conflict(episode)
+    change_many(episodes=episodes, wish=lambda _: fields, who=who, group=group).complain(len(episodes))
     return group
 
 

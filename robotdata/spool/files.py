@@ -45,8 +45,12 @@ def write_atomic(path: Path, data: bytes) -> None:
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
     """`write_atomic` for a JSON object; keys keep their order."""
+    write_atomic(path, as_json(value))
+
+
+def as_json(value: dict[str, Any]) -> bytes:
     text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
-    write_atomic(path, text.encode("utf-8", "backslashreplace") + b"\n")
+    return text.encode("utf-8", "backslashreplace") + b"\n"
 
 
 def reserve(folder: Path) -> None:

@@ -100,20 +100,26 @@ def update_curation(folder: Path, *, by: str = "", **changes: Any) -> dict[str, 
     """
     with TakeLock(folder, wait_s=_LOCK_WAIT_S):
         manifest = read_manifest(folder)
-        for name, value in changes.items():
-            _check_change(name, value, int(manifest["ticks"]))
-        curation = new_curation() | dict(manifest.get("curation") or {})
-        before = curation | {"task": manifest.get("task", "")}
-        changed = {name: value for name, value in changes.items() if before.get(name) != value}
-        if not changed:
-            return manifest
-        entry = {"at": clock.iso_now(), "by": by, "changes": dict(changed)}
-        curation["history"] = [*curation["history"], entry][-_HISTORY:]
-        if "task" in changed:
-            manifest["task"] = changed.pop("task")
-        manifest["curation"] = curation | changed
-        write_manifest(folder, manifest)
+        if curate(manifest, by, changes):
+            write_manifest(folder, manifest)
         return manifest
+
+
+def curate(manifest: dict[str, Any], by: str, changes: Mapping[str, Any]) -> bool:
+    """The same in a manifest that is only read, not written; False where it was so already. Raises CurationError."""
+    for name, value in changes.items():
+        _check_change(name, value, int(manifest["ticks"]))
+    curation = new_curation() | dict(manifest.get("curation") or {})
+    before = curation | {"task": manifest.get("task", "")}
+    changed = {name: value for name, value in changes.items() if before.get(name) != value}
+    if not changed:
+        return False
+    entry = {"at": clock.iso_now(), "by": by, "changes": dict(changed)}
+    curation["history"] = [*curation["history"], entry][-_HISTORY:]
+    if "task" in changed:
+        manifest["task"] = changed.pop("task")
+    manifest["curation"] = curation | changed
+    return True
 
 
 def list_takes(spool: Path) -> list[Path]:

@@ -1,6 +1,7 @@
 // Short words at the bottom of the page; an error stays longer, and with Undo there is a way back.
 import { call } from "./api.js";
 import { make } from "./dom.js";
+import { PORTION, Progress } from "./progress.js";
 
 const MOST = 4;
 
@@ -23,7 +24,8 @@ export function toast(words, { bad = false, undo = false, href = "" } = {}) {
   close.addEventListener("click", () => box.remove());
   box.append(close);
   region.append(box);
-  while (region.children.length > MOST) region.firstElementChild.remove();
+  const passing = region.querySelectorAll(".toast:not(.is-long)");
+  for (let at = 0; at < passing.length - MOST; at++) passing[at].remove();
   const lasting = bad ? Math.max(9000, words.length * 90) : 6000;
   setTimeout(() => box.remove(), lasting);
 }
@@ -41,12 +43,29 @@ export function undoThrough(way) {
 
 export const undoLast = () => through(takeBack);
 
+/** One act may have changed thousands: they come back in portions, and how far it is is shown. */
+async function undoAll() {
+  let answer = await call("POST", "/api/undo", { most: PORTION });
+  const episodes = answer.episodes;
+  const progress = answer.left ? new Progress("Taking it back …", episodes.length + answer.left) : null;
+  try {
+    while (answer.left && !progress.stopped) {
+      progress.at(episodes.length);
+      answer = await call("POST", "/api/undo", { most: PORTION, group: answer.group });
+      episodes.push(...answer.episodes);
+    }
+  } finally {
+    progress?.end();
+  }
+  return { episodes, version: answer.version };
+}
+
 /** Take back your newest change; the cards that it touched are fetched again. */
 async function takeBack() {
   try {
-    const { episodes, version } = await call("POST", "/api/undo");
+    const { episodes, version } = await undoAll();
     document.dispatchEvent(new CustomEvent("undone", { detail: { episodes, version } }));
-    toast(episodes.length ? `Taken back${episodes.length > 1 ? ` for ${episodes.length} takes` : ""}.` : "There is nothing to take back.");
+    toast(episodes.length ? `Taken back${episodes.length > 1 ? ` for ${episodes.length.toLocaleString("en")} takes` : ""}.` : "There is nothing to take back.");
   } catch (error) {
     complain(error);
   }

@@ -1,10 +1,12 @@
 // One act on many takes, undone as one.
 import { bodyOf, call } from "../lib/api.js";
+import { inPortions } from "../lib/progress.js";
 import { complain, toast } from "../lib/toast.js";
 import { ringTopics } from "../live.js";
 
 const SAID = { keep: "kept", reject: "moved to the trash", unreviewed: "to be reviewed again" };
-const takes = (count) => `${count} take${count === 1 ? "" : "s"}`;
+const DOING = { keep: "Keeping", reject: "Moving to the trash", unreviewed: "Back to be reviewed" };
+const takes = (count) => `${count.toLocaleString("en")} take${count === 1 ? "" : "s"}`;
 
 export class Many {
   constructor(selection) {
@@ -21,14 +23,14 @@ export class Many {
   }
 
   judge(verdict) {
-    return this.act("/api/episodes/verdict", { verdict }, this.selection.editable, SAID[verdict]);
+    return this.act("/api/episodes/verdict", { verdict }, this.selection.editable, SAID[verdict], DOING[verdict]);
   }
 
   async rejectAll(button) {
     button.disabled = true;
     try {
       const { editable } = await this.selection.found();
-      await this.act("/api/episodes/verdict", { verdict: "reject" }, editable, SAID.reject);
+      await this.act("/api/episodes/verdict", { verdict: "reject" }, editable, SAID.reject, DOING.reject);
     } catch (error) {
       complain(error);
     } finally {
@@ -42,21 +44,26 @@ export class Many {
     const said = Object.fromEntries(Object.entries(bodyOf(form)).filter(([, value]) => value.length));
     if (!Object.keys(said).length) return;
     form.closest("dialog").close();
-    if (await this.act("/api/episodes/edit", said, this.selection.editable, "changed")) form.reset();
+    if (await this.act("/api/episodes/edit", said, this.selection.editable, "changed", "Changing")) form.reset();
   }
 
-  /** Whether it was done. */
-  async act(url, body, episodes, said) {
+  /** In portions that belong to one act, undone as one; whether all of it was done. */
+  async act(url, body, episodes, said, doing) {
     if (this.busy || !episodes.length) return false;
     this.busy = true;
     document.getElementById("wall-bar").setAttribute("aria-busy", "true");
     try {
-      await call("POST", url, { episodes, ...body });
-      toast(`${takes(episodes.length)} ${said}.`, { undo: true });
+      let group = null;
+      const done = await inPortions(episodes, `${doing} …`, async (portion) => {
+        ({ group } = await call("POST", url, { episodes: portion, group, ...body }));
+      });
+      const stopped = done < episodes.length ? ` Stopped before the other ${(episodes.length - done).toLocaleString("en")}.` : "";
+      toast(`${takes(done)} ${said}.${stopped}`, { undo: true });
       this.selection.clear();
-      return true;
+      return !stopped;
     } catch (error) {
       complain(error);
+      if (error.done) toast(`${takes(error.done)} ${said} before that.`, { undo: true });
       return false;
     } finally {
       this.busy = false;

@@ -1,0 +1,114 @@
+"""A home with thousands of takes in seconds: one that was really written, the others are links to its files.
+
+`home_with(takes)` yields the folder, with Django set up on it and one dataset `bench`; quality marks, labels, lengths
+and people differ from take to take.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import sys
+import tempfile
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+TASKS = ["Put the red cube on the mat", "Stack two cubes", "Open the drawer", "Fold the towel", "Hand over the cup"]
+CODES = ["stale", "dropped", "frozen", "idle_start", "length", "jerk", "black"]
+PEOPLE = ["olga", "ben", "mei", "sven"]
+MORNING = datetime(2026, 11, 1, 8, tzinfo=UTC)
+
+
+@contextlib.contextmanager
+def home_with(takes: int) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="robotdata-desk-") as folder:
+        os.environ["ROBOTDATA_HOME"] = folder
+        os.environ.setdefault("ROBOTDATA_LOG", "ERROR")
+        os.environ["DJANGO_SETTINGS_MODULE"] = "robotdata.settings"
+        import django
+        from django.core.management import call_command
+
+        django.setup()
+        call_command("migrate", verbosity=0)
+        fill(Path(folder), takes)
+        yield Path(folder)
+
+
+def fill(home: Path, takes: int) -> None:
+    from django.db import transaction
+
+    from recorder.models import Dataset, Episode, Rig
+    from recorder.states import EpisodeState, Verdict
+    from robotdata.spool import read_manifest
+    from robotdata.spool.manifest import new_curation
+    from tests.takes import make_take
+
+    (home / "spool").mkdir(exist_ok=True)
+    (home / "datasets").mkdir(exist_ok=True)
+    first = make_take(home / "spool", 60, dataset="bench", task=TASKS[0])
+    manifest = read_manifest(first)
+    chance = random.Random(7)
+    rig = Rig.objects.create(name="sim")
+    dataset = Dataset.objects.create(
+        slug="bench", title="Bench", fps=30, goal=takes // 4, features=manifest["features"], robot_type="sim_arm"
+    )
+    rows = []
+    for number in range(takes):
+        pk = uuid.UUID(first.name) if number == 0 else uuid.UUID(int=chance.getrandbits(128), version=4)
+        said = about(chance, number)
+        if number:
+            link(first, home / "spool" / str(pk), {**manifest, "id": str(pk), **said, "curation": new_curation()})
+        rows.append(
+            Episode(
+                id=pk,
+                dataset=dataset,
+                rig=rig,
+                state=EpisodeState.RECORDED,
+                verdict=Verdict.UNREVIEWED,
+                fps=30,
+                ticks=60,
+                rate_hz=30.0,
+                size_bytes=200_000,
+                trim_first=chance.choice([None, None, None, 5]),
+                labels=chance.sample(["success", "occluded", "slow"], chance.randrange(3)),
+                recorded_at=MORNING + timedelta(seconds=20 * number),
+                **said,
+            )
+        )
+    with transaction.atomic():
+        Episode.objects.bulk_create(rows, batch_size=500)
+
+
+def about(chance: random.Random, number: int) -> dict[str, Any]:
+    marks = [
+        {
+            "code": code,
+            "camera": "observation.images.front",
+            "feature": None,
+            "from_tick": 10,
+            "to_tick": 20,
+            "frame": 10,
+            "severity": chance.choice(["note", "warn", "bad"]),
+            "text": f"Camera front, {code.replace('_', ' ')} from 0.3 s to 0.7 s.",
+            "source": "quality",
+        }
+        for code in chance.sample(CODES, chance.choice([0, 0, 1, 2, 3]))
+    ]
+    return {"task": TASKS[number % len(TASKS)], "operator": chance.choice(PEOPLE), "marks": marks}
+
+
+def link(first: Path, folder: Path, manifest: dict[str, Any]) -> None:
+    import json
+
+    folder.mkdir()
+    for file in first.iterdir():
+        if file.name.endswith((".mkv", ".idx", ".arrow")):
+            os.link(file, folder / file.name)
+    (folder / "take.json").write_text(json.dumps(manifest, indent=1))

@@ -1,0 +1,165 @@
+"""Changes of many episodes: few transactions, files written together, and other writers let in between."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from recorder.errors import Refused
+from recorder.history import check_open, conflict, not_written, said, stamped
+from recorder.models import Change, Episode
+from robotdata.spool.together import update_curations
+
+AT_ONCE = 50
+"""Episodes of one transaction: while it lasts, nobody else writes into SQLite."""
+_NAMED = 3
+_PAUSE_S = 0.02  # between two transactions, longer than the shortest naps of those who wait
+
+
+@dataclass(slots=True)
+class Outcome:
+    """Those that are changed now, as they are; and why others are not."""
+
+    changed: list[Episode] = field(default_factory=list)
+    refused: dict[uuid.UUID, Refused] = field(default_factory=dict)
+
+    def complain(self, of: int) -> None:
+        """Raises Refused where some are as they were: how many, and why the first of them."""
+        if not self.refused:
+            return
+        errors = list(self.refused.values())
+        if of == 1:
+            raise errors[0]
+        some = " ".join(error.message for error in errors[:_NAMED])
+        words = f"{len(errors)} of {of} were not changed: {some}"
+        raise Refused(errors[0].code, words, errors[0].status)
+
+
+@dataclass(slots=True)
+class _Plan:
+    episode: Episode
+    before: dict[str, Any]
+    after: dict[str, Any]
+    fields: dict[str, Any]
+
+
+def change_many(
+    *, episodes: Sequence[Episode], wish: Callable[[Episode], dict[str, Any]], who: str, group: uuid.UUID
+) -> Outcome:
+    """Set what `wish` says of each as it is now; undone as one by the group.
+
+    Every `take.json` is written durably before its row is; what cannot be changed stays as it is, and is named.
+    """
+    outcome = Outcome()
+    for ids in _portions([episode.pk for episode in episodes]):
+        with transaction.atomic():
+            done = _write(_plans(ids, wish, outcome), who, outcome)
+            Change.objects.bulk_create(_change(plan, who, group) for plan in done)
+        outcome.changed += [plan.episode for plan in done]
+    _tell(episodes, outcome)
+    return outcome
+
+
+def undo_many(*, changes: Sequence[Change], who: str) -> Outcome:
+    """Take these changes back; what somebody has changed since stays, and is named."""
+    outcome = Outcome()
+    for ids in _portions(list(dict.fromkeys(change.episode_id for change in changes))):
+        wanted = [change.pk for change in changes if change.episode_id in set(ids)]
+        with transaction.atomic():
+            live = _live(wanted)
+            done = _write(_plans(list(live), partial(_before, live), outcome), who, outcome)
+            back = [change.pk for pk, mine in live.items() if pk not in outcome.refused for change in mine]
+            Change.objects.filter(pk__in=back).update(undone_at=timezone.now())
+        outcome.changed += [plan.episode for plan in done]
+    return outcome
+
+
+def _portions(ids: list[uuid.UUID]) -> Iterator[list[uuid.UUID]]:
+    for first in range(0, len(ids), AT_ONCE):
+        if first:
+            time.sleep(_PAUSE_S)
+        yield ids[first : first + AT_ONCE]
+
+
+def _plans(ids: list[uuid.UUID], wish: Callable[[Episode], dict[str, Any]], outcome: Outcome) -> list[_Plan]:
+    rows = Episode.objects.select_related("dataset").defer("dataset__features", "dataset__encoding")
+    rows = rows.select_for_update(of=("self",), no_key=True)
+    known = rows.in_bulk(ids)
+    plans = []
+    for pk in ids:
+        episode = known.get(pk)
+        if episode is None:
+            continue
+        try:
+            check_open(episode)
+            after = {name: value for name, value in wish(episode).items() if getattr(episode, name) != value}
+        except Refused as error:
+            outcome.refused[pk] = error
+            continue
+        if after:
+            plans.append(_Plan(episode, {name: getattr(episode, name) for name in after}, after, {}))
+    return plans
+
+
+def _change(plan: _Plan, who: str, group: uuid.UUID) -> Change:
+    at = plan.episode.updated_at
+    return Change(episode=plan.episode, who=who, at=at, before=plan.before, after=plan.after, group=group)
+
+
+def _live(ids: list[int]) -> dict[uuid.UUID, list[Change]]:
+    """By episode, newest first. Of two who take the same back, one finds nothing left."""
+    found: dict[uuid.UUID, list[Change]] = {}
+    rows = Change.objects.select_for_update(no_key=True).filter(pk__in=ids, undone_at=None)
+    for change in rows.order_by("-id"):
+        found.setdefault(change.episode_id, []).append(change)
+    return found
+
+
+def _before(live: dict[uuid.UUID, list[Change]], episode: Episode) -> dict[str, Any]:
+    """As it was before these. Raises Refused where it is no longer as they left it."""
+    back: dict[str, Any] = {}
+    for change in live[episode.pk]:
+        if any(back.get(name, getattr(episode, name)) != value for name, value in change.after.items()):
+            raise conflict(episode)
+        back |= change.before
+    return back
+
+
+def _write(plans: list[_Plan], who: str, outcome: Outcome) -> list[_Plan]:
+    """Files first, then the rows of those whose file is written."""
+    now = timezone.now()
+    for plan in plans:
+        plan.fields = stamped(plan.after, who, now)
+        for name, value in plan.fields.items():
+            setattr(plan.episode, name, value)
+    problems = update_curations([(plan.episode.take_path, said(plan.episode, plan.after)) for plan in plans], by=who)
+    done = []
+    for plan, problem in zip(plans, problems, strict=True):
+        refused = not_written(plan.episode, problem) if problem is not None else None
+        if refused is None:
+            done.append(plan)
+        else:
+            outcome.refused[plan.episode.pk] = refused
+    alike: dict[str, list[_Plan]] = {}
+    for plan in done:
+        alike.setdefault(repr(sorted(plan.fields.items())), []).append(plan)
+    for same in alike.values():
+        Episode.objects.filter(pk__in=[plan.episode.pk for plan in same]).update(**same[0].fields)
+    return done
+
+
+def _tell(episodes: Sequence[Episode], outcome: Outcome) -> None:
+    """Bring the caller's rows up to what is so now."""
+    known = {episode.pk: episode for episode in episodes}
+    for changed in outcome.changed:
+        mine = known[changed.pk]
+        for name in ("verdict", "task", "labels", "rating", "note", "trim_first", "trim_end"):
+            setattr(mine, name, getattr(changed, name))
+        mine.reviewer, mine.reviewed_at, mine.updated_at = changed.reviewer, changed.reviewed_at, changed.updated_at

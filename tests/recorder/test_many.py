@@ -1,0 +1,114 @@
+"""Many at once: in portions, in few transactions, undone as one; what cannot be changed stays and is named."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from recorder import many
+from recorder.errors import Refused
+from recorder.models import Change, Episode
+from recorder.services.bulk import edit_many
+from recorder.services.review import set_verdict, undo, undo_some
+from robotdata.spool import read_manifest
+from robotdata.spool.files import TakeLock
+
+MakeEpisode = Callable[..., Episode]
+
+
+@pytest.fixture
+def takes(make_episode: MakeEpisode, monkeypatch: pytest.MonkeyPatch) -> list[Episode]:
+    """Seven, three to a transaction."""
+    monkeypatch.setattr(many, "AT_ONCE", 3)
+    return [make_episode(verdict="unreviewed") for _ in range(7)]
+
+
+def rows(takes: list[Episode]) -> list[Any]:
+    known = Episode.objects.in_bulk([each.pk for each in takes])
+    return [known[each.pk] for each in takes]
+
+
+def in_rows(takes: list[Episode]) -> list[str]:
+    return [row.verdict for row in rows(takes)]
+
+
+def in_files(takes: list[Episode]) -> list[str]:
+    return [read_manifest(each.take_path)["curation"]["verdict"] for each in takes]
+
+
+def test_it_writes_every_row_and_every_folder(takes: list[Episode]) -> None:
+    set_verdict(episodes=takes, verdict="reject", who="olga")
+    assert in_rows(takes) == in_files(takes) == ["reject"] * 7
+    assert {(row.reviewer, row.reviewed_at is not None) for row in rows(takes)} == {("olga", True)}
+    assert [each.verdict for each in takes] == ["reject"] * 7, "who asked knows it too"
+    assert read_manifest(takes[4].take_path)["curation"]["history"][-1]["by"] == "olga"
+    undo(who="olga")
+    assert in_rows(takes) == in_files(takes) == ["unreviewed"] * 7
+
+
+def test_it_goes_on_with_an_act_in_portions(takes: list[Episode]) -> None:
+    group = set_verdict(episodes=takes[:4], verdict="keep", who="olga")
+    assert set_verdict(episodes=takes[4:], verdict="keep", who="olga", group=group) == group
+    first = undo_some(who="olga", most=5)
+    assert (len(first.episodes), first.left) == (5, 2)
+    last = undo_some(who="olga", group=first.group, most=5)
+    assert (len(last.episodes), last.left) == (2, 0)
+    assert in_rows(takes) == in_files(takes) == ["unreviewed"] * 7
+
+
+def test_it_does_no_more_of_what_was_taken_back(takes: list[Episode]) -> None:
+    group = set_verdict(episodes=takes[:4], verdict="reject", who="olga")
+    undo(who="olga")
+    with pytest.raises(Refused, match="taken back meanwhile"):
+        set_verdict(episodes=takes[4:], verdict="reject", who="olga", group=group)
+    assert in_rows(takes) == ["unreviewed"] * 7
+
+
+def test_it_keeps_peoples_acts_apart(takes: list[Episode]) -> None:
+    group = set_verdict(episodes=takes[:2], verdict="reject", who="olga")
+    with pytest.raises(Refused, match="somebody else's"):
+        edit_many(episodes=takes[2:], who="ben", task="stack", group=group)
+    assert not Change.objects.filter(who="ben").exists()
+
+
+def test_it_names_the_one_that_was_busy_and_changes_the_others(takes: list[Episode]) -> None:
+    with (
+        TakeLock(takes[4].take_path),
+        pytest.raises(Refused, match=r"1 of 7 were not changed: .*being written") as said,
+    ):
+        set_verdict(episodes=takes, verdict="reject", who="olga")
+    assert said.value.status == 503
+    expected = ["reject"] * 4 + ["unreviewed"] + ["reject"] * 2
+    assert in_rows(takes) == in_files(takes) == expected
+    assert len(undo(who="olga")) == 6
+
+
+def test_it_judges_takes_whose_folder_is_gone(takes: list[Episode]) -> None:
+    takes[1].take_path.rename(takes[1].take_path.with_name("elsewhere"))
+    set_verdict(episodes=takes, verdict="reject", who="olga")
+    assert in_rows(takes) == ["reject"] * 7
+
+
+def test_it_adds_labels_to_what_each_has_now(takes: list[Episode]) -> None:
+    Episode.objects.filter(pk=takes[0].pk).update(labels=["slow"])  # after it was read
+    edit_many(episodes=takes, who="olga", add_labels=["good"], task="stack")
+    assert [row.labels for row in rows(takes)] == [["slow", "good"]] + [["good"]] * 6
+    assert read_manifest(takes[0].take_path)["task"] == "stack"
+    undo(who="olga")
+    assert [row.labels for row in rows(takes)] == [["slow"]] + [[]] * 6
+
+
+def test_it_leaves_alone_what_somebody_changed_since(takes: list[Episode]) -> None:
+    set_verdict(episodes=takes, verdict="reject", who="olga")
+    set_verdict(episodes=takes[2:3], verdict="keep", who="ben")
+    assert len(undo(who="olga")) == 6
+    assert in_rows(takes) == ["unreviewed"] * 2 + ["keep"] + ["unreviewed"] * 4
+
+
+def test_it_finds_an_unknown_act_nothing_to_undo(takes: list[Episode]) -> None:
+    set_verdict(episodes=takes, verdict="reject", who="olga")
+    with pytest.raises(Refused, match="nothing left to undo"):
+        undo_some(who="olga", group=uuid.uuid4())
