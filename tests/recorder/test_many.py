@@ -16,6 +16,8 @@ from recorder.services.review import set_verdict, undo, undo_some
 from robotdata.spool import read_manifest
 from robotdata.spool.files import TakeLock
 
+pytestmark = pytest.mark.django_db
+
 MakeEpisode = Callable[..., Episode]
 
 
