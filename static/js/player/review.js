@@ -74,16 +74,15 @@ export class Review {
     return this.queue;
   }
 
-  isDeaf() {
-    const now = performance.now();
-    if (now >= this.deafUntil) return false;
-    this.deafUntil = now + REST_MS;
-    return true;
+  rest() {
+    this.deafUntil = performance.now() + REST_MS;
   }
 
   async judge(verdict) {
     const { episode, editable, verdict: shown, list } = details().dataset;
-    if (!editable || this.isDeaf()) return;
+    const deaf = performance.now() < this.deafUntil;
+    if (deaf) this.rest();
+    if (!editable || deaf) return;
     const had = this.said?.episode === episode ? this.said.verdict : shown;
     const wanted = had === verdict ? "unreviewed" : verdict;
     const moves = wanted !== "unreviewed" && this.advances();
@@ -96,7 +95,7 @@ export class Review {
     const onward = moves ? this.coming()[0] || (await this.lookAgain()) : "";
     if (onward) return this.go(onward);
     await this.wire.idle();
-    if (moves) this.deafUntil = performance.now() + REST_MS;
+    if (moves) this.rest();
     if (moves && list === "review" && !this.refused.size) toast("That was the last one to review.");
     ring(details());
   }
@@ -127,7 +126,7 @@ export class Review {
     this.refused.add(one, error);
     if (!first) return;
     this.turn += 1;
-    this.deafUntil = performance.now() + REST_MS;
+    this.rest();
     this.then(() => this.go(one.episode));
   }
 
@@ -180,7 +179,7 @@ export class Review {
 
   put(words) {
     const target = document.getElementById("beside");
-    window.htmx.swap(target, words, { swapStyle: "innerHTML", swapDelay: 0, settleDelay: 0 }, { eventInfo: { target } });
+    window.htmx.swap(target, words, { swapDelay: 0, settleDelay: 0 }, { eventInfo: { target } });
     this.read();
   }
 
