@@ -23,7 +23,7 @@ from robotdata.spool import rows as row_files
 from robotdata.spool.errors import SpoolError
 from robotdata.spool.files import TakeLock, release_reserve, sync_folder, write_atomic, write_json
 from robotdata.spool.writer import spans
-from robotdata.video.packets import read_packets
+from robotdata.video.packets import mend_header, read_packets
 
 PLAN = ".recovery.json"
 _CUT_AT_MOST_S = 2.0
@@ -94,7 +94,7 @@ def _read_plan(folder: Path) -> dict[str, Any] | None:
 def _make_plan(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
     stored = _rows(folder / manifests.ROWS, manifest)
     known = _captures(stored, list(manifest["cameras"]))
-    cameras = {key: _survey(folder, key, known.get(key, {})) for key in manifest["cameras"]}
+    cameras = {key: _survey(folder, key, about, known.get(key, {})) for key, about in manifest["cameras"].items()}
     for key, camera in cameras.items():
         if camera.rewrite:
             write_atomic(folder / f"{key}.idx.new", b"".join(camera.records))
@@ -137,7 +137,7 @@ def _captures(stored: row_files.StoredRows | None, keys: list[str]) -> dict[str,
     return known
 
 
-def _survey(folder: Path, key: str, known: dict[int, int]) -> _Camera:
+def _survey(folder: Path, key: str, about: dict[str, Any], known: dict[int, int]) -> _Camera:
     """Every whole packet of a camera: those that the index knows, checked, and those that it lost."""
     found, path = _Camera(), folder / f"{key}.mkv"
     records, sound = indexes.read_index(folder / f"{key}.idx")
@@ -145,9 +145,10 @@ def _survey(folder: Path, key: str, known: dict[int, int]) -> _Camera:
     if not path.exists():
         found.lost, found.rewrite = len(records), len(records) > 0
         return found
+    mend_header(path, about["codec"], about["width"], about["height"])
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
-        for packet in read_packets(path) if size else ():
+        for packet in read_packets(path):
             data = os.pread(file.fileno(), packet.size, packet.offset)
             record = by_offset.pop(packet.offset, None)
             crc = zlib.crc32(data)
@@ -157,7 +158,7 @@ def _survey(folder: Path, key: str, known: dict[int, int]) -> _Camera:
             if record is None and not _looks_whole(data):
                 found.lost += 1
                 continue
-            guess = found.seqs[-1] + 1 if found.seqs else 0
+            guess = max(found.seqs[-1] + 1 if found.seqs else 0, _after(known, packet.pts_ns))
             seq = int(record["seq"]) if record is not None else known.get(packet.pts_ns, guess)
             found.seqs.append(max(seq, guess))
             found.records.append(indexes.seal_record(found.seqs[-1], packet.pts_ns, packet.offset, packet.size, crc))
@@ -168,6 +169,11 @@ def _survey(folder: Path, key: str, known: dict[int, int]) -> _Camera:
     before = (folder / f"{key}.idx").read_bytes() if len(records) else b""
     found.rewrite = not before.startswith(b"".join(found.records))
     return found
+
+
+def _after(known: dict[int, int], captured_ns: int) -> int:
+    """The least number of a frame that no row names: later than all those before it, lest an older row shows it."""
+    return max((seq for time, seq in known.items() if time < captured_ns), default=-1) + 1
 
 
 def _looks_whole(data: bytes) -> bool:

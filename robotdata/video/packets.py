@@ -135,6 +135,28 @@ def read_packets(path: Path) -> Iterator[StoredPacket]:
                 at = data.find(_CLUSTER, packet.offset + packet.size if packet else at + 4)
 
 
+def mend_header(path: Path, codec: str, width: int, height: int) -> bool:
+    """Write the header of a packet file anew where the disk has lost it, wholly or in part; whether it had."""
+    header = _file_header(codec, width, height)
+    with path.open("r+b") as file:
+        there = file.read(len(header))
+        file.seek(0)
+        first = len(header) if there == header else _first_cluster(file.fileno())
+        if there == header or first not in {-1, len(header)}:
+            return False
+        file.write(header)
+        file.flush()
+        os.fsync(file.fileno())
+    return True
+
+
+def _first_cluster(fd: int) -> int:
+    if not os.fstat(fd).st_size:
+        return -1
+    with mmap.mmap(fd, 0, access=mmap.ACCESS_READ) as data:
+        return data.find(_CLUSTER)
+
+
 def _packet_at(data: mmap.mmap, at: int, end: int) -> StoredPacket | None:
     if at + _HEAD.size > end:
         return None

@@ -8,8 +8,12 @@ import pytest
 
 from robotdata.spool import Take, TakeBusy, read_manifest, recover_take, recovery
 from robotdata.spool.index import RECORD
+from robotdata.spool.rows import read_rows
 from robotdata.video.packets import read_packets
 from tests.spool.conftest import CAMERAS, FRONT, TOP, begin, packet, write
+
+HEAD = 35
+"""Bytes of a packet's own head, before its payload."""
 
 
 def bytes_of(folder: Path) -> dict[str, bytes]:
@@ -184,3 +188,36 @@ def test_it_never_trips_over_random_damage(tmp_path: Path) -> None:
             for key in CAMERAS:
                 for index in range(take.camera(key).count):
                     take.camera(key).packet(index)
+
+
+@pytest.mark.parametrize("kept", [0, 3, 40])
+def test_it_writes_a_video_header_anew_that_a_power_cut_has_lost(killed: Path, kept: int) -> None:
+    path = killed / f"{FRONT}.mkv"
+    whole = path.read_bytes()
+    header = next(iter(read_packets(path))).offset - HEAD
+    path.write_bytes(whole[:kept] + bytes(header - kept) + whole[header:])
+    recover_take(killed)
+    assert frames_of(killed, FRONT) == list(range(20))
+    assert path.read_bytes() == whole
+
+
+def test_it_recovers_a_take_whose_video_is_zeros_only(killed: Path) -> None:
+    path = killed / f"{FRONT}.mkv"
+    path.write_bytes(bytes(path.stat().st_size))
+    (killed / f"{FRONT}.idx").write_bytes(b"")
+    result = recover_take(killed)
+    assert (result.kept_ticks, result.frames[FRONT], result.frames[TOP]) == (20, 0, 20)
+
+
+def test_a_frame_that_neither_rows_nor_index_know_is_never_shown_earlier_than_it_was(killed: Path) -> None:
+    """A power cut has kept rows 0 to 4 and frames 8 to 19, and nothing else."""
+    stored = read_rows(killed / "rows.arrow")
+    os.truncate(killed / "rows.arrow", stored.ends[5])
+    (killed / f"{FRONT}.idx").write_bytes(b"")
+    path = killed / f"{FRONT}.mkv"
+    whole, packets = path.read_bytes(), list(read_packets(path))
+    first, eighth = packets[0].offset - HEAD, packets[8].offset - HEAD
+    path.write_bytes(whole[:first] + bytes(eighth - first) + whole[eighth:])
+    assert recover_take(killed).frames[FRONT] == 12
+    with Take.open(killed) as take:
+        assert (take.ticks, take.frame_index(FRONT).tolist()) == (5, [-1] * 5)
