@@ -15,10 +15,12 @@ from recorder.api.paging import Limit, Page, newest_first
 from recorder.api.schemas import (
     ERRORS,
     ChangedEpisodes,
+    ChangeOut,
     EditIn,
     EpisodeOut,
     EpisodePatch,
     FreedOut,
+    RevertIn,
     Slug,
     Task,
     TrashEmptyIn,
@@ -29,9 +31,10 @@ from recorder.api.schemas import (
     VerdictOut,
 )
 from recorder.errors import Refused
-from recorder.models import Episode
+from recorder.models import Change, Episode
 from recorder.services.bulk import edit_many
-from recorder.services.review import edit_episodes, set_verdict, undo_some
+from recorder.services.revert import revert
+from recorder.services.review import edit_episodes, history, set_verdict, undo_some
 from recorder.services.trash import empty_trash, restore, trash_summary
 from recorder.states import EpisodeState
 
@@ -99,6 +102,20 @@ def patch_episode(request: HttpRequest, episode_id: UUID, body: EpisodePatch) ->
         version = None  # ours is the newest now
     if verdict is not None:
         set_verdict(episodes=[episode], verdict=verdict, who=who(request), version=version)
+    return find.episode_of(episode_id)
+
+
+@router.get("/episodes/{episode_id}/history", response={200: list[ChangeOut], **ERRORS})
+def episode_history(request: HttpRequest, episode_id: UUID) -> list[Change]:
+    """Who changed what when, newest first; the newest thousand."""
+    return list(history(episode=find.episode_of(episode_id))[:1000])
+
+
+@router.post("/episodes/{episode_id}/revert", response={200: EpisodeOut, **ERRORS})
+def revert_episode(request: HttpRequest, episode_id: UUID, body: RevertIn) -> Episode:
+    """Back to how it was after a change of its history; a change like any other, which undo takes back."""
+    episode = find.episode_of(episode_id)
+    revert(episode=episode, change=body.change, who=who(request), version=_version(body.version))
     return find.episode_of(episode_id)
 
 

@@ -292,6 +292,24 @@ class EpisodePatch(Body):
         return trim
 
 
+class ChangeOut(Schema):
+    """One line of an episode's history; `undone_at` where it was taken back."""
+
+    id: int
+    who: str
+    at: datetime
+    before: dict[str, Any]
+    after: dict[str, Any]
+    undone_at: datetime | None
+
+
+class RevertIn(Body):
+    """Back to how it was after this change; null: as it was recorded."""
+
+    change: Annotated[int, Field(ge=1, le=2**63 - 1)] | None
+    version: Annotated[str, text(40)] | None = None
+
+
 class VerdictIn(Body):
     """`group`: this goes on with the act that an earlier answer named; undone as one."""
 

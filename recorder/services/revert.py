@@ -1,0 +1,47 @@
+"""Back to how an episode was after an earlier change: itself a change, a line in the history, undone by Z."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from recorder.errors import Refused
+from recorder.history import change_episode, described
+from recorder.models import Change, Episode
+from recorder.services.batches import apply_policy
+from recorder.states import Verdict
+
+
+def revert(*, episode: Episode, change: int | None, who: str, version: datetime | None = None) -> Change:
+    """As it was right after that change; None means as it was recorded, before anybody changed it.
+
+    Raises Refused for a change that is not in its history or was taken back, where nothing differs from then, and, with
+    the `version` that was read, where somebody changed it since.
+    """
+    wanted = _then(episode, change)
+    done = change_episode(episode=episode, who=who, group=uuid.uuid4(), version=version, **wanted)
+    if done is None:
+        raise Refused("same", f"{episode} is as it was then already ({described(wanted)}): nothing was changed.")
+    if done.after.get("verdict", Verdict.REJECT) != Verdict.REJECT:
+        apply_policy(dataset=episode.dataset)
+    return done
+
+
+def _then(episode: Episode, change: int | None) -> dict[str, Any]:
+    """The fields that were changed since, as they were then: the older a change, the more its `before` counts."""
+    rows = episode.changes.filter(undone_at=None)
+    if change is not None and not rows.filter(pk=change).exists():
+        raise Refused(
+            "no_change",
+            f"There is no change {change} in the history of {episode}, or it was taken back: reload the page and look.",
+            404,
+        )
+    wanted: dict[str, Any] = {}
+    for later in rows.order_by("-id"):
+        if later.pk == change:
+            break
+        wanted |= later.before
+    if not wanted:
+        raise Refused("same", f"{episode} is as it was then already: nobody has changed it since.")
+    return wanted
