@@ -11,24 +11,18 @@ from ninja import Query, Router
 
 from recorder.api import find
 from recorder.api.access import who
+from recorder.api.acts import ChangedEpisodes, ChangeOut, EditIn, RevertIn, UndoIn, VerdictIn, VerdictOut
 from recorder.api.paging import Limit, Page, newest_first
 from recorder.api.schemas import (
     ERRORS,
-    ChangedEpisodes,
-    ChangeOut,
-    EditIn,
     EpisodeOut,
     EpisodePatch,
     FreedOut,
-    RevertIn,
     Slug,
     Task,
     TrashEmptyIn,
     TrashOut,
-    UndoIn,
-    VerdictIn,
     VerdictName,
-    VerdictOut,
 )
 from recorder.errors import Refused
 from recorder.models import Change, Episode

@@ -292,65 +292,6 @@ class EpisodePatch(Body):
         return trim
 
 
-class ChangeOut(Schema):
-    """One line of an episode's history; `undone_at` where it was taken back."""
-
-    id: int
-    who: str
-    at: datetime
-    before: dict[str, Any]
-    after: dict[str, Any]
-    undone_at: datetime | None
-
-
-class RevertIn(Body):
-    """Back to how it was after this change; null: as it was recorded."""
-
-    change: Annotated[int, Field(ge=1, le=2**63 - 1)] | None
-    version: Annotated[str, text(40)] | None = None
-
-
-class VerdictIn(Body):
-    """`group`: this goes on with the act that an earlier answer named; undone as one."""
-
-    episodes: Annotated[list[UUID], Field(min_length=1, max_length=5000)]
-    verdict: VerdictName
-    group: UUID | None = None
-
-
-class EditIn(Body):
-    """Only what is given changes: a task for all of them, labels that each gains and loses."""
-
-    episodes: Annotated[list[UUID], Field(min_length=1, max_length=5000)]
-    task: Task | None = None
-    add_labels: Annotated[list[Label], Field(max_length=100)] = Field(default_factory=list)
-    remove_labels: Annotated[list[Label], Field(max_length=100)] = Field(default_factory=list)
-    group: UUID | None = None
-
-
-class VerdictOut(Schema):
-    """`group` names the act; undo takes it back as one."""
-
-    group: UUID
-    episodes: int
-
-
-class UndoIn(Body):
-    """`group`: this act instead of the newest; `most`: at most so many of its episodes now."""
-
-    group: UUID | None = None
-    most: Annotated[int, Field(ge=1, le=5000)] | None = None
-
-
-class ChangedEpisodes(Schema):
-    """`version` is the newest of them; `left` counts the episodes of the act that are not yet as they were."""
-
-    episodes: list[UUID]
-    version: str
-    group: UUID
-    left: int
-
-
 class TrashOut(Schema):
     episodes: int
     bytes: int
