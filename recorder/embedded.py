@@ -7,6 +7,7 @@ import getpass
 import json
 import os
 import socket
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -18,6 +19,7 @@ from typing import IO
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
+from django.db import DatabaseError
 
 from recorder.models import Episode, Job, Rig, SignInCode
 from recorder.states import JobState, RigState
@@ -54,15 +56,14 @@ class Embedded:
         self._started_at = time.monotonic()
 
     def run(self) -> None:
+        check_home(Path(settings.STATE_DIR))
         with home_lock(Path(settings.STATE_DIR) / "run.lock", self.url):
             check_port(self.options.host, self.options.port)
             for rig in self.options.rigs:
                 if not Path(rig).is_file():
                     raise EmbeddedError(f"There is no rig file {rig}: give the path of a TOML file (docs/devices.md).")
             os.environ["ROBOTDATA_HOSTS"] = os.environ.get("ROBOTDATA_HOSTS") or ",".join(hosts(self.options.host))
-            call_command("migrate", verbosity=0, interactive=False)
-            call_command("recover", quiet=True)
-            Rig.objects.update(state=RigState.OFFLINE, connection="")  # until they say hello
+            prepare_database()
             children = self.children()
             supervisor = Supervisor(children, say=self.say, ending=ending(children))
             supervisor.run(on_tick=self.greet)
@@ -157,6 +158,32 @@ def hosts(listen: str) -> list[str]:
         else:
             names += socket.gethostbyname_ex(socket.gethostname())[2]
     return list(dict.fromkeys(names))
+
+
+def check_home(folder: Path) -> None:
+    """Raises EmbeddedError where nothing can be written: what is recorded would be lost."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"robotdata")
+    except OSError as error:
+        raise EmbeddedError(
+            f"Nothing can be written to {settings.HOME} ({error.strerror}): free some space, mend the disk or its "
+            "rights, or choose another folder with ROBOTDATA_HOME=/some/folder."
+        ) from error
+
+
+def prepare_database() -> None:
+    """Bring it up to date, and rows and folders to match; raises EmbeddedError where it cannot be used."""
+    try:
+        call_command("migrate", verbosity=0, interactive=False)
+        call_command("recover", quiet=True)
+        Rig.objects.update(state=RigState.OFFLINE, connection="")  # until they say hello
+    except DatabaseError as error:
+        raise EmbeddedError(
+            f"The database {settings.DATABASES['default']['NAME']} cannot be used ({error}). May this user write to "
+            "it, and to its folder? One that is damaged is made anew from the takes and datasets, which hold all that "
+            "is in it: `python manage.py rebuild`."
+        ) from error
 
 
 def check_port(host: str, port: int) -> None:

@@ -40,22 +40,38 @@ def env_secret(name: str, path: Path) -> str:
     """The secret from the environment, else from `path`, made there (0600) at the first start."""
     if value := os.environ.get(name):
         return value
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         return path.read_text().strip()
+    except OSError as error:
+        raise _unwritable(path, error) from error
     value = secrets.token_urlsafe(48)
     with os.fdopen(fd, "w") as file:
         file.write(value)
     return value
 
 
+def folder(path: Path, mode: int = 0o777) -> None:
+    """Make it, unless it is there; a home that cannot be written to stops the start and names the cure."""
+    try:
+        path.mkdir(mode, parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> ImproperlyConfigured:
+    return ImproperlyConfigured(
+        f"{path} cannot be made ({error.strerror}). Everything is kept in one folder that this user must be able "
+        "to write to: mend its disk or its rights, or choose another with ROBOTDATA_HOME=/some/folder."
+    )
+
+
 # --- our knobs -------------------------------------------------------------------------------------
 HOME = Path(os.environ.get("ROBOTDATA_HOME") or Path.home() / "robotdata").expanduser().resolve()
-HOME.mkdir(parents=True, exist_ok=True)
+folder(HOME)
 STATE_DIR = HOME / ".state"  # database, broker, secrets: nothing that a person looks for
-STATE_DIR.mkdir(mode=0o700, exist_ok=True)
+folder(STATE_DIR, 0o700)
 SPOOL_DIR = HOME / "spool"
 DATASETS_DIR = HOME / "datasets"
 STAGING_DIR = HOME / "staging"  # encoded and verified, not yet committed
@@ -155,7 +171,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 if CELERY_BROKER_URL == "filesystem://":
     _queue = STATE_DIR / "queue"
     for _folder in ("messages", "control"):
-        (_queue / _folder).mkdir(parents=True, exist_ok=True)
+        folder(_queue / _folder)
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "data_folder_in": str(_queue / "messages"),
         "data_folder_out": str(_queue / "messages"),
@@ -178,7 +194,7 @@ CELERY_BEAT_SCHEDULE = {"sweep": {"task": "recorder.tasks.sweep", "schedule": 5.
 # --- static files ------------------------------------------------------------------------------------
 STATIC_URL = "static/"
 STATIC_ROOT = STATE_DIR / "static"
-STATIC_ROOT.mkdir(exist_ok=True)
+folder(STATIC_ROOT)
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
 STORAGES = {

@@ -61,13 +61,17 @@ class Supervisor:
     def start(self, child: Child) -> None:
         os.set_inheritable(self._lifeline, True)
         command = [sys.executable, "-m", "robotdata.lifeline", str(self._lifeline), child.module, *child.args]
-        child.process = subprocess.Popen(
-            command,
-            env={**os.environ, **child.env},
-            pass_fds=(self._lifeline,),
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C reaches us alone: we decide the order of the end
-        )
+        try:
+            child.process = subprocess.Popen(
+                command,
+                env={**os.environ, **child.env},
+                pass_fds=(self._lifeline,),
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C reaches us alone: we decide the order of the end
+            )
+        except OSError as error:  # no more processes, no memory: the others live on
+            self._again(child, f"cannot be started ({error.strerror}: `ulimit -u` and free memory say more)", "trying again")
+            return
         child.started_at = self.clock()
         child.restart_at = None
 
@@ -94,11 +98,14 @@ class Supervisor:
         if code == SETTINGS_ARE_WRONG:
             self.say(f"{child.name} stopped: its settings are wrong (see above). Mend them and start again.")
             return
+        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        self._again(child, f"ended unexpectedly ({how})", "starting it again")
+
+    def _again(self, child: Child, what: str, cure: str) -> None:
         pause = BACKOFF_S[min(child.failures, len(BACKOFF_S) - 1)]
         child.failures += 1
         child.restart_at = self.clock() + pause
-        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        self.say(f"{child.name} ended unexpectedly ({how}); starting it again in {pause:g} s.")
+        self.say(f"{child.name} {what}; {cure} in {pause:g} s.")
 
     def stop_all(self) -> None:
         """End every child in order: SIGTERM, its grace, then SIGKILL for its whole group."""

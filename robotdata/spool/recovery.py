@@ -99,7 +99,7 @@ def _make_plan(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
         if camera.rewrite:
             write_atomic(folder / f"{key}.idx.new", b"".join(camera.records))
     kept = _kept_rows(stored, cameras, float(manifest["fps"]))
-    cuts = {f"{key}.mkv": camera.end for key, camera in cameras.items() if (folder / f"{key}.mkv").exists()}
+    cuts = {f"{key}.mkv": camera.end for key, camera in cameras.items()}
     cuts |= {f"{key}.idx": len(c.records) * indexes.RECORD.size for key, c in cameras.items()}
     if stored is not None:
         cuts[manifests.ROWS] = stored.end if kept == stored.table.num_rows else stored.ends[kept]
@@ -108,9 +108,8 @@ def _make_plan(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
 
 
 def _rows(path: Path, manifest: dict[str, Any]) -> row_files.StoredRows | None:
-    """The whole rows; a header that is damaged is written anew, for the manifest knows all that it said."""
-    if not path.exists():
-        return None
+    """The whole rows; a header that is damaged or gone is written anew: the manifest knows all that it said."""
+    path.touch()
     encoder = row_files.RowEncoder(row_files.columns_of(manifest["features"], list(manifest["cameras"])))
     with contextlib.suppress(SpoolError):
         stored = row_files.read_rows(path)
@@ -142,9 +141,6 @@ def _survey(folder: Path, key: str, about: dict[str, Any], known: dict[int, int]
     found, path = _Camera(), folder / f"{key}.mkv"
     records, sound = indexes.read_index(folder / f"{key}.idx")
     by_offset = {int(record["offset"]): record for record in records[sound]}
-    if not path.exists():
-        found.lost, found.rewrite = len(records), len(records) > 0
-        return found
     mend_header(path, about["codec"], about["width"], about["height"])
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size

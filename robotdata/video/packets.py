@@ -136,8 +136,9 @@ def read_packets(path: Path) -> Iterator[StoredPacket]:
 
 
 def mend_header(path: Path, codec: str, width: int, height: int) -> bool:
-    """Write the header of a packet file anew where the disk has lost it, wholly or in part; whether it had."""
+    """Write the header of a packet file anew where the disk has lost it, or the whole file; whether it had."""
     header = _file_header(codec, width, height)
+    path.touch()
     with path.open("r+b") as file:
         there = file.read(len(header))
         file.seek(0)

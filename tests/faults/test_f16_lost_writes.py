@@ -131,4 +131,3 @@ def test_a_dataset_is_the_old_one_or_the_new_one(cuts: PowerCuts, home: Path, fr
         if "committed" in after.said:
             assert len(found["episodes"]) == len(takes), after
     assert len(states) == 2, "it was never the old one, or never the new one"
-

@@ -221,3 +221,12 @@ def test_a_frame_that_neither_rows_nor_index_know_is_never_shown_earlier_than_it
     assert recover_take(killed).frames[FRONT] == 12
     with Take.open(killed) as take:
         assert (take.ticks, take.frame_index(FRONT).tolist()) == (5, [-1] * 5)
+
+
+def test_it_recovers_a_take_whose_files_have_no_names_any_more(killed: Path) -> None:
+    for name in ("rows.arrow", f"{FRONT}.mkv"):
+        (killed / name).unlink()
+    result = recover_take(killed)
+    assert (result.kept_ticks, result.frames) == (0, {FRONT: 0, TOP: 20})
+    with Take.open(killed) as take:
+        assert (take.ticks, take.camera(FRONT).count, len(take.frame_index(TOP))) == (0, 0, 0)
