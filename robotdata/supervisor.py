@@ -70,7 +70,8 @@ class Supervisor:
                 start_new_session=True,  # Ctrl-C reaches us alone: we decide the order of the end
             )
         except OSError as error:  # no more processes, no memory: the others live on
-            self._again(child, f"cannot be started ({error.strerror}: `ulimit -u` and free memory say more)", "trying again")
+            why = f"{error.strerror}: `ulimit -u` and free memory say more"
+            self._again(child, f"cannot be started ({why})", "trying again")
             return
         child.started_at = self.clock()
         child.restart_at = None

@@ -84,5 +84,3 @@ def _places() -> Iterator[tuple[Path, str]]:
             yield place, "memory.max"
     if (GROUPS / "memory/memory.limit_in_bytes").is_file():
         yield GROUPS / "memory", "memory.limit_in_bytes"
-
-

@@ -1,4 +1,4 @@
-"""F46, F49, F50: no more processes; a home or a database that may only be read. Said in words, before anything starts."""
+"""F46, F49, F50: no more processes; a home or a database that may only be read. Said in words, at the start."""
 
 from __future__ import annotations
 
