@@ -36,12 +36,14 @@ def load() -> Any:
 
 
 def encode(module: Any, folder: str, out: str, vcodec: str, crf: int, preset: Any) -> list[float]:
-    give_preset(module, preset)
     Path(out).unlink(missing_ok=True)
+    chosen = {"vcodec": vcodec, "g": 2, "crf": crf, "preset": preset}
+    if hasattr(module, "RGBEncoderConfig"):  # LeRobot 0.6 and later
+        chosen = {"video_encoder": module.RGBEncoderConfig(**chosen)}
+    else:
+        give_preset(module, preset)
     start, spent = time.perf_counter(), time.process_time()
-    module.encode_video_frames(
-        Path(folder), Path(out), 30, vcodec=vcodec, g=2, crf=crf, preset=preset, overwrite=True, log_level=None
-    )
+    module.encode_video_frames(Path(folder), Path(out), 30, **chosen, overwrite=True, log_level=None)
     return [time.perf_counter() - start, time.process_time() - spent]
 
 

@@ -18,14 +18,16 @@ from robotdata.video.codecs import AUTO, ENCODERS, EncodeSettings, check_size, e
 from robotdata.video.errors import CodecUnavailableError, EncodeError, NoFramesError, UnknownOptionError
 from robotdata.video.files import whole_file
 from robotdata.video.hardware import first_working_codec
+from robotdata.video.look_ahead import LookAhead
 from robotdata.video.priority import stay_ordinary
 from robotdata.video.rates import exact_rate, plain_rate
-from robotdata.video.sources import FrameConverter, LookAhead, Picture
+from robotdata.video.sources import FrameConverter, Picture
 from robotdata.video.verify import verify_video
 
 log = logging.getLogger(__name__)
 
 _PROGRESS_EVERY = 8
+_BYTES_A_PIXEL = 2
 _MOST_REORDERED = 64
 # Numbers of ITU-T H.273.
 _LIMITED_RANGE = 1
@@ -141,7 +143,7 @@ class _Writer:
     def write(self, frames: Iterable[av.VideoFrame], progress: Progress | None) -> int:
         with (
             av.open(str(self._part), "w", format="mp4", options={"movflags": "faststart"}) as container,
-            LookAhead(frames) as ahead,
+            LookAhead(frames, self._size[0] * self._size[1] * _BYTES_A_PIXEL) as ahead,
         ):
             stream = self._add_stream(container)
             count = self._feed(container, stream, ahead, progress)

@@ -1,4 +1,4 @@
-"""Encoders stay ordinary processes, also where everything runs as root.
+"""Encoders stay ordinary processes, also where everything runs as root; what feeds them goes behind them.
 
 SVT-AV1 asks for real-time threads (SCHED_FIFO, priority 99) whenever its process may have them, and a root process
 may: the recorder beside it then stands still for hundreds of milliseconds. Without the capability it cannot.
@@ -10,9 +10,11 @@ import ctypes
 import os
 import struct
 import sys
+import threading
 
 _VERSION = 0x20080522
 _SYS_NICE = 1 << 23
+_STEPS, _NICEST = 10, 19
 
 
 def stay_ordinary() -> bool:
@@ -34,6 +36,20 @@ def stay_ordinary() -> bool:
     if had and libc.capset(header, ctypes.create_string_buffer(struct.pack("<6I", *sets))) != 0:
         raise OSError(ctypes.get_errno(), "cannot give up CAP_SYS_NICE")
     return had
+
+
+def give_way() -> None:
+    """This thread goes behind those of its process that work at its priority (Linux): ten steps of niceness, or, where
+    there are no ten left, the scheduler's class for idle time. It still gets its part where everything is busy.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    thread = threading.get_native_id()
+    nice = os.getpriority(os.PRIO_PROCESS, thread) + _STEPS
+    if nice <= _NICEST:
+        os.setpriority(os.PRIO_PROCESS, thread, nice)
+    else:
+        os.sched_setscheduler(thread, os.SCHED_IDLE, os.sched_param(0))
 
 
 def real_time_threads() -> int:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import io
 import os
-import queue
-import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -21,6 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from robotdata.video.errors import BrokenFrameError, FrameSizeError, NoFramesError
+from robotdata.video.limited import LimitedRange
 from robotdata.video.packets import StoredPacket, read_packets
 
 Picture: TypeAlias = "bytes | NDArray[np.uint8] | Image.Image | av.VideoFrame"
@@ -29,7 +28,6 @@ Picture: TypeAlias = "bytes | NDArray[np.uint8] | Image.Image | av.VideoFrame"
 _JPEG = b"\xff\xd8\xff"
 _PNG = b"\x89PNG\r\n\x1a\n"
 _FRAME_FILES = "frame-[0-9][0-9][0-9][0-9][0-9][0-9].png"
-_AHEAD = 8
 
 
 def folder_pictures(folder: Path) -> Iterator[bytes]:
@@ -66,6 +64,7 @@ class FrameConverter:
     def __init__(self) -> None:
         self._jpeg: Any = None
         self._reformatter = VideoReformatter()
+        self._limited = LimitedRange()
         self._count = 0
         self.size: tuple[int, int] | None = None
 
@@ -107,6 +106,9 @@ class FrameConverter:
         """`frame` in `pix_fmt`, limited range, BT.601; the scaler's tables are kept between calls."""
         if frame.format.name == pix_fmt:
             made = frame
+        elif frame.format.name == "yuvj420p" and pix_fmt == "yuv420p":
+            made = self._limited.convert(frame)
+            made.color_range = ColorRange.MPEG
         elif frame.format.name.startswith("yuvj"):
             made = self._reformatter.reformat(
                 frame,
@@ -170,50 +172,3 @@ def _decode_png(packet: bytes, number: int) -> av.VideoFrame:
 
 def _broken(packet: bytes, number: int, why: object) -> BrokenFrameError:
     return BrokenFrameError(f"frame {number}, a packet of {len(packet)} bytes, is damaged: {why}", number)
-
-
-class LookAhead:
-    """Runs an iterator on a thread of its own, a few items ahead; iterate it inside its `with` block.
-
-    The items are made while the consumer works, which is where half of the time of an encode goes. An error of
-    the iterator is raised where its item would have come.
-    """
-
-    def __init__(self, items: Iterable[av.VideoFrame], depth: int = _AHEAD) -> None:
-        self._items = items
-        self._queue: queue.Queue[av.VideoFrame | BaseException | None] = queue.Queue(depth)
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="video-look-ahead", daemon=True)
-
-    def __enter__(self) -> LookAhead:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        while self._thread.is_alive():
-            self._discard()
-            self._thread.join(0.01)
-
-    def __iter__(self) -> Iterator[av.VideoFrame]:
-        while (item := self._queue.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
-            yield item
-
-    def _run(self) -> None:
-        last: BaseException | None = None
-        try:
-            for item in self._items:
-                if self._stop.is_set():
-                    return
-                self._queue.put(item)
-        except BaseException as error:  # noqa: BLE001 - carried to the consumer, who raises it
-            last = error
-        self._queue.put(last)
-
-    def _discard(self) -> None:
-        try:
-            self._queue.get_nowait()
-        except queue.Empty:
-            return

@@ -24,3 +24,23 @@ with av.open("/dev/null", "w", format="matroska") as out:
 def test_it_keeps_an_av1_encoder_among_the_ordinary_threads() -> None:
     done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True)
     assert "real-time 0" in done.stdout
+
+
+GIVING_WAY = """
+import os
+from robotdata.video.look_ahead import LookAhead
+os.nice({nice})
+def seen():
+    for _ in range(2):
+        yield os.getpriority(os.PRIO_PROCESS, __import__("threading").get_native_id()), os.sched_getscheduler(0)
+with LookAhead(seen(), 1) as ahead:
+    print(set(ahead), os.getpriority(os.PRIO_PROCESS, 0), os.sched_getscheduler(0))
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux has a priority for each thread")
+@pytest.mark.parametrize(("nice", "theirs"), [(0, "{(10, 0)}"), (19, "{(19, 5)}")])
+def test_what_feeds_an_encoder_goes_behind_it(nice: int, theirs: str) -> None:
+    code = GIVING_WAY.replace("{nice}", str(nice))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == f"{theirs} {nice} 0"
