@@ -88,13 +88,33 @@ def frames(module: Any, path: str, numbers: list[int], fps: float) -> dict[str, 
     return {"torchcodec": bare, "lerobot": whole}
 
 
+def depth(module: Any, folder: str, scale: dict[str, Any]) -> list[str]:
+    """Codes of `depth-<n>.npy`, depths of all codes, and LeRobot's own video of depth, beside them (0.6 and later)."""
+    import numpy as np
+    from lerobot.datasets.depth_utils import dequantize_depth
+
+    place = Path(folder)
+    for path in sorted(place.glob("depth-*.npy")):
+        codes = module.quantize_depth(np.load(path), **scale, video_backend=None)
+        np.save(path.with_name(path.name.replace("depth", "codes")), codes)
+    codes = np.arange(4096, dtype=np.uint16).reshape(64, 64, 1)
+    for unit in ("mm", "m"):
+        back = dequantize_depth(codes, **scale, output_unit=unit, output_tensor=False)
+        np.save(place / f"back-{unit}.npy", back)
+    config = module.DepthEncoderConfig(**scale)
+    module.encode_video_frames(place, place / "theirs.mp4", 30, config, overwrite=True, log_level=None)
+    ours = module.decode_video_frames(place / "ours.mp4", [0.0, 1 / 30], 1e-3, "pyav", is_depth=True)
+    np.save(place / "ours-read.npy", ours.numpy())
+    return sorted(path.name for path in place.iterdir())
+
+
 def answer(module: Any, command: dict[str, Any]) -> Any:
     import lerobot
 
     name = command.pop("do")
     if name == "version":
         return getattr(lerobot, "__version__", "unknown")
-    return {"encode": encode, "grow": grow, "frames": frames}[name](module, **command)
+    return {"encode": encode, "grow": grow, "frames": frames, "depth": depth}[name](module, **command)
 
 
 def main() -> None:
