@@ -9,10 +9,11 @@ os.environ["HF_DATASETS_OFFLINE"] = "1"
 
 import torch
 
-# A torchvision built for CUDA keeps these in a library that a CPU build of torch cannot load; it only wants them named.
-_LIBRARY = torch.library.Library("torchvision", "DEF")
-for _name in ("nms", "qnms"):
-    _LIBRARY.define(f"{_name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+# Beside a CPU build of torch a torchvision built for CUDA does not load; it only wants these named.
+if not torch.version.cuda:
+    _LIBRARY = torch.library.Library("torchvision", "DEF")
+    for _name in ("nms", "qnms"):
+        _LIBRARY.define(f"{_name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 
 from lerobot.datasets.lerobot_dataset import LeRobotDataset  # noqa: E402
 

@@ -13,7 +13,9 @@ DEFAULTS = {"timestamp", "frame_index", "episode_index", "index", "task_index"}
 
 def main() -> None:
     root, frames = Path(sys.argv[1]), int(sys.argv[2])
-    dataset = LeRobotDataset(f"local/{root.name}", root=root)
+    # From 0.6 on a dataset that is opened is for reading, unless one says that one goes on recording.
+    opened = getattr(LeRobotDataset, "resume", LeRobotDataset)
+    dataset = opened(f"local/{root.name}", root=root)
     for n in range(frames):
         frame: dict[str, object] = {"task": "recorded by LeRobot"}
         for key, feature in dataset.features.items():
