@@ -44,7 +44,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--footage", type=Path, help="a video to take frames from; a drawn scene without it")
     parser.add_argument("--frames", type=int, default=300)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--lerobot-python", type=Path, help="an interpreter that has LeRobot")
     options = parser.parse_args()
     stay_ordinary()  # the limit as well, where this runs as root
