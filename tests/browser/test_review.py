@@ -1,4 +1,4 @@
-"""The curation desk: takes reviewed by keys alone, many judged at once, two compared in step."""
+"""The curation desk: many judged at once, two compared in step, keys of one's own."""
 
 from __future__ import annotations
 
@@ -12,98 +12,17 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from robotdata.dataset.reader import Dataset
-from robotdata.dataset.verify import verify_dataset
-from robotdata.video import open_video
 from robotdata.video.barcode import read
 from tests.browser.desk_data import call, fill
 
 pytestmark = pytest.mark.browser
 
 FRONT = "observation.images.front"
-TICKS = 20
-TRIMMED, RELABELLED = {2, 6}, 4
-
-
-def at(page: Page, episode: str) -> None:
-    """The player shows this one, words and pictures."""
-    expect(page.locator("#details")).to_have_attribute("data-episode", episode)
-    expect(page.locator("#at-frame")).to_have_text("0")
-    expect(page.locator("#frames")).to_have_text(str(TICKS - 1))
 
 
 def press(page: Page, *keys: str) -> None:
     for key in keys:
         page.keyboard.press(key)
-
-
-def test_it_reviews_twelve_takes_by_keys_alone(visit: Any, product: Any) -> None:
-    page = visit("/")
-    ids = fill(page, product.home, "walk", 12, TICKS)
-    page.goto("/datasets/walk/?view=review&sort=oldest")
-    expect(page.locator("#wall-count")).to_have_text("12")
-    press(page, "j", "Enter")
-    for number, episode in enumerate(ids):
-        at(page, episode)
-        if number in TRIMMED:
-            trim(page)
-        if number == RELABELLED:
-            relabel(page)
-        if number == 8:  # rejected by mistake: undo leads back to it
-            press(page, "r")
-            at(page, ids[9])
-            press(page, "z")
-            at(page, episode)
-            expect(page.locator("#verdict")).to_have_text("to review")
-        press(page, "r" if number % 2 else "k")
-    expect(page.locator(".toast", has_text="the last one to review")).to_be_visible()
-
-    page.goto("/datasets/walk/?view=kept")
-    expect(page.locator("#wall-count")).to_have_text("6")
-    page.locator("#encode").focus()
-    press(page, "Enter")
-    expect(page.locator(".tabs a").nth(2).locator(".count")).to_have_text("6", timeout=60_000)
-    check_dataset(product.home / "datasets" / "walk")
-
-
-def trim(page: Page) -> None:
-    """Frames 3 to 17 are kept."""
-    press(page, "ArrowRight", "ArrowRight", "ArrowRight")
-    expect(page.locator("#at-frame")).to_have_text("3")
-    press(page, "[")
-    expect(page.locator("#details")).to_have_attribute("data-trim", "3,20")
-    press(page, "End", "ArrowLeft", "ArrowLeft")
-    expect(page.locator("#at-frame")).to_have_text("17")
-    press(page, "]")
-    expect(page.locator("#details")).to_have_attribute("data-trim", "3,18")
-
-
-def relabel(page: Page) -> None:
-    press(page, "e")
-    page.keyboard.type("stack the cubes")
-    press(page, "Enter")
-    expect(page.locator(".toast", has_text="Saved.")).to_be_visible()
-    press(page, "Escape")
-    expect(page.locator("h1.task-title")).to_have_text("stack the cubes")
-
-
-def check_dataset(folder: Any) -> None:
-    """Exactly the kept ones, as long as they were left, with their tasks, and their own pictures."""
-    assert verify_dataset(folder).problems == []
-    found = {}
-    for info in Dataset.open(folder).episodes:
-        span = info.videos[FRONT]
-        with open_video(span.path) as video:
-            first = read(video.frame(span.first_frame))
-        found[first.episode] = (info.length, first.tick, info.tasks)
-    assert found == {
-        number: (
-            15 if number in TRIMMED else TICKS,
-            3 if number in TRIMMED else 0,
-            ["stack the cubes"] if number == RELABELLED else ["lift the cube"],
-        )
-        for number in (0, 2, 4, 6, 8, 10)
-    }
 
 
 @pytest.fixture(scope="module")
