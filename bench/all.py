@@ -25,6 +25,7 @@ COMMANDS = [
     "video_random_frame.py",
     "quality.py",
     "review_keys.py 7",
+    "rows.py",
     "dataset_scale.py 1000",  # its default of 5,000 episodes takes minutes to make
 ]
 

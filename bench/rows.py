@@ -1,0 +1,88 @@
+"""Reading the rows of a long take: 20 minutes at 30 Hz, 28 signals, 3 cameras. One by one by Arrow, and as it is done.
+
+The rows are the same either way, every checksum of them is compared; `signals` is what the plots ask for, from the
+disk to the bytes that go to the browser.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+ROWS, JOINTS, AGAIN = 36_000, 14, 5
+CAMERAS = tuple(f"observation.images.{name}" for name in ("front", "top", "wrist"))
+
+
+def make_take(folder: Path) -> None:
+    from robotdata.capture.records import Row
+    from robotdata.spool import TakeWriter
+    from robotdata.video.jpeg import encode_jpeg
+
+    numbers = {"dtype": "float32", "shape": [JOINTS], "names": [f"joint{i}.pos" for i in range(JOINTS)]}
+    video = {"dtype": "video", "shape": [48, 64, 3], "names": ["height", "width", "channels"]}
+    features = {"action": numbers, "observation.state": numbers, **dict.fromkeys(CAMERAS, video)}
+    about = {key: {"codec": "mjpeg", "width": 64, "height": 48} for key in CAMERAS}
+    writer = TakeWriter(folder, {"fps": 30, "task": "bench", "dataset": "bench"}, features, about)
+    packet = encode_jpeg(np.zeros((48, 64, 3), np.uint8))
+    for tick in range(ROWS):
+        now = 5_000_000_000 + tick * 1_000_000_000 // 30
+        if not tick % 300:
+            for key in CAMERAS:
+                writer.add_frame(key, tick, now, packet)
+        joints = np.sin(np.arange(JOINTS) + tick / 40).astype(np.float32)
+        frames = {key: (tick // 300 * 300, now) for key in CAMERAS}
+        writer.add_row(Row(tick, now, now, {"action": joints, "observation.state": joints}, frames))
+    writer.finish()
+
+
+def best_s(work: Callable[[], object]) -> float:
+    times = []
+    for _ in range(AGAIN):
+        began = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - began)
+    return round(min(times), 4)
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "robotdata.settings")
+    from robotdata.spool import rows as row_files
+    from viewer.signals import pack_signals
+    from viewer.take_source import TakeSource
+
+    with tempfile.TemporaryDirectory() as home:
+        folder = Path(home) / "00000000-0000-4000-8000-000000000000"
+        make_take(folder)
+        path = folder / "rows.arrow"
+        alike = row_files.layout_of
+        row_files.layout_of = lambda *_: None
+        slow, one_by_one = best_s(lambda: row_files.read_rows(path)), row_files.read_rows(path)
+        row_files.layout_of = alike
+        quick, stored = best_s(lambda: row_files.read_rows(path)), row_files.read_rows(path)
+        report: dict[str, Any] = {
+            "rows": ROWS,
+            "signals": 2 * JOINTS,
+            "bytes": path.stat().st_size,
+            "one_by_one_s": slow,
+            "read_rows_s": quick,
+            "ratio": round(slow / quick, 1),
+            "us_a_row": round(quick / ROWS * 1e6, 2),
+            "same": stored.ends == one_by_one.ends and stored.table.equals(one_by_one.table),
+            "open_and_signals_s": best_s(lambda: pack_signals(TakeSource(folder))),
+        }
+    report["ok"] = bool(report["same"] and quick < 0.5)
+    print(json.dumps(report, indent=2))
+
+
+if __name__ == "__main__":
+    main()
