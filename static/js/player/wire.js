@@ -9,7 +9,8 @@ export class Wire {
   constructor() {
     this.waiting = [];
     this.sending = null;
-    window.addEventListener("pagehide", () => this.flush());
+    // By the time of `pagehide` the one that is on its way has been given up, and all behind it.
+    for (const leaving of ["beforeunload", "pagehide"]) window.addEventListener(leaving, () => this.flush());
   }
 
   /** `one`: { episode, version, body, done(answer), refused(one, error) }; `version` is the one that was on screen. */
@@ -38,10 +39,16 @@ export class Wire {
     this.sending = null;
   }
 
-  /** The page is left: what still waits goes out at once, all that was said of one take together; nobody can be told of a conflict any more. */
+  /** The page is left: what still waits goes out at once, all that was said of one take together. */
   flush() {
     const told = new Map();
-    for (const { episode, body } of this.waiting.splice(1)) told.set(episode, { ...told.get(episode), ...body });
-    for (const [episode, body] of told) call("PATCH", `/api/episodes/${episode}`, body).catch(() => {});
+    for (const one of this.waiting.splice(1)) told.set(one.episode, [...(told.get(one.episode) ?? []), one]);
+    for (const [episode, all] of told) {
+      const body = Object.assign({}, ...all.map((one) => one.body));
+      call("PATCH", `/api/episodes/${episode}`, body).then(
+        (answer) => all.forEach((one) => one.done(answer)),
+        (error) => all.forEach((one) => one.refused(one, error)),
+      );
+    }
   }
 }
