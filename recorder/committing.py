@@ -7,7 +7,6 @@ import shutil
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -15,6 +14,7 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
+from recorder.applying import made_by, make_state
 from recorder.encoding import (
     FINAL,
     SPACE_AGAIN,
@@ -31,23 +31,29 @@ from recorder.lifecycle import move
 from recorder.models import Batch, Dataset, Episode
 from recorder.models.job import overdue
 from recorder.services.encodings import encode_settings
-from recorder.services.folders import committed_id, refresh_dataset
+from recorder.services.folders import (
+    KEEP_REVISIONS,
+    LOCK_WAIT_S,
+    close_changes,
+    committed_id,
+    refresh_dataset,
+    work_path,
+)
 from recorder.services.trash import remove_staging, set_aside
-from recorder.states import BatchState, EpisodeState
+from recorder.states import BatchKind, BatchState, EpisodeState
 from robotdata.dataset.commit import CommitResult, DatasetSpec, NewEpisode, commit_episodes
 from robotdata.dataset.episode_list import EpisodeInfo
-from robotdata.dataset.errors import DatasetBusy, DatasetError, FeaturesDiffer, NotADataset
+from robotdata.dataset.errors import DatasetBusy, DatasetError, EditError, FeaturesDiffer, NotADataset
 from robotdata.dataset.reader import Dataset as Folder
-from robotdata.export import ExportError, load_encoded
+from robotdata.dataset.trims import shifted_marks
+from robotdata.export import ExportError, ExportPlan, load_encoded
 from robotdata.export.episode import new_episode
 from robotdata.spool import SpoolError, Take
 
 log = logging.getLogger(__name__)
 
-KEEP_REVISIONS = 10
-_LOCK_WAIT_S = 5.0
 _BUSY_AGAIN = timedelta(seconds=5)
-_HOPELESS = (*FINAL, FeaturesDiffer, NotADataset)
+_HOPELESS = (*FINAL, FeaturesDiffer, NotADataset, EditError)
 
 
 def commit_batch(batch_id: uuid.UUID | str) -> bool:
@@ -60,7 +66,7 @@ def commit_batch(batch_id: uuid.UUID | str) -> bool:
         return False
     try:
         with Heartbeat(_renewal(batch)) as heart:
-            done = _commit(batch, heart)
+            done = _commit(batch, heart) if batch.kind == BatchKind.ENCODE else make_state(batch, heart)
     except LostLease:
         log.info("%s was given to another worker", batch)
     except Exception as error:  # noqa: BLE001 - the outermost loop of a commit: what happened must reach its row
@@ -105,14 +111,9 @@ def clear_committed(dataset: Dataset, episodes: Sequence[Episode]) -> None:
         remove_staging(episode.pk)
 
 
-def work_path() -> Path:
-    """Where next states are built: on the datasets' own file system, so that they are swapped in by a rename."""
-    return Path(settings.DATASETS_DIR) / ".work"
-
-
 def _commit(batch: Batch, heart: Heartbeat) -> list[Episode]:
     dataset = batch.dataset
-    whole, new, sizes = [], [], {}
+    whole, new = [], []
     features: dict[str, Any] = {}
     for episode in complete_episodes(batch):
         heart.check()
@@ -124,7 +125,6 @@ def _commit(batch: Batch, heart: Heartbeat) -> list[Episode]:
         features = features or took["features"]
         whole.append(episode)
         new.append(made)
-        sizes[episode.pk] = sum(path.stat().st_size for path in made.videos.values())
     if not whole:
         return _end_without_commit(batch)
     spec = DatasetSpec(fps=dataset.fps or whole[0].fps, robot_type=dataset.robot_type or None, features=features)
@@ -136,9 +136,10 @@ def _commit(batch: Batch, heart: Heartbeat) -> list[Episode]:
         revisions=dataset.revisions_path,
         keep_revisions=KEEP_REVISIONS,
         progress=lambda done, _: heart.progress(done),
-        lock_wait_s=_LOCK_WAIT_S,
+        lock_wait_s=LOCK_WAIT_S,
+        made_by=made_by(batch),
     )
-    done = _write_rows(batch, whole, result, sizes)
+    done = _write_rows(batch, whole, result, {made.uuid: made for made in new})
     refresh_dataset(dataset=dataset)
     return done
 
@@ -164,11 +165,11 @@ def _prepare(batch: Batch, episode: Episode) -> tuple[NewEpisode, dict[str, Any]
             if found is None:
                 raise ExportError(f"what was encoded of {camera} is not in {path} any more: try again")
             encoded[camera] = found
-        made = new_episode(take, plan, episode.task, encoded, str(episode.pk), sidecar_of(episode))
+        made = new_episode(take, plan, episode.task, encoded, str(episode.pk), sidecar_of(episode, plan))
         return made, take.manifest
 
 
-def sidecar_of(episode: Episode) -> dict[str, Any]:
+def sidecar_of(episode: Episode, plan: ExportPlan) -> dict[str, Any]:
     """What people and the rig said of it, for the dataset's sidecar: the row can be made again from it."""
     return {
         "verdict": episode.verdict,
@@ -181,12 +182,12 @@ def sidecar_of(episode: Episode) -> dict[str, Any]:
         "session": str(episode.session_id or ""),
         "recorded_at": episode.recorded_at.isoformat(),
         "rate_hz": episode.rate_hz,
-        "marks": episode.marks,
+        "marks": shifted_marks(episode.marks, (plan.first_tick, plan.end_tick)),
     }
 
 
 def _write_rows(
-    batch: Batch, episodes: list[Episode], result: CommitResult, sizes: dict[uuid.UUID, int]
+    batch: Batch, episodes: list[Episode], result: CommitResult, made: dict[str, NewEpisode]
 ) -> list[Episode]:
     """The folder has them: now the rows may say so. None of it where another worker took over; it will do the same."""
     now = timezone.now()
@@ -197,8 +198,20 @@ def _write_rows(
         ):
             return []
         for episode in episodes:
-            index = result.indices[str(episode.pk)]
-            move(episode, EpisodeState.ENCODED, episode_index=index, error="", size_bytes=sizes[episode.pk])
+            new = made[str(episode.pk)]
+            move(
+                episode,
+                EpisodeState.ENCODED,
+                episode_index=result.indices[new.uuid],
+                ticks=new.length,
+                committed_task=episode.task,
+                trim_first=None,
+                trim_end=None,
+                marks=new.extra["marks"],
+                error="",
+                size_bytes=sum(path.stat().st_size for path in new.videos.values()),
+            )
+        close_changes([episode.pk for episode in episodes])
     return episodes
 
 

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from recorder.errors import Refused
 from recorder.models import Batch, Change, Episode
+from recorder.services.sidecars import held, write_sidecars
 from recorder.states import EpisodeState, Verdict
 from robotdata.spool import BadManifest, CurationError, NoTake, SpoolError, TakeBusy, update_curation
 
@@ -22,13 +23,13 @@ _TRIES = 5
 def change_episode(
     *, episode: Episode, who: str, group: uuid.UUID, version: datetime | None = None, **after: Any
 ) -> Change | None:
-    """Set these fields, in the row and in the take's folder; None where they were so already.
+    """Set these fields, in the row and in the take's or the dataset's folder; None where they were so already.
 
     With the `version` (its `updated_at`) that was read, a person's change in between is refused; what the product
     itself noted meanwhile (a quality mark) is none. Raises Refused.
     """
     for _ in range(_TRIES):
-        with transaction.atomic():
+        with held([episode]), transaction.atomic():
             fresh = Episode.objects.select_related("dataset").get(pk=episode.pk)
             check_open(fresh)
             changed = {name: value for name, value in after.items() if getattr(fresh, name) != value}
@@ -42,7 +43,7 @@ def change_episode(
             change = Change.objects.create(
                 episode=fresh, who=who, at=fresh.updated_at, before=before, after=changed, group=group
             )
-            write_take(fresh, changed, who)
+            write_folder(fresh, changed, who)
         for name in (*changed, "reviewer", "reviewed_at", "updated_at"):
             setattr(episode, name, getattr(fresh, name))
         return change
@@ -72,6 +73,14 @@ def stamped(changed: dict[str, Any], who: str, now: datetime) -> dict[str, Any]:
         judged = changed["verdict"] != Verdict.UNREVIEWED
         stamp = {"reviewer": who if judged else "", "reviewed_at": now if judged else None}
     return {**changed, **stamp, "updated_at": now}
+
+
+def write_folder(episode: Episode, changed: dict[str, Any], who: str) -> None:
+    """The same where it outlives the row: in `take.json`, or in the dataset's sidecar once it is committed."""
+    if not episode.is_committed:
+        write_take(episode, changed, who)
+    elif refused := write_sidecars([episode]):
+        raise refused[episode.pk]
 
 
 def write_take(episode: Episode, changed: dict[str, Any], who: str) -> None:
@@ -114,12 +123,8 @@ def check_open(episode: Episode) -> None:
         raise Refused("purged", f"{episode} was emptied from the trash at {clock(episode.purged_at)}: it is gone.", 410)
     if episode.state == EpisodeState.RECORDING:
         raise Refused("recording", f"{episode} is still being recorded: stop it first.")
-    if episode.state == EpisodeState.ENCODED:
-        raise Refused(
-            "committed",
-            f"{episode} is episode {episode.episode_index} of {episode.dataset.title} already: "
-            "change it on the dataset's page.",
-        )
+    if episode.is_committed and not episode.dataset.path.is_dir():
+        raise Refused("no_folder", f"{episode} cannot be changed: {episode.dataset.path} is missing, bring it back.")
     if episode.state == EpisodeState.ENCODING:
         raise Refused("encoding", f"{episode} {under_way(episode)}: cancel that batch first, or wait until it is done.")
 

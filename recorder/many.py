@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -15,6 +16,7 @@ from django.utils import timezone
 from recorder.errors import Refused
 from recorder.history import check_open, conflict, not_written, said, stamped
 from recorder.models import Change, Episode
+from recorder.services.sidecars import held, write_sidecars
 from robotdata.spool.together import update_curations
 
 AT_ONCE = 50
@@ -37,7 +39,7 @@ class Outcome:
         errors = list(self.refused.values())
         if of == 1:
             raise errors[0]
-        some = " ".join(error.message for error in errors[:_NAMED])
+        some = " ".join(list(dict.fromkeys(error.message for error in errors))[:_NAMED])
         words = f"{len(errors)} of {of} were not changed: {some}"
         raise Refused(errors[0].code, words, errors[0].status)
 
@@ -55,14 +57,16 @@ def change_many(
 ) -> Outcome:
     """Set what `wish` says of each as it is now; undone as one by the group.
 
-    Every `take.json` is written durably before its row is; what cannot be changed stays as it is, and is named.
+    Every `take.json` is written durably before its row is, a dataset's sidecar once for all that are committed; what
+    cannot be changed stays as it is, and is named.
     """
     outcome = Outcome()
-    for ids in _portions([episode.pk for episode in episodes]):
-        with transaction.atomic():
+    for some in _portions(episodes):
+        ids = [episode.pk for episode in some]
+        with _kept_apart(some, outcome), held(some), transaction.atomic():
             done = _write(_plans(ids, wish, outcome), who, outcome)
             Change.objects.bulk_create(_change(plan, who, group) for plan in done)
-        outcome.changed += [plan.episode for plan in done]
+            outcome.changed += [plan.episode for plan in done]
     _tell(episodes, outcome)
     return outcome
 
@@ -70,22 +74,39 @@ def change_many(
 def undo_many(*, changes: Sequence[Change], who: str) -> Outcome:
     """Take these changes back; what somebody has changed since stays, and is named."""
     outcome = Outcome()
-    for ids in _portions(list(dict.fromkeys(change.episode_id for change in changes))):
-        wanted = [change.pk for change in changes if change.episode_id in set(ids)]
-        with transaction.atomic():
+    for some in _portions(list({change.episode_id: change.episode for change in changes}.values())):
+        ids = {episode.pk for episode in some}
+        wanted = [change.pk for change in changes if change.episode_id in ids]
+        with _kept_apart(some, outcome), held(some), transaction.atomic():
             live = _live(wanted)
             done = _write(_plans(list(live), partial(_before, live), outcome), who, outcome)
             back = [change.pk for pk, mine in live.items() if pk not in outcome.refused for change in mine]
             Change.objects.filter(pk__in=back).update(undone_at=timezone.now())
-        outcome.changed += [plan.episode for plan in done]
+            outcome.changed += [plan.episode for plan in done]
     return outcome
 
 
-def _portions(ids: list[uuid.UUID]) -> Iterator[list[uuid.UUID]]:
-    for first in range(0, len(ids), AT_ONCE):
-        if first:
+def _portions(episodes: Sequence[Episode]) -> Iterator[list[Episode]]:
+    """Takes, so many at once; then the committed ones, whose sidecar is one file, by dataset."""
+    takes = [episode for episode in episodes if not episode.is_committed]
+    committed: dict[int, list[Episode]] = {}
+    for episode in episodes:
+        if episode.is_committed:
+            committed.setdefault(episode.dataset_id, []).append(episode)
+    portions = [takes[first : first + AT_ONCE] for first in range(0, len(takes), AT_ONCE)]
+    for number, some in enumerate([*portions, *committed.values()]):
+        if number:
             time.sleep(_PAUSE_S)
-        yield ids[first : first + AT_ONCE]
+        yield some
+
+
+@contextmanager
+def _kept_apart(some: Sequence[Episode], outcome: Outcome) -> Iterator[None]:
+    """A dataset that gets another state just now does not keep the others from being changed."""
+    try:
+        yield
+    except Refused as error:
+        outcome.refused |= {episode.pk: error for episode in some}
 
 
 def _plans(ids: list[uuid.UUID], wish: Callable[[Episode], dict[str, Any]], outcome: Outcome) -> list[_Plan]:
@@ -139,20 +160,24 @@ def _write(plans: list[_Plan], who: str, outcome: Outcome) -> list[_Plan]:
         plan.fields = stamped(plan.after, who, now)
         for name, value in plan.fields.items():
             setattr(plan.episode, name, value)
-    problems = update_curations([(plan.episode.take_path, said(plan.episode, plan.after)) for plan in plans], by=who)
-    done = []
-    for plan, problem in zip(plans, problems, strict=True):
-        refused = not_written(plan.episode, problem) if problem is not None else None
-        if refused is None:
-            done.append(plan)
-        else:
-            outcome.refused[plan.episode.pk] = refused
+    outcome.refused |= _write_folders([plan for plan in plans if not plan.episode.is_committed], who)
+    outcome.refused |= write_sidecars([plan.episode for plan in plans if plan.episode.is_committed])
+    done = [plan for plan in plans if plan.episode.pk not in outcome.refused]
     alike: dict[str, list[_Plan]] = {}
     for plan in done:
         alike.setdefault(repr(sorted(plan.fields.items())), []).append(plan)
     for same in alike.values():
         Episode.objects.filter(pk__in=[plan.episode.pk for plan in same]).update(**same[0].fields)
     return done
+
+
+def _write_folders(plans: list[_Plan], who: str) -> dict[uuid.UUID, Refused]:
+    problems = update_curations([(plan.episode.take_path, said(plan.episode, plan.after)) for plan in plans], by=who)
+    refused: dict[uuid.UUID, Refused] = {}
+    for plan, problem in zip(plans, problems, strict=True):
+        if problem is not None and (why := not_written(plan.episode, problem)) is not None:
+            refused[plan.episode.pk] = why
+    return refused
 
 
 def _tell(episodes: Sequence[Episode], outcome: Outcome) -> None:

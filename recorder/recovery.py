@@ -16,13 +16,13 @@ from django.db.models import Max, Min
 from django.utils import timezone
 
 from recorder import sweeping
-from recorder.committing import work_path
 from recorder.errors import Refused
 from recorder.history import trim_of
 from recorder.lifecycle import move
 from recorder.models import Batch, Change, Dataset, Episode, Job, Rig, Session
 from recorder.services.batches import raw_state
-from recorder.services.folders import SAFE_NAME, adopt_folder, load_settings, refresh_dataset
+from recorder.services.folders import SAFE_NAME, adopt_folder, load_settings, refresh_dataset, work_path
+from recorder.services.sidecars import believe_sidecar
 from recorder.services.takes import index_take
 from recorder.services.trash import ASIDE
 from recorder.states import EpisodeState
@@ -178,6 +178,7 @@ def _recover_datasets(report: Report) -> None:
                 report.said.append(f"Dataset {folder.name}: {dataset.total_episodes} episodes, found in its folder.")
             elif dataset is not None:
                 refresh_dataset(dataset=dataset)
+                believe_sidecar(dataset)
         except DatasetBusy:  # a commit is under way
             pass
         except (DatasetError, Refused, OSError) as error:

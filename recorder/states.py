@@ -51,6 +51,14 @@ class JobState(TextChoices):
     CANCELLED = "cancelled"
 
 
+class BatchKind(TextChoices):
+    """What a batch makes the dataset's next state of."""
+
+    ENCODE = "encode", "takes, encoded"
+    EDIT = "edit", "changes, applied"
+    REVERT = "revert", "an earlier state, again"
+
+
 # By kind of row: as texts, a batch's and a job's `queued` are the same key.
 NEXT: dict[type[TextChoices], dict[TextChoices, set[TextChoices]]] = {
     # Encoded is an end: what is committed changes through revisions of its dataset.
@@ -71,7 +79,11 @@ NEXT: dict[type[TextChoices], dict[TextChoices, set[TextChoices]]] = {
         BatchState.QUEUED: {BatchState.ENCODING, BatchState.CANCELLED},
         BatchState.ENCODING: {BatchState.COMMITTING, BatchState.CANCELLED, BatchState.FAILED},
         BatchState.COMMITTING: {BatchState.DONE, BatchState.FAILED},
-        BatchState.FAILED: {BatchState.QUEUED, BatchState.CANCELLED},
+        BatchState.FAILED: {
+            BatchState.QUEUED,
+            BatchState.COMMITTING,  # one without takes to encode, tried again
+            BatchState.CANCELLED,
+        },
         BatchState.DONE: set(),
         BatchState.CANCELLED: set(),
     },

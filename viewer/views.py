@@ -20,7 +20,7 @@ from recorder.views.lists import TITLES, neighbours
 
 CHANGES_SHOWN = 30
 MOST_LABELS = 12
-EDITABLE = {EpisodeState.RECORDED, EpisodeState.INTERRUPTED, EpisodeState.FAILED}
+EDITABLE = {EpisodeState.RECORDED, EpisodeState.INTERRUPTED, EpisodeState.FAILED, EpisodeState.ENCODED}
 
 
 @require_GET
@@ -53,7 +53,7 @@ def can_edit(row: Episode) -> bool:
 
 def suggested_trim(row: Episode) -> dict[str, Any] | None:
     """Where nothing moves at its ends, as far as it is measured and nobody has trimmed it: ticks, and a sentence."""
-    if not can_edit(row) or row.trim_first is not None or row.trim_end is not None:
+    if not can_edit(row) or row.is_committed or row.trim_first is not None or row.trim_end is not None:
         return None
     found = suggest_trim(row)
     if found is None:

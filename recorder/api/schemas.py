@@ -10,7 +10,7 @@ from ninja import Schema
 from pydantic import ConfigDict, Field, StringConstraints, field_validator
 
 from recorder.models import Batch, Dataset, Episode, Job, Policy, Rig, Session
-from recorder.states import BatchState, EpisodeState, JobState, RigState, Verdict
+from recorder.states import BatchKind, BatchState, EpisodeState, JobState, RigState, Verdict
 
 
 def text(most: int, least: int = 0) -> Any:
@@ -210,6 +210,14 @@ class Links(Schema):
     video: str | None
 
 
+class PlannedOut(Schema):
+    """What is done to a committed episode when its dataset's changes are applied; a trim in frames [first, end)."""
+
+    delete: bool = False
+    task: str | None = None
+    trim: list[int] | None = None
+
+
 class EpisodeOut(Schema):
     id: UUID
     dataset: str
@@ -233,6 +241,8 @@ class EpisodeOut(Schema):
     reviewer: str
     reviewed_at: datetime | None
     episode_index: int | None
+    committed_task: str
+    planned: PlannedOut
     size_bytes: int
     error: str
     recorded_at: datetime
@@ -332,6 +342,7 @@ class JobOut(Schema):
 class BatchOut(Schema):
     id: UUID
     dataset: str
+    kind: BatchKind
     state: BatchState
     reason: str
     started_by: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -12,6 +13,15 @@ from django.utils import timezone
 from recorder.models.dataset import Dataset
 from recorder.models.rig import Rig, Session
 from recorder.states import EpisodeState, Verdict
+
+_COMMITTED = models.Q(state=EpisodeState.ENCODED)
+_STAYS = _COMMITTED & ~models.Q(verdict=Verdict.REJECT)
+PLANNED = {
+    "delete": _COMMITTED & models.Q(verdict=Verdict.REJECT),
+    "relabel": _STAYS & ~models.Q(task=models.F("committed_task")),
+    "trim": _STAYS & (models.Q(trim_first__isnull=False) | models.Q(trim_end__isnull=False)),
+}
+"""What waits until it is applied to the dataset's files, by kind."""
 
 
 class EpisodeQuerySet(models.QuerySet["Episode"]):
@@ -34,6 +44,10 @@ class EpisodeQuerySet(models.QuerySet["Episode"]):
         states = [EpisodeState.RECORDED, EpisodeState.INTERRUPTED, EpisodeState.FAILED]
         return self.filter(state__in=states, verdict__in=verdicts, purged_at=None)
 
+    def planned(self) -> EpisodeQuerySet:
+        """Committed, and to be deleted, relabelled or trimmed when that is applied."""
+        return self.filter(PLANNED["delete"] | PLANNED["relabel"] | PLANNED["trim"])
+
     def newest_first(self) -> EpisodeQuerySet:
         return self.order_by("-recorded_at", "-id")
 
@@ -48,6 +62,7 @@ class Episode(models.Model):
     state = models.CharField(max_length=12, choices=EpisodeState, default=EpisodeState.RECORDING)
     verdict = models.CharField(max_length=12, choices=Verdict, default=Verdict.UNREVIEWED)
     task = models.CharField(max_length=2000)
+    committed_task = models.CharField(max_length=2000, blank=True, default="")  # in the dataset; `task` is wanted
     operator = models.CharField(max_length=150, blank=True)
     fps = models.PositiveSmallIntegerField(default=30)
     ticks = models.PositiveIntegerField(default=0)
@@ -107,6 +122,18 @@ class Episode(models.Model):
     @property
     def is_committed(self) -> bool:
         return self.state == EpisodeState.ENCODED
+
+    @property
+    def planned(self) -> dict[str, Any]:
+        """What is done to a committed episode when its dataset's changes are applied: `delete`, `task`, `trim`."""
+        if not self.is_committed:
+            return {}
+        plans: dict[str, Any] = {"delete": True} if self.verdict == Verdict.REJECT else {}
+        if self.task != self.committed_task:
+            plans["task"] = self.task
+        if self.trim_first is not None or self.trim_end is not None:
+            plans["trim"] = [self.trim_first or 0, self.ticks if self.trim_end is None else self.trim_end]
+        return plans
 
     @property
     def duration_s(self) -> float:

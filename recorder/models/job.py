@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from recorder.models.dataset import Dataset
 from recorder.models.episode import Episode
-from recorder.states import BatchState, JobState
+from recorder.states import BatchKind, BatchState, JobState
 
 
 def overdue(now: datetime) -> models.Q:
@@ -26,10 +26,17 @@ class BatchQuerySet(models.QuerySet["Batch"]):
 
 
 class Batch(models.Model):
-    """Episodes encoded and committed together: the dataset gains all of them at once, or none."""
+    """Episodes encoded and committed together: the dataset gains all of them at once, or none.
+
+    Of another kind, it has no jobs: it changes committed episodes, or goes back to an earlier state.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="batches")
+    kind = models.CharField(max_length=12, choices=BatchKind, default=BatchKind.ENCODE)
+    about = models.JSONField(default=dict, blank=True)  # of another kind: which episodes, or which revision
+    steps_done = models.PositiveSmallIntegerField(default=0)
+    steps_total = models.PositiveSmallIntegerField(default=0)
     state = models.CharField(max_length=12, choices=BatchState, default=BatchState.QUEUED)
     reason = models.CharField(max_length=80, blank=True)  # by hand, every 5 takes, end of session
     started_by = models.CharField(max_length=150, blank=True)
@@ -47,6 +54,13 @@ class Batch(models.Model):
     class Meta:
         ordering = ["-created_at"]
         verbose_name_plural = "batches"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["dataset"],
+                condition=models.Q(kind__in=[BatchKind.EDIT, BatchKind.REVERT], state=BatchState.COMMITTING),
+                name="one_change_of_a_dataset_at_a_time",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"batch {str(self.pk)[:8]} of {self.dataset}"

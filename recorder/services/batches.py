@@ -16,7 +16,8 @@ from recorder.errors import Refused
 from recorder.history import clock, trim_of, under_way
 from recorder.lifecycle import move
 from recorder.models import Batch, Dataset, Episode, Job, Policy
-from recorder.states import BatchState, EpisodeState, JobState, Verdict
+from recorder.services.revisions import retry_change
+from recorder.states import BatchKind, BatchState, EpisodeState, JobState, Verdict
 from robotdata.spool import SpoolError, read_manifest
 
 RING_AGAIN = timedelta(seconds=15)  # a queued job whose bell was lost is rung again after this
@@ -123,6 +124,8 @@ def retry_batch(*, batch: Batch, who: str = "") -> Batch:
         if batch.state == BatchState.CANCELLED or not left:
             raise Refused("nothing_failed", f"{batch} is {batch.state}: nothing of it is left to try again.")
         return start_batch(dataset=batch.dataset, who=who, episodes=left, include_unreviewed=True, reason=RETRY)
+    if batch.kind != BatchKind.ENCODE and batch.state == BatchState.FAILED:
+        return retry_change(batch=batch)
     with transaction.atomic():
         if batch.state != BatchState.FAILED or not move(
             batch, BatchState.QUEUED, error="", attempt=0, token="", lease_until=None, finished_at=None

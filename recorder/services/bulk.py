@@ -9,10 +9,23 @@ from typing import Any
 from recorder.errors import Refused
 from recorder.history import check_open
 from recorder.many import change_many
-from recorder.models import Episode
+from recorder.models import Dataset, Episode
 from recorder.services.review import group_of
+from recorder.states import EpisodeState
 
 MOST_LABELS = 100
+
+
+def rename_task(*, dataset: Dataset, task: str, to: str, who: str) -> tuple[uuid.UUID, int]:
+    """Another text for a task, in all takes and episodes of the dataset that have it; undone as one. How many.
+
+    Raises Refused where none has it, and as `edit_many`.
+    """
+    found = dataset.episodes.filter(task=task, purged_at=None).exclude(state=EpisodeState.RECORDING)
+    episodes = list(found.select_related("dataset"))
+    if not episodes:
+        raise Refused("no_task", f"Nothing in {dataset.title} has the task {task!r} (any more): reload and look.", 404)
+    return edit_many(episodes=episodes, who=who, task=to), len(episodes)
 
 
 def edit_many(

@@ -7,7 +7,7 @@ import json
 import logging
 import re
 import uuid
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +19,25 @@ from django.utils import timezone
 from django.utils.text import slugify
 
 from recorder.errors import Refused
-from recorder.models import Dataset, Episode
+from recorder.models import Change, Dataset, Episode
+from recorder.services.sidecars import committed_id as committed_id
+from recorder.services.sidecars import content_of, planned_fields, said_fields
 from recorder.states import EpisodeState, Verdict
 from recorder.storable import storable
 from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import DatasetError
 from robotdata.dataset.features import DEFAULT_FEATURES
 from robotdata.dataset.reader import Dataset as Folder
+from robotdata.spool import SpoolError, read_manifest
 from robotdata.spool.files import write_json
 
 log = logging.getLogger(__name__)
 
 SAFE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,95}")
 KEPT_SETTINGS = ("title", "policy", "every", "encode_unreviewed", "goal", "encoding")
+KEEP_REVISIONS = 10
+LOCK_WAIT_S = 5.0
+_PORTION = 500
 _FAR = 1_000_000_000  # where numbers wait while others take their places
 
 
@@ -75,12 +81,9 @@ def refresh_dataset(*, dataset: Dataset) -> None:
     _refresh(dataset, opened)
 
 
-def committed_id(dataset: Dataset, info: EpisodeInfo) -> uuid.UUID:
-    """The UUID of a committed episode; one made from its place where another program recorded it."""
-    try:
-        return uuid.UUID(str(info.uuid))
-    except ValueError:
-        return uuid.uuid5(uuid.NAMESPACE_URL, f"robotdata:{dataset.slug}/{info.index}")
+def work_path() -> Path:
+    """Where next states are built: on the datasets' own file system, so that they are swapped in by a rename."""
+    return Path(settings.DATASETS_DIR) / ".work"
 
 
 def save_settings(dataset: Dataset) -> None:
@@ -146,58 +149,63 @@ def _say_problem(dataset: Dataset, problem: str) -> None:
 
 
 def _index_episodes(dataset: Dataset, there: dict[uuid.UUID, EpisodeInfo], fps: float) -> None:
-    """Three sets: rows whose episode left the folder, rows in another place than before, and new ones."""
-    rows = dict(dataset.episodes.committed().values_list("pk", "episode_index"))
+    """Four sets: rows whose episode left the folder, in another place, with another content, and new ones."""
+    names = ("episode_index", "ticks", "committed_task")
+    rows = {row.pop("pk"): row for row in dataset.episodes.committed().values("pk", *names)}
     for pk in rows.keys() - there.keys():
         _left(dataset, pk)
-    moved = {pk: info for pk, info in there.items() if pk in rows and rows[pk] != info.index}
-    Episode.objects.filter(pk__in=list(moved)).update(episode_index=F("episode_index") + _FAR)
-    for pk, info in moved.items():
-        Episode.objects.filter(pk=pk).update(episode_index=info.index, updated_at=timezone.now())
+    now = timezone.now()
+    moved = {pk: info for pk, info in there.items() if pk in rows and rows[pk]["episode_index"] != info.index}
+    for some in _portions(list(moved)):
+        Episode.objects.filter(pk__in=some).update(episode_index=F("episode_index") + _FAR)
+    placed = [Episode(pk=pk, episode_index=info.index, updated_at=now) for pk, info in moved.items()]
+    Episode.objects.bulk_update(placed, ["episode_index", "updated_at"], batch_size=_PORTION)
+    for pk, info in there.items():
+        if pk in rows and content_of(info) != rows[pk] | {"episode_index": info.index}:
+            _set(pk, **content_of(info), **planned_fields(info), **_marks(info))
     new = {pk: info for pk, info in there.items() if pk not in rows}
-    known = set(Episode.objects.filter(pk__in=list(new)).values_list("pk", flat=True)) if new else set()
+    known: set[uuid.UUID] = set()
+    for some in _portions(list(new)):
+        known |= set(Episode.objects.filter(pk__in=some).values_list("pk", flat=True))
     for pk in known:
         # Not a move of its life: the folder says so, and it is right whatever the row said.
-        fields = {"state": EpisodeState.ENCODED, "episode_index": new[pk].index, "purged_at": None, "error": ""}
-        Episode.objects.filter(pk=pk).update(**fields, dataset=dataset, updated_at=timezone.now())
+        fields = {"state": EpisodeState.ENCODED, "purged_at": None, "error": "", "dataset": dataset}
+        _set(pk, **fields, **content_of(new[pk]), **planned_fields(new[pk]), **said_fields(new[pk].extra))
     fresh = [_episode(dataset, pk, info, fps) for pk, info in new.items() if pk not in known]
     Episode.objects.bulk_create(fresh, batch_size=500)
 
 
+def close_changes(pks: Iterable[uuid.UUID]) -> None:
+    """What was changed of these before their content did is not undone any more: a trim would speak of other frames."""
+    Change.objects.filter(episode__in=list(pks), undone_at=None).update(superseded=True)
+
+
+def _set(pk: uuid.UUID, **fields: Any) -> None:
+    Episode.objects.filter(pk=pk).update(**fields, updated_at=timezone.now())
+    close_changes([pk])
+
+
 def _left(dataset: Dataset, pk: uuid.UUID) -> None:
     """A revision without it: a take again where its folder is still in the spool, else gone, its history kept."""
-    now = timezone.now()
     row = Episode.objects.get(pk=pk)
     back: dict[str, Any] = {"state": EpisodeState.RECORDED, "error": ""}
     if not row.take_path.is_dir():
         said = f"It is no longer in {dataset.title}, revision {dataset.revision} and before may have it."
-        back = {"state": EpisodeState.FAILED, "error": said, "purged_at": now}
-    Episode.objects.filter(pk=pk).update(**back, episode_index=None, updated_at=now)
+        back = {"state": EpisodeState.FAILED, "error": said, "purged_at": timezone.now()}
+    with contextlib.suppress(SpoolError, OSError, ValueError):
+        back["ticks"] = int(read_manifest(row.take_path)["ticks"])
+    _set(pk, **back, episode_index=None, committed_task="", trim_first=None, trim_end=None)
 
 
 def _episode(dataset: Dataset, pk: uuid.UUID, info: EpisodeInfo, fps: float) -> Episode:
-    said = info.extra
-    verdict = said.get("verdict")
-    return Episode(
-        id=pk,
-        dataset=dataset,
-        state=EpisodeState.ENCODED,
-        episode_index=info.index,
-        verdict=verdict if verdict in Verdict.values and verdict != Verdict.REJECT else Verdict.KEEP,
-        task=storable((info.tasks[0] if info.tasks else "")[:2000]),
-        fps=max(1, round(fps)),
-        ticks=info.length,
-        **storable(_said(said)),
-    )
+    said = {"verdict": Verdict.KEEP} | said_fields(info.extra)
+    fields = {**content_of(info), **planned_fields(info), **said}
+    return Episode(id=pk, dataset=dataset, state=EpisodeState.ENCODED, fps=max(1, round(fps)), **fields)
 
 
-def _said(said: dict[str, Any]) -> dict[str, Any]:
-    """What people and the rig said of it, from the sidecar; anything odd is left out."""
-    kinds: dict[str, type] = {"labels": list, "rating": int, "note": str, "operator": str, "marks": list}
-    kept = {name: said[name] for name, kind in kinds.items() if type(said.get(name)) is kind}
-    kept |= {name: kept[name][:150] for name in ("operator",) if name in kept}
-    if isinstance(said.get("recorded_at"), str):
-        with contextlib.suppress(ValueError):
-            when = datetime.fromisoformat(said["recorded_at"])
-            kept["recorded_at"] = when if when.tzinfo else when.replace(tzinfo=UTC)
-    return kept
+def _marks(info: EpisodeInfo) -> dict[str, Any]:
+    return {name: value for name, value in said_fields(info.extra).items() if name == "marks"}
+
+
+def _portions(pks: list[uuid.UUID]) -> Iterator[list[uuid.UUID]]:
+    yield from (pks[first : first + _PORTION] for first in range(0, len(pks), _PORTION))

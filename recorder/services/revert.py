@@ -28,6 +28,12 @@ def revert(*, episode: Episode, change: int | None, who: str, version: datetime 
     return done
 
 
+def _sensible(change: Change, episode: Episode) -> dict[str, Any]:
+    """A trim from before the episode's frames were changed speaks of other frames."""
+    other_frames = change.superseded and episode.is_committed
+    return {name: v for name, v in change.before.items() if not (other_frames and name.startswith("trim_"))}
+
+
 def _then(episode: Episode, change: int | None) -> dict[str, Any]:
     """The fields that were changed since, as they were then: the older a change, the more its `before` counts."""
     rows = episode.changes.filter(undone_at=None)
@@ -41,7 +47,7 @@ def _then(episode: Episode, change: int | None) -> dict[str, Any]:
     for later in rows.order_by("-id"):
         if later.pk == change:
             break
-        wanted |= later.before
+        wanted |= _sensible(later, episode)
     if not wanted:
         raise Refused("same", f"{episode} is as it was then already: nobody has changed it since.")
     return wanted

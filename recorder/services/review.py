@@ -94,7 +94,7 @@ def undo_some(*, who: str, group: uuid.UUID | None = None, most: int | None = No
     while (newest := _newest(who, group)) is not None:
         rows = Change.objects.filter(group=newest.group, who=who, undone_at=None, superseded=False)
         changes = list(rows.select_related("episode__dataset").order_by("-id"))
-        gone = [c for c in changes if c.episode.purged_at is not None or c.episode.is_committed]
+        gone = [c for c in changes if c.episode.purged_at is not None]
         Change.objects.filter(pk__in=[c.pk for c in gone]).update(superseded=True)
         if live := [c for c in changes if c not in gone]:
             return _undo_all(live, who, most)

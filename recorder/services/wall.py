@@ -18,7 +18,7 @@ from django.db.models.functions import Cast, Coalesce, NullIf
 from django.utils import timezone
 
 from recorder.models import Dataset, Episode
-from recorder.models.episode import EpisodeQuerySet
+from recorder.models.episode import PLANNED, EpisodeQuerySet
 from recorder.states import EpisodeState, Verdict
 
 SORTS = {"": "Newest first", "oldest": "Oldest first", "longest": "Longest first", "shortest": "Shortest first"}
@@ -37,7 +37,10 @@ SECONDS = Cast(Coalesce(F("trim_end"), F("ticks")) - Coalesce(F("trim_first"), 0
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Every field as the address has it; an empty one asks for nothing. Lengths in seconds, dates inclusive."""
+    """Every field as the address has it; an empty one asks for nothing. Lengths in seconds, dates inclusive.
+
+    `planned` asks for committed episodes whose change waits to be applied: any, delete, relabel or trim.
+    """
 
     q: str = ""
     task: str = ""
@@ -52,6 +55,7 @@ class Filter:
     shorter: str = ""
     since: str = ""
     until: str = ""
+    planned: str = ""
     sort: str = ""
 
     @classmethod
@@ -83,6 +87,8 @@ class Filter:
         rows = rows.filter(**{name: value for name, value in exact.items() if value})
         rows = _by_label(rows, self.label)
         rows = _by_mark(rows, self.mark)
+        if self.planned:
+            rows = rows.planned() if self.planned == ANY else rows.filter(PLANNED[self.planned])
         return _by_time(_by_length(rows, self.longer, self.shorter), self.since, self.until)
 
 
@@ -126,7 +132,8 @@ def _views(asked: Filter) -> dict[str, Q]:
         "all": there & (committed | ~Q(verdict=Verdict.REJECT)),
     }
     if asked.verdict:
-        lists["all"] = raw & Q(verdict=asked.verdict)
+        lists["all"] = there & Q(verdict=asked.verdict)
+        lists["committed"] &= Q(verdict=asked.verdict)
     if asked.state:
         lists["all"] &= Q(state=asked.state)
     return lists
@@ -182,8 +189,9 @@ def _moment(day: str, at: time) -> datetime:
 
 
 def _makes_sense(name: str, text: str) -> bool:
-    if name in ("state", "verdict", "sort"):
+    if name in ("state", "verdict", "sort", "planned"):
         known = {"state": EpisodeState.values, "verdict": Verdict.values, "sort": list(SORTS)}
+        known |= {"planned": [ANY, *PLANNED]}
         return text in known[name]
     if name == "mark":
         return text.replace("_", "").isalnum() and len(text) <= 40

@@ -7,7 +7,9 @@ from typing import Any
 
 from django import template
 
-from recorder.models import UserKeys
+from recorder.models import Batch, Episode, UserKeys
+from recorder.services.revisions import Revision
+from recorder.states import BatchKind
 
 register = template.Library()
 
@@ -47,6 +49,46 @@ MARKS = {
     "lost": "a camera was lost",
     "tick_late": "a late tick",
 }
+
+
+PLANNED_WORDS = {"delete": "to be deleted", "relabel": "to be relabelled", "trim": "to be trimmed"}
+
+
+@register.filter
+def plans(episode: Episode) -> list[dict[str, str]]:
+    """What is done to a committed episode when its dataset's changes are applied: in few words, and in more."""
+    planned = episode.planned
+    if planned.get("delete"):
+        return [{"short": "will be deleted", "long": "It will be deleted", "tone": "tone-bad"}]
+    found = []
+    if "task" in planned:
+        said = f"It will be relabelled: “{episode.committed_task}” becomes “{planned['task']}”"
+        found.append({"short": "will be relabelled", "long": said, "tone": "tone-accent"})
+    if "trim" in planned:
+        first, end = planned["trim"]
+        frames = f"frame {first}" if end - first == 1 else f"frames {first} to {end - 1}"
+        said = f"It will be trimmed to {frames}"
+        said += ", or a few before them: a video can be cut only at a keyframe" if first else ""
+        found.append({"short": "will be trimmed", "long": said, "tone": "tone-accent"})
+    return found
+
+
+@register.filter
+def revision_words(revision: Revision) -> str:
+    """What made it of the state before: `deleted 3, trimmed 2`."""
+    if revision.reverted_to is not None:
+        return f"went back to revision {revision.reverted_to}"
+    words = [f"{name} {count}" for name, count in revision.counts.items()]
+    return ", ".join(words) or "changed"
+
+
+@register.filter
+def batch_does(batch: Batch) -> str:
+    """What a batch without takes does: `delete 3, trim 2`."""
+    if batch.kind == BatchKind.REVERT:
+        return f"go back to revision {batch.about.get('revision')}"
+    named = {"deleted": "delete", "relabelled": "relabel", "trimmed": "trim"}
+    return ", ".join(f"{word} {batch.about[name]}" for name, word in named.items() if batch.about.get(name))
 
 
 @register.filter

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from recorder.models import Batch, Change, Episode, Rig
 from recorder.services.rigs import ALIVE_S
-from recorder.states import BatchState, EpisodeState, RigState
+from recorder.states import BatchKind, BatchState, EpisodeState, RigState
 from robotdata.quality.mark import WEIGHT
 
 register = template.Library()
@@ -123,6 +123,8 @@ def tone(row: Rig | Episode | Batch | str) -> str:
 @register.filter
 def words(row: Rig | Episode | Batch) -> str:
     """A state as a person says it."""
+    if isinstance(row, Batch) and row.kind != BatchKind.ENCODE and row.state == BatchState.COMMITTING:
+        return "changing the dataset"
     if isinstance(row, Batch):
         return BATCH_WORDS.get(BatchState(row.state), row.state)
     if isinstance(row, Rig):

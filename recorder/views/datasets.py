@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from recorder.models import Batch, Dataset, Policy
+from recorder.services.revisions import planned_counts, revisions_of
 from recorder.views.ask import Request
 from recorder.views.batches import with_progress
 from recorder.views.counts import datasets_with_figures, figures_of, tasks_of
@@ -33,6 +34,7 @@ def dataset(request: Request, slug: str) -> HttpResponse:
         "figures": figures_of(row),
         **_batches(row),
         "tasks": tasks_of(row),
+        "planned": planned_counts(row),
         "policies": Policy.choices,
     }
     return render(request, "recorder/dataset.html", context)
@@ -47,6 +49,25 @@ def dataset_figures(request: Request, slug: str) -> HttpResponse:
 @require_GET
 def dataset_batches(request: Request, slug: str) -> HttpResponse:
     return render(request, "recorder/_dataset_batches.html", _batches(dataset_of(slug)))
+
+
+@require_GET
+def dataset_planned(request: Request, slug: str) -> HttpResponse:
+    """What waits to be applied."""
+    row = dataset_of(slug)
+    return render(request, "recorder/_dataset_planned.html", {"dataset": row, "planned": planned_counts(row)})
+
+
+@require_GET
+def dataset_revisions(request: Request, slug: str) -> HttpResponse:
+    row = dataset_of(slug)
+    return render(request, "recorder/_dataset_revisions.html", {"dataset": row, "revisions": revisions_of(row)})
+
+
+@require_GET
+def dataset_tasks(request: Request, slug: str) -> HttpResponse:
+    row = dataset_of(slug)
+    return render(request, "recorder/_dataset_tasks.html", {"dataset": row, "tasks": tasks_of(row)})
 
 
 def _batches(row: Dataset) -> dict[str, Any]:

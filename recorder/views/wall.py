@@ -15,11 +15,11 @@ from recorder.models import Dataset, Episode
 from recorder.services import order
 from recorder.services.wall import SORTS, VIEWS, Filter, choices, rows_in, totals
 from recorder.states import EpisodeState, Verdict
-from recorder.templatetags.desk import mark_words
+from recorder.templatetags.desk import PLANNED_WORDS, mark_words
 from recorder.views.ask import PAGE, Request
 
 TITLES = {"review": "To review", "kept": "Kept", "committed": "In the dataset", "all": "All"}
-EDITABLE = {EpisodeState.RECORDED, EpisodeState.INTERRUPTED, EpisodeState.FAILED}
+EDITABLE = {EpisodeState.RECORDED, EpisodeState.INTERRUPTED, EpisodeState.FAILED, EpisodeState.ENCODED}
 MOST_IDS = 5000
 
 
@@ -131,6 +131,7 @@ def _said(name: str, value: str) -> str:
         "since": f"since {value}",
         "until": f"until {value}",
         "session": f"session {value[:8]}",
+        "planned": PLANNED_WORDS.get(value, "changes to apply"),
         "verdict": Verdict(value).label if value in Verdict.values else value,
     }
     return words.get(name, f"{name}: {value}")

@@ -15,7 +15,10 @@ import pytest
 
 from recorder import bell, committing, encoding
 from recorder.models import Batch, Dataset, Episode, Job
+from recorder.services.batches import start_batch
 from recorder.services.takes import index_take
+from robotdata.dataset import verify_dataset
+from robotdata.dataset.layout import SIDECAR
 from robotdata.dataset.reader import Dataset as Folder
 from robotdata.spool import Row, TakeWriter
 from robotdata.video import open_video
@@ -107,6 +110,30 @@ def make_episode(cubes: Dataset, settings: Any) -> Callable[..., Episode]:
         return episode
 
     return make
+
+
+FOUR = (8, 6, 7, 5)
+
+
+@pytest.fixture
+def four(transactional_db: None, cubes: Dataset, make_episode: Callable[..., Episode]) -> list[Episode]:
+    """Four committed episodes of so many frames; the pictures of the n-th carry the number n + 1."""
+    for ticks in FOUR:
+        make_episode(ticks)
+    work(start_batch(dataset=cubes, who="olga"))
+    return list(Episode.objects.order_by("episode_index"))
+
+
+def entry(episode: Episode) -> dict[str, Any]:
+    """What the dataset's sidecar says of it."""
+    entries = json.loads((episode.dataset.path / SIDECAR).read_text())["episodes"]
+    return dict(next(one for one in entries if one["uuid"] == str(episode.pk)))
+
+
+def frames(dataset: Dataset) -> list[tuple[int, list[int]]]:
+    """For each episode its number in the pictures, and their ticks; nobody finds a fault in the dataset."""
+    assert verify_dataset(dataset.path, deep=True).problems == []
+    return [(shown[0][1], [tick for tick, _ in shown]) for shown in codes(dataset)]
 
 
 def work(batch: Batch) -> Batch:

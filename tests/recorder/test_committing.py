@@ -162,7 +162,7 @@ def test_it_waits_for_who_changes_the_dataset_now(
     make_episode()
     batch = start_batch(dataset=cubes, who="olga")
     encode_all(batch)
-    monkeypatch.setattr(committing, "_LOCK_WAIT_S", 0.05)
+    monkeypatch.setattr(committing, "LOCK_WAIT_S", 0.05)
     with held_by_another(cubes):
         for _ in range(5):  # however often
             committing.commit_batch(batch.pk)

@@ -211,7 +211,8 @@ def test_it_answers_a_changed_filter_with_the_list_and_its_address(person: Clien
 
 def test_it_names_everything_that_a_selection_of_all_means(person: Client, cups: Dataset) -> None:
     open_ones = [take(cups, n, marks=[mark("frozen")]) for n in range(40)]
-    done = take(cups, 50, marks=[mark("frozen")], state="encoded", episode_index=0)
+    open_ones.append(take(cups, 49, marks=[mark("frozen")], state="encoded", episode_index=0))
+    done = take(cups, 50, marks=[mark("frozen")], state="encoding")
     take(cups, 51)
     ids = person.get("/datasets/cups/wall/ids/?view=all&mark=frozen").json()
     assert ids == {"editable": [str(each.pk) for each in open_ones], "others": [str(done.pk)]}

@@ -79,7 +79,7 @@ export class Review {
   }
 
   async judge(verdict) {
-    const { episode, editable, verdict: shown, list } = details().dataset;
+    const { episode, editable, verdict: shown, list, committed } = details().dataset;
     const deaf = performance.now() < this.deafUntil;
     if (deaf) this.rest();
     if (!editable || deaf) return;
@@ -90,7 +90,7 @@ export class Review {
     this.judged[wanted === "unreviewed" ? "delete" : "add"](episode);
     this.send({ verdict: wanted }, (answer) => {
       said.version = answer.version;
-      if (wanted !== "unreviewed") toast(wanted === "keep" ? "Kept." : "Moved to the trash.", { undo: true });
+      if (wanted !== "unreviewed") toast(wanted === "keep" ? "Kept." : committed ? "Rejected: deleted when that is applied." : "Moved to the trash.", { undo: true });
     });
     const onward = moves ? this.coming()[0] || (await this.lookAgain()) : "";
     if (onward) return this.go(onward);

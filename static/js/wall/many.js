@@ -6,6 +6,7 @@ import { ringTopics } from "../live.js";
 
 const SAID = { keep: "kept", reject: "moved to the trash", unreviewed: "to be reviewed again" };
 const DOING = { keep: "Keeping", reject: "Moving to the trash", unreviewed: "Back to be reviewed" };
+const APPLIED = "rejected: deleted when that is applied to the dataset";
 const takes = (count) => `${count.toLocaleString("en")} take${count === 1 ? "" : "s"}`;
 
 export class Many {
@@ -23,7 +24,8 @@ export class Many {
   }
 
   judge(verdict) {
-    return this.act("/api/episodes/verdict", { verdict }, this.selection.editable, SAID[verdict], DOING[verdict]);
+    const committed = verdict === "reject" && document.getElementById("cards")?.dataset.view === "committed";
+    return this.act("/api/episodes/verdict", { verdict }, this.selection.editable, committed ? APPLIED : SAID[verdict], DOING[verdict]);
   }
 
   async rejectAll(button) {

@@ -1,0 +1,172 @@
+"""Revisions of a dataset: apply what is planned of its episodes, see what was done when, go back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import Count
+
+from recorder.bell import ring
+from recorder.errors import Refused
+from recorder.history import clock
+from recorder.lifecycle import move
+from recorder.models import Batch, Dataset
+from recorder.models.episode import PLANNED
+from recorder.states import BatchKind, BatchState
+from robotdata.dataset.layout import INFO
+from robotdata.dataset.sidecar import read_sidecar
+from robotdata.dataset.swap import list_revisions
+
+KINDS = ("deleted", "relabelled", "trimmed")
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """A state of the dataset: which, when, how large, and what made it of the one before; `by` whom, if known."""
+
+    number: int
+    present: bool
+    at: datetime
+    episodes: int
+    frames: int
+    what: str
+    by: str = ""
+    counts: dict[str, int] = field(default_factory=dict)
+    reverted_to: int | None = None
+
+
+def planned_counts(dataset: Dataset) -> dict[str, int]:
+    """How many episodes wait to be deleted, relabelled and trimmed, from one query; one may be in the last two."""
+    counts = {name: Count("pk", filter=where) for name, where in PLANNED.items()}
+    return dict(dataset.episodes.order_by().aggregate(**counts))
+
+
+def apply_changes(*, dataset: Dataset, who: str) -> Batch:
+    """Begin to make one new state with all that is planned now of the dataset's episodes.
+
+    Raises Refused where nothing is, where nothing would be left, and while the dataset gets another state.
+    """
+    counts = planned_counts(dataset)
+    if not any(counts.values()):
+        words = f"Nothing waits to be applied in {dataset.title}: reject, relabel or trim episodes first."
+        raise Refused("nothing", words)
+    if counts["delete"] and counts["delete"] == dataset.episodes.committed().count():
+        raise Refused("all", f"All episodes of {dataset.title} would be deleted: keep at least one of them.")
+    ids = [str(pk) for pk in dataset.episodes.all().planned().values_list("pk", flat=True)]
+    done = dict(zip(KINDS, (counts["delete"], counts["relabel"], counts["trim"]), strict=True))
+    return _begin(dataset, who, BatchKind.EDIT, {"episodes": ids, **done})
+
+
+def go_back(*, dataset: Dataset, revision: int, who: str) -> Batch:
+    """Begin to make the state `revision` the present one again; it becomes a new one, and can be gone back from.
+
+    Raises Refused where it is not kept, or present already, and while the dataset gets another state.
+    """
+    kept = list_revisions(dataset.revisions_path)
+    if revision not in kept:
+        there = ", ".join(map(str, kept)) or "none"
+        raise Refused(
+            "no_revision", f"{dataset.title} has no revision {revision} to go back to; kept are: {there}.", 404
+        )
+    return _begin(dataset, who, BatchKind.REVERT, {"revision": revision})
+
+
+def retry_change(*, batch: Batch) -> Batch:
+    """A failed one again. Raises Refused while the dataset gets another state."""
+    with _one_at_a_time(batch.dataset):
+        _check_free(batch.dataset)
+        if not move(
+            batch,
+            BatchState.COMMITTING,
+            error="",
+            attempt=0,
+            token="",
+            lease_until=None,
+            finished_at=None,
+            steps_done=0,
+        ):
+            raise Refused("moved", f"{batch} has just moved on: reload the page and look.")
+        ring("commit_batch", str(batch.pk))
+    return batch
+
+
+def revisions_of(dataset: Dataset) -> list[Revision]:
+    """The present state and those that can be gone back to, newest first."""
+    if not (dataset.path / INFO).is_file():
+        return []
+    found = [_revision(dataset.path, None)]
+    found += [_revision(dataset.revisions_path / str(n), n) for n in reversed(list_revisions(dataset.revisions_path))]
+    return found
+
+
+def _revision(root: Path, number: int | None) -> Revision:
+    sidecar = read_sidecar(root, [])
+    about = sidecar.more.get("made_by")
+    about = about if isinstance(about, dict) else {}
+    counts = {name: about[name] for name in ("committed", *KINDS) if type(about.get(name)) is int}
+    back = about.get("reverted_to")
+    return Revision(
+        number=sidecar.revision if number is None else number,
+        present=number is None,
+        at=_when(about.get("at"), root),
+        episodes=len(sidecar.episodes),
+        frames=sum(length for entry in sidecar.episodes if type(length := entry.get("length")) is int),
+        what=str(about.get("what") or ""),
+        by=str(about.get("by") or ""),
+        counts=counts,
+        reverted_to=back if type(back) is int else None,
+    )
+
+
+def _when(value: Any, root: Path) -> datetime:
+    try:
+        when = datetime.fromisoformat(value)
+        return when if when.tzinfo else when.replace(tzinfo=UTC)
+    except (TypeError, ValueError):
+        return datetime.fromtimestamp((root / INFO).stat().st_mtime, UTC)
+
+
+def _begin(dataset: Dataset, who: str, kind: BatchKind, about: dict[str, Any]) -> Batch:
+    with _one_at_a_time(dataset):
+        _check_free(dataset)
+        batch = Batch.objects.create(
+            dataset=dataset,
+            kind=kind,
+            about=about,
+            state=BatchState.COMMITTING,
+            started_by=who,
+            reason="by hand",
+        )
+        ring("commit_batch", str(batch.pk))
+    return batch
+
+
+def _check_free(dataset: Dataset) -> None:
+    """Raises Refused where another state is being made, or waits to be."""
+    other = Batch.objects.filter(dataset=dataset, state=BatchState.COMMITTING).order_by("created_at").first()
+    if other is not None:
+        raise _under_way(dataset, other)
+
+
+@contextmanager
+def _one_at_a_time(dataset: Dataset) -> Iterator[None]:
+    """Of two people who press at once one has the effect; the database knows which."""
+    try:
+        with transaction.atomic():
+            yield
+    except IntegrityError as error:
+        raise _under_way(dataset, None) from error
+
+
+def _under_way(dataset: Dataset, other: Batch | None) -> Refused:
+    since = f" since {clock(other.created_at)}" if other else ""
+    since += f" by {other.started_by}" if other and other.started_by else ""
+    kinds = {BatchKind.ENCODE: "gets new episodes", BatchKind.EDIT: "is being changed", BatchKind.REVERT: "goes back"}
+    what = kinds[BatchKind(other.kind)] if other else "is being changed"
+    return Refused("committing", f"{dataset.title} {what}{since}: try again when that is done.")

@@ -1,0 +1,159 @@
+"""Rows of committed episodes and the dataset's sidecar: what people say is in both, as a take's is in `take.json`."""
+
+from __future__ import annotations
+
+import contextlib
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from django.utils import timezone
+
+from recorder.errors import Refused
+from recorder.models import Dataset, Episode
+from recorder.states import Verdict
+from recorder.storable import storable
+from robotdata.dataset.episode_list import EpisodeInfo
+from robotdata.dataset.errors import DatasetBusy, DatasetError, EditError
+from robotdata.dataset.lock import dataset_lock
+from robotdata.dataset.sidecar import read_sidecar
+from robotdata.dataset.words import Ids, planned_of, write_words
+
+_WAIT_S = 3.0
+
+
+def committed_id(dataset: Dataset, info: EpisodeInfo) -> uuid.UUID:
+    """The UUID of a committed episode; one made from its place where another program recorded it."""
+    try:
+        return uuid.UUID(str(info.uuid))
+    except ValueError:
+        return uuid.uuid5(uuid.NAMESPACE_URL, f"robotdata:{dataset.slug}/{info.index}")
+
+
+def names_in(dataset: Dataset) -> Ids:
+    """Names for the episodes that the sidecar does not know."""
+    return lambda info: str(committed_id(dataset, info))
+
+
+@contextmanager
+def held(episodes: Iterable[Episode]) -> Iterator[None]:
+    """The folders of the committed ones among these are this thread's alone: taken before a transaction begins.
+
+    Raises Refused where a dataset is being changed for longer than a moment.
+    """
+    datasets = {episode.dataset_id: episode.dataset for episode in episodes if episode.is_committed}
+    with ExitStack() as stack:
+        for _, dataset in sorted(datasets.items()):
+            try:
+                stack.enter_context(dataset_lock(dataset.path, wait_s=_WAIT_S))
+            except DatasetBusy as error:
+                raise _busy(dataset) from error
+        yield
+
+
+def write_sidecars(episodes: Sequence[Episode]) -> dict[uuid.UUID, Refused]:
+    """What these committed rows say, each dataset's sidecar written once; why it could not be, by episode."""
+    by_dataset: dict[int, list[Episode]] = {}
+    for episode in episodes:
+        by_dataset.setdefault(episode.dataset_id, []).append(episode)
+    refused: dict[uuid.UUID, Refused] = {}
+    for rows in by_dataset.values():
+        error = _write_one(rows[0].dataset, rows)
+        if error is not None:
+            refused |= {row.pk: error for row in rows}
+    return refused
+
+
+def words_of(episode: Episode) -> dict[str, Any]:
+    """What people say of it, for its entry; None where it says nothing of the kind."""
+    planned = {name: value for name, value in episode.planned.items() if name in ("task", "trim")}
+    return {
+        "verdict": episode.verdict,
+        "labels": episode.labels,
+        "rating": episode.rating,
+        "note": episode.note,
+        "reviewer": episode.reviewer,
+        "reviewed_at": episode.reviewed_at.isoformat() if episode.reviewed_at else None,
+        "planned": planned or None,
+    }
+
+
+def content_of(info: EpisodeInfo) -> dict[str, Any]:
+    """The fields that say what is in the folder."""
+    return {
+        "episode_index": info.index,
+        "ticks": info.length,
+        "committed_task": storable((info.tasks[0] if info.tasks else "")[:2000]),
+    }
+
+
+def planned_fields(info: EpisodeInfo) -> dict[str, Any]:
+    """Task and trim as they are wanted: those of the folder, where nothing is planned."""
+    planned = planned_of(info.extra)
+    first, end = planned.get("trim") or (0, info.length)
+    fits = 0 <= first < end <= info.length and (first, end) != (0, info.length)
+    task = storable(planned["task"][:2000]) if "task" in planned else content_of(info)["committed_task"]
+    return {"task": task, "trim_first": first if fits else None, "trim_end": end if fits else None}
+
+
+def said_fields(entry: dict[str, Any]) -> dict[str, Any]:
+    """What people and the rig said of it, from the sidecar; anything odd is left out."""
+    kinds: dict[str, type] = {"labels": list, "rating": int, "note": str, "operator": str, "marks": list}
+    kinds |= {"reviewer": str}
+    kept = {name: entry[name] for name, kind in kinds.items() if type(entry.get(name)) is kind}
+    kept |= {name: kept[name][:150] for name in ("operator", "reviewer") if name in kept}
+    for name in ("recorded_at", "reviewed_at"):
+        if isinstance(entry.get(name), str):
+            with contextlib.suppress(ValueError):
+                when = datetime.fromisoformat(entry[name])
+                kept[name] = when if when.tzinfo else when.replace(tzinfo=UTC)
+    if entry.get("verdict") in Verdict.values:
+        kept["verdict"] = entry["verdict"]
+    return dict(storable(kept))
+
+
+def believe_sidecar(dataset: Dataset) -> int:
+    """Rows come to say what the sidecar does: it is written last, so where they differ a crash came between.
+
+    A row that moves meanwhile is left alone. How many differed.
+    """
+    rows = {str(row.pk): row for row in dataset.episodes.committed()}
+    count = 0
+    for entry in read_sidecar(dataset.path, []).episodes:
+        row = rows.get(str(entry.get("uuid")))
+        if row is None or entry.get("length") != row.ticks or "verdict" not in entry:
+            continue
+        told = {"labels": [], "rating": None, "note": ""} | said_fields(entry)
+        told |= planned_fields(_as_info(row, entry))
+        names = ("verdict", "labels", "rating", "note", "task", "trim_first", "trim_end", "reviewer")
+        changed = {name: told[name] for name in names if name in told and getattr(row, name) != told[name]}
+        if changed:
+            mine = Episode.objects.filter(pk=row.pk, updated_at=row.updated_at)
+            count += mine.update(**changed, updated_at=timezone.now())
+    return count
+
+
+def _as_info(row: Episode, entry: dict[str, Any]) -> EpisodeInfo:
+    index, length = row.episode_index or 0, row.ticks
+    return EpisodeInfo(index, length, [row.committed_task], None, 0, length, 0, {}, extra=entry)
+
+
+def _write_one(dataset: Dataset, rows: Sequence[Episode]) -> Refused | None:
+    said = {str(row.pk): words_of(row) for row in rows}
+    lengths = {str(row.pk): row.ticks for row in rows}
+    try:
+        with dataset_lock(dataset.path, wait_s=_WAIT_S):
+            write_words(dataset.path, said, lengths, names_in(dataset))
+    except DatasetBusy:
+        return _busy(dataset)
+    except EditError as error:
+        return Refused("moved", f"{error}.")
+    except (DatasetError, OSError) as error:
+        return Refused("not_written", f"{dataset.title} cannot be changed: {error}. Nothing was changed.", 503)
+    return None
+
+
+def _busy(dataset: Dataset) -> Refused:
+    return Refused("busy", f"{dataset.title} gets a new state just now: try again in a moment.", 503)

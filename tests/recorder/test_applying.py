@@ -1,0 +1,258 @@
+"""What is planned of committed episodes becomes one new revision; and the way back."""
+
+from __future__ import annotations
+
+import json
+import threading
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from recorder import applying, committing
+from recorder.errors import Refused
+from recorder.models import Batch, Dataset, Episode
+from recorder.recovery import rebuild, recover
+from recorder.services.batches import cancel_batch, retry_batch, start_batch
+from recorder.services.folders import refresh_dataset
+from recorder.services.review import edit_episodes, set_verdict, undo
+from recorder.services.revisions import apply_changes, go_back, planned_counts, revisions_of
+from recorder.sweeping import sweep
+from robotdata.dataset.edit import apply_edit
+from robotdata.dataset.layout import SIDECAR
+from robotdata.dataset.lock import dataset_lock
+from robotdata.dataset.words import planned_edit
+from tests.recorder.conftest import FOUR, frames, work
+
+MakeEpisode = Callable[..., Episode]
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def done(batch: Batch) -> Batch:
+    committing.commit_batch(batch.pk)
+    batch.refresh_from_db()
+    return batch
+
+
+def rows(dataset: Dataset) -> list[tuple[str, int, str]]:
+    found = dataset.episodes.committed().order_by("episode_index")
+    assert [row.episode_index for row in found] == list(range(len(found)))
+    return [(str(row.pk), row.ticks, row.task) for row in found]
+
+
+def plan(four: list[Episode]) -> None:
+    """Delete the second, relabel and trim the first, trim the last."""
+    set_verdict(episodes=[four[1]], verdict="reject", who="olga")
+    edit_episodes(episodes=[four[0]], who="olga", task="stack", trim_first=3, trim_end=6)
+    edit_episodes(episodes=[four[3]], who="olga", trim_first=0, trim_end=1)
+
+
+APPLIED = [(1, [2, 3, 4, 5]), (3, list(range(7))), (4, [0])]
+
+
+def test_it_applies_all_in_one_revision(four: list[Episode], cubes: Dataset, bells: Any) -> None:
+    plan(four)
+    batch = apply_changes(dataset=cubes, who="sven")
+    assert bells[-1] == ("commit_batch", (str(batch.pk),))
+    assert (done(batch).state, batch.steps_done, batch.steps_total) == ("done", batch.steps_total, 4)
+    assert frames(cubes) == APPLIED
+    ids = [str(four[n].pk) for n in (0, 2, 3)]
+    assert rows(cubes) == list(zip(ids, (4, 7, 1), ("stack", "push", "push"), strict=True))
+    cubes.refresh_from_db()
+    assert (cubes.revision, cubes.total_episodes, cubes.total_frames) == (2, 3, 12)
+    gone = Episode.objects.get(pk=four[1].pk)
+    assert (gone.episode_index, gone.purged_at is not None) == (None, True) and "no longer in Cubes" in gone.error
+    assert not Episode.objects.trashed().exists() and not Episode.objects.takes().exists()
+    assert planned_counts(cubes) == {"delete": 0, "relabel": 0, "trim": 0}
+    with pytest.raises(Refused, match="nothing left to undo"):
+        undo(who="olga")
+
+
+def test_it_goes_back_and_back_again(four: list[Episode], cubes: Dataset) -> None:
+    whole = frames(cubes)
+    plan(four)
+    done(apply_changes(dataset=cubes, who="sven"))
+    edit_episodes(episodes=[four[2]], who="olga", labels=["night"])
+    assert done(go_back(dataset=cubes, revision=1, who="olga")).state == "done"
+    assert frames(cubes) == whole
+    back = {str(row.pk): row for row in cubes.episodes.committed()}
+    assert [back[str(one.pk)].ticks for one in four] == list(FOUR)
+    assert back[str(four[2].pk)].labels == ["night"], "what people say stays"
+    assert planned_counts(cubes) == {"delete": 1, "relabel": 1, "trim": 2}, "and may be applied again"
+    done(go_back(dataset=cubes, revision=2, who="olga"))
+    assert frames(cubes) == APPLIED and [ticks for _, ticks, _ in rows(cubes)] == [4, 7, 1]
+    done(go_back(dataset=cubes, revision=3, who="olga"))
+    done(apply_changes(dataset=cubes, who="sven"))
+    assert frames(cubes) == APPLIED
+
+
+def test_it_lists_what_was_done_when_by_whom(four: list[Episode], cubes: Dataset) -> None:
+    plan(four)
+    done(apply_changes(dataset=cubes, who="sven"))
+    done(go_back(dataset=cubes, revision=1, who="olga"))
+    found = revisions_of(cubes)
+    assert [(r.number, r.present, r.what, r.by, r.episodes, r.frames) for r in found] == [
+        (3, True, "reverted", "olga", 4, 26),
+        (2, False, "edited", "sven", 3, 12),
+        (1, False, "committed", "olga", 4, 26),
+    ]
+    assert found[0].reverted_to == 1
+    assert found[1].counts == {"deleted": 1, "relabelled": 1, "trimmed": 2}
+    assert found[2].counts == {"committed": 4}
+    assert all(abs((timezone.now() - r.at).total_seconds()) < 600 for r in found)
+
+
+def test_it_applies_what_was_planned_when_it_was_pressed(four: list[Episode], cubes: Dataset) -> None:
+    plan(four)
+    batch = apply_changes(dataset=cubes, who="sven")
+    set_verdict(episodes=[four[2]], verdict="reject", who="olga")  # later
+    set_verdict(episodes=[four[1]], verdict="keep", who="olga")  # thought better of it in time
+    done(batch)
+    assert [number for number, _ in frames(cubes)] == [1, 2, 3, 4]
+    assert planned_counts(cubes) == {"delete": 1, "relabel": 0, "trim": 0}
+
+
+def test_it_refuses_what_cannot_be_applied(four: list[Episode], cubes: Dataset, make_episode: MakeEpisode) -> None:
+    with pytest.raises(Refused, match="Nothing waits"):
+        apply_changes(dataset=cubes, who="olga")
+    with pytest.raises(Refused, match="kept are: none"):
+        go_back(dataset=cubes, revision=7, who="olga")
+    set_verdict(episodes=four, verdict="reject", who="olga")
+    with pytest.raises(Refused, match="keep at least one"):
+        apply_changes(dataset=cubes, who="olga")
+    set_verdict(episodes=four[:1], verdict="keep", who="olga")
+    make_episode()
+    commit = start_batch(dataset=cubes, who="olga")
+    Batch.objects.filter(pk=commit.pk).update(state="committing")
+    with pytest.raises(Refused, match="gets new episodes since .* by olga"):
+        apply_changes(dataset=cubes, who="olga")
+    Batch.objects.filter(pk=commit.pk).update(state="encoding")
+    batch = apply_changes(dataset=cubes, who="sven")
+    with pytest.raises(Refused, match="is being changed since .* by sven"):
+        apply_changes(dataset=cubes, who="olga")
+    with pytest.raises(Refused, match="written into the dataset"):
+        cancel_batch(batch=batch)
+
+
+def test_of_two_who_press_at_once_one_has_the_effect(four: list[Episode], cubes: Dataset, monkeypatch: Any) -> None:
+    plan(four)
+    apply_changes(dataset=cubes, who="olga")
+    monkeypatch.setattr("recorder.services.revisions._check_free", lambda _: None)  # both looked before
+    with pytest.raises(Refused, match="is being changed"):
+        apply_changes(dataset=cubes, who="sven")
+    assert Batch.objects.filter(kind="edit").count() == 1
+
+
+@pytest.mark.parametrize("how", ["apply", "revert"])
+def test_it_ends_the_same_when_killed_between_folder_and_rows(
+    four: list[Episode], cubes: Dataset, monkeypatch: Any, how: str
+) -> None:
+    plan(four)
+    batch = apply_changes(dataset=cubes, who="sven")
+    if how == "revert":
+        done(batch)
+        batch = go_back(dataset=cubes, revision=1, who="olga")
+
+    class Killed(BaseException):
+        pass
+
+    def die(_: Batch) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(applying, "write_rows", die)
+        with pytest.raises(Killed):
+            committing.commit_batch(batch.pk)
+    revision = json.loads((cubes.path / SIDECAR).read_text())["revision"]
+    Batch.objects.filter(pk=batch.pk).update(lease_until=timezone.now() - timedelta(minutes=5))
+    sweep()
+    assert (done(batch).state, done(batch).error) == ("done", "")
+    cubes.refresh_from_db()
+    assert cubes.revision == revision, "the state is made once"
+    expected = APPLIED if how == "apply" else [(n + 1, list(range(ticks))) for n, ticks in enumerate(FOUR)]
+    assert frames(cubes) == expected
+    assert [ticks for _, ticks, _ in rows(cubes)] == [len(ticks) for _, ticks in expected]
+
+
+def test_recover_alone_brings_the_rows_up(four: list[Episode], cubes: Dataset) -> None:
+    plan(four)
+    where = {"work": cubes.path.parent / ".work", "revisions": cubes.revisions_path}
+    apply_edit(cubes.path, planned_edit, **where)  # and the worker died
+    recover()
+    assert [ticks for _, ticks, _ in rows(cubes)] == [4, 7, 1]
+    refresh_dataset(dataset=cubes)
+    assert planned_counts(cubes) == {"delete": 0, "relabel": 0, "trim": 0}
+
+
+def test_a_failed_one_says_why_and_is_tried_again(four: list[Episode], cubes: Dataset) -> None:
+    plan(four)
+    video = next(cubes.path.rglob("*.mp4"))
+    hidden = video.with_suffix(".away")
+    video.rename(hidden)
+    batch = done(apply_changes(dataset=cubes, who="olga"))
+    assert batch.state == "failed" and "missing" in batch.error
+    assert planned_counts(cubes)["delete"] == 1, "what was planned stays planned"
+    hidden.rename(video)
+    assert done(retry_batch(batch=batch)).state == "done"
+    assert frames(cubes) == APPLIED
+
+
+def test_it_waits_for_who_changes_the_dataset_now(four: list[Episode], cubes: Dataset, monkeypatch: Any) -> None:
+    plan(four)
+    monkeypatch.setattr(applying, "LOCK_WAIT_S", 0.05)
+    batch, held, end = apply_changes(dataset=cubes, who="olga"), threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with dataset_lock(cubes.path):
+            held.set()
+            end.wait(20)
+
+    other = threading.Thread(target=hold)
+    other.start()
+    held.wait(20)
+    assert done(batch).state == "committing" and "Waits" in batch.error
+    end.set()
+    other.join()
+    Batch.objects.filter(pk=batch.pk).update(lease_until=None)
+    assert done(batch).state == "done"
+
+
+def test_episodes_are_added_after_it(four: list[Episode], cubes: Dataset, make_episode: MakeEpisode) -> None:
+    plan(four)
+    done(apply_changes(dataset=cubes, who="olga"))
+    make_episode(3)
+    work(start_batch(dataset=cubes, who="olga"))
+    assert frames(cubes) == [*APPLIED, (5, [0, 1, 2])]
+
+
+def test_a_deleted_one_whose_take_is_kept_is_a_rejected_take_again(
+    cubes: Dataset, make_episode: MakeEpisode, settings: Any
+) -> None:
+    settings.KEEP_RAW = True
+    first, second = make_episode(8), make_episode(4)
+    edit_episodes(episodes=[first], who="olga", trim_first=2, trim_end=6)
+    work(start_batch(dataset=cubes, who="olga"))
+    set_verdict(episodes=[Episode.objects.get(pk=first.pk)], verdict="reject", who="olga")
+    done(apply_changes(dataset=cubes, who="olga"))
+    row = Episode.objects.get(pk=first.pk)
+    assert (row.state, row.ticks, row.trim_first, row.purged_at) == ("recorded", 8, None, None)
+    assert [str(one.pk) for one in Episode.objects.trashed()] == [str(first.pk)]
+    assert [number for number, _ in frames(cubes)] == [2] and second.pk != first.pk
+
+
+def test_what_another_program_recorded_keeps_its_name(four: list[Episode], cubes: Dataset) -> None:
+    """Its UUID was made from its place; once somebody has said something it is written down."""
+    (cubes.path / SIDECAR).unlink()
+    rebuild()
+    cubes = Dataset.objects.get(slug="cubes")
+    found = list(cubes.episodes.committed().order_by("episode_index"))
+    assert found[0].pk == uuid.uuid5(uuid.NAMESPACE_URL, "robotdata:cubes/0")
+    set_verdict(episodes=found[:1], verdict="reject", who="olga")
+    edit_episodes(episodes=found[2:3], who="olga", note="mine")
+    done(apply_changes(dataset=cubes, who="olga"))
+    left = list(cubes.episodes.committed().order_by("episode_index"))
+    assert [row.pk for row in left] == [row.pk for row in found[1:]]
+    assert [row.note for row in left] == ["", "mine", ""]

@@ -1,0 +1,114 @@
+"""Applying, going back and renaming over the API, and what the pages show of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.test import Client
+
+from recorder import committing
+from recorder.models import Batch, Dataset, Episode
+from recorder.services.review import edit_episodes, set_verdict, undo
+from recorder.services.wall import Filter, rows_in
+from tests.recorder.conftest import entry, frames
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def olga(client: Client, transactional_db: None) -> Client:
+    client.force_login(get_user_model().objects.create_user("olga"))
+    return client
+
+
+def post(client: Client, url: str, **body: Any) -> Any:
+    return client.post(url, body, content_type="application/json")
+
+
+def test_the_whole_way(olga: Client, four: list[Episode], cubes: Dataset) -> None:
+    ids = [str(one.pk) for one in four]
+    assert post(olga, "/api/datasets/cubes/apply").json()["error"]["code"] == "nothing"
+    assert post(olga, "/api/episodes/verdict", episodes=ids[:1], verdict="reject").status_code == 200
+    trimmed = olga.patch(f"/api/episodes/{ids[1]}", {"trim": [3, 5], "task": "stack"}, content_type="application/json")
+    assert trimmed.json()["planned"] == {"delete": False, "task": "stack", "trim": [3, 5]}
+    assert olga.get("/api/datasets/cubes/planned").json() == {"delete": 1, "relabel": 1, "trim": 1}
+    begun = post(olga, "/api/datasets/cubes/apply")
+    assert begun.status_code == 202 and begun.json()["kind"] == "edit"
+    assert post(olga, "/api/datasets/cubes/revert", revision=1).status_code == 404
+    committing.commit_batch(begun.json()["id"])
+    assert olga.get(f"/api/batches/{begun.json()['id']}").json()["state"] == "done"
+    assert frames(cubes) == [(2, [2, 3, 4]), (3, list(range(7))), (4, list(range(5)))]
+    listed = olga.get("/api/datasets/cubes/revisions").json()
+    assert [(one["number"], one["present"], one["by"]) for one in listed] == [(2, True, "olga"), (1, False, "olga")]
+    assert listed[0]["counts"] == {"deleted": 1, "relabelled": 1, "trimmed": 1}
+    shown = olga.get("/batches/").content.decode()
+    assert "delete 1, relabel 1, trim 1" in shown and "1 begins a little earlier, at a keyframe" in shown
+    back = post(olga, "/api/datasets/cubes/revert", revision=1)
+    assert back.status_code == 202
+    committing.commit_batch(back.json()["id"])
+    assert [number for number, _ in frames(cubes)] == [1, 2, 3, 4]
+    assert "went back to revision 1 by olga" in olga.get("/datasets/cubes/revisions/").content.decode()
+    assert post(olga, "/api/datasets/cubes/revert", revision=9).status_code == 404
+
+
+def test_a_task_is_renamed_in_takes_and_episodes_and_back(
+    olga: Client, four: list[Episode], cubes: Dataset, make_episode: Any
+) -> None:
+    take, other = make_episode(verdict="unreviewed"), make_episode(verdict="unreviewed", task="fold")
+    answer = post(olga, "/api/datasets/cubes/tasks/rename", task="push", to="push the cube")
+    assert answer.json()["episodes"] == 5
+    tasks = dict(Episode.objects.values_list("pk", "task"))
+    assert tasks.pop(other.pk) == "fold" and set(tasks.values()) == {"push the cube"}
+    assert entry(four[0])["planned"] == {"task": "push the cube"}
+    assert len(undo(who="olga")) == 5 and Episode.objects.get(pk=take.pk).task == "push"
+    assert "planned" not in entry(four[0])
+    assert post(olga, "/api/datasets/cubes/tasks/rename", task="nobody", to="x").status_code == 404
+
+
+def test_the_pages_say_what_waits(olga: Client, four: list[Episode], cubes: Dataset) -> None:
+    assert "to delete" not in olga.get("/datasets/cubes/planned/").content.decode()
+    set_verdict(episodes=[four[0]], verdict="reject", who="olga")
+    edit_episodes(episodes=[four[1]], who="olga", task="stack <b>", trim_first=3, trim_end=4)
+    page = olga.get("/datasets/cubes/?view=committed").content.decode()
+    assert "1 to delete</a>, <a" in page and "1 to relabel</a>, <a" in page and "1 to trim</a></p>" in page
+    assert page.count("will be deleted</span>") == 1 and page.count("will be trimmed</span>") == 1
+    player = olga.get(f"/episodes/{four[1].pk}/").content.decode()
+    assert "“push” becomes “stack &lt;b&gt;”" in player
+    assert "It will be trimmed to frame 3, or a few before them: a video can be cut only at a keyframe" in player
+    assert "It will be deleted" in olga.get(f"/episodes/{four[0].pk}/").content.decode()
+    assert 'data-judge="reject"' in player and "the trash is empty" in olga.get("/trash/").content.decode().lower()
+
+
+def test_the_filter_finds_them(four: list[Episode], cubes: Dataset) -> None:
+    set_verdict(episodes=[four[0]], verdict="reject", who="olga")
+    edit_episodes(episodes=[four[1]], who="olga", task="stack")
+    edit_episodes(episodes=[four[2]], who="olga", trim_first=0, trim_end=4)
+
+    def found(view: str, **asked: str) -> list[int]:
+        rows = rows_in(cubes, view, Filter.read(asked))
+        return sorted([one.pk for one in four].index(pk) for pk in rows.values_list("pk", flat=True))
+
+    assert found("committed", verdict="reject") == found("all", verdict="reject") == [0]
+    assert [found("committed", planned=kind) for kind in ("any", "delete", "relabel", "trim", "nonsense")] == [
+        [0, 1, 2],
+        [0],
+        [1],
+        [2],
+        [0, 1, 2, 3],
+    ]
+
+
+def test_a_failed_one_offers_to_try_again(olga: Client, four: list[Episode], cubes: Dataset) -> None:
+    set_verdict(episodes=[four[0]], verdict="reject", who="olga")
+    video = next(cubes.path.rglob("*.mp4"))
+    video.rename(video.with_suffix(".away"))
+    batch = post(olga, "/api/datasets/cubes/apply").json()["id"]
+    committing.commit_batch(batch)
+    page = olga.get("/datasets/cubes/").content.decode()
+    assert f"/api/batches/{batch}/retry" in page and "is missing" in page
+    video.with_suffix(".away").rename(video)
+    assert post(olga, f"/api/batches/{batch}/retry").status_code == 200
+    committing.commit_batch(batch)
+    assert Batch.objects.get(pk=batch).state == "done" and [number for number, _ in frames(cubes)] == [2, 3, 4]

@@ -1,0 +1,158 @@
+"""Committed episodes on the desk: judged like takes, said in the row and in the dataset's sidecar."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from recorder.errors import Refused
+from recorder.models import Change, Dataset, Episode
+from recorder.recovery import rebuild, recover
+from recorder.services.batches import start_batch
+from recorder.services.bulk import edit_many
+from recorder.services.review import edit_episodes, set_verdict, undo
+from recorder.services.revisions import planned_counts
+from robotdata.dataset import files
+from tests.recorder.conftest import entry, frames, work
+
+MakeEpisode = Callable[..., Episode]
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_it_says_a_verdict_and_words_in_row_and_sidecar(four: list[Episode]) -> None:
+    set_verdict(episodes=[four[1]], verdict="reject", who="olga")
+    edit_episodes(episodes=[four[1]], who="olga", labels=["shaky"], rating=2, note="the light")
+    row = Episode.objects.get(pk=four[1].pk)
+    assert (row.verdict, row.labels, row.rating, row.note, row.reviewer) == (
+        "reject",
+        ["shaky"],
+        2,
+        "the light",
+        "olga",
+    )
+    said = entry(row)
+    assert (said["verdict"], said["labels"], said["rating"], said["note"]) == ("reject", ["shaky"], 2, "the light")
+    assert (row.state, row.dataset.revision) == ("encoded", 1) and not Episode.objects.trashed().exists()
+    assert planned_counts(row.dataset) == {"delete": 1, "relabel": 0, "trim": 0}
+
+
+def test_it_plans_a_task_and_a_trim_and_takes_them_back(four: list[Episode]) -> None:
+    edit_episodes(episodes=[four[0]], who="olga", task="stack")
+    edit_episodes(episodes=[four[0]], who="olga", trim_first=2, trim_end=6)
+    assert entry(four[0])["planned"] == {"task": "stack", "trim": [2, 6]}
+    assert planned_counts(four[0].dataset) == {"delete": 0, "relabel": 1, "trim": 1}
+    undo(who="olga")
+    assert entry(four[0])["planned"] == {"task": "stack"}
+    undo(who="olga")
+    assert "planned" not in entry(four[0])
+    with pytest.raises(Refused, match="nothing left to undo"):  # what was said of the take is closed by its commit
+        undo(who="olga")
+
+
+def test_it_refuses_a_trim_outside_of_the_committed_frames(four: list[Episode]) -> None:
+    with pytest.raises(Refused, match="frames 0 to 8"):
+        edit_episodes(episodes=[four[0]], who="olga", trim_first=0, trim_end=9)
+
+
+def test_many_are_judged_by_one_writing_of_the_sidecar(
+    four: list[Episode], make_episode: MakeEpisode, monkeypatch: Any
+) -> None:
+    written: list[Path] = []
+    real = files.replace_text
+    monkeypatch.setattr(files, "replace_text", lambda path, text: (written.append(path), real(path, text)))
+    take = make_episode(verdict="unreviewed")
+    set_verdict(episodes=[*four, take], verdict="reject", who="olga")
+    edit_many(episodes=four, who="olga", add_labels=["night"])
+    assert len(written) == 2
+    assert {entry(one)["verdict"] for one in four} == {"reject"}
+    assert {tuple(entry(one)["labels"]) for one in four} == {("night",)}
+    undo(who="olga")
+    assert len(written) == 3 and {tuple(entry(one)["labels"]) for one in four} == {()}
+    assert len(undo(who="olga")) == 5 and {entry(one)["verdict"] for one in four} == {"keep"}
+
+
+def test_nothing_is_changed_while_the_dataset_gets_another_state(
+    four: list[Episode], monkeypatch: Any, transactional_db: None
+) -> None:
+    monkeypatch.setattr("recorder.services.sidecars._WAIT_S", 0.05)
+    hold = f"""
+from pathlib import Path
+from robotdata.dataset.lock import dataset_lock
+with dataset_lock(Path({str(four[0].dataset.path)!r})):
+    print("held", flush=True)
+    input()
+"""
+    with subprocess.Popen([sys.executable, "-c", hold], stdin=-1, stdout=-1, text=True) as other:
+        assert other.stdout is not None and other.stdin is not None
+        other.stdout.readline()
+        for act in (
+            lambda: set_verdict(episodes=[four[0]], verdict="reject", who="olga"),
+            lambda: set_verdict(episodes=four, verdict="reject", who="olga"),
+        ):
+            with pytest.raises(Refused, match="gets a new state just now"):
+                act()
+        other.stdin.write("\n")
+        other.stdin.close()
+    assert set(Episode.objects.values_list("verdict", flat=True)) == {"keep"}
+    assert not Change.objects.filter(superseded=False).exists()
+
+
+def test_a_sidecar_that_cannot_be_written_leaves_the_row_as_it_was(four: list[Episode], monkeypatch: Any) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files, "replace_text", full)
+    with pytest.raises(Refused, match="No space left"):
+        set_verdict(episodes=[four[0]], verdict="reject", who="olga")
+    assert Episode.objects.get(pk=four[0].pk).verdict == "keep"
+    assert not Change.objects.filter(superseded=False).exists()
+
+
+def test_everything_is_made_again_from_the_folders(four: list[Episode]) -> None:
+    set_verdict(episodes=[four[1]], verdict="reject", who="olga")
+    edit_episodes(episodes=[four[0]], who="olga", task="stack", trim_first=2, trim_end=6)
+    edit_episodes(episodes=[four[2]], who="olga", labels=["night"], rating=4, note="dark")
+    names = (
+        "verdict",
+        "labels",
+        "rating",
+        "note",
+        "task",
+        "committed_task",
+        "trim_first",
+        "trim_end",
+        "ticks",
+        "reviewer",
+    )
+    before = {row["pk"]: row for row in Episode.objects.values("pk", *names)}
+    rebuild()
+    assert {row["pk"]: row for row in Episode.objects.values("pk", *names)} == before
+
+
+def test_recover_believes_the_sidecar(four: list[Episode]) -> None:
+    """It is written last: a crash before the row was leaves it ahead."""
+    set_verdict(episodes=[four[1]], verdict="reject", who="olga")
+    edit_episodes(episodes=[four[0]], who="olga", task="stack", trim_first=2, trim_end=6, rating=3)
+    Episode.objects.update(verdict="keep", task="push", trim_first=None, trim_end=None, rating=None)
+    recover()
+    row = Episode.objects.get(pk=four[0].pk)
+    assert (row.task, row.trim_first, row.trim_end, row.rating) == ("stack", 2, 6, 3)
+    assert Episode.objects.get(pk=four[1].pk).verdict == "reject"
+
+
+def test_a_trimmed_take_is_a_whole_episode(cubes: Dataset, make_episode: MakeEpisode) -> None:
+    """Its trim and its marks were in ticks of the take; what is committed begins at 0."""
+    take = make_episode(10)
+    marks = [{"code": "gap", "from_tick": 5, "to_tick": 20, "text": "x"}, {"code": "gap", "from_tick": 0, "to_tick": 1}]
+    Episode.objects.filter(pk=take.pk).update(marks=marks)
+    edit_episodes(episodes=[take], who="olga", trim_first=3, trim_end=8)
+    work(start_batch(dataset=cubes, who="olga"))
+    row = Episode.objects.get(pk=take.pk)
+    assert (row.ticks, row.trim_first, row.trim_end, row.planned) == (5, None, None, {})
+    assert row.marks == [{"code": "gap", "from_tick": 2, "to_tick": 4, "text": "x"}]
+    assert frames(cubes) == [(1, [3, 4, 5, 6, 7])]
