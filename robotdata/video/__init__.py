@@ -49,14 +49,18 @@ if TYPE_CHECKING:
         VideoFacts,
         get_audio_info,
         get_video_duration_in_s,
-        get_video_info,
         get_video_pixel_channels,
         probe,
     )
     from robotdata.video.frame_type import VideoFrame
     from robotdata.video.hardware import codec_works, first_working_codec, working_hardware_codecs
     from robotdata.video.index import PacketIndex, index_video
-    from robotdata.video.lerobot_names import concatenate_video_files, decode_video_frames, encode_video_frames
+    from robotdata.video.lerobot_names import (
+        concatenate_video_files,
+        decode_video_frames,
+        encode_video_frames,
+        get_video_info,
+    )
     from robotdata.video.mux import JoinedVideo, Segment, cut_video, join_videos
     from robotdata.video.sources import folder_pictures, packet_file
     from robotdata.video.verify import Comparison, VideoCheck, compare_video, verify_video
@@ -171,7 +175,7 @@ _HOME = {
     "frame_type": ["VideoFrame"],
     "hardware": ["codec_works", "first_working_codec", "working_hardware_codecs"],
     "index": ["PacketIndex", "index_video"],
-    "lerobot_names": ["concatenate_video_files", "decode_video_frames", "encode_video_frames"],
+    "lerobot_names": ["concatenate_video_files", "decode_video_frames", "encode_video_frames", "get_video_info"],
     "mux": ["JoinedVideo", "Segment", "cut_video", "join_videos"],
     "sources": ["folder_pictures", "packet_file"],
     "verify": ["Comparison", "VideoCheck", "compare_video", "verify_video"],

@@ -25,6 +25,7 @@ from robotdata.video.decode import VideoDecoder
 from robotdata.video.encode import EncodedVideo, Progress, encode_frames
 from robotdata.video.errors import DecodeError, EncodeError
 from robotdata.video.jpeg import check_size
+from robotdata.video.sources import frame_files
 
 CODE_MAX = 4095
 PIX_FMT = "gray12le"
@@ -149,12 +150,25 @@ def encode_depth(
     return encode_frames(frames, path, fps=fps, settings=settings, progress=progress, overwrite=overwrite)
 
 
+def folder_depths(folder: Path) -> Iterator[DepthMap]:
+    """The depth maps in `frame-000000.tiff` … of `folder`, in the order of their numbers, read one at a time.
+
+    Raises NoFramesError, before anything is read, where there is none, and DecodeError for a file that is none.
+    """
+    return (_depth_file(path) for path in frame_files(folder, "tiff"))
+
+
+def depth_codes(decoder: VideoDecoder, number: int) -> NDArray[np.uint16]:
+    """The codes of frame `number`, uint16 (H, W), 0 to 4095. Raises as `decode_depth`."""
+    return _codes_of(decoder, decoder.native_frame(number))
+
+
 def decode_depth(decoder: VideoDecoder, number: int, scale: DepthScale | None = None, *, unit: Unit = "mm") -> DepthMap:
     """Depth of frame `number`, (H, W): uint16 in mm or float32 in m.
 
     Raises IndexError, BrokenVideoError, and DecodeError where the video holds no depth.
     """
-    return dequantize_depth(_codes_of(decoder, decoder.native_frame(number)), scale, unit=unit)
+    return dequantize_depth(depth_codes(decoder, number), scale, unit=unit)
 
 
 def decode_depths(decoder: VideoDecoder, scale: DepthScale | None = None, *, unit: Unit = "mm") -> Iterator[DepthMap]:
@@ -214,6 +228,15 @@ def _depths(scale: DepthScale) -> NDArray[np.float32]:
         depth = steps + np.float32(scale.depth_min)
     clipped: NDArray[np.float32] = depth.clip(np.float32(scale.depth_min), np.float32(scale.depth_max))
     return clipped
+
+
+def _depth_file(path: Path) -> DepthMap:
+    try:
+        with Image.open(path, formats=["TIFF"]) as image:
+            check_size(image.width, image.height)
+            return np.asarray(image)
+    except (OSError, SyntaxError, ValueError) as error:
+        raise DecodeError(f"{path} is no depth map: {error}") from error
 
 
 def _frame(codes: NDArray[np.uint16]) -> av.VideoFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
@@ -15,8 +16,10 @@ from robotdata.video.backends import automatic_backend, decode_with, require_tor
 from robotdata.video.cache import VideoDecoderCache
 from robotdata.video.codecs import EncodeSettings
 from robotdata.video.decode import VideoDecoder
+from robotdata.video.depth import DepthScale, depth_codes, encode_depth, folder_depths
 from robotdata.video.encode import EncodedVideo, Progress, encode_frames
 from robotdata.video.errors import FrameTimestampError, JoinError
+from robotdata.video.facts import get_video_info as stream_info
 from robotdata.video.facts import probe
 from robotdata.video.mux import JoinedVideo, join_videos
 from robotdata.video.sources import folder_pictures, packet_file
@@ -30,24 +33,31 @@ def encode_video_frames(
     imgs_dir: Path | str,
     video_path: Path | str,
     fps: int | float,
-    camera_encoder: object | str | None = None,
+    video_encoder: object | str | None = None,
     encoder_threads: int | None = None,
     *,
+    log_level: int | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
     **options: Any,
 ) -> EncodedVideo:
     """A folder of `frame-000000.png` …, or a take's packet file, to an MP4.
 
-    `camera_encoder` is LeRobot's configuration (anything with `vcodec`, `pix_fmt`, `g`, `crf`, `preset`,
+    `video_encoder` is LeRobot's configuration (anything with `vcodec`, `pix_fmt`, `g`, `crf`, `preset`,
     `fast_decode`, `extra_options`), our EncodeSettings, or a codec's name; single `options` of these names
-    override it. The file is decoded and counted before it gets its name. Raises EncodeError's family, NoFramesError for
-    an empty folder.
+    override it. With LeRobot's configuration of a depth camera the folder's `frame-000000.tiff` … are depth maps.
+    `log_level` is FFmpeg's, for all that is encoded afterwards; None leaves it. Raises EncodeError's family,
+    NoFramesError for an empty folder.
     """
+    if log_level is not None:
+        logging.getLogger("libav").setLevel(log_level)
     source = Path(imgs_dir)
+    settings = settings_from(video_encoder, encoder_threads, options)
+    told: dict[str, Any] = {"fps": fps, "settings": settings, "progress": progress, "overwrite": overwrite}
+    if (scale := _scale_of(video_encoder)) is not None:
+        return encode_depth(folder_depths(source), Path(video_path), scale=scale, **told)
     pictures = packet_file(source) if source.is_file() else folder_pictures(source)
-    settings = settings_from(camera_encoder, encoder_threads, options)
-    return encode_frames(pictures, Path(video_path), fps=fps, settings=settings, progress=progress, overwrite=overwrite)
+    return encode_frames(pictures, Path(video_path), **told)
 
 
 def settings_from(
@@ -81,39 +91,81 @@ def decode_video_frames(
     *,
     tensor: bool = False,
     return_uint8: bool = False,
+    is_depth: bool = False,
     cache: VideoDecoderCache | None = None,
 ) -> Any:
     """The frames nearest to `timestamps` (seconds from the file's start), in that order.
 
     uint8 (N, H, W, 3); with `tensor` a torch tensor (N, 3, H, W), float32 in [0, 1], or uint8 with
-    `return_uint8`. `backend` is `pyav`, `torchcodec`, `video_reader` or `npu`; None chooses, and says so.
+    `return_uint8`. With `is_depth` the 12-bit codes of a depth video, uint16 (N, H, W, 1), or (N, 1, H, W) as a tensor:
+    `dequantize_depth` makes depth of them. `backend` is `pyav`, `torchcodec`, `video_reader` or `npu`; None
+    chooses, and says so; depth is always read by `pyav`.
     Raises FrameTimestampError where no frame is within `tolerance_s`, BackendMissingError, DecodeError.
     """
-    chosen = backend or automatic_backend(tensor)
+    chosen = "pyav" if is_depth else backend or automatic_backend(tensor)
     decoder = (_shared_cache() if cache is None else cache).get_decoder(video_path)
     numbers = _numbers(decoder, timestamps, tolerance_s, chosen)
-    frames = decode_with(chosen, decoder, numbers)
-    stacked = np.stack(frames) if frames else np.empty((0, decoder.index.height, decoder.index.width, 3), np.uint8)
+    frames = _codes(decoder, numbers) if is_depth else decode_with(chosen, decoder, numbers)
+    height, width = decoder.index.height, decoder.index.width
+    none = np.empty((0, height, width, 1), np.uint16) if is_depth else np.empty((0, height, width, 3), np.uint8)
+    stacked = np.stack(frames) if frames else none
     if not tensor:
         return stacked
     torch = require_torch()
     pictures = torch.from_numpy(stacked).permute(0, 3, 1, 2).contiguous()
-    return pictures if return_uint8 else pictures.to(torch.float32) / 255
+    return pictures if return_uint8 or is_depth else pictures.to(torch.float32) / 255
 
 
 def concatenate_video_files(
     input_video_paths: Sequence[Path | str],
     output_video_path: Path | str,
     overwrite: bool = True,
+    compatibility_check: bool = True,
     *,
     fps: int | float | Fraction | None = None,
 ) -> JoinedVideo:
-    """Join videos by their packets; `fps` is the first one's unless given. Raises JoinError's family."""
+    """Join videos by their packets; `fps` is the first one's unless given.
+
+    That they fit together is always checked, whatever `compatibility_check` says: what does not is no video any more.
+    Raises JoinError's family.
+    """
     if not input_video_paths:
         raise JoinError(f"{output_video_path}: no videos to join")
     paths = [Path(path) for path in input_video_paths]
     rate = probe(paths[0]).rate if fps is None else fps
     return join_videos(paths, Path(output_video_path), fps=rate, overwrite=overwrite)
+
+
+def get_video_info(
+    video_path: Path | str,
+    video_encoder: object | str | None = None,
+    *,
+    settings: EncodeSettings | None = None,
+    is_depth_map: bool = False,
+) -> dict[str, Any]:
+    """The `info` block of a camera in `info.json`, read from the file.
+
+    `video_encoder`, as in `encode_video_frames`, or `settings` adds what a stream does not tell: g, crf, preset and the
+    like, and how depth was quantised. Raises NotAVideoError.
+    """
+    if settings is None and video_encoder is not None:
+        settings = settings_from(video_encoder)
+    scale = _scale_of(video_encoder)
+    info = stream_info(video_path, settings=settings, is_depth_map=is_depth_map or scale is not None)
+    if scale is not None:
+        info |= {key: value for key, value in scale.info("mm").items() if key.startswith("video.")}
+    return info
+
+
+def _scale_of(encoder: object | str | None) -> DepthScale | None:
+    """How LeRobot's configuration of a depth camera quantises; None for any other."""
+    if not hasattr(encoder, "depth_min"):
+        return None
+    return DepthScale(*(getattr(encoder, name) for name in ("depth_min", "depth_max", "shift", "use_log")))
+
+
+def _codes(decoder: VideoDecoder, numbers: Sequence[int]) -> list[Any]:
+    return [depth_codes(decoder, number)[..., None] for number in numbers]
 
 
 def _shared_cache() -> VideoDecoderCache:

@@ -27,7 +27,7 @@ Picture: TypeAlias = "bytes | NDArray[np.uint8] | Image.Image | av.VideoFrame"
 
 _JPEG = b"\xff\xd8\xff"
 _PNG = b"\x89PNG\r\n\x1a\n"
-_FRAME_FILES = "frame-[0-9][0-9][0-9][0-9][0-9][0-9].png"
+_FRAME_NAMES = "frame-[0-9][0-9][0-9][0-9][0-9][0-9]."
 
 
 def folder_pictures(folder: Path) -> Iterator[bytes]:
@@ -35,10 +35,15 @@ def folder_pictures(folder: Path) -> Iterator[bytes]:
 
     Raises NoFramesError, before anything is read, where there is none.
     """
-    paths = sorted(folder.glob(_FRAME_FILES))
+    return (path.read_bytes() for path in frame_files(folder, "png"))
+
+
+def frame_files(folder: Path, kind: str) -> list[Path]:
+    """`frame-000000.<kind>` … of `folder`, in order. Raises NoFramesError where there is none."""
+    paths = sorted(folder.glob(_FRAME_NAMES + kind))
     if not paths:
-        raise NoFramesError(f"{folder} holds no frame-000000.png; nothing to encode")
-    return (path.read_bytes() for path in paths)
+        raise NoFramesError(f"{folder} holds no frame-000000.{kind}; nothing to encode")
+    return paths
 
 
 def packet_file(path: Path) -> Iterator[bytes]:

@@ -89,6 +89,52 @@ def test_it_encodes_a_folder_with_lerobots_configuration(picture, tmp_path: Path
     assert ticks(decode_video_frames(made.path, [0, 0.1, 0.2], 1e-4)) == [0, 3, 6]
 
 
+@dataclass
+class DepthConfig(Config):
+    """LeRobot's configuration of a depth camera."""
+
+    vcodec: str = "hevc"
+    pix_fmt: str = "gray12le"
+    g: int = 2
+    extra_options: dict[str, str] = field(default_factory=lambda: {"x265-params": "lossless=1"})
+    depth_min: float = 0.2
+    depth_max: float = 4.0
+    shift: float = 1.0
+    use_log: bool = True
+
+
+def test_it_encodes_a_folder_of_depth_and_gives_its_codes_back(tmp_path: Path) -> None:
+    maps = [np.full((48, 64), 500 * (1 + n), np.uint16) for n in range(4)]
+    for n, depth in enumerate(maps):
+        Image.fromarray(depth).save(tmp_path / f"frame-{n:06d}.tiff")
+    config = DepthConfig()
+    made = encode_video_frames(tmp_path, tmp_path / "d.mp4", 30, video_encoder=config, log_level=16)
+    assert (made.codec, made.pix_fmt, made.frames) == ("hevc", "gray12le", 4)
+    scale = room.DepthScale(0.2, 4.0, 1.0)
+    codes = decode_video_frames(made.path, [0.1, 0], 1e-4, is_depth=True)
+    assert (codes.dtype, codes.shape) == (np.uint16, (2, 48, 64, 1))
+    assert (codes[0, ..., 0] == room.quantize_depth(maps[3], scale)).all()
+    assert (room.dequantize_depth(codes[1, ..., 0], scale) == 500).all()
+    info = room.get_video_info(made.path, config)
+    assert info["is_depth_map"] and info["video.pix_fmt"] == "gray12le"
+    assert room.DepthScale.from_info(info) == scale
+    with pytest.raises(NoFramesError, match=r"frame-000000\.tiff"):
+        encode_video_frames(tmp_path / "empty", tmp_path / "e.mp4", 30, config)
+    (tmp_path / "frame-000004.tiff").write_bytes(b"no picture")
+    with pytest.raises(room.DecodeError, match="frame-000004"):
+        encode_video_frames(tmp_path, tmp_path / "f.mp4", 30, config)
+    assert not (tmp_path / "f.mp4").exists()
+
+
+def test_it_says_of_a_file_what_lerobots_configuration_says(picture, tmp_path: Path) -> None:
+    made = room.encode_frames([picture(n) for n in range(3)], tmp_path / "v.mp4", fps=30)
+    info = room.get_video_info(made.path, Config())
+    assert (info["video.codec"], info["video.g"], info["is_depth_map"]) == ("av1", 3, False)
+    assert "video.depth_min" not in info and "video.g" not in room.get_video_info(made.path)
+    concatenate_video_files([made.path, made.path], tmp_path / "j.mp4", compatibility_check=True)
+    assert room.probe(tmp_path / "j.mp4", count=True).frames == 6
+
+
 def test_it_encodes_a_takes_camera(packets, tmp_path: Path) -> None:
     writer = PacketWriter(tmp_path / "camera.mkv", "mjpeg", 288, 64)
     for n, packet in enumerate(packets(5)):
