@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import re
 import uuid
 from collections import Counter
 from collections.abc import Mapping
@@ -28,6 +29,8 @@ ANY, NONE, BAD = "any", "none", "bad"
 VIEWS = ("review", "kept", "committed", "all")
 _LONGEST_TEXT = 2000
 _MOST_CHOICES = 200
+_PLAIN = {"task": "task", "operator": "operator", "rig": "rig__name"}
+_CODE = re.compile(r'"code": "([^"\\]+)"')
 
 SECONDS = Cast(Coalesce(F("trim_end"), F("ticks")) - Coalesce(F("trim_first"), 0), FloatField()) / NullIf(
     Cast(F("fps"), FloatField()), 0.0
@@ -111,15 +114,21 @@ def totals(dataset: Dataset, asked: Filter) -> dict[str, dict[str, Any]]:
 
 def choices(dataset: Dataset) -> dict[str, list[tuple[str, int]]]:
     """What occurs in the dataset, most first, with how many episodes: tasks, operators, rigs, labels and marks."""
-    found: dict[str, Counter[str]] = {name: Counter() for name in ("task", "operator", "rig", "label", "mark")}
-    rows = Episode.objects.filter(dataset=dataset, purged_at=None)
-    for task, operator, rig, labels, marks in rows.values_list("task", "operator", "rig__name", "labels", "marks"):
-        for name, value in (("task", task), ("operator", operator), ("rig", rig)):
-            if value:
-                found[name][value] += 1
-        found["label"].update({label for label in labels if isinstance(label, str)})
-        found["mark"].update({str(mark.get("code")) for mark in marks if isinstance(mark, dict)})
+    rows = Episode.objects.filter(dataset=dataset, purged_at=None).order_by()
+    found = {name: _counted(rows, field) for name, field in _PLAIN.items()}
+    found["label"], found["mark"] = Counter(), Counter()
+    texts = rows.exclude(labels=[]).annotate(text=Cast("labels", TextField())).values_list("text")
+    for text, n in texts.annotate(n=Count("pk")):
+        found["label"].update(dict.fromkeys((each for each in json.loads(text) if isinstance(each, str)), n))
+    # As text: thousands of marks, of which only the code is asked for.
+    marks = rows.exclude(marks=[]).annotate(text=Cast("marks", TextField())).values_list("text", flat=True)
+    found["mark"].update(code for text in marks for code in set(_CODE.findall(text)))
     return {name: counter.most_common(_MOST_CHOICES) for name, counter in found.items()}
+
+
+def _counted(rows: EpisodeQuerySet, field: str) -> Counter[str]:
+    counted = rows.exclude(**{field: ""}).exclude(**{field: None}).values_list(field).annotate(n=Count("pk"))
+    return Counter({value: n for value, n in counted})
 
 
 def _views(asked: Filter) -> dict[str, Q]:

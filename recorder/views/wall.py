@@ -21,6 +21,7 @@ from recorder.views.ask import PAGE, Request
 TITLES = {"review": "To review", "kept": "Kept", "committed": "In the dataset", "all": "All"}
 EDITABLE = {EpisodeState.RECORDED, EpisodeState.INTERRUPTED, EpisodeState.FAILED, EpisodeState.ENCODED}
 MOST_IDS = 5000
+MOST_CARDS = 500
 
 
 @require_GET
@@ -85,8 +86,13 @@ def cards_of(request: Request, row: Dataset) -> dict[str, Any]:
     asked = Filter.read(request.GET)
     view = view_of(request, totals(row, asked), asked) if request.GET.get("view") not in VIEWS else request.GET["view"]
     after = cursor(request.GET.get("after", ""))
-    found, more = order.page(rows_in(row, view, asked), asked.sort, after, PAGE)
+    found, more = order.page(rows_in(row, view, asked), asked.sort, after, _most(request.GET.get("most", "")))
     return {"episodes": found, "next": found[-1].pk if more else None, "wall": True}
+
+
+def _most(asked: str) -> int:
+    """A page of cards; more where somebody comes back to where they were."""
+    return min(MOST_CARDS, max(PAGE, int(asked))) if asked.isdecimal() and len(asked) < 6 else PAGE
 
 
 def filter_of(row: Dataset) -> dict[str, Any]:

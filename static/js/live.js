@@ -6,6 +6,15 @@ import { Link } from "./lib/socket.js";
 const AT_MOST_EVERY_MS = 400;
 const RIG_TONES = { idle: "good", connecting: "warn", countdown: "warn", recording: "rec", saving: "accent", resetting: "accent", paused: "warn", error: "bad" };
 const RIG_WORDS = { idle: "ready", lost: "no connection", error: "needs help", countdown: "about to record" };
+const NEAR = "3000px";
+// Of thousands of cards those far away wait until one comes near them.
+const near = new IntersectionObserver((entries) => {
+  for (const { target, isIntersecting } of entries) {
+    if (!isIntersecting) continue;
+    near.unobserve(target);
+    if (target.isConnected) window.htmx?.trigger(target, "moved");
+  }
+}, { rootMargin: NEAR });
 const due = new WeakMap();
 const rigs = new Map();
 let lostTimer = 0;
@@ -20,7 +29,8 @@ export function ring(element) {
     due.set(element, true);
     return;
   }
-  window.htmx?.trigger(element, "moved");
+  if (element.matches(".take")) near.observe(element);
+  else window.htmx?.trigger(element, "moved");
   due.set(element, false);
   setTimeout(() => {
     const again = due.get(element);

@@ -1,5 +1,6 @@
 // A list of cards by keys: J and B walk, K keeps, R rejects and walks on, Enter opens; with a selection, all of it.
 import { keys } from "./lib/keys.js";
+import { watchPlace } from "./wall/back.js";
 import { Many } from "./wall/many.js";
 import { Selection } from "./wall/selection.js";
 
@@ -38,6 +39,7 @@ export function watchWall() {
   const many = new Many(selection);
   const decide = (verdict) => (selection.editable.length ? many.judge(verdict) : judge(verdict));
   document.addEventListener("htmx:configRequest", leaveOutEmpty);
+  watchPlace();
   keys(
     {
       j: () => walk(1),

@@ -1,0 +1,80 @@
+"""Back on the wall: a filter is undone, the place in a long list is found again; and what is long shows how far it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.desk_data import fill
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def takes(chromium: Any, product: Any, signed_in: Any) -> list[str]:
+    context = chromium.new_context(storage_state=signed_in, base_url=product.url)
+    page = context.new_page()
+    page.goto("/")
+    ids = fill(page, product.home, "long", 90, 4)
+    context.close()
+    return ids
+
+
+def test_it_undoes_a_filter_by_back(visit: Any, takes: list[str]) -> None:
+    page = visit("/datasets/long/?view=review")
+    count = page.locator("#wall-count")
+    expect(count).to_have_text("90")
+    page.select_option("#filter [name=task]", "lift the cube")
+    expect(count).to_have_text("45")
+    page.locator("#filter-q").press_sequentially("nobody did", delay=120)
+    expect(page.get_by_text("Nothing is like that")).to_be_visible()
+    page.go_back()
+    expect(count).to_have_text("45")
+    expect(page.locator("#filter-q")).to_have_value("")
+    expect(page).to_have_url("/datasets/long/?view=review&task=lift+the+cube")
+    page.go_back()
+    expect(count).to_have_text("90")
+    expect(page.locator("#filter [name=task]")).to_have_value("")
+    page.go_forward()
+    expect(count).to_have_text("45")
+    expect(page.locator("#filter [name=task]")).to_have_value("lift the cube")
+
+
+def test_it_comes_back_to_the_place_it_left(visit: Any, takes: list[str]) -> None:
+    page = visit("/datasets/long/?view=review&sort=oldest")
+    cards = page.locator("#cards .take")
+    while cards.count() < 90:
+        page.mouse.wheel(0, 2000)
+        page.wait_for_timeout(50)
+    card = page.locator(f"#take-{takes[70]}")
+    card.scroll_into_view_if_needed()
+    page.wait_for_timeout(300)
+    before = card.bounding_box()
+    card.locator("a.title").click()
+    expect(page.locator("#details")).to_have_attribute("data-episode", takes[70])
+    page.go_back()
+    expect(card).to_be_in_viewport()
+    expect(cards).to_have_count(90)
+    after = card.bounding_box()
+    assert before and after and abs(before["y"] - after["y"]) < 40
+    expect(page.locator("#wall-count")).to_have_text("90")
+
+
+def test_it_says_how_far_a_long_act_is_and_stops_it(visit: Any) -> None:
+    page = visit("/")
+    page.evaluate("""async () => {
+      const { inPortions } = await import('/static/js/lib/progress.js');
+      const items = Array.from({ length: 1100 }, (_, n) => n);
+      window.done = inPortions(items, 'Moving to the trash …', () => new Promise((go) => { window.go = go; }));
+    }""")
+    box = page.locator(".toast.is-long")
+    expect(box).to_contain_text("0 of 1,100")
+    for said in ("250 of 1,100", "500 of 1,100"):
+        page.evaluate("() => window.go()")
+        expect(box).to_contain_text(said)
+    box.get_by_role("button", name="Stop").click()
+    page.evaluate("() => window.go()")
+    assert page.evaluate("() => window.done") == 750
+    expect(box).to_have_count(0)
