@@ -63,8 +63,8 @@ async function backToPlace() {
   }
   const card = document.getElementById(place.card);
   if (!card) return;
-  // What was never drawn has a guessed height, so that the place moves while one looks.
-  for (let turn = 0; turn < 4; turn++) {
+  // Once more when all of it is laid out.
+  for (let turn = 0; turn < 2; turn++) {
     scrollBy({ top: card.getBoundingClientRect().top - place.top, behavior: "instant" });
     await new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn, 0)));
   }
