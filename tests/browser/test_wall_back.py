@@ -1,4 +1,4 @@
-"""Back on the wall: a filter is undone, the place in a long list is found again; and what is long shows how far it is."""
+"""Back on the wall: a filter is undone, the place in a long list is found again; long acts say how far they are."""
 
 from __future__ import annotations
 
