@@ -18,17 +18,21 @@ from recorder.models import Batch, Dataset, Episode, Job, Policy
 from recorder.models.job import overdue
 from recorder.services.batches import RING_AGAIN, apply_policy
 from recorder.services.quality import unassessed
+from recorder.services.takes import index_take
 from recorder.services.trash import remove_staging
-from recorder.states import BatchState, EpisodeState, JobState
+from recorder.states import BatchState, EpisodeState, JobState, RigState
+from robotdata.spool import SpoolError, recover_take
 
 _AT_ONCE = 16  # the oldest jobs that it rings for: the queue stays short, whatever happened
 _WHILE_BUSY = timedelta(minutes=10)  # behind living workers a bell is late, not lost
 _BELL_OF_COMMIT = timedelta(seconds=30)
+_RIG_COMES_BACK = timedelta(seconds=10)
 
 
 def sweep() -> None:
     """Cheap where nothing waits, and as good as once where several sweep at a time."""
     now = timezone.now()
+    close_orphans(now)
     give_back(now)
     ring_waiting(now)
     move_on(now)
@@ -36,6 +40,27 @@ def sweep() -> None:
         apply_policy(dataset=dataset)
     tidy_staging()
     ring_unassessed(now)
+
+
+def close_orphans(now: datetime) -> int:
+    """Takes whose rig has died and not come back: what is left of them is offered as interrupted; how many."""
+    closed = 0
+    since = now - _RIG_COMES_BACK
+    gone = Q(rig__state=RigState.OFFLINE, rig__state_since__lt=since) | Q(rig__last_seen_at__lt=since)
+    for episode in Episode.objects.filter(gone, state=EpisodeState.RECORDING):
+        try:
+            # Its lock says whether somebody still writes; on a network disk without locks, its times do.
+            if now.timestamp() - last_written(episode.take_path) > _RIG_COMES_BACK.total_seconds():
+                recover_take(episode.take_path)
+                closed += index_take(take_id=str(episode.pk)) is not None
+        except (SpoolError, OSError):  # busy: only its link is gone; no folder: its disk is not ours
+            continue
+    return closed
+
+
+def last_written(folder: Path) -> float:
+    """Unix time of the newest file."""
+    return max((path.stat().st_mtime for path in folder.iterdir()), default=0.0)
 
 
 def ring_unassessed(now: datetime) -> None:

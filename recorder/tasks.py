@@ -12,7 +12,7 @@ from celery import shared_task
 from celery.signals import worker_process_init, worker_ready
 from celery.worker import state
 
-from recorder import committing, encoding, sweeping
+from recorder import committing, encoding
 
 NICENESS = 10
 """Encoding gives way to the robot's loop."""
@@ -47,11 +47,6 @@ def run_job(job_id: int) -> None:
 @shared_task
 def commit_batch(batch_id: str) -> None:
     committing.commit_batch(batch_id)
-
-
-@shared_task
-def sweep() -> None:
-    sweeping.sweep()
 
 
 def leave(_: str) -> None:

@@ -188,8 +188,9 @@ CELERY_TASK_SERIALIZER = "json"
 CELERY_TASK_ACKS_LATE = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-# A sweep that waited behind a long encode is stale: the next one does its work.
-CELERY_BEAT_SCHEDULE = {"sweep": {"task": "recorder.tasks.sweep", "schedule": 5.0, "options": {"expires": 5}}}
+CELERY_BEAT_SCHEDULER = "recorder.clock:Scheduler"
+# An encoder's process that has grown so large is replaced after its job: FFmpeg's libraries give little back. In KiB.
+CELERY_WORKER_MAX_MEMORY_PER_CHILD = env_int("ROBOTDATA_WORKER_MB", 2048, least=256) * 1024
 
 # --- static files ------------------------------------------------------------------------------------
 STATIC_URL = "static/"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -8,8 +9,10 @@ import pytest
 from django.utils import timezone
 
 from recorder import encoding, sweeping
-from recorder.models import Batch, Dataset, Episode, Job
+from recorder.models import Batch, Dataset, Episode, Job, Rig
 from recorder.services.batches import start_batch
+from robotdata.spool import read_manifest, write_manifest
+from robotdata.spool.files import TakeLock
 from tests.recorder.conftest import FRONT, TOP
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -93,6 +96,32 @@ def test_it_begins_the_batch_that_a_crash_left_out(cubes: Dataset, make_episode:
 
 
 def test_it_does_next_to_nothing_where_nothing_waits(cubes: Dataset, django_assert_max_num_queries: Any) -> None:
-    with django_assert_max_num_queries(8) as queries:
+    with django_assert_max_num_queries(9) as queries:
         sweeping.sweep()
     assert not any(query["sql"].startswith(("UPDATE", "INSERT", "BEGIN")) for query in queries.captured_queries)
+
+
+def test_it_closes_a_take_whose_rig_died_and_never_came_back(make_episode: MakeEpisode) -> None:
+    rig = Rig.objects.create(name="arm", state="offline", state_since=OLD)
+    episode = make_episode(cameras=(FRONT,))
+    folder = episode.take_path
+    write_manifest(folder, read_manifest(folder) | {"state": "recording", "ticks": 0})
+    Episode.objects.filter(pk=episode.pk).update(state="recording", rig=rig)
+
+    def state_after_a_sweep() -> str:
+        sweeping.sweep()
+        episode.refresh_from_db()
+        return episode.state
+
+    assert state_after_a_sweep() == "recording", "somebody has just written to it"
+    for path in folder.iterdir():
+        os.utime(path, (0, 0))
+    with TakeLock(folder):
+        os.utime(folder / ".lock", (0, 0))
+        assert state_after_a_sweep() == "recording", "somebody holds it: only the link is gone"
+    os.utime(folder / ".lock", (0, 0))
+    Rig.objects.update(state_since=timezone.now())
+    assert state_after_a_sweep() == "recording", "it may come back"
+    Rig.objects.update(state_since=OLD)
+    assert state_after_a_sweep() == "interrupted"
+    assert episode.ticks == read_manifest(folder)["ticks"] > 0

@@ -34,6 +34,34 @@ for number, ticks in enumerate((900, 9), 1):
 Episode.objects.update(verdict="keep")
 start_batch(dataset=dataset, who="olga")
 """
+# A rig died in a take and never came back, and a worker in a job, long ago.
+LEFT = """
+import uuid
+from datetime import timedelta
+from pathlib import Path
+import django
+django.setup()
+import os
+from django.conf import settings
+from django.utils import timezone
+from recorder.models import Batch, Dataset, Episode, Job, Rig
+from tests.recorder.conftest import FRONT, H264, write_take
+from robotdata.spool import read_manifest, write_manifest
+long_ago = timezone.now() - timedelta(hours=1)
+rig = Rig.objects.create(name="arm", state="offline", state_since=long_ago)
+pk = uuid.uuid4()
+folder = Path(settings.SPOOL_DIR) / str(pk)
+write_take(folder, number=7, ticks=5, cameras=(FRONT,))
+write_manifest(folder, read_manifest(folder) | {"state": "recording", "ticks": 0})
+for path in folder.iterdir():
+    os.utime(path, (long_ago.timestamp(), long_ago.timestamp()))
+dataset = Dataset.objects.get()
+Episode.objects.create(pk=pk, dataset=dataset, rig=rig, state="recording", fps=30)
+batch = Batch.objects.create(dataset=dataset, state="encoding", encoding=H264)
+episode = Episode.objects.filter(state="encoding").first()
+Job.objects.create(batch=batch, episode=episode, camera="none", state="running", token="dead", attempt=1,
+                   lease_until=long_ago)
+"""
 
 
 class Home:
@@ -118,3 +146,38 @@ def test_it_goes_on_after_its_worker_was_killed_and_its_queue_lost(own_home: Hom
     own_home.wait(lambda: not list((own_home.path / "staging").iterdir()))
     assert not list((own_home.path / "spool").iterdir()), "no raw frames, and nothing half encoded, is left"
     assert "2 episodes, 909 frames: nothing wrong" in own_home.python("manage.py", "verify", "cubes", "--deep")
+
+
+def test_it_settles_what_the_dead_have_left_while_its_only_process_encodes(own_home: Home) -> None:
+    own_home.python("-c", SEED)
+    own_home.start_worker()
+    own_home.wait(lambda: any(done > 0 for (done,) in own_home.rows("select frames_done from recorder_job")))
+    worker = own_home.worker
+    assert worker is not None
+    children = Path(f"/proc/{worker.pid}/task/{worker.pid}/children")
+    if not children.exists():
+        pytest.skip("needs /proc to find the encoder")
+    busy = max((int(pid) for pid in children.read_text().split()), key=nice)
+    assert nice(busy) == 10, "the encoder gives way to a robot's loop"
+    os.kill(busy, signal.SIGSTOP)  # an encode that takes for ever
+    try:
+        own_home.python("-c", LEFT)
+        own_home.wait(
+            lambda: (
+                own_home.rows("select state, attempt, token from recorder_job where camera = 'none'")
+                == [("queued", 1, "")]
+            )
+        )
+        own_home.wait(
+            lambda: (
+                own_home.rows("select state, ticks from recorder_episode where state != 'encoding'")
+                == [("interrupted", 5)]
+            )
+        )
+    finally:
+        os.kill(busy, signal.SIGCONT)
+
+
+def nice(pid: int) -> int:
+    """How much a process gives way to others."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[16])
