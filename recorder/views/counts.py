@@ -61,6 +61,24 @@ def figures_of(dataset: Dataset) -> dict[str, Any]:
     )
 
 
+def goals_of(dataset: Dataset, first: str) -> list[dict[str, Any]]:
+    """How far each task is, the one that is recorded now before the others; nothing without a goal."""
+    if not dataset.goal:
+        return []
+    lines = tasks_of(dataset)
+    mine = next((line for line in lines if line["task"] == first), {"task": first, "n": 0, "kept": 0})
+    return [mine, *(line for line in lines if line["task"] != first)]
+
+
+def goal_of(dataset: Dataset, task: str = "") -> dict[str, int] | None:
+    """How many of the wanted ones are kept, in all tasks or in one; more than wanted in one makes up for no other."""
+    if not dataset.goal:
+        return None
+    lines = [line for line in tasks_of(dataset) if task in ("", line["task"])]
+    kept = sum(line["kept"] if task else min(line["kept"], dataset.goal) for line in lines)
+    return {"kept": kept, "wanted": dataset.goal * max(1, len(lines))}
+
+
 def tasks_of(dataset: Dataset) -> list[dict[str, Any]]:
     """Tasks with how many takes and episodes of them are kept, the most used first."""
     there = Q(state=EpisodeState.ENCODED) | Q(verdict=Verdict.KEEP, purged_at=None)

@@ -12,8 +12,10 @@ from recorder.models import Dataset, Episode, Rig, Session
 from recorder.services.rigs import expire_rigs
 from recorder.states import EpisodeState
 from recorder.views.ask import Request
+from recorder.views.counts import goals_of
 
 SHOWN = 12
+GOALS = 5
 
 
 @require_GET
@@ -59,6 +61,7 @@ def _session_takes(rig: Rig) -> dict[str, Any]:
     return {
         "session": session,
         "episodes": shown,
+        "goals": goals_of(session.dataset, session.task)[:GOALS],
         "total": rows.count(),
         "rejected": rows.trashed().count(),
         "to_review": rows.to_review().count(),

@@ -17,6 +17,7 @@ from recorder.services.wall import SORTS, VIEWS, Filter, choices, rows_in, total
 from recorder.states import EpisodeState, Verdict
 from recorder.templatetags.desk import PLANNED_WORDS, mark_words
 from recorder.views.ask import PAGE, Request
+from recorder.views.counts import goal_of
 
 TITLES = {"review": "To review", "kept": "Kept", "committed": "In the dataset", "all": "All"}
 EDITABLE = {EpisodeState.RECORDED, EpisodeState.INTERRUPTED, EpisodeState.FAILED, EpisodeState.ENCODED}
@@ -78,6 +79,8 @@ def head_of(request: Request, row: Dataset) -> dict[str, Any]:
         "tabs": [(key, title, counts[key]["episodes"]) for key, title in TITLES.items()],
         "kept_query": asked.without("state", "verdict").query,
         "total": counts[view],
+        "rejected": asked.without("verdict", "state").narrow(Episode.objects.trashed().filter(dataset=row)).count(),
+        "goal": goal_of(row, asked.task),
         "narrowed": [(name, _said(name, value), asked.without(name).query) for name, value in asked.asked.items()],
     }
 

@@ -14,7 +14,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from recorder.models import Change, Dataset, Episode, Rig
+from recorder.models import Change, Dataset, Episode, Rig, Session
 from recorder.services import order
 from recorder.services.wall import Filter, choices, rows_in, totals
 from recorder.views.lists import neighbours
@@ -293,3 +293,27 @@ def test_it_asks_as_little_of_the_database_for_5000_takes_as_for_50(person: Clie
     assert max(few) <= 20
     page = person.get(urls[1]).text
     assert 'id="wall-count">3333</b>' in page
+
+
+def test_it_says_how_far_each_task_is_towards_the_goal(cups: Dataset, person: Client) -> None:
+    Dataset.objects.filter(pk=cups.pk).update(goal=3)
+    for n in range(5):
+        take(cups, n, verdict="keep")
+    take(cups, 5, task="Stack", verdict="keep")
+    take(cups, 6, task="Stack", verdict="reject")
+    head = person.get("/datasets/cups/wall/head/").text
+    assert "Goal: 4 of 6 kept" in head, "five of three make up for no other task"
+    assert re.search(r">1</span> rejected", head)
+    assert "Goal: 5 of 3 kept" in person.get("/datasets/cups/wall/head/", {"task": "Put"}).text
+    page = person.get("/datasets/cups/").text
+    assert "Put: 5 of 3 kept" in page and "Stack: 1 of 3 kept" in page
+
+
+def test_it_says_on_the_record_page_how_far_the_task_is(cups: Dataset, person: Client) -> None:
+    Dataset.objects.filter(pk=cups.pk).update(goal=50)
+    rig = Rig.objects.create(name="arm-2")
+    Session.objects.create(rig=rig, dataset=cups, task="Pick the cube")
+    for n in range(2):
+        take(cups, n, task="Pick the cube", verdict="keep")
+    take(cups, 3)
+    assert "Pick the cube: 2 of 50 kept" in person.get("/record/arm-2/").text
