@@ -1,7 +1,7 @@
 // Choosing keys: a press on the button, then the key. Saved at once, for this person.
 import { call } from "./lib/api.js";
 import { make, say, show } from "./lib/dom.js";
-import { ACTIONS, chosenKeys, labelOf, nameOf, useKeys } from "./lib/keys.js";
+import { ACTIONS, chosenKeys, isBrowsers, labelOf, nameOf, useKeys } from "./lib/keys.js";
 import { complain, toast } from "./lib/toast.js";
 
 const ALL = ACTIONS.flatMap(([, actions]) => actions);
@@ -51,7 +51,7 @@ async function save(keys) {
 }
 
 function pressed(event) {
-  if (!waiting || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (!waiting || isBrowsers(event)) return;
   if (event.key === "Escape") {
     wait("");
     return;

@@ -99,6 +99,8 @@ keys(
     " ": toggle,
     ArrowLeft: () => pair.step(-1),
     ArrowRight: () => pair.step(1),
+    "Ctrl+ArrowLeft": () => pair.step(-5),
+    "Ctrl+ArrowRight": () => pair.step(5),
     "Shift+ArrowLeft": () => pair.step(-10),
     "Shift+ArrowRight": () => pair.step(10),
     Home: () => pair.seek(0),
@@ -108,5 +110,5 @@ keys(
     l: () => setLoop(!pair.loop),
     ...Object.fromEntries([1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => [String(n), () => enlarge(n - 1)])),
   },
-  { repeat: ["ArrowLeft", "ArrowRight", "Shift+ArrowLeft", "Shift+ArrowRight"] },
+  { repeat: ["", "Ctrl+", "Shift+"].flatMap((with_) => [`${with_}ArrowLeft`, `${with_}ArrowRight`]) },
 );

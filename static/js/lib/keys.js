@@ -9,7 +9,7 @@ const LABELS = { " ": "Space", ArrowLeft: "←", ArrowRight: "→", ArrowUp: "�
 /** Every key that can be changed, with what it does where; one key means the same everywhere. */
 export const ACTIONS = [
   ["Deciding", [["k", "Keep"], ["r", "Reject"], ["z", "Undo your last change"], ["j", "Next"], ["n", "Next, too"], ["b", "Previous"], ["[", "The take begins here"], ["]", "The take ends here"], ["t", "Cut off the idle ends"], ["e", "Edit the task"]]],
-  ["Looking", [["ArrowLeft", "One frame back"], ["ArrowRight", "One frame on"], ["Shift+ArrowLeft", "Ten frames back"], ["Shift+ArrowRight", "Ten frames on"], ["Home", "First frame"], ["End", "Last frame"], ["<", "Slower"], [">", "Faster"], ["l", "Loop"], ["g", "All cameras as a grid"]]],
+  ["Looking", [["ArrowLeft", "One frame back"], ["ArrowRight", "One frame on"], ["Ctrl+ArrowLeft", "Five frames back"], ["Ctrl+ArrowRight", "Five frames on"], ["Shift+ArrowLeft", "Ten frames back"], ["Shift+ArrowRight", "Ten frames on"], ["Home", "First frame"], ["End", "Last frame"], ["<", "Slower"], [">", "Faster"], ["l", "Loop"], ["g", "All cameras as a grid"], ["y", "Copy a link to this frame"]]],
   ["Recording, playing", [[" ", "Record and stop; play and pause"], ["Backspace", "Discard this take and record it again"], ["p", "Pause recording"]]],
   ["Lists", [["x", "Select"], ["c", "Compare two that are selected"], ["/", "Search"]]],
   ["Everywhere", [["?", "The sheet of keys"]]],
@@ -27,6 +27,9 @@ export function useKeys(changed) {
 export const chosenKeys = () => ({ ...chosen });
 export const labelOf = (key) => key.split("+").map((part) => (part === "Shift" ? "⇧" : LABELS[part] ?? (part.length === 1 ? part.toUpperCase() : part))).join(" ") || "+";
 
+/** Letters with Ctrl, and all with Alt or the command key, belong to the browser. */
+export const isBrowsers = (event) => event.metaKey || event.altKey || (event.ctrlKey && event.key.length === 1);
+
 /** The product's name of what was pressed; empty where that key was given up for another. */
 function meaning(name) {
   return meant.get(name) ?? (name in chosen ? "" : name);
@@ -34,7 +37,8 @@ function meaning(name) {
 
 export function nameOf(event) {
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  return event.shiftKey && event.key.length > 1 ? `Shift+${key}` : key;
+  if (event.key.length === 1) return key;
+  return `${event.ctrlKey ? "Ctrl+" : ""}${event.shiftKey ? "Shift+" : ""}${key}`;
 }
 
 /** What the page prints as a key is the one that this person presses. */
@@ -51,7 +55,7 @@ export function showKeys() {
 /** `keys({ "k": f, "Shift+ArrowLeft": g })`; a handler that returns false leaves the key to the browser. */
 export function keys(map, { repeat = [] } = {}) {
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.defaultPrevented) return;
+    if (isBrowsers(event) || event.isComposing || event.defaultPrevented) return;
     if (event.target.closest(TYPING) || document.querySelector("dialog[open]")) return;
     const name = meaning(nameOf(event));
     const act = map[name];

@@ -4,14 +4,15 @@ import { keys } from "../lib/keys.js";
 import { undoLast } from "../lib/toast.js";
 import { Player } from "./player.js";
 import { Review } from "./review.js";
+import { copyLink, followPause, frameAsked } from "./share.js";
 
 const details = () => document.getElementById("details").dataset;
 const player = new Player(() => review.read());
 const review = new Review(player);
-const asked = Number(new URLSearchParams(location.search).get("frame"));
 
 player.stage.layout(remembered("stage", "large"));
-player.open(details().episode, Number.isInteger(asked) && asked > 0 ? asked : 0);
+player.open(details().episode, frameAsked());
+followPause(player);
 
 document.getElementById("play").addEventListener("click", () => player.toggle());
 document.getElementById("loop").addEventListener("click", () => player.setLoop(!player.loop));
@@ -22,20 +23,10 @@ document.addEventListener("click", (event) => {
   else if (button.dataset.step) player.step(Number(button.dataset.step));
   else if (button.dataset.layoutTo) player.stage.layout(button.dataset.layoutTo);
   else if (button.id === "undo") undoLast();
+  else if (button.id === "copy-link") copyLink(player.wanted);
   // Keys must stay the page's: a press with the pointer leaves no focus behind.
   if (event.detail > 0 && !button.closest("form, dialog")) button.blur();
 });
-
-// The address carries the frame, so that it can be sent to somebody.
-let told = 0;
-setInterval(() => {
-  if (player.link.playing || player.wanted === told) return;
-  told = player.wanted;
-  const url = new URL(location.href);
-  if (told) url.searchParams.set("frame", told);
-  else url.searchParams.delete("frame");
-  history.replaceState(history.state, "", url);
-}, 600);
 
 window.addEventListener("pagehide", () => {
   player.link.end();
@@ -56,6 +47,8 @@ keys(
     " ": () => player.toggle(),
     ArrowLeft: () => player.step(-1),
     ArrowRight: () => player.step(1),
+    "Ctrl+ArrowLeft": () => player.step(-5),
+    "Ctrl+ArrowRight": () => player.step(5),
     "Shift+ArrowLeft": () => player.step(-10),
     "Shift+ArrowRight": () => player.step(10),
     Home: () => player.seek(0),
@@ -72,8 +65,9 @@ keys(
     "]": () => review.edits.cut("end"),
     t: () => review.edits.cutIdle(),
     e: edit,
+    y: () => copyLink(player.wanted),
     g: () => player.stage.layout(player.stage.name === "grid" ? "large" : "grid"),
     ...Object.fromEntries([1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => [String(n), () => player.stage.enlarge(n - 1)])),
   },
-  { repeat: ["ArrowLeft", "ArrowRight", "Shift+ArrowLeft", "Shift+ArrowRight"] },
+  { repeat: ["", "Ctrl+", "Shift+"].flatMap((with_) => [`${with_}ArrowLeft`, `${with_}ArrowRight`]) },
 );

@@ -1,14 +1,16 @@
 // One episode's play socket: what is asked goes out with a number, pictures of all cameras come back as one.
 import { decode } from "../lib/picture.js";
 import { Link } from "../lib/socket.js";
+import { Held } from "./held.js";
 
 const [HEAD, CAMERA] = [12, 8];
+const LACKING = 2;
 const GONE = [4404, 4410, 4429];
 
 export class PlayLink {
   /** `on`: { opened(message), shown(frame, pictures), ended(), problem(text), lost(isLost) } */
   constructor(episode, on) {
-    Object.assign(this, { episode, on, seq: 0, frame: 0, playing: false, dragging: false, last: null, waiting: null, busy: false, first: null });
+    Object.assign(this, { episode, on, seq: 0, frame: 0, playing: false, dragging: false, last: null, waiting: null, busy: false, first: null, shownSeq: 0, held: new Held() });
     this.link = new Link(`/ws/play/${episode}/`, {
       open: () => on.lost?.(false),
       text: (message) => this.text(message),
@@ -24,6 +26,7 @@ export class PlayLink {
   text(message) {
     if (message.type === "opened") {
       this.about = message;
+      this.held.of(message.version);
       this.on.opened?.(message);
       // After a lost connection: go on where it was. Before the first: frame 0.
       this.ask(this.last ?? { op: "seek", frame: this.frame });
@@ -42,8 +45,17 @@ export class PlayLink {
     this.link.send({ ...op, seq: this.seq });
   }
 
+  /** A frame that is held here is shown without asking. */
   seek(frame) {
-    this.ask({ op: "seek", frame });
+    const held = this.held.get(frame);
+    if (!held) {
+      this.ask({ op: "seek", frame });
+      return;
+    }
+    if (this.playing || this.last?.op !== "seek") this.ask({ op: "pause" });
+    this.seq += 1;
+    this.last = { op: "seek", frame };
+    this.take({ seq: this.seq, frame, jpegs: held.jpegs, here: true });
   }
 
   play(frame, rate, loop) {
@@ -58,13 +70,22 @@ export class PlayLink {
   bundle(buffer) {
     const view = new DataView(buffer);
     const count = view.getUint8(1);
-    const bundle = { seq: view.getUint32(4), frame: view.getUint32(8), jpegs: [] };
+    const bundle = { seq: view.getUint32(4), frame: view.getUint32(8), jpegs: [], here: false };
     let at = HEAD;
     for (let i = 0; i < count; i += 1) {
       const [camera, length] = [view.getUint8(at), view.getUint32(at + 4)];
       bundle.jpegs.push([camera, new Uint8Array(buffer, at + CAMERA, length)]);
       at += CAMERA + length;
     }
+    if (count && !(view.getUint8(2) & LACKING)) this.held.put(bundle.frame, bundle.jpegs, buffer.byteLength);
+    this.take(bundle);
+  }
+
+  take(bundle) {
+    // One of the two is not drawn: an older answer never takes the place of what is asked for now.
+    const older = this.waiting && bundle.seq < this.waiting.seq ? bundle : this.waiting;
+    if (older && !older.here) this.link.send({ op: "ack", frame: older.frame });
+    if (older === bundle) return;
     this.waiting = bundle;
     if (!this.busy) this.draw();
   }
@@ -73,18 +94,20 @@ export class PlayLink {
   async draw() {
     this.busy = true;
     while (this.waiting) {
-      const { seq, frame, jpegs } = this.waiting;
+      const { seq, frame, jpegs, here } = this.waiting;
       this.waiting = null;
       const made = await Promise.all(jpegs.map(([camera, jpeg]) => decode(jpeg).then((bitmap) => [camera, bitmap], () => null)));
-      this.link.send({ op: "ack", frame });
-      // A picture that nobody asks for any more is shown only while the pointer drags.
-      if (seq === this.seq || this.dragging) this.put(frame, made.filter(Boolean));
+      if (!here) this.link.send({ op: "ack", frame });
+      // A picture that nobody asks for any more is shown only while the pointer drags, and never after a newer one.
+      if (seq === this.seq || (this.dragging && seq >= this.shownSeq)) this.put(seq, frame, made.filter(Boolean));
+      else made.forEach((one) => one?.[1].close());
     }
     this.busy = false;
   }
 
-  put(frame, pictures) {
+  put(seq, frame, pictures) {
     this.frame = frame;
+    this.shownSeq = seq;
     if (this.link.ended) pictures.forEach(([, bitmap]) => bitmap.close());
     else if (this.on.shown) this.on.shown(frame, pictures);
     else this.first = [frame, pictures];

@@ -6,10 +6,12 @@ import { PlayLink } from "./play_link.js";
 import { Scrub } from "./scrub.js";
 import { Signals, fetchSignals } from "./signals.js";
 import { Stage } from "./stage.js";
+import { Thumb } from "./thumb.js";
 
 const RATES = [0.25, 0.5, 1, 2, 4];
 // Who goes on before that only glanced: plots and filmstrip are fetched for those who stay.
 const STAYS_MS = 180;
+const HOLDS_MS = 300;
 const byId = (id) => document.getElementById(id);
 
 export class Player {
@@ -18,6 +20,8 @@ export class Player {
     this.stage = new Stage(byId("stage"));
     this.stage.onLarge = () => this.film();
     this.scrub = new Scrub({ seek: (frame) => this.seek(frame), drag: (is) => this.drag(is) });
+    this.thumb = new Thumb(byId("scrub"), () => this.facts());
+    setInterval(() => this.holds(), HOLDS_MS);
     this.signals = new Signals(byId("signals"), (frame) => this.seek(frame));
   }
 
@@ -63,6 +67,23 @@ export class Player {
     this.scrub.strip(key && this.frames ? `/media/${this.episode}/strip/${encodeURIComponent(key)}.jpg?count=24&height=44&v=${this.about.version}` : "");
   }
 
+  /** What a small picture of this episode needs to know. */
+  facts() {
+    const camera = this.about?.cameras[this.stage.large];
+    if (!this.about || this.about.cameras.length !== this.stage.keys?.length) return null;
+    const { frames, fps, episode } = this;
+    return { episode, key: camera?.key ?? "", frames, fps, version: this.about.version, shape: camera ? camera.width / camera.height : 1 };
+  }
+
+  /** The bar says what this browser holds. */
+  holds() {
+    const { held } = this.link ?? {};
+    if (!held || document.visibilityState !== "visible") return;
+    const now = `${this.episode} ${held.frames.size} ${held.bytes} ${this.frames} ${this.scrub.box.clientWidth}`;
+    if (this.heldAs !== now) this.scrub.holds(held.spans());
+    this.heldAs = now;
+  }
+
   /** Have these episodes ready: a key leads to the first of them. */
   prepare(episodes, walk) {
     const bytes = (this.about?.cameras ?? []).reduce((sum, { width, height }) => sum + width * height * 4, 0);
@@ -82,12 +103,12 @@ export class Player {
     const [frames, fps] = [about.frames, about.fps];
     this.about = about;
     Object.assign(this, { frames, fps, firstTick: about.first_tick ?? 0, trim: about.trim });
-    this.stage.have(about.cameras);
+    this.stage.have(about.cameras, Boolean(about.problems?.length));
     this.scrub.open(frames);
     this.scrub.cut(about.trim);
     say(byId("frames"), Math.max(0, frames - 1));
     say(byId("length"), clock(frames / fps));
-    for (const text of about.problems ?? []) this.say(text);
+    if (about.problems?.length) this.say(about.problems.join(". "));
     this.film();
     this.onOpened(about);
   }

@@ -1,4 +1,4 @@
-// The bar under the pictures: filmstrip, playhead, what is cut off, where something stands out.
+// The bar under the pictures: filmstrip, playhead, what is cut off, where something stands out, what is held already.
 import { make, show } from "../lib/dom.js";
 
 export class Scrub {
@@ -9,6 +9,7 @@ export class Scrub {
     this.head = document.getElementById("playhead");
     this.film = document.getElementById("film");
     this.line = document.getElementById("marks-line");
+    this.held = document.getElementById("held");
     this.frames = 1;
     this.range.addEventListener("input", () => {
       this.at(Number(this.range.value));
@@ -58,5 +59,14 @@ export class Scrub {
       tick.style.setProperty("width", `${Math.max(0, this.share(last) - this.share(first)) * 100}%`);
       return tick;
     }));
+  }
+
+  /** `spans`: [first, last] in frames that this browser holds: going there needs no waiting. */
+  holds(spans) {
+    const width = (this.held.width = Math.max(1, Math.round(this.box.clientWidth * devicePixelRatio)));
+    const context = this.held.getContext("2d");
+    context.fillStyle = getComputedStyle(this.held).color;
+    const half = width / Math.max(1, this.frames - 1) / 2;
+    for (const [first, last] of spans) context.fillRect(this.share(first) * width - half, 0, Math.max(1, (this.share(last) - this.share(first)) * width + 2 * half), this.held.height);
   }
 }

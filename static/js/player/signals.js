@@ -51,11 +51,11 @@ export class Signals {
     this.clear();
     this.data = data;
     const groups = Map.groupBy ? Map.groupBy(data.signals, (one) => one.feature) : groupBy(data.signals);
-    const order = [...groups.keys()].sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
+    const order = !data.rows ? [] : [...groups.keys()].sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
     const time = Float64Array.from({ length: data.rows }, (_, i) => i / data.fps);
     this.element.replaceChildren();
     for (const feature of order) this.chart(feature, groups.get(feature), time);
-    if (!order.length) this.say("This episode has no signals.");
+    if (!order.length) this.say(data.rows ? "This episode has no signals." : "This episode has no rows: nothing was recorded.");
     for (const feature of data.left_out ?? []) this.element.append(make("p", { class: "hint" }, `${feature} is too big to be drawn.`));
     this.at(this.frame);
   }

@@ -4,13 +4,13 @@ import { Picture } from "../lib/picture.js";
 
 export class Stage {
   constructor(element) {
-    Object.assign(this, { element, tiles: [], keys: [], name: "large", large: 0, onLarge: null });
+    Object.assign(this, { element, tiles: [], keys: null, name: "large", large: 0, onLarge: null });
   }
 
   /** Canvases for these cameras; the same ones stay, so that the next take does not flicker. */
-  have(cameras) {
+  have(cameras, lacking = false) {
     const keys = cameras.map((camera) => camera.key);
-    if (keys.join() === this.keys.join()) return;
+    if (keys.join() === this.keys?.join()) return;
     this.keys = keys;
     this.tiles = cameras.map((camera, index) => {
       const canvas = make("canvas", { width: camera.width, height: camera.height, role: "img", "aria-label": `Camera ${camera.name}` });
@@ -20,7 +20,7 @@ export class Stage {
       box.addEventListener("click", () => this.enlarge(index));
       return { box, lack, picture: new Picture(canvas) };
     });
-    const none = make("div", { class: "camera" }, make("span", { class: "none" }, "This episode has no cameras."));
+    const none = make("div", { class: "camera" }, make("span", { class: "none" }, lacking ? "No camera of this episode has a picture." : "This episode has no cameras."));
     this.element.replaceChildren(...(keys.length ? this.tiles.map((tile) => tile.box) : [none]));
     this.element.dataset.count = String(keys.length);
     this.element.style.setProperty("--rows", String(Math.max(1, keys.length - 1)));
@@ -31,7 +31,7 @@ export class Stage {
   }
 
   get largeKey() {
-    return this.keys[this.large] ?? "";
+    return this.keys?.[this.large] ?? "";
   }
 
   enlarge(index, save = true) {
@@ -61,11 +61,5 @@ export class Stage {
       had.add(index);
     }
     this.tiles.forEach((tile, index) => say(tile.lack, had.has(index) ? "" : "no picture here"));
-  }
-
-  blank() {
-    this.keys = [];
-    this.tiles = [];
-    this.element.replaceChildren(make("div", { class: "camera" }, make("span", { class: "none" }, "No pictures.")));
   }
 }

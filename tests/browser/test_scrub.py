@@ -1,0 +1,179 @@
+"""The bar: what lies under the pointer, what is held, and that scrubbing never goes back to an older picture."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import ROOT, pictures
+from tests.browser.desk_data import call
+from tests.takes import make_take
+
+pytestmark = pytest.mark.browser
+TICKS = 150
+# Sixty steps a second over the bar, as a pointer drags it; what each drawn picture says it is, which was asked last,
+# and the number that stands beside it.
+SCRUB = """async (count) => {
+  const range = document.getElementById("range");
+  const bits = (canvas) => {
+    const { data } = canvas.getContext("2d").getImageData(0, 8, 16 * 16, 1);
+    let value = 0;
+    for (let i = 0; i < 16; i += 1) value = value * 2 + (data[(i * 16 + 8) * 4] > 127 ? 1 : 0);
+    return value;
+  };
+  const asked = [];
+  const drawn = [];
+  const proto = CanvasRenderingContext2D.prototype;
+  const drawImage = proto.drawImage;
+  proto.drawImage = function (...all) {
+    drawImage.apply(this, all);
+    if (!this.canvas.closest("#stage")) return;
+    const canvas = this.canvas;
+    const said = () => Number(document.getElementById("at-frame").textContent);
+    queueMicrotask(() => drawn.push([bits(canvas), asked.length - 1, said()]));
+  };
+  range.dispatchEvent(new PointerEvent("pointerdown"));
+  for (let i = 0; i < count; i += 1) {
+    const frame = Math.round((Number(range.max) / 2) * (1 - Math.cos((i / count) * 9)));
+    range.value = String(frame);
+    asked.push(frame);
+    range.dispatchEvent(new Event("input"));
+    await new Promise((on) => setTimeout(on, 1000 / 60));
+  }
+  range.dispatchEvent(new PointerEvent("pointerup"));
+  await new Promise((on) => setTimeout(on, 1500));
+  proto.drawImage = drawImage;
+  return { asked, drawn };
+}"""
+
+
+@pytest.fixture(scope="module")
+def ids(chromium: Any, product: Any, signed_in: Any) -> list[str]:
+    """A take, and one that is committed as AV1."""
+    context = chromium.new_context(storage_state=signed_in, base_url=product.url)
+    page = context.new_page()
+    page.goto("/")
+    call(page, "POST", "/api/datasets", {"title": "bar"})
+    made = [make_take(product.home / "spool", TICKS, episode=n, dataset="bar").name for n in range(2)]
+    env = {**os.environ, "ROBOTDATA_HOME": str(product.home)}
+    subprocess.run([sys.executable, "manage.py", "recover"], cwd=ROOT, env=env, capture_output=True, check=False)
+    page.wait_for_timeout(1000)
+    call(page, "PATCH", f"/api/episodes/{made[1]}", {"verdict": "keep"})
+    page.goto("/datasets/bar/?view=kept")
+    page.locator("#encode").click()
+    expect(page.locator(".tabs a").nth(2).locator(".count")).to_have_text("1", timeout=90_000)
+    context.close()
+    return made
+
+
+def at(page: Page, frame: int) -> None:
+    expect(page.locator("#at-frame")).to_have_text(str(frame))
+    assert [code.tick for code in pictures(page)] == [frame, frame]
+
+
+@pytest.mark.parametrize("which", [0, 1], ids=["take", "av1"])
+def test_a_fast_scrub_never_goes_back_and_ends_where_it_was_asked(visit: Any, ids: list[str], which: int) -> None:
+    page = visit(f"/episodes/{ids[which]}/?list=all")
+    expect(page.locator("#frames")).to_have_text(str(TICKS - 1))
+    found = page.evaluate(SCRUB, 180)
+    asked, newest = found["asked"], -1
+    for frame, until, said in found["drawn"]:
+        assert frame == said, "the number beside the picture is the picture's"
+        places = [i for i in range(until + 1) if asked[i] == frame and i >= newest]
+        assert places, f"frame {frame} is older than the one shown before"
+        newest = places[0]
+    assert found["drawn"][-1][0] == asked[-1]
+    assert len({frame for frame, *_ in found["drawn"]}) > 20
+    at(page, asked[-1])
+
+
+def test_it_shows_what_lies_under_the_pointer(visit: Any, ids: list[str]) -> None:
+    page = visit(f"/episodes/{ids[0]}/?list=all")
+    expect(page.locator("#frames")).to_have_text(str(TICKS - 1))
+    box = page.locator("#scrub").bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + 20)
+    expect(page.locator("#thumb span")).to_have_text(re.compile(r"^0:02\.[45] · 7[45]$"))
+    expect(page.locator("#thumb img")).to_be_visible()
+    assert page.locator("#thumb img").get_attribute("src").split("?")[0].endswith(("/74.jpg", "/75.jpg"))
+    assert page.locator("#thumb img").evaluate("(image) => image.naturalHeight") == 96
+    page.keyboard.press("2")
+    page.mouse.move(box["x"] + box["width"] * 0.25, box["y"] + 20)
+    expect(page.locator("#thumb img")).to_have_attribute("src", re.compile("images.top/37"))
+    at(page, 0)
+    page.mouse.move(5, 5)
+    expect(page.locator("#thumb")).to_be_hidden()
+
+
+def test_it_steps_back_over_what_it_holds_without_asking(visit: Any, ids: list[str]) -> None:
+    page = visit(f"/episodes/{ids[1]}/?list=all")
+    asked: list[str] = []
+    expect(page.locator("#frames")).to_have_text(str(TICKS - 1))
+    page.keyboard.press("Control+ArrowRight")
+    at(page, 5)
+    page.keyboard.press("Shift+ArrowRight")
+    at(page, 15)
+    page.evaluate("""() => {
+      window.sent = [];
+      const send = WebSocket.prototype.send;
+      WebSocket.prototype.send = function (data) { window.sent.push(data); send.call(this, data); };
+    }""")
+    page.keyboard.press("Shift+ArrowLeft")
+    at(page, 5)
+    page.keyboard.press("Control+ArrowLeft")
+    at(page, 0)
+    asked = page.evaluate("window.sent")
+    assert not [words for words in asked if '"seek"' in words]
+    page.wait_for_timeout(400)
+    lit = page.locator("#held").evaluate("""(canvas) => {
+      const at = (n) => Math.round((n / 149) * (canvas.width - 1));
+      return [0, 5, 15, 60].map((n) => canvas.getContext("2d").getImageData(at(n), 1, 1, 1).data[3]);
+    }""")
+    assert [value > 0 for value in lit] == [True, True, True, False]
+
+
+def test_the_address_follows_the_pause_and_is_copied(visit: Any, ids: list[str]) -> None:
+    page = visit(f"/episodes/{ids[0]}/?list=all&frame=42", permissions=["clipboard-read", "clipboard-write"])
+    at(page, 42)
+    page.keyboard.press("ArrowRight")
+    expect(page).to_have_url(re.compile("frame=43"))
+    page.keyboard.press("Space")
+    expect(page.locator("#play")).to_have_attribute("aria-label", "Pause")
+    page.wait_for_timeout(700)
+    assert "frame=43" in page.url  # it plays: the address stays
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator("#play")).to_have_attribute("aria-label", "Play")
+    page.wait_for_timeout(300)
+    frame = page.locator("#at-frame").inner_text()
+    page.keyboard.press("y")
+    expect(page.locator(".toast").last).to_contain_text(f"frame {frame}")
+    assert f"frame={frame}" in page.evaluate("navigator.clipboard.readText()")
+
+
+def test_a_click_on_a_plot_goes_there(visit: Any, ids: list[str]) -> None:
+    page = visit(f"/episodes/{ids[0]}/?list=all")
+    over = page.locator(".signal-plot .u-over").first
+    expect(over).to_be_visible()
+    box = over.bounding_box()
+    over.click(position={"x": box["width"] / 2, "y": 40})
+    expect(page.locator("#at-frame")).to_have_text(re.compile("^7[45]$"))
+    at(page, int(page.locator("#at-frame").inner_text()))
+
+
+def test_the_keys_for_five_frames_can_be_changed(visit: Any, ids: list[str]) -> None:
+    page = visit("/keys/")
+    page.get_by_role("button", name="Five frames on", exact=True).click()
+    page.keyboard.press("PageDown")
+    expect(page.locator(".toast").last).to_contain_text("Saved")
+    page.goto(f"/episodes/{ids[0]}/?list=all")
+    expect(page.locator("#frames")).to_have_text(str(TICKS - 1))
+    page.keyboard.press("PageDown")
+    at(page, 5)
+    page.goto("/keys/")
+    page.get_by_role("button", name="All as they were").click()
+    expect(page.get_by_role("button", name="Five frames on", exact=True)).to_have_text("Ctrl →")
