@@ -22,7 +22,7 @@ from recorder.bell import ring
 from recorder.errors import Refused
 from recorder.history import trim_of
 from recorder.leases import Heartbeat, LostLease, lease_end
-from recorder.lifecycle import move
+from recorder.lifecycle import hold_jobs, move
 from recorder.models import Batch, Dataset, Episode, Job
 from recorder.services.encodings import encode_settings
 from recorder.states import BatchState, EpisodeState, JobState
@@ -179,6 +179,7 @@ def fail_job(job: Job, words: str, *, final: bool = False) -> None:
         return
     said = words if final else f"{words} (tried {job.attempt} times)"
     with transaction.atomic():
+        hold_jobs(job.batch_id, episode=job.episode)
         now = timezone.now()
         if move(
             job, JobState.FAILED, only={"token": job.token}, error=said, token="", lease_until=None, finished_at=now
@@ -188,11 +189,13 @@ def fail_job(job: Job, words: str, *, final: bool = False) -> None:
 
 def fail_episode(episode: Episode, words: str, batch_id: uuid.UUID) -> None:
     """It leaves the batch; the rest of it goes on."""
-    episode.refresh_from_db(fields=["state"])
-    if episode.state == EpisodeState.ENCODING:
-        move(episode, EpisodeState.FAILED, error=words)
-    others = Job.objects.filter(batch=batch_id, episode=episode, state__in=_OPEN)
-    others.update(state=JobState.CANCELLED, cancel=True, token="", lease_until=None, updated_at=timezone.now())
+    with transaction.atomic():
+        hold_jobs(batch_id, episode=episode)
+        episode.refresh_from_db(fields=["state"])
+        if episode.state == EpisodeState.ENCODING:
+            move(episode, EpisodeState.FAILED, error=words)
+        others = Job.objects.filter(batch=batch_id, episode=episode, state__in=_OPEN)
+        others.update(state=JobState.CANCELLED, cancel=True, token="", lease_until=None, updated_at=timezone.now())
 
 
 def settle(batch_id: uuid.UUID) -> None:

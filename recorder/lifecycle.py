@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from django.utils import timezone
@@ -37,3 +38,13 @@ def move(row: Episode | Batch | Job, new: str, *, only: dict[str, Any] | None = 
         for name, value in fields.items():
             setattr(row, name, value)
     return bool(ours)
+
+
+def hold_jobs(batch_id: uuid.UUID, *, episode: Episode | None = None) -> None:
+    """Lock a batch's jobs, or an episode's in it, by their numbers, until the transaction ends.
+
+    Whoever changes several of them, or an episode after its jobs, holds them first: of two who took them in different
+    orders each would wait for the other.
+    """
+    jobs = Job.objects.filter(batch=batch_id, **({"episode": episode} if episode else {}))
+    list(jobs.order_by("pk").select_for_update().values_list("pk"))

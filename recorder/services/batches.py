@@ -14,7 +14,7 @@ from django.utils import timezone
 from recorder.bell import ring
 from recorder.errors import Refused
 from recorder.history import clock, trim_of, under_way
-from recorder.lifecycle import move
+from recorder.lifecycle import hold_jobs, move
 from recorder.models import Batch, Dataset, Episode, Job, Policy
 from recorder.services.revisions import retry_change
 from recorder.states import BatchKind, BatchState, EpisodeState, JobState, Verdict
@@ -107,9 +107,11 @@ def cancel_batch(*, batch: Batch, who: str = "") -> Batch:
         by = f"Cancelled by {who}." if who else ""
         if not move(batch, BatchState.CANCELLED, finished_at=timezone.now(), error=by):
             raise Refused("moved", f"{batch} has just moved on: reload the page and look.")
+        hold_jobs(batch.pk)
         jobs = batch.jobs.filter(state__in=[JobState.QUEUED, JobState.RUNNING, JobState.FAILED])
         jobs.update(state=JobState.CANCELLED, cancel=True, token="", lease_until=None, updated_at=timezone.now())
-        for episode in Episode.objects.filter(pk__in=list(raw), state=EpisodeState.ENCODING):
+        there = Episode.objects.filter(pk__in=list(raw), state=EpisodeState.ENCODING)
+        for episode in there.order_by("recorded_at", "pk"):  # as a batch begins, so that neither waits for the other
             move(episode, raw[episode.pk])
     return batch
 
@@ -131,6 +133,7 @@ def retry_batch(*, batch: Batch, who: str = "") -> Batch:
             batch, BatchState.QUEUED, error="", attempt=0, token="", lease_until=None, finished_at=None
         ):
             raise Refused("nothing_failed", f"{batch} is {batch.state}: only a failed batch can be tried again.")
+        hold_jobs(batch.pk)
         back = [
             episode.pk
             for episode in episodes_of(batch)

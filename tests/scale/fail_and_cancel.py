@@ -1,0 +1,67 @@
+"""A job fails for good while a person cancels its batch, again and again, in two threads; says what went wrong."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections.abc import Callable
+
+import django
+
+django.setup()
+
+from django.db import connection  # noqa: E402
+from django.utils import timezone  # noqa: E402
+
+from recorder.encoding import fail_job  # noqa: E402
+from recorder.errors import Refused  # noqa: E402
+from recorder.models import Batch, Dataset, Episode, Job  # noqa: E402
+from recorder.services.batches import cancel_batch  # noqa: E402
+
+ROUNDS, JOBS = 60, 12
+
+
+def a_round(dataset: Dataset, number: int) -> list[str]:
+    batch = Batch.objects.create(dataset=dataset, state="encoding")
+    episode = Episode.objects.create(dataset=dataset, task="push", state="encoding", recorded_at=timezone.now())
+    for camera in range(JOBS):
+        Job.objects.create(batch=batch, episode=episode, camera=str(camera), state="running", token=f"{number}")
+    jobs = list(Job.objects.filter(batch=batch).order_by("-pk" if number % 2 else "pk"))
+    barrier, wrong = threading.Barrier(2), []
+
+    def run(action: Callable[[], object]) -> None:
+        barrier.wait()
+        try:
+            action()
+        except Refused:
+            pass
+        except Exception as error:  # noqa: BLE001 - it is what this looks for
+            wrong.append(f"{type(error).__name__}: {error}".splitlines()[0])
+        finally:
+            connection.close()
+
+    other = (lambda: cancel_batch(batch=batch)) if number % 3 else (lambda: fail_job(jobs[-1], "worse", final=True))
+    threads = [
+        threading.Thread(target=run, args=[each]) for each in (lambda: fail_job(jobs[0], "bad", final=True), other)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    left = set(Job.objects.filter(batch=batch).values_list("state", flat=True))
+    if left & {"running", "queued"}:
+        wrong.append(f"jobs are left {sorted(left)}")
+    episode.refresh_from_db()
+    if episode.state == "encoding":
+        wrong.append("the episode is left encoding")
+    return wrong
+
+
+def main() -> None:
+    dataset = Dataset.objects.create(slug="deadlock", title="Deadlock")
+    wrong = [words for number in range(ROUNDS) for words in a_round(dataset, number)]
+    sys.stdout.write(json.dumps(wrong) + "\n")
+
+
+main()
