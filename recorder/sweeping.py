@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import uuid
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -27,6 +29,7 @@ _AT_ONCE = 16  # the oldest jobs that it rings for: the queue stays short, whate
 _WHILE_BUSY = timedelta(minutes=10)  # behind living workers a bell is late, not lost
 _BELL_OF_COMMIT = timedelta(seconds=30)
 _RIG_COMES_BACK = timedelta(seconds=10)
+_PART = re.compile(r"\.([0-9a-f]{32})\.tmp\.mp4(?:\.[0-9a-f]+\.part)?$")  # encode_camera's, and the file's before it
 
 
 def sweep() -> None:
@@ -60,7 +63,15 @@ def close_orphans(now: datetime) -> int:
 
 def last_written(folder: Path) -> float:
     """Unix time of the newest file."""
-    return max((path.stat().st_mtime for path in folder.iterdir()), default=0.0)
+    return max(map(modified, folder.iterdir()), default=0.0)
+
+
+def modified(path: Path) -> float:
+    """Unix time at which it was written to last; now, where it has gone meanwhile."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return timezone.now().timestamp()
 
 
 def ring_unassessed(now: datetime) -> None:
@@ -117,6 +128,7 @@ def tidy_staging() -> None:
     staged = _staged()
     if not staged:
         return
+    remove_parts(staged)
     rows = Episode.objects.filter(pk__in=staged).select_related("dataset")
     committed: dict[Dataset, list[Episode]] = {}
     for episode in rows.filter(state=EpisodeState.ENCODED):
@@ -125,6 +137,24 @@ def tidy_staging() -> None:
         clear_committed(dataset, episodes)
     for pk in rows.filter(purged_at__isnull=False).values_list("pk", flat=True):
         remove_staging(pk)
+
+
+def remove_parts(staged: Iterable[uuid.UUID]) -> int:
+    """Half videos of encoders that were killed; how many. Whoever still encodes has a job that runs under his token."""
+    old = timezone.now().timestamp() - 2 * settings.JOB_LEASE_S  # who lost his lease may write for a moment more
+    found: dict[str, list[Path]] = {}
+    for pk in staged:
+        folder = Path(settings.STAGING_DIR) / str(pk)
+        for path in folder.iterdir() if folder.is_dir() else ():
+            if (part := _PART.search(path.name)) and modified(path) < old:
+                found.setdefault(part[1], []).append(path)
+    alive = Job.objects.filter(token__in=found, state=JobState.RUNNING) if found else Job.objects.none()
+    for token in alive.values_list("token", flat=True):
+        found.pop(token, None)
+    dead = [path for paths in found.values() for path in paths]
+    for path in dead:
+        path.unlink(missing_ok=True)
+    return len(dead)
 
 
 def _staged() -> list[uuid.UUID]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -125,3 +126,24 @@ def test_it_closes_a_take_whose_rig_died_and_never_came_back(make_episode: MakeE
     Rig.objects.update(state_since=OLD)
     assert state_after_a_sweep() == "interrupted"
     assert episode.ticks == read_manifest(folder)["ticks"] > 0
+
+
+def test_it_removes_the_half_videos_of_dead_encoders_alone(batch: Batch, settings: Any) -> None:
+    job = encoding.claim_job(batch.jobs.all()[0].pk)
+    assert job is not None
+    folder = Path(settings.STAGING_DIR) / str(job.episode_id)
+    folder.mkdir(parents=True)
+    dead, name = "d" * 32, f"{FRONT}.0123456789abcdef"
+    parts = [f"{name}.{{}}.tmp.mp4", f".{name}.{{}}.tmp.mp4.12ab34cd.part"]
+    whole = [f"{name}.mp4", f"{name}.mp4.json"]
+    for path in [each.format(token) for each in parts for token in (dead, job.token)] + whole:
+        (folder / path).write_bytes(b"x")
+    sweeping.sweep()
+    assert len(list(folder.iterdir())) == 6, "just written to: whoever lost his lease may not know it yet"
+    for path in folder.iterdir():
+        os.utime(path, (0, 0))
+    sweeping.sweep()
+    assert {path.name for path in folder.iterdir()} == {*whole, *(each.format(job.token) for each in parts)}
+    Job.objects.filter(pk=job.pk).update(state="queued", token="")
+    sweeping.sweep()
+    assert {path.name for path in folder.iterdir()} == set(whole)

@@ -27,7 +27,7 @@ from recorder.services.takes import index_take
 from tests.recorder.conftest import FRONT, H264, write_take
 slow = {"codec": "h264", "crf": 18, "g": 2, "preset": "placebo"}
 dataset = Dataset.objects.create(slug="cubes", title="Cubes", encoding=slow)
-for number, ticks in enumerate((900, 9), 1):
+for number, ticks in enumerate((2400, 9), 1):
     pk = str(uuid.uuid4())
     write_take(Path(settings.SPOOL_DIR) / pk, number=number, ticks=ticks, cameras=(FRONT,))
     index_take(take_id=pk)
@@ -131,12 +131,19 @@ def test_it_goes_on_after_its_worker_was_killed_and_its_queue_lost(own_home: Hom
     own_home.kill_worker()
     (state, attempt), _ = own_home.rows("select state, attempt from recorder_job order by id")
     assert (state, attempt) == ("running", 1), "it was killed in the middle"
+    half = list((own_home.path / "staging").glob("*/.*.part"))
+    assert len(half) == 1, "its half video is still there"
+    stray = half[0].with_name(f"{half[0].name.removesuffix('.part')}0.part")
+    os.link(half[0], stray)
+    os.utime(stray, (0, 0))
     for message in (own_home.path / ".state/queue/messages").iterdir():
         message.unlink()
     own_home.start_worker()
+    own_home.wait(lambda: not half[0].exists() and not stray.exists())
+    assert own_home.rows("select state from recorder_batch") != [("done",)], "by the sweep, not by the commit"
     own_home.wait(lambda: own_home.rows("select state from recorder_batch") == [("done",)])
     assert own_home.rows("select state, attempt, frames_done from recorder_job order by id") == [
-        ("done", 2, 900),
+        ("done", 2, 2400),
         ("done", 1, 9),
     ]
     assert own_home.rows("select state, episode_index from recorder_episode order by episode_index") == [
@@ -145,7 +152,7 @@ def test_it_goes_on_after_its_worker_was_killed_and_its_queue_lost(own_home: Hom
     ]
     own_home.wait(lambda: not list((own_home.path / "staging").iterdir()))
     assert not list((own_home.path / "spool").iterdir()), "no raw frames, and nothing half encoded, is left"
-    assert "2 episodes, 909 frames: nothing wrong" in own_home.python("manage.py", "verify", "cubes", "--deep")
+    assert "2 episodes, 2409 frames: nothing wrong" in own_home.python("manage.py", "verify", "cubes", "--deep")
 
 
 def test_it_settles_what_the_dead_have_left_while_its_only_process_encodes(own_home: Home) -> None:
