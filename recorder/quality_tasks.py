@@ -1,13 +1,23 @@
-"""Quality's bells: `ring("assess_take", id)` once a take is indexed; a lost one is rung again by the sweep."""
+"""Quality's bells: `ring("assess_take", id)` once a take is indexed; a lost one is rung again by the sweep.
+
+`ring("judge_dataset", pk)` once its thresholds are others.
+"""
 
 # mypy: disable-error-code="untyped-decorator"
 from __future__ import annotations
 
 from celery import shared_task
 
+from recorder.models import Dataset
 from recorder.services import quality
 
 
 @shared_task(name="recorder.tasks.assess_take")
 def assess_take(episode_id: str) -> None:
     quality.assess_by_id(episode_id)
+
+
+@shared_task(name="recorder.tasks.judge_dataset")
+def judge_dataset(dataset_id: int) -> None:
+    if (dataset := Dataset.objects.filter(pk=dataset_id).first()) is not None:
+        quality.judge_all(dataset=dataset)

@@ -11,6 +11,7 @@ from recorder.api import find
 from recorder.api.access import who
 from recorder.api.acts import VerdictOut
 from recorder.api.batches import Detail
+from recorder.api.marks import MarksPreview, ThresholdsIn
 from recorder.api.paging import Limit, Page, by_name
 from recorder.api.revisions import GoBackIn, PlannedCounts, RenameIn, RevisionOut
 from recorder.api.schemas import ERRORS, BatchDetail, DatasetIn, DatasetOut, DatasetPatch, Slug
@@ -19,6 +20,7 @@ from recorder.models.dataset import default_encoding
 from recorder.services.bulk import rename_task
 from recorder.services.datasets import change_dataset, create_dataset
 from recorder.services.revisions import Revision, apply_changes, go_back, planned_counts, revisions_of
+from recorder.services.thresholds import preview
 
 router = Router(tags=["datasets"])
 
@@ -82,10 +84,16 @@ def rename_task_everywhere(request: HttpRequest, slug: Annotated[Slug, Path()], 
     return {"group": group, "episodes": count}
 
 
+@router.post("/datasets/{slug}/marks/preview", response={200: MarksPreview, **ERRORS})
+def preview_marks(request: HttpRequest, slug: Annotated[Slug, Path()], body: ThresholdsIn) -> dict[str, Any]:
+    """How many takes each kind of quality mark holds now, and with these thresholds; nothing is changed."""
+    return preview(find.dataset_of(slug), body.thresholds)
+
+
 def _settings(body: DatasetIn | DatasetPatch, encoding: dict[str, Any]) -> dict[str, Any]:
-    """What was given; null takes back a goal and changes nothing else."""
+    """What was given; null takes back a goal, or all thresholds, and changes nothing else."""
     given = body.model_dump(exclude_unset=True)
-    settings = {name: value for name, value in given.items() if value is not None or name == "goal"}
+    settings = {name: value for name, value in given.items() if value is not None or name in {"goal", "thresholds"}}
     if "encoding" in settings:
         settings["encoding"] = {**encoding, **settings["encoding"]}
     return settings

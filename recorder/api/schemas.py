@@ -155,6 +155,7 @@ class DatasetSettings(Body):
     encode_unreviewed: bool | None = None
     goal: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     encoding: EncodingIn | None = None
+    thresholds: Annotated[dict[Annotated[str, text(40, 1)], float], Field(max_length=60)] | None = None
 
 
 class DatasetIn(DatasetSettings):
@@ -184,6 +185,7 @@ class DatasetOut(Schema):
     every: int
     encode_unreviewed: bool
     goal: int | None
+    thresholds: dict[str, float]
     total_episodes: int
     total_frames: int
     revision: int

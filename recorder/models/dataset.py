@@ -50,6 +50,7 @@ class Dataset(models.Model):
     every = models.PositiveSmallIntegerField(default=1, validators=[MinValueValidator(1), MaxValueValidator(1000)])
     encode_unreviewed = models.BooleanField(default=False)  # whether a policy also takes what nobody rejected
     goal = models.PositiveIntegerField(null=True, blank=True)  # episodes wanted per task
+    thresholds = models.JSONField(default=dict, blank=True)  # of quality marks, by name, where they are not the usual
     total_episodes = models.PositiveIntegerField(default=0)
     total_frames = models.PositiveBigIntegerField(default=0)
     revision = models.PositiveIntegerField(default=0)

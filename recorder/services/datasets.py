@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.text import slugify
 
+from recorder.bell import ring
 from recorder.errors import Refused
 from recorder.models import Dataset
 from recorder.services.batches import apply_policy
@@ -18,8 +19,9 @@ from recorder.services.encodings import encode_settings
 from recorder.services.folders import adopt_folder as adopt_folder
 from recorder.services.folders import refresh_dataset as refresh_dataset
 from recorder.services.folders import save_settings
+from recorder.services.thresholds import checked
 
-SETTINGS = ("title", "policy", "every", "encode_unreviewed", "goal", "encoding")
+SETTINGS = ("title", "policy", "every", "encode_unreviewed", "goal", "encoding", "thresholds")
 _SLUG_LENGTH = 80
 
 
@@ -52,7 +54,7 @@ def create_dataset(*, title: str, who: str, **settings: Any) -> Dataset:
 
 
 def change_dataset(*, dataset: Dataset, **settings: Any) -> None:
-    """Set title, policy, every, encode_unreviewed, goal or encoding; what is encoded already stays as it is.
+    """Set title, policy, every, encode_unreviewed, goal, encoding or thresholds; what is encoded stays as it is.
 
     Raises Refused for a value that is none.
     """
@@ -60,16 +62,21 @@ def change_dataset(*, dataset: Dataset, **settings: Any) -> None:
         settings["title"] = _title(settings["title"])
         if Dataset.objects.filter(title__iexact=settings["title"]).exclude(pk=dataset.pk).exists():
             raise Refused("exists", f"Another dataset is called {settings['title']!r} already: choose another title.")
+    before = dataset.thresholds
     _set(dataset, settings)
     dataset.updated_at = timezone.now()
     dataset.save(update_fields=[*settings, "updated_at"])
     save_settings(dataset)
     apply_policy(dataset=dataset)
+    if dataset.thresholds != before:
+        ring("judge_dataset", dataset.pk)
 
 
 def _set(dataset: Dataset, settings: dict[str, Any]) -> None:
     if unknown := settings.keys() - set(SETTINGS):
         raise TypeError(f"a dataset has no setting {', '.join(sorted(unknown))}")
+    if "thresholds" in settings:
+        settings["thresholds"] = checked(settings["thresholds"] or {})
     for name, value in settings.items():
         setattr(dataset, name, value)
     if "encoding" in settings:

@@ -28,13 +28,14 @@ from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import DatasetError
 from robotdata.dataset.features import DEFAULT_FEATURES
 from robotdata.dataset.reader import Dataset as Folder
+from robotdata.quality import DEFAULT, BadThresholds
 from robotdata.spool import SpoolError, read_manifest
 from robotdata.spool.files import write_json
 
 log = logging.getLogger(__name__)
 
 SAFE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,95}")
-KEPT_SETTINGS = ("title", "policy", "every", "encode_unreviewed", "goal", "encoding")
+KEPT_SETTINGS = ("title", "policy", "every", "encode_unreviewed", "goal", "encoding", "thresholds")
 KEEP_REVISIONS = 10
 LOCK_WAIT_S = 5.0
 _PORTION = 500
@@ -102,8 +103,9 @@ def load_settings(slug: str) -> dict[str, Any]:
     try:
         value = json.loads(path.read_bytes())
         known = {name: value[name] for name in KEPT_SETTINGS if name in value}
+        DEFAULT.changed(known.get("thresholds") or {})
         Dataset(slug=slug, **{"title": slug, **known}).clean_fields()
-    except (OSError, ValueError, TypeError, ValidationError):
+    except (OSError, ValueError, TypeError, AttributeError, ValidationError, BadThresholds):
         return {}
     return known
 

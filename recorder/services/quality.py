@@ -73,17 +73,42 @@ def assess_by_id(episode_id: str) -> None:
 
 def judge_again(*, dataset: Dataset) -> int:
     """Judge the takes of a dataset anew from what was measured, newest 200; how many have other marks now."""
-    episodes = {str(each.pk): each for each in _raw(dataset)}
-    known = {key: found for key, each in episodes.items() if (found := metrics_of(each.take_path)) is not None}
-    peers = Peers([found for key, found in known.items() if episodes[key].verdict != Verdict.REJECT])
-    changed = 0
-    for key, metrics in known.items():
-        before = list(episodes[key].marks)
-        try:
-            changed += _judge(episodes[key], metrics, peers) != before
-        except (SpoolError, OSError) as error:
-            log.info("The take %s is not judged again: %s", key, error)
+    known, episodes, others = _measured(dataset, _raw(dataset))
+    peers = Peers(others)
+    return sum(_judged_anew(episodes[key], metrics, peers) for key, metrics in known.items())
+
+
+def judge_all(*, dataset: Dataset) -> int:
+    """`judge_again` for every take, because what is worth a mark has been changed; gives way to the next change."""
+    chosen, changed = dataset.thresholds, 0
+    peers = Peers(_measured(dataset, _raw(dataset))[2])
+    every = dataset.episodes.filter(state__in=_JUDGED, purged_at=None).select_related("dataset").newest_first()
+    for number, episode in enumerate(every.iterator(chunk_size=100)):
+        if number % 50 == 0 and Dataset.objects.values_list("thresholds", flat=True).get(pk=dataset.pk) != chosen:
+            return changed
+        metrics = metrics_of(episode.take_path)
+        if metrics is not None:
+            changed += _judged_anew(episode, metrics, peers)
     return changed
+
+
+def _judged_anew(episode: Episode, metrics: TakeMetrics, peers: Peers) -> bool:
+    before = list(episode.marks)
+    try:
+        return _judge(episode, metrics, peers) != before
+    except (SpoolError, OSError) as error:
+        log.info("The take %s is not judged again: %s", episode.pk, error)
+        return False
+
+
+def _measured(
+    dataset: Dataset, rows: QuerySet[Episode]
+) -> tuple[dict[str, TakeMetrics], dict[str, Episode], list[TakeMetrics]]:
+    episodes = {str(each.pk): each for each in rows}
+    for each in episodes.values():
+        each.dataset = dataset
+    known = {key: found for key, each in episodes.items() if (found := metrics_of(each.take_path)) is not None}
+    return known, episodes, [found for key, found in known.items() if episodes[key].verdict != Verdict.REJECT]
 
 
 def unassessed(*, limit: int = 16) -> list[str]:
@@ -111,9 +136,21 @@ def suggest_trim(episode: Episode) -> tuple[int, int] | None:
     return (first, end) if (first, end) != (0, metrics.ticks) else None
 
 
-def thresholds() -> Thresholds:
+def defaults() -> Thresholds:
     """The product's own, with what the setting QUALITY_THRESHOLDS changes; raises BadThresholds."""
     return DEFAULT.changed(getattr(settings, "QUALITY_THRESHOLDS", {}))
+
+
+def thresholds_of(dataset: Dataset) -> Thresholds:
+    """With what people chose for this dataset; what an older version knew and this one does not is left out."""
+    own = defaults()
+    return own.changed({name: value for name, value in dataset.thresholds.items() if hasattr(own, name)})
+
+
+def measured(dataset: Dataset) -> tuple[list[TakeMetrics], list[TakeMetrics]]:
+    """What was measured of its newest takes, and those of them that say what is usual."""
+    takes, _, others = _measured(dataset, _raw(dataset))
+    return list(takes.values()), others
 
 
 def metrics_of(folder: Path) -> TakeMetrics | None:
@@ -155,7 +192,7 @@ def _measure(folder: Path) -> TakeMetrics:
 
 
 def _judge(episode: Episode, metrics: TakeMetrics, peers: Peers) -> list[dict[str, Any]]:
-    found = marks_of(metrics, peers, thresholds())
+    found = marks_of(metrics, peers, thresholds_of(episode.dataset))
     return _keep(episode, [_as_json(mark, metrics.lead_in) for mark in found])
 
 

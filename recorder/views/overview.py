@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import uuid
 from typing import Any
 
@@ -9,8 +10,10 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
-from recorder.models import Episode
+from recorder.models import Dataset, Episode
+from recorder.services.quality import defaults
 from recorder.services.quality_overview import overview
+from recorder.templatetags.desk import MARKS
 from recorder.views.ask import Request
 from recorder.views.wall import dataset_of
 
@@ -18,6 +21,23 @@ WIDE, HIGH = 600, 150
 """Of the histogram, in its own units."""
 TRACK = 1000
 WORST_SHOWN = 8
+KNOBS = (
+    ("z", "Unlike the others", "robust standard deviations"),
+    ("length", "Longer or shorter", "times the usual length"),
+    ("little_motion", "Little motion", "of the usual way, and less"),
+    ("jump", "A jump", "of the joint's range, at once"),
+    ("glitch", "A spike", "of the joint's range, out and back"),
+    ("jerk", "Jerky", "times as usual"),
+    ("disagree", "State and action apart", "of the joint's range"),
+    ("lag_ticks", "The robot lags", "ticks more than usual"),
+    ("copy", "A copy of another take", "of the range apart, and less"),
+    ("light", "Lighter or darker", "of all light"),
+    ("blurred", "Blurred", "of the usual sharpness, and less"),
+    ("dropped_warn", "Frames dropped", "of all frames"),
+    ("idle_s", "Idle at the ends", "seconds"),
+    ("frozen_s", "A frozen camera", "seconds"),
+)
+"""Thresholds that people set on the page; the API knows all of them."""
 
 
 @require_GET
@@ -36,8 +56,18 @@ def dataset_overview(request: Request, slug: str) -> HttpResponse:
         "track": TRACK,
         "walk": "list=all&sort=worst",
         "view": "all",
+        "knobs": knobs_of(row),
+        "mark_names": MARKS,
     }
     return render(request, "recorder/overview.html", context)
+
+
+def knobs_of(row: Dataset) -> list[dict[str, Any]]:
+    usual = dataclasses.asdict(defaults())
+    return [
+        {"name": name, "words": words, "unit": unit, "value": row.thresholds.get(name), "usual": usual[name]}
+        for name, words, unit in KNOBS
+    ]
 
 
 def bars_of(lengths: dict[str, Any]) -> list[dict[str, Any]]:

@@ -1,0 +1,101 @@
+"""Thresholds of one dataset: kept beside it, previewed, and every take judged by them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.test import Client
+
+from recorder.errors import Refused
+from recorder.models import Dataset, Episode
+from recorder.quality_tasks import judge_dataset
+from recorder.services.datasets import change_dataset
+from recorder.services.folders import load_settings
+from recorder.services.quality import assess, thresholds_of
+from recorder.services.thresholds import preview
+from robotdata.quality import DEFAULT
+from robotdata.spool import read_manifest
+
+pytestmark = pytest.mark.django_db
+
+MakeEpisode = Callable[..., Episode]
+
+
+def reach(number: int, ticks: int) -> Callable[[int], list[float]]:
+    return lambda tick: [min(1.0, tick / ticks) * (1 + number / 50), tick / ticks]
+
+
+@pytest.fixture
+def takes(make_episode: MakeEpisode) -> list[Episode]:
+    """Eight alike, and one that is 1.8 times as long: unusual, but not twice as long."""
+    made = []
+    for number in range(9):
+        ticks = 162 if number == 8 else 90 + number % 3
+        episode = make_episode(ticks, values=reach(number, ticks), verdict="unreviewed")
+        made.append(episode)
+    for episode in made:
+        assess(episode=episode)
+    return made
+
+
+def marked(takes: list[Episode], code: str) -> list[int]:
+    rows = Episode.objects.in_bulk([each.pk for each in takes])
+    return [n for n, each in enumerate(takes) if code in {mark["code"] for mark in rows[each.pk].marks}]
+
+
+def test_it_judges_every_take_by_the_datasets_own(
+    cubes: Dataset, takes: list[Episode], bells: Any, django_capture_on_commit_callbacks: Any
+) -> None:
+    assert marked(takes, "length") == []
+    with django_capture_on_commit_callbacks(execute=True):
+        change_dataset(dataset=cubes, thresholds={"length": 1.5})
+    assert ("judge_dataset", (cubes.pk,)) in bells
+    judge_dataset(cubes.pk)
+    assert marked(takes, "length") == [8]
+    assert "length" in {mark["code"] for mark in read_manifest(takes[8].take_path)["marks"]}
+    change_dataset(dataset=cubes, thresholds={})
+    judge_dataset(cubes.pk)
+    assert marked(takes, "length") == []
+
+
+def test_it_says_beforehand_what_would_be_marked(cubes: Dataset, takes: list[Episode]) -> None:
+    found = preview(cubes, {"length": 1.5})
+    assert found["takes"] == 9
+    assert {"code": "length", "now": 0, "then": 1} in found["marks"]
+    assert found["marked"]["then"] == found["marked"]["now"] + 1
+    assert marked(takes, "length") == [], "nothing was changed"
+
+
+def test_it_keeps_them_beside_the_dataset(cubes: Dataset) -> None:
+    change_dataset(dataset=cubes, thresholds={"length": 1.5, "z": DEFAULT.z})
+    assert cubes.thresholds == {"length": 1.5}, "what is as usual needs no keeping"
+    assert load_settings("cubes")["thresholds"] == {"length": 1.5}
+    other = Dataset.objects.create(slug="cups", title="Cups")
+    assert (thresholds_of(cubes).length, thresholds_of(other).length) == (1.5, DEFAULT.length)
+
+
+@pytest.mark.parametrize("wrong", [{"lenght": 2.0}, {"length": -1.0}, {"z": 0.0}])
+def test_it_refuses_what_is_no_threshold(cubes: Dataset, wrong: dict[str, float]) -> None:
+    with pytest.raises(Refused, match=r"hreshold") as said:
+        change_dataset(dataset=cubes, thresholds=wrong)
+    cubes.refresh_from_db()
+    assert said.value.status == 422 and cubes.thresholds == {}
+
+
+def test_it_can_be_set_through_api_and_page(cubes: Dataset, takes: list[Episode], client: Client) -> None:
+    client.force_login(get_user_model().objects.create_user("olga"))
+    body = {"thresholds": {"length": 1.5}}
+    found = client.post("/api/datasets/cubes/marks/preview", body, content_type="application/json").json()
+    assert {"code": "length", "now": 0, "then": 1} in found["marks"]
+    assert client.patch("/api/datasets/cubes", body, content_type="application/json").json()["thresholds"] == {
+        "length": 1.5
+    }
+    assert 'name="thresholds.length"' in client.get("/datasets/cubes/overview/").text
+    assert 'value="1.5"' in client.get("/datasets/cubes/overview/").text
+    assert (
+        client.patch("/api/datasets/cubes", {"thresholds": None}, content_type="application/json").json()["thresholds"]
+        == {}
+    )
