@@ -119,6 +119,8 @@ def trim_of(episode: Episode) -> list[int] | None:
 
 def check_open(episode: Episode) -> None:
     """Raises Refused, with what to do, where people cannot change the episode now."""
+    if episode.purged_at is not None and episode.error:  # it left its dataset
+        raise Refused("purged", f"{episode} cannot be changed: {episode.error}", 410)
     if episode.purged_at is not None:
         raise Refused("purged", f"{episode} was emptied from the trash at {clock(episode.purged_at)}: it is gone.", 410)
     if episode.state == EpisodeState.RECORDING:

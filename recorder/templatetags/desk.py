@@ -59,16 +59,16 @@ def plans(episode: Episode) -> list[dict[str, str]]:
     """What is done to a committed episode when its dataset's changes are applied: in few words, and in more."""
     planned = episode.planned
     if planned.get("delete"):
-        return [{"short": "will be deleted", "long": "It will be deleted", "tone": "tone-bad"}]
+        return [{"short": "will be deleted", "long": "deleted", "tone": "tone-bad"}]
     found = []
     if "task" in planned:
-        said = f"It will be relabelled: “{episode.committed_task}” becomes “{planned['task']}”"
+        said = f"relabelled, “{episode.committed_task}” becomes “{planned['task']}”"
         found.append({"short": "will be relabelled", "long": said, "tone": "tone-accent"})
     if "trim" in planned:
         first, end = planned["trim"]
         frames = f"frame {first}" if end - first == 1 else f"frames {first} to {end - 1}"
-        said = f"It will be trimmed to {frames}"
-        said += ", or a few before them: a video can be cut only at a keyframe" if first else ""
+        said = f"trimmed to {frames}"
+        said += ", with a few before them where no keyframe is" if first else ""
         found.append({"short": "will be trimmed", "long": said, "tone": "tone-accent"})
     return found
 

@@ -32,6 +32,7 @@ function afterwards(element, answer) {
   else if (then.startsWith("go:")) location.assign(encodeURI(fill(then.slice(3), answer)));
   else if (then !== "stay") {
     const shown = element.closest("[data-live]");
+    if (shown && "keepsOpen" in shown.dataset) element.closest("details")?.removeAttribute("open");
     if (shown) ring(shown);
     ringTopics(["batches", "new-batch"]);
   }

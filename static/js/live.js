@@ -25,6 +25,8 @@ export const rigWords = (state) => RIG_WORDS[state] ?? state;
 
 /** Ring an element now, and once more at the end of a burst. */
 export function ring(element) {
+  // What is being filled in is not fetched away.
+  if ("keepsOpen" in element.dataset && element.querySelector("details[open]")) return;
   if (due.has(element)) {
     due.set(element, true);
     return;

@@ -76,8 +76,8 @@ def test_the_pages_say_what_waits(olga: Client, four: list[Episode], cubes: Data
     assert page.count("will be deleted</span>") == 1 and page.count("will be trimmed</span>") == 1
     player = olga.get(f"/episodes/{four[1].pk}/").content.decode()
     assert "“push” becomes “stack &lt;b&gt;”" in player
-    assert "It will be trimmed to frame 3, or a few before them: a video can be cut only at a keyframe" in player
-    assert "It will be deleted" in olga.get(f"/episodes/{four[0].pk}/").content.decode()
+    assert "trimmed to frame 3, with a few before them where no keyframe is." in player
+    assert "applied to the dataset</a>: deleted." in olga.get(f"/episodes/{four[0].pk}/").content.decode()
     assert 'data-judge="reject"' in player and "the trash is empty" in olga.get("/trash/").content.decode().lower()
 
 

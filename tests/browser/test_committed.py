@@ -1,0 +1,132 @@
+"""Committed episodes judged by keys, the changes applied, the dataset looked at with its reader, and the way back."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from robotdata.dataset import Dataset, verify_dataset
+from robotdata.video import open_video
+from robotdata.video.barcode import read
+from tests.browser.conftest import pictures
+from tests.browser.desk_data import call, fill
+
+pytestmark = pytest.mark.browser
+TICKS = 8
+
+
+def shown(root: Path) -> list[tuple[int, list[int]]]:
+    """For each episode of the folder its number in the pictures, and their ticks."""
+    assert verify_dataset(root, deep=True).problems == []
+    dataset, found = Dataset.open(root), []
+    for episode in dataset.episodes:
+        span = episode.videos[dataset.video_keys[0]]
+        with open_video(span.path) as video:
+            codes = [read(video.frame(span.first_frame + n)) for n in range(span.frames)]
+        found.append((codes[0].episode, [code.tick for code in codes]))
+    return found
+
+
+def commit(page: Page, slug: str, ids: list[str]) -> None:
+    call(page, "POST", "/api/episodes/verdict", {"episodes": ids, "verdict": "keep"})
+    batch = call(page, "POST", "/api/batches", {"dataset": slug})["id"]
+    until_done(page, batch)
+
+
+def until_done(page: Page, batch: str) -> None:
+    for _ in range(300):
+        if call(page, "GET", f"/api/batches/{batch}")["state"] in {"done", "failed"}:
+            break
+        time.sleep(0.2)
+    assert call(page, "GET", f"/api/batches/{batch}")["state"] == "done"
+
+
+def until_revision(page: Page, slug: str, revision: int) -> None:
+    for _ in range(300):
+        if call(page, "GET", f"/api/datasets/{slug}")["revision"] == revision:
+            return
+        time.sleep(0.2)
+    raise AssertionError(f"{slug} does not get to revision {revision}")
+
+
+def test_it_is_judged_by_keys_applied_and_taken_back(visit: Any, product: Any) -> None:
+    page = visit("/")
+    ids = fill(page, product.home, "shelf", 5, TICKS)
+    commit(page, "shelf", ids)
+    root = product.home / "datasets" / "shelf"
+    whole = [(n, list(range(TICKS))) for n in range(5)]
+    assert shown(root) == whole
+
+    page.goto(f"/episodes/{ids[0]}/?list=committed&sort=oldest")
+    expect(page.locator("#frames")).to_have_text(str(TICKS - 1))
+    page.keyboard.press("r")  # the first; on to the second
+    expect(page.locator("#details")).to_have_attribute("data-episode", ids[1])
+    expect(page.locator(".toast", has_text="deleted when that is applied")).to_be_visible()
+    page.wait_for_timeout(700)
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    expect(page.locator("#at-frame")).to_have_text("3")
+    page.keyboard.press("[")
+    expect(page.locator("[data-plan]")).to_contain_text("trimmed to frames 3 to 7")
+    page.keyboard.press("j")
+    expect(page.locator("#details")).to_have_attribute("data-episode", ids[2])
+    page.wait_for_timeout(700)
+    page.keyboard.press("r")
+    expect(page.locator("#details")).to_have_attribute("data-episode", ids[3])
+    page.keyboard.press("z")  # not that one
+    expect(page.locator("#details")).to_have_attribute("data-episode", ids[2])
+    expect(page.locator("#verdict")).to_have_text("keep")
+    page.wait_for_timeout(700)
+    page.fill("#edit-task", "fold the towel")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator("[data-plan]")).to_contain_text("becomes “fold the towel”")
+    assert shown(root) == whole, "nothing has changed yet"
+
+    page.goto("/datasets/shelf/?view=committed")
+    expect(page.locator("#planned")).to_contain_text("1 to delete, 1 to relabel, 1 to trim")
+    expect(page.locator(".take", has_text="will be deleted")).to_have_count(1)
+    page.get_by_role("link", name="1 to trim").click()
+    expect(page.locator("#wall-count")).to_have_text("1")
+    page.get_by_role("button", name="Apply").click()
+    until_revision(page, "shelf", 2)
+    applied = [(1, [2, 3, 4, 5, 6, 7]), *whole[2:]]
+    assert shown(root) == applied
+    assert Dataset.open(root).episodes[1].tasks == ["fold the towel"]
+    expect(page.locator("#apply")).to_have_count(0)
+    expect(page.locator("#revisions")).to_contain_text("deleted 1, relabelled 1, trimmed 1")
+
+    page.goto(f"/episodes/{ids[1]}/?list=committed")
+    expect(page.locator("#frames")).to_have_text("5")
+    page.wait_for_timeout(500)
+    assert [(code.episode, code.tick) for code in pictures(page)] == [(1, 2), (1, 2)]
+
+    page.goto("/datasets/shelf/?view=committed")
+    page.get_by_role("button", name="Go back to this one").click()
+    page.get_by_role("button", name="Go back to 1?").click()
+    until_revision(page, "shelf", 3)
+    assert shown(root) == whole
+    expect(page.locator("#revisions")).to_contain_text("went back to revision 1")
+    expect(page.locator("#planned")).to_contain_text("1 to delete")
+    expect(page.locator("#wall-count")).to_have_text("5")
+
+
+def test_a_task_is_renamed_everywhere_and_back(visit: Any, product: Any) -> None:
+    page = visit("/")
+    ids = fill(page, product.home, "words", 4, TICKS)
+    commit(page, "words", ids[:2])
+    page.goto("/datasets/words/?view=all")
+    tasks = page.locator("section.panel", has=page.get_by_role("heading", name=re.compile("^Tasks")))
+    tasks.locator("summary").first.click()
+    tasks.locator("input[name=to]").first.fill("raise the cube")
+    tasks.get_by_role("button", name=re.compile("^Rename 2")).first.click()
+    expect(page.locator(".toast", has_text="Renamed in 2 takes and episodes")).to_be_visible()
+    expect(page.locator(".take .title", has_text="raise the cube")).to_have_count(2)
+    expect(page.locator(".take", has_text="will be relabelled")).to_have_count(1)
+    page.keyboard.press("z")
+    expect(page.locator(".take .title", has_text="raise the cube")).to_have_count(0)
+    expect(page.locator(".take", has_text="will be relabelled")).to_have_count(0)
