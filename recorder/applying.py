@@ -74,15 +74,15 @@ def _make(batch: Batch, heart: Heartbeat) -> None:
         mine.update(steps_done=done, steps_total=total, updated_at=timezone.now())
 
     only = frozenset(batch.about["episodes"])  # what a person has seen before pressing, and nothing else
-    asked: dict[int, int] = {}  # where trims begin
+    asked: dict[int, tuple[int, int]] = {}
 
     def plan(base: Folder) -> Edit:
         edit = planned_edit(base, only)
-        asked.update({number: first for number, (first, _) in edit.trims.items()})
+        asked.update(edit.trims)
         return edit
 
     made = apply_edit(dataset.path, plan, progress=progress, **where)
-    earlier = sum(first < asked[number] for number, (first, _) in made.trimmed.items()) if made else 0
-    if earlier:
-        batch.about = {**batch.about, "rounded": earlier}
+    rounded = sum(kept != asked[number] for number, kept in made.trimmed.items()) if made else 0
+    if rounded:
+        batch.about = {**batch.about, "rounded": rounded}
         Batch.objects.filter(pk=batch.pk, token=batch.token).update(about=batch.about)

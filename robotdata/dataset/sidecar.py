@@ -30,14 +30,12 @@ class Sidecar:
         return found if found.get("length") == length else {}
 
     def to_json(self) -> str:
-        value = {
-            **self.more,
-            "format": FORMAT,
-            "version": VERSION,
-            "revision": self.revision,
-            "episodes": self.episodes,
-        }
-        return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
+        """One line an episode: thousands of them are written each time that somebody judges one."""
+        value = {**self.more, "format": FORMAT, "version": VERSION, "revision": self.revision}
+        head = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
+        write = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+        entries = ",\n".join(f"  {write(entry)}" for entry in self.episodes)
+        return f'{head[:-2]},\n "episodes": [\n{entries}\n ]\n}}'
 
 
 def read_sidecar(root: Path, problems: list[str]) -> Sidecar:

@@ -44,7 +44,7 @@ def test_the_whole_way(olga: Client, four: list[Episode], cubes: Dataset) -> Non
     assert [(one["number"], one["present"], one["by"]) for one in listed] == [(2, True, "olga"), (1, False, "olga")]
     assert listed[0]["counts"] == {"deleted": 1, "relabelled": 1, "trimmed": 1}
     shown = olga.get("/batches/").content.decode()
-    assert "delete 1, relabel 1, trim 1" in shown and "1 begins a little earlier, at a keyframe" in shown
+    assert "delete 1, relabel 1, trim 1" in shown and "1 keeps a few frames more: videos are cut at keyframes" in shown
     back = post(olga, "/api/datasets/cubes/revert", revision=1)
     assert back.status_code == 202
     committing.commit_batch(back.json()["id"])
