@@ -177,3 +177,54 @@ def test_the_keys_for_five_frames_can_be_changed(visit: Any, ids: list[str]) -> 
     page.goto("/keys/")
     page.get_by_role("button", name="All as they were").click()
     expect(page.get_by_role("button", name="Five frames on", exact=True)).to_have_text("Ctrl →")
+
+
+GROUPS = """async () => {
+  const { plotsOf, stepOf, thinned, times } = await import("/static/js/player/plot_groups.js");
+  const wave = (size) => Float32Array.from({ length: 9000 }, (_, i) => size * Math.sin(i / 50));
+  const sizes = [["shoulder", 1.5], ["elbow", 2], ["gripper", 80], ["still", 0]];
+  const of = (feature) => sizes.map(([name]) => ({ feature, name }));
+  const columns = sizes.map(([, size]) => wave(size));
+  const spiked = wave(1);
+  spiked[4321] = 9;
+  spiked[4322] = -7;
+  const signals = [...of("action"), ...of("observation.state"), { feature: "observation.force", name: "force" }];
+  const plots = plotsOf({ signals, columns: [...columns, ...columns, spiked] });
+  const step = stepOf(9000);
+  const thin = thinned(spiked, step);
+  return {
+    plots: plots.map(({ title, lines }) => [title, lines.map(({ name, over }) => name + (over ? "+" : ""))]),
+    peaks: [Math.max(...thin), Math.min(...thin)],
+    lengths: [thin.length, times(9000, 30, step).length],
+    when: times(9000, 30, step)[thin.indexOf(9)],
+    short: thinned(spiked.slice(0, 100), stepOf(100)).length,
+  };
+}"""
+
+
+def test_plots_hold_action_over_state_by_scale_and_lose_no_peak(visit: Any, ids: list[str]) -> None:
+    page = visit(f"/episodes/{ids[0]}/?list=all")
+    found = page.evaluate(GROUPS)
+    assert found["plots"] == [
+        ["State and action", ["gripper+", "still+"]],
+        ["State and action", ["shoulder+", "elbow+"]],
+        ["observation.force", ["force"]],
+    ]
+    assert found["peaks"] == [9, -7]
+    assert found["lengths"][0] == found["lengths"][1] < 4000
+    assert abs(found["when"] - 4321 / 30) < 0.2
+    assert found["short"] == 100
+
+
+def test_a_joint_and_the_action_can_be_switched_off(visit: Any, ids: list[str]) -> None:
+    page = visit(f"/episodes/{ids[0]}/?list=all")
+    expect(page.locator("#signals figcaption").first).to_contain_text("State and action")
+    joint = page.locator("#signals .joints button", has_text="joint_2")
+    expect(joint).to_contain_text("→")
+    joint.click()
+    expect(joint).to_have_attribute("aria-pressed", "false")
+    action = page.get_by_role("button", name="action", exact=True)
+    action.click()
+    expect(action).to_have_attribute("aria-pressed", "false")
+    page.reload()
+    expect(joint).to_have_attribute("aria-pressed", "true")

@@ -74,7 +74,8 @@ def look_at_a_take(page: Page, cards: Any, frames: Frames) -> None:
     cards.nth(3).locator("a.title").click()
     expect(page.locator("#stage canvas")).to_have_count(3)
     expect(page.locator("#at-frame")).to_have_text("0")
-    expect(page.locator("#signals .signal")).to_have_count(2)
+    expect(page.locator("#signals .signal figcaption")).to_contain_text(["State and action"])
+    expect(page.locator("#signals .joints .is-pair")).to_have_count(6)  # a state and an action each
     page.wait_for_timeout(300)
     first = in_step(frames(page))
     for step in range(1, 4):

@@ -1,10 +1,11 @@
-// Every number of an episode as plots: state and action first. A click goes there; each joint can be switched off.
+// Every number of an episode as plots: action (dashed) over state first. A click goes there; each joint can be switched off.
 import { colour, make, say } from "../lib/dom.js";
 import { figure } from "../lib/format.js";
+import { plotsOf, stepOf, thinned, times } from "./plot_groups.js";
 
 const HUES = 8;
-const TITLES = { "observation.state": "State", action: "Action" };
-const FIRST = ["observation.state", "action"];
+const MORE = [7, 3, 2, 3]; // the hues again, from the ninth joint on
+const OVER = [3, 3];
 
 /** Raises with words for people; `signal` aborts. */
 export async function fetchSignals(episode, signal) {
@@ -50,21 +51,30 @@ export class Signals {
     this.element.classList.remove("is-old");
     this.clear();
     this.data = data;
-    const groups = Map.groupBy ? Map.groupBy(data.signals, (one) => one.feature) : groupBy(data.signals);
-    const order = !data.rows ? [] : [...groups.keys()].sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
-    const time = Float64Array.from({ length: data.rows }, (_, i) => i / data.fps);
+    const plots = data.rows ? plotsOf(data) : [];
+    const step = stepOf(data.rows);
+    const time = times(data.rows, data.fps, step);
     this.element.replaceChildren();
-    for (const feature of order) this.chart(feature, groups.get(feature), time);
-    if (!order.length) this.say(data.rows ? "This episode has no signals." : "This episode has no rows: nothing was recorded.");
+    for (const one of plots) this.chart(one, time, step);
+    if (!plots.length) this.say(data.rows ? "This episode has no signals." : "This episode has no rows: nothing was recorded.");
     for (const feature of data.left_out ?? []) this.element.append(make("p", { class: "hint" }, `${feature} is too big to be drawn.`));
     this.at(this.frame);
   }
 
-  chart(feature, signals, time) {
+  chart({ feature, title, lines }, time, step) {
     const place = make("div", { class: "signal-plot" });
     const legend = make("div", { class: "joints" });
-    this.element.append(make("figure", { class: "signal" }, make("figcaption", {}, TITLES[feature] ?? feature, legend), place));
-    const columns = signals.map((one) => this.data.columns[this.data.signals.indexOf(one)]);
+    this.element.append(make("figure", { class: "signal" }, make("figcaption", {}, title, legend), place));
+    const series = [{}];
+    const columns = [];
+    const add = (line, i, column, over) => {
+      const dash = over ? OVER : i >= HUES ? MORE : undefined;
+      series.push({ label: line.name, stroke: colour(`--signal-${(i % HUES) + 1}`), width: over ? 1.1 : 1.4, points: { show: false }, show: this.shows(feature, line, over), dash });
+      columns.push(thinned(column, step));
+    };
+    lines.forEach((line, i) => add(line, i, line.column, false));
+    const overs = lines.filter((line) => line.over);
+    overs.forEach((line) => add(line, lines.indexOf(line), line.over, true));
     const axis = { stroke: colour("--text-faint"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false }, font: "11px system-ui, sans-serif" };
     const plot = new window.uPlot(
       {
@@ -72,9 +82,9 @@ export class Signals {
         height: this.height(),
         legend: { show: false },
         cursor: { y: false, points: { show: false }, drag: { x: false, y: false }, sync: { key: "signals" } },
-        scales: { x: { time: false, range: [0, Math.max(time.at(-1) ?? 0, 1 / this.data.fps)] } },
+        scales: { x: { time: false, range: [0, Math.max((this.data.rows - 1) / this.data.fps, 1 / this.data.fps)] } },
         axes: [{ ...axis, size: 24, values: (_, splits) => splits.map((s) => `${s} s`) }, { ...axis, size: 44 }],
-        series: [{}, ...signals.map((one, i) => ({ label: one.name, stroke: colour(`--signal-${(i % HUES) + 1}`), width: 1.4, points: { show: false }, show: !this.hidden.has(`${feature}/${one.name}`), dash: i >= HUES ? [5, 3] : undefined }))],
+        series,
       },
       [time, ...columns],
       place,
@@ -85,31 +95,49 @@ export class Signals {
       const left = event.clientX - plot.over.getBoundingClientRect().left;
       this.seek(Math.round(plot.posToVal(left, "x") * this.data.fps));
     });
-    const values = signals.map((one, i) => this.joint(legend, plot, feature, one, i));
-    this.plots.push({ plot, head, place, values, columns });
+    const one = { plot, head, place, feature, lines, overs };
+    if (overs.length) legend.append(this.button("over", make("i", { class: "dashed", "aria-hidden": "true" }), "action", "Show or hide the action over the state"));
+    one.values = lines.map((line, i) => this.joint(legend, feature, line, i));
+    this.plots.push(one);
   }
 
-  joint(legend, plot, feature, one, i) {
-    const key = `${feature}/${one.name}`;
-    const value = make("b", { class: "num" });
+  shows(feature, line, over) {
+    return !this.hidden.has(`${feature}/${line.name}`) && !(over && this.hidden.has("over"));
+  }
+
+  button(key, swatch, words, title, ...more) {
+    const button = make("button", { type: "button", "aria-pressed": String(!this.hidden.has(key)), title }, swatch, words, ...more);
+    button.addEventListener("click", () => this.toggle(key));
+    button.dataset.shown = key;
+    return button;
+  }
+
+  joint(legend, feature, line, i) {
+    const value = make("b", { class: line.over ? "num is-pair" : "num" });
     const swatch = make("i", { "aria-hidden": "true" });
     swatch.style.setProperty("background", colour(`--signal-${(i % HUES) + 1}`));
-    const button = make("button", { type: "button", "aria-pressed": String(!this.hidden.has(key)), title: `Show or hide ${one.name}` }, swatch, one.name.replace(/\.pos$/, ""), value);
-    button.addEventListener("click", () => {
-      const hide = !this.hidden.has(key);
-      this.hidden[hide ? "add" : "delete"](key);
-      button.setAttribute("aria-pressed", String(!hide));
-      plot.setSeries(i + 1, { show: !hide });
-    });
-    legend.append(button);
+    legend.append(this.button(`${feature}/${line.name}`, swatch, line.name.replace(/\.pos$/, ""), `Show or hide ${line.name}`, value));
     return value;
+  }
+
+  /** One joint, or the action of all. */
+  toggle(key) {
+    this.hidden[this.hidden.has(key) ? "delete" : "add"](key);
+    for (const button of this.element.querySelectorAll("[data-shown]")) button.setAttribute("aria-pressed", String(!this.hidden.has(button.dataset.shown)));
+    for (const { plot, feature, lines, overs } of this.plots) {
+      const all = [...lines.map((line) => [line, false]), ...overs.map((line) => [line, true])];
+      plot.batch(() => all.forEach(([line, over], i) => {
+        const show = this.shows(feature, line, over);
+        if (plot.series[i + 1].show !== show) plot.setSeries(i + 1, { show });
+      }));
+    }
   }
 
   at(frame) {
     this.frame = frame;
-    for (const { plot, head, values, columns } of this.plots) {
+    for (const { plot, head, values, lines } of this.plots) {
       head.style.setProperty("transform", `translateX(${plot.valToPos(frame / this.data.fps, "x").toFixed(1)}px)`);
-      values.forEach((value, i) => say(value, figure(columns[i][Math.min(frame, columns[i].length - 1)])));
+      values.forEach((value, i) => say(value, lines[i].over ? `${now(lines[i].column, frame)} → ${now(lines[i].over, frame)}` : now(lines[i].column, frame)));
     }
   }
 
@@ -123,10 +151,4 @@ export class Signals {
   }
 }
 
-const rank = (feature) => (FIRST.includes(feature) ? FIRST.indexOf(feature) : FIRST.length);
-
-function groupBy(signals) {
-  const groups = new Map();
-  for (const one of signals) groups.set(one.feature, [...(groups.get(one.feature) ?? []), one]);
-  return groups;
-}
+const now = (column, frame) => figure(column[Math.min(frame, column.length - 1)]);
