@@ -65,7 +65,7 @@ def _lengths(episodes: list[Episode]) -> dict[str, Any]:
     seconds = np.array([each.duration_s for each in episodes])
     if not len(seconds):
         return {"edges_s": [], "counts": [], "median_s": None}
-    counts, edges = np.histogram(seconds, bins=min(_BINS, max(1, len(np.unique(seconds)))))
+    counts, edges = np.histogram(seconds, bins=_BINS)
     return {
         "edges_s": [round(float(edge), 3) for edge in edges],
         "counts": [int(count) for count in counts],
