@@ -54,14 +54,8 @@ def until_revision(page: Page, slug: str, revision: int) -> None:
     raise AssertionError(f"{slug} does not get to revision {revision}")
 
 
-def test_it_is_judged_by_keys_applied_and_taken_back(visit: Any, product: Any) -> None:
-    page = visit("/")
-    ids = fill(page, product.home, "shelf", 5, TICKS)
-    commit(page, "shelf", ids)
-    root = product.home / "datasets" / "shelf"
-    whole = [(n, list(range(TICKS))) for n in range(5)]
-    assert shown(root) == whole
-
+def judge_by_keys(page: Page, ids: list[str]) -> None:
+    """The first rejected, the second trimmed, the third rejected, thought better of, and relabelled."""
     page.goto(f"/episodes/{ids[0]}/?list=committed&sort=oldest")
     expect(page.locator("#frames")).to_have_text(str(TICKS - 1))
     page.keyboard.press("r")  # the first; on to the second
@@ -85,6 +79,17 @@ def test_it_is_judged_by_keys_applied_and_taken_back(visit: Any, product: Any) -
     page.fill("#edit-task", "fold the towel")
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.locator("[data-plan]")).to_contain_text("becomes “fold the towel”")
+
+
+def test_it_is_judged_by_keys_applied_and_taken_back(visit: Any, product: Any) -> None:
+    page = visit("/")
+    ids = fill(page, product.home, "shelf", 5, TICKS)
+    commit(page, "shelf", ids)
+    root = product.home / "datasets" / "shelf"
+    whole = [(n, list(range(TICKS))) for n in range(5)]
+    assert shown(root) == whole
+
+    judge_by_keys(page, ids)
     assert shown(root) == whole, "nothing has changed yet"
 
     page.goto("/datasets/shelf/?view=committed")
