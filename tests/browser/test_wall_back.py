@@ -78,3 +78,15 @@ def test_it_says_how_far_a_long_act_is_and_stops_it(visit: Any) -> None:
     page.evaluate("() => window.go()")
     assert page.evaluate("() => window.done") == 750
     expect(box).to_have_count(0)
+
+
+def test_it_lists_takes_as_rows_and_remembers_it(visit: Any, takes: list[str]) -> None:
+    page = visit("/datasets/long/?view=review")
+    first, second = page.locator("#cards .take").nth(0), page.locator("#cards .take").nth(1)
+    page.get_by_role("button", name="Rows", exact=True).click()
+    above, below = first.bounding_box(), second.bounding_box()
+    assert above and below and below["y"] > above["y"] and below["x"] == above["x"]
+    page.reload()
+    expect(page.get_by_role("button", name="Rows", exact=True)).to_have_attribute("aria-pressed", "true")
+    page.get_by_role("button", name="Cards", exact=True).click()
+    expect(page.locator("#wall")).to_have_attribute("data-look", "cards")

@@ -317,3 +317,10 @@ def test_it_says_on_the_record_page_how_far_the_task_is(cups: Dataset, person: C
         take(cups, n, task="Pick the cube", verdict="keep")
     take(cups, 3)
     assert "Pick the cube: 2 of 50 kept" in person.get("/record/arm-2/").text
+
+
+def test_it_shows_on_the_card_what_is_cut_off(cups: Dataset, person: Client) -> None:
+    whole, cut = take(cups, 1), take(cups, 2, trim_first=10, trim_end=50)
+    assert 'class="trimmed"' not in person.get(f"/episodes/{whole.pk}/card/").text
+    card = person.get(f"/episodes/{cut.pk}/card/").text
+    assert 'viewBox="0 0 90 1"' in card and '<rect width="10"' in card and '<rect x="50"' in card
