@@ -1,7 +1,7 @@
-"""Scenario: four cameras of 1920x1080 and a disk that is too slow for them. `... FOLDER`, then words on stdin.
+"""Scenario: four cameras of 1920x1080 and a disk that is too slow for them. `... FOLDER [SECONDS]`, a line on stdin.
 
-Says `idle`; after a line it records until frames had to be dropped and two seconds more, while the writer takes half
-a second a frame; then the disk is quick again, and it says the take's manifest.
+Says `idle`; after a line it records, while the writer takes so many seconds a frame (0.5), until frames had to be
+dropped; says `dropped`; two seconds later it writes as quickly as it can, ends the take, and says its manifest.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def until(true: Any, seconds: float = 120) -> None:
         time.sleep(0.02)
 
 
-def main(home: Path) -> None:
+def main(home: Path, slowness: float = 0.5) -> None:
     registry = Registry()
     registry.add("camera", "noisy", NoisyCamera)
     config = parse_config(
@@ -65,7 +65,7 @@ def main(home: Path) -> None:
         },
         "test",
     )
-    slow, add_frame = [0.5], TakeWriter.add_frame
+    slow, add_frame = [slowness], TakeWriter.add_frame
 
     def slowly(self: TakeWriter, *frame: Any) -> None:
         time.sleep(slow[0])
@@ -80,6 +80,8 @@ def main(home: Path) -> None:
     sys.stdin.readline()
     machine.execute(as_command("record", task="bench"))
     until(lambda: machine.take is not None and sum(machine.take.dropped.values()) > 0)
+    sys.stdout.write("dropped\n")
+    sys.stdout.flush()
     time.sleep(2)
     take = machine.take
     slow[0] = 0.0
@@ -91,4 +93,4 @@ def main(home: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), *map(float, sys.argv[2:]))

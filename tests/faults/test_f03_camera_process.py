@@ -1,0 +1,118 @@
+"""F03, F04: a camera that is a process of its own is stopped, killed, and comes back."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from robotdata.rig.protocol import Refusal
+from robotdata.spool import Take
+from robotdata.video.barcode import read
+from robotdata.video.jpeg import decode_jpeg
+from tests.faults.nth_call import ROOT
+from tests.rig.conftest import FRONT, Bench, until
+
+pytestmark = pytest.mark.faults
+
+
+class Source:
+    def __init__(self) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = int(probe.getsockname()[1])
+        self.start()
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "tests.faults.an_http_camera", str(self.port), "288", "64", "20"]
+        self.process = subprocess.Popen(command, cwd=ROOT)
+        until(self.answers, 30)
+
+    def answers(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture
+def source() -> Iterator[Source]:
+    made = Source()
+    yield made
+    made.process.send_signal(signal.SIGCONT)
+    made.end()
+
+
+@pytest.fixture
+def bench(source: Source, make_bench: Callable[..., Bench]) -> Bench:
+    made = make_bench(camera={"kind": "pyav", "url": f"http://127.0.0.1:{source.port}/", "fps": 20}, fps=20)
+    until(lambda: made.machine.state == "idle", 30)
+    return made
+
+
+def take_of(bench: Bench, manifest: dict[str, Any]) -> Path:
+    with Take.open(bench.spool / manifest["id"]) as take:
+        camera = take.camera(FRONT)
+        shown = [read(decode_jpeg(camera.packet(number))).tick for number in range(camera.count)]
+        assert shown == sorted(set(shown)), "a picture came twice, or late"
+        assert take.ticks == manifest["ticks"]
+    return take.folder
+
+
+def begins(bench: Bench) -> bool:
+    try:
+        bench.do("record")
+    except Refusal:
+        return False
+    return True
+
+
+def codes(manifest: dict[str, Any]) -> set[str]:
+    return {mark["code"] for mark in manifest["marks"] if mark["camera"] == FRONT}
+
+
+def test_a_camera_that_hangs_for_a_moment_is_marked_and_nothing_is_made_up(bench: Bench, source: Source) -> None:
+    bench.do("record")
+    bench.ticks(10)
+    source.process.send_signal(signal.SIGSTOP)
+    bench.ticks(20)
+    source.process.send_signal(signal.SIGCONT)
+    bench.ticks(45)
+    bench.do("stop")
+    bench.idle()
+    (manifest,) = bench.ended()
+    assert (manifest["state"], manifest["end_reason"]) == ("recorded", "stop")
+    assert "stale" in codes(manifest), manifest["marks"]
+    take_of(bench, manifest)
+
+
+@pytest.mark.parametrize("how", [signal.SIGSTOP, signal.SIGKILL])
+def test_a_camera_that_is_gone_ends_the_take_and_comes_back_without_a_restart(
+    bench: Bench, source: Source, how: signal.Signals
+) -> None:
+    bench.do("record")
+    bench.ticks(10)
+    source.process.send_signal(how)
+    until(lambda: bench.ended(), 30)
+    (manifest,) = bench.ended()
+    assert (manifest["state"], manifest["end_reason"]) == ("recorded", "camera_lost")
+    assert codes(manifest) & {"stale", "lost"} and manifest["ticks"] >= 10
+    take_of(bench, manifest)
+    with pytest.raises(Refusal, match="camera front is missing: .*Plug it in; it is tried again by itself"):
+        bench.do("record")
+    source.end()
+    source.start()
+    until(lambda: begins(bench), 30)
+    bench.ticks(10)
+    bench.do("stop")
+    bench.idle()
+    assert [each["end_reason"] for each in bench.ended()] == ["camera_lost", "stop"]
+    take_of(bench, bench.ended()[1])

@@ -1,0 +1,36 @@
+"""F25: the encoder's library crashes, as such do at a bad frame, and its process with it; the worker lives on."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.recorder.test_worker import SEED, Home, nice, own_home
+
+__all__ = ["own_home"]
+pytestmark = pytest.mark.faults
+
+
+def encoder(worker: int) -> int | None:
+    """The pool's process: the one of its children that gives way."""
+    lists = Path(f"/proc/{worker}/task").glob("*/children")  # of each thread: a new one is not the first thread's
+    return next((int(pid) for each in lists for pid in each.read_text().split() if nice(int(pid)) == 10), None)
+
+
+def test_a_crashed_encoder_costs_one_try(own_home: Home) -> None:
+    if not Path("/proc/self/task").exists():
+        pytest.skip("needs /proc to find the encoder")
+    own_home.python("-c", SEED)
+    own_home.start_worker()
+    own_home.wait(lambda: any(done > 0 for (done,) in own_home.rows("select frames_done from recorder_job")))
+    worker = own_home.worker
+    assert worker is not None
+    crashed = encoder(worker.pid)
+    assert crashed is not None
+    os.kill(crashed, signal.SIGSEGV)
+    own_home.wait(lambda: own_home.rows("select state from recorder_batch") == [("done",)])
+    assert own_home.rows("select state, attempt from recorder_job order by id") == [("done", 2), ("done", 1)]
+    assert worker.poll() is None and encoder(worker.pid) not in {None, crashed}, "the pool has made another"
