@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from robotdata.dataset import Dataset, DatasetSpec, NewEpisode, commit_episodes  # noqa: E402
-from robotdata.dataset.edit import delete_episodes  # noqa: E402
+from robotdata.dataset.edit import delete_episodes, trim_episodes  # noqa: E402
 from robotdata.dataset.stats import ImageStats  # noqa: E402
 from robotdata.video.codecs import EncodeSettings  # noqa: E402
 from robotdata.video.encode import encode_frames  # noqa: E402
@@ -65,6 +65,7 @@ def measure(home: Path) -> dict[str, Any]:
     rows = [_timed(lambda n=n: dataset.rows(n)) for n in range(0, EPISODES, max(1, EPISODES // 50))]
     added = [_timed(lambda n=n: commit_episodes(root, spec, [new(EPISODES + n)], **places)) for n in range(3)]
     deleted = _timed(lambda: delete_episodes(root, [EPISODES // 2], **places))
+    trimmed = _timed(lambda: trim_episodes(root, {EPISODES // 2: (4, 12)}, **places))
     return {
         "episodes": EPISODES,
         "open_ms": round(1000 * statistics.median(opened), 1),
@@ -73,6 +74,7 @@ def measure(home: Path) -> dict[str, Any]:
         "commit_all_s": round(made, 2),
         "commit_one_more_s": round(statistics.median(added), 2),
         "delete_one_s": round(deleted, 2),
+        "trim_one_s": round(trimmed, 2),
     }
 
 

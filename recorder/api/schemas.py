@@ -345,6 +345,8 @@ class BatchOut(Schema):
     id: UUID
     dataset: str
     kind: BatchKind
+    steps_done: int
+    steps_total: int
     state: BatchState
     reason: str
     started_by: str

@@ -80,7 +80,7 @@ def _tasks(dataset: Dataset, episodes: list[Episode]) -> list[dict[str, Any]]:
         blank = {"task": each.task, "episodes": 0, "kept": 0, "seconds": 0.0, "goal": dataset.goal}
         line = lines.setdefault(each.task, blank)
         line["episodes"] += 1
-        line["kept"] += each.is_committed or each.verdict == Verdict.KEEP
+        line["kept"] += each.verdict == Verdict.KEEP or (each.is_committed and each.verdict != Verdict.REJECT)
         line["seconds"] = round(line["seconds"] + each.duration_s, 3)
     return sorted(lines.values(), key=lambda line: (-line["episodes"], line["task"]))
 

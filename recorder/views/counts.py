@@ -81,7 +81,8 @@ def goal_of(dataset: Dataset, task: str = "") -> dict[str, int] | None:
 
 def tasks_of(dataset: Dataset) -> list[dict[str, Any]]:
     """Tasks with how many takes and episodes of them are kept, the most used first."""
-    there = Q(state=EpisodeState.ENCODED) | Q(verdict=Verdict.KEEP, purged_at=None)
+    stays = Q(state=EpisodeState.ENCODED) & ~Q(verdict=Verdict.REJECT)
+    there = stays | Q(verdict=Verdict.KEEP, purged_at=None)
     rows = Episode.objects.filter(dataset=dataset, purged_at=None).order_by().values("task")
     counted = rows.annotate(n=Count("pk"), kept=Count("pk", filter=there)).order_by("-n", "task")
     return [{"task": row["task"], "n": row["n"], "kept": row["kept"]} for row in counted[:50]]

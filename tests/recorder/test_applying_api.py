@@ -12,6 +12,7 @@ from recorder import committing
 from recorder.models import Batch, Dataset, Episode
 from recorder.services.review import edit_episodes, set_verdict, undo
 from recorder.services.wall import Filter, rows_in
+from recorder.views.counts import tasks_of
 from tests.recorder.conftest import entry, frames
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -79,6 +80,12 @@ def test_the_pages_say_what_waits(olga: Client, four: list[Episode], cubes: Data
     assert "trimmed to frame 3, with a few before them where no keyframe is." in player
     assert "applied to the dataset</a>: deleted." in olga.get(f"/episodes/{four[0].pk}/").content.decode()
     assert 'data-judge="reject"' in player and "the trash is empty" in olga.get("/trash/").content.decode().lower()
+
+
+def test_what_will_be_deleted_does_not_count_towards_the_goal(four: list[Episode], cubes: Dataset) -> None:
+    set_verdict(episodes=four[:1], verdict="reject", who="olga")
+    set_verdict(episodes=four[1:2], verdict="unreviewed", who="olga")
+    assert [(line["n"], line["kept"]) for line in tasks_of(cubes)] == [(4, 3)]
 
 
 def test_the_filter_finds_them(four: list[Episode], cubes: Dataset) -> None:

@@ -93,7 +93,7 @@ export class Selection {
     box.checked = count > 0 && all.every((one) => one.checked);
     box.indeterminate = count > 0 && !box.checked;
     box.disabled = !all.length;
-    say(bar().querySelector("[data-picked]"), count ? `${count} selected${editable < count ? `, ${count - editable} of them in the dataset or under way` : ""}` : "Select");
+    say(bar().querySelector("[data-picked]"), count ? `${count} selected${editable < count ? `, ${count - editable} of them under way` : ""}` : "Select");
     show(bar().querySelector(".picked-acts"), count > 0);
     for (const button of bar().querySelectorAll('[data-many="keep"], [data-many="reject"], [data-open="#many-words"]')) button.disabled = !editable;
     const whole = Number(document.getElementById("wall-count")?.textContent ?? 0);
