@@ -26,6 +26,7 @@ COMMANDS = [
     "quality.py",
     "review_keys.py 7",
     "rows.py",
+    "play_smooth.py",
     "dataset_scale.py 1000",  # its default of 5,000 episodes takes minutes to make
 ]
 
