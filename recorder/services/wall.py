@@ -103,13 +103,16 @@ def rows_in(dataset: Dataset, view: str, asked: Filter) -> EpisodeQuerySet:
     return asked.narrow(Episode.objects.filter(dataset=dataset)).filter(_views(asked)[view])
 
 
-def totals(dataset: Dataset, asked: Filter) -> dict[str, dict[str, Any]]:
-    """For each list how many `episodes` and `seconds` of it are asked for, from one query."""
-    views = _views(asked)
+def totals(dataset: Dataset, asked: Filter, **more: Q) -> dict[str, dict[str, Any]]:
+    """For each list, and what `more` is asked, how many `episodes` and `seconds` are asked for, from one query."""
+    views = {**_views(asked), **more}
     counts = {view: Count("pk", filter=where) for view, where in views.items()}
     sums = {f"{view}_s": Sum(SECONDS, filter=where) for view, where in views.items()}
     found = asked.narrow(Episode.objects.filter(dataset=dataset)).aggregate(**counts, **sums)
     return {view: {"episodes": found[view], "seconds": found[f"{view}_s"] or 0.0} for view in views}
+
+
+REJECTED = Q(verdict=Verdict.REJECT, purged_at=None)
 
 
 def choices(dataset: Dataset) -> dict[str, list[tuple[str, int]]]:

@@ -13,7 +13,7 @@ from django_htmx.http import replace_url
 
 from recorder.models import Dataset, Episode
 from recorder.services import order
-from recorder.services.wall import SORTS, VIEWS, Filter, choices, rows_in, totals
+from recorder.services.wall import REJECTED, SORTS, VIEWS, Filter, choices, rows_in, totals
 from recorder.states import EpisodeState, Verdict
 from recorder.templatetags.desk import PLANNED_WORDS, mark_words
 from recorder.views.ask import PAGE, Request
@@ -67,7 +67,7 @@ def wall_of(request: Request, row: Dataset) -> dict[str, Any]:
 
 def head_of(request: Request, row: Dataset) -> dict[str, Any]:
     asked = Filter.read(request.GET)
-    counts = totals(row, asked)
+    counts = totals(row, asked, rejected=REJECTED)
     view = view_of(request, counts, asked)
     here = f"view={view}&{asked.query}" if asked.query else f"view={view}"
     return {
@@ -79,7 +79,7 @@ def head_of(request: Request, row: Dataset) -> dict[str, Any]:
         "tabs": [(key, title, counts[key]["episodes"]) for key, title in TITLES.items()],
         "kept_query": asked.without("state", "verdict").query,
         "total": counts[view],
-        "rejected": asked.without("verdict", "state").narrow(Episode.objects.trashed().filter(dataset=row)).count(),
+        "rejected": counts["rejected"]["episodes"],
         "goal": goal_of(row, asked.task),
         "narrowed": [(name, _said(name, value), asked.without(name).query) for name, value in asked.asked.items()],
     }
