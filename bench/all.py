@@ -24,6 +24,7 @@ COMMANDS = [
     "video_join.py",
     "video_random_frame.py",
     "quality.py",
+    "bulk.py",
     "review_keys.py 7",
     "rows.py",
     "play_smooth.py",
