@@ -5,12 +5,14 @@ import { Held } from "./held.js";
 
 const [HEAD, CAMERA] = [12, 8];
 const LACKING = 2;
+// A pointer that drags faster than pictures come still sees some.
+const STARVES_MS = 100;
 const GONE = [4404, 4410, 4429];
 
 export class PlayLink {
   /** `on`: { opened(message), shown(frame, pictures), ended(), problem(text), lost(isLost) } */
   constructor(episode, on) {
-    Object.assign(this, { episode, on, seq: 0, frame: 0, playing: false, dragging: false, last: null, waiting: null, busy: false, first: null, shownSeq: 0, held: new Held() });
+    Object.assign(this, { episode, on, seq: 0, frame: 0, playing: false, dragging: false, last: null, waiting: null, busy: false, first: null, shownSeq: 0, shownAt: 0, held: new Held() });
     this.link = new Link(`/ws/play/${episode}/`, {
       open: () => on.lost?.(false),
       text: (message) => this.text(message),
@@ -98,8 +100,9 @@ export class PlayLink {
       this.waiting = null;
       const made = await Promise.all(jpegs.map(([camera, jpeg]) => decode(jpeg).then((bitmap) => [camera, bitmap], () => null)));
       if (!here) this.link.send({ op: "ack", frame });
-      // A picture that nobody asks for any more is shown only while the pointer drags, and never after a newer one.
-      if (seq === this.seq || (this.dragging && seq >= this.shownSeq)) this.put(seq, frame, made.filter(Boolean));
+      // What is not the newest asked for is dropped; dragging, where nothing came in time for long, it may pass, in order.
+      const starves = this.dragging && performance.now() - this.shownAt > STARVES_MS;
+      if (seq === this.seq || (starves && seq >= this.shownSeq)) this.put(seq, frame, made.filter(Boolean));
       else made.forEach((one) => one?.[1].close());
     }
     this.busy = false;
@@ -108,6 +111,7 @@ export class PlayLink {
   put(seq, frame, pictures) {
     this.frame = frame;
     this.shownSeq = seq;
+    this.shownAt = performance.now();
     if (this.link.ended) pictures.forEach(([, bitmap]) => bitmap.close());
     else if (this.on.shown) this.on.shown(frame, pictures);
     else this.first = [frame, pictures];
