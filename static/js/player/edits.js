@@ -1,21 +1,47 @@
 // What is said of the take that is shown: trim, rating, labels, and the form that must not be fetched away.
 import { toast } from "../lib/toast.js";
+import { ring } from "../live.js";
 
 const details = () => document.getElementById("details");
 
 export class Edits {
   constructor(review) {
-    Object.assign(this, { review, player: review.player, dirty: false });
+    Object.assign(this, { review, player: review.player, typed: 0, sent: 0 });
     document.addEventListener("input", ({ target }) => {
-      if (target.closest("#edit")) this.dirty = true;
+      if (target.closest("#edit")) this.typed += 1;
+    });
+    document.addEventListener("submit", ({ target }) => {
+      if (target.id === "edit") target.dataset.typed = this.typed;
     });
     document.addEventListener("done", ({ target }) => {
-      if (target.id === "edit") this.dirty = false;
+      if (target.id !== "edit") return;
+      this.sent = Number(target.dataset.typed);
+      ring(details());
     });
-    // What is being typed is never fetched away.
-    document.addEventListener("htmx:beforeRequest", (event) => {
-      if (event.detail.elt === details() && this.dirty && event.detail.elt.contains(document.activeElement)) event.preventDefault();
-    });
+    // What is typed and not saved is never fetched away, neither by what is asked for now nor by what was under way.
+    const keep = (event) => {
+      if (event.detail.elt !== details() || !this.dirty) return;
+      event.preventDefault();
+    };
+    document.addEventListener("htmx:beforeRequest", keep);
+    document.addEventListener("htmx:beforeSwap", keep);
+  }
+
+  get dirty() {
+    return this.typed !== this.sent;
+  }
+
+  /** The form is another one now. */
+  fresh() {
+    this.sent = this.typed;
+  }
+
+  /** Who goes on without pressing Save has said it all the same. */
+  leave() {
+    const form = document.getElementById("edit");
+    if (!this.dirty || !form?.reportValidity()) return;
+    form.requestSubmit();
+    this.fresh();
   }
 
   clicked(button) {
@@ -46,6 +72,7 @@ export class Edits {
 
   rate(button) {
     const rating = button.getAttribute("aria-pressed") === "true" ? null : Number(button.dataset.rating);
+    for (const one of document.querySelectorAll("[data-rating]")) one.setAttribute("aria-pressed", String(Number(one.dataset.rating) === rating));
     this.review.send({ rating }, () => toast(rating ? `Rated ${rating} of 5.` : "The rating is taken back.", { undo: true }));
   }
 

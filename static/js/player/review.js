@@ -39,7 +39,7 @@ export class Review {
   read() {
     const { dataset } = details();
     if (dataset.episode !== this.player.episode) return;
-    this.edits.dirty = false;
+    this.edits.fresh();
     if (this.said?.version && dataset.version >= this.said.version) this.said = null;
     document.title = `${dataset.title} · robotdata`;
     const box = document.getElementById("advance");
@@ -156,6 +156,7 @@ export class Review {
   async go(episode) {
     const { episode: from, walk } = details().dataset;
     if (!episode || episode === from) return;
+    this.edits.leave();
     let words = this.judged.has(episode) ? null : this.player.ahead.takeWords(episode);
     this.player.open(episode);
     try {

@@ -1,0 +1,88 @@
+"""What is typed into the form beside the pictures stays, and is saved, whatever moves meanwhile."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from tests.browser.desk_data import call, fill
+
+pytestmark = pytest.mark.browser
+TICKS = 10
+
+
+@pytest.fixture(scope="module")
+def takes(chromium: Any, product: Any, signed_in: Any) -> list[str]:
+    context = chromium.new_context(storage_state=signed_in, base_url=product.url)
+    page = context.new_page()
+    page.goto("/")
+    ids = fill(page, product.home, "notes", 4, TICKS)
+    context.close()
+    return ids
+
+
+def opened(visit: Any, take: str) -> Page:
+    page = visit(f"/episodes/{take}/?list=review&sort=oldest")
+    expect(page.locator("#frames")).to_have_text(str(TICKS - 1))
+    page.wait_for_timeout(600)
+    return page
+
+
+def note_of(page: Page, take: str) -> str:
+    return str(call(page, "GET", f"/api/episodes/{take}")["note"])
+
+
+def test_a_fragment_that_was_under_way_takes_nothing_from_who_types(visit: Any, takes: list[str]) -> None:
+    page = opened(visit, takes[0])
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if route.request.headers.get("hx-request"):
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/episodes/*/?*", hold)
+    call(page, "PATCH", f"/api/episodes/{takes[0]}", {"rating": 4})  # the socket says so, the page asks
+    deadline = time.monotonic() + 10
+    while not held and time.monotonic() < deadline:
+        page.wait_for_timeout(50)
+    page.locator("#edit-note").click()
+    page.keyboard.type("slips at the end")
+    for route in held:
+        route.continue_()
+    page.unroute("**/episodes/*/?*")
+    page.wait_for_timeout(1000)
+    expect(page.locator("#edit-note")).to_have_value("slips at the end")
+    page.locator("#at-frame").click()  # the focus is elsewhere, and something moves again
+    call(page, "PATCH", f"/api/episodes/{takes[0]}", {"rating": 5})
+    page.wait_for_timeout(1000)
+    expect(page.locator("#edit-note")).to_have_value("slips at the end")
+
+
+def test_who_goes_on_without_saving_has_saved(visit: Any, takes: list[str]) -> None:
+    page = opened(visit, takes[1])
+    page.locator("#edit-note").click()
+    page.keyboard.type("the cube was wet")
+    page.keyboard.press("Escape")
+    page.keyboard.press("k")
+    expect(page.locator("#details")).to_have_attribute("data-episode", takes[2])
+    expect(page.locator("#edit-note")).to_have_value("")
+    deadline = time.monotonic() + 10
+    while note_of(page, takes[1]) != "the cube was wet" and time.monotonic() < deadline:
+        page.wait_for_timeout(100)
+    said = call(page, "GET", f"/api/episodes/{takes[1]}")
+    assert (said["note"], said["verdict"]) == ("the cube was wet", "keep")
+    assert note_of(page, takes[2]) == ""
+
+
+def test_saving_shows_what_was_saved_and_more_can_be_typed(visit: Any, takes: list[str]) -> None:
+    page = opened(visit, takes[3])
+    page.fill("#edit-task", "wipe the table")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator("h1.task-title")).to_have_text("wipe the table")
+    page.locator('[data-rating="3"]').click()
+    expect(page.locator('[data-rating="3"]')).to_have_attribute("aria-pressed", "true")
