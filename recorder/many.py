@@ -111,7 +111,8 @@ def _kept_apart(some: Sequence[Episode], outcome: Outcome) -> Iterator[None]:
 
 def _plans(ids: list[uuid.UUID], wish: Callable[[Episode], dict[str, Any]], outcome: Outcome) -> list[_Plan]:
     rows = Episode.objects.select_related("dataset").defer("dataset__features", "dataset__encoding")
-    rows = rows.select_for_update(of=("self",), no_key=True)
+    # As a batch begins and ends: of two who lock the same takes in different orders each would wait for the other.
+    rows = rows.select_for_update(of=("self",), no_key=True).order_by("recorded_at", "pk")
     known = rows.in_bulk(ids)
     plans = []
     for pk in ids:

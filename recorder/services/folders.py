@@ -153,7 +153,9 @@ def _say_problem(dataset: Dataset, problem: str) -> None:
 def _index_episodes(dataset: Dataset, there: dict[uuid.UUID, EpisodeInfo], fps: float) -> None:
     """Four sets: rows whose episode left the folder, in another place, with another content, and new ones."""
     names = ("episode_index", "ticks", "committed_task")
-    rows = {row.pop("pk"): row for row in dataset.episodes.committed().values("pk", *names)}
+    # Held in the one order in which everybody takes many; below they are written as the folder has them.
+    found = dataset.episodes.committed().order_by("recorded_at", "pk").select_for_update(no_key=True)
+    rows = {row.pop("pk"): row for row in found.values("pk", *names)}
     for pk in rows.keys() - there.keys():
         _left(dataset, pk)
     now = timezone.now()

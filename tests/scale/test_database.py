@@ -77,12 +77,13 @@ def test_it_gives_each_job_to_one_of_two_workers_in_a_thousand_claims(
         connection.execute("truncate recorder_dataset cascade")
 
 
-def test_a_job_that_fails_and_a_batch_that_is_cancelled_never_wait_for_each_other(
-    web: Web, place: Place, postgres: Postgres
+@pytest.mark.parametrize("script", ["fail_and_cancel", "judge_and_encode"])
+def test_two_who_change_the_same_many_never_wait_for_each_other(
+    web: Web, place: Place, postgres: Postgres, script: str
 ) -> None:
-    """Both change all jobs of an episode: in another order each would hold what the other wants."""
+    """All jobs of an episode, or all takes of a batch: in another order each would hold what the other wants."""
     env = {**place.all_env(), "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, str(ROOT / "tests/scale/fail_and_cancel.py")]
+    command = [sys.executable, str(ROOT / f"tests/scale/{script}.py")]
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
     assert json.loads(done.stdout) == []
