@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from django.db import transaction
@@ -17,7 +18,7 @@ from robotdata.dataset.edit import apply_edit, revert
 from robotdata.dataset.lock import dataset_lock
 from robotdata.dataset.reader import Dataset as Folder
 from robotdata.dataset.sidecar import read_sidecar
-from robotdata.dataset.swap import recover_dataset
+from robotdata.dataset.swap import list_revisions, recover_dataset
 from robotdata.dataset.words import Edit, planned_edit
 
 
@@ -51,8 +52,16 @@ def made_by(batch: Batch) -> dict[str, Any]:
 
 
 def _is_made(batch: Batch) -> bool:
-    about = read_sidecar(batch.dataset.path, []).more.get("made_by")
-    return isinstance(about, dict) and about.get("batch") == str(batch.pk)
+    """In the present state, or in one before it: others may have added episodes since the worker died."""
+    kept = batch.dataset.revisions_path
+    places = [batch.dataset.path, *(kept / str(number) for number in list_revisions(kept))]
+    return any(_batch_of(place) == str(batch.pk) for place in places)
+
+
+def _batch_of(root: Path) -> str:
+    """For which batch the state was made."""
+    about = read_sidecar(root, []).more.get("made_by")
+    return str(about.get("batch") or "") if isinstance(about, dict) else ""
 
 
 def _make(batch: Batch, heart: Heartbeat) -> None:

@@ -177,6 +177,25 @@ def test_it_ends_the_same_when_killed_between_folder_and_rows(
     assert [ticks for _, ticks, _ in rows(cubes)] == [len(ticks) for _, ticks in expected]
 
 
+def test_going_back_is_not_done_again_over_episodes_that_came_meanwhile(
+    four: list[Episode], cubes: Dataset, make_episode: MakeEpisode, monkeypatch: Any
+) -> None:
+    plan(four)
+    done(apply_changes(dataset=cubes, who="sven"))
+    batch = go_back(dataset=cubes, revision=1, who="olga")
+    with monkeypatch.context() as patch:
+        patch.setattr(applying, "write_rows", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            committing.commit_batch(batch.pk)
+    new = make_episode(4)
+    work(start_batch(dataset=cubes, who="olga"))
+    assert len(frames(cubes)) == 5
+    Batch.objects.filter(pk=batch.pk).update(lease_until=timezone.now() - timedelta(minutes=5))
+    sweep()
+    assert done(batch).state == "done"
+    assert len(frames(cubes)) == 5 and str(new.pk) in [pk for pk, *_ in rows(cubes)]
+
+
 def test_recover_alone_brings_the_rows_up(four: list[Episode], cubes: Dataset) -> None:
     plan(four)
     where = {"work": cubes.path.parent / ".work", "revisions": cubes.revisions_path}
