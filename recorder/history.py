@@ -37,6 +37,8 @@ def change_episode(
                 return None
             if version is not None and fresh.updated_at != version and changed_since(fresh, version):
                 raise conflict(fresh)
+            if version is not None and fresh.updated_at != version and _other_frames(fresh, changed):
+                raise _frames_moved(fresh)
             before = {name: getattr(fresh, name) for name in changed}
             if not write(fresh, changed, who):
                 continue
@@ -53,6 +55,17 @@ def change_episode(
 def changed_since(episode: Episode, version: datetime) -> bool:
     """Whether somebody changed it, or took a change back, after it was read as `version`."""
     return episode.changes.filter(Q(at__gt=version) | Q(undone_at__gt=version)).exists()
+
+
+def _other_frames(fresh: Episode, changed: dict[str, Any]) -> bool:
+    """Whether a trim may have been said of frames that are others now: only a new state moves a committed row so."""
+    return fresh.is_committed and not changed.keys().isdisjoint({"trim_first", "trim_end"})
+
+
+def _frames_moved(episode: Episode) -> Refused:
+    words = f"{episode.dataset} got another state at {clock(episode.updated_at)}, after you looked: the frames of "
+    words += f"{episode} may be others now. Look at it again, then trim."
+    return Refused("conflict", words, detail={"version": episode.updated_at.isoformat(), "who": ""})
 
 
 def write(fresh: Episode, changed: dict[str, Any], who: str) -> bool:

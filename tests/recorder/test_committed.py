@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
+from recorder.committing import commit_batch
 from recorder.errors import Refused
 from recorder.models import Change, Dataset, Episode
 from recorder.recovery import rebuild, recover
 from recorder.services.batches import start_batch
 from recorder.services.bulk import edit_many
 from recorder.services.review import edit_episodes, set_verdict, undo
-from recorder.services.revisions import planned_counts
+from recorder.services.revisions import apply_changes, planned_counts
 from robotdata.dataset import files
 from tests.recorder.conftest import entry, frames, work
 
@@ -57,6 +58,19 @@ def test_it_plans_a_task_and_a_trim_and_takes_them_back(four: list[Episode]) -> 
 def test_it_refuses_a_trim_outside_of_the_committed_frames(four: list[Episode]) -> None:
     with pytest.raises(Refused, match="frames 0 to 8"):
         edit_episodes(episodes=[four[0]], who="olga", trim_first=0, trim_end=9)
+
+
+def test_a_trim_in_frames_that_were_others_is_refused(four: list[Episode], cubes: Dataset) -> None:
+    edit_episodes(episodes=[four[0]], who="olga", trim_first=3, trim_end=7)
+    seen = Episode.objects.get(pk=four[0].pk).updated_at
+    commit_batch(apply_changes(dataset=cubes, who="sven").pk)
+    row = Episode.objects.get(pk=four[0].pk)
+    with pytest.raises(Refused, match="Look at it again"):
+        edit_episodes(episodes=[row], who="olga", version=seen, trim_first=1, trim_end=3)
+    assert (row.trim_first, planned_counts(cubes)["trim"]) == (None, 0)
+    edit_episodes(episodes=[row], who="olga", version=seen, labels=["night"])  # says nothing of frames
+    edit_episodes(episodes=[row], who="olga", version=row.updated_at, trim_first=1, trim_end=3)
+    assert planned_counts(cubes)["trim"] == 1
 
 
 def test_many_are_judged_by_one_writing_of_the_sidecar(
