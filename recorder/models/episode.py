@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from django.utils import timezone
 from recorder.models.dataset import Dataset
 from recorder.models.rig import Rig, Session
 from recorder.states import EpisodeState, Verdict
+from robotdata.quality.mark import score
 
 _COMMITTED = models.Q(state=EpisodeState.ENCODED)
 _STAYS = _COMMITTED & ~models.Q(verdict=Verdict.REJECT)
@@ -25,6 +27,27 @@ PLANNED = {
 
 
 class EpisodeQuerySet(models.QuerySet["Episode"]):
+    """Whoever writes `marks`, in whatever way, writes `marks_weight` with it."""
+
+    def update(self, **fields: Any) -> int:
+        if isinstance(fields.get("marks"), list):
+            fields["marks_weight"] = score(fields["marks"])
+        return super().update(**fields)
+
+    def bulk_create(self, objs: Iterable[Episode], *args: Any, **options: Any) -> list[Episode]:
+        rows = list(objs)
+        for row in rows:
+            row.marks_weight = score(row.marks)
+        return super().bulk_create(rows, *args, **options)
+
+    def bulk_update(self, objs: Iterable[Episode], fields: Iterable[str], *args: Any, **options: Any) -> int:
+        rows, names = list(objs), list(fields)
+        if "marks" in names:
+            names.append("marks_weight")
+            for row in rows:
+                row.marks_weight = score(row.marks)
+        return super().bulk_update(rows, names, *args, **options)
+
     def takes(self) -> EpisodeQuerySet:
         """Still raw, still there, and not in the trash."""
         return self.exclude(state=EpisodeState.ENCODED).exclude(verdict=Verdict.REJECT).filter(purged_at=None)
@@ -69,6 +92,7 @@ class Episode(models.Model):
     rate_hz = models.FloatField(null=True, blank=True)  # measured, not asked for
     counters = models.JSONField(default=dict, blank=True)
     marks = models.JSONField(default=list, blank=True)  # [{code, camera, from_tick, to_tick, text}]
+    marks_weight = models.PositiveSmallIntegerField(default=0, editable=False)  # how bad all of them are
     end_reason = models.CharField(max_length=40, blank=True)
     trim_first = models.PositiveIntegerField(null=True, blank=True)  # first tick kept
     trim_end = models.PositiveIntegerField(null=True, blank=True)  # first tick after the kept ones
@@ -91,6 +115,7 @@ class Episode(models.Model):
         indexes = [
             models.Index(fields=["dataset", "verdict", "state"]),
             models.Index(fields=["dataset", "-recorded_at"]),
+            models.Index(fields=["dataset", "-marks_weight", "-recorded_at"], name="worst_first"),
             models.Index(fields=["session", "-recorded_at"]),
         ]
         constraints = [
@@ -114,6 +139,13 @@ class Episode(models.Model):
 
     def __str__(self) -> str:
         return f"{self.task or 'episode'} ({str(self.pk)[:8]})"
+
+    def save(self, *args: Any, **options: Any) -> None:
+        names = options.get("update_fields")
+        if names is None or "marks" in names:
+            options["update_fields"] = None if names is None else {*names, "marks_weight"}
+            self.marks_weight = score(self.marks)
+        super().save(*args, **options)
 
     @property
     def take_path(self) -> Path:

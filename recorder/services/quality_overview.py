@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from robotdata.dataset.errors import DatasetError
 from robotdata.dataset.layout import STATS
 from robotdata.dataset.reader import read_json
 from robotdata.quality.inputs import flat_names, is_motion
-from robotdata.quality.mark import WEIGHT
+from robotdata.quality.mark import score
 from robotdata.quality.peers import Peers
 
 _BINS = 20
@@ -53,12 +52,6 @@ def overview(dataset: Dataset) -> dict[str, Any]:
         "ranges": _ranges(dataset),
         "worst": _worst(episodes),
     }
-
-
-def score(marks: Iterable[Any]) -> int:
-    """How bad a take is: its marks' weights, each kind and camera once."""
-    kinds = {(m.get("code"), m.get("camera"), m.get("feature")): m for m in marks if isinstance(m, dict)}
-    return sum(WEIGHT.get(str(mark.get("severity")), WEIGHT["warn"]) for mark in kinds.values())
 
 
 def _lengths(episodes: list[Episode]) -> dict[str, Any]:

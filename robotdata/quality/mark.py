@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,6 +12,8 @@ from robotdata.quality.runs import Run
 
 Severity = Literal["note", "warn", "bad"]
 WEIGHT: dict[str, int] = {"note": 1, "warn": 10, "bad": 100}
+_MOST = 32_767
+"""What a small column holds; 327 bad marks are no better than 400."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,12 @@ class Mark:
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
+
+
+def score(marks: Iterable[Any]) -> int:
+    """How bad a take is: its marks' weights, each kind and camera once."""
+    kinds = {(str(m.get("code")), str(m.get("camera")), str(m.get("feature"))): m for m in marks if isinstance(m, dict)}
+    return min(_MOST, sum(WEIGHT.get(str(each.get("severity")), WEIGHT["warn"]) for each in kinds.values()))
 
 
 def mark(

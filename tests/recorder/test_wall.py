@@ -324,3 +324,27 @@ def test_it_shows_on_the_card_what_is_cut_off(cups: Dataset, person: Client) -> 
     assert 'class="trimmed"' not in person.get(f"/episodes/{whole.pk}/card/").text
     card = person.get(f"/episodes/{cut.pk}/card/").text
     assert 'viewBox="0 0 90 1"' in card and '<rect width="10"' in card and '<rect x="50"' in card
+
+
+def test_it_weighs_marks_however_they_are_written(cups: Dataset) -> None:
+    bad, late = mark("nan", "bad"), mark("late")
+    made = take(cups, marks=[late])
+    other = take(cups, 1)
+    other.marks = [bad, bad, late]
+    other.save(update_fields=["marks"])
+    third = Episode(dataset=cups, marks=[bad, mark("black", "bad")])
+    Episode.objects.bulk_create([third])
+    fourth = take(cups, 2, marks=[late])
+    cups.episodes.filter(pk=fourth.pk).update(marks=[bad])
+    fifth = take(cups, 3)
+    fifth.marks = [bad]
+    Episode.objects.bulk_update([fifth], ["marks"])
+    weights = dict(Episode.objects.values_list("pk", "marks_weight"))
+    assert weights == {made.pk: 10, other.pk: 110, third.pk: 200, fourth.pk: 100, fifth.pk: 100}
+
+
+def test_it_asks_the_worst_first_in_one_query(cups: Dataset, mixed: list[Episode]) -> None:
+    rows = rows_in(cups, "all", Filter())
+    with CaptureQueriesContext(connection) as asked:
+        order.page(rows, "worst", mixed[3], 7)
+    assert len(asked) == 1
