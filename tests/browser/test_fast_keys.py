@@ -14,6 +14,12 @@ from tests.browser.desk_data import call, fill
 
 pytestmark = pytest.mark.browser
 TICKS = 8
+# By the page itself, the moment that the refusal shows: a busy machine would come too late for it.
+PRESS_WHEN_REFUSED = """() => new MutationObserver((_, observer) => {
+  observer.disconnect();
+  document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "r", bubbles: true }));
+  document.body.dataset.pressed = "yes";
+}).observe(document.getElementById("refused"), { childList: true })"""
 
 
 def verdicts(page: Page, slug: str) -> dict[str, str]:
@@ -67,16 +73,22 @@ def test_a_refused_verdict_comes_back_with_its_take_and_the_reason(visit: Any, p
         else:
             route.continue_()
 
+    def slowly(route: Route) -> None:
+        time.sleep(0.8)  # longer than a hand rests
+        route.continue_()
+
     page.goto(f"/episodes/{ids[0]}/?list=review&sort=oldest")
     expect(page.locator("#frames")).to_have_text(str(TICKS - 1))
     page.wait_for_timeout(700)
     page.route(f"**/api/episodes/{ids[1]}", refuse)
+    page.route(f"**/episodes/{ids[1]}/?*", slowly)
+    page.evaluate(PRESS_WHEN_REFUSED)  # meant for another take
     for _ in range(4):
         page.keyboard.press("r")
     expect(page.locator("#refused li")).to_have_count(1)
     expect(page.locator("#refused")).to_contain_text(words)
     expect(page.locator("#refused")).to_contain_text(ids[1][:8])
-    page.keyboard.press("r")  # meant for another take
+    expect(page.locator("body")).to_have_attribute("data-pressed", "yes")
     expect(page.locator("#details")).to_have_attribute("data-episode", ids[1])
     expect(page.locator("#verdict")).to_have_text("to review")
     page.wait_for_timeout(700)

@@ -127,7 +127,8 @@ export class Review {
     if (!first) return;
     this.turn += 1;
     this.rest();
-    this.then(() => this.go(one.episode));
+    // What waited while it came back was pressed before it could be seen.
+    this.then(() => this.go(one.episode).then(() => this.rest()));
   }
 
   /** What was said of it here is not so. */
