@@ -104,6 +104,8 @@ def said_fields(entry: dict[str, Any]) -> dict[str, Any]:
     kinds |= {"reviewer": str}
     kept = {name: entry[name] for name, kind in kinds.items() if type(entry.get(name)) is kind}
     kept |= {name: kept[name][:150] for name in ("operator", "reviewer") if name in kept}
+    if "marks" in kept:
+        kept["marks"] = [mark for mark in kept["marks"] if isinstance(mark, dict)]
     for name in ("recorded_at", "reviewed_at"):
         if isinstance(entry.get(name), str):
             with contextlib.suppress(ValueError):

@@ -87,18 +87,20 @@ def row_columns(kept: Range, fps: float, index: int, first_row: int, task: NDArr
 
 
 def shifted_marks(marks: Any, kept: Range) -> list[dict[str, Any]]:
-    """Marks (see the quality room) in frames of what is kept; those outside of it are gone."""
+    """Marks (see the quality room) in frames of what is kept; those outside of it are gone, and what is no mark."""
     first, end = kept
     made = []
     for mark in marks if isinstance(marks, list) else ():
+        if not isinstance(mark, dict):
+            continue
         begin, stop = mark.get("from_tick"), mark.get("to_tick")
         if type(begin) is not int:
             made.append(mark)
             continue
-        last = stop if type(stop) is int else end - 1
-        if begin < end and last >= first:
+        after = max(stop, begin + 1) if type(stop) is int else end  # a moment is a frame long
+        if begin < end and after > first:
             moved = {"from_tick": max(begin, first) - first}
-            made.append({**mark, **moved, "to_tick": stop if stop is None else min(last, end - 1) - first})
+            made.append({**mark, **moved, "to_tick": stop if stop is None else min(after, end) - first})
     return made
 
 

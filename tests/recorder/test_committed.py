@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from recorder.services.bulk import edit_many
 from recorder.services.review import edit_episodes, set_verdict, undo
 from recorder.services.revisions import apply_changes, planned_counts
 from robotdata.dataset import files
+from robotdata.dataset.layout import SIDECAR
 from tests.recorder.conftest import entry, frames, work
 
 MakeEpisode = Callable[..., Episode]
@@ -162,11 +164,36 @@ def test_recover_believes_the_sidecar(four: list[Episode]) -> None:
 def test_a_trimmed_take_is_a_whole_episode(cubes: Dataset, make_episode: MakeEpisode) -> None:
     """Its trim and its marks were in ticks of the take; what is committed begins at 0."""
     take = make_episode(10)
-    marks = [{"code": "gap", "from_tick": 5, "to_tick": 20, "text": "x"}, {"code": "gap", "from_tick": 0, "to_tick": 1}]
+    marks = [{"code": "gap", "from_tick": 5, "to_tick": 20, "text": "x"}, {"code": "gap", "from_tick": 0, "to_tick": 3}]
     Episode.objects.filter(pk=take.pk).update(marks=marks)
     edit_episodes(episodes=[take], who="olga", trim_first=3, trim_end=8)
     work(start_batch(dataset=cubes, who="olga"))
     row = Episode.objects.get(pk=take.pk)
     assert (row.ticks, row.trim_first, row.trim_end, row.planned) == (5, None, None, {})
-    assert row.marks == [{"code": "gap", "from_tick": 2, "to_tick": 4, "text": "x"}]
+    assert row.marks == [{"code": "gap", "from_tick": 2, "to_tick": 5, "text": "x"}]
     assert frames(cubes) == [(1, [3, 4, 5, 6, 7])]
+
+
+ODD = [
+    [{"code": ["x"], "camera": {}, "from_tick": 0}],
+    ["no mark", None],
+    [{"code": f"c{n}", "severity": "bad"} for n in range(40_000)],
+]
+
+
+@pytest.mark.parametrize("marks", ODD, ids=["unhashable", "no marks", "thousands"])
+def test_marks_that_another_program_has_written_oddly_keep_nothing_from_being_made_again(
+    four: list[Episode], cubes: Dataset, marks: list[Any]
+) -> None:
+    path = cubes.path / SIDECAR
+    said = json.loads(path.read_text())
+    said["episodes"][0]["marks"] = marks
+    path.write_text(json.dumps(said))
+    assert not rebuild().lost
+    row = Episode.objects.get(pk=four[0].pk)
+    assert 0 <= row.marks_weight < 2**15
+    edit_episodes(episodes=[row], who="olga", trim_first=1, trim_end=3)
+    batch = apply_changes(dataset=row.dataset, who="olga")
+    commit_batch(batch.pk)
+    batch.refresh_from_db()
+    assert (batch.state, batch.error) == ("done", "")
