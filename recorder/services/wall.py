@@ -26,6 +26,8 @@ SORTS = {"": "Newest first", "oldest": "Oldest first", "longest": "Longest first
 SORTS |= {"worst": "Worst first"}
 ANY, NONE, BAD = "any", "none", "bad"
 """Instead of a mark's code: with one, without any, with a bad one."""
+EVERY = "all"
+"""Instead of a camera's key: the pictures of all of them."""
 VIEWS = ("review", "kept", "committed", "all")
 _LONGEST_TEXT = 2000
 _MOST_CHOICES = 200
@@ -42,7 +44,8 @@ SECONDS = Cast(Coalesce(F("trim_end"), F("ticks")) - Coalesce(F("trim_first"), 0
 class Filter:
     """Every field as the address has it; an empty one asks for nothing. Lengths in seconds, dates inclusive.
 
-    `planned` asks for committed episodes whose change waits to be applied: any, delete, relabel or trim.
+    `planned` asks for committed episodes whose change waits to be applied: any, delete, relabel or trim. `camera` says
+    whose pictures are shown; without one those of the first.
     """
 
     q: str = ""
@@ -60,6 +63,7 @@ class Filter:
     until: str = ""
     planned: str = ""
     sort: str = ""
+    camera: str = ""
 
     @classmethod
     def read(cls, given: Mapping[str, Any]) -> Filter:
@@ -69,8 +73,13 @@ class Filter:
 
     @property
     def asked(self) -> dict[str, str]:
-        """What narrows the list, in the order of the fields; not the order of the list."""
-        return {name: value for name, value in self.as_dict().items() if name != "sort"}
+        """What narrows the list, in the order of the fields; not how it is shown."""
+        return {name: value for name, value in self.as_dict().items() if name not in SHOWN}
+
+    @property
+    def shown(self) -> Filter:
+        """The order and the camera alone: everything, shown like this."""
+        return Filter(**{name: getattr(self, name) for name in SHOWN})
 
     @property
     def query(self) -> str:
@@ -95,6 +104,7 @@ class Filter:
         return _by_time(_by_length(rows, self.longer, self.shorter), self.since, self.until)
 
 
+SHOWN = ("sort", "camera")
 NAMES = tuple(field.name for field in dataclasses.fields(Filter))
 
 

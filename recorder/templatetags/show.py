@@ -11,7 +11,9 @@ from django.utils import timezone
 
 from recorder.models import Batch, Change, Episode, Rig
 from recorder.services.rigs import ALIVE_S
+from recorder.services.wall import EVERY
 from recorder.states import BatchKind, BatchState, EpisodeState, RigState
+from recorder.templatetags.desk import camera_name
 from robotdata.quality.mark import WEIGHT
 
 register = template.Library()
@@ -178,10 +180,28 @@ def get(values: Any, key: str) -> Any:
 
 
 @register.simple_tag
+def strips(episode: Episode, camera: str = "") -> list[dict[str, str]]:
+    """The filmstrips that a card shows: the wished camera's, else the first's; of EVERY camera thin ones.
+
+    `name` is said where one could take it for another camera's.
+    """
+    keys = camera_keys(episode)
+    if camera == EVERY and len(keys) > 1:
+        return [{"url": _strip(episode, key, 8, 60), "name": camera_name(key)} for key in keys]
+    shown = [camera] if camera in keys else keys[:1]
+    odd = camera not in (*shown, "", EVERY)
+    return [{"url": _strip(episode, key, 4, 90), "name": camera_name(key) if odd else ""} for key in shown]
+
+
+@register.simple_tag
 def strip_url(episode: Episode, count: int = 4, height: int = 90) -> str:
     """The filmstrip of the first camera; empty where there is none."""
     keys = camera_keys(episode)
-    return f"/media/{episode.pk}/strip/{quote(keys[0])}.jpg?count={count}&height={height}" if keys else ""
+    return _strip(episode, keys[0], count, height) if keys else ""
+
+
+def _strip(episode: Episode, camera: str, count: int, height: int) -> str:
+    return f"/media/{episode.pk}/strip/{quote(camera)}.jpg?count={count}&height={height}"
 
 
 @register.simple_tag

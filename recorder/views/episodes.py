@@ -19,5 +19,6 @@ def episode_card(request: Request, episode_id: uuid.UUID) -> HttpResponse:
     episode = get_object_or_404(Episode.objects.select_related("dataset", "rig"), pk=episode_id)
     view, asked = request.GET.get("view") or request.GET.get("list", ""), Filter.read(request.GET)
     walk = f"list={view}&{asked.query}" if view and asked.query else ""
-    context = {"episode": episode, "view": view, "walk": walk, "wall": bool(request.GET.get("wall"))}
+    context = {"episode": episode, "view": view, "walk": walk, "filter": asked}
+    context["wall"] = bool(request.GET.get("wall"))
     return render(request, "recorder/_card.html", context)

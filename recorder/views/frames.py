@@ -6,13 +6,11 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
-from recorder.models import Dataset
 from recorder.services import order
 from recorder.services.wall import Filter, rows_in
 from recorder.states import EpisodeState
-from recorder.templatetags.show import cameras_of
 from recorder.views.ask import Request
-from recorder.views.wall import cursor, dataset_of
+from recorder.views.wall import cameras_in, cursor, dataset_of
 
 PAGE = 48
 
@@ -21,7 +19,7 @@ PAGE = 48
 def dataset_frames(request: Request, slug: str) -> HttpResponse:
     """The whole page, or for htmx the next pictures. The address carries the wall's filter, and the camera."""
     row = dataset_of(slug)
-    asked = Filter.read(request.GET)
+    asked = Filter.read(request.GET).without("camera")
     rows = rows_in(row, "all", asked).exclude(state=EpisodeState.RECORDING).exclude(ticks=0)
     cameras = cameras_in(row)
     wanted = request.GET.get("camera", "")
@@ -38,8 +36,3 @@ def dataset_frames(request: Request, slug: str) -> HttpResponse:
     if request.htmx and not request.htmx.history_restore_request:
         return render(request, "recorder/_frames.html", context)
     return render(request, "recorder/frames.html", {**context, "total": rows.count()})
-
-
-def cameras_in(row: Dataset) -> list[str]:
-    """As the dataset declares them; before its first take, none."""
-    return cameras_of(row.features)

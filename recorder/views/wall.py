@@ -16,6 +16,7 @@ from recorder.services import order
 from recorder.services.wall import REJECTED, SORTS, VIEWS, Filter, choices, rows_in, totals
 from recorder.states import EpisodeState, Verdict
 from recorder.templatetags.desk import PLANNED_WORDS, mark_words
+from recorder.templatetags.show import cameras_of
 from recorder.views.ask import PAGE, Request
 from recorder.views.counts import goal_of
 
@@ -62,7 +63,7 @@ def wall_ids(request: Request, slug: str) -> HttpResponse:
 
 def wall_of(request: Request, row: Dataset) -> dict[str, Any]:
     """All that the list shows; 36 cards of it."""
-    return {**head_of(request, row), **cards_of(request, row)}
+    return {**head_of(request, row), **cards_of(request, row), "cameras": cameras_in(row)}
 
 
 def head_of(request: Request, row: Dataset) -> dict[str, Any]:
@@ -120,6 +121,11 @@ def view_of(request: Request, counts: dict[str, dict[str, Any]], asked: Filter) 
 
 def dataset_of(slug: str) -> Dataset:
     return get_object_or_404(Dataset, slug=slug)
+
+
+def cameras_in(row: Dataset) -> list[str]:
+    """As the dataset declares them; before its first take, none."""
+    return cameras_of(row.features)
 
 
 def cursor(after: str) -> Episode | None:

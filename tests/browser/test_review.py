@@ -129,3 +129,23 @@ def test_it_lets_people_choose_their_keys(visit: Any, wall_ids: list[str]) -> No
     page.goto("/keys/")
     page.get_by_role("button", name="All as they were").click()
     expect(page.get_by_role("button", name="Keep", exact=True)).to_have_text("K")
+
+
+def test_it_shows_another_camera_and_keeps_it_while_one_filters(visit: Any, wall_ids: list[str]) -> None:
+    page = visit("/datasets/wall/?view=all")
+    first = page.locator("#cards .take").first.locator("img")
+    expect(first).to_have_attribute("src", re.compile("images.front"))
+    page.locator("#wall-camera").focus()
+    page.select_option("#wall-camera", "observation.images.top")
+    expect(first).to_have_attribute("src", re.compile("images.top"))
+    expect(page).to_have_url("/datasets/wall/?view=all&camera=observation.images.top")
+    expect(page.locator("#wall-camera")).to_be_focused()
+    page.wait_for_function("() => document.querySelector('#cards .take img').naturalWidth > 0")
+    page.select_option("[name=task]", "lift the cube")
+    expect(page.locator("#wall-count")).to_have_text("25")
+    expect(first).to_have_attribute("src", re.compile("images.top"))
+    page.select_option("#wall-camera", "all")
+    expect(page.locator("#cards .take").first.locator("img")).to_have_count(2)
+    page.reload()
+    expect(page.locator("#wall-camera")).to_have_value("all")
+    expect(page.locator("#wall-count")).to_have_text("25")

@@ -348,3 +348,38 @@ def test_it_asks_the_worst_first_in_one_query(cups: Dataset, mixed: list[Episode
     with CaptureQueriesContext(connection) as asked:
         order.page(rows, "worst", mixed[3], 7)
     assert len(asked) == 1
+
+
+TOP = "observation.images.top"
+
+
+def pictures_on(page: str) -> list[str]:
+    return re.findall(r'src="/media/[0-9a-f-]+/strip/([^"]*)\.jpg', page)
+
+
+def test_it_shows_the_pictures_of_the_camera_that_is_chosen(person: Client, cups: Dataset) -> None:
+    one = take(cups)
+    assert "wall-camera" not in person.get("/datasets/cups/").text  # there is one camera: nothing to choose
+    cups.features = {**FEATURES, TOP: FEATURES[FRONT]}
+    cups.save()
+    assert pictures_on(person.get("/datasets/cups/").text) == [FRONT]
+    page = person.get("/datasets/cups/", {"view": "review", "camera": TOP}).text
+    assert pictures_on(page) == [TOP] and f'<option value="{TOP}" selected>top</option>' in page
+    assert pictures_on(person.get("/datasets/cups/", {"camera": "all"}).text) == [FRONT, TOP]
+    gone = person.get("/datasets/cups/", {"camera": "observation.images.gone"}).text
+    assert pictures_on(gone) == [FRONT] and '<span class="of">front</span>' in gone
+    # What leads on from there, and the card that is fetched again, show the same camera.
+    links = [link.replace("&amp;", "&") for link in re.findall(r'(?:href|hx-get)="([^"]*camera=[^"]*)"', page)]
+    assert f"/episodes/{one.pk}/?list=review&camera={TOP}" in links
+    again = next(link for link in links if "wall=yes" in link)
+    assert pictures_on(person.get(again).text) == [TOP]
+    assert "Do not ask for this" not in page  # it narrows nothing
+
+
+def test_it_takes_the_camera_of_the_frames_page_for_itself(person: Client, cups: Dataset) -> None:
+    take(cups)
+    cups.features = {**FEATURES, TOP: FEATURES[FRONT]}
+    cups.save()
+    page = person.get("/datasets/cups/frames/", {"camera": TOP}).text
+    assert pictures_on(page) == [TOP]
+    assert f'href="?camera={FRONT}"' in page
