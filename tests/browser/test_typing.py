@@ -86,3 +86,14 @@ def test_saving_shows_what_was_saved_and_more_can_be_typed(visit: Any, takes: li
     expect(page.locator("h1.task-title")).to_have_text("wipe the table")
     page.locator('[data-rating="3"]').click()
     expect(page.locator('[data-rating="3"]')).to_have_attribute("aria-pressed", "true")
+
+
+def test_what_is_typed_at_the_last_take_is_saved_when_it_is_judged(visit: Any, takes: list[str]) -> None:
+    page = visit(f"/episodes/{takes[-1]}/?list=all&sort=oldest")
+    expect(page.locator("#frames")).not_to_have_text("0")
+    page.locator("#edit-note").fill("the end of the list")
+    page.locator("#edit-note").blur()
+    page.keyboard.press("k")
+    expect(page.locator("#verdict")).to_have_text("keep")
+    expect(page.locator("#edit-note")).to_have_value("the end of the list")
+    assert call(page, "GET", f"/api/episodes/{takes[-1]}")["note"] == "the end of the list"

@@ -1,4 +1,6 @@
 // What is said of the take that is shown: trim, rating, labels, and the form that must not be fetched away.
+import { act } from "../actions.js";
+import { bodyOf } from "../lib/api.js";
 import { toast } from "../lib/toast.js";
 import { ring } from "../live.js";
 
@@ -37,11 +39,12 @@ export class Edits {
   }
 
   /** Who goes on without pressing Save has said it all the same. */
-  leave() {
+  async leave() {
     const form = document.getElementById("edit");
     if (!this.dirty || !form?.reportValidity()) return;
-    form.requestSubmit();
+    form.dataset.typed = this.typed;
     this.fresh();
+    await act(form, bodyOf(form));
   }
 
   clicked(button) {

@@ -140,6 +140,7 @@ export class Review {
 
   /** The end of what was told ahead: is there something that was left out? */
   async lookAgain() {
+    await this.edits.leave();
     await this.wire.idle();
     const { episode, walk } = details().dataset;
     this.put(await fetchWords(episode, walk));
