@@ -104,6 +104,7 @@ def filter_of(row: Dataset) -> dict[str, Any]:
     return {
         "choices": choices(row),
         "sorts": SORTS.items(),
+        "planned_words": PLANNED_WORDS.items(),
         "states": [(state, state.label) for state in EpisodeState if state != EpisodeState.RECORDING],
         "verdicts": Verdict.choices,
     }

@@ -149,3 +149,15 @@ def test_it_shows_another_camera_and_keeps_it_while_one_filters(visit: Any, wall
     page.reload()
     expect(page.locator("#wall-camera")).to_have_value("all")
     expect(page.locator("#wall-count")).to_have_text("25")
+
+
+def test_it_keeps_the_history_open_after_going_back(visit: Any, wall_ids: list[str]) -> None:
+    page = visit(f"/episodes/{wall_ids[3]}/?list=all")
+    call(page, "PATCH", f"/api/episodes/{wall_ids[3]}", {"note": "odd"})
+    page.reload()
+    history = page.locator("details.history")
+    history.locator("summary").click()
+    before = history.locator("li").count()
+    page.get_by_role("button", name="Back to how it was recorded").click()
+    expect(history.locator("li")).to_have_count(before + 1)
+    expect(history.locator("li").first).to_be_visible()

@@ -383,3 +383,10 @@ def test_it_takes_the_camera_of_the_frames_page_for_itself(person: Client, cups:
     page = person.get("/datasets/cups/frames/", {"camera": TOP}).text
     assert pictures_on(page) == [TOP]
     assert f'href="?camera={FRONT}"' in page
+
+
+def test_it_offers_what_is_to_be_changed_and_keeps_that_choice(person: Client, cups: Dataset) -> None:
+    take(cups, state="encoded", episode_index=0, task="Other", committed_task="Put")
+    page = person.get("/datasets/cups/?view=committed&planned=relabel").text
+    assert '<option value="relabel" selected>To be relabelled</option>' in page
+    assert 'name="planned"' not in person.get("/datasets/cups/?view=review").text

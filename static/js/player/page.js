@@ -5,12 +5,14 @@ import { undoLast } from "../lib/toast.js";
 import { Player } from "./player.js";
 import { Review } from "./review.js";
 import { copyLink, followPause, frameAsked } from "./share.js";
+import { watchHistory } from "./history.js";
 
 const details = () => document.getElementById("details").dataset;
 const player = new Player(() => review.read());
 const review = new Review(player);
 
 player.stage.layout(remembered("stage", "large"));
+watchHistory();
 player.open(details().episode, frameAsked());
 followPause(player);
 
