@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -78,6 +78,7 @@ def undo_many(*, changes: Sequence[Change], who: str) -> Outcome:
         ids = {episode.pk for episode in some}
         wanted = [change.pk for change in changes if change.episode_id in ids]
         with _kept_apart(some, outcome), held(some), transaction.atomic():
+            _locked(ids)
             live = _live(wanted)
             done = _write(_plans(list(live), partial(_before, live), outcome), who, outcome)
             back = [change.pk for pk, mine in live.items() if pk not in outcome.refused for change in mine]
@@ -110,10 +111,7 @@ def _kept_apart(some: Sequence[Episode], outcome: Outcome) -> Iterator[None]:
 
 
 def _plans(ids: list[uuid.UUID], wish: Callable[[Episode], dict[str, Any]], outcome: Outcome) -> list[_Plan]:
-    rows = Episode.objects.select_related("dataset").defer("dataset__features", "dataset__encoding")
-    # As a batch begins and ends: of two who lock the same takes in different orders each would wait for the other.
-    rows = rows.select_for_update(of=("self",), no_key=True).order_by("recorded_at", "pk")
-    known = rows.in_bulk(ids)
+    known = _locked(ids)
     plans = []
     for pk in ids:
         episode = known.get(pk)
@@ -128,6 +126,16 @@ def _plans(ids: list[uuid.UUID], wish: Callable[[Episode], dict[str, Any]], outc
         if after:
             plans.append(_Plan(episode, {name: getattr(episode, name) for name in after}, after, {}))
     return plans
+
+
+def _locked(ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Episode]:
+    """In the order in which a batch begins and ends, and before what was changed of them.
+
+    Of two who hold the same in different orders each would wait for the other.
+    """
+    rows = Episode.objects.select_related("dataset").defer("dataset__features", "dataset__encoding")
+    rows = rows.select_for_update(of=("self",), no_key=True).order_by("recorded_at", "pk")
+    return rows.in_bulk(list(ids))
 
 
 def _change(plan: _Plan, who: str, group: uuid.UUID) -> Change:

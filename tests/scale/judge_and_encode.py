@@ -1,4 +1,6 @@
-"""Many takes are judged at once while a batch of them begins, again and again, in two threads; says what went wrong."""
+"""Many takes are judged while a batch of them begins, or taken back while another state closes what was said of them,
+again and again, in two threads; says what went wrong.
+"""
 
 from __future__ import annotations
 
@@ -6,34 +8,31 @@ import json
 import sys
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 import django
 
 django.setup()
 
-from django.db import connection  # noqa: E402
+from django.db import connection, transaction  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from recorder.errors import Refused  # noqa: E402
 from recorder.many import change_many  # noqa: E402
 from recorder.models import Batch, Dataset, Episode  # noqa: E402
 from recorder.services.batches import start_batch  # noqa: E402
+from recorder.services.folders import close_changes  # noqa: E402
+from recorder.services.review import undo  # noqa: E402
 
-ROUNDS, TAKES = 12, 40
+ROUNDS, TAKES = 20, 40
+Act = Callable[[], object]
 
 
-def a_round(dataset: Dataset) -> list[str]:
-    now = timezone.now()
-    Episode.objects.bulk_create(
-        Episode(dataset=dataset, task="push", state="recorded", verdict="keep", recorded_at=now + timedelta(seconds=n))
-        for n in range(TAKES)
-    )
-    takes = list(Episode.objects.filter(state="recorded").select_related("dataset").order_by("recorded_at"))
-    barrier, wrong = threading.Barrier(2), []
+def together(acts: Sequence[Act]) -> list[str]:
+    barrier, wrong = threading.Barrier(len(acts)), []
 
-    def run(action: Callable[[], object]) -> None:
+    def run(action: Act) -> None:
         barrier.wait()
         try:
             action()
@@ -44,21 +43,44 @@ def a_round(dataset: Dataset) -> list[str]:
         finally:
             connection.close()
 
-    def rate(rating: int) -> None:
-        change_many(episodes=takes, wish=lambda _: {"rating": rating}, who="olga", group=uuid.uuid4())
-
-    def judge() -> None:
-        for rating in range(1, 6):
-            rate(rating)
-
-    acts = (judge, lambda: start_batch(dataset=dataset, who="sven", episodes=takes))
     threads = [threading.Thread(target=run, args=[act]) for act in acts]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    if Episode.objects.filter(state="encoding").count() != TAKES:
-        wrong.append("not all takes are in the batch")
+    return wrong
+
+
+def rate(takes: list[Episode], rating: int) -> None:
+    change_many(episodes=takes, wish=lambda _: {"rating": rating}, who="olga", group=uuid.uuid4())
+
+
+def judge(takes: list[Episode]) -> None:
+    for rating in range(1, 6):
+        rate(takes, rating)
+
+
+def close(takes: list[Episode]) -> None:
+    with transaction.atomic():
+        for take in takes:
+            Episode.objects.filter(pk=take.pk).update(error="moved")
+            close_changes([take.pk])
+
+
+def a_round(dataset: Dataset, begins: bool) -> list[str]:
+    now = timezone.now()
+    Episode.objects.bulk_create(
+        Episode(dataset=dataset, task="push", state="recorded", verdict="keep", recorded_at=now + timedelta(seconds=n))
+        for n in range(TAKES)
+    )
+    takes = list(Episode.objects.filter(state="recorded").select_related("dataset").order_by("recorded_at"))
+    if begins:
+        wrong = together([lambda: judge(takes), lambda: start_batch(dataset=dataset, who="sven", episodes=takes)])
+        if Episode.objects.filter(state="encoding").count() != TAKES:
+            wrong.append("not all takes are in the batch")
+    else:
+        judge(takes)
+        wrong = together([lambda: undo(who="olga"), lambda: close(takes)])
     Batch.objects.all().delete()
     Episode.objects.all().delete()
     return wrong
@@ -66,7 +88,7 @@ def a_round(dataset: Dataset) -> list[str]:
 
 def main() -> None:
     dataset = Dataset.objects.create(slug="orders", title="Orders")
-    wrong = [words for _ in range(ROUNDS) for words in a_round(dataset)]
+    wrong = [words for number in range(ROUNDS) for words in a_round(dataset, number % 2 == 0)]
     sys.stdout.write(json.dumps(wrong) + "\n")
 
 
