@@ -101,7 +101,7 @@ def _fields(facts: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         "ticks": int(facts.get("ticks") or 0),
         "rate_hz": facts.get("rate_hz"),
         "counters": facts.get("counters") or {},
-        "marks": facts.get("marks") or [],
+        "marks": marks if isinstance(marks := facts.get("marks"), list) else [],
         "end_reason": _words(facts.get("end_reason"), 40),
         "session": _session(facts),
         "rig": Rig.objects.filter(name=_words(facts.get("rig"), 48)).first(),

@@ -49,8 +49,9 @@ def test_it_comes_back_to_the_place_it_left(visit: Any, takes: list[str]) -> Non
         page.mouse.wheel(0, 2000)
         page.wait_for_timeout(50)
     card = page.locator(f"#take-{takes[70]}")
-    card.scroll_into_view_if_needed()
-    page.wait_for_timeout(300)
+    # By its id: a card that comes near is fetched anew, and the element of a moment ago is gone.
+    page.evaluate("(id) => document.getElementById(id).scrollIntoView({ block: 'center' })", f"take-{takes[70]}")
+    page.wait_for_timeout(600)
     before = card.bounding_box()
     card.locator("a.title").click()
     expect(page.locator("#details")).to_have_attribute("data-episode", takes[70])
