@@ -5,6 +5,15 @@ import { change, learn } from "../versions.js";
 // After one of these the next one would fare no better: nothing more is sent, and all that waits comes back.
 const DOWN = (status) => status === 0 || status === 401 || status >= 500;
 
+// A page that stumbles over an answer must not keep what comes behind it from being sent.
+const tell = (what) => {
+  try {
+    what();
+  } catch (error) {
+    reportError(error);
+  }
+};
+
 export class Wire {
   constructor() {
     this.waiting = [];
@@ -28,13 +37,12 @@ export class Wire {
   async run() {
     while (this.waiting.length) {
       const one = this.waiting[0];
-      try {
-        const answer = await change("PATCH", `/api/episodes/${one.episode}`, one.body);
-        this.waiting.shift();
-        one.done(answer);
-      } catch (error) {
-        for (const back of this.waiting.splice(0, DOWN(error.status) ? Infinity : 1)) back.refused(back, error);
-      }
+      const { answer, error } = await change("PATCH", `/api/episodes/${one.episode}`, one.body).then(
+        (found) => ({ answer: found }),
+        (why) => ({ error: why }),
+      );
+      if (error) for (const back of this.waiting.splice(0, DOWN(error.status) ? Infinity : 1)) tell(() => back.refused(back, error));
+      else tell(() => this.waiting.shift().done(answer));
     }
     this.sending = null;
   }
