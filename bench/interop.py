@@ -2,7 +2,8 @@
 
 LeRobot lives in an environment of its own (`interop_env.sh` makes it). The conformance script is taken from
 ROBOTDATA_CONFORMANCE, or ../shared/conformance beside the project; where there is none, `interop_check.py` beside
-this file opens each dataset and iterates a DataLoader. Arguments name the datasets to try; all by default.
+this file opens each dataset and iterates a DataLoader. ROBOTDATA_INTEROP_PYTHON names an interpreter
+with another LeRobot. Arguments name the datasets to try; all by default.
 """
 
 from __future__ import annotations
@@ -63,9 +64,7 @@ TRIALS = {
 
 def main() -> int:
     wanted = sys.argv[1:] or list(TRIALS)
-    python = subprocess.run(
-        [str(ROOT / "bench/interop_env.sh")], check=True, stdout=subprocess.PIPE, text=True
-    ).stdout.strip()
+    python = os.environ.get("ROBOTDATA_INTEROP_PYTHON") or _environment()
     home = Path(tempfile.mkdtemp(prefix="robotdata-interop-"))
     failed = []
     try:
@@ -79,6 +78,12 @@ def main() -> int:
         + (f"; not {failed}" if failed else "")
     )
     return 1 if failed else 0
+
+
+def _environment() -> str:
+    """The Python of the environment with LeRobot, which is made where it is missing."""
+    script = [str(ROOT / "bench/interop_env.sh")]
+    return subprocess.run(script, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
 
 def _try(name: str, trial: Trial, home: Path, python: str) -> bool:

@@ -119,7 +119,8 @@ def test_the_dataset_holds_exactly_what_was_kept(walked: Path) -> None:
 
 
 def test_lerobot_sees_exactly_what_was_kept(walked: Path) -> None:
-    python = Path(os.environ.get("ROBOTDATA_INTEROP_VENV") or ROOT / ".venv-interop") / "bin" / "python"
+    made = Path(os.environ.get("ROBOTDATA_INTEROP_VENV") or ROOT / ".venv-interop") / "bin" / "python"
+    python = Path(os.environ.get("ROBOTDATA_INTEROP_PYTHON") or made)
     if not python.exists():
         pytest.skip(f"no LeRobot at {python}: `make interop` makes it")
     command = [str(python), "bench/interop_frames.py", str(walked)]
