@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import time
 from collections import deque
-from typing import Any
+from typing import Any, ClassVar
 
 from channels.consumer import get_handler_name
 from channels.generic.websocket import AsyncWebsocketConsumer
@@ -15,6 +16,7 @@ from recorder.rig_messages import BadMessage
 
 MALFORMED, TOO_BIG = 1008, 1009
 MAX_TEXT = 262_144
+PENALTY_S = 1.0
 GONE = (OSError, RuntimeError)  # RuntimeError: the server itself closed a socket that did not answer its pings
 
 
@@ -79,9 +81,11 @@ class NowhereSocket(Socket):
 
 
 class BrowserSocket(Socket):
-    """For people who have signed in; at most so many messages a second."""
+    """For people who have signed in. Who sends more than so many messages a second is cut off, and comes back late."""
 
     per_second = 50
+    _flooded: ClassVar[dict[int, float]] = {}
+    """When each was cut off last, by the key of the person."""
 
     async def connect(self) -> None:
         user = self.scope.get("user")
@@ -89,12 +93,16 @@ class BrowserSocket(Socket):
             await self.close()
             return
         self._times: deque[float] = deque(maxlen=self.per_second)
+        # Coming again at once, again and again, would cost more than the flood itself.
+        if (wait := self._flooded.get(user.pk, -PENALTY_S) + PENALTY_S - time.monotonic()) > 0:
+            await asyncio.sleep(wait)
         await self.accept()
         await self.opened()
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         now = time.monotonic()
         if len(self._times) == self.per_second and now - self._times[0] < 1.0:
+            self._flooded[self.scope["user"].pk] = now
             await self.close(MALFORMED, reason=f"more than {self.per_second} messages a second")
             return
         self._times.append(now)
