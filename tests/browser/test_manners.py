@@ -18,6 +18,8 @@ def desk(visit: Any) -> Page:
     """The record page of a rig that is ready."""
     page = visit("/record/bench-1/")
     expect(page.locator("#state")).to_have_text("ready")
+    expect(page.locator("#big")).to_contain_text("Record")  # the rig itself has said what may be pressed
+    expect(page.locator("#big")).to_be_enabled()
     return page
 
 
@@ -53,6 +55,7 @@ def test_it_types_a_space_into_a_field_and_records_nothing(desk: Page) -> None:
 def test_it_cancels_a_countdown(desk: Page) -> None:
     fill_in(desk, countdown="30")
     desk.keyboard.press("Space")
+    expect(desk.locator("#countdown")).to_be_visible()
     expect(desk.locator("#countdown b")).to_have_text(re.compile(r"\d+"))
     expect(desk.locator("#big")).to_contain_text("Cancel")
     desk.keyboard.press("Escape")
