@@ -39,6 +39,7 @@ from recorder.services.folders import (
     refresh_dataset,
     work_path,
 )
+from recorder.services.sidecars import judgement_of
 from recorder.services.trash import remove_staging, set_aside
 from recorder.states import BatchKind, BatchState, EpisodeState
 from robotdata.dataset.commit import CommitResult, DatasetSpec, NewEpisode, commit_episodes
@@ -172,11 +173,7 @@ def _prepare(batch: Batch, episode: Episode) -> tuple[NewEpisode, dict[str, Any]
 def sidecar_of(episode: Episode, plan: ExportPlan) -> dict[str, Any]:
     """What people and the rig said of it, for the dataset's sidecar: the row can be made again from it."""
     return {
-        "verdict": episode.verdict,
-        "labels": episode.labels,
-        "rating": episode.rating,
-        "note": episode.note,
-        "reviewer": episode.reviewer,
+        **judgement_of(episode),
         "operator": episode.operator,
         "rig": episode.rig.name if episode.rig else "",
         "session": str(episode.session_id or ""),

@@ -66,15 +66,22 @@ def write_sidecars(episodes: Sequence[Episode]) -> dict[uuid.UUID, Refused]:
     return refused
 
 
-def words_of(episode: Episode) -> dict[str, Any]:
-    """What people say of it, for its entry; None where it says nothing of the kind."""
-    planned = {name: value for name, value in episode.planned.items() if name in ("task", "trim")}
+def judgement_of(episode: Episode) -> dict[str, Any]:
+    """What people say of it, planned or not; the same before its commit and after."""
     return {
         "verdict": episode.verdict,
         "labels": episode.labels,
         "rating": episode.rating,
         "note": episode.note,
         "reviewer": episode.reviewer,
+    }
+
+
+def words_of(episode: Episode) -> dict[str, Any]:
+    """What people say of it, for its entry; None where it says nothing of the kind."""
+    planned = {name: value for name, value in episode.planned.items() if name in ("task", "trim")}
+    return {
+        **judgement_of(episode),
         "reviewed_at": episode.reviewed_at.isoformat() if episode.reviewed_at else None,
         "planned": planned or None,
     }
