@@ -13,7 +13,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from robotdata.video.barcode import read
-from tests.browser.desk_data import call, fill
+from tests.browser.desk_data import call, filled
 
 pytestmark = pytest.mark.browser
 
@@ -28,12 +28,7 @@ def press(page: Page, *keys: str) -> None:
 @pytest.fixture(scope="module")
 def wall_ids(chromium: Any, product: Any, signed_in: Any) -> list[str]:
     """A dataset of fifty takes, more than a page of the wall."""
-    context = chromium.new_context(storage_state=signed_in, base_url=product.url)
-    page = context.new_page()
-    page.goto("/")
-    ids = fill(page, product.home, "wall", 50, 6)
-    context.close()
-    return ids
+    return filled(chromium, product, signed_in, "wall", 50, 6)
 
 
 def test_it_filters_at_once_and_keeps_the_filter_in_the_address(visit: Any, wall_ids: list[str]) -> None:

@@ -11,19 +11,14 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, WebSocketRoute, expect
 
-from tests.browser.desk_data import ROOT, call, fill
+from tests.browser.desk_data import ROOT, call, filled
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
 def takes(chromium: Any, product: Any, signed_in: Any) -> list[str]:
-    context = chromium.new_context(storage_state=signed_in, base_url=product.url)
-    page = context.new_page()
-    page.goto("/")
-    ids = fill(page, product.home, "shared", 4, 20)
-    context.close()
-    return ids
+    return filled(chromium, product, signed_in, "shared", 4, 20)
 
 
 def hears_nothing(socket: WebSocketRoute) -> None:

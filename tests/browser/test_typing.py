@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.desk_data import call, fill
+from tests.browser.desk_data import call, filled
 
 pytestmark = pytest.mark.browser
 TICKS = 10
@@ -16,12 +16,7 @@ TICKS = 10
 
 @pytest.fixture(scope="module")
 def takes(chromium: Any, product: Any, signed_in: Any) -> list[str]:
-    context = chromium.new_context(storage_state=signed_in, base_url=product.url)
-    page = context.new_page()
-    page.goto("/")
-    ids = fill(page, product.home, "notes", 4, TICKS)
-    context.close()
-    return ids
+    return filled(chromium, product, signed_in, "notes", 4, TICKS)
 
 
 def opened(visit: Any, take: str) -> Page:

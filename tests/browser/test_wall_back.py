@@ -7,19 +7,14 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.desk_data import fill
+from tests.browser.desk_data import filled
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
 def takes(chromium: Any, product: Any, signed_in: Any) -> list[str]:
-    context = chromium.new_context(storage_state=signed_in, base_url=product.url)
-    page = context.new_page()
-    page.goto("/")
-    ids = fill(page, product.home, "long", 90, 4)
-    context.close()
-    return ids
+    return filled(chromium, product, signed_in, "long", 90, 4)
 
 
 def test_it_undoes_a_filter_by_back(visit: Any, takes: list[str]) -> None:

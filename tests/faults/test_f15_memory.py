@@ -6,19 +6,22 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from bench.soak_product import Away, Product
+from bench.soak_product import Product
 from robotdata.rig.recorder import MAX_PENDING_BYTES
 from robotdata.spool import Take
 from tests.faults.memory import MemoryLimit, memory_limit, resident
 from tests.faults.record_four_big_cameras import CAMERAS
+from tests.faults.whole import asked
+from tests.faults.whole import until as until_at_most
 
 pytestmark = pytest.mark.faults
+until = partial(until_at_most, within_s=90)
 MIB = 1 << 20
 RIG = """
 [rig]
@@ -48,21 +51,6 @@ def product(tmp_path: Path) -> Iterator[Product]:
     finally:
         made.stop()
         assert made.kill_everything() == []
-
-
-def until(true: Callable[[], Any], within_s: float = 90) -> Any:
-    end = time.monotonic() + within_s
-    while not (found := true()):
-        assert time.monotonic() < end, "it never came true"
-        time.sleep(0.1)
-    return found
-
-
-def asked(product: Product, path: str) -> Any:
-    try:
-        return product.ask("GET", path)[1]
-    except Away:
-        return {}
 
 
 def test_four_big_cameras_and_a_slow_disk_stay_within_their_memory(tmp_path: Path, limit: MemoryLimit) -> None:

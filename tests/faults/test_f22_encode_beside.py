@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from bench.soak_product import Away, Product
+from bench.soak_product import Product
 from robotdata.spool import Take
+from tests.faults.whole import asked, until
 
 pytestmark = pytest.mark.faults
 RIG = """
@@ -41,21 +41,6 @@ def product(tmp_path: Path) -> Iterator[Product]:
     finally:
         made.stop()
         assert made.kill_everything() == []
-
-
-def until(true: Callable[[], Any], within_s: float = 120) -> Any:
-    end = time.monotonic() + within_s
-    while not (found := true()):
-        assert time.monotonic() < end, "it never came true"
-        time.sleep(0.1)
-    return found
-
-
-def asked(product: Product, path: str) -> Any:
-    try:
-        return product.ask("GET", path)[1]
-    except Away:
-        return {}
 
 
 def record(product: Product, seconds: float) -> str:

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
-import threading
-from collections.abc import Callable
 
 import django
 
 django.setup()
 
-from django.db import connection  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from recorder.encoding import fail_job  # noqa: E402
-from recorder.errors import Refused  # noqa: E402
 from recorder.models import Batch, Dataset, Episode, Job  # noqa: E402
 from recorder.services.batches import cancel_batch  # noqa: E402
+from tests.scale.at_once import together  # noqa: E402
 
 ROUNDS, JOBS = 60, 12
 
@@ -28,27 +25,8 @@ def a_round(dataset: Dataset, number: int) -> list[str]:
     for camera in range(JOBS):
         Job.objects.create(batch=batch, episode=episode, camera=str(camera), state="running", token=f"{number}")
     jobs = list(Job.objects.filter(batch=batch).order_by("-pk" if number % 2 else "pk"))
-    barrier, wrong = threading.Barrier(2), []
-
-    def run(action: Callable[[], object]) -> None:
-        barrier.wait()
-        try:
-            action()
-        except Refused:
-            pass
-        except Exception as error:  # noqa: BLE001 - it is what this looks for
-            wrong.append(f"{type(error).__name__}: {error}".splitlines()[0])
-        finally:
-            connection.close()
-
     other = (lambda: cancel_batch(batch=batch)) if number % 3 else (lambda: fail_job(jobs[-1], "worse", final=True))
-    threads = [
-        threading.Thread(target=run, args=[each]) for each in (lambda: fail_job(jobs[0], "bad", final=True), other)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    wrong = together([lambda: fail_job(jobs[0], "bad", final=True), other])
     left = set(Job.objects.filter(batch=batch).values_list("state", flat=True))
     if left & {"running", "queued"}:
         wrong.append(f"jobs are left {sorted(left)}")

@@ -6,49 +6,24 @@ from __future__ import annotations
 
 import json
 import sys
-import threading
 import uuid
-from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 import django
 
 django.setup()
 
-from django.db import connection, transaction  # noqa: E402
+from django.db import transaction  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
-from recorder.errors import Refused  # noqa: E402
 from recorder.many import change_many  # noqa: E402
 from recorder.models import Batch, Dataset, Episode  # noqa: E402
 from recorder.services.batches import start_batch  # noqa: E402
 from recorder.services.folders import close_changes  # noqa: E402
 from recorder.services.review import undo  # noqa: E402
+from tests.scale.at_once import together  # noqa: E402
 
 ROUNDS, TAKES = 20, 40
-Act = Callable[[], object]
-
-
-def together(acts: Sequence[Act]) -> list[str]:
-    barrier, wrong = threading.Barrier(len(acts)), []
-
-    def run(action: Act) -> None:
-        barrier.wait()
-        try:
-            action()
-        except Refused:
-            pass
-        except Exception as error:  # noqa: BLE001 - it is what this looks for
-            wrong.append(f"{type(error).__name__}: {error}".splitlines()[0])
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=[act]) for act in acts]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return wrong
 
 
 def rate(takes: list[Episode], rating: int) -> None:

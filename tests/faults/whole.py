@@ -1,0 +1,24 @@
+"""Waiting for the whole product to come where a test wants it, while parts of it may be away."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from bench.soak_product import Away, Product
+
+
+def until(true: Callable[[], Any], within_s: float = 120) -> Any:
+    end = time.monotonic() + within_s
+    while not (found := true()):
+        assert time.monotonic() < end, "it never came true"
+        time.sleep(0.1)
+    return found
+
+
+def asked(product: Product, path: str) -> Any:
+    try:
+        return product.ask("GET", path)[1]
+    except Away:
+        return {}
