@@ -6,9 +6,15 @@ import { ringTopics } from "./live.js";
 const ONE = /^\/api\/episodes\/([0-9a-f-]{36})(?:\/revert)?$/;
 const known = new Map(); // by episode the newest version that an answer named
 const underWay = new Map(); // by episode the last change that was sent
+const settled = new Map(); // by episode when the last one was answered
 
 export function learn(episode, version) {
   if (version && version > (known.get(episode) ?? "")) known.set(episode, version);
+}
+
+/** Whether words of an episode that were asked for at `since` may not know yet what this page changed. */
+export function lacks(episode, since) {
+  return underWay.has(episode) || since <= (settled.get(episode) ?? -1);
 }
 
 /** What the page shows, or what came back from one's own change since: versions are times, the later one counts. */
@@ -36,9 +42,18 @@ export function change(method, url, body = {}) {
   const episode = method === "GET" ? null : ONE.exec(url)?.[1];
   if (!episode) return call(method, url, body);
   const sent = (underWay.get(episode) ?? Promise.resolve()).then(() => send(method, url, episode, body));
-  const settled = sent.catch(() => {}).then(() => underWay.get(episode) === settled && underWay.delete(episode));
-  underWay.set(episode, settled);
-  return sent;
+  const ended = sent.catch(() => {}).then(() => {
+    settled.set(episode, performance.now());
+    if (underWay.get(episode) === ended) underWay.delete(episode);
+  });
+  underWay.set(episode, ended);
+  // Who looks at the answer finds it settled.
+  return ended.then(() => sent);
 }
 
-document.addEventListener("undone", ({ detail }) => detail.episodes.forEach((id) => learn(id, detail.version)));
+document.addEventListener("undone", ({ detail }) => {
+  for (const id of detail.episodes) {
+    learn(id, detail.version);
+    settled.set(id, performance.now());
+  }
+});

@@ -1,5 +1,6 @@
 // The takes that come next, opened ahead: their pictures and their words are here before a key asks for them.
 import { Refusal } from "../lib/api.js";
+import { isLate } from "./late.js";
 import { PlayLink } from "./play_link.js";
 
 const MOST = 4;
@@ -7,7 +8,7 @@ const MOST_BYTES = 96 * 1024 * 1024; // of decoded pictures
 
 export class Ahead {
   constructor() {
-    this.ready = new Map(); // by episode { link, words }
+    this.ready = new Map(); // by episode { link, words, asked }
   }
 
   /** Have these ready, the nearest first, as far as their pictures fit; whatever else was ready is let go. */
@@ -17,7 +18,7 @@ export class Ahead {
     for (const episode of [...this.ready.keys()]) if (!wanted.includes(episode)) this.drop(episode);
     for (const episode of wanted) {
       if (this.ready.has(episode)) continue;
-      const one = { link: new PlayLink(episode, {}), words: null };
+      const one = { link: new PlayLink(episode, {}), words: null, asked: performance.now() };
       // What cannot be had ahead is fetched, and complained about, when it is asked for.
       one.words = fetchWords(episode, walk).catch(() => null);
       this.ready.set(episode, one);
@@ -32,9 +33,10 @@ export class Ahead {
     return link && !link.link.ended ? link : null;
   }
 
-  /** The words of an episode as they were fetched, or null. */
-  takeWords(episode) {
-    return this.ready.get(episode)?.words ?? null;
+  /** The words of an episode as they were fetched; null where there are none, or it was changed since. */
+  takeWords(episode, wire) {
+    const one = this.ready.get(episode);
+    return one && !isLate(wire, episode, one.asked) ? one.words : null;
   }
 
   /** What was fetched of it is not true any more. */

@@ -5,6 +5,7 @@ import { complain, toast, undoThrough } from "../lib/toast.js";
 import { ring } from "../live.js";
 import { fetchWords } from "./ahead.js";
 import { Edits } from "./edits.js";
+import { refuseLate } from "./late.js";
 import { refusedList } from "./refused.js";
 import { Wire } from "./wire.js";
 
@@ -18,6 +19,7 @@ export class Review {
   constructor(player) {
     Object.assign(this, { player, wire: new Wire(), judged: new Set(), said: null, queue: Promise.resolve(), turn: 0, deafUntil: 0, later: 0, back: "" });
     this.edits = new Edits(this);
+    refuseLate(this.wire);
     this.refused = refusedList(document.getElementById("refused"));
     document.addEventListener("click", ({ target }) => this.clicked(target));
     document.addEventListener("change", ({ target }) => {
@@ -159,7 +161,7 @@ export class Review {
     const { episode: from, walk } = details().dataset;
     if (!episode || episode === from) return;
     this.edits.leave();
-    let words = this.judged.has(episode) ? null : this.player.ahead.takeWords(episode);
+    let words = this.judged.has(episode) ? null : this.player.ahead.takeWords(episode, this.wire);
     this.player.open(episode);
     try {
       words &&= await words;

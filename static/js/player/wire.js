@@ -29,6 +29,11 @@ export class Wire {
     this.sending ??= this.run();
   }
 
+  /** Whether something of this episode is not answered yet. */
+  holds(episode) {
+    return this.waiting.some((one) => one.episode === episode);
+  }
+
   /** Resolved when nothing is on its way. */
   async idle() {
     while (this.sending) await this.sending;

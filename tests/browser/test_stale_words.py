@@ -1,0 +1,91 @@
+"""Words that left the server before one's own change, and come after it, take nothing back."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from playwright.sync_api import APIResponse, Page, Route, expect
+
+from tests.browser.desk_data import call, filled
+
+pytestmark = pytest.mark.browser
+FETCH = "() => window.htmx.trigger(document.getElementById('details'), 'moved')"
+
+
+@pytest.fixture(scope="module")
+def takes(chromium: Any, product: Any, signed_in: Any) -> list[str]:
+    return filled(chromium, product, signed_in, "stale", 3, 20)
+
+
+class Late:
+    """Answers to `url` that left the server as it was then, and wait here until they are let through."""
+
+    def __init__(self, page: Page, url: str) -> None:
+        self.page = page
+        self.held: list[tuple[Route, APIResponse]] = []
+        self.holding = True
+        page.route(url, self.hold)
+
+    def hold(self, route: Route) -> None:
+        if self.holding:
+            self.held.append((route, route.fetch()))
+        else:
+            route.continue_()
+
+    def wait(self) -> None:
+        deadline = time.monotonic() + 10
+        while not self.held:
+            assert time.monotonic() < deadline, "it was not asked"
+            self.page.wait_for_timeout(20)
+
+    def come(self) -> None:
+        """The oldest that waits."""
+        route, response = self.held.pop(0)
+        route.fulfill(response=response)
+        self.page.wait_for_timeout(300)
+
+    def end(self) -> None:
+        self.holding = False
+        while self.held:
+            self.come()
+
+
+def test_a_trim_is_not_taken_back_by_what_was_so_before(visit: Any, takes: list[str]) -> None:
+    page = visit(f"/episodes/{takes[0]}/?list=all&frame=3")
+    expect(page.locator("#at-frame")).to_have_text("3")
+    words = Late(page, f"**/episodes/{takes[0]}/?*")
+    page.evaluate(FETCH)
+    words.wait()
+    page.keyboard.press("[")
+    expect(page.locator(".toast")).to_contain_text("Keeps frames 3 to 19.")
+    words.come()
+    for key in ("End", "ArrowLeft", "ArrowLeft"):
+        page.keyboard.press(key)
+    expect(page.locator("#at-frame")).to_have_text("17")
+    page.keyboard.press("]")
+    expect(page.locator(".toast").last).to_contain_text("Keeps frames 3 to 17.")
+    words.end()
+    expect(page.locator("#details")).to_have_attribute("data-trim", "3,18")
+    assert call(page, "GET", f"/api/episodes/{takes[0]}")["trim"] == [3, 18]
+
+
+def test_nor_a_label_while_it_is_still_on_its_way(visit: Any, takes: list[str]) -> None:
+    page = visit("/")
+    call(page, "PATCH", f"/api/episodes/{takes[2]}", {"labels": ["success", "failure"]})
+    page.goto(f"/episodes/{takes[1]}/?list=all")
+    expect(page.locator("#frames")).to_have_text("19")
+    words = Late(page, f"**/episodes/{takes[1]}/?*")
+    page.evaluate(FETCH)
+    words.wait()
+    change = Late(page, f"**/api/episodes/{takes[1]}")
+    page.get_by_role("button", name="success", exact=True).click()
+    change.wait()
+    words.come()
+    page.get_by_role("button", name="failure", exact=True).click()
+    change.end()
+    words.end()
+    expect(page.locator(".toast", has_text="Labelled failure.")).to_be_visible()
+    expect(page.locator("#edit-labels")).to_have_value("success, failure")
+    assert call(page, "GET", f"/api/episodes/{takes[1]}")["labels"] == ["success", "failure"]
