@@ -11,6 +11,7 @@ from playwright.sync_api import APIResponse, Page, Route, expect
 from tests.browser.desk_data import call, filled
 
 pytestmark = pytest.mark.browser
+READY = "() => 'htmx-internal-data' in document.getElementById('details')"
 FETCH = "() => window.htmx.trigger(document.getElementById('details'), 'moved')"
 
 
@@ -35,7 +36,7 @@ class Late:
             route.continue_()
 
     def wait(self) -> None:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while not self.held:
             assert time.monotonic() < deadline, "it was not asked"
             self.page.wait_for_timeout(20)
@@ -56,6 +57,7 @@ def test_a_trim_is_not_taken_back_by_what_was_so_before(visit: Any, takes: list[
     page = visit(f"/episodes/{takes[0]}/?list=all&frame=3")
     expect(page.locator("#at-frame")).to_have_text("3")
     words = Late(page, f"**/episodes/{takes[0]}/?*")
+    page.wait_for_function(READY)
     page.evaluate(FETCH)
     words.wait()
     page.keyboard.press("[")
@@ -77,6 +79,7 @@ def test_nor_a_label_while_it_is_still_on_its_way(visit: Any, takes: list[str]) 
     page.goto(f"/episodes/{takes[1]}/?list=all")
     expect(page.locator("#frames")).to_have_text("19")
     words = Late(page, f"**/episodes/{takes[1]}/?*")
+    page.wait_for_function(READY)
     page.evaluate(FETCH)
     words.wait()
     change = Late(page, f"**/api/episodes/{takes[1]}")

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, Route, WebSocketRoute, expect
 
 from tests.browser.desk_data import call, filled
 
@@ -92,3 +92,17 @@ def test_what_is_typed_at_the_last_take_is_saved_when_it_is_judged(visit: Any, t
     expect(page.locator("#verdict")).to_have_text("keep")
     expect(page.locator("#edit-note")).to_have_value("the end of the list")
     assert call(page, "GET", f"/api/episodes/{takes[-1]}")["note"] == "the end of the list"
+
+
+def test_what_is_typed_before_the_pictures_are_there_is_kept(visit: Any, takes: list[str]) -> None:
+    page = visit("/")
+    waiting: list[WebSocketRoute] = []
+    page.route_web_socket("**/ws/play/**", lambda socket: waiting.append(socket))
+    page.goto(f"/episodes/{takes[0]}/?list=all&sort=oldest")
+    page.locator("#edit-note").fill("before anything was there")
+    for socket in waiting:
+        socket.connect_to_server()
+    expect(page.locator("#frames")).to_have_text(str(TICKS - 1))
+    call(page, "PATCH", f"/api/episodes/{takes[0]}", {"rating": 2})  # something moves
+    page.wait_for_timeout(1000)
+    expect(page.locator("#edit-note")).to_have_value("before anything was there")

@@ -26,7 +26,7 @@ export class Review {
       if (target.id === "advance") remember("advance", target.checked ? "yes" : "no");
     });
     document.addEventListener("htmx:afterSwap", ({ detail }) => {
-      if (detail.elt.id === "details" || detail.target?.id === "details") this.read();
+      if (detail.elt.id === "details" || detail.target?.id === "details") this.replaced();
     });
     // Undo takes back the newest change: those on their way are older. And it leads back to what it took back.
     undoThrough((undo) => this.then(() => this.undo(undo)));
@@ -37,11 +37,16 @@ export class Review {
     window.addEventListener("popstate", () => location.reload());
   }
 
-  /** The details have come, or have come again: tell the player what they say. */
+  /** The details have come again, with another form. */
+  replaced() {
+    this.edits.fresh();
+    this.read();
+  }
+
+  /** Tell the player what the details say. */
   read() {
     const { dataset } = details();
     if (dataset.episode !== this.player.episode) return;
-    this.edits.fresh();
     if (this.said?.version && dataset.version >= this.said.version) this.said = null;
     document.title = `${dataset.title} · robotdata`;
     const box = document.getElementById("advance");
@@ -183,9 +188,10 @@ export class Review {
   }
 
   put(words) {
+    this.edits.leave(); // what was typed while the words came
     const target = document.getElementById("beside");
     window.htmx.swap(target, words, { swapDelay: 0, settleDelay: 0 }, { eventInfo: { target } });
-    this.read();
+    this.replaced();
   }
 
   walk(where) {
