@@ -23,7 +23,7 @@ from recorder.models import Batch, Change, Dataset, Episode, Job, Rig, Session
 from recorder.services.batches import raw_state
 from recorder.services.folders import SAFE_NAME, adopt_folder, load_settings, refresh_dataset, work_path
 from recorder.services.sidecars import believe_sidecar
-from recorder.services.takes import index_take
+from recorder.services.takes import index_take, reviewed
 from recorder.services.trash import ASIDE
 from recorder.states import EpisodeState
 from recorder.storable import storable
@@ -147,6 +147,8 @@ def _believe_folder(row: Episode, manifest: dict[str, Any]) -> None:
     if (trim_of(row) or None) != (said.get("trim") or None):
         told |= {"trim_first": first, "trim_end": end}
     changed = {name: value for name, value in told.items() if getattr(row, name) != value}
+    if "verdict" in changed:
+        changed |= reviewed(said)
     if row.error.startswith(MISSING):
         changed["error"] = ""
     if changed:

@@ -74,6 +74,7 @@ def judgement_of(episode: Episode) -> dict[str, Any]:
         "rating": episode.rating,
         "note": episode.note,
         "reviewer": episode.reviewer,
+        "reviewed_at": episode.reviewed_at.isoformat() if episode.reviewed_at else None,
     }
 
 
@@ -82,7 +83,6 @@ def words_of(episode: Episode) -> dict[str, Any]:
     planned = {name: value for name, value in episode.planned.items() if name in ("task", "trim")}
     return {
         **judgement_of(episode),
-        "reviewed_at": episode.reviewed_at.isoformat() if episode.reviewed_at else None,
         "planned": planned or None,
     }
 

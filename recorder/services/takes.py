@@ -122,7 +122,19 @@ def _curation(facts: Mapping[str, Any]) -> dict[str, Any]:
         "note": _words(said.get("note"), 10_000),
         "trim_first": first,
         "trim_end": end,
+        **reviewed(said),
     }
+
+
+def reviewed(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Who gave the verdict that `take.json` has, and when, where its history reaches back to it."""
+    for entry in reversed(said.get("history") or []):
+        verdict = entry.get("changes", {}).get("verdict")
+        if verdict in (Verdict.KEEP, Verdict.REJECT):
+            return {"reviewer": _words(entry.get("by"), 150), "reviewed_at": _when(entry.get("at"))}
+        if verdict is not None:
+            break
+    return {"reviewer": "", "reviewed_at": None}
 
 
 def _dataset(facts: Mapping[str, Any]) -> Dataset:

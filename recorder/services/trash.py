@@ -12,6 +12,7 @@ from typing import TypedDict
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Sum
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from recorder.errors import Refused
@@ -57,7 +58,8 @@ def empty_trash(*, episodes: Sequence[Episode] | None = None, older_than: timede
                 "not_in_trash", f"{len(missing)} of these are not in the trash (any more): nothing was deleted."
             )
     if older_than is not None:
-        trash = trash.filter(reviewed_at__lte=timezone.now() - older_than)
+        rejected = Coalesce("reviewed_at", "updated_at")  # a folder that came from elsewhere may not say when
+        trash = trash.alias(rejected=rejected).filter(rejected__lte=timezone.now() - older_than)
     freed = 0
     for episode in trash:
         try:

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -59,9 +60,11 @@ def test_it_believes_the_folder_where_a_crash_came_between(make_episode: MakeEpi
     episode = make_episode(verdict="unreviewed")
     set_verdict(episodes=[episode], verdict="reject", who="olga")
     edit_episodes(episodes=[episode], who="olga", note="dark", trim_first=1, trim_end=4)
-    Episode.objects.update(verdict="unreviewed", note="", trim_first=None, trim_end=None)  # yesterday's database
+    yesterday = {"verdict": "unreviewed", "note": "", "trim_first": None, "trim_end": None, "reviewer": ""}
+    Episode.objects.update(**yesterday)
     recover()
     episode.refresh_from_db()
+    assert episode.reviewer == "olga"
     assert (episode.verdict, episode.note, episode.trim_first, episode.trim_end) == ("reject", "dark", 1, 4)
 
 
@@ -131,10 +134,15 @@ class TestCommitted:
 
         change_dataset(dataset=committed, title="My cubes", policy="every", every=7)
         names = ["id", "state", "verdict", "task", "labels", "rating", "ticks", "episode_index", "recorded_at"]
+        names += ["reviewer"]
+        judged = Episode.objects.exclude(reviewed_at=None).values_list("pk", "reviewed_at")
+        when = dict(judged)
         before = list(Episode.objects.order_by("recorded_at").values(*names))
         report = rebuild()
         assert report.code == 0, report.lost
         assert list(Episode.objects.order_by("recorded_at").values(*names)) == before
+        assert len(when) == 2 and when.keys() == {pk for pk, _ in judged.all()}
+        assert all(abs(at - when[pk]) < timedelta(seconds=5) for pk, at in judged.all())
         dataset = Dataset.objects.get()
         assert (dataset.title, dataset.policy, dataset.every, dataset.encoding) == ("My cubes", "every", 7, H264)
         assert str(Session.objects.get().pk) == session and Episode.objects.get(pk=rejected.pk).session is not None

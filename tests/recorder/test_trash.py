@@ -70,6 +70,13 @@ def test_it_deletes_only_what_was_rejected_long_ago(rejected: Episode) -> None:
     assert empty_trash(older_than=timedelta(days=1), who="olga") > 0
 
 
+def test_it_deletes_after_a_time_what_does_not_say_when_it_was_rejected(rejected: Episode) -> None:
+    Episode.objects.update(reviewed_at=None)
+    assert empty_trash(older_than=timedelta(days=1), who="olga") == 0
+    Episode.objects.update(updated_at=timezone.now() - timedelta(days=2))
+    assert empty_trash(older_than=timedelta(days=1), who="olga") > 0
+
+
 def test_it_says_what_could_not_be_deleted(rejected: Episode, monkeypatch: pytest.MonkeyPatch) -> None:
     def denied(_: Path) -> None:
         raise PermissionError(13, "Permission denied")
