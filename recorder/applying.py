@@ -30,7 +30,7 @@ def make_state(batch: Batch, heart: Heartbeat) -> list[Episode]:
     dataset = batch.dataset
     with dataset_lock(dataset.path, wait_s=LOCK_WAIT_S):
         recover_dataset(dataset.path, work_path(), dataset.revisions_path)
-        if not _is_made(batch):
+        if not is_made(batch):
             _make(batch, heart)
     write_rows(batch)
     return []
@@ -51,7 +51,7 @@ def made_by(batch: Batch) -> dict[str, Any]:
     return {"by": batch.started_by, "at": timezone.now().isoformat(timespec="seconds"), "batch": str(batch.pk)}
 
 
-def _is_made(batch: Batch) -> bool:
+def is_made(batch: Batch) -> bool:
     """In the present state, or in one before it: others may have added episodes since the worker died."""
     kept = batch.dataset.revisions_path
     places = [batch.dataset.path, *(kept / str(number) for number in list_revisions(kept))]

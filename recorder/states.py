@@ -78,7 +78,11 @@ NEXT: dict[type[TextChoices], dict[TextChoices, set[TextChoices]]] = {
     BatchState: {
         BatchState.QUEUED: {BatchState.ENCODING, BatchState.CANCELLED},
         BatchState.ENCODING: {BatchState.COMMITTING, BatchState.CANCELLED, BatchState.FAILED},
-        BatchState.COMMITTING: {BatchState.DONE, BatchState.FAILED},
+        BatchState.COMMITTING: {
+            BatchState.DONE,
+            BatchState.FAILED,
+            BatchState.CANCELLED,  # one without takes to encode, that no worker has in its hands
+        },
         BatchState.FAILED: {
             BatchState.QUEUED,
             BatchState.COMMITTING,  # one without takes to encode, tried again

@@ -65,6 +65,13 @@ class Batch(models.Model):
     def __str__(self) -> str:
         return f"batch {str(self.pk)[:8]} of {self.dataset}"
 
+    @property
+    def can_cancel(self) -> bool:
+        """Nothing of it is being written: before its commit; one without takes to encode, until a worker has it."""
+        if self.state == BatchState.COMMITTING:
+            return self.kind != BatchKind.ENCODE and not self.token
+        return self.state in {BatchState.QUEUED, BatchState.ENCODING}
+
 
 class JobQuerySet(models.QuerySet["Job"]):
     def waiting(self) -> JobQuerySet:

@@ -13,10 +13,10 @@ from django.utils import timezone
 
 from recorder.bell import ring
 from recorder.errors import Refused
-from recorder.history import clock, trim_of, under_way
+from recorder.history import trim_of, under_way
 from recorder.lifecycle import hold_jobs, move
 from recorder.models import Batch, Dataset, Episode, Job, Policy
-from recorder.services.revisions import retry_change
+from recorder.services.revisions import cancel_change, check_cancel, mark_cancelled, retry_change
 from recorder.states import BatchKind, BatchState, EpisodeState, JobState, Verdict
 from robotdata.spool import SpoolError, read_manifest
 
@@ -95,18 +95,16 @@ def start_batch(
 def cancel_batch(*, batch: Batch, who: str = "") -> Batch:
     """Stop it; its episodes are takes again, with their verdicts. What is encoded already serves the next batch.
 
+    One that changes the dataset is stopped while it waits for a worker; what is planned stays planned.
+
     Raises Refused where it is written into the dataset just now, or has ended.
     """
+    if batch.kind != BatchKind.ENCODE:
+        return cancel_change(batch=batch, who=who)
     raw = {episode.pk: raw_state(episode) for episode in episodes_of(batch) if episode.state == EpisodeState.ENCODING}
     with transaction.atomic():
-        batch.refresh_from_db()
-        if batch.state == BatchState.COMMITTING:
-            raise Refused("committing", f"{batch} is being written into the dataset: it is done in a moment.")
-        if batch.state in {BatchState.DONE, BatchState.CANCELLED}:
-            raise Refused("ended", f"{batch} is {batch.state} since {clock(batch.finished_at or batch.updated_at)}.")
-        by = f"Cancelled by {who}." if who else ""
-        if not move(batch, BatchState.CANCELLED, finished_at=timezone.now(), error=by):
-            raise Refused("moved", f"{batch} has just moved on: reload the page and look.")
+        check_cancel(batch)
+        mark_cancelled(batch, who)
         hold_jobs(batch.pk)
         jobs = batch.jobs.filter(state__in=[JobState.QUEUED, JobState.RUNNING, JobState.FAILED])
         jobs.update(state=JobState.CANCELLED, cancel=True, token="", lease_until=None, updated_at=timezone.now())

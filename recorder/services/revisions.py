@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,19 +11,25 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import Count
+from django.utils import timezone
 
+from recorder.applying import is_made
 from recorder.bell import ring
 from recorder.errors import Refused
 from recorder.history import clock
 from recorder.lifecycle import move
 from recorder.models import Batch, Dataset
 from recorder.models.episode import PLANNED
+from recorder.services.folders import work_path
 from recorder.states import BatchKind, BatchState
+from robotdata.dataset.errors import DatasetBusy
 from robotdata.dataset.layout import INFO
+from robotdata.dataset.lock import dataset_lock
 from robotdata.dataset.sidecar import read_sidecar
-from robotdata.dataset.swap import list_revisions
+from robotdata.dataset.swap import list_revisions, recover_dataset
 
 KINDS = ("deleted", "relabelled", "trimmed")
+_LOCK_WAIT_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +100,45 @@ def retry_change(*, batch: Batch) -> Batch:
             raise Refused("moved", f"{batch} has just moved on: reload the page and look.")
         ring("commit_batch", str(batch.pk))
     return batch
+
+
+def cancel_change(*, batch: Batch, who: str) -> Batch:
+    """While it waits for a worker, or has failed: what was planned stays so, the dataset is as it was.
+
+    Raises Refused where a worker has it, where one that died had brought it to its end, or where it has ended.
+    """
+    dataset = batch.dataset
+    check_cancel(batch)
+    try:
+        # Nobody has tried it: no need to wait for whoever changes the dataset now.
+        with dataset_lock(dataset.path, wait_s=_LOCK_WAIT_S) if batch.attempt else nullcontext():
+            if batch.attempt:
+                recover_dataset(dataset.path, work_path(), dataset.revisions_path)
+            if is_made(batch):
+                words = f"What {batch} was to do is in the dataset already: go back by its revisions instead."
+                raise Refused("committing", words)
+            mark_cancelled(batch, who)
+    except DatasetBusy as error:
+        raise Refused("busy", f"{batch} cannot be cancelled just now: {error}.", 503) from error
+    return batch
+
+
+def check_cancel(batch: Batch) -> None:
+    """Raises Refused where it is being written, or has ended."""
+    batch.refresh_from_db()
+    if batch.state in {BatchState.DONE, BatchState.CANCELLED}:
+        raise Refused("ended", f"{batch} is {batch.state} since {clock(batch.finished_at or batch.updated_at)}.")
+    if not batch.can_cancel and batch.state != BatchState.FAILED:
+        raise Refused("committing", f"{batch} is being written into the dataset: it is done in a moment.")
+
+
+def mark_cancelled(batch: Batch, who: str) -> None:
+    """Raises Refused where somebody, or a worker, was first."""
+    by = f"Cancelled by {who}." if who else ""
+    if not move(
+        batch, BatchState.CANCELLED, only={"token": batch.token}, finished_at=timezone.now(), lease_until=None, error=by
+    ):
+        raise Refused("moved", f"{batch} has just moved on: reload the page and look.")
 
 
 def revisions_of(dataset: Dataset) -> list[Revision]:

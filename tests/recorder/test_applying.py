@@ -133,6 +133,7 @@ def test_it_refuses_what_cannot_be_applied(four: list[Episode], cubes: Dataset, 
     batch = apply_changes(dataset=cubes, who="sven")
     with pytest.raises(Refused, match="is being changed since .* by sven"):
         apply_changes(dataset=cubes, who="olga")
+    Batch.objects.filter(pk=batch.pk).update(token="a worker's")
     with pytest.raises(Refused, match="written into the dataset"):
         cancel_batch(batch=batch)
 
@@ -275,3 +276,56 @@ def test_what_another_program_recorded_keeps_its_name(four: list[Episode], cubes
     left = list(cubes.episodes.committed().order_by("episode_index"))
     assert [row.pk for row in left] == [row.pk for row in found[1:]]
     assert [row.note for row in left] == ["", "mine", ""]
+
+
+def test_what_waits_for_a_worker_is_cancelled_and_its_plans_stay(four: list[Episode], cubes: Dataset) -> None:
+    whole = frames(cubes)
+    plan(four)
+    batch = apply_changes(dataset=cubes, who="sven")
+    assert cancel_batch(batch=batch, who="olga").state == "cancelled"
+    assert not committing.commit_batch(batch.pk), "a bell that comes late does nothing"
+    sweep()
+    assert frames(cubes) == whole and Batch.objects.get(pk=batch.pk).error == "Cancelled by olga."
+    assert planned_counts(cubes) == {"delete": 1, "relabel": 1, "trim": 2}
+    assert done(apply_changes(dataset=cubes, who="sven")).state == "done"
+    assert frames(cubes) == APPLIED
+    back = go_back(dataset=cubes, revision=1, who="sven")
+    assert cancel_batch(batch=back).state == "cancelled" and frames(cubes) == APPLIED
+
+
+def test_what_a_worker_has_in_its_hands_is_not_cancelled(four: list[Episode], cubes: Dataset) -> None:
+    plan(four)
+    batch = apply_changes(dataset=cubes, who="sven")
+    assert committing.claim_batch(batch.pk) is not None
+    with pytest.raises(Refused, match="being written into the dataset"):
+        cancel_batch(batch=batch, who="olga")
+    assert Batch.objects.get(pk=batch.pk).state == "committing"
+
+
+@pytest.mark.parametrize("where", ["swapped", "building"])
+def test_what_a_dead_worker_has_begun_is_looked_at_before_it_is_cancelled(
+    four: list[Episode], cubes: Dataset, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """It died after the folder had the new state: that is said, not `cancelled`. Or before: then it is as it was."""
+
+    class Died(BaseException):
+        pass
+
+    def die(*_: Any, **__: Any) -> None:
+        raise Died
+
+    whole = frames(cubes)
+    plan(four)
+    batch = apply_changes(dataset=cubes, who="sven")
+    monkeypatch.setattr("recorder.applying.write_rows" if where == "swapped" else "recorder.applying.apply_edit", die)
+    with pytest.raises(Died):
+        committing.commit_batch(batch.pk)
+    monkeypatch.undo()
+    Batch.objects.filter(pk=batch.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+    sweep()
+    if where == "building":
+        assert cancel_batch(batch=batch).state == "cancelled" and frames(cubes) == whole
+        return
+    with pytest.raises(Refused, match="in the dataset already"):
+        cancel_batch(batch=batch)
+    assert done(batch).state == "done" and frames(cubes) == APPLIED

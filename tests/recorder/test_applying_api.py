@@ -119,3 +119,20 @@ def test_a_failed_one_offers_to_try_again(olga: Client, four: list[Episode], cub
     assert post(olga, f"/api/batches/{batch}/retry").status_code == 200
     committing.commit_batch(batch)
     assert Batch.objects.get(pk=batch).state == "done" and [number for number, _ in frames(cubes)] == [2, 3, 4]
+
+
+def test_one_that_waits_can_be_cancelled_from_the_page(olga: Client, four: list[Episode], cubes: Dataset) -> None:
+    set_verdict(episodes=[four[0]], verdict="reject", who="olga")
+    batch = post(olga, "/api/datasets/cubes/apply").json()["id"]
+    cancel = f"/api/batches/{batch}/cancel"
+    for page in ("/datasets/cubes/", "/batches/", f"/batches/{batch}/"):
+        shown = olga.get(page).content.decode()
+        assert f"POST {cancel}" in shown and "What is planned stays planned" in shown
+    assert post(olga, cancel).json()["state"] == "cancelled"
+    assert olga.get("/api/datasets/cubes/planned").json()["delete"] == 1
+    assert 'id="apply"' in olga.get("/datasets/cubes/planned/").content.decode()
+    again = post(olga, "/api/datasets/cubes/apply").json()["id"]
+    assert committing.claim_batch(again) is not None
+    assert "/cancel" not in olga.get(f"/batches/{again}/").content.decode()
+    refused = post(olga, f"/api/batches/{again}/cancel")
+    assert refused.status_code == 409 and "done in a moment" in refused.json()["error"]["message"]
