@@ -33,9 +33,12 @@ def recorded(visit: Any) -> Page:
 
 
 def record_take(page: Page, count: int) -> None:
+    expect(page.locator("#big")).to_be_enabled()  # the rig has offered it
+    expect(page.locator("#big")).to_have_attribute("data-does", "record")
     page.keyboard.press("Space")
     expect(page.locator("#state")).to_have_text("recording")
     expect(page.locator("#timer")).to_have_text(re.compile(r"0:0[1-9]\.\d"))
+    expect(page.locator("#big")).to_have_attribute("data-does", "stop")
     page.keyboard.press("Space")
     expect(page.locator("#state")).to_have_text("ready")
     expect(page.locator("#takes-count")).to_have_text(str(count))
