@@ -1,6 +1,6 @@
 """Quality's bells: `ring("assess_take", id)` once a take is indexed; a lost one is rung again by the sweep.
 
-`ring("judge_dataset", pk)` once its thresholds are others.
+`ring("judge_dataset", pk)` once its thresholds are others, and again until all its takes are judged by them.
 """
 
 # mypy: disable-error-code="untyped-decorator"
@@ -19,5 +19,6 @@ def assess_take(episode_id: str) -> None:
 
 @shared_task(name="recorder.tasks.judge_dataset")
 def judge_dataset(dataset_id: int) -> None:
-    if (dataset := Dataset.objects.filter(pk=dataset_id).first()) is not None:
+    waits = Dataset.objects.filter(pk=dataset_id, judge_by__isnull=False)
+    if (dataset := waits.first()) is not None:
         quality.judge_all(dataset=dataset)

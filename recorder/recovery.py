@@ -218,6 +218,8 @@ def _remember_datasets() -> None:
     folder = Path(settings.DATASETS_DIR) / ".settings"
     for path in sorted(folder.glob("*.json")) if folder.is_dir() else ():
         if SAFE_NAME.fullmatch(path.stem) and (known := load_settings(path.stem)):
+            if known.get("thresholds"):
+                known["judge_by"] = timezone.now()  # nobody knows by which its takes were judged last
             Dataset.objects.get_or_create(slug=path.stem, defaults=known)
 
 

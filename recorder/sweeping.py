@@ -19,7 +19,7 @@ from recorder.lifecycle import move
 from recorder.models import Batch, Dataset, Episode, Job, Policy
 from recorder.models.job import overdue
 from recorder.services.batches import RING_AGAIN, apply_policy
-from recorder.services.quality import unassessed
+from recorder.services.quality import JUDGE_AGAIN, unassessed
 from recorder.services.takes import index_take
 from recorder.services.trash import remove_staging
 from recorder.states import BatchState, EpisodeState, JobState, RigState
@@ -39,8 +39,7 @@ def sweep() -> None:
     give_back(now)
     ring_waiting(now)
     move_on(now)
-    for dataset in Dataset.objects.exclude(policy=Policy.HAND):
-        apply_policy(dataset=dataset)
+    look_after_datasets(now)
     tidy_staging()
     ring_unassessed(now)
 
@@ -76,9 +75,20 @@ def modified(path: Path) -> float:
 
 def ring_unassessed(now: datetime) -> None:
     """Takes whose quality nobody has measured, a few at a time, while nothing is being encoded."""
-    if not Job.objects.filter(state=JobState.RUNNING, lease_until__gte=now).exists():
+    if not _is_busy(now):
         for episode_id in unassessed(limit=2):
             ring("assess_take", episode_id)
+
+
+def look_after_datasets(now: datetime) -> None:
+    """Begin what their policies ask for; ring where takes wait to be judged anew, though nobody seems to do it."""
+    for dataset in Dataset.objects.filter(~Q(policy=Policy.HAND) | Q(judge_by__isnull=False)):
+        if dataset.policy != Policy.HAND:
+            apply_policy(dataset=dataset)
+        if dataset.judge_by is not None:
+            again = now + (_WHILE_BUSY if _is_busy(now) else JUDGE_AGAIN)
+            if Dataset.objects.filter(overdue(now, "judge_by"), pk=dataset.pk).update(judge_by=again):
+                ring("judge_dataset", dataset.pk)
 
 
 def give_back(now: datetime) -> int:
@@ -97,8 +107,7 @@ def give_back(now: datetime) -> int:
 
 def ring_waiting(now: datetime) -> int:
     """Ring for queued jobs whose bell must have been lost, oldest first, and ever more rarely; how many."""
-    busy = Job.objects.filter(state=JobState.RUNNING, lease_until__gte=now).exists()
-    due = now - _WHILE_BUSY if busy else now
+    due = now - _WHILE_BUSY if _is_busy(now) else now
     rung = 0
     for pk, lease, began in Job.objects.waiting().values_list("pk", "lease_until", "batch__created_at")[:_AT_ONCE]:
         if lease is not None and lease >= due:
@@ -155,6 +164,11 @@ def remove_parts(staged: Iterable[uuid.UUID]) -> int:
     for path in dead:
         path.unlink(missing_ok=True)
     return len(dead)
+
+
+def _is_busy(now: datetime) -> bool:
+    """Whether somebody encodes."""
+    return Job.objects.filter(state=JobState.RUNNING, lease_until__gte=now).exists()
 
 
 def _staged() -> list[uuid.UUID]:

@@ -51,6 +51,7 @@ class Dataset(models.Model):
     encode_unreviewed = models.BooleanField(default=False)  # whether a policy also takes what nobody rejected
     goal = models.PositiveIntegerField(null=True, blank=True)  # episodes wanted per task
     thresholds = models.JSONField(default=dict, blank=True)  # of quality marks, by name, where they are not the usual
+    judge_by = models.DateTimeField(null=True, blank=True)  # takes wait to be judged by them: rung again after this
     total_episodes = models.PositiveIntegerField(default=0)
     total_frames = models.PositiveBigIntegerField(default=0)
     revision = models.PositiveIntegerField(default=0)

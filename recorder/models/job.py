@@ -14,10 +14,10 @@ from recorder.models.episode import Episode
 from recorder.states import BatchKind, BatchState, JobState
 
 
-def overdue(now: datetime) -> models.Q:
+def overdue(now: datetime, name: str = "lease_until") -> models.Q:
     """A lease that ran out; or one further away than any that is given: the wall clock was set back since."""
     furthest = now + timedelta(seconds=settings.JOB_LEASE_S, minutes=10)
-    return models.Q(lease_until__lt=now) | models.Q(lease_until__gt=furthest)
+    return models.Q((f"{name}__lt", now)) | models.Q((f"{name}__gt", furthest))
 
 
 class BatchQuerySet(models.QuerySet["Batch"]):

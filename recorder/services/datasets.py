@@ -19,6 +19,7 @@ from recorder.services.encodings import encode_settings
 from recorder.services.folders import adopt_folder as adopt_folder
 from recorder.services.folders import refresh_dataset as refresh_dataset
 from recorder.services.folders import save_settings
+from recorder.services.quality import JUDGE_AGAIN
 from recorder.services.thresholds import checked
 
 SETTINGS = ("title", "policy", "every", "encode_unreviewed", "goal", "encoding", "thresholds")
@@ -65,10 +66,13 @@ def change_dataset(*, dataset: Dataset, **settings: Any) -> None:
     before = dataset.thresholds
     _set(dataset, settings)
     dataset.updated_at = timezone.now()
-    dataset.save(update_fields=[*settings, "updated_at"])
+    others = dataset.thresholds != before
+    if others:
+        dataset.judge_by = dataset.updated_at + JUDGE_AGAIN
+    dataset.save(update_fields=[*settings, *(["judge_by"] if others else []), "updated_at"])
     save_settings(dataset)
     apply_policy(dataset=dataset)
-    if dataset.thresholds != before:
+    if others:
         ring("judge_dataset", dataset.pk)
 
 

@@ -6,10 +6,12 @@ import json
 import logging
 import uuid
 from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -27,6 +29,8 @@ MOST_PEERS = 200
 """The newest takes of a dataset say what is usual."""
 JUDGED_AGAIN_AT = frozenset({6, 8, 12, 20, 35, 60, 100, 150, 200})
 """With so many takes known, the earlier ones are judged anew by what is usual now."""
+JUDGE_AGAIN = timedelta(minutes=1)
+"""After this long without a sign of whoever judges all takes of a dataset anew, somebody is called again."""
 _MOST_BYTES = 4 << 20
 _LOCK_WAIT_S = 2.0
 # What the rig says at once and what is measured later go by different names.
@@ -79,17 +83,30 @@ def judge_again(*, dataset: Dataset) -> int:
 
 
 def judge_all(*, dataset: Dataset) -> int:
-    """`judge_again` for every take, because what is worth a mark has been changed; gives way to the next change."""
+    """`judge_again` for every take, because what is worth a mark has been changed; gives way to the next change.
+
+    While it goes on, and once it is done, nobody is called to do it again.
+    """
     chosen, changed = dataset.thresholds, 0
     peers = Peers(_measured(dataset, _raw(dataset))[2])
     every = dataset.episodes.filter(state__in=_JUDGED, purged_at=None).select_related("dataset").newest_first()
     for number, episode in enumerate(every.iterator(chunk_size=100)):
-        if number % 50 == 0 and Dataset.objects.values_list("thresholds", flat=True).get(pk=dataset.pk) != chosen:
+        if number % 50 == 0 and not _note_judging(dataset, chosen, timezone.now() + JUDGE_AGAIN):
             return changed
         metrics = metrics_of(episode.take_path)
         if metrics is not None:
             changed += _judged_anew(episode, metrics, peers)
+    _note_judging(dataset, chosen, None)
     return changed
+
+
+def _note_judging(dataset: Dataset, chosen: dict[str, Any], judge_by: datetime | None) -> bool:
+    """When it is to be rung for again; False where the thresholds are others by now."""
+    with transaction.atomic():
+        now = Dataset.objects.select_for_update(no_key=True).values_list("thresholds", flat=True).get(pk=dataset.pk)
+        if now == chosen:
+            Dataset.objects.filter(pk=dataset.pk, judge_by__isnull=False).update(judge_by=judge_by)
+    return bool(now == chosen)
 
 
 def _judged_anew(episode: Episode, metrics: TakeMetrics, peers: Peers) -> bool:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client
+from django.utils import timezone
 
 from recorder.errors import Refused
 from recorder.models import Dataset, Episode
 from recorder.quality_tasks import judge_dataset
+from recorder.services import quality
 from recorder.services.datasets import change_dataset
 from recorder.services.folders import load_settings
 from recorder.services.quality import assess, thresholds_of
 from recorder.services.thresholds import preview
+from recorder.sweeping import look_after_datasets
 from robotdata.quality import DEFAULT
 from robotdata.spool import read_manifest
 
@@ -59,6 +63,43 @@ def test_it_judges_every_take_by_the_datasets_own(
     change_dataset(dataset=cubes, thresholds={})
     judge_dataset(cubes.pk)
     assert marked(takes, "length") == []
+
+
+def test_a_lost_bell_is_rung_again_until_all_are_judged(
+    cubes: Dataset, takes: list[Episode], bells: list[Any], django_capture_on_commit_callbacks: Any
+) -> None:
+    def rung(after: timedelta) -> int:
+        bells.clear()
+        with django_capture_on_commit_callbacks(execute=True):
+            look_after_datasets(timezone.now() + after)
+        return bells.count(("judge_dataset", (cubes.pk,)))
+
+    minute = timedelta(minutes=1)
+    assert rung(minute) == 0
+    change_dataset(dataset=cubes, thresholds={"length": 1.5})
+    assert rung(timedelta()) == 0, "its own bell has just been rung"
+    assert (rung(minute), rung(minute)) == (1, 0), "once, not at every sweep"
+    assert rung(-timedelta(days=1)) == 1, "the wall clock was set back"
+    judge_dataset(cubes.pk)
+    assert marked(takes, "length") == [8] and rung(timedelta(hours=1)) == 0
+
+
+def test_a_change_while_they_are_judged_is_not_forgotten(
+    cubes: Dataset, takes: list[Episode], bells: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change_dataset(dataset=cubes, thresholds={"length": 1.5})
+    judged = quality.judge_all
+
+    def meanwhile(*, dataset: Dataset) -> int:
+        change_dataset(dataset=Dataset.objects.get(pk=cubes.pk), thresholds={"length": 3.0})
+        return judged(dataset=dataset)
+
+    monkeypatch.setattr(quality, "judge_all", meanwhile)
+    judge_dataset(cubes.pk)
+    monkeypatch.undo()
+    assert Dataset.objects.get(pk=cubes.pk).judge_by is not None
+    judge_dataset(cubes.pk)
+    assert Dataset.objects.get(pk=cubes.pk).judge_by is None and marked(takes, "length") == []
 
 
 def test_it_says_beforehand_what_would_be_marked(cubes: Dataset, takes: list[Episode]) -> None:
