@@ -77,6 +77,17 @@ def commit_batch(batch_id: uuid.UUID | str) -> bool:
     return True
 
 
+def commit_waiting() -> int:
+    """Commit what is encoded and in nobody's hands, oldest first, before more is encoded; how many.
+
+    The bell of a commit is behind those of every job that was there before it, in whatever queue. What waits for a lock
+    or for space (it says so in `error`) waits on.
+    """
+    free = Batch.objects.filter(state=BatchState.COMMITTING, token="").order_by("updated_at")
+    due = free.filter(Q(error="") | Q(lease_until=None) | overdue(timezone.now()))
+    return sum(commit_batch(pk) for pk in list(due.values_list("pk", flat=True)))
+
+
 def claim_batch(batch_id: uuid.UUID | str) -> Batch | None:
     """The batch, which is this caller's to commit now; None where it is not to be had."""
     token, now = uuid.uuid4().hex, timezone.now()

@@ -41,6 +41,7 @@ def _end_with(clock: Any) -> None:
 
 @shared_task
 def run_job(job_id: int) -> None:
+    committing.commit_waiting()
     encoding.run_job(job_id, on_stall=leave)
 
 

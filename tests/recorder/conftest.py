@@ -46,8 +46,8 @@ def write_take(folder: Path, *, number: int, ticks: int, cameras: tuple[str, ...
     for key in cameras:
         features[key] = {"dtype": "video", "shape": [SIZE[1], SIZE[0], 3], "names": ["height", "width", "channels"]}
     about = {key: {"codec": "mjpeg", "width": SIZE[0], "height": SIZE[1]} for key in cameras}
-    facts = {"fps": fps, "rig": "sim", "robot_type": "arm", "task": more.get("task", "push"), "dataset": "cubes"}
-    facts["session"] = more.get("session", "")
+    facts = {"fps": fps, "rig": "sim", "robot_type": "arm", "task": more.get("task", "push")}
+    facts |= {"session": more.get("session", ""), "dataset": more.get("dataset", "cubes")}
     writer = TakeWriter(folder, facts, features, about)
     for tick in range(ticks):
         now, frames = round(tick * 1e9 / more.get("rate", fps)), {}

@@ -4,9 +4,11 @@ import errno
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from recorder import committing, encoding, sweeping
 from recorder.models import Batch, Dataset, Episode, Job
@@ -240,3 +242,18 @@ def test_it_keeps_what_people_said_in_the_datasets_sidecar(cubes: Dataset, make_
     said = Folder.open(cubes.path).episodes[0]
     assert said.uuid == str(episode.pk)
     assert (said.extra["labels"], said.extra["rating"], said.extra["note"]) == (["slow"], 4, "good light")
+
+
+def test_what_waits_for_the_disk_does_not_hold_up_the_encoding(
+    transactional_db: None, cubes: Dataset, make_episode: MakeEpisode
+) -> None:
+    make_episode()
+    batch = start_batch(dataset=cubes, who="olga")
+    encode_all(batch)
+    later = timezone.now() + timedelta(seconds=30)
+    Batch.objects.filter(pk=batch.pk).update(lease_until=later, error="No space for the dataset")
+    assert committing.commit_waiting() == 0
+    Batch.objects.filter(pk=batch.pk).update(error="")  # only its bell is on the way
+    assert committing.commit_waiting() == 1 and committing.commit_waiting() == 0
+    batch.refresh_from_db()
+    assert batch.state == "done"

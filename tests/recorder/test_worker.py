@@ -64,6 +64,29 @@ Job.objects.create(batch=batch, episode=episode, camera="none", state="running",
 """
 
 
+# Another batch waits: the bells of its three jobs were rung before the first batch can be committed.
+NEXT_BATCH = """
+import uuid
+from pathlib import Path
+import django
+django.setup()
+from django.conf import settings
+from recorder.models import Dataset, Episode
+from recorder.services.batches import start_batch
+from recorder.services.takes import index_take
+from tests.recorder.conftest import FRONT, H264, write_take
+for number in range(4):
+    slug = "cubes" if number == 0 else "cups"
+    dataset, _ = Dataset.objects.get_or_create(slug=slug, defaults={"title": slug, "encoding": H264})
+    pk = str(uuid.uuid4())
+    write_take(Path(settings.SPOOL_DIR) / pk, number=number, ticks=9, cameras=(FRONT,), dataset=slug)
+    index_take(take_id=pk)
+Episode.objects.update(verdict="keep")
+for slug in ("cubes", "cups"):
+    start_batch(dataset=Dataset.objects.get(slug=slug), who="olga")
+"""
+
+
 class Home:
     """A home of its own with its database, and a worker."""
 
@@ -183,6 +206,20 @@ def test_it_settles_what_the_dead_have_left_while_its_only_process_encodes(own_h
         )
     finally:
         os.kill(busy, signal.SIGCONT)
+
+
+def test_it_commits_what_is_encoded_before_it_encodes_more(own_home: Home) -> None:
+    own_home.python("-c", NEXT_BATCH)
+    own_home.start_worker()
+    own_home.wait(lambda: own_home.rows("select state from recorder_batch") == [("done",)] * 2)
+    ((committed,),) = own_home.rows(
+        "select b.finished_at from recorder_batch b join recorder_dataset d on d.id = dataset_id where slug = 'cubes'"
+    )
+    began = own_home.rows(
+        "select started_at from recorder_job j join recorder_batch b on b.id = batch_id"
+        " join recorder_dataset d on d.id = dataset_id where slug = 'cups'"
+    )
+    assert len(began) == 3 and committed < min(began)[0], "it waited behind the encodes of another batch"
 
 
 def nice(pid: int) -> int:
