@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from robotdata.video.errors import BrokenVideoError, NotAVideoError
 from robotdata.video.files import require_video_file
 from robotdata.video.mp4 import SampleTables, read_tables
+from robotdata.video.read_through import read_through
 
 # A file named .mp4 may be a playlist that makes FFmpeg fetch other files or addresses.
 OPEN_OPTIONS = {
@@ -48,7 +49,8 @@ class PacketIndex:
 
     `position` and `size` in bytes (int64), `pts` in `time_base` (int64), `keyframe` bool: each of shape
     (packets,). `order[n]` is the packet that shows as frame n; `rank` is its inverse; `keys` are the keyframes'
-    packets, `key_frames` what they show as.
+    packets, `key_frames` what they show as. What an edit list hides is a packet, but no frame: it is not in `order`,
+    and its rank is below 0 or behind the last frame's.
     """
 
     path: Path
@@ -73,7 +75,7 @@ class PacketIndex:
     """Ticks of `time_base` from the first frame's time to the end of the last one."""
 
     def __len__(self) -> int:
-        return len(self.pts)
+        return len(self.order)
 
     @property
     def rate(self) -> Fraction:
@@ -118,14 +120,16 @@ def index_video(path: Path) -> PacketIndex:
     with container:
         tables = read_tables(path)
         if tables is None or tables.time_base != stream.time_base:
-            tables = _read_packets(path, container, stream)
+            tables = read_through(path, container, stream)
         return _index(path, stream, tables)
 
 
 def open_video_stream(path: Path) -> tuple[Any, Any]:
     """The open container and its first video stream; the caller closes it. Raises NotAVideoError."""
     try:
-        container = av.open(str(path.absolute()), options=dict(OPEN_OPTIONS), metadata_errors="replace")
+        # As `options` they would be given to each stream, too: a file that shows another stream only while it is
+        # looked through (FLV, MPEG) then makes PyAV write past its memory.
+        container = av.open(str(path.absolute()), container_options=dict(OPEN_OPTIONS), metadata_errors="replace")
     except (av.error.FFmpegError, UnicodeError) as error:
         raise NotAVideoError(f"{path} is no video that FFmpeg can open: {error}") from error
     if not container.streams.video:
@@ -140,29 +144,15 @@ def open_video_stream(path: Path) -> tuple[Any, Any]:
     return container, stream
 
 
-def _read_packets(path: Path, container: Any, stream: Any) -> SampleTables:
-    rows = []
-    try:
-        for packet in container.demux(stream):
-            if packet.size:
-                rows.append((packet.pos, packet.size, packet.pts, packet.duration or 0, packet.is_keyframe))
-    except av.error.FFmpegError as error:
-        raise BrokenVideoError(f"{path} breaks at packet {len(rows)}: {error}", len(rows)) from error
-    if not rows:
-        raise NotAVideoError(f"{path} has a video stream without any frame")
-    missing = next((n for n, row in enumerate(rows) if row[0] is None or row[2] is None), None)
-    if missing is not None:
-        raise BrokenVideoError(f"{path}: packet {missing} has no place or no time", missing)
-    columns = [np.array(column, np.int64) for column in zip(*rows, strict=True)]
-    position, size, pts, length, keyframe = columns
-    return SampleTables(stream.time_base, position, size, pts, length, keyframe.astype(np.bool_))
-
-
 def _index(path: Path, stream: Any, tables: SampleTables) -> PacketIndex:
     context = stream.codec_context
     order = np.argsort(tables.pts, kind="stable")
+    seen = np.flatnonzero(tables.shown[order])
+    if not len(seen):
+        raise NotAVideoError(f"{path} has a video stream whose edit list hides all of its frames")
     rank = np.empty_like(order)
-    rank[order] = np.arange(len(order))
+    rank[order] = np.arange(len(order)) - seen[0]
+    order = order[seen[0] : seen[-1] + 1]
     keys = np.flatnonzero(tables.keyframe)
     first, last = int(order[0]), int(order[-1])
     return PacketIndex(

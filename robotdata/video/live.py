@@ -58,7 +58,9 @@ class LiveSource:
         if self._scheme == "file" and not Path(self._target).is_file():
             raise LiveError(f"{self._name}: there is no such file")
         try:
-            self._container = av.open(self._target, format=kind, options=options, timeout=(_TIMEOUT_S, _TIMEOUT_S))
+            # Not as `options`: those are given to each stream as well, and break PyAV's memory where one comes late.
+            timeout = (_TIMEOUT_S, _TIMEOUT_S)
+            self._container = av.open(self._target, format=kind, container_options=options, timeout=timeout)
         except (av.FFmpegError, OSError, ValueError) as error:
             raise LiveError(f"{self._name} cannot be opened: {_why(error)}") from error
         if not self._container.streams.video:

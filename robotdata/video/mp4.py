@@ -24,7 +24,7 @@ _CONTAINERS = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts")
 
 @dataclass(frozen=True, slots=True)
 class SampleTables:
-    """Each packet's place and size (bytes), time and length (`time_base`), and whether it is a keyframe.
+    """Each packet's place and size (bytes), time and length (`time_base`), whether it is a keyframe, and shown.
 
     In decoding order, int64 and bool, shape (packets,).
     """
@@ -35,6 +35,7 @@ class SampleTables:
     pts: NDArray[np.int64]
     length: NDArray[np.int64]
     keyframe: NDArray[np.bool_]
+    shown: NDArray[np.bool_]
 
 
 class _NotPlain(Exception):
@@ -97,7 +98,7 @@ def _video_track(moov: memoryview) -> dict[bytes, memoryview]:
         raise _NotPlain
     for kind, body in boxes:
         if kind == b"trak":
-            track = _flat(body)
+            track = _flat(body) | {kind: body for kind, body in boxes if kind == b"mvhd"}
             if bytes(track.get(b"hdlr", memoryview(b""))[8:12]) == b"vide":
                 return track
     raise _NotPlain
@@ -119,12 +120,13 @@ def _tables(track: dict[bytes, memoryview]) -> SampleTables:
         pts = pts + _runs(track[b"ctts"], count, ">i4")
     if b"elst" in track:
         pts = pts - _late_start(track[b"elst"])
+        _refuse_early_end(track, pts, scale)
     if not count or pts.min() < 0 or sizes.min() <= 0:
         raise _NotPlain
     keyframe = np.full(count, b"stss" not in track)
     if b"stss" in track:
         keyframe[_numbers(track[b"stss"], ">u4", 1)[:, 0] - 1] = True
-    return SampleTables(Fraction(1, scale), position, sizes, pts, length, keyframe)
+    return SampleTables(Fraction(1, scale), position, sizes, pts, length, keyframe, np.ones(count, np.bool_))
 
 
 def _numbers(box: memoryview, kind: str, columns: int, head: int = 8) -> NDArray[np.int64]:
@@ -185,3 +187,11 @@ def _late_start(elst: memoryview) -> int:
     if start < 0 or rate != 1 << 16:
         raise _NotPlain
     return start
+
+
+def _refuse_early_end(track: dict[bytes, memoryview], pts: NDArray[np.int64], scale: int) -> None:
+    """Where the edit ends before the last frame begins, FFmpeg says what is shown."""
+    elst, mvhd = track[b"elst"], track[b"mvhd"]
+    length: int = struct.unpack_from(">Q" if elst[0] == 1 else ">I", elst, 8)[0]
+    if length and int(pts.max(initial=0)) * _timescale(mvhd) >= length * scale:
+        raise _NotPlain

@@ -121,9 +121,8 @@ def _run(segment: Segment, index: PacketIndex) -> _Run:
     start = int(packets[0])
     if int(index.order[first]) != start or not index.keyframe[start]:
         before = int(index.rank[index.start_for(first)])
-        raise NotAKeyframeError(
-            f"{segment.path}: frame {first} is no keyframe; begin at {before}, or encode the frames anew"
-        )
+        where = f"begin at {before}, or encode" if before >= 0 else "it needs frames that an edit list hides; encode"
+        raise NotAKeyframeError(f"{segment.path}: frame {first} is no keyframe; {where} the frames anew")
     if int(packets[-1]) != start + len(packets) - 1:
         raise NotAKeyframeError(
             f"{segment.path}: frame {end - 1} needs frames after it; end at a keyframe, or encode anew"
@@ -173,7 +172,7 @@ def _copy(runs: Sequence[_Run], part: Path, rate: Fraction) -> None:
         container, template = open_video_stream(runs[0].index.path)
         stack.enter_context(container)
         output = stack.enter_context(av.open(str(part), "w", format="mp4", options={"movflags": "faststart"}))
-        stream: Any = output.add_stream_from_template(template, opaque=True)
+        stream: Any = _copy_of(template, output)
         stream.time_base = time_base
         others = SideStreams(container, output)
         written = 0
@@ -185,6 +184,13 @@ def _copy(runs: Sequence[_Run], part: Path, rate: Fraction) -> None:
             for packet in heapq.merge(video, beside, key=_seconds):
                 output.mux_one(packet)
             written += run.end - run.first
+
+
+def _copy_of(template: Any, output: Any) -> Any:
+    try:
+        return output.add_stream_from_template(template, opaque=True)
+    except ValueError as error:
+        raise JoinError(f"{template.container.name}: {error}; encode the frames anew") from error
 
 
 def _stamped(run: _Run, stream: Any, time_base: Fraction, written: int, delay: int) -> Iterator[av.Packet]:

@@ -44,10 +44,11 @@ def verify_video(path: Path | str, *, expected_frames: int | None = None) -> Vid
         stream.thread_type = "AUTO"
         # A damaged frame must be an error, not something drawn over.
         stream.codec_context.options = {"err_detect": "explode", "max_pixels": str(MAX_PIXELS)}
-        count, packets = 0, 0
+        count, packets, hidden = 0, 0, 0
         try:
             for packet in container.demux(stream):
                 packets += packet.size > 0
+                hidden += packet.is_discard
                 for frame in packet.decode():
                     count += 1
                     if frame.is_corrupt:
@@ -57,7 +58,8 @@ def verify_video(path: Path | str, *, expected_frames: int | None = None) -> Vid
         check = VideoCheck(path, count, stream.frames, stream.width, stream.height)
     if not count:
         raise NotAVideoError(f"{path} has a video stream without any frame")
-    lost = max(packets, check.claimed_frames) - count
+    # What an edit list hides is in the file's tables, but no decoder gives it.
+    lost = (packets - hidden if hidden else max(packets, check.claimed_frames)) - count
     if expected_frames is not None and count != expected_frames:
         raise FrameCountError(f"{path} has {count} frames, not {expected_frames}", expected_frames, count)
     if lost > 0:

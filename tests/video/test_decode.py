@@ -25,9 +25,10 @@ from robotdata.video import (
     verify_video,
 )
 from robotdata.video.errors import DecodeError, FrameCountError
-from robotdata.video.index import _read_packets, open_video_stream
+from robotdata.video.index import open_video_stream
 from robotdata.video.jpeg import decode_jpeg
 from robotdata.video.mp4 import read_tables
+from robotdata.video.read_through import read_through
 
 CODECS = {
     "av1": EncodeSettings(threads=1),
@@ -113,7 +114,7 @@ def test_it_reads_the_same_tables_as_ffmpeg(video, tmp_path: Path) -> None:
         ours = read_tables(path)
         container, stream = open_video_stream(path)
         with container:
-            theirs = _read_packets(path, container, stream)
+            theirs = read_through(path, container, stream)
         assert ours is not None and ours.time_base == theirs.time_base
         for name in ("position", "size", "pts", "length", "keyframe"):
             assert getattr(ours, name).tolist() == getattr(theirs, name).tolist(), name
