@@ -17,7 +17,8 @@ from robotdata.dataset.features import DEFAULT_FEATURES, NUMERIC_DTYPES
 from robotdata.dataset.reader import Dataset
 from robotdata.quality.inputs import flat_names
 from robotdata.video import VideoDecoder, VideoDecoderCache, VideoError
-from robotdata.video.depth import CODE_MAX, PIX_FMT, DepthScale, depth_picture, dequantize_depth
+from robotdata.video.depth import CODE_MAX, depth_picture, dequantize_depth
+from robotdata.video.depth_scale import PIX_FMT, DepthScale
 from robotdata.video.jpeg import ImageError, encode_jpeg
 from viewer.errors import Gone, Moved, NotThere
 from viewer.naming import camera_name, camera_size

@@ -21,7 +21,9 @@ from robotdata.dataset.features import (
     Features,
     camera_keys,
     complete,
+    depth_scale,
     differences,
+    is_depth,
     size_of,
     tidy_names,
     video_keys,
@@ -363,9 +365,20 @@ def _check_episode(episode: NewEpisode, features: Features) -> None:
     for key in camera_keys(features):
         if key not in episode.videos or key not in episode.camera_stats:
             raise CommitError(f"{where} has no video or no statistics of camera {key}")
+        if is_depth(features[key]):
+            _check_depth(f"{where}, camera {key}", episode.camera_info.get(key), features[key])
     for key, feature in features.items():
         if key not in DEFAULT_FEATURES and key not in camera_keys(features):
             _check_column(where, key, episode, feature)
+
+
+def _check_depth(where: str, info: Mapping[str, Any] | None, feature: Mapping[str, Any]) -> None:
+    """Codes of another scale would be read as wrong depths, and nobody could tell."""
+    if info is None or "video.depth_min" not in info:
+        raise CommitError(f"{where}: nothing says how its depth was quantised; encode it again")
+    made, wanted = depth_scale({"info": info}), depth_scale(feature)
+    if made != wanted:
+        raise CommitError(f"{where} was encoded with depth {made}, the dataset has {wanted}; encode it again")
 
 
 def _check_column(where: str, key: str, episode: NewEpisode, feature: Mapping[str, Any]) -> None:

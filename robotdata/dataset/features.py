@@ -10,6 +10,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from robotdata.dataset.errors import Difference, FeatureError
+from robotdata.video.depth_scale import DepthScale, says_depth
+from robotdata.video.errors import VideoError
 
 Feature: TypeAlias = dict[str, Any]
 Features: TypeAlias = dict[str, Feature]
@@ -41,6 +43,25 @@ def is_camera(feature: Mapping[str, Any]) -> bool:
 
 def is_video(feature: Mapping[str, Any]) -> bool:
     return feature.get("dtype") == "video"
+
+
+def is_depth(feature: Mapping[str, Any]) -> bool:
+    """Whether a camera's pictures are depth, as LeRobot marks it."""
+    return is_camera(feature) and (says_depth(feature.get("info")) or says_depth(feature.get("video_info")))
+
+
+def depth_scale(feature: Mapping[str, Any]) -> DepthScale:
+    """How a depth camera's codes are to be read. Raises FeatureError where its `info` makes no scale."""
+    try:
+        return DepthScale.of(feature.get("info") or {})
+    except VideoError as error:
+        raise FeatureError(f"a depth camera's info is none: {error}") from error
+
+
+def depth_unit(feature: Mapping[str, Any]) -> str | None:
+    """The unit of a depth camera's statistics, `m` or `mm`; None where the dataset does not say it."""
+    unit = (feature.get("info") or {}).get("depth_unit")
+    return unit if unit in ("m", "mm") else None
 
 
 def camera_keys(features: Mapping[str, Feature]) -> list[str]:
@@ -104,7 +125,8 @@ def differences(
 ) -> list[Difference]:
     """What of the rig's features (`mine`) and rate does not fit the dataset's (`theirs`); empty where all does.
 
-    Order, `info`, default features and a camera's names do not count; nested names count as flat ones.
+    Order, `info`, default features and a camera's names do not count; nested names count as flat ones. Of a depth
+    camera scale and unit count: codes of two scales in one dataset would be read as wrong depths.
     """
     found = []
     if float(my_fps) != float(their_fps):
@@ -126,11 +148,28 @@ def _feature_differences(key: str, mine: Feature, theirs: Feature) -> list[Diffe
     shapes = [list(f["shape"]) if camera else [size_of(f)] for f in (mine, theirs)]
     if shapes[0] != shapes[1]:
         found.append(Difference(f"{key} shape", str(shapes[0]), str(shapes[1])))
+    found += _depth_differences(key, mine, theirs)
     my_names, their_names = flat_names(mine) or [], flat_names(theirs) or []
     if not camera and my_names and their_names and my_names != their_names and shapes[0] == shapes[1]:
         wrong = [(a, b) for a, b in zip(my_names, their_names, strict=False) if a != b]
         wrong = wrong or [(str(len(my_names)), str(len(their_names)))]
         found.append(Difference(f"{key} names", ", ".join(a for a, _ in wrong[:8]), ", ".join(b for _, b in wrong[:8])))
+    return found
+
+
+def _depth_differences(key: str, mine: Feature, theirs: Feature) -> list[Difference]:
+    if is_depth(mine) != is_depth(theirs):
+        words = [("colour", "depth")[is_depth(feature)] for feature in (mine, theirs)]
+        return [Difference(f"{key} pictures", *words)]
+    if not is_depth(mine):
+        return []
+    found = []
+    scales = [depth_scale(feature) for feature in (mine, theirs)]
+    if scales[0] != scales[1]:
+        found.append(Difference(f"{key} depth scale", str(scales[0]), str(scales[1])))
+    units = [depth_unit(feature) or "not said" for feature in (mine, theirs)]
+    if units[0] != units[1]:
+        found.append(Difference(f"{key} depth unit", units[0], units[1]))
     return found
 
 
@@ -147,14 +186,16 @@ def _check(key: str, feature: Mapping[str, Any]) -> None:
     if not isinstance(shape, list | tuple) or not shape or not all(type(n) is int and n > 0 for n in shape):
         raise FeatureError(f"feature {key!r} has shape {shape!r}; want a list of whole numbers above 0")
     if is_camera(feature):
-        _check_camera(key, list(shape))
+        _check_camera(key, list(shape), depth=is_depth(feature))
     elif dtype in TEXT_DTYPES and list(shape) != [1]:
         raise FeatureError(f"feature {key!r} is text and has shape {shape!r}; want [1]")
 
 
-def _check_camera(key: str, shape: list[int]) -> None:
+def _check_camera(key: str, shape: list[int], *, depth: bool) -> None:
     if len(shape) != 3 or shape[2] not in (1, 3):
         raise FeatureError(f"camera {key!r} has shape {shape}; want [height, width, 3], or 1 for depth")
+    if depth and shape[2] != 1:
+        raise FeatureError(f"camera {key!r} is marked as depth and has shape {shape}; want one channel")
     if shape[0] % 2 or shape[1] % 2 or min(shape[:2]) < SMALLEST:
         raise FeatureError(f"camera {key!r} is {shape[1]}x{shape[0]}; sides must be even and {SMALLEST} or more")
 

@@ -1,7 +1,7 @@
 """LeRobot's statistics, in float64: per episode from all rows or sampled pictures, and over episodes.
 
 A statistic maps min, max, mean, std, count and the quantiles q01 to q99 to arrays of shape (d,), cameras
-(3, 1, 1), `count` (1,). Camera values are in [0, 1].
+(3, 1, 1), depth (1, 1, 1), `count` (1,). A colour camera's values are in [0, 1], depth's in its own unit.
 """
 
 from __future__ import annotations
@@ -47,28 +47,38 @@ def sample_indices(frames: int) -> NDArray[np.int64]:
 class ImageStats:
     """Statistics of a camera, fed with pictures one at a time; memory does not grow with their number."""
 
+    _levels = 256
+    _white = 255.0
+
     def __init__(self) -> None:
         self._counts: NDArray[np.int64] | None = None
         self._pictures = 0
 
-    def add(self, picture: NDArray[np.uint8]) -> None:
+    def add(self, picture: NDArray[Any]) -> None:
         """One picture, uint8 (H, W, C); large ones are thinned out as LeRobot does."""
         height, width = picture.shape[:2]
         step = 1
         if max(height, width) >= _LARGE_SIDE:
             step = max(1, int((width if width > height else height) / _SMALL_SIDE))
         thin = picture[::step, ::step]
-        counts = np.stack([np.bincount(thin[..., c].ravel(), minlength=256) for c in range(thin.shape[2])])
+        counts = np.stack([np.bincount(thin[..., c].ravel(), minlength=self._levels) for c in range(thin.shape[2])])
         self._counts = counts if self._counts is None else self._counts + counts
         self._pictures += 1
 
     def result(self) -> Stat:
-        """Each (C, 1, 1) in [0, 1]; `count` is the number of pictures. Raises ValueError without any."""
+        """Each (C, 1, 1) in shares of white; `count` is the number of pictures. Raises ValueError without any."""
         if self._counts is None:
             raise ValueError("no picture was added; a camera's statistics need at least one")
         made = [_level_stats(levels) for levels in self._counts]
-        stat = {name: np.array([channel[name] for channel in made]).reshape(-1, 1, 1) / 255.0 for name in made[0]}
+        stat = {n: np.array([channel[n] for channel in made]).reshape(-1, 1, 1) / self._white for n in made[0]}
         return stat | {"count": np.array([self._pictures], np.int64)}
+
+
+class DepthStats(ImageStats):
+    """The same of depth maps, uint16 (H, W, 1): in the unit that they are in, as LeRobot keeps them."""
+
+    _levels = 65536
+    _white = 1.0
 
 
 def aggregate(stats: Sequence[Mapping[str, Any]]) -> Stat:
@@ -118,7 +128,7 @@ def from_json(stat: Mapping[str, Any]) -> Stat:
 
 
 def _level_stats(counts: NDArray[np.int64]) -> dict[str, float]:
-    """Statistics of one channel from how often each of its 256 levels occurs, in levels."""
+    """Statistics of one channel from how often each of its levels occurs, in levels."""
     levels = np.flatnonzero(counts).astype(np.float64)
     weights = counts[counts > 0].astype(np.float64)
     total = weights.sum()

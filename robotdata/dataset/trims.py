@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from robotdata.dataset import episode_table, stats
 from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import EditError
-from robotdata.dataset.features import NUMERIC_DTYPES, Feature, is_video
+from robotdata.dataset.features import NUMERIC_DTYPES, depth_scale, depth_unit, is_depth, is_video
 from robotdata.dataset.reader import Dataset
 from robotdata.video.decode import open_video
+from robotdata.video.depth import decode_depth
 from robotdata.video.index import PacketIndex, index_video
 from robotdata.video.ranges import copyable_range
 
@@ -69,7 +70,10 @@ def trimmed_stats(base: Dataset, episode: EpisodeInfo, kept: Range, columns: Map
         if feature["dtype"] in NUMERIC_DTYPES:
             values = np.arange(end - first) / base.fps if key == "timestamp" else rows[key]
             found[key] = stats.numeric_stats(values)
-        elif is_video(feature) and not _is_depth(feature):
+        elif is_depth(feature):
+            if depth_unit(feature) is not None:  # else nobody knows in what they were
+                found[key] = _depth_stats(base, episode, kept, key)
+        elif is_video(feature):
             found[key] = _picture_stats(base, episode, kept, key)
     return episode_table.stats_columns(found)
 
@@ -112,6 +116,13 @@ def _picture_stats(base: Dataset, episode: EpisodeInfo, kept: Range, key: str) -
     return counted.result()
 
 
-def _is_depth(feature: Feature) -> bool:
-    info = feature.get("info") or {}
-    return bool(info.get("is_depth_map") or info.get("video.is_depth_map"))
+def _depth_stats(base: Dataset, episode: EpisodeInfo, kept: Range, key: str) -> stats.Stat:
+    """From the codes, in the unit that the dataset says its statistics are in."""
+    span, counted, feature = episode.videos[key], stats.DepthStats(), base.features[key]
+    scale, metres = depth_scale(feature), depth_unit(feature) == "m"
+    with open_video(span.path) as video:
+        for n in stats.sample_indices(kept[1] - kept[0]):
+            depth = decode_depth(video, span.first_frame + kept[0] + int(n), scale)
+            counted.add(depth[..., None])
+    found = counted.result()
+    return {name: v / 1000 if metres and name != "count" else v for name, v in found.items()}

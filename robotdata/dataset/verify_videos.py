@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robotdata.dataset.episode_list import EpisodeInfo
-from robotdata.dataset.features import frame_size
+from robotdata.dataset.features import frame_size, is_depth
 from robotdata.dataset.findings import Report
 from robotdata.dataset.reader import Dataset
+from robotdata.video.depth_scale import PIX_FMT, DepthScale
 from robotdata.video.errors import BrokenVideoError, FrameCountError, VideoError
 from robotdata.video.index import PacketIndex, index_video
 from robotdata.video.verify import verify_video
@@ -41,6 +42,24 @@ def _check_shape(dataset: Dataset, key: str, path: Path, index: PacketIndex, rep
     width, height = frame_size(dataset.features[key])
     if (index.width, index.height) != (width, height):
         report.add(path, f"is {index.width}x{index.height}, the feature says {width}x{height}")
+    depth = is_depth(dataset.features[key])
+    if depth and index.pix_fmt != PIX_FMT:
+        report.add(path, f"holds {index.pix_fmt}, the feature says depth, which is {PIX_FMT}")
+    elif not depth and index.pix_fmt == PIX_FMT:
+        report.add(
+            path, "holds depth codes, the feature does not say so (is_depth_map): they are read as gray pictures"
+        )
+    if depth:
+        _note_scale(dataset, key, report)
+
+
+def _note_scale(dataset: Dataset, key: str, report: Report) -> None:
+    """What LeRobot puts in where a depth camera's `info` is silent, it says to nobody."""
+    info = dataset.features[key].get("info") or {}
+    missing = [name for name in DepthScale().info("mm") if info.get(name) is None and name != "is_depth_map"]
+    note = f"{key}: info does not say {', '.join(missing)}; LeRobot reads its depth with the defaults"
+    if missing and note not in report.notes:
+        report.note(note)
 
 
 def _check_grid(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from robotdata.dataset.features import depth_scale, is_depth
 from robotdata.dataset.stats import ImageStats, Stat, from_json, sample_indices, to_json
+from robotdata.export.depth import UNIT, depth_settings, encode_depth_camera
 from robotdata.export.errors import EncodedBroken, ExportRefused
 from robotdata.export.plan import ExportPlan, packets_of
 from robotdata.spool import Take
@@ -57,22 +59,24 @@ def encode_camera(
     """Encode, decode again and count; then `out` and its record `<out>.json` appear, in this order.
 
     `token` makes the temporary name this caller's own: two workers never write to one file. `progress(frames_done)`
-    may raise to cancel; nothing is left then. Raises VideoError, TornPacket, EncodedBroken, ExportRefused.
+    may raise to cancel; nothing is left then. Depth goes its own way (`export/depth.py`): of `settings` it takes the
+    threads alone. Raises VideoError, TornPacket, EncodedBroken, ExportRefused.
     """
-    _refuse_depth(take, key)
-    settings = resolve(settings)
     out.parent.mkdir(parents=True, exist_ok=True)
     part = out.with_name(f"{out.stem}.{token or 'part'}.tmp.mp4")
-    stats = ImageStats()
+    feature = take.manifest["features"].get(key, {})
     try:
-        packets = _sampled(packets_of(take, plan, key), plan.rows, stats)
-        encode_packets(packets, part, fps=plan.fps, settings=settings, progress=progress, overwrite=True)
-        _decode_and_count(part, plan.rows, key)
+        if is_depth(feature):
+            settings, scale = depth_settings(settings.threads), depth_scale(feature)
+            info, stats = encode_depth_camera(take, plan, key, part, scale=scale, settings=settings, progress=progress)
+        else:
+            _refuse_one_channel(take, key, feature)
+            info, stats = _encode_colours(take, plan, key, part, resolve(settings), progress)
         made = EncodedCamera(
             path=out,
             frames=plan.rows,
-            info=get_video_info(part, settings=settings),
-            stats=stats.result(),
+            info=info,
+            stats=stats,
             made_from=source_of(take, plan, key, settings),
             sha256=_digest(part),
         )
@@ -108,15 +112,28 @@ def load_encoded(out: Path) -> EncodedCamera | None:
 def source_of(take: Take, plan: ExportPlan, key: str, settings: EncodeSettings) -> dict[str, Any]:
     """What an encoded camera was made from; equal means: the same frames with the same settings."""
     frames = np.ascontiguousarray(plan.frames[key], "<i8")
-    return {
+    feature = take.manifest["features"].get(key, {})
+    chosen = depth_settings(settings.threads) if is_depth(feature) else resolve(settings)
+    made = {
         "take": take.id,
         "camera": key,
         "first_tick": plan.first_tick,
         "end_tick": plan.end_tick,
         "frames": hashlib.sha256(frames.tobytes()).hexdigest(),
         "fps": plan.fps,
-        "settings": json.loads(json.dumps(asdict(resolve(settings)), default=str)),
+        "settings": json.loads(json.dumps(asdict(chosen), default=str)),
     }
+    return made | {"depth": depth_scale(feature).info(UNIT)} if is_depth(feature) else made
+
+
+def _encode_colours(
+    take: Take, plan: ExportPlan, key: str, part: Path, settings: EncodeSettings, progress: Progress | None
+) -> tuple[dict[str, Any], Stat]:
+    stats = ImageStats()
+    packets = _sampled(packets_of(take, plan, key), plan.rows, stats)
+    encode_packets(packets, part, fps=plan.fps, settings=settings, progress=progress, overwrite=True)
+    _decode_and_count(part, plan.rows, key)
+    return get_video_info(part, settings=settings), stats.result()
 
 
 def _sampled(packets: Iterator[bytes], rows: int, stats: ImageStats) -> Iterator[bytes]:
@@ -138,10 +155,13 @@ def _picture(packet: bytes) -> NDArray[np.uint8]:
         raise ImageError(f"a PNG of {len(packet)} bytes is damaged: {error}") from error
 
 
-def _refuse_depth(take: Take, key: str) -> None:
-    shape = take.manifest["features"].get(key, {}).get("shape", [])
+def _refuse_one_channel(take: Take, key: str, feature: Mapping[str, Any]) -> None:
+    shape = feature.get("shape", [])
     if len(shape) == 3 and shape[2] == 1:
-        raise ExportRefused("depth", f"take {take.id}: {key} is a depth camera, which cannot be encoded yet")
+        raise ExportRefused(
+            "depth",
+            f"take {take.id}: {key} has one channel and is not marked as depth (is_depth_map); nothing reads it",
+        )
 
 
 def _decode_and_count(part: Path, rows: int, key: str) -> None:

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from robotdata.video.codecs import EncodeSettings
     from robotdata.video.decode import VideoDecoder, open_video
     from robotdata.video.depth import (
-        DepthScale,
         decode_depth,
         decode_depths,
         depth_of_packet,
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
         encode_depth,
         quantize_depth,
     )
+    from robotdata.video.depth_scale import DepthScale
     from robotdata.video.encode import EncodedVideo, encode_frames, encode_packets
     from robotdata.video.errors import (
         BackendMissingError,
@@ -133,7 +133,6 @@ _HOME = {
     "codecs": ["EncodeSettings"],
     "decode": ["VideoDecoder", "open_video"],
     "depth": [
-        "DepthScale",
         "decode_depth",
         "decode_depths",
         "depth_of_packet",
@@ -143,6 +142,7 @@ _HOME = {
         "encode_depth",
         "quantize_depth",
     ],
+    "depth_scale": ["DepthScale"],
     "encode": ["EncodedVideo", "encode_frames", "encode_packets"],
     "errors": [
         "BackendMissingError",

@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 CELL = 16
@@ -34,8 +33,11 @@ class BarcodeError(ValueError):
     """The picture carries no readable barcode."""
 
 
-def draw(rgb: NDArray[np.uint8], code: Barcode) -> None:
-    """Draw `code` into `rgb`, uint8 (H, W, 3), in place; raises ValueError where it does not fit."""
+def draw(rgb: NDArray[Any], code: Barcode) -> None:
+    """Draw `code` into `rgb`, uint8 (H, W, 3), in place; raises ValueError where it does not fit.
+
+    Into depth, uint16 (H, W) in mm, just so: white is 255 mm, black is no measurement.
+    """
     if rgb.shape[0] < HEIGHT or rgb.shape[1] < WIDTH:
         raise ValueError(f"a barcode needs {WIDTH}x{HEIGHT} pixels, got {rgb.shape[1]}x{rgb.shape[0]}")
     for row, (value, bits) in enumerate(_rows(code)):
@@ -45,8 +47,8 @@ def draw(rgb: NDArray[np.uint8], code: Barcode) -> None:
             rgb[row * CELL : (row + 1) * CELL, column * CELL : (column + 1) * CELL] = 255 * bit
 
 
-def read(rgb: NDArray[np.uint8]) -> Barcode:
-    """The barcode of `rgb`, uint8 (H, W, 3) or (H, W); raises BarcodeError where parity does not hold."""
+def read(rgb: NDArray[Any]) -> Barcode:
+    """The barcode of `rgb`, uint8 (H, W, 3) or (H, W), or of depth; raises BarcodeError where parity does not hold."""
     gray = rgb if rgb.ndim == 2 else rgb.mean(axis=2)
     if gray.shape[0] < HEIGHT or gray.shape[1] < WIDTH:
         raise BarcodeError(f"picture of {gray.shape[1]}x{gray.shape[0]} is too small for a barcode")

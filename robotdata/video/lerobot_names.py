@@ -16,7 +16,8 @@ from robotdata.video.backends import automatic_backend, decode_with, require_tor
 from robotdata.video.cache import VideoDecoderCache
 from robotdata.video.codecs import EncodeSettings
 from robotdata.video.decode import VideoDecoder
-from robotdata.video.depth import DepthScale, depth_codes, encode_depth, folder_depths
+from robotdata.video.depth import depth_codes, encode_depth, folder_depths
+from robotdata.video.depth_scale import DepthScale
 from robotdata.video.encode import EncodedVideo, Progress, encode_frames
 from robotdata.video.errors import FrameTimestampError, JoinError
 from robotdata.video.facts import get_video_info as stream_info
