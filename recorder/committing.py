@@ -240,7 +240,16 @@ def _judge(batch: Batch, error: Exception) -> None:
         _later(batch, f"Tried again soon: {error}", _BUSY_AGAIN * batch.attempt, counted=True)
     else:
         log.error("%s failed: %s", batch, error, exc_info=True)
-        _give_up(batch, str(error) or type(error).__name__)
+        _give_up(batch, _said(batch, error))
+
+
+def _said(batch: Batch, error: Exception) -> str:
+    """For a person; an error of the disk says nothing of its own of what to do next."""
+    words = str(error) or type(error).__name__
+    if not isinstance(error, OSError):
+        return words
+    asked = "Look at the disk, then try again: what of it is there already is found, and not written twice."
+    return f"{batch.dataset.path} could not be brought to its next state: {words}. {asked}"
 
 
 def _later(batch: Batch, words: str, pause: timedelta, *, counted: bool) -> None:

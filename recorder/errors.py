@@ -24,3 +24,15 @@ class Refused(Exception):
         """The one shape of an error: `{"code", "message"}`, and `"detail"` where there is any."""
         body: dict[str, Any] = {"code": self.code, "message": self.message}
         return {**body, "detail": self.detail} if self.detail else body
+
+
+_BEFORE = ("locked", "refused", "readonly", "unable to open", "too many clients")
+"""Of these the database speaks before it has taken anything."""
+
+
+def database_words(problem: Exception) -> str:
+    """What to tell a person whose request the database did not bring to its end."""
+    if any(word in str(problem) for word in _BEFORE):
+        return f"The database is not to be had ({problem}). Nothing was changed: try again in a moment."
+    said = f"The database failed in the middle ({problem}): it may have been done all the same."
+    return f"{said} Look at its disk, and reload the page before you try again."

@@ -12,9 +12,9 @@ from django.utils import timezone
 
 from recorder.errors import Refused
 from recorder.models import Batch, Change, Episode
-from recorder.services.sidecars import held, write_sidecars
+from recorder.services.sidecars import NOT_DURABLE, held, not_durable, write_sidecars
 from recorder.states import EpisodeState, Verdict
-from robotdata.spool import BadManifest, CurationError, NoTake, SpoolError, TakeBusy, update_curation
+from robotdata.spool import BadManifest, CurationError, NoTake, NotDurable, SpoolError, TakeBusy, update_curation
 
 FIELDS = ("verdict", "task", "labels", "rating", "note", "trim_first", "trim_end")
 _TRIES = 5
@@ -26,7 +26,7 @@ def change_episode(
     """Set these fields, in the row and in the take's or the dataset's folder; None where they were so already.
 
     With the `version` (its `updated_at`) that was read, a person's change in between is refused; what the product
-    itself noted meanwhile (a quality mark) is none. Raises Refused.
+    itself noted meanwhile (a quality mark) is none. Raises Refused; with code NOT_DURABLE it is done all the same.
     """
     for _ in range(_TRIES):
         with held([episode]), transaction.atomic():
@@ -45,9 +45,11 @@ def change_episode(
             change = Change.objects.create(
                 episode=fresh, who=who, at=fresh.updated_at, before=before, after=changed, group=group
             )
-            write_folder(fresh, changed, who)
+            unsure = write_folder(fresh, changed, who)
         for name in (*changed, "reviewer", "reviewed_at", "updated_at"):
             setattr(episode, name, getattr(fresh, name))
+        if unsure is not None:
+            raise unsure
         return change
     raise conflict(fresh)
 
@@ -88,21 +90,24 @@ def stamped(changed: dict[str, Any], who: str, now: datetime) -> dict[str, Any]:
     return {**changed, **stamp, "updated_at": now}
 
 
-def write_folder(episode: Episode, changed: dict[str, Any], who: str) -> None:
-    """The same where it outlives the row: in `take.json`, or in the dataset's sidecar once it is committed."""
-    if not episode.is_committed:
-        write_take(episode, changed, who)
-    elif refused := write_sidecars([episode]):
-        raise refused[episode.pk]
+def write_folder(episode: Episode, changed: dict[str, Any], who: str) -> Refused | None:
+    """The same where it outlives the row: in `take.json`, or in the dataset's sidecar once it is committed.
+
+    Called last, so that the row falls with it; what is returned is to be said once the row stands.
+    """
+    refused = write_sidecars([episode]).get(episode.pk) if episode.is_committed else write_take(episode, changed, who)
+    if refused is not None and refused.code != NOT_DURABLE:
+        raise refused
+    return refused
 
 
-def write_take(episode: Episode, changed: dict[str, Any], who: str) -> None:
-    """The same in `take.json`: from it the row can be made again. Called last, so that the row falls with it."""
+def write_take(episode: Episode, changed: dict[str, Any], who: str) -> Refused | None:
+    """The same in `take.json`: from it the row can be made again."""
     try:
         update_curation(episode.take_path, by=who, **said(episode, changed))
     except (SpoolError, OSError) as error:
-        if (refused := not_written(episode, error)) is not None:
-            raise refused from error
+        return not_written(episode, error)
+    return None
 
 
 def said(episode: Episode, changed: dict[str, Any]) -> dict[str, Any]:
@@ -119,6 +124,8 @@ def not_written(episode: Episode, error: SpoolError | OSError) -> Refused | None
         return Refused("invalid", f"{episode}: {error}.", 422)
     if isinstance(error, TakeBusy):
         return Refused("busy", f"{episode} is being written just now: try again in a moment.", 503)
+    if isinstance(error, NotDurable):
+        return not_durable(str(episode), error)
     words = f"{episode} cannot be changed: {error}. Nothing was changed; look at the disk."
     return Refused("not_written", words, 503)
 

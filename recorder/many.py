@@ -16,7 +16,7 @@ from django.utils import timezone
 from recorder.errors import Refused
 from recorder.history import check_open, conflict, not_written, said, stamped
 from recorder.models import Change, Episode
-from recorder.services.sidecars import held, write_sidecars
+from recorder.services.sidecars import NOT_DURABLE, held, write_sidecars
 from robotdata.spool.together import update_curations
 
 AT_ONCE = 50
@@ -27,20 +27,23 @@ _PAUSE_S = 0.02  # between two transactions, longer than the shortest naps of th
 
 @dataclass(slots=True)
 class Outcome:
-    """Those that are changed now, as they are; and why others are not."""
+    """Those that are changed now, as they are; why others are not; and what a power cut may still take back."""
 
     changed: list[Episode] = field(default_factory=list)
     refused: dict[uuid.UUID, Refused] = field(default_factory=dict)
+    unsure: list[Refused] = field(default_factory=list)
 
     def complain(self, of: int) -> None:
         """Raises Refused where some are as they were: how many, and why the first of them."""
         if not self.refused:
+            for unsure in self.unsure[:1]:
+                raise unsure
             return
         errors = list(self.refused.values())
         if of == 1:
             raise errors[0]
         some = " ".join(list(dict.fromkeys(error.message for error in errors))[:_NAMED])
-        words = f"{len(errors)} of {of} were not changed: {some}"
+        words = " ".join([f"{len(errors)} of {of} were not changed: {some}", *(u.message for u in self.unsure[:1])])
         raise Refused(errors[0].code, words, errors[0].status)
 
 
@@ -169,8 +172,10 @@ def _write(plans: list[_Plan], who: str, outcome: Outcome) -> list[_Plan]:
         plan.fields = stamped(plan.after, who, now)
         for name, value in plan.fields.items():
             setattr(plan.episode, name, value)
-    outcome.refused |= _write_folders([plan for plan in plans if not plan.episode.is_committed], who)
-    outcome.refused |= write_sidecars([plan.episode for plan in plans if plan.episode.is_committed])
+    told = _write_folders([plan for plan in plans if not plan.episode.is_committed], who)
+    told |= write_sidecars([plan.episode for plan in plans if plan.episode.is_committed])
+    outcome.unsure += [each for each in told.values() if each.code == NOT_DURABLE]
+    outcome.refused |= {pk: each for pk, each in told.items() if each.code != NOT_DURABLE}
     done = [plan for plan in plans if plan.episode.pk not in outcome.refused]
     alike: dict[str, list[_Plan]] = {}
     for plan in done:

@@ -15,7 +15,7 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from recorder.api.access import ACCESS
-from recorder.errors import Refused
+from recorder.errors import Refused, database_words
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +108,7 @@ def _too_big(request: HttpRequest, problem: Any) -> HttpResponse:
 
 def _busy(request: HttpRequest, problem: Any) -> HttpResponse:
     log.warning("%s %s: %s", request.method, request.path, problem)
-    return error(503, f"The database is not to be had ({problem}). Nothing was changed: try again in a moment.", "busy")
+    return error(503, database_words(problem), "busy")
 
 
 def _our_fault(request: HttpRequest, problem: Any) -> HttpResponse:

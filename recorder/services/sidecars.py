@@ -16,11 +16,13 @@ from recorder.models import Dataset, Episode
 from recorder.states import Verdict
 from recorder.storable import storable
 from robotdata.dataset.episode_list import EpisodeInfo
-from robotdata.dataset.errors import DatasetBusy, DatasetError, EditError
+from robotdata.dataset.errors import DatasetBusy, DatasetError, EditError, NotDurable
 from robotdata.dataset.lock import dataset_lock
 from robotdata.dataset.sidecar import read_sidecar
 from robotdata.dataset.words import Ids, planned_of, write_words
 
+NOT_DURABLE = "not_durable"
+"""The code of what was done all the same: file and row are the new ones."""
 _WAIT_S = 3.0
 
 
@@ -50,6 +52,8 @@ def held(episodes: Iterable[Episode]) -> Iterator[None]:
                 stack.enter_context(dataset_lock(dataset.path, wait_s=_WAIT_S))
             except DatasetBusy as error:
                 raise _busy(dataset) from error
+            except OSError as error:
+                raise _not_written(dataset, error) from error
         yield
 
 
@@ -159,9 +163,22 @@ def _write_one(dataset: Dataset, rows: Sequence[Episode]) -> Refused | None:
         return _busy(dataset)
     except EditError as error:
         return Refused("moved", f"{error}.")
+    except NotDurable as error:
+        return not_durable(dataset.title, error)
     except (DatasetError, OSError) as error:
-        return Refused("not_written", f"{dataset.title} cannot be changed: {error}. Nothing was changed.", 503)
+        return _not_written(dataset, error)
     return None
+
+
+def not_durable(what: str, error: OSError) -> Refused:
+    """It is done, and must be told of all the same."""
+    words = f"{what} is changed, but the disk has not confirmed {error.filename} ({error.strerror}): a power cut may "
+    return Refused(NOT_DURABLE, f"{words}take that back. Look at the disk before you go on.", 503)
+
+
+def _not_written(dataset: Dataset, error: Exception) -> Refused:
+    words = f"{dataset.title} cannot be changed: {error}. Nothing was changed; look at the disk."
+    return Refused("not_written", words, 503)
 
 
 def _busy(dataset: Dataset) -> Refused:

@@ -85,7 +85,11 @@ def set_aside(folder: Path) -> Path | None:
         return None
     with lock:
         folder.rename(aside)
-    sync_folder(folder.parent)
+        try:
+            sync_folder(folder.parent)
+        except OSError:
+            aside.rename(folder)  # the caller says that nothing was deleted, and the row that it is there
+            raise
     return aside
 
 

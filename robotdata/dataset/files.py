@@ -13,6 +13,8 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
+from robotdata.dataset.errors import NotDurable
+
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 _RENAME_SWAP = 2
@@ -45,12 +47,18 @@ def write_text(path: Path, text: str) -> None:
 
 
 def replace_text(path: Path, text: str) -> None:
-    """`path` with another content, in one step and durable. Other names of the old file (hard links) keep the old."""
+    """`path` with another content, in one step and durable. Other names of the old file (hard links) keep the old.
+
+    Raises NotDurable where it has that content, and only its name could not be made durable.
+    """
     part = path.with_name(f".{path.name}.part")
     part.unlink(missing_ok=True)
     write_text(part, text)
     part.replace(path)
-    sync_file(path.parent)
+    try:
+        sync_file(path.parent)
+    except OSError as error:
+        raise NotDurable(path, error) from error
 
 
 def write_json(path: Path, value: Any, indent: int | None = 4) -> None:

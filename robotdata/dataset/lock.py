@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import threading
@@ -52,8 +53,9 @@ def _acquire(root: Path, wait_s: float) -> int:
                 holder = os.pread(handle, 64, 0).decode("ascii", "replace").strip()
                 raise DatasetBusy(root, f"process {holder}" if holder else "another process")
             time.sleep(_POLL_S)
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, str(os.getpid()).encode(), 0)
+        with contextlib.suppress(OSError):  # a full disk: the lock itself counts, not the name in it
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, str(os.getpid()).encode(), 0)
     except BaseException:
         os.close(handle)
         raise

@@ -6,6 +6,7 @@
 ├─ TornRows          rows.arrow is damaged
 ├─ CurationError     a verdict, label, rating or trim that does not exist
 └─ SpoolFull         the disk took no more; what was written before is whole
+NotDurable            an OSError: the file is the new one, its name may not outlive a power cut
 """
 
 from __future__ import annotations
@@ -55,3 +56,10 @@ class SpoolFull(SpoolError):
             "Free some space, then record on"
         )
         self.kept_ticks = kept_ticks
+
+
+class NotDurable(OSError):
+    """The file is the new one, though the disk has not confirmed its name: after a power cut it may be the old one."""
+
+    def __init__(self, path: Path, error: OSError) -> None:
+        super().__init__(error.errno, error.strerror, str(path))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from robotdata.capture import clock
-from robotdata.spool.errors import TakeBusy
+from robotdata.spool.errors import NotDurable, TakeBusy
 
 LOCK = ".lock"
 RESERVE = ".reserve"
@@ -27,8 +27,19 @@ def sync_folder(folder: Path) -> None:
         os.close(fd)
 
 
+def confirm_name(path: Path) -> None:
+    """Make the name of a file that has just been renamed durable; raises NotDurable."""
+    try:
+        sync_folder(path.parent)
+    except OSError as error:
+        raise NotDurable(path, error) from error
+
+
 def write_atomic(path: Path, data: bytes) -> None:
-    """Replace `path` by `data`: temporary file, fsync, rename, fsync of the folder."""
+    """Replace `path` by `data`: temporary file, fsync, rename, fsync of the folder.
+
+    Raises NotDurable where only the last of these failed.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
@@ -40,7 +51,7 @@ def write_atomic(path: Path, data: bytes) -> None:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
-    sync_folder(path.parent)
+    confirm_name(path)
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from robotdata.spool.errors import SpoolError
-from robotdata.spool.files import TakeLock, as_json, sync_folder
+from robotdata.spool.files import TakeLock, as_json, confirm_name
 from robotdata.spool.manifest import FILE, curate, read_manifest
 
 _HANDS = 4
@@ -31,6 +31,8 @@ class _Work:
 def update_curations(wanted: Sequence[tuple[Path, Mapping[str, Any]]], *, by: str = "") -> list[Problem | None]:
     """`update_curation` of each folder; for each None, when what it says will last, or why it is as it was.
 
+    NotDurable means that it is not: it says what it shall, and may not last.
+
     All are written before the first is synced, and renamed before the first folder is: a journal takes them in one.
     """
     works = [_Work(folder, changes) for folder, changes in wanted]
@@ -40,7 +42,7 @@ def update_curations(wanted: Sequence[tuple[Path, Mapping[str, Any]]], *, by: st
         with ThreadPoolExecutor(_HANDS) as hands:
             _all(hands, changed, _sync_part)
             _each(changed, _rename)
-            _all(hands, changed, lambda work: sync_folder(work.folder))
+            _all(hands, changed, lambda work: confirm_name(work.folder / FILE))
     finally:
         for work in works:
             if work.part is not None:

@@ -27,7 +27,7 @@ export async function call(method, url, body) {
       body: method === "GET" ? undefined : words,
     });
   } catch {
-    throw new Refusal(0, { code: "lost", message: "robotdata cannot be reached, so nothing was changed. Look whether it still runs, then try again." });
+    throw new Refusal(0, { code: "lost", message: "robotdata gave no answer: it may have been done, or not. Look whether it still runs, then reload the page before you try again." });
   }
   const text = await response.text();
   let answer = null;

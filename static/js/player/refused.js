@@ -19,7 +19,7 @@ export function refusedList(element) {
       const close = make("button", { class: "button quiet small", type: "button", "aria-label": "Close" }, "×");
       close.addEventListener("click", () => drop(episode));
       const sign = error.detail?.href ? make("a", { class: "button small", href: error.detail.href }, "Sign in") : null;
-      const line = make("li", {}, make("span", {}, "Not saved: ", make("a", { href }, title), ` (${episode.slice(0, 8)}). ${error.message}`), sign, close);
+      const line = make("li", {}, make("span", {}, error.code === "not_durable" ? "Not safe yet: " : "Not saved: ", make("a", { href }, title), ` (${episode.slice(0, 8)}). ${error.message}`), sign, close);
       lines.set(episode, line);
       element.append(line);
       show(element, true);

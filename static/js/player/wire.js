@@ -3,7 +3,8 @@ import { call } from "../lib/api.js";
 import { change, learn } from "../versions.js";
 
 // After one of these the next one would fare no better: nothing more is sent, and all that waits comes back.
-const DOWN = (status) => status === 0 || status === 401 || status >= 500;
+// What is done, though the disk has not confirmed it, speaks of one take alone.
+const DOWN = ({ status, code }) => code !== "not_durable" && (status === 0 || status === 401 || status >= 500);
 
 // A page that stumbles over an answer must not keep what comes behind it from being sent.
 const tell = (what) => {
@@ -46,7 +47,7 @@ export class Wire {
         (found) => ({ answer: found }),
         (why) => ({ error: why }),
       );
-      if (error) for (const back of this.waiting.splice(0, DOWN(error.status) ? Infinity : 1)) tell(() => back.refused(back, error));
+      if (error) for (const back of this.waiting.splice(0, DOWN(error) ? Infinity : 1)) tell(() => back.refused(back, error));
       else tell(() => this.waiting.shift().done(answer));
     }
     this.sending = null;

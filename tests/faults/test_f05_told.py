@@ -1,0 +1,74 @@
+"""A disk that fails while somebody judges: whatever is told of it is so, in row and folder alike."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+import uuid
+from pathlib import Path
+
+import pytest
+
+from robotdata.dataset.layout import SIDECAR
+from tests.faults.judge_some import ACTS, IDS, NOTE
+from tests.faults.nth_call import BAD_DISK, FULL_DISK, stride
+from tests.faults.warm import Server
+
+pytestmark = pytest.mark.faults
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory, warm_server: Server) -> Path:
+    home = tmp_path_factory.mktemp("judged")
+    made = warm_server.run("tests.faults.make_some_to_judge", home)
+    assert made.code == 0, made.errors
+    return home
+
+
+def in_rows(home: Path) -> dict[str, bool]:
+    """Whether the row of each episode says what was said of it."""
+    with sqlite3.connect(home / "robotdata.sqlite3") as database:
+        found = database.execute("select id, note from recorder_episode").fetchall()
+    database.close()
+    return {str(uuid.UUID(pk)): note == NOTE for pk, note in found}
+
+
+def in_folders(home: Path) -> dict[str, bool]:
+    found = {}
+    for pk in IDS[:3]:
+        found[pk] = json.loads((home / "spool" / pk / "take.json").read_text())["curation"]["note"] == NOTE
+    (entry,) = json.loads((home / "datasets/cubes" / SIDECAR).read_text())["episodes"]
+    return {**found, IDS[3]: entry.get("note") == NOTE}
+
+
+@pytest.mark.parametrize("how", [BAD_DISK, FULL_DISK])
+@pytest.mark.parametrize("call", ["write", "fsync", "rename"])
+def test_what_is_told_is_so(tmp_path: Path, judged: Path, warm_server: Server, call: str, how: str) -> None:
+    told_unsure = broken = 0
+    for n in range(1, 200, stride(call, write=5)):
+        home = tmp_path / f"{n}"
+        shutil.copytree(judged, home)
+        run = warm_server.broken("tests.faults.judge_some", home, call=call, how=how, n=n)
+        assert run.code == 0, run.errors
+        told = {line["act"]: line["told"] for line in map(json.loads, run.said.splitlines())}
+        rows, folders = in_rows(home), in_folders(home)
+        for act, ids in ACTS.items():
+            words = f"{call} {n}, {act}: {told[act]!r}"
+            done = {(rows[pk], folders[pk]) for pk in ids}
+            if not told[act]:
+                assert done == {(True, True)}, words
+            elif "may have been done" in told[act]:
+                assert "reload" in told[act], words  # nobody can say; the folder will, at the next start
+            elif "is changed" in told[act]:
+                told_unsure += 1
+                assert (True, True) in done and "power cut" in told[act] and "Look at the disk" in told[act], words
+            else:
+                assert "cannot be changed" in told[act] or "Nothing was changed" in told[act], words
+                assert done <= {(False, False), (True, True)} and (len(ids) == 2 or done == {(False, False)}), words
+        if "INJECTED" not in run.errors:
+            break
+        broken += 1
+        shutil.rmtree(home)
+    assert broken, "no call was broken: this test saw nothing"
+    assert (told_unsure > 0) == (call == "fsync"), "a folder's names were not confirmed after a rename"
