@@ -1,6 +1,7 @@
 // The player's pictures: one canvas a camera, all drawn from one bundle.
 import { make, remember, remembered, say } from "../lib/dom.js";
 import { Picture } from "../lib/picture.js";
+import { shape } from "../lib/stage.js";
 
 export class Stage {
   constructor(element) {
@@ -22,11 +23,7 @@ export class Stage {
     });
     const none = make("div", { class: "camera" }, make("span", { class: "none" }, lacking ? "No camera of this episode has a picture." : "This episode has no cameras."));
     this.element.replaceChildren(...(keys.length ? this.tiles.map((tile) => tile.box) : [none]));
-    this.element.dataset.count = String(keys.length);
-    this.element.style.setProperty("--rows", String(Math.max(1, keys.length - 1)));
-    // So many beside the large one that all keep their shape.
-    this.element.style.setProperty("--large", `${Math.min(3, Math.max(2, keys.length - 1))}fr`);
-    this.element.style.setProperty("--others", String(Math.min(4, Math.max(1, keys.length - 1))));
+    shape(this.element, keys.length);
     this.enlarge(Math.max(0, keys.indexOf(remembered("large-camera", keys[0]))), false);
   }
 

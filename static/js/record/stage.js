@@ -1,6 +1,7 @@
 // Live pictures: a tile for each camera, with its rate, the age of what is shown, and what is wrong with it.
 import { make, remember, remembered, say, show } from "../lib/dom.js";
 import { Picture } from "../lib/picture.js";
+import { shape } from "../lib/stage.js";
 
 const LARGE_FPS = 30;
 const SMALL_FPS = 15;
@@ -27,11 +28,7 @@ export class Stage {
     this.tiles = cameras.map((camera, index) => this.tile(camera, index));
     const none = make("div", { class: "camera" }, make("span", { class: "none" }, "No camera yet: the rig has not connected."));
     this.element.replaceChildren(...(this.tiles.length ? this.tiles.map((tile) => tile.box) : [none]));
-    this.element.dataset.count = String(keys.length);
-    this.element.style.setProperty("--rows", String(Math.max(1, keys.length - 1)));
-    // So many beside the large one that all keep their shape.
-    this.element.style.setProperty("--large", `${Math.min(3, Math.max(2, keys.length - 1))}fr`);
-    this.element.style.setProperty("--others", String(Math.min(4, Math.max(1, keys.length - 1))));
+    shape(this.element, keys.length);
     const chosen = keys.indexOf(remembered("large-camera", keys[0]));
     this.enlarge(Math.max(0, chosen), false);
   }
