@@ -5,13 +5,16 @@ const FIRST = ["observation.state", "action"];
 // Spans that differ by more than this would make a flat line of the smaller one.
 const APART = 6;
 const POINTS = 1600;
+// Longer ones leave no room for their numbers.
+const LONG_NAME = 24;
 
-/** Plots as { feature, title, lines: [{ name, column, over, span }] }; `over` is the action's column, or null. */
+/** Plots as { feature, title, lines: [{ name, short, column, over, span }] }; `over` is the action's column, or null. */
 export function plotsOf(data) {
   const features = new Map();
+  const shorter = withoutEnd(data.signals.map(({ name }) => name));
   data.signals.forEach(({ feature, name }, i) => {
     if (!features.has(feature)) features.set(feature, []);
-    features.get(feature).push({ name, column: data.columns[i], over: null });
+    features.get(feature).push({ name, short: shorter(name), column: data.columns[i], over: null });
   });
   const [state, action] = FIRST.map((feature) => features.get(feature));
   const paired = Boolean(state && action && state.map((one) => one.name).join("\n") === action.map((one) => one.name).join("\n"));
@@ -24,6 +27,16 @@ export function plotsOf(data) {
     const title = paired && feature === FIRST[0] ? "State and action" : TITLES[feature] ?? feature;
     return byScale(features.get(feature)).map((lines) => ({ feature, title, lines }));
   });
+}
+
+/** What is left of a name without ".pos"; of long ones without all that they end with alike. */
+function withoutEnd(names) {
+  const usual = (name) => name.replace(/\.pos$/, "");
+  if (names.length < 2 || names.every((name) => usual(name).length <= LONG_NAME)) return usual;
+  let end = names[0];
+  while (!names.every((name) => name.endsWith(end))) end = end.slice(1);
+  end = /[._ ].*/.exec(end)?.[0] ?? "";
+  return (name) => (end && name.length > end.length ? name.slice(0, -end.length) : usual(name));
 }
 
 const rank = (feature) => (FIRST.includes(feature) ? FIRST.indexOf(feature) : FIRST.length);
