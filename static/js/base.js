@@ -1,9 +1,11 @@
 // What every page has: theme, dialogs, copying, actions, the live socket, and a sign-in that has run out.
 import { watchActions } from "./actions.js";
+import { watchFolds } from "./fold.js";
 import { remember, say } from "./lib/dom.js";
 import { keys } from "./lib/keys.js";
 import { toast, undoLast } from "./lib/toast.js";
 import { listen } from "./live.js";
+import { watchTabs } from "./tabs.js";
 import { watchWall } from "./wall.js";
 
 function switchTheme() {
@@ -84,5 +86,7 @@ window.addEventListener("pageshow", (event) => {
 
 keys({ "?": () => document.getElementById("keys").showModal(), z: undoLast });
 watchActions();
+watchFolds();
+watchTabs();
 watchWall();
 if (document.querySelector(".nav")) listen();

@@ -1,0 +1,89 @@
+"""Eight cameras, long names, narrow windows: everything stays in its place and within reach."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.desk_data import ENCODING, ROOT, call
+from tests.takes import make_take
+
+pytestmark = pytest.mark.browser
+TITLE = "Bimanual kitchen rearrangement with deformable objects, second campaign in spring, the north bench arm"
+TASKS = ("Pick up the transparent measuring cup from the drying rack " * 4, "a_name_without_any_space_" * 8)
+LABEL = "occluded by the left sleeve of the operator for over a second"
+CAMERAS = ("front", "top", "left", "right", "overhead_wide_angle_fisheye_calibrated", "side_left", "side_right", "back")
+# What is to be seen reaches out of the window, or out of a box that cuts it off.
+REACHES_OUT = """() => [...document.querySelectorAll("main .take *, main .details *, main .panel *")].filter((one) => {
+  const box = one.closest(".take, .details, .panel").getBoundingClientRect();
+  const own = one.getBoundingClientRect();
+  return own.width && !one.closest("svg, .strip, .code") && own.right > Math.min(box.right, innerWidth) + 1;
+}).map((one) => `${one.tagName}.${one.className}`)"""
+
+
+@pytest.fixture(scope="module")
+def takes(chromium: Any, product: Any, signed_in: Any) -> list[str]:
+    """Of one dataset: two with eight cameras, the last with none."""
+    context = chromium.new_context(storage_state=signed_in, base_url=product.url)
+    page = context.new_page()
+    page.goto("/")
+    slug = call(page, "POST", "/api/datasets", {"title": TITLE, "encoding": ENCODING})["slug"]
+    spool = product.home / "spool"
+    folders = [make_take(spool, 20, episode=n, dataset=slug, task=TASKS[n], cameras=CAMERAS) for n in range(2)]
+    folders.append(make_take(spool, 20, episode=3, dataset="blind", task="blind", cameras=()))
+    env = {**os.environ, "ROBOTDATA_HOME": str(product.home)}
+    subprocess.run([sys.executable, "manage.py", "recover"], cwd=ROOT, env=env, capture_output=True, check=False)
+    for folder in folders[:2]:
+        call(page, "PATCH", f"/api/episodes/{folder.name}", {"labels": [LABEL, "x" * 60], "note": "word " * 100})
+    context.close()
+    return [slug, *(folder.name for folder in folders)]
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (1024, 768), (844, 390), (390, 844)])
+def test_long_names_stay_in_their_boxes(visit: Any, takes: list[str], width: int, height: int) -> None:
+    page = visit(f"/datasets/{takes[0]}/?view=all", width=width, height=height)
+    for path in (f"/datasets/{takes[0]}/?view=all&camera=all", f"/episodes/{takes[1]}/", f"/episodes/{takes[2]}/"):
+        page.goto(path)
+        expect(page.locator(".take, .details").first).to_be_visible()
+        assert page.evaluate(REACHES_OUT) == []
+
+
+@pytest.mark.parametrize("width", [1440, 1024, 390])
+def test_every_camera_is_seen_whole(visit: Any, takes: list[str], width: int) -> None:
+    page = visit(f"/episodes/{takes[1]}/", width=width)
+    expect(page.locator("#stage canvas")).to_have_count(len(CAMERAS))
+    boxes = page.locator("#stage .camera").evaluate_all(
+        "(all) => all.map((one) => [one, one.querySelector('canvas')].map((e) => e.getBoundingClientRect().toJSON()))"
+    )
+    for tile, canvas in boxes:
+        assert canvas["height"] <= tile["height"] + 1
+        assert canvas["width"] <= tile["width"] + 1
+        assert tile["height"] >= 60
+    assert max(tile["bottom"] for tile, _ in boxes) <= page.locator("#scrub").evaluate("(e) => e.offsetTop")
+
+
+def test_an_episode_without_cameras_covers_no_button(visit: Any, takes: list[str]) -> None:
+    page = visit(f"/episodes/{takes[3]}/", width=390, height=844, has_touch=True)
+    expect(page.get_by_text("This episode has no cameras.")).to_be_visible()
+    page.get_by_role("button", name="Play", exact=True).tap()
+    expect(page.get_by_role("button", name="Pause", exact=True)).to_be_visible()
+
+
+def test_settings_and_tasks_are_within_reach_of_a_narrow_window(visit: Any, takes: list[str]) -> None:
+    page = visit(f"/datasets/{takes[0]}/?view=all", width=1024, height=768)
+    expect(page.get_by_role("button", name="Save", exact=True)).to_be_hidden()
+    page.get_by_text("Settings, tasks and goals").click()
+    expect(page.get_by_role("button", name="Save", exact=True)).to_be_visible()
+    page.set_viewport_size({"width": 1440, "height": 900})
+    expect(page.get_by_text("Settings, tasks and goals")).to_be_hidden()
+    expect(page.get_by_role("button", name="Save", exact=True)).to_be_in_viewport()
+
+
+def test_the_open_tab_is_in_sight_on_a_phone(visit: Any, takes: list[str]) -> None:
+    page: Page = visit(f"/datasets/{takes[0]}/?view=all", width=390, height=844)
+    expect(page.locator(".tabs [aria-current]")).to_be_in_viewport(ratio=0.9)
