@@ -9,6 +9,8 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from robotdata.video.depth import depth_picture
+from robotdata.video.depth_colours import DepthColours
+from robotdata.video.errors import VideoError
 from robotdata.video.jpeg import ImageError, check_size, jpeg_size
 
 QUALITY = 85
@@ -27,6 +29,14 @@ def shrink_jpeg(data: bytes, height: int | None, *, quality: int = QUALITY) -> b
     buffer = io.BytesIO()
     open_scaled(data, height).save(buffer, "JPEG", quality=quality)
     return buffer.getvalue()
+
+
+def depth_jpeg(data: bytes, colours: DepthColours) -> bytes:
+    """A depth packet of the spool in `colours`, as a JPEG; raises ImageError where it is damaged."""
+    try:
+        return colours.jpeg(data, QUALITY)
+    except VideoError as error:
+        raise ImageError(str(error)) from error
 
 
 def to_jpeg(data: bytes) -> bytes:

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import threading
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from robotdata.dataset.features import is_depth
 from robotdata.quality.inputs import flat_names
 from robotdata.spool import CameraTrack, SpoolError, Take
+from robotdata.video.depth import depth_of_packet
+from robotdata.video.depth_colours import DepthColours
+from robotdata.video.errors import VideoError
 from robotdata.video.jpeg import ImageError
 from viewer.errors import Gone, NotThere
 from viewer.naming import camera_name
-from viewer.pictures import to_jpeg
+from viewer.pictures import depth_jpeg, to_jpeg
 from viewer.sources import CameraInfo, Signals, VideoFile
+
+_LOOK_AT = 10
+"""Frames that may lack any depth before the colours of a take are given up."""
 
 
 def take_version(folder: Path) -> str:
@@ -67,6 +76,9 @@ class TakeSource:
         self.frames = ticks - self.first_tick
         self._index = {key: found[self.first_tick :] for key, found in index.items()}
         self._tracks = tracks
+        self._depth = {key for key in tracks if is_depth(take.manifest["features"].get(key, {}))}
+        self._depth_colours: dict[str, DepthColours] = {}
+        self._lock = threading.Lock()
         self.cameras = tuple(
             CameraInfo(key, camera_name(key), track.width, track.height) for key, track in tracks.items()
         )
@@ -84,9 +96,23 @@ class TakeSource:
         at = int(self._index[camera][n])
         try:
             packet = track.packet(at)
+            if camera in self._depth:
+                return depth_jpeg(packet, self._colours(camera))
             return packet if track.codec == "mjpeg" else to_jpeg(packet)
-        except (SpoolError, ImageError, OSError, IndexError) as error:
+        except (SpoolError, ImageError, VideoError, OSError, IndexError) as error:
             raise Gone(f"frame {n} of {camera} cannot be read: {error}") from error
+
+    def _colours(self, camera: str) -> DepthColours:
+        """Those of the first frame that holds any depth among a few, for all of the take."""
+        with self._lock:
+            if camera not in self._depth_colours:
+                found, track = DepthColours(), self._tracks[camera]
+                for at in self._index[camera][:: max(1, self.frames // _LOOK_AT)]:
+                    with contextlib.suppress(SpoolError, VideoError, OSError):
+                        if found.fit(depth_of_packet(track.packet(int(at)))):
+                            break
+                self._depth_colours[camera] = found
+            return self._depth_colours[camera]
 
     def signals(self) -> Signals:
         columns: dict[str, NDArray[np.float32]] = {}

@@ -10,8 +10,10 @@ from robotdata.capture import clock
 from robotdata.capture.config import CameraConfig
 from robotdata.capture.devices import Camera, Picture, TickCamera
 from robotdata.capture.errors import DeviceError
-from robotdata.capture.health import CameraHealth
+from robotdata.capture.health import CameraHealth, look_of, look_of_depth
 from robotdata.capture.records import CameraFrame
+from robotdata.video.depth import depth_packet, depth_size
+from robotdata.video.errors import VideoError
 from robotdata.video.jpeg import ImageError, encode_jpeg, jpeg_size
 
 log = logging.getLogger(__name__)
@@ -21,13 +23,13 @@ Sink = Callable[[str, CameraFrame], None]
 
 
 class CameraThread:
-    """Runs `camera`; JPEG is made here, once, and never in the loop. `newest` is safe from any thread."""
+    """Runs `camera`; Packets are made here, once, and never in the loop. `newest` is safe from any thread."""
 
     def __init__(self, config: CameraConfig, camera: Camera, *, quality: int = 95) -> None:
         self.config = config
         self.key = config.key
         self.newest: CameraFrame | None = None
-        self.health = CameraHealth(config.fps, clock.monotonic_ns())
+        self.health = CameraHealth(config.fps, clock.monotonic_ns(), look_of_depth if config.depth else look_of)
         self.bad_frames = 0
         self._camera = camera
         self._quality = quality
@@ -109,16 +111,10 @@ class CameraThread:
         self.health.add(packet, picture.captured_ns)
 
     def _packet(self, picture: Picture) -> bytes | None:
-        """The frame as a JPEG; None for one that is damaged. Raises DeviceError where the size is another."""
+        """The frame as it is stored; None for one that is damaged. Raises DeviceError where the size is another."""
         try:
-            if picture.packet is not None:
-                packet, size = picture.packet, jpeg_size(picture.packet)
-            elif picture.rgb is not None:
-                packet = encode_jpeg(picture.rgb, self._quality)
-                size = (picture.rgb.shape[1], picture.rgb.shape[0])
-            else:
-                raise ImageError("no picture at all")
-        except ImageError as error:
+            packet, size = self._as_depth(picture) if self.config.depth else self._as_colours(picture)
+        except (ImageError, VideoError) as error:
             self.bad_frames += 1
             self._bad_in_a_row += 1
             if self._bad_in_a_row >= _BAD_IN_A_ROW:
@@ -131,3 +127,24 @@ class CameraThread:
                 f"{self.config.width}x{self.config.height}; correct width and height in the rig's file"
             )
         return packet
+
+    def _as_colours(self, picture: Picture) -> tuple[bytes, tuple[int, int]]:
+        """A JPEG and its (width, height)."""
+        if picture.depth is not None:
+            raise DeviceError(f"camera {self.config.name} gives depth; say `depth = true` of it in the rig's file")
+        if picture.packet is not None:
+            return picture.packet, jpeg_size(picture.packet)
+        if picture.rgb is not None:
+            return encode_jpeg(picture.rgb, self._quality), (picture.rgb.shape[1], picture.rgb.shape[0])
+        raise ImageError("no picture at all")
+
+    def _as_depth(self, picture: Picture) -> tuple[bytes, tuple[int, int]]:
+        """A 16-bit PNG, which loses nothing, and its (width, height)."""
+        if picture.rgb is not None or (picture.packet or b"").startswith(b"\xff\xd8"):
+            raise DeviceError(f"camera {self.config.name} gives colours; take `depth` away from it in the rig's file")
+        if picture.packet is not None:
+            return picture.packet, depth_size(picture.packet)
+        if picture.depth is None:
+            raise ImageError("no depth at all")
+        flat = picture.depth[..., 0] if picture.depth.shape[2:] == (1,) else picture.depth
+        return depth_packet(flat), (flat.shape[1], flat.shape[0])

@@ -10,8 +10,10 @@ from typing import Any
 
 from robotdata.capture.errors import ConfigError
 from robotdata.capture.options import NAME, Options
+from robotdata.video.depth_scale import DepthScale
 
 MAX_CAMERAS = 16
+CAMERA_NAMES = ("height", "width", "channels")
 DEFAULT: dict[str, Any] = {
     "rig": {"name": "sim", "fps": 30},
     "robot": {"kind": "sim"},
@@ -39,6 +41,15 @@ class CameraConfig:
     height: int
     fps: float
     options: Options
+    depth: DepthScale | None = None
+    """How its depth will be encoded; None: it gives colours."""
+
+    @property
+    def feature(self) -> dict[str, Any]:
+        """What LeRobot says of such a camera."""
+        channels = 3 if self.depth is None else 1
+        made = {"dtype": "video", "shape": [self.height, self.width, channels], "names": list(CAMERA_NAMES)}
+        return made if self.depth is None else made | {"info": self.depth.info("mm")}
 
     @property
     def key(self) -> str:
@@ -102,5 +113,18 @@ def _camera(tables: Options, name: str, fps: float) -> CameraConfig:
         width=table.size("width", 640),
         height=table.size("height", 480),
         fps=table.number("fps", fps, low=1, high=240),
+        depth=_depth(table),
         options=table.rest(),
     )
+
+
+def _depth(table: Options) -> DepthScale | None:
+    """`depth`, and with it `depth_min` and `depth_max` in metres and `use_log`."""
+    if not table.flag("depth"):
+        return None
+    usual = DepthScale()
+    low = float(table.number("depth_min", usual.depth_min, low=0, high=65))
+    high = float(table.number("depth_max", usual.depth_max, low=0, high=65.535))
+    if low >= high:
+        raise ConfigError(f"{table.where}.depth_max", f"is {high:g} m, want more than depth_min ({low:g})")
+    return DepthScale(low, high, usual.shift, table.flag("use_log", usual.use_log))

@@ -16,11 +16,16 @@ Features = Mapping[str, Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One frame as a camera gives it: `rgb`, uint8 (H, W, 3), or a ready JPEG; its time in monotonic ns."""
+    """One frame as a camera gives it: `rgb`, uint8 (H, W, 3), or a ready JPEG; its time in monotonic ns.
+
+    A depth camera gives `depth`, uint16 (H, W) or (H, W, 1) in millimetres, 0 where it measured nothing, or a
+    ready 16-bit PNG of it.
+    """
 
     captured_ns: int
     rgb: NDArray[np.uint8] | None = None
     packet: bytes | None = None
+    depth: NDArray[np.uint16] | None = None
 
 
 @dataclass(slots=True)
@@ -37,6 +42,7 @@ class DeviceContext:
     height: int = 0
     camera_fps: float = 0.0
     camera_index: int = 0
+    depth: bool = False
     shared: dict[str, Any] = field(default_factory=dict)
 
 

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import numpy as np
+
+from robotdata.video.depth import depth_of_packet
+from robotdata.video.errors import DecodeError
 from robotdata.video.jpeg import ImageError, decode_jpeg
 
 STALE_PERIODS = 3
@@ -10,6 +16,7 @@ FROZEN_AFTER_NS = 1_000_000_000
 LOOK_EVERY_NS = 400_000_000
 BLACK_BELOW = 10.0
 FLAT_BELOW = 2.0
+MEASURED_AT_LEAST = 0.01
 
 TEXTS = {
     "stale": "gives no new frames",
@@ -23,7 +30,8 @@ TEXTS = {
 class CameraHealth:
     """Fed with each packet by the camera's thread; asked by any other. Times are monotonic ns."""
 
-    def __init__(self, fps: float, now_ns: int) -> None:
+    def __init__(self, fps: float, now_ns: int, look: Callable[[bytes], str] | None = None) -> None:
+        self._look_at = look or look_of
         self._stale_ns = int(STALE_PERIODS * 1e9 / fps)
         self._seen_ns = self._changed_ns = now_ns
         self._looked_ns = 0
@@ -42,7 +50,7 @@ class CameraHealth:
             self._last, self._changed_ns = packet, captured_ns
         if captured_ns - self._looked_ns >= LOOK_EVERY_NS:
             self._looked_ns = captured_ns
-            found = _look_of(packet)
+            found = self._look_at(packet)
             # Twice in a row: one dark frame is a hand before the lens.
             self._look = found if found == self._suspect else "ok"
             self._suspect = found
@@ -67,7 +75,17 @@ class CameraHealth:
         return max(0.0, (now_ns - self._seen_ns) / 1e9) if self.frames else None
 
 
-def _look_of(packet: bytes) -> str:
+def look_of_depth(packet: bytes) -> str:
+    """black where a depth camera measures nothing; a wall that fills its picture is no fault."""
+    try:
+        depth = depth_of_packet(packet)
+    except DecodeError:
+        return "ok"
+    return "black" if np.count_nonzero(depth) < MEASURED_AT_LEAST * depth.size else "ok"
+
+
+def look_of(packet: bytes) -> str:
+    """ok, black or flat: what a JPEG shows."""
     try:
         small = decode_jpeg(packet, scale=8)
     except ImageError:

@@ -37,6 +37,8 @@ class PyavCamera:
 def make_camera(context: DeviceContext, options: Options) -> PyavCamera:
     """`url`: a path, file:, v4l2:/dev/video0, rtsp:, http: or https:; `loop` begins a file anew at its end."""
     url = options.text("url")
+    if context.depth:
+        raise ConfigError(f"{options.where}.depth", "is true, but `pyav` gives colours; depth needs a kind of its own")
     scheme = urlsplit(url).scheme or "file"
     if scheme not in SCHEMES:
         raise ConfigError(f"{options.where}.url", f"has scheme {scheme!r}; want one of {', '.join(SCHEMES)}")

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 class CameraFrame:
     """One frame of one camera, with its place in the camera's count and its time (monotonic nanoseconds).
 
-    `packet` is the frame as it is stored, a JPEG; `wall_ns` is unix time in nanoseconds, for people.
+    `packet` is the frame as it is stored, a JPEG, or of depth a 16-bit PNG; `wall_ns` is unix time in nanoseconds, for
+    people.
     """
 
     seq: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from robotdata.capture import clock
 from robotdata.capture.devices import Action, DeviceContext, Features, Picture, Values
 from robotdata.capture.errors import ConfigError, DeviceError
 from robotdata.capture.options import Options
+from robotdata.capture.sim_depth import DepthPainter
 from robotdata.capture.sim_draw import Painter
 from robotdata.capture.sim_world import JOINTS, REST, World, reach_for
 from robotdata.video import barcode
@@ -154,7 +156,9 @@ class SimCamera:
     def __init__(self, context: DeviceContext, shared: _Shared, options: Options) -> None:
         default = context.name if context.name in _VIEWS else "front"
         self._shared = shared
-        self._painter = Painter(options.text("view", default, among=_VIEWS), context.width, context.height)
+        self._depth = context.depth
+        make = DepthPainter if context.depth else Painter
+        self._painter = make(options.text("view", default, among=_VIEWS), context.width, context.height)
         self._barcode = options.flag("barcode")
         if self._barcode and (context.width < barcode.WIDTH or context.height < barcode.HEIGHT):
             raise ConfigError(f"{options.where}.barcode", f"needs pictures of {barcode.WIDTH}x{barcode.HEIGHT} or more")
@@ -166,7 +170,7 @@ class SimCamera:
         self._period_ns = round(1e9 / context.camera_fps)
         self._due = 0
         self._began = 0
-        self._frozen: NDArray[np.uint8] | None = None
+        self._frozen: NDArray[Any] | None = None
 
     def connect(self) -> None:
         now = clock.monotonic_ns()
@@ -183,21 +187,25 @@ class SimCamera:
             raise DeviceError(f"the simulated camera {self._index} is unplugged; it was told to, by lose_after_s")
         while self._fault("hang", clock.monotonic_ns()) and clock.monotonic_ns() - now < 30_000_000_000:
             clock.pause(0.1)
-        return Picture(now, rgb=self._picture(self._shared.world.scene.step, now))
+        return self._picture(self._shared.world.scene.step, now)
 
     def disconnect(self) -> None:
         pass
 
-    def _picture(self, tick: int, now: int) -> NDArray[np.uint8]:
+    def _picture(self, tick: int, now: int) -> Picture:
+        seen = self._draw(tick, now)
+        return Picture(now, depth=seen) if self._depth else Picture(now, rgb=seen)
+
+    def _draw(self, tick: int, now: int) -> NDArray[Any]:
         if self._frozen is not None and self._fault("freeze", now):
             return self._frozen
-        rgb = self._painter.draw(self._shared.world.scene)
+        seen = self._painter.draw(self._shared.world.scene)
         if self._fault("black", now):
-            rgb[:] = 0
+            seen[:] = 0
         if self._barcode:
-            barcode.draw(rgb, barcode.Barcode(tick, self._shared.episode, self._index))
-        self._frozen = rgb
-        return rgb
+            barcode.draw(seen, barcode.Barcode(tick, self._shared.episode, self._index))
+        self._frozen = seen
+        return seen
 
     def _fault(self, name: str, now: int) -> bool:
         after_s = self._faults[name]
@@ -210,7 +218,7 @@ class TickedSimCamera(SimCamera):
     def grab(self, tick: int) -> Picture:
         """The frame of `tick`."""
         now = clock.monotonic_ns()
-        return Picture(now, rgb=self._picture(tick, now))
+        return self._picture(tick, now)
 
 
 def make_robot(context: DeviceContext, options: Options) -> SimRobot:

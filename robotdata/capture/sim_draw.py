@@ -28,7 +28,7 @@ _METAL: Colour = (64, 70, 80)
 _MARGIN_M = 0.05
 _WIDTHS = (0.055, 0.042, 0.036)
 _CIRCLE = np.stack([np.cos(np.arange(24) * np.pi / 12), np.sin(np.arange(24) * np.pi / 12)], axis=1)
-_EYES = {
+EYES = {
     "front": (np.array([0.98, 0.10, 0.56]), np.array([0.17, 0.0, 0.09]), 1.05),
     "top": (np.array([0.25, 0.0, 1.02]), np.array([0.26, 0.0, 0.0]), 1.06),
 }
@@ -59,58 +59,27 @@ class Lens:
         seen[:, :2] += self._middle - self._corner
         return seen
 
+    def below(self, width: int, height: int) -> Points:
+        """How far the ray of each pixel sinks in a metre along the axis, float64 (height, width)."""
+        across = (np.arange(width) + 0.5 - width / 2) / self._scale
+        down = (np.arange(height) + 0.5 - height / 2) / self._scale
+        right, low, forward = self._axes[:, 2]
+        sinks: Points = -(forward + across[None, :] * right + down[:, None] * low)
+        return sinks
+
     def size(self, metres: float, depth: float) -> int:
         """How many pixels a length takes at a depth."""
         return max(1, round(metres * self._scale / max(depth, 0.02)))
 
 
-class Painter:
-    """One camera's view of the world; `draw` gives uint8 (height, width, 3), a fresh array each time."""
+class Shapes:
+    """What a camera sees of the world's moving parts, for any pen to draw."""
 
     def __init__(self, view: str, width: int, height: int) -> None:
         self._view = view
-        self._over = 2 if view in _EYES else 1  # all of the wrist's picture moves: once is enough
-        self._width, self._height = width * self._over, height * self._over
-        self._still: Image.Image | None = None
-        if view in _EYES:
-            self._lens = self._make_lens(*_EYES[view])
-            self._still = self._background()
-            self._small = np.array(self._still.reduce(self._over))
-
-    def draw(self, scene: Scene) -> NDArray[np.uint8]:
-        """The world at one moment."""
-        joints = chain(scene.joints)
-        if self._still is None:
-            self._lens = self._wrist_lens(joints)
-            image = self._floor()
-            self._paint(image, scene, joints)
-            return np.array(image)
-        self._lens.move_to(0, 0)
-        left, top, right, bottom = box = self._moving(scene, joints)
-        self._lens.move_to(left, top)
-        image = self._still.crop(box)
-        self._paint(image, scene, joints)
-        rgb = self._small.copy()
-        rgb[top // 2 : bottom // 2, left // 2 : right // 2] = np.asarray(image.reduce(self._over))
-        return rgb
-
-    def _paint(self, image: Image.Image, scene: Scene, joints: Points) -> None:
-        pen = ImageDraw.Draw(image, "RGBA")
-        self._shadows(pen, scene, joints)
-        for _, paint in sorted(self._parts(scene, joints), key=lambda part: -part[0]):
-            paint(pen)
-
-    def _moving(self, scene: Scene, joints: Points) -> tuple[int, int, int, int]:
-        """The part of the picture, in even pixels, that arm, objects and shadows may fill."""
-        things = np.array([[each.x, each.y, each.z] for each in scene.things])
-        solid = np.concatenate([joints, things])
-        seen = self._lens.see(np.concatenate([solid, _on_ground(solid)]))
-        margin = self._lens.size(_MARGIN_M, float(seen[:, 2].min()))
-        low = np.clip(seen[:, :2].min(axis=0) - margin, 0, (self._width - 2, self._height - 2))
-        high = np.clip(seen[:, :2].max(axis=0) + margin, low + 2, (self._width, self._height))
-        left, top = (int(each) // 2 * 2 for each in low)
-        right, bottom = (int(each) // 2 * 2 for each in high)
-        return left, top, right, bottom
+        self._width, self._height = width, height
+        if view in EYES:
+            self._lens = self._make_lens(*EYES[view])
 
     def _make_lens(self, eye: Points, at: Points, focal: float) -> Lens:
         return Lens(eye, at, focal, self._width, self._height)
@@ -177,6 +146,53 @@ class Painter:
                 tone = round(0.62 + 0.16 * math.cos(turn + 0.6), 2)
                 pen.polygon([low[place], low[after], high[after], high[place]], _shade(thing.colour, tone))
         pen.polygon(high, _shade(thing.colour, 1.08), outline=_shade(thing.colour, 0.8))
+
+
+class Painter(Shapes):
+    """One camera's view of the world; `draw` gives uint8 (height, width, 3), a fresh array each time."""
+
+    def __init__(self, view: str, width: int, height: int) -> None:
+        self._over = over = 2 if view in EYES else 1  # all of the wrist's picture moves: once is enough
+        super().__init__(view, width * over, height * over)
+        self._still: Image.Image | None = None
+        if view in EYES:
+            self._still = self._background()
+            self._small = np.array(self._still.reduce(over))
+
+    def draw(self, scene: Scene) -> NDArray[np.uint8]:
+        """The world at one moment."""
+        joints = chain(scene.joints)
+        if self._still is None:
+            self._lens = self._wrist_lens(joints)
+            image = self._floor()
+            self._paint(image, scene, joints)
+            return np.array(image)
+        self._lens.move_to(0, 0)
+        left, top, right, bottom = box = self._moving(scene, joints)
+        self._lens.move_to(left, top)
+        image = self._still.crop(box)
+        self._paint(image, scene, joints)
+        rgb = self._small.copy()
+        rgb[top // 2 : bottom // 2, left // 2 : right // 2] = np.asarray(image.reduce(self._over))
+        return rgb
+
+    def _paint(self, image: Image.Image, scene: Scene, joints: Points) -> None:
+        pen = ImageDraw.Draw(image, "RGBA")
+        self._shadows(pen, scene, joints)
+        for _, paint in sorted(self._parts(scene, joints), key=lambda part: -part[0]):
+            paint(pen)
+
+    def _moving(self, scene: Scene, joints: Points) -> tuple[int, int, int, int]:
+        """The part of the picture, in even pixels, that arm, objects and shadows may fill."""
+        things = np.array([[each.x, each.y, each.z] for each in scene.things])
+        solid = np.concatenate([joints, things])
+        seen = self._lens.see(np.concatenate([solid, _on_ground(solid)]))
+        margin = self._lens.size(_MARGIN_M, float(seen[:, 2].min()))
+        low = np.clip(seen[:, :2].min(axis=0) - margin, 0, (self._width - 2, self._height - 2))
+        high = np.clip(seen[:, :2].max(axis=0) + margin, low + 2, (self._width, self._height))
+        left, top = (int(each) // 2 * 2 for each in low)
+        right, bottom = (int(each) // 2 * 2 for each in high)
+        return left, top, right, bottom
 
     def _shadows(self, pen: ImageDraw.ImageDraw, scene: Scene, joints: Points) -> None:
         for thing in scene.things:

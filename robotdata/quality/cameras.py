@@ -31,7 +31,9 @@ def measure_cameras(take: TakeInput, motion: Motion) -> dict[str, CameraMetrics]
     for key, found in _out_of_step(take, facts).items():
         facts[key].update(found)
     for key, camera in take.cameras.items():
-        facts[key].update(_looks(camera.pictures, take))
+        facts[key].update(
+            _depth_looks(_looks(camera.pictures, take)) if camera.depth else _looks(camera.pictures, take)
+        )
         frozen = _frozen(camera, facts[key]["rate_hz"] or take.fps, take)
         if camera.content is None:  # video repeats itself where nothing moves in its picture
             frozen = [run for run in frozen if _others_change(take.cameras, key, run)]
@@ -126,6 +128,11 @@ def _looks(pictures: PictureSeries, take: TakeInput) -> dict[str, Any]:
     if len(pictures.sharpness):
         facts["sharpness"] = round(float(np.median(pictures.sharpness)), 5)
     return facts
+
+
+def _depth_looks(facts: dict[str, Any]) -> dict[str, Any]:
+    """Of depth only what is a fault in it too: damage, another size, and that nothing was measured."""
+    return {name: value for name, value in facts.items() if name in ("damaged", "damaged_at", "resized_at", "black")}
 
 
 def _tick_runs(mask: NDArray[np.bool_], tick: NDArray[np.int64], take: TakeInput) -> list[Run]:

@@ -31,7 +31,8 @@ class CameraInput:
     `frame` int64 (ticks,) which stored frame the loop had at each tick, -1 before the first;
     `captured_ns` int64 (ticks,) when that frame was captured; `seq` int64 the sequence numbers of the frames that
     were stored meanwhile, `frame_ns` int64 their capture times; `content` int64, by stored frame, equal for
-    neighbours that are equal byte by byte. Times are monotonic nanoseconds, as the ticks' own.
+    neighbours that are equal byte by byte. Times are monotonic nanoseconds, as the ticks' own. Of `depth` neither light
+    nor colour nor sharpness is judged: a wall that fills the picture is no fault.
     """
 
     frame: NDArray[np.int64] | None = None
@@ -41,6 +42,7 @@ class CameraInput:
     content: NDArray[np.int64] | None = None
     pictures: PictureSeries = field(default_factory=PictureSeries)
     problem: str = ""
+    depth: bool = False
 
 
 @dataclass(frozen=True)

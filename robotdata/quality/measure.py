@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from robotdata.dataset.features import is_depth
 from robotdata.quality.cameras import measure_cameras
 from robotdata.quality.fingerprint import fingerprint_of
 from robotdata.quality.inputs import CameraInput, SignalInput, TakeInput, flat_names, is_numeric
@@ -108,11 +109,12 @@ def _rate(take: TakeInput) -> tuple[float | None, list[tuple[int, float]]]:
 
 
 def _read_camera(take: Take, key: str, part: slice, fps: float) -> CameraInput:
+    depth = is_depth(take.manifest["features"].get(key, {}))
     try:
         track = take.camera(key)
         frame = take.frame_index(key)[part]
     except (SpoolError, OSError) as error:
-        return CameraInput(problem=str(error))
+        return CameraInput(problem=str(error), depth=depth)
     captured = np.asarray(take.column(f"{key}/captured_ns"), np.int64)[part]
     used = frame[frame >= 0]
     stored = slice(int(used[0]), int(used[-1]) + 1) if len(used) else slice(0, 0)
@@ -123,6 +125,7 @@ def _read_camera(take: Take, key: str, part: slice, fps: float) -> CameraInput:
         frame_ns=track.captured_ns[stored],
         content=_content(take, track),
         pictures=look_at(track, frame, fps),
+        depth=depth,
     )
 
 

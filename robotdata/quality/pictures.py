@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass, field
-from typing import Any
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,8 @@ SMALL = 8
 """Pictures are looked at with 1/8 of each side: that is what JPEG gives without an inverse transform."""
 DETAIL = 2
 """Sharpness needs finer pictures, fewer of them."""
+_MEASURED = 55
+"""The least gray of a depth that was measured: far from black."""
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
@@ -136,7 +138,7 @@ def shrink(rgb: NDArray[np.uint8], factor: int = SMALL) -> NDArray[np.uint8]:
 def decode(packet: bytes, codec: str, scale: int) -> NDArray[np.uint8]:
     """A stored packet as a small picture, uint8 (h, w, 3); raises ImageError where it is damaged.
 
-    Depth of 16 bits is shown as a share of the farthest that the picture holds.
+    Depth of 16 bits is gray by its logarithm, black where nothing was measured: the same depth is the same gray.
     """
     if codec == "mjpeg":
         return decode_jpeg(packet, scale=scale)
@@ -152,6 +154,14 @@ def decode(packet: bytes, codec: str, scale: int) -> NDArray[np.uint8]:
 def _as_rgb(image: Image.Image, scale: int) -> NDArray[np.uint8]:
     if not image.mode.startswith("I"):
         return shrink(np.asarray(image.convert("RGB")), scale)
-    values: NDArray[Any] = np.asarray(image, np.float32)
-    gray = (values * (255 / max(float(values.max()), 1.0))).astype(np.uint8)
+    gray = _depth_grays()[np.asarray(image).astype(np.uint16)]
     return shrink(np.repeat(gray[:, :, None], 3, axis=2), scale)
+
+
+@lru_cache(maxsize=1)
+def _depth_grays() -> NDArray[np.uint8]:
+    """The gray of each of 65,536 depths."""
+    share = np.log1p(np.arange(2**16)) / np.log1p(2**16)
+    grays: NDArray[np.uint8] = (_MEASURED + (255 - _MEASURED) * share).astype(np.uint8)
+    grays[0] = 0
+    return grays

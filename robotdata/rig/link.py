@@ -17,6 +17,7 @@ from robotdata.rig import protocol
 from robotdata.rig.machine import Machine
 from robotdata.rig.protocol import ProtocolError, Refusal
 from robotdata.rig.status import Reporter
+from robotdata.video.depth_colours import DepthColours
 
 log = logging.getLogger(__name__)
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
@@ -24,6 +25,7 @@ STATUS_EVERY_S, TELEMETRY_EVERY_S = 0.25, 0.1
 _BEAT_S = 0.005
 _IDLE_BEAT_S = 0.03
 _OUTBOX = 1000
+_PREVIEW_QUALITY = 85
 
 
 class Refused(Exception):
@@ -46,6 +48,7 @@ class Link:
         self._stopping = threading.Event()
         self._watched: dict[str, float] = {}
         self._sent: dict[str, tuple[int, float]] = {}
+        self._colours = {camera.key: DepthColours(follow=True) for camera in machine.rig.cameras}
         machine.on_change = self._changed.set
         machine.on_take = self._on_take
         self._thread = threading.Thread(target=self._run, name="rig-link", daemon=True)
@@ -184,4 +187,7 @@ class Link:
             # A little early is in time: else a rate equal to the camera's would lose every other frame.
             period = 1 / wanted
             self._sent[camera.key] = (frame.seq, max(due + period, now) - 0.25 * period)
-            await socket.send(protocol.pack_preview(place, frame.seq, frame.wall_ns, frame.packet))
+            jpeg = frame.packet
+            if camera.config.depth:  # made where it is looked at, and only as often
+                jpeg = await asyncio.to_thread(self._colours[camera.key].jpeg, jpeg, _PREVIEW_QUALITY)
+            await socket.send(protocol.pack_preview(place, frame.seq, frame.wall_ns, jpeg))

@@ -14,6 +14,7 @@ from robotdata.capture.registry import Registry
 from robotdata.rig.disk import DiskWatch
 
 CODEC = "mjpeg"
+DEPTH_CODEC = "png"
 
 
 class Rig:
@@ -37,13 +38,14 @@ class Rig:
         self.robot_type = robot.robot_type
         self.features: dict[str, Any] = {key: dict(value) for key, value in robot.features.items()}
         for each in config.cameras:
-            self.features[each.key] = {
-                "dtype": "video",
-                "shape": [each.height, each.width, 3],
-                "names": ["height", "width", "channels"],
-            }
+            self.features[each.key] = each.feature
         self.take_cameras = {
-            each.key: {"codec": CODEC, "width": each.width, "height": each.height, "fps": each.fps}
+            each.key: {
+                "codec": DEPTH_CODEC if each.depth else CODEC,
+                "width": each.width,
+                "height": each.height,
+                "fps": each.fps,
+            }
             for each in config.cameras
         }
         spool.mkdir(parents=True, exist_ok=True)
@@ -71,5 +73,6 @@ def _camera_context(context: DeviceContext, camera: Any, place: int) -> DeviceCo
         height=camera.height,
         camera_fps=camera.fps,
         camera_index=place,
+        depth=camera.depth is not None,
         shared=context.shared,
     )

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         encode_depth,
         quantize_depth,
     )
+    from robotdata.video.depth_colours import DepthColours
     from robotdata.video.depth_scale import DepthScale
     from robotdata.video.encode import EncodedVideo, encode_frames, encode_packets
     from robotdata.video.errors import (
@@ -72,6 +73,7 @@ __all__ = [
     "CodecUnavailableError",
     "Comparison",
     "DecodeError",
+    "DepthColours",
     "DepthScale",
     "EncodeError",
     "EncodeSettings",
@@ -142,6 +144,7 @@ _HOME = {
         "encode_depth",
         "quantize_depth",
     ],
+    "depth_colours": ["DepthColours"],
     "depth_scale": ["DepthScale"],
     "encode": ["EncodedVideo", "encode_frames", "encode_packets"],
     "errors": [

@@ -31,6 +31,7 @@ from robotdata.video.sources import frame_files
 
 CODE_MAX = 4095
 MM_PER_M = 1000.0
+_PNG = b"\x89PNG\r\n\x1a\n"
 _UP = 2  # PNG's filter: what differs from the row above
 DepthMap = NDArray[Any]
 
@@ -81,7 +82,7 @@ def depth_packet(depth: DepthMap) -> bytes:
     np.subtract(raw[1:], raw[:-1], out=rows[1:, 1:])
     head = struct.pack(">IIBBBBB", depth.shape[1], depth.shape[0], 16, 0, 0, 0, 0)
     parts = ((b"IHDR", head), (b"IDAT", zlib.compress(rows.data, 1)), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(name, data) for name, data in parts)
+    return _PNG + b"".join(_chunk(name, data) for name, data in parts)
 
 
 def depth_of_packet(packet: bytes) -> NDArray[np.uint16]:
@@ -95,6 +96,14 @@ def depth_of_packet(packet: bytes) -> NDArray[np.uint16]:
     if depth.dtype != np.uint16 or depth.ndim != 2:
         raise DecodeError(f"want a 16-bit PNG of one channel, got {depth.dtype} {depth.shape}")
     return depth
+
+
+def depth_size(packet: bytes) -> tuple[int, int]:
+    """(width, height) of a depth packet, from its header alone. Raises DecodeError where it is no 16-bit gray PNG."""
+    if packet[:8] != _PNG or packet[12:16] != b"IHDR" or packet[24:26] != bytes([16, 0]):
+        raise DecodeError(f"no 16-bit PNG of one channel: {len(packet)} bytes that begin with {packet[:4].hex()}")
+    width, height = struct.unpack_from(">II", packet, 16)
+    return int(width), int(height)
 
 
 def encode_depth(
