@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robotdata.video.decode import VideoDecoder
-from robotdata.video.errors import BackendMissingError, DecodeError
+from robotdata.video.errors import BackendMissingError, DecodeError, VideoError
 
 log = logging.getLogger(__name__)
 
@@ -31,18 +31,31 @@ def decode_with(backend: str, decoder: VideoDecoder, numbers: Sequence[int]) -> 
     Raises DecodeError for an unknown name, BackendMissingError, saying what to install, for one that does not
     load, and the errors of decoding.
     """
-    reader = BACKENDS.get(backend)
-    if reader is None:
-        raise DecodeError(f"backend {backend!r}: want one of {', '.join(BACKENDS)}")
+    require_known(backend)
+    if not numbers:
+        return []
     unique = sorted(set(numbers))
-    frames = dict(zip(unique, reader(decoder, unique), strict=True))
+    try:
+        frames = dict(zip(unique, BACKENDS[backend](decoder, unique), strict=True))
+    except (VideoError, OSError):
+        raise
+    except (RuntimeError, IndexError, ValueError) as error:
+        which = f"frames {unique[0]} to {unique[-1]}"
+        raise DecodeError(f"{decoder.path}: {backend} cannot read {which}, try pyav: {error}") from error
     return [frames[number] for number in numbers]
+
+
+def require_known(backend: str) -> None:
+    """Raises DecodeError where there is no backend of that name."""
+    if backend not in BACKENDS:
+        raise DecodeError(f"backend {backend!r}: want one of {', '.join(BACKENDS)}")
 
 
 @lru_cache(maxsize=2)
 def automatic_backend(tensor: bool) -> str:
     """`torchcodec` for tensors where it is installed and loads, else `pyav`; the log says which and why."""
     if not tensor:
+        log.info("video backend: pyav (for arrays)")
         return "pyav"
     if find_spec("torchcodec") is None:
         log.info("video backend: pyav (torchcodec is not installed)")
@@ -75,8 +88,14 @@ def _pyav(decoder: VideoDecoder, numbers: Sequence[int]) -> Iterable[Rgb]:
 
 def _torchcodec(decoder: VideoDecoder, numbers: Sequence[int]) -> Iterable[Rgb]:
     module = _require("torchcodec.decoders", "torchcodec")
-    reader = module.VideoDecoder(str(decoder.path), dimension_order="NHWC")
-    return list(reader.get_frames_at(indices=list(numbers)).data.numpy())
+    # To open a long file costs it many times what a frame costs: it is kept as long as ours is.
+    with decoder.beside(lambda path: module.VideoDecoder(str(path), dimension_order="NHWC")) as reader:
+        batch = reader.get_frames_at(indices=list(numbers))
+    times = [decoder.index.time_s(number) for number in numbers]
+    if np.abs(np.asarray(batch.pts_seconds) - times).max() > _CUSHION_S:
+        log.info("%s: torchcodec counts its frames in another way; they are read by pyav", decoder.path)
+        return _pyav(decoder, numbers)
+    return list(batch.data.numpy())
 
 
 def _video_reader(decoder: VideoDecoder, numbers: Sequence[int]) -> Iterable[Rgb]:

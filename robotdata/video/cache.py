@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import os
 import threading
+import weakref
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from robotdata.video.decode import VideoDecoder
-from robotdata.video.errors import VideoError
+from robotdata.video.errors import FileReplacedError, VideoError
 from robotdata.video.index import FileIdentity
 from robotdata.video.jpeg import encode_jpeg
 
 SIZE_VARIABLE = "ROBOTDATA_VIDEO_DECODER_CACHE_SIZE"
 DEFAULT_SIZE = 100
 DEFAULT_BYTES = 512 * 2**20
+_MOST_DIGITS = 19
+_TRIES = 10
+_Read = TypeVar("_Read")
 _UNBOUNDED = ("none", "unbounded", "-1")
+_BY_DEFAULT = "default"
 
 
 def cache_size_from_environment() -> int | None:
@@ -23,14 +30,15 @@ def cache_size_from_environment() -> int | None:
 
     Raises VideoError, naming the value, where it is neither a positive integer nor `none`, `unbounded`, `-1`.
     """
-    raw = os.environ.get(SIZE_VARIABLE, "").strip()
-    if not raw:
+    raw = os.environ.get(SIZE_VARIABLE)
+    if raw is None:
         return DEFAULT_SIZE
-    if raw.lower() in _UNBOUNDED:
+    word = raw.strip().lower()
+    if word in _UNBOUNDED:
         return None
-    if not (raw.isascii() and raw.isdigit() and int(raw) > 0):
-        raise VideoError(f"{SIZE_VARIABLE}={raw!r}: write a positive integer, or none for no bound")
-    return int(raw)
+    if not (word.isascii() and word.isdigit() and len(word) < _MOST_DIGITS and int(word) > 0):
+        raise VideoError(f"{SIZE_VARIABLE}={raw!r}: write a positive integer, or none for no bound, or unset it")
+    return int(word)
 
 
 class _Slot:
@@ -49,16 +57,19 @@ class VideoDecoderCache:
     holds it can go on, at the price of opening the file for each call.
 
     `max_size` decoders (None: unbounded), by default from the environment; `max_bytes` of indexes and
-    pictures, roughly, while more than one decoder is held.
+    pictures, roughly, while more than one decoder is held: by default 512 MiB, and without a bound where the number
+    has none. A forked process begins with an empty cache. Raises VideoError for a size that is none.
     """
 
-    def __init__(self, max_size: int | None | str = "environment", *, max_bytes: int | None = DEFAULT_BYTES) -> None:
-        if isinstance(max_size, str):
-            max_size = cache_size_from_environment()
-        if max_size is not None and max_size < 1:
-            raise VideoError(f"max_size={max_size}: want a positive integer, or None for no bound")
-        self.max_size = max_size
-        self.max_bytes = max_bytes
+    def __init__(self, max_size: int | None | str = _BY_DEFAULT, *, max_bytes: int | None | str = _BY_DEFAULT) -> None:
+        size = cache_size_from_environment() if max_size == _BY_DEFAULT else _bound("max_size", max_size)
+        self.max_size = size
+        by_default = None if size is None else DEFAULT_BYTES
+        self.max_bytes = by_default if max_bytes == _BY_DEFAULT else _bound("max_bytes", max_bytes)
+        self._begin()
+        _CACHES.add(self)
+
+    def _begin(self) -> None:
         self._lock = threading.Lock()
         self._slots: OrderedDict[str, _Slot] = OrderedDict()
 
@@ -121,7 +132,7 @@ class VideoDecoderCache:
         decoder = slot.decoder
         if decoder is None:  # the one who opened it failed; the caller tries itself and gets the reason
             return None
-        if decoder.identity == _identity(key):
+        if decoder.identity == FileIdentity.at(key):
             return decoder
         with self._lock:
             self._drop(key, slot)
@@ -153,6 +164,19 @@ class VideoDecoderCache:
             del self._slots[key]
 
 
+_CACHES: weakref.WeakSet[VideoDecoderCache] = weakref.WeakSet()
+
+
+def _begin_anew() -> None:
+    """In a forked process: a lock that another thread held at the fork would stay locked for ever."""
+    for cache in list(_CACHES):
+        cache._begin()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew)
+
+
 def frame_jpeg(path: Path | str, number: int, *, quality: int = 90, cache: VideoDecoderCache | None = None) -> bytes:
     """Frame `number` of the video at `path` as a JPEG, 4:2:0.
 
@@ -160,20 +184,29 @@ def frame_jpeg(path: Path | str, number: int, *, quality: int = 90, cache: Video
     opened for this call.
     """
     if cache is not None:
-        return encode_jpeg(cache.get_decoder(path).frame(number), quality)
+        return encode_jpeg(from_cache(cache, path, lambda decoder: decoder.frame(number)), quality)
     with VideoDecoder(path) as decoder:
         return encode_jpeg(decoder.frame(number), quality)
 
 
+def from_cache(cache: VideoDecoderCache, path: Path | str, read: Callable[[VideoDecoder], _Read]) -> _Read:
+    """What `read` reads from the decoder for `path`; again where the file is replaced before it could."""
+    for _ in range(_TRIES):
+        try:
+            return read(cache.get_decoder(path))
+        except FileReplacedError:
+            continue
+    return read(cache.get_decoder(path))
+
+
+def _bound(name: str, value: int | str | None) -> int | None:
+    if value is None or (isinstance(value, int) and not isinstance(value, bool) and value > 0):
+        return value
+    raise VideoError(f"{name}={value!r}: want a positive integer, or None for no bound")
+
+
 def _key(path: str | os.PathLike[str]) -> str:
     return os.path.abspath(path)  # noqa: PTH100 - a key, without touching the disk
-
-
-def _identity(key: str) -> FileIdentity | None:
-    try:
-        return FileIdentity.of(os.stat(key))  # noqa: PTH116 - on every hit: no Path is built
-    except OSError:
-        return None
 
 
 def _close(decoders: list[VideoDecoder]) -> None:

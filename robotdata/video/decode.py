@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,11 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
-from robotdata.video.errors import BrokenVideoError, DecodeError, NotAVideoError
-from robotdata.video.files import require_video_file
-from robotdata.video.index import MAX_PIXELS, FileIdentity, PacketIndex, index_video
+from robotdata.video.colours import to_rgb
+from robotdata.video.errors import BrokenVideoError, DecodeError, FileReplacedError
+from robotdata.video.index import MAX_PIXELS, FileIdentity, PacketIndex, index_video, open_same
+
+_TRIES = 50
 
 
 class VideoDecoder:
@@ -31,16 +34,11 @@ class VideoDecoder:
 
     def __init__(self, path: Path | str, *, index: PacketIndex | None = None) -> None:
         self.path = Path(path)
-        require_video_file(self.path)
-        self._file: Any = self.path.open("rb", buffering=0)
-        try:
-            self.identity = FileIdentity.of(os.fstat(self._file.fileno()))
-            self.index = index_video(self.path) if index is None else index
-        except BaseException:
-            self._file.close()
-            raise
+        self.index, self._file = _open_indexed(self.path, index)
+        self.identity = self.index.identity
         self._lock = threading.Lock()
         self._context: Any = None
+        self._beside: Any = None
         self._next = -1
         self._closed = False
         self._reformatter = VideoReformatter()
@@ -111,6 +109,23 @@ class VideoDecoder:
         self._check(wanted[-1])
         yield from _in_a_row(self.path, self.identity, self.index, wanted)
 
+    @contextmanager
+    def beside(self, make: Callable[[Path], Any]) -> Iterator[Any]:
+        """What `make` opens of this file with another library: once, for one thread at a time, until `close`.
+
+        Raises FileReplacedError where the path leads to another file by then.
+        """
+        with self._lock:
+            try:
+                if self._beside is None:
+                    made = make(self.path)
+                    open_same(self.path, self.identity).close()
+                    self._beside = made
+                yield self._beside
+            finally:
+                if self._closed:
+                    self._release()
+
     def close(self) -> None:
         """Give back the file and the codec; waits for a frame in the making."""
         with self._lock:
@@ -118,7 +133,7 @@ class VideoDecoder:
             self._release()
 
     def _release(self) -> None:
-        self._context = None
+        self._context = self._beside = None
         self._next = -1
         if self._file is not None:
             self._file.close()
@@ -127,7 +142,7 @@ class VideoDecoder:
     def _native(self, number: int) -> av.VideoFrame:
         self._check(number)
         if self._file is None:
-            self._file = _reopen(self.path, self.identity)
+            self._file = open_same(self.path, self.identity)
         try:
             return self._decode(number)
         except av.error.FFmpegError as error:
@@ -176,7 +191,7 @@ def open_video(path: Path | str) -> VideoDecoder:
 
 
 def _to_rgb(reformatter: VideoReformatter, frame: av.VideoFrame) -> NDArray[np.uint8]:
-    return np.asarray(reformatter.reformat(frame, format="rgb24").to_ndarray(), np.uint8)
+    return np.asarray(to_rgb(reformatter, frame).to_ndarray(), np.uint8)
 
 
 def _codec(index: PacketIndex, threads: int) -> Any:
@@ -193,7 +208,7 @@ def _codec(index: PacketIndex, threads: int) -> Any:
 def _packet(index: PacketIndex, file: Any, at: int) -> av.Packet:
     place, size = int(index.position[at]), int(index.size[at])
     # Asked first: a lying table must not make us reserve what it claims.
-    if place + size > index.file_bytes or len(data := os.pread(file.fileno(), size, place)) != size:
+    if place + size > index.identity.size_bytes or len(data := os.pread(file.fileno(), size, place)) != size:
         number = int(index.rank[at])
         raise BrokenVideoError(f"{index.path} ends inside frame {number}; it is cut off", number)
     packet = av.Packet(data)
@@ -201,12 +216,16 @@ def _packet(index: PacketIndex, file: Any, at: int) -> av.Packet:
     return packet
 
 
-def _reopen(path: Path, identity: FileIdentity) -> Any:
-    file: Any = path.open("rb", buffering=0)
-    if FileIdentity.of(os.fstat(file.fileno())) != identity:
-        file.close()
-        raise NotAVideoError(f"{path} was replaced by another file; open it again")
-    return file
+def _open_indexed(path: Path, index: PacketIndex | None) -> tuple[PacketIndex, Any]:
+    """The index and the open file that it is of, also where another one is just taking its place."""
+    for _ in range(_TRIES):
+        found = index_video(path) if index is None else index
+        try:
+            return found, open_same(path, found.identity)
+        except FileReplacedError:
+            if index is not None:
+                raise
+    raise FileReplacedError(f"{path} is written or replaced all the time; wait until it is finished")
 
 
 def _in_a_row(path: Path, identity: FileIdentity, index: PacketIndex, wanted: range) -> Iterator[av.VideoFrame]:
@@ -215,7 +234,7 @@ def _in_a_row(path: Path, identity: FileIdentity, index: PacketIndex, wanted: ra
     number_of = {int(index.pts[index.order[number]]): number for number in wanted}
     context = _codec(index, threads=0)
     expected = iter(wanted)
-    with _reopen(path, identity) as file:
+    with open_same(path, identity) as file:
         for at in range(first, last + 2):
             packet = _packet(index, file, at) if at <= last else None
             try:

@@ -11,6 +11,7 @@ VideoError                      whatever the video room cannot do; a ValueError
 │  └─ OutputExistsError         also a FileExistsError
 ├─ DecodeError
 │  ├─ NotAVideoError            missing, empty, a pointer, or no video stream in it
+│  │  └─ FileReplacedError      another file took its path, or it is gone
 │  ├─ BrokenVideoError          says at which frame it breaks
 │  ├─ FrameCountError           whole, but not as many frames as expected
 │  ├─ FrameTimestampError       no frame close enough to the time asked for
@@ -22,9 +23,12 @@ VideoError                      whatever the video room cannot do; a ValueError
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 
 class VideoError(ValueError):
-    """Whatever the video room cannot do."""
+    """Whatever the video room cannot do. Every kind can be made of its words alone, so that all can be pickled."""
 
 
 class EncodeError(VideoError):
@@ -50,7 +54,7 @@ class FrameSizeError(EncodeError):
 class BrokenFrameError(EncodeError):
     """A packet or picture that cannot be read; `frame` counts from 0."""
 
-    def __init__(self, message: str, frame: int) -> None:
+    def __init__(self, message: str, frame: int = -1) -> None:
         super().__init__(message)
         self.frame = frame
 
@@ -71,10 +75,14 @@ class NotAVideoError(DecodeError):
     """A path that holds no video."""
 
 
+class FileReplacedError(NotAVideoError):
+    """The file that was opened is no longer the one at its path."""
+
+
 class BrokenVideoError(DecodeError):
     """A video that breaks; `frame` is the first that cannot be had, counted from 0."""
 
-    def __init__(self, message: str, frame: int) -> None:
+    def __init__(self, message: str, frame: int = -1) -> None:
         super().__init__(message)
         self.frame = frame
 
@@ -82,14 +90,28 @@ class BrokenVideoError(DecodeError):
 class FrameCountError(DecodeError):
     """A whole video with another number of frames than expected."""
 
-    def __init__(self, message: str, expected: int, counted: int) -> None:
+    def __init__(self, message: str, expected: int = -1, counted: int = -1) -> None:
         super().__init__(message)
         self.expected = expected
         self.counted = counted
 
 
 class FrameTimestampError(DecodeError):
-    """No frame within the tolerance of a time that was asked for."""
+    """No frame within the tolerance of a time that was asked for: all times `queried` and the nearest ones, `loaded`,
+    in seconds, of which `video`, by which `backend`.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        queried: Sequence[float] = (),
+        loaded: Sequence[float] = (),
+        video: Path | None = None,
+        backend: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.queried, self.loaded = list(queried), list(loaded)
+        self.video, self.backend = video, backend
 
 
 class BackendMissingError(DecodeError, ImportError):
@@ -103,9 +125,9 @@ class JoinError(VideoError):
 class SegmentMismatchError(JoinError):
     """Segments with different parameters; `differences` maps a parameter to the two values."""
 
-    def __init__(self, message: str, differences: dict[str, tuple[object, object]]) -> None:
+    def __init__(self, message: str, differences: dict[str, tuple[object, object]] | None = None) -> None:
         super().__init__(message)
-        self.differences = differences
+        self.differences = differences or {}
 
 
 class NotAKeyframeError(JoinError):

@@ -32,6 +32,8 @@ def whole_file(path: Path, *, overwrite: bool) -> Iterator[Path]:
 
 def require_video_file(path: Path) -> None:
     """Raises NotAVideoError, saying what is there instead, where `path` cannot be a video."""
+    if path.is_dir():
+        raise NotAVideoError(f"{path} is a folder, not a video")
     if not path.is_file():
         raise NotAVideoError(f"{path}: there is no such file")
     with path.open("rb") as file:

@@ -15,7 +15,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from robotdata.video.errors import BrokenVideoError, NotAVideoError
+from robotdata.video.errors import BrokenVideoError, FileReplacedError, NotAVideoError, VideoError
 from robotdata.video.files import require_video_file
 from robotdata.video.mp4 import SampleTables, read_tables
 from robotdata.video.read_through import read_through
@@ -25,6 +25,7 @@ OPEN_OPTIONS = {
     "protocol_whitelist": "file",
     "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,ogg,h264,hevc,ivf,obu",
 }
+_TRIES = 50
 MAX_PIXELS = 64_000_000
 """More than any camera gives; a stream that claims more is refused before its frames are allocated."""
 
@@ -41,6 +42,14 @@ class FileIdentity:
     @classmethod
     def of(cls, stat: os.stat_result) -> FileIdentity:
         return cls(stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns)
+
+    @classmethod
+    def at(cls, path: str | os.PathLike[str]) -> FileIdentity | None:
+        """Of the file that is at `path` now; None where there is none."""
+        try:
+            return cls.of(os.stat(path))  # noqa: PTH116 - on every hit of the cache: no Path is built
+        except OSError:
+            return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +79,7 @@ class PacketIndex:
     keys: NDArray[np.int64]
     key_frames: NDArray[np.int64]
     claimed_frames: int
-    file_bytes: int
+    identity: FileIdentity
     duration: int
     """Ticks of `time_base` from the first frame's time to the end of the last one."""
 
@@ -110,18 +119,47 @@ class PacketIndex:
         return int(self.keys[found])
 
 
-def index_video(path: Path) -> PacketIndex:
+def index_video(path: Path | str) -> PacketIndex:
     """The index of the first video stream of `path`: an MP4's from its tables, any other's by reading it through.
 
     Raises NotAVideoError where there is no video in it, BrokenVideoError where it breaks off.
     """
-    require_video_file(path)
+    path = Path(path)
+    for _ in range(_TRIES):
+        require_video_file(path)
+        identity = FileIdentity.at(path)
+        try:
+            index = _read_index(path, identity)
+        except VideoError:
+            if identity == FileIdentity.at(path):
+                raise
+            continue  # half of it was of the file that took its place
+        if identity == FileIdentity.at(path):
+            return index
+    raise FileReplacedError(f"{path} is written or replaced all the time; wait until it is finished")
+
+
+def _read_index(path: Path, identity: FileIdentity | None) -> PacketIndex:
+    if identity is None:
+        raise FileReplacedError(f"{path} was removed while it was opened")
     container, stream = open_video_stream(path)
     with container:
         tables = read_tables(path)
         if tables is None or tables.time_base != stream.time_base:
             tables = read_through(path, container, stream)
-        return _index(path, stream, tables)
+        return _index(path, stream, tables, identity)
+
+
+def open_same(path: Path, identity: FileIdentity) -> Any:
+    """The file at `path`, opened unbuffered. Raises FileReplacedError where it is not the one that was there."""
+    try:
+        file: Any = path.open("rb", buffering=0)
+    except FileNotFoundError as error:
+        raise FileReplacedError(f"{path} was removed after it was opened") from error
+    if FileIdentity.of(os.fstat(file.fileno())) != identity:
+        file.close()
+        raise FileReplacedError(f"{path} was replaced by another file; open it again")
+    return file
 
 
 def open_video_stream(path: Path) -> tuple[Any, Any]:
@@ -144,7 +182,7 @@ def open_video_stream(path: Path) -> tuple[Any, Any]:
     return container, stream
 
 
-def _index(path: Path, stream: Any, tables: SampleTables) -> PacketIndex:
+def _index(path: Path, stream: Any, tables: SampleTables, identity: FileIdentity) -> PacketIndex:
     context = stream.codec_context
     order = np.argsort(tables.pts, kind="stable")
     seen = np.flatnonzero(tables.shown[order])
@@ -173,6 +211,6 @@ def _index(path: Path, stream: Any, tables: SampleTables) -> PacketIndex:
         keys=keys,
         key_frames=rank[keys],
         claimed_frames=stream.frames,
-        file_bytes=path.stat().st_size,
+        identity=identity,
         duration=int(tables.pts[last] - tables.pts[first] + tables.length[last]),
     )

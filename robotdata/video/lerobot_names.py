@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -12,14 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from robotdata.video.backends import automatic_backend, decode_with, require_torch
-from robotdata.video.cache import VideoDecoderCache
+from robotdata.video.backends import automatic_backend, decode_with, require_known, require_torch
+from robotdata.video.cache import VideoDecoderCache, from_cache
 from robotdata.video.codecs import EncodeSettings
 from robotdata.video.decode import VideoDecoder
 from robotdata.video.depth import depth_codes, encode_depth, folder_depths
 from robotdata.video.depth_scale import DepthScale
 from robotdata.video.encode import EncodedVideo, Progress, encode_frames
-from robotdata.video.errors import FrameTimestampError, JoinError
+from robotdata.video.errors import DecodeError, FrameTimestampError, JoinError
 from robotdata.video.facts import get_video_info as stream_info
 from robotdata.video.facts import probe
 from robotdata.video.mux import JoinedVideo, join_videos
@@ -103,11 +102,17 @@ def decode_video_frames(
     chooses, and says so; depth is always read by `pyav`.
     Raises FrameTimestampError where no frame is within `tolerance_s`, BackendMissingError, DecodeError.
     """
-    chosen = "pyav" if is_depth else backend or automatic_backend(tensor)
-    decoder = (_shared_cache() if cache is None else cache).get_decoder(video_path)
-    numbers = _numbers(decoder, timestamps, tolerance_s, chosen)
-    frames = _codes(decoder, numbers) if is_depth else decode_with(chosen, decoder, numbers)
-    height, width = decoder.index.height, decoder.index.width
+    chosen = _backend(backend, tensor, is_depth)
+    times = [float(time) for time in timestamps]
+    if not tolerance_s >= 0:
+        raise DecodeError(f"tolerance_s={tolerance_s}: want seconds, 0 or more")
+
+    def read(decoder: VideoDecoder) -> Any:
+        numbers = _numbers(decoder, times, tolerance_s, chosen)
+        frames = _codes(decoder, numbers) if is_depth else decode_with(chosen, decoder, numbers)
+        return frames, (decoder.index.height, decoder.index.width)
+
+    frames, (height, width) = from_cache(_shared_cache() if cache is None else cache, video_path, read)
     none = np.empty((0, height, width, 1), np.uint16) if is_depth else np.empty((0, height, width, 3), np.uint8)
     stacked = np.stack(frames) if frames else none
     if not tensor:
@@ -174,29 +179,29 @@ def _shared_cache() -> VideoDecoderCache:
     if _default_cache is None:
         _default_cache = VideoDecoderCache()
         atexit.register(_default_cache.clear)
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=_forget)
     return _default_cache
 
 
-def _forget() -> None:
-    """A forked worker opens its own decoders: a lock that another thread held at the fork stays locked for ever."""
-    global _default_cache
-    _default_cache = None
+def _backend(backend: str | None, tensor: bool, is_depth: bool) -> str:
+    if backend is not None:
+        require_known(backend)
+    return "pyav" if is_depth else backend or automatic_backend(tensor)
 
 
-def _numbers(decoder: VideoDecoder, timestamps: Sequence[float], tolerance_s: float, backend: str) -> list[int]:
-    numbers = [decoder.index.frame_at(float(time)) for time in timestamps]
+def _numbers(decoder: VideoDecoder, times: Sequence[float], tolerance_s: float, backend: str) -> list[int]:
+    numbers = [decoder.index.frame_at(time) for time in times]
     loaded = [decoder.index.time_s(number) for number in numbers]
     far = [
-        (asked, found)
-        for asked, found in zip(timestamps, loaded, strict=True)
-        if not abs(float(asked) - found) <= tolerance_s + _FLOAT_SLACK_S
+        pair for pair in zip(times, loaded, strict=True) if not abs(pair[0] - pair[1]) <= tolerance_s + _FLOAT_SLACK_S
     ]
     if far:
         raise FrameTimestampError(
             f"{len(far)} of {len(loaded)} times have no frame within {tolerance_s} s; the first: "
-            f"asked {far[0][0]}, nearest {far[0][1]}.\nqueried: {list(timestamps)}\nloaded: {loaded}\n"
-            f"video: {decoder.path}\nbackend: {backend}"
+            f"asked {far[0][0]}, nearest {far[0][1]}.\nqueried: {times}\nloaded: {loaded}\n"
+            f"video: {decoder.path}\nbackend: {backend}",
+            times,
+            loaded,
+            decoder.path,
+            backend,
         )
     return numbers

@@ -6,6 +6,7 @@ Times are integers: frame n of the result is at exactly n / fps, however many se
 from __future__ import annotations
 
 import heapq
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ import numpy as np
 
 from robotdata.video.errors import JoinError, NotAKeyframeError, SegmentMismatchError
 from robotdata.video.files import whole_file
-from robotdata.video.index import PacketIndex, index_video, open_video_stream
+from robotdata.video.index import PacketIndex, index_video, open_same, open_video_stream
 from robotdata.video.rates import exact_rate, plain_rate
 from robotdata.video.sidestreams import SideStreams
 
@@ -217,11 +218,13 @@ def _delay(run: _Run) -> int:
 def _packets(run: _Run) -> Iterator[av.Packet]:
     """The packets of a run, read by their places."""
     index = run.index
-    with index.path.open("rb") as file:
+    with open_same(index.path, index.identity) as file:
         for at in range(run.first, run.end):
-            file.seek(int(index.position[at]))
-            data = file.read(int(index.size[at]))
-            if len(data) != int(index.size[at]):
+            place, size = int(index.position[at]), int(index.size[at])
+            # Asked first: a lying table must not make us reserve what it claims.
+            whole = place + size <= index.identity.size_bytes
+            data = os.pread(file.fileno(), size, place) if whole else b""
+            if len(data) != size:
                 raise JoinError(f"{index.path} ends inside frame {int(index.rank[at])}; it is cut off")
             packet = av.Packet(data)
             packet.is_keyframe = bool(index.keyframe[at])

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from robotdata.video.errors import VideoError
+
 CODECS = {"mjpeg": b"V_MJPEG", "png": b"V_MS/VFW/FOURCC"}
 _CLUSTER = b"\x1f\x43\xb6\x75"
 _TIMESTAMP = b"\xe7\x88"
@@ -24,7 +26,7 @@ _WIDE = 1 << 56  # marks an EBML size of eight bytes
 _INSIDE = _HEAD.size - 12  # what follows the cluster's own id and size
 
 
-class PacketFileError(ValueError):
+class PacketFileError(VideoError):
     """A packet file that cannot be written or read; the message names the file."""
 
 

@@ -18,6 +18,7 @@ from av.video.reformatter import ColorRange, VideoReformatter
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from robotdata.video.colours import is_plain, to_rgb
 from robotdata.video.errors import BrokenFrameError, FrameSizeError, NoFramesError
 from robotdata.video.limited import LimitedRange
 from robotdata.video.packets import StoredPacket, read_packets
@@ -69,6 +70,7 @@ class FrameConverter:
     def __init__(self) -> None:
         self._jpeg: Any = None
         self._reformatter = VideoReformatter()
+        self._colours = VideoReformatter()
         self._limited = LimitedRange()
         self._count = 0
         self.size: tuple[int, int] | None = None
@@ -109,6 +111,8 @@ class FrameConverter:
 
     def convert(self, frame: av.VideoFrame, pix_fmt: str) -> av.VideoFrame:
         """`frame` in `pix_fmt`, limited range, BT.601; the scaler's tables are kept between calls."""
+        if not is_plain(frame):
+            frame = to_rgb(self._colours, frame)
         if frame.format.name == pix_fmt:
             made = frame
         elif frame.format.name == "yuvj420p" and pix_fmt == "yuv420p":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -83,15 +83,16 @@ def compare_video(path: Path | str, pictures: Iterable[Picture], *, least_psnr_d
     less than `least_psnr_db` like its source: then it is another picture, or a damaged one.
     """
     path = Path(path)
-    converter = FrameConverter()
+    converter, video = FrameConverter(), FrameConverter()
     worst, worst_frame, count = math.inf, 0, 0
     with VideoDecoder(path) as decoder:
         for made, picture in zip_longest(decoder.native_frames(), pictures):
             if made is None or picture is None:
                 both = ("the source", "the video") if made is None else ("the video", "the source")
                 raise FrameCountError(f"{path}: {both[0]} has more frames than {both[1]}'s {count}", count, count)
-            source = converter.convert(converter.open(picture), made.format.name)
-            likeness = _psnr_db(made.to_ndarray(), source.to_ndarray())
+            pix_fmt = made.format.name.replace("yuvj", "yuv")
+            source = converter.convert(converter.open(picture), pix_fmt)
+            likeness = _psnr_db(video.convert(made, pix_fmt), source)
             if likeness < least_psnr_db:
                 raise BrokenVideoError(
                     f"{path}: frame {count} is not its source's ({likeness:.1f} dB, want {least_psnr_db})", count
@@ -102,9 +103,20 @@ def compare_video(path: Path | str, pictures: Iterable[Picture], *, least_psnr_d
     return Comparison(count, worst_frame, worst)
 
 
-def _psnr_db(one: NDArray[Any], other: NDArray[Any]) -> float:
-    if one.shape != other.shape:
+def _psnr_db(one: av.VideoFrame, other: av.VideoFrame) -> float:
+    if (one.width, one.height) != (other.width, other.height):
         return 0.0
-    peak = 255.0 if one.dtype == np.uint8 else 4095.0
-    error = float(np.mean(np.square(one.astype(np.float32) - other.astype(np.float32))))
-    return 10 * math.log10(peak**2 / error) if error else math.inf
+    bits = one.format.components[0].bits
+    squares, count = 0.0, 0
+    for mine, theirs in zip(_planes(one, bits), _planes(other, bits), strict=True):
+        squares += float(np.sum(np.square(mine.astype(np.float32) - theirs), dtype=np.float64))
+        count += mine.size
+    return 10 * math.log10((2**bits - 1) ** 2 * count / squares) if squares else math.inf
+
+
+def _planes(frame: av.VideoFrame, bits: int) -> Iterator[NDArray[Any]]:
+    """Each plane's samples, (height, width): uint8, or uint16 where they have more than eight bits."""
+    kind = np.dtype(np.uint8 if bits <= 8 else np.uint16)
+    for plane in frame.planes:
+        rows: NDArray[Any] = np.frombuffer(memoryview(plane), kind).reshape(-1, plane.line_size // kind.itemsize)
+        yield rows[: plane.height, : plane.width]

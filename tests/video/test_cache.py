@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import threading
 from pathlib import Path
 
 import psutil
 import pytest
 
-from robotdata.video import NotAVideoError, VideoDecoderCache, VideoError, barcode, cache, frame_jpeg
+from robotdata.video import (
+    NotAVideoError,
+    VideoDecoderCache,
+    VideoError,
+    barcode,
+    cache,
+    decode_video_frames,
+    frame_jpeg,
+    index,
+    open_video,
+)
 from robotdata.video.cache import SIZE_VARIABLE
+from robotdata.video.errors import FileReplacedError
 
 
 def tick(frame) -> int:
@@ -190,3 +202,81 @@ def test_it_keeps_files_and_memory_flat_over_many_videos(copies) -> None:
     assert process.memory_info().rss - memory < 40 * 2**20
     held.clear()
     assert not [handle for handle in process.open_files() if "copy-" in os.fsdecode(handle.path)]
+
+
+def test_it_refuses_a_variable_that_is_empty_or_absurd(monkeypatch: pytest.MonkeyPatch) -> None:
+    for value in ("", "  ", "5" * 5000):
+        monkeypatch.setenv(SIZE_VARIABLE, value)
+        with pytest.raises(VideoError, match="unset it"):
+            VideoDecoderCache()
+
+
+@pytest.mark.parametrize("size", ["5", 2.5, True, -1])
+def test_it_refuses_bounds_that_are_no_number(size: object) -> None:
+    for name in ("max_size", "max_bytes"):
+        with pytest.raises(VideoError, match=name):
+            VideoDecoderCache(**{name: size})  # type: ignore[arg-type]
+
+
+def test_without_a_bound_there_is_none_in_bytes_either() -> None:
+    assert VideoDecoderCache(max_size=None).max_bytes is None
+    assert VideoDecoderCache(max_size=None, max_bytes=10).max_bytes == 10
+    assert VideoDecoderCache(max_size=3).max_bytes == cache.DEFAULT_BYTES
+
+
+def test_a_forked_process_begins_anew(copies) -> None:
+    """The lock was another thread's at the fork: in the child nobody would ever release it."""
+    path = copies(1)[0]
+    held = VideoDecoderCache(max_size=2)
+    held.get_decoder(path)
+    with held._lock:
+        child = os.fork()
+        if not child:  # pragma: no cover - the child's side
+            signal.alarm(20)
+            os._exit(0 if tick(held.get_decoder(path).frame(2)) == 2 and held.size() == 1 else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    held.clear()
+
+
+def test_it_never_mixes_a_file_with_the_one_that_takes_its_place(video, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, other = video(6, 1), video(24, 2, name="other.mp4")
+    real = index.read_tables
+
+    def replaced_meanwhile(name: Path):
+        tables = real(name)
+        if other.exists():
+            other.replace(path)
+        return tables
+
+    monkeypatch.setattr(index, "read_tables", replaced_meanwhile)
+    held = VideoDecoderCache()
+    decoder = held.get_decoder(path)
+    assert decoder.count == 24 and barcode.read(decoder.frame(20)).episode == 2
+    held.clear()
+
+
+def test_it_opens_again_what_was_replaced_before_it_could_read(video, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, other = video(6, 1), video(24, 2, name="other.mp4")
+    held = VideoDecoderCache()
+    real = held.get_decoder
+
+    def replaced_then(name: Path | str):
+        decoder = real(name)
+        if other.exists():
+            other.replace(path)
+            decoder.close()
+        return decoder
+
+    monkeypatch.setattr(held, "get_decoder", replaced_then)
+    assert [barcode.read(f).episode for f in decode_video_frames(path, [0.1], 1e-3, cache=held)] == [2]
+    held.clear()
+
+
+def test_it_says_that_a_file_is_gone(video) -> None:
+    path = video(4)
+    with open_video(path) as decoder:
+        pass
+    path.unlink()
+    for read in (lambda: decoder.frame(1), lambda: list(decoder.frames())):
+        with pytest.raises(FileReplacedError, match="removed"):
+            read()

@@ -94,3 +94,42 @@ def test_it_compares_a_video_with_its_source(picture, packets, tmp_path: Path) -
         compare_video(made.path, [*source, source[0]])
     with pytest.raises(FrameCountError, match="the video has more"):
         compare_video(made.path, source[:5])
+
+
+def _foreign(path: Path, bars: NDArray[np.uint8], matrix: int, colour_range: int, pix_fmt: str) -> Path:
+    """A video as other programs write it: with another matrix than ours, or full range, and saying so."""
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("libx264", rate=30, options={"crf": "4"})
+        stream.width, stream.height, stream.pix_fmt = bars.shape[1], bars.shape[0], pix_fmt
+        stream.codec_context.colorspace, stream.codec_context.color_range = matrix, colour_range
+        for number in range(3):
+            rgb = av.VideoFrame.from_ndarray(bars, format="rgb24")
+            frame = rgb.reformat(
+                format=pix_fmt, src_colorspace=5, dst_colorspace=matrix, src_color_range=2, dst_color_range=colour_range
+            )
+            frame.pts, frame.colorspace, frame.color_range = number, matrix, colour_range
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv420p10le"])
+@pytest.mark.parametrize(("matrix", "colour_range"), [(1, 1), (9, 1), (1, 2), (6, 2)])
+def test_it_believes_what_a_stream_says_of_its_colours(
+    bars: NDArray[np.uint8], tmp_path: Path, matrix: int, colour_range: int, pix_fmt: str
+) -> None:
+    path = _foreign(tmp_path / "foreign.mp4", bars, matrix, colour_range, pix_fmt)
+
+    def far(video: Path) -> float:
+        with open_video(video) as decoder:
+            seen = decoder.frame(1)
+        return max(
+            float(np.abs(seen[40:140, n * 48 + 16 : n * 48 + 32].reshape(-1, 3).mean(axis=0) - colour).max())
+            for n, colour in enumerate(BARS)
+        )
+
+    assert far(path) < 4
+    assert compare_video(path, [bars] * 3).worst_psnr_db > 31
+    with open_video(path) as decoder:
+        again = encode_frames(decoder.native_frames(), tmp_path / "ours.mp4", fps=30, settings=SETTINGS["h264"])
+    assert far(again.path) < 6

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import types
 from dataclasses import dataclass, field
+from fractions import Fraction
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -234,12 +235,54 @@ def test_it_speaks_to_torchcodec_in_frame_numbers(video, monkeypatch: pytest.Mon
         def get_frames_at(self, indices: list[int]) -> object:
             asked.append(indices)
             pictures = np.stack([np.full((2, 2, 3), n, np.uint8) for n in indices])
-            return types.SimpleNamespace(data=types.SimpleNamespace(numpy=lambda: pictures))
+            times = np.array(indices) / 30
+            return types.SimpleNamespace(data=types.SimpleNamespace(numpy=lambda: pictures), pts_seconds=times)
 
     module = types.SimpleNamespace(VideoDecoder=Decoder)
     monkeypatch.setattr("robotdata.video.backends.import_module", lambda name: module)
     frames = decode_video_frames(video(9), [0.2, 0.1, 0.2], 1e-4, "torchcodec")
     assert asked == [[3, 6]] and frames[:, 0, 0, 0].tolist() == [6, 3, 6]
+
+
+def test_it_opens_a_file_once_for_torchcodec_and_wraps_its_errors(video, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+
+    class Decoder:
+        def __init__(self, path: str, dimension_order: str) -> None:
+            opened.append(path)
+
+        def get_frames_at(self, indices: list[int]) -> object:
+            if 5 in indices:
+                raise RuntimeError("Could not push packet to decoder")
+            pictures = np.zeros((len(indices), 2, 2, 3), np.uint8)
+            # As where it counts from another frame on: its frame 1 is at our time 0.
+            times = np.array(indices) / 30 - (2 in indices)
+            return types.SimpleNamespace(data=types.SimpleNamespace(numpy=lambda: pictures), pts_seconds=times)
+
+    module = types.SimpleNamespace(VideoDecoder=Decoder)
+    monkeypatch.setattr("robotdata.video.backends.import_module", lambda name: module)
+    path, cache = video(9), VideoDecoderCache()
+    for number in (1, 3):
+        assert decode_video_frames(path, [number / 30], 1e-4, "torchcodec", cache=cache).shape == (1, 2, 2, 3)
+    with pytest.raises(DecodeError, match=r"torchcodec cannot read frames 5 to 5, try pyav: Could not push"):
+        decode_video_frames(path, [5 / 30], 1e-4, "torchcodec", cache=cache)
+    assert [barcode.read(f).tick for f in decode_video_frames(path, [2 / 30], 1e-4, "torchcodec", cache=cache)] == [2]
+    assert opened == [str(path)]
+    cache.clear()
+    decode_video_frames(path, [1 / 30], 1e-4, "torchcodec", cache=cache)
+    assert opened == [str(path)] * 2
+    cache.clear()
+
+
+def test_it_takes_times_of_any_kind_and_refuses_tolerances_that_are_none(video) -> None:
+    path = video(9)
+    for times in ((n / 30 for n in (2, 1)), np.array([2, 1], np.float32) / 30, (Fraction(1, 15), Fraction(1, 30))):
+        assert [barcode.read(frame).tick for frame in decode_video_frames(path, times, 1e-4)] == [2, 1]
+    for tolerance in (-1, float("nan")):
+        with pytest.raises(DecodeError, match="0 or more"):
+            decode_video_frames(path, [0.0], tolerance)
+    with pytest.raises(DecodeError, match="want one of"):
+        decode_video_frames(path, [0.0], 1e-4, "cv2", is_depth=True)
 
 
 def test_it_says_that_torchvisions_reader_is_gone(video, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,39 @@
+"""What a stream says of its colours. Untold, the scaler reads every YUV as BT.601, and some full ranges as limited."""
+
+from __future__ import annotations
+
+import av
+from av.video.reformatter import ColorRange, VideoReformatter
+
+# Numbers of ITU-T H.273 -> the scaler's: BT.709, FCC, SMPTE 240M, BT.2020. All others are read as BT.601.
+_MATRICES = {1: 1, 4: 4, 7: 7, 9: 9, 10: 9}
+_BT601 = 5
+
+
+def to_rgb(reformatter: VideoReformatter, frame: av.VideoFrame) -> av.VideoFrame:
+    """`frame` as rgb24, by the matrix and range that it says; one that says nothing is BT.601, limited."""
+    if not _said(frame):
+        return reformatter.reformat(frame, format="rgb24")
+    return reformatter.reformat(
+        frame,
+        format="rgb24",
+        src_colorspace=_MATRICES.get(int(frame.colorspace), _BT601),
+        dst_colorspace=_BT601,
+        src_color_range=ColorRange.JPEG if _is_full(frame) else ColorRange.MPEG,
+    )
+
+
+def is_plain(frame: av.VideoFrame) -> bool:
+    """Whether the scaler reads `frame` rightly without being told its colours."""
+    return not _said(frame)
+
+
+def _said(frame: av.VideoFrame) -> bool:
+    name = frame.format.name
+    if not name.startswith("yuv"):
+        return False
+    return int(frame.colorspace) in _MATRICES or (_is_full(frame) and not name.startswith("yuvj"))
+
+
+def _is_full(frame: av.VideoFrame) -> bool:
+    return frame.format.name.startswith("yuvj") or int(frame.color_range) == int(ColorRange.JPEG)
