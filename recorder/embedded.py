@@ -90,6 +90,8 @@ class Embedded:
         if self.options.with_worker:
             # 12 s: an idle worker on the filesystem broker needs 6 to 7 to end; a long encode is leased, not lost.
             quiet = {"PYTHONWARNINGS": "ignore:You're running the worker"}  # a robot's computer often has only root
+            # Arrow's own allocator keeps ever more of what many small commits have used.
+            quiet["ARROW_DEFAULT_MEMORY_POOL"] = os.environ.get("ARROW_DEFAULT_MEMORY_POOL") or "system"
             children.append(Child("worker", "celery", worker_args(), grace_s=12.0, env=quiet))
         return children
 
