@@ -2,17 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from recorder import committing, encoding
 from recorder.models import Batch, Dataset, Episode, Job
-from recorder.services.batches import start_batch
+from recorder.services.batches import retry_batch, start_batch
 from tests.faults.conftest import SmallDisk
+from tests.recorder.test_worker import NEXT_BATCH, Home
 
 pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def home_with_staging_on_a_small_disk(tmp_path: Path, small_disk: Callable[[str], SmallDisk]) -> Iterator[Home]:
+    disk = small_disk("1m")
+    made = Home(tmp_path / "home")
+    made.python("manage.py", "migrate", "-v0")
+    (made.path / "staging").symlink_to(disk.path)
+    yield made
+    made.kill_worker()
+
+
+def test_a_real_worker_waits_and_goes_on_by_itself(home_with_staging_on_a_small_disk: Home, tmp_path: Path) -> None:
+    home, disk = home_with_staging_on_a_small_disk, SmallDisk(tmp_path / "disk")
+    filler = disk.fill()
+    home.python("-c", NEXT_BATCH)
+    home.start_worker()
+    waiting = "select count(*) from recorder_job where state = 'queued' and attempt = 0 and error like 'No space for%'"
+    home.wait(lambda: home.rows(waiting) == [(4,)])
+    ((words,),) = home.rows("select distinct error from recorder_job")
+    assert str(home.path / "staging") in words and "free some, and it goes on by itself" in words
+    assert home.rows("select distinct state from recorder_episode") == [("encoding",)]
+    filler.unlink()
+    home.wait(lambda: home.rows("select state from recorder_batch") == [("done",)] * 2)
+    assert home.rows("select distinct error from recorder_job") == [("",)]
+    assert home.rows("select distinct attempt from recorder_job") == [(1,)], "waiting is no failed try"
+    for slug, frames in (("cubes", 9), ("cups", 27)):
+        assert f"{frames} frames: nothing wrong" in home.python("manage.py", "verify", slug, "--deep")
 
 
 @pytest.fixture
@@ -53,3 +83,23 @@ def test_it_waits_for_space_for_the_dataset(
     committing.commit_batch(batch.pk)
     batch.refresh_from_db()
     assert (batch.state, batch.error) == ("done", "") and Episode.objects.get().state == "encoded"
+
+
+def test_it_says_that_the_dataset_may_not_be_written_to_and_finds_what_is_there(
+    batch: Batch, small_disk: Callable[[str], SmallDisk], settings: Any
+) -> None:
+    disk = small_disk("32m")
+    settings.DATASETS_DIR = disk.path
+    encoding.run_job(Job.objects.get().pk)
+    disk.again("ro")
+    for _ in range(settings.JOB_ATTEMPTS):
+        committing.commit_batch(batch.pk)
+    batch.refresh_from_db()
+    assert batch.state == "failed" and "Read-only file system" in batch.error
+    assert str(disk.path / "cubes") in batch.error and "Look at the disk, then try again" in batch.error
+    assert Episode.objects.get().state == "failed" and Episode.objects.get().take_path.is_dir()
+    disk.again("rw")
+    retry_batch(batch=batch, who="olga")
+    encoding.run_job(Job.objects.get().pk)
+    committing.commit_batch(batch.pk)
+    assert Episode.objects.get().state == "encoded"

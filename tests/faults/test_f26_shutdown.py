@@ -1,0 +1,63 @@
+"""F26: the product is ended with work pending, in order or not: it goes on where it was, nothing is counted as done."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bench.soak_product import Product
+from tests.faults.whole import asked, until
+from tests.recorder.test_worker import SEED, nice
+
+pytestmark = pytest.mark.faults
+
+
+@pytest.fixture
+def product(tmp_path: Path) -> Iterator[Product]:
+    if not Path("/proc/self/stat").exists():
+        pytest.skip("needs /proc to see what is left running")
+    made = Product(tmp_path, 1)
+    assert made.manage("migrate", "-v0").returncode == 0
+    seeded = made.manage("shell", "-c", SEED)
+    assert seeded.returncode == 0, seeded.stderr
+    made.start()
+    try:
+        yield made
+    finally:
+        made.kill_everything()
+
+
+def jobs(product: Product) -> list[tuple[str, int]]:
+    (batch,) = asked(product, "/api/batches").get("items") or [{}]
+    found = asked(product, f"/api/batches/{batch['id']}").get("jobs") if batch else []
+    return [(job["state"], job["frames_done"]) for job in found or ()]
+
+
+@pytest.mark.parametrize("how", ["in order", "killed after it was asked to end"])
+def test_what_was_pending_goes_on_at_the_next_start(product: Product, how: str) -> None:
+    until(lambda: any(state == "running" and done > 0 for state, done in jobs(product)))
+    assert product.process is not None
+    (encoder,) = (pid for part, pid in product.parts() if part == "encoder or clock" and nice(pid) == 10)
+    os.kill(encoder, signal.SIGSTOP)  # it will not be done in the time that it is given
+    if how == "in order":
+        assert product.stop() == 0
+        said = product.log.read_text()
+        assert "Stopped. Nothing was lost: 2 takes in the spool, 2 encoding jobs that go on at the next start" in said
+    else:
+        product.process.send_signal(signal.SIGTERM)
+        time.sleep(1)
+        product.process.kill()
+        product.process.wait()
+    until(lambda: not product.strays(), 60)
+    assert not list((product.home / "datasets").glob("[!.]*")), "nothing half done is shown"
+    product.start()
+    until(lambda: [state for state, _ in jobs(product)] == ["done", "done"])
+    until(lambda: asked(product, "/api/batches")["items"][0]["state"] == "done")
+    assert product.stop() == 0 and product.strays() == {}
+    verified = product.manage("verify", "cubes", "--deep")
+    assert "2 episodes, 2409 frames: nothing wrong" in verified.stdout, verified.stdout + verified.stderr
