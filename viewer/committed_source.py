@@ -17,12 +17,13 @@ from robotdata.dataset.features import DEFAULT_FEATURES, NUMERIC_DTYPES
 from robotdata.dataset.reader import Dataset
 from robotdata.quality.inputs import flat_names
 from robotdata.video import VideoDecoder, VideoDecoderCache, VideoError
-from robotdata.video.depth import CODE_MAX, depth_picture, dequantize_depth
+from robotdata.video.depth import CODE_MAX, depth_codes, dequantize_depth
+from robotdata.video.depth_colours import DepthColours
 from robotdata.video.depth_scale import PIX_FMT, DepthScale
 from robotdata.video.jpeg import ImageError, encode_jpeg
 from viewer.errors import Gone, Moved, NotThere
 from viewer.naming import camera_name, camera_size
-from viewer.pictures import to_jpeg
+from viewer.pictures import LOOK_AT, to_jpeg
 from viewer.sources import CameraInfo, Signals, VideoFile
 
 QUALITY = 90
@@ -143,26 +144,27 @@ class CommittedSource:
             raise Gone(f"{span.path} has no frame at {time_s:.3f} s: its {decoder.count} frames end {off_s:.3f} s away")
         if decoder.index.pix_fmt != PIX_FMT:
             return encode_jpeg(decoder.frame(number), QUALITY)
-        codes = np.asarray(decoder.native_frame(number).to_ndarray(), np.uint16)
+        codes = depth_codes(decoder, number)
         return encode_jpeg(np.take(self._depth_colours(camera, decoder, span), codes, axis=0), QUALITY)
 
     def _depth_colours(self, camera: str, decoder: VideoDecoder, span: VideoSpan) -> NDArray[np.uint8]:
-        """The colour of each code, uint8 (4096, 3), over the range of the episode's first frame.
+        """The colour of each code, uint8 (4096, 3): that which the take had, by the first frame that holds any depth.
 
         So the same colour stands for the same depth throughout. Code 0 is where the sensor saw nothing: black.
         """
         if camera not in self._colours:
             try:
-                scale = DepthScale.from_info(self._dataset.features[camera].get("info") or {})
+                scale = DepthScale.of(self._dataset.features[camera].get("info") or {})
             except VideoError:
                 scale = DepthScale()
             depths = dequantize_depth(np.arange(CODE_MAX + 1, dtype=np.uint16), scale)
-            codes = decoder.native_frame(decoder.index.frame_at(span.from_timestamp)).to_ndarray()
-            known = depths[codes[codes > 0]]
-            near, far = np.percentile(known, [2, 98]) if known.size else (0, 1)
-            colours = depth_picture(depths[None], float(near), float(far))[0]
-            colours[0] = 0
-            self._colours[camera] = colours
+            depths[0] = 0
+            found, begin = DepthColours(), decoder.index.frame_at(span.from_timestamp)
+            last = min(begin + self.frames, decoder.count)
+            for number in range(begin, last, max(1, self.frames // LOOK_AT)):
+                if found.fit(depths[depth_codes(decoder, number)]):
+                    break
+            self._colours[camera] = found.picture(depths[None])[0]
         return self._colours[camera]
 
     def _stored_picture(self, camera: str, n: int) -> bytes:

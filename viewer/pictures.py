@@ -17,6 +17,8 @@ QUALITY = 85
 LEAST_HEIGHT, MOST_HEIGHT = 16, 4320
 MOST_SIDE = 65_000
 """A JPEG's sides are 16 bits."""
+LOOK_AT = 10
+"""Frames of depth that may hold none before the colours of an episode are given up."""
 
 
 def shrink_jpeg(data: bytes, height: int | None, *, quality: int = QUALITY) -> bytes:

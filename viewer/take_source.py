@@ -19,11 +19,8 @@ from robotdata.video.errors import VideoError
 from robotdata.video.jpeg import ImageError
 from viewer.errors import Gone, NotThere
 from viewer.naming import camera_name
-from viewer.pictures import depth_jpeg, to_jpeg
+from viewer.pictures import LOOK_AT, depth_jpeg, to_jpeg
 from viewer.sources import CameraInfo, Signals, VideoFile
-
-_LOOK_AT = 10
-"""Frames that may lack any depth before the colours of a take are given up."""
 
 
 def take_version(folder: Path) -> str:
@@ -107,7 +104,7 @@ class TakeSource:
         with self._lock:
             if camera not in self._depth_colours:
                 found, track = DepthColours(), self._tracks[camera]
-                for at in self._index[camera][:: max(1, self.frames // _LOOK_AT)]:
+                for at in self._index[camera][:: max(1, self.frames // LOOK_AT)]:
                     with contextlib.suppress(SpoolError, VideoError, OSError):
                         if found.fit(depth_of_packet(track.packet(int(at)))):
                             break

@@ -80,10 +80,10 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="module")
-def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    """Web, worker and a rig whose every frame says which it is."""
+def product(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    """Web, worker and a rig whose every frame says which it is; a module's own RIG, where it has one."""
     home = tmp_path_factory.mktemp("home")
-    (home / "rig.toml").write_text(RIG)
+    (home / "rig.toml").write_text(getattr(request.module, "RIG", RIG))
     port = free_port()
     env = {**os.environ, "ROBOTDATA_HOME": str(home), "PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": ""}
     command = [sys.executable, "manage.py", "run", "--port", str(port), "--rig", str(home / "rig.toml")]
@@ -179,8 +179,13 @@ def visit(chromium: Browser, product: Product, signed_in: dict[str, Any]) -> Ite
 def pictures(page: Page) -> list[Barcode]:
     """What the frames on screen say of themselves, camera by camera."""
     script = "() => [...document.querySelectorAll('#stage canvas')].map((canvas) => canvas.toDataURL('image/png'))"
+    return [read(shown) for shown in drawn(page, script)]
+
+
+def drawn(page: Page, script: str) -> list[np.ndarray]:
+    """The pictures that `script` gives as data addresses, RGB."""
     shown = [Image.open(io.BytesIO(base64.b64decode(url.split(",")[1]))) for url in page.evaluate(script)]
-    return [read(np.asarray(image.convert("RGB"))) for image in shown]
+    return [np.asarray(image.convert("RGB")) for image in shown]
 
 
 @pytest.fixture

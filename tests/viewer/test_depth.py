@@ -48,6 +48,8 @@ def test_a_take_and_its_episode_show_the_same_depth_in_colours(tmp_path: Path) -
     for pictures in (taken, kept):
         assert [read(picture.max(axis=2)).tick for picture in pictures] == list(range(8))
         assert all(map(is_colourful, pictures))
+    apart = np.abs(np.stack(taken).astype(int) - np.stack(kept))
+    assert apart.mean() < 6, "what a take showed yellow its episode shows yellow"
 
 
 def test_the_same_depth_has_the_same_colour_all_along() -> None:

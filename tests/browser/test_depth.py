@@ -1,0 +1,117 @@
+"""A depth camera on the pages: live, in the player, and out of the dataset; in colours, and the right frame."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page, expect
+
+from robotdata.dataset import Dataset, verify_dataset
+from robotdata.dataset.features import is_depth
+from robotdata.video.barcode import Barcode, read
+from tests.browser.conftest import drawn
+
+pytestmark = pytest.mark.browser
+
+_CAMERA = 'kind = "sim"\nwidth = 320\nheight = 240\nfps = 15\nbarcode = true\nsync = "tick"\n'
+RIG = f"""
+[rig]
+name = "bench-1"
+fps = 15
+[robot]
+kind = "sim"
+[teleoperator]
+kind = "autopilot"
+[cameras.front]
+{_CAMERA}
+[cameras.depth]
+depth = true
+depth_max = 4
+{_CAMERA}
+"""
+CANVASES = "() => [...document.querySelectorAll('#stage canvas')].map((canvas) => canvas.toDataURL('image/png'))"
+
+
+def colourful(picture: np.ndarray) -> bool:
+    """Whether a part of it is coloured as depth is, strongly."""
+    values = picture[picture.shape[0] // 3 :].astype(int)
+    return bool((values.max(axis=2) - values.min(axis=2) > 120).mean() > 0.4)
+
+
+def shown(page: Page) -> list[np.ndarray]:
+    pictures = drawn(page, CANVASES)
+    assert len(pictures) == 2
+    assert colourful(pictures[1]) and not colourful(pictures[0])
+    return pictures
+
+
+def codes(page: Page) -> list[Barcode]:
+    """Of colours and depth; white is red there, of which the mean is dark."""
+    return [read(picture.max(axis=2)) for picture in shown(page)]
+
+
+def look_for(page: Page, name: str) -> None:
+    """Pictures for people, where somebody wants to see them."""
+    if place := os.environ.get("ROBOTDATA_PICTURES"):
+        page.screenshot(path=Path(place) / f"{name}.png")
+
+
+def walk(page: Page, name: str) -> None:
+    """The player: both cameras show the tick that it says, whatever it is asked for."""
+    expect(page.locator("#stage canvas")).to_have_count(2)
+    expect(page.locator("#at-frame")).to_have_text("0")
+    page.wait_for_timeout(500)
+    first = codes(page)[0].tick
+    for step in range(1, 4):
+        page.keyboard.press("ArrowRight")
+        expect(page.locator("#at-frame")).to_have_text(str(step))
+        assert [code.tick for code in codes(page)] == [first + step] * 2
+        assert [code.camera for code in codes(page)] == [0, 1]
+    look_for(page, name)
+
+
+def test_depth_is_seen_wherever_a_camera_is(visit: Any, product: Any) -> None:
+    page = visit("/record/bench-1/")
+    expect(page.locator("#state")).to_have_text("ready")
+    expect(page.locator("#stage .camera canvas")).to_have_count(2)
+    page.fill("[name=title]", "Depths")
+    page.fill("[name=task]", "push the cube")
+    page.fill("[name=countdown_s]", "0")
+    page.keyboard.press("Enter")
+    expect(page.locator("#big")).to_have_attribute("data-does", "record")
+    page.keyboard.press("Space")
+    expect(page.locator("#timer")).to_have_text(re.compile(r"0:0[2-9]\.\d"))
+    shown(page)
+    look_for(page, "live")
+    page.keyboard.press("Space")
+    expect(page.locator("#takes-count")).to_have_text("1")
+
+    page.locator("#session article.take a.title").first.click()
+    walk(page, "take")
+    expect(page.locator("body")).not_to_contain_text(re.compile("is black|one flat colour|repeats the same"))
+    page.keyboard.press("k")
+
+    page.goto("/datasets/")
+    page.locator("a.line.dataset").click()
+    page.locator(".tabs a").nth(1).click()
+    expect(page.locator("#cards article.take")).to_have_count(1)
+    look_for(page, "wall")
+    page.get_by_role("button", name="Encode 1 kept take").click()
+    expect(page.locator(".tabs a").nth(2).locator(".count")).to_have_text("1", timeout=90_000)
+    page.locator(".tabs a").nth(2).click()
+    expect(page.locator("#cards article.take")).to_have_count(1)
+    page.wait_for_timeout(500)
+    look_for(page, "committed-wall")
+    root = Path(page.inner_text("#folder").strip())
+    page.locator("#cards a.title").first.click()
+    walk(page, "committed")
+
+    report = verify_dataset(product.home / "datasets" / root.name, deep=True)
+    assert report.ok, report.problems
+    features = Dataset.open(product.home / "datasets" / root.name).features
+    assert [key for key in features if is_depth(features[key])] == ["observation.images.depth"]
