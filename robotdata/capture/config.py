@@ -11,6 +11,7 @@ from typing import Any
 from robotdata.capture.errors import ConfigError
 from robotdata.capture.options import NAME, Options
 from robotdata.video.depth_scale import DepthScale
+from robotdata.video.errors import EncodeError
 
 MAX_CAMERAS = 16
 CAMERA_NAMES = ("height", "width", "channels")
@@ -119,12 +120,16 @@ def _camera(tables: Options, name: str, fps: float) -> CameraConfig:
 
 
 def _depth(table: Options) -> DepthScale | None:
-    """`depth`, and with it `depth_min` and `depth_max` in metres and `use_log`."""
+    """`depth`, and with it `depth_min`, `depth_max` and `shift` in metres and `use_log`."""
     if not table.flag("depth"):
         return None
     usual = DepthScale()
-    low = float(table.number("depth_min", usual.depth_min, low=0, high=65))
-    high = float(table.number("depth_max", usual.depth_max, low=0, high=65.535))
+    low = float(table.number("depth_min", usual.depth_min, low=0, high=1000))
+    high = float(table.number("depth_max", usual.depth_max, low=0, high=1000))
     if low >= high:
         raise ConfigError(f"{table.where}.depth_max", f"is {high:g} m, want more than depth_min ({low:g})")
-    return DepthScale(low, high, usual.shift, table.flag("use_log", usual.use_log))
+    shift = float(table.number("shift", usual.shift, low=0, high=1000))
+    try:
+        return DepthScale(low, high, shift, table.flag("use_log", usual.use_log))
+    except EncodeError as error:
+        raise ConfigError(f"{table.where}.shift", str(error)) from error

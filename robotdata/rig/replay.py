@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,22 @@ from robotdata.capture.devices import Action, DeviceContext, Features, Picture, 
 from robotdata.capture.errors import ConfigError, DeviceError
 from robotdata.capture.options import NAME, Options
 from robotdata.capture.registry import Registry
+from robotdata.dataset.episode_list import VideoSpan
 from robotdata.dataset.errors import DatasetError
-from robotdata.dataset.features import DEFAULT_FEATURES, flat_names, frame_size, is_camera, is_video, size_of
+from robotdata.dataset.features import (
+    DEFAULT_FEATURES,
+    Feature,
+    depth_scale,
+    flat_names,
+    frame_size,
+    is_camera,
+    is_depth,
+    is_video,
+    size_of,
+)
 from robotdata.dataset.reader import Dataset
-from robotdata.video.decode import open_video
+from robotdata.video.decode import VideoDecoder, open_video
+from robotdata.video.depth import codes_of_frame, depth_packet, dequantize_depth
 from robotdata.video.errors import VideoError
 from robotdata.video.jpeg import encode_jpeg
 
@@ -167,10 +180,21 @@ class ReplayCamera:
         """Decode one episode, from its beginning to its end or to the next take's beginning."""
         span = self._player.dataset.episode(episode).videos[self._key]
         with open_video(span.path) as video:
-            frames = video.frames(range(span.first_frame, span.first_frame + span.frames))
-            for number, rgb in enumerate(frames):
-                if not self._put(generation, number, encode_jpeg(rgb)):
+            for number, packet in enumerate(self._packets(video, span)):
+                if not self._put(generation, number, packet):
                     return
+
+    def _packets(self, video: VideoDecoder, span: VideoSpan) -> Iterator[bytes]:
+        """A JPEG of each frame; of depth the millimetres that its code stands for, 0 for code 0."""
+        wanted = range(span.first_frame, span.first_frame + span.frames)
+        feature = self._player.dataset.features[self._key]
+        if not is_depth(feature):
+            yield from map(encode_jpeg, video.frames(wanted))
+            return
+        scale = depth_scale(feature)
+        for frame in video.native_frames(wanted):
+            codes = codes_of_frame(video, frame)
+            yield depth_packet(np.where(codes > 0, dequantize_depth(codes, scale), 0).astype(np.uint16))
 
     def _put(self, generation: int, frame: int, packet: bytes | str) -> bool:
         """Whether the frame is still wanted."""
@@ -198,15 +222,15 @@ def playable_features(dataset: Dataset) -> dict[str, dict[str, Any]]:
 
 
 def replay_config(root: Path) -> RigConfig:
-    """A rig that plays the dataset in `root` with all its colour cameras; raises ConfigError."""
+    """A rig that plays the dataset in `root` with all its cameras; raises ConfigError."""
     player = Player(root, "the dataset to replay")
     cameras: dict[str, Any] = {}
     for key, feature in player.dataset.features.items():
         name = key.rpartition(".")[2]
-        if is_video(feature) and feature["shape"][-1] == 3 and NAME.fullmatch(name):
+        if _playable(feature) and NAME.fullmatch(name):
             width, height = frame_size(feature)
             camera = {"kind": "replay", "path": str(root), "feature": key, "width": width, "height": height}
-            cameras[name] = camera
+            cameras[name] = camera | (_depth_keys(feature) if is_depth(feature) else {})
     values = {
         "rig": {"name": "replay", "fps": player.dataset.fps},
         "robot": {"kind": "replay", "path": str(root)},
@@ -236,10 +260,23 @@ def _make_camera(context: DeviceContext, options: Options) -> ReplayCamera:
     player = _player(context, options)
     key = options.text("feature", f"observation.images.{context.name}")
     feature = player.dataset.features.get(key)
-    if feature is None or not is_video(feature) or feature["shape"][-1] != 3:
+    if feature is None or not _playable(feature):
         known = ", ".join(player.dataset.video_keys)
         raise ConfigError(f"{options.where}.feature", f"is {key!r}, want one of {known}")
     if frame_size(feature) != (context.width, context.height):
         width, height = frame_size(feature)
         raise ConfigError(options.where, f"the footage is {width}x{height}; set width = {width}, height = {height}")
+    if is_depth(feature) != context.depth:
+        words = "true" if is_depth(feature) else "false"
+        raise ConfigError(f"{options.where}.depth", f"want {words}, as the footage of {key!r} is")
     return ReplayCamera(player, key)
+
+
+def _playable(feature: Feature) -> bool:
+    return is_video(feature) and (feature["shape"][-1] == 3 or is_depth(feature))
+
+
+def _depth_keys(feature: Feature) -> dict[str, Any]:
+    """What a rig's file says of such a camera."""
+    scale = depth_scale(feature)
+    return {"depth": True, **{name: getattr(scale, name) for name in ("depth_min", "depth_max", "shift", "use_log")}}

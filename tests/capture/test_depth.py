@@ -70,7 +70,8 @@ def test_a_rig_says_which_cameras_give_depth_and_how_far() -> None:
     [
         ({"depth": 3}, "cameras.far.depth: is 3, want true or false"),
         ({"depth": True, "depth_min": 2, "depth_max": 1}, r"cameras.far.depth_max: is 1 m, want more than depth_min"),
-        ({"depth": True, "depth_max": 100}, "want a number from 0 to 65.5"),
+        ({"depth": True, "depth_max": 1e6}, "want a number from 0 to 1000"),
+        ({"depth": True, "depth_min": 0, "shift": 0}, r"cameras.far.shift: depth_min=0.0, shift=0.0: their sum"),
     ],
 )
 def test_it_names_the_key_and_what_it_wants(keys: dict[str, object], said: str) -> None:

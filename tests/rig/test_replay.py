@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,12 +10,16 @@ import pytest
 from robotdata.capture.config import parse_config
 from robotdata.capture.errors import ConfigError
 from robotdata.capture.registry import Registry
+from robotdata.dataset import DatasetSpec, commit_episodes, verify_dataset
 from robotdata.dataset.reader import Dataset
+from robotdata.export import encode_camera, new_episode, plan_take
 from robotdata.rig.machine import Machine, as_command
 from robotdata.rig.replay import add_replay, replay_config
 from robotdata.rig.rig import Rig
 from robotdata.spool import Take
+from robotdata.video import EncodeSettings
 from robotdata.video.decode import open_video
+from robotdata.video.depth import depth_codes
 from robotdata.video.jpeg import decode_jpeg
 from tests.rig.conftest import until
 
@@ -82,3 +87,33 @@ def test_it_names_the_size_of_the_footage(root: Path, tmp_path: Path) -> None:
     values = {"rig": {"name": "r"}, "robot": device, "teleoperator": device, "cameras": cameras}
     with pytest.raises(ConfigError, match=r"cameras\.x: the footage is \d+x\d+; set width"):
         Rig(parse_config(values, "r.toml"), tmp_path, registry=add_replay(Registry()))
+
+
+def test_it_plays_depth_to_the_very_code_and_adds_it_to_the_dataset_it_came_from(
+    testdata: Path, tmp_path: Path
+) -> None:
+    source, root = testdata / "v30_rgbd_realsense", tmp_path / "datasets" / "again"
+    shutil.copytree(source, root)
+    machine = Machine(Rig(replay_config(source), tmp_path / "spool", registry=add_replay(Registry())))
+    machine.start()
+    try:
+        until(lambda: machine.state == "idle", 30)
+        folder = record(machine, 8)
+    finally:
+        machine.stop()
+    quick, dataset = EncodeSettings(codec="libsvtav1"), Dataset.open(source)
+    with Take.open(folder) as take:
+        plan = plan_take(take, accept_rate=True)
+        made = {key: encode_camera(take, plan, key, tmp_path / f"{key}.mp4", quick) for key in take.cameras}
+        spec = DatasetSpec(dataset.fps, None, take.manifest["features"])
+        episode = new_episode(take, plan, "again", made, take.id, {})
+    places = {"work": tmp_path / "work", "revisions": tmp_path / "revisions"}
+    commit_episodes(root, spec, [episode], **places)
+    assert verify_dataset(root, deep=True).ok
+    after, key = Dataset.open(root), "observation.images.front_depth"
+    first, last = (after.episode(n).videos[key] for n in (0, len(dataset.episodes)))
+    with open_video(first.path) as one, open_video(last.path) as other:
+        for n in range(plan.rows):
+            want = depth_codes(one, first.first_frame + plan.first_tick + n)
+            assert (depth_codes(other, last.first_frame + n) == want).all()
+            assert len(np.unique(want)) > 100
