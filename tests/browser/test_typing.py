@@ -106,3 +106,58 @@ def test_what_is_typed_before_the_pictures_are_there_is_kept(visit: Any, takes: 
     call(page, "PATCH", f"/api/episodes/{takes[0]}", {"rating": 2})  # something moves
     page.wait_for_timeout(1000)
     expect(page.locator("#edit-note")).to_have_value("before anything was there")
+
+
+def held_words(page: Page) -> list[Route]:
+    """The words of other takes, as they are asked for; who holds them lets them go."""
+    held: list[Route] = []
+    page.route("**/episodes/*/?*", lambda route: held.append(route) if is_words(route) else route.continue_())
+    return held
+
+
+def is_words(route: Route) -> bool:
+    return bool(route.request.headers.get("hx-request"))
+
+
+def let_go(page: Page, held: list[Route]) -> None:
+    for route in held:
+        route.continue_()
+    page.unroute("**/episodes/*/?*")
+
+
+def test_who_presses_e_and_types_at_once_means_the_take_that_is_shown(visit: Any, takes: list[str]) -> None:
+    page = visit(f"/episodes/{takes[2]}/?list=all&sort=oldest")
+    expect(page.locator("#frames")).to_have_text(str(TICKS - 1))
+    left, shown = (call(page, "GET", f"/api/episodes/{takes[n]}")["task"] for n in (2, 1))
+    held = held_words(page)
+    page.keyboard.press("b")  # the one before was not fetched ahead
+    page.keyboard.press("e")
+    page.keyboard.type("ReR")
+    page.wait_for_timeout(300)
+    let_go(page, held)
+    page.keyboard.type("move x")
+    expect(page.locator("#details")).to_have_attribute("data-episode", takes[1])
+    page.keyboard.type("!")
+    expect(page.locator("#edit-task")).to_be_focused()
+    expect(page.locator("#edit-task")).to_have_value("ReRmove x!")
+    page.keyboard.press("Enter")
+    expect(page.locator("h1.task-title")).to_have_text("ReRmove x!")
+    said = [call(page, "GET", f"/api/episodes/{takes[n]}") for n in (2, 1)]
+    assert said[0]["task"] == left, shown
+    assert [one["verdict"] for one in said].count("reject") == 0
+
+
+def test_the_form_of_the_take_that_was_left_takes_nothing_more(visit: Any, takes: list[str]) -> None:
+    page = visit(f"/episodes/{takes[2]}/?list=all&sort=oldest")
+    expect(page.locator("#frames")).to_have_text(str(TICKS - 1))
+    rated = [call(page, "GET", f"/api/episodes/{take}")["rating"] for take in takes]
+    held = held_words(page)
+    page.keyboard.press("b")
+    page.wait_for_timeout(200)
+    page.locator('[data-rating="1"]').click(force=True)
+    page.locator("#edit-note").click(force=True)
+    expect(page.locator("#edit-note")).not_to_be_focused()
+    let_go(page, held)
+    expect(page.locator("#details")).to_have_attribute("data-episode", takes[1])
+    page.wait_for_timeout(600)
+    assert [call(page, "GET", f"/api/episodes/{take}")["rating"] for take in takes] == rated

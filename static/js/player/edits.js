@@ -1,7 +1,7 @@
 // What is said of the take that is shown: trim, rating, labels, and the form that must not be fetched away.
 import { act } from "../actions.js";
 import { bodyOf } from "../lib/api.js";
-import { toast } from "../lib/toast.js";
+import { complain, toast } from "../lib/toast.js";
 import { ring } from "../live.js";
 
 const details = () => document.getElementById("details");
@@ -38,13 +38,20 @@ export class Edits {
     this.sent = this.typed;
   }
 
-  /** Who goes on without pressing Save has said it all the same. */
+  /** Who goes on without pressing Save has said it all the same; the form of a take that is left takes nothing more. */
   async leave() {
     const form = document.getElementById("edit");
+    form?.toggleAttribute("inert", true);
     if (!this.dirty || !form?.reportValidity()) return;
     form.dataset.typed = this.typed;
     this.fresh();
     await act(form, bodyOf(form));
+  }
+
+  /** It is not left after all. */
+  reopen(error) {
+    document.getElementById("edit")?.toggleAttribute("inert", false);
+    complain(error);
   }
 
   clicked(button) {

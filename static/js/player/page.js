@@ -6,10 +6,12 @@ import { Player } from "./player.js";
 import { Review } from "./review.js";
 import { copyLink, followPause, frameAsked } from "./share.js";
 import { watchHistory } from "./history.js";
+import { Typing } from "./typing.js";
 
 const details = () => document.getElementById("details").dataset;
 const player = new Player(() => review.read());
 const review = new Review(player);
+const typing = new Typing(review);
 
 player.stage.layout(remembered("stage", "large"));
 watchHistory();
@@ -40,10 +42,6 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && event.target.closest("#edit")) event.target.blur();
 });
 
-function edit() {
-  document.getElementById("edit-task")?.select();
-}
-
 keys(
   {
     " ": () => player.toggle(),
@@ -66,7 +64,7 @@ keys(
     "[": () => review.edits.cut("first"),
     "]": () => review.edits.cut("end"),
     t: () => review.edits.cutIdle(),
-    e: edit,
+    e: () => typing.begin(),
     y: () => copyLink(player.wanted),
     g: () => player.stage.layout(player.stage.name === "grid" ? "large" : "grid"),
     ...Object.fromEntries([1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => [String(n), () => player.stage.enlarge(n - 1)])),

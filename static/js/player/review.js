@@ -77,7 +77,7 @@ export class Review {
   /** One act after another: a key that is pressed before the next take's words are here means that take. */
   then(act) {
     const { turn } = this;
-    this.queue = this.queue.then(() => (turn === this.turn ? act() : undefined)).catch(complain);
+    this.queue = this.queue.then(() => (turn === this.turn ? act() : undefined)).catch((error) => this.edits.reopen(error));
     return this.queue;
   }
 
