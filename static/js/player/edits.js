@@ -3,12 +3,22 @@ import { act } from "../actions.js";
 import { bodyOf } from "../lib/api.js";
 import { complain, toast } from "../lib/toast.js";
 import { ring } from "../live.js";
+import { Trim } from "./trim.js";
 
 const details = () => document.getElementById("details");
 
 export class Edits {
   constructor(review) {
     Object.assign(this, { review, player: review.player, typed: 0, sent: 0 });
+    this.grips = new Trim(document.getElementById("trim"), {
+      drag: (is) => this.player.drag(is),
+      moved: (kept, frame) => {
+        this.player.seek(frame);
+        this.player.scrub.at(frame);
+        this.player.scrub.cut(kept);
+      },
+      kept: (kept) => this.ofShown(() => this.keep(...kept)),
+    });
     document.addEventListener("input", ({ target }) => {
       if (target.closest("#edit")) this.typed += 1;
     });
@@ -42,6 +52,7 @@ export class Edits {
   async leave() {
     const form = document.getElementById("edit");
     form?.toggleAttribute("inert", true);
+    this.grips.close();
     if (!this.dirty || !form?.reportValidity()) return;
     form.dataset.typed = this.typed;
     this.fresh();
@@ -51,6 +62,7 @@ export class Edits {
   /** It is not left after all. */
   reopen(error) {
     document.getElementById("edit")?.toggleAttribute("inert", false);
+    if (details().dataset.episode === this.player.episode) this.showCut();
     complain(error);
   }
 
@@ -65,11 +77,16 @@ export class Edits {
   /** The bar shows what is kept and what stands out. */
   show() {
     const { firstTick, frames, scrub } = this.player;
-    scrub.cut(this.kept());
+    this.showCut();
     scrub.marks([...document.querySelectorAll("[data-seek-tick]")].map(({ dataset }) => {
       const first = Math.max(0, Number(dataset.seekTick) - firstTick);
       return [first, Math.min(frames - 1, dataset.untilTick ? Number(dataset.untilTick) - firstTick : first)];
     }));
+  }
+
+  showCut() {
+    this.player.scrub.cut(this.kept());
+    this.grips.show(this.kept(), this.player, Boolean(details().dataset.editable));
   }
 
   /** What is kept, as [first, end) in frames, or null. */
@@ -105,23 +122,36 @@ export class Edits {
   }
 
   cut(what, told = {}) {
-    const { episode, wanted } = this.player;
-    this.review.then(() => (details().dataset.episode === episode ? this.trim(what, wanted, told) : undefined));
+    const { wanted } = this.player;
+    this.ofShown(() => this.trim(what, wanted, told));
+  }
+
+  /** What is done to the take on screen waits for its words, and is done to no other. */
+  ofShown(act) {
+    const { episode } = this.player;
+    this.review.then(() => (details().dataset.episode === episode ? act() : undefined));
   }
 
   trim(what, wanted, told) {
-    if (!details().dataset.editable) return;
     const { firstTick, frames } = this.player;
     let [first, end] = this.kept() ?? [0, frames];
     if (what === "first") first = wanted;
     if (what === "end") end = wanted + 1;
     if (what === "suggested") [first, end] = [Number(told.first) - firstTick, Number(told.end) - firstTick];
     if (first >= end) [first, end] = what === "first" ? [first, frames] : [0, end];
-    const whole = what === "none" || (first <= 0 && end >= frames);
+    if (what === "none") [first, end] = [0, frames];
+    this.keep(first, end);
+  }
+
+  /** From frame `first` on, up to `end`. */
+  keep(first, end) {
+    if (!details().dataset.editable) return;
+    const { firstTick, frames } = this.player;
+    const whole = first <= 0 && end >= frames;
     const trim = whole ? null : [first + firstTick, end + firstTick];
     // The next press counts on it before the answer is here.
     details().dataset.trim = trim ? trim.join(",") : ",";
-    this.player.scrub.cut(this.kept());
+    this.showCut();
     this.review.send({ trim }, () => toast(whole ? "Nothing is cut off." : `Keeps frames ${first} to ${end - 1}.`, { undo: true }));
   }
 }
