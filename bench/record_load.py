@@ -1,11 +1,11 @@
 """Recording under load: three cameras of 640x480 at 30 fps, take after take, alone or beside an encoder.
 
-    python bench/record_load.py [--seconds 20] [--takes 30] [--load] [--drawn]
+    python bench/record_load.py [--seconds 20] [--takes 30] [--load] [--drawn] [--depth]
 
 Prints JSON: this process's share of one core, dropped frames and ticks, the loop's jitter, and the time from
 stopping one take to the first row of the next. Without `--drawn` the cameras give ready pictures, as real
 cameras do, so that the figures are those of recording and not of the simulator's drawing. `--load` encodes AV1
-in a second process (nice 10) all the while.
+in a second process (nice 10) all the while. With `--depth` the last of the cameras gives depth.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from robotdata.capture.config import DEFAULT, parse_config
 from robotdata.capture.devices import DeviceContext, Picture
 from robotdata.capture.options import Options
 from robotdata.capture.registry import Registry
+from robotdata.capture.sim_depth import DepthPainter
 from robotdata.capture.sim_draw import Painter
 from robotdata.capture.sim_world import World
 from robotdata.rig.machine import Machine, as_command
@@ -43,10 +44,15 @@ class ReadyCamera:
     """Real cameras hand over pictures; so does this one: noisy ones, made before."""
 
     def __init__(self, context: DeviceContext, options: Options) -> None:
-        still = Painter(context.name, context.width, context.height).draw(World().scene).astype(np.int16)
-        chance = np.random.default_rng(context.camera_index)
-        noise = (chance.normal(0, NOISE, still.shape) for _ in range(8))
-        self._pictures = [np.clip(still + each, 0, 255).astype(np.uint8) for each in noise]
+        self._name = "depth" if context.depth else "rgb"
+        if context.depth:
+            painter = DepthPainter("front", context.width, context.height)
+            self._pictures: list[Any] = [painter.draw(World().scene) for _ in range(8)]
+        else:
+            still = Painter(context.name, context.width, context.height).draw(World().scene).astype(np.int16)
+            chance = np.random.default_rng(context.camera_index)
+            noise = (chance.normal(0, NOISE, still.shape) for _ in range(8))
+            self._pictures = [np.clip(still + each, 0, 255).astype(np.uint8) for each in noise]
         self._period_ns = round(1e9 / context.camera_fps)
         self._due = self._count = 0
 
@@ -57,7 +63,7 @@ class ReadyCamera:
         clock.sleep_until(self._due, spin_ns=0)
         self._due += self._period_ns
         self._count += 1
-        return Picture(clock.monotonic_ns(), rgb=self._pictures[self._count % len(self._pictures)])
+        return Picture(clock.monotonic_ns(), **{self._name: self._pictures[self._count % len(self._pictures)]})
 
     def disconnect(self) -> None:
         pass
@@ -145,12 +151,13 @@ def main() -> None:
     parser.add_argument("--takes", type=int, default=30)
     parser.add_argument("--load", action="store_true")
     parser.add_argument("--drawn", action="store_true")
+    parser.add_argument("--depth", action="store_true")
     options = parser.parse_args()
     sys.setswitchinterval(0.001)
     registry = Registry()
     registry.add("camera", "ready", ReadyCamera)
     kind = "sim" if options.drawn else "ready"
-    cameras = {name: {"kind": kind} for name in ("front", "top", "wrist")}
+    cameras = {name: {"kind": kind, "depth": options.depth and name == "wrist"} for name in ("front", "top", "wrist")}
     config = parse_config(DEFAULT | {"cameras": cameras}, "bench")
     with tempfile.TemporaryDirectory() as home:
         spawn = multiprocessing.get_context("spawn")

@@ -36,6 +36,14 @@ depth_max = 4
 """
 CANVASES = "() => [...document.querySelectorAll('#stage canvas')].map((canvas) => canvas.toDataURL('image/png'))"
 
+CARDS = """() => [...document.querySelectorAll('#cards img')].map((img) => {
+  const canvas = document.createElement('canvas')
+  canvas.width = img.naturalWidth
+  canvas.height = img.naturalHeight
+  canvas.getContext('2d').drawImage(img, 0, 0)
+  return canvas.toDataURL('image/png')
+})"""
+
 
 def colourful(picture: np.ndarray) -> bool:
     """Whether a part of it is coloured as depth is, strongly."""
@@ -100,6 +108,10 @@ def test_depth_is_seen_wherever_a_camera_is(visit: Any, product: Any) -> None:
     page.locator("a.line.dataset").click()
     page.locator(".tabs a").nth(1).click()
     expect(page.locator("#cards article.take")).to_have_count(1)
+    page.locator("select").filter(has_text="depth").last.select_option(label="depth")
+    expect(page.locator("#cards img").first).to_have_attribute("src", re.compile("depth"))
+    expect(page.locator("#cards img").first).to_have_js_property("complete", True)
+    assert all(colourful(strip) for strip in drawn(page, CARDS))
     look_for(page, "wall")
     page.get_by_role("button", name="Encode 1 kept take").click()
     expect(page.locator(".tabs a").nth(2).locator(".count")).to_have_text("1", timeout=90_000)
