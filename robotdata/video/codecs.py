@@ -9,6 +9,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from numbers import Integral, Real
+
+import av
 
 from robotdata.video.errors import FrameSizeError, UnknownCodecError, UnknownOptionError
 
@@ -34,21 +37,30 @@ class EncodeSettings:
     g: int | None = 2
     crf: int | float | None = 30
     preset: int | str | None = None
-    fast_decode: int = 0
+    fast_decode: int | None = 0
     threads: int | None = None
     extra_options: Mapping[str, str | int | float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.codec != AUTO and self.codec not in ENCODERS:
             raise UnknownCodecError(f"codec {self.codec!r}: want one of {', '.join([*ENCODERS, AUTO])}")
-        for name, value, low, high in (
-            ("g", self.g, 1, 10_000),
-            ("crf", self.crf, 0, 63),
-            ("fast_decode", self.fast_decode, 0, 2),
-            ("threads", self.threads, 1, 256),
+        for name, value, low, high, kind in (
+            ("g", self.g, 1, 10_000, Integral),
+            ("crf", self.crf, 0, 63, Real),
+            ("fast_decode", self.fast_decode, 0, 2, Integral),
+            ("threads", self.threads, 1, 256, Integral),
         ):
-            if value is not None and not low <= value <= high:
-                raise UnknownOptionError(f"{name}={value}: want {low} to {high}")
+            if value is None:
+                continue
+            if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= high:
+                words = "a whole number" if kind is Integral else "a number"
+                raise UnknownOptionError(f"{name}={value!r}: want {words}, {low} to {high}")
+        if isinstance(self.preset, bool) or not isinstance(self.preset, Integral | str | None):
+            raise UnknownOptionError(f"preset={self.preset!r}: want a whole number or a name")
+        if not isinstance(self.pix_fmt, str):
+            raise UnknownOptionError(f"pix_fmt={self.pix_fmt!r}: want a pixel format's name, as yuv420p")
+        if not isinstance(self.extra_options, Mapping):
+            raise UnknownOptionError(f"extra_options={self.extra_options!r}: want a dictionary of options")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +79,11 @@ def _svt(settings: EncodeSettings) -> dict[str, str]:
     if settings.crf is not None and settings.crf != int(settings.crf):
         raise UnknownOptionError(f"crf={settings.crf}: libsvtav1 takes whole numbers only")
     preset = 12 if settings.preset is None else settings.preset
-    params = f"fast-decode={settings.fast_decode}"
+    params = [] if settings.fast_decode is None else [f"fast-decode={settings.fast_decode}"]
     if settings.threads is not None:
-        params += f":lp={settings.threads}"
-    return {**_quality(settings), "preset": str(preset), "svtav1-params": params}
+        params.append(f"lp={settings.threads}")
+    options = {**_quality(settings), "preset": str(preset)}
+    return options | ({"svtav1-params": ":".join(params)} if params else {})
 
 
 def _software(settings: EncodeSettings) -> dict[str, str]:
@@ -168,10 +181,19 @@ def encoder_options(settings: EncodeSettings) -> dict[str, str]:
 
 
 def pixel_format(settings: EncodeSettings) -> str:
-    """The pixel format to encode in: the one asked for, or yuv420p with a warning where the codec lacks it."""
+    """The pixel format to encode in: the one asked for, or yuv420p with a warning where the codec lacks it.
+
+    Raises UnknownOptionError for a name that is no pixel format.
+    """
     encoder = ENCODERS[settings.codec]
     if settings.pix_fmt in encoder.pix_fmts:
         return settings.pix_fmt
+    try:
+        av.VideoFormat(settings.pix_fmt)
+    except ValueError as error:
+        raise UnknownOptionError(
+            f"pix_fmt={settings.pix_fmt!r} is no pixel format; {settings.codec} takes {', '.join(encoder.pix_fmts)}"
+        ) from error
     instead = encoder.pix_fmts[0]
     log.warning("%s does not encode %s; using %s", settings.codec, settings.pix_fmt, instead)
     return instead
@@ -181,7 +203,8 @@ def check_size(settings: EncodeSettings, pix_fmt: str, width: int, height: int) 
     """Raises FrameSizeError where the encoder would fail, or kill the process, at this size in pixels."""
     smallest = ENCODERS[settings.codec].smallest
     if min(width, height) < smallest:
-        raise FrameSizeError(f"{width}x{height}: {settings.codec} needs at least {smallest} pixels each way; use h264")
+        other = "; use h264" if min(width, height) >= ENCODERS["h264"].smallest else ""
+        raise FrameSizeError(f"{width}x{height}: {settings.codec} needs at least {smallest} pixels each way{other}")
     wide, high = {"yuv444p": (1, 1), "gray12le": (1, 1), "yuv422p": (2, 1)}.get(pix_fmt, (2, 2))
     if width % wide or height % high:
         raise FrameSizeError(f"{width}x{height}: {pix_fmt} needs even sides; crop or scale the camera's picture")

@@ -25,7 +25,7 @@ from robotdata.video.codecs import EncodeSettings
 from robotdata.video.decode import VideoDecoder
 from robotdata.video.depth_scale import PIX_FMT, DepthScale, Unit
 from robotdata.video.encode import EncodedVideo, Progress, encode_frames
-from robotdata.video.errors import DecodeError, EncodeError
+from robotdata.video.errors import DecodeError, EncodeError, UnknownOptionError
 from robotdata.video.jpeg import check_size
 from robotdata.video.sources import frame_files
 
@@ -50,18 +50,20 @@ def quantize_depth(depth: DepthMap, scale: DepthScale | None = None, *, unit: Un
     EncodeError where it is no depth map.
     """
     scale = scale or DepthScale()
+    depth = np.asarray(depth)
     flat = depth[..., 0] if depth.ndim == 3 and depth.shape[2] == 1 else depth
     if flat.ndim != 2:
         raise EncodeError(f"want depth of shape (H, W) or (H, W, 1), got {depth.shape}")
-    unit = unit or depth_unit(depth.dtype)
+    unit = _known_unit(unit or depth_unit(depth.dtype))
     if flat.dtype == np.uint16:
         return _code_table(scale, unit)[flat]
     return _codes(flat.astype(np.float32), scale, unit)
 
 
 def dequantize_depth(codes: NDArray[np.uint16], scale: DepthScale | None = None, *, unit: Unit = "mm") -> DepthMap:
-    """Depth from codes, the same shape: uint16 in mm, or float32 in m."""
+    """Depth from codes, the same shape: uint16 in mm, or float32 in m. Raises EncodeError for another unit."""
     scale = scale or DepthScale()
+    _known_unit(unit)
     table: DepthMap = _depths(scale)
     if unit == "mm":
         table = np.clip(np.rint(table * np.float32(MM_PER_M)), 0, 65535).astype(np.uint16)
@@ -108,7 +110,7 @@ def depth_size(packet: bytes) -> tuple[int, int]:
 
 def encode_depth(
     maps: Iterable[DepthMap | bytes],
-    path: Path,
+    path: Path | str,
     *,
     fps: int | float | Fraction,
     scale: DepthScale | None = None,
@@ -120,13 +122,17 @@ def encode_depth(
 
     Raises EncodeError, DecodeError for a damaged packet; nothing is written then.
     """
+    if settings.codec != "hevc" or settings.pix_fmt != PIX_FMT:
+        raise UnknownOptionError(
+            f"{settings.codec} in {settings.pix_fmt} would lose the depth: want hevc in {PIX_FMT} (DEPTH_SETTINGS)"
+        )
     codes = (quantize_depth(depth_of_packet(one) if isinstance(one, bytes) else one, scale) for one in maps)
     return encode_codes(codes, path, fps=fps, settings=settings, progress=progress, overwrite=overwrite)
 
 
 def encode_codes(
     codes: Iterable[NDArray[np.uint16]],
-    path: Path,
+    path: Path | str,
     *,
     fps: int | float | Fraction,
     settings: EncodeSettings = DEPTH_SETTINGS,
@@ -220,6 +226,12 @@ def _depths(scale: DepthScale) -> NDArray[np.float32]:
 
 def _chunk(name: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(data, zlib.crc32(name)))
+
+
+def _known_unit(unit: Unit) -> Unit:
+    if unit not in ("m", "mm"):
+        raise EncodeError(f"depth unit {unit!r}: want m or mm")
+    return unit
 
 
 def _depth_file(path: Path) -> DepthMap:

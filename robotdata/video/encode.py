@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -17,7 +18,7 @@ import av
 from robotdata.video.codecs import AUTO, ENCODERS, EncodeSettings, check_size, encoder_options, pixel_format
 from robotdata.video.errors import CodecUnavailableError, EncodeError, NoFramesError, UnknownOptionError
 from robotdata.video.files import whole_file
-from robotdata.video.hardware import first_working_codec
+from robotdata.video.hardware import first_working_codec, what_it_says
 from robotdata.video.look_ahead import LookAhead
 from robotdata.video.priority import stay_ordinary
 from robotdata.video.rates import exact_rate, plain_rate
@@ -34,6 +35,9 @@ _LIMITED_RANGE = 1
 _BT709_PRIMARIES = 1
 _SRGB_CURVE = 13
 _BT601_MATRIX = 6
+# Of encoders' own lists: those that are known to be taken, and the words for those that are not.
+_KNOWN_PARAMS = {"lossless=1"}
+_PARAM_REFUSED = re.compile("error parsing option|unknown option|invalid value|bad value", re.IGNORECASE)
 Progress = Callable[[int], None]
 
 
@@ -55,7 +59,7 @@ class EncodedVideo:
 
 def encode_packets(
     packets: Iterable[bytes],
-    path: Path,
+    path: Path | str,
     *,
     fps: int | float | Fraction,
     settings: EncodeSettings | None = None,
@@ -73,7 +77,7 @@ def encode_packets(
 
 def encode_frames(
     pictures: Iterable[Picture],
-    path: Path,
+    path: Path | str,
     *,
     fps: int | float | Fraction,
     settings: EncodeSettings | None = None,
@@ -158,7 +162,12 @@ class _Writer:
 
     def _add_stream(self, container: Any) -> Any:
         encoder = ENCODERS[self._settings.codec]
+        if encoder.ffmpeg_name not in av.codecs_available:
+            raise CodecUnavailableError(
+                f"the FFmpeg of this PyAV has no {encoder.ffmpeg_name}; codec='auto' takes the best that works here"
+            )
         options = encoder_options(self._settings)
+        self._refuse_unknown_params(options)
         try:
             stream = container.add_stream(encoder.ffmpeg_name, rate=self._rate, options=options)
             stream.width, stream.height = self._size
@@ -169,15 +178,31 @@ class _Writer:
             if encoder.codec == "hevc":
                 stream.codec_context.codec_tag = "hvc1"
             _open(stream.codec_context)
-        except (OSError, ValueError) as error:
-            raise CodecUnavailableError(
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            # A software encoder that is there fails only where it does not take what it is told.
+            kind = CodecUnavailableError if encoder.hardware else UnknownOptionError
+            said = "; ".join(self._said(options)) or str(error)
+            raise kind(
                 f"{encoder.ffmpeg_name} does not start at {self._size[0]}x{self._size[1]} {self._pix_fmt} "
-                f"with {options}: {error}"
+                f"with {options}: {said}"
             ) from error
         unused = stream.codec_context.options
         if unused:
             raise UnknownOptionError(f"{encoder.ffmpeg_name} knows no option {', '.join(sorted(unused))}")
         return stream
+
+    def _said(self, options: dict[str, str]) -> list[str]:
+        name = ENCODERS[self._settings.codec].ffmpeg_name
+        return what_it_says(name, self._pix_fmt, self._size, tuple(options.items()))
+
+    def _refuse_unknown_params(self, options: dict[str, str]) -> None:
+        """FFmpeg only warns of a parameter in such a list that the encoder does not know, or not with this value."""
+        given = [str(v) for k, v in self._settings.extra_options.items() if k.endswith("-params") and k in options]
+        if not given or set(given) <= _KNOWN_PARAMS:
+            return
+        wrong = [line for line in self._said(options) if _PARAM_REFUSED.search(line)]
+        if wrong:
+            raise UnknownOptionError(f"{ENCODERS[self._settings.codec].ffmpeg_name}: {'; '.join(wrong)}")
 
     def _feed(self, container: Any, stream: Any, frames: Iterable[av.VideoFrame], progress: Progress | None) -> int:
         count = 0
@@ -211,7 +236,7 @@ def _open(context: Any) -> None:
         try:
             stay_ordinary()
             context.open()
-        except (OSError, ValueError) as error:  # FFmpeg's errors are of these
+        except Exception as error:  # noqa: BLE001 - carried to the caller, who raises it
             failed.append(error)
 
     thread = threading.Thread(target=run, name="video-encoder-open")

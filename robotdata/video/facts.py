@@ -12,7 +12,7 @@ import av
 from robotdata.video.codecs import EncodeSettings
 from robotdata.video.errors import VideoError
 from robotdata.video.files import require_video_file
-from robotdata.video.index import index_video, open_video_stream
+from robotdata.video.index import index_video, open_container, open_video_stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +116,16 @@ def get_video_info(
 
 
 def get_audio_info(path: Path | str) -> dict[str, Any]:
-    """`has_audio`, and what the first audio stream is: bit rate in bit/s, sample rate in Hz, and so on.
+    """`has_audio`, and what the first audio stream is: bit rate in bit/s, sample rate in Hz, and so on; of a file with
+    sound alone, too.
 
     Raises NotAVideoError.
     """
-    facts = probe(path)
-    return {"has_audio": facts.audio is not None, **(facts.audio or {})}
+    path = Path(path)
+    require_video_file(path)
+    with open_container(path) as container:
+        facts = _audio_facts(container)
+    return {"has_audio": facts is not None, **(facts or {})}
 
 
 def get_video_duration_in_s(path: Path | str) -> float:

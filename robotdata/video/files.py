@@ -10,24 +10,46 @@ from pathlib import Path
 
 from robotdata.video.errors import NotAVideoError, OutputExistsError
 
+_LONGEST = 200
+
 
 @contextmanager
 def whole_file(path: Path, *, overwrite: bool) -> Iterator[Path]:
     """Gives a `.part` path beside `path`; renamed to it when the block ends well, removed when not.
 
-    Raises OutputExistsError, before anything is written, where `path` exists and `overwrite` is false.
+    Raises OutputExistsError where `path` exists and `overwrite` is false: before anything is written, or at the end
+    where it came meanwhile.
     """
+    path = path.absolute()  # FFmpeg takes what stands before a colon for a protocol, unless a slash comes first
+    if path.is_dir():
+        raise OutputExistsError(f"{path} is a folder; name a file")
     if path.exists() and not overwrite:
         raise OutputExistsError(f"{path} exists; remove it or ask for overwrite=True")
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    name = os.fsdecode(os.fsencode(path.name)[:_LONGEST])
+    part = path.with_name(f".{name}.{secrets.token_hex(4)}.part")
     try:
         yield part
         _sync(part)
-        part.replace(path)
+        if overwrite:
+            part.replace(path)
+        else:
+            _take_name(part, path)
         _sync(path.parent)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _take_name(part: Path, path: Path) -> None:
+    """Give the file its name unless somebody else took that since we looked."""
+    try:
+        path.hardlink_to(part)
+    except FileExistsError as error:
+        raise OutputExistsError(f"{path} was written by another meanwhile; it was left as it is") from error
+    except OSError:  # no hard links on this file system
+        if path.exists():
+            raise OutputExistsError(f"{path} was written by another meanwhile; it was left as it is") from None
+        part.replace(path)
 
 
 def require_video_file(path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import pyarrow as pa
 
 
-@dataclass
+@dataclass(eq=False)
 class VideoFrame:
     """A frame of a video in a table: `path` (string) and `timestamp` (float32, seconds).
 
@@ -24,6 +24,13 @@ class VideoFrame:
 
     def __call__(self) -> Any:
         return self.pa_type
+
+    def __eq__(self, other: object) -> bool:
+        """LeRobot's is the same type: tables with the one and with the other can be put together."""
+        return type(other).__name__ == "VideoFrame" and getattr(other, "pa_type", None) == self.pa_type
+
+    def __hash__(self) -> int:
+        return hash("VideoFrame")
 
 
 def register() -> bool:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
@@ -11,6 +14,7 @@ import av
 
 from robotdata.video.codecs import DEFAULT_CODEC, ENCODERS
 from robotdata.video.errors import UnknownCodecError
+from robotdata.video.priority import stay_ordinary
 
 _TRY_TIMEOUT_S = 20.0
 _WIDTH, _HEIGHT, _FRAMES = 320, 240, 4
@@ -27,18 +31,8 @@ def codec_works(codec: str) -> bool:
         raise UnknownCodecError(f"codec {codec!r}: want one of {', '.join(ENCODERS)}")
     if ENCODERS[codec].ffmpeg_name not in av.codecs_available:
         return False
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", "robotdata.video.hardware", codec],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=_TRY_TIMEOUT_S,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return done.returncode == 0
+    done = _run(codec)
+    return done is not None and done.returncode == 0
 
 
 def working_hardware_codecs() -> list[str]:
@@ -50,6 +44,46 @@ def first_working_codec() -> str:
     """What `auto` means here: the first hardware encoder that works, else libsvtav1."""
     hardware = (name for name, encoder in ENCODERS.items() if encoder.hardware)
     return next((name for name in hardware if codec_works(name)), DEFAULT_CODEC)
+
+
+@lru_cache(maxsize=64)
+def what_it_says(encoder: str, pix_fmt: str, size: tuple[int, int], options: tuple[tuple[str, str], ...]) -> list[str]:
+    """What FFmpeg warns of where `encoder` (its name there) is opened so; nothing where it cannot be asked.
+
+    In a process of its own: to listen to FFmpeg in one that has other work may lock it up.
+    """
+    done = _run(json.dumps([encoder, pix_fmt, *size, dict(options)]))
+    return [] if done is None else [line for line in done.stdout.decode(errors="replace").splitlines() if line]
+
+
+def _run(job: str) -> subprocess.CompletedProcess[bytes] | None:
+    # The child finds this package where we found it, also where a notebook put it on its path by hand.
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "SVT_LOG": "1"}
+    try:
+        return subprocess.run(
+            [sys.executable, "-m", "robotdata.video.hardware", job],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+            timeout=_TRY_TIMEOUT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+
+
+def _listen(encoder: str, pix_fmt: str, width: int, height: int, options: dict[str, str]) -> None:
+    stay_ordinary()
+    av.logging.set_level(av.logging.WARNING)
+    context: Any = av.CodecContext.create(encoder, "w")
+    context.width, context.height, context.pix_fmt = width, height, pix_fmt
+    context.framerate = 30
+    context.time_base = 1 / context.framerate
+    context.options = options
+    with av.logging.Capture() as said, suppress(av.error.FFmpegError, OSError, ValueError):
+        context.open()
+    sys.stdout.writelines(words.strip() + "\n" for _, _, words in said)
 
 
 def _try(codec: str) -> None:
@@ -70,4 +104,7 @@ def _try(codec: str) -> None:
 
 
 if __name__ == "__main__":
-    _try(sys.argv[1])
+    if sys.argv[1] in ENCODERS:
+        _try(sys.argv[1])
+    else:
+        _listen(*json.loads(sys.argv[1]))

@@ -162,14 +162,19 @@ def open_same(path: Path, identity: FileIdentity) -> Any:
     return file
 
 
-def open_video_stream(path: Path) -> tuple[Any, Any]:
-    """The open container and its first video stream; the caller closes it. Raises NotAVideoError."""
+def open_container(path: Path) -> Any:
+    """The open container, of a kind that holds video; the caller closes it. Raises NotAVideoError."""
     try:
         # As `options` they would be given to each stream, too: a file that shows another stream only while it is
         # looked through (FLV, MPEG) then makes PyAV write past its memory.
-        container = av.open(str(path.absolute()), container_options=dict(OPEN_OPTIONS), metadata_errors="replace")
+        return av.open(str(path.absolute()), container_options=dict(OPEN_OPTIONS), metadata_errors="replace")
     except (av.error.FFmpegError, UnicodeError) as error:
         raise NotAVideoError(f"{path} is no video that FFmpeg can open: {error}") from error
+
+
+def open_video_stream(path: Path) -> tuple[Any, Any]:
+    """The open container and its first video stream; the caller closes it. Raises NotAVideoError."""
+    container = open_container(path)
     if not container.streams.video:
         container.close()
         raise NotAVideoError(f"{path} has no video stream")

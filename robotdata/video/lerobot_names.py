@@ -13,7 +13,7 @@ import numpy as np
 
 from robotdata.video.backends import automatic_backend, decode_with, require_known, require_torch
 from robotdata.video.cache import VideoDecoderCache, from_cache
-from robotdata.video.codecs import EncodeSettings
+from robotdata.video.codecs import DEFAULT_CODEC, EncodeSettings
 from robotdata.video.decode import VideoDecoder
 from robotdata.video.depth import depth_codes, encode_depth, folder_depths
 from robotdata.video.depth_scale import DepthScale
@@ -25,6 +25,7 @@ from robotdata.video.mux import JoinedVideo, join_videos
 from robotdata.video.sources import folder_pictures, packet_file
 
 _FLOAT_SLACK_S = 1e-9
+_AV1 = "av1"
 _SETTINGS = ("pix_fmt", "g", "crf", "preset", "fast_decode", "extra_options")
 _default_cache: VideoDecoderCache | None = None
 
@@ -78,6 +79,8 @@ def settings_from(
     values |= options or {}
     if "vcodec" in values:
         values["codec"] = values.pop("vcodec")
+    if values.get("codec") == _AV1:  # what a stream is called, and LeRobot's other name for its encoder
+        values["codec"] = DEFAULT_CODEC
     if values.get("extra_options") is None:
         values.pop("extra_options", None)
     return EncodeSettings(**values)
@@ -135,9 +138,9 @@ def concatenate_video_files(
     That they fit together is always checked, whatever `compatibility_check` says: what does not is no video any more.
     Raises JoinError's family.
     """
-    if not input_video_paths:
-        raise JoinError(f"{output_video_path}: no videos to join")
-    paths = [Path(path) for path in input_video_paths]
+    paths = [] if isinstance(input_video_paths, str | Path) else [Path(path) for path in input_video_paths]
+    if not paths:
+        raise JoinError(f"{output_video_path}: no videos to join; give a list of paths")
     rate = probe(paths[0]).rate if fps is None else fps
     return join_videos(paths, Path(output_video_path), fps=rate, overwrite=overwrite)
 

@@ -5,6 +5,7 @@ Times are integers: frame n of the result is at exactly n / fps, however many se
 
 from __future__ import annotations
 
+import errno
 import heapq
 import os
 from collections.abc import Iterator, Sequence
@@ -21,17 +22,19 @@ from robotdata.video.errors import JoinError, NotAKeyframeError, SegmentMismatch
 from robotdata.video.files import whole_file
 from robotdata.video.index import PacketIndex, index_video, open_same, open_video_stream
 from robotdata.video.rates import exact_rate, plain_rate
-from robotdata.video.sidestreams import SideStreams
+from robotdata.video.sidestreams import SideStreams, copied_stream
 
 _RATE_SLACK = Fraction(1, 200)
 _GRID_SLACK = 0.5
+_TICKS_SLACK = Fraction(3, 2)
+_OF_THE_DISK = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES}
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
     """`frames` frames of `path` from `first_frame` on; None: up to its end."""
 
-    path: Path
+    path: Path | str
     first_frame: int = 0
     frames: int | None = None
 
@@ -59,8 +62,8 @@ class _Run:
 
 
 def join_videos(
-    segments: Sequence[Path | Segment],
-    out: Path,
+    segments: Sequence[Path | str | Segment],
+    out: Path | str,
     *,
     fps: int | float | Fraction,
     overwrite: bool = False,
@@ -68,20 +71,22 @@ def join_videos(
     """Join `segments`, in this order, into the MP4 `out`, in one pass and without re-encoding. Sound and subtitles
     go along where the first segment has them.
 
-    Raises SegmentMismatchError where codec, size, pixel format, codec parameters or rate differ,
-    NotAKeyframeError where a segment's range cannot stand by itself, and the errors of reading; nothing is
-    written then.
+    Raises SegmentMismatchError where codec, size, pixel format, codec parameters, rate, sound or subtitles differ,
+    NotAKeyframeError where a segment's range cannot stand by itself, OutputExistsError, OSError where the disk is full
+    or fails, and the errors of reading; nothing is written then.
     """
     rate = exact_rate(fps)
-    wanted = [segment if isinstance(segment, Segment) else Segment(Path(segment)) for segment in segments]
+    single = isinstance(segments, str | Path | Segment)
+    wanted = [] if single else [s if isinstance(s, Segment) else Segment(Path(s)) for s in segments]
     if not wanted:
-        raise JoinError(f"{out}: no videos to join")
+        raise JoinError(f"{out}: no videos to join; give a list of them")
     runs = []
     known: dict[Path, PacketIndex] = {}
     for segment in wanted:
-        if segment.path not in known:
-            known[segment.path] = index_video(segment.path)
-        runs.append(_run(segment, known[segment.path]))
+        path = Path(segment.path)
+        if path not in known:
+            known[path] = index_video(path)
+        runs.append(_run(segment, known[path]))
     for run in runs:
         _same_parameters(runs[0].index, run.index, rate)
         _on_the_grid(run, rate)
@@ -89,6 +94,8 @@ def join_videos(
         try:
             _copy(runs, part, rate)
         except av.error.FFmpegError as error:
+            if error.errno in _OF_THE_DISK:
+                raise
             raise JoinError(f"{out}: FFmpeg cannot join these packets: {error}") from error
         size_bytes = part.stat().st_size
     lengths = [run.end - run.first for run in runs]
@@ -98,10 +105,10 @@ def join_videos(
 
 
 def cut_video(
-    path: Path,
+    path: Path | str,
     first: int,
     end: int,
-    out: Path,
+    out: Path | str,
     *,
     fps: int | float | Fraction,
     overwrite: bool = False,
@@ -137,7 +144,7 @@ def _same_parameters(reference: PacketIndex, other: PacketIndex, rate: Fraction)
         for name in ("codec", "width", "height", "pix_fmt", "extradata")
     }
     different = {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
-    if other.rate and abs(other.rate - rate) > rate * _RATE_SLACK:
+    if other.rate and abs(other.rate - rate) > rate * _rate_slack(other, rate):
         different["fps"] = (plain_rate(rate), float(other.rate))
     if different:
         words = ", ".join(
@@ -149,6 +156,11 @@ def _same_parameters(reference: PacketIndex, other: PacketIndex, rate: Fraction)
             "keep them in separate files or encode one anew",
             different,
         )
+
+
+def _rate_slack(index: PacketIndex, rate: Fraction) -> Fraction:
+    """How far off a rate may be: a short file in coarse ticks (Matroska's are a millisecond) cannot tell its own."""
+    return max(_RATE_SLACK, _TICKS_SLACK * index.time_base * rate / len(index))
 
 
 def _on_the_grid(run: _Run, rate: Fraction) -> None:
@@ -173,7 +185,7 @@ def _copy(runs: Sequence[_Run], part: Path, rate: Fraction) -> None:
         container, template = open_video_stream(runs[0].index.path)
         stack.enter_context(container)
         output = stack.enter_context(av.open(str(part), "w", format="mp4", options={"movflags": "faststart"}))
-        stream: Any = _copy_of(template, output)
+        stream: Any = copied_stream(template, output)
         stream.time_base = time_base
         others = SideStreams(container, output)
         written = 0
@@ -185,13 +197,6 @@ def _copy(runs: Sequence[_Run], part: Path, rate: Fraction) -> None:
             for packet in heapq.merge(video, beside, key=_seconds):
                 output.mux_one(packet)
             written += run.end - run.first
-
-
-def _copy_of(template: Any, output: Any) -> Any:
-    try:
-        return output.add_stream_from_template(template, opaque=True)
-    except ValueError as error:
-        raise JoinError(f"{template.container.name}: {error}; encode the frames anew") from error
 
 
 def _stamped(run: _Run, stream: Any, time_base: Fraction, written: int, delay: int) -> Iterator[av.Packet]:

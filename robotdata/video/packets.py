@@ -129,7 +129,9 @@ def read_packets(path: Path) -> Iterator[StoredPacket]:
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             at = data.find(_CLUSTER)
             if at < 0 and data[:4] != b"\x1a\x45\xdf\xa3":
-                raise PacketFileError(f"{path.name} is no Matroska file: it begins with {data[:4].hex()}")
+                raise PacketFileError(
+                    f"{path} is no camera's file of a take (Matroska): it begins with {data[:4].hex()}"
+                )
             while at >= 0:
                 packet = _packet_at(data, at, size)
                 if packet is not None:

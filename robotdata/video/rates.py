@@ -14,13 +14,15 @@ _NTSC_SLACK = 5e-4
 def exact_rate(fps: int | float | Fraction) -> Fraction:
     """`fps` in frames per second as a fraction: 29.97 is 30000/1001, 30.0 is 30.
 
-    Raises VideoError unless 0 < fps <= 1000.
+    Raises VideoError unless 0.001 <= fps <= 1000.
     """
-    if isinstance(fps, float) and not math.isfinite(fps):
-        raise VideoError(f"{fps} frames per second: want a number above 0, at most 1000")
-    rate = Fraction(fps)
-    if not 0 < rate <= 1000:
-        raise VideoError(f"{fps} frames per second: want a number above 0, at most 1000")
+    try:
+        rate = fps if isinstance(fps, Fraction | int) else Fraction(float(fps))
+    except (TypeError, ValueError, OverflowError):
+        rate = Fraction(0)
+    rate = Fraction(rate)
+    if not Fraction(1, 1001) <= rate <= 1000:
+        raise VideoError(f"{fps!r} frames per second: want a number from 0.001 to 1000")
     if isinstance(fps, Fraction) or rate.denominator == 1:
         return rate
     ntsc = Fraction(math.ceil(rate) * 1000, 1001)

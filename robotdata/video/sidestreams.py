@@ -9,10 +9,21 @@ from typing import Any
 
 import av
 
-from robotdata.video.errors import SegmentMismatchError
+from robotdata.video.errors import JoinError, SegmentMismatchError
 from robotdata.video.index import open_video_stream
 
 _KINDS = ("audio", "subtitle")
+_WORDS = ("language", "title")
+
+
+def copied_stream(template: Any, output: Any) -> Any:
+    """A stream of `output` with the parameters and the language of `template`. Raises JoinError."""
+    try:
+        made = output.add_stream_from_template(template, opaque=True)
+    except ValueError as error:
+        raise JoinError(f"{template.container.name}: {error}; encode or convert it anew") from error
+    made.metadata.update({name: value for name, value in template.metadata.items() if name in _WORDS})
+    return made
 
 
 class SideStreams:
@@ -21,10 +32,11 @@ class SideStreams:
     def __init__(self, container: Any, output: Any) -> None:
         self._path = Path(container.name)
         self._parameters = [_parameters(stream) for stream in _beside(container)]
-        self._outputs = []
+        self._outputs: list[Any] = []
+        self._compared = {self._path}
         self._last: list[int | None] = []
         for stream in _beside(container):
-            made = output.add_stream_from_template(stream, opaque=True)
+            made = copied_stream(stream, output)
             made.time_base = stream.time_base
             self._outputs.append(made)
             self._last.append(None)
@@ -34,19 +46,23 @@ class SideStreams:
 
         In the order of the file. Raises SegmentMismatchError where the file's streams are of other kinds.
         """
-        if not self._outputs:
+        if not self._outputs and path in self._compared:
             return
         with open_video_stream(path)[0] as container:
             streams = _beside(container)
             self._compare(path, [_parameters(stream) for stream in streams])
+            self._compared.add(path)
             place = {stream.index: number for number, stream in enumerate(streams)}
-            for packet in container.demux(streams):
-                if packet.size and packet.pts is not None and _inside(packet, window_s):
+            for packet in container.demux(streams) if streams else ():
+                if packet.size and packet.pts is not None and _inside(packet, packet.stream.type, window_s):
                     yield self._move(packet, place[packet.stream.index], window_s[0], start_s)
 
     def _move(self, packet: av.Packet, number: int, window_start_s: float, start_s: Fraction) -> av.Packet:
-        shift = round((start_s - Fraction(window_start_s)) / packet.time_base)
-        stamp = (packet.pts or 0) + shift
+        first = round(start_s / packet.time_base)
+        stamp = (packet.pts or 0) + round((start_s - Fraction(window_start_s)) / packet.time_base)
+        if first - stamp > 1:  # it has begun before the window
+            packet.duration = max(1, (packet.duration or 0) - (first - stamp))
+            stamp = first
         last = self._last[number]
         # Two streams' clocks differ by less than a tick where segments meet; time must still go forward.
         packet.pts = packet.dts = stamp if last is None else max(stamp, last + 1)
@@ -85,6 +101,9 @@ def _words(streams: list[dict[str, object]]) -> str:
     return ", ".join(shown) or "none"
 
 
-def _inside(packet: av.Packet, window_s: tuple[float, float]) -> bool:
-    seconds = float((packet.pts or 0) * packet.time_base)
-    return window_s[0] - 1e-9 <= seconds < window_s[1]
+def _inside(packet: av.Packet, kind: str, window_s: tuple[float, float]) -> bool:
+    start = float((packet.pts or 0) * packet.time_base)
+    end = start + float((packet.duration or 0) * packet.time_base)
+    # A sentence that is on the screen where the window begins stays there; of sound nothing is taken twice.
+    begins = window_s[0] - 1e-9 <= start or (kind == "subtitle" and end > window_s[0] + 1e-9)
+    return begins and start < window_s[1]

@@ -20,6 +20,7 @@ from PIL import Image, UnidentifiedImageError
 
 from robotdata.video.colours import is_plain, to_rgb
 from robotdata.video.errors import BrokenFrameError, FrameSizeError, NoFramesError
+from robotdata.video.jpeg import MAX_PIXELS, check_size
 from robotdata.video.limited import LimitedRange
 from robotdata.video.packets import StoredPacket, read_packets
 
@@ -31,12 +32,12 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 _FRAME_NAMES = "frame-[0-9][0-9][0-9][0-9][0-9][0-9]."
 
 
-def folder_pictures(folder: Path) -> Iterator[bytes]:
+def folder_pictures(folder: Path | str) -> Iterator[bytes]:
     """The files `frame-000000.png` … of `folder`, in the order of their numbers, read one at a time.
 
     Raises NoFramesError, before anything is read, where there is none.
     """
-    return (path.read_bytes() for path in frame_files(folder, "png"))
+    return (path.read_bytes() for path in frame_files(Path(folder), "png"))
 
 
 def frame_files(folder: Path, kind: str) -> list[Path]:
@@ -47,11 +48,12 @@ def frame_files(folder: Path, kind: str) -> list[Path]:
     return paths
 
 
-def packet_file(path: Path) -> Iterator[bytes]:
+def packet_file(path: Path | str) -> Iterator[bytes]:
     """The packets of a take's camera, in order, read one at a time.
 
     Raises NoFramesError where it has none, and PacketFileError where it is no packet file.
     """
+    path = Path(path)
     stored = list(read_packets(path))
     if not stored:
         raise NoFramesError(f"{path} holds no frames; nothing to encode")
@@ -139,9 +141,17 @@ class FrameConverter:
         if isinstance(picture, bytes | bytearray | memoryview):
             return self._decode(bytes(picture), number)
         if isinstance(picture, Image.Image):
-            return av.VideoFrame.from_ndarray(np.asarray(picture.convert("RGB")), format="rgb24")
-        if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
-            raise BrokenFrameError(f"frame {number}: want uint8 (H, W, 3), got {picture.dtype} {picture.shape}", number)
+            return _frame_of_image(picture, number)
+        if not hasattr(picture, "dtype"):
+            raise BrokenFrameError(
+                f"frame {number} is a {type(picture).__name__}: want an array uint8 (H, W, 3), a PIL image, or the "
+                "bytes of a JPEG or PNG",
+                number,
+            )
+        if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:
+            raise BrokenFrameError(
+                f"frame {number}: want uint8 (H, W, 3), got {picture.dtype} {tuple(picture.shape)}", number
+            )
         return av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
 
     def _decode(self, packet: bytes, number: int) -> av.VideoFrame:
@@ -157,7 +167,7 @@ class FrameConverter:
             self._jpeg = av.CodecContext.create("mjpeg", "r")
             self._jpeg.thread_count = 1
             # Half a picture is an error, not a grey half.
-            self._jpeg.options = {"err_detect": "explode"}
+            self._jpeg.options = {"err_detect": "explode", "max_pixels": str(MAX_PIXELS)}
         try:
             frames: list[av.VideoFrame] = self._jpeg.decode(av.Packet(packet))
         except av.error.FFmpegError as error:
@@ -170,13 +180,20 @@ class FrameConverter:
 def _decode_png(packet: bytes, number: int) -> av.VideoFrame:
     try:
         with Image.open(io.BytesIO(packet), formats=["PNG"]) as image:
-            if image.mode.startswith("I"):
-                raise BrokenFrameError(f"frame {number} has 16 bits a pixel: that is depth, use encode_depth", number)
-            return av.VideoFrame.from_ndarray(np.asarray(image.convert("RGB")), format="rgb24")
+            check_size(image.width, image.height)
+            return _frame_of_image(image, number)
     except BrokenFrameError:
         raise
-    except (OSError, SyntaxError, UnidentifiedImageError, ValueError) as error:
+    except (OSError, SyntaxError, UnidentifiedImageError, ValueError, Image.DecompressionBombError) as error:
         raise _broken(packet, number, error) from error
+
+
+def _frame_of_image(image: Image.Image, number: int) -> av.VideoFrame:
+    if image.mode[0] in "IF":
+        raise BrokenFrameError(
+            f"frame {number} has {image.mode!r} pixels, more than 8 bits each: that is depth, use encode_depth", number
+        )
+    return av.VideoFrame.from_ndarray(np.asarray(image.convert("RGB")), format="rgb24")
 
 
 def _broken(packet: bytes, number: int, why: object) -> BrokenFrameError:

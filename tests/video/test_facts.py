@@ -83,6 +83,8 @@ def test_it_refuses_a_file_with_sound_alone(tmp_path: Path) -> None:
         output.mux(stream.encode(None))
     with pytest.raises(NotAVideoError, match="no video stream"):
         probe(path)
+    heard = get_audio_info(path)
+    assert (heard["has_audio"], heard["audio.channels"], heard["audio.codec"]) == (True, 2, "aac")
 
 
 def test_it_reads_a_lying_file_as_what_it_is(picture, tmp_path: Path) -> None:

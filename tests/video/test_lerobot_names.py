@@ -308,6 +308,8 @@ def test_it_describes_a_frame_in_a_table() -> None:
     table = pa.array([{"path": "videos/a.mp4", "timestamp": 0.1}], kind())
     assert table.type == kind.pa_type
     assert frame_type.register() is (find_spec("datasets") is not None)
+    theirs = type("VideoFrame", (), {"pa_type": kind.pa_type})()
+    assert kind == frame_type.VideoFrame() == theirs and kind != "VideoFrame"
 
 
 def test_it_registers_with_datasets_where_that_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:

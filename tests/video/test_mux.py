@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -214,11 +216,12 @@ def test_it_takes_sound_along(tmp_path: Path) -> None:
         join_videos([*parts, other], tmp_path / "bad.mp4", fps=30)
 
 
-def _with_sound(path: Path, frames: int, rate: int = 48_000) -> Path:
+def _with_sound(path: Path, frames: int, rate: int = 48_000, language: str = "und") -> Path:
     with av.open(str(path), "w") as output:
         video = output.add_stream("libx264", rate=30, options={"g": "5", "preset": "ultrafast"})
         video.width, video.height, video.pix_fmt = 64, 64, "yuv420p"
         audio = output.add_stream("aac", rate=rate, layout="mono")
+        audio.metadata["language"] = language
         for number in range(frames):
             frame = av.VideoFrame.from_ndarray(np.full((64, 64, 3), number, np.uint8))
             frame.pts = number
@@ -231,3 +234,59 @@ def _with_sound(path: Path, frames: int, rate: int = 48_000) -> Path:
             output.mux(audio.encode(sound))
         output.mux(audio.encode(None))
     return path
+
+
+def test_it_refuses_sound_that_only_a_later_segment_has(video, tmp_path: Path) -> None:
+    heard = _with_sound(tmp_path / "heard.mp4", 20)
+    with av.open(str(heard)) as input_, av.open(str(tmp_path / "silent.mp4"), "w") as output:
+        stream = output.add_stream_from_template(input_.streams.video[0], opaque=True)
+        for packet in input_.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                output.mux(packet)
+    for segments in ([tmp_path / "silent.mp4", heard], [heard, tmp_path / "silent.mp4"]):
+        with pytest.raises(SegmentMismatchError, match="sound or subtitles"):
+            join_videos(segments, tmp_path / "all.mp4", fps=30)
+    assert not (tmp_path / "all.mp4").exists()
+
+
+def test_it_keeps_the_language_of_the_sound(tmp_path: Path) -> None:
+    part = _with_sound(tmp_path / "one.mp4", 20, language="deu")
+    joined = join_videos([part, part], tmp_path / "all.mp4", fps=30)
+    with av.open(str(joined.path)) as container:
+        assert container.streams.audio[0].metadata["language"] == "deu"
+
+
+@pytest.mark.parametrize("frames", [1, 2])
+def test_it_joins_short_segments_in_milliseconds(video, tmp_path: Path, ticks, frames: int) -> None:
+    """One frame of 29.97 in a second is 33 ms in Matroska: 30.3 a second, if one believes it."""
+    part, path = video(frames, fps=29.97), tmp_path / "v.mkv"
+    with av.open(str(part)) as input_, av.open(str(path), "w") as output:
+        stream = output.add_stream_from_template(input_.streams.video[0], opaque=True)
+        for packet in input_.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                output.mux(packet)
+    joined = join_videos([path] * 3, tmp_path / "all.mp4", fps=29.97)
+    assert times(joined.path) == [n / exact_rate(29.97) for n in range(3 * frames)]
+    with pytest.raises(SegmentMismatchError, match="fps"):
+        join_videos([path] * 3, tmp_path / "bad.mp4", fps=60)
+
+
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="no ffmpeg to write subtitles with")
+def test_it_keeps_the_words_that_are_on_the_screen(video, tmp_path: Path) -> None:
+    spoken, path = tmp_path / "s.srt", tmp_path / "spoken.mp4"
+    spoken.write_text("1\n00:00:00,100 --> 00:00:00,500\nHello\n\n2\n00:00:00,700 --> 00:00:00,900\nWorld\n\n")
+    source = video(40, settings=EncodeSettings(codec="h264", preset="ultrafast", g=10))
+    command = ["ffmpeg", "-v", "error", "-i", source, "-i", spoken, "-c", "copy", "-c:s", "mov_text", path]
+    subprocess.run(command, check=True)
+
+    def said(name: Path) -> list[tuple[float, bytes]]:
+        with av.open(str(name)) as container:
+            packets = [packet for packet in container.demux(subtitles=0) if packet.size > 2]
+            return [(round(float(packet.pts * packet.time_base), 3), bytes(packet)[2:]) for packet in packets]
+
+    joined = join_videos([path, path], tmp_path / "all.mp4", fps=30)
+    assert said(joined.path) == [(0.1, b"Hello"), (0.7, b"World"), (1.433, b"Hello"), (2.033, b"World")]
+    cut = cut_video(path, 10, 30, tmp_path / "cut.mp4", fps=30)
+    assert said(cut.path) == [(0.0, b"Hello"), (0.367, b"World")]
