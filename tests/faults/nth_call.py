@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CALLS = {
     "write": "write,pwrite64,writev",
     "fsync": "fsync,fdatasync",
-    "rename": "rename,renameat,renameat2",
+    "rename": "rename,renameat,renameat2,link,linkat",
     "unlink": "unlink,unlinkat,rmdir",
 }
 KILL = "signal=KILL"
