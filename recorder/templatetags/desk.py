@@ -31,6 +31,7 @@ MARKS = {
     "black": "a black picture",
     "flat": "a picture without anything in it",
     "damaged": "damaged pictures",
+    "clipped": "depth out of range",
     "resized": "a picture of another size",
     "unreadable": "cannot be read",
     "empty": "no rows",

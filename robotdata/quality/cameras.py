@@ -31,9 +31,8 @@ def measure_cameras(take: TakeInput, motion: Motion) -> dict[str, CameraMetrics]
     for key, found in _out_of_step(take, facts).items():
         facts[key].update(found)
     for key, camera in take.cameras.items():
-        facts[key].update(
-            _depth_looks(_looks(camera.pictures, take)) if camera.depth else _looks(camera.pictures, take)
-        )
+        looks = _looks(camera.pictures, take)
+        facts[key].update(_depth_looks(camera, looks) if camera.depth else looks)
         frozen = _frozen(camera, facts[key]["rate_hz"] or take.fps, take)
         if camera.content is None:  # video repeats itself where nothing moves in its picture
             frozen = [run for run in frozen if _others_change(take.cameras, key, run)]
@@ -130,9 +129,10 @@ def _looks(pictures: PictureSeries, take: TakeInput) -> dict[str, Any]:
     return facts
 
 
-def _depth_looks(facts: dict[str, Any]) -> dict[str, Any]:
-    """Of depth only what is a fault in it too: damage, another size, and that nothing was measured."""
-    return {name: value for name, value in facts.items() if name in ("damaged", "damaged_at", "resized_at", "black")}
+def _depth_looks(camera: CameraInput, looks: dict[str, Any]) -> dict[str, Any]:
+    """Of depth only what is a fault in it too: damage, another size, that nothing was measured; and what is too far."""
+    known = {name: looks[name] for name in ("damaged", "damaged_at", "resized_at", "black") if name in looks}
+    return known | {"clipped": camera.clipped}
 
 
 def _tick_runs(mask: NDArray[np.bool_], tick: NDArray[np.int64], take: TakeInput) -> list[Run]:

@@ -32,7 +32,8 @@ class CameraInput:
     `captured_ns` int64 (ticks,) when that frame was captured; `seq` int64 the sequence numbers of the frames that
     were stored meanwhile, `frame_ns` int64 their capture times; `content` int64, by stored frame, equal for
     neighbours that are equal byte by byte. Times are monotonic nanoseconds, as the ticks' own. Of `depth` neither light
-    nor colour nor sharpness is judged: a wall that fills the picture is no fault.
+    nor colour nor sharpness is judged: a wall that fills the picture is no fault. `clipped` is the share of it that the
+    scale cannot hold.
     """
 
     frame: NDArray[np.int64] | None = None
@@ -43,6 +44,7 @@ class CameraInput:
     pictures: PictureSeries = field(default_factory=PictureSeries)
     problem: str = ""
     depth: bool = False
+    clipped: float = 0.0
 
 
 @dataclass(frozen=True)

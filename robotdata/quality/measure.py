@@ -7,8 +7,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from robotdata.dataset.features import is_depth
+from robotdata.dataset.features import depth_scale, is_depth
 from robotdata.quality.cameras import measure_cameras
+from robotdata.quality.depths import clipped_share
 from robotdata.quality.fingerprint import fingerprint_of
 from robotdata.quality.inputs import CameraInput, SignalInput, TakeInput, flat_names, is_numeric
 from robotdata.quality.metrics import TakeMetrics
@@ -109,7 +110,8 @@ def _rate(take: TakeInput) -> tuple[float | None, list[tuple[int, float]]]:
 
 
 def _read_camera(take: Take, key: str, part: slice, fps: float) -> CameraInput:
-    depth = is_depth(take.manifest["features"].get(key, {}))
+    feature = take.manifest["features"].get(key, {})
+    depth = is_depth(feature)
     try:
         track = take.camera(key)
         frame = take.frame_index(key)[part]
@@ -126,6 +128,7 @@ def _read_camera(take: Take, key: str, part: slice, fps: float) -> CameraInput:
         content=_content(take, track),
         pictures=look_at(track, frame, fps),
         depth=depth,
+        clipped=clipped_share(track, frame, depth_scale(feature)) if depth else 0.0,
     )
 
 

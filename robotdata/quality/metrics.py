@@ -95,6 +95,7 @@ class CameraMetrics:
     damaged: int = 0
     damaged_at: int | None = None
     resized_at: int | None = None
+    clipped: float = 0.0
 
 
 @dataclass(frozen=True)

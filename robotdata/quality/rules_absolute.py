@@ -93,7 +93,7 @@ def cameras(take: TakeMetrics, limits: Thresholds) -> Iterator[Mark]:
         elif camera.frames == 0:
             yield mark(take, "missing", "bad", f"{camera_name(key)} has no picture in this take.", camera=key)
         else:
-            for rule in (_late_start, _stale, _frozen, _dropped, _late, _out_of_step, _dark, _damaged):
+            for rule in (_late_start, _stale, _frozen, _dropped, _late, _out_of_step, _dark, _damaged, _clipped):
                 yield from rule(take, key, camera, limits)
 
 
@@ -168,6 +168,15 @@ def _damaged(take: TakeMetrics, key: str, camera: CameraMetrics, limits: Thresho
     if camera.resized_at is not None:
         text = f"{camera_name(key)} changes its picture's size at {at(take, camera.resized_at)}."
         yield mark(take, "resized", "bad", text, run=(camera.resized_at, take.ticks), camera=key)
+
+
+def _clipped(take: TakeMetrics, key: str, camera: CameraMetrics, limits: Thresholds) -> Iterator[Mark]:
+    if camera.clipped >= limits.clipped:
+        text = (
+            f"{camera_name(key)}: {share(camera.clipped)} of what it measured is outside of depth_min and depth_max, "
+            "and would be clipped in the episode."
+        )
+        yield mark(take, "clipped", "warn", text, camera=key)
 
 
 def _gravest(runs: list[Run]) -> Iterator[tuple[Run, str]]:

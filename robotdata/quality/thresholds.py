@@ -32,6 +32,7 @@ class Thresholds:
     late_s: float = 0.1  # age of a picture when the loop uses it, and at least three of the camera's periods
     step_s: float = 0.5  # a camera out of step with the others for that long
     black_s: float = 0.4
+    clipped: float = 0.01  # share of depth that the scale cannot hold
     limit_note: float = 0.35  # share of ticks in which a joint is cut off; robots pause at their extremes as well
     limit_warn: float = 0.6
     idle_s: float = 2.0

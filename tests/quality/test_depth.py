@@ -65,3 +65,15 @@ def test_light_and_sharpness_are_no_measures_of_depth(tmp_path: Path) -> None:
         camera = take_metrics(take).cameras[FAR]
     assert (camera.light, camera.sharpness, camera.flat) == (None, None, [])
     assert camera.frames == 90 and not camera.damaged
+
+
+def test_depth_that_would_be_clipped_is_said_before_it_is(tmp_path: Path) -> None:
+    def far(tick: int) -> np.ndarray:
+        depth = wall(tick).copy()
+        depth[:, :64] = 14_000  # a fifth of it
+        return depth
+
+    with Take.open(take_of(tmp_path, far)) as take:
+        marks = [mark for mark in marks_of(take_metrics(take), []) if mark.camera == FAR]
+    assert [(mark.code, mark.severity) for mark in marks] == [("clipped", "warn")]
+    assert "20 % of what it measured" in marks[0].text
