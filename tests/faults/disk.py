@@ -39,15 +39,15 @@ class Event:
     second: bytes
 
 
-def need_preload(folder: Path) -> Path:
+def need_preload(folder: Path, source: Path = SOURCE) -> Path:
     """The compiled library; skips, saying why, where it cannot be made."""
     if sys.platform != "linux" or not (compiler := shutil.which("gcc") or shutil.which("cc")):
-        pytest.skip("no Linux, or no C compiler: what a disk forgets cannot be replayed")
-    made = folder / "disk_log.so"
-    command = [compiler, "-shared", "-fPIC", "-O1", "-o", str(made), str(SOURCE), "-ldl", "-lpthread"]
+        pytest.skip(f"no Linux, or no C compiler: {source.name} cannot be put before a process's calls")
+    made = folder / source.with_suffix(".so").name
+    command = [compiler, "-shared", "-fPIC", "-O1", "-o", str(made), str(source), "-ldl", "-lpthread"]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        pytest.skip(f"{SOURCE.name} does not compile here: {done.stderr.strip()[:300]}")
+        pytest.skip(f"{source.name} does not compile here: {done.stderr.strip()[:300]}")
     return made
 
 

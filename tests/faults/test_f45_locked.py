@@ -6,16 +6,23 @@ import json
 import sqlite3
 import subprocess
 import sys
+import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from django.db import connection
 from django.utils import timezone
 
+from bench.soak_product import Product
 from recorder.models import Episode, Rig
+from robotdata.spool import Take
+from tests.faults.whole import asked, until
 
 pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True)]
 HOLD = """
@@ -28,9 +35,9 @@ sys.stdin.read()
 
 
 @contextmanager
-def held() -> Iterator[None]:
+def held(database: str = "") -> Iterator[None]:
     """The database, in the hands of a process of its own."""
-    command = [sys.executable, "-c", HOLD, str(connection.settings_dict["NAME"])]
+    command = [sys.executable, "-c", HOLD, database or str(connection.settings_dict["NAME"])]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout is not None and other.stdout.readline() == "held\n"
         yield
@@ -76,3 +83,38 @@ def test_a_page_that_has_to_write_says_that_it_passes(impatient: None, admin_cli
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5"), answer.content[:300]
         assert b"database" in answer.content
     assert admin_client.get("/").status_code == 200
+
+
+@pytest.fixture
+def product(tmp_path: Path) -> Iterator[Product]:
+    made = Product(tmp_path, 1)
+    made.start()
+    try:
+        yield made
+    finally:
+        made.kill_everything()
+
+
+def test_a_real_rig_records_on_while_nobody_can_write_into_the_database(product: Product) -> None:
+    assert product.ask("POST", "/api/datasets", {"title": "Held"})[0] == 201
+    until(lambda: "record" in asked(product, "/api/rigs/rig1").get("controls", ()))
+    take = str(uuid.uuid4())
+    body = {"dataset": "held", "task": "push", "countdown_s": 0, "episode_s": 12, "take": take}
+    assert product.ask("POST", "/api/rigs/rig1/record", body)[0] == 200
+    until(lambda: asked(product, f"/api/episodes/{take}").get("state") == "recording")
+    spool = product.home / "spool" / take
+    with held(str(product.home / ".state/robotdata.sqlite3")):
+        before, began = (spool / "rows.arrow").stat().st_size, time.monotonic()
+        status, said = product.ask("POST", "/api/datasets", {"title": "Another"})
+        assert status == 503 and said["error"]["code"] == "busy", said
+        assert "locked" in said["error"]["message"] and "Nothing was changed: try again" in said["error"]["message"]
+        assert time.monotonic() - began < 20, "a person is told soon, not after the driver's patience"
+        assert (spool / "rows.arrow").stat().st_size > before, "rows were written meanwhile"
+        assert product.ask("GET", f"/api/episodes/{take}")[0] == 200, "what there is can be read"
+    episode = until(lambda: (found := asked(product, f"/api/episodes/{take}")).get("state") == "recorded" and found)
+    assert episode["end_reason"] == "timer" and episode["ticks"] > 60
+    with Take.open(spool) as whole:
+        assert np.array_equal(whole.column("tick"), np.arange(episode["ticks"])), "no tick is missing"
+    assert product.ask("PATCH", f"/api/episodes/{take}", {"verdict": "keep"})[1]["verdict"] == "keep"
+    assert product.ask("POST", "/api/datasets", {"title": "Another"})[0] == 201
+    assert product.stop() == 0

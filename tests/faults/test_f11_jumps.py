@@ -1,0 +1,95 @@
+"""F11: the wall clock of the whole product is set while it records and while it encodes. Ticks, leases and the dataset
+do not mind."""
+
+from __future__ import annotations
+
+import struct
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench.soak_product import Product
+from robotdata.spool import Take
+from tests.faults.disk import need_preload
+from tests.faults.nth_call import ROOT
+from tests.faults.whole import asked, until
+
+pytestmark = pytest.mark.faults
+SLOW = {"codec": "libsvtav1", "preset": "1"}
+DAY, HOUR = 86_400, 3_600
+
+
+class Clocked(Product):
+    """A product whose wall clock can be set."""
+
+    def __init__(self, home: Path, library: Path) -> None:
+        super().__init__(home, 1)
+        self.offset = home / "clock"
+        self.set(0)
+        self.env |= {"LD_PRELOAD": str(library), "CLOCK_JUMP": str(self.offset)}
+
+    def set(self, seconds: int) -> None:
+        """So far from the machine's own; the file stays the same, for who has it mapped."""
+        with self.offset.open("r+b" if self.offset.exists() else "wb") as file:
+            file.write(struct.pack("q", seconds))
+
+
+@pytest.fixture
+def product(tmp_path: Path) -> Iterator[Clocked]:
+    library = need_preload(tmp_path, ROOT / "tests/faults/clock_jump.c")
+    (tmp_path / "home").mkdir()
+    made = Clocked(tmp_path / "home", library)
+    made.start()
+    try:
+        yield made
+    finally:
+        made.kill_everything()
+
+
+def record(product: Clocked, seconds: float, jump: int) -> str:
+    """A take, in whose middle the clock is set."""
+    until(lambda: "record" in asked(product, "/api/rigs/rig1").get("controls", ()))
+    take = str(uuid.uuid4())
+    body = {"dataset": "clocked", "task": "push", "countdown_s": 0, "episode_s": seconds, "take": take}
+    status, said = product.ask("POST", "/api/rigs/rig1/record", body)
+    assert status == 200, said
+    rows = product.home / "spool" / take / "rows.arrow"
+    until(rows.exists)
+    empty = rows.stat().st_size
+    until(lambda: rows.stat().st_size > empty + 2000)  # some rows are written
+    product.set(jump)
+    until(lambda: asked(product, f"/api/episodes/{take}").get("state") == "recorded")
+    return take
+
+
+@pytest.mark.parametrize("jump", [-DAY, HOUR])
+def test_nothing_minds_that_the_clock_is_set(product: Clocked, jump: int) -> None:
+    assert product.ask("POST", "/api/datasets", {"title": "Clocked", "encoding": SLOW})[0] == 201
+    first = record(product, 5.0, jump)
+    second = record(product, 5.0, 0)  # and back again
+    for take in (first, second):
+        episode = asked(product, f"/api/episodes/{take}")
+        assert (episode["end_reason"], episode["state"]) == ("timer", "recorded") and episode["ticks"] >= 20
+        with Take.open(product.home / "spool" / take) as whole:
+            assert np.array_equal(whole.column("tick"), np.arange(whole.ticks))
+            spent = np.diff(whole.column("monotonic_ns")) / 1e9
+            wall = np.diff(whole.column("wall_ns")) / 1e9
+        assert spent.min() > 0 and spent.sum() < 60, "ticks go by the clock that nobody sets"
+        assert np.abs(wall).max() > HOUR / 2, "the clock was set in this take: else this test saw nothing"
+        kept = {"verdict": "keep", "labels": ["rate accepted"]}
+        assert product.ask("PATCH", f"/api/episodes/{take}", kept)[0] == 200
+    status, batch = product.ask("POST", "/api/batches", {"dataset": "clocked"})
+    assert status == 201, batch
+    address = f"/api/batches/{batch['id']}"
+    until(lambda: any(job["state"] == "running" for job in asked(product, address).get("jobs", ())))
+    product.set(jump)
+    done = until(lambda: (found := asked(product, address)).get("state") in {"done", "failed"} and found)
+    assert (done["state"], done["error"]) == ("done", "")
+    rig = asked(product, "/api/rigs/rig1")
+    assert "record" in rig["controls"] and rig["state"] == "idle", "it is not taken for dead"
+    assert product.stop() == 0
+    verified = product.manage("verify", "clocked", "--deep")
+    assert "2 episodes" in verified.stdout and "nothing wrong" in verified.stdout, verified.stdout + verified.stderr
