@@ -144,7 +144,7 @@ def empty(request: HttpRequest, body: TrashEmptyIn) -> dict[str, Any]:
     """Delete for good what lies in the trash: these episodes, or all, or all older than so many days."""
     episodes = None if body.episodes is None else find.episodes_of(body.episodes)
     older_than = None if body.older_than_days is None else timedelta(days=body.older_than_days)
-    return {"freed_bytes": empty_trash(episodes=episodes, older_than=older_than, who=who(request))}
+    return {"freed_bytes": empty_trash(episodes=episodes, older_than=older_than, most=body.most, who=who(request))}
 
 
 def _version(version: str | None) -> datetime | None:

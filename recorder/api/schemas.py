@@ -310,10 +310,11 @@ class TrashOut(Schema):
 
 
 class TrashEmptyIn(Body):
-    """Nothing given: everything in the trash."""
+    """Nothing given: everything in the trash; with `most`, nothing where it holds more than that."""
 
     episodes: Annotated[list[UUID], Field(max_length=5000)] | None = None
     older_than_days: Annotated[int, Field(ge=0, le=3650)] | None = None
+    most: Annotated[int, Field(ge=0)] | None = None
 
 
 class FreedOut(Schema):

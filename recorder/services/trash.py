@@ -44,11 +44,18 @@ def restore(*, episodes: Sequence[Episode], who: str) -> uuid.UUID:
     return set_verdict(episodes=episodes, verdict=Verdict.UNREVIEWED, who=who)
 
 
-def empty_trash(*, episodes: Sequence[Episode] | None = None, older_than: timedelta | None = None, who: str) -> int:
+def empty_trash(
+    *,
+    episodes: Sequence[Episode] | None = None,
+    older_than: timedelta | None = None,
+    most: int | None = None,
+    who: str,
+) -> int:
     """Delete the files of what lies in the trash: these, or all, or all rejected longer ago; returns bytes freed.
 
     An episode that somebody takes out of the trash at the same moment stays, whole. Raises Refused where one of
-    `episodes` is not in the trash, and where the disk refuses: what was freed before that stays freed.
+    `episodes` is not in the trash, where it holds more than `most`, and where the disk refuses: what was freed before
+    that stays freed.
     """
     trash = Episode.objects.trashed().filter(state__in=_OVER)
     if episodes is not None:
@@ -60,6 +67,10 @@ def empty_trash(*, episodes: Sequence[Episode] | None = None, older_than: timede
     if older_than is not None:
         rejected = Coalesce("reviewed_at", "updated_at")  # a folder that came from elsewhere may not say when
         trash = trash.alias(rejected=rejected).filter(rejected__lte=timezone.now() - older_than)
+    if most is not None and (count := trash.count()) > most:
+        raise Refused(
+            "more_in_trash", f"The trash holds {count} takes now, not {most}: nothing was deleted. Look again."
+        )
     freed = 0
     for episode in trash:
         try:

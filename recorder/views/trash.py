@@ -14,5 +14,7 @@ from recorder.views.ask import Request, cut
 @require_GET
 def trash(request: Request) -> HttpResponse:
     context = {"summary": trash_summary(), **cut(Episode.objects.trashed(), request.GET.get("after"))}
-    page = "recorder/_trash_lines.html" if request.htmx and "after" in request.GET else "recorder/trash.html"
+    page = "recorder/trash.html"
+    if request.htmx:
+        page = "recorder/_trash_lines.html" if "after" in request.GET else "recorder/_trash_head.html"
     return render(request, page, context)

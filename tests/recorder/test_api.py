@@ -170,7 +170,9 @@ def test_it_mends_an_episode_and_refuses_who_has_read_an_older_one(api: Api, tak
 def test_it_empties_the_trash(api: Api, takes: list[Episode]) -> None:
     api("POST", "/episodes/verdict", {"episodes": [str(takes[0].pk)], "verdict": "reject"})
     assert api("POST", "/trash/empty", {"episodes": [str(takes[1].pk)]})[0] == 409
-    status, freed = api("POST", "/trash/empty", {})
+    status, answer = api("POST", "/trash/empty", {"most": 0})
+    assert (status, answer["error"]["code"]) == (409, "more_in_trash") and takes[0].take_path.exists()
+    status, freed = api("POST", "/trash/empty", {"most": 1})
     assert status == 200 and freed["freed_bytes"] > 0
     assert not takes[0].take_path.exists() and takes[1].take_path.exists()
     assert api("GET", f"/episodes/{takes[0].pk}")[1]["purged_at"]
