@@ -25,10 +25,17 @@ function armed(button) {
   return false;
 }
 
+/** Who works through a list by keys goes on with the next line. */
+function remove(line) {
+  const next = line?.contains(document.activeElement) && (line.nextElementSibling ?? line.previousElementSibling);
+  line?.remove();
+  if (next) next.querySelector("button")?.focus();
+}
+
 function afterwards(element, answer) {
   const { then = "" } = element.dataset;
   if (then === "reload") location.reload();
-  else if (then === "remove") element.closest(".line, .take")?.remove();
+  else if (then === "remove") remove(element.closest(".line, .take"));
   else if (then.startsWith("go:")) location.assign(encodeURI(fill(then.slice(3), answer)));
   else if (then !== "stay") {
     const shown = element.closest("[data-live]");

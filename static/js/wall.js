@@ -7,6 +7,7 @@ import { Selection } from "./wall/selection.js";
 
 const cards = () => [...document.querySelectorAll("#cards .take")];
 const chosen = () => document.activeElement?.closest("#cards .take");
+let last = ""; // the card that was chosen, where the focus has gone to nowhere since
 
 function choose(card) {
   card?.querySelector("a.title")?.focus({ preventScroll: true });
@@ -16,7 +17,8 @@ function choose(card) {
 function walk(by) {
   const all = cards();
   const at = all.indexOf(chosen());
-  choose(all[at < 0 ? 0 : Math.min(all.length - 1, Math.max(0, at + by))]);
+  const lost = at < 0 && document.activeElement === document.body && all.find((card) => card.id === last);
+  choose(lost || all[at < 0 ? 0 : Math.min(all.length - 1, Math.max(0, at + by))]);
 }
 
 function judge(verdict) {
@@ -38,6 +40,9 @@ export function watchWall() {
   if (!document.getElementById("cards")) return;
   const selection = new Selection();
   const many = new Many(selection);
+  document.addEventListener("focusin", ({ target }) => {
+    last = target.closest("#cards .take")?.id ?? last;
+  });
   const decide = (verdict) => (selection.editable.length ? many.judge(verdict) : judge(verdict));
   document.addEventListener("htmx:configRequest", leaveOutEmpty);
   watchPlace();
