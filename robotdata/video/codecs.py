@@ -180,6 +180,12 @@ def encoder_options(settings: EncodeSettings) -> dict[str, str]:
     return options
 
 
+def depth_params(params: str, width: int) -> str:
+    """`x265-params` for depth: x265 loses values where one of its blocks is exactly as wide as the picture."""
+    block = {64: 32, 32: 16}.get(width)
+    return params if block is None or "ctu=" in params else f"{params}:ctu={block}"
+
+
 def pixel_format(settings: EncodeSettings) -> str:
     """The pixel format to encode in: the one asked for, or yuv420p with a warning where the codec lacks it.
 
@@ -205,6 +211,8 @@ def check_size(settings: EncodeSettings, pix_fmt: str, width: int, height: int) 
     if min(width, height) < smallest:
         other = "; use h264" if min(width, height) >= ENCODERS["h264"].smallest else ""
         raise FrameSizeError(f"{width}x{height}: {settings.codec} needs at least {smallest} pixels each way{other}")
+    if pix_fmt == "gray12le" and width == smallest:
+        raise FrameSizeError(f"{width}x{height}: x265 loses values of depth this narrow; pad it to {width + 1} or more")
     wide, high = {"yuv444p": (1, 1), "gray12le": (1, 1), "yuv422p": (2, 1)}.get(pix_fmt, (2, 2))
     if width % wide or height % high:
         raise FrameSizeError(f"{width}x{height}: {pix_fmt} needs even sides; crop or scale the camera's picture")

@@ -15,7 +15,15 @@ from typing import Any
 
 import av
 
-from robotdata.video.codecs import AUTO, ENCODERS, EncodeSettings, check_size, encoder_options, pixel_format
+from robotdata.video.codecs import (
+    AUTO,
+    ENCODERS,
+    EncodeSettings,
+    check_size,
+    depth_params,
+    encoder_options,
+    pixel_format,
+)
 from robotdata.video.errors import CodecUnavailableError, EncodeError, NoFramesError, UnknownOptionError
 from robotdata.video.files import whole_file
 from robotdata.video.hardware import first_working_codec, what_it_says
@@ -167,6 +175,8 @@ class _Writer:
                 f"the FFmpeg of this PyAV has no {encoder.ffmpeg_name}; codec='auto' takes the best that works here"
             )
         options = encoder_options(self._settings)
+        if self._pix_fmt == "gray12le":
+            options["x265-params"] = depth_params(options["x265-params"], self._size[0])
         self._refuse_unknown_params(options)
         try:
             stream = container.add_stream(encoder.ffmpeg_name, rate=self._rate, options=options)

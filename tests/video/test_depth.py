@@ -25,6 +25,8 @@ from robotdata.video import (
     open_video,
     quantize_depth,
 )
+from robotdata.video.depth import depth_codes, encode_codes
+from robotdata.video.errors import FrameSizeError
 
 SCALES = [DepthScale(), DepthScale(use_log=False), DepthScale(0.3, 3.0, 0.0), DepthScale(0.0, 65.0, 0.5)]
 
@@ -124,3 +126,18 @@ def test_it_shows_depth_to_people() -> None:
     near, far = rgb[10, 0].astype(int), rgb[10, -1].astype(int)
     assert near[0] > near[2] and far[2] > far[0]
     assert not depth_picture(np.zeros((8, 8), np.float32)).any()
+
+
+@pytest.mark.parametrize(("width", "height"), [(64, 65), (64, 200), (32, 33), (32, 48), (17, 16), (65, 49)])
+def test_it_keeps_the_codes_of_narrow_and_odd_pictures(tmp_path: Path, width: int, height: int) -> None:
+    """Where x265's block was exactly as wide as the picture, its lossless mode lost values."""
+    random = np.random.default_rng(width * 7 + height)
+    codes = [random.integers(0, 4096, (height, width), dtype=np.uint16) for _ in range(6)]
+    made = encode_codes(codes, tmp_path / "d.mp4", fps=30)
+    with open_video(made.path) as decoder:
+        assert all((depth_codes(decoder, n) == code).all() for n, code in enumerate(codes))
+
+
+def test_it_refuses_depth_that_is_too_narrow_to_be_kept(tmp_path: Path) -> None:
+    with pytest.raises(FrameSizeError, match="pad it to 17"):
+        encode_codes([np.zeros((64, 16), np.uint16)], tmp_path / "d.mp4", fps=30)
