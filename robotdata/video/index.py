@@ -26,6 +26,7 @@ OPEN_OPTIONS = {
     "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,ogg,h264,hevc,ivf,obu",
 }
 _TRIES = 50
+SIDE_KINDS = ("audio", "subtitle")
 MAX_PIXELS = 64_000_000
 """More than any camera gives; a stream that claims more is refused before its frames are allocated."""
 
@@ -80,6 +81,8 @@ class PacketIndex:
     key_frames: NDArray[np.int64]
     claimed_frames: int
     identity: FileIdentity
+    beside: int
+    """How many streams of sound and subtitles the file has."""
     duration: int
     """Ticks of `time_base` from the first frame's time to the end of the last one."""
 
@@ -217,5 +220,6 @@ def _index(path: Path, stream: Any, tables: SampleTables, identity: FileIdentity
         key_frames=rank[keys],
         claimed_frames=stream.frames,
         identity=identity,
+        beside=sum(other.type in SIDE_KINDS for other in stream.container.streams),
         duration=int(tables.pts[last] - tables.pts[first] + tables.length[last]),
     )

@@ -193,7 +193,7 @@ def _copy(runs: Sequence[_Run], part: Path, rate: Fraction) -> None:
             video = _stamped(run, stream, time_base, written, delay)
             first = run.index.time_s(run.first_frame)
             window = (first, first + float((run.end - run.first) / rate))
-            beside = others.packets(run.index.path, window, written / rate)
+            beside = others.packets(run.index, window, written / rate)
             for packet in heapq.merge(video, beside, key=_seconds):
                 output.mux_one(packet)
             written += run.end - run.first

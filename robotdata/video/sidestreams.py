@@ -10,9 +10,8 @@ from typing import Any
 import av
 
 from robotdata.video.errors import JoinError, SegmentMismatchError
-from robotdata.video.index import open_video_stream
+from robotdata.video.index import SIDE_KINDS, PacketIndex, open_video_stream
 
-_KINDS = ("audio", "subtitle")
 _WORDS = ("language", "title")
 
 
@@ -33,7 +32,6 @@ class SideStreams:
         self._path = Path(container.name)
         self._parameters = [_parameters(stream) for stream in _beside(container)]
         self._outputs: list[Any] = []
-        self._compared = {self._path}
         self._last: list[int | None] = []
         for stream in _beside(container):
             made = copied_stream(stream, output)
@@ -41,17 +39,16 @@ class SideStreams:
             self._outputs.append(made)
             self._last.append(None)
 
-    def packets(self, path: Path, window_s: tuple[float, float], start_s: Fraction) -> Iterator[av.Packet]:
-        """What begins inside `window_s` of the file at `path`, moved to begin at `start_s` of the output.
+    def packets(self, index: PacketIndex, window_s: tuple[float, float], start_s: Fraction) -> Iterator[av.Packet]:
+        """What begins inside `window_s` of the file that `index` is of, moved to begin at `start_s` of the output.
 
         In the order of the file. Raises SegmentMismatchError where the file's streams are of other kinds.
         """
-        if not self._outputs and path in self._compared:
+        if not self._outputs and not index.beside:
             return
-        with open_video_stream(path)[0] as container:
+        with open_video_stream(index.path)[0] as container:
             streams = _beside(container)
-            self._compare(path, [_parameters(stream) for stream in streams])
-            self._compared.add(path)
+            self._compare(index.path, [_parameters(stream) for stream in streams])
             place = {stream.index: number for number, stream in enumerate(streams)}
             for packet in container.demux(streams) if streams else ():
                 if packet.size and packet.pts is not None and _inside(packet, packet.stream.type, window_s):
@@ -81,7 +78,7 @@ class SideStreams:
 
 
 def _beside(container: Any) -> list[Any]:
-    return [stream for stream in container.streams if stream.type in _KINDS and stream.codec_context is not None]
+    return [stream for stream in container.streams if stream.type in SIDE_KINDS and stream.codec_context is not None]
 
 
 def _parameters(stream: Any) -> dict[str, object]:
