@@ -30,7 +30,7 @@ from recorder.storable import storable
 from robotdata.dataset.errors import DatasetBusy, DatasetError
 from robotdata.dataset.lock import dataset_lock
 from robotdata.dataset.swap import recover_dataset
-from robotdata.spool import SpoolError, TakeBusy, list_takes, read_manifest, recover_take
+from robotdata.spool import SpoolError, TakeBusy, list_takes, read_manifest, recover_take, strays
 
 log = logging.getLogger(__name__)
 
@@ -120,7 +120,7 @@ def _recover_takes(report: Report) -> None:
 
 def _recover_one(folder: Path, row: Episode | None, report: Report) -> None:
     manifest = read_manifest(folder)
-    if manifest["state"] == "recording" or (folder / ".recovery.json").exists():
+    if manifest["state"] == "recording" or (folder / ".recovery.json").exists() or strays(folder):
         found = recover_take(folder)
         if found.changed:
             report.interrupted += 1

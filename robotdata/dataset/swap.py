@@ -15,6 +15,7 @@ from pathlib import Path
 
 from robotdata.dataset import files
 from robotdata.dataset.errors import CommitError, DatasetError
+from robotdata.dataset.layout import SIDECAR
 from robotdata.dataset.reader import read_json
 from robotdata.dataset.sidecar import read_sidecar
 
@@ -79,6 +80,8 @@ def recover_dataset(root: Path, work: Path, revisions: Path) -> Recovered:
     Half-built states are removed, half-done swaps brought to their end. Done twice, it does nothing more.
     """
     root = root.resolve()
+    for part in (root / SIDECAR).parent.glob(".*.part"):  # of who was killed while he said a word: never a file
+        part.unlink()
     back = forward = 0
     for folder in sorted(work.glob(f"{_escaped(root.name)}@*")) if work.is_dir() else ():
         if not (folder / READY).is_file():

@@ -21,7 +21,7 @@ from robotdata.spool.manifest import (
     update_curation,
     write_manifest,
 )
-from robotdata.spool.recovery import Recovery, recover_take
+from robotdata.spool.recovery import Recovery, recover_take, strays
 from robotdata.spool.take import CameraTrack, Take
 from robotdata.spool.writer import TakeWriter
 
@@ -44,6 +44,7 @@ __all__ = [
     "new_take_id",
     "read_manifest",
     "recover_take",
+    "strays",
     "update_curation",
     "write_manifest",
 ]

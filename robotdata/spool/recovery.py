@@ -29,6 +29,8 @@ PLAN = ".recovery.json"
 _CUT_AT_MOST_S = 2.0
 """Rows whose frames were lost are cut at the end only, and no more than this: a dead camera costs no rows."""
 
+_MOMENT_S = 60.0
+
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
@@ -51,19 +53,36 @@ class _Camera:
     rewrite: bool = False
 
 
+def strays(folder: Path) -> list[Path]:
+    """What writers that were killed have left in a finished take: it never became a file.
+
+    The manifest is written under the lock alone; what is measured of a take without it, and within a moment.
+    """
+    under_lock = (f".{manifests.FILE}.", f".{PLAN}.")
+    found = folder.glob(".*.tmp")
+    return [path for path in found if path.name.startswith(under_lock) or _is_old(path)]
+
+
+def _is_old(path: Path) -> bool:
+    with contextlib.suppress(FileNotFoundError):
+        return path.stat().st_mtime < clock.wall() - _MOMENT_S
+    return False
+
+
 def recover_take(folder: Path) -> Recovery:
-    """Close an unfinished take as `interrupted`; one that is finished is left alone.
+    """Close an unfinished take as `interrupted`; of one that is finished, remove the strays alone.
 
     Raises TakeBusy while its recorder lives, NoTake or BadManifest where the folder is no take. Nothing whole
     is deleted: what does not fit lies in `<file>.lost`.
     """
     manifest = manifests.read_manifest(folder)
     with TakeLock(folder):
-        for stray in folder.glob(".*.tmp"):  # of a writer that was killed: it never became a file
-            stray.unlink()
         plan = _read_plan(folder)
         manifest = manifests.read_manifest(folder)
-        if manifest["state"] != "recording" and plan is None:
+        finished = manifest["state"] != "recording" and plan is None
+        for stray in strays(folder) if finished else folder.glob(".*.tmp"):
+            stray.unlink(missing_ok=True)
+        if finished:
             return _as_recorded(manifest)
         if plan is None:
             plan = _make_plan(folder, manifest)

@@ -1,4 +1,4 @@
-"""A disk that fails while somebody judges: whatever is told of it is so, in row and folder alike."""
+"""A disk that fails while somebody judges, or a process that dies: what is told is so, in row and folder alike."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from robotdata.dataset.layout import SIDECAR
 from tests.faults.judge_some import ACTS, IDS, NOTE
-from tests.faults.nth_call import BAD_DISK, FULL_DISK, stride
+from tests.faults.nth_call import BAD_DISK, FULL_DISK, KILL, stride
 from tests.faults.warm import Server
 
 pytestmark = pytest.mark.faults
@@ -72,3 +72,25 @@ def test_what_is_told_is_so(tmp_path: Path, judged: Path, warm_server: Server, c
         shutil.rmtree(home)
     assert broken, "no call was broken: this test saw nothing"
     assert (told_unsure > 0) == (call == "fsync"), "a folder's names were not confirmed after a rename"
+
+
+@pytest.mark.parametrize("call", ["write", "fsync", "rename"])
+def test_what_was_told_before_a_kill_is_so_and_nothing_half_written_stays(
+    tmp_path: Path, judged: Path, warm_server: Server, call: str
+) -> None:
+    halves = broken = 0
+    for n in range(1, 200, stride(call, write=3)):
+        home = tmp_path / f"{n}"
+        shutil.copytree(judged, home)
+        run = warm_server.broken("tests.faults.judge_some", home, call=call, how=KILL, n=n)
+        if run.code == 0:
+            break
+        broken += 1
+        halves += len(list(home.glob("spool/*/.*.tmp")))
+        recovered = warm_server.run("tests.faults.recover_a_home", home)
+        assert recovered.said.startswith("recovered 0"), (n, recovered.said, recovered.errors)
+        assert in_rows(home) == in_folders(home), n
+        left = [*home.glob("spool/*/.*.tmp"), *home.glob("datasets/*/meta/.*.part")]
+        assert not left, (n, left)
+        shutil.rmtree(home)
+    assert broken and (halves or call == "write"), "no call was broken: this test saw nothing"
