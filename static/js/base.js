@@ -79,6 +79,18 @@ document.addEventListener("htmx:responseError", ({ detail }) => {
   if (detail.xhr.status >= 500) toast("A part of the page could not be fetched. Reload the page; if it happens again, the terminal of robotdata says why.", { bad: true });
 });
 
+// What was asked for and did not come: said, and asked for again where it is the rest of a list.
+for (const failed of ["htmx:sendError", "htmx:responseError"]) {
+  document.addEventListener(failed, ({ detail: { elt } }) => {
+    if (elt.matches(".loading[hx-get]")) {
+      say(elt, "The rest could not be fetched. Trying again …");
+      setTimeout(() => elt.isConnected && window.htmx.trigger(elt, "revealed"), 3000);
+    } else if (failed === "htmx:sendError" && !elt.matches("[data-live]")) {
+      toast("robotdata cannot be reached: what is shown is what was shown before. Look whether it still runs, then ask again.", { bad: true });
+    }
+  });
+}
+
 // A page that the browser kept for Back has closed its sockets: it begins anew.
 window.addEventListener("pageshow", (event) => {
   if (event.persisted) location.reload();

@@ -10,6 +10,16 @@ export class Refusal extends Error {
   }
 }
 
+/** A response, whatever it says; throws a Refusal for people where none came. */
+export async function reach(url, options) {
+  try {
+    return await fetch(url, { credentials: "same-origin", ...options });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Refusal(0, { code: "lost", message: "robotdata cannot be reached. Look whether it still runs, then try again." });
+  }
+}
+
 const token = () => document.querySelector("meta[name=csrf-token]")?.content ?? "";
 
 /** The JSON answer; throws a Refusal whose message is meant for people. */

@@ -1,5 +1,5 @@
 // The takes that come next, opened ahead: their pictures and their words are here before a key asks for them.
-import { Refusal } from "../lib/api.js";
+import { Refusal, reach } from "../lib/api.js";
 import { isLate } from "./late.js";
 import { PlayLink } from "./play_link.js";
 
@@ -53,7 +53,7 @@ export class Ahead {
 /** What stands beside the pictures, as the server writes it; raises where it does not. */
 export async function fetchWords(episode, walk) {
   const url = `/episodes/${episode}/?${walk}`;
-  const response = await fetch(url, { headers: { "HX-Request": "true" }, credentials: "same-origin", cache: "no-store" });
+  const response = await reach(url, { headers: { "HX-Request": "true" }, cache: "no-store" });
   if (response.redirected && response.url.includes("/sign-in/")) {
     throw new Refusal(401, { message: "You are signed out.", detail: { href: `/sign-in/?next=${encodeURIComponent(location.pathname + location.search)}` } });
   }

@@ -33,8 +33,12 @@ export class Player {
       shown: (n, pictures) => this.shown(n, pictures),
       ended: () => this.playing(false),
       problem: (text) => this.say(text),
-      lost: (is) => show(byId("lost"), is && document.visibilityState === "visible"),
+      lost: (is) => {
+        this.wasLost ||= is;
+        show(byId("lost"), is && document.visibilityState === "visible");
+      },
     };
+    this.wasLost = false;
     this.say("");
     this.playing(false);
     this.wanted = frame;
@@ -109,8 +113,16 @@ export class Player {
     say(byId("frames"), Math.max(0, frames - 1));
     say(byId("length"), clock(frames / fps));
     if (about.problems?.length) this.say(about.problems.join(". "));
+    if (this.wasLost) this.anew();
     this.film();
     this.onOpened(about);
+  }
+
+  /** What could not be fetched while nobody answered. */
+  anew() {
+    this.wasLost = false;
+    this.scrub.strip("");
+    if (!this.signals.data && !this.stays) this.fetchPlots(this.episode);
   }
 
   shown(frame, pictures) {

@@ -1,4 +1,5 @@
 // Every number of an episode as plots: action (dashed) over state first. A click goes there; each joint can be switched off.
+import { reach } from "../lib/api.js";
 import { colour, make, say } from "../lib/dom.js";
 import { figure } from "../lib/format.js";
 import { plotsOf, stepOf, thinned, times } from "./plot_groups.js";
@@ -9,7 +10,7 @@ const OVER = [3, 3];
 
 /** Raises with words for people; `signal` aborts. */
 export async function fetchSignals(episode, signal) {
-  const response = await fetch(`/media/${episode}/signals.bin`, { credentials: "same-origin", signal });
+  const response = await reach(`/media/${episode}/signals.bin`, { signal });
   if (!response.ok) {
     const answer = await response.json().catch(() => null);
     throw new Error(answer?.error?.message ?? `The signals could not be fetched (${response.status}).`);

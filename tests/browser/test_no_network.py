@@ -1,0 +1,52 @@
+"""Nobody answers for a while: said in words, nothing is lost, and it goes on by itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.desk_data import filled
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def takes(chromium: Any, product: Any, signed_in: Any) -> list[str]:
+    return filled(chromium, product, signed_in, "offline", 60, 6)
+
+
+def test_the_player_says_it_in_words_and_goes_on(visit: Any, takes: list[str]) -> None:
+    page = visit(f"/episodes/{takes[5]}/?list=review&sort=oldest")
+    expect(page.locator("#signals canvas").first).to_be_visible()
+    page.context.set_offline(True)
+    page.keyboard.press("b")
+    expect(page.locator(".toast").last).to_contain_text("robotdata cannot be reached")
+    expect(page.locator("#details")).to_have_attribute("data-episode", takes[5])
+    expect(page.locator("#signals")).to_contain_text("robotdata cannot be reached")
+    expect(page.locator("#lost")).to_be_visible()
+    expect(page.get_by_text("Failed to fetch")).to_have_count(0)
+    page.context.set_offline(False)
+    expect(page.locator("#lost")).to_be_hidden()
+    expect(page.locator("#signals canvas").first).to_be_visible()
+    expect(page.locator("#film img")).to_be_visible()
+    page.keyboard.press("b")
+    expect(page.locator("#details")).to_have_attribute("data-episode", takes[4])
+    visit.complaints.clear()
+
+
+def test_the_wall_says_that_a_filter_was_not_heard_and_fetches_the_rest_later(visit: Any, takes: list[str]) -> None:
+    page = visit("/datasets/offline/", height=500)
+    cards = page.locator("#cards .take")
+    expect(cards.first).to_be_visible()
+    had = cards.count()
+    assert had < len(takes)
+    page.context.set_offline(True)
+    page.get_by_label("Order").select_option("oldest")
+    expect(page.locator(".toast").last).to_contain_text("robotdata cannot be reached")
+    page.locator("#cards > .loading").scroll_into_view_if_needed()
+    expect(page.locator("#cards > .loading")).to_contain_text("Trying again")
+    page.context.set_offline(False)
+    expect(cards).to_have_count(len(takes))
+    visit.complaints.clear()
