@@ -11,7 +11,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from django.db import Error, connection
 from django.db.models import Q
@@ -72,10 +72,10 @@ def _moved_rows(after: datetime) -> Iterator[tuple[Moved, Any, datetime]]:
     pk: Any
     newer, many = Q(updated_at__gt=after), MOST_AT_ONCE + 1
     episodes = Episode.objects.filter(newer)
-    for pk, slug, state, rig, at in episodes.values_list("pk", "dataset__slug", "state", "rig__name", "updated_at")[
-        :many
-    ]:
-        yield {**_moved("episode", pk, slug, state), "rig": rig or ""}, pk, at
+    told = ("pk", "dataset__slug", "state", "rig__name", "verdict", "recorded_at", "updated_at")
+    for pk, slug, state, rig, verdict, recorded, at in episodes.values_list(*told)[:many]:
+        said = {"rig": rig or "", "verdict": verdict, "recorded_at": recorded.isoformat() if recorded else ""}
+        yield cast(Moved, {**_moved("episode", pk, slug, state), **said}), pk, at
     batches = Batch.objects.filter(newer)
     for pk, slug, state, at in batches.values_list("pk", "dataset__slug", "state", "updated_at")[:many]:
         yield _moved("batch", pk, slug, state), pk, at
@@ -87,8 +87,8 @@ def _moved_rows(after: datetime) -> Iterator[tuple[Moved, Any, datetime]]:
     for pk, name, state, at in Rig.objects.filter(newer).values_list("pk", "name", "state", "updated_at")[:many]:
         yield {**_moved("rig", name, "", state), "rig": name}, pk, at
     sessions = Session.objects.filter(Q(started_at__gt=after) | Q(ended_at__gt=after))
-    told = sessions.values_list("pk", "dataset__slug", "rig__name", "started_at", "ended_at")
-    for pk, slug, rig, began, ended in told[:many]:
+    sittings = sessions.values_list("pk", "dataset__slug", "rig__name", "started_at", "ended_at")
+    for pk, slug, rig, began, ended in sittings[:many]:
         yield {**_moved("session", pk, slug, "ended" if ended else "running"), "rig": rig}, pk, ended or began
 
 

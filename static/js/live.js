@@ -17,6 +17,7 @@ const near = new IntersectionObserver((entries) => {
 }, { rootMargin: NEAR });
 const due = new WeakMap();
 const rigs = new Map();
+const arriving = new Set();
 let lostTimer = 0;
 let wasLost = false;
 
@@ -80,11 +81,18 @@ export function showRig(name, state) {
   }
 }
 
-function arrived({ id, dataset, state }) {
-  if (state === "recording" || document.getElementById(`take-${id}`)) return;
+/** A take that is newer than all of the list comes to its top; what moves further down is no new one. */
+function arrived({ id, dataset, state, verdict, recorded_at: at }) {
+  if (state === "recording" || state === "encoded" || verdict !== "unreviewed") return;
+  if (arriving.has(id) || document.getElementById(`take-${id}`)) return;
   for (const list of document.querySelectorAll("[data-arrivals]")) {
-    if (list.dataset.arrivals !== dataset || list.dataset.view !== "review" || state === "encoded") continue;
-    window.htmx.ajax("GET", `/episodes/${id}/card/?view=review&wall=yes`, { target: list, swap: "afterbegin" });
+    if (list.dataset.arrivals !== dataset || list.dataset.view !== "review") continue;
+    const newest = list.querySelector(".take time")?.dateTime;
+    if (newest && !(Date.parse(at) >= Date.parse(newest))) continue;
+    const camera = new URLSearchParams(location.search).get("camera");
+    const card = `/episodes/${id}/card/?view=review&wall=yes${camera ? `&camera=${encodeURIComponent(camera)}` : ""}`;
+    arriving.add(id);
+    window.htmx.ajax("GET", card, { target: list, swap: "afterbegin" }).finally(() => arriving.delete(id));
   }
 }
 

@@ -48,6 +48,8 @@ def test_it_names_what_moved_once(dataset: Dataset, look: Callable[[], Any]) -> 
         "dataset": "pushing",
         "state": "recorded",
         "rig": "",
+        "verdict": "unreviewed",
+        "recorded_at": episode.recorded_at.isoformat() if episode.recorded_at else "",
     }
     Rig.objects.create(name="sim")
     assert [row["kind"] for row in look()] == ["rig"]
