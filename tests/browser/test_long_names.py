@@ -67,6 +67,17 @@ def test_every_camera_is_seen_whole(visit: Any, takes: list[str], width: int) ->
     assert max(tile["bottom"] for tile, _ in boxes) <= page.locator("#scrub").evaluate("(e) => e.offsetTop")
 
 
+@pytest.mark.parametrize("width", [1440, 1024, 390])
+def test_a_grid_of_cameras_covers_nothing(visit: Any, takes: list[str], width: int) -> None:
+    page = visit(f"/episodes/{takes[1]}/", width=width)
+    expect(page.locator("#stage canvas")).to_have_count(len(CAMERAS))
+    page.keyboard.press("g")
+    expect(page.locator("#stage")).to_have_attribute("data-layout", "grid")
+    edges = page.locator("#stage .camera").evaluate_all("(all) => all.map((one) => one.offsetTop + one.offsetHeight)")
+    assert max(edges) <= page.locator("#scrub").evaluate("(e) => e.offsetTop")
+    assert len(set(edges)) > 1
+
+
 def test_an_episode_without_cameras_covers_no_button(visit: Any, takes: list[str]) -> None:
     page = visit(f"/episodes/{takes[3]}/", width=390, height=844, has_touch=True)
     expect(page.get_by_text("This episode has no cameras.")).to_be_visible()

@@ -8,6 +8,6 @@ export function shape(stage, count) {
   const beside = others > ONE_COLUMN ? 2 : 1;
   const rows = Math.ceil(others / beside);
   stage.dataset.count = String(count);
-  const sizes = { "--rows": rows, "--beside": beside, "--large": `${Math.max(2, beside > 1 ? rows : Math.min(3, rows))}fr`, "--others": Math.min(4, others) };
+  const sizes = { "--rows": rows, "--beside": beside, "--large": `${Math.max(2, beside > 1 ? rows : Math.min(3, rows))}fr`, "--others": Math.min(4, others), "--grid": Math.ceil(Math.sqrt(Math.max(1, count))) };
   for (const [name, value] of Object.entries(sizes)) stage.style.setProperty(name, String(value));
 }

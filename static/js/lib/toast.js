@@ -7,7 +7,8 @@ const MOST = 4;
 
 export function toast(words, { bad = false, undo = false, href = "" } = {}) {
   const region = document.getElementById("toasts");
-  const box = make("div", { class: bad ? "toast is-bad" : "toast" }, make("p", {}, words));
+  const sign = bad ? make("b", { class: "toast-sign", role: "img", "aria-label": "Not done:" }, "!") : null;
+  const box = make("div", { class: bad ? "toast is-bad" : "toast" }, sign, make("p", {}, words));
   if (undo) {
     // Undo takes back the newest change: only the newest may offer it.
     region.querySelectorAll("[data-undoes]").forEach((older) => older.remove());
