@@ -34,7 +34,7 @@ def wall_ids(chromium: Any, product: Any, signed_in: Any) -> list[str]:
 def test_it_filters_at_once_and_keeps_the_filter_in_the_address(visit: Any, wall_ids: list[str]) -> None:
     page = visit("/datasets/wall/?view=review")
     expect(page.locator("#wall-count")).to_have_text("50")
-    page.select_option("[name=task]", "lift the cube")
+    page.select_option("#filter [name=task]", "lift the cube")
     expect(page.locator("#wall-count")).to_have_text("25")
     expect(page).to_have_url("/datasets/wall/?view=review&task=lift+the+cube")
     press(page, "/")
@@ -136,7 +136,7 @@ def test_it_shows_another_camera_and_keeps_it_while_one_filters(visit: Any, wall
     expect(page).to_have_url("/datasets/wall/?view=all&camera=observation.images.top")
     expect(page.locator("#wall-camera")).to_be_focused()
     page.wait_for_function("() => document.querySelector('#cards .take img').naturalWidth > 0")
-    page.select_option("[name=task]", "lift the cube")
+    page.select_option("#filter [name=task]", "lift the cube")
     expect(page.locator("#wall-count")).to_have_text("25")
     expect(first).to_have_attribute("src", re.compile("images.top"))
     page.select_option("#wall-camera", "all")
