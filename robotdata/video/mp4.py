@@ -49,7 +49,7 @@ def read_tables(path: Path) -> SampleTables | None:
         try:
             moov = _moov(handle, os.fstat(handle).st_size)
             return _tables(_video_track(moov))
-        except (_NotPlain, struct.error, ValueError, IndexError):
+        except (_NotPlain, struct.error, ValueError, LookupError):
             return None
 
 

@@ -13,6 +13,7 @@ import av
 import pytest
 
 from robotdata.video import (
+    DecodeError,
     EncodeSettings,
     JoinError,
     NotAKeyframeError,
@@ -168,3 +169,18 @@ def test_it_says_that_an_mp4_cannot_hold_a_codec(video, tmp_path: Path) -> None:
     with pytest.raises(JoinError, match="ffv1.*anew"):
         join_videos([path], tmp_path / "all.mp4", fps=30)
     assert not (tmp_path / "all.mp4").exists()
+
+
+@pytest.mark.parametrize(
+    "box", [b"mvhd", b"mdhd", b"elst", b"hdlr", b"stsd", b"stts", b"stsc", b"stsz", b"stco", b"moov"]
+)
+def test_an_mp4_that_lost_the_name_of_a_box_is_read_or_refused(video, tmp_path: Path, box: bytes) -> None:
+    """One bit has turned in it."""
+    data, broken = video(FRAMES, settings=B_FRAMES).read_bytes(), tmp_path / "broken.mp4"
+    assert box in data
+    broken.write_bytes(data.replace(box, bytes([box[0] ^ 4]) + box[1:], 1))
+    try:
+        with open_video(broken) as decoder:
+            assert read(decoder.frame(0)).tick >= 0
+    except DecodeError as error:
+        assert str(broken) in str(error)
