@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import uuid
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,10 @@ def encoder(worker: int) -> int | None:
     """The pool's process: the one of its children that gives way."""
     lists = Path(f"/proc/{worker}/task").glob("*/children")  # of each thread: a new one is not the first thread's
     return next((int(pid) for each in lists for pid in each.read_text().split() if nice(int(pid)) == 10), None)
+
+
+def takes(home: Home) -> list[str]:
+    return [folder.name for folder in (home.path / "spool").iterdir()]
 
 
 def test_a_crashed_encoder_costs_one_try(own_home: Home) -> None:
@@ -62,4 +67,7 @@ def test_a_take_that_crashes_every_encoder_fails_alone_and_says_so(own_home: Hom
     assert [state for state, _ in rows] == ["encoded", "failed"] and words in rows[1][1]
     ((of_batch,),) = own_home.rows("select error from recorder_batch")
     assert "1 of 2 episodes failed and were left out" in of_batch and words in of_batch
-    assert worker.poll() is None and len(list((own_home.path / "spool").iterdir())) == 1, "the raw take is kept"
+    # The raw take of the one that is committed goes a moment later; that of the failed one is kept.
+    own_home.wait(lambda: len(takes(own_home)) == 1)
+    ((failed,),) = own_home.rows("select id from recorder_episode where state = 'failed'")
+    assert worker.poll() is None and takes(own_home) == [str(uuid.UUID(failed))]
