@@ -128,8 +128,10 @@ def _curation(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 def reviewed(said: Mapping[str, Any]) -> dict[str, Any]:
     """Who gave the verdict that `take.json` has, and when, where its history reaches back to it."""
-    for entry in reversed(said.get("history") or []):
-        verdict = entry.get("changes", {}).get("verdict")
+    history = said.get("history")
+    for entry in reversed(history if isinstance(history, list) else []):
+        changes = entry.get("changes") if isinstance(entry, Mapping) else None
+        verdict = changes.get("verdict") if isinstance(changes, Mapping) else None
         if verdict in (Verdict.KEEP, Verdict.REJECT):
             return {"reviewer": _words(entry.get("by"), 150), "reviewed_at": _when(entry.get("at"))}
         if verdict is not None:

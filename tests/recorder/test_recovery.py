@@ -272,3 +272,16 @@ def test_it_rebuilds_a_database_that_is_damaged(home: Path) -> None:
     assert "1 takes in the spool: 1 usable" in done.stdout
     (aside,) = database.parent.glob("robotdata.sqlite3.*.old")
     assert aside.read_bytes().startswith(b"no database")
+
+
+@pytest.mark.parametrize("history", ["x", ["x"], [{"changes": "x"}], [{"changes": {"verdict": "maybe"}}], None])
+def test_it_takes_in_a_take_whose_history_is_odd(
+    transactional_db: None, cubes: Dataset, home: Path, history: Any
+) -> None:
+    folder = put_take(home, dataset="cubes")
+    manifest = json.loads((folder / "take.json").read_text())
+    manifest["curation"] |= {"verdict": "keep", "history": history}
+    (folder / "take.json").write_text(json.dumps(manifest))
+    recover()
+    episode = Episode.objects.get()
+    assert (episode.verdict, episode.reviewer, episode.reviewed_at) == ("keep", "", None)
