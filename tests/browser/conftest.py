@@ -42,7 +42,7 @@ FLAGS = [
     "--autoplay-policy=no-user-gesture-required",
 ]
 CAMERAS = ("front", "top", "wrist")
-RIG = """
+_RIG = """
 [rig]
 name = "bench-1"
 fps = 15
@@ -50,10 +50,17 @@ fps = 15
 kind = "sim"
 [teleoperator]
 kind = "autopilot"
-""" + "".join(
-    f'[cameras.{name}]\nkind = "sim"\nwidth = 320\nheight = 240\nfps = 15\nbarcode = true\nsync = "tick"\n'
-    for name in CAMERAS
-)
+"""
+
+
+def rig_file(cameras: dict[str, str]) -> str:
+    """A rig whose every frame says which it is; by camera what its table says besides."""
+    camera = 'kind = "sim"\nwidth = 320\nheight = 240\nfps = 15\nbarcode = true\nsync = "tick"\n'
+    return _RIG + "".join(f"[cameras.{name}]\n{camera}{more}\n" for name, more in cameras.items())
+
+
+RIG = rig_file(dict.fromkeys(CAMERAS, ""))
+CANVASES = "() => [...document.querySelectorAll('#stage canvas')].map((canvas) => canvas.toDataURL('image/png'))"
 
 
 @dataclass
@@ -178,8 +185,7 @@ def visit(chromium: Browser, product: Product, signed_in: dict[str, Any]) -> Ite
 
 def pictures(page: Page) -> list[Barcode]:
     """What the frames on screen say of themselves, camera by camera."""
-    script = "() => [...document.querySelectorAll('#stage canvas')].map((canvas) => canvas.toDataURL('image/png'))"
-    return [read(shown) for shown in drawn(page, script)]
+    return [read(shown) for shown in drawn(page, CANVASES)]
 
 
 def drawn(page: Page, script: str) -> list[np.ndarray]:

@@ -14,28 +14,11 @@ from playwright.sync_api import Page, expect
 from robotdata.dataset import Dataset, verify_dataset
 from robotdata.dataset.features import is_depth
 from robotdata.video.barcode import Barcode, read
-from tests.browser.conftest import drawn
+from tests.browser.conftest import CANVASES, drawn, rig_file
 
 pytestmark = pytest.mark.browser
 
-_CAMERA = 'kind = "sim"\nwidth = 320\nheight = 240\nfps = 15\nbarcode = true\nsync = "tick"\n'
-RIG = f"""
-[rig]
-name = "bench-1"
-fps = 15
-[robot]
-kind = "sim"
-[teleoperator]
-kind = "autopilot"
-[cameras.front]
-{_CAMERA}
-[cameras.depth]
-depth = true
-depth_max = 4
-{_CAMERA}
-"""
-CANVASES = "() => [...document.querySelectorAll('#stage canvas')].map((canvas) => canvas.toDataURL('image/png'))"
-
+RIG = rig_file({"front": "", "depth": "depth = true\ndepth_max = 4"})
 CARDS = """() => [...document.querySelectorAll('#cards img')].map((img) => {
   const canvas = document.createElement('canvas')
   canvas.width = img.naturalWidth
