@@ -20,10 +20,7 @@ pytestmark = pytest.mark.faults
 
 @pytest.fixture(scope="module")
 def judged(tmp_path_factory: pytest.TempPathFactory, warm_server: Server) -> Path:
-    home = tmp_path_factory.mktemp("judged")
-    made = warm_server.run("tests.faults.make_some_to_judge", home)
-    assert made.code == 0, made.errors
-    return home
+    return warm_server.made("tests.faults.make_some_to_judge", tmp_path_factory.mktemp("judged"))
 
 
 def in_rows(home: Path) -> dict[str, bool]:

@@ -21,10 +21,7 @@ UNTIMED = {".lock", "take.json", "robotdata.json"}
 
 @pytest.fixture(scope="module")
 def wreck(tmp_path_factory: pytest.TempPathFactory, warm_server: Server) -> Path:
-    home = tmp_path_factory.mktemp("wreck")
-    made = warm_server.run("tests.faults.make_a_wreck", home)
-    assert made.code == 0, made.errors
-    return home
+    return warm_server.made("tests.faults.make_a_wreck", tmp_path_factory.mktemp("wreck"))
 
 
 @pytest.fixture(scope="module")

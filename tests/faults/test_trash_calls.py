@@ -18,10 +18,7 @@ pytestmark = pytest.mark.faults
 
 @pytest.fixture(scope="module")
 def trash(tmp_path_factory: pytest.TempPathFactory, warm_server: Server) -> Path:
-    home = tmp_path_factory.mktemp("trash")
-    made = warm_server.run("tests.faults.make_a_trash", home)
-    assert made.code == 0, made.errors
-    return home
+    return warm_server.made("tests.faults.make_a_trash", tmp_path_factory.mktemp("trash"))
 
 
 def rows(home: Path) -> dict[str, tuple[str, bool]]:

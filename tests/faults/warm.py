@@ -37,6 +37,12 @@ class Server:
         self._send(scenario, home, traced=False)
         return self._ended(0)
 
+    def made(self, scenario: str, home: Path) -> Path:
+        """The home that a scenario has filled; fails where it could not."""
+        made = self.run(scenario, home)
+        assert made.code == 0, made.errors
+        return home
+
     def broken(self, scenario: str, home: Path, *, call: str, how: str, n: int) -> Broken:
         """One run, its n-th `call` broken."""
         self._send(scenario, home, traced=True)
