@@ -85,7 +85,9 @@ def undo_many(*, changes: Sequence[Change], who: str) -> Outcome:
             live = _live(wanted)
             done = _write(_plans(list(live), partial(_before, live), outcome), who, outcome)
             back = [change.pk for pk, mine in live.items() if pk not in outcome.refused for change in mine]
-            Change.objects.filter(pk__in=back).update(undone_at=timezone.now())
+            # The time that its row has from it: who read that row has seen this.
+            when = done[0].episode.updated_at if done else timezone.now()
+            Change.objects.filter(pk__in=back).update(undone_at=when)
             outcome.changed += [plan.episode for plan in done]
     return outcome
 

@@ -176,3 +176,12 @@ def test_it_takes_no_offence_at_what_the_product_noted_meanwhile(make_episode: A
     assert verdicts(episode) == ["keep"]
     with pytest.raises(Refused, match="olga set"):
         set_verdict(episodes=[episode], verdict="reject", who="ben", version=read)
+
+
+def test_it_takes_no_offence_at_what_one_took_back_oneself(make_episode: Any) -> None:
+    episode = make_episode(verdict="unreviewed")
+    set_verdict(episodes=[episode], verdict="reject", who="olga")
+    (back,) = undo(who="olga")
+    Episode.objects.filter(pk=episode.pk).update(marks=[{"code": "stale"}], updated_at=timezone.now())
+    set_verdict(episodes=[episode], verdict="keep", who="olga", version=back.updated_at)
+    assert verdicts(episode) == ["keep"]
