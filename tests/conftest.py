@@ -6,11 +6,15 @@ import os
 import tempfile
 from pathlib import Path
 
+import django
 import pytest
 
-# Before Django reads its settings: no test may touch the person's own home.
+# Before Django reads its settings: no test may touch the person's own home. Named in pyproject.toml, they would have
+# been read by now.
 os.environ["ROBOTDATA_HOME"] = tempfile.mkdtemp(prefix="robotdata-test-")
 os.environ.setdefault("ROBOTDATA_LOG", "WARNING")
+os.environ["DJANGO_SETTINGS_MODULE"] = "robotdata.settings"
+django.setup()
 
 
 @pytest.fixture(scope="session")

@@ -85,10 +85,8 @@ def bells() -> Iterator[list[tuple[str, tuple[Any, ...]]]]:
 
 
 @pytest.fixture
-def cubes(home: Path, bells: Any, request: pytest.FixtureRequest) -> Dataset:
+def cubes(home: Path, bells: Any, db: None) -> Dataset:
     """An empty dataset that encodes quickly."""
-    if not {"transactional_db", "db"} & set(request.fixturenames):
-        request.getfixturevalue("db")
     return Dataset.objects.create(slug="cubes", title="Cubes", encoding=H264)
 
 
