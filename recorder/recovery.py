@@ -21,7 +21,14 @@ from recorder.history import trim_of
 from recorder.lifecycle import move
 from recorder.models import Batch, Change, Dataset, Episode, Job, Rig, Session
 from recorder.services.batches import raw_state
-from recorder.services.folders import SAFE_NAME, adopt_folder, load_settings, refresh_dataset, work_path
+from recorder.services.folders import (
+    SAFE_NAME,
+    adopt_folder,
+    believe_settings,
+    load_settings,
+    refresh_dataset,
+    work_path,
+)
 from recorder.services.sidecars import believe_sidecar
 from recorder.services.takes import index_take, reviewed
 from recorder.services.trash import ASIDE
@@ -37,11 +44,15 @@ log = logging.getLogger(__name__)
 WHOLE, LOST, NOTHING = 0, 3, 1
 RAW = {EpisodeState.RECORDING, EpisodeState.RECORDED, EpisodeState.INTERRUPTED}
 MISSING = "Its folder is missing from the spool"
+_SAID_AS = {"trim_first": "trim", "trim_end": "trim", "reviewer": "", "reviewed_at": "", "error": ""}
 
 
 @dataclass
 class Report:
-    """What was found: counts, `said` in words for people, `lost` for what could not be had back."""
+    """What was found: counts, `said` in words for people, `lost` for what could not be had back.
+
+    `differed`: where rows did not say what the folders do, and do now. A database from a backup has much of it.
+    """
 
     takes: int = 0
     usable: int = 0
@@ -51,6 +62,7 @@ class Report:
     jobs_given_back: int = 0
     said: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
+    differed: list[str] = field(default_factory=list)
 
     @property
     def code(self) -> int:
@@ -87,6 +99,7 @@ def rebuild() -> Report:
             model.objects.all().delete()
     _remember_datasets()
     report = recover()
+    report.differed.clear()  # there were no rows
     _remember_sessions()
     return report
 
@@ -130,16 +143,21 @@ def _recover_one(folder: Path, row: Episode | None, report: Report) -> None:
         manifest = read_manifest(folder)
     report.usable += 1
     if row is None or (row.state in RAW and (row.state, row.ticks) != (manifest["state"], manifest["ticks"])):
-        report.adopted += row is None
+        if row is None:
+            report.adopted += 1
+            report.differed.append(f"Take {folder.name}: was not in the database.")
         row = index_take(take_id=folder.name)
-    if row is not None:
-        _believe_folder(row, dict(storable(manifest)))
+    if row is not None and (changed := _believe_folder(row, dict(storable(manifest)))):
+        report.differed.append(f"Take {folder.name}: had another {', '.join(changed)} in the database.")
 
 
-def _believe_folder(row: Episode, manifest: dict[str, Any]) -> None:
-    """What people said is in `take.json` too, written last: where the two differ, a crash came between."""
+def _believe_folder(row: Episode, manifest: dict[str, Any]) -> list[str]:
+    """What people said is in `take.json` too, written last: where the two differ, a crash came between.
+
+    The names of what differed.
+    """
     if row.is_committed or row.purged_at is not None or row.state == EpisodeState.ENCODING:
-        return
+        return []
     said = manifest.get("curation") or {}
     told = {name: said[name] for name in ("verdict", "labels", "rating", "note") if name in said}
     told["task"] = str(manifest.get("task") or "")[:2000]
@@ -151,8 +169,10 @@ def _believe_folder(row: Episode, manifest: dict[str, Any]) -> None:
         changed |= reviewed(said)
     if row.error.startswith(MISSING):
         changed["error"] = ""
-    if changed:
-        Episode.objects.filter(pk=row.pk, updated_at=row.updated_at).update(**changed, updated_at=timezone.now())
+    mine = Episode.objects.filter(pk=row.pk, updated_at=row.updated_at)
+    if not changed or not mine.update(**changed, updated_at=timezone.now()):
+        return []
+    return sorted({_SAID_AS.get(name, name) for name in changed} - {""})
 
 
 def _find_missing(report: Report) -> None:
@@ -179,8 +199,7 @@ def _recover_datasets(report: Report) -> None:
                 dataset = adopt_folder(path=folder)
                 report.said.append(f"Dataset {folder.name}: {dataset.total_episodes} episodes, found in its folder.")
             elif dataset is not None:
-                refresh_dataset(dataset=dataset)
-                believe_sidecar(dataset)
+                _believe_dataset(dataset, report)
         except DatasetBusy:  # a commit is under way
             pass
         except (DatasetError, Refused, OSError) as error:
@@ -189,6 +208,26 @@ def _recover_datasets(report: Report) -> None:
         report.datasets += dataset is not None and not dataset.problem and _is_dataset(folder)
         if dataset is not None and dataset.problem:
             report.lost.append(f"Dataset {folder.name}: {dataset.problem}")
+
+
+def _believe_dataset(dataset: Dataset, report: Report) -> None:
+    names = believe_settings(dataset)
+    if names:
+        report.differed.append(f"Dataset {dataset.slug}: had another {', '.join(names)} in the database.")
+    before = _committed_rows(dataset)
+    refresh_dataset(dataset=dataset)
+    believe_sidecar(dataset)
+    after = _committed_rows(dataset)
+    count = sum(before.get(pk) != row for pk, row in after.items()) + len(before.keys() - after.keys())
+    if count:
+        words = f"{count} of {len(before.keys() | after.keys())} episodes were not in the database as they are in it."
+        report.differed.append(f"Dataset {dataset.slug}: {words}")
+
+
+def _committed_rows(dataset: Dataset) -> dict[uuid.UUID, Any]:
+    names = ("episode_index", "ticks", "committed_task", "verdict", "labels", "rating", "note", "task")
+    rows = dataset.episodes.committed().order_by().values("pk", *names, "trim_first", "trim_end")
+    return {row["pk"]: row for row in rows}
 
 
 def _dataset_folders() -> Iterator[Path]:

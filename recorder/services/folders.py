@@ -110,6 +110,28 @@ def load_settings(slug: str) -> dict[str, Any]:
     return known
 
 
+def believe_settings(dataset: Dataset) -> list[str]:
+    """Take over what is kept beside the datasets, where that was written after the row; the names of what differed.
+
+    A row that is older comes from a backup, or its writing did not reach the disk before a power cut.
+    """
+    path = Path(settings.DATASETS_DIR) / ".settings" / f"{dataset.slug}.json"
+    try:
+        newer = path.stat().st_mtime > dataset.updated_at.timestamp()
+    except OSError:
+        return []
+    known = load_settings(dataset.slug) if newer else {}
+    changed = {name: value for name, value in known.items() if getattr(dataset, name) != value}
+    if not changed:
+        return []
+    now = timezone.now()
+    if "thresholds" in changed:
+        changed["judge_by"] = now  # its takes wait to be judged by them
+    Dataset.objects.filter(pk=dataset.pk).update(**changed, updated_at=now)
+    dataset.refresh_from_db()
+    return sorted(changed.keys() - {"judge_by"})
+
+
 def _row_of(folder: Path, opened: Folder) -> dict[str, Any]:
     return {"title": folder.name, **load_settings(folder.name), **_facts(opened)}
 

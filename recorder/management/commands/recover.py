@@ -9,6 +9,9 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from recorder import recovery
 
+MOST = 50
+"""Differences that are named; the others are counted."""
+
 
 class Command(BaseCommand):
     help = "Match rows and folders after a crash. Exit 0: all whole. 3: something is lost. 1: nothing is usable."
@@ -27,6 +30,11 @@ class Command(BaseCommand):
         self.report = report = self.work()
         for line in report.said:
             self.stdout.write(line)
+        for line in report.differed[:MOST]:
+            self.stdout.write(line)
+        if report.differed:
+            more = f"{len(report.differed) - MOST} more like these. " if len(report.differed) > MOST else ""
+            self.stdout.write(f"{more}The database says what the folders do now. Nothing was deleted.")
         for line in report.lost:
             self.stdout.write(f"LOST {line}")
         if not options["quiet"]:

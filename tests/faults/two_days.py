@@ -1,0 +1,107 @@
+"""Scenario: two days of work in ROBOTDATA_HOME; after the first the database is copied to beside it.
+
+`python -m tests.faults.two_days`
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+IDS = [f"5b0e4b9c-7a11-4d5e-9a6d-0c8f6f1f4b{n:02}" for n in range(8)]
+COMMITTED, FRESH, JUDGED, TAKEN_BACK, GONE, NEW, CUP, BEFORE = IDS
+QUICK = {"codec": "h264", "preset": "ultrafast"}
+
+
+def main() -> None:
+    import django
+
+    django.setup()
+    from django.conf import settings
+    from django.core.management import call_command
+
+    call_command("migrate", verbosity=0, interactive=False)
+    home = Path(settings.SPOOL_DIR).parent
+    yesterday()
+    now, copy = sqlite3.connect(settings.DATABASES["default"]["NAME"]), home.with_name("yesterday.sqlite3")
+    with closing(now), closing(sqlite3.connect(copy)) as kept:
+        now.backup(kept)
+    today()
+
+
+def take(pk: str, *, dataset: str = "cubes") -> None:
+    from django.conf import settings
+
+    from recorder.services.takes import index_take
+    from tests.takes import make_take
+
+    make_take(Path(settings.SPOOL_DIR), 4, episode=IDS.index(pk), cameras=("front",), take_id=pk, dataset=dataset)
+    assert index_take(take_id=pk) is not None
+
+
+def commit(slug: str, *pks: str) -> None:
+    from recorder.committing import commit_batch
+    from recorder.encoding import run_job
+    from recorder.models import Batch, Dataset, Episode
+    from recorder.services.batches import start_batch
+
+    batch = Batch.objects.filter(state__in=["queued", "encoding"], dataset__slug=slug).first()
+    if batch is None:
+        rows = list(Episode.objects.filter(pk__in=pks))
+        batch = start_batch(dataset=Dataset.objects.get(slug=slug), who="olga", episodes=rows)
+    for job in batch.jobs.all():
+        run_job(job.pk)
+    commit_batch(batch.pk)
+    batch.refresh_from_db()
+    assert batch.state == "done", batch.error
+
+
+def judge(pk: str, verdict: str, **words: object) -> None:
+    from recorder.models import Episode
+    from recorder.services.review import edit_episodes, set_verdict
+
+    set_verdict(episodes=list(Episode.objects.filter(pk=pk)), verdict=verdict, who="olga")
+    if words:
+        edit_episodes(episodes=list(Episode.objects.filter(pk=pk)), who="olga", **words)
+
+
+def yesterday() -> None:
+    """One episode is committed, another is being encoded, one lies in the trash."""
+    from recorder.models import Dataset, Episode
+    from recorder.services.batches import start_batch
+    from recorder.services.datasets import create_dataset
+
+    cubes = create_dataset(title="Cubes", who="olga", encoding=QUICK)
+    for pk in (COMMITTED, FRESH, JUDGED, TAKEN_BACK, GONE, BEFORE):
+        take(pk)
+    judge(COMMITTED, "keep")
+    commit("cubes", COMMITTED)
+    judge(TAKEN_BACK, "reject")
+    judge(FRESH, "keep")
+    start_batch(dataset=Dataset.objects.get(pk=cubes.pk), who="olga", episodes=list(Episode.objects.filter(pk=FRESH)))
+
+
+def today() -> None:
+    """What was encoded is committed; much is judged; the trash is emptied; there is another dataset."""
+    from recorder.models import Dataset, Episode
+    from recorder.services.datasets import change_dataset, create_dataset
+    from recorder.services.trash import empty_trash
+
+    commit("cubes", FRESH)
+    judge(COMMITTED, "reject", note="the cup fell", labels=["slip"])
+    judge(JUDGED, "keep", labels=["slow"], rating=4, note="good", task="stack", trim_first=1, trim_end=3)
+    judge(TAKEN_BACK, "keep")
+    judge(GONE, "reject")
+    empty_trash(episodes=list(Episode.objects.filter(pk=GONE)), who="olga")
+    take(NEW)
+    judge(NEW, "reject", note="dark")
+    change_dataset(dataset=Dataset.objects.get(slug="cubes"), title="My cubes", policy="every", every=50, goal=7)
+    create_dataset(title="Cups", who="olga", encoding=QUICK)
+    take(CUP, dataset="cups")
+    judge(CUP, "keep")
+    commit("cups", CUP)
+
+
+if __name__ == "__main__":
+    main()
