@@ -7,11 +7,12 @@ import { Selection } from "./wall/selection.js";
 
 const cards = () => [...document.querySelectorAll("#cards .take")];
 const chosen = () => document.activeElement?.closest("#cards .take");
+const still = matchMedia("(prefers-reduced-motion: reduce)");
 let last = ""; // the card that was chosen, where the focus has gone to nowhere since
 
 function choose(card) {
   card?.querySelector("a.title")?.focus({ preventScroll: true });
-  card?.scrollIntoView({ block: "nearest", behavior: "smooth" });
+  card?.scrollIntoView({ block: "nearest", behavior: still.matches ? "instant" : "smooth" });
 }
 
 function walk(by) {

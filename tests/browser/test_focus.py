@@ -57,7 +57,6 @@ def test_walking_up_hides_no_card_under_what_stays_in_sight(visit: Any, takes: l
         page.keyboard.press("j")
     for _ in range(9):
         page.keyboard.press("b")
-    page.wait_for_timeout(600)
     assert focused(page) == takes[2]
     top, bar = page.evaluate(
         "[document.activeElement.closest('.take'), document.querySelector('.wall-top')]"

@@ -128,6 +128,9 @@ async def test_it_refuses_a_second_rig_of_the_name_while_the_first_lives(web: An
             assert (second.first["type"], second.first["code"]) == ("refused", "in_use")
             assert rig.name in second.first["message"] and "process 1" in second.first["message"]
         assert (await web.ask("GET", f"/rigs/{rig.name}"))[1]["online"] is True
+    async with asyncio.timeout(30):  # that the first has gone is noticed a moment later
+        while (await web.ask("GET", f"/rigs/{rig.name}"))[1]["online"]:
+            await asyncio.sleep(0.05)
     async with second.running():
         assert second.first["type"] == "welcome"
 
