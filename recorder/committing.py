@@ -147,7 +147,7 @@ def _commit(batch: Batch, heart: Heartbeat) -> list[Episode]:
         work=work_path(),
         revisions=dataset.revisions_path,
         keep_revisions=KEEP_REVISIONS,
-        progress=lambda done, _: heart.progress(done),
+        progress=_fence(batch, heart),
         lock_wait_s=LOCK_WAIT_S,
         made_by=made_by(batch),
     )
@@ -226,6 +226,18 @@ def _write_rows(
 def _renewal(batch: Batch) -> Callable[[int], bool]:
     mine = Batch.objects.filter(pk=batch.pk, token=batch.token, state=BatchState.COMMITTING)
     return lambda _: bool(mine.update(lease_until=lease_end()))
+
+
+def _fence(batch: Batch, heart: Heartbeat) -> Callable[[int, int], None]:
+    """For each step, asked while the folder is locked: who stood still for long may be cancelled meanwhile."""
+    mine = Batch.objects.filter(pk=batch.pk, token=batch.token, state=BatchState.COMMITTING)
+
+    def progress(done: int, _: int) -> None:
+        heart.progress(done)
+        if not mine.exists():
+            raise LostLease
+
+    return progress
 
 
 def _judge(batch: Batch, error: Exception) -> None:

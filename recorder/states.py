@@ -81,7 +81,7 @@ NEXT: dict[type[TextChoices], dict[TextChoices, set[TextChoices]]] = {
         BatchState.COMMITTING: {
             BatchState.DONE,
             BatchState.FAILED,
-            BatchState.CANCELLED,  # one without takes to encode, that no worker has in its hands
+            BatchState.CANCELLED,  # while no worker has it in its hands
         },
         BatchState.FAILED: {
             BatchState.QUEUED,

@@ -67,9 +67,9 @@ class Batch(models.Model):
 
     @property
     def can_cancel(self) -> bool:
-        """Nothing of it is being written: before its commit; one without takes to encode, until a worker has it."""
+        """Nothing of it is being written: before its commit, and while that waits for a worker."""
         if self.state == BatchState.COMMITTING:
-            return self.kind != BatchKind.ENCODE and not self.token
+            return not self.token
         return self.state in {BatchState.QUEUED, BatchState.ENCODING}
 
 

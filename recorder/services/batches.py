@@ -16,7 +16,7 @@ from recorder.errors import Refused
 from recorder.history import trim_of, under_way
 from recorder.lifecycle import hold_jobs, move
 from recorder.models import Batch, Dataset, Episode, Job, Policy
-from recorder.services.revisions import cancel_change, check_cancel, mark_cancelled, retry_change
+from recorder.services.revisions import cancel_change, mark_cancelled, retry_change, unwritten
 from recorder.states import BatchKind, BatchState, EpisodeState, JobState, Verdict
 from robotdata.spool import SpoolError, read_manifest
 
@@ -95,15 +95,14 @@ def start_batch(
 def cancel_batch(*, batch: Batch, who: str = "") -> Batch:
     """Stop it; its episodes are takes again, with their verdicts. What is encoded already serves the next batch.
 
-    One that changes the dataset is stopped while it waits for a worker; what is planned stays planned.
+    What waits to be written is stopped, too; of one that changes the dataset, what is planned stays planned.
 
-    Raises Refused where it is written into the dataset just now, or has ended.
+    Raises Refused where it is written into the dataset just now or was by a worker that died, or has ended.
     """
     if batch.kind != BatchKind.ENCODE:
         return cancel_change(batch=batch, who=who)
     raw = {episode.pk: raw_state(episode) for episode in episodes_of(batch) if episode.state == EpisodeState.ENCODING}
-    with transaction.atomic():
-        check_cancel(batch)
+    with unwritten(batch), transaction.atomic():
         mark_cancelled(batch, who)
         hold_jobs(batch.pk)
         jobs = batch.jobs.filter(state__in=[JobState.QUEUED, JobState.RUNNING, JobState.FAILED])

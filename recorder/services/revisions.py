@@ -107,6 +107,17 @@ def cancel_change(*, batch: Batch, who: str) -> Batch:
 
     Raises Refused where a worker has it, where one that died had brought it to its end, or where it has ended.
     """
+    with unwritten(batch):
+        mark_cancelled(batch, who)
+    return batch
+
+
+@contextmanager
+def unwritten(batch: Batch) -> Iterator[None]:
+    """While nothing of it is in the dataset, and nobody who has tried it can write any more.
+
+    Raises Refused where that is not so: a worker has it, one that died had brought it to its end, or it has ended.
+    """
     dataset = batch.dataset
     check_cancel(batch)
     try:
@@ -117,10 +128,9 @@ def cancel_change(*, batch: Batch, who: str) -> Batch:
             if is_made(batch):
                 words = f"What {batch} was to do is in the dataset already: go back by its revisions instead."
                 raise Refused("committing", words)
-            mark_cancelled(batch, who)
+            yield
     except DatasetBusy as error:
         raise Refused("busy", f"{batch} cannot be cancelled just now: {error}.", 503) from error
-    return batch
 
 
 def check_cancel(batch: Batch) -> None:

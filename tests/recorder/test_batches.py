@@ -121,7 +121,7 @@ def test_it_gives_episodes_back_as_they_were(cubes: Dataset, make_episode: MakeE
 def test_it_does_not_cancel_what_is_being_written(cubes: Dataset, make_episode: MakeEpisode) -> None:
     make_episode()
     batch = start_batch(dataset=cubes, who="olga")
-    Batch.objects.update(state="committing")
+    Batch.objects.update(state="committing", token="a worker's")
     with pytest.raises(Refused, match="is being written into the dataset"):
         cancel_batch(batch=batch)
 
