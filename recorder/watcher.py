@@ -17,6 +17,7 @@ from django.db import Error, connection
 from django.db.models import Q
 from django.utils import timezone
 
+from recorder.broker_watch import broker_watch
 from recorder.events import Kind, Moved
 from recorder.models import Batch, Dataset, Episode, Job, Rig, Session
 from recorder.services.rigs import expire_rigs
@@ -122,13 +123,16 @@ class Watcher:
 
     def _run(self, loop: asyncio.AbstractEventLoop, stop: threading.Event) -> None:
         changes, turn, missed = Changes(), 0, False
+        offline = broker_watch.offline_since()
         while not stop.wait(PERIOD_S):
             try:
                 turn += 1
                 if turn % _EXPIRE_EVERY == 0:
                     expire_rigs()
+                    was, offline = offline, broker_watch.offline_since()
+                    missed = missed or was != offline  # pages say so
                 news = changes.look()
-                # While the database was away, something may have moved.
+                # While the database was away, something may have moved that no row says.
                 news, missed = (None, False) if missed else (news, False)
             except Error as error:  # a lost connection is no DatabaseError
                 log.warning("The watcher cannot ask the database: %s", error)

@@ -9,6 +9,8 @@ from urllib.parse import quote
 from django import template
 from django.utils import timezone
 
+from recorder.broker_watch import address, broker_watch
+from recorder.history import clock as clock_time
 from recorder.models import Batch, Change, Episode, Rig
 from recorder.services.rigs import ALIVE_S
 from recorder.services.wall import EVERY
@@ -202,6 +204,19 @@ def strip_url(episode: Episode, count: int = 4, height: int = 90) -> str:
 
 def _strip(episode: Episode, camera: str, count: int, height: int) -> str:
     return f"/media/{episode.pk}/strip/{quote(camera)}.jpg?count={count}&height={height}"
+
+
+@register.simple_tag
+def queue_trouble() -> str:
+    """That the queue is offline, since when and where; empty while it answers."""
+    since = broker_watch.offline_since()
+    return f"since {clock_time(since)}: {address()} does not answer" if since else ""
+
+
+@register.simple_tag
+def waiting_words() -> str:
+    """What a batch waits for that no worker has in its hands."""
+    return "waiting: the queue is offline" if broker_watch.offline_since() else "waiting for a worker"
 
 
 @register.simple_tag

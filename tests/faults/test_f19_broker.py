@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
 import time
-import urllib.parse
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.faults.nth_call import ROOT
+from tests.faults.private_redis import Redis, redis
 
+__all__ = ["redis"]
 pytestmark = pytest.mark.faults
 SEED = """
 import uuid
@@ -48,44 +46,6 @@ sweep()
 """
 
 
-class Redis:
-    """A broker of this test alone."""
-
-    def __init__(self, folder: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
-        self.folder = folder
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir"]
-        self.process = subprocess.Popen([*command, str(self.folder)], stdout=subprocess.DEVNULL)
-        end = time.monotonic() + 20
-        while time.monotonic() < end:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
-            time.sleep(0.05)
-        raise AssertionError("redis-server did not answer within 20 s")
-
-    def kill(self) -> None:
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-            self.process = None
-
-
-@pytest.fixture
-def redis(tmp_path: Path) -> Iterator[Redis]:
-    if shutil.which("redis-server") is None:
-        pytest.skip("redis-server is not on this machine: a broker cannot be taken away")
-    pytest.importorskip("redis", reason="requirements-scale.txt is not installed")
-    broker = Redis(tmp_path)
-    yield broker
-    broker.kill()
-
-
 def state_of_batch(home: Path) -> str:
     with contextlib.closing(sqlite3.connect(home / ".state/robotdata.sqlite3")) as database:
         return str(database.execute("select state from recorder_batch").fetchone()[0])
@@ -93,7 +53,7 @@ def state_of_batch(home: Path) -> str:
 
 def test_it_encodes_what_was_begun_while_the_broker_was_gone(tmp_path: Path, redis: Redis) -> None:
     env = {**os.environ, "ROBOTDATA_HOME": str(tmp_path / "home"), "DJANGO_SETTINGS_MODULE": "robotdata.settings"}
-    env["CELERY_BROKER_URL"] = urllib.parse.urlunsplit(("redis", f"127.0.0.1:{redis.port}", "/0", "", ""))
+    env["CELERY_BROKER_URL"] = redis.url
 
     def python(*args: str) -> str:
         command = [sys.executable, *args]

@@ -1,0 +1,104 @@
+"""Whether the queue's broker answers: asked by a thread of its own while somebody looks. No page waits for it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+from celery import current_app
+from django.conf import settings
+from django.utils import timezone
+from kombu.exceptions import KombuError, OperationalError
+
+log = logging.getLogger(__name__)
+
+EVERY_S = 2.0
+_QUIET_AFTER_S = 15.0  # since anybody asked
+_FIRST_WORD_S = 1.0
+_ONCE_MORE_S = 0.3  # one lost answer is not worth a word
+_PATIENCE_S = 2.0
+
+
+def is_embedded() -> bool:
+    """The queue is a folder of the home: it is there, or nothing is."""
+    return str(settings.CELERY_BROKER_URL).startswith(("filesystem://", "memory://"))
+
+
+def address() -> str:
+    """Where the broker is, without its password."""
+    with current_app.connection_for_write() as connection:
+        return f"{connection.hostname}:{connection.port}" if connection.port else str(connection.hostname)
+
+
+def answers() -> bool:
+    """One connection, opened and closed; the broker is asked something, too."""
+    patience = {"max_retries": 0, "socket_connect_timeout": _PATIENCE_S, "socket_timeout": _PATIENCE_S}
+    redis = str(settings.CELERY_BROKER_URL).startswith(("redis", "sentinel"))
+    try:
+        with current_app.connection_for_write(
+            connect_timeout=_PATIENCE_S, transport_options=patience if redis else None
+        ) as connection:
+            connection.ensure_connection(max_retries=0)
+    except (OperationalError, KombuError, OSError):
+        return False
+    return True
+
+
+class BrokerWatch:
+    """Asks every two seconds, from the first question until nobody has asked for a while."""
+
+    def __init__(self, asks: Callable[[], bool] = answers) -> None:
+        self._asks = asks
+        self._since: datetime | None = None
+        self._asked_at = 0.0
+        self._known = threading.Event()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def offline_since(self) -> datetime | None:
+        """None while it answers, or is embedded. The first to ask waits for a moment, nobody waits for a dead host."""
+        if is_embedded():
+            return None
+        with self._lock:
+            self._asked_at = time.monotonic()
+            if self._thread is None:
+                self._known.clear()
+                self._thread = threading.Thread(target=self._run, name="broker", daemon=True)
+                self._thread.start()
+        self._known.wait(_FIRST_WORD_S)
+        return self._since
+
+    def _run(self) -> None:
+        while True:
+            self._look()
+            self._known.set()
+            time.sleep(EVERY_S)
+            with self._lock:
+                if time.monotonic() - self._asked_at > _QUIET_AFTER_S:
+                    self._thread = None
+                    return
+
+    def _look(self) -> None:
+        if self._there():
+            if self._since is not None:
+                log.info("The queue answers again.")
+            self._since = None
+        elif self._since is None:
+            self._since = timezone.now()
+            log.warning("The queue does not answer: what waits for a worker waits for it, too.")
+
+    def _there(self) -> bool:
+        try:
+            if self._asks():
+                return True
+            time.sleep(_ONCE_MORE_S)
+            return self._asks()
+        except Exception:  # whatever a driver thinks of: this thread must not end, and pages must not wait for it
+            log.exception("The broker could not be asked")
+            return False
+
+
+broker_watch = BrokerWatch()
