@@ -13,6 +13,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, TypeAlias
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 
@@ -88,14 +89,28 @@ def _pyav(decoder: VideoDecoder, numbers: Sequence[int]) -> Iterable[Rgb]:
 
 def _torchcodec(decoder: VideoDecoder, numbers: Sequence[int]) -> Iterable[Rgb]:
     module = _require("torchcodec.decoders", "torchcodec")
+    if _more_than_eight_bits(decoder.index.pix_fmt):
+        return _pyav_instead(decoder, numbers, "rounds more than eight bits in its own way")
     # To open a long file costs it many times what a frame costs: it is kept as long as ours is.
     with decoder.beside(lambda path: module.VideoDecoder(str(path), dimension_order="NHWC")) as reader:
-        batch = reader.get_frames_at(indices=list(numbers))
+        turned = getattr(getattr(reader, "metadata", None), "rotation", None)
+        batch = None if turned else reader.get_frames_at(indices=list(numbers))
+    if batch is None:
+        return _pyav_instead(decoder, numbers, "turns its frames, which are to come as they are stored")
     times = [decoder.index.time_s(number) for number in numbers]
     if np.abs(np.asarray(batch.pts_seconds) - times).max() > _CUSHION_S:
-        log.info("%s: torchcodec counts its frames in another way; they are read by pyav", decoder.path)
-        return _pyav(decoder, numbers)
+        return _pyav_instead(decoder, numbers, "counts its frames in another way")
     return list(batch.data.numpy())
+
+
+def _pyav_instead(decoder: VideoDecoder, numbers: Sequence[int], what: str) -> Iterable[Rgb]:
+    log.info("%s: torchcodec %s; they are read by pyav", decoder.path, what)
+    return _pyav(decoder, numbers)
+
+
+@lru_cache(maxsize=64)
+def _more_than_eight_bits(pix_fmt: str) -> bool:
+    return bool(pix_fmt) and av.VideoFormat(pix_fmt).components[0].bits > 8
 
 
 def _video_reader(decoder: VideoDecoder, numbers: Sequence[int]) -> Iterable[Rgb]:

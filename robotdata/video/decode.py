@@ -196,6 +196,9 @@ def _to_rgb(reformatter: VideoReformatter, frame: av.VideoFrame) -> NDArray[np.u
 
 def _codec(index: PacketIndex, threads: int) -> Any:
     context: Any = av.CodecContext.create(index.decoder, "r")
+    context.width, context.height = index.width, index.height  # raw pictures and FFV1 do not say it themselves
+    if index.pix_fmt:
+        context.pix_fmt = index.pix_fmt
     if index.extradata:
         context.extradata = index.extradata
     context.options = {"max_pixels": str(MAX_PIXELS)}
@@ -213,6 +216,7 @@ def _packet(index: PacketIndex, file: Any, at: int) -> av.Packet:
         raise BrokenVideoError(f"{index.path} ends inside frame {number}; it is cut off", number)
     packet = av.Packet(data)
     packet.pts = int(index.pts[at])
+    packet.is_keyframe = bool(index.keyframe[at])  # PNG's decoder adds any other picture to the one before
     return packet
 
 

@@ -10,6 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 
 from robotdata.video import (
@@ -85,6 +86,20 @@ def test_it_joins_every_byte_of_a_matroska_files_pictures(packets, tmp_path: Pat
     joined = join_videos([path], tmp_path / "all.mp4", fps=30)
     with av.open(str(joined.path)) as container:
         assert [bytes(packet) for packet in container.demux(video=0) if packet.size] == pictures
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "pix_fmt"), [("v.mov", "png", "rgba"), ("v.mov", "rawvideo", "rgb24"), ("v.mkv", "ffv1", "bgr0")]
+)
+def test_it_reads_lossless_pictures_as_they_are(video, tmp_path: Path, name: str, codec: str, pix_fmt: str) -> None:
+    """PNG's decoder adds a picture that is not called a keyframe to the one before; the others need to know the size."""
+    source = video(6)
+    path = of_codec(source, tmp_path / name, codec, pix_fmt)
+    with open_video(source) as one, open_video(path) as other:
+        wanted = list(one.frames())
+        assert (np.stack(list(other.frames())) == wanted).all()
+        for number in (4, 1, 2):
+            assert (other.frame(number) == wanted[number]).all()
 
 
 @pytest.mark.parametrize("kind", ["ts", "mpg"])

@@ -274,6 +274,28 @@ def test_it_opens_a_file_once_for_torchcodec_and_wraps_its_errors(video, monkeyp
     cache.clear()
 
 
+@pytest.mark.parametrize(("rotation", "pix_fmt"), [(-90.0, "yuv420p"), (None, "yuv420p10le")])
+def test_it_shows_the_same_pictures_with_torchcodec(
+    video, monkeypatch: pytest.MonkeyPatch, rotation: float | None, pix_fmt: str
+) -> None:
+    """torchcodec turns what a phone filmed upright, and converts more than eight bits in its own way."""
+
+    class Decoder:
+        def __init__(self, path: str, dimension_order: str) -> None:
+            self.metadata = types.SimpleNamespace(rotation=rotation)
+
+        def get_frames_at(self, indices: list[int]) -> object:
+            pictures = np.zeros((len(indices), 288, 64, 3), np.uint8)
+            times = np.array(indices) / 30
+            return types.SimpleNamespace(data=types.SimpleNamespace(numpy=lambda: pictures), pts_seconds=times)
+
+    module = types.SimpleNamespace(VideoDecoder=Decoder)
+    monkeypatch.setattr("robotdata.video.backends.import_module", lambda name: module)
+    path = video(5, settings=room.EncodeSettings(codec="h264", preset="ultrafast", pix_fmt=pix_fmt))
+    frames = decode_video_frames(path, [0.1, 0.0], 1e-4, "torchcodec")
+    assert (frames == decode_video_frames(path, [0.1, 0.0], 1e-4, "pyav")).all()
+
+
 def test_it_takes_times_of_any_kind_and_refuses_tolerances_that_are_none(video) -> None:
     path = video(9)
     for times in ((n / 30 for n in (2, 1)), np.array([2, 1], np.float32) / 30, (Fraction(1, 15), Fraction(1, 30))):
