@@ -6,6 +6,8 @@ a row are decoded by all threads.
 
 from __future__ import annotations
 
+import math
+import operator
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -19,7 +21,7 @@ from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from robotdata.video.colours import to_rgb
-from robotdata.video.errors import BrokenVideoError, DecodeError, FileReplacedError
+from robotdata.video.errors import BrokenVideoError, DecodeError, FileReplacedError, FrameTimestampError
 from robotdata.video.index import MAX_PIXELS, FileIdentity, PacketIndex, index_video, open_same
 
 _TRIES = 50
@@ -86,7 +88,12 @@ class VideoDecoder:
             return self._native(number)
 
     def frame_at(self, time_s: float) -> NDArray[np.uint8]:
-        """The frame nearest to `time_s`, seconds from the start of the file, as RGB uint8 (H, W, 3)."""
+        """The frame nearest to `time_s`, seconds from the start of the file, as RGB uint8 (H, W, 3).
+
+        Before the first frame that one, behind the last one that. Raises FrameTimestampError for a time that is none.
+        """
+        if math.isnan(time_s):
+            raise FrameTimestampError(f"{self.path}: nan is no time", [time_s], [], self.path, "pyav")
         return self.frame(self.index.frame_at(time_s))
 
     def frames(self, numbers: range | None = None) -> Iterator[NDArray[np.uint8]]:
@@ -101,6 +108,8 @@ class VideoDecoder:
     def native_frames(self, numbers: range | None = None) -> Iterator[av.VideoFrame]:
         """As `frames`, as the codec gives them."""
         wanted = range(self.count) if numbers is None else numbers
+        if not isinstance(wanted, range):
+            raise DecodeError(f"{self.path}, frames {wanted!r}: want a range, as range(0, {self.count})")
         if wanted.step < 1:
             raise DecodeError(f"{wanted}: frames are decoded forwards; reverse the list instead")
         if not wanted:
@@ -140,7 +149,7 @@ class VideoDecoder:
             self._file = None
 
     def _native(self, number: int) -> av.VideoFrame:
-        self._check(number)
+        number = self._check(number)
         if self._file is None:
             self._file = open_same(self.path, self.identity)
         try:
@@ -177,9 +186,14 @@ class VideoDecoder:
             raise BrokenVideoError(f"{self.path}: the decoder gives no frame {number}", number)
         return found
 
-    def _check(self, number: int) -> None:
+    def _check(self, number: int) -> int:
+        try:
+            number = operator.index(number)
+        except TypeError as error:
+            raise DecodeError(f"{self.path}, frame {number!r}: want a frame's number, 0 to {self.count - 1}") from error
         if not 0 <= number < self.count:
             raise IndexError(f"{self.path} has frames 0 to {self.count - 1}, not {number}")
+        return number
 
     def _rgb(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
         return _to_rgb(self._reformatter, frame)

@@ -10,13 +10,15 @@ VideoError                      whatever the video room cannot do; a ValueError
 │  ├─ NoFramesError             nothing to encode; also a FileNotFoundError
 │  └─ OutputExistsError         also a FileExistsError
 ├─ DecodeError
-│  ├─ NotAVideoError            missing, empty, a pointer, or no video stream in it
+│  ├─ NotAVideoError            empty, a pointer, or no video stream in it
+│  │  ├─ MissingVideoError      not there; also a FileNotFoundError
 │  │  └─ FileReplacedError      another file took its path, or it is gone
 │  ├─ BrokenVideoError          says at which frame it breaks
 │  ├─ FrameCountError           whole, but not as many frames as expected
 │  ├─ FrameTimestampError       no frame close enough to the time asked for
 │  └─ BackendMissingError       says what to install; also an ImportError
 └─ JoinError
+   ├─ NothingToJoinError        no videos; also a FileNotFoundError
    ├─ SegmentMismatchError      says which parameters differ
    └─ NotAKeyframeError         a range that does not begin at a keyframe or cannot be cut out
 """
@@ -75,6 +77,10 @@ class NotAVideoError(DecodeError):
     """A path that holds no video."""
 
 
+class MissingVideoError(NotAVideoError, FileNotFoundError):
+    """A path where nothing is."""
+
+
 class FileReplacedError(NotAVideoError):
     """The file that was opened is no longer the one at its path."""
 
@@ -120,6 +126,10 @@ class BackendMissingError(DecodeError, ImportError):
 
 class JoinError(VideoError):
     """Videos that cannot be joined or cut by copying packets; nothing was written."""
+
+
+class NothingToJoinError(JoinError, FileNotFoundError):
+    """No videos to join."""
 
 
 class SegmentMismatchError(JoinError):

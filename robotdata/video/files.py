@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from robotdata.video.errors import NotAVideoError, OutputExistsError
+from robotdata.video.errors import MissingVideoError, NotAVideoError, OutputExistsError
 
 _LONGEST = 200
 
@@ -23,7 +23,7 @@ def whole_file(path: Path, *, overwrite: bool) -> Iterator[Path]:
     path = path.absolute()  # FFmpeg takes what stands before a colon for a protocol, unless a slash comes first
     if path.is_dir():
         raise OutputExistsError(f"{path} is a folder; name a file")
-    if path.exists() and not overwrite:
+    if not overwrite and (path.exists() or path.is_symlink()):
         raise OutputExistsError(f"{path} exists; remove it or ask for overwrite=True")
     path.parent.mkdir(parents=True, exist_ok=True)
     name = os.fsdecode(os.fsencode(path.name)[:_LONGEST])
@@ -57,7 +57,9 @@ def require_video_file(path: Path) -> None:
     if path.is_dir():
         raise NotAVideoError(f"{path} is a folder, not a video")
     if not path.is_file():
-        raise NotAVideoError(f"{path}: there is no such file")
+        if path.exists():
+            raise NotAVideoError(f"{path} is no file with a video in it, but a device, pipe or socket")
+        raise MissingVideoError(f"{path}: there is no such file")
     with path.open("rb") as file:
         head = file.read(64)
     if not head:

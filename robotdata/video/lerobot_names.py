@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import atexit
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, SupportsFloat
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from robotdata.video.decode import VideoDecoder
 from robotdata.video.depth import depth_codes, encode_depth, folder_depths
 from robotdata.video.depth_scale import DepthScale
 from robotdata.video.encode import EncodedVideo, Progress, encode_frames
-from robotdata.video.errors import DecodeError, FrameTimestampError, JoinError
+from robotdata.video.errors import DecodeError, FrameTimestampError, NothingToJoinError
 from robotdata.video.facts import get_video_info as stream_info
 from robotdata.video.facts import probe
 from robotdata.video.mux import JoinedVideo, join_videos
@@ -106,8 +106,8 @@ def decode_video_frames(
     Raises FrameTimestampError where no frame is within `tolerance_s`, BackendMissingError, DecodeError.
     """
     chosen = _backend(backend, tensor, is_depth)
-    times = [float(time) for time in timestamps]
-    if not tolerance_s >= 0:
+    times = _seconds(timestamps)
+    if not isinstance(tolerance_s, SupportsFloat) or not float(tolerance_s) >= 0:
         raise DecodeError(f"tolerance_s={tolerance_s}: want seconds, 0 or more")
 
     def read(decoder: VideoDecoder) -> Any:
@@ -140,7 +140,7 @@ def concatenate_video_files(
     """
     paths = [] if isinstance(input_video_paths, str | Path) else [Path(path) for path in input_video_paths]
     if not paths:
-        raise JoinError(f"{output_video_path}: no videos to join; give a list of paths")
+        raise NothingToJoinError(f"{output_video_path}: no videos to join; give a list of paths")
     rate = probe(paths[0]).rate if fps is None else fps
     return join_videos(paths, Path(output_video_path), fps=rate, overwrite=overwrite)
 
@@ -171,6 +171,13 @@ def _scale_of(encoder: object | str | None) -> DepthScale | None:
     if not hasattr(encoder, "depth_min"):
         return None
     return DepthScale(*(getattr(encoder, name) for name in ("depth_min", "depth_max", "shift", "use_log")))
+
+
+def _seconds(timestamps: Iterable[float]) -> list[float]:
+    try:
+        return [float(time) for time in timestamps]
+    except (TypeError, ValueError) as error:
+        raise DecodeError(f"timestamps={timestamps!r:.200}: want a list of seconds") from error
 
 
 def _codes(decoder: VideoDecoder, numbers: Sequence[int]) -> list[Any]:

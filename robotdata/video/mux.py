@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import heapq
+import operator
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -18,7 +19,7 @@ from typing import Any
 import av
 import numpy as np
 
-from robotdata.video.errors import JoinError, NotAKeyframeError, SegmentMismatchError
+from robotdata.video.errors import JoinError, NotAKeyframeError, NothingToJoinError, SegmentMismatchError
 from robotdata.video.files import whole_file
 from robotdata.video.index import PacketIndex, index_video, open_same, open_video_stream
 from robotdata.video.rates import exact_rate, plain_rate
@@ -79,7 +80,7 @@ def join_videos(
     single = isinstance(segments, str | Path | Segment)
     wanted = [] if single else [s if isinstance(s, Segment) else Segment(Path(s)) for s in segments]
     if not wanted:
-        raise JoinError(f"{out}: no videos to join; give a list of them")
+        raise NothingToJoinError(f"{out}: no videos to join; give a list of them")
     runs = []
     known: dict[Path, PacketIndex] = {}
     for segment in wanted:
@@ -117,12 +118,19 @@ def cut_video(
 
     Raises as `join_videos`.
     """
-    return join_videos([Segment(Path(path), first, end - first)], out, fps=fps, overwrite=overwrite)
+    try:
+        piece = Segment(Path(path), first, end - first)
+    except TypeError as error:
+        raise JoinError(f"{path}, frames {first!r} to {end!r}: want frames' numbers, whole ones") from error
+    return join_videos([piece], out, fps=fps, overwrite=overwrite)
 
 
 def _run(segment: Segment, index: PacketIndex) -> _Run:
-    first = segment.first_frame
-    end = len(index) if segment.frames is None else first + segment.frames
+    try:
+        first = operator.index(segment.first_frame)
+        end = len(index) if segment.frames is None else first + operator.index(segment.frames)
+    except TypeError as error:
+        raise JoinError(f"{segment}: want frames' numbers, whole ones") from error
     if not 0 <= first < end <= len(index):
         raise JoinError(f"{segment.path} has frames 0 to {len(index) - 1}, not {first} to {end - 1}")
     packets = np.sort(index.order[first:end])

@@ -7,6 +7,7 @@ never pass through RGB.
 from __future__ import annotations
 
 import io
+import logging
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -27,6 +28,8 @@ from robotdata.video.packets import StoredPacket, read_packets
 Picture: TypeAlias = "bytes | NDArray[np.uint8] | Image.Image | av.VideoFrame"
 """A JPEG or PNG packet, an RGB array uint8 (H, W, 3), a PIL image, or a decoded frame."""
 
+log = logging.getLogger(__name__)
+
 _JPEG = b"\xff\xd8\xff"
 _PNG = b"\x89PNG\r\n\x1a\n"
 _FRAME_NAMES = "frame-[0-9][0-9][0-9][0-9][0-9][0-9]."
@@ -41,10 +44,19 @@ def folder_pictures(folder: Path | str) -> Iterator[bytes]:
 
 
 def frame_files(folder: Path, kind: str) -> list[Path]:
-    """`frame-000000.<kind>` … of `folder`, in order. Raises NoFramesError where there is none."""
+    """`frame-000000.<kind>` … of `folder`, in order. Raises NoFramesError where there is none.
+
+    Warns of numbers that are missing between two others: what comes after them is shown too early.
+    """
     paths = sorted(folder.glob(_FRAME_NAMES + kind))
     if not paths:
         raise NoFramesError(f"{folder} holds no frame-000000.{kind}; nothing to encode")
+    numbers = [int(path.stem.removeprefix("frame-")) for path in paths]
+    all_of_them = numbers[-1] - numbers[0] + 1
+    if all_of_them > len(paths):
+        last = next(path for path, n, after in zip(paths, numbers, numbers[1:], strict=False) if after > n + 1)
+        missing = all_of_them - len(paths)
+        log.warning("%s lacks %d of %d frames, the first after %s", folder, missing, all_of_them, last.name)
     return paths
 
 

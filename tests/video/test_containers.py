@@ -92,7 +92,7 @@ def test_it_joins_every_byte_of_a_matroska_files_pictures(packets, tmp_path: Pat
     ("name", "codec", "pix_fmt"), [("v.mov", "png", "rgba"), ("v.mov", "rawvideo", "rgb24"), ("v.mkv", "ffv1", "bgr0")]
 )
 def test_it_reads_lossless_pictures_as_they_are(video, tmp_path: Path, name: str, codec: str, pix_fmt: str) -> None:
-    """PNG's decoder adds a picture that is not called a keyframe to the one before; the others need to know the size."""
+    """PNG adds a picture that is not called a keyframe to the one before; the others must be told their size."""
     source = video(6)
     path = of_codec(source, tmp_path / name, codec, pix_fmt)
     with open_video(source) as one, open_video(path) as other:

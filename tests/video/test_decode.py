@@ -24,7 +24,7 @@ from robotdata.video import (
     open_video,
     verify_video,
 )
-from robotdata.video.errors import DecodeError, FrameCountError
+from robotdata.video.errors import DecodeError, FrameCountError, FrameTimestampError
 from robotdata.video.index import open_video_stream
 from robotdata.video.jpeg import decode_jpeg
 from robotdata.video.mp4 import read_tables
@@ -78,6 +78,18 @@ def test_it_refuses_frames_outside_the_video(video) -> None:
         with pytest.raises(DecodeError, match="forwards"):
             list(decoder.frames(range(3, 0, -1)))
         assert list(decoder.frames(range(2, 2))) == []
+
+
+@pytest.mark.parametrize("number", [1.0, "1", None, slice(0, 2), [1]])
+def test_it_says_what_a_frame_is_asked_for_by(video, number: object) -> None:
+    with open_video(video(4)) as decoder:
+        assert tick(decoder.frame(True)) == tick(decoder.frame(np.int64(1))) == 1
+        with pytest.raises(DecodeError, match="want a frame's number"):
+            decoder.frame(number)  # type: ignore[arg-type]
+        with pytest.raises(DecodeError, match=r"want a range, as range\(0, 4\)"):
+            list(decoder.frames(number or 0))  # type: ignore[arg-type]
+        with pytest.raises(FrameTimestampError, match="nan"):
+            decoder.frame_at(float("nan"))
 
 
 def test_it_serves_several_threads_at_once(video) -> None:

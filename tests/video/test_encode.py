@@ -62,6 +62,18 @@ def test_it_takes_arrays_images_jpeg_and_png_in_one_video(picture, tmp_path: Pat
     assert ticks(made.path) == [(0, tick) for tick in range(4)]
 
 
+def test_it_says_which_frames_a_folder_lacks(picture, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Those after a gap come earlier than they were: the video no longer fits its rows."""
+    for tick in (1, 2, 4, 7, 8):
+        Image.fromarray(picture(tick)).save(tmp_path / f"frame-{tick:06d}.png")
+    assert len(list(folder_pictures(tmp_path))) == 5
+    assert f"{tmp_path} lacks 3 of 8 frames, the first after frame-000002.png" in caplog.text
+    caplog.clear()
+    for tick in (3, 5, 6):
+        Image.fromarray(picture(tick)).save(tmp_path / f"frame-{tick:06d}.png")
+    assert len(list(folder_pictures(tmp_path))) == 8 and not caplog.text
+
+
 JPEGS: dict[str, tuple[str, dict]] = {
     "4:2:2, as web cameras send it": ("RGB", {"subsampling": "4:2:2"}),
     "4:4:4": ("RGB", {"subsampling": "4:4:4"}),

@@ -15,6 +15,8 @@ RAISED = [
     errors.BrokenVideoError("frame 3 does not decode", 3),
     errors.FrameCountError("2 frames, not 1", 1, 2),
     errors.SegmentMismatchError("they differ", {"fps": (30, 60)}),
+    errors.MissingVideoError("v.mp4: there is no such file"),
+    errors.NothingToJoinError("no videos to join"),
     errors.NoFramesError("nothing to encode"),
     errors.OutputExistsError("it is there"),
     errors.BackendMissingError("pip install torchcodec"),

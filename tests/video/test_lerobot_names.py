@@ -307,6 +307,27 @@ def test_it_takes_times_of_any_kind_and_refuses_tolerances_that_are_none(video) 
         decode_video_frames(path, [0.0], 1e-4, "cv2", is_depth=True)
 
 
+@pytest.mark.parametrize("times", [0.1, "0.1", [None], ["soon"], [[0.1]]])
+def test_it_says_that_times_are_seconds(video, times: object) -> None:
+    with pytest.raises(DecodeError, match="want a list of seconds"):
+        decode_video_frames(video(4), times, 1e-4)  # type: ignore[arg-type]
+    with pytest.raises(DecodeError, match="want seconds, 0 or more"):
+        decode_video_frames(video(4), [0.1], None)  # type: ignore[arg-type]
+
+
+def test_what_is_not_there_is_also_the_systems_error(tmp_path: Path) -> None:
+    """Whoever waits for LeRobot's FileNotFoundError gets it."""
+    gone = tmp_path / "gone.mp4"
+    reads = (get_video_info, room.get_audio_info, room.get_video_duration_in_s, room.open_video, room.index_video)
+    for read in (*reads, VideoDecoderCache().get_decoder, lambda path: decode_video_frames(path, [0.0], 1e-4)):
+        with pytest.raises(FileNotFoundError, match=r"gone\.mp4: there is no such file") as caught:
+            read(gone)
+        assert isinstance(caught.value, room.NotAVideoError)
+    for paths in ([], [gone]):
+        with pytest.raises(FileNotFoundError):
+            concatenate_video_files(paths, tmp_path / "all.mp4")
+
+
 def test_it_says_that_torchvisions_reader_is_gone(video, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("robotdata.video.backends.import_module", lambda name: types.SimpleNamespace())
     with pytest.raises(BackendMissingError, match="no VideoReader any more"):

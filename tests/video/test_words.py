@@ -190,6 +190,26 @@ def test_it_leaves_the_video_that_another_wrote_meanwhile(tmp_path: Path) -> Non
         encode_frames([RGB], tmp_path, fps=30, settings=H264, overwrite=True)
 
 
+def test_it_sees_a_link_to_nowhere_before_it_encodes(tmp_path: Path) -> None:
+    out = tmp_path / "v.mp4"
+    out.symlink_to(tmp_path / "elsewhere" / "v.mp4")
+    with pytest.raises(OutputExistsError, match="exists; remove it"):
+        encode_frames([RGB], out, fps=30, settings=H264)
+
+
+def test_it_says_what_is_there_instead_of_a_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.mp4")
+    with pytest.raises(VideoError, match=r"pipe\.mp4 is no file with a video in it"):
+        index_video(tmp_path / "pipe.mp4")
+
+
+def test_it_wants_whole_numbers_for_a_cut(video, tmp_path: Path) -> None:
+    for first, end in ((0, 2.5), ("0", 2), (None, 2)):
+        with pytest.raises(JoinError, match="want frames' numbers"):
+            cut_video(video(4), first, end, tmp_path / "c.mp4", fps=30)  # type: ignore[arg-type]
+    assert cut_video(video(4), np.int64(0), np.int64(2), tmp_path / "c.mp4", fps=30).frames == 2
+
+
 def test_it_gives_the_disks_own_error_where_it_is_full(video, tmp_path: Path) -> None:
     """A program that waits for room must see that it is room that is wanted."""
     path, out = video(60), tmp_path / "all.mp4"
