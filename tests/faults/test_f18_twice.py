@@ -1,0 +1,66 @@
+"""F18: one job in the hands of two real workers: one result, the other leaves quietly, no second file."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from robotdata.dataset import verify_dataset
+from robotdata.dataset.reader import Dataset as Folder
+from robotdata.video import open_video
+from robotdata.video.barcode import read
+from tests.faults.crowd import crowd
+from tests.recorder.conftest import FRONT
+
+pytestmark = pytest.mark.faults
+# Every job's bell six times more, so that each worker hears of it.
+RING = """
+import django
+django.setup()
+from recorder.bell import ring
+from recorder.models import Job
+for _ in range(6):
+    for pk in Job.objects.order_by("pk").values_list("pk", flat=True):
+        ring("run_job", pk)
+"""
+
+
+def shown(folder: Path) -> list[tuple[int, list[int]]]:
+    """For each episode the number in its pictures, and their ticks."""
+    found = []
+    for info in Folder.open(folder).episodes:
+        span = info.videos[FRONT]
+        with open_video(span.path) as video:
+            codes = [read(video.frame(n)) for n in range(span.first_frame, span.first_frame + span.frames)]
+        found.append((codes[0].episode, [code.tick for code in codes]))
+    return found
+
+
+def test_one_of_two_workers_has_the_effect(tmp_path: Path) -> None:
+    with crowd(tmp_path) as home:
+        home.make("placebo", cubes=(1000, 9))
+        home.begin("cubes")
+        home.python("-c", RING)
+        first = home.start("first")
+        home.wait(lambda: any(done > 0 for (done,) in home.rows("select frames_done from recorder_job")))
+        first.send(signal.SIGSTOP)  # as a laptop that sleeps: what it had in its hands is given to another
+        assert home.rows("select state, attempt from recorder_job order by id") == [("running", 1), ("queued", 0)]
+        second = home.start("second")
+        home.wait(lambda: bool(home.rows("select 1 from recorder_job where attempt = 2 and frames_done > 0")))
+        first.send(signal.SIGCONT)  # now both encode it
+        home.wait(lambda: home.rows("select state from recorder_batch") == [("done",)])
+        home.wait(lambda: "or given to another worker" in first.said)
+        assert home.rows("select state, attempt, frames_done from recorder_job order by id") == [
+            ("done", 2, 1000),
+            ("done", 1, 9),
+        ]
+        home.wait(lambda: not home.staged() and not list((tmp_path / "spool").iterdir()))
+        for worker in (first, second):
+            assert worker.said.count("run_job") > 1, "it was told more than once"
+            assert worker.process.poll() is None and "Traceback" not in worker.said, worker.said[-3000:]
+    folder = tmp_path / "datasets/cubes"
+    assert verify_dataset(folder, deep=True).problems == []
+    assert shown(folder) == [(1, list(range(1000))), (2, list(range(9)))]
+    assert len(list(folder.rglob("*.mp4"))) == 1
