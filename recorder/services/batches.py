@@ -50,6 +50,11 @@ class BatchProgress:
     episodes: list[EpisodeProgress]
 
     @property
+    def left(self) -> int:
+        """How many of its takes failed and are in no other batch since: those can be tried again."""
+        return sum(one.state == "failed" and one.episode.state == EpisodeState.FAILED for one in self.episodes)
+
+    @property
     def percent(self) -> int:
         return 100 * self.frames_done // self.frames_total if self.frames_total else 0
 
