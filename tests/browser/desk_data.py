@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,23 @@ def call(page: Page, method: str, url: str, body: dict[str, Any] | None = None) 
     """The API, as the page itself asks it."""
     script = "async (asked) => (await import('/static/js/lib/api.js')).call(...asked)"
     return page.evaluate(script, [method, url, body or {}])
+
+
+def until(ask: Callable[[], Any], wanted: Any, within_s: float = 30) -> None:
+    """Wait until `ask()` gives what is wanted; fails with what it gave last."""
+    deadline = time.monotonic() + within_s
+    while (found := ask()) != wanted and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert found == wanted
+
+
+def until_drawn(page: Page) -> None:
+    """Wait until every camera shows a picture."""
+    page.wait_for_function("""() => {
+      const shown = [...document.querySelectorAll(".stage canvas")];
+      const pixels = (canvas, { width, height } = canvas) => canvas.getContext("2d").getImageData(0, 0, width, height);
+      return shown.length > 0 && shown.every((canvas) => canvas.width && pixels(canvas).data.some(Boolean));
+    }""")
 
 
 def fill(page: Page, home: Path, slug: str, takes: int, ticks: int = 20) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from robotdata.dataset import Dataset, verify_dataset
 from robotdata.video import open_video
 from robotdata.video.barcode import read
 from tests.browser.conftest import pictures
-from tests.browser.desk_data import call, fill
+from tests.browser.desk_data import call, fill, until, until_drawn
 
 pytestmark = pytest.mark.browser
 TICKS = 8
@@ -39,19 +38,11 @@ def commit(page: Page, slug: str, ids: list[str]) -> None:
 
 
 def until_done(page: Page, batch: str) -> None:
-    for _ in range(300):
-        if call(page, "GET", f"/api/batches/{batch}")["state"] in {"done", "failed"}:
-            break
-        time.sleep(0.2)
-    assert call(page, "GET", f"/api/batches/{batch}")["state"] == "done"
+    until(lambda: call(page, "GET", f"/api/batches/{batch}")["state"], "done", within_s=90)
 
 
 def until_revision(page: Page, slug: str, revision: int) -> None:
-    for _ in range(300):
-        if call(page, "GET", f"/api/datasets/{slug}")["revision"] == revision:
-            return
-        time.sleep(0.2)
-    raise AssertionError(f"{slug} does not get to revision {revision}")
+    until(lambda: call(page, "GET", f"/api/datasets/{slug}")["revision"], revision, within_s=90)
 
 
 def judge_by_keys(page: Page, ids: list[str]) -> None:
@@ -107,7 +98,7 @@ def test_it_is_judged_by_keys_applied_and_taken_back(visit: Any, product: Any) -
 
     page.goto(f"/episodes/{ids[1]}/?list=committed")
     expect(page.locator("#frames")).to_have_text("5")
-    page.wait_for_timeout(500)
+    until_drawn(page)
     assert [(code.episode, code.tick) for code in pictures(page)] == [(1, 2), (1, 2)]
 
     page.goto("/datasets/shelf/?view=committed")

@@ -15,6 +15,7 @@ from robotdata.dataset import Dataset, verify_dataset
 from robotdata.dataset.features import is_depth
 from robotdata.video.barcode import Barcode, read
 from tests.browser.conftest import CANVASES, drawn, rig_file
+from tests.browser.desk_data import until_drawn
 
 pytestmark = pytest.mark.browser
 
@@ -56,7 +57,7 @@ def walk(page: Page, name: str) -> None:
     """The player: both cameras show the tick that it says, whatever it is asked for."""
     expect(page.locator("#stage canvas")).to_have_count(2)
     expect(page.locator("#at-frame")).to_have_text("0")
-    page.wait_for_timeout(500)
+    until_drawn(page)
     first = codes(page)[0].tick
     for step in range(1, 4):
         page.keyboard.press("ArrowRight")

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import pictures
-from tests.browser.desk_data import call, fill
+from tests.browser.desk_data import call, fill, until
 
 pytestmark = pytest.mark.browser
 TICKS = 8
@@ -54,8 +54,7 @@ def test_it_judges_each_take_once_however_slow_the_answers_are(visit: Any, produ
     for _ in range(9):  # more than there are: the last one is not judged again
         page.keyboard.press("r")
     expect(page.locator(".toast", has_text="the last one to review")).to_be_visible()
-    page.wait_for_timeout(1000)
-    assert set(verdicts(page, "fast").values()) == {"reject"}
+    until(lambda: set(verdicts(page, "fast").values()), {"reject"})
     assert sent[7:] == ids[6:]
 
 
@@ -91,16 +90,15 @@ def test_a_refused_verdict_comes_back_with_its_take_and_the_reason(visit: Any, p
     expect(page.locator("body")).to_have_attribute("data-pressed", "yes")
     expect(page.locator("#details")).to_have_attribute("data-episode", ids[1])
     expect(page.locator("#verdict")).to_have_text("to review")
-    page.wait_for_timeout(700)
-    assert [code.episode for code in pictures(page)] == [1, 1]
+    until(lambda: [code.episode for code in pictures(page)], [1, 1])
+    page.wait_for_timeout(1000)  # the hand has rested: keys count again
     found = verdicts(page, "refused")
     assert (found[ids[0]], found[ids[1]], found[ids[5]]) == ("reject", "unreviewed", "unreviewed")
 
     refusing[0] = False
     page.keyboard.press("k")
     expect(page.locator("#refused")).to_be_hidden()
-    page.wait_for_timeout(500)
-    assert verdicts(page, "refused")[ids[1]] == "keep"
+    until(lambda: verdicts(page, "refused")[ids[1]], "keep")
     visit.complaints.clear()  # the browser writes down each answer of 409
 
 
@@ -123,8 +121,4 @@ def test_what_waits_is_sent_when_the_page_is_left(visit: Any, product: Any) -> N
     )
     page.wait_for_url("**/datasets/left/**")
     done = ["reject"] * 4 + ["unreviewed"] * 2
-    for _ in range(50):
-        if [verdicts(page, "left")[one] for one in ids] == done:
-            break
-        page.wait_for_timeout(100)
-    assert [verdicts(page, "left")[one] for one in ids] == done
+    until(lambda: [verdicts(page, "left")[one] for one in ids], done)

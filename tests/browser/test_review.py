@@ -13,7 +13,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from robotdata.video.barcode import read
-from tests.browser.desk_data import call, filled
+from tests.browser.desk_data import call, filled, until_drawn
 
 pytestmark = pytest.mark.browser
 
@@ -86,7 +86,7 @@ def test_it_compares_two_in_step(visit: Any, wall_ids: list[str]) -> None:
     expect(page.locator("[data-side]")).to_have_count(2)
     expect(page.locator(".stage canvas")).to_have_count(4)
     expect(page.locator("[data-frames]").nth(1)).to_have_text("5")
-    page.wait_for_timeout(300)
+    until_drawn(page)
     for tick in range(4):
         expect(page.locator("[data-frame]").nth(0)).to_have_text(str(tick))
         expect(page.locator("[data-frame]").nth(1)).to_have_text(str(tick))

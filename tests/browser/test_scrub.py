@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import ROOT, pictures
-from tests.browser.desk_data import call
+from tests.browser.desk_data import call, until
 from tests.takes import make_take
 
 pytestmark = pytest.mark.browser
@@ -84,14 +84,14 @@ def test_a_fast_scrub_never_goes_back_and_ends_where_it_was_asked(visit: Any, id
     expect(page.locator("#frames")).to_have_text(str(TICKS - 1))
     found = page.evaluate(SCRUB, 180)
     asked, newest, before = found["asked"], -1, (-1, 0.0)
-    for frame, until, said, now in found["drawn"]:
+    for frame, reached, said, now in found["drawn"]:
         if frame != before[0]:
-            assert frame == asked[until] or now - before[1] > 95, (
+            assert frame == asked[reached] or now - before[1] > 95, (
                 "only who would see nothing sees what is not the newest"
             )
             before = (frame, now)
         assert frame == said, "the number beside the picture is the picture's"
-        places = [i for i in range(until + 1) if asked[i] == frame and i >= newest]
+        places = [i for i in range(reached + 1) if asked[i] == frame and i >= newest]
         assert places, f"frame {frame} is older than the one shown before"
         newest = places[0]
     assert found["drawn"][-1][0] == asked[-1]
@@ -135,12 +135,11 @@ def test_it_steps_back_over_what_it_holds_without_asking(visit: Any, ids: list[s
     at(page, 0)
     asked = page.evaluate("window.sent")
     assert not [words for words in asked if '"seek"' in words]
-    page.wait_for_timeout(400)
-    lit = page.locator("#held").evaluate("""(canvas) => {
+    lit = """(canvas) => {
       const at = (n) => Math.round((n / 149) * (canvas.width - 1));
-      return [0, 5, 15, 60].map((n) => canvas.getContext("2d").getImageData(at(n), 1, 1, 1).data[3]);
-    }""")
-    assert [value > 0 for value in lit] == [True, True, True, False]
+      return [0, 5, 15, 60].map((n) => canvas.getContext("2d").getImageData(at(n), 1, 1, 1).data[3] > 0);
+    }"""
+    until(lambda: page.locator("#held").evaluate(lit), [True, True, True, False])
 
 
 def test_the_address_follows_the_pause_and_is_copied(visit: Any, ids: list[str]) -> None:

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from robotdata.video.barcode import Barcode
-from tests.browser.desk_data import call, filled
+from tests.browser.desk_data import call, filled, until
 
 pytestmark = pytest.mark.browser
 TICKS = 41
@@ -88,10 +88,12 @@ def test_arrows_move_it_and_the_verdict_comes_after_it(visit: Any, takes: list[s
     expect(page.locator("#at-frame")).to_have_text("7")
     page.keyboard.press("k")
     expect(page.locator("#details")).not_to_have_attribute("data-episode", takes[2])
-    page.wait_for_function("() => !document.querySelector('[aria-busy=true]')")
-    page.wait_for_timeout(800)
-    said = call(page, "GET", f"/api/episodes/{takes[2]}")
-    assert (said["trim"], said["verdict"]) == ([7, 41], "keep")
+
+    def said() -> tuple[Any, Any]:
+        now = call(page, "GET", f"/api/episodes/{takes[2]}")
+        return now["trim"], now["verdict"]
+
+    until(said, ([7, 41], "keep"))
     assert trim_of(page, takes[3]) is None
 
 

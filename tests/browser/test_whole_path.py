@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from robotdata.dataset.verify import verify_dataset
+from tests.browser.desk_data import until_drawn
 
 pytestmark = pytest.mark.browser
 
@@ -79,7 +80,7 @@ def look_at_a_take(page: Page, cards: Any, frames: Frames) -> None:
     expect(page.locator("#at-frame")).to_have_text("0")
     expect(page.locator("#signals .signal figcaption")).to_contain_text(["State and action"])
     expect(page.locator("#signals .joints .is-pair")).to_have_count(6)  # a state and an action each
-    page.wait_for_timeout(300)
+    until_drawn(page)
     first = in_step(frames(page))
     for step in range(1, 4):
         page.keyboard.press("ArrowRight")
@@ -147,7 +148,7 @@ def look_at_an_episode(page: Page, frames: Frames) -> None:
     page.locator("#cards a.title").first.click()
     expect(page.locator("#at-frame")).to_have_text("0")
     expect(page.locator("#stage canvas")).to_have_count(3)
-    page.wait_for_timeout(400)
+    until_drawn(page)
     first = in_step(frames(page))
     for step in (1, 2):
         page.keyboard.press("ArrowRight")

@@ -22,7 +22,7 @@ def seqs(news: list[str | bytes]) -> list[int]:
 
 
 async def fresh(viewer: Viewer) -> list[str | bytes]:
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(10):
         return await viewer.next()
 
 

@@ -131,7 +131,7 @@ async def test_it_keeps_whatever_words_a_rig_says(web: Web, fake_rig: Any, liste
         await listen.words(ws, lambda m: [w["text"] for w in m.get("warnings", ())] == [SAID])
         marks = [{"code": "odd", "text": ODD}]
         await rig.say({"type": "take", "event": "saved", "take": {**told, "operator": ODD, "marks": marks}})
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while (answer := await web.ask("GET", f"/episodes/{take}"))[0] != 200:
                 await asyncio.sleep(0.05)
         assert (answer[1]["task"], answer[1]["operator"], answer[1]["marks"][0]["text"]) == (SAID, SAID, SAID)
@@ -171,7 +171,7 @@ async def test_it_goes_on_where_postgresql_was_restarted(
 ) -> None:
     rig = fake_rig(web, "patient")
     async with web.browser("/ws/events/") as ws, rig.running():
-        await listen.words(ws, lambda m: m.get("rig") == "patient" and m["state"] == "idle", 10)
+        await listen.words(ws, lambda m: m.get("rig") == "patient" and m["state"] == "idle", 30)
         await asyncio.to_thread(postgres.stop)
         status, answer = await web.ask("GET", "/datasets")
         assert status == 503, answer

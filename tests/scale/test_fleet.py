@@ -65,7 +65,7 @@ async def test_it_records_and_encodes_where_the_page_and_the_rig_are_on_two_proc
         batch = await asyncio.to_thread(start_batch, fleet, slug)
         await asyncio.to_thread(fleet.until, f"/batches/{batch}", lambda shown: shown["state"] == "done")
         want = {("episode", kept, "recorded"), ("episode", kept, "encoded"), ("batch", batch, "done")}
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not (want <= at_first and want <= at_second):
                 await asyncio.sleep(0.1)
         for task in hearing:

@@ -59,7 +59,7 @@ class Page:
         self.player.handle(message)
 
     async def until(self, done: Callable[[], object]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not done():
                 await asyncio.sleep(0.005)
 

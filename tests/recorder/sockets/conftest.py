@@ -25,6 +25,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 ROOT = Path(__file__).resolve().parents[3]
 TOKEN = "a-rig-token"
+PATIENCE_S = 30.0  # with what is awaited; how quick it is, is measured elsewhere
 FRONT, WRIST = "observation.images.front", "observation.images.wrist"
 SETUP = """
 import json, os, sys
@@ -169,7 +170,7 @@ class FakeRig:
         async with connect(url, additional_headers={"Authorization": f"Bearer {TOKEN}"}, compression=None) as ws:
             self.ws = ws
             await ws.send(json.dumps(self.hello()))
-            self.first = json.loads(await asyncio.wait_for(ws.recv(), 5))
+            self.first = json.loads(await asyncio.wait_for(ws.recv(), PATIENCE_S))
             tasks = [asyncio.create_task(self._hear()), asyncio.create_task(self._speak())]
             try:
                 yield self
@@ -225,7 +226,9 @@ def rig(web: Web) -> FakeRig:
     return FakeRig(web, f"rig-{uuid.uuid4().hex[:8]}")
 
 
-async def words(ws: ClientConnection, want: Callable[[dict[str, Any]], bool], within_s: float = 5.0) -> dict[str, Any]:
+async def words(
+    ws: ClientConnection, want: Callable[[dict[str, Any]], bool], within_s: float = PATIENCE_S
+) -> dict[str, Any]:
     """The first text message that is wanted; others and pictures are passed over."""
     async with asyncio.timeout(within_s):
         while True:
@@ -234,7 +237,7 @@ async def words(ws: ClientConnection, want: Callable[[dict[str, Any]], bool], wi
                 return dict(message)
 
 
-async def pictures(ws: ClientConnection, count: int, within_s: float = 5.0) -> list[bytes]:
+async def pictures(ws: ClientConnection, count: int, within_s: float = PATIENCE_S) -> list[bytes]:
     """The next pictures."""
     found: list[bytes] = []
     async with asyncio.timeout(within_s):
@@ -245,7 +248,7 @@ async def pictures(ws: ClientConnection, count: int, within_s: float = 5.0) -> l
     return found
 
 
-async def until(what: Callable[[], Any], within_s: float = 5.0) -> Any:
+async def until(what: Callable[[], Any], within_s: float = PATIENCE_S) -> Any:
     """Wait until `what()` is true; returns it."""
     async with asyncio.timeout(within_s):
         while not (value := what()):

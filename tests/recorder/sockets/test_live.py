@@ -73,16 +73,16 @@ async def test_it_says_the_last_status_at_once_and_that_the_rig_has_gone(web: An
             assert shown["controls"] == ["record"] and len(shown["cameras"]) == 2
             async with web.browser(f"/ws/live/{rig.name}/") as late:
                 assert (await listen.words(late, lambda m: True))["state"] == "idle"
-        gone = await listen.words(ws, lambda m: m.get("online") is False, within_s=2)
+        gone = await listen.words(ws, lambda m: m.get("online") is False)
         assert gone["state"] == "offline" and gone["controls"] == []
 
 
 async def test_it_calls_a_rig_offline_that_is_connected_and_silent(web: Any, rig: Any, listen: Any) -> None:
     async with rig.running(), web.browser(f"/ws/live/{rig.name}/") as ws:
         rig.speaks = False
-        await listen.words(ws, lambda m: m.get("online") is False, within_s=3)
+        await listen.words(ws, lambda m: m.get("online") is False)
         rig.speaks = True
-        await listen.words(ws, lambda m: m.get("online") is True, within_s=3)
+        await listen.words(ws, lambda m: m.get("online") is True)
 
 
 async def test_it_forwards_telemetry_and_tells_the_names_to_latecomers(web: Any, rig: Any, listen: Any) -> None:
@@ -140,7 +140,7 @@ async def test_it_lets_the_same_rig_come_back_before_its_old_socket_has_died(web
     async with rig.running(), again.running():
         assert again.first["type"] == "welcome"
         with pytest.raises(ConnectionClosed):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 await rig.ws.wait_closed()
                 await rig.say(rig.status())
         await asyncio.sleep(0.3)
@@ -188,7 +188,7 @@ async def test_it_closes_a_viewers_socket_that_talks_nonsense(web: Any, message:
     async with web.browser("/ws/live/nobody/") as ws:
         with contextlib.suppress(ConnectionClosed):  # closed while we still speak
             await ws.send(message)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await ws.wait_closed()
         assert ws.close_code == code
 
@@ -211,7 +211,7 @@ NONSENSE = [b"\x01\x09\x00\x00" + bytes(20), b"\x07" + bytes(20), b"", '{"type":
 async def test_it_closes_a_rigs_socket_that_talks_nonsense(web: Any, rig: Any, message: Any) -> None:
     async with rig.running():
         await rig.ws.send(message)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await rig.ws.wait_closed()
         assert rig.ws.close_code == 1008
 

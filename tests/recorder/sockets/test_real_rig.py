@@ -60,7 +60,7 @@ def real(web: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealRig
     rig.end()
 
 
-async def state_of(web: Any, want: str, within_s: float = 15) -> dict[str, Any]:
+async def state_of(web: Any, want: str, within_s: float = 60) -> dict[str, Any]:
     """Wait until the rig says that it is in this state."""
     shown: Any = None
     async with asyncio.timeout(within_s):
@@ -71,7 +71,7 @@ async def state_of(web: Any, want: str, within_s: float = 15) -> dict[str, Any]:
             await asyncio.sleep(0.05)
 
 
-async def episode_in(web: Any, take: str, states: set[str], within_s: float = 15) -> dict[str, Any]:
+async def episode_in(web: Any, take: str, states: set[str], within_s: float = 60) -> dict[str, Any]:
     async with asyncio.timeout(within_s):
         while True:
             status, episode = await web.ask("GET", f"/episodes/{take}")

@@ -24,7 +24,7 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     path = tmp_path_factory.mktemp("redis") / "socket"
     command = [program, "--port", "0", "--unixsocket", str(path), "--save", "", "--appendonly", "no"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=path.parent)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while not path.exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     yield f"unix://{path}"
@@ -70,7 +70,7 @@ async def test_it_tells_a_latecomer_the_names_and_stops_asking_when_nobody_looks
             told = await listen.words(ws, lambda m: m["type"] == "telemetry")
             assert told["names"] == {"state": ["a"], "action": []}
             await listen.until(lambda: rig.watched == {FRONT: 10})
-        await listen.until(lambda: rig.watched == {}, within_s=8)
+        await listen.until(lambda: rig.watched == {})
 
 
 async def test_it_brings_a_command_across(two: Any, fake_rig: Any) -> None:
