@@ -7,6 +7,7 @@ import shutil
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -45,6 +46,7 @@ from recorder.states import BatchKind, BatchState, EpisodeState
 from robotdata.dataset.commit import CommitResult, DatasetSpec, NewEpisode, commit_episodes
 from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import DatasetBusy, DatasetError, EditError, FeaturesDiffer, NotADataset
+from robotdata.dataset.hashes import unlike
 from robotdata.dataset.reader import Dataset as Folder
 from robotdata.dataset.trims import shifted_marks
 from robotdata.export import ExportError, ExportPlan, load_encoded
@@ -97,9 +99,10 @@ def claim_batch(batch_id: uuid.UUID | str) -> Batch | None:
     return Batch.objects.select_related("dataset").get(pk=batch_id)
 
 
-def clear_committed(dataset: Dataset, episodes: Sequence[Episode]) -> None:
+def clear_committed(dataset: Dataset, episodes: Sequence[Episode], *, later: bool = False) -> None:
     """Delete raw frames and staging of these, once the dataset's folder itself shows them whole.
 
+    A commit has just read back what it wrote; `later` the files are hashed again before anything goes.
     Staging goes last: while it is there, the sweep comes back to it.
     """
     if not episodes:
@@ -109,7 +112,11 @@ def clear_committed(dataset: Dataset, episodes: Sequence[Episode]) -> None:
     except DatasetError as error:
         log.warning("Takes of %s stay in the spool: %s", dataset, error)
         return
-    whole = {committed_id(dataset, info) for info in opened.episodes if _is_whole(info)}
+    asked = {episode.pk for episode in episodes}
+    shown = {pk: info for info in opened.episodes if (pk := committed_id(dataset, info)) in asked and _is_whole(info)}
+    files = {path for info in shown.values() for path in _files_of(info)} if later else set()
+    bad = unlike(opened.root, opened.sidecar, files)
+    whole = {pk for pk, info in shown.items() if not bad.intersection(_files_of(info))}
     for episode in episodes:
         if episode.pk not in whole:
             log.warning("%s stays in the spool: %s does not show it whole", episode, dataset.path)
@@ -280,6 +287,10 @@ def _give_up(batch: Batch, words: str) -> None:
             return
         for episode in complete_episodes(batch):
             move(episode, EpisodeState.FAILED, error=words)
+
+
+def _files_of(info: EpisodeInfo) -> list[Path]:
+    return [*([info.data_file] if info.data_file else []), *(span.path for span in info.videos.values())]
 
 
 def _is_whole(info: EpisodeInfo) -> bool:

@@ -31,7 +31,7 @@ from recorder.services.folders import (
 )
 from recorder.services.sidecars import believe_sidecar
 from recorder.services.takes import index_take, reviewed
-from recorder.services.trash import ASIDE
+from recorder.services.trash import ASIDE, size_of
 from recorder.states import EpisodeState
 from recorder.storable import storable
 from robotdata.dataset.errors import DatasetBusy, DatasetError
@@ -86,6 +86,7 @@ def recover() -> Report:
     report.jobs_given_back = sweeping.give_back(timezone.now())
     sweeping.move_on(timezone.now())
     sweeping.tidy_staging()
+    _name_kept(report)
     return report
 
 
@@ -242,6 +243,24 @@ def _dataset_folders() -> Iterator[Path]:
 
 def _is_dataset(folder: Path) -> bool:
     return (folder / "meta" / "info.json").is_file()
+
+
+def _name_kept(report: Report) -> None:
+    """Raw frames that should have gone: their dataset does not show them whole, or they cannot be deleted."""
+    if settings.KEEP_RAW:
+        return
+    kept: dict[str, list[Path]] = {}
+    there = {folder.name: folder for folder in list_takes(Path(settings.SPOOL_DIR))}
+    rows = Episode.objects.committed().filter(pk__in=list(there)) if there else Episode.objects.none()
+    for pk, slug in rows.values_list("pk", "dataset__slug"):
+        kept.setdefault(slug, []).append(there[str(pk)])
+    for slug, folders in sorted(kept.items()):
+        size = sum(map(size_of, folders)) / 1e6
+        names = ", ".join(folder.name for folder in folders[:3]) + (", ..." if len(folders) > 3 else "")
+        report.said.append(
+            f"Dataset {slug}: raw frames of {len(folders)} committed takes stay in the spool ({size:.1f} MB: {names}). "
+            f"They go once it shows them whole: `verify {slug} --deep` says what is wrong."
+        )
 
 
 def _give_back_orphans(report: Report) -> None:

@@ -143,7 +143,7 @@ def tidy_staging() -> None:
     for episode in rows.filter(state=EpisodeState.ENCODED):
         committed.setdefault(episode.dataset, []).append(episode)
     for dataset, episodes in committed.items():
-        clear_committed(dataset, episodes)
+        clear_committed(dataset, episodes, later=True)
     for pk in rows.filter(purged_at__isnull=False).values_list("pk", flat=True):
         remove_staging(pk)
 

@@ -60,6 +60,19 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def unlike(root: Path, sidecar: Sidecar, files: Iterable[Path]) -> set[Path]:
+    """Those of the files that are not, byte for byte, what was committed; all where the list itself is damaged."""
+    try:
+        kept = recorded(sidecar)
+    except BadHashes:
+        return set(files)
+    return {path for path in files if (entry := kept.get(path.relative_to(root).as_posix())) and not _is(path, entry)}
+
+
+def _is(path: Path, entry: FileHash) -> bool:
+    return path.is_file() and path.stat().st_size == entry.size and digest(path) == entry.sha256
+
+
 class HashCheck:
     """Files against their kept hashes, one after the other; what cannot be known is a note."""
 

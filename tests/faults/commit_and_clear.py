@@ -1,0 +1,40 @@
+"""Scenario: a worker commits the batch that waits, then removes the raw frames; say `committed`. And `make_home`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from tests.takes import make_take
+
+CAMERAS = ("front",)
+TICKS = (6, 5)
+
+
+def main(home: Path) -> None:
+    from recorder.committing import commit_batch
+    from recorder.models import Batch
+
+    commit_batch(Batch.objects.get().pk)
+    state = Batch.objects.get()
+    sys.stdout.write(f"{'committed' if state.state == 'done' else state.state} {state.error}\n")
+
+
+def make_home(home: Path) -> None:
+    """Called in a process whose settings mean `home`: two takes, encoded and verified."""
+    from django.core.management import call_command
+
+    from recorder.encoding import run_job
+    from recorder.models import Dataset, Episode, Job
+    from recorder.services.batches import start_batch
+    from recorder.services.takes import index_take
+
+    call_command("migrate", verbosity=0, interactive=False)
+    quick = {"codec": "h264", "crf": 23, "g": 2, "preset": "ultrafast", "pix_fmt": "yuv420p"}
+    dataset = Dataset.objects.create(slug="cubes", title="Cubes", encoding=quick)
+    for number, ticks in enumerate(TICKS):
+        index_take(take_id=make_take(home / "spool", ticks, episode=number, cameras=CAMERAS).name)
+    Episode.objects.update(verdict="keep")
+    start_batch(dataset=dataset, who="olga")
+    for pk in Job.objects.values_list("pk", flat=True):
+        run_job(pk)

@@ -1,0 +1,106 @@
+"""F23: a worker dies between the commit and the end of the raw frames, or the dataset is not whole after all."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from robotdata.dataset import Dataset, verify_dataset
+from tests.faults.commit_and_clear import TICKS
+from tests.faults.nth_call import KILL, stride
+from tests.faults.test_spool_calls import frames_that_say_their_number
+from tests.faults.warm import Server
+
+pytestmark = pytest.mark.faults
+SCENARIO, RECOVER = "tests.faults.commit_and_clear", "tests.faults.recover_a_home"
+
+
+@pytest.fixture(scope="module")
+def before(tmp_path_factory: pytest.TempPathFactory, warm_server: Server) -> Path:
+    return warm_server.made("tests.faults.make_a_commit", tmp_path_factory.mktemp("before"))
+
+
+def raw(home: Path) -> dict[str, int]:
+    """Whole raw takes, and how many frames of each say their number."""
+    folders = (path for path in (home / "spool").iterdir() if not path.name.startswith("."))
+    return {path.name: frames_that_say_their_number(path) for path in folders}
+
+
+def committed(home: Path) -> dict[str, int]:
+    """Episodes of the dataset that nobody finds a fault in."""
+    if not (home / "datasets/cubes/meta/info.json").exists():
+        return {}
+    assert verify_dataset(home / "datasets/cubes", deep=True).problems == []
+    return {str(info.uuid): info.length for info in Dataset.open(home / "datasets/cubes").episodes}
+
+
+def lease_runs_out(home: Path) -> None:
+    with contextlib.closing(sqlite3.connect(home / "robotdata.sqlite3")) as rows, rows:
+        rows.execute("update recorder_batch set lease_until = '2020-01-01 00:00:00' where state = 'committing'")
+
+
+@pytest.mark.parametrize("call", ["rename", "unlink"])
+def test_a_killed_worker_leaves_raw_frames_until_the_dataset_shows_them(
+    tmp_path: Path, before: Path, warm_server: Server, call: str
+) -> None:
+    wanted, between = raw(before), 0
+    assert sorted(wanted.values()) == sorted(TICKS)
+    for n in range(1, 200, stride(call, rename=2, unlink=4)):
+        home = tmp_path / f"{n}"
+        shutil.copytree(before, home)
+        run = warm_server.broken(SCENARIO, home, call=call, how=KILL, n=n)
+        if run.code == 0 and "committed" in run.said:
+            break
+        there, left = committed(home), raw(home)
+        assert there in ({}, wanted)
+        assert there or left == wanted, (n, "raw frames went before the dataset showed them")
+        between += bool(there and left)
+        assert warm_server.run(RECOVER, home).said.startswith("recovered 0")
+        lease_runs_out(home)
+        warm_server.run(SCENARIO, home)
+        warm_server.run(RECOVER, home)
+        assert committed(home) == wanted and raw(home) == {}, (n, "kept for ever")
+        assert list((home / "staging").iterdir()) == [] == list((home / "spool").iterdir())
+        shutil.rmtree(home)
+    assert between, "none was killed between the two: this test saw nothing"
+
+
+def test_what_the_dataset_does_not_show_whole_is_kept_and_named_with_its_size(
+    tmp_path: Path, before: Path, warm_server: Server
+) -> None:
+    wanted = raw(before)
+    for n in range(1, 200):
+        home = tmp_path / f"{n}"
+        shutil.copytree(before, home)
+        warm_server.broken(SCENARIO, home, call="rename", how=KILL, n=n)
+        if committed(home) and raw(home) == wanted:
+            break
+    (video,) = (home / "datasets/cubes").rglob("*.mp4")
+    whole = video.read_bytes()
+    video.write_bytes(whole[: len(whole) // 2])
+    for _ in range(2):
+        said = warm_server.run(RECOVER, home).said
+        assert raw(home) == wanted, "they are the only ones"
+        size = sum(path.stat().st_size for path in (home / "spool").rglob("*") if path.is_file())
+        assert f"raw frames of 2 committed takes stay in the spool ({size / 1e6:.1f} MB" in said, said
+        assert all(name in said for name in wanted) and "verify cubes --deep" in said
+    video.write_bytes(whole)
+    said = warm_server.run(RECOVER, home).said
+    assert raw(home) == {} and committed(home) == wanted and "stay in the spool" not in said
+
+
+def test_what_was_encoded_and_is_damaged_before_its_commit_fails_alone_and_is_kept(
+    tmp_path: Path, before: Path, warm_server: Server
+) -> None:
+    home, wanted = tmp_path / "home", raw(before)
+    shutil.copytree(before, home)
+    broken, *_ = sorted((home / "staging").rglob("*.mp4"))
+    broken.write_bytes(broken.read_bytes()[:-200])
+    said = warm_server.run(SCENARIO, home).said
+    assert "committed 1 of 2 episodes failed and were left out" in said and "try again" in said
+    take = broken.parent.name
+    assert raw(home) == {take: wanted[take]} and take not in committed(home) and len(committed(home)) == 1
