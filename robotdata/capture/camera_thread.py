@@ -14,7 +14,7 @@ from robotdata.capture.health import CameraHealth, look_of, look_of_depth
 from robotdata.capture.records import CameraFrame
 from robotdata.video.depth import depth_packet, depth_size
 from robotdata.video.errors import VideoError
-from robotdata.video.jpeg import ImageError, encode_jpeg, jpeg_size
+from robotdata.video.jpeg import ImageError, check_whole, encode_jpeg, jpeg_shape
 
 log = logging.getLogger(__name__)
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
@@ -38,6 +38,7 @@ class CameraThread:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"camera-{config.name}", daemon=True)
         self._bad_in_a_row = 0
+        self._channels = 0
 
     @property
     def is_ticked(self) -> bool:
@@ -133,10 +134,20 @@ class CameraThread:
         if picture.depth is not None:
             raise DeviceError(f"camera {self.config.name} gives depth; say `depth = true` of it in the rig's file")
         if picture.packet is not None:
-            return picture.packet, jpeg_size(picture.packet)
+            width, height, channels = jpeg_shape(picture.packet)
+            check_whole(picture.packet)
+            self._same_channels(channels)
+            return picture.packet, (width, height)
         if picture.rgb is not None:
             return encode_jpeg(picture.rgb, self._quality), (picture.rgb.shape[1], picture.rgb.shape[0])
         raise ImageError("no picture at all")
+
+    def _same_channels(self, channels: int) -> None:
+        """Raises DeviceError where a camera turns grey, or coloured: what it was and what it is are two things."""
+        before, self._channels = self._channels or channels, channels
+        if channels != before:
+            name = self.config.name
+            raise DeviceError(f"camera {name} gives pictures of {channels} channel(s), and of {before} before")
 
     def _as_depth(self, picture: Picture) -> tuple[bytes, tuple[int, int]]:
         """A 16-bit PNG, which loses nothing, and its (width, height)."""

@@ -53,6 +53,11 @@ def decode_jpeg(data: bytes, *, scale: int = 1) -> NDArray[np.uint8]:
 
 def jpeg_size(data: bytes) -> tuple[int, int]:
     """(width, height) from the header alone; raises ImageError where there is none, or beyond MAX_PIXELS."""
+    return jpeg_shape(data)[:2]
+
+
+def jpeg_shape(data: bytes) -> tuple[int, int, int]:
+    """(width, height, channels), as `jpeg_size`."""
     if data[:2] != b"\xff\xd8":
         raise ImageError(f"no JPEG: {len(data)} bytes that begin with {data[:4].hex() or 'nothing'}")
     at = 2
@@ -63,12 +68,18 @@ def jpeg_size(data: bytes) -> tuple[int, int]:
         if marker in _BARE_MARKERS or marker == 0xFF:
             at += 1 if marker == 0xFF else 2
             continue
-        if marker in _FRAME_MARKERS and at + 9 <= len(data):
-            height, width = struct.unpack_from(">HH", data, at + 5)
+        if marker in _FRAME_MARKERS and at + 10 <= len(data):
+            height, width, channels = struct.unpack_from(">HHB", data, at + 5)
             check_size(width, height)
-            return width, height
+            return width, height, channels
         at += 2 + int(struct.unpack_from(">H", data, at + 2)[0])
     raise ImageError(f"a JPEG of {len(data)} bytes has no frame header")
+
+
+def check_whole(data: bytes) -> None:
+    """Raises ImageError where a JPEG lacks its end; what cameras put behind it is zeros at most."""
+    if data[-2:] != b"\xff\xd9" and not data.rstrip(b"\0").endswith(b"\xff\xd9"):
+        raise ImageError(f"a JPEG of {len(data)} bytes has no end: it was cut off")
 
 
 def check_size(width: int, height: int) -> None:

@@ -1,0 +1,105 @@
+"""F12: in the middle of a take a real rig's camera gives other pictures, or its robot other values."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from robotdata.spool import Take
+from tests.faults.rigs import FRONT, RigProcess, new_dataset, running, stored, until
+from tests.recorder.sockets.conftest import Web
+
+pytestmark = pytest.mark.faults
+
+
+@pytest.fixture(scope="module")
+def rig(web: Web, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RigProcess]:
+    cameras = {"front": {"kind": "odd"}}
+    with running(web, tmp_path_factory.mktemp("rig"), robot="odd", teleoperator="odd", cameras=cameras) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def dataset(web: Web) -> str:
+    return new_dataset(web, "Other pictures")
+
+
+def broken_in_a_take(rig: RigProcess, dataset: str, mood: str) -> dict[str, object]:
+    """The manifest of a take in whose middle that happened; the rig is whole again after it."""
+    until(lambda: "record" in rig.said["controls"] and not rig.warnings)
+    take = rig.record(dataset)
+    rig.written(take, 6)
+    rig.mood.write_text(mood)
+    try:
+        return rig.ended(take)
+    finally:
+        rig.mood.write_text("")
+
+
+@pytest.mark.parametrize(
+    ("mood", "words"),
+    [
+        ("half size", "gives 144x32 pixels, want 288x64; correct width and height in the rig's file"),
+        ("half size jpeg", "gives 144x32 pixels, want 288x64"),
+        ("grey", "gives damaged pictures: want uint8 (H, W, 3), got uint8 (64, 288)"),
+        ("rgba", "gives damaged pictures: want uint8 (H, W, 3), got uint8 (64, 288, 4)"),
+        ("float", "gives damaged pictures: want uint8 (H, W, 3), got float32 (64, 288, 3)"),
+        ("grey jpeg", "gives pictures of 1 channel(s), and of 3 before"),
+        ("cut jpeg", "gives damaged pictures: a JPEG of"),
+        ("garbage", "gives damaged pictures: no JPEG: 900 bytes"),
+    ],
+)
+def test_a_camera_that_gives_other_pictures_ends_the_take_and_is_named(
+    rig: RigProcess, dataset: str, mood: str, words: str
+) -> None:
+    manifest = broken_in_a_take(rig, dataset, mood)
+    assert (manifest["state"], manifest["end_reason"]) == ("recorded", "camera_lost")
+    assert f"camera front was lost while recording: camera front {words}" in rig.message
+    folder = rig.spool / str(manifest["id"])
+    numbers = [code.tick for code in stored(folder)]
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers))), "whole pictures only, and every one"
+    with Take.open(folder) as take:
+        assert take.ticks == manifest["ticks"] >= 6 and (take.frame_index(FRONT) >= 0).all()
+    assert [mark["code"] for mark in manifest["marks"] if mark["camera"] == FRONT][-1] == "lost"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("mood", "words"),
+    [
+        ("nan", "nan, {0}, {0}, {0}] for 'observation.state': not finite"),
+        ("four sent", "the teleoperator gives 4 values of 'action', announced were 6"),
+    ],
+)
+def test_a_value_that_is_none_ends_the_take_before_its_row_and_is_named(
+    rig: RigProcess, dataset: str, mood: str, words: str
+) -> None:
+    manifest = broken_in_a_take(rig, dataset, mood)
+    assert (manifest["state"], manifest["end_reason"]) == ("recorded", "robot_lost")
+    until(lambda: rig.state == "error")
+    with Take.open(rig.spool / str(manifest["id"])) as take:
+        state = take.signal("observation.state")
+        assert len(state) == manifest["ticks"] and np.isfinite(state).all()
+    assert words.format(f"{state[-1, 0] + 1:.1f}") in rig.message, "the value of the tick that was not recorded"
+    assert "Repair it, then clear the error" in rig.message
+    assert rig.do("clear_error")[0] == 200
+    until(lambda: rig.state == "idle")
+
+
+def test_one_damaged_picture_is_left_out_and_counted(rig: RigProcess, dataset: str) -> None:
+    until(lambda: "record" in rig.said["controls"] and not rig.warnings)
+    take = rig.record(dataset)
+    rig.written(take, 6)
+    before = until(lambda: rig.said["status"]["counters"]["cameras"])[FRONT]["dropped"]
+    rig.mood.write_text("cut jpeg once")
+    until(lambda: rig.said["status"]["counters"]["cameras"][FRONT]["dropped"] > before)
+    time.sleep(0.2)
+    assert rig.do("stop")[0] == 200
+    manifest = rig.ended(take)
+    assert (manifest["state"], manifest["end_reason"]) == ("recorded", "stop")
+    gaps = np.diff([code.tick for code in stored(rig.spool / take)])
+    assert sorted(gaps)[-1] == 2 and (gaps == 1).sum() == len(gaps) - 1, "one is missing, and no other took its place"
+    assert Path(rig.spool / take / "take.json").exists()
