@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from robotdata.capture import clock
 from robotdata.capture.devices import DeviceContext, Picture
 from robotdata.capture.errors import ConfigError, DeviceError
 from robotdata.capture.options import Options
+from robotdata.capture.owned import OwnedDevice
 from robotdata.video.live import SCHEMES, LiveError, LiveSource
 
 
@@ -16,8 +17,12 @@ class PyavCamera:
 
     def __init__(self, context: DeviceContext, url: str, loop: bool, rate: float) -> None:
         self._source = LiveSource(url, context.width, context.height, rate, loop=loop)
+        parts = urlsplit(url)
+        self._device = OwnedDevice(unquote(parts.path), url) if parts.scheme == "v4l2" else None
 
     def connect(self) -> None:
+        if self._device is not None:
+            self._device.own()
         try:
             self._source.open()
         except LiveError as error:
