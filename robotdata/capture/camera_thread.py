@@ -39,6 +39,7 @@ class CameraThread:
         self._thread = threading.Thread(target=self._run, name=f"camera-{config.name}", daemon=True)
         self._bad_in_a_row = 0
         self._channels = 0
+        self._forgotten = -1
 
     @property
     def is_ticked(self) -> bool:
@@ -65,15 +66,20 @@ class CameraThread:
             self._thread.join(timeout_s)
 
     def attach(self, sink: Sink) -> None:
-        """Send every frame to `sink` from now on, beginning with the newest that is there."""
+        """Send every frame to `sink` from now on, beginning with the newest that is there and not forgotten."""
         with self._lock:
-            if self.newest is not None:
+            if self.newest is not None and self.newest.seq > self._forgotten:
                 sink(self.key, self.newest)
             self._sink = sink
 
     def detach(self) -> None:
         with self._lock:
             self._sink = None
+
+    def forget(self) -> None:
+        """No later sink gets what has come so far."""
+        with self._lock:
+            self._forgotten = -1 if self.newest is None else self.newest.seq
 
     def grab(self, tick: int) -> None:
         """Take the frame of one tick from a ticked camera, in the caller's thread."""

@@ -107,6 +107,11 @@ class ControlLoop:
                     camera.attach(sink.add_frame)
                 self.reset_counters()
 
+    def forget_frames(self) -> None:
+        """What the cameras have shown so far is in no later take: that of a discarded one would be in the next."""
+        for camera in self._cameras:
+            camera.forget()
+
     def reset_counters(self) -> None:
         self._ticks = self._late = self._dropped = 0
         self._jitter: deque[int] = deque(maxlen=_JITTERS)

@@ -140,6 +140,7 @@ class Machine:
         if self.take is not None:
             self._end_take("rerecord", _REJECT, stay=True)
         elif self._last is not None:
+            self.rig.loop.forget_frames()
             threading.Thread(target=self._reject_last, args=(self._last,), daemon=True).start()
         self._next_take(self._args.countdown_s if self._args else 0.0)
 
@@ -240,6 +241,8 @@ class Machine:
             take.mark_lost(lost)
         if take.ticks == 0:
             curation, self.message = _REJECT, "0 frames, not saved: the take ended before its first frame"
+        if curation:
+            self.rig.loop.forget_frames()
         self._last = take
         self.saving.append(take)
         take.end(TakeEnd(reason, counters, curation or {}))
