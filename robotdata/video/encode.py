@@ -25,7 +25,7 @@ from robotdata.video.codecs import (
     pixel_format,
 )
 from robotdata.video.errors import CodecUnavailableError, EncodeError, NoFramesError, UnknownOptionError
-from robotdata.video.files import whole_file
+from robotdata.video.files import is_the_disks, whole_file
 from robotdata.video.hardware import first_working_codec, what_it_says
 from robotdata.video.look_ahead import LookAhead
 from robotdata.video.priority import stay_ordinary
@@ -232,6 +232,8 @@ class _Writer:
                 container.mux(packet)
                 self._packets += 1
         except av.error.FFmpegError as error:
+            if is_the_disks(error.errno):
+                raise
             raise EncodeError(f"{self._settings.codec} fails at frame {count}: {error}") from error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from collections.abc import Iterator
@@ -11,6 +12,12 @@ from pathlib import Path
 from robotdata.video.errors import MissingVideoError, NotAVideoError, OutputExistsError
 
 _LONGEST = 200
+_OF_THE_DISK = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES}
+
+
+def is_the_disks(number: int | None) -> bool:
+    """Whether an error of this number is the disk's, or of its rights, and not the video's."""
+    return number in _OF_THE_DISK
 
 
 @contextmanager
@@ -18,7 +25,7 @@ def whole_file(path: Path, *, overwrite: bool) -> Iterator[Path]:
     """Gives a `.part` path beside `path`; renamed to it when the block ends well, removed when not.
 
     Raises OutputExistsError where `path` exists and `overwrite` is false: before anything is written, or at the end
-    where it came meanwhile.
+    where it came meanwhile; OSError where nothing may be written.
     """
     path = path.absolute()  # FFmpeg takes what stands before a colon for a protocol, unless a slash comes first
     if path.is_dir():
@@ -29,6 +36,7 @@ def whole_file(path: Path, *, overwrite: bool) -> Iterator[Path]:
     name = os.fsdecode(os.fsencode(path.name)[:_LONGEST])
     part = path.with_name(f".{name}.{secrets.token_hex(4)}.part")
     try:
+        part.touch(exist_ok=False)  # where nothing may be written that is said before hours of work
         yield part
         _sync(part)
         if overwrite:

@@ -5,7 +5,6 @@ Times are integers: frame n of the result is at exactly n / fps, however many se
 
 from __future__ import annotations
 
-import errno
 import heapq
 import operator
 import os
@@ -20,7 +19,7 @@ import av
 import numpy as np
 
 from robotdata.video.errors import JoinError, NotAKeyframeError, NothingToJoinError, SegmentMismatchError
-from robotdata.video.files import whole_file
+from robotdata.video.files import is_the_disks, whole_file
 from robotdata.video.index import PacketIndex, index_video, open_same, open_video_stream
 from robotdata.video.rates import exact_rate, plain_rate
 from robotdata.video.sidestreams import SideStreams, copied_stream
@@ -28,7 +27,6 @@ from robotdata.video.sidestreams import SideStreams, copied_stream
 _RATE_SLACK = Fraction(1, 200)
 _GRID_SLACK = 0.5
 _TICKS_SLACK = Fraction(3, 2)
-_OF_THE_DISK = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +93,7 @@ def join_videos(
         try:
             _copy(runs, part, rate)
         except av.error.FFmpegError as error:
-            if error.errno in _OF_THE_DISK:
+            if is_the_disks(error.errno):
                 raise
             raise JoinError(f"{out}: FFmpeg cannot join these packets: {error}") from error
         size_bytes = part.stat().st_size

@@ -50,6 +50,8 @@ def frame_files(folder: Path, kind: str) -> list[Path]:
     """
     paths = sorted(folder.glob(_FRAME_NAMES + kind))
     if not paths:
+        if folder.is_dir():
+            list(folder.iterdir())  # where it may not be read, that is said instead
         raise NoFramesError(f"{folder} holds no frame-000000.{kind}; nothing to encode")
     numbers = [int(path.stem.removeprefix("frame-")) for path in paths]
     all_of_them = numbers[-1] - numbers[0] + 1

@@ -203,6 +203,31 @@ def test_it_says_what_is_there_instead_of_a_file(tmp_path: Path) -> None:
         index_video(tmp_path / "pipe.mp4")
 
 
+@pytest.mark.skipif(not Path("/sys/kernel").is_dir(), reason="wants a folder that nobody may write into")
+def test_it_says_at_once_where_it_may_not_write(video) -> None:
+    taken: list[int] = []
+    pictures = (RGB for n in range(3) if not taken.append(n))  # type: ignore[func-returns-value]
+    with pytest.raises(PermissionError, match=r"/sys/\.v\.mp4"):
+        encode_frames(pictures, "/sys/v.mp4", fps=30, settings=H264)
+    assert not taken
+    with pytest.raises(PermissionError, match=r"/sys/\.v\.mp4"):
+        concatenate_video_files([video(2)], "/sys/v.mp4")
+
+
+def test_it_gives_the_disks_own_error_where_a_video_outgrows_it(tmp_path: Path) -> None:
+    code = (
+        "import resource, signal, sys, numpy as np; from robotdata.video import encode_frames, EncodeSettings\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (100000, 100000))\n"
+        "noise = np.random.default_rng(0).integers(0, 255, (20, 240, 320, 3), np.uint8)\n"
+        "quick = EncodeSettings(codec='h264', preset='ultrafast', crf=10)\n"
+        "try: encode_frames(list(noise) * 5, sys.argv[1], fps=30, settings=quick)\n"
+        "except OSError as error: print(error.errno)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "v.mp4")], capture_output=True, text=True)
+    assert done.stdout.split() == [str(errno.EFBIG)], done.stderr
+    assert not list(tmp_path.iterdir())
+
+
 def test_it_wants_whole_numbers_for_a_cut(video, tmp_path: Path) -> None:
     for first, end in ((0, 2.5), ("0", 2), (None, 2)):
         with pytest.raises(JoinError, match="want frames' numbers"):
