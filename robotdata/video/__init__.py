@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from robotdata.video.depth_colours import DepthColours
     from robotdata.video.depth_scale import DepthScale
     from robotdata.video.encode import EncodedVideo, encode_frames, encode_packets
+    from robotdata.video.encode_again import reencode
     from robotdata.video.errors import (
         BackendMissingError,
         BrokenFrameError,
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
         decode_video_frames,
         encode_video_frames,
         get_video_info,
+        reencode_video,
     )
     from robotdata.video.mux import JoinedVideo, Segment, cut_video, join_videos
     from robotdata.video.sources import folder_pictures, packet_file
@@ -130,6 +132,8 @@ __all__ = [
     "packet_file",
     "probe",
     "quantize_depth",
+    "reencode",
+    "reencode_video",
     "verify_video",
     "working_hardware_codecs",
 ]
@@ -184,8 +188,15 @@ _HOME = {
     "frame_type": ["VideoFrame"],
     "hardware": ["codec_works", "first_working_codec", "working_hardware_codecs"],
     "index": ["PacketIndex", "index_video"],
-    "lerobot_names": ["concatenate_video_files", "decode_video_frames", "encode_video_frames", "get_video_info"],
+    "lerobot_names": [
+        "concatenate_video_files",
+        "decode_video_frames",
+        "encode_video_frames",
+        "get_video_info",
+        "reencode_video",
+    ],
     "mux": ["JoinedVideo", "Segment", "cut_video", "join_videos"],
+    "encode_again": ["reencode"],
     "sources": ["folder_pictures", "packet_file"],
     "verify": ["Comparison", "VideoCheck", "compare_video", "verify_video"],
 }

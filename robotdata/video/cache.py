@@ -96,9 +96,9 @@ class VideoDecoderCache:
             self._slots.clear()
         _close(gone)
 
-    def get_decoder(self, path: Path | str) -> VideoDecoder:
-        """The decoder for `path`, from the cache or opened now. Raises NotAVideoError, BrokenVideoError."""
-        key = _key(path)
+    def get_decoder(self, video_path: Path | str) -> VideoDecoder:
+        """The decoder for `video_path`, from the cache or opened now. Raises NotAVideoError, BrokenVideoError."""
+        key = _key(video_path)
         while True:
             with self._lock:
                 slot = self._slots.get(key)

@@ -115,22 +115,22 @@ def get_video_info(
     return info
 
 
-def get_audio_info(path: Path | str) -> dict[str, Any]:
+def get_audio_info(video_path: Path | str) -> dict[str, Any]:
     """`has_audio`, and what the first audio stream is: bit rate in bit/s, sample rate in Hz, and so on; of a file with
     sound alone, too.
 
     Raises NotAVideoError.
     """
-    path = Path(path)
+    path = Path(video_path)
     require_video_file(path)
     with open_container(path) as container:
         facts = _audio_facts(container)
     return {"has_audio": facts is not None, **(facts or {})}
 
 
-def get_video_duration_in_s(path: Path | str) -> float:
+def get_video_duration_in_s(video_path: Path | str) -> float:
     """The duration of the video stream in seconds, by its header. Raises NotAVideoError."""
-    return probe(path).duration_s
+    return probe(video_path).duration_s
 
 
 def get_video_pixel_channels(pix_fmt: str) -> int:

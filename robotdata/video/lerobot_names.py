@@ -18,6 +18,7 @@ from robotdata.video.decode import VideoDecoder
 from robotdata.video.depth import depth_codes, encode_depth, folder_depths
 from robotdata.video.depth_scale import DepthScale
 from robotdata.video.encode import EncodedVideo, Progress, encode_frames
+from robotdata.video.encode_again import reencode
 from robotdata.video.errors import DecodeError, FrameTimestampError, NothingToJoinError
 from robotdata.video.facts import get_video_info as stream_info
 from robotdata.video.facts import probe
@@ -123,6 +124,35 @@ def decode_video_frames(
     torch = require_torch()
     pictures = torch.from_numpy(stacked).permute(0, 3, 1, 2).contiguous()
     return pictures if return_uint8 or is_depth else pictures.to(torch.float32) / 255
+
+
+def reencode_video(
+    input_video_path: Path | str,
+    output_video_path: Path | str,
+    video_encoder: object | str | None = None,
+    encoder_threads: int | None = None,
+    log_level: int | None = None,
+    overwrite: bool = False,
+    start_time_s: float | None = None,
+    end_time_s: float | None = None,
+    *,
+    progress: Progress | None = None,
+    **options: Any,
+) -> EncodedVideo:
+    """A video encoded anew, with the frames shown from `start_time_s` up to, not including, `end_time_s`; settings as
+    in `encode_video_frames`. Raises as `reencode`.
+    """
+    if log_level is not None:
+        logging.getLogger("libav").setLevel(log_level)
+    return reencode(
+        input_video_path,
+        output_video_path,
+        settings=settings_from(video_encoder, encoder_threads, options),
+        start_s=start_time_s,
+        end_s=end_time_s,
+        overwrite=overwrite,
+        progress=progress,
+    )
 
 
 def concatenate_video_files(
