@@ -24,7 +24,7 @@ _PATIENCE_S = 2.0
 
 def is_embedded() -> bool:
     """The queue is a folder of the home: it is there, or nothing is."""
-    return str(settings.CELERY_BROKER_URL).startswith(("filesystem://", "memory://"))
+    return str(settings.CELERY_BROKER_URL).startswith("filesystem://")
 
 
 def address() -> str:

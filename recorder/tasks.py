@@ -4,18 +4,34 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from typing import Any
 
 from celery import shared_task
-from celery.signals import worker_process_init, worker_ready
+from celery.signals import celeryd_after_setup, worker_process_init, worker_ready
 from celery.worker import state
 
 from recorder import committing, encoding
 
 NICENESS = 10
 """Encoding gives way to the robot's loop."""
+
+
+SETTINGS_ARE_WRONG = 2
+
+
+@celeryd_after_setup.connect
+def refuse_harm(instance: Any, **_: Any) -> None:
+    """Of what can be set, a limit of time alone does harm: acknowledgement, prefetch and the like are only a bell's."""
+    for name in ("time_limit", "soft_time_limit"):
+        if limit := getattr(instance, name, None):
+            sys.stderr.write(
+                f"A task's {name} is set to {limit:g} s: a take that needs longer would be killed at every try, and "
+                "never be encoded. Take it out of Celery's settings: an encoder that hangs is found without it, and ended.\n"
+            )
+            raise SystemExit(SETTINGS_ARE_WRONG)
 
 
 @worker_process_init.connect

@@ -168,6 +168,11 @@ CHANNEL_LAYERS = {
 
 CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL") or "filesystem://"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+if CELERY_BROKER_URL.startswith("memory:"):
+    raise ImproperlyConfigured(
+        "CELERY_BROKER_URL=memory://: each process would have a queue of its own, and nothing would ever be encoded. "
+        "Leave it empty (the queue is then a folder of the home), or name a redis:// or amqp:// that all of them reach."
+    )
 if CELERY_BROKER_URL == "filesystem://":
     _queue = STATE_DIR / "queue"
     for _folder in ("messages", "control"):
