@@ -29,7 +29,7 @@ def refuse_harm(instance: Any, **_: Any) -> None:
         if limit := getattr(instance, name, None):
             sys.stderr.write(
                 f"A task's {name} is set to {limit:g} s: a take that needs longer would be killed at every try, and "
-                "never be encoded. Take it out of Celery's settings: an encoder that hangs is found without it, and ended.\n"
+                "never be encoded. Take it out of Celery's settings: an encoder that hangs is found without it.\n"
             )
             raise SystemExit(SETTINGS_ARE_WRONG)
 
