@@ -122,7 +122,7 @@ def _make_plan(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
     cuts |= {f"{key}.idx": len(c.records) * indexes.RECORD.size for key, c in cameras.items()}
     if stored is not None:
         cuts[manifests.ROWS] = stored.end if kept == stored.table.num_rows else stored.ends[kept]
-    torn = 1 if stored is not None and not stored.clean else 0
+    torn = 0 if stored is None else _torn(stored, (folder / manifests.ROWS).stat().st_size)
     return {"cuts": cuts, "manifest": _new_words(manifest, stored, kept, torn, cameras)}
 
 
@@ -140,6 +140,12 @@ def _rows(path: Path, manifest: dict[str, Any]) -> row_files.StoredRows | None:
     with contextlib.suppress(SpoolError):
         return row_files.read_rows(path)
     return None
+
+
+def _torn(stored: row_files.StoredRows, size: int) -> int:
+    """How many rows lie behind the first damaged one, itself among them: all rows of a take are of one length."""
+    a_row = stored.ends[1] - stored.ends[0] if stored.table.num_rows else size
+    return 0 if stored.clean else max(1, -(-(size - stored.end) // max(1, a_row)))
 
 
 def _captures(stored: row_files.StoredRows | None, keys: list[str]) -> dict[str, dict[int, int]]:
