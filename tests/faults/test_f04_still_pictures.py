@@ -1,4 +1,4 @@
-"""F04: a camera that is a process of its own goes on giving pictures, but the same one, or one flat colour; or it hangs.
+"""F04: a camera that is a process of its own repeats one picture, shows one flat colour, or hangs for a moment.
 
 A real rig says so on the page while it records, and marks it in the take.
 """
