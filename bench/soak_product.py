@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,10 +38,11 @@ class Away(Exception):
 
 
 class Product:
-    """`manage.py run` in a home of its own."""
+    """`manage.py run` in a home of its own; `before` are words that stand before the command."""
 
-    def __init__(self, home: Path, rigs: int) -> None:
+    def __init__(self, home: Path, rigs: int, before: Sequence[str] = ()) -> None:
         self.home = home
+        self.before = before
         self.rigs = [f"rig{number}" for number in range(1, rigs + 1)]
         self.env = {**os.environ, "ROBOTDATA_HOME": str(home), "PYTHONUNBUFFERED": "1", "ROBOTDATA_JOB_LEASE_S": "5"}
         self.log = home / "soak.log"
@@ -56,6 +58,11 @@ class Product:
         command = [sys.executable, "manage.py", *args]
         return subprocess.run(command, cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=900)
 
+    def python(self, code: str) -> None:
+        """Run some lines in this home; raises where they fail."""
+        env = {**self.env, "DJANGO_SETTINGS_MODULE": "robotdata.settings", "PYTHONPATH": str(ROOT)}
+        subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, check=True, timeout=120)
+
     def start(self, within_s: float = 180) -> None:
         """Start, again where what was killed has not let go of port and home yet, until the page answers."""
         if not self.token:
@@ -64,7 +71,8 @@ class Product:
             if made.returncode:
                 raise Away(f"no token could be made: {made.stderr[-2000:]}")
             self.token = made.stdout.split()[-1]
-        command = [sys.executable, "manage.py", "run", "--port", str(self.port)]
+        command = [*self.before, sys.executable, "manage.py", "run", "--port", str(self.port)]
+        command += [] if self.rigs else ["--no-rig"]
         for name in self.rigs:
             command += ["--rig", str(self.home / f"{name}.toml")]
         end = time.monotonic() + within_s

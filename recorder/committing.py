@@ -37,6 +37,7 @@ from recorder.services.folders import (
     LOCK_WAIT_S,
     close_changes,
     committed_id,
+    missing_words,
     refresh_dataset,
     work_path,
 )
@@ -47,7 +48,9 @@ from robotdata.dataset.commit import CommitResult, DatasetSpec, NewEpisode, comm
 from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import DatasetBusy, DatasetError, EditError, FeaturesDiffer, NotADataset
 from robotdata.dataset.hashes import unlike
+from robotdata.dataset.lock import dataset_lock
 from robotdata.dataset.reader import Dataset as Folder
+from robotdata.dataset.swap import is_fresh, recover_dataset
 from robotdata.dataset.trims import shifted_marks
 from robotdata.export import ExportError, ExportPlan, load_encoded
 from robotdata.export.episode import new_episode
@@ -56,7 +59,13 @@ from robotdata.spool import SpoolError, Take
 log = logging.getLogger(__name__)
 
 _BUSY_AGAIN = timedelta(seconds=5)
-_HOPELESS = (*FINAL, FeaturesDiffer, NotADataset, EditError)
+
+
+class FolderMissing(DatasetError):
+    """Somebody has moved the dataset away; only a person can bring it back."""
+
+
+_HOPELESS = (*FINAL, FeaturesDiffer, NotADataset, EditError, FolderMissing)
 
 
 def commit_batch(batch_id: uuid.UUID | str) -> bool:
@@ -146,6 +155,7 @@ def _commit(batch: Batch, heart: Heartbeat) -> list[Episode]:
         new.append(made)
     if not whole:
         return _end_without_commit(batch)
+    _check_folder(dataset)
     spec = DatasetSpec(fps=dataset.fps or whole[0].fps, robot_type=dataset.robot_type or None, features=features)
     result = commit_episodes(
         dataset.path,
@@ -161,6 +171,15 @@ def _commit(batch: Batch, heart: Heartbeat) -> list[Episode]:
     done = _write_rows(batch, whole, result, {made.uuid: made for made in new})
     refresh_dataset(dataset=dataset)
     return done
+
+
+def _check_folder(dataset: Dataset) -> None:
+    """Raises FolderMissing: a new dataset in the place of one that was moved away would keep that from coming back."""
+    if is_fresh(dataset.path) and missing_words(dataset):
+        with dataset_lock(dataset.path, wait_s=LOCK_WAIT_S):
+            recover_dataset(dataset.path, work_path(), dataset.revisions_path)
+        if is_fresh(dataset.path):
+            raise FolderMissing(f"{missing_words(dataset)} Then try again.")
 
 
 def _end_without_commit(batch: Batch) -> list[Episode]:
@@ -258,7 +277,7 @@ def _judge(batch: Batch, error: Exception) -> None:
         log.warning("%s failed and is tried again: %s", batch, error, exc_info=True)
         _later(batch, f"Tried again soon: {error}", _BUSY_AGAIN * batch.attempt, counted=True)
     else:
-        log.error("%s failed: %s", batch, error, exc_info=True)
+        log.error("%s failed: %s", batch, error, exc_info=not isinstance(error, _HOPELESS))
         _give_up(batch, _said(batch, error))
 
 

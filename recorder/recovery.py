@@ -242,7 +242,10 @@ def _dataset_folders() -> Iterator[Path]:
 
 
 def _is_dataset(folder: Path) -> bool:
-    return (folder / "meta" / "info.json").is_file()
+    try:
+        return (folder / "meta" / "info.json").is_file()
+    except OSError:  # it may not be looked into
+        return False
 
 
 def _name_kept(report: Report) -> None:

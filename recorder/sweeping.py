@@ -15,6 +15,7 @@ from django.utils import timezone
 from recorder.bell import ring
 from recorder.committing import clear_committed
 from recorder.encoding import fail_job, settle
+from recorder.folder_watch import follow_folders
 from recorder.lifecycle import move
 from recorder.models import Batch, Dataset, Episode, Job, Policy
 from recorder.models.job import overdue
@@ -39,7 +40,9 @@ def sweep() -> None:
     give_back(now)
     ring_waiting(now)
     move_on(now)
-    look_after_datasets(now)
+    datasets = list(Dataset.objects.all())
+    look_after_datasets(now, datasets)
+    follow_folders(datasets)
     tidy_staging()
     ring_unassessed(now)
 
@@ -80,9 +83,9 @@ def ring_unassessed(now: datetime) -> None:
             ring("assess_take", episode_id)
 
 
-def look_after_datasets(now: datetime) -> None:
+def look_after_datasets(now: datetime, datasets: Iterable[Dataset] | None = None) -> None:
     """Begin what their policies ask for; ring where takes wait to be judged anew, though nobody seems to do it."""
-    for dataset in Dataset.objects.filter(~Q(policy=Policy.HAND) | Q(judge_by__isnull=False)):
+    for dataset in Dataset.objects.all() if datasets is None else datasets:
         if dataset.policy != Policy.HAND:
             apply_policy(dataset=dataset)
         if dataset.judge_by is not None:

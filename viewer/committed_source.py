@@ -92,7 +92,9 @@ class CommittedSource:
         if not 0 <= n < self.frames:
             raise NotThere(f"frame {n} is outside episode {self._episode.index}: it has frames 0 to {self.frames - 1}")
         if self._dataset.changed():
-            raise Moved(f"dataset {self._dataset.root.name} has just got a new state: open the episode again")
+            raise Moved(
+                f"dataset {self._dataset.root.name} was changed on disk, it has a new state: open the episode again"
+            )
         try:
             if self._dataset.features[camera]["dtype"] == "image":
                 return self._stored_picture(camera, n)

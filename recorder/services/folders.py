@@ -28,6 +28,7 @@ from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import DatasetError
 from robotdata.dataset.features import DEFAULT_FEATURES
 from robotdata.dataset.reader import Dataset as Folder
+from robotdata.dataset.swap import is_fresh
 from robotdata.quality import DEFAULT, BadThresholds
 from robotdata.spool import SpoolError, read_manifest
 from robotdata.spool.files import write_json
@@ -69,17 +70,25 @@ def refresh_dataset(*, dataset: Dataset) -> None:
 
     A folder that cannot be read (an unmounted disk, say) changes nothing but the words in `problem`.
     """
-    if not dataset.path.exists():
-        missing = dataset.episodes.committed().exists()
-        _say_problem(dataset, f"The folder {dataset.path} is missing: bring it back." if missing else "")
-        return
     try:
+        if is_fresh(dataset.path):
+            _say_problem(dataset, missing_words(dataset))
+            return
         opened = Folder.open(dataset.path)
     except DatasetError as error:
-        empty = dataset.path.is_dir() and not any(dataset.path.iterdir())
-        _say_problem(dataset, "" if empty else f"{error}.")
-        return
-    _refresh(dataset, opened)
+        _say_problem(dataset, f"{error}.")
+    except OSError as error:
+        _say_problem(dataset, f"{dataset.path} cannot be read: {error.strerror}; look at the disk and its rights.")
+    else:
+        _refresh(dataset, opened)
+
+
+def missing_words(dataset: Dataset) -> str:
+    """What to do where a folder is not there, or empty, in which episodes were committed; nothing where none were."""
+    if not dataset.episodes.committed().exists():
+        return ""
+    what = "is empty" if dataset.path.exists() else "is missing"
+    return f"The folder {dataset.path} {what}: bring it back, or record into another dataset."
 
 
 def work_path() -> Path:

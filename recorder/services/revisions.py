@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -27,6 +28,8 @@ from robotdata.dataset.layout import INFO
 from robotdata.dataset.lock import dataset_lock
 from robotdata.dataset.sidecar import read_sidecar
 from robotdata.dataset.swap import list_revisions, recover_dataset
+
+log = logging.getLogger(__name__)
 
 KINDS = ("deleted", "relabelled", "trimmed")
 _LOCK_WAIT_S = 3.0
@@ -152,12 +155,15 @@ def mark_cancelled(batch: Batch, who: str) -> None:
 
 
 def revisions_of(dataset: Dataset) -> list[Revision]:
-    """The present state and those that can be gone back to, newest first."""
-    if not (dataset.path / INFO).is_file():
+    """The present state and those that can be gone back to, newest first; none where the folder cannot be read."""
+    try:
+        if not (dataset.path / INFO).is_file():
+            return []
+        kept = reversed(list_revisions(dataset.revisions_path))
+        return [_revision(dataset.path, None), *(_revision(dataset.revisions_path / str(n), n) for n in kept)]
+    except OSError as error:
+        log.warning("The revisions of %s cannot be read: %s", dataset, error)
         return []
-    found = [_revision(dataset.path, None)]
-    found += [_revision(dataset.revisions_path / str(n), n) for n in reversed(list_revisions(dataset.revisions_path))]
-    return found
 
 
 def _revision(root: Path, number: int | None) -> Revision:

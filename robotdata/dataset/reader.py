@@ -206,7 +206,11 @@ def read_info(root: Path) -> dict[str, Any]:
     if not root.is_dir():
         raise NotADataset(root, "there is no such folder")
     path = contained(root, INFO)
-    if not path.is_file():
+    try:
+        there = path.is_file()
+    except OSError as error:  # `meta` may not be looked into
+        raise DamagedFile(path, error.strerror) from error
+    if not there:
         raise NotADataset(root, "it has no meta/info.json")
     info = read_json(path)
     if not isinstance(info, dict):
