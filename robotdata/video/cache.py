@@ -16,6 +16,7 @@ from robotdata.video.index import FileIdentity
 from robotdata.video.jpeg import encode_jpeg
 
 SIZE_VARIABLE = "ROBOTDATA_VIDEO_DECODER_CACHE_SIZE"
+LEROBOTS_VARIABLE = "LEROBOT_VIDEO_DECODER_CACHE_SIZE"
 DEFAULT_SIZE = 100
 DEFAULT_BYTES = 512 * 2**20
 _MOST_DIGITS = 19
@@ -26,18 +27,20 @@ _BY_DEFAULT = "default"
 
 
 def cache_size_from_environment() -> int | None:
-    """The number of decoders that `ROBOTDATA_VIDEO_DECODER_CACHE_SIZE` allows; None is unbounded.
+    """The number of decoders that `ROBOTDATA_VIDEO_DECODER_CACHE_SIZE` allows, or LeRobot's variable where ours is not
+    set; None is unbounded.
 
     Raises VideoError, naming the value, where it is neither a positive integer nor `none`, `unbounded`, `-1`.
     """
-    raw = os.environ.get(SIZE_VARIABLE)
+    name = SIZE_VARIABLE if SIZE_VARIABLE in os.environ else LEROBOTS_VARIABLE
+    raw = os.environ.get(name)
     if raw is None:
         return DEFAULT_SIZE
     word = raw.strip().lower()
-    if word in _UNBOUNDED:
+    if word in _UNBOUNDED or (not word and name == LEROBOTS_VARIABLE):  # there, empty is unbounded
         return None
     if not (word.isascii() and word.isdigit() and len(word) < _MOST_DIGITS and int(word) > 0):
-        raise VideoError(f"{SIZE_VARIABLE}={raw!r}: write a positive integer, or none for no bound, or unset it")
+        raise VideoError(f"{name}={raw!r}: write a positive integer, or none for no bound, or unset it")
     return int(word)
 
 

@@ -61,13 +61,19 @@ def quantize_depth(depth: DepthMap, scale: DepthScale | None = None, *, unit: Un
 
 
 def dequantize_depth(codes: NDArray[np.uint16], scale: DepthScale | None = None, *, unit: Unit = "mm") -> DepthMap:
-    """Depth from codes, the same shape: uint16 in mm, or float32 in m. Raises EncodeError for another unit."""
+    """Depth from codes, the same shape: uint16 in mm, or float32 in m; codes beyond 0 to 4095 are the nearest of these.
+
+    Raises EncodeError for another unit, or codes that are no whole numbers.
+    """
     scale = scale or DepthScale()
+    codes = np.asarray(codes)
+    if codes.dtype.kind not in "ui":
+        raise EncodeError(f"want codes, whole numbers from 0 to {CODE_MAX}, got {codes.dtype}")
     _known_unit(unit)
     table: DepthMap = _depths(scale)
     if unit == "mm":
         table = np.clip(np.rint(table * np.float32(MM_PER_M)), 0, 65535).astype(np.uint16)
-    depth: DepthMap = table[np.minimum(codes, CODE_MAX)]
+    depth: DepthMap = table[np.minimum(codes, CODE_MAX) if codes.dtype.kind == "u" else np.clip(codes, 0, CODE_MAX)]
     return depth
 
 

@@ -66,6 +66,32 @@ def test_it_respects_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     assert VideoDecoderCache(max_size=3).max_size == 3
 
 
+def test_it_takes_lerobots_variable_where_ours_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(SIZE_VARIABLE, raising=False)
+    for value, size in (("12", 12), ("none", None), ("", None)):
+        monkeypatch.setenv("LEROBOT_VIDEO_DECODER_CACHE_SIZE", value)
+        assert VideoDecoderCache().max_size == size
+    monkeypatch.setenv("LEROBOT_VIDEO_DECODER_CACHE_SIZE", "many")
+    with pytest.raises(VideoError, match="LEROBOT_VIDEO_DECODER_CACHE_SIZE='many'"):
+        VideoDecoderCache()
+    monkeypatch.setenv(SIZE_VARIABLE, "7")
+    assert VideoDecoderCache().max_size == 7
+
+
+def test_it_gives_a_files_handle_back_on_eviction_and_on_clear(copies) -> None:
+    def held_open() -> set[str]:
+        return {Path(file.path).name for file in psutil.Process().open_files()} & {"copy-0.mp4", "copy-1.mp4"}
+
+    one, two = copies(2)
+    held = VideoDecoderCache(max_size=1)
+    held.get_decoder(one).frame(0)
+    assert held_open() == {"copy-0.mp4"}
+    held.get_decoder(two).frame(0)
+    assert held_open() == {"copy-1.mp4"}
+    held.clear()
+    assert held_open() == set()
+
+
 @pytest.mark.parametrize("value", ["0", "-2", "ten", "1.5", "²"])
 def test_it_refuses_a_size_that_is_none(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv(SIZE_VARIABLE, value)

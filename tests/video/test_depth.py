@@ -62,6 +62,17 @@ def test_it_clips_what_is_outside_and_takes_no_measurement_as_nearest() -> None:
     assert quantize_depth(depth).tolist() == [[0, 0, 4095, 0, 4095, 0]]
 
 
+def test_it_reads_codes_of_any_kind_of_number() -> None:
+    """Signed codes below 0 are the nearest depth, not the farthest."""
+    for kind in (np.int16, np.int64, np.uint16, np.int32):
+        codes = np.array([[0, 4095], [4096, 1000]], kind)
+        assert dequantize_depth(codes).tolist() == [[10, 10000], [10000, 1377]]
+    assert dequantize_depth(np.array([[-1, -4000]], np.int16)).tolist() == [[10, 10]]
+    for codes in (np.array([[0.5]]), np.array([[True]]), "codes"):
+        with pytest.raises(EncodeError, match="want codes, whole numbers"):
+            dequantize_depth(codes)  # type: ignore[arg-type]
+
+
 def test_it_refuses_what_is_no_depth() -> None:
     with pytest.raises(EncodeError, match=r"got \(4, 4, 3\)"):
         quantize_depth(np.zeros((4, 4, 3), np.uint16))
