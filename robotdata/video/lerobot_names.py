@@ -6,6 +6,7 @@ import atexit
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, SupportsFloat
 
@@ -24,6 +25,8 @@ from robotdata.video.facts import get_video_info as stream_info
 from robotdata.video.facts import probe
 from robotdata.video.mux import JoinedVideo, join_videos
 from robotdata.video.sources import folder_pictures, packet_file
+
+log = logging.getLogger(__name__)
 
 _FLOAT_SLACK_S = 1e-9
 _AV1 = "av1"
@@ -103,7 +106,7 @@ def decode_video_frames(
     uint8 (N, H, W, 3); with `tensor` a torch tensor (N, 3, H, W), float32 in [0, 1], or uint8 with
     `return_uint8`. With `is_depth` the 12-bit codes of a depth video, uint16 (N, H, W, 1), or (N, 1, H, W) as a tensor:
     `dequantize_depth` makes depth of them. `backend` is `pyav`, `torchcodec`, `video_reader` or `npu`; None
-    chooses, and says so; depth is always read by `pyav`.
+    chooses, and says so, and takes `pyav` where its choice fails; depth is always read by `pyav`.
     Raises FrameTimestampError where no frame is within `tolerance_s`, BackendMissingError, DecodeError.
     """
     chosen = _backend(backend, tensor, is_depth)
@@ -113,7 +116,12 @@ def decode_video_frames(
 
     def read(decoder: VideoDecoder) -> Any:
         numbers = _numbers(decoder, times, tolerance_s, chosen)
-        frames = _codes(decoder, numbers) if is_depth else decode_with(chosen, decoder, numbers)
+        if is_depth:
+            frames = _codes(decoder, numbers)
+        elif backend is None:
+            frames = _read_anyhow(chosen, decoder, numbers)
+        else:
+            frames = decode_with(chosen, decoder, numbers)
         return frames, (decoder.index.height, decoder.index.width)
 
     frames, (height, width) = from_cache(_shared_cache() if cache is None else cache, video_path, read)
@@ -208,6 +216,22 @@ def _seconds(timestamps: Iterable[float]) -> list[float]:
         return [float(time) for time in timestamps]
     except (TypeError, ValueError) as error:
         raise DecodeError(f"timestamps={timestamps!r:.200}: want a list of seconds") from error
+
+
+def _read_anyhow(chosen: str, decoder: VideoDecoder, numbers: Sequence[int]) -> list[Any]:
+    """By the backend that we chose, or by pyav where that one cannot: torchcodec's FFmpeg is the system's."""
+    try:
+        return decode_with(chosen, decoder, numbers)
+    except DecodeError as error:
+        if chosen == "pyav":
+            raise
+        _warn_once(str(decoder.path), str(error.__cause__ or error))
+        return decode_with("pyav", decoder, numbers)
+
+
+@lru_cache(maxsize=256)
+def _warn_once(path: str, reason: str) -> None:
+    log.warning("%s: %s; pyav reads it", path, reason)
 
 
 def _codes(decoder: VideoDecoder, numbers: Sequence[int]) -> list[Any]:

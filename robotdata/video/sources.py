@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import logging
 import os
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -32,7 +33,7 @@ log = logging.getLogger(__name__)
 
 _JPEG = b"\xff\xd8\xff"
 _PNG = b"\x89PNG\r\n\x1a\n"
-_FRAME_NAMES = "frame-[0-9][0-9][0-9][0-9][0-9][0-9]."
+_FRAME_NAME = re.compile("frame-([0-9]{6}|[1-9][0-9]{6,})")
 
 
 def folder_pictures(folder: Path | str) -> Iterator[bytes]:
@@ -48,18 +49,19 @@ def frame_files(folder: Path, kind: str) -> list[Path]:
 
     Warns of numbers that are missing between two others: what comes after them is shown too early.
     """
-    paths = sorted(folder.glob(_FRAME_NAMES + kind))
-    if not paths:
+    numbered = {
+        int(name[1]): path for path in folder.glob(f"frame-*.{kind}") if (name := _FRAME_NAME.fullmatch(path.stem))
+    }
+    numbers = sorted(numbered)
+    if not numbers:
         if folder.is_dir():
             list(folder.iterdir())  # where it may not be read, that is said instead
         raise NoFramesError(f"{folder} holds no frame-000000.{kind}; nothing to encode")
-    numbers = [int(path.stem.removeprefix("frame-")) for path in paths]
     all_of_them = numbers[-1] - numbers[0] + 1
-    if all_of_them > len(paths):
-        last = next(path for path, n, after in zip(paths, numbers, numbers[1:], strict=False) if after > n + 1)
-        missing = all_of_them - len(paths)
+    if missing := all_of_them - len(numbers):
+        last = numbered[next(n for n in numbers if n + 1 not in numbered)]
         log.warning("%s lacks %d of %d frames, the first after %s", folder, missing, all_of_them, last.name)
-    return paths
+    return [numbered[n] for n in numbers]
 
 
 def packet_file(path: Path | str) -> Iterator[bytes]:

@@ -62,6 +62,23 @@ def test_it_takes_arrays_images_jpeg_and_png_in_one_video(picture, tmp_path: Pat
     assert ticks(made.path) == [(0, tick) for tick in range(4)]
 
 
+def test_it_reads_on_after_a_million_frames(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The millionth has a seventh digit: it comes last, not behind the hundred thousandth, and is not left out."""
+    for number in (1_000_000, 999_999, 1_000_001, 999_998):
+        (tmp_path / f"frame-{number:06d}.png").write_bytes(str(number).encode())
+    for other in (
+        "frame-12.png",
+        "frame-00001x.png",
+        "frame-000002.jpg",
+        "frame-0999999.png",
+        "frame_000003.png",
+        "frame-²00000.png",
+    ):
+        (tmp_path / other).touch()
+    assert [int(data) for data in folder_pictures(tmp_path)] == [999_998, 999_999, 1_000_000, 1_000_001]
+    assert not caplog.text
+
+
 def test_it_says_which_frames_a_folder_lacks(picture, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Those after a gap come earlier than they were: the video no longer fits its rows."""
     for tick in (1, 2, 4, 7, 8):

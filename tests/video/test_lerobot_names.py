@@ -328,6 +328,23 @@ def test_what_is_not_there_is_also_the_systems_error(tmp_path: Path) -> None:
             concatenate_video_files(paths, tmp_path / "all.mp4")
 
 
+def test_what_it_chose_itself_may_fail(video, monkeypatch: pytest.MonkeyPatch, caplog) -> None:
+    """torchcodec uses the system's FFmpeg, which may lack AV1's decoder: ours is there and reads on."""
+
+    class Decoder:
+        def __init__(self, path: str, dimension_order: str) -> None:
+            raise RuntimeError("No decoder found for codec av1")
+
+    module = types.SimpleNamespace(VideoDecoder=Decoder)
+    monkeypatch.setattr("robotdata.video.backends.import_module", lambda name: module)
+    monkeypatch.setattr("robotdata.video.lerobot_names.automatic_backend", lambda tensor: "torchcodec")
+    path = video(9, settings=room.EncodeSettings())
+    assert ticks(decode_video_frames(path, [0.2, 0.1], 1e-4)) == [6, 3]
+    assert "No decoder found for codec av1; pyav reads it" in caplog.text
+    with pytest.raises(DecodeError, match="try pyav: No decoder"):
+        decode_video_frames(path, [0.2, 0.1], 1e-4, "torchcodec")
+
+
 def test_it_says_that_torchvisions_reader_is_gone(video, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("robotdata.video.backends.import_module", lambda name: types.SimpleNamespace())
     with pytest.raises(BackendMissingError, match="no VideoReader any more"):
