@@ -50,6 +50,7 @@ from robotdata.dataset.errors import DatasetBusy, DatasetError, EditError, Featu
 from robotdata.dataset.hashes import unlike
 from robotdata.dataset.lock import dataset_lock
 from robotdata.dataset.reader import Dataset as Folder
+from robotdata.dataset.steps import step_of
 from robotdata.dataset.swap import is_fresh, recover_dataset
 from robotdata.dataset.trims import shifted_marks
 from robotdata.export import ExportError, ExportPlan, load_encoded
@@ -275,7 +276,8 @@ def _judge(batch: Batch, error: Exception) -> None:
         _later(batch, words, SPACE_AGAIN, counted=False)
     elif batch.attempt < settings.JOB_ATTEMPTS and not isinstance(error, _HOPELESS):
         log.warning("%s failed and is tried again: %s", batch, error, exc_info=True)
-        _later(batch, f"Tried again soon: {error}", _BUSY_AGAIN * batch.attempt, counted=True)
+        words = f"{str(error) or type(error).__name__}{_where(error)}"
+        _later(batch, f"Tried again soon: {words}", _BUSY_AGAIN * batch.attempt, counted=True)
     else:
         log.error("%s failed: %s", batch, error, exc_info=not isinstance(error, _HOPELESS))
         _give_up(batch, _said(batch, error))
@@ -287,7 +289,12 @@ def _said(batch: Batch, error: Exception) -> str:
     if not isinstance(error, OSError):
         return words
     asked = "Look at the disk, then try again: what of it is there already is found, and not written twice."
-    return f"{batch.dataset.path} could not be brought to its next state: {words}. {asked}"
+    return f"{batch.dataset.path} could not be brought to its next state{_where(error)}: {words}. {asked}"
+
+
+def _where(error: Exception) -> str:
+    step = step_of(error)
+    return f" (while {step})" if step else ""
 
 
 def _later(batch: Batch, words: str, pause: timedelta, *, counted: bool) -> None:

@@ -31,6 +31,7 @@ from robotdata.dataset.features import (
 from robotdata.dataset.lock import dataset_lock
 from robotdata.dataset.reader import Dataset
 from robotdata.dataset.sidecar import Sidecar
+from robotdata.dataset.steps import Steps
 from robotdata.dataset.swap import NEXT, is_fresh, recover_dataset, swap_in, work_folder
 from robotdata.dataset.tables import data_schema, data_table
 from robotdata.dataset.video_files import Place, Placer, piece_of
@@ -119,10 +120,10 @@ def commit_episodes(
             for episode in fresh:
                 _check_episode(episode, features)
             commit = _Commit(base, spec, features, fresh, progress or _silent, made_by or {})
-            with work_folder(root, work) as folder:
+            with work_folder(root, work) as folder, commit.steps.named():
                 _build(commit, root, folder / NEXT)
                 swap_in(root, folder, revisions, keep_revisions=keep_revisions)
-            commit.step()
+            commit.steps.step()
             known |= commit.indices
             revision += 1
         indices = {episode.uuid: known[episode.uuid] for episode in episodes}
@@ -145,36 +146,30 @@ class _Commit:
         self._base = base
         self._made_by = {"what": "committed", "committed": len(new), **made_by}
         self._new = new
-        self._progress = progress
         self._features = features
         self._fps = base.fps if base else spec.fps
         self._first = len(base.episodes) if base else 0
         self._first_row = base.total_frames if base else 0
         self._tasks = list(base.tasks) if base else []
         self.indices = {episode.uuid: self._first + n for n, episode in enumerate(new)}
-        self._steps = 3 + len(video_keys(self._features)) + 1
-        self._done = 0
+        self.steps = Steps(video_keys(self._features), progress)
         self._info = self._starting_info(spec)
-
-    def step(self) -> None:
-        self._done += 1
-        self._progress(min(self._done, self._steps), self._steps)
 
     def build(self, folder: Path) -> None:
         """The whole next state in `folder`, verified."""
         draft = Draft(folder, self._base, self._info)
-        self.step()
+        self.steps.step()
         rows = self._rows()
         tables = [self._columns(episode, n) for n, episode in enumerate(self._new)]
         draft.write_tasks(self._tasks)
         self._write_data(draft, tables, rows)
-        self.step()
+        self.steps.step()
         for key in video_keys(self._features):
             self._write_videos(draft, key, rows)
-            self.step()
+            self.steps.step()
         self._write_meta(draft, rows)
         draft.check(range(self._first, self._first + len(self._new)))
-        self.step()
+        self.steps.step()
 
     def _starting_info(self, spec: DatasetSpec) -> dict[str, Any]:
         if self._base and self._base.episodes:

@@ -1,0 +1,47 @@
+"""F30: the disk fails in one step after the other of finishing: the dataset is old or new, the step is told."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.faults.nth_call import BAD_DISK, FULL_DISK, stride
+from tests.faults.test_f23_raw_frames import SCENARIO, before, committed, lease_runs_out, raw
+from tests.faults.warm import Server
+
+__all__ = ["before"]
+pytestmark = pytest.mark.faults
+WORDS = {
+    BAD_DISK: r"Tried again soon: .*(Input/output error|disk I/O error)",
+    FULL_DISK: r"No space for the dataset in .*/datasets/cubes: free some, and it goes on by itself"
+    r"|Tried again soon: database or disk is full",
+}
+STEPS = {"writing the videos of observation.images.front", "writing its meta", "putting it in place"}
+
+
+@pytest.mark.parametrize("how", [BAD_DISK, FULL_DISK])
+def test_every_step_says_where_it_failed_and_nothing_is_half(
+    tmp_path: Path, before: Path, warm_server: Server, how: str
+) -> None:
+    wanted, told = raw(before), set()
+    for call in ("fsync", "rename"):
+        for n in range(1, 200, stride(call, fsync=3)):
+            home = tmp_path / f"{call}-{n}"
+            shutil.copytree(before, home)
+            run = warm_server.broken(SCENARIO, home, call=call, how=how, n=n)
+            if "INJECTED" not in run.errors:
+                break
+            there, left = committed(home), raw(home)
+            assert there in ({}, wanted), n
+            assert there or left == wanted, (n, "raw frames went before the dataset showed them")
+            if run.said.startswith("committing"):  # the others: its row, or what comes after the commit
+                assert re.search(WORDS[how], run.said), run.said
+                told |= set(re.findall(r"\(while ([^)]*)\)", run.said))
+            lease_runs_out(home)
+            again = warm_server.run(SCENARIO, home)
+            assert again.said.startswith("committed") and committed(home) == wanted, (n, again.said, again.errors)
+            shutil.rmtree(home)
+    assert how == FULL_DISK or told >= STEPS, told
