@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import shutil
 import uuid
@@ -35,6 +36,7 @@ from recorder.services.trash import ASIDE, size_of
 from recorder.states import EpisodeState
 from recorder.storable import storable
 from robotdata.dataset.errors import DatasetBusy, DatasetError
+from robotdata.dataset.layout import INFO
 from robotdata.dataset.lock import dataset_lock
 from robotdata.dataset.swap import recover_dataset
 from robotdata.spool import SpoolError, TakeBusy, list_takes, read_manifest, recover_take, strays
@@ -207,6 +209,8 @@ def _recover_datasets(report: Report) -> None:
             report.lost.append(f"Dataset {folder.name}: {error}.")
             continue
         report.datasets += dataset is not None and not dataset.problem and _is_dataset(folder)
+        if dataset is not None and (words := _miscounted(dataset)):
+            report.lost.append(f"Dataset {folder.name}: {words}")
         if dataset is not None and dataset.problem:
             report.lost.append(f"Dataset {folder.name}: {dataset.problem}")
 
@@ -223,6 +227,18 @@ def _believe_dataset(dataset: Dataset, report: Report) -> None:
     if count:
         words = f"{count} of {len(before.keys() | after.keys())} episodes were not in the database as they are in it."
         report.differed.append(f"Dataset {dataset.slug}: {words}")
+
+
+def _miscounted(dataset: Dataset) -> str:
+    """That its own count is higher than its rows: one of them may have been lost, or was never written."""
+    try:
+        counted = json.loads((dataset.path / INFO).read_bytes()).get("total_episodes")
+    except (OSError, ValueError, AttributeError):
+        return ""  # said already
+    if type(counted) is not int or counted <= dataset.total_episodes:
+        return ""
+    cure = f"The next commit or edit counts anew; `verify {dataset.slug}` says what is there, its revisions what was."
+    return f"{INFO} counts {counted} episodes, there are {dataset.total_episodes}. {cure}"
 
 
 def _committed_rows(dataset: Dataset) -> dict[uuid.UUID, Any]:
