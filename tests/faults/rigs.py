@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import os
 import signal
 import subprocess
@@ -100,9 +101,8 @@ class RigProcess:
 
     @property
     def said(self) -> dict[str, Any]:
-        """The rig as the API shows it."""
-        status, shown = self.web.api("GET", f"/rigs/{self.name}")
-        return dict(shown) if status == 200 else {}
+        """The rig as the API shows it; nothing while nobody answers."""
+        return self.shown(f"/rigs/{self.name}")
 
     @property
     def state(self) -> str:
@@ -121,8 +121,13 @@ class RigProcess:
         return int(((self.said.get("status") or {}).get("take") or {}).get("ticks") or 0)
 
     def episode(self, take: str) -> dict[str, Any]:
-        status, shown = self.web.api("GET", f"/episodes/{take}")
-        return dict(shown) if status == 200 else {}
+        return self.shown(f"/episodes/{take}")
+
+    def shown(self, path: str) -> dict[str, Any]:
+        with contextlib.suppress(OSError, http.client.HTTPException, ValueError):
+            status, answer = self.web.api("GET", path)
+            return dict(answer) if status == 200 else {}
+        return {}
 
     # -- what a person does
 
