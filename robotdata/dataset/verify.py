@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from robotdata.dataset.layout import DATA_GLOB, EPISODES_GLOB, INFO, SIDECAR, TA
 from robotdata.dataset.reader import Dataset
 from robotdata.dataset.tables import open_parquet, read_table
 from robotdata.dataset.verify_rows import RowCheck
+from robotdata.dataset.verify_stats import check_derived
 from robotdata.dataset.verify_videos import check_video_file
 
 __all__ = ["Problem", "Report", "verify_dataset"]
@@ -73,6 +75,8 @@ class _Verifier:
         data = self._files_of(lambda episode: [episode.data_file] if episode.data_file else [])
         videos = {key: self._files_of(_video_of(key)) for key in dataset.video_keys}
         self._contents(data, videos)
+        if self._whole:
+            check_derived(self._dataset, self._report)
         self._places()
         if self._whole:
             self._strangers(set(data), {path for files in videos.values() for path in files})
@@ -135,14 +139,33 @@ class _Verifier:
         needed = [*_ROWS, *(f"videos/{key}/{part}" for key in self._dataset.video_keys for part in _PLACE)]
         for path in sorted(root.glob(EPISODES_GLOB)):
             try:
-                there = read_table(path).column_names
+                table = read_table(path)
             except DamagedFile as error:
                 if str(error) not in self._dataset.problems:
                     self._report.add(path, str(error))
                 continue
             for name in needed:
-                if name not in there:
+                if name not in table.column_names:
                     self._report.add(path, f"has no column {name}")
+            if self._whole:
+                self._ends(path, table.to_pydict())
+
+    def _ends(self, path: Path, columns: dict[str, list[Any]]) -> None:
+        """What other columns say already: where rows and videos end, and in which file the episode's own row is."""
+        fps = self._dataset.fps
+        ends = {"dataset_to_index": ("dataset_from_index", 1.0, 0.0)}
+        for key in self._dataset.video_keys:
+            ends[f"videos/{key}/to_timestamp"] = (f"videos/{key}/from_timestamp", float(fps), 0.5 / fps)
+        for name, (begin, per, near) in ends.items():
+            for n, (first, end, length) in enumerate(_together(columns, begin, name, "length")):
+                if abs(end - first - length / per) > near:
+                    want = f"{first + length / per:.10g}"
+                    self._report.add("meta/episodes", f"{name} is {end:.10g}, should be {want}", _episode(columns, n))
+        place = [int(number) for number in re.findall(r"\d+", f"{path.parent.name}/{path.name}")][:2]
+        for name, number_there in zip(("meta/episodes/chunk_index", "meta/episodes/file_index"), place, strict=False):
+            for n, (number,) in enumerate(_together(columns, name)):
+                if number != number_there:
+                    self._report.add(path, f"{name} is {number}, it is in {number_there}", _episode(columns, n))
 
     def _counters(self) -> None:
         info, dataset = self._dataset.info, self._dataset
@@ -206,6 +229,18 @@ class _Verifier:
             want: Any = DEFAULT_FEATURES[key]["dtype"]
             if self._dataset.features[key]["dtype"] != want:
                 self._report.add(INFO, f"feature {key} has dtype {self._dataset.features[key]['dtype']}, want {want}")
+
+
+def _together(columns: dict[str, list[Any]], *names: str) -> list[tuple[Any, ...]]:
+    """Rows of these columns; none where one is missing or holds something else than numbers."""
+    found = [columns.get(name, []) for name in names]
+    whole = all(isinstance(value, int | float) for values in found for value in values)
+    return list(zip(*found, strict=False)) if whole else []
+
+
+def _episode(columns: dict[str, list[Any]], n: int) -> int | None:
+    numbers = columns.get("episode_index", [])
+    return numbers[n] if n < len(numbers) and isinstance(numbers[n], int) else None
 
 
 def _video_of(key: str) -> Callable[[EpisodeInfo], list[Path]]:

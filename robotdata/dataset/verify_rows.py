@@ -14,7 +14,7 @@ from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import DamagedFile
 from robotdata.dataset.features import DEFAULT_FEATURES, NUMERIC_DTYPES, is_video
 from robotdata.dataset.findings import Report
-from robotdata.dataset.layout import EPISODES_GLOB, STATS
+from robotdata.dataset.layout import EPISODES_GLOB, INFO, STATS
 from robotdata.dataset.reader import Dataset
 from robotdata.dataset.tables import is_numbers, open_parquet, read_columns, read_table, to_numpy
 
@@ -51,6 +51,7 @@ class RowCheck:
             self._report.add(path, f"columns {', '.join(needed + nulls)} are missing, hold nulls or no numbers")
             return
         self._check_order(path, columns, episodes)
+        self._check_widths(path, columns)
         at = 0
         for episode in sorted(episodes, key=lambda e: e.from_index):
             part = {name: values[at : at + episode.length] for name, values in columns.items()}
@@ -76,6 +77,15 @@ class RowCheck:
             self._report.add(path, f"column {name!r} is no feature; LeRobot does not load it")
         for name in sorted(wanted - set(schema.names) - DEFAULT_FEATURES.keys()):
             self._report.add(path, f"feature {name!r} has no column")
+
+    def _check_widths(self, path: Path, columns: dict[str, NDArray[Any]]) -> None:
+        for name, values in columns.items():
+            shape = self._dataset.features[name]["shape"]
+            if values.dtype == object or not len(values):
+                continue
+            width = values.reshape(len(values), -1).shape[1]
+            if width != np.prod(shape, dtype=int):
+                self._report.add(path, f"{name} has {width} values a row, its shape in {INFO} is {list(shape)}")
 
     def _check_order(self, path: Path, columns: dict[str, NDArray[Any]], episodes: list[EpisodeInfo]) -> None:
         if not episodes or not len(columns["index"]):

@@ -1,0 +1,131 @@
+"""Statistics that rows do not give again, those of cameras and all quantiles: they must agree with each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robotdata.dataset.errors import DamagedFile
+from robotdata.dataset.features import DEFAULT_FEATURES, NUMERIC_DTYPES, is_depth, is_video
+from robotdata.dataset.findings import Report
+from robotdata.dataset.layout import EPISODES_GLOB, STATS
+from robotdata.dataset.reader import Dataset
+from robotdata.dataset.tables import read_table
+
+BASE = ("min", "max", "mean", "std", "count")
+QUANTILES = ("q01", "q10", "q50", "q90", "q99")
+_NEAR = 1e-4
+Stat = dict[str, NDArray[np.float64]]
+
+
+def check_derived(dataset: Dataset, report: Report) -> None:
+    """Each episode's statistics in themselves, and those of `stats.json` against the episodes'."""
+    keys = [key for key, about in dataset.features.items() if is_video(about) or about["dtype"] in NUMERIC_DTYPES]
+    try:
+        totals = dataset.stats()
+    except DamagedFile:
+        totals = {}  # said where rows are compared with them
+    stored = _stored(dataset)
+    for key in keys:
+        if key in DEFAULT_FEATURES:
+            continue
+        most = 1.0 if is_video(dataset.features[key]) and not is_depth(dataset.features[key]) else None
+        found = {index: _arrays(stats.get(key, {})) for index, stats in stored.items()}
+        for index, stat in sorted(found.items()):
+            _add(report, "meta/episodes", key, _disorder(stat, most), index)
+        total = totals.get(key)
+        if isinstance(total, dict) and found:
+            wrong = _disorder(_arrays(total), most) or _apart(_arrays(total), list(found.values()), most is not None)
+            _add(report, STATS, key, wrong, None)
+
+
+def _add(report: Report, file: str, key: str, wrong: str | None, episode: int | None) -> None:
+    """Unless the rows have said so already."""
+    words = f"statistics of {key}: "
+    said = any(p.what.startswith(words) and (p.file, p.episode) == (file, episode) for p in report.problems)
+    if wrong and not said:
+        report.add(file, words + wrong, episode)
+
+
+def _disorder(stat: Stat, most: float | None) -> str | None:
+    """What cannot be true of any data."""
+    sides = [stat[name] for name in ("min", *QUANTILES, "max") if name in stat]
+    names = [name for name in ("min", *QUANTILES, "max") if name in stat]
+    if len({side.shape for side in sides}) > 1:
+        return "its parts have different lengths"
+    for n in range(1, len(sides)):
+        if not np.all(sides[n - 1] <= sides[n] + _NEAR * (1 + np.abs(sides[n]))):
+            return f"{names[n - 1]} is above {names[n]}"
+    if most is not None and sides and not (np.all(sides[0] >= 0) and np.all(sides[-1] <= most)):
+        return f"a camera's are shares of white, 0 to 1, these are {sides[0].min():.4g} to {sides[-1].max():.4g}"
+    mean, low, high = (stat.get(name) for name in ("mean", "min", "max"))
+    if mean is not None and low is not None and high is not None and mean.shape == low.shape == high.shape:
+        near = _NEAR * (1 + np.abs(mean))
+        if not (np.all(mean >= low - near) and np.all(mean <= high + near)):
+            return "mean is not between min and max"
+    return None
+
+
+def _apart(total: Stat, parts: list[Stat], camera: bool) -> str | None:
+    """Where the whole does not follow from its episodes; quantiles as far as every program's rule goes."""
+    if not all(name in part for name in BASE for part in parts) or not all(name in total for name in BASE):
+        return None
+    if len({part["mean"].shape for part in parts} | {total["mean"].shape}) > 1:
+        return "it has another length than the episodes'"
+    if camera:
+        count = np.array([part["count"][0] for part in parts])
+        mean = np.stack([part["mean"] for part in parts])
+        weight = (count / max(1.0, count.sum()))[:, None]
+        middle = (mean * weight).sum(axis=0)
+        spread = np.stack([part["std"] for part in parts]) ** 2 + (mean - middle) ** 2
+        want = {
+            "min": np.min([part["min"] for part in parts], axis=0),
+            "max": np.max([part["max"] for part in parts], axis=0),
+            "mean": middle,
+            "std": np.sqrt((spread * weight).sum(axis=0)),
+            "count": np.array([count.sum()]),
+        }
+        for name, value in want.items():
+            if not np.allclose(total[name], value, rtol=1e-4, atol=1e-5):
+                return f"{name} is {total[name][0]:.6g}, the episodes' give {value[0]:.6g}"
+    for name in QUANTILES:
+        if name in total and all(name in part for part in parts):
+            sides = np.stack([part[name] for part in parts])
+            near = _NEAR * (1 + np.abs(sides).max(axis=0))
+            if not np.all((total[name] >= sides.min(axis=0) - near) & (total[name] <= sides.max(axis=0) + near)):
+                return f"{name} is outside of the episodes' own"
+    return None
+
+
+def _arrays(stat: Mapping[str, Any]) -> Stat:
+    """Flat; what is no row of finite numbers is left out."""
+    made: Stat = {}
+    for name in (*BASE, *QUANTILES):
+        try:
+            values = np.asarray(stat[name], np.float64).reshape(-1)
+        except (KeyError, TypeError, ValueError):
+            continue
+        if len(values) and np.isfinite(values).all():
+            made[name] = values
+    return made
+
+
+def _stored(dataset: Dataset) -> dict[int, dict[str, dict[str, Any]]]:
+    """By episode, feature and name."""
+    made: dict[int, dict[str, dict[str, Any]]] = {}
+    for path in sorted(dataset.root.glob(EPISODES_GLOB)):
+        try:
+            columns = read_table(path).to_pydict()
+        except DamagedFile:
+            continue  # said where the tables are checked
+        numbers = columns.get("episode_index") or []
+        for name, values in columns.items():
+            if name.startswith("stats/"):
+                key, _, part = name.removeprefix("stats/").rpartition("/")
+                for index, value in zip(numbers, values, strict=False):
+                    if value is not None and isinstance(index, int):
+                        made.setdefault(index, {}).setdefault(key, {})[part] = value
+    return made
