@@ -72,16 +72,18 @@ class Changes:
 def _moved_rows(after: datetime) -> Iterator[tuple[Moved, Any, datetime]]:
     pk: Any
     newer, many = Q(updated_at__gt=after), MOST_AT_ONCE + 1
-    episodes = Episode.objects.filter(newer)
+    # The newest moves of a crowd: of others, those that were told already would come again and again, and nothing else.
+    episodes = Episode.objects.filter(newer).order_by("-updated_at")
     told = ("pk", "dataset__slug", "state", "rig__name", "verdict", "recorded_at", "updated_at")
     for pk, slug, state, rig, verdict, recorded, at in episodes.values_list(*told)[:many]:
         said = {"rig": rig or "", "verdict": verdict, "recorded_at": recorded.isoformat() if recorded else ""}
         yield cast(Moved, {**_moved("episode", pk, slug, state), **said}), pk, at
-    batches = Batch.objects.filter(newer)
+    batches = Batch.objects.filter(newer).order_by("-updated_at")
     for pk, slug, state, at in batches.values_list("pk", "dataset__slug", "state", "updated_at")[:many]:
         yield _moved("batch", pk, slug, state), pk, at
-    jobs = Job.objects.filter(newer).values_list("pk", "batch__dataset__slug", "state", "batch_id", "updated_at")
-    for pk, slug, state, batch, at in jobs[:many]:
+    jobs = Job.objects.filter(newer).order_by("-updated_at")
+    about = jobs.values_list("pk", "batch__dataset__slug", "state", "batch_id", "updated_at")
+    for pk, slug, state, batch, at in about[:many]:
         yield {**_moved("job", pk, slug, state), "batch": str(batch)}, pk, at
     for pk, slug, at in Dataset.objects.filter(newer).values_list("pk", "slug", "updated_at")[:many]:
         yield _moved("dataset", slug, slug, ""), pk, at

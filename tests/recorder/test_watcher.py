@@ -77,6 +77,19 @@ def test_it_asks_for_a_refresh_where_too_much_moved(dataset: Dataset, look: Call
     assert look() == []
 
 
+def test_it_hears_the_next_move_after_a_crowd_has_moved_in_portions(dataset: Dataset, look: Callable[[], Any]) -> None:
+    look()
+    rows = Episode.objects.bulk_create(Episode(dataset=dataset, task="push") for _ in range(MOST_AT_ONCE * 2))
+    look()
+    crowd = [row.pk for row in rows]
+    for first in range(0, len(crowd), 50):
+        Episode.objects.filter(pk__in=crowd[first : first + 50]).update(updated_at=timezone.now())
+        assert len(look()) == 50
+    for pk in (crowd[0], crowd[-1], crowd[len(crowd) // 2]):
+        Episode.objects.filter(pk=pk).update(updated_at=timezone.now())
+        assert [row["id"] for row in look()] == [str(pk)]
+
+
 def test_it_runs_only_while_somebody_listens() -> None:
     async def listen() -> list[bool]:
         watcher = Watcher()
