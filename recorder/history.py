@@ -14,30 +14,35 @@ from recorder.errors import Refused
 from recorder.models import Batch, Change, Episode
 from recorder.services.sidecars import NOT_DURABLE, held, not_durable, write_sidecars
 from recorder.states import EpisodeState, Verdict
+from recorder.versions import later_than
 from robotdata.spool import BadManifest, CurationError, NoTake, NotDurable, SpoolError, TakeBusy, update_curation
 
 FIELDS = ("verdict", "task", "labels", "rating", "note", "trim_first", "trim_end")
 _TRIES = 5
+_NEWEST = 20
 
 
 def change_episode(
-    *, episode: Episode, who: str, group: uuid.UUID, version: datetime | None = None, **after: Any
+    *, episode: Episode, who: str, group: uuid.UUID, version: datetime | None = None, own: bool = False, **after: Any
 ) -> Change | None:
     """Set these fields, in the row and in the take's or the dataset's folder; None where they were so already.
 
-    With the `version` (its `updated_at`) that was read, a person's change in between is refused; what the product
-    itself noted meanwhile (a quality mark) is none. Raises Refused; with code NOT_DURABLE it is done all the same.
+    With the `version` (its `updated_at`) that was read, a person's change in between is refused, with `own` another
+    person's only; what the product itself noted meanwhile (a quality mark) is none. The episode's `updated_at` is then
+    how far `who` has seen it. Raises Refused; with code NOT_DURABLE it is done all the same.
     """
     for _ in range(_TRIES):
         with held([episode]), transaction.atomic():
             fresh = Episode.objects.select_related("dataset").get(pk=episode.pk)
             check_open(fresh)
             changed = {name: value for name, value in after.items() if getattr(fresh, name) != value}
+            unseen = version is not None and changed_since(fresh, version, who if own else "")
             if not changed:
+                episode.updated_at = version if version is not None and unseen else fresh.updated_at
                 return None
-            if version is not None and fresh.updated_at != version and changed_since(fresh, version):
-                raise conflict(fresh)
-            if version is not None and fresh.updated_at != version and _other_frames(fresh, changed):
+            if unseen:
+                raise conflict(fresh, who if own else "")
+            if version is not None and _other_frames(fresh, version, changed):
                 raise _frames_moved(fresh)
             before = {name: getattr(fresh, name) for name in changed}
             if not write(fresh, changed, who):
@@ -54,25 +59,27 @@ def change_episode(
     raise conflict(fresh)
 
 
-def changed_since(episode: Episode, version: datetime) -> bool:
-    """Whether somebody changed it, or took a change back, after it was read as `version`."""
-    return episode.changes.filter(Q(at__gt=version) | Q(undone_at__gt=version)).exists()
+def changed_since(episode: Episode, version: datetime, but: str = "") -> bool:
+    """Whether somebody (`but` this person) changed it, or took a change back, after it was read as `version`."""
+    others = episode.changes.exclude(who=but) if but else episode.changes
+    return others.filter(Q(at__gt=version) | Q(undone_at__gt=version)).exists()
 
 
-def _other_frames(fresh: Episode, changed: dict[str, Any]) -> bool:
-    """Whether a trim may have been said of frames that are others now: only a new state moves a committed row so."""
-    return fresh.is_committed and not changed.keys().isdisjoint({"trim_first", "trim_end"})
+def _other_frames(fresh: Episode, version: datetime, changed: dict[str, Any]) -> bool:
+    """Whether a trim was said of frames that are others now."""
+    trims = not changed.keys().isdisjoint({"trim_first", "trim_end"})
+    return trims and fresh.frames_at is not None and version < fresh.frames_at
 
 
 def _frames_moved(episode: Episode) -> Refused:
-    words = f"{episode.dataset} got another state at {clock(episode.updated_at)}, after you looked: the frames of "
-    words += f"{episode} may be others now. Look at it again, then trim."
+    words = f"{episode.dataset} got another state at {clock(episode.frames_at or episode.updated_at)}, after you "
+    words += f"looked: the frames of {episode} are others now. Look at it again, then trim."
     return Refused("conflict", words, detail={"version": episode.updated_at.isoformat(), "who": ""})
 
 
 def write(fresh: Episode, changed: dict[str, Any], who: str) -> bool:
     """One UPDATE; False where the row is no longer as it was read."""
-    fields = stamped(changed, who, timezone.now())
+    fields = stamped(changed, who, later_than(fresh.updated_at))
     mine = Episode.objects.filter(pk=fresh.pk, updated_at=fresh.updated_at, state=fresh.state, purged_at=None)
     if not mine.update(**fields):
         return False
@@ -160,11 +167,15 @@ def under_way(episode: Episode) -> str:
     return f"is being encoded since {clock(batch.created_at)}{by}"
 
 
-def conflict(episode: Episode) -> Refused:
-    """Names who changed it, what, and when."""
+def conflict(episode: Episode, but: str = "") -> Refused:
+    """Names who (`but` this person) changed it last, what, and when."""
     last = episode.changes.filter(undone_at=None).first()
+    if others := but and episode.changes.exclude(who=but)[:_NEWEST]:
+        last = max(others, key=lambda change: change.undone_at or change.at)
     if last is None:
         words = f"{episode} was changed at {clock(episode.updated_at)}"
+    elif last.undone_at is not None:
+        words = f"{last.who or 'Somebody'} took {described(last.after)} of {episode} back at {clock(last.undone_at)}"
     else:
         words = f"{last.who or 'Somebody'} set {described(last.after)} of {episode} at {clock(last.at)}"
     return Refused(

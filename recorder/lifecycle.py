@@ -5,10 +5,9 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from django.utils import timezone
-
 from recorder.models import Batch, Episode, Job
 from recorder.states import NEXT, BatchState, EpisodeState, JobState
+from recorder.versions import moved_now
 
 
 class IllegalMove(Exception):
@@ -32,7 +31,7 @@ def move(row: Episode | Batch | Job, new: str, *, only: dict[str, Any] | None = 
     if states(new) not in NEXT[states][states(row.state)]:
         raise IllegalMove(f"{type(row).__name__} {row.pk} cannot go from {row.state} to {new}")
     mine = type(row)._default_manager.filter(pk=row.pk, state=row.state, **(only or {}))
-    ours = mine.update(state=new, updated_at=timezone.now(), **fields)
+    ours = mine.update(state=new, updated_at=moved_now(), **fields)
     if ours:
         row.state = new
         for name, value in fields.items():

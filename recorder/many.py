@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -14,14 +15,17 @@ from django.db import transaction
 from django.utils import timezone
 
 from recorder.errors import Refused
-from recorder.history import check_open, conflict, not_written, said, stamped
+from recorder.history import changed_since, check_open, conflict, not_written, said, stamped
 from recorder.models import Change, Episode
 from recorder.services.sidecars import NOT_DURABLE, held, write_sidecars
+from recorder.versions import later_than
 from robotdata.spool.together import update_curations
 
 AT_ONCE = 50
 """Episodes of one transaction: while it lasts, nobody else writes into SQLite."""
 _NAMED = 3
+Wish = Callable[[Episode], dict[str, Any]]
+Versions = Mapping[uuid.UUID, datetime]
 _PAUSE_S = 0.02  # between two transactions, longer than the shortest naps of those who wait
 
 
@@ -56,22 +60,46 @@ class _Plan:
 
 
 def change_many(
-    *, episodes: Sequence[Episode], wish: Callable[[Episode], dict[str, Any]], who: str, group: uuid.UUID
+    *,
+    episodes: Sequence[Episode],
+    wish: Wish,
+    who: str,
+    group: uuid.UUID,
+    versions: Versions | None = None,
 ) -> Outcome:
     """Set what `wish` says of each as it is now; undone as one by the group.
 
     Every `take.json` is written durably before its row is, a dataset's sidecar once for all that are committed; what
-    cannot be changed stays as it is, and is named.
+    cannot be changed stays as it is, and is named; so does what another person changed after it was read as `versions`.
     """
     outcome = Outcome()
+    mine = partial(_unless_moved, wish, who, versions or {})
     for some in _portions(episodes):
         ids = [episode.pk for episode in some]
         with _kept_apart(some, outcome), held(some), transaction.atomic():
-            done = _write(_plans(ids, wish, outcome), who, outcome)
+            done = _write(_plans(ids, mine, outcome), who, outcome)
             Change.objects.bulk_create(_change(plan, who, group) for plan in done)
             outcome.changed += [plan.episode for plan in done]
     _tell(episodes, outcome)
     return outcome
+
+
+def check_all(episodes: Sequence[Episode], wish: Wish, who: str, versions: Versions) -> None:
+    """Raises Refused where one of them cannot be changed now, or another person changed it after it was read."""
+    for episode in Episode.objects.select_related("dataset").filter(pk__in=[each.pk for each in episodes]):
+        check_open(episode)
+        _unless_moved(wish, who, versions, episode)
+
+
+def _unless_moved(wish: Wish, who: str, versions: Versions, episode: Episode) -> dict[str, Any]:
+    fields, read = wish(episode), versions.get(episode.pk)
+    if read is not None and _differs(episode, fields) and changed_since(episode, read, who):
+        raise conflict(episode, who)
+    return fields
+
+
+def _differs(episode: Episode, fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if getattr(episode, name) != value}
 
 
 def undo_many(*, changes: Sequence[Change], who: str) -> Outcome:
@@ -115,7 +143,7 @@ def _kept_apart(some: Sequence[Episode], outcome: Outcome) -> Iterator[None]:
         outcome.refused |= {episode.pk: error for episode in some}
 
 
-def _plans(ids: list[uuid.UUID], wish: Callable[[Episode], dict[str, Any]], outcome: Outcome) -> list[_Plan]:
+def _plans(ids: list[uuid.UUID], wish: Wish, outcome: Outcome) -> list[_Plan]:
     known = _locked(ids)
     plans = []
     for pk in ids:
@@ -124,7 +152,7 @@ def _plans(ids: list[uuid.UUID], wish: Callable[[Episode], dict[str, Any]], outc
             continue
         try:
             check_open(episode)
-            after = {name: value for name, value in wish(episode).items() if getattr(episode, name) != value}
+            after = _differs(episode, wish(episode))
         except Refused as error:
             outcome.refused[pk] = error
             continue
@@ -169,7 +197,7 @@ def _before(live: dict[uuid.UUID, list[Change]], episode: Episode) -> dict[str, 
 
 def _write(plans: list[_Plan], who: str, outcome: Outcome) -> list[_Plan]:
     """Files first, then the rows of those whose file is written."""
-    now = timezone.now()
+    now = later_than(*(plan.episode.updated_at for plan in plans))
     for plan in plans:
         plan.fields = stamped(plan.after, who, now)
         for name, value in plan.fields.items():

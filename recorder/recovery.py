@@ -35,6 +35,7 @@ from recorder.services.takes import index_take, reviewed
 from recorder.services.trash import ASIDE, size_of
 from recorder.states import EpisodeState
 from recorder.storable import storable
+from recorder.versions import moved_now
 from robotdata.dataset.errors import DatasetBusy, DatasetError
 from robotdata.dataset.layout import INFO
 from robotdata.dataset.lock import dataset_lock
@@ -173,7 +174,7 @@ def _believe_folder(row: Episode, manifest: dict[str, Any]) -> list[str]:
     if row.error.startswith(MISSING):
         changed["error"] = ""
     mine = Episode.objects.filter(pk=row.pk, updated_at=row.updated_at)
-    if not changed or not mine.update(**changed, updated_at=timezone.now()):
+    if not changed or not mine.update(**changed, updated_at=moved_now()):
         return []
     return sorted({_SAID_AS.get(name, name) for name in changed} - {""})
 
@@ -187,7 +188,7 @@ def _find_missing(report: Report) -> None:
         words = f"{MISSING} ({row.take_path}): bring it back, or reject the episode."
         report.lost.append(f"{row}: {words}")
         if row.error != words and row.state != EpisodeState.ENCODING:
-            Episode.objects.filter(pk=row.pk).update(error=words, updated_at=timezone.now())
+            Episode.objects.filter(pk=row.pk).update(error=words, updated_at=moved_now())
 
 
 def _recover_datasets(report: Report) -> None:

@@ -11,6 +11,9 @@ from pydantic import Field
 
 from recorder.api.schemas import Body, Label, Task, VerdictName, text
 
+Versions = Annotated[dict[UUID, Annotated[str, text(40)]], Field(max_length=5000)]
+"""What was read of each, as GET gave it."""
+
 
 class ChangeOut(Schema):
     """One line of an episode's history; `undone_at` where it was taken back."""
@@ -24,17 +27,22 @@ class ChangeOut(Schema):
 
 
 class RevertIn(Body):
-    """Back to how it was after this change; null: as it was recorded."""
+    """Back to how it was after this change; null: as it was recorded. `version` and `own` as in PATCH."""
 
     change: Annotated[int, Field(ge=1, le=2**63 - 1)] | None
     version: Annotated[str, text(40)] | None = None
+    own: bool = False
 
 
 class VerdictIn(Body):
-    """`group`: this goes on with the act that an earlier answer named; undone as one."""
+    """`group`: this goes on with the act that an earlier answer named; undone as one.
+
+    `versions`, by episode: where another person has changed one of these since, nothing is done.
+    """
 
     episodes: Annotated[list[UUID], Field(min_length=1, max_length=5000)]
     verdict: VerdictName
+    versions: Versions = Field(default_factory=dict)
     group: UUID | None = None
 
 
@@ -45,6 +53,7 @@ class EditIn(Body):
     task: Task | None = None
     add_labels: Annotated[list[Label], Field(max_length=100)] = Field(default_factory=list)
     remove_labels: Annotated[list[Label], Field(max_length=100)] = Field(default_factory=list)
+    versions: Versions = Field(default_factory=dict)
     group: UUID | None = None
 
 

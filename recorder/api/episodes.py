@@ -64,7 +64,8 @@ def list_episodes(
 def judge_episodes(request: HttpRequest, body: VerdictIn) -> dict[str, Any]:
     """One verdict for many; undone as one."""
     episodes = find.episodes_of(body.episodes)
-    group = set_verdict(episodes=episodes, verdict=body.verdict, who=who(request), group=body.group)
+    read = _versions(body.versions)
+    group = set_verdict(episodes=episodes, verdict=body.verdict, who=who(request), versions=read, group=body.group)
     return {"group": group, "episodes": len(episodes)}
 
 
@@ -72,8 +73,9 @@ def judge_episodes(request: HttpRequest, body: VerdictIn) -> dict[str, Any]:
 def edit_episodes_at_once(request: HttpRequest, body: EditIn) -> dict[str, Any]:
     """The same words for many; undone as one."""
     episodes = find.episodes_of(body.episodes)
-    said = body.model_dump(exclude={"episodes"})
-    return {"group": edit_many(episodes=episodes, who=who(request), **said), "episodes": len(episodes)}
+    said = body.model_dump(exclude={"episodes", "versions"})
+    group = edit_many(episodes=episodes, who=who(request), versions=_versions(body.versions), **said)
+    return {"group": group, "episodes": len(episodes)}
 
 
 @router.get("/episodes/{episode_id}", response={200: EpisodeOut, **ERRORS})
@@ -86,17 +88,17 @@ def patch_episode(request: HttpRequest, episode_id: UUID, body: EpisodePatch) ->
     """Change what is given; null takes back a rating or a trim."""
     episode = find.episode_of(episode_id)
     given = body.model_dump(exclude_unset=True)
-    version = _version(given.pop("version", None))
+    version, own = _version(given.pop("version", None)), given.pop("own", False)
     fields = {name: value for name, value in given.items() if value is not None or name in {"rating", "trim"}}
     if "trim" in fields:
         fields["trim_first"], fields["trim_end"] = fields.pop("trim") or (None, None)
     verdict = fields.pop("verdict", None)
     if fields:
-        edit_episodes(episodes=[episode], who=who(request), version=version, **fields)
-        version = None  # ours is the newest now
+        edit_episodes(episodes=[episode], who=who(request), version=version, own=own, **fields)
+        version = version and episode.updated_at
     if verdict is not None:
-        set_verdict(episodes=[episode], verdict=verdict, who=who(request), version=version)
-    return find.episode_of(episode_id)
+        set_verdict(episodes=[episode], verdict=verdict, who=who(request), version=version, own=own)
+    return _seen(episode)
 
 
 @router.get("/episodes/{episode_id}/history", response={200: list[ChangeOut], **ERRORS})
@@ -109,8 +111,9 @@ def episode_history(request: HttpRequest, episode_id: UUID) -> list[Change]:
 def revert_episode(request: HttpRequest, episode_id: UUID, body: RevertIn) -> Episode:
     """Back to how it was after a change of its history; a change like any other, which undo takes back."""
     episode = find.episode_of(episode_id)
-    revert(episode=episode, change=body.change, who=who(request), version=_version(body.version))
-    return find.episode_of(episode_id)
+    read = _version(body.version)
+    revert(episode=episode, change=body.change, who=who(request), version=read, own=body.own)
+    return _seen(episode)
 
 
 @router.post("/undo", response={200: ChangedEpisodes, **ERRORS})
@@ -130,8 +133,9 @@ def undo_last(request: HttpRequest, body: UndoIn | None = None) -> dict[str, Any
 @router.post("/episodes/{episode_id}/restore", response={200: EpisodeOut, **ERRORS})
 def restore_episode(request: HttpRequest, episode_id: UUID) -> Episode:
     """Out of the trash, to be reviewed again."""
-    restore(episodes=[find.episode_of(episode_id)], who=who(request))
-    return find.episode_of(episode_id)
+    episode = find.episode_of(episode_id)
+    restore(episodes=[episode], who=who(request))
+    return _seen(episode)
 
 
 @router.get("/trash", response={200: TrashOut, **ERRORS})
@@ -145,6 +149,17 @@ def empty(request: HttpRequest, body: TrashEmptyIn) -> dict[str, Any]:
     episodes = None if body.episodes is None else find.episodes_of(body.episodes)
     older_than = None if body.older_than_days is None else timedelta(days=body.older_than_days)
     return {"freed_bytes": empty_trash(episodes=episodes, older_than=older_than, most=body.most, who=who(request))}
+
+
+def _seen(changed: Episode) -> Episode:
+    """As it is now, under the version that this change left: what another person does meanwhile has not been seen."""
+    now = find.episode_of(changed.pk)
+    now.updated_at = changed.updated_at
+    return now
+
+
+def _versions(versions: dict[UUID, str]) -> dict[UUID, datetime]:
+    return {pk: read for pk, version in versions.items() if (read := _version(version)) is not None}
 
 
 def _version(version: str | None) -> datetime | None:

@@ -286,7 +286,10 @@ class EpisodeOut(Schema):
 
 
 class EpisodePatch(Body):
-    """Only what is given changes. With the `version` that was read, another's change in between is refused."""
+    """Only what is given changes. With the `version` that was read, a change in between is refused.
+
+    With `own` what you changed yourself meanwhile is not.
+    """
 
     verdict: VerdictName | None = None
     task: Task | None = None
@@ -295,6 +298,7 @@ class EpisodePatch(Body):
     note: Annotated[str, text(10_000)] | None = None
     trim: Annotated[list[Tick], Field(min_length=2, max_length=2)] | None = None
     version: Annotated[str, text(40)] | None = None
+    own: bool = False
 
     @field_validator("trim")
     @classmethod

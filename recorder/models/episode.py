@@ -107,6 +107,9 @@ class Episode(models.Model):
     recorded_at = models.DateTimeField(default=timezone.now)
     purged_at = models.DateTimeField(null=True, blank=True)  # its files are gone for good
     updated_at = models.DateTimeField(default=timezone.now, db_index=True)
+    frames_at = models.DateTimeField(
+        null=True, blank=True
+    )  # since when its frames are these: an older trim is of others
 
     objects = EpisodeQuerySet.as_manager()
 

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from recorder.errors import Refused
-from recorder.history import check_open
-from recorder.many import change_many
+from recorder.many import Versions, change_many, check_all
 from recorder.models import Dataset, Episode
 from recorder.services.review import group_of
 from recorder.states import EpisodeState
@@ -35,6 +34,7 @@ def edit_many(
     task: str | None = None,
     add_labels: Sequence[str] = (),
     remove_labels: Sequence[str] = (),
+    versions: Versions | None = None,
     group: uuid.UUID | None = None,
 ) -> uuid.UUID:
     """The group by which it is undone. Labels keep their order, new ones come last.
@@ -45,13 +45,13 @@ def edit_many(
     if task is not None and not task.strip():
         raise Refused("invalid", "A task has at least one letter: policies are trained on it.", 422)
     group = group_of(group=group, who=who)
-    for episode in Episode.objects.select_related("dataset").filter(pk__in=[each.pk for each in episodes]):
-        check_open(episode)
 
     def wish(episode: Episode) -> dict[str, Any]:
         left = [each for each in episode.labels if each not in remove_labels]
         labels = list(dict.fromkeys([*left, *add_labels]))[:MOST_LABELS]
         return {"labels": labels} | ({} if task is None else {"task": task})
 
-    change_many(episodes=episodes, wish=wish, who=who, group=group).complain(len(episodes))
+    check_all(episodes, wish, who, versions or {})
+    done = change_many(episodes=episodes, wish=wish, who=who, group=group, versions=versions)
+    done.complain(len(episodes))
     return group

@@ -24,6 +24,7 @@ from recorder.services.sidecars import committed_id as committed_id
 from recorder.services.sidecars import content_of, planned_fields, said_fields
 from recorder.states import EpisodeState, Verdict
 from recorder.storable import storable
+from recorder.versions import moved_now
 from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import DatasetError
 from robotdata.dataset.features import DEFAULT_FEATURES
@@ -189,23 +190,25 @@ def _index_episodes(dataset: Dataset, there: dict[uuid.UUID, EpisodeInfo], fps: 
     rows = {row.pop("pk"): row for row in found.values("pk", *names)}
     for pk in rows.keys() - there.keys():
         _left(dataset, pk)
-    now = timezone.now()
     moved = {pk: info for pk, info in there.items() if pk in rows and rows[pk]["episode_index"] != info.index}
     for some in _portions(list(moved)):
         Episode.objects.filter(pk__in=some).update(episode_index=F("episode_index") + _FAR)
-    placed = [Episode(pk=pk, episode_index=info.index, updated_at=now) for pk, info in moved.items()]
-    Episode.objects.bulk_update(placed, ["episode_index", "updated_at"], batch_size=_PORTION)
+        Episode.objects.filter(pk__in=some).update(updated_at=moved_now())
+    placed = [Episode(pk=pk, episode_index=info.index) for pk, info in moved.items()]
+    Episode.objects.bulk_update(placed, ["episode_index"], batch_size=_PORTION)
     for pk, info in there.items():
         if pk in rows and content_of(info) != rows[pk] | {"episode_index": info.index}:
-            _set(pk, **content_of(info), **planned_fields(info), **_marks(info))
+            other_frames = info.length != rows[pk]["ticks"]
+            _set(pk, other_frames, **content_of(info), **planned_fields(info), **_marks(info))
     new = {pk: info for pk, info in there.items() if pk not in rows}
     known: set[uuid.UUID] = set()
     for some in _portions(list(new)):
         known |= set(Episode.objects.filter(pk__in=some).values_list("pk", flat=True))
     for pk in known:
         # Not a move of its life: the folder says so, and it is right whatever the row said.
-        fields = {"state": EpisodeState.ENCODED, "purged_at": None, "error": "", "dataset": dataset}
-        _set(pk, **fields, **content_of(new[pk]), **planned_fields(new[pk]), **said_fields(new[pk].extra))
+        fields: dict[str, Any] = {"state": EpisodeState.ENCODED, "purged_at": None, "error": "", "dataset": dataset}
+        fields |= content_of(new[pk]) | planned_fields(new[pk]) | said_fields(new[pk].extra)
+        _set(pk, True, **fields)
     fresh = [_episode(dataset, pk, info, fps) for pk, info in new.items() if pk not in known]
     Episode.objects.bulk_create(fresh, batch_size=500)
 
@@ -215,8 +218,10 @@ def close_changes(pks: Iterable[uuid.UUID]) -> None:
     Change.objects.filter(episode__in=list(pks), undone_at=None).update(superseded=True)
 
 
-def _set(pk: uuid.UUID, **fields: Any) -> None:
-    Episode.objects.filter(pk=pk).update(**fields, updated_at=timezone.now())
+def _set(pk: uuid.UUID, other_frames: bool, **fields: Any) -> None:
+    now = moved_now()
+    since = {"frames_at": now} if other_frames else {}
+    Episode.objects.filter(pk=pk).update(**fields, **since, updated_at=now)
     close_changes([pk])
 
 
@@ -229,7 +234,7 @@ def _left(dataset: Dataset, pk: uuid.UUID) -> None:
         back = {"state": EpisodeState.FAILED, "error": said, "purged_at": timezone.now()}
     with contextlib.suppress(SpoolError, OSError, ValueError):
         back["ticks"] = int(read_manifest(row.take_path)["ticks"])
-    _set(pk, **back, episode_index=None, committed_task="", trim_first=None, trim_end=None)
+    _set(pk, True, **back, episode_index=None, committed_task="", trim_first=None, trim_end=None)
 
 
 def _episode(dataset: Dataset, pk: uuid.UUID, info: EpisodeInfo, fps: float) -> Episode:

@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from recorder.models import Dataset, Episode
 from recorder.states import EpisodeState, Verdict
+from recorder.versions import moved_now
 from robotdata.quality import DEFAULT, BadMetrics, Mark, Peers, TakeMetrics, Thresholds, marks_of, take_metrics
 from robotdata.spool import SpoolError, Take, TakeBusy, read_manifest, write_manifest
 from robotdata.spool.files import TakeLock, write_json
@@ -229,7 +230,7 @@ def _keep(episode: Episode, found: list[dict[str, Any]]) -> list[dict[str, Any]]
     if episode.marks != marks:
         # The rows of what is being encoded are left alone: its batch writes the marks into the dataset.
         mine = Episode.objects.filter(pk=episode.pk, purged_at=None, state__in=_JUDGED)
-        mine.update(marks=marks, updated_at=timezone.now())
+        mine.update(marks=marks, updated_at=moved_now())
         episode.marks = marks
     return marks
 

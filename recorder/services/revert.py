@@ -13,14 +13,16 @@ from recorder.services.batches import apply_policy
 from recorder.states import Verdict
 
 
-def revert(*, episode: Episode, change: int | None, who: str, version: datetime | None = None) -> Change:
+def revert(
+    *, episode: Episode, change: int | None, who: str, version: datetime | None = None, own: bool = False
+) -> Change:
     """As it was right after that change; None means as it was recorded, before anybody changed it.
 
     Raises Refused for a change that is not in its history or was taken back, where nothing differs from then, and, with
-    the `version` that was read, where somebody changed it since.
+    the `version` that was read, where somebody (with `own`, somebody else) changed it since.
     """
     wanted = _then(episode, change)
-    done = change_episode(episode=episode, who=who, group=uuid.uuid4(), version=version, **wanted)
+    done = change_episode(episode=episode, who=who, group=uuid.uuid4(), version=version, own=own, **wanted)
     if done is None:
         raise Refused("same", f"{episode} is as it was then already ({described(wanted)}): nothing was changed.")
     if done.after.get("verdict", Verdict.REJECT) != Verdict.REJECT:

@@ -11,8 +11,8 @@ from typing import Any
 from django.db.models import QuerySet
 
 from recorder.errors import Refused
-from recorder.history import change_episode, changed_since, check_open, conflict, trim_of
-from recorder.many import change_many, undo_many
+from recorder.history import change_episode, check_open, conflict, trim_of
+from recorder.many import Versions, change_many, check_all, undo_many
 from recorder.models import Change, Dataset, Episode
 from recorder.services.batches import apply_policy
 from recorder.states import EpisodeState, Verdict
@@ -26,25 +26,28 @@ def set_verdict(
     verdict: str,
     who: str,
     version: datetime | None = None,
+    own: bool = False,
+    versions: Versions | None = None,
     group: uuid.UUID | None = None,
 ) -> uuid.UUID:
     """Keep, reject or take back a verdict; many at once are undone as one, by the group that is returned.
 
-    A long act may come in portions: with the `group` of the first, the others belong to it.
+    A long act may come in portions: with the `group` of the first, the others belong to it. `versions` are those that
+    were read of some of them, as `version` is of one: what one did `own`self since is then no conflict.
 
     Raises Refused: nothing was done where the first check failed, and the message says which were not where some
     moved in between.
     """
     if verdict not in Verdict.values:
         raise Refused("invalid", f"{verdict!r} is no verdict: choose {', '.join(Verdict.values)}.", 422)
-    group = _change_all(episodes, who, version, {"verdict": verdict}, group)
+    group = _change_all(episodes, who, version, {"verdict": verdict}, own, group, versions)
     if verdict != Verdict.REJECT:
         _apply_policies(episodes)
     return group
 
 
 def edit_episodes(
-    *, episodes: Sequence[Episode], who: str, version: datetime | None = None, **fields: Any
+    *, episodes: Sequence[Episode], who: str, version: datetime | None = None, own: bool = False, **fields: Any
 ) -> uuid.UUID:
     """Set task, labels, rating, note or trim (`trim_first`, `trim_end`, in ticks); undone by the returned group.
 
@@ -56,7 +59,7 @@ def edit_episodes(
         raise Refused("invalid", "A task has at least one letter: policies are trained on it.", 422)
     for episode in episodes:
         _check_trim(episode, fields)
-    return _change_all(episodes, who, version, fields)
+    return _change_all(episodes, who, version, fields, own)
 
 
 def group_of(*, group: uuid.UUID | None, who: str) -> uuid.UUID:
@@ -138,18 +141,21 @@ def _change_all(
     who: str,
     version: datetime | None,
     fields: dict[str, Any],
+    own: bool = False,
     group: uuid.UUID | None = None,
+    versions: Versions | None = None,
 ) -> uuid.UUID:
     """All of them or, where one cannot be changed, none; who is changed in between is named."""
     group = group_of(group=group, who=who)
     if len(episodes) == 1:
-        change_episode(episode=episodes[0], who=who, group=group, version=version, **fields)
+        read = (versions or {}).get(episodes[0].pk, version)
+        own = own or versions is not None
+        change_episode(episode=episodes[0], who=who, group=group, version=read, own=own, **fields)
         return group
-    for episode in Episode.objects.select_related("dataset").filter(pk__in=[episode.pk for episode in episodes]):
-        check_open(episode)
-        if version is not None and changed_since(episode, version):
-            raise conflict(episode)
-    change_many(episodes=episodes, wish=lambda _: fields, who=who, group=group).complain(len(episodes))
+    read_of = versions or {episode.pk: version for episode in episodes if version is not None}
+    check_all(episodes, lambda _: fields, who, read_of)
+    done = change_many(episodes=episodes, wish=lambda _: fields, who=who, group=group, versions=read_of)
+    done.complain(len(episodes))
     return group
 
 

@@ -9,12 +9,11 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from django.utils import timezone
-
 from recorder.errors import Refused
 from recorder.models import Dataset, Episode
 from recorder.states import Verdict
 from recorder.storable import storable
+from recorder.versions import moved_now
 from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import DatasetBusy, DatasetError, EditError, NotDurable
 from robotdata.dataset.lock import dataset_lock
@@ -144,7 +143,7 @@ def believe_sidecar(dataset: Dataset) -> int:
         changed = {name: told[name] for name in names if name in told and getattr(row, name) != told[name]}
         if changed:
             mine = Episode.objects.filter(pk=row.pk, updated_at=row.updated_at)
-            count += mine.update(**changed, updated_at=timezone.now())
+            count += mine.update(**changed, updated_at=moved_now())
     return count
 
 

@@ -21,6 +21,7 @@ from recorder.services.batches import apply_policy
 from recorder.services.quality import FILE as METRICS
 from recorder.states import EpisodeState, Verdict
 from recorder.storable import storable
+from recorder.versions import moved_now
 from robotdata.spool.errors import SpoolError
 from robotdata.spool.manifest import read_manifest
 
@@ -72,8 +73,9 @@ def _renew(episode: Episode, fields: dict[str, Any], facts: Mapping[str, Any]) -
     if changed:
         for name in changed:
             setattr(episode, name, fields[name])
-        episode.updated_at = timezone.now()
-        episode.save(update_fields=[*changed, "updated_at"])
+        with transaction.atomic():
+            episode.save(update_fields=changed)
+            Episode.objects.filter(pk=episode.pk).update(updated_at=moved_now())
     return False
 
 

@@ -16,9 +16,11 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from recorder.errors import Refused
+from recorder.history import conflict
 from recorder.models import Episode
 from recorder.services.review import set_verdict
 from recorder.states import EpisodeState, Verdict
+from recorder.versions import moved_now
 from robotdata.spool.errors import TakeBusy
 from robotdata.spool.files import TakeLock, sync_folder
 
@@ -40,8 +42,15 @@ def trash_summary() -> TrashSummary:
 
 
 def restore(*, episodes: Sequence[Episode], who: str) -> uuid.UUID:
-    """Out of the trash, to be reviewed again. Raises Refused for one that is gone for good."""
-    return set_verdict(episodes=episodes, verdict=Verdict.UNREVIEWED, who=who)
+    """Out of the trash, to be reviewed again.
+
+    Raises Refused for one that is gone for good, or that another person has judged anew meanwhile.
+    """
+    for episode in episodes:
+        if episode.purged_at is None and episode.verdict not in (Verdict.REJECT, Verdict.UNREVIEWED):
+            raise conflict(episode)
+    read = {episode.pk: episode.updated_at for episode in episodes}
+    return set_verdict(episodes=episodes, verdict=Verdict.UNREVIEWED, who=who, versions=read)
 
 
 def empty_trash(
@@ -117,10 +126,9 @@ def remove_staging(pk: uuid.UUID) -> int:
 
 
 def _purge(episode: Episode, who: str) -> int:
-    now = timezone.now()
     with transaction.atomic():
         mine = Episode.objects.trashed().filter(pk=episode.pk, state__in=_OVER)
-        if not mine.update(purged_at=now, reviewer=who, updated_at=now):
+        if not mine.update(purged_at=timezone.now(), reviewer=who, updated_at=moved_now()):
             return 0
         try:
             aside = set_aside(episode.take_path)

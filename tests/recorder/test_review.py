@@ -9,7 +9,9 @@ from django.utils import timezone
 from recorder.errors import Refused
 from recorder.models import Change, Dataset, Episode
 from recorder.services.batches import cancel_batch, start_batch
+from recorder.services.bulk import edit_many
 from recorder.services.review import edit_episodes, history, set_verdict, undo
+from recorder.versions import moved_now
 from robotdata.spool import read_manifest
 from tests.recorder.conftest import work
 
@@ -185,3 +187,56 @@ def test_it_takes_no_offence_at_what_one_took_back_oneself(make_episode: Any) ->
     Episode.objects.filter(pk=episode.pk).update(marks=[{"code": "stale"}], updated_at=timezone.now())
     set_verdict(episodes=[episode], verdict="keep", who="olga", version=back.updated_at)
     assert verdicts(episode) == ["keep"]
+
+
+def test_it_takes_no_offence_at_ones_own_other_acts(make_episode: Any) -> None:
+    """Another tab, many at once, an answer that was lost: nobody else has done anything."""
+    episode = make_episode(verdict="unreviewed")
+    read = episode.updated_at
+    set_verdict(episodes=[episode, make_episode()], verdict="keep", who="olga")
+    edit_episodes(episodes=[episode], who="olga", note="dark", version=read, own=True)
+    set_verdict(episodes=[episode], verdict="reject", who="olga", version=read, own=True)
+    assert verdicts(episode) == ["reject"]
+
+
+def test_a_mark_noted_by_a_clock_that_was_read_before_makes_no_version_older(
+    make_episode: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    episode = make_episode(verdict="unreviewed")
+    early = timezone.now()
+    set_verdict(episodes=[episode], verdict="keep", who="ben")
+    ben = Episode.objects.get(pk=episode.pk).updated_at
+    monkeypatch.setattr(timezone, "now", lambda: early)
+    for rating in (2, 3):
+        Episode.objects.filter(pk=episode.pk).update(updated_at=moved_now())
+        edit_episodes(episodes=[Episode.objects.get(pk=episode.pk)], who="olga", rating=rating)
+    read = Episode.objects.get(pk=episode.pk).updated_at
+    assert read > ben
+    Episode.objects.filter(pk=episode.pk).update(updated_at=moved_now())
+    set_verdict(episodes=[episode], verdict="reject", who="olga", version=read, own=True)  # she has seen what ben did
+    edit_episodes(episodes=[episode], who="ben", note="dark")
+    with pytest.raises(Refused, match="ben set note to dark"):
+        set_verdict(episodes=[episode], verdict="keep", who="olga", version=read, own=True)
+
+
+def test_many_at_once_are_not_judged_over_what_another_one_said(make_episode: Any) -> None:
+    seen = [make_episode(verdict="unreviewed") for _ in range(3)]
+    versions = {episode.pk: episode.updated_at for episode in seen}
+    set_verdict(episodes=[seen[1]], verdict="keep", who="ben")
+    with pytest.raises(Refused, match="ben set verdict to keep"):
+        set_verdict(episodes=seen, verdict="reject", who="olga", versions=versions)
+    with pytest.raises(Refused, match="ben set verdict to keep"):
+        edit_many(episodes=seen, who="olga", task="push it", versions=versions)
+    assert verdicts(*seen) == ["unreviewed", "keep", "unreviewed"]
+    set_verdict(episodes=seen, verdict="keep", who="olga", versions=versions)
+    assert verdicts(*seen) == ["keep", "keep", "keep"]
+
+
+def test_it_says_that_another_one_took_something_back(make_episode: Any) -> None:
+    episode = make_episode(verdict="unreviewed")
+    set_verdict(episodes=[episode], verdict="keep", who="ben")
+    episode.refresh_from_db()
+    read = episode.updated_at
+    undo(who="ben")
+    with pytest.raises(Refused, match="ben took verdict to keep of .* back"):
+        set_verdict(episodes=[episode], verdict="reject", who="olga", version=read, own=True)
