@@ -26,8 +26,9 @@ class MarkLine(NowThen):
 
 
 class MarksPreview(Schema):
-    """Of so many measured `takes`, the newest: how many are `marked`, and by what."""
+    """Of so many measured `takes`, the newest `of` all: how many are `marked`, and by what."""
 
     takes: int
+    of: int
     marked: NowThen
     marks: list[MarkLine]

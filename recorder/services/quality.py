@@ -16,6 +16,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from recorder.models import Dataset, Episode
+from recorder.models.episode import EpisodeQuerySet
 from recorder.states import EpisodeState, Verdict
 from recorder.versions import moved_now
 from robotdata.quality import DEFAULT, BadMetrics, Mark, Peers, TakeMetrics, Thresholds, marks_of, take_metrics
@@ -90,7 +91,7 @@ def judge_all(*, dataset: Dataset) -> int:
     """
     chosen, changed = dataset.thresholds, 0
     peers = Peers(_measured(dataset, _raw(dataset))[2])
-    every = dataset.episodes.filter(state__in=_JUDGED, purged_at=None).select_related("dataset").newest_first()
+    every = judged(dataset).select_related("dataset").newest_first()
     for number, episode in enumerate(every.iterator(chunk_size=100)):
         if number % 50 == 0 and not _note_judging(dataset, chosen, timezone.now() + JUDGE_AGAIN):
             return changed
@@ -193,7 +194,12 @@ _JUDGED = [EpisodeState.RECORDED, EpisodeState.INTERRUPTED, EpisodeState.FAILED]
 
 
 def _raw(dataset: Dataset) -> QuerySet[Episode]:
-    return dataset.episodes.filter(state__in=_JUDGED, purged_at=None).newest_first()[:MOST_PEERS]
+    return judged(dataset).newest_first()[:MOST_PEERS]
+
+
+def judged(dataset: Dataset) -> EpisodeQuerySet:
+    """Its takes that are measured and judged: none that is under way, and no episode."""
+    return Episode.objects.filter(dataset=dataset, state__in=_JUDGED, purged_at=None)
 
 
 def _peers(dataset: Dataset) -> list[TakeMetrics]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from recorder.errors import Refused
 from recorder.models import Dataset
-from recorder.services.quality import defaults, measured, thresholds_of
+from recorder.services.quality import defaults, judged, measured, thresholds_of
 from robotdata.quality import BadThresholds, Peers, TakeMetrics, Thresholds, marks_of
 
 _PREVIEW_S = 3.0
@@ -29,7 +29,7 @@ def checked(changes: Mapping[str, Any]) -> dict[str, float]:
 def preview(dataset: Dataset, changes: Mapping[str, Any]) -> dict[str, Any]:
     """How many of the newest measured takes each kind of mark holds `now`, and `then`, with these thresholds instead.
 
-    `takes` is how many were looked at, `marked` how many of them carry any mark.
+    `takes` is how many were looked at `of` those that are judged, `marked` how many of them carry any mark.
     """
     then = defaults().changed(checked(changes))
     takes, others = measured(dataset)
@@ -39,7 +39,7 @@ def preview(dataset: Dataset, changes: Mapping[str, Any]) -> dict[str, Any]:
         counted.add(metrics, peers)
         if time.monotonic() > end:
             break
-    return counted.as_json()
+    return {**counted.as_json(), "of": judged(dataset).count()}
 
 
 class _Counted:

@@ -132,7 +132,7 @@ def _looks(pictures: PictureSeries, take: TakeInput) -> dict[str, Any]:
 def _depth_looks(camera: CameraInput, looks: dict[str, Any]) -> dict[str, Any]:
     """Of depth only what is a fault in it too: damage, another size, that nothing was measured; and what is too far."""
     known = {name: looks[name] for name in ("damaged", "damaged_at", "resized_at", "black") if name in looks}
-    return known | {"clipped": camera.clipped}
+    return known | {"clipped": camera.clipped, "depth": True}
 
 
 def _tick_runs(mask: NDArray[np.bool_], tick: NDArray[np.int64], take: TakeInput) -> list[Run]:

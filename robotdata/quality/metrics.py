@@ -96,6 +96,7 @@ class CameraMetrics:
     damaged_at: int | None = None
     resized_at: int | None = None
     clipped: float = 0.0
+    depth: bool = False
 
 
 @dataclass(frozen=True)

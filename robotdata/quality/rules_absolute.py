@@ -151,7 +151,8 @@ def _out_of_step(take: TakeMetrics, key: str, camera: CameraMetrics, limits: Thr
 
 
 def _dark(take: TakeMetrics, key: str, camera: CameraMetrics, limits: Thresholds) -> Iterator[Mark]:
-    for code, runs, what in (("black", camera.black, "is black"), ("flat", camera.flat, "shows one flat colour")):
+    black = "measures no depth" if camera.depth else "is black"
+    for code, runs, what in (("black", camera.black, black), ("flat", camera.flat, "shows one flat colour")):
         least = min(limits.black_s * take.fps, take.ticks)
         for run, more in _gravest([run for run in runs if run[1] - run[0] >= least]):
             severity: Severity = "bad" if _much(run, take) else "warn"

@@ -60,6 +60,12 @@ def test_depth_that_measures_nothing_or_repeats_itself_is(tmp_path: Path) -> Non
     assert codes(take_of(tmp_path, lambda tick: wall(min(tick, 35)))) == {"frozen"}
 
 
+def test_it_is_said_in_words_of_depth(tmp_path: Path) -> None:
+    with Take.open(take_of(tmp_path, lambda tick: wall(tick) * (not 30 < tick < 75))) as take:
+        (text,) = (mark.text for mark in marks_of(take_metrics(take), []) if mark.code == "black")
+    assert "measures no depth from 1." in text and "black" not in text
+
+
 def test_light_and_sharpness_are_no_measures_of_depth(tmp_path: Path) -> None:
     with Take.open(take_of(tmp_path, moving)) as take:
         camera = take_metrics(take).cameras[FAR]

@@ -13,10 +13,10 @@ let asked = 0;
 const cell = (words, attributes = { class: "num right" }) => make("td", attributes, String(words));
 const line = ({ now, then }, name) => make("tr", { class: now === then ? "dim" : "strong" }, make("th", { scope: "row" }, name), cell(now), cell(then));
 
-function table({ takes, marked, marks }) {
+function table({ takes, of, marked, marks }) {
   const head = ["Mark", "Now", "Then"].map((words, at) => make("th", { scope: "col", class: at ? "right" : false }, words));
   const rows = [line(marked, "Marked at all"), ...marks.map((one) => line(one, names[one.code] ?? one.code))];
-  const caption = make("caption", { class: "hint" }, `Of the newest ${takes} takes that are measured`);
+  const caption = make("caption", { class: "hint" }, takes < of ? `Of the newest ${takes.toLocaleString("en")} of ${of.toLocaleString("en")} takes; once saved, all are judged again` : `Of all ${takes.toLocaleString("en")} takes`);
   return make("table", { class: "table" }, caption, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows));
 }
 
