@@ -21,6 +21,8 @@ function armed(button) {
   setTimeout(() => {
     delete button.dataset.armed;
     button.textContent = words;
+    const shown = button.closest("[data-live]");
+    if (shown) ring(shown);
   }, 4000);
   return false;
 }
@@ -68,7 +70,13 @@ export async function act(element, body) {
   }
 }
 
+/** A button that waits for its second press stays, whatever comes for its place. */
+function keepArmed(event) {
+  if (event.detail.target?.querySelector?.("[data-armed]")) event.detail.shouldSwap = false;
+}
+
 export function watchActions() {
+  document.addEventListener("htmx:beforeSwap", keepArmed);
   const said = sessionStorage.getItem("said");
   if (said) {
     sessionStorage.removeItem("said");

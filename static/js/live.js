@@ -1,7 +1,8 @@
 // The socket says that something moved; whatever shows it fetches itself again.
 // An element names what it shows: data-live="episode:<id> batches:<slug> ...".
-import { say, show } from "./lib/dom.js";
+import { make, say, show } from "./lib/dom.js";
 import { Link } from "./lib/socket.js";
+import { missed, note, noteAll, watchAnswers } from "./moved.js";
 
 const AT_MOST_EVERY_MS = 400;
 const RIG_TONES = { idle: "good", connecting: "warn", countdown: "warn", recording: "rec", saving: "accent", resetting: "accent", paused: "warn", error: "bad" };
@@ -24,10 +25,23 @@ let wasLost = false;
 export const rigTone = (state) => (RIG_TONES[state] ? `tone-${RIG_TONES[state]}` : "");
 export const rigWords = (state) => RIG_WORDS[state] ?? state;
 
-/** Ring an element now, and once more at the end of a burst. */
+/** What this element shows has moved. */
 export function ring(element) {
+  note(element.dataset.live?.split(" ") ?? []);
+  bell(element);
+}
+
+/** What came after it was asked for at `since` is asked for again, where it moved meanwhile. */
+export function ringIfMissed(element, since) {
+  if (missed(element, since)) bell(element);
+}
+
+/** Fetch an element now, and once more at the end of a burst. */
+function bell(element) {
   // What is being filled in is not fetched away.
   if ("keepsOpen" in element.dataset && element.querySelector("details[open]")) return;
+  // Nor is a button that waits for its second press; it rings when it no longer does.
+  if (element.querySelector("[data-armed]")) return;
   if (due.has(element)) {
     due.set(element, true);
     return;
@@ -38,13 +52,22 @@ export function ring(element) {
   setTimeout(() => {
     const again = due.get(element);
     due.delete(element);
-    if (again && element.isConnected) ring(element);
+    if (!again) return;
+    // Or what has come in its place.
+    if (element.isConnected) bell(element);
+    else document.querySelectorAll("[data-live]").forEach((other) => other.dataset.live === element.dataset.live && bell(other));
   }, AT_MOST_EVERY_MS);
 }
 
+function ringAll() {
+  noteAll();
+  document.querySelectorAll("[data-live]").forEach(bell);
+}
+
 export function ringTopics(topics) {
+  note(topics);
   for (const element of document.querySelectorAll("[data-live]")) {
-    if (element.dataset.live.split(" ").some((topic) => topics.includes(topic))) ring(element);
+    if (element.dataset.live.split(" ").some((topic) => topics.includes(topic))) bell(element);
   }
 }
 
@@ -81,24 +104,30 @@ export function showRig(name, state) {
   }
 }
 
-/** A take that is newer than all of the list comes to its top; what moves further down is no new one. */
+/** A take that is new in the list, or comes back to it, comes to its place in what is loaded. */
 function arrived({ id, dataset, state, verdict, recorded_at: at }) {
   if (state === "recording" || state === "encoded" || verdict !== "unreviewed") return;
   if (arriving.has(id) || document.getElementById(`take-${id}`)) return;
   for (const list of document.querySelectorAll("[data-arrivals]")) {
     if (list.dataset.arrivals !== dataset || list.dataset.view !== "review") continue;
-    const newest = list.querySelector(".take time")?.dateTime;
-    if (newest && !(Date.parse(at) >= Date.parse(newest))) continue;
+    const older = [...list.querySelectorAll(".take")].find((each) => Date.parse(at) >= Date.parse(each.querySelector("time")?.dateTime));
+    if (!older && list.querySelector(".loading")) continue; // it comes when one scrolls there
     const camera = new URLSearchParams(location.search).get("camera");
     const card = `/episodes/${id}/card/?view=review&wall=yes${camera ? `&camera=${encodeURIComponent(camera)}` : ""}`;
     arriving.add(id);
-    window.htmx.ajax("GET", card, { target: list, swap: "afterbegin" }).finally(() => arriving.delete(id));
+    // Its neighbour may be fetched again meanwhile: what keeps the place is nobody else's.
+    const place = make("div", { hidden: "" });
+    list.insertBefore(place, older ?? null);
+    window.htmx.ajax("GET", card, { target: place, swap: "outerHTML" }).finally(() => {
+      arriving.delete(id);
+      place.remove();
+    });
   }
 }
 
 function heard(message) {
   if (message.type === "refresh") {
-    document.querySelectorAll("[data-live]").forEach(ring);
+    ringAll();
     return;
   }
   if (message.kind === "rig") rigMoved(message);
@@ -122,11 +151,12 @@ function lost(isLost) {
 }
 
 export function listen() {
+  watchAnswers(ringIfMissed, bell);
   const link = new Link("/ws/events/", {
     open() {
       lost(false);
       // Whatever moved meanwhile was not told.
-      if (wasLost) document.querySelectorAll("[data-live]").forEach(ring);
+      if (wasLost) ringAll();
       wasLost = false;
     },
     text: heard,

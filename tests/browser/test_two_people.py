@@ -83,6 +83,21 @@ def test_it_keeps_what_the_second_one_typed(visit: Any, ben: Page, takes: list[s
     expect(ben.locator(".toast", has_text="Saved.")).to_be_visible()
 
 
+def test_it_tells_it_of_many_at_once_too(visit: Any, ben: Page, takes: list[str]) -> None:
+    mine = visit("/")
+    call(mine, "POST", "/api/episodes/verdict", {"episodes": takes[:2], "verdict": "unreviewed"})
+    ben.goto("/datasets/shared/?view=all")
+    call(mine, "PATCH", f"/api/episodes/{takes[1]}", {"verdict": "keep"})
+    for take in takes[:2]:
+        ben.locator(f"[data-pick='{take}']").click()
+    ben.keyboard.press("r")
+    expect(ben.locator(".toast.is-bad")).to_contain_text("set verdict to keep")
+    expect(ben.locator(f"#take-{takes[1]}")).to_have_class("take is-keep")
+    assert [call(mine, "GET", f"/api/episodes/{take}")["verdict"] for take in takes[:2]] == ["unreviewed", "keep"]
+    ben.keyboard.press("r")
+    expect(ben.locator(f"#take-{takes[1]}")).to_have_class("take is-reject")
+
+
 def test_it_never_conflicts_with_oneself(visit: Any, takes: list[str]) -> None:
     """Keys faster than any answer."""
     page = visit(f"/episodes/{takes[3]}/?list=all")

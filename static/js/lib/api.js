@@ -54,11 +54,13 @@ export async function call(method, url, body) {
   throw new Refusal(response.status, answer?.error);
 }
 
-/** A form as the API wants it: `data-type` says number, bool or list; a dotted name makes an object. */
+/** A form as the API wants it: `data-type` says number, bool or list; a dotted name makes an object.
+    With `data-changed` only what differs from what was drawn: the rest may be newer on the server. */
 export function bodyOf(form) {
   const body = {};
   for (const field of form.elements) {
     if (!field.name || field.disabled) continue;
+    if ("changed" in form.dataset && field.value === field.defaultValue) continue;
     const path = field.name.split(".");
     const last = path.pop();
     const place = path.reduce((object, name) => (object[name] ??= {}), body);

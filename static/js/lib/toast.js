@@ -58,14 +58,14 @@ async function undoAll() {
   } finally {
     progress?.end();
   }
-  return { episodes, version: answer.version };
+  return episodes;
 }
 
 /** Take back your newest change; the cards that it touched are fetched again. */
 async function takeBack() {
   try {
-    const { episodes, version } = await undoAll();
-    document.dispatchEvent(new CustomEvent("undone", { detail: { episodes, version } }));
+    const episodes = await undoAll();
+    document.dispatchEvent(new CustomEvent("undone", { detail: { episodes } }));
     toast(episodes.length ? `Taken back${episodes.length > 1 ? ` for ${episodes.length.toLocaleString("en")} takes` : ""}.` : "There is nothing to take back.");
   } catch (error) {
     complain(error);

@@ -2,7 +2,8 @@
 // What is decided goes out over the wire, and the next take is on screen before the answer: one that is refused comes back.
 import { remember, remembered } from "../lib/dom.js";
 import { complain, toast, undoThrough } from "../lib/toast.js";
-import { ring } from "../live.js";
+import { ring, ringIfMissed } from "../live.js";
+import { answered } from "../versions.js";
 import { fetchWords } from "./ahead.js";
 import { Edits } from "./edits.js";
 import { refuseLate } from "./late.js";
@@ -138,7 +139,6 @@ export class Review {
     this.then(() => this.go(one.episode).then(() => this.rest()));
   }
 
-  /** What was said of it here is not so. */
   forget(episode) {
     this.judged.delete(episode);
     if (this.said?.episode === episode) this.said = null;
@@ -155,7 +155,7 @@ export class Review {
   }
 
   async undo(undo) {
-    await this.wire.idle();
+    await this.wire.idle().then(answered);
     this.back = "";
     await undo();
     if (this.back) await this.go(this.back);
@@ -171,13 +171,13 @@ export class Review {
     try {
       words &&= await words;
       const told = Boolean(words);
-      if (!told) {
-        await this.wire.idle(); // else the server would not know yet what was said of it
-        words = await fetchWords(episode, walk);
-      }
+      if (!told) await this.wire.idle(); // else the server would not know yet what was said of it
+      const since = performance.now();
+      if (!told) words = await fetchWords(episode, walk);
       history.pushState({}, "", `/episodes/${episode}/?${walk}`);
       this.player.ahead.drop(episode);
       this.put(words);
+      if (!told) ringIfMissed(details(), since);
       clearTimeout(this.later);
       // Told ahead, they lack what was judged since: where in the list it stands.
       if (told) this.later = setTimeout(() => this.wire.idle().then(() => ring(details())), STAYS_MS);

@@ -1,6 +1,6 @@
 // Changes on their way to the server, one after another in the order in which they were made. Nobody waits for them.
 import { call } from "../lib/api.js";
-import { change, learn } from "../versions.js";
+import { change, versionOf } from "../versions.js";
 
 // After one of these the next one would fare no better: nothing more is sent, and all that waits comes back.
 // What is done, though the disk has not confirmed it, speaks of one take alone.
@@ -25,7 +25,7 @@ export class Wire {
 
   /** `one`: { episode, version, body, done(answer), refused(one, error) }; `version` is the one that was on screen. */
   send(one) {
-    learn(one.episode, one.version);
+    one.body = { ...one.body, version: [one.version, versionOf(one.episode)].filter(Boolean).sort().at(-1), own: true };
     this.waiting.push(one);
     this.sending ??= this.run();
   }
@@ -58,7 +58,7 @@ export class Wire {
     const told = new Map();
     for (const one of this.waiting.splice(1)) told.set(one.episode, [...(told.get(one.episode) ?? []), one]);
     for (const [episode, all] of told) {
-      const body = Object.assign({}, ...all.map((one) => one.body));
+      const body = Object.assign({}, ...all.map((one) => one.body), { version: all[0].body.version });
       call("PATCH", `/api/episodes/${episode}`, body).then(
         (answer) => all.forEach((one) => one.done(answer)),
         (error) => all.forEach((one) => one.refused(one, error)),

@@ -3,6 +3,7 @@ import { bodyOf, call } from "../lib/api.js";
 import { inPortions } from "../lib/progress.js";
 import { complain, toast } from "../lib/toast.js";
 import { ringTopics } from "../live.js";
+import { tracked, versionOf } from "../versions.js";
 
 const SAID = { keep: "kept", reject: "moved to the trash", unreviewed: "to be reviewed again" };
 const DOING = { keep: "Keeping", reject: "Moving to the trash", unreviewed: "Back to be reviewed" };
@@ -53,11 +54,14 @@ export class Many {
   async act(url, body, episodes, said, doing) {
     if (this.busy || !episodes.length) return false;
     this.busy = true;
+    // As it is when one presses: what another person does meanwhile was not seen.
+    const seen = new Map(episodes.map((id) => [id, versionOf(id)]));
     document.getElementById("wall-bar").setAttribute("aria-busy", "true");
     try {
       let group = null;
       const done = await inPortions(episodes, `${doing} …`, async (portion) => {
-        ({ group } = await call("POST", url, { episodes: portion, group, ...body }));
+        const versions = Object.fromEntries(portion.map((id) => [id, seen.get(id)]).filter(([, version]) => version));
+        ({ group } = await tracked(call("POST", url, { episodes: portion, versions, group, ...body })));
       });
       const stopped = done < episodes.length ? ` Stopped before the other ${(episodes.length - done).toLocaleString("en")}.` : "";
       toast(`${takes(done)} ${said}.${stopped}`, { undo: true });

@@ -1,0 +1,94 @@
+"""One's own quick acts, on slow and reordered answers: nothing is refused, and the page shows what is so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import APIResponse, Route, expect
+
+from tests.browser.desk_data import call, filled
+from tests.browser.test_stale_words import Late
+
+pytestmark = pytest.mark.browser
+WALL = "/datasets/quick/?view=all"
+
+
+@pytest.fixture(scope="module")
+def takes(chromium: Any, product: Any, signed_in: Any) -> list[str]:
+    return filled(chromium, product, signed_in, "quick", 6, 20)
+
+
+def test_a_card_that_was_asked_for_before_something_moved_is_asked_for_again(visit: Any, takes: list[str]) -> None:
+    page = visit(WALL)
+    card = page.locator(f"#take-{takes[0]}")
+    page.wait_for_function(f"() => 'htmx-internal-data' in document.getElementById('take-{takes[0]}')")
+    held: list[tuple[Route, APIResponse]] = []
+    page.route(
+        f"**/episodes/{takes[0]}/card/*",
+        lambda route: route.continue_() if held else held.append((route, route.fetch())),
+    )
+    page.evaluate(f"() => window.htmx.trigger(document.getElementById('take-{takes[0]}'), 'moved')")
+    page.wait_for_timeout(500)
+    call(page, "PATCH", f"/api/episodes/{takes[0]}", {"verdict": "keep"})
+    page.wait_for_timeout(2000)  # the bell has rung, and what rings at the end of a burst
+    route, response = held[0]
+    route.fulfill(response=response)
+    expect(card).to_have_class("take is-keep")
+
+
+def test_undo_on_the_wall_waits_for_what_was_pressed_before(visit: Any, takes: list[str]) -> None:
+    page = visit(WALL)
+    call(page, "PATCH", f"/api/episodes/{takes[1]}", {"rating": 4})
+    held: list[Route] = []
+    page.route(f"**/api/episodes/{takes[2]}", lambda route: route.continue_() if held else held.append(route))
+    page.locator(f"#keep-{takes[2]}").click()
+    page.wait_for_timeout(300)
+    page.keyboard.press("z")
+    page.wait_for_timeout(500)
+    held[0].continue_()
+    expect(page.locator(".toast", has_text="Taken back.")).to_be_visible()
+    assert call(page, "GET", f"/api/episodes/{takes[1]}")["rating"] == 4
+    assert call(page, "GET", f"/api/episodes/{takes[2]}")["verdict"] == "unreviewed"
+
+
+def test_a_verdict_follows_an_act_on_many_at_once(visit: Any, takes: list[str]) -> None:
+    page = visit(WALL)
+    late = Late(page, "**/card/*")
+    page.locator(f"[data-pick='{takes[3]}']").click()
+    page.locator(f"[data-pick='{takes[4]}']").click()
+    page.keyboard.press("k")
+    expect(page.locator(".toast", has_text="2 takes kept.")).to_be_visible()
+    page.locator(f"#reject-{takes[3]}").click()  # its card is still the one from before
+    expect(page.locator(".toast.is-bad")).to_have_count(0)
+    late.end()
+    expect(page.locator(f"#take-{takes[3]}")).to_have_class("take is-reject")
+    expect(page.locator(f"#take-{takes[4]}")).to_have_class("take is-keep")
+
+
+def test_a_second_press_is_heard_whatever_moves_meanwhile(visit: Any, takes: list[str]) -> None:
+    page = visit(WALL)
+    call(page, "PATCH", f"/api/episodes/{takes[5]}", {"verdict": "reject"})
+    page.goto("/trash/")
+    page.wait_for_function("() => 'htmx-internal-data' in document.getElementById('trash-head')")
+    button = page.locator("#empty-old")
+    button.click()
+    expect(button).to_have_text("Delete those for good?")
+    call(page, "PATCH", f"/api/episodes/{takes[1]}", {"rating": 2})
+    page.wait_for_timeout(1500)
+    expect(button).to_have_text("Delete those for good?")
+    with page.expect_request("**/api/trash/empty"):
+        button.click()
+
+
+def test_a_take_that_is_taken_back_comes_to_its_place_in_the_list(visit: Any, takes: list[str]) -> None:
+    page = visit("/datasets/quick/")
+    call(page, "POST", "/api/episodes/verdict", {"episodes": takes, "verdict": "unreviewed"})
+    call(page, "PATCH", f"/api/episodes/{takes[2]}", {"verdict": "reject"})
+    page.goto("/datasets/quick/")
+    cards = page.locator("#cards .take")
+    expect(cards).to_have_count(5)
+    call(page, "POST", f"/api/episodes/{takes[2]}/restore")
+    expect(cards).to_have_count(6)
+    shown = [card.get_attribute("id") for card in cards.all()]
+    assert shown == [f"take-{take}" for take in reversed(takes)]
