@@ -27,12 +27,27 @@ class Refused(Exception):
 
 
 _BEFORE = ("locked", "refused", "readonly", "unable to open", "too many clients")
-"""Of these the database speaks before it has taken anything."""
+"""Of these the database speaks before it has taken anything; for errors without a code, as those of connecting."""
+_SQLITE = {3, 5, 6, 8, 14, 26}
+"""SQLITE_PERM, BUSY, LOCKED, READONLY, CANTOPEN, NOTADB."""
+_POSTGRES = {"25006", "53300", "55P03", "57P03"}
+"""Read-only, too many connections, a lock that is not to be had, starting or ending just now."""
 
 
 def database_words(problem: Exception) -> str:
     """What to tell a person whose request the database did not bring to its end."""
-    if any(word in str(problem) for word in _BEFORE):
+    if _took_nothing(problem):
         return f"The database is not to be had ({problem}). Nothing was changed: try again in a moment."
     said = f"The database failed in the middle ({problem}): it may have been done all the same."
     return f"{said} Look at its disk, and reload the page before you try again."
+
+
+def _took_nothing(problem: Exception) -> bool:
+    """By the driver's code, which Django keeps as the cause."""
+    cause = problem.__cause__ or problem
+    code, state = getattr(cause, "sqlite_errorcode", None), getattr(cause, "sqlstate", None)
+    if code is not None:
+        return code & 0xFF in _SQLITE  # an extended code has its kind in the last byte
+    if state is not None:
+        return state in _POSTGRES
+    return any(word in str(problem) for word in _BEFORE)
