@@ -40,7 +40,7 @@ def shown(folder: Path) -> list[tuple[int, list[int]]]:
 
 def test_one_of_two_workers_has_the_effect(tmp_path: Path) -> None:
     with crowd(tmp_path) as home:
-        home.make("placebo", cubes=(1000, 9))
+        home.make("placebo", cubes=(2400, 9))
         home.begin("cubes")
         home.python("-c", RING)
         first = home.start("first")
@@ -53,7 +53,7 @@ def test_one_of_two_workers_has_the_effect(tmp_path: Path) -> None:
         home.wait(lambda: home.rows("select state from recorder_batch") == [("done",)])
         home.wait(lambda: "or given to another worker" in first.said)
         assert home.rows("select state, attempt, frames_done from recorder_job order by id") == [
-            ("done", 2, 1000),
+            ("done", 2, 2400),
             ("done", 1, 9),
         ]
         home.wait(lambda: not home.staged() and not list((tmp_path / "spool").iterdir()))
@@ -62,5 +62,5 @@ def test_one_of_two_workers_has_the_effect(tmp_path: Path) -> None:
             assert worker.process.poll() is None and "Traceback" not in worker.said, worker.said[-3000:]
     folder = tmp_path / "datasets/cubes"
     assert verify_dataset(folder, deep=True).problems == []
-    assert shown(folder) == [(1, list(range(1000))), (2, list(range(9)))]
+    assert shown(folder) == [(1, list(range(2400))), (2, list(range(9)))]
     assert len(list(folder.rglob("*.mp4"))) == 1
