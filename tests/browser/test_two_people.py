@@ -96,6 +96,7 @@ def test_it_tells_it_of_many_at_once_too(visit: Any, ben: Page, takes: list[str]
     assert [call(mine, "GET", f"/api/episodes/{take}")["verdict"] for take in takes[:2]] == ["unreviewed", "keep"]
     ben.keyboard.press("r")
     expect(ben.locator(f"#take-{takes[1]}")).to_have_class("take is-reject")
+    call(mine, "POST", "/api/episodes/verdict", {"episodes": takes[:2], "verdict": "unreviewed"})
 
 
 def test_it_never_conflicts_with_oneself(visit: Any, takes: list[str]) -> None:
