@@ -20,13 +20,14 @@ from django.utils.text import slugify
 
 from recorder.errors import Refused
 from recorder.models import Change, Dataset, Episode
+from recorder.services.copies import name_apart
 from recorder.services.sidecars import committed_id as committed_id
 from recorder.services.sidecars import content_of, planned_fields, said_fields
 from recorder.states import EpisodeState, Verdict
 from recorder.storable import storable
 from recorder.versions import moved_now
 from robotdata.dataset.episode_list import EpisodeInfo
-from robotdata.dataset.errors import DatasetError
+from robotdata.dataset.errors import DatasetBusy, DatasetError
 from robotdata.dataset.features import DEFAULT_FEATURES
 from robotdata.dataset.reader import Dataset as Folder
 from robotdata.dataset.swap import is_fresh
@@ -58,7 +59,9 @@ def adopt_folder(*, path: Path | None = None, slug: str = "") -> Dataset:
         words = f"The folder {folder.name!r} has a name that an address cannot hold: rename it to {better}."
         raise Refused("bad_name", words, 422)
     try:
-        opened = Folder.open(folder)
+        opened = name_apart(folder, Folder.open(folder))
+    except DatasetBusy as error:
+        raise Refused("busy", f"{error}.", 503) from error
     except DatasetError as error:
         raise Refused("no_dataset", f"{error}.", 422) from error
     dataset, _ = Dataset.objects.get_or_create(slug=folder.name, defaults=_row_of(folder, opened))
@@ -75,7 +78,9 @@ def refresh_dataset(*, dataset: Dataset) -> None:
         if is_fresh(dataset.path):
             _say_problem(dataset, missing_words(dataset))
             return
-        opened = Folder.open(dataset.path)
+        opened = name_apart(dataset.path, Folder.open(dataset.path))
+    except DatasetBusy:
+        return  # whoever has it brings the rows up to what he makes
     except DatasetError as error:
         _say_problem(dataset, f"{error}.")
     except OSError as error:

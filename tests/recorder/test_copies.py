@@ -1,0 +1,87 @@
+"""A dataset that somebody has copied or split beside the one it came from: no episode changes hands."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+from typing import Any
+
+import pytest
+
+from recorder.errors import Refused
+from recorder.models import Batch, Dataset, Episode
+from recorder.recovery import recover
+from recorder.services.datasets import adopt_folder, refresh_dataset
+from recorder.services.review import set_verdict
+from robotdata.dataset import verify_dataset
+from robotdata.dataset.sidecar import read_sidecar
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def ids(dataset: Dataset) -> list[Any]:
+    return list(dataset.episodes.committed().order_by("episode_index").values_list("pk", flat=True))
+
+
+def names(dataset: Dataset) -> list[str]:
+    return [entry["uuid"] for entry in read_sidecar(dataset.path, []).episodes]
+
+
+def copied(cubes: Dataset, slug: str = "a-copy") -> Dataset:
+    shutil.copytree(cubes.path, cubes.path.parent / slug)
+    return adopt_folder(slug=slug)
+
+
+def test_a_copy_has_episodes_of_its_own_and_takes_none_away(cubes: Dataset, four: list[Episode]) -> None:
+    before = ids(cubes)
+    copy = copied(cubes)
+    assert ids(cubes) == before
+    assert len(ids(copy)) == 4 and not set(ids(copy)) & set(before)
+    assert names(copy) == [str(pk) for pk in ids(copy)]
+    mine = ids(copy)
+    for dataset in (cubes, copy, cubes):
+        refresh_dataset(dataset=dataset)
+    assert (ids(cubes), ids(copy)) == (before, mine)
+    assert verify_dataset(copy.path, deep=True).problems == []
+
+
+def test_what_is_said_of_the_copy_is_not_said_of_the_original(cubes: Dataset, four: list[Episode]) -> None:
+    set_verdict(episodes=[four[1]], verdict="reject", who="olga")
+    copy = copied(cubes)
+    other = copy.episodes.get(episode_index=1)
+    assert other.verdict == "reject"
+    set_verdict(episodes=[other], verdict="keep", who="ben")
+    four[1].refresh_from_db()
+    assert four[1].verdict == "reject"
+    assert [read_sidecar(each.path, []).episodes[1]["verdict"] for each in (cubes, copy)] == ["reject", "keep"]
+
+
+def test_it_is_the_same_after_the_database_was_made_again(cubes: Dataset, four: list[Episode]) -> None:
+    copy = copied(cubes)
+    before = ids(cubes), ids(copy)
+    for rows in (Batch, Episode, Dataset):
+        rows.objects.all().delete()
+    recover()
+    found = [ids(Dataset.objects.get(slug=slug)) for slug in ("cubes", "a-copy")]
+    assert tuple(found) == before
+
+
+def test_a_folder_that_was_renamed_keeps_its_episodes(cubes: Dataset, four: list[Episode]) -> None:
+    before = ids(cubes)
+    cubes.path.rename(cubes.path.parent / "towels")
+    towels = adopt_folder(slug="towels")
+    assert ids(towels) == before and names(towels) == [str(pk) for pk in before]
+
+
+def test_a_copy_that_cannot_be_named_anew_takes_none_away(
+    cubes: Dataset, four: list[Episode], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = ids(cubes)
+
+    def refuse(path: Any, text: str) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    monkeypatch.setattr("recorder.services.copies.files.replace_text", refuse)
+    with pytest.raises(Refused, match="as a copy does, and cannot name them anew"):
+        copied(cubes)
+    assert ids(cubes) == before and not Dataset.objects.filter(slug="a-copy").exists()
