@@ -214,6 +214,7 @@ class Machine:
             facts,
             self.rig.features,
             self.rig.take_cameras,
+            on_ready=self._take_ready,
             on_trouble=self._disk_trouble,
             on_done=self._take_done,
         )
@@ -221,7 +222,6 @@ class Machine:
         self.take.start()
         self.rig.loop.swap_sink(self.take)
         self._move(State.RECORDING, args.episode_s, args.episode_s)
-        self.on_take("started", {**facts, "id": self.take.id, "state": "recording", "ticks": 0})
 
     def _end_take(
         self,
@@ -285,6 +285,10 @@ class Machine:
         else:
             self.on_take("discarded", manifest)
         self.on_change()
+
+    def _take_ready(self, take: TakeRecorder) -> None:
+        """Told of once its folder is there: of one that never was, nobody would hear the end."""
+        self.on_take("started", {**take.facts, "id": take.id, "state": "recording", "ticks": 0})
 
     # -- mishaps
 

@@ -34,8 +34,9 @@ class TakeEnd:
 class TakeRecorder:
     """A TakeSink. The files are made by its own thread, so that a take begins with the next tick.
 
-    `on_trouble(recorder, error)` and `on_done(recorder)` are called from that thread; the first asks the rig to
-    end the take. After `on_done`, `manifest` is what is on disk, or None where the disk did not even take that.
+    `on_ready(recorder)`, once `take.json` is on disk, `on_trouble(recorder, error)` and `on_done(recorder)` are called
+    from that thread; the second asks the rig to end the take. After `on_done`, `manifest` is what is on disk, or None
+    where the disk did not even take that.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class TakeRecorder:
         features: Mapping[str, Mapping[str, Any]],
         cameras: Mapping[str, Mapping[str, Any]],
         *,
+        on_ready: Callable[[TakeRecorder], None] = lambda take: None,
         on_trouble: Callable[[TakeRecorder, SpoolError], None],
         on_done: Callable[[TakeRecorder], None],
     ) -> None:
@@ -58,7 +60,7 @@ class TakeRecorder:
         self.manifest: dict[str, Any] | None = None
         self.ending: TakeEnd | None = None
         self._features, self._cameras, self._folder = features, cameras, folder
-        self._on_trouble, self._on_done = on_trouble, on_done
+        self._on_ready, self._on_trouble, self._on_done = on_ready, on_trouble, on_done
         self._marks = Marks()
         self._queue: SimpleQueue[tuple[str, CameraFrame] | Row | None] = SimpleQueue()
         # Each counter has one thread that adds to it, so that nobody waits for a lock.
@@ -106,6 +108,7 @@ class TakeRecorder:
         writer: TakeWriter | None = None
         try:
             writer = TakeWriter(self._folder, self.facts, self._features, self._cameras)
+            self._on_ready(self)
             self._write(writer)
         except SpoolError as error:
             self._failed(error)

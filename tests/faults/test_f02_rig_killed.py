@@ -55,6 +55,7 @@ def test_a_take_is_whole_or_interrupted_and_so_it_is_shown(rig: RigProcess, data
     rig.start()
     if not (rig.spool / take / "take.json").exists():  # it never was one
         assert stage == "starting" and rows == 0
+        assert rig.episode(take) == {}, "it is said to be recorded, and nobody will end it"
         return
     until(lambda: rig.episode(take).get("state") != "recording")
     manifest = rig.ended(take)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -166,6 +166,34 @@ def test_it_takes_only_a_new_uuid_for_a_take(bench: Bench) -> None:
     (bench.spool / take).mkdir()
     with pytest.raises(Refusal, match="on this rig's disk already"):
         bench.do("record", take=take)
+
+
+def test_it_tells_of_a_take_once_it_is_on_the_disk(bench: Bench) -> None:
+    there: list[bool] = []
+    tell = bench.machine.on_take
+
+    def told(event: str, manifest: Mapping[str, Any]) -> None:
+        there.append((bench.spool / manifest["id"] / "take.json").exists())
+        tell(event, manifest)
+
+    bench.machine.on_take = told
+    for _ in range(3):
+        bench.do("record")
+        bench.do("stop")
+        bench.idle()
+    assert [event for event, _ in bench.events][::2] == ["started"] * 3
+    assert all(there) and len(there) == 6
+
+
+def test_it_tells_nobody_of_a_take_that_the_disk_did_not_take(bench: Bench) -> None:
+    kept = bench.spool.with_name("kept")
+    bench.spool.rename(kept)
+    bench.spool.write_text("in the way")
+    bench.do("record")
+    until(lambda: bench.machine.state != "recording" and not bench.machine.saving)
+    assert bench.events == [] and bench.machine.message
+    bench.spool.unlink()
+    kept.rename(bench.spool)
 
 
 def test_it_refuses_to_begin_on_a_disk_that_is_nearly_full(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
