@@ -31,7 +31,7 @@ from recorder.rig_messages import (
 from recorder.rig_rows import RigRows, in_database
 from recorder.services import rigs
 from recorder.sockets import MALFORMED, BrowserSocket, Socket, short
-from recorder.watcher import watcher
+from recorder.watcher import just_moved, watcher
 from robotdata.rig.protocol import MAX_BINARY_BYTES, MAX_TEXT_BYTES, VERSION
 
 log = logging.getLogger(__name__)
@@ -239,6 +239,7 @@ class EventsConsumer(BrowserSocket):
         self.wake = asyncio.Event()
         watcher.add(self.moved)
         self.pump = asyncio.create_task(self.run())
+        self.moved(await in_database(just_moved))
 
     def moved(self, news: list[Moved] | None) -> None:
         if news is None or (self.pending is not None and len(self.pending) > 500):

@@ -99,6 +99,15 @@ def _moved(kind: Kind, pk: Any, dataset: str, state: str) -> Moved:
     return {"type": "moved", "kind": kind, "id": str(pk), "dataset": dataset, "state": state}
 
 
+def just_moved() -> list[Moved] | None:
+    """What moved while a page was on its way and its socket not open yet: others have been told, it has not.
+
+    None where it is too much to name.
+    """
+    rows = [moved for moved, _, _ in _moved_rows(timezone.now() - OVERLAP)]
+    return rows if len(rows) <= MOST_AT_ONCE else None
+
+
 class Watcher:
     """Runs while it has listeners; they are called on the event loop."""
 

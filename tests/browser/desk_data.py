@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,20 @@ def until(ask: Callable[[], Any], wanted: Any, within_s: float = 30) -> None:
     while (found := ask()) != wanted and time.monotonic() < deadline:
         time.sleep(0.05)
     assert found == wanted
+
+
+def until_held(page: Page, held: Sequence[Any], ask: str) -> None:
+    """Let the page ask by this script until a route holds what it asked for.
+
+    What is asked while another answer comes goes down with what that answer replaces.
+    """
+    deadline, again = time.monotonic() + 30, 0.0
+    while not held:
+        assert time.monotonic() < deadline, "it was not asked"
+        if ask and time.monotonic() > again:
+            page.evaluate(ask)
+            again = time.monotonic() + 1
+        page.wait_for_timeout(20)
 
 
 def until_drawn(page: Page) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import APIResponse, Route, expect
 
-from tests.browser.desk_data import call, filled
+from tests.browser.desk_data import call, filled, until_held
 from tests.browser.test_stale_words import Late
 
 pytestmark = pytest.mark.browser
@@ -28,8 +28,7 @@ def test_a_card_that_was_asked_for_before_something_moved_is_asked_for_again(vis
         f"**/episodes/{takes[0]}/card/*",
         lambda route: route.continue_() if held else held.append((route, route.fetch())),
     )
-    page.evaluate(f"() => window.htmx.trigger(document.getElementById('take-{takes[0]}'), 'moved')")
-    page.wait_for_timeout(500)
+    until_held(page, held, f"() => window.htmx.trigger(document.getElementById('take-{takes[0]}'), 'moved')")
     call(page, "PATCH", f"/api/episodes/{takes[0]}", {"verdict": "keep"})
     page.wait_for_timeout(2000)  # the bell has rung, and what rings at the end of a burst
     route, response = held[0]
@@ -43,7 +42,7 @@ def test_undo_on_the_wall_waits_for_what_was_pressed_before(visit: Any, takes: l
     held: list[Route] = []
     page.route(f"**/api/episodes/{takes[2]}", lambda route: route.continue_() if held else held.append(route))
     page.locator(f"#keep-{takes[2]}").click()
-    page.wait_for_timeout(300)
+    until_held(page, held, "")
     page.keyboard.press("z")
     page.wait_for_timeout(500)
     held[0].continue_()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
 from playwright.sync_api import APIResponse, Page, Route, expect
 
-from tests.browser.desk_data import call, filled
+from tests.browser.desk_data import call, filled, until_held
 
 pytestmark = pytest.mark.browser
 READY = "() => 'htmx-internal-data' in document.getElementById('details')"
@@ -35,11 +34,8 @@ class Late:
         else:
             route.continue_()
 
-    def wait(self) -> None:
-        deadline = time.monotonic() + 30
-        while not self.held:
-            assert time.monotonic() < deadline, "it was not asked"
-            self.page.wait_for_timeout(20)
+    def wait(self, ask: str = "") -> None:
+        until_held(self.page, self.held, ask)
 
     def come(self) -> None:
         """The oldest that waits."""
@@ -58,8 +54,7 @@ def test_a_trim_is_not_taken_back_by_what_was_so_before(visit: Any, takes: list[
     expect(page.locator("#at-frame")).to_have_text("3")
     words = Late(page, f"**/episodes/{takes[0]}/?*")
     page.wait_for_function(READY)
-    page.evaluate(FETCH)
-    words.wait()
+    words.wait(FETCH)
     page.keyboard.press("[")
     expect(page.locator(".toast")).to_contain_text("Keeps frames 3 to 19.")
     words.come()
@@ -80,8 +75,7 @@ def test_nor_a_label_while_it_is_still_on_its_way(visit: Any, takes: list[str]) 
     expect(page.locator("#frames")).to_have_text("19")
     words = Late(page, f"**/episodes/{takes[1]}/?*")
     page.wait_for_function(READY)
-    page.evaluate(FETCH)
-    words.wait()
+    words.wait(FETCH)
     change = Late(page, f"**/api/episodes/{takes[1]}")
     page.get_by_role("button", name="success", exact=True).click()
     change.wait()

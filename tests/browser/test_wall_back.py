@@ -7,9 +7,15 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.desk_data import filled
+from tests.browser.desk_data import filled, until
 
 pytestmark = pytest.mark.browser
+AT_REST = """(id) => new Promise((found) => {
+  const card = () => document.getElementById(id);
+  card().scrollIntoView({ block: "center", behavior: "instant" });
+  const { top } = card().getBoundingClientRect();
+  setTimeout(() => found(top > 0 && Math.abs(card().getBoundingClientRect().top - top) < 2), 300);
+})"""
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +51,7 @@ def test_it_comes_back_to_the_place_it_left(visit: Any, takes: list[str]) -> Non
         page.wait_for_timeout(50)
     card = page.locator(f"#take-{takes[70]}")
     # By its id: a card that comes near is fetched anew, and the element of a moment ago is gone.
-    page.evaluate("(id) => document.getElementById(id).scrollIntoView({ block: 'center' })", f"take-{takes[70]}")
-    page.wait_for_timeout(600)
+    until(lambda: page.evaluate(AT_REST, f"take-{takes[70]}"), True)
     before = card.bounding_box()
     card.locator("a.title").click()
     expect(page.locator("#details")).to_have_attribute("data-episode", takes[70])

@@ -24,6 +24,16 @@ def summary(take_id: str, dataset: str, state: str, **more: Any) -> dict[str, An
     return {**told, "session": "", "operator": "olga", "started_at": datetime.now(UTC).isoformat(), **more}
 
 
+async def shown(web: Any, take_id: str, **wanted: str) -> dict[str, Any]:
+    """The episode, once its row says so."""
+    async with asyncio.timeout(30):
+        while True:
+            _, episode = await web.ask("GET", f"/episodes/{take_id}")
+            if wanted.items() <= episode.items():
+                return dict(episode)
+            await asyncio.sleep(0.05)
+
+
 async def test_it_rings_when_a_take_begins_and_ends(web: Any, rig: Any, listen: Any) -> None:
     take_id, slug = str(uuid.uuid4()), f"d-{uuid.uuid4().hex[:8]}"
     async with rig.running(), web.browser("/ws/events/") as ws:
@@ -63,6 +73,19 @@ async def test_it_names_a_dataset_that_changed(web: Any, listen: Any) -> None:
         assert moved["type"] == "moved"
 
 
+async def test_it_tells_what_moved_while_a_page_was_on_its_way(web: Any, listen: Any) -> None:
+    _, dataset = await web.ask("POST", "/datasets", {"title": "Moved before"})
+
+    def mine(m: Any) -> bool:
+        return bool(m.get("kind") == "dataset" and m["id"] == dataset["slug"])
+
+    async with web.browser("/ws/events/") as first:
+        await web.ask("PATCH", f"/datasets/{dataset['slug']}", {"goal": 12})
+        await listen.words(first, mine)
+        async with web.browser("/ws/events/") as second:
+            assert (await listen.words(second, mine))["type"] == "moved"
+
+
 async def test_it_indexes_what_lay_on_the_rigs_disk_while_the_web_was_away(web: Any, rig: Any, listen: Any) -> None:
     slug = f"d-{uuid.uuid4().hex[:8]}"
     whole, cut = write_take(web, slug, rig.name), write_take(web, slug, rig.name, "interrupted")
@@ -84,11 +107,10 @@ async def test_it_ends_a_take_whose_end_the_web_missed(web: Any, rig: Any, fake_
     async with rig.running():
         take = summary(take_id, slug, "recording", rig=rig.name)
         await rig.say({"type": "take", "event": "started", "take": take})
-        await asyncio.sleep(0.3)
+        await shown(web, take_id, state="recording")
     again = fake_rig(web, rig.name, takes=[{"id": take_id, "state": "recorded", "ticks": 77}])
     async with again.running():
-        await asyncio.sleep(0.5)
-        _, episode = await web.ask("GET", f"/episodes/{take_id}")
+        episode = await shown(web, take_id, state="recorded")
         assert (episode["state"], episode["ticks"], episode["task"]) == ("recorded", 77, "push")
 
 
@@ -97,6 +119,5 @@ async def test_it_keeps_what_a_discarded_take_says_of_itself(web: Any, rig: Any)
     async with rig.running():
         take = summary(take_id, slug, "recorded", rig=rig.name, verdict="reject", end_reason="discard")
         await rig.say({"type": "take", "event": "discarded", "take": take})
-        await asyncio.sleep(0.4)
-        _, episode = await web.ask("GET", f"/episodes/{take_id}")
+        episode = await shown(web, take_id, verdict="reject")
         assert (episode["verdict"], episode["end_reason"]) == ("reject", "discard")
