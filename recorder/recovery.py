@@ -192,6 +192,7 @@ def _find_missing(report: Report) -> None:
 
 
 def _recover_datasets(report: Report) -> None:
+    _name_strangers(report)
     for folder in _dataset_folders():
         dataset = Dataset.objects.filter(slug=folder.name).first()
         try:
@@ -207,11 +208,13 @@ def _recover_datasets(report: Report) -> None:
         except DatasetBusy:  # a commit is under way
             pass
         except (DatasetError, Refused, OSError) as error:
-            report.lost.append(f"Dataset {folder.name}: {error}.")
+            report.lost.append(f"Dataset {folder.name}: {str(error).rstrip('.')}.")
             continue
         report.datasets += dataset is not None and not dataset.problem and _is_dataset(folder)
         if dataset is not None and (words := _miscounted(dataset)):
             report.lost.append(f"Dataset {folder.name}: {words}")
+        if dataset is not None and dataset.not_whole:
+            report.lost.append(f"Dataset {folder.name}: {dataset.not_whole} `verify {folder.name}` names every one.")
         if dataset is not None and dataset.problem:
             report.lost.append(f"Dataset {folder.name}: {dataset.problem}")
 
@@ -256,6 +259,21 @@ def _dataset_folders() -> Iterator[Path]:
     half = {path.name.rpartition("@")[0] for path in work_path().iterdir()} if work_path().is_dir() else set()
     names = there | half | set(Dataset.objects.values_list("slug", flat=True))
     yield from (root / name for name in sorted(names) if SAFE_NAME.fullmatch(name) and not name.startswith("."))
+
+
+def _name_strangers(report: Report) -> None:
+    """Folders among the datasets that are passed over: no address can hold their name, or they hold no dataset."""
+    root = Path(settings.DATASETS_DIR)
+    there = [path for path in root.iterdir() if path.is_dir()] if root.is_dir() else []
+    for folder in sorted(path for path in there if not path.name.startswith(".")):
+        safe = SAFE_NAME.fullmatch(folder.name)
+        if _is_dataset(folder) and not safe:
+            try:
+                adopt_folder(path=folder)
+            except Refused as error:
+                report.lost.append(f"Dataset {folder.name!r}: {error}")
+        elif not _is_dataset(folder) and not Dataset.objects.filter(slug=folder.name).exists():
+            report.said.append(f"{str(folder)!r} has no {INFO}: it is no dataset, and is passed over.")
 
 
 def _is_dataset(folder: Path) -> bool:

@@ -27,8 +27,9 @@ def make_strip(source: FrameSource, camera: str, count: int, height: int) -> byt
 
     A frame that cannot be read leaves a dark cell; Gone where none can. Raises NotThere for an unknown camera.
     """
-    info = next((c for c in source.cameras if c.key == camera), None)
-    if info is None:
+    if camera not in {c.key for c in source.cameras}:
+        with contextlib.suppress(NotThere):
+            source.jpeg(camera, 0)  # where the camera is known and its file is not there, this says so
         raise NotThere(f"no camera {camera!r}; there is {', '.join(c.key for c in source.cameras) or 'none'}")
     if source.frames < 1:
         raise NotThere("this episode has no frame yet")

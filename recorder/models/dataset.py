@@ -59,6 +59,8 @@ class Dataset(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(default=timezone.now, db_index=True)
 
+    not_whole: str = ""  # no column: episodes whose files were missing when the folder was last read, in words
+
     objects = DatasetQuerySet.as_manager()
 
     class Meta:

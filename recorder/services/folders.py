@@ -179,6 +179,17 @@ def _refresh(dataset: Dataset, opened: Folder) -> None:
         Dataset.objects.filter(pk=dataset.pk).update(**facts, updated_at=timezone.now())
     for name, value in facts.items():
         setattr(dataset, name, value)
+    dataset.not_whole = _not_whole(opened)
+
+
+def _not_whole(opened: Folder) -> str:
+    """How many episodes have files that are missing, empty or not fetched, and the first of these; or nothing."""
+    faulty = [info for info in opened.episodes if info.problems]
+    if not faulty:
+        return ""
+    return (
+        f"{len(faulty)} of {len(opened.episodes)} episodes cannot be shown whole; the first: {faulty[0].problems[0]}."
+    )
 
 
 def _say_problem(dataset: Dataset, problem: str) -> None:

@@ -15,10 +15,11 @@ from robotdata.dataset.errors import DamagedFile, NotADataset, UnsafePath
 from robotdata.dataset.features import Features, video_keys
 from robotdata.dataset.layout import DATA_GLOB, EPISODES_GLOB, Layout, contained
 from robotdata.dataset.sidecar import Sidecar
-from robotdata.dataset.tables import is_numbers, open_parquet, read_columns, to_numpy
+from robotdata.dataset.tables import LFS, is_numbers, open_parquet, read_columns, to_numpy
 
 _BASE = ("episode_index", "tasks", "length", "dataset_from_index", "dataset_to_index")
 _DATA = ("data/chunk_index", "data/file_index")
+_POINTER_BYTES = 1024  # more than any has
 _VIDEO = ("chunk_index", "file_index", "from_timestamp", "to_timestamp")
 
 
@@ -220,7 +221,7 @@ def _with_places(layout: Layout, episodes: list[EpisodeInfo], problems: list[str
     made = []
     position = 0
     first_of_file: dict[Path, int] = {}
-    there: dict[Path, bool] = {}
+    there: dict[Path, str] = {}
     for episode in episodes:
         first = episode.from_index if episode.from_index >= 0 else position
         data = episode.data_file
@@ -236,15 +237,15 @@ def _with_places(layout: Layout, episodes: list[EpisodeInfo], problems: list[str
 
 
 def _placed(
-    episode: EpisodeInfo, first: int, data: Path | None, first_of_file: dict[Path, int], there: dict[Path, bool]
+    episode: EpisodeInfo, first: int, data: Path | None, first_of_file: dict[Path, int], there: dict[Path, str]
 ) -> EpisodeInfo:
     problems = list(episode.problems)
     wanted = [*([data] if data else []), *(span.path for span in episode.videos.values())]
     for path in wanted:
         if path not in there:
-            there[path] = path.is_file() and path.stat().st_size > 0
-        if not there[path]:
-            problems.append(f"{path} is missing or empty; episode {episode.index} cannot be shown whole")
+            there[path] = _fault_of(path)
+        if there[path]:
+            problems.append(f"{path} {there[path]}; episode {episode.index} cannot be shown whole")
     if data is None:
         problems.append(f"no data file holds the rows of episode {episode.index}")
     return EpisodeInfo(
@@ -262,6 +263,19 @@ def _placed(
         extra=episode.extra,
         problems=problems,
     )
+
+
+def _fault_of(path: Path) -> str:
+    """Why nothing can be read of a file, as far as that is seen without reading it; empty where there is something."""
+    try:
+        size = path.stat().st_size if path.is_file() else 0
+        if not size:
+            return "is missing or empty"
+        if size <= _POINTER_BYTES and path.read_bytes().startswith(LFS):
+            return "is a Git LFS pointer, not the file; run `git lfs pull`"
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    return ""
 
 
 def _row_counts(layout: Layout, problems: list[str]) -> list[tuple[Path, int, int]]:

@@ -20,7 +20,7 @@ from robotdata.dataset.errors import DamagedFile, DatasetError, NoSuchEpisode, N
 from robotdata.dataset.features import CAMERA_DTYPES, DEFAULT_FEATURES, Features, camera_keys, is_video, video_keys
 from robotdata.dataset.layout import INFO, STATS, TASKS, Layout, contained
 from robotdata.dataset.sidecar import Sidecar, read_sidecar
-from robotdata.dataset.tables import is_numbers, open_parquet, read_columns, read_tasks, to_numpy
+from robotdata.dataset.tables import LFS, is_numbers, open_parquet, read_columns, read_tasks, to_numpy
 
 MAX_INFO_BYTES = 64 << 20
 _OPEN_FILES = 8
@@ -232,7 +232,7 @@ def read_json(path: Path) -> Any:
         raise DamagedFile(path, error.strerror) from error
     if len(data) > MAX_INFO_BYTES:
         raise DamagedFile(path, f"it is longer than {MAX_INFO_BYTES:,} bytes")
-    if data.startswith(b"version https://git-lfs"):
+    if data.startswith(LFS):
         raise DamagedFile(path, "it is a Git LFS pointer, not the file; run `git lfs pull`")
     try:
         return json.loads(data)

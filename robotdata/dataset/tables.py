@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from robotdata.dataset.errors import DamagedFile, FeatureError
 from robotdata.dataset.features import TEXT_DTYPES, Feature, is_video, size_of
 
-_LFS = b"version https://git-lfs"
+LFS = b"version https://git-lfs"
 _TASKS_PANDAS = {
     "index_columns": ["task"],
     "column_indexes": [],
@@ -134,8 +134,8 @@ def open_parquet(path: Path) -> pq.ParquetFile:
     """The file, its footer read; raises DamagedFile saying what is there instead."""
     try:
         with path.open("rb") as file:
-            head = file.read(len(_LFS))
-        if head == _LFS:
+            head = file.read(len(LFS))
+        if head == LFS:
             raise DamagedFile(path, "it is a Git LFS pointer, not the file; run `git lfs pull`")
         return pq.ParquetFile(path, page_checksum_verification=True)
     except (pa.ArrowException, OSError, ValueError) as error:  # the last: names that are no text
