@@ -17,7 +17,7 @@ from recorder.committing import clear_committed
 from recorder.encoding import fail_job, settle
 from recorder.folder_watch import follow_folders
 from recorder.lifecycle import move
-from recorder.models import Batch, Dataset, Episode, Job, Policy
+from recorder.models import Batch, Dataset, Episode, Job, Policy, Rig
 from recorder.models.job import overdue
 from recorder.services.batches import RING_AGAIN, apply_policy
 from recorder.services.quality import JUDGE_AGAIN, unassessed
@@ -48,11 +48,11 @@ def sweep() -> None:
 
 
 def close_orphans(now: datetime) -> int:
-    """Takes whose rig has died and not come back: what is left of them is offered as interrupted; how many."""
+    """Takes that nobody records any more: what is left of them is offered as interrupted; how many."""
     closed = 0
-    since = now - _RIG_COMES_BACK
-    gone = Q(rig__state=RigState.OFFLINE, rig__state_since__lt=since) | Q(rig__last_seen_at__lt=since)
-    for episode in Episode.objects.filter(gone, state=EpisodeState.RECORDING):
+    for episode in Episode.objects.filter(state=EpisodeState.RECORDING).select_related("rig"):
+        if not (_is_gone(episode.rig, now - _RIG_COMES_BACK) or _is_at_another(episode.rig, str(episode.pk))):
+            continue
         try:
             # Its lock says whether somebody still writes; on a network disk without locks, its times do.
             if now.timestamp() - last_written(episode.take_path) > _RIG_COMES_BACK.total_seconds():
@@ -61,6 +61,21 @@ def close_orphans(now: datetime) -> int:
         except (SpoolError, OSError):  # busy: only its link is gone; no folder: its disk is not ours
             continue
     return closed
+
+
+def _is_gone(rig: Rig | None, since: datetime) -> bool:
+    """Whether it has died and not come back."""
+    if rig is None:
+        return False
+    offline = rig.state == RigState.OFFLINE and rig.state_since < since
+    return offline or (rig.last_seen_at is not None and rig.last_seen_at < since)
+
+
+def _is_at_another(rig: Rig | None, take: str) -> bool:
+    """Whether it lives on, though not in this take, which its disk did not let it close."""
+    if rig is None or rig.state == RigState.OFFLINE or rig.status.get("saving"):
+        return False
+    return bool((rig.status.get("take") or {}).get("id") != take)
 
 
 def last_written(folder: Path) -> float:

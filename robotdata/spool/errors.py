@@ -5,13 +5,17 @@
 ├─ TornPacket        a frame's bytes are not what was written
 ├─ TornRows          rows.arrow is damaged
 ├─ CurationError     a verdict, label, rating or trim that does not exist
+├─ SpoolBroken       the disk failed, or may not be written to; what was written before is kept
 └─ SpoolFull         the disk took no more; what was written before is whole
 NotDurable            an OSError: the file is the new one, its name may not outlive a power cut
 """
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
+
+_DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 class SpoolError(Exception):
@@ -56,6 +60,15 @@ class SpoolFull(SpoolError):
             "Free some space, then record on"
         )
         self.kept_ticks = kept_ticks
+
+
+class SpoolBroken(SpoolError):
+    """The disk refuses: it failed, or may not be written to."""
+
+    def __init__(self, folder: Path, kept_ticks: int, error: OSError) -> None:
+        kept = f"; it is kept up to frame {kept_ticks}, and closed once that can be written" if kept_ticks else ""
+        cure = ". Make the folder writable, then record on" if error.errno in _DENIED else ""
+        super().__init__(f"cannot write take {folder.name} in {folder.parent}: {error}{kept}{cure}")
 
 
 class NotDurable(OSError):
