@@ -5,7 +5,6 @@
 ├─ TornPacket        a frame's bytes are not what was written
 ├─ TornRows          rows.arrow is damaged
 ├─ CurationError     a verdict, label, rating or trim that does not exist
-├─ SpoolBroken       the disk failed, or may not be written to; what was written before is kept
 └─ SpoolFull         the disk took no more; what was written before is whole
 NotDurable            an OSError: the file is the new one, its name may not outlive a power cut
 """
@@ -62,13 +61,11 @@ class SpoolFull(SpoolError):
         self.kept_ticks = kept_ticks
 
 
-class SpoolBroken(SpoolError):
+def spool_broken(folder: Path, kept_ticks: int, error: OSError) -> SpoolError:
     """The disk refuses: it failed, or may not be written to."""
-
-    def __init__(self, folder: Path, kept_ticks: int, error: OSError) -> None:
-        kept = f"; it is kept up to frame {kept_ticks}, and closed once that can be written" if kept_ticks else ""
-        cure = ". Make the folder writable, then record on" if error.errno in _DENIED else ""
-        super().__init__(f"cannot write take {folder.name} in {folder.parent}: {error}{kept}{cure}")
+    kept = f"; it is kept up to frame {kept_ticks}, and closed once that can be written" if kept_ticks else ""
+    cure = ". Make the folder writable, then record on" if error.errno in _DENIED else ""
+    return SpoolError(f"cannot write take {folder.name} in {folder.parent}: {error}{kept}{cure}")
 
 
 class NotDurable(OSError):

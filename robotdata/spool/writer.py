@@ -12,7 +12,7 @@ from robotdata.capture import clock
 from robotdata.capture.records import Row
 from robotdata.spool import manifest as manifests
 from robotdata.spool import rows as row_files
-from robotdata.spool.errors import SpoolBroken, SpoolError, SpoolFull
+from robotdata.spool.errors import SpoolError, SpoolFull, spool_broken
 from robotdata.spool.files import TakeLock, release_reserve, reserve, sync_folder
 from robotdata.spool.index import pack_record
 from robotdata.video.packets import AppendFile, PacketWriter
@@ -177,7 +177,7 @@ class TakeWriter:
             if error.errno in _FULL:
                 self._broken = SpoolFull(self.folder, self.ticks, error.strerror or "no space left")
             else:
-                self._broken = SpoolBroken(self.folder, self.ticks, error)
+                self._broken = spool_broken(self.folder, self.ticks, error)
             raise self._broken from error
 
 
