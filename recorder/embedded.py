@@ -21,6 +21,7 @@ from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.db import DatabaseError
 
+from recorder.errors import unusable_words
 from recorder.models import Episode, Job, Rig, SignInCode
 from recorder.states import JobState, RigState
 from robotdata.supervisor import Child, Supervisor
@@ -181,11 +182,7 @@ def prepare_database() -> None:
         call_command("recover", quiet=True)
         Rig.objects.update(state=RigState.OFFLINE, connection="")  # until they say hello
     except DatabaseError as error:
-        raise EmbeddedError(
-            f"The database {settings.DATABASES['default']['NAME']} cannot be used ({error}). May this user write to "
-            "it, and to its folder? One that is damaged is made anew from the takes and datasets, which hold all that "
-            "is in it: `python manage.py rebuild`."
-        ) from error
+        raise EmbeddedError(unusable_words(error)) from error
 
 
 def check_port(host: str, port: int) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
+
 
 class Refused(Exception):
     """Asked for something that cannot be done now.
@@ -40,6 +42,20 @@ def database_words(problem: Exception) -> str:
         return f"The database is not to be had ({problem}). Nothing was changed: try again in a moment."
     said = f"The database failed in the middle ({problem}): it may have been done all the same."
     return f"{said} Look at its disk, and reload the page before you try again."
+
+
+def unusable_words(problem: Exception) -> str:
+    """What to tell who starts something on a database that it cannot use."""
+    name = settings.DATABASES["default"]["NAME"]
+    if any(word in str(problem) for word in ("no such column", "no such table", "does not exist")):
+        return (
+            f"The database {name} is of another version of robotdata ({problem}): `python manage.py migrate` brings it "
+            "up to date, as every start does."
+        )
+    return (
+        f"The database {name} cannot be used ({problem}). May this user write to it, and to its folder? One that is "
+        "damaged is made anew from the takes and datasets, which hold all that is in it: `python manage.py rebuild`."
+    )
 
 
 def _took_nothing(problem: Exception) -> bool:

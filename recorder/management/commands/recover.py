@@ -6,8 +6,10 @@ import sys
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
+from django.db import DatabaseError
 
 from recorder import recovery
+from recorder.errors import unusable_words
 
 MOST = 50
 """Differences that are named; the others are counted."""
@@ -23,7 +25,11 @@ class Command(BaseCommand):
     def run_from_argv(self, argv: list[str]) -> None:
         # The exit code is the shell's: who calls the command from a program goes on.
         self.report = recovery.Report()
-        super().run_from_argv(argv)
+        try:
+            super().run_from_argv(argv)
+        except DatabaseError as error:
+            self.stderr.write(self.style.ERROR(unusable_words(error)))
+            sys.exit(recovery.NOTHING)
         sys.exit(self.report.code)
 
     def handle(self, **options: Any) -> None:
