@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ def create_dataset(*, title: str, who: str, **settings: Any) -> Dataset:
     dataset = Dataset(title=_title(title))
     _set(dataset, settings)
     for number in range(1, 1000):
-        if taken := Dataset.objects.filter(title__iexact=dataset.title).first():
+        if taken := _called(dataset.title):
             raise Refused(
                 "exists",
                 f"There is a dataset {taken.title!r} already ({taken.total_episodes} episodes, "
@@ -61,7 +62,7 @@ def change_dataset(*, dataset: Dataset, **settings: Any) -> None:
     """
     if "title" in settings:
         settings["title"] = _title(settings["title"])
-        if Dataset.objects.filter(title__iexact=settings["title"]).exclude(pk=dataset.pk).exists():
+        if _called(settings["title"], but=dataset):
             raise Refused("exists", f"Another dataset is called {settings['title']!r} already: choose another title.")
     before = dataset.thresholds
     _set(dataset, settings)
@@ -93,10 +94,20 @@ def _set(dataset: Dataset, settings: dict[str, Any]) -> None:
 
 
 def _title(title: str) -> str:
-    cleaned = " ".join("".join(c if c.isprintable() else " " for c in title).split())[:200]
+    composed = unicodedata.normalize("NFC", title)
+    cleaned = " ".join("".join(c if c.isprintable() else " " for c in composed).split())[:200]
     if not cleaned:
         raise Refused("invalid", "A dataset needs a title of at least one letter.", 422)
     return cleaned
+
+
+def _called(title: str, but: Dataset | None = None) -> Dataset | None:
+    """The dataset whose title is the same to a reader, whatever its case; SQLite knows only that of English letters."""
+    others = Dataset.objects.exclude(pk=but.pk) if but else Dataset.objects.all()
+    for pk, known in others.values_list("pk", "title"):
+        if unicodedata.normalize("NFC", known).casefold() == title.casefold():
+            return Dataset.objects.filter(pk=pk).first()
+    return None
 
 
 def _slug(title: str, number: int) -> str:
@@ -105,6 +116,6 @@ def _slug(title: str, number: int) -> str:
 
 
 def _in_use(slug: str) -> bool:
-    """A row has the name, or a folder that nobody has told us of."""
+    """A row has the name (some disks tell no case apart), or a folder that nobody has told us of."""
     folder = Path(django_settings.DATASETS_DIR) / slug
-    return Dataset.objects.filter(slug=slug).exists() or (folder.exists() and any(folder.iterdir()))
+    return Dataset.objects.filter(slug__iexact=slug).exists() or (folder.exists() and any(folder.iterdir()))

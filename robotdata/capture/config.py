@@ -95,6 +95,11 @@ def parse_config(values: Mapping[str, Any], source: str) -> RigConfig:
     names = tables.names()
     if len(names) > MAX_CAMERAS:
         raise ConfigError(tables.where, f"{len(names)} cameras; want at most {MAX_CAMERAS}")
+    alike: dict[str, str] = {}
+    for each in names:
+        if (other := alike.setdefault(each.casefold(), each)) != each:
+            words = f"differs from {other!r} in case only, and on some disks both would be one file: rename one"
+            raise ConfigError(f"{tables.where}.{each}", words)
     cameras = tuple(_camera(tables, each, fps) for each in names)
     top.done()
     return RigConfig(name, fps, robot, teleoperator, cameras)

@@ -52,6 +52,11 @@ def test_it_never_takes_a_folder_that_is_there(db: None, home: Path) -> None:
     assert create_dataset(title="Cubes", who="olga").slug == "cubes-2"
 
 
+def test_it_never_takes_a_name_that_differs_in_case_only(db: None, home: Path) -> None:
+    Dataset.objects.create(slug="Cubes", title="Put there by hand")
+    assert create_dataset(title="Cubes", who="olga").slug == "cubes-2"
+
+
 def test_it_tells_of_the_dataset_that_has_the_title(db: None, home: Path) -> None:
     create_dataset(title="Cubes", who="olga")
     with pytest.raises(Refused, match="There is a dataset 'Cubes' already") as refusal:
