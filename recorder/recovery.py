@@ -41,6 +41,7 @@ from robotdata.dataset.layout import INFO
 from robotdata.dataset.lock import dataset_lock
 from robotdata.dataset.swap import recover_dataset
 from robotdata.spool import SpoolError, TakeBusy, list_takes, read_manifest, recover_take, strays
+from robotdata.spool.rot import damage_of
 
 log = logging.getLogger(__name__)
 
@@ -75,15 +76,17 @@ class Report:
         return LOST if self.usable or self.datasets else NOTHING
 
 
-def recover() -> Report:
+def recover(*, deep: bool = False) -> Report:
     """Close unfinished takes, match rows and folders, put half commits right, give back what dead workers held.
+
+    `deep`: every byte of finished takes is read, and what is damaged is named.
 
     May run while others work, and again after it was killed half way: it ends with the same.
     """
     report = Report()
     _put_back(report)
     _recover_datasets(report)  # before the takes: what is committed already is not encoded again
-    _recover_takes(report)
+    _recover_takes(report, deep)
     _find_missing(report)
     _give_back_orphans(report)
     report.jobs_given_back = sweeping.give_back(timezone.now())
@@ -93,7 +96,7 @@ def recover() -> Report:
     return report
 
 
-def rebuild() -> Report:
+def rebuild(*, deep: bool = False) -> Report:
     """All rows of datasets, sessions and episodes anew, from the folders alone. Accounts and rigs stay.
 
     Batches and changes are forgotten: what was being encoded is a take again.
@@ -102,7 +105,7 @@ def rebuild() -> Report:
         for model in (Job, Batch, Change, Episode, Session, Dataset):
             model.objects.all().delete()
     _remember_datasets()
-    report = recover()
+    report = recover(deep=deep)
     report.differed.clear()  # there were no rows
     _remember_sessions()
     return report
@@ -123,12 +126,14 @@ def _put_back(report: Report) -> None:
             report.said.append(f"Take {name}: put back, its deletion had not been completed.")
 
 
-def _recover_takes(report: Report) -> None:
+def _recover_takes(report: Report, deep: bool) -> None:
     rows = Episode.objects.in_bulk()
     for folder in list_takes(Path(settings.SPOOL_DIR)):
         report.takes += 1
         try:
             _recover_one(folder, rows.get(uuid.UUID(folder.name)), report)
+            if deep:
+                report.lost += [f"Take {folder.name}: {words}." for words in damage_of(folder)]
         except TakeBusy:  # it is being recorded
             report.usable += 1
         except (SpoolError, OSError, DataError, TypeError, ValueError) as error:  # its manifest may say anything

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.findings import Report
 from robotdata.dataset.layout import SIDECAR, Layout
 from robotdata.dataset.sidecar import Sidecar
@@ -87,7 +88,7 @@ class HashCheck:
             if sidecar.revision and FILES not in sidecar.more:
                 report.note(f"{SIDECAR}: no hashes of the files are kept yet; the next commit or edit adds them")
 
-    def check(self, path: Path, *, video: bool) -> None:
+    def check(self, path: Path, episodes: list[EpisodeInfo], *, video: bool) -> None:
         if not self._kept or not path.is_file():
             return
         root = self._report.root
@@ -106,14 +107,21 @@ class HashCheck:
             if video or state.st_mtime_ns == kept.modified:
                 self._report.add(
                     path,
-                    "its bytes are not those that were committed, though it is as long as then: it is damaged; "
-                    "restore it from a copy of the dataset",
+                    "its bytes are not those that were committed, though it is as long as then: it is damaged "
+                    f"({_named(episodes)} in it); restore it from a copy of the dataset",
                 )
             else:
                 self._report.note(
                     f"{name}: its bytes are not those that were committed; another program has changed it since, "
                     "or a copy of it went wrong"
                 )
+
+
+def _named(episodes: list[EpisodeInfo]) -> str:
+    numbers = sorted(episode.index for episode in episodes)
+    if len(numbers) == 1:
+        return f"episode {numbers[0]} lies"
+    return f"{len(numbers)} episodes from {numbers[0]} to {numbers[-1]} lie" if numbers else "no episode lies"
 
 
 def _known(root: Path, sidecar: Sidecar) -> dict[tuple[int, int], FileHash]:

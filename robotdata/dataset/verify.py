@@ -90,7 +90,7 @@ class _Verifier:
         for path, episodes in data.items():
             rows.check_file(path, episodes)
             if hashes:
-                hashes.check(path, video=False)
+                hashes.check(path, episodes, video=False)
             done += 1
             self._progress(done, total)
         rows.finish()
@@ -98,7 +98,7 @@ class _Verifier:
             for path, episodes in files.items():
                 check_video_file(self._dataset, key, path, episodes, self._report, deep=self._deep)
                 if hashes:
-                    hashes.check(path, video=True)
+                    hashes.check(path, episodes, video=True)
                 done += 1
                 self._progress(done, total)
 

@@ -34,6 +34,16 @@ class RowCheck:
         self._stored = _stored_stats(dataset, self._numeric, only)
         self._stale: set[str] = set()
 
+    def _unreadable(self, episodes: list[EpisodeInfo]) -> list[int]:
+        """Those of a damaged file whose own rows are: each lies in parts of the file that are read by themselves."""
+        found = []
+        for episode in episodes:
+            try:
+                self._dataset.rows(episode.index, self._numeric)
+            except DamagedFile:
+                found.append(episode.index)
+        return sorted(found)
+
     def check_file(self, path: Path, episodes: list[EpisodeInfo]) -> None:
         """All rows of one file; `episodes` are those that say they lie in it."""
         try:
@@ -42,7 +52,9 @@ class RowCheck:
                 table = read_columns(file, path, self._numeric)
         except DamagedFile as error:
             first = min((episode.index for episode in episodes), default=None)
-            self._report.add(path, str(error), first)
+            numbers: list[int | None] = [*self._unreadable(episodes)] or [first]
+            for number in numbers:
+                self._report.add(path, str(error), number)
             return
         columns = {name: to_numpy(table.column(name)) for name in table.column_names}
         needed = [name for name in DEFAULT_FEATURES if name not in columns or not is_numbers(columns[name])]

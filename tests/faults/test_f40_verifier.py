@@ -4,7 +4,6 @@ a person runs, on its file, episode and frame."""
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -15,14 +14,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.dataset.conftest import FRONT, TOP, Bench, _recorded, staged
+from tests.faults.verify_a_dataset import said_of
 from tests.faults.warm import Server
 
 __all__ = ["_recorded", "staged"]
 pytestmark = pytest.mark.faults
 EPISODES, STATS, INFO = "meta/episodes/chunk-000/file-000.parquet", "meta/stats.json", "meta/info.json"
 TASKS, SIDECAR = "meta/tasks.parquet", "meta/robotdata.json"
-LINE = re.compile(r"(?P<file>[\w./-]+)(?:, episode (?P<episode>\d+))?(?:, frame (?P<frame>\d+))?: ")
-Blame = tuple[str, int | None, int | None]
 Change = Callable[[Path], None]
 WHICH, ROW = 3, 4  # the episode that is changed, and its row
 
@@ -32,16 +30,6 @@ def six(tmp_path: Path, _recorded: Path) -> Path:
     """A home whose `dataset` has six episodes, in several files."""
     shutil.copytree(_recorded / "datasets/cubes", tmp_path / "dataset")
     return tmp_path
-
-
-def said_of(server: Server, home: Path) -> tuple[int, set[Blame], str]:
-    """The command's exit code, whom it blames, and its words."""
-    run = server.run("tests.faults.verify_a_dataset", home)
-    assert run.code == 0 and "Traceback" not in run.errors, run.errors
-    *lines, _, end = run.said.splitlines()
-    found = [LINE.match(line) for line in lines if not line.startswith("note: ")]
-    whom = {(m["file"], *(int(m[n]) if m[n] else None for n in ("episode", "frame"))) for m in found if m}
-    return int(end.rpartition(" ")[2]), whom, run.said  # type: ignore[return-value]
 
 
 def own(home: Path, table: Callable[[Path], pa.Table], path: Path) -> None:

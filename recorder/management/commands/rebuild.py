@@ -30,7 +30,7 @@ class Command(recover.Command):
         super().handle(**options)
 
     def work(self) -> recovery.Report:
-        return recovery.rebuild()
+        return recovery.rebuild(deep=self.deep)
 
 
 def readable() -> bool:

@@ -22,6 +22,10 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--quiet", action="store_true", help="say only what was found amiss")
 
+        parser.add_argument(
+            "--deep", action="store_true", help="read every byte of finished takes, name what is damaged"
+        )
+
     def run_from_argv(self, argv: list[str]) -> None:
         # The exit code is the shell's: who calls the command from a program goes on.
         self.report = recovery.Report()
@@ -33,6 +37,7 @@ class Command(BaseCommand):
         sys.exit(self.report.code)
 
     def handle(self, **options: Any) -> None:
+        self.deep = bool(options["deep"])
         self.report = report = self.work()
         for line in report.said:
             self.stdout.write(line)
@@ -51,4 +56,4 @@ class Command(BaseCommand):
             )
 
     def work(self) -> recovery.Report:
-        return recovery.recover()
+        return recovery.recover(deep=self.deep)
