@@ -198,3 +198,8 @@ def running(web: Web, folder: Path, **parts: Any) -> Iterator[RigProcess]:
         yield rig.start()
     finally:
         rig.end(signal.SIGKILL)
+
+
+def running_odd(web: Web, folder: Path) -> contextlib.AbstractContextManager[RigProcess]:
+    """A rig whose devices do what a test tells them: its robot and its only camera."""
+    return running(web, folder, robot="odd", teleoperator="odd", cameras={"front": {"kind": "odd"}})

@@ -14,7 +14,7 @@ import pytest
 
 from robotdata.spool import Take
 from tests.faults.odd_devices import SENT
-from tests.faults.rigs import FRONT, RigProcess, new_dataset, running, until
+from tests.faults.rigs import FRONT, RigProcess, new_dataset, running_odd, until
 from tests.recorder.sockets.conftest import Web
 
 pytestmark = pytest.mark.faults
@@ -22,8 +22,7 @@ pytestmark = pytest.mark.faults
 
 @pytest.fixture(scope="module")
 def rig(web: Web, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RigProcess]:
-    cameras = {"front": {"kind": "odd"}}
-    with running(web, tmp_path_factory.mktemp("rig"), robot="odd", teleoperator="odd", cameras=cameras) as made:
+    with running_odd(web, tmp_path_factory.mktemp("rig")) as made:
         yield made
 
 

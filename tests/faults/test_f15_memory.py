@@ -17,7 +17,7 @@ from robotdata.rig.recorder import MAX_PENDING_BYTES
 from robotdata.spool import Take
 from tests.faults.memory import MemoryLimit, memory_limit, resident
 from tests.faults.record_four_big_cameras import CAMERAS
-from tests.faults.whole import asked
+from tests.faults.whole import asked, started
 from tests.faults.whole import until as until_at_most
 
 pytestmark = pytest.mark.faults
@@ -45,12 +45,8 @@ def product(tmp_path: Path) -> Iterator[Product]:
     """The whole product with one rig of four big cameras."""
     made = Product(tmp_path, 1)
     (tmp_path / "rig1.toml").write_text(RIG)
-    made.start()
-    try:
+    with started(made):
         yield made
-    finally:
-        made.stop()
-        assert made.kill_everything() == []
 
 
 def test_four_big_cameras_and_a_slow_disk_stay_within_their_memory(tmp_path: Path, limit: MemoryLimit) -> None:

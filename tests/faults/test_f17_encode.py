@@ -18,7 +18,7 @@ from bench.soak_product import Product
 from robotdata.dataset.verify import verify_dataset
 from tests.faults.test_f18_twice import shown
 from tests.faults.test_f25_encoder_crash import encoder
-from tests.faults.whole import until
+from tests.faults.whole import started, until
 from tests.recorder.test_worker import SEED
 
 pytestmark = pytest.mark.faults
@@ -34,12 +34,8 @@ def product(tmp_path: Path) -> Iterator[Product]:
     made.env |= {"ROBOTDATA_JOB_LEASE_S": "2", "ROBOTDATA_JOB_ATTEMPTS": "9"}
     assert made.manage("migrate", "-v0").returncode == 0
     made.python(SEED.replace("2400", str(TICKS)))
-    made.start()
-    try:
+    with started(made):
         yield made
-    finally:
-        made.stop()
-        assert made.kill_everything() == []
 
 
 def rows(product: Product, query: str) -> list[Any]:

@@ -12,7 +12,7 @@ import pytest
 
 from bench.soak_product import Product
 from robotdata.spool import Take
-from tests.faults.whole import asked, until
+from tests.faults.whole import asked, started, until
 
 pytestmark = pytest.mark.faults
 RIG = """
@@ -35,12 +35,8 @@ def product(tmp_path: Path) -> Iterator[Product]:
     made = Product(tmp_path, 1)
     made.env["ROBOTDATA_JOB_LEASE_S"] = "20"
     (tmp_path / "rig1.toml").write_text(RIG)
-    made.start()
-    try:
+    with started(made):
         yield made
-    finally:
-        made.stop()
-        assert made.kill_everything() == []
 
 
 def record(product: Product, seconds: float) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from bench.soak_product import Away, Product
@@ -24,6 +25,17 @@ def asked(product: Product, path: str) -> Any:
         return product.ask("GET", path)[1]
     except Away:
         return {}
+
+
+@contextmanager
+def started(product: Product) -> Iterator[Product]:
+    """It runs meanwhile, ends in order after it, and leaves no process behind."""
+    product.start()
+    try:
+        yield product
+    finally:
+        product.stop()
+        assert product.kill_everything() == []
 
 
 def as_a_user() -> list[str]:
