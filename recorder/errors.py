@@ -44,14 +44,19 @@ def database_words(problem: Exception) -> str:
     return f"{said} Look at its disk, and reload the page before you try again."
 
 
+def other_version_words(problem: str) -> str:
+    """Of a database that an earlier version of this program has left."""
+    return (
+        f"The database {settings.DATABASES['default']['NAME']} is of another version of robotdata ({problem}): "
+        "`python manage.py migrate` brings it up to date, as every start does."
+    )
+
+
 def unusable_words(problem: Exception) -> str:
     """What to tell who starts something on a database that it cannot use."""
     name = settings.DATABASES["default"]["NAME"]
     if any(word in str(problem) for word in ("no such column", "no such table", "does not exist")):
-        return (
-            f"The database {name} is of another version of robotdata ({problem}): `python manage.py migrate` brings it "
-            "up to date, as every start does."
-        )
+        return other_version_words(str(problem))
     return (
         f"The database {name} cannot be used ({problem}). May this user write to it, and to its folder? One that is "
         "damaged is made anew from the takes and datasets, which hold all that is in it: `python manage.py rebuild`."

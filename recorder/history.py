@@ -7,11 +7,12 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from recorder.errors import Refused
 from recorder.models import Batch, Change, Episode
+from recorder.person import browser_of
 from recorder.services.sidecars import NOT_DURABLE, held, not_durable, write_sidecars
 from recorder.states import EpisodeState, Verdict
 from recorder.versions import later_than
@@ -47,9 +48,8 @@ def change_episode(
             before = {name: getattr(fresh, name) for name in changed}
             if not write(fresh, changed, who):
                 continue
-            change = Change.objects.create(
-                episode=fresh, who=who, at=fresh.updated_at, before=before, after=changed, group=group
-            )
+            told = {"who": who, "browser": browser_of(who), "at": fresh.updated_at, "group": group}
+            change = Change.objects.create(episode=fresh, before=before, after=changed, **told)
             unsure = write_folder(fresh, changed, who)
         for name in (*changed, "reviewer", "reviewed_at", "updated_at"):
             setattr(episode, name, getattr(fresh, name))
@@ -60,9 +60,13 @@ def change_episode(
 
 
 def changed_since(episode: Episode, version: datetime, but: str = "") -> bool:
-    """Whether somebody (`but` this person) changed it, or took a change back, after it was read as `version`."""
-    others = episode.changes.exclude(who=but) if but else episode.changes
-    return others.filter(Q(at__gt=version) | Q(undone_at__gt=version)).exists()
+    """Whether somebody (`but` this person, here) changed it, or took a change back, after it was read as `version`."""
+    return _of_others(episode, but).filter(Q(at__gt=version) | Q(undone_at__gt=version)).exists()
+
+
+def _of_others(episode: Episode, but: str) -> QuerySet[Change]:
+    """All changes, or those that this person did not make in this browser."""
+    return episode.changes.exclude(who=but, browser=browser_of(but)) if but else episode.changes.all()
 
 
 def _other_frames(fresh: Episode, version: datetime, changed: dict[str, Any]) -> bool:
@@ -170,14 +174,15 @@ def under_way(episode: Episode) -> str:
 def conflict(episode: Episode, but: str = "") -> Refused:
     """Names who (`but` this person) changed it last, what, and when."""
     last = episode.changes.filter(undone_at=None).first()
-    if others := but and episode.changes.exclude(who=but)[:_NEWEST]:
+    if others := but and _of_others(episode, but)[:_NEWEST]:
         last = max(others, key=lambda change: change.undone_at or change.at)
+    name = "" if last is None else f"{last.who or 'Somebody'}{' in another browser' if last.who == but else ''}"
     if last is None:
         words = f"{episode} was changed at {clock(episode.updated_at)}"
     elif last.undone_at is not None:
-        words = f"{last.who or 'Somebody'} took {described(last.after)} of {episode} back at {clock(last.undone_at)}"
+        words = f"{name} took {described(last.after)} of {episode} back at {clock(last.undone_at)}"
     else:
-        words = f"{last.who or 'Somebody'} set {described(last.after)} of {episode} at {clock(last.at)}"
+        words = f"{name} set {described(last.after)} of {episode} at {clock(last.at)}"
     return Refused(
         "conflict",
         f"{words}, after you looked. Look at it again, then decide.",

@@ -17,6 +17,7 @@ from django.utils import timezone
 from recorder.errors import Refused
 from recorder.history import changed_since, check_open, conflict, not_written, said, stamped
 from recorder.models import Change, Episode
+from recorder.person import browser_of
 from recorder.services.sidecars import NOT_DURABLE, held, write_sidecars
 from recorder.versions import later_than
 from robotdata.spool.together import update_curations
@@ -173,7 +174,8 @@ def _locked(ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Episode]:
 
 def _change(plan: _Plan, who: str, group: uuid.UUID) -> Change:
     at = plan.episode.updated_at
-    return Change(episode=plan.episode, who=who, at=at, before=plan.before, after=plan.after, group=group)
+    told = {"who": who, "browser": browser_of(who), "at": at, "group": group}
+    return Change(episode=plan.episode, before=plan.before, after=plan.after, **told)
 
 
 def _live(ids: list[int]) -> dict[uuid.UUID, list[Change]]:

@@ -12,6 +12,7 @@ from ninja.security import HttpBearer, SessionAuth
 
 from recorder.models import ApiToken
 from recorder.models.access import digest
+from recorder.person import Person
 
 _MARK_USE_EVERY = timedelta(minutes=1)
 
@@ -40,6 +41,6 @@ class TokenAuth(HttpBearer):
 ACCESS = [TokenAuth(), SessionAuth()]
 
 
-def who(request: HttpRequest) -> str:
-    """The name that stands beside a change."""
-    return request.user.get_username()[:150]
+def who(request: HttpRequest) -> Person:
+    """The name that stands beside a change, and the browser where it was made."""
+    return Person(request.user.get_username()[:150], request.session.session_key)

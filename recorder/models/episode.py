@@ -182,6 +182,7 @@ class Change(models.Model):
 
     episode = models.ForeignKey(Episode, on_delete=models.CASCADE, related_name="changes")
     who = models.CharField(max_length=150, blank=True)
+    browser = models.CharField(max_length=16, blank=True, default="")  # two people may share a sign-in
     at = models.DateTimeField(default=timezone.now)
     before = models.JSONField()  # {field: old value}
     after = models.JSONField()

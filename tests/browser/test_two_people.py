@@ -59,6 +59,26 @@ def test_it_tells_the_second_one_who_was_first(visit: Any, ben: Page, takes: lis
     expect(ben.locator("#verdict")).to_have_text("rejected")  # seen, and decided
 
 
+def test_it_tells_two_who_share_a_sign_in_too(visit: Any, chromium: Any, product: Any, takes: list[str]) -> None:
+    mine = visit(f"/episodes/{takes[0]}/?list=all")
+    call(mine, "PATCH", f"/api/episodes/{takes[0]}", {"verdict": "unreviewed"})
+    context = chromium.new_context(base_url=product.url)
+    other = context.new_page()
+    other.route_web_socket("**/ws/events/", hears_nothing)
+    other.goto(product.link())
+    other.goto(f"/episodes/{takes[0]}/?list=all")
+    other.uncheck("#advance")
+    mine.reload()
+    mine.uncheck("#advance")
+    mine.keyboard.press("k")
+    expect(mine.locator("#verdict")).to_have_text("keep")
+    other.keyboard.press("r")
+    expect(other.locator(".toast.is-bad")).to_contain_text("in another browser set verdict to keep")
+    expect(other.locator("#verdict")).to_have_text("keep")
+    context.close()
+    call(mine, "PATCH", f"/api/episodes/{takes[0]}", {"verdict": "reject"})
+
+
 def test_it_tells_it_on_the_wall_too(visit: Any, ben: Page, takes: list[str]) -> None:
     mine = visit("/datasets/shared/?view=all")
     ben.goto("/datasets/shared/?view=all")

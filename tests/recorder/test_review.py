@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from recorder.errors import Refused
 from recorder.models import Change, Dataset, Episode
+from recorder.person import Person
 from recorder.services.batches import cancel_batch, start_batch
 from recorder.services.bulk import edit_many
 from recorder.services.review import edit_episodes, history, set_verdict, undo
@@ -178,6 +179,21 @@ def test_it_takes_no_offence_at_what_the_product_noted_meanwhile(make_episode: A
     assert verdicts(episode) == ["keep"]
     with pytest.raises(Refused, match="olga set"):
         set_verdict(episodes=[episode], verdict="reject", who="ben", version=read)
+
+
+def test_two_people_with_one_sign_in_are_told_of_each_other(make_episode: Any) -> None:
+    here, there = Person("lab", "one browser"), Person("lab", "another")
+    episode = make_episode(verdict="unreviewed")
+    read = episode.updated_at
+    set_verdict(episodes=[episode], verdict="keep", who=here, version=read, own=True)
+    set_verdict(episodes=[episode], verdict="reject", who=here, version=read, own=True)  # from another tab
+    with pytest.raises(Refused, match="lab in another browser set verdict to reject"):
+        set_verdict(episodes=[episode], verdict="keep", who=there, version=read, own=True)
+    other = make_episode(verdict="unreviewed")
+    with pytest.raises(Refused, match="lab in another browser set verdict to reject"):
+        set_verdict(episodes=[episode, other], verdict="keep", who=there, versions={episode.pk: read})
+    assert verdicts(episode, other) == ["reject", "unreviewed"]
+    assert {change.who for change in history(episode=episode)} == {"lab"}
 
 
 def test_it_takes_no_offence_at_what_one_took_back_oneself(make_episode: Any) -> None:

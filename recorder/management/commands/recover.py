@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
-from django.db import DatabaseError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
 
 from recorder import recovery
-from recorder.errors import unusable_words
+from recorder.errors import other_version_words, unusable_words
 
 MOST = 50
 """Differences that are named; the others are counted."""
@@ -37,6 +38,9 @@ class Command(BaseCommand):
         sys.exit(self.report.code)
 
     def handle(self, **options: Any) -> None:
+        executor = MigrationExecutor(connection)
+        if missing := executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            raise CommandError(other_version_words(f"it lacks {missing[0][0]}"))
         self.deep = bool(options["deep"])
         self.report = report = self.work()
         for line in report.said:
