@@ -54,8 +54,7 @@ def page(product: Product) -> Iterator[Page]:
 def a_kept_take(product: Product) -> None:
     begun: dict[str, Any] = {"dataset": "cubes", "task": "push", "operator": "olga", "countdown_s": 0}
     assert product.ask("POST", "/api/rigs/rig1/record", begun)[0] in {200, 201, 202}
-    until(lambda: asked(product, "/api/rigs/rig1").get("state") == "recording")
-    until(lambda: (asked(product, "/api/rigs/rig1").get("status") or {}).get("tick", 9) > 5)
+    until(lambda: ((asked(product, "/api/rigs/rig1").get("status") or {}).get("take") or {}).get("ticks", 0) > 5)
     until(lambda: product.ask("POST", "/api/rigs/rig1/commands/stop", {})[0] < 300)
     takes = until(lambda: asked(product, "/api/episodes?dataset=cubes&state=recorded").get("items"))
     said = {"episodes": [take["id"] for take in takes], "verdict": "keep"}
