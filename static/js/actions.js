@@ -6,7 +6,7 @@
 import { bodyOf } from "./lib/api.js";
 import { bytes } from "./lib/format.js";
 import { complain, toast } from "./lib/toast.js";
-import { ring, ringTopics } from "./live.js";
+import { ring, ringTopics, staysPut } from "./live.js";
 import { change, learn } from "./versions.js";
 
 const fill = (text, answer) =>
@@ -70,13 +70,13 @@ export async function act(element, body) {
   }
 }
 
-/** A button that waits for its second press stays, whatever comes for its place. */
-function keepArmed(event) {
-  if (event.detail.target?.querySelector?.("[data-armed]")) event.detail.shouldSwap = false;
+/** It stays also where what comes for its place was asked for before somebody began. */
+function keepPlace({ detail }) {
+  if (detail.target?.dataset && staysPut(detail.target)) detail.shouldSwap = false;
 }
 
 export function watchActions() {
-  document.addEventListener("htmx:beforeSwap", keepArmed);
+  document.addEventListener("htmx:beforeSwap", keepPlace);
   const said = sessionStorage.getItem("said");
   if (said) {
     sessionStorage.removeItem("said");

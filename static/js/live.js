@@ -22,7 +22,8 @@ const arriving = new Set();
 let lostTimer = 0;
 let wasLost = false;
 
-const isFilledIn = (element) => "keepsOpen" in element.dataset && Boolean(element.querySelector("details[open]"));
+/** What is being filled in is not fetched away, nor is a button that waits for its second press: it rings when it no longer does. */
+export const staysPut = (element) => Boolean(("keepsOpen" in element.dataset && element.querySelector("details[open]")) || element.querySelector("[data-armed]"));
 
 export const rigTone = (state) => (RIG_TONES[state] ? `tone-${RIG_TONES[state]}` : "");
 export const rigWords = (state) => RIG_WORDS[state] ?? state;
@@ -40,10 +41,7 @@ export function ringIfMissed(element, since) {
 
 /** Fetch an element now, and once more at the end of a burst. */
 function bell(element) {
-  // What is being filled in is not fetched away.
-  if (isFilledIn(element)) return;
-  // Nor is a button that waits for its second press; it rings when it no longer does.
-  if (element.querySelector("[data-armed]")) return;
+  if (staysPut(element)) return;
   if (due.has(element)) {
     due.set(element, true);
     return;
@@ -151,12 +149,6 @@ function lost(isLost) {
   wasLost = true;
   lostTimer = setTimeout(() => show(banner, true), 2500);
 }
-
-// Nor is it by an answer that was asked for before somebody began.
-document.addEventListener("htmx:beforeSwap", (event) => {
-  const { elt } = event.detail;
-  if (elt.matches("[data-live]") && (isFilledIn(elt) || elt.querySelector("[data-armed]"))) event.preventDefault();
-});
 
 export function listen() {
   watchAnswers(ringIfMissed, bell);
