@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import shutil
 from pathlib import Path
@@ -17,6 +16,7 @@ from robotdata.dataset import Dataset, verify_dataset
 from robotdata.dataset.edit import delete_episodes, revert, set_tasks
 from robotdata.dataset.layout import SIDECAR
 from robotdata.video import EncodeSettings
+from tests.bits import flip
 from tests.dataset.conftest import CAMERAS, FRONT, LENGTHS, TOP, Bench, make_episode
 
 CODECS = {
@@ -29,17 +29,6 @@ DATA = "data/chunk-000/file-000.parquet"
 
 def video(key: str, file: int = 0) -> str:
     return f"videos/{key}/chunk-000/file-{file:03d}.mp4"
-
-
-def flip(path: Path, place: int, bit: int = 0) -> None:
-    """Turn one bit as a disk would: size and time stay."""
-    state = path.stat()
-    with path.open("r+b") as file:
-        file.seek(place)
-        value = file.read(1)[0]
-        file.seek(place)
-        file.write(bytes([value ^ (1 << bit)]))
-    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
 
 
 def kept(root: Path) -> dict[str, Any]:

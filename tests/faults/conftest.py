@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 from tests.faults import warm
 from tests.faults.nth_call import need_strace
 from tests.recorder.conftest import bells, cubes, home, make_episode
-from tests.recorder.sockets.conftest import Web, make_home
+from tests.recorder.sockets.conftest import Web, serving
 from tests.rig.conftest import make_bench
 
 __all__ = ["bells", "cubes", "home", "make_bench", "make_episode"]
@@ -29,11 +28,8 @@ def warm_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[warm.Serve
 @pytest.fixture(scope="session")
 def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
     """A real web process for the rigs of all tests; each has a name, and a dataset, of its own."""
-    home = tmp_path_factory.mktemp("web")
-    server = Web(home, make_home(home)).start()
-    yield server
-    server.stop()
-    shutil.rmtree(home, ignore_errors=True)
+    with serving(tmp_path_factory.mktemp("web")) as server:
+        yield server
 
 
 class SmallDisk:

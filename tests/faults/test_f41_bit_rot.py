@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
 import uuid
@@ -14,6 +13,7 @@ import pytest
 from robotdata.dataset import Dataset
 from robotdata.spool.rows import read_rows
 from robotdata.video.packets import read_packets
+from tests.bits import flip
 from tests.dataset.conftest import FRONT, _recorded, staged
 from tests.faults.test_f46_database import Home
 from tests.faults.verify_a_dataset import said_of
@@ -23,17 +23,6 @@ from tests.takes import make_take
 __all__ = ["_recorded", "staged"]
 pytestmark = pytest.mark.faults
 WHICH, TICKS = 3, 6
-
-
-def flip(path: Path, place: int, bit: int = 0) -> None:
-    """As a disk would: size and time stay."""
-    state = path.stat()
-    with path.open("r+b") as file:
-        file.seek(place)
-        value = file.read(1)[0]
-        file.seek(place)
-        file.write(bytes([value ^ (1 << bit)]))
-    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ import pytest
 
 from tests.faults.nth_call import ROOT
 from tests.faults.test_f46_database import Home
-from tests.faults.test_f47_yesterday import DATASETS, episodes, rows
+from tests.faults.test_f47_yesterday import DATASETS, episodes, lived_in, rows
 from tests.faults.two_days import GONE
 from tests.faults.whole import as_a_user, until
 from tests.recorder.sockets.conftest import free_port
@@ -29,10 +29,7 @@ MIGRATIONS = len(list((ROOT / "recorder/migrations").glob("[0-9]*.py")))
 @pytest.fixture(scope="module")
 def worked(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """Two days of work: committed, judged, labelled, trimmed, rejected."""
-    home = Home(tmp_path_factory.mktemp("worked") / "home")
-    code, said = home.python("-m", "tests.faults.two_days")
-    assert code == 0, said
-    return home
+    return lived_in(tmp_path_factory.mktemp("worked") / "home")
 
 
 @pytest.fixture

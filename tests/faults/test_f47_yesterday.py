@@ -21,13 +21,17 @@ EPISODES = "id state verdict labels rating note task trim_first trim_end episode
 DATASETS = "slug title policy every goal total_episodes total_frames revision problem"
 
 
-@pytest.fixture(scope="module")
-def today(tmp_path_factory: pytest.TempPathFactory) -> Home:
+def lived_in(path: Path) -> Home:
     """A home in which two days have passed; `yesterday.sqlite3` beside it is its database after the first."""
-    home = Home(tmp_path_factory.mktemp("days") / "home")
+    home = Home(path)
     code, said = home.python("-m", "tests.faults.two_days")
     assert code == 0, said
     return home
+
+
+@pytest.fixture(scope="module")
+def today(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    return lived_in(tmp_path_factory.mktemp("days") / "home")
 
 
 def rows(database: Path, table: str, names: str) -> dict[str, dict[str, Any]]:

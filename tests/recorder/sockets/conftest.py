@@ -211,14 +211,20 @@ def make_home(home: Path, **env: str) -> dict[str, str]:
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
-@pytest.fixture(scope="module")
-def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
-    """A web process that all tests of a file share; each takes a rig name of its own."""
-    home = tmp_path_factory.mktemp("home")
+@contextlib.contextmanager
+def serving(home: Path) -> Iterator[Web]:
+    """A web process in this home, which goes with it."""
     server = Web(home, make_home(home)).start()
     yield server
     server.stop()
     shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
+    """A web process that all tests of a file share; each takes a rig name of its own."""
+    with serving(tmp_path_factory.mktemp("home")) as server:
+        yield server
 
 
 @pytest.fixture
