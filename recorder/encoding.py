@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from recorder.bell import ring
@@ -65,23 +65,15 @@ def run_job(job_id: int, *, on_stall: Callable[[str], None] | None = None) -> bo
     try:
         with heart:
             frames = encode_job(job, heart)
+        _done(job, frames)
     except LostLease:
         log.info("%s was cancelled, or given to another worker", job)
         return True
     except Exception as error:  # noqa: BLE001 - the outermost loop of a job: what happened must reach its row
+        if not _mine(job).exists():  # the other one may have committed, and cleared away what we wrote into
+            log.info("%s was cancelled, or given to another worker; here it had failed: %s", job, error)
+            return True
         _judge(job, error)
-    else:
-        now = timezone.now()
-        move(
-            job,
-            JobState.DONE,
-            only={"token": job.token},
-            frames_done=frames,
-            frames_total=frames,
-            finished_at=now,
-            lease_until=None,
-            error="",
-        )
     settle(job.batch_id)
     return True
 
@@ -117,7 +109,7 @@ def encode_job(job: Job, heart: Heartbeat) -> int:
         check_fit(take, plan, job.batch.dataset, job.episode)
         if not job.camera:
             return _rows_only(take, plan)
-        if not Job.objects.filter(pk=job.pk, token=job.token, state=JobState.RUNNING).update(frames_total=plan.rows):
+        if not _mine(job).update(frames_total=plan.rows):
             raise LostLease
         out = staged_path(take, plan, job.camera, chosen)
         if load_encoded(out) is None:
@@ -244,9 +236,21 @@ def is_no_space(error: BaseException | None) -> bool:
     return False
 
 
+def _mine(job: Job) -> QuerySet[Job]:
+    """Its row while it is this worker's, else nothing."""
+    return Job.objects.filter(pk=job.pk, token=job.token, state=JobState.RUNNING)
+
+
+def _done(job: Job, frames: int) -> None:
+    """Raises LostLease: between two heartbeats nobody has told the encoder."""
+    ended = {"finished_at": timezone.now(), "lease_until": None, "error": ""}
+    if not move(job, JobState.DONE, only={"token": job.token}, frames_done=frames, frames_total=frames, **ended):
+        raise LostLease
+
+
 def _renewal(job: Job) -> Callable[[int], bool]:
     """Heartbeat, progress and cancellation in one UPDATE."""
-    mine = Job.objects.filter(pk=job.pk, token=job.token, state=JobState.RUNNING, cancel=False)
+    mine = _mine(job).filter(cancel=False)
     told = -1
 
     def renew(frames: int) -> bool:

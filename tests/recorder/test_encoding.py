@@ -90,10 +90,16 @@ def test_it_gives_each_job_to_one_of_two_workers(cubes: Dataset, make_episode: M
     assert set(Job.objects.values_list("attempt", flat=True)) == {1}
 
 
+@pytest.mark.parametrize("ended", ["well", "badly"])
 def test_it_writes_nothing_after_its_lease_went_to_another(
-    cubes: Dataset, make_episode: MakeEpisode, monkeypatch: pytest.MonkeyPatch
+    cubes: Dataset,
+    make_episode: MakeEpisode,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    ended: str,
 ) -> None:
     real = encoding.encode_camera
+    caplog.set_level("INFO", "recorder.encoding")
 
     def slow(*args: Any, **more: Any) -> Any:
         made = real(*args, **more)
@@ -101,12 +107,15 @@ def test_it_writes_nothing_after_its_lease_went_to_another(
         sweeping.give_back(timezone.now())
         assert (other := encoding.claim_job(the_job().pk)) is not None
         tokens.append(other.token)
+        if ended == "badly":
+            raise FileNotFoundError("the other has cleared it away")
         return made
 
     tokens: list[str] = []
     monkeypatch.setattr(encoding, "encode_camera", slow)
     job = encode(make_episode, cubes)
-    assert (job.state, job.token) == ("running", tokens[0])
+    assert (job.state, job.token, job.error) == ("running", tokens[0], "")
+    assert "or given to another worker" in caplog.text and "Traceback" not in caplog.text
 
 
 def test_it_stops_soon_when_its_batch_is_cancelled(
