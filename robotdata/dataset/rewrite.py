@@ -13,6 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from robotdata.dataset import episode_table, stats
+from robotdata.dataset.camera_info import restated
 from robotdata.dataset.data_files import episode_tables
 from robotdata.dataset.draft import Draft, counted_info
 from robotdata.dataset.episode_list import EpisodeInfo
@@ -71,6 +72,7 @@ class Rewrite:
         old = [text for text in base.tasks if text in used]
         self._tasks = old + [t for t in dict.fromkeys(t for k in self._kept.values() for t in k.tasks) if t not in old]
         self._frames = first
+        self._videos: dict[str, list[Path]] = {}
 
     def write(self, draft: Draft, more: Mapping[str, Any], progress: Callable[[int, int], None] | None = None) -> None:
         """All files into `draft`, with `more` in the sidecar, read back and checked."""
@@ -174,6 +176,7 @@ class Rewrite:
             if not kept:
                 continue
             target = draft.video_path(key, *place)
+            self._videos.setdefault(key, []).append(target)
             if len(kept) == len(episodes) and not any(one.trimmed for one in kept):
                 link_or_copy(path, target)
                 starts = [one.old.videos[key].first_frame for one in kept]
@@ -225,7 +228,8 @@ class Rewrite:
             # Without statistics of its episodes a camera keeps what it had: nobody can recompute them from rows.
             if is_camera(feature) and key not in totals and key in known:
                 totals[key] = known[key]
-        info = counted_info(draft.info, episodes=len(self._kept), frames=self._frames, tasks=len(self._tasks))
+        said = {**draft.info, "features": restated(draft.info["features"], self._videos)}
+        info = counted_info(said, episodes=len(self._kept), frames=self._frames, tasks=len(self._tasks))
         entries = [self._entry(one) for one in self._kept.values()]
         draft.write_meta(totals, info, Sidecar(base.revision + 1, entries, {**base.sidecar.more, **more}))
 

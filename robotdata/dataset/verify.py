@@ -18,6 +18,7 @@ from robotdata.dataset.reader import Dataset
 from robotdata.dataset.tables import open_parquet, read_table
 from robotdata.dataset.verify_rows import RowCheck
 from robotdata.dataset.verify_stats import check_derived
+from robotdata.dataset.verify_streams import check_streams
 from robotdata.dataset.verify_videos import check_video_file
 
 __all__ = ["Problem", "Report", "verify_dataset"]
@@ -101,6 +102,8 @@ class _Verifier:
                     hashes.check(path, episodes, video=True)
                 done += 1
                 self._progress(done, total)
+            if self._whole:
+                check_streams(self._dataset, key, files, self._report)
 
     def _files_of(self, paths: Callable[[EpisodeInfo], list[Path]]) -> dict[Path, list[EpisodeInfo]]:
         """The files of the episodes looked at, each with all episodes that say they lie in it."""
