@@ -216,12 +216,20 @@ def _recover_datasets(report: Report) -> None:
             report.lost.append(f"Dataset {folder.name}: {str(error).rstrip('.')}.")
             continue
         report.datasets += dataset is not None and not dataset.problem and _is_dataset(folder)
-        if dataset is not None and (words := _miscounted(dataset)):
-            report.lost.append(f"Dataset {folder.name}: {words}")
-        if dataset is not None and dataset.not_whole:
-            report.lost.append(f"Dataset {folder.name}: {dataset.not_whole} `verify {folder.name}` names every one.")
-        if dataset is not None and dataset.problem:
-            report.lost.append(f"Dataset {folder.name}: {dataset.problem}")
+        if dataset is not None:
+            _name_what_it_lacks(dataset, report)
+
+
+def _name_what_it_lacks(dataset: Dataset, report: Report) -> None:
+    where = f"Dataset {dataset.slug}: "
+    if words := _miscounted(dataset):
+        report.lost.append(where + words)
+    if dataset.not_whole:
+        report.lost.append(f"{where}{dataset.not_whole} `verify {dataset.slug}` names every one.")
+    if dataset.not_fetched:
+        report.said.append(where + dataset.not_fetched)
+    if dataset.problem:
+        report.lost.append(where + dataset.problem)
 
 
 def _believe_dataset(dataset: Dataset, report: Report) -> None:

@@ -60,6 +60,7 @@ class Dataset(models.Model):
     updated_at = models.DateTimeField(default=timezone.now, db_index=True)
 
     not_whole: str = ""  # no column: episodes whose files were missing when the folder was last read, in words
+    not_fetched: str = ""  # no column: that it came without any of its videos, in words
 
     objects = DatasetQuerySet.as_manager()
 

@@ -29,6 +29,7 @@ from recorder.versions import moved_now
 from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import DatasetBusy, DatasetError
 from robotdata.dataset.features import DEFAULT_FEATURES
+from robotdata.dataset.fetched import never_had_videos
 from robotdata.dataset.reader import Dataset as Folder
 from robotdata.dataset.swap import is_fresh
 from robotdata.quality import DEFAULT, BadThresholds
@@ -40,6 +41,9 @@ log = logging.getLogger(__name__)
 SAFE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,95}")
 KEPT_SETTINGS = ("title", "policy", "every", "encode_unreviewed", "goal", "encoding", "thresholds")
 KEEP_REVISIONS = 10
+NOT_FETCHED = (
+    "none of its videos is here: it came without them. Its rows are whole; to see it, download its videos, too."
+)
 LOCK_WAIT_S = 5.0
 _PORTION = 500
 _FAR = 1_000_000_000  # where numbers wait while others take their places
@@ -175,11 +179,14 @@ def _refresh(dataset: Dataset, opened: Folder) -> None:
         if row.revision > opened.revision:
             opened = Folder.open(dataset.path)
             facts |= _facts(opened)
+        ours = row.revision > 0 or (Path(settings.DATASETS_DIR) / ".revisions" / dataset.slug).exists()
         _index_episodes(dataset, {committed_id(dataset, info): info for info in opened.episodes}, float(opened.fps))
         Dataset.objects.filter(pk=dataset.pk).update(**facts, updated_at=timezone.now())
     for name, value in facts.items():
         setattr(dataset, name, value)
-    dataset.not_whole = _not_whole(opened)
+    bare = not ours and never_had_videos(opened)
+    dataset.not_whole = "" if bare else _not_whole(opened)
+    dataset.not_fetched = NOT_FETCHED if bare else ""
 
 
 def _not_whole(opened: Folder) -> str:
