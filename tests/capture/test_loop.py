@@ -61,7 +61,7 @@ def record(arm: Arm, rows: int, fps: float = 200) -> tuple[list[Row], ControlLoo
     sink = Sink()
     loop.swap_sink(sink)
     loop.start()
-    end = time.monotonic() + 5
+    end = time.monotonic() + 60
     while len(sink.rows) < rows and not ended.is_set() and time.monotonic() < end:
         time.sleep(0.002)
     loop.stop()

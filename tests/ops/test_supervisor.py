@@ -24,7 +24,9 @@ def end(*_):
 signal.signal(signal.SIGTERM, end)
 if "crash" in sys.argv: sys.exit(1)
 if "wrong" in sys.argv: sys.exit(2)
-out.with_suffix(".pid").write_text(str(__import__("os").getpid()))
+pid = out.with_suffix(".part")
+pid.write_text(str(__import__("os").getpid()))
+pid.rename(out.with_suffix(".pid"))
 while True: time.sleep(0.05)
 """
 
@@ -34,15 +36,14 @@ def child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Chil
     """Makes a child process that writes down its starts and its orderly end."""
     (tmp_path / "a_child.py").write_text(CHILD)
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{Path.cwd()}")
-    return lambda name, *args: Child(name, "a_child", [str(tmp_path / name), *args], grace_s=5)
+    return lambda name, *args: Child(name, "a_child", [str(tmp_path / name), *args], grace_s=60)
 
 
 def wait_for(what: Callable[[], bool]) -> None:
-    for _ in range(200):
-        if what():
-            return
+    end = time.monotonic() + 60
+    while not what():
+        assert time.monotonic() < end, "waited 60 s in vain"
         time.sleep(0.05)
-    raise AssertionError("waited 10 s in vain")
 
 
 def log(tmp_path: Path, name: str) -> list[str]:

@@ -30,7 +30,7 @@ def config(camera: dict[str, Any] | None = None, robot: dict[str, Any] | None = 
     )
 
 
-def until(true: Callable[[], Any], seconds: float = 10.0) -> None:
+def until(true: Callable[[], Any], seconds: float = 60.0) -> None:
     """Wait for something to come true; fails where it does not."""
     end = time.monotonic() + seconds
     while not true():

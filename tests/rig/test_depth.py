@@ -124,7 +124,7 @@ def test_it_says_what_is_wrong_with_a_depth_camera(make_bench: Callable[..., Ben
     wrong = {"kind": "sim", "depth": True, fault: 0.2}
     bench = make_bench(camera=wrong)
     camera = bench.machine.rig.cameras[0]
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while camera.health.state(time.monotonic_ns()) != state:
         assert time.monotonic() < end
         time.sleep(0.02)

@@ -48,7 +48,7 @@ class Web:
         return [m for m in self.heard if m["type"] == kind and wanted.items() <= m.items()]
 
 
-async def soon(true: Callable[[], Any], seconds: float = 10.0) -> None:
+async def soon(true: Callable[[], Any], seconds: float = 60.0) -> None:
     async with asyncio.timeout(seconds):
         while not true():
             await asyncio.sleep(0.01)
@@ -130,6 +130,7 @@ async def test_it_records_on_when_the_web_goes_and_says_so_when_it_is_back(bench
     async with linked(bench, web):
         await soon(lambda: web.of("status", state="idle"))
         await web.command("1", "record")
+        await soon(lambda: web.of("take", event="started"))  # its folder is there, for the next `hello` to list
         assert web.socket is not None
         before = bench.machine.take.ticks if bench.machine.take else 0
         web.socket.transport.abort()

@@ -35,7 +35,7 @@ def test_it_runs_alone_and_ends_when_it_is_told_to(tmp_path: Path) -> None:
             RigLock(tmp_path, "sim")
         time.sleep(0.2)
         rig.send_signal(signal.SIGTERM)
-        assert rig.wait(20) == 0
+        assert rig.wait(60) == 0
         assert "every take is whole" in rig.stderr.read()
     RigLock(tmp_path, "sim").release()
 
