@@ -25,7 +25,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 ROOT = Path(__file__).resolve().parents[3]
 TOKEN = "a-rig-token"
-PATIENCE_S = 30.0  # with what is awaited; how quick it is, is measured elsewhere
+PATIENCE_S = 60.0  # with what is awaited; how quick it is, is measured elsewhere
 FRONT, WRIST = "observation.images.front", "observation.images.wrist"
 SETUP = """
 import json, os, sys
@@ -71,18 +71,18 @@ class Web:
         command += ["--ws", "websockets-sansio", "--ws-per-message-deflate", "false", "--ws-max-size", "8388608"]
         command += ["--timeout-graceful-shutdown", "5", "--log-level", "warning"]
         self.process = subprocess.Popen(command, cwd=ROOT, env=self.env, start_new_session=True)
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline and self.process.poll() is None:
             with contextlib.suppress(urllib.error.URLError, OSError):
-                urllib.request.urlopen(f"{self.url}/healthz", timeout=1)
+                urllib.request.urlopen(f"{self.url}/healthz", timeout=5)
                 return self
             time.sleep(0.05)
-        raise TimeoutError("the web process does not answer")
+        raise TimeoutError(f"the web process does not answer; it has ended with {self.process.poll()}")
 
     def stop(self, how: int = signal.SIGTERM) -> None:
         if self.process is not None:
             self.process.send_signal(how)
-            self.process.wait(20)
+            self.process.wait(60)
             self.process = None
 
     def api(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
@@ -94,7 +94,7 @@ class Web:
         for name, value in headers.items():
             request.add_header(name, value)
         try:
-            with urllib.request.urlopen(request, timeout=15) as answer:
+            with urllib.request.urlopen(request, timeout=60) as answer:
                 return answer.status, json.loads(answer.read())
         except urllib.error.HTTPError as error:
             return error.code, json.loads(error.read())
@@ -161,8 +161,16 @@ class FakeRig:
         await self.ws.send(struct.pack("!BBxxIQ", 1, camera, seq, time.time_ns()) + bytes(size))
 
     async def move(self, state: str) -> None:
+        """Goes on once the API shows it so."""
         self.state = state
         await self.say(self.status())
+        await self.is_shown(state)
+
+    async def is_shown(self, state: str) -> None:
+        """Waits until the row says so: what is sent is written a moment later."""
+        async with asyncio.timeout(PATIENCE_S):
+            while (await self.web.ask("GET", f"/rigs/{self.name}"))[1].get("state") != state:
+                await asyncio.sleep(0.05)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[FakeRig]:

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from typing import Any
+
+from recorder.commands import PER_SECOND
 
 
 async def make_dataset(web: Any, title: str = "") -> str:
@@ -36,7 +39,7 @@ async def test_it_refuses_at_once_where_the_rig_is_offline_or_unknown(web: Any, 
     assert (status, answer["error"]["code"]) == (404, "no_rig")
     async with rig.running():
         pass
-    await asyncio.sleep(0.3)
+    await rig.is_shown("offline")
     status, answer = await web.ask("POST", f"/rigs/{rig.name}/commands/stop", {})
     assert (status, answer["error"]["code"]) == (409, "offline")
     assert "start the rig" in answer["error"]["message"]
@@ -51,10 +54,12 @@ async def test_it_does_not_wait_for_ever_for_a_rig_that_hangs(web: Any, rig: Any
 
 async def test_it_keeps_a_flood_of_commands_from_the_rig(web: Any, rig: Any) -> None:
     async with rig.running():
+        began = time.monotonic()
         asked = [web.ask("POST", f"/rigs/{rig.name}/commands/stop", {}) for _ in range(60)]
         codes = {status for status, _ in await asyncio.gather(*asked)}
         assert 200 in codes and codes <= {200, 429}
-        assert len(rig.commands) < 60
+        # A machine that takes three seconds over sixty calls has seen no flood.
+        assert len(rig.commands) <= PER_SECOND * (time.monotonic() - began + 1)
 
 
 async def test_it_begins_a_session_and_a_take_in_one_call(web: Any, rig: Any) -> None:
@@ -96,12 +101,10 @@ async def test_it_switches_datasets_only_between_takes(web: Any, rig: Any) -> No
     async with rig.running():
         await web.ask("POST", f"/rigs/{rig.name}/record", {"dataset": first, "task": "push"})
         await rig.move("recording")
-        await asyncio.sleep(0.4)
         status, answer = await web.ask("POST", f"/rigs/{rig.name}/record", {"dataset": second, "task": "push"})
         assert (status, answer["error"]["code"]) == (409, "not_allowed")
         assert "First" in answer["error"]["message"]
         await rig.move("idle")
-        await asyncio.sleep(0.4)
         status, _ = await web.ask("POST", f"/rigs/{rig.name}/record", {"dataset": second, "task": "push"})
         _, shown = await web.ask("GET", f"/sessions?rig={rig.name}&running=true")
         assert (status, [s["dataset"] for s in shown["items"]]) == (200, [second])
@@ -112,11 +115,9 @@ async def test_it_ends_a_session_so_that_no_take_begins_by_itself(web: Any, rig:
     async with rig.running():
         _, reply = await web.ask("POST", f"/rigs/{rig.name}/record", {"dataset": slug, "task": "push", "reset_s": 5})
         await rig.move("recording")
-        await asyncio.sleep(0.4)
         status, answer = await web.ask("POST", f"/sessions/{reply['session']}/end")
         assert (status, answer["error"]["code"]) == (409, "not_allowed")
         await rig.move("resetting")
-        await asyncio.sleep(0.4)
         status, ended = await web.ask("POST", f"/sessions/{reply['session']}/end")
         assert status == 200 and ended["session"]["ended_at"] and ended["batch"] is None
         assert rig.commands[-1]["name"] == "cancel"

@@ -26,7 +26,7 @@ def summary(take_id: str, dataset: str, state: str, **more: Any) -> dict[str, An
 
 async def shown(web: Any, take_id: str, **wanted: str) -> dict[str, Any]:
     """The episode, once its row says so."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             _, episode = await web.ask("GET", f"/episodes/{take_id}")
             if wanted.items() <= episode.items():
@@ -93,12 +93,11 @@ async def test_it_indexes_what_lay_on_the_rigs_disk_while_the_web_was_away(web: 
     rig.takes.append({"id": str(uuid.uuid4()), "state": "recorded", "ticks": 9})  # nobody knows anything of it
     async with rig.running():
         found: dict[str, str] = {}
-        for _ in range(50):
-            _, page = await web.ask("GET", f"/episodes?dataset={slug}")
-            found = {episode["id"]: episode["state"] for episode in page["items"]}
-            if len(found) == 2:
-                break
-            await asyncio.sleep(0.1)
+        async with asyncio.timeout(60):
+            while len(found) != 2:
+                _, page = await web.ask("GET", f"/episodes?dataset={slug}")
+                found = {episode["id"]: episode["state"] for episode in page["items"]}
+                await asyncio.sleep(0.1)
         assert found == {whole: "recorded", cut: "interrupted"}
 
 

@@ -48,7 +48,7 @@ class RealRig:
     def end(self, how: int = signal.SIGTERM) -> None:
         if self.process is not None:
             self.process.send_signal(how)
-            self.process.wait(20)
+            self.process.wait(60)
             self.process = None
 
 
@@ -111,9 +111,10 @@ async def test_it_refuses_a_rig_that_does_not_fit_the_dataset(real: RealRig, web
     _, page = await web.ask("GET", "/datasets")
     assert [dataset["slug"] for dataset in page["items"]] == ["real"]
     take = await record(web, "real")
-    await web.ask("POST", "/rigs/real/commands/stop", {})
+    assert (await web.ask("POST", "/rigs/real/commands/stop", {}))[0] == 200
     await episode_in(web, take, {"recorded"})
     real.end()
+    await state_of(web, "offline")
     real.file.write_text(SMALL.replace("fps = 20", "fps = 10"))
     real.start()
     await state_of(web, "idle")
@@ -121,6 +122,7 @@ async def test_it_refuses_a_rig_that_does_not_fit_the_dataset(real: RealRig, web
     assert (status, answer["error"]["code"]) == (409, "mismatch")
     assert answer["error"]["detail"]["differences"]
     real.end()
+    await state_of(web, "offline")
     real.file.write_text(SMALL)
     real.start()
 
@@ -145,6 +147,8 @@ async def test_it_goes_on_recording_while_the_web_is_away(real: RealRig, web: An
     await asyncio.sleep(1)
     web.start()
     assert (await state_of(web, "recording"))["status"]["take"]["id"] == take
-    await web.ask("POST", "/rigs/real/commands/discard", {})
+    async with asyncio.timeout(60):  # while it looks for the new web
+        while (await web.ask("POST", "/rigs/real/commands/discard", {}))[0] != 200:
+            await asyncio.sleep(0.2)
     episode = await episode_in(web, take, {"recorded"})
     assert episode["verdict"] == "reject" and episode["ticks"] > 20
