@@ -66,7 +66,7 @@ class Worker:
         return self.log.read_text()
 
     def send(self, how: signal.Signals) -> None:
-        """To it, its encoder and its clock."""
+        """To it, its encoder and its clock. `let_sleep` stops them."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, how)
 

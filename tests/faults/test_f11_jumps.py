@@ -4,6 +4,7 @@ do not mind."""
 from __future__ import annotations
 
 import struct
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,11 +15,12 @@ import pytest
 from bench.soak_product import Product
 from robotdata.spool import Take
 from tests.faults.disk import need_preload
+from tests.faults.holding import SETTINGS, hold, release
 from tests.faults.nth_call import ROOT
 from tests.faults.whole import asked, until
 
 pytestmark = pytest.mark.faults
-SLOW = {"codec": "libsvtav1", "preset": "1"}
+QUICK = {"codec": "h264", "preset": "ultrafast"}
 DAY, HOUR = 86_400, 3_600
 
 
@@ -29,7 +31,7 @@ class Clocked(Product):
         super().__init__(home, 1)
         self.offset = home / "clock"
         self.set(0)
-        self.env |= {"LD_PRELOAD": str(library), "CLOCK_JUMP": str(self.offset)}
+        self.env |= {"LD_PRELOAD": str(library), "CLOCK_JUMP": str(self.offset), "DJANGO_SETTINGS_MODULE": SETTINGS}
 
     def set(self, seconds: int) -> None:
         """So far from the machine's own; the file stays the same, for who has it mapped."""
@@ -42,6 +44,7 @@ def product(tmp_path: Path) -> Iterator[Clocked]:
     library = need_preload(tmp_path, ROOT / "tests/faults/clock_jump.c")
     (tmp_path / "home").mkdir()
     made = Clocked(tmp_path / "home", library)
+    hold(tmp_path / "home", "half", 10)
     made.start()
     try:
         yield made
@@ -67,7 +70,7 @@ def record(product: Clocked, seconds: float, jump: int) -> str:
 
 @pytest.mark.parametrize("jump", [-DAY, HOUR])
 def test_nothing_minds_that_the_clock_is_set(product: Clocked, jump: int) -> None:
-    assert product.ask("POST", "/api/datasets", {"title": "Clocked", "encoding": SLOW})[0] == 201
+    assert product.ask("POST", "/api/datasets", {"title": "Clocked", "encoding": QUICK})[0] == 201
     first = record(product, 5.0, jump)
     second = record(product, 5.0, 0)  # and back again
     for take in (first, second):
@@ -86,10 +89,12 @@ def test_nothing_minds_that_the_clock_is_set(product: Clocked, jump: int) -> Non
     address = f"/api/batches/{batch['id']}"
     until(lambda: any(job["state"] == "running" for job in asked(product, address).get("jobs", ())))
     product.set(jump)
+    time.sleep(1)  # it is told from then on
+    release(product.home)
     done = until(lambda: (found := asked(product, address)).get("state") in {"done", "failed"} and found)
     assert (done["state"], done["error"]) == ("done", "")
-    rig = asked(product, "/api/rigs/rig1")
-    assert "record" in rig["controls"] and rig["state"] == "idle", "it is not taken for dead"
+    rig = until(lambda: (found := asked(product, "/api/rigs/rig1")).get("state") == "idle" and found)
+    assert "record" in rig["controls"], "it is not taken for dead"
     assert product.stop() == 0
     verified = product.manage("verify", "clocked", "--deep")
     assert "2 episodes" in verified.stdout and "nothing wrong" in verified.stdout, verified.stdout + verified.stderr

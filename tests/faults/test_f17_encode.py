@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
-import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -16,13 +15,14 @@ import pytest
 
 from bench.soak_product import Product
 from robotdata.dataset.verify import verify_dataset
+from tests.faults.holding import SETTINGS, hold, release
 from tests.faults.test_f18_twice import shown
 from tests.faults.test_f25_encoder_crash import encoder
 from tests.faults.whole import started, until
 from tests.recorder.test_worker import SEED
 
 pytestmark = pytest.mark.faults
-TICKS = 1500
+TICKS = 600
 Job = tuple[str, int, int]
 
 
@@ -31,9 +31,10 @@ def product(tmp_path: Path) -> Iterator[Product]:
     if not Path("/proc/self/task").exists():
         pytest.skip("needs /proc to find the encoder")
     made = Product(tmp_path, 0)
-    made.env |= {"ROBOTDATA_JOB_LEASE_S": "2", "ROBOTDATA_JOB_ATTEMPTS": "9"}
+    made.env |= {"ROBOTDATA_JOB_LEASE_S": "5", "ROBOTDATA_JOB_ATTEMPTS": "9", "DJANGO_SETTINGS_MODULE": SETTINGS}
     assert made.manage("migrate", "-v0").returncode == 0
-    made.python(SEED.replace("2400", str(TICKS)))
+    made.python(SEED)
+    hold(tmp_path, "begin")
     with started(made):
         yield made
 
@@ -70,19 +71,11 @@ def is_nearly_done(product: Product) -> bool:
     return any(not name.startswith(".") and name.endswith(".tmp.mp4") for name in staged(product))
 
 
-KILLED = [(who, when) for who in ("encoder", "worker") for when in (began, is_half_way, is_nearly_done)]
+WAITS = {began: "begin", is_half_way: "half", is_nearly_done: "end"}
+KILLED = [(who, when) for who in ("encoder", "worker") for when in WAITS]
 FEW = [("encoder", began), ("encoder", is_nearly_done), ("worker", is_nearly_done)]
 """Killed half way: the encoder in `test_f25_encoder_crash.py`, the worker in `recorder/test_worker.py`, in any case."""
 THOROUGH = bool(os.environ.get("ROBOTDATA_EVERY_CALL"))
-
-
-def at_once(true: Callable[[], Any]) -> Any:
-    """Waits for what lasts but a moment."""
-    end = time.monotonic() + 120
-    while not (found := true()):
-        assert time.monotonic() < end, "it never came true"
-        time.sleep(0.002)
-    return found
 
 
 def process(product: Product, who: str) -> int | None:
@@ -94,16 +87,18 @@ def test_the_job_comes_back_and_one_video_is_the_result(product: Product) -> Non
     tries = 1
     for who, when in KILLED if THOROUGH else FEW:
         what = f"{who} killed, {when.__name__}"
-        at_once(lambda tries=tries: job(product)[:2] == ("running", tries))
+        hold(product.home, WAITS[when])
+        until(lambda tries=tries: job(product)[:2] == ("running", tries))
         pid = until(lambda who=who: process(product, who))
-        at_once(lambda when=when: when(product))
+        until(lambda when=when: when(product))
         os.kill(pid, signal.SIGKILL)
-        assert job(product)[:2] == ("running", tries), what
+        assert job(product)[0] != "done", what
         half = [name for name in staged(product) if not name.endswith((".part", ".tmp.mp4"))]
         assert not half, (what, half)
         assert not list((product.home / "datasets").rglob("*.mp4")), what
         tries += 1
         until(lambda tries=tries: job(product)[1] == tries)
+    release(product.home)
     until(lambda: rows(product, "select state from recorder_batch") == [("done",)])
     assert job(product) == ("done", tries, TICKS)
     assert rows(product, "select state, episode_index from recorder_episode order by 2") == [

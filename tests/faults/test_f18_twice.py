@@ -12,6 +12,7 @@ from robotdata.dataset.reader import Dataset as Folder
 from robotdata.video import open_video
 from robotdata.video.barcode import read
 from tests.faults.crowd import crowd
+from tests.faults.holding import hold, let_sleep, release
 from tests.recorder.conftest import FRONT
 
 pytestmark = pytest.mark.faults
@@ -40,20 +41,22 @@ def shown(folder: Path) -> list[tuple[int, list[int]]]:
 
 def test_one_of_two_workers_has_the_effect(tmp_path: Path) -> None:
     with crowd(tmp_path) as home:
-        home.make("placebo", cubes=(2400, 9))
+        home.make(cubes=(600, 9))
         home.begin("cubes")
         home.python("-c", RING)
+        hold(tmp_path, "half")
         first = home.start("first")
         home.wait(lambda: any(done > 0 for (done,) in home.rows("select frames_done from recorder_job")))
-        first.send(signal.SIGSTOP)  # as a laptop that sleeps: what it had in its hands is given to another
+        let_sleep(tmp_path, first.send)  # as a laptop that sleeps: what it had in its hands is given to another
         assert home.rows("select state, attempt from recorder_job order by id") == [("running", 1), ("queued", 0)]
         second = home.start("second")
         home.wait(lambda: bool(home.rows("select 1 from recorder_job where attempt = 2 and frames_done > 0")))
-        first.send(signal.SIGCONT)  # now both encode it
+        first.send(signal.SIGCONT)
+        release(tmp_path)  # now both encode it
         home.wait(lambda: home.rows("select state from recorder_batch") == [("done",)])
         home.wait(lambda: "or given to another worker" in first.said)
         assert home.rows("select state, attempt, frames_done from recorder_job order by id") == [
-            ("done", 2, 2400),
+            ("done", 2, 600),
             ("done", 1, 9),
         ]
         home.wait(lambda: not home.staged() and not list((tmp_path / "spool").iterdir()))
@@ -62,5 +65,5 @@ def test_one_of_two_workers_has_the_effect(tmp_path: Path) -> None:
             assert worker.process.poll() is None and "Traceback" not in worker.said, worker.said[-3000:]
     folder = tmp_path / "datasets/cubes"
     assert verify_dataset(folder, deep=True).problems == []
-    assert shown(folder) == [(1, list(range(2400))), (2, list(range(9)))]
+    assert shown(folder) == [(1, list(range(600))), (2, list(range(9)))]
     assert len(list(folder.rglob("*.mp4"))) == 1

@@ -11,24 +11,27 @@ import pytest
 
 from robotdata.dataset import verify_dataset
 from tests.faults.crowd import crowd
+from tests.faults.holding import hold, release
 from tests.faults.nth_call import ROOT
 from tests.faults.private_redis import Redis, redis
 from tests.faults.test_f18_twice import shown
 
 __all__ = ["redis"]
 pytestmark = pytest.mark.faults
-TICKS = (2400, 9, 8, 7)  # the first long enough to be met in the middle
+TICKS = (600, 9, 8, 7)
 
 
 def test_nothing_rests_on_acknowledgement_prefetch_and_visibility(tmp_path: Path, redis: Redis) -> None:
     redis.start()
     with crowd(tmp_path) as home:
         home.env |= {"CELERY_BROKER_URL": redis.url, "DJANGO_SETTINGS_MODULE": "tests.faults.hostile_settings"}
-        home.make("placebo", cubes=TICKS)
+        home.make(cubes=TICKS)
         home.begin("cubes")
+        hold(tmp_path, "half")
         first = home.start("first")
         home.wait(lambda: any(done > 0 for (done,) in home.rows("select frames_done from recorder_job")))
         first.kill()  # with what it had prefetched, none of it acknowledged
+        release(tmp_path)
         home.start("second")
         home.start("third")
         home.wait(lambda: home.rows("select state from recorder_batch") == [("done",)])

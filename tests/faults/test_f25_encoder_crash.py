@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.holding import hold, release
 from tests.recorder.test_worker import SEED, Home, nice, own_home
 
 __all__ = ["own_home"]
@@ -29,6 +30,7 @@ def test_a_crashed_encoder_costs_one_try(own_home: Home) -> None:
     if not Path("/proc/self/task").exists():
         pytest.skip("needs /proc to find the encoder")
     own_home.python("-c", SEED)
+    hold(own_home.path, "half")
     own_home.start_worker()
     own_home.wait(lambda: any(done > 0 for (done,) in own_home.rows("select frames_done from recorder_job")))
     worker = own_home.worker
@@ -36,6 +38,7 @@ def test_a_crashed_encoder_costs_one_try(own_home: Home) -> None:
     crashed = encoder(worker.pid)
     assert crashed is not None
     os.kill(crashed, signal.SIGSEGV)
+    release(own_home.path)
     own_home.wait(lambda: own_home.rows("select state from recorder_batch") == [("done",)])
     assert own_home.rows("select state, attempt from recorder_job order by id") == [("done", 2), ("done", 1)]
     assert worker.poll() is None and encoder(worker.pid) not in {None, crashed}, "the pool has made another"
@@ -45,6 +48,7 @@ def test_a_take_that_crashes_every_encoder_fails_alone_and_says_so(own_home: Hom
     if not Path("/proc/self/task").exists():
         pytest.skip("needs /proc to find the encoder")
     own_home.python("-c", SEED)
+    hold(own_home.path, "half")
     own_home.start_worker()
     worker = own_home.worker
     assert worker is not None
