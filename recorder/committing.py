@@ -83,6 +83,9 @@ def commit_batch(batch_id: uuid.UUID | str) -> bool:
     except LostLease:
         log.info("%s was given to another worker", batch)
     except Exception as error:  # noqa: BLE001 - the outermost loop of a commit: what happened must reach its row
+        if not Batch.objects.filter(pk=batch.pk, token=batch.token).exists():  # the other one clears away what we read
+            log.info("%s was given to another worker; here it had failed: %s", batch, error)
+            return True
         _judge(batch, error)
     else:
         clear_committed(batch.dataset, done)

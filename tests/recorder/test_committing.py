@@ -47,11 +47,11 @@ def held_by_another(dataset: Dataset) -> Iterator[None]:
     def hold() -> None:
         with dataset_lock(dataset.path):
             there.set()
-            done.wait(30)
+            done.wait(120)
 
     thread = threading.Thread(target=hold)
     thread.start()
-    there.wait(5)
+    there.wait(60)
     try:
         yield
     finally:
@@ -156,6 +156,28 @@ def test_it_commits_each_batch_once_though_two_workers_try(cubes: Dataset, make_
     encode_all(batch)
     assert [committing.commit_batch(batch.pk), committing.commit_batch(batch.pk)] == [True, False]
     assert len(Folder.open(cubes.path).episodes) == 1
+
+
+def test_it_leaves_quietly_where_it_fails_after_its_lease_went_to_another(
+    cubes: Dataset, make_episode: MakeEpisode, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    make_episode()
+    batch = start_batch(dataset=cubes, who="olga")
+    encode_all(batch)
+    caplog.set_level("INFO", "recorder.committing")
+    others: list[Batch | None] = []
+
+    def too_late(*_: Any, **__: Any) -> Any:
+        Batch.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+        others.append(committing.claim_batch(batch.pk))
+        raise FileNotFoundError("the other has cleared it away")
+
+    monkeypatch.setattr(committing, "commit_episodes", too_late)
+    assert committing.commit_batch(batch.pk)
+    batch.refresh_from_db()
+    (other,) = others
+    assert other is not None and (batch.state, batch.token, batch.error) == ("committing", other.token, "")
+    assert "was given to another worker" in caplog.text and "Traceback" not in caplog.text
 
 
 def test_it_waits_for_who_changes_the_dataset_now(
