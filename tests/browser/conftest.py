@@ -26,7 +26,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from robotdata.video.barcode import Barcode, read
 
 # A busy machine is no defect of the page.
-expect.set_options(timeout=15_000)
+expect.set_options(timeout=60_000)
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -107,14 +107,14 @@ def product(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         finally:
             process.send_signal(signal.SIGINT)
             try:
-                process.wait(40)
+                process.wait(120)
             except subprocess.TimeoutExpired:
                 process.kill()
             reader.join(5)
 
 
 def wait_for_link(process: subprocess.Popen[str], lines: queue.Queue[str], home: Path) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while time.monotonic() < deadline and process.poll() is None:
         try:
             if "/sign-in/?code=" in lines.get(timeout=0.2):
@@ -161,7 +161,7 @@ class Visit:
         more = {"storage_state": self.state, "base_url": self.product.url, **more}
         context = self.browser.new_context(viewport={"width": width, "height": height}, **more)
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(60_000)
         page.on("pageerror", lambda error: self.complaints.append(f"{page.url}: {error}"))
         page.on("console", lambda said: self.hear(page.url, said))
         self.pages.append(page)

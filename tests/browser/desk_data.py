@@ -24,7 +24,7 @@ def call(page: Page, method: str, url: str, body: dict[str, Any] | None = None) 
     return page.evaluate(script, [method, url, body or {}])
 
 
-def until(ask: Callable[[], Any], wanted: Any, within_s: float = 30) -> None:
+def until(ask: Callable[[], Any], wanted: Any, within_s: float = 60) -> None:
     """Wait until `ask()` gives what is wanted; fails with what it gave last."""
     deadline = time.monotonic() + within_s
     while (found := ask()) != wanted and time.monotonic() < deadline:
@@ -37,7 +37,7 @@ def until_held(page: Page, held: Sequence[Any], ask: str) -> None:
 
     What is asked while another answer comes goes down with what that answer replaces.
     """
-    deadline, again = time.monotonic() + 30, 0.0
+    deadline, again = time.monotonic() + 60, 0.0
     while not held:
         assert time.monotonic() < deadline, "it was not asked"
         if ask and time.monotonic() > again:

@@ -40,7 +40,7 @@ def walked(chromium: Any, product: Any, signed_in: Any) -> Iterator[Path]:
         storage_state=signed_in, base_url=product.url, viewport={"width": 1440, "height": 900}
     )
     page = context.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(60_000)
     page.goto("/")
     ids = fill(page, product.home, "walk", TAKES, TICKS)
     page.goto("/datasets/walk/?view=review&sort=oldest")

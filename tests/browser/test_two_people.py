@@ -33,7 +33,7 @@ def ben(chromium: Any, product: Any) -> Iterator[Page]:
     subprocess.run([sys.executable, "manage.py", "createsuperuser", "--noinput"], cwd=ROOT, env=env, check=False)
     context = chromium.new_context(base_url=product.url, viewport={"width": 1440, "height": 900})
     page = context.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(60_000)
     page.route_web_socket("**/ws/events/", hears_nothing)
     page.goto("/sign-in/")
     page.fill("[name=username]", "ben")
