@@ -20,6 +20,7 @@ from recorder.views.lists import TITLES, neighbours
 
 CHANGES_SHOWN = 30
 MOST_LABELS = 12
+OUTCOMES = ("success", "failure")
 EDITABLE = {EpisodeState.RECORDED, EpisodeState.INTERRUPTED, EpisodeState.FAILED, EpisodeState.ENCODED}
 
 
@@ -76,7 +77,8 @@ def tasks_beside(row: Episode) -> list[str]:
 
 
 def labels_beside(row: Episode) -> list[str]:
-    """Labels in use in the same dataset, most used first: one press adds one."""
+    """How it went, then labels in use in the same dataset, most used first: one press adds one."""
     used = Episode.objects.filter(dataset=row.dataset_id).exclude(labels=[]).values_list("labels", flat=True)
     counted = Counter(label for labels in used for label in labels if isinstance(label, str))
-    return [label for label, _ in counted.most_common(MOST_LABELS)]
+    used_most = [label for label, _ in counted.most_common(MOST_LABELS) if label not in OUTCOMES]
+    return [*OUTCOMES, *used_most]

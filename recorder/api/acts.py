@@ -47,12 +47,16 @@ class VerdictIn(Body):
 
 
 class EditIn(Body):
-    """Only what is given changes: a task for all of them, labels that each gains and loses."""
+    """Only what is given changes: a task or a rating for all of them (null takes the rating back), labels that each
+    gains and loses, a note that stands below what each says already.
+    """
 
     episodes: Annotated[list[UUID], Field(min_length=1, max_length=5000)]
     task: Task | None = None
+    rating: Annotated[int, Field(ge=1, le=5)] | None = None
     add_labels: Annotated[list[Label], Field(max_length=100)] = Field(default_factory=list)
     remove_labels: Annotated[list[Label], Field(max_length=100)] = Field(default_factory=list)
+    add_note: Annotated[str, text(10_000)] = ""
     versions: Versions = Field(default_factory=dict)
     group: UUID | None = None
 

@@ -73,7 +73,9 @@ def judge_episodes(request: HttpRequest, body: VerdictIn) -> dict[str, Any]:
 def edit_episodes_at_once(request: HttpRequest, body: EditIn) -> dict[str, Any]:
     """The same words for many; undone as one."""
     episodes = find.episodes_of(body.episodes)
-    said = body.model_dump(exclude={"episodes", "versions"})
+    said = body.model_dump(exclude={"episodes", "versions"}, exclude_unset=True)
+    if said.get("task") is None:
+        said.pop("task", None)
     group = edit_many(episodes=episodes, who=who(request), versions=_versions(body.versions), **said)
     return {"group": group, "episodes": len(episodes)}
 

@@ -1,4 +1,4 @@
-"""One change of words to many episodes, undone as one: a task for all, labels added and taken away."""
+"""One change of words to many episodes, undone as one: a task and a rating for all, labels and a note added."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from recorder.models import Dataset, Episode
 from recorder.services.review import group_of
 from recorder.states import EpisodeState
 
-MOST_LABELS = 100
+MOST_LABELS, MOST_NOTE = 100, 10_000
+FOR_ALL = ("task", "rating")
 
 
 def rename_task(*, dataset: Dataset, task: str, to: str, who: str) -> tuple[uuid.UUID, int]:
@@ -31,27 +32,41 @@ def edit_many(
     *,
     episodes: Sequence[Episode],
     who: str,
-    task: str | None = None,
     add_labels: Sequence[str] = (),
     remove_labels: Sequence[str] = (),
+    add_note: str = "",
     versions: Versions | None = None,
     group: uuid.UUID | None = None,
+    **same: Any,
 ) -> uuid.UUID:
-    """The group by which it is undone. Labels keep their order, new ones come last.
+    """The group by which it is undone. `task` and `rating` are the same for all; labels keep their order, new ones
+    come last; the note stands below what each says already.
 
     Raises Refused: nothing was done where one of them cannot be changed now, or the task is empty; and says which
     were not changed where some moved in between.
     """
-    if task is not None and not task.strip():
+    if unknown := same.keys() - set(FOR_ALL):
+        raise TypeError(f"many episodes have no {', '.join(sorted(unknown))} to edit")
+    if not str(same.get("task", "x")).strip():
         raise Refused("invalid", "A task has at least one letter: policies are trained on it.", 422)
     group = group_of(group=group, who=who)
 
     def wish(episode: Episode) -> dict[str, Any]:
         left = [each for each in episode.labels if each not in remove_labels]
         labels = list(dict.fromkeys([*left, *add_labels]))[:MOST_LABELS]
-        return {"labels": labels} | ({} if task is None else {"task": task})
+        return {"labels": labels, "note": _with_note(episode, add_note.strip()), **same}
 
     check_all(episodes, wish, who, versions or {})
     done = change_many(episodes=episodes, wish=wish, who=who, group=group, versions=versions)
     done.complain(len(episodes))
     return group
+
+
+def _with_note(episode: Episode, more: str) -> str:
+    """Said twice, it stands there once."""
+    if not more or f"\n{more}\n" in f"\n{episode.note}\n":
+        return episode.note
+    note = f"{episode.note.rstrip()}\n{more}".lstrip("\n")
+    if len(note) > MOST_NOTE:
+        raise Refused("invalid", f"The note of {episode} would be longer than {MOST_NOTE} letters: shorten it.", 422)
+    return note

@@ -60,6 +60,7 @@ def test_it_judges_many_at_once_and_takes_it_back_as_one(visit: Any, wall_ids: l
     expect(page.locator("[data-picked]")).to_have_text("Select")
     press(page, "z")
     expect(page.locator("#wall-count")).to_have_text("50")
+    expect(page.locator("[data-undoes]")).to_have_count(0)
     expect(page.locator("#cards .is-reject")).to_have_count(0)
 
     press(page, "Control+a")
@@ -67,12 +68,13 @@ def test_it_judges_many_at_once_and_takes_it_back_as_one(visit: Any, wall_ids: l
     page.get_by_role("button", name="Select all 50").click()
     expect(page.locator("[data-picked]")).to_have_text("50 selected")
     page.get_by_role("button", name="Task, labels").click()
+    page.locator("#many-form [name=rating]").select_option("4")
     page.locator("#many-form [name=add_labels]").fill("checked, good")
     press(page, "Enter")
     expect(page.locator(".toast").last).to_contain_text("50 takes changed")
     expect(page.locator("#cards .take .chips").first).to_contain_text("checked")
-    labels = {tuple(each["labels"]) for each in call(page, "GET", "/api/episodes?dataset=wall")["items"]}
-    assert labels == {("checked", "good")}
+    said = call(page, "GET", "/api/episodes?dataset=wall")["items"]
+    assert {(*each["labels"], each["rating"]) for each in said} == {("checked", "good", 4)}
     press(page, "z")
     expect(page.locator("#cards .take .chips .chip")).to_have_count(0)
 

@@ -82,6 +82,11 @@ def test_saving_shows_what_was_saved_and_more_can_be_typed(visit: Any, takes: li
     expect(page.locator("h1.task-title")).to_have_text("wipe the table")
     page.locator('[data-rating="3"]').click()
     expect(page.locator('[data-rating="3"]')).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("s")
+    expect(page.locator('[data-label="success"]')).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("f")  # it is the one or the other
+    expect(page.locator('[data-label="success"]')).to_have_attribute("aria-pressed", "false")
+    until(lambda: call(page, "GET", f"/api/episodes/{takes[3]}")["labels"], ["failure"])
 
 
 def test_what_is_typed_at_the_last_take_is_saved_when_it_is_judged(visit: Any, takes: list[str]) -> None:

@@ -155,5 +155,6 @@ def test_it_offers_labels_that_are_in_use_and_a_rating(person: Client, cups: Dat
     take(cups, 1, labels=["success", "wobbly"])
     one = take(cups, labels=["success"], rating=4)
     page = text(person, f"/episodes/{one.pk}/")
-    assert re.findall(r'data-label="(\w+)" aria-pressed="(\w+)"', page) == [("success", "true"), ("wobbly", "false")]
+    chips = re.findall(r'data-label="(\w+)" aria-pressed="(\w+)"', page)
+    assert chips == [("success", "true"), ("failure", "false"), ("wobbly", "false")]
     assert re.findall(r'data-rating="(\d)" aria-pressed="true"', page) == ["4"]

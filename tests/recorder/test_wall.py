@@ -224,6 +224,8 @@ def test_it_offers_to_reject_all_with_a_mark_while_it_shows_them(person: Client,
     page = person.get("/datasets/cups/?view=all&mark=frozen&sort=worst").text
     assert "Reject all 3 shown here" in page
     assert "Reject all" not in person.get("/datasets/cups/?view=all&mark=none").text
+    take(cups, 4, state="encoded", episode_index=0, marks=[mark("frozen")])
+    assert "Reject all 1 shown here" in person.get("/datasets/cups/?view=committed&mark=frozen").text
 
 
 def test_it_lists_what_there_is_to_choose(cups: Dataset) -> None:
@@ -254,6 +256,33 @@ def test_it_changes_words_of_many_and_undoes_them_as_one(post: Any, cups: Datase
     assert len(set(Change.objects.values_list("group", flat=True))) == 1
     assert len(post("/api/undo").json()["episodes"]) == 3
     assert [each.labels for each in Episode.objects.newest_first()] == [[], ["late", "x"], ["late", "x"]]
+
+
+def test_it_rates_many_and_adds_a_note_below_what_each_says(post: Any, cups: Dataset) -> None:
+    rows = [take(cups, n, rating=2, note=said) for n, said in enumerate(["", "dark", "dark\nslips"])]
+    ids = [str(each.pk) for each in rows]
+    assert post("/api/episodes/edit", episodes=ids, rating=5, add_note=" slips ").status_code == 200
+    assert [each.note for each in Episode.objects.newest_first()] == ["slips", "dark\nslips", "dark\nslips"]
+    assert set(Episode.objects.values_list("rating", "task")) == {(5, "Put")}
+    assert post("/api/episodes/edit", episodes=ids, rating=None).status_code == 200
+    assert set(Episode.objects.values_list("rating", flat=True)) == {None}
+    for _ in range(2):
+        post("/api/undo")
+    assert [each.note for each in Episode.objects.newest_first()] == ["", "dark", "dark\nslips"]
+    assert set(Episode.objects.values_list("rating", flat=True)) == {2}
+
+
+def test_a_note_that_would_be_too_long_is_added_to_none(post: Any, cups: Dataset) -> None:
+    rows = [take(cups), take(cups, 1, note="x" * 9_990)]
+    answer = post("/api/episodes/edit", episodes=[str(each.pk) for each in rows], add_note="y" * 20)
+    assert answer.status_code == 422 and "longer than 10000 letters" in answer.json()["error"]["message"]
+    assert set(Episode.objects.values_list("note", flat=True)) == {"", "x" * 9_990}
+
+
+def test_a_card_says_how_many_labels_it_leaves_out(person: Client, cups: Dataset) -> None:
+    one = take(cups, labels=["a", "b", "c", "slow", "dark"])
+    card = person.get(f"/episodes/{one.pk}/card/").text
+    assert "and 2 more" in card and 'title="slow, dark"' in card
 
 
 def test_it_changes_none_where_one_cannot_be_changed(post: Any, cups: Dataset) -> None:

@@ -8,7 +8,7 @@ const LABELS = { " ": "Space", ArrowLeft: "←", ArrowRight: "→", ArrowUp: "�
 
 /** Every key that can be changed, with what it does where; one key means the same everywhere. */
 export const ACTIONS = [
-  ["Deciding", [["k", "Keep"], ["r", "Reject"], ["z", "Undo your last change"], ["j", "Next"], ["n", "Next, too"], ["b", "Previous"], ["[", "The take begins here"], ["]", "The take ends here"], ["t", "Cut off the idle ends"], ["e", "Edit the task"]]],
+  ["Deciding", [["k", "Keep"], ["r", "Reject"], ["z", "Undo your last change"], ["j", "Next"], ["n", "Next, too"], ["b", "Previous"], ["[", "The take begins here"], ["]", "The take ends here"], ["t", "Cut off the idle ends"], ["s", "Success"], ["f", "Failure"], ["e", "Edit the task"]]],
   ["Looking", [["ArrowLeft", "One frame back"], ["ArrowRight", "One frame on"], ["Ctrl+ArrowLeft", "Five frames back"], ["Ctrl+ArrowRight", "Five frames on"], ["Shift+ArrowLeft", "Ten frames back"], ["Shift+ArrowRight", "Ten frames on"], ["Home", "First frame"], ["End", "Last frame"], ["<", "Slower"], [">", "Faster"], ["l", "Loop"], ["g", "All cameras as a grid"], ["y", "Copy a link to this frame"]]],
   ["Recording, playing", [[" ", "Record and stop; play and pause"], ["Backspace", "Discard this take and record it again"], ["p", "Pause recording"]]],
   ["Lists", [["x", "Select"], ["c", "Compare two that are selected"], ["/", "Search"]]],

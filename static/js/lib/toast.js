@@ -10,8 +10,7 @@ export function toast(words, { bad = false, undo = false, href = "" } = {}) {
   const sign = bad ? make("b", { class: "toast-sign", role: "img", "aria-label": "Not done:" }, "!") : null;
   const box = make("div", { class: bad ? "toast is-bad" : "toast" }, sign, make("p", {}, words));
   if (undo) {
-    // Undo takes back the newest change: only the newest may offer it.
-    region.querySelectorAll("[data-undoes]").forEach((older) => older.remove());
+    withdraw();
     box.dataset.undoes = "yes";
     const button = make("button", { class: "button small", type: "button" }, "Undo");
     button.addEventListener("click", () => {
@@ -29,6 +28,11 @@ export function toast(words, { bad = false, undo = false, href = "" } = {}) {
   for (let at = 0; at < passing.length - MOST; at++) passing[at].remove();
   const lasting = bad ? Math.max(9000, words.length * 90) : 6000;
   setTimeout(() => box.remove(), lasting);
+}
+
+/** Undo takes back the newest change: only what says that one may offer it. */
+function withdraw() {
+  document.querySelectorAll("#toasts [data-undoes]").forEach((offer) => offer.remove());
 }
 
 export function complain(error) {
@@ -63,6 +67,7 @@ async function undoAll() {
 
 /** Take back your newest change; the cards that it touched are fetched again. */
 async function takeBack() {
+  withdraw();
   try {
     const episodes = await undoAll();
     document.dispatchEvent(new CustomEvent("undone", { detail: { episodes } }));

@@ -5,6 +5,7 @@ import { complain, toast } from "../lib/toast.js";
 import { ring } from "../live.js";
 import { Trim } from "./trim.js";
 
+const OUTCOMES = ["success", "failure"]; // one says that it is not the other
 const details = () => document.getElementById("details");
 
 export class Edits {
@@ -108,10 +109,19 @@ export class Edits {
     const { label } = button.dataset;
     const field = document.getElementById("edit-labels");
     const had = field.value.split(",").map((word) => word.trim()).filter(Boolean);
-    const labels = had.includes(label) ? had.filter((word) => word !== label) : [...had, label];
+    const rest = had.filter((word) => word !== label && !(OUTCOMES.includes(label) && OUTCOMES.includes(word)));
+    const labels = had.includes(label) ? had.filter((word) => word !== label) : [...rest, label];
     field.value = labels.join(", ");
-    button.setAttribute("aria-pressed", String(labels.includes(label)));
+    for (const one of document.querySelectorAll("#edit [data-label]")) one.setAttribute("aria-pressed", String(labels.includes(one.dataset.label)));
     this.review.send({ labels }, () => toast(labels.includes(label) ? `Labelled ${label}.` : `${label} is taken away.`, { undo: true }), false);
+  }
+
+  /** By key: how it went. */
+  outcome(label) {
+    this.ofShown(() => {
+      const button = document.querySelector(`#edit [data-label="${label}"]`);
+      if (button) this.addLabel(button);
+    });
   }
 
   /** Cut off what stands still, where something does. */

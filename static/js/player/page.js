@@ -64,6 +64,8 @@ keys(
     "[": () => review.edits.cut("first"),
     "]": () => review.edits.cut("end"),
     t: () => review.edits.cutIdle(),
+    s: () => review.edits.outcome("success"),
+    f: () => review.edits.outcome("failure"),
     e: () => typing.begin(),
     y: () => copyLink(player.wanted),
     g: () => player.stage.layout(player.stage.name === "grid" ? "large" : "grid"),

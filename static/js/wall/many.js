@@ -25,15 +25,20 @@ export class Many {
   }
 
   judge(verdict) {
+    return this.decide(verdict, this.selection.editable);
+  }
+
+  decide(verdict, episodes) {
     const committed = verdict === "reject" && document.getElementById("cards")?.dataset.view === "committed";
-    return this.act("/api/episodes/verdict", { verdict }, this.selection.editable, committed ? APPLIED : SAID[verdict], DOING[verdict]);
+    const doing = committed ? "Rejecting" : DOING[verdict];
+    return this.act("/api/episodes/verdict", { verdict }, episodes, committed ? APPLIED : SAID[verdict], doing);
   }
 
   async rejectAll(button) {
     button.disabled = true;
     try {
       const { editable } = await this.selection.found();
-      await this.act("/api/episodes/verdict", { verdict: "reject" }, editable, SAID.reject, DOING.reject);
+      await this.decide("reject", editable);
     } catch (error) {
       complain(error);
     } finally {
@@ -44,7 +49,7 @@ export class Many {
   async words(event) {
     event.preventDefault();
     const form = event.target;
-    const said = Object.fromEntries(Object.entries(bodyOf(form)).filter(([, value]) => value.length));
+    const said = Object.fromEntries(Object.entries(bodyOf(form)).filter(([, value]) => value !== "" && !(Array.isArray(value) && !value.length)));
     if (!Object.keys(said).length) return;
     form.closest("dialog").close();
     if (await this.act("/api/episodes/edit", said, this.selection.editable, "changed", "Changing")) form.reset();
