@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Max, Q, QuerySet
 from django.utils import timezone
 
 from recorder.errors import Refused
@@ -64,9 +65,20 @@ def changed_since(episode: Episode, version: datetime, but: str = "") -> bool:
     return _of_others(episode, but).filter(Q(at__gt=version) | Q(undone_at__gt=version)).exists()
 
 
+def newest_of_others(ids: Iterable[uuid.UUID], but: str) -> dict[uuid.UUID, datetime]:
+    """When somebody else than this person, here, changed each of them last, or took a change back."""
+    rows = Change.objects.filter(_by_others(but), episode__in=list(ids)).order_by()
+    times = rows.values_list("episode").annotate(Max("at"), Max("undone_at"))
+    return {pk: max(at, undone_at or at) for pk, at, undone_at in times}
+
+
 def _of_others(episode: Episode, but: str) -> QuerySet[Change]:
     """All changes, or those that this person did not make in this browser."""
-    return episode.changes.exclude(who=but, browser=browser_of(but)) if but else episode.changes.all()
+    return episode.changes.filter(_by_others(but))
+
+
+def _by_others(but: str) -> Q:
+    return ~Q(who=but, browser=browser_of(but)) if but else Q()
 
 
 def _other_frames(fresh: Episode, version: datetime, changed: dict[str, Any]) -> bool:

@@ -15,7 +15,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from recorder.errors import Refused
-from recorder.history import changed_since, check_open, conflict, not_written, said, stamped
+from recorder.history import check_open, conflict, newest_of_others, not_written, said, stamped
 from recorder.models import Change, Episode
 from recorder.person import browser_of
 from recorder.services.sidecars import NOT_DURABLE, held, write_sidecars
@@ -74,9 +74,9 @@ def change_many(
     cannot be changed stays as it is, and is named; so does what another person changed after it was read as `versions`.
     """
     outcome = Outcome()
-    mine = partial(_unless_moved, wish, who, versions or {})
     for some in _portions(episodes):
         ids = [episode.pk for episode in some]
+        mine = _unless_moved(ids, wish, who, versions or {})
         with _kept_apart(some, outcome), held(some), transaction.atomic():
             done = _write(_plans(ids, mine, outcome), who, outcome)
             Change.objects.bulk_create(_change(plan, who, group) for plan in done)
@@ -87,16 +87,32 @@ def change_many(
 
 def check_all(episodes: Sequence[Episode], wish: Wish, who: str, versions: Versions) -> None:
     """Raises Refused where one of them cannot be changed now, or another person changed it after it was read."""
-    for episode in Episode.objects.select_related("dataset").filter(pk__in=[each.pk for each in episodes]):
+    ids = [episode.pk for episode in episodes]
+    mine = _unless_moved(ids, wish, who, versions)
+    for episode in Episode.objects.select_related("dataset").filter(pk__in=ids):
         check_open(episode)
-        _unless_moved(wish, who, versions, episode)
+        mine(episode)
 
 
-def _unless_moved(wish: Wish, who: str, versions: Versions, episode: Episode) -> dict[str, Any]:
-    fields, read = wish(episode), versions.get(episode.pk)
-    if read is not None and _differs(episode, fields) and changed_since(episode, read, who):
-        raise conflict(episode, who)
-    return fields
+def _unless_moved(ids: Sequence[uuid.UUID], wish: Wish, who: str, versions: Versions) -> Wish:
+    """`wish`, refused where another person changed the episode after it was read: asked once for all of these.
+
+    Not before the first of them is wished for: by then they are locked.
+    """
+    moved: dict[uuid.UUID, datetime] | None = None
+
+    def mine(episode: Episode) -> dict[str, Any]:
+        nonlocal moved
+        fields, read = wish(episode), versions.get(episode.pk)
+        if read is None or not _differs(episode, fields):
+            return fields
+        if moved is None:
+            moved = newest_of_others(ids, who)
+        if episode.pk in moved and moved[episode.pk] > read:
+            raise conflict(episode, who)
+        return fields
+
+    return mine
 
 
 def _differs(episode: Episode, fields: dict[str, Any]) -> dict[str, Any]:

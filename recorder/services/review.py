@@ -14,6 +14,7 @@ from recorder.errors import Refused
 from recorder.history import change_episode, check_open, conflict, trim_of
 from recorder.many import Versions, change_many, check_all, undo_many
 from recorder.models import Change, Dataset, Episode
+from recorder.person import browser_of
 from recorder.services.batches import apply_policy
 from recorder.states import EpisodeState, Verdict
 
@@ -86,6 +87,8 @@ class Undone:
 def undo(*, who: str) -> list[Episode]:
     """Take back this person's newest change that is not taken back yet; again and again, as far as there are any.
 
+    Two people who share a sign-in have a browser each: as long as there are any of this one's, only those are meant.
+
     Raises Refused where there is nothing to undo, where somebody else has changed the same since (the next undo
     goes on with the change before), or while the episode is being encoded.
     """
@@ -110,8 +113,11 @@ def history(*, episode: Episode) -> QuerySet[Change]:
 
 
 def _newest(who: str, group: uuid.UUID | None) -> Change | None:
-    mine = Change.objects.filter(who=who, undone_at=None, superseded=False)
-    return (mine if group is None else mine.filter(group=group)).order_by("-id").first()
+    mine = Change.objects.filter(who=who, undone_at=None, superseded=False).order_by("-id")
+    if group is not None:
+        return mine.filter(group=group).first()
+    here = browser_of(who)
+    return (mine.filter(browser=here).first() if here else None) or mine.first()
 
 
 def _undo_all(changes: list[Change], who: str, most: int | None) -> Undone:

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from recorder.errors import Refused
@@ -196,6 +198,18 @@ def test_two_people_with_one_sign_in_are_told_of_each_other(make_episode: Any) -
     assert {change.who for change in history(episode=episode)} == {"lab"}
 
 
+def test_two_people_with_one_sign_in_take_back_what_each_did(make_episode: Any) -> None:
+    here, there = Person("lab", "one browser"), Person("lab", "another")
+    mine, also_mine, theirs = (make_episode(verdict="unreviewed") for _ in range(3))
+    set_verdict(episodes=[mine], verdict="keep", who=here)
+    set_verdict(episodes=[also_mine], verdict="reject", who=here)
+    set_verdict(episodes=[theirs], verdict="reject", who=there)
+    assert undo(who=here) == [also_mine] and undo(who=here) == [mine]
+    assert verdicts(mine, also_mine, theirs) == ["unreviewed", "unreviewed", "reject"]
+    set_verdict(episodes=[mine], verdict="keep", who=here)
+    assert undo(who=Person("lab", "signed in again")) == [mine], "nothing of one's own is out of reach"
+
+
 def test_it_takes_no_offence_at_what_one_took_back_oneself(make_episode: Any) -> None:
     episode = make_episode(verdict="unreviewed")
     set_verdict(episodes=[episode], verdict="reject", who="olga")
@@ -246,6 +260,18 @@ def test_many_at_once_are_not_judged_over_what_another_one_said(make_episode: An
     assert verdicts(*seen) == ["unreviewed", "keep", "unreviewed"]
     set_verdict(episodes=seen, verdict="keep", who="olga", versions=versions)
     assert verdicts(*seen) == ["keep", "keep", "keep"]
+
+
+def test_it_asks_once_whether_another_one_changed_any_of_many(make_episode: Any) -> None:
+    def asked(count: int) -> int:
+        seen = [make_episode(verdict="unreviewed") for _ in range(count)]
+        set_verdict(episodes=seen, verdict="keep", who="olga")
+        versions = {episode.pk: episode.updated_at for episode in seen}
+        with CaptureQueriesContext(connection) as queries:
+            set_verdict(episodes=seen, verdict="reject", who="olga", versions=versions)
+        return len(queries)
+
+    assert asked(9) == asked(3)
 
 
 def test_it_says_that_another_one_took_something_back(make_episode: Any) -> None:
