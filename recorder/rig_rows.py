@@ -14,6 +14,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError
 
 from recorder.errors import Refused
 from recorder.services import rigs
+from robotdata import no_thread
 
 log = logging.getLogger(__name__)
 
@@ -105,10 +106,14 @@ def visible(status: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 async def in_database(function: Any, **arguments: Any) -> Any:
-    """Run a service on a thread of its own connection; a database that is away is waited for."""
+    """Run a service on a thread of its own connection; a database that is away is waited for, and so is a thread."""
     while True:
         try:
             return await database_sync_to_async(function, thread_sensitive=False)(**arguments)
         except (OperationalError, InterfaceError) as error:
             log.warning("%s waits for the database: %s", function.__name__, error)
-            await asyncio.sleep(_AGAIN_S)
+        except RuntimeError as error:
+            if not no_thread.is_it(error):
+                raise
+            log.warning("%s waits for a thread: %s", function.__name__, error)
+        await asyncio.sleep(_AGAIN_S)

@@ -22,6 +22,7 @@ from django.urls import re_path  # noqa: E402
 from recorder.consumers import RigConsumer  # noqa: E402
 from recorder.routing import websocket_urlpatterns as recorder_sockets  # noqa: E402
 from recorder.sockets import NowhereSocket  # noqa: E402
+from robotdata.no_thread import no_thread  # noqa: E402
 from viewer.routing import websocket_urlpatterns as viewer_sockets  # noqa: E402
 
 addresses = [*recorder_sockets, *viewer_sockets, re_path(r"", NowhereSocket.as_asgi())]
@@ -35,4 +36,4 @@ async def sockets(scope: dict[str, Any], receive: Any, send: Any) -> None:
     await door(scope, receive, send)
 
 
-application = ProtocolTypeRouter({"http": pages, "websocket": sockets})
+application = ProtocolTypeRouter({"http": no_thread(pages), "websocket": sockets})

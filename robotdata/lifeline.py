@@ -35,7 +35,10 @@ def _watch(fd: int) -> None:
 
 def main() -> None:
     fd, module, *rest = sys.argv[1:]
-    hold(int(fd))
+    try:
+        hold(int(fd))
+    except RuntimeError as error:  # words instead of a traceback; the supervisor tries again
+        sys.exit(f"{module} cannot start: {error}. `ulimit -u`, or the container's limit of processes, is reached")
     sys.argv = [module, *rest]
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 

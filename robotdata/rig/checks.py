@@ -11,6 +11,7 @@ from robotdata.capture import clock
 from robotdata.dataset.features import differences
 from robotdata.rig.disk import REFUSE_MINUTES
 from robotdata.rig.protocol import Refusal
+from robotdata.rig.recorder import TakeRecorder
 from robotdata.rig.rig import Rig
 
 MAX_SAVING = 4
@@ -65,3 +66,15 @@ def may_begin(rig: Rig, saving: int) -> None:
         raise Refusal("camera_missing", f"camera {names} is missing: {why}. Plug it in; it is tried again by itself")
     if saving >= MAX_SAVING:
         raise Refusal("busy", f"{saving} takes are still being saved: the disk is slow. Wait a moment")
+
+
+def started(take: TakeRecorder, rig: str) -> None:
+    """Start its thread; refused where the machine gives none."""
+    try:
+        take.start()
+    except RuntimeError as error:
+        raise Refusal(
+            "no_threads",
+            f"rig {rig} cannot begin a take: this machine lets it start no more threads ({error}). End other programs "
+            "or raise the limit (`ulimit -u`, the container's limit of processes), then record again",
+        ) from error

@@ -188,11 +188,13 @@ class Machine:
             return
         try:
             checks.may_begin(self.rig, len(self.saving))
+            self._count_down(countdown_s)
         except Refusal as refusal:
-            self.message = refusal.message
-            self._move(State.IDLE)
-            return
-        self._count_down(countdown_s)
+            self._refused(refusal)
+
+    def _refused(self, refusal: Refusal) -> None:
+        self.message = refusal.message
+        self._move(State.IDLE)
 
     def _begin_take(self) -> None:
         args = self._args
@@ -209,7 +211,7 @@ class Machine:
             "operator": args.operator,
             "started_at": clock.iso_now(),
         }
-        self.take = TakeRecorder(
+        take = TakeRecorder(
             self.rig.spool / (args.take or new_take_id()),
             facts,
             self.rig.features,
@@ -219,8 +221,9 @@ class Machine:
             on_done=self._take_done,
         )
         self._args = replace(args, take=None)  # the next one gets a name of its own
-        self.take.start()
-        self.rig.loop.swap_sink(self.take)
+        checks.started(take, self.rig.config.name)
+        self.take = take
+        self.rig.loop.swap_sink(take)
         self._move(State.RECORDING, args.episode_s, args.episode_s)
 
     def _end_take(
@@ -339,7 +342,10 @@ class Machine:
             self._watch_cameras()
         due = self.ends_at is not None and clock.monotonic() >= self.ends_at
         if due and self.state == State.COUNTDOWN:
-            self._begin_take()
+            try:
+                self._begin_take()
+            except Refusal as refusal:
+                self._refused(refusal)
         elif due and self.state == State.RECORDING:
             self._end_take("timer")
         elif due and self.state == State.RESETTING:

@@ -15,7 +15,7 @@ import pytest
 from bench.soak_product import Product
 from robotdata.rig.recorder import MAX_PENDING_BYTES
 from robotdata.spool import Take
-from tests.faults.memory import MemoryLimit, memory_limit, resident
+from tests.faults.limits import Limit, memory_limit, resident
 from tests.faults.record_four_big_cameras import CAMERAS
 from tests.faults.whole import asked, started
 from tests.faults.whole import until as until_at_most
@@ -35,7 +35,7 @@ kind = "autopilot"
 
 
 @pytest.fixture
-def limit() -> Iterator[MemoryLimit]:
+def limit() -> Iterator[Limit]:
     with memory_limit() as made:
         yield made
 
@@ -49,7 +49,7 @@ def product(tmp_path: Path) -> Iterator[Product]:
         yield made
 
 
-def test_four_big_cameras_and_a_slow_disk_stay_within_their_memory(tmp_path: Path, limit: MemoryLimit) -> None:
+def test_four_big_cameras_and_a_slow_disk_stay_within_their_memory(tmp_path: Path, limit: Limit) -> None:
     """The room is what it needs when idle, what may wait for the disk, and 160 MiB for pictures that are in hand."""
     command = [sys.executable, "-m", "tests.faults.record_four_big_cameras", str(tmp_path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as rig:
@@ -69,7 +69,7 @@ def test_four_big_cameras_and_a_slow_disk_stay_within_their_memory(tmp_path: Pat
     assert dropped > 0 and len(said_of) == sum(each["dropped"] > 0 for each in cameras.values())
 
 
-def test_a_rig_that_is_killed_for_its_memory_takes_nobody_along(product: Product, limit: MemoryLimit) -> None:
+def test_a_rig_that_is_killed_for_its_memory_takes_nobody_along(product: Product, limit: Limit) -> None:
     until(lambda: asked(product, "/api/rigs/rig1").get("state") == "idle")
     assert product.ask("POST", "/api/datasets", {"title": "Big"})[0] == 201
     take = "5b0e4b9c-7a11-4d5e-9a6d-0c8f6f1f4b15"

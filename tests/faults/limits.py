@@ -1,4 +1,7 @@
-"""A limit of memory for real processes: a control group of their own, of either version; the kernel kills in it."""
+"""A limit of memory, or of processes and threads, for real processes: a control group of their own, of either version.
+
+Who asks for more memory than that is killed by the kernel; who asks for one more process or thread is told no.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +17,14 @@ import pytest
 GROUPS = Path("/sys/fs/cgroup")
 
 
-class MemoryLimit:
-    """A control group; who is put into it may have so much memory and no more."""
+class Limit:
+    """A control group; who is put into it may have so much and no more, together with all that it starts."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self._folder = folder
         self._limit = folder / name
 
-    def set(self, size: int) -> None:
+    def set(self, size: int | str) -> None:
         self._limit.write_text(str(size))
         with contextlib.suppress(OSError):  # no way out through the swap
             (self._folder / "memory.swap.max").write_text("0")
@@ -43,13 +46,17 @@ class MemoryLimit:
 
 
 @contextlib.contextmanager
-def memory_limit() -> Iterator[MemoryLimit]:
+def memory_limit() -> Iterator[Limit]:
     """Skips, saying why, where no group can be made."""
-    made = _make()
-    try:
+    with _group("memory", "memory.max", "memory.limit_in_bytes") as made:
         yield made
-    finally:
-        made.release()
+
+
+@contextlib.contextmanager
+def process_limit() -> Iterator[Limit]:
+    """Of processes and threads together; skips, saying why, where no group can be made."""
+    with _group("pids", "pids.max", "pids.max") as made:
+        yield made
 
 
 def resident(pid: int) -> int:
@@ -57,22 +64,31 @@ def resident(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def _make() -> MemoryLimit:
+@contextlib.contextmanager
+def _group(what: str, name: str, old_name: str) -> Iterator[Limit]:
+    made = _make(what, name, old_name)
+    try:
+        yield made
+    finally:
+        made.release()
+
+
+def _make(what: str, name: str, old_name: str) -> Limit:
     why = "no control groups here"
-    for parent, name in _places():
+    for parent, file in _places(what, name, old_name):
         folder = parent / f"robotdata-test-{secrets.token_hex(4)}"
         try:
             folder.mkdir()
         except OSError as error:
             why = str(error)
             continue
-        if (folder / name).exists():
-            return MemoryLimit(folder, name)
+        if (folder / file).exists():
+            return Limit(folder, file)
         folder.rmdir()
-    pytest.skip(f"memory cannot be limited here: {why}")
+    pytest.skip(f"{what} cannot be limited here: {why}")
 
 
-def _places() -> Iterator[tuple[Path, str]]:
+def _places(what: str, name: str, old_name: str) -> Iterator[tuple[Path, str]]:
     """(where a group may be made, its file for the limit), version 2 first."""
     own = {}
     with contextlib.suppress(OSError):
@@ -81,6 +97,6 @@ def _places() -> Iterator[tuple[Path, str]]:
             own[names] = path.lstrip("/")
     for place in dict.fromkeys([GROUPS / own.get("", ""), GROUPS]):
         if (place / "cgroup.controllers").is_file():
-            yield place, "memory.max"
-    if (GROUPS / "memory/memory.limit_in_bytes").is_file():
-        yield GROUPS / "memory", "memory.limit_in_bytes"
+            yield place, name
+    if (GROUPS / what / "cgroup.procs").is_file():
+        yield GROUPS / what, old_name

@@ -1,0 +1,90 @@
+"""F49: a control group gives the real product no process and no thread more; each part says so, and goes on after it.
+
+`ulimit -u` tells root nothing, and what it takes from anybody else it takes from all of her programs.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bench.soak_product import Product
+from tests.faults.limits import Limit, process_limit
+from tests.faults.rigs import rows_in
+from tests.faults.whole import asked, started, until
+
+pytestmark = pytest.mark.faults
+NAMED = "start no more threads (can't start new thread)"
+
+
+@pytest.fixture
+def limit() -> Iterator[Limit]:
+    with process_limit() as made:
+        yield made
+
+
+@pytest.fixture
+def product(tmp_path: Path) -> Iterator[Product]:
+    made = Product(tmp_path, 1)
+    rig = made.home / "rig1.toml"
+    rig.write_text(rig.read_text() + 'sync = "tick"\n')
+    with started(made):
+        yield made
+
+
+def process(product: Product, part: str) -> int:
+    return int(until(lambda: next((pid for name, pid in product.parts() if name == part), None)))
+
+
+def record(product: Product) -> tuple[str, int, dict[str, dict[str, str]]]:
+    take = str(uuid.uuid4())
+    body = {"dataset": "narrow", "task": "push the cube", "countdown_s": 0, "take": take}
+    return take, *product.ask("POST", "/api/rigs/rig1/record", body)
+
+
+def idle(product: Product) -> bool:
+    return asked(product, "/api/rigs/rig1").get("state") == "idle"
+
+
+def test_web_rig_and_supervisor_say_that_there_are_no_more_threads_and_go_on(product: Product, limit: Limit) -> None:
+    """One after the other they are put into a group that is full: first the rig, then who starts it, then the web."""
+    assert product.ask("POST", "/api/datasets", {"title": "Narrow"})[0] == 201
+    until(lambda: idle(product))
+    limit.set("max")
+    limit.hold(rig := process(product, "rig"))
+    limit.set(1)  # fewer than it has: those stay, no more come
+    take, status, said = record(product)
+    assert (status, said["error"]["code"]) == (409, "no_threads"), said
+    assert "rig rig1 cannot begin a take" in said["error"]["message"] and NAMED in said["error"]["message"]
+    assert not (product.home / "spool" / take).exists() and idle(product)
+    assert process(product, "rig") == rig, "it lives"
+
+    limit.hold(process(product, "supervisor"))
+    product.kill("rig", rig)
+    log = "rig rig1 cannot be started (Resource temporarily unavailable: `ulimit -u` and free memory say more); trying"
+    until(lambda: log in product.log.read_text())
+    threads = Path(f"/proc/{process(product, 'supervisor')}/task")
+    limit.set(len(list(threads.iterdir())) + 1)  # a process, and no thread in it
+    until(lambda: "robotdata.rig cannot start: can't start new thread" in product.log.read_text())
+    assert "Traceback" not in product.log.read_text()
+    limit.set("max")
+    until(lambda: process(product, "rig") != rig and idle(product))
+
+    limit.hold(process(product, "web"))
+    limit.set(1)
+    status, said = product.ask("GET", "/api/rigs/rig1")
+    assert (status, said["error"]["code"]) == (503, "no_threads"), said
+    assert NAMED in said["error"]["message"] and "try again" in said["error"]["message"]
+    status, page = product.ask("GET", "/")
+    assert status == 503 and NAMED in page.decode()
+    limit.set("max")
+
+    until(lambda: idle(product))
+    take, status, said = record(product)
+    assert status == 200, said
+    until(lambda: rows_in(product.home / "spool" / take) >= 3)
+    assert product.ask("POST", "/api/rigs/rig1/commands/stop", {})[0] == 200
+    until(lambda: asked(product, f"/api/episodes/{take}").get("state") == "recorded")
