@@ -10,7 +10,7 @@ export PYTHONPATH := $(CURDIR)
 PINS := requirements.txt requirements-scale.txt constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run signin test lint format types demo interop bench soak crash clean
+.PHONY: help run signin test lint format types demo interop bench soak crash restarts clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -60,8 +60,12 @@ bench: $(VENV)/.dev  ## every benchmark, as JSON
 soak: $(VENV)/.dev  ## record, reject, encode, view and kill for MINUTES; nothing acknowledged may be missing
 	$(BIN)/python bench/soak.py --minutes $(MINUTES)
 
-crash: $(VENV)/.dev  ## a thousand kills over spool and commit
+crash: $(VENV)/.dev  ## a thousand kills over spool and commit, two hundred of a recording rig
 	$(BIN)/python bench/crash.py
+	$(BIN)/python bench/crash_rig.py
+
+restarts: $(VENV)/.dev  ## web, worker, Redis and PostgreSQL restarted fifty times over while a rig records
+	$(BIN)/python bench/restarts.py
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

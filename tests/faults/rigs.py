@@ -191,6 +191,15 @@ def stored(folder: Path, key: str = FRONT) -> list[Barcode]:
         return [read(decode_jpeg(camera.packet(index))) for index in range(camera.count)]
 
 
+def ticks_gone_unsaid(folder: Path) -> int:
+    """How many more ticks an ended take's clock has seen than there are rows and ticks counted as dropped; its first
+    and last may each be late by one or two."""
+    with Take.open(folder) as take:
+        times, fps = take.column("monotonic_ns"), float(take.manifest["fps"])
+        due = (int(times[-1]) - int(times[0])) * fps / 1e9
+        return round(due) - (take.ticks - 1) - int(take.manifest["counters"]["dropped_ticks"])
+
+
 @contextlib.contextmanager
 def running(web: Web, folder: Path, **parts: Any) -> Iterator[RigProcess]:
     rig = RigProcess(web, folder, **parts)
