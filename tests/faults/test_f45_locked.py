@@ -9,6 +9,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -21,9 +22,11 @@ from django.utils import timezone
 
 from bench.soak_product import Product
 from recorder.models import Episode, Rig
-from robotdata.spool import Take
+from robotdata.spool import Take, read_manifest
+from tests.faults.rigs import rows_in, ticks_gone_unsaid
 from tests.faults.whole import asked, until
 
+HELD_S = 20
 pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True)]
 HOLD = """
 import sqlite3, sys
@@ -95,26 +98,58 @@ def product(tmp_path: Path) -> Iterator[Product]:
         made.kill_everything()
 
 
-def test_a_real_rig_records_on_while_nobody_can_write_into_the_database(product: Product) -> None:
-    assert product.ask("POST", "/api/datasets", {"title": "Held"})[0] == 201
+def recorded(product: Product, take: str) -> dict[str, Any]:
+    return dict(until(lambda: (said := asked(product, f"/api/episodes/{take}")).get("state") == "recorded" and said))
+
+
+def record(product: Product, seconds: float) -> str:
+    """A take that has begun, and ends by itself."""
     until(lambda: "record" in asked(product, "/api/rigs/rig1").get("controls", ()))
     take = str(uuid.uuid4())
-    body = {"dataset": "held", "task": "push", "countdown_s": 0, "episode_s": 12, "take": take}
+    body = {"dataset": "held", "task": "push", "countdown_s": 0, "episode_s": seconds, "take": take}
     assert product.ask("POST", "/api/rigs/rig1/record", body)[0] == 200
-    until(lambda: asked(product, f"/api/episodes/{take}").get("state") == "recording")
-    spool = product.home / "spool" / take
-    with held(str(product.home / ".state/robotdata.sqlite3")):
-        before, began = (spool / "rows.arrow").stat().st_size, time.monotonic()
-        status, said = product.ask("POST", "/api/datasets", {"title": "Another"})
-        assert status == 503 and said["error"]["code"] == "busy", said
-        assert "locked" in said["error"]["message"] and "Nothing was changed: try again" in said["error"]["message"]
-        assert time.monotonic() - began < 20, "a person is told soon, not after the driver's patience"
-        assert (spool / "rows.arrow").stat().st_size > before, "rows were written meanwhile"
+    until(lambda: asked(product, f"/api/episodes/{take}").get("state") in {"recording", "recorded"})
+    return take
+
+
+def rows_are_whole(folder: Path) -> bool:
+    with Take.open(folder) as take:
+        ticks = take.column("tick")
+    return np.array_equal(ticks, np.arange(len(ticks))) and ticks_gone_unsaid(folder) <= 3
+
+
+def test_for_twenty_seconds_nobody_can_write_and_a_rig_records_on(product: Product) -> None:
+    """Meanwhile a worker is at a job, a person asks for things, and a take ends by its timer."""
+    assert product.ask("POST", "/api/datasets", {"title": "Held"})[0] == 201
+    first = record(product, 1)
+    recorded(product, first)
+    kept = {"verdict": "keep", "labels": ["rate accepted"]}
+    assert product.ask("PATCH", f"/api/episodes/{first}", kept)[0] == 200
+    take = record(product, 15)
+    folder = product.home / "spool" / take
+    assert product.ask("POST", "/api/batches", {"dataset": "held"})[0] in {200, 201}
+    asks = [
+        ("POST", "/api/datasets", {"title": "Another"}),
+        ("PATCH", "/api/datasets/held", {"title": "Held fast"}),
+        ("PATCH", f"/api/episodes/{first}", {"note": "while it was held"}),
+    ]
+    with held(str(product.home / ".state/robotdata.sqlite3")), ThreadPoolExecutor(len(asks)) as people:
+        began, before = time.monotonic(), rows_in(folder)
+        for status, said in people.map(lambda each: product.ask(*each), asks):  # while it is held, not after it
+            assert (status, said["error"]["code"]) == (503, "busy"), said
+            assert "locked" in said["error"]["message"] and "Nothing was changed: try again" in said["error"]["message"]
         assert product.ask("GET", f"/api/episodes/{take}")[0] == 200, "what there is can be read"
-    episode = until(lambda: (found := asked(product, f"/api/episodes/{take}")).get("state") == "recorded" and found)
-    assert episode["end_reason"] == "timer" and episode["ticks"] > 60
-    with Take.open(spool) as whole:
-        assert np.array_equal(whole.column("tick"), np.arange(episode["ticks"])), "no tick is missing"
-    assert product.ask("PATCH", f"/api/episodes/{take}", {"verdict": "keep"})[1]["verdict"] == "keep"
-    assert product.ask("POST", "/api/datasets", {"title": "Another"})[0] == 201
+        until(lambda: read_manifest(folder)["state"] == "recorded")
+        assert rows_in(folder) > before
+        until(lambda: time.monotonic() > began + HELD_S)
+    episode = recorded(product, take)
+    assert episode["end_reason"] == "timer" and episode["ticks"] == rows_in(folder) > 30
+    assert rows_are_whole(folder), "no tick is missing"
+    until(lambda: asked(product, f"/api/episodes/{first}").get("state") == "encoded")
+    said = asked(product, f"/api/episodes/{first}")
+    assert (said["verdict"], said["note"]) == ("keep", ""), "what was refused was not done"
+    for method, path, body in asks:
+        assert product.ask(method, path, body)[0] in {200, 201}
+    assert asked(product, f"/api/episodes/{first}")["note"] == "while it was held"
+    assert recorded(product, record(product, 1))["ticks"] > 0, "and on as ever"
     assert product.stop() == 0
