@@ -75,6 +75,12 @@ def begins(bench: Bench) -> bool:
     return True
 
 
+def handles() -> int:
+    """Open files and sockets of this process, which is the rig."""
+    here = Path("/proc/self/fd")
+    return len(list(here.iterdir())) if here.is_dir() else 0
+
+
 def codes(manifest: dict[str, Any]) -> set[str]:
     return {mark["code"] for mark in manifest["marks"] if mark["camera"] == FRONT}
 
@@ -100,18 +106,21 @@ def test_a_camera_that_is_gone_ends_the_take_and_comes_back_without_a_restart(
 ) -> None:
     bench.do("record")
     bench.ticks(10)
+    held = handles()
     source.process.send_signal(how)
     until(lambda: bench.ended(), 30)
     (manifest,) = bench.ended()
     assert (manifest["state"], manifest["end_reason"]) == ("recorded", "camera_lost")
     assert codes(manifest) & {"stale", "lost"} and manifest["ticks"] >= 10
     take_of(bench, manifest)
+    assert "camera front was lost while recording" in str(bench.machine.message)
     with pytest.raises(Refusal, match="camera front is missing: .*Plug it in; it is tried again by itself"):
         bench.do("record")
     source.end()
     source.start()
     until(lambda: begins(bench), 30)
     bench.ticks(10)
+    until(lambda: handles() <= held, 30)  # of the lost connection none is left
     bench.do("stop")
     bench.idle()
     assert [each["end_reason"] for each in bench.ended()] == ["camera_lost", "stop"]
