@@ -10,6 +10,7 @@ from robotdata.rig import checks
 from robotdata.rig import machine as machines
 from robotdata.rig.machine import as_command
 from robotdata.rig.protocol import Command, Refusal
+from robotdata.rig.recorder import TakeRecorder
 from robotdata.rig.states import CONTROLS, NEXT, State
 from robotdata.rig.status import Reporter
 from robotdata.spool import Take, read_manifest
@@ -209,6 +210,25 @@ def test_it_refuses_to_begin_on_a_disk_that_is_nearly_full(bench: Bench, monkeyp
         bench.do("record")
     assert refused.value.code == "disk_full"
     assert "disk" in [w["code"] for w in Reporter(bench.machine).status()["warnings"]]  # and of a loop that is late
+
+
+def test_it_says_that_it_may_start_no_more_threads(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left(take: TakeRecorder) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as full:
+        full.setattr(TakeRecorder, "start", none_left)
+        with pytest.raises(Refusal, match="lets it start no more threads"):
+            bench.do("record")
+        assert bench.machine.state == "idle" and bench.machine.take is None
+        bench.do("record", countdown_s=0.05)
+        until(lambda: bench.machine.state == "idle")
+        assert "lets it start no more threads" in str(bench.machine.message)
+    bench.do("record")
+    bench.ticks(2)
+    bench.do("stop")
+    bench.idle()
+    assert [manifest["state"] for manifest in bench.ended()] == ["recorded"]
 
 
 def test_it_refuses_while_a_camera_is_missing(
