@@ -17,6 +17,7 @@ from robotdata.dataset.findings import Report
 from robotdata.dataset.layout import EPISODES_GLOB, INFO, STATS
 from robotdata.dataset.reader import Dataset
 from robotdata.dataset.tables import is_numbers, open_parquet, read_columns, read_table, to_numpy
+from robotdata.dataset.verify_quantiles import SHARES, unlike_rows
 
 _TIME_S = 1e-4
 _BASE = ("min", "max", "mean", "std", "count")
@@ -155,6 +156,14 @@ class RowCheck:
             sums = _Sums.of(exact if close else raw)
             self._rows[name] = self._rows[name].plus(sums) if name in self._rows else sums
             self._compare(name, stored.get(name), sums, "meta/episodes", episode.index)
+            self._check_quantiles(name, stored.get(name, {}), raw, episode.index)
+
+    def _check_quantiles(self, name: str, stored: dict[str, Any], raw: NDArray[Any], episode: int) -> None:
+        """Of a whole dataset alone: an edit must not be refused for what another program wrote of other episodes."""
+        if self._only is None and name not in DEFAULT_FEATURES and stored.keys() & SHARES.keys():
+            wrong = unlike_rows(stored, raw.reshape(len(raw), -1))
+            if wrong:
+                self._report.add("meta/episodes", f"statistics of {name}: {wrong}", episode)
 
     def _check_totals(self) -> None:
         path = self._dataset.root / STATS
@@ -231,7 +240,7 @@ def _stored_stats(
     dataset: Dataset, keys: list[str], only: Collection[int] | None
 ) -> dict[int, dict[str, dict[str, Any]]]:
     """What the table of episodes says of the numeric features, by episode."""
-    names = ["episode_index", *(f"stats/{key}/{name}" for key in keys for name in _BASE)]
+    names = ["episode_index", *(f"stats/{key}/{name}" for key in keys for name in (*_BASE, *SHARES))]
     made: dict[int, dict[str, dict[str, Any]]] = {}
     for path in sorted(dataset.root.glob(EPISODES_GLOB)):
         try:

@@ -14,9 +14,10 @@ from robotdata.dataset.findings import Report
 from robotdata.dataset.layout import EPISODES_GLOB, STATS
 from robotdata.dataset.reader import Dataset
 from robotdata.dataset.tables import read_table
+from robotdata.dataset.verify_quantiles import SHARES, all_rows, unlike_parts, unlike_rows
 
 BASE = ("min", "max", "mean", "std", "count")
-QUANTILES = ("q01", "q10", "q50", "q90", "q99")
+QUANTILES = tuple(SHARES)
 _NEAR = 1e-4
 Stat = dict[str, NDArray[np.float64]]
 
@@ -37,17 +38,23 @@ def check_derived(dataset: Dataset, report: Report) -> None:
         for index, stat in sorted(found.items()):
             _add(report, "meta/episodes", key, _disorder(stat, most), index)
         total = totals.get(key)
-        if isinstance(total, dict) and found:
-            wrong = _disorder(_arrays(total), most) or _apart(_arrays(total), list(found.values()), most is not None)
+        blamed = any(p.what.startswith(_words(key)) and p.file == "meta/episodes" for p in report.problems)
+        if isinstance(total, dict) and found and not blamed:  # else it may well be right, and one of them is wrong
+            mine, parts = _arrays(total), list(found.values())
+            camera = is_video(dataset.features[key])
+            wrong = _disorder(mine, most) or _apart(mine, parts, camera) or _astray(dataset, key, mine, parts)
             _add(report, STATS, key, wrong, None)
 
 
 def _add(report: Report, file: str, key: str, wrong: str | None, episode: int | None) -> None:
     """Unless the rows have said so already."""
-    words = f"statistics of {key}: "
-    said = any(p.what.startswith(words) and (p.file, p.episode) == (file, episode) for p in report.problems)
+    said = any(p.what.startswith(_words(key)) and (p.file, p.episode) == (file, episode) for p in report.problems)
     if wrong and not said:
-        report.add(file, words + wrong, episode)
+        report.add(file, _words(key) + wrong, episode)
+
+
+def _words(key: str) -> str:
+    return f"statistics of {key}: "
 
 
 def _disorder(stat: Stat, most: float | None) -> str | None:
@@ -98,6 +105,19 @@ def _apart(total: Stat, parts: list[Stat], camera: bool) -> str | None:
             if not np.all((total[name] >= sides.min(axis=0) - near) & (total[name] <= sides.max(axis=0) + near)):
                 return f"{name} is outside of the episodes' own"
     return None
+
+
+def _astray(dataset: Dataset, key: str, total: Stat, parts: list[Stat]) -> str | None:
+    """Quantiles of the whole that come from nowhere: not from the episodes', nor from all rows."""
+    if not all(name in stat for name in BASE for stat in (total, *parts)):
+        return None
+    odd = unlike_parts(total, parts)
+    if not odd:
+        return None
+    rows = None if is_video(dataset.features[key]) else all_rows(dataset, key)
+    if rows is not None and unlike_rows({name: total[name] for name in odd}, rows) is None:
+        return None
+    return f"{odd[0]} follows from those of its episodes by no rule of LeRobot's"
 
 
 def _arrays(stat: Mapping[str, Any]) -> Stat:
