@@ -16,8 +16,9 @@ from robotdata.dataset.hashes import HashCheck
 from robotdata.dataset.layout import DATA_GLOB, EPISODES_GLOB, INFO, SIDECAR, TASKS, VIDEO_GLOB
 from robotdata.dataset.reader import Dataset
 from robotdata.dataset.tables import open_parquet, read_table
+from robotdata.dataset.verify_pictures import PictureCheck
 from robotdata.dataset.verify_rows import RowCheck
-from robotdata.dataset.verify_stats import check_derived
+from robotdata.dataset.verify_stats import check_derived, stored_stats
 from robotdata.dataset.verify_streams import check_streams
 from robotdata.dataset.verify_videos import check_video_file
 
@@ -38,8 +39,8 @@ def verify_dataset(
     """Check the dataset in `root`; never raises for what is wrong with it, but reports it.
 
     Always: counters, tasks, indices, times, ranges, files, packets counted, numeric statistics recomputed. With
-    `deep` every frame is decoded and every file's hash compared. With `episodes` only these episodes and the files
-    they lie in are read.
+    `deep` every frame is decoded, cameras' statistics are compared with the pictures, and every file's hash.
+    With `episodes` only these episodes and the files they lie in are read.
     `progress(files done, files in all)` may raise to cancel.
     """
     root = Path(root).resolve()
@@ -95,15 +96,19 @@ class _Verifier:
             done += 1
             self._progress(done, total)
         rows.finish()
+        pictures = PictureCheck(self._dataset, self._report, stored_stats(self._dataset)) if self._deep else None
         for key, files in videos.items():
             for path, episodes in files.items():
                 check_video_file(self._dataset, key, path, episodes, self._report, deep=self._deep)
-                if hashes:
+                if hashes and pictures:
                     hashes.check(path, episodes, video=True)
+                    pictures.check_file(key, path, episodes)
                 done += 1
                 self._progress(done, total)
             if self._whole:
                 check_streams(self._dataset, key, files, self._report)
+        if pictures:
+            pictures.finish()
 
     def _files_of(self, paths: Callable[[EpisodeInfo], list[Path]]) -> dict[Path, list[EpisodeInfo]]:
         """The files of the episodes looked at, each with all episodes that say they lie in it."""

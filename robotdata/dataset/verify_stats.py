@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robotdata.dataset.errors import DamagedFile
-from robotdata.dataset.features import DEFAULT_FEATURES, NUMERIC_DTYPES, is_depth, is_video
+from robotdata.dataset.features import DEFAULT_FEATURES, NUMERIC_DTYPES, frame_size, is_depth, is_video
 from robotdata.dataset.findings import Report
 from robotdata.dataset.layout import EPISODES_GLOB, STATS
 from robotdata.dataset.reader import Dataset
 from robotdata.dataset.tables import read_table
+from robotdata.dataset.verify_pictures import sampled, thinned
 from robotdata.dataset.verify_quantiles import SHARES, all_rows, unlike_parts, unlike_rows
 
 BASE = ("min", "max", "mean", "std", "count")
@@ -29,7 +31,7 @@ def check_derived(dataset: Dataset, report: Report) -> None:
         totals = dataset.stats()
     except DamagedFile:
         totals = {}  # said where rows are compared with them
-    stored = _stored(dataset)
+    stored = stored_stats(dataset)
     for key in keys:
         if key in DEFAULT_FEATURES:
             continue
@@ -38,12 +40,29 @@ def check_derived(dataset: Dataset, report: Report) -> None:
         for index, stat in sorted(found.items()):
             _add(report, "meta/episodes", key, _disorder(stat, most), index)
         total = totals.get(key)
+        if isinstance(total, dict) and is_video(dataset.features[key]):
+            _check_counts(dataset, key, found, _arrays(total), report)
         blamed = any(p.what.startswith(_words(key)) and p.file == "meta/episodes" for p in report.problems)
         if isinstance(total, dict) and found and not blamed:  # else it may well be right, and one of them is wrong
             mine, parts = _arrays(total), list(found.values())
             camera = is_video(dataset.features[key])
             wrong = _disorder(mine, most) or _apart(mine, parts, camera) or _astray(dataset, key, mine, parts)
             _add(report, STATS, key, wrong, None)
+
+
+def _check_counts(dataset: Dataset, key: str, found: Mapping[int, Stat], total: Stat, report: Report) -> None:
+    """Where an episode's do not add up: LeRobot counts the sampled pictures, or, encoding as it records, all pixels."""
+    counts = {index: stat["count"][0] for index, stat in found.items() if "count" in stat}
+    if "count" not in total or sum(counts.values()) == total["count"][0]:
+        return
+    width, height = frame_size(dataset.features[key])
+    step = thinned(height, width)
+    pixels = math.ceil(height / step) * math.ceil(width / step)
+    for episode in dataset.episodes:
+        count, frames = counts.get(episode.index), episode.length
+        if frames and count is not None and count not in (len(sampled(frames)), frames, frames * pixels):
+            words = f"count is {count:.10g}, LeRobot samples {len(sampled(frames))} of its {frames} pictures"
+            _add(report, "meta/episodes", key, words, episode.index)
 
 
 def _add(report: Report, file: str, key: str, wrong: str | None, episode: int | None) -> None:
@@ -133,7 +152,7 @@ def _arrays(stat: Mapping[str, Any]) -> Stat:
     return made
 
 
-def _stored(dataset: Dataset) -> dict[int, dict[str, dict[str, Any]]]:
+def stored_stats(dataset: Dataset) -> dict[int, dict[str, dict[str, Any]]]:
     """By episode, feature and name."""
     made: dict[int, dict[str, dict[str, Any]]] = {}
     for path in sorted(dataset.root.glob(EPISODES_GLOB)):
