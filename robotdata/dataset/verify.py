@@ -99,10 +99,12 @@ class _Verifier:
         pictures = PictureCheck(self._dataset, self._report, stored_stats(self._dataset)) if self._deep else None
         for key, files in videos.items():
             for path, episodes in files.items():
+                before = self._report.count
                 check_video_file(self._dataset, key, path, episodes, self._report, deep=self._deep)
                 if hashes and pictures:
                     hashes.check(path, episodes, video=True)
-                    pictures.check_file(key, path, episodes)
+                    if self._report.count == before:  # else its pictures are not those that were counted
+                        pictures.check_file(key, path, episodes)
                 done += 1
                 self._progress(done, total)
             if self._whole:

@@ -108,7 +108,7 @@ class PictureCheck:
     def _blame(self, each: _Seen, found: _Seen) -> None:
         whose = f"episode {found.episode}" if found.key == each.key else f"{found.key}, episode {found.episode}"
         pictures, theirs = (_short(values[:3]) for values in (each.pictures, each.stored))
-        words = f"mean is {theirs}, its pictures give {pictures}; these are the statistics of {whose}"
+        words = f"mean is {theirs}, its pictures give {pictures}; they fit those of {whose}"
         self._wrong[each.key, each.episode] = words
 
     def _whose(self, each: _Seen, own: float, usual: Numbers) -> _Seen | None:

@@ -1,4 +1,4 @@
-"""Statistics that rows do not give again, those of cameras and all quantiles: they must agree with each other."""
+"""Statistics in themselves and with each other: those of the whole must follow from the episodes'."""
 
 from __future__ import annotations
 

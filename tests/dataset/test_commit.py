@@ -19,8 +19,9 @@ from robotdata.dataset import (
     verify_dataset,
 )
 from robotdata.dataset.errors import DatasetBusy, FeatureError
-from robotdata.dataset.stats import numeric_stats
+from robotdata.dataset.stats import ImageStats, numeric_stats
 from robotdata.video.codecs import EncodeSettings
+from robotdata.video.decode import open_video
 from robotdata.video.encode import encode_frames
 from robotdata.video.mux import Segment, join_videos
 from tests.dataset.conftest import FEATURES, FRONT, LENGTHS, Bench, MakeEpisode, columns, expected
@@ -237,8 +238,11 @@ def test_it_adds_to_what_lerobot_recorded(testdata: Path, bench: Bench, tmp_path
     span = old.episodes[2].videos[key]
     join_videos([Segment(span.path, span.first_frame, 40)], tmp_path / "part.mp4", fps=30)
     rows = {name: old.rows(2)[name][:40] for name in ("observation.state", "action")}
-    stat = {name: value for name, value in old.stats()[key].items()}
-    added = NewEpisode("u", "Pick up", rows, 40, {key: tmp_path / "part.mp4"}, {key: stat})
+    counted = ImageStats()
+    with open_video(tmp_path / "part.mp4") as video:
+        for picture in video.frames():
+            counted.add(picture)
+    added = NewEpisode("u", "Pick up", rows, 40, {key: tmp_path / "part.mp4"}, {key: counted.result()})
     result = bench.commit([added], features=old.features)
     assert result.indices == {"u": 4}
     report = verify_dataset(bench.root, deep=True)

@@ -114,13 +114,13 @@ def reckoned(by: Callable[[str, np.ndarray], np.ndarray], *names: str) -> Change
 
 ONE = [("meta/episodes", WHICH)]
 DEEP: dict[str, tuple[Change, list[tuple[str, int]], str]] = {
-    "cameras swapped": (swapped((FRONT, WHICH), (TOP, WHICH)), ONE * 2, f"statistics of {TOP}, episode {WHICH}"),
+    "cameras swapped": (swapped((FRONT, WHICH), (TOP, WHICH)), ONE * 2, f"they fit those of {TOP}, episode {WHICH}"),
     "episodes swapped": (
         swapped((FRONT, WHICH), (FRONT, OTHER)),
         [("meta/episodes", OTHER), *ONE],
-        f"statistics of episode {WHICH}",
+        f"they fit those of episode {WHICH}",
     ),
-    "another episode's": (taken(WHICH - 1), ONE, f"these are the statistics of episode {WHICH - 1}"),
+    "another episode's": (taken(WHICH - 1), ONE, f"they fit those of episode {WHICH - 1}"),
     "0 to 255": (reckoned(lambda _, value: value * 255), ONE, "the pictures give"),
     "blue first": (reckoned(lambda _, value: value[::-1]), ONE, "mean is"),
     "spread overflown": (reckoned(lambda _, value: value * 0, "std"), ONE, "LeRobot before 0.6 counted it in 8 bits"),
