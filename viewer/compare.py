@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
@@ -16,8 +16,8 @@ from recorder.views.ask import Request
 def compare(request: Request) -> HttpResponse:
     """`?a=<id>&b=<id>`; the same twice is no comparison."""
     a, b = (_asked(request.GET.get(name, "")) for name in ("a", "b"))
-    if a == b:
-        raise Http404
+    if a is None or b is None or a == b:
+        return render(request, "404.html", {"compare": True}, status=404)
     return render(request, "viewer/compare.html", {"sides": [_episode(a), _episode(b)]})
 
 
@@ -27,11 +27,11 @@ def compare_head(request: Request, episode_id: uuid.UUID) -> HttpResponse:
     return render(request, "viewer/_compare_head.html", {"episode": _episode(episode_id)})
 
 
-def _asked(text: str) -> uuid.UUID:
+def _asked(text: str) -> uuid.UUID | None:
     try:
         return uuid.UUID(text)
     except ValueError:
-        raise Http404 from None
+        return None
 
 
 def _episode(pk: uuid.UUID) -> Episode:

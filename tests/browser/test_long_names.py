@@ -57,6 +57,7 @@ def test_long_names_stay_in_their_boxes(visit: Any, takes: list[str], width: int
 def test_every_camera_is_seen_whole(visit: Any, takes: list[str], width: int) -> None:
     page = visit(f"/episodes/{takes[1]}/", width=width)
     expect(page.locator("#stage canvas")).to_have_count(len(CAMERAS))
+    expect(page.locator("#keep")).to_be_in_viewport(ratio=1)
     boxes = page.locator("#stage .camera").evaluate_all(
         "(all) => all.map((one) => [one, one.querySelector('canvas')].map((e) => e.getBoundingClientRect().toJSON()))"
     )

@@ -139,6 +139,7 @@ def test_it_compares_nothing_with_itself_or_with_nobody(person: Client, cups: Da
     one = take(cups)
     for query in (f"a={one.pk}&b={one.pk}", f"a={one.pk}", f"a={one.pk}&b=x", f"a={one.pk}&b={uuid.uuid4()}"):
         assert person.get(f"/compare/?{query}").status_code == 404
+    assert "Select two takes in a dataset" in person.get(f"/compare/?a={one.pk}").text
 
 
 def test_it_says_where_nothing_moves(person: Client, cups: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:

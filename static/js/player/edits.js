@@ -113,7 +113,7 @@ export class Edits {
     const labels = had.includes(label) ? had.filter((word) => word !== label) : [...rest, label];
     field.value = labels.join(", ");
     for (const one of document.querySelectorAll("#edit [data-label]")) one.setAttribute("aria-pressed", String(labels.includes(one.dataset.label)));
-    this.review.send({ labels }, () => toast(labels.includes(label) ? `Labelled ${label}.` : `${label} is taken away.`, { undo: true }), false);
+    this.review.send({ labels }, () => toast(labels.includes(label) ? `Labelled ${label}.` : `No longer labelled ${label}.`, { undo: true }), false);
   }
 
   /** By key: how it went. */

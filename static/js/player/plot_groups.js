@@ -85,6 +85,15 @@ export function thinned(column, step) {
   return out;
 }
 
+const LONG_S = 120;
+const minutes = (s) => `${Math.floor(s / 60)}:${String(Math.round(s % 60)).padStart(2, "0")}`;
+
+/** Seconds; of long ones minutes, as everywhere else on the page. */
+export function timeAxis({ rows, fps }) {
+  if (rows / fps < LONG_S) return { values: (_, splits) => splits.map((s) => `${s} s`) };
+  return { incrs: [10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400], values: (_, splits) => splits.map(minutes) };
+}
+
 /** The times of what `thinned` gives, in seconds. */
 export function times(rows, fps, step) {
   if (step === 1) return Float64Array.from({ length: rows }, (_, i) => i / fps);

@@ -2,7 +2,7 @@
 import { reach } from "../lib/api.js";
 import { colour, make, say } from "../lib/dom.js";
 import { figure } from "../lib/format.js";
-import { plotsOf, stepOf, thinned, times } from "./plot_groups.js";
+import { plotsOf, stepOf, thinned, timeAxis, times } from "./plot_groups.js";
 
 const HUES = 8;
 const MORE = [7, 3, 2, 3]; // the hues again, from the ninth joint on
@@ -84,7 +84,7 @@ export class Signals {
         legend: { show: false },
         cursor: { y: false, points: { show: false }, drag: { x: false, y: false }, sync: { key: "signals" } },
         scales: { x: { time: false, range: [0, Math.max((this.data.rows - 1) / this.data.fps, 1 / this.data.fps)] } },
-        axes: [{ ...axis, size: 24, values: (_, splits) => splits.map((s) => `${s} s`) }, { ...axis, size: 44 }],
+        axes: [{ ...axis, size: 24, ...timeAxis(this.data) }, { ...axis, size: 44, space: 24 }],
         series,
       },
       [time, ...columns],
