@@ -5,7 +5,6 @@ import { complain, toast } from "../lib/toast.js";
 import { ring } from "../live.js";
 import { Trim } from "./trim.js";
 
-const OUTCOMES = ["success", "failure"]; // one says that it is not the other
 const details = () => document.getElementById("details");
 
 export class Edits {
@@ -105,22 +104,21 @@ export class Edits {
   }
 
   /** One press is saved at once; what else is typed into the form stays there until it is saved. */
-  addLabel(button) {
+  addLabel(button, instead = "") {
     const { label } = button.dataset;
     const field = document.getElementById("edit-labels");
     const had = field.value.split(",").map((word) => word.trim()).filter(Boolean);
-    const rest = had.filter((word) => word !== label && !(OUTCOMES.includes(label) && OUTCOMES.includes(word)));
-    const labels = had.includes(label) ? had.filter((word) => word !== label) : [...rest, label];
+    const labels = had.includes(label) ? had.filter((word) => word !== label) : [...had.filter((word) => word !== instead), label];
     field.value = labels.join(", ");
     for (const one of document.querySelectorAll("#edit [data-label]")) one.setAttribute("aria-pressed", String(labels.includes(one.dataset.label)));
     this.review.send({ labels }, () => toast(labels.includes(label) ? `Labelled ${label}.` : `No longer labelled ${label}.`, { undo: true }), false);
   }
 
-  /** By key: how it went. */
+  /** By key: how it went, the one or the other. */
   outcome(label) {
     this.ofShown(() => {
       const button = document.querySelector(`#edit [data-label="${label}"]`);
-      if (button) this.addLabel(button);
+      if (button) this.addLabel(button, label === "success" ? "failure" : "success");
     });
   }
 
