@@ -150,7 +150,7 @@ class CameraThread:
 
     def _same_channels(self, channels: int) -> None:
         """Raises DeviceError where a camera turns grey, or coloured: what it was and what it is are two things."""
-        before, self._channels = self._channels or channels, channels
+        before = self._channels = self._channels or channels  # its first ones: a camera that stays grey stays wrong
         if channels != before:
             name = self.config.name
             raise DeviceError(f"camera {name} gives pictures of {channels} channel(s), and of {before} before")

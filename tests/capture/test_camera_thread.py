@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from robotdata.capture import camera_thread
 from robotdata.capture.camera_thread import CameraThread
@@ -114,3 +116,13 @@ def test_it_says_that_the_pictures_have_another_size(run: Callable[..., CameraTh
     thread = run(camera, kept)
     until(lambda: "32x48 pixels, want 64x48" in (thread.health.failed or "") or not camera.script)
     assert [frame.captured_ns for frame in kept] == [1]
+
+
+def test_it_takes_no_grey_pictures_for_coloured_ones_however_often_they_come(run: Callable[..., CameraThread]) -> None:
+    grey = io.BytesIO()
+    Image.fromarray(gray(9)[..., 0]).save(grey, "JPEG")
+    kept: list[CameraFrame] = []
+    odd = [Picture(2 + n, packet=grey.getvalue()) for n in range(3)]
+    thread = run(Scripted(Picture(1, packet=encode_jpeg(gray(1))), *odd, Picture(9, packet=encode_jpeg(gray(2)))), kept)
+    until(lambda: len(kept) == 2)
+    assert [frame.captured_ns for frame in kept] == [1, 9] and thread.newest == kept[-1]
