@@ -32,6 +32,12 @@ def until(ask: Callable[[], Any], wanted: Any, within_s: float = 60) -> None:
     assert found == wanted
 
 
+def accept_rates(page: Page) -> None:
+    """Takes that a rig recorded on a machine so busy that its loop was late are encoded all the same."""
+    for take in call(page, "GET", "/api/episodes?limit=100")["items"]:
+        call(page, "PATCH", f"/api/episodes/{take['id']}", {"labels": ["rate accepted"]})
+
+
 def until_held(page: Page, held: Sequence[Any], ask: str) -> None:
     """Let the page ask by this script until a route holds what it asked for.
 

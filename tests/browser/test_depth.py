@@ -15,7 +15,7 @@ from robotdata.dataset import Dataset, verify_dataset
 from robotdata.dataset.features import is_depth
 from robotdata.video.barcode import Barcode, read
 from tests.browser.conftest import CANVASES, drawn, rig_file
-from tests.browser.desk_data import until_drawn
+from tests.browser.desk_data import accept_rates, until_drawn
 
 pytestmark = pytest.mark.browser
 
@@ -88,6 +88,8 @@ def test_depth_is_seen_wherever_a_camera_is(visit: Any, product: Any) -> None:
     expect(page.locator("body")).not_to_contain_text(re.compile("is black|one flat colour|repeats the same"))
     page.keyboard.press("k")
 
+    expect(page.locator("#verdict")).to_have_text("keep")
+    accept_rates(page)
     page.goto("/datasets/")
     page.locator("a.line.dataset").click()
     page.locator(".tabs a").nth(1).click()

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from robotdata.dataset.verify import verify_dataset
-from tests.browser.desk_data import until_drawn
+from tests.browser.desk_data import accept_rates, until_drawn
 
 pytestmark = pytest.mark.browser
 
@@ -48,6 +48,7 @@ def record_take(page: Page, count: int) -> None:
 def test_it_goes_from_recording_to_a_dataset_that_plays(recorded: Page, frames: Frames, product: Any) -> None:
     page = recorded
     assert_live(page)
+    accept_rates(page)
     cards = page.locator("#session article.take")
     expect(cards).to_have_count(4)
     expect(cards.first.locator("a.title")).to_have_text(TASK)

@@ -57,8 +57,8 @@ def a_kept_take(product: Product) -> None:
     until(lambda: ((asked(product, "/api/rigs/rig1").get("status") or {}).get("take") or {}).get("ticks", 0) > 5)
     until(lambda: product.ask("POST", "/api/rigs/rig1/commands/stop", {})[0] < 300)
     takes = until(lambda: asked(product, "/api/episodes?dataset=cubes&state=recorded").get("items"))
-    said = {"episodes": [take["id"] for take in takes], "verdict": "keep"}
-    assert product.ask("POST", "/api/episodes/verdict", said)[0] == 200
+    kept = {"verdict": "keep", "labels": ["rate accepted"]}  # on a machine so busy that its loop is late
+    assert {product.ask("PATCH", f"/api/episodes/{take['id']}", kept)[0] for take in takes} == {200}
 
 
 def test_the_page_says_that_the_queue_is_offline_and_takes_it_back(page: Page, product: Product, redis: Redis) -> None:

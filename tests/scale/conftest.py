@@ -117,12 +117,12 @@ class Fleet:
         process = self.roles.pop(name)
         with suppress(ProcessLookupError):
             os.killpg(process.pid, how)
-        process.wait(30)
+        process.wait(60)
 
     def log(self, name: str) -> Path:
         return self.place.home / f"{name}.log"
 
-    def until(self, path: str, good: Callable[[Any], bool], within_s: float = 40) -> Any:
+    def until(self, path: str, good: Callable[[Any], bool], within_s: float = 120) -> Any:
         """Ask the second web process, which has no rig, until it says so."""
         deadline = time.monotonic() + within_s
         while True:

@@ -15,6 +15,7 @@ from tests.scale.conftest import Fleet
 from tests.scale.servers import Postgres
 
 H264 = {"codec": "h264", "crf": 23, "g": 2, "preset": "ultrafast"}
+KEEP = {"verdict": "keep", "labels": ["rate accepted"]}  # of a machine so busy that the loop is late
 SLOW = {"codec": "h264", "crf": 18, "g": 2, "preset": "placebo"}
 
 
@@ -51,7 +52,9 @@ async def hear(ws: Any, heard: set[tuple[str, str, str]]) -> None:
         heard.add((news.get("kind", ""), news.get("id", ""), news.get("state", "")))
 
 
-async def test_it_records_and_encodes_where_the_page_and_the_rig_are_on_two_processes(fleet: Fleet) -> None:
+async def test_it_records_and_encodes_where_the_page_and_the_rig_are_on_two_processes(
+    fleet: Fleet, listen: Any
+) -> None:
     first, second = fleet.webs
     slug = new_dataset(fleet, "Scaled ✨", H264)
     at_first: set[tuple[str, str, str]] = set()
@@ -59,13 +62,13 @@ async def test_it_records_and_encodes_where_the_page_and_the_rig_are_on_two_proc
     async with first.browser("/ws/events/") as one, second.browser("/ws/events/") as other:
         hearing = [asyncio.create_task(hear(one, at_first)), asyncio.create_task(hear(other, at_second))]
         kept, rejected = [await asyncio.to_thread(record, fleet, slug) for _ in range(2)]
-        for pk, verdict in ((kept, "keep"), (rejected, "reject")):
-            status, answer = await second.ask("PATCH", f"/episodes/{pk}", {"verdict": verdict})
+        for pk, verdict in ((kept, KEEP), (rejected, {"verdict": "reject"})):
+            status, answer = await second.ask("PATCH", f"/episodes/{pk}", verdict)
             assert status == 200, answer
         batch = await asyncio.to_thread(start_batch, fleet, slug)
         await asyncio.to_thread(fleet.until, f"/batches/{batch}", lambda shown: shown["state"] == "done")
         want = {("episode", kept, "recorded"), ("episode", kept, "encoded"), ("batch", batch, "done")}
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not (want <= at_first and want <= at_second):
                 await asyncio.sleep(0.1)
         for task in hearing:
@@ -77,14 +80,15 @@ async def test_it_records_and_encodes_where_the_page_and_the_rig_are_on_two_proc
     assert 0 < dataset["total_frames"] <= episode["ticks"]
     report = verify_dataset(fleet.place.home / "datasets" / slug, deep=True)
     assert (report.count, report.episodes, report.frames) == (0, 1, dataset["total_frames"]), report.problems
-    spool = {path.name for path in (fleet.place.home / "spool").iterdir()}
-    assert kept not in spool and rejected in spool
+    spool = fleet.place.home / "spool"
+    await listen.until(lambda: not (spool / kept).exists())  # a moment after the commit
+    assert (spool / rejected).is_dir()
 
 
 async def test_it_shows_the_rig_live_on_the_other_process(fleet: Fleet, listen: Any) -> None:
     async with fleet.webs[1].browser("/ws/live/bench/") as ws:
         await ws.send(json.dumps({"type": "watch", "cameras": {FRONT: 15}}))
-        pictures = await listen.pictures(ws, 5, 15)
+        pictures = await listen.pictures(ws, 5)
         assert all(picture[16:18] == b"\xff\xd8" for picture in pictures)
         await listen.words(ws, lambda m: m["type"] == "status" and m["online"] and m["state"] == "idle")
         await listen.words(ws, lambda m: m["type"] == "telemetry" and m["rows"])
@@ -101,7 +105,7 @@ def put_take(fleet: Fleet, number: int, ticks: int) -> str:
 
 
 def keep(fleet: Fleet, pk: str) -> None:
-    status, answer = fleet.webs[1].api("PATCH", f"/episodes/{pk}", {"verdict": "keep"})
+    status, answer = fleet.webs[1].api("PATCH", f"/episodes/{pk}", KEEP)
     assert status == 200, answer
 
 
@@ -124,13 +128,16 @@ def test_it_goes_on_where_the_worker_is_killed_and_redis_forgets_everything(flee
     fleet.redis.start()
     fleet.start_worker()
     for batch in (killed, asked):
-        fleet.until(f"/batches/{batch}", lambda shown: shown["state"] == "done", within_s=90)
+        fleet.until(f"/batches/{batch}", lambda shown: shown["state"] == "done")
     jobs = fleet.until(f"/batches/{killed}", lambda shown: True)["jobs"]
     assert [job["frames_done"] for job in jobs] == [400, 9]
     for slug, episodes in ((slow, 2), (other, 1)):
         report = verify_dataset(fleet.place.home / "datasets" / slug, deep=True)
         assert (report.count, report.episodes) == (0, episodes), report.problems
-    assert takes[0] not in {path.name for path in (fleet.place.home / "spool").iterdir()}
+    end = time.monotonic() + 60  # a moment after the commit
+    while (fleet.place.home / "spool" / takes[0]).exists():
+        assert time.monotonic() < end, "its raw frames are kept"
+        time.sleep(0.1)
 
 
 async def test_it_goes_on_where_redis_and_postgresql_are_restarted(
@@ -138,7 +145,7 @@ async def test_it_goes_on_where_redis_and_postgresql_are_restarted(
 ) -> None:
     async with fleet.webs[1].browser("/ws/live/bench/") as ws:
         await ws.send(json.dumps({"type": "watch", "cameras": {FRONT: 15}}))
-        await listen.pictures(ws, 3, 15)
+        await listen.pictures(ws, 3)
         await asyncio.to_thread(fleet.redis.kill)
         await asyncio.to_thread(postgres.stop)
         with contextlib.suppress(TimeoutError):
@@ -147,8 +154,8 @@ async def test_it_goes_on_where_redis_and_postgresql_are_restarted(
                     await ws.recv()
         await asyncio.to_thread(postgres.start)
         await asyncio.to_thread(fleet.redis.start)
-        await listen.words(ws, lambda m: m["type"] == "status" and m["online"], 15)
-        await listen.pictures(ws, 5, 15)
+        await listen.words(ws, lambda m: m["type"] == "status" and m["online"])
+        await listen.pictures(ws, 5)
     await asyncio.to_thread(record_and_encode, fleet)
 
 
@@ -157,4 +164,4 @@ def record_and_encode(fleet: Fleet) -> None:
     slug = new_dataset(fleet, "Afterwards", H264)
     keep(fleet, record(fleet, slug))
     batch = start_batch(fleet, slug)
-    fleet.until(f"/batches/{batch}", lambda shown: shown["state"] == "done", within_s=60)
+    fleet.until(f"/batches/{batch}", lambda shown: shown["state"] == "done")
