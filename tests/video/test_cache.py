@@ -168,7 +168,7 @@ def test_it_opens_one_file_once_for_all_who_wait(copies, monkeypatch: pytest.Mon
     def opening(path: str):
         opened.append(Path(path))
         if Path(path) == slow:
-            assert may_open.wait(20)
+            assert may_open.wait(120)
         return real(path)
 
     monkeypatch.setattr(cache, "VideoDecoder", opening)

@@ -162,7 +162,7 @@ def test_it_closes_what_nobody_asks_for_any_more() -> None:
     with cache.lease("busy", 1, lambda: busy):  # type: ignore[arg-type,return-value]
         with cache.lease("idle", 1, lambda: idle):  # type: ignore[arg-type,return-value]
             pass
-        for _ in range(200):
+        for _ in range(3000):
             if idle.closed:
                 break
             time.sleep(0.02)
