@@ -40,7 +40,7 @@ class Camera(http.server.BaseHTTPRequestHandler):
         data = jpeg(0)
         with contextlib.suppress(OSError):
             while True:
-                number = next(NUMBERS) % 4000
+                number = next(NUMBERS) % 65_536
                 data = data if signal.SIGUSR1 in odd else jpeg(number)
                 self.wfile.write(b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(data))
                 self.wfile.write(data + b"\r\n")

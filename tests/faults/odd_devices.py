@@ -127,7 +127,7 @@ class OddCamera:
         time.sleep(max(0.0, self._due - time.monotonic()))
         number = next(self._number)
         rgb = np.full((self._about.height, self._about.width, 3), 90 + number % 60, np.uint8)
-        draw(rgb, Barcode(number % 4096, 1, self._about.camera_index))
+        draw(rgb, Barcode(number % 65_536, 1, self._about.camera_index))
         return self._given(rgb, self._mood.now())
 
     def disconnect(self) -> None:

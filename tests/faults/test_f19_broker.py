@@ -82,7 +82,7 @@ def test_it_encodes_what_was_begun_while_the_broker_was_gone(tmp_path: Path, red
             redis.kill()  # with what it knew
             redis.start()
             python("-c", SWEEP)
-            end = time.monotonic() + 60
+            end = time.monotonic() + 120
             while (state := state_of_batch(tmp_path / "home")) != "done":
                 assert time.monotonic() < end, (state, log.read_text()[-2000:])
                 time.sleep(0.2)

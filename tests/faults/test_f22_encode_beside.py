@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import time
 import uuid
 from collections.abc import Iterator
@@ -24,7 +26,7 @@ kind = "sim"
 [teleoperator]
 kind = "autopilot"
 """ + "".join(f'[cameras.{name}]\nkind = "sim"\nwidth = 640\nheight = 480\nfps = 10\n' for name in ("front", "top"))
-SLOW = {"codec": "libsvtav1", "preset": "2"}
+SLOW = {"codec": "libsvtav1", "preset": "0"}  # still at it on a machine of ten times the speed
 OVER = {"recorded", "interrupted"}
 
 
@@ -52,8 +54,9 @@ def threads(pid: int) -> list[tuple[int, int]]:
     """(nice, processor time in ticks) of every thread of a process."""
     found = []
     for entry in Path(f"/proc/{pid}/task").iterdir():
-        words = (entry / "stat").read_text().rpartition(")")[2].split()
-        found.append((int(words[16]), int(words[11]) + int(words[12])))
+        with contextlib.suppress(OSError):  # a thread that has just ended
+            words = (entry / "stat").read_text().rpartition(")")[2].split()
+            found.append((int(words[16]), int(words[11]) + int(words[12])))
     return found
 
 
@@ -80,7 +83,7 @@ def test_no_tick_is_missing_while_an_encoder_that_gives_way_is_at_work(product: 
     assert sum(spent for _, spent in seen[-1]) > sum(spent for _, spent in seen[0]), "nothing was encoded meanwhile"
     assert {nice for each in seen for nice, _ in each} == {10}, "every thread of the encoder gives way"
     rig = next(pid for part, pid in product.parts() if part == "rig")
-    assert max(nice for nice, _ in threads(rig)) <= 0, "the robot's loop does not"
+    assert max(nice for nice, _ in threads(rig)) <= os.getpriority(os.PRIO_PROCESS, 0), "the robot's loop does not"
     with Take.open(product.home / "spool" / second) as take:
         assert take.manifest["state"] == "recorded" and take.manifest["counters"]["dropped_ticks"] == 0
         assert np.array_equal(take.column("tick"), np.arange(take.ticks)) and take.ticks > 20

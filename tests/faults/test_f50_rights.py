@@ -49,7 +49,8 @@ def record(product: Product, rows: int) -> Path:
 
 
 def stop(product: Product) -> None:
-    assert product.ask("POST", "/api/rigs/rig1/commands/stop", {})[0] == 200
+    said = {"id": str(uuid.uuid4())}
+    until(lambda: product.ask("POST", "/api/rigs/rig1/commands/stop", said)[0] == 200)
     until(lambda: asked(product, "/api/rigs/rig1").get("state") == "idle")
 
 

@@ -133,6 +133,8 @@ def _child(trial: Trial, said: Path, errors: Path) -> None:
         end = time.monotonic() + ATTACH_WITHIN_S
         while trial.traced and time.monotonic() < end and not _is_traced():
             time.sleep(0.001)
+        if trial.traced:
+            time.sleep(0.005)  # it is traced before it is stopped for the first time
         importlib.import_module(trial.scenario).main(trial.home)
         sys.stdout.flush()
         code = 0
