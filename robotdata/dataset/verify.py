@@ -18,7 +18,7 @@ from robotdata.dataset.reader import Dataset
 from robotdata.dataset.tables import open_parquet, read_table
 from robotdata.dataset.verify_pictures import PictureCheck
 from robotdata.dataset.verify_rows import RowCheck
-from robotdata.dataset.verify_stats import check_derived, stored_stats
+from robotdata.dataset.verify_stats import StoredStats, check_derived, stored_stats
 from robotdata.dataset.verify_streams import check_streams
 from robotdata.dataset.verify_videos import check_video_file
 
@@ -76,14 +76,17 @@ class _Verifier:
         self._sidecar()
         data = self._files_of(lambda episode: [episode.data_file] if episode.data_file else [])
         videos = {key: self._files_of(_video_of(key)) for key in dataset.video_keys}
-        self._contents(data, videos)
+        stored = stored_stats(dataset) if self._whole or self._deep else {}
+        self._contents(data, videos, stored)
         if self._whole:
-            check_derived(self._dataset, self._report)
+            check_derived(dataset, report, stored)
         self._places()
         if self._whole:
             self._strangers(set(data), {path for files in videos.values() for path in files})
 
-    def _contents(self, data: dict[Path, list[EpisodeInfo]], videos: dict[str, dict[Path, list[EpisodeInfo]]]) -> None:
+    def _contents(
+        self, data: dict[Path, list[EpisodeInfo]], videos: dict[str, dict[Path, list[EpisodeInfo]]], stored: StoredStats
+    ) -> None:
         total = len(data) + sum(len(files) for files in videos.values())
         done = 0
         only = None if self._whole else {episode.index for episode in self._episodes}
@@ -96,7 +99,7 @@ class _Verifier:
             done += 1
             self._progress(done, total)
         rows.finish()
-        pictures = PictureCheck(self._dataset, self._report, stored_stats(self._dataset)) if self._deep else None
+        pictures = PictureCheck(self._dataset, self._report, stored) if self._deep else None
         for key, files in videos.items():
             for path, episodes in files.items():
                 before = self._report.count

@@ -22,16 +22,17 @@ BASE = ("min", "max", "mean", "std", "count")
 QUANTILES = tuple(SHARES)
 _NEAR = 1e-4
 Stat = dict[str, NDArray[np.float64]]
+StoredStats = dict[int, dict[str, dict[str, Any]]]
+"""By episode, feature and name."""
 
 
-def check_derived(dataset: Dataset, report: Report) -> None:
+def check_derived(dataset: Dataset, report: Report, stored: StoredStats) -> None:
     """Each episode's statistics in themselves, and those of `stats.json` against the episodes'."""
     keys = [key for key, about in dataset.features.items() if is_video(about) or about["dtype"] in NUMERIC_DTYPES]
     try:
         totals = dataset.stats()
     except DamagedFile:
         totals = {}  # said where rows are compared with them
-    stored = stored_stats(dataset)
     for key in keys:
         if key in DEFAULT_FEATURES:
             continue
@@ -152,9 +153,9 @@ def _arrays(stat: Mapping[str, Any]) -> Stat:
     return made
 
 
-def stored_stats(dataset: Dataset) -> dict[int, dict[str, dict[str, Any]]]:
-    """By episode, feature and name."""
-    made: dict[int, dict[str, dict[str, Any]]] = {}
+def stored_stats(dataset: Dataset) -> StoredStats:
+    """What the tables of episodes say."""
+    made: StoredStats = {}
     for path in sorted(dataset.root.glob(EPISODES_GLOB)):
         try:
             columns = read_table(path).to_pydict()
