@@ -24,3 +24,17 @@ def testdata() -> Path:
     if not root or not Path(root).is_dir():
         pytest.skip("ROBOTDATA_TESTDATA names no folder of robot datasets")
     return Path(root)
+
+
+@pytest.fixture(scope="session")
+def cases() -> Path:
+    """The folder of inputs that once failed; skips, saying so, where there is none.
+
+    It is the folder that ROBOTDATA_TESTCASES names, or else `cases` beside the folder of robot datasets.
+    """
+    named = os.environ.get("ROBOTDATA_TESTCASES")
+    beside = os.environ.get("ROBOTDATA_TESTDATA")
+    root = Path(named) if named else Path(beside).parent / "cases" if beside else None
+    if root is None or not root.is_dir():
+        pytest.skip("ROBOTDATA_TESTCASES names no folder of inputs that once failed")
+    return root
