@@ -52,6 +52,7 @@ demo: $(VENV)/.dev  ## record, review, encode: through the API alone, against a 
 	$(BIN)/python bench/demo.py
 
 interop: $(VENV)/.dev  ## open freshly recorded datasets with the real LeRobot, in an environment of its own
+	@$(BIN)/python bench/prepare.py
 	$(BIN)/python bench/interop.py
 
 bench: $(VENV)/.dev  ## every benchmark, as JSON

@@ -1,4 +1,4 @@
-"""What the tests need beside Python packages: a Chromium, Redis and PostgreSQL binaries.
+"""What the tests need beside Python packages: a Chromium, Redis and PostgreSQL binaries, FFmpeg for LeRobot.
 
 Installs them where the machine is a Debian that lets us (root); elsewhere says what is missing: the tests
 that need it skip, and say so.
@@ -16,6 +16,7 @@ NEEDS = {
     "chromium": ["chromium", "chromium-browser", "google-chrome"],
     "redis-server": ["redis-server", "valkey-server"],
     "postgresql": ["postgres"],
+    "ffmpeg": ["ffmpeg"],  # its libraries: torchcodec, with which LeRobot reads videos, loads them
 }
 DEBIAN = "/usr/lib/postgresql"  # where it keeps each version's programs, out of the PATH
 NO_CLUSTER = Path("/etc/postgresql-common/createcluster.conf")
