@@ -52,8 +52,8 @@ def make_take(
     """A recorded take of `ticks` rows; frame n of every camera carries Barcode(n, episode, camera number).
 
     The packets of the ticks in `lost` are not stored; the first `late` ticks come before any frame; `rate_hz` is how
-    fast the loop really ran. The cameras in `depth` are depth cameras with that `scale`. `texts` gives for each text feature
-    the text of a tick.
+    fast the loop really ran. The cameras in `depth` are depth cameras with that `scale`. `texts` gives for each text
+    feature the text of a tick.
     """
     folder = spool / (take_id or new_take_id())
     about = {PREFIX + name: {"codec": "mjpeg", "width": SIZE[0], "height": SIZE[1]} for name in cameras}
