@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -40,8 +41,9 @@ def make_take(
     cameras: Sequence[str] = ("front", "top"),
     depth: Sequence[str] = (),
     scale: DepthScale = SCALE,
-    fps: int = 30,
+    fps: float = 30,
     rate_hz: float | None = None,
+    texts: Mapping[str, Callable[[int], str]] = MappingProxyType({}),
     lost: Collection[int] = (),
     late: int = 0,
     take_id: str = "",
@@ -50,13 +52,15 @@ def make_take(
     """A recorded take of `ticks` rows; frame n of every camera carries Barcode(n, episode, camera number).
 
     The packets of the ticks in `lost` are not stored; the first `late` ticks come before any frame; `rate_hz` is how
-    fast the loop really ran. The cameras in `depth` are depth cameras with that `scale`.
+    fast the loop really ran. The cameras in `depth` are depth cameras with that `scale`. `texts` gives for each text
+    feature the text of a tick.
     """
     folder = spool / (take_id or new_take_id())
     about = {PREFIX + name: {"codec": "mjpeg", "width": SIZE[0], "height": SIZE[1]} for name in cameras}
     about |= {PREFIX + name: {"codec": "png", "width": SIZE[0], "height": SIZE[1]} for name in depth}
     said = {"rig": "sim", "robot_type": "sim_arm", "fps": fps, "task": "push the cube", "dataset": "cubes", **facts}
-    writer = TakeWriter(folder, said, features(cameras, depth=depth, scale=scale), about)
+    words = {name: {"dtype": "string", "shape": [1], "names": None} for name in texts}
+    writer = TakeWriter(folder, said, features(cameras, depth=depth, scale=scale) | words, about)
     period = round(1e9 / (rate_hz or fps))
     for tick in range(ticks):
         now = 5_000_000_000 + tick * period
@@ -67,7 +71,8 @@ def make_take(
                 make = barcode_depth if about[key]["codec"] == "png" else barcode_jpeg
                 writer.add_frame(key, tick, now - 1_000_000, make(Barcode(tick, episode, number)))
             frames[key] = (tick, now - 1_000_000) if seen >= 0 else (-1, 0)
-        values = {"action": joints(tick + 1), "observation.state": joints(tick)}
+        values: dict[str, Any] = {"action": joints(tick + 1), "observation.state": joints(tick)}
+        values |= {name: text_at(tick) for name, text_at in texts.items()}
         writer.add_row(Row(tick, now, 1_700_000_000_000_000_000 + now, values, frames))
     writer.finish("recorded", end_reason="stop")
     return folder

@@ -115,7 +115,7 @@ class TakeSource:
         columns: dict[str, NDArray[np.float32]] = {}
         names: dict[str, list[str]] = {}
         for feature, about in self._take.manifest["features"].items():
-            if about.get("dtype") in ("video", "image") or feature not in self._take.rows.column_names:
+            if about.get("dtype") in ("video", "image", "string") or feature not in self._take.rows.column_names:
                 continue
             values = self._take.signal(feature)[self.first_tick :]
             columns[feature] = values.astype(np.float32)

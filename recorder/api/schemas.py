@@ -53,7 +53,7 @@ ERRORS: dict[Any, Any] = {frozenset({400, 401, 403, 404, 409, 410, 413, 422, 429
 class RigOut(Schema):
     name: str
     robot_type: str
-    fps: int
+    fps: float
     cameras: list[dict[str, Any]]
     features: dict[str, Any]
     state: RigState
@@ -177,7 +177,7 @@ class DatasetOut(Schema):
     slug: str
     title: str
     path: str
-    fps: int | None
+    fps: float | None
     robot_type: str
     features: dict[str, Any]
     encoding: dict[str, Any]
@@ -229,7 +229,7 @@ class EpisodeOut(Schema):
     verdict: Verdict
     task: str
     operator: str
-    fps: int
+    fps: float
     ticks: int
     duration_s: float
     rate_hz: float | None

@@ -42,7 +42,7 @@ class Dataset(models.Model):
 
     slug = models.CharField(max_length=96, unique=True)
     title = models.CharField(max_length=200)
-    fps = models.PositiveSmallIntegerField(null=True, blank=True)  # None until the first take
+    fps = models.FloatField(null=True, blank=True)  # None until the first take
     robot_type = models.CharField(max_length=120, blank=True)
     features = models.JSONField(default=dict, blank=True)
     encoding = models.JSONField(default=default_encoding, blank=True)

@@ -87,7 +87,7 @@ class Episode(models.Model):
     task = models.CharField(max_length=2000)
     committed_task = models.CharField(max_length=2000, blank=True, default="")  # in the dataset; `task` is wanted
     operator = models.CharField(max_length=150, blank=True)
-    fps = models.PositiveSmallIntegerField(default=30)
+    fps = models.FloatField(default=30)
     ticks = models.PositiveIntegerField(default=0)
     rate_hz = models.FloatField(null=True, blank=True)  # measured, not asked for
     counters = models.JSONField(default=dict, blank=True)

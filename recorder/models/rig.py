@@ -21,7 +21,7 @@ class Rig(models.Model):
 
     name = models.CharField(max_length=48, unique=True)
     robot_type = models.CharField(max_length=120, blank=True)
-    fps = models.PositiveSmallIntegerField(default=30)
+    fps = models.FloatField(default=30)
     features = models.JSONField(default=dict, blank=True)
     cameras = models.JSONField(default=list, blank=True)  # [{key, name, width, height, fps}] in hello's order
     state = models.CharField(max_length=12, choices=RigState, default=RigState.OFFLINE)

@@ -159,7 +159,7 @@ def _facts(opened: Folder) -> dict[str, Any]:
     # A rig delivers no default columns, and is compared with this.
     features = {key: value for key, value in opened.features.items() if key not in DEFAULT_FEATURES}
     return {
-        "fps": round(opened.fps),
+        "fps": opened.fps,
         "features": storable(features),
         "robot_type": storable(opened.robot_type[:120]),
         "total_episodes": len(opened.episodes),
@@ -263,7 +263,7 @@ def _left(dataset: Dataset, pk: uuid.UUID) -> None:
 def _episode(dataset: Dataset, pk: uuid.UUID, info: EpisodeInfo, fps: float) -> Episode:
     said = {"verdict": Verdict.KEEP} | said_fields(info.extra)
     fields = {**content_of(info), **planned_fields(info), **said}
-    return Episode(id=pk, dataset=dataset, state=EpisodeState.ENCODED, fps=max(1, round(fps)), **fields)
+    return Episode(id=pk, dataset=dataset, state=EpisodeState.ENCODED, fps=fps, **fields)
 
 
 def _marks(info: EpisodeInfo) -> dict[str, Any]:

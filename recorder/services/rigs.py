@@ -47,7 +47,7 @@ def rig_connected(*, hello: Hello, connection: str) -> Rig:
         connection=connection,
         host=host,
         robot_type=card.robot_type[:120],
-        fps=round(card.fps),
+        fps=card.fps,
         features=card.features,
         cameras=[camera.model_dump(include={"key", "name", "width", "height", "fps"}) for camera in card.cameras],
         status={**_kept(hello.status), "connected_at": now.timestamp()},

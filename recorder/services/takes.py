@@ -99,7 +99,7 @@ def _fields(facts: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         "state": facts.get("state", EpisodeState.RECORDED),
         "task": _words(facts.get("task"), 2000),
         "operator": _words(facts.get("operator"), 150),
-        "fps": max(1, round(facts.get("fps") or 30)),
+        "fps": float(facts.get("fps") or 30),
         "ticks": int(facts.get("ticks") or 0),
         "rate_hz": facts.get("rate_hz"),
         "counters": facts.get("counters") or {},

@@ -101,6 +101,12 @@ def ago(when: datetime | None) -> str:
 
 
 @register.filter
+def rate(per_second: float | None) -> str:
+    """Return a rate with at most two decimals: 30, 12.5, 29.97; empty where there is none."""
+    return "" if per_second is None else f"{per_second:.2f}".rstrip("0").rstrip(".")
+
+
+@register.filter
 def size(count: Any) -> str:
     """Bytes for people, in thousands as disks are sold."""
     left = float(count or 0)

@@ -87,7 +87,7 @@ def parse_config(values: Mapping[str, Any], source: str) -> RigConfig:
     top = Options(values, f"{source}: ")
     rig = top.table("rig")
     name = rig.name("name")
-    fps = rig.number("fps", 30, low=1, high=240)
+    fps = rig.rate("fps", 30, low=1, high=240)
     rig.done()
     robot = _device(top.table("robot"))
     teleoperator = _device(top.table("teleoperator"))
@@ -118,7 +118,7 @@ def _camera(tables: Options, name: str, fps: float) -> CameraConfig:
         kind=table.name("kind"),
         width=table.size("width", 640),
         height=table.size("height", 480),
-        fps=table.number("fps", fps, low=1, high=240),
+        fps=table.rate("fps", fps, low=1, high=240),
         depth=_depth(table),
         options=table.rest(),
     )

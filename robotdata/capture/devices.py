@@ -9,7 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-Values = Mapping[str, "NDArray[np.generic] | float"]
+Values = Mapping[str, "NDArray[np.generic] | float | str"]
 Action = NDArray[np.float32]
 Features = Mapping[str, Mapping[str, Any]]
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import Any
 
 from robotdata.capture.errors import ConfigError
+from robotdata.video.errors import VideoError
+from robotdata.video.rates import exact_rate, plain_rate
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,48}")
 
@@ -40,6 +43,22 @@ class Options:
         if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
             raise self._wrong(key, value, f"a number from {low:g} to {high:g}")
         return value
+
+    def rate(self, key: str, default: float, *, low: float, high: float) -> int | float:
+        """Return a rate in events per second within [low, high], exact as a fraction.
+
+        The file may say a number or a fraction such as "30000/1001"; 29.97 stands for that fraction. The result is
+        an int where the rate is whole, else the float nearest to the fraction.
+        """
+        value = self._get(key, default)
+        try:
+            exact = Fraction(value) if isinstance(value, str) else value
+            if isinstance(exact, bool) or not low <= exact <= high:
+                raise ValueError
+            return plain_rate(exact_rate(exact))
+        except (TypeError, ValueError, ZeroDivisionError, VideoError) as error:
+            hint = f'a number from {low:g} to {high:g}, or a fraction such as "30000/1001"'
+            raise self._wrong(key, value, hint) from error
 
     def size(self, key: str, default: int | None = None) -> int:
         """A side of a picture: even, 32 to 8192 pixels."""

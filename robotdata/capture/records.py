@@ -27,12 +27,13 @@ class CameraFrame:
 class Row:
     """One tick of the control loop.
 
-    `values` holds each numeric feature, shape (n,) or a scalar; `frames` for each camera the sequence number
-    and capture time (monotonic ns) of the newest frame that the loop had, (-1, 0) before the first.
+    `values` holds each feature of the robot: numbers of shape (n,) or a scalar, or a str; `frames` for each
+    camera the sequence number and capture time (monotonic ns) of the newest frame that the loop had, (-1, 0) before
+    the first.
     """
 
     tick: int
     monotonic_ns: int
     wall_ns: int
-    values: Mapping[str, NDArray[np.generic] | float]
+    values: Mapping[str, NDArray[np.generic] | float | str]
     frames: Mapping[str, tuple[int, int]] = field(default_factory=dict)

@@ -37,6 +37,7 @@ from robotdata.dataset.tables import data_schema, data_table
 from robotdata.dataset.video_files import Place, Placer, piece_of
 from robotdata.video.errors import VideoError
 from robotdata.video.facts import get_video_info
+from robotdata.video.rates import exact_rate, plain_rate
 
 LOCK_WAIT_S = 60.0
 Progress = Callable[[int, int], None]
@@ -147,7 +148,7 @@ class _Commit:
         self._made_by = {"what": "committed", "committed": len(new), **made_by}
         self._new = new
         self._features = features
-        self._fps = base.fps if base else spec.fps
+        self._fps = base.fps if base else plain_rate(exact_rate(spec.fps))
         self._first = len(base.episodes) if base else 0
         self._first_row = base.total_frames if base else 0
         self._tasks = list(base.tasks) if base else []
@@ -182,7 +183,7 @@ class _Commit:
             return {**self._base.info, "features": features}
         return new_info(
             features,
-            fps=int(spec.fps),
+            fps=plain_rate(exact_rate(spec.fps)),
             robot_type=spec.robot_type or None,
             data_mb=spec.data_files_size_in_mb,
             video_mb=spec.video_files_size_in_mb,
@@ -303,8 +304,6 @@ def _build(commit: _Commit, root: Path, folder: Path) -> None:
 def _features(root: Path, base: Dataset | None, spec: DatasetSpec) -> Features:
     mine = complete(spec.features)
     if base is None:
-        if spec.fps != int(spec.fps) or spec.fps < 1:
-            raise CommitError(f"cannot make {root} with {spec.fps} frames per second; LeRobot wants a whole number")
         return mine
     unlike = differences(mine, base.features, spec.fps, base.fps)
     if unlike:

@@ -12,6 +12,7 @@ import numpy as np
 from robotdata.dataset.errors import Difference, FeatureError
 from robotdata.video.depth_scale import DepthScale, says_depth
 from robotdata.video.errors import VideoError
+from robotdata.video.rates import exact_rate
 
 Feature: TypeAlias = dict[str, Any]
 Features: TypeAlias = dict[str, Feature]
@@ -129,7 +130,7 @@ def differences(
     camera scale and unit count: codes of two scales in one dataset would be read as wrong depths.
     """
     found = []
-    if float(my_fps) != float(their_fps):
+    if exact_rate(my_fps) != exact_rate(their_fps):
         found.append(Difference("fps", f"{my_fps:g}", f"{their_fps:g}"))
     keys = [key for key in {**theirs, **mine} if key not in DEFAULT_FEATURES]
     for key in keys:

@@ -23,7 +23,7 @@ def new_episode(
     uuid: str,
     extra: Mapping[str, Any],
 ) -> NewEpisode:
-    """The episode `uuid`: the plan's rows of every numeric feature, in its declared dtype, and the videos.
+    """The episode `uuid`: the plan's rows of every feature, in its declared dtype, and the videos.
 
     `task` is one text or one a row; `extra` is kept in the dataset's sidecar, with a summary of the plan beside it.
     Raises ExportError where a camera is missing or was encoded for another number of rows.
@@ -36,11 +36,13 @@ def new_episode(
                 f"take {take.id}: {key} was encoded with {encoded[key].frames} frames, the plan has {plan.rows} rows; "
                 "encode it again"
             )
-    columns = {}
+    columns: dict[str, Any] = {}
     for name, feature in take.manifest["features"].items():
         if feature["dtype"] in NUMERIC_DTYPES and name not in DEFAULT_FEATURES:
             values = np.asarray(take.signal(name))[plan.first_tick : plan.end_tick]
             columns[name] = values.astype(feature["dtype"])
+        elif feature["dtype"] == "string":
+            columns[name] = take.texts(name)[plan.first_tick : plan.end_tick]
     return NewEpisode(
         uuid=uuid,
         tasks=task,

@@ -41,7 +41,7 @@ from robotdata.video.jpeg import encode_jpeg
 
 _AHEAD = 6
 _WAIT_S = 5.0
-_NUMBERS = ("float", "int", "uint", "bool")
+_RECORDABLE = ("float", "int", "uint", "bool", "string")
 
 
 class Player:
@@ -208,10 +208,10 @@ class ReplayCamera:
 
 
 def playable_features(dataset: Dataset) -> dict[str, dict[str, Any]]:
-    """The numeric features of a dataset as a rig says them: names flat, LeRobot's own columns left out."""
+    """Return the features of a dataset that a rig can record: flat names, without cameras and LeRobot's own columns."""
     features = {}
     for name, feature in dataset.features.items():
-        if name in DEFAULT_FEATURES or is_camera(feature) or not str(feature["dtype"]).startswith(_NUMBERS):
+        if name in DEFAULT_FEATURES or is_camera(feature) or not str(feature["dtype"]).startswith(_RECORDABLE):
             continue
         features[name] = {
             "dtype": feature["dtype"],

@@ -9,9 +9,14 @@ from typing import Any
 from robotdata.capture.camera_thread import CameraThread
 from robotdata.capture.config import RigConfig
 from robotdata.capture.devices import DeviceContext
+from robotdata.capture.errors import ConfigError
 from robotdata.capture.loop import ControlLoop
 from robotdata.capture.registry import Registry
+from robotdata.dataset.errors import FeatureError
+from robotdata.dataset.features import complete
 from robotdata.rig.disk import DiskWatch
+from robotdata.spool.errors import SpoolError
+from robotdata.spool.rows import columns_of
 
 CODEC = "mjpeg"
 DEPTH_CODEC = "png"
@@ -39,6 +44,7 @@ class Rig:
         self.features: dict[str, Any] = {key: dict(value) for key, value in robot.features.items()}
         for each in config.cameras:
             self.features[each.key] = each.feature
+        _refuse_features(config, self.features)
         self.take_cameras = {
             each.key: {
                 "codec": DEPTH_CODEC if each.depth else CODEC,
@@ -62,6 +68,18 @@ class Rig:
             camera.halt()
         for camera in self.cameras:
             camera.stop()
+
+
+def _refuse_features(config: RigConfig, features: dict[str, Any]) -> None:
+    """Refuse before the first frame what the spool or the dataset would refuse after the last one."""
+    where = f"rig {config.name}: robot of kind {config.robot.kind!r}"
+    if not str(features.get("action", {}).get("dtype")).startswith(("float", "int", "uint")):
+        raise ConfigError(where, "wants a feature 'action' of numbers: it is what the teleoperator sends")
+    try:
+        complete(features)
+        columns_of(features, [each.key for each in config.cameras])
+    except (FeatureError, SpoolError) as error:
+        raise ConfigError(where, f"gives what no dataset can hold: {error}") from error
 
 
 def _camera_context(context: DeviceContext, camera: Any, place: int) -> DeviceContext:

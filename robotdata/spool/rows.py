@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from robotdata.capture.records import Row
 from robotdata.spool.alike import layout_of
 from robotdata.spool.errors import SpoolError
+from robotdata.spool.texts import TEXT_BYTES, pack_text
 
 FIXED = ("tick", "monotonic_ns", "wall_ns")
 CAMERA_DTYPES = frozenset({"video", "image"})
@@ -27,11 +28,15 @@ _METADATA_LIMIT = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of the rows: its name, element type and number of elements (None: a scalar)."""
+    """One column of the rows: its name, element type and number of elements (None: a scalar).
+
+    A `text` is stored as its bytes.
+    """
 
     name: str
     dtype: np.dtype[Any]
     size: int | None
+    text: bool = False
 
     @property
     def arrow(self) -> pa.DataType:
@@ -40,13 +45,16 @@ class Column:
 
 
 def columns_of(features: Mapping[str, Mapping[str, Any]], cameras: Sequence[str]) -> list[Column]:
-    """The columns of a take with these LeRobot features; raises SpoolError at one that is no number."""
+    """The columns of a take with these LeRobot features; raises SpoolError at one that rows cannot hold."""
     columns = [Column(name, np.dtype(np.int64), None) for name in FIXED]
     for name, feature in features.items():
         if feature["dtype"] in CAMERA_DTYPES or name in GIVEN:
             continue
+        if feature["dtype"] == "string":
+            columns.append(Column(name, np.dtype(np.uint8), TEXT_BYTES, text=True))
+            continue
         if feature["dtype"] not in (*_DTYPES, "bool"):
-            raise SpoolError(f"feature {name!r} has dtype {feature['dtype']!r}: rows hold numbers only")
+            raise SpoolError(f"feature {name!r} has dtype {feature['dtype']!r}: rows hold numbers and strings only")
         count = int(np.prod(feature["shape"], dtype=np.int64))
         scalar = tuple(feature["shape"]) in {(1,), ()}
         # Booleans are stored as bytes: Arrow packs them to bits, and a row is one element.
@@ -101,6 +109,8 @@ class RowEncoder:
             value = row.frames.get(key, (-1, 0))[part == "captured_ns"] if key else None
         if value is None:
             raise SpoolError(f"tick {row.tick} has no value for feature {column.name!r}")
+        if column.text:
+            return pack_text(value, column.name)
         array = np.asarray(value, column.dtype).reshape(-1)
         if array.size != (column.size or 1):
             raise SpoolError(

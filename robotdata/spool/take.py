@@ -16,6 +16,7 @@ from robotdata.spool import rows as row_files
 from robotdata.spool.errors import NoTake, SpoolError, TornPacket, TornRows
 from robotdata.spool.index import read_index
 from robotdata.spool.manifest import ROWS, read_manifest
+from robotdata.spool.texts import unpack_texts
 
 
 class CameraTrack:
@@ -118,6 +119,10 @@ class Take:
         """One feature as (ticks, n), scalars as n = 1; KeyError where there is none."""
         column = self.column(name)
         return column if column.ndim == 2 else column[:, None]
+
+    def texts(self, name: str) -> list[str]:
+        """Return a text feature, one str a tick; KeyError where there is none."""
+        return unpack_texts(self.column(name))
 
     def camera(self, key: str) -> CameraTrack:
         """The frames of camera `key`, opened once; KeyError where there is none."""

@@ -13,6 +13,7 @@ from robotdata.video.codecs import EncodeSettings
 from robotdata.video.errors import VideoError
 from robotdata.video.files import require_video_file
 from robotdata.video.index import index_video, open_container, open_video_stream
+from robotdata.video.rates import plain_rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ def get_video_info(
         "video.width": facts.width,
         "video.codec": facts.codec,
         "video.pix_fmt": facts.pix_fmt,
-        "video.fps": int(facts.rate),
+        "video.fps": plain_rate(facts.rate),
         "video.channels": facts.channels,
         "is_depth_map": is_depth_map,
         "has_audio": facts.audio is not None,

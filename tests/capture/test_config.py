@@ -36,6 +36,17 @@ def test_it_reads_a_rig(tmp_path: Path) -> None:
     assert (camera.key, camera.width, camera.height, camera.fps) == ("observation.images.front", 320, 240, 15)
 
 
+@pytest.mark.parametrize(
+    ("text", "fps"),
+    [("12.5", 12.5), ("30.0", 30), ("29.97", 30000 / 1001), ('"30000/1001"', 30000 / 1001), ('"15/2"', 7.5)],
+)
+def test_it_reads_a_rate_exactly(tmp_path: Path, text: str, fps: float) -> None:
+    (tmp_path / "x.toml").write_text(TOML.replace("fps = 25", f"fps = {text}", 1))
+    rig = read_config(tmp_path / "x.toml")
+    assert rig.fps == fps
+    assert type(rig.fps) is type(fps)
+
+
 def test_it_has_a_rig_where_there_is_no_file() -> None:
     rig = read_config(None)
     assert [camera.name for camera in rig.cameras] == ["front", "top", "wrist"]
@@ -46,6 +57,9 @@ def test_it_has_a_rig_where_there_is_no_file() -> None:
     [
         ("fps = 25", "fps = 0", "x.toml: rig.fps: is 0, want a number from 1 to 240"),
         ("fps = 25", "fps = nan", "rig.fps: is nan"),
+        ("fps = 25", 'fps = "30/0"', "rig.fps: is '30/0'"),
+        ("fps = 25", 'fps = "fast"', "rig.fps: is 'fast'"),
+        ("fps = 25", "fps = true", "rig.fps: is True"),
         ("fps = 25", "fsp = 25", "rig.fsp: there is no such key; did you mean 'fps'"),
         ('name = "so101"', 'name = "a b/<b>"', "rig.name: is 'a b/<b>', want 1 to 48 letters"),
         ('name = "so101"', "", "rig.name: is missing"),

@@ -24,7 +24,7 @@ from robotdata.video.codecs import EncodeSettings
 from robotdata.video.decode import open_video
 from robotdata.video.encode import encode_frames
 from robotdata.video.mux import Segment, join_videos
-from tests.dataset.conftest import FEATURES, FRONT, LENGTHS, Bench, MakeEpisode, columns, expected
+from tests.dataset.conftest import FRONT, LENGTHS, Bench, MakeEpisode, columns, expected
 
 
 def test_it_gives_every_row_its_frame_over_several_commits_and_files(six: Bench) -> None:
@@ -128,11 +128,6 @@ def test_it_keeps_many_short_episodes_on_the_grid(bench: Bench, tmp_path: Path, 
     assert len({span.path for e in dataset.episodes for span in e.videos.values()}) > 1
     assert all(e.videos[key].from_timestamp == e.videos[key].first_frame / fps for e in dataset.episodes)
     assert verify_dataset(bench.root).problems == []
-
-
-def test_it_refuses_a_rate_that_lerobot_cannot_keep(bench: Bench, staged: list[NewEpisode]) -> None:
-    with pytest.raises(CommitError, match="29.97 frames per second; LeRobot wants a whole number"):
-        commit_episodes(bench.root, DatasetSpec(29.97, None, FEATURES), staged[:1], **bench.places)
 
 
 def test_it_starts_a_new_video_where_the_codec_differs(

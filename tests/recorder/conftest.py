@@ -55,7 +55,8 @@ def write_take(folder: Path, *, number: int, ticks: int, cameras: tuple[str, ...
             writer.add_frame(key, tick, now, picture(tick, number, camera))
             frames[key] = (tick, now)
         state = more.get("values", lambda t: [t, -t])(tick)
-        row = {name: np.array(state, np.float32) for name in features if name not in cameras}
+        row: dict[str, Any] = {name: np.array(state, np.float32) for name in features if name not in cameras}
+        row |= {name: f"step {tick // 3}" for name, about in features.items() if about["dtype"] == "string"}
         writer.add_row(Row(tick, now + 1_000_000, now, row, frames))
     state = more.get("state", "recorded")
     if state == "recording":

@@ -40,6 +40,27 @@ def encode_all(batch: Batch) -> None:
         encoding.run_job(pk)
 
 
+def test_a_fractional_rate_and_a_text_feature_reach_the_dataset(
+    client: Any, admin_user: Any, cubes: Dataset, make_episode: MakeEpisode
+) -> None:
+    texts = {"subtask": {"dtype": "string", "shape": [1], "names": None}}
+    episode = make_episode(8, fps=12.5, features=texts)
+    assert work(start_batch(dataset=cubes, who="olga")).state == "done"
+    again = make_episode(6, fps=12.5, features=texts)
+    assert work(start_batch(dataset=cubes, who="olga")).state == "done"
+    assert states(episode, again) == ["encoded", "encoded"]
+    cubes.refresh_from_db()
+    assert (cubes.fps, again.fps) == (12.5, 12.5)
+    folder = Folder.open(cubes.path)
+    assert folder.fps == 12.5
+    assert list(folder.rows(0)["subtask"]) == [f"step {tick // 3}" for tick in range(8)]
+    assert verify_dataset(cubes.path, deep=True).problems == []
+    assert [[tick for tick, _ in shown] for shown in codes(cubes)] == [list(range(8)), list(range(6))]
+    client.force_login(admin_user)
+    assert "12.5 fps" in client.get(f"/datasets/{cubes.slug}/").content.decode()
+    assert client.get(f"/api/episodes/{episode.pk}").json()["fps"] == 12.5
+
+
 @contextmanager
 def held_by_another(dataset: Dataset) -> Iterator[None]:
     there, done = threading.Event(), threading.Event()
