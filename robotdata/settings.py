@@ -12,6 +12,8 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+INSTALLED_FILES = Path(__file__).resolve().parent / "web_files"  # a wheel carries templates and static files here
+WEB_FILES = INSTALLED_FILES if INSTALLED_FILES.is_dir() else BASE_DIR
 TESTING = "pytest" in sys.modules
 
 env = environ.Env()
@@ -125,7 +127,7 @@ ASGI_APPLICATION = "robotdata.asgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "templates"],
+        "DIRS": [WEB_FILES / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -201,7 +203,7 @@ CELERY_WORKER_MAX_MEMORY_PER_CHILD = env_int("ROBOTDATA_WORKER_MB", 2048, least=
 STATIC_URL = "static/"
 STATIC_ROOT = STATE_DIR / "static"
 folder(STATIC_ROOT)
-STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_DIRS = [WEB_FILES / "static"]
 WHITENOISE_USE_FINDERS = True
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
