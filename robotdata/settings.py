@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import secrets
 import sys
@@ -145,6 +146,18 @@ USE_TZ = True
 LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = "home"
 
+
+
+def need_packages(variable: str, *modules: str) -> None:
+    """Refuse to start where a setting wants packages that are not installed."""
+    missing = [name for name in modules if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ImproperlyConfigured(
+            f"{variable} needs {', '.join(missing)}, which is not installed: run `pip install 'robotdata-lab[scale]'`, or "
+            "in a checkout `pip install -r requirements-scale.txt`."
+        )
+
+
 # --- database: SQLite unless told otherwise ----------------------------------------------------------
 DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{STATE_DIR / 'robotdata.sqlite3'}")}
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
@@ -157,8 +170,13 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     }
     DATABASES["default"]["TEST"] = {"NAME": str(STATE_DIR / f"test-{os.getpid()}.sqlite3")}
 
+elif DATABASES["default"]["ENGINE"].endswith("postgresql"):
+    need_packages("DATABASE_URL", "psycopg")
+
 # --- channels and celery -----------------------------------------------------------------------------
 CHANNEL_URL = os.environ.get("CHANNEL_URL", "")
+if CHANNEL_URL:
+    need_packages("CHANNEL_URL", "channels_redis")
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
@@ -187,6 +205,7 @@ if CELERY_BROKER_URL == "filesystem://":
     }
 elif CELERY_BROKER_URL.startswith(("redis://", "rediss://", "redis+socket://")):
     # kombu would try for 4 s, for each job of a batch, while a person waits: a bell is rather lost and rung again.
+    need_packages("CELERY_BROKER_URL", "redis")
     CELERY_BROKER_TRANSPORT_OPTIONS = {"max_retries": 0, "socket_connect_timeout": 2}
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_ACCEPT_CONTENT = ["json"]
