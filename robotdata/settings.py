@@ -147,14 +147,13 @@ LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = "home"
 
 
-
 def need_packages(variable: str, *modules: str) -> None:
     """Refuse to start where a setting wants packages that are not installed."""
     missing = [name for name in modules if importlib.util.find_spec(name) is None]
     if missing:
         raise ImproperlyConfigured(
-            f"{variable} needs {', '.join(missing)}, which is not installed: run `pip install 'robotdata-lab[scale]'`, or "
-            "in a checkout `pip install -r requirements-scale.txt`."
+            f"{variable} needs {', '.join(missing)}, which is not installed: run `pip install 'robotdata-lab[scale]'`, "
+            "or in a checkout `pip install -r requirements-scale.txt`."
         )
 
 
