@@ -8,6 +8,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,9 +33,10 @@ def resolve(python: str, more: str) -> subprocess.CompletedProcess[str]:
 
 
 def main() -> int:
-    for python, more, expected in TRIALS:
+    with ThreadPoolExecutor() as threads:  # they wait for the index, nearly all of the time
+        answers = list(threads.map(lambda trial: resolve(*trial[:2]), TRIALS))
+    for (python, more, expected), resolved in zip(TRIALS, answers, strict=True):
         what = f"Python {python}{' and ' + more if more else ''}"
-        resolved = resolve(python, more)
         if resolved.returncode and any(word in resolved.stderr.lower() for word in UNREACHABLE):
             print(f"resolve: not checked with {what}: the package index cannot be reached")
         elif resolved.returncode or expected not in resolved.stdout:
