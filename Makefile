@@ -7,10 +7,10 @@ HOST ?= 127.0.0.1
 RIG ?=
 MINUTES ?= 10
 export PYTHONPATH := $(CURDIR)
-PINS := requirements.txt requirements-scale.txt constraints.txt
+PINS := requirements.txt requirements-core.txt requirements-web.txt requirements-scale.txt constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run signin test lint format types demo interop bench soak crash restarts clean
+.PHONY: help run signin test lint format types demo interop bench soak crash restarts wheel installed clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -36,10 +36,11 @@ test: $(VENV)/.dev  ## the tests; installs what they need, a browser included wh
 	@$(BIN)/python bench/prepare.py
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
-lint: $(VENV)/.dev  ## ruff, and migrations that match the models
+lint: $(VENV)/.dev  ## ruff, migrations that match the models, requirements that fit together
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	ROBOTDATA_HOME=$$(mktemp -d) $(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/python bench/resolve.py
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
@@ -68,5 +69,11 @@ crash: $(VENV)/.dev  ## a thousand kills over spool and commit, two hundred of a
 restarts: $(VENV)/.dev  ## web, worker, Redis and PostgreSQL restarted fifty times over while a rig records
 	$(BIN)/python bench/restarts.py
 
+wheel: $(VENV)/.dev  ## build dist/*.whl
+	$(BIN)/python -m build --wheel --no-isolation --outdir dist .
+
+installed: wheel  ## install the wheel into clean environments, and record with it (every Python that is here)
+	$(BIN)/python bench/installed.py
+
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache

@@ -1,17 +1,11 @@
 #!/usr/bin/env python
-"""Django's command line for robotdata."""
+"""Django's command line for a checkout; an installed robotdata has the command `robotdata` instead."""
 
 from __future__ import annotations
 
-import os
 import sys
 
-from django.core.exceptions import ImproperlyConfigured
-from django.core.management import execute_from_command_line
+from robotdata.cli import manage
 
 if __name__ == "__main__":
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "robotdata.settings")
-    try:
-        execute_from_command_line(sys.argv)
-    except ImproperlyConfigured as error:
-        sys.exit(f"Error: {error}")
+    raise SystemExit(manage(sys.argv[1:]))

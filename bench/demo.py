@@ -9,6 +9,7 @@ batch, verifies the folder and prints what came of it. Exit code 1 where anythin
     CODEC=h264      what to encode with
     ACCEPT_RATE=1   keep takes even where a busy machine held the loop back by more than a tenth of its rate
     HOME_DIR=DIR    where everything goes and stays; a new temporary folder without
+    PRODUCT=COMMAND an installed `robotdata` to try, from the folder /, instead of this checkout's manage.py
 """
 
 from __future__ import annotations
@@ -39,6 +40,9 @@ sys.path.insert(0, str(ROOT))
 from robotdata.dataset.reader import Dataset  # noqa: E402
 
 ENCODE_WITHIN_S = 900.0
+INSTALLED = os.environ.get("PRODUCT")
+PRODUCT = [INSTALLED] if INSTALLED else [sys.executable, "manage.py"]
+FOLDER = Path("/") if INSTALLED else ROOT
 
 
 class DemoFailed(Exception):
@@ -149,11 +153,11 @@ def product(wanted: Wanted) -> Any:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "manage.py", "run", "--port", str(port)]
+    command = [*PRODUCT, "run", "--port", str(port)]
     command += ["--rig", wanted.rig] if wanted.rig else []
     env = {**os.environ, "ROBOTDATA_HOME": str(wanted.home), "PYTHONUNBUFFERED": "1"}
     log = (wanted.home / "demo.log").open("w")
-    process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=log, text=True)
+    process = subprocess.Popen(command, cwd=FOLDER, env=env, stdout=subprocess.PIPE, stderr=log, text=True)
     lines: queue.Queue[str] = queue.Queue()
     threading.Thread(target=lambda: [lines.put(line) for line in process.stdout or ()], daemon=True).start()
     try:
@@ -230,9 +234,7 @@ def check(browser: Browser, wanted: Wanted, slug: str, kept: list[dict[str, Any]
     if {episode["id"] for episode in committed} != {take["id"] for take in kept}:
         raise DemoFailed("the committed episodes are not those that were kept")
     env = {**os.environ, "ROBOTDATA_HOME": str(wanted.home)}
-    done = subprocess.run(
-        [sys.executable, "manage.py", "verify", slug, "--deep"], cwd=ROOT, env=env, capture_output=True, text=True
-    )
+    done = subprocess.run([*PRODUCT, "verify", slug, "--deep"], cwd=FOLDER, env=env, capture_output=True, text=True)
     if done.returncode:
         raise DemoFailed(f"verify found: {done.stdout}{done.stderr}")
     say("  " + done.stdout.strip().splitlines()[-1])

@@ -15,7 +15,8 @@ from django.conf import settings
 from recorder.errors import Refused
 from recorder.events import Moved
 from recorder.hub import SILENT_S, Feed, Viewer, Wanted, hub
-from recorder.relay import Inbound, LayerErrors, Outbound, is_scaled_out, watch_group
+from recorder.layer_errors import LAYER_ERRORS
+from recorder.relay import Inbound, Outbound, is_scaled_out, watch_group
 from recorder.rig_messages import (
     BadMessage,
     Hello,
@@ -114,7 +115,7 @@ class RigConsumer(Socket):
             self.outbound = Outbound(hub, self.name)
             try:
                 await self.channel_layer.group_add(watch_group(self.name), self.channel_name)
-            except LayerErrors as error:
+            except LAYER_ERRORS as error:
                 log.warning("%s cannot be watched from other processes: %s", self.name, error)
                 await self.close(TRY_AGAIN, reason="the channel layer cannot be reached: come again")
                 return
@@ -146,7 +147,7 @@ class RigConsumer(Socket):
     async def to_layer(self, channel: str, message: dict[str, Any]) -> None:
         try:
             await self.channel_layer.send(channel, message)
-        except LayerErrors as error:
+        except LAYER_ERRORS as error:
             log.warning("An answer of %s is lost: %s", self.name, error)
 
     def on_wanted(self, wanted: Wanted) -> None:
@@ -186,7 +187,7 @@ class RigConsumer(Socket):
             rows, self.rows = self.rows, None
             await rows.close()
         if is_scaled_out() and self.name:
-            with contextlib.suppress(*LayerErrors):  # then it has forgotten us by itself
+            with contextlib.suppress(*LAYER_ERRORS):  # then it has forgotten us by itself
                 await self.channel_layer.group_discard(watch_group(self.name), self.channel_name)
 
 

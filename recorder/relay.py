@@ -15,16 +15,15 @@ from typing import Any
 
 from channels.layers import get_channel_layer
 from django.conf import settings
-from redis.exceptions import RedisError
 
 from recorder.hub import Feed, Hub, Viewer, Wanted
+from recorder.layer_errors import LAYER_ERRORS
 
 log = logging.getLogger(__name__)
 
 ASK_EVERY_S = 1.0
 ASK_HOLDS_S = 3.5
 PROCESS = secrets.token_hex(8)
-LayerErrors = (RedisError, OSError)
 
 
 def is_scaled_out() -> bool:
@@ -91,7 +90,7 @@ class Outbound:
                 kind = "feed.frame" if isinstance(news, bytes) else "feed.words"
                 try:
                     await layer.group_send(feed_group(self.rig), {"type": kind, "rig": self.rig, "news": news})
-                except LayerErrors as error:
+                except LAYER_ERRORS as error:
                     log.warning("The channel layer does not take the feed of %s: %s", self.rig, error)
                     await asyncio.sleep(1.0)
             self._settle()
@@ -119,7 +118,7 @@ class Inbound:
         while channel is None:
             try:
                 channel = await layer.new_channel("relay.")
-            except LayerErrors as error:
+            except LAYER_ERRORS as error:
                 log.warning("The channel layer (CHANNEL_URL) cannot be reached: %s", error)
                 await asyncio.sleep(1.0)
         await asyncio.gather(self._listen(layer, channel), self._ask(layer, channel))
@@ -128,7 +127,7 @@ class Inbound:
         while True:
             try:
                 self._take(await layer.receive(channel))
-            except LayerErrors as error:
+            except LAYER_ERRORS as error:
                 log.warning("The channel layer gives nothing: %s", error)
                 await asyncio.sleep(1.0)
 
@@ -156,7 +155,7 @@ class Inbound:
                 await asyncio.wait_for(self._look.wait(), ASK_EVERY_S)
             except TimeoutError:
                 continue
-            except LayerErrors as error:
+            except LAYER_ERRORS as error:
                 log.warning("The channel layer cannot be asked for feeds: %s", error)
                 await asyncio.sleep(ASK_EVERY_S)
 

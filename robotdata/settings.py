@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import secrets
 import sys
@@ -12,6 +13,8 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+INSTALLED_FILES = Path(__file__).resolve().parent / "web_files"  # a wheel carries templates and static files here
+WEB_FILES = INSTALLED_FILES if INSTALLED_FILES.is_dir() else BASE_DIR
 TESTING = "pytest" in sys.modules
 
 env = environ.Env()
@@ -125,7 +128,7 @@ ASGI_APPLICATION = "robotdata.asgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "templates"],
+        "DIRS": [WEB_FILES / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -143,6 +146,17 @@ USE_TZ = True
 LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = "home"
 
+
+def need_packages(variable: str, *modules: str) -> None:
+    """Refuse to start where a setting wants packages that are not installed."""
+    missing = [name for name in modules if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ImproperlyConfigured(
+            f"{variable} needs {', '.join(missing)}, which is not installed: run `pip install 'robotdata-lab[scale]'`, "
+            "or in a checkout `pip install -r requirements-scale.txt`."
+        )
+
+
 # --- database: SQLite unless told otherwise ----------------------------------------------------------
 DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{STATE_DIR / 'robotdata.sqlite3'}")}
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
@@ -155,8 +169,13 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     }
     DATABASES["default"]["TEST"] = {"NAME": str(STATE_DIR / f"test-{os.getpid()}.sqlite3")}
 
+elif DATABASES["default"]["ENGINE"].endswith("postgresql"):
+    need_packages("DATABASE_URL", "psycopg")
+
 # --- channels and celery -----------------------------------------------------------------------------
 CHANNEL_URL = os.environ.get("CHANNEL_URL", "")
+if CHANNEL_URL:
+    need_packages("CHANNEL_URL", "channels_redis")
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
@@ -185,6 +204,7 @@ if CELERY_BROKER_URL == "filesystem://":
     }
 elif CELERY_BROKER_URL.startswith(("redis://", "rediss://", "redis+socket://")):
     # kombu would try for 4 s, for each job of a batch, while a person waits: a bell is rather lost and rung again.
+    need_packages("CELERY_BROKER_URL", "redis")
     CELERY_BROKER_TRANSPORT_OPTIONS = {"max_retries": 0, "socket_connect_timeout": 2}
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_ACCEPT_CONTENT = ["json"]
@@ -201,7 +221,7 @@ CELERY_WORKER_MAX_MEMORY_PER_CHILD = env_int("ROBOTDATA_WORKER_MB", 2048, least=
 STATIC_URL = "static/"
 STATIC_ROOT = STATE_DIR / "static"
 folder(STATIC_ROOT)
-STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_DIRS = [WEB_FILES / "static"]
 WHITENOISE_USE_FINDERS = True
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

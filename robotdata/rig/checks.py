@@ -51,6 +51,12 @@ def features(expect: Mapping[str, Any] | None, mine: Mapping[str, Any], fps: flo
 
 def may_begin(rig: Rig, saving: int) -> None:
     """Room on the disk, every camera alive, the writers not too far behind."""
+    if rig.disk.is_out_of_files:
+        raise Refusal(
+            "disk_full",
+            f"{rig.spool} has room for only {rig.disk.files_left} more files (its file system is out of inodes): empty "
+            "the trash or delete small files",
+        )
     minutes = rig.disk.minutes_left
     if minutes < REFUSE_MINUTES:
         raise Refusal(

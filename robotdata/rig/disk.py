@@ -11,6 +11,8 @@ from robotdata.capture.camera_thread import CameraThread
 
 REFUSE_MINUTES = 2.0
 WARN_MINUTES = 10.0
+LEAST_FILES = 200
+"""With fewer new files to make there is no room: a take with 16 cameras makes 35, and others are being saved."""
 _ROW_BYTES = 1200
 _LOOK_EVERY_S = 0.5
 
@@ -23,21 +25,38 @@ class DiskWatch:
         self._cameras = cameras
         self._fps = fps
         self._free = 0
+        self._files: int | None = None
         self._looked = float("-inf")
 
     @property
     def free_bytes(self) -> int:
         """Bytes that this process may still write."""
-        now = clock.monotonic()
-        if now - self._looked >= _LOOK_EVERY_S:
-            self._looked = now
-            try:
-                stat = os.statvfs(self._spool)
-            except OSError:  # unmounted or unplugged: nothing may be written there
-                self._free = 0
-            else:
-                self._free = stat.f_bavail * stat.f_frsize
+        self._look()
         return self._free
+
+    @property
+    def files_left(self) -> int | None:
+        """How many files this process may still make; None where the file system does not count them."""
+        self._look()
+        return self._files
+
+    @property
+    def is_out_of_files(self) -> bool:
+        """Whether there is room for bytes, perhaps, but not for a take's files."""
+        return self.files_left is not None and self.files_left < LEAST_FILES
+
+    def _look(self) -> None:
+        now = clock.monotonic()
+        if now - self._looked < _LOOK_EVERY_S:
+            return
+        self._looked = now
+        try:
+            stat = os.statvfs(self._spool)
+        except OSError:  # unmounted or unplugged: nothing may be written there
+            self._free, self._files = 0, None
+        else:
+            self._free = stat.f_bavail * stat.f_frsize
+            self._files = stat.f_favail if stat.f_files else None
 
     @property
     def bytes_per_s(self) -> float:
@@ -50,4 +69,7 @@ class DiskWatch:
 
     @property
     def minutes_left(self) -> float:
+        """Minutes of recording until the disk is full; 0 where no more files can be made."""
+        if self.is_out_of_files:
+            return 0.0
         return self.free_bytes / self.bytes_per_s / 60

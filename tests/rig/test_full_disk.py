@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,17 +34,47 @@ print(json.dumps(said))
 """
 
 
-@pytest.mark.faults
-def test_it_keeps_the_take_on_a_disk_that_is_really_full(tmp_path: Path) -> None:
+FEW_FILES = """
+import json, pathlib, sys
+from tests.rig.conftest import Bench, config
+from robotdata.rig.protocol import Refusal
+spool = pathlib.Path(sys.argv[1])
+bench = Bench(spool, config())
+said = {"minutes_left": bench.machine.rig.disk.minutes_left, "free_bytes": bench.machine.rig.disk.free_bytes}
+try:
+    bench.do("record")
+except Refusal as refusal:
+    said["code"], said["text"] = refusal.code, str(refusal)
+said["folders"] = [each.name for each in spool.iterdir() if each.is_dir()]
+bench.machine.stop()
+print(json.dumps(said))
+"""
+
+
+def on_a_small_disk(options: str, code: str, folder: Path) -> dict[str, Any]:
+    """What `code` prints as JSON, run with `folder` as a file system of its own."""
     if shutil.which("unshare") is None:
         pytest.skip("no unshare on this machine: no small disk to fill")
-    mount = f'mount -t tmpfs -o size=3m tmpfs {tmp_path} || exit 77; exec {sys.executable} -c "$CODE" {tmp_path}'
+    mount = f'mount -t tmpfs -o {options} tmpfs {folder} || exit 77; exec {sys.executable} -c "$CODE" {folder}'
     command = ["unshare", "-rm", "sh", "-c", mount]
-    done = subprocess.run(command, capture_output=True, text=True, env={"CODE": CODE, "PATH": "/usr/bin:/bin:/sbin"})
+    done = subprocess.run(command, capture_output=True, text=True, env={"CODE": code, "PATH": "/usr/bin:/bin:/sbin"})
     if done.returncode == 77 or "unshare" in done.stderr:
         pytest.skip(f"this machine lets nobody mount a small disk: {done.stderr.strip()[:200]}")
     assert done.returncode == 0, done.stderr
-    said = json.loads(done.stdout)
+    return dict(json.loads(done.stdout))
+
+
+@pytest.mark.faults
+def test_it_refuses_a_take_where_the_disk_can_make_no_more_files(tmp_path: Path) -> None:
+    said = on_a_small_disk("size=8g,nr_inodes=60", FEW_FILES, tmp_path)
+    assert said["free_bytes"] > 0
+    assert (said["code"], said["minutes_left"], said["folders"]) == ("disk_full", 0.0, [])
+    assert "files" in said["text"]
+
+
+@pytest.mark.faults
+def test_it_keeps_the_take_on_a_disk_that_is_really_full(tmp_path: Path) -> None:
+    said = on_a_small_disk("size=3m", CODE, tmp_path)
     assert (said["state"], said["end_reason"], said["records_on"]) == ("recorded", "disk_full", True)
     assert said["rows"] == said["ticks"] > 20
     assert said["frames"] >= said["ticks"] - 1

@@ -1,0 +1,67 @@
+"""The command `robotdata`: one door to the product's processes and to Django's commands."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from importlib import metadata
+
+DISTRIBUTION = "robotdata-lab"
+HELP = """usage: robotdata COMMAND [OPTIONS]
+
+  run        start web, worker and rig on this machine
+  rig        run one robot with its cameras (no web packages needed)
+  signin     print a one-use sign-in link
+  token      print a new API token
+  verify     check a dataset against its format
+  recover    bring the database up to what the folders hold
+  rebuild    make the database anew from the folders
+  --version  print the version
+
+`robotdata COMMAND --help` shows the options of a command. Every other command of Django works, too.
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command that `arguments` name (default: the process's own) and return its exit status."""
+    words = sys.argv[1:] if arguments is None else arguments
+    if not words or words[0] in ("-h", "--help", "help"):
+        sys.stdout.write(HELP)
+        return 0 if words else 2
+    if words[0] == "--version":
+        sys.stdout.write(f"robotdata {version()}\n")
+        return 0
+    if words[0] == "rig":
+        from robotdata.rig.process import main as run_rig
+
+        return run_rig(words[1:])
+    return manage(words)
+
+
+def manage(words: list[str]) -> int:
+    """Run a command of Django's; 2 where its packages are not installed."""
+    if importlib.util.find_spec("django") is None:
+        sys.stderr.write(
+            f"`robotdata {words[0]}` needs the web packages: install them with `pip install '{DISTRIBUTION}[web]'`. "
+            "`robotdata rig` runs without them.\n"
+        )
+        return 2
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "robotdata.settings")
+    from django.core.exceptions import ImproperlyConfigured
+    from django.core.management import execute_from_command_line
+
+    try:
+        execute_from_command_line(["robotdata", *words])
+    except ImproperlyConfigured as error:
+        sys.stderr.write(f"Error: {error}\n")
+        return 1
+    return 0
+
+
+def version() -> str:
+    """Return the installed version, or where the code runs from when it is not installed."""
+    try:
+        return metadata.version(DISTRIBUTION)
+    except metadata.PackageNotFoundError:
+        return "of a checkout that is not installed"
