@@ -65,6 +65,9 @@ def recover_left_overs(spool: Path) -> list[str]:
         except (SpoolError, OSError) as error:
             log.error("%s", error)
             continue
+        except Exception:  # of one take: the rig starts, and records, all the same
+            log.exception("Take %s cannot be recovered; it is left as it is", folder.name)
+            continue
         log.warning("take %s: %s", folder.name, result.text)
         recovered.append(folder.name)
     return recovered

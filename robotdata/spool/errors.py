@@ -4,6 +4,8 @@
 ├─ TakeBusy          another process is recording or changing this take
 ├─ TornPacket        a frame's bytes are not what was written
 ├─ TornRows          rows.arrow is damaged
+├─ DamagedHeader     rows.arrow does not begin as a take's rows do
+├─ UnusableTake      its files say what no recorder writes
 ├─ CurationError     a verdict, label, rating or trim that does not exist
 └─ SpoolFull         the disk took no more; what was written before is whole
 NotDurable            an OSError: the file is the new one, its name may not outlive a power cut
@@ -46,6 +48,21 @@ class TornRows(SpoolError):
     def __init__(self, path: Path, whole_rows: int) -> None:
         super().__init__(f"{path.parent.name}/{path.name} is damaged after row {whole_rows}; recover the take")
         self.whole_rows = whole_rows
+
+
+class DamagedHeader(SpoolError):
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(f"{path.parent.name}/{path.name} does not begin as a take's rows do: {why}; recover the take")
+
+
+class UnusableTake(SpoolError):
+    """An error that nobody foresaw, at a take whose files hold what no recorder writes."""
+
+    def __init__(self, folder: Path, error: Exception) -> None:
+        super().__init__(
+            f"take {folder.name} cannot be used: its files hold what no recorder writes "
+            f"({type(error).__name__}: {str(error)[:200]}); they are left as they are"
+        )
 
 
 class CurationError(SpoolError):

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from robotdata.capture import clock
 from robotdata.spool.errors import NotDurable, TakeBusy
 
 LOCK = ".lock"
 RESERVE = ".reserve"
+_PIECE = 4 << 20
 RESERVE_BYTES = 64 * 1024
 """Given back before the manifest is written, so that a full disk can still say what was kept."""
 
@@ -40,10 +43,40 @@ def write_atomic(path: Path, data: bytes) -> None:
 
     Raises NotDurable where only the last of these failed.
     """
+    _replace(path, lambda file: file.write(data))
+
+
+def copy_rest(source: BinaryIO, begin: int, path: Path) -> None:
+    """Replace `path`, as `write_atomic` does, by the bytes of `source` from `begin` on.
+
+    Holes stay holes, and no more than a piece is in memory: after a power cut the rest may be of any length.
+    """
+    _replace(path, lambda file: _copy(source.fileno(), begin, file))
+
+
+def _copy(source: int, begin: int, file: BinaryIO) -> None:
+    at, end = begin, os.fstat(source).st_size
+    while at < end:
+        try:
+            at = os.lseek(source, at, os.SEEK_DATA)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            break  # nothing but a hole follows
+        piece = os.pread(source, min(_PIECE, end - at), at)
+        if not piece:
+            break
+        file.seek(at - begin)
+        file.write(piece)
+        at += len(piece)
+    file.truncate(end - begin)
+
+
+def _replace(path: Path, fill: Callable[[BinaryIO], object]) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
-            file.write(data)
+            fill(file)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

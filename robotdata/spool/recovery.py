@@ -10,7 +10,10 @@ import contextlib
 import json
 import os
 import zlib
+from bisect import bisect_left
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +23,8 @@ from robotdata.capture import clock
 from robotdata.spool import index as indexes
 from robotdata.spool import manifest as manifests
 from robotdata.spool import rows as row_files
-from robotdata.spool.errors import SpoolError
-from robotdata.spool.files import TakeLock, release_reserve, sync_folder, write_atomic, write_json
+from robotdata.spool.errors import SpoolError, UnusableTake
+from robotdata.spool.files import TakeLock, copy_rest, release_reserve, sync_folder, write_atomic, write_json
 from robotdata.spool.writer import spans
 from robotdata.video.packets import mend_header, read_packets
 
@@ -72,9 +75,18 @@ def _is_old(path: Path) -> bool:
 def recover_take(folder: Path) -> Recovery:
     """Close an unfinished take as `interrupted`; of one that is finished, remove the strays alone.
 
-    Raises TakeBusy while its recorder lives, NoTake or BadManifest where the folder is no take. Nothing whole
-    is deleted: what does not fit lies in `<file>.lost`.
+    Raises TakeBusy while its recorder lives, NoTake or BadManifest where the folder is no take, UnusableTake
+    where what its files say cannot be true. Nothing whole is deleted: what does not fit lies in `<file>.lost`.
     """
+    try:
+        return _recover(folder)
+    except (SpoolError, OSError):
+        raise
+    except Exception as error:  # of one take: those beside it are recovered all the same
+        raise UnusableTake(folder, error) from error
+
+
+def _recover(folder: Path) -> Recovery:
     manifest = manifests.read_manifest(folder)
     with TakeLock(folder):
         plan = _read_plan(folder)
@@ -120,26 +132,16 @@ def _make_plan(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
     kept = _kept_rows(stored, cameras, float(manifest["fps"]))
     cuts = {f"{key}.mkv": camera.end for key, camera in cameras.items()}
     cuts |= {f"{key}.idx": len(c.records) * indexes.RECORD.size for key, c in cameras.items()}
-    if stored is not None:
-        cuts[manifests.ROWS] = stored.end if kept == stored.table.num_rows else stored.ends[kept]
-    torn = 0 if stored is None else _torn(stored, (folder / manifests.ROWS).stat().st_size)
+    cuts[manifests.ROWS] = stored.end if kept == stored.table.num_rows else stored.ends[kept]
+    torn = _torn(stored, (folder / manifests.ROWS).stat().st_size)
     return {"cuts": cuts, "manifest": _new_words(manifest, stored, kept, torn, cameras)}
 
 
-def _rows(path: Path, manifest: dict[str, Any]) -> row_files.StoredRows | None:
+def _rows(path: Path, manifest: dict[str, Any]) -> row_files.StoredRows:
     """The whole rows; a header that is damaged or gone is written anew: the manifest knows all that it said."""
     path.touch()
-    encoder = row_files.RowEncoder(row_files.columns_of(manifest["features"], list(manifest["cameras"])))
-    with contextlib.suppress(SpoolError):
-        stored = row_files.read_rows(path)
-        if stored.table.schema.equals(encoder.schema) and stored.end <= path.stat().st_size:
-            return stored
-    with path.open("r+b") as file:
-        file.write(encoder.header)
-        os.fsync(file.fileno())
-    with contextlib.suppress(SpoolError):
-        return row_files.read_rows(path)
-    return None
+    row_files.mend_header(path, row_files.columns_of(manifest["features"], list(manifest["cameras"])))
+    return row_files.read_rows(path)
 
 
 def _torn(stored: row_files.StoredRows, size: int) -> int:
@@ -148,14 +150,12 @@ def _torn(stored: row_files.StoredRows, size: int) -> int:
     return 0 if stored.clean else max(1, -(-(size - stored.end) // max(1, a_row)))
 
 
-def _captures(stored: row_files.StoredRows | None, keys: list[str]) -> dict[str, dict[int, int]]:
+def _captures(stored: row_files.StoredRows, keys: list[str]) -> dict[str, dict[int, int]]:
     """For each camera, capture time -> sequence number, as far as the rows know."""
-    if stored is None:
-        return {}
     table = stored.table
     known: dict[str, dict[int, int]] = {}
     for key in keys:
-        if f"{key}/seq" in table.column_names:
+        if {f"{key}/seq", f"{key}/captured_ns"} <= set(table.column_names):
             times = table.column(f"{key}/captured_ns").to_numpy().tolist()
             known[key] = dict(zip(times, table.column(f"{key}/seq").to_numpy().tolist(), strict=True))
     return known
@@ -163,7 +163,7 @@ def _captures(stored: row_files.StoredRows | None, keys: list[str]) -> dict[str,
 
 def _survey(folder: Path, key: str, about: dict[str, Any], known: dict[int, int]) -> _Camera:
     """Every whole packet of a camera: those that the index knows, checked, and those that it lost."""
-    found, path = _Camera(), folder / f"{key}.mkv"
+    found, path, least = _Camera(), folder / f"{key}.mkv", _nexts(known)
     records, sound = indexes.read_index(folder / f"{key}.idx")
     by_offset = {int(record["offset"]): record for record in records[sound]}
     mend_header(path, about["codec"], about["width"], about["height"])
@@ -179,7 +179,7 @@ def _survey(folder: Path, key: str, about: dict[str, Any], known: dict[int, int]
             if record is None and not _looks_whole(data):
                 found.lost += 1
                 continue
-            guess = max(found.seqs[-1] + 1 if found.seqs else 0, _after(known, packet.pts_ns))
+            guess = max(found.seqs[-1] + 1 if found.seqs else 0, least(packet.pts_ns))
             seq = int(record["seq"]) if record is not None else known.get(packet.pts_ns, guess)
             found.seqs.append(max(seq, guess))
             found.records.append(indexes.seal_record(found.seqs[-1], packet.pts_ns, packet.offset, packet.size, crc))
@@ -192,9 +192,14 @@ def _survey(folder: Path, key: str, about: dict[str, Any], known: dict[int, int]
     return found
 
 
-def _after(known: dict[int, int], captured_ns: int) -> int:
-    """The least number of a frame that no row names: later than all those before it, lest an older row shows it."""
-    return max((seq for time, seq in known.items() if time < captured_ns), default=-1) + 1
+def _nexts(known: dict[int, int]) -> Callable[[int], int]:
+    """For a capture time, the least number of a frame that no row names.
+
+    It is later than all frames before it, lest an older row shows it.
+    """
+    times = sorted(known)
+    highest = list(accumulate((known[time] for time in times), max, initial=-1))
+    return lambda captured_ns: highest[bisect_left(times, captured_ns)] + 1
 
 
 def _looks_whole(data: bytes) -> bool:
@@ -203,9 +208,7 @@ def _looks_whole(data: bytes) -> bool:
     return jpeg or (data[:4] == b"\x89PNG" and data[-8:-4] == b"IEND")
 
 
-def _kept_rows(stored: row_files.StoredRows | None, cameras: dict[str, _Camera], fps: float) -> int:
-    if stored is None:
-        return 0
+def _kept_rows(stored: row_files.StoredRows, cameras: dict[str, _Camera], fps: float) -> int:
     total = kept = stored.table.num_rows
     for key, camera in cameras.items():
         if not camera.seqs or f"{key}/seq" not in stored.table.column_names:
@@ -219,12 +222,12 @@ def _kept_rows(stored: row_files.StoredRows | None, cameras: dict[str, _Camera],
 
 def _new_words(
     manifest: dict[str, Any],
-    stored: row_files.StoredRows | None,
+    stored: row_files.StoredRows,
     kept: int,
     torn: int,
     cameras: dict[str, _Camera],
 ) -> dict[str, Any]:
-    lost = (stored.table.num_rows - kept if stored is not None else 0) + torn
+    lost = stored.table.num_rows - kept + torn
     frames = {key: len(camera.records) for key, camera in cameras.items()}
     lost_frames = {key: camera.lost for key, camera in cameras.items()}
     text = f"interrupted, {kept} frames recovered" + (f", {lost} lost at the end" if lost else "")
@@ -232,7 +235,7 @@ def _new_words(
     text += f"; damaged pictures: {', '.join(damaged)}" if damaged else ""
     first = last = 0
     ended_at = manifest["started_at"]
-    if stored is not None and kept:
+    if kept:
         times = stored.table.column("monotonic_ns")
         first, last = times[0].as_py(), times[kept - 1].as_py()
         ended_at = clock.iso(stored.table.column("wall_ns")[kept - 1].as_py())
@@ -266,7 +269,6 @@ def _cut(path: Path, keep: int) -> None:
     if not path.exists() or path.stat().st_size <= keep:
         return
     with path.open("r+b") as file:
-        file.seek(keep)
-        write_atomic(path.with_name(path.name + ".lost"), file.read())
+        copy_rest(file, keep, path.with_name(path.name + ".lost"))
         file.truncate(keep)
         os.fsync(file.fileno())

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from robotdata.spool.errors import SpoolError, TornPacket
 from robotdata.spool.index import read_index
+from robotdata.spool.manifest import ROWS
+from robotdata.spool.rows import read_rows
 from robotdata.spool.take import CameraTrack, Take
 
 
@@ -15,6 +17,7 @@ def damage_of(folder: Path) -> list[str]:
     with Take.open(folder) as take:
         try:
             _ = take.rows
+            read_rows(folder / ROWS)
         except SpoolError as error:
             found.append(str(error))
         for key in take.cameras:

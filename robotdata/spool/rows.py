@@ -1,29 +1,36 @@
-"""`rows.arrow`: an Arrow IPC stream, one record batch a tick, each with a checksum of its values."""
+"""`rows.arrow`: an Arrow IPC stream, one record batch a tick; every message has a checksum of all its bytes.
+
+Any Arrow library reads the file. Here Arrow never sees it: `ipc` finds the values, and their checksums are compared
+before an array is made of them. So no byte of a file can end the process.
+"""
 
 from __future__ import annotations
 
 import io
+import os
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from robotdata.capture.records import Row
-from robotdata.spool.alike import layout_of
-from robotdata.spool.errors import SpoolError
+from robotdata.spool.alike import DIGITS, MESSAGE_CRC, as_array, layout_at, layout_of
+from robotdata.spool.errors import DamagedHeader, SpoolError
+from robotdata.spool.ipc import PREFIX, Field, Unreadable, head_size, parse_schema
 from robotdata.spool.texts import TEXT_BYTES, pack_text
 
 FIXED = ("tick", "monotonic_ns", "wall_ns")
 CAMERA_DTYPES = frozenset({"video", "image"})
 GIVEN = frozenset({"timestamp", "frame_index", "episode_index", "index", "task_index"})
 _DTYPES = ("float32", "float64", "float16", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
-_CRC = b"crc32"
-_METADATA_LIMIT = 1 << 20
+_VERSION_KEY = b"robotdata_rows"
+_VERSION = b"2"
+_END = b"\xff\xff\xff\xff\0\0\0\0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,38 +73,34 @@ def columns_of(features: Mapping[str, Mapping[str, Any]], cameras: Sequence[str]
 
 
 class RowEncoder:
-    """Turns rows into the bytes of an Arrow stream: `header`, then one piece a row, then `end`."""
+    """Turns rows into the bytes of an Arrow stream: `header`, then one piece a row, then `end`.
+
+    Arrow writes one row of zeros; every other row is those bytes with its values and its checksum put in. The
+    checksum goes on from that of the row before, so rows that are lost, doubled or moved are noticed too.
+    """
 
     def __init__(self, columns: Sequence[Column]) -> None:
         self._columns = list(columns)
-        self.schema = pa.schema([(column.name, column.arrow) for column in columns])
-        self._sink = io.BytesIO()
-        self._stream = pa.ipc.new_stream(self._sink, self.schema)
-        self.header = self.schema.serialize().to_pybytes()
-        # Arrow writes the header with the first batch only: ours must be on disk before there is a row.
-        self._stream.write_batch(pa.RecordBatch.from_pylist([], schema=self.schema))
-        self._taken()
+        plain = _schema(columns)
+        self.header = _sealed_header(plain)
+        self._blank, body = _blank_row(plain)
+        layout = layout_of(self._blank[: len(self._blank) - body], _fields(columns))
+        self._values = layout.values
+        self._crc_at = layout.crc_at
+        self._crc = 0
 
     def encode(self, row: Row) -> bytes:
-        """The bytes of one row; raises SpoolError where a value is missing or has another length."""
-        arrays, crc = [], 0
-        for column in self._columns:
-            data = self._value(row, column)
-            crc = zlib.crc32(data, crc)
-            arrays.append(_array(column, data))
-        batch = pa.RecordBatch.from_arrays(arrays, schema=self.schema)
-        self._stream.write_batch(batch, custom_metadata={_CRC: b"%08x" % crc})
-        return self._taken()
+        """Return the bytes of one row; raises SpoolError where a value is missing or has another length."""
+        data = bytearray(self._blank)
+        for column, place in zip(self._columns, self._values, strict=True):
+            data[place] = self._value(row, column)
+        self._crc = zlib.crc32(data, self._crc)
+        data[self._crc_at : self._crc_at + DIGITS] = b"%08x" % self._crc
+        return bytes(data)
 
     def end(self) -> bytes:
-        self._stream.close()
-        return self._taken()
-
-    def _taken(self) -> bytes:
-        data = self._sink.getvalue()
-        self._sink.seek(0)
-        self._sink.truncate()
-        return data
+        """Return the mark that Arrow puts at the end of a stream."""
+        return _END
 
     def _value(self, row: Row, column: Column) -> bytes:
         if column.name in FIXED:
@@ -132,52 +135,49 @@ class StoredRows:
         return self.ends[-1]
 
 
-def read_rows(path: Path) -> StoredRows:
-    """Every whole row up to the first torn or altered one; `ends[0]` is the end of the stream's header.
+def read_rows(path: Path, columns: Sequence[Column] | None = None) -> StoredRows:
+    """Read every whole row up to the first torn or altered one; `ends[0]` is the end of the stream's header.
 
-    Raises SpoolError where the file does not begin as an Arrow stream.
+    Where the header is damaged, the rows are read as `columns`, if they are that. Raises DamagedHeader where
+    the file does not begin as a take's rows do.
     """
-    size = path.stat().st_size
-    with pa.OSFile(str(path), "rb") as source:
+    with path.open("rb") as source:
         try:
-            reader = pa.ipc.open_stream(source)
-        except (pa.ArrowInvalid, OSError) as error:
-            raise SpoolError(f"{path.parent.name}/{path.name} is no Arrow stream: {error}") from error
-        batches: list[pa.RecordBatch] = []
-        ends = [source.tell()]
-        while _plausible(source, ends[-1], size):
-            try:
-                batch, metadata = reader.read_next_batch_with_custom_metadata()
-            except (StopIteration, pa.ArrowInvalid, OSError):
-                break
-            if not _unaltered(batch, metadata):
-                break
-            batches.append(batch)
-            ends.append(source.tell())
-            if len(batches) == 1:
-                batches += _rows_alike(source, reader.schema, ends, size, metadata[_CRC])
-                source.seek(ends[-1])
-        table = pa.Table.from_batches(batches, reader.schema).combine_chunks()
-    with path.open("rb") as file:
-        file.seek(ends[-1])
-        if file.read(9) == b"\xff\xff\xff\xff\0\0\0\0":
-            ends[-1] += 8
-    return StoredRows(table, ends, ends[-1] == size)
+            return _read(source, *_header(source))
+        except Unreadable as error:
+            for version, header in () if columns is None else _headers(columns):
+                stored = _read(source, _fields(columns or ()), len(header), version)
+                if stored.table.num_rows:
+                    return stored
+            raise DamagedHeader(path, str(error)) from error
 
 
-def _rows_alike(
-    source: pa.NativeFile, schema: pa.Schema, ends: list[int], size: int, crc: bytes
-) -> list[pa.RecordBatch]:
-    """The rows behind the first one as far as they are like it, within `size` bytes; their ends go into `ends`."""
-    begin, end = ends
-    source.seek(begin)
-    layout = layout_of(source.read(end - begin), crc, schema)
-    if layout is None:
-        return []
-    found = list(layout.read(source, size))
-    count = sum(batch.num_rows for batch in found)
-    ends += (end + layout.size * (n + 1) for n in range(count))
-    return found
+def mend_header(path: Path, columns: Sequence[Column]) -> bool:
+    """Write the header of a file of such rows anew where it is damaged or gone; return whether it was.
+
+    A header that is whole stays, whatever it says. One without a checksum (version 1) must have these columns, or
+    rows of other ones behind it.
+    """
+    wanted = _fields(columns)
+    with path.open("r+b") as file:
+        try:
+            fields, end, version = _header(file)
+            if fields == wanted or version > 1:
+                return False
+            others = _read(file, fields, end, version).table.num_rows
+        except Unreadable:
+            others = 0
+        found = [
+            (_read(file, wanted, len(header), version).table.num_rows, header) for version, header in _headers(columns)
+        ]
+        rows, header = max(found, key=lambda each: each[0])
+        if others > rows:
+            return False
+        file.seek(0)
+        file.write(header)
+        file.flush()
+        os.fsync(file.fileno())
+    return True
 
 
 def to_numpy(column: Any) -> NDArray[np.generic]:
@@ -188,28 +188,98 @@ def to_numpy(column: Any) -> NDArray[np.generic]:
     return np.asarray(column.to_numpy())
 
 
-def _array(column: Column, data: bytes) -> Any:
-    kind = pa.from_numpy_dtype(column.dtype)
-    flat = pa.Array.from_buffers(kind, column.size or 1, [None, pa.py_buffer(data)])
-    return flat if column.size is None else pa.FixedSizeListArray.from_arrays(flat, column.size)
+def _schema(columns: Sequence[Column] | tuple[Field, ...]) -> pa.Schema:
+    kinds = [(each.name, pa.from_numpy_dtype(each.dtype), each.size) for each in columns]
+    return pa.schema([(name, kind if size is None else pa.list_(kind, size)) for name, kind, size in kinds])
 
 
-def _plausible(source: pa.NativeFile, at: int, size: int) -> bool:
-    """Whether a message may begin here: Arrow would believe any length that a torn file claims."""
-    head = source.read(8)
-    source.seek(at)
-    length = int.from_bytes(head[4:], "little")
-    return len(head) == 8 and head[:4] == b"\xff" * 4 and 0 < length <= min(_METADATA_LIMIT, size - at - 8)
+def _fields(columns: Sequence[Column]) -> tuple[Field, ...]:
+    return tuple(Field(column.name, column.dtype, column.size) for column in columns)
 
 
-def _unaltered(batch: pa.RecordBatch, metadata: Mapping[bytes, bytes] | None) -> bool:
-    if metadata is None or _CRC not in metadata or batch.num_rows != 1:
+def _sealed_header(plain: pa.Schema) -> bytes:
+    texts = {_VERSION_KEY: _VERSION, MESSAGE_CRC: b"0" * DIGITS}
+    data = bytearray(plain.with_metadata(texts).serialize().to_pybytes())
+    at = parse_schema(bytes(data)).texts[MESSAGE_CRC].at
+    data[at : at + DIGITS] = b"%08x" % zlib.crc32(data)
+    return bytes(data)
+
+
+def _headers(columns: Sequence[Column]) -> list[tuple[int, bytes]]:
+    """The header of each version of a file of such rows."""
+    plain = _schema(columns)
+    return [(2, _sealed_header(plain)), (1, plain.serialize().to_pybytes())]
+
+
+def _blank_row(plain: pa.Schema) -> tuple[bytes, int]:
+    """The message of one row of zeros, its checksum as zeros too, and how many bytes its body has."""
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, plain) as stream:
+        stream.write_batch(pa.RecordBatch.from_pylist([], schema=plain))  # the stream's own header comes before it
+        before = sink.tell()
+        zeros = [pa.array([0 if size is None else [0] * size], kind) for kind, size in _kinds(plain)]
+        batch = pa.RecordBatch.from_arrays(zeros, schema=plain)
+        stream.write_batch(batch, custom_metadata={MESSAGE_CRC: b"0" * DIGITS})
+        data = sink.getvalue()[before:]
+    return data, len(data) - head_size(data)
+
+
+def _kinds(plain: pa.Schema) -> list[tuple[pa.DataType, int | None]]:
+    return [(kind, kind.list_size if pa.types.is_fixed_size_list(kind) else None) for kind in plain.types]
+
+
+def _header(source: BinaryIO) -> tuple[tuple[Field, ...], int, int]:
+    """The fields of a file, the end of its header, and its version; raises Unreadable."""
+    source.seek(0)
+    prefix = source.read(PREFIX)
+    head = prefix + source.read(head_size(prefix) - PREFIX)
+    schema = parse_schema(head)
+    if any(Field(name, np.dtype(np.int64), None) not in schema.fields for name in FIXED):
+        raise Unreadable("its header names no tick and times")
+    version, crc = schema.texts.get(_VERSION_KEY), schema.texts.get(MESSAGE_CRC)
+    if version is None and crc is None:
+        if _begins_whole(source, schema.fields):
+            raise Unreadable("its header has lost its checksum")
+        return schema.fields, len(head), 1
+    if version is None or crc is None or len(crc.value) != DIGITS:
+        raise Unreadable("its header is damaged")
+    zeroed = head[: crc.at] + b"0" * DIGITS + head[crc.at + DIGITS :]
+    if crc.value != b"%08x" % zlib.crc32(zeroed):
+        raise Unreadable("its header is damaged")
+    if version.value != _VERSION:
+        raise Unreadable(f"it has version {version.value!r:.40}, this program reads 1 and 2")
+    return schema.fields, len(head), 2
+
+
+def _begins_whole(source: BinaryIO, fields: tuple[Field, ...]) -> bool:
+    """Whether a row of version 2 begins where `source` is."""
+    try:
+        return layout_at(source, fields).whole
+    except Unreadable:
         return False
-    crc = 0
-    for column in batch.columns:
-        array: Any = column
-        flat = array.flatten() if pa.types.is_fixed_size_list(array.type) else array
-        if array.null_count or flat.null_count:  # rows have no gaps: its header was altered
-            return False
-        crc = zlib.crc32(memoryview(flat.buffers()[1])[: len(flat) * flat.type.byte_width], crc)
-    return metadata[_CRC] == b"%08x" % crc
+
+
+def _read(source: BinaryIO, fields: tuple[Field, ...], begin: int, version: int) -> StoredRows:
+    schema = _schema(fields)
+    ends, crc = [begin], 0
+    batches: list[pa.RecordBatch] = []
+    while True:
+        source.seek(ends[-1])
+        try:
+            layout = layout_at(source, fields)
+        except Unreadable:
+            break
+        before = len(ends)
+        if layout.whole == (version == 2):
+            for values, last_crc in layout.read(source, crc):
+                arrays = [as_array(field, data) for field, data in zip(fields, values, strict=True)]
+                batches.append(pa.RecordBatch.from_arrays(arrays, schema=schema))
+                end, crc = ends[-1], last_crc
+                ends += [end + layout.size * (n + 1) for n in range(batches[-1].num_rows)]
+        if len(ends) == before:
+            break
+    table = pa.Table.from_batches(batches, schema).combine_chunks()
+    source.seek(ends[-1])
+    if source.read(len(_END) + 1) == _END:
+        ends[-1] += len(_END)
+    return StoredRows(table, ends, ends[-1] == os.fstat(source.fileno()).st_size)

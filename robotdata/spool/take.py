@@ -13,7 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from robotdata.spool import rows as row_files
-from robotdata.spool.errors import NoTake, SpoolError, TornPacket, TornRows
+from robotdata.spool.errors import DamagedHeader, NoTake, SpoolError, TornPacket, TornRows
 from robotdata.spool.index import read_index
 from robotdata.spool.manifest import ROWS, read_manifest
 from robotdata.spool.texts import unpack_texts
@@ -156,9 +156,15 @@ class Take:
         path = self.folder / ROWS
         if not path.exists():
             raise NoTake(self.folder) if self.state == "recording" else TornRows(path, 0)
-        table = row_files.read_rows(path).table
+        try:
+            table = row_files.read_rows(path).table
+        except DamagedHeader:
+            table = row_files.read_rows(path, self._columns()).table
         if self.state != "recording":
             if table.num_rows < int(self.manifest["ticks"]):
                 raise TornRows(path, table.num_rows)
             table = table.slice(0, int(self.manifest["ticks"]))
         return table
+
+    def _columns(self) -> list[row_files.Column]:
+        return row_files.columns_of(self.manifest["features"], self.cameras)
