@@ -6,17 +6,20 @@ import json
 import logging
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import DataError, transaction
+from django.db import transaction
 from django.db.models import Max, Min
 from django.utils import timezone
 
 from recorder import sweeping
+from recorder.alone import alone
 from recorder.errors import Refused
 from recorder.history import trim_of
 from recorder.lifecycle import move
@@ -36,7 +39,7 @@ from recorder.services.trash import ASIDE, size_of
 from recorder.states import EpisodeState
 from recorder.storable import storable
 from recorder.versions import moved_now
-from robotdata.dataset.errors import DatasetBusy, DatasetError
+from robotdata.dataset.errors import DatasetBusy
 from robotdata.dataset.layout import INFO
 from robotdata.dataset.lock import dataset_lock
 from robotdata.dataset.swap import recover_dataset
@@ -84,15 +87,21 @@ def recover(*, deep: bool = False) -> Report:
     May run while others work, and again after it was killed half way: it ends with the same.
     """
     report = Report()
-    _put_back(report)
-    _recover_datasets(report)  # before the takes: what is committed already is not encoded again
-    _recover_takes(report, deep)
-    _find_missing(report)
-    _give_back_orphans(report)
-    report.jobs_given_back = sweeping.give_back(timezone.now())
-    sweeping.move_on(timezone.now())
-    sweeping.tidy_staging()
-    _name_kept(report)
+    steps: dict[str, Callable[[], object]] = {
+        "Putting deleted folders back": lambda: _put_back(report),
+        # Before the takes: what is committed already is not encoded again.
+        "Looking at the datasets": lambda: _recover_datasets(report),
+        "Looking at the takes": lambda: _recover_takes(report, deep),
+        "Looking for missing takes": lambda: _find_missing(report),
+        "Giving back episodes": lambda: _give_back_orphans(report),
+        "Giving back jobs": lambda: _give_back_jobs(report),
+        "Moving batches on": lambda: sweeping.move_on(timezone.now()),
+        "Tidying the staging folder": sweeping.tidy_staging,
+        "Naming the raw frames that are kept": lambda: _name_kept(report),
+    }
+    for what, step in steps.items():
+        with alone(what, log, lambda words, what=what: report.lost.append(f"{what}: {words}.")):  # type: ignore[misc]
+            step()
     return report
 
 
@@ -130,14 +139,18 @@ def _recover_takes(report: Report, deep: bool) -> None:
     rows = Episode.objects.in_bulk()
     for folder in list_takes(Path(settings.SPOOL_DIR)):
         report.takes += 1
-        try:
-            _recover_one(folder, rows.get(uuid.UUID(folder.name)), report)
-            if deep:
-                report.lost += [f"Take {folder.name}: {words}." for words in damage_of(folder)]
-        except TakeBusy:  # it is being recorded
-            report.usable += 1
-        except (SpoolError, OSError, DataError, TypeError, ValueError) as error:  # its manifest may say anything
-            report.lost.append(f"Take {folder.name}: {error}.")
+        lost = partial(_lose, report, f"Take {folder.name}")
+        with alone(f"Take {folder.name}", log, lost):  # its manifest may say anything
+            try:
+                _recover_one(folder, rows.get(uuid.UUID(folder.name)), report)
+                if deep:
+                    report.lost += [f"Take {folder.name}: {words}." for words in damage_of(folder)]
+            except TakeBusy:  # it is being recorded
+                report.usable += 1
+
+
+def _lose(report: Report, what: str, words: str) -> None:
+    report.lost.append(f"{what}: {words}.")
 
 
 def _recover_one(folder: Path, row: Episode | None, report: Report) -> None:
@@ -150,12 +163,12 @@ def _recover_one(folder: Path, row: Episode | None, report: Report) -> None:
             if found.lost_ticks or any(found.lost_frames.values()):
                 report.lost.append(f"Take {folder.name}: {found.text}.")
         manifest = read_manifest(folder)
-    report.usable += 1
     if row is None or (row.state in RAW and (row.state, row.ticks) != (manifest["state"], manifest["ticks"])):
-        if row is None:
+        new, row = row is None, index_take(take_id=folder.name)
+        if new:
             report.adopted += 1
             report.differed.append(f"Take {folder.name}: was not in the database.")
-        row = index_take(take_id=folder.name)
+    report.usable += 1
     if row is not None and (changed := _believe_folder(row, dict(storable(manifest)))):
         report.differed.append(f"Take {folder.name}: had another {', '.join(changed)} in the database.")
 
@@ -178,10 +191,18 @@ def _believe_folder(row: Episode, manifest: dict[str, Any]) -> list[str]:
         changed |= reviewed(said)
     if row.error.startswith(MISSING):
         changed["error"] = ""
+    if not changed:
+        return []
     mine = Episode.objects.filter(pk=row.pk, updated_at=row.updated_at)
-    if not changed or not mine.update(**changed, updated_at=moved_now()):
+    with transaction.atomic():
+        done = mine.update(**changed, updated_at=moved_now())
+    if not done:
         return []
     return sorted({_SAID_AS.get(name, name) for name in changed} - {""})
+
+
+def _give_back_jobs(report: Report) -> None:
+    report.jobs_given_back = sweeping.give_back(timezone.now())
 
 
 def _find_missing(report: Report) -> None:
@@ -199,25 +220,28 @@ def _find_missing(report: Report) -> None:
 def _recover_datasets(report: Report) -> None:
     _name_strangers(report)
     for folder in _dataset_folders():
-        dataset = Dataset.objects.filter(slug=folder.name).first()
-        try:
-            with dataset_lock(folder, wait_s=1.0):
-                found = recover_dataset(folder, work_path(), Path(settings.DATASETS_DIR) / ".revisions" / folder.name)
-            if found.text:
-                report.said.append(f"Dataset {folder.name}: {found.text}.")
-            if dataset is None and _is_dataset(folder):
-                dataset = adopt_folder(path=folder)
-                report.said.append(f"Dataset {folder.name}: {dataset.total_episodes} episodes, found in its folder.")
-            elif dataset is not None:
-                _believe_dataset(dataset, report)
-        except DatasetBusy:  # a commit is under way
-            pass
-        except (DatasetError, Refused, OSError) as error:
-            report.lost.append(f"Dataset {folder.name}: {str(error).rstrip('.')}.")
-            continue
-        report.datasets += dataset is not None and not dataset.problem and _is_dataset(folder)
-        if dataset is not None:
-            _name_what_it_lacks(dataset, report)
+        what = f"Dataset {folder.name}"
+        with alone(what, log, partial(_lose, report, what)):  # its tables may hold anything
+            _recover_dataset(folder, report)
+
+
+def _recover_dataset(folder: Path, report: Report) -> None:
+    dataset = Dataset.objects.filter(slug=folder.name).first()
+    try:
+        with dataset_lock(folder, wait_s=1.0):
+            found = recover_dataset(folder, work_path(), Path(settings.DATASETS_DIR) / ".revisions" / folder.name)
+        if found.text:
+            report.said.append(f"Dataset {folder.name}: {found.text}.")
+        if dataset is None and _is_dataset(folder):
+            dataset = adopt_folder(path=folder)
+            report.said.append(f"Dataset {folder.name}: {dataset.total_episodes} episodes, found in its folder.")
+        elif dataset is not None:
+            _believe_dataset(dataset, report)
+    except DatasetBusy:  # a commit is under way
+        pass
+    report.datasets += dataset is not None and not dataset.problem and _is_dataset(folder)
+    if dataset is not None:
+        _name_what_it_lacks(dataset, report)
 
 
 def _name_what_it_lacks(dataset: Dataset, report: Report) -> None:
@@ -329,30 +353,32 @@ def _remember_datasets() -> None:
         if SAFE_NAME.fullmatch(path.stem) and (known := load_settings(path.stem)):
             if known.get("thresholds"):
                 known["judge_by"] = timezone.now()  # nobody knows by which its takes were judged last
-            Dataset.objects.get_or_create(slug=path.stem, defaults=known)
+            with alone(f"The settings of {path.stem}", log):
+                Dataset.objects.get_or_create(slug=path.stem, defaults=known)
 
 
 def _remember_sessions() -> None:
     """Sessions, as far as their takes know them."""
     takes: dict[uuid.UUID, list[str]] = {}
     for folder in list_takes(Path(settings.SPOOL_DIR)):
-        try:
-            session = _uuid(str(read_manifest(folder).get("session")))
-        except (SpoolError, OSError):
-            continue
-        if session is not None:
-            takes.setdefault(session, []).append(folder.name)
+        with suppress(SpoolError, OSError, ValueError):  # named already
+            takes.setdefault(uuid.UUID(str(read_manifest(folder).get("session"))), []).append(folder.name)
     for pk, names in takes.items():
-        episodes = Episode.objects.filter(pk__in=names)
-        first, rig = episodes.order_by("recorded_at").first(), _rig_of(names[0])
-        if first is None:
-            continue
-        when = episodes.aggregate(first=Min("recorded_at"), last=Max("recorded_at"))
-        about = {"dataset": first.dataset, "rig": rig, "operator": first.operator, "task": first.task}
-        session_row, _ = Session.objects.get_or_create(
-            pk=pk, defaults={**about, "started_at": when["first"], "ended_at": when["last"]}
-        )
-        episodes.update(session=session_row, rig=rig)
+        with alone(f"Session {pk}", log), transaction.atomic():
+            _remember_session(pk, names)
+
+
+def _remember_session(pk: uuid.UUID, names: list[str]) -> None:
+    episodes = Episode.objects.filter(pk__in=names)
+    first = episodes.order_by("recorded_at").first()
+    if first is None:
+        return
+    rig = _rig_of(str(first.pk))
+    when = episodes.aggregate(first=Min("recorded_at"), last=Max("recorded_at"))
+    about = {"dataset": first.dataset, "rig": rig, "operator": first.operator, "task": first.task}
+    times = {"started_at": when["first"], "ended_at": when["last"]}
+    session_row, _ = Session.objects.get_or_create(pk=pk, defaults={**about, **times})
+    episodes.update(session=session_row, rig=rig)
 
 
 def _rig_of(take_id: str) -> Rig:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
+from recorder.alone import alone
 from recorder.bell import ring
 from recorder.committing import clear_committed
 from recorder.encoding import fail_job, settle
@@ -26,6 +29,8 @@ from recorder.services.trash import remove_staging
 from recorder.states import BatchState, EpisodeState, JobState, RigState
 from robotdata.spool import SpoolError, recover_take
 
+log = logging.getLogger(__name__)
+
 _AT_ONCE = 16  # the oldest jobs that it rings for: the queue stays short, whatever happened
 _WHILE_BUSY = timedelta(minutes=10)  # behind living workers a bell is late, not lost
 _BELL_OF_COMMIT = timedelta(seconds=30)
@@ -34,17 +39,22 @@ _PART = re.compile(r"\.([0-9a-f]{32})\.tmp\.mp4(?:\.[0-9a-f]+\.part)?$")  # enco
 
 
 def sweep() -> None:
-    """Cheap where nothing waits, and as good as once where several sweep at a time."""
+    """Cheap where nothing waits, and as good as once where several sweep at a time; a step that fails stops no other."""
     now = timezone.now()
-    close_orphans(now)
-    give_back(now)
-    ring_waiting(now)
-    move_on(now)
     datasets = list(Dataset.objects.all())
-    look_after_datasets(now, datasets)
-    follow_folders(datasets)
-    tidy_staging()
-    ring_unassessed(now)
+    steps: dict[str, Callable[[], object]] = {
+        "Closing takes that nobody records": lambda: close_orphans(now),
+        "Giving back jobs": lambda: give_back(now),
+        "Ringing for jobs": lambda: ring_waiting(now),
+        "Moving batches on": lambda: move_on(now),
+        "Looking after the datasets' policies": lambda: look_after_datasets(now, datasets),
+        "Following the datasets' folders": lambda: follow_folders(datasets),
+        "Tidying the staging folder": tidy_staging,
+        "Ringing for takes to be measured": lambda: ring_unassessed(now),
+    }
+    for what, step in steps.items():
+        with alone(what, log):
+            step()
 
 
 def close_orphans(now: datetime) -> int:
@@ -53,13 +63,12 @@ def close_orphans(now: datetime) -> int:
     for episode in Episode.objects.filter(state=EpisodeState.RECORDING).select_related("rig"):
         if not (_is_gone(episode.rig, now - _RIG_COMES_BACK) or _is_at_another(episode.rig, str(episode.pk))):
             continue
-        try:
+        # Busy: only its link is gone; no folder: its disk is not ours. Other takes wait behind this one.
+        with alone(f"Closing the take {episode.pk}", log), suppress(SpoolError, OSError):
             # Its lock says whether somebody still writes; on a network disk without locks, its times do.
             if now.timestamp() - last_written(episode.take_path) > _RIG_COMES_BACK.total_seconds():
                 recover_take(episode.take_path)
                 closed += index_take(take_id=str(episode.pk)) is not None
-        except (SpoolError, OSError):  # busy: only its link is gone; no folder: its disk is not ours
-            continue
     return closed
 
 
@@ -101,12 +110,17 @@ def ring_unassessed(now: datetime) -> None:
 def look_after_datasets(now: datetime, datasets: Iterable[Dataset] | None = None) -> None:
     """Begin what their policies ask for; ring where takes wait to be judged anew, though nobody seems to do it."""
     for dataset in Dataset.objects.all() if datasets is None else datasets:
-        if dataset.policy != Policy.HAND:
-            apply_policy(dataset=dataset)
-        if dataset.judge_by is not None:
-            again = now + (_WHILE_BUSY if _is_busy(now) else JUDGE_AGAIN)
-            if Dataset.objects.filter(overdue(now, "judge_by"), pk=dataset.pk).update(judge_by=again):
-                ring("judge_dataset", dataset.pk)
+        with alone(f"Looking after {dataset.slug}", log):
+            _look_after(dataset, now)
+
+
+def _look_after(dataset: Dataset, now: datetime) -> None:
+    if dataset.policy != Policy.HAND:
+        apply_policy(dataset=dataset)
+    if dataset.judge_by is not None:
+        again = now + (_WHILE_BUSY if _is_busy(now) else JUDGE_AGAIN)
+        if Dataset.objects.filter(overdue(now, "judge_by"), pk=dataset.pk).update(judge_by=again):
+            ring("judge_dataset", dataset.pk)
 
 
 def give_back(now: datetime) -> int:
