@@ -39,7 +39,7 @@ _PART = re.compile(r"\.([0-9a-f]{32})\.tmp\.mp4(?:\.[0-9a-f]+\.part)?$")  # enco
 
 
 def sweep() -> None:
-    """Cheap where nothing waits, and as good as once where several sweep at a time; a step that fails stops no other."""
+    """Cheap where nothing waits, and as good as once where several sweep at once; a step that fails stops no other."""
     now = timezone.now()
     datasets = list(Dataset.objects.all())
     steps: dict[str, Callable[[], object]] = {

@@ -124,7 +124,8 @@ def read_tasks(path: Path) -> dict[int, str]:
     if text is None:
         raise DamagedFile(path, f"no column of texts among {table.column_names}")
     texts = [
-        value.decode("utf-8", "replace") if isinstance(value, bytes) else value for value in _list(table, text, path)
+        value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+        for value in to_list(table.column(text), path)
     ]
     numbers = to_numpy(table.column("task_index")) if "task_index" in table.column_names else np.arange(len(texts))
     if not is_numbers(numbers) or not np.isfinite(numbers).all():
@@ -210,10 +211,6 @@ def _column_type(key: str, feature: Feature) -> tuple[pa.DataType, dict[str, Any
         return kind, value
     count = size_of(feature)
     return pa.list_(pa.field("element", kind), count), {"feature": value, "length": count, "_type": "List"}
-
-
-def _list(table: pa.Table, name: str, path: Path) -> list[Any]:
-    return to_list(table.column(name), path)
 
 
 def to_list(column: Any, path: Path) -> list[Any]:
