@@ -24,6 +24,7 @@ from recorder.errors import Refused
 from recorder.history import trim_of
 from recorder.lifecycle import move
 from recorder.models import Batch, Change, Dataset, Episode, Job, Rig, Session
+from recorder.models.unopened import UnopenedKind
 from recorder.services.batches import raw_state
 from recorder.services.folders import (
     SAFE_NAME,
@@ -33,9 +34,11 @@ from recorder.services.folders import (
     refresh_dataset,
     work_path,
 )
+from recorder.services.odd import is_odd_mark, odd_marks
 from recorder.services.sidecars import believe_sidecar
 from recorder.services.takes import index_take, reviewed
 from recorder.services.trash import ASIDE, size_of
+from recorder.services.unopened import keep_only, note_take
 from recorder.states import EpisodeState
 from recorder.storable import storable
 from recorder.versions import moved_now
@@ -44,6 +47,7 @@ from robotdata.dataset.layout import INFO
 from robotdata.dataset.lock import dataset_lock
 from robotdata.dataset.swap import recover_dataset
 from robotdata.spool import SpoolError, TakeBusy, list_takes, read_manifest, recover_take, strays
+from robotdata.spool.facts import Facts
 from robotdata.spool.rot import damage_of
 
 log = logging.getLogger(__name__)
@@ -51,7 +55,7 @@ log = logging.getLogger(__name__)
 WHOLE, LOST, NOTHING = 0, 3, 1
 RAW = {EpisodeState.RECORDING, EpisodeState.RECORDED, EpisodeState.INTERRUPTED}
 MISSING = "Its folder is missing from the spool"
-_SAID_AS = {"trim_first": "trim", "trim_end": "trim", "reviewer": "", "reviewed_at": "", "error": ""}
+_SAID_AS = {"trim_first": "trim", "trim_end": "trim", "reviewer": "", "reviewed_at": "", "error": "", "marks": ""}
 
 
 @dataclass
@@ -137,9 +141,15 @@ def _put_back(report: Report) -> None:
 
 def _recover_takes(report: Report, deep: bool) -> None:
     rows = Episode.objects.in_bulk()
+    unread: set[str] = set()
     for folder in list_takes(Path(settings.SPOOL_DIR)):
         report.takes += 1
-        lost = partial(_lose, report, f"Take {folder.name}")
+
+        def lost(words: str, name: str = folder.name) -> None:
+            report.lost.append(f"Take {name}: {words}.")
+            note_take(take_id=name, why=words)
+            unread.add(name)
+
         with alone(f"Take {folder.name}", log, lost):  # its manifest may say anything
             try:
                 _recover_one(folder, rows.get(uuid.UUID(folder.name)), report)
@@ -147,6 +157,7 @@ def _recover_takes(report: Report, deep: bool) -> None:
                     report.lost += [f"Take {folder.name}: {words}." for words in damage_of(folder)]
             except TakeBusy:  # it is being recorded
                 report.usable += 1
+    keep_only(kind=UnopenedKind.TAKE, names=unread)
 
 
 def _lose(report: Report, what: str, words: str) -> None:
@@ -169,20 +180,22 @@ def _recover_one(folder: Path, row: Episode | None, report: Report) -> None:
             report.adopted += 1
             report.differed.append(f"Take {folder.name}: was not in the database.")
     report.usable += 1
-    if row is not None and (changed := _believe_folder(row, dict(storable(manifest)))):
+    if row is not None and (changed := _believe_folder(row, manifest)):
         report.differed.append(f"Take {folder.name}: had another {', '.join(changed)} in the database.")
 
 
-def _believe_folder(row: Episode, manifest: dict[str, Any]) -> list[str]:
+def _believe_folder(row: Episode, manifest: Facts) -> list[str]:
     """What people said is in `take.json` too, written last: where the two differ, a crash came between.
 
     The names of what differed.
     """
     if row.is_committed or row.purged_at is not None or row.state == EpisodeState.ENCODING:
         return []
-    said = manifest.get("curation") or {}
+    said = storable(manifest["curation"])
     told = {name: said[name] for name in ("verdict", "labels", "rating", "note") if name in said}
-    told["task"] = str(manifest.get("task") or "")[:2000]
+    told["task"] = storable(manifest["task"])
+    marks = [mark for mark in row.marks if isinstance(mark, dict)] if isinstance(row.marks, list) else []
+    told["marks"] = [mark for mark in marks if not is_odd_mark(mark)] + odd_marks(manifest.odd, row.ticks)
     first, end = said.get("trim") or (None, None)
     if (trim_of(row) or None) != (said.get("trim") or None):
         told |= {"trim_first": first, "trim_end": end}
