@@ -20,15 +20,13 @@ from django.utils import timezone
 
 from recorder import sweeping
 from recorder.alone import alone
-from recorder.errors import Refused
 from recorder.history import trim_of
 from recorder.lifecycle import move
-from recorder.models import Batch, Change, Dataset, Episode, Job, Rig, Session
+from recorder.models import Batch, Change, Dataset, Episode, Job, Rig, Session, Unopened
 from recorder.models.unopened import UnopenedKind
 from recorder.services.batches import raw_state
 from recorder.services.folders import (
     SAFE_NAME,
-    adopt_folder,
     believe_settings,
     load_settings,
     refresh_dataset,
@@ -41,6 +39,7 @@ from recorder.services.trash import ASIDE, size_of
 from recorder.services.unopened import keep_only, note_take
 from recorder.states import EpisodeState
 from recorder.storable import storable
+from recorder.strangers import look_at_strangers
 from recorder.versions import moved_now
 from robotdata.dataset.errors import DatasetBusy
 from robotdata.dataset.layout import INFO
@@ -62,6 +61,7 @@ _SAID_AS = {"trim_first": "trim", "trim_end": "trim", "reviewer": "", "reviewed_
 class Report:
     """What was found: counts, `said` in words for people, `lost` for what could not be had back.
 
+    `unopened`: folders that are not opened, though nothing of them is lost: of another version, name, kind or place.
     `differed`: where rows did not say what the folders do, and do now. A database from a backup has much of it.
     """
 
@@ -74,6 +74,7 @@ class Report:
     said: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
     differed: list[str] = field(default_factory=list)
+    unopened: list[str] = field(default_factory=list)
 
     @property
     def code(self) -> int:
@@ -231,11 +232,18 @@ def _find_missing(report: Report) -> None:
 
 
 def _recover_datasets(report: Report) -> None:
-    _name_strangers(report)
     for folder in _dataset_folders():
         what = f"Dataset {folder.name}"
         with alone(what, log, partial(_lose, report, what)):  # its tables may hold anything
             _recover_dataset(folder, report)
+    for found in look_at_strangers(Dataset.objects.all(), Unopened.objects.all(), again=True):
+        if found.dataset is not None:
+            words = f"{found.dataset.total_episodes} episodes, found in its folder."
+            report.said.append(f"Dataset {found.name}: {words}")
+            report.datasets += not found.dataset.problem
+            _name_what_it_lacks(found.dataset, report)
+        else:
+            (report.lost if found.lost else report.unopened).append(str(found))
 
 
 def _recover_dataset(folder: Path, report: Report) -> None:
@@ -245,15 +253,12 @@ def _recover_dataset(folder: Path, report: Report) -> None:
             found = recover_dataset(folder, work_path(), Path(settings.DATASETS_DIR) / ".revisions" / folder.name)
         if found.text:
             report.said.append(f"Dataset {folder.name}: {found.text}.")
-        if dataset is None and _is_dataset(folder):
-            dataset = adopt_folder(path=folder)
-            report.said.append(f"Dataset {folder.name}: {dataset.total_episodes} episodes, found in its folder.")
-        elif dataset is not None:
+        if dataset is not None:
             _believe_dataset(dataset, report)
     except DatasetBusy:  # a commit is under way
         pass
-    report.datasets += dataset is not None and not dataset.problem and _is_dataset(folder)
     if dataset is not None:
+        report.datasets += not dataset.problem and _is_dataset(folder)
         _name_what_it_lacks(dataset, report)
 
 
@@ -309,21 +314,6 @@ def _dataset_folders() -> Iterator[Path]:
     half = {path.name.rpartition("@")[0] for path in work_path().iterdir()} if work_path().is_dir() else set()
     names = there | half | set(Dataset.objects.values_list("slug", flat=True))
     yield from (root / name for name in sorted(names) if SAFE_NAME.fullmatch(name) and not name.startswith("."))
-
-
-def _name_strangers(report: Report) -> None:
-    """Folders among the datasets that are passed over: no address can hold their name, or they hold no dataset."""
-    root = Path(settings.DATASETS_DIR)
-    there = [path for path in root.iterdir() if path.is_dir()] if root.is_dir() else []
-    for folder in sorted(path for path in there if not path.name.startswith(".")):
-        safe = SAFE_NAME.fullmatch(folder.name)
-        if _is_dataset(folder) and not safe:
-            try:
-                adopt_folder(path=folder)
-            except Refused as error:
-                report.lost.append(f"Dataset {folder.name!r}: {error}")
-        elif not _is_dataset(folder) and not Dataset.objects.filter(slug=folder.name).exists():
-            report.said.append(f"{str(folder)!r} has no {INFO}: it is no dataset, and is passed over.")
 
 
 def _is_dataset(folder: Path) -> bool:

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from django.conf import settings
@@ -20,14 +21,17 @@ from recorder.committing import clear_committed
 from recorder.encoding import fail_job, settle
 from recorder.folder_watch import follow_folders
 from recorder.lifecycle import move
-from recorder.models import Batch, Dataset, Episode, Job, Policy, Rig
+from recorder.models import Batch, Dataset, Episode, Job, Policy, Rig, Unopened
 from recorder.models.job import overdue
+from recorder.models.unopened import UnopenedKind
 from recorder.services.batches import RING_AGAIN, apply_policy
 from recorder.services.quality import JUDGE_AGAIN, unassessed
 from recorder.services.takes import index_take
 from recorder.services.trash import remove_staging
+from recorder.services.unopened import forget_unopened, note_take, state_of_take, take_path
 from recorder.states import BatchState, EpisodeState, JobState, RigState
-from robotdata.spool import SpoolError, recover_take
+from recorder.strangers import look_at_strangers
+from robotdata.spool import SpoolError, TakeBusy, recover_take
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +45,7 @@ _PART = re.compile(r"\.([0-9a-f]{32})\.tmp\.mp4(?:\.[0-9a-f]+\.part)?$")  # enco
 def sweep() -> None:
     """Cheap where nothing waits, and as good as once where several sweep at once; a step that fails stops no other."""
     now = timezone.now()
-    datasets = list(Dataset.objects.all())
+    datasets, unopened = list(Dataset.objects.all()), list(Unopened.objects.all())
     steps: dict[str, Callable[[], object]] = {
         "Closing takes that nobody records": lambda: close_orphans(now),
         "Giving back jobs": lambda: give_back(now),
@@ -49,6 +53,8 @@ def sweep() -> None:
         "Moving batches on": lambda: move_on(now),
         "Looking after the datasets' policies": lambda: look_after_datasets(now, datasets),
         "Following the datasets' folders": lambda: follow_folders(datasets),
+        "Looking at new folders of datasets": lambda: look_at_strangers(datasets, unopened),
+        "Looking at takes that could not be read": lambda: retry_takes(unopened),
         "Tidying the staging folder": tidy_staging,
         "Ringing for takes to be measured": lambda: ring_unassessed(now),
     }
@@ -98,6 +104,26 @@ def modified(path: Path) -> float:
         return path.stat().st_mtime
     except FileNotFoundError:
         return timezone.now().timestamp()
+
+
+def retry_takes(lines: Iterable[Unopened]) -> int:
+    """Takes that could not be read and whose `take.json` has changed since; how many are in the lists now."""
+    listed = 0
+    for row in lines:
+        if row.kind != UnopenedKind.TAKE or state_of_take(row.name) == row.state:
+            continue
+        folder = take_path(row.name)
+        forget_unopened(kind=row.kind, name=row.name)
+        with alone(f"Take {row.name}", log, partial(_note_again, row.name)):
+            with suppress(TakeBusy):
+                recover_take(folder)
+            listed += index_take(take_id=row.name) is not None
+    return listed
+
+
+def _note_again(take_id: str, why: str) -> None:
+    if take_path(take_id).is_dir():
+        note_take(take_id=take_id, why=why)
 
 
 def ring_unassessed(now: datetime) -> None:

@@ -30,10 +30,23 @@ def note_unopened(*, kind: str, name: str, what: str, why: str, cure: str, state
 
 def note_take(*, take_id: str, why: str) -> None:
     """The same for a take, on this disk or a rig's."""
-    here = (Path(settings.SPOOL_DIR) / take_id).is_dir()
+    here = take_path(take_id).is_dir()
     what = f"a take in {settings.SPOOL_DIR}" if here else "a take on a rig's disk"
-    cure = TAKE_CURE if here else RIG_CURE
-    note_unopened(kind=UnopenedKind.TAKE, name=take_id, what=what, why=f"{why.rstrip('.')}.", cure=cure)
+    said = {"what": what, "why": f"{why.rstrip('.')}.", "cure": TAKE_CURE if here else RIG_CURE}
+    note_unopened(kind=UnopenedKind.TAKE, name=take_id, **said, state=state_of_take(take_id))
+
+
+def take_path(take_id: str) -> Path:
+    return Path(settings.SPOOL_DIR) / take_id
+
+
+def state_of_take(take_id: str) -> str:
+    """What tells one `take.json` from another; empty where there is none."""
+    try:
+        stat = (take_path(take_id) / "take.json").stat()
+    except OSError:
+        return ""
+    return f"{stat.st_ino} {stat.st_size} {stat.st_ctime_ns}"
 
 
 def forget_unopened(*, kind: str, name: str) -> None:
