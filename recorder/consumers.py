@@ -19,12 +19,14 @@ from recorder.layer_errors import LAYER_ERRORS
 from recorder.relay import Inbound, Outbound, is_scaled_out, watch_group
 from recorder.rig_messages import (
     BadMessage,
+    BadTake,
     Hello,
     Reply,
     Status,
     TakeMoved,
     Telemetry,
     UnknownMessage,
+    read_card,
     read_json,
     read_message,
     wanted_cameras,
@@ -91,8 +93,7 @@ class RigConsumer(Socket):
         elif isinstance(message, Telemetry):
             self.feed.publish_telemetry(message.model_dump(mode="json", exclude_none=True))
         elif isinstance(message, TakeMoved):
-            take = message.take.model_dump(mode="json")
-            await self.rows.take(take["id"], take)
+            await self.on_take(message.take, self.rows)
         elif isinstance(message, Reply):
             await self.on_reply(message.model_dump(mode="json"))
 
@@ -108,7 +109,7 @@ class RigConsumer(Socket):
         self.name, self.cameras = rig.name, rig.cameras
         await self.say({"type": "welcome", "protocol": VERSION})
         self.rows = RigRows(name=self.name, connection=self.channel_name)
-        self.keep(self.close_when_fenced(self.rows))
+        self.keep(self.close_when_ended(self.rows))
         self.feed = hub.attach(self.name, self.on_wanted)
         self.feed.publish_status({**hello.status, "online": True, "cameras": self.cameras})
         if is_scaled_out():
@@ -127,6 +128,21 @@ class RigConsumer(Socket):
         self.heard_at = time.monotonic()
         self.feed.publish_status({**status, "online": True, "cameras": self.cameras})
         self.rows.status(status)
+
+    async def on_take(self, take: dict[str, Any], rows: RigRows) -> None:
+        if (card := await self.card_of(take, rows)) is not None:
+            await rows.take(card[0], {**take, "id": card[0]})
+
+    async def card_of(self, take: Any, rows: RigRows) -> tuple[str, str, int] | None:
+        """(id, state, ticks); None for a take of which the rig says nothing usable: the rig is heard all the same."""
+        try:
+            return read_card(take)
+        except BadTake as error:
+            log.warning("%s: %s", self.name, error)
+            await rows.not_listed(error.take_id, str(error))
+        except BadMessage as error:
+            log.warning("%s: %s", self.name, error)
+        return None
 
     async def on_reply(self, reply: dict[str, Any]) -> None:
         for channel in self.waiting.pop(reply["id"], []):
@@ -154,11 +170,11 @@ class RigConsumer(Socket):
         self.keep(self.say({"type": "watch", "cameras": wanted}))
 
     async def index_takes(self, hello: Hello, rows: RigRows) -> None:
-        cards = {str(take.id): take for take in hello.takes}
-        said = [(take_id, card.state, card.ticks) for take_id, card in cards.items()]
-        for take_id in await in_database(rigs.takes_to_index, takes=said):
-            card = cards[take_id]
-            await rows.take(take_id, {"id": take_id, "state": card.state, "ticks": card.ticks})
+        found = [await self.card_of(take, rows) for take in hello.takes]
+        cards = {card[0]: card for card in found if card is not None}
+        for take_id in await in_database(rigs.takes_to_index, takes=list(cards.values())):
+            _, state, ticks = cards[take_id]
+            await rows.take(take_id, {"id": take_id, "state": state, "ticks": ticks})
 
     async def look_after(self) -> None:
         """Closes a socket that never says hello; notices a rig that has fallen silent."""
@@ -172,9 +188,12 @@ class RigConsumer(Socket):
                 await self.rows.silent()
                 self.heard_at = float("inf")  # told once; its next status tells again
 
-    async def close_when_fenced(self, rows: RigRows) -> None:
-        await rows.fenced.wait()
-        await self.close(FENCED, reason="another connection speaks for this rig now")
+    async def close_when_ended(self, rows: RigRows) -> None:
+        await rows.ended.wait()
+        if rows.failed:
+            await self.close(TRY_AGAIN, reason="the web made a mistake, its log says which: come again")
+        else:
+            await self.close(FENCED, reason="another connection speaks for this rig now")
 
     async def disconnect(self, code: int) -> None:
         for task in list(getattr(self, "tasks", ())):

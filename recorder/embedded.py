@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import getpass
 import json
+import logging
 import os
 import socket
 import tempfile
@@ -19,12 +20,14 @@ from typing import IO
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
-from django.db import DatabaseError
+from django.db import DatabaseError, DataError, IntegrityError
 
 from recorder.errors import unusable_words
 from recorder.models import Episode, Job, Rig, SignInCode
 from recorder.states import JobState, RigState
 from robotdata.supervisor import Child, Supervisor
+
+log = logging.getLogger(__name__)
 
 RIG_WAIT_S = 4.0
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -182,6 +185,8 @@ def prepare_database() -> None:
         call_command("recover", quiet=True)
         Rig.objects.update(state=RigState.OFFLINE, connection="")  # until they say hello
     except DatabaseError as error:
+        if isinstance(error, IntegrityError | DataError):
+            log.exception("A row could not be written")
         raise EmbeddedError(unusable_words(error)) from error
 
 
@@ -229,7 +234,8 @@ class home_lock:
         try:
             holder = json.loads(text)
         except ValueError:
-            holder = {}
+            holder = None
+        holder = holder if isinstance(holder, dict) else {}
         return (
             f"robotdata already runs on {settings.HOME} (process {holder.get('pid', '?')}, {holder.get('url', '')}). "
             "Use that page, stop it first, or give this start a home of its own: ROBOTDATA_HOME=/some/folder."

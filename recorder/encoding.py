@@ -136,6 +136,8 @@ def plan_of(episode: Episode, take: Take) -> ExportPlan:
 def check_fit(take: Take, plan: ExportPlan, dataset: Dataset, episode: Episode) -> None:
     """What would keep it out of the dataset, found before its encoding is paid for. Raises Unfit, FeatureError."""
     features = take.manifest["features"]
+    if odd := take.manifest.odd_in("features", "cameras"):
+        raise Unfit(f"Its take.json does not say what was recorded ({odd[0]}). Mend that field, then encode again.")
     complete(features)
     if not episode.task.strip():
         raise Unfit("It has no task: say in words what the robot does, then encode again.")

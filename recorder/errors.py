@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
+from django.db import DataError, IntegrityError
 
 
 class Refused(Exception):
@@ -55,6 +56,11 @@ def other_version_words(problem: str) -> str:
 def unusable_words(problem: Exception) -> str:
     """What to tell who starts something on a database that it cannot use."""
     name = settings.DATABASES["default"]["NAME"]
+    if isinstance(problem, IntegrityError | DataError):
+        return (
+            f"A row could not be written to the database ({problem}). The database itself is whole: `rebuild` would "
+            "not help. This is a mistake of the program; please report it with the log above."
+        )
     if any(word in str(problem) for word in ("no such column", "no such table", "does not exist")):
         return other_version_words(str(problem))
     return (

@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from recorder.alone import alone
 from recorder.models import Batch, Dataset
 from recorder.services.folders import refresh_dataset
 from recorder.services.sidecars import believe_sidecar
 from recorder.states import BatchState
-from robotdata.dataset.errors import DatasetError
 from robotdata.dataset.layout import EPISODES_GLOB, INFO, SIDECAR, TASKS
 
 log = logging.getLogger(__name__)
@@ -34,15 +34,12 @@ def follow_folders(datasets: Iterable[Dataset]) -> int:
             continue  # nothing has been committed yet
         if Batch.objects.filter(dataset=dataset, state=BatchState.COMMITTING).exclude(token="").exists():
             continue
-        try:
+        with alone(f"{dataset.path} has changed on disk, and reading it", log):
             refresh_dataset(dataset=dataset)
             if not dataset.problem:
                 believe_sidecar(dataset)
-        except (DatasetError, OSError) as error:
-            log.warning("%s has changed on disk and cannot be read just now: %s", dataset.path, error)
-            continue
-        _seen[dataset.path] = state
-        changed += 1
+            _seen[dataset.path] = state
+            changed += 1
     return changed
 
 

@@ -6,41 +6,47 @@ import json
 import logging
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import DataError, transaction
+from django.db import transaction
 from django.db.models import Max, Min
 from django.utils import timezone
 
 from recorder import sweeping
-from recorder.errors import Refused
+from recorder.alone import alone
 from recorder.history import trim_of
 from recorder.lifecycle import move
-from recorder.models import Batch, Change, Dataset, Episode, Job, Rig, Session
+from recorder.models import Batch, Change, Dataset, Episode, Job, Rig, Session, Unopened
+from recorder.models.unopened import UnopenedKind
 from recorder.services.batches import raw_state
 from recorder.services.folders import (
     SAFE_NAME,
-    adopt_folder,
     believe_settings,
     load_settings,
     refresh_dataset,
     work_path,
 )
+from recorder.services.odd import is_odd_mark, odd_marks
 from recorder.services.sidecars import believe_sidecar
 from recorder.services.takes import index_take, reviewed
 from recorder.services.trash import ASIDE, size_of
+from recorder.services.unopened import keep_only, note_take
 from recorder.states import EpisodeState
 from recorder.storable import storable
+from recorder.strangers import look_at_strangers
 from recorder.versions import moved_now
-from robotdata.dataset.errors import DatasetBusy, DatasetError
+from robotdata.dataset.errors import DatasetBusy
 from robotdata.dataset.layout import INFO
 from robotdata.dataset.lock import dataset_lock
 from robotdata.dataset.swap import recover_dataset
 from robotdata.spool import SpoolError, TakeBusy, list_takes, read_manifest, recover_take, strays
+from robotdata.spool.facts import Facts
 from robotdata.spool.rot import damage_of
 
 log = logging.getLogger(__name__)
@@ -48,13 +54,14 @@ log = logging.getLogger(__name__)
 WHOLE, LOST, NOTHING = 0, 3, 1
 RAW = {EpisodeState.RECORDING, EpisodeState.RECORDED, EpisodeState.INTERRUPTED}
 MISSING = "Its folder is missing from the spool"
-_SAID_AS = {"trim_first": "trim", "trim_end": "trim", "reviewer": "", "reviewed_at": "", "error": ""}
+_SAID_AS = {"trim_first": "trim", "trim_end": "trim", "reviewer": "", "reviewed_at": "", "error": "", "marks": ""}
 
 
 @dataclass
 class Report:
     """What was found: counts, `said` in words for people, `lost` for what could not be had back.
 
+    `unopened`: folders that are not opened, though nothing of them is lost: of another version, name, kind or place.
     `differed`: where rows did not say what the folders do, and do now. A database from a backup has much of it.
     """
 
@@ -67,6 +74,7 @@ class Report:
     said: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
     differed: list[str] = field(default_factory=list)
+    unopened: list[str] = field(default_factory=list)
 
     @property
     def code(self) -> int:
@@ -84,15 +92,21 @@ def recover(*, deep: bool = False) -> Report:
     May run while others work, and again after it was killed half way: it ends with the same.
     """
     report = Report()
-    _put_back(report)
-    _recover_datasets(report)  # before the takes: what is committed already is not encoded again
-    _recover_takes(report, deep)
-    _find_missing(report)
-    _give_back_orphans(report)
-    report.jobs_given_back = sweeping.give_back(timezone.now())
-    sweeping.move_on(timezone.now())
-    sweeping.tidy_staging()
-    _name_kept(report)
+    steps: dict[str, Callable[[], object]] = {
+        "Putting deleted folders back": lambda: _put_back(report),
+        # Before the takes: what is committed already is not encoded again.
+        "Looking at the datasets": lambda: _recover_datasets(report),
+        "Looking at the takes": lambda: _recover_takes(report, deep),
+        "Looking for missing takes": lambda: _find_missing(report),
+        "Giving back episodes": lambda: _give_back_orphans(report),
+        "Giving back jobs": lambda: _give_back_jobs(report),
+        "Moving batches on": lambda: sweeping.move_on(timezone.now()),
+        "Tidying the staging folder": sweeping.tidy_staging,
+        "Naming the raw frames that are kept": lambda: _name_kept(report),
+    }
+    for what, step in steps.items():
+        with alone(what, log, lambda words, what=what: report.lost.append(f"{what}: {words}.")):  # type: ignore[misc]
+            step()
     return report
 
 
@@ -128,16 +142,27 @@ def _put_back(report: Report) -> None:
 
 def _recover_takes(report: Report, deep: bool) -> None:
     rows = Episode.objects.in_bulk()
+    unread: set[str] = set()
     for folder in list_takes(Path(settings.SPOOL_DIR)):
         report.takes += 1
-        try:
-            _recover_one(folder, rows.get(uuid.UUID(folder.name)), report)
-            if deep:
-                report.lost += [f"Take {folder.name}: {words}." for words in damage_of(folder)]
-        except TakeBusy:  # it is being recorded
-            report.usable += 1
-        except (SpoolError, OSError, DataError, TypeError, ValueError) as error:  # its manifest may say anything
-            report.lost.append(f"Take {folder.name}: {error}.")
+
+        def lost(words: str, name: str = folder.name) -> None:
+            report.lost.append(f"Take {name}: {words}.")
+            note_take(take_id=name, why=words)
+            unread.add(name)
+
+        with alone(f"Take {folder.name}", log, lost):  # its manifest may say anything
+            try:
+                _recover_one(folder, rows.get(uuid.UUID(folder.name)), report)
+                if deep:
+                    report.lost += [f"Take {folder.name}: {words}." for words in damage_of(folder)]
+            except TakeBusy:  # it is being recorded
+                report.usable += 1
+    keep_only(kind=UnopenedKind.TAKE, names=unread)
+
+
+def _lose(report: Report, what: str, words: str) -> None:
+    report.lost.append(f"{what}: {words}.")
 
 
 def _recover_one(folder: Path, row: Episode | None, report: Report) -> None:
@@ -150,26 +175,28 @@ def _recover_one(folder: Path, row: Episode | None, report: Report) -> None:
             if found.lost_ticks or any(found.lost_frames.values()):
                 report.lost.append(f"Take {folder.name}: {found.text}.")
         manifest = read_manifest(folder)
-    report.usable += 1
     if row is None or (row.state in RAW and (row.state, row.ticks) != (manifest["state"], manifest["ticks"])):
-        if row is None:
+        new, row = row is None, index_take(take_id=folder.name)
+        if new:
             report.adopted += 1
             report.differed.append(f"Take {folder.name}: was not in the database.")
-        row = index_take(take_id=folder.name)
-    if row is not None and (changed := _believe_folder(row, dict(storable(manifest)))):
+    report.usable += 1
+    if row is not None and (changed := _believe_folder(row, manifest)):
         report.differed.append(f"Take {folder.name}: had another {', '.join(changed)} in the database.")
 
 
-def _believe_folder(row: Episode, manifest: dict[str, Any]) -> list[str]:
+def _believe_folder(row: Episode, manifest: Facts) -> list[str]:
     """What people said is in `take.json` too, written last: where the two differ, a crash came between.
 
     The names of what differed.
     """
     if row.is_committed or row.purged_at is not None or row.state == EpisodeState.ENCODING:
         return []
-    said = manifest.get("curation") or {}
+    said = storable(manifest["curation"])
     told = {name: said[name] for name in ("verdict", "labels", "rating", "note") if name in said}
-    told["task"] = str(manifest.get("task") or "")[:2000]
+    told["task"] = storable(manifest["task"])
+    marks = [mark for mark in row.marks if isinstance(mark, dict)] if isinstance(row.marks, list) else []
+    told["marks"] = [mark for mark in marks if not is_odd_mark(mark)] + odd_marks(manifest.odd, row.ticks)
     first, end = said.get("trim") or (None, None)
     if (trim_of(row) or None) != (said.get("trim") or None):
         told |= {"trim_first": first, "trim_end": end}
@@ -178,10 +205,18 @@ def _believe_folder(row: Episode, manifest: dict[str, Any]) -> list[str]:
         changed |= reviewed(said)
     if row.error.startswith(MISSING):
         changed["error"] = ""
+    if not changed:
+        return []
     mine = Episode.objects.filter(pk=row.pk, updated_at=row.updated_at)
-    if not changed or not mine.update(**changed, updated_at=moved_now()):
+    with transaction.atomic():
+        done = mine.update(**changed, updated_at=moved_now())
+    if not done:
         return []
     return sorted({_SAID_AS.get(name, name) for name in changed} - {""})
+
+
+def _give_back_jobs(report: Report) -> None:
+    report.jobs_given_back = sweeping.give_back(timezone.now())
 
 
 def _find_missing(report: Report) -> None:
@@ -197,27 +232,34 @@ def _find_missing(report: Report) -> None:
 
 
 def _recover_datasets(report: Report) -> None:
-    _name_strangers(report)
     for folder in _dataset_folders():
-        dataset = Dataset.objects.filter(slug=folder.name).first()
-        try:
-            with dataset_lock(folder, wait_s=1.0):
-                found = recover_dataset(folder, work_path(), Path(settings.DATASETS_DIR) / ".revisions" / folder.name)
-            if found.text:
-                report.said.append(f"Dataset {folder.name}: {found.text}.")
-            if dataset is None and _is_dataset(folder):
-                dataset = adopt_folder(path=folder)
-                report.said.append(f"Dataset {folder.name}: {dataset.total_episodes} episodes, found in its folder.")
-            elif dataset is not None:
-                _believe_dataset(dataset, report)
-        except DatasetBusy:  # a commit is under way
-            pass
-        except (DatasetError, Refused, OSError) as error:
-            report.lost.append(f"Dataset {folder.name}: {str(error).rstrip('.')}.")
-            continue
-        report.datasets += dataset is not None and not dataset.problem and _is_dataset(folder)
+        what = f"Dataset {folder.name}"
+        with alone(what, log, partial(_lose, report, what)):  # its tables may hold anything
+            _recover_dataset(folder, report)
+    for found in look_at_strangers(Dataset.objects.all(), Unopened.objects.all(), again=True):
+        if found.dataset is not None:
+            words = f"{found.dataset.total_episodes} episodes, found in its folder."
+            report.said.append(f"Dataset {found.name}: {words}")
+            report.datasets += not found.dataset.problem
+            _name_what_it_lacks(found.dataset, report)
+        else:
+            (report.lost if found.lost else report.unopened).append(str(found))
+
+
+def _recover_dataset(folder: Path, report: Report) -> None:
+    dataset = Dataset.objects.filter(slug=folder.name).first()
+    try:
+        with dataset_lock(folder, wait_s=1.0):
+            found = recover_dataset(folder, work_path(), Path(settings.DATASETS_DIR) / ".revisions" / folder.name)
+        if found.text:
+            report.said.append(f"Dataset {folder.name}: {found.text}.")
         if dataset is not None:
-            _name_what_it_lacks(dataset, report)
+            _believe_dataset(dataset, report)
+    except DatasetBusy:  # a commit is under way
+        pass
+    if dataset is not None:
+        report.datasets += not dataset.problem and _is_dataset(folder)
+        _name_what_it_lacks(dataset, report)
 
 
 def _name_what_it_lacks(dataset: Dataset, report: Report) -> None:
@@ -274,21 +316,6 @@ def _dataset_folders() -> Iterator[Path]:
     yield from (root / name for name in sorted(names) if SAFE_NAME.fullmatch(name) and not name.startswith("."))
 
 
-def _name_strangers(report: Report) -> None:
-    """Folders among the datasets that are passed over: no address can hold their name, or they hold no dataset."""
-    root = Path(settings.DATASETS_DIR)
-    there = [path for path in root.iterdir() if path.is_dir()] if root.is_dir() else []
-    for folder in sorted(path for path in there if not path.name.startswith(".")):
-        safe = SAFE_NAME.fullmatch(folder.name)
-        if _is_dataset(folder) and not safe:
-            try:
-                adopt_folder(path=folder)
-            except Refused as error:
-                report.lost.append(f"Dataset {folder.name!r}: {error}")
-        elif not _is_dataset(folder) and not Dataset.objects.filter(slug=folder.name).exists():
-            report.said.append(f"{str(folder)!r} has no {INFO}: it is no dataset, and is passed over.")
-
-
 def _is_dataset(folder: Path) -> bool:
     try:
         return (folder / "meta" / "info.json").is_file()
@@ -329,30 +356,32 @@ def _remember_datasets() -> None:
         if SAFE_NAME.fullmatch(path.stem) and (known := load_settings(path.stem)):
             if known.get("thresholds"):
                 known["judge_by"] = timezone.now()  # nobody knows by which its takes were judged last
-            Dataset.objects.get_or_create(slug=path.stem, defaults=known)
+            with alone(f"The settings of {path.stem}", log):
+                Dataset.objects.get_or_create(slug=path.stem, defaults=known)
 
 
 def _remember_sessions() -> None:
     """Sessions, as far as their takes know them."""
     takes: dict[uuid.UUID, list[str]] = {}
     for folder in list_takes(Path(settings.SPOOL_DIR)):
-        try:
-            session = _uuid(str(read_manifest(folder).get("session")))
-        except (SpoolError, OSError):
-            continue
-        if session is not None:
-            takes.setdefault(session, []).append(folder.name)
+        with suppress(SpoolError, OSError, ValueError):  # named already
+            takes.setdefault(uuid.UUID(str(read_manifest(folder).get("session"))), []).append(folder.name)
     for pk, names in takes.items():
-        episodes = Episode.objects.filter(pk__in=names)
-        first, rig = episodes.order_by("recorded_at").first(), _rig_of(names[0])
-        if first is None:
-            continue
-        when = episodes.aggregate(first=Min("recorded_at"), last=Max("recorded_at"))
-        about = {"dataset": first.dataset, "rig": rig, "operator": first.operator, "task": first.task}
-        session_row, _ = Session.objects.get_or_create(
-            pk=pk, defaults={**about, "started_at": when["first"], "ended_at": when["last"]}
-        )
-        episodes.update(session=session_row, rig=rig)
+        with alone(f"Session {pk}", log), transaction.atomic():
+            _remember_session(pk, names)
+
+
+def _remember_session(pk: uuid.UUID, names: list[str]) -> None:
+    episodes = Episode.objects.filter(pk__in=names)
+    first = episodes.order_by("recorded_at").first()
+    if first is None:
+        return
+    rig = _rig_of(str(first.pk))
+    when = episodes.aggregate(first=Min("recorded_at"), last=Max("recorded_at"))
+    about = {"dataset": first.dataset, "rig": rig, "operator": first.operator, "task": first.task}
+    times = {"started_at": when["first"], "ended_at": when["last"]}
+    session_row, _ = Session.objects.get_or_create(pk=pk, defaults={**about, **times})
+    episodes.update(session=session_row, rig=rig)
 
 
 def _rig_of(take_id: str) -> Rig:

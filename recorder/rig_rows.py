@@ -10,10 +10,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from channels.db import database_sync_to_async
-from django.db import DatabaseError, InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError
 
+from recorder.alone import log_once, unexpected_words
 from recorder.errors import Refused
 from recorder.services import rigs
+from recorder.services.unopened import note_take
 from robotdata import no_thread
 
 log = logging.getLogger(__name__)
@@ -30,7 +32,8 @@ class RigRows:
     def __init__(self, *, name: str, connection: str) -> None:
         self.name = name
         self.connection = connection
-        self.fenced = asyncio.Event()  # another connection speaks for this rig now
+        self.ended = asyncio.Event()  # the socket is to be closed
+        self.failed = False  # by a mistake of ours; else because another connection speaks for this rig now
         self._status: Mapping[str, Any] | None = None
         self._seen: tuple[Any, ...] = ()
         self._moved = False
@@ -38,6 +41,8 @@ class RigRows:
         self._takes: asyncio.Queue[tuple[str, Mapping[str, Any] | None]] = asyncio.Queue(TAKES_WAITING)
         self._wake = asyncio.Event()
         self._tasks = [asyncio.create_task(self._write_takes()), asyncio.create_task(self._write_statuses())]
+        for task in self._tasks:
+            task.add_done_callback(self._watch)
 
     def status(self, status: Mapping[str, Any]) -> None:
         seen = visible(status)
@@ -64,37 +69,59 @@ class RigRows:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await in_database(rigs.rig_disconnected, name=self.name, connection=self.connection)
 
+    def _watch(self, task: asyncio.Task[None]) -> None:
+        """A task that died would leave the rig connected and unheard: the socket is closed, and the rig comes again."""
+        if task.cancelled() or task.exception() is None:
+            return
+        log.error("The rows of %s are written no more; it is asked to come again", self.name, exc_info=task.exception())
+        self.failed = True
+        self.ended.set()
+
     async def _write_statuses(self) -> None:
-        while True:
+        while not self.ended.is_set():
             await self._wake.wait()
             self._wake.clear()
             status, moved = self._status, self._moved
             if status is None:
                 continue
             self._moved, self._written_at = False, time.monotonic()
-            ours = await in_database(
-                rigs.rig_status, name=self.name, connection=self.connection, status=status, moved=moved
-            )
-            if not ours:
-                self.fenced.set()
-                return
-            if moved:
-                current = (status.get("take") or {}).get("id")
-                for take_id in await in_database(rigs.unfinished_takes, name=self.name, current=current):
-                    await self.take(take_id, None)
+            try:
+                await self._write_status(status, moved)
+            except Exception as error:  # noqa: BLE001 - the next status may do better
+                log_once(log, f"Writing the status of {self.name}", error)
+
+    async def _write_status(self, status: Mapping[str, Any], moved: bool) -> None:
+        ours = await in_database(
+            rigs.rig_status, name=self.name, connection=self.connection, status=status, moved=moved
+        )
+        if not ours:
+            self.ended.set()
+        elif moved:
+            current = (status.get("take") or {}).get("id")
+            for take_id in await in_database(rigs.unfinished_takes, name=self.name, current=current):
+                await self.take(take_id, None)
 
     async def _write_takes(self) -> None:
         while True:
             take_id, summary = await self._takes.get()
             try:
-                await in_database(rigs.index_take, take_id=take_id, summary=summary)
-            except (Refused, DatabaseError, ValueError, TypeError):
-                # One take that cannot be indexed must not hold up the others; its folder is untouched.
-                log.exception(
-                    "The take %s of %s is not in the list; `manage.py recover` tries again", take_id, self.name
-                )
+                await self._write_take(take_id, summary)
+            except Exception as error:  # noqa: BLE001 - one take must not hold up the others
+                log_once(log, f"Naming the take {take_id} of {self.name}", error)
             finally:
                 self._takes.task_done()
+
+    async def _write_take(self, take_id: str, summary: Mapping[str, Any] | None) -> None:
+        try:
+            await in_database(rigs.index_take, take_id=take_id, summary=summary)
+        except Exception as error:  # noqa: BLE001 - a rig may say anything; its folder is untouched
+            words = error.message if isinstance(error, Refused) else unexpected_words(error)
+            log_once(log, f"Listing the take {take_id} of {self.name}", error)
+            await self.not_listed(take_id, words)
+
+    async def not_listed(self, take_id: str, why: str) -> None:
+        """Keep a line for a take that cannot be in the lists, for the pages."""
+        await in_database(note_take, take_id=take_id, why=why)
 
 
 def visible(status: Mapping[str, Any]) -> tuple[Any, ...]:

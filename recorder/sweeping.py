@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
+from recorder.alone import alone
 from recorder.bell import ring
 from recorder.committing import clear_committed
 from recorder.encoding import fail_job, settle
 from recorder.folder_watch import follow_folders
 from recorder.lifecycle import move
-from recorder.models import Batch, Dataset, Episode, Job, Policy, Rig
+from recorder.models import Batch, Dataset, Episode, Job, Policy, Rig, Unopened
 from recorder.models.job import overdue
+from recorder.models.unopened import UnopenedKind
 from recorder.services.batches import RING_AGAIN, apply_policy
 from recorder.services.quality import JUDGE_AGAIN, unassessed
 from recorder.services.takes import index_take
 from recorder.services.trash import remove_staging
+from recorder.services.unopened import forget_unopened, note_take, state_of_take, take_path
 from recorder.states import BatchState, EpisodeState, JobState, RigState
-from robotdata.spool import SpoolError, recover_take
+from recorder.strangers import look_at_strangers
+from robotdata.spool import SpoolError, TakeBusy, recover_take
+
+log = logging.getLogger(__name__)
 
 _AT_ONCE = 16  # the oldest jobs that it rings for: the queue stays short, whatever happened
 _WHILE_BUSY = timedelta(minutes=10)  # behind living workers a bell is late, not lost
@@ -34,17 +43,24 @@ _PART = re.compile(r"\.([0-9a-f]{32})\.tmp\.mp4(?:\.[0-9a-f]+\.part)?$")  # enco
 
 
 def sweep() -> None:
-    """Cheap where nothing waits, and as good as once where several sweep at a time."""
+    """Cheap where nothing waits, and as good as once where several sweep at once; a step that fails stops no other."""
     now = timezone.now()
-    close_orphans(now)
-    give_back(now)
-    ring_waiting(now)
-    move_on(now)
-    datasets = list(Dataset.objects.all())
-    look_after_datasets(now, datasets)
-    follow_folders(datasets)
-    tidy_staging()
-    ring_unassessed(now)
+    datasets, unopened = list(Dataset.objects.all()), list(Unopened.objects.all())
+    steps: dict[str, Callable[[], object]] = {
+        "Closing takes that nobody records": lambda: close_orphans(now),
+        "Giving back jobs": lambda: give_back(now),
+        "Ringing for jobs": lambda: ring_waiting(now),
+        "Moving batches on": lambda: move_on(now),
+        "Looking after the datasets' policies": lambda: look_after_datasets(now, datasets),
+        "Following the datasets' folders": lambda: follow_folders(datasets),
+        "Looking at new folders of datasets": lambda: look_at_strangers(datasets, unopened),
+        "Looking at takes that could not be read": lambda: retry_takes(unopened),
+        "Tidying the staging folder": tidy_staging,
+        "Ringing for takes to be measured": lambda: ring_unassessed(now),
+    }
+    for what, step in steps.items():
+        with alone(what, log):
+            step()
 
 
 def close_orphans(now: datetime) -> int:
@@ -53,13 +69,12 @@ def close_orphans(now: datetime) -> int:
     for episode in Episode.objects.filter(state=EpisodeState.RECORDING).select_related("rig"):
         if not (_is_gone(episode.rig, now - _RIG_COMES_BACK) or _is_at_another(episode.rig, str(episode.pk))):
             continue
-        try:
+        # Busy: only its link is gone; no folder: its disk is not ours. Other takes wait behind this one.
+        with alone(f"Closing the take {episode.pk}", log), suppress(SpoolError, OSError):
             # Its lock says whether somebody still writes; on a network disk without locks, its times do.
             if now.timestamp() - last_written(episode.take_path) > _RIG_COMES_BACK.total_seconds():
                 recover_take(episode.take_path)
                 closed += index_take(take_id=str(episode.pk)) is not None
-        except (SpoolError, OSError):  # busy: only its link is gone; no folder: its disk is not ours
-            continue
     return closed
 
 
@@ -91,6 +106,26 @@ def modified(path: Path) -> float:
         return timezone.now().timestamp()
 
 
+def retry_takes(lines: Iterable[Unopened]) -> int:
+    """Takes that could not be read and whose `take.json` has changed since; how many are in the lists now."""
+    listed = 0
+    for row in lines:
+        if row.kind != UnopenedKind.TAKE or state_of_take(row.name) == row.state:
+            continue
+        folder = take_path(row.name)
+        forget_unopened(kind=row.kind, name=row.name)
+        with alone(f"Take {row.name}", log, partial(_note_again, row.name)):
+            with suppress(TakeBusy):
+                recover_take(folder)
+            listed += index_take(take_id=row.name) is not None
+    return listed
+
+
+def _note_again(take_id: str, why: str) -> None:
+    if take_path(take_id).is_dir():
+        note_take(take_id=take_id, why=why)
+
+
 def ring_unassessed(now: datetime) -> None:
     """Takes whose quality nobody has measured, a few at a time, while nothing is being encoded."""
     if not _is_busy(now):
@@ -101,12 +136,17 @@ def ring_unassessed(now: datetime) -> None:
 def look_after_datasets(now: datetime, datasets: Iterable[Dataset] | None = None) -> None:
     """Begin what their policies ask for; ring where takes wait to be judged anew, though nobody seems to do it."""
     for dataset in Dataset.objects.all() if datasets is None else datasets:
-        if dataset.policy != Policy.HAND:
-            apply_policy(dataset=dataset)
-        if dataset.judge_by is not None:
-            again = now + (_WHILE_BUSY if _is_busy(now) else JUDGE_AGAIN)
-            if Dataset.objects.filter(overdue(now, "judge_by"), pk=dataset.pk).update(judge_by=again):
-                ring("judge_dataset", dataset.pk)
+        with alone(f"Looking after {dataset.slug}", log):
+            _look_after(dataset, now)
+
+
+def _look_after(dataset: Dataset, now: datetime) -> None:
+    if dataset.policy != Policy.HAND:
+        apply_policy(dataset=dataset)
+    if dataset.judge_by is not None:
+        again = now + (_WHILE_BUSY if _is_busy(now) else JUDGE_AGAIN)
+        if Dataset.objects.filter(overdue(now, "judge_by"), pk=dataset.pk).update(judge_by=again):
+            ring("judge_dataset", dataset.pk)
 
 
 def give_back(now: datetime) -> int:

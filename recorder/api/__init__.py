@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recorder.api import batches, datasets, episodes, rigs, sessions
+from recorder.api import batches, datasets, episodes, rigs, sessions, unopened
 from recorder.api.front import Api
 
 api = Api()
@@ -11,5 +11,6 @@ api.add_router("", sessions.router)
 api.add_router("", datasets.router)
 api.add_router("", episodes.router)
 api.add_router("", batches.router)
+api.add_router("", unopened.router)
 
 __all__ = ["api"]

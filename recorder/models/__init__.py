@@ -8,6 +8,7 @@ from recorder.models.episode import Change, Episode
 from recorder.models.job import Batch, Job
 from recorder.models.keys import UserKeys
 from recorder.models.rig import Rig, Session
+from recorder.models.unopened import Unopened
 
 __all__ = [
     "ApiToken",
@@ -20,5 +21,6 @@ __all__ = [
     "Rig",
     "Session",
     "SignInCode",
+    "Unopened",
     "UserKeys",
 ]

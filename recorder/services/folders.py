@@ -68,8 +68,9 @@ def adopt_folder(*, path: Path | None = None, slug: str = "") -> Dataset:
         raise Refused("busy", f"{error}.", 503) from error
     except DatasetError as error:
         raise Refused("no_dataset", f"{error}.", 422) from error
-    dataset, _ = Dataset.objects.get_or_create(slug=folder.name, defaults=_row_of(folder, opened))
-    _refresh(dataset, opened)
+    with transaction.atomic():  # no row without its episodes
+        dataset, _ = Dataset.objects.get_or_create(slug=folder.name, defaults=_row_of(folder, opened))
+        _refresh(dataset, opened)
     return dataset
 
 

@@ -15,9 +15,12 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from recorder.alone import WHOLE_DATABASE, log_once, unexpected_words
 from recorder.models import Dataset, Episode
 from recorder.models.episode import EpisodeQuerySet
+from recorder.services.odd import is_odd_mark, odd_marks
 from recorder.states import EpisodeState, Verdict
+from recorder.storable import storable
 from recorder.versions import moved_now
 from robotdata.quality import DEFAULT, BadMetrics, Mark, Peers, TakeMetrics, Thresholds, marks_of, take_metrics
 from robotdata.spool import SpoolError, Take, TakeBusy, read_manifest, write_manifest
@@ -53,8 +56,14 @@ def assess(*, episode: Episode) -> list[dict[str, Any]]:
         return list(episode.marks)
     try:
         metrics = metrics_of(episode.take_path) or _measure(episode.take_path)
-    except (SpoolError, OSError) as error:
-        text = f"This take cannot be read: {error}"
+    except WHOLE_DATABASE:
+        raise
+    except Exception as error:  # noqa: BLE001 - a take holds anything; one that is never judged would be rung for ever
+        words = str(error)
+        if not isinstance(error, SpoolError | OSError):
+            words = unexpected_words(error)
+            log_once(log, f"Measuring the take {episode.pk}", error)
+        text = f"This take cannot be read: {words}"
         marks = [Mark("unreadable", None, None, 0, episode.ticks, "bad", text[:500])]
         return _keep(episode, [_as_json(mark, 0) for mark in marks])
     peers = Peers([each for each in _peers(episode.dataset) if each.id != metrics.id])
@@ -135,7 +144,7 @@ def unassessed(*, limit: int = 16) -> list[str]:
     rows = Episode.objects.filter(state__in=_JUDGED, purged_at=None).newest_first()
     found: list[str] = []
     for episode in rows.only("id", "marks")[:MOST_PEERS]:
-        if any(mark.get("code") == "unreadable" for mark in episode.marks):
+        if any(mark.get("code") == "unreadable" and not is_odd_mark(mark) for mark in episode.marks):
             continue  # looked at; there is nothing to measure
         if len(found) < limit and not (episode.take_path / FILE).exists() and episode.take_path.is_dir():
             found.append(str(episode.pk))
@@ -229,10 +238,14 @@ def _keep(episode: Episode, found: list[dict[str, Any]]) -> list[dict[str, Any]]
     """In `take.json`, then in the row, where they differ from what is there; the rig's own words stay in the folder."""
     with TakeLock(episode.take_path, wait_s=_LOCK_WAIT_S):
         manifest = read_manifest(episode.take_path)
-        said = manifest.get("rig_marks", manifest.get("marks") or [])
-        marks = merged(said, found, episode.fps)
-        if manifest.get("marks") != marks:
-            write_manifest(episode.take_path, {**manifest, "marks": marks, "rig_marks": said})
+        raw = manifest.raw
+        # What the rig said stays in the file as it was, also what is odd.
+        said = raw.get("rig_marks", raw.get("marks") or [])
+        marks = merged(manifest["rig_marks"] if "rig_marks" in raw else manifest["marks"], found, episode.fps)
+        if raw.get("marks") != marks:
+            write_manifest(episode.take_path, {**raw, "marks": marks, "rig_marks": said})
+        odd = [each for each in manifest.odd if each.name != "marks" or "rig_marks" not in raw]
+        marks = storable([*marks, *odd_marks(odd, episode.ticks)])
     if episode.marks != marks:
         # The rows of what is being encoded are left alone: its batch writes the marks into the dataset.
         mine = Episode.objects.filter(pk=episode.pk, purged_at=None, state__in=_JUDGED)

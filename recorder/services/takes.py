@@ -6,7 +6,7 @@ import logging
 import re
 import uuid
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +15,21 @@ from django.db import transaction
 from django.utils import timezone
 
 from recorder.bell import ring
+from recorder.errors import Refused
 from recorder.lifecycle import move
 from recorder.models import Dataset, Episode, Rig, Session
+from recorder.models.unopened import UnopenedKind
 from recorder.services.batches import apply_policy
+from recorder.services.odd import odd_marks
 from recorder.services.quality import FILE as METRICS
+from recorder.services.unopened import forget_unopened, note_take
 from recorder.states import EpisodeState, Verdict
 from recorder.storable import storable
 from recorder.versions import moved_now
-from robotdata.spool.errors import SpoolError
-from robotdata.spool.manifest import read_manifest
+from robotdata.spool.errors import NoTake, SpoolError
+from robotdata.spool.facts import Facts, check_summary
+from robotdata.spool.fields import read_moment
+from robotdata.spool.manifest import ROWS, read_manifest
 
 log = logging.getLogger(__name__)
 
@@ -36,11 +42,12 @@ def index_take(*, take_id: str, summary: Mapping[str, Any] | None = None) -> Epi
     """Make or renew the row of a take from `take.json`, or from what the rig said where its disk is not ours.
 
     What people have said of the take in the database stays. A take whose encoding has begun is left alone.
-    Returns None where neither the folder nor a summary says enough.
+    Returns None where neither the folder nor a summary says enough. Raises Refused where a summary cannot be used.
     """
     facts = _facts(take_id, summary)
     if facts is None or ("dataset" not in facts and not Episode.objects.filter(pk=take_id).exists()):
         return None
+    forget_unopened(kind=UnopenedKind.TAKE, name=take_id)
     fields = _fields(facts, _folder(take_id))
     with transaction.atomic():
         episode, new = Episode.objects.get_or_create(
@@ -83,45 +90,52 @@ def _folder(take_id: str) -> Path:
     return Path(settings.SPOOL_DIR) / take_id
 
 
-def _facts(take_id: str, summary: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+def _facts(take_id: str, summary: Mapping[str, Any] | None) -> Facts | None:
     try:
-        return dict(storable(read_manifest(_folder(take_id))))
+        found = read_manifest(_folder(take_id))
     except (SpoolError, OSError) as error:
         if summary is None:
             log.warning("The take %s cannot be indexed: %s", take_id, error)
-        return summary
+            if not isinstance(error, NoTake):
+                note_take(take_id=take_id, why=str(error))
+            return None
+        try:
+            found = check_summary(summary)
+        except ValueError as wrong:
+            raise Refused("unreadable", f"What the rig says of the take {take_id} {wrong}", 422) from wrong
+    return Facts(storable(dict(found)), found.raw, found.odd)
 
 
-def _fields(facts: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+def _fields(facts: Facts, folder: Path) -> dict[str, Any]:
     if "dataset" not in facts:  # one line of a rig's list
-        return {"state": facts["state"], "ticks": int(facts.get("ticks") or 0)}
+        return {"state": facts["state"], "ticks": facts.get("ticks") or 0}
+    ticks = facts.get("ticks") or 0
     return {
-        "state": facts.get("state", EpisodeState.RECORDED),
-        "task": _words(facts.get("task"), 2000),
-        "operator": _words(facts.get("operator"), 150),
+        "state": facts["state"],
+        "task": facts.get("task", ""),
+        "operator": facts.get("operator", ""),
         "fps": float(facts.get("fps") or 30),
-        "ticks": int(facts.get("ticks") or 0),
+        "ticks": ticks,
         "rate_hz": facts.get("rate_hz"),
-        "counters": facts.get("counters") or {},
-        "marks": marks if isinstance(marks := facts.get("marks"), list) else [],
-        "end_reason": _words(facts.get("end_reason"), 40),
+        "counters": facts.get("counters", {}),
+        "marks": [*facts.get("marks", []), *odd_marks(facts.odd, ticks)],
+        "end_reason": (facts.get("end_reason") or "")[:40],
         "session": _session(facts),
-        "rig": Rig.objects.filter(name=_words(facts.get("rig"), 48)).first(),
-        "recorded_at": _when(facts.get("started_at")),
+        "rig": Rig.objects.filter(name=facts.get("rig", "")).first(),
+        "recorded_at": read_moment(facts.get("started_at")) or _written_at(folder),
         "size_bytes": _size(folder),
     }
 
 
-def _curation(facts: Mapping[str, Any]) -> dict[str, Any]:
-    said = facts.get("curation")
-    said = said if isinstance(said, Mapping) else {}
+def _curation(facts: Facts) -> dict[str, Any]:
+    said = facts.get("curation", {})
     first, end = said.get("trim") or (None, None)
     verdict = said.get("verdict") or facts.get("verdict")
     return {
         "verdict": verdict if verdict in Verdict.values else Verdict.UNREVIEWED,
-        "labels": said.get("labels") or [],
+        "labels": said.get("labels", []),
         "rating": said.get("rating"),
-        "note": _words(said.get("note"), 10_000),
+        "note": said.get("note", ""),
         "trim_first": first,
         "trim_end": end,
         **reviewed(said),
@@ -130,19 +144,18 @@ def _curation(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 def reviewed(said: Mapping[str, Any]) -> dict[str, Any]:
     """Who gave the verdict that `take.json` has, and when, where its history reaches back to it."""
-    history = said.get("history")
-    for entry in reversed(history if isinstance(history, list) else []):
-        changes = entry.get("changes") if isinstance(entry, Mapping) else None
-        verdict = changes.get("verdict") if isinstance(changes, Mapping) else None
+    for entry in reversed(said.get("history", [])):
+        verdict = entry["changes"].get("verdict")
         if verdict in (Verdict.KEEP, Verdict.REJECT):
-            return {"reviewer": _words(entry.get("by"), 150), "reviewed_at": _when(entry.get("at"))}
+            when = read_moment(entry.get("at")) or timezone.now()
+            return {"reviewer": entry.get("by", ""), "reviewed_at": when}
         if verdict is not None:
             break
     return {"reviewer": "", "reviewed_at": None}
 
 
-def _dataset(facts: Mapping[str, Any]) -> Dataset:
-    slug = _words(facts.get("dataset"), 200)
+def _dataset(facts: Facts) -> Dataset:
+    slug = facts.get("dataset", "")
     if known := Dataset.objects.filter(slug=slug).first():
         return known
     if not SAFE_SLUG.fullmatch(slug):
@@ -151,38 +164,35 @@ def _dataset(facts: Mapping[str, Any]) -> Dataset:
     return Dataset.objects.get_or_create(slug=slug, defaults={"title": title})[0]
 
 
-def _session(facts: Mapping[str, Any]) -> Session | None:
+def _session(facts: Facts) -> Session | None:
     try:
-        return Session.objects.filter(pk=uuid.UUID(str(facts.get("session")))).first()
+        return Session.objects.filter(pk=uuid.UUID(facts.get("session", ""))).first()
     except ValueError:
         return None
 
 
-def _pin_features(episode: Episode, facts: Mapping[str, Any]) -> None:
-    """What the first take delivers is what the dataset wants from then on."""
+def _pin_features(episode: Episode, facts: Facts) -> None:
+    """What the first take delivers is what the dataset wants from then on; a take with odd features says too little."""
     features = facts.get("features")
     if not features and episode.rig is not None:
         features = episode.rig.features
     others = episode.dataset.episodes.takes().exclude(pk=episode.pk)
-    if features and not episode.dataset.total_episodes and not others.exists():
+    sure = features and not facts.odd_in("features", "cameras")
+    if sure and not episode.dataset.total_episodes and not others.exists():
         Dataset.objects.filter(pk=episode.dataset_id).update(
             fps=episode.fps,
             features=features,
-            robot_type=_words(facts.get("robot_type") or (episode.rig.robot_type if episode.rig else ""), 120),
+            robot_type=(facts.get("robot_type") or (episode.rig.robot_type if episode.rig else ""))[:120],
             updated_at=timezone.now(),
         )
 
 
-def _words(value: Any, limit: int) -> str:
-    return str(value if value is not None else "")[:limit]
-
-
-def _when(value: Any) -> datetime:
+def _written_at(folder: Path) -> datetime:
+    """When the take's rows were written last: for one that does not say when it was recorded."""
     try:
-        when = datetime.fromisoformat(str(value))
-    except ValueError:
+        return datetime.fromtimestamp((folder / ROWS).stat().st_mtime, UTC)
+    except (OSError, ValueError, OverflowError):
         return timezone.now()
-    return when if when.tzinfo else when.replace(tzinfo=timezone.get_default_timezone())
 
 
 def _size(folder: Path) -> int:

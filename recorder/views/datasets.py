@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
-from recorder.models import Batch, Dataset, Policy
+from recorder.models import Batch, Dataset, Policy, Unopened
 from recorder.services.revisions import planned_counts, revisions_of
 from recorder.views.ask import Request
 from recorder.views.batches import with_progress
@@ -21,7 +21,10 @@ def datasets(request: Request) -> HttpResponse:
     page = "recorder/_dataset_lines.html" if request.htmx else "recorder/datasets.html"
     most = request.GET.get("most", "")
     rows = datasets_with_figures()
-    return render(request, page, {"datasets": rows[: int(most)] if most.isdecimal() and len(most) < 6 else rows})
+    context = {"datasets": rows[: int(most)] if most.isdecimal() and len(most) < 6 else rows}
+    if not request.htmx:
+        context["unopened"] = Unopened.objects.all()
+    return render(request, page, context)
 
 
 @require_GET

@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
-from recorder.models import Episode, Rig
+from recorder.models import Episode, Rig, Unopened
 from recorder.services.rigs import expire_rigs
 from recorder.views.ask import Request
 from recorder.views.counts import datasets_with_figures
@@ -24,6 +24,7 @@ def home(request: Request) -> HttpResponse:
         "rigs": Rig.objects.defer("features"),
         "datasets": datasets[:DATASETS],
         "total": len(datasets),
+        "unopened": Unopened.objects.count(),
         **_newest(),
     }
     return render(request, "recorder/home.html", context)

@@ -15,7 +15,7 @@ from robotdata.dataset.errors import DamagedFile, NotADataset, UnsafePath
 from robotdata.dataset.features import Features, video_keys
 from robotdata.dataset.layout import DATA_GLOB, EPISODES_GLOB, Layout, contained
 from robotdata.dataset.sidecar import Sidecar
-from robotdata.dataset.tables import LFS, is_numbers, open_parquet, read_columns, to_numpy
+from robotdata.dataset.tables import LFS, is_numbers, open_parquet, read_columns, to_list, to_numpy
 
 _BASE = ("episode_index", "tasks", "length", "dataset_from_index", "dataset_to_index")
 _DATA = ("data/chunk_index", "data/file_index")
@@ -95,10 +95,10 @@ def _columns(layout: Layout, path: Path, keys: list[str], problems: list[str]) -
         real = contained(layout.root, str(path.relative_to(layout.root)))
         with open_parquet(real) as file:
             table = read_columns(file, real, names)
+        columns = {name: _column(table.column(name), name, real) for name in table.column_names}
     except (DamagedFile, UnsafePath) as error:
         problems.append(str(error))
         return {}
-    columns = {name: _column(table.column(name), name) for name in table.column_names}
     for name in [name for name, values in columns.items() if name != "tasks" and not is_numbers(values)]:
         problems.append(f"{path}: {name} holds no numbers")
         del columns[name]
@@ -108,12 +108,16 @@ def _columns(layout: Layout, path: Path, keys: list[str], problems: list[str]) -
     return columns
 
 
-def _column(column: Any, name: str) -> NDArray[Any]:
+def _column(column: Any, name: str, path: Path) -> NDArray[Any]:
+    """Raises DamagedFile where it holds text that is not UTF-8."""
     if name == "tasks":
         made = np.empty(len(column), object)
-        made[:] = [_texts(value) for value in column.to_pylist()]
+        made[:] = [_texts(value) for value in to_list(column, path)]
         return made
-    return to_numpy(column)
+    try:
+        return to_numpy(column)
+    except UnicodeDecodeError as error:
+        raise DamagedFile(path, f"{name} holds text that is not UTF-8") from error
 
 
 def _texts(value: Any) -> list[str]:

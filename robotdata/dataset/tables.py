@@ -123,7 +123,10 @@ def read_tasks(path: Path) -> dict[int, str]:
     text = (preferred or names or [None])[0]
     if text is None:
         raise DamagedFile(path, f"no column of texts among {table.column_names}")
-    texts = [value.decode("utf-8", "replace") if isinstance(value, bytes) else value for value in _list(table, text)]
+    texts = [
+        value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+        for value in to_list(table.column(text), path)
+    ]
     numbers = to_numpy(table.column("task_index")) if "task_index" in table.column_names else np.arange(len(texts))
     if not is_numbers(numbers) or not np.isfinite(numbers).all():
         raise DamagedFile(path, "its task_index holds something else than numbers")
@@ -210,8 +213,12 @@ def _column_type(key: str, feature: Feature) -> tuple[pa.DataType, dict[str, Any
     return pa.list_(pa.field("element", kind), count), {"feature": value, "length": count, "_type": "List"}
 
 
-def _list(table: pa.Table, name: str) -> list[Any]:
-    return list(table.column(name).to_pylist())
+def to_list(column: Any, path: Path) -> list[Any]:
+    """The column's values as Python objects; raises DamagedFile where a text is not UTF-8 (Arrow checks none)."""
+    try:
+        return list(column.to_pylist())
+    except UnicodeDecodeError as error:
+        raise DamagedFile(path, f"it holds text that is not UTF-8 ({error.object[:40]!r})") from error
 
 
 def _is_text(kind: pa.DataType) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,14 +10,12 @@ from typing import Any
 
 from robotdata.capture import clock
 from robotdata.spool.errors import BadManifest, CurationError, NoTake
+from robotdata.spool.facts import FORMAT, LONGEST, MOST_LABELS, VERDICTS, VERSION, Facts, check_manifest, is_span
 from robotdata.spool.files import TakeLock, write_json
+from robotdata.spool.plain_json import read_json
 
 FILE = "take.json"
 ROWS = "rows.arrow"
-FORMAT = "robotdata-take"
-VERSION = 1
-STATES = ("recording", "recorded", "interrupted")
-VERDICTS = ("unreviewed", "keep", "reject")
 MAX_BYTES = 16 << 20
 _HISTORY = 200
 _LOCK_WAIT_S = 2.0
@@ -70,8 +67,11 @@ def new_manifest(
     return {**blank, **facts, **fixed, "curation": new_curation() | dict(facts.get("curation", {}))}
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of the take in `folder`; raises NoTake or BadManifest."""
+def read_manifest(folder: Path) -> Facts:
+    """The manifest of the take in `folder`, checked; raises NoTake, and BadManifest where it cannot be used.
+
+    Whoever changes it writes `raw`, with the change: what was odd stays in the file until a person replaces it.
+    """
     try:
         with (folder / FILE).open("rb") as file:
             data = file.read(MAX_BYTES + 1)
@@ -80,11 +80,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     if len(data) > MAX_BYTES:
         raise BadManifest(folder, f"is longer than {MAX_BYTES:,} bytes")
     try:
-        manifest = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise BadManifest(folder, f"is no JSON: {error}") from error
-    _check(folder, manifest)
-    return dict(manifest)
+        return check_manifest(read_json(data))
+    except ValueError as error:
+        raise BadManifest(folder, str(error)) from error
 
 
 def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
@@ -92,7 +90,7 @@ def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
     write_json(folder / FILE, manifest)
 
 
-def update_curation(folder: Path, *, by: str = "", **changes: Any) -> dict[str, Any]:
+def update_curation(folder: Path, *, by: str = "", **changes: Any) -> Facts:
     """Change verdict, labels, rating, note, trim or task, with an entry in the history; returns the manifest.
 
     Unknown keys of the manifest stay. `trim` is [first, end) in ticks or None. Saying what is already so
@@ -100,26 +98,43 @@ def update_curation(folder: Path, *, by: str = "", **changes: Any) -> dict[str, 
     """
     with TakeLock(folder, wait_s=_LOCK_WAIT_S):
         manifest = read_manifest(folder)
-        if curate(manifest, by, changes):
-            write_manifest(folder, manifest)
-        return manifest
+        new = curate(manifest, by, changes)
+        if new is None:
+            return manifest
+        write_manifest(folder, new)
+        return check_manifest(new)
 
 
-def curate(manifest: dict[str, Any], by: str, changes: Mapping[str, Any]) -> bool:
-    """The same in a manifest that is only read, not written; False where it was so already. Raises CurationError."""
+def curate(manifest: Facts, by: str, changes: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What is to be written so that the manifest says this; None where it says so already. Raises CurationError.
+
+    An odd value that is replaced is kept under `put_aside`.
+    """
     for name, value in changes.items():
-        _check_change(name, value, int(manifest["ticks"]))
-    curation = new_curation() | dict(manifest.get("curation") or {})
-    before = curation | {"task": manifest.get("task", "")}
+        _check_change(name, value, manifest["ticks"])
+    raw, aside = dict(manifest.raw), {}
+    if not isinstance(raw.get("curation"), dict | None):
+        aside["curation"] = raw["curation"]
+        raw["curation"] = None
+    curation = new_curation() | (raw["curation"] if raw.get("curation") else {})
+    before = curation | {"task": raw.get("task", "")}
     changed = {name: value for name, value in changes.items() if before.get(name) != value}
     if not changed:
-        return False
+        return None
+    odd = {each.field for each in manifest.odd}
+    aside |= {name: before[name] for name in changed if name in odd or f"curation.{name}" in odd}
+    if not isinstance(curation["history"], list):
+        if curation["history"] is not None:
+            aside["history"] = curation["history"]
+        curation["history"] = []
     entry = {"at": clock.iso_now(), "by": by, "changes": dict(changed)}
     curation["history"] = [*curation["history"], entry][-_HISTORY:]
     if "task" in changed:
-        manifest["task"] = changed.pop("task")
-    manifest["curation"] = curation | changed
-    return True
+        raw["task"] = changed.pop("task")
+    if aside:
+        known = raw.get("put_aside")
+        raw["put_aside"] = {**known, **aside} if isinstance(known, dict) else aside
+    return raw | {"curation": curation | changed}
 
 
 def list_takes(spool: Path) -> list[Path]:
@@ -141,29 +156,14 @@ def _last_row_ns(folder: Path) -> int:
         return 0
 
 
-def _check(folder: Path, manifest: Any) -> None:
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise BadManifest(folder, f"is not of format {FORMAT!r}")
-    if manifest.get("version") != VERSION:
-        raise BadManifest(folder, f"has version {manifest.get('version')!r}, this program reads {VERSION}")
-    if manifest.get("state") not in STATES:
-        raise BadManifest(folder, f"has state {manifest.get('state')!r}, want one of {', '.join(STATES)}")
-    for name, kind in (("features", dict), ("cameras", dict), ("ticks", int), ("fps", (int, float))):
-        if not isinstance(manifest.get(name), kind):
-            raise BadManifest(folder, f"has no usable {name!r}")
-    for key in manifest["cameras"]:
-        if not key or "/" in key or key.startswith(".") or "\0" in key:
-            raise BadManifest(folder, f"names a camera {key!r}, which is no file name")
-
-
 def _check_change(name: str, value: Any, ticks: int) -> None:
     good = {
         "verdict": lambda: value in VERDICTS,
-        "labels": lambda: isinstance(value, list) and len(value) <= 100 and all(_short(x, 100) for x in value),
+        "labels": lambda: _are_labels(value),
         "rating": lambda: value is None or (type(value) is int and 1 <= value <= 5),
-        "note": lambda: _short(value, 10_000),
-        "task": lambda: _short(value, 1_000),
-        "trim": lambda: value is None or _span(value, ticks),
+        "note": lambda: _short(value, "note"),
+        "task": lambda: _short(value, "task"),
+        "trim": lambda: value is None or is_span(value, ticks),
     }
     wanted = {
         "verdict": f"one of {', '.join(VERDICTS)}",
@@ -179,10 +179,9 @@ def _check_change(name: str, value: Any, ticks: int) -> None:
         raise CurationError(f"{name} = {value!r:.100}: want {wanted[name]}")
 
 
-def _short(value: Any, limit: int) -> bool:
-    return isinstance(value, str) and len(value) <= limit
+def _are_labels(value: Any) -> bool:
+    return isinstance(value, list) and len(value) <= MOST_LABELS and all(_short(x, "label") for x in value)
 
 
-def _span(value: Any, ticks: int) -> bool:
-    whole = isinstance(value, list) and len(value) == 2 and all(type(x) is int for x in value)
-    return whole and 0 <= value[0] < value[1] <= ticks
+def _short(value: Any, what: str) -> bool:
+    return isinstance(value, str) and len(value) <= LONGEST[what]

@@ -7,7 +7,6 @@ is killed and run again ends with the same bytes. What is cut off lies beside th
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import zlib
 from bisect import bisect_left
@@ -23,8 +22,10 @@ from robotdata.capture import clock
 from robotdata.spool import index as indexes
 from robotdata.spool import manifest as manifests
 from robotdata.spool import rows as row_files
-from robotdata.spool.errors import SpoolError, UnusableTake
+from robotdata.spool.errors import BadManifest, SpoolError, UnusableTake
+from robotdata.spool.facts import Facts
 from robotdata.spool.files import TakeLock, copy_rest, release_reserve, sync_folder, write_atomic, write_json
+from robotdata.spool.plain_json import read_json
 from robotdata.spool.writer import spans
 from robotdata.video.packets import mend_header, read_packets
 
@@ -77,6 +78,8 @@ def recover_take(folder: Path) -> Recovery:
 
     Raises TakeBusy while its recorder lives, NoTake or BadManifest where the folder is no take, UnusableTake
     where what its files say cannot be true. Nothing whole is deleted: what does not fit lies in `<file>.lost`.
+    BadManifest too where the manifest of an unfinished take does not say for certain what its files hold: they
+    are left as they are.
     """
     try:
         return _recover(folder)
@@ -89,36 +92,46 @@ def recover_take(folder: Path) -> Recovery:
 def _recover(folder: Path) -> Recovery:
     manifest = manifests.read_manifest(folder)
     with TakeLock(folder):
-        plan = _read_plan(folder)
         manifest = manifests.read_manifest(folder)
+        plan = _read_plan(folder, manifest)
         finished = manifest["state"] != "recording" and plan is None
         for stray in strays(folder) if finished else folder.glob(".*.tmp"):
             stray.unlink(missing_ok=True)
         if finished:
             return _as_recorded(manifest)
         if plan is None:
+            if unsure := manifest.odd_in("features", "cameras"):
+                raise BadManifest(folder, f"does not say what its files hold ({unsure[0]})")
             plan = _make_plan(folder, manifest)
             write_json(folder / PLAN, plan)
         _apply(folder, plan)
-        manifests.write_manifest(folder, manifest | plan["manifest"])
+        manifests.write_manifest(folder, manifest.raw | plan["manifest"])
         (folder / PLAN).unlink()
         sync_folder(folder)
         return Recovery(**plan["manifest"]["recovery"], changed=True)
 
 
-def _as_recorded(manifest: dict[str, Any]) -> Recovery:
+def _as_recorded(manifest: Facts) -> Recovery:
     said = manifest.get("recovery")
     if isinstance(said, dict):
         with contextlib.suppress(TypeError):
             return Recovery(**said)
-    frames = dict(manifest.get("cameras_frames") or {})
+    frames = dict(manifest["cameras_frames"])
     return Recovery(int(manifest["ticks"]), 0, frames, text=f"whole, {manifest['ticks']} frames")
 
 
-def _read_plan(folder: Path) -> dict[str, Any] | None:
+def _read_plan(folder: Path, manifest: Facts) -> dict[str, Any] | None:
+    """The plan of a recovery that was killed; None where there is none, or where it is none that we wrote."""
     try:
-        return dict(json.loads((folder / PLAN).read_bytes()))
+        plan = read_json((folder / PLAN).read_bytes())
     except (FileNotFoundError, ValueError):
+        return None
+    files = {manifests.ROWS, *(f"{key}.{end}" for key in manifest["cameras"] for end in ("mkv", "idx"))}
+    try:
+        good = set(plan["cuts"]) <= files and all(type(keep) is int and keep >= 0 for keep in plan["cuts"].values())
+        Recovery(**plan["manifest"]["recovery"])
+        return dict(plan) if good else None
+    except (AttributeError, LookupError, TypeError):
         return None
 
 
@@ -234,7 +247,7 @@ def _new_words(
     damaged = [f"{key.rpartition('.')[2]} {count}" for key, count in lost_frames.items() if count]
     text += f"; damaged pictures: {', '.join(damaged)}" if damaged else ""
     first = last = 0
-    ended_at = manifest["started_at"]
+    ended_at = manifest.get("started_at")
     if kept:
         times = stored.table.column("monotonic_ns")
         first, last = times[0].as_py(), times[kept - 1].as_py()

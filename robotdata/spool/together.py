@@ -56,10 +56,11 @@ def update_curations(wanted: Sequence[tuple[Path, Mapping[str, Any]]], *, by: st
 def _prepare(work: _Work, by: str) -> None:
     work.lock = TakeLock(work.folder, wait_s=_LOCK_WAIT_S)
     manifest = read_manifest(work.folder)
-    if curate(manifest, by, work.changes):
+    new = curate(manifest, by, work.changes)
+    if new is not None:
         part = work.folder / f".{FILE}.{os.getpid()}.tmp"
         work.part = part
-        part.write_bytes(as_json(manifest))
+        part.write_bytes(as_json(new))
 
 
 def _sync_part(work: _Work) -> None:

@@ -12,7 +12,7 @@ import pytest
 from django.db import DatabaseError
 from django.db.backends.sqlite3.base import DatabaseWrapper
 
-from recorder.errors import database_words
+from recorder.errors import database_words, unusable_words
 
 
 @pytest.fixture
@@ -48,3 +48,16 @@ def test_a_file_that_is_no_database_has_changed_nothing(database: DatabaseWrappe
 
 def test_words_in_a_message_do_not_decide(database: DatabaseWrapper) -> None:
     assert "may have been done all the same" in told(database, "insert into locked values (1)")
+
+
+def test_a_row_that_does_not_fit_is_not_a_database_to_be_rebuilt(database: DatabaseWrapper) -> None:
+    with pytest.raises(DatabaseError) as raised, database.cursor() as cursor:
+        cursor.execute("insert into things values (1)")
+        cursor.execute("insert into things values (1)")
+    assert "cannot be used" not in unusable_words(raised.value) and "row" in unusable_words(raised.value)
+    other = Path(database.settings_dict["NAME"])
+    other.write_bytes(b"not a database " * 1000)
+    database.close()
+    with pytest.raises(DatabaseError) as raised, database.cursor() as cursor:
+        cursor.execute("insert into things values (2)")
+    assert "cannot be used" in unusable_words(raised.value) and "rebuild" in unusable_words(raised.value)

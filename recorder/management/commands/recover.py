@@ -50,6 +50,8 @@ class Command(BaseCommand):
         if report.differed:
             more = f"{len(report.differed) - MOST} more like these. " if len(report.differed) > MOST else ""
             self.stdout.write(f"{more}The database says what the folders do now. Nothing was deleted.")
+        for line in report.unopened:
+            self.stdout.write(f"NOT OPENED {line}")
         for line in report.lost:
             self.stdout.write(f"LOST {line}")
         if not options["quiet"]:

@@ -18,7 +18,7 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         lock = Path(settings.STATE_DIR) / "run.lock"
         try:
-            url = json.loads(lock.read_text())["url"]
-        except (OSError, ValueError, KeyError):
+            url = str(json.loads(lock.read_text())["url"])
+        except (OSError, ValueError, LookupError, TypeError):
             url = "http://127.0.0.1:8000"
         self.stdout.write(f"{url}/sign-in/?code={SignInCode.issue(minutes=60)}")

@@ -1,0 +1,64 @@
+"""One thing that fails must not stop the others: a take, a dataset, a step of the sweep."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from django.db import Error, InterfaceError, InternalError, NotSupportedError, OperationalError, ProgrammingError
+
+from recorder.errors import Refused
+from robotdata.dataset.errors import DatasetError
+from robotdata.spool.errors import SpoolError
+
+WHOLE_DATABASE = (OperationalError, InterfaceError, InternalError, NotSupportedError, ProgrammingError)
+"""Errors of the database itself. DataError and IntegrityError are about one row."""
+_EXPECTED = (SpoolError, DatasetError, Refused, OSError)
+_logged: set[str] = set()
+_MOST_LOGGED = 1000
+
+
+@contextmanager
+def alone(what: str, log: logging.Logger, failed: Callable[[str], None] | None = None) -> Iterator[None]:
+    """Do one piece of work; an error ends this piece only.
+
+    `failed` gets the error in words. An error that no code expects is also logged with its traceback, once for each
+    `what` and message. Errors of the whole database are raised: nothing else would succeed either.
+    """
+    try:
+        yield
+    except WHOLE_DATABASE:
+        raise
+    except _EXPECTED as error:
+        if failed is None:
+            log.warning("%s: %s", what, error)
+        else:
+            failed(str(error).rstrip("."))
+    except Exception as error:  # noqa: BLE001 - files may hold anything; the next one must still be reached
+        words = unexpected_words(error)
+        log_once(log, what, error)
+        if failed is not None:
+            failed(words)
+
+
+def unexpected_words(error: Exception) -> str:
+    """What to tell a person of an error that no code expects; without a full stop."""
+    text = str(error).strip().split("\n", 1)[0][:200]
+    kind = type(error).__name__
+    if isinstance(error, MemoryError):
+        return f"reading it needs more memory than there is ({text or kind}); its files are untouched"
+    if isinstance(error, Error):
+        return f"a value in it does not fit into the database ({text}); its files are untouched"
+    return f"it holds something that cannot be read ({kind}: {text}); its files are untouched, and the log says more"
+
+
+def log_once(log: logging.Logger, what: str, error: Exception) -> None:
+    """Log the traceback the first time that `what` fails like this; the sweep comes every few seconds."""
+    key = f"{what}: {type(error).__name__}: {error}"[:500]
+    if key in _logged:
+        return
+    if len(_logged) >= _MOST_LOGGED:
+        _logged.clear()
+    _logged.add(key)
+    log.error("%s failed", what, exc_info=error)

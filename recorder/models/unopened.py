@@ -1,0 +1,30 @@
+"""What lies among the takes or datasets and could not be opened: shown on the pages until it can, or has gone."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils import timezone
+
+
+class UnopenedKind(models.TextChoices):
+    TAKE = "take"
+    DATASET = "dataset"
+
+
+class Unopened(models.Model):
+    """One folder: its `name`, `what` it seems to be, `why` it was not opened, and what a person can do (`cure`)."""
+
+    kind = models.CharField(max_length=10, choices=UnopenedKind)
+    name = models.CharField(max_length=255)
+    what = models.CharField(max_length=200, blank=True)
+    why = models.TextField(blank=True)
+    cure = models.TextField(blank=True)
+    state = models.CharField(max_length=100, blank=True)  # of the folder: one that is as it was is not read again
+    found_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["kind", "name"]
+        constraints = [models.UniqueConstraint(fields=["kind", "name"], name="one_line_per_folder")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"

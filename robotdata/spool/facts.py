@@ -1,0 +1,244 @@
+"""The one door for what a take says of itself: `take.json`, and what a rig sends of a take, checked field by field.
+
+A required field that is odd makes the whole unusable. Any other is put aside: it counts as not said, and `Facts.odd`
+names it. The file keeps it as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from robotdata.spool.fields import Fields, Odd, shown
+
+FORMAT = "robotdata-take"
+VERSION = 1
+STATES = ("recording", "recorded", "interrupted")
+VERDICTS = ("unreviewed", "keep", "reject")
+MAX_TICKS = 2**31 - 1
+MAX_FPS = 1000
+MAX_SIDE = 65_536
+LONGEST = {"task": 1_000, "note": 10_000, "label": 100}
+MOST_LABELS = 100
+_MOST_MARKS = 10_000
+_TEXTS = {"rig": 200, "robot_type": 200, "dataset": 200, "session": 200, "operator": 150, "id": 200}
+_DEFAULTS: dict[str, Callable[[], Any]] = {name: str for name in (*_TEXTS, "task")}
+_DEFAULTS |= {"marks": list, "rig_marks": list, "counters": dict, "cameras_frames": dict, "curation": dict}
+_SEVERITIES = ("note", "warn", "bad")
+_CODECS = ("mjpeg", "png")
+_LONGEST_TASK = 2_000  # of a row; people write shorter ones
+
+
+class Facts(dict[str, Any]):
+    """What a take says, checked; keys that nobody knows stay. `raw` is the whole as it was read."""
+
+    def __init__(self, checked: Mapping[str, Any], raw: dict[str, Any], odd: list[Odd]) -> None:
+        super().__init__(checked)
+        self.raw = raw
+        self.odd = odd
+
+    def odd_in(self, *names: str) -> list[Odd]:
+        """Those that lie in these fields."""
+        return [each for each in self.odd if each.name in names]
+
+
+def check_manifest(value: Any) -> Facts:
+    """The content of a `take.json`; raises ValueError saying which required field is missing or odd."""
+    if not isinstance(value, dict) or value.get("format") != FORMAT:
+        raise ValueError(f"is not of format {FORMAT!r}")
+    if type(value.get("version")) is not int or value["version"] != VERSION:
+        raise ValueError(f"has version {shown(value.get('version'))}, this program reads {VERSION}")
+    for name in ("features", "cameras"):
+        if not isinstance(value.get(name), dict):
+            raise ValueError(f"has no usable {name!r}: an object is wanted, it is {shown(value.get(name))}")
+    for key in value["cameras"]:
+        if not _is_file_name(key):
+            raise ValueError(f"names a camera {shown(key)}, which is no file name")
+    _check_required(value, ("state", "ticks", "fps"))
+    facts = _check(value)
+    for name, default in _DEFAULTS.items():
+        if name != "rig_marks":  # there once the take has been measured
+            facts.setdefault(name, default())
+    return facts
+
+
+def check_summary(value: Mapping[str, Any]) -> Facts:
+    """What a rig said of a take, in part or whole; raises ValueError where its state, ticks or fps cannot be used."""
+    said = {name: item for name, item in value.items() if item is not None}
+    _check_required(said, ("state", *(name for name in ("ticks", "fps") if name in said)))
+    return _check(said)
+
+
+def check_features(value: Mapping[str, Any]) -> tuple[dict[str, Any], list[Odd]]:
+    """LeRobot's features without those that are none, and what is odd in them."""
+    fields = Fields({"features": dict(value)})
+    fields.inner("features", _check_features)
+    return fields.made["features"], fields.odd
+
+
+def check_text(value: Any, longest: int) -> str:
+    """The text; raises ValueError where it is none, or longer."""
+    if not isinstance(value, str) or len(value) > longest:
+        raise ValueError(f"a text of at most {longest} characters is wanted")
+    return value
+
+
+def is_span(value: Any, ticks: int) -> bool:
+    """Whether it is [first, end) in ticks, and keeps at least one of them."""
+    whole = isinstance(value, list) and len(value) == 2 and all(type(x) is int for x in value)
+    return whole and 0 <= value[0] < value[1] <= ticks
+
+
+def _check_required(value: Mapping[str, Any], names: tuple[str, ...]) -> None:
+    state, ticks, fps = (value.get(name) for name in ("state", "ticks", "fps"))
+    good = {
+        "state": isinstance(state, str) and state in STATES,
+        "ticks": type(ticks) is int and 0 <= ticks <= MAX_TICKS,
+        "fps": isinstance(fps, int | float) and not isinstance(fps, bool) and 0 < fps <= MAX_FPS,
+    }
+    want = {
+        "state": f"one of {', '.join(STATES)}",
+        "ticks": f"a whole number, 0 to {MAX_TICKS}",
+        "fps": f"a number above 0, up to {MAX_FPS}",
+    }
+    for name in names:
+        if not good[name]:
+            raise ValueError(f"has no usable {name!r}: {want[name]} is wanted, it is {shown(value.get(name))}")
+
+
+def _check(value: Mapping[str, Any]) -> Facts:
+    fields = Fields(value)
+    for name, longest in _TEXTS.items():
+        fields.text(name, longest)
+    fields.text("task", _LONGEST_TASK)
+    fields.text("end_reason", 200, or_none=True)
+    for name in ("started_at", "ended_at"):
+        fields.moment(name)
+    fields.number("duration_s", 0, 1e9)
+    fields.number("rate_hz", 0, 1e6)
+    fields.objects("cameras_frames", lambda item: type(item) is int and 0 <= item <= MAX_TICKS, "whole numbers")
+    fields.objects("counters", _is_counter, "numbers, or objects of them")
+    fields.objects("recovery", lambda item: True, "anything")
+    ticks = value.get("ticks", 0)
+    for name in ("marks", "rig_marks"):
+        fields.items(name, check_mark, _MOST_MARKS)
+    fields.inner("curation", lambda inner: _check_curation(inner, ticks))
+    if isinstance(value.get("features"), dict):
+        fields.inner("features", _check_features)
+    if isinstance(value.get("cameras"), dict):
+        fields.inner("cameras", lambda inner: _check_cameras(inner, fields.made.get("features", {})))
+    for name in value.keys() & _DEFAULTS.keys():
+        fields.made.setdefault(name, _DEFAULTS[name]())
+    return Facts(fields.made, dict(value), fields.odd)
+
+
+def _check_curation(fields: Fields, ticks: int) -> None:
+    verdict = "verdict"
+    fields.check(verdict, lambda v: isinstance(v, str) and v in VERDICTS, f"one of {', '.join(VERDICTS)}")
+    fields.items("labels", lambda item: check_text(item, LONGEST["label"]), MOST_LABELS)
+    fields.check("rating", lambda v: v is None or (type(v) is int and 1 <= v <= 5), "1 to 5 or null")
+    fields.text("note", LONGEST["note"])
+    fields.check("trim", lambda v: v is None or is_span(v, ticks), f"[first, end) within 0 and {ticks}, or null")
+    fields.items("history", _check_entry, 10_000)
+
+
+def _check_entry(value: Any) -> Any:
+    """One change of the history; raises ValueError."""
+    if not isinstance(value, dict) or not isinstance(value.get("changes"), dict):
+        raise ValueError("an object with the changes is wanted")
+    entry = Fields(value)
+    entry.moment("at")
+    entry.text("by", 150)
+    return entry.made
+
+
+def check_mark(value: Any) -> Any:
+    """A mark; what is odd in it is left out. Raises ValueError where it is no mark at all."""
+    if not isinstance(value, dict):
+        raise ValueError("an object is wanted")
+    code = value.get("code")
+    if not isinstance(code, str) or not code.replace("_", "").isalnum() or len(code) > 40:
+        raise ValueError("a code of letters is wanted")
+    mark = Fields(value)
+    for name in ("camera", "feature"):
+        mark.text(name, 200, or_none=True)
+    mark.text("text", 2_000)
+    mark.text("source", 40)
+    mark.check("severity", lambda v: v in _SEVERITIES if isinstance(v, str) else False, "note, warn or bad")
+    for name in ("from_tick", "to_tick", "frame"):
+        mark.check(name, lambda v: v is None or (type(v) is int and 0 <= v <= MAX_TICKS), "a tick")
+    return mark.made
+
+
+def _check_features(fields: Fields) -> None:
+    for key in list(fields.made):
+        if not key or len(key) > 200 or not _is_text(key):
+            fields.put_aside(key, "a name of 1 to 200 characters is wanted")
+        else:
+            fields.inner(key, _check_feature, needed=("dtype", "shape"))
+
+
+def _check_feature(fields: Fields) -> None:
+    fields.check("dtype", lambda v: isinstance(v, str) and 0 < len(v) <= 40 and _is_text(v), "the name of a type")
+    fields.check("shape", _is_shape, "a list of sides")
+    pictures = fields.made.get("dtype") in ("video", "image")
+    if pictures and len(fields.made.get("shape", ())) != 3:
+        fields.put_aside("shape", "three sides are wanted for pictures")
+    fields.check("names", _are_names, "a list of names")
+    for name in ("info", "video_info"):
+        fields.check(name, lambda v: v is None or isinstance(v, dict), "an object")
+
+
+def _check_cameras(fields: Fields, features: Mapping[str, Any]) -> None:
+    for key in list(fields.made):
+        shape = features.get(key, {}).get("shape", ())
+        shape = shape if len(shape) == 3 else [0, 0, 3]
+        usual = {"codec": "png" if shape[2] == 1 else "mjpeg", "width": shape[1], "height": shape[0]}
+        if not isinstance(fields.made[key], dict):
+            fields.put_aside(key, "an object is wanted")
+        else:
+            fields.inner(key, _check_camera)
+        fields.made[key] = usual | fields.made.get(key, {})
+
+
+def _check_camera(fields: Fields) -> None:
+    fields.check("codec", lambda v: isinstance(v, str) and v in _CODECS, f"one of {', '.join(_CODECS)}")
+    for name in ("width", "height"):
+        fields.check(name, _is_side, f"pixels, 1 to {MAX_SIDE}")
+
+
+def _is_counter(value: Any, depth: int = 3) -> bool:
+    if isinstance(value, dict):
+        return depth > 0 and all(_is_counter(item, depth - 1) for item in value.values())
+    return value is None or (isinstance(value, int | float) and abs(value) < 2**63)
+
+
+def _is_side(value: Any) -> bool:
+    return type(value) is int and 1 <= value <= MAX_SIDE
+
+
+def _is_shape(value: Any) -> bool:
+    return isinstance(value, list) and 0 < len(value) <= 8 and all(type(x) is int and 0 < x <= 2**31 for x in value)
+
+
+def _are_names(value: Any) -> bool:
+    """None, names, or what LeRobot nests them in: lists in lists, an object of lists."""
+    if isinstance(value, dict):
+        return all(_are_names(item) for item in value.values())
+    if isinstance(value, list):
+        return len(value) <= 10_000 and all(_are_names(item) for item in value if item is not None)
+    return value is None or (isinstance(value, str) and len(value) <= 1_000)
+
+
+def _is_file_name(key: str) -> bool:
+    good = bool(key) and "/" not in key and not key.startswith(".") and "\0" not in key
+    return good and _is_text(key) and len(key.encode()) <= 200
+
+
+def _is_text(value: str) -> bool:
+    """Whether no character of it is half a surrogate pair: no file system and no column takes such a name."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,40 @@
+"""JSON from outside: finite numbers, ordinary depth, or a ValueError in words."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+MAX_DEPTH = 64
+
+
+def read_json(data: bytes | str) -> Any:
+    """The value; NaN and infinity become None, for no JSON file may hold them. Raises ValueError saying why not."""
+    try:
+        value = json.loads(data, parse_constant=lambda _name: None, parse_float=_finite)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"is no JSON: {str(error)[:200]}") from error
+    if is_deeper(value, MAX_DEPTH):
+        raise ValueError(f"is nested deeper than {MAX_DEPTH} levels")
+    return value
+
+
+def is_deeper(value: Any, most: int) -> bool:
+    """Whether lists and objects are nested more than `most` levels: what is, no writer takes."""
+    level = [value]
+    for _ in range(most + 1):
+        level = [
+            inner
+            for each in level
+            if isinstance(each, dict | list)
+            for inner in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not level:
+            return False
+    return True
+
+
+def _finite(text: str) -> float | None:
+    number = float(text)
+    return number if math.isfinite(number) else None
