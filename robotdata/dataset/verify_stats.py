@@ -135,7 +135,10 @@ def _astray(dataset: Dataset, key: str, total: Stat, parts: list[Stat]) -> str |
     if not odd:
         return None
     rows = None if is_video(dataset.features[key]) else all_rows(dataset, key)
-    if rows is not None and unlike_rows({name: total[name] for name in odd}, rows) is None:
+    if (
+        rows is not None
+        and unlike_rows({name: total[name] for name in odd}, rows, dataset.features[key]["shape"]) is None
+    ):
         return None
     return f"{odd[0]} follows from those of its episodes by no rule of LeRobot's"
 
