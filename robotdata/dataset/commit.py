@@ -250,7 +250,7 @@ class _Commit:
         for key, feature in self._features.items():
             if feature["dtype"] in NUMERIC_DTYPES:
                 values = columns["frame_index"] / self._fps if key == "timestamp" else columns[key]
-                made[key] = stats.numeric_stats(values)
+                made[key] = stats.numeric_stats(values, feature["shape"])
         return made
 
     def _write_videos(self, draft: Draft, key: str, rows: list[dict[str, Any]]) -> None:

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from robotdata.dataset import stats
 from robotdata.dataset.features import NUMERIC_DTYPES, TEXT_DTYPES, Features, is_camera, video_keys
+from robotdata.dataset.grid import off_grid
 from robotdata.dataset.layout import EPISODES_GLOB
 from robotdata.dataset.reader import Dataset
 from robotdata.dataset.tables import ParquetFile, read_table, to_numpy
@@ -103,7 +104,9 @@ def numeric_columns(dataset: Dataset, features: Features, episodes: Iterable[int
     for index in episodes:
         rows = dataset.rows(index)
         found = {
-            key: stats.numeric_stats(exact_time(dataset.fps, rows) if key == "timestamp" else rows[key])
+            key: stats.numeric_stats(
+                exact_time(dataset.fps, rows) if key == "timestamp" else rows[key], features[key]["shape"]
+            )
             for key in with_stats(features)
             if features[key]["dtype"] in NUMERIC_DTYPES
         }
@@ -115,8 +118,7 @@ def numeric_columns(dataset: Dataset, features: Features, episodes: Iterable[int
 def exact_time(fps: float, rows: Mapping[str, Any]) -> Any:
     """Timestamps as float64, from the row numbers, as LeRobot's statistics use them; else as they are."""
     exact = np.asarray(rows["frame_index"], np.float64) / fps
-    close = np.abs(exact - np.asarray(rows["timestamp"], np.float64)) < 1e-4
-    return exact if bool(close.all()) else rows["timestamp"]
+    return rows["timestamp"] if bool(off_grid(rows["timestamp"], exact).any()) else exact
 
 
 def with_columns(table: pa.Table, columns: Mapping[str, Sequence[Any]]) -> pa.Table:

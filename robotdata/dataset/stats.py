@@ -23,19 +23,63 @@ _LARGE_SIDE = 300
 _SMALL_SIDE = 150
 
 
-def numeric_stats(values: NDArray[Any]) -> Stat:
-    """Statistics of `values`, (n, d) or (n,), n >= 1, over its rows; each (d,), float64."""
-    rows = np.asarray(values, np.float64)
-    rows = rows.reshape(len(rows), -1)
-    low, high = rows.min(axis=0), rows.max(axis=0)
-    mean = rows.mean(axis=0)
-    # E[x^2] - E[x]^2 loses all digits of a small spread on a large mean; this is the same value, kept.
-    std = np.sqrt(np.mean((rows - mean) ** 2, axis=0))
-    made: Stat = {"min": low, "max": high, "mean": mean, "std": std, "count": np.array([len(rows)], np.int64)}
-    if len(rows) == 1:
+def numeric_stats(values: NDArray[Any], shape: Sequence[int] | None = None) -> Stat:
+    """Statistics over rows, float64; `values` is (n, ...) or (n,), n >= 1.
+
+    `shape` is the feature's. As in LeRobot, a feature of rank 2 or more has statistics of its last dimension alone:
+    all values that share a place there are pooled, and `count` is still the number of rows. A dimension that holds a
+    value that is not finite has NaN, as LeRobot writes it.
+    """
+    rows = np.asarray(values)
+    count = np.array([len(rows)], np.int64)
+    pooled = rows.reshape(-1, shape[-1]) if shape and len(shape) > 1 else rows.reshape(len(rows), -1)
+    low, high = pooled.min(axis=0).astype(np.float64), pooled.max(axis=0).astype(np.float64)
+    mean, std = mean_and_std(pooled)
+    made: Stat = {"min": low, "max": high, "mean": mean, "std": std, "count": count}
+    if len(pooled) == 1:
         return made | {name: mean.copy() for name in QUANTILES}
-    columns = [_quantiles(rows[:, column]) for column in range(rows.shape[1])]
+    exact = pooled.astype(np.float64)
+    columns = [_quantiles(exact[:, column]) for column in range(exact.shape[1])]
     return made | {name: np.array([column[name] for column in columns]) for name in QUANTILES}
+
+
+def mean_and_std(rows: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and population spread of each column of `rows`, (n, d), n >= 1; NaN where a value is not finite.
+
+    Differences from the first row are taken first, those of whole numbers exactly: nanoseconds since 1970 keep their
+    spread, and a constant has none. Values are divided by the largest difference before they are squared, which 1e300
+    would not survive.
+    """
+    rows = rows.astype(np.int8) if rows.dtype == bool else rows
+    means, stds = [], []
+    for column in rows.T:
+        first, apart = column[0], _differences(column)
+        largest = float(np.abs(apart).max())
+        if not np.isfinite(apart).all():
+            mean, std = np.nan, np.nan
+            if np.isfinite(column).all():  # finite values whose differences are not: halve them first
+                mean, std = (2 * float(half[0]) for half in mean_and_std(column[:, None] / 2))
+        elif largest == 0:
+            mean, std = float(first), 0.0
+        else:
+            part = apart / largest
+            mean = float(first) + largest * float(part.mean())
+            std = largest * float(np.sqrt(np.mean((part - part.mean()) ** 2)))
+        means.append(mean)
+        stds.append(std)
+    return np.array(means, np.float64), np.array(stds, np.float64)
+
+
+def _differences(column: NDArray[Any]) -> NDArray[np.float64]:
+    """What each value is above the first, (n,); exact for whole numbers as far as float64 holds the difference."""
+    if column.dtype.kind in "iu" and int(column.max()) - int(column.min()) < 2**62:
+        wide = column.astype(np.uint64 if column.dtype.kind == "u" else np.int64)
+        low = wide.min()
+        above = (wide - low).astype(np.int64)
+        return (above - above[0]).astype(np.float64)
+    exact = column.astype(np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.asarray(exact - exact[0])
 
 
 def sample_indices(frames: int) -> NDArray[np.int64]:
@@ -96,15 +140,19 @@ def aggregate(stats: Sequence[Mapping[str, Any]]) -> Stat:
 def aggregate_columns(columns: Mapping[str, NDArray[Any]]) -> Stat:
     """As `aggregate`; each name maps to an array (episodes, ...)."""
     count = columns["count"].astype(np.float64)
-    mean = columns["mean"].astype(np.float64)
+    mean, std = columns["mean"].astype(np.float64), columns["std"].astype(np.float64)
     weight = (count / count.sum()).reshape(-1, *[1] * (mean.ndim - 1))
-    total_mean = (mean * weight).sum(axis=0)
-    variance = ((columns["std"].astype(np.float64) ** 2 + (mean - total_mean) ** 2) * weight).sum(axis=0)
+    # Kept between the parts' own, or rounding alone would give a spread to what never changes.
+    total_mean = np.clip((mean * weight).sum(axis=0), mean.min(axis=0), mean.max(axis=0))
+    with np.errstate(over="ignore"):
+        apart = np.hypot(std, mean - total_mean)
+    largest = np.maximum(apart.max(axis=0), np.finfo(np.float64).tiny)  # squares of 1e300 are infinite
+    total_std = largest * np.sqrt((((apart / largest) ** 2) * weight).sum(axis=0))
     made: Stat = {
         "min": columns["min"].min(axis=0),
         "max": columns["max"].max(axis=0),
         "mean": total_mean,
-        "std": np.sqrt(variance),
+        "std": total_std,
         "count": np.array([int(count.sum())], np.int64),
     }
     for name, share in QUANTILES.items():
@@ -147,7 +195,10 @@ def _quantiles(values: NDArray[np.float64], weights: NDArray[np.float64] | None 
     ordered = values[order]
     counts = np.ones(len(values)) if weights is None else weights[order]
     reached = np.concatenate([[0.0], np.cumsum(counts)])
-    edges = np.linspace(ordered[0] - _MARGIN, ordered[-1] + _MARGIN, BINS + 1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        edges = np.linspace(ordered[0] - _MARGIN, ordered[-1] + _MARGIN, BINS + 1)
+    if np.isnan(ordered).any():
+        return dict.fromkeys(QUANTILES, float("nan"))
     if not np.isfinite(edges).all() or edges[0] == edges[-1]:
         return dict.fromkeys(QUANTILES, float(ordered[len(ordered) // 2]))
     made = {}

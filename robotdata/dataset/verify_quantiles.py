@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from robotdata.dataset.errors import DamagedFile
 from robotdata.dataset.reader import Dataset
 from robotdata.dataset.tables import open_parquet, read_columns, to_numpy
+from robotdata.dataset.verify_sums import is_pooled
 
 SHARES = {"q01": 0.01, "q10": 0.10, "q50": 0.50, "q90": 0.90, "q99": 0.99}
 _BINS = 5000
@@ -20,17 +21,26 @@ _TIE = 1e-6
 Numbers = NDArray[np.float64]
 
 
-def unlike_rows(stored: Mapping[str, Any], rows: NDArray[Any]) -> str | None:
+def unlike_rows(stored: Mapping[str, Any], rows: NDArray[Any], shape: Sequence[int]) -> str | None:
     """In words, the first stored quantile that these rows, (n, d), do not give; None where all do.
+
+    `shape` is the feature's; what is stored of rank 2 and more may be of all rows' last dimensions, pooled.
 
     LeRobot's quantile lies in the bin of the row that has this share of all rows up to it. numpy's usual rule, between
     that row and the next, passes too: programs that add quantiles to old datasets use it, and readers do not care.
     """
+    lengths = {len(theirs) for name in SHARES if (theirs := _flat(stored.get(name))) is not None}
+    if len(lengths) == 1 and is_pooled(lengths.pop(), rows.shape[1], shape):
+        rows = rows.reshape(-1, shape[-1])
     ordered = np.sort(rows.astype(np.float64), axis=0)
     if not len(ordered) or not np.isfinite(ordered).all():
-        return None  # minimum or maximum say so
-    with np.errstate(over="ignore"):
-        near = _WITHIN * (ordered[-1] - ordered[0]) / _BINS + 1e-6 * np.abs(ordered[[0, -1]]).max(axis=0) + 1e-7
+        return None  # LeRobot's quantiles of such rows are nan, or leave them out
+    with np.errstate(over="ignore", invalid="ignore"):
+        return _unlike(stored, ordered)
+
+
+def _unlike(stored: Mapping[str, Any], ordered: Numbers) -> str | None:
+    near = _WITHIN * (ordered[-1] - ordered[0]) / _BINS + 1e-6 * np.abs(ordered[[0, -1]]).max(axis=0) + 1e-7
     for name, share in SHARES.items():
         if stored.get(name) is None:
             continue
@@ -63,13 +73,15 @@ def unlike_parts(total: Mapping[str, Numbers], parts: Sequence[Mapping[str, Numb
 
 def _follows(total: Numbers, each: Numbers, count: Numbers, *, low: bool) -> bool:
     outer = np.minimum if low else np.maximum
+    size = np.maximum(np.abs(each).max(axis=0), 1e-300)  # sums of 1e308 are infinite
+    each, total = each / size, total / size
     summed, counted = np.cumsum(each * count, axis=0), np.cumsum(count, axis=0)
     mean_before = summed / np.maximum(counted, 1)
     envelope_before = outer.accumulate(each, axis=0)
     envelope_behind = outer.accumulate(each[::-1], axis=0)[::-1]
     went_on_by_mean = (envelope_before * counted + summed[-1] - summed) / np.maximum(counted[-1], 1)
     went_on_by_envelope = np.vstack([outer(mean_before[:-1], envelope_behind[1:]), mean_before[-1:]])
-    near = 1e-5 * np.abs(each).max(axis=0) + 1e-9
+    near = 1e-5 + 1e-9 / size
     found = np.abs(np.vstack([went_on_by_mean, went_on_by_envelope, envelope_before[-1:]]) - total) <= near
     return bool(found.all(axis=1).any())
 

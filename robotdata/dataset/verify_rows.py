@@ -13,14 +13,21 @@ from numpy.typing import NDArray
 from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import DamagedFile
 from robotdata.dataset.features import DEFAULT_FEATURES, NUMERIC_DTYPES, is_video
-from robotdata.dataset.findings import Report
+from robotdata.dataset.findings import Gathered, Problem, Report
+from robotdata.dataset.grid import off_grid
 from robotdata.dataset.layout import EPISODES_GLOB, INFO, STATS
 from robotdata.dataset.reader import Dataset
 from robotdata.dataset.tables import is_numbers, open_parquet, read_columns, read_table, to_numpy
 from robotdata.dataset.verify_quantiles import SHARES, unlike_rows
+from robotdata.dataset.verify_sums import BASE, Sums
 
-_TIME_S = 1e-4
-_BASE = ("min", "max", "mean", "std", "count")
+_KINDS = {
+    "episode_index": "episode_index is another episode's",
+    "frame_index": "frame_index does not count from 0",
+    "timestamp": "timestamp is not frame_index / fps (a clock's time?), by which LeRobot finds pictures,",
+    "task_index": "task_index is no number of a task",
+    "tasks": "the table of episodes and the rows name other tasks",
+}
 
 
 class RowCheck:
@@ -31,9 +38,11 @@ class RowCheck:
         self._report = report
         self._only = only
         self._numeric = [key for key, f in dataset.features.items() if f["dtype"] in NUMERIC_DTYPES]
-        self._rows: dict[str, _Sums] = {}
+        self._rows: dict[str, Sums] = {}
         self._stored = _stored_stats(dataset, self._numeric, only)
         self._stale: set[str] = set()
+        self._gathered = Gathered()
+        self._odd: dict[str, _Odd] = {}
 
     def _unreadable(self, episodes: list[EpisodeInfo]) -> list[int]:
         """Those of a damaged file whose own rows are: each lies in parts of the file that are read by themselves."""
@@ -78,7 +87,10 @@ class RowCheck:
             self._report.add(path, f"has {rows} rows, its episodes have {at}", last)
 
     def finish(self) -> None:
-        """Compare `stats.json`, where the whole dataset was read."""
+        """Compare `stats.json`, where the whole dataset was read, and say what several episodes have in common."""
+        self._gathered.report(self._report, self._report.episodes)
+        for odd in self._odd.values():
+            self._report.note(odd.words())
         if self._only is None:
             self._check_totals()
         if self._stale:
@@ -123,14 +135,14 @@ class RowCheck:
         checks = {
             "episode_index": part["episode_index"] != episode.index,
             "frame_index": part["frame_index"] != frame,
-            "timestamp": np.abs(part["timestamp"].astype(np.float64) - exact) > _TIME_S,
+            "timestamp": off_grid(part["timestamp"], exact),
             "task_index": (part["task_index"] < 0) | (part["task_index"] >= max(1, len(self._dataset.tasks))),
         }
         for name, wrong in checks.items():
             at = np.flatnonzero(wrong)
             if len(at):
                 value = part[name][at[0]]
-                self._report.add(path, f"{name} is {value} ({len(at)} rows are wrong)", episode.index, int(at[0]))
+                self._gather(name, path, episode, f"{name} is {value} ({len(at)} rows are wrong)", at)
         self._check_texts(path, episode, part["task_index"])
         self._check_stats(path, episode, part, exact)
 
@@ -138,22 +150,26 @@ class RowCheck:
         tasks = self._dataset.tasks
         texts = {tasks[int(n)] for n in np.unique(numbers) if 0 <= n < len(tasks)}
         if episode.tasks and tasks and texts != set(episode.tasks):
-            self._report.add(
-                "meta/episodes",
-                f"tasks are {episode.tasks!r:.100}, the rows' are {sorted(texts)!r:.100}",
-                episode.index,
-            )
+            words = f"tasks are {episode.tasks!r:.100}, the rows' are {sorted(texts)!r:.100}"
+            self._gather("tasks", "meta/episodes", episode, words, None)
+
+    def _gather(self, kind: str, file: Path | str, episode: EpisodeInfo, words: str, rows: NDArray[Any] | None) -> None:
+        name = self._report.name_of(file)
+        frame, count = (None, 0) if rows is None else (int(rows[0]), len(rows))
+        self._gathered.add(_KINDS[kind], Problem(name, episode.index, frame, words), count)
 
     def _check_stats(
         self, path: Path, episode: EpisodeInfo, part: dict[str, NDArray[Any]], exact: NDArray[np.float64]
     ) -> None:
         stored = self._stored.get(episode.index, {})
         for name, raw in part.items():
-            close = name == "timestamp" and len(raw) == len(exact) and bool(np.all(np.abs(raw - exact) <= _TIME_S))
+            close = name == "timestamp" and len(raw) == len(exact) and not off_grid(raw, exact).any()
             if raw.dtype == object:
                 self._report.add(path, f"{name} has rows of different lengths", episode.index)
                 continue
-            sums = _Sums.of(exact if close else raw)
+            sums = Sums.of(exact if close else raw)
+            if sums.odd.any():
+                self._odd.setdefault(name, _Odd(name)).add(episode.index, raw.reshape(len(raw), -1))
             self._rows[name] = self._rows[name].plus(sums) if name in self._rows else sums
             self._compare(name, stored.get(name), sums, "meta/episodes", episode.index)
             self._check_quantiles(name, stored.get(name, {}), raw, episode.index)
@@ -161,7 +177,7 @@ class RowCheck:
     def _check_quantiles(self, name: str, stored: dict[str, Any], raw: NDArray[Any], episode: int) -> None:
         """Of a whole dataset alone: an edit must not be refused for what another program wrote of other episodes."""
         if self._only is None and name not in DEFAULT_FEATURES and stored.keys() & SHARES.keys():
-            wrong = unlike_rows(stored, raw.reshape(len(raw), -1))
+            wrong = unlike_rows(stored, raw.reshape(len(raw), -1), self._dataset.features[name]["shape"])
             if wrong:
                 self._report.add("meta/episodes", f"statistics of {name}: {wrong}", episode)
 
@@ -181,10 +197,10 @@ class RowCheck:
             elif isinstance(totals[name], dict):
                 self._compare(name, totals[name], sums, STATS, None)
 
-    def _compare(self, name: str, stored: dict[str, Any] | None, sums: _Sums, file: str, episode: int | None) -> None:
+    def _compare(self, name: str, stored: dict[str, Any] | None, sums: Sums, file: str, episode: int | None) -> None:
         if stored is None:
             return
-        wrong = sums.unlike(stored)
+        wrong = sums.unlike(stored, self._dataset.features[name]["shape"])
         if wrong is None:
             return
         if name in DEFAULT_FEATURES:
@@ -194,53 +210,31 @@ class RowCheck:
             self._report.add(file, f"statistics of {name}: {wrong}", episode)
 
 
-class _Sums:
-    """Minimum, maximum, mean, spread and count of rows, which add up."""
+class _Odd:
+    """Rows of one feature that are not finite."""
 
-    def __init__(self, low: Any, high: Any, mean: Any, square: Any, count: int) -> None:
-        self.low, self.high, self.mean, self.square, self.count = low, high, mean, square, count
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._first = ""
+        self._rows = 0
 
-    @classmethod
-    def of(cls, values: NDArray[Any]) -> _Sums:
-        rows = values.astype(np.float64).reshape(len(values), -1)
-        mean = rows.mean(axis=0)
-        return cls(rows.min(axis=0), rows.max(axis=0), mean, ((rows - mean) ** 2).sum(axis=0), len(rows))
+    def add(self, episode: int, rows: NDArray[Any]) -> None:
+        wrong = ~np.isfinite(rows)
+        at, place = (int(n) for n in np.argwhere(wrong)[0])
+        self._rows += int(wrong.any(axis=1).sum())
+        column = f"{self._name}[{place}]" if rows.shape[1] > 1 else self._name
+        self._first = self._first or f"{column} is {rows[at, place]} in row {at} of episode {episode}"
 
-    def plus(self, other: _Sums) -> _Sums:
-        count = self.count + other.count
-        apart = other.mean - self.mean
-        mean = self.mean + apart * other.count / count
-        square = self.square + other.square + apart**2 * self.count * other.count / count
-        return _Sums(np.minimum(self.low, other.low), np.maximum(self.high, other.high), mean, square, count)
-
-    def unlike(self, stored: dict[str, Any]) -> str | None:
-        """In words, the first stored value that is not the computed one; None where all are."""
-        mine = {
-            "min": self.low,
-            "max": self.high,
-            "mean": self.mean,
-            "std": np.sqrt(self.square / self.count),
-            "count": np.array([self.count]),
-        }
-        scale = np.max(np.abs([self.low, self.high]), axis=0) + (self.high - self.low)
-        for name in _BASE:
-            if stored.get(name) is None:
-                return f"{name} is missing"
-            try:
-                theirs = np.asarray(stored[name], np.float64).reshape(-1)
-            except (TypeError, ValueError):
-                return f"{name} holds something else than numbers"
-            near = 0.0 if name == "count" else 1e-7 + (1e-6 if name in {"min", "max"} else 1e-3) * scale
-            if theirs.shape != np.shape(mine[name]) or not np.all(np.abs(theirs - mine[name]) <= near):
-                return f"{name} is {_short(theirs)}, the rows give {_short(mine[name])}"
-        return None
+    def words(self) -> str:
+        more = f", the first of {self._rows} such rows" if self._rows > 1 else ""
+        return f"{self._first}{more}: whoever trains on it gets nothing but nan; trim it away or leave it out"
 
 
 def _stored_stats(
     dataset: Dataset, keys: list[str], only: Collection[int] | None
 ) -> dict[int, dict[str, dict[str, Any]]]:
     """What the table of episodes says of the numeric features, by episode."""
-    names = ["episode_index", *(f"stats/{key}/{name}" for key in keys for name in (*_BASE, *SHARES))]
+    names = ["episode_index", *(f"stats/{key}/{name}" for key in keys for name in (*BASE, *SHARES))]
     made: dict[int, dict[str, dict[str, Any]]] = {}
     for path in sorted(dataset.root.glob(EPISODES_GLOB)):
         try:
@@ -275,8 +269,3 @@ def _locate(episodes: list[EpisodeInfo], row: int) -> tuple[int | None, int | No
         if episode.from_index <= row < episode.to_index:
             return episode.index, row - episode.from_index
     return None, None
-
-
-def _short(values: NDArray[Any]) -> str:
-    numbers = np.asarray(values).reshape(-1)
-    return ", ".join(f"{value:.6g}" for value in numbers[:4]) + (" …" if len(numbers) > 4 else "")

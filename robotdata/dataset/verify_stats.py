@@ -15,6 +15,7 @@ from robotdata.dataset.findings import Report
 from robotdata.dataset.layout import EPISODES_GLOB, STATS
 from robotdata.dataset.reader import Dataset
 from robotdata.dataset.tables import read_table
+from robotdata.dataset.verify_moments import impossible, overflown
 from robotdata.dataset.verify_pictures import sampled, thinned
 from robotdata.dataset.verify_quantiles import SHARES, all_rows, unlike_parts, unlike_rows
 
@@ -33,22 +34,40 @@ def check_derived(dataset: Dataset, report: Report, stored: StoredStats) -> None
         totals = dataset.stats()
     except DamagedFile:
         totals = {}  # said where rows are compared with them
+    without_spread: dict[str, int] = {}
     for key in keys:
         if key in DEFAULT_FEATURES:
             continue
-        most = 1.0 if is_video(dataset.features[key]) and not is_depth(dataset.features[key]) else None
+        colours = is_video(dataset.features[key]) and not is_depth(dataset.features[key])
+        most = 1.0 if colours else None
         found = {index: _arrays(stats.get(key, {})) for index, stats in stored.items()}
         for index, stat in sorted(found.items()):
-            _add(report, "meta/episodes", key, _disorder(stat, most), index)
+            wrong = _disorder(stat, most)
+            if colours and wrong is None and overflown(stat):
+                without_spread[key] = without_spread.get(key, 0) + 1
+            elif colours and wrong is None:
+                wrong = impossible(stat)
+            _add(report, "meta/episodes", key, wrong, index)
         total = totals.get(key)
         if isinstance(total, dict) and is_video(dataset.features[key]):
             _check_counts(dataset, key, found, _arrays(total), report)
         blamed = any(p.what.startswith(_words(key)) and p.file == "meta/episodes" for p in report.problems)
+        blamed |= 0 < without_spread.get(key, 0) < len(found)
         if isinstance(total, dict) and found and not blamed:  # else it may well be right, and one of them is wrong
             mine, parts = _arrays(total), list(found.values())
             camera = is_video(dataset.features[key])
             wrong = _disorder(mine, most) or _apart(mine, parts, camera) or _astray(dataset, key, mine, parts)
             _add(report, STATS, key, wrong, None)
+    if without_spread:
+        _note_without_spread(without_spread, len(dataset.episodes), report)
+
+
+def _note_without_spread(counts: Mapping[str, int], episodes: int, report: Report) -> None:
+    each = ", ".join(f"{key} in {count} of {episodes} episodes" for key, count in counts.items())
+    report.note(
+        f"the spread (std) of {each} is 0 or too small for its pictures: LeRobot before 0.6 counted it in 8 bits while "
+        "recording. Train with ImageNet's statistics (use_imagenet_stats), or count these anew"
+    )
 
 
 def _check_counts(dataset: Dataset, key: str, found: Mapping[int, Stat], total: Stat, report: Report) -> None:
@@ -135,7 +154,10 @@ def _astray(dataset: Dataset, key: str, total: Stat, parts: list[Stat]) -> str |
     if not odd:
         return None
     rows = None if is_video(dataset.features[key]) else all_rows(dataset, key)
-    if rows is not None and unlike_rows({name: total[name] for name in odd}, rows) is None:
+    if (
+        rows is not None
+        and unlike_rows({name: total[name] for name in odd}, rows, dataset.features[key]["shape"]) is None
+    ):
         return None
     return f"{odd[0]} follows from those of its episodes by no rule of LeRobot's"
 

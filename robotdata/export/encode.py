@@ -130,13 +130,13 @@ def _encode_colours(
     take: Take, plan: ExportPlan, key: str, part: Path, settings: EncodeSettings, progress: Progress | None
 ) -> tuple[dict[str, Any], Stat]:
     stats = ImageStats()
-    packets = _sampled(packets_of(take, plan, key), plan.rows, stats)
+    packets = sampled_on_the_way(packets_of(take, plan, key), plan.rows, stats)
     encode_packets(packets, part, fps=plan.fps, settings=settings, progress=progress, overwrite=True)
     _decode_and_count(part, plan.rows, key)
     return get_video_info(part, settings=settings), stats.result()
 
 
-def _sampled(packets: Iterator[bytes], rows: int, stats: ImageStats) -> Iterator[bytes]:
+def sampled_on_the_way(packets: Iterator[bytes], rows: int, stats: ImageStats) -> Iterator[bytes]:
     """The packets as they are; those that enter the statistics are looked at on their way."""
     wanted = set(sample_indices(rows).tolist())
     for row, packet in enumerate(packets):

@@ -72,3 +72,41 @@ def test_it_aggregates_to_the_statistics_of_all_rows() -> None:
     assert np.allclose(total["std"], together.std(axis=0))
     assert np.allclose(total["min"], together.min(axis=0))
     assert total["count"].tolist() == [len(together)]
+
+
+def test_nanoseconds_that_never_change_have_no_spread() -> None:
+    """int64 beyond 2^53: as float64 alone their mean is off by 200, and so would be their spread."""
+    stat = numeric_stats(np.full(1000, 1_732_800_123_456_789_012, np.int64))
+    assert stat["std"].tolist() == [0.0]
+    assert stat["mean"].tolist() == [float(1_732_800_123_456_789_012)]
+
+
+def test_nanoseconds_that_count_on_keep_their_spread() -> None:
+    ticks = np.arange(1000, dtype=np.int64)
+    for first, kind in ((1_732_800_123_456_789_012, np.int64), (2**64 - 5_000, np.uint64), (-(2**63), np.int64)):
+        values = (np.array(first, kind) + ticks.astype(kind)).astype(kind)
+        assert numeric_stats(values)["std"][0] == pytest.approx(ticks.std(), rel=1e-12)
+
+
+@pytest.mark.parametrize("size", [1e300, 1.7e308, 1e-300])
+def test_a_spread_is_finite_where_its_square_is_not(size: float) -> None:
+    values = np.array([[-1.0], [1.0], [0.5], [-0.5]]) * size
+    stat = numeric_stats(values)
+    assert stat["std"][0] / size == pytest.approx(np.sqrt(0.625))
+    assert stat["mean"][0] / size == pytest.approx(0, abs=1e-12)
+    total = aggregate([stat, stat])
+    assert total["std"][0] / size == pytest.approx(np.sqrt(0.625))
+
+
+def test_a_feature_of_rank_2_is_pooled_over_all_but_its_last_dimension() -> None:
+    values = np.random.default_rng(5).normal(size=(30, 4, 2))
+    stat = numeric_stats(values.reshape(30, 8), [4, 2])
+    flat = values.reshape(-1, 2)
+    assert np.allclose(stat["mean"], flat.mean(axis=0)) and np.allclose(stat["std"], flat.std(axis=0))
+    assert np.allclose(stat["min"], flat.min(axis=0)) and np.allclose(stat["q50"], np.median(flat, axis=0), atol=0.05)
+    assert stat["count"].tolist() == [30]
+
+
+def test_a_value_that_is_not_finite_spoils_its_own_dimension_alone() -> None:
+    stat = numeric_stats(np.array([[0.0, 1.0], [np.nan, 2.0], [3.0, 3.0]]))
+    assert np.isnan(stat["mean"]).tolist() == [True, False] and stat["mean"][1] == 2.0
