@@ -88,6 +88,8 @@ class PacketIndex:
     """How many streams of sound and subtitles the file has."""
     duration: int
     """Ticks of `time_base` from the first frame's time to the end of the last one."""
+    turned: bytes
+    """An MP4's display matrix, by which players and some readers turn the pictures; empty where there is none."""
     _access: dict[int, Access] = field(default_factory=dict, repr=False, compare=False)
     """What the keyframes that were looked into are."""
 
@@ -264,5 +266,6 @@ def _index(path: Path, stream: Any, tables: SampleTables, identity: FileIdentity
         claimed_frames=stream.frames,
         identity=identity,
         beside=sum(other.type in SIDE_KINDS for other in stream.container.streams),
+        turned=tables.turned,
         duration=int(tables.pts[last] - tables.pts[first] + tables.length[last]),
     )

@@ -26,6 +26,7 @@ from robotdata.video.sidestreams import SideStreams, copied_stream
 
 _RATE_SLACK = Fraction(1, 200)
 _GRID_SLACK = 0.5
+_NAMES = {"extradata": "codec parameters", "turned": "how players turn them"}
 _TICKS_SLACK = Fraction(3, 2)
 
 
@@ -164,16 +165,13 @@ def _entangled(index: PacketIndex, first: int, end: int) -> str:
 def _same_parameters(reference: PacketIndex, other: PacketIndex, rate: Fraction) -> None:
     pairs: dict[str, tuple[object, object]] = {
         name: (getattr(reference, name), getattr(other, name))
-        for name in ("codec", "width", "height", "pix_fmt", "extradata")
+        for name in ("codec", "width", "height", "pix_fmt", "extradata", "turned")
     }
     different = {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
     if other.rate and abs(other.rate - rate) > rate * _rate_slack(other, rate):
         different["fps"] = (plain_rate(rate), float(other.rate))
     if different:
-        words = ", ".join(
-            "codec parameters" if name == "extradata" else f"{name} {pair[0]} and {pair[1]}"
-            for name, pair in different.items()
-        )
+        words = ", ".join(_NAMES.get(name) or f"{name} {pair[0]} and {pair[1]}" for name, pair in different.items())
         raise SegmentMismatchError(
             f"{other.path} cannot be joined after {reference.path}: {words} differ; "
             "keep them in separate files or encode one anew",
