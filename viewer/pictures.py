@@ -6,7 +6,7 @@ import io
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from robotdata.video.depth import depth_picture
 from robotdata.video.depth_colours import DepthColours
@@ -42,11 +42,14 @@ def depth_jpeg(data: bytes, colours: DepthColours) -> bytes:
 
 
 def to_jpeg(data: bytes) -> bytes:
-    """A picture of the spool in any of its formats as a JPEG; raises ImageError where it is damaged."""
+    """A picture of a take or of a Parquet file as a JPEG, turned as its EXIF says: `datasets` gives it to training so.
+
+    Raises ImageError where it is damaged.
+    """
     try:
         with Image.open(io.BytesIO(data), formats=["JPEG", "PNG"]) as image:
             check_size(*image.size)
-            picture = _for_people(image).convert("RGB")
+            picture = _for_people(ImageOps.exif_transpose(image)).convert("RGB")
     except (OSError, SyntaxError, UnidentifiedImageError, ValueError) as error:
         raise ImageError(f"a picture of {len(data)} bytes is damaged: {error}") from error
     buffer = io.BytesIO()

@@ -17,6 +17,7 @@ from robotdata.video.depth import depth_of_packet
 from robotdata.video.depth_colours import DepthColours
 from robotdata.video.errors import VideoError
 from robotdata.video.jpeg import ImageError
+from robotdata.video.jpeg_door import plain_jpeg
 from viewer.errors import Gone, NotThere
 from viewer.naming import camera_name
 from viewer.pictures import LOOK_AT, depth_jpeg, to_jpeg
@@ -95,7 +96,7 @@ class TakeSource:
             packet = track.packet(at)
             if camera in self._depth:
                 return depth_jpeg(packet, self._colours(camera))
-            return packet if track.codec == "mjpeg" else to_jpeg(packet)
+            return plain_jpeg(packet) if track.codec == "mjpeg" else to_jpeg(packet)
         except (SpoolError, ImageError, VideoError, OSError, IndexError) as error:
             raise Gone(f"frame {n} of {camera} cannot be read: {error}") from error
 

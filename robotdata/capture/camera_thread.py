@@ -14,7 +14,8 @@ from robotdata.capture.health import CameraHealth, look_of, look_of_depth
 from robotdata.capture.records import CameraFrame
 from robotdata.video.depth import depth_packet, depth_size
 from robotdata.video.errors import VideoError
-from robotdata.video.jpeg import ImageError, check_whole, encode_jpeg, jpeg_shape
+from robotdata.video.jpeg import ImageError, encode_jpeg
+from robotdata.video.jpeg_door import JpegDoor
 
 log = logging.getLogger(__name__)
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
@@ -33,6 +34,7 @@ class CameraThread:
         self.bad_frames = 0
         self._camera = camera
         self._quality = quality
+        self._door = JpegDoor(quality)
         self._sink: Sink | None = None
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -140,10 +142,9 @@ class CameraThread:
         if picture.depth is not None:
             raise DeviceError(f"camera {self.config.name} gives depth; say `depth = true` of it in the rig's file")
         if picture.packet is not None:
-            width, height, channels = jpeg_shape(picture.packet)
-            check_whole(picture.packet)
-            self._same_channels(channels)
-            return picture.packet, (width, height)
+            parts = self._door.admit(picture.packet)
+            self._same_channels(parts.channels)
+            return parts.data, (parts.width, parts.height)
         if picture.rgb is not None:
             return encode_jpeg(picture.rgb, self._quality), (picture.rgb.shape[1], picture.rgb.shape[0])
         raise ImageError("no picture at all")

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from urllib.parse import unquote, urlsplit
-
 from robotdata.capture import clock
 from robotdata.capture.devices import DeviceContext, Picture
 from robotdata.capture.errors import ConfigError, DeviceError
 from robotdata.capture.options import Options
 from robotdata.capture.owned import OwnedDevice
-from robotdata.video.live import SCHEMES, LiveError, LiveSource
+from robotdata.video.live import FITS, SCHEMES, LiveError, LiveSource, split_url
 
 
 class PyavCamera:
     """A LiveSource as a camera. JPEG packets of the source pass through undecoded."""
 
-    def __init__(self, context: DeviceContext, url: str, loop: bool, rate: float) -> None:
-        self._source = LiveSource(url, context.width, context.height, rate, loop=loop)
-        parts = urlsplit(url)
-        self._device = OwnedDevice(unquote(parts.path), url) if parts.scheme == "v4l2" else None
+    def __init__(self, context: DeviceContext, url: str, loop: bool, fit: str) -> None:
+        size = context.width, context.height
+        self._source = LiveSource(url, *size, context.camera_fps, loop=loop, fit=fit)
+        scheme, target = split_url(url)
+        self._device = OwnedDevice(target, url) if scheme == "v4l2" else None
 
     def connect(self) -> None:
         if self._device is not None:
@@ -40,11 +39,14 @@ class PyavCamera:
 
 
 def make_camera(context: DeviceContext, options: Options) -> PyavCamera:
-    """`url`: a path, file:, v4l2:/dev/video0, rtsp:, http: or https:; `loop` begins a file anew at its end."""
+    """`url`: a path, file:, v4l2:/dev/video0, rtsp:, http: or https:; `loop` begins a file anew at its end.
+
+    `fit` "exact" refuses pictures of another size, "letterbox" scales them between black bars.
+    """
     url = options.text("url")
     if context.depth:
         raise ConfigError(f"{options.where}.depth", "is true, but `pyav` gives colours; depth needs a kind of its own")
-    scheme = urlsplit(url).scheme or "file"
+    scheme = split_url(url)[0]
     if scheme not in SCHEMES:
         raise ConfigError(f"{options.where}.url", f"has scheme {scheme!r}; want one of {', '.join(SCHEMES)}")
-    return PyavCamera(context, url, options.flag("loop", True), context.camera_fps)
+    return PyavCamera(context, url, options.flag("loop", True), options.text("fit", FITS[0], among=FITS))

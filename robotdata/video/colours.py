@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import av
 from av.video.reformatter import ColorRange, VideoReformatter
 
@@ -10,12 +12,18 @@ _MATRICES = {1: 1, 4: 4, 7: 7, 9: 9, 10: 9}
 _BT601 = 5
 
 
-def to_rgb(reformatter: VideoReformatter, frame: av.VideoFrame) -> av.VideoFrame:
-    """`frame` as rgb24, by the matrix and range that it says; one that says nothing is BT.601, limited."""
+def to_rgb(reformatter: VideoReformatter, frame: av.VideoFrame, size: tuple[int, int] | None = None) -> av.VideoFrame:
+    """`frame` as rgb24, by the matrix and range that it says; one that says nothing is BT.601, limited.
+
+    `size`, (width, height) in pixels, scales it as well.
+    """
+    width, height = size or (frame.width, frame.height)
     if not _said(frame):
-        return reformatter.reformat(frame, format="rgb24")
+        return reformatter.reformat(frame, width, height, format="rgb24")
     return reformatter.reformat(
         frame,
+        width,
+        height,
         format="rgb24",
         src_colorspace=_MATRICES.get(int(frame.colorspace), _BT601),
         dst_colorspace=_BT601,
@@ -30,9 +38,16 @@ def is_plain(frame: av.VideoFrame) -> bool:
 
 def _said(frame: av.VideoFrame) -> bool:
     name = frame.format.name
-    if not name.startswith("yuv"):
+    if not _has_chroma(name):
         return False
     return int(frame.colorspace) in _MATRICES or (_is_full(frame) and not name.startswith("yuvj"))
+
+
+@lru_cache(maxsize=256)
+def _has_chroma(name: str) -> bool:
+    """Whether FFmpeg's pixel format `name` holds luma and chroma: yuv420p, nv12, yuyv422, p010le, ..."""
+    pixels = av.VideoFormat(name)
+    return len(pixels.components) >= 3 and not pixels.is_rgb and not pixels.has_palette
 
 
 def _is_full(frame: av.VideoFrame) -> bool:

@@ -41,7 +41,7 @@ class VideoDecoder:
         self._lock = threading.Lock()
         self._context: Any = None
         self._beside: Any = None
-        self._next = -1
+        self._began = self._next = -1
         self._closed = False
         self._reformatter = VideoReformatter()
 
@@ -116,7 +116,17 @@ class VideoDecoder:
             return
         self._check(wanted[0])
         self._check(wanted[-1])
-        yield from _in_a_row(self.path, self.identity, self.index, wanted)
+        starts = list(self.index.starts_for(wanted[0]))
+        for start in starts:
+            given = 0
+            try:
+                for frame in _in_a_row(self.path, self.identity, self.index, wanted, start):
+                    given += 1
+                    yield frame
+                return
+            except BrokenVideoError:
+                if given or start == starts[-1]:
+                    raise
 
     @contextmanager
     def beside(self, make: Callable[[Path], Any]) -> Iterator[Any]:
@@ -162,16 +172,24 @@ class VideoDecoder:
                 self._release()
 
     def _decode(self, number: int) -> av.VideoFrame:
+        for start in self.index.starts_for(number, self._file):
+            found = self._decode_from(start, number)
+            if found is not None:
+                return found
+        raise BrokenVideoError(f"{self.path}: the decoder gives no frame {number}", number)
+
+    def _decode_from(self, start: int, number: int) -> av.VideoFrame | None:
+        """Frame `number`, decoded from packet `start` on or from where we are; None where the decoder gives none."""
         index = self.index
         packet = int(index.order[number])
         wanted = int(index.pts[packet])
-        start = index.start_for(number)
         if self._context is None:
             self._context = _codec(index, threads=1)
-        if start <= self._next <= packet:
+        if self._began <= start <= self._next <= packet:
             start = self._next  # in the middle of the same group, or right after it
         else:
             self._context.flush_buffers()
+            self._began = start
         found: av.VideoFrame | None = None
         for at in range(start, packet + 1):
             for frame in self._context.decode(_packet(index, self._file, at)):
@@ -182,8 +200,6 @@ class VideoDecoder:
             self._next = -1
             for frame in self._context.decode(None):
                 found = frame if frame.pts == wanted else found
-        if found is None:
-            raise BrokenVideoError(f"{self.path}: the decoder gives no frame {number}", number)
         return found
 
     def _check(self, number: int) -> int:
@@ -246,8 +262,10 @@ def _open_indexed(path: Path, index: PacketIndex | None) -> tuple[PacketIndex, A
     raise FileReplacedError(f"{path} is written or replaced all the time; wait until it is finished")
 
 
-def _in_a_row(path: Path, identity: FileIdentity, index: PacketIndex, wanted: range) -> Iterator[av.VideoFrame]:
-    first = index.start_for(wanted[0])
+def _in_a_row(
+    path: Path, identity: FileIdentity, index: PacketIndex, wanted: range, first: int
+) -> Iterator[av.VideoFrame]:
+    """The frames `wanted`, decoded from packet `first` on."""
     last = int(index.order[wanted[0] : wanted[-1] + 1].max())
     number_of = {int(index.pts[index.order[number]]): number for number in wanted}
     context = _codec(index, threads=0)

@@ -6,7 +6,9 @@ Built once per file; then any frame costs one read at a known place and the deco
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from robotdata.video.access import RESTART, Access, AccessReader
 from robotdata.video.errors import BrokenVideoError, FileReplacedError, NotAVideoError, VideoError
 from robotdata.video.files import require_video_file
 from robotdata.video.mp4 import SampleTables, read_tables
@@ -85,6 +88,10 @@ class PacketIndex:
     """How many streams of sound and subtitles the file has."""
     duration: int
     """Ticks of `time_base` from the first frame's time to the end of the last one."""
+    turned: bytes
+    """An MP4's display matrix, by which players and some readers turn the pictures; empty where there is none."""
+    _access: dict[int, Access] = field(default_factory=dict, repr=False, compare=False)
+    """What the keyframes that were looked into are."""
 
     def __len__(self) -> int:
         return len(self.order)
@@ -111,15 +118,53 @@ class PacketIndex:
         return after if times[after] - ticks < ticks - times[after - 1] else after - 1
 
     def start_for(self, frame: int) -> int:
-        """The packet where decoding must begin to get `frame`: the last keyframe shown at or before it.
+        """The packet where decoding must begin to get `frame`: the last keyframe shown at or before it that gives it.
 
-        Not the last one decoded before it: frames shown ahead of an open group's keyframe need what was before.
+        Not the last one decoded before it: frames shown ahead of an open group's keyframe need what was before. Not a
+        recovery point after which too few frames were shown. Where no other will do it is the first keyframe.
         Raises BrokenVideoError where there is none.
         """
-        found = int(np.searchsorted(self.key_frames, frame, side="right")) - 1
-        if found < 0:
+        return next(self.starts_for(frame))
+
+    def starts_for(self, frame: int, file: Any = None) -> Iterator[int]:
+        """`start_for`, and where that is a recovery point those further back, in growing steps.
+
+        How far behind a recovery point pictures are right is counted in pictures that others refer to, which we do not
+        count: a decoder that began too late gives no frame, and can be tried from the next one. `file` is the open
+        file, where the caller has it. Raises as `start_for`.
+        """
+        place = int(np.searchsorted(self.key_frames, frame, side="right")) - 1
+        if place < 0:
             raise BrokenVideoError(f"{self.path}: no keyframe at or before frame {frame}", frame)
-        return int(self.keys[found])
+        step = 0
+        while place > 0:
+            key = int(self.keys[place])
+            access = self.access(key, file)
+            shown = min(int(self.order[frame]) - key, frame - int(self.key_frames[place]))
+            if access.behind is None or access.behind > shown:
+                place -= 1
+                continue
+            yield key
+            if access.restarts:
+                return
+            step += 1
+            place -= step
+        yield int(self.keys[0])
+
+    def access(self, packet: int, file: Any = None) -> Access:
+        """What decoding gives that begins at `packet`, a keyframe. Raises OSError, FileReplacedError."""
+        if packet not in self._access:
+            self._access[packet] = self._look_into(packet, file)
+        return self._access[packet]
+
+    def _look_into(self, packet: int, file: Any) -> Access:
+        reader = AccessReader(self.codec, self.extradata)
+        if not reader.looks:
+            return RESTART
+        with nullcontext(file) if file is not None else open_same(self.path, self.identity) as opened:
+            size = reader.head(int(self.size[packet]))
+            head = os.pread(opened.fileno(), size, int(self.position[packet]))
+            return reader.access(head) if len(head) == size else RESTART  # cut off: whoever decodes it says so
 
 
 def index_video(path: Path | str) -> PacketIndex:
@@ -221,5 +266,6 @@ def _index(path: Path, stream: Any, tables: SampleTables, identity: FileIdentity
         claimed_frames=stream.frames,
         identity=identity,
         beside=sum(other.type in SIDE_KINDS for other in stream.container.streams),
+        turned=tables.turned,
         duration=int(tables.pts[last] - tables.pts[first] + tables.length[last]),
     )

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import io
-import struct
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from robotdata.video.jpeg_parts import MAX_PIXELS as MAX_PIXELS
+from robotdata.video.jpeg_parts import ImageError as ImageError
+from robotdata.video.jpeg_parts import check_size as check_size
+from robotdata.video.jpeg_parts import parse_jpeg
+
 QUALITY = 95
-MAX_PIXELS = 64_000_000
-"""More than any camera gives; a header that claims more is refused before a byte is decoded."""
 SCALES = (1, 2, 4, 8)
-_FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_BARE_MARKERS = frozenset([0x01, *range(0xD0, 0xD9)])
-
-
-class ImageError(ValueError):
-    """A picture that is not what it should be; the message says what came and what was expected."""
 
 
 def encode_jpeg(rgb: NDArray[np.uint8], quality: int = QUALITY) -> bytes:
@@ -58,31 +54,5 @@ def jpeg_size(data: bytes) -> tuple[int, int]:
 
 def jpeg_shape(data: bytes) -> tuple[int, int, int]:
     """(width, height, channels), as `jpeg_size`."""
-    if data[:2] != b"\xff\xd8":
-        raise ImageError(f"no JPEG: {len(data)} bytes that begin with {data[:4].hex() or 'nothing'}")
-    at = 2
-    while at + 4 <= len(data):
-        if data[at] != 0xFF:
-            break
-        marker = data[at + 1]
-        if marker in _BARE_MARKERS or marker == 0xFF:
-            at += 1 if marker == 0xFF else 2
-            continue
-        if marker in _FRAME_MARKERS and at + 10 <= len(data):
-            height, width, channels = struct.unpack_from(">HHB", data, at + 5)
-            check_size(width, height)
-            return width, height, channels
-        at += 2 + int(struct.unpack_from(">H", data, at + 2)[0])
-    raise ImageError(f"a JPEG of {len(data)} bytes has no frame header")
-
-
-def check_whole(data: bytes) -> None:
-    """Raises ImageError where a JPEG lacks its end; what cameras put behind it is zeros at most."""
-    if data[-2:] != b"\xff\xd9" and not data.rstrip(b"\0").endswith(b"\xff\xd9"):
-        raise ImageError(f"a JPEG of {len(data)} bytes has no end: it was cut off")
-
-
-def check_size(width: int, height: int) -> None:
-    """Raises ImageError, naming the size, where a picture is empty or beyond MAX_PIXELS."""
-    if width < 1 or height < 1 or width * height > MAX_PIXELS:
-        raise ImageError(f"a picture of {width}x{height}: want 1 to {MAX_PIXELS:,} pixels")
+    parts = parse_jpeg(data, header_only=True)
+    return parts.width, parts.height, parts.channels

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
+from typing import Any, TypeAlias
 from urllib.parse import unquote, urlsplit
 
 import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
+from robotdata.video.errors import VideoError
+from robotdata.video.jpeg import ImageError, jpeg_size
+from robotdata.video.upright import NO_TURN, Turn, letterboxed, turn_of, upright_rgb
+
 SCHEMES = ("file", "v4l2", "rtsp", "http", "https")
+FITS = ("exact", "letterbox")
+"""What happens to pictures of another size: they are refused, or scaled and given black bars."""
 _PROTOCOLS = {
     "file": "file",
     "v4l2": "file",
@@ -20,6 +30,9 @@ _PROTOCOLS = {
     "https": "https,http,tls,tcp",
 }
 _TIMEOUT_S = 5.0
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(?://(?=/))?")
+Frame: TypeAlias = "tuple[NDArray[np.uint8] | None, bytes | None]"
+"""A picture as RGB, uint8 (H, W, 3), or as a JPEG."""
 
 
 class LiveError(RuntimeError):
@@ -27,18 +40,20 @@ class LiveError(RuntimeError):
 
 
 class LiveSource:
-    """One source of frames. `read` waits for the next; a file is played at its own rate, or at `fps`."""
+    """One source of frames of `width` x `height` pixels. `read` waits for the next; a file is played at `fps`.
 
-    def __init__(self, url: str, width: int, height: int, fps: float, *, loop: bool = True) -> None:
-        parts = urlsplit(url)
-        self._scheme = parts.scheme or "file"
-        if self._scheme not in SCHEMES:
-            raise LiveError(f"{_public(url)}: scheme {self._scheme!r}, want one of {', '.join(SCHEMES)}")
+    `fit` "exact" refuses pictures of another size, "letterbox" scales them and adds black bars.
+    """
+
+    def __init__(self, url: str, width: int, height: int, fps: float, *, loop: bool = True, fit: str = "exact") -> None:
+        self._scheme, self._target = split_url(url)
         self._name = _public(url)
-        self._target = unquote(parts.path) if self._scheme in ("file", "v4l2") else url
-        self._width, self._height, self._fps, self._loop = width, height, fps, loop
+        if self._scheme not in SCHEMES:
+            raise LiveError(f"{self._name}: scheme {self._scheme!r}, want one of {', '.join(SCHEMES)}")
+        self._width, self._height, self._fps, self._loop, self._fit = width, height, fps, loop, fit
         self._container: av.container.InputContainer | None = None
-        self._frames: Iterator[tuple[NDArray[np.uint8] | None, bytes | None]] | None = None
+        self._frames: Iterator[Frame] | None = None
+        self._reformatter = VideoReformatter()
         self._due = 0.0
 
     def open(self) -> None:
@@ -69,8 +84,11 @@ class LiveSource:
         self._frames = self._pictures(self._container)
         self._due = time.monotonic()
 
-    def read(self) -> tuple[NDArray[np.uint8] | None, bytes | None]:
-        """The next frame: uint8 (H, W, 3) or, where the source gives JPEG, its packet. Raises LiveError."""
+    def read(self) -> Frame:
+        """The next frame: uint8 (H, W, 3) or, where the source gives JPEG, its packet.
+
+        Raises LiveError where none comes any more, or one of another size that is to be refused.
+        """
         for attempt in range(2):
             if self._frames is None:
                 raise LiveError(f"{self._name} is not open")
@@ -83,6 +101,8 @@ class LiveSource:
                 self.open()
                 self._due = due
                 continue
+            except VideoError as error:
+                raise LiveError(f"{self._name}: {error}") from error
             except (av.FFmpegError, OSError) as error:
                 raise LiveError(f"{self._name} gives no more: {_why(error)}") from error
             if self._scheme == "file":
@@ -96,19 +116,52 @@ class LiveSource:
             self._container.close()
             self._container = None
 
-    def _pictures(
-        self, container: av.container.InputContainer
-    ) -> Iterator[tuple[NDArray[np.uint8] | None, bytes | None]]:
+    def _pictures(self, container: av.container.InputContainer) -> Iterator[Frame]:
         stream = container.streams.video[0]
         if stream.codec_context.name == "mjpeg":
-            for packet in container.demux(stream):
-                if packet.size:
-                    yield None, bytes(packet)
+            yield from self._jpegs(container, stream)
             return
         stream.thread_type = "NONE" if self._scheme != "file" else "AUTO"
         for frame in container.decode(stream):
-            picture = frame.to_ndarray(format="rgb24", width=self._width, height=self._height)
-            yield picture.astype(np.uint8, copy=False), None
+            yield self._fitted(frame, stream.sample_aspect_ratio), None
+
+    def _jpegs(self, container: av.container.InputContainer, stream: Any) -> Iterator[Frame]:
+        """JPEGs as they come; only those that must be turned or fitted are decoded."""
+        turn: Turn | None = None
+        for packet in container.demux(stream):
+            if not packet.size:
+                continue
+            data = bytes(packet)
+            try:
+                size = jpeg_size(data)
+                turn = turn_of(stream.codec_context.decode(packet)[0]) if turn is None else turn
+            except (ImageError, av.FFmpegError, IndexError):
+                yield None, data  # whoever stores it counts it as damaged
+                continue
+            if turn == NO_TURN and (self._fit == "exact" or size == (self._width, self._height)):
+                self._check_size(size, NO_TURN)
+                yield None, data
+            else:
+                for frame in stream.codec_context.decode(packet):
+                    yield self._fitted(frame, None), None
+
+    def _fitted(self, frame: av.VideoFrame, pixel_shape: Fraction | None) -> NDArray[np.uint8]:
+        if self._fit == "letterbox":
+            return letterboxed(self._reformatter, frame, (self._width, self._height), pixel_shape)
+        turn = turn_of(frame)
+        self._check_size(turn.size(frame.width, frame.height), turn)
+        return upright_rgb(self._reformatter, frame)
+
+    def _check_size(self, size: tuple[int, int], turn: Turn) -> None:
+        """Raises LiveError with both sizes where `size` is not the one that was asked for."""
+        if size == (self._width, self._height):
+            return
+        given, turned = f"{size[0]}x{size[1]}", "" if turn == NO_TURN else ", turned upright"
+        sides = f"set width = {size[0]} and height = {size[1]} there, or " if not (size[0] % 2 or size[1] % 2) else ""
+        raise LiveError(
+            f"{self._name} gives pictures of {given} pixels{turned}, the rig's file asks for "
+            f'{self._width}x{self._height}; {sides}set fit = "letterbox" to scale them between black bars'
+        )
 
     def _wait(self) -> None:
         """A file has no pace of its own."""
@@ -118,7 +171,25 @@ class LiveSource:
             time.sleep(rest)
 
 
+def split_url(url: str) -> tuple[str, str]:
+    """The scheme of `url` in lower case, and what FFmpeg opens: a path for `file` and `v4l2`, else the whole address.
+
+    What has no scheme is a path, and taken literally, as is that of a device; `file:` is decoded unless a file of
+    the literal name is there.
+    """
+    found = _SCHEME.match(url)
+    if found is None:
+        return "file", url
+    scheme, rest = found[1].lower(), url[found.end() :]
+    if scheme == "file":
+        return scheme, rest if Path(rest).is_file() else unquote(rest)
+    return scheme, rest if scheme == "v4l2" else url
+
+
 def _public(url: str) -> str:
+    """`url` without what may be a secret: the user's name and password, and what follows a question mark."""
+    if split_url(url)[0] in ("file", "v4l2"):
+        return url
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     return parts._replace(netloc=host, query="", fragment="").geturl()

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 _MOOV_LIMIT = 256 * 2**20
 _SAMPLE_LIMIT = 20_000_000
+_IDENTITY = struct.pack(">9i", 1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
 _CONTAINERS = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts")
 
 
@@ -36,6 +37,8 @@ class SampleTables:
     length: NDArray[np.int64]
     keyframe: NDArray[np.bool_]
     shown: NDArray[np.bool_]
+    turned: bytes = b""
+    """The display matrix, where players turn the pictures by one."""
 
 
 class _NotPlain(Exception):
@@ -126,7 +129,8 @@ def _tables(track: dict[bytes, memoryview]) -> SampleTables:
     keyframe = np.full(count, b"stss" not in track)
     if b"stss" in track:
         keyframe[_numbers(track[b"stss"], ">u4", 1)[:, 0] - 1] = True
-    return SampleTables(Fraction(1, scale), position, sizes, pts, length, keyframe, np.ones(count, np.bool_))
+    shown = np.ones(count, np.bool_)
+    return SampleTables(Fraction(1, scale), position, sizes, pts, length, keyframe, shown, _matrix(track))
 
 
 def _numbers(box: memoryview, kind: str, columns: int, head: int = 8) -> NDArray[np.int64]:
@@ -175,6 +179,15 @@ def _timescale(mdhd: memoryview) -> int:
     if scale < 1:
         raise _NotPlain
     return scale
+
+
+def _matrix(track: dict[bytes, memoryview]) -> bytes:
+    """The track's display matrix, empty where it is the identity."""
+    head = track.get(b"tkhd", memoryview(b""))
+    begin = 52 if head[:1] == b"\1" else 40
+    matrix = bytes(head[begin : begin + 36])
+    # How far it moves the picture does not matter: no other lies beside it.
+    return b"" if len(matrix) < 36 or matrix[:24] == _IDENTITY[:24] else matrix
 
 
 def _late_start(elst: memoryview) -> int:

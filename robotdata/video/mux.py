@@ -26,6 +26,7 @@ from robotdata.video.sidestreams import SideStreams, copied_stream
 
 _RATE_SLACK = Fraction(1, 200)
 _GRID_SLACK = 0.5
+_NAMES = {"extradata": "codec parameters", "turned": "how players turn them"}
 _TICKS_SLACK = Fraction(3, 2)
 
 
@@ -133,30 +134,44 @@ def _run(segment: Segment, index: PacketIndex) -> _Run:
         raise JoinError(f"{segment.path} has frames 0 to {len(index) - 1}, not {first} to {end - 1}")
     packets = np.sort(index.order[first:end])
     start = int(packets[0])
-    if int(index.order[first]) != start or not index.keyframe[start]:
-        before = int(index.rank[index.start_for(first)])
-        where = f"begin at {before}, or encode" if before >= 0 else "it needs frames that an edit list hides; encode"
-        raise NotAKeyframeError(f"{segment.path}: frame {first} is no keyframe; {where} the frames anew")
-    if int(packets[-1]) != start + len(packets) - 1:
-        raise NotAKeyframeError(
-            f"{segment.path}: frame {end - 1} needs frames after it; end at a keyframe, or encode anew"
-        )
+    own = int(index.order[first])
+    if not (index.keyframe[own] and index.access(own).restarts):
+        what = "a recovery point, at which no file can begin" if index.keyframe[own] else "no keyframe"
+        raise NotAKeyframeError(f"{segment.path}: frame {first} is {what}; {_instead(index, first)}")
+    if start != own or int(packets[-1]) != start + len(packets) - 1:
+        raise NotAKeyframeError(f"{segment.path}: {_entangled(index, first, end)}")
     return _Run(index, start, start + len(packets), first)
+
+
+def _instead(index: PacketIndex, first: int) -> str:
+    """Where a range around frame `first` can begin, in words."""
+    before = index.key_frames[index.key_frames < first]
+    for frame in before[::-1]:
+        if frame >= 0 and index.access(int(index.order[frame])).restarts:
+            return f"begin at {frame}, or encode the frames anew"
+    hidden = " that an edit list hides" if len(before) and before[-1] < 0 else " before it"
+    return f"it needs frames{hidden}; encode the frames anew"
+
+
+def _entangled(index: PacketIndex, first: int, end: int) -> str:
+    """Why frames `first` to `end` cannot be cut out although they begin at a keyframe."""
+    inside = np.sort(index.order[first:end])
+    between = np.setdiff1d(np.arange(inside[0], inside[-1] + 1), inside)
+    if (index.rank[between] < first).any():
+        return f"frames shown before frame {first} are stored behind it; {_instead(index, first)}"
+    return f"frame {end - 1} needs frames after it; end at a keyframe, or encode anew"
 
 
 def _same_parameters(reference: PacketIndex, other: PacketIndex, rate: Fraction) -> None:
     pairs: dict[str, tuple[object, object]] = {
         name: (getattr(reference, name), getattr(other, name))
-        for name in ("codec", "width", "height", "pix_fmt", "extradata")
+        for name in ("codec", "width", "height", "pix_fmt", "extradata", "turned")
     }
     different = {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
     if other.rate and abs(other.rate - rate) > rate * _rate_slack(other, rate):
         different["fps"] = (plain_rate(rate), float(other.rate))
     if different:
-        words = ", ".join(
-            "codec parameters" if name == "extradata" else f"{name} {pair[0]} and {pair[1]}"
-            for name, pair in different.items()
-        )
+        words = ", ".join(_NAMES.get(name) or f"{name} {pair[0]} and {pair[1]}" for name, pair in different.items())
         raise SegmentMismatchError(
             f"{other.path} cannot be joined after {reference.path}: {words} differ; "
             "keep them in separate files or encode one anew",

@@ -11,12 +11,14 @@ from robotdata.video.index import PacketIndex
 def copyable_range(index: PacketIndex, first: int, end: int, low: int, high: int) -> tuple[int, int]:
     """The smallest range around frames [first, end) within [low, high) whose packets can stand by themselves.
 
-    It begins at a keyframe, at or before `first`; it ends at `end`, or later where frames are decoded out of their
-    order. Raises NotAKeyframeError where there is none.
+    It begins at a keyframe at which a file can begin, at or before `first`; it ends at `end`, or later where frames are
+    decoded out of their order. Raises NotAKeyframeError where there is none.
     """
     for begin in index.key_frames[(index.key_frames >= low) & (index.key_frames <= first)][::-1]:
         packets = index.order[int(begin) : high]
         start = int(packets[0])
+        if not index.access(start).restarts:
+            continue
         counts = np.arange(1, len(packets) + 1)
         # Whole is a range whose packets are neighbours in the file, its first frame's first of all.
         whole = (np.maximum.accumulate(packets) - start + 1 == counts) & (np.minimum.accumulate(packets) == start)
@@ -24,5 +26,6 @@ def copyable_range(index: PacketIndex, first: int, end: int, low: int, high: int
         if len(ends):
             return int(begin), int(begin) + int(counts[ends[0]])
     raise NotAKeyframeError(
-        f"{index.path}: frames {first} to {end - 1} cannot be copied: no keyframe at or before them, from {low} on"
+        f"{index.path}: frames {first} to {end - 1} cannot be copied: no keyframe at which a "
+        f"file can begin is at or before them, from {low} on; trim less, or encode the video anew"
     )

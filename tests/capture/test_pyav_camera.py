@@ -3,20 +3,22 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
 from robotdata.capture.camera_thread import CameraThread
 from robotdata.capture.config import parse_config
 from robotdata.capture.devices import DeviceContext
+from robotdata.capture.errors import ConfigError
 from robotdata.capture.records import CameraFrame
 from robotdata.capture.registry import Registry
-from robotdata.video.jpeg import encode_jpeg
+from robotdata.video.jpeg import decode_jpeg, encode_jpeg
 from robotdata.video.packets import PacketWriter
 
 
-def thread_for(url: str, kept: list[CameraFrame]) -> CameraThread:
-    camera = {"kind": "pyav", "url": url, "width": 64, "height": 48, "fps": 120}
+def thread_for(url: str, kept: list[CameraFrame], **keys: object) -> CameraThread:
+    camera = {"kind": "pyav", "url": url, "width": 64, "height": 48, "fps": 120, **keys}
     devices = {"robot": {"kind": "sim"}, "teleoperator": {"kind": "autopilot"}}
     config = parse_config({"rig": {"name": "x"}, **devices, "cameras": {"front": camera}}, "x.toml").cameras[0]
     context = DeviceContext("x", 30, name="front", width=64, height=48, camera_fps=120)
@@ -60,3 +62,42 @@ def test_it_waits_for_a_camera_that_comes_later(tmp_path: Path, monkeypatch: pyt
         time.sleep(0.005)
     thread.stop()
     assert kept and thread.health.failed is None
+
+
+def film(path: Path, width: int, height: int) -> Path:
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("libx264", rate=30)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        for value in (90, 120):
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(np.full((height, width, 3), value, np.uint8))))
+        out.mux(stream.encode())
+    return path
+
+
+def test_it_stores_no_picture_of_another_size_and_says_both(tmp_path: Path) -> None:
+    kept: list[CameraFrame] = []
+    thread = thread_for(str(film(tmp_path / "x.mp4", 128, 64)), kept)
+    thread.start()
+    end = time.monotonic() + 60
+    while not (said := thread.health.failed) and time.monotonic() < end:
+        time.sleep(0.005)
+    thread.stop()
+    assert "128x64" in (said or "") and "64x48" in (said or "") and not kept
+
+
+def test_it_stores_another_size_between_bars_where_the_rigs_file_asks_for_that(tmp_path: Path) -> None:
+    kept: list[CameraFrame] = []
+    thread = thread_for(str(film(tmp_path / "x.mp4", 128, 64)), kept, fit="letterbox")
+    thread.start()
+    end = time.monotonic() + 60
+    while not kept and time.monotonic() < end:
+        time.sleep(0.005)
+    thread.stop()
+    stored = decode_jpeg(kept[0].packet)
+    assert stored.shape == (48, 64, 3)
+    assert stored[:6].max() < 20 and stored[-6:].max() < 20 and stored[12:36].min() > 60
+
+
+def test_it_names_a_fit_that_there_is_none(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"cameras\.front\.fit.*exact, letterbox"):
+        thread_for("x.mp4", [], fit="stretch")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -126,6 +127,18 @@ def test_it_decodes_when_it_is_asked_to_be_thorough(six: Bench) -> None:
     assert verify_dataset(six.root).ok
     report = verify_dataset(six.root, deep=True)
     assert {p.file for p in report.problems} == {span.path.relative_to(six.root.resolve()).as_posix()}
+
+
+def test_it_names_a_video_that_some_readers_turn(six: Bench) -> None:
+    span = six.open().episode(0).videos[FRONT]
+    data = bytearray(span.path.read_bytes())
+    struct.pack_into(">4i", data, data.index(b"tkhd") + 44, -65536, 0, 0, 0)
+    struct.pack_into(">i", data, data.index(b"tkhd") + 44 + 16, -65536)
+    span.path.unlink()
+    span.path.write_bytes(data)
+    report = verify_dataset(six.root)
+    assert report.ok
+    assert [note for note in report.notes if span.path.name in note and "turn" in note]
 
 
 def test_it_says_which_file_is_gone(six: Bench) -> None:

@@ -49,14 +49,6 @@ def test_it_ends_with_a_file_that_is_played_once(film: Path) -> None:
     source.close()
 
 
-def test_it_fits_the_pictures_to_the_size_that_is_wanted(film: Path) -> None:
-    source = LiveSource(str(film), 32, 32, 240)
-    source.open()
-    rgb, _ = source.read()
-    assert rgb is not None and rgb.shape == (32, 32, 3)
-    source.close()
-
-
 def test_it_passes_jpeg_through_undecoded(tmp_path: Path) -> None:
     packets = [encode_jpeg(np.full((48, 64, 3), value, np.uint8)) for value in (20, 120)]
     writer = PacketWriter(tmp_path / "x.mkv", "mjpeg", 64, 48)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import struct
 import subprocess
 from collections.abc import Callable
 from fractions import Fraction
@@ -131,6 +132,19 @@ def test_it_cuts_at_keyframes_bit_for_bit(video, tmp_path: Path, codec: str) -> 
         cut = cut_video(source, first, 40, tmp_path / "cut.mp4", fps=30)
         assert raw_frames(cut.path) == whole[first:]
         assert times(cut.path) == [Fraction(n, 30) for n in range(40 - first)]
+
+
+def test_it_joins_no_videos_that_players_turn_in_different_ways(video, tmp_path: Path) -> None:
+    one, other = video(4, 1), video(4, 2)
+    data = bytearray(other.read_bytes())
+    at = data.index(b"tkhd") + 44
+    struct.pack_into(">9i", data, at, -65536, 0, 0, 0, -65536, 0, 0, 0, 1 << 30)
+    other.write_bytes(data)
+    with pytest.raises(SegmentMismatchError, match="turn"):
+        join_videos([one, other], tmp_path / "all.mp4", fps=30)
+    joined = join_videos([other, other], tmp_path / "all.mp4", fps=30)
+    with av.open(str(joined.path)) as container:
+        assert {frame.rotation for frame in container.decode(video=0)} == {-180}
 
 
 def test_it_says_where_a_cut_may_begin(video, tmp_path: Path) -> None:

@@ -46,9 +46,10 @@ def write_take(
     late: dict[str, int] | None = None,
     lost: tuple[int, ...] = (),
     state: str = "recorded",
+    change: Callable[[bytes], bytes] = lambda packet: packet,
 ) -> Path:
     """A take in which tick t has frame t of every camera; camera `late` has none before that tick, and
-    frames `lost` were seen by the loop but never stored.
+    frames `lost` were seen by the loop but never stored. `change` makes of each JPEG what is stored.
 
     state "recording" leaves it open, as a rig at work does (the writer's lock is let go).
     """
@@ -64,7 +65,7 @@ def write_take(
         for number, key in enumerate(cameras):
             if tick >= (late or {}).get(key, 0):
                 if tick not in lost:
-                    writer.add_frame(key, tick, now, picture(tick, number, size))
+                    writer.add_frame(key, tick, now, change(picture(tick, number, size)))
                 frames[key] = (tick, now)
         values = np.array([tick, -tick], np.float32)
         writer.add_row(Row(tick, now + 5_000_000, now, {"action": values, "observation.state": values + 0.5}, frames))

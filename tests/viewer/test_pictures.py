@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from robotdata.video.barcode import Barcode, draw, read
 from robotdata.video.jpeg import ImageError, decode_jpeg, encode_jpeg, jpeg_size
 from viewer.pictures import shrink_jpeg, to_jpeg
 
@@ -38,3 +39,18 @@ def test_it_shows_lossless_packets_and_depth() -> None:
     depth = np.linspace(400, 4000, 48 * 64).reshape(48, 64).astype(np.uint16)
     shown = decode_jpeg(to_jpeg(png(depth))).astype(int)
     assert shown[2, 2, 0] > shown[2, 2, 2] and shown[45, 60, 2] > shown[45, 60, 0]  # near red, far blue
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_it_turns_a_stored_picture_as_training_gets_it(kind: str) -> None:
+    """LeRobot's pictures in Parquet are decoded by `datasets`, which heeds EXIF; what is shown has none left."""
+    scene = np.full((96, 288, 3), 90, np.uint8)
+    draw(scene, Barcode(5, 0, 1))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(np.rot90(scene))).save(buffer, kind, exif=exif, icc_profile=b"x" * 99)
+    shown = to_jpeg(buffer.getvalue())
+    assert read(decode_jpeg(shown)).tick == 5
+    with Image.open(io.BytesIO(shown)) as image:
+        assert not image.getexif() and "icc_profile" not in image.info

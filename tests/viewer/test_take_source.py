@@ -1,17 +1,20 @@
 from __future__ import annotations
 
+import io
 import json
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from robotdata.export.plan import plan_take
 from robotdata.quality.inputs import flat_names
 from robotdata.spool import Take
 from robotdata.video.barcode import read
 from robotdata.video.jpeg import decode_jpeg, jpeg_size
+from robotdata.video.sources import FrameConverter
 from tests.viewer.conftest import FRONT, TOP, MakeTake
 from viewer.errors import Gone, NotThere
 from viewer.frames import read_frame
@@ -187,3 +190,22 @@ def test_it_gives_signals_as_columns(make_take: MakeTake) -> None:
     assert signals.names["observation.state"] == ["shoulder.pos", "elbow.pos"]
     assert signals.age_ms[FRONT]["p50"] == 5.0
     source.close()
+
+
+def test_a_browser_shows_a_frame_as_it_is_encoded_whatever_the_frame_says_of_itself(make_take: MakeTake) -> None:
+    """Of takes from before such things were taken out when they were recorded."""
+    held = Image.Exif()
+    held[0x0112] = 3
+    about = b"\xff\xe1" + (2 + len(held.tobytes())).to_bytes(2, "big") + held.tobytes()
+    folder = make_take(3, change=lambda packet: packet[:2] + about + packet[2:])
+    with Take.open(folder) as take:
+        stored = take.camera(FRONT).packet(1)
+    source = TakeSource(folder)
+    shown = source.jpeg(FRONT, 1)
+    source.close()
+    with Image.open(io.BytesIO(stored)) as one, Image.open(io.BytesIO(shown)) as other:
+        assert one.getexif()[0x0112] == 3 and not other.getexif()
+    converter = FrameConverter()
+    encoded = converter.open(stored).to_ndarray(format="rgb24")
+    assert read(encoded).tick == tick_of(shown) == 1
+    assert (decode_jpeg(shown) == decode_jpeg(stored)).all()

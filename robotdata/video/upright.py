@@ -1,0 +1,112 @@
+"""Pictures as a person sees them: turned as their file says, and fitted into another size without being squeezed."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import av
+import numpy as np
+from av.sidedata.sidedata import Type
+from av.video.reformatter import VideoReformatter
+from numpy.typing import NDArray
+
+from robotdata.video.colours import to_rgb
+from robotdata.video.errors import VideoError
+
+Size = tuple[int, int]
+"""(width, height) in pixels."""
+
+_ONE = 1 << 16
+_MATRIX = struct.Struct("=9i")
+
+
+class CrookedError(VideoError):
+    """A picture that is to be shown at an angle other than a multiple of 90 degrees, or scaled on one side."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """How to turn a stored picture: exchange rows and columns first, then reverse the rows, then the columns."""
+
+    transposed: bool = False
+    rows_reversed: bool = False
+    columns_reversed: bool = False
+
+    def size(self, width: int, height: int) -> Size:
+        """The size after turning of a picture that is stored as `width` x `height`."""
+        return (height, width) if self.transposed else (width, height)
+
+    def apply(self, picture: NDArray[Any]) -> NDArray[Any]:
+        """Turn `picture`, (H, W, channels) of any dtype; a picture that needs no turning is returned as it is."""
+        if self == NO_TURN:
+            return picture
+        if self.transposed:
+            picture = picture.swapaxes(0, 1)
+        rows, columns = (slice(None, None, -1 if is_reversed else 1) for is_reversed in self._reversed())
+        return np.ascontiguousarray(picture[rows, columns])
+
+    def _reversed(self) -> tuple[bool, bool]:
+        return self.rows_reversed, self.columns_reversed
+
+
+NO_TURN = Turn()
+
+
+def turn_of(frame: av.VideoFrame) -> Turn:
+    """The turn that the display matrix of `frame` asks for; NO_TURN where it has none. Raises CrookedError."""
+    matrix = frame.side_data.get(Type.DISPLAYMATRIX)
+    return NO_TURN if matrix is None else turn_of_matrix(_MATRIX.unpack(bytes(matrix)[: _MATRIX.size]))
+
+
+def turn_of_matrix(matrix: tuple[int, ...]) -> Turn:
+    """The turn of an MP4's display matrix: nine numbers, of which the first two columns are 16.16 fixed point.
+
+    A stored point (x, y) is shown at (a x + c y, b x + d y). Raises CrookedError.
+    """
+    a, b, _, c, d, *_ = matrix
+    if b == c == 0 and abs(a) == abs(d) == _ONE:
+        return Turn(False, d < 0, a < 0)
+    if a == d == 0 and abs(b) == abs(c) == _ONE:
+        return Turn(True, b < 0, c < 0)
+    raise CrookedError("its pictures are to be shown tilted or scaled; only turns by 90, 180 and 270 degrees are known")
+
+
+def upright_rgb(reformatter: VideoReformatter, frame: av.VideoFrame) -> NDArray[np.uint8]:
+    """`frame` as RGB, uint8 (H, W, 3), turned as it is to be seen. Raises CrookedError."""
+    return turn_of(frame).apply(np.asarray(to_rgb(reformatter, frame).to_ndarray(), np.uint8))
+
+
+def letterboxed(
+    reformatter: VideoReformatter, frame: av.VideoFrame, size: Size, pixel_shape: Fraction | None = None
+) -> NDArray[np.uint8]:
+    """`frame` turned upright and as large as `size` allows, with black bars at two sides: uint8 (H, W, 3).
+
+    A circle stays a circle. `pixel_shape` is the width of the stored pixels over their height, square by default.
+    Raises CrookedError.
+    """
+    turn = turn_of(frame)
+    shown = turn.size(*_square(frame, pixel_shape))
+    inner = fitted_size(shown, size)
+    scaled = to_rgb(reformatter, frame, turn.size(*inner))
+    picture = turn.apply(np.asarray(scaled.to_ndarray(), np.uint8))
+    if inner == size:
+        return picture
+    canvas = np.zeros((size[1], size[0], 3), np.uint8)
+    top, left = (size[1] - inner[1]) // 2, (size[0] - inner[0]) // 2
+    canvas[top : top + inner[1], left : left + inner[0]] = picture
+    return canvas
+
+
+def fitted_size(shown: Size, size: Size) -> Size:
+    """The largest size of the proportions of `shown` that fits into `size`; at least one pixel each way."""
+    scale = min(Fraction(size[0], shown[0]), Fraction(size[1], shown[1]))
+    width, height = (max(1, round(side * scale)) for side in shown)
+    return width, height
+
+
+def _square(frame: av.VideoFrame, pixel_shape: Fraction | None) -> Size:
+    """The frame's size if its pixels were square."""
+    return (max(1, round(frame.width * pixel_shape)) if pixel_shape else frame.width), frame.height
