@@ -20,6 +20,7 @@ from robotdata.capture.session import Call, Failure, Limits, Part, Session, Trac
 from robotdata.capture.values import RowValues
 
 SILENT_PERIODS = 3
+STOP_S, LONGEST_STOP_S = 5.0, 12.0
 _LOOK_S = 0.005
 _JITTERS = 1024
 _TELEMETRY_ROWS = 512
@@ -91,15 +92,21 @@ class ControlLoop:
         session.start(lambda: self._run(session))
         self._session = session
 
-    def stop(self, timeout_s: float = 5.0) -> bool:
-        """End after the current tick and let go of the devices; False where one hangs, which is then left alone."""
+    def stop(self) -> bool:
+        """End after the current tick and let go of the devices; False where one hangs, which is then left alone.
+
+        One that hangs has STOP_S to answer after all, for only then can it be told to let go; but all others are.
+        """
         session = self._session
         if session is None:
             return True
         session.end()
-        end = clock.monotonic() + timeout_s
-        while not session.over and clock.monotonic() < end:
+        began = clock.monotonic()
+        while not session.over:
             session.watch()
+            waited_s = clock.monotonic() - began
+            if waited_s >= LONGEST_STOP_S or (waited_s >= STOP_S and session.stuck):
+                break
             clock.pause(_LOOK_S)
         return session.over
 

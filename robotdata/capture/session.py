@@ -147,6 +147,13 @@ class Session:
         return not any(thread.is_alive() for thread in list(self._threads)) and not self._release_due
 
     @property
+    def stuck(self) -> bool:
+        """Whether all that is left of it are calls that hang: every other device was let go of."""
+        with self._lock:
+            hanging = sum(call.given_up for call in self._calls)
+        return not self._release_due and hanging == sum(thread.is_alive() for thread in list(self._threads))
+
+    @property
     def calls(self) -> list[Call]:
         """The calls that have not returned."""
         with self._lock:

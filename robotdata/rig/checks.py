@@ -10,7 +10,7 @@ from typing import Any
 from robotdata.capture import clock
 from robotdata.dataset.features import differences
 from robotdata.rig.disk import REFUSE_MINUTES
-from robotdata.rig.problems import Problem
+from robotdata.rig.problems import Problem, sentences
 from robotdata.rig.protocol import Refusal
 from robotdata.rig.recorder import TakeRecorder
 from robotdata.rig.rig import Rig
@@ -70,7 +70,7 @@ def may_begin(rig: Rig, saving: int, missing: Sequence[Problem]) -> None:
     found = obstacles(rig, saving, missing)
     if found:
         texts = [problem.text for problem in found if problem.code == found[0].code]
-        raise Refusal(found[0].code, ". ".join(texts))
+        raise Refusal(found[0].code, sentences(*texts))
 
 
 def started(take: TakeRecorder, rig: str) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from robotdata.capture import clock
 from robotdata.capture.session import words_of
 from robotdata.rig import checks
-from robotdata.rig.problems import Problem
+from robotdata.rig.problems import Problem, sentences
 from robotdata.rig.protocol import Command, RecordArgs, Refusal, parse_record
 from robotdata.rig.recorder import TakeEnd, TakeRecorder
 from robotdata.rig.rig import Rig
@@ -330,11 +330,11 @@ class Machine:
 
     def _lost(self, problem: Problem) -> None:
         """No loop runs: the take is ended and kept, and only a person starts what moves again."""
-        kept = f" The take is kept up to frame {self.take.ticks}." if self.take and self.take.ticks else ""
+        kept = [f"The take is kept up to frame {self.take.ticks}"] if self.take and self.take.ticks else []
         self._end_take(problem.code, stay=True, lost=problem.camera)
         self._args, self.pause_armed = None, False
         self.problem = problem
-        self.message = f"{problem.text}.{kept}"
+        self.message = sentences(problem.text, *kept)
         self._move(State.ERROR)
 
     def _watch_cameras(self) -> None:

@@ -33,3 +33,9 @@ class Problem:
             "since": self.since,
             "text": self.text,
         }
+
+
+def sentences(*parts: str) -> str:
+    """`parts` one after the other, each but the last with the stop that it may have already."""
+    *first, last = parts
+    return " ".join([*(part if part.endswith((".", "?", "!")) else f"{part}." for part in first), last])

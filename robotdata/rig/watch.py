@@ -8,7 +8,7 @@ from robotdata.capture import clock
 from robotdata.capture.camera_thread import CameraThread
 from robotdata.capture.errors import DeviceError
 from robotdata.capture.session import Failure
-from robotdata.rig.problems import Problem
+from robotdata.rig.problems import Problem, sentences
 from robotdata.rig.rig import Rig
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class DeviceWatch:
             return False
         if self._frames_due is None:
             self._frames_due = now + FIRST_FRAMES_S
-        if now < self._frames_due and any(camera.newest is None for camera in self._rig.cameras):
+        if now < self._frames_due and self.missing():
             return False
         self._pause = 0.0
         return True
@@ -103,7 +103,7 @@ class DeviceWatch:
         remedy = remedy or f"Check the {device}, then clear the error"
         name = device[0].upper() + device[1:]
         text = f"Rig {rig}: {failure.reason}" if device == "rig" else f"{name} of rig {rig}: {failure.reason}"
-        return Problem(code, device, failure.reason, remedy, clock.wall(), failure.key, f"{text}. {remedy}")
+        return Problem(code, device, failure.reason, remedy, clock.wall(), failure.key, sentences(text, remedy))
 
     def missing(self) -> list[Problem]:
         """The cameras that give nothing to record."""
@@ -118,7 +118,7 @@ class DeviceWatch:
     def _missing(self, camera: CameraThread, reason: str) -> Problem:
         name, remedy = camera.part.name, "Check its cable and the rig's file; it is tried again by itself"
         since = self._since.get(name, clock.wall())
-        text = f"{name[0].upper()}{name[1:]} is missing: {reason}. {remedy}"
+        text = sentences(f"{name[0].upper()}{name[1:]} is missing: {reason}", remedy)
         return Problem("camera_missing", name, reason, remedy, since, camera.key, text)
 
     # -- what the terminal says

@@ -62,7 +62,7 @@ def record(arm: Arm, rows: int, fps: float = 200) -> tuple[list[Row], ControlLoo
     end = time.monotonic() + 60
     while len(sink.rows) < rows and loop.failure is None and time.monotonic() < end:
         time.sleep(0.002)
-    assert loop.stop(60)
+    assert loop.stop()
     return sink.rows, loop
 
 
@@ -147,6 +147,6 @@ def test_it_has_no_row_in_the_old_take_after_the_swap() -> None:
     loop.swap_sink(new)
     count = len(old.rows)
     time.sleep(0.05)
-    assert loop.stop(60)
+    assert loop.stop()
     assert len(old.rows) == count
     assert [row.tick for row in new.rows] == list(range(len(new.rows)))
