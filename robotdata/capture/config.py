@@ -67,6 +67,8 @@ class RigConfig:
     robot: DeviceConfig
     teleoperator: DeviceConfig
     cameras: tuple[CameraConfig, ...] = field(default=())
+    connect_s: float = 30.0
+    """How long robot and teleoperator may take to connect."""
 
 
 def read_config(path: Path | None) -> RigConfig:
@@ -88,6 +90,7 @@ def parse_config(values: Mapping[str, Any], source: str) -> RigConfig:
     rig = top.table("rig")
     name = rig.name("name")
     fps = rig.rate("fps", 30, low=1, high=240)
+    connect_s = rig.number("connect_s", 30, low=1, high=600)
     rig.done()
     robot = _device(top.table("robot"))
     teleoperator = _device(top.table("teleoperator"))
@@ -102,7 +105,7 @@ def parse_config(values: Mapping[str, Any], source: str) -> RigConfig:
             raise ConfigError(f"{tables.where}.{each}", words)
     cameras = tuple(_camera(tables, each, fps) for each in names)
     top.done()
-    return RigConfig(name, fps, robot, teleoperator, cameras)
+    return RigConfig(name, fps, robot, teleoperator, cameras, connect_s)
 
 
 def _device(table: Options) -> DeviceConfig:

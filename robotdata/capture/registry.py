@@ -6,15 +6,18 @@ and lead to a factory `make(context: DeviceContext, options: Options)`.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from importlib import metadata
 from typing import Any
 
 from robotdata.capture import pyav_camera, sim
 from robotdata.capture.devices import Camera, DeviceContext, Robot, Teleoperator
-from robotdata.capture.errors import ConfigError, UnknownDevice
+from robotdata.capture.errors import CaptureError, ConfigError, UnknownDevice
 from robotdata.capture.options import Options
+from robotdata.capture.session import words_of
 
+log = logging.getLogger(__name__)
 GROUP = "robotdata.devices"
 ROLES = ("robot", "teleoperator", "camera")
 Factory = Callable[[DeviceContext, Options], Any]
@@ -52,9 +55,17 @@ class Registry:
         return device
 
     def _checked(self, role: str, kind: str, wanted: type, context: DeviceContext, options: Options) -> Any:
-        device = self._factory(role, kind)(context, options)
+        factory = self._factory(role, kind)
+        try:
+            device = factory(context, options)
+            fits = isinstance(device, wanted)
+        except CaptureError:
+            raise
+        except Exception as error:  # a device's own code may raise anything
+            log.exception("%s of kind %r", role, kind)
+            raise ConfigError(options.where, f"kind {kind!r} cannot be made: {words_of(error)}") from error
         options.done()
-        if not isinstance(device, wanted):
+        if not fits:
             raise ConfigError(options.where, f"kind {kind!r} gives a {type(device).__name__}, which is no {role}")
         return device
 
@@ -66,8 +77,10 @@ class Registry:
             if entry.name == f"{role}.{kind}":
                 try:
                     factory: Factory = entry.load()
-                except (ImportError, AttributeError) as error:
-                    raise ConfigError(f"{role} {kind!r}", f"cannot be loaded from {entry.value}: {error}") from error
+                except Exception as error:  # whatever stands in the module of a device
+                    log.exception("%s of kind %r", role, kind)
+                    where = f"{role} {kind!r}"
+                    raise ConfigError(where, f"cannot be loaded from {entry.value}: {words_of(error)}") from error
                 return factory
         installed = [e.name.partition(".")[2] for e in found if e.name.startswith(f"{role}.")]
         raise UnknownDevice(role, kind, [*self._kinds[role], *installed])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from robotdata.capture import clock
 from robotdata.dataset.features import differences
 from robotdata.rig.disk import REFUSE_MINUTES
+from robotdata.rig.problems import Problem, sentences
 from robotdata.rig.protocol import Refusal
 from robotdata.rig.recorder import TakeRecorder
 from robotdata.rig.rig import Rig
@@ -49,29 +50,31 @@ def features(expect: Mapping[str, Any] | None, mine: Mapping[str, Any], fps: flo
         )
 
 
-def may_begin(rig: Rig, saving: int) -> None:
-    """Room on the disk, every camera alive, the writers not too far behind."""
+def obstacles(rig: Rig, saving: int, missing: Sequence[Problem]) -> list[Problem]:
+    """Why no take can begin now, the gravest first: room on the disk, missing cameras, writers that are behind."""
+    found, now = [], clock.wall()
     if rig.disk.is_out_of_files:
-        raise Refusal(
-            "disk_full",
-            f"{rig.spool} has room for only {rig.disk.files_left} more files (its file system is out of inodes): empty "
-            "the trash or delete small files",
-        )
+        reason = f"{rig.spool} has room for only {rig.disk.files_left} more files: its file system is out of inodes"
+        remedy = "Empty the trash or delete small files"
+        found.append(Problem("disk_full", "disk", reason, remedy, now, text=f"{reason}. {remedy}"))
     minutes = rig.disk.minutes_left
-    if minutes < REFUSE_MINUTES:
-        raise Refusal(
-            "disk_full",
-            f"{rig.spool} has room for {minutes:.1f} minutes of recording, want at least {REFUSE_MINUTES:g}: "
-            "empty the trash or free some space",
-        )
-    now = clock.monotonic_ns()
-    lost = [camera for camera in rig.cameras if camera.newest is None or camera.health.state(now) == "lost"]
-    if lost:
-        names = ", ".join(camera.config.name for camera in lost)
-        why = next((camera.health.failed for camera in lost if camera.health.failed), "no frames come")
-        raise Refusal("camera_missing", f"camera {names} is missing: {why}. Plug it in; it is tried again by itself")
+    if minutes < REFUSE_MINUTES and not found:
+        reason = f"{rig.spool} has room for {minutes:.1f} minutes of recording, want at least {REFUSE_MINUTES:g}"
+        remedy = "Empty the trash or free some space"
+        found.append(Problem("disk_full", "disk", reason, remedy, now, text=f"{reason}. {remedy}"))
+    found += missing
     if saving >= MAX_SAVING:
-        raise Refusal("busy", f"{saving} takes are still being saved: the disk is slow. Wait a moment")
+        reason, remedy = f"{saving} takes are still being saved: the disk is slow", "Wait a moment"
+        found.append(Problem("busy", "disk", reason, remedy, now, text=f"{reason}. {remedy}"))
+    return found
+
+
+def may_begin(rig: Rig, saving: int, missing: Sequence[Problem]) -> None:
+    """Raises Refusal with the first obstacle, and with every one of the same kind."""
+    found = obstacles(rig, saving, missing)
+    if found:
+        texts = [problem.text for problem in found if problem.code == found[0].code]
+        raise Refusal(found[0].code, sentences(*texts))
 
 
 def started(take: TakeRecorder, rig: str) -> None:

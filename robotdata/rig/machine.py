@@ -11,18 +11,19 @@ from dataclasses import replace
 from typing import Any
 
 from robotdata.capture import clock
-from robotdata.capture.errors import DeviceError
+from robotdata.capture.session import words_of
 from robotdata.rig import checks
+from robotdata.rig.problems import Problem, sentences
 from robotdata.rig.protocol import Command, RecordArgs, Refusal, parse_record
 from robotdata.rig.recorder import TakeEnd, TakeRecorder
 from robotdata.rig.rig import Rig
 from robotdata.rig.states import CONTROLS, NEXT, State
-from robotdata.spool import SpoolError, new_take_id, update_curation
+from robotdata.rig.watch import DeviceWatch
+from robotdata.spool import SpoolError, SpoolFull, new_take_id, update_curation
 
 log = logging.getLogger(__name__)
 _REMEMBERED = 1000
 _STEP_S = 0.02
-_FIRST_FRAMES_S = 5.0
 _REJECT = {"verdict": "reject"}
 
 
@@ -39,6 +40,8 @@ class Machine:
         self.state = State.CONNECTING
         self.since = clock.wall()
         self.message: str | None = None
+        self.problem: Problem | None = None  # why it is in the state error
+        self.devices = DeviceWatch(rig)
         self.take: TakeRecorder | None = None
         self.saving: list[TakeRecorder] = []
         self.ends_at: float | None = None  # monotonic
@@ -52,7 +55,6 @@ class Machine:
         self._lock = threading.RLock()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="rig-machine", daemon=True)
-        rig.on_failure = self._robot_lost
 
     # -- from outside
 
@@ -66,18 +68,25 @@ class Machine:
         with self._lock:
             if self.state == State.RECORDING:
                 self._end_take("shutdown")
+            self._stopping.set()
+            if self.state != State.ERROR:
+                self._move(State.SAVING)  # its loop ends now: it is not idle any more
             saving = list(self.saving)
-        self._stopping.set()
         end = clock.monotonic() + timeout_s
-        done = all([each.wait(max(0.0, end - clock.monotonic())) for each in saving])
-        self.rig.stop()
-        return done
+        self.rig.stop()  # what moves comes first: the takes are written meanwhile, by threads of their own
+        return all([each.wait(max(0.0, end - clock.monotonic())) for each in saving])
+
+    def look(self) -> None:
+        """Bring the state up to what the devices are now: nothing else says that the loop still runs."""
+        with self._lock:
+            if not self._stopping.is_set() and self._watch_devices():
+                self.on_change()
 
     @property
     def controls(self) -> list[str]:
         """The commands that are allowed now."""
         with self._lock:
-            allowed = list(CONTROLS[self.state])
+            allowed = [] if self._stopping.is_set() else list(CONTROLS[self.state])
             if self.state == State.RECORDING:
                 allowed.remove("pause" if self.pause_armed else "resume")
             return allowed
@@ -85,6 +94,7 @@ class Machine:
     def execute(self, command: Command) -> None:
         """Do what a command says; raises Refusal. One with an id or a take that was seen is only answered again."""
         with self._lock:
+            self.look()
             keys = [command.id]
             if command.name == "record" and isinstance(command.args.get("take"), str):
                 keys.append(f"take {command.args['take']}")
@@ -106,7 +116,7 @@ class Machine:
     def _execute(self, command: Command) -> None:
         name = command.name
         if name not in self.controls:
-            possible = ", ".join(self.controls) or "nothing yet"
+            possible = ", ".join(self.controls) or "nothing now"
             raise Refusal(
                 "not_allowed", f"{name!r} is not possible while the rig is {self.state}; possible now: {possible}"
             )
@@ -122,7 +132,7 @@ class Machine:
     def _record(self, args: RecordArgs) -> None:
         checks.take_id(args.take, self.rig.spool)
         checks.features(args.expect, self.rig.features, self.rig.config.fps)
-        checks.may_begin(self.rig, len(self.saving))
+        checks.may_begin(self.rig, len(self.saving), self.devices.missing())
         self.message = None
         self._args = args
         self._count_down(args.countdown_s)
@@ -170,7 +180,8 @@ class Machine:
         self._move(State.IDLE)
 
     def _clear_error(self) -> None:
-        self.message = None
+        self.message = self.problem = None
+        self.devices.begin()
         self._move(State.CONNECTING)
 
     # -- takes
@@ -187,7 +198,7 @@ class Machine:
             self._move(State.IDLE)
             return
         try:
-            checks.may_begin(self.rig, len(self.saving))
+            checks.may_begin(self.rig, len(self.saving), self.devices.missing())
             self._count_down(countdown_s)
         except Refusal as refusal:
             self._refused(refusal)
@@ -275,7 +286,7 @@ class Machine:
             else:
                 rejected = take.manifest["curation"]["verdict"] == "reject"
                 self.on_take("discarded" if rejected else "saved", take.manifest)
-            if self.state == State.SAVING and not self.saving:
+            if self.state == State.SAVING and not self.saving and not self._stopping.is_set():
                 self._move(State.IDLE)
             self.on_change()
 
@@ -299,25 +310,39 @@ class Machine:
         with self._lock:
             self.message = str(error)
             if self.take is take:
-                self._end_take("disk_full")
+                self._end_take("disk_full" if isinstance(error, SpoolFull) else "not_written")
             self.on_change()
 
-    def _robot_lost(self, reason: str) -> None:
-        with self._lock:
-            if self._stopping.is_set():
-                return
-            self._end_take("robot_lost", stay=True)
-            self._args = None
-            self.message = f"robot of rig {self.rig.config.name}: {reason}. Repair it, then clear the error"
-            self._move(State.ERROR)
-            self.on_change()
+    def _watch_devices(self) -> bool:
+        """Whether the devices have moved the rig to another state."""
+        before, connecting = self.state, self.state == State.CONNECTING
+        self.devices.notice(self.problem, connecting=connecting)
+        if self.state == State.ERROR:
+            return False
+        if connecting and self.devices.connect():
+            self.message = None
+            self._move(State.IDLE)
+        elif (problem := self.devices.lost(connecting=connecting)) is not None:
+            self._lost(problem)
+        elif connecting and self.devices.wait_s > 1:
+            self.message = "It has failed to connect several times: the next try comes in a few seconds"
+        return self.state != before
+
+    def _lost(self, problem: Problem) -> None:
+        """No loop runs: the take is ended and kept, and only a person starts what moves again."""
+        kept = [f"The take is kept up to frame {self.take.ticks}"] if self.take and self.take.ticks else []
+        self._end_take(problem.code, stay=True, lost=problem.camera)
+        self._args, self.pause_armed = None, False
+        self.problem = problem
+        self.message = sentences(problem.text, *kept)
+        self._move(State.ERROR)
 
     def _watch_cameras(self) -> None:
         now = clock.monotonic_ns()
         for camera in self.rig.cameras:
             if camera.health.state(now) == "lost":
-                why = camera.health.failed or "it gives no frames"
-                self.message = f"camera {camera.config.name} was lost while recording: {why}"
+                why = camera.missing(now) or "it gives no frames"
+                self.message = f"Camera {camera.config.name} was lost while recording: {why}"
                 self._end_take("camera_lost", lost=camera.key)
                 return
 
@@ -326,18 +351,19 @@ class Machine:
     def _run(self) -> None:
         while not self._stopping.wait(_STEP_S):
             try:
-                if self.state == State.CONNECTING:
-                    self._connect()
                 with self._lock:
-                    if self._step():
+                    if not self._stopping.is_set() and self._step():
                         self.on_change()
-            except Exception as error:  # the thread's outermost loop: a rig without it is deaf
-                log.exception("rig %s", self.rig.config.name)
-                self.message = f"an error of the program: {error!r}; see the rig's log"
+            except BaseException as error:
+                said = f"an error of the program: {words_of(error)}; see the rig's log"
+                if self.message != said:
+                    log.exception("rig %s", self.rig.config.name)
+                self.message = said
 
     def _step(self) -> bool:
         """Whether time, or a camera, moved the rig on."""
         before = self.state
+        self._watch_devices()
         if self.state == State.RECORDING:
             self._watch_cameras()
         due = self.ends_at is not None and clock.monotonic() >= self.ends_at
@@ -351,24 +377,6 @@ class Machine:
         elif due and self.state == State.RESETTING:
             self._next_take(0.0)
         return self.state != before
-
-    def _connect(self) -> None:
-        """Start the loop and wait a little for every camera's first frame."""
-        try:
-            if not self.rig.loop.running:
-                self.rig.loop.start()
-        except DeviceError as error:
-            self._robot_lost(str(error))
-            return
-        end = clock.monotonic() + _FIRST_FRAMES_S
-        while clock.monotonic() < end and not self._stopping.is_set():
-            if all(camera.newest is not None for camera in self.rig.cameras):
-                break
-            clock.pause(_STEP_S)
-        with self._lock:
-            if self.state == State.CONNECTING:
-                self._move(State.IDLE)
-        self.on_change()
 
     def _move(self, new: State, seconds: float | None = None, total_s: float | None = None) -> None:
         if new not in NEXT[self.state] and new != self.state:

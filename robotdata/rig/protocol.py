@@ -107,8 +107,24 @@ class Disk(TypedDict):
 
 
 class Warning(TypedDict):
+    """What is wrong and goes on: `device` is the name people know, `since` unix time in seconds."""
+
     code: str
     camera: str | None
+    text: str
+    device: NotRequired[str]
+    since: NotRequired[float]
+
+
+class ProblemInfo(TypedDict):
+    """What keeps the rig from recording; `text` says all of it in one sentence."""
+
+    code: str
+    device: str
+    camera: str | None
+    reason: str
+    remedy: str
+    since: float
     text: str
 
 
@@ -125,6 +141,8 @@ class Status(TypedDict):
     saving: int
     message: str | None
     warnings: list[Warning]
+    error: ProblemInfo | None
+    cannot_record: list[ProblemInfo]
 
 
 class Telemetry(TypedDict):

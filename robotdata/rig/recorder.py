@@ -112,7 +112,7 @@ class TakeRecorder:
             self._write(writer)
         except SpoolError as error:
             self._failed(error)
-        except Exception as error:  # the thread's outermost loop: the rig must hear of it
+        except BaseException as error:
             log.exception("take %s", self.id)
             self._failed(SpoolError(f"take {self.id} cannot be written: {error!r}"))
         if writer is not None:
@@ -120,6 +120,9 @@ class TakeRecorder:
                 self.manifest = self._finish(writer)
             except SpoolError as error:
                 self.error = self.error or error
+            except BaseException as error:
+                log.exception("take %s", self.id)
+                self.error = self.error or SpoolError(f"take {self.id} cannot be closed: {error!r}; recover it")
         self._on_done(self)
 
     def _write(self, writer: TakeWriter) -> None:
@@ -141,7 +144,9 @@ class TakeRecorder:
 
     def _finish(self, writer: TakeWriter) -> dict[str, Any]:
         end = self.ending
-        reason = "disk_full" if isinstance(self.error, SpoolFull) else end.reason if end else "shutdown"
+        reason = end.reason if end else "shutdown"
+        if self.error is not None:
+            reason = "disk_full" if isinstance(self.error, SpoolFull) else "not_written"
         marks = self._marks.finish(writer.ticks)
         for key, count in self.dropped.items():
             if count:

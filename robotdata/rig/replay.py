@@ -138,9 +138,13 @@ class ReplayCamera:
         self._player, self._key = player, key
         self._ahead: queue.Queue[tuple[int, int, bytes | str]] = queue.Queue(_AHEAD)
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"replay-{key}", daemon=True)
+        self._thread: threading.Thread | None = None
 
     def connect(self) -> None:
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(
+            target=self._run, args=(self._stopping,), name=f"replay-{self._key}", daemon=True
+        )
         self._thread.start()
 
     def read(self) -> Picture:
@@ -164,11 +168,11 @@ class ReplayCamera:
 
     def disconnect(self) -> None:
         self._stopping.set()
-        if self._thread.ident is not None:
+        if self._thread is not None:
             self._thread.join(2.0)
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
+    def _run(self, stopping: threading.Event) -> None:
+        while not stopping.is_set():
             generation, episode = self._player.generation, self._player.episode
             try:
                 self._play(generation, episode)

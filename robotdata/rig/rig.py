@@ -2,34 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
 from pathlib import Path
 from typing import Any
 
+from robotdata.capture import clock
 from robotdata.capture.camera_thread import CameraThread
 from robotdata.capture.config import RigConfig
 from robotdata.capture.devices import DeviceContext
 from robotdata.capture.errors import ConfigError
 from robotdata.capture.loop import ControlLoop
 from robotdata.capture.registry import Registry
+from robotdata.capture.session import Limits
 from robotdata.dataset.errors import FeatureError
 from robotdata.dataset.features import complete
 from robotdata.rig.disk import DiskWatch
 from robotdata.spool.errors import SpoolError
 from robotdata.spool.rows import columns_of
 
+log = logging.getLogger(__name__)
 CODEC = "mjpeg"
 DEPTH_CODEC = "png"
+_CAMERAS_S = 2.0
 
 
 class Rig:
     """Everything that moves and sees. Raises ConfigError or UnknownDevice where the file is wrong."""
 
-    def __init__(self, config: RigConfig, spool: Path, *, registry: Registry | None = None) -> None:
+    def __init__(
+        self,
+        config: RigConfig,
+        spool: Path,
+        *,
+        registry: Registry | None = None,
+        limits: Limits | None = None,
+    ) -> None:
         registry = registry or Registry()
         self.config = config
         self.spool = spool
-        self.on_failure: Callable[[str], None] = lambda text: None
         context = DeviceContext(config.name, config.fps)
         robot = registry.robot(config.robot.kind, context, config.robot.options)
         teleoperator = registry.teleoperator(config.teleoperator.kind, context, config.teleoperator.options)
@@ -37,10 +47,9 @@ class Rig:
             CameraThread(each, registry.camera(each.kind, _camera_context(context, each, place), each.options))
             for place, each in enumerate(config.cameras)
         ]
-        self.loop = ControlLoop(
-            robot, teleoperator, self.cameras, config.fps, on_failure=lambda text: self.on_failure(text)
-        )
-        self.robot_type = robot.robot_type
+        limits = limits or Limits(connect_s=config.connect_s)
+        self.loop = ControlLoop(robot, teleoperator, self.cameras, config.fps, limits=limits)
+        self.robot_type = str(robot.robot_type)
         self.features: dict[str, Any] = {key: dict(value) for key, value in robot.features.items()}
         for each in config.cameras:
             self.features[each.key] = each.feature
@@ -62,12 +71,15 @@ class Rig:
             camera.start()
 
     def stop(self) -> None:
-        """Stop the loop, then the cameras."""
-        self.loop.stop()
+        """Stop the loop, then the cameras; what hangs is left to the process's end."""
         for camera in self.cameras:
             camera.halt()
+        if not self.loop.stop():
+            for call in self.loop.hanging:
+                log.error("%s of the %s hangs: it is left alone. Switch it off", call.method, call.part.name)
+        end = clock.monotonic() + _CAMERAS_S
         for camera in self.cameras:
-            camera.stop()
+            camera.stop(max(0.0, end - clock.monotonic()))
 
 
 def _refuse_features(config: RigConfig, features: dict[str, Any]) -> None:

@@ -16,14 +16,17 @@ class State(StrEnum):
     ERROR = "error"
 
 
+_ALWAYS = (State.ERROR, State.SAVING)
+"""A device may fail in any state, and in any state the rig may be told to end, which is shown as saving."""
+
 NEXT: dict[State, set[State]] = {
-    State.CONNECTING: {State.IDLE, State.ERROR},
-    State.IDLE: {State.COUNTDOWN, State.RECORDING, State.ERROR},
-    State.COUNTDOWN: {State.RECORDING, State.IDLE, State.PAUSED, State.ERROR},
+    State.CONNECTING: {State.IDLE, *_ALWAYS},
+    State.IDLE: {State.COUNTDOWN, State.RECORDING, *_ALWAYS},
+    State.COUNTDOWN: {State.RECORDING, State.IDLE, State.PAUSED, *_ALWAYS},
     State.RECORDING: set(State) - {State.CONNECTING},
-    State.SAVING: {State.IDLE, State.COUNTDOWN, State.RECORDING, State.ERROR},
-    State.RESETTING: {State.RECORDING, State.COUNTDOWN, State.PAUSED, State.IDLE, State.ERROR},
-    State.PAUSED: {State.RESETTING, State.COUNTDOWN, State.RECORDING, State.IDLE, State.ERROR},
+    State.SAVING: {State.IDLE, State.COUNTDOWN, State.RECORDING, *_ALWAYS},
+    State.RESETTING: {State.RECORDING, State.COUNTDOWN, State.PAUSED, State.IDLE, *_ALWAYS},
+    State.PAUSED: {State.RESETTING, State.COUNTDOWN, State.RECORDING, State.IDLE, *_ALWAYS},
     State.ERROR: {State.CONNECTING},
 }
 

@@ -14,10 +14,19 @@ from robotdata.capture import clock
 from robotdata.capture.camera_thread import CameraThread
 from robotdata.capture.health import TEXTS
 from robotdata.dataset.features import flat_names
-from robotdata.rig import protocol
+from robotdata.rig import checks, protocol
 from robotdata.rig.disk import WARN_MINUTES
 from robotdata.rig.machine import Machine
-from robotdata.rig.protocol import CameraCounters, Hello, Status, TakeEntry, TakeEvent, Telemetry, Warning
+from robotdata.rig.protocol import (
+    CameraCounters,
+    Hello,
+    ProblemInfo,
+    Status,
+    TakeEntry,
+    TakeEvent,
+    Telemetry,
+    Warning,
+)
 from robotdata.rig.states import State
 from robotdata.spool import SpoolError, list_takes, read_manifest
 from robotdata.spool.manifest import FILE as MANIFEST
@@ -96,6 +105,7 @@ class Reporter:
     def status(self) -> Status:
         """As the rig is now."""
         machine, rig = self._machine, self._rig
+        machine.look()
         take, loop = machine.take, rig.loop.counters()
         ends_at = machine.ends_at
         return {
@@ -123,7 +133,7 @@ class Reporter:
                 "ticks": loop.ticks,
                 "late_ticks": loop.late_ticks,
                 "dropped_ticks": loop.dropped_ticks + (take.dropped_ticks if take else 0),
-                "fps": loop.fps,
+                "fps": loop.fps if rig.loop.running else 0.0,
                 "jitter_p99_ms": loop.jitter_p99_ms,
                 "cameras": self._cameras(),
             },
@@ -134,6 +144,8 @@ class Reporter:
             "saving": len(machine.saving),
             "message": machine.message,
             "warnings": self._warnings(loop.fps, loop.ticks),
+            "error": None if machine.problem is None else machine.problem.as_info(),
+            "cannot_record": self._cannot_record(),
         }
 
     def telemetry(self, *, with_names: bool) -> Telemetry | None:
@@ -194,23 +206,58 @@ class Reporter:
             }
         return said
 
+    def _cannot_record(self) -> list[ProblemInfo]:
+        """Why no take can begin; empty while the devices are still being connected."""
+        machine = self._machine
+        found = [machine.problem] if machine.problem is not None else []
+        if machine.state != State.CONNECTING:
+            found += checks.obstacles(self._rig, len(machine.saving), machine.devices.missing())
+        return [problem.as_info() for problem in found]
+
     def _warnings(self, fps: float, ticks: int) -> list[Warning]:
-        now = clock.monotonic_ns()
-        said: list[Warning] = []
-        for camera in self._rig.cameras:
-            state = camera.health.state(now)
-            if state != "ok" and (camera.newest is not None or camera.health.failed):
-                why = f" ({camera.health.failed})" if state == "lost" and camera.health.failed else ""
-                text = f"Camera {camera.config.name} {TEXTS[state]}{why}"
-                said.append({"code": state, "camera": camera.key, "text": text})
+        said = [*self._camera_warnings(), *self._device_warnings()]
         wanted = self._rig.config.fps
-        if ticks > wanted and abs(fps / wanted - 1) > _RATE_OFF:
+        if self._rig.loop.running and ticks > wanted and abs(fps / wanted - 1) > _RATE_OFF:
             said.append({"code": "rate", "camera": None, "text": f"The loop runs at {fps:g} ticks/s, not {wanted:g}"})
         minutes = self._rig.disk.minutes_left
         if minutes < WARN_MINUTES:
             text = f"{self._rig.spool} has room for {minutes:.1f} more minutes"
             said.append({"code": "disk", "camera": None, "text": text})
         return said
+
+    def _camera_warnings(self) -> list[Warning]:
+        now, wall = clock.monotonic_ns(), clock.wall()
+        missing = {problem.camera: problem for problem in self._machine.devices.missing()}
+        said: list[Warning] = []
+        for camera in self._rig.cameras:
+            state, problem = camera.health.state(now), missing.get(camera.key)
+            if state == "ok" or (state != "lost" and camera.newest is None):
+                continue
+            text = f"Camera {camera.config.name} {TEXTS[state]}"
+            since = wall - (camera.health.age_s(now) or 0.0)
+            if state == "lost" and problem is not None:
+                text, since = problem.text, problem.since
+            device = camera.part.name
+            said.append({"code": state, "camera": camera.key, "text": text, "device": device, "since": since})
+        return said
+
+    def _device_warnings(self) -> list[Warning]:
+        """Devices that do not answer, and those that may still hold torque although the loop has ended."""
+        loop, said = self._rig.loop, []
+        for call in loop.silences:
+            name = call.part.name
+            text = f"{name[0].upper()}{name[1:]} has not answered {call.method} for {call.waited_s:.1f} s"
+            if call.given_up:
+                text += "; it is told to let go as soon as it does. Switch it off if it may move"
+            said.append(_warning("silent", call.part.key, text, name, call.since))
+        for name, reason in loop.unreleased.items():
+            text = f"{name[0].upper()}{name[1:]} could not be told to let go ({reason}). Switch its power off"
+            said.append(_warning("not_released", None, text, name, self._machine.since))
+        return said
+
+
+def _warning(code: str, camera: str | None, text: str, device: str, since: float) -> Warning:
+    return {"code": code, "camera": camera, "text": text, "device": device, "since": since}
 
 
 def _numbers(values: Any) -> list[float]:

@@ -19,10 +19,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from robotdata.capture.records import Row
+from robotdata.capture.texts import TEXT_BYTES, pack_text
 from robotdata.spool.alike import DIGITS, MESSAGE_CRC, as_array, layout_at, layout_of
 from robotdata.spool.errors import DamagedHeader, SpoolError
 from robotdata.spool.ipc import PREFIX, Field, Unreadable, head_size, parse_schema
-from robotdata.spool.texts import TEXT_BYTES, pack_text
 
 FIXED = ("tick", "monotonic_ns", "wall_ns")
 CAMERA_DTYPES = frozenset({"video", "image"})
@@ -113,7 +113,10 @@ class RowEncoder:
         if value is None:
             raise SpoolError(f"tick {row.tick} has no value for feature {column.name!r}")
         if column.text:
-            return pack_text(value, column.name)
+            try:
+                return pack_text(value)
+            except ValueError as error:
+                raise SpoolError(f"tick {row.tick}: feature {column.name!r} got {error}") from error
         array = np.asarray(value, column.dtype).reshape(-1)
         if array.size != (column.size or 1):
             raise SpoolError(

@@ -12,11 +12,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from robotdata.capture.texts import unpack_texts
 from robotdata.spool import rows as row_files
 from robotdata.spool.errors import DamagedHeader, NoTake, SpoolError, TornPacket, TornRows
 from robotdata.spool.index import read_index
 from robotdata.spool.manifest import ROWS, read_manifest
-from robotdata.spool.texts import unpack_texts
 
 
 class CameraTrack:

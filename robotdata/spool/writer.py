@@ -18,7 +18,7 @@ from robotdata.spool.index import pack_record
 from robotdata.video.packets import AppendFile, PacketWriter
 
 SYNC_EVERY_S = 1.0
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 class _CameraFiles:

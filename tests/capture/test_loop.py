@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Mapping
 
@@ -30,7 +29,7 @@ class Arm:
 
     def observe(self) -> Values:
         step = self.script.pop(0) if self.script else [0.0, 0.0]
-        if isinstance(step, Exception):
+        if isinstance(step, BaseException):
             raise step
         return {"observation.state": np.array(step, np.float32)}
 
@@ -54,22 +53,21 @@ class Sink:
         self.rows.append(row)
 
 
-def record(arm: Arm, rows: int, fps: float = 200) -> tuple[list[Row], ControlLoop, list[str]]:
-    failures: list[str] = []
-    ended = threading.Event()
-    loop = ControlLoop(arm, arm, [], fps, on_failure=lambda text: (failures.append(text), ended.set())[0])
+def record(arm: Arm, rows: int, fps: float = 200) -> tuple[list[Row], ControlLoop]:
+    """Run until so many rows are there, or the loop has failed."""
+    loop = ControlLoop(arm, arm, [], fps)
     sink = Sink()
     loop.swap_sink(sink)
     loop.start()
     end = time.monotonic() + 60
-    while len(sink.rows) < rows and not ended.is_set() and time.monotonic() < end:
+    while len(sink.rows) < rows and loop.failure is None and time.monotonic() < end:
         time.sleep(0.002)
-    loop.stop()
-    return sink.rows, loop, failures
+    assert loop.stop()
+    return sink.rows, loop
 
 
 def test_it_writes_what_was_seen_and_what_was_really_sent() -> None:
-    rows, loop, _ = record(Arm([1, 2], [3, 9]), 2)
+    rows, loop = record(Arm([1, 2], [3, 9]), 2)
     assert [np.asarray(row.values["observation.state"]).tolist() for row in rows[:2]] == [[1, 2], [3, 9]]
     assert [np.asarray(row.values["action"]).tolist() for row in rows[:2]] == [[2, 3], [4, 5]]
     assert [row.tick for row in rows] == list(range(len(rows)))
@@ -77,7 +75,7 @@ def test_it_writes_what_was_seen_and_what_was_really_sent() -> None:
 
 
 def test_it_keeps_time_by_the_monotonic_clock() -> None:
-    rows, loop, _ = record(Arm(), 40, fps=100)
+    rows, loop = record(Arm(), 40, fps=100)
     steps = np.diff([row.monotonic_ns for row in rows])
     assert np.median(steps) == pytest.approx(10_000_000, rel=0.2)
     assert loop.counters().ticks >= 40
@@ -86,7 +84,7 @@ def test_it_keeps_time_by_the_monotonic_clock() -> None:
 def test_it_is_not_moved_by_a_jump_of_the_wall_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     real, jump = time.time_ns, iter([0, 3_600, -86_400] * 1000)
     monkeypatch.setattr("robotdata.capture.clock.wall_ns", lambda: real() + next(jump) * 1_000_000_000)
-    rows, _, _ = record(Arm(), 20, fps=100)
+    rows, _ = record(Arm(), 20, fps=100)
     assert (np.diff([row.monotonic_ns for row in rows]) > 0).all()
     assert np.ptp([row.monotonic_ns for row in rows]) < 3_000_000_000
 
@@ -97,7 +95,7 @@ def test_it_says_which_ticks_it_missed() -> None:
             time.sleep(0.025)
             return super().observe()
 
-    rows, loop, _ = record(Slow(), 10, fps=100)
+    rows, loop = record(Slow(), 10, fps=100)
     assert loop.counters().dropped_ticks >= 10
     assert [row.tick for row in rows] == list(range(len(rows)))
 
@@ -105,19 +103,39 @@ def test_it_says_which_ticks_it_missed() -> None:
 @pytest.mark.parametrize(
     ("step", "said"),
     [
-        ([1.0], "gives 1 values of 'observation.state', announced were 2"),
-        ([1.0, float("nan")], "not finite"),
+        ([1.0], "observe gives 1 value for observation.state; its features announce 2 values of float32"),
+        ([1.0, float("nan")], "observe gives nan for b of observation.state, which float32 cannot hold"),
         (DeviceError("bus error"), "bus error"),
         ([], "gives 0 values"),
-        (KeyError("motor 3"), "KeyError: 'motor 3'"),
+        (KeyError("motor 3"), "observe has raised KeyError: 'motor 3'"),
+        (SystemExit(2), "observe has raised SystemExit: 2"),
     ],
 )
 def test_it_ends_at_the_tick_at_which_the_robot_fails(step: object, said: str) -> None:
     arm = Arm([1, 1], [2, 2], step)
-    rows, _, failures = record(arm, 99)
-    assert len(rows) == 2
-    assert len(failures) == 1 and said in failures[0]
+    rows, loop = record(arm, 99)
+    assert len(rows) == 2 and not loop.running
+    assert loop.failure is not None and loop.failure.part == "robot" and said in loop.failure.reason
     assert arm.closed == 2  # as robot and as teleoperator
+
+
+def test_it_keeps_the_values_of_a_device_that_uses_its_buffer_again() -> None:
+    class Thrifty(Arm):
+        buffer = np.zeros(2, np.float32)
+
+        def observe(self) -> Values:
+            self.buffer += 1
+            return {"observation.state": self.buffer}
+
+        def action(self, observation: Values) -> Action:
+            return self.buffer
+
+        def act(self, action: Action) -> Action:
+            return self.buffer
+
+    rows, _ = record(Thrifty(), 5)
+    for name in ("observation.state", "action"):
+        assert [float(np.asarray(row.values[name])[0]) for row in rows[:5]] == [1, 2, 3, 4, 5]
 
 
 def test_it_has_no_row_in_the_old_take_after_the_swap() -> None:
@@ -129,6 +147,6 @@ def test_it_has_no_row_in_the_old_take_after_the_swap() -> None:
     loop.swap_sink(new)
     count = len(old.rows)
     time.sleep(0.05)
-    loop.stop()
+    assert loop.stop()
     assert len(old.rows) == count
     assert [row.tick for row in new.rows] == list(range(len(new.rows)))

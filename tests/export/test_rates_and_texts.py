@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from robotdata.capture.errors import DeviceError
+from robotdata.capture.texts import TEXT_BYTES, pack_text
+from robotdata.capture.values import StoredValue
 from robotdata.dataset import Dataset, DatasetSpec, commit_episodes, edit_episodes, verify_dataset
 from robotdata.export import encode_camera, load_encoded, new_episode, plan_take
-from robotdata.spool import SpoolError, Take, recover_take
-from robotdata.spool.texts import TEXT_BYTES, pack_text
+from robotdata.spool import Take, recover_take
 from robotdata.video import EncodeSettings, open_video, probe
 from robotdata.video.barcode import read
 from robotdata.video.rates import exact_rate, plain_rate
@@ -101,5 +103,7 @@ def test_a_torn_take_keeps_the_texts_before_the_damage(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["x" * (TEXT_BYTES + 1), "\u00fc" * TEXT_BYTES, "a\0b", "\ud800", 5, None, b"x"])
 def test_a_text_that_no_row_can_hold_is_refused(text: object) -> None:
-    with pytest.raises(SpoolError, match="subtask"):
-        pack_text(text, "subtask")
+    with pytest.raises(ValueError, match="text"):
+        pack_text(text)
+    with pytest.raises(DeviceError, match="subtask"):
+        StoredValue("subtask", {"dtype": "string", "shape": [1], "names": None}).stored(text, "observe")

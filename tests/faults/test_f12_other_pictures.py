@@ -57,7 +57,7 @@ def test_a_camera_that_gives_other_pictures_ends_the_take_and_is_named(
 ) -> None:
     manifest = broken_in_a_take(rig, dataset, mood)
     assert (manifest["state"], manifest["end_reason"]) == ("recorded", "camera_lost")
-    until(lambda: f"camera front was lost while recording: camera front {words}" in rig.message)
+    until(lambda: f"Camera front was lost while recording: it {words}" in rig.message)
     folder = rig.spool / str(manifest["id"])
     numbers = [code.tick for code in stored(folder)]
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers))), "whole pictures only, and every one"
@@ -69,22 +69,24 @@ def test_a_camera_that_gives_other_pictures_ends_the_take_and_is_named(
 @pytest.mark.parametrize(
     ("mood", "words"),
     [
-        ("nan", "nan, {0}, {0}, {0}] for 'observation.state': not finite"),
-        ("four sent", "the teleoperator gives 4 values of 'action', announced were 6"),
+        ("nan", "observe gives nan for joint_2.pos of observation.state"),
+        ("four sent", "gives 4 values for action; its features announce 6"),
     ],
 )
 def test_a_value_that_is_none_ends_the_take_before_its_row_and_is_named(
     rig: RigProcess, dataset: str, mood: str, words: str
 ) -> None:
     manifest = broken_in_a_take(rig, dataset, mood)
-    assert (manifest["state"], manifest["end_reason"]) == ("recorded", "robot_lost")
+    device = "teleoperator" if mood == "four sent" else "robot"
+    assert (manifest["state"], manifest["end_reason"]) == ("recorded", f"{device}_lost")
     until(lambda: rig.state == "error")
     with Take.open(rig.spool / str(manifest["id"])) as take:
         state = take.signal("observation.state")
         assert len(state) == manifest["ticks"] and np.isfinite(state).all()
-    said = rig.message
-    assert words.format(f"{state[-1, 0] + 1:.1f}") in said, "the value of the tick that was not recorded"
-    assert "Repair it, then clear the error" in said
+    assert words in rig.message and f"kept up to frame {manifest['ticks']}" in rig.message
+    error = rig.status["error"]
+    assert error["device"] == device and words in error["reason"] and "clear the error" in error["remedy"]
+    assert [each["device"] for each in rig.status["cannot_record"]] == [device]
     assert rig.do("clear_error")[0] == 200
     until(lambda: rig.state == "idle")
 

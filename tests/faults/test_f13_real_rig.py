@@ -48,10 +48,10 @@ def not_shifted(folder: Path) -> np.ndarray:
 @pytest.mark.parametrize(
     ("mood", "words"),
     [
-        ("five", "the robot gives 5 values of 'observation.state', announced were 6"),
-        ("nothing", "the robot gives 0 values of 'observation.state', announced were 6"),
-        ("nan", "for 'observation.state': not finite"),
-        ("inf", "for 'observation.state': not finite"),
+        ("five", "observe gives 5 values for observation.state; its features announce 6"),
+        ("nothing", "observe gives no observation.state; its features announce 6"),
+        ("nan", "observe gives nan for joint_2.pos of observation.state"),
+        ("inf", "observe gives inf for joint_2.pos of observation.state"),
     ],
 )
 def test_it_ends_the_take_before_the_bad_row_and_names_the_value(
@@ -63,8 +63,8 @@ def test_it_ends_the_take_before_the_bad_row_and_names_the_value(
     manifest = rig.ended(take)
     assert (manifest["state"], manifest["end_reason"]) == ("recorded", "robot_lost")
     until(lambda: rig.state == "error")
-    assert f"robot of rig {rig.name}: " in rig.message and words in rig.message
-    assert "Repair it, then clear the error" in rig.message
+    assert f"Robot of rig {rig.name}: " in rig.message and words in rig.message
+    assert "Check the robot, then clear the error" in rig.message
     assert len(not_shifted(rig.spool / take)) == manifest["ticks"] == rig.episode(take)["ticks"] >= 6
     refused, why = rig.ask_for(dataset, str(uuid.uuid4()))
     assert refused == 409 and "not possible while the rig is error; possible now: clear_error" in str(why), why

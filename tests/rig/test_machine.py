@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from robotdata.rig import checks
+from robotdata.rig import checks, watch
 from robotdata.rig import machine as machines
 from robotdata.rig.machine import as_command
 from robotdata.rig.protocol import Command, Refusal
@@ -234,7 +234,7 @@ def test_it_says_that_it_may_start_no_more_threads(bench: Bench, monkeypatch: py
 def test_it_refuses_while_a_camera_is_missing(
     make_bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(machines, "_FIRST_FRAMES_S", 0.2)
+    monkeypatch.setattr(watch, "FIRST_FRAMES_S", 0.2)
     bench = make_bench(camera={"kind": "pyav", "url": "/nowhere/cam.mp4"})
     with pytest.raises(Refusal, match=r"front.*no such file") as refused:
         bench.do("record")
@@ -252,7 +252,7 @@ def test_it_ends_the_take_when_the_robot_stops_answering(make_bench: Callable[..
     bench = make_bench(robot={"fail_after_s": 3600})
     bench.do("record")
     bench.ticks(1)
-    bench.machine.rig.loop._robot._began -= 3600  # an hour has gone by
+    bench.machine.rig.loop._robot.device._began -= 3600  # an hour has gone by
     until(lambda: bench.machine.state == "error" and bench.ended())
     manifest = bench.ended()[0]
     assert manifest["end_reason"] == "robot_lost"

@@ -74,7 +74,7 @@ def test_it_marks_a_loop_that_cannot_keep_its_rate(
     make_bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench = make_bench(fps=50)
-    robot = bench.machine.rig.loop._robot
+    robot = bench.machine.rig.loop._robot.device
     observe = robot.observe
 
     def slowly() -> object:

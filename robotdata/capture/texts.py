@@ -1,0 +1,36 @@
+"""Text features in rows: UTF-8 in a fixed number of bytes, so that all rows of a take have the same layout."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+TEXT_BYTES = 256
+"""The longest text that a row can hold, in bytes of UTF-8."""
+
+
+def pack_text(value: Any) -> bytes:
+    """Return a text, a str or an array that holds one, as `TEXT_BYTES` bytes, padded with zeros.
+
+    Raises ValueError where `value` is not a text, is longer than that, or cannot be written as UTF-8 without NUL.
+    """
+    text = value.item() if isinstance(value, np.ndarray) and value.size == 1 else value
+    if not isinstance(text, str):
+        raise ValueError(f"a {type(text).__name__} instead of a text")
+    try:
+        data = text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ValueError(f"a text that cannot be written as UTF-8 ({error.reason})") from error
+    if b"\0" in data:
+        raise ValueError("a text with a NUL character")
+    if len(data) > TEXT_BYTES:
+        raise ValueError(f"a text of {len(data)} bytes; a row holds at most {TEXT_BYTES}")
+    return data.ljust(TEXT_BYTES, b"\0")
+
+
+def unpack_texts(packed: NDArray[Any]) -> list[str]:
+    """Return the texts of `packed`, uint8 of shape (rows, TEXT_BYTES)."""
+    rows = np.ascontiguousarray(packed, np.uint8)
+    return [row.tobytes().rstrip(b"\0").decode("utf-8", "replace") for row in rows]
