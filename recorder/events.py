@@ -47,8 +47,14 @@ def frame_head(data: bytes) -> FrameHead:
     return FrameHead(camera, seq, captured_ns)
 
 
-def offline_status(name: str, message: str = "") -> dict[str, Any]:
-    """What is said of a rig that says nothing."""
+def frame_at(data: bytes, captured_ns: int) -> bytes:
+    """The same preview frame with another capture time: that of another clock."""
+    version, camera, seq, _ = PREVIEW.unpack_from(data)
+    return PREVIEW.pack(version, camera, seq, max(0, captured_ns)) + data[PREVIEW.size :]
+
+
+def offline_status(name: str, message: str = "", cut_off: Any = None) -> dict[str, Any]:
+    """The status of a rig that sends none; `cut_off` is the take that it was recording when it fell silent."""
     return {
         "type": "status",
         "rig": name,
@@ -56,4 +62,5 @@ def offline_status(name: str, message: str = "") -> dict[str, Any]:
         "state": "offline",
         "controls": [],
         "message": message or None,
+        "cut_off": cut_off if isinstance(cut_off, dict) else None,
     }

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import logging
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -36,6 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
         token = _token(options.token_file)
         config = replay_config(options.replay) if options.replay else read_config(options.config)
         rig = Rig(config, options.spool, registry=registry())
+        rig.started_as = _started_as(options)
         lock = RigLock(options.spool, config.name)
     except (CaptureError, RigInUse, OSError) as error:
         log.error("%s", error)
@@ -100,6 +102,17 @@ def _serve(rig: Rig, url: str | None, token: str) -> int:
         link.stop()
     log.info("stopped; %s", "every take is whole" if whole else "a take is unfinished and will be recovered")
     return 0
+
+
+def _started_as(options: argparse.Namespace) -> str:
+    """Return the command that starts this rig again from any folder, for the page of a rig that is offline."""
+    words = [sys.executable, "-m", "robotdata.rig"]
+    if options.config:
+        words.append(str(options.config.absolute()))
+    if options.replay:
+        words += ["--replay", str(options.replay.absolute())]
+    words += ["--spool", str(options.spool.absolute())]
+    return f"cd {shlex.quote(str(Path.cwd()))} && {shlex.join(words)}"
 
 
 def _token(path: Path | None) -> str:

@@ -54,6 +54,7 @@ class RigInfo(TypedDict):
     pid: int
     host: str
     spool: str
+    started_as: str
 
 
 class TakeEntry(TypedDict):

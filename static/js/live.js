@@ -1,6 +1,7 @@
 // The socket says that something moved; whatever shows it fetches itself again.
 // An element names what it shows: data-live="episode:<id> batches:<slug> ...".
-import { make, say, show } from "./lib/dom.js";
+import { make, say } from "./lib/dom.js";
+import { setLost } from "./lib/lost.js";
 import { Link } from "./lib/socket.js";
 import { missed, note, noteAll, watchAnswers } from "./moved.js";
 
@@ -19,7 +20,6 @@ const near = new IntersectionObserver((entries) => {
 const due = new WeakMap();
 const rigs = new Map();
 const arriving = new Set();
-let lostTimer = 0;
 let wasLost = false;
 
 /** What is being filled in is not fetched away, nor is a button that waits for its second press: it rings when it no longer does. */
@@ -138,29 +138,23 @@ function heard(message) {
   document.dispatchEvent(new CustomEvent("row-moved", { detail: message }));
 }
 
-/** The banner comes only when the loss lasts: a hiccup is not worth a word. */
-function lost(isLost) {
-  clearTimeout(lostTimer);
-  const banner = document.getElementById("lost");
-  if (!isLost) {
-    show(banner, false);
-    return;
-  }
-  wasLost = true;
-  lostTimer = setTimeout(() => show(banner, true), 2500);
-}
-
 export function listen() {
   watchAnswers(ringIfMissed, bell);
   const link = new Link("/ws/events/", {
     open() {
-      lost(false);
+      setLost("events", false);
       // Whatever moved meanwhile was not told.
-      if (wasLost) ringAll();
+      if (wasLost) {
+        ringAll();
+        document.dispatchEvent(new CustomEvent("reconnected"));
+      }
       wasLost = false;
     },
     text: heard,
-    closed: () => lost(true),
+    closed() {
+      wasLost = true;
+      setLost("events", true);
+    },
   });
   window.addEventListener("pagehide", () => link.end());
 }
