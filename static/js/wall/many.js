@@ -5,9 +5,9 @@ import { complain, toast } from "../lib/toast.js";
 import { ringTopics } from "../live.js";
 import { tracked, versionOf } from "../versions.js";
 
-const SAID = { keep: "kept", reject: "moved to the trash", unreviewed: "to be reviewed again" };
-const DOING = { keep: "Keeping", reject: "Moving to the trash", unreviewed: "Back to be reviewed" };
-const APPLIED = "rejected: deleted when that is applied to the dataset";
+const SAID = { keep: "kept", reject: "moved to the trash", unreviewed: "to review again" };
+const DOING = { keep: "Keeping", reject: "Moving to the trash", unreviewed: "Clearing verdicts" };
+const APPLIED = "rejected, to be deleted when you apply changes";
 const takes = (count) => `${count.toLocaleString("en")} take${count === 1 ? "" : "s"}`;
 
 export class Many {
