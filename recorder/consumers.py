@@ -108,7 +108,7 @@ class RigConsumer(Socket):
             return
         self.name, self.cameras = rig.name, rig.cameras
         await self.say({"type": "welcome", "protocol": VERSION})
-        self.rows = RigRows(name=self.name, connection=self.channel_name)
+        self.rows = RigRows(name=self.name, connection=self.channel_name, cameras=self.cameras)
         self.keep(self.close_when_fenced(self.rows))
         self.feed = hub.attach(self.name, self.on_wanted)
         self.feed.publish_status({**hello.status, "online": True, "cameras": self.cameras})

@@ -19,6 +19,8 @@ class Moved(TypedDict):
     state: str
     batch: NotRequired[str]  # of a job
     rig: NotRequired[str]  # of a session or an episode
+    label: NotRequired[str]  # of a rig: how its state is called, and the end of a CSS class
+    tone: NotRequired[str]
     verdict: NotRequired[str]  # of an episode, and when it was recorded: whether it is a new one of a list
     recorded_at: NotRequired[str]
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from recorder.events import frame_at, frame_head, offline_status
 from recorder.pacing import Pacing
+from recorder.readiness import readiness_of
 from recorder.rig_clock import RigClock
 
 SILENT_S = 1.5  # a rig speaks four times a second
@@ -111,6 +112,12 @@ class Viewer:
         return self._frames.pop(camera)[0]
 
 
+def cameras_in(status: Mapping[str, Any]) -> list[Any]:
+    """The cameras that a status names, in the order of the rig's hello."""
+    cameras = status.get("cameras")
+    return cameras if isinstance(cameras, list) else []
+
+
 class Feed:
     """One rig as this process knows it."""
 
@@ -160,9 +167,9 @@ class Feed:
             self.status["timer"] = {**timer, "ends_at": timer["ends_at"] + self.clock.offset_s}
         self.online = bool(self.status.setdefault("online", True))
         self.heard_at = time.monotonic()
-        cameras = self.status.get("cameras")
-        if isinstance(cameras, list):
-            self.keys = [str(camera.get("key")) for camera in cameras]
+        if isinstance(self.status.get("cameras"), list):
+            self.keys = [str(camera.get("key")) for camera in cameras_in(self.status)]
+        self.status |= readiness_of(str(self.status.get("state")), self.status, cameras_in(self.status)).as_dict()
         text = json.dumps(self.status)
         for viewer in self.viewers:
             viewer.offer_status(text)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from channels.db import database_sync_to_async
 from django.db import DatabaseError, InterfaceError, OperationalError
 
 from recorder.errors import Refused
+from recorder.readiness import readiness_of
 from recorder.services import rigs
 from robotdata import no_thread
 
@@ -22,13 +24,15 @@ WRITE_EVERY_S = 1.0
 TAKES_WAITING = 1000
 CLOSE_WITHIN_S = 10.0
 _AGAIN_S = 0.5
+_NUMBER = re.compile(r"\d+")
 
 
 class RigRows:
     """One connection's rows. A status is written at once when a person would see it, else once a second."""
 
-    def __init__(self, *, name: str, connection: str) -> None:
+    def __init__(self, *, name: str, connection: str, cameras: Sequence[Any] = ()) -> None:
         self.name = name
+        self.cameras = cameras
         self.connection = connection
         self.fenced = asyncio.Event()  # another connection speaks for this rig now
         self._status: Mapping[str, Any] | None = None
@@ -40,7 +44,7 @@ class RigRows:
         self._tasks = [asyncio.create_task(self._write_takes()), asyncio.create_task(self._write_statuses())]
 
     def status(self, status: Mapping[str, Any]) -> None:
-        seen = visible(status)
+        seen = visible(status, self.cameras)
         self._moved = self._moved or seen != self._seen
         self._seen = seen
         self._status = status
@@ -97,12 +101,20 @@ class RigRows:
                 self._takes.task_done()
 
 
-def visible(status: Mapping[str, Any]) -> tuple[Any, ...]:
+def visible(status: Mapping[str, Any], cameras: Sequence[Any] = ()) -> tuple[Any, ...]:
     """The part of a status whose change a person would see on a page that does not listen to the live socket."""
     take = status.get("take") or {}
-    codes = [warning.get("code") for warning in status.get("warnings") or [] if isinstance(warning, Mapping)]
+    warnings = [warning for warning in status.get("warnings") or [] if isinstance(warning, Mapping)]
     controls = tuple(status.get("controls") or [])
-    return status.get("state"), status.get("since"), controls, take.get("id"), status.get("message"), tuple(codes)
+    said = tuple(_text_of(warning) for warning in warnings)
+    ready = readiness_of(str(status.get("state")), status, cameras)
+    return status.get("state"), status.get("since"), controls, take.get("id"), status.get("message"), said, ready.label
+
+
+def _text_of(warning: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a warning says; a number in it that counts on is no news."""
+    text = _NUMBER.sub("#", str(warning.get("text"))) if warning.get("camera") else ""
+    return str(warning.get("code")), str(warning.get("camera")), text
 
 
 async def in_database(function: Any, **arguments: Any) -> Any:

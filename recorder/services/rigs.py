@@ -12,6 +12,7 @@ from django.utils import timezone
 from recorder.errors import Refused
 from recorder.events import offline_status
 from recorder.models import Episode, Rig
+from recorder.readiness import readiness_of
 from recorder.rig_messages import Hello
 from recorder.services.takes import index_take as index_take
 from recorder.states import EpisodeState, RigState
@@ -120,12 +121,15 @@ def live_status(*, name: str) -> dict[str, Any]:
     expire_rigs()
     rig = Rig.objects.filter(name=name).first()
     if rig is None:
-        return offline_status(name, f"No rig named {name} has ever connected here: start it.")
+        never = offline_status(name, f"No rig named {name} has ever connected here: start it.")
+        return {**never, **readiness_of("offline", {}, []).as_dict()}
     if not rig.is_online:
         last = {key: rig.status[key] for key in ("disk",) if key in rig.status}
         offline = offline_status(name, cut_off=rig.status.get("take"))
-        return {**offline, **last, "since": rig.state_since.timestamp(), "cameras": rig.cameras}
-    return {**rig.status, "type": "status", "rig": name, "online": True, "cameras": rig.cameras}
+        there = {**offline, **last, "since": rig.state_since.timestamp()}
+    else:
+        there = {**rig.status, "type": "status", "rig": name, "online": True}
+    return {**there, "cameras": rig.cameras, **rig.readiness.as_dict()}
 
 
 def takes_to_index(*, takes: Sequence[tuple[str, str, int]]) -> list[str]:

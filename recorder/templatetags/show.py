@@ -12,6 +12,7 @@ from django.utils import timezone
 from recorder.broker_watch import address, broker_watch
 from recorder.history import clock as clock_time
 from recorder.models import Batch, Change, Episode, Rig
+from recorder.readiness import TONES
 from recorder.services.rigs import ALIVE_S
 from recorder.services.wall import EVERY
 from recorder.states import BatchKind, BatchState, EpisodeState, RigState
@@ -20,18 +21,6 @@ from robotdata.quality.mark import WEIGHT
 
 register = template.Library()
 
-RIG_TONES = {
-    RigState.OFFLINE: "",
-    RigState.CONNECTING: "warn",
-    RigState.IDLE: "good",
-    RigState.COUNTDOWN: "warn",
-    RigState.RECORDING: "rec",
-    RigState.SAVING: "accent",
-    RigState.RESETTING: "accent",
-    RigState.PAUSED: "warn",
-    RigState.ERROR: "bad",
-}
-RIG_WORDS = {RigState.IDLE: "ready", RigState.ERROR: "needs help", RigState.COUNTDOWN: "about to record"}
 EPISODE_TONES = {
     EpisodeState.RECORDING: "rec",
     EpisodeState.RECORDED: "",
@@ -120,7 +109,7 @@ def tone(row: Rig | Episode | Batch | str) -> str:
     elif isinstance(row, Episode):
         name = EPISODE_TONES.get(EpisodeState(state), "")
     else:
-        name = RIG_TONES.get(RigState(state), "")
+        name = row.readiness.tone if isinstance(row, Rig) else TONES.get(RigState(state), "")
     return f"tone-{name}" if name else ""
 
 
@@ -132,7 +121,7 @@ def words(row: Rig | Episode | Batch) -> str:
     if isinstance(row, Batch):
         return BATCH_WORDS.get(BatchState(row.state), row.state)
     if isinstance(row, Rig):
-        return RIG_WORDS.get(RigState(row.state), row.state)
+        return row.readiness.label
     if row.episode_index is not None:
         return f"episode {row.episode_index}"
     return EPISODE_WORDS.get(EpisodeState(row.state), row.state)
@@ -227,7 +216,7 @@ def open_batches() -> int:
 @register.simple_tag
 def top_rigs() -> list[Rig]:
     """For the bar: those that are there first; a rig whose web process died counts as offline."""
-    rigs = list(Rig.objects.only("name", "state", "last_seen_at")[:20])
+    rigs = list(Rig.objects.only("name", "state", "last_seen_at", "status", "cameras")[:20])
     alive_since = timezone.now() - timedelta(seconds=ALIVE_S + 1)
     for rig in rigs:
         if rig.last_seen_at is None or rig.last_seen_at < alive_since:

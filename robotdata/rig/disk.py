@@ -9,7 +9,6 @@ from pathlib import Path
 from robotdata.capture import clock
 from robotdata.capture.camera_thread import CameraThread
 
-REFUSE_MINUTES = 2.0
 WARN_MINUTES = 10.0
 _ROW_BYTES = 1200
 _LOOK_EVERY_S = 0.5

@@ -140,3 +140,67 @@ async def test_the_connection_is_lost_where_the_web_does_not_answer(page: Page, 
     async with rig.showing():
         await expect(page.locator("#lost")).to_be_hidden()
         await expect(page.locator("#state")).to_have_text("ready")
+
+
+LOST = {"fps": 0.0, "dropped": 0, "age_s": None, "state": "lost"}
+WHY = "Camera wrist is gone (v4l2:/dev/video7 cannot be opened: No such file or directory)"
+
+
+async def test_a_rig_that_cannot_record_says_so_with_the_reason(page: Page, rig: SeenRig) -> None:
+    rig.cameras = {**rig.cameras, WRIST: LOST}
+    rig.more = {"warnings": [{"code": "lost", "camera": WRIST, "text": WHY}]}
+    async with rig.showing():
+        await page.goto(f"/record/{rig.name}/")
+        await expect(page.locator("#state")).to_have_text("1 camera missing")
+        await expect(page.locator("#state")).to_have_class("chip tone-warn")
+        await expect(page.locator("#big")).to_be_disabled()
+        await expect(page.locator("#blockers")).to_contain_text("/dev/video7")
+        await expect(page.locator("#stage .camera").nth(1).locator(".health")).to_contain_text("/dev/video7")
+        await expect(page.locator("#stage .camera").nth(0).locator(".health")).to_be_hidden()
+        await page.keyboard.press("Space")
+        assert not rig.commands
+        await page.goto("/")
+        tile = page.locator(f".tile[href='/record/{rig.name}/']")
+        await expect(tile).to_contain_text("/dev/video7")
+        chip = page.locator(f"[data-rig-chip='{rig.name}']")
+        await expect(chip).to_have_class("chip tone-warn")
+        status, shown = await rig.web.ask("GET", f"/rigs/{rig.name}")
+        assert (status, shown["can_record"]) == (200, False)
+        assert [blocker["camera"] for blocker in shown["blockers"]] == [WRIST]
+        rig.cameras = {**rig.cameras, WRIST: rig.cameras[FRONT]}
+        await rig.change(warnings=[])
+        await expect(chip).to_have_class("chip tone-good")
+        await expect(tile).not_to_contain_text("/dev/video7")
+
+
+async def test_a_refusal_leaves_with_its_cause(page: Page, rig: SeenRig) -> None:
+    refusal = page.locator("#refusal")
+    missing = {"code": "camera_missing", "message": "camera front is not available"}
+    async with rig.showing():
+        await page.goto(f"/record/{rig.name}/")
+        await expect(page.locator("#state")).to_have_text("ready")
+        await page.select_option("#dataset", "")
+        await page.fill("[name=title]", "")
+        await page.fill("[name=task]", "")
+        await page.locator("#big").click()
+        await expect(refusal).to_be_visible()
+        await page.keyboard.type("Cups")
+        await expect(refusal).to_be_hidden()
+        await page.fill("[name=task]", "push the cube")
+        await page.fill("[name=countdown_s]", "0")
+        rig.answer = lambda command: {"ok": False, "error": missing}
+        await page.locator("#big").click()
+        await expect(page.locator("#refusal-words")).to_contain_text("not available")
+        rig.cameras = {**rig.cameras, FRONT: LOST}
+        await rig.change()
+        await expect(page.locator("#blockers")).to_be_visible()
+        rig.cameras = {**rig.cameras, FRONT: rig.cameras[WRIST]}
+        await rig.change()
+        await expect(refusal).to_be_hidden()
+        await expect(page.locator("#big")).to_be_enabled()
+        rig.answer = lambda command: {"ok": False, "error": {"code": "busy", "message": "wait a moment"}}
+        await page.locator("#big").click()
+        await expect(page.locator("#refusal-words")).to_contain_text("wait a moment")
+        rig.state = "resetting"
+        await rig.change()
+        await expect(refusal).to_be_hidden()

@@ -61,13 +61,14 @@ function drawn(camera) {
 
 function onStatus(status) {
   const online = status.online !== false;
-  showRig(desk.dataset.rig, status.state);
+  showRig(desk.dataset.rig, status.label, status.tone);
   if (Array.isArray(status.cameras)) stage.have(status.cameras);
   if (online) stage.health(status.counters?.cameras ?? {}, status.warnings ?? []);
   else stage.gone("Rig offline");
   controls.show(status);
   timer.show(status);
-  facts.show(status);
+  if (online) facts.show(status);
+  else facts.clear();
   offline(online ? null : status);
 }
 
@@ -82,6 +83,7 @@ function offline(status) {
 function lost() {
   setLost("live", true);
   controls.lost();
+  facts.clear();
   stage.gone("Connection lost");
 }
 
