@@ -36,6 +36,7 @@ class RigRows:
         self.connection = connection
         self.fenced = asyncio.Event()  # another connection speaks for this rig now
         self._status: Mapping[str, Any] | None = None
+        self._written: Mapping[str, Any] | None = None
         self._seen: tuple[Any, ...] = ()
         self._moved = False
         self._written_at = 0.0
@@ -66,6 +67,10 @@ class RigRows:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        # Its last words say what it was doing when it went: which take was cut off.
+        if self._status is not None and self._status is not self._written and not self.fenced.is_set():
+            last = {"name": self.name, "connection": self.connection, "status": self._status}
+            await in_database(rigs.rig_status, **last, moved=True)
         await in_database(rigs.rig_disconnected, name=self.name, connection=self.connection)
 
     async def _write_statuses(self) -> None:
@@ -75,7 +80,7 @@ class RigRows:
             status, moved = self._status, self._moved
             if status is None:
                 continue
-            self._moved, self._written_at = False, time.monotonic()
+            self._moved, self._written_at, self._written = False, time.monotonic(), status
             ours = await in_database(
                 rigs.rig_status, name=self.name, connection=self.connection, status=status, moved=moved
             )

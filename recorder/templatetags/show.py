@@ -10,6 +10,7 @@ from django import template
 from django.utils import timezone
 
 from recorder.broker_watch import address, broker_watch
+from recorder.frame_words import frame_range
 from recorder.history import clock as clock_time
 from recorder.models import Batch, Change, Episode, Rig
 from recorder.readiness import TONES
@@ -166,6 +167,26 @@ def stands_out(episode: Episode) -> list[dict[str, Any]]:
 
 
 @register.filter
+def kept_range(episode: Episode) -> str:
+    """The frames that a trim keeps, as `frames 12–110`."""
+    return frame_range(*episode.kept)
+
+
+@register.simple_tag
+def frames(first: int, end: int) -> str:
+    return frame_range(first, end)
+
+
+@register.filter
+def frame_count(episode: Episode) -> str:
+    """`123 frames`, of a trimmed one `99 of 123 frames`: as long as the length that stands beside it."""
+    first, end = episode.kept
+    plural = "" if episode.ticks == 1 else "s"
+    count = f"{end - first} of {episode.ticks}" if end - first != episode.ticks else str(episode.ticks)
+    return f"{count} frame{plural}"
+
+
+@register.filter
 def get(values: Any, key: str) -> Any:
     return values.get(key) if isinstance(values, dict) else None
 
@@ -242,10 +263,18 @@ def each(values: str) -> list[str]:
 def change_words(change: Change) -> str:
     """What one act changed, as `verdict: to review → keep`."""
     parts = [
-        f"{name.replace('_', ' ')}: {_short(change.before.get(name))} → {_short(new)}"
+        f"{_NAMES.get(name, name)}: {_short(_told(name, change.before.get(name)))} → {_short(_told(name, new))}"
         for name, new in change.after.items()
     ]
     return "; ".join(parts)
+
+
+_NAMES = {"trim_first": "first frame", "trim_end": "last frame"}
+
+
+def _told(name: str, value: Any) -> Any:
+    """A trim's end is stored as the first frame that is cut; people read the last that is kept."""
+    return value - 1 if name == "trim_end" and isinstance(value, int) else value
 
 
 def _short(value: Any) -> str:

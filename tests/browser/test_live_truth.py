@@ -34,6 +34,8 @@ class SeenRig(FakeRig):
     def __init__(self, web: Web, name: str) -> None:
         super().__init__(web, name)
         self.more: dict[str, Any] = {}
+        self.late_s = dict.fromkeys((FRONT, WRIST), 0.0)
+        self.grey: int | None = None
         self.cameras = dict.fromkeys((FRONT, WRIST), {"fps": 20.0, "dropped": 0, "age_s": 0.02, "state": "ok"})
 
     def hello(self) -> dict[str, Any]:
@@ -54,7 +56,7 @@ class SeenRig(FakeRig):
         while True:
             for place, key in enumerate((FRONT, WRIST)):
                 if self.watched.get(key) and self.cameras[key]["state"] == "ok":
-                    await self.picture(place, seq, jpeg(40 + seq % 150))
+                    await self.picture(place, seq, jpeg(self.grey or 40 + seq % 150), self.late_s[key])
             seq += 1
             await asyncio.sleep(0.05)
 
@@ -133,10 +135,12 @@ async def test_the_connection_is_lost_where_the_web_does_not_answer(page: Page, 
         await page.goto(f"/record/{rig.name}/")
         await expect(page.locator("#state")).to_have_text("ready")
         web.stop_answering()
-        await expect(page.locator("#lost")).to_be_visible()
-        await expect(page.locator("#big")).to_be_disabled()
-        await expect(page.locator("#stage .camera .health").first).to_contain_text("Connection lost")
-        web.answer_again()
+        try:
+            await expect(page.locator("#lost")).to_be_visible()
+            await expect(page.locator("#big")).to_be_disabled()
+            await expect(page.locator("#stage .camera .health").first).to_contain_text("Connection lost")
+        finally:
+            web.answer_again()
     async with rig.showing():
         await expect(page.locator("#lost")).to_be_hidden()
         await expect(page.locator("#state")).to_have_text("ready")
@@ -204,3 +208,33 @@ async def test_a_refusal_leaves_with_its_cause(page: Page, rig: SeenRig) -> None
         rig.state = "resetting"
         await rig.change()
         await expect(refusal).to_be_hidden()
+
+
+GREY = "canvas => canvas.getContext('2d').getImageData(0, 0, 1, 1).data[0]"
+
+
+async def until_grey(page: Page, camera: int, wanted: int) -> None:
+    """Wait until this camera's tile shows a picture of this grey."""
+    canvas = page.locator("#stage .camera canvas").nth(camera)
+    async with asyncio.timeout(60):
+        while abs(await canvas.evaluate(GREY) - wanted) > 3:
+            await asyncio.sleep(0.1)
+
+
+async def test_nothing_older_than_a_second_is_shown_as_live(page: Page, rig: SeenRig) -> None:
+    rig.grey = 90
+    async with rig.showing():
+        await page.goto(f"/record/{rig.name}/")
+        for camera in (0, 1):
+            await until_grey(page, camera, 90)
+        tiles = page.locator("#stage .camera")
+        await expect(tiles.nth(0).locator(".name")).to_contain_text(re.compile(r"20 fps · \d+ ms old"))
+        rig.late_s[FRONT], rig.grey = 17.4, 200
+        await until_grey(page, 1, 200)
+        await expect(tiles.nth(0).locator(".health")).to_contain_text("delayed")
+        await expect(tiles.nth(0)).to_have_class(re.compile("is-old"))
+        assert abs(await tiles.nth(0).locator("canvas").evaluate(GREY) - 90) <= 3, "a picture of the past was drawn"
+        await expect(tiles.nth(1).locator(".health")).to_be_hidden()
+        rig.late_s[FRONT] = 0.0
+        await until_grey(page, 0, 200)
+        await expect(tiles.nth(0).locator(".health")).to_be_hidden()

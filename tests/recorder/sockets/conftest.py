@@ -168,9 +168,10 @@ class FakeRig:
     async def frame(self, camera: int, seq: int, size: int = 1000) -> None:
         await self.picture(camera, seq, bytes(size))
 
-    async def picture(self, camera: int, seq: int, jpeg: bytes) -> None:
+    async def picture(self, camera: int, seq: int, jpeg: bytes, age_s: float = 0.0) -> None:
         assert self.ws is not None
-        await self.ws.send(struct.pack("!BBxxIQ", 1, camera, seq, time.time_ns()) + jpeg)
+        captured_ns = time.time_ns() - round(age_s * 1e9)
+        await self.ws.send(struct.pack("!BBxxIQ", 1, camera, seq, captured_ns) + jpeg)
 
     async def move(self, state: str) -> None:
         """Goes on once the API shows it so."""
