@@ -80,13 +80,14 @@ class RigRows:
             status, moved = self._status, self._moved
             if status is None:
                 continue
-            self._moved, self._written_at, self._written = False, time.monotonic(), status
+            self._moved, self._written_at = False, time.monotonic()
             ours = await in_database(
                 rigs.rig_status, name=self.name, connection=self.connection, status=status, moved=moved
             )
             if not ours:
                 self.fenced.set()
                 return
+            self._written = status
             if moved:
                 current = (status.get("take") or {}).get("id")
                 for take_id in await in_database(rigs.unfinished_takes, name=self.name, current=current):

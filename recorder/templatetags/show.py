@@ -46,7 +46,7 @@ END_REASONS = {
     "camera_lost": "a camera was lost",
     "robot_lost": "the robot was lost",
     "shutdown": "the rig was shut down",
-    "interrupted": "the rig ended without a word",
+    "interrupted": "the rig crashed",
     "discard": "it was discarded",
 }
 

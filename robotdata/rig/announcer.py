@@ -33,7 +33,9 @@ class Announcer:
 
 def _texts_of(status: Status) -> dict[str, str]:
     """What is wrong, by device: each camera's warning, and the message of the rig."""
-    texts: dict[str, str] = {each["camera"]: each["text"] for each in status["warnings"] if each["camera"]}
+    # A camera that is stale for long is lost, and a moment of it is in the take's marks.
+    warnings = [each for each in status["warnings"] if each["camera"] and each["code"] != "stale"]
+    texts: dict[str, str] = {str(each["camera"]): each["text"] for each in warnings}
     if status["message"]:
         texts[""] = status["message"]
     return texts

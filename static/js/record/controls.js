@@ -68,7 +68,7 @@ export class Controls {
     this.big.disabled = !does || Boolean(this.busy) || (does === "record" && blockers.length > 0);
     say(document.getElementById("big-words"), this.words(does));
     show(this.big.querySelector("kbd"), does === "stop" || (does === "record" && !blockers.length));
-    this.block(blockers);
+    this.block(status);
     for (const button of this.panel.querySelectorAll("[data-command]")) {
       const { command } = button.dataset;
       button.disabled = !this.may(command) || Boolean(this.busy);
@@ -84,10 +84,13 @@ export class Controls {
     return BIG[does] ?? WAITING[state] ?? "Waiting for the rig …";
   }
 
-  /** Why no take may begin, for as long as that is so. */
-  block(blockers) {
+  /** Why no take may begin, or what the error is, for as long as that is so. */
+  block({ state, message, blockers = [] }) {
     const box = document.getElementById("blockers");
-    const texts = blockers.map((one) => one.text);
+    const isError = state === "error" && Boolean(message);
+    const texts = isError ? [message] : blockers.map((one) => one.text);
+    box.classList.toggle("tone-bad", isError);
+    box.classList.toggle("tone-warn", !isError);
     show(box, texts.length > 0);
     if (texts.join("\n") === this.blockedBy) return;
     this.blockedBy = texts.join("\n");

@@ -15,7 +15,8 @@ export class Facts {
   }
 
   show(status) {
-    const { counters, disk, warnings = [], message } = status;
+    const { counters, disk, warnings = [] } = status;
+    const message = status.state === "error" ? "" : status.message; // an error stands beside the button that clears it
     say(this.places.fps, counters ? counters.fps.toFixed(1) : "–");
     say(this.places.dropped, counters ? counters.dropped_ticks : "–");
     say(this.places.jitter, counters ? `${counters.jitter_p99_ms.toFixed(1)} ms` : "–");

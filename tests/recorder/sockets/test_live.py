@@ -181,8 +181,8 @@ async def test_a_rig_that_is_gone_is_told_with_the_take_that_it_was_recording(we
     status = rig.status()
     async with rig.running():
         rig.speaks = False
+        await rig.is_shown("idle")
         await rig.say({**status, "state": "recording", "take": {"id": "17", "elapsed_s": 3.5}})
-        await rig.is_shown("recording")
     await rig.is_shown("offline")
     async with web.browser(f"/ws/live/{rig.name}/") as ws:
         told = await listen.words(ws, lambda m: m["type"] == "status")
