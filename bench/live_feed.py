@@ -101,6 +101,8 @@ class Viewer:
     async def run(self) -> None:
         await self.ws.send(json.dumps({"type": "watch", "cameras": dict.fromkeys(CAMERAS, self.fps)}))
         async for news in self.ws:
+            if isinstance(news, bytes):
+                await self.ws.send(json.dumps({"type": "drawn", "cameras": [news[1]]}))
             if not self.counting:
                 continue
             if isinstance(news, bytes):

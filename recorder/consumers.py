@@ -26,6 +26,8 @@ from recorder.rig_messages import (
     TakeMoved,
     Telemetry,
     UnknownMessage,
+    drawn_cameras,
+    ping_number,
     read_card,
     read_json,
     read_message,
@@ -108,7 +110,7 @@ class RigConsumer(Socket):
             return
         self.name, self.cameras = rig.name, rig.cameras
         await self.say({"type": "welcome", "protocol": VERSION})
-        self.rows = RigRows(name=self.name, connection=self.channel_name)
+        self.rows = RigRows(name=self.name, connection=self.channel_name, cameras=self.cameras)
         self.keep(self.close_when_ended(self.rows))
         self.feed = hub.attach(self.name, self.on_wanted)
         self.feed.publish_status({**hello.status, "online": True, "cameras": self.cameras})
@@ -211,14 +213,15 @@ class RigConsumer(Socket):
 
 
 class LiveConsumer(BrowserSocket):
-    """`/ws/live/<rig>/`: pictures, status and telemetry of one rig."""
+    """`/ws/live/<rig>/`: status, telemetry and pictures of one rig, no faster than the browser draws them."""
 
+    per_second = 150  # it says what it has drawn, some sixty times a second
     viewer: Viewer | None = None
     pump: asyncio.Task[None] | None = None
 
     async def opened(self) -> None:
         self.name = self.scope["url_route"]["kwargs"]["name"]
-        self.viewer = Viewer()
+        self.viewer = Viewer(paced=True)
         feed = hub.join(self.name, self.viewer)
         if feed.status is None:
             status = await in_database(rigs.live_status, name=self.name)
@@ -228,18 +231,25 @@ class LiveConsumer(BrowserSocket):
 
     async def on_text(self, text: str) -> None:
         message = read_json(text)
-        if message.get("type") != "watch":
-            raise BadMessage('want {"type": "watch", "cameras": {...}}')
-        if self.viewer is not None:
-            hub.watch(self.name, self.viewer, wanted_cameras(message.get("cameras")))
+        if self.viewer is None:
+            return
+        match message.get("type"):
+            case "watch":
+                hub.watch(self.name, self.viewer, wanted_cameras(message.get("cameras")))
+            case "drawn":
+                self.viewer.drawn(drawn_cameras(message.get("cameras")))
+            case "ping":
+                self.viewer.pinged(ping_number(message.get("id")))
+            case _:
+                raise BadMessage('want {"type": "watch", "cameras": {...}}, "drawn" or "ping"')
 
     async def run(self, viewer: Viewer) -> None:
         while True:
-            for news in await viewer.next():
-                if isinstance(news, bytes):
-                    await self.send(bytes_data=news)
-                else:
-                    await self.send(text_data=news)
+            news = await viewer.next()
+            if isinstance(news, bytes):
+                await self.send(bytes_data=news)
+            else:
+                await self.send(text_data=news)
 
     async def disconnect(self, code: int) -> None:
         if self.viewer is not None:

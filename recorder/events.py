@@ -19,6 +19,8 @@ class Moved(TypedDict):
     state: str
     batch: NotRequired[str]  # of a job
     rig: NotRequired[str]  # of a session or an episode
+    label: NotRequired[str]  # of a rig: how its state is called, and the end of a CSS class
+    tone: NotRequired[str]
     verdict: NotRequired[str]  # of an episode, and when it was recorded: whether it is a new one of a list
     recorded_at: NotRequired[str]
 
@@ -47,8 +49,14 @@ def frame_head(data: bytes) -> FrameHead:
     return FrameHead(camera, seq, captured_ns)
 
 
-def offline_status(name: str, message: str = "") -> dict[str, Any]:
-    """What is said of a rig that says nothing."""
+def frame_at(data: bytes, captured_ns: int) -> bytes:
+    """The same preview frame with another capture time: that of another clock."""
+    version, camera, seq, _ = PREVIEW.unpack_from(data)
+    return PREVIEW.pack(version, camera, seq, max(0, captured_ns)) + data[PREVIEW.size :]
+
+
+def offline_status(name: str, message: str = "", cut_off: Any = None) -> dict[str, Any]:
+    """The status of a rig that sends none; `cut_off` is the take that it was recording when it fell silent."""
     return {
         "type": "status",
         "rig": name,
@@ -56,4 +64,5 @@ def offline_status(name: str, message: str = "") -> dict[str, Any]:
         "state": "offline",
         "controls": [],
         "message": message or None,
+        "cut_off": cut_off if isinstance(cut_off, dict) else None,
     }

@@ -9,12 +9,16 @@ import asyncio
 import json
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from recorder.events import frame_head, offline_status
+from recorder.events import frame_at, frame_head, offline_status
+from recorder.pacing import Pacing
+from recorder.readiness import readiness_of
+from recorder.rig_clock import RigClock
 
 SILENT_S = 1.5  # a rig speaks four times a second
+FRESH_S = 1.0  # a picture that waited longer is not sent
 _TICK_S = 0.25
 _TELEMETRY_KEPT = 50
 _EARLY = 0.6  # of a period: cameras' clocks and ours never agree on the instant
@@ -23,12 +27,18 @@ Wanted = dict[str, float]
 
 
 class Viewer:
-    """One who looks at one rig: the newest frame of each watched camera, the newest status, some telemetry."""
+    """One who looks at one rig: the newest frame of each watched camera, the newest status, some telemetry.
 
-    def __init__(self) -> None:
+    With `paced` pictures wait until the viewer has `drawn` those before: a socket's buffers never fill with pictures
+    that are old when they come out, and a status waits behind two at most.
+    """
+
+    def __init__(self, *, paced: bool = False) -> None:
         self.wanted: Wanted = {}
-        self._frames: dict[int, bytes] = {}
+        self._frames: dict[int, tuple[bytes, float]] = {}
+        self._pacing = Pacing() if paced else None
         self._status: str | None = None
+        self._ping: int | None = None
         self._names: str | None = None
         self._telemetry: deque[str] = deque(maxlen=_TELEMETRY_KEPT)
         self._due: dict[str, float] = {}
@@ -44,7 +54,7 @@ class Viewer:
         # Kept on a grid, so that 10 of 30 is ten and not seven and a half; after a gap the grid begins anew.
         period = 1.0 / fps
         self._due[key] = max(due + period, now + _EARLY * period)
-        self._frames[camera] = data
+        self._frames[camera] = data, now
         self._wake.set()
 
     def offer_status(self, text: str) -> None:
@@ -59,19 +69,53 @@ class Viewer:
         self._telemetry.append(text)
         self._wake.set()
 
-    async def next(self) -> list[str | bytes]:
-        """What is new, status first; waits until there is something."""
-        await self._wake.wait()
-        return self._drain()
+    def pinged(self, number: int) -> None:
+        """The viewer asks whether we are there; the newest of its pings is answered."""
+        self._ping = number
+        self._wake.set()
 
-    def _drain(self) -> list[str | bytes]:
-        self._wake.clear()
-        news: list[str | bytes] = [text for text in (self._status, self._names) if text is not None]
-        self._status = self._names = None
-        while self._telemetry:
-            news.append(self._telemetry.popleft())
-        frames, self._frames = self._frames, {}
-        return [*news, *frames.values()]
+    def drawn(self, cameras: Iterable[int]) -> None:
+        """The viewer has dealt with one picture of each of these cameras."""
+        if self._pacing is not None:
+            for camera in cameras:
+                self._pacing.drawn(camera)
+            self._wake.set()
+
+    async def next(self) -> str | bytes:
+        """Return the next message, the most urgent first; waits until there is one."""
+        while (news := self.pop()) is None:
+            self._wake.clear()
+            await self._wake.wait()
+        return news
+
+    def pop(self) -> str | bytes | None:
+        """Return what is to be sent now, or None. Asked anew for each message, so that nothing ages in a list."""
+        if self._status is not None:
+            status, self._status = self._status, None
+            return status
+        if self._ping is not None:
+            number, self._ping = self._ping, None
+            return json.dumps({"type": "pong", "id": number, "now": time.time()})
+        if self._names is not None:
+            names, self._names = self._names, None
+            return names
+        return self._telemetry.popleft() if self._telemetry else self._pop_frame()
+
+    def _pop_frame(self) -> bytes | None:
+        now = time.monotonic()
+        self._frames = {camera: frame for camera, frame in self._frames.items() if now - frame[1] < FRESH_S}
+        camera = next(iter(self._frames), None) if self._pacing is None else self._pacing.choose(self._frames)
+        if camera is None:
+            return None
+        if self._pacing is not None:
+            self._pacing.sent(camera)
+        return self._frames.pop(camera)[0]
+
+
+def cameras_in(status: Mapping[str, Any]) -> list[Any]:
+    """The cameras that a status names, in the order of the rig's hello."""
+    cameras = status.get("cameras")
+    return cameras if isinstance(cameras, list) else []
 
 
 class Feed:
@@ -86,6 +130,7 @@ class Feed:
         self.online = False
         self.heard_at = 0.0
         self.on_wanted: Callable[[Wanted], None] | None = None
+        self.clock = RigClock()
         self._asked: Wanted = {}
 
     def wanted(self) -> Wanted:
@@ -109,21 +154,29 @@ class Feed:
         if head.camera >= len(self.keys):
             raise ValueError(f"a preview of camera {head.camera}, though hello named {len(self.keys)}")
         key, now = self.keys[head.camera], time.monotonic()
+        self.clock.heard(head.captured_ns / 1e9)
+        if offset_s := self.clock.offset_s:
+            data = frame_at(data, head.captured_ns + round(offset_s * 1e9))
         for viewer in self.viewers:
             viewer.offer_frame(key, head.camera, data, now)
 
     def publish_status(self, status: Mapping[str, Any]) -> None:
         self.status = {**status, "type": "status", "rig": self.name}
+        timer = self.status.get("timer")
+        if isinstance(timer, dict) and isinstance(timer.get("ends_at"), int | float):
+            self.status["timer"] = {**timer, "ends_at": timer["ends_at"] + self.clock.offset_s}
         self.online = bool(self.status.setdefault("online", True))
         self.heard_at = time.monotonic()
-        cameras = self.status.get("cameras")
-        if isinstance(cameras, list):
-            self.keys = [str(camera.get("key")) for camera in cameras]
+        if isinstance(self.status.get("cameras"), list):
+            self.keys = [str(camera.get("key")) for camera in cameras_in(self.status)]
+        self.status |= readiness_of(str(self.status.get("state")), self.status, cameras_in(self.status)).as_dict()
         text = json.dumps(self.status)
         for viewer in self.viewers:
             viewer.offer_status(text)
 
     def publish_telemetry(self, message: Mapping[str, Any]) -> None:
+        if isinstance(said_at := message.get("t"), int | float):
+            self.clock.heard(said_at)
         rows = {key: value for key, value in message.items() if key != "names"}
         if names := message.get("names"):
             self.names = json.dumps({"type": "telemetry", "names": names, "rows": []})
@@ -135,8 +188,10 @@ class Feed:
 
     def go_offline(self) -> None:
         if self.online:
-            kept = {key: value for key, value in (self.status or {}).items() if key in {"disk", "cameras"}}
-            self.publish_status({**offline_status(self.name), **kept, "since": time.time()})
+            last = self.status or {}
+            kept = {key: last[key] for key in ("disk", "cameras") if key in last}
+            offline = offline_status(self.name, cut_off=last.get("take"))
+            self.publish_status({**offline, **kept, "since": time.time()})
 
 
 class Hub:
@@ -160,6 +215,7 @@ class Hub:
         feed = self.feed(name)
         feed.on_wanted = on_wanted
         feed.names = None
+        feed.clock = RigClock()
         feed.tell_wanted(always=True)
         return feed
 

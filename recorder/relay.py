@@ -86,13 +86,13 @@ class Outbound:
     async def _run(self, viewer: Viewer) -> None:
         layer = get_channel_layer()
         while True:
-            for news in await viewer.next():
-                kind = "feed.frame" if isinstance(news, bytes) else "feed.words"
-                try:
-                    await layer.group_send(feed_group(self.rig), {"type": kind, "rig": self.rig, "news": news})
-                except LAYER_ERRORS as error:
-                    log.warning("The channel layer does not take the feed of %s: %s", self.rig, error)
-                    await asyncio.sleep(1.0)
+            news = await viewer.next()
+            kind = "feed.frame" if isinstance(news, bytes) else "feed.words"
+            try:
+                await layer.group_send(feed_group(self.rig), {"type": kind, "rig": self.rig, "news": news})
+            except LAYER_ERRORS as error:
+                log.warning("The channel layer does not take the feed of %s: %s", self.rig, error)
+                await asyncio.sleep(1.0)
             self._settle()
 
 

@@ -99,6 +99,7 @@ class RigCard(Loose):
     pid: Annotated[int, BeforeValidator(_as_pid)] = 0
     host: MaybeWords = ""
     spool: MaybeWords = ""
+    started_as: MaybeWords = ""
 
 
 class Status(Loose):
@@ -276,3 +277,19 @@ def wanted_cameras(value: Any) -> dict[str, float]:
         if fps > 0 and len(key) <= 200:
             wanted[key] = float(fps)
     return wanted
+
+
+def drawn_cameras(value: Any) -> list[int]:
+    """A viewer's list of camera places, one for each picture that it has drawn; raises BadMessage."""
+    if not isinstance(value, list) or len(value) > 8 * MAX_CAMERAS:
+        raise BadMessage("drawn: cameras is a list of the places of cameras")
+    if not all(isinstance(place, int) and not isinstance(place, bool) and 0 <= place < 256 for place in value):
+        raise BadMessage("drawn: cameras: a place is a number from 0 to 255")
+    return value
+
+
+def ping_number(value: Any) -> int:
+    """The number of a viewer's ping; raises BadMessage."""
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**53:
+        raise BadMessage("ping: id is a whole number")
+    return value

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from channels.db import database_sync_to_async
@@ -14,6 +15,7 @@ from django.db import InterfaceError, OperationalError
 
 from recorder.alone import log_once, unexpected_words
 from recorder.errors import Refused
+from recorder.readiness import readiness_of
 from recorder.services import rigs
 from recorder.services.unopened import note_take
 from robotdata import no_thread
@@ -24,17 +26,20 @@ WRITE_EVERY_S = 1.0
 TAKES_WAITING = 1000
 CLOSE_WITHIN_S = 10.0
 _AGAIN_S = 0.5
+_NUMBER = re.compile(r"\d+")
 
 
 class RigRows:
     """One connection's rows. A status is written at once when a person would see it, else once a second."""
 
-    def __init__(self, *, name: str, connection: str) -> None:
+    def __init__(self, *, name: str, connection: str, cameras: Sequence[Any] = ()) -> None:
         self.name = name
+        self.cameras = cameras
         self.connection = connection
         self.ended = asyncio.Event()  # the socket is to be closed
         self.failed = False  # by a mistake of ours; else because another connection speaks for this rig now
         self._status: Mapping[str, Any] | None = None
+        self._written: Mapping[str, Any] | None = None
         self._seen: tuple[Any, ...] = ()
         self._moved = False
         self._written_at = 0.0
@@ -45,7 +50,7 @@ class RigRows:
             task.add_done_callback(self._watch)
 
     def status(self, status: Mapping[str, Any]) -> None:
-        seen = visible(status)
+        seen = visible(status, self.cameras)
         self._moved = self._moved or seen != self._seen
         self._seen = seen
         self._status = status
@@ -67,6 +72,10 @@ class RigRows:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        # Its last words say what it was doing when it went: which take was cut off.
+        if self._status is not None and self._status is not self._written and not self.ended.is_set():
+            last = {"name": self.name, "connection": self.connection, "status": self._status}
+            await in_database(rigs.rig_status, **last, moved=True)
         await in_database(rigs.rig_disconnected, name=self.name, connection=self.connection)
 
     def _watch(self, task: asyncio.Task[None]) -> None:
@@ -96,7 +105,9 @@ class RigRows:
         )
         if not ours:
             self.ended.set()
-        elif moved:
+            return
+        self._written = status
+        if moved:
             current = (status.get("take") or {}).get("id")
             for take_id in await in_database(rigs.unfinished_takes, name=self.name, current=current):
                 await self.take(take_id, None)
@@ -124,12 +135,20 @@ class RigRows:
         await in_database(note_take, take_id=take_id, why=why)
 
 
-def visible(status: Mapping[str, Any]) -> tuple[Any, ...]:
+def visible(status: Mapping[str, Any], cameras: Sequence[Any] = ()) -> tuple[Any, ...]:
     """The part of a status whose change a person would see on a page that does not listen to the live socket."""
     take = status.get("take") or {}
-    codes = [warning.get("code") for warning in status.get("warnings") or [] if isinstance(warning, Mapping)]
+    warnings = [warning for warning in status.get("warnings") or [] if isinstance(warning, Mapping)]
     controls = tuple(status.get("controls") or [])
-    return status.get("state"), status.get("since"), controls, take.get("id"), status.get("message"), tuple(codes)
+    said = tuple(_text_of(warning) for warning in warnings)
+    ready = readiness_of(str(status.get("state")), status, cameras)
+    return status.get("state"), status.get("since"), controls, take.get("id"), status.get("message"), said, ready.label
+
+
+def _text_of(warning: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a warning says; a number in it that counts on is no news."""
+    text = _NUMBER.sub("#", str(warning.get("text"))) if warning.get("camera") else ""
+    return str(warning.get("code")), str(warning.get("camera")), text
 
 
 async def in_database(function: Any, **arguments: Any) -> Any:

@@ -87,12 +87,17 @@ def _moved_rows(after: datetime) -> Iterator[tuple[Moved, Any, datetime]]:
         yield {**_moved("job", pk, slug, state), "batch": str(batch)}, pk, at
     for pk, slug, at in Dataset.objects.filter(newer).values_list("pk", "slug", "updated_at")[:many]:
         yield _moved("dataset", slug, slug, ""), pk, at
-    for pk, name, state, at in Rig.objects.filter(newer).values_list("pk", "name", "state", "updated_at")[:many]:
-        yield {**_moved("rig", name, "", state), "rig": name}, pk, at
+    for row in Rig.objects.filter(newer).defer("features")[:many]:
+        yield _rig_moved(row), row.pk, row.updated_at
     sessions = Session.objects.filter(Q(started_at__gt=after) | Q(ended_at__gt=after))
     sittings = sessions.values_list("pk", "dataset__slug", "rig__name", "started_at", "ended_at")
     for pk, slug, rig, began, ended in sittings[:many]:
         yield {**_moved("session", pk, slug, "ended" if ended else "running"), "rig": rig}, pk, ended or began
+
+
+def _rig_moved(rig: Rig) -> Moved:
+    ready = rig.readiness
+    return {**_moved("rig", rig.name, "", rig.state), "rig": rig.name, "label": ready.label, "tone": ready.tone}
 
 
 def _moved(kind: Kind, pk: Any, dataset: str, state: str) -> Moved:

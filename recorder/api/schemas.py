@@ -50,6 +50,13 @@ ERRORS: dict[Any, Any] = {frozenset({400, 401, 403, 404, 409, 410, 413, 422, 429
 
 
 # --- rigs and sessions -----------------------------------------------------------------------------
+class BlockerOut(Schema):
+    """Why no take may begin; `camera` is a camera's key, where it is about one."""
+
+    text: str
+    camera: str | None
+
+
 class RigOut(Schema):
     name: str
     robot_type: str
@@ -60,6 +67,8 @@ class RigOut(Schema):
     state_since: datetime
     online: bool
     controls: list[str]
+    can_record: bool
+    blockers: list[BlockerOut]
     status: dict[str, Any]
     host: str
     last_seen_at: datetime | None
@@ -71,6 +80,14 @@ class RigOut(Schema):
     @staticmethod
     def resolve_controls(rig: Rig) -> list[str]:
         return list(rig.status.get("controls") or []) if rig.is_online else []
+
+    @staticmethod
+    def resolve_can_record(rig: Rig) -> bool:
+        return rig.readiness.can_record
+
+    @staticmethod
+    def resolve_blockers(rig: Rig) -> list[dict[str, Any]]:
+        return list(rig.readiness.as_dict()["blockers"])
 
 
 class CommandIn(Body):

@@ -30,7 +30,10 @@ class DatasetQuerySet(models.QuerySet["Dataset"]):
         raw = models.Q(episodes__purged_at=None) & ~models.Q(episodes__state="encoded")
         count = models.Count
         return self.annotate(
-            to_review=count("episodes", filter=raw & models.Q(episodes__verdict="unreviewed")),
+            to_review=count(
+                "episodes",
+                filter=raw & models.Q(episodes__verdict="unreviewed") & ~models.Q(episodes__state="recording"),
+            ),
             keep=count("episodes", filter=raw & models.Q(episodes__verdict="keep")),
             reject=count("episodes", filter=raw & models.Q(episodes__verdict="reject")),
             committed=count("episodes", filter=models.Q(episodes__state="encoded")),

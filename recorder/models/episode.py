@@ -26,6 +26,14 @@ PLANNED = {
 """What waits until it is applied to the dataset's files, by kind."""
 
 
+TO_REVIEW = (
+    models.Q(purged_at=None, verdict=Verdict.UNREVIEWED)
+    & ~_COMMITTED
+    & ~models.Q(state=EpisodeState.RECORDING)  # nobody can judge it yet
+)
+"""What every list and every count of takes to review means."""
+
+
 class EpisodeQuerySet(models.QuerySet["Episode"]):
     """Whoever writes `marks`, in whatever way, writes `marks_weight` with it."""
 
@@ -59,7 +67,7 @@ class EpisodeQuerySet(models.QuerySet["Episode"]):
         return self.filter(state=EpisodeState.ENCODED)
 
     def to_review(self) -> EpisodeQuerySet:
-        return self.takes().filter(verdict=Verdict.UNREVIEWED).exclude(state=EpisodeState.RECORDING)
+        return self.filter(TO_REVIEW)
 
     def encodable(self, *, unreviewed: bool = False) -> EpisodeQuerySet:
         """What a batch may take: kept (or, where asked, not rejected), whole, and not under way already."""
@@ -173,8 +181,14 @@ class Episode(models.Model):
     @property
     def duration_s(self) -> float:
         """Seconds at the nominal rate, trimming included."""
+        first, end = self.kept
+        return (end - first) / self.fps if self.fps else 0.0
+
+    @property
+    def kept(self) -> tuple[int, int]:
+        """The ticks that its trim keeps, as [first, end); all of them without one."""
         first, end = self.trim_first or 0, self.trim_end if self.trim_end is not None else self.ticks
-        return max(0, end - first) / self.fps if self.fps else 0.0
+        return first, max(first, end)
 
 
 class Change(models.Model):

@@ -8,6 +8,7 @@ from django.db import models
 from django.utils import timezone
 
 from recorder.models.dataset import Dataset
+from recorder.readiness import Readiness, readiness_of
 from recorder.states import RigState
 
 
@@ -43,6 +44,11 @@ class Rig(models.Model):
     @property
     def is_online(self) -> bool:
         return self.state != RigState.OFFLINE
+
+    @property
+    def readiness(self) -> Readiness:
+        """Whether it can record now, by the last thing that it said."""
+        return readiness_of(self.state, self.status, self.cameras)
 
 
 class SessionQuerySet(models.QuerySet["Session"]):

@@ -281,7 +281,8 @@ def _covered(mark: Mapping[str, Any], found: list[dict[str, Any]]) -> bool:
 def _from_rig(mark: Mapping[str, Any], fps: float) -> dict[str, Any]:
     code, first, end = str(mark.get("code")), _tick(mark, "from_tick"), _tick(mark, "to_tick")
     text = str(mark.get("text") or code).rstrip(".")
-    place = f"from {first / fps:.1f} s to {end / fps:.1f} s" if end > first else f"at {first / fps:.1f} s"
+    begin_s, end_s = f"{first / fps:.1f}", f"{end / fps:.1f}"
+    place = f"from {begin_s} s to {end_s} s" if begin_s != end_s else f"at {begin_s} s"
     severity = mark.get("severity") or _UNCONFIRMED.get(code, "warn")
     where = {"from_tick": first, "to_tick": end, "frame": first}
     return {"feature": None, **mark, **where, "code": code, "severity": severity, "text": f"{text}, {place}."}

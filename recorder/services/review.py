@@ -11,6 +11,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from recorder.errors import Refused
+from recorder.frame_words import frame_range
 from recorder.history import change_episode, check_open, conflict, trim_of
 from recorder.many import Versions, change_many, check_all, undo_many
 from recorder.models import Change, Dataset, Episode
@@ -177,8 +178,8 @@ def _check_trim(episode: Episode, fields: dict[str, Any]) -> None:
     if trim is not None and not 0 <= trim[0] < trim[1] <= episode.ticks:
         raise Refused(
             "invalid",
-            f"A trim of {trim[0]} to {trim[1]} does not fit {episode}: it has frames 0 to {episode.ticks}, "
-            "and at least one of them must be kept.",
+            f"The trim from frame {trim[0]} to before frame {trim[1]} does not fit {episode}. "
+            f"It has {frame_range(0, episode.ticks)}, and at least one must be kept.",
             422,
         )
 

@@ -12,6 +12,7 @@ from django.utils import timezone
 from recorder.errors import Refused
 from recorder.events import offline_status
 from recorder.models import Episode, Rig
+from recorder.readiness import readiness_of
 from recorder.rig_messages import Hello
 from recorder.services.takes import index_take as index_take
 from recorder.states import EpisodeState, RigState
@@ -50,7 +51,7 @@ def rig_connected(*, hello: Hello, connection: str) -> Rig:
         fps=card.fps,
         features=card.features,
         cameras=[camera.model_dump(include={"key", "name", "width", "height", "fps"}) for camera in card.cameras],
-        status={**_kept(hello.status), "connected_at": now.timestamp()},
+        status={**_kept(hello.status), **_of_connection(hello, now)},
         **_state_of(hello.status),
         last_seen_at=now,
         updated_at=now,
@@ -75,8 +76,9 @@ def rig_status(*, name: str, connection: str, status: Mapping[str, Any], moved: 
     now = timezone.now()
     kept = _kept(status)
     mine = Rig.objects.filter(name=name, connection=connection)
-    connected_at = mine.values_list("status__connected_at", flat=True).first()
-    changes = {"status": {**kept, "connected_at": connected_at}, **_state_of(status), "last_seen_at": now}
+    before = mine.values_list("status", flat=True).first() or {}
+    of_connection = {name: before[name] for name in _OF_CONNECTION if name in before}
+    changes = {"status": {**kept, **of_connection}, **_state_of(status), "last_seen_at": now}
     if moved:
         changes["updated_at"] = now
     return bool(mine.update(**changes))
@@ -119,11 +121,15 @@ def live_status(*, name: str) -> dict[str, Any]:
     expire_rigs()
     rig = Rig.objects.filter(name=name).first()
     if rig is None:
-        return offline_status(name, f"No rig named {name} has ever connected here: start it.")
+        never = offline_status(name, f"No rig named {name} has ever connected here: start it.")
+        return {**never, **readiness_of("offline", {}, []).as_dict()}
     if not rig.is_online:
         last = {key: rig.status[key] for key in ("disk",) if key in rig.status}
-        return {**offline_status(name), **last, "since": rig.state_since.timestamp(), "cameras": rig.cameras}
-    return {**rig.status, "type": "status", "rig": name, "online": True, "cameras": rig.cameras}
+        offline = offline_status(name, cut_off=rig.status.get("take"))
+        there = {**offline, **last, "since": rig.state_since.timestamp()}
+    else:
+        there = {**rig.status, "type": "status", "rig": name, "online": True}
+    return {**there, "cameras": rig.cameras, **rig.readiness.as_dict()}
 
 
 def takes_to_index(*, takes: Sequence[tuple[str, str, int]]) -> list[str]:
@@ -144,6 +150,14 @@ def unfinished_takes(*, name: str, current: str | None) -> list[str]:
     """Takes of the rig that count as being recorded though it does not record them: their end was missed."""
     rows = Episode.objects.filter(rig__name=name, state=EpisodeState.RECORDING)
     return [str(pk) for pk in rows.values_list("pk", flat=True)[:100] if str(pk) != current]
+
+
+_OF_CONNECTION = ("connected_at", "started_as")
+
+
+def _of_connection(hello: Hello, now: datetime) -> dict[str, Any]:
+    """What a rig says once, and its statuses do not repeat: since when it is here, and how it was started."""
+    return {"connected_at": now.timestamp(), "started_as": hello.rig.started_as}
 
 
 def _kept(status: Mapping[str, Any]) -> dict[str, Any]:

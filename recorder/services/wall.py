@@ -19,7 +19,7 @@ from django.db.models.functions import Cast, Coalesce, NullIf
 from django.utils import timezone
 
 from recorder.models import Dataset, Episode
-from recorder.models.episode import PLANNED, EpisodeQuerySet
+from recorder.models.episode import PLANNED, TO_REVIEW, EpisodeQuerySet
 from recorder.states import EpisodeState, Verdict
 
 SORTS = {"": "Newest first", "oldest": "Oldest first", "longest": "Longest first", "shortest": "Shortest first"}
@@ -148,7 +148,7 @@ def _views(asked: Filter) -> dict[str, Q]:
     committed, there = Q(state=EpisodeState.ENCODED), Q(purged_at=None)
     raw = there & ~committed
     lists = {
-        "review": raw & Q(verdict=Verdict.UNREVIEWED),
+        "review": TO_REVIEW,
         "kept": raw & Q(verdict=Verdict.KEEP),
         "committed": committed,
         "all": there & (committed | ~Q(verdict=Verdict.REJECT)),

@@ -7,6 +7,7 @@ from typing import Any
 
 from django import template
 
+from recorder.frame_words import frame_range
 from recorder.models import Batch, Episode, UserKeys
 from recorder.services.revisions import Revision
 from recorder.states import BatchKind
@@ -67,8 +68,7 @@ def plans(episode: Episode) -> list[dict[str, str]]:
         found.append({"short": "will be relabelled", "long": said, "tone": "tone-accent"})
     if "trim" in planned:
         first, end = planned["trim"]
-        frames = f"frame {first}" if end - first == 1 else f"frames {first} to {end - 1}"
-        said = f"trimmed to {frames}"
+        said = f"trimmed to {frame_range(first, end)}"
         said += ", with a few before them where no keyframe is" if first else ""
         found.append({"short": "will be trimmed", "long": said, "tone": "tone-accent"})
     return found

@@ -10,8 +10,10 @@ from django import template
 from django.utils import timezone
 
 from recorder.broker_watch import address, broker_watch
+from recorder.frame_words import frame_range
 from recorder.history import clock as clock_time
 from recorder.models import Batch, Change, Episode, Rig
+from recorder.readiness import TONES
 from recorder.services.rigs import ALIVE_S
 from recorder.services.wall import EVERY
 from recorder.states import BatchKind, BatchState, EpisodeState, RigState
@@ -20,18 +22,6 @@ from robotdata.quality.mark import WEIGHT
 
 register = template.Library()
 
-RIG_TONES = {
-    RigState.OFFLINE: "",
-    RigState.CONNECTING: "warn",
-    RigState.IDLE: "good",
-    RigState.COUNTDOWN: "warn",
-    RigState.RECORDING: "rec",
-    RigState.SAVING: "accent",
-    RigState.RESETTING: "accent",
-    RigState.PAUSED: "warn",
-    RigState.ERROR: "bad",
-}
-RIG_WORDS = {RigState.IDLE: "ready", RigState.ERROR: "needs help", RigState.COUNTDOWN: "about to record"}
 EPISODE_TONES = {
     EpisodeState.RECORDING: "rec",
     EpisodeState.RECORDED: "",
@@ -59,7 +49,7 @@ END_REASONS = {
     "rig_failed": "the rig's program failed",
     "not_written": "the take could not be written",
     "shutdown": "the rig was shut down",
-    "interrupted": "the rig ended without a word",
+    "interrupted": "the rig crashed",
     "discard": "it was discarded",
 }
 
@@ -129,7 +119,7 @@ def tone(row: Rig | Episode | Batch | str) -> str:
     elif isinstance(row, Episode):
         name = EPISODE_TONES.get(EpisodeState(state), "")
     else:
-        name = RIG_TONES.get(RigState(state), "")
+        name = row.readiness.tone if isinstance(row, Rig) else TONES.get(RigState(state), "")
     return f"tone-{name}" if name else ""
 
 
@@ -141,7 +131,7 @@ def words(row: Rig | Episode | Batch) -> str:
     if isinstance(row, Batch):
         return BATCH_WORDS.get(BatchState(row.state), row.state)
     if isinstance(row, Rig):
-        return RIG_WORDS.get(RigState(row.state), row.state)
+        return row.readiness.label
     if row.episode_index is not None:
         return f"episode {row.episode_index}"
     return EPISODE_WORDS.get(EpisodeState(row.state), row.state)
@@ -183,6 +173,26 @@ def stands_out(episode: Episode) -> list[dict[str, Any]]:
         if first > 0 or (end is not None and end < episode.ticks - 1):  # a place, not the whole take
             kind["places"].append({"tick": first, "until": end, "at": clock(first / (episode.fps or 30))})
     return sorted(kinds.values(), key=lambda kind: -kind["weight"])
+
+
+@register.filter
+def kept_range(episode: Episode) -> str:
+    """The frames that a trim keeps, as `frames 12–110`."""
+    return frame_range(*episode.kept)
+
+
+@register.simple_tag
+def frames(first: int, end: int) -> str:
+    return frame_range(first, end)
+
+
+@register.filter
+def frame_count(episode: Episode) -> str:
+    """`123 frames`, of a trimmed one `99 of 123 frames`: as long as the length that stands beside it."""
+    first, end = episode.kept
+    plural = "" if episode.ticks == 1 else "s"
+    count = f"{end - first} of {episode.ticks}" if end - first != episode.ticks else str(episode.ticks)
+    return f"{count} frame{plural}"
 
 
 @register.filter
@@ -236,7 +246,7 @@ def open_batches() -> int:
 @register.simple_tag
 def top_rigs() -> list[Rig]:
     """For the bar: those that are there first; a rig whose web process died counts as offline."""
-    rigs = list(Rig.objects.only("name", "state", "last_seen_at")[:20])
+    rigs = list(Rig.objects.only("name", "state", "last_seen_at", "status", "cameras")[:20])
     alive_since = timezone.now() - timedelta(seconds=ALIVE_S + 1)
     for rig in rigs:
         if rig.last_seen_at is None or rig.last_seen_at < alive_since:
@@ -262,10 +272,18 @@ def each(values: str) -> list[str]:
 def change_words(change: Change) -> str:
     """What one act changed, as `verdict: to review → keep`."""
     parts = [
-        f"{name.replace('_', ' ')}: {_short(change.before.get(name))} → {_short(new)}"
+        f"{_NAMES.get(name, name)}: {_short(_told(name, change.before.get(name)))} → {_short(_told(name, new))}"
         for name, new in change.after.items()
     ]
     return "; ".join(parts)
+
+
+_NAMES = {"trim_first": "first frame", "trim_end": "last frame"}
+
+
+def _told(name: str, value: Any) -> Any:
+    """A trim's end is stored as the first frame that is cut; people read the last that is kept."""
+    return value - 1 if name == "trim_end" and isinstance(value, int) else value
 
 
 def _short(value: Any) -> str:

@@ -8,6 +8,7 @@ from django.db.models import Count, F, FloatField, Q, QuerySet, Sum
 from django.db.models.functions import Cast
 
 from recorder.models import Dataset, Episode
+from recorder.models.episode import TO_REVIEW
 from recorder.states import EpisodeState, Verdict
 
 SECONDS = Cast(F("ticks"), FloatField()) / F("fps")
@@ -21,7 +22,7 @@ def figures() -> dict[int, dict[str, Any]]:
         Episode.objects.order_by()
         .values("dataset_id")
         .annotate(
-            to_review=Count("pk", filter=raw & Q(verdict=Verdict.UNREVIEWED)),
+            to_review=Count("pk", filter=TO_REVIEW),
             keep=Count("pk", filter=raw & Q(verdict=Verdict.KEEP)),
             reject=Count("pk", filter=raw & Q(verdict=Verdict.REJECT)),
             committed=Count("pk", filter=Q(state=EpisodeState.ENCODED)),
@@ -49,7 +50,7 @@ def figures_of(dataset: Dataset) -> dict[str, Any]:
     free = Q(state__in=[EpisodeState.RECORDED, EpisodeState.INTERRUPTED, EpisodeState.FAILED])
     committed = Q(state=EpisodeState.ENCODED)
     return rows.aggregate(
-        to_review=Count("pk", filter=raw & Q(verdict=Verdict.UNREVIEWED)),
+        to_review=Count("pk", filter=TO_REVIEW),
         keep=Count("pk", filter=keep),
         encodable=Count("pk", filter=keep & free),
         encodable_unreviewed=Count("pk", filter=raw & free & ~Q(verdict=Verdict.REJECT)),

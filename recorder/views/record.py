@@ -9,6 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET
 
 from recorder.models import Dataset, Episode, Rig, Session
+from recorder.services.rig_start import start_command
 from recorder.services.rigs import expire_rigs
 from recorder.states import EpisodeState
 from recorder.views.ask import Request
@@ -36,6 +37,7 @@ def record(request: Request, name: str) -> HttpResponse:
     session = rig.sessions.select_related("dataset").first()
     context = {
         "rig": rig,
+        "start": start_command(rig, request.get_host(), secure=request.is_secure()),
         "session": session,
         "datasets": Dataset.objects.defer("features", "encoding"),
         "chosen": request.GET.get("dataset") or (session.dataset.slug if session else ""),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from django.db.models import Q
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -68,7 +69,7 @@ def wall_of(request: Request, row: Dataset) -> dict[str, Any]:
 
 def head_of(request: Request, row: Dataset) -> dict[str, Any]:
     asked = Filter.read(request.GET)
-    counts = totals(row, asked, rejected=REJECTED)
+    counts = totals(row, asked, rejected=REJECTED, rejected_committed=REJECTED & Q(state=EpisodeState.ENCODED))
     view = view_of(request, counts, asked)
     here = f"view={view}&{asked.query}" if asked.query else f"view={view}"
     return {
@@ -80,10 +81,17 @@ def head_of(request: Request, row: Dataset) -> dict[str, Any]:
         "tabs": [(key, title, counts[key]["episodes"]) for key, title in TITLES.items()],
         "kept_query": asked.without("state", "verdict").query,
         "total": counts[view],
-        "rejected": counts["rejected"]["episodes"],
+        **_rejected(view, counts),
         "goal": goal_of(row, asked.task),
         "narrowed": [(name, _said(name, value), asked.without(name).query) for name, value in asked.asked.items()],
     }
+
+
+def _rejected(view: str, counts: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """How many are rejected, and the list that shows exactly those: in the dataset's list those in the dataset."""
+    if view == "committed":
+        return {"rejected": counts["rejected_committed"]["episodes"], "rejected_view": "committed"}
+    return {"rejected": counts["rejected"]["episodes"], "rejected_view": "all"}
 
 
 def cards_of(request: Request, row: Dataset) -> dict[str, Any]:

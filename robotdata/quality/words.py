@@ -20,7 +20,8 @@ def span(take: TakeMetrics, run: Run) -> str:
     """`from 3.2 s to 5.0 s`, or `all the time`."""
     if run[0] <= 0 and run[1] >= take.ticks:
         return "all the time"
-    return f"from {at(take, run[0])} to {at(take, run[1])}"
+    begin, end = at(take, run[0]), at(take, run[1])
+    return f"from {begin} to {end}" if begin != end else f"at {begin}"
 
 
 def share(value: float) -> str:

@@ -9,9 +9,8 @@ from typing import Any
 
 from robotdata.capture import clock
 from robotdata.dataset.features import differences
-from robotdata.rig.disk import REFUSE_MINUTES
 from robotdata.rig.problems import Problem, sentences
-from robotdata.rig.protocol import Refusal
+from robotdata.rig.protocol import REFUSE_MINUTES, Refusal
 from robotdata.rig.recorder import TakeRecorder
 from robotdata.rig.rig import Rig
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from robotdata.capture import clock
 from robotdata.capture.camera_thread import CameraThread
 
-REFUSE_MINUTES = 2.0
 WARN_MINUTES = 10.0
 LEAST_FILES = 200
 """With fewer new files to make there is no room: a take with 16 cameras makes 35, and others are being saved."""

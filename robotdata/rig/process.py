@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import logging
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -15,17 +16,20 @@ from types import FrameType
 from robotdata.capture.config import read_config
 from robotdata.capture.errors import CaptureError
 from robotdata.capture.registry import Registry
+from robotdata.rig.announcer import Announcer
 from robotdata.rig.link import Link
 from robotdata.rig.lock import RigInUse, RigLock
 from robotdata.rig.machine import Machine
 from robotdata.rig.replay import add_replay, replay_config
 from robotdata.rig.rig import Rig
+from robotdata.rig.status import Reporter
 from robotdata.spool import SpoolError, TakeBusy, list_takes, read_manifest, recover_take
 
 log = logging.getLogger("robotdata.rig")
 _SWITCH_S = 0.001
 _NICE = -10
 _STOP_S = 8.0
+_LOOK_S = 1.0
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -36,6 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
         token = _token(options.token_file)
         config = replay_config(options.replay) if options.replay else read_config(options.config)
         rig = Rig(config, options.spool, registry=registry())
+        rig.started_as = _started_as(options)
         lock = RigLock(options.spool, config.name)
     except (CaptureError, RigInUse, OSError) as error:
         log.error("%s", error)
@@ -97,12 +102,25 @@ def _serve(rig: Rig, url: str | None, token: str) -> int:
     if link is not None:
         link.start()
     log.info("rig %s runs, takes go to %s", rig.config.name, rig.spool)
-    stopping.wait()
+    reporter, announcer = Reporter(machine), Announcer()
+    while not stopping.wait(_LOOK_S):
+        announcer.look(reporter.status())
     whole = machine.stop(_STOP_S)
     if link is not None:
         link.stop()
     log.info("stopped; %s", "every take is whole" if whole else "a take is unfinished and will be recovered")
     return 0
+
+
+def _started_as(options: argparse.Namespace) -> str:
+    """Return the command that starts this rig again from any folder, for the page of a rig that is offline."""
+    words = [sys.executable, "-m", "robotdata.rig"]
+    if options.config:
+        words.append(str(options.config.absolute()))
+    if options.replay:
+        words += ["--replay", str(options.replay.absolute())]
+    words += ["--spool", str(options.spool.absolute())]
+    return f"cd {shlex.quote(str(Path.cwd()))} && {shlex.join(words)}"
 
 
 def _token(path: Path | None) -> str:

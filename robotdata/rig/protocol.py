@@ -28,6 +28,8 @@ COMMANDS = (
 )
 REFUSALS = ("not_allowed", "mismatch", "disk_full", "camera_missing", "busy", "bad_args")
 CAMERA_STATES = ("ok", "stale", "frozen", "black", "flat", "lost")
+REFUSE_MINUTES = 2.0
+"""With less room than for so many minutes of recording no take begins."""
 PREVIEW = struct.Struct("!BBxxIQ")
 """Before a preview's JPEG: version, the camera's place in `hello`, sequence number, capture time (unix ns)."""
 
@@ -54,6 +56,7 @@ class RigInfo(TypedDict):
     pid: int
     host: str
     spool: str
+    started_as: str
 
 
 class TakeEntry(TypedDict):

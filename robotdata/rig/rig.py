@@ -40,6 +40,7 @@ class Rig:
         registry = registry or Registry()
         self.config = config
         self.spool = spool
+        self.started_as = ""  # the command that starts this rig again, without address and token
         context = DeviceContext(config.name, config.fps)
         robot = registry.robot(config.robot.kind, context, config.robot.options)
         teleoperator = registry.teleoperator(config.teleoperator.kind, context, config.teleoperator.options)

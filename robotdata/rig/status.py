@@ -97,6 +97,7 @@ class Reporter:
                 "pid": os.getpid(),
                 "host": socket.gethostname(),
                 "spool": str(self._rig.spool),
+                "started_as": self._rig.started_as,
             },
             "status": self.status(),
             "takes": self._takes(),

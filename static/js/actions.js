@@ -2,6 +2,7 @@
 //   data-body      JSON that is sent (a button); a form sends its fields
 //   data-said      words for the toast, {name} from the answer; data-undo adds Undo; data-quiet says nothing
 //   data-then      reload, remove (its .line), go:/path/{slug}/; otherwise what shows it is fetched again
+//   data-toast     (without a call) what is so already: said, nothing is changed
 //   data-twice     the words of a second press, for what cannot be undone
 import { bodyOf } from "./lib/api.js";
 import { bytes } from "./lib/format.js";
@@ -83,6 +84,8 @@ export function watchActions() {
     toast(said);
   }
   document.addEventListener("click", (event) => {
+    const done = event.target.closest("button[data-toast]");
+    if (done) toast(done.dataset.toast);
     const button = event.target.closest("button[data-call]");
     if (button && !button.disabled && armed(button)) act(button, JSON.parse(button.dataset.body ?? "{}"));
   });

@@ -86,7 +86,7 @@ for (const failed of ["htmx:sendError", "htmx:responseError"]) {
       say(elt, "The rest could not be fetched. Trying again …");
       setTimeout(() => elt.isConnected && window.htmx.trigger(elt, "revealed"), 3000);
     } else if (failed === "htmx:sendError" && !elt.matches("[data-live]")) {
-      toast("robotdata cannot be reached: what is shown is what was shown before. Look whether it still runs, then ask again.", { bad: true });
+      toast("Can't reach robotdata: this page shows an earlier state. Check that it is running.", { bad: true });
     }
   });
 }

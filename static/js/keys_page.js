@@ -63,7 +63,7 @@ function pressed(event) {
   const chosen = chosenKeys();
   const taken = ALL.find(([key]) => key !== waiting && (chosen[key] ?? key) === name);
   if (taken) {
-    toast(`${labelOf(name)} is “${taken[1]}” already. Give that another key first.`, { bad: true });
+    toast(`${labelOf(name)} is already used for “${taken[1]}”. Reassign it first.`, { bad: true });
     return;
   }
   const keys = { ...chosen, [waiting]: name };

@@ -1,12 +1,11 @@
 // The socket says that something moved; whatever shows it fetches itself again.
 // An element names what it shows: data-live="episode:<id> batches:<slug> ...".
-import { make, say, show } from "./lib/dom.js";
+import { make, say } from "./lib/dom.js";
+import { setLost } from "./lib/lost.js";
 import { Link } from "./lib/socket.js";
 import { missed, note, noteAll, watchAnswers } from "./moved.js";
 
 const AT_MOST_EVERY_MS = 400;
-const RIG_TONES = { idle: "good", connecting: "warn", countdown: "warn", recording: "rec", saving: "accent", resetting: "accent", paused: "warn", error: "bad" };
-const RIG_WORDS = { idle: "ready", lost: "no connection", error: "needs help", countdown: "about to record" };
 const NEAR = "3000px";
 // Of thousands of cards those far away wait until one comes near them.
 const near = new IntersectionObserver((entries) => {
@@ -17,16 +16,11 @@ const near = new IntersectionObserver((entries) => {
   }
 }, { rootMargin: NEAR });
 const due = new WeakMap();
-const rigs = new Map();
 const arriving = new Set();
-let lostTimer = 0;
 let wasLost = false;
 
 /** What is being filled in is not fetched away, nor is a button that waits for its second press: it rings when it no longer does. */
 export const staysPut = (element) => Boolean(("keepsOpen" in element.dataset && element.querySelector("details[open]")) || element.querySelector("[data-armed]"));
-
-export const rigTone = (state) => (RIG_TONES[state] ? `tone-${RIG_TONES[state]}` : "");
-export const rigWords = (state) => RIG_WORDS[state] ?? state;
 
 /** What this element shows has moved. */
 export function ring(element) {
@@ -88,20 +82,22 @@ function topicsOf({ kind, id, dataset, rig, batch }) {
   }
 }
 
-function rigMoved({ id, state }) {
-  if (rigs.get(id) === state) return;
-  rigs.set(id, state);
-  showRig(id, state);
+function rigMoved({ id, label, tone }) {
+  showRig(id, label, tone);
   ringTopics(["rigs"]);
 }
 
-export function showRig(name, state) {
+/** `label` and `tone` are the server's: how the rig's state is called, and the end of a CSS class. */
+export function showRig(name, label, tone) {
   for (const chip of document.querySelectorAll("[data-rig-chip]")) {
-    if (chip.dataset.rigChip !== name) continue;
-    chip.className = `chip ${rigTone(state)}`;
-    chip.title = `${name}: ${rigWords(state)}`;
-    say(chip.querySelector("[data-rig-words]"), rigWords(state));
+    if (chip.dataset.rigChip === name) showChip(chip, label, tone, chip.querySelector("[data-rig-words]"), `${name}: ${label}`);
   }
+}
+
+export function showChip(chip, label, tone, words, title = "") {
+  chip.className = tone ? `chip tone-${tone}` : "chip";
+  if (title) chip.title = title;
+  say(words, label);
 }
 
 /** A take that is new in the list, or comes back to it, comes to its place in what is loaded. */
@@ -138,29 +134,23 @@ function heard(message) {
   document.dispatchEvent(new CustomEvent("row-moved", { detail: message }));
 }
 
-/** The banner comes only when the loss lasts: a hiccup is not worth a word. */
-function lost(isLost) {
-  clearTimeout(lostTimer);
-  const banner = document.getElementById("lost");
-  if (!isLost) {
-    show(banner, false);
-    return;
-  }
-  wasLost = true;
-  lostTimer = setTimeout(() => show(banner, true), 2500);
-}
-
 export function listen() {
   watchAnswers(ringIfMissed, bell);
   const link = new Link("/ws/events/", {
     open() {
-      lost(false);
+      setLost("events", false);
       // Whatever moved meanwhile was not told.
-      if (wasLost) ringAll();
+      if (wasLost) {
+        ringAll();
+        document.dispatchEvent(new CustomEvent("reconnected"));
+      }
       wasLost = false;
     },
     text: heard,
-    closed: () => lost(true),
+    closed() {
+      wasLost = true;
+      setLost("events", true);
+    },
   });
   window.addEventListener("pagehide", () => link.end());
 }

@@ -55,6 +55,7 @@ export function watchWall() {
       b: () => walk(-1),
       k: () => decide("keep"),
       r: () => decide("reject"),
+      u: () => (selection.editable.length ? many.judge("unreviewed") : chosen()?.querySelector(".clear")?.click()),
       x: () => selection.toggle(chosen()),
       c: () => selection.ids.length === 2 && location.assign(document.querySelector("[data-compare]").href),
       Escape: () => selection.clear(),

@@ -51,7 +51,7 @@ def judge_by_keys(page: Page, ids: list[str]) -> None:
     expect(page.locator("#frames")).to_have_text(str(TICKS - 1))
     page.keyboard.press("r")  # the first; on to the second
     expect(page.locator("#details")).to_have_attribute("data-episode", ids[1])
-    expect(page.locator(".toast", has_text="deleted when that is applied")).to_be_visible()
+    expect(page.locator(".toast", has_text="when you apply changes")).to_be_visible()
     page.wait_for_timeout(700)
     for _ in range(3):
         page.keyboard.press("ArrowRight")

@@ -39,7 +39,7 @@ def test_it_says_what_is_missing_before_it_records(desk: Page) -> None:
         desk.fill("[name=title]", "Manners")
         desk.locator("[name=title]").blur()
     desk.keyboard.press("Space")
-    expect(desk.locator("#refusal")).to_contain_text("Write the task first")
+    expect(desk.locator("#refusal")).to_contain_text("Enter a task first")
     expect(desk.locator("[name=task]")).to_be_focused()
     expect(desk.locator("#state")).to_have_text("ready")
 

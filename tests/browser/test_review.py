@@ -112,7 +112,7 @@ def test_it_lets_people_choose_their_keys(visit: Any, wall_ids: list[str]) -> No
     page = visit("/keys/")
     page.get_by_role("button", name="Keep", exact=True).click()
     press(page, "r")
-    expect(page.locator(".toast").last).to_contain_text("R is “Reject” already")
+    expect(page.locator(".toast").last).to_contain_text("R is already used for “Reject”")
     press(page, "PageDown")
     expect(page.locator(".toast").last).to_contain_text("Saved")
     page.goto(f"/episodes/{wall_ids[0]}/?list=review")
@@ -124,7 +124,7 @@ def test_it_lets_people_choose_their_keys(visit: Any, wall_ids: list[str]) -> No
     page.goto(f"/episodes/{wall_ids[0]}/?list=kept")
     expect(page.locator("#verdict")).to_have_text("keep")
     page.goto("/keys/")
-    page.get_by_role("button", name="All as they were").click()
+    page.get_by_role("button", name="Reset to defaults").click()
     expect(page.get_by_role("button", name="Keep", exact=True)).to_have_text("K")
 
 

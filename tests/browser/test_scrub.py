@@ -172,7 +172,7 @@ def test_a_click_on_a_plot_goes_there(visit: Any, ids: list[str]) -> None:
 
 def test_the_keys_for_five_frames_can_be_changed(visit: Any, ids: list[str]) -> None:
     page = visit("/keys/")
-    page.get_by_role("button", name="Five frames on", exact=True).click()
+    page.get_by_role("button", name="Five frames forward", exact=True).click()
     page.keyboard.press("PageDown")
     expect(page.locator(".toast").last).to_contain_text("Saved")
     page.goto(f"/episodes/{ids[0]}/?list=all")
@@ -180,8 +180,8 @@ def test_the_keys_for_five_frames_can_be_changed(visit: Any, ids: list[str]) -> 
     page.keyboard.press("PageDown")
     at(page, 5)
     page.goto("/keys/")
-    page.get_by_role("button", name="All as they were").click()
-    expect(page.get_by_role("button", name="Five frames on", exact=True)).to_have_text("Ctrl →")
+    page.get_by_role("button", name="Reset to defaults").click()
+    expect(page.get_by_role("button", name="Five frames forward", exact=True)).to_have_text("Ctrl →")
 
 
 GROUPS = """async () => {

@@ -59,7 +59,7 @@ def walked(chromium: Any, product: Any, signed_in: Any) -> Iterator[Path]:
             at(page, episode)
             expect(page.locator("#verdict")).to_have_text("to review")
         press(page, "r" if number % 2 else "k")
-    expect(page.locator(".toast", has_text="the last one to review")).to_be_visible()
+    expect(page.locator(".toast", has_text="All reviewed")).to_be_visible()
     page.goto("/datasets/walk/?view=kept")
     expect(page.locator("#wall-count")).to_have_text(str(len(KEPT)))
     page.locator("#encode").focus()

@@ -55,10 +55,10 @@ def test_dragging_shows_where_it_begins_and_letting_go_keeps_it(visit: Any, take
     assert {picture.tick for picture in frames(page) if isinstance(picture, Barcode)} == {10}
     assert trim_of(page, takes[0]) is None, "it is kept when it is let go"
     page.mouse.up()
-    expect(page.locator(".toast")).to_contain_text("Keeps frames 10 to 40.")
+    expect(page.locator(".toast")).to_contain_text("Keeps frames 10–40")
     drag(page, 40, 30)
     page.mouse.up()
-    expect(page.locator(".toast").last).to_contain_text("Keeps frames 10 to 30.")
+    expect(page.locator(".toast").last).to_contain_text("Keeps frames 10–30")
     assert trim_of(page, takes[0]) == [10, 31]
     page.keyboard.press("z")
     expect(page.locator(".toast").last).to_contain_text("Taken back")
@@ -72,8 +72,8 @@ def test_one_grip_never_passes_the_other(visit: Any, takes: list[str]) -> None:
     page.mouse.up()
     drag(page, 0, 36)
     page.mouse.up()
-    expect(page.locator(".toast").last).to_contain_text("Keeps frames 20 to 20.")
-    for aside, to, said in ((-7, 5, "Keeps frames 5 to 20."), (7, 30, "Keeps frames 5 to 30.")):
+    expect(page.locator(".toast").last).to_contain_text("Keeps frame 20")
+    for aside, to, said in ((-7, 5, "Keeps frames 5–20"), (7, 30, "Keeps frames 5–30")):
         drag(page, 20, to, aside)  # where both stand, each can be taken at its own side
         page.mouse.up()
         expect(page.locator(".toast").last).to_contain_text(said)

@@ -58,7 +58,7 @@ def test_it_plans_a_task_and_a_trim_and_takes_them_back(four: list[Episode]) -> 
 
 
 def test_it_refuses_a_trim_outside_of_the_committed_frames(four: list[Episode]) -> None:
-    with pytest.raises(Refused, match="frames 0 to 8"):
+    with pytest.raises(Refused, match="frames 0–7"):
         edit_episodes(episodes=[four[0]], who="olga", trim_first=0, trim_end=9)
 
 

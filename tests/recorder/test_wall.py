@@ -419,3 +419,42 @@ def test_it_offers_what_is_to_be_changed_and_keeps_that_choice(person: Client, c
     page = person.get("/datasets/cups/?view=committed&planned=relabel").text
     assert '<option value="relabel" selected>To be relabelled</option>' in page
     assert 'name="planned"' not in person.get("/datasets/cups/?view=review").text
+
+
+def test_a_take_that_is_being_recorded_is_to_review_nowhere(person: Client, cups: Dataset) -> None:
+    rig = Rig.objects.create(name="bench")
+    session = Session.objects.create(rig=rig, dataset=cups, task="lift")
+    take(cups, 1, session=session)
+    take(cups, 2, session=session, state="recording", ticks=0)
+    lists = totals(cups, Filter())
+    assert (lists["review"]["episodes"], lists["all"]["episodes"]) == (1, 2)
+    assert rows_in(cups, "review", Filter()).count() == 1
+    assert person.get("/api/datasets/cups").json()["to_review"] == 1
+    home, figures = person.get("/").content.decode(), person.get("/datasets/cups/figures/").content.decode()
+    assert "<b>1</b><span>to review" in home and "<b>1</b><span>to review" in figures
+    assert "1 to review" in person.get("/record/bench/takes/").content.decode()
+
+
+def test_the_list_of_the_dataset_counts_what_is_rejected_in_it(person: Client, cups: Dataset) -> None:
+    for n in range(4):
+        done: dict[str, Any] = {"state": "encoded", "episode_index": n} if n < 2 else {}
+        take(cups, n, verdict="reject" if n else "keep", **done)
+    for view, count in (("committed", 1), ("all", 3)):
+        head = person.get(f"/datasets/cups/wall/head/?view={view}").content.decode()
+        (link, said) = re.findall(
+            r'<a href="([^"]*verdict=reject[^"]*)"><span class="num">(\d+)</span> rejected', head
+        )[0]
+        assert int(said) == count
+        shown = person.get(f"/datasets/cups/wall/ids/{link.replace('&amp;', '&')}").json()
+        assert len(shown["editable"]) == count
+
+
+def test_frames_are_told_from_0_with_both_ends(person: Client, cups: Dataset) -> None:
+    one = take(cups, 1, ticks=123, trim_first=12, trim_end=111)
+    card = person.get(f"/episodes/{one.pk}/card/").content.decode()
+    assert "frames 12–110" in card and "99 of 123 frames" in card
+    refused = person.patch(f"/api/episodes/{one.pk}", {"trim": [0, 124]}, content_type="application/json")
+    assert refused.status_code == 422 and "frames 0–122" in refused.json()["error"]["message"]
+    done = person.patch(f"/api/episodes/{one.pk}", {"trim": [12, 101]}, content_type="application/json")
+    assert done.status_code == 200
+    assert "last frame: 110 → 100" in person.get(f"/episodes/{one.pk}/").content.decode()

@@ -1,6 +1,7 @@
 // Two takes side by side: one bar, one clock, the same keys as in the player.
 import { say, show } from "../lib/dom.js";
 import { clock } from "../lib/format.js";
+import { setLost } from "../lib/lost.js";
 import { keys } from "../lib/keys.js";
 import { Signals, fetchSignals } from "../player/signals.js";
 import { Stage } from "../player/stage.js";
@@ -37,7 +38,7 @@ const pair = new Pair(episodes, {
     byId("play").setAttribute("aria-label", is ? "Pause" : "Play");
   },
   problem,
-  lost: (is) => show(byId("lost"), is && document.visibilityState === "visible"),
+  lost: (is) => setLost("play", is),
 });
 
 const plots = boxes.map((box, i) => new Signals(box.querySelector(".signals"), (frame) => {

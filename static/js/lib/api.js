@@ -16,7 +16,7 @@ export async function reach(url, options) {
     return await fetch(url, { credentials: "same-origin", ...options });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Refusal(0, { code: "lost", message: "robotdata cannot be reached. Look whether it still runs, then try again." });
+    throw new Refusal(0, { code: "lost", message: "Can't reach robotdata. Check that it is running." });
   }
 }
 
@@ -37,7 +37,7 @@ export async function call(method, url, body) {
       body: method === "GET" ? undefined : words,
     });
   } catch {
-    throw new Refusal(0, { code: "lost", message: "robotdata gave no answer: it may have been done, or not. Look whether it still runs, then reload the page before you try again." });
+    throw new Refusal(0, { code: "lost", message: "No reply from robotdata; this may or may not have been saved. Reload to check." });
   }
   const text = await response.text();
   let answer = null;

@@ -9,6 +9,18 @@ export function clock(seconds, tenths = true) {
   return tenths ? `${m}:${two(s)}.${all % 10}` : `${m}:${two(s)}`;
 }
 
+/** ` since 20:47`, with the day where it was not today. */
+export function sinceWords(seconds) {
+  if (!seconds) return "";
+  const when = new Date(seconds * 1000);
+  const time = when.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+  const today = when.toDateString() === new Date().toDateString();
+  return ` since ${today ? "" : `${when.toLocaleDateString("en-GB", { day: "numeric", month: "short" })}, `}${time}`;
+}
+
+/** Frames `first` up to, and not including, `end`, as people read them: both ends are shown, counted from 0. */
+export const frameRange = (first, end) => (end - first === 1 ? `frame ${first}` : `frames ${first}–${end - 1}`);
+
 export function bytes(count) {
   let left = count;
   for (const unit of ["B", "kB", "MB", "GB"]) {

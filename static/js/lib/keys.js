@@ -8,11 +8,11 @@ const LABELS = { " ": "Space", ArrowLeft: "←", ArrowRight: "→", ArrowUp: "�
 
 /** Every key that can be changed, with what it does where; one key means the same everywhere. */
 export const ACTIONS = [
-  ["Deciding", [["k", "Keep"], ["r", "Reject"], ["z", "Undo your last change"], ["j", "Next"], ["n", "Next, too"], ["b", "Previous"], ["[", "The take begins here"], ["]", "The take ends here"], ["t", "Cut off the idle ends"], ["s", "Success"], ["f", "Failure"], ["e", "Edit the task"]]],
-  ["Looking", [["ArrowLeft", "One frame back"], ["ArrowRight", "One frame on"], ["Ctrl+ArrowLeft", "Five frames back"], ["Ctrl+ArrowRight", "Five frames on"], ["Shift+ArrowLeft", "Ten frames back"], ["Shift+ArrowRight", "Ten frames on"], ["Home", "First frame"], ["End", "Last frame"], ["<", "Slower"], [">", "Faster"], ["l", "Loop"], ["g", "All cameras as a grid"], ["y", "Copy a link to this frame"]]],
+  ["Deciding", [["k", "Keep"], ["r", "Reject"], ["u", "Clear the verdict"], ["z", "Undo your last change"], ["j", "Next"], ["n", "Next (alternative)"], ["b", "Previous, or back to the take just judged"], ["[", "Set start here"], ["]", "Set end here"], ["t", "Trim idle ends"], ["s", "Success"], ["f", "Failure"], ["e", "Edit the task"]]],
+  ["Looking", [["ArrowLeft", "Previous frame"], ["ArrowRight", "Next frame"], ["Ctrl+ArrowLeft", "Five frames back"], ["Ctrl+ArrowRight", "Five frames forward"], ["Shift+ArrowLeft", "Ten frames back"], ["Shift+ArrowRight", "Ten frames forward"], ["Home", "First frame"], ["End", "Last frame"], ["<", "Slower"], [">", "Faster"], ["l", "Loop"], ["g", "All cameras as a grid"], ["y", "Copy a link to this frame"]]],
   ["Recording, playing", [[" ", "Record and stop; play and pause"], ["Backspace", "Discard this take and record it again"], ["p", "Pause recording"]]],
-  ["Lists", [["x", "Select"], ["c", "Compare two that are selected"], ["/", "Search"]]],
-  ["Everywhere", [["?", "The sheet of keys"]]],
+  ["Lists", [["x", "Select"], ["c", "Compare the two selected"], ["/", "Search"]]],
+  ["Everywhere", [["?", "Show shortcuts"]]],
 ];
 
 let chosen = {}; // by the product's key the one that is pressed

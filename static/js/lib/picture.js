@@ -9,26 +9,30 @@ export class Picture {
     this.shown = 0;
   }
 
-  /** Draw `jpeg` (bytes) unless a newer one comes before it is decoded; `then` is called when it is on screen. */
-  async draw(jpeg, then) {
+  /** Draw `jpeg` (bytes) unless a newer one comes before it is decoded.
+
+      `shown` is called when it is on screen, `done` in any case, once nothing more is to be done with it. */
+  async draw(jpeg, shown, done) {
     if (this.busy) {
-      this.next = [jpeg, then];
+      this.next?.[2]?.();
+      this.next = [jpeg, shown, done];
       return;
     }
     this.busy = true;
     try {
       const bitmap = await decode(jpeg);
       this.put(bitmap);
-      then?.();
+      shown?.();
     } catch {
       // A picture that cannot be read is skipped; the next one is on its way.
     } finally {
       this.busy = false;
+      done?.();
     }
     if (this.next) {
-      const [newer, after] = this.next;
+      const { next } = this;
       this.next = null;
-      this.draw(newer, after);
+      this.draw(...next);
     }
   }
 

@@ -12,10 +12,12 @@ export class Link {
     const socket = new WebSocket(`${scheme}//${location.host}${this.path}`);
     socket.binaryType = "arraybuffer";
     socket.addEventListener("open", () => {
+      if (this.socket !== socket) return;
       this.wait = 250;
       this.on.open?.();
     });
     socket.addEventListener("message", ({ data }) => {
+      if (this.socket !== socket) return;
       if (typeof data === "string") this.on.text?.(JSON.parse(data));
       else this.on.bytes?.(data);
     });
@@ -40,6 +42,15 @@ export class Link {
   send(message) {
     if (this.isOpen) this.socket.send(JSON.stringify(message));
     return this.isOpen;
+  }
+
+  /** The other side does not answer: try anew, whatever this socket believes. */
+  renew() {
+    if (this.ended) return;
+    const old = this.socket;
+    clearTimeout(this.timer);
+    this.connect();
+    old?.close();
   }
 
   end() {

@@ -1,6 +1,7 @@
 // What is said of the take that is shown: trim, rating, labels, and the form that must not be fetched away.
 import { act } from "../actions.js";
 import { bodyOf } from "../lib/api.js";
+import { frameRange } from "../lib/format.js";
 import { complain, toast } from "../lib/toast.js";
 import { ring } from "../live.js";
 import { Trim } from "./trim.js";
@@ -100,7 +101,7 @@ export class Edits {
   rate(button) {
     const rating = button.getAttribute("aria-pressed") === "true" ? null : Number(button.dataset.rating);
     for (const one of document.querySelectorAll("[data-rating]")) one.setAttribute("aria-pressed", String(Number(one.dataset.rating) === rating));
-    this.review.send({ rating }, () => toast(rating ? `Rated ${rating} of 5.` : "The rating is taken back.", { undo: true }));
+    this.review.send({ rating }, () => toast(rating ? `Rated ${rating} of 5.` : "Rating cleared.", { undo: true }));
   }
 
   /** One press is saved at once; what else is typed into the form stays there until it is saved. */
@@ -111,7 +112,7 @@ export class Edits {
     const labels = had.includes(label) ? had.filter((word) => word !== label) : [...had.filter((word) => word !== instead), label];
     field.value = labels.join(", ");
     for (const one of document.querySelectorAll("#edit [data-label]")) one.setAttribute("aria-pressed", String(labels.includes(one.dataset.label)));
-    this.review.send({ labels }, () => toast(labels.includes(label) ? `Labelled ${label}.` : `No longer labelled ${label}.`, { undo: true }), false);
+    this.review.send({ labels }, () => toast(labels.includes(label) ? `Labelled ${label}.` : `Label ${label} removed.`, { undo: true }), false);
   }
 
   /** By key: how it went, the one or the other. */
@@ -126,7 +127,7 @@ export class Edits {
   cutIdle() {
     const button = document.querySelector('#details [data-trim="suggested"]');
     if (button) this.cut("suggested", button.dataset);
-    else toast("Something moves at both ends, or it is trimmed already.");
+    else toast("No idle ends to trim.");
   }
 
   cut(what, told = {}) {
@@ -160,6 +161,6 @@ export class Edits {
     // The next press counts on it before the answer is here.
     details().dataset.trim = trim ? trim.join(",") : ",";
     this.showCut();
-    this.review.send({ trim }, () => toast(whole ? "Nothing is cut off." : `Keeps frames ${first} to ${end - 1}.`, { undo: true }));
+    this.review.send({ trim }, () => toast(whole ? "Trim cleared." : `Keeps ${frameRange(first, end)}.`, { undo: true }));
   }
 }

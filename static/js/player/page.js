@@ -58,6 +58,7 @@ keys(
     l: () => player.setLoop(!player.loop),
     k: () => review.then(() => review.judge("keep")),
     r: () => review.then(() => review.judge("reject")),
+    u: () => review.then(() => review.judge("unreviewed")),
     j: () => review.walk("next"),
     n: () => review.walk("next"),
     b: () => review.walk("previous"),

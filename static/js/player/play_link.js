@@ -14,13 +14,14 @@ export class PlayLink {
   constructor(episode, on) {
     Object.assign(this, { episode, on, seq: 0, frame: 0, playing: false, dragging: false, last: null, waiting: null, busy: false, first: null, shownSeq: 0, shownAt: 0, held: new Held() });
     this.link = new Link(`/ws/play/${episode}/`, {
-      open: () => on.lost?.(false),
+      open: () => this.on.lost?.(false),
       text: (message) => this.text(message),
       bytes: (buffer) => this.bundle(buffer),
       closed: (code) => {
         this.about = null;
+        if (this.link.ended) return; // we closed it
         if (GONE.includes(code)) this.link.end();
-        else on.lost?.(true);
+        else this.on.lost?.(true);
       },
     });
   }

@@ -1,6 +1,7 @@
 // Playing and stepping through one episode; knows the socket, the pictures, the bar and the plots.
 import { say, show } from "../lib/dom.js";
 import { clock } from "../lib/format.js";
+import { setLost } from "../lib/lost.js";
 import { Ahead } from "./ahead.js";
 import { PlayLink } from "./play_link.js";
 import { Scrub } from "./scrub.js";
@@ -35,7 +36,7 @@ export class Player {
       problem: (text) => this.say(text),
       lost: (is) => {
         this.wasLost ||= is;
-        show(byId("lost"), is && document.visibilityState === "visible");
+        setLost("play", is);
       },
     };
     this.wasLost = false;

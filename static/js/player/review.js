@@ -1,13 +1,13 @@
 // Deciding: keep and reject; and walking to the next without loading a page.
 // What is decided goes out over the wire, and the next take is on screen before the answer: one that is refused comes back.
-import { remember, remembered } from "../lib/dom.js";
 import { complain, toast, undoThrough } from "../lib/toast.js";
 import { ring, ringIfMissed } from "../live.js";
 import { answered } from "../versions.js";
 import { fetchWords } from "./ahead.js";
 import { Edits } from "./edits.js";
 import { refuseLate } from "./late.js";
-import { refusedList } from "./refused.js";
+import { Refused, isUncertain } from "./refused.js";
+import { ALREADY, Trail, advances, verdictWords, watchAdvance } from "./verdict.js";
 import { Wire } from "./wire.js";
 
 const STAYS_MS = 250;
@@ -18,14 +18,12 @@ const details = () => document.getElementById("details");
 
 export class Review {
   constructor(player) {
-    Object.assign(this, { player, wire: new Wire(), judged: new Set(), said: null, queue: Promise.resolve(), turn: 0, deafUntil: 0, later: 0, back: "" });
+    Object.assign(this, { player, wire: new Wire(), trail: new Trail(), judged: new Set(), said: null, queue: Promise.resolve(), turn: 0, deafUntil: 0, later: 0, back: "" });
     this.edits = new Edits(this);
     refuseLate(this.wire);
-    this.refused = refusedList(document.getElementById("refused"));
+    this.refused = new Refused(document.getElementById("refused"), (one) => this.wire.send(one));
+    watchAdvance();
     document.addEventListener("click", ({ target }) => this.clicked(target));
-    document.addEventListener("change", ({ target }) => {
-      if (target.id === "advance") remember("advance", target.checked ? "yes" : "no");
-    });
     document.addEventListener("htmx:afterSwap", ({ detail }) => {
       if (detail.elt.id === "details" || detail.target?.id === "details") this.replaced();
     });
@@ -51,13 +49,10 @@ export class Review {
     if (this.said?.version && dataset.version >= this.said.version) this.said = null;
     document.title = `${dataset.title} · robotdata`;
     const box = document.getElementById("advance");
-    if (box) box.checked = this.advances();
+    if (box) box.checked = advances();
+    if (this.trail.last) document.getElementById("go-previous").disabled = false;
     this.edits.show();
     this.player.prepare(this.coming().slice(0, dataset.editable ? undefined : AHEAD_OF_COMMITTED), dataset.walk);
-  }
-
-  advances() {
-    return remembered("advance", "yes") === "yes";
   }
 
   /** Where a verdict leads, and from there: the list as the server told it, less what was judged since. */
@@ -92,19 +87,21 @@ export class Review {
     if (deaf) this.rest();
     if (!editable || deaf) return;
     const had = this.said?.episode === episode ? this.said.verdict : shown;
-    const wanted = had === verdict ? "unreviewed" : verdict;
-    const moves = wanted !== "unreviewed" && this.advances();
-    const said = (this.said = { episode, verdict: wanted });
-    this.judged[wanted === "unreviewed" ? "delete" : "add"](episode);
-    this.send({ verdict: wanted }, (answer) => {
-      said.version = answer.version;
-      if (wanted !== "unreviewed") toast(wanted === "keep" ? "Kept." : committed ? "Rejected: deleted when that is applied." : "Moved to the trash.", { undo: true });
-    });
+    const moves = verdict !== "unreviewed" && advances();
+    this.judged[verdict === "unreviewed" ? "delete" : "add"](episode);
+    if (had === verdict) toast(ALREADY[verdict]);
+    else {
+      const said = (this.said = { episode, verdict });
+      this.send({ verdict }, (answer) => {
+        said.version = answer.version;
+        toast(verdictWords(verdict, committed), { undo: true });
+      });
+    }
     const onward = moves ? this.coming()[0] || (await this.lookAgain()) : "";
     if (onward) return this.go(onward);
     await this.wire.idle();
     if (moves) this.rest();
-    if (moves && list === "review" && !this.refused.size) toast("That was the last one to review.");
+    if (moves && list === "review" && !this.refused.size) toast("All reviewed.");
     ring(details());
   }
 
@@ -125,6 +122,7 @@ export class Review {
   /** The take comes back with the reason; keys that were pressed meanwhile were meant for none. */
   refuse(one, error) {
     this.forget(one.episode);
+    if (isUncertain(error)) return void this.refused.add(one, error); // looked up before anybody is led anywhere
     if (details().dataset.episode === one.episode) {
       complain(error);
       ring(details());
@@ -136,7 +134,7 @@ export class Review {
     this.turn += 1;
     this.rest();
     // What waited while it came back was pressed before it could be seen.
-    this.then(() => this.go(one.episode).then(() => this.rest()));
+    this.then(() => this.go(one.episode, true).then(() => this.rest()));
   }
 
   forget(episode) {
@@ -158,11 +156,11 @@ export class Review {
     await this.wire.idle().then(answered);
     this.back = "";
     await undo();
-    if (this.back) await this.go(this.back);
+    if (this.back) await this.go(this.back, true);
   }
 
-  /** To another episode of the list: its pictures at once, its words as soon as they are here. */
-  async go(episode) {
+  /** To another episode of the list: its pictures at once, its words as soon as they are here; `back` leaves no trail. */
+  async go(episode, back = false) {
     const { episode: from, walk } = details().dataset;
     if (!episode || episode === from) return;
     this.edits.leave();
@@ -176,6 +174,8 @@ export class Review {
       if (!told) words = await fetchWords(episode, walk);
       history.pushState({}, "", `/episodes/${episode}/?${walk}`);
       this.player.ahead.drop(episode);
+      if (!back) this.trail.left(from);
+      this.trail.reached(episode);
       this.put(words);
       if (!told) ringIfMissed(details(), since);
       clearTimeout(this.later);
@@ -195,6 +195,6 @@ export class Review {
   }
 
   walk(where) {
-    this.then(() => this.go(details().dataset[where]));
+    this.then(() => (where === "previous" ? this.go(this.trail.last || details().dataset.previous, true) : this.go(details().dataset.next)));
   }
 }

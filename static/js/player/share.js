@@ -36,7 +36,7 @@ export async function copyLink(frame) {
     copied = copyByHand(url.href);
   }
   if (copied) toast(`A link to frame ${frame} is copied.`);
-  else toast("This browser copies nothing by itself here: the address of the page is the link, copy it.", { bad: true });
+  else toast("Couldn't copy. Copy the address from the address bar.", { bad: true });
 }
 
 /** A plain-http address on the lab's network has no clipboard. */

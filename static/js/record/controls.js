@@ -2,20 +2,21 @@
 import { call } from "../lib/api.js";
 import { make, say, show } from "../lib/dom.js";
 import { keys } from "../lib/keys.js";
-import { rigTone, rigWords } from "../live.js";
+import { showChip } from "../live.js";
 
 const BIG = {
   record: "Record",
   stop: "Stop and save",
-  finish_reset: "Next take now",
-  resume: "Go on",
+  finish_reset: "Start next take",
+  resume: "Resume",
   cancel: "Cancel",
   clear_error: "Clear the error",
 };
-const WAITING = { connecting: "Connecting to the robot …", saving: "Saving …", offline: "The rig is offline", lost: "No connection …", countdown: "About to record …" };
+const WAITING = { connecting: "Connecting to the robot …", saving: "Saving …", offline: "Rig offline", lost: "Connection lost", countdown: "Starting …" };
 const FIRST = { recording: ["stop"], countdown: ["cancel"], resetting: ["finish_reset"], paused: ["resume", "record"], error: ["clear_error"] };
 const ASKED = { record: "Starting …", stop: "Stopping …", rerecord: "Starting again …" };
-const MISMATCH = "This rig does not fit the dataset: every episode of a dataset has the same features. Record into another dataset, or change the rig's file.";
+const MISMATCH = "This rig doesn't match the dataset: all episodes must have the same features. Choose another dataset or edit the rig file.";
+const OF_DEVICES = new Set(["camera_missing", "disk_full", "offline"]); // cured as soon as the rig can record
 const OF_A_TAKE = new Set(["stop", "discard", "rerecord"]);
 
 export class Controls {
@@ -36,6 +37,8 @@ export class Controls {
       if (event.detail > 0) event.target.closest("button")?.blur();
     });
     document.getElementById("refusal-close").addEventListener("click", () => this.forgive());
+    // What is changed in the form may be what was wrong.
+    for (const change of ["input", "change"]) form.form.addEventListener(change, () => this.forgive());
   }
 
   keys(others) {
@@ -54,16 +57,18 @@ export class Controls {
   }
 
   show(status) {
+    this.cured(this.status, status);
     this.status = status;
-    const { state } = status;
+    const { state, blockers = [] } = status;
     const does = [...(FIRST[state] ?? []), "record"].find((command) => this.may(command)) ?? "";
     this.panel.dataset.state = state;
-    this.chip.className = `chip ${rigTone(state)}`;
-    say(this.chip.querySelector("[data-state-words]"), rigWords(state));
+    showChip(this.chip, status.label ?? state, status.tone, this.chip.querySelector("[data-state-words]"));
     this.big.dataset.does = does;
-    this.big.disabled = !does || Boolean(this.busy);
-    say(document.getElementById("big-words"), this.busy ? ASKED[this.busy] ?? "One moment …" : BIG[does] ?? WAITING[state] ?? "Waiting for the rig …");
-    show(this.big.querySelector("kbd"), does === "record" || does === "stop");
+    this.big.dataset.blocked = blockers.length ? "yes" : "";
+    this.big.disabled = !does || Boolean(this.busy) || (does === "record" && blockers.length > 0);
+    say(document.getElementById("big-words"), this.words(does));
+    show(this.big.querySelector("kbd"), does === "stop" || (does === "record" && !blockers.length));
+    this.block(status);
     for (const button of this.panel.querySelectorAll("[data-command]")) {
       const { command } = button.dataset;
       button.disabled = !this.may(command) || Boolean(this.busy);
@@ -72,12 +77,32 @@ export class Controls {
     show(this.panel.querySelector('[data-command="pause"]'), !this.may("resume"));
   }
 
+  words(does) {
+    const { state, label, blockers = [] } = this.status;
+    if (this.busy) return ASKED[this.busy] ?? "One moment …";
+    if (does === "record" && blockers.length) return label === "cannot record" ? "Can't record" : `Can't record: ${label}`;
+    return BIG[does] ?? WAITING[state] ?? "Waiting for the rig …";
+  }
+
+  /** Why no take may begin, or what the error is, for as long as that is so. */
+  block({ state, message, blockers = [] }) {
+    const box = document.getElementById("blockers");
+    const isError = state === "error" && Boolean(message);
+    const texts = isError ? [message] : blockers.map((one) => one.text);
+    box.classList.toggle("tone-bad", isError);
+    box.classList.toggle("tone-warn", !isError);
+    show(box, texts.length > 0);
+    if (texts.join("\n") === this.blockedBy) return;
+    this.blockedBy = texts.join("\n");
+    box.replaceChildren(...texts.map((text) => make("p", {}, text)));
+  }
+
   lost() {
-    this.show({ ...this.status, state: "lost", controls: [] });
+    this.show({ ...this.status, state: "lost", label: "no connection", tone: "", controls: [], blockers: [] });
   }
 
   async press(command) {
-    if (!command || this.busy || !this.may(command)) return;
+    if (!command || this.busy || !this.may(command) || (command === "record" && this.status.blockers?.length)) return;
     this.busy = command;
     const take = this.status.take?.id;
     this.show(this.status);
@@ -86,14 +111,14 @@ export class Controls {
       else await call("POST", `${this.api}/commands/${command}`, { args: take && OF_A_TAKE.has(command) ? { take } : {} });
       this.forgive();
     } catch (error) {
-      this.refused(error);
+      this.refused(error, command);
     } finally {
       this.busy = "";
       this.show(this.status);
     }
   }
 
-  refused(error) {
+  refused(error, command) {
     const box = document.getElementById("differences");
     const table = box.querySelector("table");
     const rows = error.detail?.differences ?? [];
@@ -103,11 +128,22 @@ export class Controls {
     // The table says better what the message lists.
     say(document.getElementById("refusal-words"), rows.length ? MISMATCH : error.message);
     show(box, rows.length > 0);
+    say(document.getElementById("refusal-title"), command === "record" ? "Can't record" : "Not done");
+    this.refusal = { code: error.code, state: this.status.state };
     show(document.getElementById("refusal"), true);
   }
 
   forgive() {
+    this.refusal = null;
     show(document.getElementById("refusal"), false);
+  }
+
+  /** A refusal leaves with its cause: the rig went on to another state, or what was missing is there again. */
+  cured(before, status) {
+    if (!this.refusal) return;
+    const isOther = status.state !== this.refusal.state && status.state !== "lost";
+    const isFree = Boolean(before.blockers?.length) && !status.blockers?.length;
+    if (isOther || isFree || (OF_DEVICES.has(this.refusal.code) && status.can_record)) this.forgive();
   }
 }
 

@@ -3,6 +3,7 @@ import { make, say, show } from "../lib/dom.js";
 import { minutes } from "../lib/format.js";
 
 const LASTS_MS = 2000;
+const READ_MS = 15_000;
 
 export class Facts {
   constructor(desk) {
@@ -14,7 +15,8 @@ export class Facts {
   }
 
   show(status) {
-    const { counters, disk, warnings = [], message } = status;
+    const { counters, disk, warnings = [] } = status;
+    const message = status.state === "error" ? "" : status.message; // an error stands beside the button that clears it
     say(this.places.fps, counters ? counters.fps.toFixed(1) : "–");
     say(this.places.dropped, counters ? counters.dropped_ticks : "–");
     say(this.places.jitter, counters ? `${counters.jitter_p99_ms.toFixed(1)} ms` : "–");
@@ -25,7 +27,19 @@ export class Facts {
     this.places.disk.parentElement.classList.toggle("is-bad", typeof disk?.minutes_left === "number" && disk.minutes_left < 10);
     // What is wrong with a camera is said on its picture.
     const ours = warnings.filter((one) => !one.camera).map((one) => [one.code, one.text]);
-    this.warn([...ours, ...(message ? [["message", message]] : [])]);
+    this.warn([...ours, ...(this.isNews(message, status.can_record && !warnings.length) ? [["message", message]] : [])]);
+  }
+
+  /** What the rig said last stays while something is wrong; once nothing is, for as long as it takes to read it. */
+  isNews(message, isWell) {
+    if (message !== this.message || !isWell) Object.assign(this, { message, wellSince: performance.now() });
+    return Boolean(message) && performance.now() - this.wellSince < READ_MS;
+  }
+
+  /** Nothing is measured: the rig, or the connection, is away. */
+  clear() {
+    this.seen.clear();
+    this.show({});
   }
 
   /** A warning stays for two seconds after it was said last: what flickers cannot be read. */

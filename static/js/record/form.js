@@ -34,8 +34,8 @@ export class RecordForm {
   /** The body of a record request; throws an Error with words where something is missing, and goes there. */
   async body() {
     const { task, countdown_s, episode_s, reset_s } = this.form.elements;
-    if (!this.dataset.value && !this.title.value.trim()) this.missing(this.title, "Name the new dataset first, then press Record.");
-    if (!task.value.trim()) this.missing(task, "Write the task first: what the robot does in this take.");
+    if (!this.dataset.value && !this.title.value.trim()) this.missing(this.title, "Enter a dataset name first.");
+    if (!task.value.trim()) this.missing(task, "Enter a task first: what the robot does in this take.");
     for (const field of [countdown_s, episode_s, reset_s]) {
       if (!field.checkValidity()) this.missing(field, `${field.previousElementSibling.textContent}: ${field.validationMessage}`);
     }

@@ -1,67 +1,97 @@
 // The record page: one socket, and who is told what came over it.
-import { remember, remembered, show, told } from "../lib/dom.js";
+import { remember, remembered, say, show, told } from "../lib/dom.js";
+import { sinceWords } from "../lib/format.js";
+import { setLost } from "../lib/lost.js";
 import { Link } from "../lib/socket.js";
 import { showRig } from "../live.js";
 import { Controls } from "./controls.js";
 import { Facts } from "./facts.js";
 import { RecordForm } from "./form.js";
 import { LivePlot } from "./plot.js";
+import { Pulse } from "./pulse.js";
 import { Sound } from "./sound.js";
 import { Stage } from "./stage.js";
 import { Timer } from "./timer.js";
 
-const SILENT_MS = 2500;
+const ACKS_EVERY_MS = 12;
 let link = null;
 const desk = document.getElementById("desk");
 const sound = new Sound(document.getElementById("mute"));
 const form = new RecordForm(document.getElementById("record-form"));
 const controls = new Controls(desk, form);
-const stage = new Stage(document.getElementById("stage"), told("cameras") ?? [], watch);
-const timer = new Timer(sound);
+const pulse = new Pulse((message) => link?.send(message) ?? false, silent);
+const stage = new Stage(document.getElementById("stage"), told("cameras") ?? [], { wanted: watch, now: () => pulse.now(), drawn });
+const timer = new Timer(sound, () => pulse.now());
 const facts = new Facts(desk);
 const plots = ["state", "action"].map((name) => new LivePlot(name));
-let heardAt = performance.now();
+let done = []; // the places of cameras, one for each picture that is dealt with and not yet told
 
 link = new Link(desk.dataset.socket, {
-  open: watch,
+  open() {
+    setLost("live", false);
+    pulse.begin();
+    watch();
+  },
   text(message) {
-    heardAt = performance.now();
     if (message.type === "status") onStatus(message);
-    else if (message.type === "telemetry") onTelemetry(message);
+    else if (message.type === "telemetry") plots.forEach((plot) => plot.add(message));
+    else if (message.type === "pong") pulse.answered(message);
   },
   bytes(buffer) {
-    heardAt = performance.now();
     const view = new DataView(buffer);
-    const captured_s = Number(view.getBigUint64(8)) / 1e9;
-    stage.draw(view.getUint8(1), new Uint8Array(buffer, 16), captured_s - timer.ahead_s);
+    stage.draw(view.getUint8(1), new Uint8Array(buffer, 16), Number(view.getBigUint64(8)) / 1e9);
   },
+  closed: lost,
 });
 
 function watch() {
   link?.send({ type: "watch", cameras: document.hidden ? {} : stage.wanted() });
 }
 
+/** The server sends the next picture once this one is dealt with; several are told together. */
+function drawn(camera) {
+  if (!done.length) {
+    setTimeout(() => {
+      link.send({ type: "drawn", cameras: done });
+      done = [];
+    }, ACKS_EVERY_MS);
+  }
+  done.push(camera);
+}
+
 function onStatus(status) {
   const online = status.online !== false;
-  showRig(desk.dataset.rig, status.state);
+  showRig(desk.dataset.rig, status.label, status.tone);
   if (Array.isArray(status.cameras)) stage.have(status.cameras);
-  stage.health(online ? status.counters?.cameras ?? {} : null);
+  if (online) stage.health(status.counters?.cameras ?? {}, status.warnings ?? []);
+  else stage.gone("Rig offline");
   controls.show(status);
   timer.show(status);
-  facts.show(status);
+  if (online) facts.show(status);
+  else facts.clear();
+  offline(online ? null : status);
 }
 
-function onTelemetry(message) {
-  if (message.t) timer.rigSaid(message.t);
-  for (const plot of plots) plot.add(message);
+/** What a rig that is offline needs, in the place of what it would say. */
+function offline(status) {
+  const since = document.getElementById("offline-since");
+  if (status) say(since, sinceWords(status.since ?? Number(since.dataset.since)));
+  show(document.getElementById("offline-take"), Boolean(status?.cut_off));
+  show(document.getElementById("offline"), Boolean(status));
 }
 
-// The socket may be open and yet say nothing: that is a loss as well.
-setInterval(() => {
-  const silent = performance.now() - heardAt > SILENT_MS;
-  show(document.getElementById("lost"), silent);
-  if (silent) controls.lost();
-}, 500);
+function lost() {
+  setLost("live", true);
+  controls.lost();
+  facts.clear();
+  stage.gone("Connection lost");
+}
+
+/** The socket is open, and nobody answers on it. */
+function silent() {
+  lost();
+  link.renew();
+}
 
 document.addEventListener("visibilitychange", watch);
 window.addEventListener("pagehide", () => link.end());

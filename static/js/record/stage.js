@@ -6,18 +6,16 @@ import { shape } from "../lib/stage.js";
 const LARGE_FPS = 30;
 const SMALL_FPS = 15;
 const STALE_S = 0.7;
-const SICK = {
-  stale: "No new picture",
-  frozen: "The same picture again and again",
-  black: "Black picture: is the lens covered?",
-  flat: "Flat picture: no detail",
-  lost: "Camera lost: check its cable",
-};
+const OLD_S = 1; // what is older is not shown as live
+const LOOK_MS = 500;
 
 export class Stage {
-  constructor(element, cameras, onWanted) {
-    Object.assign(this, { element, onWanted, tiles: [], keys: [], large: 0, name: "large" });
+  /** `on`: { wanted() the pictures that are watched changed, drawn(place) one picture is dealt with, now() the server's clock } */
+  constructor(element, cameras, on) {
+    Object.assign(this, { element, on, tiles: [], keys: [], large: 0, name: "large", reason: "", liveSince: 0 });
     this.have(cameras);
+    document.addEventListener("visibilitychange", () => (this.liveSince = performance.now()));
+    setInterval(() => this.tiles.forEach((tile) => this.tell(tile)), LOOK_MS);
   }
 
   /** Tiles for these cameras, in the order of the rig's hello; nothing happens where they are the same. */
@@ -26,7 +24,7 @@ export class Stage {
     if (keys.join() === this.keys.join() && this.tiles.length) return;
     this.keys = keys;
     this.tiles = cameras.map((camera, index) => this.tile(camera, index));
-    const none = make("div", { class: "camera" }, make("span", { class: "none" }, "No camera yet: the rig has not connected."));
+    const none = make("div", { class: "camera" }, make("span", { class: "none" }, "No cameras yet: the rig has not connected."));
     this.element.replaceChildren(...(this.tiles.length ? this.tiles.map((tile) => tile.box) : [none]));
     shape(this.element, keys.length);
     const chosen = keys.indexOf(remembered("large-camera", keys[0]));
@@ -38,12 +36,12 @@ export class Stage {
     const name = camera.name ?? camera.key.split(".").pop();
     const fps = make("span", { class: "num" }, "–");
     const health = make("span", { class: "health", role: "status" });
-    const none = make("span", { class: "none" }, "waiting for a picture …");
+    const none = make("span", { class: "none" }, "Waiting for video …");
     const box = make("button", { class: "camera", type: "button", title: `${name}: make it large (${index + 1})` },
       canvas, none, make("span", { class: "name" }, make("b", {}, name), fps), health);
     show(health, false);
     box.addEventListener("click", () => this.enlarge(index));
-    return { box, fps, health, none, name, picture: new Picture(canvas), times: [], ageMs: 0, wantedFps: 0, saidAt: 0 };
+    return { box, fps, health, none, name, picture: new Picture(canvas), saidAt: 0, shown_s: 0, newest_s: 0, sick: "", isLive: false, old_s: OLD_S, delayed: "" };
   }
 
   enlarge(index, save = true) {
@@ -51,13 +49,13 @@ export class Stage {
     this.large = index;
     this.tiles.forEach((tile, i) => tile.box.classList.toggle("is-large", i === index));
     if (save) remember("large-camera", this.keys[index]);
-    this.onWanted();
+    this.on.wanted();
   }
 
   layout(name) {
     this.name = name;
     this.element.dataset.layout = name;
-    this.onWanted();
+    this.on.wanted();
   }
 
   wanted() {
@@ -65,30 +63,78 @@ export class Stage {
     return Object.fromEntries(this.keys.map((key, index) => [key, rate(index)]));
   }
 
-  draw(index, jpeg, capturedAt) {
+  /** A picture of the camera at this place, captured at `captured_s` by the server's clock. */
+  draw(index, jpeg, captured_s) {
     const tile = this.tiles[index];
-    tile?.picture.draw(jpeg, () => {
-      const now = Date.now() / 1000;
-      show(tile.none, false);
-      tile.ageMs = Math.max(0, (now - capturedAt) * 1000);
-      if (now - tile.saidAt < 0.5) return;
-      tile.saidAt = now;
-      say(tile.fps, `${tile.rate ?? "–"} fps · ${tile.ageMs < 1000 ? `${tile.ageMs.toFixed(0)} ms` : `${(tile.ageMs / 1000).toFixed(1)} s`} old`);
+    const done = () => this.on.drawn(index);
+    if (!tile) {
+      done();
+      return;
+    }
+    tile.newest_s = captured_s;
+    if (this.on.now() - captured_s > OLD_S) {
+      done();
+      return;
+    }
+    tile.picture.draw(jpeg, () => this.drawn(tile, captured_s), done);
+  }
+
+  drawn(tile, captured_s) {
+    const now = this.on.now();
+    show(tile.none, false);
+    tile.shown_s = captured_s;
+    if (now - tile.saidAt < 0.5) return;
+    tile.saidAt = now;
+    say(tile.fps, `${tile.rate ?? "–"} fps · ${Math.max(0, (now - captured_s) * 1000).toFixed(0)} ms old`);
+  }
+
+  /** `cameras`: the rig's counters by key; `warnings`: what it says of its devices. */
+  health(cameras, warnings) {
+    if (this.reason) this.liveSince = performance.now();
+    this.reason = "";
+    this.tiles.forEach((tile, index) => {
+      const key = this.keys[index];
+      const counters = cameras[key];
+      tile.rate = counters ? Math.round(counters.fps) : "–";
+      const { state = "ok", age_s = null, fps = 0 } = counters ?? {};
+      // A gap of a few frames is in the numbers; words are for what lasts.
+      const hiccup = state === "stale" && age_s < STALE_S;
+      const texts = hiccup ? [] : warnings.filter((one) => one.camera === key).map((one) => one.text);
+      if (!texts.length && state === "lost") texts.push(`Camera ${tile.name} is not available`);
+      const lasting = (state === "stale" || state === "lost") && age_s ? ` (for ${age_s.toFixed(1)} s)` : "";
+      tile.sick = texts.length ? texts.join(". ") + lasting : "";
+      tile.isLive = state === "ok" && fps > 0;
+      tile.old_s = OLD_S + (fps > 0 ? 3 / fps : 0);
+      this.tell(tile);
     });
   }
 
-  /** `cameras`: the rig's counters by key; null where the rig is not there. */
-  health(cameras) {
-    this.tiles.forEach((tile, index) => {
-      const said = cameras?.[this.keys[index]];
-      tile.rate = said ? Math.round(said.fps) : "–";
-      // A gap of a few frames is in the numbers; words are for what lasts.
-      const hiccup = said?.state === "stale" && said.age_s < STALE_S;
-      const sick = cameras ? (hiccup ? "" : SICK[said?.state] ?? "") : "The rig is offline: this picture is old";
-      const old = said && (said.state === "stale" || said.state === "lost") && said.age_s ? ` for ${said.age_s.toFixed(1)} s` : "";
-      tile.box.classList.toggle("is-sick", Boolean(sick));
-      show(tile.health, Boolean(sick));
-      say(tile.health, sick ? `${tile.name}: ${sick}${old}` : "");
-    });
+  /** No camera is live, for this reason. */
+  gone(reason) {
+    this.reason = reason;
+    this.tiles.forEach((tile) => this.tell(tile));
+  }
+
+  /** What stands on a tile: why nothing live is shown, or what is wrong with what is shown. */
+  tell(tile) {
+    const text = this.trouble(tile);
+    const isOld = Boolean(this.reason || tile.delayed);
+    tile.box.classList.toggle("is-sick", Boolean(text));
+    tile.box.classList.toggle("is-old", isOld);
+    if (isOld || tile.sick) say(tile.fps, "–");
+    show(tile.health, Boolean(text));
+    say(tile.health, text);
+    say(tile.none, text ? "No image" : "Waiting for video …");
+  }
+
+  trouble(tile) {
+    tile.delayed = "";
+    if (this.reason) return tile.shown_s ? `${this.reason} – last image` : this.reason;
+    if (tile.sick || !tile.isLive || document.hidden) return tile.sick;
+    const newest_s = Math.max(tile.shown_s, tile.newest_s);
+    const age_s = this.on.now() - tile.shown_s;
+    if (!newest_s || age_s <= tile.old_s || performance.now() - this.liveSince < 2 * OLD_S * 1000) return "";
+    tile.delayed = tile.shown_s ? `Camera to browser delayed – image is ${age_s.toFixed(1)} s old` : "Camera to browser delayed";
+    return tile.delayed;
   }
 }

@@ -2,31 +2,19 @@
 import { say, show } from "../lib/dom.js";
 import { clock } from "../lib/format.js";
 
-const SAMPLES = 40;
-
 export class Timer {
-  constructor(sound) {
-    this.sound = sound;
+  /** `now()` is the server's clock, in which the server tells the times of the rig. */
+  constructor(sound, now) {
+    Object.assign(this, { sound, now });
     this.clock = document.getElementById("timer");
     this.words = document.getElementById("timer-words");
     this.bar = document.getElementById("timer-bar");
     this.overlay = document.getElementById("countdown");
     this.status = null;
     this.state = "";
-    this.delays = [];
-    this.ahead_s = 0; // how far the rig's clock is ahead of this browser's
     this.last_s = null;
     this.paint = this.paint.bind(this);
     requestAnimationFrame(this.paint);
-  }
-
-  /** The rig's clock read `t` some moment ago: the least delay seen is nearest to the truth. */
-  rigSaid(t) {
-    this.delays.push(Date.now() / 1000 - t);
-    if (this.delays.length > SAMPLES) this.delays.shift();
-    const least = Math.min(...this.delays);
-    // Below a second it is the way of the message, not another clock.
-    this.ahead_s = Math.abs(least) > 1 ? -least : 0;
   }
 
   show(status) {
@@ -34,7 +22,9 @@ export class Timer {
     this.status = status;
     this.state = status.state;
     this.heardAt = performance.now();
-    if (status.take) this.last_s = status.take.elapsed_s;
+    if (status.take) Object.assign(this, { take: status.take.id, last_s: status.take.elapsed_s });
+    // What was recorded in the end is on the take's card.
+    else this.last_s = Number(document.getElementById(`take-${this.take}`)?.dataset.seconds) || this.last_s;
     if (before && before !== this.state) this.sounds(before, this.state);
   }
 
@@ -46,7 +36,7 @@ export class Timer {
 
   left() {
     const { timer } = this.status;
-    return timer?.ends_at ? Math.max(0, timer.ends_at - this.ahead_s - Date.now() / 1000) : null;
+    return timer?.ends_at ? Math.max(0, timer.ends_at - this.now()) : null;
   }
 
   paint() {
@@ -73,7 +63,7 @@ export class Timer {
       say(this.words, total ? `of ${clock(total)}` : "recording");
     } else if (this.state === "countdown" || this.state === "resetting") {
       say(this.clock, clock(left ?? total ?? 0));
-      say(this.words, this.state === "countdown" ? "until it records" : "until the next take");
+      say(this.words, this.state === "countdown" ? "starts in" : "until the next take");
     } else {
       say(this.clock, clock(this.last_s ?? 0));
       say(this.words, this.last_s === null ? "" : "last take");

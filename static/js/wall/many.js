@@ -5,9 +5,10 @@ import { complain, toast } from "../lib/toast.js";
 import { ringTopics } from "../live.js";
 import { tracked, versionOf } from "../versions.js";
 
-const SAID = { keep: "kept", reject: "moved to the trash", unreviewed: "to be reviewed again" };
-const DOING = { keep: "Keeping", reject: "Moving to the trash", unreviewed: "Back to be reviewed" };
-const APPLIED = "rejected: deleted when that is applied to the dataset";
+const SAID = { keep: "kept", reject: "moved to the trash", unreviewed: "to review again" };
+const DOING = { keep: "Keeping", reject: "Moving to the trash", unreviewed: "Clearing verdicts" };
+const APPLIED = "rejected, to be deleted when you apply changes";
+const MOST = 5000; // so many are found at once
 const takes = (count) => `${count.toLocaleString("en")} take${count === 1 ? "" : "s"}`;
 
 export class Many {
@@ -37,7 +38,12 @@ export class Many {
   async rejectAll(button) {
     button.disabled = true;
     try {
-      const { editable } = await this.selection.found();
+      const { editable, others } = await this.selection.found();
+      const count = editable.length + others.length;
+      if (count < MOST && count !== Number(button.dataset.rejectAll)) {
+        document.querySelectorAll("#wall-head").forEach((head) => window.htmx.trigger(head, "moved"));
+        throw new Error(`The list changed: it has ${takes(count)} now. Nothing was rejected. Press again to reject them.`);
+      }
       await this.decide("reject", editable);
     } catch (error) {
       complain(error);

@@ -97,6 +97,9 @@ export class Selection {
     show(bar().querySelector(".picked-acts"), count > 0);
     for (const button of bar().querySelectorAll('[data-many="keep"], [data-many="reject"], [data-open="#many-words"]')) button.disabled = !editable;
     const whole = Number(document.getElementById("wall-count")?.textContent ?? 0);
+    const reject = bar().querySelector("[data-reject-all]");
+    say(reject, `Reject all ${whole} shown here`);
+    if (reject) reject.dataset.rejectAll = whole;
     const more = bar().querySelector("[data-picked-more]");
     show(more, box.checked && count < whole);
     say(more, `Select all ${whole}`);

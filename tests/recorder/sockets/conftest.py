@@ -85,6 +85,15 @@ class Web:
             self.process.wait(60)
             self.process = None
 
+    def stop_answering(self) -> None:
+        """The process is there and its sockets are open; it does nothing."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+
+    def answer_again(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGCONT)
+
     def api(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
         """(status, JSON) of a call with the token."""
         data = None if body is None else json.dumps(body).encode()
@@ -157,8 +166,12 @@ class FakeRig:
         await self.ws.send(json.dumps(message))
 
     async def frame(self, camera: int, seq: int, size: int = 1000) -> None:
+        await self.picture(camera, seq, bytes(size))
+
+    async def picture(self, camera: int, seq: int, jpeg: bytes, age_s: float = 0.0) -> None:
         assert self.ws is not None
-        await self.ws.send(struct.pack("!BBxxIQ", 1, camera, seq, time.time_ns()) + bytes(size))
+        captured_ns = time.time_ns() - round(age_s * 1e9)
+        await self.ws.send(struct.pack("!BBxxIQ", 1, camera, seq, captured_ns) + jpeg)
 
     async def move(self, state: str) -> None:
         """Goes on once the API shows it so."""
@@ -240,6 +253,11 @@ def rig(web: Web) -> FakeRig:
     return FakeRig(web, f"rig-{uuid.uuid4().hex[:8]}")
 
 
+async def drawn(ws: ClientConnection, picture: bytes) -> None:
+    """Ask for the next picture of this camera, as a browser does once it has drawn one."""
+    await ws.send(json.dumps({"type": "drawn", "cameras": [picture[1]]}))
+
+
 async def words(
     ws: ClientConnection, want: Callable[[dict[str, Any]], bool], within_s: float = PATIENCE_S
 ) -> dict[str, Any]:
@@ -247,7 +265,9 @@ async def words(
     async with asyncio.timeout(within_s):
         while True:
             news = await ws.recv()
-            if isinstance(news, str) and want(message := json.loads(news)):
+            if isinstance(news, bytes):
+                await drawn(ws, news)
+            elif want(message := json.loads(news)):
                 return dict(message)
 
 
@@ -259,6 +279,7 @@ async def pictures(ws: ClientConnection, count: int, within_s: float = PATIENCE_
             news = await ws.recv()
             if isinstance(news, bytes):
                 found.append(news)
+                await drawn(ws, news)
     return found
 
 
@@ -272,11 +293,12 @@ async def until(what: Callable[[], Any], within_s: float = PATIENCE_S) -> Any:
 
 @pytest.fixture
 def listen() -> Any:
-    """words, pictures, until: tests reach these helpers by a fixture, for test folders are no packages."""
+    """words, pictures, drawn, until: tests reach these helpers by a fixture, for test folders are no packages."""
 
     class Listen:
         words = staticmethod(words)
         pictures = staticmethod(pictures)
+        drawn = staticmethod(drawn)
         until = staticmethod(until)
 
     return Listen

@@ -31,6 +31,7 @@ async def read(ws: Any, seen: list[int]) -> None:
     async for news in ws:
         if isinstance(news, bytes):
             seen.append(struct.unpack_from("!BBxxIQ", news)[2])
+            await ws.send('{"type": "drawn", "cameras": [0]}')
 
 
 async def flood(web: Any, live: str, cuts: list[int]) -> None:

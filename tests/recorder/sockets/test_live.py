@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import struct
+import time
 from typing import Any
 
 import pytest
@@ -25,6 +26,11 @@ async def read(ws: Any, shown: list[int]) -> None:
     async for news in ws:
         if isinstance(news, bytes):
             shown.append(seq_of(news))
+            await ws.send(drawn(0))
+
+
+def drawn(*cameras: int) -> str:
+    return json.dumps({"type": "drawn", "cameras": cameras})
 
 
 def watch(cameras: dict[str, int]) -> str:
@@ -111,7 +117,9 @@ async def test_it_forwards_telemetry_and_tells_the_names_to_latecomers(web: Any,
             assert (await listen.words(late, lambda m: m["type"] == "telemetry"))["names"] == names
 
 
-async def test_it_gives_a_stalled_viewer_the_newest_picture_and_harms_nobody(web: Any, rig: Any, listen: Any) -> None:
+async def test_a_reader_that_stalled_gets_the_newest_status_and_picture_at_once(
+    web: Any, rig: Any, listen: Any
+) -> None:
     live = f"/ws/live/{rig.name}/"
     async with rig.running(), web.browser(live) as stalled, web.browser(live) as ws:
         for viewer in (stalled, ws):
@@ -123,16 +131,62 @@ async def test_it_gives_a_stalled_viewer_the_newest_picture_and_harms_nobody(web
         for seq in range(120):
             await rig.frame(0, seq, 200_000)
             await asyncio.sleep(0.005)
-        newest = asyncio.create_task(go_on(rig, 1000))  # a picture that comes too soon after another is left out
+        await rig.move("recording")
+        newest = asyncio.create_task(go_on(rig, 1000))
         await listen.until(lambda: shown and shown[-1] >= 1000)
         stalled.transport.resume_reading()
-        seen = []
-        while not seen or seen[-1] < 1000:
-            seen.append(seq_of((await listen.pictures(stalled, 1))[0]))
+        before: list[int] = []  # pictures that come ahead of the newest status
+        async with asyncio.timeout(60):
+            while isinstance(news := await stalled.recv(), bytes) or json.loads(news).get("state") != "recording":
+                if isinstance(news, bytes):
+                    before.append(seq_of(news))
+        assert len(before) <= 2, "more than was on its way is queued up"
+        if before:
+            await stalled.send(drawn(*(0 for _ in before)))
+        (picture,) = await listen.pictures(stalled, 1)
+        assert seq_of(picture) >= 1000 and len(picture) < 200_000
         newest.cancel()
         reading.cancel()
-        assert seen == sorted(set(seen)) and len(seen) < 121
         assert shown == sorted(set(shown)) and len(shown) > 1
+
+
+async def test_it_sends_no_second_picture_before_the_first_is_drawn(web: Any, rig: Any, listen: Any) -> None:
+    async with rig.running(), web.browser(f"/ws/live/{rig.name}/") as ws:
+        await ws.send(watch({FRONT: 240, WRIST: 240}))
+        await listen.until(lambda: rig.watched)
+        for seq in range(40):
+            await rig.frame(seq % 2, seq)
+            await asyncio.sleep(0.01)
+        await rig.move("recording")
+        got = []
+        async with asyncio.timeout(60):
+            while isinstance(news := await ws.recv(), bytes) or json.loads(news).get("state") != "recording":
+                got += [seq_of(news)] if isinstance(news, bytes) else []
+        assert len(got) == 1
+        newest = asyncio.create_task(go_on(rig, 1000))
+        await ws.send(drawn(0, 1))
+        assert seq_of((await listen.pictures(ws, 1))[0]) >= 38, "an old picture, though newer ones were there"
+        newest.cancel()
+
+
+async def test_it_answers_a_ping_with_its_clock(web: Any, listen: Any) -> None:
+    async with web.browser("/ws/live/nobody/") as ws:
+        before = time.time()
+        await ws.send('{"type": "ping", "id": 41}')
+        pong = await listen.words(ws, lambda m: m["type"] == "pong")
+        assert pong["id"] == 41 and before <= pong["now"] <= time.time()
+
+
+async def test_a_rig_that_is_gone_is_told_with_the_take_that_it_was_recording(web: Any, rig: Any, listen: Any) -> None:
+    status = rig.status()
+    async with rig.running():
+        rig.speaks = False
+        await rig.is_shown("idle")
+        await rig.say({**status, "state": "recording", "take": {"id": "17", "elapsed_s": 3.5}})
+    await rig.is_shown("offline")
+    async with web.browser(f"/ws/live/{rig.name}/") as ws:
+        told = await listen.words(ws, lambda m: m["type"] == "status")
+    assert (told["state"], told["cut_off"]["id"]) == ("offline", "17") and told["since"] > 1_790_000_000
 
 
 async def test_it_refuses_a_second_rig_of_the_name_while_the_first_lives(web: Any, rig: Any, fake_rig: Any) -> None:
@@ -190,6 +244,10 @@ MALFORMED = [
     ('{"type": "watch"}', 1008),
     ('{"type": "watch", "cameras": {"a": NaN}}', 1008),
     ('{"type": "watch", "cameras": {"a": 1e9}}', 1008),
+    ('{"type": "drawn"}', 1008),
+    ('{"type": "drawn", "cameras": [-1]}', 1008),
+    ('{"type": "ping", "id": 1e400}', 1008),
+    ('{"type": "ping", "id": "1"}', 1008),
     ('{"a":' * 50_000 + "1" + "}" * 50_000, 1009),
     ('{"a":' * 5_000 + "1" + "}" * 5_000, 1008),
     (b"bytes", 1008),

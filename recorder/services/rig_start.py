@@ -1,0 +1,34 @@
+"""How a rig that is offline is started: one command, with the address and the token that it needs."""
+
+from __future__ import annotations
+
+import shlex
+import socket
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from recorder.models import Rig
+
+
+@dataclass(frozen=True, slots=True)
+class StartCommand:
+    """`command` is for the machine `host`; where that is another than ours, the token's file has to go there first."""
+
+    command: str
+    host: str
+    is_here: bool
+    token_file: str
+
+
+def start_command(rig: Rig, address: str, *, secure: bool) -> StartCommand:
+    """Return the command that starts `rig` again and links it to the web at `address` ("host:port")."""
+    host = rig.host.split(" (process ")[0]
+    token_file = str(settings.STATE_DIR / "rig-token")
+    is_here = host == socket.gethostname()
+    started_as = rig.status.get("started_as")
+    if not isinstance(started_as, str) or not started_as:
+        started_as = f"python -m robotdata.rig {shlex.quote(rig.name)}.toml --spool ~/robotdata/spool"
+    url = f"{'wss' if secure else 'ws'}://{address}/ws/rig/"
+    token = shlex.quote(token_file) if is_here else "rig-token"
+    return StartCommand(f"{started_as} --url {url} --token-file {token}", host, is_here, token_file)

@@ -1,0 +1,45 @@
+// The words of a verdict, and the way back to the takes that were judged.
+
+import { remember, remembered } from "../lib/dom.js";
+
+const MOST = 200;
+
+/** Whether a verdict leads on to the next take: the person's choice, kept for the browser. */
+export const advances = () => remembered("advance", "yes") === "yes";
+
+export function watchAdvance() {
+  document.addEventListener("change", ({ target }) => {
+    if (target.id === "advance") remember("advance", target.checked ? "yes" : "no");
+  });
+}
+
+/** What a toast says once `verdict` is saved. */
+export function verdictWords(verdict, committed) {
+  if (verdict === "keep") return "Kept.";
+  if (verdict === "unreviewed") return "Verdict cleared.";
+  return committed ? "Rejected. It will be deleted when you apply changes." : "Rejected. It is in the trash.";
+}
+
+/** What it says where the take has this verdict already: nothing was changed. */
+export const ALREADY = { keep: "Already kept.", reject: "Already rejected.", unreviewed: "No verdict to clear." };
+
+/** The takes that one came from: Previous leads back to them, also where they have left the list since. */
+export class Trail {
+  constructor() {
+    this.takes = [];
+  }
+
+  left(episode) {
+    this.takes.push(episode);
+    if (this.takes.length > MOST) this.takes.shift();
+  }
+
+  /** One is there (again). */
+  reached(episode) {
+    while (this.takes.at(-1) === episode) this.takes.pop();
+  }
+
+  get last() {
+    return this.takes.at(-1) ?? "";
+  }
+}
