@@ -10,7 +10,7 @@ export PYTHONPATH := $(CURDIR)
 PINS := requirements.txt requirements-core.txt requirements-web.txt requirements-scale.txt constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run signin test lint format types demo interop bench soak crash restarts wheel installed clean
+.PHONY: help run signin test lint format types demo readme interop bench soak crash restarts wheel installed clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -51,6 +51,9 @@ types: $(VENV)/.dev  ## mypy, strict on the rooms
 
 demo: $(VENV)/.dev  ## record, review, encode: through the API alone, against a private server
 	$(BIN)/python bench/demo.py
+
+readme: $(VENV)/.dev  ## what the README names, as a person runs it: the product to a live page, the demo, a replay of it
+	PYTHON=$(BIN)/python bench/readme.sh
 
 interop: $(VENV)/.dev  ## open freshly recorded datasets with the real LeRobot, in an environment of its own
 	@$(BIN)/python bench/prepare.py

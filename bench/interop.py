@@ -93,10 +93,8 @@ def _try(name: str, trial: Trial, home: Path, python: str) -> bool:
     begin = time.monotonic()
     root = record(name, trial, home, python)
     report = verify_dataset(root, deep=True)
-    # LeRobot before 0.6 gives a camera's std as 0, which is rightly said.
-    problems = [each for each in report.problems if not (trial.shared and "counted it in 8 bits" in each.what)]
-    if problems:
-        print(f"FAIL {name}: our own verify: {problems[0]}")
+    if report.problems:
+        print(f"FAIL {name}: our own verify: {report.problems[0]}")
         return False
     recorded = time.monotonic() - begin
     done = subprocess.run([python, *_check(root, trial)], capture_output=True, text=True, timeout=600)

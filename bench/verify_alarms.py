@@ -94,7 +94,8 @@ def make_dataset(rng: np.random.Generator, home: Path, episodes: int) -> tuple[P
 def search(encodes: int, seed: int, within_s: float = float("inf"), most: int = 10) -> dict[str, Any]:
     """Make and verify datasets of up to `most` episodes until there were `encodes` encodes, or the time is over."""
     rng, began = np.random.default_rng(seed), time.monotonic()
-    done, datasets, alarms, notes, codecs = 0, 0, [], 0, Counter[str]()
+    done, datasets, alarms, codecs = 0, 0, [], Counter[str]()
+    notes = Counter[str]()
     while done < encodes and time.monotonic() - began < within_s:
         home = Path(tempfile.mkdtemp(prefix="robotdata-alarms-"))
         try:
@@ -103,7 +104,8 @@ def search(encodes: int, seed: int, within_s: float = float("inf"), most: int = 
             report = verify_dataset(root, deep=True)
         finally:
             shutil.rmtree(home)
-        done, datasets, notes = done + count, datasets + 1, notes + len(report.notes)
+        done, datasets = done + count, datasets + 1
+        notes.update(report.notes)
         codecs.update(each["codec"] for each in about["episodes"])
         if report.problems:
             alarms.append(about | {"blamed": [str(problem) for problem in report.problems]})
@@ -111,7 +113,7 @@ def search(encodes: int, seed: int, within_s: float = float("inf"), most: int = 
         "encodes": done,
         "datasets": datasets,
         "false_alarms": sum(len(alarm["blamed"]) for alarm in alarms),
-        "notes": notes,
+        "notes": dict(notes),
         "seed": seed,
         "codecs": dict(codecs),
         "real_videos": len(real_videos()),

@@ -1,6 +1,7 @@
 """DatasetError            whatever the dataset room cannot do
 ├─ NotADataset          the folder holds no LeRobotDataset v3.0
-│  └─ OldVersion        it holds one of an older version; says which
+│  ├─ OldVersion        it holds one of an older version; says which
+│  └─ Unfinished        its recording was ended before it was written; says what is left
 ├─ DamagedFile          a file of the dataset that cannot be read; says which and why
 ├─ UnsafePath           a path that leads out of the dataset, or a template that is none
 ├─ FeatureError         features that LeRobot could not read; says which
@@ -42,6 +43,18 @@ class OldVersion(NotADataset):
     def __init__(self, root: Path, version: str) -> None:
         super().__init__(root, f"it is of version {version}; convert it to v3.0 with LeRobot's converter first")
         self.version = version
+
+
+class Unfinished(NotADataset):
+    """`whole` is the number of videos that can still be played."""
+
+    def __init__(self, root: Path, left: str, *, whole: int) -> None:
+        keep = "Copy the videos away if their pictures are of use, then delete" if whole else "Delete"
+        why = (
+            f"its recorder was ended before it wrote the table of episodes: {left}. {keep} the folder and record again"
+        )
+        super().__init__(root, why)
+        self.whole = whole
 
 
 class DamagedFile(DatasetError):

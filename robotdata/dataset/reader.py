@@ -21,6 +21,7 @@ from robotdata.dataset.features import CAMERA_DTYPES, DEFAULT_FEATURES, Features
 from robotdata.dataset.layout import INFO, STATS, TASKS, Layout, contained
 from robotdata.dataset.sidecar import Sidecar, read_sidecar
 from robotdata.dataset.tables import LFS, is_numbers, open_parquet, read_columns, read_tasks, to_numpy
+from robotdata.dataset.unfinished import unfinished
 
 MAX_INFO_BYTES = 64 << 20
 _OPEN_FILES = 8
@@ -73,7 +74,10 @@ class Dataset:
         problems: list[str] = []
         tasks = _tasks(root, info, problems)
         sidecar = read_sidecar(root, problems)
-        episodes = episode_list.read_episodes(layout, info, features, _fps(root, info), sidecar, problems)
+        try:
+            episodes = episode_list.read_episodes(layout, info, features, _fps(root, info), sidecar, problems)
+        except NotADataset as error:
+            raise unfinished(root, info) or error from None
         return cls(
             root=root,
             info=info,

@@ -103,11 +103,14 @@ class _Verifier:
         for key, files in videos.items():
             for path, episodes in files.items():
                 before = self._report.count
-                check_video_file(self._dataset, key, path, episodes, self._report, deep=self._deep)
-                if hashes and pictures:
+                seen = pictures.counter(key, episodes) if pictures else None
+                index = check_video_file(
+                    self._dataset, key, path, episodes, self._report, deep=self._deep, look=seen and seen.look
+                )
+                if hashes:
                     hashes.check(path, episodes, video=True)
-                    if self._report.count == before:  # else its pictures are not those that were counted
-                        pictures.check_file(key, path, episodes)
+                if pictures and seen and index and self._report.count == before:
+                    pictures.add(seen, index)  # else its pictures are not those that were counted
                 done += 1
                 self._progress(done, total)
             if self._whole:

@@ -22,9 +22,8 @@ statistics rule out among themselves is `verify_moments.py`'s. Blamed is what ca
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -36,8 +35,7 @@ from robotdata.dataset.findings import Report
 from robotdata.dataset.reader import Dataset
 from robotdata.dataset.verify_moments import overflown
 from robotdata.dataset.verify_quantiles import SHARES
-from robotdata.video.decode import VideoDecoder, open_video
-from robotdata.video.errors import VideoError
+from robotdata.video.index import PacketIndex
 
 _BRIGHTNESS = 0.3
 _LUMA = np.array([0.299, 0.587, 0.114])
@@ -70,8 +68,29 @@ class _Seen:
         return self.stored[[2, 1, 0, 5, 4, 3]]
 
 
+class PictureCounter:
+    """Counts levels of those pictures of a file that enter statistics, so that it is decoded once."""
+
+    def __init__(self, key: str, episodes: list[EpisodeInfo]) -> None:
+        self.key = key
+        self.episodes = episodes
+        self.levels: dict[int, NDArray[np.int64]] = {}
+        self._wanted: dict[int, list[int]] = {}
+        for episode in episodes:
+            for n in sampled(episode.length):
+                self._wanted.setdefault(episode.videos[key].first_frame + n, []).append(episode.index)
+
+    def look(self, number: int, picture: Callable[[], NDArray[np.uint8]]) -> None:
+        """Frame `number` of the file is `picture()`, RGB uint8 (H, W, 3)."""
+        episodes = self._wanted.get(number, ())
+        if episodes:
+            levels = _levels(picture())
+            for episode in episodes:
+                self.levels[episode] = self.levels.get(episode, 0) + levels
+
+
 class PictureCheck:
-    """Takes one video file after the other; `finish` finds the statistics that are of other pictures."""
+    """Is given what was counted of one file after the other; `finish` finds statistics that are of other pictures."""
 
     def __init__(self, dataset: Dataset, report: Report, stored: Mapping[int, Mapping[str, Mapping[str, Any]]]) -> None:
         self._dataset = dataset
@@ -80,16 +99,17 @@ class PictureCheck:
         self._seen: list[_Seen] = []
         self._wrong: dict[tuple[str, int], str] = {}
 
-    def check_file(self, key: str, path: Path, episodes: list[EpisodeInfo]) -> None:
-        """The statistics of the episodes in the file at `path`; one that cannot be decoded is said elsewhere."""
-        if is_depth(self._dataset.features[key]):
-            return  # in its own unit, and of what its codes have clipped
-        try:
-            with open_video(path) as video:
-                for episode in episodes:
-                    self._check(key, episode, video)
-        except VideoError:
-            return
+    def counter(self, key: str, episodes: list[EpisodeInfo]) -> PictureCounter | None:
+        """Counts the pictures of one file while it is decoded; None for depth.
+
+        That is in a unit of its own, and of what its codes have clipped.
+        """
+        return None if is_depth(self._dataset.features[key]) else PictureCounter(key, episodes)
+
+    def add(self, counter: PictureCounter, index: PacketIndex) -> None:
+        """Keep what was counted in a file of which nothing else is wrong; `index` is the file's."""
+        for episode in counter.episodes:
+            self._add(counter.key, episode, counter.levels.get(episode.index), index)
 
     def finish(self) -> None:
         """Blame what is wrong, and say of whom it is."""
@@ -98,16 +118,14 @@ class PictureCheck:
         for (key, episode), words in sorted(self._wrong.items(), key=lambda item: (item[0][1], item[0][0])):
             self._report.add("meta/episodes", f"statistics of {key}: {words}", episode)
 
-    def _check(self, key: str, episode: EpisodeInfo, video: VideoDecoder) -> None:
+    def _add(self, key: str, episode: EpisodeInfo, levels: NDArray[np.int64] | None, index: PacketIndex) -> None:
         cells = self._stored.get(episode.index, {}).get(key, {})
         stored = {name: three for name, value in cells.items() if (three := _three(value)) is not None}
         span = episode.videos[key]
-        if not {"mean", "std"} <= stored.keys() or span.first_frame + episode.length > len(video):
+        if not {"mean", "std"} <= stored.keys() or levels is None:
             return
-        counts = sum(_levels(video.frame(span.first_frame + n)) for n in sampled(episode.length))
-        pictures = np.concatenate(_mean_and_spread(np.asarray(counts)))
+        pictures = np.concatenate(_mean_and_spread(levels))
         std = pictures[3:] if overflown(stored) else stored["std"]  # it says nothing then, and is noted elsewhere
-        index = video.index
         sizes = index.size[index.order[span.first_frame : span.first_frame + episode.length]]
         each = _Seen(
             key,

@@ -14,28 +14,39 @@ from robotdata.dataset.reader import Dataset
 from robotdata.video.depth_scale import PIX_FMT, DepthScale
 from robotdata.video.errors import BrokenVideoError, FrameCountError, VideoError
 from robotdata.video.index import PacketIndex, index_video
-from robotdata.video.verify import verify_video
+from robotdata.video.verify import Look, verify_video
 
 _TIME_S = 1e-4
 
 
 def check_video_file(
-    dataset: Dataset, key: str, path: Path, episodes: list[EpisodeInfo], report: Report, *, deep: bool
-) -> None:
-    """Add to `report` what is wrong with the video of camera `key` at `path`; `deep` decodes all of it."""
+    dataset: Dataset,
+    key: str,
+    path: Path,
+    episodes: list[EpisodeInfo],
+    report: Report,
+    *,
+    deep: bool,
+    look: Look | None = None,
+) -> PacketIndex | None:
+    """Add to `report` what is wrong with the video of camera `key` at `path`; `deep` decodes all of it.
+
+    Every decoded frame is shown to `look`. Gives the video's index, None where it has none.
+    """
     ordered = sorted(episodes, key=lambda episode: episode.videos[key].from_timestamp)
     try:
         index = index_video(path)
     except VideoError as error:
         if path.exists() and path.stat().st_size:  # a missing one is said with the episode
             report.add(path, str(error), *_blame(ordered, key, getattr(error, "frame", 0)))
-        return
+        return None
     _check_shape(dataset, key, path, index, report)
     _check_grid(dataset, key, path, index, ordered, report)
     _check_tiling(dataset, key, path, index, ordered, report)
     _check_float32(dataset, key, path, index, ordered, report)
     if deep:
-        _check_decoding(path, len(index), ordered, key, report)
+        _check_decoding(path, len(index), ordered, key, report, look)
+    return index
 
 
 def _check_shape(dataset: Dataset, key: str, path: Path, index: PacketIndex, report: Report) -> None:
@@ -122,9 +133,11 @@ def _check_float32(
             report.add(path, what, episode.index, int(wrong[0]))
 
 
-def _check_decoding(path: Path, packets: int, episodes: list[EpisodeInfo], key: str, report: Report) -> None:
+def _check_decoding(
+    path: Path, packets: int, episodes: list[EpisodeInfo], key: str, report: Report, look: Look | None
+) -> None:
     try:
-        verify_video(path, expected_frames=packets)
+        verify_video(path, expected_frames=packets, look=look)
     except BrokenVideoError as error:
         report.add(path, str(error), *_blame(episodes, key, error.frame))
     except FrameCountError as error:

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
+from robotdata.video.colours import to_rgb
 from robotdata.video.decode import VideoDecoder
 from robotdata.video.errors import BrokenVideoError, FrameCountError, NotAVideoError
 from robotdata.video.files import require_video_file
 from robotdata.video.index import MAX_PIXELS, open_video_stream
 from robotdata.video.sources import FrameConverter, Picture
+
+Look = Callable[[int, Callable[[], NDArray[np.uint8]]], None]
+"""Is told a frame's number, and may ask for the frame: RGB, uint8 (H, W, 3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +37,11 @@ class VideoCheck:
     height: int
 
 
-def verify_video(path: Path | str, *, expected_frames: int | None = None) -> VideoCheck:
+def verify_video(path: Path | str, *, expected_frames: int | None = None, look: Look | None = None) -> VideoCheck:
     """Decode every frame of `path` and count them.
 
+    `look` is called for each frame, in the order in which they are shown, so that who wants some of them need not
+    decode the video again; what it has seen of a video that turns out to be broken is worth nothing.
     Raises NotAVideoError, BrokenVideoError naming the first frame that does not decode, and FrameCountError
     where the count is not `expected_frames`.
     """
@@ -44,7 +52,7 @@ def verify_video(path: Path | str, *, expected_frames: int | None = None) -> Vid
         stream.thread_type = "AUTO"
         # A damaged frame must be an error, not something drawn over.
         stream.codec_context.options = {"err_detect": "explode", "max_pixels": str(MAX_PIXELS)}
-        count, packets, hidden = 0, 0, 0
+        count, packets, hidden, reformatter = 0, 0, 0, VideoReformatter()
         try:
             for packet in container.demux(stream):
                 packets += packet.size > 0
@@ -53,6 +61,8 @@ def verify_video(path: Path | str, *, expected_frames: int | None = None) -> Vid
                     count += 1
                     if frame.is_corrupt:
                         raise BrokenVideoError(f"{path}: frame {count - 1} is damaged", count - 1)
+                    if look is not None:
+                        look(count - 1, partial(_rgb, reformatter, frame))
         except av.error.FFmpegError as error:
             raise BrokenVideoError(f"{path} breaks at frame {count}: {error}", count) from error
         check = VideoCheck(path, count, stream.frames, stream.width, stream.height)
@@ -101,6 +111,10 @@ def compare_video(path: Path | str, pictures: Iterable[Picture], *, least_psnr_d
                 worst, worst_frame = likeness, count
             count += 1
     return Comparison(count, worst_frame, worst)
+
+
+def _rgb(reformatter: VideoReformatter, frame: av.VideoFrame) -> NDArray[np.uint8]:
+    return np.asarray(to_rgb(reformatter, frame).to_ndarray(), np.uint8)
 
 
 def _psnr_db(one: av.VideoFrame, other: av.VideoFrame) -> float:

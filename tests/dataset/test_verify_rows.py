@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from robotdata.dataset import DatasetSpec, NewEpisode, commit_episodes, verify_dataset
+from robotdata.dataset import DatasetSpec, NewEpisode, commit_episodes, edit_episodes, verify_dataset
 from robotdata.dataset.stats import aggregate, numeric_stats, to_json
 from tests.dataset.conftest import Bench
 from tests.dataset.test_verify import EPISODES, data_file, rewrite, set_cell, set_json
@@ -121,6 +121,23 @@ def test_statistics_of_rank_2_are_read_by_either_rule_of_lerobot(tmp_path: Path,
     restate(bench, [numeric_stats(each + 1, [4, 2] if pooled else None) for each in values])
     found = {(p.file, p.episode) for p in verify_dataset(bench.root).problems}
     assert found >= {("meta/episodes", 0), ("meta/episodes", 2), ("meta/stats.json", None)}
+
+
+@pytest.mark.parametrize("edit", [{"delete": [0]}, {"tasks": {1: "other"}}, {"trims": {1: (3, 20)}}])
+def test_an_edit_keeps_statistics_of_rank_2_by_lerobots_rule(tmp_path: Path, edit: dict[str, Any]) -> None:
+    values = np.random.default_rng(2).normal(size=(3, 30, 8)).astype(np.float32) + np.arange(8)
+    bench = rows_only(tmp_path, 30, list(values))
+    path, _ = data_file(bench, 0)
+    nested = pa.array(values.reshape(-1, 4, 2).tolist(), pa.list_(pa.list_(pa.float32())))
+    rewrite(path, lambda table: table.set_column(table.column_names.index("action"), "action", nested))
+    set_json(bench.root / "meta/info.json", lambda info: info["features"]["action"].update(shape=[4, 2], names=None))
+    restate(bench, [numeric_stats(each, [4, 2]) for each in values])
+    edit_episodes(bench.root, **edit, **bench.places)
+    assert verify_dataset(bench.root).problems == []
+    kept = [values[1], values[2]] if "delete" in edit else list(values)
+    kept[1] = kept[1][3:20] if "trims" in edit else kept[1]
+    totals = json.loads((bench.root / "meta/stats.json").read_text())["action"]
+    assert np.allclose(totals["mean"], np.concatenate(kept).reshape(-1, 2).mean(axis=0))
 
 
 def test_episodes_whose_table_and_rows_name_other_tasks_are_counted(tmp_path: Path) -> None:

@@ -1,0 +1,56 @@
+"""What is left of a recording whose program was ended before it wrote the table of its episodes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from robotdata.dataset.errors import DamagedFile, Unfinished
+from robotdata.dataset.layout import DATA_GLOB, VIDEO_GLOB
+from robotdata.dataset.tables import open_parquet
+from robotdata.video.errors import VideoError
+from robotdata.video.index import index_video
+
+_LISTED = 6
+_MOST = 200
+
+
+def unfinished(root: Path, info: Mapping[str, Any]) -> Unfinished | None:
+    """The error that says which rows are gone, which videos are whole and what can be done; None for other folders.
+
+    LeRobot closes its Parquet files when a recording ends; killed before that, they have no footer, and nobody can
+    read a row of them. Its videos are closed after each episode.
+    """
+    data = sorted(root.glob(DATA_GLOB))[:_MOST]
+    gone = [path for path in data if not _has_rows(path)]
+    if not gone:
+        return None
+    whole, broken = [], []
+    for path in sorted(root.glob(VIDEO_GLOB))[:_MOST]:
+        name = path.relative_to(root).as_posix()
+        try:
+            whole.append(f"{name} ({len(index_video(path))} frames)")
+        except (VideoError, OSError):
+            broken.append(name)
+    words = [f"the rows of {_listed([path.relative_to(root).as_posix() for path in gone])} are gone"]
+    words.append(
+        f"of the videos {_listed(whole)} {'is' if len(whole) == 1 else 'are'} whole" if whole else "no video is"
+    )
+    if broken:
+        words.append(f"{_listed(broken)} cannot be read")
+    promised = f"{info.get('total_episodes')} episodes, {info.get('total_frames')} frames"
+    return Unfinished(root, f"{', '.join(words)} (info.json promises {promised})", whole=len(whole))
+
+
+def _has_rows(path: Path) -> bool:
+    try:
+        with open_parquet(path):
+            return True
+    except DamagedFile:
+        return False
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return ", ".join(names[:_LISTED]) + more
