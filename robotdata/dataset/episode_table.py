@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from robotdata.dataset import stats
-from robotdata.dataset.features import NUMERIC_DTYPES, TEXT_DTYPES, Features, is_camera, video_keys
+from robotdata.dataset.features import NUMERIC_DTYPES, TEXT_DTYPES, Feature, Features, is_camera, video_keys
 from robotdata.dataset.layout import EPISODES_GLOB
 from robotdata.dataset.reader import Dataset
 from robotdata.dataset.tables import ParquetFile, read_table, to_numpy
@@ -47,9 +48,9 @@ def episode_schema(features: Features) -> pa.Schema:
 
 
 def old_table(dataset: Dataset, schema: pa.Schema) -> pa.Table:
-    """All episode rows of `dataset` in `schema`; columns of its own that mean nothing to us are kept at the end."""
+    """All episode rows of `dataset` in `schema`; columns that mean nothing to us are kept at the end."""
     tables = [read_table(path) for path in sorted(dataset.root.resolve().glob(EPISODES_GLOB))]
-    parts = [_in_schema(table, schema, dataset) for table in tables]
+    parts = [_in_schema(table, schema) for table in tables]
     return pa.concat_tables(parts, promote_options="default").replace_schema_metadata(None)
 
 
@@ -80,7 +81,10 @@ def aggregate(table: pa.Table, features: Features, known: Mapping[str, Any], kno
     """
     made = {}
     for key in with_stats(features):
-        stat = _aggregate_feature(table, key, is_camera(features[key]), known.get(key), known_rows)
+        try:
+            stat = _aggregate_feature(table, key, is_camera(features[key]), known.get(key), known_rows)
+        except (TypeError, ValueError):  # the episodes' statistics of it have different lengths, or are no numbers
+            stat = None
         if stat is not None:
             made[key] = stats.to_json(stat)
     return made
@@ -103,13 +107,24 @@ def numeric_columns(dataset: Dataset, features: Features, episodes: Iterable[int
     for index in episodes:
         rows = dataset.rows(index)
         found = {
-            key: stats.numeric_stats(exact_time(dataset.fps, rows) if key == "timestamp" else rows[key])
+            key: feature_stats(features[key], exact_time(dataset.fps, rows) if key == "timestamp" else rows[key])
             for key in with_stats(features)
             if features[key]["dtype"] in NUMERIC_DTYPES
         }
         for name, value in stats_columns(found).items():
             columns.setdefault(name, []).append(value)
     return columns
+
+
+def feature_stats(feature: Feature, values: NDArray[Any]) -> stats.Stat:
+    """Statistics of a numeric feature over `values`, (n, ...): each (d,), where d is the last side of its shape.
+
+    Of a shape with several sides LeRobot takes all but the last together, and counts the rows.
+    """
+    if len(feature["shape"]) < 2:
+        return stats.numeric_stats(values)
+    pooled = np.asarray(values).reshape(-1, int(feature["shape"][-1]))
+    return stats.numeric_stats(pooled) | {"count": np.array([len(values)], np.int64)}
 
 
 def exact_time(fps: float, rows: Mapping[str, Any]) -> Any:
@@ -127,18 +142,21 @@ def with_columns(table: pa.Table, columns: Mapping[str, Sequence[Any]]) -> pa.Ta
     return table
 
 
-def with_values(table: pa.Table, found: Mapping[int, Mapping[str, Any]]) -> pa.Table:
-    """`table` with single values replaced: by row, by column; a column that row lacks so far is left without."""
+def with_values(table: pa.Table, found: Mapping[int, Mapping[str, Any]], *, anew: bool = False) -> pa.Table:
+    """`table` with single values replaced: by row, by column.
+
+    A value that a row lacks so far stays missing, unless `anew`.
+    """
     for name in dict.fromkeys(name for values in found.values() for name in values):
         column = table.column(name).to_pylist()
         for row, values in found.items():
-            if column[row] is not None and name in values:
+            if name in values and (anew or column[row] is not None):
                 column[row] = values[name]
         table = with_columns(table, {name: column})
     return table
 
 
-def _in_schema(table: pa.Table, schema: pa.Schema, dataset: Dataset) -> pa.Table:
+def _in_schema(table: pa.Table, schema: pa.Schema) -> pa.Table:
     columns: dict[str, Any] = {}
     for field in schema:
         if field.name in table.column_names:
@@ -146,8 +164,7 @@ def _in_schema(table: pa.Table, schema: pa.Schema, dataset: Dataset) -> pa.Table
         else:
             columns[field.name] = pa.nulls(table.num_rows, field.type)
     for name in table.column_names:
-        # Columns of a camera or feature that is gone break LeRobot's own tools.
-        if name not in columns and not name.startswith(("videos/", "stats/")):
+        if name not in columns:
             columns[name] = table.column(name)
     return pa.table(columns)
 
