@@ -214,7 +214,8 @@ class _Commit:
             if feature["dtype"] == "string":
                 columns[key] = list(episode.columns[key])
             elif feature["dtype"] in NUMERIC_DTYPES and key not in DEFAULT_FEATURES:
-                columns[key] = np.asarray(episode.columns[key]).astype(feature["dtype"])
+                values = np.asarray(episode.columns[key]).astype(feature["dtype"])
+                columns[key] = values.reshape(-1, *feature["shape"]) if len(feature["shape"]) > 1 else values
         frame = np.arange(episode.length, dtype=np.int64)
         first_row = self._first_row + sum(before.length for before in self._new[:n])
         return columns | {

@@ -10,18 +10,20 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import CommitError
 from robotdata.dataset.findings import MOST, Problem, Report
+from robotdata.dataset.layout import INFO
 from robotdata.dataset.reader import Dataset
 from robotdata.dataset.tasks import Numbers, rows_of, whole_columns
 from robotdata.dataset.verify import verify_dataset
 
 _NUMBER = re.compile(r"[-+]?(?:\d[\d.,]*(?:e[-+]?\d+)?|\bnan\b|\binf\b)")
+_FIRST = "; first: "
+"""Before the first of several like problems that a report says as one."""
 _COLUMNS = ("episode_index", "index", "task_index")
 
 
@@ -73,17 +75,17 @@ def check_next(root: Path, base: Dataset | None, origins: Sequence[Origin], chan
     report = verify_dataset(root, episodes=changed)
     known: list[Problem] = []
     if report.count:
-        before = _problems_before(base, origins, changed)
-        known = [problem for problem in report.problems if _kind(root, problem, origins) in before]
-        found += [problem for problem in report.problems if _kind(root, problem, origins) not in before]
-        if report.count > MOST and not found and base is not None and report.count > sum(before.values()):
-            found.append(Problem("meta/info.json", None, None, f"there are {report.count} problems, more than before"))
+        before = _Before.of(base, origins, changed)
+        for problem in report.problems:
+            (known if before.had(root, problem, origins) else found).append(problem)
+        if report.count > MOST and not found and report.count > before.count:
+            found.append(Problem(INFO, None, None, f"there are {report.count} problems, more than before"))
     if found:
         raise CommitError(
             f"the next state of the dataset does not verify, and was not put in place: {_first(found)}",
-            reasons=_reasons(found, origins),
+            reasons=_reasons(root, found, origins, changed),
         )
-    return _notes(known)
+    return _notes(root, known)
 
 
 def _unlike(now: Dataset, base: Dataset | None, origins: Sequence[Origin]) -> list[Problem]:
@@ -140,52 +142,66 @@ def _inodes(base: Dataset | None) -> set[int]:
     return {path.stat().st_ino for path in paths if path is not None and path.is_file()}
 
 
-def _problems_before(base: Dataset | None, origins: Sequence[Origin], changed: range) -> Mapping[Any, int]:
-    """The kinds of problems that the episodes `changed` had in the state before, with how many there were."""
-    old = [origins[n].old for n in changed if n < len(origins)]
-    there = [n for n in old if n is not None]
-    if base is None:
-        return {}
-    places = range(min(there), max(there) + 1) if there else range(0)
-    report: Report = verify_dataset(base.root, episodes=places)
-    counts: dict[Any, int] = {}
-    for problem in report.problems:
-        key = (problem.episode, _kind_words(report.root, problem))
-        counts[key] = counts.get(key, 0) + 1
-    if report.count > MOST:
-        counts[None] = report.count - MOST
-    return counts
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """The kinds of problems of the state before: by episode, and those that are said of several at once."""
+
+    kinds: frozenset[tuple[int | None, str]] = frozenset()
+    shared: frozenset[str] = frozenset()
+    count: int = 0
+
+    @classmethod
+    def of(cls, base: Dataset | None, origins: Sequence[Origin], changed: range) -> _Before:
+        """Of the episodes that became `changed`, and of the dataset as a whole."""
+        if base is None:
+            return cls()
+        old = [origin.old for origin in origins[changed.start : changed.stop] if origin.old is not None]
+        report: Report = verify_dataset(base.root, episodes=range(min(old), max(old) + 1) if old else range(0))
+        kinds = frozenset((problem.episode, _kind(report.root, problem)) for problem in report.problems)
+        shared = frozenset(_kind(report.root, p) for p in report.problems if p.episode is None)
+        return cls(kinds, shared, report.count)
+
+    def had(self, root: Path, problem: Problem, origins: Sequence[Origin]) -> bool:
+        """Whether the same was wrong with the episode that this one was, or with several; a new one had nothing."""
+        kind = _kind(root, problem)
+        if problem.episode is None or problem.episode >= len(origins):
+            return kind in self.shared or any(kind == other for _, other in self.kinds)
+        old = origins[problem.episode].old
+        return old is not None and ((old, kind) in self.kinds or kind in self.shared)
 
 
-def _kind(root: Path, problem: Problem, origins: Sequence[Origin]) -> Any:
-    """By what the same problem is known in both states: episodes have other numbers there, files other names."""
-    known = problem.episode is not None and problem.episode < len(origins)
-    old = origins[problem.episode].old if known and problem.episode is not None else None
-    if known and old is None:
-        return "of a new episode"
-    return old, _kind_words(root, problem)
+def _kind(root: Path, problem: Problem) -> str:
+    """By what the same problem is known in both states: episodes have other numbers there, and files other places."""
+    what = problem.what.rpartition(_FIRST)[2]
+    return _NUMBER.sub("#", what.replace(str(root.resolve()), "").replace(str(root), ""))
 
 
-def _kind_words(root: Path, problem: Problem) -> str:
-    return _NUMBER.sub("#", problem.what.replace(str(root.resolve()), "").replace(str(root), ""))
+def _reasons(root: Path, found: Sequence[Problem], origins: Sequence[Origin], changed: range) -> dict[str, str]:
+    """By UUID of a new episode what is wrong with it; empty where something is wrong for which none is to blame.
 
-
-def _reasons(found: Sequence[Problem], origins: Sequence[Origin]) -> dict[str, str]:
-    """By UUID of a new episode what is wrong with it; empty where something is wrong for which none is to blame."""
+    Where a problem is said of several at once, each new episode is looked at by itself.
+    """
+    new = {n: origins[n].uuid for n in changed if n < len(origins) and origins[n].old is None}
     reasons: dict[str, list[Problem]] = {}
     for problem in found:
-        origin = origins[problem.episode] if problem.episode is not None and problem.episode < len(origins) else None
-        if origin is None or origin.old is not None:
+        if problem.episode in new:
+            reasons.setdefault(new[problem.episode], []).append(problem)
+        elif problem.episode is not None:
             return {}
-        reasons.setdefault(origin.uuid, []).append(problem)
+    if not all(problem.episode in new for problem in found):
+        reasons = {}
+        for n, uuid in new.items():
+            alone = verify_dataset(root, episodes=range(n, n + 1)).problems
+            if mine := [problem for problem in alone if problem.episode == n]:
+                reasons[uuid] = mine
     return {uuid: _first(problems) for uuid, problems in reasons.items()}
 
 
-def _notes(known: Sequence[Problem]) -> list[str]:
+def _notes(root: Path, known: Sequence[Problem]) -> list[str]:
     """One a kind of problem, with how many episodes have it."""
     kinds: dict[str, list[Problem]] = {}
     for problem in known:
-        kinds.setdefault(_NUMBER.sub("#", problem.what), []).append(problem)
+        kinds.setdefault(_kind(root, problem), []).append(problem)
     notes = []
     for problems in kinds.values():
         count = len({problem.episode for problem in problems})
