@@ -39,7 +39,6 @@ from recorder.services.folders import (
     committed_id,
     missing_words,
     refresh_dataset,
-    work_path,
 )
 from recorder.services.sidecars import judgement_of
 from recorder.services.trash import remove_staging, set_aside
@@ -183,7 +182,7 @@ def _add(batch: Batch, spec: DatasetSpec, whole: dict[Episode, NewEpisode], hear
                 dataset.path,
                 spec,
                 list(whole.values()),
-                work=work_path(),
+                work=dataset.work_path,
                 revisions=dataset.revisions_path,
                 keep_revisions=KEEP_REVISIONS,
                 progress=_fence(batch, heart),
@@ -209,7 +208,7 @@ def _check_folder(dataset: Dataset) -> None:
     """Raises FolderMissing: a new dataset in the place of one that was moved away would keep that from coming back."""
     if is_fresh(dataset.path) and missing_words(dataset):
         with dataset_lock(dataset.path, wait_s=LOCK_WAIT_S):
-            recover_dataset(dataset.path, work_path(), dataset.revisions_path)
+            recover_dataset(dataset.path, dataset.work_path, dataset.revisions_path)
         if is_fresh(dataset.path):
             raise FolderMissing(f"{missing_words(dataset)} Then try again.")
 

@@ -21,7 +21,7 @@ from recorder.history import clock
 from recorder.lifecycle import move
 from recorder.models import Batch, Dataset
 from recorder.models.episode import PLANNED
-from recorder.services.folders import work_path
+from recorder.places import unchangeable
 from recorder.states import BatchKind, BatchState
 from robotdata.dataset.errors import DatasetBusy
 from robotdata.dataset.layout import INFO
@@ -127,7 +127,7 @@ def unwritten(batch: Batch) -> Iterator[None]:
         # Nobody has tried it: no need to wait for whoever changes the dataset now.
         with dataset_lock(dataset.path, wait_s=_LOCK_WAIT_S) if batch.attempt else nullcontext():
             if batch.attempt:
-                recover_dataset(dataset.path, work_path(), dataset.revisions_path)
+                recover_dataset(dataset.path, dataset.work_path, dataset.revisions_path)
             if is_made(batch):
                 words = f"What {batch} was to do is in the dataset already: go back by its revisions instead."
                 raise Refused("committing", words)
@@ -194,6 +194,8 @@ def _when(value: Any, root: Path) -> datetime:
 
 
 def _begin(dataset: Dataset, who: str, kind: BatchKind, about: dict[str, Any]) -> Batch:
+    if words := unchangeable(dataset.path):
+        raise Refused("place", f"{dataset.title} cannot be changed: {words}.")
     with _one_at_a_time(dataset):
         _check_free(dataset)
         batch = Batch.objects.create(

@@ -7,8 +7,18 @@ from pathlib import Path
 
 from robotdata.dataset.episode_list import fault_of
 from robotdata.dataset.errors import EditError
+from robotdata.dataset.layout import cached_blobs
 from robotdata.dataset.reader import Dataset
 from robotdata.dataset.words import Edit
+
+
+def refuse_cached(root: Path) -> None:
+    """Raises EditError for a snapshot in the Hub's cache: its files are links to those that other programs share."""
+    if cached_blobs(root) is not None:
+        raise EditError(
+            f"{root} lies in the cache of the Hugging Face Hub, which other programs share, and is not changed there: "
+            f"copy it first (cp -rL {root} COPY), and change the copy"
+        )
 
 
 def check_base(base: Dataset) -> None:

@@ -12,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from robotdata.dataset import episode_table, stats
-from robotdata.dataset.base_state import check_base
+from robotdata.dataset.base_state import check_base, refuse_cached
 from robotdata.dataset.data_files import DataWriter
 from robotdata.dataset.draft import MISFITS, Draft, counted_info, misfit_words, new_info
 from robotdata.dataset.errors import CommitError, FeaturesDiffer
@@ -92,6 +92,7 @@ def commit_episodes(
     is then as it was.
     """
     root = root.resolve()
+    refuse_cached(root)
     check_uuids(episodes)
     with dataset_lock(root, wait_s=lock_wait_s):
         recover_dataset(root, work, revisions)

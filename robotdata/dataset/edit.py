@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from robotdata.dataset import files
-from robotdata.dataset.base_state import check_base, check_videos
+from robotdata.dataset.base_state import check_base, check_videos, refuse_cached
 from robotdata.dataset.draft import MISFITS, Draft, misfit_words
 from robotdata.dataset.errors import DatasetError, EditError, NoSuchEpisode
 from robotdata.dataset.features import tidy_names
@@ -93,6 +93,7 @@ def apply_edit(
     """
     trimmed: dict[int, Range] = {}
     root = root.resolve()
+    refuse_cached(root)
     with dataset_lock(root, wait_s=lock_wait_s):
         recover_dataset(root, work, revisions)
         base = Dataset.open(root)
@@ -145,6 +146,7 @@ def revert(
     where it is not kept.
     """
     root = root.resolve()
+    refuse_cached(root)
     with dataset_lock(root, wait_s=lock_wait_s):
         recover_dataset(root, work, revisions)
         source = revisions / str(revision)
