@@ -185,14 +185,22 @@ def _refresh(dataset: Dataset, opened: Folder) -> None:
         if row.revision > opened.revision:
             opened = Folder.open(dataset.path)
             facts |= _facts(opened)
-        ours = row.revision > 0 or dataset.revisions_path.exists()
         _index_episodes(dataset, {committed_id(dataset, info): info for info in opened.episodes}, float(opened.fps))
         Dataset.objects.filter(pk=dataset.pk).update(**facts, updated_at=timezone.now())
     for name, value in facts.items():
         setattr(dataset, name, value)
-    bare = not ours and never_had_videos(opened)
-    dataset.not_whole = "" if bare else _not_whole(opened)
-    dataset.not_fetched = NOT_FETCHED if bare else ""
+    dataset.not_whole, dataset.not_fetched = lacks_of(dataset, opened, revision=row.revision)
+
+
+def lacks_of(dataset: Dataset, opened: Folder, revision: int | None = None) -> tuple[str, str]:
+    """In words, which episodes lack files that were here once; and that the dataset came without any of its videos.
+
+    `revision` is the one that the row had before `opened` was read.
+    """
+    ours = (dataset.revision if revision is None else revision) > 0 or dataset.revisions_path.exists()
+    if not ours and never_had_videos(opened):
+        return "", NOT_FETCHED
+    return _not_whole(opened), ""
 
 
 def _not_whole(opened: Folder) -> str:
