@@ -63,6 +63,7 @@ class CommitResult:
     """`indices` gives every asked-for episode's number by UUID, also of those that were there already.
 
     `first_index` is the lowest of them, `episodes` and `frames` what was added by this call: 0 for a repeated one.
+    `tasks` gives the text of each episode's (first) task by UUID, as it is in the dataset now.
     """
 
     revision: int
@@ -70,6 +71,7 @@ class CommitResult:
     episodes: int
     frames: int
     indices: dict[str, int]
+    tasks: dict[str, str]
 
 
 def commit_episodes(
@@ -98,6 +100,7 @@ def commit_episodes(
         recover_dataset(root, work, revisions)
         base = None if is_fresh(root) else Dataset.open(root)
         known = {e.uuid: e.index for e in base.episodes if e.uuid} if base else {}
+        tasks = {e.uuid: e.tasks[0] for e in base.episodes if e.uuid and e.tasks} if base else {}
         fresh = [episode for episode in episodes if episode.uuid not in known]
         revision = base.revision if base else 0
         if fresh:
@@ -109,10 +112,11 @@ def commit_episodes(
                 swap_in(root, folder, revisions, keep_revisions=keep_revisions)
             commit.steps.step()
             known |= commit.indices
+            tasks |= commit.tasks
             revision += 1
-        indices = {episode.uuid: known[episode.uuid] for episode in episodes}
+    indices = {episode.uuid: known[episode.uuid] for episode in episodes}
     frames = sum(episode.length for episode in fresh)
-    return CommitResult(revision, min(indices.values(), default=0), len(fresh), frames, indices)
+    return CommitResult(revision, min(indices.values(), default=0), len(fresh), frames, indices, tasks)
 
 
 class _Commit:
@@ -137,6 +141,7 @@ class _Commit:
         self._numbers = row_numbers(base)[0] if base else {}
         used = {int(n) for numbers in self._numbers.values() for n in np.unique(numbers)}
         self._plan = plan_tasks(base, used, (text for episode in new for text in dict.fromkeys(task_texts(episode))))
+        self.tasks = {e.uuid: self._plan.texts[self._plan.asked[task_texts(e)[0]]] for e in new}
         self._notes: list[str] = []
         self.indices = {episode.uuid: self._first + n for n, episode in enumerate(new)}
         self.steps = Steps(video_keys(self._features), progress)
