@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from robotdata.dataset import episode_table, stats
 from robotdata.dataset.base_state import check_base, refuse_cached
 from robotdata.dataset.data_files import DataWriter
-from robotdata.dataset.draft import MISFITS, Draft, counted_info, misfit_words, new_info
+from robotdata.dataset.draft import Draft, counted_info, new_info
 from robotdata.dataset.errors import CommitError, FeaturesDiffer
 from robotdata.dataset.features import (
     DEFAULT_FEATURES,
@@ -27,6 +27,7 @@ from robotdata.dataset.features import (
     video_keys,
 )
 from robotdata.dataset.lock import dataset_lock
+from robotdata.dataset.misfits import MISFITS, misfit_words
 from robotdata.dataset.new_episode import NewEpisode as NewEpisode
 from robotdata.dataset.new_episode import check_episodes, check_uuids, task_texts, to_blame
 from robotdata.dataset.next_state import Origin, Tasks, check_next
@@ -312,7 +313,7 @@ def _build(commit: _Commit, root: Path, folder: Path) -> None:
     try:
         commit.build(folder)
     except MISFITS as error:
-        raise CommitError(f"cannot add to {root}: {misfit_words(error)}") from error
+        raise CommitError(f"cannot add to {root}: {misfit_words(root, error)}") from error
 
 
 def _features(root: Path, base: Dataset | None, spec: DatasetSpec) -> Features:

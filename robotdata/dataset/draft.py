@@ -7,10 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from robotdata.dataset import files
-from robotdata.dataset.errors import DatasetError
 from robotdata.dataset.features import Features, video_keys
 from robotdata.dataset.hashes import hashed_files
 from robotdata.dataset.layout import (
@@ -33,15 +30,6 @@ from robotdata.dataset.tables import write_tasks
 NOTES = "notes"
 """In the sidecar's `made_by`: what could not be carried over, and what was odd before and was let be; in words."""
 _MOST_NOTES = 20
-MISFITS = (pa.ArrowException, ArithmeticError, LookupError, TypeError, ValueError)
-"""What columns raise that are not of the kind that `info.json` says."""
-
-
-def misfit_words(error: Exception) -> str:
-    """In words, one of MISFITS; an error of this room is raised again as it is."""
-    if isinstance(error, DatasetError):
-        raise error
-    return f"its files are not what its info.json says ({type(error).__name__}: {error}); verify and repair it first"
 
 
 class Draft:

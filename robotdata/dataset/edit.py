@@ -13,11 +13,12 @@ from typing import Any
 
 from robotdata.dataset import files
 from robotdata.dataset.base_state import check_base, check_videos, refuse_cached
-from robotdata.dataset.draft import MISFITS, Draft, misfit_words
+from robotdata.dataset.draft import Draft
 from robotdata.dataset.errors import DatasetError, EditError, NoSuchEpisode
 from robotdata.dataset.features import tidy_names
 from robotdata.dataset.layout import SIDECAR
 from robotdata.dataset.lock import dataset_lock
+from robotdata.dataset.misfits import MISFITS, misfit_words
 from robotdata.dataset.reader import Dataset
 from robotdata.dataset.rewrite import Rewrite
 from robotdata.dataset.sidecar import Sidecar
@@ -229,9 +230,12 @@ def _rewrite(
         Rewrite(base, kept, edit.tasks, ranges).write(draft, about, progress)
         return ranges
     except VideoError as error:
-        raise EditError(f"{base.root} cannot be edited without encoding: {error}") from error
+        raise EditError(
+            f"{base.root} cannot be edited: {error}. Its pictures are only copied, never encoded anew: leave the "
+            "episodes of that video as they are, or delete all of them"
+        ) from error
     except MISFITS as error:
-        raise EditError(f"{base.root} cannot be edited: {misfit_words(error)}") from error
+        raise EditError(f"{base.root} cannot be edited: {misfit_words(base.root, error)}") from error
 
 
 def _result(root: Path, trimmed: Mapping[int, Range]) -> EditResult:

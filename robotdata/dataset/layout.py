@@ -40,6 +40,11 @@ class PathTemplate:
             raise UnsafePath(f"path template {text!r:.200}: want a text with {', '.join(sorted(wanted))}")
         fields = {match[1] or match[2] for match in _FIELD.finditer(text)}
         rest = _FIELD.sub("", text)
+        if "{episode_" in text:
+            raise UnsafePath(
+                f"path template {text!r} in meta/info.json names a file for each episode, as datasets before v3.0 do; "
+                "convert it to v3.0 with LeRobot's converter first"
+            )
         if fields != wanted or "{" in rest or "}" in rest:
             raise UnsafePath(f"path template {text!r}: want exactly the fields {', '.join(sorted(wanted))}")
         _check_relative(rest)

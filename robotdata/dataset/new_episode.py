@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from robotdata.dataset.draft import MISFITS, misfit_words
 from robotdata.dataset.errors import CommitError, DatasetError
 from robotdata.dataset.features import DEFAULT_FEATURES, Features, camera_keys, depth_scale, is_depth, size_of
+from robotdata.dataset.misfits import MISFITS
 from robotdata.dataset.tasks import tidy_task
 from robotdata.video.errors import VideoError
 
@@ -51,7 +51,7 @@ def to_blame(episode: NewEpisode) -> Iterator[None]:
         words = f"episode {episode.uuid}: {error}"
         raise CommitError(words, {episode.uuid: words}) from error
     except MISFITS as error:
-        words = f"episode {episode.uuid} cannot be added: {misfit_words(error)}"
+        words = f"episode {episode.uuid}: its values do not fit the dataset's features ({error}); encode it again"
         raise CommitError(words, {episode.uuid: words}) from error
 
 
