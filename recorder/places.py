@@ -50,17 +50,18 @@ def unchangeable(folder: Path) -> str:
     """Why the dataset in `folder` could be shown, but not get a new state, and what to do; empty where it can."""
     if words := misplaced(folder):
         return words
-    real, work = _real(folder), work_of(folder)
+    real, work, linked = _real(folder), work_of(folder), folder.is_symlink()
     try:
-        there = real.exists()
-        if folder.is_symlink() and not there:
-            return f"{folder} is a link to {real}, which is not there: mount its disk, or bring the folder back"
-        if there and real.stat().st_dev != real.parent.stat().st_dev:
+        if not real.exists():
+            gone = f"{folder} is a link to {real}, which is not there: mount its disk, or bring the folder back"
+            return gone if linked else ""
+        if real.stat().st_dev != real.parent.stat().st_dev:
             return f"{real} is a disk of its own: put the dataset into a folder on that disk, and link that folder"
-        work.mkdir(parents=True, exist_ok=True)
+        if linked:
+            work.mkdir(exist_ok=True)
     except OSError as error:
         return f"{work} cannot be made ({error.strerror}): new states are built beside a dataset; look at its rights"
-    if not os.access(work, os.W_OK | os.X_OK) or (there and not os.access(real.parent, os.W_OK | os.X_OK)):
+    if linked and not (os.access(work, os.W_OK | os.X_OK) and os.access(real.parent, os.W_OK | os.X_OK)):
         return f"{real.parent} cannot be written to: new states of the dataset are built and put in place there"
     return ""
 
