@@ -11,7 +11,7 @@ from django.utils import timezone
 from recorder.leases import Heartbeat
 from recorder.lifecycle import move
 from recorder.models import Batch, Episode
-from recorder.services.folders import KEEP_REVISIONS, LOCK_WAIT_S, refresh_dataset, work_path
+from recorder.services.folders import KEEP_REVISIONS, LOCK_WAIT_S, refresh_dataset
 from recorder.services.sidecars import believe_sidecar, names_in
 from recorder.states import BatchKind, BatchState
 from robotdata.dataset.edit import apply_edit, revert
@@ -29,7 +29,7 @@ def make_state(batch: Batch, heart: Heartbeat) -> list[Episode]:
     """
     dataset = batch.dataset
     with dataset_lock(dataset.path, wait_s=LOCK_WAIT_S):
-        recover_dataset(dataset.path, work_path(), dataset.revisions_path)
+        recover_dataset(dataset.path, dataset.work_path, dataset.revisions_path)
         if not is_made(batch):
             _make(batch, heart)
     write_rows(batch)
@@ -67,7 +67,7 @@ def _batch_of(root: Path) -> str:
 def _make(batch: Batch, heart: Heartbeat) -> None:
     dataset = batch.dataset
     where: dict[str, Any] = {
-        "work": work_path(),
+        "work": dataset.work_path,
         "revisions": dataset.revisions_path,
         "keep_revisions": KEEP_REVISIONS,
         "made_by": made_by(batch),

@@ -39,14 +39,13 @@ from recorder.services.folders import (
     committed_id,
     missing_words,
     refresh_dataset,
-    work_path,
 )
 from recorder.services.sidecars import judgement_of
 from recorder.services.trash import remove_staging, set_aside
 from recorder.states import BatchKind, BatchState, EpisodeState
 from robotdata.dataset.commit import CommitResult, DatasetSpec, NewEpisode, commit_episodes
 from robotdata.dataset.episode_list import EpisodeInfo
-from robotdata.dataset.errors import DatasetBusy, DatasetError, EditError, FeaturesDiffer, NotADataset
+from robotdata.dataset.errors import CommitError, DatasetBusy, DatasetError, EditError, FeaturesDiffer, NotADataset
 from robotdata.dataset.hashes import unlike
 from robotdata.dataset.lock import dataset_lock
 from robotdata.dataset.reader import Dataset as Folder
@@ -60,6 +59,7 @@ from robotdata.spool import SpoolError, Take
 log = logging.getLogger(__name__)
 
 _BUSY_AGAIN = timedelta(seconds=5)
+_TRIES = 6  # of a commit, each without the episodes that the one before was refused for
 
 
 class FolderMissing(DatasetError):
@@ -145,7 +145,7 @@ def clear_committed(dataset: Dataset, episodes: Sequence[Episode], *, later: boo
 
 def _commit(batch: Batch, heart: Heartbeat) -> list[Episode]:
     dataset = batch.dataset
-    whole, new = [], []
+    whole: dict[Episode, NewEpisode] = {}
     features: dict[str, Any] = {}
     for episode in complete_episodes(batch):
         heart.check()
@@ -155,33 +155,60 @@ def _commit(batch: Batch, heart: Heartbeat) -> list[Episode]:
             fail_episode(episode, str(error), batch.pk)
             continue
         features = features or took["features"]
-        whole.append(episode)
-        new.append(made)
+        whole[episode] = made
     if not whole:
         return _end_without_commit(batch)
     _check_folder(dataset)
-    spec = DatasetSpec(fps=dataset.fps or whole[0].fps, robot_type=dataset.robot_type or None, features=features)
-    result = commit_episodes(
-        dataset.path,
-        spec,
-        new,
-        work=work_path(),
-        revisions=dataset.revisions_path,
-        keep_revisions=KEEP_REVISIONS,
-        progress=_fence(batch, heart),
-        lock_wait_s=LOCK_WAIT_S,
-        made_by=made_by(batch),
+    spec = DatasetSpec(
+        fps=dataset.fps or next(iter(whole)).fps, robot_type=dataset.robot_type or None, features=features
     )
-    done = _write_rows(batch, whole, result, {made.uuid: made for made in new})
+    result = _add(batch, spec, whole, heart)
+    if result is None:
+        return _end_without_commit(batch)
+    done = _write_rows(batch, list(whole), result, {made.uuid: made for made in whole.values()})
     refresh_dataset(dataset=dataset)
     return done
+
+
+def _add(batch: Batch, spec: DatasetSpec, whole: dict[Episode, NewEpisode], heart: Heartbeat) -> CommitResult | None:
+    """Commit `whole`. Episodes that alone are to blame fail by themselves and leave it; None where none is left.
+
+    Each try leaves out at least one, and there are a few: after these the error is that of the whole batch.
+    """
+    dataset = batch.dataset
+    for left in reversed(range(_TRIES)):
+        try:
+            return commit_episodes(
+                dataset.path,
+                spec,
+                list(whole.values()),
+                work=dataset.work_path,
+                revisions=dataset.revisions_path,
+                keep_revisions=KEEP_REVISIONS,
+                progress=_fence(batch, heart),
+                lock_wait_s=LOCK_WAIT_S,
+                made_by=made_by(batch),
+            )
+        except CommitError as error:
+            bad = {episode: error.reasons[new.uuid] for episode, new in whole.items() if new.uuid in error.reasons}
+            if not bad or not left:
+                raise
+            heart.check()
+            for episode, reason in bad.items():
+                log.warning("%s is left out of %s: %s", episode, batch, reason)
+                fail_episode(episode, f"{reason}. Trim or reject the take, or try it again.", batch.pk)
+                remove_staging(episode.pk)  # the fault may be in what was encoded: another try encodes it anew
+                del whole[episode]
+        if not whole:
+            return None
+    return None
 
 
 def _check_folder(dataset: Dataset) -> None:
     """Raises FolderMissing: a new dataset in the place of one that was moved away would keep that from coming back."""
     if is_fresh(dataset.path) and missing_words(dataset):
         with dataset_lock(dataset.path, wait_s=LOCK_WAIT_S):
-            recover_dataset(dataset.path, work_path(), dataset.revisions_path)
+            recover_dataset(dataset.path, dataset.work_path, dataset.revisions_path)
         if is_fresh(dataset.path):
             raise FolderMissing(f"{missing_words(dataset)} Then try again.")
 
@@ -242,7 +269,8 @@ def _write_rows(
                 EpisodeState.ENCODED,
                 episode_index=result.indices[new.uuid],
                 ticks=new.length,
-                committed_task=episode.task,
+                task=result.tasks[new.uuid],
+                committed_task=result.tasks[new.uuid],
                 trim_first=None,
                 trim_end=None,
                 marks=new.extra["marks"],

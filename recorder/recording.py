@@ -13,6 +13,7 @@ from recorder.models import Batch, Dataset, Session
 from recorder.services.rigs import find_rig
 from recorder.services.sessions import BUSY, change_session, drop_session, end_session, record_args, start_session
 from recorder.states import RigState
+from recorder.task_text import checked_task
 
 WAITING = {RigState.RESETTING, RigState.PAUSED}
 
@@ -24,6 +25,7 @@ def record(
 
     Raises Refused as `send_command` does; a session that was begun for this take is then forgotten.
     """
+    settings["task"] = checked_task(str(settings.get("task") or ""))
     rig = find_rig(name=rig_name)
     if not rig.is_online:
         raise Refused("offline", f"{rig.name} is offline, so it cannot record: start the rig, then press again.")

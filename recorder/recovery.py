@@ -24,6 +24,7 @@ from recorder.history import trim_of
 from recorder.lifecycle import move
 from recorder.models import Batch, Change, Dataset, Episode, Job, Rig, Session, Unopened
 from recorder.models.unopened import UnopenedKind
+from recorder.places import revisions_of, work_of
 from recorder.services.batches import raw_state
 from recorder.services.folders import (
     SAFE_NAME,
@@ -250,7 +251,7 @@ def _recover_dataset(folder: Path, report: Report) -> None:
     dataset = Dataset.objects.filter(slug=folder.name).first()
     try:
         with dataset_lock(folder, wait_s=1.0):
-            found = recover_dataset(folder, work_path(), Path(settings.DATASETS_DIR) / ".revisions" / folder.name)
+            found = recover_dataset(folder, work_of(folder), revisions_of(folder))
         if found.text:
             report.said.append(f"Dataset {folder.name}: {found.text}.")
         if dataset is not None:
@@ -317,8 +318,9 @@ def _dataset_folders() -> Iterator[Path]:
 
 
 def _is_dataset(folder: Path) -> bool:
+    info = folder / "meta" / "info.json"
     try:
-        return (folder / "meta" / "info.json").is_file()
+        return info.is_file() or info.is_symlink()  # one that leads nowhere is named when it is opened
     except OSError:  # it may not be looked into
         return False
 

@@ -23,6 +23,7 @@ urlpatterns = [
     path("datasets/<str:slug>/figures/", datasets.dataset_figures, name="dataset-figures"),
     path("datasets/<str:slug>/batches/", datasets.dataset_batches, name="dataset-batches"),
     path("datasets/<str:slug>/planned/", datasets.dataset_planned, name="dataset-planned"),
+    path("datasets/<str:slug>/remarks/", datasets.dataset_remarks, name="dataset-remarks"),
     path("datasets/<str:slug>/revisions/", datasets.dataset_revisions, name="dataset-revisions"),
     path("datasets/<str:slug>/tasks/", datasets.dataset_tasks, name="dataset-tasks"),
     path("datasets/<str:slug>/overview/", overview.dataset_overview, name="dataset-overview"),

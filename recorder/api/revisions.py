@@ -20,17 +20,21 @@ class PlannedCounts(Schema):
 
 
 class RevisionOut(Schema):
-    """`what` is committed, edited or reverted, and empty where nobody noted it."""
+    """`what` is committed, edited or reverted, and empty where nobody noted it.
+
+    `episodes` and `frames` are null where the state cannot be read; `notes` say what could not be carried over into it.
+    """
 
     number: int
     present: bool
     at: datetime
-    episodes: int
-    frames: int
+    episodes: int | None
+    frames: int | None
     what: str
     by: str
     counts: dict[str, int]
     reverted_to: int | None
+    notes: list[str]
 
 
 class GoBackIn(Body):

@@ -10,6 +10,8 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils import timezone
 
+from recorder.places import revisions_of, work_of
+
 
 class Policy(models.TextChoices):
     """When kept takes are encoded."""
@@ -79,4 +81,9 @@ class Dataset(models.Model):
 
     @property
     def revisions_path(self) -> Path:
-        return Path(settings.DATASETS_DIR) / ".revisions" / self.slug
+        return revisions_of(self.path)
+
+    @property
+    def work_path(self) -> Path:
+        """Where its next states are built: on its own file system, so that they are swapped in by a rename."""
+        return work_of(self.path)

@@ -16,6 +16,7 @@ from recorder.errors import Refused
 from recorder.history import trim_of, under_way
 from recorder.lifecycle import hold_jobs, move
 from recorder.models import Batch, Dataset, Episode, Job, Policy
+from recorder.places import unchangeable
 from recorder.services.revisions import cancel_change, mark_cancelled, retry_change, unwritten
 from recorder.states import BatchKind, BatchState, EpisodeState, JobState, Verdict
 from robotdata.spool import SpoolError, read_manifest
@@ -75,6 +76,8 @@ def start_batch(
     wanted = dataset.episodes.encodable(unreviewed=include_unreviewed or episodes is not None)
     if episodes is not None:
         wanted = wanted.filter(pk__in=[episode.pk for episode in episodes])
+    if words := unchangeable(dataset.path):
+        raise Refused("place", f"Nothing can be added to {dataset.title}: {words}.")
     found = [(episode, _cameras(episode)) for episode in wanted.order_by("recorded_at", "pk")]
     again = timezone.now() + RING_AGAIN
     try:

@@ -11,6 +11,7 @@ from recorder.many import Versions, change_many, check_all
 from recorder.models import Dataset, Episode
 from recorder.services.review import group_of
 from recorder.states import EpisodeState
+from recorder.task_text import checked_task
 
 MOST_LABELS, MOST_NOTE = 100, 10_000
 FOR_ALL = ("task", "rating")
@@ -47,8 +48,8 @@ def edit_many(
     """
     if unknown := same.keys() - set(FOR_ALL):
         raise TypeError(f"many episodes have no {', '.join(sorted(unknown))} to edit")
-    if not str(same.get("task", "x")).strip():
-        raise Refused("invalid", "A task has at least one letter: policies are trained on it.", 422)
+    if "task" in same:
+        same["task"] = checked_task(str(same["task"]))
     group = group_of(group=group, who=who)
 
     def wish(episode: Episode) -> dict[str, Any]:

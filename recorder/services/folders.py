@@ -20,6 +20,7 @@ from django.utils.text import slugify
 
 from recorder.errors import Refused
 from recorder.models import Change, Dataset, Episode
+from recorder.places import WORK, misplaced
 from recorder.services.copies import name_apart
 from recorder.services.sidecars import committed_id as committed_id
 from recorder.services.sidecars import content_of, planned_fields, said_fields
@@ -56,12 +57,14 @@ def adopt_folder(*, path: Path | None = None, slug: str = "") -> Dataset:
     """
     root = Path(settings.DATASETS_DIR)
     folder = path if path is not None else root / slug
-    if folder.resolve().parent != root.resolve():
+    if folder.parent.resolve() != root.resolve() or folder.name in {"", "..", "."}:
         raise Refused("elsewhere", f"{folder} does not lie in {root}: move or copy it there, then try again.", 422)
     if not SAFE_NAME.fullmatch(folder.name):
         better = slugify(folder.name)[:80] or "dataset"
         words = f"The folder {folder.name!r} has a name that an address cannot hold: rename it to {better}."
         raise Refused("bad_name", words, 422)
+    if words := misplaced(folder):
+        raise Refused("elsewhere", f"{words}.", 422)
     try:
         opened = name_apart(folder, Folder.open(folder))
     except DatasetBusy as error:
@@ -83,6 +86,9 @@ def refresh_dataset(*, dataset: Dataset) -> None:
         if is_fresh(dataset.path):
             _say_problem(dataset, missing_words(dataset))
             return
+        if words := misplaced(dataset.path):
+            _say_problem(dataset, f"{words}.")
+            return
         opened = name_apart(dataset.path, Folder.open(dataset.path))
     except DatasetBusy:
         return  # whoever has it brings the rows up to what he makes
@@ -103,8 +109,8 @@ def missing_words(dataset: Dataset) -> str:
 
 
 def work_path() -> Path:
-    """Where next states are built: on the datasets' own file system, so that they are swapped in by a rename."""
-    return Path(settings.DATASETS_DIR) / ".work"
+    """Where next states are built of the datasets that are no links: see `recorder.places`."""
+    return Path(settings.DATASETS_DIR) / WORK
 
 
 def save_settings(dataset: Dataset) -> None:
@@ -180,14 +186,22 @@ def _refresh(dataset: Dataset, opened: Folder) -> None:
         if row.revision > opened.revision:
             opened = Folder.open(dataset.path)
             facts |= _facts(opened)
-        ours = row.revision > 0 or (Path(settings.DATASETS_DIR) / ".revisions" / dataset.slug).exists()
         _index_episodes(dataset, {committed_id(dataset, info): info for info in opened.episodes}, float(opened.fps))
         Dataset.objects.filter(pk=dataset.pk).update(**facts, updated_at=timezone.now())
     for name, value in facts.items():
         setattr(dataset, name, value)
-    bare = not ours and never_had_videos(opened)
-    dataset.not_whole = "" if bare else _not_whole(opened)
-    dataset.not_fetched = NOT_FETCHED if bare else ""
+    dataset.not_whole, dataset.not_fetched = lacks_of(dataset, opened, revision=row.revision)
+
+
+def lacks_of(dataset: Dataset, opened: Folder, revision: int | None = None) -> tuple[str, str]:
+    """In words, which episodes lack files that were here once; and that the dataset came without any of its videos.
+
+    `revision` is the one that the row had before `opened` was read.
+    """
+    ours = (dataset.revision if revision is None else revision) > 0 or dataset.revisions_path.exists()
+    if not ours and never_had_videos(opened):
+        return "", NOT_FETCHED
+    return _not_whole(opened), ""
 
 
 def _not_whole(opened: Folder) -> str:

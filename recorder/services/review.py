@@ -18,6 +18,7 @@ from recorder.models import Change, Dataset, Episode
 from recorder.person import browser_of
 from recorder.services.batches import apply_policy
 from recorder.states import EpisodeState, Verdict
+from recorder.task_text import checked_task
 
 EDITABLE = ("task", "labels", "rating", "note", "trim_first", "trim_end")
 
@@ -57,8 +58,8 @@ def edit_episodes(
     """
     if unknown := fields.keys() - set(EDITABLE):
         raise TypeError(f"an episode has no {', '.join(sorted(unknown))} to edit")
-    if not str(fields.get("task", "x")).strip():
-        raise Refused("invalid", "A task has at least one letter: policies are trained on it.", 422)
+    if "task" in fields:
+        fields["task"] = checked_task(str(fields["task"]))
     for episode in episodes:
         _check_trim(episode, fields)
     return _change_all(episodes, who, version, fields, own)

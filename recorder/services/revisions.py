@@ -21,12 +21,14 @@ from recorder.history import clock
 from recorder.lifecycle import move
 from recorder.models import Batch, Dataset
 from recorder.models.episode import PLANNED
-from recorder.services.folders import work_path
+from recorder.places import unchangeable
 from recorder.states import BatchKind, BatchState
-from robotdata.dataset.errors import DatasetBusy
+from robotdata.dataset.draft import NOTES
+from robotdata.dataset.errors import DatasetBusy, DatasetError
 from robotdata.dataset.layout import INFO
 from robotdata.dataset.lock import dataset_lock
-from robotdata.dataset.sidecar import read_sidecar
+from robotdata.dataset.reader import Dataset as Folder
+from robotdata.dataset.sidecar import Sidecar, read_sidecar
 from robotdata.dataset.swap import list_revisions, recover_dataset
 
 log = logging.getLogger(__name__)
@@ -37,17 +39,21 @@ _LOCK_WAIT_S = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """A state of the dataset: which, when, how large, and what made it of the one before; `by` whom, if known."""
+    """A state of the dataset: which, when, how large, and what made it of the one before; `by` whom, if known.
+
+    `episodes` and `frames` are None where it cannot be read. `notes` say what could not be carried over into it.
+    """
 
     number: int
     present: bool
     at: datetime
-    episodes: int
-    frames: int
+    episodes: int | None
+    frames: int | None
     what: str
     by: str = ""
     counts: dict[str, int] = field(default_factory=dict)
     reverted_to: int | None = None
+    notes: list[str] = field(default_factory=list)
 
 
 def planned_counts(dataset: Dataset) -> dict[str, int]:
@@ -127,7 +133,7 @@ def unwritten(batch: Batch) -> Iterator[None]:
         # Nobody has tried it: no need to wait for whoever changes the dataset now.
         with dataset_lock(dataset.path, wait_s=_LOCK_WAIT_S) if batch.attempt else nullcontext():
             if batch.attempt:
-                recover_dataset(dataset.path, work_path(), dataset.revisions_path)
+                recover_dataset(dataset.path, dataset.work_path, dataset.revisions_path)
             if is_made(batch):
                 words = f"What {batch} was to do is in the dataset already: go back by its revisions instead."
                 raise Refused("committing", words)
@@ -172,17 +178,39 @@ def _revision(root: Path, number: int | None) -> Revision:
     about = about if isinstance(about, dict) else {}
     counts = {name: about[name] for name in ("committed", *KINDS) if type(about.get(name)) is int}
     back = about.get("reverted_to")
+    episodes, frames = _size_of(root, sidecar)
     return Revision(
         number=sidecar.revision if number is None else number,
         present=number is None,
         at=_when(about.get("at"), root),
-        episodes=len(sidecar.episodes),
-        frames=sum(length for entry in sidecar.episodes if type(length := entry.get("length")) is int),
+        episodes=episodes,
+        frames=frames,
         what=str(about.get("what") or ""),
         by=str(about.get("by") or ""),
         counts=counts,
         reverted_to=back if type(back) is int else None,
+        notes=notes_of(sidecar),
     )
+
+
+def notes_of(sidecar: Sidecar) -> list[str]:
+    """What the commit or edit that made a state could not carry over, and what was odd before; in words."""
+    about = sidecar.more.get("made_by")
+    found = about.get(NOTES) if isinstance(about, dict) else None
+    return [str(note)[:500] for note in found[:20]] if isinstance(found, list) else []
+
+
+def _size_of(root: Path, sidecar: Sidecar) -> tuple[int | None, int | None]:
+    """Episodes and frames of a state. One from before our first change has no sidecar: its own tables say it."""
+    if sidecar.episodes and sidecar.revision:
+        lengths = [entry.get("length") for entry in sidecar.episodes]
+        return len(lengths), sum(length for length in lengths if type(length) is int)
+    try:
+        opened = Folder.open(root)
+    except DatasetError as error:
+        log.warning("The size of %s cannot be told: %s", root, error)
+        return None, None
+    return len(opened.episodes), opened.total_frames
 
 
 def _when(value: Any, root: Path) -> datetime:
@@ -194,6 +222,8 @@ def _when(value: Any, root: Path) -> datetime:
 
 
 def _begin(dataset: Dataset, who: str, kind: BatchKind, about: dict[str, Any]) -> Batch:
+    if words := unchangeable(dataset.path):
+        raise Refused("place", f"{dataset.title} cannot be changed: {words}.")
     with _one_at_a_time(dataset):
         _check_free(dataset)
         batch = Batch.objects.create(

@@ -11,6 +11,7 @@ from recorder.errors import Refused
 from recorder.models import Batch, Dataset, Rig, Session
 from recorder.services.batches import apply_policy
 from recorder.states import RigState
+from recorder.task_text import checked_task
 
 BUSY = {RigState.COUNTDOWN, RigState.RECORDING}
 # LeRobot's own columns, which no rig delivers.
@@ -33,7 +34,9 @@ def start_session(
     A session into another dataset ends by it. A running one keeps its settings: `change_session` changes them,
     once the rig has agreed. Raises Refused where the rig is just recording into another dataset.
     """
-    settings = dict(task=task, operator=operator, countdown_s=countdown_s, episode_s=episode_s, reset_s=reset_s)
+    settings = dict(
+        task=checked_task(task), operator=operator, countdown_s=countdown_s, episode_s=episode_s, reset_s=reset_s
+    )
     running = rig.sessions.running().select_related("dataset").first()
     if running is not None and running.dataset_id == dataset.pk:
         return running, False
@@ -60,6 +63,8 @@ def change_session(*, session: Session, **settings: Any) -> None:
     """Set task, operator and timers for the takes to come."""
     if unknown := settings.keys() - set(SETTINGS):
         raise TypeError(f"a session has no {', '.join(sorted(unknown))}")
+    if "task" in settings:
+        settings["task"] = checked_task(settings["task"])
     for name, value in settings.items():
         setattr(session, name, value)
     session.save(update_fields=[*settings])

@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from recorder.models import Batch, Dataset, Policy, Unopened
+from recorder.services.remarks import remarks_of
 from recorder.services.revisions import planned_counts, revisions_of
 from recorder.views.ask import Request
 from recorder.views.batches import with_progress
@@ -65,6 +66,13 @@ def dataset_planned(request: Request, slug: str) -> HttpResponse:
 def dataset_revisions(request: Request, slug: str) -> HttpResponse:
     row = dataset_of(slug)
     return render(request, "recorder/_dataset_revisions.html", {"dataset": row, "revisions": revisions_of(row)})
+
+
+@require_GET
+def dataset_remarks(request: Request, slug: str) -> HttpResponse:
+    """What is not quite in order in its folder."""
+    row = dataset_of(slug)
+    return render(request, "recorder/_dataset_remarks.html", {"dataset": row, "remarks": remarks_of(row)})
 
 
 @require_GET

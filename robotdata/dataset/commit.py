@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,28 +12,33 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from robotdata.dataset import episode_table, stats
+from robotdata.dataset.base_state import check_base, refuse_cached
 from robotdata.dataset.data_files import DataWriter
-from robotdata.dataset.draft import MISFITS, Draft, counted_info, misfit_words, new_info
+from robotdata.dataset.draft import Draft, counted_info, new_info
 from robotdata.dataset.errors import CommitError, FeaturesDiffer
 from robotdata.dataset.features import (
     DEFAULT_FEATURES,
     NUMERIC_DTYPES,
     Features,
-    camera_keys,
     complete,
-    depth_scale,
     differences,
-    is_depth,
-    size_of,
+    frame_size,
     tidy_names,
     video_keys,
 )
 from robotdata.dataset.lock import dataset_lock
+from robotdata.dataset.misfits import MISFITS, misfit_words
+from robotdata.dataset.new_episode import NewEpisode as NewEpisode
+from robotdata.dataset.new_episode import check_episodes, check_uuids, task_texts, to_blame
+from robotdata.dataset.next_state import Origin, Tasks, check_next
 from robotdata.dataset.reader import Dataset
 from robotdata.dataset.sidecar import Sidecar
+from robotdata.dataset.splits import mapped_splits
+from robotdata.dataset.stale import carried_stats, stale_notes
 from robotdata.dataset.steps import Steps
 from robotdata.dataset.swap import NEXT, is_fresh, recover_dataset, swap_in, work_folder
 from robotdata.dataset.tables import data_schema, data_table
+from robotdata.dataset.tasks import plan_tasks, row_numbers
 from robotdata.dataset.video_files import Place, Placer, piece_of
 from robotdata.video.errors import VideoError
 from robotdata.video.facts import get_video_info
@@ -56,30 +61,11 @@ class DatasetSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class NewEpisode:
-    """One episode to add; `uuid` names it for ever.
-
-    `tasks` is one text, or one a row. `columns` holds every feature but cameras and the five defaults: (length,)
-    or (length, d). `videos` maps each camera to an MP4 of exactly `length` frames, `camera_stats` to its
-    statistics, `camera_info` to the `info` block of its feature (read from the file where it is missing).
-    `extra` goes to the sidecar as it is: verdict, labels and the like.
-    """
-
-    uuid: str
-    tasks: str | Sequence[str]
-    columns: Mapping[str, NDArray[Any] | Sequence[str]]
-    length: int
-    videos: Mapping[str, Path]
-    camera_stats: Mapping[str, Mapping[str, Any]]
-    extra: Mapping[str, Any] = field(default_factory=dict)
-    camera_info: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class CommitResult:
     """`indices` gives every asked-for episode's number by UUID, also of those that were there already.
 
     `first_index` is the lowest of them, `episodes` and `frames` what was added by this call: 0 for a repeated one.
+    `tasks` gives the text of each episode's (first) task by UUID, as it is in the dataset now.
     """
 
     revision: int
@@ -87,6 +73,7 @@ class CommitResult:
     episodes: int
     frames: int
     indices: dict[str, int]
+    tasks: dict[str, str]
 
 
 def commit_episodes(
@@ -109,27 +96,29 @@ def commit_episodes(
     is then as it was.
     """
     root = root.resolve()
-    _check_uuids(episodes)
+    refuse_cached(root)
+    check_uuids(episodes)
     with dataset_lock(root, wait_s=lock_wait_s):
         recover_dataset(root, work, revisions)
         base = None if is_fresh(root) else Dataset.open(root)
         known = {e.uuid: e.index for e in base.episodes if e.uuid} if base else {}
+        tasks = {e.uuid: e.tasks[0] for e in base.episodes if e.uuid and e.tasks} if base else {}
         fresh = [episode for episode in episodes if episode.uuid not in known]
         revision = base.revision if base else 0
         if fresh:
             features = _features(root, base, spec)
-            for episode in fresh:
-                _check_episode(episode, features)
+            check_episodes(fresh, features)
             commit = _Commit(base, spec, features, fresh, progress or _silent, made_by or {})
             with work_folder(root, work) as folder, commit.steps.named():
                 _build(commit, root, folder / NEXT)
                 swap_in(root, folder, revisions, keep_revisions=keep_revisions)
             commit.steps.step()
             known |= commit.indices
+            tasks |= commit.tasks
             revision += 1
-        indices = {episode.uuid: known[episode.uuid] for episode in episodes}
+    indices = {episode.uuid: known[episode.uuid] for episode in episodes}
     frames = sum(episode.length for episode in fresh)
-    return CommitResult(revision, min(indices.values(), default=0), len(fresh), frames, indices)
+    return CommitResult(revision, min(indices.values(), default=0), len(fresh), frames, indices, tasks)
 
 
 class _Commit:
@@ -151,7 +140,11 @@ class _Commit:
         self._fps = base.fps if base else plain_rate(exact_rate(spec.fps))
         self._first = len(base.episodes) if base else 0
         self._first_row = base.total_frames if base else 0
-        self._tasks = list(base.tasks) if base else []
+        self._numbers = row_numbers(base)[0] if base else {}
+        used = {int(n) for numbers in self._numbers.values() for n in np.unique(numbers)}
+        self._plan = plan_tasks(base, used, (text for episode in new for text in dict.fromkeys(task_texts(episode))))
+        self.tasks = {e.uuid: self._plan.texts[self._plan.asked[task_texts(e)[0]]] for e in new}
+        self._notes: list[str] = []
         self.indices = {episode.uuid: self._first + n for n, episode in enumerate(new)}
         self.steps = Steps(video_keys(self._features), progress)
         self._info = self._starting_info(spec)
@@ -161,16 +154,33 @@ class _Commit:
         draft = Draft(folder, self._base, self._info)
         self.steps.step()
         rows = self._rows()
-        tables = [self._columns(episode, n) for n, episode in enumerate(self._new)]
-        draft.write_tasks(self._tasks)
+        tables = []
+        for n, episode in enumerate(self._new):
+            with to_blame(episode):
+                tables.append(self._columns(episode, n))
+        if self._plan.texts != (self._base.tasks if self._base else None):
+            draft.write_tasks(self._plan.texts)
         self._write_data(draft, tables, rows)
         self.steps.step()
         for key in video_keys(self._features):
             self._write_videos(draft, key, rows)
             self.steps.step()
         self._write_meta(draft, rows)
-        draft.check(range(self._first, self._first + len(self._new)))
+        changed = range(self._first, self._first + len(self._new))
+        draft.add_notes([*self._notes, *check_next(draft.root, self._base, self._origins(tables), changed)])
         self.steps.step()
+
+    def _origins(self, tables: Sequence[Mapping[str, Any]]) -> list[Origin]:
+        """All old episodes as they were, and the new ones."""
+        made = []
+        for episode in self._base.episodes if self._base else ():
+            numbers = self._numbers.get(episode.index)
+            made.append(
+                Origin(episode.index, Tasks.of(self._base, numbers) if self._base and numbers is not None else None)
+            )
+        for episode, table in zip(self._new, tables, strict=True):
+            made.append(Origin(None, Tasks(self._plan.texts, table["task_index"]), episode.uuid))
+        return made
 
     def _starting_info(self, spec: DatasetSpec) -> dict[str, Any]:
         if self._base and self._base.episodes:
@@ -196,7 +206,7 @@ class _Commit:
             rows.append(
                 {
                     "episode_index": self._first + n,
-                    "tasks": list(dict.fromkeys(_task_texts(episode))),
+                    "tasks": list(dict.fromkeys(self._plan.texts[self._plan.asked[t]] for t in task_texts(episode))),
                     "length": episode.length,
                     "dataset_from_index": first_row,
                     "dataset_to_index": first_row + episode.length,
@@ -212,7 +222,8 @@ class _Commit:
             if feature["dtype"] == "string":
                 columns[key] = list(episode.columns[key])
             elif feature["dtype"] in NUMERIC_DTYPES and key not in DEFAULT_FEATURES:
-                columns[key] = np.asarray(episode.columns[key]).astype(feature["dtype"])
+                values = np.asarray(episode.columns[key]).astype(feature["dtype"])
+                columns[key] = values.reshape(-1, *feature["shape"]) if len(feature["shape"]) > 1 else values
         frame = np.arange(episode.length, dtype=np.int64)
         first_row = self._first_row + sum(before.length for before in self._new[:n])
         return columns | {
@@ -224,17 +235,15 @@ class _Commit:
         }
 
     def _task_numbers(self, episode: NewEpisode) -> NDArray[np.int64]:
-        texts = _task_texts(episode)
-        for text in dict.fromkeys(texts):
-            if text not in self._tasks:
-                self._tasks.append(text)
-        numbers = {text: self._tasks.index(text) for text in set(texts)}
-        made = [numbers[text] for text in texts]
+        made = [self._plan.asked[text] for text in task_texts(episode)]
         return np.array(made * episode.length if len(made) == 1 else made, np.int64)
 
     def _write_data(self, draft: Draft, tables: Sequence[Mapping[str, Any]], rows: list[dict[str, Any]]) -> None:
         schema = data_schema(self._features)
-        made = [data_table(schema, columns) for columns in tables]
+        made = []
+        for episode, columns in zip(self._new, tables, strict=True):
+            with to_blame(episode):
+                made.append(data_table(schema, columns))
         old = self._base.episodes if self._base else []
         last = max(old, key=lambda e: (e.data_chunk, e.data_file_index), default=None)
         with DataWriter(schema, draft.data_path, draft.data_limit, draft.chunks_size) as writer:
@@ -242,8 +251,9 @@ class _Commit:
                 writer.go_on(last.data_file, last.data_chunk, last.data_file_index, made[0])
             for row, table in zip(rows, made, strict=True):
                 row["data/chunk_index"], row["data/file_index"] = writer.add(table)
-        for row, columns in zip(rows, tables, strict=True):
-            row |= episode_table.stats_columns(self._stats(columns))
+        for episode, row, columns in zip(self._new, rows, tables, strict=True):
+            with to_blame(episode):
+                row |= episode_table.stats_columns(self._stats(columns))
 
     def _stats(self, columns: Mapping[str, Any]) -> dict[str, stats.Stat]:
         made = {}
@@ -260,12 +270,13 @@ class _Commit:
             last = max(spans, key=lambda span: (span.chunk, span.file))
             placer.go_on(last.path, last.chunk, last.file)
         for episode, row in zip(self._new, rows, strict=True):
-            place = _place(placer, episode, key)
+            with to_blame(episode):
+                place = _place(placer, episode, key, self._features)
+                found = stats.from_json(episode.camera_stats[key])
             row[f"videos/{key}/chunk_index"] = place.chunk
             row[f"videos/{key}/file_index"] = place.file
             row[f"videos/{key}/from_timestamp"] = place.first_frame / self._fps
             row[f"videos/{key}/to_timestamp"] = (place.first_frame + episode.length) / self._fps
-            found = stats.from_json(episode.camera_stats[key])
             row |= episode_table.stats_columns({key: found})
         placer.write(lambda chunk, file: draft.video_path(key, chunk, file))
 
@@ -283,9 +294,14 @@ class _Commit:
             known = self._base.stats()
         episode_table.write_episodes(draft.episodes_path(), table)
         frames = self._first_row + sum(episode.length for episode in self._new)
-        info = counted_info(self._info, episodes=table.num_rows, frames=frames, tasks=len(self._tasks))
+        splits, notes = mapped_splits(self._info.get("splits"), self._first, range(self._first), len(self._new))
+        counts = {"episodes": table.num_rows, "frames": frames, "tasks": len(self._plan.texts)}
+        info = counted_info(self._info, **counts, splits=splits)
         totals = episode_table.aggregate(table, self._features, known, self._first)
-        draft.write_meta(totals, info, self._sidecar())
+        if self._base and self._first:
+            notes += stale_notes(self._base.root, self._base.info, self._features, known, totals)
+        self._notes = notes
+        draft.write_meta(carried_stats(totals, known), info, self._sidecar())
 
     def _sidecar(self) -> Sidecar:
         old = self._base.sidecar if self._base else Sidecar()
@@ -298,7 +314,7 @@ def _build(commit: _Commit, root: Path, folder: Path) -> None:
     try:
         commit.build(folder)
     except MISFITS as error:
-        raise CommitError(f"cannot add to {root}: {misfit_words(error)}") from error
+        raise CommitError(f"cannot add to {root}: {misfit_words(root, error)}") from error
 
 
 def _features(root: Path, base: Dataset | None, spec: DatasetSpec) -> Features:
@@ -308,18 +324,21 @@ def _features(root: Path, base: Dataset | None, spec: DatasetSpec) -> Features:
     unlike = differences(mine, base.features, spec.fps, base.fps)
     if unlike:
         raise FeaturesDiffer(root, unlike)
-    numbers = [episode.index for episode in base.episodes]
-    if base.problems or numbers != list(range(len(numbers))):
-        why = base.problems[0] if base.problems else f"its episodes are not numbered 0 to {len(numbers) - 1}"
-        raise CommitError(f"cannot add to {root}: {why}. Repair it, or record into another dataset")
+    check_base(base)
     return base.features
 
 
-def _place(placer: Placer, episode: NewEpisode, key: str) -> Place:
+def _place(placer: Placer, episode: NewEpisode, key: str, features: Features) -> Place:
     try:
         piece = piece_of(episode.videos[key])
     except VideoError as error:
         raise CommitError(f"episode {episode.uuid}, camera {key}: {error}") from error
+    size, wanted = (piece.index.width, piece.index.height), frame_size(features[key])
+    if size != wanted:
+        raise CommitError(
+            f"episode {episode.uuid}: its video of {key} is {size[0]}x{size[1]}, "
+            f"the dataset has {wanted[0]}x{wanted[1]}; record with the dataset's size, or into another dataset"
+        )
     if piece.frames != episode.length:
         raise CommitError(
             f"episode {episode.uuid} has {episode.length} rows, its video of {key} {piece.frames} frames; "
@@ -335,59 +354,6 @@ def _camera_info(episode: NewEpisode, key: str) -> dict[str, Any]:
         return get_video_info(episode.videos[key])
     except VideoError as error:
         raise CommitError(f"episode {episode.uuid}, camera {key}: {error}") from error
-
-
-def _task_texts(episode: NewEpisode) -> list[str]:
-    return [episode.tasks] if isinstance(episode.tasks, str) else list(episode.tasks)
-
-
-def _check_uuids(episodes: Sequence[NewEpisode]) -> None:
-    names = [episode.uuid for episode in episodes]
-    if len(set(names)) < len(names) or not all(names):
-        raise CommitError("two episodes of one commit have the same UUID, or one has none; name each once")
-
-
-def _check_episode(episode: NewEpisode, features: Features) -> None:
-    where = f"episode {episode.uuid}"
-    if episode.length < 1:
-        raise CommitError(f"{where} has no rows; leave it out")
-    tasks = _task_texts(episode)
-    if not isinstance(episode.tasks, str) and len(tasks) != episode.length:
-        raise CommitError(f"{where} has {episode.length} rows and {len(tasks)} tasks; give one, or one a row")
-    if not all(text.strip() for text in tasks):
-        raise CommitError(f"{where} has no task; say in words what the robot does")
-    for key in camera_keys(features):
-        if key not in episode.videos or key not in episode.camera_stats:
-            raise CommitError(f"{where} has no video or no statistics of camera {key}")
-        if is_depth(features[key]):
-            _check_depth(f"{where}, camera {key}", episode.camera_info.get(key), features[key])
-    for key, feature in features.items():
-        if key not in DEFAULT_FEATURES and key not in camera_keys(features):
-            _check_column(where, key, episode, feature)
-
-
-def _check_depth(where: str, info: Mapping[str, Any] | None, feature: Mapping[str, Any]) -> None:
-    """Codes of another scale would be read as wrong depths, and nobody could tell."""
-    if info is None or "video.depth_min" not in info:
-        raise CommitError(f"{where}: nothing says how its depth was quantised; encode it again")
-    made, wanted = depth_scale({"info": info}), depth_scale(feature)
-    if made != wanted:
-        raise CommitError(f"{where} was encoded with depth {made}, the dataset has {wanted}; encode it again")
-
-
-def _check_column(where: str, key: str, episode: NewEpisode, feature: Mapping[str, Any]) -> None:
-    if key not in episode.columns:
-        raise CommitError(f"{where} has no values of {key}")
-    values = np.asarray(episode.columns[key])
-    if len(values) != episode.length or (values.size != episode.length * size_of(feature)):
-        raise CommitError(f"{where}: {key} has shape {values.shape}, want ({episode.length}, {size_of(feature)})")
-    if values.dtype.kind == "f":
-        bad = ~np.isfinite(values.reshape(len(values), -1)).all(axis=1)
-        if bad.any():
-            raise CommitError(
-                f"{where}: {key} is not a number at row {int(bad.argmax())}, and in {int(bad.sum())} rows in all; "
-                "LeRobot cannot train on that: trim these rows away, or reject the take"
-            )
 
 
 def _silent(done: int, total: int) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from robotdata.dataset.errors import DamagedFile
 from robotdata.dataset.layout import next_file
 from robotdata.dataset.tables import ParquetFile, open_parquet, read_columns, to_numpy
 
@@ -32,14 +33,20 @@ class DataWriter:
         self._stack = ExitStack()
 
     def go_on(self, old: Path, chunk: int, file: int, first: pa.Table) -> None:
-        """Begin after the last file of the old state; its rows are copied where `first` still fits beside them."""
+        """Begin after the last file of the old state; its rows are copied where `first` still fits beside them.
+
+        One that cannot be read, or has other columns, stays as it is: copied by this schema, some would be lost.
+        """
         self._place = (chunk, file)
-        if old.stat().st_size + first.nbytes >= self._limit:
+        if not old.is_file() or old.stat().st_size + first.nbytes >= self._limit:
             return
         try:
+            with open_parquet(old) as there:
+                if set(there.schema_arrow.names) != set(self._schema.names):
+                    return
             kept = [table.select(self._schema.names).cast(self._schema) for table in episode_tables(old)]
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError, KeyError, ValueError):
-            return  # its columns are of other types: it stays as it is
+        except (DamagedFile, pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError, KeyError, ValueError):
+            return
         self._open(chunk, file)
         for table in kept:
             self._write(table)

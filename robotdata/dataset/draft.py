@@ -7,10 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from robotdata.dataset import files
-from robotdata.dataset.errors import CommitError, DatasetError
 from robotdata.dataset.features import Features, video_keys
 from robotdata.dataset.hashes import hashed_files
 from robotdata.dataset.layout import (
@@ -29,17 +26,10 @@ from robotdata.dataset.layout import (
 from robotdata.dataset.reader import Dataset
 from robotdata.dataset.sidecar import Sidecar
 from robotdata.dataset.tables import write_tasks
-from robotdata.dataset.verify import Problem, verify_dataset
 
-MISFITS = (pa.ArrowException, ArithmeticError, LookupError, TypeError, ValueError)
-"""What columns raise that are not of the kind that `info.json` says."""
-
-
-def misfit_words(error: Exception) -> str:
-    """In words, one of MISFITS; an error of this room is raised again as it is."""
-    if isinstance(error, DatasetError):
-        raise error
-    return f"its files are not what its info.json says ({type(error).__name__}: {error}); verify and repair it first"
+NOTES = "notes"
+"""In the sidecar's `made_by`: what could not be carried over, and what was odd before and was let be; in words."""
+_MOST_NOTES = 20
 
 
 class Draft:
@@ -57,6 +47,7 @@ class Draft:
         else:
             files.link_tree(base.root.resolve(), root)
         self.layout = Layout.of(root, info)
+        self._sidecar = Sidecar()
 
     @property
     def chunks_size(self) -> int:
@@ -93,19 +84,20 @@ class Draft:
 
     def write_meta(self, stats: Mapping[str, Any], info: Mapping[str, Any], sidecar: Sidecar) -> None:
         """Statistics, sidecar with the hash of every file, and `info.json` last."""
-        files.write_json(self.free(self.root / STATS), stats)
+        files.write_json(self.free(self.root / STATS), stats, nan=True)
         before = (self.base.root.resolve(), self.base.sidecar) if self.base else (None, Sidecar())
-        sidecar = replace(sidecar, more={**sidecar.more, **hashed_files(self.layout, *before)})
-        files.write_text(self.free(self.root / SIDECAR), sidecar.to_json())
-        files.write_json(self.free(self.root / INFO), info)
+        self._sidecar = replace(sidecar, more={**sidecar.more, **hashed_files(self.layout, *before)})
+        files.write_text(self.free(self.root / SIDECAR), self._sidecar.to_json())
+        files.write_json(self.free(self.root / INFO), info, nan=True)
 
-    def check(self, episodes: range) -> None:
-        """Read back what was written for `episodes`; raises CommitError at the first problems."""
-        report = verify_dataset(self.root, episodes=episodes)
-        if report.problems:
-            raise CommitError(
-                f"the next state of the dataset does not verify, and was not put in place: {_first(report.problems)}"
-            )
+    def add_notes(self, notes: Sequence[str]) -> None:
+        """Say in the sidecar, after `write_meta`, what people should know of this state: see `NOTES`."""
+        about = self._sidecar.more.get("made_by")
+        if not notes or not isinstance(about, dict):
+            return
+        about = {**about, NOTES: [*about.get(NOTES, []), *notes][:_MOST_NOTES]}
+        self._sidecar = replace(self._sidecar, more={**self._sidecar.more, "made_by": about})
+        files.write_text(self.free(self.root / SIDECAR), self._sidecar.to_json())
 
 
 def new_info(
@@ -129,21 +121,16 @@ def new_info(
     }
 
 
-def counted_info(info: Mapping[str, Any], *, episodes: int, frames: int, tasks: int) -> dict[str, Any]:
-    """`info` with its counters set."""
+def counted_info(info: Mapping[str, Any], *, episodes: int, frames: int, tasks: int, splits: Any) -> dict[str, Any]:
+    """`info` with its counters and splits set."""
     return {
         **info,
         "total_episodes": episodes,
         "total_frames": frames,
         "total_tasks": tasks,
-        "splits": {"train": f"0:{episodes}"},
+        "splits": splits,
     }
 
 
 def _positive(value: Any, default: float) -> float:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and value > 0 else default
-
-
-def _first(problems: Sequence[Problem]) -> str:
-    more = f" (and {len(problems) - 3} more)" if len(problems) > 3 else ""
-    return "; ".join(str(problem) for problem in problems[:3]) + more

@@ -12,15 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from robotdata.dataset import files
-from robotdata.dataset.draft import MISFITS, Draft, misfit_words
+from robotdata.dataset.base_state import check_base, check_videos, refuse_cached
+from robotdata.dataset.draft import Draft
 from robotdata.dataset.errors import DatasetError, EditError, NoSuchEpisode
 from robotdata.dataset.features import tidy_names
 from robotdata.dataset.layout import SIDECAR
 from robotdata.dataset.lock import dataset_lock
+from robotdata.dataset.misfits import MISFITS, misfit_words
 from robotdata.dataset.reader import Dataset
 from robotdata.dataset.rewrite import Rewrite
 from robotdata.dataset.sidecar import Sidecar
 from robotdata.dataset.swap import NEXT, list_revisions, recover_dataset, swap_in, work_folder
+from robotdata.dataset.tasks import tidy_task
 from robotdata.dataset.trims import Range, kept_ranges
 from robotdata.dataset.words import Edit, Ids, carry_words, named
 from robotdata.video.errors import VideoError
@@ -91,6 +94,7 @@ def apply_edit(
     """
     trimmed: dict[int, Range] = {}
     root = root.resolve()
+    refuse_cached(root)
     with dataset_lock(root, wait_s=lock_wait_s):
         recover_dataset(root, work, revisions)
         base = Dataset.open(root)
@@ -101,7 +105,7 @@ def apply_edit(
             return None
         _check(base, edit)
         with _next_state(root, work, revisions, keep_revisions) as folder:
-            trimmed = _rewrite(base, folder, edit, {"made_by": {**done_words(edit), **(made_by or {})}}, progress)
+            trimmed = _rewrite(base, folder, edit, {**done_words(edit), **(made_by or {})}, progress)
     return _result(root, trimmed)
 
 
@@ -143,6 +147,7 @@ def revert(
     where it is not kept.
     """
     root = root.resolve()
+    refuse_cached(root)
     with dataset_lock(root, wait_s=lock_wait_s):
         recover_dataset(root, work, revisions)
         source = revisions / str(revision)
@@ -205,19 +210,16 @@ def _check(base: Dataset, edit: Edit) -> None:
     _numbers(base, edit.tasks)
     _numbers(base, edit.trims)
     for index, text in edit.tasks.items():
-        if not text.strip():
+        if not tidy_task(text):
             raise EditError(f"{base.root}, episode {index}: the task is empty; say in words what the robot does")
     if len(gone) == len(base.episodes):
         raise EditError(f"{base.root}: no episode would be left; remove the dataset instead")
-    numbers = [episode.index for episode in base.episodes]
-    problems = [*base.problems, *(text for episode in base.episodes for text in episode.problems)]
-    if problems or numbers != list(range(len(numbers))):
-        why = problems[0] if problems else f"its episodes are not numbered 0 to {len(numbers) - 1}"
-        raise EditError(f"{base.root} cannot be edited: {why}. Repair it first")
+    check_base(base)
+    check_videos(base, edit)
 
 
 def _rewrite(
-    base: Dataset, folder: Path, edit: Edit, more: Mapping[str, Any], progress: Progress | None
+    base: Dataset, folder: Path, edit: Edit, about: Mapping[str, Any], progress: Progress | None
 ) -> dict[int, Range]:
     """The next state in `folder`; which frames were kept of the trimmed episodes."""
     try:
@@ -225,12 +227,15 @@ def _rewrite(
         ranges = kept_ranges(base, {n: part for n, part in edit.trims.items() if n not in edit.delete})
         features = {key: tidy_names(feature) for key, feature in base.info["features"].items()}
         draft = Draft(folder, base, {**base.info, "features": features})
-        Rewrite(base, kept, edit.tasks, ranges).write(draft, more, progress)
+        Rewrite(base, kept, edit.tasks, ranges).write(draft, about, progress)
         return ranges
     except VideoError as error:
-        raise EditError(f"{base.root} cannot be edited without encoding: {error}") from error
+        raise EditError(
+            f"{base.root} cannot be edited: {error}. Its pictures are only copied, never encoded anew: leave the "
+            "episodes of that video as they are, or delete all of them"
+        ) from error
     except MISFITS as error:
-        raise EditError(f"{base.root} cannot be edited: {misfit_words(error)}") from error
+        raise EditError(f"{base.root} cannot be edited: {misfit_words(base.root, error)}") from error
 
 
 def _result(root: Path, trimmed: Mapping[int, Range]) -> EditResult:

@@ -247,7 +247,7 @@ def _placed(
     wanted = [*([data] if data else []), *(span.path for span in episode.videos.values())]
     for path in wanted:
         if path not in there:
-            there[path] = _fault_of(path)
+            there[path] = fault_of(path)
         if there[path]:
             problems.append(f"{path} {there[path]}; episode {episode.index} cannot be shown whole")
     if data is None:
@@ -269,7 +269,7 @@ def _placed(
     )
 
 
-def _fault_of(path: Path) -> str:
+def fault_of(path: Path) -> str:
     """Why nothing can be read of a file, as far as that is seen without reading it; empty where there is something."""
     try:
         size = path.stat().st_size if path.is_file() else 0

@@ -48,9 +48,9 @@ def episode_schema(features: Features) -> pa.Schema:
 
 
 def old_table(dataset: Dataset, schema: pa.Schema) -> pa.Table:
-    """All episode rows of `dataset` in `schema`; columns of its own that mean nothing to us are kept at the end."""
+    """All episode rows of `dataset` in `schema`; columns that mean nothing to us are kept at the end."""
     tables = [read_table(path) for path in sorted(dataset.root.resolve().glob(EPISODES_GLOB))]
-    parts = [_in_schema(table, schema, dataset) for table in tables]
+    parts = [_in_schema(table, schema) for table in tables]
     return pa.concat_tables(parts, promote_options="default").replace_schema_metadata(None)
 
 
@@ -81,7 +81,10 @@ def aggregate(table: pa.Table, features: Features, known: Mapping[str, Any], kno
     """
     made = {}
     for key in with_stats(features):
-        stat = _aggregate_feature(table, key, is_camera(features[key]), known.get(key), known_rows)
+        try:
+            stat = _aggregate_feature(table, key, is_camera(features[key]), known.get(key), known_rows)
+        except (TypeError, ValueError):  # the episodes' statistics of it have different lengths, or are no numbers
+            stat = None
         if stat is not None:
             made[key] = stats.to_json(stat)
     return made
@@ -129,18 +132,21 @@ def with_columns(table: pa.Table, columns: Mapping[str, Sequence[Any]]) -> pa.Ta
     return table
 
 
-def with_values(table: pa.Table, found: Mapping[int, Mapping[str, Any]]) -> pa.Table:
-    """`table` with single values replaced: by row, by column; a column that row lacks so far is left without."""
+def with_values(table: pa.Table, found: Mapping[int, Mapping[str, Any]], *, anew: bool = False) -> pa.Table:
+    """`table` with single values replaced: by row, by column.
+
+    A value that a row lacks so far stays missing, unless `anew`.
+    """
     for name in dict.fromkeys(name for values in found.values() for name in values):
         column = table.column(name).to_pylist()
         for row, values in found.items():
-            if column[row] is not None and name in values:
+            if name in values and (anew or column[row] is not None):
                 column[row] = values[name]
         table = with_columns(table, {name: column})
     return table
 
 
-def _in_schema(table: pa.Table, schema: pa.Schema, dataset: Dataset) -> pa.Table:
+def _in_schema(table: pa.Table, schema: pa.Schema) -> pa.Table:
     columns: dict[str, Any] = {}
     for field in schema:
         if field.name in table.column_names:
@@ -148,8 +154,7 @@ def _in_schema(table: pa.Table, schema: pa.Schema, dataset: Dataset) -> pa.Table
         else:
             columns[field.name] = pa.nulls(table.num_rows, field.type)
     for name in table.column_names:
-        # Columns of a camera or feature that is gone break LeRobot's own tools.
-        if name not in columns and not name.startswith(("videos/", "stats/")):
+        if name not in columns:
             columns[name] = table.column(name)
     return pa.table(columns)
 

@@ -15,7 +15,7 @@ NotDurable              an OSError: the file is the new one, its name may not ou
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,7 +91,13 @@ class DatasetBusy(DatasetError):
 
 
 class CommitError(DatasetError):
-    pass
+    """`reasons` says, by the UUID of each new episode that alone is to blame, what is wrong with it: without these
+    episodes the others can be committed.
+    """
+
+    def __init__(self, message: str, reasons: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.reasons = dict(reasons or {})
 
 
 class EditError(CommitError):

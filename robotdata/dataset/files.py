@@ -61,9 +61,13 @@ def replace_text(path: Path, text: str) -> None:
         raise NotDurable(path, error) from error
 
 
-def write_json(path: Path, value: Any, indent: int | None = 4) -> None:
-    """`write_text` for JSON as LeRobot writes it; raises ValueError at NaN or infinity."""
-    write_text(path, json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False))
+def write_json(path: Path, value: Any, indent: int | None = 4, *, nan: bool = False) -> None:
+    """`write_text` for JSON as LeRobot writes it.
+
+    With `nan`, NaN and infinity are written as Python and LeRobot write and read them, which no standard knows; else
+    they raise ValueError.
+    """
+    write_text(path, json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=nan))
 
 
 def link_or_copy(source: Path, target: Path) -> None:

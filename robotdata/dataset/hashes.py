@@ -63,6 +63,7 @@ def digest(path: Path) -> str:
 
 def unlike(root: Path, sidecar: Sidecar, files: Iterable[Path]) -> set[Path]:
     """Those of the files that are not, byte for byte, what was committed; all where the list itself is damaged."""
+    root = root.resolve()
     try:
         kept = recorded(sidecar)
     except BadHashes:

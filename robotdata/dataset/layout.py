@@ -40,6 +40,11 @@ class PathTemplate:
             raise UnsafePath(f"path template {text!r:.200}: want a text with {', '.join(sorted(wanted))}")
         fields = {match[1] or match[2] for match in _FIELD.finditer(text)}
         rest = _FIELD.sub("", text)
+        if "{episode_" in text:
+            raise UnsafePath(
+                f"path template {text!r} in meta/info.json names a file for each episode, as datasets before v3.0 do; "
+                "convert it to v3.0 with LeRobot's converter first"
+            )
         if fields != wanted or "{" in rest or "}" in rest:
             raise UnsafePath(f"path template {text!r}: want exactly the fields {', '.join(sorted(wanted))}")
         _check_relative(rest)
@@ -100,13 +105,31 @@ def episodes_file(chunk: int, file: int) -> str:
 
 
 def contained(root: Path, relative: str) -> Path:
-    """`root / relative` with all symlinks followed; raises UnsafePath where that is outside `root`."""
+    """`root / relative` with all symlinks followed; raises UnsafePath where that is outside `root`.
+
+    In the Hub's cache a file may be a link to one in the `blobs` of the same repository: see `cached_blobs`.
+    """
     _check_relative(relative)
     real = root.resolve()
     path = (real / relative).resolve()
-    if not path.is_relative_to(real):
-        raise UnsafePath(f"{relative!r} leads out of {root}, to {path}; copy the file into the dataset")
-    return path
+    blobs = cached_blobs(real)
+    if path.is_relative_to(real) or (blobs is not None and path.parent == blobs and path.is_file()):
+        return path
+    words = f"{relative!r} leads out of {root}, to {path}"
+    if path.parent.name == "blobs":
+        raise UnsafePath(f"{words}: it was copied from the Hub's cache as a link. Copy the files (cp -rL) instead")
+    raise UnsafePath(f"{words}; copy the file into the dataset (cp -L)")
+
+
+def cached_blobs(root: Path) -> Path | None:
+    """Where the files of the dataset at `root` (resolved) lie, if that is a snapshot in the Hub's cache; else None.
+
+    The cache has `datasets--<user>--<name>/snapshots/<commit>/...`, links to `../../blobs/<hash>`.
+    """
+    repository = root.parent.parent
+    blobs = repository / "blobs"
+    cached = root.parent.name == "snapshots" and repository.name.startswith("datasets--")
+    return blobs if cached and blobs.is_dir() and blobs.resolve() == blobs else None
 
 
 def next_file(chunk: int, file: int, chunks_size: int = CHUNKS_SIZE) -> tuple[int, int]:

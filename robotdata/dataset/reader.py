@@ -41,8 +41,9 @@ class Identity:
 class Dataset:
     """An open dataset; safe to use from several threads. Row data is read when asked for.
 
-    `fps` is an int where it is whole. `problems` says what of the dataset as a whole cannot be used; each episode
-    has its own. `total_frames` is the sum over the episodes, not `info.json`'s word.
+    `fps` is an int where it is whole. `problems` says what of the dataset as a whole cannot be used, `task_problems`
+    those among them that are about the texts of tasks alone; each episode has its own. `total_frames` is the sum over
+    the episodes, not `info.json`'s word.
     """
 
     root: Path
@@ -54,6 +55,7 @@ class Dataset:
     sidecar: Sidecar
     identity: Identity
     problems: list[str] = field(default_factory=list)
+    task_problems: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
@@ -73,6 +75,7 @@ class Dataset:
         features = _features(root, info)
         problems: list[str] = []
         tasks = _tasks(root, info, problems)
+        task_problems = list(problems)
         sidecar = read_sidecar(root, problems)
         try:
             episodes = episode_list.read_episodes(layout, info, features, _fps(root, info), sidecar, problems)
@@ -88,6 +91,7 @@ class Dataset:
             sidecar=sidecar,
             identity=identity_of(root),
             problems=problems,
+            task_problems=task_problems,
         )
 
     @property

@@ -47,7 +47,7 @@ def work_folder(root: Path, work: Path) -> Iterator[Path]:
     work.mkdir(parents=True, exist_ok=True)
     root.parent.mkdir(parents=True, exist_ok=True)
     if work.stat().st_dev != root.parent.stat().st_dev:
-        raise CommitError(f"{work} is not on the file system of {root}; choose a work folder beside the dataset")
+        raise CommitError(f"{work} is not on the disk of {root}, and nothing can be put in place from there")
     folder = work / f"{root.name}@{secrets.token_hex(6)}"
     folder.mkdir()
     try:

@@ -51,7 +51,7 @@ def data_schema(features: Mapping[str, Feature]) -> pa.Schema:
 
 
 def data_table(schema: pa.Schema, columns: Mapping[str, Any]) -> pa.Table:
-    """A table of `schema` from arrays (n,) or (n, d), text as lists of str."""
+    """A table of `schema` from arrays (n,), (n, d) or, for lists of lists, (n, ...); text as lists of str."""
     arrays: list[Any] = []
     for field in schema:
         values = columns[field.name]
@@ -59,6 +59,8 @@ def data_table(schema: pa.Schema, columns: Mapping[str, Any]) -> pa.Table:
             flat = np.ascontiguousarray(values).reshape(-1)
             numbers = pa.array(flat, field.type.value_type)
             arrays.append(pa.FixedSizeListArray.from_arrays(numbers, field.type.list_size).cast(field.type))
+        elif pa.types.is_list(field.type):
+            arrays.append(pa.array(np.asarray(values).tolist(), field.type))
         elif pa.types.is_string(field.type):
             arrays.append(pa.array(list(values), pa.string()))
         else:
@@ -203,10 +205,14 @@ def _column_type(key: str, feature: Feature) -> tuple[pa.DataType, dict[str, Any
         return pa.string(), {"dtype": "string", "_type": "Value"}
     if dtype == "image" or dtype in TEXT_DTYPES:
         raise FeatureError(f"feature {key!r} is of dtype {dtype!r}, which new episodes cannot have; record video")
-    if len(feature["shape"]) > 1:
-        raise FeatureError(f"feature {key!r} has shape {feature['shape']}; rows can only be added to flat features")
     kind = pa.bool_() if dtype == "bool" else pa.from_numpy_dtype(np.dtype(dtype))
     value = {"dtype": dtype, "_type": "Value"}
+    if (rank := len(feature["shape"])) > 1:
+        if rank > 5:
+            raise FeatureError(f"feature {key!r} has shape {feature['shape']}; LeRobot reads up to five sides")
+        for _ in feature["shape"]:
+            kind = pa.list_(pa.field("item", kind))
+        return kind, {"shape": list(feature["shape"]), "dtype": dtype, "_type": f"Array{rank}D"}
     if size_of(feature) == 1:
         return kind, value
     count = size_of(feature)

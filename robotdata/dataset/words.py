@@ -75,7 +75,10 @@ def write_words(root: Path, said: Mapping[str, Mapping[str, Any]], lengths: Mapp
     problems: list[str] = []
     sidecar = read_sidecar(root, problems)
     if problems:
-        raise EditError(f"{root}: {problems[0]}; repair or remove it first")
+        raise EditError(
+            f"{root}: {problems[0]}. Go back to an earlier revision, or move that file away: verdicts and labels of "
+            "the episodes are then lost, and nothing else"
+        )
     entries = {str(entry.get("uuid")): entry for entry in sidecar.episodes}
     if any(uuid not in entries for uuid in said):
         sidecar = named(Dataset.open(root), ids)

@@ -1,0 +1,78 @@
+"""What of a dataset somebody should know before it is changed or trained on; found without reading all of it."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from robotdata.dataset.episode_list import EpisodeInfo
+from robotdata.dataset.errors import DamagedFile
+from robotdata.dataset.reader import Dataset
+from robotdata.dataset.tables import is_numbers, open_parquet, read_columns, to_numpy
+from robotdata.dataset.tasks import disagreement, row_numbers
+
+_NEAR_S = 1e-4
+
+
+def oddities(dataset: Dataset) -> list[str]:
+    """In words, each with how many episodes it concerns: tasks that table and rows name differently, timestamps that
+    are no multiples of 1/fps, statistics that are not finite. Files that cannot be read are not spoken of here.
+
+    Reads three columns of every data file.
+    """
+    numbers, _ = row_numbers(dataset)
+    found = []
+    if (differ := disagreement(dataset, numbers)) is not None:
+        found.append(f"{str(differ)[:1].upper()}{str(differ)[1:]}; so do edits. A relabel puts an episode right.")
+    if clocked := _off_grid(dataset):
+        found.append(
+            f"The timestamps of {len(clocked)} of {len(dataset.episodes)} episodes are not frame number / fps (the "
+            f"first is episode {clocked[0]}), as if they were a clock's. LeRobot finds no "
+            "pictures by them; edits leave them as they are."
+        )
+    if names := _not_finite(dataset):
+        found.append(
+            f"The statistics of {', '.join(names[:5])} are not numbers: a row of it is NaN or infinite. Training on it "
+            "fails; delete or trim the episode, which `verify` names."
+        )
+    return found
+
+
+def _off_grid(dataset: Dataset) -> list[int]:
+    """Episodes whose timestamps are further from their row's time than float32 can hold, ascending."""
+    files: dict[Path, list[EpisodeInfo]] = {}
+    for episode in dataset.episodes:
+        if episode.data_file is not None:
+            files.setdefault(episode.data_file, []).append(episode)
+    wrong: set[int] = set()
+    for path in files:
+        try:
+            with open_parquet(path) as file:
+                table = read_columns(file, path, ["timestamp", "frame_index", "episode_index"])
+        except DamagedFile:
+            continue  # said with its episodes
+        columns = {name: to_numpy(table.column(name)) for name in table.column_names}
+        if len(columns) < 3 or not all(is_numbers(values) for values in columns.values()):
+            continue
+        exact = columns["frame_index"] / dataset.fps
+        near = np.abs(columns["timestamp"].astype(np.float64) - exact) <= _NEAR_S + np.spacing(exact.astype(np.float32))
+        wrong |= {int(number) for number in np.unique(columns["episode_index"][~near])}
+    return sorted(wrong)
+
+
+def _not_finite(dataset: Dataset) -> list[str]:
+    """Features of which stats.json says NaN or infinity."""
+    try:
+        known = dataset.stats()
+    except DamagedFile:
+        return []
+    return [key for key, stat in known.items() if isinstance(stat, dict) and not all(map(_finite, stat.values()))]
+
+
+def _finite(value: Any) -> bool:
+    if isinstance(value, list):
+        return all(map(_finite, value))
+    return not isinstance(value, float) or math.isfinite(value)

@@ -1,0 +1,72 @@
+"""What an edit carries over though it cannot make it anew; each is named, so that somebody may."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from robotdata.dataset import stats
+from robotdata.dataset.features import Features
+from robotdata.dataset.layout import EPISODES_GLOB, INFO, STATS
+from robotdata.dataset.tables import open_parquet
+
+_COUNTERS = ("total_videos", "total_chunks")
+_OLD_FILES = ("meta/episodes.jsonl", "meta/episodes_stats.jsonl", "meta/tasks.jsonl")
+_PLACES = ("chunk_index", "file_index", "from_timestamp", "to_timestamp")
+_MOST = 6
+
+
+def carried_stats(made: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
+    """`made` with everything of `known`, the old stats.json, that nobody can compute anew: other keys, other names."""
+    totals = dict(made)
+    for key, old in known.items():
+        if key not in totals:
+            totals[key] = old
+        elif isinstance(old, dict):
+            totals[key] = {**{name: value for name, value in old.items() if name not in stats.NAMES}, **totals[key]}
+    return totals
+
+
+def stale_notes(
+    root: Path, info: Mapping[str, Any], features: Features, known: Mapping[str, Any], made: Mapping[str, Any]
+) -> list[str]:
+    """What of the state in `root` still speaks of the episodes before, once these have changed, in words.
+
+    `known` is its stats.json, `made` what could be computed of it anew.
+    """
+    notes = [f"{name} in {INFO} was left as it was; LeRobot v3.0 does not use it" for name in _COUNTERS if name in info]
+    for name in _OLD_FILES:
+        if (root / name).exists():
+            notes.append(f"{name} (of dataset version 2) was left as it was; LeRobot v3.0 does not use it")
+    if names := _unknown_stats(known, made):
+        notes.append(f"{STATS}: {_listed(names)} cannot be computed here, and is still that of the state before")
+    if names := _unknown_columns(root, features):
+        notes.append(f"meta/episodes: {_listed(names)} is unknown here: each episode keeps its own, new ones have none")
+    return notes
+
+
+def _unknown_stats(known: Mapping[str, Any], made: Mapping[str, Any]) -> list[str]:
+    names = []
+    for key, stat in known.items():
+        if key not in made:
+            names.append(key)
+        elif isinstance(stat, dict):
+            names += [f"{key}/{name}" for name in stat if name not in stats.NAMES]
+    return names
+
+
+def _unknown_columns(root: Path, features: Features) -> list[str]:
+    """Columns `stats/...` and `videos/...` of the table of episodes that belong to nothing that is known."""
+    known = {f"stats/{key}/{name}" for key in features for name in stats.NAMES}
+    known |= {f"videos/{key}/{part}" for key in features for part in _PLACES}
+    names: dict[str, None] = {}
+    for path in sorted(root.glob(EPISODES_GLOB)):
+        with open_parquet(path) as file:
+            there = file.schema_arrow.names
+        names |= dict.fromkeys(name for name in there if name.startswith(("stats/", "videos/")) and name not in known)
+    return list(names)
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:_MOST]) + (f" and {len(names) - _MOST} more" if len(names) > _MOST else "")

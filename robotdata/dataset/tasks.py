@@ -1,0 +1,171 @@
+"""Tasks by the rows: each row's task_index says what a policy is trained on; the table of episodes only repeats it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robotdata.dataset.episode_list import EpisodeInfo
+from robotdata.dataset.errors import CommitError, DamagedFile
+from robotdata.dataset.reader import Dataset
+from robotdata.dataset.tables import is_numbers, open_parquet, read_columns, to_numpy
+
+Numbers = NDArray[np.int64]
+
+
+def tidy_task(text: str) -> str:
+    """`text` without space at its ends, and with one space for each run of spaces and line breaks within."""
+    return " ".join(text.split())
+
+
+def row_numbers(dataset: Dataset, only: Collection[int] | None = None) -> tuple[dict[int, Numbers], dict[int, str]]:
+    """The task_index of every row, int64 (length,), by episode; of the episodes `only`, all by default.
+
+    The second value says, by episode, why its rows cannot be read: their file is missing or damaged, has no such column
+    of whole numbers, or has not as many rows as the episode should have. Two columns of each data file are read, once.
+    """
+    files: dict[Path, list[EpisodeInfo]] = {}
+    found: dict[int, Numbers] = {}
+    unread: dict[int, str] = {}
+    for episode in dataset.episodes:
+        if only is not None and episode.index not in only:
+            continue
+        if episode.data_file is None:
+            unread[episode.index] = f"no file in {dataset.root / 'data'} holds its rows"
+        else:
+            files.setdefault(episode.data_file, []).append(episode)
+    for path, episodes in files.items():
+        try:
+            columns = whole_columns(path, ("episode_index", "task_index"))
+        except DamagedFile as error:
+            unread |= {episode.index: str(error) for episode in episodes}
+            continue
+        for episode, rows in rows_of(columns["episode_index"], episodes):
+            numbers = columns["task_index"][rows]
+            if len(numbers) == episode.length:
+                found[episode.index] = numbers
+            else:
+                unread[episode.index] = f"{path} has {len(numbers)} of its {episode.length} rows"
+    return found, unread
+
+
+def whole_columns(path: Path, names: Sequence[str]) -> dict[str, Numbers]:
+    """Columns of whole numbers of a data file, each int64 (rows,). Raises DamagedFile where one is none."""
+    with open_parquet(path) as file:
+        table = read_columns(file, path, list(names))
+    for name in names:
+        if name not in table.column_names:
+            raise DamagedFile(path, f"it has no column {name}")
+        values = to_numpy(table.column(name))
+        if table.column(name).null_count or not is_numbers(values) or values.dtype.kind == "f":
+            raise DamagedFile(path, f"its column {name} holds something else than whole numbers")
+    return {name: to_numpy(table.column(name)).astype(np.int64) for name in names}
+
+
+def rows_of(numbers: Numbers, episodes: Iterable[EpisodeInfo]) -> Iterator[tuple[EpisodeInfo, slice | Numbers]]:
+    """For each of the episodes in a data file the places of its rows, found by `numbers`, the file's episode_index."""
+    starts = np.flatnonzero(np.diff(numbers, prepend=numbers[0] - 1)) if len(numbers) else np.empty(0, np.int64)
+    ends = [*starts[1:].tolist(), len(numbers)]
+    runs = {int(numbers[start]): slice(int(start), end) for start, end in zip(starts, ends, strict=False)}
+    scattered = len(runs) < len(starts)  # the rows of one episode lie in several places
+    for episode in episodes:
+        yield episode, np.flatnonzero(numbers == episode.index) if scattered else runs.get(episode.index, slice(0, 0))
+
+
+@dataclass(frozen=True, slots=True)
+class TaskPlan:
+    """The tasks of the next state: `texts` by number, the new number of each old one, and of each text asked for."""
+
+    texts: list[str]
+    renumbered: Mapping[int, int]
+    asked: Mapping[str, int] = field(default_factory=dict)
+
+    def renumber(self, numbers: Numbers) -> Numbers:
+        """Old task numbers of rows as new ones; a number without a text stays as it is."""
+        values, places = np.unique(numbers, return_inverse=True)
+        new = np.array([self.renumbered.get(int(value), int(value)) for value in values], np.int64)
+        return new[places].reshape(numbers.shape)
+
+
+def plan_tasks(
+    dataset: Dataset | None, used: Collection[int], asked: Iterable[str], named: Collection[str] | None = None
+) -> TaskPlan:
+    """Number the tasks of the next state: `used` are the numbers in the rows that stay, `asked` the texts to be given.
+
+    Tasks that no row has, and that are not among the texts `named` by the table of episodes, are dropped (`named`
+    None: none is). While rows hold a number without a text, no number changes its meaning.
+    Raises CommitError where a new text would get such a number: those rows would silently get that task.
+    """
+    old = dataset.tasks if dataset else []
+    unnamed = sorted(number for number in used if not (0 <= number < len(old) and old[number]))
+    wanted = list(dict.fromkeys(asked))
+    known: dict[str, int] = {}
+    for number, text in enumerate(old):
+        known.setdefault(tidy_task(text), number)
+    if unnamed or named is None:
+        kept = list(range(len(old)))
+    else:
+        stay = {number for number, text in enumerate(old) if text in named}
+        stay |= {known[tidy_task(text)] for text in wanted if tidy_task(text) in known}
+        kept = sorted({number for number in stay | set(used) if old[number]})
+    texts = [old[number] for number in kept]
+    renumbered = {number: place for place, number in enumerate(kept)}
+    place_of = {tidy_task(old[number]): renumbered[number] for number in reversed(kept) if old[number]}
+    for text in wanted:
+        if place_of.setdefault(tidy_task(text), len(texts)) == len(texts):
+            texts.append(tidy_task(text))
+    numbers = {text: place_of[tidy_task(text)] for text in wanted}
+    claimed = [number for number in unnamed if number < len(texts)]
+    if claimed:
+        raise CommitError(
+            f"{dataset.root if dataset else ''}: there are rows with task number {claimed[0]}, for which "
+            "meta/tasks.parquet has no text, and a new task would become theirs. Give the episodes of these rows a "
+            "task first, or put the missing text back into meta/tasks.parquet"
+        )
+    return TaskPlan(texts, renumbered, numbers)
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """Episodes of which the table says other tasks than their rows: how many, and of the first what each says."""
+
+    episodes: list[int]
+    table: list[str]
+    rows: list[str]
+
+    def __str__(self) -> str:
+        return (
+            f"the table of episodes and the rows name different tasks for {len(self.episodes)} episode(s); the first "
+            f"is episode {self.episodes[0]}: {_quoted(self.rows)} in the rows, {_quoted(self.table)} in the table. "
+            "Training uses the rows"
+        )
+
+
+def disagreement(dataset: Dataset, numbers: Mapping[int, Numbers]) -> Disagreement | None:
+    """Where `numbers`, the rows' task_index by episode, and the table's texts differ; None where they agree."""
+    found: list[int] = []
+    first: tuple[list[str], list[str]] = ([], [])
+    for episode in dataset.episodes:
+        if episode.index not in numbers or not episode.tasks:
+            continue
+        texts = texts_of(dataset, numbers[episode.index])
+        if set(texts) != set(episode.tasks):
+            first = first if found else (list(episode.tasks), texts)
+            found.append(episode.index)
+    return Disagreement(found, *first) if found else None
+
+
+def texts_of(dataset: Dataset, numbers: Numbers) -> list[str]:
+    """The texts of these task numbers, each once, in the order of the rows; a number without one is left out."""
+    values, at = np.unique(numbers, return_index=True)
+    ordered = [int(value) for value in values[np.argsort(at)]]
+    return list(dict.fromkeys(dataset.tasks[n] for n in ordered if 0 <= n < len(dataset.tasks) and dataset.tasks[n]))
+
+
+def _quoted(texts: Sequence[str]) -> str:
+    words = ", ".join(repr(text[:80]) for text in texts[:3]) or "none"
+    return words + (" and more" if len(texts) > 3 else "")

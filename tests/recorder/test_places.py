@@ -1,0 +1,134 @@
+"""A dataset whose folder is a link: on another disk it works as any other; where it cannot, that is said first."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from recorder import committing
+from recorder.errors import Refused
+from recorder.models import Batch, Dataset, Episode, Job
+from recorder.places import misplaced
+from recorder.recovery import recover
+from recorder.services.batches import start_batch
+from recorder.services.folders import adopt_folder, refresh_dataset
+from recorder.services.review import set_verdict
+from recorder.services.revisions import apply_changes, go_back, revisions_of
+from robotdata.dataset.reader import Dataset as Folder
+from tests.recorder.conftest import frames, work
+
+pytestmark = pytest.mark.django_db(transaction=True)
+MakeEpisode = Callable[..., Episode]
+
+
+@pytest.fixture
+def disk(home: Path) -> Iterator[Path]:
+    """A folder on another file system."""
+    shared = Path("/dev/shm")
+    if not shared.is_dir() or shared.stat().st_dev == home.stat().st_dev:
+        pytest.skip("there is no second file system here")
+    with tempfile.TemporaryDirectory(dir=shared, prefix="robotdata-test-") as folder:
+        yield Path(folder)
+
+
+def move(dataset: Dataset, to: Path) -> None:
+    """As a person does whose disk is full: to a bigger one, and a link in its place."""
+    shutil.move(dataset.path, to)
+    dataset.path.symlink_to(to)
+
+
+def test_it_commits_changes_and_goes_back_on_another_disk(
+    cubes: Dataset, make_episode: MakeEpisode, home: Path, disk: Path
+) -> None:
+    for _ in range(2):
+        make_episode(5)
+    work(start_batch(dataset=cubes, who="olga"))
+    move(cubes, disk / "big cubes")
+    make_episode(4)
+    assert work(start_batch(dataset=cubes, who="olga")).error == ""
+    assert [len(shown) for _, shown in frames(cubes)] == [5, 5, 4]
+    first = cubes.episodes.committed().order_by("episode_index").first()
+    assert first is not None
+    set_verdict(episodes=[first], verdict="reject", who="olga")
+    batch = apply_changes(dataset=cubes, who="olga")
+    committing.commit_batch(batch.pk)
+    assert [len(shown) for _, shown in frames(cubes)] == [5, 4]
+    assert [revision.number for revision in revisions_of(cubes)] == [3, 2, 1]
+    committing.commit_batch(go_back(dataset=cubes, revision=1, who="olga").pk)
+    assert [len(shown) for _, shown in frames(cubes)] == [5, 5]
+    assert cubes.path.is_symlink() and (disk / "big cubes/meta/info.json").is_file()
+    assert not list((disk / ".work").iterdir()) and not list(home.glob("datasets/.work/*"))
+    report = recover()
+    assert report.lost == [] and Dataset.objects.count() == 1
+
+
+def test_a_new_link_is_adopted_like_a_folder(cubes: Dataset, make_episode: MakeEpisode, disk: Path) -> None:
+    make_episode(5)
+    work(start_batch(dataset=cubes, who="olga"))
+    shutil.move(cubes.path, disk / "other")
+    for rows in (Job, Batch, Episode, Dataset):
+        rows.objects.all().delete()
+    link = cubes.path.with_name("linked")
+    link.symlink_to(disk / "other")
+    assert adopt_folder(slug="linked").total_episodes == 1
+
+
+def test_links_copied_out_of_the_hubs_cache_say_how_to_copy(cubes: Dataset, home: Path) -> None:
+    folder = home / "datasets/links/meta"
+    folder.mkdir(parents=True)
+    (folder / "info.json").symlink_to("../../../blobs/abc")
+    with pytest.raises(Refused, match="cp -rL"):
+        adopt_folder(slug="links")
+    assert any("links" in line and "cp -rL" in line for line in recover().lost)
+
+
+@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize("where", ["snapshot", "inside"])
+def test_a_link_that_cannot_be_used_is_refused_whether_new_or_known(
+    cubes: Dataset, make_episode: MakeEpisode, tmp_path: Path, home: Path, known: bool, where: str
+) -> None:
+    take = make_episode(5)
+    work(start_batch(dataset=cubes, who="olga"))
+    outside = Path(tempfile.mkdtemp(prefix="robotdata-test-"))
+    to = outside / "hub/datasets--a--b/snapshots/abc" if where == "snapshot" else home / "spool/abc"
+    to.parent.mkdir(parents=True, exist_ok=True)
+    shutil.move(cubes.path, to)
+    link = cubes.path if known else cubes.path.with_name("linked")
+    link.symlink_to(to)
+    try:
+        words = misplaced(link)
+        assert words and ("cp -rL" in words) == (where == "snapshot")
+        if known:
+            refresh_dataset(dataset=cubes)
+            assert "is a link" in cubes.problem
+            make_episode(4)
+            with pytest.raises(Refused, match="is a link"):
+                start_batch(dataset=cubes, who="olga")
+            take.refresh_from_db()
+            assert take.state == "encoded" and Folder.open(to).total_frames == 5
+        else:
+            with pytest.raises(Refused, match="is a link"):
+                adopt_folder(slug="linked")
+    finally:
+        shutil.rmtree(outside)
+
+
+def test_it_is_refused_before_any_encoding_where_nothing_can_be_put_in_place(
+    cubes: Dataset, make_episode: MakeEpisode, disk: Path
+) -> None:
+    make_episode(5)
+    work(start_batch(dataset=cubes, who="olga"))
+    shutil.rmtree(cubes.path)
+    cubes.path.symlink_to("/dev/shm")  # a disk itself
+    make_episode(4)
+    with pytest.raises(Refused, match="disk of its own"):
+        start_batch(dataset=cubes, who="olga")
+    cubes.path.unlink()
+    cubes.path.symlink_to(disk / "unmounted")
+    with pytest.raises(Refused, match="not there"):
+        start_batch(dataset=cubes, who="olga")
+    assert Batch.objects.exclude(state="done").count() == 0 and not (disk / ".work").exists()
