@@ -204,7 +204,7 @@ def checked_status(value: dict[str, Any]) -> dict[str, Any]:
 
 def _check_warning(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise ValueError("an object is wanted")
+        raise ValueError("an object")
     warning = Fields(value)
     for name, longest in (("code", 60), ("camera", 200), ("text", 2_000)):
         warning.text(name, longest, or_none=True)
@@ -224,7 +224,7 @@ def _check_timer(timer: Fields) -> None:
 
 def _check_counters(counters: Fields) -> None:
     _check_numbers(counters, "ticks", "late_ticks", "dropped_ticks", "fps", "jitter_p99_ms")
-    counters.objects("cameras", _is_camera_state, "objects of numbers and texts")
+    counters.objects("cameras", _is_camera_state, "an object of numbers and texts")
 
 
 def _check_numbers(fields: Fields, *names: str) -> None:

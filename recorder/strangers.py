@@ -171,11 +171,11 @@ def _unfinished(folder: Path, name: str) -> Stranger:
     tables = sorted(folder.glob(DATA_GLOB))[:_LOOKED_AT]
     broken = [path for path in tables if not _opens(path)]
     whole = [words for path in sorted(folder.glob("videos/**/*.mp4"))[:_LOOKED_AT] if (words := _frames(path, folder))]
-    rows = f" {len(broken)} of {len(tables)} files of rows are cut off." if broken else ""
+    rows = f" Of {len(tables)} files of rows {len(broken)} cannot be read, for they are cut off." if broken else ""
     why = f"The program that recorded it was ended before it had finished: the table of episodes is missing.{rows}"
     some = ", ".join(whole[:_NAMED]) + (f" and {len(whole) - _NAMED} more" if len(whole) > _NAMED else "")
     why += f" Whole are these videos: {some}." if whole else " No video of it is whole."
-    cure = "Rows that are gone cannot be had back: record these episodes again."
+    cure = "The missing rows cannot be recovered: record these episodes again."
     cure += " The videos play in any player; copy them out to keep them." if whole else ""
     return Stranger(name, None, "a recording that was not finished", why, cure)
 

@@ -12,8 +12,8 @@ from recorder.models.unopened import UnopenedKind
 from recorder.storable import storable
 
 TAKE_CURE = (
-    "Its pictures and rows lie untouched beside it. Mend the file or bring it back from a backup: it is read again "
-    "within seconds. A take that is worth nothing can be deleted with its folder."
+    "Mend the file, or bring it back from a backup: it is read again within seconds. A take that is worth nothing can "
+    "be deleted with its folder."
 )
 RIG_CURE = "Its files lie on the rig. Look at its take.json there, mend it, then start the rig again."
 _MOST = 1000
@@ -32,7 +32,8 @@ def note_take(*, take_id: str, why: str) -> None:
     """The same for a take, on this disk or a rig's."""
     here = take_path(take_id).is_dir()
     what = f"a take in {settings.SPOOL_DIR}" if here else "a take on a rig's disk"
-    said = {"what": what, "why": f"{why.rstrip('.')}.", "cure": TAKE_CURE if here else RIG_CURE}
+    why = why.removeprefix(f"take {take_id}: ").rstrip(".")
+    said = {"what": what, "why": f"{why}.", "cure": TAKE_CURE if here else RIG_CURE}
     note_unopened(kind=UnopenedKind.TAKE, name=take_id, **said, state=state_of_take(take_id))
 
 

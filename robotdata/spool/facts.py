@@ -50,7 +50,7 @@ def check_manifest(value: Any) -> Facts:
         raise ValueError(f"has version {shown(value.get('version'))}, this program reads {VERSION}")
     for name in ("features", "cameras"):
         if not isinstance(value.get(name), dict):
-            raise ValueError(f"has no usable {name!r}: an object is wanted, it is {shown(value.get(name))}")
+            raise ValueError(f"has no usable {name!r}: it must be an object, but is {shown(value.get(name))}")
     for key in value["cameras"]:
         if not _is_file_name(key):
             raise ValueError(f"names a camera {shown(key)}, which is no file name")
@@ -77,9 +77,9 @@ def check_features(value: Mapping[str, Any]) -> tuple[dict[str, Any], list[Odd]]
 
 
 def check_text(value: Any, longest: int) -> str:
-    """The text; raises ValueError where it is none, or longer."""
+    """The text; raises ValueError with what it must be, where it is none or longer."""
     if not isinstance(value, str) or len(value) > longest:
-        raise ValueError(f"a text of at most {longest} characters is wanted")
+        raise ValueError(f"a text of at most {longest} characters")
     return value
 
 
@@ -103,7 +103,7 @@ def _check_required(value: Mapping[str, Any], names: tuple[str, ...]) -> None:
     }
     for name in names:
         if not good[name]:
-            raise ValueError(f"has no usable {name!r}: {want[name]} is wanted, it is {shown(value.get(name))}")
+            raise ValueError(f"has no usable {name!r}: it must be {want[name]}, but is {shown(value.get(name))}")
 
 
 def _check(value: Mapping[str, Any]) -> Facts:
@@ -116,8 +116,8 @@ def _check(value: Mapping[str, Any]) -> Facts:
         fields.moment(name)
     fields.number("duration_s", 0, 1e9)
     fields.number("rate_hz", 0, 1e6)
-    fields.objects("cameras_frames", lambda item: type(item) is int and 0 <= item <= MAX_TICKS, "whole numbers")
-    fields.objects("counters", _is_counter, "numbers, or objects of them")
+    fields.objects("cameras_frames", lambda item: type(item) is int and 0 <= item <= MAX_TICKS, "a whole number")
+    fields.objects("counters", _is_counter, "a number, or an object of numbers")
     fields.objects("recovery", lambda item: True, "anything")
     ticks = value.get("ticks", 0)
     for name in ("marks", "rig_marks"):
@@ -143,9 +143,9 @@ def _check_curation(fields: Fields, ticks: int) -> None:
 
 
 def _check_entry(value: Any) -> Any:
-    """One change of the history; raises ValueError."""
+    """One change of the history; raises ValueError with what it must be."""
     if not isinstance(value, dict) or not isinstance(value.get("changes"), dict):
-        raise ValueError("an object with the changes is wanted")
+        raise ValueError("an object with the changes in it")
     entry = Fields(value)
     entry.moment("at")
     entry.text("by", 150)
@@ -153,12 +153,12 @@ def _check_entry(value: Any) -> Any:
 
 
 def check_mark(value: Any) -> Any:
-    """A mark; what is odd in it is left out. Raises ValueError where it is no mark at all."""
+    """A mark; what is odd in it is left out. Raises ValueError with what it must be, where it is no mark at all."""
     if not isinstance(value, dict):
-        raise ValueError("an object is wanted")
+        raise ValueError("an object")
     code = value.get("code")
     if not isinstance(code, str) or not code.replace("_", "").isalnum() or len(code) > 40:
-        raise ValueError("a code of letters is wanted")
+        raise ValueError("an object with a code of letters")
     mark = Fields(value)
     for name in ("camera", "feature"):
         mark.text(name, 200, or_none=True)
@@ -173,7 +173,7 @@ def check_mark(value: Any) -> Any:
 def _check_features(fields: Fields) -> None:
     for key in list(fields.made):
         if not key or len(key) > 200 or not _is_text(key):
-            fields.put_aside(key, "a name of 1 to 200 characters is wanted")
+            fields.put_aside(key, "called by 1 to 200 characters")
         else:
             fields.inner(key, _check_feature, needed=("dtype", "shape"))
 
@@ -183,7 +183,7 @@ def _check_feature(fields: Fields) -> None:
     fields.check("shape", _is_shape, "a list of sides")
     pictures = fields.made.get("dtype") in ("video", "image")
     if pictures and len(fields.made.get("shape", ())) != 3:
-        fields.put_aside("shape", "three sides are wanted for pictures")
+        fields.put_aside("shape", "three sides, for they are pictures")
     fields.check("names", _are_names, "a list of names")
     for name in ("info", "video_info"):
         fields.check(name, lambda v: v is None or isinstance(v, dict), "an object")
@@ -195,7 +195,7 @@ def _check_cameras(fields: Fields, features: Mapping[str, Any]) -> None:
         shape = shape if len(shape) == 3 else [0, 0, 3]
         usual = {"codec": "png" if shape[2] == 1 else "mjpeg", "width": shape[1], "height": shape[0]}
         if not isinstance(fields.made[key], dict):
-            fields.put_aside(key, "an object is wanted")
+            fields.put_aside(key, "an object")
         else:
             fields.inner(key, _check_camera)
         fields.made[key] = usual | fields.made.get(key, {})

@@ -14,7 +14,7 @@ _MOST_ODD = 50
 
 @dataclass(frozen=True, slots=True)
 class Odd:
-    """A field that is put aside: where it lies, as `curation.labels.2`, what is wanted there and what is there."""
+    """A field that is put aside: where it lies, as `curation.labels.2`, what it must be and what it is."""
 
     field: str
     why: str
@@ -25,7 +25,7 @@ class Odd:
         return self.field.split(".", 1)[0]
 
     def __str__(self) -> str:
-        return f"{self.field}: {self.why}"
+        return f"{self.field} {self.why}"
 
 
 class Fields:
@@ -36,15 +36,15 @@ class Fields:
         self.odd: list[Odd] = []
         self._where = where
 
-    def put_aside(self, name: str, why: str) -> None:
-        """Take the field out."""
+    def put_aside(self, name: str, want: str) -> None:
+        """Take the field out: it must be `want`, and is something else."""
         value = self.made.pop(name, None)
-        self._note(name, value, why)
+        self._note(name, value, want)
 
     def check(self, name: str, good: Callable[[Any], bool], want: str) -> None:
         """Keep the field where `good` says so."""
         if name in self.made and not good(self.made[name]):
-            self.put_aside(name, f"{want} is wanted")
+            self.put_aside(name, want)
 
     def text(self, name: str, longest: int, *, or_none: bool = False) -> None:
         """A text; None counts as none. A longer one is cut, and named."""
@@ -53,20 +53,20 @@ class Fields:
             if not or_none:
                 self.made.pop(name, None)
         elif not isinstance(value, str):
-            self.put_aside(name, "a text is wanted")
+            self.put_aside(name, "a text")
         elif len(value) > longest:
             self.made[name] = value[:longest]
-            self._note(name, value, f"a text of at most {longest} characters is wanted")
+            self._note(name, value, f"a text of at most {longest} characters")
 
     def moment(self, name: str) -> None:
         """A date and time in ISO 8601, as text, of a year in which there were robots."""
         value = self.made.get(name)
         if value is not None and read_moment(value) is None:
-            self.put_aside(name, "a date and time in ISO 8601 is wanted")
+            self.put_aside(name, "a date and time in ISO 8601")
 
     def number(self, name: str, least: float, most: float) -> None:
         """A number or None."""
-        want = f"a number, {least:g} to {most:g},"
+        want = f"a number, {least:g} to {most:g}"
         self.check(name, lambda v: v is None or (is_number(v) and least <= v <= most), want)
 
     def objects(self, name: str, good: Callable[[Any], bool], want: str) -> None:
@@ -75,11 +75,11 @@ class Fields:
         if value is None:
             self.made.pop(name, None)
         elif not isinstance(value, dict):
-            self.put_aside(name, f"an object of {want} is wanted")
+            self.put_aside(name, f"an object, each item {want}")
         else:
             self.made[name] = {key: item for key, item in value.items() if good(item)}
             for key in value.keys() - self.made[name].keys():
-                self._note(f"{name}.{key}", value[key], f"only {want} are wanted")
+                self._note(f"{name}.{key}", value[key], want)
 
     def items(self, name: str, check: Callable[[Any], Any], most: int) -> None:
         """A list of what `check` makes of each item; those for which it raises ValueError are taken out."""
@@ -88,7 +88,7 @@ class Fields:
             self.made.pop(name, None)
             return
         if not isinstance(value, list):
-            self.put_aside(name, "a list is wanted")
+            self.put_aside(name, "a list")
             return
         kept = []
         for at, item in enumerate(value[:most]):
@@ -97,7 +97,7 @@ class Fields:
             except ValueError as error:
                 self._note(f"{name}.{at}", item, str(error))
         if len(value) > most:
-            self._note(name, len(value), f"a list of at most {most} is wanted")
+            self._note(name, len(value), f"a list of at most {most}")
         self.made[name] = kept
 
     def inner(self, name: str, check: Callable[[Fields], None], needed: tuple[str, ...] = ()) -> None:
@@ -107,7 +107,7 @@ class Fields:
             self.made.pop(name, None)
             return
         if not isinstance(value, dict):
-            self.put_aside(name, "an object is wanted")
+            self.put_aside(name, "an object")
             return
         inside = Fields(value, f"{self._where}{name}.")
         check(inside)
@@ -116,13 +116,13 @@ class Fields:
         if lacking:
             self.made.pop(name)
             if not inside.odd:
-                self._note(name, value, f"{' and '.join(lacking)} is wanted")
+                self._note(name, value, f"an object with {' and '.join(lacking)}")
         else:
             self.made[name] = inside.made
 
-    def _note(self, name: str, value: Any, why: str) -> None:
+    def _note(self, name: str, value: Any, want: str) -> None:
         if len(self.odd) < _MOST_ODD:
-            self.odd.append(Odd(f"{self._where}{name}"[:200], f"{why}, it is {shown(value)}"))
+            self.odd.append(Odd(f"{self._where}{name}"[:200], f"must be {want}, but is {shown(value)}"))
 
 
 def is_number(value: Any) -> bool:
