@@ -15,6 +15,7 @@ import tempfile
 import threading
 import time
 from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +40,25 @@ class Tally:
                 self.kinds[failure["kind"]].append(failure)
 
 
-def run(seed: int, first: int, end: int, *, size: int, workers: int, tally: Tally, place: Path) -> bool:
-    """Run the cases from `first` to `end`; False where a worker ended early."""
+@dataclass(frozen=True)
+class Asked:
+    """Which cases are run: those from `first` to `end` of `seed`, of some `kinds` (none: all), `size` in a home."""
+
+    seed: int
+    first: int
+    end: int
+    kinds: tuple[str, ...] = ()
+    size: int = 30
+    workers: int = 1
+
+
+def run(asked: Asked, tally: Tally, place: Path) -> bool:
+    """Run the cases; False where a worker ended early."""
     processes = []
-    for number in range(workers):
+    for number in range(asked.workers):
         command = [sys.executable, str(ROOT / "bench/fuzz_worker.py"), str(place / f"{number}")]
-        command += map(str, (seed, size, first, end, workers, number))
+        command += map(str, (asked.seed, asked.size, asked.first, asked.end, asked.workers, number))
+        command += asked.kinds
         env = os.environ | {"PYTHONPATH": str(ROOT)}
         processes.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env))
 
@@ -66,6 +80,7 @@ def run(seed: int, first: int, end: int, *, size: int, workers: int, tally: Tall
 
 
 def main() -> int:
+    from bench.fuzz_cases import KINDS_OF_CASE
     from bench.fuzz_home import shared_memory
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -73,22 +88,25 @@ def main() -> int:
     parser.add_argument("--cases", type=int, default=1000, help="how many (default 1000)")
     parser.add_argument("--first", type=int, default=0, help="the first of them (default 0)")
     parser.add_argument("--only", type=int, help="this case alone")
-    parser.add_argument("--group", type=int, default=10, help="how many share a home (default 10)")
+    parser.add_argument("--group", type=int, default=30, help="how many share a home (default 30)")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
-    asked = parser.parse_args()
-    first, end = (asked.first, asked.first + asked.cases) if asked.only is None else (asked.only, asked.only + 1)
+    parser.add_argument("--kinds", nargs="+", default=(), choices=sorted(KINDS_OF_CASE), help="of these kinds alone")
+    said = parser.parse_args()
+    first, end = (said.first, said.first + said.cases) if said.only is None else (said.only, said.only + 1)
+    workers = min(said.workers, -(-(end - first) // said.group))
+    asked = Asked(said.seed, first, end, tuple(said.kinds), said.group, workers)
     tally, began = Tally(), time.monotonic()
-    workers = min(asked.workers, -(-(end - first) // asked.group))
     with tempfile.TemporaryDirectory(prefix="robotdata-fuzz-", dir=shared_memory()) as place:
-        whole = run(asked.seed, first, end, size=asked.group, workers=workers, tally=tally, place=Path(place))
+        whole = run(asked, tally, Path(place))
     taken = time.monotonic() - began
+    also = "".join(f" {each}" for each in (("--kinds", *said.kinds) if said.kinds else ()))
     for kind, found in sorted(tally.kinds.items(), key=lambda item: -len(item[1])):
         one = min(found, key=lambda failure: failure["case"])
         print(f"{len(found):6d} x {kind}\n         {one['words']}\n         {one.get('what', '')}")
-        print(f"         python bench/fuzz.py --seed {asked.seed} --only {one['case']}")
+        print(f"         python bench/fuzz.py --seed {said.seed} --group {said.group} --only {one['case']}{also}")
     rate = tally.done / taken
     print(
-        f"{tally.done} cases of seed {asked.seed} in {taken:.0f} s, {rate:.1f} a second with {workers} workers "
+        f"{tally.done} cases of seed {said.seed} in {taken:.0f} s, {rate:.1f} a second with {workers} workers "
         f"({tally.cpu_s / max(1, tally.done) * 1e3:.0f} ms CPU a case): {len(tally.kinds)} kinds of failure, "
         f"{sum(map(len, tally.kinds.values()))} failures"
     )

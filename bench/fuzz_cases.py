@@ -7,7 +7,7 @@ import os
 import random
 import shutil
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,10 +37,11 @@ class Case:
         return self.kind in DATASET_KINDS
 
 
-def make_case(home: Path, template: Path, seed: int, number: int) -> Case:
-    """Put case `number` of `seed` into the home; the same numbers give the same files."""
+def make_case(home: Path, template: Path, seed: int, number: int, kinds: Sequence[str] = ()) -> Case:
+    """Put case `number` of `seed` into the home; the same numbers and `kinds` (none: all) give the same files."""
     chance = random.Random(f"{seed}/{number}")
-    kind = chance.choices(list(KINDS_OF_CASE), [weight for weight, _ in KINDS_OF_CASE.values()])[0]
+    among = list(kinds) or list(KINDS_OF_CASE)
+    kind = chance.choices(among, [KINDS_OF_CASE[each][0] for each in among])[0]
     changes = chance.choices([1, 2, 3], [8, 2, 1])[0]
     change = KINDS_OF_CASE[kind][1]
     name = str(uuid.UUID(int=chance.getrandbits(128), version=4))
@@ -63,7 +64,13 @@ def make_case(home: Path, template: Path, seed: int, number: int) -> Case:
                 case.what.append(what)
             else:
                 case.what.append(change(folder, chance))
-        except (OSError, ValueError, TypeError, LookupError) as error:  # what an earlier change has spoilt
+        except (
+            OSError,
+            ValueError,
+            TypeError,
+            LookupError,
+            RecursionError,
+        ) as error:  # what an earlier change has spoilt
             case.what.append(f"no further change ({type(error).__name__})")
             break
     return case

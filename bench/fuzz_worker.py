@@ -1,6 +1,6 @@
 """Works through its share of the cases in forked children, each for some groups; prints what it finds as JSON lines.
 
-    python bench/fuzz_worker.py PLACE SEED GROUP_SIZE FIRST END STEP OFFSET
+    python bench/fuzz_worker.py PLACE SEED GROUP_SIZE FIRST END STEP OFFSET [KIND ...]
 
 A child that dies is replaced; the group that it had in hand is halved until one case is left to blame.
 """
@@ -8,6 +8,7 @@ A child that dies is replaced; the group that it had in hand is halved until one
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import logging
 import os
@@ -16,19 +17,22 @@ import signal
 import sys
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
-GROUPS_PER_CHILD = 20
+GROUPS_PER_CHILD = 8
 Work = tuple[int, list[int]]
+Make = Callable[[int], Any]
 
 
 def main(arguments: list[str]) -> None:
     place = Path(arguments[0])
-    seed, size, first, end, step, offset = map(int, arguments[1:])
+    seed, size, first, end, step, offset = map(int, arguments[1:7])
+    kinds = arguments[7:]
     home, template = place / "home", place / "template"
     os.environ |= {"ROBOTDATA_HOME": str(home), "DJANGO_SETTINGS_MODULE": "robotdata.settings"}
     home.mkdir(parents=True)
@@ -38,15 +42,18 @@ def main(arguments: list[str]) -> None:
 
     django.setup()
     logging.disable(logging.CRITICAL)
-    from bench import fuzz_home
+    from bench import fuzz_cases, fuzz_home
 
     fuzz_home.prepare(home, template)
     _warm(home, template)
+    gc.freeze()  # what is imported is not looked through again in every child
     groups = range(first // size + offset, -(-end // size), step)
     work: deque[Work] = deque((g, [n for n in range(g * size, (g + 1) * size) if first <= n < end]) for g in groups)
     while work:
         batch = [work.popleft() for _ in range(min(GROUPS_PER_CHILD, len(work)))]
-        work.extendleft(reversed(_run(batch, home, template, seed, place / "stderr", out)))
+        work.extendleft(
+            reversed(_run(batch, lambda n: fuzz_cases.make_case(home, template, seed, n, kinds), place, out))
+        )
 
 
 def _warm(home: Path, template: Path) -> None:
@@ -64,14 +71,15 @@ def _warm(home: Path, template: Path) -> None:
         raise SystemExit(f"the home fails before anything was changed: {look.failures}")
 
 
-def _run(batch: list[Work], home: Path, template: Path, seed: int, errors: Path, answers: Any) -> list[Work]:
+def _run(batch: list[Work], make: Make, place: Path, answers: Any) -> list[Work]:
     """Run the batch in a child; what is left of it where the child died."""
     read, write = os.pipe()
+    errors = place / "stderr"
     errors.write_bytes(b"")
     pid = os.fork()
     if pid == 0:
         os.close(read)
-        _child(batch, home, template, seed, write, errors)
+        _child(batch, make, place, write)
     os.close(write)
     begun: Work | None = None
     step, left = "", deque(batch)
@@ -114,16 +122,16 @@ def _halves(group: int, numbers: list[int]) -> list[Work]:
     return [(group, numbers[:middle]), (group, numbers[middle:])]
 
 
-def _child(batch: list[Work], home: Path, template: Path, seed: int, write: int, errors: Path) -> None:
+def _child(batch: list[Work], make: Make, place: Path, write: int) -> None:
     code = 70
     try:
-        for number, path in ((1, os.devnull), (2, str(errors))):
+        for number, path in ((1, os.devnull), (2, str(place / "stderr"))):
             os.dup2(os.open(path, os.O_WRONLY | os.O_APPEND), number)
         out = os.fdopen(write, "w", buffering=1)
         work = deque(batch)
         while work:
             group, numbers = work.popleft()
-            work.extendleft(reversed(_group(group, numbers, home, template, seed, out)))
+            work.extendleft(reversed(_group(group, numbers, make, place, out)))
         out.flush()
         code = 0
     except BaseException:  # noqa: BLE001 - the process's outermost loop
@@ -135,14 +143,14 @@ def _child(batch: list[Work], home: Path, template: Path, seed: int, write: int,
         os._exit(code)
 
 
-def _group(group: int, numbers: list[int], home: Path, template: Path, seed: int, out: Any) -> list[Work]:
+def _group(group: int, numbers: list[int], make: Make, place: Path, out: Any) -> list[Work]:
     """Run one group and report it; what is to be run again in halves, for its cases share the blame."""
-    from bench import fuzz_cases, fuzz_home, fuzz_look
+    from bench import fuzz_home, fuzz_look
 
     out.write(json.dumps({"begin": numbers, "group": group}) + "\n")
-    fuzz_home.restore(home, template)
-    cases = [fuzz_cases.make_case(home, template, seed, number) for number in numbers]
-    look = fuzz_look.Look(home, cases, lambda step: out.write(json.dumps({"step": step}) + "\n"))
+    fuzz_home.restore(place / "home", place / "template")
+    cases = [make(number) for number in numbers]
+    look = fuzz_look.Look(place / "home", cases, lambda step: out.write(json.dumps({"step": step}) + "\n"))
     began = time.process_time()
     look.walk(group)
     shared = [failure for failure in look.failures if failure.case < 0]

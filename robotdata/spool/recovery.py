@@ -7,6 +7,7 @@ is killed and run again ends with the same bytes. What is cut off lies beside th
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import zlib
 from bisect import bisect_left
@@ -73,6 +74,22 @@ def _is_old(path: Path) -> bool:
     return False
 
 
+def _unforeseen_in_words(recover: Callable[[Path], Recovery]) -> Callable[[Path], Recovery]:
+    """Turn what nobody foresaw in one take into UnusableTake: those beside it are recovered all the same."""
+
+    @functools.wraps(recover)
+    def recover_one(folder: Path) -> Recovery:
+        try:
+            return recover(folder)
+        except (SpoolError, OSError):
+            raise
+        except Exception as error:
+            raise UnusableTake(folder, error) from error
+
+    return recover_one
+
+
+@_unforeseen_in_words
 def recover_take(folder: Path) -> Recovery:
     """Close an unfinished take as `interrupted`; of one that is finished, remove the strays alone.
 
@@ -81,15 +98,6 @@ def recover_take(folder: Path) -> Recovery:
     BadManifest too where the manifest of an unfinished take does not say for certain what its files hold: they
     are left as they are.
     """
-    try:
-        return _recover(folder)
-    except (SpoolError, OSError):
-        raise
-    except Exception as error:  # of one take: those beside it are recovered all the same
-        raise UnusableTake(folder, error) from error
-
-
-def _recover(folder: Path) -> Recovery:
     manifest = manifests.read_manifest(folder)
     with TakeLock(folder):
         manifest = manifests.read_manifest(folder)
@@ -146,8 +154,7 @@ def _make_plan(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
     cuts = {f"{key}.mkv": camera.end for key, camera in cameras.items()}
     cuts |= {f"{key}.idx": len(c.records) * indexes.RECORD.size for key, c in cameras.items()}
     cuts[manifests.ROWS] = stored.end if kept == stored.table.num_rows else stored.ends[kept]
-    torn = _torn(stored, (folder / manifests.ROWS).stat().st_size)
-    return {"cuts": cuts, "manifest": _new_words(manifest, stored, kept, torn, cameras)}
+    return {"cuts": cuts, "manifest": _new_words(manifest, stored, kept, cameras)}
 
 
 def _rows(path: Path, manifest: dict[str, Any]) -> row_files.StoredRows:
@@ -155,12 +162,6 @@ def _rows(path: Path, manifest: dict[str, Any]) -> row_files.StoredRows:
     path.touch()
     row_files.mend_header(path, row_files.columns_of(manifest["features"], list(manifest["cameras"])))
     return row_files.read_rows(path)
-
-
-def _torn(stored: row_files.StoredRows, size: int) -> int:
-    """How many rows lie behind the first damaged one, itself among them: all rows of a take are of one length."""
-    a_row = stored.ends[1] - stored.ends[0] if stored.table.num_rows else size
-    return 0 if stored.clean else max(1, -(-(size - stored.end) // max(1, a_row)))
 
 
 def _captures(stored: row_files.StoredRows, keys: list[str]) -> dict[str, dict[int, int]]:
@@ -237,10 +238,9 @@ def _new_words(
     manifest: dict[str, Any],
     stored: row_files.StoredRows,
     kept: int,
-    torn: int,
     cameras: dict[str, _Camera],
 ) -> dict[str, Any]:
-    lost = stored.table.num_rows - kept + torn
+    lost = stored.table.num_rows - kept + stored.damaged
     frames = {key: len(camera.records) for key, camera in cameras.items()}
     lost_frames = {key: camera.lost for key, camera in cameras.items()}
     text = f"interrupted, {kept} frames recovered" + (f", {lost} lost at the end" if lost else "")

@@ -6,6 +6,7 @@ before an array is made of them. So no byte of a file can end the process.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import zlib
@@ -22,7 +23,7 @@ from robotdata.capture.records import Row
 from robotdata.capture.texts import TEXT_BYTES, pack_text
 from robotdata.spool.alike import DIGITS, MESSAGE_CRC, as_array, layout_at, layout_of
 from robotdata.spool.errors import DamagedHeader, SpoolError
-from robotdata.spool.ipc import PREFIX, Field, Unreadable, head_size, parse_schema
+from robotdata.spool.ipc import CONTINUATION, PREFIX, Field, Unreadable, head_size, parse_schema
 
 FIXED = ("tick", "monotonic_ns", "wall_ns")
 CAMERA_DTYPES = frozenset({"video", "image"})
@@ -30,6 +31,7 @@ GIVEN = frozenset({"timestamp", "frame_index", "episode_index", "index", "task_i
 _DTYPES = ("float32", "float64", "float16", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 _VERSION_KEY = b"robotdata_rows"
 _VERSION = b"2"
+_LOOK_FOR_A_ROW, _MOST_TRIES = 4 << 20, 64
 _END = b"\xff\xff\xff\xff\0\0\0\0"
 
 
@@ -127,11 +129,19 @@ class RowEncoder:
 
 @dataclass(frozen=True, slots=True)
 class StoredRows:
-    """The whole rows of a file: the table, where each row ends (bytes), and whether the file ends there too."""
+    """The whole rows of a file: the table, where each row ends (bytes), and how many rows of the file are damaged.
+
+    Those are the first that is torn or altered and what follows it, counted by the length of a row.
+    """
 
     table: pa.Table
     ends: list[int]
-    clean: bool
+    damaged: int
+
+    @property
+    def clean(self) -> bool:
+        """Whether the file ends with the last whole row."""
+        return self.damaged == 0
 
     @property
     def end(self) -> int:
@@ -285,4 +295,21 @@ def _read(source: BinaryIO, fields: tuple[Field, ...], begin: int, version: int)
     source.seek(ends[-1])
     if source.read(len(_END) + 1) == _END:
         ends[-1] += len(_END)
-    return StoredRows(table, ends, ends[-1] == os.fstat(source.fileno()).st_size)
+    rest = os.fstat(source.fileno()).st_size - ends[-1]
+    a_row = ends[1] - ends[0] if batches else _row_size(source, ends[0], fields)
+    return StoredRows(table, ends, -(-max(0, rest) // max(1, a_row or rest)))
+
+
+def _row_size(source: BinaryIO, begin: int, fields: tuple[Field, ...]) -> int:
+    """The length of a row that begins at `begin` or soon behind it, whatever its checksum says; 0 where none does."""
+    source.seek(begin)
+    data, at = source.read(_LOOK_FOR_A_ROW), 0
+    for _ in range(_MOST_TRIES):
+        at = data.find(CONTINUATION, at)
+        if at < 0:
+            break
+        source.seek(begin + at)
+        with contextlib.suppress(Unreadable):
+            return layout_at(source, fields).size
+        at += len(CONTINUATION)
+    return 0
