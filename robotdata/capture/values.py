@@ -74,7 +74,7 @@ class StoredValue:
                 except ValueError as error:
                     raise DeviceError(f"{who} gives {self.name} {error}") from error
             return np.array(texts, object)
-        if isinstance(value, np.ma.MaskedArray) and np.ma.getmaskarray(value).any():
+        if isinstance(value, np.ma.MaskedArray) and np.any(value.mask):
             raise DeviceError(f"{who} gives {self.name} with values that are masked out")
         try:
             return np.asarray(value)
@@ -98,14 +98,21 @@ class StoredValue:
 
     def _altered(self, flat: NDArray[Any], made: NDArray[Any]) -> NDArray[np.bool_]:
         """Which values would be others in the take; rounding to the dtype's own precision is none."""
+        wrong: NDArray[np.bool_]
         if flat.dtype.kind == "f" and not np.isfinite(flat).all():
-            return np.logical_not(np.isfinite(flat))
+            wrong = np.logical_not(np.isfinite(flat))
+            return wrong
         if self._dtype.kind == "f":
-            return np.logical_not(np.isfinite(made))
+            wrong = np.logical_not(np.isfinite(made))
+            return wrong
         if self._dtype.kind == "b":
-            return np.isin(flat, (0, 1), invert=True)
-        # Compared in Python's own numbers: numpy would round both sides to float64 first.
+            wrong = np.isin(flat, (0, 1), invert=True)
+            return wrong
+        # Compared as Python's own numbers: numpy would round both sides to float64 first. A float beyond 2^53 may
+        # be another integer that was rounded on its way, as numpy does to a list of mixed ones.
         low, high = np.iinfo(self._dtype).min, np.iinfo(self._dtype).max
+        if flat.dtype.kind == "f":
+            low, high = max(low, -(2**53)), min(high, 2**53)
         numbers = flat.tolist()
         return np.array([not (low <= number <= high and int(number) == number) for number in numbers], bool)
 

@@ -72,6 +72,27 @@ def test_it_ends_the_take_before_the_bad_row_and_names_the_value(
     until(lambda: rig.state == "idle")
 
 
+def test_a_robot_that_hangs_ends_the_take_and_is_connected_again_only_when_it_has_answered(
+    rig: RigProcess, dataset: str
+) -> None:
+    take = rig.record(dataset)
+    rig.written(take, 6)
+    rig.mood.write_text("late 5.0 once")
+    until(lambda: rig.state == "error")
+    manifest = rig.ended(take)
+    assert (manifest["state"], manifest["end_reason"]) == ("recorded", "robot_lost")
+    assert len(not_shifted(rig.spool / take)) == manifest["ticks"] >= 6
+    assert rig.status["error"]["device"] == "robot" and "observe has not answered" in rig.status["error"]["reason"]
+
+    def again() -> bool:
+        rig.do("clear_error")
+        return bool(until(lambda: rig.state in ("idle", "error") and rig.state) == "idle")
+
+    until(again)
+    rig.written(rig.record(dataset), 6)
+    assert rig.do("stop")[0] == 200
+
+
 def test_what_comes_a_second_late_is_a_gap_that_is_counted_and_no_shift(rig: RigProcess, dataset: str) -> None:
     take = rig.record(dataset)
     rig.written(take, 6)

@@ -32,6 +32,25 @@ def test_it_ends_the_take_cleanly_when_the_disk_is_full(bench: Bench, monkeypatc
     bench.ticks(2)
 
 
+@pytest.mark.parametrize("code", [errno.EIO, errno.EFBIG, errno.EACCES])
+def test_it_calls_no_other_error_a_full_disk(bench: Bench, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    bench.do("record")
+    bench.ticks(10)
+
+    def fails(fd: int, parts: list[bytes]) -> None:
+        raise OSError(code, os.strerror(code))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(packets, "append_all", fails)
+        until(lambda: bench.machine.take is None)
+        bench.idle()
+    manifest = bench.ended()[0]
+    assert (manifest["state"], manifest["end_reason"]) == ("recorded", "not_written")
+    message = str(bench.machine.message)
+    assert os.strerror(code) in message and "disk full" not in message
+    assert Take.open(bench.spool / manifest["id"]).rows.num_rows == manifest["ticks"] >= 8
+
+
 def test_it_says_so_when_a_take_cannot_even_begin(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     def readonly(*args: object) -> None:
         raise OSError(errno.EROFS, "Read-only file system")
