@@ -21,6 +21,7 @@ class Moved(TypedDict):
     rig: NotRequired[str]  # of a session or an episode
     label: NotRequired[str]  # of a rig: how its state is called, and the end of a CSS class
     tone: NotRequired[str]
+    reason: NotRequired[str]  # why it cannot record
     verdict: NotRequired[str]  # of an episode, and when it was recorded: whether it is a new one of a list
     recorded_at: NotRequired[str]
 

@@ -41,6 +41,11 @@ class Readiness:
     can_record: bool
     blockers: tuple[Blocker, ...]
 
+    @property
+    def reason(self) -> str:
+        """All blockers in one text."""
+        return ". ".join(each.text for each in self.blockers)
+
     def as_dict(self) -> dict[str, Any]:
         """As it stands in a status that pages get."""
         return {

@@ -97,7 +97,8 @@ def _moved_rows(after: datetime) -> Iterator[tuple[Moved, Any, datetime]]:
 
 def _rig_moved(rig: Rig) -> Moved:
     ready = rig.readiness
-    return {**_moved("rig", rig.name, "", rig.state), "rig": rig.name, "label": ready.label, "tone": ready.tone}
+    said = {"rig": rig.name, "label": ready.label, "tone": ready.tone, "reason": ready.reason}
+    return cast(Moved, {**_moved("rig", rig.name, "", rig.state), **said})
 
 
 def _moved(kind: Kind, pk: Any, dataset: str, state: str) -> Moved:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import InvalidHandshake, InvalidURI, WebSocketException
+from websockets.exceptions import InvalidHandshake, InvalidStatus, InvalidURI, WebSocketException
 
 from robotdata.capture import clock
 from robotdata.rig import protocol
@@ -26,6 +26,13 @@ _BEAT_S = 0.005
 _IDLE_BEAT_S = 0.03
 _OUTBOX = 1000
 _PREVIEW_QUALITY = 85
+
+
+def _remedy(error: Exception) -> str:
+    """What to do about a connection that was turned away; empty where the error says it."""
+    if isinstance(error, InvalidStatus) and error.response.status_code == 403:
+        return ". The token is not the web's: --token-file wants a copy of .state/rig-token of robotdata's home"
+    return ""
 
 
 class Refused(Exception):
@@ -80,7 +87,7 @@ class Link:
             except Refused as error:
                 self.problem, pause = str(error), LONGEST_PAUSE_S
             except (OSError, WebSocketException, InvalidHandshake, InvalidURI, TimeoutError) as error:
-                self.problem = f"{self._url}: {error or type(error).__name__}"
+                self.problem = f"{self._url}: {error or type(error).__name__}{_remedy(error)}"
             except ProtocolError as error:
                 self.problem = f"{self._url} does not follow the protocol: {error}"
             except Exception as error:  # the thread's outermost loop: the link must come back

@@ -16,6 +16,7 @@ const near = new IntersectionObserver((entries) => {
   }
 }, { rootMargin: NEAR });
 const due = new WeakMap();
+const rigs = new Map(); // by name, how it looks
 const arriving = new Set();
 let wasLost = false;
 
@@ -82,7 +83,11 @@ function topicsOf({ kind, id, dataset, rig, batch }) {
   }
 }
 
-function rigMoved({ id, label, tone }) {
+/** A rig moves with each command and each hiccup of a camera: tiles are fetched again where they would look different. */
+function rigMoved({ id, state, label, tone, reason }) {
+  const look = [state, label, tone, reason].join("\n");
+  if (rigs.get(id) === look) return;
+  rigs.set(id, look);
   showRig(id, label, tone);
   ringTopics(["rigs"]);
 }

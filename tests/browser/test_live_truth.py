@@ -134,13 +134,19 @@ async def test_the_connection_is_lost_where_the_web_does_not_answer(page: Page, 
     async with rig.showing():
         await page.goto(f"/record/{rig.name}/")
         await expect(page.locator("#state")).to_have_text("ready")
+        rig.state = "recording"
+        await rig.change(take={"id": str(uuid.uuid4()), "ticks": 60, "elapsed_s": 3.0})
+        await expect(page.locator("#timer-words")).to_have_text("recording")
         web.stop_answering()
         try:
             await expect(page.locator("#lost")).to_be_visible()
+            await expect(page.locator("#state")).to_have_text("no connection")
+            await expect(page.locator("#timer-words")).not_to_have_text("recording")
             await expect(page.locator("#big")).to_be_disabled()
             await expect(page.locator("#stage .camera .health").first).to_contain_text("Connection lost")
         finally:
             web.answer_again()
+    rig.state, rig.more = "idle", {}
     async with rig.showing():
         await expect(page.locator("#lost")).to_be_hidden()
         await expect(page.locator("#state")).to_have_text("ready")

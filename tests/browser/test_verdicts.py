@@ -63,6 +63,8 @@ def test_it_moves_on_from_a_take_that_is_kept_already_and_previous_leads_back(vi
     opened(page, ids[1])
     page.keyboard.press("j")
     opened(page, ids[3])  # in the list to review the others stand no longer
+    page.wait_for_timeout(3000)
+    expect(page.locator("#lost")).to_be_hidden()  # the sockets of the takes before were closed by the page itself
 
 
 def test_the_buttons_of_a_card_say_what_they_did(visit: Any, product: Any) -> None:

@@ -157,3 +157,14 @@ async def test_it_survives_a_web_that_talks_nonsense(bench: Bench) -> None:
         assert web.socket is not None
         await web.socket.send("{not json")
         await soon(lambda: len(web.of("hello")) == 2)
+
+
+async def test_it_says_what_to_do_where_its_token_is_not_the_webs(bench: Bench) -> None:
+    def forbid(socket: ServerConnection, _request: Any) -> Any:
+        return socket.respond(403, "no")
+
+    async with serve(Web().handle, "127.0.0.1", 0, process_request=forbid) as server:
+        link = Link(bench.machine, f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/ws/rig/", "wrong")
+        link.start()
+        await soon(lambda: "--token-file" in (link.problem or ""))
+        await asyncio.to_thread(link.stop)

@@ -8,7 +8,9 @@ function update() {
   const banner = document.getElementById("lost");
   const first = Math.min(...away.values());
   const wait = first + MOMENT_MS - performance.now();
-  show(banner, wait <= 0 && document.visibilityState === "visible");
+  const isLost = wait <= 0 && document.visibilityState === "visible";
+  show(banner, isLost);
+  document.body.toggleAttribute("data-lost", isLost); // what the header says of rigs may be so no longer
   if (away.size && wait > 0) setTimeout(update, wait + 10);
 }
 

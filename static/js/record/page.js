@@ -83,6 +83,8 @@ function offline(status) {
 function lost() {
   setLost("live", true);
   controls.lost();
+  timer.lost();
+  showRig(desk.dataset.rig, "no connection", "");
   facts.clear();
   stage.gone("Connection lost");
 }

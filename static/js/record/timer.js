@@ -28,6 +28,11 @@ export class Timer {
     if (before && before !== this.state) this.sounds(before, this.state);
   }
 
+  /** What the rig does now is not known: the clock stands where it was last known. */
+  lost() {
+    if (this.status) Object.assign(this, { state: "lost", status: { ...this.status, state: "lost", timer: null } });
+  }
+
   sounds(before, now) {
     if (now === "recording") this.sound.play("start");
     else if (now === "error" || now === "offline") this.sound.play("error");
@@ -66,7 +71,8 @@ export class Timer {
       say(this.words, this.state === "countdown" ? "starts in" : "until the next take");
     } else {
       say(this.clock, clock(this.last_s ?? 0));
-      say(this.words, this.last_s === null ? "" : "last take");
+      const words = this.state === "lost" ? "when the connection was lost" : "last take";
+      say(this.words, this.last_s === null ? "" : words);
     }
   }
 
