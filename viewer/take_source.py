@@ -47,7 +47,7 @@ class TakeSource:
         self.version = take_version(folder)
         try:
             self._take = Take.open(folder)
-        except SpoolError as error:
+        except (SpoolError, OSError) as error:
             raise Gone(str(error)) from error
         try:
             self._open()
@@ -63,7 +63,7 @@ class TakeSource:
         try:
             index = {key: take.frame_index(key) for key in tracks}
             ticks = take.rows.num_rows
-        except (SpoolError, KeyError) as error:
+        except (SpoolError, OSError, KeyError) as error:
             raise Gone(f"take {take.id}: {error}") from error
         for key in [key for key, found in index.items() if not (found >= 0).any()]:
             faults[key] = f"{key}: no frame was stored in this take"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from robotdata.dataset.features import Features, video_keys
 from robotdata.dataset.layout import DATA_GLOB, EPISODES_GLOB, Layout, contained
 from robotdata.dataset.sidecar import Sidecar
 from robotdata.dataset.tables import LFS, is_numbers, open_parquet, read_columns, to_numpy
+from robotdata.files import open_real
 
 _BASE = ("episode_index", "tasks", "length", "dataset_from_index", "dataset_to_index")
 _DATA = ("data/chunk_index", "data/file_index")
@@ -93,7 +95,7 @@ def _columns(layout: Layout, path: Path, keys: list[str], problems: list[str]) -
     try:
         # A symlink may point out of the dataset.
         real = contained(layout.root, str(path.relative_to(layout.root)))
-        with open_parquet(real) as file:
+        with open_parquet(real, links=False) as file:
             table = read_columns(file, real, names)
     except (DamagedFile, UnsafePath) as error:
         problems.append(str(error))
@@ -271,11 +273,16 @@ def _fault_of(path: Path) -> str:
         size = path.stat().st_size if path.is_file() else 0
         if not size:
             return "is missing or empty"
-        if size <= _POINTER_BYTES and path.read_bytes().startswith(LFS):
+        if size <= _POINTER_BYTES and _begins(path, LFS):
             return "is a Git LFS pointer, not the file; run `git lfs pull`"
     except OSError as error:
         return f"cannot be read: {error.strerror}"
     return ""
+
+
+def _begins(path: Path, head: bytes) -> bool:
+    with os.fdopen(open_real(path), "rb") as file:
+        return file.read(len(head)) == head
 
 
 def _row_counts(layout: Layout, problems: list[str]) -> list[tuple[Path, int, int]]:
@@ -284,7 +291,7 @@ def _row_counts(layout: Layout, problems: list[str]) -> list[tuple[Path, int, in
     for path in sorted(layout.root.glob(DATA_GLOB)):
         try:
             real = contained(layout.root, str(path.relative_to(layout.root)))
-            with open_parquet(real) as file:
+            with open_parquet(real, links=False) as file:
                 count = file.metadata.num_rows
         except (DamagedFile, UnsafePath) as error:
             problems.append(str(error))

@@ -6,12 +6,15 @@ sequence number u64, capture time u64 (monotonic ns), offset u64 and size u32 (b
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from robotdata.files import open_beneath
 
 RECORD = struct.Struct("<QQQIII")
 _BODY = struct.Struct("<QQQII")
@@ -43,7 +46,11 @@ def read_index(path: Path) -> tuple[NDArray[np.void], NDArray[np.bool_]]:
 
     A part of a record at the end (the writer was killed, or is writing it now) is left out.
     """
-    data = path.read_bytes() if path.exists() else b""
+    try:
+        with os.fdopen(open_beneath(path.parent, path.name), "rb") as file:
+            data = file.read()
+    except FileNotFoundError:
+        data = b""
     count = len(data) // RECORD.size
     records = np.frombuffer(data, DTYPE, count)
     view = memoryview(data)
