@@ -27,7 +27,7 @@ from robotdata.video.index import FileIdentity
 from robotdata.video.jpeg import ImageError, encode_jpeg
 from viewer.errors import Gone, Moved, NotThere
 from viewer.naming import camera_name, camera_size
-from viewer.pictures import LOOK_AT, to_jpeg
+from viewer.pictures import LOOK_AT, check_pixels, to_jpeg
 from viewer.sources import CameraInfo, Signals, VideoFile
 
 QUALITY = 90
@@ -144,6 +144,7 @@ class CommittedSource:
         """By time, as LeRobot finds it: a video may have another rate, or lack frames at its beginning."""
         decoder = DECODERS.get_decoder(span.path)
         _check_same(decoder, span.path)
+        check_pixels(decoder.index.width, decoder.index.height)
         time_s = span.from_timestamp + n / self.fps
         number = decoder.index.frame_at(time_s)
         off_s = abs(decoder.index.time_s(number) - time_s)

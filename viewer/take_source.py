@@ -19,7 +19,7 @@ from robotdata.video.errors import VideoError
 from robotdata.video.jpeg import ImageError
 from viewer.errors import Gone, NotThere
 from viewer.naming import camera_name
-from viewer.pictures import LOOK_AT, depth_jpeg, to_jpeg
+from viewer.pictures import LOOK_AT, check_header, depth_jpeg, to_jpeg
 from viewer.sources import CameraInfo, Signals, VideoFile
 
 
@@ -105,8 +105,10 @@ class TakeSource:
             if camera not in self._depth_colours:
                 found, track = DepthColours(), self._tracks[camera]
                 for at in self._index[camera][:: max(1, self.frames // LOOK_AT)]:
-                    with contextlib.suppress(SpoolError, VideoError, OSError):
-                        if found.fit(depth_of_packet(track.packet(int(at)))):
+                    with contextlib.suppress(SpoolError, VideoError, ImageError, OSError):
+                        packet = track.packet(int(at))
+                        check_header(packet)
+                        if found.fit(depth_of_packet(packet)):
                             break
                 self._depth_colours[camera] = found
             return self._depth_colours[camera]

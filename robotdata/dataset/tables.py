@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from robotdata.dataset.bounds import RowBudget, read_bounded
 from robotdata.dataset.errors import DamagedFile, FeatureError
 from robotdata.dataset.features import TEXT_DTYPES, Feature, is_video, size_of
 from robotdata.files import open_real
@@ -118,7 +119,9 @@ def read_tasks(path: Path) -> dict[int, str]:
 
     Raises DamagedFile where there is no column of numbers or none of texts.
     """
-    table = read_table(path)
+    with open_parquet(path) as file:
+        RowBudget(None, least=2).add(path, file.metadata.num_rows, path.stat().st_size)
+        table = read_columns(file, path, None)
     names = [field.name for field in table.schema if _is_text(field.type)]
     preferred = [name for name in ("task", "__index_level_0__", "index") if name in names]
     text = (preferred or names or [None])[0]
@@ -163,7 +166,7 @@ def read_columns(
     try:
         there = dict.fromkeys(file.schema_arrow.names)
         names = list(there) if columns is None else [column for column in columns if column in there]
-        return file.read_row_groups(list(wanted), columns=names)
+        return read_bounded(file, path, names, wanted)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise DamagedFile(path, _first_line(error)) from error
 

@@ -18,6 +18,7 @@ from robotdata.spool import rows as row_files
 from robotdata.spool.errors import NoTake, SpoolError, TornPacket, TornRows
 from robotdata.spool.index import read_index
 from robotdata.spool.manifest import ROWS, read_manifest
+from robotdata.video.packets import MOST_BYTES
 
 
 class CameraTrack:
@@ -55,6 +56,8 @@ class CameraTrack:
         if not 0 <= index < self.count:
             raise IndexError(f"{self._path.name}: frame {index} is outside [0, {self.count})")
         record = self._records[index]
+        if record["size"] > MOST_BYTES:
+            raise TornPacket(self._path, index, f"it claims {record['size']:,} bytes, more than any picture has")
         data = os.pread(self._fd, int(record["size"]), int(record["offset"]))
         if len(data) != record["size"]:
             raise TornPacket(self._path, index, f"{len(data)} of {record['size']} bytes")
