@@ -17,7 +17,9 @@ pages = get_asgi_application()
 from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
+from django.conf import settings  # noqa: E402
 from django.urls import re_path  # noqa: E402
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware  # noqa: E402
 
 from recorder.consumers import RigConsumer  # noqa: E402
 from recorder.routing import websocket_urlpatterns as recorder_sockets  # noqa: E402
@@ -36,4 +38,6 @@ async def sockets(scope: dict[str, Any], receive: Any, send: Any) -> None:
     await door(scope, receive, send)
 
 
-application = ProtocolTypeRouter({"http": no_thread(pages), "websocket": sockets})
+application: Any = ProtocolTypeRouter({"http": no_thread(pages), "websocket": sockets})
+if settings.PROXIES:  # uvicorn's own believes whoever is on this machine
+    application = ProxyHeadersMiddleware(application, settings.PROXIES)

@@ -88,6 +88,7 @@ DEBUG = env_flag("ROBOTDATA_DEBUG", False)
 SECRET_KEY = env_secret("ROBOTDATA_SECRET_KEY", STATE_DIR / "secret-key")
 RIG_TOKEN = env_secret("ROBOTDATA_RIG_TOKEN", STATE_DIR / "rig-token")
 ALLOWED_HOSTS = env.list("ROBOTDATA_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+PROXIES = env.list("ROBOTDATA_PROXIES", default=[])  # addresses or networks whose X-Forwarded-* are believed
 CSRF_TRUSTED_ORIGINS = env.list("ROBOTDATA_ORIGINS", default=[])
 
 INSTALLED_APPS = [
