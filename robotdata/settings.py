@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-import secrets
 import sys
 from pathlib import Path
 
 import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
+
+from robotdata.secret_files import cookie_name, read_or_make
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 TESTING = "pytest" in sys.modules
@@ -41,15 +42,9 @@ def env_secret(name: str, path: Path) -> str:
     if value := os.environ.get(name):
         return value
     try:
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text().strip()
+        return read_or_make(path)
     except OSError as error:
         raise _unwritable(path, error) from error
-    value = secrets.token_urlsafe(48)
-    with os.fdopen(fd, "w") as file:
-        file.write(value)
-    return value
 
 
 def folder(path: Path, mode: int = 0o777) -> None:
@@ -69,7 +64,7 @@ def _unwritable(path: Path, error: OSError) -> ImproperlyConfigured:
 
 # --- our knobs -------------------------------------------------------------------------------------
 HOME = Path(os.environ.get("ROBOTDATA_HOME") or Path.home() / "robotdata").expanduser().resolve()
-folder(HOME)
+folder(HOME, 0o700)
 STATE_DIR = HOME / ".state"  # database, broker, secrets: nothing that a person looks for
 folder(STATE_DIR, 0o700)
 SPOOL_DIR = HOME / "spool"
@@ -213,6 +208,8 @@ STORAGES = {
 HTTPS = env_flag("ROBOTDATA_HTTPS", False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 31536000 if HTTPS else 0
+SESSION_COOKIE_NAME = cookie_name("session", HOME, os.environ.get("ROBOTDATA_SECRET_KEY", ""))
+CSRF_COOKIE_NAME = cookie_name("csrf", HOME, os.environ.get("ROBOTDATA_SECRET_KEY", ""))
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 30 * 24 * 3600
 SECURE_REFERRER_POLICY = "same-origin"
