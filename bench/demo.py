@@ -69,7 +69,9 @@ class Browser:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.base}/api{path}", data, method=method)
         request.add_header("Content-Type", "application/json")
-        request.add_header("X-CSRFToken", next((c.value or "" for c in self.cookies if c.name == "csrftoken"), ""))
+        request.add_header(
+            "X-CSRFToken", next((c.value or "" for c in self.cookies if c.name.startswith("robotdata_csrf")), "")
+        )
         try:
             with self.opener.open(request, timeout=ANSWER_WITHIN_S) as answer:
                 return answer.status, json.loads(answer.read())

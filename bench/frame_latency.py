@@ -95,7 +95,8 @@ def prepare(home: Path) -> tuple[dict[str, uuid.UUID], str]:
     committed = Episode.objects.create(dataset=dataset, task="bench", state="encoded", ticks=FRAMES, episode_index=0)
     client = Client()
     client.force_login(User.objects.create_user("bench"))
-    return {"take": take.pk, "committed_av1": committed.pk}, f"sessionid={client.cookies['sessionid'].value}"
+    cookie = client.cookies[settings.SESSION_COOKIE_NAME]
+    return {"take": take.pk, "committed_av1": committed.pk}, f"{cookie.key}={cookie.value}"
 
 
 def timed(get: Callable[[int], bytes]) -> dict[str, float]:

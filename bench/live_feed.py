@@ -49,7 +49,8 @@ session = SessionStore()
 session.update({"_auth_user_id": str(user.pk), "_auth_user_backend": "django.contrib.auth.backends.ModelBackend",
                 "_auth_user_hash": user.get_session_auth_hash()})
 session.create()
-print(session.session_key)
+from django.conf import settings
+print(f"{settings.SESSION_COOKIE_NAME}={session.session_key}")
 """
 
 
@@ -61,7 +62,7 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def processes(home: Path, port: int) -> Iterator[tuple[int, str]]:
-    """Web and rig; yields the web's process id and a session's key."""
+    """Web and rig; yields the web's process id and a session's cookie."""
     env = {**os.environ, "ROBOTDATA_HOME": str(home), "ROBOTDATA_RIG_TOKEN": "bench", "ROBOTDATA_LOG": "WARNING"}
     made = subprocess.run([sys.executable, "-c", SETUP], cwd=ROOT, env=env, capture_output=True, text=True, check=True)
     web = ["uvicorn", "robotdata.asgi:application", "--port", str(port), "--ws", "websockets-sansio"]
@@ -136,7 +137,7 @@ async def measure(options: argparse.Namespace, port: int, session: str, web: psu
     def open_socket() -> Any:
         return connect(
             f"ws://127.0.0.1:{port}/ws/live/sim/",
-            additional_headers={"Cookie": f"sessionid={session}"},
+            additional_headers={"Cookie": session},
             origin=f"http://127.0.0.1:{port}",  # type: ignore[arg-type]
             compression=None,
             max_size=None,

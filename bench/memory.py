@@ -124,8 +124,11 @@ class Visitor:
         self.base, self.port, self.key, self.slug = f"http://127.0.0.1:{port}", port, key, slug
         self.chance = random.Random(1)
         self.asked = self.players = 0
+        from django.conf import settings
+
         csrf = "c" * 32
-        self.headers = {"Cookie": f"sessionid={key}; csrftoken={csrf}", "X-CSRFToken": csrf, "Referer": self.base}
+        cookies = f"{settings.SESSION_COOKIE_NAME}={key}; {settings.CSRF_COOKIE_NAME}={csrf}"
+        self.headers = {"Cookie": cookies, "X-CSRFToken": csrf, "Referer": self.base}
 
     def ask(self, path: str, method: str = "GET", body: Any = None, **headers: str) -> bytes:
         data = None if body is None else json.dumps(body).encode()

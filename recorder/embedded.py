@@ -7,6 +7,7 @@ import getpass
 import json
 import logging
 import os
+import shlex
 import socket
 import tempfile
 import time
@@ -68,6 +69,8 @@ class Embedded:
                     raise EmbeddedError(f"There is no rig file {rig}: give the path of a TOML file (docs/devices.md).")
             os.environ["ROBOTDATA_HOSTS"] = os.environ.get("ROBOTDATA_HOSTS") or ",".join(hosts(self.options.host))
             prepare_database()
+            for line in openness(Path(settings.HOME), self.options.host):
+                self.say(line)
             children = self.children()
             supervisor = Supervisor(children, say=self.say, ending=ending(children))
             supervisor.run(on_tick=self.greet)
@@ -85,6 +88,7 @@ class Embedded:
         web = ["robotdata.asgi:application", "--host", self.options.host, "--port", str(self.options.port)]
         web += ["--ws", "websockets-sansio", "--ws-per-message-deflate", "false", "--ws-max-size", "8388608"]
         web += ["--timeout-graceful-shutdown", "5", "--log-level", "warning", "--no-server-header"]
+        web += ["--no-proxy-headers"]  # settings.PROXIES says whose are believed
         # Static files come from a synchronous library, whole; they are small. What is large is streamed by us.
         calm = {"PYTHONWARNINGS": "ignore:StreamingHttpResponse must consume synchronous iterators"}
         calm["ROBOTDATA_DB_WAIT_S"] = os.environ.get("ROBOTDATA_DB_WAIT_S") or "5"  # a person waits: told rather soon
@@ -121,6 +125,22 @@ class Embedded:
         elif not self._slow_said and time.monotonic() - self._started_at > 30:
             self._slow_said = True
             self.say("The page has not answered for 30 s; the lines above say why. Still trying.")
+
+
+def openness(home: Path, host: str) -> list[str]:
+    """What others can see of this start that they should not, and the remedy; a line each."""
+    lines = []
+    if host not in LOOPBACK and not settings.HTTPS:
+        lines.append(
+            f"Listening on {host} without TLS: sign-ins, tokens and pictures travel in clear to whoever is on the "
+            "network. Put a proxy with TLS before it (docs/scale-out.md), or listen on 127.0.0.1."
+        )
+    if others := home.stat().st_mode & 0o077:
+        lines.append(
+            f"Other users of this machine may {'change' if others & 0o022 else 'read'} what is in {home}. "
+            f"If they should not: chmod 700 {shlex.quote(str(home))}"
+        )
+    return lines
 
 
 def worker_args() -> list[str]:

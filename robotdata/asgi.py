@@ -16,17 +16,19 @@ pages = get_asgi_application()
 
 from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
-from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
+from django.conf import settings  # noqa: E402
 from django.urls import re_path  # noqa: E402
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware  # noqa: E402
 
 from recorder.consumers import RigConsumer  # noqa: E402
 from recorder.routing import websocket_urlpatterns as recorder_sockets  # noqa: E402
 from recorder.sockets import NowhereSocket  # noqa: E402
 from robotdata.no_thread import no_thread  # noqa: E402
+from robotdata.origins import SameOriginOnly  # noqa: E402
 from viewer.routing import websocket_urlpatterns as viewer_sockets  # noqa: E402
 
 addresses = [*recorder_sockets, *viewer_sockets, re_path(r"", NowhereSocket.as_asgi())]
-browser_sockets = AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(addresses)))
+browser_sockets = SameOriginOnly(AuthMiddlewareStack(URLRouter(addresses)))
 rig_socket = RigConsumer.as_asgi()
 
 
@@ -36,4 +38,6 @@ async def sockets(scope: dict[str, Any], receive: Any, send: Any) -> None:
     await door(scope, receive, send)
 
 
-application = ProtocolTypeRouter({"http": no_thread(pages), "websocket": sockets})
+application: Any = ProtocolTypeRouter({"http": no_thread(pages), "websocket": sockets})
+if settings.PROXIES:  # uvicorn's own believes whoever is on this machine
+    application = ProxyHeadersMiddleware(application, settings.PROXIES)

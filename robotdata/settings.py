@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import secrets
 import sys
 from pathlib import Path
 
 import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
+
+from robotdata.secret_files import cookie_name, read_or_make
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 INSTALLED_FILES = Path(__file__).resolve().parent / "web_files"  # a wheel carries templates and static files here
@@ -44,15 +45,9 @@ def env_secret(name: str, path: Path) -> str:
     if value := os.environ.get(name):
         return value
     try:
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text().strip()
+        return read_or_make(path)
     except OSError as error:
         raise _unwritable(path, error) from error
-    value = secrets.token_urlsafe(48)
-    with os.fdopen(fd, "w") as file:
-        file.write(value)
-    return value
 
 
 def folder(path: Path, mode: int = 0o777) -> None:
@@ -72,7 +67,7 @@ def _unwritable(path: Path, error: OSError) -> ImproperlyConfigured:
 
 # --- our knobs -------------------------------------------------------------------------------------
 HOME = Path(os.environ.get("ROBOTDATA_HOME") or Path.home() / "robotdata").expanduser().resolve()
-folder(HOME)
+folder(HOME, 0o700)
 STATE_DIR = HOME / ".state"  # database, broker, secrets: nothing that a person looks for
 folder(STATE_DIR, 0o700)
 SPOOL_DIR = HOME / "spool"
@@ -91,6 +86,7 @@ DEBUG = env_flag("ROBOTDATA_DEBUG", False)
 SECRET_KEY = env_secret("ROBOTDATA_SECRET_KEY", STATE_DIR / "secret-key")
 RIG_TOKEN = env_secret("ROBOTDATA_RIG_TOKEN", STATE_DIR / "rig-token")
 ALLOWED_HOSTS = env.list("ROBOTDATA_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+PROXIES = env.list("ROBOTDATA_PROXIES", default=[])  # addresses or networks whose X-Forwarded-* are believed
 CSRF_TRUSTED_ORIGINS = env.list("ROBOTDATA_ORIGINS", default=[])
 
 INSTALLED_APPS = [
@@ -232,6 +228,8 @@ STORAGES = {
 HTTPS = env_flag("ROBOTDATA_HTTPS", False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 31536000 if HTTPS else 0
+SESSION_COOKIE_NAME = cookie_name("session", HOME, os.environ.get("ROBOTDATA_SECRET_KEY", ""))
+CSRF_COOKIE_NAME = cookie_name("csrf", HOME, os.environ.get("ROBOTDATA_SECRET_KEY", ""))
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 30 * 24 * 3600
 SECURE_REFERRER_POLICY = "same-origin"

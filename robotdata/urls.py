@@ -6,12 +6,13 @@ from django.contrib import admin
 from django.urls import include, path
 
 from recorder.api import api
-from recorder.views.sign_in import healthz, sign_in, sign_out
+from recorder.views.sign_in import admin_sign_in, healthz, sign_in, sign_out
 
 urlpatterns = [
     path("healthz", healthz, name="healthz"),
     path("sign-in/", sign_in, name="sign-in"),
     path("sign-out/", sign_out, name="sign-out"),
+    path("admin/login/", admin_sign_in),
     path("admin/", admin.site.urls),
     path("api/", api.urls),
     path("media/", include("viewer.media_urls")),

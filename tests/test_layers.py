@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-ROOMS = ["video", "capture", "spool", "dataset", "export", "quality", "rig"]
+ROOMS = ["files", "video", "capture", "spool", "dataset", "export", "quality", "rig"]
 ORDER = [f"robotdata.{room}" for room in ROOMS] + ["recorder", "viewer"]
 ONLY_IN = {
     "av": {"robotdata.video"},

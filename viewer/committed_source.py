@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 from collections import OrderedDict
 from pathlib import Path
@@ -15,15 +16,18 @@ from robotdata.dataset.episode_list import EpisodeInfo, VideoSpan
 from robotdata.dataset.errors import DatasetError
 from robotdata.dataset.features import DEFAULT_FEATURES, NUMERIC_DTYPES
 from robotdata.dataset.reader import Dataset
+from robotdata.files import open_real
 from robotdata.quality.inputs import flat_names
 from robotdata.video import VideoDecoder, VideoDecoderCache, VideoError
 from robotdata.video.depth import CODE_MAX, depth_codes, dequantize_depth
 from robotdata.video.depth_colours import DepthColours
 from robotdata.video.depth_scale import PIX_FMT, DepthScale
+from robotdata.video.errors import FileReplacedError
+from robotdata.video.index import FileIdentity
 from robotdata.video.jpeg import ImageError, encode_jpeg
 from viewer.errors import Gone, Moved, NotThere
 from viewer.naming import camera_name, camera_size
-from viewer.pictures import LOOK_AT, to_jpeg
+from viewer.pictures import LOOK_AT, check_pixels, to_jpeg
 from viewer.sources import CameraInfo, Signals, VideoFile
 
 QUALITY = 90
@@ -139,6 +143,8 @@ class CommittedSource:
     def _video_frame(self, camera: str, span: VideoSpan, n: int) -> bytes:
         """By time, as LeRobot finds it: a video may have another rate, or lack frames at its beginning."""
         decoder = DECODERS.get_decoder(span.path)
+        _check_same(decoder, span.path)
+        check_pixels(decoder.index.width, decoder.index.height)
         time_s = span.from_timestamp + n / self.fps
         number = decoder.index.frame_at(time_s)
         off_s = abs(decoder.index.time_s(number) - time_s)
@@ -206,6 +212,17 @@ def _fault(episode: EpisodeInfo, camera: str) -> str:
     except OSError:
         there = False
     return "" if there else f"{camera}: {span.path} is missing or empty; fetch it again"
+
+
+def _check_same(decoder: VideoDecoder, path: Path) -> None:
+    """Raise OSError where the decoder reads another file than the one in the dataset: a link took its place."""
+    fd = open_real(path)
+    try:
+        same = FileIdentity.of(os.fstat(fd)) == decoder.identity
+    finally:
+        os.close(fd)
+    if not same:
+        raise FileReplacedError(f"{path} was replaced by another file; open the episode again")
 
 
 def _find(root: Path, index: int) -> tuple[Dataset, EpisodeInfo]:

@@ -7,9 +7,9 @@ import json
 import logging
 from typing import Any
 
-from channels.generic.websocket import AsyncWebsocketConsumer
 from uvicorn.protocols.utils import ClientDisconnected
 
+from recorder.sockets import BrowserSocket
 from viewer.errors import BadAsk, Busy, ViewerError
 from viewer.frames import FRAMES
 from viewer.places import Hold, hold_source, trim_in_frames
@@ -17,28 +17,26 @@ from viewer.playback import Player
 from viewer.sources import FrameSource, describe
 
 log = logging.getLogger(__name__)
-MOST_PLAYERS = 64
+MOST_PLAYERS = 16
+"""Of one person: in several tabs."""
+ALL_PLAYERS = 128
 MOST_MESSAGE = 65_536
 NOT_FOUND, TOO_MANY, BROKEN = 4404, 4429, 4410
 _players: set[PlayConsumer] = set()
 
 
-class PlayConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
+class PlayConsumer(BrowserSocket):
     """`/ws/play/<episode uuid>/`; see the module `playback` for what is sent."""
 
+    max_text = MOST_MESSAGE
+    per_second = 600  # a pointer that drags asks 200 times, and each picture that comes is acknowledged
     hold: Hold | None = None
     player: Player | None = None
     work: asyncio.Task[None] | None = None
 
-    async def connect(self) -> None:
-        user = self.scope.get("user")
-        if user is None or not user.is_authenticated:
-            await self.close()
-            return
-        await self.accept()
+    async def opened(self) -> None:
         try:
-            if len(_players) >= MOST_PLAYERS:
-                raise Busy(f"{MOST_PLAYERS} players are open already: close one of them")
+            _make_room(self.scope["user"].pk)
             _players.add(self)
             source, trim = await self.reopen()
         except ViewerError as error:
@@ -50,11 +48,11 @@ class PlayConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self.work = asyncio.create_task(self.player.run())
         self.work.add_done_callback(_report)
 
-    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+    async def on_text(self, text: str) -> None:
         if self.player is None:
             return
         try:
-            self.player.handle(parse_message(text_data))
+            self.player.handle(parse_message(text))
         except BadAsk as error:
             await self.send_message({"type": "error", "message": str(error)})
 
@@ -80,6 +78,14 @@ class PlayConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         trim = trim_in_frames(new.place, new.source)
         await self.send_message({"type": "opened", **describe(new.source), "trim": trim})
         return new.source, trim
+
+
+def _make_room(person: int) -> None:
+    """Raise Busy where this person, or everybody together, has too many players open."""
+    if sum(player.scope["user"].pk == person for player in _players) >= MOST_PLAYERS:
+        raise Busy(f"{MOST_PLAYERS} players are open already: close one of them")
+    if len(_players) >= ALL_PLAYERS:
+        raise Busy(f"{ALL_PLAYERS} players are open already, of all people together: try again in a moment")
 
 
 def parse_message(text: str | None) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 
 from recorder.api.access import user_of_token
+from robotdata.files import open_real
 from viewer.errors import BadAsk, Gone, ViewerError
 from viewer.filmstrip import StripStore, check_strip
 from viewer.frames import FRAME_TURNS, STRIP_TURNS, parse_height, read_frame
@@ -28,6 +29,8 @@ from viewer.sources import FrameSource, VideoFile
 
 STRIP_STORE = StripStore(Path(settings.STATE_DIR) / "strips", max_bytes=256 * 1024 * 1024)
 _YEAR_S = 365 * 24 * 3600
+_MP4_BOXES = {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide"}
+_MATROSKA = b"\x1a\x45\xdf\xa3"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +108,7 @@ def video(request: HttpRequest, place: Place, camera: str) -> HttpResponseBase:
 
     def read(source: FrameSource) -> tuple[str, VideoFile, int, int]:
         file = source.video(camera)
-        try:
-            fd = os.open(file.path, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError as error:
-            raise Gone(f"the video of {camera} cannot be opened: {error}") from error
+        fd = _open_video(file.path, camera)
         stat = os.fstat(fd)
         return f'"{stat.st_ino:x}-{stat.st_size:x}-{stat.st_mtime_ns:x}"', file, fd, stat.st_size
 
@@ -127,6 +127,22 @@ def video(request: HttpRequest, place: Place, camera: str) -> HttpResponseBase:
 def nowhere(request: HttpRequest, rest: str) -> HttpResponseBase:
     """Any other address: in the same words and shape."""
     return _refusal(404, "not_found", "there is no such picture, filmstrip, signals or video", {})
+
+
+def _open_video(path: Path, camera: str) -> int:
+    """The descriptor of the file that was in the dataset when it was opened; raises Gone for anything else."""
+    try:
+        fd = open_real(path)
+    except OSError as error:
+        raise Gone(f"the video of {camera} cannot be opened: {error}") from error
+    if not _looks_like_video(os.pread(fd, 12, 0)):
+        os.close(fd)
+        raise Gone(f"the video of {camera} cannot be shown: {path} does not begin as an MP4 does; fetch it again")
+    return fd
+
+
+def _looks_like_video(head: bytes) -> bool:
+    return head[4:8] in _MP4_BOXES or head.startswith(_MATROSKA)
 
 
 def _ranged(request: HttpRequest, fd: int, size: int, headers: dict[str, str]) -> HttpResponseBase:

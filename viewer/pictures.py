@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,14 +12,34 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from robotdata.video.depth import depth_picture
 from robotdata.video.depth_colours import DepthColours
 from robotdata.video.errors import VideoError
-from robotdata.video.jpeg import ImageError, check_size, jpeg_size
+from robotdata.video.jpeg import ImageError, jpeg_size
 
 QUALITY = 85
+_PNG = b"\x89PNG\r\n\x1a\n"
+_BROKEN = (OSError, SyntaxError, UnidentifiedImageError, ValueError, Image.DecompressionBombError)
 LEAST_HEIGHT, MOST_HEIGHT = 16, 4320
 MOST_SIDE = 65_000
 """A JPEG's sides are 16 bits."""
+MOST_PIXELS = 16_000_000
+"""What is decoded here, where several people wait: more than cameras of robots have, yet a few hundred bytes may claim
+a picture of gigabytes."""
 LOOK_AT = 10
 """Frames of depth that may hold none before the colours of an episode are given up."""
+
+
+def check_header(data: bytes) -> None:
+    """Raise ImageError where the header of a JPEG or PNG claims more than MOST_PIXELS."""
+    if data.startswith(_PNG):
+        width, height = struct.unpack_from(">II", data.ljust(24, b"\0"), 16)
+    else:
+        width, height = jpeg_size(data)
+    check_pixels(width, height)
+
+
+def check_pixels(width: int, height: int) -> None:
+    """Raise ImageError where a picture is empty or larger than what is decoded here."""
+    if width < 1 or height < 1 or width * height > MOST_PIXELS:
+        raise ImageError(f"a picture of {width}x{height}: up to {MOST_PIXELS:,} pixels are shown here")
 
 
 def shrink_jpeg(data: bytes, height: int | None, *, quality: int = QUALITY) -> bytes:
@@ -35,6 +56,7 @@ def shrink_jpeg(data: bytes, height: int | None, *, quality: int = QUALITY) -> b
 
 def depth_jpeg(data: bytes, colours: DepthColours) -> bytes:
     """A depth packet of the spool in `colours`, as a JPEG; raises ImageError where it is damaged."""
+    check_header(data)
     try:
         return colours.jpeg(data, QUALITY)
     except VideoError as error:
@@ -46,11 +68,11 @@ def to_jpeg(data: bytes) -> bytes:
 
     Raises ImageError where it is damaged.
     """
+    check_header(data)
     try:
         with Image.open(io.BytesIO(data), formats=["JPEG", "PNG"]) as image:
-            check_size(*image.size)
             picture = _for_people(ImageOps.exif_transpose(image)).convert("RGB")
-    except (OSError, SyntaxError, UnidentifiedImageError, ValueError) as error:
+    except _BROKEN as error:
         raise ImageError(f"a picture of {len(data)} bytes is damaged: {error}") from error
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=QUALITY)
@@ -65,12 +87,13 @@ def _for_people(image: Image.Image) -> Image.Image:
 def open_scaled(data: bytes, height: int, *, mode: str = "YCbCr") -> Image.Image:
     """The JPEG decoded at `height` pixels; libjpeg itself halves it as often as it can, which is most of the speed."""
     width, full = jpeg_size(data)
+    check_pixels(width, full)
     size = (max(1, round(width * height / full)), height)
     try:
         with Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
             image.draft(mode, size)
             picture = image.convert(mode)
-    except (OSError, SyntaxError, UnidentifiedImageError, ValueError) as error:
+    except _BROKEN as error:
         raise ImageError(f"a JPEG of {len(data)} bytes ({width}x{full}) is damaged: {error}") from error
     return picture if picture.size == size else picture.resize(size, Image.Resampling.BILINEAR)
 

@@ -20,7 +20,7 @@ from robotdata.video.jpeg import ImageError
 from robotdata.video.jpeg_door import plain_jpeg
 from viewer.errors import Gone, NotThere
 from viewer.naming import camera_name
-from viewer.pictures import LOOK_AT, depth_jpeg, to_jpeg
+from viewer.pictures import LOOK_AT, check_header, depth_jpeg, to_jpeg
 from viewer.sources import CameraInfo, Signals, VideoFile
 
 
@@ -48,7 +48,7 @@ class TakeSource:
         self.version = take_version(folder)
         try:
             self._take = Take.open(folder)
-        except SpoolError as error:
+        except (SpoolError, OSError) as error:
             raise Gone(str(error)) from error
         try:
             self._open()
@@ -64,7 +64,7 @@ class TakeSource:
         try:
             index = {key: take.frame_index(key) for key in tracks}
             ticks = take.rows.num_rows
-        except (SpoolError, KeyError) as error:
+        except (SpoolError, OSError, KeyError) as error:
             raise Gone(f"take {take.id}: {error}") from error
         for key in [key for key, found in index.items() if not (found >= 0).any()]:
             faults[key] = f"{key}: no frame was stored in this take"
@@ -106,8 +106,10 @@ class TakeSource:
             if camera not in self._depth_colours:
                 found, track = DepthColours(), self._tracks[camera]
                 for at in self._index[camera][:: max(1, self.frames // LOOK_AT)]:
-                    with contextlib.suppress(SpoolError, VideoError, OSError):
-                        if found.fit(depth_of_packet(track.packet(int(at)))):
+                    with contextlib.suppress(SpoolError, VideoError, ImageError, OSError):
+                        packet = track.packet(int(at))
+                        check_header(packet)
+                        if found.fit(depth_of_packet(packet)):
                             break
                 self._depth_colours[camera] = found
             return self._depth_colours[camera]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recorder.models.access import ApiToken, SignInCode
+from recorder.models.access import ApiToken, SignInCode, SignInTries
 from recorder.models.dataset import Dataset, Policy
 from recorder.models.episode import Change, Episode
 from recorder.models.job import Batch, Job
@@ -21,6 +21,7 @@ __all__ = [
     "Rig",
     "Session",
     "SignInCode",
+    "SignInTries",
     "Unopened",
     "UserKeys",
 ]

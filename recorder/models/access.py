@@ -1,4 +1,4 @@
-"""Who may come in: tokens for programs, one-use codes for people. Only digests are kept."""
+"""Who may come in: tokens for programs, one-use codes for people, and a count of failures. Only digests are kept."""
 
 from __future__ import annotations
 
@@ -55,3 +55,29 @@ class SignInCode(models.Model):
         """Whether the code was good; it is not afterwards."""
         spent, _ = cls.objects.filter(digest=digest(code), expires_at__gt=timezone.now()).delete()
         return bool(spent)
+
+
+class SignInTries(models.Model):
+    """How often signing in failed of late, from one address or for one account; all web processes count together."""
+
+    MOST_ROWS = 10_000
+
+    digest = models.CharField(max_length=64, primary_key=True)
+    count = models.PositiveIntegerField(default=0)
+    until = models.DateTimeField(db_index=True)
+
+    @classmethod
+    def allow(cls, subject: str, *, most: int, seconds: int) -> bool:
+        """Count one more try of `subject`; False where it had `most` within `seconds` already."""
+        now, key = timezone.now(), digest(subject)
+        cls.objects.filter(until__lt=now).delete()
+        if not cls.objects.filter(digest=key).exists():
+            if cls.objects.count() >= cls.MOST_ROWS:
+                return False  # somebody tries from, or for, thousands: no new one until a minute has passed
+            cls.objects.get_or_create(digest=key, defaults={"until": now + timedelta(seconds=seconds)})
+        return bool(cls.objects.filter(digest=key, count__lt=most).update(count=models.F("count") + 1))
+
+    @classmethod
+    def forgive(cls, subject: str) -> None:
+        """Take one try of `subject` back: it was right."""
+        cls.objects.filter(digest=digest(subject), count__gt=0).update(count=models.F("count") - 1)

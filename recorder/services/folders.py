@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import os
 import re
 import uuid
 from collections.abc import Iterable, Iterator
@@ -33,11 +34,14 @@ from robotdata.dataset.features import DEFAULT_FEATURES
 from robotdata.dataset.fetched import never_had_videos
 from robotdata.dataset.reader import Dataset as Folder
 from robotdata.dataset.swap import is_fresh
+from robotdata.files import open_beneath
 from robotdata.quality import DEFAULT, BadThresholds
 from robotdata.spool import SpoolError, read_manifest
 from robotdata.spool.files import write_json
 
 log = logging.getLogger(__name__)
+
+_MOST_SETTINGS = 1 << 20
 
 SAFE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,95}")
 KEPT_SETTINGS = ("title", "policy", "every", "encode_unreviewed", "goal", "encoding", "thresholds")
@@ -127,7 +131,8 @@ def load_settings(slug: str) -> dict[str, Any]:
     """What `save_settings` kept; empty where there is nothing usable."""
     path = Path(settings.DATASETS_DIR) / ".settings" / f"{slug}.json"
     try:
-        value = json.loads(path.read_bytes())
+        with os.fdopen(open_beneath(path.parent, path.name), "rb") as file:
+            value = json.loads(file.read(_MOST_SETTINGS))
         known = {name: value[name] for name in KEPT_SETTINGS if name in value}
         DEFAULT.changed(known.get("thresholds") or {})
         Dataset(slug=slug, **{"title": slug, **known}).clean_fields()

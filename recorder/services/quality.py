@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import uuid
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -22,6 +23,7 @@ from recorder.services.odd import is_odd_mark, odd_marks
 from recorder.states import EpisodeState, Verdict
 from recorder.storable import storable
 from recorder.versions import moved_now
+from robotdata.files import open_beneath
 from robotdata.quality import DEFAULT, BadMetrics, Mark, Peers, TakeMetrics, Thresholds, marks_of, take_metrics
 from robotdata.spool import SpoolError, Take, TakeBusy, read_manifest, write_manifest
 from robotdata.spool.files import TakeLock, write_json
@@ -184,7 +186,7 @@ def measured(dataset: Dataset) -> tuple[list[TakeMetrics], list[TakeMetrics]]:
 def metrics_of(folder: Path) -> TakeMetrics | None:
     """What was measured of the take in `folder`; None where nobody has, or an older version did."""
     try:
-        with (folder / FILE).open("rb") as file:
+        with os.fdopen(open_beneath(folder, FILE), "rb") as file:
             return TakeMetrics.from_json(json.loads(file.read(_MOST_BYTES)))
     except FileNotFoundError:
         return None

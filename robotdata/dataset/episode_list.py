@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,15 +12,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from robotdata.dataset.bounds import RowBudget
 from robotdata.dataset.errors import DamagedFile, NotADataset, UnsafePath
 from robotdata.dataset.features import Features, video_keys
 from robotdata.dataset.layout import DATA_GLOB, EPISODES_GLOB, Layout, contained
 from robotdata.dataset.sidecar import Sidecar
 from robotdata.dataset.tables import LFS, is_numbers, open_parquet, read_columns, to_list, to_numpy
+from robotdata.files import open_real
 
 _BASE = ("episode_index", "tasks", "length", "dataset_from_index", "dataset_to_index")
 _DATA = ("data/chunk_index", "data/file_index")
 _POINTER_BYTES = 1024  # more than any has
+_BYTES_A_ROW = 8  # its number, length and range differ from those of every other
 _VIDEO = ("chunk_index", "file_index", "from_timestamp", "to_timestamp")
 
 
@@ -78,8 +82,9 @@ def read_episodes(
         raise NotADataset(layout.root, f"it has no meta/episodes/*/*.parquet{old}")
     keys = video_keys(features)
     made: list[EpisodeInfo] = []
+    budget = RowBudget(info.get("total_episodes"), least=_BYTES_A_ROW)
     for path in files:
-        columns = _columns(layout, path, keys, problems)
+        columns = _columns(layout, path, keys, budget, problems)
         if columns:
             made += _Rows(layout, columns, keys, fps, sidecar, len(made)).episodes()
     if len({episode.index for episode in made}) < len(made):
@@ -88,12 +93,15 @@ def read_episodes(
     return _with_places(layout, made, problems)
 
 
-def _columns(layout: Layout, path: Path, keys: list[str], problems: list[str]) -> dict[str, NDArray[Any]]:
+def _columns(
+    layout: Layout, path: Path, keys: list[str], budget: RowBudget, problems: list[str]
+) -> dict[str, NDArray[Any]]:
     names = [*_BASE, *_DATA, *(f"videos/{key}/{part}" for key in keys for part in _VIDEO)]
     try:
         # A symlink may point out of the dataset.
         real = contained(layout.root, str(path.relative_to(layout.root)))
-        with open_parquet(real) as file:
+        with open_parquet(real, links=False) as file:
+            budget.add(real, file.metadata.num_rows, real.stat().st_size)
             table = read_columns(file, real, names)
         columns = {name: _column(table.column(name), name, real) for name in table.column_names}
     except (DamagedFile, UnsafePath) as error:
@@ -275,11 +283,16 @@ def fault_of(path: Path) -> str:
         size = path.stat().st_size if path.is_file() else 0
         if not size:
             return "is missing or empty"
-        if size <= _POINTER_BYTES and path.read_bytes().startswith(LFS):
+        if size <= _POINTER_BYTES and _begins(path, LFS):
             return "is a Git LFS pointer, not the file; run `git lfs pull`"
     except OSError as error:
         return f"cannot be read: {error.strerror}"
     return ""
+
+
+def _begins(path: Path, head: bytes) -> bool:
+    with os.fdopen(open_real(path), "rb") as file:
+        return file.read(len(head)) == head
 
 
 def _row_counts(layout: Layout, problems: list[str]) -> list[tuple[Path, int, int]]:
@@ -288,7 +301,7 @@ def _row_counts(layout: Layout, problems: list[str]) -> list[tuple[Path, int, in
     for path in sorted(layout.root.glob(DATA_GLOB)):
         try:
             real = contained(layout.root, str(path.relative_to(layout.root)))
-            with open_parquet(real) as file:
+            with open_parquet(real, links=False) as file:
                 count = file.metadata.num_rows
         except (DamagedFile, UnsafePath) as error:
             problems.append(str(error))

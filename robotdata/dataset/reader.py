@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -16,12 +17,13 @@ from numpy.typing import NDArray
 
 from robotdata.dataset import episode_list
 from robotdata.dataset.episode_list import EpisodeInfo
-from robotdata.dataset.errors import DamagedFile, DatasetError, NoSuchEpisode, NotADataset, OldVersion
+from robotdata.dataset.errors import DamagedFile, DatasetError, NoSuchEpisode, NotADataset, OldVersion, UnsafePath
 from robotdata.dataset.features import CAMERA_DTYPES, DEFAULT_FEATURES, Features, camera_keys, is_video, video_keys
 from robotdata.dataset.layout import INFO, STATS, TASKS, Layout, contained
 from robotdata.dataset.sidecar import Sidecar, read_sidecar
 from robotdata.dataset.tables import LFS, is_numbers, open_parquet, read_columns, read_tasks, to_numpy
 from robotdata.dataset.unfinished import unfinished
+from robotdata.files import open_real
 
 MAX_INFO_BYTES = 64 << 20
 _OPEN_FILES = 8
@@ -159,7 +161,10 @@ class Dataset:
         path = self.root / STATS
         if not path.is_file():
             return {}
-        value = read_json(path)
+        try:
+            value = read_json(contained(self.root, STATS))
+        except UnsafePath as error:
+            raise DamagedFile(path, str(error)) from error
         return value if isinstance(value, dict) else {}
 
     def _plain_columns(self) -> list[str]:
@@ -199,7 +204,7 @@ class Dataset:
             if path in self._files:
                 self._files.move_to_end(path)
                 return self._files[path]
-        file = open_parquet(path)
+        file = open_parquet(path, links=False)
         sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
         entry = file, np.cumsum(np.array(sizes, np.int64))
         with self._lock:
@@ -232,9 +237,9 @@ def read_info(root: Path) -> dict[str, Any]:
 
 
 def read_json(path: Path) -> Any:
-    """A JSON file of the dataset; raises DamagedFile."""
+    """Read a JSON file of the dataset; raises DamagedFile. Links in its path were followed before (`contained`)."""
     try:
-        with path.open("rb") as file:
+        with os.fdopen(open_real(path), "rb") as file:
             data = file.read(MAX_INFO_BYTES + 1)
     except OSError as error:
         raise DamagedFile(path, error.strerror) from error
@@ -286,8 +291,8 @@ def _tasks(root: Path, info: dict[str, Any], problems: list[str]) -> list[str]:
             problems.append(f"{TASKS} is missing; tasks have no text")
         return []
     try:
-        found = read_tasks(path)
-    except DamagedFile as error:
+        found = read_tasks(contained(root, TASKS))
+    except (DamagedFile, UnsafePath) as error:
         problems.append(str(error))
         return []
     numbers = [number for number in found if 0 <= number < 1_000_000]

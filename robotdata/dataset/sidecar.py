@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from robotdata.dataset.layout import SIDECAR
+from robotdata.dataset.errors import UnsafePath
+from robotdata.dataset.layout import SIDECAR, contained
+from robotdata.files import open_real
 
 FORMAT = "robotdata-dataset"
 VERSION = 1
@@ -44,10 +47,10 @@ def read_sidecar(root: Path, problems: list[str]) -> Sidecar:
     if not path.is_file():
         return Sidecar()
     try:
-        with path.open("rb") as file:
+        with os.fdopen(open_real(contained(root, SIDECAR)), "rb") as file:
             value = json.loads(file.read(MAX_BYTES))
         return _sidecar(value)
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, UnsafePath, ValueError, RecursionError) as error:
         problems.append(f"{SIDECAR} cannot be read: {error}; verdicts and UUIDs are unknown")
         return Sidecar()
 

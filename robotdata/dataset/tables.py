@@ -13,8 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from robotdata.dataset.bounds import RowBudget, read_bounded
 from robotdata.dataset.errors import DamagedFile, FeatureError
 from robotdata.dataset.features import TEXT_DTYPES, Feature, is_video, size_of
+from robotdata.files import open_real
 
 LFS = b"version https://git-lfs"
 _TASKS_PANDAS = {
@@ -119,7 +121,9 @@ def read_tasks(path: Path) -> dict[int, str]:
 
     Raises DamagedFile where there is no column of numbers or none of texts.
     """
-    table = read_table(path)
+    with open_parquet(path) as file:
+        RowBudget(None, least=2).add(path, file.metadata.num_rows, path.stat().st_size)
+        table = read_columns(file, path, None)
     names = [field.name for field in table.schema if _is_text(field.type)]
     preferred = [name for name in ("task", "__index_level_0__", "index") if name in names]
     text = (preferred or names or [None])[0]
@@ -135,14 +139,20 @@ def read_tasks(path: Path) -> dict[int, str]:
     return {int(number): str(words) for number, words in zip(numbers, texts, strict=True)}
 
 
-def open_parquet(path: Path) -> pq.ParquetFile:
-    """The file, its footer read; raises DamagedFile saying what is there instead."""
+def open_parquet(path: Path, *, links: bool = True) -> pq.ParquetFile:
+    """Open the file and read its footer; raises DamagedFile saying what is there instead.
+
+    Without `links` the path is one that `contained` gave: a link that took its place since then is refused.
+    """
     try:
-        with path.open("rb") as file:
-            head = file.read(len(LFS))
-        if head == LFS:
-            raise DamagedFile(path, "it is a Git LFS pointer, not the file; run `git lfs pull`")
-        return pq.ParquetFile(path, page_checksum_verification=True)
+        fd = open_real(path if not links else path.resolve())
+        try:
+            if os.pread(fd, len(LFS), 0) == LFS:
+                raise DamagedFile(path, "it is a Git LFS pointer, not the file; run `git lfs pull`")
+            source = pa.OSFile(f"/dev/fd/{fd}")  # the file just looked at, whatever the path leads to by now
+        finally:
+            os.close(fd)
+        return pq.ParquetFile(source, page_checksum_verification=True)
     except (pa.ArrowException, OSError, ValueError) as error:  # the last: names that are no text
         raise DamagedFile(path, _first_line(error)) from error
 
@@ -161,7 +171,7 @@ def read_columns(
     try:
         there = dict.fromkeys(file.schema_arrow.names)
         names = list(there) if columns is None else [column for column in columns if column in there]
-        return file.read_row_groups(list(wanted), columns=names)
+        return read_bounded(file, path, names, wanted)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise DamagedFile(path, _first_line(error)) from error
 

@@ -23,7 +23,7 @@ from robotdata.spool import Take
 from robotdata.spool.files import write_json
 from robotdata.video import EncodeSettings, VideoError, encode_packets, get_video_info, verify_video
 from robotdata.video.encode import resolve
-from robotdata.video.jpeg import ImageError, decode_jpeg
+from robotdata.video.jpeg import ImageError, check_size, decode_jpeg
 
 FORMAT = "robotdata-encoded"
 VERSION = 1
@@ -150,8 +150,9 @@ def _picture(packet: bytes) -> NDArray[np.uint8]:
         return decode_jpeg(packet)
     try:
         with Image.open(io.BytesIO(packet), formats=["PNG"]) as image:
+            check_size(*image.size)
             return np.asarray(image.convert("RGB"))
-    except (OSError, SyntaxError, UnidentifiedImageError, ValueError) as error:
+    except (OSError, SyntaxError, UnidentifiedImageError, ValueError, Image.DecompressionBombError) as error:
         raise ImageError(f"a PNG of {len(packet)} bytes is damaged: {error}") from error
 
 

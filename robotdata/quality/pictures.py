@@ -147,7 +147,7 @@ def decode(packet: bytes, codec: str, scale: int) -> NDArray[np.uint8]:
             check_size(*image.size)
             image.load()
             return _as_rgb(image, scale)
-    except (OSError, SyntaxError, UnidentifiedImageError, ValueError) as error:
+    except (OSError, SyntaxError, UnidentifiedImageError, ValueError, Image.DecompressionBombError) as error:
         raise ImageError(f"a picture of {len(packet)} bytes is damaged: {error}") from error
 
 

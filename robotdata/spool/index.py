@@ -6,6 +6,7 @@ sequence number u64, capture time u64 (monotonic ns), offset u64 and size u32 (b
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -13,8 +14,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from robotdata.files import open_beneath
+from robotdata.spool.errors import SpoolError
+
 RECORD = struct.Struct("<QQQIII")
 _BODY = struct.Struct("<QQQII")
+MOST_RECORDS = 2_000_000
+"""18 hours at 30 frames a second."""
 DTYPE = np.dtype(
     [
         ("seq", "<u8"),
@@ -41,9 +47,16 @@ def seal_record(seq: int, captured_ns: int, offset: int, size: int, crc: int) ->
 def read_index(path: Path) -> tuple[NDArray[np.void], NDArray[np.bool_]]:
     """All whole-sized records of an index, dtype DTYPE, and for each whether its checksum holds.
 
-    A part of a record at the end (the writer was killed, or is writing it now) is left out.
+    A part of a record at the end (the writer was killed, or is writing it now) is left out. Raises SpoolError where
+    it is longer than any take is.
     """
-    data = path.read_bytes() if path.exists() else b""
+    try:
+        with os.fdopen(open_beneath(path.parent, path.name), "rb") as file:
+            data = file.read(MOST_RECORDS * RECORD.size + 1)
+    except FileNotFoundError:
+        data = b""
+    if len(data) > MOST_RECORDS * RECORD.size:
+        raise SpoolError(f"{path} is longer than that of {MOST_RECORDS:,} frames: it is damaged, or not ours")
     count = len(data) // RECORD.size
     records = np.frombuffer(data, DTYPE, count)
     view = memoryview(data)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from robotdata.capture import clock
+from robotdata.files import UnsafeFile, open_beneath
 from robotdata.spool.errors import BadManifest, CurationError, NoTake
 from robotdata.spool.facts import FORMAT, LONGEST, MOST_LABELS, VERDICTS, VERSION, Facts, check_manifest, is_span
 from robotdata.spool.files import TakeLock, write_json
@@ -73,10 +75,12 @@ def read_manifest(folder: Path) -> Facts:
     Whoever changes it writes `raw`, with the change: what was odd stays in the file until a person replaces it.
     """
     try:
-        with (folder / FILE).open("rb") as file:
+        with os.fdopen(open_beneath(folder, FILE), "rb") as file:
             data = file.read(MAX_BYTES + 1)
     except (FileNotFoundError, NotADirectoryError):
         raise NoTake(folder) from None
+    except UnsafeFile as error:
+        raise BadManifest(folder, f"cannot be read: {error.strerror}") from None
     if len(data) > MAX_BYTES:
         raise BadManifest(folder, f"is longer than {MAX_BYTES:,} bytes")
     try:

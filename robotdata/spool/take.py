@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import zlib
@@ -13,10 +14,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from robotdata.capture.texts import unpack_texts
+from robotdata.files import open_beneath
 from robotdata.spool import rows as row_files
 from robotdata.spool.errors import DamagedHeader, NoTake, SpoolError, TornPacket, TornRows
 from robotdata.spool.index import read_index
 from robotdata.spool.manifest import ROWS, read_manifest
+from robotdata.video.packets import MOST_BYTES
 
 
 class CameraTrack:
@@ -35,7 +38,7 @@ class CameraTrack:
         records, whole = read_index(folder / f"{key}.idx")
         records = records[whole]
         try:
-            self._fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+            self._fd = open_beneath(folder, self._path.name)
         except FileNotFoundError:
             raise SpoolError(f"take {folder.name} has no {self._path.name}") from None
         # A packet is written before its record, so what lies beyond the file's end was cut off later.
@@ -54,6 +57,8 @@ class CameraTrack:
         if not 0 <= index < self.count:
             raise IndexError(f"{self._path.name}: frame {index} is outside [0, {self.count})")
         record = self._records[index]
+        if record["size"] > MOST_BYTES:
+            raise TornPacket(self._path, index, f"it claims {record['size']:,} bytes, more than any picture has")
         data = os.pread(self._fd, int(record["size"]), int(record["offset"]))
         if len(data) != record["size"]:
             raise TornPacket(self._path, index, f"{len(data)} of {record['size']} bytes")
@@ -108,6 +113,7 @@ class Take:
         """All rows; columns as in `docs/architecture.md`. Raises TornRows where some are damaged or missing."""
         with self._lock:
             if self._rows is None:
+                self._refuse_link()
                 self._rows = self._read_rows()
             return self._rows
 
@@ -151,6 +157,10 @@ class Take:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+    def _refuse_link(self) -> None:
+        with contextlib.suppress(FileNotFoundError):  # `_read_rows` says which it is
+            os.close(open_beneath(self.folder, ROWS))
 
     def _read_rows(self) -> pa.Table:
         path = self.folder / ROWS

@@ -99,7 +99,7 @@ def depth_of_packet(packet: bytes) -> NDArray[np.uint16]:
         with Image.open(io.BytesIO(packet), formats=["PNG"]) as image:
             check_size(image.width, image.height)
             depth = np.asarray(image)
-    except (OSError, SyntaxError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DecodeError(f"a depth packet of {len(packet)} bytes is damaged: {error}") from error
     if depth.dtype != np.uint16 or depth.ndim != 2:
         raise DecodeError(f"want a 16-bit PNG of one channel, got {depth.dtype} {depth.shape}")
@@ -245,7 +245,7 @@ def _depth_file(path: Path) -> DepthMap:
         with Image.open(path, formats=["TIFF"]) as image:
             check_size(image.width, image.height)
             return np.asarray(image)
-    except (OSError, SyntaxError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DecodeError(f"{path} is no depth map: {error}") from error
 
 

@@ -43,7 +43,7 @@ def decode_jpeg(data: bytes, *, scale: int = 1) -> NDArray[np.uint8]:
             if scale > 1:
                 image.draft("RGB", (max(1, width // scale), max(1, height // scale)))
             return np.asarray(image.convert("RGB"))
-    except (OSError, SyntaxError, UnidentifiedImageError, ValueError) as error:
+    except (OSError, SyntaxError, UnidentifiedImageError, ValueError, Image.DecompressionBombError) as error:
         raise ImageError(f"a JPEG of {len(data)} bytes ({width}x{height}) is damaged: {error}") from error
 
 

@@ -17,6 +17,8 @@ from pathlib import Path
 from robotdata.video.errors import VideoError
 
 CODECS = {"mjpeg": b"V_MJPEG", "png": b"V_MS/VFW/FOURCC"}
+MOST_BYTES = 64 << 20
+"""More than any picture takes; a file may have holes in it that claim any size."""
 _CLUSTER = b"\x1f\x43\xb6\x75"
 _TIMESTAMP = b"\xe7\x88"
 _BLOCK = b"\xa3"
@@ -169,7 +171,7 @@ def _packet_at(data: mmap.mmap, at: int, end: int) -> StoredPacket | None:
     size = (wide ^ _WIDE) - len(_TRACK)
     whole = (stamp, block, track) == (_TIMESTAMP, _BLOCK, _TRACK) and cluster ^ _WIDE == size + _INSIDE
     offset = at + _HEAD.size
-    return StoredPacket(offset, size, pts_ns) if whole and 0 <= size <= end - offset else None
+    return StoredPacket(offset, size, pts_ns) if whole and 0 <= size <= min(MOST_BYTES, end - offset) else None
 
 
 def _element(identity: str, payload: bytes) -> bytes:

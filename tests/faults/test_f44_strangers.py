@@ -74,7 +74,7 @@ class Shelf:
     def get(self, path: str) -> tuple[int, bytes]:
         """As a person's browser asks."""
         request = urllib.request.Request(self.web.url + path)
-        request.add_header("Cookie", f"sessionid={self.web.keys['session']}")
+        request.add_header("Cookie", self.web.cookie)
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:
                 return answer.status, answer.read()

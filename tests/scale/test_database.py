@@ -141,7 +141,7 @@ async def test_it_keeps_whatever_words_a_rig_says(web: Web, fake_rig: Any, liste
 def visit(web: Web, path: str) -> int:
     """The status of a page, for a person who is signed in."""
     connection = http.client.HTTPConnection("127.0.0.1", web.port, timeout=60)
-    connection.request("GET", path, headers={"Cookie": f"sessionid={web.keys['session']}"})
+    connection.request("GET", path, headers={"Cookie": web.cookie})
     status = connection.getresponse().status
     connection.close()
     return status

@@ -14,6 +14,7 @@ import pytest
 import uvicorn
 import websockets
 from channels.db import database_sync_to_async
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connections
 from django.test import Client
@@ -32,10 +33,18 @@ MakeEpisode = Callable[..., Episode]
 Connect = Callable[[uuid.UUID], Awaitable[Any]]
 
 
+def cookie_of(name: str) -> str:
+    """What the browser of another person sends."""
+    client = Client()
+    client.force_login(User.objects.create_user(name))
+    return f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"
+
+
 @pytest.fixture
 def cookie(client: Client, olga: User) -> str:
     client.force_login(olga)
-    return f"sessionid={client.cookies['sessionid'].value}"
+    name = settings.SESSION_COOKIE_NAME
+    return f"{name}={client.cookies[name].value}"
 
 
 @pytest.fixture
@@ -54,12 +63,19 @@ async def url() -> AsyncIterator[str]:
         await database_sync_to_async(connections.close_all)()
 
 
+def page_of(url: str) -> str:
+    """The address of the pages, as a browser sends it."""
+    return url.replace("ws", "http", 1).removesuffix("/ws/play")
+
+
 @contextlib.asynccontextmanager
-async def playing(url: str, episode: object, cookie: str, origin: str = "http://127.0.0.1:8000") -> AsyncIterator[Any]:
+async def playing(url: str, episode: object, cookie: str, origin: str = "") -> AsyncIterator[Any]:
     headers = {"Cookie": cookie}
     async with (
         asyncio.timeout(20),
-        websockets.connect(f"{url}/{episode}/", origin=origin, additional_headers=headers, max_size=None) as socket,
+        websockets.connect(
+            f"{url}/{episode}/", origin=origin or page_of(url), additional_headers=headers, max_size=None
+        ) as socket,
     ):
         yield socket
 
@@ -108,7 +124,7 @@ async def test_it_keeps_up_with_200_seeks_a_second(url: str, cookie: str, make_e
     assert seen == sorted(seen)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"op": "seek", "frame": NaN}', "[" * 60_000, "x" * 70_000])
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"op": "seek", "frame": NaN}', "[" * 60_000])
 async def test_it_answers_nonsense_in_words_and_goes_on(
     url: str, cookie: str, make_episode: MakeEpisode, text: str
 ) -> None:
@@ -117,17 +133,42 @@ async def test_it_answers_nonsense_in_words_and_goes_on(
         await socket.recv()
         await socket.send(text)
         assert json.loads(await socket.recv())["type"] == "error"
-        await socket.send(b"\0\1")
-        assert "JSON" in json.loads(await socket.recv())["message"]
         await say(socket, op="seek", frame=2, seq=1)
         assert unpack(await socket.recv())[2] == 2
+
+
+@pytest.mark.parametrize(("sent", "code"), [(b"\0\1", 1008), ("x" * 70_000, 1009), (b"x" * 70_000, 1008)])
+async def test_it_closes_at_what_no_page_sends(
+    url: str, cookie: str, make_episode: MakeEpisode, sent: str | bytes, code: int
+) -> None:
+    episode = await database_sync_to_async(make_episode)(3)
+    async with playing(url, episode.pk, cookie) as socket:
+        await socket.recv()
+        await socket.send(sent)
+        await socket.wait_closed()
+        assert socket.close_code == code
+
+
+async def test_it_cuts_off_who_floods(url: str, cookie: str, make_episode: MakeEpisode) -> None:
+    episode = await database_sync_to_async(make_episode)(3)
+    async with playing(url, episode.pk, cookie) as socket:
+        await socket.recv()
+        with contextlib.suppress(websockets.ConnectionClosed):
+            for seq in range(1, 20_001):
+                await say(socket, op="seek", frame=seq % 3, seq=seq)
+        await socket.wait_closed()
+        assert socket.close_code == 1008
 
 
 async def test_it_lets_nobody_in_without_a_session_or_from_elsewhere(
     url: str, cookie: str, make_episode: MakeEpisode
 ) -> None:
     episode = await database_sync_to_async(make_episode)(3)
-    for who, origin in (("sessionid=forged", "http://127.0.0.1:8000"), (cookie, "https://elsewhere.example")):
+    for who, origin in (
+        (f"{settings.SESSION_COOKIE_NAME}=forged", ""),
+        (cookie, "https://elsewhere.example"),
+        (cookie, "http://127.0.0.1:1"),  # another port of this machine is another page
+    ):
         with pytest.raises(websockets.InvalidStatus):
             async with playing(url, episode.pk, who, origin):
                 pass
@@ -156,6 +197,8 @@ async def test_it_gives_everything_back_when_people_leave(
         await asyncio.gather(one.recv(), two.recv())
         async with playing(url, episode.pk, cookie) as three:
             assert "players are open" in json.loads(await three.recv())["message"]
+        async with playing(url, episode.pk, await database_sync_to_async(cookie_of)("anna")) as hers:
+            assert json.loads(await hers.recv())["type"] == "opened"
     while consumers._players:
         await asyncio.sleep(0.01)
     assert not [entry for entry in SOURCES._entries.values() if entry.readers]

@@ -23,6 +23,8 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
+from robotdata.secret_files import cookie_name
+
 ROOT = Path(__file__).resolve().parents[3]
 TOKEN = "a-rig-token"
 PATIENCE_S = 60.0  # with what is awaited; how quick it is, is measured elsewhere
@@ -65,6 +67,12 @@ class Web:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def cookie(self) -> str:
+        """What a browser that is signed in sends."""
+        name = cookie_name("session", self.home.resolve(), self.env.get("ROBOTDATA_SECRET_KEY", ""))
+        return f"{name}={self.keys['session']}"
 
     def start(self) -> Web:
         command = [sys.executable, "-m", "uvicorn", "robotdata.asgi:application", "--port", str(self.port)]
@@ -113,7 +121,7 @@ class Web:
 
     def browser(self, path: str, *, origin: str | None = "", cookie: bool = True) -> connect:
         """A browser's socket; `origin` None sends none."""
-        headers = {"Cookie": f"sessionid={self.keys['session']}"} if cookie else {}
+        headers = {"Cookie": self.cookie} if cookie else {}
         return connect(
             f"ws://127.0.0.1:{self.port}{path}",
             additional_headers=headers,
