@@ -2,7 +2,7 @@
 
     python bench/verify_alarms.py --encodes 2000 --seed 1 [--within-s 220]
 
-Each dataset has one camera or two and several episodes of one kind of footage (drawn, or of ROBOTDATA_TESTDATA): each as
+Each dataset has one camera or two and several episodes of one kind of footage (drawn, or of ROBOTDATA_TESTDATA), as
 JPEG and PNG packets of some quality, encoded as the product encodes a take, with any codec that it offers in software,
 any quality from the best to the worst, any distance of keyframes, several presets and pixel formats. Statistics are
 made on the way, by the product's own function. Prints JSON; exit code 1 where anything was blamed.
