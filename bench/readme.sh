@@ -5,7 +5,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=${PYTHON:-python3}
-within() { timeout --kill-after=120 "$@"; }
+within() {
+  if command -v timeout > /dev/null; then timeout --kill-after=120 "$@"; else "${@:2}"; fi
+}
 home=$(mktemp -d)
 trap 'rm -rf "$home"' EXIT
 export ACCEPT_RATE=1 EPISODES=2 TAKE_SECONDS=3

@@ -2,10 +2,10 @@
 
     python bench/verify_alarms.py --encodes 2000 --seed 1 [--within-s 220]
 
-Each dataset has one camera and several episodes of one kind of footage (drawn, or of ROBOTDATA_TESTDATA): each as JPEG
-and PNG packets of some quality, encoded as the product encodes a take, with any codec that it offers in software, any
-quality from the best to the worst, any distance of keyframes, several presets and pixel formats. Statistics are made
-on the way, by the product's own function. Prints JSON; exit code 1 where anything was blamed.
+Each dataset has one camera or two and several episodes of one kind of footage (drawn, or of ROBOTDATA_TESTDATA), as
+JPEG and PNG packets of some quality, encoded as the product encodes a take, with any codec that it offers in software,
+any quality from the best to the worst, any distance of keyframes, several presets and pixel formats. Statistics are
+made on the way, by the product's own function. Prints JSON; exit code 1 where anything was blamed.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from robotdata.dataset.stats import ImageStats  # noqa: E402
 from robotdata.export.encode import sampled_on_the_way  # noqa: E402
 from robotdata.video import EncodeSettings, encode_packets  # noqa: E402
 
-CAMERA = "observation.images.front"
+CAMERAS = ("observation.images.front", "observation.images.top")
 FPS = 30
 SIZES = [(32, 32), (64, 32), (64, 48), (96, 64), (160, 120), (272, 64), (320, 180), (320, 240), (640, 480)]
 OFTEN = [0.24, 0.14, 0.22, 0.16, 0.07, 0.08, 0.04, 0.03, 0.02]
@@ -63,36 +63,40 @@ def any_settings(rng: np.random.Generator) -> EncodeSettings:
     return EncodeSettings(codec=codec, pix_fmt=pix_fmt, g=int(rng.choice([1, 2, 12, 250])), crf=crf, preset=preset)
 
 
-def make_dataset(rng: np.random.Generator, home: Path, episodes: int) -> tuple[Path, dict[str, Any]]:
-    """A dataset of `episodes` episodes of one kind of footage, and in words what it was made of."""
+def make_dataset(rng: np.random.Generator, home: Path, encodes: int) -> tuple[Path, dict[str, Any]]:
+    """A dataset of `encodes` encodes of one kind of footage, of one camera or two, and in words what it was made of."""
     kind = str(rng.choice(list(KINDS)))
     width, height = SIZES[int(rng.choice(len(SIZES), p=OFTEN))]
+    cameras = CAMERAS if encodes % 2 == 0 and rng.random() < 0.4 else CAMERAS[:1]
     mixed = rng.random() < 0.5  # an encoder for each episode, or one for all
     same = rng.random() < 0.2  # the same pictures again and again, as a replay gives them
     settings, seed = any_settings(rng), int(rng.integers(1 << 31))
     made, words = [], []
-    for number in range(episodes):
+    for number in range(encodes // len(cameras)):
         settings = any_settings(rng) if mixed else settings
-        chance = np.random.default_rng(seed if same else seed + number)
-        count = int(chance.integers(1, 6))
-        packets = [packet(chance, picture) for picture in KINDS[kind](chance, width, height, count)]
-        stats, path = ImageStats(), home / f"{number}.mp4"
-        encode_packets(sampled_on_the_way(iter(packets), count, stats), path, fps=FPS, settings=settings)
+        first = seed if same else seed + 10 * number
+        count = int(np.random.default_rng(first).integers(1, 6))
+        videos, stats = {}, {}
+        for camera, key in enumerate(cameras):
+            chance = np.random.default_rng(first + camera)
+            packets = [packet(chance, picture) for picture in KINDS[kind](chance, width, height, count)]
+            counted, videos[key] = ImageStats(), home / f"{number}-{camera}.mp4"
+            on_the_way = sampled_on_the_way(iter(packets), count, counted)
+            encode_packets(on_the_way, videos[key], fps=FPS, settings=settings)
+            stats[key] = counted.result()
+            words.append({name: value for name, value in asdict(settings).items() if value} | {"frames": count})
         rows = {"action": np.zeros((count, 1), np.float32)}
-        made.append(NewEpisode(str(uuid.uuid4()), "look", rows, count, {CAMERA: path}, {CAMERA: stats.result()}))
-        words.append({name: value for name, value in asdict(settings).items() if value} | {"frames": count})
-    features = {
-        "action": {"dtype": "float32", "shape": [1], "names": None},
-        CAMERA: {"dtype": "video", "shape": [height, width, 3], "names": ["height", "width", "channels"]},
-    }
+        made.append(NewEpisode(str(uuid.uuid4()), "look", rows, count, videos, stats))
+    picture = {"dtype": "video", "shape": [height, width, 3], "names": ["height", "width", "channels"]}
+    features = {"action": {"dtype": "float32", "shape": [1], "names": None}, **dict.fromkeys(cameras, picture)}
     root = home / "dataset"
     places = {"work": home / ".work", "revisions": home / ".revisions"}
     commit_episodes(root, DatasetSpec(FPS, "drawn", features), made, **places)
-    return root, {"kind": kind, "size": [width, height], "same": bool(same), "episodes": words}
+    return root, {"kind": kind, "size": [width, height], "same": bool(same), "encodes": words}
 
 
 def search(encodes: int, seed: int, within_s: float = float("inf"), most: int = 10) -> dict[str, Any]:
-    """Make and verify datasets of up to `most` episodes until there were `encodes` encodes, or the time is over."""
+    """Make and verify datasets of up to `most` encodes until there were `encodes` encodes, or the time is over."""
     rng, began = np.random.default_rng(seed), time.monotonic()
     done, datasets, alarms, codecs = 0, 0, [], Counter[str]()
     notes = Counter[str]()
@@ -106,7 +110,7 @@ def search(encodes: int, seed: int, within_s: float = float("inf"), most: int = 
             shutil.rmtree(home)
         done, datasets = done + count, datasets + 1
         notes.update(report.notes)
-        codecs.update(each["codec"] for each in about["episodes"])
+        codecs.update(each["codec"] for each in about["encodes"])
         if report.problems:
             alarms.append(about | {"blamed": [str(problem) for problem in report.problems]})
     return {

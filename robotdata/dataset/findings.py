@@ -83,7 +83,9 @@ class Gathered:
             places = numbered([problem.episode for problem, _ in found if problem.episode is not None])
             counted = f", {rows} rows" if rows else ""
             first = found[0][0]
-            report.add(file, f"{kind} in {len(found)} of {total} episodes{counted} ({places}); first: {first.what}")
+            said = kind == first.what.replace(f"episode {first.episode} ", "the episode ")
+            example = "" if said else f"; first: {first.what}"
+            report.add(file, f"{kind} in {len(found)} of {total} episodes{counted} ({places}){example}")
 
 
 def numbered(episodes: list[int], most: int = 8) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import DamagedFile, DatasetError
 from robotdata.dataset.features import DEFAULT_FEATURES
-from robotdata.dataset.findings import Problem, Report
+from robotdata.dataset.findings import Gathered, Problem, Report
 from robotdata.dataset.hashes import HashCheck
 from robotdata.dataset.layout import DATA_GLOB, EPISODES_GLOB, INFO, SIDECAR, TASKS, VIDEO_GLOB
 from robotdata.dataset.reader import Dataset
@@ -212,11 +212,14 @@ class _Verifier:
     def _places(self) -> None:
         """What the episodes' rows say themselves: missing files, cameras without a place."""
         keys = set(self._dataset.video_keys)
+        gathered = Gathered()
         for episode in self._episodes:
-            for problem in episode.problems:
-                self._report.add("meta/episodes", problem, episode.index)
-            for key in sorted(keys - episode.videos.keys()) if not episode.problems else ():
-                self._report.add("meta/episodes", f"no video of {key}", episode.index)
+            found = list(episode.problems)
+            found = found or [f"no video of {key}" for key in sorted(keys - episode.videos.keys())]
+            for problem in found:
+                kind = problem.replace(f"episode {episode.index} ", "the episode ")
+                gathered.add(kind, Problem("meta/episodes", episode.index, None, problem))
+        gathered.report(self._report, len(self._episodes))
 
     def _sidecar(self) -> None:
         entries = self._dataset.sidecar.episodes

@@ -165,6 +165,12 @@ def test_a_few_episodes_are_named_one_by_one(tmp_path: Path) -> None:
     assert [p.episode for p in verify_dataset(bench.root).problems] == [1, 3]
 
 
+def test_a_video_that_many_episodes_miss_is_one_problem(testdata: Path) -> None:
+    problems = verify_dataset(testdata / "v30_pusht_no_videos").problems
+    assert [problem.file for problem in problems] == ["meta/episodes"]
+    assert "206 of 206 episodes" in problems[0].what and "observation.image/chunk-000/file-000.mp4" in problems[0].what
+
+
 def test_times_of_a_clock_are_said_once_with_counts(cases: Path) -> None:
     report = verify_dataset(cases / "datasets/cr5_wall_clock")
     assert len(report.problems) == 1
