@@ -259,7 +259,8 @@ class _Commit:
         for key, feature in self._features.items():
             if feature["dtype"] in NUMERIC_DTYPES:
                 values = columns["frame_index"] / self._fps if key == "timestamp" else columns[key]
-                made[key] = episode_table.feature_stats(feature, values)
+                if (stat := episode_table.feature_stats(feature, np.asarray(values))) is not None:
+                    made[key] = stat
         return made
 
     def _write_videos(self, draft: Draft, key: str, rows: list[dict[str, Any]]) -> None:
@@ -285,7 +286,7 @@ class _Commit:
         known: Mapping[str, Any] = {}
         if self._base and self._first:
             old = episode_table.old_table(self._base, schema)
-            if episode_table.missing_numeric(old, self._features):
+            if len(self._numbers) == self._first and episode_table.missing_numeric(old, self._features):
                 every = range(self._first)
                 columns = episode_table.numeric_columns(self._base, self._features, every)
                 old = episode_table.with_columns(old, columns)

@@ -102,25 +102,31 @@ def missing_numeric(table: pa.Table, features: Features) -> bool:
 
 
 def numeric_columns(dataset: Dataset, features: Features, episodes: Iterable[int]) -> dict[str, list[Any]]:
-    """Statistics of all numeric features, computed anew from the rows, as columns over `episodes`."""
-    columns: dict[str, list[Any]] = {}
+    """Statistics of all numeric features, computed anew from the rows, as columns over `episodes`.
+
+    None where an episode's rows of a feature are no numbers, or have different lengths.
+    """
+    keys = [key for key in with_stats(features) if features[key]["dtype"] in NUMERIC_DTYPES]
+    columns: dict[str, list[Any]] = {f"stats/{key}/{name}": [] for key in keys for name in stats.NAMES}
     for index in episodes:
         rows = dataset.rows(index)
-        found = {
-            key: feature_stats(features[key], exact_time(dataset.fps, rows) if key == "timestamp" else rows[key])
-            for key in with_stats(features)
-            if features[key]["dtype"] in NUMERIC_DTYPES
-        }
-        for name, value in stats_columns(found).items():
-            columns.setdefault(name, []).append(value)
+        if {"frame_index", "timestamp"} <= rows.keys():
+            rows["timestamp"] = exact_time(dataset.fps, rows)
+        found = {key: feature_stats(features[key], rows[key]) for key in keys if key in rows}
+        made = stats_columns({key: stat for key, stat in found.items() if stat is not None})
+        for name, values in columns.items():
+            values.append(made.get(name))
     return columns
 
 
-def feature_stats(feature: Feature, values: NDArray[Any]) -> stats.Stat:
+def feature_stats(feature: Feature, values: NDArray[Any]) -> stats.Stat | None:
     """Statistics of a numeric feature over `values`, (n, ...): each (d,), where d is the last side of its shape.
 
-    Of a shape with several sides LeRobot takes all but the last together, and counts the rows.
+    Of a shape with several sides LeRobot takes all but the last together, and counts the rows. None where rows have
+    different lengths, or hold something else than numbers.
     """
+    if values.dtype.kind not in "iufb":
+        return None
     if len(feature["shape"]) < 2:
         return stats.numeric_stats(values)
     pooled = np.asarray(values).reshape(-1, int(feature["shape"][-1]))
