@@ -177,8 +177,8 @@ class _Commit:
             made.append(
                 Origin(episode.index, Tasks.of(self._base, numbers) if self._base and numbers is not None else None)
             )
-        for episode, table in zip(self._new, tables, strict=True):
-            made.append(Origin(None, Tasks(self._plan.texts, table["task_index"]), episode.uuid))
+        for new, table in zip(self._new, tables, strict=True):
+            made.append(Origin(None, Tasks(self._plan.texts, table["task_index"]), new.uuid))
         return made
 
     def _starting_info(self, spec: DatasetSpec) -> dict[str, Any]:
