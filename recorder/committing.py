@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -153,6 +153,13 @@ def _commit(batch: Batch, heart: Heartbeat) -> list[Episode]:
             made, took = _prepare(batch, episode)
         except (ExportError, SpoolError, DatasetError, *FINAL) as error:
             fail_episode(episode, str(error), batch.pk)
+            continue
+        except (OSError, MemoryError, DatabaseError):  # of this machine, not of the take: the batch is tried again
+            raise
+        except Exception as error:  # a take's files may hold anything, and none takes the others along
+            log.exception("%s is left out of %s", episode, batch)
+            words = f"Its take cannot be read as an episode ({error}). Look at {episode.take_path}, or reject it."
+            fail_episode(episode, words, batch.pk)
             continue
         features = features or took["features"]
         whole[episode] = made

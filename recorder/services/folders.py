@@ -34,6 +34,7 @@ from robotdata.dataset.features import DEFAULT_FEATURES
 from robotdata.dataset.fetched import never_had_videos
 from robotdata.dataset.reader import Dataset as Folder
 from robotdata.dataset.swap import is_fresh
+from robotdata.dataset.tasks import by_rows
 from robotdata.files import open_beneath
 from robotdata.quality import DEFAULT, BadThresholds
 from robotdata.spool import SpoolError, read_manifest
@@ -191,6 +192,7 @@ def _refresh(dataset: Dataset, opened: Folder) -> None:
         if row.revision > opened.revision:
             opened = Folder.open(dataset.path)
             facts |= _facts(opened)
+        opened = by_rows(opened)  # a person relabels what a policy is trained on
         _index_episodes(dataset, {committed_id(dataset, info): info for info in opened.episodes}, float(opened.fps))
         Dataset.objects.filter(pk=dataset.pk).update(**facts, updated_at=timezone.now())
     for name, value in facts.items():

@@ -178,8 +178,8 @@ class _Commit:
             made.append(
                 Origin(episode.index, Tasks.of(self._base, numbers) if self._base and numbers is not None else None)
             )
-        for episode, table in zip(self._new, tables, strict=True):
-            made.append(Origin(None, Tasks(self._plan.texts, table["task_index"]), episode.uuid))
+        for new, table in zip(self._new, tables, strict=True):
+            made.append(Origin(None, Tasks(self._plan.texts, table["task_index"]), new.uuid))
         return made
 
     def _starting_info(self, spec: DatasetSpec) -> dict[str, Any]:
@@ -260,7 +260,8 @@ class _Commit:
         for key, feature in self._features.items():
             if feature["dtype"] in NUMERIC_DTYPES:
                 values = columns["frame_index"] / self._fps if key == "timestamp" else columns[key]
-                made[key] = stats.numeric_stats(values, feature["shape"])
+                if (stat := episode_table.feature_stats(feature, np.asarray(values))) is not None:
+                    made[key] = stat
         return made
 
     def _write_videos(self, draft: Draft, key: str, rows: list[dict[str, Any]]) -> None:
@@ -286,7 +287,7 @@ class _Commit:
         known: Mapping[str, Any] = {}
         if self._base and self._first:
             old = episode_table.old_table(self._base, schema)
-            if episode_table.missing_numeric(old, self._features):
+            if len(self._numbers) == self._first and episode_table.missing_numeric(old, self._features):
                 every = range(self._first)
                 columns = episode_table.numeric_columns(self._base, self._features, every)
                 old = episode_table.with_columns(old, columns)

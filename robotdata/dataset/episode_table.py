@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from robotdata.dataset import stats
-from robotdata.dataset.features import NUMERIC_DTYPES, TEXT_DTYPES, Features, is_camera, video_keys
+from robotdata.dataset.features import NUMERIC_DTYPES, TEXT_DTYPES, Feature, Features, is_camera, video_keys
 from robotdata.dataset.grid import off_grid
 from robotdata.dataset.layout import EPISODES_GLOB
 from robotdata.dataset.reader import Dataset
@@ -102,20 +103,29 @@ def missing_numeric(table: pa.Table, features: Features) -> bool:
 
 
 def numeric_columns(dataset: Dataset, features: Features, episodes: Iterable[int]) -> dict[str, list[Any]]:
-    """Statistics of all numeric features, computed anew from the rows, as columns over `episodes`."""
-    columns: dict[str, list[Any]] = {}
+    """Statistics of all numeric features, computed anew from the rows, as columns over `episodes`.
+
+    None where an episode's rows of a feature are no numbers, or have different lengths.
+    """
+    keys = [key for key in with_stats(features) if features[key]["dtype"] in NUMERIC_DTYPES]
+    columns: dict[str, list[Any]] = {f"stats/{key}/{name}": [] for key in keys for name in stats.NAMES}
     for index in episodes:
         rows = dataset.rows(index)
-        found = {
-            key: stats.numeric_stats(
-                exact_time(dataset.fps, rows) if key == "timestamp" else rows[key], features[key]["shape"]
-            )
-            for key in with_stats(features)
-            if features[key]["dtype"] in NUMERIC_DTYPES
-        }
-        for name, value in stats_columns(found).items():
-            columns.setdefault(name, []).append(value)
+        if {"frame_index", "timestamp"} <= rows.keys():
+            rows["timestamp"] = exact_time(dataset.fps, rows)
+        found = {key: feature_stats(features[key], rows[key]) for key in keys if key in rows}
+        made = stats_columns({key: stat for key, stat in found.items() if stat is not None})
+        for name, values in columns.items():
+            values.append(made.get(name))
     return columns
+
+
+def feature_stats(feature: Feature, values: NDArray[Any]) -> stats.Stat | None:
+    """Return the statistics of a numeric feature over `values`, (n, ...), by LeRobot's rule for its shape.
+
+    None where rows have different lengths, or hold something else than numbers.
+    """
+    return stats.numeric_stats(values, feature["shape"]) if values.dtype.kind in "iufb" else None
 
 
 def exact_time(fps: float, rows: Mapping[str, Any]) -> Any:

@@ -72,4 +72,4 @@ def _joined(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
 
 def _reaches(value: Any, total: int) -> bool:
     ranges = _parse(value)
-    return bool(ranges) and ranges[-1][1] >= total
+    return bool(ranges and ranges[-1][1] >= total)

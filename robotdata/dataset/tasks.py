@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -157,6 +157,20 @@ def disagreement(dataset: Dataset, numbers: Mapping[int, Numbers]) -> Disagreeme
             first = first if found else (list(episode.tasks), texts)
             found.append(episode.index)
     return Disagreement(found, *first) if found else None
+
+
+def by_rows(dataset: Dataset) -> Dataset:
+    """`dataset` with the tasks that the rows have, where the table of episodes names others."""
+    numbers, _ = row_numbers(dataset)
+    found = disagreement(dataset, numbers)
+    if found is None:
+        return dataset
+    other = set(found.episodes)
+    episodes = [
+        replace(episode, tasks=texts_of(dataset, numbers[episode.index])) if episode.index in other else episode
+        for episode in dataset.episodes
+    ]
+    return replace(dataset, episodes=episodes)
 
 
 def texts_of(dataset: Dataset, numbers: Numbers) -> list[str]:

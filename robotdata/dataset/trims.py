@@ -69,7 +69,8 @@ def trimmed_stats(base: Dataset, episode: EpisodeInfo, kept: Range, columns: Map
         feature = base.features[key]
         if feature["dtype"] in NUMERIC_DTYPES:
             values = np.arange(end - first) / base.fps if key == "timestamp" else rows[key]
-            found[key] = stats.numeric_stats(values, feature["shape"])
+            if (counted := episode_table.feature_stats(feature, values)) is not None:
+                found[key] = counted
         elif is_depth(feature):
             if depth_unit(feature) is not None:  # else nobody knows in what they were
                 found[key] = _depth_stats(base, episode, kept, key)

@@ -81,6 +81,23 @@ def test_several_fail_each_with_its_own_reason(cubes: Dataset, make_episode: Mak
     assert [shown[0][1] for shown in codes(cubes)] == [2]
 
 
+@pytest.mark.parametrize("odd", [{"features": 0}, {"cameras": []}, {"ticks": "many"}, {"features": {"action": 1}}])
+def test_a_take_that_holds_something_odd_fails_alone(
+    cubes: Dataset, make_episode: MakeEpisode, odd: dict[str, Any]
+) -> None:
+    takes = [make_episode(6) for _ in range(3)]
+
+    def spoil() -> None:
+        path = takes[1].take_path / "take.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | odd))
+
+    batch = commit(cubes, spoil)
+    for take in takes:
+        take.refresh_from_db()
+    assert (batch.state, [take.state for take in takes]) == ("done", ["encoded", "failed", "encoded"])
+    assert [shown[0][1] for shown in codes(cubes)] == [1, 3]
+
+
 def test_a_batch_of_bad_ones_fails_and_leaves_the_dataset_as_it_was(
     cubes: Dataset, make_episode: MakeEpisode, settings: Any
 ) -> None:

@@ -81,16 +81,18 @@ def test_tasks_that_differ_are_said_before_anything_is_written(olga: Client, for
     said = remarks(olga, foreign)
     assert "1 thing to know" in said and "4 episode(s)" in said and "yellow" in said and "push" in said
     refreshed = adopt_folder(slug="foreign")
-    one = refreshed.episodes.get(episode_index=3)
-    edit_episodes(episodes=[one], who="olga", task="open the drawer")
+    assert set(refreshed.episodes.values_list("task", "committed_task")) == {("push", "push")}, "as it is trained on"
+    edit_episodes(episodes=[refreshed.episodes.get(episode_index=3)], who="olga", task="open the drawer")
+    edit_episodes(episodes=[refreshed.episodes.get(episode_index=0)], who="olga", task="yellow")
     batch = apply_changes(dataset=refreshed, who="olga")
     committing.commit_batch(batch.pk)
     batch.refresh_from_db()
     assert (batch.state, batch.error) == ("done", "")
     opened = Folder.open(foreign.path)
     texts = [{opened.tasks[n] for n in opened.rows(e.index)["task_index"]} for e in opened.episodes]
-    assert texts == [{"push"}, {"push"}, {"push"}, {"open the drawer"}]
-    assert "3 episode(s)" in remarks(olga, foreign), "the others are as they were"
+    assert texts == [{"yellow"}, {"push"}, {"push"}, {"open the drawer"}]
+    assert [episode.tasks for episode in opened.episodes] == [["yellow"]] * 3 + [["open the drawer"]]
+    assert "2 episode(s)" in remarks(olga, foreign), "the others are as they were"
 
 
 def test_missing_files_are_said_with_their_number(olga: Client, foreign: Dataset) -> None:
