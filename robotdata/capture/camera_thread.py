@@ -58,8 +58,8 @@ class CameraThread:
 
     @property
     def part(self) -> Part:
-        """The camera as a device of the loop."""
-        return Part(f"camera {self.config.name}", self._camera, self.key)
+        """The camera as a device of the loop; one that says so in `answer_s` may take longer than others."""
+        return Part(f"camera {self.config.name}", self._camera, self.key, float(getattr(self._camera, "answer_s", 0)))
 
     def start(self) -> None:
         """Connect, and read until `stop`; a ticked camera is left to the loop."""

@@ -33,12 +33,14 @@ class Limits:
 class Part:
     """A device with the name that people know it by: `robot`, `teleoperator`, `camera front`.
 
-    `key` is the feature of a camera.
+    `key` is the feature of a camera. `answer_s` is how long the device says it may take, where that is longer than
+    usual: one that moves nothing may.
     """
 
     name: str
     device: Any
     key: str | None = None
+    answer_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +257,7 @@ class Session:
 
     def _limit(self, call: Call) -> float:
         slow = call.method == "connect" and not self.ending.is_set()
-        return self._limits.connect_s if slow else self._limits.answer_s
+        return self._limits.connect_s if slow else max(self._limits.answer_s, call.part.answer_s)
 
     def _fail(self, failure: Failure) -> None:
         with self._lock:

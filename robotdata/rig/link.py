@@ -154,7 +154,7 @@ class Link:
             await asyncio.to_thread(self._machine.execute, command)
         except Refusal as refusal:
             error = refusal.as_error()
-        except (OSError, ValueError, RuntimeError) as failure:
+        except Exception as failure:  # whatever it is, who asked gets an answer
             log.exception("command %s", message.get("name"))
             error = Refusal("busy", f"an error of the program: {failure!r}; see the rig's log").as_error()
         self._outbox.append({"type": "reply", "id": message.get("id"), "ok": error is None, "error": error})

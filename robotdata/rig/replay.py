@@ -56,6 +56,7 @@ class Player:
         if not self._playable:
             raise ConfigError(where, f"{root} has no episode that can be played")
         self._place = 0
+        self._begun = False
         self.generation = 0
         self.frame = -1
         self.rows = self._read()
@@ -70,10 +71,15 @@ class Player:
 
     def begin(self) -> None:
         """The first frame of the next episode (of the first one, the first time) comes next."""
-        if self.generation:
+        if self._begun:
             self._place = (self._place + 1) % len(self._playable)
-        self.frame = -1
+        self._begun = True
         self.rows = self._read()
+        self.restart()
+
+    def restart(self) -> None:
+        """The first frame of this episode comes next."""
+        self.frame = -1
         self.generation += 1  # last: the cameras look at it
 
     def step(self) -> int:
@@ -99,7 +105,7 @@ class ReplayRobot:
             raise ConfigError(str(player.dataset.root), "has no 'action': nothing to replay")
 
     def connect(self) -> None:
-        pass
+        self._player.restart()  # its cameras decode from the beginning
 
     def begin_take(self) -> None:
         self._player.begin()
@@ -133,6 +139,9 @@ class ReplayTeleoperator:
 
 class ReplayCamera:
     """One camera's footage, exactly one frame a tick."""
+
+    answer_s = _WAIT_S + 1
+    """It moves nothing, so it may take its time to decode."""
 
     def __init__(self, player: Player, key: str) -> None:
         self._player, self._key = player, key
@@ -169,23 +178,23 @@ class ReplayCamera:
     def disconnect(self) -> None:
         self._stopping.set()
         if self._thread is not None:
-            self._thread.join(2.0)
+            self._thread.join(1.0)
 
     def _run(self, stopping: threading.Event) -> None:
         while not stopping.is_set():
             generation, episode = self._player.generation, self._player.episode
             try:
-                self._play(generation, episode)
+                self._play(stopping, generation, episode)
             except (VideoError, OSError, KeyError, IndexError) as error:
-                self._put(generation, 0, f"the footage of {self._key} cannot be read: {error}")
+                self._put(stopping, generation, 0, f"the footage of {self._key} cannot be read: {error}")
                 return
 
-    def _play(self, generation: int, episode: int) -> None:
+    def _play(self, stopping: threading.Event, generation: int, episode: int) -> None:
         """Decode one episode, from its beginning to its end or to the next take's beginning."""
         span = self._player.dataset.episode(episode).videos[self._key]
         with open_video(span.path) as video:
             for number, packet in enumerate(self._packets(video, span)):
-                if not self._put(generation, number, packet):
+                if not self._put(stopping, generation, number, packet):
                     return
 
     def _packets(self, video: VideoDecoder, span: VideoSpan) -> Iterator[bytes]:
@@ -200,9 +209,9 @@ class ReplayCamera:
             codes = codes_of_frame(video, frame)
             yield depth_packet(np.where(codes > 0, dequantize_depth(codes, scale), 0).astype(np.uint16))
 
-    def _put(self, generation: int, frame: int, packet: bytes | str) -> bool:
+    def _put(self, stopping: threading.Event, generation: int, frame: int, packet: bytes | str) -> bool:
         """Whether the frame is still wanted."""
-        while not self._stopping.is_set() and self._player.generation == generation:
+        while not stopping.is_set() and self._player.generation == generation:
             try:
                 self._ahead.put((generation, frame, packet), timeout=0.05)
             except queue.Full:

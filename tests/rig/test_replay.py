@@ -67,6 +67,16 @@ def test_it_plays_real_footage_states_and_actions_in_step(machine: Machine, root
                     assert np.abs(got - want).mean() < min(4.0, np.abs(got - other).mean())
 
 
+def test_it_is_connected_again_after_an_error(machine: Machine) -> None:
+    record(machine, 3)
+    machine.rig.loop._session.end()  # type: ignore[union-attr]
+    until(lambda: machine.state == "error")
+    machine.execute(as_command("clear_error"))
+    until(lambda: machine.state == "idle")
+    with Take.open(record(machine, 5)) as take:
+        assert all((np.diff(take.frame_index(key)) == 1).all() for key in take.cameras) and take.ticks >= 5
+
+
 def test_it_says_what_the_dataset_says(machine: Machine, root: Path) -> None:
     dataset = Dataset.open(root)
     assert machine.rig.config.fps == dataset.fps
