@@ -6,11 +6,13 @@ PORT ?= 8000
 HOST ?= 127.0.0.1
 RIG ?=
 MINUTES ?= 10
+SEED ?= 1
+CASES ?= 2000
 export PYTHONPATH := $(CURDIR)
 PINS := requirements.txt requirements-core.txt requirements-web.txt requirements-scale.txt constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run signin test lint format types demo readme interop bench soak crash restarts wheel installed clean
+.PHONY: help run signin test lint format types demo readme interop bench soak crash fuzz restarts wheel installed clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -68,6 +70,9 @@ soak: $(VENV)/.dev  ## record, reject, encode, view and kill for MINUTES; nothin
 crash: $(VENV)/.dev  ## a thousand kills over spool and commit, two hundred of a recording rig
 	$(BIN)/python bench/crash.py
 	$(BIN)/python bench/crash_rig.py
+
+fuzz: $(VENV)/.dev  ## mutated takes, datasets and rig messages through start, pages and sweep (SEED=, CASES=)
+	$(BIN)/python bench/fuzz.py --seed $(SEED) --cases $(CASES)
 
 restarts: $(VENV)/.dev  ## web, worker, Redis and PostgreSQL restarted fifty times over while a rig records
 	$(BIN)/python bench/restarts.py

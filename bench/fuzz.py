@@ -64,8 +64,9 @@ def run(asked: Asked, tally: Tally, place: Path) -> bool:
 
     def listen(process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None
-        for line in process.stdout:
-            tally.add(json.loads(line))
+        with process.stdout as lines:
+            for line in lines:
+                tally.add(json.loads(line))
 
     threads = [threading.Thread(target=listen, args=(process,)) for process in processes]
     try:

@@ -5,6 +5,7 @@
 ├─ TornPacket        a frame's bytes are not what was written
 ├─ TornRows          rows.arrow is damaged
 ├─ DamagedHeader     rows.arrow does not begin as a take's rows do
+├─ OtherRows         rows.arrow has other columns than take.json says
 ├─ UnusableTake      its files say what no recorder writes
 ├─ CurationError     a verdict, label, rating or trim that does not exist
 └─ SpoolFull         the disk took no more; what was written before is whole
@@ -53,6 +54,14 @@ class TornRows(SpoolError):
 class DamagedHeader(SpoolError):
     def __init__(self, path: Path, why: str) -> None:
         super().__init__(f"{path.parent.name}/{path.name} does not begin as a take's rows do: {why}; recover the take")
+
+
+class OtherRows(SpoolError):
+    def __init__(self, path: Path, column: str) -> None:
+        super().__init__(
+            f"{path.parent.name}/{path.name} has no column {column!r} as take.json describes it: "
+            "one of the two files is not of this take"
+        )
 
 
 class UnusableTake(SpoolError):

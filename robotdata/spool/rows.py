@@ -151,18 +151,24 @@ class StoredRows:
 def read_rows(path: Path, columns: Sequence[Column] | None = None) -> StoredRows:
     """Read every whole row up to the first torn or altered one; `ends[0]` is the end of the stream's header.
 
-    Where the header is damaged, the rows are read as `columns`, if they are that. Raises DamagedHeader where
-    the file does not begin as a take's rows do.
+    Where the header is damaged, or has no checksum (version 1), the rows are read as `columns`, if they are that.
+    Raises DamagedHeader where the file does not begin as a take's rows do.
     """
+    wanted = _fields(columns or ())
     with path.open("rb") as source:
         try:
-            return _read(source, *_header(source))
+            fields, end, version = _header(source)
         except Unreadable as error:
-            for version, header in () if columns is None else _headers(columns):
-                stored = _read(source, _fields(columns or ()), len(header), version)
+            for version, header in _headers(columns) if columns else ():
+                stored = _read(source, wanted, len(header), version)
                 if stored.table.num_rows:
                     return stored
             raise DamagedHeader(path, str(error)) from error
+        if columns and version == 1 and fields != wanted:
+            stored = _read(source, wanted, end, version)
+            if stored.table.num_rows:
+                return stored
+        return _read(source, fields, end, version)
 
 
 def mend_header(path: Path, columns: Sequence[Column]) -> bool:

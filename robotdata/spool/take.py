@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from robotdata.capture.texts import unpack_texts
 from robotdata.files import open_beneath
 from robotdata.spool import rows as row_files
-from robotdata.spool.errors import DamagedHeader, NoTake, SpoolError, TornPacket, TornRows
+from robotdata.spool.errors import NoTake, OtherRows, SpoolError, TornPacket, TornRows, UnusableTake
 from robotdata.spool.index import read_index
 from robotdata.spool.manifest import ROWS, read_manifest
 from robotdata.video.packets import MOST_BYTES
@@ -110,7 +110,10 @@ class Take:
 
     @property
     def rows(self) -> pa.Table:
-        """All rows; columns as in `docs/architecture.md`. Raises TornRows where some are damaged or missing."""
+        """All rows; columns as in `docs/architecture.md`. Raises TornRows where some are damaged or missing.
+
+        OtherRows where they have other columns than the manifest says.
+        """
         with self._lock:
             if self._rows is None:
                 self._refuse_link()
@@ -166,10 +169,11 @@ class Take:
         path = self.folder / ROWS
         if not path.exists():
             raise NoTake(self.folder) if self.state == "recording" else TornRows(path, 0)
-        try:
-            table = row_files.read_rows(path).table
-        except DamagedHeader:
-            table = row_files.read_rows(path, self._columns()).table
+        columns = self._columns()
+        table = row_files.read_rows(path, columns).table
+        for column in columns:
+            if column.name not in table.column_names or table.schema.field(column.name).type != column.arrow:
+                raise OtherRows(path, column.name)
         if self.state != "recording":
             if table.num_rows < int(self.manifest["ticks"]):
                 raise TornRows(path, table.num_rows)
@@ -177,4 +181,7 @@ class Take:
         return table
 
     def _columns(self) -> list[row_files.Column]:
-        return row_files.columns_of(self.manifest["features"], self.cameras)
+        try:
+            return row_files.columns_of(self.manifest["features"], self.cameras)
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise UnusableTake(self.folder, error) from error

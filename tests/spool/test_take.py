@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from robotdata.spool import NoTake, Take, TornPacket, TornRows
+from robotdata.spool import NoTake, SpoolError, Take, TornPacket, TornRows
 from tests.spool.conftest import CAMERAS, FRONT, TOP, begin, packet, row, time_ns
 
 
@@ -97,3 +98,11 @@ def test_it_leaves_no_file_open(recorded: Path) -> None:
             take.camera(key).packet(0)
         _ = take.rows
     assert open_files() == before
+
+
+def test_rows_of_another_take_are_refused_by_the_columns_name(recorded: Path) -> None:
+    manifest = json.loads((recorded / "take.json").read_text())
+    manifest["features"]["gripper"] = {"dtype": "float32", "shape": [1], "names": None}
+    (recorded / "take.json").write_text(json.dumps(manifest))
+    with pytest.raises(SpoolError, match="gripper"):
+        _ = Take.open(recorded).rows
