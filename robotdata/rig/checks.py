@@ -9,7 +9,7 @@ from typing import Any
 
 from robotdata.capture import clock
 from robotdata.dataset.features import differences
-from robotdata.rig.disk import REFUSE_MINUTES
+from robotdata.rig.disk import REFUSE_MINUTES, REFUSE_TAKES
 from robotdata.rig.protocol import Refusal
 from robotdata.rig.recorder import TakeRecorder
 from robotdata.rig.rig import Rig
@@ -57,6 +57,13 @@ def may_begin(rig: Rig, saving: int) -> None:
             "disk_full",
             f"{rig.spool} has room for {minutes:.1f} minutes of recording, want at least {REFUSE_MINUTES:g}: "
             "empty the trash or free some space",
+        )
+    takes = rig.disk.takes_left
+    if takes is not None and takes < REFUSE_TAKES:
+        raise Refusal(
+            "disk_full",
+            f"{rig.spool} has room for too few files (inodes), enough for {takes} takes, want {REFUSE_TAKES}: "
+            "empty the trash or delete files from that disk",
         )
     now = clock.monotonic_ns()
     lost = [camera for camera in rig.cameras if camera.newest is None or camera.health.state(now) == "lost"]
