@@ -28,6 +28,7 @@ COMMANDS = [
     "review_keys.py 7",
     "rows.py",
     "play_smooth.py",
+    "hostile_connections.py",
     "dataset_scale.py 1000",  # its default of 5,000 episodes takes minutes to make
 ]
 

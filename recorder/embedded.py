@@ -88,6 +88,7 @@ class Embedded:
         web = ["robotdata.asgi:application", "--host", self.options.host, "--port", str(self.options.port)]
         web += ["--ws", "websockets-sansio", "--ws-per-message-deflate", "false", "--ws-max-size", "8388608"]
         web += ["--timeout-graceful-shutdown", "5", "--log-level", "warning", "--no-server-header"]
+        web += ["--http", "robotdata.connections:BoundedHttp", "--backlog", "128"]
         web += ["--no-proxy-headers"]  # settings.PROXIES says whose are believed
         # Static files come from a synchronous library, whole; they are small. What is large is streamed by us.
         calm = {"PYTHONWARNINGS": "ignore:StreamingHttpResponse must consume synchronous iterators"}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from dataclasses import dataclass, field
 
 SETTINGS_ARE_WRONG = 2
 HEALTHY_AFTER_S = 10.0
+_MOST_FILES = 1 << 16
 BACKOFF_S = (0.5, 1.0, 2.0, 5.0, 10.0)
 
 
@@ -138,6 +140,7 @@ class Supervisor:
 
         signal.signal(signal.SIGINT, stop)
         signal.signal(signal.SIGTERM, stop)
+        raise_file_limit()
         try:
             self.start_all()
             while not self.stopping:
@@ -147,6 +150,15 @@ class Supervisor:
                 time.sleep(0.1)
         finally:
             self.stop_all()
+
+
+def raise_file_limit() -> None:
+    """Let this process and its children open as many files as the system allows: each connection is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        with contextlib.suppress(OSError, ValueError):  # macOS has a lower one that it does not tell
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _end_group(leader: int) -> None:

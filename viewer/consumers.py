@@ -57,12 +57,14 @@ class PlayConsumer(BrowserSocket):
             await self.send_message({"type": "error", "message": str(error)})
 
     async def disconnect(self, code: int) -> None:
-        _players.discard(self)
-        if self.work is not None:
-            self.work.cancel()
-            await asyncio.wait([self.work])
-        if self.hold is not None:
-            self.hold.close()
+        try:
+            if self.work is not None:
+                self.work.cancel()
+                await asyncio.wait([self.work])
+            if self.hold is not None:
+                self.hold.close()
+        finally:
+            _players.discard(self)  # its place is free once its files are
 
     async def send_bundle(self, data: bytes) -> None:
         await self.send(bytes_data=data)

@@ -9,6 +9,7 @@ from typing import Any
 
 from robotdata.capture import clock
 from robotdata.dataset.features import differences
+from robotdata.rig.disk import REFUSE_TAKES
 from robotdata.rig.problems import Problem, sentences
 from robotdata.rig.protocol import REFUSE_MINUTES, Refusal
 from robotdata.rig.recorder import TakeRecorder
@@ -52,14 +53,15 @@ def features(expect: Mapping[str, Any] | None, mine: Mapping[str, Any], fps: flo
 def obstacles(rig: Rig, saving: int, missing: Sequence[Problem]) -> list[Problem]:
     """Why no take can begin now, the gravest first: room on the disk, missing cameras, writers that are behind."""
     found, now = [], clock.wall()
-    if rig.disk.is_out_of_files:
-        reason = f"{rig.spool} has room for only {rig.disk.files_left} more files: its file system is out of inodes"
-        remedy = "Empty the trash or delete small files"
-        found.append(Problem("disk_full", "disk", reason, remedy, now, text=f"{reason}. {remedy}"))
     minutes = rig.disk.minutes_left
-    if minutes < REFUSE_MINUTES and not found:
+    if minutes < REFUSE_MINUTES:
         reason = f"{rig.spool} has room for {minutes:.1f} minutes of recording, want at least {REFUSE_MINUTES:g}"
         remedy = "Empty the trash or free some space"
+        found.append(Problem("disk_full", "disk", reason, remedy, now, text=f"{reason}. {remedy}"))
+    takes = rig.disk.takes_left
+    if takes is not None and takes < REFUSE_TAKES:
+        reason = f"{rig.spool} has room for too few files (inodes), enough for {takes} takes, want {REFUSE_TAKES}"
+        remedy = "Empty the trash or delete files from that disk"
         found.append(Problem("disk_full", "disk", reason, remedy, now, text=f"{reason}. {remedy}"))
     found += missing
     if saving >= MAX_SAVING:

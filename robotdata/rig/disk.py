@@ -1,4 +1,4 @@
-"""Room on the spool's disk, in minutes of recording."""
+"""Room on the spool's disk: minutes of recording, and files that it may still hold."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from robotdata.capture import clock
 from robotdata.capture.camera_thread import CameraThread
 
 WARN_MINUTES = 10.0
-LEAST_FILES = 200
-"""With fewer new files to make there is no room: a take with 16 cameras makes 35, and others are being saved."""
+REFUSE_TAKES, WARN_TAKES = 2, 20
+"""For so many takes there must be files (inodes) left."""
+_FILES = 10  # of a take, its folder, its rows and temporary files among them; and these of each camera:
+_CAMERA_FILES = 2
 _ROW_BYTES = 1200
 _LOOK_EVERY_S = 0.5
 
@@ -34,15 +36,10 @@ class DiskWatch:
         return self._free
 
     @property
-    def files_left(self) -> int | None:
-        """How many files this process may still make; None where the file system does not count them."""
+    def takes_left(self) -> int | None:
+        """How many takes there are files for; None where the file system has no bound on them (btrfs, FAT)."""
         self._look()
-        return self._files
-
-    @property
-    def is_out_of_files(self) -> bool:
-        """Whether there is room for bytes, perhaps, but not for a take's files."""
-        return self.files_left is not None and self.files_left < LEAST_FILES
+        return None if self._files is None else self._files // (_FILES + _CAMERA_FILES * len(self._cameras))
 
     def _look(self) -> None:
         now = clock.monotonic()
@@ -68,7 +65,4 @@ class DiskWatch:
 
     @property
     def minutes_left(self) -> float:
-        """Minutes of recording until the disk is full; 0 where no more files can be made."""
-        if self.is_out_of_files:
-            return 0.0
         return self.free_bytes / self.bytes_per_s / 60

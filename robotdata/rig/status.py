@@ -15,7 +15,7 @@ from robotdata.capture.camera_thread import CameraThread
 from robotdata.capture.health import TEXTS
 from robotdata.dataset.features import flat_names
 from robotdata.rig import checks, protocol
-from robotdata.rig.disk import WARN_MINUTES
+from robotdata.rig.disk import WARN_MINUTES, WARN_TAKES
 from robotdata.rig.machine import Machine
 from robotdata.rig.protocol import (
     CameraCounters,
@@ -223,6 +223,10 @@ class Reporter:
         minutes = self._rig.disk.minutes_left
         if minutes < WARN_MINUTES:
             text = f"{self._rig.spool} has room for {minutes:.1f} more minutes"
+            said.append({"code": "disk", "camera": None, "text": text})
+        takes = self._rig.disk.takes_left
+        if takes is not None and takes < WARN_TAKES:
+            text = f"{self._rig.spool} has files (inodes) left for {takes} more takes"
             said.append({"code": "disk", "camera": None, "text": text})
         return said
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -63,3 +64,25 @@ def test_it_says_that_the_disk_may_not_be_written_to_and_goes_on_when_it_may(ben
     bench.do("stop")
     bench.idle()
     assert bench.ended()[0]["ticks"] >= 3
+
+
+def test_it_begins_no_take_where_the_disk_has_no_files_left(small_disk: Callable[[str], SmallDisk]) -> None:
+    """Gigabytes are free, but few inodes: a take would end a moment after it began."""
+    spool = small_disk("1g,nr_inodes=60").path / "spool"
+    with contextlib.ExitStack() as stack:
+        bench = Bench(spool, config(fps=10))
+        stack.callback(bench.machine.stop)
+        kept = 0
+        with pytest.raises(Refusal, match="inodes") as refused:
+            for _ in range(10):
+                bench.machine.rig.disk._looked = float("-inf")  # it asks twice a second
+                bench.do("record")
+                bench.ticks(3)
+                bench.do("stop")
+                bench.idle()
+                kept += 1
+        assert refused.value.code == "disk_full" and kept >= 1
+        assert bench.machine.rig.disk.minutes_left > 100
+        assert [manifest["end_reason"] for manifest in bench.ended()] == ["stop"] * kept
+        assert sum((spool / manifest["id"]).is_dir() for manifest in bench.ended()) == kept
+        assert len([path for path in spool.iterdir() if path.is_dir()]) == kept  # no folder without a take

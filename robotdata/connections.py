@@ -1,0 +1,168 @@
+"""Who may hold a connection to the web, how many, and for how long without asking for something.
+
+uvicorn waits for the end of a request for ever, and accepts until the system has no file left to give: a thousand
+half-sent requests would keep everybody out. Use with `uvicorn --http robotdata.connections:BoundedHttp`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+HEAD_S = 10.0
+"""From the first byte of a connection, or of its next request, to the end of the request's head."""
+BODY_S = 60.0
+"""From there to the end of its body: at most 2.5 MB."""
+PER_ADDRESS = int(os.environ.get("ROBOTDATA_CONNECTIONS") or 256)
+"""A browser holds six, and three sockets for each page that is open."""
+_KEPT_FILES = 224
+"""Of the files that the process may open: for takes, datasets and the database."""
+_LEAST = 64
+_TIMEOUT = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+
+
+class Doorkeeper:
+    """Counts connections by address. Where there are too many the one that has waited longest without a request goes.
+
+    `most` bounds all of them, `per_address` those of one address; `proxies` stand for many people and have no bound
+    of their own.
+    """
+
+    def __init__(self, most: int, per_address: int, proxies: frozenset[str] = frozenset()) -> None:
+        self.most = most
+        self.per_address = per_address
+        self.proxies = proxies
+        self._all: dict[BoundedHttp, str] = {}
+        self._counts: dict[str, int] = {}
+        self._waiting: OrderedDict[BoundedHttp, str] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def admit(self, guest: BoundedHttp, address: str) -> bool:
+        """Count a new connection, which waits until it has asked; False where there is no room for it."""
+        if self._counts.get(address, 0) >= self.per_address and address not in self.proxies:
+            if not self._show_out(lambda other: other == address):
+                return False
+        elif len(self._all) >= self.most and not self._show_out(lambda other: True):
+            return False
+        self._all[guest] = address
+        self._counts[address] = self._counts.get(address, 0) + 1
+        self._waiting[guest] = address
+        return True
+
+    def busy(self, guest: BoundedHttp) -> None:
+        """It has asked for something: it is not shown out before it has its answer."""
+        self._waiting.pop(guest, None)
+
+    def waits(self, guest: BoundedHttp) -> None:
+        """It has its answer and may ask again."""
+        if guest in self._all:
+            self._waiting[guest] = self._all[guest]
+
+    def leave(self, guest: BoundedHttp) -> None:
+        """The connection is closed; more than once is fine."""
+        self._waiting.pop(guest, None)
+        address = self._all.pop(guest, None)
+        if address is None:
+            return
+        self._counts[address] -= 1
+        if not self._counts[address]:
+            del self._counts[address]
+
+    def _show_out(self, fits: Callable[[str], bool]) -> bool:
+        oldest = next((guest for guest, address in self._waiting.items() if fits(address)), None)
+        if oldest is None:
+            return False
+        self.leave(oldest)
+        oldest.transport.abort()
+        return True
+
+
+def room() -> int:
+    """How many connections this process may hold: the files that the system lets it open, less those kept for work."""
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return max(_LEAST, (1 << 16 if files == resource.RLIM_INFINITY else files) - _KEPT_FILES)
+
+
+KEEPER = Doorkeeper(room(), PER_ADDRESS, frozenset(filter(None, os.environ.get("ROBOTDATA_PROXIES", "").split(","))))
+
+
+class BoundedHttp(HttpToolsProtocol):
+    """uvicorn's protocol with a door: a time for each request, and a bounded number of connections."""
+
+    _timer: asyncio.TimerHandle | None = None
+    _reading = False  # a request whose head is there
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        address = self.client[0] if self.client else ""
+        if KEEPER.admit(self, address):
+            self._allow(HEAD_S)
+        else:
+            transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._allow(None)
+        KEEPER.leave(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._timer is None and not self._reading:
+            self._allow(HEAD_S)  # the next request on the same connection
+        super().data_received(data)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._allow(HEAD_S)  # also of one that came in a piece with the request before it
+
+    def on_headers_complete(self) -> None:
+        self._reading = True
+        KEEPER.busy(self)
+        self._allow(BODY_S)
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._reading = False
+        self._allow(None)
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if not self.pipeline and not self._reading:
+            KEEPER.waits(self)
+
+    def handle_websocket_upgrade(self) -> None:
+        self._allow(None)
+        super().handle_websocket_upgrade()
+        # From here on another protocol hears that the connection is lost.
+        successor: Any = self.transport.get_protocol()
+        lost = successor.connection_lost
+
+        def gone(exc: Exception | None) -> None:
+            KEEPER.leave(self)
+            lost(exc)
+
+        successor.connection_lost = gone
+
+    def _allow(self, seconds: float | None) -> None:
+        """So long until the next step of the request; None: no step is awaited."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self.loop.call_later(seconds, self._too_slow) if seconds is not None else None
+
+    def _too_slow(self) -> None:
+        self._timer = None
+        answering = self.cycle is not None and not self.cycle.response_complete
+        if answering and not self._reading:
+            self._allow(HEAD_S)  # it has its answer to the request before first
+        elif not self.transport.is_closing():
+            if not answering:
+                self.transport.write(_TIMEOUT)
+            self.transport.close()

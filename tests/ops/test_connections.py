@@ -1,0 +1,138 @@
+"""Half-sent requests and many connections: they are shown out, and others are answered."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+import uvicorn
+import websockets
+
+from robotdata import connections
+from robotdata.connections import BoundedHttp, Doorkeeper
+
+HALF = b"GET /sign-in/ HTTP/1.1\r\nHost: here\r\nX-a: "
+WHOLE = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
+Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.accept"})
+        await receive()
+        return
+    while (await receive()).get("more_body"):
+        pass
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+    await send({"type": "http.response.body", "body": b"ok"})
+
+
+@contextlib.asynccontextmanager
+async def serving() -> AsyncIterator[int]:
+    config = uvicorn.Config(
+        app, port=0, lifespan="off", log_level="error", http=BoundedHttp, ws="websockets-sansio", timeout_keep_alive=60
+    )
+    server = uvicorn.Server(config)
+    task = asyncio.create_task(server._serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    yield server.servers[0].sockets[0].getsockname()[1]
+    server.should_exit = True
+    await task
+
+
+@pytest.fixture
+def keeper(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Doorkeeper]:
+    """Sets how many may come in."""
+
+    def make(most: int = 100, per_address: int = 100, **more: Any) -> Doorkeeper:
+        made = Doorkeeper(most, per_address, **more)
+        monkeypatch.setattr(connections, "KEEPER", made)
+        return made
+
+    return make
+
+
+async def came(port: int, sent: bytes = HALF) -> Stream:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(sent)
+    await writer.drain()
+    return reader, writer
+
+
+async def answered(stream: Stream) -> bool:
+    return b"200 OK" in await stream[0].readuntil(b"ok")
+
+
+async def ended(stream: Stream) -> bytes:
+    """All that comes until the other side closes."""
+    with contextlib.suppress(ConnectionResetError):
+        return await stream[0].read()
+    return b""
+
+
+@pytest.mark.parametrize(
+    "sent", [b"", HALF, b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 100\r\n\r\nx", WHOLE + HALF]
+)
+async def test_it_waits_for_no_request_for_ever(
+    sent: bytes, keeper: Callable[..., Doorkeeper], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    door = keeper()
+    monkeypatch.setattr(connections, "HEAD_S", 0.2)
+    monkeypatch.setattr(connections, "BODY_S", 0.2)
+    async with asyncio.timeout(60), serving() as port:
+        stream = await came(port, sent)
+        await ended(stream)
+        stream[1].close()
+        while len(door):
+            await asyncio.sleep(0.01)
+        assert await answered(last := await came(port, WHOLE))
+        last[1].close()
+
+
+@pytest.mark.parametrize("bounds", [{"per_address": 5}, {"most": 5}])
+async def test_it_shows_out_who_waits_longest_where_there_are_too_many(
+    keeper: Callable[..., Doorkeeper], bounds: dict[str, int]
+) -> None:
+    door = keeper(**bounds)
+    async with asyncio.timeout(60), serving() as port:
+        guests = [await came(port) for _ in range(20)]
+        assert await answered(honest := await came(port, WHOLE))
+        assert len(door) <= 5
+        for guest in guests[:15]:
+            assert not await ended(guest)
+        for guest in [*guests, honest]:
+            guest[1].close()
+        while len(door):
+            await asyncio.sleep(0.01)
+
+
+async def test_it_leaves_open_sockets_alone_and_counts_them(keeper: Callable[..., Doorkeeper]) -> None:
+    door = keeper(per_address=3)
+    async with asyncio.timeout(60), serving() as port:
+        sockets = [await websockets.connect(f"ws://127.0.0.1:{port}/") for _ in range(3)]
+        assert len(door) == 3
+        refused = await came(port, WHOLE)
+        assert not await ended(refused)
+        refused[1].close()
+        assert all(socket.state is websockets.State.OPEN for socket in sockets)
+        for socket in sockets:
+            await socket.close()
+        while len(door):
+            await asyncio.sleep(0.01)
+        assert await answered(last := await came(port, WHOLE))
+        last[1].close()
+
+
+async def test_a_configured_proxy_stands_for_many_people(keeper: Callable[..., Doorkeeper]) -> None:
+    door = keeper(per_address=2, proxies=frozenset({"127.0.0.1"}))
+    async with asyncio.timeout(60), serving() as port:
+        guests = [await came(port) for _ in range(6)]
+        assert await answered(honest := await came(port, WHOLE))
+        assert len(door) == 7
+        for guest in [*guests, honest]:
+            guest[1].close()
