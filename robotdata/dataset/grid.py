@@ -21,4 +21,4 @@ def off_grid(stamps: Any, exact: NDArray[np.float64]) -> NDArray[np.bool_]:
     tolerance: Any = TOLERANCE_S
     if given.dtype.kind == "f":
         tolerance = np.maximum(TOLERANCE_S, np.spacing(exact.astype(given.dtype)).astype(np.float64))
-    return ~(np.abs(given.astype(np.float64) - exact) <= tolerance)
+    return np.asarray(~(np.abs(given.astype(np.float64) - exact) <= tolerance), np.bool_)

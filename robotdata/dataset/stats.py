@@ -76,7 +76,7 @@ def _differences(column: NDArray[Any]) -> NDArray[np.float64]:
         wide = column.astype(np.uint64 if column.dtype.kind == "u" else np.int64)
         low = wide.min()
         above = (wide - low).astype(np.int64)
-        return (above - above[0]).astype(np.float64)
+        return np.asarray(above - above[0], np.float64)
     exact = column.astype(np.float64)
     with np.errstate(over="ignore", invalid="ignore"):
         return np.asarray(exact - exact[0])

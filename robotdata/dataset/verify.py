@@ -104,9 +104,8 @@ class _Verifier:
             for path, episodes in files.items():
                 before = self._report.count
                 seen = pictures.counter(key, episodes) if pictures else None
-                index = check_video_file(
-                    self._dataset, key, path, episodes, self._report, deep=self._deep, look=seen and seen.look
-                )
+                look = seen.look if seen else None
+                index = check_video_file(self._dataset, key, path, episodes, self._report, deep=self._deep, look=look)
                 if hashes:
                     hashes.check(path, episodes, video=True)
                 if pictures and seen and index and self._report.count == before:

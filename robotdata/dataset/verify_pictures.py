@@ -63,9 +63,11 @@ class _Seen:
     bytes_a_frame: float
 
     @property
-    def reversed(self) -> Numbers:
-        """As stored, with red and blue in each other's place."""
-        return self.stored[[2, 1, 0, 5, 4, 3]]
+    def is_reversed(self) -> bool:
+        """Whether what is stored fits far better with red and blue in each other's place."""
+        away = float(np.abs(self.stored - self.pictures)[:3].max())
+        other = float(np.abs(self.stored[[2, 1, 0, 5, 4, 3]] - self.pictures).max())
+        return away > _REVERSED and other * _CLOSER < away
 
 
 class PictureCounter:
@@ -97,6 +99,9 @@ class PictureCheck:
         self._report = report
         self._stored = stored
         self._seen: list[_Seen] = []
+        # Of all that were seen, (n, 6) each, when these are complete.
+        self._stored_all: Numbers = np.empty(0)
+        self._pictures_all: Numbers = np.empty(0)
         self._wrong: dict[tuple[str, int], str] = {}
 
     def counter(self, key: str, episodes: list[EpisodeInfo]) -> PictureCounter | None:
@@ -113,8 +118,11 @@ class PictureCheck:
 
     def finish(self) -> None:
         """Blame what is wrong, and say of whom it is."""
+        if self._seen:
+            self._stored_all = np.stack([each.stored for each in self._seen])
+            self._pictures_all = np.stack([each.pictures for each in self._seen])
         for key in dict.fromkeys(each.key for each in self._seen):
-            self._match([each for each in self._seen if each.key == key])
+            self._match([at for at, each in enumerate(self._seen) if each.key == key])
         for (key, episode), words in sorted(self._wrong.items(), key=lambda item: (item[0][1], item[0][0])):
             self._report.add("meta/episodes", f"statistics of {key}: {words}", episode)
 
@@ -150,38 +158,35 @@ class PictureCheck:
                 f"statistics of {each.key}, episode {each.episode}: {words}; look whether they are its own"
             )
 
-    def _match(self, mine: list[_Seen]) -> None:
+    def _match(self, mine: list[int]) -> None:
         """Of the mean an encoder loses much the same in all episodes of a camera, and far less than these differ.
 
         Spread that is lost speaks against nobody: how much that is depends on the encoder and on what was to be seen.
         """
-        away = np.stack([each.stored - each.pictures for each in mine])
-        usual = _usual(away)
-        lost = np.maximum(usual, [0, 0, 0, 1, 1, 1])
-        own = _beyond(away, lost)
-        for at in np.flatnonzero(own > _SLIGHT):
-            each, far = mine[at], float(own[at])
-            if not self._blame_ring(each, far, usual) and far > _CLEAR:
-                copied = next((one for one in self._fitting(each, far, usual) if _is_copy(each, one)), None)
+        usual = _usual((self._stored_all - self._pictures_all)[mine])
+        own = self._own(usual)
+        rings = self._rings([at for at in mine if own[at] > _SLIGHT], usual)
+        for at, other in rings.items():
+            self._blame(self._seen[at], self._seen[other])
+        for at in mine:
+            each = self._seen[at]
+            if own[at] > _CLEAR and at not in rings:
+                copied = next((one for one in self._fitting(at, own, usual) if _is_copy(each, self._seen[one])), None)
                 if copied is not None:
-                    self._blame(each, copied)
-            red = float(np.abs(away[at, :3]).max())
-            if red > _REVERSED and np.abs(each.reversed - each.pictures).max() * _CLOSER < red:
-                self._wrong[each.key, each.episode] = (
-                    f"mean is {_short(each.stored[:3])}, its pictures give {_short(each.pictures[:3])}: "
-                    "red and blue have changed places"
-                )
+                    self._blame(each, self._seen[copied])
+            if own[at] > _SLIGHT and each.is_reversed:
+                means = f"mean is {_short(each.stored[:3])}, its pictures give {_short(each.pictures[:3])}"
+                self._wrong[each.key, each.episode] = f"{means}: red and blue have changed places"
         # In a table that is shifted by a row, the usual difference is that of two episodes, and hides what it is.
-        nearest = _usual(np.stack([each.stored - _nearest(each, mine).pictures for each in mine]))
-        for each, far in zip(mine, _beyond(away, np.maximum(nearest, [0, 0, 0, 1, 1, 1])), strict=True):
-            if far > _CLEAR and (each.key, each.episode) not in self._wrong:
-                self._blame_ring(each, float(far), nearest)
+        nearest = [self._nearest(at, mine) for at in mine]
+        usual = _usual(self._stored_all[mine] - self._pictures_all[nearest])
+        own = self._own(usual)
+        for at, other in self._rings([at for at in mine if own[at] > _CLEAR and at not in rings], usual).items():
+            self._blame(self._seen[at], self._seen[other])
 
-    def _blame_ring(self, each: _Seen, own: float, usual: Numbers) -> bool:
-        ring = self._ring(each, own, usual)
-        for one, following in ring:
-            self._blame(one, following)
-        return bool(ring)
+    def _own(self, usual: Numbers) -> Numbers:
+        """How far everybody's statistics are from their own pictures."""
+        return _beyond(self._stored_all - self._pictures_all, np.maximum(usual, [0, 0, 0, 1, 1, 1]))
 
     def _blame(self, each: _Seen, found: _Seen) -> None:
         whose = f"episode {found.episode}" if found.key == each.key else f"{found.key}, episode {found.episode}"
@@ -189,40 +194,43 @@ class PictureCheck:
         words = f"mean is {theirs}, its pictures give {pictures}; they fit those of {whose}"
         self._wrong[each.key, each.episode] = words
 
-    def _ring(self, each: _Seen, own: float, usual: Numbers) -> list[tuple[_Seen, _Seen]]:
-        """`each` and the one whose pictures its statistics fit, and so on, until that is `each`; empty without end."""
-        found: list[tuple[_Seen, _Seen]] = []
-        one, far = each, own
-        while len(found) < len(self._seen):
-            fitting = self._fitting(one, far, usual)
-            if not fitting:
-                return []
-            found.append((one, fitting[0]))
-            one = fitting[0]
-            if one is each:
-                return found
-            far = float(_beyond((one.stored - one.pictures)[None], usual)[0])
-            if far <= _SLIGHT or any(one is before for before, _ in found):
-                return []
-        return []
+    def _rings(self, begin: list[int], usual: Numbers) -> dict[int, int]:
+        """All on a ring that leads through one of `begin`, each with the one whose pictures its statistics fit best.
 
-    def _fitting(self, each: _Seen, own: float, usual: Numbers) -> list[_Seen]:
-        """All whose pictures its statistics fit several times better than its own, the best one first."""
-        others = [one for one in self._seen if one is not each]
-        if not others:
-            return []
-        far = _beyond(each.stored - np.stack([one.pictures for one in others]), usual)
-        return [others[at] for at in np.argsort(far, kind="stable") if far[at] * _CLOSER < own]
+        Lost spread counts here: all of them would have to have lost what the next one has.
+        """
+        own = _beyond(self._stored_all - self._pictures_all, usual)
+        follows: dict[int, int] = {}
+        found: dict[int, int] = {}
+        for first in begin:
+            at, path = first, []
+            while at not in follows and own[at] > _SLIGHT and (fitting := self._fitting(at, own, usual)):
+                path.append(at)
+                follows[at] = at = fitting[0]
+            ring = path[path.index(at) :] if at in path else []
+            if all(np.abs(self._stored_all[one] - self._stored_all[follows[one]]).max() > own[one] / 2 for one in ring):
+                found |= {one: follows[one] for one in ring}
+        return found
+
+    def _fitting(self, at: int, own: Numbers, usual: Numbers) -> list[int]:
+        """All whose pictures its statistics fit several times better than its own, the best one first.
+
+        These must differ from its own by about as much: among pictures that are alike, chance decides who fits.
+        """
+        far = _beyond(self._stored_all[at] - self._pictures_all, usual)
+        apart = np.abs(self._pictures_all[at] - self._pictures_all).max(axis=1)
+        close = np.flatnonzero((far * _CLOSER < own[at]) & (apart > own[at] / 2))
+        return [int(one) for one in close[np.argsort(far[close], kind="stable")]]
+
+    def _nearest(self, at: int, among: list[int]) -> int:
+        """The one of `among`, another than itself where there are others, whose means are nearest to what is stored."""
+        far = np.abs(self._stored_all[at] - self._pictures_all[among])[:, :3].max(axis=1)
+        far[among.index(at)] = np.inf if len(among) > 1 else 0
+        return among[int(np.argmin(far))]
 
 
 def _usual(away: Numbers) -> Numbers:
     return np.asarray(np.clip(np.median(away, axis=0), -_USUAL, _USUAL))
-
-
-def _nearest(each: _Seen, all_of_them: list[_Seen]) -> _Seen:
-    """The one of `all_of_them`, other than itself where there are others, whose means are nearest to what is stored."""
-    others = [one for one in all_of_them if one is not each] or all_of_them
-    return min(others, key=lambda one: float(np.abs(each.stored - one.pictures)[:3].max()))
 
 
 def _is_copy(each: _Seen, other: _Seen) -> bool:

@@ -42,7 +42,7 @@ class Sums:
         share = part.sum(axis=0) / np.maximum(count, 1)
         spread = np.sqrt((np.where(there, part - share, 0) ** 2).sum(axis=0) / np.maximum(count, 1))
         mean = 2 * (low / 2 + size * share)
-        return cls(low, high, mean, size * (2 * spread), count, ~there.all(axis=0), len(rows))
+        return cls(low, high, mean, size * (2 * spread), count, np.any(~there, axis=0), len(rows))
 
     def plus(self, other: Sums) -> Sums:
         """The sums of both."""

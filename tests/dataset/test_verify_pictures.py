@@ -202,6 +202,20 @@ def test_no_quality_of_any_encoder_raises_an_alarm(tmp_path: Path, made: Any) ->
     assert not verify_dataset(bench.root, deep=True).problems
 
 
+def repeated(tick: int, episode: int, camera: int) -> np.ndarray:
+    """The same in all episodes, as a replay gives them: few bright pixels, which an encoder does not keep."""
+    chance = np.random.default_rng(camera)
+    made = np.full((HEIGHT, WIDTH, 3), (6, 5, 24), np.uint8)
+    made[chance.random((HEIGHT, WIDTH)) < 0.02] = 235
+    return made
+
+
+@pytest.mark.parametrize("crf", [39, 45])
+def test_pictures_that_are_alike_are_not_told_apart_by_chance(tmp_path: Path, crf: int) -> None:
+    bench = record(tmp_path / "home", repeated, [encoder("libsvtav1", crf)] * 3)
+    assert not verify_dataset(bench.root, deep=True).problems
+
+
 def test_a_trim_counts_from_decoded_pictures_and_raises_none(scenes: Bench) -> None:
     trim_episodes(scenes.root, {WHICH: (2, LENGTH)}, **scenes.places)
     assert not verify_dataset(scenes.root, deep=True).problems
