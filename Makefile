@@ -10,7 +10,7 @@ export PYTHONPATH := $(CURDIR)
 PINS := requirements.txt requirements-scale.txt constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run signin test lint format types demo interop bench soak crash restarts clean
+.PHONY: help run signin test lint pins format types demo interop bench soak crash restarts clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -36,10 +36,13 @@ test: $(VENV)/.dev  ## the tests; installs what they need, a browser included wh
 	@$(BIN)/python bench/prepare.py
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
-lint: $(VENV)/.dev  ## ruff, and migrations that match the models
+lint: $(VENV)/.dev pins  ## ruff, migrations that match the models, pins that fit
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	ROBOTDATA_HOME=$$(mktemp -d) $(BIN)/python manage.py makemigrations --check --dry-run
+
+pins: $(VENV)/.dev  ## resolve what is pinned beside LeRobot; says so where no index can be reached
+	$(BIN)/python bench/resolve_pins.py
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .

@@ -10,9 +10,9 @@ from typing import Any
 
 from channels.db import database_sync_to_async
 from channels.layers import get_channel_layer
-from redis.exceptions import RedisError
 
 from recorder.errors import Refused
+from recorder.layer_errors import LayerErrors
 from recorder.models import Rig
 from recorder.services.rigs import find_rig
 from robotdata.rig.protocol import COMMANDS
@@ -89,7 +89,7 @@ async def _ask(rig: Rig, name: str, args: dict[str, Any], timeout: float, comman
             "again; asking once more with the same id is safe.",
             504,
         ) from None
-    except (RedisError, OSError) as error:
+    except LayerErrors as error:
         raise Refused("no_layer", f"The channel layer (CHANNEL_URL) cannot be reached: {error}.", 503) from error
     return dict(answer["reply"])
 

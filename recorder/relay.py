@@ -15,16 +15,15 @@ from typing import Any
 
 from channels.layers import get_channel_layer
 from django.conf import settings
-from redis.exceptions import RedisError
 
 from recorder.hub import Feed, Hub, Viewer, Wanted
+from recorder.layer_errors import LayerErrors as LayerErrors
 
 log = logging.getLogger(__name__)
 
 ASK_EVERY_S = 1.0
 ASK_HOLDS_S = 3.5
 PROCESS = secrets.token_hex(8)
-LayerErrors = (RedisError, OSError)
 
 
 def is_scaled_out() -> bool:
