@@ -11,6 +11,7 @@ import os
 import resource
 from collections import OrderedDict
 from collections.abc import Callable
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -19,7 +20,7 @@ HEAD_S = 10.0
 """From the first byte of a connection, or of its next request, to the end of the request's head."""
 BODY_S = 60.0
 """From there to the end of its body: at most 2.5 MB."""
-PER_ADDRESS = int(os.environ.get("ROBOTDATA_CONNECTIONS") or 256)
+PER_ADDRESS = int(given) if (given := os.environ.get("ROBOTDATA_CONNECTIONS", "")).isdigit() else 256
 """A browser holds six, and three sockets for each page that is open."""
 _KEPT_FILES = 224
 """Of the files that the process may open: for takes, datasets and the database."""
@@ -30,14 +31,14 @@ _TIMEOUT = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length
 class Doorkeeper:
     """Counts connections by address. Where there are too many the one that has waited longest without a request goes.
 
-    `most` bounds all of them, `per_address` those of one address; `proxies` stand for many people and have no bound
-    of their own.
+    `most` bounds all of them, `per_address` those of one address; `proxies`, addresses or networks, stand for many
+    people and have no bound of their own.
     """
 
     def __init__(self, most: int, per_address: int, proxies: frozenset[str] = frozenset()) -> None:
         self.most = most
         self.per_address = per_address
-        self.proxies = proxies
+        self.proxies = [ip_network(proxy.strip(), strict=False) for proxy in proxies]
         self._all: dict[BoundedHttp, str] = {}
         self._counts: dict[str, int] = {}
         self._waiting: OrderedDict[BoundedHttp, str] = OrderedDict()
@@ -47,7 +48,7 @@ class Doorkeeper:
 
     def admit(self, guest: BoundedHttp, address: str) -> bool:
         """Count a new connection, which waits until it has asked; False where there is no room for it."""
-        if self._counts.get(address, 0) >= self.per_address and address not in self.proxies:
+        if self._counts.get(address, 0) >= self.per_address and not self._is_proxy(address):
             if not self._show_out(lambda other: other == address):
                 return False
         elif len(self._all) >= self.most and not self._show_out(lambda other: True):
@@ -56,6 +57,13 @@ class Doorkeeper:
         self._counts[address] = self._counts.get(address, 0) + 1
         self._waiting[guest] = address
         return True
+
+    def _is_proxy(self, address: str) -> bool:
+        try:
+            found = ip_address(address)
+        except ValueError:  # a socket of this machine
+            return False
+        return any(found in network for network in self.proxies)
 
     def busy(self, guest: BoundedHttp) -> None:
         """It has asked for something: it is not shown out before it has its answer."""

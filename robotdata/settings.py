@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+from ipaddress import ip_network
 from pathlib import Path
 
 import environ
@@ -86,7 +87,14 @@ DEBUG = env_flag("ROBOTDATA_DEBUG", False)
 SECRET_KEY = env_secret("ROBOTDATA_SECRET_KEY", STATE_DIR / "secret-key")
 RIG_TOKEN = env_secret("ROBOTDATA_RIG_TOKEN", STATE_DIR / "rig-token")
 ALLOWED_HOSTS = env.list("ROBOTDATA_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
-PROXIES = env.list("ROBOTDATA_PROXIES", default=[])  # addresses or networks whose X-Forwarded-* are believed
+# Addresses or networks whose X-Forwarded-* are believed.
+PROXIES = [proxy.strip() for proxy in env.list("ROBOTDATA_PROXIES", default=[])]
+for _proxy in PROXIES:
+    try:
+        ip_network(_proxy, strict=False)
+    except ValueError:
+        raise ImproperlyConfigured(f"ROBOTDATA_PROXIES: {_proxy!r} is neither an address nor a network") from None
+CONNECTIONS = env_int("ROBOTDATA_CONNECTIONS", 256, least=8)  # of one address; robotdata.connections reads it itself
 CSRF_TRUSTED_ORIGINS = env.list("ROBOTDATA_ORIGINS", default=[])
 
 INSTALLED_APPS = [

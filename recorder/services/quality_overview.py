@@ -11,7 +11,7 @@ from recorder.models import Dataset, Episode
 from recorder.services.quality import measures_of
 from recorder.states import EpisodeState, Verdict
 from robotdata.dataset.errors import DatasetError
-from robotdata.dataset.layout import STATS
+from robotdata.dataset.layout import STATS, contained
 from robotdata.dataset.reader import read_json
 from robotdata.quality.inputs import flat_names, is_motion
 from robotdata.quality.mark import score
@@ -118,7 +118,7 @@ def _measured_ranges(peers: Peers) -> list[dict[str, Any]]:
 def _committed_ranges(dataset: Dataset) -> list[dict[str, Any]]:
     path = dataset.path / STATS
     try:
-        stats = read_json(path) if path.is_file() else {}
+        stats = read_json(contained(dataset.path, STATS)) if path.is_file() else {}
     except (DatasetError, OSError):
         return []
     lines: list[dict[str, Any]] = []

@@ -140,7 +140,7 @@ def _exchange(root: Path, folder: Path, fresh: bool) -> None:
 def _swapped(root: Path, folder: Path) -> bool:
     """Whether `root` is already the state that `folder` was made for."""
     try:
-        plan = read_json(folder / READY)
+        plan = read_json(folder.resolve() / READY)
     except DatasetError:
         return False
     if plan["fresh"]:
@@ -152,7 +152,7 @@ def _swapped(root: Path, folder: Path) -> bool:
 
 def _finish(root: Path, folder: Path, revisions: Path) -> None:
     """Store the old state, which lies in the work folder now, and remove the folder."""
-    number = int(read_json(folder / READY)["from"])
+    number = int(read_json(folder.resolve() / READY)["from"])
     for place in (folder / OLD, folder / NEXT):
         if place.exists():
             revisions.mkdir(parents=True, exist_ok=True)

@@ -129,7 +129,7 @@ async def test_it_leaves_open_sockets_alone_and_counts_them(keeper: Callable[...
 
 
 async def test_a_configured_proxy_stands_for_many_people(keeper: Callable[..., Doorkeeper]) -> None:
-    door = keeper(per_address=2, proxies=frozenset({"127.0.0.1"}))
+    door = keeper(per_address=2, proxies=frozenset({"10.0.0.1", "127.0.0.0/8"}))
     async with asyncio.timeout(60), serving() as port:
         guests = [await came(port) for _ in range(6)]
         assert await answered(honest := await came(port, WHOLE))

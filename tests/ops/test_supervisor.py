@@ -105,3 +105,14 @@ def test_it_leaves_no_orphan_when_it_is_killed_itself(tmp_path: Path, child: Cal
     parent.wait()
     wait_for(lambda: not alive(pid))
     assert log(tmp_path, "web") == ["start", "end"]  # it was told, not shot
+
+
+def test_it_lets_its_children_open_as_many_files_as_the_system_allows() -> None:
+    root = Path(__file__).resolve().parents[2]
+    code = (
+        "import resource as r; from robotdata.supervisor import raise_file_limit; "
+        "_, hard = r.getrlimit(r.RLIMIT_NOFILE); r.setrlimit(r.RLIMIT_NOFILE, (64, hard)); raise_file_limit(); "
+        "print(r.getrlimit(r.RLIMIT_NOFILE)[0] > 64, r.getrlimit(r.RLIMIT_NOFILE)[1] == hard)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "True"]

@@ -104,3 +104,20 @@ def test_it_waits_for_no_pipe(signed_in: Client, make_committed: MakeEpisode) ->
     path.unlink()
     os.mkfifo(path)
     assert signed_in.get(url).status_code == 410
+
+
+@pytest.mark.parametrize("moved", ["datasets", "spool", "dataset"])
+def test_folders_that_a_person_linked_to_another_disk_are_shown(
+    signed_in: Client, make_episode: MakeEpisode, make_committed: MakeEpisode, home: Path, tmp_path: Path, moved: str
+) -> None:
+    """The root may be a link: what is refused is one below it."""
+    take, committed = make_episode(5, cameras=(FRONT,)), make_committed(5, cameras=(FRONT,))
+    folder = committed.dataset.path if moved == "dataset" else home / moved
+    folder.rename(tmp_path / "bigger-disk")
+    folder.symlink_to(tmp_path / "bigger-disk")
+    again = make_committed(6, cameras=(FRONT,)) if moved != "dataset" else committed
+    for episode in (take, committed, again):
+        assert signed_in.get(f"/media/{episode.pk}/frame/{FRONT}/3.jpg").status_code == 200
+        assert signed_in.get(f"/media/{episode.pk}/signals.bin").status_code == 200
+    assert signed_in.head(f"/media/{committed.pk}/video/{FRONT}.mp4").status_code == 200
+    assert signed_in.get(f"/datasets/{committed.dataset.slug}/overview/").status_code == 200
