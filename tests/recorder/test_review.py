@@ -111,8 +111,8 @@ def test_it_refuses_a_verdict_on_what_was_not_seen(episode: Episode) -> None:
     [
         ({"rating": 9}, "want 1 to 5"),
         ({"task": " "}, "at least one letter"),
-        ({"trim_first": 7, "trim_end": 99}, "it has frames 0 to 8"),
-        ({"trim_first": 8}, "at least one of them must be kept"),
+        ({"trim_first": 7, "trim_end": 99}, "It has frames 0–7"),
+        ({"trim_first": 8}, "at least one must be kept"),
         ({"labels": "no list"}, "a list of"),
     ],
 )
