@@ -18,7 +18,7 @@ _READABLE = frozenset([0xC0, 0xC1, 0xC2])
 """Baseline, extended and progressive, with Huffman codes: what every decoder reads."""
 _BARE = frozenset([0x01, *range(0xD0, 0xD8)])
 _APPLICATION = frozenset(range(0xE0, 0xF0))
-_BEGIN = b"\xff\xd8\xff"
+JPEG_BEGIN = b"\xff\xd8\xff"
 _LONGEST_PREFIX, _PADDING = 64, b"\0\r\n "
 _SCAN_END = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 _RESTART = re.compile(rb"\xff([\xd0-\xd7])")
@@ -116,7 +116,7 @@ def parse_jpeg(data: bytes, *, header_only: bool = False) -> JpegParts:
     Raises ImageError where there is none, or one of a kind that not all decoders read.
     """
     at = len(data[:_LONGEST_PREFIX]) - len(data[:_LONGEST_PREFIX].lstrip(_PADDING))
-    if not data.startswith(_BEGIN, at):
+    if not data.startswith(JPEG_BEGIN, at):
         raise ImageError(f"no JPEG: {len(data)} bytes that begin with {data[:4].hex() or 'nothing'}")
     parts: list[Part] = []
     size: tuple[int, int, int] | None = None
@@ -142,6 +142,31 @@ def parse_jpeg(data: bytes, *, header_only: bool = False) -> JpegParts:
     if size is None:
         raise ImageError(f"a JPEG of {len(data)} bytes has no frame header")
     return JpegParts(data, *size, tuple(parts), ended)
+
+
+def picture_end(data: bytes, begin: int) -> tuple[int, bool] | None:
+    """Where the picture that begins at `begin` ends, and whether by its end marker; None where more is to come.
+
+    Without an end marker it ends where the next picture begins.
+    """
+    at = begin + 2
+    while (found := _next_marker(data, at)) is not None:
+        marker, place = found
+        at = place + 2
+        if marker == _EOI:
+            return at, True
+        if marker == _SOI and data.startswith(JPEG_BEGIN, place) and place > begin + 2:
+            return place, False
+        if marker in _BARE or marker == _SOI:
+            continue
+        if at + 2 > len(data):
+            return None
+        at += int.from_bytes(data[at : at + 2], "big")
+        if at > len(data):
+            return None
+        if marker == _SOS:
+            at = _scan_end(data, at)
+    return None
 
 
 def check_size(width: int, height: int) -> None:

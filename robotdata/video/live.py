@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -16,7 +17,8 @@ from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from robotdata.video.errors import VideoError
-from robotdata.video.jpeg import ImageError, jpeg_size
+from robotdata.video.http_pictures import HttpError, HttpPictures
+from robotdata.video.jpeg_parts import MAX_PIXELS, ImageError, parse_jpeg
 from robotdata.video.upright import NO_TURN, Turn, letterboxed, turn_of, upright_rgb
 
 SCHEMES = ("file", "v4l2", "rtsp", "http", "https")
@@ -52,6 +54,8 @@ class LiveSource:
             raise LiveError(f"{self._name}: scheme {self._scheme!r}, want one of {', '.join(SCHEMES)}")
         self._width, self._height, self._fps, self._loop, self._fit = width, height, fps, loop, fit
         self._container: av.container.InputContainer | None = None
+        self._http: HttpPictures | None = None
+        self._jpeg_decoder: Any = None
         self._frames: Iterator[Frame] | None = None
         self._reformatter = VideoReformatter()
         self._due = 0.0
@@ -59,6 +63,8 @@ class LiveSource:
     def open(self) -> None:
         """Raises LiveError where the source is not there."""
         self.close()
+        if self._scheme in ("http", "https") and self._open_http():
+            return
         options = {"protocol_whitelist": _PROTOCOLS[self._scheme]}
         kind = None
         if self._scheme == "v4l2":
@@ -70,8 +76,10 @@ class LiveSource:
             }
         elif self._scheme == "rtsp":
             options |= {"rtsp_transport": "tcp"}
-        if self._scheme == "file" and not Path(self._target).is_file():
-            raise LiveError(f"{self._name}: there is no such file")
+        elif self._scheme == "file":
+            options |= {"pattern_type": "none"}  # a name with % in it is a name
+            if not Path(self._target).is_file():
+                raise LiveError(f"{self._name}: there is no such file")
         try:
             # Not as `options`: those are given to each stream as well, and break PyAV's memory where one comes late.
             timeout = (_TIMEOUT_S, _TIMEOUT_S)
@@ -83,6 +91,18 @@ class LiveSource:
             raise LiveError(f"{self._name} holds no video")
         self._frames = self._pictures(self._container)
         self._due = time.monotonic()
+
+    def _open_http(self) -> bool:
+        """Whether the address gives JPEGs, which are then read by ourselves. Raises LiveError."""
+        self._http = HttpPictures(self._target, self._fps, _TIMEOUT_S)
+        try:
+            if self._http.open():
+                self._frames = map(self._from_jpeg, self._http.pictures())
+                return True
+        except HttpError as error:
+            self.close()
+            raise LiveError(f"{self._name} cannot be opened: {error}") from error
+        return False
 
     def read(self) -> Frame:
         """The next frame: uint8 (H, W, 3) or, where the source gives JPEG, its packet.
@@ -103,6 +123,8 @@ class LiveSource:
                 continue
             except VideoError as error:
                 raise LiveError(f"{self._name}: {error}") from error
+            except HttpError as error:
+                raise LiveError(f"{self._name} gives no more: {error}") from error
             except (av.FFmpegError, OSError) as error:
                 raise LiveError(f"{self._name} gives no more: {_why(error)}") from error
             if self._scheme == "file":
@@ -115,6 +137,9 @@ class LiveSource:
         if self._container is not None:
             self._container.close()
             self._container = None
+        if self._http is not None:
+            self._http.close()
+            self._http = None
 
     def _pictures(self, container: av.container.InputContainer) -> Iterator[Frame]:
         stream = container.streams.video[0]
@@ -131,19 +156,33 @@ class LiveSource:
         for packet in container.demux(stream):
             if not packet.size:
                 continue
-            data = bytes(packet)
-            try:
-                size = jpeg_size(data)
-                turn = turn_of(stream.codec_context.decode(packet)[0]) if turn is None else turn
-            except (ImageError, av.FFmpegError, IndexError):
-                yield None, data  # whoever stores it counts it as damaged
-                continue
-            if turn == NO_TURN and (self._fit == "exact" or size == (self._width, self._height)):
-                self._check_size(size, NO_TURN)
-                yield None, data
+            if turn is None:
+                with suppress(av.FFmpegError, IndexError, ImageError):  # whoever stores it counts it as damaged
+                    # What EXIF says is each picture's own affair; this is what the file says of all of them.
+                    turn = turn_of(stream.codec_context.decode(av.Packet(parse_jpeg(bytes(packet)).plain()))[0])
+            if turn is None or turn == NO_TURN:
+                yield self._from_jpeg(bytes(packet))
             else:
                 for frame in stream.codec_context.decode(packet):
                     yield self._fitted(frame, None), None
+
+    def _from_jpeg(self, data: bytes) -> Frame:
+        """A JPEG as it came, or fitted; one that cannot be read is left to whoever stores it, who counts it."""
+        try:
+            parts = parse_jpeg(data, header_only=True)
+        except ImageError:
+            return None, data
+        size = parts.width, parts.height
+        if self._fit == "letterbox" and (parts.has_exif or size != (self._width, self._height)):
+            if self._jpeg_decoder is None:
+                self._jpeg_decoder = av.CodecContext.create("mjpeg", "r")
+                self._jpeg_decoder.options = {"err_detect": "explode", "max_pixels": str(MAX_PIXELS)}
+            with suppress(av.FFmpegError, IndexError):
+                return self._fitted(self._jpeg_decoder.decode(av.Packet(data))[0], None), None
+            self._jpeg_decoder = None
+        elif not parts.has_exif:  # which may turn it
+            self._check_size(size, NO_TURN)
+        return None, data
 
     def _fitted(self, frame: av.VideoFrame, pixel_shape: Fraction | None) -> NDArray[np.uint8]:
         if self._fit == "letterbox":
