@@ -208,7 +208,7 @@ class PictureCheck:
                 path.append(at)
                 follows[at] = at = fitting[0]
             ring = path[path.index(at) :] if at in path else []
-            if all(np.abs(self._stored_all[one] - self._stored_all[follows[one]]).max() > own[one] / 2 for one in ring):
+            if all(np.abs(self._stored_all[one] - self._stored_all[follows[one]]).max() > _SLIGHT for one in ring):
                 found |= {one: follows[one] for one in ring}
         return found
 
