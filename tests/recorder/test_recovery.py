@@ -164,7 +164,7 @@ class TestCommitted:
         from robotdata.dataset import swap
         from robotdata.dataset.files import write_json
 
-        folder = committing.work_path() / "cubes@abc"
+        folder = committed.work_path / "cubes@abc"
         (folder / "next").parent.mkdir(parents=True)
         committed.path.rename(folder / "next")  # killed between the two renames
         (folder / "old").mkdir()
