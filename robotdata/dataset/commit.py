@@ -159,7 +159,7 @@ class _Commit:
             with to_blame(episode):
                 tables.append(self._columns(episode, n))
         if self._plan.texts != (self._base.tasks if self._base else None):
-            draft.write_tasks(self._plan.texts)
+            draft.write_tasks(self._plan)
         self._write_data(draft, tables, rows)
         self.steps.step()
         for key in video_keys(self._features):

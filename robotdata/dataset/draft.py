@@ -25,7 +25,8 @@ from robotdata.dataset.layout import (
 )
 from robotdata.dataset.reader import Dataset
 from robotdata.dataset.sidecar import Sidecar
-from robotdata.dataset.tables import write_tasks
+from robotdata.dataset.tables import more_of_tasks, write_tasks
+from robotdata.dataset.tasks import TaskPlan
 
 NOTES = "notes"
 """In the sidecar's `made_by`: what could not be carried over, and what was odd before and was let be; in words."""
@@ -79,8 +80,14 @@ class Draft:
             path.unlink()
         return self.free(self.root / episodes_file(0, 0))
 
-    def write_tasks(self, tasks: Sequence[str]) -> None:
-        write_tasks(self.free(self.root / TASKS), tasks)
+    def write_tasks(self, plan: TaskPlan) -> None:
+        """The tasks, each with what the old state says of it besides."""
+        old = self.base.root / TASKS if self.base else None
+        numbers: list[int | None] = [None] * len(plan.texts)
+        for before, now in plan.renumbered.items():
+            numbers[now] = before
+        more = more_of_tasks(old, numbers) if old is not None and old.is_file() else None
+        write_tasks(self.free(self.root / TASKS), plan.texts, more)
 
     def write_meta(self, stats: Mapping[str, Any], info: Mapping[str, Any], sidecar: Sidecar) -> None:
         """Statistics, sidecar with the hash of every file, and `info.json` last."""

@@ -99,7 +99,7 @@ class Rewrite:
         steps = len(keys) + 3
         report = progress or (lambda done, total: None)
         if self._base.tasks or self._plan.texts:
-            draft.write_tasks(self._plan.texts)
+            draft.write_tasks(self._plan)
         self._write_data(draft)
         report(1, steps)
         for done, key in enumerate(keys):

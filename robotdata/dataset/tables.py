@@ -104,16 +104,37 @@ class ParquetFile:
             self._file.close()
 
 
-def write_tasks(path: Path, tasks: Sequence[str]) -> None:
-    """`tasks.parquet`: row i is task i; LeRobot finds the text by position in a pandas index, hence the metadata."""
+def write_tasks(path: Path, tasks: Sequence[str], more: pa.Table | None = None) -> None:
+    """`tasks.parquet`: row i is task i; LeRobot finds the text by position in a pandas index, hence the metadata.
+
+    `more` holds further columns, of as many rows.
+    """
     table = pa.table(
         {
             "task_index": pa.array(range(len(tasks)), pa.int64()),
             "task": pa.array(list(tasks), pa.string()),
+            **({name: more.column(name) for name in more.column_names} if more is not None else {}),
         }
     ).replace_schema_metadata({b"pandas": json.dumps(_TASKS_PANDAS).encode()})
     with ParquetFile(path, table.schema) as file:
         file.write(table)
+
+
+def more_of_tasks(path: Path, numbers: Sequence[int | None]) -> pa.Table | None:
+    """What `tasks.parquet` has beside the numbers and texts, a row for each of `numbers`; nulls for None.
+
+    None where there is nothing more. Raises DamagedFile.
+    """
+    table = read_table(path)
+    texts = [field.name for field in table.schema if _is_text(field.type)]
+    known = {"task_index", next((name for name in ("task", "__index_level_0__", "index", *texts) if name in texts), "")}
+    names = [name for name in table.column_names if name not in known]
+    if not names:
+        return None
+    there = to_numpy(table.column("task_index")).tolist() if "task_index" in table.column_names else range(len(table))
+    place = {int(number): row for row, number in enumerate(there)}
+    rows = [place.get(number) if number is not None else None for number in numbers]
+    return table.select(names).take(pa.array(rows, pa.int64()))
 
 
 def read_tasks(path: Path) -> dict[int, str]:

@@ -142,6 +142,18 @@ def test_another_task_makes_nothing_stale(rich: Bench) -> None:
     assert notes(rich) == [] and unknown(rich) == [of_episode(n) for n in range(6)]
 
 
+def test_what_is_said_of_tasks_stays_with_them(six: Bench, new: Any) -> None:
+    path = six.root / "meta/tasks.parquet"
+    table = pq.read_table(path).append_column("hard", pa.array(["no", "yes"]))
+    path.unlink()
+    pq.write_table(table, path)
+    delete_episodes(six.root, [0, 2, 4], **six.places)
+    six.commit([new(9, 5, "fold it")])
+    assert six.open().tasks == ["task 1", "fold it"]
+    assert pq.read_table(path).column("hard").to_pylist() == ["yes", None]
+    assert verify_dataset(six.root).problems == []
+
+
 def test_a_column_that_is_no_feature_is_not_dropped(six: Bench, new: Any) -> None:
     path = six.open().episodes[-1].data_file
     assert path is not None
