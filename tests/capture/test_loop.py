@@ -119,6 +119,22 @@ def test_it_ends_at_the_tick_at_which_the_robot_fails(step: object, said: str) -
     assert arm.closed == 2  # as robot and as teleoperator
 
 
+def test_it_lets_go_of_the_devices_when_the_program_itself_fails() -> None:
+    class Broken(Sink):
+        def add_row(self, row: Row, camera_states: Mapping[str, str]) -> None:
+            raise ZeroDivisionError("a mistake of ours")
+
+    arm = Arm()
+    loop = ControlLoop(arm, arm, [], 200)
+    loop.swap_sink(Broken())
+    loop.start()
+    end = time.monotonic() + 60
+    while not loop.ended and time.monotonic() < end:
+        time.sleep(0.002)
+    assert loop.failure is not None and loop.failure.part == "rig" and "a mistake of ours" in loop.failure.reason
+    assert arm.closed == 2 and not loop.running
+
+
 def test_it_keeps_the_values_of_a_device_that_uses_its_buffer_again() -> None:
     class Thrifty(Arm):
         buffer = np.zeros(2, np.float32)

@@ -554,4 +554,5 @@ def test_a_camera_that_hangs(rigs: Rigs, method: str, monkeypatch: pytest.Monkey
         rig.script.faults[rig.camera, method] = rig.script.hangs()
         assert rig.take(0).manifest["end_reason"] == "camera_lost"
     camera_missing(rig, "No such device" if method == "disconnect" else f"{method} does not answer")
+    monkeypatch.undo()  # on a busy machine a good camera may take that long
     comes_back(rig)
