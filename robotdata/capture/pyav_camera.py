@@ -8,14 +8,15 @@ from robotdata.capture.errors import ConfigError, DeviceError
 from robotdata.capture.options import Options
 from robotdata.capture.owned import OwnedDevice
 from robotdata.video.live import FITS, SCHEMES, LiveError, LiveSource, split_url
+from robotdata.video.v4l2_formats import NAMES
 
 
 class PyavCamera:
     """A LiveSource as a camera. JPEG packets of the source pass through undecoded."""
 
-    def __init__(self, context: DeviceContext, url: str, loop: bool, fit: str) -> None:
+    def __init__(self, context: DeviceContext, url: str, loop: bool, fit: str, pixel_format: str) -> None:
         size = context.width, context.height
-        self._source = LiveSource(url, *size, context.camera_fps, loop=loop, fit=fit)
+        self._source = LiveSource(url, *size, context.camera_fps, loop=loop, fit=fit, pixel_format=pixel_format)
         scheme, target = split_url(url)
         self._device = OwnedDevice(target, url) if scheme == "v4l2" else None
 
@@ -41,7 +42,8 @@ class PyavCamera:
 def make_camera(context: DeviceContext, options: Options) -> PyavCamera:
     """`url`: a path, file:, v4l2:/dev/video0, rtsp:, http: or https:; `loop` begins a file anew at its end.
 
-    `fit` "exact" refuses pictures of another size, "letterbox" scales them between black bars.
+    `fit` "exact" refuses pictures of another size, "letterbox" scales them between black bars. `pixel_format` is the
+    only one to ask a v4l2 camera for.
     """
     url = options.text("url")
     if context.depth:
@@ -49,4 +51,8 @@ def make_camera(context: DeviceContext, options: Options) -> PyavCamera:
     scheme = split_url(url)[0]
     if scheme not in SCHEMES:
         raise ConfigError(f"{options.where}.url", f"has scheme {scheme!r}; want one of {', '.join(SCHEMES)}")
-    return PyavCamera(context, url, options.flag("loop", True), options.text("fit", FITS[0], among=FITS))
+    forced = options.text("pixel_format", "any", among=("any", *NAMES))
+    if forced != "any" and scheme != "v4l2":
+        raise ConfigError(f"{options.where}.pixel_format", "is for v4l2 cameras alone; take it out")
+    fit = options.text("fit", FITS[0], among=FITS)
+    return PyavCamera(context, url, options.flag("loop", True), fit, "" if forced == "any" else forced)

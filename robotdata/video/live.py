@@ -20,6 +20,8 @@ from robotdata.video.errors import VideoError
 from robotdata.video.http_pictures import HttpError, HttpPictures
 from robotdata.video.jpeg_parts import MAX_PIXELS, ImageError, parse_jpeg
 from robotdata.video.upright import NO_TURN, Turn, letterboxed, turn_of, upright_rgb
+from robotdata.video.v4l2 import list_modes
+from robotdata.video.v4l2_formats import Choice, NothingFits, choose
 
 SCHEMES = ("file", "v4l2", "rtsp", "http", "https")
 FITS = ("exact", "letterbox")
@@ -44,15 +46,27 @@ class LiveError(RuntimeError):
 class LiveSource:
     """One source of frames of `width` x `height` pixels. `read` waits for the next; a file is played at `fps`.
 
-    `fit` "exact" refuses pictures of another size, "letterbox" scales them and adds black bars.
+    `fit` "exact" refuses pictures of another size, "letterbox" scales them and adds black bars. `pixel_format`, of
+    `v4l2_formats.NAMES`, is the only one to ask a V4L2 camera for; by default it is the best one that fits.
     """
 
-    def __init__(self, url: str, width: int, height: int, fps: float, *, loop: bool = True, fit: str = "exact") -> None:
+    def __init__(
+        self,
+        url: str,
+        width: int,
+        height: int,
+        fps: float,
+        *,
+        loop: bool = True,
+        fit: str = "exact",
+        pixel_format: str = "",
+    ) -> None:
         self._scheme, self._target = split_url(url)
         self._name = _public(url)
         if self._scheme not in SCHEMES:
             raise LiveError(f"{self._name}: scheme {self._scheme!r}, want one of {', '.join(SCHEMES)}")
         self._width, self._height, self._fps, self._loop, self._fit = width, height, fps, loop, fit
+        self._pixel_format = pixel_format
         self._container: av.container.InputContainer | None = None
         self._http: HttpPictures | None = None
         self._jpeg_decoder: Any = None
@@ -69,11 +83,7 @@ class LiveSource:
         kind = None
         if self._scheme == "v4l2":
             kind = "v4l2"
-            options |= {
-                "video_size": f"{self._width}x{self._height}",
-                "framerate": f"{self._fps:g}",
-                "input_format": "mjpeg",
-            }
+            options |= self._v4l2_options()
         elif self._scheme == "rtsp":
             options |= {"rtsp_transport": "tcp"}
         elif self._scheme == "file":
@@ -91,6 +101,26 @@ class LiveSource:
             raise LiveError(f"{self._name} holds no video")
         self._frames = self._pictures(self._container)
         self._due = time.monotonic()
+
+    def _v4l2_options(self) -> dict[str, str]:
+        """What to ask the camera for, by what it lists. Raises LiveError where nothing of it fits."""
+        try:
+            modes = list_modes(self._target)
+        except OSError as error:
+            raise LiveError(f"{self._name} cannot be opened: {_why(error)}") from error
+        asked = Choice("mjpeg", self._width, self._height, self._fps)  # of one that lists nothing
+        if modes:
+            letterbox = self._fit == "letterbox"
+            try:
+                size = self._width, self._height
+                asked = choose(modes, *size, self._fps, pixel_format=self._pixel_format, any_size=letterbox)
+            except NothingFits as error:
+                raise LiveError(f"{self._name}: {error}. Correct the rig's file, or choose another camera") from error
+        return {
+            "video_size": f"{asked.width}x{asked.height}",
+            "framerate": f"{asked.fps:g}",
+            "input_format": asked.input_format,
+        }
 
     def _open_http(self) -> bool:
         """Whether the address gives JPEGs, which are then read by ourselves. Raises LiveError."""

@@ -184,7 +184,7 @@ def _timescale(mdhd: memoryview) -> int:
 def _matrix(track: dict[bytes, memoryview]) -> bytes:
     """The track's display matrix, empty where it is the identity."""
     head = track.get(b"tkhd", memoryview(b""))
-    begin = 52 if head[:1] == b"\1" else 40
+    begin = 52 if bytes(head[:1]) == b"\1" else 40
     matrix = bytes(head[begin : begin + 36])
     # How far it moves the picture does not matter: no other lies beside it.
     return b"" if len(matrix) < 36 or matrix[:24] == _IDENTITY[:24] else matrix

@@ -57,7 +57,8 @@ NO_TURN = Turn()
 
 def turn_of(frame: av.VideoFrame) -> Turn:
     """The turn that the display matrix of `frame` asks for; NO_TURN where it has none. Raises CrookedError."""
-    matrix = frame.side_data.get(Type.DISPLAYMATRIX)
+    beside: Any = frame.side_data
+    matrix = beside.get(Type.DISPLAYMATRIX)
     return NO_TURN if matrix is None else turn_of_matrix(_MATRIX.unpack(bytes(matrix)[: _MATRIX.size]))
 
 

@@ -101,3 +101,22 @@ def test_it_stores_another_size_between_bars_where_the_rigs_file_asks_for_that(t
 def test_it_names_a_fit_that_there_is_none(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"cameras\.front\.fit.*exact, letterbox"):
         thread_for("x.mp4", [], fit="stretch")
+
+
+def test_it_names_a_pixel_format_that_there_is_none(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"cameras\.front\.pixel_format.*yuyv"):
+        thread_for("v4l2:/dev/video0", [], pixel_format="yuyv422")
+    with pytest.raises(ConfigError, match=r"cameras\.front\.pixel_format.*v4l2"):
+        thread_for("x.mp4", [], pixel_format="yuyv")
+    thread_for("v4l2:/dev/video0", [], pixel_format="yuyv")
+
+
+def test_it_says_that_a_v4l2_camera_is_not_there(tmp_path: Path) -> None:
+    kept: list[CameraFrame] = []
+    thread = thread_for(f"v4l2:{tmp_path}/video0", kept)
+    thread.start()
+    end = time.monotonic() + 60
+    while not (said := thread.health.failed) and time.monotonic() < end:
+        time.sleep(0.005)
+    thread.stop()
+    assert "video0" in (said or "") and "No such file" in (said or "")
