@@ -47,6 +47,17 @@ def change_bytes(data: bytes, chance: random.Random, other: bytes = b"") -> tupl
     return data[:place] + number + data[place + width :], f"{width} bytes at {place} = {length} ({order})"
 
 
+def change_claim(data: bytes, chance: random.Random) -> tuple[bytes, str]:
+    """Return the bytes with the top bit of one small number of eight bytes turned: a length that no memory holds."""
+    places = [
+        at for at in range(0, min(len(data), 4096) - 8, 4) if 0 < int.from_bytes(data[at : at + 8], "little") < 64
+    ]
+    if not places:
+        return change_bytes(data, chance)
+    at = chance.choice(places) + 7
+    return data[:at] + bytes([data[at] ^ 0x80]) + data[at + 1 :], f"top bit of the number that ends at byte {at}"
+
+
 def change_index(data: bytes, chance: random.Random) -> tuple[bytes, str]:
     """Return a take's .idx with a number of one record changed, the record sealed again."""
     size = _RECORD.size + 4

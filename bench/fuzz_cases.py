@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.fuzz_bytes import change_bytes, change_index, change_length, change_rows
+from bench.fuzz_bytes import change_bytes, change_claim, change_index, change_length, change_rows
 from bench.fuzz_home import CAMERA, KILLED, KINDS, OLD, RECORDED, TICKS, new_dataset, new_take
 from bench.fuzz_json import change_json
 from bench.fuzz_tables import change_table
@@ -113,9 +113,10 @@ def _sealed(name: str, seal: Callable[[bytes, random.Random], tuple[bytes, str]]
     plain = _bytes(name)
 
     def change(folder: Path, chance: random.Random) -> str:
-        if chance.random() < 0.6:
+        draw = chance.random()
+        if draw < 0.5:
             return plain(folder, chance)
-        data, what = seal((folder / name).read_bytes(), chance)
+        data, what = (change_claim if draw < 0.6 else seal)((folder / name).read_bytes(), chance)
         (folder / name).write_bytes(data)
         return f"{name}: {what}"
 

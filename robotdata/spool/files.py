@@ -107,6 +107,21 @@ def release_reserve(folder: Path) -> None:
     (folder / RESERVE).unlink(missing_ok=True)
 
 
+def _open_lock(path: Path) -> int:
+    """Open the lock's file, made where it is missing; a link or an empty folder in its place holds nobody back."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    try:
+        return os.open(path, flags, 0o644)
+    except OSError as error:
+        if error.errno not in {errno.EISDIR, errno.ELOOP}:
+            raise
+    if path.is_symlink():
+        path.unlink()
+    else:
+        path.rmdir()
+    return os.open(path, flags, 0o644)
+
+
 class TakeLock:
     """Held by whoever writes to a take; the system lets go of it when the process dies.
 
@@ -115,7 +130,7 @@ class TakeLock:
 
     def __init__(self, folder: Path, *, wait_s: float = 0.0) -> None:
         self._folder = folder
-        self._fd = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self._fd = _open_lock(folder / LOCK)
         end = clock.monotonic() + wait_s
         while not self._try():
             if clock.monotonic() >= end:

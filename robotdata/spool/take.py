@@ -170,7 +170,10 @@ class Take:
         if not path.exists():
             raise NoTake(self.folder) if self.state == "recording" else TornRows(path, 0)
         columns = self._columns()
-        table = row_files.read_rows(path, columns).table
+        try:
+            table = row_files.read_rows(path, columns).table
+        except OSError as error:
+            raise SpoolError(f"{self.id}/{ROWS} cannot be read: {error.strerror or error}") from error
         for column in columns:
             if column.name not in table.column_names or table.schema.field(column.name).type != column.arrow:
                 raise OtherRows(path, column.name)

@@ -28,7 +28,7 @@ WITHIN_S = 120  # how long a step may take on a busy machine; how quick it is, i
 
 @dataclass
 class Struck:
-    """A home with takes whose rows claim 2^63 values for one, and a good one."""
+    """A home with takes whose rows claim 2^63 values, and a good one."""
 
     home: Home
     killed: Path
@@ -57,9 +57,9 @@ def struck(made: Path, tmp_path: Path) -> Struck:
 
 
 def claim_too_many_values(rows: Path) -> None:
-    """Turn the top bit of the length of the first column of the first row."""
+    """Turn the top bit of how many values the list of joints in the first row has: 3, behind the row's own 1."""
     data = bytearray(rows.read_bytes())
-    at = data.index(struct.pack("<qqqq", 1, 0, 1, 0)) + 7
+    at = data.index(struct.pack("<qqqq", 1, 0, 3, 0)) + 23
     data[at] ^= 0x80
     rows.write_bytes(data)
 

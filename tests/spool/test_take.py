@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from robotdata.spool import NoTake, SpoolError, Take, TornPacket, TornRows
+from robotdata.spool import NoTake, SpoolError, Take, TornPacket, TornRows, update_curation
 from tests.spool.conftest import CAMERAS, FRONT, TOP, begin, packet, row, time_ns
 
 
@@ -105,4 +105,17 @@ def test_rows_of_another_take_are_refused_by_the_columns_name(recorded: Path) ->
     manifest["features"]["gripper"] = {"dtype": "float32", "shape": [1], "names": None}
     (recorded / "take.json").write_text(json.dumps(manifest))
     with pytest.raises(SpoolError, match="gripper"):
+        _ = Take.open(recorded).rows
+
+
+def test_what_is_no_file_is_said_and_never_in_the_way(recorded: Path) -> None:
+    (recorded / ".lock").unlink()
+    (recorded / ".lock").symlink_to("..")
+    assert update_curation(recorded, rating=4)["curation"]["rating"] == 4
+    (recorded / ".lock").unlink()
+    (recorded / ".lock").mkdir()
+    assert update_curation(recorded, rating=5)["curation"]["rating"] == 5
+    (recorded / "rows.arrow").unlink()
+    (recorded / "rows.arrow").mkdir()
+    with pytest.raises(SpoolError, match=r"rows\.arrow"):
         _ = Take.open(recorded).rows
