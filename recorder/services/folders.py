@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import re
 import uuid
@@ -21,6 +20,7 @@ from django.utils.text import slugify
 from recorder.errors import Refused
 from recorder.models import Change, Dataset, Episode
 from recorder.services.copies import name_apart
+from recorder.services.encodings import encode_settings
 from recorder.services.sidecars import committed_id as committed_id
 from recorder.services.sidecars import content_of, planned_fields, said_fields
 from recorder.states import EpisodeState, Verdict
@@ -34,7 +34,9 @@ from robotdata.dataset.reader import Dataset as Folder
 from robotdata.dataset.swap import is_fresh
 from robotdata.quality import DEFAULT, BadThresholds
 from robotdata.spool import SpoolError, read_manifest
+from robotdata.spool.fields import shown
 from robotdata.spool.files import write_json
+from robotdata.spool.plain_json import read_json
 
 log = logging.getLogger(__name__)
 
@@ -118,16 +120,34 @@ def save_settings(dataset: Dataset) -> None:
 
 
 def load_settings(slug: str) -> dict[str, Any]:
-    """What `save_settings` kept; empty where there is nothing usable."""
+    """What `save_settings` kept, without what cannot be used; empty where there is nothing usable."""
     path = Path(settings.DATASETS_DIR) / ".settings" / f"{slug}.json"
     try:
-        value = json.loads(path.read_bytes())
-        known = {name: value[name] for name in KEPT_SETTINGS if name in value}
-        DEFAULT.changed(known.get("thresholds") or {})
-        Dataset(slug=slug, **{"title": slug, **known}).clean_fields()
-    except (OSError, ValueError, TypeError, AttributeError, ValidationError, BadThresholds):
+        value = read_json(path.read_bytes())
+    except (OSError, ValueError):
         return {}
+    known = {}
+    for name in KEPT_SETTINGS if isinstance(value, dict) else ():
+        if name in value:
+            try:
+                known[name] = _setting(name, value[name])
+            except (ValueError, TypeError, AttributeError, ValidationError, BadThresholds, Refused) as error:
+                log.warning("The setting %s in %s cannot be used and is left as it is: %s", name, path, error)
     return known
+
+
+def _setting(name: str, value: Any) -> Any:
+    """The value as the row keeps it; raises ValueError where it is none."""
+    kinds = {"title": str, "policy": str, "every": int, "encode_unreviewed": bool, "encoding": dict, "thresholds": dict}
+    if type(value) is not kinds.get(name, type(value)) or type(value) is str and len(value) > 200:
+        raise ValueError(f"it cannot be {shown(value)}")
+    if name == "encoding":
+        encode_settings(value)
+    if name == "thresholds":
+        DEFAULT.changed(value)
+    row = Dataset(**{name: storable(value)})
+    row.clean_fields(exclude={field.name for field in Dataset._meta.fields} - {name})
+    return getattr(row, name)
 
 
 def believe_settings(dataset: Dataset) -> list[str]:
@@ -257,7 +277,7 @@ def _left(dataset: Dataset, pk: uuid.UUID) -> None:
         said = f"It is no longer in {dataset.title}, revision {dataset.revision} and before may have it."
         back = {"state": EpisodeState.FAILED, "error": said, "purged_at": timezone.now()}
     with contextlib.suppress(SpoolError, OSError, ValueError):
-        back["ticks"] = int(read_manifest(row.take_path)["ticks"])
+        back["ticks"] = read_manifest(row.take_path)["ticks"]
     _set(pk, True, **back, episode_index=None, committed_task="", trim_first=None, trim_end=None)
 
 

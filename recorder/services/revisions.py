@@ -28,6 +28,7 @@ from robotdata.dataset.layout import INFO
 from robotdata.dataset.lock import dataset_lock
 from robotdata.dataset.sidecar import read_sidecar
 from robotdata.dataset.swap import list_revisions, recover_dataset
+from robotdata.spool.fields import read_moment
 
 log = logging.getLogger(__name__)
 
@@ -186,11 +187,7 @@ def _revision(root: Path, number: int | None) -> Revision:
 
 
 def _when(value: Any, root: Path) -> datetime:
-    try:
-        when = datetime.fromisoformat(value)
-        return when if when.tzinfo else when.replace(tzinfo=UTC)
-    except (TypeError, ValueError):
-        return datetime.fromtimestamp((root / INFO).stat().st_mtime, UTC)
+    return read_moment(value) or datetime.fromtimestamp((root / INFO).stat().st_mtime, UTC)
 
 
 def _begin(dataset: Dataset, who: str, kind: BatchKind, about: dict[str, Any]) -> Batch:

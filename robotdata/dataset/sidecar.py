@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from robotdata.dataset.layout import SIDECAR
+from robotdata.spool.plain_json import finite
 
 FORMAT = "robotdata-dataset"
 VERSION = 1
@@ -45,7 +46,8 @@ def read_sidecar(root: Path, problems: list[str]) -> Sidecar:
         return Sidecar()
     try:
         with path.open("rb") as file:
-            value = json.loads(file.read(MAX_BYTES))
+            # Numbers that JSON does not have could not be written again.
+            value = json.loads(file.read(MAX_BYTES), parse_constant=lambda _name: None, parse_float=finite)
         return _sidecar(value)
     except (OSError, ValueError, RecursionError) as error:
         problems.append(f"{SIDECAR} cannot be read: {error}; verdicts and UUIDs are unknown")
