@@ -48,6 +48,7 @@ NOT_FETCHED = (
 )
 LOCK_WAIT_S = 5.0
 _PORTION = 500
+_LONGEST_SETTING = 10_000
 _FAR = 1_000_000_000  # where numbers wait while others take their places
 
 
@@ -139,7 +140,8 @@ def load_settings(slug: str) -> dict[str, Any]:
 def _setting(name: str, value: Any) -> Any:
     """The value as the row keeps it; raises ValueError where it is none."""
     kinds = {"title": str, "policy": str, "every": int, "encode_unreviewed": bool, "encoding": dict, "thresholds": dict}
-    if type(value) is not kinds.get(name, type(value)) or type(value) is str and len(value) > 200:
+    right = name not in kinds or type(value) is kinds[name]
+    if not right or len(str(value)) > _LONGEST_SETTING:
         raise ValueError(f"it cannot be {shown(value)}")
     if name == "encoding":
         encode_settings(value)
