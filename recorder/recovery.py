@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import shutil
 import uuid
@@ -42,9 +41,10 @@ from recorder.states import EpisodeState
 from recorder.storable import storable
 from recorder.strangers import look_at_strangers
 from recorder.versions import moved_now
-from robotdata.dataset.errors import DatasetBusy
+from robotdata.dataset.errors import DatasetBusy, DatasetError
 from robotdata.dataset.layout import INFO
 from robotdata.dataset.lock import dataset_lock
+from robotdata.dataset.reader import read_info
 from robotdata.dataset.swap import recover_dataset
 from robotdata.spool import SpoolError, TakeBusy, list_takes, read_manifest, recover_take, strays
 from robotdata.spool.facts import Facts
@@ -292,8 +292,8 @@ def _believe_dataset(dataset: Dataset, report: Report) -> None:
 def _miscounted(dataset: Dataset) -> str:
     """That its own count is higher than its rows: one of them may have been lost, or was never written."""
     try:
-        counted = json.loads((dataset.path / INFO).read_bytes()).get("total_episodes")
-    except (OSError, ValueError, AttributeError):
+        counted = read_info(dataset.path).get("total_episodes")
+    except (OSError, DatasetError):
         return ""  # said already
     if type(counted) is not int or counted <= dataset.total_episodes:
         return ""

@@ -125,10 +125,12 @@ class RigRows:
     async def _write_take(self, take_id: str, summary: Mapping[str, Any] | None) -> None:
         try:
             await in_database(rigs.index_take, take_id=take_id, summary=summary)
+        except Refused as error:
+            log.warning("%s: %s", self.name, error)
+            await self.not_listed(take_id, error.message)
         except Exception as error:  # noqa: BLE001 - a rig may say anything; its folder is untouched
-            words = error.message if isinstance(error, Refused) else unexpected_words(error)
             log_once(log, f"Listing the take {take_id} of {self.name}", error)
-            await self.not_listed(take_id, words)
+            await self.not_listed(take_id, unexpected_words(error))
 
     async def not_listed(self, take_id: str, why: str) -> None:
         """Keep a line for a take that cannot be in the lists, for the pages."""

@@ -52,3 +52,12 @@ def each_odd(value: Any, values: tuple[Any, ...] = ODD) -> Iterator[tuple[str, A
             made = changed(value, path, odd)
             if made != value or type(odd) is bool:
                 yield ".".join(map(str, path)), odd, made
+
+
+def outline(value: Any) -> Any:
+    """The value without its texts and numbers: whether they are there."""
+    if isinstance(value, dict):
+        return {key: outline(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [outline(item) for item in value]
+    return (type(value).__name__, bool(value))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -170,7 +170,7 @@ def _version(version: str | None) -> datetime | None:
     try:
         read = datetime.fromisoformat(version)
         if read.tzinfo is not None:
-            return read
-    except ValueError:
+            return read.astimezone(UTC)
+    except (ValueError, OverflowError):  # the latter: of a year that UTC does not have
         pass
     raise Refused("invalid", f"version={version!r} is none: send what GET gave.", 422)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import os
 import re
@@ -23,6 +22,7 @@ from recorder.errors import Refused
 from recorder.models import Change, Dataset, Episode
 from recorder.places import WORK, misplaced
 from recorder.services.copies import name_apart
+from recorder.services.encodings import encode_settings
 from recorder.services.sidecars import committed_id as committed_id
 from recorder.services.sidecars import content_of, planned_fields, said_fields
 from recorder.states import EpisodeState, Verdict
@@ -38,7 +38,9 @@ from robotdata.dataset.tasks import by_rows
 from robotdata.files import open_beneath
 from robotdata.quality import DEFAULT, BadThresholds
 from robotdata.spool import SpoolError, read_manifest
+from robotdata.spool.fields import shown
 from robotdata.spool.files import write_json
+from robotdata.spool.plain_json import read_json
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +54,7 @@ NOT_FETCHED = (
 )
 LOCK_WAIT_S = 5.0
 _PORTION = 500
+_LONGEST_SETTING = 10_000
 _FAR = 1_000_000_000  # where numbers wait while others take their places
 
 
@@ -129,17 +132,36 @@ def save_settings(dataset: Dataset) -> None:
 
 
 def load_settings(slug: str) -> dict[str, Any]:
-    """What `save_settings` kept; empty where there is nothing usable."""
+    """What `save_settings` kept, without what cannot be used; empty where there is nothing usable."""
     path = Path(settings.DATASETS_DIR) / ".settings" / f"{slug}.json"
     try:
         with os.fdopen(open_beneath(path.parent, path.name), "rb") as file:
-            value = json.loads(file.read(_MOST_SETTINGS))
-        known = {name: value[name] for name in KEPT_SETTINGS if name in value}
-        DEFAULT.changed(known.get("thresholds") or {})
-        Dataset(slug=slug, **{"title": slug, **known}).clean_fields()
-    except (OSError, ValueError, TypeError, AttributeError, ValidationError, BadThresholds):
+            value = read_json(file.read(_MOST_SETTINGS))
+    except (OSError, ValueError):
         return {}
+    known = {}
+    for name in KEPT_SETTINGS if isinstance(value, dict) else ():
+        if name in value:
+            try:
+                known[name] = _setting(name, value[name])
+            except (ValueError, TypeError, AttributeError, ValidationError, BadThresholds, Refused) as error:
+                log.warning("The setting %s in %s cannot be used and is left as it is: %s", name, path, error)
     return known
+
+
+def _setting(name: str, value: Any) -> Any:
+    """The value as the row keeps it; raises ValueError where it is none."""
+    kinds = {"title": str, "policy": str, "every": int, "encode_unreviewed": bool, "encoding": dict, "thresholds": dict}
+    right = name not in kinds or type(value) is kinds[name]
+    if not right or len(str(value)) > _LONGEST_SETTING:
+        raise ValueError(f"it cannot be {shown(value)}")
+    if name == "encoding":
+        encode_settings(value)
+    if name == "thresholds":
+        DEFAULT.changed(value)
+    row = Dataset(**{name: storable(value)})
+    row.clean_fields(exclude={field.name for field in Dataset._meta.fields} - {name})
+    return getattr(row, name)
 
 
 def believe_settings(dataset: Dataset) -> list[str]:
@@ -278,7 +300,7 @@ def _left(dataset: Dataset, pk: uuid.UUID) -> None:
         said = f"It is no longer in {dataset.title}, revision {dataset.revision} and before may have it."
         back = {"state": EpisodeState.FAILED, "error": said, "purged_at": timezone.now()}
     with contextlib.suppress(SpoolError, OSError, ValueError):
-        back["ticks"] = int(read_manifest(row.take_path)["ticks"])
+        back["ticks"] = read_manifest(row.take_path)["ticks"]
     _set(pk, True, **back, episode_index=None, committed_task="", trim_first=None, trim_end=None)
 
 

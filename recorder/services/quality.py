@@ -247,7 +247,7 @@ def _keep(episode: Episode, found: list[dict[str, Any]]) -> list[dict[str, Any]]
         if raw.get("marks") != marks:
             write_manifest(episode.take_path, {**raw, "marks": marks, "rig_marks": said})
         odd = [each for each in manifest.odd if each.name != "marks" or "rig_marks" not in raw]
-        marks = storable([*marks, *odd_marks(odd, episode.ticks)])
+        marks = list(storable([*marks, *odd_marks(odd, episode.ticks)]))
     if episode.marks != marks:
         # The rows of what is being encoded are left alone: its batch writes the marks into the dataset.
         mine = Episode.objects.filter(pk=episode.pk, purged_at=None, state__in=_JUDGED)

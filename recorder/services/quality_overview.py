@@ -19,6 +19,7 @@ from robotdata.quality.peers import Peers
 
 _BINS = 20
 _WORST = 20
+_DRAWN = 1e30
 _FIELDS = (
     "id",
     "dataset",
@@ -132,7 +133,7 @@ def _committed_lines(feature: str, about: dict[str, Any], stats: Any, takes: int
     found = {}
     for name, key in (("least", "min"), ("low", "q01"), ("high", "q99"), ("most", "max")):
         value = stats.get(key) if isinstance(stats, dict) else None
-        found[name] = value if isinstance(value, list) else []
+        found[name] = value if isinstance(value, list) and all(_is_plain(each) for each in value) else []
     size = len(found["least"])
     if not size or len(found["most"]) != size:
         return []
@@ -147,6 +148,11 @@ def _committed_lines(feature: str, about: dict[str, Any], stats: Any, takes: int
         }
         for at in range(size)
     ]
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a statistic can be drawn; a file may hold anything."""
+    return isinstance(value, int | float) and abs(value) < _DRAWN
 
 
 def _worst(episodes: list[Episode]) -> list[dict[str, Any]]:

@@ -30,6 +30,7 @@ from robotdata.dataset.lock import dataset_lock
 from robotdata.dataset.reader import Dataset as Folder
 from robotdata.dataset.sidecar import Sidecar, read_sidecar
 from robotdata.dataset.swap import list_revisions, recover_dataset
+from robotdata.spool.fields import read_moment
 
 log = logging.getLogger(__name__)
 
@@ -214,11 +215,7 @@ def _size_of(root: Path, sidecar: Sidecar) -> tuple[int | None, int | None]:
 
 
 def _when(value: Any, root: Path) -> datetime:
-    try:
-        when = datetime.fromisoformat(value)
-        return when if when.tzinfo else when.replace(tzinfo=UTC)
-    except (TypeError, ValueError):
-        return datetime.fromtimestamp((root / INFO).stat().st_mtime, UTC)
+    return read_moment(value) or datetime.fromtimestamp((root / INFO).stat().st_mtime, UTC)
 
 
 def _begin(dataset: Dataset, who: str, kind: BatchKind, about: dict[str, Any]) -> Batch:

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import contextlib
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
 from typing import Any
 
 from recorder.errors import Refused
 from recorder.models import Dataset, Episode
+from recorder.services.odd import odd_marks
 from recorder.states import Verdict
 from recorder.storable import storable
 from recorder.versions import moved_now
 from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import DatasetBusy, DatasetError, EditError, NotDurable
+from robotdata.dataset.layout import SIDECAR
 from robotdata.dataset.lock import dataset_lock
 from robotdata.dataset.sidecar import read_sidecar
 from robotdata.dataset.words import Ids, planned_of, write_words
+from robotdata.spool.facts import LONGEST, MOST_LABELS, check_mark, check_text
+from robotdata.spool.fields import Fields, read_moment
 
 NOT_DURABLE = "not_durable"
 """The code of what was done all the same: file and row are the new ones."""
 _WAIT_S = 3.0
+_SAID = ("labels", "rating", "note", "verdict", "operator", "reviewer", "marks", "recorded_at", "reviewed_at")
 
 
 def committed_id(dataset: Dataset, info: EpisodeInfo) -> uuid.UUID:
@@ -109,21 +112,23 @@ def planned_fields(info: EpisodeInfo) -> dict[str, Any]:
 
 
 def said_fields(entry: dict[str, Any]) -> dict[str, Any]:
-    """What people and the rig said of it, from the sidecar; anything odd is left out."""
-    kinds: dict[str, type] = {"labels": list, "rating": int, "note": str, "operator": str, "marks": list}
-    kinds |= {"reviewer": str}
-    kept = {name: entry[name] for name, kind in kinds.items() if type(entry.get(name)) is kind}
-    kept |= {name: kept[name][:150] for name in ("operator", "reviewer") if name in kept}
-    if "marks" in kept:
-        kept["marks"] = [mark for mark in kept["marks"] if isinstance(mark, dict)]
+    """What people and the rig said of it, from the sidecar; what is odd is left out, and named by a mark."""
+    fields = Fields({name: entry[name] for name in _SAID if entry.get(name) is not None})
+    fields.items("labels", lambda item: check_text(item, LONGEST["label"]), MOST_LABELS)
+    fields.check("rating", lambda v: type(v) is int and 1 <= v <= 5, "1 to 5 or null")
+    fields.text("note", LONGEST["note"])
+    fields.check("verdict", lambda v: isinstance(v, str) and v in Verdict.values, f"one of {', '.join(Verdict.values)}")
+    for name in ("operator", "reviewer"):
+        fields.text(name, 150)
+    fields.items("marks", check_mark, 10_000)
     for name in ("recorded_at", "reviewed_at"):
-        if isinstance(entry.get(name), str):
-            with contextlib.suppress(ValueError):
-                when = datetime.fromisoformat(entry[name])
-                kept[name] = when if when.tzinfo else when.replace(tzinfo=UTC)
-    if entry.get("verdict") in Verdict.values:
-        kept["verdict"] = entry["verdict"]
-    return dict(storable(kept))
+        fields.moment(name)
+        if name in fields.made:
+            fields.made[name] = read_moment(fields.made[name])
+    length = entry.get("length")
+    if odd := odd_marks(fields.odd, length if type(length) is int else 0, SIDECAR):
+        fields.made["marks"] = [*fields.made.get("marks", []), *odd]
+    return dict(storable(fields.made))
 
 
 def believe_sidecar(dataset: Dataset) -> int:
@@ -164,7 +169,7 @@ def _write_one(dataset: Dataset, rows: Sequence[Episode]) -> Refused | None:
         return Refused("moved", f"{error}.")
     except NotDurable as error:
         return not_durable(dataset.title, error)
-    except (DatasetError, OSError) as error:
+    except (DatasetError, OSError, ValueError, RecursionError) as error:  # the last two: of an entry that is no JSON
         return _not_written(dataset, error)
     return None
 

@@ -63,7 +63,7 @@ def index_take(*, take_id: str, summary: Mapping[str, Any] | None = None) -> Epi
     return episode
 
 
-def _renew(episode: Episode, fields: dict[str, Any], facts: Mapping[str, Any]) -> bool:
+def _renew(episode: Episode, fields: dict[str, Any], facts: Facts) -> bool:
     """Whether the take has ended by this."""
     state = fields.pop("state")
     if episode.state not in RAW or episode.purged_at is not None:

@@ -22,7 +22,7 @@ def datasets(request: Request) -> HttpResponse:
     page = "recorder/_dataset_lines.html" if request.htmx else "recorder/datasets.html"
     most = request.GET.get("most", "")
     rows = datasets_with_figures()
-    context = {"datasets": rows[: int(most)] if most.isdecimal() and len(most) < 6 else rows}
+    context: dict[str, Any] = {"datasets": rows[: int(most)] if most.isdecimal() and len(most) < 6 else rows}
     if not request.htmx:
         context["unopened"] = Unopened.objects.all()
     return render(request, page, context)

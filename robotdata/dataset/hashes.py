@@ -40,7 +40,7 @@ def recorded(sidecar: Sidecar) -> dict[str, FileHash]:
         if sidecar.more.get(SUM) != _sum(table):
             raise BadHashes
         return {str(name): FileHash(int(e["size"]), str(e["sha256"]), int(e["modified"])) for name, e in table.items()}
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise BadHashes(f"{SIDECAR}: its list of hashes is damaged; the next commit makes it anew") from error
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from robotdata.dataset.errors import UnsafePath
 from robotdata.dataset.layout import SIDECAR, contained
 from robotdata.files import open_real
+from robotdata.spool.plain_json import finite
 
 FORMAT = "robotdata-dataset"
 VERSION = 1
@@ -48,7 +49,8 @@ def read_sidecar(root: Path, problems: list[str]) -> Sidecar:
         return Sidecar()
     try:
         with os.fdopen(open_real(contained(root, SIDECAR)), "rb") as file:
-            value = json.loads(file.read(MAX_BYTES))
+            # Numbers that JSON does not have could not be written again.
+            value = json.loads(file.read(MAX_BYTES), parse_constant=lambda _name: None, parse_float=finite)
         return _sidecar(value)
     except (OSError, UnsafePath, ValueError, RecursionError) as error:
         problems.append(f"{SIDECAR} cannot be read: {error}; verdicts and UUIDs are unknown")

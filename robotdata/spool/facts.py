@@ -66,7 +66,7 @@ def check_summary(value: Mapping[str, Any]) -> Facts:
     """What a rig said of a take, in part or whole; raises ValueError where its state, ticks or fps cannot be used."""
     said = {name: item for name, item in value.items() if item is not None}
     _check_required(said, ("state", *(name for name in ("ticks", "fps") if name in said)))
-    return _check(said)
+    return _check(value)
 
 
 def check_features(value: Mapping[str, Any]) -> tuple[dict[str, Any], list[Odd]]:
@@ -119,7 +119,7 @@ def _check(value: Mapping[str, Any]) -> Facts:
     fields.objects("cameras_frames", lambda item: type(item) is int and 0 <= item <= MAX_TICKS, "a whole number")
     fields.objects("counters", _is_counter, "a number, or an object of numbers")
     fields.objects("recovery", lambda item: True, "anything")
-    ticks = value.get("ticks", 0)
+    ticks = value.get("ticks") or 0
     for name in ("marks", "rig_marks"):
         fields.items(name, check_mark, _MOST_MARKS)
     fields.inner("curation", lambda inner: _check_curation(inner, ticks))

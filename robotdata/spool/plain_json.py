@@ -12,7 +12,7 @@ MAX_DEPTH = 64
 def read_json(data: bytes | str) -> Any:
     """The value; NaN and infinity become None, for no JSON file may hold them. Raises ValueError saying why not."""
     try:
-        value = json.loads(data, parse_constant=lambda _name: None, parse_float=_finite)
+        value = json.loads(data, parse_constant=lambda _name: None, parse_float=finite)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"is no JSON: {str(error)[:200]}") from error
     if is_deeper(value, MAX_DEPTH):
@@ -35,6 +35,7 @@ def is_deeper(value: Any, most: int) -> bool:
     return True
 
 
-def _finite(text: str) -> float | None:
+def finite(text: str) -> float | None:
+    """The number; None where it is too large for one."""
     number = float(text)
     return number if math.isfinite(number) else None

@@ -228,3 +228,22 @@ def test_it_prints_a_token_that_opens_the_api(capsys: pytest.CaptureFixture[str]
     secret = capsys.readouterr().out.strip()
     assert Client(headers={"Authorization": f"Bearer {secret}"}).get("/api/rigs").status_code == 200
     assert ApiToken.objects.get().name == "a robot"
+
+
+@pytest.mark.parametrize("version", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00Z"])
+def test_it_takes_no_version_of_a_year_that_nobody_wrote_in(api: Api, takes: list[Episode], version: str) -> None:
+    path = f"/episodes/{takes[0].pk}"
+    for method, address, body in (
+        ("PATCH", path, {"rating": 3, "version": version}),
+        (
+            "POST",
+            "/episodes/verdict",
+            {"episodes": [str(takes[0].pk)], "verdict": "keep", "versions": {str(takes[0].pk): version}},
+        ),
+        (
+            "POST",
+            "/episodes/edit",
+            {"episodes": [str(takes[0].pk)], "rating": 2, "versions": {str(takes[0].pk): version}},
+        ),
+    ):
+        assert api(method, address, body)[0] in {200, 409, 422}, address

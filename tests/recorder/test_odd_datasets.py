@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Sequence
 from io import StringIO
@@ -11,7 +12,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from django.contrib.auth.models import User
 from django.core.management import call_command
+from django.test import Client
 
 from recorder import recovery
 from recorder.models import Dataset, Episode
@@ -19,6 +22,7 @@ from recorder.recovery import recover
 from recorder.services import folders
 from robotdata.dataset.commit import NewEpisode
 from tests.dataset.conftest import _recorded, staged
+from tests.odd import each_odd, outline
 
 __all__ = ["_recorded", "staged"]
 EPISODES = "meta/episodes/chunk-000/file-000.parquet"
@@ -85,3 +89,107 @@ def test_a_step_that_fails_does_not_stop_the_start(shelf: Path, monkeypatch: pyt
     out = StringIO()
     call_command("recover", quiet=True, stdout=out)
     assert Episode.objects.committed().count() == 6 and "KeyError" in out.getvalue()
+
+
+ENTRY = {
+    "verdict": "keep",
+    "labels": ["a"],
+    "rating": 4,
+    "note": "n",
+    "operator": "olga",
+    "reviewer": "olga",
+    "reviewed_at": "2026-11-01T12:00:00+00:00",
+    "recorded_at": "2026-11-01T12:00:00+00:00",
+    "rate_hz": 30.0,
+    "marks": [{"code": "stale", "camera": None, "from_tick": 0, "to_tick": 1, "text": "x", "severity": "warn"}],
+    "planned": {"task": "stack", "trim": [0, 2]},
+    "export": {"first_tick": 0},
+}
+ODD_HERE = (None, 5, "x", [1], {"a": {}}, 10**30, "9999-12-31T23:59:59-14:00")
+SETTINGS = {
+    "title": "Good",
+    "policy": "every",
+    "every": 3,
+    "encode_unreviewed": True,
+    "goal": 9,
+    "encoding": {"codec": "h264", "crf": 23, "g": 2, "preset": "ultrafast", "pix_fmt": "yuv420p"},
+    "thresholds": {"z": 5.0},
+}
+
+
+@pytest.fixture
+def client(db: None) -> Client:
+    made = Client(raise_request_exception=False)
+    made.force_login(User.objects.create_user("olga"))
+    return made
+
+
+def asked(client: Client, slug: str) -> dict[str, int]:
+    """What every page and answer about a dataset that failed answered."""
+    first = Episode.objects.filter(dataset__slug=slug).order_by("episode_index").first()
+    pages = ["/", "/datasets/", f"/datasets/{slug}/?view=all", f"/datasets/{slug}/overview/", "/api/datasets"]
+    pages += [f"/datasets/{slug}/revisions/", f"/api/datasets/{slug}/revisions", f"/api/episodes?dataset={slug}"]
+    if first is not None:
+        pages += [f"/episodes/{first.pk}/", f"/api/episodes/{first.pk}", f"/media/{first.pk}/signals.bin"]
+    answers = {page: client.get(page).status_code for page in pages}
+    return {page: status for page, status in answers.items() if status >= 500}
+
+
+@pytest.mark.parametrize("name", ["meta/robotdata.json", "meta/info.json", "settings"])
+def test_no_odd_field_beside_a_dataset_stops_a_start_or_a_page(shelf: Path, client: Client, name: str) -> None:
+    path = shelf / ".settings/good.json" if name == "settings" else shelf / "good" / name
+    path.parent.mkdir(exist_ok=True)
+    value = SETTINGS if name == "settings" else json.loads(path.read_text())
+    if name == "meta/robotdata.json":
+        value["episodes"][0] |= ENTRY
+        value["about"] = {"at": "2026-11-01T12:00:00+00:00", "what": "edit", "by": "olga", "deleted": 1}
+    recover()
+    seen: set[str] = set()
+    for field, odd, made in each_odd(value, ODD_HERE):
+        if field.startswith(("files.", "features.observation")) or field.count(".") > 3:
+            continue  # more of the same
+        path.write_text(json.dumps(made))
+        if name == "settings":
+            Episode.objects.all().delete()
+            Dataset.objects.all().delete()
+        report = recover()
+        assert report.takes == 0, (field, odd)
+        rows = list(Episode.objects.order_by("episode_index").values("verdict", "labels", "rating", "marks", "task"))
+        state = repr((outline(rows), outline(list(Dataset.objects.values("problem", "features", "encoding", "title")))))
+        if state not in seen:
+            seen.add(state)
+            assert not asked(client, "good"), (field, odd)
+    assert len(seen) > 1
+
+
+def test_no_odd_statistics_stop_the_overview(shelf: Path, client: Client) -> None:
+    path = shelf / "good/meta/stats.json"
+    stats = json.loads(path.read_text())
+    recover()
+    bad = {}
+    for field, odd, made in each_odd({"action": {name: stats["action"][name] for name in ("min", "q01", "max")}}):
+        path.write_text(json.dumps({**stats, **made}))
+        if (status := client.get("/datasets/good/overview/").status_code) >= 500:
+            bad[f"{field} = {odd!r}"] = status
+    assert not bad
+
+
+def test_an_odd_setting_does_not_take_the_others_along(shelf: Path) -> None:
+    (shelf / ".settings").mkdir()
+    (shelf / ".settings/good.json").write_text(json.dumps(SETTINGS | {"goal": "many", "encoding": 5}))
+    recover()
+    row = Dataset.objects.get()
+    assert (row.title, row.policy, row.every, row.goal, row.thresholds) == ("Good", "every", 3, None, {"z": 5.0})
+    assert row.encoding["codec"] == "libsvtav1"
+
+
+def test_words_can_be_written_though_an_entry_holds_no_json(shelf: Path, client: Client) -> None:
+    path = shelf / "good/meta/robotdata.json"
+    value = json.loads(path.read_text())
+    value["episodes"][0] |= {"rate_hz": float("nan"), "labels": 5}
+    path.write_text(json.dumps(value))
+    recover()
+    pk = Episode.objects.get(episode_index=0).pk
+    answer = client.patch(f"/api/episodes/{pk}", {"rating": 2}, "application/json")
+    assert answer.status_code == 200, answer.content
+    assert "labels" in client.get(f"/api/episodes/{pk}").json()["marks"][0]["text"]

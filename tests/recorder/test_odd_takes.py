@@ -18,7 +18,7 @@ from recorder.services.batches import start_batch
 from recorder.services.quality import assess_by_id
 from recorder.sweeping import sweep
 from robotdata.spool import read_manifest
-from tests.odd import each_odd
+from tests.odd import each_odd, outline
 from tests.recorder.conftest import FRONT, work, write_take
 
 GOOD = "0b9d4fd4-58a2-4a6d-8a6f-6a3a3ff4a000"
@@ -71,15 +71,6 @@ def representatives(spool: Path, names: set[str]) -> list[str]:
         facts = read_manifest(spool / name)
         kinds.setdefault(repr(outline(dict(facts))), name)
     return list(kinds.values())
-
-
-def outline(value: Any) -> Any:
-    """The value without its texts and numbers: whether they are there."""
-    if isinstance(value, dict):
-        return {key: outline(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [outline(item) for item in value]
-    return (type(value).__name__, bool(value))
 
 
 def test_no_odd_field_stops_a_start_a_page_or_a_measurement(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import urllib.error
+import urllib.request
 import uuid
 from typing import Any
 
@@ -32,6 +34,20 @@ def summary(take_id: str, slug: str, rig: str) -> dict[str, Any]:
         "started_at": "2026-11-01T12:00:00+00:00",
         "verdict": "unreviewed",
     }
+
+
+async def page_of(web: Any, path: str) -> int:
+    """The status of a page, asked for as a person's browser does."""
+    request = urllib.request.Request(web.url + path, headers={"Cookie": f"sessionid={web.keys['session']}"})
+
+    def get() -> int:
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    return await asyncio.to_thread(get)
 
 
 async def listed(web: Any, take_id: str) -> dict[str, Any]:
@@ -83,7 +99,7 @@ async def test_no_odd_status_silences_a_rig(web: Any, rig: Any) -> None:
         for path in ("/rigs", f"/rigs/{rig.name}"):
             assert (await web.ask("GET", path))[0] == 200
     for page in ("/", f"/record/{rig.name}/"):
-        assert (await web.page(page))[0] == 200
+        assert await page_of(web, page) == 200
 
 
 @pytest.mark.parametrize("part", ["status", "features", "takes"])
@@ -97,4 +113,4 @@ async def test_it_greets_a_rig_whose_hello_is_odd(web: Any, rig: Any, fake_rig: 
         async with again.running():
             assert again.first["type"] == "welcome", (field, again.first)
             await again.is_shown("idle")
-    assert (await web.page("/"))[0] == 200 and (await web.ask("GET", "/rigs"))[0] == 200
+    assert await page_of(web, "/") == 200 and (await web.ask("GET", "/rigs"))[0] == 200
