@@ -189,7 +189,7 @@ class Feed:
     def go_offline(self) -> None:
         if self.online:
             last = self.status or {}
-            kept = {key: last[key] for key in ("disk", "cameras") if key in last}
+            kept: dict[str, Any] = {key: last[key] for key in ("disk", "cameras") if key in last}
             offline = offline_status(self.name, cut_off=last.get("take"))
             self.publish_status({**offline, **kept, "since": time.time()})
 

@@ -181,11 +181,11 @@ class Episode(models.Model):
     @property
     def duration_s(self) -> float:
         """Seconds at the nominal rate, trimming included."""
-        first, end = self.kept
+        first, end = self.kept_ticks
         return (end - first) / self.fps if self.fps else 0.0
 
     @property
-    def kept(self) -> tuple[int, int]:
+    def kept_ticks(self) -> tuple[int, int]:
         """The ticks that its trim keeps, as [first, end); all of them without one."""
         first, end = self.trim_first or 0, self.trim_end if self.trim_end is not None else self.ticks
         return first, max(first, end)

@@ -178,7 +178,7 @@ def stands_out(episode: Episode) -> list[dict[str, Any]]:
 @register.filter
 def kept_range(episode: Episode) -> str:
     """The frames that a trim keeps, as `frames 12–110`."""
-    return frame_range(*episode.kept)
+    return frame_range(*episode.kept_ticks)
 
 
 @register.simple_tag
@@ -189,7 +189,7 @@ def frames(first: int, end: int) -> str:
 @register.filter
 def frame_count(episode: Episode) -> str:
     """`123 frames`, of a trimmed one `99 of 123 frames`: as long as the length that stands beside it."""
-    first, end = episode.kept
+    first, end = episode.kept_ticks
     plural = "" if episode.ticks == 1 else "s"
     count = f"{end - first} of {episode.ticks}" if end - first != episode.ticks else str(episode.ticks)
     return f"{count} frame{plural}"

@@ -103,6 +103,7 @@ export class Stage {
       if (!texts.length && state === "lost") texts.push(`Camera ${tile.name} is not available`);
       const lasting = (state === "stale" || state === "lost") && age_s ? ` (for ${age_s.toFixed(1)} s)` : "";
       tile.sick = texts.length ? texts.join(". ") + lasting : "";
+      tile.box.classList.toggle("is-gone", state === "lost");
       tile.isLive = state === "ok" && fps > 0;
       tile.old_s = OLD_S + (fps > 0 ? 3 / fps : 0);
       this.tell(tile);
