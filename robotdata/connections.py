@@ -19,13 +19,16 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 HEAD_S = 10.0
 """From the first byte of a connection, or of its next request, to the end of the request's head."""
 BODY_S = 60.0
-"""From there to the end of its body: at most 2.5 MB."""
+"""From there to the end of its body."""
+MOST_BODY = 8 << 20
+"""Django refuses beyond 2.5 MB, in words, but only once it has written all that comes to a temporary file."""
 PER_ADDRESS = int(given) if (given := os.environ.get("ROBOTDATA_CONNECTIONS", "")).isdigit() else 256
 """A browser holds six, and three sockets for each page that is open."""
 _KEPT_FILES = 224
 """Of the files that the process may open: for takes, datasets and the database."""
 _LEAST = 64
 _TIMEOUT = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+_TOO_LARGE = b"HTTP/1.1 413 Content Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
 
 class Doorkeeper:
@@ -107,6 +110,8 @@ class BoundedHttp(HttpToolsProtocol):
 
     _timer: asyncio.TimerHandle | None = None
     _reading = False  # a request whose head is there
+    _refused = False
+    _body = 0
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -122,6 +127,8 @@ class BoundedHttp(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return
         if self._timer is None and not self._reading:
             self._allow(HEAD_S)  # the next request on the same connection
         super().data_received(data)
@@ -134,12 +141,25 @@ class BoundedHttp(HttpToolsProtocol):
         self._reading = True
         KEEPER.busy(self)
         self._allow(BODY_S)
-        super().on_headers_complete()
+        self._body = 0
+        lengths = [value for name, value in self.headers if name == b"content-length"]
+        if any(int(value) > MOST_BODY for value in lengths):  # the parser lets no other than digits through
+            self._refuse()
+        else:
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._body += len(body)
+        if self._body > MOST_BODY:  # sent in pieces, without a length
+            self._refuse()
+        elif not self._refused:
+            super().on_body(body)
 
     def on_message_complete(self) -> None:
         self._reading = False
         self._allow(None)
-        super().on_message_complete()
+        if not self._refused:
+            super().on_message_complete()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -158,6 +178,13 @@ class BoundedHttp(HttpToolsProtocol):
             lost(exc)
 
         successor.connection_lost = gone
+
+    def _refuse(self) -> None:
+        if not self._refused and not self.transport.is_closing():
+            if self.cycle is None or self.cycle.response_complete:
+                self.transport.write(_TOO_LARGE)
+            self.transport.close()
+        self._refused = True
 
     def _allow(self, seconds: float | None) -> None:
         """So long until the next step of the request; None: no step is awaited."""

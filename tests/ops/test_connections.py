@@ -10,12 +10,15 @@ from typing import Any
 import pytest
 import uvicorn
 import websockets
+from uvicorn.importer import import_from_string
 
+from recorder.embedded import Embedded, Options
 from robotdata import connections
 from robotdata.connections import BoundedHttp, Doorkeeper
 
 HALF = b"GET /sign-in/ HTTP/1.1\r\nHost: here\r\nX-a: "
 WHOLE = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
+TAKEN: list[int] = []
 Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
@@ -25,8 +28,12 @@ async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
         await send({"type": "websocket.accept"})
         await receive()
         return
-    while (await receive()).get("more_body"):
-        pass
+    if scope["type"] != "http":
+        return
+    while (message := await receive()).get("more_body"):
+        TAKEN.append(len(message.get("body", b"")))
+    if message["type"] == "http.disconnect":
+        return
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
     await send({"type": "http.response.body", "body": b"ok"})
 
@@ -136,3 +143,42 @@ async def test_a_configured_proxy_stands_for_many_people(keeper: Callable[..., D
         assert len(door) == 7
         for guest in [*guests, honest]:
             guest[1].close()
+
+
+@pytest.mark.parametrize("head", [b"Content-Length: 99999999999", b"Transfer-Encoding: chunked"])
+async def test_it_takes_no_endless_body(
+    head: bytes, keeper: Callable[..., Doorkeeper], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    door = keeper()
+    monkeypatch.setattr(connections, "MOST_BODY", 200_000)
+    TAKEN.clear()
+    async with asyncio.timeout(60), serving() as port:
+        stream = await came(port, b"POST / HTTP/1.1\r\nHost: here\r\n" + head + b"\r\n\r\n")
+        with contextlib.suppress(ConnectionError):
+            for _ in range(10_000):
+                stream[1].write(b"400\r\n" + bytes(1024) + b"\r\n")
+                await stream[1].drain()
+        await ended(stream)
+        stream[1].close()
+        while len(door):
+            await asyncio.sleep(0.01)
+    assert sum(TAKEN) <= 200_000
+
+
+async def test_it_takes_bodies_in_pieces_one_after_the_other(keeper: Callable[..., Doorkeeper]) -> None:
+    keeper()
+    async with asyncio.timeout(60), serving() as port:
+        stream = await came(port, b"")
+        for _ in range(3):
+            stream[1].write(b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 4\r\n\r\nab")
+            await stream[1].drain()
+            stream[1].write(b"cd")
+            assert await answered(stream)
+        stream[1].close()
+
+
+def test_the_product_starts_its_web_behind_this_door() -> None:
+    web = Embedded(Options(with_rig=False, with_worker=False), say=print).children()[0]
+    chosen = uvicorn.main.make_context("uvicorn", list(web.args)).params
+    assert import_from_string(chosen["http"]) is BoundedHttp
+    assert chosen["proxy_headers"] is False and chosen["backlog"] < connections._KEPT_FILES

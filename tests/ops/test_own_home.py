@@ -107,3 +107,34 @@ def test_a_socket_is_opened_by_our_own_pages(
     settings.CSRF_TRUSTED_ORIGINS = ["https://lab.example:8443"]  # type: ignore[attr-defined]
     headers = [(b"host", host.encode()), (b"origin", origin.encode())]
     assert is_ours({"scheme": scheme, "headers": headers}) is allowed
+
+
+ASK = """
+import asyncio
+from robotdata.asgi import application
+from asgiref.testing import ApplicationCommunicator
+from django.core.management import call_command
+
+call_command("migrate", verbosity=0)
+
+async def status(n):
+    headers = [(b"host", b"127.0.0.1"), (b"x-forwarded-for", b"10.9.8.%d" % n)]
+    scope = {"type": "http", "method": "GET", "path": "/sign-in/", "query_string": b"code=guess", "scheme": "http"}
+    asked = ApplicationCommunicator(application, scope | {"headers": headers, "client": ("127.0.0.1", 5)})
+    await asked.send_input({"type": "http.request", "body": b""})
+    return (await asked.receive_output(60))["status"]
+
+async def main():
+    print(*[await status(n) for n in range(12)])
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(("proxies", "last"), [("", "429"), ("10.0.0.1", "429"), ("127.0.0.0/8, 10.0.0.1", "403")])
+def test_only_a_configured_proxy_says_who_asks(tmp_path: Path, proxies: str, last: str) -> None:
+    more = {"ROBOTDATA_HOME": str(tmp_path), "ROBOTDATA_PROXIES": proxies, "PYTHONPATH": str(ROOT)}
+    env = {**os.environ, **more, "DJANGO_SETTINGS_MODULE": "robotdata.settings", "ROBOTDATA_LOG": "ERROR"}
+    done = subprocess.run([sys.executable, "-c", ASK], env=env, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["403"] * 10 + [last] * 2
