@@ -18,7 +18,7 @@ from recorder.models.unopened import UnopenedKind
 from recorder.services.folders import adopt_folder
 from recorder.services.unopened import note_unopened
 from recorder.storable import storable
-from robotdata.dataset.errors import DamagedFile, DatasetError, NotADataset, OldVersion
+from robotdata.dataset.errors import DamagedFile, DatasetError, NotADataset, OldVersion, UnsafePath
 from robotdata.dataset.layout import DATA_GLOB, EPISODES_GLOB, INFO
 from robotdata.dataset.tables import open_parquet
 from robotdata.video import open_video
@@ -103,7 +103,8 @@ def _state(folder: Path) -> tuple[str, float]:
 
 def _look_at(folder: Path, name: str) -> Stranger:
     try:
-        if not (folder / INFO).is_file():
+        info = folder / INFO
+        if not info.is_file() and not info.is_symlink():  # a link that leads nowhere is named when it is opened
             return _no_dataset(folder, name)
         return Stranger(name, dataset=adopt_folder(path=folder))
     except OSError as error:
@@ -124,6 +125,9 @@ def _refused(folder: Path, name: str, refused: Refused) -> Stranger:
         return _old(folder, name, cause.version)
     if isinstance(cause, NotADataset) and not any(folder.glob(EPISODES_GLOB)) and _holds_recordings(folder):
         return _unfinished(folder, name)
+    if isinstance(cause, UnsafePath):  # its files are elsewhere: nothing is damaged
+        why, _, cure = refused.message.rstrip(".").rpartition(". ")
+        return Stranger(name, None, "a folder of links", f"{why}.", f"{cure}.")
     cure = "Fetch it again, or take it from a backup." if isinstance(cause, DamagedFile) else ""
     why = refused.message.removesuffix("; fetch it again or take it from a backup.").rstrip(".")
     what = "a dataset that cannot be read"
