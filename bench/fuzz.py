@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -68,13 +69,15 @@ def run(asked: Asked, tally: Tally, place: Path) -> bool:
             for line in lines:
                 tally.add(json.loads(line))
 
-    threads = [threading.Thread(target=listen, args=(process,)) for process in processes]
+    threads = [threading.Thread(target=listen, args=(process,), daemon=True) for process in processes]
     try:
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
         return all(process.wait() == 0 for process in processes)
+    except KeyboardInterrupt:  # told to end: what was found until now is printed
+        return False
     finally:
         for process in processes:
             process.terminate()
@@ -96,6 +99,7 @@ def main() -> int:
     first, end = (said.first, said.first + said.cases) if said.only is None else (said.only, said.only + 1)
     workers = min(said.workers, -(-(end - first) // said.group))
     asked = Asked(said.seed, first, end, tuple(said.kinds), said.group, workers)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     tally, began = Tally(), time.monotonic()
     with tempfile.TemporaryDirectory(prefix="robotdata-fuzz-", dir=shared_memory()) as place:
         whole = run(asked, tally, Path(place))
