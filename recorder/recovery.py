@@ -37,7 +37,7 @@ from recorder.services.sidecars import believe_sidecar
 from recorder.services.takes import index_take, reviewed
 from recorder.services.trash import ASIDE, size_of
 from recorder.services.unopened import keep_only, note_take
-from recorder.states import EpisodeState
+from recorder.states import EpisodeState, Verdict
 from recorder.storable import storable
 from recorder.strangers import look_at_strangers
 from recorder.versions import moved_now
@@ -55,6 +55,7 @@ log = logging.getLogger(__name__)
 WHOLE, LOST, NOTHING = 0, 3, 1
 RAW = {EpisodeState.RECORDING, EpisodeState.RECORDED, EpisodeState.INTERRUPTED}
 MISSING = "Its folder is missing from the spool"
+_UNSAID: dict[str, Any] = {"verdict": Verdict.UNREVIEWED, "labels": [], "rating": None, "note": ""}
 _SAID_AS = {"trim_first": "trim", "trim_end": "trim", "reviewer": "", "reviewed_at": "", "error": "", "marks": ""}
 
 
@@ -194,7 +195,8 @@ def _believe_folder(row: Episode, manifest: Facts) -> list[str]:
     if row.is_committed or row.purged_at is not None or row.state == EpisodeState.ENCODING:
         return []
     said = storable(manifest["curation"])
-    told = {name: said[name] for name in ("verdict", "labels", "rating", "note") if name in said}
+    named = said.keys() | {each.field.removeprefix("curation.") for each in manifest.odd}
+    told = {name: said.get(name, unsaid) for name, unsaid in _UNSAID.items() if name in named}
     told["task"] = storable(manifest["task"])
     marks = [mark for mark in row.marks if isinstance(mark, dict)] if isinstance(row.marks, list) else []
     told["marks"] = [mark for mark in marks if not is_odd_mark(mark)] + odd_marks(manifest.odd, row.ticks)

@@ -19,7 +19,7 @@ from recorder.services.folders import adopt_folder
 from recorder.services.unopened import note_unopened
 from recorder.storable import storable
 from robotdata.dataset.errors import DamagedFile, DatasetError, NotADataset, OldVersion, UnsafePath
-from robotdata.dataset.layout import DATA_GLOB, EPISODES_GLOB, INFO
+from robotdata.dataset.layout import DATA_GLOB, EPISODES_GLOB, INFO, SIDECAR
 from robotdata.dataset.tables import open_parquet
 from robotdata.video import open_video
 from robotdata.video.errors import VideoError
@@ -167,7 +167,9 @@ def _no_dataset(folder: Path, name: str) -> Stranger:
 
 
 def _holds_recordings(folder: Path) -> bool:
-    return any(folder.glob(DATA_GLOB)) or any(folder.glob("videos/**/*.mp4"))
+    """Whether another program recorded into it; of a dataset with our sidecar a missing table was lost."""
+    theirs = not (folder / SIDECAR).exists()
+    return theirs and (any(folder.glob(DATA_GLOB)) or any(folder.glob("videos/**/*.mp4")))
 
 
 def _unfinished(folder: Path, name: str) -> Stranger:

@@ -45,6 +45,7 @@ def shelf(home: Path, db: None, bells: Any, _recorded: Path, staged: Sequence[Ne
     (root / "user").mkdir()
     put("user/cloth")
     shutil.rmtree(put("killed") / "meta/episodes")
+    (root / "killed/meta/robotdata.json").unlink()  # LeRobot writes none
     shutil.copytree(good, home / "elsewhere")
     (root / "link").symlink_to(home / "elsewhere")
     (root / "dangling").symlink_to(home / "nowhere")
@@ -157,3 +158,10 @@ def test_the_case_of_a_recording_that_was_killed(home: Path, bells: Any, db: Non
     recover()
     why = lines()[name].why
     assert "observation.images.front" in why and "observation.images.wrist" in why and "cut off" in why
+
+
+def test_a_dataset_of_ours_without_its_table_is_lost(home: Path, bells: Any, db: None, _recorded: Path) -> None:
+    shutil.copytree(_recorded / "datasets/cubes", home / "datasets/cubes")
+    shutil.rmtree(home / "datasets/cubes/meta/episodes")
+    report = recover()
+    assert report.code == 1 and "meta/episodes" in report.lost[0] and "cubes" in lines()

@@ -1,0 +1,44 @@
+"""The rows of one rig's connection: an error ends neither of its two tasks, and one that died is noticed."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from recorder import rig_rows
+from recorder.rig_rows import RigRows
+
+
+async def ended(rows: RigRows) -> None:
+    async with asyncio.timeout(30):
+        await rows.ended.wait()
+
+
+async def test_a_take_that_fails_does_not_keep_the_next_from_being_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[tuple[str, Any]] = []
+
+    async def in_database(function: Any, **arguments: Any) -> Any:
+        called.append((function.__name__, arguments.get("take_id")))
+        if arguments.get("take_id") == "odd" and function.__name__ == "index_take":
+            raise OverflowError("Python int too large")
+        return []
+
+    monkeypatch.setattr(rig_rows, "in_database", in_database)
+    rows = RigRows(name="sim", connection="here")
+    await rows.take("odd", {"fps": 1e308})
+    await rows.take("good", {})
+    await rows.close()
+    assert [call for call in called if call[1]] == [("index_take", "odd"), ("note_take", "odd"), ("index_take", "good")]
+    assert not rows.failed
+
+
+async def test_a_task_that_died_closes_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def dies(_: RigRows) -> None:
+        raise KeyError("odd")
+
+    monkeypatch.setattr(RigRows, "_write_takes", dies)
+    rows = RigRows(name="sim", connection="here")
+    await ended(rows)
+    assert rows.failed
