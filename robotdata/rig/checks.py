@@ -9,7 +9,8 @@ from typing import Any
 
 from robotdata.capture import clock
 from robotdata.dataset.features import differences
-from robotdata.rig.protocol import REFUSE_MINUTES, Refusal
+from robotdata.rig.disk import REFUSE_MINUTES
+from robotdata.rig.protocol import Refusal
 from robotdata.rig.recorder import TakeRecorder
 from robotdata.rig.rig import Rig
 

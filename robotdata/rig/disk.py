@@ -8,6 +8,7 @@ from pathlib import Path
 
 from robotdata.capture import clock
 from robotdata.capture.camera_thread import CameraThread
+from robotdata.rig.protocol import REFUSE_MINUTES as REFUSE_MINUTES
 
 WARN_MINUTES = 10.0
 _ROW_BYTES = 1200

@@ -25,7 +25,6 @@ class Rig:
         self.config = config
         self.spool = spool
         self.on_failure: Callable[[str], None] = lambda text: None
-        self.started_as = ""  # the command that starts this rig again, without address and token
         context = DeviceContext(config.name, config.fps)
         robot = registry.robot(config.robot.kind, context, config.robot.options)
         teleoperator = registry.teleoperator(config.teleoperator.kind, context, config.teleoperator.options)
@@ -51,6 +50,8 @@ class Rig:
         }
         spool.mkdir(parents=True, exist_ok=True)
         self.disk = DiskWatch(spool, self.cameras, config.fps)
+
+    started_as = ""  # the command that starts this rig again, without address and token
 
     def start_cameras(self) -> None:
         for camera in self.cameras:
