@@ -62,12 +62,29 @@ def readiness_of(state: str, status: Mapping[str, Any], cameras: Sequence[Any]) 
     label, tone = LABELS.get(named, str(named)), TONES[named]
     if named not in _BEFORE_A_TAKE:
         return Readiness(label, tone, False, ())
-    missing, others = _missing_cameras(status, cameras), _other_blockers(named, status)
-    blockers = (*missing, *others)
+    told = status.get("cannot_record")
+    blockers = _told_blockers(told) if isinstance(told, list) else _found_blockers(named, status, cameras)
+    missing = [each for each in blockers if each.camera]
     if not blockers:
         return Readiness(label, tone, "record" in _list(status.get("controls")), ())
     short = f"{len(missing)} camera{'s' if len(missing) > 1 else ''} missing" if missing else "cannot record"
     return Readiness(short, "warn", False, blockers)
+
+
+def _told_blockers(problems: Sequence[Any]) -> tuple[Blocker, ...]:
+    """What the rig itself says: why it would refuse to record."""
+    found = []
+    for problem in map(_dict, problems):
+        text, camera = problem.get("text") or problem.get("code"), problem.get("camera")
+        found.append(
+            Blocker(str(text or "The rig allows no recording now"), camera if isinstance(camera, str) else None)
+        )
+    return tuple(found)
+
+
+def _found_blockers(state: RigState, status: Mapping[str, Any], cameras: Sequence[Any]) -> tuple[Blocker, ...]:
+    """What can be told from the status of a rig that does not say it."""
+    return (*_missing_cameras(status, cameras), *_other_blockers(state, status))
 
 
 def _missing_cameras(status: Mapping[str, Any], cameras: Sequence[Any]) -> list[Blocker]:

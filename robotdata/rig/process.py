@@ -16,20 +16,17 @@ from types import FrameType
 from robotdata.capture.config import read_config
 from robotdata.capture.errors import CaptureError
 from robotdata.capture.registry import Registry
-from robotdata.rig.announcer import Announcer
 from robotdata.rig.link import Link
 from robotdata.rig.lock import RigInUse, RigLock
 from robotdata.rig.machine import Machine
 from robotdata.rig.replay import add_replay, replay_config
 from robotdata.rig.rig import Rig
-from robotdata.rig.status import Reporter
 from robotdata.spool import SpoolError, TakeBusy, list_takes, read_manifest, recover_take
 
 log = logging.getLogger("robotdata.rig")
 _SWITCH_S = 0.001
 _NICE = -10
 _STOP_S = 8.0
-_LOOK_S = 1.0
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -102,9 +99,7 @@ def _serve(rig: Rig, url: str | None, token: str) -> int:
     if link is not None:
         link.start()
     log.info("rig %s runs, takes go to %s", rig.config.name, rig.spool)
-    reporter, announcer = Reporter(machine), Announcer()
-    while not stopping.wait(_LOOK_S):
-        announcer.look(reporter.status())
+    stopping.wait()
     whole = machine.stop(_STOP_S)
     if link is not None:
         link.stop()

@@ -38,6 +38,19 @@ def test_no_room_on_the_disk_and_no_control_are_reasons() -> None:
     assert readiness_of("idle", status(controls=[], message="no arm"), CAMERAS).blockers[0].text == "no arm"
 
 
+def test_what_the_rig_says_itself_goes_before_what_is_found() -> None:
+    lost = {**OK, "state": "lost"}
+    assert readiness_of("idle", status(wrist=lost, cannot_record=[]), CAMERAS).can_record
+    problems = [
+        {"code": "camera_missing", "camera": FRONT, "text": "front: refused"},
+        {"code": "busy", "camera": None},
+        3,
+    ]
+    ready = readiness_of("idle", status(cannot_record=problems), CAMERAS)
+    assert (ready.label, ready.can_record) == ("1 camera missing", False)
+    assert [(each.camera, each.text) for each in ready.blockers[:2]] == [(FRONT, "front: refused"), (None, "busy")]
+
+
 @pytest.mark.parametrize("state", ["recording", "offline", "error", "connecting", "countdown"])
 def test_a_rig_that_is_not_before_a_take_is_called_by_its_state(state: str) -> None:
     ready = readiness_of(state, status(wrist={**OK, "state": "lost"}), CAMERAS)
@@ -45,7 +58,7 @@ def test_a_rig_that_is_not_before_a_take_is_called_by_its_state(state: str) -> N
 
 
 @pytest.mark.parametrize("odd", [None, 3, "x", [], {}, [[]], {"cameras": 4}, {FRONT: 1}, {"cameras": {FRONT: [1]}}])
-@pytest.mark.parametrize("name", ["counters", "warnings", "disk", "controls", "message"])
+@pytest.mark.parametrize("name", ["counters", "warnings", "disk", "controls", "message", "cannot_record"])
 def test_it_survives_a_status_of_any_shape(name: str, odd: Any) -> None:
     readiness_of("idle", {**status(), name: odd}, [*CAMERAS, odd])
 
