@@ -179,8 +179,8 @@ class Dataset:
         wanted = list(dict.fromkeys([*columns, "episode_index"]))
         with self._lock:
             table = read_columns(file, episode.data_file, wanted, groups)
-        rows = slice(episode.first_row_in_file - first, episode.first_row_in_file - first + episode.length)
-        part = table.slice(rows.start, episode.length)
+        # The table of episodes may name rows that the file does not have; then they are looked for by their number.
+        part = table.slice(max(0, episode.first_row_in_file - first), episode.length)
         if not _all_of(part, episode):
             with self._lock:
                 table = read_columns(file, episode.data_file, wanted)
@@ -189,7 +189,7 @@ class Dataset:
             raise DamagedFile(
                 episode.data_file, f"it has {part.num_rows} of the {episode.length} rows of episode {episode.index}"
             )
-        return {name: to_numpy(part.column(name)) for name in columns if name in part.column_names}
+        return {name: _values(part, name, episode.data_file) for name in columns if name in part.column_names}
 
     @staticmethod
     def _groups(episode: EpisodeInfo, ends: NDArray[np.int64]) -> tuple[list[int], int]:
@@ -301,6 +301,13 @@ def _tasks(root: Path, info: dict[str, Any], problems: list[str]) -> list[str]:
     return [found.get(number, "") for number in range(max(numbers, default=-1) + 1)]
 
 
+def _values(part: Any, name: str, path: Path) -> NDArray[Any]:
+    try:
+        return to_numpy(part.column(name))
+    except UnicodeDecodeError as error:  # Arrow checks no text
+        raise DamagedFile(path, f"{name} holds text that is not UTF-8 ({error.object[:40]!r})") from error
+
+
 def _all_of(part: Any, episode: EpisodeInfo) -> bool:
     if part.num_rows != episode.length or "episode_index" not in part.column_names:
         return False
@@ -310,5 +317,5 @@ def _all_of(part: Any, episode: EpisodeInfo) -> bool:
 def _filtered(table: Any, episode: EpisodeInfo) -> Any:
     numbers = to_numpy(table.column("episode_index")) if "episode_index" in table.column_names else None
     if numbers is None or not is_numbers(numbers):
-        return table.slice(episode.first_row_in_file, episode.length)
+        return table.slice(max(0, episode.first_row_in_file), episode.length)
     return table.filter(np.asarray(numbers == episode.index))
