@@ -144,7 +144,7 @@ def open_parquet(path: Path, *, links: bool = True) -> pq.ParquetFile:
         try:
             if os.pread(fd, len(LFS), 0) == LFS:
                 raise DamagedFile(path, "it is a Git LFS pointer, not the file; run `git lfs pull`")
-            source = pa.OSFile(f"/dev/fd/{fd}")  # the file just looked at, whatever the path leads to by now
+            source = pa.OSFile(f"/dev/fd/{fd}", "r")  # the file just looked at, whatever the path leads to by now
         finally:
             os.close(fd)
         return pq.ParquetFile(source, page_checksum_verification=True)
