@@ -92,7 +92,7 @@ async def page(web: Web) -> AsyncIterator[Page]:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=path, args=FLAGS)
         context = await browser.new_context(base_url=web.url, viewport={"width": 1440, "height": 900})
-        await context.add_cookies([{"name": "sessionid", "value": web.keys["session"], "url": web.url}])
+        await context.add_cookies([{"name": web.cookie, "value": web.keys["session"], "url": web.url}])
         page = await context.new_page()
         page.set_default_timeout(60_000)
         yield page
