@@ -92,7 +92,8 @@ async def page(web: Web) -> AsyncIterator[Page]:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=path, args=FLAGS)
         context = await browser.new_context(base_url=web.url, viewport={"width": 1440, "height": 900})
-        await context.add_cookies([{"name": web.cookie, "value": web.keys["session"], "url": web.url}])
+        name, _, value = web.cookie.partition("=")
+        await context.add_cookies([{"name": name, "value": value, "url": web.url}])
         page = await context.new_page()
         page.set_default_timeout(60_000)
         yield page

@@ -38,7 +38,7 @@ def summary(take_id: str, slug: str, rig: str) -> dict[str, Any]:
 
 async def page_of(web: Any, path: str) -> int:
     """The status of a page, asked for as a person's browser does."""
-    request = urllib.request.Request(web.url + path, headers={"Cookie": f"{web.cookie}={web.keys['session']}"})
+    request = urllib.request.Request(web.url + path, headers={"Cookie": web.cookie})
 
     def get() -> int:
         try:
