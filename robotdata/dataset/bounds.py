@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from robotdata.dataset.errors import DamagedFile
+from robotdata.dataset.footer import BadFooter, chunk_sizes
 
 FREE_ROWS = 10_000
 """So many rows may come from a file of any size: they cost little."""
@@ -50,7 +50,7 @@ class RowBudget:
 def read_bounded(file: pq.ParquetFile, path: Path, names: Sequence[str], groups: Iterable[int]) -> pa.Table:
     """Read `names` of the row groups `groups`. Raises DamagedFile, before they are read, where they are too large."""
     groups = list(groups)
-    least, texts, values = _sizes(file.metadata, set(names), groups)
+    least, texts, values = _sizes(file, path, set(names), groups)
     size = path.stat().st_size
     if least > MOST_BYTES or least > _FREE_BYTES + _MOST_GROWTH * size:
         raise DamagedFile(path, f"its {size:,} bytes unfold to {least:,} or more; that is more than is read at once")
@@ -73,20 +73,29 @@ def _in_batches(file: pq.ParquetFile, path: Path, names: Sequence[str], groups: 
     return pa.Table.from_batches(batches).replace_schema_metadata(file.schema_arrow.metadata)
 
 
-def _sizes(metadata: Any, names: set[str], groups: list[int]) -> tuple[int, int, int]:
-    """(least bytes in memory, largest text or picture possible in bytes, how many of them)."""
-    columns = [(n, metadata.schema.column(n)) for n in range(metadata.num_columns)]
+def _sizes(file: pq.ParquetFile, path: Path, names: set[str], groups: list[int]) -> tuple[int, int, int]:
+    """Return (least bytes in memory, largest text or picture possible in bytes, how many of them).
+
+    Raises DamagedFile where the footer says something else than its schema.
+    """
+    schema = file.metadata.schema
+    columns = [(n, schema.column(n)) for n in range(file.metadata.num_columns)]
     wanted = [(n, column) for n, column in columns if _is_of(column.path, names)]
+    try:
+        sizes = chunk_sizes(file)
+    except BadFooter as error:
+        raise DamagedFile(path, str(error)) from error
+    if len(sizes) != file.metadata.num_row_groups or any(len(group) != len(columns) for group in sizes):
+        raise DamagedFile(path, "its footer has another number of columns than its schema")
     least = longest = values = 0
-    for group in (metadata.row_group(number) for number in groups):
-        for number, column in wanted:
-            chunk = group.column(number)
-            kind = column.physical_type
-            width = column.length if kind == "FIXED_LEN_BYTE_ARRAY" else _WIDTHS.get(kind, _TEXT_COST)
-            least += max(chunk.total_uncompressed_size, chunk.num_values * max(1, width))
+    for number in groups:
+        for place, column in wanted:
+            chunk, kind = sizes[number][place], column.physical_type
+            width = int(column.length or 0) if kind == "FIXED_LEN_BYTE_ARRAY" else _WIDTHS.get(kind, _TEXT_COST)
+            least += max(chunk.unpacked_bytes, chunk.values * max(1, width))
             if kind == "BYTE_ARRAY":
-                longest = max(longest, chunk.total_uncompressed_size)
-                values += chunk.num_values
+                longest = max(longest, chunk.unpacked_bytes)
+                values += chunk.values
     return least, longest, values
 
 

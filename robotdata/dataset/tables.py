@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from robotdata.dataset.bounds import RowBudget, read_bounded
 from robotdata.dataset.errors import DamagedFile, FeatureError
 from robotdata.dataset.features import TEXT_DTYPES, Feature, is_video, size_of
+from robotdata.dataset.footer import read_footer, remember
 from robotdata.files import open_real
 
 LFS = b"version https://git-lfs"
@@ -170,10 +171,13 @@ def open_parquet(path: Path, *, links: bool = True) -> pq.ParquetFile:
         try:
             if os.pread(fd, len(LFS), 0) == LFS:
                 raise DamagedFile(path, "it is a Git LFS pointer, not the file; run `git lfs pull`")
+            footer = read_footer(fd)
             source = pa.OSFile(f"/dev/fd/{fd}", "rb")  # the file just looked at, whatever the path leads to by now
         finally:
             os.close(fd)
-        return pq.ParquetFile(source, page_checksum_verification=True)
+        file = pq.ParquetFile(source, page_checksum_verification=True)
+        remember(file, footer)
+        return file
     except (pa.ArrowException, OSError, ValueError) as error:  # the last: names that are no text
         raise DamagedFile(path, _first_line(error)) from error
 
