@@ -122,3 +122,15 @@ def test_what_waits_is_sent_when_the_page_is_left(visit: Any, product: Any) -> N
     page.wait_for_url("**/datasets/left/**")
     done = ["reject"] * 4 + ["unreviewed"] * 2
     until(lambda: [verdicts(page, "left")[one] for one in ids], done)
+
+
+def test_keys_before_the_scripts_are_here_are_counted(visit: Any, product: Any) -> None:
+    page = visit("/")
+    ids = fill(page, product.home, "early", 3, TICKS)
+    page.route("**/js/player/review.js", lambda route: (time.sleep(0.6), route.continue_()))
+    page.goto(f"/episodes/{ids[0]}/?list=review&sort=oldest", wait_until="commit")
+    page.locator("#details").wait_for()
+    page.keyboard.press("k")
+    page.keyboard.press("r")
+    expect(page.locator("#details")).to_have_attribute("data-episode", ids[2])
+    until(lambda: [verdicts(page, "early")[one] for one in ids], ["keep", "reject", "unreviewed"])
