@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
 import zlib
@@ -162,8 +161,12 @@ class Take:
         self.close()
 
     def _refuse_link(self) -> None:
-        with contextlib.suppress(FileNotFoundError):  # `_read_rows` says which it is
+        try:
             os.close(open_beneath(self.folder, ROWS))
+        except FileNotFoundError:  # `_read_rows` says which it is
+            return
+        except OSError as error:
+            raise SpoolError(f"{self.id}/{ROWS} cannot be read: {error.strerror or error}") from error
 
     def _read_rows(self) -> pa.Table:
         path = self.folder / ROWS

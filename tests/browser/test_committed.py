@@ -57,7 +57,7 @@ def judge_by_keys(page: Page, ids: list[str]) -> None:
         page.keyboard.press("ArrowRight")
     expect(page.locator("#at-frame")).to_have_text("3")
     page.keyboard.press("[")
-    expect(page.locator("[data-plan]")).to_contain_text("trimmed to frames 3 to 7")
+    expect(page.locator("[data-plan]")).to_contain_text("trimmed to frames 3–7")
     page.keyboard.press("j")
     expect(page.locator("#details")).to_have_attribute("data-episode", ids[2])
     page.wait_for_timeout(700)

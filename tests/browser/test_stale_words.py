@@ -56,13 +56,13 @@ def test_a_trim_is_not_taken_back_by_what_was_so_before(visit: Any, takes: list[
     page.wait_for_function(READY)
     words.wait(FETCH)
     page.keyboard.press("[")
-    expect(page.locator(".toast")).to_contain_text("Keeps frames 3 to 19.")
+    expect(page.locator(".toast")).to_contain_text("Keeps frames 3–19.")
     words.come()
     for key in ("End", "ArrowLeft", "ArrowLeft"):
         page.keyboard.press(key)
     expect(page.locator("#at-frame")).to_have_text("17")
     page.keyboard.press("]")
-    expect(page.locator(".toast").last).to_contain_text("Keeps frames 3 to 17.")
+    expect(page.locator(".toast").last).to_contain_text("Keeps frames 3–17.")
     words.end()
     expect(page.locator("#details")).to_have_attribute("data-trim", "3,18")
     assert call(page, "GET", f"/api/episodes/{takes[0]}")["trim"] == [3, 18]

@@ -76,6 +76,11 @@ def made(web: Web) -> dict[str, str]:
     return {title: said["slug"] for title, (_, said) in answers.items()}
 
 
+def one_spaced(task: str) -> str:
+    """A task as it is kept: texts that differ in white space alone are one task."""
+    return " ".join(task.split())
+
+
 @pytest.fixture(scope="module")
 def committed(web: Web) -> Path:
     """A dataset of one episode a task; its cameras and its tasks have the names above."""
@@ -88,7 +93,7 @@ def committed(web: Web) -> Path:
     assert code == 0, said
     for take, task in zip(takes, TASKS, strict=True):
         status, said = web.api("PATCH", f"/episodes/{take}", {"task": task, "verdict": "keep"})
-        assert (status, said["task"]) == (200, task), said
+        assert (status, said["task"]) == (200, one_spaced(task)), said
     status, said = web.api("POST", "/batches", {"dataset": slug})
     assert status == 201, said
     code, said = run(web, "-c", COMMIT, slug)
@@ -121,9 +126,9 @@ def test_a_title_that_is_too_long_or_nothing_is_refused_and_not_cut(web: Web, ma
 
 def test_tasks_and_cameras_are_read_back_as_they_were_written(web: Web, committed: Path) -> None:
     dataset = Dataset.open(committed)
-    assert dataset.tasks == TASKS and dataset.problems == []
+    assert dataset.tasks == [one_spaced(task) for task in TASKS] and dataset.problems == []
     assert dataset.camera_keys == [f"observation.images.{name}" for name in CAMERAS]
-    for index, task in enumerate(TASKS):
+    for index, task in enumerate(map(one_spaced, TASKS)):
         episode = dataset.episode(index)
         assert episode.tasks == [task] and episode.problems == []
         for camera, key in enumerate(dataset.camera_keys):
@@ -141,7 +146,7 @@ def test_the_rows_say_them_too(web: Web, committed: Path) -> None:
     status, found = web.api("GET", f"/episodes?dataset={committed.name}&limit=100")
     assert status == 200
     shown = {each["episode_index"]: (each["task"], each["state"]) for each in found["items"]}
-    assert shown == {index: (task, "encoded") for index, task in enumerate(TASKS)}
+    assert shown == {index: (task, "encoded") for index, task in enumerate(map(one_spaced, TASKS))}
 
 
 @pytest.mark.parametrize(
