@@ -195,6 +195,9 @@ def read_columns(
     wanted = range(file.num_row_groups) if groups is None else groups
     try:
         there = dict.fromkeys(file.schema_arrow.names)
+        if len(there) != len(file.schema_arrow.names):
+            twice = next(name for name in there if file.schema_arrow.names.count(name) > 1)
+            raise DamagedFile(path, f"two of its columns are named {twice!r}")
         names = list(there) if columns is None else [column for column in columns if column in there]
         return read_bounded(file, path, names, wanted)
     except (pa.ArrowException, OSError, ValueError) as error:

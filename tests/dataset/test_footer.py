@@ -73,3 +73,10 @@ def test_a_footer_that_is_cut_or_made_up_is_refused(tmp_path: Path) -> None:
             parse(chance.randbytes(200))
         except BadFooter:
             continue
+
+
+def test_a_file_with_two_columns_of_one_name_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["action", "action"]), path)
+    with pytest.raises(DamagedFile, match="action"):
+        read_table(path, ["action"])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -226,6 +227,19 @@ def test_it_tells_the_shell_how_it_went(transactional_db: None, cubes: Dataset, 
         Command(stdout=out).run_from_argv(["manage.py", "recover"])
     assert end.value.code == 3 and "LOST" in out.getvalue() and "1 usable" in out.getvalue()
     call_command("recover", quiet=True, stdout=StringIO())  # a program goes on
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_prints_what_no_terminal_can_show(transactional_db: None, cubes: Dataset, home: Path) -> None:
+    path = put_take(home, state="recording") / "take.json"
+    manifest = json.loads(path.read_text())
+    manifest["features"]["\ud800"] = manifest["features"].pop("observation.images.front")
+    path.write_text(json.dumps(manifest))
+    printed = io.BytesIO()
+    with io.TextIOWrapper(printed, encoding="utf-8") as out:
+        call_command("recover", quiet=True, stdout=out)
+        out.flush()
+        assert path.parent.name in printed.getvalue().decode()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -11,6 +11,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from recorder import recovery
 from recorder.errors import other_version_words, unusable_words
+from recorder.storable import storable
 
 MOST = 50
 """Differences that are named; the others are counted."""
@@ -44,16 +45,16 @@ class Command(BaseCommand):
         self.deep = bool(options["deep"])
         self.report = report = self.work()
         for line in report.said:
-            self.stdout.write(line)
+            self.stdout.write(storable(line))
         for line in report.differed[:MOST]:
-            self.stdout.write(line)
+            self.stdout.write(storable(line))
         if report.differed:
             more = f"{len(report.differed) - MOST} more like these. " if len(report.differed) > MOST else ""
             self.stdout.write(f"{more}The database says what the folders do now. Nothing was deleted.")
         for line in report.unopened:
-            self.stdout.write(f"NOT OPENED {line}")
+            self.stdout.write(storable(f"NOT OPENED {line}"))
         for line in report.lost:
-            self.stdout.write(f"LOST {line}")
+            self.stdout.write(storable(f"LOST {line}"))
         if not options["quiet"]:
             self.stdout.write(
                 f"{report.takes} takes in the spool: {report.usable} usable, {report.interrupted} closed as "

@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from recorder.storable import storable
 from robotdata.dataset.verify import verify_dataset
 
 
@@ -32,9 +33,9 @@ class Command(BaseCommand):
             raise CommandError(f"There is no dataset {options['dataset']!r}, neither in {named.parent} nor as a path.")
         report = verify_dataset(root, deep=options["deep"])
         for problem in report.problems:
-            self.stdout.write(str(problem))
+            self.stdout.write(storable(str(problem)))
         for note in report.notes:
-            self.stdout.write(f"note: {note}")
+            self.stdout.write(storable(f"note: {note}"))
         self.problems = report.count
         found = f"{self.problems} problems" if self.problems else "nothing wrong"
         self.stdout.write(f"{root}: {report.episodes} episodes, {report.frames} frames: {found}")
