@@ -41,8 +41,10 @@ class CameraTrack:
         except FileNotFoundError:
             raise SpoolError(f"take {folder.name} has no {self._path.name}") from None
         # A packet is written before its record, so what lies beyond the file's end was cut off later.
-        ends = records["offset"] + records["size"]
-        records = records[ends <= os.fstat(self._fd).st_size]
+        # Subtracted, for the sum of two numbers that a file claims may run over.
+        end = np.uint64(os.fstat(self._fd).st_size)
+        inside = records["offset"] <= end
+        records = records[inside & (records["size"] <= end - np.minimum(records["offset"], end))]
         self._records = records[np.argsort(records["seq"], kind="stable")]
         self.seq: NDArray[np.int64] = self._records["seq"].astype(np.int64)
         self.captured_ns: NDArray[np.int64] = self._records["captured_ns"].astype(np.int64)

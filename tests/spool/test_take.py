@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from robotdata.spool import NoTake, SpoolError, Take, TornPacket, TornRows, update_curation
+from robotdata.spool.index import seal_record
 from tests.spool.conftest import CAMERAS, FRONT, TOP, begin, packet, row, time_ns
 
 
@@ -51,6 +52,16 @@ def test_it_puts_frames_in_their_order_whatever_the_index_says(recorded: Path) -
     with Take.open(recorded) as take:
         camera = take.camera(FRONT)
         assert [camera.packet(i) for i in range(20)] == [packet(t) for t in range(20)]
+
+
+@pytest.mark.parametrize("offset", [2**64 - 1, 2**63, 10**12])
+def test_it_leaves_out_a_record_that_points_behind_its_file(recorded: Path, offset: int) -> None:
+    path = recorded / f"{FRONT}.idx"
+    data = path.read_bytes()
+    path.write_bytes(data[:36] + seal_record(1, 1, offset, 675, 7) + data[72:])
+    with Take.open(recorded) as take:
+        camera = take.camera(FRONT)
+        assert [camera.packet(i) for i in range(camera.count)] == [packet(t) for t in range(20) if t != 1]
 
 
 def test_it_serves_many_threads_at_once(recorded: Path) -> None:
