@@ -10,11 +10,10 @@ import numpy as np
 
 from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import DamagedFile
+from robotdata.dataset.grid import off_grid
 from robotdata.dataset.reader import Dataset
 from robotdata.dataset.tables import is_numbers, open_parquet, read_columns, to_numpy
 from robotdata.dataset.tasks import disagreement, row_numbers
-
-_NEAR_S = 1e-4
 
 
 def oddities(dataset: Dataset) -> list[str]:
@@ -42,7 +41,7 @@ def oddities(dataset: Dataset) -> list[str]:
 
 
 def _off_grid(dataset: Dataset) -> list[int]:
-    """Episodes whose timestamps are further from their row's time than float32 can hold, ascending."""
+    """Episodes whose timestamps are further from their row's time than `verify` allows, ascending."""
     files: dict[Path, list[EpisodeInfo]] = {}
     for episode in dataset.episodes:
         if episode.data_file is not None:
@@ -58,8 +57,7 @@ def _off_grid(dataset: Dataset) -> list[int]:
         if len(columns) < 3 or not all(is_numbers(values) for values in columns.values()):
             continue
         exact = columns["frame_index"] / dataset.fps
-        near = np.abs(columns["timestamp"].astype(np.float64) - exact) <= _NEAR_S + np.spacing(exact.astype(np.float32))
-        wrong |= {int(number) for number in np.unique(columns["episode_index"][~near])}
+        wrong |= {int(number) for number in np.unique(columns["episode_index"][off_grid(columns["timestamp"], exact)])}
     return sorted(wrong)
 
 
