@@ -24,6 +24,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from robotdata.video.barcode import Barcode, read
+from tests.browser.leaving import close_context
 
 # A busy machine is no defect of the page.
 expect.set_options(timeout=60_000)
@@ -143,7 +144,7 @@ def signed_in(chromium: Browser, product: Product) -> dict[str, Any]:
     page = context.new_page()
     page.goto(product.link())
     state = context.storage_state()
-    context.close()
+    close_context(context)
     return dict(state)
 
 
@@ -179,7 +180,7 @@ def visit(chromium: Browser, product: Product, signed_in: dict[str, Any]) -> Ite
     visit = Visit(chromium, product, signed_in)
     yield visit
     for page in visit.pages:
-        page.context.close()
+        close_context(page.context)
     assert not visit.complaints
 
 

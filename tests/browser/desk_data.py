@@ -12,6 +12,7 @@ from typing import Any
 
 from playwright.sync_api import Page
 
+from tests.browser.leaving import close_context
 from tests.takes import make_take
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -80,5 +81,5 @@ def filled(chromium: Any, product: Any, signed_in: Any, slug: str, takes: int, t
     page = context.new_page()
     page.goto("/")
     ids = fill(page, product.home, slug, takes, ticks)
-    context.close()
+    close_context(context)
     return ids

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.browser.desk_data import call, fill
+from tests.browser.leaving import close_context
 
 pytestmark = pytest.mark.browser
 
@@ -40,7 +41,7 @@ def takes(chromium: Any, product: Any, signed_in: Any) -> list[str]:
     call(page, "PATCH", f"/api/episodes/{ids[0]}", {"labels": ["success"], "rating": 4, "trim": [3, 20]})
     call(page, "PATCH", f"/api/episodes/{ids[2]}", {"verdict": "keep"})
     call(page, "PATCH", f"/api/episodes/{ids[3]}", {"verdict": "reject"})
-    context.close()
+    close_context(context)
     return ids
 
 

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.desk_data import ENCODING, ROOT, call
+from tests.browser.leaving import close_context
 from tests.takes import make_take
 
 pytestmark = pytest.mark.browser
@@ -40,7 +41,7 @@ def takes(chromium: Any, product: Any, signed_in: Any) -> list[str]:
     subprocess.run([sys.executable, "manage.py", "recover"], cwd=ROOT, env=env, capture_output=True, check=False)
     for folder in folders[:2]:
         call(page, "PATCH", f"/api/episodes/{folder.name}", {"labels": [LABEL, "x" * 60], "note": "word " * 100})
-    context.close()
+    close_context(context)
     return [slug, *(folder.name for folder in folders)]
 
 

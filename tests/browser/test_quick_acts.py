@@ -76,8 +76,9 @@ def test_a_second_press_is_heard_whatever_moves_meanwhile(visit: Any, takes: lis
     call(page, "PATCH", f"/api/episodes/{takes[1]}", {"rating": 2})
     page.wait_for_timeout(1500)
     expect(button).to_have_text("Delete those for good?")
-    with page.expect_request("**/api/trash/empty"):
+    with page.expect_response("**/api/trash/empty") as answer:
         button.click()
+    assert answer.value.ok
 
 
 def test_a_take_that_is_taken_back_comes_to_its_place_in_the_list(visit: Any, takes: list[str]) -> None:

@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import ROOT, pictures
 from tests.browser.desk_data import call, until
+from tests.browser.leaving import close_context
 from tests.takes import make_take
 
 pytestmark = pytest.mark.browser
@@ -69,7 +70,7 @@ def ids(chromium: Any, product: Any, signed_in: Any) -> list[str]:
     page.goto("/datasets/bar/?view=kept")
     page.locator("#encode").click()
     expect(page.locator(".tabs a").nth(2).locator(".count")).to_have_text("1", timeout=180_000)
-    context.close()
+    close_context(context)
     return made
 
 

@@ -17,6 +17,7 @@ from robotdata.dataset.verify import verify_dataset
 from robotdata.video import open_video
 from robotdata.video.barcode import read
 from tests.browser.desk_data import ROOT, fill
+from tests.browser.leaving import close_context
 
 pytestmark = pytest.mark.browser
 CAMERAS = ("observation.images.front", "observation.images.top")
@@ -66,7 +67,7 @@ def walked(chromium: Any, product: Any, signed_in: Any) -> Iterator[Path]:
     press(page, "Enter")
     expect(page.locator(".tabs a").nth(2).locator(".count")).to_have_text(str(len(KEPT)), timeout=120_000)
     yield product.home / "datasets" / "walk"
-    context.close()
+    close_context(context)
 
 
 def press(page: Page, *keys: str) -> None:

@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Page, WebSocketRoute, expect
 
 from tests.browser.desk_data import ROOT, call, filled
+from tests.browser.leaving import close_context
 
 pytestmark = pytest.mark.browser
 
@@ -41,7 +42,7 @@ def ben(chromium: Any, product: Any) -> Iterator[Page]:
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/")
     yield page
-    context.close()
+    close_context(context)
 
 
 def test_it_tells_the_second_one_who_was_first(visit: Any, ben: Page, takes: list[str]) -> None:
@@ -75,7 +76,7 @@ def test_it_tells_two_who_share_a_sign_in_too(visit: Any, chromium: Any, product
     other.keyboard.press("r")
     expect(other.locator(".toast.is-bad")).to_contain_text("in another browser set verdict to keep")
     expect(other.locator("#verdict")).to_have_text("keep")
-    context.close()
+    close_context(context)
     call(mine, "PATCH", f"/api/episodes/{takes[0]}", {"verdict": "reject"})
 
 
