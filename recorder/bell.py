@@ -11,11 +11,13 @@ from django.db import transaction
 from kombu.exceptions import KombuError, OperationalError
 
 log = logging.getLogger(__name__)
+PREFIX = "robotdata."
+"""Tasks have names of their own, so that a module can move while messages lie in a queue."""
 
 
 def ring(task: str, *args: Any) -> None:
-    """Send `recorder.tasks.<task>` once the running transaction is committed, so that its row is there to be seen."""
-    transaction.on_commit(partial(_send, f"recorder.tasks.{task}", args))
+    """Send the Celery task `robotdata.<task>` once the running transaction is committed, so that its row is there to be seen."""
+    transaction.on_commit(partial(_send, f"{PREFIX}{task}", args))
 
 
 def _send(name: str, args: tuple[Any, ...]) -> None:

@@ -12,12 +12,12 @@ from recorder.models import Dataset
 from recorder.services import quality
 
 
-@shared_task(name="recorder.tasks.assess_take")
+@shared_task(name="robotdata.assess_take")
 def assess_take(episode_id: str) -> None:
     quality.assess_by_id(episode_id)
 
 
-@shared_task(name="recorder.tasks.judge_dataset")
+@shared_task(name="robotdata.judge_dataset")
 def judge_dataset(dataset_id: int) -> None:
     waits = Dataset.objects.filter(pk=dataset_id, judge_by__isnull=False)
     if (dataset := waits.first()) is not None:

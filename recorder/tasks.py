@@ -55,13 +55,13 @@ def _end_with(clock: Any) -> None:
         leave("the clock has died")
 
 
-@shared_task
+@shared_task(name="robotdata.run_job")
 def run_job(job_id: int) -> None:
     committing.commit_waiting()
     encoding.run_job(job_id, on_stall=leave)
 
 
-@shared_task
+@shared_task(name="robotdata.commit_batch")
 def commit_batch(batch_id: str) -> None:
     committing.commit_batch(batch_id)
 

@@ -81,7 +81,7 @@ def bells() -> Iterator[list[tuple[str, tuple[Any, ...]]]]:
     """What was rung; nothing is sent."""
     rung: list[tuple[str, tuple[Any, ...]]] = []
     with pytest.MonkeyPatch.context() as patch:  # its own: a test may undo its patches half way
-        patch.setattr(bell, "_send", lambda name, args: rung.append((name.removeprefix("recorder.tasks."), args)))
+        patch.setattr(bell, "_send", lambda name, args: rung.append((name.removeprefix(bell.PREFIX), args)))
         yield rung
 
 
