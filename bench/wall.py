@@ -132,8 +132,8 @@ def main() -> None:
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 7
     chromium = next(path for name in ("chromium", "google-chrome") if (path := shutil.which(name)))
     with home_with(takes), web() as url, sync_playwright() as playwright:
-        from recorder.embedded import ensure_operator
         from recorder.models import SignInCode
+        from recorder.models.access import ensure_operator
 
         ensure_operator()
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from django.db import transaction
@@ -12,13 +11,13 @@ from recorder.leases import Heartbeat
 from recorder.lifecycle import move
 from recorder.models import Batch, Episode
 from recorder.services.folders import KEEP_REVISIONS, LOCK_WAIT_S, refresh_dataset
+from recorder.services.revisions import is_made
 from recorder.services.sidecars import believe_sidecar, names_in
 from recorder.states import BatchKind, BatchState
 from robotdata.dataset.edit import apply_edit, revert
 from robotdata.dataset.lock import dataset_lock
 from robotdata.dataset.reader import Dataset as Folder
-from robotdata.dataset.sidecar import read_sidecar
-from robotdata.dataset.swap import list_revisions, recover_dataset
+from robotdata.dataset.swap import recover_dataset
 from robotdata.dataset.words import Edit, planned_edit
 
 
@@ -49,19 +48,6 @@ def write_rows(batch: Batch) -> None:
 def made_by(batch: Batch) -> dict[str, Any]:
     """Who made a state when, for its sidecar; and for which batch, which then knows that it is done."""
     return {"by": batch.started_by, "at": timezone.now().isoformat(timespec="seconds"), "batch": str(batch.pk)}
-
-
-def is_made(batch: Batch) -> bool:
-    """In the present state, or in one before it: others may have added episodes since the worker died."""
-    kept = batch.dataset.revisions_path
-    places = [batch.dataset.path, *(kept / str(number) for number in list_revisions(kept))]
-    return any(_batch_of(place) == str(batch.pk) for place in places)
-
-
-def _batch_of(root: Path) -> str:
-    """For which batch the state was made."""
-    about = read_sidecar(root, []).more.get("made_by")
-    return str(about.get("batch") or "") if isinstance(about, dict) else ""
 
 
 def _make(batch: Batch, heart: Heartbeat) -> None:

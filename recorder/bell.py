@@ -16,7 +16,7 @@ PREFIX = "robotdata."
 
 
 def ring(task: str, *args: Any) -> None:
-    """Send the Celery task `robotdata.<task>` once the running transaction is committed, so that its row is there to be seen."""
+    """Send the Celery task `robotdata.<task>` once the transaction is committed, so that the worker sees its row."""
     transaction.on_commit(partial(_send, f"{PREFIX}{task}", args))
 
 

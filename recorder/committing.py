@@ -41,7 +41,7 @@ from recorder.services.folders import (
     refresh_dataset,
 )
 from recorder.services.sidecars import judgement_of
-from recorder.services.trash import remove_staging, set_aside
+from recorder.services.take_files import remove_staging, set_aside
 from recorder.states import BatchKind, BatchState, EpisodeState
 from robotdata.dataset.commit import CommitResult, DatasetSpec, NewEpisode, commit_episodes
 from robotdata.dataset.episode_list import EpisodeInfo

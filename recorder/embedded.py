@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import getpass
 import json
 import logging
 import os
@@ -19,7 +18,6 @@ from pathlib import Path
 from typing import IO
 
 from django.conf import settings
-from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.db import DatabaseError, DataError, IntegrityError
 
@@ -164,15 +162,6 @@ def farewell() -> str:
     if waiting:
         text += f", {waiting} encoding job{'s' * (waiting != 1)} that go on at the next start"
     return text + "."
-
-
-def ensure_operator() -> str:
-    """The account that the printed URL signs in; made at the first start, without a password."""
-    users = get_user_model()
-    name = getpass.getuser() or "operator"
-    if not users.objects.filter(username=name).exists():
-        users.objects.create_superuser(username=name, email="", password=None)
-    return name
 
 
 def hosts(listen: str) -> list[str]:

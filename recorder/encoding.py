@@ -20,7 +20,6 @@ from django.utils import timezone
 
 from recorder.bell import ring
 from recorder.errors import Refused
-from recorder.history import trim_of
 from recorder.leases import Heartbeat, LostLease, lease_end
 from recorder.lifecycle import hold_jobs, move
 from recorder.models import Batch, Dataset, Episode, Job
@@ -121,7 +120,7 @@ def encode_job(job: Job, heart: Heartbeat) -> int:
 
 def plan_of(episode: Episode, take: Take) -> ExportPlan:
     """The plan with the episode's trim, which is kept in ticks of the take. Raises ExportRefused."""
-    trim, accept = trim_of(episode), ACCEPT_RATE in episode.labels
+    trim, accept = episode.trim, ACCEPT_RATE in episode.labels
     try:
         if trim is None:
             return plan_take(take, accept_rate=accept)

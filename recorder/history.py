@@ -9,13 +9,14 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Max, Q, QuerySet
-from django.utils import timezone
 
 from recorder.errors import Refused
-from recorder.models import Batch, Change, Episode
+from recorder.models import Change, Episode
+from recorder.models.job import under_way
 from recorder.person import browser_of
 from recorder.services.sidecars import NOT_DURABLE, held, not_durable, write_sidecars
 from recorder.states import EpisodeState, Verdict
+from recorder.text import clock, described
 from recorder.versions import later_than
 from robotdata.spool import BadManifest, CurationError, NoTake, NotDurable, SpoolError, TakeBusy, update_curation
 
@@ -136,7 +137,7 @@ def write_take(episode: Episode, changed: dict[str, Any], who: str) -> Refused |
 def said(episode: Episode, changed: dict[str, Any]) -> dict[str, Any]:
     """The changed fields as `take.json` names them."""
     told = {name: value for name, value in changed.items() if not name.startswith("trim_")}
-    return {**told, "trim": trim_of(episode)} if changed.keys() & {"trim_first", "trim_end"} else told
+    return {**told, "trim": episode.trim} if changed.keys() & {"trim_first", "trim_end"} else told
 
 
 def not_written(episode: Episode, error: SpoolError | OSError) -> Refused | None:
@@ -153,13 +154,6 @@ def not_written(episode: Episode, error: SpoolError | OSError) -> Refused | None
     return Refused("not_written", words, 503)
 
 
-def trim_of(episode: Episode) -> list[int] | None:
-    """[first, end) in ticks of the take, None where nothing is cut."""
-    if episode.trim_first is None and episode.trim_end is None:
-        return None
-    return [episode.trim_first or 0, episode.ticks if episode.trim_end is None else episode.trim_end]
-
-
 def check_open(episode: Episode) -> None:
     """Raises Refused, with what to do, where people cannot change the episode now."""
     if episode.purged_at is not None and episode.error:  # it left its dataset
@@ -172,15 +166,6 @@ def check_open(episode: Episode) -> None:
         raise Refused("no_folder", f"{episode} cannot be changed: {episode.dataset.path} is missing, bring it back.")
     if episode.state == EpisodeState.ENCODING:
         raise Refused("encoding", f"{episode} {under_way(episode)}: cancel that batch first, or wait until it is done.")
-
-
-def under_way(episode: Episode) -> str:
-    """Since when and by whom it is being encoded."""
-    batch = Batch.objects.open().filter(jobs__episode=episode).order_by("-created_at").first()
-    if batch is None:
-        return "is being encoded"
-    by = f" by {batch.started_by}" if batch.started_by else ""
-    return f"is being encoded since {clock(batch.created_at)}{by}"
 
 
 def conflict(episode: Episode, but: str = "") -> Refused:
@@ -200,18 +185,3 @@ def conflict(episode: Episode, but: str = "") -> Refused:
         f"{words}, after you looked. Look at it again, then decide.",
         detail={"version": episode.updated_at.isoformat(), "who": last.who if last else ""},
     )
-
-
-def described(fields: dict[str, Any]) -> str:
-    """Fields and their values, for a person."""
-    words = []
-    for name, value in fields.items():
-        text = ", ".join(map(str, value)) if isinstance(value, list) else "nothing" if value is None else str(value)
-        words.append(f"{name.replace('_', ' ')} to {text if len(text) <= 60 else text[:57] + '...'}")
-    return " and ".join(words)
-
-
-def clock(when: datetime) -> str:
-    """Time of day; the date too, where it is another day's."""
-    today = timezone.now().date() == when.date()
-    return f"{when:%H:%M:%S} UTC" if today else f"{when:%Y-%m-%d %H:%M} UTC"

@@ -19,7 +19,6 @@ from django.utils import timezone
 
 from recorder import sweeping
 from recorder.alone import alone
-from recorder.history import trim_of
 from recorder.lifecycle import move
 from recorder.models import Batch, Change, Dataset, Episode, Job, Rig, Session, Unopened
 from recorder.models.unopened import UnopenedKind
@@ -34,12 +33,12 @@ from recorder.services.folders import (
 )
 from recorder.services.odd import is_odd_mark, odd_marks
 from recorder.services.sidecars import believe_sidecar
+from recorder.services.take_files import ASIDE, size_of
 from recorder.services.takes import index_take, reviewed
-from recorder.services.trash import ASIDE, size_of
 from recorder.services.unopened import keep_only, note_take
 from recorder.states import EpisodeState, Verdict
-from recorder.storable import storable
 from recorder.strangers import look_at_strangers
+from recorder.text import storable
 from recorder.versions import moved_now
 from robotdata.dataset.errors import DatasetBusy, DatasetError
 from robotdata.dataset.layout import INFO
@@ -201,7 +200,7 @@ def _believe_folder(row: Episode, manifest: Facts) -> list[str]:
     marks = [mark for mark in row.marks if isinstance(mark, dict)] if isinstance(row.marks, list) else []
     told["marks"] = [mark for mark in marks if not is_odd_mark(mark)] + odd_marks(manifest.odd, row.ticks)
     first, end = said.get("trim") or (None, None)
-    if (trim_of(row) or None) != (said.get("trim") or None):
+    if (row.trim or None) != (said.get("trim") or None):
         told |= {"trim_first": first, "trim_end": end}
     changed = {name: value for name, value in told.items() if getattr(row, name) != value}
     if "verdict" in changed:

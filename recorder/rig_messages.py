@@ -10,7 +10,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
-from recorder.storable import storable
+from recorder.text import storable
 from robotdata.spool import plain_json
 from robotdata.spool.facts import check_features, check_summary, check_text
 from robotdata.spool.fields import Fields, Odd, shown

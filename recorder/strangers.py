@@ -17,7 +17,7 @@ from recorder.models import Dataset, Unopened
 from recorder.models.unopened import UnopenedKind
 from recorder.services.folders import adopt_folder
 from recorder.services.unopened import note_unopened
-from recorder.storable import storable
+from recorder.text import storable
 from robotdata.dataset.errors import DamagedFile, DatasetError, NotADataset, OldVersion, UnsafePath
 from robotdata.dataset.layout import DATA_GLOB, EPISODES_GLOB, INFO, SIDECAR
 from robotdata.dataset.tables import open_parquet

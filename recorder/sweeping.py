@@ -26,8 +26,8 @@ from recorder.models.job import overdue
 from recorder.models.unopened import UnopenedKind
 from recorder.services.batches import RING_AGAIN, apply_policy
 from recorder.services.quality import JUDGE_AGAIN, unassessed
+from recorder.services.take_files import remove_staging
 from recorder.services.takes import index_take
-from recorder.services.trash import remove_staging
 from recorder.services.unopened import forget_unopened, note_take, state_of_take, take_path
 from recorder.states import BatchState, EpisodeState, JobState, RigState
 from recorder.strangers import look_at_strangers

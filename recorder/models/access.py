@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import getpass
 import hashlib
 import secrets
 from datetime import timedelta
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.db import models
 from django.utils import timezone
 
@@ -81,3 +83,12 @@ class SignInTries(models.Model):
     def forgive(cls, subject: str) -> None:
         """Take one try of `subject` back: it was right."""
         cls.objects.filter(digest=digest(subject), count__gt=0).update(count=models.F("count") - 1)
+
+
+def ensure_operator() -> str:
+    """The account that the printed URL signs in; made at the first start, without a password."""
+    users = get_user_model()
+    name = getpass.getuser() or "operator"
+    if not users.objects.filter(username=name).exists():
+        users.objects.create_superuser(username=name, email="", password=None)
+    return name

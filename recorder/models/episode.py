@@ -174,9 +174,16 @@ class Episode(models.Model):
         plans: dict[str, Any] = {"delete": True} if self.verdict == Verdict.REJECT else {}
         if self.task != self.committed_task:
             plans["task"] = self.task
-        if self.trim_first is not None or self.trim_end is not None:
-            plans["trim"] = [self.trim_first or 0, self.ticks if self.trim_end is None else self.trim_end]
+        if self.trim is not None:
+            plans["trim"] = self.trim
         return plans
+
+    @property
+    def trim(self) -> list[int] | None:
+        """[first, end) in ticks of the take; None where nothing is cut."""
+        if self.trim_first is None and self.trim_end is None:
+            return None
+        return [self.trim_first or 0, self.ticks if self.trim_end is None else self.trim_end]
 
     @property
     def duration_s(self) -> float:

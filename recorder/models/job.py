@@ -12,6 +12,7 @@ from django.utils import timezone
 from recorder.models.dataset import Dataset
 from recorder.models.episode import Episode
 from recorder.states import BatchKind, BatchState, JobState
+from recorder.text import clock
 
 
 def overdue(now: datetime, name: str = "lease_until") -> models.Q:
@@ -109,3 +110,12 @@ class Job(models.Model):
 
     def __str__(self) -> str:
         return f"{self.camera} of {self.episode_id}"
+
+
+def under_way(episode: Episode) -> str:
+    """Say since when and by whom the episode is being encoded."""
+    batch = Batch.objects.open().filter(jobs__episode=episode).order_by("-created_at").first()
+    if batch is None:
+        return "is being encoded"
+    by = f" by {batch.started_by}" if batch.started_by else ""
+    return f"is being encoded since {clock(batch.created_at)}{by}"

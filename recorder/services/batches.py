@@ -13,9 +13,9 @@ from django.utils import timezone
 
 from recorder.bell import ring
 from recorder.errors import Refused
-from recorder.history import trim_of, under_way
 from recorder.lifecycle import hold_jobs, move
 from recorder.models import Batch, Dataset, Episode, Job, Policy
+from recorder.models.job import under_way
 from recorder.places import unchangeable
 from recorder.services.revisions import cancel_change, mark_cancelled, retry_change, unwritten
 from recorder.states import BatchKind, BatchState, EpisodeState, JobState, Verdict
@@ -233,7 +233,7 @@ def _cameras(episode: Episode) -> list[str]:
 
 def _frames(episode: Episode) -> int:
     """How many frames a camera of it has after the trim, as far as the row knows."""
-    trim = trim_of(episode)
+    trim = episode.trim
     return max(0, trim[1] - trim[0]) if trim else episode.ticks
 
 

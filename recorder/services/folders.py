@@ -26,7 +26,7 @@ from recorder.services.encodings import encode_settings
 from recorder.services.sidecars import committed_id as committed_id
 from recorder.services.sidecars import content_of, planned_fields, said_fields
 from recorder.states import EpisodeState, Verdict
-from recorder.storable import storable
+from recorder.text import storable
 from recorder.versions import moved_now
 from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import DatasetBusy, DatasetError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from recorder.storable import storable
+from recorder.text import storable
 from robotdata.spool.fields import Odd
 
 _NAMED = 5

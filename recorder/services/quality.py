@@ -21,7 +21,7 @@ from recorder.models import Dataset, Episode
 from recorder.models.episode import EpisodeQuerySet
 from recorder.services.odd import is_odd_mark, odd_marks
 from recorder.states import EpisodeState, Verdict
-from recorder.storable import storable
+from recorder.text import storable
 from recorder.versions import moved_now
 from robotdata.files import open_beneath
 from robotdata.quality import DEFAULT, BadMetrics, Mark, Peers, TakeMetrics, Thresholds, marks_of, take_metrics

@@ -7,10 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from recorder.errors import Refused
-from recorder.history import change_episode, described
+from recorder.history import change_episode
 from recorder.models import Change, Episode
 from recorder.services.batches import apply_policy
 from recorder.states import Verdict
+from recorder.text import described
 
 
 def revert(

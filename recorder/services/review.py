@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 
 from recorder.errors import Refused
 from recorder.frame_words import frame_range
-from recorder.history import change_episode, check_open, conflict, trim_of
+from recorder.history import change_episode, check_open, conflict
 from recorder.many import Versions, change_many, check_all, undo_many
 from recorder.models import Change, Dataset, Episode
 from recorder.person import browser_of
@@ -175,7 +175,7 @@ def _check_trim(episode: Episode, fields: dict[str, Any]) -> None:
         trim_first=fields.get("trim_first", episode.trim_first),
         trim_end=fields.get("trim_end", episode.trim_end),
     )
-    trim = trim_of(wanted)
+    trim = wanted.trim
     if trim is not None and not 0 <= trim[0] < trim[1] <= episode.ticks:
         raise Refused(
             "invalid",

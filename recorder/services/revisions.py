@@ -14,15 +14,14 @@ from django.db import IntegrityError, transaction
 from django.db.models import Count
 from django.utils import timezone
 
-from recorder.applying import is_made
 from recorder.bell import ring
 from recorder.errors import Refused
-from recorder.history import clock
 from recorder.lifecycle import move
 from recorder.models import Batch, Dataset
 from recorder.models.episode import PLANNED
 from recorder.places import unchangeable
 from recorder.states import BatchKind, BatchState
+from recorder.text import clock
 from robotdata.dataset.draft import NOTES
 from robotdata.dataset.errors import DatasetBusy, DatasetError
 from robotdata.dataset.layout import INFO
@@ -258,3 +257,16 @@ def _under_way(dataset: Dataset, other: Batch | None) -> Refused:
     kinds = {BatchKind.ENCODE: "gets new episodes", BatchKind.EDIT: "is being changed", BatchKind.REVERT: "goes back"}
     what = kinds[BatchKind(other.kind)] if other else "is being changed"
     return Refused("committing", f"{dataset.title} {what}{since}: try again when that is done.")
+
+
+def is_made(batch: Batch) -> bool:
+    """In the present state, or in one before it: others may have added episodes since the worker died."""
+    kept = batch.dataset.revisions_path
+    places = [batch.dataset.path, *(kept / str(number) for number in list_revisions(kept))]
+    return any(_batch_of(place) == str(batch.pk) for place in places)
+
+
+def _batch_of(root: Path) -> str:
+    """For which batch the state was made."""
+    about = read_sidecar(root, []).more.get("made_by")
+    return str(about.get("batch") or "") if isinstance(about, dict) else ""

@@ -11,7 +11,7 @@ from recorder.errors import Refused
 from recorder.models import Dataset, Episode
 from recorder.services.odd import odd_marks
 from recorder.states import Verdict
-from recorder.storable import storable
+from recorder.text import storable
 from recorder.versions import moved_now
 from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import DatasetBusy, DatasetError, EditError, NotDurable

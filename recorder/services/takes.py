@@ -24,7 +24,7 @@ from recorder.services.odd import odd_marks
 from recorder.services.quality import FILE as METRICS
 from recorder.services.unopened import forget_unopened, note_take
 from recorder.states import EpisodeState, Verdict
-from recorder.storable import storable
+from recorder.text import storable
 from recorder.versions import moved_now
 from robotdata.spool.errors import NoTake, SpoolError
 from robotdata.spool.facts import Facts, check_summary

@@ -6,10 +6,8 @@ import shutil
 import uuid
 from collections.abc import Sequence
 from datetime import timedelta
-from pathlib import Path
 from typing import TypedDict
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Sum
 from django.db.models.functions import Coalesce
@@ -19,12 +17,11 @@ from recorder.errors import Refused
 from recorder.history import conflict
 from recorder.models import Episode
 from recorder.services.review import set_verdict
+from recorder.services.take_files import remove_staging, set_aside, size_of
 from recorder.states import EpisodeState, Verdict
 from recorder.versions import moved_now
 from robotdata.spool.errors import TakeBusy
-from robotdata.spool.files import TakeLock, sync_folder
 
-ASIDE = ".removing-"
 _OVER = (EpisodeState.RECORDED, EpisodeState.INTERRUPTED, EpisodeState.FAILED)
 
 
@@ -88,40 +85,6 @@ def empty_trash(
             raise Refused(
                 "not_deleted", f"{episode} cannot be deleted from {episode.take_path}: {error}.", 503
             ) from error
-    return freed
-
-
-def set_aside(folder: Path) -> Path | None:
-    """Give the folder a name that nobody looks for, before it is deleted; None where it is not there.
-
-    Raises OSError, and TakeBusy where its recorder still writes.
-    """
-    aside = folder.with_name(f"{ASIDE}{folder.name}")
-    if aside.exists():  # of an earlier try that was killed half way
-        shutil.rmtree(aside)
-    try:
-        lock = TakeLock(folder)
-    except FileNotFoundError:
-        return None
-    with lock:
-        folder.rename(aside)
-        try:
-            sync_folder(folder.parent)
-        except OSError:
-            aside.rename(folder)  # the caller says that nothing was deleted, and the row that it is there
-            raise
-    return aside
-
-
-def size_of(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else 0
-
-
-def remove_staging(pk: uuid.UUID) -> int:
-    """Delete what was encoded of it and not committed; bytes freed."""
-    staged = Path(settings.STAGING_DIR) / str(pk)
-    freed = size_of(staged)
-    shutil.rmtree(staged, ignore_errors=True)
     return freed
 
 

@@ -9,7 +9,7 @@ from django.conf import settings
 
 from recorder.models import Unopened
 from recorder.models.unopened import UnopenedKind
-from recorder.storable import storable
+from recorder.text import storable
 
 TAKE_CURE = (
     "Mend the file, or bring it back from a backup: it is read again within seconds. A take that is worth nothing can "

@@ -11,13 +11,13 @@ from django.utils import timezone
 
 from recorder.broker_watch import address, broker_watch
 from recorder.frame_words import frame_range
-from recorder.history import clock as clock_time
 from recorder.models import Batch, Change, Episode, Rig
 from recorder.readiness import TONES
 from recorder.services.rigs import ALIVE_S
 from recorder.services.wall import EVERY
 from recorder.states import BatchKind, BatchState, EpisodeState, RigState
 from recorder.templatetags.desk import camera_name
+from recorder.text import clock as clock_time
 from robotdata.quality.mark import WEIGHT
 
 register = template.Library()

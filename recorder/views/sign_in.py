@@ -17,8 +17,8 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from recorder.embedded import ensure_operator
 from recorder.models import SignInCode, SignInTries
+from recorder.models.access import ensure_operator
 
 TRIES_PER_MINUTE = 10
 """From one address, whatever is tried."""

@@ -9,8 +9,8 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 from django.utils import timezone
 
-from recorder.embedded import ensure_operator
 from recorder.models import SignInCode, SignInTries
+from recorder.models.access import ensure_operator
 
 pytestmark = pytest.mark.django_db
 

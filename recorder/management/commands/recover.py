@@ -11,7 +11,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from recorder import recovery
 from recorder.errors import other_version_words, unusable_words
-from recorder.storable import storable
+from recorder.text import storable
 
 MOST = 50
 """Differences that are named; the others are counted."""

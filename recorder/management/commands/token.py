@@ -7,8 +7,8 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandParser
 
-from recorder.embedded import ensure_operator
 from recorder.models import ApiToken
+from recorder.models.access import ensure_operator
 
 
 class Command(BaseCommand):

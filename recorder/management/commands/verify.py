@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from recorder.storable import storable
+from recorder.text import storable
 from robotdata.dataset.verify import verify_dataset
 
 

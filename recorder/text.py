@@ -1,0 +1,39 @@
+"""Text: made safe to store, and values written for people."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+
+# PostgreSQL has no NUL in text or jsonb, and nothing encodes half of a surrogate pair.
+_ODD = re.compile("[\x00\ud800-\udfff]")
+_REPLACEMENT = "\ufffd"
+
+
+def storable(value: Any) -> Any:
+    """The JSON value with U+FFFD for every character that no database keeps, in keys too; others stay as they are."""
+    if isinstance(value, str):
+        return _ODD.sub(_REPLACEMENT, value)
+    if isinstance(value, dict):
+        return {storable(key): storable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [storable(item) for item in value]
+    return value
+
+
+def described(fields: dict[str, Any]) -> str:
+    """Return fields and their values as a phrase for people: `verdict to keep and rating to 4`."""
+    words = []
+    for name, value in fields.items():
+        text = ", ".join(map(str, value)) if isinstance(value, list) else "nothing" if value is None else str(value)
+        words.append(f"{name.replace('_', ' ')} to {text if len(text) <= 60 else text[:57] + '...'}")
+    return " and ".join(words)
+
+
+def clock(when: datetime) -> str:
+    """Return the time of day in UTC, with the date when it is not today."""
+    today = timezone.now().date() == when.date()
+    return f"{when:%H:%M:%S} UTC" if today else f"{when:%Y-%m-%d %H:%M} UTC"
