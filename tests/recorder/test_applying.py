@@ -317,7 +317,8 @@ def test_what_a_dead_worker_has_begun_is_looked_at_before_it_is_cancelled(
     whole = frames(cubes)
     plan(four)
     batch = apply_changes(dataset=cubes, who="sven")
-    monkeypatch.setattr("recorder.applying.write_rows" if where == "swapped" else "recorder.applying.apply_edit", die)
+    dies = "write_rows" if where == "swapped" else "apply_edit"
+    monkeypatch.setattr(f"recorder.applying.{dies}", die)
     with pytest.raises(Died):
         committing.commit_batch(batch.pk)
     monkeypatch.undo()
