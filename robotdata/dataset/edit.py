@@ -13,15 +13,16 @@ from typing import Any
 
 from robotdata.dataset import files
 from robotdata.dataset.base_state import check_base, check_videos, refuse_cached
-from robotdata.dataset.draft import Draft
+from robotdata.dataset.compose import compose
+from robotdata.dataset.episode_refs import StoredRef, plan_parts
 from robotdata.dataset.errors import DatasetError, EditError, NoSuchEpisode
-from robotdata.dataset.features import tidy_names
+from robotdata.dataset.features import tidy_names, video_keys
 from robotdata.dataset.layout import SIDECAR
 from robotdata.dataset.lock import dataset_lock
 from robotdata.dataset.misfits import MISFITS, misfit_words
 from robotdata.dataset.reader import Dataset
-from robotdata.dataset.rewrite import Rewrite
 from robotdata.dataset.sidecar import Sidecar
+from robotdata.dataset.steps import Steps
 from robotdata.dataset.swap import NEXT, list_revisions, recover_dataset, swap_in, work_folder
 from robotdata.dataset.tasks import tidy_task
 from robotdata.dataset.trims import Range, kept_ranges
@@ -104,8 +105,10 @@ def apply_edit(
         if not edit:
             return None
         _check(base, edit)
-        with _next_state(root, work, revisions, keep_revisions) as folder:
-            trimmed = _rewrite(base, folder, edit, {**done_words(edit), **(made_by or {})}, progress)
+        steps = Steps(video_keys(base.features), progress or (lambda done, total: None))
+        with steps.named(), _next_state(root, work, revisions, keep_revisions) as folder:
+            trimmed = _compose(base, folder, edit, {**done_words(edit), **(made_by or {})}, steps)
+        steps.step()
     return _result(root, trimmed)
 
 
@@ -218,16 +221,15 @@ def _check(base: Dataset, edit: Edit) -> None:
     check_videos(base, edit)
 
 
-def _rewrite(
-    base: Dataset, folder: Path, edit: Edit, about: Mapping[str, Any], progress: Progress | None
-) -> dict[int, Range]:
+def _compose(base: Dataset, folder: Path, edit: Edit, about: Mapping[str, Any], steps: Steps) -> dict[int, Range]:
     """The next state in `folder`; which frames were kept of the trimmed episodes."""
     try:
         kept = [episode for episode in base.episodes if episode.index not in edit.delete]
         ranges = kept_ranges(base, {n: part for n, part in edit.trims.items() if n not in edit.delete})
-        features = {key: tidy_names(feature) for key, feature in base.info["features"].items()}
-        draft = Draft(folder, base, {**base.info, "features": features})
-        Rewrite(base, kept, edit.tasks, ranges).write(draft, about, progress)
+        declared = {key: tidy_names(feature) for key, feature in base.info["features"].items()}
+        refs = [StoredRef(episode, ranges.get(episode.index), edit.tasks.get(episode.index)) for episode in kept]
+        plan = plan_parts(base, base.features, base.fps, refs)
+        compose(plan, folder, {**base.info, "features": declared}, about, steps)
         return ranges
     except VideoError as error:
         raise EditError(

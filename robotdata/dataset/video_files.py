@@ -70,12 +70,12 @@ class Placer:
         self._chunks_size = chunks_size
         self.groups: list[Group] = []
 
-    def go_on(self, path: Path, chunk: int, file: int) -> None:
-        """Begin with the last file of the old state; one that cannot grow is left as it is."""
+    def go_on(self, path: Path | None, chunk: int, file: int) -> None:
+        """Begin with the last file of the old state; one that cannot grow (None, or damaged) is left as it is."""
         group = Group(chunk, file, kept=True)
         try:
-            piece = piece_of(path)
-            if on_grid(piece.index, self._fps):
+            piece = piece_of(path) if path is not None else None
+            if piece is not None and on_grid(piece.index, self._fps):
                 group.pieces.append(piece)
         except VideoError:
             pass  # what is wrong with it is for `verify` to say; new frames go to a file of their own
