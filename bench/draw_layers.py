@@ -4,8 +4,8 @@
     python bench/draw_layers.py --check    # exit code 1 when the picture is out of date
 
 `ORDER` gives the rooms, the lowest first. Where the test has `RECORDER_ROOMS`, the layers inside `recorder` are drawn
-too: a list in the order of the layers (a name, or several names of one layer), or a mapping from a room to the number of
-its layer or to the rooms that it may import.
+too. That table is a list in the order of the layers (a name, or several names of one layer), or a mapping from a room
+to the number of its layer or to the rooms that it may import.
 """
 
 from __future__ import annotations
@@ -102,10 +102,11 @@ def draw(order: list[str], inner: list[list[str]]) -> str:
         parts += draw_inner(layers, y + BOX) if layers else []
         y += height + GAP
     end = y - GAP
+    middle, label = (end + 34) / 2, draw_text("imports", 0, 0, "note", "middle")
     arrow = [
         f'<path class="arrow" d="M30 40 V{end - 12:g}"/>',
         f'<path class="head" d="M24 {end - 14:g} h12 l-6 12 z"/>',
-        f'<g transform="translate(20 {(end + 34) / 2:g}) rotate(-90)">{draw_text("imports", 0, 0, "note", "middle")}</g>',
+        f'<g transform="translate(20 {middle:g}) rotate(-90)">{label}</g>',
     ]
     words = "A room imports only rooms below it. Blue: no framework. Violet: Django."
     head = (
