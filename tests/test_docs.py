@@ -16,7 +16,8 @@ RESULTS = sorted((ROOT / "bench/results").glob("*.md"))
 GENERATED = {"faults.md"}  # its table has one long line a test
 WIDTH = 120
 # `path`, `path: name()` or `path/*.py`, of a folder of this repository.
-NAMED_PATH = re.compile(r"(?<![\w/.<>'\x22-])((?:robotdata|recorder|viewer|static|templates|tests|bench|docs)/[\w./*-]*\w)")
+TOPS = "robotdata|recorder|viewer|static|templates|tests|bench|docs"
+NAMED_PATH = re.compile(rf"(?<![\w/.<>'\x22-])((?:{TOPS})/[\w./*-]*\w)")
 LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
 # The pages name the rooms of recorder/; until it is divided there is nothing to compare them with.
 IS_DIVIDED = (ROOT / "recorder/live").is_dir()
