@@ -12,7 +12,7 @@ export PYTHONPATH := $(CURDIR)
 PINS := requirements.txt requirements-core.txt requirements-web.txt requirements-scale.txt constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run signin test lint format types demo readme interop bench soak crash fuzz restarts wheel installed clean
+.PHONY: help run signin test lint format types demo readme docs interop bench soak crash fuzz restarts wheel installed clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -56,6 +56,10 @@ demo: $(VENV)/.dev  ## record, review, encode: through the API alone, against a 
 
 readme: $(VENV)/.dev  ## what the README names, as a person runs it: the product to a live page, the demo, a replay of it
 	PYTHON=$(BIN)/python bench/readme.sh
+
+docs: $(VENV)/.dev  ## write what is generated: docs/faults.md and docs/architecture.svg
+	$(BIN)/python bench/fault_table.py
+	$(BIN)/python bench/draw_layers.py
 
 interop: $(VENV)/.dev  ## open freshly recorded datasets with the real LeRobot, in an environment of its own
 	@$(BIN)/python bench/prepare.py

@@ -1,4 +1,4 @@
-"""A commit, broken at every write, fsync and rename: the folder is the old dataset or the new one."""
+"""F02, F30, F31: A commit is broken at every write, fsync and rename: the folder is the old dataset or the new one."""
 
 from __future__ import annotations
 

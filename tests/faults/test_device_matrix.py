@@ -1,6 +1,6 @@
-"""Every method of every device raises, hangs or gives rubbish, at every moment, alone or with the others.
+"""F13: Every method of every device raises, hangs or returns rubbish, at every moment, alone or with the others.
 
-The cells are made from the protocols themselves, so that a method which is added to one is in here as well.
+The cells are made from the protocols themselves, so a method that is added to one is tested here as well.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Words and an edit, broken at every write, fsync and rename: said or not said, the old dataset or the new one."""
+"""F02, F30: An edit is broken at every write, fsync and rename: a change is saved or not, the dataset old or new."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An encoding, broken at every write, fsync, rename and unlink: a whole video under its name, or none."""
+"""F02, F23, F30: An encode is broken at every write, fsync, rename and unlink: a whole video has the name, or none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""F01: a real rig is killed at any moment of a take; what was said, and what was whole, is there when it is back."""
+"""F01: A real rig under the web is killed at any moment of a take.
+
+Every acknowledged take and every whole row is there when the rig is back, and the take is offered as interrupted.
+"""
 
 from __future__ import annotations
 

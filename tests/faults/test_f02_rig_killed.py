@@ -1,6 +1,6 @@
-"""F02: a real rig is killed while it starts, stops or discards a take, and again while it recovers that.
+"""F02: A real rig is killed while it starts, stops or discards a take, and again while it recovers that take.
 
-The take is whole or interrupted, never between; a second recovery leaves the same bytes as one that nobody disturbed.
+The take is whole or interrupted, never between; a second recovery leaves the same bytes as an undisturbed one.
 """
 
 from __future__ import annotations

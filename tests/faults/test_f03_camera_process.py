@@ -1,4 +1,4 @@
-"""F03, F04: a camera that is a process of its own is stopped, killed, and comes back."""
+"""F03, F04: A camera that runs as its own process is stopped and killed, and comes back."""
 
 from __future__ import annotations
 

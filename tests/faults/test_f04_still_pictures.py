@@ -1,6 +1,6 @@
-"""F04: a camera that is a process of its own repeats one picture, shows one flat colour, or hangs for a moment.
+"""F04: A camera that runs as its own process repeats one frame, shows one flat colour, or hangs for a moment.
 
-A real rig says so on the page while it records, and marks it in the take.
+A real rig reports it on the page while it records, and flags it in the take.
 """
 
 from __future__ import annotations

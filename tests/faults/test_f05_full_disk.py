@@ -1,4 +1,4 @@
-"""F05, F50: the disk of the spool fills up while a take is recorded; or it may not be written to."""
+"""F05, F50: The spool's disk fills up, or becomes read-only, while a take is recorded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A disk that fails while somebody judges, or a process that dies: what is told is so, in row and folder alike."""
+"""F05: The disk fails, or the process dies, while somebody reviews takes.
+
+What the person is told is true, in the row and in the folder alike.
+"""
 
 from __future__ import annotations
 

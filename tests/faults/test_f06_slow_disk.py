@@ -1,4 +1,4 @@
-"""F06: each write of a real rig takes 0.3 s. What waits is bounded, what is dropped is counted and said."""
+"""F06: Each write of a real rig takes 0.3 s. The queue is bounded; dropped frames are counted and reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""F07: a bit in a take's rows that ended every process which looked at it, through the commands that people start."""
+"""F07: A flipped bit in a take's rows that aborted Arrow: all commands start and list the take."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""F07: the files of a take that a killed rig left are cut, lengthened, holed, flipped, swapped; `manage.py recover`.
+"""F07: The files of a killed rig's take are cut, lengthened, holed, flipped and swapped; then `manage.py recover` runs.
 
-The process says what it found and ends with 0, 3 or 1; the pictures say whether it was right.
+The command reports what it found and exits with 0, 3 or 1; the decoded frames show whether it was right.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""F08: a take is discarded at no frame, at the first, at the n-th, and the next begins at once; or the rig is killed.
+"""F08: A take is discarded at no frame, the first or a later one, and the next starts at once; or the rig is killed.
 
-Every picture has a number of its own: none of a discarded take is in any other.
+Every frame has its own number: no frame of a discarded take is in another one.
 """
 
 from __future__ import annotations

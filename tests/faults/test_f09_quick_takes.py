@@ -1,4 +1,4 @@
-"""F09: twenty takes as quickly as one can click, of which half end before their first tick, half after one."""
+"""F09: Twenty takes as fast as one can click, half without a tick: list, disk and counts agree."""
 
 from __future__ import annotations
 

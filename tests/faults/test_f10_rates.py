@@ -1,6 +1,6 @@
-"""F10: a real rig's loop is slower than it should be, and its cameras have rates of their own.
+"""F10: The control loop of a real rig is too slow, and its cameras have rates of their own.
 
-More than 2 % off is said, at once and with the take; more than 10 % off is not encoded before somebody has accepted it.
+More than 2 % off is reported at once and with the take; more than 10 % off is not encoded until somebody accepts it.
 """
 
 from __future__ import annotations

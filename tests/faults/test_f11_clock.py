@@ -1,4 +1,4 @@
-"""F11: the wall clock jumps; what is leased is neither kept for ever nor taken from who works on it."""
+"""F11: The wall clock jumps: no lease lasts for ever, and none is taken from a worker that still works on it."""
 
 from __future__ import annotations
 

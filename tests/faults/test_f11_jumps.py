@@ -1,5 +1,7 @@
-"""F11: the wall clock of the whole product is set while it records and while it encodes. Ticks, leases and the dataset
-do not mind."""
+"""F11: The wall clock of the whole product is set by a day and an hour while it records and while it encodes.
+
+Ticks, leases and the dataset are not affected.
+"""
 
 from __future__ import annotations
 

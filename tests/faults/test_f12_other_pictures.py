@@ -1,4 +1,7 @@
-"""F12: in the middle of a take a real rig's camera gives other pictures, or its robot other values."""
+"""F12: In the middle of a take the camera of a real rig delivers other frames, or its robot other values.
+
+The take ends and names the camera or the value; a single damaged frame is left out and counted.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""F13: the robot answers with too few values, or with none."""
+"""F13: The robot returns too few values, or none: the take ends and names what is missing."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""F13: the robot of a real rig answers with too few values, with none, with what is no number, or a second late.
+"""F13: The robot of a real rig returns too few values, none, values that are not numbers, or answers a second late.
 
-State n and action n + SENT are of one tick, so that a row which holds those of two would show.
+State n and action n + SENT belong to one tick, so a row that mixes two ticks would show.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""F14: a second recorder for the same rig, or the same camera, is told who has it; what a dead one held is free."""
+"""F14: A second recorder for the same rig or camera learns who holds it; what a dead process held is free."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""F15: memory runs out. What waits for a slow disk is bounded; a rig that is killed for it is a take recovered."""
+"""F15: Memory runs out. The queue to a slow disk is bounded; the take of a rig that the kernel kills is recovered."""
 
 from __future__ import annotations
 

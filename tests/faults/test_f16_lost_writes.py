@@ -1,8 +1,8 @@
-"""F16: the power goes while a take is saved or a batch committed, and the disk loses what it was not made to keep.
+"""F16: The power fails while a take is saved or a batch committed, and the disk loses whatever was not fsynced.
 
-Every call of a real process is noted down, with its bytes. Then the disk is rebuilt as it may be after each of them:
-with what was fsynced and nothing else, and with random parts of the rest, torn and out of order. A process that knows
-nothing of it recovers and looks.
+Every call of a real process is logged with its bytes. Then the disk is rebuilt as it may be after each call: with what
+was fsynced and nothing else, and with random parts of the rest, torn and out of order. A fresh process recovers it
+and checks.
 """
 
 from __future__ import annotations

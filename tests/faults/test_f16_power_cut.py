@@ -1,8 +1,7 @@
-"""F16: the power goes. No machine is switched off here; what is checked is that nothing is said before it is durable.
+"""F16: The power fails: nothing is reported as saved before it is durable.
 
-The calls of a real process are read back: before the rename by which a stage becomes visible every file that it
-wrote was fsynced, and the word of success comes after the fsync of the folder. What a disk loses that lies about
-fsync no test of ours can see.
+The test reads the calls of a real process: every file is fsynced before the rename that makes it visible, and success
+is reported after the fsync of the folder. It cannot see a disk that reports an fsync and loses the bytes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""F17: the worker's clock is killed, without which nothing would be swept any more."""
+"""F17: The scheduler in the worker is killed: the worker ends and starts again, so that the sweep continues."""
 
 from __future__ import annotations
 

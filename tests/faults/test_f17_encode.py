@@ -1,4 +1,4 @@
-"""F17: what encodes is killed at the beginning, half way or at the end: the job comes back, one video results."""
+"""F17: The encoder or its worker is killed at the start, half way or the end: the job returns and makes one video."""
 
 from __future__ import annotations
 

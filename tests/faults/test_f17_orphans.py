@@ -1,4 +1,4 @@
-"""F17: a worker is killed; what it had started does not go on beside the next one."""
+"""F17: A worker is killed: the processes that it started do not live on beside the next worker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""F18: one job in the hands of two real workers: one result, the other leaves quietly, no second file."""
+"""F18: Two real workers hold one job: one result, no second file, and the other worker stops quietly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""F19: the broker is gone, comes back empty; what waits is in the rows, and is rung again."""
+"""F19: The broker is away and comes back empty: waiting jobs are rows, and the sweep notifies the workers again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""F19: the broker goes while somebody works: the page says so and takes it back, recording and review go on."""
+"""F19: The broker fails while somebody works: pages show it and clear it; recording and review continue."""
 
 from __future__ import annotations
 

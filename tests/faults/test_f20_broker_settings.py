@@ -1,4 +1,4 @@
-"""F20: workers with the broker's settings all wrong do each job once; what would do harm stops the start in words."""
+"""F20: With every broker setting wrong, workers do each job once; a harmful setting stops the start by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""F21: batches of every size, their worker killed between two episodes: no take is forgotten, none is there twice."""
+"""F21: Batches of every size, their worker killed between two episodes: no take is lost, none is there twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""F22: encoding beside recording. How late ticks are is a figure (`bench/record_load.py`); here: none is missing."""
+"""F22: The product encodes beside a recording: no tick and no frame is missing.
+
+How late ticks are is a measurement, not a test (`bench/record_load.py`).
+"""
 
 from __future__ import annotations
 

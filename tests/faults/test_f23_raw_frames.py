@@ -1,4 +1,4 @@
-"""F23: a worker dies between the commit and the end of the raw frames, or the dataset is not whole after all."""
+"""F23: A worker dies between the commit and the deletion of raw frames, or the dataset turns out not to be whole."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""F24: weeks later another encoder writes the segments: each goes on a file as it is, or begins a new one."""
+"""F24: Another build of the encoder writes later segments: each is appended packet by packet, or begins a new file."""
 
 from __future__ import annotations
 

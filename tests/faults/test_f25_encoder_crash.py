@@ -1,4 +1,4 @@
-"""F25: the encoder's library crashes, as such do at a bad frame, and its process with it; the worker lives on."""
+"""F25: The encoder's library crashes at a bad frame and takes its process along; the worker lives on."""
 
 from __future__ import annotations
 

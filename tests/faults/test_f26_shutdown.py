@@ -1,4 +1,4 @@
-"""F26: the product is ended with work pending, in order or not: it goes on where it was, nothing is counted as done."""
+"""F26: The product ends with work pending, in order or not: it resumes there, and nothing half done counts as done."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""F27: one take of a batch is damaged on the disk: it fails alone, with words and a button."""
+"""F27: One take of a batch is damaged on disk: it fails alone, with a reason and a button to retry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""F28: no space for encoded videos, or for the dataset, while the spool has room: it waits, and goes on by itself."""
+"""F28: There is no space for encoded videos or for the dataset, while the spool has room: the job waits and resumes."""
 
 from __future__ import annotations
 

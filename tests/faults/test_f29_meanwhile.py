@@ -1,4 +1,4 @@
-"""F29: a take is deleted while something else looks at it."""
+"""F29: A take is deleted while it is measured or encoded: the other work ends in order and reports it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""F29: takes are deleted and trimmed at the moment at which another process encodes and commits them."""
+"""F29: Takes are deleted and trimmed at the moment at which another process encodes and commits them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""F30: the disk fails in one step after the other of finishing: the dataset is old or new, the step is told."""
+"""F30: The disk fails in each step of finishing a batch: the dataset is old or new, and the batch names the step."""
 
 from __future__ import annotations
 

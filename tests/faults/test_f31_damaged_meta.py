@@ -1,4 +1,4 @@
-"""F31: a dataset whose meta was lost, or counts an episode too many: `recover` and `verify` say so, nothing goes."""
+"""F31: A dataset lost meta files or counts an episode too many: `recover` and `verify` report it and delete nothing."""
 
 from __future__ import annotations
 

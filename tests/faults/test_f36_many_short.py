@@ -1,4 +1,4 @@
-"""F36: many very short episodes, small files, every common rate: each begins at its exact frame."""
+"""F36: Many very short episodes, small files, every common rate: each episode begins at its exact frame."""
 
 from __future__ import annotations
 

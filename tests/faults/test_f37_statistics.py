@@ -1,4 +1,4 @@
-"""F37: statistics of a dataset on the disk, counted anew by other code; and a wrong number, blamed by the command."""
+"""F37: Other code counts the statistics of a dataset on disk again; the command blames a wrong number by its place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""F38, F41: a dataset with a file that is cut short, or with one bit that is another."""
+"""F38, F41: A file of a dataset is cut short or has one flipped bit: the verifier blames that file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""F39: a process that encodes and commits batch after batch keeps nothing of them: no object, no file, no thread."""
+"""F39: A process that encodes and commits batch after batch keeps no object, no open file and no thread of them."""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
-"""F37, F40: the verifier itself. Good datasets raise no alarm; one field that is another is blamed, by the command that
-a person runs, on its file, episode and frame."""
+"""F37, F40: The verifier itself is tested.
+
+Good datasets raise no alarm; the command blames one changed field by its file, episode and frame.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""F41: one bit turns in a table or a video of a dataset, or in a file of a take. The commands name file and episode."""
+"""F41: One bit flips in a table or a video of a dataset, or in a file of a take: the commands name file and episode."""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
-"""F42: a dataset's folder is moved away, replaced, copied half, taken the rights of, while the product runs and people
-look at it. It is noticed and said; nothing is written over; put right, everything is there again."""
+"""F42: A dataset's folder is moved, replaced, half copied or made unreadable while the product runs.
+
+The product notices and reports it and overwrites nothing; once the folder is put right, everything is there again.
+"""
 
 from __future__ import annotations
 

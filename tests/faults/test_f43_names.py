@@ -1,5 +1,8 @@
-"""F43: datasets, cameras and tasks of a running product get names of 255 bytes, of other scripts, with spaces and line
-ends, dots and dashes first, or that differ in case or normal form only. The disk sees safe ones, people the true."""
+"""F43: Datasets, cameras and tasks of a running product get odd names.
+
+Names of 255 bytes, of other scripts, with spaces and line ends, with leading dots and dashes, or that differ in case or
+normal form only. The disk gets safe names; people see the true ones.
+"""
 
 from __future__ import annotations
 

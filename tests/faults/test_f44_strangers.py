@@ -1,6 +1,7 @@
-"""F44: what Git LFS, copies, macOS and other programs leave in dataset folders is put among those of a running product.
+"""F44: Files that Git LFS, copies, macOS and other programs leave are put among the datasets of a running product.
 
-It is named, passed over and counted; every page, picture and command answers in words; put right, it is shown again."""
+They are named, skipped and counted; every page, image and command answers with a reason; once put right, they appear.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""F45: another process holds the database."""
+"""F45: Another process holds the database for 20 s: requests are refused in the meantime, and nothing is lost."""
 
 from __future__ import annotations
 

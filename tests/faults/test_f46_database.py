@@ -1,4 +1,4 @@
-"""F46, F49: the database is no database any more; a process may open only few files."""
+"""F46, F49: The database file is not a database, or the process may open only few files."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""F46: the database's file is removed, overwritten, may only be read, is of an earlier version: said, or put right.
+"""F46: The database file is removed, overwritten, read-only or of an earlier version: reported, or put right.
 
-What the folders say is all there is to know: `rebuild` makes every row anew, with verdicts, labels, notes and tasks.
+The folders hold everything: `rebuild` restores every row, with verdicts, labels, notes and tasks.
 """
 
 from __future__ import annotations

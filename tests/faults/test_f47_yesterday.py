@@ -1,4 +1,4 @@
-"""F47: yesterday's database beside today's folders. `recover` says what differs, brings today back, deletes nothing."""
+"""F47: Yesterday's database, today's folders: `recover` lists the differences, restores today and deletes nothing."""
 
 from __future__ import annotations
 

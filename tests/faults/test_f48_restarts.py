@@ -1,6 +1,6 @@
-"""F48: while a real rig records, web, worker, Redis and PostgreSQL are killed and started again, in shuffled order.
+"""F48: Web, worker, Redis and PostgreSQL are killed and started in shuffled order while a real rig records.
 
-Once each way here; fifty rounds of it are `make restarts`.
+Once each way here; `make restarts` does fifty rounds.
 """
 
 from __future__ import annotations

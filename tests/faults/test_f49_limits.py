@@ -1,4 +1,4 @@
-"""F46, F49, F50: no more processes; a home or a database that may only be read. Said in words, at the start."""
+"""F46, F49, F50: No more processes, or a read-only home or database: the start reports it and what to do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""F49: the whole product with 64 open files a process, and with a folder for temporary files that is full."""
+"""F49: The whole product runs with 64 open files a process, and with a full folder for temporary files."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""F49: a control group gives the real product no process and no thread more; each part says so, and goes on after it.
+"""F49: A control group allows the real product no more processes or threads; each part reports it and recovers.
 
-`ulimit -u` tells root nothing, and what it takes from anybody else it takes from all of her programs.
+`ulimit -u` does not bind root, and it would count all programs of the user.
 """
 
 from __future__ import annotations

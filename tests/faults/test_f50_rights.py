@@ -1,4 +1,4 @@
-"""F50: the spool becomes one that may only be read, in the middle of a take; then it may be written to again."""
+"""F50: The spool becomes read-only in the middle of a take, and writable again later."""
 
 from __future__ import annotations
 

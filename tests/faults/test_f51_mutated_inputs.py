@@ -1,6 +1,6 @@
-"""F51: a small fixed sample of `make fuzz`: mutated takes and datasets through start, sweep, pages and media.
+"""F51: A small fixed sample of `make fuzz`: mutated takes and datasets through start, sweep, pages and media.
 
-The many are `make fuzz SEED=1 CASES=100000`; figures are in docs/reliability.md.
+The large runs are `make fuzz SEED=1 CASES=100000`; their figures are in bench/results/fuzz.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`manage.py recover`, killed at every call and run again, ends with the same home."""
+"""F02: `manage.py recover` is killed at every call and run again: the home ends the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Saving and recovering a take, broken at every write, fsync and rename."""
+"""F01, F02: Saving and recovering a take are broken at every write, fsync and rename."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Emptying the trash, broken at every call: a take is there whole or gone, and its row says which."""
+"""F02: Emptying the trash is broken at every call: a take is there whole or gone, and its row agrees."""
 
 from __future__ import annotations
 
