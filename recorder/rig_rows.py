@@ -18,7 +18,7 @@ from recorder.errors import Refused
 from recorder.readiness import readiness_of
 from recorder.services import rigs
 from recorder.services.unopened import note_take
-from robotdata import no_thread
+from robotdata.thread_limit import is_thread_limit
 
 log = logging.getLogger(__name__)
 
@@ -161,7 +161,7 @@ async def in_database(function: Any, **arguments: Any) -> Any:
         except (OperationalError, InterfaceError) as error:
             log.warning("%s waits for the database: %s", function.__name__, error)
         except RuntimeError as error:
-            if not no_thread.is_it(error):
+            if not is_thread_limit(error):
                 raise
             log.warning("%s waits for a thread: %s", function.__name__, error)
         await asyncio.sleep(_AGAIN_S)

@@ -124,8 +124,8 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "robotdata.no_nul.no_nul",
-    "robotdata.one_thread.one_thread",  # last: see there
+    "robotdata.middleware.refuse_nul",
+    "robotdata.middleware.keep_one_thread",  # last: see there
 ]
 ROOT_URLCONF = "robotdata.urls"
 ASGI_APPLICATION = "robotdata.asgi.application"

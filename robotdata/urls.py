@@ -20,4 +20,4 @@ urlpatterns = [
     path("", include("viewer.urls")),
 ]
 
-handler500 = "robotdata.trouble.trouble"
+handler500 = "robotdata.error_views.error_page"

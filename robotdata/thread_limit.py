@@ -1,4 +1,4 @@
-"""Around the pages: a request for which the machine gives no thread is answered in words, not by a bare 500."""
+"""Answer a request in words when the machine lets the process start no more threads, instead of by a bare 500."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ from typing import Any
 log = logging.getLogger(__name__)
 WORDS = (
     "This machine lets the web process start no more threads ({}), so nothing was done. End other programs or raise "
-    "the limit (`ulimit -u`, the container's limit of processes), then try again: what records goes on meanwhile."
+    "the limit (`ulimit -u`, the container's limit of processes), then try again. Recordings continue meanwhile."
 )
 
 
-def is_it(error: BaseException) -> bool:
-    """Python has no type for it."""
+def is_thread_limit(error: BaseException) -> bool:
+    """Whether a thread could not be started. Python has no type of its own for this."""
     return "start new thread" in str(error)
 
 
-def no_thread(app: Any) -> Any:
+def answer_thread_limit(app: Any) -> Any:
+    """Wrap an ASGI application: 503 with what to do where it raises because no thread can be started."""
+
     async def wrapped(scope: dict[str, Any], receive: Any, send: Any) -> None:
         answered = False
 
@@ -30,7 +32,7 @@ def no_thread(app: Any) -> Any:
         try:
             await app(scope, receive, noted)
         except RuntimeError as error:
-            if not is_it(error):
+            if not is_thread_limit(error):
                 raise
             log.error("%s %s: %s", scope["method"], scope["path"], error)
             if not answered:

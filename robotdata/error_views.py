@@ -1,4 +1,4 @@
-"""The page that a person sees where a page could not be made."""
+"""The page for a request that failed."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from django.template.loader import render_to_string
 from django.views.defaults import server_error
 
 
-def trouble(request: HttpRequest) -> HttpResponse:
-    """503 where the database is not to be had: nobody's mistake, and it passes; else 500."""
+def error_page(request: HttpRequest) -> HttpResponse:
+    """Answer 503 when the database is unavailable, which passes, else 500."""
     if isinstance(sys.exc_info()[1], OperationalError | InterfaceError):
         return HttpResponse(render_to_string("503.html"), status=503, headers={"Retry-After": "5"})
     return server_error(request)
