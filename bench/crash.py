@@ -35,7 +35,7 @@ from tests.faults import commit_a_batch  # noqa: E402
 from tests.takes import make_take  # noqa: E402
 
 TICKS = 6
-PRELOAD = ["tests.faults.commit_a_batch", "robotdata.video.encode", "robotdata.video.mux", "robotdata.video.verify"]
+PRELOAD = ["tests.faults.commit_a_batch", "robotdata.video.encode", "robotdata.video.remux", "robotdata.video.verify"]
 FRESH_AFTER = 40  # kills; then a new home, so that a dataset stays small and the figures comparable
 
 

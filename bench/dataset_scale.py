@@ -21,8 +21,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from robotdata.dataset import Dataset, DatasetSpec, NewEpisode, commit_episodes  # noqa: E402
-from robotdata.dataset.edit import delete_episodes, trim_episodes  # noqa: E402
 from robotdata.dataset.stats import ImageStats  # noqa: E402
+from robotdata.dataset.write.edit import delete_episodes, trim_episodes  # noqa: E402
 from robotdata.video.codecs import EncodeSettings  # noqa: E402
 from robotdata.video.encode import encode_frames  # noqa: E402
 

@@ -14,12 +14,12 @@ from recorder.models import Batch, Episode
 from recorder.services.folders import KEEP_REVISIONS, LOCK_WAIT_S, refresh_dataset
 from recorder.services.sidecars import believe_sidecar, names_in
 from recorder.states import BatchKind, BatchState
-from robotdata.dataset.edit import apply_edit, revert
+from robotdata.dataset.annotations import Edit, planned_edit
 from robotdata.dataset.lock import dataset_lock
 from robotdata.dataset.reader import Dataset as Folder
 from robotdata.dataset.sidecar import read_sidecar
-from robotdata.dataset.swap import list_revisions, recover_dataset
-from robotdata.dataset.words import Edit, planned_edit
+from robotdata.dataset.write.edit import apply_edit, revert
+from robotdata.dataset.write.swap import list_revisions, recover_dataset
 
 
 def make_state(batch: Batch, heart: Heartbeat) -> list[Episode]:

@@ -43,15 +43,15 @@ from recorder.services.folders import (
 from recorder.services.sidecars import judgement_of
 from recorder.services.trash import remove_staging, set_aside
 from recorder.states import BatchKind, BatchState, EpisodeState
-from robotdata.dataset.commit import CommitResult, DatasetSpec, NewEpisode, commit_episodes
 from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import CommitError, DatasetBusy, DatasetError, EditError, FeaturesDiffer, NotADataset
 from robotdata.dataset.hashes import unlike
 from robotdata.dataset.lock import dataset_lock
 from robotdata.dataset.reader import Dataset as Folder
-from robotdata.dataset.steps import step_of
-from robotdata.dataset.swap import is_fresh, recover_dataset
-from robotdata.dataset.trims import shifted_marks
+from robotdata.dataset.write.commit import CommitResult, DatasetSpec, NewEpisode, commit_episodes
+from robotdata.dataset.write.commit_progress import step_of
+from robotdata.dataset.write.swap import is_fresh, recover_dataset
+from robotdata.dataset.write.trims import shifted_marks
 from robotdata.export import ExportError, ExportPlan, load_encoded
 from robotdata.export.episode import new_episode
 from robotdata.spool import SpoolError, Take

@@ -20,7 +20,7 @@ from recorder.models import Change, Episode
 from recorder.person import browser_of
 from recorder.services.sidecars import NOT_DURABLE, held, write_sidecars
 from recorder.versions import later_than
-from robotdata.spool.together import update_curations
+from robotdata.spool.batch_curation import update_curations
 
 AT_ONCE = 50
 """Episodes of one transaction: while it lasts, nobody else writes into SQLite."""

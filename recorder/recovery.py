@@ -45,10 +45,10 @@ from robotdata.dataset.errors import DatasetBusy, DatasetError
 from robotdata.dataset.layout import INFO
 from robotdata.dataset.lock import dataset_lock
 from robotdata.dataset.reader import read_info
-from robotdata.dataset.swap import recover_dataset
+from robotdata.dataset.write.swap import recover_dataset
 from robotdata.spool import SpoolError, TakeBusy, list_takes, read_manifest, recover_take, strays
 from robotdata.spool.facts import Facts
-from robotdata.spool.rot import damage_of
+from robotdata.spool.integrity import damage_of
 
 log = logging.getLogger(__name__)
 

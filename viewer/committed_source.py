@@ -19,9 +19,9 @@ from robotdata.dataset.reader import Dataset
 from robotdata.files import open_real
 from robotdata.quality.inputs import flat_names
 from robotdata.video import VideoDecoder, VideoDecoderCache, VideoError
-from robotdata.video.depth import CODE_MAX, depth_codes, dequantize_depth
-from robotdata.video.depth_colours import DepthColours
-from robotdata.video.depth_scale import PIX_FMT, DepthScale
+from robotdata.video.depth.colours import DepthColours
+from robotdata.video.depth.scale import PIX_FMT, DepthScale
+from robotdata.video.depth.video import CODE_MAX, depth_codes, dequantize_depth
 from robotdata.video.errors import FileReplacedError
 from robotdata.video.index import FileIdentity
 from robotdata.video.jpeg import ImageError, encode_jpeg

@@ -28,13 +28,13 @@ from recorder.services.sidecars import content_of, planned_fields, said_fields
 from recorder.states import EpisodeState, Verdict
 from recorder.storable import storable
 from recorder.versions import moved_now
+from robotdata.dataset.download_state import never_had_videos
 from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import DatasetBusy, DatasetError
 from robotdata.dataset.features import DEFAULT_FEATURES
-from robotdata.dataset.fetched import never_had_videos
 from robotdata.dataset.reader import Dataset as Folder
-from robotdata.dataset.swap import is_fresh
 from robotdata.dataset.tasks import by_rows
+from robotdata.dataset.write.swap import is_fresh
 from robotdata.files import open_beneath
 from robotdata.quality import DEFAULT, BadThresholds
 from robotdata.spool import SpoolError, read_manifest

@@ -23,13 +23,13 @@ from recorder.models import Batch, Dataset
 from recorder.models.episode import PLANNED
 from recorder.places import unchangeable
 from recorder.states import BatchKind, BatchState
-from robotdata.dataset.draft import NOTES
 from robotdata.dataset.errors import DatasetBusy, DatasetError
 from robotdata.dataset.layout import INFO
 from robotdata.dataset.lock import dataset_lock
 from robotdata.dataset.reader import Dataset as Folder
 from robotdata.dataset.sidecar import Sidecar, read_sidecar
-from robotdata.dataset.swap import list_revisions, recover_dataset
+from robotdata.dataset.write.draft import NOTES
+from robotdata.dataset.write.swap import list_revisions, recover_dataset
 from robotdata.spool.fields import read_moment
 
 log = logging.getLogger(__name__)

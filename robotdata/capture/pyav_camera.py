@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from robotdata.capture import clock
+from robotdata.capture.device_lock import OwnedDevice
 from robotdata.capture.devices import DeviceContext, Picture
 from robotdata.capture.errors import ConfigError, DeviceError
 from robotdata.capture.options import Options
-from robotdata.capture.owned import OwnedDevice
-from robotdata.video.live import FITS, SCHEMES, LiveError, LiveSource, split_url
+from robotdata.video.live_source import FITS, SCHEMES, LiveError, LiveSource, split_url
 from robotdata.video.v4l2_formats import NAMES
 
 

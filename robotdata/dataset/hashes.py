@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from robotdata.dataset.episode_list import EpisodeInfo
-from robotdata.dataset.findings import Report
 from robotdata.dataset.layout import SIDECAR, Layout
 from robotdata.dataset.sidecar import Sidecar
+from robotdata.dataset.verify.report import Report
 
 FILES = "files"
 SUM = "files_sha256"

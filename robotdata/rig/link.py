@@ -17,7 +17,7 @@ from robotdata.rig import protocol
 from robotdata.rig.machine import Machine
 from robotdata.rig.protocol import ProtocolError, Refusal
 from robotdata.rig.status import Reporter
-from robotdata.video.depth_colours import DepthColours
+from robotdata.video.depth.colours import DepthColours
 
 log = logging.getLogger(__name__)
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0

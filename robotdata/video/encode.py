@@ -27,7 +27,7 @@ from robotdata.video.codecs import (
 from robotdata.video.errors import CodecUnavailableError, EncodeError, NoFramesError, UnknownOptionError
 from robotdata.video.files import is_the_disks, whole_file
 from robotdata.video.hardware import first_working_codec, what_it_says
-from robotdata.video.look_ahead import LookAhead
+from robotdata.video.prefetch import LookAhead
 from robotdata.video.priority import stay_ordinary
 from robotdata.video.rates import exact_rate, plain_rate
 from robotdata.video.sources import FrameConverter, Picture

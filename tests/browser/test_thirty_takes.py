@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from robotdata.dataset.reader import Dataset
-from robotdata.dataset.verify import verify_dataset
+from robotdata.dataset.verify.check import verify_dataset
 from robotdata.video import open_video
 from robotdata.video.barcode import read
 from tests.browser.desk_data import ROOT, fill

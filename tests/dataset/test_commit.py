@@ -23,7 +23,7 @@ from robotdata.dataset.stats import ImageStats, numeric_stats
 from robotdata.video.codecs import EncodeSettings
 from robotdata.video.decode import open_video
 from robotdata.video.encode import encode_frames
-from robotdata.video.mux import Segment, join_videos
+from robotdata.video.remux import Segment, join_videos
 from tests.dataset.conftest import FRONT, LENGTHS, Bench, MakeEpisode, columns, expected
 
 

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from robotdata.dataset import Dataset, EditError, NewEpisode, NoSuchEpisode, verify_dataset
-from robotdata.dataset.edit import delete_episodes, set_tasks
+from robotdata.dataset.write.edit import delete_episodes, set_tasks
 from tests.dataset.conftest import FEATURES, FRONT, LENGTHS, Bench, columns, expected
 
 

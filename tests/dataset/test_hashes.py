@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from robotdata.dataset import Dataset, verify_dataset
-from robotdata.dataset.edit import delete_episodes, revert, set_tasks
 from robotdata.dataset.layout import SIDECAR
+from robotdata.dataset.write.edit import delete_episodes, revert, set_tasks
 from robotdata.video import EncodeSettings
 from tests.bits import flip
 from tests.dataset.conftest import CAMERAS, FRONT, LENGTHS, TOP, Bench, make_episode

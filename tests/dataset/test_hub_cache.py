@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from robotdata.dataset import DatasetError, EditError, UnsafePath, verify_dataset
-from robotdata.dataset.edit import set_tasks
 from robotdata.dataset.layout import contained
 from robotdata.dataset.reader import Dataset
+from robotdata.dataset.write.edit import set_tasks
 from tests.dataset.conftest import LENGTHS, Bench, columns, expected
 
 

@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from robotdata.dataset import Dataset, DatasetSpec, EditError, NewEpisode, commit_episodes
-from robotdata.dataset.edit import delete_episodes, set_tasks, trim_episodes
 from robotdata.dataset.stats import ImageStats, numeric_stats
+from robotdata.dataset.write.edit import delete_episodes, set_tasks, trim_episodes
 from robotdata.video.codecs import EncodeSettings
 from robotdata.video.encode import encode_frames
 from tests.dataset.conftest import CAMERAS, FRONT, H264, LENGTHS, Bench, columns, expected, make_episode

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from robotdata.dataset import NewEpisode, files, recover_dataset, verify_dataset
-from robotdata.dataset.edit import revert
 from robotdata.dataset.errors import EditError
+from robotdata.dataset.write.edit import revert
 from tests.dataset.conftest import FEATURES, Bench
 
 

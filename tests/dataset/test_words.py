@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from robotdata.dataset import EditError, verify_dataset
-from robotdata.dataset.edit import apply_edit, revert
+from robotdata.dataset.annotations import planned_edit, write_words
 from robotdata.dataset.layout import SIDECAR
-from robotdata.dataset.words import planned_edit, write_words
+from robotdata.dataset.write.edit import apply_edit, revert
 from tests.dataset.conftest import LENGTHS, Bench
 
 UUIDS = [f"00000000-0000-0000-0000-{n:012d}" for n in range(6)]

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from robotdata.dataset import Dataset, verify_dataset
-from robotdata.dataset.commit import DatasetSpec, commit_episodes
-from robotdata.dataset.edit import delete_episodes, trim_episodes
 from robotdata.dataset.errors import CommitError, FeaturesDiffer
+from robotdata.dataset.write.commit import DatasetSpec, commit_episodes
+from robotdata.dataset.write.edit import delete_episodes, trim_episodes
 from robotdata.export import depth, encode_camera, load_encoded, new_episode, plan_take, source_of
 from robotdata.export.errors import EncodedBroken, ExportRefused
 from robotdata.spool import Take
 from robotdata.video import EncodeSettings, decode_depth, dequantize_depth, open_video, quantize_depth
 from robotdata.video.barcode import Barcode, read
-from robotdata.video.depth_scale import DepthScale
+from robotdata.video.depth.scale import DepthScale
 from tests.takes import PREFIX, SCALE, depth_map, make_take
 
 FAR = PREFIX + "far"

@@ -12,7 +12,7 @@ import pytest
 from robotdata.dataset import Dataset
 from robotdata.video import dequantize_depth, quantize_depth
 from robotdata.video.barcode import Barcode
-from robotdata.video.depth_scale import DepthScale
+from robotdata.video.depth.scale import DepthScale
 from tests.export.test_depth import FAR, commit, episode_of
 from tests.takes import SCALE, depth_map, make_take
 

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 from robotdata.dataset import Dataset, dataset_lock, recover_dataset
-from robotdata.dataset.edit import apply_edit
-from robotdata.dataset.words import planned_edit, write_words
+from robotdata.dataset.annotations import planned_edit, write_words
+from robotdata.dataset.write.edit import apply_edit
 
 TRIM = [2, 5]
 

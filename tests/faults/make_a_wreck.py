@@ -50,7 +50,7 @@ def _half_commit(home: Path) -> None:
     """The next state is whole and has its plan beside it; the swap has not been done."""
     from robotdata.dataset import DatasetSpec, commit_episodes
     from robotdata.dataset.files import write_json
-    from robotdata.dataset.swap import NEXT, READY
+    from robotdata.dataset.write.swap import NEXT, READY
 
     encode(home, home / "spool" / COMMITTED)
     new = [episode(home, home / "spool" / COMMITTED)]

@@ -21,10 +21,10 @@ from recorder.services.folders import refresh_dataset
 from recorder.services.review import edit_episodes, set_verdict, undo
 from recorder.services.revisions import apply_changes, go_back, planned_counts, revisions_of
 from recorder.sweeping import sweep
-from robotdata.dataset.edit import apply_edit
+from robotdata.dataset.annotations import planned_edit
 from robotdata.dataset.layout import SIDECAR
 from robotdata.dataset.lock import dataset_lock
-from robotdata.dataset.words import planned_edit
+from robotdata.dataset.write.edit import apply_edit
 from tests.recorder.conftest import FOUR, frames, work
 
 MakeEpisode = Callable[..., Episode]

@@ -16,7 +16,7 @@ from recorder.services.batches import retry_batch, start_batch
 from robotdata.dataset.errors import CommitError
 from robotdata.dataset.lock import dataset_lock
 from robotdata.dataset.reader import Dataset as Folder
-from robotdata.dataset.verify import verify_dataset
+from robotdata.dataset.verify.check import verify_dataset
 from tests.recorder.conftest import FRONT, TOP, codes, work
 
 pytestmark = pytest.mark.django_db(transaction=True)

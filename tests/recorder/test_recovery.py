@@ -162,8 +162,8 @@ class TestCommitted:
         assert Episode.objects.committed().count() == 3 and not Batch.objects.exists()
 
     def test_it_brings_a_half_commit_to_its_end(self, committed: Dataset, home: Path) -> None:
-        from robotdata.dataset import swap
         from robotdata.dataset.files import write_json
+        from robotdata.dataset.write import swap
 
         folder = committed.work_path / "cubes@abc"
         (folder / "next").parent.mkdir(parents=True)

@@ -19,7 +19,7 @@ from robotdata.rig.rig import Rig
 from robotdata.spool import Take
 from robotdata.video import EncodeSettings
 from robotdata.video.decode import open_video
-from robotdata.video.depth import depth_codes
+from robotdata.video.depth.video import depth_codes
 from robotdata.video.jpeg import decode_jpeg
 from tests.rig.conftest import until
 

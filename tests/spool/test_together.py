@@ -3,8 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from robotdata.spool import CurationError, NoTake, TakeBusy, read_manifest
+from robotdata.spool.batch_curation import update_curations
 from robotdata.spool.files import TakeLock
-from robotdata.spool.together import update_curations
 from tests.takes import make_take
 
 

@@ -6,7 +6,7 @@ import av
 import numpy as np
 import pytest
 
-from robotdata.video.limited import LimitedRange
+from robotdata.video.limited_range import LimitedRange
 
 
 def frame(width: int, height: int, seed: int) -> av.VideoFrame:

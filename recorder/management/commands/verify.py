@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from recorder.storable import storable
-from robotdata.dataset.verify import verify_dataset
+from robotdata.dataset.verify.check import verify_dataset
 
 
 class Command(BaseCommand):

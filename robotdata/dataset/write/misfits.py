@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from robotdata.dataset.errors import DatasetError
-from robotdata.dataset.verify import verify_dataset
+from robotdata.dataset.verify.check import verify_dataset
 
 MISFITS = (pa.ArrowException, ArithmeticError, LookupError, TypeError, ValueError)
 """What columns raise that are not of the kind that info.json says."""

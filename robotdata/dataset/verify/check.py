@@ -11,16 +11,16 @@ from typing import Any
 from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import DamagedFile, DatasetError
 from robotdata.dataset.features import DEFAULT_FEATURES
-from robotdata.dataset.findings import Gathered, Problem, Report
 from robotdata.dataset.hashes import HashCheck
 from robotdata.dataset.layout import DATA_GLOB, EPISODES_GLOB, INFO, SIDECAR, TASKS, VIDEO_GLOB
 from robotdata.dataset.reader import Dataset
 from robotdata.dataset.tables import open_parquet, read_table
-from robotdata.dataset.verify_pictures import PictureCheck
-from robotdata.dataset.verify_rows import RowCheck
-from robotdata.dataset.verify_stats import StoredStats, check_derived, stored_stats
-from robotdata.dataset.verify_streams import check_streams
-from robotdata.dataset.verify_videos import check_video_file
+from robotdata.dataset.verify.pictures import PictureCheck
+from robotdata.dataset.verify.report import Gathered, Problem, Report
+from robotdata.dataset.verify.rows import RowCheck
+from robotdata.dataset.verify.stats import StoredStats, check_derived, stored_stats
+from robotdata.dataset.verify.streams import check_streams
+from robotdata.dataset.verify.videos import check_video_file
 
 __all__ = ["Problem", "Report", "verify_dataset"]
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from robotdata.dataset.errors import DamagedFile
 from robotdata.dataset.reader import Dataset
 from robotdata.dataset.tables import open_parquet, read_columns, to_numpy
-from robotdata.dataset.verify_sums import is_pooled
+from robotdata.dataset.verify.sums import is_pooled
 
 SHARES = {"q01": 0.01, "q10": 0.10, "q50": 0.50, "q90": 0.90, "q99": 0.99}
 _BINS = 5000

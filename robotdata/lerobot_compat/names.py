@@ -12,18 +12,18 @@ from typing import Any, SupportsFloat
 
 import numpy as np
 
-from robotdata.video.backends import automatic_backend, decode_with, require_known, require_torch
+from robotdata.lerobot_compat.backends import automatic_backend, decode_with, require_known, require_torch
 from robotdata.video.cache import VideoDecoderCache, from_cache
 from robotdata.video.codecs import DEFAULT_CODEC, EncodeSettings
 from robotdata.video.decode import VideoDecoder
-from robotdata.video.depth import depth_codes, encode_depth, folder_depths
-from robotdata.video.depth_scale import DepthScale
+from robotdata.video.depth.scale import DepthScale
+from robotdata.video.depth.video import depth_codes, encode_depth, folder_depths
 from robotdata.video.encode import EncodedVideo, Progress, encode_frames
-from robotdata.video.encode_again import reencode
 from robotdata.video.errors import DecodeError, FrameTimestampError, NothingToJoinError
 from robotdata.video.facts import get_video_info as stream_info
 from robotdata.video.facts import probe
-from robotdata.video.mux import JoinedVideo, join_videos
+from robotdata.video.reencoding import reencode
+from robotdata.video.remux import JoinedVideo, join_videos
 from robotdata.video.sources import folder_pictures, packet_file
 
 log = logging.getLogger(__name__)

@@ -31,10 +31,10 @@ from numpy.typing import NDArray
 
 from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.features import is_depth
-from robotdata.dataset.findings import Report
 from robotdata.dataset.reader import Dataset
-from robotdata.dataset.verify_moments import overflown
-from robotdata.dataset.verify_quantiles import SHARES
+from robotdata.dataset.verify.moments import overflown
+from robotdata.dataset.verify.quantiles import SHARES
+from robotdata.dataset.verify.report import Report
 from robotdata.video.index import PacketIndex
 
 _BRIGHTNESS = 0.3

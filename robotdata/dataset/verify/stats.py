@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from robotdata.dataset.errors import DamagedFile
 from robotdata.dataset.features import DEFAULT_FEATURES, NUMERIC_DTYPES, frame_size, is_depth, is_video
-from robotdata.dataset.findings import Report
 from robotdata.dataset.layout import EPISODES_GLOB, STATS
 from robotdata.dataset.reader import Dataset
 from robotdata.dataset.tables import read_table
-from robotdata.dataset.verify_moments import impossible, overflown
-from robotdata.dataset.verify_pictures import sampled, thinned
-from robotdata.dataset.verify_quantiles import SHARES, all_rows, unlike_parts, unlike_rows
+from robotdata.dataset.verify.moments import impossible, overflown
+from robotdata.dataset.verify.pictures import sampled, thinned
+from robotdata.dataset.verify.quantiles import SHARES, all_rows, unlike_parts, unlike_rows
+from robotdata.dataset.verify.report import Report
 
 BASE = ("min", "max", "mean", "std", "count")
 QUANTILES = tuple(SHARES)

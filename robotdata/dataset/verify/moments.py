@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from robotdata.dataset.verify_quantiles import SHARES
+from robotdata.dataset.verify.quantiles import SHARES
 
 _VALUE = 0.004
 """A level of 255. Quantiles are read off a histogram, of 5,000 bins between minimum and maximum."""

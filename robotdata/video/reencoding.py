@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from robotdata.video.codecs import EncodeSettings
 from robotdata.video.decode import VideoDecoder
-from robotdata.video.depth_scale import PIX_FMT
+from robotdata.video.depth.scale import PIX_FMT
 from robotdata.video.encode import EncodedVideo, Progress, encode_frames
 from robotdata.video.errors import EncodeError, NoFramesError, UnknownOptionError
 from robotdata.video.facts import probe

@@ -1,6 +1,6 @@
 """LeRobot 0.6's video module by its names, arguments and results: change the import line, and nothing else.
 
-    from robotdata.video.lerobot import decode_video_frames
+    from robotdata.lerobot_compat.video_utils import decode_video_frames
 
 gives torch tensors, (N, C, H, W), where `robotdata.video` gives arrays, (N, H, W, C). Better on purpose: an output that
 exists is an error instead of a step left out in silence, a time at the tolerance is taken, and the errors say more.
@@ -13,19 +13,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from robotdata.lerobot_compat.frame_type import VideoFrame
+from robotdata.lerobot_compat.names import concatenate_video_files, encode_video_frames, get_video_info, reencode_video
+from robotdata.lerobot_compat.names import decode_video_frames as _decode
 from robotdata.video.cache import DEFAULT_SIZE as DEFAULT_DECODER_CACHE_SIZE
 from robotdata.video.cache import VideoDecoderCache
 from robotdata.video.decode import VideoDecoder
 from robotdata.video.errors import FrameTimestampError
 from robotdata.video.facts import get_audio_info, get_video_duration_in_s, get_video_pixel_channels
-from robotdata.video.frame_type import VideoFrame
-from robotdata.video.lerobot_names import (
-    concatenate_video_files,
-    encode_video_frames,
-    get_video_info,
-    reencode_video,
-)
-from robotdata.video.lerobot_names import decode_video_frames as _decode
 
 __all__ = [
     "DEFAULT_DECODER_CACHE_SIZE",

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from robotdata.dataset.annotations import Edit
 from robotdata.dataset.episode_list import fault_of
 from robotdata.dataset.errors import EditError
 from robotdata.dataset.layout import cached_blobs
 from robotdata.dataset.reader import Dataset
-from robotdata.dataset.words import Edit
 
 
 def refuse_cached(root: Path) -> None:

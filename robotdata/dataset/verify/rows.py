@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import DamagedFile
 from robotdata.dataset.features import DEFAULT_FEATURES, NUMERIC_DTYPES, is_video
-from robotdata.dataset.findings import Gathered, Problem, Report
 from robotdata.dataset.grid import off_grid
 from robotdata.dataset.layout import EPISODES_GLOB, INFO, STATS
 from robotdata.dataset.reader import Dataset
 from robotdata.dataset.tables import is_numbers, open_parquet, read_columns, read_table, to_numpy
-from robotdata.dataset.verify_quantiles import SHARES, unlike_rows
-from robotdata.dataset.verify_sums import BASE, Sums
+from robotdata.dataset.verify.quantiles import SHARES, unlike_rows
+from robotdata.dataset.verify.report import Gathered, Problem, Report
+from robotdata.dataset.verify.sums import BASE, Sums
 
 _KINDS = {
     "episode_index": "episode_index is another episode's",

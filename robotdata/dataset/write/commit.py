@@ -11,10 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from robotdata.dataset import episode_table, stats
-from robotdata.dataset.base_state import check_base, refuse_cached
-from robotdata.dataset.data_files import DataWriter
-from robotdata.dataset.draft import Draft, counted_info, new_info
+from robotdata.dataset import stats
 from robotdata.dataset.errors import CommitError, FeaturesDiffer
 from robotdata.dataset.features import (
     DEFAULT_FEATURES,
@@ -27,19 +24,22 @@ from robotdata.dataset.features import (
     video_keys,
 )
 from robotdata.dataset.lock import dataset_lock
-from robotdata.dataset.misfits import MISFITS, misfit_words
-from robotdata.dataset.new_episode import NewEpisode as NewEpisode
-from robotdata.dataset.new_episode import check_episodes, check_uuids, task_texts, to_blame
-from robotdata.dataset.next_state import Origin, Tasks, check_next
 from robotdata.dataset.reader import Dataset
 from robotdata.dataset.sidecar import Sidecar
-from robotdata.dataset.splits import mapped_splits
-from robotdata.dataset.stale import carried_stats, stale_notes
-from robotdata.dataset.steps import Steps
-from robotdata.dataset.swap import NEXT, is_fresh, recover_dataset, swap_in, work_folder
 from robotdata.dataset.tables import data_schema, data_table
 from robotdata.dataset.tasks import plan_tasks, row_numbers
-from robotdata.dataset.video_files import Place, Placer, piece_of
+from robotdata.dataset.write import episode_table
+from robotdata.dataset.write.base_state import check_base, refuse_cached
+from robotdata.dataset.write.commit_progress import Steps
+from robotdata.dataset.write.data_files import DataWriter
+from robotdata.dataset.write.draft import Draft, counted_info, new_info
+from robotdata.dataset.write.misfits import MISFITS, misfit_words
+from robotdata.dataset.write.new_episode import NewEpisode, check_episodes, check_uuids, task_texts, to_blame
+from robotdata.dataset.write.next_state import Origin, Tasks, check_next
+from robotdata.dataset.write.splits import mapped_splits
+from robotdata.dataset.write.stale import carried_stats, stale_notes
+from robotdata.dataset.write.swap import NEXT, is_fresh, recover_dataset, swap_in, work_folder
+from robotdata.dataset.write.video_files import Place, Placer, piece_of
 from robotdata.video.errors import VideoError
 from robotdata.video.facts import get_video_info
 from robotdata.video.rates import exact_rate, plain_rate

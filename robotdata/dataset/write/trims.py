@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from robotdata.dataset import episode_table, stats
+from robotdata.dataset import stats
 from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import EditError
 from robotdata.dataset.features import NUMERIC_DTYPES, depth_scale, depth_unit, is_depth, is_video
 from robotdata.dataset.reader import Dataset
+from robotdata.dataset.write import episode_table
 from robotdata.video.decode import open_video
-from robotdata.video.depth import decode_depth
+from robotdata.video.depth.video import decode_depth
 from robotdata.video.index import PacketIndex, index_video
 from robotdata.video.ranges import copyable_range
 

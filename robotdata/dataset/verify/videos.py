@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.features import frame_size, is_depth
-from robotdata.dataset.findings import Report
 from robotdata.dataset.reader import Dataset
-from robotdata.video.depth_scale import PIX_FMT, DepthScale
+from robotdata.dataset.verify.report import Report
+from robotdata.video.depth.scale import PIX_FMT, DepthScale
 from robotdata.video.errors import BrokenVideoError, FrameCountError, VideoError
 from robotdata.video.index import PacketIndex, index_video
 from robotdata.video.verify import Look, verify_video

@@ -12,7 +12,7 @@ from robotdata.dataset.files import link_or_copy
 from robotdata.dataset.layout import next_file
 from robotdata.video.errors import VideoError
 from robotdata.video.index import PacketIndex, index_video
-from robotdata.video.mux import Segment, join_videos
+from robotdata.video.remux import Segment, join_videos
 
 LONGEST_S = 1000.0
 """LeRobot compares times as float32: beyond 1024 s of a file their grid is coarser than its tolerance."""

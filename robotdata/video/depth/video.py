@@ -23,7 +23,7 @@ from PIL import Image
 
 from robotdata.video.codecs import EncodeSettings
 from robotdata.video.decode import VideoDecoder
-from robotdata.video.depth_scale import PIX_FMT, DepthScale, Unit
+from robotdata.video.depth.scale import PIX_FMT, DepthScale, Unit
 from robotdata.video.encode import EncodedVideo, Progress, encode_frames
 from robotdata.video.errors import DecodeError, EncodeError, UnknownOptionError
 from robotdata.video.jpeg import check_size

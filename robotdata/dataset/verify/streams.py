@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from robotdata.dataset.features import Feature
-from robotdata.dataset.findings import Report
 from robotdata.dataset.layout import INFO
 from robotdata.dataset.reader import Dataset
+from robotdata.dataset.verify.report import Report
 from robotdata.video.errors import VideoError
 from robotdata.video.facts import VideoFacts, probe
 

@@ -11,25 +11,26 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from robotdata.dataset import episode_table, stats
-from robotdata.dataset.camera_info import restated
-from robotdata.dataset.data_files import episode_tables
-from robotdata.dataset.draft import Draft, counted_info
+from robotdata.dataset import stats
+from robotdata.dataset.annotations import planned_of
 from robotdata.dataset.episode_list import EpisodeInfo, fault_of
 from robotdata.dataset.errors import EditError
 from robotdata.dataset.features import video_keys
 from robotdata.dataset.files import link_or_copy
 from robotdata.dataset.layout import next_file
-from robotdata.dataset.next_state import Origin, Tasks, check_next
 from robotdata.dataset.reader import Dataset
 from robotdata.dataset.sidecar import Sidecar
-from robotdata.dataset.splits import mapped_splits
-from robotdata.dataset.stale import carried_stats, stale_notes
 from robotdata.dataset.tables import ParquetFile, open_parquet
 from robotdata.dataset.tasks import Numbers, TaskPlan, plan_tasks, row_numbers, texts_of
-from robotdata.dataset.trims import Range, row_columns, shifted_marks, trimmed_stats
-from robotdata.dataset.video_files import Piece, piece_of, write_pieces
-from robotdata.dataset.words import planned_of
+from robotdata.dataset.write import episode_table
+from robotdata.dataset.write.camera_info import restated
+from robotdata.dataset.write.data_files import episode_tables
+from robotdata.dataset.write.draft import Draft, counted_info
+from robotdata.dataset.write.next_state import Origin, Tasks, check_next
+from robotdata.dataset.write.splits import mapped_splits
+from robotdata.dataset.write.stale import carried_stats, stale_notes
+from robotdata.dataset.write.trims import Range, row_columns, shifted_marks, trimmed_stats
+from robotdata.dataset.write.video_files import Piece, piece_of, write_pieces
 
 
 @dataclass

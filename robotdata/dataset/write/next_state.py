@@ -15,11 +15,11 @@ import numpy as np
 
 from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import CommitError
-from robotdata.dataset.findings import MOST, Problem, Report
 from robotdata.dataset.layout import INFO
 from robotdata.dataset.reader import Dataset
 from robotdata.dataset.tasks import Numbers, rows_of, whole_columns
-from robotdata.dataset.verify import verify_dataset
+from robotdata.dataset.verify.check import verify_dataset
+from robotdata.dataset.verify.report import MOST, Problem, Report
 
 _NUMBER = re.compile(r"[-+]?(?:\d[\d.,]*(?:e[-+]?\d+)?|\bnan\b|\binf\b)")
 _FIRST = "; first: "

@@ -21,8 +21,8 @@ import numpy as np
 from robotdata.video.errors import JoinError, NotAKeyframeError, NothingToJoinError, SegmentMismatchError
 from robotdata.video.files import is_the_disks, whole_file
 from robotdata.video.index import PacketIndex, index_video, open_same, open_video_stream
+from robotdata.video.other_streams import SideStreams, copied_stream
 from robotdata.video.rates import exact_rate, plain_rate
-from robotdata.video.sidestreams import SideStreams, copied_stream
 
 _RATE_SLACK = Fraction(1, 200)
 _GRID_SLACK = 0.5

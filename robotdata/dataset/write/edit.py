@@ -12,20 +12,20 @@ from pathlib import Path
 from typing import Any
 
 from robotdata.dataset import files
-from robotdata.dataset.base_state import check_base, check_videos, refuse_cached
-from robotdata.dataset.draft import Draft
+from robotdata.dataset.annotations import Edit, Ids, carry_words, named
 from robotdata.dataset.errors import DatasetError, EditError, NoSuchEpisode
 from robotdata.dataset.features import tidy_names
 from robotdata.dataset.layout import SIDECAR
 from robotdata.dataset.lock import dataset_lock
-from robotdata.dataset.misfits import MISFITS, misfit_words
 from robotdata.dataset.reader import Dataset
-from robotdata.dataset.rewrite import Rewrite
 from robotdata.dataset.sidecar import Sidecar
-from robotdata.dataset.swap import NEXT, list_revisions, recover_dataset, swap_in, work_folder
 from robotdata.dataset.tasks import tidy_task
-from robotdata.dataset.trims import Range, kept_ranges
-from robotdata.dataset.words import Edit, Ids, carry_words, named
+from robotdata.dataset.write.base_state import check_base, check_videos, refuse_cached
+from robotdata.dataset.write.draft import Draft
+from robotdata.dataset.write.misfits import MISFITS, misfit_words
+from robotdata.dataset.write.rewrite import Rewrite
+from robotdata.dataset.write.swap import NEXT, list_revisions, recover_dataset, swap_in, work_folder
+from robotdata.dataset.write.trims import Range, kept_ranges
 from robotdata.video.errors import VideoError
 
 LOCK_WAIT_S = 60.0
