@@ -12,15 +12,17 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ["files", "video", "lerobot_compat", "capture", "spool", "dataset", "export", "quality", "rig"]
-INNER: dict[str, list[str]] = {}
+INNER = {"video": ["video.depth"], "dataset": ["dataset.verify", "dataset.write"]}
 ORDER = [f"robotdata.{each}" for room in ROOMS for each in (room, *INNER.get(room, []))] + ["recorder", "viewer"]
-FRONTS = {"robotdata.video": "robotdata.lerobot_compat"}
+FRONTS = {"robotdata.dataset": "robotdata.dataset.write", "robotdata.video": "robotdata.lerobot_compat"}
 """What these packages' `__init__` lends to others, it may import from as far up as this room."""
 ONLY_IN = {
-    "av": {"robotdata.video", "robotdata.lerobot_compat"},
+    "av": {"robotdata.video", "robotdata.video.depth", "robotdata.lerobot_compat"},
     "pyarrow": {
         "robotdata.spool",
         "robotdata.dataset",
+        "robotdata.dataset.verify",
+        "robotdata.dataset.write",
         "robotdata.export",
         "robotdata.lerobot_compat",
     },

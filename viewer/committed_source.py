@@ -19,8 +19,9 @@ from robotdata.dataset.reader import Dataset
 from robotdata.files import open_real
 from robotdata.quality.inputs import flat_names
 from robotdata.video import VideoDecoder, VideoDecoderCache, VideoError
+from robotdata.video.codecs import DEPTH_PIX_FMT
 from robotdata.video.depth.colours import DepthColours
-from robotdata.video.depth.scale import PIX_FMT, DepthScale
+from robotdata.video.depth.scale import DepthScale
 from robotdata.video.depth.video import CODE_MAX, depth_codes, dequantize_depth
 from robotdata.video.errors import FileReplacedError
 from robotdata.video.index import FileIdentity
@@ -150,7 +151,7 @@ class CommittedSource:
         off_s = abs(decoder.index.time_s(number) - time_s)
         if off_s > 1 / self.fps:
             raise Gone(f"{span.path} has no frame at {time_s:.3f} s: its {decoder.count} frames end {off_s:.3f} s away")
-        if decoder.index.pix_fmt != PIX_FMT:
+        if decoder.index.pix_fmt != DEPTH_PIX_FMT:
             return encode_jpeg(decoder.frame(number), QUALITY)
         codes = depth_codes(decoder, number)
         return encode_jpeg(np.take(self._depth_colours(camera, decoder, span), codes, axis=0), QUALITY)

@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from robotdata.video.codecs import EncodeSettings
+from robotdata.video.codecs import DEPTH_PIX_FMT, EncodeSettings
 from robotdata.video.decode import VideoDecoder
-from robotdata.video.depth.scale import PIX_FMT
 from robotdata.video.encode import EncodedVideo, Progress, encode_frames
 from robotdata.video.errors import EncodeError, NoFramesError, UnknownOptionError
 from robotdata.video.facts import probe
@@ -45,8 +44,10 @@ def reencode(
         if not numbers:
             raise NoFramesError(f"{path} shows no frame from {start:g} to {end:g} s; it has {len(decoder)} in all")
         _refuse_uneven(decoder.index, numbers, rate)
-        if decoder.index.pix_fmt == PIX_FMT and (settings or EncodeSettings()).pix_fmt != PIX_FMT:
-            raise UnknownOptionError(f"{path} holds depth, which only DEPTH_SETTINGS (lossless hevc, {PIX_FMT}) keep")
+        if decoder.index.pix_fmt == DEPTH_PIX_FMT and (settings or EncodeSettings()).pix_fmt != DEPTH_PIX_FMT:
+            raise UnknownOptionError(
+                f"{path} holds depth, which only DEPTH_SETTINGS (lossless hevc, {DEPTH_PIX_FMT}) keep"
+            )
         frames = decoder.native_frames(numbers)
         return encode_frames(frames, out, fps=rate, settings=settings, progress=progress, overwrite=overwrite)
 

@@ -11,10 +11,10 @@ from typing import Any
 from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import DamagedFile, DatasetError
 from robotdata.dataset.features import DEFAULT_FEATURES
-from robotdata.dataset.hashes import HashCheck
 from robotdata.dataset.layout import DATA_GLOB, EPISODES_GLOB, INFO, SIDECAR, TASKS, VIDEO_GLOB
 from robotdata.dataset.reader import Dataset
 from robotdata.dataset.tables import open_parquet, read_table
+from robotdata.dataset.verify.hashes import HashCheck
 from robotdata.dataset.verify.pictures import PictureCheck
 from robotdata.dataset.verify.report import Gathered, Problem, Report
 from robotdata.dataset.verify.rows import RowCheck

@@ -11,7 +11,8 @@ from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.features import frame_size, is_depth
 from robotdata.dataset.reader import Dataset
 from robotdata.dataset.verify.report import Report
-from robotdata.video.depth.scale import PIX_FMT, DepthScale
+from robotdata.video.codecs import DEPTH_PIX_FMT
+from robotdata.video.depth.scale import DepthScale
 from robotdata.video.errors import BrokenVideoError, FrameCountError, VideoError
 from robotdata.video.index import PacketIndex, index_video
 from robotdata.video.verify import Look, verify_video
@@ -57,9 +58,9 @@ def _check_shape(dataset: Dataset, key: str, path: Path, index: PacketIndex, rep
         what = "players and torchcodec turn its pictures (by a display matrix), LeRobot's pyav and these pages do not"
         report.note(f"{key}, {path.name}: {what}; encode it anew to settle that")
     depth = is_depth(dataset.features[key])
-    if depth and index.pix_fmt != PIX_FMT:
-        report.add(path, f"holds {index.pix_fmt}, the feature says depth, which is {PIX_FMT}")
-    elif not depth and index.pix_fmt == PIX_FMT:
+    if depth and index.pix_fmt != DEPTH_PIX_FMT:
+        report.add(path, f"holds {index.pix_fmt}, the feature says depth, which is {DEPTH_PIX_FMT}")
+    elif not depth and index.pix_fmt == DEPTH_PIX_FMT:
         report.add(
             path, "holds depth codes, the feature does not say so (is_depth_map): they are read as gray pictures"
         )

@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 from robotdata.video.errors import DecodeError, EncodeError
 
-PIX_FMT = "gray12le"
 Unit = Literal["m", "mm"]
 
 

@@ -21,9 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from robotdata.video.codecs import EncodeSettings
+from robotdata.video.codecs import DEPTH_PIX_FMT, EncodeSettings
 from robotdata.video.decode import VideoDecoder
-from robotdata.video.depth.scale import PIX_FMT, DepthScale, Unit
+from robotdata.video.depth.scale import DepthScale, Unit
 from robotdata.video.encode import EncodedVideo, Progress, encode_frames
 from robotdata.video.errors import DecodeError, EncodeError, UnknownOptionError
 from robotdata.video.jpeg import check_size
@@ -35,7 +35,9 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 _UP = 2  # PNG's filter: what differs from the row above
 DepthMap = NDArray[Any]
 
-DEPTH_SETTINGS = EncodeSettings(codec="hevc", pix_fmt=PIX_FMT, g=2, crf=30, extra_options={"x265-params": "lossless=1"})
+DEPTH_SETTINGS = EncodeSettings(
+    codec="hevc", pix_fmt=DEPTH_PIX_FMT, g=2, crf=30, extra_options={"x265-params": "lossless=1"}
+)
 
 
 def depth_unit(dtype: np.dtype[Any]) -> Unit:
@@ -128,9 +130,10 @@ def encode_depth(
 
     Raises EncodeError, DecodeError for a damaged packet; nothing is written then.
     """
-    if settings.codec != "hevc" or settings.pix_fmt != PIX_FMT:
+    if settings.codec != "hevc" or settings.pix_fmt != DEPTH_PIX_FMT:
         raise UnknownOptionError(
-            f"{settings.codec} in {settings.pix_fmt} would lose the depth: want hevc in {PIX_FMT} (DEPTH_SETTINGS)"
+            f"{settings.codec} in {settings.pix_fmt} would lose the depth: want hevc in {DEPTH_PIX_FMT} "
+            "(DEPTH_SETTINGS)"
         )
     codes = (quantize_depth(depth_of_packet(one) if isinstance(one, bytes) else one, scale) for one in maps)
     return encode_codes(codes, path, fps=fps, settings=settings, progress=progress, overwrite=overwrite)
@@ -250,7 +253,7 @@ def _depth_file(path: Path) -> DepthMap:
 
 
 def _frame(codes: NDArray[np.uint16]) -> av.VideoFrame:
-    frame = av.VideoFrame(codes.shape[1], codes.shape[0], PIX_FMT)
+    frame = av.VideoFrame(codes.shape[1], codes.shape[0], DEPTH_PIX_FMT)
     plane = frame.planes[0]
     rows = np.zeros((codes.shape[0], plane.line_size // 2), np.uint16)
     rows[:, : codes.shape[1]] = codes
@@ -260,8 +263,8 @@ def _frame(codes: NDArray[np.uint16]) -> av.VideoFrame:
 
 def codes_of_frame(decoder: VideoDecoder, frame: av.VideoFrame) -> NDArray[np.uint16]:
     """The codes in a frame that `decoder` gave as it is, uint16 (H, W). Raises DecodeError where it is no depth."""
-    if frame.format.name != PIX_FMT:
-        raise DecodeError(f"{decoder.path} holds {frame.format.name}, no depth ({PIX_FMT})")
+    if frame.format.name != DEPTH_PIX_FMT:
+        raise DecodeError(f"{decoder.path} holds {frame.format.name}, no depth ({DEPTH_PIX_FMT})")
     plane = frame.planes[0]
     rows: NDArray[np.uint16] = np.frombuffer(memoryview(plane), np.uint16)
     return rows.reshape(frame.height, plane.line_size // 2)[:, : frame.width].copy()
