@@ -60,7 +60,8 @@ def make_take(folder: Path, packets: list[bytes]) -> None:
 
 
 def make_committed(take_folder: Path, home: Path) -> None:
-    from robotdata.dataset.write.commit import DatasetSpec, NewEpisode, commit_episodes
+    from robotdata.dataset.write.commit import DatasetSpec, commit_episodes
+    from robotdata.dataset.write.new_episode import NewEpisode
     from robotdata.export.encode import encode_camera
     from robotdata.export.plan import plan_take
     from robotdata.spool import Take

@@ -48,8 +48,9 @@ from robotdata.dataset.errors import CommitError, DatasetBusy, DatasetError, Edi
 from robotdata.dataset.hashes import unlike
 from robotdata.dataset.lock import dataset_lock
 from robotdata.dataset.reader import Dataset as Folder
-from robotdata.dataset.write.commit import CommitResult, DatasetSpec, NewEpisode, commit_episodes
+from robotdata.dataset.write.commit import CommitResult, DatasetSpec, commit_episodes
 from robotdata.dataset.write.commit_progress import step_of
+from robotdata.dataset.write.new_episode import NewEpisode
 from robotdata.dataset.write.swap import is_fresh, recover_dataset
 from robotdata.dataset.write.trims import shifted_marks
 from robotdata.export import ExportError, ExportPlan, load_encoded

@@ -10,12 +10,12 @@ from django.conf import settings
 
 from recorder.models import Episode
 from recorder.states import EpisodeState
-from robotdata.dataset import files
 from robotdata.dataset.errors import EditError
 from robotdata.dataset.layout import SIDECAR
 from robotdata.dataset.lock import dataset_lock
 from robotdata.dataset.reader import Dataset as Folder
 from robotdata.dataset.sidecar import read_sidecar
+from robotdata.files.replace import replace_text
 
 _PORTION = 500
 _WAIT_S = 5.0
@@ -43,7 +43,7 @@ def name_apart(folder: Path, opened: Folder) -> Folder:
             for entry in opened.sidecar.episodes
         ]
         try:
-            files.replace_text(folder / SIDECAR, replace(opened.sidecar, episodes=entries).to_json())
+            replace_text(folder / SIDECAR, replace(opened.sidecar, episodes=entries).to_json())
         except OSError as error:
             raise EditError(
                 f"{folder} holds episodes that are in another dataset, too, as a copy does, and cannot name them anew: "

@@ -36,10 +36,10 @@ from robotdata.dataset.reader import Dataset as Folder
 from robotdata.dataset.tasks import by_rows
 from robotdata.dataset.write.swap import is_fresh
 from robotdata.files import open_beneath
+from robotdata.files.json_files import replace_json
 from robotdata.quality import DEFAULT, BadThresholds
 from robotdata.spool import SpoolError, read_manifest
 from robotdata.spool.fields import shown
-from robotdata.spool.files import write_json
 from robotdata.spool.plain_json import read_json
 
 log = logging.getLogger(__name__)
@@ -126,7 +126,7 @@ def save_settings(dataset: Dataset) -> None:
     folder = Path(settings.DATASETS_DIR) / ".settings"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / f"{dataset.slug}.json", {name: getattr(dataset, name) for name in KEPT_SETTINGS})
+        replace_json(folder / f"{dataset.slug}.json", {name: getattr(dataset, name) for name in KEPT_SETTINGS})
     except OSError as error:
         log.warning("The settings of %s are in the database only: %s", dataset.slug, error)
 

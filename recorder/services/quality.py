@@ -24,9 +24,10 @@ from recorder.states import EpisodeState, Verdict
 from recorder.storable import storable
 from recorder.versions import moved_now
 from robotdata.files import open_beneath
+from robotdata.files.json_files import replace_json
 from robotdata.quality import DEFAULT, BadMetrics, Mark, Peers, TakeMetrics, Thresholds, marks_of, take_metrics
 from robotdata.spool import SpoolError, Take, TakeBusy, read_manifest, write_manifest
-from robotdata.spool.files import TakeLock, write_json
+from robotdata.spool.take_lock import TakeLock
 
 log = logging.getLogger(__name__)
 
@@ -222,7 +223,7 @@ def _peers(dataset: Dataset) -> list[TakeMetrics]:
 def _measure(folder: Path) -> TakeMetrics:
     with Take.open(folder) as take:
         metrics = take_metrics(take)
-    write_json(folder / FILE, metrics.to_json())
+    replace_json(folder / FILE, metrics.to_json())
     return metrics
 
 

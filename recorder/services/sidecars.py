@@ -15,10 +15,11 @@ from recorder.storable import storable
 from recorder.versions import moved_now
 from robotdata.dataset.annotations import Ids, planned_of, write_words
 from robotdata.dataset.episode_list import EpisodeInfo
-from robotdata.dataset.errors import DatasetBusy, DatasetError, EditError, NotDurable
+from robotdata.dataset.errors import DatasetBusy, DatasetError, EditError
 from robotdata.dataset.layout import SIDECAR
 from robotdata.dataset.lock import dataset_lock
 from robotdata.dataset.sidecar import read_sidecar
+from robotdata.files.errors import NotDurable
 from robotdata.spool.facts import LONGEST, MOST_LABELS, check_mark, check_text
 from robotdata.spool.fields import Fields, read_moment
 

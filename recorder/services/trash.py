@@ -21,8 +21,9 @@ from recorder.models import Episode
 from recorder.services.review import set_verdict
 from recorder.states import EpisodeState, Verdict
 from recorder.versions import moved_now
+from robotdata.files.sync import sync_path
 from robotdata.spool.errors import TakeBusy
-from robotdata.spool.files import TakeLock, sync_folder
+from robotdata.spool.take_lock import TakeLock
 
 ASIDE = ".removing-"
 _OVER = (EpisodeState.RECORDED, EpisodeState.INTERRUPTED, EpisodeState.FAILED)
@@ -106,7 +107,7 @@ def set_aside(folder: Path) -> Path | None:
     with lock:
         folder.rename(aside)
         try:
-            sync_folder(folder.parent)
+            sync_path(folder.parent)
         except OSError:
             aside.rename(folder)  # the caller says that nothing was deleted, and the row that it is there
             raise

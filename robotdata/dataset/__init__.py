@@ -21,8 +21,9 @@ from robotdata.dataset.features import camera_keys, complete, differences, flat_
 from robotdata.dataset.lock import dataset_lock
 from robotdata.dataset.reader import Dataset
 from robotdata.dataset.verify.check import Problem, Report, verify_dataset
-from robotdata.dataset.write.commit import CommitResult, DatasetSpec, NewEpisode, commit_episodes
+from robotdata.dataset.write.commit import CommitResult, DatasetSpec, commit_episodes
 from robotdata.dataset.write.edit import EditResult, delete_episodes, edit_episodes, revert, set_tasks, trim_episodes
+from robotdata.dataset.write.new_episode import NewEpisode
 from robotdata.dataset.write.swap import Recovered, list_revisions, recover_dataset
 
 __all__ = [

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from robotdata.dataset import files
 from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import EditError
 from robotdata.dataset.layout import SIDECAR
 from robotdata.dataset.reader import Dataset
 from robotdata.dataset.sidecar import Sidecar, read_sidecar
+from robotdata.files.replace import replace_text
 
 SAID = ("verdict", "labels", "rating", "note", "reviewer", "reviewed_at")
 REJECT = "reject"
@@ -90,7 +90,7 @@ def write_words(root: Path, said: Mapping[str, Mapping[str, Any]], lengths: Mapp
         entry.update(fields)
         for name in [name for name, value in fields.items() if value is None]:
             del entry[name]
-    files.replace_text(root / SIDECAR, sidecar.to_json())
+    replace_text(root / SIDECAR, sidecar.to_json())
 
 
 def named(base: Dataset, ids: Ids) -> Sidecar:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from robotdata.files.json_files import json_bytes
+from robotdata.files.replace import temporary_path
+from robotdata.files.sync import confirm_name, sync_path
 from robotdata.spool.errors import SpoolError
-from robotdata.spool.files import TakeLock, as_json, confirm_name
 from robotdata.spool.manifest import FILE, curate, read_manifest
+from robotdata.spool.take_lock import TakeLock
 
 _HANDS = 4
 _LOCK_WAIT_S = 0.1
@@ -58,18 +60,13 @@ def _prepare(work: _Work, by: str) -> None:
     manifest = read_manifest(work.folder)
     new = curate(manifest, by, work.changes)
     if new is not None:
-        part = work.folder / f".{FILE}.{os.getpid()}.tmp"
-        work.part = part
-        part.write_bytes(as_json(new))
+        part = work.part = temporary_path(work.folder / FILE)
+        part.write_bytes(json_bytes(new))
 
 
 def _sync_part(work: _Work) -> None:
     assert work.part is not None
-    fd = os.open(work.part, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+    sync_path(work.part)
 
 
 def _rename(work: _Work) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import av
 
+from robotdata.files.disk_errors import is_disk_error
 from robotdata.video.codecs import (
     AUTO,
     ENCODERS,
@@ -25,8 +26,8 @@ from robotdata.video.codecs import (
     pixel_format,
 )
 from robotdata.video.errors import CodecUnavailableError, EncodeError, NoFramesError, UnknownOptionError
-from robotdata.video.files import is_the_disks, whole_file
 from robotdata.video.hardware import first_working_codec, what_it_says
+from robotdata.video.output import output_file
 from robotdata.video.prefetch import LookAhead
 from robotdata.video.priority import stay_ordinary
 from robotdata.video.rates import exact_rate, plain_rate
@@ -100,7 +101,7 @@ def encode_frames(
     rate = exact_rate(fps)
     chosen = resolve(settings or EncodeSettings())
     converter = FrameConverter()
-    with whole_file(Path(path), overwrite=overwrite) as part:
+    with output_file(Path(path), overwrite=overwrite) as part:
         remaining = iter(pictures)
         head = list(islice(remaining, 1))
         if not head:
@@ -232,7 +233,7 @@ class _Writer:
                 container.mux(packet)
                 self._packets += 1
         except av.error.FFmpegError as error:
-            if is_the_disks(error.errno):
+            if is_disk_error(error.errno):
                 raise
             raise EncodeError(f"{self._settings.codec} fails at frame {count}: {error}") from error
 

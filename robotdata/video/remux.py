@@ -18,10 +18,11 @@ from typing import Any
 import av
 import numpy as np
 
+from robotdata.files.disk_errors import is_disk_error
 from robotdata.video.errors import JoinError, NotAKeyframeError, NothingToJoinError, SegmentMismatchError
-from robotdata.video.files import is_the_disks, whole_file
 from robotdata.video.index import PacketIndex, index_video, open_same, open_video_stream
 from robotdata.video.other_streams import SideStreams, copied_stream
+from robotdata.video.output import output_file
 from robotdata.video.rates import exact_rate, plain_rate
 
 _RATE_SLACK = Fraction(1, 200)
@@ -90,11 +91,11 @@ def join_videos(
     for run in runs:
         _same_parameters(runs[0].index, run.index, rate)
         _on_the_grid(run, rate)
-    with whole_file(Path(out), overwrite=overwrite) as part:
+    with output_file(Path(out), overwrite=overwrite) as part:
         try:
             _copy(runs, part, rate)
         except av.error.FFmpegError as error:
-            if is_the_disks(error.errno):
+            if is_disk_error(error.errno):
                 raise
             raise JoinError(f"{out}: FFmpeg cannot join these packets: {error}") from error
         size_bytes = part.stat().st_size

@@ -49,8 +49,8 @@ def _tear(folder: Path) -> None:
 def _half_commit(home: Path) -> None:
     """The next state is whole and has its plan beside it; the swap has not been done."""
     from robotdata.dataset import DatasetSpec, commit_episodes
-    from robotdata.dataset.files import write_json
     from robotdata.dataset.write.swap import NEXT, READY
+    from robotdata.files.json_files import write_new_json
 
     encode(home, home / "spool" / COMMITTED)
     new = [episode(home, home / "spool" / COMMITTED)]
@@ -59,4 +59,4 @@ def _half_commit(home: Path) -> None:
     commit_episodes(root, spec, new, work=work, revisions=home / "datasets/.revisions/cubes")
     folder = work / "cubes@abc"
     shutil.copytree(root, folder / NEXT)
-    write_json(folder / READY, {"dataset": "cubes", "fresh": False, "from": 1, "to": 2})
+    write_new_json(folder / READY, {"dataset": "cubes", "fresh": False, "from": 1, "to": 2})

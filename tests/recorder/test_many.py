@@ -14,7 +14,7 @@ from recorder.models import Change, Episode
 from recorder.services.bulk import edit_many
 from recorder.services.review import set_verdict, undo, undo_some
 from robotdata.spool import read_manifest
-from robotdata.spool.files import TakeLock
+from robotdata.spool.take_lock import TakeLock
 
 pytestmark = pytest.mark.django_db
 

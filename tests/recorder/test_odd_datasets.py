@@ -20,7 +20,7 @@ from recorder import recovery
 from recorder.models import Dataset, Episode
 from recorder.recovery import recover
 from recorder.services import folders
-from robotdata.dataset.write.commit import NewEpisode
+from robotdata.dataset.write.new_episode import NewEpisode
 from tests.dataset.conftest import _recorded, staged
 from tests.odd import each_odd, outline
 

@@ -18,7 +18,7 @@ from recorder.services.takes import index_take
 from recorder.sweeping import ring_unassessed
 from robotdata.quality import BadThresholds
 from robotdata.spool import read_manifest, update_curation, write_manifest
-from robotdata.spool.files import TakeLock
+from robotdata.spool.take_lock import TakeLock
 
 pytestmark = pytest.mark.django_db
 FRONT = "observation.images.front"

@@ -162,14 +162,14 @@ class TestCommitted:
         assert Episode.objects.committed().count() == 3 and not Batch.objects.exists()
 
     def test_it_brings_a_half_commit_to_its_end(self, committed: Dataset, home: Path) -> None:
-        from robotdata.dataset.files import write_json
         from robotdata.dataset.write import swap
+        from robotdata.files.json_files import write_new_json
 
         folder = committed.work_path / "cubes@abc"
         (folder / "next").parent.mkdir(parents=True)
         committed.path.rename(folder / "next")  # killed between the two renames
         (folder / "old").mkdir()
-        write_json(folder / swap.READY, {"dataset": "cubes", "fresh": False, "from": 0, "to": 1})
+        write_new_json(folder / swap.READY, {"dataset": "cubes", "fresh": False, "from": 0, "to": 1})
         report = recover()
         assert report.code == 0 and any("brought to their end" in line for line in report.said)
         assert (committed.path / "meta/info.json").is_file()

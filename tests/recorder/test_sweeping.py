@@ -13,7 +13,7 @@ from recorder import encoding, sweeping
 from recorder.models import Batch, Dataset, Episode, Job, Rig
 from recorder.services.batches import start_batch
 from robotdata.spool import read_manifest, write_manifest
-from robotdata.spool.files import TakeLock
+from robotdata.spool.take_lock import TakeLock
 from tests.recorder.conftest import FRONT, TOP
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -20,7 +20,7 @@ from recorder import strangers
 from recorder.models import Dataset, Episode, Unopened
 from recorder.recovery import recover
 from recorder.sweeping import sweep
-from robotdata.dataset.write.commit import NewEpisode
+from robotdata.dataset.write.new_episode import NewEpisode
 from tests.dataset.conftest import _recorded, staged
 from tests.recorder.conftest import write_take
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from robotdata.spool import CurationError, NoTake, TakeBusy, read_manifest
 from robotdata.spool.batch_curation import update_curations
-from robotdata.spool.files import TakeLock
+from robotdata.spool.take_lock import TakeLock
 from tests.takes import make_take
 
 

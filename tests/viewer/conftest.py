@@ -14,7 +14,8 @@ from django.conf import settings
 from django.contrib.auth.models import User
 
 from recorder.models import Dataset, Episode
-from robotdata.dataset.write.commit import DatasetSpec, NewEpisode, commit_episodes
+from robotdata.dataset.write.commit import DatasetSpec, commit_episodes
+from robotdata.dataset.write.new_episode import NewEpisode
 from robotdata.export.encode import encode_camera
 from robotdata.export.plan import plan_take
 from robotdata.spool import Row, Take, TakeWriter

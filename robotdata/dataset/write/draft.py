@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from robotdata.dataset import files
 from robotdata.dataset.features import Features, video_keys
 from robotdata.dataset.hashes import hashed_files
 from robotdata.dataset.layout import (
@@ -27,6 +26,9 @@ from robotdata.dataset.reader import Dataset
 from robotdata.dataset.sidecar import Sidecar
 from robotdata.dataset.tables import more_of_tasks, write_tasks
 from robotdata.dataset.tasks import TaskPlan
+from robotdata.files.json_files import write_new_json
+from robotdata.files.new_file import write_new_text
+from robotdata.files.trees import link_tree
 
 NOTES = "notes"
 """In the sidecar's `made_by`: what could not be carried over, and what was odd before and was let be; in words."""
@@ -46,7 +48,7 @@ class Draft:
         if base is None:
             root.mkdir(parents=True)
         else:
-            files.link_tree(base.root.resolve(), root)
+            link_tree(base.root.resolve(), root)
         self.layout = Layout.of(root, info)
         self._sidecar = Sidecar()
 
@@ -91,11 +93,11 @@ class Draft:
 
     def write_meta(self, stats: Mapping[str, Any], info: Mapping[str, Any], sidecar: Sidecar) -> None:
         """Statistics, sidecar with the hash of every file, and `info.json` last."""
-        files.write_json(self.free(self.root / STATS), stats, nan=True)
+        write_new_json(self.free(self.root / STATS), stats, nan=True)
         before = (self.base.root.resolve(), self.base.sidecar) if self.base else (None, Sidecar())
         self._sidecar = replace(sidecar, more={**sidecar.more, **hashed_files(self.layout, *before)})
-        files.write_text(self.free(self.root / SIDECAR), self._sidecar.to_json())
-        files.write_json(self.free(self.root / INFO), info, nan=True)
+        write_new_text(self.free(self.root / SIDECAR), self._sidecar.to_json())
+        write_new_json(self.free(self.root / INFO), info, nan=True)
 
     def add_notes(self, notes: Sequence[str]) -> None:
         """Say in the sidecar, after `write_meta`, what people should know of this state: see `NOTES`."""
@@ -104,7 +106,7 @@ class Draft:
             return
         about = {**about, NOTES: [*about.get(NOTES, []), *notes][:_MOST_NOTES]}
         self._sidecar = replace(self._sidecar, more={**self._sidecar.more, "made_by": about})
-        files.write_text(self.free(self.root / SIDECAR), self._sidecar.to_json())
+        write_new_text(self.free(self.root / SIDECAR), self._sidecar.to_json())
 
 
 def new_info(

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from robotdata.dataset import files
 from robotdata.dataset.annotations import Edit, Ids, carry_words, named
 from robotdata.dataset.errors import DatasetError, EditError, NoSuchEpisode
 from robotdata.dataset.features import tidy_names
@@ -26,6 +25,8 @@ from robotdata.dataset.write.misfits import MISFITS, misfit_words
 from robotdata.dataset.write.rewrite import Rewrite
 from robotdata.dataset.write.swap import NEXT, list_revisions, recover_dataset, swap_in, work_folder
 from robotdata.dataset.write.trims import Range, kept_ranges
+from robotdata.files.new_file import write_new_text
+from robotdata.files.trees import link_tree, unlink_from_others
 from robotdata.video.errors import VideoError
 
 LOCK_WAIT_S = 60.0
@@ -158,14 +159,14 @@ def revert(
         if ids is not None:
             base, old = _with_names(base, ids), _with_names(old, ids)
         with _next_state(root, work, revisions, keep_revisions) as folder:
-            files.link_tree(source, folder)
-            files.unlink_from_others(folder / "meta")
+            link_tree(source, folder)
+            unlink_from_others(folder / "meta")
             entries = carry_words(old.sidecar, base.sidecar, _same_content(old, base))
             about = {"what": "reverted", "reverted_to": revision, **(made_by or {})}
             sidecar = Sidecar(base.revision + 1, entries, {**old.sidecar.more, "made_by": about})
             path = folder / SIDECAR
             path.unlink(missing_ok=True)
-            files.write_text(path, sidecar.to_json())
+            write_new_text(path, sidecar.to_json())
             Dataset.open(folder)
     return _result(root, {})
 

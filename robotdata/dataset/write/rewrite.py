@@ -16,7 +16,6 @@ from robotdata.dataset.annotations import planned_of
 from robotdata.dataset.episode_list import EpisodeInfo, fault_of
 from robotdata.dataset.errors import EditError
 from robotdata.dataset.features import video_keys
-from robotdata.dataset.files import link_or_copy
 from robotdata.dataset.layout import next_file
 from robotdata.dataset.reader import Dataset
 from robotdata.dataset.sidecar import Sidecar
@@ -31,6 +30,7 @@ from robotdata.dataset.write.splits import mapped_splits
 from robotdata.dataset.write.stale import carried_stats, stale_notes
 from robotdata.dataset.write.trims import Range, row_columns, shifted_marks, trimmed_stats
 from robotdata.dataset.write.video_files import Piece, piece_of, write_pieces
+from robotdata.files.trees import link_or_copy
 
 
 @dataclass

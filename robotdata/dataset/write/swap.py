@@ -13,11 +13,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from robotdata.dataset import files
 from robotdata.dataset.errors import CommitError, DatasetError
 from robotdata.dataset.layout import SIDECAR
 from robotdata.dataset.reader import read_json
 from robotdata.dataset.sidecar import read_sidecar
+from robotdata.files.exchange import exchange
+from robotdata.files.json_files import write_new_json
+from robotdata.files.replace import leftovers
+from robotdata.files.sync import sync_folders, sync_path
+from robotdata.files.trees import remove_tree
 
 READY = "ready.json"
 NEXT = "next"
@@ -54,7 +58,7 @@ def work_folder(root: Path, work: Path) -> Iterator[Path]:
         yield folder
     finally:
         if not (folder / READY).exists():
-            files.remove_tree(folder)
+            remove_tree(folder)
 
 
 def swap_in(root: Path, folder: Path, revisions: Path, *, keep_revisions: int) -> None:
@@ -62,12 +66,12 @@ def swap_in(root: Path, folder: Path, revisions: Path, *, keep_revisions: int) -
     fresh = is_fresh(root)
     old = read_sidecar(root, []).revision
     new = read_sidecar(folder / NEXT, []).revision
-    files.sync_folders(folder / NEXT)
+    sync_folders(folder / NEXT)
     # Under another name first: a torn ready.json must not speak of a swap.
     unready = folder / f".{READY}"
-    files.write_json(unready, {"dataset": root.name, "fresh": fresh, "from": old, "to": new})
+    write_new_json(unready, {"dataset": root.name, "fresh": fresh, "from": old, "to": new})
     unready.rename(folder / READY)
-    files.sync_file(folder)
+    sync_path(folder)
     _exchange(root, folder, fresh)
     _finish(root, folder, revisions)
     if not fresh:
@@ -80,13 +84,13 @@ def recover_dataset(root: Path, work: Path, revisions: Path) -> Recovered:
     Half-built states are removed, half-done swaps brought to their end. Done twice, it does nothing more.
     """
     root = root.resolve()
-    for part in (root / SIDECAR).parent.glob(".*.part"):  # of who was killed while he said a word: never a file
-        part.unlink()
+    for left in leftovers(root / SIDECAR):
+        left.unlink()
     back = forward = 0
     for folder in sorted(work.glob(f"{_escaped(root.name)}@*")) if work.is_dir() else ():
         if not (folder / READY).is_file():
             back += (folder / NEXT).exists()
-            files.remove_tree(folder)
+            remove_tree(folder)
             continue
         if _swapped(root, folder):
             _finish(root, folder, revisions)
@@ -94,13 +98,13 @@ def recover_dataset(root: Path, work: Path, revisions: Path) -> Recovered:
         elif is_fresh(root) and (folder / OLD).exists():
             # Between the two renames of the way without an exchange: the dataset is in neither place.
             (folder / NEXT).rename(root)
-            files.sync_file(root.parent)
+            sync_path(root.parent)
             _finish(root, folder, revisions)
             forward += 1
         else:
             (folder / READY).unlink()
-            files.sync_file(folder)
-            files.remove_tree(folder)
+            sync_path(folder)
+            remove_tree(folder)
             back += 1
     return Recovered(back, forward)
 
@@ -124,17 +128,17 @@ def prune_revisions(revisions: Path, keep: int) -> None:
         gone = revisions / f".gone-{number}-{secrets.token_hex(4)}"
         (revisions / str(number)).rename(gone)
     for left in revisions.glob(".gone-*") if revisions.is_dir() else ():
-        files.remove_tree(left)
+        remove_tree(left)
 
 
 def _exchange(root: Path, folder: Path, fresh: bool) -> None:
     if fresh:
         (folder / NEXT).rename(root)
-    elif not files.exchange(folder / NEXT, root):
+    elif not exchange(folder / NEXT, root):
         root.rename(folder / OLD)
         (folder / NEXT).rename(root)
-    files.sync_file(root.parent)
-    files.sync_file(folder)
+    sync_path(root.parent)
+    sync_path(folder)
 
 
 def _swapped(root: Path, folder: Path) -> bool:
@@ -160,10 +164,10 @@ def _finish(root: Path, folder: Path, revisions: Path) -> None:
             if target.exists():  # an older state under the same number: this one is newer
                 target.rename(revisions / f".gone-{number}-{secrets.token_hex(4)}")
             place.rename(target)
-            files.sync_file(revisions)
+            sync_path(revisions)
     (folder / READY).unlink()
-    files.remove_tree(folder)
-    files.sync_file(folder.parent)
+    remove_tree(folder)
+    sync_path(folder.parent)
 
 
 def _escaped(name: str) -> str:

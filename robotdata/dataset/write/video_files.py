@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from robotdata.dataset.files import link_or_copy
 from robotdata.dataset.layout import next_file
+from robotdata.files.trees import link_or_copy
 from robotdata.video.errors import VideoError
 from robotdata.video.index import PacketIndex, index_video
 from robotdata.video.remux import Segment, join_videos
