@@ -21,8 +21,9 @@ from robotdata.quality.inputs import flat_names
 from robotdata.video import VideoDecoder, VideoDecoderCache, VideoError
 from robotdata.video.codecs import DEPTH_PIX_FMT
 from robotdata.video.depth.colours import DepthColours
+from robotdata.video.depth.quantize import CODE_MAX, dequantize_depth
 from robotdata.video.depth.scale import DepthScale
-from robotdata.video.depth.video import CODE_MAX, depth_codes, dequantize_depth
+from robotdata.video.depth.video import depth_codes
 from robotdata.video.errors import FileReplacedError
 from robotdata.video.index import FileIdentity
 from robotdata.video.jpeg import ImageError, encode_jpeg

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from robotdata.video.depth.colours import DepthColours
-from robotdata.video.depth.video import depth_picture
+from robotdata.video.depth.picture import depth_picture
 from robotdata.video.errors import VideoError
 from robotdata.video.jpeg import ImageError, jpeg_size
 

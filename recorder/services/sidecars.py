@@ -13,7 +13,7 @@ from recorder.services.odd import odd_marks
 from recorder.states import Verdict
 from recorder.storable import storable
 from recorder.versions import moved_now
-from robotdata.dataset.annotations import Ids, planned_of, write_words
+from robotdata.dataset.annotations import Ids, planned_of, write_annotations
 from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import DatasetBusy, DatasetError, EditError
 from robotdata.dataset.layout import SIDECAR
@@ -163,7 +163,7 @@ def _write_one(dataset: Dataset, rows: Sequence[Episode]) -> Refused | None:
     lengths = {str(row.pk): row.ticks for row in rows}
     try:
         with dataset_lock(dataset.path, wait_s=_WAIT_S):
-            write_words(dataset.path, said, lengths, names_in(dataset))
+            write_annotations(dataset.path, said, lengths, names_in(dataset))
     except DatasetBusy:
         return _busy(dataset)
     except EditError as error:

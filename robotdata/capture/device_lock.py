@@ -1,43 +1,45 @@
-"""A device that one process has: the lock lies on the device itself, and dies with its holder."""
+"""Lock a device for one process: the lock lies on the device itself, and dies with its holder."""
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 from pathlib import Path
 
 from robotdata.capture import clock
 from robotdata.capture.errors import DeviceError
+from robotdata.files.lock import try_lock
 
 
-class OwnedDevice:
-    """The device at `path`, once `own` has got it; it stays ours through every reconnection, until the process ends."""
+class DeviceLock:
+    """Locks the device at `path` for this process, through every reconnection, until the process ends."""
 
     def __init__(self, path: str, name: str) -> None:
         self._path, self._name = Path(path), name
         self._fd = -1
 
-    def own(self) -> None:
+    def acquire(self) -> None:
         """Raises DeviceError where another process has it. A device that is not there is nobody's."""
         try:
             there = self._path.stat()
             if self._fd >= 0 and os.path.samestat(there, os.fstat(self._fd)):
                 return
-            self._let_go()  # of one that was unplugged
+            self._release()  # of one that was unplugged
             fd = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError:
             return  # whoever opens it says why it cannot be
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            locked = try_lock(fd)
         except OSError:
+            locked = False
+        if not locked:
             os.close(fd)
             raise DeviceError(
                 f"{self._name} is in use by {_holder(there)}; stop that process, or give this camera another url"
-            ) from None
+            )
         self._fd = fd
 
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1

@@ -18,7 +18,7 @@ from robotdata.dataset.reader import Dataset
 from robotdata.dataset.sidecar import Sidecar, read_sidecar
 from robotdata.files.replace import replace_text
 
-SAID = ("verdict", "labels", "rating", "note", "reviewer", "reviewed_at")
+ANNOTATION_FIELDS = ("verdict", "labels", "rating", "note", "reviewer", "reviewed_at")
 REJECT = "reject"
 Ids = Callable[[EpisodeInfo], str]
 """Names an episode that the sidecar does not know: another program recorded it."""
@@ -66,7 +66,7 @@ def planned_edit(base: Dataset, only: frozenset[str] | None = None) -> Edit:
     return Edit(frozenset(delete), tasks, trims)
 
 
-def write_words(root: Path, said: Mapping[str, Mapping[str, Any]], lengths: Mapping[str, int], ids: Ids) -> None:
+def write_annotations(root: Path, said: Mapping[str, Mapping[str, Any]], lengths: Mapping[str, int], ids: Ids) -> None:
     """Set fields of the entries of these UUIDs (None takes one away); no new revision. Call it under `dataset_lock`.
 
     Older revisions keep what was said then. An episode without an entry gets one, and its name from `ids`. Raises
@@ -99,7 +99,7 @@ def named(base: Dataset, ids: Ids) -> Sidecar:
     return replace(base.sidecar, episodes=entries)
 
 
-def carry_words(old: Sidecar, now: Sidecar, same: Callable[[int, int], bool]) -> list[dict[str, Any]]:
+def carry_annotations(old: Sidecar, now: Sidecar, same: Callable[[int, int], bool]) -> list[dict[str, Any]]:
     """The entries of the state `old`, with what people say today of the episodes that are there `now`.
 
     Plans of today go along where `same` finds the content of both (places in `old` and `now`) the same.
@@ -109,7 +109,7 @@ def carry_words(old: Sidecar, now: Sidecar, same: Callable[[int, int], bool]) ->
     for place, entry in enumerate(old.episodes):
         if entry.get("uuid") in today:
             at, said = today[entry["uuid"]]
-            names = (*SAID, "planned") if same(place, at) else SAID
+            names = (*ANNOTATION_FIELDS, "planned") if same(place, at) else ANNOTATION_FIELDS
             kept = {name: value for name, value in entry.items() if name not in names}
             entry = kept | {name: said[name] for name in names if name in said}
         made.append(entry)

@@ -35,7 +35,9 @@ from robotdata.dataset.features import (
 )
 from robotdata.dataset.reader import Dataset
 from robotdata.video.decode import VideoDecoder, open_video
-from robotdata.video.depth.video import codes_of_frame, depth_packet, dequantize_depth
+from robotdata.video.depth.packets import depth_packet
+from robotdata.video.depth.quantize import dequantize_depth
+from robotdata.video.depth.video import codes_of_frame
 from robotdata.video.errors import VideoError
 from robotdata.video.jpeg import encode_jpeg
 

@@ -22,17 +22,11 @@ if TYPE_CHECKING:
     from robotdata.video.codecs import EncodeSettings
     from robotdata.video.decode import VideoDecoder, open_video
     from robotdata.video.depth.colours import DepthColours
+    from robotdata.video.depth.packets import depth_of_packet, depth_packet
+    from robotdata.video.depth.picture import depth_picture
+    from robotdata.video.depth.quantize import dequantize_depth, quantize_depth
     from robotdata.video.depth.scale import DepthScale
-    from robotdata.video.depth.video import (
-        decode_depth,
-        decode_depths,
-        depth_of_packet,
-        depth_packet,
-        depth_picture,
-        dequantize_depth,
-        encode_depth,
-        quantize_depth,
-    )
+    from robotdata.video.depth.video import decode_depth, decode_depths, encode_depth
     from robotdata.video.encode import EncodedVideo, encode_frames, encode_packets
     from robotdata.video.errors import (
         BackendMissingError,
@@ -142,16 +136,10 @@ _HOME = {
     "cache": ["VideoDecoderCache", "frame_jpeg"],
     "codecs": ["EncodeSettings"],
     "decode": ["VideoDecoder", "open_video"],
-    "depth.video": [
-        "decode_depth",
-        "decode_depths",
-        "depth_of_packet",
-        "depth_packet",
-        "depth_picture",
-        "dequantize_depth",
-        "encode_depth",
-        "quantize_depth",
-    ],
+    "depth.packets": ["depth_of_packet", "depth_packet"],
+    "depth.picture": ["depth_picture"],
+    "depth.quantize": ["dequantize_depth", "quantize_depth"],
+    "depth.video": ["decode_depth", "decode_depths", "encode_depth"],
     "depth.colours": ["DepthColours"],
     "depth.scale": ["DepthScale"],
     "encode": ["EncodedVideo", "encode_frames", "encode_packets"],

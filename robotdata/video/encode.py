@@ -28,7 +28,7 @@ from robotdata.video.codecs import (
 from robotdata.video.errors import CodecUnavailableError, EncodeError, NoFramesError, UnknownOptionError
 from robotdata.video.hardware import first_working_codec, what_it_says
 from robotdata.video.output import output_file
-from robotdata.video.prefetch import LookAhead
+from robotdata.video.prefetch import Prefetcher
 from robotdata.video.priority import stay_ordinary
 from robotdata.video.rates import exact_rate, plain_rate
 from robotdata.video.sources import FrameConverter, Picture
@@ -156,7 +156,7 @@ class _Writer:
     def write(self, frames: Iterable[av.VideoFrame], progress: Progress | None) -> int:
         with (
             av.open(str(self._part), "w", format="mp4", options={"movflags": "faststart"}) as container,
-            LookAhead(frames, self._size[0] * self._size[1] * _BYTES_A_PIXEL) as ahead,
+            Prefetcher(frames, self._size[0] * self._size[1] * _BYTES_A_PIXEL) as ahead,
         ):
             stream = self._add_stream(container)
             count = self._feed(container, stream, ahead, progress)

@@ -25,7 +25,7 @@ def copied_stream(template: Any, output: Any) -> Any:
     return made
 
 
-class SideStreams:
+class OtherStreams:
     """The audio and subtitle streams of the first segment, and their copies in the output."""
 
     def __init__(self, container: Any, output: Any) -> None:

@@ -14,7 +14,7 @@ _MEMORY = 16 << 20
 _FEWEST, _MOST = 4, 32
 
 
-class LookAhead:
+class Prefetcher:
     """Makes items on a thread of its own, a few ahead; iterate it inside its `with` block.
 
     An encoder leaves its cores idle again and again; there the next frames are decoded, if enough of them may wait
@@ -27,9 +27,9 @@ class LookAhead:
         depth = max(_FEWEST, min(_MOST, _MEMORY // max(1, item_bytes)))
         self._queue: queue.Queue[av.VideoFrame | BaseException | None] = queue.Queue(depth)
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="video-look-ahead", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="video-prefetch", daemon=True)
 
-    def __enter__(self) -> LookAhead:
+    def __enter__(self) -> Prefetcher:
         self._thread.start()
         return self
 

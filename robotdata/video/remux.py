@@ -21,7 +21,7 @@ import numpy as np
 from robotdata.files.disk_errors import is_disk_error
 from robotdata.video.errors import JoinError, NotAKeyframeError, NothingToJoinError, SegmentMismatchError
 from robotdata.video.index import PacketIndex, index_video, open_same, open_video_stream
-from robotdata.video.other_streams import SideStreams, copied_stream
+from robotdata.video.other_streams import OtherStreams, copied_stream
 from robotdata.video.output import output_file
 from robotdata.video.rates import exact_rate, plain_rate
 
@@ -209,7 +209,7 @@ def _copy(runs: Sequence[_Run], part: Path, rate: Fraction) -> None:
         output = stack.enter_context(av.open(str(part), "w", format="mp4", options={"movflags": "faststart"}))
         stream: Any = copied_stream(template, output)
         stream.time_base = time_base
-        others = SideStreams(container, output)
+        others = OtherStreams(container, output)
         written = 0
         for run in runs:
             video = _stamped(run, stream, time_base, written, delay)

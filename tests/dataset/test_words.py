@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from robotdata.dataset import EditError, verify_dataset
-from robotdata.dataset.annotations import planned_edit, write_words
+from robotdata.dataset.annotations import planned_edit, write_annotations
 from robotdata.dataset.layout import SIDECAR
 from robotdata.dataset.write.edit import apply_edit, revert
 from tests.dataset.conftest import LENGTHS, Bench
@@ -18,7 +18,9 @@ UUIDS = [f"00000000-0000-0000-0000-{n:012d}" for n in range(6)]
 
 
 def say(bench: Bench, number: int, **words: Any) -> None:
-    write_words(bench.root, {UUIDS[number]: words}, {UUIDS[number]: bench.open().episode(number).length}, lambda _: "")
+    write_annotations(
+        bench.root, {UUIDS[number]: words}, {UUIDS[number]: bench.open().episode(number).length}, lambda _: ""
+    )
 
 
 def entries(root: Path) -> list[dict[str, Any]]:
@@ -49,7 +51,7 @@ def test_older_revisions_keep_what_was_said_then(six: Bench, new: Any) -> None:
 def test_it_names_episodes_that_another_program_recorded(six: Bench) -> None:
     (six.root / SIDECAR).unlink()
     ids = {f"name-{n}": length for n, length in enumerate(LENGTHS)}
-    write_words(six.root, {"name-3": {"rating": 5}}, ids, lambda info: f"name-{info.index}")
+    write_annotations(six.root, {"name-3": {"rating": 5}}, ids, lambda info: f"name-{info.index}")
     assert [entry["uuid"] for entry in entries(six.root)] == list(ids)
     assert entries(six.root)[3]["rating"] == 5
     assert verify_dataset(six.root).problems == []
@@ -59,7 +61,7 @@ def test_it_names_episodes_that_another_program_recorded(six: Bench) -> None:
 def test_it_refuses_an_episode_that_is_another_one_now(six: Bench, uuid: str, length: int) -> None:
     before = six.fingerprint()
     with pytest.raises(EditError, match="new state"):
-        write_words(six.root, {uuid: {"rating": 5}}, {uuid: length}, lambda info: UUIDS[info.index])
+        write_annotations(six.root, {uuid: {"rating": 5}}, {uuid: length}, lambda info: UUIDS[info.index])
     assert six.fingerprint() == before
 
 
@@ -68,7 +70,7 @@ def test_it_does_not_write_over_a_sidecar_that_it_cannot_read(six: Bench) -> Non
     path.unlink()
     path.write_text("{")
     with pytest.raises(EditError, match="cannot be read"):
-        write_words(six.root, {UUIDS[0]: {"rating": 5}}, {UUIDS[0]: 5}, lambda info: UUIDS[info.index])
+        write_annotations(six.root, {UUIDS[0]: {"rating": 5}}, {UUIDS[0]: 5}, lambda info: UUIDS[info.index])
     assert path.read_text() == "{"
 
 

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from robotdata.dataset import Dataset, dataset_lock, recover_dataset
-from robotdata.dataset.annotations import planned_edit, write_words
+from robotdata.dataset.annotations import planned_edit, write_annotations
 from robotdata.dataset.write.edit import apply_edit
 
 TRIM = [2, 5]
@@ -25,7 +25,7 @@ def edit(home: Path) -> None:
             first, second = episodes[0], episodes[1]
             said = {str(first.uuid): {"verdict": "reject"}, str(second.uuid): {"planned": {"trim": TRIM}}}
             lengths = {str(episode.uuid): episode.length for episode in (first, second)}
-            write_words(root, said, lengths, lambda info: str(info.uuid))
+            write_annotations(root, said, lengths, lambda info: str(info.uuid))
             sys.stdout.write("said\n")
             sys.stdout.flush()
     apply_edit(root, planned_edit, work=work, revisions=revisions)

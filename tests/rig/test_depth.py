@@ -21,8 +21,8 @@ from robotdata.rig import protocol
 from robotdata.rig.process import recover_left_overs
 from robotdata.spool import Take, list_takes, read_manifest
 from robotdata.video import EncodeSettings, barcode, decode_depth, dequantize_depth, open_video, quantize_depth
+from robotdata.video.depth.packets import depth_of_packet
 from robotdata.video.depth.scale import DepthScale
-from robotdata.video.depth.video import depth_of_packet
 from tests.rig.conftest import FRONT, TOP, Bench, until
 from tests.rig.test_link import Web, linked, soon
 

@@ -30,7 +30,7 @@ from robotdata.dataset.tables import data_schema, data_table
 from robotdata.dataset.tasks import plan_tasks, row_numbers
 from robotdata.dataset.write import episode_table
 from robotdata.dataset.write.base_state import check_base, refuse_cached
-from robotdata.dataset.write.commit_progress import Steps
+from robotdata.dataset.write.commit_progress import CommitProgress
 from robotdata.dataset.write.data_files import DataWriter
 from robotdata.dataset.write.draft import Draft, counted_info, new_info
 from robotdata.dataset.write.misfits import MISFITS, misfit_words
@@ -146,7 +146,7 @@ class _Commit:
         self.tasks = {e.uuid: self._plan.texts[self._plan.asked[task_texts(e)[0]]] for e in new}
         self._notes: list[str] = []
         self.indices = {episode.uuid: self._first + n for n, episode in enumerate(new)}
-        self.steps = Steps(video_keys(self._features), progress)
+        self.steps = CommitProgress(video_keys(self._features), progress)
         self._info = self._starting_info(spec)
 
     def build(self, folder: Path) -> None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 _NOTE = "while "
 
 
-class Steps:
+class CommitProgress:
     """One after the other; `progress` is called with (steps done, steps in all)."""
 
     def __init__(self, cameras: Sequence[str], progress: Callable[[int, int], None]) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from robotdata.dataset.annotations import Edit, Ids, carry_words, named
+from robotdata.dataset.annotations import Edit, Ids, carry_annotations, named
 from robotdata.dataset.errors import DatasetError, EditError, NoSuchEpisode
 from robotdata.dataset.features import tidy_names
 from robotdata.dataset.layout import SIDECAR
@@ -161,7 +161,7 @@ def revert(
         with _next_state(root, work, revisions, keep_revisions) as folder:
             link_tree(source, folder)
             unlink_from_others(folder / "meta")
-            entries = carry_words(old.sidecar, base.sidecar, _same_content(old, base))
+            entries = carry_annotations(old.sidecar, base.sidecar, _same_content(old, base))
             about = {"what": "reverted", "reverted_to": revision, **(made_by or {})}
             sidecar = Sidecar(base.revision + 1, entries, {**old.sidecar.more, "made_by": about})
             path = folder / SIDECAR

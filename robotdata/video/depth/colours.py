@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from robotdata.video.depth.video import depth_of_packet, depth_picture
+from robotdata.video.depth.packets import depth_of_packet
+from robotdata.video.depth.picture import depth_picture
 from robotdata.video.jpeg import encode_jpeg
 
 _SPARSE = 4
