@@ -16,7 +16,7 @@ from recorder.services.sidecars import believe_sidecar, names_in
 from recorder.states import BatchKind, BatchState
 from robotdata.dataset.annotations import Edit, planned_edit
 from robotdata.dataset.lock import dataset_lock
-from robotdata.dataset.reader import Dataset as Folder
+from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.sidecar import read_sidecar
 from robotdata.dataset.write.edit import apply_edit, revert
 from robotdata.dataset.write.swap import list_revisions, recover_dataset
@@ -85,7 +85,7 @@ def _make(batch: Batch, heart: Heartbeat) -> None:
     only = frozenset(batch.about["episodes"])  # what a person has seen before pressing, and nothing else
     asked: dict[int, tuple[int, int]] = {}
 
-    def plan(base: Folder) -> Edit:
+    def plan(base: DatasetFolder) -> Edit:
         edit = planned_edit(base, only)
         asked.update(edit.trims)
         return edit

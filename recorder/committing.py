@@ -47,7 +47,7 @@ from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import CommitError, DatasetBusy, DatasetError, EditError, FeaturesDiffer, NotADataset
 from robotdata.dataset.hashes import unlike
 from robotdata.dataset.lock import dataset_lock
-from robotdata.dataset.reader import Dataset as Folder
+from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.write.commit import CommitResult, DatasetSpec, commit_episodes
 from robotdata.dataset.write.commit_progress import step_of
 from robotdata.dataset.write.new_episode import NewEpisode
@@ -122,7 +122,7 @@ def clear_committed(dataset: Dataset, episodes: Sequence[Episode], *, later: boo
     if not episodes:
         return
     try:
-        opened = Folder.open(dataset.path)
+        opened = DatasetFolder.open(dataset.path)
     except DatasetError as error:
         log.warning("Takes of %s stay in the spool: %s", dataset, error)
         return

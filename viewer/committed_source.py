@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from robotdata.dataset.episode_list import EpisodeInfo, VideoSpan
 from robotdata.dataset.errors import DatasetError
 from robotdata.dataset.features import DEFAULT_FEATURES, NUMERIC_DTYPES
-from robotdata.dataset.reader import Dataset
+from robotdata.dataset.reader import DatasetFolder
 from robotdata.files import open_real
 from robotdata.quality.inputs import flat_names
 from robotdata.video import VideoDecoder, VideoDecoderCache, VideoError
@@ -41,10 +41,10 @@ class OpenDatasets:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._open: OrderedDict[Path, Dataset] = OrderedDict()
+        self._open: OrderedDict[Path, DatasetFolder] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, root: Path) -> Dataset:
+    def get(self, root: Path) -> DatasetFolder:
         """Raises Gone where the folder holds no dataset that can be read."""
         with self._lock:
             found = self._open.get(root)
@@ -52,7 +52,7 @@ class OpenDatasets:
                 self._open.move_to_end(root)
                 return found
         try:
-            made = Dataset.open(root)
+            made = DatasetFolder.open(root)
         except (DatasetError, OSError) as error:
             raise Gone(f"dataset {root.name}: {error}") from error
         with self._lock:
@@ -189,7 +189,7 @@ _PICTURES: OrderedDict[tuple[Path | None, int, int, str], NDArray[Any]] = Ordere
 _PICTURES_LOCK = threading.Lock()
 
 
-def _stored_pictures(dataset: Dataset, episode: EpisodeInfo, camera: str) -> NDArray[Any]:
+def _stored_pictures(dataset: DatasetFolder, episode: EpisodeInfo, camera: str) -> NDArray[Any]:
     """A whole column of pictures; Parquet gives no less. The last two are kept."""
     key = (episode.data_file, dataset.identity.modified_ns, episode.index, camera)
     with _PICTURES_LOCK:
@@ -227,7 +227,7 @@ def _check_same(decoder: VideoDecoder, path: Path) -> None:
         raise FileReplacedError(f"{path} was replaced by another file; open the episode again")
 
 
-def _find(root: Path, index: int) -> tuple[Dataset, EpisodeInfo]:
+def _find(root: Path, index: int) -> tuple[DatasetFolder, EpisodeInfo]:
     dataset = DATASETS.get(root)
     try:
         return dataset, dataset.episode(index)

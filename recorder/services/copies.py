@@ -13,7 +13,7 @@ from recorder.states import EpisodeState
 from robotdata.dataset.errors import EditError
 from robotdata.dataset.layout import SIDECAR
 from robotdata.dataset.lock import dataset_lock
-from robotdata.dataset.reader import Dataset as Folder
+from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.sidecar import read_sidecar
 from robotdata.files.replace import replace_text
 
@@ -21,7 +21,7 @@ _PORTION = 500
 _WAIT_S = 5.0
 
 
-def name_apart(folder: Path, opened: Folder) -> Folder:
+def name_apart(folder: Path, opened: DatasetFolder) -> DatasetFolder:
     """The dataset with other UUIDs for those episodes that another folder has, and had first.
 
     They are made from the old ones and the folder's name, so that they are the same whenever they are made. A folder
@@ -32,7 +32,7 @@ def name_apart(folder: Path, opened: Folder) -> Folder:
     if not _shared(folder, opened):
         return opened
     with dataset_lock(folder, wait_s=_WAIT_S):
-        opened = Folder.open(folder)
+        opened = DatasetFolder.open(folder)
         shared = _shared(folder, opened)
         if not shared:
             return opened
@@ -49,10 +49,10 @@ def name_apart(folder: Path, opened: Folder) -> Folder:
                 f"{folder} holds episodes that are in another dataset, too, as a copy does, and cannot name them anew: "
                 f"{error}; make it writable, or move it elsewhere"
             ) from error
-        return Folder.open(folder)
+        return DatasetFolder.open(folder)
 
 
-def _shared(folder: Path, opened: Folder) -> dict[str, uuid.UUID]:
+def _shared(folder: Path, opened: DatasetFolder) -> dict[str, uuid.UUID]:
     """By what the sidecar calls them, those that are in another dataset's rows and in its folder."""
     named: dict[uuid.UUID, str] = {}
     for info in opened.episodes:

@@ -32,7 +32,7 @@ from robotdata.dataset.download_state import never_had_videos
 from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import DatasetBusy, DatasetError
 from robotdata.dataset.features import DEFAULT_FEATURES
-from robotdata.dataset.reader import Dataset as Folder
+from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.tasks import by_rows
 from robotdata.dataset.write.swap import is_fresh
 from robotdata.files import open_beneath
@@ -74,7 +74,7 @@ def adopt_folder(*, path: Path | None = None, slug: str = "") -> Dataset:
     if words := misplaced(folder):
         raise Refused("elsewhere", f"{words}.", 422)
     try:
-        opened = name_apart(folder, Folder.open(folder))
+        opened = name_apart(folder, DatasetFolder.open(folder))
     except DatasetBusy as error:
         raise Refused("busy", f"{error}.", 503) from error
     except DatasetError as error:
@@ -97,7 +97,7 @@ def refresh_dataset(*, dataset: Dataset) -> None:
         if words := misplaced(dataset.path):
             _say_problem(dataset, f"{words}.")
             return
-        opened = name_apart(dataset.path, Folder.open(dataset.path))
+        opened = name_apart(dataset.path, DatasetFolder.open(dataset.path))
     except DatasetBusy:
         return  # whoever has it brings the rows up to what he makes
     except DatasetError as error:
@@ -186,11 +186,11 @@ def believe_settings(dataset: Dataset) -> list[str]:
     return sorted(changed.keys() - {"judge_by"})
 
 
-def _row_of(folder: Path, opened: Folder) -> dict[str, Any]:
+def _row_of(folder: Path, opened: DatasetFolder) -> dict[str, Any]:
     return {"title": folder.name, **load_settings(folder.name), **_facts(opened)}
 
 
-def _facts(opened: Folder) -> dict[str, Any]:
+def _facts(opened: DatasetFolder) -> dict[str, Any]:
     # A rig delivers no default columns, and is compared with this.
     features = {key: value for key, value in opened.features.items() if key not in DEFAULT_FEATURES}
     return {
@@ -204,7 +204,7 @@ def _facts(opened: Folder) -> dict[str, Any]:
     }
 
 
-def _refresh(dataset: Dataset, opened: Folder) -> None:
+def _refresh(dataset: Dataset, opened: DatasetFolder) -> None:
     facts = _facts(opened)
     if not opened.episodes and dataset.features and not opened.revision:
         del facts["features"]
@@ -212,7 +212,7 @@ def _refresh(dataset: Dataset, opened: Folder) -> None:
         # One after the other; who has waited may hold a state that another commit has left behind.
         row = Dataset.objects.select_for_update(no_key=True).get(pk=dataset.pk)
         if row.revision > opened.revision:
-            opened = Folder.open(dataset.path)
+            opened = DatasetFolder.open(dataset.path)
             facts |= _facts(opened)
         opened = by_rows(opened)  # a person relabels what a policy is trained on
         _index_episodes(dataset, {committed_id(dataset, info): info for info in opened.episodes}, float(opened.fps))
@@ -222,7 +222,7 @@ def _refresh(dataset: Dataset, opened: Folder) -> None:
     dataset.not_whole, dataset.not_fetched = lacks_of(dataset, opened, revision=row.revision)
 
 
-def lacks_of(dataset: Dataset, opened: Folder, revision: int | None = None) -> tuple[str, str]:
+def lacks_of(dataset: Dataset, opened: DatasetFolder, revision: int | None = None) -> tuple[str, str]:
     """In words, which episodes lack files that were here once; and that the dataset came without any of its videos.
 
     `revision` is the one that the row had before `opened` was read.
@@ -233,7 +233,7 @@ def lacks_of(dataset: Dataset, opened: Folder, revision: int | None = None) -> t
     return _not_whole(opened), ""
 
 
-def _not_whole(opened: Folder) -> str:
+def _not_whole(opened: DatasetFolder) -> str:
     """How many episodes have files that are missing, empty or not fetched, and the first of these; or nothing."""
     faulty = [info for info in opened.episodes if info.problems]
     if not faulty:

@@ -12,8 +12,7 @@ from recorder.services.folders import lacks_of
 from recorder.services.revisions import notes_of
 from robotdata.dataset.errors import DatasetError
 from robotdata.dataset.oddities import oddities
-from robotdata.dataset.reader import Dataset as Folder
-from robotdata.dataset.reader import Identity, identity_of
+from robotdata.dataset.reader import DatasetFolder, Identity, identity_of
 
 log = logging.getLogger(__name__)
 _MOST_KEPT = 32
@@ -27,18 +26,18 @@ def remarks_of(dataset: Dataset) -> list[str]:
     Empty where there is nothing to say, or where the folder cannot be read, which `problem` says.
     """
     try:
-        opened = Folder.open(dataset.path)
+        opened = DatasetFolder.open(dataset.path)
         return [*_lacks(dataset, opened), *_oddities(opened), *map(_sentence, notes_of(opened.sidecar))]
     except (DatasetError, OSError) as error:
         log.info("No remarks on %s: %s", dataset, error)
         return []
 
 
-def _lacks(dataset: Dataset, opened: Folder) -> list[str]:
+def _lacks(dataset: Dataset, opened: DatasetFolder) -> list[str]:
     return [_sentence(words) for words in lacks_of(dataset, opened) if words]
 
 
-def _oddities(opened: Folder) -> list[str]:
+def _oddities(opened: DatasetFolder) -> list[str]:
     """Those of a state are found once: they need every data file."""
     key = opened.root, identity_of(opened.root)
     with _lock:

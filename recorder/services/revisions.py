@@ -26,7 +26,7 @@ from recorder.states import BatchKind, BatchState
 from robotdata.dataset.errors import DatasetBusy, DatasetError
 from robotdata.dataset.layout import INFO
 from robotdata.dataset.lock import dataset_lock
-from robotdata.dataset.reader import Dataset as Folder
+from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.sidecar import Sidecar, read_sidecar
 from robotdata.dataset.write.draft import NOTES
 from robotdata.dataset.write.swap import list_revisions, recover_dataset
@@ -207,7 +207,7 @@ def _size_of(root: Path, sidecar: Sidecar) -> tuple[int | None, int | None]:
         lengths = [entry.get("length") for entry in sidecar.episodes]
         return len(lengths), sum(length for length in lengths if type(length) is int)
     try:
-        opened = Folder.open(root)
+        opened = DatasetFolder.open(root)
     except DatasetError as error:
         log.warning("The size of %s cannot be told: %s", root, error)
         return None, None

@@ -19,7 +19,7 @@ from robotdata.dataset.errors import (
 )
 from robotdata.dataset.features import camera_keys, complete, differences, flat_names
 from robotdata.dataset.lock import dataset_lock
-from robotdata.dataset.reader import Dataset
+from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.verify.check import Problem, Report, verify_dataset
 from robotdata.dataset.write.commit import CommitResult, DatasetSpec, commit_episodes
 from robotdata.dataset.write.edit import EditResult, delete_episodes, edit_episodes, revert, set_tasks, trim_episodes
@@ -30,7 +30,7 @@ __all__ = [
     "CommitError",
     "CommitResult",
     "DamagedFile",
-    "Dataset",
+    "DatasetFolder",
     "DatasetBusy",
     "DatasetError",
     "DatasetSpec",

@@ -14,7 +14,7 @@ from typing import Any
 from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import EditError
 from robotdata.dataset.layout import SIDECAR
-from robotdata.dataset.reader import Dataset
+from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.sidecar import Sidecar, read_sidecar
 from robotdata.files.replace import replace_text
 
@@ -49,7 +49,7 @@ def planned_of(entry: Mapping[str, Any]) -> dict[str, Any]:
     return made
 
 
-def planned_edit(base: Dataset, only: frozenset[str] | None = None) -> Edit:
+def planned_edit(base: DatasetFolder, only: frozenset[str] | None = None) -> Edit:
     """All that is planned in the sidecar; with `only`, for the episodes of these UUIDs."""
     delete, tasks, trims = set(), {}, {}
     for episode in base.episodes:
@@ -81,7 +81,7 @@ def write_annotations(root: Path, said: Mapping[str, Mapping[str, Any]], lengths
         )
     entries = {str(entry.get("uuid")): entry for entry in sidecar.episodes}
     if any(uuid not in entries for uuid in said):
-        sidecar = named(Dataset.open(root), ids)
+        sidecar = named(DatasetFolder.open(root), ids)
         entries = {str(entry.get("uuid")): entry for entry in sidecar.episodes}
     for uuid, fields in said.items():
         if uuid not in entries or entries[uuid].get("length") != lengths[uuid]:
@@ -93,7 +93,7 @@ def write_annotations(root: Path, said: Mapping[str, Mapping[str, Any]], lengths
     replace_text(root / SIDECAR, sidecar.to_json())
 
 
-def named(base: Dataset, ids: Ids) -> Sidecar:
+def named(base: DatasetFolder, ids: Ids) -> Sidecar:
     """The sidecar with an entry for every episode, and a UUID in each."""
     entries = [{"length": each.length, **each.extra, "uuid": each.uuid or ids(each)} for each in base.episodes]
     return replace(base.sidecar, episodes=entries)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from robotdata.dataset.reader import Dataset
+from robotdata.dataset.reader import DatasetFolder
 
 
-def never_had_videos(dataset: Dataset) -> bool:
+def never_had_videos(dataset: DatasetFolder) -> bool:
     """Whether all that this dataset lacks is every one of its videos, and nothing says that there ever was one.
 
     One that this program has written had them. So had a folder with a single file under `videos`, be it empty or a

@@ -40,7 +40,7 @@ class Identity:
 
 
 @dataclass
-class Dataset:
+class DatasetFolder:
     """An open dataset; safe to use from several threads. Row data is read when asked for.
 
     `fps` is an int where it is whole. `problems` says what of the dataset as a whole cannot be used, `task_problems`
@@ -66,7 +66,7 @@ class Dataset:
         self._by_index = {episode.index: episode for episode in self.episodes}
 
     @classmethod
-    def open(cls, root: Path | str) -> Dataset:
+    def open(cls, root: Path | str) -> DatasetFolder:
         """The dataset in the folder `root`.
 
         Raises NotADataset, OldVersion (v2.x and before) and DamagedFile where nothing at all can be read.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from robotdata.dataset import Dataset, dataset_lock, recover_dataset
+from robotdata.dataset import DatasetFolder, dataset_lock, recover_dataset
 from robotdata.dataset.annotations import planned_edit, write_annotations
 from robotdata.dataset.write.edit import apply_edit
 
@@ -20,7 +20,7 @@ def edit(home: Path) -> None:
     root, work, revisions = home / "dataset", home / "work", home / "revisions"
     with dataset_lock(root):
         recover_dataset(root, work, revisions)
-        episodes = Dataset.open(root).episodes
+        episodes = DatasetFolder.open(root).episodes
         if len(episodes) > 1:
             first, second = episodes[0], episodes[1]
             said = {str(first.uuid): {"verdict": "reject"}, str(second.uuid): {"planned": {"trim": TRIM}}}

@@ -19,7 +19,7 @@ from recorder.services.batches import start_batch
 from recorder.services.takes import index_take
 from robotdata.dataset import verify_dataset
 from robotdata.dataset.layout import SIDECAR
-from robotdata.dataset.reader import Dataset as Folder
+from robotdata.dataset.reader import DatasetFolder
 from robotdata.spool import Row, TakeWriter
 from robotdata.video import open_video
 from robotdata.video.barcode import Barcode, draw, read
@@ -146,7 +146,7 @@ def work(batch: Batch) -> Batch:
 
 def codes(dataset: Dataset, camera: str = FRONT) -> Iterator[list[tuple[int, int]]]:
     """For each committed episode, (tick, episode's number) of each of its frames, decoded."""
-    opened = Folder.open(dataset.path)
+    opened = DatasetFolder.open(dataset.path)
     for info in opened.episodes:
         span = info.videos[camera]
         with open_video(span.path) as video:

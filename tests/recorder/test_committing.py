@@ -15,7 +15,7 @@ from recorder.models import Batch, Dataset, Episode, Job
 from recorder.services.batches import retry_batch, start_batch
 from robotdata.dataset.errors import CommitError
 from robotdata.dataset.lock import dataset_lock
-from robotdata.dataset.reader import Dataset as Folder
+from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.verify.check import verify_dataset
 from tests.recorder.conftest import FRONT, TOP, codes, work
 
@@ -51,7 +51,7 @@ def test_a_fractional_rate_and_a_text_feature_reach_the_dataset(
     assert states(episode, again) == ["encoded", "encoded"]
     cubes.refresh_from_db()
     assert (cubes.fps, again.fps) == (12.5, 12.5)
-    folder = Folder.open(cubes.path)
+    folder = DatasetFolder.open(cubes.path)
     assert folder.fps == 12.5
     assert list(folder.rows(0)["subtask"]) == [f"step {tick // 3}" for tick in range(8)]
     assert verify_dataset(cubes.path, deep=True).problems == []
@@ -128,7 +128,7 @@ def test_it_says_encoded_only_after_the_folder_has_it(
     encode_all(batch)
 
     def crash(*_: Any) -> None:
-        assert len(Folder.open(cubes.path).episodes) == 2
+        assert len(DatasetFolder.open(cubes.path).episodes) == 2
         assert states(*episodes) == ["encoding", "encoding"]
         raise KeyboardInterrupt  # as a kill: nothing catches it
 
@@ -141,7 +141,7 @@ def test_it_says_encoded_only_after_the_folder_has_it(
     Batch.objects.update(lease_until="2020-01-01T00:00:00Z")
     assert committing.commit_batch(batch.pk)
     assert states(*episodes) == ["encoded", "encoded"] and indices(*episodes) == [0, 1]
-    assert len(Folder.open(cubes.path).episodes) == 2, "each once"
+    assert len(DatasetFolder.open(cubes.path).episodes) == 2, "each once"
 
 
 def test_it_rings_again_for_a_commit_whose_worker_died(
@@ -176,7 +176,7 @@ def test_it_commits_each_batch_once_though_two_workers_try(cubes: Dataset, make_
     batch = start_batch(dataset=cubes, who="olga")
     encode_all(batch)
     assert [committing.commit_batch(batch.pk), committing.commit_batch(batch.pk)] == [True, False]
-    assert len(Folder.open(cubes.path).episodes) == 1
+    assert len(DatasetFolder.open(cubes.path).episodes) == 1
 
 
 def test_it_leaves_quietly_where_it_fails_after_its_lease_went_to_another(
@@ -282,7 +282,7 @@ def test_it_keeps_what_people_said_in_the_datasets_sidecar(cubes: Dataset, make_
     episode = make_episode()
     Episode.objects.filter(pk=episode.pk).update(labels=["slow"], rating=4, note="good light")
     work(start_batch(dataset=cubes, who="olga"))
-    said = Folder.open(cubes.path).episodes[0]
+    said = DatasetFolder.open(cubes.path).episodes[0]
     assert said.uuid == str(episode.pk)
     assert (said.extra["labels"], said.extra["rating"], said.extra["note"]) == (["slow"], 4, "good light")
 

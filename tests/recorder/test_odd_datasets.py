@@ -67,14 +67,14 @@ def test_text_that_is_not_utf_8_is_one_problem_in_words(shelf: Path) -> None:
 def test_an_error_that_nobody_expects_stops_no_other_dataset(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("a", "z"):
         put(shelf, name)
-    known = folders.Folder.open
+    known = folders.DatasetFolder.open
 
     def reads(path: Path, *args: Any, **more: Any) -> Any:
         if path.name == "a":
             raise MemoryError("malloc of 17732923532771456 failed")
         return known(path, *args, **more)
 
-    monkeypatch.setattr(folders.Folder, "open", reads)
+    monkeypatch.setattr(folders.DatasetFolder, "open", reads)
     report = recover()
     assert {row.slug for row in Dataset.objects.all()} == {"good", "z"}
     (line,) = [line for line in report.lost if line.startswith("Dataset a: ")]

@@ -18,7 +18,7 @@ from recorder.services.batches import start_batch
 from recorder.services.folders import adopt_folder, refresh_dataset
 from recorder.services.review import set_verdict
 from recorder.services.revisions import apply_changes, go_back, revisions_of
-from robotdata.dataset.reader import Dataset as Folder
+from robotdata.dataset.reader import DatasetFolder
 from tests.recorder.conftest import frames, work
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -111,7 +111,7 @@ def test_a_link_that_cannot_be_used_is_refused_whether_new_or_known(
             with pytest.raises(Refused, match="is a link"):
                 start_batch(dataset=cubes, who="olga")
             take.refresh_from_db()
-            assert take.state == "encoded" and Folder.open(to).total_frames == 5
+            assert take.state == "encoded" and DatasetFolder.open(to).total_frames == 5
         else:
             with pytest.raises(Refused, match="is a link"):
                 adopt_folder(slug="linked")

@@ -21,7 +21,7 @@ from recorder.services.folders import adopt_folder
 from recorder.services.review import edit_episodes, set_verdict
 from recorder.services.revisions import apply_changes, revisions_of
 from recorder.task_text import checked_task
-from robotdata.dataset.reader import Dataset as Folder
+from robotdata.dataset.reader import DatasetFolder
 from tests.recorder.conftest import work
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -88,7 +88,7 @@ def test_tasks_that_differ_are_said_before_anything_is_written(olga: Client, for
     committing.commit_batch(batch.pk)
     batch.refresh_from_db()
     assert (batch.state, batch.error) == ("done", "")
-    opened = Folder.open(foreign.path)
+    opened = DatasetFolder.open(foreign.path)
     texts = [{opened.tasks[n] for n in opened.rows(e.index)["task_index"]} for e in opened.episodes]
     assert texts == [{"yellow"}, {"push"}, {"push"}, {"open the drawer"}]
     assert [episode.tasks for episode in opened.episodes] == [["yellow"]] * 3 + [["open the drawer"]]
@@ -130,7 +130,7 @@ class TestTasks:
     ) -> None:
         first, second = make_episode(4, task="pick cup"), make_episode(4, task=text)
         work(start_batch(dataset=cubes, who="olga"))
-        assert Folder.open(cubes.path).tasks == ["pick cup"]
+        assert DatasetFolder.open(cubes.path).tasks == ["pick cup"]
         second.refresh_from_db()
         assert (second.task, second.committed_task) == ("pick cup", "pick cup") and not second.planned
         third = make_episode(4, task="other")

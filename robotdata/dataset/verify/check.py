@@ -12,7 +12,7 @@ from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import DamagedFile, DatasetError
 from robotdata.dataset.features import DEFAULT_FEATURES
 from robotdata.dataset.layout import DATA_GLOB, EPISODES_GLOB, INFO, SIDECAR, TASKS, VIDEO_GLOB
-from robotdata.dataset.reader import Dataset
+from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.tables import open_parquet, read_table
 from robotdata.dataset.verify.hashes import HashCheck
 from robotdata.dataset.verify.pictures import PictureCheck
@@ -46,7 +46,7 @@ def verify_dataset(
     root = Path(root).resolve()
     report = Report(root)
     try:
-        dataset = Dataset.open(root)
+        dataset = DatasetFolder.open(root)
     except DatasetError as error:
         report.add(getattr(error, "path", root / INFO), str(error))
         return report
@@ -55,7 +55,9 @@ def verify_dataset(
 
 
 class _Verifier:
-    def __init__(self, dataset: Dataset, report: Report, deep: bool, only: range | None, progress: Progress) -> None:
+    def __init__(
+        self, dataset: DatasetFolder, report: Report, deep: bool, only: range | None, progress: Progress
+    ) -> None:
         self._dataset = dataset
         self._report = report
         self._deep = deep

@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.features import is_depth
-from robotdata.dataset.reader import Dataset
+from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.verify.moments import overflown
 from robotdata.dataset.verify.quantiles import SHARES
 from robotdata.dataset.verify.report import Report
@@ -94,7 +94,9 @@ class PictureCounter:
 class PictureCheck:
     """Is given what was counted of one file after the other; `finish` finds statistics that are of other pictures."""
 
-    def __init__(self, dataset: Dataset, report: Report, stored: Mapping[int, Mapping[str, Mapping[str, Any]]]) -> None:
+    def __init__(
+        self, dataset: DatasetFolder, report: Report, stored: Mapping[int, Mapping[str, Mapping[str, Any]]]
+    ) -> None:
         self._dataset = dataset
         self._report = report
         self._stored = stored

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robotdata.dataset.errors import DamagedFile
-from robotdata.dataset.reader import Dataset
+from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.tables import open_parquet, read_columns, to_numpy
 from robotdata.dataset.verify.sums import is_pooled
 
@@ -86,7 +86,7 @@ def _follows(total: Numbers, each: Numbers, count: Numbers, *, low: bool) -> boo
     return bool(found.all(axis=1).any())
 
 
-def all_rows(dataset: Dataset, key: str) -> NDArray[Any] | None:
+def all_rows(dataset: DatasetFolder, key: str) -> NDArray[Any] | None:
     """Every row of a numeric feature, (n, d); None where they cannot be read, which is said elsewhere."""
     found = []
     for path in dict.fromkeys(episode.data_file for episode in dataset.episodes):

@@ -15,7 +15,7 @@ from robotdata.dataset.errors import DamagedFile
 from robotdata.dataset.features import DEFAULT_FEATURES, NUMERIC_DTYPES, is_video
 from robotdata.dataset.grid import off_grid
 from robotdata.dataset.layout import EPISODES_GLOB, INFO, STATS
-from robotdata.dataset.reader import Dataset
+from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.tables import is_numbers, open_parquet, read_columns, read_table, to_numpy
 from robotdata.dataset.verify.quantiles import SHARES, unlike_rows
 from robotdata.dataset.verify.report import Gathered, Problem, Report
@@ -33,7 +33,7 @@ _KINDS = {
 class RowCheck:
     """Checks data files one after the other; `finish` compares the statistics of all rows that were read."""
 
-    def __init__(self, dataset: Dataset, report: Report, *, only: Collection[int] | None) -> None:
+    def __init__(self, dataset: DatasetFolder, report: Report, *, only: Collection[int] | None) -> None:
         self._dataset = dataset
         self._report = report
         self._only = only
@@ -231,7 +231,7 @@ class _Odd:
 
 
 def _stored_stats(
-    dataset: Dataset, keys: list[str], only: Collection[int] | None
+    dataset: DatasetFolder, keys: list[str], only: Collection[int] | None
 ) -> dict[int, dict[str, dict[str, Any]]]:
     """What the table of episodes says of the numeric features, by episode."""
     names = ["episode_index", *(f"stats/{key}/{name}" for key in keys for name in (*BASE, *SHARES))]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from robotdata.dataset.errors import DamagedFile
 from robotdata.dataset.features import DEFAULT_FEATURES, NUMERIC_DTYPES, frame_size, is_depth, is_video
 from robotdata.dataset.layout import EPISODES_GLOB, STATS
-from robotdata.dataset.reader import Dataset
+from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.tables import read_table
 from robotdata.dataset.verify.moments import impossible, overflown
 from robotdata.dataset.verify.pictures import sampled, thinned
@@ -27,7 +27,7 @@ StoredStats = dict[int, dict[str, dict[str, Any]]]
 """By episode, feature and name."""
 
 
-def check_derived(dataset: Dataset, report: Report, stored: StoredStats) -> None:
+def check_derived(dataset: DatasetFolder, report: Report, stored: StoredStats) -> None:
     """Each episode's statistics in themselves, and those of `stats.json` against the episodes'."""
     keys = [key for key, about in dataset.features.items() if is_video(about) or about["dtype"] in NUMERIC_DTYPES]
     try:
@@ -70,7 +70,7 @@ def _note_without_spread(counts: Mapping[str, int], episodes: int, report: Repor
     )
 
 
-def _check_counts(dataset: Dataset, key: str, found: Mapping[int, Stat], total: Stat, report: Report) -> None:
+def _check_counts(dataset: DatasetFolder, key: str, found: Mapping[int, Stat], total: Stat, report: Report) -> None:
     """Where an episode's do not add up: LeRobot counts the sampled pictures, or, encoding as it records, all pixels."""
     counts = {index: stat["count"][0] for index, stat in found.items() if "count" in stat}
     if "count" not in total or sum(counts.values()) == total["count"][0]:
@@ -146,7 +146,7 @@ def _apart(total: Stat, parts: list[Stat], camera: bool) -> str | None:
     return None
 
 
-def _astray(dataset: Dataset, key: str, total: Stat, parts: list[Stat]) -> str | None:
+def _astray(dataset: DatasetFolder, key: str, total: Stat, parts: list[Stat]) -> str | None:
     """Quantiles of the whole that come from nowhere: not from the episodes', nor from all rows."""
     if not all(name in stat for name in BASE for stat in (total, *parts)):
         return None
@@ -175,7 +175,7 @@ def _arrays(stat: Mapping[str, Any]) -> Stat:
     return made
 
 
-def stored_stats(dataset: Dataset) -> StoredStats:
+def stored_stats(dataset: DatasetFolder) -> StoredStats:
     """What the tables of episodes say."""
     made: StoredStats = {}
     for path in sorted(dataset.root.glob(EPISODES_GLOB)):

@@ -8,7 +8,7 @@ from typing import Any
 
 from robotdata.dataset.features import Feature
 from robotdata.dataset.layout import INFO
-from robotdata.dataset.reader import Dataset
+from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.verify.report import Report
 from robotdata.video.errors import VideoError
 from robotdata.video.facts import VideoFacts, probe
@@ -29,7 +29,7 @@ _CODECS = {
 _WRONG = "LeRobot compares and encodes again by it when it merges, splits and deletes"
 
 
-def check_streams(dataset: Dataset, key: str, paths: Iterable[Path], report: Report) -> None:
+def check_streams(dataset: DatasetFolder, key: str, paths: Iterable[Path], report: Report) -> None:
     """Add to `report` what `info.json` says of the streams of camera `key` and is true of none of its files.
 
     LeRobot writes it once, from the first file. What is true of some files only is a note: a dataset to which

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.features import frame_size, is_depth
-from robotdata.dataset.reader import Dataset
+from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.verify.report import Report
 from robotdata.video.codecs import DEPTH_PIX_FMT
 from robotdata.video.depth.scale import DepthScale
@@ -21,7 +21,7 @@ _TIME_S = 1e-4
 
 
 def check_video_file(
-    dataset: Dataset,
+    dataset: DatasetFolder,
     key: str,
     path: Path,
     episodes: list[EpisodeInfo],
@@ -50,7 +50,7 @@ def check_video_file(
     return index
 
 
-def _check_shape(dataset: Dataset, key: str, path: Path, index: PacketIndex, report: Report) -> None:
+def _check_shape(dataset: DatasetFolder, key: str, path: Path, index: PacketIndex, report: Report) -> None:
     width, height = frame_size(dataset.features[key])
     if (index.width, index.height) != (width, height):
         report.add(path, f"is {index.width}x{index.height}, the feature says {width}x{height}")
@@ -68,7 +68,7 @@ def _check_shape(dataset: Dataset, key: str, path: Path, index: PacketIndex, rep
         _note_scale(dataset, key, report)
 
 
-def _note_scale(dataset: Dataset, key: str, report: Report) -> None:
+def _note_scale(dataset: DatasetFolder, key: str, report: Report) -> None:
     """What LeRobot puts in where a depth camera's `info` is silent, it says to nobody."""
     info = dataset.features[key].get("info") or {}
     missing = [name for name in DepthScale().info("mm") if info.get(name) is None and name != "is_depth_map"]
@@ -78,7 +78,7 @@ def _note_scale(dataset: Dataset, key: str, report: Report) -> None:
 
 
 def _check_grid(
-    dataset: Dataset, key: str, path: Path, index: PacketIndex, episodes: list[EpisodeInfo], report: Report
+    dataset: DatasetFolder, key: str, path: Path, index: PacketIndex, episodes: list[EpisodeInfo], report: Report
 ) -> None:
     times = _times(index)
     wrong = np.flatnonzero(np.abs(times - np.arange(len(times)) / dataset.fps) > _TIME_S)
@@ -89,7 +89,7 @@ def _check_grid(
 
 
 def _check_tiling(
-    dataset: Dataset, key: str, path: Path, index: PacketIndex, episodes: list[EpisodeInfo], report: Report
+    dataset: DatasetFolder, key: str, path: Path, index: PacketIndex, episodes: list[EpisodeInfo], report: Report
 ) -> None:
     fps, expected = dataset.fps, 0
     for episode in episodes:
@@ -119,7 +119,7 @@ def _check_tiling(
 
 
 def _check_float32(
-    dataset: Dataset, key: str, path: Path, index: PacketIndex, episodes: list[EpisodeInfo], report: Report
+    dataset: DatasetFolder, key: str, path: Path, index: PacketIndex, episodes: list[EpisodeInfo], report: Report
 ) -> None:
     """LeRobot compares times as float32: late in a long file they are too coarse to find a frame."""
     times = _times(index).astype(np.float32)

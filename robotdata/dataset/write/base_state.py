@@ -9,7 +9,7 @@ from robotdata.dataset.annotations import Edit
 from robotdata.dataset.episode_list import fault_of
 from robotdata.dataset.errors import EditError
 from robotdata.dataset.layout import cached_blobs
-from robotdata.dataset.reader import Dataset
+from robotdata.dataset.reader import DatasetFolder
 
 
 def refuse_cached(root: Path) -> None:
@@ -21,7 +21,7 @@ def refuse_cached(root: Path) -> None:
         )
 
 
-def check_base(base: Dataset) -> None:
+def check_base(base: DatasetFolder) -> None:
     """Raises EditError where the table of episodes, or what people said, would be lost by writing it anew."""
     for problem in base.problems:
         if problem not in base.task_problems:
@@ -34,7 +34,7 @@ def check_base(base: Dataset) -> None:
         )
 
 
-def check_videos(base: Dataset, edit: Edit) -> None:
+def check_videos(base: DatasetFolder, edit: Edit) -> None:
     """Raises EditError where the edit has to cut a video that is not there."""
     for key in base.video_keys:
         sharers: dict[Path, list[int]] = {}

@@ -24,7 +24,7 @@ from robotdata.dataset.features import (
     video_keys,
 )
 from robotdata.dataset.lock import dataset_lock
-from robotdata.dataset.reader import Dataset
+from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.sidecar import Sidecar
 from robotdata.dataset.tables import data_schema, data_table
 from robotdata.dataset.tasks import plan_tasks, row_numbers
@@ -100,7 +100,7 @@ def commit_episodes(
     check_uuids(episodes)
     with dataset_lock(root, wait_s=lock_wait_s):
         recover_dataset(root, work, revisions)
-        base = None if is_fresh(root) else Dataset.open(root)
+        base = None if is_fresh(root) else DatasetFolder.open(root)
         known = {e.uuid: e.index for e in base.episodes if e.uuid} if base else {}
         tasks = {e.uuid: e.tasks[0] for e in base.episodes if e.uuid and e.tasks} if base else {}
         fresh = [episode for episode in episodes if episode.uuid not in known]
@@ -126,7 +126,7 @@ class _Commit:
 
     def __init__(
         self,
-        base: Dataset | None,
+        base: DatasetFolder | None,
         spec: DatasetSpec,
         features: Features,
         new: Sequence[NewEpisode],
@@ -318,7 +318,7 @@ def _build(commit: _Commit, root: Path, folder: Path) -> None:
         raise CommitError(f"cannot add to {root}: {misfit_words(root, error)}") from error
 
 
-def _features(root: Path, base: Dataset | None, spec: DatasetSpec) -> Features:
+def _features(root: Path, base: DatasetFolder | None, spec: DatasetSpec) -> Features:
     mine = complete(spec.features)
     if base is None:
         return mine

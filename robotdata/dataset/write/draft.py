@@ -22,7 +22,7 @@ from robotdata.dataset.layout import (
     Layout,
     episodes_file,
 )
-from robotdata.dataset.reader import Dataset
+from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.sidecar import Sidecar
 from robotdata.dataset.tables import more_of_tasks, write_tasks
 from robotdata.dataset.tasks import TaskPlan
@@ -41,7 +41,7 @@ class Draft:
     No file is ever written in place: the old state has the same one.
     """
 
-    def __init__(self, root: Path, base: Dataset | None, info: dict[str, Any]) -> None:
+    def __init__(self, root: Path, base: DatasetFolder | None, info: dict[str, Any]) -> None:
         self.root = root
         self.base = base
         self.info = info

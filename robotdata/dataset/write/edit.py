@@ -16,7 +16,7 @@ from robotdata.dataset.errors import DatasetError, EditError, NoSuchEpisode
 from robotdata.dataset.features import tidy_names
 from robotdata.dataset.layout import SIDECAR
 from robotdata.dataset.lock import dataset_lock
-from robotdata.dataset.reader import Dataset
+from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.sidecar import Sidecar
 from robotdata.dataset.tasks import tidy_task
 from robotdata.dataset.write.base_state import check_base, check_videos, refuse_cached
@@ -79,7 +79,7 @@ def edit_episodes(
 
 def apply_edit(
     root: Path,
-    plan: Callable[[Dataset], Edit],
+    plan: Callable[[DatasetFolder], Edit],
     *,
     work: Path,
     revisions: Path,
@@ -98,7 +98,7 @@ def apply_edit(
     refuse_cached(root)
     with dataset_lock(root, wait_s=lock_wait_s):
         recover_dataset(root, work, revisions)
-        base = Dataset.open(root)
+        base = DatasetFolder.open(root)
         if ids is not None:
             base = _with_names(base, ids)
         edit = plan(base)
@@ -155,7 +155,7 @@ def revert(
         if not source.is_dir():
             there = ", ".join(map(str, list_revisions(revisions))) or "none"
             raise EditError(f"{root} has no revision {revision} to go back to; kept are: {there}")
-        base, old = Dataset.open(root), Dataset.open(source)
+        base, old = DatasetFolder.open(root), DatasetFolder.open(source)
         if ids is not None:
             base, old = _with_names(base, ids), _with_names(old, ids)
         with _next_state(root, work, revisions, keep_revisions) as folder:
@@ -167,7 +167,7 @@ def revert(
             path = folder / SIDECAR
             path.unlink(missing_ok=True)
             write_new_text(path, sidecar.to_json())
-            Dataset.open(folder)
+            DatasetFolder.open(folder)
     return _result(root, {})
 
 
@@ -179,7 +179,7 @@ def _next_state(root: Path, work: Path, revisions: Path, keep: int) -> Iterator[
         swap_in(root, folder, revisions, keep_revisions=keep)
 
 
-def _with_names(base: Dataset, ids: Ids) -> Dataset:
+def _with_names(base: DatasetFolder, ids: Ids) -> DatasetFolder:
     sidecar = named(base, ids)
     episodes = [
         replace(each, uuid=entry["uuid"], extra=entry)
@@ -188,7 +188,7 @@ def _with_names(base: Dataset, ids: Ids) -> Dataset:
     return replace(base, sidecar=sidecar, episodes=episodes)
 
 
-def _same_content(old: Dataset, now: Dataset) -> Callable[[int, int], bool]:
+def _same_content(old: DatasetFolder, now: DatasetFolder) -> Callable[[int, int], bool]:
     def same(place: int, at: int) -> bool:
         if place >= len(old.episodes) or at >= len(now.episodes):
             return False
@@ -198,14 +198,14 @@ def _same_content(old: Dataset, now: Dataset) -> Callable[[int, int], bool]:
     return same
 
 
-def _numbers(base: Dataset, indices: Iterable[Any]) -> frozenset[int]:
+def _numbers(base: DatasetFolder, indices: Iterable[Any]) -> frozenset[int]:
     for index in indices:
         if type(index) is not int or not 0 <= index < len(base.episodes):
             raise NoSuchEpisode(base.root, index, len(base.episodes))
     return frozenset(indices)
 
 
-def _check(base: Dataset, edit: Edit) -> None:
+def _check(base: DatasetFolder, edit: Edit) -> None:
     """Raises where it is no edit of this dataset, or where nothing can be changed in the dataset."""
     gone = _numbers(base, edit.delete)
     _numbers(base, edit.tasks)
@@ -220,7 +220,7 @@ def _check(base: Dataset, edit: Edit) -> None:
 
 
 def _rewrite(
-    base: Dataset, folder: Path, edit: Edit, about: Mapping[str, Any], progress: Progress | None
+    base: DatasetFolder, folder: Path, edit: Edit, about: Mapping[str, Any], progress: Progress | None
 ) -> dict[int, Range]:
     """The next state in `folder`; which frames were kept of the trimmed episodes."""
     try:
@@ -241,7 +241,7 @@ def _rewrite(
 
 def _result(root: Path, trimmed: Mapping[int, Range]) -> EditResult:
     try:
-        dataset = Dataset.open(root)
+        dataset = DatasetFolder.open(root)
     except DatasetError as error:
         raise EditError(f"{root} was changed by somebody else meanwhile: {error}") from error
     return EditResult(dataset.revision, len(dataset.episodes), dataset.total_frames, trimmed)

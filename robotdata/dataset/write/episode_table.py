@@ -14,7 +14,7 @@ from robotdata.dataset import stats
 from robotdata.dataset.features import NUMERIC_DTYPES, TEXT_DTYPES, Feature, Features, is_camera, video_keys
 from robotdata.dataset.grid import off_grid
 from robotdata.dataset.layout import EPISODES_GLOB
-from robotdata.dataset.reader import Dataset
+from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.tables import ParquetFile, read_table, to_numpy
 
 _GROUP = 1000
@@ -48,7 +48,7 @@ def episode_schema(features: Features) -> pa.Schema:
     return pa.schema([*fields, *((name, pa.int64()) for name in _META)])
 
 
-def old_table(dataset: Dataset, schema: pa.Schema) -> pa.Table:
+def old_table(dataset: DatasetFolder, schema: pa.Schema) -> pa.Table:
     """All episode rows of `dataset` in `schema`; columns that mean nothing to us are kept at the end."""
     tables = [read_table(path) for path in sorted(dataset.root.resolve().glob(EPISODES_GLOB))]
     parts = [_in_schema(table, schema) for table in tables]
@@ -102,7 +102,7 @@ def missing_numeric(table: pa.Table, features: Features) -> bool:
     return any(table.column(name).null_count for name in names)
 
 
-def numeric_columns(dataset: Dataset, features: Features, episodes: Iterable[int]) -> dict[str, list[Any]]:
+def numeric_columns(dataset: DatasetFolder, features: Features, episodes: Iterable[int]) -> dict[str, list[Any]]:
     """Statistics of all numeric features, computed anew from the rows, as columns over `episodes`.
 
     None where an episode's rows of a feature are no numbers, or have different lengths.

@@ -16,7 +16,7 @@ import numpy as np
 from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import CommitError
 from robotdata.dataset.layout import INFO
-from robotdata.dataset.reader import Dataset
+from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.tasks import Numbers, rows_of, whole_columns
 from robotdata.dataset.verify.check import verify_dataset
 from robotdata.dataset.verify.report import MOST, Problem, Report
@@ -35,7 +35,7 @@ class Tasks:
     codes: Numbers
 
     @classmethod
-    def of(cls, dataset: Dataset, numbers: Numbers) -> Tasks:
+    def of(cls, dataset: DatasetFolder, numbers: Numbers) -> Tasks:
         """Of rows with these task numbers; a number without a text stands for itself."""
         tasks = dataset.tasks
         values, codes = np.unique(numbers, return_inverse=True)
@@ -64,13 +64,13 @@ class Origin:
     uuid: str = ""
 
 
-def check_next(root: Path, base: Dataset | None, origins: Sequence[Origin], changed: range) -> list[str]:
+def check_next(root: Path, base: DatasetFolder | None, origins: Sequence[Origin], changed: range) -> list[str]:
     """Read back the state in `root`, made from `base`; `changed` are the episodes whose files are verified in full.
 
     Returns notes on what was wrong in `base` and still is. Raises CommitError at anything else that is wrong; its
     `reasons` say what, for each new episode that is to blame.
     """
-    now = Dataset.open(root)
+    now = DatasetFolder.open(root)
     found = _unlike(now, base, origins)
     report = verify_dataset(root, episodes=changed)
     known: list[Problem] = []
@@ -88,7 +88,7 @@ def check_next(root: Path, base: Dataset | None, origins: Sequence[Origin], chan
     return _notes(root, known)
 
 
-def _unlike(now: Dataset, base: Dataset | None, origins: Sequence[Origin]) -> list[Problem]:
+def _unlike(now: DatasetFolder, base: DatasetFolder | None, origins: Sequence[Origin]) -> list[Problem]:
     """What of any row, changed or not, is not what the edit asked for."""
     if [episode.index for episode in now.episodes] != list(range(len(origins))):
         what = f"has {len(now.episodes)} episodes, should have {len(origins)}, in order"
@@ -115,7 +115,7 @@ def _unlike(now: Dataset, base: Dataset | None, origins: Sequence[Origin]) -> li
 
 
 def _unlike_episode(
-    now: Dataset, base: Dataset | None, episode: EpisodeInfo, origin: Origin, rows: Mapping[str, Numbers]
+    now: DatasetFolder, base: DatasetFolder | None, episode: EpisodeInfo, origin: Origin, rows: Mapping[str, Numbers]
 ) -> str:
     """What is wrong with the rows of one episode, in words; `base` where they lie in one of its files, unchanged."""
     if origin.tasks is not None and (count := origin.tasks.unlike(Tasks.of(now, rows["task_index"]))):
@@ -127,7 +127,7 @@ def _unlike_episode(
     return "" if same else f"its rows do not count from {episode.from_index}, or have another episode's number"
 
 
-def _lost_files(now: Dataset, base: Dataset | None, origins: Sequence[Origin]) -> list[Problem]:
+def _lost_files(now: DatasetFolder, base: DatasetFolder | None, origins: Sequence[Origin]) -> list[Problem]:
     """Episodes that could be read whole and cannot any more."""
     sound = {episode.index for episode in base.episodes if not episode.problems} if base else set()
     return [
@@ -137,7 +137,7 @@ def _lost_files(now: Dataset, base: Dataset | None, origins: Sequence[Origin]) -
     ]
 
 
-def _inodes(base: Dataset | None) -> set[int]:
+def _inodes(base: DatasetFolder | None) -> set[int]:
     paths = {episode.data_file for episode in base.episodes} if base else set()
     return {path.stat().st_ino for path in paths if path is not None and path.is_file()}
 
@@ -151,7 +151,7 @@ class _Before:
     count: int = 0
 
     @classmethod
-    def of(cls, base: Dataset | None, origins: Sequence[Origin], changed: range) -> _Before:
+    def of(cls, base: DatasetFolder | None, origins: Sequence[Origin], changed: range) -> _Before:
         """Of the episodes that became `changed`, and of the dataset as a whole."""
         if base is None:
             return cls()

@@ -17,7 +17,7 @@ from robotdata.dataset.episode_list import EpisodeInfo, fault_of
 from robotdata.dataset.errors import EditError
 from robotdata.dataset.features import video_keys
 from robotdata.dataset.layout import next_file
-from robotdata.dataset.reader import Dataset
+from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.sidecar import Sidecar
 from robotdata.dataset.tables import ParquetFile, open_parquet
 from robotdata.dataset.tasks import Numbers, TaskPlan, plan_tasks, row_numbers, texts_of
@@ -72,7 +72,7 @@ class Rewrite:
     """
 
     def __init__(
-        self, base: Dataset, kept: Sequence[EpisodeInfo], tasks: Mapping[int, str], ranges: Mapping[int, Range]
+        self, base: DatasetFolder, kept: Sequence[EpisodeInfo], tasks: Mapping[int, str], ranges: Mapping[int, Range]
     ) -> None:
         self._base = base
         self._given = dict(tasks)

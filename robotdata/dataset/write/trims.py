@@ -13,7 +13,7 @@ from robotdata.dataset import stats
 from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import EditError
 from robotdata.dataset.features import NUMERIC_DTYPES, depth_scale, depth_unit, is_depth, is_video
-from robotdata.dataset.reader import Dataset
+from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.write import episode_table
 from robotdata.video.decode import open_video
 from robotdata.video.depth.video import decode_depth
@@ -24,7 +24,7 @@ Range = tuple[int, int]
 """Frames [first, end) of an episode."""
 
 
-def kept_ranges(base: Dataset, trims: Mapping[int, Range]) -> dict[int, Range]:
+def kept_ranges(base: DatasetFolder, trims: Mapping[int, Range]) -> dict[int, Range]:
     """For each episode what is kept of it: what was asked for, or a little more where frames cannot be cut there.
 
     A video is copied, never encoded: it begins at a keyframe, in every camera at the same frame. Raises EditError
@@ -43,7 +43,7 @@ def kept_ranges(base: Dataset, trims: Mapping[int, Range]) -> dict[int, Range]:
     return made
 
 
-def _kept(base: Dataset, episode: EpisodeInfo, wanted: Range, indices: dict[Path, PacketIndex]) -> Range:
+def _kept(base: DatasetFolder, episode: EpisodeInfo, wanted: Range, indices: dict[Path, PacketIndex]) -> Range:
     first, end = wanted
     before: Range | None = None
     while before != (first, end):  # until all cameras agree
@@ -58,7 +58,7 @@ def _kept(base: Dataset, episode: EpisodeInfo, wanted: Range, indices: dict[Path
     return first, end
 
 
-def trimmed_stats(base: Dataset, episode: EpisodeInfo, kept: Range, columns: Mapping[str, Any]) -> dict[str, Any]:
+def trimmed_stats(base: DatasetFolder, episode: EpisodeInfo, kept: Range, columns: Mapping[str, Any]) -> dict[str, Any]:
     """`stats/...` columns of what is left of the episode; `columns` has the rows' new bookkeeping columns.
 
     Cameras are decoded, for there is no raw picture any more; where that cannot be done theirs stay as they were.
@@ -110,7 +110,7 @@ def shifted_marks(marks: Any, kept: Range) -> list[dict[str, Any]]:
     return made
 
 
-def _picture_stats(base: Dataset, episode: EpisodeInfo, kept: Range, key: str) -> stats.Stat:
+def _picture_stats(base: DatasetFolder, episode: EpisodeInfo, kept: Range, key: str) -> stats.Stat:
     span, counted = episode.videos[key], stats.ImageStats()
     with open_video(span.path) as video:
         for n in stats.sample_indices(kept[1] - kept[0]):
@@ -118,7 +118,7 @@ def _picture_stats(base: Dataset, episode: EpisodeInfo, kept: Range, key: str) -
     return counted.result()
 
 
-def _depth_stats(base: Dataset, episode: EpisodeInfo, kept: Range, key: str) -> stats.Stat:
+def _depth_stats(base: DatasetFolder, episode: EpisodeInfo, kept: Range, key: str) -> stats.Stat:
     """From the codes, in the unit that the dataset says its statistics are in."""
     span, counted, feature = episode.videos[key], stats.DepthStats(), base.features[key]
     scale, metres = depth_scale(feature), depth_unit(feature) == "m"
