@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from cachetools import LRUCache
 from numpy.typing import NDArray
 
 from robotdata.dataset.episode_list import EpisodeInfo, VideoSpan
@@ -40,8 +40,7 @@ class OpenDatasets:
     """The datasets looked at last, each in the state that its folder has now."""
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._open: OrderedDict[Path, DatasetFolder] = OrderedDict()
+        self._open: LRUCache[Path, DatasetFolder] = LRUCache(limit)
         self._lock = threading.Lock()
 
     def get(self, root: Path) -> DatasetFolder:
@@ -49,7 +48,6 @@ class OpenDatasets:
         with self._lock:
             found = self._open.get(root)
             if found is not None and not found.changed():
-                self._open.move_to_end(root)
                 return found
         try:
             made = DatasetFolder.open(root)
@@ -57,8 +55,6 @@ class OpenDatasets:
             raise Gone(f"dataset {root.name}: {error}") from error
         with self._lock:
             self._open[root] = made
-            while len(self._open) > self._limit:
-                self._open.popitem(last=False)
         return made
 
 
@@ -185,7 +181,7 @@ class CommittedSource:
         return to_jpeg(data)
 
 
-_PICTURES: OrderedDict[tuple[Path | None, int, int, str], NDArray[Any]] = OrderedDict()
+_PICTURES: LRUCache[tuple[Path | None, int, int, str], NDArray[Any]] = LRUCache(2)
 _PICTURES_LOCK = threading.Lock()
 
 
@@ -199,8 +195,6 @@ def _stored_pictures(dataset: DatasetFolder, episode: EpisodeInfo, camera: str) 
         if column is None:
             raise Gone(f"{episode.data_file} has no column {camera}")
         _PICTURES[key] = column
-        while len(_PICTURES) > 2:
-            _PICTURES.popitem(last=False)
         return column
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
+
+from cachetools import LRUCache
 
 from robotdata.video.jpeg import ImageError
 from viewer.errors import BadAsk, Busy, Gone
@@ -68,32 +69,26 @@ STRIP_TURNS = Turns(min(2, _CORES), wait_s=30)
 
 
 class JpegCache:
-    """The newest JPEGs that took work to make, bounded by bytes."""
+    """The newest JPEGs that took work to make, bounded by bytes; for any number of threads."""
 
     def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
-        self._bytes = 0
-        self._kept: OrderedDict[Hashable, bytes] = OrderedDict()
+        self._kept: LRUCache[Hashable, bytes] = LRUCache(max_bytes, getsizeof=len)
         self._lock = threading.Lock()
 
     def get(self, key: Hashable) -> bytes | None:
         with self._lock:
-            data = self._kept.get(key)
-            if data is not None:
-                self._kept.move_to_end(key)
-            return data
+            return self._kept.get(key)
 
     def put(self, key: Hashable, data: bytes) -> None:
+        """Keep `data`, unless it is larger than the whole cache."""
         with self._lock:
-            self._bytes += len(data) - len(self._kept.pop(key, b""))
-            self._kept[key] = data
-            while self._bytes > self._max_bytes and self._kept:
-                self._bytes -= len(self._kept.popitem(last=False)[1])
+            self._kept.pop(key, None)
+            if len(data) <= self._kept.maxsize:
+                self._kept[key] = data
 
     def clear(self) -> None:
         with self._lock:
             self._kept.clear()
-            self._bytes = 0
 
 
 JPEGS = JpegCache(64 * 1024 * 1024)
