@@ -5,7 +5,7 @@ Minimum, maximum, quantiles and spread may become anything: a poor encode of noi
 bright pixel is black, and hard edges ring beyond both. Even the means of red, green and blue move by 0.15 in a good
 encode of saturated patterns, because 4:2:0 keeps one colour of four pixels and what then lies outside of the cube of
 colours is clipped (measured: `bench/verify_alarms.py`). So none of these is held against a bound here; what
-statistics rule out among themselves is `verify_moments.py`'s. Blamed is what can only be of other pictures:
+statistics rule out among themselves is `moments.py`'s. Blamed is what can only be of other pictures:
 
 - **Brightness.** A transform's constant coefficient comes back at most one quantizer step off. The largest step is
   228 (HEVC and H.264 at QP 51; AV1's is 167) and the smallest block 4x4, whose coefficient is four times its mean: 57
