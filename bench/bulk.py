@@ -62,7 +62,7 @@ def main() -> None:
     takes = int(sys.argv[1]) if len(sys.argv) > 1 else 300
     with home_with(takes) as home:
         from recorder.models import Episode
-        from recorder.services.review import set_verdict, undo
+        from recorder.review.verdicts import set_verdict, undo
 
         episodes = list(Episode.objects.select_related("dataset"))
         report: dict[str, Any] = {"takes": takes}

@@ -27,7 +27,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from robotdata.dataset import Dataset, dataset_lock, recover_dataset, verify_dataset  # noqa: E402
+from robotdata.dataset import DatasetFolder, dataset_lock, recover_dataset, verify_dataset  # noqa: E402
 from robotdata.spool import BadManifest, NoTake, Take, read_manifest, recover_take  # noqa: E402
 from robotdata.video.barcode import read  # noqa: E402
 from robotdata.video.jpeg import decode_jpeg  # noqa: E402
@@ -35,7 +35,7 @@ from tests.faults import commit_a_batch  # noqa: E402
 from tests.takes import make_take  # noqa: E402
 
 TICKS = 6
-PRELOAD = ["tests.faults.commit_a_batch", "robotdata.video.encode", "robotdata.video.mux", "robotdata.video.verify"]
+PRELOAD = ["tests.faults.commit_a_batch", "robotdata.video.encode", "robotdata.video.remux", "robotdata.video.verify"]
 FRESH_AFTER = 40  # kills; then a new home, so that a dataset stays small and the figures comparable
 
 
@@ -97,7 +97,7 @@ class Trial:
             done = recover_dataset(root, self.home / "work", self.home / "revisions")
         self.counts["commits rolled back"] += done.rolled_back
         self.counts["commits rolled forward"] += done.rolled_forward
-        present = {str(episode.uuid) for episode in Dataset.open(root).episodes} if root.exists() else set()
+        present = {str(episode.uuid) for episode in DatasetFolder.open(root).episodes} if root.exists() else set()
         for name in self.committed - present:
             self.wrong.append(f"committed episode {name} is not in the dataset")
         if root.exists():

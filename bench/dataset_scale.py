@@ -20,9 +20,9 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from robotdata.dataset import Dataset, DatasetSpec, NewEpisode, commit_episodes  # noqa: E402
-from robotdata.dataset.edit import delete_episodes, trim_episodes  # noqa: E402
+from robotdata.dataset import DatasetFolder, DatasetSpec, NewEpisode, commit_episodes  # noqa: E402
 from robotdata.dataset.stats import ImageStats  # noqa: E402
+from robotdata.dataset.write.edit import delete_episodes, trim_episodes  # noqa: E402
 from robotdata.video.codecs import EncodeSettings  # noqa: E402
 from robotdata.video.encode import encode_frames  # noqa: E402
 
@@ -59,9 +59,9 @@ def measure(home: Path) -> dict[str, Any]:
     spec = DatasetSpec(30, "arm", FEATURES)
     made = _timed(lambda: commit_episodes(root, spec, [new(n) for n in range(EPISODES)], **places))
     cpu = time.process_time()
-    opened = [_timed(lambda: Dataset.open(root)) for _ in range(7)]
+    opened = [_timed(lambda: DatasetFolder.open(root)) for _ in range(7)]
     open_cpu = (time.process_time() - cpu) / len(opened)
-    dataset = Dataset.open(root)
+    dataset = DatasetFolder.open(root)
     rows = [_timed(lambda n=n: dataset.rows(n)) for n in range(0, EPISODES, max(1, EPISODES // 50))]
     added = [_timed(lambda n=n: commit_episodes(root, spec, [new(EPISODES + n)], **places)) for n in range(3)]
     deleted = _timed(lambda: delete_episodes(root, [EPISODES // 2], **places))

@@ -37,7 +37,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from robotdata.dataset.reader import Dataset  # noqa: E402
+from robotdata.dataset.reader import DatasetFolder  # noqa: E402
 
 # Generous: a slow machine is slow, not wrong. Whoever wants the whole bounded runs it under `timeout`.
 ENCODE_WITHIN_S = 1200.0
@@ -131,7 +131,7 @@ class Wanted:
         seconds = [float(os.environ.get("TAKE_SECONDS") or (8 if source else 3))] * (episodes + 1)
         if not source:
             return cls(episodes, seconds, None, codec, home)
-        dataset = Dataset.open(Path(source).resolve())
+        dataset = DatasetFolder.open(Path(source).resolve())
         rig = home / "replay.toml"
         rig.write_text(replay_toml(dataset))
         lengths = [episode.length / dataset.fps for episode in dataset.episodes]
@@ -139,7 +139,7 @@ class Wanted:
         return cls(episodes, seconds, str(rig), codec, home)
 
 
-def replay_toml(dataset: Dataset) -> str:
+def replay_toml(dataset: DatasetFolder) -> str:
     """A rig that plays this dataset."""
     path = json.dumps(str(dataset.root))
     lines = ["[rig]", 'name = "replay"', f"fps = {dataset.fps}"]

@@ -16,7 +16,8 @@ from PIL import Image
 from video_footage import LeRobotSide, report
 
 from robotdata.video import open_video
-from robotdata.video.depth import DepthScale, decode_depth, dequantize_depth, encode_depth, quantize_depth
+from robotdata.video.depth.quantize import dequantize_depth, quantize_depth
+from robotdata.video.depth.video import DepthScale, decode_depth, encode_depth
 
 SCALES = [
     DepthScale(),

@@ -45,7 +45,7 @@ def fill(home: Path, takes: int) -> None:
     from django.db import transaction
 
     from recorder.models import Dataset, Episode, Rig
-    from recorder.states import EpisodeState, Verdict
+    from recorder.models.states import EpisodeState, Verdict
     from robotdata.spool import read_manifest
     from robotdata.spool.manifest import new_curation
     from tests.takes import make_take

@@ -60,7 +60,8 @@ def make_take(folder: Path, packets: list[bytes]) -> None:
 
 
 def make_committed(take_folder: Path, home: Path) -> None:
-    from robotdata.dataset.commit import DatasetSpec, NewEpisode, commit_episodes
+    from robotdata.dataset.write.commit import DatasetSpec, commit_episodes
+    from robotdata.dataset.write.new_episode import NewEpisode
     from robotdata.export.encode import encode_camera
     from robotdata.export.plan import plan_take
     from robotdata.spool import Take
@@ -120,7 +121,7 @@ def timed(get: Callable[[int], bytes]) -> dict[str, float]:
 
 def in_process(episode: uuid.UUID) -> dict[str, float]:
     from viewer.frames import JPEGS, read_frame
-    from viewer.places import find_place, open_source
+    from viewer.locate import find_place, open_source
 
     place = find_place(episode)
 

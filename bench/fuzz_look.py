@@ -121,7 +121,7 @@ class Look:
         self.step(name, ask, case)
 
     def a_take(self, case: Case) -> None:
-        from recorder.services.quality import assess_by_id
+        from recorder.quality.assess import assess_by_id
 
         pk, number = case.target, case.number
         media = f"/media/{pk}"
@@ -201,9 +201,9 @@ class Look:
             call_command(name, quiet=True, stdout=out, stderr=out, **options)
 
     def _sweep(self) -> None:
-        from recorder import sweeping
+        from recorder.worker import sweep
 
-        sweeping.sweep()
+        sweep.sweep()
 
     def _signed_in(self) -> Any:
         from django.contrib.auth import get_user_model
@@ -227,9 +227,9 @@ async def _drain(response: Any) -> bytes:
 async def _say_of_take(text: str) -> None:
     from channels.db import database_sync_to_async
 
+    from recorder.live.rig_messages import BadMessage, UnknownMessage, read_message
+    from recorder.live.rig_writer import RigRows
     from recorder.models import Episode
-    from recorder.rig_messages import BadMessage, UnknownMessage, read_message
-    from recorder.rig_rows import RigRows
 
     try:
         message = read_message(text)

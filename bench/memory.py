@@ -52,8 +52,8 @@ def take_like(template: Path, slug: str) -> str:
     """Another take with the same rows and frames, indexed and kept."""
     from django.conf import settings
 
+    from recorder.catalog.takes import index_take
     from recorder.models import Episode
-    from recorder.services.takes import index_take
 
     pk = str(uuid.uuid4())
     folder = settings.SPOOL_DIR / pk
@@ -67,10 +67,10 @@ def take_like(template: Path, slug: str) -> str:
 
 def one_batch(template: Path, slug: str, takes: int = 3) -> None:
     """As the tasks do it, without the queue."""
-    from recorder.committing import commit_batch
-    from recorder.encoding import run_job
+    from recorder.jobs.batches import start_batch
     from recorder.models import Dataset
-    from recorder.services.batches import start_batch
+    from recorder.worker.commit import commit_batch
+    from recorder.worker.encode import run_job
 
     dataset, _ = Dataset.objects.get_or_create(slug=slug, defaults={"title": slug, "encoding": QUICK})
     for _ in range(takes):
@@ -108,13 +108,13 @@ def set_up(home: Path) -> None:
     import django
     from django.core.management import call_command
 
-    from recorder import bell
+    from recorder.jobs import notify
 
     django.setup()
     call_command("migrate", verbosity=0)
     for name in ("spool", "datasets", "staging", "templates"):
         (home / name).mkdir(exist_ok=True)
-    bell._send = lambda *_: None  # no worker listens
+    notify._send = lambda *_: None  # no worker listens
 
 
 class Visitor:
@@ -170,7 +170,7 @@ class Visitor:
 
 def web(home: Path, rounds: int) -> None:
     from bench.live_feed import SETUP, free_port, wait_for
-    from recorder.embedded import Embedded, Options
+    from recorder.management.embedded import Embedded, Options
     from recorder.models import Episode
 
     template = template_in(home)

@@ -10,7 +10,7 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from robotdata.dataset import Dataset, verify_dataset
+from robotdata.dataset import DatasetFolder, verify_dataset
 from robotdata.spool import SpoolError, Take
 from robotdata.video import open_video
 from robotdata.video.barcode import read
@@ -32,7 +32,7 @@ def check_home(product: Product, said: Promises) -> dict[str, Any]:
     for root in sorted(path for path in (home / "datasets").iterdir() if path.is_dir() and path.name[0] != "."):
         report = verify_dataset(root, deep=True)
         said.wrong += [f"{root.name}: {problem}" for problem in report.problems]
-        dataset = Dataset.open(root)
+        dataset = DatasetFolder.open(root)
         for info in dataset.episodes:
             committed[str(info.uuid)] = info.length
             check_pictures(root.name, info, said)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.apps import AppConfig
 
-from recorder import broker
+from recorder.jobs import file_broker
 
 
 class RecorderConfig(AppConfig):
@@ -10,4 +10,4 @@ class RecorderConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        broker.use()
+        file_broker.use()

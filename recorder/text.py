@@ -13,18 +13,18 @@ _ODD = re.compile("[\x00\ud800-\udfff]")
 _REPLACEMENT = "\ufffd"
 
 
-def storable(value: Any) -> Any:
+def sanitize_json(value: Any) -> Any:
     """The JSON value with U+FFFD for every character that no database keeps, in keys too; others stay as they are."""
     if isinstance(value, str):
         return _ODD.sub(_REPLACEMENT, value)
     if isinstance(value, dict):
-        return {storable(key): storable(item) for key, item in value.items()}
+        return {sanitize_json(key): sanitize_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [storable(item) for item in value]
+        return [sanitize_json(item) for item in value]
     return value
 
 
-def described(fields: dict[str, Any]) -> str:
+def describe_fields(fields: dict[str, Any]) -> str:
     """Return fields and their values as a phrase for people: `verdict to keep and rating to 4`."""
     words = []
     for name, value in fields.items():
@@ -33,7 +33,7 @@ def described(fields: dict[str, Any]) -> str:
     return " and ".join(words)
 
 
-def clock(when: datetime) -> str:
+def format_time(when: datetime) -> str:
     """Return the time of day in UTC, with the date when it is not today."""
     today = timezone.now().date() == when.date()
     return f"{when:%H:%M:%S} UTC" if today else f"{when:%Y-%m-%d %H:%M} UTC"

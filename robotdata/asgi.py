@@ -20,9 +20,9 @@ from django.conf import settings  # noqa: E402
 from django.urls import re_path  # noqa: E402
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware  # noqa: E402
 
-from recorder.consumers import RigConsumer  # noqa: E402
-from recorder.routing import websocket_urlpatterns as recorder_sockets  # noqa: E402
-from recorder.sockets import NowhereSocket  # noqa: E402
+from recorder.live.consumers import RigConsumer  # noqa: E402
+from recorder.live.routing import websocket_urlpatterns as recorder_sockets  # noqa: E402
+from recorder.live.websocket import NowhereSocket  # noqa: E402
 from robotdata.origins import SameOriginOnly  # noqa: E402
 from robotdata.thread_limit import answer_thread_limit  # noqa: E402
 from viewer.routing import websocket_urlpatterns as viewer_sockets  # noqa: E402

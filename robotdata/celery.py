@@ -9,5 +9,4 @@ from celery import Celery
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "robotdata.settings")
 app = Celery("robotdata")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks()
-app.autodiscover_tasks(related_name="quality_tasks")
+app.autodiscover_tasks(["recorder.worker", "recorder.quality"])

@@ -217,7 +217,7 @@ CELERY_TASK_SERIALIZER = "json"
 CELERY_TASK_ACKS_LATE = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_BEAT_SCHEDULER = "recorder.clock:Scheduler"
+CELERY_BEAT_SCHEDULER = "recorder.worker.scheduler:Scheduler"
 # An encoder's process that has grown so large is replaced after its job: FFmpeg's libraries give little back. In KiB.
 CELERY_WORKER_MAX_MEMORY_PER_CHILD = env_int("ROBOTDATA_WORKER_MB", 2048, least=256) * 1024
 

@@ -12,8 +12,8 @@ import numpy as np
 from robotdata.capture.records import Row
 from robotdata.spool import TakeWriter, new_take_id
 from robotdata.video.barcode import Barcode, draw
-from robotdata.video.depth import depth_packet
-from robotdata.video.depth_scale import DepthScale
+from robotdata.video.depth.packets import depth_packet
+from robotdata.video.depth.scale import DepthScale
 from robotdata.video.jpeg import encode_jpeg
 
 NAMES = [f"joint_{i}.pos" for i in range(6)]

@@ -5,23 +5,25 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from cachetools import LRUCache
 from numpy.typing import NDArray
 
 from robotdata.dataset.episode_list import EpisodeInfo, VideoSpan
 from robotdata.dataset.errors import DatasetError
 from robotdata.dataset.features import DEFAULT_FEATURES, NUMERIC_DTYPES
-from robotdata.dataset.reader import Dataset
+from robotdata.dataset.reader import DatasetFolder
 from robotdata.files import open_real
 from robotdata.quality.inputs import flat_names
 from robotdata.video import VideoDecoder, VideoDecoderCache, VideoError
-from robotdata.video.depth import CODE_MAX, depth_codes, dequantize_depth
-from robotdata.video.depth_colours import DepthColours
-from robotdata.video.depth_scale import PIX_FMT, DepthScale
+from robotdata.video.codecs import DEPTH_PIX_FMT
+from robotdata.video.depth.colours import DepthColours
+from robotdata.video.depth.quantize import CODE_MAX, dequantize_depth
+from robotdata.video.depth.scale import DepthScale
+from robotdata.video.depth.video import depth_codes
 from robotdata.video.errors import FileReplacedError
 from robotdata.video.index import FileIdentity
 from robotdata.video.jpeg import ImageError, encode_jpeg
@@ -38,25 +40,21 @@ class OpenDatasets:
     """The datasets looked at last, each in the state that its folder has now."""
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._open: OrderedDict[Path, Dataset] = OrderedDict()
+        self._open: LRUCache[Path, DatasetFolder] = LRUCache(limit)
         self._lock = threading.Lock()
 
-    def get(self, root: Path) -> Dataset:
+    def get(self, root: Path) -> DatasetFolder:
         """Raises Gone where the folder holds no dataset that can be read."""
         with self._lock:
             found = self._open.get(root)
             if found is not None and not found.changed():
-                self._open.move_to_end(root)
                 return found
         try:
-            made = Dataset.open(root)
+            made = DatasetFolder.open(root)
         except (DatasetError, OSError) as error:
             raise Gone(f"dataset {root.name}: {error}") from error
         with self._lock:
             self._open[root] = made
-            while len(self._open) > self._limit:
-                self._open.popitem(last=False)
         return made
 
 
@@ -150,7 +148,7 @@ class CommittedSource:
         off_s = abs(decoder.index.time_s(number) - time_s)
         if off_s > 1 / self.fps:
             raise Gone(f"{span.path} has no frame at {time_s:.3f} s: its {decoder.count} frames end {off_s:.3f} s away")
-        if decoder.index.pix_fmt != PIX_FMT:
+        if decoder.index.pix_fmt != DEPTH_PIX_FMT:
             return encode_jpeg(decoder.frame(number), QUALITY)
         codes = depth_codes(decoder, number)
         return encode_jpeg(np.take(self._depth_colours(camera, decoder, span), codes, axis=0), QUALITY)
@@ -183,11 +181,11 @@ class CommittedSource:
         return to_jpeg(data)
 
 
-_PICTURES: OrderedDict[tuple[Path | None, int, int, str], NDArray[Any]] = OrderedDict()
+_PICTURES: LRUCache[tuple[Path | None, int, int, str], NDArray[Any]] = LRUCache(2)
 _PICTURES_LOCK = threading.Lock()
 
 
-def _stored_pictures(dataset: Dataset, episode: EpisodeInfo, camera: str) -> NDArray[Any]:
+def _stored_pictures(dataset: DatasetFolder, episode: EpisodeInfo, camera: str) -> NDArray[Any]:
     """A whole column of pictures; Parquet gives no less. The last two are kept."""
     key = (episode.data_file, dataset.identity.modified_ns, episode.index, camera)
     with _PICTURES_LOCK:
@@ -197,8 +195,6 @@ def _stored_pictures(dataset: Dataset, episode: EpisodeInfo, camera: str) -> NDA
         if column is None:
             raise Gone(f"{episode.data_file} has no column {camera}")
         _PICTURES[key] = column
-        while len(_PICTURES) > 2:
-            _PICTURES.popitem(last=False)
         return column
 
 
@@ -225,7 +221,7 @@ def _check_same(decoder: VideoDecoder, path: Path) -> None:
         raise FileReplacedError(f"{path} was replaced by another file; open the episode again")
 
 
-def _find(root: Path, index: int) -> tuple[Dataset, EpisodeInfo]:
+def _find(root: Path, index: int) -> tuple[DatasetFolder, EpisodeInfo]:
     dataset = DATASETS.get(root)
     try:
         return dataset, dataset.episode(index)

@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
 from recorder.models import Episode
-from recorder.views.ask import Request
+from recorder.views.request import Request
 
 
 @require_GET

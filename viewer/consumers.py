@@ -9,10 +9,10 @@ from typing import Any
 
 from uvicorn.protocols.utils import ClientDisconnected
 
-from recorder.sockets import BrowserSocket
-from viewer.errors import BadAsk, Busy, ViewerError
+from recorder.live.websocket import BrowserSocket
+from viewer.errors import BadRequest, Busy, ViewerError
 from viewer.frames import FRAMES
-from viewer.places import Hold, hold_source, trim_in_frames
+from viewer.locate import Hold, hold_source, trim_in_frames
 from viewer.playback import Player
 from viewer.sources import FrameSource, describe
 
@@ -53,7 +53,7 @@ class PlayConsumer(BrowserSocket):
             return
         try:
             self.player.handle(parse_message(text))
-        except BadAsk as error:
+        except BadRequest as error:
             await self.send_message({"type": "error", "message": str(error)})
 
     async def disconnect(self, code: int) -> None:
@@ -93,13 +93,13 @@ def _make_room(person: int) -> None:
 def parse_message(text: str | None) -> dict[str, Any]:
     """An op as JSON; raises BadAsk."""
     if text is None or len(text) > MOST_MESSAGE:
-        raise BadAsk(f"write ops as JSON text of at most {MOST_MESSAGE} characters")
+        raise BadRequest(f"write ops as JSON text of at most {MOST_MESSAGE} characters")
     try:
         message = json.loads(text)
     except (ValueError, RecursionError):
-        raise BadAsk(f"no JSON: {text[:40]!r}") from None
+        raise BadRequest(f"no JSON: {text[:40]!r}") from None
     if not isinstance(message, dict):
-        raise BadAsk('write an object such as {"op": "seek", "frame": 0, "seq": 1}')
+        raise BadRequest('write an object such as {"op": "seek", "frame": 0, "seq": 1}')
     return message
 
 

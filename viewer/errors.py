@@ -16,7 +16,7 @@ class ViewerError(Exception):
     code = "viewer"
 
 
-class BadAsk(ViewerError):
+class BadRequest(ViewerError):
     status = 400
     code = "bad_request"
 

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from robotdata.video.jpeg import ImageError
-from viewer.errors import BadAsk, Gone, NotThere
+from viewer.errors import BadRequest, Gone, NotThere
 from viewer.pictures import MOST_SIDE, open_scaled, side_by_side
 from viewer.sources import FrameSource
 
@@ -45,16 +45,18 @@ def make_strip(source: FrameSource, camera: str, count: int, height: int) -> byt
     if size is None:
         raise Gone(f"no frame of {camera} can be read: {fault}") from fault
     if size[0] * count > MOST_SIDE:
-        raise BadAsk(f"{count} frames of {size[0]} pixels do not fit into one picture: ask for fewer or smaller ones")
+        raise BadRequest(
+            f"{count} frames of {size[0]} pixels do not fit into one picture: ask for fewer or smaller ones"
+        )
     return side_by_side([cells[n] for n in places], size)
 
 
 def check_strip(count: int, height: int) -> None:
     """Raises BadAsk, with the bounds."""
     if not 1 <= count <= MOST_CELLS:
-        raise BadAsk(f"count {count}: write 1 to {MOST_CELLS}")
+        raise BadRequest(f"count {count}: write 1 to {MOST_CELLS}")
     if not LEAST_HEIGHT <= height <= MOST_HEIGHT:
-        raise BadAsk(f"height {height}: write {LEAST_HEIGHT} to {MOST_HEIGHT} pixels")
+        raise BadRequest(f"height {height}: write {LEAST_HEIGHT} to {MOST_HEIGHT} pixels")
 
 
 class StripStore:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
+from cachetools import LRUCache
+
 from robotdata.video.jpeg import ImageError
-from viewer.errors import BadAsk, Busy, Gone
+from viewer.errors import BadRequest, Busy, Gone
 from viewer.pictures import LEAST_HEIGHT, MOST_HEIGHT, shrink_jpeg
 from viewer.sources import FrameSource
 
@@ -43,7 +44,7 @@ class Pool:
             self._inside -= 1
 
 
-class Turns:
+class Slots:
     """At most `most` threads at once inside the `with` block; Busy for who waits longer than `wait_s`."""
 
     def __init__(self, most: int, *, wait_s: float) -> None:
@@ -61,39 +62,33 @@ class Turns:
 _CORES = os.cpu_count() or 1
 FRAMES = Pool("frames", workers=min(4, _CORES + 2), limit=512)
 """For the sockets' players."""
-FRAME_TURNS = Turns(min(4, _CORES + 2), wait_s=10)
+FRAME_TURNS = Slots(min(4, _CORES + 2), wait_s=10)
 """For requests, each of which has a thread of its own already."""
-STRIP_TURNS = Turns(min(2, _CORES), wait_s=30)
+STRIP_TURNS = Slots(min(2, _CORES), wait_s=30)
 """Apart, so that a wall of filmstrips never holds up who is scrubbing."""
 
 
 class JpegCache:
-    """The newest JPEGs that took work to make, bounded by bytes."""
+    """The newest JPEGs that took work to make, bounded by bytes; for any number of threads."""
 
     def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
-        self._bytes = 0
-        self._kept: OrderedDict[Hashable, bytes] = OrderedDict()
+        self._kept: LRUCache[Hashable, bytes] = LRUCache(max_bytes, getsizeof=len)
         self._lock = threading.Lock()
 
     def get(self, key: Hashable) -> bytes | None:
         with self._lock:
-            data = self._kept.get(key)
-            if data is not None:
-                self._kept.move_to_end(key)
-            return data
+            return self._kept.get(key)
 
     def put(self, key: Hashable, data: bytes) -> None:
+        """Keep `data`, unless it is larger than the whole cache."""
         with self._lock:
-            self._bytes += len(data) - len(self._kept.pop(key, b""))
-            self._kept[key] = data
-            while self._bytes > self._max_bytes and self._kept:
-                self._bytes -= len(self._kept.popitem(last=False)[1])
+            self._kept.pop(key, None)
+            if len(data) <= self._kept.maxsize:
+                self._kept[key] = data
 
     def clear(self) -> None:
         with self._lock:
             self._kept.clear()
-            self._bytes = 0
 
 
 JPEGS = JpegCache(64 * 1024 * 1024)
@@ -124,8 +119,8 @@ def parse_height(text: object) -> int | None:
         return None
     whole = isinstance(text, int) and not isinstance(text, bool)
     if not whole and not (isinstance(text, str) and text.isascii() and text.isdigit() and len(text) <= 6):
-        raise BadAsk(f"height: write a whole number of pixels, {LEAST_HEIGHT} to {MOST_HEIGHT}")
+        raise BadRequest(f"height: write a whole number of pixels, {LEAST_HEIGHT} to {MOST_HEIGHT}")
     value = int(text)  # type: ignore[call-overload]
     if not LEAST_HEIGHT <= value <= MOST_HEIGHT:
-        raise BadAsk(f"height {value}: write {LEAST_HEIGHT} to {MOST_HEIGHT} pixels")
+        raise BadRequest(f"height {value}: write {LEAST_HEIGHT} to {MOST_HEIGHT} pixels")
     return int(value)

@@ -17,12 +17,12 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 
-from recorder.api.access import user_of_token
+from recorder.api.auth import user_of_token
 from robotdata.files import open_real
-from viewer.errors import BadAsk, Gone, ViewerError
+from viewer.errors import BadRequest, Gone, ViewerError
 from viewer.filmstrip import StripStore, check_strip
 from viewer.frames import FRAME_TURNS, STRIP_TURNS, parse_height, read_frame
-from viewer.places import Place, find_place, read_episode
+from viewer.locate import Place, find_place, read_episode
 from viewer.ranges import ByteRange, FilePieces, Unsatisfiable, parse_range
 from viewer.signals import pack_signals
 from viewer.sources import FrameSource, VideoFile
@@ -34,7 +34,7 @@ _MATROSKA = b"\x1a\x45\xdf\xa3"
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class MediaBody:
     """An answer and the version of the files it was made of; `data` is None where the asker has it already."""
 
     etag: str
@@ -70,7 +70,7 @@ def frame(request: HttpRequest, place: Place, camera: str, n: str) -> HttpRespon
     number = _whole("frame", n)
     height = parse_height(request.GET.get("height"))
 
-    def read(source: FrameSource) -> Found:
+    def read(source: FrameSource) -> MediaBody:
         etag = f'"{source.version}-{number}-{height or 0}"'
         return _found(request, source, etag, lambda: read_frame(source, camera, number, height))
 
@@ -84,7 +84,7 @@ def strip(request: HttpRequest, place: Place, camera: str) -> HttpResponseBase:
     height = _whole("height", request.GET.get("height", "72"))
     check_strip(count, height)
 
-    def read(source: FrameSource) -> Found:
+    def read(source: FrameSource) -> MediaBody:
         etag = f'"{source.version}-{count}x{height}"'
         return _found(request, source, etag, lambda: STRIP_STORE.strip(place.id, source, camera, count, height))
 
@@ -95,7 +95,7 @@ def strip(request: HttpRequest, place: Place, camera: str) -> HttpResponseBase:
 def signals(request: HttpRequest, place: Place) -> HttpResponseBase:
     """Every numeric feature; the form is in the module `signals`."""
 
-    def read(source: FrameSource) -> Found:
+    def read(source: FrameSource) -> MediaBody:
         return _found(request, source, f'"{source.version}"', lambda: pack_signals(source))
 
     found = read_episode(place, FRAME_TURNS, read)
@@ -180,9 +180,9 @@ def _has_token(request: HttpRequest) -> bool:
     return kind.lower() == "bearer" and user_of_token(secret.strip()) is not None
 
 
-def _found(request: HttpRequest, source: FrameSource, etag: str, make: Callable[[], bytes]) -> Found:
+def _found(request: HttpRequest, source: FrameSource, etag: str, make: Callable[[], bytes]) -> MediaBody:
     fixed = request.GET.get("v") == source.version and not source.growing
-    return Found(etag, fixed, None if _has_it(request, etag) else make())
+    return MediaBody(etag, fixed, None if _has_it(request, etag) else make())
 
 
 def _has_it(request: HttpRequest, etag: str) -> bool:
@@ -190,7 +190,7 @@ def _has_it(request: HttpRequest, etag: str) -> bool:
     return etag in known
 
 
-def _picture(found: Found, kind: str = "image/jpeg") -> HttpResponse:
+def _picture(found: MediaBody, kind: str = "image/jpeg") -> HttpResponse:
     cache = f"private, max-age={_YEAR_S}, immutable" if found.fixed else "private, no-cache"
     headers = {"ETag": found.etag, "Cache-Control": cache}
     if found.data is None:
@@ -200,7 +200,7 @@ def _picture(found: Found, kind: str = "image/jpeg") -> HttpResponse:
 
 def _whole(name: str, text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 12):
-        raise BadAsk(f"{name} {text[:40]!r}: write a whole number, 0 or more")
+        raise BadRequest(f"{name} {text[:40]!r}: write a whole number, 0 or more")
     return int(text)
 
 

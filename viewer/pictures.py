@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from robotdata.video.depth import depth_picture
-from robotdata.video.depth_colours import DepthColours
+from robotdata.video.depth.colours import DepthColours
+from robotdata.video.depth.picture import depth_picture
 from robotdata.video.errors import VideoError
 from robotdata.video.jpeg import ImageError, jpeg_size
 

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from viewer.errors import BadAsk, Moved, ViewerError
+from viewer.errors import BadRequest, Moved, ViewerError
 from viewer.frames import FRAMES, parse_height, read_frame
 from viewer.sources import FrameSource
 
@@ -31,7 +31,7 @@ STARVED_S = 0.08
 """How long a fast scrub may go without a picture: then one that is no longer the newest is better than none."""
 
 
-class Door(Protocol):
+class PlayerClient(Protocol):
     """Where a player's words go."""
 
     async def send_bundle(self, data: bytes) -> None: ...
@@ -80,7 +80,7 @@ class Run:
 class Player:
     """One viewer's player. The ops return at once; `run` does the work until it is cancelled."""
 
-    def __init__(self, source: FrameSource, door: Door, trim: tuple[int, int] | None = None) -> None:
+    def __init__(self, source: FrameSource, door: PlayerClient, trim: tuple[int, int] | None = None) -> None:
         self.source = source
         self.trim = trim
         self._door = door
@@ -110,7 +110,7 @@ class Player:
         }
         op = message.get("op")
         if not isinstance(op, str) or op not in ops:
-            raise BadAsk(f"op {op!r:.40}: write one of {', '.join(ops)}")
+            raise BadRequest(f"op {op!r:.40}: write one of {', '.join(ops)}")
         ops[op](message)
         self._changed.set()
 
@@ -123,7 +123,7 @@ class Player:
         frame, seq = parse_number(message, "frame"), parse_seq(message)
         rate = parse_number(message, "rate", 1.0)
         if not LEAST_RATE <= rate <= MOST_RATE:
-            raise BadAsk(f"rate {rate:g}: write {LEAST_RATE} to {MOST_RATE}")
+            raise BadRequest(f"rate {rate:g}: write {LEAST_RATE} to {MOST_RATE}")
         self._begin(seq)
         first = self._clamp(frame)
         begin, end = 0, max(1, self.source.frames)
@@ -143,7 +143,7 @@ class Player:
     def _cameras(self, message: dict[str, Any]) -> None:
         keys, known = message.get("keys"), [camera.key for camera in self.source.cameras]
         if not isinstance(keys, list) or not all(key in known for key in keys):
-            raise BadAsk(f"keys: write a list of {', '.join(known) or 'nothing: there is no camera'}")
+            raise BadRequest(f"keys: write a list of {', '.join(known) or 'nothing: there is no camera'}")
         self._height = parse_height(message.get("height"))
         self._keys = tuple(dict.fromkeys(keys))
         if self._run is None and self._still is None and self._shown is not None:
@@ -288,7 +288,7 @@ def parse_number(message: dict[str, Any], name: str, default: float | None = Non
     """A finite number from a message; raises BadAsk."""
     value = message.get(name, default)
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= 1e15:
-        raise BadAsk(f"{name}: write a number, got {value!r:.40}")
+        raise BadRequest(f"{name}: write a number, got {value!r:.40}")
     return value
 
 
@@ -296,5 +296,5 @@ def parse_seq(message: dict[str, Any]) -> int:
     """The number that the answer's header repeats; raises BadAsk beyond 32 bits."""
     value = message.get("seq", 0)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 32:
-        raise BadAsk(f"seq: write a whole number of 0 to {(1 << 32) - 1}, got {value!r:.40}")
+        raise BadRequest(f"seq: write a whole number of 0 to {(1 << 32) - 1}, got {value!r:.40}")
     return value

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from robotdata.dataset.features import is_depth
 from robotdata.quality.inputs import flat_names
 from robotdata.spool import CameraTrack, SpoolError, Take
-from robotdata.video.depth import depth_of_packet
-from robotdata.video.depth_colours import DepthColours
+from robotdata.video.depth.colours import DepthColours
+from robotdata.video.depth.packets import depth_of_packet
 from robotdata.video.errors import VideoError
 from robotdata.video.jpeg import ImageError
 from robotdata.video.jpeg_door import plain_jpeg

@@ -11,12 +11,12 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
+from recorder.browse.filters import Filter
+from recorder.browse.lists import TITLES, neighbours
 from recorder.models import Change, Episode
-from recorder.services.quality import suggest_trim
-from recorder.services.wall import Filter
-from recorder.states import EpisodeState
-from recorder.views.ask import Request
-from recorder.views.lists import TITLES, neighbours
+from recorder.models.states import EpisodeState
+from recorder.quality.assess import suggest_trim
+from recorder.views.request import Request
 
 CHANGES_SHOWN = 30
 MOST_LABELS = 12

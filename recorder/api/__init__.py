@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from recorder.api import batches, datasets, episodes, rigs, sessions, unopened
-from recorder.api.front import Api
+from recorder.api.app import Api
 
 api = Api()
 api.add_router("", rigs.router)

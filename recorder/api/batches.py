@@ -8,13 +8,13 @@ from uuid import UUID
 from django.http import HttpRequest
 from ninja import Query, Router, Status
 
-from recorder.api import find
-from recorder.api.access import who
+from recorder.api import lookups
+from recorder.api.auth import who
 from recorder.api.paging import Limit, Page, newest_first
 from recorder.api.schemas import ERRORS, BatchDetail, BatchIn, BatchOut, Slug
+from recorder.jobs.batches import batch_progress, cancel_batch, retry_batch, start_batch
 from recorder.models import Batch
-from recorder.services.batches import batch_progress, cancel_batch, retry_batch, start_batch
-from recorder.states import BatchState
+from recorder.models.states import BatchState
 
 router = Router(tags=["batches"])
 
@@ -54,26 +54,26 @@ def list_batches(
 @router.post("/batches", response={201: BatchDetail, **ERRORS})
 def begin_batch(request: HttpRequest, body: BatchIn) -> Status[Detail]:
     """Encode these episodes, or all that are kept, and commit them together."""
-    dataset = find.dataset_of(body.dataset)
-    episodes = None if body.episodes is None else find.episodes_of(body.episodes)
+    dataset = lookups.dataset_of(body.dataset)
+    episodes = None if body.episodes is None else lookups.episodes_of(body.episodes)
     batch = start_batch(
         dataset=dataset, who=who(request), episodes=episodes, include_unreviewed=body.include_unreviewed
     )
-    return Status(201, Detail(find.batch_of(batch.pk)))
+    return Status(201, Detail(lookups.batch_of(batch.pk)))
 
 
 @router.get("/batches/{batch_id}", response={200: BatchDetail, **ERRORS})
 def get_batch(request: HttpRequest, batch_id: UUID) -> Detail:
-    return Detail(find.batch_of(batch_id))
+    return Detail(lookups.batch_of(batch_id))
 
 
 @router.post("/batches/{batch_id}/cancel", response={200: BatchDetail, **ERRORS})
 def cancel(request: HttpRequest, batch_id: UUID) -> Detail:
     """Its episodes are takes again, with their verdicts."""
-    return Detail(cancel_batch(batch=find.batch_of(batch_id), who=who(request)))
+    return Detail(cancel_batch(batch=lookups.batch_of(batch_id), who=who(request)))
 
 
 @router.post("/batches/{batch_id}/retry", response={200: BatchDetail, **ERRORS})
 def retry(request: HttpRequest, batch_id: UUID) -> Detail:
     """What failed is tried again, by a new batch where the rest is committed; what is done stays done."""
-    return Detail(retry_batch(batch=find.batch_of(batch_id), who=who(request)))
+    return Detail(retry_batch(batch=lookups.batch_of(batch_id), who=who(request)))

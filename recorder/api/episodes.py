@@ -9,9 +9,9 @@ from uuid import UUID
 from django.http import HttpRequest
 from ninja import Query, Router
 
-from recorder.api import find
-from recorder.api.access import who
-from recorder.api.acts import ChangedEpisodes, ChangeOut, EditIn, RevertIn, UndoIn, VerdictIn, VerdictOut
+from recorder.api import lookups
+from recorder.api.auth import who
+from recorder.api.change_schemas import ChangedEpisodes, ChangeOut, EditIn, RevertIn, UndoIn, VerdictIn, VerdictOut
 from recorder.api.paging import Limit, Page, newest_first
 from recorder.api.schemas import (
     ERRORS,
@@ -26,11 +26,11 @@ from recorder.api.schemas import (
 )
 from recorder.errors import Refused
 from recorder.models import Change, Episode
-from recorder.services.bulk import edit_many
-from recorder.services.revert import revert
-from recorder.services.review import edit_episodes, history, set_verdict, undo_some
-from recorder.services.trash import empty_trash, restore, trash_summary
-from recorder.states import EpisodeState
+from recorder.models.states import EpisodeState
+from recorder.review.bulk_edit import edit_many
+from recorder.review.revert import revert
+from recorder.review.trash import empty_trash, restore, trash_summary
+from recorder.review.verdicts import edit_episodes, history, set_verdict, undo_some
 
 router = Router(tags=["episodes"])
 
@@ -63,7 +63,7 @@ def list_episodes(
 @router.post("/episodes/verdict", response={200: VerdictOut, **ERRORS})
 def judge_episodes(request: HttpRequest, body: VerdictIn) -> dict[str, Any]:
     """One verdict for many; undone as one."""
-    episodes = find.episodes_of(body.episodes)
+    episodes = lookups.episodes_of(body.episodes)
     read = _versions(body.versions)
     group = set_verdict(episodes=episodes, verdict=body.verdict, who=who(request), versions=read, group=body.group)
     return {"group": group, "episodes": len(episodes)}
@@ -72,7 +72,7 @@ def judge_episodes(request: HttpRequest, body: VerdictIn) -> dict[str, Any]:
 @router.post("/episodes/edit", response={200: VerdictOut, **ERRORS})
 def edit_episodes_at_once(request: HttpRequest, body: EditIn) -> dict[str, Any]:
     """The same words for many; undone as one."""
-    episodes = find.episodes_of(body.episodes)
+    episodes = lookups.episodes_of(body.episodes)
     said = body.model_dump(exclude={"episodes", "versions"}, exclude_unset=True)
     if said.get("task") is None:
         said.pop("task", None)
@@ -82,13 +82,13 @@ def edit_episodes_at_once(request: HttpRequest, body: EditIn) -> dict[str, Any]:
 
 @router.get("/episodes/{episode_id}", response={200: EpisodeOut, **ERRORS})
 def get_episode(request: HttpRequest, episode_id: UUID) -> Episode:
-    return find.episode_of(episode_id)
+    return lookups.episode_of(episode_id)
 
 
 @router.patch("/episodes/{episode_id}", response={200: EpisodeOut, **ERRORS})
 def patch_episode(request: HttpRequest, episode_id: UUID, body: EpisodePatch) -> Episode:
     """Change what is given; null takes back a rating or a trim."""
-    episode = find.episode_of(episode_id)
+    episode = lookups.episode_of(episode_id)
     given = body.model_dump(exclude_unset=True)
     version, own = _version(given.pop("version", None)), given.pop("own", False)
     fields = {name: value for name, value in given.items() if value is not None or name in {"rating", "trim"}}
@@ -106,13 +106,13 @@ def patch_episode(request: HttpRequest, episode_id: UUID, body: EpisodePatch) ->
 @router.get("/episodes/{episode_id}/history", response={200: list[ChangeOut], **ERRORS})
 def episode_history(request: HttpRequest, episode_id: UUID) -> list[Change]:
     """Who changed what when, newest first; the newest thousand."""
-    return list(history(episode=find.episode_of(episode_id))[:1000])
+    return list(history(episode=lookups.episode_of(episode_id))[:1000])
 
 
 @router.post("/episodes/{episode_id}/revert", response={200: EpisodeOut, **ERRORS})
 def revert_episode(request: HttpRequest, episode_id: UUID, body: RevertIn) -> Episode:
     """Back to how it was after a change of its history; a change like any other, which undo takes back."""
-    episode = find.episode_of(episode_id)
+    episode = lookups.episode_of(episode_id)
     read = _version(body.version)
     revert(episode=episode, change=body.change, who=who(request), version=read, own=body.own)
     return _seen(episode)
@@ -135,7 +135,7 @@ def undo_last(request: HttpRequest, body: UndoIn | None = None) -> dict[str, Any
 @router.post("/episodes/{episode_id}/restore", response={200: EpisodeOut, **ERRORS})
 def restore_episode(request: HttpRequest, episode_id: UUID) -> Episode:
     """Out of the trash, to be reviewed again."""
-    episode = find.episode_of(episode_id)
+    episode = lookups.episode_of(episode_id)
     restore(episodes=[episode], who=who(request))
     return _seen(episode)
 
@@ -148,14 +148,14 @@ def get_trash(request: HttpRequest) -> dict[str, Any]:
 @router.post("/trash/empty", response={200: FreedOut, **ERRORS})
 def empty(request: HttpRequest, body: TrashEmptyIn) -> dict[str, Any]:
     """Delete for good what lies in the trash: these episodes, or all, or all older than so many days."""
-    episodes = None if body.episodes is None else find.episodes_of(body.episodes)
+    episodes = None if body.episodes is None else lookups.episodes_of(body.episodes)
     older_than = None if body.older_than_days is None else timedelta(days=body.older_than_days)
     return {"freed_bytes": empty_trash(episodes=episodes, older_than=older_than, most=body.most, who=who(request))}
 
 
 def _seen(changed: Episode) -> Episode:
     """As it is now, under the version that this change left: what another person does meanwhile has not been seen."""
-    now = find.episode_of(changed.pk)
+    now = lookups.episode_of(changed.pk)
     now.updated_at = changed.updated_at
     return now
 

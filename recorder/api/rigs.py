@@ -8,14 +8,14 @@ from asgiref.sync import async_to_sync
 from django.http import HttpRequest
 from ninja import Path, Query, Router
 
-from recorder.api import find
-from recorder.api.access import who
+from recorder.api import lookups
+from recorder.api.auth import who
 from recorder.api.paging import Limit, Page, by_name
 from recorder.api.schemas import ERRORS, CommandIn, RecordIn, RecordOut, ReplyOut, RigName, RigOut
-from recorder.commands import send_command
+from recorder.live.recording import start_recording
+from recorder.live.rig_commands import send_command
+from recorder.live.rigs import expire_rigs, find_rig
 from recorder.models import Rig
-from recorder.recording import record
-from recorder.services.rigs import expire_rigs, find_rig
 
 router = Router(tags=["rigs"])
 
@@ -50,9 +50,9 @@ def command_rig(
 def record_on_rig(request: HttpRequest, name: Annotated[RigName, Path()], body: RecordIn) -> dict[str, Any]:
     """Begin a take. The running session goes on; where none runs into this dataset, one begins."""
     settings = body.model_dump(include={"task", "countdown_s", "episode_s", "reset_s"})
-    session, reply = record(
+    session, reply = start_recording(
         rig_name=name,
-        dataset=find.dataset_of(body.dataset),
+        dataset=lookups.dataset_of(body.dataset),
         take=str(body.take) if body.take else None,
         command_id=str(body.id) if body.id else None,
         operator=who(request) if body.operator is None else body.operator,

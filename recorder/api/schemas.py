@@ -10,7 +10,7 @@ from ninja import Schema
 from pydantic import ConfigDict, Field, StringConstraints, field_validator
 
 from recorder.models import Batch, Dataset, Episode, Job, Policy, Rig, Session
-from recorder.states import BatchKind, BatchState, EpisodeState, JobState, RigState, Verdict
+from recorder.models.states import BatchKind, BatchState, EpisodeState, JobState, RigState, Verdict
 
 
 def text(most: int, least: int = 0) -> Any:

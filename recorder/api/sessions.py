@@ -8,14 +8,14 @@ from uuid import UUID
 from django.http import HttpRequest
 from ninja import Query, Router, Status
 
-from recorder.api import find
-from recorder.api.access import who
+from recorder.api import lookups
+from recorder.api.auth import who
 from recorder.api.paging import Limit, Page, newest_first
 from recorder.api.schemas import ERRORS, RigName, SessionEnded, SessionIn, SessionOut, Slug
+from recorder.live.recording import finish_session
+from recorder.live.rigs import find_rig
+from recorder.live.sessions import change_session, start_session
 from recorder.models import Session
-from recorder.recording import finish
-from recorder.services.rigs import find_rig
-from recorder.services.sessions import change_session, start_session
 
 router = Router(tags=["sessions"])
 
@@ -42,7 +42,7 @@ def list_sessions(
 @router.post("/sessions", response={200: SessionOut, 201: SessionOut, **ERRORS})
 def begin_session(request: HttpRequest, body: SessionIn) -> Status[Session]:
     """A new session (201), or the one that runs on this rig into this dataset, with these settings (200)."""
-    rig, dataset = find_rig(name=body.rig), find.dataset_of(body.dataset)
+    rig, dataset = find_rig(name=body.rig), lookups.dataset_of(body.dataset)
     settings = body.model_dump(include={"task", "countdown_s", "episode_s", "reset_s"})
     settings["operator"] = who(request) if body.operator is None else body.operator
     session, new = start_session(rig=rig, dataset=dataset, **settings)
@@ -54,6 +54,6 @@ def begin_session(request: HttpRequest, body: SessionIn) -> Status[Session]:
 @router.post("/sessions/{session_id}/end", response={200: SessionEnded, **ERRORS})
 def end_running_session(request: HttpRequest, session_id: UUID) -> dict[str, Any]:
     """End it; the dataset's policy may begin a batch by this. Ending twice is ending once."""
-    session = find.session_of(session_id)
-    batch = finish(session=session)
+    session = lookups.session_of(session_id)
+    batch = finish_session(session=session)
     return {"session": session, "batch": batch.pk if batch else None}

@@ -10,7 +10,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils import timezone
 
-from recorder.places import revisions_of, work_of
+from recorder.models.paths import revisions_of, work_of
 
 
 class Policy(models.TextChoices):

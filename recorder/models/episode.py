@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from recorder.models.dataset import Dataset
 from recorder.models.rig import Rig, Session
-from recorder.states import EpisodeState, Verdict
+from recorder.models.states import EpisodeState, Verdict
 from robotdata.quality.mark import score
 
 _COMMITTED = models.Q(state=EpisodeState.ENCODED)

@@ -11,11 +11,11 @@ from django.utils import timezone
 
 from recorder.models.dataset import Dataset
 from recorder.models.episode import Episode
-from recorder.states import BatchKind, BatchState, JobState
-from recorder.text import clock
+from recorder.models.states import BatchKind, BatchState, JobState
+from recorder.text import format_time
 
 
-def overdue(now: datetime, name: str = "lease_until") -> models.Q:
+def lease_expired(now: datetime, name: str = "lease_until") -> models.Q:
     """A lease that ran out; or one further away than any that is given: the wall clock was set back since."""
     furthest = now + timedelta(seconds=settings.JOB_LEASE_S, minutes=10)
     return models.Q((f"{name}__lt", now)) | models.Q((f"{name}__gt", furthest))
@@ -80,7 +80,7 @@ class JobQuerySet(models.QuerySet["Job"]):
 
     def stale(self, now: datetime) -> JobQuerySet:
         """Running by the row, though nobody has renewed the lease."""
-        return self.filter(overdue(now), state=JobState.RUNNING)
+        return self.filter(lease_expired(now), state=JobState.RUNNING)
 
 
 class Job(models.Model):
@@ -112,10 +112,10 @@ class Job(models.Model):
         return f"{self.camera} of {self.episode_id}"
 
 
-def under_way(episode: Episode) -> str:
+def encoding_since(episode: Episode) -> str:
     """Say since when and by whom the episode is being encoded."""
     batch = Batch.objects.open().filter(jobs__episode=episode).order_by("-created_at").first()
     if batch is None:
         return "is being encoded"
     by = f" by {batch.started_by}" if batch.started_by else ""
-    return f"is being encoded since {clock(batch.created_at)}{by}"
+    return f"is being encoded since {format_time(batch.created_at)}{by}"

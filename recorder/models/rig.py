@@ -8,8 +8,8 @@ from django.db import models
 from django.utils import timezone
 
 from recorder.models.dataset import Dataset
-from recorder.readiness import Readiness, readiness_of
-from recorder.states import RigState
+from recorder.models.readiness import Readiness, readiness_of
+from recorder.models.states import RigState
 
 
 class RigQuerySet(models.QuerySet["Rig"]):

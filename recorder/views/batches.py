@@ -8,10 +8,10 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
+from recorder.jobs.batches import batch_progress
 from recorder.models import Batch
-from recorder.services.batches import batch_progress
-from recorder.states import BatchState
-from recorder.views.ask import Request
+from recorder.models.states import BatchState
+from recorder.views.request import Request
 
 OLD = 40
 

@@ -8,12 +8,12 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
+from recorder.browse.counts import datasets_with_figures, figures_of, tasks_of
+from recorder.catalog.remarks import remarks_of
+from recorder.jobs.revisions import planned_counts, revisions_of
 from recorder.models import Batch, Dataset, Policy, Unopened
-from recorder.services.remarks import remarks_of
-from recorder.services.revisions import planned_counts, revisions_of
-from recorder.views.ask import Request
 from recorder.views.batches import with_progress
-from recorder.views.counts import datasets_with_figures, figures_of, tasks_of
+from recorder.views.request import Request
 from recorder.views.wall import dataset_of, filter_of, wall_of
 
 

@@ -8,9 +8,9 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
+from recorder.browse.filters import Filter
 from recorder.models import Episode
-from recorder.services.wall import Filter
-from recorder.views.ask import Request
+from recorder.views.request import Request
 
 
 @require_GET

@@ -6,10 +6,10 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
-from recorder.services import order
-from recorder.services.wall import Filter, rows_in
-from recorder.states import EpisodeState
-from recorder.views.ask import Request
+from recorder.browse import ordering
+from recorder.browse.filters import Filter, rows_in
+from recorder.models.states import EpisodeState
+from recorder.views.request import Request
 from recorder.views.wall import cameras_in, cursor, dataset_of
 
 PAGE = 48
@@ -23,7 +23,7 @@ def dataset_frames(request: Request, slug: str) -> HttpResponse:
     rows = rows_in(row, "all", asked).exclude(state=EpisodeState.RECORDING).exclude(ticks=0)
     cameras = cameras_in(row)
     wanted = request.GET.get("camera", "")
-    found, more = order.page(rows, asked.sort, cursor(request.GET.get("after", "")), PAGE)
+    found, more = ordering.page(rows, asked.sort, cursor(request.GET.get("after", "")), PAGE)
     context = {
         "dataset": row,
         "filter": asked,

@@ -8,10 +8,10 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
+from recorder.browse.counts import datasets_with_figures
+from recorder.live.rigs import expire_rigs
 from recorder.models import Episode, Rig, Unopened
-from recorder.services.rigs import expire_rigs
-from recorder.views.ask import Request
-from recorder.views.counts import datasets_with_figures
+from recorder.views.request import Request
 
 DATASETS, TAKES = 12, 8
 

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from recorder.models import UserKeys
-from recorder.views.ask import Request
+from recorder.views.request import Request
 
 Key = Annotated[str, StringConstraints(min_length=1, max_length=24, pattern=r"^[^\x00]+$")]
 

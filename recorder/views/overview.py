@@ -11,10 +11,10 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from recorder.models import Dataset, Episode
-from recorder.services.quality import defaults
-from recorder.services.quality_overview import overview
-from recorder.templatetags.desk import MARKS
-from recorder.views.ask import Request
+from recorder.quality.assess import defaults
+from recorder.quality.overview import overview
+from recorder.templatetags.curation import MARKS
+from recorder.views.request import Request
 from recorder.views.wall import dataset_of
 
 WIDE, HIGH = 600, 150

@@ -8,12 +8,12 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET
 
+from recorder.browse.counts import goals_of
+from recorder.live.rig_start import start_command
+from recorder.live.rigs import expire_rigs
 from recorder.models import Dataset, Episode, Rig, Session
-from recorder.services.rig_start import start_command
-from recorder.services.rigs import expire_rigs
-from recorder.states import EpisodeState
-from recorder.views.ask import Request
-from recorder.views.counts import goals_of
+from recorder.models.states import EpisodeState
+from recorder.views.request import Request
 
 SHOWN = 12
 GOALS = 5

@@ -7,8 +7,8 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from recorder.models import Episode
-from recorder.services.trash import trash_summary
-from recorder.views.ask import Request, cut
+from recorder.review.trash import trash_summary
+from recorder.views.request import Request, cut
 
 
 @require_GET

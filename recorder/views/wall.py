@@ -12,14 +12,14 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET
 from django_htmx.http import replace_url
 
+from recorder.browse import ordering
+from recorder.browse.counts import goal_of
+from recorder.browse.filters import REJECTED, SORTS, VIEWS, Filter, choices, rows_in, totals
 from recorder.models import Dataset, Episode
-from recorder.services import order
-from recorder.services.wall import REJECTED, SORTS, VIEWS, Filter, choices, rows_in, totals
-from recorder.states import EpisodeState, Verdict
-from recorder.templatetags.desk import PLANNED_WORDS, mark_words
-from recorder.templatetags.show import cameras_of
-from recorder.views.ask import PAGE, Request
-from recorder.views.counts import goal_of
+from recorder.models.states import EpisodeState, Verdict
+from recorder.templatetags.curation import PLANNED_WORDS, mark_words
+from recorder.templatetags.formatting import cameras_of
+from recorder.views.request import PAGE, Request
 
 TITLES = {"review": "To review", "kept": "Kept", "committed": "In the dataset", "all": "All"}
 EDITABLE = {EpisodeState.RECORDED, EpisodeState.INTERRUPTED, EpisodeState.FAILED, EpisodeState.ENCODED}
@@ -98,7 +98,7 @@ def cards_of(request: Request, row: Dataset) -> dict[str, Any]:
     asked = Filter.read(request.GET)
     view = view_of(request, totals(row, asked), asked) if request.GET.get("view") not in VIEWS else request.GET["view"]
     after = cursor(request.GET.get("after", ""))
-    found, more = order.page(rows_in(row, view, asked), asked.sort, after, _most(request.GET.get("most", "")))
+    found, more = ordering.page(rows_in(row, view, asked), asked.sort, after, _most(request.GET.get("most", "")))
     return {"episodes": found, "next": found[-1].pk if more else None, "wall": True}
 
 

@@ -16,7 +16,7 @@ from robotdata.capture.errors import DeviceError
 from robotdata.capture.health import CameraHealth, look_of, look_of_depth
 from robotdata.capture.records import CameraFrame
 from robotdata.capture.session import Part, Tracebacks
-from robotdata.video.depth import depth_packet, depth_size
+from robotdata.video.depth.packets import depth_packet, depth_size
 from robotdata.video.errors import VideoError
 from robotdata.video.jpeg import ImageError, encode_jpeg
 from robotdata.video.jpeg_door import JpegDoor

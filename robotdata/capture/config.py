@@ -10,7 +10,7 @@ from typing import Any
 
 from robotdata.capture.errors import ConfigError
 from robotdata.capture.options import NAME, Options
-from robotdata.video.depth_scale import DepthScale
+from robotdata.video.depth.scale import DepthScale
 from robotdata.video.errors import EncodeError
 
 MAX_CAMERAS = 16

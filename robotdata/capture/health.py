@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from robotdata.video.depth import depth_of_packet
+from robotdata.video.depth.packets import depth_of_packet
 from robotdata.video.errors import DecodeError
 from robotdata.video.jpeg import ImageError, decode_jpeg
 

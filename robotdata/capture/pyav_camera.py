@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from robotdata.capture import clock
+from robotdata.capture.device_lock import DeviceLock
 from robotdata.capture.devices import DeviceContext, Picture
 from robotdata.capture.errors import ConfigError, DeviceError
 from robotdata.capture.options import Options
-from robotdata.capture.owned import OwnedDevice
-from robotdata.video.live import FITS, SCHEMES, LiveError, LiveSource, split_url
+from robotdata.video.live_source import FITS, SCHEMES, LiveError, LiveSource, split_url
 from robotdata.video.v4l2_formats import NAMES
 
 
@@ -18,11 +18,11 @@ class PyavCamera:
         size = context.width, context.height
         self._source = LiveSource(url, *size, context.camera_fps, loop=loop, fit=fit, pixel_format=pixel_format)
         scheme, target = split_url(url)
-        self._device = OwnedDevice(target, url) if scheme == "v4l2" else None
+        self._device = DeviceLock(target, url) if scheme == "v4l2" else None
 
     def connect(self) -> None:
         if self._device is not None:
-            self._device.own()
+            self._device.acquire()
         try:
             self._source.open()
         except LiveError as error:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from robotdata.dataset.commit import CommitResult, DatasetSpec, NewEpisode, commit_episodes
-from robotdata.dataset.edit import EditResult, delete_episodes, edit_episodes, revert, set_tasks, trim_episodes
 from robotdata.dataset.episode_list import EpisodeInfo, VideoSpan
 from robotdata.dataset.errors import (
     CommitError,
@@ -21,15 +19,18 @@ from robotdata.dataset.errors import (
 )
 from robotdata.dataset.features import camera_keys, complete, differences, flat_names
 from robotdata.dataset.lock import dataset_lock
-from robotdata.dataset.reader import Dataset
-from robotdata.dataset.swap import Recovered, list_revisions, recover_dataset
-from robotdata.dataset.verify import Problem, Report, verify_dataset
+from robotdata.dataset.reader import DatasetFolder
+from robotdata.dataset.verify.check import Problem, Report, verify_dataset
+from robotdata.dataset.write.commit import CommitResult, DatasetSpec, commit_episodes
+from robotdata.dataset.write.edit import EditResult, delete_episodes, edit_episodes, revert, set_tasks, trim_episodes
+from robotdata.dataset.write.new_episode import NewEpisode
+from robotdata.dataset.write.swap import Recovered, list_revisions, recover_dataset
 
 __all__ = [
     "CommitError",
     "CommitResult",
     "DamagedFile",
-    "Dataset",
+    "DatasetFolder",
     "DatasetBusy",
     "DatasetError",
     "DatasetSpec",

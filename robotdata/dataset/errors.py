@@ -10,7 +10,6 @@
 ├─ DatasetBusy          another process is changing the dataset; says which
 └─ CommitError          the next state could not be made; the dataset is as it was
    └─ EditError         the same for an edit
-NotDurable              an OSError: the file is the new one, its name may not outlive a power cut
 """
 
 from __future__ import annotations
@@ -102,10 +101,3 @@ class CommitError(DatasetError):
 
 class EditError(CommitError):
     pass
-
-
-class NotDurable(OSError):
-    """The file is the new one, though the disk has not confirmed its name: after a power cut it may be the old one."""
-
-    def __init__(self, path: Path, error: OSError) -> None:
-        super().__init__(error.errno, error.strerror, str(path))

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from robotdata.dataset.errors import Difference, FeatureError
-from robotdata.video.depth_scale import DepthScale, says_depth
+from robotdata.video.depth.scale import DepthScale, says_depth
 from robotdata.video.errors import VideoError
 from robotdata.video.rates import exact_rate
 

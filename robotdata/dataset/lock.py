@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import os
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from robotdata.dataset.errors import DatasetBusy
+from robotdata.files.errors import FileLocked
+from robotdata.files.lock import lock_file
 
-_POLL_S = 0.02
 _held = threading.local()
 
 
@@ -45,26 +43,7 @@ def lock_path(root: Path) -> Path:
 
 def _acquire(root: Path, wait_s: float) -> int:
     root.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(lock_path(root), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    end = time.monotonic() + wait_s
     try:
-        while not _try(handle):
-            if time.monotonic() >= end:
-                holder = os.pread(handle, 64, 0).decode("ascii", "replace").strip()
-                raise DatasetBusy(root, f"process {holder}" if holder else "another process")
-            time.sleep(_POLL_S)
-        with contextlib.suppress(OSError):  # a full disk: the lock itself counts, not the name in it
-            os.ftruncate(handle, 0)
-            os.pwrite(handle, str(os.getpid()).encode(), 0)
-    except BaseException:
-        os.close(handle)
-        raise
-    return handle
-
-
-def _try(handle: int) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+        return lock_file(lock_path(root), wait_s=wait_s)
+    except FileLocked as error:
+        raise DatasetBusy(root, error.holder) from None

@@ -11,12 +11,12 @@ import numpy as np
 from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import DamagedFile
 from robotdata.dataset.grid import off_grid
-from robotdata.dataset.reader import Dataset
+from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.tables import is_numbers, open_parquet, read_columns, to_numpy
 from robotdata.dataset.tasks import disagreement, row_numbers
 
 
-def oddities(dataset: Dataset) -> list[str]:
+def oddities(dataset: DatasetFolder) -> list[str]:
     """In words, each with how many episodes it concerns: tasks that table and rows name differently, timestamps that
     are no multiples of 1/fps, statistics that are not finite. Files that cannot be read are not spoken of here.
 
@@ -40,7 +40,7 @@ def oddities(dataset: Dataset) -> list[str]:
     return found
 
 
-def _off_grid(dataset: Dataset) -> list[int]:
+def _off_grid(dataset: DatasetFolder) -> list[int]:
     """Episodes whose timestamps are further from their row's time than `verify` allows, ascending."""
     files: dict[Path, list[EpisodeInfo]] = {}
     for episode in dataset.episodes:
@@ -61,7 +61,7 @@ def _off_grid(dataset: Dataset) -> list[int]:
     return sorted(wrong)
 
 
-def _not_finite(dataset: Dataset) -> list[str]:
+def _not_finite(dataset: DatasetFolder) -> list[str]:
     """Features of which stats.json says NaN or infinity."""
     try:
         known = dataset.stats()

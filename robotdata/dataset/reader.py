@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
+from cachetools import LRUCache
 from numpy.typing import NDArray
 
 from robotdata.dataset import episode_list
@@ -40,7 +40,7 @@ class Identity:
 
 
 @dataclass
-class Dataset:
+class DatasetFolder:
     """An open dataset; safe to use from several threads. Row data is read when asked for.
 
     `fps` is an int where it is whole. `problems` says what of the dataset as a whole cannot be used, `task_problems`
@@ -61,12 +61,12 @@ class Dataset:
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
-        self._files: OrderedDict[Path, tuple[pq.ParquetFile, NDArray[np.int64]]] = OrderedDict()
-        self._rows: OrderedDict[int, dict[str, NDArray[Any]]] = OrderedDict()
+        self._files: LRUCache[Path, tuple[pq.ParquetFile, NDArray[np.int64]]] = LRUCache(_OPEN_FILES)
+        self._rows: LRUCache[int, dict[str, NDArray[Any]]] = LRUCache(_KEPT_EPISODES)
         self._by_index = {episode.index: episode for episode in self.episodes}
 
     @classmethod
-    def open(cls, root: Path | str) -> Dataset:
+    def open(cls, root: Path | str) -> DatasetFolder:
         """The dataset in the folder `root`.
 
         Raises NotADataset, OldVersion (v2.x and before) and DamagedFile where nothing at all can be read.
@@ -141,14 +141,12 @@ class Dataset:
         if columns is not None:
             return self._read(episode, list(columns))
         with self._lock:
-            if index in self._rows:
-                self._rows.move_to_end(index)
-                return dict(self._rows[index])
+            kept = self._rows.get(index)
+        if kept is not None:
+            return dict(kept)
         made = self._read(episode, self._plain_columns())
         with self._lock:
             self._rows[index] = made
-            while len(self._rows) > _KEPT_EPISODES:
-                self._rows.popitem(last=False)
         return dict(made)
 
     def signal(self, index: int, name: str) -> NDArray[Any]:
@@ -201,16 +199,14 @@ class Dataset:
 
     def _open(self, path: Path) -> tuple[pq.ParquetFile, NDArray[np.int64]]:
         with self._lock:
-            if path in self._files:
-                self._files.move_to_end(path)
-                return self._files[path]
+            opened = self._files.get(path)
+        if opened is not None:
+            return opened
         file = open_parquet(path, links=False)
         sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
         entry = file, np.cumsum(np.array(sizes, np.int64))
         with self._lock:
             self._files[path] = entry
-            while len(self._files) > _OPEN_FILES:
-                self._files.popitem(last=False)
         return entry
 
 

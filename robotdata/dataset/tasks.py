@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import CommitError, DamagedFile
-from robotdata.dataset.reader import Dataset
+from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.tables import is_numbers, open_parquet, read_columns, to_numpy
 
 Numbers = NDArray[np.int64]
@@ -22,7 +22,9 @@ def tidy_task(text: str) -> str:
     return " ".join(text.split())
 
 
-def row_numbers(dataset: Dataset, only: Collection[int] | None = None) -> tuple[dict[int, Numbers], dict[int, str]]:
+def row_numbers(
+    dataset: DatasetFolder, only: Collection[int] | None = None
+) -> tuple[dict[int, Numbers], dict[int, str]]:
     """The task_index of every row, int64 (length,), by episode; of the episodes `only`, all by default.
 
     The second value says, by episode, why its rows cannot be read: their file is missing or damaged, has no such column
@@ -92,7 +94,7 @@ class TaskPlan:
 
 
 def plan_tasks(
-    dataset: Dataset | None, used: Collection[int], asked: Iterable[str], named: Collection[str] | None = None
+    dataset: DatasetFolder | None, used: Collection[int], asked: Iterable[str], named: Collection[str] | None = None
 ) -> TaskPlan:
     """Number the tasks of the next state: `used` are the numbers in the rows that stay, `asked` the texts to be given.
 
@@ -145,7 +147,7 @@ class Disagreement:
         )
 
 
-def disagreement(dataset: Dataset, numbers: Mapping[int, Numbers]) -> Disagreement | None:
+def disagreement(dataset: DatasetFolder, numbers: Mapping[int, Numbers]) -> Disagreement | None:
     """Where `numbers`, the rows' task_index by episode, and the table's texts differ; None where they agree."""
     found: list[int] = []
     first: tuple[list[str], list[str]] = ([], [])
@@ -159,7 +161,7 @@ def disagreement(dataset: Dataset, numbers: Mapping[int, Numbers]) -> Disagreeme
     return Disagreement(found, *first) if found else None
 
 
-def by_rows(dataset: Dataset) -> Dataset:
+def by_rows(dataset: DatasetFolder) -> DatasetFolder:
     """`dataset` with the tasks that the rows have, where the table of episodes names others."""
     numbers, _ = row_numbers(dataset)
     found = disagreement(dataset, numbers)
@@ -173,7 +175,7 @@ def by_rows(dataset: Dataset) -> Dataset:
     return replace(dataset, episodes=episodes)
 
 
-def texts_of(dataset: Dataset, numbers: Numbers) -> list[str]:
+def texts_of(dataset: DatasetFolder, numbers: Numbers) -> list[str]:
     """The texts of these task numbers, each once, in the order of the rows; a number without one is left out."""
     values, at = np.unique(numbers, return_index=True)
     ordered = [int(value) for value in values[np.argsort(at)]]

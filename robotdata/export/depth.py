@@ -16,14 +16,10 @@ from robotdata.export.errors import EncodedBroken
 from robotdata.export.plan import ExportPlan, packets_of
 from robotdata.spool import Take
 from robotdata.video import EncodeSettings, VideoError, get_video_info, open_video
-from robotdata.video.depth import (
-    DEPTH_SETTINGS,
-    codes_of_frame,
-    depth_of_packet,
-    encode_codes,
-    quantize_depth,
-)
-from robotdata.video.depth_scale import DepthScale, Unit
+from robotdata.video.depth.packets import depth_of_packet
+from robotdata.video.depth.quantize import quantize_depth
+from robotdata.video.depth.scale import DepthScale, Unit
+from robotdata.video.depth.video import DEPTH_SETTINGS, codes_of_frame, encode_codes
 from robotdata.video.encode import Progress
 
 UNIT: Unit = "mm"

@@ -19,8 +19,8 @@ from robotdata.dataset.stats import ImageStats, Stat, from_json, sample_indices,
 from robotdata.export.depth import UNIT, depth_settings, encode_depth_camera
 from robotdata.export.errors import EncodedBroken, ExportRefused
 from robotdata.export.plan import ExportPlan, packets_of
+from robotdata.files.json_files import replace_json
 from robotdata.spool import Take
-from robotdata.spool.files import write_json
 from robotdata.video import EncodeSettings, VideoError, encode_packets, get_video_info, verify_video
 from robotdata.video.encode import resolve
 from robotdata.video.jpeg import ImageError, check_size, decode_jpeg
@@ -188,4 +188,4 @@ def _write_record(record: Path, made: EncodedCamera) -> None:
         "stats": to_json(made.stats),
         "made_from": made.made_from,
     }
-    write_json(record, about)
+    replace_json(record, about)

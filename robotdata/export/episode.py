@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from robotdata.dataset.commit import NewEpisode
 from robotdata.dataset.features import DEFAULT_FEATURES, NUMERIC_DTYPES
+from robotdata.dataset.write.new_episode import NewEpisode
 from robotdata.export.encode import EncodedCamera
 from robotdata.export.errors import ExportError
 from robotdata.export.plan import ExportPlan

@@ -1,4 +1,7 @@
-"""Files that others may have put in place: opened without following a link, and bounded before they are read."""
+"""Files, safely: durable, replaced in one step, whole or absent, locked; and opened without following a link.
+
+The ground of all other rooms. Each file here has one idea, and is imported by its own name.
+"""
 
 from __future__ import annotations
 

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robotdata.spool import CameraTrack, SpoolError
-from robotdata.video.depth import depth_of_packet
-from robotdata.video.depth_scale import DepthScale
+from robotdata.video.depth.packets import depth_of_packet
+from robotdata.video.depth.scale import DepthScale
 from robotdata.video.errors import VideoError
 
 _SAMPLES = 20

@@ -11,7 +11,7 @@ from robotdata.capture import clock
 from robotdata.dataset.features import differences
 from robotdata.rig.disk import REFUSE_TAKES
 from robotdata.rig.problems import Problem, sentences
-from robotdata.rig.protocol import REFUSE_MINUTES, Refusal
+from robotdata.rig.protocol import REFUSE_MINUTES, CommandRefused
 from robotdata.rig.recorder import TakeRecorder
 from robotdata.rig.rig import Rig
 
@@ -27,9 +27,9 @@ def take_id(wanted: str | None, spool: Path) -> None:
     except ValueError:
         good = False
     if not good:
-        raise Refusal("bad_args", f"take: want a UUID, got {wanted!r}")
+        raise CommandRefused("bad_args", f"take: want a UUID, got {wanted!r}")
     if (spool / wanted).exists():
-        raise Refusal("bad_args", f"take {wanted} is on this rig's disk already; give the next one a new id")
+        raise CommandRefused("bad_args", f"take {wanted} is on this rig's disk already; give the next one a new id")
 
 
 def features(expect: Mapping[str, Any] | None, mine: Mapping[str, Any], fps: float) -> None:
@@ -39,11 +39,11 @@ def features(expect: Mapping[str, Any] | None, mine: Mapping[str, Any], fps: flo
     try:
         found = differences(mine, expect["features"], fps, float(expect["fps"]))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise Refusal("bad_args", f"expect: want fps and features of a dataset ({error!r:.80})") from error
+        raise CommandRefused("bad_args", f"expect: want fps and features of a dataset ({error!r:.80})") from error
     if found:
         table = [{"what": each.what, "rig": each.rig, "dataset": each.dataset} for each in found]
         said = "; ".join(f"{each.what}: rig {each.rig}, dataset {each.dataset}" for each in found[:4])
-        raise Refusal(
+        raise CommandRefused(
             "mismatch",
             f"this rig does not fit the dataset: {said}. Record into another dataset, or change the rig's file",
             differences=table,
@@ -75,7 +75,7 @@ def may_begin(rig: Rig, saving: int, missing: Sequence[Problem]) -> None:
     found = obstacles(rig, saving, missing)
     if found:
         texts = [problem.text for problem in found if problem.code == found[0].code]
-        raise Refusal(found[0].code, sentences(*texts))
+        raise CommandRefused(found[0].code, sentences(*texts))
 
 
 def started(take: TakeRecorder, rig: str) -> None:
@@ -83,7 +83,7 @@ def started(take: TakeRecorder, rig: str) -> None:
     try:
         take.start()
     except RuntimeError as error:
-        raise Refusal(
+        raise CommandRefused(
             "no_threads",
             f"rig {rig} cannot begin a take: this machine lets it start no more threads ({error}). End other programs "
             "or raise the limit (`ulimit -u`, the container's limit of processes), then record again",

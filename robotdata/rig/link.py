@@ -15,9 +15,9 @@ from websockets.exceptions import InvalidHandshake, InvalidStatus, InvalidURI, W
 from robotdata.capture import clock
 from robotdata.rig import protocol
 from robotdata.rig.machine import Machine
-from robotdata.rig.protocol import ProtocolError, Refusal
+from robotdata.rig.protocol import CommandRefused, ProtocolError
 from robotdata.rig.status import Reporter
-from robotdata.video.depth_colours import DepthColours
+from robotdata.video.depth.colours import DepthColours
 
 log = logging.getLogger(__name__)
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
@@ -35,7 +35,7 @@ def _remedy(error: Exception) -> str:
     return ""
 
 
-class Refused(Exception):
+class LinkRejected(Exception):
     """The web does not want this rig; tried again slowly."""
 
 
@@ -84,7 +84,7 @@ class Link:
             try:
                 await self._one_connection()
                 self.problem = "the web has closed the connection"
-            except Refused as error:
+            except LinkRejected as error:
                 self.problem, pause = str(error), LONGEST_PAUSE_S
             except (OSError, WebSocketException, InvalidHandshake, InvalidURI, TimeoutError) as error:
                 self.problem = f"{self._url}: {error or type(error).__name__}{_remedy(error)}"
@@ -140,7 +140,7 @@ class Link:
         async for data in socket:
             message = protocol.decode(data)
             if message["type"] == "refused":
-                raise Refused(f"the web refuses this rig: {message.get('message') or message.get('code')}")
+                raise LinkRejected(f"the web refuses this rig: {message.get('message') or message.get('code')}")
             if message["type"] == "watch":
                 self._watched = protocol.parse_watch(message)
             elif message["type"] == "command":
@@ -152,11 +152,11 @@ class Link:
             command = protocol.parse_command(message)
             # A thread: a robot that hangs must not hang the link as well.
             await asyncio.to_thread(self._machine.execute, command)
-        except Refusal as refusal:
+        except CommandRefused as refusal:
             error = refusal.as_error()
         except Exception as failure:  # whatever it is, who asked gets an answer
             log.exception("command %s", message.get("name"))
-            error = Refusal("busy", f"an error of the program: {failure!r}; see the rig's log").as_error()
+            error = CommandRefused("busy", f"an error of the program: {failure!r}; see the rig's log").as_error()
         self._outbox.append({"type": "reply", "id": message.get("id"), "ok": error is None, "error": error})
         self._changed.set()
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from pathlib import Path
 
 from robotdata.capture import clock
+from robotdata.files.lock import open_lock, try_lock
 
 
 class RigInUse(RuntimeError):
@@ -20,13 +20,11 @@ class RigLock:
 
     def __init__(self, spool: Path, rig: str) -> None:
         spool.mkdir(parents=True, exist_ok=True)
-        self._fd = os.open(spool / f".rig-{rig}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        self._fd = open_lock(spool / f".rig-{rig}.lock")
+        if not try_lock(self._fd):
             holder = _holder(os.pread(self._fd, 4096, 0))
             os.close(self._fd)
-            raise RigInUse(rig, holder) from None
+            raise RigInUse(rig, holder)
         os.ftruncate(self._fd, 0)
         os.pwrite(self._fd, json.dumps({"pid": os.getpid(), "since": clock.iso_now()}).encode(), 0)
 

@@ -14,7 +14,7 @@ from robotdata.capture import clock
 from robotdata.capture.session import words_of
 from robotdata.rig import checks
 from robotdata.rig.problems import Problem, sentences
-from robotdata.rig.protocol import Command, RecordArgs, Refusal, parse_record
+from robotdata.rig.protocol import Command, CommandRefused, RecordArgs, parse_record
 from robotdata.rig.recorder import TakeEnd, TakeRecorder
 from robotdata.rig.rig import Rig
 from robotdata.rig.states import CONTROLS, NEXT, State
@@ -51,7 +51,7 @@ class Machine:
         self._args: RecordArgs | None = None
         self._left_s: float | None = None
         self._after_pause = State.IDLE
-        self._answers: OrderedDict[str, Refusal | None] = OrderedDict()
+        self._answers: OrderedDict[str, CommandRefused | None] = OrderedDict()
         self._lock = threading.RLock()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="rig-machine", daemon=True)
@@ -106,7 +106,7 @@ class Machine:
                     return
             try:
                 self._execute(command)
-            except Refusal as refusal:
+            except CommandRefused as refusal:
                 self._remember(keys[:1], refusal)
                 raise
             self._remember(keys, None)
@@ -117,12 +117,12 @@ class Machine:
         name = command.name
         if name not in self.controls:
             possible = ", ".join(self.controls) or "nothing now"
-            raise Refusal(
+            raise CommandRefused(
                 "not_allowed", f"{name!r} is not possible while the rig is {self.state}; possible now: {possible}"
             )
         wanted = command.args.get("take")
         if name in ("stop", "discard", "rerecord") and wanted and self.take and wanted != self.take.id:
-            raise Refusal("not_allowed", f"{name!r} was meant for take {wanted!r:.40}, which has ended already")
+            raise CommandRefused("not_allowed", f"{name!r} was meant for take {wanted!r:.40}, which has ended already")
         if name == "record":
             self._record(parse_record(command.args))
         else:
@@ -200,10 +200,10 @@ class Machine:
         try:
             checks.may_begin(self.rig, len(self.saving), self.devices.missing())
             self._count_down(countdown_s)
-        except Refusal as refusal:
+        except CommandRefused as refusal:
             self._refused(refusal)
 
-    def _refused(self, refusal: Refusal) -> None:
+    def _refused(self, refusal: CommandRefused) -> None:
         self.message = refusal.message
         self._move(State.IDLE)
 
@@ -370,7 +370,7 @@ class Machine:
         if due and self.state == State.COUNTDOWN:
             try:
                 self._begin_take()
-            except Refusal as refusal:
+            except CommandRefused as refusal:
                 self._refused(refusal)
         elif due and self.state == State.RECORDING:
             self._end_take("timer")
@@ -386,7 +386,7 @@ class Machine:
         if new != State.PAUSED:
             self.total_s = total_s
 
-    def _remember(self, keys: list[str], answer: Refusal | None) -> None:
+    def _remember(self, keys: list[str], answer: CommandRefused | None) -> None:
         for key in keys:
             self._answers[key] = answer
         while len(self._answers) > _REMEMBERED:

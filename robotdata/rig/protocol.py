@@ -174,7 +174,7 @@ class Reply(TypedDict):
     error: ReplyError | None
 
 
-class Refusal(Exception):
+class CommandRefused(Exception):
     """A command that is not done, with its code and the reason for a person."""
 
     def __init__(self, code: str, message: str, *, differences: list[dict[str, Any]] | None = None) -> None:
@@ -257,9 +257,9 @@ def parse_command(message: Mapping[str, Any]) -> Command:
     if not isinstance(identity, str) or not 0 < len(identity) <= 100:
         raise ProtocolError("a command without a usable 'id'")
     if name not in COMMANDS:
-        raise Refusal("bad_args", f"there is no command {name!r:.60}; want one of {', '.join(COMMANDS)}")
+        raise CommandRefused("bad_args", f"there is no command {name!r:.60}; want one of {', '.join(COMMANDS)}")
     if not isinstance(args, dict):
-        raise Refusal("bad_args", f"the args of {name!r} are no object")
+        raise CommandRefused("bad_args", f"the args of {name!r} are no object")
     return Command(identity, name, args)
 
 
@@ -279,7 +279,7 @@ def parse_record(args: Mapping[str, Any]) -> RecordArgs:
     """The args of `record`, checked; raises Refusal(bad_args) that names the argument."""
     expect = args.get("expect")
     if expect is not None and not isinstance(expect, dict):
-        raise Refusal("bad_args", "expect: want an object with fps and features, or null")
+        raise CommandRefused("bad_args", "expect: want an object with fps and features, or null")
     take = _text(args, "take", 36) or None
     return RecordArgs(
         session=_text(args, "session", 100),
@@ -299,7 +299,7 @@ def _text(args: Mapping[str, Any], name: str, limit: int) -> str:
     if value is None:
         return ""
     if not isinstance(value, str) or len(value) > limit:
-        raise Refusal("bad_args", f"{name}: want a text of at most {limit} characters, got {value!r:.60}")
+        raise CommandRefused("bad_args", f"{name}: want a text of at most {limit} characters, got {value!r:.60}")
     return value
 
 
@@ -308,7 +308,7 @@ def _seconds(args: Mapping[str, Any], name: str, limit: float) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= limit:
-        raise Refusal("bad_args", f"{name}: want 0 to {limit:g} seconds, got {value!r:.60}")
+        raise CommandRefused("bad_args", f"{name}: want 0 to {limit:g} seconds, got {value!r:.60}")
     return float(value)
 
 

@@ -33,9 +33,11 @@ from robotdata.dataset.features import (
     is_video,
     size_of,
 )
-from robotdata.dataset.reader import Dataset
+from robotdata.dataset.reader import DatasetFolder
 from robotdata.video.decode import VideoDecoder, open_video
-from robotdata.video.depth import codes_of_frame, depth_packet, dequantize_depth
+from robotdata.video.depth.packets import depth_packet
+from robotdata.video.depth.quantize import dequantize_depth
+from robotdata.video.depth.video import codes_of_frame
 from robotdata.video.errors import VideoError
 from robotdata.video.jpeg import encode_jpeg
 
@@ -49,7 +51,7 @@ class Player:
 
     def __init__(self, root: Path, where: str) -> None:
         try:
-            self.dataset = Dataset.open(root)
+            self.dataset = DatasetFolder.open(root)
         except (DatasetError, OSError) as error:
             raise ConfigError(where, f"cannot be played: {error}") from error
         self._playable = [each.index for each in self.dataset.episodes if each.length > 0 and not each.problems]
@@ -220,7 +222,7 @@ class ReplayCamera:
         return False
 
 
-def playable_features(dataset: Dataset) -> dict[str, dict[str, Any]]:
+def playable_features(dataset: DatasetFolder) -> dict[str, dict[str, Any]]:
     """Return the features of a dataset that a rig can record: flat names, without cameras and LeRobot's own columns."""
     features = {}
     for name, feature in dataset.features.items():

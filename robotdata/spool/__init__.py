@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from robotdata.capture.records import Row
+from robotdata.files.errors import NotDurable
 from robotdata.spool.errors import (
     BadManifest,
     CurationError,
     NoTake,
-    NotDurable,
     SpoolError,
     SpoolFull,
     TakeBusy,

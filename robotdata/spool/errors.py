@@ -9,7 +9,6 @@
 ├─ UnusableTake      its files say what no recorder writes
 ├─ CurationError     a verdict, label, rating or trim that does not exist
 └─ SpoolFull         the disk took no more; what was written before is whole
-NotDurable            an OSError: the file is the new one, its name may not outlive a power cut
 """
 
 from __future__ import annotations
@@ -92,10 +91,3 @@ def spool_broken(folder: Path, kept_ticks: int, error: OSError) -> SpoolError:
     kept = f"; it is kept up to frame {kept_ticks}, and closed once that can be written" if kept_ticks else ""
     cure = ". Make the folder writable, then record on" if error.errno in _DENIED else ""
     return SpoolError(f"cannot write take {folder.name} in {folder.parent}: {error}{kept}{cure}")
-
-
-class NotDurable(OSError):
-    """The file is the new one, though the disk has not confirmed its name: after a power cut it may be the old one."""
-
-    def __init__(self, path: Path, error: OSError) -> None:
-        super().__init__(error.errno, error.strerror, str(path))

@@ -11,10 +11,11 @@ from typing import Any
 
 from robotdata.capture import clock
 from robotdata.files import UnsafeFile, open_beneath
+from robotdata.files.json_files import replace_json
 from robotdata.spool.errors import BadManifest, CurationError, NoTake
 from robotdata.spool.facts import FORMAT, LONGEST, MOST_LABELS, VERDICTS, VERSION, Facts, check_manifest, is_span
-from robotdata.spool.files import TakeLock, write_json
 from robotdata.spool.plain_json import read_json
+from robotdata.spool.take_lock import TakeLock
 
 FILE = "take.json"
 ROWS = "rows.arrow"
@@ -91,7 +92,7 @@ def read_manifest(folder: Path) -> Facts:
 
 def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
     """Replace the manifest, durably."""
-    write_json(folder / FILE, manifest)
+    replace_json(folder / FILE, manifest)
 
 
 def update_curation(folder: Path, *, by: str = "", **changes: Any) -> Facts:

@@ -20,13 +20,17 @@ from typing import Any
 import numpy as np
 
 from robotdata.capture import clock
+from robotdata.files.json_files import replace_json
+from robotdata.files.replace import TEMPORARY, copy_rest, replace_bytes
+from robotdata.files.sync import sync_path
 from robotdata.spool import index as indexes
 from robotdata.spool import manifest as manifests
 from robotdata.spool import rows as row_files
 from robotdata.spool.errors import BadManifest, SpoolError, UnusableTake
 from robotdata.spool.facts import Facts
-from robotdata.spool.files import TakeLock, copy_rest, release_reserve, sync_folder, write_atomic, write_json
 from robotdata.spool.plain_json import read_json
+from robotdata.spool.reserve import release_reserve
+from robotdata.spool.take_lock import TakeLock
 from robotdata.spool.writer import spans
 from robotdata.video.packets import mend_header, read_packets
 
@@ -64,7 +68,7 @@ def strays(folder: Path) -> list[Path]:
     The manifest is written under the lock alone; what is measured of a take without it, and within a moment.
     """
     under_lock = (f".{manifests.FILE}.", f".{PLAN}.")
-    found = folder.glob(".*.tmp")
+    found = folder.glob(TEMPORARY)
     return [path for path in found if path.name.startswith(under_lock) or _is_old(path)]
 
 
@@ -103,7 +107,7 @@ def recover_take(folder: Path) -> Recovery:
         manifest = manifests.read_manifest(folder)
         plan = _read_plan(folder, manifest)
         finished = manifest["state"] != "recording" and plan is None
-        for stray in strays(folder) if finished else folder.glob(".*.tmp"):
+        for stray in strays(folder) if finished else folder.glob(TEMPORARY):
             stray.unlink(missing_ok=True)
         if finished:
             return _as_recorded(manifest)
@@ -111,11 +115,11 @@ def recover_take(folder: Path) -> Recovery:
             if unsure := manifest.odd_in("features", "cameras"):
                 raise BadManifest(folder, f"does not say what its files hold ({unsure[0]})")
             plan = _make_plan(folder, manifest)
-            write_json(folder / PLAN, plan)
+            replace_json(folder / PLAN, plan)
         _apply(folder, plan)
         manifests.write_manifest(folder, manifest.raw | plan["manifest"])
         (folder / PLAN).unlink()
-        sync_folder(folder)
+        sync_path(folder)
         return Recovery(**plan["manifest"]["recovery"], changed=True)
 
 
@@ -149,7 +153,7 @@ def _make_plan(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
     cameras = {key: _survey(folder, key, about, known.get(key, {})) for key, about in manifest["cameras"].items()}
     for key, camera in cameras.items():
         if camera.rewrite:
-            write_atomic(folder / f"{key}.idx.new", b"".join(camera.records))
+            replace_bytes(folder / f"{key}.idx.new", b"".join(camera.records))
     kept = _kept_rows(stored, cameras, float(manifest["fps"]))
     cuts = {f"{key}.mkv": camera.end for key, camera in cameras.items()}
     cuts |= {f"{key}.idx": len(c.records) * indexes.RECORD.size for key, c in cameras.items()}
@@ -269,12 +273,12 @@ def _apply(folder: Path, plan: dict[str, Any]) -> None:
     for new in sorted(folder.glob("*.idx.new")):
         path = new.with_suffix("")
         if path.exists():
-            write_atomic(path.with_name(path.name + ".lost"), path.read_bytes())
+            replace_bytes(path.with_name(path.name + ".lost"), path.read_bytes())
         new.replace(path)
     for name, keep in plan["cuts"].items():
         _cut(folder / name, int(keep))
     release_reserve(folder)
-    sync_folder(folder)
+    sync_path(folder)
 
 
 def _cut(path: Path, keep: int) -> None:

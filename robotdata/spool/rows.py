@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from robotdata.capture.records import Row
 from robotdata.capture.texts import TEXT_BYTES, pack_text
-from robotdata.spool.alike import DIGITS, MESSAGE_CRC, as_array, layout_at, layout_of
 from robotdata.spool.errors import DamagedHeader, SpoolError
+from robotdata.spool.fast_rows import DIGITS, MESSAGE_CRC, as_array, layout_at, layout_of
 from robotdata.spool.ipc import CONTINUATION, PREFIX, Field, Unreadable, head_size, parse_schema
 
 FIXED = ("tick", "monotonic_ns", "wall_ns")

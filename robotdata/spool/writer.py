@@ -10,11 +10,13 @@ from typing import Any
 
 from robotdata.capture import clock
 from robotdata.capture.records import Row
+from robotdata.files.sync import sync_path
 from robotdata.spool import manifest as manifests
 from robotdata.spool import rows as row_files
 from robotdata.spool.errors import SpoolError, SpoolFull, spool_broken
-from robotdata.spool.files import TakeLock, release_reserve, reserve, sync_folder
 from robotdata.spool.index import pack_record
+from robotdata.spool.reserve import release_reserve, reserve
+from robotdata.spool.take_lock import TakeLock
 from robotdata.video.packets import AppendFile, PacketWriter
 
 SYNC_EVERY_S = 1.0
@@ -144,7 +146,7 @@ class TakeWriter:
         self._rows.append(self._encoder.header)
         self._cameras = {key: _CameraFiles(self.folder, key, camera) for key, camera in cameras.items()}
         manifests.write_manifest(self.folder, self._manifest)
-        sync_folder(self.folder.parent)
+        sync_path(self.folder.parent)
 
     def _close_files(self) -> None:
         release_reserve(self.folder)
@@ -154,7 +156,7 @@ class TakeWriter:
         with contextlib.suppress(OSError):  # readers do without the stream's end mark, as on a full disk
             self._rows.append(self._encoder.end())
         self._rows.finish()
-        sync_folder(self.folder)
+        sync_path(self.folder)
 
     def _sync_now_and_then(self) -> None:
         if clock.monotonic() >= self._sync_due:

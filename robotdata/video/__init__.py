@@ -10,23 +10,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from robotdata.lerobot_compat.frame_type import VideoFrame
+    from robotdata.lerobot_compat.names import (
+        concatenate_video_files,
+        decode_video_frames,
+        encode_video_frames,
+        get_video_info,
+        reencode_video,
+    )
     from robotdata.video.cache import VideoDecoderCache, frame_jpeg
     from robotdata.video.codecs import EncodeSettings
     from robotdata.video.decode import VideoDecoder, open_video
-    from robotdata.video.depth import (
-        decode_depth,
-        decode_depths,
-        depth_of_packet,
-        depth_packet,
-        depth_picture,
-        dequantize_depth,
-        encode_depth,
-        quantize_depth,
-    )
-    from robotdata.video.depth_colours import DepthColours
-    from robotdata.video.depth_scale import DepthScale
+    from robotdata.video.depth.colours import DepthColours
+    from robotdata.video.depth.packets import depth_of_packet, depth_packet
+    from robotdata.video.depth.picture import depth_picture
+    from robotdata.video.depth.quantize import dequantize_depth, quantize_depth
+    from robotdata.video.depth.scale import DepthScale
+    from robotdata.video.depth.video import decode_depth, decode_depths, encode_depth
     from robotdata.video.encode import EncodedVideo, encode_frames, encode_packets
-    from robotdata.video.encode_again import reencode
     from robotdata.video.errors import (
         BackendMissingError,
         BrokenFrameError,
@@ -56,17 +57,10 @@ if TYPE_CHECKING:
         get_video_pixel_channels,
         probe,
     )
-    from robotdata.video.frame_type import VideoFrame
     from robotdata.video.hardware import codec_works, first_working_codec, working_hardware_codecs
     from robotdata.video.index import PacketIndex, index_video
-    from robotdata.video.lerobot_names import (
-        concatenate_video_files,
-        decode_video_frames,
-        encode_video_frames,
-        get_video_info,
-        reencode_video,
-    )
-    from robotdata.video.mux import JoinedVideo, Segment, cut_video, join_videos
+    from robotdata.video.reencoding import reencode
+    from robotdata.video.remux import JoinedVideo, Segment, cut_video, join_videos
     from robotdata.video.sources import folder_pictures, packet_file
     from robotdata.video.verify import Comparison, VideoCheck, compare_video, verify_video
 
@@ -142,18 +136,12 @@ _HOME = {
     "cache": ["VideoDecoderCache", "frame_jpeg"],
     "codecs": ["EncodeSettings"],
     "decode": ["VideoDecoder", "open_video"],
-    "depth": [
-        "decode_depth",
-        "decode_depths",
-        "depth_of_packet",
-        "depth_packet",
-        "depth_picture",
-        "dequantize_depth",
-        "encode_depth",
-        "quantize_depth",
-    ],
-    "depth_colours": ["DepthColours"],
-    "depth_scale": ["DepthScale"],
+    "depth.packets": ["depth_of_packet", "depth_packet"],
+    "depth.picture": ["depth_picture"],
+    "depth.quantize": ["dequantize_depth", "quantize_depth"],
+    "depth.video": ["decode_depth", "decode_depths", "encode_depth"],
+    "depth.colours": ["DepthColours"],
+    "depth.scale": ["DepthScale"],
     "encode": ["EncodedVideo", "encode_frames", "encode_packets"],
     "errors": [
         "BackendMissingError",
@@ -181,33 +169,35 @@ _HOME = {
         "VideoFacts",
         "get_audio_info",
         "get_video_duration_in_s",
-        "get_video_info",
         "get_video_pixel_channels",
         "probe",
     ],
-    "frame_type": ["VideoFrame"],
     "hardware": ["codec_works", "first_working_codec", "working_hardware_codecs"],
     "index": ["PacketIndex", "index_video"],
-    "lerobot_names": [
+    "remux": ["JoinedVideo", "Segment", "cut_video", "join_videos"],
+    "reencoding": ["reencode"],
+    "sources": ["folder_pictures", "packet_file"],
+    "verify": ["Comparison", "VideoCheck", "compare_video", "verify_video"],
+}
+_LEROBOT_HOME = {
+    "frame_type": ["VideoFrame"],
+    "names": [
         "concatenate_video_files",
         "decode_video_frames",
         "encode_video_frames",
         "get_video_info",
         "reencode_video",
     ],
-    "mux": ["JoinedVideo", "Segment", "cut_video", "join_videos"],
-    "encode_again": ["reencode"],
-    "sources": ["folder_pictures", "packet_file"],
-    "verify": ["Comparison", "VideoCheck", "compare_video", "verify_video"],
 }
-_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+_MODULE_OF = {name: f"robotdata.video.{module}" for module, names in _HOME.items() for name in names}
+_MODULE_OF |= {name: f"robotdata.lerobot_compat.{module}" for module, names in _LEROBOT_HOME.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
     module = _MODULE_OF.get(name)
     if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{module}"), name)
+    return getattr(import_module(module), name)
 
 
 def __dir__() -> list[str]:

@@ -15,6 +15,9 @@ import av
 
 from robotdata.video.errors import FrameSizeError, UnknownCodecError, UnknownOptionError
 
+DEPTH_PIX_FMT = "gray12le"
+"""The pixel format of depth videos: 12-bit codes."""
+
 log = logging.getLogger(__name__)
 
 AUTO = "auto"

@@ -15,6 +15,7 @@ from typing import Any
 
 import av
 
+from robotdata.files.disk_errors import is_disk_error
 from robotdata.video.codecs import (
     AUTO,
     ENCODERS,
@@ -25,9 +26,9 @@ from robotdata.video.codecs import (
     pixel_format,
 )
 from robotdata.video.errors import CodecUnavailableError, EncodeError, NoFramesError, UnknownOptionError
-from robotdata.video.files import is_the_disks, whole_file
 from robotdata.video.hardware import first_working_codec, what_it_says
-from robotdata.video.look_ahead import LookAhead
+from robotdata.video.output import output_file
+from robotdata.video.prefetch import Prefetcher
 from robotdata.video.priority import stay_ordinary
 from robotdata.video.rates import exact_rate, plain_rate
 from robotdata.video.sources import FrameConverter, Picture
@@ -100,7 +101,7 @@ def encode_frames(
     rate = exact_rate(fps)
     chosen = resolve(settings or EncodeSettings())
     converter = FrameConverter()
-    with whole_file(Path(path), overwrite=overwrite) as part:
+    with output_file(Path(path), overwrite=overwrite) as part:
         remaining = iter(pictures)
         head = list(islice(remaining, 1))
         if not head:
@@ -155,7 +156,7 @@ class _Writer:
     def write(self, frames: Iterable[av.VideoFrame], progress: Progress | None) -> int:
         with (
             av.open(str(self._part), "w", format="mp4", options={"movflags": "faststart"}) as container,
-            LookAhead(frames, self._size[0] * self._size[1] * _BYTES_A_PIXEL) as ahead,
+            Prefetcher(frames, self._size[0] * self._size[1] * _BYTES_A_PIXEL) as ahead,
         ):
             stream = self._add_stream(container)
             count = self._feed(container, stream, ahead, progress)
@@ -232,7 +233,7 @@ class _Writer:
                 container.mux(packet)
                 self._packets += 1
         except av.error.FFmpegError as error:
-            if is_the_disks(error.errno):
+            if is_disk_error(error.errno):
                 raise
             raise EncodeError(f"{self._settings.codec} fails at frame {count}: {error}") from error
 

@@ -11,9 +11,9 @@ import av
 
 from robotdata.video.codecs import EncodeSettings
 from robotdata.video.errors import VideoError
-from robotdata.video.files import require_video_file
 from robotdata.video.index import index_video, open_container, open_video_stream
 from robotdata.video.rates import plain_rate
+from robotdata.video.video_file import require_video_file
 
 
 @dataclass(frozen=True, slots=True)

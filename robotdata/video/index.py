@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from robotdata.video.access import RESTART, Access, AccessReader
 from robotdata.video.errors import BrokenVideoError, FileReplacedError, NotAVideoError, VideoError
-from robotdata.video.files import require_video_file
 from robotdata.video.mp4 import SampleTables, read_tables
 from robotdata.video.read_through import read_through
+from robotdata.video.video_file import require_video_file
 
 # A file named .mp4 may be a playlist that makes FFmpeg fetch other files or addresses.
 OPEN_OPTIONS = {

@@ -23,7 +23,7 @@ from PIL import Image, UnidentifiedImageError
 from robotdata.video.colours import is_plain, to_rgb
 from robotdata.video.errors import BrokenFrameError, FrameSizeError, NoFramesError
 from robotdata.video.jpeg import MAX_PIXELS, check_size
-from robotdata.video.limited import LimitedRange
+from robotdata.video.limited_range import LimitedRange
 from robotdata.video.packets import StoredPacket, read_packets
 
 Picture: TypeAlias = "bytes | NDArray[np.uint8] | Image.Image | av.VideoFrame"

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from robotdata.video.colours import to_rgb
 from robotdata.video.decode import VideoDecoder
 from robotdata.video.errors import BrokenVideoError, FrameCountError, NotAVideoError
-from robotdata.video.files import require_video_file
 from robotdata.video.index import MAX_PIXELS, open_video_stream
 from robotdata.video.sources import FrameConverter, Picture
+from robotdata.video.video_file import require_video_file
 
 Look = Callable[[int, Callable[[], NDArray[np.uint8]]], None]
 """Is told a frame's number, and may ask for the frame: RGB, uint8 (H, W, 3)."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from robotdata.dataset import Dataset, verify_dataset
+from robotdata.dataset import DatasetFolder, verify_dataset
 from robotdata.video import open_video
 from robotdata.video.barcode import read
 from tests.browser.conftest import pictures
@@ -22,7 +22,7 @@ TICKS = 8
 def shown(root: Path) -> list[tuple[int, list[int]]]:
     """For each episode of the folder its number in the pictures, and their ticks."""
     assert verify_dataset(root, deep=True).problems == []
-    dataset, found = Dataset.open(root), []
+    dataset, found = DatasetFolder.open(root), []
     for episode in dataset.episodes:
         span = episode.videos[dataset.video_keys[0]]
         with open_video(span.path) as video:
@@ -92,7 +92,7 @@ def test_it_is_judged_by_keys_applied_and_taken_back(visit: Any, product: Any) -
     until_revision(page, "shelf", 2)
     applied = [(1, [2, 3, 4, 5, 6, 7]), *whole[2:]]
     assert shown(root) == applied
-    assert Dataset.open(root).episodes[1].tasks == ["fold the towel"]
+    assert DatasetFolder.open(root).episodes[1].tasks == ["fold the towel"]
     expect(page.locator("#apply")).to_have_count(0)
     expect(page.locator("#revisions")).to_contain_text("deleted 1, relabelled 1, trimmed 1")
 

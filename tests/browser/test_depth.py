@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
-from robotdata.dataset import Dataset, verify_dataset
+from robotdata.dataset import DatasetFolder, verify_dataset
 from robotdata.dataset.features import is_depth
 from robotdata.video.barcode import Barcode, read
 from tests.browser.conftest import CANVASES, drawn, rig_file
@@ -111,5 +111,5 @@ def test_depth_is_seen_wherever_a_camera_is(visit: Any, product: Any) -> None:
 
     report = verify_dataset(product.home / "datasets" / root.name, deep=True)
     assert report.ok, report.problems
-    features = Dataset.open(product.home / "datasets" / root.name).features
+    features = DatasetFolder.open(product.home / "datasets" / root.name).features
     assert [key for key in features if is_depth(features[key])] == ["observation.images.depth"]

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from robotdata.dataset.reader import Dataset
-from robotdata.dataset.verify import verify_dataset
+from robotdata.dataset.reader import DatasetFolder
+from robotdata.dataset.verify.check import verify_dataset
 from robotdata.video import open_video
 from robotdata.video.barcode import read
 from tests.browser.desk_data import ROOT, fill
@@ -104,7 +104,7 @@ def relabel(page: Page) -> None:
 def test_the_dataset_holds_exactly_what_was_kept(walked: Path) -> None:
     assert verify_dataset(walked).problems == []
     found = {}
-    for info in Dataset.open(walked).episodes:
+    for info in DatasetFolder.open(walked).episodes:
         frames = []
         for key in CAMERAS:
             span = info.videos[key]

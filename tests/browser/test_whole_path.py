@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from robotdata.dataset.verify import verify_dataset
+from robotdata.dataset.verify.check import verify_dataset
 from tests.browser.desk_data import accept_rates, until_drawn
 
 pytestmark = pytest.mark.browser

@@ -15,8 +15,8 @@ from robotdata.capture.pyav_camera import make_camera
 from robotdata.capture.records import CameraFrame
 from robotdata.capture.sim_depth import DepthPainter
 from robotdata.capture.sim_world import World
-from robotdata.video.depth import depth_of_packet, depth_packet
-from robotdata.video.depth_scale import DepthScale
+from robotdata.video.depth.packets import depth_of_packet, depth_packet
+from robotdata.video.depth.scale import DepthScale
 from robotdata.video.jpeg import encode_jpeg
 
 WALL = np.full((48, 64), 1200, np.uint16)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from robotdata.dataset import CommitResult, Dataset, DatasetSpec, NewEpisode, commit_episodes
+from robotdata.dataset import CommitResult, DatasetFolder, DatasetSpec, NewEpisode, commit_episodes
 from robotdata.dataset.stats import ImageStats
 from robotdata.video.barcode import Barcode, draw, read
 from robotdata.video.codecs import EncodeSettings
@@ -78,8 +78,8 @@ class Bench:
         made = DatasetSpec(FPS, "arm", **{"features": FEATURES, **spec})
         return commit_episodes(self.root, made, episodes, **self.places)
 
-    def open(self) -> Dataset:
-        return Dataset.open(self.root)
+    def open(self) -> DatasetFolder:
+        return DatasetFolder.open(self.root)
 
     def shown(self) -> list[list[tuple[int, int, int]]]:
         """For each episode the barcodes of all its frames, camera after camera."""
@@ -94,7 +94,7 @@ class Bench:
         }
 
 
-def barcodes(dataset: Dataset, index: int, key: str) -> list[tuple[int, int, int]]:
+def barcodes(dataset: DatasetFolder, index: int, key: str) -> list[tuple[int, int, int]]:
     span = dataset.episode(index).videos[key]
     with open_video(span.path) as video:
         codes = [read(frame) for frame in video.frames(range(span.first_frame, span.first_frame + span.frames))]

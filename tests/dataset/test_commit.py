@@ -10,7 +10,7 @@ import pytest
 
 from robotdata.dataset import (
     CommitError,
-    Dataset,
+    DatasetFolder,
     DatasetSpec,
     FeaturesDiffer,
     NewEpisode,
@@ -23,7 +23,7 @@ from robotdata.dataset.stats import ImageStats, numeric_stats
 from robotdata.video.codecs import EncodeSettings
 from robotdata.video.decode import open_video
 from robotdata.video.encode import encode_frames
-from robotdata.video.mux import Segment, join_videos
+from robotdata.video.remux import Segment, join_videos
 from tests.dataset.conftest import FRONT, LENGTHS, Bench, MakeEpisode, columns, expected
 
 
@@ -242,7 +242,7 @@ def test_it_adds_to_what_lerobot_recorded(testdata: Path, bench: Bench, tmp_path
     assert result.indices == {"u": 4}
     report = verify_dataset(bench.root, deep=True)
     assert (report.problems, report.notes, report.frames) == ([], [], 1465)
-    new = Dataset.open(bench.root)
+    new = DatasetFolder.open(bench.root)
     assert new.episodes[4].videos[key].first_frame == 1425
     assert "q99" in new.stats()["action"]
     assert new.features["action"]["names"][0] == "kLeftShoulderPitch"

@@ -9,21 +9,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from robotdata.dataset import Dataset, verify_dataset
-from robotdata.dataset.compose import compose
-from robotdata.dataset.episode_refs import EpisodeRef, NewRef, StoredRef, plan_parts
+from robotdata.dataset import DatasetFolder, verify_dataset
 from robotdata.dataset.features import video_keys
-from robotdata.dataset.steps import Steps
+from robotdata.dataset.write.commit_progress import CommitProgress
+from robotdata.dataset.write.compose import compose
+from robotdata.dataset.write.episode_refs import EpisodeRef, NewRef, StoredRef, plan_parts
 from tests.dataset.conftest import FRONT, LENGTHS, Bench, barcodes, columns, expected
 
 
-def composed(bench: Bench, folder: Path, refs: Sequence[EpisodeRef]) -> tuple[Dataset, list[tuple[int, int]]]:
+def composed(bench: Bench, folder: Path, refs: Sequence[EpisodeRef]) -> tuple[DatasetFolder, list[tuple[int, int]]]:
     """The next state of these references, and what its progress was."""
     base, progress = bench.open(), []
     plan = plan_parts(base, base.features, base.fps, refs)
-    steps = Steps(video_keys(base.features), lambda done, total: progress.append((done, total)))
+    steps = CommitProgress(video_keys(base.features), lambda done, total: progress.append((done, total)))
     compose(plan, folder, base.info, {"what": "test"}, steps)
-    return Dataset.open(folder), progress
+    return DatasetFolder.open(folder), progress
 
 
 def test_it_drops_trims_relabels_and_adds_at_once(six: Bench, tmp_path: Path, new: Any) -> None:

@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from robotdata.dataset import Dataset, EditError, NewEpisode, NoSuchEpisode, verify_dataset
-from robotdata.dataset.edit import delete_episodes, set_tasks
+from robotdata.dataset import DatasetFolder, EditError, NewEpisode, NoSuchEpisode, verify_dataset
+from robotdata.dataset.write.edit import delete_episodes, set_tasks
 from tests.dataset.conftest import FEATURES, FRONT, LENGTHS, Bench, columns, expected
 
 
@@ -101,7 +101,7 @@ def test_it_edits_a_dataset_without_cameras(bench: Bench, staged: list[NewEpisod
 
 
 def before_rows(root: Path, index: int) -> np.ndarray:
-    return Dataset.open(root).rows(index)["action"]
+    return DatasetFolder.open(root).rows(index)["action"]
 
 
 def test_it_says_that_columns_are_not_what_they_should_be(six: Bench) -> None:

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from robotdata.dataset import Dataset, verify_dataset
-from robotdata.dataset.edit import delete_episodes, revert, set_tasks
+from robotdata.dataset import DatasetFolder, verify_dataset
 from robotdata.dataset.layout import SIDECAR
+from robotdata.dataset.write.edit import delete_episodes, revert, set_tasks
 from robotdata.video import EncodeSettings
 from tests.bits import flip
 from tests.dataset.conftest import CAMERAS, FRONT, LENGTHS, TOP, Bench, make_episode
@@ -83,7 +83,7 @@ def test_decoding_alone_would_not_have_noticed(encoded: Path, tmp_path: Path) ->
 
 def test_it_keeps_a_hash_of_every_file_over_commits_and_edits(six: Bench, new: Any) -> None:
     def whole() -> None:
-        there = {path.relative_to(six.root).as_posix() for path in Dataset.open(six.root).root.rglob("file-*")}
+        there = {path.relative_to(six.root).as_posix() for path in DatasetFolder.open(six.root).root.rglob("file-*")}
         assert kept(six.root).keys() == {name for name in there if not name.startswith("meta/")}
         report = verify_dataset(six.root, deep=True)
         assert (report.problems, report.notes) == ([], [])

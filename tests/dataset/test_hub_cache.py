@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from robotdata.dataset import DatasetError, EditError, UnsafePath, verify_dataset
-from robotdata.dataset.edit import set_tasks
 from robotdata.dataset.layout import contained
-from robotdata.dataset.reader import Dataset
+from robotdata.dataset.reader import DatasetFolder
+from robotdata.dataset.write.edit import set_tasks
 from tests.dataset.conftest import LENGTHS, Bench, columns, expected
 
 
@@ -60,7 +60,7 @@ def test_a_copy_of_the_links_says_how_to_copy(six: Bench, snapshot: Path) -> Non
     copy = six.root.with_name("links")
     shutil.copytree(snapshot, copy, symlinks=True)
     with pytest.raises(DatasetError, match="cp -rL"):
-        Dataset.open(copy)
+        DatasetFolder.open(copy)
 
 
 @pytest.mark.parametrize("place", ["secret", "other/blobs/secret", "datasets--olga--cubes/secret"])
@@ -78,4 +78,4 @@ def test_blobs_that_are_a_link_are_not_followed(snapshot: Path, tmp_path: Path) 
     blobs.rename(tmp_path / "moved")
     blobs.symlink_to(tmp_path / "moved")
     with pytest.raises(DatasetError):
-        Dataset.open(snapshot)
+        DatasetFolder.open(snapshot)

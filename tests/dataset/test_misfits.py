@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from robotdata.dataset import DatasetError
-from robotdata.dataset.edit import delete_episodes, trim_episodes
 from robotdata.dataset.layout import Layout
+from robotdata.dataset.write.edit import delete_episodes, trim_episodes
 from tests.dataset.conftest import Bench
 
 PYTHON = re.compile(r"Error\b|Traceback|dtype\(|not in list|array element|<class|object of type|not exist in schema")

@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from robotdata.dataset import verify_dataset
-from robotdata.dataset.edit import delete_episodes, edit_episodes, set_tasks, trim_episodes
-from robotdata.dataset.splits import mapped_splits
+from robotdata.dataset.write.edit import delete_episodes, edit_episodes, set_tasks, trim_episodes
+from robotdata.dataset.write.splits import mapped_splits
 from tests.dataset.conftest import Bench
 
 EPISODES = "meta/episodes/chunk-000/file-000.parquet"

@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from robotdata.dataset import Dataset, DatasetSpec, EditError, NewEpisode, commit_episodes
-from robotdata.dataset.edit import delete_episodes, set_tasks, trim_episodes
+from robotdata.dataset import DatasetFolder, DatasetSpec, EditError, NewEpisode, commit_episodes
 from robotdata.dataset.stats import ImageStats, numeric_stats
+from robotdata.dataset.write.edit import delete_episodes, set_tasks, trim_episodes
 from robotdata.video.codecs import EncodeSettings
 from robotdata.video.encode import encode_frames
 from tests.dataset.conftest import CAMERAS, FRONT, H264, LENGTHS, Bench, columns, expected, make_episode
@@ -38,12 +38,12 @@ def put(root: Path, bench: Bench) -> Bench:
 
 def content(root: Path) -> list[dict[str, Any]]:
     """The rows of each episode, without those that an edit numbers anew; as bytes, so that NaN equals NaN."""
-    dataset = Dataset.open(root)
+    dataset = DatasetFolder.open(root)
     rows = [dataset.rows(episode.index) for episode in dataset.episodes]
     return [{name: values.tobytes() for name, values in each.items() if name not in HEAD} for each in rows]
 
 
-def another(dataset: Dataset, number: int, length: int = 6, folder: Path | None = None) -> NewEpisode:
+def another(dataset: DatasetFolder, number: int, length: int = 6, folder: Path | None = None) -> NewEpisode:
     """An episode of the dataset's own features."""
     values = {
         key: np.ones((length, *feature["shape"]), feature["dtype"])

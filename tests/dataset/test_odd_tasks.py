@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from robotdata.dataset import CommitError, Dataset, verify_dataset
-from robotdata.dataset.edit import delete_episodes, edit_episodes, set_tasks, trim_episodes
+from robotdata.dataset import CommitError, DatasetFolder, verify_dataset
 from robotdata.dataset.tasks import disagreement, row_numbers, tidy_task
+from robotdata.dataset.write.edit import delete_episodes, edit_episodes, set_tasks, trim_episodes
 from tests.dataset.conftest import LENGTHS, Bench, expected
 
 ROWS = [f"task {n % 2}" for n in range(6)]
@@ -29,7 +29,7 @@ def change_column(path: Path, name: str, values: list[Any]) -> None:
 
 def texts(root: Path) -> list[str]:
     """The task of each episode by its rows."""
-    dataset = Dataset.open(root)
+    dataset = DatasetFolder.open(root)
     found = []
     for episode in dataset.episodes:
         (number,) = set(dataset.rows(episode.index)["task_index"].tolist())

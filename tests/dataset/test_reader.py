@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from robotdata.dataset import DamagedFile, Dataset, NoSuchEpisode, NotADataset, OldVersion
+from robotdata.dataset import DamagedFile, DatasetFolder, NoSuchEpisode, NotADataset, OldVersion
 from tests.dataset.conftest import FRONT, LENGTHS, Bench
 
 EPISODES = "meta/episodes/chunk-000/file-000.parquet"
@@ -156,12 +156,12 @@ def test_it_refuses_in_words(six: Bench, changes: dict[str, object], words: str)
 
 def test_it_names_the_version_of_an_old_dataset(testdata: Path) -> None:
     with pytest.raises(OldVersion, match="v2.1") as refused:
-        Dataset.open(testdata / "v21_g1_inspire")
+        DatasetFolder.open(testdata / "v21_g1_inspire")
     assert refused.value.version == "v2.1"
 
 
 def test_it_reads_a_list_of_episodes_without_its_videos(testdata: Path) -> None:
-    dataset = Dataset.open(testdata / "v30_pusht_no_videos")
+    dataset = DatasetFolder.open(testdata / "v30_pusht_no_videos")
     assert (len(dataset.episodes), dataset.total_frames) == (206, 25650)
     assert "is missing or empty" in dataset.episodes[0].problems[0]
     rows = dataset.rows(205)

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from robotdata.dataset import NewEpisode, files, recover_dataset, verify_dataset
-from robotdata.dataset.edit import revert
+from robotdata.dataset import NewEpisode, recover_dataset, verify_dataset
 from robotdata.dataset.errors import EditError
+from robotdata.dataset.write import swap
+from robotdata.dataset.write.edit import revert
 from tests.dataset.conftest import FEATURES, Bench
 
 
@@ -52,7 +53,7 @@ def _break(monkeypatch: pytest.MonkeyPatch, nth: NthCall) -> None:
     for name in ("rename", "replace"):
         monkeypatch.setattr(Path, name, nth.wrap(getattr(Path, name)))
     for name in ("exchange", "remove_tree"):
-        monkeypatch.setattr(files, name, nth.wrap(getattr(files, name)))
+        monkeypatch.setattr(swap, name, nth.wrap(getattr(swap, name)))
 
 
 @pytest.mark.parametrize(
@@ -65,7 +66,7 @@ def test_it_is_the_old_dataset_or_the_new_one_wherever_it_stops(
 ) -> None:
     features = {key: feature for key, feature in FEATURES.items() if cameras or feature["dtype"] != "video"}
     if not atomic:
-        monkeypatch.setattr(files, "exchange", lambda *_: False)
+        monkeypatch.setattr(swap, "exchange", lambda *_: False)
     bench.commit(staged[:1], features=features)
     n, fault = 0, NthCall(1, how)
     while fault.left <= 0 or n == 0:

@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from robotdata.dataset import EditError, NoSuchEpisode, verify_dataset
-from robotdata.dataset.edit import edit_episodes, revert, trim_episodes
 from robotdata.dataset.stats import ImageStats, numeric_stats, sample_indices
+from robotdata.dataset.write.edit import edit_episodes, revert, trim_episodes
 from robotdata.video.codecs import EncodeSettings
 from robotdata.video.decode import open_video
 from robotdata.video.index import index_video

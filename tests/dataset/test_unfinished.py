@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from robotdata.dataset import Dataset, verify_dataset
+from robotdata.dataset import DatasetFolder, verify_dataset
 from robotdata.dataset.errors import NotADataset, Unfinished
 from tests.dataset.conftest import FRONT, Bench
 
@@ -28,7 +28,7 @@ def test_it_says_which_rows_are_gone_and_which_videos_are_whole(six: Bench) -> N
     videos[0].unlink()
     videos[0].write_bytes(cut)
     with pytest.raises(Unfinished) as caught:
-        Dataset.open(six.root)
+        DatasetFolder.open(six.root)
     words = str(caught.value)
     assert "data/chunk-000/file-000.parquet" in words and "frames" in words and "record again" in words
     assert caught.value.whole == len(list((six.root / "videos").rglob("*.mp4"))) - 1
@@ -40,7 +40,7 @@ def test_it_says_which_rows_are_gone_and_which_videos_are_whole(six: Bench) -> N
 def test_rows_that_can_be_read_are_not_called_gone(six: Bench) -> None:
     shutil.rmtree(six.root / "meta/episodes")
     with pytest.raises(NotADataset) as caught:
-        Dataset.open(six.root)
+        DatasetFolder.open(six.root)
     assert not isinstance(caught.value, Unfinished)
 
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from robotdata.dataset import Report, verify_dataset
-from robotdata.video.mux import Segment, join_videos
+from robotdata.video.remux import Segment, join_videos
 from tests.dataset.conftest import FRONT, TOP, Bench
 
 EPISODES = "meta/episodes/chunk-000/file-000.parquet"
@@ -168,7 +168,7 @@ def test_it_finds_times_too_coarse_for_lerobot(six: Bench) -> None:
 
     import numpy as np
 
-    from robotdata.dataset import verify_videos
+    from robotdata.dataset.verify.check import videos
 
     count = 60_000
     index = SimpleNamespace(
@@ -178,7 +178,7 @@ def test_it_finds_times_too_coarse_for_lerobot(six: Bench) -> None:
     span = SimpleNamespace(first_frame=31_000, from_timestamp=31_000 / 30)
     episode = SimpleNamespace(index=7, length=27_000, videos={FRONT: span})
     report = Report(six.root)
-    verify_videos._check_float32(dataset, FRONT, Path("x.mp4"), index, [episode], report)  # type: ignore[arg-type]
+    videos._check_float32(dataset, FRONT, Path("x.mp4"), index, [episode], report)  # type: ignore[arg-type]
     assert report.problems[0].episode == 7
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from robotdata.dataset.stats import ImageStats
-from robotdata.dataset.verify_moments import impossible, overflown
+from robotdata.dataset.verify.moments import impossible, overflown
 
 Stat = dict[str, np.ndarray]
 

@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from robotdata.dataset import Dataset, verify_dataset
-from robotdata.dataset.commit import DatasetSpec, commit_episodes
-from robotdata.dataset.edit import delete_episodes, trim_episodes
+from robotdata.dataset import DatasetFolder, verify_dataset
 from robotdata.dataset.errors import CommitError, FeaturesDiffer
+from robotdata.dataset.write.commit import DatasetSpec, commit_episodes
+from robotdata.dataset.write.edit import delete_episodes, trim_episodes
 from robotdata.export import depth, encode_camera, load_encoded, new_episode, plan_take, source_of
 from robotdata.export.errors import EncodedBroken, ExportRefused
 from robotdata.spool import Take
 from robotdata.video import EncodeSettings, decode_depth, dequantize_depth, open_video, quantize_depth
 from robotdata.video.barcode import Barcode, read
-from robotdata.video.depth_scale import DepthScale
+from robotdata.video.depth.scale import DepthScale
 from tests.takes import PREFIX, SCALE, depth_map, make_take
 
 FAR = PREFIX + "far"
@@ -47,7 +47,7 @@ def commit(root: Path, spec: DatasetSpec, *episodes) -> None:
 
 def shown(root: Path, episode: int) -> list[Barcode]:
     """What every depth frame of an episode says of itself."""
-    dataset = Dataset.open(root)
+    dataset = DatasetFolder.open(root)
     span, scale = dataset.episode(episode).videos[FAR], DepthScale.from_info(dataset.features[FAR]["info"])
     with open_video(span.path) as video:
         return [read(decode_depth(video, span.first_frame + n, scale)) for n in range(dataset.episode(episode).length)]
@@ -124,7 +124,7 @@ def test_a_committed_episode_says_all_that_lerobot_needs(tmp_path: Path, take_of
     assert [(code.episode, code.tick) for code in shown(root, 1)] == [(2, tick) for tick in range(3, 9)]
     report = verify_dataset(root, deep=True)
     assert report.ok and report.notes == [], (report.problems, report.notes)
-    dataset = Dataset.open(root)
+    dataset = DatasetFolder.open(root)
     info = dataset.features[FAR]["info"]
     assert info["is_depth_map"] is True and info["depth_unit"] == "mm" and info["video.use_log"] is True
     assert dataset.features[PREFIX + "front"]["info"]["is_depth_map"] is False
@@ -144,7 +144,7 @@ def test_depth_survives_trim_and_deletion(tmp_path: Path, take_of) -> None:
     assert [(code.episode, code.tick) for code in shown(root, 1)] == [(3, tick) for tick in range(4, 10)]
     assert verify_dataset(root, deep=True).ok
     mean = np.stack([depth_map(Barcode(tick, 3, 1)) for tick in range(4, 10)])[:, ::2, ::2].mean()
-    table = Dataset.open(root).stats()[FAR]
+    table = DatasetFolder.open(root).stats()[FAR]
     assert table["count"] == [18] and abs(table["mean"][0][0][0] - mean) < 20
 
 
@@ -157,7 +157,7 @@ def test_depth_of_another_scale_never_joins_a_dataset(tmp_path: Path, take_of) -
         commit(root, other_spec, other)
     with pytest.raises(CommitError, match="encoded with depth 0 to 4.095 m, linear, the dataset has 0.01 to 10 m"):
         commit(root, spec, other)
-    assert len(Dataset.open(root).episodes) == 1
+    assert len(DatasetFolder.open(root).episodes) == 1
 
 
 def test_verification_sees_depth_that_is_not_marked(tmp_path: Path, take_of) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from robotdata.dataset import Dataset
+from robotdata.dataset import DatasetFolder
 from robotdata.video import dequantize_depth, quantize_depth
 from robotdata.video.barcode import Barcode
-from robotdata.video.depth_scale import DepthScale
+from robotdata.video.depth.scale import DepthScale
 from tests.export.test_depth import FAR, commit, episode_of
 from tests.takes import SCALE, depth_map, make_take
 
@@ -53,4 +53,4 @@ def test_lerobot_gives_back_the_depth_that_was_measured(tmp_path: Path, scale: D
         near = {"rtol": 1e-4, "atol": 2.0} if name.startswith("q") else {"rtol": 1e-3}
         assert np.shape(value) == found[f"stats_{name}"].shape
         assert np.allclose(value, found[f"stats_{name}"], **near), name
-    assert Dataset.open(root).features[FAR]["info"]["depth_unit"] == "mm"
+    assert DatasetFolder.open(root).features[FAR]["info"]["depth_unit"] == "mm"

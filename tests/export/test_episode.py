@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from robotdata.dataset import Dataset, DatasetSpec, commit_episodes, verify_dataset
+from robotdata.dataset import DatasetFolder, DatasetSpec, commit_episodes, verify_dataset
 from robotdata.export import ExportError, ExportRefused, encode_camera, load_encoded, new_episode, plan_take
 from robotdata.spool import Take
 from robotdata.video import EncodeSettings, open_video
@@ -28,7 +28,7 @@ def episode_of(folder: Path, staging: Path, trim: tuple[int, int] | None = None,
         return new_episode(take, plan, take.manifest["task"], encoded, take.id, {"verdict": "keep"})
 
 
-def codes(dataset: Dataset, index: int, key: str) -> list[tuple[int, int]]:
+def codes(dataset: DatasetFolder, index: int, key: str) -> list[tuple[int, int]]:
     span = dataset.episode(index).videos[key]
     with open_video(span.path) as video:
         found = [read(video.frame(span.first_frame + n)) for n in range(span.frames)]
@@ -47,7 +47,7 @@ def test_it_brings_every_frame_to_its_row(tmp_path: Path, settings: EncodeSettin
     spec = DatasetSpec(30, "sim_arm", features(("front", "top")))
     for batch in (episodes[:1], episodes[1:]):
         commit_episodes(root, spec, batch, work=tmp_path / "datasets/.work", revisions=tmp_path / "datasets/.old")
-    dataset = Dataset.open(root)
+    dataset = DatasetFolder.open(root)
     for index, (_, _, ticks) in enumerate(takes):
         for key in dataset.camera_keys:
             assert codes(dataset, index, key) == [(index + 1, tick) for tick in ticks]

@@ -11,7 +11,7 @@ import pytest
 from robotdata.capture.errors import DeviceError
 from robotdata.capture.texts import TEXT_BYTES, pack_text
 from robotdata.capture.values import StoredValue
-from robotdata.dataset import Dataset, DatasetSpec, commit_episodes, edit_episodes, verify_dataset
+from robotdata.dataset import DatasetFolder, DatasetSpec, commit_episodes, edit_episodes, verify_dataset
 from robotdata.export import encode_camera, load_encoded, new_episode, plan_take
 from robotdata.spool import Take, recover_take
 from robotdata.video import EncodeSettings, open_video, probe
@@ -27,7 +27,7 @@ def step_at(tick: int) -> str:
     return f"step {tick // 4}: gr\u00fcner W\u00fcrfel"
 
 
-def commit(tmp_path: Path, fps: float, takes: list[Path]) -> Dataset:
+def commit(tmp_path: Path, fps: float, takes: list[Path]) -> DatasetFolder:
     episodes = []
     for folder in takes:
         with Take.open(folder) as take:
@@ -40,10 +40,10 @@ def commit(tmp_path: Path, fps: float, takes: list[Path]) -> Dataset:
             spec = DatasetSpec(fps, "sim_arm", take.manifest["features"])
     root = tmp_path / "datasets/cubes"
     commit_episodes(root, spec, episodes, work=tmp_path / "datasets/.work", revisions=tmp_path / "datasets/.old")
-    return Dataset.open(root)
+    return DatasetFolder.open(root)
 
 
-def ticks_of(dataset: Dataset, index: int) -> list[int]:
+def ticks_of(dataset: DatasetFolder, index: int) -> list[int]:
     span = dataset.episode(index).videos[FRONT]
     with open_video(span.path) as video:
         return [read(video.frame(span.first_frame + n)).tick for n in range(span.frames)]
@@ -75,7 +75,7 @@ def test_a_fractional_rate_keeps_every_frame_at_its_time(tmp_path: Path, fps: fl
         work=tmp_path / "datasets/.work",
         revisions=tmp_path / "datasets/.old",
     )
-    after = Dataset.open(dataset.root)
+    after = DatasetFolder.open(dataset.root)
     assert [ticks_of(after, n) for n in range(2)] == [[2, 3, 4, 5], list(range(7))]
     assert verify_dataset(dataset.root, deep=True).problems == []
 

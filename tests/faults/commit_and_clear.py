@@ -12,8 +12,8 @@ TICKS = (6, 5)
 
 
 def main(home: Path) -> None:
-    from recorder.committing import commit_batch
     from recorder.models import Batch
+    from recorder.worker.commit import commit_batch
 
     commit_batch(Batch.objects.get().pk)
     state = Batch.objects.get()
@@ -24,10 +24,10 @@ def make_home(home: Path) -> None:
     """Called in a process whose settings mean `home`: two takes, encoded and verified."""
     from django.core.management import call_command
 
-    from recorder.encoding import run_job
+    from recorder.catalog.takes import index_take
+    from recorder.jobs.batches import start_batch
     from recorder.models import Dataset, Episode, Job
-    from recorder.services.batches import start_batch
-    from recorder.services.takes import index_take
+    from recorder.worker.encode import run_job
 
     call_command("migrate", verbosity=0, interactive=False)
     quick = {"codec": "h264", "crf": 23, "g": 2, "preset": "ultrafast", "pix_fmt": "yuv420p"}

@@ -21,7 +21,7 @@ import django
 django.setup()
 from django.conf import settings
 from recorder.models import Dataset, Episode
-from recorder.services.takes import index_take
+from recorder.catalog.takes import index_take
 from tests.recorder.conftest import FRONT, H264, write_take
 preset, *asked = sys.argv[1:]
 for slug, _, ticks in (one.partition("=") for one in asked):
@@ -38,7 +38,7 @@ import sys
 import django
 django.setup()
 from recorder.models import Dataset
-from recorder.services.batches import start_batch
+from recorder.jobs.batches import start_batch
 for slug in sys.argv[1:]:
     start_batch(dataset=Dataset.objects.get(slug=slug), who="olga")
 """

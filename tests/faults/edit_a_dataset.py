@@ -8,9 +8,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from robotdata.dataset import Dataset, dataset_lock, recover_dataset
-from robotdata.dataset.edit import apply_edit
-from robotdata.dataset.words import planned_edit, write_words
+from robotdata.dataset import DatasetFolder, dataset_lock, recover_dataset
+from robotdata.dataset.annotations import planned_edit, write_annotations
+from robotdata.dataset.write.edit import apply_edit
 
 TRIM = [2, 5]
 
@@ -20,12 +20,12 @@ def edit(home: Path) -> None:
     root, work, revisions = home / "dataset", home / "work", home / "revisions"
     with dataset_lock(root):
         recover_dataset(root, work, revisions)
-        episodes = Dataset.open(root).episodes
+        episodes = DatasetFolder.open(root).episodes
         if len(episodes) > 1:
             first, second = episodes[0], episodes[1]
             said = {str(first.uuid): {"verdict": "reject"}, str(second.uuid): {"planned": {"trim": TRIM}}}
             lengths = {str(episode.uuid): episode.length for episode in (first, second)}
-            write_words(root, said, lengths, lambda info: str(info.uuid))
+            write_annotations(root, said, lengths, lambda info: str(info.uuid))
             sys.stdout.write("said\n")
             sys.stdout.flush()
     apply_edit(root, planned_edit, work=work, revisions=revisions)

@@ -11,7 +11,7 @@ CAMERAS = ("front",)
 
 
 def main(home: Path) -> None:
-    from recorder.services.trash import empty_trash
+    from recorder.review.trash import empty_trash
 
     empty_trash(who="olga")
     sys.stdout.write("emptied\n")
@@ -21,9 +21,9 @@ def make_home(home: Path) -> None:
     """Called in a process whose settings mean `home`."""
     from django.core.management import call_command
 
+    from recorder.catalog.takes import index_take
     from recorder.models import Dataset, Episode
-    from recorder.services.review import set_verdict
-    from recorder.services.takes import index_take
+    from recorder.review.verdicts import set_verdict
 
     call_command("migrate", verbosity=0, interactive=False)
     Dataset.objects.create(slug="cubes", title="Cubes")

@@ -17,7 +17,7 @@ from robotdata.capture.devices import Picture
 from robotdata.capture.registry import Registry
 from robotdata.capture.session import Limits
 from robotdata.rig.machine import Machine, as_command
-from robotdata.rig.protocol import Refusal
+from robotdata.rig.protocol import CommandRefused
 from robotdata.rig.rig import Rig
 from robotdata.rig.status import Reporter
 from robotdata.spool import Take
@@ -227,7 +227,7 @@ class FaultyRig:
             self.status()
             try:
                 self.do("record")
-            except Refusal:
+            except CommandRefused:
                 return False
             return True
 

@@ -23,7 +23,7 @@ def main(home: Path) -> None:
 
     from recorder.errors import Refused, database_words
     from recorder.models import Episode
-    from recorder.services.review import edit_episodes
+    from recorder.review.verdicts import edit_episodes
 
     lines = []
     for act, ids in ACTS.items():
@@ -44,11 +44,11 @@ def main(home: Path) -> None:
 def make_home(home: Path) -> None:
     from django.core.management import call_command
 
-    from recorder.committing import commit_batch
-    from recorder.encoding import run_job
+    from recorder.catalog.takes import index_take
+    from recorder.jobs.batches import start_batch
     from recorder.models import Dataset, Episode
-    from recorder.services.batches import start_batch
-    from recorder.services.takes import index_take
+    from recorder.worker.commit import commit_batch
+    from recorder.worker.encode import run_job
 
     call_command("migrate", verbosity=0, interactive=False)
     quick = {"codec": "h264", "preset": "ultrafast"}

@@ -9,7 +9,7 @@ import json
 import sys
 from pathlib import Path
 
-from robotdata.dataset import Dataset, recover_dataset, verify_dataset
+from robotdata.dataset import DatasetFolder, recover_dataset, verify_dataset
 
 
 def main(home: Path) -> None:
@@ -19,7 +19,7 @@ def main(home: Path) -> None:
     problems: list[str] = []
     episodes: list[str | None] = []
     if root.exists():
-        episodes = [episode.uuid for episode in Dataset.open(root).episodes]
+        episodes = [episode.uuid for episode in DatasetFolder.open(root).episodes]
         problems += map(str, verify_dataset(root, deep=True).problems)
     for path in sorted(revisions.iterdir()) if revisions.is_dir() else ():
         problems += [f"revision {path.name}: {problem}" for problem in verify_dataset(path, deep=True).problems]

@@ -17,10 +17,10 @@ COMMITTED, UNKNOWN, CUT, ASIDE, ENCODING = IDS
 def main(home: Path) -> None:
     from django.core.management import call_command
 
+    from recorder.catalog.takes import index_take
+    from recorder.jobs.batches import start_batch
     from recorder.models import Dataset, Episode
-    from recorder.services.batches import start_batch
-    from recorder.services.review import set_verdict
-    from recorder.services.takes import index_take
+    from recorder.review.verdicts import set_verdict
 
     call_command("migrate", verbosity=0, interactive=False)
     dataset = Dataset.objects.create(slug="cubes", title="Cubes")
@@ -49,8 +49,8 @@ def _tear(folder: Path) -> None:
 def _half_commit(home: Path) -> None:
     """The next state is whole and has its plan beside it; the swap has not been done."""
     from robotdata.dataset import DatasetSpec, commit_episodes
-    from robotdata.dataset.files import write_json
-    from robotdata.dataset.swap import NEXT, READY
+    from robotdata.dataset.write.swap import NEXT, READY
+    from robotdata.files.json_files import write_new_json
 
     encode(home, home / "spool" / COMMITTED)
     new = [episode(home, home / "spool" / COMMITTED)]
@@ -59,4 +59,4 @@ def _half_commit(home: Path) -> None:
     commit_episodes(root, spec, new, work=work, revisions=home / "datasets/.revisions/cubes")
     folder = work / "cubes@abc"
     shutil.copytree(root, folder / NEXT)
-    write_json(folder / READY, {"dataset": "cubes", "fresh": False, "from": 1, "to": 2})
+    write_new_json(folder / READY, {"dataset": "cubes", "fresh": False, "from": 1, "to": 2})

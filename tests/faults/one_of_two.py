@@ -15,13 +15,13 @@ import django
 
 django.setup()
 
-from recorder.committing import commit_batch  # noqa: E402
-from recorder.encoding import run_job  # noqa: E402
 from recorder.errors import Refused  # noqa: E402
+from recorder.jobs.batches import cancel_batch, start_batch  # noqa: E402
 from recorder.models import Batch, Episode  # noqa: E402
-from recorder.services.batches import cancel_batch, start_batch  # noqa: E402
-from recorder.services.review import edit_episodes, set_verdict  # noqa: E402
-from recorder.services.trash import empty_trash  # noqa: E402
+from recorder.review.trash import empty_trash  # noqa: E402
+from recorder.review.verdicts import edit_episodes, set_verdict  # noqa: E402
+from recorder.worker.commit import commit_batch  # noqa: E402
+from recorder.worker.encode import run_job  # noqa: E402
 
 LONGEST_S = 0.4
 """About as long as the other takes over encoding and committing."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def main(home: Path) -> None:
-    from recorder.recovery import recover
+    from recorder.worker.recover import recover
 
     report = recover()
     sys.stdout.write(f"recovered {report.code}\n")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from robotdata.dataset import Dataset, verify_dataset
+from robotdata.dataset import DatasetFolder, verify_dataset
 from tests.faults.commit_a_batch import CAMERAS, commit, encode
 from tests.faults.nth_call import BAD_DISK, FULL_DISK, KILL, need_strace, run_broken
 from tests.takes import make_take
@@ -30,7 +30,7 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def uuids(home: Path) -> list[str]:
-    return [str(episode.uuid) for episode in Dataset.open(home / "dataset").episodes]
+    return [str(episode.uuid) for episode in DatasetFolder.open(home / "dataset").episodes]
 
 
 @pytest.mark.parametrize("how", [KILL, FULL_DISK, BAD_DISK])

@@ -21,7 +21,7 @@ from robotdata.capture.devices import Camera, Picture, Robot, TakeAware, Teleope
 from robotdata.capture.errors import DeviceError
 from robotdata.rig import machine as machines
 from robotdata.rig import watch
-from robotdata.rig.protocol import Refusal
+from robotdata.rig.protocol import CommandRefused
 from robotdata.video.jpeg import encode_jpeg
 from tests.faults.faulty import SIZE, FaultyRig, gives, gives_for, raises
 from tests.rig.conftest import until
@@ -350,7 +350,7 @@ def test_while_the_take_is_stopped(rigs: Rigs, cell: Cell) -> None:
     rig.script.faults[cell.device, cell.method] = cell.fault
     try:
         rig.do("stop")
-    except Refusal:  # the device was quicker
+    except CommandRefused:  # the device was quicker
         assert rig.status()["state"] == "error"
     in_error(rig, cell)
     assert rig.take(0).ticks >= 3
@@ -516,7 +516,7 @@ def test_a_camera_that_does_not_connect(rigs: Rigs, cell: Cell) -> None:
     rig.machine.start()
     rig.until("idle")
     camera_missing(rig, cell.words)
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(CommandRefused) as refused:
         rig.do("record")
     assert refused.value.code == "camera_missing" and cell.words in refused.value.message
     comes_back(rig)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from robotdata.dataset import Dataset, verify_dataset
+from robotdata.dataset import DatasetFolder, verify_dataset
 from robotdata.dataset.layout import SIDECAR
 from tests.faults.commit_a_batch import CAMERAS, commit, encode
 from tests.faults.edit_a_dataset import edit
@@ -35,7 +35,7 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def lengths(home: Path) -> list[int]:
-    return [episode.length for episode in Dataset.open(home / "dataset").episodes]
+    return [episode.length for episode in DatasetFolder.open(home / "dataset").episodes]
 
 
 @pytest.mark.parametrize("how", [KILL, FULL_DISK, BAD_DISK])

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from robotdata.rig.protocol import Refusal
+from robotdata.rig.protocol import CommandRefused
 from robotdata.spool import Take
 from robotdata.video.barcode import read
 from robotdata.video.jpeg import decode_jpeg
@@ -71,7 +71,7 @@ def take_of(bench: Bench, manifest: dict[str, Any]) -> Path:
 def begins(bench: Bench) -> bool:
     try:
         bench.do("record")
-    except Refusal:
+    except CommandRefused:
         return False
     return True
 
@@ -99,7 +99,7 @@ def a_take_with_a_gap(bench: Bench, source: Source) -> dict[str, Any]:
         goes_on_to(20)
         source.process.send_signal(signal.SIGCONT)
         goes_on_to(45)
-        with contextlib.suppress(Refusal):
+        with contextlib.suppress(CommandRefused):
             bench.do("stop")
         until(lambda before=before: len(bench.ended()) > before)
         if bench.ended()[-1]["end_reason"] == "stop":
@@ -128,7 +128,7 @@ def test_a_camera_that_is_gone_ends_the_take_and_comes_back_without_a_restart(
     assert codes(manifest) & {"stale", "lost"} and manifest["ticks"] >= 10
     take_of(bench, manifest)
     assert "Camera front was lost while recording" in str(bench.machine.message)
-    with pytest.raises(Refusal, match="Camera front is missing: .*it is tried again by itself"):
+    with pytest.raises(CommandRefused, match="Camera front is missing: .*it is tried again by itself"):
         bench.do("record")
     source.end()
     source.start()

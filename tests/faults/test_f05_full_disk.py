@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from robotdata.rig.protocol import Refusal
+from robotdata.rig.protocol import CommandRefused
 from robotdata.spool import Take
 from tests.faults.conftest import SmallDisk
 from tests.rig.conftest import FRONT, Bench, config, until
@@ -41,7 +41,7 @@ def test_it_keeps_the_take_up_to_the_last_frame_that_fitted(bench: Bench, disk: 
         assert take.rows.num_rows == manifest["ticks"] >= 4
         assert all(take.camera(FRONT).packet(n) for n in range(take.camera(FRONT).count))
     until(lambda: bench.machine.rig.disk.minutes_left < 2)
-    with pytest.raises(Refusal, match="room for 0.0 minutes"):
+    with pytest.raises(CommandRefused, match="room for 0.0 minutes"):
         bench.do("record")
     filler.unlink()
     until(lambda: bench.machine.rig.disk.minutes_left > 2)
@@ -73,7 +73,7 @@ def test_it_begins_no_take_where_the_disk_has_no_files_left(small_disk: Callable
         bench = Bench(spool, config(fps=10))
         stack.callback(bench.machine.stop)
         kept = 0
-        with pytest.raises(Refusal, match="inodes") as refused:
+        with pytest.raises(CommandRefused, match="inodes") as refused:
             for _ in range(10):
                 bench.machine.rig.disk._looked = float("-inf")  # it asks twice a second
                 bench.do("record")

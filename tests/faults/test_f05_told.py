@@ -90,7 +90,7 @@ def test_what_was_told_before_a_kill_is_so_and_nothing_half_written_stays(
         recovered = warm_server.run("tests.faults.recover_a_home", home)
         assert recovered.said.startswith("recovered 0"), (n, recovered.said, recovered.errors)
         assert in_rows(home) == in_folders(home), n
-        left = [*home.glob("spool/*/.*.tmp"), *home.glob("datasets/*/meta/.*.part")]
+        left = [*home.glob("spool/*/.*.tmp"), *home.glob("datasets/*/meta/.*.tmp")]
         assert not left, (n, left)
         shutil.rmtree(home)
     assert broken and (halves or call == "write"), "no call was broken: this test saw nothing"

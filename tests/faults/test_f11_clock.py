@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from recorder import encoding
+from recorder.jobs.batches import start_batch
 from recorder.models import Dataset, Episode, Job
-from recorder.recovery import recover
-from recorder.services.batches import start_batch
+from recorder.worker import encode
+from recorder.worker.recover import recover
 from tests.recorder.conftest import work
 
 pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True)]
@@ -28,7 +28,7 @@ def test_it_gives_back_a_dead_workers_job_though_the_clock_was_set(
 ) -> None:
     make_episode()
     batch = start_batch(dataset=cubes, who="olga")
-    assert encoding.claim_job(Job.objects.get().pk) is not None  # and then its worker dies
+    assert encode.claim_job(Job.objects.get().pk) is not None  # and then its worker dies
     now: Callable[[], Any] = timezone.now
     monkeypatch.setattr(timezone, "now", lambda: now() + jump)
     assert recover().jobs_given_back == 1
@@ -40,5 +40,5 @@ def test_it_leaves_a_living_workers_job_alone(
 ) -> None:
     make_episode()
     start_batch(dataset=cubes, who="olga")
-    assert encoding.claim_job(Job.objects.get().pk) is not None
+    assert encode.claim_job(Job.objects.get().pk) is not None
     assert recover().jobs_given_back == 0

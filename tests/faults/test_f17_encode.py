@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from bench.soak_product import Product
-from robotdata.dataset.verify import verify_dataset
+from robotdata.dataset.verify.check import verify_dataset
 from tests.faults.holding import SETTINGS, hold, release
 from tests.faults.test_f18_twice import shown
 from tests.faults.test_f25_encoder_crash import encoder

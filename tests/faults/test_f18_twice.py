@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from robotdata.dataset import verify_dataset
-from robotdata.dataset.reader import Dataset as Folder
+from robotdata.dataset.reader import DatasetFolder
 from robotdata.video import open_video
 from robotdata.video.barcode import read
 from tests.faults.crowd import crowd
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.faults
 RING = """
 import django
 django.setup()
-from recorder.bell import ring
+from recorder.jobs.notify import ring
 from recorder.models import Job
 for _ in range(6):
     for pk in Job.objects.order_by("pk").values_list("pk", flat=True):
@@ -31,7 +31,7 @@ for _ in range(6):
 def shown(folder: Path) -> list[tuple[int, list[int]]]:
     """For each episode the number in its pictures, and their ticks."""
     found = []
-    for info in Folder.open(folder).episodes:
+    for info in DatasetFolder.open(folder).episodes:
         span = info.videos[FRONT]
         with open_video(span.path) as video:
             codes = [read(video.frame(n)) for n in range(span.first_frame, span.first_frame + span.frames)]

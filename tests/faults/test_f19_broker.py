@@ -25,8 +25,8 @@ import django
 django.setup()
 from django.conf import settings
 from recorder.models import Dataset, Episode
-from recorder.services.batches import start_batch
-from recorder.services.takes import index_take
+from recorder.jobs.batches import start_batch
+from recorder.catalog.takes import index_take
 from tests.recorder.conftest import FRONT, H264, write_take
 dataset = Dataset.objects.create(slug="cubes", title="Cubes", encoding=H264)
 pk = str(uuid.uuid4())
@@ -40,7 +40,7 @@ SWEEP = """
 import django
 django.setup()
 from recorder.models import Job
-from recorder.sweeping import sweep
+from recorder.worker.sweep import sweep
 Job.objects.filter(state="queued").update(lease_until="2020-01-01T00:00:00Z")
 sweep()
 """

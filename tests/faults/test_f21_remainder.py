@@ -19,7 +19,7 @@ KEEP = """
 import django
 django.setup()
 from recorder.models import Dataset, Episode
-from recorder.services.review import set_verdict
+from recorder.review.verdicts import set_verdict
 Dataset.objects.update(policy="every", every=3)
 Episode.objects.update(verdict="unreviewed")
 for episode in Episode.objects.order_by("recorded_at"):
@@ -30,7 +30,7 @@ REST = """
 import django
 django.setup()
 from recorder.models import Dataset
-from recorder.services.batches import start_batch
+from recorder.jobs.batches import start_batch
 for dataset in Dataset.objects.filter(episodes__state="recorded").distinct():
     start_batch(dataset=dataset, who="olga")
 """

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from robotdata.dataset import Dataset, verify_dataset
+from robotdata.dataset import DatasetFolder, verify_dataset
 from tests.faults.commit_and_clear import TICKS
 from tests.faults.nth_call import KILL, stride
 from tests.faults.test_spool_calls import frames_that_say_their_number
@@ -35,7 +35,7 @@ def committed(home: Path) -> dict[str, int]:
     if not (home / "datasets/cubes/meta/info.json").exists():
         return {}
     assert verify_dataset(home / "datasets/cubes", deep=True).problems == []
-    return {str(info.uuid): info.length for info in Dataset.open(home / "datasets/cubes").episodes}
+    return {str(info.uuid): info.length for info in DatasetFolder.open(home / "datasets/cubes").episodes}
 
 
 def lease_runs_out(home: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import av
 import pytest
 
-from robotdata.dataset import Dataset, verify_dataset
+from robotdata.dataset import DatasetFolder, verify_dataset
 from robotdata.video import open_video
 from robotdata.video.barcode import read
 from tests.faults.commit_odd_segments import FRONT, prepare
@@ -62,7 +62,7 @@ def test_it_takes_each_as_it_is_and_reencodes_nothing(tmp_path: Path, warm_serve
         assert run.said == "committed\n", (name, run.errors)
         report = verify_dataset(home / "dataset", deep=True)
         assert report.problems == [], (name, report.problems)
-    episodes = Dataset.open(home / "dataset").episodes
+    episodes = DatasetFolder.open(home / "dataset").episodes
     assert [info.length for info in episodes] == [ticks for ticks, _ in ODD.values()]
     for number, (info, segment) in enumerate(zip(episodes, put_in, strict=True)):
         span = info.videos[FRONT]

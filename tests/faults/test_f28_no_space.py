@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from recorder import committing, encoding
+from recorder.jobs.batches import retry_batch, start_batch
 from recorder.models import Batch, Dataset, Episode, Job
-from recorder.services.batches import retry_batch, start_batch
+from recorder.worker import commit, encode
 from tests.faults.conftest import SmallDisk
 from tests.recorder.test_worker import NEXT_BATCH, Home
 
@@ -57,14 +57,14 @@ def test_it_waits_for_space_for_the_encoded_video(
     disk = small_disk("1m")
     settings.STAGING_DIR = disk.path / "staging"
     filler = disk.fill()
-    encoding.run_job(Job.objects.get().pk)
+    encode.run_job(Job.objects.get().pk)
     job = Job.objects.get()
     assert (job.state, job.attempt) == ("queued", 0) and job.lease_until is not None
     assert f"No space for encoded videos in {settings.STAGING_DIR}" in job.error
     assert [path for path in disk.path.rglob("*") if path.is_file()] == [filler], "half a video is left"
     filler.unlink()
-    encoding.run_job(job.pk)
-    committing.commit_batch(batch.pk)
+    encode.run_job(job.pk)
+    commit.commit_batch(batch.pk)
     assert Episode.objects.get().state == "encoded"
 
 
@@ -73,14 +73,14 @@ def test_it_waits_for_space_for_the_dataset(
 ) -> None:
     disk = small_disk("32k")
     settings.DATASETS_DIR = disk.path
-    encoding.run_job(Job.objects.get().pk)
-    committing.commit_batch(batch.pk)
+    encode.run_job(Job.objects.get().pk)
+    commit.commit_batch(batch.pk)
     batch.refresh_from_db()
     assert (batch.state, batch.attempt) == ("committing", 0) and "No space for the dataset" in batch.error
     assert Episode.objects.get().take_path.is_dir() and not (disk.path / "cubes").exists()
     disk.again("size=32m")
     Batch.objects.update(lease_until=None)
-    committing.commit_batch(batch.pk)
+    commit.commit_batch(batch.pk)
     batch.refresh_from_db()
     assert (batch.state, batch.error) == ("done", "") and Episode.objects.get().state == "encoded"
 
@@ -90,16 +90,16 @@ def test_it_says_that_the_dataset_may_not_be_written_to_and_finds_what_is_there(
 ) -> None:
     disk = small_disk("32m")
     settings.DATASETS_DIR = disk.path
-    encoding.run_job(Job.objects.get().pk)
+    encode.run_job(Job.objects.get().pk)
     disk.again("ro")
     for _ in range(settings.JOB_ATTEMPTS):
-        committing.commit_batch(batch.pk)
+        commit.commit_batch(batch.pk)
     batch.refresh_from_db()
     assert batch.state == "failed" and "Read-only file system" in batch.error
     assert str(disk.path / "cubes") in batch.error and "Look at the disk, then try again" in batch.error
     assert Episode.objects.get().state == "failed" and Episode.objects.get().take_path.is_dir()
     disk.again("rw")
     retry_batch(batch=batch, who="olga")
-    encoding.run_job(Job.objects.get().pk)
-    committing.commit_batch(batch.pk)
+    encode.run_job(Job.objects.get().pk)
+    commit.commit_batch(batch.pk)
     assert Episode.objects.get().state == "encoded"

@@ -11,8 +11,8 @@ import pytest
 from django.utils import timezone
 
 from recorder.models import Episode
-from recorder.services import quality
-from recorder.services.trash import empty_trash
+from recorder.quality import assess
+from recorder.review.trash import empty_trash
 
 pytestmark = [pytest.mark.faults, pytest.mark.django_db]
 
@@ -22,15 +22,15 @@ def test_it_does_not_mind_that_the_trash_is_emptied_while_a_take_is_measured(
 ) -> None:
     episode = make_episode(verdict="reject")
     Episode.objects.update(reviewed_at=timezone.now())
-    measure: Callable[[Path], Any] = quality._measure
+    measure: Callable[[Path], Any] = assess._measure
 
     def and_then_it_goes(folder: Path) -> Any:
         found = measure(folder)
         assert empty_trash(who="olga") > 0
         return found
 
-    monkeypatch.setattr(quality, "_measure", and_then_it_goes)
-    quality.assess_by_id(str(episode.pk))
+    monkeypatch.setattr(assess, "_measure", and_then_it_goes)
+    assess.assess_by_id(str(episode.pk))
     episode.refresh_from_db()
     assert episode.purged_at is not None and not episode.take_path.exists()
 
@@ -38,9 +38,9 @@ def test_it_does_not_mind_that_the_trash_is_emptied_while_a_take_is_measured(
 def test_it_says_that_a_folder_was_taken_away_while_it_was_encoded(
     make_episode: Callable[..., Episode], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from recorder import encoding
+    from recorder.jobs.batches import start_batch
     from recorder.models import Job
-    from recorder.services.batches import start_batch
+    from recorder.worker import encode as encoding
 
     episode = make_episode()
     batch = start_batch(dataset=episode.dataset, who="olga")
@@ -53,7 +53,7 @@ def test_it_says_that_a_folder_was_taken_away_while_it_was_encoded(
 
     monkeypatch.setattr(encoding, "encode_camera", without_its_folder)
     encoding.run_job(Job.objects.get().pk)
-    from recorder.committing import commit_batch
+    from recorder.worker.commit import commit_batch
 
     commit_batch(batch.pk)
     episode.refresh_from_db()

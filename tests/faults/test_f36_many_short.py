@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from robotdata.dataset import Dataset, DatasetSpec, NewEpisode, commit_episodes, verify_dataset
+from robotdata.dataset import DatasetFolder, DatasetSpec, NewEpisode, commit_episodes, verify_dataset
 from robotdata.dataset.stats import ImageStats
 from robotdata.video import EncodeSettings, encode_frames, open_video
 from robotdata.video.barcode import Barcode, draw, read
@@ -52,7 +52,7 @@ def test_it_is_exact_after_hundreds_of_episodes(tmp_path: Path, fps: int) -> Non
     root = tmp_path / "datasets/short"
     commit_episodes(root, spec, new, work=tmp_path / "datasets/.work", revisions=tmp_path / "datasets/.revisions")
     assert verify_dataset(root).problems == []
-    dataset = Dataset.open(root)
+    dataset = DatasetFolder.open(root)
     assert len(dataset.episodes) == EPISODES
     assert len({info.videos[KEY].path for info in dataset.episodes}) > 1, "several files"
     for info in dataset.episodes[:: EPISODES // 24]:

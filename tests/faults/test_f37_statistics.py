@@ -17,7 +17,7 @@ import pytest
 
 from robotdata.capture.records import Row
 from robotdata.dataset import DatasetSpec, NewEpisode, commit_episodes
-from robotdata.dataset.edit import edit_episodes
+from robotdata.dataset.write.edit import edit_episodes
 from robotdata.spool import Take, TakeWriter
 from robotdata.video.jpeg import encode_jpeg
 from tests.faults import commit_a_batch, edit_a_dataset, recount

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from robotdata.dataset import Dataset, verify_dataset
+from robotdata.dataset import DatasetFolder, verify_dataset
 from robotdata.dataset.errors import DatasetError
 from tests.faults.commit_a_batch import CAMERAS, commit, encode
 from tests.takes import make_take
@@ -47,7 +47,7 @@ def test_it_blames_the_file_wherever_it_was_cut(good: Path, tmp_path: Path, name
         report = verify_dataset(root, deep=True)
         assert any(Path(name).name in str(problem) for problem in report.problems), (point, report.problems)
         try:
-            shown = [info.problems for info in Dataset.open(root).episodes]
+            shown = [info.problems for info in DatasetFolder.open(root).episodes]
         except DatasetError as error:
             assert str(error)
         else:

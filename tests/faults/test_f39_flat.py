@@ -16,7 +16,7 @@ pytestmark = pytest.mark.faults
 POOL = """
 import django
 django.setup()
-from recorder.embedded import Embedded, Options
+from recorder.management.embedded import Embedded, Options
 (worker,) = [child for child in Embedded(Options(), say=print).children() if child.name == "worker"]
 import json
 print(json.dumps(worker.env))

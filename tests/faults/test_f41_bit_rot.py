@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from robotdata.dataset import Dataset
+from robotdata.dataset import DatasetFolder
 from robotdata.spool.rows import read_rows
 from robotdata.video.packets import read_packets
 from tests.bits import flip
@@ -26,12 +26,12 @@ WHICH, TICKS = 3, 6
 
 
 @pytest.fixture
-def six(tmp_path: Path, _recorded: Path) -> Dataset:
+def six(tmp_path: Path, _recorded: Path) -> DatasetFolder:
     shutil.copytree(_recorded / "datasets/cubes", tmp_path / "dataset")
-    return Dataset.open(tmp_path / "dataset")
+    return DatasetFolder.open(tmp_path / "dataset")
 
 
-def pages_of(dataset: Dataset, number: int) -> tuple[Path, list[int]]:
+def pages_of(dataset: DatasetFolder, number: int) -> tuple[Path, list[int]]:
     """The data file of an episode, and every byte of it that holds the episode's rows and no other's."""
     episode = dataset.episode(number)
     assert episode.data_file is not None
@@ -47,7 +47,7 @@ def pages_of(dataset: Dataset, number: int) -> tuple[Path, list[int]]:
     raise AssertionError("the episode has no rows")
 
 
-def test_a_bit_in_a_table_is_blamed_on_its_episode(six: Dataset, warm_server: Server, tmp_path: Path) -> None:
+def test_a_bit_in_a_table_is_blamed_on_its_episode(six: DatasetFolder, warm_server: Server, tmp_path: Path) -> None:
     path, places = pages_of(six, WHICH)
     name, chance = path.relative_to(six.root.resolve()).as_posix(), random.Random(41)
     by_itself = 0
@@ -65,7 +65,7 @@ def test_a_bit_in_a_table_is_blamed_on_its_episode(six: Dataset, warm_server: Se
 
 
 def test_a_bit_in_a_video_is_blamed_on_the_file_and_its_episodes(
-    six: Dataset, warm_server: Server, tmp_path: Path
+    six: DatasetFolder, warm_server: Server, tmp_path: Path
 ) -> None:
     path, chance = six.episode(WHICH).videos[FRONT].path, random.Random(41)
     name = path.relative_to(six.root.resolve()).as_posix()

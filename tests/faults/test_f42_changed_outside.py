@@ -48,7 +48,7 @@ def seed() -> None:
     django.setup()
     from django.core.management import call_command
 
-    from recorder.services.datasets import create_dataset
+    from recorder.catalog.datasets import create_dataset
 
     call_command("migrate", verbosity=0, interactive=False)
     create_dataset(title="Cubes", who="olga", encoding=QUICK)

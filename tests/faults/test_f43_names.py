@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from robotdata.dataset import Dataset
+from robotdata.dataset import DatasetFolder
 from robotdata.video import open_video
 from robotdata.video.barcode import read
 from tests.faults.nth_call import ROOT
@@ -49,7 +49,7 @@ INDEX = """
 import sys
 import django
 django.setup()
-from recorder.services.takes import index_take
+from recorder.catalog.takes import index_take
 assert all(index_take(take_id=pk) for pk in sys.argv[1:])
 """
 COMMIT = """
@@ -128,7 +128,7 @@ def test_a_title_that_is_too_long_or_nothing_is_refused_and_not_cut(web: Web, ma
 
 
 def test_tasks_and_cameras_are_read_back_as_they_were_written(web: Web, committed: Path) -> None:
-    dataset = Dataset.open(committed)
+    dataset = DatasetFolder.open(committed)
     assert dataset.tasks == [one_spaced(task) for task in TASKS] and dataset.problems == []
     assert dataset.camera_keys == [f"observation.images.{name}" for name in CAMERAS]
     for index, task in enumerate(map(one_spaced, TASKS)):

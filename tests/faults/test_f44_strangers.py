@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from robotdata.dataset import Dataset
+from robotdata.dataset import DatasetFolder
 from robotdata.video.barcode import read
 from robotdata.video.jpeg import decode_jpeg
 from tests.dataset.conftest import FRONT, LENGTHS, TOP, _recorded, staged
@@ -113,7 +113,7 @@ class Shelf:
 def shelf(web: Web, _recorded: Path) -> Shelf:
     made = Shelf(web, web.home / "datasets", _recorded / "datasets/cubes")
     made.root.mkdir(exist_ok=True)
-    first = Dataset.open(made.good).episode(0)
+    first = DatasetFolder.open(made.good).episode(0)
     assert first.data_file is not None
     files = [first.data_file.relative_to(made.good), first.videos[FRONT].path.relative_to(made.good)]
 

@@ -33,7 +33,7 @@ def main() -> None:
 def take(pk: str, *, dataset: str = "cubes") -> None:
     from django.conf import settings
 
-    from recorder.services.takes import index_take
+    from recorder.catalog.takes import index_take
     from tests.takes import make_take
 
     make_take(Path(settings.SPOOL_DIR), 4, episode=IDS.index(pk), cameras=("front",), take_id=pk, dataset=dataset)
@@ -41,10 +41,10 @@ def take(pk: str, *, dataset: str = "cubes") -> None:
 
 
 def commit(slug: str, *pks: str) -> None:
-    from recorder.committing import commit_batch
-    from recorder.encoding import run_job
+    from recorder.jobs.batches import start_batch
     from recorder.models import Batch, Dataset, Episode
-    from recorder.services.batches import start_batch
+    from recorder.worker.commit import commit_batch
+    from recorder.worker.encode import run_job
 
     batch = Batch.objects.filter(state__in=["queued", "encoding"], dataset__slug=slug).first()
     if batch is None:
@@ -59,7 +59,7 @@ def commit(slug: str, *pks: str) -> None:
 
 def judge(pk: str, verdict: str, **words: object) -> None:
     from recorder.models import Episode
-    from recorder.services.review import edit_episodes, set_verdict
+    from recorder.review.verdicts import edit_episodes, set_verdict
 
     set_verdict(episodes=list(Episode.objects.filter(pk=pk)), verdict=verdict, who="olga")
     if words:
@@ -68,9 +68,9 @@ def judge(pk: str, verdict: str, **words: object) -> None:
 
 def yesterday() -> None:
     """One episode is committed, another is being encoded, one lies in the trash."""
+    from recorder.catalog.datasets import create_dataset
+    from recorder.jobs.batches import start_batch
     from recorder.models import Dataset, Episode
-    from recorder.services.batches import start_batch
-    from recorder.services.datasets import create_dataset
 
     cubes = create_dataset(title="Cubes", who="olga", encoding=QUICK)
     for pk in (COMMITTED, FRESH, JUDGED, TAKEN_BACK, GONE, BEFORE):
@@ -84,9 +84,9 @@ def yesterday() -> None:
 
 def today() -> None:
     """What was encoded is committed; much is judged; the trash is emptied; there is another dataset."""
+    from recorder.catalog.datasets import change_dataset, create_dataset
     from recorder.models import Dataset, Episode
-    from recorder.services.datasets import change_dataset, create_dataset
-    from recorder.services.trash import empty_trash
+    from recorder.review.trash import empty_trash
 
     commit("cubes", FRESH)
     judge(COMMITTED, "reject", note="the cup fell", labels=["slip"])

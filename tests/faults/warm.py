@@ -103,7 +103,12 @@ def serve() -> None:
     import django
 
     django.setup()
-    for name in ("robotdata.video.encode", "robotdata.video.mux", "robotdata.video.verify", "recorder.recovery"):
+    for name in (
+        "robotdata.video.encode",
+        "robotdata.video.remux",
+        "robotdata.video.verify",
+        "recorder.worker.recover",
+    ):
         importlib.import_module(name)
     for line in sys.stdin:
         asked = json.loads(line)

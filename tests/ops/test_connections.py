@@ -12,7 +12,7 @@ import uvicorn
 import websockets
 from uvicorn.importer import import_from_string
 
-from recorder.embedded import Embedded, Options
+from recorder.management.embedded import Embedded, Options
 from robotdata import connections
 from robotdata.connections import BoundedHttp, Doorkeeper
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from recorder.embedded import openness
+from recorder.management.embedded import openness
 from robotdata.origins import is_ours
 from robotdata.secret_files import read_or_make
 

@@ -21,7 +21,7 @@ import importlib.util
 found = importlib.util.find_spec
 missing = {"redis", "channels_redis", "psycopg"}
 importlib.util.find_spec = lambda name, package=None: None if name in missing else found(name, package)
-import robotdata.asgi, robotdata.celery, recorder.tasks
+import robotdata.asgi, robotdata.celery, recorder.worker.tasks
 """
 
 

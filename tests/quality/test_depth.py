@@ -8,7 +8,7 @@ import pytest
 from robotdata.capture.records import Row
 from robotdata.quality import marks_of, take_metrics
 from robotdata.spool import Take, TakeWriter, new_take_id
-from robotdata.video.depth import depth_packet
+from robotdata.video.depth.packets import depth_packet
 from tests.takes import PREFIX, features, joints
 
 FAR = PREFIX + "far"

@@ -13,7 +13,7 @@ import pytest
 from robotdata.capture.devices import DeviceContext
 from robotdata.capture.options import Options
 from robotdata.capture.registry import Registry
-from robotdata.dataset.reader import Dataset
+from robotdata.dataset.reader import DatasetFolder
 from robotdata.quality import CameraInput, Peers, SignalInput, TakeInput, TakeMetrics, marks_of, measure
 from robotdata.quality.inputs import flat_names, is_numeric
 from robotdata.quality.measure import sampled_ticks
@@ -70,12 +70,12 @@ def test_it_has_nothing_to_say_of_the_simulated_rig() -> None:
 @cache
 def episodes(root: Path, only_pictures_of: int | None = None) -> list[TakeMetrics]:
     """The measures of a dataset's first hundred episodes, with the pictures of one of them."""
-    dataset = Dataset.open(root)
+    dataset = DatasetFolder.open(root)
     indices = [info.index for info in dataset.episodes[:100]]
     return [measure(_episode(dataset, index, index == only_pictures_of)) for index in indices]
 
 
-def _episode(dataset: Dataset, index: int, pictures: bool) -> TakeInput:
+def _episode(dataset: DatasetFolder, index: int, pictures: bool) -> TakeInput:
     info, rows, signals = dataset.episode(index), dataset.rows(index), {}
     for name, about in dataset.features.items():
         if is_numeric(name, about) and name in rows:
@@ -86,7 +86,7 @@ def _episode(dataset: Dataset, index: int, pictures: bool) -> TakeInput:
     return TakeInput(fps=float(dataset.fps), ticks=info.length, signals=signals, cameras=cameras, **stamps)
 
 
-def _camera(dataset: Dataset, index: int, key: str) -> CameraInput:
+def _camera(dataset: DatasetFolder, index: int, key: str) -> CameraInput:
     info, meter = dataset.episode(index), PictureMeter()
     span, looked = info.videos[key], set(sampled_ticks(info.length, float(dataset.fps)).tolist())
     with open_video(span.path) as video:
@@ -106,7 +106,7 @@ def test_it_has_nothing_to_say_of_real_episodes(testdata: Path, name: str) -> No
 
 def test_it_finds_a_real_episode_that_was_copied(testdata: Path) -> None:
     takes = episodes(testdata / "v30_pusht_no_videos", only_pictures_of=None)
-    dataset = Dataset.open(testdata / "v30_pusht_no_videos")
+    dataset = DatasetFolder.open(testdata / "v30_pusht_no_videos")
     same = _episode(dataset, 17, False)
     shaken = {name: SignalInput(each.names, each.values * 1.0001) for name, each in same.signals.items()}
     twin = measure(dataclasses.replace(same, signals=shaken, id="twin", recorded_at="999999"))

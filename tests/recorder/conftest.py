@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from recorder import bell, committing, encoding
+from recorder.catalog.takes import index_take
+from recorder.jobs import notify
+from recorder.jobs.batches import start_batch
 from recorder.models import Batch, Dataset, Episode, Job
-from recorder.services.batches import start_batch
-from recorder.services.takes import index_take
+from recorder.worker import commit, encode
 from robotdata.dataset import verify_dataset
 from robotdata.dataset.layout import SIDECAR
-from robotdata.dataset.reader import Dataset as Folder
+from robotdata.dataset.reader import DatasetFolder
 from robotdata.spool import Row, TakeWriter
 from robotdata.video import open_video
 from robotdata.video.barcode import Barcode, draw, read
@@ -81,7 +82,7 @@ def bells() -> Iterator[list[tuple[str, tuple[Any, ...]]]]:
     """What was rung; nothing is sent."""
     rung: list[tuple[str, tuple[Any, ...]]] = []
     with pytest.MonkeyPatch.context() as patch:  # its own: a test may undo its patches half way
-        patch.setattr(bell, "_send", lambda name, args: rung.append((name.removeprefix(bell.PREFIX), args)))
+        patch.setattr(notify, "_send", lambda name, args: rung.append((name.removeprefix(notify.PREFIX), args)))
         yield rung
 
 
@@ -138,15 +139,15 @@ def frames(dataset: Dataset) -> list[tuple[int, list[int]]]:
 def work(batch: Batch) -> Batch:
     """What the workers would do, here and now."""
     for pk in Job.objects.waiting().filter(batch=batch).values_list("pk", flat=True):
-        encoding.run_job(pk)
-    committing.commit_batch(batch.pk)
+        encode.run_job(pk)
+    commit.commit_batch(batch.pk)
     batch.refresh_from_db()
     return batch
 
 
 def codes(dataset: Dataset, camera: str = FRONT) -> Iterator[list[tuple[int, int]]]:
     """For each committed episode, (tick, episode's number) of each of its frames, decoded."""
-    opened = Folder.open(dataset.path)
+    opened = DatasetFolder.open(dataset.path)
     for info in opened.episodes:
         span = info.videos[camera]
         with open_video(span.path) as video:

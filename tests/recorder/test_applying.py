@@ -12,19 +12,20 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from recorder import applying, committing
+from recorder.catalog.datasets_on_disk import refresh_dataset
 from recorder.errors import Refused
+from recorder.jobs.batches import cancel_batch, retry_batch, start_batch
+from recorder.jobs.revisions import apply_changes, go_back, planned_counts, revisions_of
 from recorder.models import Batch, Dataset, Episode
-from recorder.recovery import rebuild, recover
-from recorder.services.batches import cancel_batch, retry_batch, start_batch
-from recorder.services.folders import refresh_dataset
-from recorder.services.review import edit_episodes, set_verdict, undo
-from recorder.services.revisions import apply_changes, go_back, planned_counts, revisions_of
-from recorder.sweeping import sweep
-from robotdata.dataset.edit import apply_edit
+from recorder.review.verdicts import edit_episodes, set_verdict, undo
+from recorder.worker import apply
+from recorder.worker import commit as committing
+from recorder.worker.recover import rebuild, recover
+from recorder.worker.sweep import sweep
+from robotdata.dataset.annotations import planned_edit
 from robotdata.dataset.layout import SIDECAR
 from robotdata.dataset.lock import dataset_lock
-from robotdata.dataset.words import planned_edit
+from robotdata.dataset.write.edit import apply_edit
 from tests.recorder.conftest import FOUR, frames, work
 
 MakeEpisode = Callable[..., Episode]
@@ -141,7 +142,7 @@ def test_it_refuses_what_cannot_be_applied(four: list[Episode], cubes: Dataset, 
 def test_of_two_who_press_at_once_one_has_the_effect(four: list[Episode], cubes: Dataset, monkeypatch: Any) -> None:
     plan(four)
     apply_changes(dataset=cubes, who="olga")
-    monkeypatch.setattr("recorder.services.revisions._check_free", lambda _: None)  # both looked before
+    monkeypatch.setattr("recorder.jobs.revisions._check_free", lambda _: None)  # both looked before
     with pytest.raises(Refused, match="is being changed"):
         apply_changes(dataset=cubes, who="sven")
     assert Batch.objects.filter(kind="edit").count() == 1
@@ -164,7 +165,7 @@ def test_it_ends_the_same_when_killed_between_folder_and_rows(
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(applying, "write_rows", die)
+        patch.setattr(apply, "write_rows", die)
         with pytest.raises(Killed):
             committing.commit_batch(batch.pk)
     revision = json.loads((cubes.path / SIDECAR).read_text())["revision"]
@@ -185,7 +186,7 @@ def test_going_back_is_not_done_again_over_episodes_that_came_meanwhile(
     done(apply_changes(dataset=cubes, who="sven"))
     batch = go_back(dataset=cubes, revision=1, who="olga")
     with monkeypatch.context() as patch:
-        patch.setattr(applying, "write_rows", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(apply, "write_rows", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             committing.commit_batch(batch.pk)
     new = make_episode(4)
@@ -222,7 +223,7 @@ def test_a_failed_one_says_why_and_is_tried_again(four: list[Episode], cubes: Da
 
 def test_it_waits_for_who_changes_the_dataset_now(four: list[Episode], cubes: Dataset, monkeypatch: Any) -> None:
     plan(four)
-    monkeypatch.setattr(applying, "LOCK_WAIT_S", 0.05)
+    monkeypatch.setattr(apply, "LOCK_WAIT_S", 0.05)
     batch, held, end = apply_changes(dataset=cubes, who="olga"), threading.Event(), threading.Event()
 
     def hold() -> None:
@@ -318,7 +319,7 @@ def test_what_a_dead_worker_has_begun_is_looked_at_before_it_is_cancelled(
     plan(four)
     batch = apply_changes(dataset=cubes, who="sven")
     dies = "write_rows" if where == "swapped" else "apply_edit"
-    monkeypatch.setattr(f"recorder.applying.{dies}", die)
+    monkeypatch.setattr(f"recorder.worker.apply.{dies}", die)
     with pytest.raises(Died):
         committing.commit_batch(batch.pk)
     monkeypatch.undo()

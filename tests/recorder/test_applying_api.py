@@ -8,11 +8,11 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client
 
-from recorder import committing
+from recorder.browse.counts import tasks_of
+from recorder.browse.filters import Filter, rows_in
 from recorder.models import Batch, Dataset, Episode
-from recorder.services.review import edit_episodes, set_verdict, undo
-from recorder.services.wall import Filter, rows_in
-from recorder.views.counts import tasks_of
+from recorder.review.verdicts import edit_episodes, set_verdict, undo
+from recorder.worker import commit
 from tests.recorder.conftest import entry, frames
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -38,7 +38,7 @@ def test_the_whole_way(olga: Client, four: list[Episode], cubes: Dataset) -> Non
     begun = post(olga, "/api/datasets/cubes/apply")
     assert begun.status_code == 202 and begun.json()["kind"] == "edit"
     assert post(olga, "/api/datasets/cubes/revert", revision=1).status_code == 404
-    committing.commit_batch(begun.json()["id"])
+    commit.commit_batch(begun.json()["id"])
     assert olga.get(f"/api/batches/{begun.json()['id']}").json()["state"] == "done"
     assert frames(cubes) == [(2, [2, 3, 4]), (3, list(range(7))), (4, list(range(5)))]
     listed = olga.get("/api/datasets/cubes/revisions").json()
@@ -48,7 +48,7 @@ def test_the_whole_way(olga: Client, four: list[Episode], cubes: Dataset) -> Non
     assert "delete 1, relabel 1, trim 1" in shown and "1 keeps a few frames more: videos are cut at keyframes" in shown
     back = post(olga, "/api/datasets/cubes/revert", revision=1)
     assert back.status_code == 202
-    committing.commit_batch(back.json()["id"])
+    commit.commit_batch(back.json()["id"])
     assert [number for number, _ in frames(cubes)] == [1, 2, 3, 4]
     assert "went back to revision 1 by olga" in olga.get("/datasets/cubes/revisions/").content.decode()
     assert post(olga, "/api/datasets/cubes/revert", revision=9).status_code == 404
@@ -112,12 +112,12 @@ def test_a_failed_one_offers_to_try_again(olga: Client, four: list[Episode], cub
     video = next(cubes.path.rglob("*.mp4"))
     video.rename(video.with_suffix(".away"))
     batch = post(olga, "/api/datasets/cubes/apply").json()["id"]
-    committing.commit_batch(batch)
+    commit.commit_batch(batch)
     page = olga.get("/datasets/cubes/").content.decode()
     assert f"/api/batches/{batch}/retry" in page and "is missing" in page
     video.with_suffix(".away").rename(video)
     assert post(olga, f"/api/batches/{batch}/retry").status_code == 200
-    committing.commit_batch(batch)
+    commit.commit_batch(batch)
     assert Batch.objects.get(pk=batch).state == "done" and [number for number, _ in frames(cubes)] == [2, 3, 4]
 
 
@@ -132,7 +132,7 @@ def test_one_that_waits_can_be_cancelled_from_the_page(olga: Client, four: list[
     assert olga.get("/api/datasets/cubes/planned").json()["delete"] == 1
     assert 'id="apply"' in olga.get("/datasets/cubes/planned/").content.decode()
     again = post(olga, "/api/datasets/cubes/apply").json()["id"]
-    assert committing.claim_batch(again) is not None
+    assert commit.claim_batch(again) is not None
     assert "/cancel" not in olga.get(f"/batches/{again}/").content.decode()
     refused = post(olga, f"/api/batches/{again}/cancel")
     assert refused.status_code == 409 and "done in a moment" in refused.json()["error"]["message"]

@@ -10,10 +10,10 @@ from django.db import connection
 from django.utils import timezone
 
 from recorder.errors import Refused
+from recorder.jobs.batches import apply_policy, batch_progress, cancel_batch, retry_batch, start_batch
+from recorder.live.sessions import end_session
 from recorder.models import Batch, Dataset, Episode, Job, Policy, Rig, Session
-from recorder.services.batches import apply_policy, batch_progress, cancel_batch, retry_batch, start_batch
-from recorder.services.review import set_verdict
-from recorder.services.sessions import end_session
+from recorder.review.verdicts import set_verdict
 from tests.recorder.conftest import FRONT, TOP, work
 
 MakeEpisode = Callable[..., Episode]
@@ -93,7 +93,7 @@ def test_it_has_one_effect_when_many_press_at_once(
 def test_it_leaves_alone_what_is_rejected_at_the_same_moment(
     cubes: Dataset, make_episode: MakeEpisode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from recorder.services import batches
+    from recorder.jobs import batches
 
     kept, rejected = make_episode(), make_episode()
     real = batches._cameras

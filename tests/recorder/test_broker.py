@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from kombu import Connection
 
-from recorder import broker
+from recorder.jobs import file_broker
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def channels(tmp_path: Path) -> Iterator[Any]:
 
 
 def test_it_is_the_embedded_broker(channels: Any) -> None:
-    assert isinstance(channels(), broker.Channel)
+    assert isinstance(channels(), file_broker.Channel)
 
 
 def test_it_gives_messages_in_their_order(channels: Any) -> None:

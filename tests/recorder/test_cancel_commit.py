@@ -14,11 +14,11 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from recorder import committing, encoding
 from recorder.errors import Refused
+from recorder.jobs.batches import cancel_batch, start_batch
 from recorder.models import Batch, Dataset, Episode, Job
-from recorder.services.batches import cancel_batch, start_batch
-from recorder.sweeping import sweep
+from recorder.worker import commit, encode
+from recorder.worker.sweep import sweep
 from tests.recorder.conftest import frames, work
 
 MakeEpisode = Callable[..., Episode]
@@ -45,7 +45,7 @@ def waiting(transactional_db: None, cubes: Dataset, make_episode: MakeEpisode) -
     make_episode(6)
     batch = start_batch(dataset=cubes, who="sven")
     for pk in Job.objects.values_list("pk", flat=True):
-        encoding.run_job(pk)
+        encode.run_job(pk)
     batch.refresh_from_db()
     assert batch.state == "committing" and batch.token == ""
     return batch
@@ -57,9 +57,9 @@ def die(*_: Any, **__: Any) -> None:
 
 def killed_in(batch: Batch, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
     """The worker is dead, its lease has run out, the sweep has been there."""
-    monkeypatch.setattr(committing, where, die)
+    monkeypatch.setattr(commit, where, die)
     with pytest.raises(Died):
-        committing.commit_batch(batch.pk)
+        commit.commit_batch(batch.pk)
     monkeypatch.undo()
     Batch.objects.filter(pk=batch.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
     sweep()
@@ -70,17 +70,17 @@ def test_its_takes_are_takes_again_and_are_encoded_at_no_cost(
 ) -> None:
     assert cancel_batch(batch=waiting, who="olga").state == "cancelled"
     assert Batch.objects.get().error == "Cancelled by olga."
-    assert not committing.commit_batch(waiting.pk), "a bell that comes late does nothing"
+    assert not commit.commit_batch(waiting.pk), "a bell that comes late does nothing"
     sweep()
     assert {(e.state, e.verdict, e.take_path.is_dir()) for e in Episode.objects.all()} == {("recorded", "keep", True)}
     assert not cubes.path.exists()
-    monkeypatch.setattr(encoding, "encode_camera", die)  # what is encoded serves the next batch
+    monkeypatch.setattr(encode, "encode_camera", die)  # what is encoded serves the next batch
     assert work(start_batch(dataset=cubes, who="olga")).state == "done"
     assert frames(cubes) == [(1, list(range(8))), (2, list(range(6)))]
 
 
 def test_it_is_refused_once_a_worker_writes_it(waiting: Batch) -> None:
-    assert committing.claim_batch(waiting.pk) is not None
+    assert commit.claim_batch(waiting.pk) is not None
     with pytest.raises(Refused, match="is being written into the dataset: it is done in a moment"):
         cancel_batch(batch=waiting, who="olga")
     assert set(Episode.objects.values_list("state", flat=True)) == {"encoding"}
@@ -117,15 +117,15 @@ def test_who_stood_still_while_it_was_cancelled_writes_nothing(
     waiting: Batch, cubes: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its lease ran out, the sweep gave it back, somebody cancelled it; then it goes on as if nothing had been."""
-    real = committing.commit_episodes
+    real = commit.commit_episodes
 
     def after_a_long_sleep(*args: Any, **more: Any) -> Any:
         Batch.objects.update(token="", lease_until=None)
         assert cancel_batch(batch=Batch.objects.get()).state == "cancelled"
         return real(*args, **more)
 
-    monkeypatch.setattr(committing, "commit_episodes", after_a_long_sleep)
-    assert committing.commit_batch(waiting.pk)
+    monkeypatch.setattr(commit, "commit_episodes", after_a_long_sleep)
+    assert commit.commit_batch(waiting.pk)
     assert not (cubes.path / "meta").exists() and Batch.objects.get().state == "cancelled"
     assert set(Episode.objects.values_list("state", flat=True)) == {"recorded"}
 
@@ -144,7 +144,7 @@ def test_of_a_person_and_a_worker_at_the_same_moment_one_wins(waiting: Batch, cu
     person = threading.Thread(target=press)
     person.start()
     barrier.wait()
-    done = committing.commit_batch(waiting.pk)
+    done = commit.commit_batch(waiting.pk)
     person.join()
     state = Batch.objects.get().state
     if state == "done":
@@ -160,7 +160,7 @@ def test_the_page_offers_it_until_it_is_written(client: Client, waiting: Batch, 
         page = client.get(url).content.decode()
         assert f"POST {cancel}" in page and "waiting for a worker" in page
         assert "what is encoded serves the next batch" in page
-    assert committing.claim_batch(waiting.pk) is not None
+    assert commit.claim_batch(waiting.pk) is not None
     page = client.get(f"/batches/{waiting.pk}/").content.decode()
     assert cancel not in page and "being written" in page
     refused = client.post(cancel, content_type="application/json")

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from django.db import OperationalError
 
-from recorder import sweeping
-from recorder.clock import SWEEP_EVERY_S, Scheduler
+from recorder.worker import sweep
+from recorder.worker.scheduler import SWEEP_EVERY_S, Scheduler
 from robotdata.celery import app
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def swept(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Errors that are put here are raised by the next sweeps, None is a good one; what is taken was swept."""
     to_come: list[Any] = []
-    monkeypatch.setattr(sweeping, "sweep", lambda: _raise(to_come.pop(0)))
+    monkeypatch.setattr(sweep, "sweep", lambda: _raise(to_come.pop(0)))
     return to_come
 
 
@@ -75,5 +75,5 @@ def test_the_wall_clock_does_not_matter(swept: list[Any], now: list[float], monk
 
 
 def test_it_is_the_one_that_celery_starts() -> None:
-    assert app.conf.beat_scheduler == "recorder.clock:Scheduler"
+    assert app.conf.beat_scheduler == "recorder.worker.scheduler:Scheduler"
     assert app.conf.worker_max_memory_per_child == 2048 * 1024

@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from recorder.committing import commit_batch
 from recorder.errors import Refused
+from recorder.jobs.batches import start_batch
+from recorder.jobs.revisions import apply_changes, planned_counts
 from recorder.models import Change, Dataset, Episode
-from recorder.recovery import rebuild, recover
-from recorder.services.batches import start_batch
-from recorder.services.bulk import edit_many
-from recorder.services.review import edit_episodes, set_verdict, undo
-from recorder.services.revisions import apply_changes, planned_counts
-from robotdata.dataset import files
+from recorder.review.bulk_edit import edit_many
+from recorder.review.verdicts import edit_episodes, set_verdict, undo
+from recorder.worker.commit import commit_batch
+from recorder.worker.recover import rebuild, recover
+from robotdata.dataset import annotations
 from robotdata.dataset.layout import SIDECAR
 from tests.recorder.conftest import entry, frames, work
 
@@ -79,8 +79,8 @@ def test_many_are_judged_by_one_writing_of_the_sidecar(
     four: list[Episode], make_episode: MakeEpisode, monkeypatch: Any
 ) -> None:
     written: list[Path] = []
-    real = files.replace_text
-    monkeypatch.setattr(files, "replace_text", lambda path, text: (written.append(path), real(path, text)))
+    real = annotations.replace_text
+    monkeypatch.setattr(annotations, "replace_text", lambda path, text: (written.append(path), real(path, text)))
     take = make_episode(verdict="unreviewed")
     set_verdict(episodes=[*four, take], verdict="reject", who="olga")
     edit_many(episodes=four, who="olga", add_labels=["night"])
@@ -95,7 +95,7 @@ def test_many_are_judged_by_one_writing_of_the_sidecar(
 def test_nothing_is_changed_while_the_dataset_gets_another_state(
     four: list[Episode], monkeypatch: Any, transactional_db: None
 ) -> None:
-    monkeypatch.setattr("recorder.services.sidecars._WAIT_S", 0.05)
+    monkeypatch.setattr("recorder.catalog.sidecars._WAIT_S", 0.05)
     hold = f"""
 from pathlib import Path
 from robotdata.dataset.lock import dataset_lock
@@ -122,7 +122,7 @@ def test_a_sidecar_that_cannot_be_written_leaves_the_row_as_it_was(four: list[Ep
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(files, "replace_text", full)
+    monkeypatch.setattr(annotations, "replace_text", full)
     with pytest.raises(Refused, match="No space left"):
         set_verdict(episodes=[four[0]], verdict="reject", who="olga")
     assert Episode.objects.get(pk=four[0].pk).verdict == "keep"

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from recorder import committing, encoding, sweeping
+from recorder.jobs.batches import retry_batch, start_batch
 from recorder.models import Batch, Dataset, Episode, Job
-from recorder.services.batches import retry_batch, start_batch
+from recorder.worker import commit, encode, sweep
 from robotdata.dataset.errors import CommitError
 from robotdata.dataset.lock import dataset_lock
-from robotdata.dataset.reader import Dataset as Folder
-from robotdata.dataset.verify import verify_dataset
+from robotdata.dataset.reader import DatasetFolder
+from robotdata.dataset.verify.check import verify_dataset
 from tests.recorder.conftest import FRONT, TOP, codes, work
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -37,7 +37,7 @@ def indices(*episodes: Episode) -> list[int | None]:
 
 def encode_all(batch: Batch) -> None:
     for pk in Job.objects.waiting().filter(batch=batch).values_list("pk", flat=True):
-        encoding.run_job(pk)
+        encode.run_job(pk)
 
 
 def test_a_fractional_rate_and_a_text_feature_reach_the_dataset(
@@ -51,7 +51,7 @@ def test_a_fractional_rate_and_a_text_feature_reach_the_dataset(
     assert states(episode, again) == ["encoded", "encoded"]
     cubes.refresh_from_db()
     assert (cubes.fps, again.fps) == (12.5, 12.5)
-    folder = Folder.open(cubes.path)
+    folder = DatasetFolder.open(cubes.path)
     assert folder.fps == 12.5
     assert list(folder.rows(0)["subtask"]) == [f"step {tick // 3}" for tick in range(8)]
     assert verify_dataset(cubes.path, deep=True).problems == []
@@ -112,11 +112,11 @@ def test_it_keeps_raw_frames_while_the_folder_does_not_show_them(
     cubes: Dataset, make_episode: MakeEpisode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     episode = make_episode()
-    monkeypatch.setattr(committing, "_is_whole", lambda info: False)
+    monkeypatch.setattr(commit, "_is_whole", lambda info: False)
     work(start_batch(dataset=cubes, who="olga"))
     assert states(episode) == ["encoded"] and episode.take_path.is_dir()
     monkeypatch.undo()
-    sweeping.tidy_staging()
+    sweep.tidy_staging()
     assert not episode.take_path.exists()
 
 
@@ -128,20 +128,20 @@ def test_it_says_encoded_only_after_the_folder_has_it(
     encode_all(batch)
 
     def crash(*_: Any) -> None:
-        assert len(Folder.open(cubes.path).episodes) == 2
+        assert len(DatasetFolder.open(cubes.path).episodes) == 2
         assert states(*episodes) == ["encoding", "encoding"]
         raise KeyboardInterrupt  # as a kill: nothing catches it
 
-    monkeypatch.setattr(committing, "_write_rows", crash)
+    monkeypatch.setattr(commit, "_write_rows", crash)
     with pytest.raises(KeyboardInterrupt):
-        committing.commit_batch(batch.pk)
+        commit.commit_batch(batch.pk)
     assert states(*episodes) == ["encoding", "encoding"]
     monkeypatch.undo()
-    assert not committing.commit_batch(batch.pk), "the lease of the dead worker still holds"
+    assert not commit.commit_batch(batch.pk), "the lease of the dead worker still holds"
     Batch.objects.update(lease_until="2020-01-01T00:00:00Z")
-    assert committing.commit_batch(batch.pk)
+    assert commit.commit_batch(batch.pk)
     assert states(*episodes) == ["encoded", "encoded"] and indices(*episodes) == [0, 1]
-    assert len(Folder.open(cubes.path).episodes) == 2, "each once"
+    assert len(DatasetFolder.open(cubes.path).episodes) == 2, "each once"
 
 
 def test_it_rings_again_for_a_commit_whose_worker_died(
@@ -150,14 +150,14 @@ def test_it_rings_again_for_a_commit_whose_worker_died(
     make_episode()
     batch = start_batch(dataset=cubes, who="olga")
     encode_all(batch)
-    assert committing.claim_batch(batch.pk) is not None
+    assert commit.claim_batch(batch.pk) is not None
     Batch.objects.update(lease_until="2020-01-01T00:00:00Z")
     bells.clear()
-    sweeping.sweep()
+    sweep.sweep()
     assert bells == [("commit_batch", (str(batch.pk),))]
-    sweeping.sweep()
+    sweep.sweep()
     assert len(bells) == 1, "not with every sweep"
-    committing.commit_batch(batch.pk)
+    commit.commit_batch(batch.pk)
     batch.refresh_from_db()
     assert batch.state == "done"
 
@@ -175,8 +175,8 @@ def test_it_commits_each_batch_once_though_two_workers_try(cubes: Dataset, make_
     make_episode()
     batch = start_batch(dataset=cubes, who="olga")
     encode_all(batch)
-    assert [committing.commit_batch(batch.pk), committing.commit_batch(batch.pk)] == [True, False]
-    assert len(Folder.open(cubes.path).episodes) == 1
+    assert [commit.commit_batch(batch.pk), commit.commit_batch(batch.pk)] == [True, False]
+    assert len(DatasetFolder.open(cubes.path).episodes) == 1
 
 
 def test_it_leaves_quietly_where_it_fails_after_its_lease_went_to_another(
@@ -185,16 +185,16 @@ def test_it_leaves_quietly_where_it_fails_after_its_lease_went_to_another(
     make_episode()
     batch = start_batch(dataset=cubes, who="olga")
     encode_all(batch)
-    caplog.set_level("INFO", "recorder.committing")
+    caplog.set_level("INFO", "recorder.worker.commit")
     others: list[Batch | None] = []
 
     def too_late(*_: Any, **__: Any) -> Any:
         Batch.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
-        others.append(committing.claim_batch(batch.pk))
+        others.append(commit.claim_batch(batch.pk))
         raise FileNotFoundError("the other has cleared it away")
 
-    monkeypatch.setattr(committing, "commit_episodes", too_late)
-    assert committing.commit_batch(batch.pk)
+    monkeypatch.setattr(commit, "commit_episodes", too_late)
+    assert commit.commit_batch(batch.pk)
     batch.refresh_from_db()
     (other,) = others
     assert other is not None and (batch.state, batch.token, batch.error) == ("committing", other.token, "")
@@ -207,13 +207,13 @@ def test_it_waits_for_who_changes_the_dataset_now(
     make_episode()
     batch = start_batch(dataset=cubes, who="olga")
     encode_all(batch)
-    monkeypatch.setattr(committing, "LOCK_WAIT_S", 0.05)
+    monkeypatch.setattr(commit, "LOCK_WAIT_S", 0.05)
     with held_by_another(cubes):
         for _ in range(5):  # however often
-            committing.commit_batch(batch.pk)
+            commit.commit_batch(batch.pk)
         batch.refresh_from_db()
         assert batch.state == "committing" and "is being changed by" in batch.error
-    committing.commit_batch(batch.pk)
+    commit.commit_batch(batch.pk)
     batch.refresh_from_db()
     assert (batch.state, batch.error) == ("done", "")
 
@@ -228,13 +228,13 @@ def test_it_waits_for_space_and_goes_on_by_itself(
     def full(*_: Any, **__: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(committing, "commit_episodes", full)
+    monkeypatch.setattr(commit, "commit_episodes", full)
     for _ in range(5):
-        committing.commit_batch(batch.pk)
+        commit.commit_batch(batch.pk)
     batch.refresh_from_db()
     assert batch.state == "committing" and "No space for the dataset" in batch.error
     monkeypatch.undo()
-    committing.commit_batch(batch.pk)
+    commit.commit_batch(batch.pk)
     batch.refresh_from_db()
     assert batch.state == "done"
 
@@ -249,11 +249,11 @@ def test_it_gives_up_after_three_tries_and_goes_on_when_asked(
     def fail(*_: Any, **__: Any) -> None:
         raise CommitError("the next state does not verify")
 
-    monkeypatch.setattr(committing, "commit_episodes", fail)
+    monkeypatch.setattr(commit, "commit_episodes", fail)
     for _ in range(3):
         batch.refresh_from_db()
         assert batch.state == "committing"
-        committing.commit_batch(batch.pk)
+        commit.commit_batch(batch.pk)
     batch.refresh_from_db()
     assert batch.state == "failed" and "does not verify" in batch.error
     assert states(episode) == ["failed"] and "does not verify" in episode.error and episode.take_path.is_dir()
@@ -270,7 +270,7 @@ def test_it_leaves_out_an_episode_whose_encoded_video_is_gone(
     encode_all(batch)
     for path in (settings.STAGING_DIR / str(bad.pk)).iterdir():
         path.unlink()
-    committing.commit_batch(batch.pk)
+    commit.commit_batch(batch.pk)
     batch.refresh_from_db()
     assert batch.state == "done" and "1 of 2 episodes failed" in batch.error
     assert states(good, bad) == ["encoded", "failed"]
@@ -282,7 +282,7 @@ def test_it_keeps_what_people_said_in_the_datasets_sidecar(cubes: Dataset, make_
     episode = make_episode()
     Episode.objects.filter(pk=episode.pk).update(labels=["slow"], rating=4, note="good light")
     work(start_batch(dataset=cubes, who="olga"))
-    said = Folder.open(cubes.path).episodes[0]
+    said = DatasetFolder.open(cubes.path).episodes[0]
     assert said.uuid == str(episode.pk)
     assert (said.extra["labels"], said.extra["rating"], said.extra["note"]) == (["slow"], 4, "good light")
 
@@ -295,8 +295,8 @@ def test_what_waits_for_the_disk_does_not_hold_up_the_encoding(
     encode_all(batch)
     later = timezone.now() + timedelta(seconds=30)
     Batch.objects.filter(pk=batch.pk).update(lease_until=later, error="No space for the dataset")
-    assert committing.commit_waiting() == 0
+    assert commit.commit_waiting() == 0
     Batch.objects.filter(pk=batch.pk).update(error="")  # only its bell is on the way
-    assert committing.commit_waiting() == 1 and committing.commit_waiting() == 0
+    assert commit.commit_waiting() == 1 and commit.commit_waiting() == 0
     batch.refresh_from_db()
     assert batch.state == "done"

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from recorder.catalog.datasets import adopt_folder, refresh_dataset
 from recorder.errors import Refused
 from recorder.models import Batch, Dataset, Episode
-from recorder.recovery import recover
-from recorder.services.datasets import adopt_folder, refresh_dataset
-from recorder.services.review import set_verdict
+from recorder.review.verdicts import set_verdict
+from recorder.worker.recover import recover
 from robotdata.dataset import verify_dataset
 from robotdata.dataset.sidecar import read_sidecar
 
@@ -81,7 +81,7 @@ def test_a_copy_that_cannot_be_named_anew_takes_none_away(
     def refuse(path: Any, text: str) -> None:
         raise OSError(errno.EROFS, "Read-only file system", str(path))
 
-    monkeypatch.setattr("recorder.services.copies.files.replace_text", refuse)
+    monkeypatch.setattr("recorder.catalog.copied_datasets.files.replace_text", refuse)
     with pytest.raises(Refused, match="as a copy does, and cannot name them anew"):
         copied(cubes)
     assert ids(cubes) == before and not Dataset.objects.filter(slug="a-copy").exists()

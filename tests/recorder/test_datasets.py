@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from recorder.catalog.datasets import adopt_folder, change_dataset, create_dataset, refresh_dataset
 from recorder.errors import Refused
+from recorder.jobs.batches import start_batch
+from recorder.jobs.encode_settings import encode_settings
 from recorder.models import Dataset, Episode
-from recorder.services.batches import start_batch
-from recorder.services.datasets import adopt_folder, change_dataset, create_dataset, refresh_dataset
-from recorder.services.encodings import encode_settings
 from tests.recorder.conftest import H264, work
 
 MakeEpisode = Callable[..., Episode]

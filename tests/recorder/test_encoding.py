@@ -13,9 +13,11 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from recorder import encoding, leases, sweeping
+from recorder.jobs import leases
+from recorder.jobs.batches import cancel_batch, retry_batch, start_batch
 from recorder.models import Dataset, Episode, Job
-from recorder.services.batches import cancel_batch, retry_batch, start_batch
+from recorder.worker import encode as encoding
+from recorder.worker import sweep
 from robotdata.video import EncodeError, open_video
 from robotdata.video.barcode import read
 from tests.recorder.conftest import FRONT, TOP, codes, work
@@ -99,12 +101,12 @@ def test_it_writes_nothing_after_its_lease_went_to_another(
     ended: str,
 ) -> None:
     real = encoding.encode_camera
-    caplog.set_level("INFO", "recorder.encoding")
+    caplog.set_level("INFO", "recorder.worker.encode")
 
     def slow(*args: Any, **more: Any) -> Any:
         made = real(*args, **more)
         Job.objects.update(lease_until=OLD)
-        sweeping.give_back(timezone.now())
+        sweep.give_back(timezone.now())
         assert (other := encoding.claim_job(the_job().pk)) is not None
         tokens.append(other.token)
         if ended == "badly":

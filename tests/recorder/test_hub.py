@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from recorder.hub import Hub, Viewer
+from recorder.live.hub import Hub, Viewer
 
 FRONT, WRIST = "observation.images.front", "observation.images.wrist"
 STATUS = {"state": "idle", "online": True, "cameras": [{"key": FRONT}, {"key": WRIST}]}
@@ -46,7 +46,7 @@ async def test_it_keeps_only_the_newest_picture_of_each_camera() -> None:
 
 async def test_it_gives_ten_of_thirty_where_ten_are_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
-    monkeypatch.setattr("recorder.hub.time.monotonic", lambda: now)
+    monkeypatch.setattr("recorder.live.hub.time.monotonic", lambda: now)
     hub, viewer, got = Hub(), Viewer(), 0
     hub.attach("sim", lambda _wanted: None).publish_status(STATUS)
     feed = hub.join("sim", viewer)

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from recorder import many
 from recorder.errors import Refused
 from recorder.models import Change, Episode
-from recorder.services.bulk import edit_many
-from recorder.services.review import set_verdict, undo, undo_some
+from recorder.review import change_many
+from recorder.review.bulk_edit import edit_many
+from recorder.review.verdicts import set_verdict, undo, undo_some
 from robotdata.spool import read_manifest
-from robotdata.spool.files import TakeLock
+from robotdata.spool.take_lock import TakeLock
 
 pytestmark = pytest.mark.django_db
 
@@ -24,7 +24,7 @@ MakeEpisode = Callable[..., Episode]
 @pytest.fixture
 def takes(make_episode: MakeEpisode, monkeypatch: pytest.MonkeyPatch) -> list[Episode]:
     """Seven, three to a transaction."""
-    monkeypatch.setattr(many, "AT_ONCE", 3)
+    monkeypatch.setattr(change_many, "AT_ONCE", 3)
     return [make_episode(verdict="unreviewed") for _ in range(7)]
 
 

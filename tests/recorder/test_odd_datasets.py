@@ -16,11 +16,11 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.test import Client
 
-from recorder import recovery
+from recorder.catalog import datasets_on_disk
 from recorder.models import Dataset, Episode
-from recorder.recovery import recover
-from recorder.services import folders
-from robotdata.dataset.commit import NewEpisode
+from recorder.worker import recover as recovery
+from recorder.worker.recover import recover
+from robotdata.dataset.write.new_episode import NewEpisode
 from tests.dataset.conftest import _recorded, staged
 from tests.odd import each_odd, outline
 
@@ -67,14 +67,14 @@ def test_text_that_is_not_utf_8_is_one_problem_in_words(shelf: Path) -> None:
 def test_an_error_that_nobody_expects_stops_no_other_dataset(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("a", "z"):
         put(shelf, name)
-    known = folders.Folder.open
+    known = datasets_on_disk.DatasetFolder.open
 
     def reads(path: Path, *args: Any, **more: Any) -> Any:
         if path.name == "a":
             raise MemoryError("malloc of 17732923532771456 failed")
         return known(path, *args, **more)
 
-    monkeypatch.setattr(folders.Folder, "open", reads)
+    monkeypatch.setattr(datasets_on_disk.DatasetFolder, "open", reads)
     report = recover()
     assert {row.slug for row in Dataset.objects.all()} == {"good", "z"}
     (line,) = [line for line in report.lost if line.startswith("Dataset a: ")]

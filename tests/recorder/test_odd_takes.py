@@ -12,11 +12,11 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from recorder.jobs.batches import start_batch
 from recorder.models import Dataset, Episode, Unopened
-from recorder.recovery import recover
-from recorder.services.batches import start_batch
-from recorder.services.quality import assess_by_id
-from recorder.sweeping import sweep
+from recorder.quality.assess import assess_by_id
+from recorder.worker.recover import recover
+from recorder.worker.sweep import sweep
 from robotdata.spool import read_manifest
 from tests.odd import each_odd, outline
 from tests.recorder.conftest import FRONT, work, write_take

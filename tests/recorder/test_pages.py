@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from recorder.models import Batch, Dataset, Episode, Job, Rig, Session
-from recorder.templatetags import show
+from recorder.templatetags import formatting
 
 pytestmark = pytest.mark.django_db
 
@@ -195,7 +195,7 @@ def test_it_offers_a_verdict_only_where_it_counts(person: Client, dataset: Datas
 
 def test_it_gathers_marks_of_one_kind_into_one_sentence(dataset: Dataset) -> None:
     marks = [{"code": "stale", "camera": FRONT, "from_tick": t, "to_tick": t + 2, "text": "late"} for t in (30, 60)]
-    (kind,) = show.stands_out(make_take(dataset, marks=marks))
+    (kind,) = formatting.stands_out(make_take(dataset, marks=marks))
     assert [place["at"] for place in kind["places"]] == ["0:01.0", "0:02.0"]
 
 
@@ -228,11 +228,11 @@ def test_it_links_every_page_of_the_bar(person: Client) -> None:
     [(0, "0:00.0"), (7.34, "0:07.3"), (59.96, "1:00.0"), (723, "12:03"), (3723, "1:02:03"), (None, "–")],
 )
 def test_it_says_times_as_a_clock_does(seconds: float | None, said: str) -> None:
-    assert show.clock(seconds) == said
+    assert formatting.clock(seconds) == said
 
 
 @pytest.mark.parametrize(
     ("count", "said"), [(0, "0 B"), (999, "999 B"), (1500, "2 kB"), (3_400_000, "3.4 MB"), (12e12, "12.0 TB")]
 )
 def test_it_says_sizes_as_disks_are_sold(count: float, said: str) -> None:
-    assert show.size(count) == said
+    assert formatting.size(count) == said

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from recorder import committing
+from recorder.catalog.datasets_on_disk import adopt_folder, refresh_dataset
 from recorder.errors import Refused
+from recorder.jobs.batches import start_batch
+from recorder.jobs.revisions import apply_changes, go_back, revisions_of
 from recorder.models import Batch, Dataset, Episode, Job
-from recorder.places import misplaced
-from recorder.recovery import recover
-from recorder.services.batches import start_batch
-from recorder.services.folders import adopt_folder, refresh_dataset
-from recorder.services.review import set_verdict
-from recorder.services.revisions import apply_changes, go_back, revisions_of
-from robotdata.dataset.reader import Dataset as Folder
+from recorder.models.paths import misplaced
+from recorder.review.verdicts import set_verdict
+from recorder.worker import commit
+from recorder.worker.recover import recover
+from robotdata.dataset.reader import DatasetFolder
 from tests.recorder.conftest import frames, work
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -55,10 +55,10 @@ def test_it_commits_changes_and_goes_back_on_another_disk(
     assert first is not None
     set_verdict(episodes=[first], verdict="reject", who="olga")
     batch = apply_changes(dataset=cubes, who="olga")
-    committing.commit_batch(batch.pk)
+    commit.commit_batch(batch.pk)
     assert [len(shown) for _, shown in frames(cubes)] == [5, 4]
     assert [revision.number for revision in revisions_of(cubes)] == [3, 2, 1]
-    committing.commit_batch(go_back(dataset=cubes, revision=1, who="olga").pk)
+    commit.commit_batch(go_back(dataset=cubes, revision=1, who="olga").pk)
     assert [len(shown) for _, shown in frames(cubes)] == [5, 5]
     assert cubes.path.is_symlink() and (disk / "big cubes/meta/info.json").is_file()
     assert not list((disk / ".work").iterdir()) and not list(home.glob("datasets/.work/*"))
@@ -111,7 +111,7 @@ def test_a_link_that_cannot_be_used_is_refused_whether_new_or_known(
             with pytest.raises(Refused, match="is a link"):
                 start_batch(dataset=cubes, who="olga")
             take.refresh_from_db()
-            assert take.state == "encoded" and Folder.open(to).total_frames == 5
+            assert take.state == "encoded" and DatasetFolder.open(to).total_frames == 5
         else:
             with pytest.raises(Refused, match="is a link"):
                 adopt_folder(slug="linked")

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from recorder import committing, encoding
+from recorder.jobs.batches import retry_batch, start_batch
 from recorder.models import Batch, Dataset, Episode, Job
-from recorder.services.batches import retry_batch, start_batch
+from recorder.worker import commit as committing
+from recorder.worker import encode
 from robotdata.dataset import verify_dataset
 from robotdata.dataset.hashes import digest
 from robotdata.video.codecs import EncodeSettings
@@ -38,7 +39,7 @@ def replace_staged(settings: Any, episode: Episode, **how: Any) -> None:
 def commit(dataset: Dataset, spoil: Callable[[], None]) -> Batch:
     batch = start_batch(dataset=dataset, who="olga")
     for pk in Job.objects.waiting().filter(batch=batch).values_list("pk", flat=True):
-        encoding.run_job(pk)
+        encode.run_job(pk)
     spoil()
     committing.commit_batch(batch.pk)
     batch.refresh_from_db()

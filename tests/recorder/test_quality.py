@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 from django.utils import timezone
 
+from recorder.catalog.takes import index_take
 from recorder.models import Dataset, Episode
-from recorder.quality_tasks import assess_take
-from recorder.services import quality
-from recorder.services.quality_overview import overview, score
-from recorder.services.review import edit_episodes
-from recorder.services.takes import index_take
-from recorder.sweeping import ring_unassessed
+from recorder.quality import assess
+from recorder.quality.overview import overview, score
+from recorder.quality.tasks import assess_take
+from recorder.review.verdicts import edit_episodes
+from recorder.worker.sweep import ring_unassessed
 from robotdata.quality import BadThresholds
 from robotdata.spool import read_manifest, update_curation, write_manifest
-from robotdata.spool.files import TakeLock
+from robotdata.spool.take_lock import TakeLock
 
 pytestmark = pytest.mark.django_db
 FRONT = "observation.images.front"
@@ -44,13 +44,13 @@ def make_take(make_episode: MakeEpisode) -> MakeEpisode:
 
 
 def codes(episode: Episode) -> set[str]:
-    return {mark["code"] for mark in quality.assess(episode=episode)}
+    return {mark["code"] for mark in assess.assess(episode=episode)}
 
 
 def test_it_keeps_the_marks_in_row_and_folder(make_take: MakeEpisode) -> None:
     episode = make_take(values=lambda tick: [1.0, float("nan") if tick == 30 else 2.0])
     before = episode.updated_at
-    marks = quality.assess(episode=episode)
+    marks = assess.assess(episode=episode)
     assert [mark["code"] for mark in marks] == ["no_motion", "nan", "nan"]
     assert marks[1] == {
         "code": "nan",
@@ -71,19 +71,19 @@ def test_it_keeps_the_marks_in_row_and_folder(make_take: MakeEpisode) -> None:
 def test_it_has_nothing_to_say_of_ordinary_takes(make_take: MakeEpisode) -> None:
     episodes = [make_take() for _ in range(8)]
     before = episodes[7].updated_at
-    assert [quality.assess(episode=episode) for episode in episodes] == [[]] * 8
+    assert [assess.assess(episode=episode) for episode in episodes] == [[]] * 8
     episodes[7].refresh_from_db()
     assert episodes[7].updated_at == before
 
 
 def test_it_measures_once(make_take: MakeEpisode, monkeypatch: pytest.MonkeyPatch) -> None:
     episode = make_take()
-    quality.assess(episode=episode)
-    monkeypatch.setattr(quality, "take_metrics", lambda take: pytest.fail("measured again"))
-    assert quality.assess(episode=episode) == []
-    (episode.take_path / quality.FILE).write_text("{")
+    assess.assess(episode=episode)
+    monkeypatch.setattr(assess, "take_metrics", lambda take: pytest.fail("measured again"))
+    assert assess.assess(episode=episode) == []
+    (episode.take_path / assess.FILE).write_text("{")
     with pytest.raises(pytest.fail.Exception):
-        quality.assess(episode=episode)
+        assess.assess(episode=episode)
 
 
 def test_it_judges_by_the_other_takes_of_the_dataset(make_take: MakeEpisode) -> None:
@@ -117,7 +117,7 @@ def test_it_joins_what_the_rig_said(make_take: MakeEpisode) -> None:
     ]
     write_manifest(episode.take_path, {**read_manifest(episode.take_path), "marks": said})
     for _ in range(2):  # again: nothing is doubled, nothing lost
-        marks = quality.assess(episode=episode)
+        marks = assess.assess(episode=episode)
         kinds = [("no_motion", "bad"), ("frozen", "note"), ("unreadable", "warn")]  # the last names the nonsense
         assert [(mark["code"], mark["severity"]) for mark in marks] == kinds
     assert marks[1]["text"] == "Camera front repeats itself, from 1.0 s to 2.0 s."
@@ -128,13 +128,13 @@ def test_it_leaves_a_verdict_alone(make_take: MakeEpisode) -> None:
     episode = make_take(values=lambda tick: [0.0, 0.0])
     update_curation(episode.take_path, by="olga", verdict="keep", note="good")
     Episode.objects.filter(pk=episode.pk).update(note="good")
-    quality.assess(episode=episode)
+    assess.assess(episode=episode)
     episode.refresh_from_db()
     assert episode.note == read_manifest(episode.take_path)["curation"]["note"] == "good"
 
 
 def test_it_waits_for_a_take_that_is_being_recorded(make_take: MakeEpisode) -> None:
-    assert quality.assess(episode=make_take(state="recording")) == []
+    assert assess.assess(episode=make_take(state="recording")) == []
     episode = make_take(values=lambda tick: [0.0, 0.0])
     with TakeLock(episode.take_path):
         assess_take(str(episode.pk))
@@ -155,28 +155,28 @@ def test_it_says_that_a_take_cannot_be_read(make_take: MakeEpisode) -> None:
 def test_it_does_nothing_where_there_is_no_folder(make_take: MakeEpisode, home: Path) -> None:
     episode = make_take()
     episode.take_path.rename(home / "gone")
-    assert quality.assess(episode=episode) == []
+    assert assess.assess(episode=episode) == []
     assess_take("00000000-0000-0000-0000-000000000000")
-    assert quality.unassessed() == []
+    assert assess.unassessed() == []
 
 
 def test_it_names_takes_that_were_forgotten(make_take: MakeEpisode) -> None:
     known, forgotten = make_take(), make_take()
-    quality.assess(episode=known)
-    assert quality.unassessed() == [str(forgotten.pk)]
+    assess.assess(episode=known)
+    assert assess.unassessed() == [str(forgotten.pk)]
 
 
 def test_it_suggests_a_trim_that_an_episode_can_take(make_take: MakeEpisode) -> None:
     episode = make_take(240, values=reach(0, 240, still=60))
-    assert quality.suggest_trim(episode) is None
-    quality.assess(episode=episode)
-    first, end = quality.suggest_trim(episode) or (0, 0)
+    assert assess.suggest_trim(episode) is None
+    assess.assess(episode=episode)
+    first, end = assess.suggest_trim(episode) or (0, 0)
     assert 40 <= first <= 75 and 165 <= end <= 205
     edit_episodes(episodes=[episode], who="olga", trim_first=first, trim_end=end)
     assert read_manifest(episode.take_path)["curation"]["trim"] == [first, end]
     busy = make_take()
-    quality.assess(episode=busy)
-    assert quality.suggest_trim(busy) is None
+    assess.assess(episode=busy)
+    assert assess.suggest_trim(busy) is None
 
 
 def test_it_takes_thresholds_from_the_settings(make_take: MakeEpisode, settings: Any) -> None:
@@ -191,10 +191,10 @@ def test_it_takes_thresholds_from_the_settings(make_take: MakeEpisode, settings:
 
 def test_it_shows_a_dataset_at_a_glance(make_take: MakeEpisode, cubes: Dataset) -> None:
     for episode in [make_take() for _ in range(5)] + [make_take(task="fold", verdict="unreviewed")]:
-        quality.assess(episode=episode)
+        assess.assess(episode=episode)
     bad = make_take(values=lambda tick: [0.0, float("nan")])
-    quality.assess(episode=bad)
-    quality.assess(episode=make_take(verdict="reject"))
+    assess.assess(episode=bad)
+    assess.assess(episode=make_take(verdict="reject"))
     seen = json.loads(json.dumps(overview(cubes)))
     assert (seen["episodes"], seen["seconds"], sum(seen["lengths"]["counts"])) == (7, 21.0, 7)
     assert [(line["task"], line["episodes"], line["kept"]) for line in seen["tasks"]] == [
@@ -235,7 +235,7 @@ def test_it_is_asked_for_the_moment_a_take_is_indexed_and_again_by_the_sweep(
     bells.clear()
     ring_unassessed(timezone.now())
     assert bells == [asked]
-    quality.assess(episode=episode)
+    assess.assess(episode=episode)
     bells.clear()
     ring_unassessed(timezone.now())
     assert bells == []

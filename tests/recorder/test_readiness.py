@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from recorder.readiness import readiness_of
-from recorder.rig_rows import visible
+from recorder.live.rig_writer import visible
+from recorder.models.readiness import readiness_of
 
 FRONT, WRIST = "observation.images.front", "observation.images.wrist"
 CAMERAS = [{"key": FRONT, "name": "front"}, {"key": WRIST, "name": "wrist"}]

@@ -16,11 +16,11 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from recorder import committing, encoding
+from recorder.jobs.batches import start_batch
 from recorder.models import Batch, Change, Dataset, Episode, Job, Session
-from recorder.recovery import rebuild, recover
-from recorder.services.batches import start_batch
-from recorder.services.review import edit_episodes, set_verdict
+from recorder.review.verdicts import edit_episodes, set_verdict
+from recorder.worker import commit, encode
+from recorder.worker.recover import rebuild, recover
 from tests.recorder.conftest import H264, work, write_take
 
 MakeEpisode = Callable[..., Episode]
@@ -105,7 +105,7 @@ def test_it_gives_back_the_jobs_of_dead_workers(
 ) -> None:
     make_episode()
     batch = start_batch(dataset=cubes, who="olga")
-    job = encoding.claim_job(Job.objects.get().pk)
+    job = encode.claim_job(Job.objects.get().pk)
     assert job is not None and recover().jobs_given_back == 0, "its worker may be alive"
     Job.objects.update(lease_until=OLD)
     bells.clear()
@@ -131,7 +131,7 @@ class TestCommitted:
         session = "9d5f57cf-6b54-4c0e-9d5c-0a2b1d1ed002"
         rejected = make_episode(verdict="unreviewed", session=session)
         set_verdict(episodes=[rejected], verdict="reject", who="olga")
-        from recorder.services.datasets import change_dataset
+        from recorder.catalog.datasets import change_dataset
 
         change_dataset(dataset=committed, title="My cubes", policy="every", every=7)
         names = ["id", "state", "verdict", "task", "labels", "rating", "ticks", "episode_index", "recorded_at"]
@@ -162,14 +162,14 @@ class TestCommitted:
         assert Episode.objects.committed().count() == 3 and not Batch.objects.exists()
 
     def test_it_brings_a_half_commit_to_its_end(self, committed: Dataset, home: Path) -> None:
-        from robotdata.dataset import swap
-        from robotdata.dataset.files import write_json
+        from robotdata.dataset.write import swap
+        from robotdata.files.json_files import write_new_json
 
         folder = committed.work_path / "cubes@abc"
         (folder / "next").parent.mkdir(parents=True)
         committed.path.rename(folder / "next")  # killed between the two renames
         (folder / "old").mkdir()
-        write_json(folder / swap.READY, {"dataset": "cubes", "fresh": False, "from": 0, "to": 1})
+        write_new_json(folder / swap.READY, {"dataset": "cubes", "fresh": False, "from": 0, "to": 1})
         report = recover()
         assert report.code == 0 and any("brought to their end" in line for line in report.said)
         assert (committed.path / "meta/info.json").is_file()
@@ -180,7 +180,7 @@ class TestCommitted:
     ) -> None:
         episode = make_episode()
         with monkeypatch.context() as patch:
-            patch.setattr(committing, "clear_committed", lambda *_: None)  # killed before
+            patch.setattr(commit, "clear_committed", lambda *_: None)  # killed before
             work(start_batch(dataset=committed, who="olga"))
         assert episode.take_path.is_dir()
         assert recover().code == 0 and not episode.take_path.exists()
@@ -195,14 +195,14 @@ class TestCommitted:
             def killed(*_: Any) -> None:
                 raise KeyboardInterrupt
 
-            patch.setattr(committing, "_write_rows", killed)
+            patch.setattr(commit, "_write_rows", killed)
             with pytest.raises(KeyboardInterrupt):
                 work(batch)
         assert recover().code == 0
         episode.refresh_from_db()
         assert (episode.state, episode.episode_index) == ("encoded", 2)
         Batch.objects.update(lease_until=OLD)
-        committing.commit_batch(batch.pk)
+        commit.commit_batch(batch.pk)
         batch.refresh_from_db()
         assert (batch.state, batch.error) == ("done", "") and not episode.take_path.exists()
 
@@ -268,7 +268,7 @@ def test_it_verifies_a_dataset_by_name_or_path(
 def test_it_hands_jobs_over_only_after_their_lease(cubes: Dataset, make_episode: MakeEpisode) -> None:
     make_episode()
     start_batch(dataset=cubes, who="olga")
-    job = encoding.claim_job(Job.objects.get().pk)
+    job = encode.claim_job(Job.objects.get().pk)
     assert job is not None and job.lease_until is not None and job.lease_until > timezone.now()
 
 

@@ -14,14 +14,14 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from recorder import committing
+from recorder.catalog.datasets_on_disk import adopt_folder
+from recorder.jobs.batches import start_batch
+from recorder.jobs.revisions import apply_changes, revisions_of
 from recorder.models import Dataset, Episode, Rig
-from recorder.services.batches import start_batch
-from recorder.services.folders import adopt_folder
-from recorder.services.review import edit_episodes, set_verdict
-from recorder.services.revisions import apply_changes, revisions_of
+from recorder.review.verdicts import edit_episodes, set_verdict
 from recorder.task_text import checked_task
-from robotdata.dataset.reader import Dataset as Folder
+from recorder.worker import commit
+from robotdata.dataset.reader import DatasetFolder
 from tests.recorder.conftest import work
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -68,7 +68,7 @@ def test_a_dataset_in_order_has_none(olga: Client, foreign: Dataset) -> None:
 
 def test_the_state_before_our_first_change_has_its_true_size(olga: Client, foreign: Dataset) -> None:
     set_verdict(episodes=[foreign.episodes.get(episode_index=1)], verdict="reject", who="olga")
-    committing.commit_batch(apply_changes(dataset=foreign, who="olga").pk)
+    commit.commit_batch(apply_changes(dataset=foreign, who="olga").pk)
     found = [(one.number, one.episodes, one.frames) for one in revisions_of(foreign)]
     assert found == [(1, 3, 20), (0, 4, 26)]
     assert "4 episodes · 26 frames" in olga.get("/datasets/foreign/revisions/").content.decode()
@@ -85,10 +85,10 @@ def test_tasks_that_differ_are_said_before_anything_is_written(olga: Client, for
     edit_episodes(episodes=[refreshed.episodes.get(episode_index=3)], who="olga", task="open the drawer")
     edit_episodes(episodes=[refreshed.episodes.get(episode_index=0)], who="olga", task="yellow")
     batch = apply_changes(dataset=refreshed, who="olga")
-    committing.commit_batch(batch.pk)
+    commit.commit_batch(batch.pk)
     batch.refresh_from_db()
     assert (batch.state, batch.error) == ("done", "")
-    opened = Folder.open(foreign.path)
+    opened = DatasetFolder.open(foreign.path)
     texts = [{opened.tasks[n] for n in opened.rows(e.index)["task_index"]} for e in opened.episodes]
     assert texts == [{"yellow"}, {"push"}, {"push"}, {"open the drawer"}]
     assert [episode.tasks for episode in opened.episodes] == [["yellow"]] * 3 + [["open the drawer"]]
@@ -118,7 +118,7 @@ def test_notes_of_the_last_change_are_said(olga: Client, foreign: Dataset) -> No
     info.write_text(json.dumps(json.loads(info.read_text()) | {"splits": {"train": "0:3", "val": "3:4"}}))
     (foreign.path / "meta/episodes.jsonl").write_text("{}\n")
     set_verdict(episodes=[foreign.episodes.get(episode_index=3)], verdict="reject", who="olga")
-    committing.commit_batch(apply_changes(dataset=foreign, who="olga").pk)
+    commit.commit_batch(apply_changes(dataset=foreign, who="olga").pk)
     said = remarks(olga, foreign)
     assert "2 things to know" in said and "plit val" in said and "meta/episodes.jsonl" in said
 
@@ -130,7 +130,7 @@ class TestTasks:
     ) -> None:
         first, second = make_episode(4, task="pick cup"), make_episode(4, task=text)
         work(start_batch(dataset=cubes, who="olga"))
-        assert Folder.open(cubes.path).tasks == ["pick cup"]
+        assert DatasetFolder.open(cubes.path).tasks == ["pick cup"]
         second.refresh_from_db()
         assert (second.task, second.committed_task) == ("pick cup", "pick cup") and not second.planned
         third = make_episode(4, task="other")

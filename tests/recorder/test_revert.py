@@ -11,10 +11,10 @@ from django.test import Client
 from django.utils import timezone
 
 from recorder.errors import Refused
+from recorder.jobs.batches import start_batch
 from recorder.models import Change, Episode
-from recorder.services.batches import start_batch
-from recorder.services.revert import revert
-from recorder.services.review import edit_episodes, history, set_verdict, undo
+from recorder.review.revert import revert
+from recorder.review.verdicts import edit_episodes, history, set_verdict, undo
 from robotdata.spool import read_manifest
 
 pytestmark = pytest.mark.django_db

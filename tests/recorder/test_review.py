@@ -9,12 +9,12 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from recorder.errors import Refused
+from recorder.jobs.batches import cancel_batch, start_batch
 from recorder.models import Change, Dataset, Episode
-from recorder.person import Person
-from recorder.services.batches import cancel_batch, start_batch
-from recorder.services.bulk import edit_many
-from recorder.services.review import edit_episodes, history, set_verdict, undo
-from recorder.versions import moved_now
+from recorder.models.actor import Person
+from recorder.models.versions import next_version
+from recorder.review.bulk_edit import edit_many
+from recorder.review.verdicts import edit_episodes, history, set_verdict, undo
 from robotdata.spool import read_manifest
 from tests.recorder.conftest import work
 
@@ -238,11 +238,11 @@ def test_a_mark_noted_by_a_clock_that_was_read_before_makes_no_version_older(
     ben = Episode.objects.get(pk=episode.pk).updated_at
     monkeypatch.setattr(timezone, "now", lambda: early)
     for rating in (2, 3):
-        Episode.objects.filter(pk=episode.pk).update(updated_at=moved_now())
+        Episode.objects.filter(pk=episode.pk).update(updated_at=next_version())
         edit_episodes(episodes=[Episode.objects.get(pk=episode.pk)], who="olga", rating=rating)
     read = Episode.objects.get(pk=episode.pk).updated_at
     assert read > ben
-    Episode.objects.filter(pk=episode.pk).update(updated_at=moved_now())
+    Episode.objects.filter(pk=episode.pk).update(updated_at=next_version())
     set_verdict(episodes=[episode], verdict="reject", who="olga", version=read, own=True)  # she has seen what ben did
     edit_episodes(episodes=[episode], who="ben", note="dark")
     with pytest.raises(Refused, match="ben set note to dark"):

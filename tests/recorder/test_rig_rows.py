@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from recorder import rig_rows
-from recorder.rig_rows import RigRows
+from recorder.live import rig_writer
+from recorder.live.rig_writer import RigRows
 
 
 async def ended(rows: RigRows) -> None:
@@ -25,7 +25,7 @@ async def test_a_take_that_fails_does_not_keep_the_next_from_being_listed(monkey
             raise OverflowError("Python int too large")
         return []
 
-    monkeypatch.setattr(rig_rows, "in_database", in_database)
+    monkeypatch.setattr(rig_writer, "in_database", in_database)
     rows = RigRows(name="sim", connection="here")
     await rows.take("odd", {"fps": 1e308})
     await rows.take("good", {})

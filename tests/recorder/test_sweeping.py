@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from recorder import encoding, sweeping
+from recorder.jobs.batches import start_batch
 from recorder.models import Batch, Dataset, Episode, Job, Rig
-from recorder.services.batches import start_batch
+from recorder.worker import encode, sweep
 from robotdata.spool import read_manifest, write_manifest
-from robotdata.spool.files import TakeLock
+from robotdata.spool.take_lock import TakeLock
 from tests.recorder.conftest import FRONT, TOP
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -35,34 +35,34 @@ def batch(cubes: Dataset, make_episode: MakeEpisode, bells: list[Any]) -> Batch:
 
 
 def test_it_rings_nothing_while_all_is_well(batch: Batch, bells: list[Any]) -> None:
-    sweeping.sweep()
+    sweep.sweep()
     assert bells == []
 
 
 def test_it_rings_for_jobs_whose_bell_was_lost_and_ever_more_rarely(batch: Batch, bells: list[Any]) -> None:
     jobs = [("run_job", (pk,)) for pk in Job.objects.values_list("pk", flat=True)]
-    assert sweeping.ring_waiting(later(seconds=16)) == 2 and bells == jobs
-    assert sweeping.ring_waiting(later(seconds=20)) == 0
-    hour = sum(sweeping.ring_waiting(later(seconds=seconds)) for seconds in range(30, 3630, 5))
+    assert sweep.ring_waiting(later(seconds=16)) == 2 and bells == jobs
+    assert sweep.ring_waiting(later(seconds=20)) == 0
+    hour = sum(sweep.ring_waiting(later(seconds=seconds)) for seconds in range(30, 3630, 5))
     assert 10 < hour < 60, "a queue without a worker does not fill with bells"
 
 
 def test_it_does_not_ring_for_what_waits_behind_a_living_worker(batch: Batch, bells: list[Any]) -> None:
-    job = encoding.claim_job(batch.jobs.all()[0].pk)
+    job = encode.claim_job(batch.jobs.all()[0].pk)
     assert job is not None
     Job.objects.filter(pk=job.pk).update(lease_until=later(hours=1))
-    assert sweeping.ring_waiting(later(minutes=5)) == 0
-    assert sweeping.ring_waiting(later(minutes=11)) == 1, "after ten minutes it does"
+    assert sweep.ring_waiting(later(minutes=5)) == 0
+    assert sweep.ring_waiting(later(minutes=11)) == 1, "after ten minutes it does"
 
 
 def test_it_gives_a_dead_workers_job_to_another(batch: Batch, bells: list[Any]) -> None:
-    job = encoding.claim_job(batch.jobs.all()[0].pk)
+    job = encode.claim_job(batch.jobs.all()[0].pk)
     assert job is not None
-    sweeping.sweep()
+    sweep.sweep()
     assert bells == []
     Job.objects.filter(pk=job.pk).update(lease_until=OLD)
-    sweeping.sweep()
-    sweeping.sweep()
+    sweep.sweep()
+    sweep.sweep()
     assert bells == [("run_job", (job.pk,))]
     job.refresh_from_db()
     assert (job.state, job.token, job.attempt) == ("queued", "", 1)
@@ -72,9 +72,9 @@ def test_it_fails_a_take_that_kills_its_workers(cubes: Dataset, make_episode: Ma
     episode = make_episode()
     batch = start_batch(dataset=cubes, who="olga")
     for _ in range(3):
-        assert encoding.claim_job(Job.objects.get().pk) is not None
+        assert encode.claim_job(Job.objects.get().pk) is not None
         Job.objects.update(lease_until=OLD)
-        sweeping.sweep()
+        sweep.sweep()
     episode.refresh_from_db()
     batch.refresh_from_db()
     assert (Job.objects.get().state, episode.state, batch.state) == ("failed", "failed", "failed")
@@ -84,7 +84,7 @@ def test_it_fails_a_take_that_kills_its_workers(cubes: Dataset, make_episode: Ma
 def test_it_moves_a_batch_on_whose_worker_died_between_two_steps(batch: Batch, bells: list[Any]) -> None:
     Batch.objects.update(state="encoding")
     Job.objects.update(state="done", lease_until=None)
-    sweeping.sweep()
+    sweep.sweep()
     batch.refresh_from_db()
     assert batch.state == "committing" and ("commit_batch", (str(batch.pk),)) in bells
 
@@ -92,13 +92,13 @@ def test_it_moves_a_batch_on_whose_worker_died_between_two_steps(batch: Batch, b
 def test_it_begins_the_batch_that_a_crash_left_out(cubes: Dataset, make_episode: MakeEpisode) -> None:
     make_episode()
     Dataset.objects.update(policy="every", every=1)  # killed between the verdict and its policy
-    sweeping.sweep()
+    sweep.sweep()
     assert Batch.objects.get().reason == "every 1 takes"
 
 
 def test_it_does_next_to_nothing_where_nothing_waits(cubes: Dataset, django_assert_max_num_queries: Any) -> None:
     with django_assert_max_num_queries(10) as queries:
-        sweeping.sweep()
+        sweep.sweep()
     assert not any(query["sql"].startswith(("UPDATE", "INSERT", "BEGIN")) for query in queries.captured_queries)
 
 
@@ -110,7 +110,7 @@ def test_it_closes_a_take_whose_rig_died_and_never_came_back(make_episode: MakeE
     Episode.objects.filter(pk=episode.pk).update(state="recording", rig=rig)
 
     def state_after_a_sweep() -> str:
-        sweeping.sweep()
+        sweep.sweep()
         episode.refresh_from_db()
         return episode.state
 
@@ -129,7 +129,7 @@ def test_it_closes_a_take_whose_rig_died_and_never_came_back(make_episode: MakeE
 
 
 def test_it_removes_the_half_videos_of_dead_encoders_alone(batch: Batch, settings: Any) -> None:
-    job = encoding.claim_job(batch.jobs.all()[0].pk)
+    job = encode.claim_job(batch.jobs.all()[0].pk)
     assert job is not None
     folder = Path(settings.STAGING_DIR) / str(job.episode_id)
     folder.mkdir(parents=True)
@@ -138,12 +138,12 @@ def test_it_removes_the_half_videos_of_dead_encoders_alone(batch: Batch, setting
     whole = [f"{name}.mp4", f"{name}.mp4.json"]
     for path in [each.format(token) for each in parts for token in (dead, job.token)] + whole:
         (folder / path).write_bytes(b"x")
-    sweeping.sweep()
+    sweep.sweep()
     assert len(list(folder.iterdir())) == 6, "just written to: whoever lost his lease may not know it yet"
     for path in folder.iterdir():
         os.utime(path, (0, 0))
-    sweeping.sweep()
+    sweep.sweep()
     assert {path.name for path in folder.iterdir()} == {*whole, *(each.format(job.token) for each in parts)}
     Job.objects.filter(pk=job.pk).update(state="queued", token="")
-    sweeping.sweep()
+    sweep.sweep()
     assert {path.name for path in folder.iterdir()} == set(whole)

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from recorder.catalog.takes import index_take
+from recorder.live.rigs import takes_to_index
+from recorder.live.sessions import change_session, end_session, expected, record_args, start_session
 from recorder.models import Batch, Dataset, Episode, Rig
-from recorder.services.rigs import takes_to_index
-from recorder.services.sessions import change_session, end_session, expected, record_args, start_session
-from recorder.services.takes import index_take
 from robotdata.spool import TakeWriter, update_curation
 
 pytestmark = pytest.mark.django_db

@@ -11,15 +11,15 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 from django.utils import timezone
 
+from recorder.catalog.datasets import change_dataset
+from recorder.catalog.datasets_on_disk import load_settings
 from recorder.errors import Refused
 from recorder.models import Dataset, Episode
-from recorder.quality_tasks import judge_dataset
-from recorder.services import quality
-from recorder.services.datasets import change_dataset
-from recorder.services.folders import load_settings
-from recorder.services.quality import assess, thresholds_of
-from recorder.services.thresholds import preview
-from recorder.sweeping import look_after_datasets
+from recorder.quality import assess as quality
+from recorder.quality.assess import assess, thresholds_of
+from recorder.quality.tasks import judge_dataset
+from recorder.quality.thresholds import preview
+from recorder.worker.sweep import look_after_datasets
 from robotdata.quality import DEFAULT
 from robotdata.spool import read_manifest
 

@@ -13,10 +13,10 @@ from django.utils import timezone
 
 from recorder.errors import Refused
 from recorder.models import Dataset, Episode
-from recorder.recovery import recover
-from recorder.services import trash
-from recorder.services.review import set_verdict, undo
-from recorder.services.trash import empty_trash, restore, trash_summary
+from recorder.review import trash
+from recorder.review.trash import empty_trash, restore, trash_summary
+from recorder.review.verdicts import set_verdict, undo
+from recorder.worker.recover import recover
 
 MakeEpisode = Callable[..., Episode]
 

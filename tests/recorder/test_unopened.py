@@ -16,11 +16,11 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.test import Client
 
-from recorder import strangers
+from recorder.catalog import unknown_folders
 from recorder.models import Dataset, Episode, Unopened
-from recorder.recovery import recover
-from recorder.sweeping import sweep
-from robotdata.dataset.commit import NewEpisode
+from recorder.worker.recover import recover
+from recorder.worker.sweep import sweep
+from robotdata.dataset.write.new_episode import NewEpisode
 from tests.dataset.conftest import _recorded, staged
 from tests.recorder.conftest import write_take
 
@@ -112,7 +112,7 @@ def test_what_is_put_right_leaves_the_list_by_itself(shelf: Path, monkeypatch: p
     shutil.copyfile(shelf / "good/meta/info.json", shelf / "damaged/meta/info.json")
     sweep()
     assert {row.slug for row in Dataset.objects.all()} == {"good"}, "it may be in the middle of being copied"
-    monkeypatch.setattr(strangers, "SETTLED_S", 0.0)
+    monkeypatch.setattr(unknown_folders, "SETTLED_S", 0.0)
     sweep()
     assert {row.slug for row in Dataset.objects.all()} == {"good", "white-space", "cloth", "damaged"}
     assert lines().keys() == {"older", "oldest", "photos", "killed", "link"}
@@ -120,10 +120,10 @@ def test_what_is_put_right_leaves_the_list_by_itself(shelf: Path, monkeypatch: p
 
 def test_the_sweep_reads_nothing_again_that_is_as_it_was(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recover()
-    monkeypatch.setattr(strangers, "SETTLED_S", 0.0)
-    assert strangers.look_at_strangers(Dataset.objects.all(), Unopened.objects.all()) == []
+    monkeypatch.setattr(unknown_folders, "SETTLED_S", 0.0)
+    assert unknown_folders.adopt_strangers(Dataset.objects.all(), Unopened.objects.all()) == []
     os.utime(shelf / "photos", (time.time(), time.time()))
-    again = strangers.look_at_strangers(Dataset.objects.all(), Unopened.objects.all())
+    again = unknown_folders.adopt_strangers(Dataset.objects.all(), Unopened.objects.all())
     assert [each.name for each in again] == ["photos"]
 
 

@@ -14,10 +14,10 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from recorder.browse import ordering
+from recorder.browse.filters import Filter, choices, rows_in, totals
+from recorder.browse.lists import neighbours
 from recorder.models import Change, Dataset, Episode, Rig, Session
-from recorder.services import order
-from recorder.services.wall import Filter, choices, rows_in, totals
-from recorder.views.lists import neighbours
 
 pytestmark = pytest.mark.django_db
 
@@ -155,12 +155,12 @@ def mixed(cups: Dataset) -> list[Episode]:
 @pytest.mark.parametrize("sort", ["", "oldest", "longest", "shortest", "worst"])
 def test_it_pages_every_order_without_a_gap(cups: Dataset, mixed: list[Episode], sort: str) -> None:
     rows = rows_in(cups, "all", Filter())
-    whole, more = order.page(rows, sort, None, 100)
+    whole, more = ordering.page(rows, sort, None, 100)
     assert len(whole) == 30 and not more
     seen: list[Episode] = []
     more = True
     while more:
-        part, more = order.page(rows, sort, seen[-1] if seen else None, 7)
+        part, more = ordering.page(rows, sort, seen[-1] if seen else None, 7)
         seen += part
     assert seen == whole
     keys = {
@@ -176,12 +176,12 @@ def test_it_pages_every_order_without_a_gap(cups: Dataset, mixed: list[Episode],
 @pytest.mark.parametrize("sort", ["", "oldest", "longest", "shortest", "worst"])
 def test_it_walks_a_list_in_the_order_that_is_shown(cups: Dataset, mixed: list[Episode], sort: str) -> None:
     asked = Filter(sort=sort, shorter="2")
-    whole, _ = order.page(rows_in(cups, "review", asked), sort, None, 100)
+    whole, _ = ordering.page(rows_in(cups, "review", asked), sort, None, 100)
     first, second, third = whole[:3]
     near = neighbours("review", second, asked)
     assert (near.previous, near.next) == (first, third)
     round_the_list = [str(episode.pk) for episode in whole[2:] + whole[:1]]  # behind it, then from the beginning
-    assert near.ahead.split() == round_the_list[: order.AHEAD]
+    assert near.ahead.split() == round_the_list[: ordering.AHEAD]
     assert (near.position, near.total) == (2, len(whole))
     assert neighbours("review", whole[-1], asked).ahead.startswith(str(first.pk))
     Episode.objects.filter(pk=second.pk).update(verdict="keep")  # it has left the list: its place stays
@@ -375,7 +375,7 @@ def test_it_weighs_marks_however_they_are_written(cups: Dataset) -> None:
 def test_it_asks_the_worst_first_in_one_query(cups: Dataset, mixed: list[Episode]) -> None:
     rows = rows_in(cups, "all", Filter())
     with CaptureQueriesContext(connection) as asked:
-        order.page(rows, "worst", mixed[3], 7)
+        ordering.page(rows, "worst", mixed[3], 7)
     assert len(asked) == 1
 
 

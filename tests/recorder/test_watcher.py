@@ -11,8 +11,8 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from recorder.live.change_feed import MOST_AT_ONCE, ChangeFeed, ChangePoller
 from recorder.models import Dataset, Episode, Rig
-from recorder.watcher import MOST_AT_ONCE, Changes, Watcher
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def look() -> Iterator[Callable[[], Any]]:
     """Looks from a thread, and so a database connection, of its own, as the watcher does."""
     with ThreadPoolExecutor(1) as pool:
-        changes = pool.submit(Changes).result()
+        changes = pool.submit(ChangePoller).result()
         pool.submit(changes.look).result()
         yield lambda: pool.submit(changes.look).result()
         pool.submit(lambda: connection.close()).result()
@@ -92,7 +92,7 @@ def test_it_hears_the_next_move_after_a_crowd_has_moved_in_portions(dataset: Dat
 
 def test_it_runs_only_while_somebody_listens() -> None:
     async def listen() -> list[bool]:
-        watcher = Watcher()
+        watcher = ChangeFeed()
 
         def heard(_news: Any) -> None:
             return

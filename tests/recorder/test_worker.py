@@ -25,8 +25,8 @@ import django
 django.setup()
 from django.conf import settings
 from recorder.models import Dataset, Episode
-from recorder.services.batches import start_batch
-from recorder.services.takes import index_take
+from recorder.jobs.batches import start_batch
+from recorder.catalog.takes import index_take
 from tests.recorder.conftest import FRONT, H264, write_take
 slow = {"codec": "h264", "crf": 18, "g": 2, "preset": "placebo"}
 dataset = Dataset.objects.create(slug="cubes", title="Cubes", encoding=slow)
@@ -75,8 +75,8 @@ import django
 django.setup()
 from django.conf import settings
 from recorder.models import Dataset, Episode
-from recorder.services.batches import start_batch
-from recorder.services.takes import index_take
+from recorder.jobs.batches import start_batch
+from recorder.catalog.takes import index_take
 from tests.recorder.conftest import FRONT, H264, write_take
 for number in range(4):
     slug = "cubes" if number == 0 else "cups"

@@ -15,14 +15,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from robotdata.dataset import Dataset, DatasetSpec, commit_episodes, verify_dataset
+from robotdata.dataset import DatasetFolder, DatasetSpec, commit_episodes, verify_dataset
 from robotdata.export import encode_camera, new_episode, plan_take
 from robotdata.rig import protocol
 from robotdata.rig.process import recover_left_overs
 from robotdata.spool import Take, list_takes, read_manifest
 from robotdata.video import EncodeSettings, barcode, decode_depth, dequantize_depth, open_video, quantize_depth
-from robotdata.video.depth import depth_of_packet
-from robotdata.video.depth_scale import DepthScale
+from robotdata.video.depth.packets import depth_of_packet
+from robotdata.video.depth.scale import DepthScale
 from tests.rig.conftest import FRONT, TOP, Bench, until
 from tests.rig.test_link import Web, linked, soon
 
@@ -99,7 +99,7 @@ def test_what_was_recorded_is_what_the_dataset_gives_back(tmp_path: Path, make_b
         raw = maps(take)[plan.first_tick : plan.end_tick]
     commit_episodes(root, spec, [episode], work=tmp_path / "work", revisions=tmp_path / "revisions")
     assert verify_dataset(root, deep=True).ok
-    dataset = Dataset.open(root)
+    dataset = DatasetFolder.open(root)
     scale = DepthScale.from_info(dataset.features[FRONT]["info"])
     assert scale == SCALE
     with open_video(dataset.episode(0).videos[FRONT].path) as video:

@@ -11,7 +11,7 @@ import pytest
 from robotdata.capture.config import parse_config
 from robotdata.capture.errors import ConfigError
 from robotdata.capture.registry import Registry
-from robotdata.dataset import Dataset, DatasetSpec, NewEpisode, commit_episodes
+from robotdata.dataset import DatasetFolder, DatasetSpec, NewEpisode, commit_episodes
 from robotdata.rig.machine import Machine, as_command
 from robotdata.rig.replay import add_replay, replay_config
 from robotdata.rig.rig import Rig
@@ -98,5 +98,5 @@ def test_it_replays_texts_at_a_fractional_rate(tmp_path: Path) -> None:
     finally:
         machine.stop()
     with Take.open(machine.rig.spool / take.id) as stored:
-        assert stored.manifest["fps"] == Dataset.open(root).fps == 62.5
+        assert stored.manifest["fps"] == DatasetFolder.open(root).fps == 62.5
         assert stored.texts("subtask")[:12] == texts

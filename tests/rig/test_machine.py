@@ -9,7 +9,7 @@ import pytest
 from robotdata.rig import checks, watch
 from robotdata.rig import machine as machines
 from robotdata.rig.machine import as_command
-from robotdata.rig.protocol import Command, Refusal
+from robotdata.rig.protocol import Command, CommandRefused
 from robotdata.rig.recorder import TakeRecorder
 from robotdata.rig.states import CONTROLS, NEXT, State
 from robotdata.rig.status import Reporter
@@ -53,7 +53,7 @@ def test_it_goes_on_by_itself_with_episode_and_reset_timers(bench: Bench) -> Non
     def cancelled() -> bool:
         try:
             bench.do("cancel")
-        except Refusal:  # while a take runs
+        except CommandRefused:  # while a take runs
             return False
         return True
 
@@ -138,13 +138,13 @@ def test_it_does_a_command_once_however_often_it_comes(bench: Bench) -> None:
 def test_it_does_not_end_the_next_take_by_a_late_click(bench: Bench) -> None:
     bench.do("record")
     bench.ticks(1)
-    with pytest.raises(Refusal, match="has ended already"):
+    with pytest.raises(CommandRefused, match="has ended already"):
         bench.do("stop", take=str(uuid.uuid4()))
     assert bench.machine.state == "recording"
 
 
 def test_it_says_what_is_possible_when_it_refuses(bench: Bench) -> None:
-    with pytest.raises(Refusal, match="'stop' is not possible while the rig is idle; possible now: record"):
+    with pytest.raises(CommandRefused, match="'stop' is not possible while the rig is idle; possible now: record"):
         bench.do("stop")
 
 
@@ -153,7 +153,7 @@ def test_it_refuses_a_dataset_that_it_does_not_fit(bench: Bench) -> None:
     bench.machine.execute(as_command("record", expect={"fps": 60, "features": features}))
     bench.do("stop")
     features["action"] = features["action"] | {"shape": [7], "names": None}
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(CommandRefused) as refused:
         bench.do("record", expect={"fps": 25, "features": features})
     error = refused.value.as_error()
     assert error["code"] == "mismatch"
@@ -162,17 +162,17 @@ def test_it_refuses_a_dataset_that_it_does_not_fit(bench: Bench) -> None:
 
 @pytest.mark.parametrize("expect", [{}, {"fps": "x", "features": {}}, {"fps": 30, "features": 5}])
 def test_it_refuses_an_expectation_that_is_none(bench: Bench, expect: dict[str, Any]) -> None:
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(CommandRefused) as refused:
         bench.do("record", expect=expect)
     assert refused.value.code in ("bad_args", "mismatch")
 
 
 def test_it_takes_only_a_new_uuid_for_a_take(bench: Bench) -> None:
-    with pytest.raises(Refusal, match="want a UUID"):
+    with pytest.raises(CommandRefused, match="want a UUID"):
         bench.do("record", take="../../etc")
     take = str(uuid.uuid4())
     (bench.spool / take).mkdir()
-    with pytest.raises(Refusal, match="on this rig's disk already"):
+    with pytest.raises(CommandRefused, match="on this rig's disk already"):
         bench.do("record", take=take)
 
 
@@ -206,7 +206,7 @@ def test_it_tells_nobody_of_a_take_that_the_disk_did_not_take(bench: Bench) -> N
 
 def test_it_refuses_to_begin_on_a_disk_that_is_nearly_full(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(type(bench.machine.rig.disk), "free_bytes", property(lambda self: 1_000_000))
-    with pytest.raises(Refusal, match=r"room for .* minutes") as refused:
+    with pytest.raises(CommandRefused, match=r"room for .* minutes") as refused:
         bench.do("record")
     assert refused.value.code == "disk_full"
     assert "disk" in [w["code"] for w in Reporter(bench.machine).status()["warnings"]]  # and of a loop that is late
@@ -218,7 +218,7 @@ def test_it_says_that_it_may_start_no_more_threads(bench: Bench, monkeypatch: py
 
     with monkeypatch.context() as full:
         full.setattr(TakeRecorder, "start", none_left)
-        with pytest.raises(Refusal, match="lets it start no more threads"):
+        with pytest.raises(CommandRefused, match="lets it start no more threads"):
             bench.do("record")
         assert bench.machine.state == "idle" and bench.machine.take is None
         bench.do("record", countdown_s=0.05)
@@ -236,14 +236,14 @@ def test_it_refuses_while_a_camera_is_missing(
 ) -> None:
     monkeypatch.setattr(watch, "FIRST_FRAMES_S", 0.2)
     bench = make_bench(camera={"kind": "pyav", "url": "/nowhere/cam.mp4"})
-    with pytest.raises(Refusal, match=r"front.*no such file") as refused:
+    with pytest.raises(CommandRefused, match=r"front.*no such file") as refused:
         bench.do("record")
     assert refused.value.code == "camera_missing"
 
 
 def test_it_refuses_when_the_disk_does_not_keep_up(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks, "MAX_SAVING", 0)
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(CommandRefused) as refused:
         bench.do("record")
     assert refused.value.code == "busy"
 

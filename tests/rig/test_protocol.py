@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from robotdata.rig import protocol
-from robotdata.rig.protocol import ProtocolError, Refusal
+from robotdata.rig.protocol import CommandRefused, ProtocolError
 
 
 def test_it_carries_a_preview_whole() -> None:
@@ -38,7 +38,7 @@ def test_it_reads_a_command() -> None:
 
 
 def test_it_names_the_command_that_is_none() -> None:
-    with pytest.raises(Refusal, match="explode") as refused:
+    with pytest.raises(CommandRefused, match="explode") as refused:
         protocol.parse_command({"id": "a", "name": "explode"})
     assert refused.value.as_error()["code"] == "bad_args"
 
@@ -57,7 +57,7 @@ def test_it_names_the_command_that_is_none() -> None:
     ],
 )
 def test_it_names_the_argument_that_is_wrong(name: str, value: Any) -> None:
-    with pytest.raises(Refusal, match=name):
+    with pytest.raises(CommandRefused, match=name):
         protocol.parse_record({name: value})
 
 

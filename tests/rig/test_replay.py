@@ -11,7 +11,7 @@ from robotdata.capture.config import parse_config
 from robotdata.capture.errors import ConfigError
 from robotdata.capture.registry import Registry
 from robotdata.dataset import DatasetSpec, commit_episodes, verify_dataset
-from robotdata.dataset.reader import Dataset
+from robotdata.dataset.reader import DatasetFolder
 from robotdata.export import encode_camera, new_episode, plan_take
 from robotdata.rig.machine import Machine, as_command
 from robotdata.rig.replay import add_replay, replay_config
@@ -19,7 +19,7 @@ from robotdata.rig.rig import Rig
 from robotdata.spool import Take
 from robotdata.video import EncodeSettings
 from robotdata.video.decode import open_video
-from robotdata.video.depth import depth_codes
+from robotdata.video.depth.video import depth_codes
 from robotdata.video.jpeg import decode_jpeg
 from tests.rig.conftest import until
 
@@ -49,7 +49,7 @@ def record(machine: Machine, ticks: int) -> Path:
 
 
 def test_it_plays_real_footage_states_and_actions_in_step(machine: Machine, root: Path) -> None:
-    dataset = Dataset.open(root)
+    dataset = DatasetFolder.open(root)
     for episode in range(min(2, len(dataset.episodes))):
         with Take.open(record(machine, 12)) as take:
             rows = dataset.rows(episode)
@@ -78,7 +78,7 @@ def test_it_is_connected_again_after_an_error(machine: Machine) -> None:
 
 
 def test_it_says_what_the_dataset_says(machine: Machine, root: Path) -> None:
-    dataset = Dataset.open(root)
+    dataset = DatasetFolder.open(root)
     assert machine.rig.config.fps == dataset.fps
     assert machine.rig.robot_type == dataset.robot_type
     names = machine.rig.features["action"]["names"]
@@ -92,7 +92,9 @@ def test_it_says_why_a_folder_cannot_be_played(tmp_path: Path) -> None:
 
 
 def test_it_names_the_size_of_the_footage(root: Path, tmp_path: Path) -> None:
-    cameras = {"x": {"kind": "replay", "path": str(root), "feature": Dataset.open(root).video_keys[0], "width": 32}}
+    cameras = {
+        "x": {"kind": "replay", "path": str(root), "feature": DatasetFolder.open(root).video_keys[0], "width": 32}
+    }
     device = {"kind": "replay", "path": str(root)}
     values = {"rig": {"name": "r"}, "robot": device, "teleoperator": device, "cameras": cameras}
     with pytest.raises(ConfigError, match=r"cameras\.x: the footage is \d+x\d+; set width"):
@@ -111,7 +113,7 @@ def test_it_plays_depth_to_the_very_code_and_adds_it_to_the_dataset_it_came_from
         folder = record(machine, 8)
     finally:
         machine.stop()
-    quick, dataset = EncodeSettings(codec="libsvtav1"), Dataset.open(source)
+    quick, dataset = EncodeSettings(codec="libsvtav1"), DatasetFolder.open(source)
     with Take.open(folder) as take:
         plan = plan_take(take, accept_rate=True)
         made = {key: encode_camera(take, plan, key, tmp_path / f"{key}.mp4", quick) for key in take.cameras}
@@ -120,7 +122,7 @@ def test_it_plays_depth_to_the_very_code_and_adds_it_to_the_dataset_it_came_from
     places = {"work": tmp_path / "work", "revisions": tmp_path / "revisions"}
     commit_episodes(root, spec, [episode], **places)
     assert verify_dataset(root, deep=True).ok
-    after, key = Dataset.open(root), "observation.images.front_depth"
+    after, key = DatasetFolder.open(root), "observation.images.front_depth"
     first, last = (after.episode(n).videos[key] for n in (0, len(dataset.episodes)))
     with open_video(first.path) as one, open_video(last.path) as other:
         for n in range(plan.rows):

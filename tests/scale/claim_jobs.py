@@ -12,8 +12,8 @@ django.setup()
 
 from django.db import connection  # noqa: E402
 
-from recorder.encoding import claim_job  # noqa: E402
 from recorder.models import Job  # noqa: E402
+from recorder.worker.encode import claim_job  # noqa: E402
 
 
 def claim_all(ids: list[int]) -> list[int]:

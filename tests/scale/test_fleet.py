@@ -9,7 +9,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from robotdata.dataset.verify import verify_dataset
+from robotdata.dataset.verify.check import verify_dataset
 from tests.recorder.conftest import FRONT, write_take
 from tests.scale.conftest import Fleet
 from tests.scale.servers import Postgres

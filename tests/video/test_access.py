@@ -13,8 +13,8 @@ import pytest
 from robotdata.video import NotAKeyframeError, VideoDecoder, cut_video, index_video, join_videos, open_video
 from robotdata.video.access import NOTHING, RESTART, Access, AccessReader
 from robotdata.video.barcode import read
-from robotdata.video.mux import Segment
 from robotdata.video.ranges import copyable_range
+from robotdata.video.remux import Segment
 
 FRAMES = 75
 KINDS = {

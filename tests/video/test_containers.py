@@ -138,7 +138,7 @@ def test_no_file_kills_the_process_whatever_it_is_called(video, tmp_path: Path, 
                 output.mux(packet)
     script = (
         "import sys; from robotdata.video import open_video, probe, verify_video, VideoError\n"
-        "from robotdata.video.live import LiveSource\n"
+        "from robotdata.video.live_source import LiveSource\n"
         "for read in (probe, verify_video, open_video, lambda p: LiveSource(p, 288, 64, 30).open()):\n"
         "    try: read(sys.argv[1])\n"
         "    except VideoError as error: print(error)\n"

@@ -25,7 +25,7 @@ from robotdata.video import (
     open_video,
     quantize_depth,
 )
-from robotdata.video.depth import depth_codes, encode_codes
+from robotdata.video.depth.video import depth_codes, encode_codes
 from robotdata.video.errors import FrameSizeError
 
 SCALES = [DepthScale(), DepthScale(use_log=False), DepthScale(0.3, 3.0, 0.0), DepthScale(0.0, 65.0, 0.5)]

@@ -175,7 +175,7 @@ def test_it_leaves_nothing_when_progress_cancels(packets, tmp_path: Path, codec:
     with pytest.raises(InterruptedError, match="cancelled after 8"):
         encode_packets(packets(60), tmp_path / "v.mp4", fps=30, settings=EncodeSettings(codec=codec), progress=cancel)
     assert left_in(tmp_path) == []
-    assert not [thread for thread in threading.enumerate() if thread.name == "video-look-ahead"]
+    assert not [thread for thread in threading.enumerate() if thread.name == "video-prefetch"]
 
 
 def test_it_never_becomes_a_real_time_process(packets, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ import pytest
 from robotdata.video.barcode import read
 from robotdata.video.jpeg import ImageError, decode_jpeg
 from robotdata.video.jpeg_door import JpegDoor
-from robotdata.video.live import LiveError, LiveSource
+from robotdata.video.live_source import LiveError, LiveSource
 from tests.video.odd_jpegs import exif, save, with_segments
 
 SIZE = 288, 96

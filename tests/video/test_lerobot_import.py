@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from robotdata.video import VideoDecoderCache, barcode, lerobot
+from robotdata.lerobot_compat import video_utils
+from robotdata.video import VideoDecoderCache, barcode
 from robotdata.video.errors import FrameTimestampError
 
 ARGUMENTS = {
@@ -52,39 +53,39 @@ class Tensor:
 @pytest.fixture(autouse=True)
 def torch(monkeypatch: pytest.MonkeyPatch) -> None:
     stand_in = types.SimpleNamespace(from_numpy=Tensor, float32=np.float32)
-    monkeypatch.setattr("robotdata.video.lerobot_names.require_torch", lambda: stand_in)
+    monkeypatch.setattr("robotdata.lerobot_compat.names.require_torch", lambda: stand_in)
 
 
 @pytest.mark.parametrize("name", ARGUMENTS)
 def test_its_arguments_are_lerobots(name: str) -> None:
-    ours = list(inspect.signature(getattr(lerobot, name)).parameters.values())
+    ours = list(inspect.signature(getattr(video_utils, name)).parameters.values())
     for argument, parameter in zip(ARGUMENTS[name].split(), ours, strict=False):
         wanted, _, default = argument.partition("=")
         assert parameter.name == wanted
         assert not default or repr(parameter.default) == default
     decoder = inspect.signature(VideoDecoderCache.get_decoder)
     assert list(decoder.parameters) == ["self", "video_path"]
-    assert all(name in dir(lerobot) for name in lerobot.__all__)
+    assert all(name in dir(video_utils) for name in video_utils.__all__)
 
 
 def test_it_gives_tensors_channels_first(video) -> None:
     path = video(9)
-    frames = lerobot.decode_video_frames(path, [0.2, 0.1], 1e-4, "pyav").values
+    frames = video_utils.decode_video_frames(path, [0.2, 0.1], 1e-4, "pyav").values
     assert (frames.shape, frames.dtype) == ((2, 3, 64, 288), np.float32) and 0.9 < frames.max() <= 1
-    whole = lerobot.decode_video_frames(path, [0.2, 0.1], 1e-4, "pyav", True).values
+    whole = video_utils.decode_video_frames(path, [0.2, 0.1], 1e-4, "pyav", True).values
     assert whole.dtype == np.uint8 and (frames == whole.astype(np.float32) / np.float32(255)).all()
     assert [barcode.read(np.ascontiguousarray(frame.transpose(1, 2, 0))).tick for frame in whole] == [6, 3]
-    with pytest.raises(lerobot.FrameTimestampError) as caught:
-        lerobot.decode_video_frames(path, [0.01], 1e-4)
+    with pytest.raises(video_utils.FrameTimestampError) as caught:
+        video_utils.decode_video_frames(path, [0.01], 1e-4)
     assert isinstance(caught.value, FrameTimestampError)
 
 
 def test_it_knows_lerobots_other_decoders(video, caplog: pytest.LogCaptureFixture, monkeypatch) -> None:
     path = video(9)
     with caplog.at_level(logging.INFO):
-        frames = lerobot.decode_video_frames_pyav(path, (t for t in (0.1,)), 1e-4, True, return_uint8=True)
+        frames = video_utils.decode_video_frames_pyav(path, (t for t in (0.1,)), 1e-4, True, return_uint8=True)
         assert "frames loaded at 0.1000 s" in caplog.text
-        again = lerobot.decode_video_frames(path, [0.1], 1e-4, "video_reader", return_uint8=True)
+        again = video_utils.decode_video_frames(path, [0.1], 1e-4, "video_reader", return_uint8=True)
         assert "another name for pyav" in caplog.text
     assert (frames.values == again.values).all()
 
@@ -98,8 +99,8 @@ def test_it_knows_lerobots_other_decoders(video, caplog: pytest.LogCaptureFixtur
             return types.SimpleNamespace(data=types.SimpleNamespace(numpy=lambda: pictures), pts_seconds=times)
 
     module = types.SimpleNamespace(VideoDecoder=Decoder)
-    monkeypatch.setattr("robotdata.video.backends.import_module", lambda name: module)
+    monkeypatch.setattr("robotdata.lerobot_compat.backends.import_module", lambda name: module)
     held = VideoDecoderCache(max_size=2)
-    black = lerobot.decode_video_frames_torchcodec(path, [0.1], 1e-4, False, held, True)
+    black = video_utils.decode_video_frames_torchcodec(path, [0.1], 1e-4, False, held, True)
     assert path in held and not black.values.any()
     held.clear()

@@ -18,6 +18,8 @@ import pytest
 from PIL import Image
 
 import robotdata.video as room
+from robotdata.lerobot_compat.backends import automatic_backend
+from robotdata.lerobot_compat.names import settings_from
 from robotdata.video import (
     BackendMissingError,
     FrameTimestampError,
@@ -29,9 +31,7 @@ from robotdata.video import (
     encode_video_frames,
     get_video_info,
 )
-from robotdata.video.backends import automatic_backend
 from robotdata.video.errors import DecodeError, JoinError, SegmentMismatchError
-from robotdata.video.lerobot_names import settings_from
 from robotdata.video.packets import PacketWriter
 
 LEROBOTS = [
@@ -217,8 +217,8 @@ def test_it_chooses_pyav_where_torchcodec_does_not_load_and_says_so(
         raise RuntimeError("libavutil.so.59 is not there\nand much more")
 
     automatic_backend.cache_clear()
-    monkeypatch.setattr("robotdata.video.backends.find_spec", lambda name: object())
-    monkeypatch.setattr("robotdata.video.backends.import_module", broken)
+    monkeypatch.setattr("robotdata.lerobot_compat.backends.find_spec", lambda name: object())
+    monkeypatch.setattr("robotdata.lerobot_compat.backends.import_module", broken)
     with caplog.at_level(logging.INFO):
         assert automatic_backend(True) == "pyav"
     assert "libavutil.so.59 is not there" in caplog.text and "much more" not in caplog.text
@@ -239,7 +239,7 @@ def test_it_speaks_to_torchcodec_in_frame_numbers(video, monkeypatch: pytest.Mon
             return types.SimpleNamespace(data=types.SimpleNamespace(numpy=lambda: pictures), pts_seconds=times)
 
     module = types.SimpleNamespace(VideoDecoder=Decoder)
-    monkeypatch.setattr("robotdata.video.backends.import_module", lambda name: module)
+    monkeypatch.setattr("robotdata.lerobot_compat.backends.import_module", lambda name: module)
     frames = decode_video_frames(video(9), [0.2, 0.1, 0.2], 1e-4, "torchcodec")
     assert asked == [[3, 6]] and frames[:, 0, 0, 0].tolist() == [6, 3, 6]
 
@@ -260,7 +260,7 @@ def test_it_opens_a_file_once_for_torchcodec_and_wraps_its_errors(video, monkeyp
             return types.SimpleNamespace(data=types.SimpleNamespace(numpy=lambda: pictures), pts_seconds=times)
 
     module = types.SimpleNamespace(VideoDecoder=Decoder)
-    monkeypatch.setattr("robotdata.video.backends.import_module", lambda name: module)
+    monkeypatch.setattr("robotdata.lerobot_compat.backends.import_module", lambda name: module)
     path, cache = video(9), VideoDecoderCache()
     for number in (1, 3):
         assert decode_video_frames(path, [number / 30], 1e-4, "torchcodec", cache=cache).shape == (1, 2, 2, 3)
@@ -290,7 +290,7 @@ def test_it_shows_the_same_pictures_with_torchcodec(
             return types.SimpleNamespace(data=types.SimpleNamespace(numpy=lambda: pictures), pts_seconds=times)
 
     module = types.SimpleNamespace(VideoDecoder=Decoder)
-    monkeypatch.setattr("robotdata.video.backends.import_module", lambda name: module)
+    monkeypatch.setattr("robotdata.lerobot_compat.backends.import_module", lambda name: module)
     path = video(5, settings=room.EncodeSettings(codec="h264", preset="ultrafast", pix_fmt=pix_fmt))
     frames = decode_video_frames(path, [0.1, 0.0], 1e-4, "torchcodec")
     assert (frames == decode_video_frames(path, [0.1, 0.0], 1e-4, "pyav")).all()
@@ -336,8 +336,8 @@ def test_what_it_chose_itself_may_fail(video, monkeypatch: pytest.MonkeyPatch, c
             raise RuntimeError("No decoder found for codec av1")
 
     module = types.SimpleNamespace(VideoDecoder=Decoder)
-    monkeypatch.setattr("robotdata.video.backends.import_module", lambda name: module)
-    monkeypatch.setattr("robotdata.video.lerobot_names.automatic_backend", lambda tensor: "torchcodec")
+    monkeypatch.setattr("robotdata.lerobot_compat.backends.import_module", lambda name: module)
+    monkeypatch.setattr("robotdata.lerobot_compat.names.automatic_backend", lambda tensor: "torchcodec")
     path = video(9, settings=room.EncodeSettings())
     assert ticks(decode_video_frames(path, [0.2, 0.1], 1e-4)) == [6, 3]
     assert "No decoder found for codec av1; pyav reads it" in caplog.text
@@ -346,7 +346,7 @@ def test_what_it_chose_itself_may_fail(video, monkeypatch: pytest.MonkeyPatch, c
 
 
 def test_it_says_that_torchvisions_reader_is_gone(video, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("robotdata.video.backends.import_module", lambda name: types.SimpleNamespace())
+    monkeypatch.setattr("robotdata.lerobot_compat.backends.import_module", lambda name: types.SimpleNamespace())
     with pytest.raises(BackendMissingError, match="no VideoReader any more"):
         decode_video_frames(video(4), [0.0], 1e-4, "video_reader")
 
@@ -362,7 +362,7 @@ def test_it_concatenates_at_the_first_ones_rate(video, tmp_path: Path) -> None:
 
 
 def test_it_describes_a_frame_in_a_table() -> None:
-    frame_type = importlib.import_module("robotdata.video.frame_type")
+    frame_type = importlib.import_module("robotdata.lerobot_compat.frame_type")
     kind = frame_type.VideoFrame()
     assert kind() == pa.struct([("path", pa.string()), ("timestamp", pa.float32())])
     table = pa.array([{"path": "videos/a.mp4", "timestamp": 0.1}], kind())
@@ -373,7 +373,7 @@ def test_it_describes_a_frame_in_a_table() -> None:
 
 
 def test_it_registers_with_datasets_where_that_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    frame_type = importlib.import_module("robotdata.video.frame_type")
+    frame_type = importlib.import_module("robotdata.lerobot_compat.frame_type")
     known: dict[str, type] = {}
     features = types.SimpleNamespace(register_feature=lambda kind, name: known.update({name: kind}))
     monkeypatch.setattr(frame_type, "find_spec", lambda name: object())

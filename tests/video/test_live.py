@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from robotdata.video.jpeg import decode_jpeg, encode_jpeg
-from robotdata.video.live import LiveError, LiveSource
+from robotdata.video.live_source import LiveError, LiveSource
 from robotdata.video.packets import PacketWriter
 
 

@@ -12,7 +12,7 @@ from av.video.reformatter import VideoReformatter
 
 from robotdata.video.colours import to_rgb
 from robotdata.video.jpeg import encode_jpeg
-from robotdata.video.live import LiveError, LiveSource
+from robotdata.video.live_source import LiveError, LiveSource
 from robotdata.video.packets import PacketWriter
 
 COLOURS = [(16, 200, 30), (220, 40, 20), (30, 50, 210), (128, 128, 128), (250, 250, 250), (5, 5, 5)]

@@ -28,7 +28,7 @@ def test_it_keeps_an_av1_encoder_among_the_ordinary_threads() -> None:
 
 GIVING_WAY = """
 import os
-from robotdata.video.look_ahead import LookAhead
+from robotdata.video.prefetch import LookAhead
 os.nice({nice})
 def seen():
     for _ in range(2):

@@ -23,7 +23,7 @@ from robotdata.video import (
     reencode_video,
     verify_video,
 )
-from robotdata.video.depth import DEPTH_SETTINGS
+from robotdata.video.depth.video import DEPTH_SETTINGS
 
 HEVC = EncodeSettings(codec="hevc", preset="ultrafast", crf=10)
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from robotdata.video.barcode import read
 from robotdata.video.jpeg import decode_jpeg, encode_jpeg
-from robotdata.video.live import LiveError, LiveSource
+from robotdata.video.live_source import LiveError, LiveSource
 from robotdata.video.packets import PacketWriter
 from robotdata.video.upright import CrookedError, turn_of_matrix
 

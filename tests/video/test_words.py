@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from robotdata.lerobot_compat.names import concatenate_video_files, settings_from
 from robotdata.video import (
     CodecUnavailableError,
     EncodeSettings,
@@ -41,7 +42,6 @@ from robotdata.video.errors import (
     UnknownOptionError,
     VideoError,
 )
-from robotdata.video.lerobot_names import concatenate_video_files, settings_from
 from robotdata.video.rates import exact_rate
 
 H264 = EncodeSettings(codec="h264", preset="ultrafast")

@@ -14,7 +14,8 @@ from django.conf import settings
 from django.contrib.auth.models import User
 
 from recorder.models import Dataset, Episode
-from robotdata.dataset.commit import DatasetSpec, NewEpisode, commit_episodes
+from robotdata.dataset.write.commit import DatasetSpec, commit_episodes
+from robotdata.dataset.write.new_episode import NewEpisode
 from robotdata.export.encode import encode_camera
 from robotdata.export.plan import plan_take
 from robotdata.spool import Row, Take, TakeWriter
@@ -22,7 +23,7 @@ from robotdata.video import EncodeSettings
 from robotdata.video.barcode import Barcode, draw
 from robotdata.video.jpeg import encode_jpeg
 from viewer.committed_source import DECODERS
-from viewer.places import SOURCES
+from viewer.locate import SOURCES
 
 FRONT, TOP, WRIST = (f"observation.images.{name}" for name in ("front", "top", "wrist"))
 MakeTake = Callable[..., Path]

@@ -15,7 +15,7 @@ import django
 django.setup()
 
 from robotdata.dataset.errors import DatasetError  # noqa: E402
-from robotdata.dataset.reader import Dataset  # noqa: E402
+from robotdata.dataset.reader import DatasetFolder  # noqa: E402
 from viewer.committed_source import CommittedSource  # noqa: E402
 from viewer.errors import ViewerError  # noqa: E402
 from viewer.filmstrip import make_strip  # noqa: E402
@@ -27,7 +27,7 @@ from viewer.take_source import TakeSource  # noqa: E402
 def look(folder: Path, how: str) -> list[str]:
     """What of it cannot be shown, in words."""
     if how == "open":
-        return Dataset.open(folder).problems
+        return DatasetFolder.open(folder).problems
     source: FrameSource = TakeSource(folder) if how == "take" else CommittedSource(folder, 0)
     problems = list(source.problems)
     try:

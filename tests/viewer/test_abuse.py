@@ -18,7 +18,7 @@ from recorder.models import Episode
 from tests.viewer.conftest import FRONT, MakeTake
 from tests.viewer.test_playback import watching
 from viewer.consumers import parse_message
-from viewer.errors import BadAsk
+from viewer.errors import BadRequest
 from viewer.sources import SourceCache
 from viewer.take_source import TakeSource
 
@@ -82,7 +82,7 @@ async def test_it_never_fails_at_a_message(make_take: MakeTake) -> None:
             message["op"] = draw.choice(["seek", "play", "pause", "ack", "cameras", None])
             try:
                 page.player.handle(parse_message(json.dumps(message)))
-            except BadAsk as error:
+            except BadRequest as error:
                 assert "write" in str(error)
         page.ask(op="cameras", keys=[FRONT], height=None)
         page.ask(op="seek", frame=3, seq=77)

@@ -17,7 +17,7 @@ from tests.viewer.test_playback import watching
 from viewer.committed_source import CommittedSource, committed_version
 from viewer.errors import Gone, Moved
 from viewer.frames import FRAME_TURNS, JPEGS
-from viewer.places import find_place, open_source, read_episode, trim_in_frames
+from viewer.locate import find_place, open_source, read_episode, trim_in_frames
 
 MakeEpisode = Callable[..., Episode]
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from robotdata.video.barcode import read
 from tests.viewer.conftest import FRONT, TOP, MakeTake
-from viewer.errors import BadAsk, Gone, NotThere
+from viewer.errors import BadRequest, Gone, NotThere
 from viewer.filmstrip import StripStore, make_strip
 from viewer.take_source import TakeSource
 
@@ -79,6 +79,6 @@ def test_it_keeps_the_store_small(make_take: MakeTake, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("count", "height"), [(0, 48), (65, 48), (4, 15), (4, 481)])
 def test_it_bounds_what_is_asked(make_take: MakeTake, tmp_path: Path, count: int, height: int) -> None:
     source, store = TakeSource(make_take(2)), StripStore(tmp_path / "strips", max_bytes=10**6)
-    with pytest.raises(BadAsk, match="write"):
+    with pytest.raises(BadRequest, match="write"):
         store.strip(uuid.uuid4(), source, FRONT, count, height)
     source.close()

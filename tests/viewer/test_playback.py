@@ -11,7 +11,7 @@ import pytest
 from robotdata.video.barcode import read
 from robotdata.video.jpeg import decode_jpeg, jpeg_size
 from tests.viewer.conftest import FRONT, TOP, MakeTake
-from viewer.errors import BadAsk, Gone
+from viewer.errors import BadRequest, Gone
 from viewer.playback import CAMERA, HEAD, LACKING, PLAYING, Player, Run
 from viewer.sources import FrameSource
 from viewer.take_source import TakeSource
@@ -199,7 +199,7 @@ async def test_it_clamps_a_frame_that_is_not_there(source: FrameSource, frame: f
 )
 async def test_it_refuses_nonsense_in_words(source: FrameSource, message: dict[str, Any]) -> None:
     async with watching(source) as page:
-        with pytest.raises(BadAsk, match="write"):
+        with pytest.raises(BadRequest, match="write"):
             page.ask(**message)
         page.ask(op="seek", frame=1, seq=9)
         await page.until(lambda: page.bundles)

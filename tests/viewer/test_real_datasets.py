@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from robotdata.dataset.reader import Dataset
+from robotdata.dataset.reader import DatasetFolder
 from robotdata.video.jpeg import decode_jpeg, encode_jpeg, jpeg_size
 from viewer.committed_source import DECODERS, CommittedSource, committed_version
 from viewer.errors import Gone, NotThere
@@ -19,7 +19,7 @@ WHOLE = ["v30_g1_inspire", "v30_rgbd_realsense", "small_fixtures/datasets/lerobo
 
 
 def sources(root: Path) -> list[FrameSource]:
-    return [CommittedSource(root, episode.index) for episode in Dataset.open(root).episodes]
+    return [CommittedSource(root, episode.index) for episode in DatasetFolder.open(root).episodes]
 
 
 @pytest.mark.parametrize("name", WHOLE)
@@ -36,7 +36,7 @@ def test_it_shows_the_first_and_the_last_frame_of_every_episode(testdata: Path, 
 
 def test_it_shows_the_very_frame_of_the_row(testdata: Path) -> None:
     source = CommittedSource(testdata / "v30_g1_inspire", 2)
-    span = Dataset.open(testdata / "v30_g1_inspire").episodes[2].videos[source.cameras[0].key]
+    span = DatasetFolder.open(testdata / "v30_g1_inspire").episodes[2].videos[source.cameras[0].key]
     decoder = DECODERS.get_decoder(span.path)
     for n in (0, 1, 100, source.frames - 1):
         assert source.jpeg(source.cameras[0].key, n) == encode_jpeg(decoder.frame(span.first_frame + n), 90)

@@ -26,7 +26,7 @@ from robotdata.video.jpeg import decode_jpeg
 from tests.viewer.conftest import FRONT, TOP, WRIST
 from tests.viewer.test_playback import unpack
 from viewer import consumers
-from viewer.places import SOURCES
+from viewer.locate import SOURCES
 
 pytestmark = pytest.mark.django_db(transaction=True)
 MakeEpisode = Callable[..., Episode]

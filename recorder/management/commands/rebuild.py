@@ -10,8 +10,8 @@ from django.core.management import call_command
 from django.core.management.base import CommandParser
 from django.db import DatabaseError, connection
 
-from recorder import recovery
 from recorder.management.commands import recover
+from recorder.worker import recover as recovery
 
 
 class Command(recover.Command):

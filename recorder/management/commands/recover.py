@@ -9,9 +9,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
-from recorder import recovery
 from recorder.errors import other_version_words, unusable_words
-from recorder.text import storable
+from recorder.text import sanitize_json
+from recorder.worker import recover
 
 MOST = 50
 """Differences that are named; the others are counted."""
@@ -30,12 +30,12 @@ class Command(BaseCommand):
 
     def run_from_argv(self, argv: list[str]) -> None:
         # The exit code is the shell's: who calls the command from a program goes on.
-        self.report = recovery.Report()
+        self.report = recover.Report()
         try:
             super().run_from_argv(argv)
         except DatabaseError as error:
             self.stderr.write(self.style.ERROR(unusable_words(error)))
-            sys.exit(recovery.NOTHING)
+            sys.exit(recover.NOTHING)
         sys.exit(self.report.code)
 
     def handle(self, **options: Any) -> None:
@@ -45,16 +45,16 @@ class Command(BaseCommand):
         self.deep = bool(options["deep"])
         self.report = report = self.work()
         for line in report.said:
-            self.stdout.write(storable(line))
+            self.stdout.write(sanitize_json(line))
         for line in report.differed[:MOST]:
-            self.stdout.write(storable(line))
+            self.stdout.write(sanitize_json(line))
         if report.differed:
             more = f"{len(report.differed) - MOST} more like these. " if len(report.differed) > MOST else ""
             self.stdout.write(f"{more}The database says what the folders do now. Nothing was deleted.")
         for line in report.unopened:
-            self.stdout.write(storable(f"NOT OPENED {line}"))
+            self.stdout.write(sanitize_json(f"NOT OPENED {line}"))
         for line in report.lost:
-            self.stdout.write(storable(f"LOST {line}"))
+            self.stdout.write(sanitize_json(f"LOST {line}"))
         if not options["quiet"]:
             self.stdout.write(
                 f"{report.takes} takes in the spool: {report.usable} usable, {report.interrupted} closed as "
@@ -62,5 +62,5 @@ class Command(BaseCommand):
                 f"{report.jobs_given_back} jobs given back."
             )
 
-    def work(self) -> recovery.Report:
-        return recovery.recover(deep=self.deep)
+    def work(self) -> recover.Report:
+        return recover.recover(deep=self.deep)

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from recorder.embedded import Embedded, EmbeddedError, Options
+from recorder.management.embedded import Embedded, EmbeddedError, Options
 
 
 class Command(BaseCommand):

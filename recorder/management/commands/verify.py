@@ -9,8 +9,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from recorder.text import storable
-from robotdata.dataset.verify import verify_dataset
+from recorder.text import sanitize_json
+from robotdata.dataset.verify.check import verify_dataset
 
 
 class Command(BaseCommand):
@@ -33,9 +33,9 @@ class Command(BaseCommand):
             raise CommandError(f"There is no dataset {options['dataset']!r}, neither in {named.parent} nor as a path.")
         report = verify_dataset(root, deep=options["deep"])
         for problem in report.problems:
-            self.stdout.write(storable(str(problem)))
+            self.stdout.write(sanitize_json(str(problem)))
         for note in report.notes:
-            self.stdout.write(storable(f"note: {note}"))
+            self.stdout.write(sanitize_json(f"note: {note}"))
         self.problems = report.count
         found = f"{self.problems} problems" if self.problems else "nothing wrong"
         self.stdout.write(f"{root}: {report.episodes} episodes, {report.frames} frames: {found}")

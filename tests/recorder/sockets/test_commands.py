@@ -5,7 +5,7 @@ import time
 import uuid
 from typing import Any
 
-from recorder.commands import PER_SECOND
+from recorder.live.rig_commands import PER_SECOND
 
 
 async def make_dataset(web: Any, title: str = "") -> str:

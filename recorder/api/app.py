@@ -1,0 +1,116 @@
+"""Api: NinjaAPI with our door, our error shape and short operation names."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from django.core.exceptions import RequestDataTooBig
+from django.db import OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.urls import URLPattern, re_path
+from ninja import NinjaAPI
+from ninja.errors import AuthenticationError, HttpError, ValidationError
+
+from recorder.api.auth import ACCESS
+from recorder.errors import Refused, database_words
+
+log = logging.getLogger(__name__)
+
+DESCRIPTION = """
+Everything that the pages do. Send `Authorization: Bearer <token>` (`manage.py token NAME` prints a new one), or ask
+from a signed-in page with its CSRF token. Every answer that is no success has the one shape
+`{"error": {"code", "message", "detail"?}}`. Lists are pages: follow `next` with `?after=`.
+"""
+SIGN_IN = "Send `Authorization: Bearer <token>`, or sign in on the page first."
+CODES = {400: "bad_request", 401: "sign_in", 403: "forbidden", 404: "not_found", 405: "method", 413: "too_big"}
+
+
+class Api(NinjaAPI):
+    def __init__(self) -> None:
+        super().__init__(title="robotdata", version="1", description=DESCRIPTION, auth=ACCESS)
+        self.add_exception_handler(Refused, _refused)
+        self.add_exception_handler(ValidationError, _invalid)
+        self.add_exception_handler(AuthenticationError, _no_access)
+        self.add_exception_handler(HttpError, _http_error)
+        self.add_exception_handler(Http404, _missing)
+        self.add_exception_handler(RequestDataTooBig, _too_big)
+        self.add_exception_handler(OperationalError, _busy)
+        self.add_exception_handler(Exception, _our_fault)
+
+    def get_openapi_operation_id(self, operation: Any) -> str:
+        return str(operation.view_func.__name__)
+
+    def _get_urls(self) -> list[Any]:
+        urls = super()._get_urls()
+        operations = {"openapi-json", "openapi-view", "api-root"}
+        for pattern in urls:
+            if isinstance(pattern, URLPattern) and pattern.name not in operations:
+                pattern.callback = _in_one_shape(pattern.callback)
+        return [*urls, re_path(r"^(?!$)", _in_one_shape(_nowhere))]
+
+
+def _in_one_shape(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    def asked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        response = view(request, *args, **kwargs)
+        if response.status_code == 405 and isinstance(response, HttpResponseNotAllowed):
+            allowed = response.headers["Allow"]
+            response = error(405, f"{request.method} is not for this address; it takes {allowed}.")
+            response.headers["Allow"] = allowed
+        return response
+
+    # The API asks for itself who is there: a program without a session is answered 401, not led to the sign-in page.
+    asked.login_required = False  # type: ignore[attr-defined]
+    asked.csrf_exempt = True  # type: ignore[attr-defined]  # checked with the session, in SessionAuth
+    return asked
+
+
+def _nowhere(request: HttpRequest) -> HttpResponse:
+    return error(404, f"There is nothing at {request.path}; GET /api/docs lists every address.")
+
+
+def error(status: int, message: str, code: str = "", detail: dict[str, Any] | None = None) -> HttpResponse:
+    body: dict[str, Any] = {"code": code or CODES.get(status, "error"), "message": message}
+    if detail:
+        body["detail"] = detail
+    return HttpResponse(json.dumps({"error": body}), status=status, content_type="application/json")
+
+
+def _refused(request: HttpRequest, problem: Any) -> HttpResponse:
+    return error(problem.status, problem.message, problem.code, problem.detail)
+
+
+def _invalid(request: HttpRequest, problem: Any) -> HttpResponse:
+    fields = [{"where": ".".join(str(part) for part in one["loc"]), "what": one["msg"]} for one in problem.errors]
+    words = "; ".join(f"{field['where']}: {field['what']}" for field in fields[:5])
+    return error(422, f"The request is not right: {words}.", "invalid", {"fields": fields[:50]})
+
+
+def _no_access(request: HttpRequest, problem: Any) -> HttpResponse:
+    response = error(401, SIGN_IN)
+    response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def _http_error(request: HttpRequest, problem: Any) -> HttpResponse:
+    return error(problem.status_code, str(problem))
+
+
+def _missing(request: HttpRequest, problem: Any) -> HttpResponse:
+    return error(404, "There is nothing at this address.")
+
+
+def _too_big(request: HttpRequest, problem: Any) -> HttpResponse:
+    return error(413, "The request is bigger than this server reads; send less at a time.")
+
+
+def _busy(request: HttpRequest, problem: Any) -> HttpResponse:
+    log.warning("%s %s: %s", request.method, request.path, problem)
+    return error(503, database_words(problem), "busy")
+
+
+def _our_fault(request: HttpRequest, problem: Any) -> HttpResponse:
+    log.error("%s %s failed", request.method, request.path, exc_info=problem)
+    return error(500, "The server made a mistake; its log says which. Nothing else was changed.", "mistake")

@@ -1,0 +1,46 @@
+"""Who may use the API: a person who has signed in (with the CSRF token), or a program with a bearer token."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.http import HttpRequest
+from django.utils import timezone
+from ninja.security import HttpBearer, SessionAuth
+
+from recorder.models import ApiToken
+from recorder.models.access import digest
+from recorder.models.actor import Person
+
+_MARK_USE_EVERY = timedelta(minutes=1)
+
+
+def user_of_token(secret: str) -> AbstractBaseUser | None:
+    """Whose token this is, or None; keeps, to the minute, when it was used last."""
+    token = ApiToken.objects.select_related("user").filter(digest=digest(secret)).first()
+    if token is None or not token.user.is_active:
+        return None
+    now = timezone.now()
+    if token.last_used_at is None or now - token.last_used_at > _MARK_USE_EVERY:
+        ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
+    return token.user
+
+
+class TokenAuth(HttpBearer):
+    """`Authorization: Bearer ...`"""
+
+    def authenticate(self, request: HttpRequest, token: str) -> Any:
+        user = user_of_token(token)
+        if user is not None:
+            request.user = user  # type: ignore[assignment]
+        return user
+
+
+ACCESS = [TokenAuth(), SessionAuth()]
+
+
+def who(request: HttpRequest) -> Person:
+    """The name that stands beside a change, and the browser where it was made."""
+    return Person(request.user.get_username()[:150], request.session.session_key)

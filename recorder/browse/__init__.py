@@ -1,0 +1,1 @@
+"""Read-only lists: filters, order, counts and pages."""

@@ -1,0 +1,233 @@
+"""Which episodes of a dataset are asked for: the filter that an address carries, as a query; and what to ask for."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import re
+import uuid
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db.models import CharField, Count, F, FloatField, Q, Sum, TextField
+from django.db.models.functions import Cast, Coalesce, NullIf
+from django.utils import timezone
+
+from recorder.models import Dataset, Episode
+from recorder.models.episode import PLANNED, TO_REVIEW, EpisodeQuerySet
+from recorder.models.states import EpisodeState, Verdict
+
+SORTS = {"": "Newest first", "oldest": "Oldest first", "longest": "Longest first", "shortest": "Shortest first"}
+SORTS |= {"worst": "Worst first"}
+ANY, NONE, BAD = "any", "none", "bad"
+"""Instead of a mark's code: with one, without any, with a bad one."""
+EVERY = "all"
+"""Instead of a camera's key: the pictures of all of them."""
+VIEWS = ("review", "kept", "committed", "all")
+_LONGEST_TEXT = 2000
+_MOST_CHOICES = 200
+_PLAIN = {"task": "task", "operator": "operator", "rig": "rig__name"}
+_CODE = re.compile(r'"code": "([^"\\]+)"')
+
+SECONDS = Cast(Coalesce(F("trim_end"), F("ticks")) - Coalesce(F("trim_first"), 0), FloatField()) / NullIf(
+    Cast(F("fps"), FloatField()), 0.0
+)
+"""The length that is kept, at the nominal rate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Every field as the address has it; an empty one asks for nothing. Lengths in seconds, dates inclusive.
+
+    `planned` asks for committed episodes whose change waits to be applied: any, delete, relabel or trim. `camera` says
+    whose pictures are shown; without one those of the first.
+    """
+
+    q: str = ""
+    task: str = ""
+    label: str = ""
+    mark: str = ""
+    state: str = ""
+    verdict: str = ""
+    operator: str = ""
+    rig: str = ""
+    session: str = ""
+    longer: str = ""
+    shorter: str = ""
+    since: str = ""
+    until: str = ""
+    planned: str = ""
+    sort: str = ""
+    camera: str = ""
+
+    @classmethod
+    def read(cls, given: Mapping[str, Any]) -> Filter:
+        """From a query; what makes no sense is left out, so that an old or mistyped address still shows something."""
+        texts = {name: str(given.get(name, "")).replace("\x00", "").strip()[:_LONGEST_TEXT] for name in NAMES}
+        return cls(**{name: text for name, text in texts.items() if text and _makes_sense(name, text)})
+
+    @property
+    def asked(self) -> dict[str, str]:
+        """What narrows the list, in the order of the fields; not how it is shown."""
+        return {name: value for name, value in self.as_dict().items() if name not in SHOWN}
+
+    @property
+    def shown(self) -> Filter:
+        """The order and the camera alone: everything, shown like this."""
+        return Filter(**{name: getattr(self, name) for name in SHOWN})
+
+    @property
+    def query(self) -> str:
+        """As in an address, without `?`."""
+        return urlencode(self.as_dict())
+
+    def as_dict(self) -> dict[str, str]:
+        return {name: value for name in NAMES if (value := getattr(self, name))}
+
+    def without(self, *names: str) -> Filter:
+        return dataclasses.replace(self, **dict.fromkeys(names, ""))
+
+    def narrow(self, rows: EpisodeQuerySet) -> EpisodeQuerySet:
+        """Those of `rows` that are asked for, `state` and `verdict` apart."""
+        rows = _by_text(rows, self.q)
+        exact = {"task": self.task, "operator": self.operator, "rig__name": self.rig, "session": self.session}
+        rows = rows.filter(**{name: value for name, value in exact.items() if value})
+        rows = _by_label(rows, self.label)
+        rows = _by_mark(rows, self.mark)
+        if self.planned:
+            rows = rows.planned() if self.planned == ANY else rows.filter(PLANNED[self.planned])
+        return _by_time(_by_length(rows, self.longer, self.shorter), self.since, self.until)
+
+
+SHOWN = ("sort", "camera")
+NAMES = tuple(field.name for field in dataclasses.fields(Filter))
+
+
+def rows_in(dataset: Dataset, view: str, asked: Filter) -> EpisodeQuerySet:
+    """What a list of the dataset's page shows, without an order."""
+    return asked.narrow(Episode.objects.filter(dataset=dataset)).filter(_views(asked)[view])
+
+
+def totals(dataset: Dataset, asked: Filter, **more: Q) -> dict[str, dict[str, Any]]:
+    """For each list, and what `more` is asked, how many `episodes` and `seconds` are asked for, from one query."""
+    views = {**_views(asked), **more}
+    counts = {view: Count("pk", filter=where) for view, where in views.items()}
+    sums = {f"{view}_s": Sum(SECONDS, filter=where) for view, where in views.items()}
+    found = asked.narrow(Episode.objects.filter(dataset=dataset)).aggregate(**counts, **sums)
+    return {view: {"episodes": found[view], "seconds": found[f"{view}_s"] or 0.0} for view in views}
+
+
+REJECTED = Q(verdict=Verdict.REJECT, purged_at=None)
+
+
+def choices(dataset: Dataset) -> dict[str, list[tuple[str, int]]]:
+    """What occurs in the dataset, most first, with how many episodes: tasks, operators, rigs, labels and marks."""
+    rows = Episode.objects.filter(dataset=dataset, purged_at=None).order_by()
+    found = {name: _counted(rows, field) for name, field in _PLAIN.items()}
+    found["label"], found["mark"] = Counter(), Counter()
+    texts = rows.exclude(labels=[]).annotate(text=Cast("labels", TextField())).values_list("text")
+    for text, n in texts.annotate(n=Count("pk")):
+        found["label"].update(dict.fromkeys((each for each in json.loads(text) if isinstance(each, str)), n))
+    # As text: thousands of marks, of which only the code is asked for.
+    marks = rows.exclude(marks=[]).annotate(text=Cast("marks", TextField())).values_list("text", flat=True)
+    found["mark"].update(code for text in marks for code in set(_CODE.findall(text)))
+    return {name: counter.most_common(_MOST_CHOICES) for name, counter in found.items()}
+
+
+def _counted(rows: EpisodeQuerySet, field: str) -> Counter[str]:
+    counted = rows.exclude(**{field: ""}).exclude(**{field: None}).values_list(field).annotate(n=Count("pk"))
+    return Counter({value: n for value, n in counted})
+
+
+def _views(asked: Filter) -> dict[str, Q]:
+    committed, there = Q(state=EpisodeState.ENCODED), Q(purged_at=None)
+    raw = there & ~committed
+    lists = {
+        "review": TO_REVIEW,
+        "kept": raw & Q(verdict=Verdict.KEEP),
+        "committed": committed,
+        "all": there & (committed | ~Q(verdict=Verdict.REJECT)),
+    }
+    if asked.verdict:
+        lists["all"] = there & Q(verdict=asked.verdict)
+        lists["committed"] &= Q(verdict=asked.verdict)
+    if asked.state:
+        lists["all"] &= Q(state=asked.state)
+    return lists
+
+
+def _by_text(rows: EpisodeQuerySet, text: str) -> EpisodeQuerySet:
+    """Every word somewhere: in the task, the note, the labels, the operator's name, or the id's beginning."""
+    if not text:
+        return rows
+    rows = rows.annotate(id_text=Cast("id", CharField(max_length=36)), labels_text=Cast("labels", TextField()))
+    for word in text.split()[:12]:
+        there = Q(task__icontains=word) | Q(note__icontains=word) | Q(operator__icontains=word)
+        there |= Q(labels_text__icontains=json.dumps(word)[1:-1]) | Q(labels_text__icontains=word)
+        rows = rows.filter(there | Q(id_text__istartswith=word) | Q(id_text__istartswith=word.replace("-", "")))
+    return rows
+
+
+def _by_label(rows: EpisodeQuerySet, label: str) -> EpisodeQuerySet:
+    """JSON as text: the only way that both databases know. One escapes what is not ASCII, the other does not."""
+    if not label:
+        return rows
+    rows = rows.annotate(labels_text=Cast("labels", TextField()))
+    plain, escaped = json.dumps(label, ensure_ascii=False), json.dumps(label)
+    return rows.filter(Q(labels_text__contains=plain) | Q(labels_text__contains=escaped))
+
+
+def _by_mark(rows: EpisodeQuerySet, mark: str) -> EpisodeQuerySet:
+    if not mark:
+        return rows
+    nothing = Q(marks=[])
+    if mark in (ANY, NONE):
+        return rows.exclude(nothing) if mark == ANY else rows.filter(nothing)
+    name = "severity" if mark == BAD else "code"
+    return rows.annotate(marks_text=Cast("marks", TextField())).filter(marks_text__contains=f'"{name}": "{mark}"')
+
+
+def _by_length(rows: EpisodeQuerySet, longer: str, shorter: str) -> EpisodeQuerySet:
+    if longer or shorter:
+        rows = rows.annotate(length_s=SECONDS)
+    if longer:
+        rows = rows.filter(Q(("length_s__gte", float(longer))))
+    return rows.filter(Q(("length_s__lte", float(shorter)))) if shorter else rows
+
+
+def _by_time(rows: EpisodeQuerySet, since: str, until: str) -> EpisodeQuerySet:
+    if since:
+        rows = rows.filter(recorded_at__gte=_moment(since, time.min))
+    return rows.filter(recorded_at__lte=_moment(until, time.max)) if until else rows
+
+
+def _moment(day: str, at: time) -> datetime:
+    return timezone.make_aware(datetime.combine(date.fromisoformat(day), at))
+
+
+def _makes_sense(name: str, text: str) -> bool:
+    if name in ("state", "verdict", "sort", "planned"):
+        known = {"state": EpisodeState.values, "verdict": Verdict.values, "sort": list(SORTS)}
+        known |= {"planned": [ANY, *PLANNED]}
+        return text in known[name]
+    if name == "mark":
+        return text.replace("_", "").isalnum() and len(text) <= 40
+    return _reads(name, text)
+
+
+def _reads(name: str, text: str) -> bool:
+    try:
+        if name in ("longer", "shorter"):
+            return math.isfinite(float(text)) and float(text) >= 0
+        if name in ("since", "until"):
+            return 1900 < date.fromisoformat(text).year < 9999
+        if name == "session":
+            uuid.UUID(text)
+    except ValueError:
+        return False
+    return True

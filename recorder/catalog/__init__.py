@@ -1,0 +1,1 @@
+"""Keep rows and folders in step: takes, datasets, sidecars."""

@@ -1,0 +1,77 @@
+"""A copy of a dataset beside the one it came from: without names of their own its episodes would be the other's."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+from pathlib import Path
+
+from django.conf import settings
+
+from recorder.models import Episode
+from recorder.models.states import EpisodeState
+from robotdata.dataset.errors import EditError
+from robotdata.dataset.layout import SIDECAR
+from robotdata.dataset.lock import dataset_lock
+from robotdata.dataset.reader import DatasetFolder
+from robotdata.dataset.sidecar import read_sidecar
+from robotdata.files.replace import replace_text
+
+_PORTION = 500
+_WAIT_S = 5.0
+
+
+def reassign_uuids(folder: Path, opened: DatasetFolder) -> DatasetFolder:
+    """The dataset with other UUIDs for those episodes that another folder has, and had first.
+
+    They are made from the old ones and the folder's name, so that they are the same whenever they are made. A folder
+    that was renamed keeps its own: nobody else has them.
+
+    Raises DatasetBusy, and EditError where the sidecar cannot be written.
+    """
+    if not _shared(folder, opened):
+        return opened
+    with dataset_lock(folder, wait_s=_WAIT_S):
+        opened = DatasetFolder.open(folder)
+        shared = _shared(folder, opened)
+        if not shared:
+            return opened
+        entries = [
+            {**entry, "uuid": _other_name(folder, shared[name])}
+            if (name := str(entry.get("uuid"))) in shared
+            else entry
+            for entry in opened.sidecar.episodes
+        ]
+        try:
+            replace_text(folder / SIDECAR, replace(opened.sidecar, episodes=entries).to_json())
+        except OSError as error:
+            raise EditError(
+                f"{folder} holds episodes that are in another dataset, too, as a copy does, and cannot name them anew: "
+                f"{error}; make it writable, or move it elsewhere"
+            ) from error
+        return DatasetFolder.open(folder)
+
+
+def _shared(folder: Path, opened: DatasetFolder) -> dict[str, uuid.UUID]:
+    """By what the sidecar calls them, those that are in another dataset's rows and in its folder."""
+    named: dict[uuid.UUID, str] = {}
+    for info in opened.episodes:
+        try:
+            named[uuid.UUID(str(info.uuid))] = str(info.uuid)
+        except ValueError:
+            continue  # the name that it gets holds the folder's
+    elsewhere: dict[str, set[uuid.UUID]] = {}
+    rows = Episode.objects.filter(state=EpisodeState.ENCODED, purged_at=None).exclude(dataset__slug=folder.name)
+    ids = list(named)
+    for first in range(0, len(ids), _PORTION):
+        for pk, slug in rows.filter(pk__in=ids[first : first + _PORTION]).values_list("pk", "dataset__slug"):
+            elsewhere.setdefault(slug, set()).add(pk)
+    shared: dict[str, uuid.UUID] = {}
+    for slug, mine in elsewhere.items():
+        there = {str(entry.get("uuid")) for entry in read_sidecar(Path(settings.DATASETS_DIR) / slug, []).episodes}
+        shared |= {named[pk]: pk for pk in mine if str(pk) in there}
+    return shared
+
+
+def _other_name(folder: Path, old: uuid.UUID) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"robotdata:{folder.name}/{old}"))

@@ -1,0 +1,121 @@
+"""Datasets: make one under any title, and change how takes get into it."""
+
+from __future__ import annotations
+
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings as django_settings
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.text import slugify
+
+from recorder.catalog.datasets_on_disk import adopt_folder as adopt_folder
+from recorder.catalog.datasets_on_disk import refresh_dataset as refresh_dataset
+from recorder.catalog.datasets_on_disk import save_settings
+from recorder.errors import Refused
+from recorder.jobs.batches import apply_policy
+from recorder.jobs.encode_settings import encode_settings
+from recorder.jobs.notify import wake_workers
+from recorder.models import Dataset
+from recorder.quality.assess import JUDGE_AGAIN
+from recorder.quality.thresholds import checked
+
+SETTINGS = ("title", "policy", "every", "encode_unreviewed", "goal", "encoding", "thresholds")
+_SLUG_LENGTH = 80
+
+
+def create_dataset(*, title: str, who: str, **settings: Any) -> Dataset:
+    """A new dataset; its folder's name is made from the title, whatever that holds, and appears at the first commit.
+
+    Raises Refused for a title that is taken or empty, and for a setting that is none.
+    """
+    dataset = Dataset(title=_title(title))
+    _set(dataset, settings)
+    for number in range(1, 1000):
+        if taken := _called(dataset.title):
+            raise Refused(
+                "exists",
+                f"There is a dataset {taken.title!r} already ({taken.total_episodes} episodes, "
+                f"made {taken.created_at:%Y-%m-%d %H:%M} UTC): record into it, or choose another title.",
+                detail={"slug": taken.slug},
+            )
+        dataset.slug = _slug(dataset.title, number)
+        if _in_use(dataset.slug):
+            continue
+        try:
+            with transaction.atomic():
+                dataset.save(force_insert=True)
+        except IntegrityError:  # another tab was first: look again
+            continue
+        save_settings(dataset)
+        return dataset
+    raise Refused("exists", f"There are too many datasets named like {title!r}: choose another title.")
+
+
+def change_dataset(*, dataset: Dataset, **settings: Any) -> None:
+    """Set title, policy, every, encode_unreviewed, goal, encoding or thresholds; what is encoded stays as it is.
+
+    Raises Refused for a value that is none.
+    """
+    if "title" in settings:
+        settings["title"] = _title(settings["title"])
+        if _called(settings["title"], but=dataset):
+            raise Refused("exists", f"Another dataset is called {settings['title']!r} already: choose another title.")
+    before = dataset.thresholds
+    _set(dataset, settings)
+    dataset.updated_at = timezone.now()
+    others = dataset.thresholds != before
+    if others:
+        dataset.judge_by = dataset.updated_at + JUDGE_AGAIN
+    dataset.save(update_fields=[*settings, *(["judge_by"] if others else []), "updated_at"])
+    save_settings(dataset)
+    apply_policy(dataset=dataset)
+    if others:
+        wake_workers("judge_dataset", dataset.pk)
+
+
+def _set(dataset: Dataset, settings: dict[str, Any]) -> None:
+    if unknown := settings.keys() - set(SETTINGS):
+        raise TypeError(f"a dataset has no setting {', '.join(sorted(unknown))}")
+    if "thresholds" in settings:
+        settings["thresholds"] = checked(settings["thresholds"] or {})
+    for name, value in settings.items():
+        setattr(dataset, name, value)
+    if "encoding" in settings:
+        encode_settings(dataset.encoding)
+    try:
+        dataset.clean_fields(exclude={"slug"})
+    except ValidationError as error:
+        words = "; ".join(f"{name}: {' '.join(said)}" for name, said in error.message_dict.items())
+        raise Refused("invalid", f"These settings cannot be used: {words}", 422) from error
+
+
+def _title(title: str) -> str:
+    composed = unicodedata.normalize("NFC", title)
+    cleaned = " ".join("".join(c if c.isprintable() else " " for c in composed).split())[:200]
+    if not cleaned:
+        raise Refused("invalid", "A dataset needs a title of at least one letter.", 422)
+    return cleaned
+
+
+def _called(title: str, but: Dataset | None = None) -> Dataset | None:
+    """The dataset whose title is the same to a reader, whatever its case; SQLite knows only that of English letters."""
+    others = Dataset.objects.exclude(pk=but.pk) if but else Dataset.objects.all()
+    for pk, known in others.values_list("pk", "title"):
+        if unicodedata.normalize("NFC", known).casefold() == title.casefold():
+            return Dataset.objects.filter(pk=pk).first()
+    return None
+
+
+def _slug(title: str, number: int) -> str:
+    base = slugify(title)[:_SLUG_LENGTH].strip("-_") or "dataset"
+    return base if number == 1 else f"{base}-{number}"
+
+
+def _in_use(slug: str) -> bool:
+    """A row has the name (some disks tell no case apart), or a folder that nobody has told us of."""
+    folder = Path(django_settings.DATASETS_DIR) / slug
+    return Dataset.objects.filter(slug__iexact=slug).exists() or (folder.exists() and any(folder.iterdir()))

@@ -1,0 +1,318 @@
+"""Dataset folders and their rows: the folder is the truth, the rows an index of it."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import re
+import uuid
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+from django.utils.text import slugify
+
+from recorder.catalog.copied_datasets import reassign_uuids
+from recorder.catalog.sidecars import committed_id as committed_id
+from recorder.catalog.sidecars import content_of, planned_fields, said_fields
+from recorder.errors import Refused
+from recorder.jobs.encode_settings import encode_settings
+from recorder.models import Change, Dataset, Episode
+from recorder.models.paths import WORK, misplaced
+from recorder.models.states import EpisodeState, Verdict
+from recorder.models.versions import next_version
+from recorder.text import sanitize_json
+from robotdata.dataset.download_state import never_had_videos
+from robotdata.dataset.episode_list import EpisodeInfo
+from robotdata.dataset.errors import DatasetBusy, DatasetError
+from robotdata.dataset.features import DEFAULT_FEATURES
+from robotdata.dataset.reader import DatasetFolder
+from robotdata.dataset.tasks import by_rows
+from robotdata.dataset.write.swap import is_fresh
+from robotdata.files import open_beneath
+from robotdata.files.json_files import replace_json
+from robotdata.quality import DEFAULT, BadThresholds
+from robotdata.spool import SpoolError, read_manifest
+from robotdata.spool.fields import shown
+from robotdata.spool.plain_json import read_json
+
+log = logging.getLogger(__name__)
+
+_MOST_SETTINGS = 1 << 20
+
+SAFE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,95}")
+KEPT_SETTINGS = ("title", "policy", "every", "encode_unreviewed", "goal", "encoding", "thresholds")
+KEEP_REVISIONS = 10
+NOT_FETCHED = (
+    "none of its videos is here: it came without them. Its rows are whole; to see it, download its videos, too."
+)
+LOCK_WAIT_S = 5.0
+_PORTION = 500
+_LONGEST_SETTING = 10_000
+_FAR = 1_000_000_000  # where numbers wait while others take their places
+
+
+def adopt_folder(*, path: Path | None = None, slug: str = "") -> Dataset:
+    """The row of a LeRobotDataset v3.0 folder that somebody has put among the datasets; made where there is none.
+
+    Raises Refused where the folder lies elsewhere, is no dataset, or has a name that an address cannot hold.
+    """
+    root = Path(settings.DATASETS_DIR)
+    folder = path if path is not None else root / slug
+    if folder.parent.resolve() != root.resolve() or folder.name in {"", "..", "."}:
+        raise Refused("elsewhere", f"{folder} does not lie in {root}: move or copy it there, then try again.", 422)
+    if not SAFE_NAME.fullmatch(folder.name):
+        better = slugify(folder.name)[:80] or "dataset"
+        words = f"The folder {folder.name!r} has a name that an address cannot hold: rename it to {better}."
+        raise Refused("bad_name", words, 422)
+    if words := misplaced(folder):
+        raise Refused("elsewhere", f"{words}.", 422)
+    try:
+        opened = reassign_uuids(folder, DatasetFolder.open(folder))
+    except DatasetBusy as error:
+        raise Refused("busy", f"{error}.", 503) from error
+    except DatasetError as error:
+        raise Refused("no_dataset", f"{error}.", 422) from error
+    with transaction.atomic():  # no row without its episodes
+        dataset, _ = Dataset.objects.get_or_create(slug=folder.name, defaults=_row_of(folder, opened))
+        _refresh(dataset, opened)
+    return dataset
+
+
+def refresh_dataset(*, dataset: Dataset) -> None:
+    """Bring counts, features and the rows of committed episodes up to what the folder holds.
+
+    A folder that cannot be read (an unmounted disk, say) changes nothing but the words in `problem`.
+    """
+    try:
+        if is_fresh(dataset.path):
+            _say_problem(dataset, missing_words(dataset))
+            return
+        if words := misplaced(dataset.path):
+            _say_problem(dataset, f"{words}.")
+            return
+        opened = reassign_uuids(dataset.path, DatasetFolder.open(dataset.path))
+    except DatasetBusy:
+        return  # whoever has it brings the rows up to what he makes
+    except DatasetError as error:
+        _say_problem(dataset, f"{error}.")
+    except OSError as error:
+        _say_problem(dataset, f"{dataset.path} cannot be read: {error.strerror}; look at the disk and its rights.")
+    else:
+        _refresh(dataset, opened)
+
+
+def missing_words(dataset: Dataset) -> str:
+    """What to do where a folder is not there, or empty, in which episodes were committed; nothing where none were."""
+    if not dataset.episodes.committed().exists():
+        return ""
+    what = "is empty" if dataset.path.exists() else "is missing"
+    return f"The folder {dataset.path} {what}: bring it back, or record into another dataset."
+
+
+def work_path() -> Path:
+    """Where next states are built of the datasets that are no links: see `recorder.models.paths`."""
+    return Path(settings.DATASETS_DIR) / WORK
+
+
+def save_settings(dataset: Dataset) -> None:
+    """Keep what people set beside the datasets, so that the row can be made again."""
+    folder = Path(settings.DATASETS_DIR) / ".settings"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        replace_json(folder / f"{dataset.slug}.json", {name: getattr(dataset, name) for name in KEPT_SETTINGS})
+    except OSError as error:
+        log.warning("The settings of %s are in the database only: %s", dataset.slug, error)
+
+
+def load_settings(slug: str) -> dict[str, Any]:
+    """What `save_settings` kept, without what cannot be used; empty where there is nothing usable."""
+    path = Path(settings.DATASETS_DIR) / ".settings" / f"{slug}.json"
+    try:
+        with os.fdopen(open_beneath(path.parent, path.name), "rb") as file:
+            value = read_json(file.read(_MOST_SETTINGS))
+    except (OSError, ValueError):
+        return {}
+    known = {}
+    for name in KEPT_SETTINGS if isinstance(value, dict) else ():
+        if name in value:
+            try:
+                known[name] = _setting(name, value[name])
+            except (ValueError, TypeError, AttributeError, ValidationError, BadThresholds, Refused) as error:
+                log.warning("The setting %s in %s cannot be used and is left as it is: %s", name, path, error)
+    return known
+
+
+def _setting(name: str, value: Any) -> Any:
+    """The value as the row keeps it; raises ValueError where it is none."""
+    kinds = {"title": str, "policy": str, "every": int, "encode_unreviewed": bool, "encoding": dict, "thresholds": dict}
+    right = name not in kinds or type(value) is kinds[name]
+    if not right or len(str(value)) > _LONGEST_SETTING:
+        raise ValueError(f"it cannot be {shown(value)}")
+    if name == "encoding":
+        encode_settings(value)
+    if name == "thresholds":
+        DEFAULT.changed(value)
+    row = Dataset(**{name: sanitize_json(value)})
+    row.clean_fields(exclude={field.name for field in Dataset._meta.fields} - {name})
+    return getattr(row, name)
+
+
+def adopt_settings(dataset: Dataset) -> list[str]:
+    """Take over what is kept beside the datasets, where that was written after the row; the names of what differed.
+
+    A row that is older comes from a backup, or its writing did not reach the disk before a power cut.
+    """
+    path = Path(settings.DATASETS_DIR) / ".settings" / f"{dataset.slug}.json"
+    try:
+        newer = path.stat().st_mtime > dataset.updated_at.timestamp()
+    except OSError:
+        return []
+    known = load_settings(dataset.slug) if newer else {}
+    changed = {name: value for name, value in known.items() if getattr(dataset, name) != value}
+    if not changed:
+        return []
+    now = timezone.now()
+    if "thresholds" in changed:
+        changed["judge_by"] = now  # its takes wait to be judged by them
+    Dataset.objects.filter(pk=dataset.pk).update(**changed, updated_at=now)
+    dataset.refresh_from_db()
+    return sorted(changed.keys() - {"judge_by"})
+
+
+def _row_of(folder: Path, opened: DatasetFolder) -> dict[str, Any]:
+    return {"title": folder.name, **load_settings(folder.name), **_facts(opened)}
+
+
+def _facts(opened: DatasetFolder) -> dict[str, Any]:
+    # A rig delivers no default columns, and is compared with this.
+    features = {key: value for key, value in opened.features.items() if key not in DEFAULT_FEATURES}
+    return {
+        "fps": opened.fps,
+        "features": sanitize_json(features),
+        "robot_type": sanitize_json(opened.robot_type[:120]),
+        "total_episodes": len(opened.episodes),
+        "total_frames": opened.total_frames,
+        "revision": opened.revision,
+        "problem": sanitize_json("; ".join(opened.problems)[:2000]),
+    }
+
+
+def _refresh(dataset: Dataset, opened: DatasetFolder) -> None:
+    facts = _facts(opened)
+    if not opened.episodes and dataset.features and not opened.revision:
+        del facts["features"]
+    with transaction.atomic():
+        # One after the other; who has waited may hold a state that another commit has left behind.
+        row = Dataset.objects.select_for_update(no_key=True).get(pk=dataset.pk)
+        if row.revision > opened.revision:
+            opened = DatasetFolder.open(dataset.path)
+            facts |= _facts(opened)
+        opened = by_rows(opened)  # a person relabels what a policy is trained on
+        _index_episodes(dataset, {committed_id(dataset, info): info for info in opened.episodes}, float(opened.fps))
+        Dataset.objects.filter(pk=dataset.pk).update(**facts, updated_at=timezone.now())
+    for name, value in facts.items():
+        setattr(dataset, name, value)
+    dataset.not_whole, dataset.not_fetched = lacks_of(dataset, opened, revision=row.revision)
+
+
+def lacks_of(dataset: Dataset, opened: DatasetFolder, revision: int | None = None) -> tuple[str, str]:
+    """In words, which episodes lack files that were here once; and that the dataset came without any of its videos.
+
+    `revision` is the one that the row had before `opened` was read.
+    """
+    ours = (dataset.revision if revision is None else revision) > 0 or dataset.revisions_path.exists()
+    if not ours and never_had_videos(opened):
+        return "", NOT_FETCHED
+    return _not_whole(opened), ""
+
+
+def _not_whole(opened: DatasetFolder) -> str:
+    """How many episodes have files that are missing, empty or not fetched, and the first of these; or nothing."""
+    faulty = [info for info in opened.episodes if info.problems]
+    if not faulty:
+        return ""
+    return (
+        f"{len(faulty)} of {len(opened.episodes)} episodes cannot be shown whole; the first: {faulty[0].problems[0]}."
+    )
+
+
+def _say_problem(dataset: Dataset, problem: str) -> None:
+    if dataset.problem != problem:
+        dataset.problem = problem
+        Dataset.objects.filter(pk=dataset.pk).update(problem=problem, updated_at=timezone.now())
+
+
+def _index_episodes(dataset: Dataset, there: dict[uuid.UUID, EpisodeInfo], fps: float) -> None:
+    """Four sets: rows whose episode left the folder, in another place, with another content, and new ones."""
+    names = ("episode_index", "ticks", "committed_task")
+    # Held in the one order in which everybody takes many; below they are written as the folder has them.
+    found = dataset.episodes.committed().order_by("recorded_at", "pk").select_for_update(no_key=True)
+    rows = {row.pop("pk"): row for row in found.values("pk", *names)}
+    for pk in rows.keys() - there.keys():
+        _left(dataset, pk)
+    moved = {pk: info for pk, info in there.items() if pk in rows and rows[pk]["episode_index"] != info.index}
+    for some in _portions(list(moved)):
+        Episode.objects.filter(pk__in=some).update(episode_index=F("episode_index") + _FAR)
+        Episode.objects.filter(pk__in=some).update(updated_at=next_version())
+    placed = [Episode(pk=pk, episode_index=info.index) for pk, info in moved.items()]
+    Episode.objects.bulk_update(placed, ["episode_index"], batch_size=_PORTION)
+    for pk, info in there.items():
+        if pk in rows and content_of(info) != rows[pk] | {"episode_index": info.index}:
+            other_frames = info.length != rows[pk]["ticks"]
+            _set(pk, other_frames, **content_of(info), **planned_fields(info), **_marks(info))
+    new = {pk: info for pk, info in there.items() if pk not in rows}
+    known: set[uuid.UUID] = set()
+    for some in _portions(list(new)):
+        known |= set(Episode.objects.filter(pk__in=some).values_list("pk", flat=True))
+    for pk in known:
+        # Not a move of its life: the folder says so, and it is right whatever the row said.
+        fields: dict[str, Any] = {"state": EpisodeState.ENCODED, "purged_at": None, "error": "", "dataset": dataset}
+        fields |= content_of(new[pk]) | planned_fields(new[pk]) | said_fields(new[pk].extra)
+        _set(pk, True, **fields)
+    fresh = [_episode(dataset, pk, info, fps) for pk, info in new.items() if pk not in known]
+    Episode.objects.bulk_create(fresh, batch_size=500)
+
+
+def close_changes(pks: Iterable[uuid.UUID]) -> None:
+    """What was changed of these before their content did is not undone any more: a trim would speak of other frames."""
+    Change.objects.filter(episode__in=list(pks), undone_at=None).update(superseded=True)
+
+
+def _set(pk: uuid.UUID, other_frames: bool, **fields: Any) -> None:
+    now = next_version()
+    since = {"frames_at": now} if other_frames else {}
+    Episode.objects.filter(pk=pk).update(**fields, **since, updated_at=now)
+    close_changes([pk])
+
+
+def _left(dataset: Dataset, pk: uuid.UUID) -> None:
+    """A revision without it: a take again where its folder is still in the spool, else gone, its history kept."""
+    row = Episode.objects.get(pk=pk)
+    back: dict[str, Any] = {"state": EpisodeState.RECORDED, "error": ""}
+    if not row.take_path.is_dir():
+        said = f"It is no longer in {dataset.title}, revision {dataset.revision} and before may have it."
+        back = {"state": EpisodeState.FAILED, "error": said, "purged_at": timezone.now()}
+    with contextlib.suppress(SpoolError, OSError, ValueError):
+        back["ticks"] = read_manifest(row.take_path)["ticks"]
+    _set(pk, True, **back, episode_index=None, committed_task="", trim_first=None, trim_end=None)
+
+
+def _episode(dataset: Dataset, pk: uuid.UUID, info: EpisodeInfo, fps: float) -> Episode:
+    said = {"verdict": Verdict.KEEP} | said_fields(info.extra)
+    fields = {**content_of(info), **planned_fields(info), **said}
+    return Episode(id=pk, dataset=dataset, state=EpisodeState.ENCODED, fps=fps, **fields)
+
+
+def _marks(info: EpisodeInfo) -> dict[str, Any]:
+    return {name: value for name, value in said_fields(info.extra).items() if name == "marks"}
+
+
+def _portions(pks: list[uuid.UUID]) -> Iterator[list[uuid.UUID]]:
+    yield from (pks[first : first + _PORTION] for first in range(0, len(pks), _PORTION))

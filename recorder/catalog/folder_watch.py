@@ -1,0 +1,54 @@
+"""Dataset folders that others change while the product runs: moved away, replaced, pulled, copied half."""
+
+from __future__ import annotations
+
+import errno
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from recorder.alone import alone
+from recorder.catalog.datasets_on_disk import refresh_dataset
+from recorder.catalog.sidecars import adopt_sidecar
+from recorder.models import Batch, Dataset
+from recorder.models.states import BatchState
+from robotdata.dataset.layout import EPISODES_GLOB, INFO, SIDECAR, TASKS
+
+log = logging.getLogger(__name__)
+
+_seen: dict[Path, Any] = {}
+
+
+def follow_folders(datasets: Iterable[Dataset]) -> int:
+    """Bring rows up to what folders have come to hold since the last look; how many had changed.
+
+    A dataset that a worker is bringing to its next state is left to him.
+    """
+    changed = 0
+    for dataset in datasets:
+        state = _state(dataset.path)
+        if dataset.path in _seen and _seen[dataset.path] == state:
+            continue
+        if state == errno.ENOENT and not (dataset.total_episodes or dataset.problem):
+            continue  # nothing has been committed yet
+        if Batch.objects.filter(dataset=dataset, state=BatchState.COMMITTING).exclude(token="").exists():
+            continue
+        with alone(f"{dataset.path} has changed on disk, and reading it", log):
+            refresh_dataset(dataset=dataset)
+            if not dataset.problem:
+                adopt_sidecar(dataset)
+            _seen[dataset.path] = state
+            changed += 1
+    return changed
+
+
+def _state(root: Path) -> Any:
+    """Tells one content of `meta` from another, by inodes and times; words about episodes are left out."""
+    try:
+        tables = sorted(root.glob(EPISODES_GLOB))
+        stats = [(path.name, path.stat()) for path in (root, root / INFO, root / TASKS, *tables)]
+    except OSError as error:
+        return error.errno
+    told = [(name, stat.st_ino, stat.st_size, stat.st_mtime_ns) for name, stat in stats[1:]]
+    return [(root / SIDECAR).exists(), *told]

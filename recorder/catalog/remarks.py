@@ -1,0 +1,57 @@
+"""What the dataset's page says of a folder that can be read and is not quite in order; the terminal says it, too."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import OrderedDict
+from pathlib import Path
+
+from recorder.catalog.datasets_on_disk import lacks_of
+from recorder.jobs.revisions import notes_of
+from recorder.models import Dataset
+from robotdata.dataset.errors import DatasetError
+from robotdata.dataset.oddities import oddities
+from robotdata.dataset.reader import DatasetFolder, Identity, identity_of
+
+log = logging.getLogger(__name__)
+_MOST_KEPT = 32
+_kept: OrderedDict[tuple[Path, Identity], list[str]] = OrderedDict()
+_lock = threading.Lock()
+
+
+def remarks_of(dataset: Dataset) -> list[str]:
+    """Each a sentence or two, with its count: episodes that lack files, disagreements, and notes of the last change.
+
+    Empty where there is nothing to say, or where the folder cannot be read, which `problem` says.
+    """
+    try:
+        opened = DatasetFolder.open(dataset.path)
+        return [*_lacks(dataset, opened), *_oddities(opened), *map(_sentence, notes_of(opened.sidecar))]
+    except (DatasetError, OSError) as error:
+        log.info("No remarks on %s: %s", dataset, error)
+        return []
+
+
+def _lacks(dataset: Dataset, opened: DatasetFolder) -> list[str]:
+    return [_sentence(words) for words in lacks_of(dataset, opened) if words]
+
+
+def _oddities(opened: DatasetFolder) -> list[str]:
+    """Those of a state are found once: they need every data file."""
+    key = opened.root, identity_of(opened.root)
+    with _lock:
+        if key in _kept:
+            _kept.move_to_end(key)
+            return _kept[key]
+    found = oddities(opened)
+    with _lock:
+        _kept[key] = found
+        while len(_kept) > _MOST_KEPT:
+            _kept.popitem(last=False)
+    return found
+
+
+def _sentence(words: str) -> str:
+    capital = words.split(" ", 1)[0].isalpha()  # not the name of a file or a column
+    return (words[:1].upper() if capital else words[:1]) + words[1:] + ("" if words.endswith(".") else ".")

@@ -1,0 +1,190 @@
+"""Rows of committed episodes and the dataset's sidecar: what people say is in both, as a take's is in `take.json`."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from recorder.errors import Refused
+from recorder.models import Dataset, Episode
+from recorder.models.states import Verdict
+from recorder.models.versions import next_version
+from recorder.quality.odd_fields import odd_marks
+from recorder.text import sanitize_json
+from robotdata.dataset.annotations import Ids, planned_of, write_annotations
+from robotdata.dataset.episode_list import EpisodeInfo
+from robotdata.dataset.errors import DatasetBusy, DatasetError, EditError
+from robotdata.dataset.layout import SIDECAR
+from robotdata.dataset.lock import dataset_lock
+from robotdata.dataset.sidecar import read_sidecar
+from robotdata.files.errors import NotDurable
+from robotdata.spool.facts import LONGEST, MOST_LABELS, check_mark, check_text
+from robotdata.spool.fields import Fields, read_moment
+
+NOT_DURABLE = "not_durable"
+"""The code of what was done all the same: file and row are the new ones."""
+_WAIT_S = 3.0
+_SAID = ("labels", "rating", "note", "verdict", "operator", "reviewer", "marks", "recorded_at", "reviewed_at")
+
+
+def committed_id(dataset: Dataset, info: EpisodeInfo) -> uuid.UUID:
+    """The UUID of a committed episode; one made from its place where another program recorded it."""
+    try:
+        return uuid.UUID(str(info.uuid))
+    except ValueError:
+        return uuid.uuid5(uuid.NAMESPACE_URL, f"robotdata:{dataset.slug}/{info.index}")
+
+
+def names_in(dataset: Dataset) -> Ids:
+    """Names for the episodes that the sidecar does not know."""
+    return lambda info: str(committed_id(dataset, info))
+
+
+@contextmanager
+def held(episodes: Iterable[Episode]) -> Iterator[None]:
+    """The folders of the committed ones among these are this thread's alone: taken before a transaction begins.
+
+    Raises Refused where a dataset is being changed for longer than a moment.
+    """
+    datasets = {episode.dataset_id: episode.dataset for episode in episodes if episode.is_committed}
+    with ExitStack() as stack:
+        for _, dataset in sorted(datasets.items()):
+            try:
+                stack.enter_context(dataset_lock(dataset.path, wait_s=_WAIT_S))
+            except DatasetBusy as error:
+                raise _busy(dataset) from error
+            except OSError as error:
+                raise _not_written(dataset, error) from error
+        yield
+
+
+def write_sidecars(episodes: Sequence[Episode]) -> dict[uuid.UUID, Refused]:
+    """What these committed rows say, each dataset's sidecar written once; why it could not be, by episode."""
+    by_dataset: dict[int, list[Episode]] = {}
+    for episode in episodes:
+        by_dataset.setdefault(episode.dataset_id, []).append(episode)
+    refused: dict[uuid.UUID, Refused] = {}
+    for rows in by_dataset.values():
+        error = _write_one(rows[0].dataset, rows)
+        if error is not None:
+            refused |= {row.pk: error for row in rows}
+    return refused
+
+
+def judgement_of(episode: Episode) -> dict[str, Any]:
+    """What people say of it, planned or not; the same before its commit and after."""
+    return {
+        "verdict": episode.verdict,
+        "labels": episode.labels,
+        "rating": episode.rating,
+        "note": episode.note,
+        "reviewer": episode.reviewer,
+        "reviewed_at": episode.reviewed_at.isoformat() if episode.reviewed_at else None,
+    }
+
+
+def words_of(episode: Episode) -> dict[str, Any]:
+    """What people say of it, for its entry; None where it says nothing of the kind."""
+    planned = {name: value for name, value in episode.planned.items() if name in ("task", "trim")}
+    return {
+        **judgement_of(episode),
+        "planned": planned or None,
+    }
+
+
+def content_of(info: EpisodeInfo) -> dict[str, Any]:
+    """The fields that say what is in the folder."""
+    return {
+        "episode_index": info.index,
+        "ticks": info.length,
+        "committed_task": sanitize_json((info.tasks[0] if info.tasks else "")[:2000]),
+    }
+
+
+def planned_fields(info: EpisodeInfo) -> dict[str, Any]:
+    """Task and trim as they are wanted: those of the folder, where nothing is planned."""
+    planned = planned_of(info.extra)
+    first, end = planned.get("trim") or (0, info.length)
+    fits = 0 <= first < end <= info.length and (first, end) != (0, info.length)
+    task = sanitize_json(planned["task"][:2000]) if "task" in planned else content_of(info)["committed_task"]
+    return {"task": task, "trim_first": first if fits else None, "trim_end": end if fits else None}
+
+
+def said_fields(entry: dict[str, Any]) -> dict[str, Any]:
+    """What people and the rig said of it, from the sidecar; what is odd is left out, and named by a mark."""
+    fields = Fields({name: entry[name] for name in _SAID if entry.get(name) is not None})
+    fields.items("labels", lambda item: check_text(item, LONGEST["label"]), MOST_LABELS)
+    fields.check("rating", lambda v: type(v) is int and 1 <= v <= 5, "1 to 5 or null")
+    fields.text("note", LONGEST["note"])
+    fields.check("verdict", lambda v: isinstance(v, str) and v in Verdict.values, f"one of {', '.join(Verdict.values)}")
+    for name in ("operator", "reviewer"):
+        fields.text(name, 150)
+    fields.items("marks", check_mark, 10_000)
+    for name in ("recorded_at", "reviewed_at"):
+        fields.moment(name)
+        if name in fields.made:
+            fields.made[name] = read_moment(fields.made[name])
+    length = entry.get("length")
+    if odd := odd_marks(fields.odd, length if type(length) is int else 0, SIDECAR):
+        fields.made["marks"] = [*fields.made.get("marks", []), *odd]
+    return dict(sanitize_json(fields.made))
+
+
+def adopt_sidecar(dataset: Dataset) -> int:
+    """Rows come to say what the sidecar does: it is written last, so where they differ a crash came between.
+
+    A row that moves meanwhile is left alone. How many differed.
+    """
+    rows = {str(row.pk): row for row in dataset.episodes.committed()}
+    count = 0
+    for entry in read_sidecar(dataset.path, []).episodes:
+        row = rows.get(str(entry.get("uuid")))
+        if row is None or entry.get("length") != row.ticks or "verdict" not in entry:
+            continue
+        told = {"labels": [], "rating": None, "note": ""} | said_fields(entry)
+        told |= planned_fields(_as_info(row, entry))
+        names = ("verdict", "labels", "rating", "note", "task", "trim_first", "trim_end", "reviewer")
+        changed = {name: told[name] for name in names if name in told and getattr(row, name) != told[name]}
+        if changed:
+            mine = Episode.objects.filter(pk=row.pk, updated_at=row.updated_at)
+            count += mine.update(**changed, updated_at=next_version())
+    return count
+
+
+def _as_info(row: Episode, entry: dict[str, Any]) -> EpisodeInfo:
+    index, length = row.episode_index or 0, row.ticks
+    return EpisodeInfo(index, length, [row.committed_task], None, 0, length, 0, {}, extra=entry)
+
+
+def _write_one(dataset: Dataset, rows: Sequence[Episode]) -> Refused | None:
+    said = {str(row.pk): words_of(row) for row in rows}
+    lengths = {str(row.pk): row.ticks for row in rows}
+    try:
+        with dataset_lock(dataset.path, wait_s=_WAIT_S):
+            write_annotations(dataset.path, said, lengths, names_in(dataset))
+    except DatasetBusy:
+        return _busy(dataset)
+    except EditError as error:
+        return Refused("moved", f"{error}.")
+    except NotDurable as error:
+        return not_durable(dataset.title, error)
+    except (DatasetError, OSError, ValueError, RecursionError) as error:  # the last two: of an entry that is no JSON
+        return _not_written(dataset, error)
+    return None
+
+
+def not_durable(what: str, error: OSError) -> Refused:
+    """It is done, and must be told of all the same."""
+    words = f"{what} is changed, but the disk has not confirmed {error.filename} ({error.strerror}): a power cut may "
+    return Refused(NOT_DURABLE, f"{words}take that back. Look at the disk before you go on.", 503)
+
+
+def _not_written(dataset: Dataset, error: Exception) -> Refused:
+    words = f"{dataset.title} cannot be changed: {error}. Nothing was changed; look at the disk."
+    return Refused("not_written", words, 503)
+
+
+def _busy(dataset: Dataset) -> Refused:
+    return Refused("busy", f"{dataset.title} gets a new state just now: try again in a moment.", 503)

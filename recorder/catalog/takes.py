@@ -1,0 +1,202 @@
+"""index_take: a take on disk becomes, and stays, an episode's row. The folder is the truth."""
+
+from __future__ import annotations
+
+import logging
+import re
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from recorder.catalog.unopened import forget_unopened, note_take
+from recorder.errors import Refused
+from recorder.jobs.batches import apply_policy
+from recorder.jobs.notify import wake_workers
+from recorder.models import Dataset, Episode, Rig, Session
+from recorder.models.lifecycle import move
+from recorder.models.states import EpisodeState, Verdict
+from recorder.models.unopened import UnopenedKind
+from recorder.models.versions import next_version
+from recorder.quality.assess import FILE as METRICS
+from recorder.quality.odd_fields import odd_marks
+from recorder.text import sanitize_json
+from robotdata.spool.errors import NoTake, SpoolError
+from robotdata.spool.facts import Facts, check_summary
+from robotdata.spool.fields import read_moment
+from robotdata.spool.manifest import ROWS, read_manifest
+
+log = logging.getLogger(__name__)
+
+SAFE_SLUG = re.compile(r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,95}$")
+NO_DATASET = "unsorted"
+RAW = {EpisodeState.RECORDING, EpisodeState.RECORDED, EpisodeState.INTERRUPTED}
+
+
+def index_take(*, take_id: str, summary: Mapping[str, Any] | None = None) -> Episode | None:
+    """Make or renew the row of a take from `take.json`, or from what the rig said where its disk is not ours.
+
+    What people have said of the take in the database stays. A take whose encoding has begun is left alone.
+    Returns None where neither the folder nor a summary says enough. Raises Refused where a summary cannot be used.
+    """
+    facts = _facts(take_id, summary)
+    if facts is None or ("dataset" not in facts and not Episode.objects.filter(pk=take_id).exists()):
+        return None
+    forget_unopened(kind=UnopenedKind.TAKE, name=take_id)
+    fields = _fields(facts, _folder(take_id))
+    with transaction.atomic():
+        episode, new = Episode.objects.get_or_create(
+            pk=uuid.UUID(take_id), defaults={**fields, **_curation(facts), "dataset": _dataset(facts)}
+        )
+        ended = episode.state != EpisodeState.RECORDING if new else _renew(episode, fields, facts)
+        if ended:
+            _pin_features(episode, facts)
+    if ended:
+        apply_policy(dataset=episode.dataset)
+        if not (episode.take_path / METRICS).exists():
+            wake_workers("assess_take", take_id)
+    return episode
+
+
+def _renew(episode: Episode, fields: dict[str, Any], facts: Facts) -> bool:
+    """Whether the take has ended by this."""
+    state = fields.pop("state")
+    if episode.state not in RAW or episode.purged_at is not None:
+        return False
+    if episode.state == EpisodeState.RECORDING and "dataset" in facts:
+        fields |= _curation(facts)  # nobody else writes it while it is being recorded
+    if episode.state == EpisodeState.RECORDING:
+        if state != EpisodeState.RECORDING:
+            return move(episode, state, **fields)
+    elif state == EpisodeState.RECORDING:
+        return False  # an old message
+    fields.pop("task", None)  # people may have set it right since
+    changed = [name for name, value in fields.items() if getattr(episode, name) != value]
+    if changed:
+        for name in changed:
+            setattr(episode, name, fields[name])
+        with transaction.atomic():
+            episode.save(update_fields=changed)
+            Episode.objects.filter(pk=episode.pk).update(updated_at=next_version())
+    return False
+
+
+def _folder(take_id: str) -> Path:
+    return Path(settings.SPOOL_DIR) / take_id
+
+
+def _facts(take_id: str, summary: Mapping[str, Any] | None) -> Facts | None:
+    try:
+        found = read_manifest(_folder(take_id))
+    except (SpoolError, OSError) as error:
+        if summary is None:
+            log.warning("The take %s cannot be indexed: %s", take_id, error)
+            if not isinstance(error, NoTake):
+                note_take(take_id=take_id, why=str(error))
+            return None
+        try:
+            found = check_summary(summary)
+        except ValueError as wrong:
+            raise Refused("unreadable", f"What the rig says of the take {take_id} {wrong}", 422) from wrong
+    return Facts(sanitize_json(dict(found)), found.raw, found.odd)
+
+
+def _fields(facts: Facts, folder: Path) -> dict[str, Any]:
+    if "dataset" not in facts:  # one line of a rig's list
+        return {"state": facts["state"], "ticks": facts.get("ticks") or 0}
+    ticks = facts.get("ticks") or 0
+    return {
+        "state": facts["state"],
+        "task": facts.get("task", ""),
+        "operator": facts.get("operator", ""),
+        "fps": float(facts.get("fps") or 30),
+        "ticks": ticks,
+        "rate_hz": facts.get("rate_hz"),
+        "counters": facts.get("counters", {}),
+        "marks": [*facts.get("marks", []), *odd_marks(facts.odd, ticks)],
+        "end_reason": (facts.get("end_reason") or "")[:40],
+        "session": _session(facts),
+        "rig": Rig.objects.filter(name=facts.get("rig", "")).first(),
+        "recorded_at": read_moment(facts.get("started_at")) or _written_at(folder),
+        "size_bytes": _size(folder),
+    }
+
+
+def _curation(facts: Facts) -> dict[str, Any]:
+    said = facts.get("curation", {})
+    first, end = said.get("trim") or (None, None)
+    verdict = said.get("verdict") or facts.get("verdict")
+    return {
+        "verdict": verdict if verdict in Verdict.values else Verdict.UNREVIEWED,
+        "labels": said.get("labels", []),
+        "rating": said.get("rating"),
+        "note": said.get("note", ""),
+        "trim_first": first,
+        "trim_end": end,
+        **reviewed(said),
+    }
+
+
+def reviewed(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Who gave the verdict that `take.json` has, and when, where its history reaches back to it."""
+    for entry in reversed(said.get("history", [])):
+        verdict = entry["changes"].get("verdict")
+        if verdict in (Verdict.KEEP, Verdict.REJECT):
+            when = read_moment(entry.get("at")) or timezone.now()
+            return {"reviewer": entry.get("by", ""), "reviewed_at": when}
+        if verdict is not None:
+            break
+    return {"reviewer": "", "reviewed_at": None}
+
+
+def _dataset(facts: Facts) -> Dataset:
+    slug = facts.get("dataset", "")
+    if known := Dataset.objects.filter(slug=slug).first():
+        return known
+    if not SAFE_SLUG.fullmatch(slug):
+        slug = NO_DATASET
+    title = "Takes without a dataset" if slug == NO_DATASET else slug
+    return Dataset.objects.get_or_create(slug=slug, defaults={"title": title})[0]
+
+
+def _session(facts: Facts) -> Session | None:
+    try:
+        return Session.objects.filter(pk=uuid.UUID(facts.get("session", ""))).first()
+    except ValueError:
+        return None
+
+
+def _pin_features(episode: Episode, facts: Facts) -> None:
+    """What the first take delivers is what the dataset wants from then on; a take with odd features says too little."""
+    features = facts.get("features")
+    if not features and episode.rig is not None:
+        features = episode.rig.features
+    others = episode.dataset.episodes.takes().exclude(pk=episode.pk)
+    sure = features and not facts.odd_in("features", "cameras")
+    if sure and not episode.dataset.total_episodes and not others.exists():
+        Dataset.objects.filter(pk=episode.dataset_id).update(
+            fps=episode.fps,
+            features=features,
+            robot_type=(facts.get("robot_type") or (episode.rig.robot_type if episode.rig else ""))[:120],
+            updated_at=timezone.now(),
+        )
+
+
+def _written_at(folder: Path) -> datetime:
+    """When the take's rows were written last: for one that does not say when it was recorded."""
+    try:
+        return datetime.fromtimestamp((folder / ROWS).stat().st_mtime, UTC)
+    except (OSError, ValueError, OverflowError):
+        return timezone.now()
+
+
+def _size(folder: Path) -> int:
+    try:
+        return sum(path.stat().st_size for path in folder.iterdir())
+    except OSError:
+        return 0

@@ -1,0 +1,1 @@
+"""Batches and jobs as rows: begin, lease, cancel, and tell the workers."""

@@ -1,0 +1,27 @@
+"""The bell: tells the workers that a row wants work. A lost one is rung again by the sweep."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from typing import Any
+
+from celery import current_app
+from django.db import transaction
+from kombu.exceptions import KombuError, OperationalError
+
+log = logging.getLogger(__name__)
+PREFIX = "robotdata."
+"""Tasks have names of their own, so that a module can move while messages lie in a queue."""
+
+
+def wake_workers(task: str, *args: Any) -> None:
+    """Send the Celery task `robotdata.<task>` once the transaction is committed, so that the worker sees its row."""
+    transaction.on_commit(partial(_send, f"{PREFIX}{task}", args))
+
+
+def _send(name: str, args: tuple[Any, ...]) -> None:
+    try:
+        current_app.send_task(name, args=args, retry=False, ignore_result=True)
+    except (OperationalError, KombuError, OSError, ValueError) as error:
+        log.warning("The queue cannot be reached (%s): what waits is rung again as soon as it can.", error)

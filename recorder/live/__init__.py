@@ -1,0 +1,1 @@
+"""Rigs and browsers over websockets."""

@@ -1,0 +1,299 @@
+"""The recorder's sockets: a rig's link, and what browsers hear. They forward; they decide nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import secrets
+import time
+from typing import Any
+
+from django.conf import settings
+
+from recorder.errors import Refused
+from recorder.live import rigs
+from recorder.live.change_feed import just_moved, watcher
+from recorder.live.hub import SILENT_S, Feed, Viewer, Wanted, hub
+from recorder.live.layer_errors import LAYER_ERRORS
+from recorder.live.messages import Moved
+from recorder.live.relay import Inbound, Outbound, is_scaled_out, watch_group
+from recorder.live.rig_messages import (
+    BadMessage,
+    BadTake,
+    Hello,
+    Reply,
+    Status,
+    TakeMoved,
+    Telemetry,
+    UnknownMessage,
+    drawn_cameras,
+    ping_number,
+    read_card,
+    read_json,
+    read_message,
+    wanted_cameras,
+)
+from recorder.live.rig_writer import RigRows, in_database
+from recorder.live.websocket import MALFORMED, BrowserSocket, Socket, short
+from robotdata.rig.protocol import MAX_BINARY_BYTES, MAX_TEXT_BYTES, VERSION
+
+log = logging.getLogger(__name__)
+
+HELLO_WITHIN_S = 5.0
+REFUSED, FENCED, TRY_AGAIN = 4403, 4409, 1013
+COMMANDS_WAITING = 100
+inbound = Inbound(hub) if is_scaled_out() else None
+
+
+class RigConsumer(Socket):
+    """`/ws/rig/`: docs/rig-protocol.md, the web's side."""
+
+    max_text = MAX_TEXT_BYTES
+    max_bytes = MAX_BINARY_BYTES
+    name = ""
+    feed: Feed | None = None
+    rows: RigRows | None = None
+    outbound: Outbound | None = None
+
+    async def connect(self) -> None:
+        if not bearer_is_good(self.scope["headers"]):
+            await self.close()  # before accept: the handshake is answered 403
+            return
+        self.waiting: dict[str, list[str]] = {}
+        self.cameras: list[dict[str, Any]] = []
+        self.heard_at = time.monotonic()
+        self.tasks: set[asyncio.Task[None]] = set()
+        await self.accept()
+        self.keep(self.look_after())
+
+    def keep(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def on_bytes(self, data: bytes) -> None:
+        if self.feed is None:
+            raise BadMessage("say hello first")
+        try:
+            self.feed.publish_frame(data)
+        except ValueError as error:
+            raise BadMessage(str(error)) from error
+
+    async def on_text(self, text: str) -> None:
+        try:
+            message = read_message(text)
+        except UnknownMessage:
+            return
+        if isinstance(message, Hello):
+            await self.on_hello(message)
+        elif self.feed is None or self.rows is None:
+            raise BadMessage("say hello first")
+        elif isinstance(message, Status):
+            self.on_status(message.model_dump(mode="json"))
+        elif isinstance(message, Telemetry):
+            self.feed.publish_telemetry(message.model_dump(mode="json", exclude_none=True))
+        elif isinstance(message, TakeMoved):
+            await self.on_take(message.take, self.rows)
+        elif isinstance(message, Reply):
+            await self.on_reply(message.model_dump(mode="json"))
+
+    async def on_hello(self, hello: Hello) -> None:
+        if self.feed is not None:
+            raise BadMessage("hello is said once")
+        try:
+            rig = await in_database(rigs.rig_connected, hello=hello, connection=self.channel_name)
+        except Refused as refusal:
+            await self.say({"type": "refused", "code": refusal.code, "message": refusal.message})
+            await self.close(REFUSED, reason=short(refusal.message))
+            return
+        self.name, self.cameras = rig.name, rig.cameras
+        await self.say({"type": "welcome", "protocol": VERSION})
+        self.rows = RigRows(name=self.name, connection=self.channel_name, cameras=self.cameras)
+        self.keep(self.close_when_ended(self.rows))
+        self.feed = hub.attach(self.name, self.on_wanted)
+        self.feed.publish_status({**hello.status, "online": True, "cameras": self.cameras})
+        if is_scaled_out():
+            self.outbound = Outbound(hub, self.name)
+            try:
+                await self.channel_layer.group_add(watch_group(self.name), self.channel_name)
+            except LAYER_ERRORS as error:
+                log.warning("%s cannot be watched from other processes: %s", self.name, error)
+                await self.close(TRY_AGAIN, reason="the channel layer cannot be reached: come again")
+                return
+        self.keep(self.index_takes(hello, self.rows))
+
+    def on_status(self, status: dict[str, Any]) -> None:
+        if self.feed is None or self.rows is None:
+            return
+        self.heard_at = time.monotonic()
+        self.feed.publish_status({**status, "online": True, "cameras": self.cameras})
+        self.rows.status(status)
+
+    async def on_take(self, take: dict[str, Any], rows: RigRows) -> None:
+        if (card := await self.card_of(take, rows)) is not None:
+            await rows.take(card[0], {**take, "id": card[0]})
+
+    async def card_of(self, take: Any, rows: RigRows) -> tuple[str, str, int] | None:
+        """(id, state, ticks); None for a take of which the rig says nothing usable: the rig is heard all the same."""
+        try:
+            return read_card(take)
+        except BadTake as error:
+            log.warning("%s: %s", self.name, error)
+            await rows.not_listed(error.take_id, str(error))
+        except BadMessage as error:
+            log.warning("%s: %s", self.name, error)
+        return None
+
+    async def on_reply(self, reply: dict[str, Any]) -> None:
+        for channel in self.waiting.pop(reply["id"], []):
+            await self.to_layer(channel, {"type": "command.reply", "reply": reply})
+
+    async def rig_command(self, event: dict[str, Any]) -> None:
+        """From `commands.send_command`, over the layer."""
+        if len(self.waiting) >= COMMANDS_WAITING:
+            self.waiting.pop(next(iter(self.waiting)))  # its asker has given up long ago
+        self.waiting.setdefault(event["id"], []).append(event["reply_to"])
+        await self.say({"type": "command", "id": event["id"], "name": event["name"], "args": event["args"]})
+
+    async def rig_watch(self, event: dict[str, Any]) -> None:
+        """From another web process, over the layer."""
+        if self.outbound is not None:
+            self.outbound.asked(event["process"], event["cameras"])
+
+    async def to_layer(self, channel: str, message: dict[str, Any]) -> None:
+        try:
+            await self.channel_layer.send(channel, message)
+        except LAYER_ERRORS as error:
+            log.warning("An answer of %s is lost: %s", self.name, error)
+
+    def on_wanted(self, wanted: Wanted) -> None:
+        self.keep(self.say({"type": "watch", "cameras": wanted}))
+
+    async def index_takes(self, hello: Hello, rows: RigRows) -> None:
+        found = [await self.card_of(take, rows) for take in hello.takes]
+        cards = {card[0]: card for card in found if card is not None}
+        for take_id in await in_database(rigs.takes_to_index, takes=list(cards.values())):
+            _, state, ticks = cards[take_id]
+            await rows.take(take_id, {"id": take_id, "state": state, "ticks": ticks})
+
+    async def look_after(self) -> None:
+        """Closes a socket that never says hello; notices a rig that has fallen silent."""
+        await asyncio.sleep(HELLO_WITHIN_S)
+        if self.feed is None:
+            await self.close(MALFORMED, reason="no hello within 5 s")
+            return
+        while self.rows is not None:
+            await asyncio.sleep(SILENT_S / 3)
+            if self.heard_at < time.monotonic() - SILENT_S:
+                await self.rows.silent()
+                self.heard_at = float("inf")  # told once; its next status tells again
+
+    async def close_when_ended(self, rows: RigRows) -> None:
+        await rows.ended.wait()
+        if rows.failed:
+            await self.close(TRY_AGAIN, reason="the web made a mistake, its log says which: come again")
+        else:
+            await self.close(FENCED, reason="another connection speaks for this rig now")
+
+    async def disconnect(self, code: int) -> None:
+        for task in list(getattr(self, "tasks", ())):
+            task.cancel()
+        if self.outbound is not None:
+            self.outbound.stop()
+        if self.feed is not None:
+            hub.detach(self.name, self.on_wanted)
+        if self.rows is not None:
+            rows, self.rows = self.rows, None
+            await rows.close()
+        if is_scaled_out() and self.name:
+            with contextlib.suppress(*LAYER_ERRORS):  # then it has forgotten us by itself
+                await self.channel_layer.group_discard(watch_group(self.name), self.channel_name)
+
+
+class LiveConsumer(BrowserSocket):
+    """`/ws/live/<rig>/`: status, telemetry and pictures of one rig, no faster than the browser draws them."""
+
+    per_second = 150  # it says what it has drawn, some sixty times a second
+    viewer: Viewer | None = None
+    pump: asyncio.Task[None] | None = None
+
+    async def opened(self) -> None:
+        self.name = self.scope["url_route"]["kwargs"]["name"]
+        self.viewer = Viewer(paced=True)
+        feed = hub.join(self.name, self.viewer)
+        if feed.status is None:
+            status = await in_database(rigs.live_status, name=self.name)
+            if feed.status is None:  # it may have spoken meanwhile
+                self.viewer.offer_status(json.dumps(status))
+        self.pump = asyncio.create_task(self.run(self.viewer))
+
+    async def on_text(self, text: str) -> None:
+        message = read_json(text)
+        if self.viewer is None:
+            return
+        match message.get("type"):
+            case "watch":
+                hub.watch(self.name, self.viewer, wanted_cameras(message.get("cameras")))
+            case "drawn":
+                self.viewer.drawn(drawn_cameras(message.get("cameras")))
+            case "ping":
+                self.viewer.pinged(ping_number(message.get("id")))
+            case _:
+                raise BadMessage('want {"type": "watch", "cameras": {...}}, "drawn" or "ping"')
+
+    async def run(self, viewer: Viewer) -> None:
+        while True:
+            news = await viewer.next()
+            if isinstance(news, bytes):
+                await self.send(bytes_data=news)
+            else:
+                await self.send(text_data=news)
+
+    async def disconnect(self, code: int) -> None:
+        if self.viewer is not None:
+            hub.leave(self.name, self.viewer)
+        if self.pump is not None:
+            self.pump.cancel()
+
+
+class EventsConsumer(BrowserSocket):
+    """`/ws/events/`: what moved, newest state of each row; too much becomes one refresh."""
+
+    pending: dict[tuple[str, str], Moved] | None = None
+    pump: asyncio.Task[None] | None = None
+
+    async def opened(self) -> None:
+        self.pending = {}
+        self.wake = asyncio.Event()
+        watcher.add(self.moved)
+        self.pump = asyncio.create_task(self.run())
+        self.moved(await in_database(just_moved))
+
+    def moved(self, news: list[Moved] | None) -> None:
+        if news is None or (self.pending is not None and len(self.pending) > 500):
+            self.pending = None
+        elif self.pending is not None:
+            self.pending.update({(row["kind"], row["id"]): row for row in news})
+        self.wake.set()
+
+    async def run(self) -> None:
+        while True:
+            await self.wake.wait()
+            self.wake.clear()
+            rows, self.pending = self.pending, {}
+            if rows is None:
+                await self.say({"type": "refresh"})
+            for row in (rows or {}).values():
+                await self.say(dict(row))
+
+    async def disconnect(self, code: int) -> None:
+        watcher.remove(self.moved)
+        if self.pump is not None:
+            self.pump.cancel()
+
+
+def bearer_is_good(headers: list[tuple[bytes, bytes]]) -> bool:
+    given = dict(headers).get(b"authorization", b"")
+    return secrets.compare_digest(given, b"Bearer " + settings.RIG_TOKEN.encode())

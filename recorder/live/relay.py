@@ -1,0 +1,172 @@
+"""Between several web processes: a rig's feed crosses the channel layer where, and only while, somebody looks.
+
+A process with viewers of a rig that is not its own asks on the group `watch.<rig>`; the process that holds the rig's
+socket answers on `feed.<rig>`. Without CHANNEL_URL there is one process, and nothing here runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import secrets
+import time
+from typing import Any
+
+from channels.layers import get_channel_layer
+from django.conf import settings
+
+from recorder.live.hub import Feed, Hub, Viewer, Wanted
+from recorder.live.layer_errors import LAYER_ERRORS
+
+log = logging.getLogger(__name__)
+
+ASK_EVERY_S = 1.0
+ASK_HOLDS_S = 3.5
+PROCESS = secrets.token_hex(8)
+
+
+def is_scaled_out() -> bool:
+    return bool(settings.CHANNEL_URL)
+
+
+def watch_group(rig: str) -> str:
+    return f"watch.{rig}"
+
+
+def feed_group(rig: str) -> str:
+    return f"feed.{rig}"
+
+
+class Outbound:
+    """The rig is here; other processes look at it. To the hub they are one more viewer."""
+
+    def __init__(self, hub: Hub, rig: str) -> None:
+        self.hub = hub
+        self.rig = rig
+        self.viewer: Viewer | None = None
+        self._asked: dict[str, tuple[Wanted, float]] = {}
+        self._pump: asyncio.Task[None] | None = None
+
+    def asked(self, process: str, wanted: Wanted) -> None:
+        """Another process says, again and again, what its viewers watch."""
+        if process == PROCESS:
+            return
+        new = process not in self._asked
+        self._asked[process] = (wanted, time.monotonic() + ASK_HOLDS_S)
+        if new and self.viewer is not None:
+            self.hub.join(self.rig, self.viewer)  # says the last status and the names once more
+        self._settle()
+
+    def _settle(self) -> None:
+        now = time.monotonic()
+        self._asked = {process: asked for process, asked in self._asked.items() if asked[1] > now}
+        if not self._asked:
+            self.stop()
+            return
+        if self.viewer is None:
+            self.viewer = Viewer()
+            self.hub.join(self.rig, self.viewer)
+            self._pump = asyncio.get_running_loop().create_task(self._run(self.viewer))
+        union: Wanted = {}
+        for wanted, _ in self._asked.values():
+            for key, fps in wanted.items():
+                union[key] = max(fps, union.get(key, 0.0))
+        if union != self.viewer.wanted:
+            self.hub.watch(self.rig, self.viewer, union)
+
+    def stop(self) -> None:
+        if self._pump is not None:
+            self._pump.cancel()
+            self._pump = None
+        if self.viewer is not None:
+            self.hub.leave(self.rig, self.viewer)
+            self.viewer = None
+
+    async def _run(self, viewer: Viewer) -> None:
+        layer = get_channel_layer()
+        while True:
+            news = await viewer.next()
+            kind = "feed.frame" if isinstance(news, bytes) else "feed.words"
+            try:
+                await layer.group_send(feed_group(self.rig), {"type": kind, "rig": self.rig, "news": news})
+            except LAYER_ERRORS as error:
+                log.warning("The channel layer does not take the feed of %s: %s", self.rig, error)
+                await asyncio.sleep(1.0)
+            self._settle()
+
+
+class Inbound:
+    """Viewers here, the rig elsewhere: ask for its feed, and give what comes to the hub."""
+
+    def __init__(self, hub: Hub) -> None:
+        self.hub = hub
+        self._task: asyncio.Task[None] | None = None
+        self._look = asyncio.Event()
+        self._groups: set[str] = set()
+        hub.on_look = self._looked
+
+    def _looked(self, feed: Feed) -> None:
+        if feed.on_wanted is None:
+            self._look.set()
+            if self._task is None or self._task.done():
+                self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def _run(self) -> None:
+        layer = get_channel_layer()
+        channel: str | None = None
+        while channel is None:
+            try:
+                channel = await layer.new_channel("relay.")
+            except LAYER_ERRORS as error:
+                log.warning("The channel layer (CHANNEL_URL) cannot be reached: %s", error)
+                await asyncio.sleep(1.0)
+        await asyncio.gather(self._listen(layer, channel), self._ask(layer, channel))
+
+    async def _listen(self, layer: Any, channel: str) -> None:
+        while True:
+            try:
+                self._take(await layer.receive(channel))
+            except LAYER_ERRORS as error:
+                log.warning("The channel layer gives nothing: %s", error)
+                await asyncio.sleep(1.0)
+
+    def _take(self, message: dict[str, Any]) -> None:
+        feed = self.hub.feeds.get(str(message.get("rig")))
+        if feed is None or feed.on_wanted is not None:
+            return
+        news = message["news"]
+        if isinstance(news, bytes):
+            # Status comes first, but a process that has just begun to look may see a frame before it.
+            if feed.keys:
+                feed.publish_frame(news)
+            return
+        words = json.loads(news)
+        if words["type"] == "status":
+            feed.publish_status(words)
+        else:
+            feed.publish_telemetry(words)
+
+    async def _ask(self, layer: Any, channel: str) -> None:
+        while True:
+            self._look.clear()
+            try:
+                await self._ask_once(layer, channel)
+                await asyncio.wait_for(self._look.wait(), ASK_EVERY_S)
+            except TimeoutError:
+                continue
+            except LAYER_ERRORS as error:
+                log.warning("The channel layer cannot be asked for feeds: %s", error)
+                await asyncio.sleep(ASK_EVERY_S)
+
+    async def _ask_once(self, layer: Any, channel: str) -> None:
+        remote = [feed for feed in self.hub.feeds.values() if feed.viewers and feed.on_wanted is None]
+        groups = {feed_group(feed.name) for feed in remote}
+        for group in groups - self._groups:
+            await layer.group_add(group, channel)
+        for group in self._groups - groups:
+            await layer.group_discard(group, channel)
+        self._groups = groups
+        for feed in remote:
+            ask = {"type": "rig.watch", "process": PROCESS, "cameras": feed.wanted()}
+            await layer.group_send(watch_group(feed.name), ask)

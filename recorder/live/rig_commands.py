@@ -1,0 +1,126 @@
+"""send_command: ask a rig for something, wherever its socket is, and wait for its answer."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections import OrderedDict, deque
+from typing import Any
+
+from channels.db import database_sync_to_async
+from channels.layers import get_channel_layer
+
+from recorder.errors import Refused
+from recorder.live.layer_errors import LAYER_ERRORS
+from recorder.live.rigs import find_rig
+from recorder.models import Rig
+from robotdata.rig.protocol import COMMANDS
+
+PER_SECOND = 20
+LOOK_AGAIN_S = 0.3
+_RIGS_REMEMBERED = 256
+
+
+class Rate:
+    """At most so many a second and rig, counted in this process."""
+
+    def __init__(self, per_second: int) -> None:
+        self.per_second = per_second
+        self._times: OrderedDict[str, deque[float]] = OrderedDict()
+
+    def allows(self, name: str) -> bool:
+        times = self._times.setdefault(name, deque(maxlen=self.per_second))
+        self._times.move_to_end(name)
+        if len(self._times) > _RIGS_REMEMBERED:
+            self._times.popitem(last=False)
+        now = time.monotonic()
+        if len(times) == self.per_second and now - times[0] < 1.0:
+            return False
+        times.append(now)
+        return True
+
+
+rate = Rate(PER_SECOND)
+
+
+async def send_command(
+    rig_name: str,
+    name: str,
+    args: dict[str, Any] | None = None,
+    timeout: float = 5.0,
+    command_id: str | None = None,
+) -> dict[str, Any]:
+    """The rig's reply `{"type": "reply", "id", "ok": True}`.
+
+    The same `command_id` twice has one effect. Raises Refused: `offline`, `no_answer` (504), `too_many` (429), or
+    whatever code and words the rig refused with.
+    """
+    if name not in COMMANDS:
+        raise Refused("unknown_command", f"There is no command {name!r}: it is one of {', '.join(COMMANDS)}.", 404)
+    rig = await database_sync_to_async(find_rig)(name=rig_name)
+    if not rig.is_online or not rig.connection:
+        raise Refused(
+            "offline",
+            f"{rig.name} is offline, so it cannot {name.replace('_', ' ')}: start the rig, then press again.",
+        )
+    if not rate.allows(rig.name):
+        raise Refused("too_many", f"More than {PER_SECOND} commands a second for {rig.name}: wait a moment.", 429)
+    reply = await _ask(rig, name, args or {}, timeout, command_id or str(uuid.uuid4()))
+    if not reply.get("ok"):
+        raise _refusal(rig, name, reply.get("error") or {})
+    return reply
+
+
+async def _ask(rig: Rig, name: str, args: dict[str, Any], timeout: float, command_id: str) -> dict[str, Any]:
+    layer = get_channel_layer()
+    command = {"type": "rig.command", "id": command_id, "name": name, "args": args}
+    try:
+        channel = await layer.new_channel()
+        try:
+            async with asyncio.timeout(timeout):
+                answer = await _answer(layer, channel, rig, {**command, "reply_to": channel})
+        finally:
+            await _forget(layer, channel)
+    except TimeoutError:
+        raise Refused(
+            "no_answer",
+            f"{rig.name} did not answer within {timeout:g} s. What it does now is on the page as soon as it speaks "
+            "again; asking once more with the same id is safe.",
+            504,
+        ) from None
+    except LAYER_ERRORS as error:
+        raise Refused("no_layer", f"The channel layer (CHANNEL_URL) cannot be reached: {error}.", 503) from error
+    return dict(answer["reply"])
+
+
+async def _answer(layer: Any, channel: str, rig: Rig, command: dict[str, Any]) -> dict[str, Any]:
+    """The answer on `channel`. A rig that has connected anew meanwhile is asked again there: the id makes it one."""
+    asked = rig.connection
+    await layer.send(asked, command)
+    waiting = asyncio.ensure_future(layer.receive(channel))
+    try:
+        while not (await asyncio.wait({waiting}, timeout=LOOK_AGAIN_S))[0]:
+            connection = (await database_sync_to_async(find_rig)(name=rig.name)).connection
+            if connection and connection != asked:
+                asked = connection
+                await layer.send(asked, command)
+        return dict(waiting.result())
+    finally:
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+
+
+async def _forget(layer: Any, channel: str) -> None:
+    # A layer ends its subscription only when somebody stops waiting on the channel.
+    waiting = asyncio.ensure_future(layer.receive(channel))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+
+
+def _refusal(rig: Rig, name: str, error: dict[str, Any]) -> Refused:
+    code = str(error.get("code") or "refused")[:40]
+    message = str(error.get("message") or f"{rig.name} refused to {name} and gave no reason.")[:2000]
+    detail = {key: value for key, value in error.items() if key not in {"code", "message"}}
+    return Refused(code, message, detail=detail)

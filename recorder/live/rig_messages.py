@@ -1,0 +1,295 @@
+"""What a rig says over its socket, checked before anybody believes it."""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+from typing import Annotated, Any, Literal, NoReturn
+from uuid import UUID
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from recorder.text import sanitize_json
+from robotdata.spool import plain_json
+from robotdata.spool.facts import check_features, check_summary, check_text
+from robotdata.spool.fields import Fields, Odd, shown
+
+log = logging.getLogger(__name__)
+
+MAX_CAMERAS = 16
+_MOST_NOTED = 200
+_noted: set[str] = set()
+_ESCAPED = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,48}$")]
+Key = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
+
+
+def _as_words(value: Any) -> str:
+    """What the rig need not say: anything odd counts as not said."""
+    return value[:2000] if isinstance(value, str) else ""
+
+
+def _as_pid(value: Any) -> int:
+    return value if type(value) is int and 0 <= value < 2**31 else 0
+
+
+def _as_features(value: Any) -> Any:
+    """Features that are none are put aside; what then is missing shows where the rig is compared with a dataset."""
+    return _note("hello", check_features(value)) if isinstance(value, dict) else value
+
+
+def _as_names(value: Any) -> Any:
+    lists = value.values() if isinstance(value, dict) else [None]
+    good = all(isinstance(each, list) and all(isinstance(name, str) for name in each) for each in lists)
+    return value if good else None
+
+
+def _as_error(value: Any) -> Any:
+    return value if isinstance(value, dict) else None
+
+
+def _as_status(value: Any) -> Any:
+    return checked_status(value) if isinstance(value, dict) else {}
+
+
+MaybeWords = Annotated[str, BeforeValidator(_as_words)]
+
+
+class UnknownMessage(Exception):
+    """A type that we do not know: newer rigs may send it, and it is passed over."""
+
+
+class BadMessage(Exception):
+    """A message that does not follow docs/rig-protocol.md; the text says what and where."""
+
+
+class BadTake(BadMessage):
+    """A message about a take that names it, and says nothing else that can be used."""
+
+    def __init__(self, take_id: str, why: str) -> None:
+        super().__init__(why)
+        self.take_id = take_id
+
+
+class Loose(BaseModel):
+    """Newer rigs may say more than we know."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class Camera(Loose):
+    key: Key
+    name: Key
+    width: int = Field(ge=1, le=16384)
+    height: int = Field(ge=1, le=16384)
+    fps: float = Field(gt=0, le=1000)
+
+
+class RigInfo(Loose):
+    """Who the rig is and what it delivers."""
+
+    name: Name
+    robot_type: MaybeWords = ""
+    fps: float = Field(ge=1, le=240)
+    features: Annotated[dict[str, Any], BeforeValidator(_as_features)]
+    cameras: list[Camera] = Field(max_length=MAX_CAMERAS)
+    software: MaybeWords = ""
+    pid: Annotated[int, BeforeValidator(_as_pid)] = 0
+    host: MaybeWords = ""
+    spool: MaybeWords = ""
+    started_as: MaybeWords = ""
+
+
+class Status(Loose):
+    """What is odd in it is put aside: a rig is not silenced for one field."""
+
+    type: Literal["status"]
+    state: str = ""
+    since: float | None = 0
+    controls: list[str] = Field(default_factory=list)
+    take: dict[str, Any] | None = None
+    message: str | None = None
+    warnings: list[dict[str, Any]] = Field(default_factory=list)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _door(cls, value: Any) -> Any:
+        return checked_status(value) if isinstance(value, dict) else value
+
+
+class Hello(Loose):
+    type: Literal["hello"]
+    protocol: int
+    rig: RigInfo
+    status: Annotated[dict[str, Any], BeforeValidator(_as_status)] = Field(default_factory=dict)
+    takes: list[Any] = Field(default_factory=list, max_length=20_000)
+    """Each is read by `read_card`: an odd one does not keep the others from being listed."""
+
+
+class TakeMoved(Loose):
+    type: Literal["take"]
+    event: Any = None
+    take: dict[str, Any]
+    """Read by `read_card`, and field by field by whoever keeps it."""
+
+
+class Telemetry(Loose):
+    type: Literal["telemetry"]
+    rows: list[Any] = Field(max_length=2000)
+    names: Annotated[dict[str, list[str]] | None, BeforeValidator(_as_names)] = None
+
+
+class Reply(Loose):
+    type: Literal["reply"]
+    id: str = Field(max_length=64)
+    ok: bool
+    error: Annotated[dict[str, Any] | None, BeforeValidator(_as_error)] = None
+
+
+Message = Hello | Status | TakeMoved | Telemetry | Reply
+KINDS: dict[str, type[Message]] = {
+    "hello": Hello,
+    "status": Status,
+    "take": TakeMoved,
+    "telemetry": Telemetry,
+    "reply": Reply,
+}
+
+
+def read_json(text: str) -> dict[str, Any]:
+    """One JSON object; NaN and infinity become null, for browsers refuse them, and NUL U+FFFD. Raises BadMessage."""
+    try:
+        value = plain_json.read_json(text)
+    except ValueError as error:
+        raise BadMessage(f"a message {str(error)[:120]}") from error
+    if not isinstance(value, dict):
+        raise BadMessage("a message is a JSON object")
+    # Only an escape can bring such a character, and telemetry is spared the walk.
+    return dict(sanitize_json(value)) if _ESCAPED.search(text) else value
+
+
+def read_card(card: Any) -> tuple[str, str, int]:
+    """(id, state, ticks) of a take that a rig names.
+
+    Raises BadMessage where it has no id, and BadTake, with the id, where state or ticks cannot be used.
+    """
+    try:
+        take_id = str(UUID(card["id"]))
+    except (LookupError, TypeError, ValueError, AttributeError):
+        raise BadMessage(f"a take has a UUID as its id, not {shown(card)}") from None
+    try:
+        facts = check_summary({name: card.get(name) for name in ("state", "ticks")})
+    except ValueError as error:
+        raise BadTake(take_id, f"What the rig says of the take {take_id} {error}") from error
+    return take_id, facts["state"], facts.get("ticks") or 0
+
+
+def checked_status(value: dict[str, Any]) -> dict[str, Any]:
+    """A status whose fields every page can show; what is odd in it is left out, and logged once."""
+    fields = Fields(value)
+    fields.text("state", 20)
+    fields.number("since", 0, 1e11)
+    fields.items("controls", lambda item: check_text(item, 40), 40)
+    fields.text("message", 2_000, or_none=True)
+    fields.items("warnings", _check_warning, 200)
+    fields.number("saving", 0, 1e6)
+    fields.inner("take", _check_running)
+    fields.inner("timer", _check_timer)
+    fields.inner("disk", lambda disk: _check_numbers(disk, "free_bytes", "minutes_left"))
+    fields.inner("counters", _check_counters)
+    return _note("status", (fields.made, fields.odd))
+
+
+def _check_warning(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError("an object")
+    warning = Fields(value)
+    for name, longest in (("code", 60), ("camera", 200), ("text", 2_000)):
+        warning.text(name, longest, or_none=True)
+    return warning.made
+
+
+def _check_running(take: Fields) -> None:
+    for name, longest in (("id", 64), ("task", 2_000), ("dataset", 200), ("session", 200)):
+        take.text(name, longest, or_none=True)
+    _check_numbers(take, "ticks", "elapsed_s")
+
+
+def _check_timer(timer: Fields) -> None:
+    timer.text("phase", 40, or_none=True)
+    _check_numbers(timer, "ends_at", "total_s")
+
+
+def _check_counters(counters: Fields) -> None:
+    _check_numbers(counters, "ticks", "late_ticks", "dropped_ticks", "fps", "jitter_p99_ms")
+    counters.objects("cameras", _is_camera_state, "an object of numbers and texts")
+
+
+def _check_numbers(fields: Fields, *names: str) -> None:
+    for name in names:
+        fields.number(name, -1e18, 1e18)
+
+
+def _is_camera_state(value: Any) -> bool:
+    plain = (int, float, str, type(None))
+    return isinstance(value, dict) and all(isinstance(item, plain) for item in value.values())
+
+
+def _note(kind: str, checked: tuple[dict[str, Any], list[Odd]]) -> dict[str, Any]:
+    made, odd = checked
+    for each in odd:
+        if str(each) not in _noted and len(_noted) < _MOST_NOTED:
+            _noted.add(str(each))
+            log.warning("A rig's %s has a field that cannot be used and is put aside: %s", kind, each)
+    return made
+
+
+def read_message(text: str) -> Message:
+    """The message, checked; raises BadMessage naming the field that is wrong, UnknownMessage for a new type."""
+    data = read_json(text)
+    kind = data.get("type")
+    if not isinstance(kind, str):
+        raise BadMessage(f"a message has a type: one of {', '.join(KINDS)}")
+    if kind not in KINDS:
+        raise UnknownMessage(kind[:40])
+    try:
+        return KINDS[kind].model_validate(data)
+    except ValidationError as error:
+        _blame(kind, error)
+
+
+def _blame(kind: str, error: ValidationError) -> NoReturn:
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    raise BadMessage(f"{kind}: {where}: {first['msg']}") from error
+
+
+def wanted_cameras(value: Any) -> dict[str, float]:
+    """A viewer's `{"<camera key>": fps}`, checked; raises BadMessage."""
+    if not isinstance(value, dict) or len(value) > MAX_CAMERAS:
+        raise BadMessage(f"watch: cameras is an object of at most {MAX_CAMERAS} camera keys")
+    wanted: dict[str, float] = {}
+    for key, fps in value.items():
+        if not isinstance(fps, int | float) or isinstance(fps, bool) or not math.isfinite(fps) or not 0 <= fps <= 240:
+            raise BadMessage(f"watch: cameras.{key[:80]}: frames a second, 0 to 240")
+        if fps > 0 and len(key) <= 200:
+            wanted[key] = float(fps)
+    return wanted
+
+
+def drawn_cameras(value: Any) -> list[int]:
+    """A viewer's list of camera places, one for each picture that it has drawn; raises BadMessage."""
+    if not isinstance(value, list) or len(value) > 8 * MAX_CAMERAS:
+        raise BadMessage("drawn: cameras is a list of the places of cameras")
+    if not all(isinstance(place, int) and not isinstance(place, bool) and 0 <= place < 256 for place in value):
+        raise BadMessage("drawn: cameras: a place is a number from 0 to 255")
+    return value
+
+
+def ping_number(value: Any) -> int:
+    """The number of a viewer's ping; raises BadMessage."""
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**53:
+        raise BadMessage("ping: id is a whole number")
+    return value

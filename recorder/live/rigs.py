@@ -1,0 +1,175 @@
+"""Rigs: who is connected, what they say of themselves, and the takes that they tell of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.db.models import Q
+from django.utils import timezone
+
+from recorder.catalog.takes import index_take as index_take
+from recorder.errors import Refused
+from recorder.live.messages import offline_status
+from recorder.live.rig_messages import Hello
+from recorder.models import Episode, Rig
+from recorder.models.readiness import readiness_of
+from recorder.models.states import EpisodeState, RigState
+from robotdata.rig.protocol import VERSION
+
+# A rig says its status four times a second and its row is written once a second.
+ALIVE_S = 3.0
+
+
+def rig_connected(*, hello: Hello, connection: str) -> Rig:
+    """The row of the rig that said hello; from now on `connection` alone speaks for it.
+
+    Raises Refused where the protocol is another, or where a living rig of this name is there already. The same
+    process coming back (its old socket may not have noticed yet) takes over at once.
+    """
+    if hello.protocol != VERSION:
+        raise Refused(
+            "protocol",
+            f"This server speaks version {VERSION} of the rig protocol, the rig {hello.protocol}: "
+            "bring both to the same release of robotdata.",
+        )
+    card, now = hello.rig, timezone.now()
+    rig, _ = Rig.objects.get_or_create(name=card.name)
+    host = f"{card.host or 'unknown host'} (process {card.pid})"[:120]
+    mine = Rig.objects.filter(pk=rig.pk).filter(
+        Q(state=RigState.OFFLINE)
+        | Q(host=host)
+        | Q(connection="")
+        | Q(last_seen_at=None)
+        | Q(last_seen_at__lt=now - timedelta(seconds=ALIVE_S))
+    )
+    taken = mine.update(
+        connection=connection,
+        host=host,
+        robot_type=card.robot_type[:120],
+        fps=card.fps,
+        features=card.features,
+        cameras=[camera.model_dump(include={"key", "name", "width", "height", "fps"}) for camera in card.cameras],
+        status={**_kept(hello.status), **_of_connection(hello, now)},
+        **_state_of(hello.status),
+        last_seen_at=now,
+        updated_at=now,
+    )
+    rig.refresh_from_db()
+    if not taken:
+        since = rig.status.get("connected_at")
+        when = f" since {datetime.fromtimestamp(since, UTC):%H:%M:%S} UTC" if isinstance(since, int | float) else ""
+        raise Refused(
+            "in_use",
+            f"The name {card.name!r} is in use by the rig on {rig.host}{when}. "
+            "Stop that one first, or give this rig another name in its TOML file.",
+        )
+    return rig
+
+
+def rig_status(*, name: str, connection: str, status: Mapping[str, Any], moved: bool) -> bool:
+    """Keep the rig's last word; False where another connection speaks for the rig now.
+
+    `moved` says that a person would see the difference: only then the row counts as changed.
+    """
+    now = timezone.now()
+    kept = _kept(status)
+    mine = Rig.objects.filter(name=name, connection=connection)
+    before = mine.values_list("status", flat=True).first() or {}
+    of_connection = {name: before[name] for name in _OF_CONNECTION if name in before}
+    changes = {"status": {**kept, **of_connection}, **_state_of(status), "last_seen_at": now}
+    if moved:
+        changes["updated_at"] = now
+    return bool(mine.update(**changes))
+
+
+def rig_silent(*, name: str, connection: str) -> bool:
+    """The socket is there, the rig says nothing: it counts as offline until it speaks again."""
+    now = timezone.now()
+    mine = Rig.objects.filter(name=name, connection=connection).exclude(state=RigState.OFFLINE)
+    return bool(mine.update(state=RigState.OFFLINE, state_since=now, updated_at=now))
+
+
+def rig_disconnected(*, name: str, connection: str) -> bool:
+    """The socket is gone; False where another connection has taken over, which then stands."""
+    now = timezone.now()
+    mine = Rig.objects.filter(name=name, connection=connection)
+    return bool(mine.update(state=RigState.OFFLINE, state_since=now, connection="", updated_at=now))
+
+
+def expire_rigs() -> int:
+    """Rigs whose web process died without a word are offline; cheap enough to call before every list."""
+    now = timezone.now()
+    silent = Rig.objects.online().filter(Q(last_seen_at=None) | Q(last_seen_at__lt=now - timedelta(seconds=ALIVE_S)))
+    if not silent.exists():  # no write lock for nothing
+        return 0
+    return silent.update(state=RigState.OFFLINE, state_since=now, updated_at=now)
+
+
+def find_rig(*, name: str) -> Rig:
+    """Raises Refused (404) where no rig of this name ever connected."""
+    expire_rigs()
+    rig = Rig.objects.filter(name=name).first()
+    if rig is None:
+        raise Refused("no_rig", f"No rig named {name!r} has ever connected here: start it, then try again.", 404)
+    return rig
+
+
+def live_status(*, name: str) -> dict[str, Any]:
+    """What a page is told of a rig before the rig itself speaks: its last word, and whether it is there."""
+    expire_rigs()
+    rig = Rig.objects.filter(name=name).first()
+    if rig is None:
+        never = offline_status(name, f"No rig named {name} has ever connected here: start it.")
+        return {**never, **readiness_of("offline", {}, []).as_dict()}
+    if not rig.is_online:
+        last = {key: rig.status[key] for key in ("disk",) if key in rig.status}
+        offline = offline_status(name, cut_off=rig.status.get("take"))
+        there = {**offline, **last, "since": rig.state_since.timestamp()}
+    else:
+        there = {**rig.status, "type": "status", "rig": name, "online": True}
+    return {**there, "cameras": rig.cameras, **rig.readiness.as_dict()}
+
+
+def takes_to_index(*, takes: Sequence[tuple[str, str, int]]) -> list[str]:
+    """Of the (id, state, ticks) that a rig has on disk, the ids whose rows say something else, or are missing."""
+    said = {take_id: (state, ticks) for take_id, state, ticks in takes}
+    ids = list(said)
+    for first in range(0, len(ids), 500):
+        rows = Episode.objects.filter(pk__in=ids[first : first + 500]).values_list("pk", "state", "ticks")
+        for pk, state, ticks in rows:
+            told = said[str(pk)]
+            raw = state in {"recording", "recorded", "interrupted"}
+            if not raw or (state, ticks) == told or (state == "recording" == told[0]):
+                del said[str(pk)]
+    return list(said)
+
+
+def unfinished_takes(*, name: str, current: str | None) -> list[str]:
+    """Takes of the rig that count as being recorded though it does not record them: their end was missed."""
+    rows = Episode.objects.filter(rig__name=name, state=EpisodeState.RECORDING)
+    return [str(pk) for pk in rows.values_list("pk", flat=True)[:100] if str(pk) != current]
+
+
+_OF_CONNECTION = ("connected_at", "started_as")
+
+
+def _of_connection(hello: Hello, now: datetime) -> dict[str, Any]:
+    """What a rig says once, and its statuses do not repeat: since when it is here, and how it was started."""
+    return {"connected_at": now.timestamp(), "started_as": hello.rig.started_as}
+
+
+def _kept(status: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in status.items() if key not in {"type", "seq"}}
+
+
+def _state_of(status: Mapping[str, Any]) -> dict[str, Any]:
+    said = status.get("state")
+    state = said if said in RigState.values and said != RigState.OFFLINE else RigState.CONNECTING
+    since = status.get("since")
+    try:
+        when = datetime.fromtimestamp(float(since or 0), UTC)
+    except (TypeError, ValueError, OverflowError, OSError):
+        when = timezone.now()
+    return {"state": state, "state_since": when if since else timezone.now()}

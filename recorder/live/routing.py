@@ -1,0 +1,14 @@
+"""The browsers' sockets of the recorder; a rig's own is named in `robotdata/asgi.py`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.urls import path, re_path
+
+from recorder.live.consumers import EventsConsumer, LiveConsumer
+
+websocket_urlpatterns: list[Any] = [
+    re_path(r"^ws/live/(?P<name>[A-Za-z0-9_-]{1,48})/$", LiveConsumer.as_asgi()),
+    path("ws/events/", EventsConsumer.as_asgi()),
+]

@@ -1,0 +1,107 @@
+"""Sessions: one sitting on one rig into one dataset."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from recorder.errors import Refused
+from recorder.jobs.batches import apply_policy
+from recorder.models import Batch, Dataset, Rig, Session
+from recorder.models.states import RigState
+from recorder.task_text import checked_task
+
+BUSY = {RigState.COUNTDOWN, RigState.RECORDING}
+# LeRobot's own columns, which no rig delivers.
+DEFAULT_COLUMNS = {"timestamp", "frame_index", "episode_index", "index", "task_index"}
+SETTINGS = ("task", "operator", "countdown_s", "episode_s", "reset_s")
+
+
+def start_session(
+    *,
+    rig: Rig,
+    dataset: Dataset,
+    task: str,
+    operator: str = "",
+    countdown_s: float = 3.0,
+    episode_s: float | None = None,
+    reset_s: float | None = None,
+) -> tuple[Session, bool]:
+    """The session that runs on the rig into this dataset, and whether it is new.
+
+    A session into another dataset ends by it. A running one keeps its settings: `change_session` changes them,
+    once the rig has agreed. Raises Refused where the rig is just recording into another dataset.
+    """
+    settings = dict(
+        task=checked_task(task), operator=operator, countdown_s=countdown_s, episode_s=episode_s, reset_s=reset_s
+    )
+    running = rig.sessions.running().select_related("dataset").first()
+    if running is not None and running.dataset_id == dataset.pk:
+        return running, False
+    if running is not None:
+        if rig.state in BUSY:
+            raise Refused(
+                "not_allowed",
+                f"{rig.name} is {rig.state} into {running.dataset.title!r}: stop that take first, then switch.",
+            )
+        end_session(session=running)
+    try:
+        with transaction.atomic():
+            return Session.objects.create(rig=rig, dataset=dataset, **settings), True
+    except IntegrityError:  # another tab was first
+        theirs = rig.sessions.running().first()
+        if theirs is None or theirs.dataset_id != dataset.pk:
+            raise Refused(
+                "not_allowed", f"Somebody else has just begun a session on {rig.name}: reload the page and look."
+            ) from None
+        return theirs, False
+
+
+def change_session(*, session: Session, **settings: Any) -> None:
+    """Set task, operator and timers for the takes to come."""
+    if unknown := settings.keys() - set(SETTINGS):
+        raise TypeError(f"a session has no {', '.join(sorted(unknown))}")
+    if "task" in settings:
+        settings["task"] = checked_task(settings["task"])
+    for name, value in settings.items():
+        setattr(session, name, value)
+    session.save(update_fields=[*settings])
+
+
+def drop_session(*, session: Session) -> None:
+    """Forget a session into which nothing was recorded: the rig refused its first take."""
+    if not session.episodes.exists():
+        session.delete()
+
+
+def end_session(*, session: Session) -> Batch | None:
+    """End it, and let the dataset's policy decide whether its takes are encoded now; that batch, if any."""
+    now = timezone.now()
+    if not Session.objects.running().filter(pk=session.pk).update(ended_at=now):
+        return None
+    session.ended_at = now
+    return apply_policy(dataset=session.dataset, session_ended=True)
+
+
+def expected(*, dataset: Dataset) -> dict[str, Any] | None:
+    """What a rig must deliver to record into the dataset; None while there is nothing to match."""
+    if dataset.fps is None or not dataset.features:
+        return None
+    if not dataset.total_episodes and not dataset.episodes.takes().exists():
+        return None
+    features = {key: value for key, value in dataset.features.items() if key not in DEFAULT_COLUMNS}
+    return {"fps": dataset.fps, "features": features}
+
+
+def record_args(session: Session, **settings: Any) -> dict[str, Any]:
+    """The arguments of the rig's command `record`; `settings` stand before the session's own."""
+    own = {name: getattr(session, name) for name in SETTINGS}
+    return {
+        **own,
+        **settings,
+        "session": str(session.pk),
+        "dataset": session.dataset.slug,
+        "expect": expected(dataset=session.dataset),
+    }

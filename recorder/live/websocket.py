@@ -1,0 +1,117 @@
+"""Socket: a websocket that is polite to the event loop and strict with what it is sent."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+from collections import deque
+from typing import Any, ClassVar
+
+from channels.consumer import get_handler_name
+from channels.generic.websocket import AsyncWebsocketConsumer
+
+from recorder.live.rig_messages import BadMessage
+
+MALFORMED, TOO_BIG = 1008, 1009
+MAX_TEXT = 262_144
+PENALTY_S = 1.0
+GONE = (OSError, RuntimeError)  # RuntimeError: the server itself closed a socket that did not answer its pings
+
+
+class Socket(AsyncWebsocketConsumer):  # type: ignore[misc]
+    """Messages arrive at `on_text` and `on_bytes`; BadMessage from there closes the socket with 1008."""
+
+    max_text = MAX_TEXT
+    max_bytes = 0  # nothing binary is wanted
+    closed = False
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        # Channels' own dispatch visits a database thread for each message: at 90 frames a second, a frame must not
+        # wait behind a busy database.
+        await getattr(self, get_handler_name(message))(message)
+
+    async def send(self, text_data: str | None = None, bytes_data: bytes | None = None, close: Any = False) -> None:
+        """Nothing, where the other side has gone or we have closed: disconnect() comes next."""
+        if not self.closed:
+            with contextlib.suppress(*GONE):
+                await super().send(text_data, bytes_data, close)
+
+    async def close(self, code: int | None = None, reason: str | None = None) -> None:
+        if not self.closed:
+            self.closed = True
+            with contextlib.suppress(*GONE):
+                await super().close(code, reason)
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        if self.closed:
+            return
+        try:
+            if text_data is not None:
+                if len(text_data) > self.max_text:
+                    await self.close(TOO_BIG, reason="message too big")
+                else:
+                    await self.on_text(text_data)
+            elif bytes_data is not None:
+                if not self.max_bytes:
+                    raise BadMessage("this socket takes text")
+                if len(bytes_data) > self.max_bytes:
+                    await self.close(TOO_BIG, reason="message too big")
+                else:
+                    await self.on_bytes(bytes_data)
+        except BadMessage as error:
+            await self.close(MALFORMED, reason=short(str(error)))
+
+    async def on_text(self, text: str) -> None:
+        raise BadMessage("this socket only speaks")
+
+    async def on_bytes(self, data: bytes) -> None:
+        raise BadMessage("this socket takes text")
+
+    async def say(self, message: dict[str, Any]) -> None:
+        await self.send(text_data=json.dumps(message))
+
+
+class NowhereSocket(Socket):
+    """For addresses that are none: refused, where a router without a match would fail."""
+
+    async def connect(self) -> None:
+        await self.close()
+
+
+class BrowserSocket(Socket):
+    """For people who have signed in. Who sends more than so many messages a second is cut off, and comes back late."""
+
+    per_second = 50
+    _flooded: ClassVar[dict[int, float]] = {}
+    """When each was cut off last, by the key of the person."""
+
+    async def connect(self) -> None:
+        user = self.scope.get("user")
+        if user is None or not user.is_authenticated:
+            await self.close()
+            return
+        self._times: deque[float] = deque(maxlen=self.per_second)
+        # Coming again at once, again and again, would cost more than the flood itself.
+        if (wait := self._flooded.get(user.pk, -PENALTY_S) + PENALTY_S - time.monotonic()) > 0:
+            await asyncio.sleep(wait)
+        await self.accept()
+        await self.opened()
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        now = time.monotonic()
+        if len(self._times) == self.per_second and now - self._times[0] < 1.0:
+            self._flooded[self.scope["user"].pk] = now
+            await self.close(MALFORMED, reason=f"more than {self.per_second} messages a second")
+            return
+        self._times.append(now)
+        await super().receive(text_data, bytes_data)
+
+    async def opened(self) -> None:
+        """The person is known and the socket accepted."""
+
+
+def short(text: str) -> str:
+    """What fits into a close frame."""
+    return text.encode()[:120].decode(errors="ignore")

@@ -1,0 +1,256 @@
+"""The embedded mode: prepare the home, start the children, greet with a URL, end in order."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+import shlex
+import socket
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from django.conf import settings
+from django.core.management import call_command
+from django.db import DatabaseError, DataError, IntegrityError
+
+from recorder.errors import unusable_words
+from recorder.models import Episode, Job, Rig, SignInCode
+from recorder.models.states import JobState, RigState
+from robotdata.supervisor import Child, Supervisor
+
+log = logging.getLogger(__name__)
+
+RIG_WAIT_S = 4.0
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+
+class EmbeddedError(Exception):
+    """The product cannot start here; the text says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line chose."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    rigs: list[str] = field(default_factory=list)
+    with_rig: bool = True
+    with_worker: bool = True
+
+
+class Embedded:
+    """One home, one set of processes. Raises EmbeddedError before anything is started."""
+
+    def __init__(self, options: Options, *, say: Callable[[str], None]) -> None:
+        self.options = options
+        self.say = say
+        self._greeted = False
+        self._slow_said = False
+        self._answered_at: float | None = None
+        self._started_at = time.monotonic()
+
+    def run(self) -> None:
+        check_home(Path(settings.STATE_DIR))
+        with home_lock(Path(settings.STATE_DIR) / "run.lock", self.url):
+            check_port(self.options.host, self.options.port)
+            for rig in self.options.rigs:
+                if not Path(rig).is_file():
+                    raise EmbeddedError(f"There is no rig file {rig}: give the path of a TOML file (docs/devices.md).")
+            os.environ["ROBOTDATA_HOSTS"] = os.environ.get("ROBOTDATA_HOSTS") or ",".join(hosts(self.options.host))
+            prepare_database()
+            for line in openness(Path(settings.HOME), self.options.host):
+                self.say(line)
+            children = self.children()
+            supervisor = Supervisor(children, say=self.say, ending=ending(children))
+            supervisor.run(on_tick=self.greet)
+            self.say(farewell())
+
+    def _rig_is_linked(self) -> bool:
+        return not self.options.with_rig or Rig.objects.online().exists()
+
+    @property
+    def url(self) -> str:
+        host = "127.0.0.1" if self.options.host in {"0.0.0.0", "::"} else self.options.host
+        return f"http://{host}:{self.options.port}"
+
+    def children(self) -> list[Child]:
+        web = ["robotdata.asgi:application", "--host", self.options.host, "--port", str(self.options.port)]
+        web += ["--ws", "websockets-sansio", "--ws-per-message-deflate", "false", "--ws-max-size", "8388608"]
+        web += ["--timeout-graceful-shutdown", "5", "--log-level", "warning", "--no-server-header"]
+        web += ["--http", "robotdata.connections:BoundedHttp", "--backlog", "128"]
+        web += ["--no-proxy-headers"]  # settings.PROXIES says whose are believed
+        # Static files come from a synchronous library, whole; they are small. What is large is streamed by us.
+        calm = {"PYTHONWARNINGS": "ignore:StreamingHttpResponse must consume synchronous iterators"}
+        calm["ROBOTDATA_DB_WAIT_S"] = os.environ.get("ROBOTDATA_DB_WAIT_S") or "5"  # a person waits: told rather soon
+        children = [Child("web", "uvicorn", web, env=calm)]
+        if self.options.with_rig:
+            children += [self.rig(path) for path in self.options.rigs or [""]]
+        if self.options.with_worker:
+            # 12 s: an idle worker on the filesystem broker needs 6 to 7 to end; a long encode is leased, not lost.
+            quiet = {"PYTHONWARNINGS": "ignore:You're running the worker"}  # a robot's computer often has only root
+            # Arrow's own allocator keeps ever more of what many small commits have used.
+            quiet["ARROW_DEFAULT_MEMORY_POOL"] = os.environ.get("ARROW_DEFAULT_MEMORY_POOL") or "system"
+            children.append(Child("worker", "celery", worker_args(), grace_s=12.0, env=quiet))
+        return children
+
+    def rig(self, path: str) -> Child:
+        socket_url = self.url.replace("http", "ws", 1) + "/ws/rig/"
+        args = [*([path] if path else []), "--spool", str(settings.SPOOL_DIR), "--url", socket_url]
+        name = f"rig {Path(path).stem}" if path else "rig"
+        # 20 s: a take that is being recorded is closed and made durable first.
+        return Child(name, "robotdata.rig", args, grace_s=20.0, env={"ROBOTDATA_RIG_TOKEN": settings.RIG_TOKEN})
+
+    def greet(self) -> None:
+        """Print the one line, once the page really answers."""
+        if self._greeted:
+            return
+        if answers(f"{self.url}/healthz"):
+            self._answered_at = self._answered_at or time.monotonic()
+            if not self._rig_is_linked() and time.monotonic() - self._answered_at < RIG_WAIT_S:
+                return  # a moment: then the page shows the rig at once
+            self._greeted = True
+            code = SignInCode.issue()
+            self.say(f"robotdata is ready: {self.url}/sign-in/?code={code}")
+            self.say(f"Everything is kept in {settings.HOME}. Ctrl-C stops; nothing is lost.")
+        elif not self._slow_said and time.monotonic() - self._started_at > 30:
+            self._slow_said = True
+            self.say("The page has not answered for 30 s; the lines above say why. Still trying.")
+
+
+def openness(home: Path, host: str) -> list[str]:
+    """What others can see of this start that they should not, and the remedy; a line each."""
+    lines = []
+    if host not in LOOPBACK and not settings.HTTPS:
+        lines.append(
+            f"Listening on {host} without TLS: sign-ins, tokens and pictures travel in clear to whoever is on the "
+            "network. Put a proxy with TLS before it (docs/scale-out.md), or listen on 127.0.0.1."
+        )
+    if others := home.stat().st_mode & 0o077:
+        lines.append(
+            f"Other users of this machine may {'change' if others & 0o022 else 'read'} what is in {home}. "
+            f"If they should not: chmod 700 {shlex.quote(str(home))}"
+        )
+    return lines
+
+
+def worker_args() -> list[str]:
+    args = ["-q", "-A", "robotdata", "worker", "-B", "-s", str(Path(settings.STATE_DIR) / "beat")]
+    args += ["--without-gossip", "--without-mingle", "--concurrency", str(settings.ENCODE_WORKERS)]
+    return [*args, "--loglevel", "warning"]
+
+
+def ending(children: list[Child]) -> list[str]:
+    """Rigs first: a take in progress is saved while the page can still show it. The web goes last."""
+    order = {"worker": 1, "web": 2}
+    return [child.name for child in sorted(children, key=lambda child: order.get(child.name, 0))]
+
+
+def farewell() -> str:
+    """What is there when everything has ended, counted."""
+    takes = Episode.objects.takes().count()
+    waiting = Job.objects.filter(state__in=[JobState.QUEUED, JobState.RUNNING]).count()
+    text = f"Stopped. Nothing was lost: {takes} take{'s' * (takes != 1)} in the spool"
+    if waiting:
+        text += f", {waiting} encoding job{'s' * (waiting != 1)} that go on at the next start"
+    return text + "."
+
+
+def hosts(listen: str) -> list[str]:
+    """The names under which this start may be reached: exact, so that a foreign name is refused."""
+    names = ["localhost", "127.0.0.1", "[::1]"]
+    if listen not in LOOPBACK:
+        names += [socket.gethostname(), socket.getfqdn()]
+        if listen not in {"0.0.0.0", "::"}:
+            names.append(listen)
+        else:
+            names += socket.gethostbyname_ex(socket.gethostname())[2]
+    return list(dict.fromkeys(names))
+
+
+def check_home(folder: Path) -> None:
+    """Raises EmbeddedError where nothing can be written: what is recorded would be lost."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"robotdata")
+    except OSError as error:
+        raise EmbeddedError(
+            f"Nothing can be written to {settings.HOME} ({error.strerror}): free some space, mend the disk or its "
+            "rights, or choose another folder with ROBOTDATA_HOME=/some/folder."
+        ) from error
+
+
+def prepare_database() -> None:
+    """Bring it up to date, and rows and folders to match; raises EmbeddedError where it cannot be used."""
+    try:
+        call_command("migrate", verbosity=0, interactive=False)
+        call_command("recover", quiet=True)
+        Rig.objects.update(state=RigState.OFFLINE, connection="")  # until they say hello
+    except DatabaseError as error:
+        if isinstance(error, IntegrityError | DataError):
+            log.exception("A row could not be written")
+        raise EmbeddedError(unusable_words(error)) from error
+
+
+def check_port(host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise EmbeddedError(
+                f"Cannot listen on {host}:{port} ({error.strerror}). Another program may have the port: "
+                f"stop it, or choose another with `make run PORT={port + 1}`."
+            ) from error
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=0.5) as reply:
+            return bool(reply.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+class home_lock:
+    """One start per home; the second is told who has it and where."""
+
+    def __init__(self, path: Path, url: str) -> None:
+        self.path = path
+        self.url = url
+        self.file: IO[str] | None = None
+
+    def __enter__(self) -> None:
+        self.file = self.path.open("a+")
+        try:
+            fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self.file.seek(0)
+            raise EmbeddedError(self._taken(self.file.read())) from None
+        self.file.truncate(0)
+        self.file.write(json.dumps({"pid": os.getpid(), "url": self.url}))
+        self.file.flush()
+
+    def _taken(self, text: str) -> str:
+        try:
+            holder = json.loads(text)
+        except ValueError:
+            holder = None
+        holder = holder if isinstance(holder, dict) else {}
+        return (
+            f"robotdata already runs on {settings.HOME} (process {holder.get('pid', '?')}, {holder.get('url', '')}). "
+            "Use that page, stop it first, or give this start a home of its own: ROBOTDATA_HOME=/some/folder."
+        )
+
+    def __exit__(self, *_: object) -> None:
+        if self.file is not None:
+            self.file.close()

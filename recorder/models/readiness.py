@@ -1,0 +1,125 @@
+"""Whether a rig can record now, why not, and how its state is called: computed here for pages, sockets and the API."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from recorder.models.states import RigState
+from robotdata.rig.protocol import REFUSE_MINUTES
+
+TONES = {
+    RigState.OFFLINE: "",
+    RigState.CONNECTING: "warn",
+    RigState.IDLE: "good",
+    RigState.COUNTDOWN: "warn",
+    RigState.RECORDING: "rec",
+    RigState.SAVING: "accent",
+    RigState.RESETTING: "accent",
+    RigState.PAUSED: "warn",
+    RigState.ERROR: "bad",
+}
+LABELS = {RigState.IDLE: "ready", RigState.ERROR: "needs help", RigState.COUNTDOWN: "starting"}
+_BEFORE_A_TAKE = {RigState.IDLE, RigState.PAUSED, RigState.SAVING}
+
+
+@dataclass(frozen=True, slots=True)
+class Blocker:
+    """Something without which no take may begin; `camera` is a camera's key."""
+
+    text: str
+    camera: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """What a person needs to know of a rig at a glance; `tone` is the end of a CSS class."""
+
+    label: str
+    tone: str
+    can_record: bool
+    blockers: tuple[Blocker, ...]
+
+    @property
+    def reason(self) -> str:
+        """All blockers in one text."""
+        return ". ".join(each.text for each in self.blockers)
+
+    def as_dict(self) -> dict[str, Any]:
+        """As it stands in a status that pages get."""
+        return {
+            "label": self.label,
+            "tone": self.tone,
+            "can_record": self.can_record,
+            "blockers": [{"text": each.text, "camera": each.camera} for each in self.blockers],
+        }
+
+
+def readiness_of(state: str, status: Mapping[str, Any], cameras: Sequence[Any]) -> Readiness:
+    """Judge a rig by its last status. Nothing in `status` is trusted to have the right shape."""
+    named = RigState(state) if state in RigState.values else RigState.CONNECTING
+    label, tone = LABELS.get(named, str(named)), TONES[named]
+    if named not in _BEFORE_A_TAKE:
+        return Readiness(label, tone, False, ())
+    told = status.get("cannot_record")
+    blockers = _told_blockers(told) if isinstance(told, list) else _found_blockers(named, status, cameras)
+    missing = [each for each in blockers if each.camera]
+    if not blockers:
+        return Readiness(label, tone, "record" in _list(status.get("controls")), ())
+    short = f"{len(missing)} camera{'s' if len(missing) > 1 else ''} missing" if missing else "cannot record"
+    return Readiness(short, "warn", False, blockers)
+
+
+def _told_blockers(problems: Sequence[Any]) -> tuple[Blocker, ...]:
+    """What the rig itself says: why it would refuse to record."""
+    found = []
+    for problem in map(_dict, problems):
+        text, camera = problem.get("text") or problem.get("code"), problem.get("camera")
+        found.append(
+            Blocker(str(text or "The rig allows no recording now"), camera if isinstance(camera, str) else None)
+        )
+    return tuple(found)
+
+
+def _found_blockers(state: RigState, status: Mapping[str, Any], cameras: Sequence[Any]) -> tuple[Blocker, ...]:
+    """What can be told from the status of a rig that does not say it."""
+    return (*_missing_cameras(status, cameras), *_other_blockers(state, status))
+
+
+def _missing_cameras(status: Mapping[str, Any], cameras: Sequence[Any]) -> list[Blocker]:
+    measured = _dict(_dict(status.get("counters")).get("cameras"))
+    found = []
+    for camera in cameras:
+        key = camera.get("key") if isinstance(camera, Mapping) else None
+        if not isinstance(key, str) or not isinstance(measured.get(key), Mapping):
+            continue
+        said = measured[key]
+        if said.get("state") == "lost" or said.get("age_s", 0) is None:
+            found.append(Blocker(_reason(status, key, str(camera.get("name") or key)), key))
+    return found
+
+
+def _reason(status: Mapping[str, Any], key: str, name: str) -> str:
+    """What the rig says of this camera."""
+    texts = [each.get("text") for each in _list(status.get("warnings")) if _dict(each).get("camera") == key]
+    said = [text for text in texts if isinstance(text, str) and text]
+    return ". ".join(said) or f"Camera {name} has given no picture yet"
+
+
+def _other_blockers(state: RigState, status: Mapping[str, Any]) -> list[Blocker]:
+    minutes = _dict(status.get("disk")).get("minutes_left")
+    if isinstance(minutes, int | float) and minutes < REFUSE_MINUTES:
+        return [Blocker(f"Disk full: room for {max(0.0, minutes):.1f} minutes of recording. Empty the trash")]
+    if state == RigState.IDLE and "record" not in _list(status.get("controls")):
+        message = status.get("message")
+        return [Blocker(message if isinstance(message, str) and message else "The rig allows no recording now")]
+    return []
+
+
+def _dict(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _list(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list | tuple) else ()

@@ -1,0 +1,1 @@
+"""Measure takes and mark what is wrong with them."""

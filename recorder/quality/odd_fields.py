@@ -1,0 +1,29 @@
+"""Fields of a take's files that were put aside, as a mark on its row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from recorder.text import sanitize_json
+from robotdata.spool.fields import Odd
+
+_NAMED = 5
+
+
+def odd_marks(odd: Sequence[Odd], ticks: int, source: str = "take.json") -> list[dict[str, Any]]:
+    """One mark that names what was put aside; none where nothing was. It stands in the row alone, never in the file."""
+    if not odd:
+        return []
+    some = "; ".join(str(each) for each in odd[:_NAMED])
+    more = f"; and {len(odd) - _NAMED} more" if len(odd) > _NAMED else ""
+    text = f"Put aside in {source}: {some}{more}."
+    place = {"camera": None, "feature": None, "from_tick": 0, "to_tick": ticks, "frame": 0}
+    fields = [each.field for each in odd]
+    mark = {"code": "unreadable", "severity": "warn", "text": text, "source": source, "fields": fields}
+    return [sanitize_json({**mark, **place})]
+
+
+def is_odd_mark(mark: Any) -> bool:
+    """Whether it names fields that were put aside, while the take itself can be read."""
+    return isinstance(mark, dict) and mark.get("code") == "unreadable" and "fields" in mark

@@ -1,0 +1,164 @@
+"""A dataset at a glance: how long its episodes are, how its tasks are covered, how far its joints go, what is worst."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from recorder.models import Dataset, Episode
+from recorder.models.states import EpisodeState, Verdict
+from recorder.quality.assess import measures_of
+from robotdata.dataset.errors import DatasetError
+from robotdata.dataset.layout import STATS, contained
+from robotdata.dataset.reader import read_json
+from robotdata.quality.inputs import flat_names, is_motion
+from robotdata.quality.mark import score
+from robotdata.quality.peers import Peers
+
+_BINS = 20
+_WORST = 20
+_DRAWN = 1e30
+_FIELDS = (
+    "id",
+    "dataset",
+    "task",
+    "state",
+    "verdict",
+    "fps",
+    "ticks",
+    "trim_first",
+    "trim_end",
+    "marks",
+    "recorded_at",
+)
+
+
+def overview(dataset: Dataset) -> dict[str, Any]:
+    """Of all that is not rejected: `episodes`, `seconds`, `lengths`, `tasks`, `marks`, `ranges` and `worst`.
+
+    `lengths` is a histogram (`edges_s` one longer than `counts`); `ranges` has a line for each joint with its range
+    in this dataset (1st to 99th percentile, without the outermost takes; `measured` takes, or the committed
+    statistics where there are none); `worst` names the gravest twenty, worst first.
+    """
+    rows = dataset.episodes.filter(purged_at=None).exclude(verdict=Verdict.REJECT)
+    episodes = list(rows.exclude(state=EpisodeState.RECORDING).only(*_FIELDS))
+    return {
+        "episodes": len(episodes),
+        "seconds": round(sum(each.duration_s for each in episodes), 3),
+        "lengths": _lengths(episodes),
+        "tasks": _tasks(dataset, episodes),
+        "marks": _marks(episodes),
+        "ranges": _ranges(dataset),
+        "worst": _worst(episodes),
+    }
+
+
+def _lengths(episodes: list[Episode]) -> dict[str, Any]:
+    seconds = np.array([each.duration_s for each in episodes])
+    if not len(seconds):
+        return {"edges_s": [], "counts": [], "median_s": None}
+    counts, edges = np.histogram(seconds, bins=_BINS)
+    return {
+        "edges_s": [round(float(edge), 3) for edge in edges],
+        "counts": [int(count) for count in counts],
+        "median_s": round(float(np.median(seconds)), 3),
+    }
+
+
+def _tasks(dataset: Dataset, episodes: list[Episode]) -> list[dict[str, Any]]:
+    """Most episodes first; `kept` counts what is in the dataset or will be."""
+    lines: dict[str, dict[str, Any]] = {}
+    for each in episodes:
+        blank = {"task": each.task, "episodes": 0, "kept": 0, "seconds": 0.0, "goal": dataset.goal}
+        line = lines.setdefault(each.task, blank)
+        line["episodes"] += 1
+        line["kept"] += each.verdict == Verdict.KEEP or (each.is_committed and each.verdict != Verdict.REJECT)
+        line["seconds"] = round(line["seconds"] + each.duration_s, 3)
+    return sorted(lines.values(), key=lambda line: (-line["episodes"], line["task"]))
+
+
+def _marks(episodes: list[Episode]) -> list[dict[str, Any]]:
+    """How many episodes carry each kind of mark, most first."""
+    found = Counter(code for each in episodes for code in {m.get("code") for m in each.marks if isinstance(m, dict)})
+    return [{"code": code, "episodes": count} for code, count in found.most_common()]
+
+
+def _ranges(dataset: Dataset) -> list[dict[str, Any]]:
+    takes = measures_of(dataset)
+    return _measured_ranges(Peers(takes)) if takes else _committed_ranges(dataset)
+
+
+def _measured_ranges(peers: Peers) -> list[dict[str, Any]]:
+    lines: list[dict[str, Any]] = []
+    newest = peers.takes[0].signals
+    for feature in peers.spans_for(peers.takes[0]):
+        names = newest[feature].names
+        moving = peers.share_moving(feature, names)
+        same = [s for take in peers.takes if (s := take.signals.get(feature)) is not None and s.names == names]
+        least, most = np.min([s.least for s in same], axis=0), np.max([s.most for s in same], axis=0)
+        low = np.percentile([s.low for s in same], 10, axis=0)
+        high = np.percentile([s.high for s in same], 90, axis=0)
+        for at, name in enumerate(names):
+            lines.append(
+                {
+                    "feature": feature,
+                    "name": name,
+                    "least": float(least[at]),
+                    "low": float(low[at]),
+                    "high": float(high[at]),
+                    "most": float(most[at]),
+                    "moving": round(float(moving[at]), 4) if moving is not None else None,
+                    "takes": len(same),
+                }
+            )
+    return lines
+
+
+def _committed_ranges(dataset: Dataset) -> list[dict[str, Any]]:
+    path = dataset.path / STATS
+    try:
+        stats = read_json(contained(dataset.path, STATS)) if path.is_file() else {}
+    except (DatasetError, OSError):
+        return []
+    lines: list[dict[str, Any]] = []
+    for feature, about in dataset.features.items():
+        if is_motion(feature) and isinstance(about, dict) and isinstance(stats, dict):
+            lines += _committed_lines(feature, about, stats.get(feature), dataset.total_episodes)
+    return lines
+
+
+def _committed_lines(feature: str, about: dict[str, Any], stats: Any, takes: int) -> list[dict[str, Any]]:
+    found = {}
+    for name, key in (("least", "min"), ("low", "q01"), ("high", "q99"), ("most", "max")):
+        value = stats.get(key) if isinstance(stats, dict) else None
+        found[name] = value if isinstance(value, list) and all(_is_plain(each) for each in value) else []
+    size = len(found["least"])
+    if not size or len(found["most"]) != size:
+        return []
+    names = flat_names(feature, about, size)
+    return [
+        {
+            "feature": feature,
+            "name": names[at],
+            **{key: values[at] if len(values) == size else None for key, values in found.items()},
+            "moving": None,
+            "takes": takes,
+        }
+        for at in range(size)
+    ]
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a statistic can be drawn; a file may hold anything."""
+    return isinstance(value, int | float) and abs(value) < _DRAWN
+
+
+def _worst(episodes: list[Episode]) -> list[dict[str, Any]]:
+    scored = sorted(((score(each.marks), each) for each in episodes if each.marks), key=lambda pair: -pair[0])
+    return [
+        {"id": str(each.pk), "task": each.task, "state": each.state, "score": points, "marks": each.marks}
+        for points, each in scored[:_WORST]
+        if points
+    ]

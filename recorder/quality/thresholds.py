@@ -1,0 +1,64 @@
+"""From when on a take of one dataset is marked: what people chose for it, and what another choice would mark."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from recorder.errors import Refused
+from recorder.models import Dataset
+from recorder.quality.assess import defaults, judged, measured, thresholds_of
+from robotdata.quality import BadThresholds, Peers, TakeMetrics, Thresholds, marks_of
+
+_PREVIEW_S = 3.0
+"""So long somebody waits for a preview; of more takes than fit in, the newest are looked at."""
+
+
+def checked(changes: Mapping[str, Any]) -> dict[str, float]:
+    """Those that differ from the product's own; raises Refused for a name or a number that is none."""
+    own = defaults()
+    try:
+        own.changed(changes)
+    except BadThresholds as error:
+        raise Refused("invalid", f"{str(error)[:1].upper()}{str(error)[1:]}.", 422) from error
+    return {name: value for name, value in changes.items() if getattr(own, name) != value}
+
+
+def preview(dataset: Dataset, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """How many of the newest measured takes each kind of mark holds `now`, and `then`, with these thresholds instead.
+
+    `takes` is how many were looked at `of` those that are judged, `marked` how many of them carry any mark.
+    """
+    then = defaults().changed(checked(changes))
+    takes, others = measured(dataset)
+    peers, counted = Peers(others), _Counted(thresholds_of(dataset), then)
+    end = time.monotonic() + _PREVIEW_S
+    for metrics in takes:
+        counted.add(metrics, peers)
+        if time.monotonic() > end:
+            break
+    return {**counted.as_json(), "of": judged(dataset).count()}
+
+
+class _Counted:
+    def __init__(self, now: Thresholds, then: Thresholds) -> None:
+        self._sides = {"now": now, "then": then}
+        self._codes = {side: Counter[str]() for side in self._sides}
+        self._marked = Counter[str]()
+        self._takes = 0
+
+    def add(self, metrics: TakeMetrics, peers: Peers) -> None:
+        self._takes += 1
+        for side, thresholds in self._sides.items():
+            codes = {mark.code for mark in marks_of(metrics, peers, thresholds)}
+            self._codes[side].update(codes)
+            self._marked[side] += bool(codes)
+
+    def as_json(self) -> dict[str, Any]:
+        codes: Iterable[str] = sorted(set(self._codes["now"]) | set(self._codes["then"]))
+        most_first = sorted(codes, key=lambda code: -max(self._codes[side][code] for side in self._sides))
+        lines = [{"code": code, **{side: self._codes[side][code] for side in self._sides}} for code in most_first]
+        marked = {side: self._marked[side] for side in self._sides}
+        return {"takes": self._takes, "marked": marked, "marks": lines}

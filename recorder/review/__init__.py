@@ -1,0 +1,1 @@
+"""People's changes: verdicts, annotations, undo, trash."""

@@ -1,0 +1,73 @@
+"""One change of words to many episodes, undone as one: a task and a rating for all, labels and a note added."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from recorder.errors import Refused
+from recorder.models import Dataset, Episode
+from recorder.models.states import EpisodeState
+from recorder.review.change_many import Versions, change_many, check_all
+from recorder.review.verdicts import group_of
+from recorder.task_text import checked_task
+
+MOST_LABELS, MOST_NOTE = 100, 10_000
+FOR_ALL = ("task", "rating")
+
+
+def rename_task(*, dataset: Dataset, task: str, to: str, who: str) -> tuple[uuid.UUID, int]:
+    """Another text for a task, in all takes and episodes of the dataset that have it; undone as one. How many.
+
+    Raises Refused where none has it, and as `edit_many`.
+    """
+    found = dataset.episodes.filter(task=task, purged_at=None).exclude(state=EpisodeState.RECORDING)
+    episodes = list(found.select_related("dataset"))
+    if not episodes:
+        raise Refused("no_task", f"Nothing in {dataset.title} has the task {task!r} (any more): reload and look.", 404)
+    return edit_many(episodes=episodes, who=who, task=to), len(episodes)
+
+
+def edit_many(
+    *,
+    episodes: Sequence[Episode],
+    who: str,
+    add_labels: Sequence[str] = (),
+    remove_labels: Sequence[str] = (),
+    add_note: str = "",
+    versions: Versions | None = None,
+    group: uuid.UUID | None = None,
+    **same: Any,
+) -> uuid.UUID:
+    """The group by which it is undone. `task` and `rating` are the same for all; labels keep their order, new ones
+    come last; the note stands below what each says already.
+
+    Raises Refused: nothing was done where one of them cannot be changed now, or the task is empty; and says which
+    were not changed where some moved in between.
+    """
+    if unknown := same.keys() - set(FOR_ALL):
+        raise TypeError(f"many episodes have no {', '.join(sorted(unknown))} to edit")
+    if "task" in same:
+        same["task"] = checked_task(str(same["task"]))
+    group = group_of(group=group, who=who)
+
+    def wish(episode: Episode) -> dict[str, Any]:
+        left = [each for each in episode.labels if each not in remove_labels]
+        labels = list(dict.fromkeys([*left, *add_labels]))[:MOST_LABELS]
+        return {"labels": labels, "note": _with_note(episode, add_note.strip()), **same}
+
+    check_all(episodes, wish, who, versions or {})
+    done = change_many(episodes=episodes, wish=wish, who=who, group=group, versions=versions)
+    done.complain(len(episodes))
+    return group
+
+
+def _with_note(episode: Episode, more: str) -> str:
+    """Said twice, it stands there once."""
+    if not more or f"\n{more}\n" in f"\n{episode.note}\n":
+        return episode.note
+    note = f"{episode.note.rstrip()}\n{more}".lstrip("\n")
+    if len(note) > MOST_NOTE:
+        raise Refused("invalid", f"The note of {episode} would be longer than {MOST_NOTE} letters: shorten it.", 422)
+    return note

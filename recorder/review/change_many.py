@@ -1,0 +1,252 @@
+"""Changes of many episodes: few transactions, files written together, and other writers let in between."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from recorder.catalog.sidecars import NOT_DURABLE, held, write_sidecars
+from recorder.errors import Refused
+from recorder.models import Change, Episode
+from recorder.models.actor import browser_of
+from recorder.models.versions import version_after
+from recorder.review.change import check_open, conflict, newest_of_others, not_written, said, stamped
+from robotdata.spool.batch_curation import update_curations
+
+AT_ONCE = 50
+"""Episodes of one transaction: while it lasts, nobody else writes into SQLite."""
+_NAMED = 3
+Wish = Callable[[Episode], dict[str, Any]]
+Versions = Mapping[uuid.UUID, datetime]
+_PAUSE_S = 0.02  # between two transactions, longer than the shortest naps of those who wait
+
+
+@dataclass(slots=True)
+class Outcome:
+    """Those that are changed now, as they are; why others are not; and what a power cut may still take back."""
+
+    changed: list[Episode] = field(default_factory=list)
+    refused: dict[uuid.UUID, Refused] = field(default_factory=dict)
+    unsure: list[Refused] = field(default_factory=list)
+
+    def complain(self, of: int) -> None:
+        """Raises Refused where some are as they were: how many, and why the first of them."""
+        if not self.refused:
+            for unsure in self.unsure[:1]:
+                raise unsure
+            return
+        errors = list(self.refused.values())
+        if of == 1:
+            raise errors[0]
+        some = " ".join(list(dict.fromkeys(error.message for error in errors))[:_NAMED])
+        words = " ".join([f"{len(errors)} of {of} were not changed: {some}", *(u.message for u in self.unsure[:1])])
+        raise Refused(errors[0].code, words, errors[0].status)
+
+
+@dataclass(slots=True)
+class _Plan:
+    episode: Episode
+    before: dict[str, Any]
+    after: dict[str, Any]
+    fields: dict[str, Any]
+
+
+def change_many(
+    *,
+    episodes: Sequence[Episode],
+    wish: Wish,
+    who: str,
+    group: uuid.UUID,
+    versions: Versions | None = None,
+) -> Outcome:
+    """Set what `wish` says of each as it is now; undone as one by the group.
+
+    Every `take.json` is written durably before its row is, a dataset's sidecar once for all that are committed; what
+    cannot be changed stays as it is, and is named; so does what another person changed after it was read as `versions`.
+    """
+    outcome = Outcome()
+    for some in _portions(episodes):
+        ids = [episode.pk for episode in some]
+        mine = _unless_moved(ids, wish, who, versions or {})
+        with _kept_apart(some, outcome), held(some), transaction.atomic():
+            done = _write(_plans(ids, mine, outcome), who, outcome)
+            Change.objects.bulk_create(_change(plan, who, group) for plan in done)
+            outcome.changed += [plan.episode for plan in done]
+    _tell(episodes, outcome)
+    return outcome
+
+
+def check_all(episodes: Sequence[Episode], wish: Wish, who: str, versions: Versions) -> None:
+    """Raises Refused where one of them cannot be changed now, or another person changed it after it was read."""
+    ids = [episode.pk for episode in episodes]
+    mine = _unless_moved(ids, wish, who, versions)
+    for episode in Episode.objects.select_related("dataset").filter(pk__in=ids):
+        check_open(episode)
+        mine(episode)
+
+
+def _unless_moved(ids: Sequence[uuid.UUID], wish: Wish, who: str, versions: Versions) -> Wish:
+    """`wish`, refused where another person changed the episode after it was read: asked once for all of these.
+
+    Not before the first of them is wished for: by then they are locked.
+    """
+    moved: dict[uuid.UUID, datetime] | None = None
+
+    def mine(episode: Episode) -> dict[str, Any]:
+        nonlocal moved
+        fields, read = wish(episode), versions.get(episode.pk)
+        if read is None or not _differs(episode, fields):
+            return fields
+        if moved is None:
+            moved = newest_of_others(ids, who)
+        if episode.pk in moved and moved[episode.pk] > read:
+            raise conflict(episode, who)
+        return fields
+
+    return mine
+
+
+def _differs(episode: Episode, fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if getattr(episode, name) != value}
+
+
+def undo_many(*, changes: Sequence[Change], who: str) -> Outcome:
+    """Take these changes back; what somebody has changed since stays, and is named."""
+    outcome = Outcome()
+    for some in _portions(list({change.episode_id: change.episode for change in changes}.values())):
+        ids = {episode.pk for episode in some}
+        wanted = [change.pk for change in changes if change.episode_id in ids]
+        with _kept_apart(some, outcome), held(some), transaction.atomic():
+            _locked(ids)
+            live = _live(wanted)
+            done = _write(_plans(list(live), partial(_before, live), outcome), who, outcome)
+            back = [change.pk for pk, mine in live.items() if pk not in outcome.refused for change in mine]
+            # The time that its row has from it: who read that row has seen this.
+            when = done[0].episode.updated_at if done else timezone.now()
+            Change.objects.filter(pk__in=back).update(undone_at=when)
+            outcome.changed += [plan.episode for plan in done]
+    return outcome
+
+
+def _portions(episodes: Sequence[Episode]) -> Iterator[list[Episode]]:
+    """Takes, so many at once; then the committed ones, whose sidecar is one file, by dataset."""
+    takes = [episode for episode in episodes if not episode.is_committed]
+    committed: dict[int, list[Episode]] = {}
+    for episode in episodes:
+        if episode.is_committed:
+            committed.setdefault(episode.dataset_id, []).append(episode)
+    portions = [takes[first : first + AT_ONCE] for first in range(0, len(takes), AT_ONCE)]
+    for number, some in enumerate([*portions, *committed.values()]):
+        if number:
+            time.sleep(_PAUSE_S)
+        yield some
+
+
+@contextmanager
+def _kept_apart(some: Sequence[Episode], outcome: Outcome) -> Iterator[None]:
+    """A dataset that gets another state just now does not keep the others from being changed."""
+    try:
+        yield
+    except Refused as error:
+        outcome.refused |= {episode.pk: error for episode in some}
+
+
+def _plans(ids: list[uuid.UUID], wish: Wish, outcome: Outcome) -> list[_Plan]:
+    known = _locked(ids)
+    plans = []
+    for pk in ids:
+        episode = known.get(pk)
+        if episode is None:
+            continue
+        try:
+            check_open(episode)
+            after = _differs(episode, wish(episode))
+        except Refused as error:
+            outcome.refused[pk] = error
+            continue
+        if after:
+            plans.append(_Plan(episode, {name: getattr(episode, name) for name in after}, after, {}))
+    return plans
+
+
+def _locked(ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Episode]:
+    """In the order in which a batch begins and ends, and before what was changed of them.
+
+    Of two who hold the same in different orders each would wait for the other.
+    """
+    rows = Episode.objects.select_related("dataset").defer("dataset__features", "dataset__encoding")
+    rows = rows.select_for_update(of=("self",), no_key=True).order_by("recorded_at", "pk")
+    return rows.in_bulk(list(ids))
+
+
+def _change(plan: _Plan, who: str, group: uuid.UUID) -> Change:
+    at = plan.episode.updated_at
+    told = {"who": who, "browser": browser_of(who), "at": at, "group": group}
+    return Change(episode=plan.episode, before=plan.before, after=plan.after, **told)
+
+
+def _live(ids: list[int]) -> dict[uuid.UUID, list[Change]]:
+    """By episode, newest first. Of two who take the same back, one finds nothing left."""
+    found: dict[uuid.UUID, list[Change]] = {}
+    rows = Change.objects.select_for_update(no_key=True).filter(pk__in=ids, undone_at=None)
+    for change in rows.order_by("-id"):
+        found.setdefault(change.episode_id, []).append(change)
+    return found
+
+
+def _before(live: dict[uuid.UUID, list[Change]], episode: Episode) -> dict[str, Any]:
+    """As it was before these. Raises Refused where it is no longer as they left it."""
+    back: dict[str, Any] = {}
+    for change in live[episode.pk]:
+        if any(back.get(name, getattr(episode, name)) != value for name, value in change.after.items()):
+            raise conflict(episode)
+        back |= change.before
+    return back
+
+
+def _write(plans: list[_Plan], who: str, outcome: Outcome) -> list[_Plan]:
+    """Files first, then the rows of those whose file is written."""
+    now = version_after(*(plan.episode.updated_at for plan in plans))
+    for plan in plans:
+        plan.fields = stamped(plan.after, who, now)
+        for name, value in plan.fields.items():
+            setattr(plan.episode, name, value)
+    told = _write_folders([plan for plan in plans if not plan.episode.is_committed], who)
+    told |= write_sidecars([plan.episode for plan in plans if plan.episode.is_committed])
+    outcome.unsure += [each for each in told.values() if each.code == NOT_DURABLE]
+    outcome.refused |= {pk: each for pk, each in told.items() if each.code != NOT_DURABLE}
+    done = [plan for plan in plans if plan.episode.pk not in outcome.refused]
+    alike: dict[str, list[_Plan]] = {}
+    for plan in done:
+        alike.setdefault(repr(sorted(plan.fields.items())), []).append(plan)
+    for same in alike.values():
+        Episode.objects.filter(pk__in=[plan.episode.pk for plan in same]).update(**same[0].fields)
+    return done
+
+
+def _write_folders(plans: list[_Plan], who: str) -> dict[uuid.UUID, Refused]:
+    problems = update_curations([(plan.episode.take_path, said(plan.episode, plan.after)) for plan in plans], by=who)
+    refused: dict[uuid.UUID, Refused] = {}
+    for plan, problem in zip(plans, problems, strict=True):
+        if problem is not None and (why := not_written(plan.episode, problem)) is not None:
+            refused[plan.episode.pk] = why
+    return refused
+
+
+def _tell(episodes: Sequence[Episode], outcome: Outcome) -> None:
+    """Bring the caller's rows up to what is so now."""
+    known = {episode.pk: episode for episode in episodes}
+    for changed in outcome.changed:
+        mine = known[changed.pk]
+        for name in ("verdict", "task", "labels", "rating", "note", "trim_first", "trim_end"):
+            setattr(mine, name, getattr(changed, name))
+        mine.reviewer, mine.reviewed_at, mine.updated_at = changed.reviewer, changed.reviewed_at, changed.updated_at

@@ -1,0 +1,56 @@
+"""Back to how an episode was after an earlier change: itself a change, a line in the history, undone by Z."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from recorder.errors import Refused
+from recorder.jobs.batches import apply_policy
+from recorder.models import Change, Episode
+from recorder.models.states import Verdict
+from recorder.review.change import change_episode
+from recorder.text import describe_fields
+
+
+def revert(
+    *, episode: Episode, change: int | None, who: str, version: datetime | None = None, own: bool = False
+) -> Change:
+    """As it was right after that change; None means as it was recorded, before anybody changed it.
+
+    Raises Refused for a change that is not in its history or was taken back, where nothing differs from then, and, with
+    the `version` that was read, where somebody (with `own`, somebody else) changed it since.
+    """
+    wanted = _then(episode, change)
+    done = change_episode(episode=episode, who=who, group=uuid.uuid4(), version=version, own=own, **wanted)
+    if done is None:
+        raise Refused("same", f"{episode} is as it was then already ({describe_fields(wanted)}): nothing was changed.")
+    if done.after.get("verdict", Verdict.REJECT) != Verdict.REJECT:
+        apply_policy(dataset=episode.dataset)
+    return done
+
+
+def _sensible(change: Change, episode: Episode) -> dict[str, Any]:
+    """A trim from before the episode's frames were changed speaks of other frames."""
+    other_frames = change.superseded and episode.is_committed
+    return {name: v for name, v in change.before.items() if not (other_frames and name.startswith("trim_"))}
+
+
+def _then(episode: Episode, change: int | None) -> dict[str, Any]:
+    """The fields that were changed since, as they were then: the older a change, the more its `before` counts."""
+    rows = episode.changes.filter(undone_at=None)
+    if change is not None and not rows.filter(pk=change).exists():
+        raise Refused(
+            "no_change",
+            f"There is no change {change} in the history of {episode}, or it was taken back: reload the page and look.",
+            404,
+        )
+    wanted: dict[str, Any] = {}
+    for later in rows.order_by("-id"):
+        if later.pk == change:
+            break
+        wanted |= _sensible(later, episode)
+    if not wanted:
+        raise Refused("same", f"{episode} is as it was then already: nobody has changed it since.")
+    return wanted

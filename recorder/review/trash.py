@@ -1,0 +1,104 @@
+"""The trash: rejected takes, until somebody empties it. Only then are files deleted."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TypedDict
+
+from django.db import transaction
+from django.db.models import Sum
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from recorder.catalog.take_files import remove_staging, set_aside, size_of
+from recorder.errors import Refused
+from recorder.models import Episode
+from recorder.models.states import EpisodeState, Verdict
+from recorder.models.versions import next_version
+from recorder.review.change import conflict
+from recorder.review.verdicts import set_verdict
+from robotdata.spool.errors import TakeBusy
+
+_OVER = (EpisodeState.RECORDED, EpisodeState.INTERRUPTED, EpisodeState.FAILED)
+
+
+class TrashSummary(TypedDict):
+    """How many episodes lie in the trash, and how much emptying it frees."""
+
+    episodes: int
+    bytes: int
+
+
+def trash_summary() -> TrashSummary:
+    """Counts of the whole trash, from the rows."""
+    trash = Episode.objects.trashed()
+    return {"episodes": trash.count(), "bytes": trash.aggregate(total=Sum("size_bytes"))["total"] or 0}
+
+
+def restore(*, episodes: Sequence[Episode], who: str) -> uuid.UUID:
+    """Out of the trash, to be reviewed again.
+
+    Raises Refused for one that is gone for good, or that another person has judged anew meanwhile.
+    """
+    for episode in episodes:
+        if episode.purged_at is None and episode.verdict not in (Verdict.REJECT, Verdict.UNREVIEWED):
+            raise conflict(episode)
+    read = {episode.pk: episode.updated_at for episode in episodes}
+    return set_verdict(episodes=episodes, verdict=Verdict.UNREVIEWED, who=who, versions=read)
+
+
+def empty_trash(
+    *,
+    episodes: Sequence[Episode] | None = None,
+    older_than: timedelta | None = None,
+    most: int | None = None,
+    who: str,
+) -> int:
+    """Delete the files of what lies in the trash: these, or all, or all rejected longer ago; returns bytes freed.
+
+    An episode that somebody takes out of the trash at the same moment stays, whole. Raises Refused where one of
+    `episodes` is not in the trash, where it holds more than `most`, and where the disk refuses: what was freed before
+    that stays freed.
+    """
+    trash = Episode.objects.trashed().filter(state__in=_OVER)
+    if episodes is not None:
+        trash = trash.filter(pk__in=[episode.pk for episode in episodes])
+        if missing := {episode.pk for episode in episodes} - set(trash.values_list("pk", flat=True)):
+            raise Refused(
+                "not_in_trash", f"{len(missing)} of these are not in the trash (any more): nothing was deleted."
+            )
+    if older_than is not None:
+        rejected = Coalesce("reviewed_at", "updated_at")  # a folder that came from elsewhere may not say when
+        trash = trash.alias(rejected=rejected).filter(rejected__lte=timezone.now() - older_than)
+    if most is not None and (count := trash.count()) > most:
+        raise Refused(
+            "more_in_trash", f"The trash holds {count} takes now, not {most}: nothing was deleted. Look again."
+        )
+    freed = 0
+    for episode in trash:
+        try:
+            freed += _purge(episode, who)
+        except OSError as error:
+            raise Refused(
+                "not_deleted", f"{episode} cannot be deleted from {episode.take_path}: {error}.", 503
+            ) from error
+    return freed
+
+
+def _purge(episode: Episode, who: str) -> int:
+    with transaction.atomic():
+        mine = Episode.objects.trashed().filter(pk=episode.pk, state__in=_OVER)
+        if not mine.update(purged_at=timezone.now(), reviewer=who, updated_at=next_version()):
+            return 0
+        try:
+            aside = set_aside(episode.take_path)
+        except TakeBusy as error:
+            raise Refused("busy", f"{episode} is being written just now: try again in a moment.", 503) from error
+    freed = remove_staging(episode.pk)
+    if aside is not None:
+        freed += size_of(aside)
+        shutil.rmtree(aside)
+    return freed

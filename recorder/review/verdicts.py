@@ -1,0 +1,190 @@
+"""Review: verdicts, words and trims of takes, each undone as it was done."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import QuerySet
+
+from recorder.errors import Refused
+from recorder.frame_words import frame_range
+from recorder.jobs.batches import apply_policy
+from recorder.models import Change, Dataset, Episode
+from recorder.models.actor import browser_of
+from recorder.models.states import EpisodeState, Verdict
+from recorder.review.change import change_episode, check_open, conflict
+from recorder.review.change_many import Versions, change_many, check_all, undo_many
+from recorder.task_text import checked_task
+
+EDITABLE = ("task", "labels", "rating", "note", "trim_first", "trim_end")
+
+
+def set_verdict(
+    *,
+    episodes: Sequence[Episode],
+    verdict: str,
+    who: str,
+    version: datetime | None = None,
+    own: bool = False,
+    versions: Versions | None = None,
+    group: uuid.UUID | None = None,
+) -> uuid.UUID:
+    """Keep, reject or take back a verdict; many at once are undone as one, by the group that is returned.
+
+    A long act may come in portions: with the `group` of the first, the others belong to it. `versions` are those that
+    were read of some of them, as `version` is of one: what one did `own`self since is then no conflict.
+
+    Raises Refused: nothing was done where the first check failed, and the message says which were not where some
+    moved in between.
+    """
+    if verdict not in Verdict.values:
+        raise Refused("invalid", f"{verdict!r} is no verdict: choose {', '.join(Verdict.values)}.", 422)
+    group = _change_all(episodes, who, version, {"verdict": verdict}, own, group, versions)
+    if verdict != Verdict.REJECT:
+        _apply_policies(episodes)
+    return group
+
+
+def edit_episodes(
+    *, episodes: Sequence[Episode], who: str, version: datetime | None = None, own: bool = False, **fields: Any
+) -> uuid.UUID:
+    """Set task, labels, rating, note or trim (`trim_first`, `trim_end`, in ticks); undone by the returned group.
+
+    Raises Refused for a value that is none, or where an episode cannot be changed now.
+    """
+    if unknown := fields.keys() - set(EDITABLE):
+        raise TypeError(f"an episode has no {', '.join(sorted(unknown))} to edit")
+    if "task" in fields:
+        fields["task"] = checked_task(str(fields["task"]))
+    for episode in episodes:
+        _check_trim(episode, fields)
+    return _change_all(episodes, who, version, fields, own)
+
+
+def group_of(*, group: uuid.UUID | None, who: str) -> uuid.UUID:
+    """A new act, or the one that goes on. Raises Refused where that is another person's, or was taken back."""
+    if group is None:
+        return uuid.uuid4()
+    known = Change.objects.filter(group=group)
+    if known.exclude(who=who).exists():
+        raise Refused("invalid", f"The act {group} is somebody else's: begin one of your own.", 422)
+    if known.exclude(undone_at=None).exists():
+        raise Refused("taken_back", "This was taken back meanwhile: nothing more is done.")
+    return group
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """Episodes that are as they were before, and how many of the same act are not yet."""
+
+    episodes: list[Episode]
+    group: uuid.UUID
+    left: int
+
+
+def undo(*, who: str) -> list[Episode]:
+    """Take back this person's newest change that is not taken back yet; again and again, as far as there are any.
+
+    Two people who share a sign-in have a browser each: as long as there are any of this one's, only those are meant.
+
+    Raises Refused where there is nothing to undo, where somebody else has changed the same since (the next undo
+    goes on with the change before), or while the episode is being encoded.
+    """
+    return undo_some(who=who).episodes
+
+
+def undo_some(*, who: str, group: uuid.UUID | None = None, most: int | None = None) -> Undone:
+    """`undo`, of this act instead of the newest, and at most so many episodes of it at once."""
+    while (newest := _newest(who, group)) is not None:
+        rows = Change.objects.filter(group=newest.group, who=who, undone_at=None, superseded=False)
+        changes = list(rows.select_related("episode__dataset").order_by("-id"))
+        gone = [c for c in changes if c.episode.purged_at is not None]
+        Change.objects.filter(pk__in=[c.pk for c in gone]).update(superseded=True)
+        if live := [c for c in changes if c not in gone]:
+            return _undo_all(live, who, most)
+    raise Refused("nothing_to_undo", "There is nothing left to undo: every change of yours is taken back or committed.")
+
+
+def history(*, episode: Episode) -> QuerySet[Change]:
+    """All changes of the episode, newest first, those taken back included."""
+    return episode.changes.all()
+
+
+def _newest(who: str, group: uuid.UUID | None) -> Change | None:
+    mine = Change.objects.filter(who=who, undone_at=None, superseded=False).order_by("-id")
+    if group is not None:
+        return mine.filter(group=group).first()
+    here = browser_of(who)
+    return (mine.filter(browser=here).first() if here else None) or mine.first()
+
+
+def _undo_all(changes: list[Change], who: str, most: int | None) -> Undone:
+    for change in changes:
+        if change.episode.state in {EpisodeState.ENCODING, EpisodeState.RECORDING}:
+            check_open(change.episode)
+    others = {change.pk: change for change in changes if _overwritten(change)}
+    if others:
+        Change.objects.filter(pk__in=list(others)).update(superseded=True)
+        if len(others) == len(changes):
+            raise conflict(changes[0].episode)
+    mine = [change for change in changes if change.pk not in others]
+    episodes = list(dict.fromkeys(change.episode_id for change in mine))
+    now = set(episodes[:most])
+    outcome = undo_many(changes=[change for change in mine if change.episode_id in now], who=who)
+    outcome.complain(len(now))
+    _apply_policies(outcome.changed)
+    return Undone(outcome.changed, changes[0].group, len(episodes) - len(now))
+
+
+def _overwritten(change: Change) -> bool:
+    return any(getattr(change.episode, name) != value for name, value in change.after.items())
+
+
+def _change_all(
+    episodes: Sequence[Episode],
+    who: str,
+    version: datetime | None,
+    fields: dict[str, Any],
+    own: bool = False,
+    group: uuid.UUID | None = None,
+    versions: Versions | None = None,
+) -> uuid.UUID:
+    """All of them or, where one cannot be changed, none; who is changed in between is named."""
+    group = group_of(group=group, who=who)
+    if len(episodes) == 1:
+        read = (versions or {}).get(episodes[0].pk, version)
+        own = own or versions is not None
+        change_episode(episode=episodes[0], who=who, group=group, version=read, own=own, **fields)
+        return group
+    read_of = versions or {episode.pk: version for episode in episodes if version is not None}
+    check_all(episodes, lambda _: fields, who, read_of)
+    done = change_many(episodes=episodes, wish=lambda _: fields, who=who, group=group, versions=read_of)
+    done.complain(len(episodes))
+    return group
+
+
+def _check_trim(episode: Episode, fields: dict[str, Any]) -> None:
+    if not fields.keys() & {"trim_first", "trim_end"}:
+        return
+    wanted = Episode(
+        ticks=episode.ticks,
+        trim_first=fields.get("trim_first", episode.trim_first),
+        trim_end=fields.get("trim_end", episode.trim_end),
+    )
+    trim = wanted.trim
+    if trim is not None and not 0 <= trim[0] < trim[1] <= episode.ticks:
+        raise Refused(
+            "invalid",
+            f"The trim from frame {trim[0]} to before frame {trim[1]} does not fit {episode}. "
+            f"It has {frame_range(0, episode.ticks)}, and at least one must be kept.",
+            422,
+        )
+
+
+def _apply_policies(episodes: Iterable[Episode]) -> None:
+    for dataset in Dataset.objects.filter(pk__in={episode.dataset_id for episode in episodes}):
+        apply_policy(dataset=dataset)

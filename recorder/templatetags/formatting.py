@@ -1,0 +1,293 @@
+"""How the pages say times, sizes, states and addresses: one place for each."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+from django import template
+from django.utils import timezone
+
+from recorder.browse.filters import EVERY
+from recorder.frame_words import frame_range
+from recorder.jobs.broker_health import address, broker_watch
+from recorder.live.rigs import ALIVE_S
+from recorder.models import Batch, Change, Episode, Rig
+from recorder.models.readiness import TONES
+from recorder.models.states import BatchKind, BatchState, EpisodeState, RigState
+from recorder.templatetags.curation import camera_name
+from recorder.text import format_time as clock_time
+from robotdata.quality.mark import WEIGHT
+
+register = template.Library()
+
+EPISODE_TONES = {
+    EpisodeState.RECORDING: "rec",
+    EpisodeState.RECORDED: "",
+    EpisodeState.INTERRUPTED: "warn",
+    EpisodeState.ENCODING: "accent",
+    EpisodeState.ENCODED: "good",
+    EpisodeState.FAILED: "bad",
+}
+EPISODE_WORDS = {EpisodeState.RECORDED: "take", EpisodeState.FAILED: "encoding failed"}
+BATCH_TONES = {
+    BatchState.QUEUED: "",
+    BatchState.ENCODING: "accent",
+    BatchState.COMMITTING: "accent",
+    BatchState.DONE: "good",
+    BatchState.FAILED: "bad",
+    BatchState.CANCELLED: "",
+}
+BATCH_WORDS = {BatchState.QUEUED: "waiting", BatchState.COMMITTING: "adding to the dataset"}
+MARK_TONES = {"bad": "tone-bad", "warn": "tone-warn"}
+END_REASONS = {
+    "disk_full": "the disk was full",
+    "camera_lost": "a camera was lost",
+    "robot_lost": "the robot was lost",
+    "teleoperator_lost": "the teleoperator was lost",
+    "rig_failed": "the rig's program failed",
+    "not_written": "the take could not be written",
+    "shutdown": "the rig was shut down",
+    "interrupted": "the rig crashed",
+    "discard": "it was discarded",
+}
+
+
+@register.filter
+def clock(seconds: Any) -> str:
+    """`0:07.3`, `12:03`, `1:02:03`; a dash where nobody knows."""
+    if not isinstance(seconds, int | float):
+        return "–"
+    tenths = round(max(0.0, seconds) * 10)
+    whole, tenth = divmod(tenths, 10)
+    hours, rest = divmod(whole, 3600)
+    minutes, left = divmod(rest, 60)
+    if hours:
+        return f"{hours}:{minutes:02}:{left:02}"
+    return f"{minutes}:{left:02}.{tenth}" if minutes < 10 else f"{minutes}:{left:02}"
+
+
+@register.filter
+def span(seconds: Any) -> str:
+    """How much material: `48 s`, `12 min`, `3.4 h`."""
+    seconds = float(seconds or 0)
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+@register.filter
+def ago(when: datetime | None) -> str:
+    """`just now`, `4 min ago`, `yesterday 14:02`, `3 Nov 14:02`."""
+    if when is None:
+        return "never"
+    gone = timezone.now() - when
+    local = timezone.localtime(when)
+    if gone < timedelta(minutes=1):
+        return "just now"
+    if gone < timedelta(hours=1):
+        return f"{int(gone.total_seconds() // 60)} min ago"
+    days = (timezone.localdate() - local.date()).days
+    day = {0: "today", 1: "yesterday"}.get(days, f"{local.day} {local:%b}")
+    return f"{day} {local:%H:%M}" if days < 300 else f"{local.day} {local:%b %Y}"
+
+
+@register.filter
+def rate(per_second: float | None) -> str:
+    """Return a rate with at most two decimals: 30, 12.5, 29.97; empty where there is none."""
+    return "" if per_second is None else f"{per_second:.2f}".rstrip("0").rstrip(".")
+
+
+@register.filter
+def size(count: Any) -> str:
+    """Bytes for people, in thousands as disks are sold."""
+    left = float(count or 0)
+    for unit in ("B", "kB", "MB", "GB"):
+        if left < 999.5:
+            return f"{left:.0f} {unit}" if unit in ("B", "kB") or left >= 100 else f"{left:.1f} {unit}"
+        left /= 1000
+    return f"{left:.1f} TB"
+
+
+@register.filter
+def tone(row: Rig | Episode | Batch | str) -> str:
+    """The CSS class of a state's colour; the state's word always stands beside it."""
+    state = row if isinstance(row, str) else row.state
+    if isinstance(row, Batch):
+        name = BATCH_TONES.get(BatchState(state), "")
+    elif isinstance(row, Episode):
+        name = EPISODE_TONES.get(EpisodeState(state), "")
+    else:
+        name = row.readiness.tone if isinstance(row, Rig) else TONES.get(RigState(state), "")
+    return f"tone-{name}" if name else ""
+
+
+@register.filter
+def words(row: Rig | Episode | Batch) -> str:
+    """A state as a person says it."""
+    if isinstance(row, Batch) and row.kind != BatchKind.ENCODE and row.state == BatchState.COMMITTING:
+        return "changing the dataset"
+    if isinstance(row, Batch):
+        return BATCH_WORDS.get(BatchState(row.state), row.state)
+    if isinstance(row, Rig):
+        return row.readiness.label
+    if row.episode_index is not None:
+        return f"episode {row.episode_index}"
+    return EPISODE_WORDS.get(EpisodeState(row.state), row.state)
+
+
+@register.filter
+def end_words(episode: Episode) -> str:
+    """Why a take ended too early, or nothing."""
+    if episode.state == EpisodeState.INTERRUPTED:
+        return END_REASONS.get(episode.end_reason, END_REASONS["interrupted"])
+    return END_REASONS.get(episode.end_reason, "")
+
+
+@register.filter
+def camera_keys(episode: Episode) -> list[str]:
+    """Its cameras, as the dataset declares them, or the rig where the dataset does not yet."""
+    features = episode.dataset.features or (episode.rig.features if episode.rig else {})
+    return cameras_of(features)
+
+
+@register.filter
+def rate_is_off(episode: Episode) -> bool:
+    """Whether the loop ran more than 2 % beside its nominal rate, and no mark says so already."""
+    if any(mark.get("code") == "rate" for mark in episode.marks):
+        return False
+    return bool(episode.rate_hz and episode.fps and abs(episode.rate_hz / episode.fps - 1) > 0.02)
+
+
+@register.filter
+def stands_out(episode: Episode) -> list[dict[str, Any]]:
+    """Marks of one kind as one sentence, the gravest first, with the places in time to jump to."""
+    kinds: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for mark in episode.marks:
+        first, end = int(mark.get("from_tick") or 0), mark.get("to_tick")
+        grave = mark.get("severity") or "warn"
+        key = (mark.get("code"), mark.get("camera"), mark.get("feature"))
+        kind = kinds.setdefault(key, {"text": mark.get("text", ""), "tone": MARK_TONES.get(grave, ""), "places": []})
+        kind["weight"] = max(kind.get("weight", 0), WEIGHT.get(grave, 0))
+        if first > 0 or (end is not None and end < episode.ticks - 1):  # a place, not the whole take
+            kind["places"].append({"tick": first, "until": end, "at": clock(first / (episode.fps or 30))})
+    return sorted(kinds.values(), key=lambda kind: -kind["weight"])
+
+
+@register.filter
+def kept_range(episode: Episode) -> str:
+    """The frames that a trim keeps, as `frames 12–110`."""
+    return frame_range(*episode.kept_ticks)
+
+
+@register.simple_tag
+def frames(first: int, end: int) -> str:
+    return frame_range(first, end)
+
+
+@register.filter
+def frame_count(episode: Episode) -> str:
+    """`123 frames`, of a trimmed one `99 of 123 frames`: as long as the length that stands beside it."""
+    first, end = episode.kept_ticks
+    plural = "" if episode.ticks == 1 else "s"
+    count = f"{end - first} of {episode.ticks}" if end - first != episode.ticks else str(episode.ticks)
+    return f"{count} frame{plural}"
+
+
+@register.filter
+def get(values: Any, key: str) -> Any:
+    return values.get(key) if isinstance(values, dict) else None
+
+
+@register.simple_tag
+def strips(episode: Episode, camera: str = "") -> list[dict[str, str]]:
+    """The filmstrips that a card shows: the wished camera's, else the first's; of EVERY camera thin ones.
+
+    `name` is said where one could take it for another camera's.
+    """
+    keys = camera_keys(episode)
+    if camera == EVERY and len(keys) > 1:
+        return [{"url": _strip(episode, key, 8, 60), "name": camera_name(key)} for key in keys]
+    shown = [camera] if camera in keys else keys[:1]
+    odd = camera not in (*shown, "", EVERY)
+    return [{"url": _strip(episode, key, 4, 90), "name": camera_name(key) if odd else ""} for key in shown]
+
+
+@register.simple_tag
+def strip_url(episode: Episode, count: int = 4, height: int = 90) -> str:
+    """The filmstrip of the first camera; empty where there is none."""
+    keys = camera_keys(episode)
+    return _strip(episode, keys[0], count, height) if keys else ""
+
+
+def _strip(episode: Episode, camera: str, count: int, height: int) -> str:
+    return f"/media/{episode.pk}/strip/{quote(camera)}.jpg?count={count}&height={height}"
+
+
+@register.simple_tag
+def queue_trouble() -> str:
+    """That the queue is offline, since when and where; empty while it answers."""
+    since = broker_watch.offline_since()
+    return f"since {clock_time(since)}: {address()} does not answer" if since else ""
+
+
+@register.simple_tag
+def waiting_words() -> str:
+    """What a batch waits for that no worker has in its hands."""
+    return "waiting: the queue is offline" if broker_watch.offline_since() else "waiting for a worker"
+
+
+@register.simple_tag
+def open_batches() -> int:
+    return Batch.objects.open().count()
+
+
+@register.simple_tag
+def top_rigs() -> list[Rig]:
+    """For the bar: those that are there first; a rig whose web process died counts as offline."""
+    rigs = list(Rig.objects.only("name", "state", "last_seen_at", "status", "cameras")[:20])
+    alive_since = timezone.now() - timedelta(seconds=ALIVE_S + 1)
+    for rig in rigs:
+        if rig.last_seen_at is None or rig.last_seen_at < alive_since:
+            rig.state = RigState.OFFLINE
+    return sorted(rigs, key=lambda rig: (not rig.is_online, rig.name))[:3]
+
+
+def cameras_of(features: dict[str, Any]) -> list[str]:
+    return [key for key, value in features.items() if value.get("dtype") in ("video", "image")]
+
+
+@register.filter
+def sheets(names: str) -> list[str]:
+    return [f"css/{name}.css" for name in names.split()]
+
+
+@register.filter
+def each(values: str) -> list[str]:
+    return values.split()
+
+
+@register.filter
+def change_words(change: Change) -> str:
+    """What one act changed, as `verdict: to review → keep`."""
+    parts = [
+        f"{_NAMES.get(name, name)}: {_short(_told(name, change.before.get(name)))} → {_short(_told(name, new))}"
+        for name, new in change.after.items()
+    ]
+    return "; ".join(parts)
+
+
+_NAMES = {"trim_first": "first frame", "trim_end": "last frame"}
+
+
+def _told(name: str, value: Any) -> Any:
+    """A trim's end is stored as the first frame that is cut; people read the last that is kept."""
+    return value - 1 if name == "trim_end" and isinstance(value, int) else value
+
+
+def _short(value: Any) -> str:
+    if value is None or value == "" or value == []:
+        return "none"
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return text if len(text) <= 60 else text[:59] + "…"

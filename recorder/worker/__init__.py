@@ -1,0 +1,1 @@
+"""What a worker process does: encode, commit, apply, sweep, recover."""

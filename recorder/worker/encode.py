@@ -1,0 +1,293 @@
+"""One job: one camera of one take into staging. Claimed, leased and fenced by its row; doing it twice does no harm."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import logging
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, QuerySet
+from django.utils import timezone
+
+from recorder.errors import Refused
+from recorder.jobs.encode_settings import encode_settings
+from recorder.jobs.leases import Heartbeat, LostLease, lease_end
+from recorder.jobs.notify import wake_workers
+from recorder.models import Batch, Dataset, Episode, Job
+from recorder.models.lifecycle import hold_jobs, move
+from recorder.models.states import BatchState, EpisodeState, JobState
+from robotdata.dataset.errors import FeatureError
+from robotdata.dataset.features import complete, differences
+from robotdata.export import ExportPlan, ExportRefused, encode_camera, load_encoded, plan_take, source_of
+from robotdata.spool import BadManifest, NoTake, Take, TornPacket, TornRows
+from robotdata.video import EncodeSettings
+
+log = logging.getLogger(__name__)
+
+ACCEPT_RATE = "rate accepted"
+"""The label by which a person accepts a take whose loop ran more than 10 % off its rate."""
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
+SPACE_AGAIN = timedelta(seconds=30)
+_STALL_S = 120.0
+_SLOWEST_FPS = 20.0
+_OPEN = (JobState.QUEUED, JobState.RUNNING)
+
+
+class Unfit(Exception):
+    """The take cannot become an episode of this dataset, however often it is tried."""
+
+
+FINAL = (Unfit, Refused, ExportRefused, FeatureError, NoTake, BadManifest, TornPacket, TornRows)
+
+
+def run_job(job_id: int, *, on_stall: Callable[[str], None] | None = None) -> bool:
+    """Do the job, unless it is done, taken or gone: False then. Its row says how it ended."""
+    job = claim_job(job_id)
+    if job is None:
+        return False
+
+    def stalled(words: str) -> None:
+        fail_job(job, f"The encoder hangs: {words}.")
+        if on_stall is not None:
+            on_stall(words)
+
+    heart = Heartbeat(_renewal(job), stall_s=_STALL_S + job.frames_total / _SLOWEST_FPS, on_stall=stalled)
+    try:
+        with heart:
+            frames = encode_job(job, heart)
+        _done(job, frames)
+    except LostLease:
+        log.info("%s was cancelled, or given to another worker", job)
+        return True
+    except Exception as error:  # noqa: BLE001 - the outermost loop of a job: what happened must reach its row
+        if not _mine(job).exists():  # the other one may have committed, and cleared away what we wrote into
+            log.info("%s was cancelled, or given to another worker; here it had failed: %s", job, error)
+            return True
+        _judge(job, error)
+    settle(job.batch_id)
+    return True
+
+
+def claim_job(job_id: int) -> Job | None:
+    """The job, which is this caller's now, by one conditional UPDATE; None where it is not to be had."""
+    job = Job.objects.select_related("batch__dataset", "episode").filter(pk=job_id).first()
+    if job is None or job.state != JobState.QUEUED:
+        return None
+    ours = move(
+        job,
+        JobState.RUNNING,
+        token=uuid.uuid4().hex,
+        attempt=F("attempt") + 1,
+        lease_until=lease_end(),
+        started_at=timezone.now(),
+        finished_at=None,
+        frames_done=0,
+    )
+    if not ours:
+        return None
+    job.refresh_from_db(fields=["attempt"])
+    if job.batch.state == BatchState.QUEUED:
+        move(job.batch, BatchState.ENCODING)
+    return job
+
+
+def encode_job(job: Job, heart: Heartbeat) -> int:
+    """Encode, decode and count; the number of frames. What an earlier try left whole is used as it is."""
+    chosen = encode_settings(job.batch.encoding)
+    with Take.open(job.episode.take_path) as take:
+        plan = plan_of(job.episode, take)
+        check_fit(take, plan, job.batch.dataset, job.episode)
+        if not job.camera:
+            return _rows_only(take, plan)
+        if not _mine(job).update(frames_total=plan.rows):
+            raise LostLease
+        out = staged_path(take, plan, job.camera, chosen)
+        if load_encoded(out) is None:
+            threads = replace(chosen, threads=settings.ENCODE_THREADS or None)
+            encode_camera(take, plan, job.camera, out, threads, token=job.token, progress=heart.progress)
+    heart.check()
+    return plan.rows
+
+
+def plan_of(episode: Episode, take: Take) -> ExportPlan:
+    """The plan with the episode's trim, which is kept in ticks of the take. Raises ExportRefused."""
+    trim, accept = episode.trim, ACCEPT_RATE in episode.labels
+    try:
+        if trim is None:
+            return plan_take(take, accept_rate=accept)
+        lead_in = plan_take(take, accept_rate=True).lead_in
+        return plan_take(take, [trim[0] - lead_in, trim[1] - lead_in], accept_rate=accept)
+    except ExportRefused as error:
+        if error.code != "rate":
+            raise
+        raise Unfit(f"{error} (label it {ACCEPT_RATE!r} to accept it).") from error
+
+
+def check_fit(take: Take, plan: ExportPlan, dataset: Dataset, episode: Episode) -> None:
+    """What would keep it out of the dataset, found before its encoding is paid for. Raises Unfit, FeatureError."""
+    features = take.manifest["features"]
+    if odd := take.manifest.odd_in("features", "cameras"):
+        raise Unfit(f"Its take.json does not say what was recorded ({odd[0]}). Mend that field, then encode again.")
+    complete(features)
+    if not episode.task.strip():
+        raise Unfit("It has no task: say in words what the robot does, then encode again.")
+    if dataset.features and dataset.fps:
+        unlike = differences(features, dataset.features, float(take.manifest["fps"]), dataset.fps)
+        if unlike:
+            words = "; ".join(f"{d.what}: {d.rig} here, {d.dataset} in the dataset" for d in unlike)
+            raise Unfit(f"It does not fit {dataset.title} ({words}). Record into another dataset, or reject it.")
+    for name, feature in features.items():
+        if str(feature["dtype"]).startswith("float"):
+            values = np.asarray(take.signal(name)[plan.first_tick : plan.end_tick], np.float64)
+            bad = ~np.isfinite(values).all(axis=1)
+            if bad.any():
+                raise Unfit(
+                    f"{name} is not a number in {int(bad.sum())} frames, first in frame "
+                    f"{plan.first_tick + int(bad.argmax())}: trim them away, or reject it."
+                )
+
+
+def staged_path(take: Take, plan: ExportPlan, camera: str, chosen: EncodeSettings) -> Path:
+    """Where the camera's video waits for its commit; another plan or other settings have another place."""
+    source = source_of(take, plan, camera, replace(chosen, threads=None))
+    signature = hashlib.sha256(json.dumps(source, sort_keys=True).encode()).hexdigest()[:16]
+    return Path(settings.STAGING_DIR) / take.id / f"{camera}.{signature}.mp4"
+
+
+def fail_job(job: Job, words: str, *, final: bool = False) -> None:
+    """Queue it again, later each time, or give it up after so many tries, and its episode alone with it."""
+    tries = settings.JOB_ATTEMPTS
+    if not final and job.attempt < tries:
+        pause = timedelta(seconds=2 * 3 ** (job.attempt - 1))
+        _give_back(job, words, pause)
+        return
+    said = words if final else f"{words} (tried {job.attempt} times)"
+    with transaction.atomic():
+        hold_jobs(job.batch_id, episode=job.episode)
+        now = timezone.now()
+        if move(
+            job, JobState.FAILED, only={"token": job.token}, error=said, token="", lease_until=None, finished_at=now
+        ):
+            fail_episode(job.episode, f"{_short(job.camera)}{said}", job.batch_id)
+
+
+def fail_episode(episode: Episode, words: str, batch_id: uuid.UUID) -> None:
+    """It leaves the batch; the rest of it goes on."""
+    with transaction.atomic():
+        hold_jobs(batch_id, episode=episode)
+        episode.refresh_from_db(fields=["state"])
+        if episode.state == EpisodeState.ENCODING:
+            move(episode, EpisodeState.FAILED, error=words)
+        others = Job.objects.filter(batch=batch_id, episode=episode, state__in=_OPEN)
+        others.update(state=JobState.CANCELLED, cancel=True, token="", lease_until=None, updated_at=timezone.now())
+
+
+def settle(batch_id: uuid.UUID) -> None:
+    """Once no job of the batch is open: commit what is whole, or say that nothing is."""
+    batch = Batch.objects.get(pk=batch_id)
+    if batch.state not in {BatchState.QUEUED, BatchState.ENCODING} or batch.jobs.filter(state__in=_OPEN).exists():
+        return
+    if batch.state == BatchState.QUEUED and not move(batch, BatchState.ENCODING):
+        return
+    if complete_episodes(batch) or committed_episodes(batch):
+        if move(batch, BatchState.COMMITTING, token="", lease_until=None):
+            wake_workers("commit_batch", str(batch.pk))
+    else:
+        move(batch, BatchState.FAILED, error=failures(batch), finished_at=timezone.now())
+
+
+def complete_episodes(batch: Batch) -> list[Episode]:
+    """Those whose cameras are all encoded, in the order of their recording."""
+    there = Episode.objects.filter(jobs__batch=batch, state=EpisodeState.ENCODING)
+    undone = Job.objects.filter(batch=batch).exclude(state=JobState.DONE).values("episode")
+    return list(there.exclude(pk__in=undone).distinct().order_by("recorded_at", "pk"))
+
+
+def committed_episodes(batch: Batch) -> list[Episode]:
+    """Those that are in the folder already, where a crash came before the batch could say so."""
+    return list(Episode.objects.committed().filter(jobs__batch=batch).distinct())
+
+
+def failures(batch: Batch) -> str:
+    """Which episodes of the batch failed and why, for its row; empty where none did."""
+    failed = Episode.objects.filter(jobs__batch=batch, state=EpisodeState.FAILED).distinct().order_by("recorded_at")
+    count = failed.count()
+    if not count:
+        return ""
+    total = Episode.objects.filter(jobs__batch=batch).distinct().count()
+    first = "; ".join(f"{episode}: {episode.error}" for episode in failed[:3])
+    return f"{count} of {total} episodes failed and were left out. {first}"
+
+
+def is_no_space(error: BaseException | None) -> bool:
+    """Whether a full disk is behind it, in whatever words an encoder says so."""
+    while error is not None:
+        if getattr(error, "errno", None) in _NO_SPACE:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _mine(job: Job) -> QuerySet[Job]:
+    """Its row while it is this worker's, else nothing."""
+    return Job.objects.filter(pk=job.pk, token=job.token, state=JobState.RUNNING)
+
+
+def _done(job: Job, frames: int) -> None:
+    """Raises LostLease: between two heartbeats nobody has told the encoder."""
+    ended = {"finished_at": timezone.now(), "lease_until": None, "error": ""}
+    if not move(job, JobState.DONE, only={"token": job.token}, frames_done=frames, frames_total=frames, **ended):
+        raise LostLease
+
+
+def _renewal(job: Job) -> Callable[[int], bool]:
+    """Heartbeat, progress and cancellation in one UPDATE."""
+    mine = _mine(job).filter(cancel=False)
+    told = -1
+
+    def renew(frames: int) -> bool:
+        nonlocal told
+        moved = {"frames_done": frames, "updated_at": timezone.now()} if frames != told else {}
+        told = frames
+        return bool(mine.update(lease_until=lease_end(), **moved))
+
+    return renew
+
+
+def _judge(job: Job, error: Exception) -> None:
+    """Wait for space, give it up, or try again."""
+    if is_no_space(error):
+        words = f"No space for encoded videos in {settings.STAGING_DIR}: free some, and it goes on by itself."
+        Job.objects.filter(pk=job.pk, token=job.token).update(attempt=F("attempt") - 1)
+        _give_back(job, words, SPACE_AGAIN)
+    elif isinstance(error, FINAL):
+        more = "Trim that place away, or reject the take." if isinstance(error, TornPacket) else ""
+        fail_job(job, f"{error} {more}".strip(), final=True)
+    else:
+        known = type(error).__module__.startswith("robotdata.") or isinstance(error, OSError)
+        log.warning("%s failed: %s", job, error, exc_info=not known)
+        fail_job(job, f"{error}" if known else f"{type(error).__name__}: {error}")
+
+
+def _give_back(job: Job, words: str, pause: timedelta) -> None:
+    again = timezone.now() + pause
+    move(job, JobState.QUEUED, only={"token": job.token}, token="", error=words, lease_until=again, frames_done=0)
+
+
+def _rows_only(take: Take, plan: ExportPlan) -> int:
+    if take.cameras:
+        raise Unfit("Its folder could not be read when the batch began: encode it again.")
+    return plan.rows
+
+
+def _short(camera: str) -> str:
+    return f"Camera {camera.removeprefix('observation.images.')}: " if camera else ""

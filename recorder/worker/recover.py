@@ -1,0 +1,399 @@
+"""After a crash, at every start, or from nothing: the rows come to say what the folders hold. Nothing is deleted."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Max, Min
+from django.utils import timezone
+
+from recorder.alone import alone
+from recorder.catalog.datasets_on_disk import (
+    SAFE_NAME,
+    adopt_settings,
+    load_settings,
+    refresh_dataset,
+    work_path,
+)
+from recorder.catalog.sidecars import adopt_sidecar
+from recorder.catalog.take_files import ASIDE, size_of
+from recorder.catalog.takes import index_take, reviewed
+from recorder.catalog.unknown_folders import adopt_strangers
+from recorder.catalog.unopened import keep_only, note_take
+from recorder.jobs.batches import raw_state
+from recorder.models import Batch, Change, Dataset, Episode, Job, Rig, Session, Unopened
+from recorder.models.lifecycle import move
+from recorder.models.paths import revisions_of, work_of
+from recorder.models.states import EpisodeState, Verdict
+from recorder.models.unopened import UnopenedKind
+from recorder.models.versions import next_version
+from recorder.quality.odd_fields import is_odd_mark, odd_marks
+from recorder.text import sanitize_json
+from recorder.worker import sweep
+from robotdata.dataset.errors import DatasetBusy, DatasetError
+from robotdata.dataset.layout import INFO
+from robotdata.dataset.lock import dataset_lock
+from robotdata.dataset.reader import read_info
+from robotdata.dataset.write.swap import recover_dataset
+from robotdata.spool import SpoolError, TakeBusy, list_takes, read_manifest, recover_take, strays
+from robotdata.spool.facts import Facts
+from robotdata.spool.integrity import damage_of
+
+log = logging.getLogger(__name__)
+
+WHOLE, LOST, NOTHING = 0, 3, 1
+RAW = {EpisodeState.RECORDING, EpisodeState.RECORDED, EpisodeState.INTERRUPTED}
+MISSING = "Its folder is missing from the spool"
+_UNSAID: dict[str, Any] = {"verdict": Verdict.UNREVIEWED, "labels": [], "rating": None, "note": ""}
+_SAID_AS = {"trim_first": "trim", "trim_end": "trim", "reviewer": "", "reviewed_at": "", "error": "", "marks": ""}
+
+
+@dataclass
+class Report:
+    """What was found: counts, `said` in words for people, `lost` for what could not be had back.
+
+    `unopened`: folders that are not opened, though nothing of them is lost: of another version, name, kind or place.
+    `differed`: where rows did not say what the folders do, and do now. A database from a backup has much of it.
+    """
+
+    takes: int = 0
+    usable: int = 0
+    adopted: int = 0
+    interrupted: int = 0
+    datasets: int = 0
+    jobs_given_back: int = 0
+    said: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+    differed: list[str] = field(default_factory=list)
+    unopened: list[str] = field(default_factory=list)
+
+    @property
+    def code(self) -> int:
+        """0 all whole, 3 something lost, 1 nothing usable."""
+        if not self.lost:
+            return WHOLE
+        return LOST if self.usable or self.datasets else NOTHING
+
+
+def recover(*, deep: bool = False) -> Report:
+    """Close unfinished takes, match rows and folders, put half commits right, give back what dead workers held.
+
+    `deep`: every byte of finished takes is read, and what is damaged is named.
+
+    May run while others work, and again after it was killed half way: it ends with the same.
+    """
+    report = Report()
+    steps: dict[str, Callable[[], object]] = {
+        "Putting deleted folders back": lambda: _put_back(report),
+        # Before the takes: what is committed already is not encoded again.
+        "Looking at the datasets": lambda: _recover_datasets(report),
+        "Looking at the takes": lambda: _recover_takes(report, deep),
+        "Looking for missing takes": lambda: _find_missing(report),
+        "Giving back episodes": lambda: _give_back_orphans(report),
+        "Giving back jobs": lambda: _give_back_jobs(report),
+        "Moving batches on": lambda: sweep.move_on(timezone.now()),
+        "Tidying the staging folder": sweep.tidy_staging,
+        "Naming the raw frames that are kept": lambda: _name_kept(report),
+    }
+    for what, step in steps.items():
+        with alone(what, log, lambda words, what=what: report.lost.append(f"{what}: {words}.")):  # type: ignore[misc]
+            step()
+    return report
+
+
+def rebuild(*, deep: bool = False) -> Report:
+    """All rows of datasets, sessions and episodes anew, from the folders alone. Accounts and rigs stay.
+
+    Batches and changes are forgotten: what was being encoded is a take again.
+    """
+    with transaction.atomic():
+        for model in (Job, Batch, Change, Episode, Session, Dataset):
+            model.objects.all().delete()
+    _remember_datasets()
+    report = recover(deep=deep)
+    report.differed.clear()  # there were no rows
+    _remember_sessions()
+    return report
+
+
+def _put_back(report: Report) -> None:
+    """Folders that were set aside to be deleted: a row says whether that was meant to be."""
+    spool = Path(settings.SPOOL_DIR)
+    for aside in sorted(spool.glob(f"{ASIDE}*")) if spool.is_dir() else ():
+        name = aside.name.removeprefix(ASIDE)
+        pk = _uuid(name)
+        row = Episode.objects.filter(pk=pk).first() if pk is not None else None
+        meant = row is not None and (row.purged_at is not None or row.is_committed)
+        if meant or (spool / name).exists():
+            shutil.rmtree(aside, ignore_errors=True)
+        else:
+            aside.rename(spool / name)
+            report.said.append(f"Take {name}: put back, its deletion had not been completed.")
+
+
+def _recover_takes(report: Report, deep: bool) -> None:
+    rows = Episode.objects.in_bulk()
+    unread: set[str] = set()
+    for folder in list_takes(Path(settings.SPOOL_DIR)):
+        report.takes += 1
+
+        def lost(words: str, name: str = folder.name) -> None:
+            report.lost.append(f"Take {name}: {words}.")
+            note_take(take_id=name, why=words)
+            unread.add(name)
+
+        with alone(f"Take {folder.name}", log, lost):  # its manifest may say anything
+            try:
+                _recover_one(folder, rows.get(uuid.UUID(folder.name)), report)
+                if deep:
+                    report.lost += [f"Take {folder.name}: {words}." for words in damage_of(folder)]
+            except TakeBusy:  # it is being recorded
+                report.usable += 1
+    keep_only(kind=UnopenedKind.TAKE, names=unread)
+
+
+def _lose(report: Report, what: str, words: str) -> None:
+    report.lost.append(f"{what}: {words}.")
+
+
+def _recover_one(folder: Path, row: Episode | None, report: Report) -> None:
+    manifest = read_manifest(folder)
+    if manifest["state"] == "recording" or (folder / ".recovery.json").exists() or strays(folder):
+        found = recover_take(folder)
+        if found.changed:
+            report.interrupted += 1
+            report.said.append(f"Take {folder.name}: {found.text}.")
+            if found.lost_ticks or any(found.lost_frames.values()):
+                report.lost.append(f"Take {folder.name}: {found.text}.")
+        manifest = read_manifest(folder)
+    if row is None or (row.state in RAW and (row.state, row.ticks) != (manifest["state"], manifest["ticks"])):
+        new, row = row is None, index_take(take_id=folder.name)
+        if new:
+            report.adopted += 1
+            report.differed.append(f"Take {folder.name}: was not in the database.")
+    report.usable += 1
+    if row is not None and (changed := _believe_folder(row, manifest)):
+        report.differed.append(f"Take {folder.name}: had another {', '.join(changed)} in the database.")
+
+
+def _believe_folder(row: Episode, manifest: Facts) -> list[str]:
+    """What people said is in `take.json` too, written last: where the two differ, a crash came between.
+
+    The names of what differed.
+    """
+    if row.is_committed or row.purged_at is not None or row.state == EpisodeState.ENCODING:
+        return []
+    said = sanitize_json(manifest["curation"])
+    named = said.keys() | {each.field.removeprefix("curation.") for each in manifest.odd}
+    told = {name: said.get(name, unsaid) for name, unsaid in _UNSAID.items() if name in named}
+    told["task"] = sanitize_json(manifest["task"])
+    marks = [mark for mark in row.marks if isinstance(mark, dict)] if isinstance(row.marks, list) else []
+    told["marks"] = [mark for mark in marks if not is_odd_mark(mark)] + odd_marks(manifest.odd, row.ticks)
+    first, end = said.get("trim") or (None, None)
+    if (row.trim or None) != (said.get("trim") or None):
+        told |= {"trim_first": first, "trim_end": end}
+    changed = {name: value for name, value in told.items() if getattr(row, name) != value}
+    if "verdict" in changed:
+        changed |= reviewed(said)
+    if row.error.startswith(MISSING):
+        changed["error"] = ""
+    if not changed:
+        return []
+    mine = Episode.objects.filter(pk=row.pk, updated_at=row.updated_at)
+    with transaction.atomic():
+        done = mine.update(**changed, updated_at=next_version())
+    if not done:
+        return []
+    return sorted({_SAID_AS.get(name, name) for name in changed} - {""})
+
+
+def _give_back_jobs(report: Report) -> None:
+    report.jobs_given_back = sweep.give_back(timezone.now())
+
+
+def _find_missing(report: Report) -> None:
+    """Rows of takes whose folder is not there: said, on the row too, and kept; a disk may not be mounted."""
+    raw = [EpisodeState.RECORDED, EpisodeState.INTERRUPTED, EpisodeState.FAILED, EpisodeState.ENCODING]
+    for row in Episode.objects.filter(state__in=raw, purged_at=None).iterator():
+        if row.take_path.is_dir():
+            continue
+        words = f"{MISSING} ({row.take_path}): bring it back, or reject the episode."
+        report.lost.append(f"{row}: {words}")
+        if row.error != words and row.state != EpisodeState.ENCODING:
+            Episode.objects.filter(pk=row.pk).update(error=words, updated_at=next_version())
+
+
+def _recover_datasets(report: Report) -> None:
+    for folder in _dataset_folders():
+        what = f"Dataset {folder.name}"
+        with alone(what, log, partial(_lose, report, what)):  # its tables may hold anything
+            _recover_dataset(folder, report)
+    for found in adopt_strangers(Dataset.objects.all(), Unopened.objects.all(), again=True):
+        if found.dataset is not None:
+            words = f"{found.dataset.total_episodes} episodes, found in its folder."
+            report.said.append(f"Dataset {found.name}: {words}")
+            report.datasets += not found.dataset.problem
+            _name_what_it_lacks(found.dataset, report)
+        else:
+            (report.lost if found.lost else report.unopened).append(str(found))
+
+
+def _recover_dataset(folder: Path, report: Report) -> None:
+    dataset = Dataset.objects.filter(slug=folder.name).first()
+    try:
+        with dataset_lock(folder, wait_s=1.0):
+            found = recover_dataset(folder, work_of(folder), revisions_of(folder))
+        if found.text:
+            report.said.append(f"Dataset {folder.name}: {found.text}.")
+        if dataset is not None:
+            _believe_dataset(dataset, report)
+    except DatasetBusy:  # a commit is under way
+        pass
+    if dataset is not None:
+        report.datasets += not dataset.problem and _is_dataset(folder)
+        _name_what_it_lacks(dataset, report)
+
+
+def _name_what_it_lacks(dataset: Dataset, report: Report) -> None:
+    where = f"Dataset {dataset.slug}: "
+    if words := _miscounted(dataset):
+        report.lost.append(where + words)
+    if dataset.not_whole:
+        report.lost.append(f"{where}{dataset.not_whole} `verify {dataset.slug}` names every one.")
+    if dataset.not_fetched:
+        report.said.append(where + dataset.not_fetched)
+    if dataset.problem:
+        report.lost.append(where + dataset.problem)
+
+
+def _believe_dataset(dataset: Dataset, report: Report) -> None:
+    names = adopt_settings(dataset)
+    if names:
+        report.differed.append(f"Dataset {dataset.slug}: had another {', '.join(names)} in the database.")
+    before = _committed_rows(dataset)
+    refresh_dataset(dataset=dataset)
+    adopt_sidecar(dataset)
+    after = _committed_rows(dataset)
+    count = sum(before.get(pk) != row for pk, row in after.items()) + len(before.keys() - after.keys())
+    if count:
+        words = f"{count} of {len(before.keys() | after.keys())} episodes were not in the database as they are in it."
+        report.differed.append(f"Dataset {dataset.slug}: {words}")
+
+
+def _miscounted(dataset: Dataset) -> str:
+    """That its own count is higher than its rows: one of them may have been lost, or was never written."""
+    try:
+        counted = read_info(dataset.path).get("total_episodes")
+    except (OSError, DatasetError):
+        return ""  # said already
+    if type(counted) is not int or counted <= dataset.total_episodes:
+        return ""
+    cure = f"The next commit or edit counts anew; `verify {dataset.slug}` says what is there, its revisions what was."
+    return f"{INFO} counts {counted} episodes, there are {dataset.total_episodes}. {cure}"
+
+
+def _committed_rows(dataset: Dataset) -> dict[uuid.UUID, Any]:
+    names = ("episode_index", "ticks", "committed_task", "verdict", "labels", "rating", "note", "task")
+    rows = dataset.episodes.committed().order_by().values("pk", *names, "trim_first", "trim_end")
+    return {row["pk"]: row for row in rows}
+
+
+def _dataset_folders() -> Iterator[Path]:
+    """Every folder among the datasets, and every row's, there or not."""
+    root = Path(settings.DATASETS_DIR)
+    there = {path.name for path in root.iterdir() if path.is_dir()} if root.is_dir() else set()
+    # A swap that was killed between its two renames left a dataset in its work folder alone.
+    half = {path.name.rpartition("@")[0] for path in work_path().iterdir()} if work_path().is_dir() else set()
+    names = there | half | set(Dataset.objects.values_list("slug", flat=True))
+    yield from (root / name for name in sorted(names) if SAFE_NAME.fullmatch(name) and not name.startswith("."))
+
+
+def _is_dataset(folder: Path) -> bool:
+    info = folder / "meta" / "info.json"
+    try:
+        return info.is_file() or info.is_symlink()  # one that leads nowhere is named when it is opened
+    except OSError:  # it may not be looked into
+        return False
+
+
+def _name_kept(report: Report) -> None:
+    """Raw frames that should have gone: their dataset does not show them whole, or they cannot be deleted."""
+    if settings.KEEP_RAW:
+        return
+    kept: dict[str, list[Path]] = {}
+    there = {folder.name: folder for folder in list_takes(Path(settings.SPOOL_DIR))}
+    rows = Episode.objects.committed().filter(pk__in=list(there)) if there else Episode.objects.none()
+    for pk, slug in rows.values_list("pk", "dataset__slug"):
+        kept.setdefault(slug, []).append(there[str(pk)])
+    for slug, folders in sorted(kept.items()):
+        size = sum(map(size_of, folders)) / 1e6
+        names = ", ".join(folder.name for folder in folders[:3]) + (", ..." if len(folders) > 3 else "")
+        report.said.append(
+            f"Dataset {slug}: raw frames of {len(folders)} committed takes stay in the spool ({size:.1f} MB: {names}). "
+            f"They go once it shows them whole: `verify {slug} --deep` says what is wrong."
+        )
+
+
+def _give_back_orphans(report: Report) -> None:
+    """Episodes that say `encoding` though no batch holds them."""
+    held = Job.objects.filter(batch__in=Batch.objects.open()).values("episode")
+    for row in Episode.objects.filter(state=EpisodeState.ENCODING).exclude(pk__in=held):
+        move(row, raw_state(row))
+        report.said.append(f"{row}: in no batch, given back to be encoded again.")
+
+
+def _remember_datasets() -> None:
+    """What people set, from beside the folders."""
+    folder = Path(settings.DATASETS_DIR) / ".settings"
+    for path in sorted(folder.glob("*.json")) if folder.is_dir() else ():
+        if SAFE_NAME.fullmatch(path.stem) and (known := load_settings(path.stem)):
+            if known.get("thresholds"):
+                known["judge_by"] = timezone.now()  # nobody knows by which its takes were judged last
+            with alone(f"The settings of {path.stem}", log):
+                Dataset.objects.get_or_create(slug=path.stem, defaults=known)
+
+
+def _remember_sessions() -> None:
+    """Sessions, as far as their takes know them."""
+    takes: dict[uuid.UUID, list[str]] = {}
+    for folder in list_takes(Path(settings.SPOOL_DIR)):
+        with suppress(SpoolError, OSError, ValueError):  # named already
+            takes.setdefault(uuid.UUID(str(read_manifest(folder).get("session"))), []).append(folder.name)
+    for pk, names in takes.items():
+        with alone(f"Session {pk}", log), transaction.atomic():
+            _remember_session(pk, names)
+
+
+def _remember_session(pk: uuid.UUID, names: list[str]) -> None:
+    episodes = Episode.objects.filter(pk__in=names)
+    first = episodes.order_by("recorded_at").first()
+    if first is None:
+        return
+    rig = _rig_of(str(first.pk))
+    when = episodes.aggregate(first=Min("recorded_at"), last=Max("recorded_at"))
+    about = {"dataset": first.dataset, "rig": rig, "operator": first.operator, "task": first.task}
+    times = {"started_at": when["first"], "ended_at": when["last"]}
+    session_row, _ = Session.objects.get_or_create(pk=pk, defaults={**about, **times})
+    episodes.update(session=session_row, rig=rig)
+
+
+def _rig_of(take_id: str) -> Rig:
+    name = sanitize_json(str(read_manifest(Path(settings.SPOOL_DIR) / take_id).get("rig") or "unknown")[:48])
+    return Rig.objects.get_or_create(name=name)[0]
+
+
+def _uuid(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None

@@ -1,0 +1,239 @@
+"""The sweep: what a dead worker, a lost message or a crash left waiting is rung, or brought to its end."""
+
+from __future__ import annotations
+
+import logging
+import re
+import uuid
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+from django.conf import settings
+from django.db.models import Q
+from django.utils import timezone
+
+from recorder.alone import alone
+from recorder.catalog.folder_watch import follow_folders
+from recorder.catalog.take_files import remove_staging
+from recorder.catalog.takes import index_take
+from recorder.catalog.unknown_folders import adopt_strangers
+from recorder.catalog.unopened import forget_unopened, note_take, state_of_take, take_path
+from recorder.jobs.batches import RING_AGAIN, apply_policy
+from recorder.jobs.notify import wake_workers
+from recorder.models import Batch, Dataset, Episode, Job, Policy, Rig, Unopened
+from recorder.models.job import lease_expired
+from recorder.models.lifecycle import move
+from recorder.models.states import BatchState, EpisodeState, JobState, RigState
+from recorder.models.unopened import UnopenedKind
+from recorder.quality.assess import JUDGE_AGAIN, unassessed
+from recorder.worker.commit import clear_committed
+from recorder.worker.encode import fail_job, settle
+from robotdata.spool import SpoolError, TakeBusy, recover_take
+
+log = logging.getLogger(__name__)
+
+_AT_ONCE = 16  # the oldest jobs that it rings for: the queue stays short, whatever happened
+_WHILE_BUSY = timedelta(minutes=10)  # behind living workers a bell is late, not lost
+_BELL_OF_COMMIT = timedelta(seconds=30)
+_RIG_COMES_BACK = timedelta(seconds=10)
+_PART = re.compile(r"\.([0-9a-f]{32})\.tmp\.mp4(?:\.[0-9a-f]+\.part)?$")  # encode_camera's, and the file's before it
+
+
+def sweep() -> None:
+    """Cheap where nothing waits, and as good as once where several sweep at once; a step that fails stops no other."""
+    now = timezone.now()
+    datasets, unopened = list(Dataset.objects.all()), list(Unopened.objects.all())
+    steps: dict[str, Callable[[], object]] = {
+        "Closing takes that nobody records": lambda: close_orphans(now),
+        "Giving back jobs": lambda: give_back(now),
+        "Ringing for jobs": lambda: ring_waiting(now),
+        "Moving batches on": lambda: move_on(now),
+        "Looking after the datasets' policies": lambda: look_after_datasets(now, datasets),
+        "Following the datasets' folders": lambda: follow_folders(datasets),
+        "Looking at new folders of datasets": lambda: adopt_strangers(datasets, unopened),
+        "Looking at takes that could not be read": lambda: retry_takes(unopened),
+        "Tidying the staging folder": tidy_staging,
+        "Ringing for takes to be measured": lambda: ring_unassessed(now),
+    }
+    for what, step in steps.items():
+        with alone(what, log):
+            step()
+
+
+def close_orphans(now: datetime) -> int:
+    """Takes that nobody records any more: what is left of them is offered as interrupted; how many."""
+    closed = 0
+    for episode in Episode.objects.filter(state=EpisodeState.RECORDING).select_related("rig"):
+        if not (_is_gone(episode.rig, now - _RIG_COMES_BACK) or _is_at_another(episode.rig, str(episode.pk))):
+            continue
+        # Busy: only its link is gone; no folder: its disk is not ours. Other takes wait behind this one.
+        with alone(f"Closing the take {episode.pk}", log), suppress(SpoolError, OSError):
+            # Its lock says whether somebody still writes; on a network disk without locks, its times do.
+            if now.timestamp() - last_written(episode.take_path) > _RIG_COMES_BACK.total_seconds():
+                recover_take(episode.take_path)
+                closed += index_take(take_id=str(episode.pk)) is not None
+    return closed
+
+
+def _is_gone(rig: Rig | None, since: datetime) -> bool:
+    """Whether it has died and not come back."""
+    if rig is None:
+        return False
+    offline = rig.state == RigState.OFFLINE and rig.state_since < since
+    return offline or (rig.last_seen_at is not None and rig.last_seen_at < since)
+
+
+def _is_at_another(rig: Rig | None, take: str) -> bool:
+    """Whether it lives on, though not in this take, which its disk did not let it close."""
+    if rig is None or rig.state == RigState.OFFLINE or rig.status.get("saving"):
+        return False
+    return bool((rig.status.get("take") or {}).get("id") != take)
+
+
+def last_written(folder: Path) -> float:
+    """Unix time of the newest file."""
+    return max(map(modified, folder.iterdir()), default=0.0)
+
+
+def modified(path: Path) -> float:
+    """Unix time at which it was written to last; now, where it has gone meanwhile."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return timezone.now().timestamp()
+
+
+def retry_takes(lines: Iterable[Unopened]) -> int:
+    """Takes that could not be read and whose `take.json` has changed since; how many are in the lists now."""
+    listed = 0
+    for row in lines:
+        if row.kind != UnopenedKind.TAKE or state_of_take(row.name) == row.state:
+            continue
+        folder = take_path(row.name)
+        forget_unopened(kind=row.kind, name=row.name)
+        with alone(f"Take {row.name}", log, partial(_note_again, row.name)):
+            with suppress(TakeBusy):
+                recover_take(folder)
+            listed += index_take(take_id=row.name) is not None
+    return listed
+
+
+def _note_again(take_id: str, why: str) -> None:
+    if take_path(take_id).is_dir():
+        note_take(take_id=take_id, why=why)
+
+
+def ring_unassessed(now: datetime) -> None:
+    """Takes whose quality nobody has measured, a few at a time, while nothing is being encoded."""
+    if not _is_busy(now):
+        for episode_id in unassessed(limit=2):
+            wake_workers("assess_take", episode_id)
+
+
+def look_after_datasets(now: datetime, datasets: Iterable[Dataset] | None = None) -> None:
+    """Begin what their policies ask for; ring where takes wait to be judged anew, though nobody seems to do it."""
+    for dataset in Dataset.objects.all() if datasets is None else datasets:
+        with alone(f"Looking after {dataset.slug}", log):
+            _look_after(dataset, now)
+
+
+def _look_after(dataset: Dataset, now: datetime) -> None:
+    if dataset.policy != Policy.HAND:
+        apply_policy(dataset=dataset)
+    if dataset.judge_by is not None:
+        again = now + (_WHILE_BUSY if _is_busy(now) else JUDGE_AGAIN)
+        if Dataset.objects.filter(lease_expired(now, "judge_by"), pk=dataset.pk).update(judge_by=again):
+            wake_workers("judge_dataset", dataset.pk)
+
+
+def give_back(now: datetime) -> int:
+    """Jobs whose worker is dead: queued again, or failed where that happened too often; how many."""
+    stale = list(Job.objects.stale(now).select_related("episode"))
+    for job in stale:
+        if job.attempt >= settings.JOB_ATTEMPTS:
+            fail_job(job, "Its worker died each time; the encoder may not stand this take. The worker's log says more")
+            settle(job.batch_id)
+        elif move(
+            job, JobState.QUEUED, only={"token": job.token}, token="", lease_until=now + RING_AGAIN, frames_done=0
+        ):
+            wake_workers("run_job", job.pk)
+    return len(stale)
+
+
+def ring_waiting(now: datetime) -> int:
+    """Ring for queued jobs whose bell must have been lost, oldest first, and ever more rarely; how many."""
+    due = now - _WHILE_BUSY if _is_busy(now) else now
+    rung = 0
+    for pk, lease, began in Job.objects.waiting().values_list("pk", "lease_until", "batch__created_at")[:_AT_ONCE]:
+        if lease is not None and lease >= due:
+            continue
+        again = now + max(RING_AGAIN, (now - began) / 4)
+        if Job.objects.filter(pk=pk, state=JobState.QUEUED, lease_until=lease).update(lease_until=again):
+            wake_workers("run_job", pk)
+            rung += 1
+    return rung
+
+
+def move_on(now: datetime) -> None:
+    """Batches that stand still between two steps."""
+    open_jobs = Job.objects.filter(state__in=[JobState.QUEUED, JobState.RUNNING]).values("batch")
+    encoding = Batch.objects.filter(state__in=[BatchState.QUEUED, BatchState.ENCODING])
+    for pk in list(encoding.exclude(pk__in=open_jobs).values_list("pk", flat=True)):
+        settle(pk)
+    due = Q(lease_until=None) | lease_expired(now)
+    for pk, token in list(Batch.objects.filter(due, state=BatchState.COMMITTING).values_list("pk", "token")):
+        mine = Batch.objects.filter(pk=pk, token=token, state=BatchState.COMMITTING)
+        if mine.filter(due).update(token="", lease_until=now + _BELL_OF_COMMIT):
+            wake_workers("commit_batch", str(pk))
+
+
+def tidy_staging() -> None:
+    """What was encoded and is committed, or gone for good: a crash came between the commit and its tidying."""
+    staged = _staged()
+    if not staged:
+        return
+    remove_parts(staged)
+    rows = Episode.objects.filter(pk__in=staged).select_related("dataset")
+    committed: dict[Dataset, list[Episode]] = {}
+    for episode in rows.filter(state=EpisodeState.ENCODED):
+        committed.setdefault(episode.dataset, []).append(episode)
+    for dataset, episodes in committed.items():
+        clear_committed(dataset, episodes, later=True)
+    for pk in rows.filter(purged_at__isnull=False).values_list("pk", flat=True):
+        remove_staging(pk)
+
+
+def remove_parts(staged: Iterable[uuid.UUID]) -> int:
+    """Half videos of encoders that were killed; how many. Whoever still encodes has a job that runs under his token."""
+    old = timezone.now().timestamp() - 2 * settings.JOB_LEASE_S  # who lost his lease may write for a moment more
+    found: dict[str, list[Path]] = {}
+    for pk in staged:
+        folder = Path(settings.STAGING_DIR) / str(pk)
+        for path in folder.iterdir() if folder.is_dir() else ():
+            if (part := _PART.search(path.name)) and modified(path) < old:
+                found.setdefault(part[1], []).append(path)
+    alive = Job.objects.filter(token__in=found, state=JobState.RUNNING) if found else Job.objects.none()
+    for token in alive.values_list("token", flat=True):
+        found.pop(token, None)
+    dead = [path for paths in found.values() for path in paths]
+    for path in dead:
+        path.unlink(missing_ok=True)
+    return len(dead)
+
+
+def _is_busy(now: datetime) -> bool:
+    """Whether somebody encodes."""
+    return Job.objects.filter(state=JobState.RUNNING, lease_until__gte=now).exists()
+
+
+def _staged() -> list[uuid.UUID]:
+    found, folder = [], Path(settings.STAGING_DIR)
+    for path in folder.iterdir() if folder.is_dir() else ():
+        try:
+            found.append(uuid.UUID(path.name))
+        except ValueError:
+            continue
+    return found[:500]

@@ -1,0 +1,71 @@
+"""Celery's face: each task is a bell that makes somebody look at a row."""
+
+# mypy: disable-error-code="untyped-decorator"
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from typing import Any
+
+from celery import shared_task
+from celery.signals import celeryd_after_setup, worker_process_init, worker_ready
+from celery.worker import state
+
+from recorder.worker import commit, encode
+
+NICENESS = 10
+"""Encoding gives way to the robot's loop."""
+
+
+SETTINGS_ARE_WRONG = 2
+
+
+@celeryd_after_setup.connect
+def refuse_time_limits(instance: Any, **_: Any) -> None:
+    """Of what can be set, a limit of time alone does harm: acknowledgement, prefetch and the like are only a bell's."""
+    for name in ("time_limit", "soft_time_limit"):
+        if limit := getattr(instance, name, None):
+            sys.stderr.write(
+                f"A task's {name} is set to {limit:g} s: a take that needs longer would be killed at every try, and "
+                "never be encoded. Take it out of Celery's settings: an encoder that hangs is found without it.\n"
+            )
+            raise SystemExit(SETTINGS_ARE_WRONG)
+
+
+@worker_process_init.connect
+def lower_priority(**_: Any) -> None:
+    os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
+
+
+@worker_ready.connect
+def watch_scheduler(sender: Any, **_: Any) -> None:
+    """Without the clock in its own process nothing is swept, and Celery starts none anew: end, for a fresh start."""
+    clock = getattr(sender.controller, "beat", None)
+    if clock is not None:
+        threading.Thread(target=_end_with, args=(clock,), name="clock", daemon=True).start()
+
+
+def _end_with(clock: Any) -> None:
+    while clock.is_alive():
+        time.sleep(1)
+    if state.should_stop is None and state.should_terminate is None:
+        # At once: an orderly end would wait for an answer of the dead. Jobs are leased, none is lost.
+        leave("the clock has died")
+
+
+@shared_task(name="robotdata.run_job")
+def run_job(job_id: int) -> None:
+    commit.commit_waiting()
+    encode.run_job(job_id, on_stall=leave)
+
+
+@shared_task(name="robotdata.commit_batch")
+def commit_batch(batch_id: str) -> None:
+    commit.commit_batch(batch_id)
+
+
+def leave(_: str) -> None:
+    """An encoder that hangs cannot be stopped from within: end this process, the pool makes another."""
+    os._exit(os.EX_TEMPFAIL)

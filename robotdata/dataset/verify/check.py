@@ -1,0 +1,279 @@
+"""Reads a dataset as a stranger would and says what is wrong, where. Knows nothing of how it was written."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from robotdata.dataset.episode_list import EpisodeInfo
+from robotdata.dataset.errors import DamagedFile, DatasetError
+from robotdata.dataset.features import DEFAULT_FEATURES
+from robotdata.dataset.layout import DATA_GLOB, EPISODES_GLOB, INFO, SIDECAR, TASKS, VIDEO_GLOB
+from robotdata.dataset.reader import DatasetFolder
+from robotdata.dataset.tables import open_parquet, read_table
+from robotdata.dataset.verify.hashes import HashCheck
+from robotdata.dataset.verify.pictures import PictureCheck
+from robotdata.dataset.verify.report import Gathered, Problem, Report
+from robotdata.dataset.verify.rows import RowCheck
+from robotdata.dataset.verify.stats import StoredStats, check_derived, stored_stats
+from robotdata.dataset.verify.streams import check_streams
+from robotdata.dataset.verify.videos import check_video_file
+
+__all__ = ["Problem", "Report", "verify_dataset"]
+
+Progress = Callable[[int, int], None]
+_ROWS = ("episode_index", "length", "dataset_from_index", "dataset_to_index")
+_PLACE = ("chunk_index", "file_index", "from_timestamp", "to_timestamp")
+
+
+def verify_dataset(
+    root: Path | str,
+    *,
+    deep: bool = False,
+    episodes: range | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Check the dataset in `root`; never raises for what is wrong with it, but reports it.
+
+    Always: counters, tasks, indices, times, ranges, files, packets counted, numeric statistics recomputed. With
+    `deep` every frame is decoded, cameras' statistics are compared with the pictures, and every file's hash.
+    With `episodes` only these episodes and the files they lie in are read.
+    `progress(files done, files in all)` may raise to cancel.
+    """
+    root = Path(root).resolve()
+    report = Report(root)
+    try:
+        dataset = DatasetFolder.open(root)
+    except DatasetError as error:
+        report.add(getattr(error, "path", root / INFO), str(error))
+        return report
+    _Verifier(dataset, report, deep, episodes, progress or _silent).run()
+    return report
+
+
+class _Verifier:
+    def __init__(
+        self, dataset: DatasetFolder, report: Report, deep: bool, only: range | None, progress: Progress
+    ) -> None:
+        self._dataset = dataset
+        self._report = report
+        self._deep = deep
+        self._whole = only is None
+        every = range(len(dataset.episodes))
+        self._episodes = [e for n, e in enumerate(dataset.episodes) if n in (every if only is None else only)]
+        self._progress = progress
+
+    def run(self) -> None:
+        dataset, report = self._dataset, self._report
+        report.episodes = len(self._episodes)
+        for problem in dataset.problems:
+            report.add(dataset.root / INFO, problem)
+        self._tasks()
+        self._tables()
+        self._counters()
+        self._order()
+        self._sidecar()
+        data = self._files_of(lambda episode: [episode.data_file] if episode.data_file else [])
+        videos = {key: self._files_of(_video_of(key)) for key in dataset.video_keys}
+        stored = stored_stats(dataset) if self._whole or self._deep else {}
+        self._contents(data, videos, stored)
+        if self._whole:
+            check_derived(dataset, report, stored)
+        self._places()
+        if self._whole:
+            self._strangers(set(data), {path for files in videos.values() for path in files})
+
+    def _contents(
+        self, data: dict[Path, list[EpisodeInfo]], videos: dict[str, dict[Path, list[EpisodeInfo]]], stored: StoredStats
+    ) -> None:
+        total = len(data) + sum(len(files) for files in videos.values())
+        done = 0
+        only = None if self._whole else {episode.index for episode in self._episodes}
+        rows = RowCheck(self._dataset, self._report, only=only)
+        hashes = HashCheck(self._dataset.sidecar, self._report) if self._deep else None
+        for path, episodes in data.items():
+            rows.check_file(path, episodes)
+            if hashes:
+                hashes.check(path, episodes, video=False)
+            done += 1
+            self._progress(done, total)
+        rows.finish()
+        pictures = PictureCheck(self._dataset, self._report, stored) if self._deep else None
+        for key, files in videos.items():
+            for path, episodes in files.items():
+                before = self._report.count
+                seen = pictures.counter(key, episodes) if pictures else None
+                look = seen.look if seen else None
+                index = check_video_file(self._dataset, key, path, episodes, self._report, deep=self._deep, look=look)
+                if hashes:
+                    hashes.check(path, episodes, video=True)
+                if pictures and seen and index and self._report.count == before:
+                    pictures.add(seen, index)  # else its pictures are not those that were counted
+                done += 1
+                self._progress(done, total)
+            if self._whole:
+                check_streams(self._dataset, key, files, self._report)
+        if pictures:
+            pictures.finish()
+
+    def _files_of(self, paths: Callable[[EpisodeInfo], list[Path]]) -> dict[Path, list[EpisodeInfo]]:
+        """The files of the episodes looked at, each with all episodes that say they lie in it."""
+        wanted = {path for episode in self._episodes for path in paths(episode)}
+        found: dict[Path, list[EpisodeInfo]] = {path: [] for path in sorted(wanted)}
+        for episode in self._dataset.episodes:
+            for path in paths(episode):
+                if path in found:
+                    found[path].append(episode)
+        return found
+
+    def _tasks(self) -> None:
+        path = self._dataset.root / TASKS
+        if not path.is_file():
+            self._report.add(path, "is missing; LeRobot does not load the dataset without it")
+            return
+        try:
+            table = read_table(path)
+        except DamagedFile as error:
+            self._report.add(path, str(error))
+            return
+        numbers = table.column("task_index").to_pylist() if "task_index" in table.column_names else []
+        wrong = next((n for n, number in enumerate(numbers) if number != n), None)
+        if wrong is not None:
+            self._report.add(path, f"row {wrong} has task_index {numbers[wrong]}; LeRobot shows a wrong text")
+        if b"pandas" not in (table.schema.metadata or {}):
+            self._report.add(path, "has no pandas metadata; LeRobot shows a number instead of the text")
+        texts = self._dataset.tasks
+        twice = [text for text, count in Counter(texts).items() if count > 1]
+        if twice:
+            self._report.add(path, f"names the task {twice[0]!r:.100} more than once")
+
+    def _tables(self) -> None:
+        """Every column of the tables of episodes, for each has its checksum; and those that LeRobot needs."""
+        root = self._dataset.root
+        needed = [*_ROWS, *(f"videos/{key}/{part}" for key in self._dataset.video_keys for part in _PLACE)]
+        for path in sorted(root.glob(EPISODES_GLOB)):
+            try:
+                table = read_table(path)
+            except DamagedFile as error:
+                if str(error) not in self._dataset.problems:
+                    self._report.add(path, str(error))
+                continue
+            for name in needed:
+                if name not in table.column_names:
+                    self._report.add(path, f"has no column {name}")
+            if self._whole:
+                self._ends(path, table.to_pydict())
+
+    def _ends(self, path: Path, columns: dict[str, list[Any]]) -> None:
+        """What other columns say already: where rows and videos end, and in which file the episode's own row is."""
+        fps = self._dataset.fps
+        ends = {"dataset_to_index": ("dataset_from_index", 1.0, 0.0)}
+        for key in self._dataset.video_keys:
+            ends[f"videos/{key}/to_timestamp"] = (f"videos/{key}/from_timestamp", float(fps), 0.5 / fps)
+        for name, (begin, per, near) in ends.items():
+            for n, (first, end, length) in enumerate(_together(columns, begin, name, "length")):
+                if abs(end - first - length / per) > near:
+                    want = f"{first + length / per:.10g}"
+                    self._report.add("meta/episodes", f"{name} is {end:.10g}, should be {want}", _episode(columns, n))
+        place = [int(number) for number in re.findall(r"\d+", f"{path.parent.name}/{path.name}")][:2]
+        for name, number_there in zip(("meta/episodes/chunk_index", "meta/episodes/file_index"), place, strict=False):
+            for n, (number,) in enumerate(_together(columns, name)):
+                if number != number_there:
+                    self._report.add(path, f"{name} is {number}, it is in {number_there}", _episode(columns, n))
+
+    def _counters(self) -> None:
+        info, dataset = self._dataset.info, self._dataset
+        counted = {
+            "total_episodes": len(dataset.episodes),
+            "total_frames": dataset.total_frames,
+            "total_tasks": len(dataset.tasks),
+        }
+        for name, count in counted.items():
+            if info.get(name) != count:
+                self._report.add(INFO, f"{name} is {info.get(name)}, counted {count}")
+        splits = info.get("splits")
+        if isinstance(splits, dict) and splits.get("train") != f"0:{len(dataset.episodes)}":
+            self._report.note(f"{INFO}: splits is {splits!r:.100}, there are {len(dataset.episodes)} episodes")
+
+    def _order(self) -> None:
+        expected = 0
+        for n, episode in enumerate(self._dataset.episodes):
+            where = "meta/episodes"
+            if episode.index != n:
+                self._report.add(where, f"row {n} is episode {episode.index}; LeRobot finds episodes by row", n)
+            if episode.from_index != expected:
+                self._report.add(
+                    where, f"dataset_from_index is {episode.from_index}, should be {expected}", episode.index
+                )
+            expected += episode.length
+
+    def _places(self) -> None:
+        """What the episodes' rows say themselves: missing files, cameras without a place."""
+        keys = set(self._dataset.video_keys)
+        gathered = Gathered()
+        for episode in self._episodes:
+            found = list(episode.problems)
+            found = found or [f"no video of {key}" for key in sorted(keys - episode.videos.keys())]
+            for problem in found:
+                kind = problem.replace(f"episode {episode.index} ", "the episode ")
+                gathered.add(kind, Problem("meta/episodes", episode.index, None, problem))
+        gathered.report(self._report, len(self._episodes))
+
+    def _sidecar(self) -> None:
+        entries = self._dataset.sidecar.episodes
+        if not entries:
+            return
+        for n, episode in enumerate(self._dataset.episodes):
+            length = entries[n].get("length") if n < len(entries) else None
+            if length != episode.length:
+                self._report.note(f"{SIDECAR}: episode {n} was changed by another program since")
+                break
+        names = [entry["uuid"] for entry in entries if entry.get("uuid")]
+        for name, count in Counter(names).items():
+            if count > 1:
+                self._report.add(SIDECAR, f"UUID {name} stands for {count} episodes")
+
+    def _strangers(self, data: set[Path], videos: set[Path]) -> None:
+        root = self._dataset.root
+        for path in sorted(root.glob(DATA_GLOB)):
+            if path.resolve() not in data:
+                rows = _row_count(path)
+                self._report.add(path, f"no episode lies in this file ({rows}); LeRobot would read it as data")
+        for path in sorted(root.glob(VIDEO_GLOB)):
+            if path.resolve() not in videos:
+                self._report.add(path, "no episode lies in this video")
+        for key in self._dataset.features.keys() & DEFAULT_FEATURES.keys():
+            want: Any = DEFAULT_FEATURES[key]["dtype"]
+            if self._dataset.features[key]["dtype"] != want:
+                self._report.add(INFO, f"feature {key} has dtype {self._dataset.features[key]['dtype']}, want {want}")
+
+
+def _together(columns: dict[str, list[Any]], *names: str) -> list[tuple[Any, ...]]:
+    """Rows of these columns; none where one is missing or holds something else than numbers."""
+    found = [columns.get(name, []) for name in names]
+    whole = all(isinstance(value, int | float) for values in found for value in values)
+    return list(zip(*found, strict=False)) if whole else []
+
+
+def _episode(columns: dict[str, list[Any]], n: int) -> int | None:
+    numbers = columns.get("episode_index", [])
+    return numbers[n] if n < len(numbers) and isinstance(numbers[n], int) else None
+
+
+def _video_of(key: str) -> Callable[[EpisodeInfo], list[Path]]:
+    return lambda episode: [episode.videos[key].path] if key in episode.videos else []
+
+
+def _row_count(path: Path) -> str:
+    try:
+        with open_parquet(path) as file:
+            return f"{file.metadata.num_rows} rows"
+    except DamagedFile as error:
+        return str(error)
+
+
+def _silent(done: int, total: int) -> None:
+    pass

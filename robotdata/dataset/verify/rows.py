@@ -1,0 +1,271 @@
+"""The rows of the data files against what episodes, tasks and statistics say of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from robotdata.dataset.episode_list import EpisodeInfo
+from robotdata.dataset.errors import DamagedFile
+from robotdata.dataset.features import DEFAULT_FEATURES, NUMERIC_DTYPES, is_video
+from robotdata.dataset.grid import off_grid
+from robotdata.dataset.layout import EPISODES_GLOB, INFO, STATS
+from robotdata.dataset.reader import DatasetFolder
+from robotdata.dataset.tables import is_numbers, open_parquet, read_columns, read_table, to_numpy
+from robotdata.dataset.verify.quantiles import SHARES, unlike_rows
+from robotdata.dataset.verify.report import Gathered, Problem, Report
+from robotdata.dataset.verify.sums import BASE, Sums
+
+_KINDS = {
+    "episode_index": "episode_index is another episode's",
+    "frame_index": "frame_index does not count from 0",
+    "timestamp": "timestamp is not frame_index / fps (a clock's time?), by which LeRobot finds pictures,",
+    "task_index": "task_index is no number of a task",
+    "tasks": "the table of episodes and the rows name other tasks",
+}
+
+
+class RowCheck:
+    """Checks data files one after the other; `finish` compares the statistics of all rows that were read."""
+
+    def __init__(self, dataset: DatasetFolder, report: Report, *, only: Collection[int] | None) -> None:
+        self._dataset = dataset
+        self._report = report
+        self._only = only
+        self._numeric = [key for key, f in dataset.features.items() if f["dtype"] in NUMERIC_DTYPES]
+        self._rows: dict[str, Sums] = {}
+        self._stored = _stored_stats(dataset, self._numeric, only)
+        self._stale: set[str] = set()
+        self._gathered = Gathered()
+        self._odd: dict[str, _Odd] = {}
+
+    def _unreadable(self, episodes: list[EpisodeInfo]) -> list[int]:
+        """Those of a damaged file whose own rows are: each lies in parts of the file that are read by themselves."""
+        found = []
+        for episode in episodes:
+            try:
+                self._dataset.rows(episode.index, self._numeric)
+            except DamagedFile:
+                found.append(episode.index)
+        return sorted(found)
+
+    def check_file(self, path: Path, episodes: list[EpisodeInfo]) -> None:
+        """All rows of one file; `episodes` are those that say they lie in it."""
+        try:
+            with open_parquet(path) as file:
+                self._check_columns(path, file.schema_arrow)
+                table = read_columns(file, path, self._numeric)
+        except DamagedFile as error:
+            first = min((episode.index for episode in episodes), default=None)
+            numbers: list[int | None] = [*self._unreadable(episodes)] or [first]
+            for number in numbers:
+                self._report.add(path, str(error), number)
+            return
+        columns = {name: to_numpy(table.column(name)) for name in table.column_names}
+        needed = [name for name in DEFAULT_FEATURES if name not in columns or not is_numbers(columns[name])]
+        nulls = [name for name in columns if table.column(name).null_count]
+        if needed or nulls:
+            self._report.add(path, f"columns {', '.join(needed + nulls)} are missing, hold nulls or no numbers")
+            return
+        self._check_order(path, columns, episodes)
+        self._check_widths(path, columns)
+        at = 0
+        for episode in sorted(episodes, key=lambda e: e.from_index):
+            part = {name: values[at : at + episode.length] for name, values in columns.items()}
+            at += episode.length
+            if self._only is None or episode.index in self._only:
+                self._check_episode(path, episode, part)
+                self._report.frames += len(part["index"])
+        rows = table.num_rows
+        if rows != at:
+            last = max((episode.index for episode in episodes), default=None)
+            self._report.add(path, f"has {rows} rows, its episodes have {at}", last)
+
+    def finish(self) -> None:
+        """Compare `stats.json`, where the whole dataset was read, and say what several episodes have in common."""
+        self._gathered.report(self._report, self._report.episodes)
+        for odd in self._odd.values():
+            self._report.note(odd.words())
+        if self._only is None:
+            self._check_totals()
+        if self._stale:
+            self._report.note(f"statistics of {', '.join(sorted(self._stale))} are not those of the rows")
+
+    def _check_columns(self, path: Path, schema: pa.Schema) -> None:
+        wanted = {key for key, feature in self._dataset.features.items() if not is_video(feature)}
+        for name in sorted(set(schema.names) - wanted):
+            self._report.add(path, f"column {name!r} is no feature; LeRobot does not load it")
+        for name in sorted(wanted - set(schema.names) - DEFAULT_FEATURES.keys()):
+            self._report.add(path, f"feature {name!r} has no column")
+
+    def _check_widths(self, path: Path, columns: dict[str, NDArray[Any]]) -> None:
+        for name, values in columns.items():
+            shape = self._dataset.features[name]["shape"]
+            if values.dtype == object or not len(values):
+                continue
+            width = values.reshape(len(values), -1).shape[1]
+            if width != np.prod(shape, dtype=int):
+                self._report.add(path, f"{name} has {width} values a row, its shape in {INFO} is {list(shape)}")
+
+    def _check_order(self, path: Path, columns: dict[str, NDArray[Any]], episodes: list[EpisodeInfo]) -> None:
+        if not episodes or not len(columns["index"]):
+            return
+        first = min(episode.from_index for episode in episodes)
+        wrong = np.flatnonzero(columns["index"] != np.arange(len(columns["index"])) + first)
+        if len(wrong):
+            at = int(wrong[0])
+            episode, frame = _locate(episodes, first + at)
+            self._report.add(
+                path, f"index is {columns['index'][at]}, should be {first + at} ({len(wrong)} rows)", episode, frame
+            )
+
+    def _check_episode(self, path: Path, episode: EpisodeInfo, part: dict[str, NDArray[Any]]) -> None:
+        count = len(part["frame_index"])
+        if count != episode.length:
+            self._report.add(path, f"has {count} rows of this episode, {episode.length} are promised", episode.index)
+        if not count:
+            return
+        frame = np.arange(count)
+        exact = frame / self._dataset.fps
+        checks = {
+            "episode_index": part["episode_index"] != episode.index,
+            "frame_index": part["frame_index"] != frame,
+            "timestamp": off_grid(part["timestamp"], exact),
+            "task_index": (part["task_index"] < 0) | (part["task_index"] >= max(1, len(self._dataset.tasks))),
+        }
+        for name, wrong in checks.items():
+            at = np.flatnonzero(wrong)
+            if len(at):
+                value = part[name][at[0]]
+                self._gather(name, path, episode, f"{name} is {value} ({len(at)} rows are wrong)", at)
+        self._check_texts(path, episode, part["task_index"])
+        self._check_stats(path, episode, part, exact)
+
+    def _check_texts(self, path: Path, episode: EpisodeInfo, numbers: NDArray[Any]) -> None:
+        tasks = self._dataset.tasks
+        texts = {tasks[int(n)] for n in np.unique(numbers) if 0 <= n < len(tasks)}
+        if episode.tasks and tasks and texts != set(episode.tasks):
+            words = f"tasks are {episode.tasks!r:.100}, the rows' are {sorted(texts)!r:.100}"
+            self._gather("tasks", "meta/episodes", episode, words, None)
+
+    def _gather(self, kind: str, file: Path | str, episode: EpisodeInfo, words: str, rows: NDArray[Any] | None) -> None:
+        name = self._report.name_of(file)
+        frame, count = (None, 0) if rows is None else (int(rows[0]), len(rows))
+        self._gathered.add(_KINDS[kind], Problem(name, episode.index, frame, words), count)
+
+    def _check_stats(
+        self, path: Path, episode: EpisodeInfo, part: dict[str, NDArray[Any]], exact: NDArray[np.float64]
+    ) -> None:
+        stored = self._stored.get(episode.index, {})
+        for name, raw in part.items():
+            close = name == "timestamp" and len(raw) == len(exact) and not off_grid(raw, exact).any()
+            if raw.dtype == object:
+                self._report.add(path, f"{name} has rows of different lengths", episode.index)
+                continue
+            sums = Sums.of(exact if close else raw)
+            if sums.odd.any():
+                self._odd.setdefault(name, _Odd(name)).add(episode.index, raw.reshape(len(raw), -1))
+            self._rows[name] = self._rows[name].plus(sums) if name in self._rows else sums
+            self._compare(name, stored.get(name), sums, "meta/episodes", episode.index)
+            self._check_quantiles(name, stored.get(name, {}), raw, episode.index)
+
+    def _check_quantiles(self, name: str, stored: dict[str, Any], raw: NDArray[Any], episode: int) -> None:
+        """Of a whole dataset alone: an edit must not be refused for what another program wrote of other episodes."""
+        if self._only is None and name not in DEFAULT_FEATURES and stored.keys() & SHARES.keys():
+            wrong = unlike_rows(stored, raw.reshape(len(raw), -1), self._dataset.features[name]["shape"])
+            if wrong:
+                self._report.add("meta/episodes", f"statistics of {name}: {wrong}", episode)
+
+    def _check_totals(self) -> None:
+        path = self._dataset.root / STATS
+        try:
+            totals = self._dataset.stats()
+        except DamagedFile as error:
+            self._report.add(path, str(error))
+            return
+        if not totals:
+            self._report.note(f"{STATS} is missing; training needs it")
+            return
+        for name, sums in self._rows.items():
+            if name not in totals:
+                self._report.note(f"{STATS} has no statistics of {name}")
+            elif isinstance(totals[name], dict):
+                self._compare(name, totals[name], sums, STATS, None)
+
+    def _compare(self, name: str, stored: dict[str, Any] | None, sums: Sums, file: str, episode: int | None) -> None:
+        if stored is None:
+            return
+        wrong = sums.unlike(stored, self._dataset.features[name]["shape"])
+        if wrong is None:
+            return
+        if name in DEFAULT_FEATURES:
+            # LeRobot's own tools leave these as they were; no reader uses them.
+            self._stale.add(name)
+        else:
+            self._report.add(file, f"statistics of {name}: {wrong}", episode)
+
+
+class _Odd:
+    """Rows of one feature that are not finite."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._first = ""
+        self._rows = 0
+
+    def add(self, episode: int, rows: NDArray[Any]) -> None:
+        wrong = ~np.isfinite(rows)
+        at, place = (int(n) for n in np.argwhere(wrong)[0])
+        self._rows += int(wrong.any(axis=1).sum())
+        column = f"{self._name}[{place}]" if rows.shape[1] > 1 else self._name
+        self._first = self._first or f"{column} is {rows[at, place]} in row {at} of episode {episode}"
+
+    def words(self) -> str:
+        more = f", the first of {self._rows} such rows" if self._rows > 1 else ""
+        return f"{self._first}{more}: whoever trains on it gets nothing but nan; trim it away or leave it out"
+
+
+def _stored_stats(
+    dataset: DatasetFolder, keys: list[str], only: Collection[int] | None
+) -> dict[int, dict[str, dict[str, Any]]]:
+    """What the table of episodes says of the numeric features, by episode."""
+    names = ["episode_index", *(f"stats/{key}/{name}" for key in keys for name in (*BASE, *SHARES))]
+    made: dict[int, dict[str, dict[str, Any]]] = {}
+    for path in sorted(dataset.root.glob(EPISODES_GLOB)):
+        try:
+            table = read_table(path, names)
+        except DamagedFile:
+            continue  # said when the dataset was opened
+        known = to_numpy(table.column("episode_index")) if "episode_index" in table.column_names else None
+        if known is None or not is_numbers(known) or not np.isfinite(known).all():
+            continue
+        if only is not None:
+            table = table.filter(np.isin(known, list(only)))
+        columns = {name: table.column(name).to_pylist() for name in table.column_names}
+        numbers: list[Any] = columns.get("episode_index", [])
+        for row, index in enumerate(numbers):
+            found: dict[str, dict[str, Any]] = {}
+            for name, values in columns.items():
+                if name != "episode_index" and values[row] is not None:
+                    _, key, stat = _parts(name)
+                    found.setdefault(key, {})[stat] = values[row]
+            made[int(index)] = found
+    return made
+
+
+def _parts(name: str) -> tuple[str, str, str]:
+    first, rest = name.split("/", 1)
+    key, stat = rest.rsplit("/", 1)
+    return first, key, stat
+
+
+def _locate(episodes: list[EpisodeInfo], row: int) -> tuple[int | None, int | None]:
+    for episode in episodes:
+        if episode.from_index <= row < episode.to_index:
+            return episode.index, row - episode.from_index
+    return None, None

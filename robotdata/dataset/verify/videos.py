@@ -1,0 +1,161 @@
+"""One video file against the episodes that lie in it: counted, on the grid, without gap, decodable."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robotdata.dataset.episode_list import EpisodeInfo
+from robotdata.dataset.features import frame_size, is_depth
+from robotdata.dataset.reader import DatasetFolder
+from robotdata.dataset.verify.report import Report
+from robotdata.video.codecs import DEPTH_PIX_FMT
+from robotdata.video.depth.scale import DepthScale
+from robotdata.video.errors import BrokenVideoError, FrameCountError, VideoError
+from robotdata.video.index import PacketIndex, index_video
+from robotdata.video.verify import Look, verify_video
+
+_TIME_S = 1e-4
+
+
+def check_video_file(
+    dataset: DatasetFolder,
+    key: str,
+    path: Path,
+    episodes: list[EpisodeInfo],
+    report: Report,
+    *,
+    deep: bool,
+    look: Look | None = None,
+) -> PacketIndex | None:
+    """Add to `report` what is wrong with the video of camera `key` at `path`; `deep` decodes all of it.
+
+    Every decoded frame is shown to `look`. Gives the video's index, None where it has none.
+    """
+    ordered = sorted(episodes, key=lambda episode: episode.videos[key].from_timestamp)
+    try:
+        index = index_video(path)
+    except VideoError as error:
+        if path.exists() and path.stat().st_size:  # a missing one is said with the episode
+            report.add(path, str(error), *_blame(ordered, key, getattr(error, "frame", 0)))
+        return None
+    _check_shape(dataset, key, path, index, report)
+    _check_grid(dataset, key, path, index, ordered, report)
+    _check_tiling(dataset, key, path, index, ordered, report)
+    _check_float32(dataset, key, path, index, ordered, report)
+    if deep:
+        _check_decoding(path, len(index), ordered, key, report, look)
+    return index
+
+
+def _check_shape(dataset: DatasetFolder, key: str, path: Path, index: PacketIndex, report: Report) -> None:
+    width, height = frame_size(dataset.features[key])
+    if (index.width, index.height) != (width, height):
+        report.add(path, f"is {index.width}x{index.height}, the feature says {width}x{height}")
+    if index.turned:
+        what = "players and torchcodec turn its pictures (by a display matrix), LeRobot's pyav and these pages do not"
+        report.note(f"{key}, {path.name}: {what}; encode it anew to settle that")
+    depth = is_depth(dataset.features[key])
+    if depth and index.pix_fmt != DEPTH_PIX_FMT:
+        report.add(path, f"holds {index.pix_fmt}, the feature says depth, which is {DEPTH_PIX_FMT}")
+    elif not depth and index.pix_fmt == DEPTH_PIX_FMT:
+        report.add(
+            path, "holds depth codes, the feature does not say so (is_depth_map): they are read as gray pictures"
+        )
+    if depth:
+        _note_scale(dataset, key, report)
+
+
+def _note_scale(dataset: DatasetFolder, key: str, report: Report) -> None:
+    """What LeRobot puts in where a depth camera's `info` is silent, it says to nobody."""
+    info = dataset.features[key].get("info") or {}
+    missing = [name for name in DepthScale().info("mm") if info.get(name) is None and name != "is_depth_map"]
+    note = f"{key}: info does not say {', '.join(missing)}; LeRobot reads its depth with the defaults"
+    if missing and note not in report.notes:
+        report.note(note)
+
+
+def _check_grid(
+    dataset: DatasetFolder, key: str, path: Path, index: PacketIndex, episodes: list[EpisodeInfo], report: Report
+) -> None:
+    times = _times(index)
+    wrong = np.flatnonzero(np.abs(times - np.arange(len(times)) / dataset.fps) > _TIME_S)
+    if len(wrong):
+        at = int(wrong[0])
+        what = f"frame {at} of the file is at {times[at]:.6f} s, not {at / dataset.fps:.6f} s ({len(wrong)} frames)"
+        report.add(path, what, *_blame(episodes, key, at))
+
+
+def _check_tiling(
+    dataset: DatasetFolder, key: str, path: Path, index: PacketIndex, episodes: list[EpisodeInfo], report: Report
+) -> None:
+    fps, expected = dataset.fps, 0
+    for episode in episodes:
+        span = episode.videos[key]
+        off = abs(span.from_timestamp * fps - round(span.from_timestamp * fps)) / fps
+        if off > _TIME_S:
+            report.add(
+                "meta/episodes", f"{key}: from_timestamp {span.from_timestamp} is no frame's time", episode.index
+            )
+        if span.first_frame != expected:
+            report.add(
+                "meta/episodes",
+                f"{key}: begins at frame {span.first_frame} of {path.name}, the episode before ends at {expected}",
+                episode.index,
+            )
+        if span.first_frame + episode.length > len(index):
+            frame = max(0, len(index) - span.first_frame)
+            report.add(
+                path,
+                f"has {len(index)} frames, this episode's end at {span.first_frame + episode.length}",
+                episode.index,
+                frame,
+            )
+        expected = span.first_frame + episode.length
+    if len(index) > expected:
+        report.add(path, f"has {len(index)} frames, its episodes {expected}", episodes[-1].index if episodes else None)
+
+
+def _check_float32(
+    dataset: DatasetFolder, key: str, path: Path, index: PacketIndex, episodes: list[EpisodeInfo], report: Report
+) -> None:
+    """LeRobot compares times as float32: late in a long file they are too coarse to find a frame."""
+    times = _times(index).astype(np.float32)
+    for episode in episodes:
+        span = episode.videos[key]
+        shown = times[span.first_frame : span.first_frame + episode.length]
+        stamps = (np.arange(len(shown)) / dataset.fps).astype(np.float32).astype(np.float64)
+        asked = (span.from_timestamp + stamps).astype(np.float32)
+        wrong = np.flatnonzero(np.abs(asked - shown) >= _TIME_S)
+        if len(wrong) and abs(span.from_timestamp - span.first_frame / dataset.fps) < _TIME_S:
+            what = f"{len(wrong)} frames are further than {_TIME_S} s from the time that LeRobot asks for, in float32"
+            report.add(path, what, episode.index, int(wrong[0]))
+
+
+def _check_decoding(
+    path: Path, packets: int, episodes: list[EpisodeInfo], key: str, report: Report, look: Look | None
+) -> None:
+    try:
+        verify_video(path, expected_frames=packets, look=look)
+    except BrokenVideoError as error:
+        report.add(path, str(error), *_blame(episodes, key, error.frame))
+    except FrameCountError as error:
+        report.add(path, str(error), *_blame(episodes, key, error.counted))
+    except VideoError as error:
+        report.add(path, str(error))
+
+
+def _times(index: PacketIndex) -> NDArray[np.float64]:
+    made: NDArray[np.float64] = index.pts[index.order].astype(np.float64) * float(index.time_base)
+    return made
+
+
+def _blame(episodes: list[EpisodeInfo], key: str, frame: int) -> tuple[int | None, int | None]:
+    """The episode that frame `frame` of the file belongs to, and its row there."""
+    for episode in episodes:
+        span = episode.videos[key]
+        if span.first_frame <= frame < span.first_frame + episode.length:
+            return episode.index, frame - span.first_frame
+    return (episodes[-1].index, None) if episodes else (None, None)

@@ -1,0 +1,58 @@
+"""What of a dataset must be in order before it is changed, and no more than that: an edit breaks nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from robotdata.dataset.annotations import Edit
+from robotdata.dataset.episode_list import fault_of
+from robotdata.dataset.errors import EditError
+from robotdata.dataset.layout import cached_blobs
+from robotdata.dataset.reader import DatasetFolder
+
+
+def refuse_cached(root: Path) -> None:
+    """Raises EditError for a snapshot in the Hub's cache: its files are links to those that other programs share."""
+    if cached_blobs(root) is not None:
+        raise EditError(
+            f"{root} lies in the cache of the Hugging Face Hub, which other programs share, and is not changed there: "
+            f"copy it first (cp -rL {root} COPY), and change the copy"
+        )
+
+
+def check_base(base: DatasetFolder) -> None:
+    """Raises EditError where the table of episodes, or what people said, would be lost by writing it anew."""
+    for problem in base.problems:
+        if problem not in base.task_problems:
+            raise EditError(f"{base.root} cannot be changed: {problem}. Put this right first, or go back to a revision")
+    numbers = [episode.index for episode in base.episodes]
+    if numbers != list(range(len(numbers))):
+        raise EditError(
+            f"{base.root} cannot be changed: its episodes are not numbered 0 to {len(numbers) - 1} in the order of "
+            "meta/episodes, so that nobody can say which is meant. Number them there first"
+        )
+
+
+def check_videos(base: DatasetFolder, edit: Edit) -> None:
+    """Raises EditError where the edit has to cut a video that is not there."""
+    for key in base.video_keys:
+        sharers: dict[Path, list[int]] = {}
+        for episode in base.episodes:
+            if key in episode.videos:
+                sharers.setdefault(episode.videos[key].path, []).append(episode.index)
+            elif episode.index in edit.trims and episode.index not in edit.delete:
+                raise EditError(f"{base.root}: episode {episode.index} cannot be trimmed: {episode.problems[0]}")
+        for path, numbers in sharers.items():
+            gone = edit.delete.intersection(numbers)
+            cut = [n for n in numbers if n in edit.trims and n not in gone] or (0 < len(gone) < len(numbers))
+            if cut and (fault := fault_of(path)):
+                name = path.relative_to(base.root.resolve()).as_posix() if path.is_relative_to(base.root) else path
+                raise EditError(
+                    f"{base.root}: this edit has to cut {name}, which {fault}. It has the pictures of "
+                    f"{_counted(numbers)} of camera {key}: download or copy it there first, then try again"
+                )
+
+
+def _counted(numbers: Sequence[int]) -> str:
+    return f"episode {numbers[0]}" if len(numbers) == 1 else f"{len(numbers)} episodes ({numbers[0]} to {numbers[-1]})"

@@ -1,0 +1,44 @@
+"""The steps of a commit: how far it is, and at which one it failed: a disk's own words say nothing of that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+_NOTE = "while "
+
+
+class CommitProgress:
+    """One after the other; `progress` is called with (steps done, steps in all)."""
+
+    def __init__(self, cameras: Sequence[str], progress: Callable[[int, int], None]) -> None:
+        videos = [f"writing the videos of {key}" for key in cameras]
+        self._names = [
+            "beginning the next state",
+            "writing its rows",
+            *videos,
+            "writing its meta",
+            "putting it in place",
+        ]
+        self._progress = progress
+        self._done = 0
+
+    def step(self) -> None:
+        """The next one is done."""
+        self._done += 1
+        self._progress(min(self._done, len(self._names)), len(self._names))
+
+    @contextmanager
+    def named(self) -> Iterator[None]:
+        """What goes wrong within remembers the step (`step_of`)."""
+        try:
+            yield
+        except Exception as error:
+            error.add_note(_NOTE + self._names[min(self._done, len(self._names) - 1)])
+            raise
+
+
+def step_of(error: BaseException) -> str:
+    """What was being done (`writing the videos of front`); empty where nobody said."""
+    notes: list[str] = getattr(error, "__notes__", [])
+    return next((note.removeprefix(_NOTE) for note in notes if note.startswith(_NOTE)), "")

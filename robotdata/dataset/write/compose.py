@@ -1,0 +1,58 @@
+"""Build a dataset's next state from references to episodes: the one engine behind commit, edit, trim and relabel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from robotdata.dataset.features import video_keys
+from robotdata.dataset.write.commit_progress import CommitProgress
+from robotdata.dataset.write.compose_meta import write_meta
+from robotdata.dataset.write.compose_rows import write_rows
+from robotdata.dataset.write.compose_videos import write_videos
+from robotdata.dataset.write.draft import Draft
+from robotdata.dataset.write.episode_refs import Plan, fill_columns
+from robotdata.dataset.write.new_episode import to_blame
+from robotdata.dataset.write.next_state import Origin, Tasks, check_next
+
+
+def compose(plan: Plan, folder: Path, info: Mapping[str, Any], about: Mapping[str, Any], steps: CommitProgress) -> None:
+    """Write the planned state into `folder`, read it back and compare it with the plan.
+
+    Files that do not change are hard links to the present state's; video packets are copied, never encoded. `info` is
+    the state's `info.json` but for its counters, `about` goes into the sidecar as `made_by`.
+    Raises CommitError and EditError; VideoError and what columns of the wrong kind raise come through.
+    """
+    draft = Draft(folder, plan.base, dict(info))
+    steps.step()
+    for part in plan.new:
+        with to_blame(part.source):
+            fill_columns(plan, part)
+    if plan.tasks.texts != (plan.base.tasks if plan.base else None):
+        draft.write_tasks(plan.tasks)
+    write_rows(plan, draft)
+    steps.step()
+    videos = {}
+    for key in video_keys(plan.features):
+        videos[key] = write_videos(plan, draft, key)
+        steps.step()
+    write_meta(plan, draft, about, videos)
+    draft.add_notes(check_next(draft.root, plan.base, _origins(plan), plan.changed))
+    steps.step()
+
+
+def _origins(plan: Plan) -> list[Origin]:
+    """What every episode of the next state should be, for the comparison at the end."""
+    made = []
+    for part in plan.stored:
+        tasks = None
+        if part.ref.task is not None and part.tasks is not None:
+            tasks = Tasks(plan.tasks.texts, part.tasks)
+        elif part.numbers is not None and plan.base is not None:
+            tasks = Tasks.of(plan.base, part.numbers)
+        made.append(Origin(part.old.index, tasks))
+    for new in plan.new:
+        if new.tasks is not None:
+            made.append(Origin(None, Tasks(plan.tasks.texts, new.tasks), new.source.uuid))
+    return made

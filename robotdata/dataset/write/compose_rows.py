@@ -1,0 +1,177 @@
+"""The data files of the next state: links to those that stay, rows copied where numbers change, new rows at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from robotdata.dataset import stats
+from robotdata.dataset.episode_list import EpisodeInfo
+from robotdata.dataset.errors import EditError
+from robotdata.dataset.features import NUMERIC_DTYPES
+from robotdata.dataset.layout import next_file
+from robotdata.dataset.tables import ParquetFile, data_schema, data_table, open_parquet
+from robotdata.dataset.write import episode_table
+from robotdata.dataset.write.data_files import DataWriter, episode_tables
+from robotdata.dataset.write.draft import Draft
+from robotdata.dataset.write.episode_refs import Plan, Stored
+from robotdata.dataset.write.new_episode import to_blame
+from robotdata.files.trees import link_or_copy
+
+Place = tuple[int, int]
+"""Chunk and file number."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileMove:
+    """What becomes of one file of the present state: which parts it keeps, and where. `whole`: it stays as it is."""
+
+    path: Path
+    old: Place
+    kept: Sequence[Stored]
+    new: Place
+    whole: bool
+
+    @property
+    def stays(self) -> bool:
+        return self.whole and self.new == self.old
+
+
+def sources_of(plan: Plan, file_of: Callable[[EpisodeInfo], Path | None]) -> dict[Path, list[EpisodeInfo]]:
+    """Return the present state's files, each with its episodes, in the order of the episodes."""
+    sources: dict[Path, list[EpisodeInfo]] = {}
+    for episode in plan.base.episodes if plan.base else ():
+        if (path := file_of(episode)) is not None:
+            sources.setdefault(path, []).append(episode)
+    return sources
+
+
+def plan_moves(
+    sources: Mapping[Path, Sequence[EpisodeInfo]],
+    plan: Plan,
+    place_of: Callable[[EpisodeInfo], Place],
+    changes: Callable[[Stored], bool],
+    chunks_size: int,
+    *,
+    close_up: bool,
+) -> list[FileMove]:
+    """Give each file of the present state its place: the same up to the first file that changes; then they close up.
+
+    Without `close_up` every file keeps its place, so that a missing one that is brought back finds its own free.
+    """
+    parts = {part.old.index: part for part in plan.stored}
+    made: list[FileMove] = []
+    in_place, used = True, [(0, -1)]
+    for path, episodes in sources.items():
+        kept = [parts[episode.index] for episode in episodes if episode.index in parts]
+        old = place_of(episodes[0])
+        whole = len(kept) == len(episodes) and not any(changes(part) for part in kept)
+        in_place = in_place and whole
+        stay = in_place or not close_up
+        new = old if stay else next_file(*max(used), chunks_size) if len(used) > 1 else (0, 0)
+        if kept:
+            used.append(new)
+        made.append(FileMove(path, old, kept, new, whole))
+    return made
+
+
+def write_rows(plan: Plan, draft: Draft) -> None:
+    """Write all data files; every part's `row` then says where its rows lie, a new one's also its statistics."""
+    moves = _write_stored(plan, draft)
+    if plan.new:
+        _write_new(plan, draft, max(moves, key=lambda move: move.new, default=None))
+
+
+def _write_stored(plan: Plan, draft: Draft) -> list[FileMove]:
+    """Link or copy the data files that keep some episode; return these."""
+    sources = sources_of(plan, lambda episode: episode.data_file)
+
+    def place_of(episode: EpisodeInfo) -> Place:
+        return episode.data_chunk, episode.data_file_index
+
+    moves = plan_moves(sources, plan, place_of, lambda part: part.moved, draft.chunks_size, close_up=not plan.unread)
+    for move in moves:
+        if not move.stays:
+            draft.data_path(*move.old)  # the draft's link to it goes
+    for move in moves:
+        if not move.kept:
+            continue
+        if not move.whole:
+            _copy_rows(plan, move, draft.data_path(*move.new))
+        elif not move.stays and move.path.exists():
+            link_or_copy(move.path, draft.data_path(*move.new))
+        for part in move.kept:
+            part.row |= {"data/chunk_index": move.new[0], "data/file_index": move.new[1]}
+    return [move for move in moves if move.kept]
+
+
+def _copy_rows(plan: Plan, move: FileMove, target: Path) -> None:
+    parts = {part.old.index: part for part in move.kept}
+    written = dict.fromkeys(parts, 0)
+    with open_parquet(move.path) as file:
+        schema = file.schema_arrow
+    with ParquetFile(target, schema) as made:
+        for table in episode_tables(move.path):
+            index = int(table.column("episode_index")[0].as_py())
+            if (part := parts.get(index)) is None:
+                continue
+            rows = _renumbered(plan, table, part, written[index])
+            written[index] += table.num_rows
+            if rows.num_rows:
+                made.write(rows)
+
+
+def _renumbered(plan: Plan, table: pa.Table, part: Stored, before: int) -> pa.Table:
+    """The rows of `table`, those of the episode after its first `before`, that are kept, with their new numbers."""
+    if part.tasks is None:
+        raise EditError(f"the rows of episode {part.old.index} cannot be read: {plan.unread[part.old.index]}")
+    first, end = (min(max(side - before, 0), table.num_rows) for side in part.kept)
+    begin = max(before - part.kept[0], 0)
+    table = table.slice(first, end - first)
+    frame = np.arange(begin, begin + table.num_rows, dtype=np.int64)
+    columns = {
+        "episode_index": np.full(table.num_rows, part.index, np.int64),
+        "index": frame + part.first_row,
+        "task_index": part.tasks[begin : begin + table.num_rows],
+    }
+    if part.trimmed:
+        columns |= {"frame_index": frame, "timestamp": (frame / plan.fps).astype(np.float32)}
+    for name, values in columns.items():
+        if name not in table.column_names:
+            raise EditError(f"{part.old.data_file} has no column {name}, which every row of a dataset has")
+        at = table.column_names.index(name)
+        kind = table.schema.field(at)
+        table = table.set_column(at, kind, pa.array(values).cast(kind.type))
+    return table
+
+
+def _write_new(plan: Plan, draft: Draft, last: FileMove | None) -> None:
+    schema = data_schema(plan.features)
+    tables = []
+    for part in plan.new:
+        with to_blame(part.source):
+            tables.append(data_table(schema, part.columns))
+    with DataWriter(schema, draft.data_path, draft.data_limit, draft.chunks_size) as writer:
+        if last is not None:
+            there = last.path if last.stays else draft.layout.data_file(*last.new)
+            writer.go_on(there, *last.new, tables[0])
+        for part, table in zip(plan.new, tables, strict=True):
+            part.row["data/chunk_index"], part.row["data/file_index"] = writer.add(table)
+    for part in plan.new:
+        with to_blame(part.source):
+            part.row |= episode_table.stats_columns(_stats(plan, part.columns))
+
+
+def _stats(plan: Plan, columns: Mapping[str, Any]) -> dict[str, stats.Stat]:
+    made = {}
+    for key, feature in plan.features.items():
+        if feature["dtype"] in NUMERIC_DTYPES:
+            values = columns["frame_index"] / plan.fps if key == "timestamp" else columns[key]
+            if (stat := episode_table.feature_stats(feature, np.asarray(values))) is not None:
+                made[key] = stat
+    return made

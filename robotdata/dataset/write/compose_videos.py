@@ -1,0 +1,132 @@
+"""The video files of the next state: links, packets copied, new episodes' packets at the end. Nothing is encoded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from robotdata.dataset import stats
+from robotdata.dataset.episode_list import EpisodeInfo, fault_of
+from robotdata.dataset.errors import CommitError, EditError
+from robotdata.dataset.features import frame_size
+from robotdata.dataset.write import episode_table
+from robotdata.dataset.write.compose_rows import FileMove, Place, plan_moves, sources_of
+from robotdata.dataset.write.draft import Draft
+from robotdata.dataset.write.episode_refs import New, Part, Plan, Stored
+from robotdata.dataset.write.new_episode import to_blame
+from robotdata.dataset.write.video_files import Piece, Placer, piece_of, write_pieces
+from robotdata.files.trees import link_or_copy
+from robotdata.video.errors import VideoError
+
+
+def write_videos(plan: Plan, draft: Draft, key: str) -> list[Path]:
+    """Write all files of one camera and say in every part's `row` where its frames lie.
+
+    Returns the files of stored episodes. Raises EditError where a stored episode cannot be cut out, and CommitError
+    where a new one's video does not fit.
+    """
+    moves = _write_stored(plan, draft, key)
+    if plan.new:
+        _write_new(plan, draft, key, moves)
+    return [draft.layout.video_file(key, *move.new) for move in moves if not fault_of(move.path)]
+
+
+def _write_stored(plan: Plan, draft: Draft, key: str) -> list[FileMove]:
+    sources = sources_of(plan, lambda episode: episode.videos[key].path if key in episode.videos else None)
+    faults = {path for path in sources if fault_of(path)}
+
+    def place_of(episode: EpisodeInfo) -> Place:
+        return episode.videos[key].chunk, episode.videos[key].file
+
+    moves = plan_moves(sources, plan, place_of, lambda part: part.trimmed, draft.chunks_size, close_up=not faults)
+    for move in moves:
+        if not move.stays and move.path not in faults:
+            draft.video_path(key, *move.old)  # the draft's link to it goes
+    for move in moves:
+        if not move.kept or move.path in faults:
+            continue  # a missing file is left as it is: `check_videos` refuses an edit that needs it
+        if not move.whole:
+            starts = _cut(plan, move, key, draft.video_path(key, *move.new))
+        else:
+            if not move.stays:
+                link_or_copy(move.path, draft.video_path(key, *move.new))
+            starts = [part.old.videos[key].first_frame for part in move.kept]
+        for part, start in zip(move.kept, starts, strict=True):
+            _set_place(plan, part, key, move.new, start)
+    return [move for move in moves if move.kept]
+
+
+def _cut(plan: Plan, move: FileMove, key: str, target: Path) -> list[int]:
+    """Copy the packets of the kept episodes to `target`; return where each begins in it."""
+    whole = piece_of(move.path)
+    pieces: list[Piece] = []
+    starts, frames = [], 0
+    for part in move.kept:
+        first, length = part.first_frame(key), part.length
+        last = pieces[-1] if pieces else None
+        if last is not None and last.first_frame + last.frames == first:
+            pieces[-1] = Piece(move.path, last.first_frame, last.frames + length, 0, whole.index)
+        else:
+            if first not in whole.index.key_frames:
+                raise EditError(_no_keyframe(part, key))
+            pieces.append(Piece(move.path, first, length, 0, whole.index))
+        starts.append(frames)
+        frames += length
+    write_pieces(pieces, target, plan.fps)
+    return starts
+
+
+def _write_new(plan: Plan, draft: Draft, key: str, moves: Sequence[FileMove]) -> None:
+    placer = Placer(plan.fps, draft.video_limit, draft.chunks_size)
+    if moves:
+        last = max(moves, key=lambda move: move.new)
+        # A file that this state cuts is not grown as well: what reads it would have to wait for its own packets.
+        placer.go_on(last.path if last.stays else None, *last.new)
+    for part in plan.new:
+        with to_blame(part.source):
+            piece = _piece(plan, part, key)
+            place = placer.add(piece)
+            counted = stats.from_json(part.source.camera_stats[key])
+        _set_place(plan, part, key, (place.chunk, place.file), place.first_frame)
+        part.row |= episode_table.stats_columns({key: counted})
+    placer.write(lambda chunk, file: draft.video_path(key, chunk, file))
+
+
+def _piece(plan: Plan, part: New, key: str) -> Piece:
+    uuid = part.source.uuid
+    try:
+        piece = piece_of(part.source.videos[key])
+    except VideoError as error:
+        raise CommitError(f"episode {uuid}, camera {key}: {error}") from error
+    size, wanted = (piece.index.width, piece.index.height), frame_size(plan.features[key])
+    if size != wanted:
+        raise CommitError(
+            f"episode {uuid}: its video of {key} is {size[0]}x{size[1]}, "
+            f"the dataset has {wanted[0]}x{wanted[1]}; record with the dataset's size, or into another dataset"
+        )
+    if piece.frames != part.length:
+        raise CommitError(
+            f"episode {uuid} has {part.length} rows, its video of {key} {piece.frames} frames; encode it again"
+        )
+    return piece
+
+
+def _set_place(plan: Plan, part: Part, key: str, place: Place, start: int) -> None:
+    part.row |= {
+        f"videos/{key}/chunk_index": place[0],
+        f"videos/{key}/file_index": place[1],
+        f"videos/{key}/from_timestamp": start / plan.fps,
+        f"videos/{key}/to_timestamp": (start + part.length) / plan.fps,
+    }
+
+
+def _no_keyframe(part: Stored, key: str) -> str:
+    """Why a video cannot be cut before an episode, and what a person can do."""
+    place = part.old.index
+    if part.kept[0]:
+        return f"episode {place} cannot be trimmed there: frame {part.kept[0]} of camera {key} is no keyframe"
+    return (
+        f"episode {place} does not begin with a keyframe of camera {key}, so its pictures need those of episode "
+        f"{place - 1} before it, and cannot be kept without them. Keep all of episode {place - 1}, or delete episode "
+        f"{place} as well"
+    )

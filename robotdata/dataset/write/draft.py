@@ -1,0 +1,145 @@
+"""The next state of a dataset while it is being built beside the old one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from robotdata.dataset.features import Features, video_keys
+from robotdata.dataset.hashes import hashed_files
+from robotdata.dataset.layout import (
+    CHUNKS_SIZE,
+    DATA_PATH,
+    EPISODES_GLOB,
+    INFO,
+    MIB,
+    SIDECAR,
+    STATS,
+    TASKS,
+    VIDEO_PATH,
+    Layout,
+    episodes_file,
+)
+from robotdata.dataset.reader import DatasetFolder
+from robotdata.dataset.sidecar import Sidecar
+from robotdata.dataset.tables import more_of_tasks, write_tasks
+from robotdata.dataset.tasks import TaskPlan
+from robotdata.files.json_files import write_new_json
+from robotdata.files.new_file import write_new_text
+from robotdata.files.trees import link_tree
+
+NOTES = "notes"
+"""In the sidecar's `made_by`: what could not be carried over, and what was odd before and was let be; in words."""
+_MOST_NOTES = 20
+
+
+class Draft:
+    """`folder/next`: hard links to all files of `base`, and new files instead of those that change.
+
+    No file is ever written in place: the old state has the same one.
+    """
+
+    def __init__(self, root: Path, base: DatasetFolder | None, info: dict[str, Any]) -> None:
+        self.root = root
+        self.base = base
+        self.info = info
+        if base is None:
+            root.mkdir(parents=True)
+        else:
+            link_tree(base.root.resolve(), root)
+        self.layout = Layout.of(root, info)
+        self._sidecar = Sidecar()
+
+    @property
+    def chunks_size(self) -> int:
+        return int(_positive(self.info.get("chunks_size"), CHUNKS_SIZE))
+
+    @property
+    def data_limit(self) -> int:
+        return round(_positive(self.info.get("data_files_size_in_mb"), 100) * MIB)
+
+    @property
+    def video_limit(self) -> int:
+        return round(_positive(self.info.get("video_files_size_in_mb"), 200) * MIB)
+
+    def data_path(self, chunk: int, file: int) -> Path:
+        """Where to write a data file; free, whatever the old state has there."""
+        return self.free(self.layout.data_file(chunk, file))
+
+    def video_path(self, key: str, chunk: int, file: int) -> Path:
+        return self.free(self.layout.video_file(key, chunk, file))
+
+    def free(self, path: Path) -> Path:
+        path.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def episodes_path(self) -> Path:
+        """Where all episodes are written; the old files of episodes are taken out of the draft."""
+        for path in self.root.glob(EPISODES_GLOB):
+            path.unlink()
+        return self.free(self.root / episodes_file(0, 0))
+
+    def write_tasks(self, plan: TaskPlan) -> None:
+        """The tasks, each with what the old state says of it besides."""
+        old = self.base.root / TASKS if self.base else None
+        numbers: list[int | None] = [None] * len(plan.texts)
+        for before, now in plan.renumbered.items():
+            numbers[now] = before
+        more = more_of_tasks(old, numbers) if old is not None and old.is_file() else None
+        write_tasks(self.free(self.root / TASKS), plan.texts, more)
+
+    def write_meta(self, stats: Mapping[str, Any], info: Mapping[str, Any], sidecar: Sidecar) -> None:
+        """Statistics, sidecar with the hash of every file, and `info.json` last."""
+        write_new_json(self.free(self.root / STATS), stats, nan=True)
+        before = (self.base.root.resolve(), self.base.sidecar) if self.base else (None, Sidecar())
+        self._sidecar = replace(sidecar, more={**sidecar.more, **hashed_files(self.layout, *before)})
+        write_new_text(self.free(self.root / SIDECAR), self._sidecar.to_json())
+        write_new_json(self.free(self.root / INFO), info, nan=True)
+
+    def add_notes(self, notes: Sequence[str]) -> None:
+        """Say in the sidecar, after `write_meta`, what people should know of this state: see `NOTES`."""
+        about = self._sidecar.more.get("made_by")
+        if not notes or not isinstance(about, dict):
+            return
+        about = {**about, NOTES: [*about.get(NOTES, []), *notes][:_MOST_NOTES]}
+        self._sidecar = replace(self._sidecar, more={**self._sidecar.more, "made_by": about})
+        write_new_text(self.free(self.root / SIDECAR), self._sidecar.to_json())
+
+
+def new_info(
+    features: Features, *, fps: float, robot_type: str | None, data_mb: float, video_mb: float
+) -> dict[str, Any]:
+    """`info.json` of a dataset without episodes."""
+    return {
+        "codebase_version": "v3.0",
+        "robot_type": robot_type,
+        "total_episodes": 0,
+        "total_frames": 0,
+        "total_tasks": 0,
+        "chunks_size": CHUNKS_SIZE,
+        "data_files_size_in_mb": data_mb,
+        "video_files_size_in_mb": video_mb,
+        "fps": fps,
+        "splits": {},
+        "data_path": DATA_PATH,
+        "video_path": VIDEO_PATH if video_keys(features) else None,
+        "features": features,
+    }
+
+
+def counted_info(info: Mapping[str, Any], *, episodes: int, frames: int, tasks: int, splits: Any) -> dict[str, Any]:
+    """`info` with its counters and splits set."""
+    return {
+        **info,
+        "total_episodes": episodes,
+        "total_frames": frames,
+        "total_tasks": tasks,
+        "splits": splits,
+    }
+
+
+def _positive(value: Any, default: float) -> float:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and value > 0 else default

@@ -1,0 +1,251 @@
+"""Changes to committed episodes: delete, trim, rename tasks, go back. Nothing is re-encoded, nothing done in place.
+
+Every edit builds the next state beside the old one and swaps it in; the old state becomes a revision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from robotdata.dataset.annotations import Edit, Ids, carry_annotations, named
+from robotdata.dataset.errors import DatasetError, EditError, NoSuchEpisode
+from robotdata.dataset.features import tidy_names, video_keys
+from robotdata.dataset.layout import SIDECAR
+from robotdata.dataset.lock import dataset_lock
+from robotdata.dataset.reader import DatasetFolder
+from robotdata.dataset.sidecar import Sidecar
+from robotdata.dataset.tasks import tidy_task
+from robotdata.dataset.write.base_state import check_base, check_videos, refuse_cached
+from robotdata.dataset.write.commit_progress import CommitProgress
+from robotdata.dataset.write.compose import compose
+from robotdata.dataset.write.episode_refs import StoredRef, plan_parts
+from robotdata.dataset.write.misfits import MISFITS, misfit_words
+from robotdata.dataset.write.swap import NEXT, list_revisions, recover_dataset, swap_in, work_folder
+from robotdata.dataset.write.trims import Range, kept_ranges
+from robotdata.files.new_file import write_new_text
+from robotdata.files.trees import link_tree, unlink_from_others
+from robotdata.video.errors import VideoError
+
+LOCK_WAIT_S = 60.0
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class EditResult:
+    """The dataset after the edit. `trimmed` says by old number which frames were kept: perhaps more than asked for."""
+
+    revision: int
+    episodes: int
+    frames: int
+    trimmed: Mapping[int, Range] = field(default_factory=dict)
+
+
+def edit_episodes(
+    root: Path,
+    *,
+    delete: Iterable[int] = (),
+    tasks: Mapping[int, str] | None = None,
+    trims: Mapping[int, Range] | None = None,
+    work: Path,
+    revisions: Path,
+    keep_revisions: int = 10,
+    progress: Progress | None = None,
+) -> EditResult:
+    """Delete episodes, give others a task, keep of others frames [first, end): one new state with all of it.
+
+    Episodes behind deleted ones move up. A trim begins at a keyframe, at or before the frame asked for; what is kept
+    stays bit for bit what it was. Raises NoSuchEpisode at a number that is not there, EditError at one that comes
+    twice, at an empty text, at a range that is none, where no episode would be left, or where frames cannot be cut
+    out without encoding. The dataset is then untouched.
+    """
+    gone, texts, ranges = list(delete), dict(tasks or {}), dict(trims or {})
+    if len(set(gone)) < len(gone):
+        raise EditError(f"{root}: an episode is named twice; name each once")
+    made = apply_edit(
+        root,
+        lambda base: Edit(_numbers(base, gone), texts, ranges),
+        work=work,
+        revisions=revisions,
+        keep_revisions=keep_revisions,
+        progress=progress,
+    )
+    if made is None:
+        raise EditError(f"{root}: no episode is named; there is nothing to change")
+    return made
+
+
+def apply_edit(
+    root: Path,
+    plan: Callable[[DatasetFolder], Edit],
+    *,
+    work: Path,
+    revisions: Path,
+    keep_revisions: int = 10,
+    progress: Progress | None = None,
+    lock_wait_s: float = LOCK_WAIT_S,
+    made_by: Mapping[str, Any] | None = None,
+    ids: Ids | None = None,
+) -> EditResult | None:
+    """As `edit_episodes`, with the edit that `plan` finds in the locked dataset; None, with nothing done, for none.
+
+    `made_by` is kept in the new revision's sidecar; with `ids` episodes without a UUID get one.
+    """
+    trimmed: dict[int, Range] = {}
+    root = root.resolve()
+    refuse_cached(root)
+    with dataset_lock(root, wait_s=lock_wait_s):
+        recover_dataset(root, work, revisions)
+        base = DatasetFolder.open(root)
+        if ids is not None:
+            base = _with_names(base, ids)
+        edit = plan(base)
+        if not edit:
+            return None
+        _check(base, edit)
+        steps = CommitProgress(video_keys(base.features), progress or (lambda done, total: None))
+        with steps.named(), _next_state(root, work, revisions, keep_revisions) as folder:
+            trimmed = _compose(base, folder, edit, {**done_words(edit), **(made_by or {})}, steps)
+        steps.step()
+    return _result(root, trimmed)
+
+
+def done_words(edit: Edit) -> dict[str, Any]:
+    """What an edit does, for its revision: how many are deleted, relabelled and trimmed."""
+    counts = {"deleted": len(edit.delete), "relabelled": len(edit.tasks), "trimmed": len(edit.trims)}
+    return {"what": "edited", **{name: count for name, count in counts.items() if count}}
+
+
+def delete_episodes(root: Path, indices: Iterable[int], **where: Any) -> EditResult:
+    """Delete episodes; see `edit_episodes`."""
+    return edit_episodes(root, delete=indices, **where)
+
+
+def set_tasks(root: Path, tasks: Mapping[int, str], **where: Any) -> EditResult:
+    """Give whole episodes another task text; texts that no episode has any more are dropped. See `edit_episodes`."""
+    return edit_episodes(root, tasks=tasks, **where)
+
+
+def trim_episodes(root: Path, trims: Mapping[int, Range], **where: Any) -> EditResult:
+    """Keep frames [first, end) of these episodes; see `edit_episodes`."""
+    return edit_episodes(root, trims=trims, **where)
+
+
+def revert(
+    root: Path,
+    revision: int,
+    *,
+    work: Path,
+    revisions: Path,
+    keep_revisions: int = 10,
+    lock_wait_s: float = LOCK_WAIT_S,
+    made_by: Mapping[str, Any] | None = None,
+    ids: Ids | None = None,
+) -> EditResult:
+    """Make the state `revision` the present one again, as a new revision: what is present now can be gone back to.
+
+    What people say today of the episodes that are in both states stays. Raises EditError, naming those there are,
+    where it is not kept.
+    """
+    root = root.resolve()
+    refuse_cached(root)
+    with dataset_lock(root, wait_s=lock_wait_s):
+        recover_dataset(root, work, revisions)
+        source = revisions / str(revision)
+        if not source.is_dir():
+            there = ", ".join(map(str, list_revisions(revisions))) or "none"
+            raise EditError(f"{root} has no revision {revision} to go back to; kept are: {there}")
+        base, old = DatasetFolder.open(root), DatasetFolder.open(source)
+        if ids is not None:
+            base, old = _with_names(base, ids), _with_names(old, ids)
+        with _next_state(root, work, revisions, keep_revisions) as folder:
+            link_tree(source, folder)
+            unlink_from_others(folder / "meta")
+            entries = carry_annotations(old.sidecar, base.sidecar, _same_content(old, base))
+            about = {"what": "reverted", "reverted_to": revision, **(made_by or {})}
+            sidecar = Sidecar(base.revision + 1, entries, {**old.sidecar.more, "made_by": about})
+            path = folder / SIDECAR
+            path.unlink(missing_ok=True)
+            write_new_text(path, sidecar.to_json())
+            DatasetFolder.open(folder)
+    return _result(root, {})
+
+
+@contextmanager
+def _next_state(root: Path, work: Path, revisions: Path, keep: int) -> Iterator[Path]:
+    """The folder for the next state, swapped in when the block ends well."""
+    with work_folder(root, work) as folder:
+        yield folder / NEXT
+        swap_in(root, folder, revisions, keep_revisions=keep)
+
+
+def _with_names(base: DatasetFolder, ids: Ids) -> DatasetFolder:
+    sidecar = named(base, ids)
+    episodes = [
+        replace(each, uuid=entry["uuid"], extra=entry)
+        for each, entry in zip(base.episodes, sidecar.episodes, strict=True)
+    ]
+    return replace(base, sidecar=sidecar, episodes=episodes)
+
+
+def _same_content(old: DatasetFolder, now: DatasetFolder) -> Callable[[int, int], bool]:
+    def same(place: int, at: int) -> bool:
+        if place >= len(old.episodes) or at >= len(now.episodes):
+            return False
+        one, other = old.episodes[place], now.episodes[at]
+        return (one.length, one.tasks) == (other.length, other.tasks)
+
+    return same
+
+
+def _numbers(base: DatasetFolder, indices: Iterable[Any]) -> frozenset[int]:
+    for index in indices:
+        if type(index) is not int or not 0 <= index < len(base.episodes):
+            raise NoSuchEpisode(base.root, index, len(base.episodes))
+    return frozenset(indices)
+
+
+def _check(base: DatasetFolder, edit: Edit) -> None:
+    """Raises where it is no edit of this dataset, or where nothing can be changed in the dataset."""
+    gone = _numbers(base, edit.delete)
+    _numbers(base, edit.tasks)
+    _numbers(base, edit.trims)
+    for index, text in edit.tasks.items():
+        if not tidy_task(text):
+            raise EditError(f"{base.root}, episode {index}: the task is empty; say in words what the robot does")
+    if len(gone) == len(base.episodes):
+        raise EditError(f"{base.root}: no episode would be left; remove the dataset instead")
+    check_base(base)
+    check_videos(base, edit)
+
+
+def _compose(
+    base: DatasetFolder, folder: Path, edit: Edit, about: Mapping[str, Any], steps: CommitProgress
+) -> dict[int, Range]:
+    """The next state in `folder`; which frames were kept of the trimmed episodes."""
+    try:
+        kept = [episode for episode in base.episodes if episode.index not in edit.delete]
+        ranges = kept_ranges(base, {n: part for n, part in edit.trims.items() if n not in edit.delete})
+        declared = {key: tidy_names(feature) for key, feature in base.info["features"].items()}
+        refs = [StoredRef(episode, ranges.get(episode.index), edit.tasks.get(episode.index)) for episode in kept]
+        plan = plan_parts(base, base.features, base.fps, refs)
+        compose(plan, folder, {**base.info, "features": declared}, about, steps)
+        return ranges
+    except VideoError as error:
+        raise EditError(
+            f"{base.root} cannot be edited: {error}. Its pictures are only copied, never encoded anew: leave the "
+            "episodes of that video as they are, or delete all of them"
+        ) from error
+    except MISFITS as error:
+        raise EditError(f"{base.root} cannot be edited: {misfit_words(base.root, error)}") from error
+
+
+def _result(root: Path, trimmed: Mapping[int, Range]) -> EditResult:
+    try:
+        dataset = DatasetFolder.open(root)
+    except DatasetError as error:
+        raise EditError(f"{root} was changed by somebody else meanwhile: {error}") from error
+    return EditResult(dataset.revision, len(dataset.episodes), dataset.total_frames, trimmed)

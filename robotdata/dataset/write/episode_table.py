@@ -1,0 +1,192 @@
+"""The table of episodes with its statistics columns: built, carried over from an old state, aggregated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from robotdata.dataset import stats
+from robotdata.dataset.features import NUMERIC_DTYPES, TEXT_DTYPES, Feature, Features, is_camera, video_keys
+from robotdata.dataset.grid import off_grid
+from robotdata.dataset.layout import EPISODES_GLOB
+from robotdata.dataset.reader import DatasetFolder
+from robotdata.dataset.tables import ParquetFile, read_table, to_numpy
+
+_GROUP = 1000
+_META = ("meta/episodes/chunk_index", "meta/episodes/file_index")
+_DOUBLES: Any = pa.list_(pa.field("element", pa.float64()))
+_COUNTS: Any = pa.list_(pa.field("element", pa.int64()))
+_PLANES: Any = pa.list_(pa.field("element", pa.list_(pa.field("element", _DOUBLES))))
+
+
+def with_stats(features: Features) -> list[str]:
+    """The features that have statistics: all but text."""
+    return [key for key, feature in features.items() if feature["dtype"] not in TEXT_DTYPES]
+
+
+def episode_schema(features: Features) -> pa.Schema:
+    """The columns of `meta/episodes` in LeRobot's order."""
+    fields: list[Any] = [
+        ("episode_index", pa.int64()),
+        ("tasks", pa.list_(pa.field("element", pa.string()))),
+        ("length", pa.int64()),
+    ]
+    fields += [
+        (name, pa.int64()) for name in ("data/chunk_index", "data/file_index", "dataset_from_index", "dataset_to_index")
+    ]
+    for key in video_keys(features):
+        fields += [(f"videos/{key}/{part}", pa.int64()) for part in ("chunk_index", "file_index")]
+        fields += [(f"videos/{key}/{part}", pa.float64()) for part in ("from_timestamp", "to_timestamp")]
+    for key in with_stats(features):
+        kind = _PLANES if is_camera(features[key]) else _DOUBLES
+        fields += [(f"stats/{key}/{name}", _COUNTS if name == "count" else kind) for name in stats.NAMES]
+    return pa.schema([*fields, *((name, pa.int64()) for name in _META)])
+
+
+def old_table(dataset: DatasetFolder, schema: pa.Schema) -> pa.Table:
+    """All episode rows of `dataset` in `schema`; columns that mean nothing to us are kept at the end."""
+    tables = [read_table(path) for path in sorted(dataset.root.resolve().glob(EPISODES_GLOB))]
+    parts = [_in_schema(table, schema) for table in tables]
+    return pa.concat_tables(parts, promote_options="default").replace_schema_metadata(None)
+
+
+def new_table(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
+    """Rows of new episodes; what one does not name is null."""
+    return pa.Table.from_pylist([dict(row) for row in rows], schema=schema)
+
+
+def stats_columns(found: Mapping[str, stats.Stat]) -> dict[str, Any]:
+    """`stats/<feature>/<name>` columns of one episode."""
+    return {f"stats/{key}/{name}": value for key, stat in found.items() for name, value in stats.to_json(stat).items()}
+
+
+def write_episodes(path: Path, table: pa.Table) -> None:
+    """One file with all episodes, at chunk 0, file 0."""
+    zeros = pa.array(np.zeros(table.num_rows, np.int64))
+    for name in _META:
+        table = table.set_column(table.column_names.index(name), pa.field(name, pa.int64()), zeros)
+    with ParquetFile(path, table.schema) as file:
+        for begin in range(0, max(1, table.num_rows), _GROUP):
+            file.write(table.slice(begin, _GROUP))
+
+
+def aggregate(table: pa.Table, features: Features, known: Mapping[str, Any], known_rows: int) -> dict[str, Any]:
+    """`stats.json` over all rows of `table`.
+
+    Where rows of the first `known_rows` lack a feature's statistics, `known` (their stats.json) stands for them.
+    """
+    made = {}
+    for key in with_stats(features):
+        try:
+            stat = _aggregate_feature(table, key, is_camera(features[key]), known.get(key), known_rows)
+        except (TypeError, ValueError):  # the episodes' statistics of it have different lengths, or are no numbers
+            stat = None
+        if stat is not None:
+            made[key] = stats.to_json(stat)
+    return made
+
+
+def missing_numeric(table: pa.Table, features: Features) -> bool:
+    """Whether some row lacks a statistic of a numeric feature."""
+    names = [
+        f"stats/{key}/{name}"
+        for key in with_stats(features)
+        if features[key]["dtype"] in NUMERIC_DTYPES
+        for name in stats.NAMES
+    ]
+    return any(table.column(name).null_count for name in names)
+
+
+def numeric_columns(dataset: DatasetFolder, features: Features, episodes: Iterable[int]) -> dict[str, list[Any]]:
+    """Statistics of all numeric features, computed anew from the rows, as columns over `episodes`.
+
+    None where an episode's rows of a feature are no numbers, or have different lengths.
+    """
+    keys = [key for key in with_stats(features) if features[key]["dtype"] in NUMERIC_DTYPES]
+    columns: dict[str, list[Any]] = {f"stats/{key}/{name}": [] for key in keys for name in stats.NAMES}
+    for index in episodes:
+        rows = dataset.rows(index)
+        if {"frame_index", "timestamp"} <= rows.keys():
+            rows["timestamp"] = exact_time(dataset.fps, rows)
+        found = {key: feature_stats(features[key], rows[key]) for key in keys if key in rows}
+        made = stats_columns({key: stat for key, stat in found.items() if stat is not None})
+        for name, values in columns.items():
+            values.append(made.get(name))
+    return columns
+
+
+def feature_stats(feature: Feature, values: NDArray[Any]) -> stats.Stat | None:
+    """Return the statistics of a numeric feature over `values`, (n, ...), by LeRobot's rule for its shape.
+
+    None where rows have different lengths, or hold something else than numbers.
+    """
+    return stats.numeric_stats(values, feature["shape"]) if values.dtype.kind in "iufb" else None
+
+
+def exact_time(fps: float, rows: Mapping[str, Any]) -> Any:
+    """Timestamps as float64, from the row numbers, as LeRobot's statistics use them; else as they are."""
+    exact = np.asarray(rows["frame_index"], np.float64) / fps
+    return rows["timestamp"] if bool(off_grid(rows["timestamp"], exact).any()) else exact
+
+
+def with_columns(table: pa.Table, columns: Mapping[str, Sequence[Any]]) -> pa.Table:
+    """`table` with whole columns replaced."""
+    for name, values in columns.items():
+        at = table.column_names.index(name)
+        table = table.set_column(at, table.schema.field(at), pa.array(list(values), table.schema.field(at).type))
+    return table
+
+
+def with_values(table: pa.Table, found: Mapping[int, Mapping[str, Any]], *, anew: bool = False) -> pa.Table:
+    """`table` with single values replaced: by row, by column.
+
+    A value that a row lacks so far stays missing, unless `anew`.
+    """
+    for name in dict.fromkeys(name for values in found.values() for name in values):
+        column = table.column(name).to_pylist()
+        for row, values in found.items():
+            if name in values and (anew or column[row] is not None):
+                column[row] = values[name]
+        table = with_columns(table, {name: column})
+    return table
+
+
+def _in_schema(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    columns: dict[str, Any] = {}
+    for field in schema:
+        if field.name in table.column_names:
+            columns[field.name] = table.column(field.name).cast(field.type)
+        else:
+            columns[field.name] = pa.nulls(table.num_rows, field.type)
+    for name in table.column_names:
+        if name not in columns:
+            columns[name] = table.column(name)
+    return pa.table(columns)
+
+
+def _aggregate_feature(
+    table: pa.Table, key: str, camera: bool, known: Mapping[str, Any] | None, known_rows: int
+) -> stats.Stat | None:
+    if any(table.column(f"stats/{key}/{name}").null_count for name in stats.BASE):
+        rest = table.slice(known_rows)
+        if known is None or any(rest.column(f"stats/{key}/{name}").null_count for name in stats.BASE):
+            return None
+        old = stats.from_json(known)
+        return stats.aggregate([old, stats.aggregate_columns(_arrays(rest, key, camera))]) if len(rest) else old
+    return stats.aggregate_columns(_arrays(table, key, camera))
+
+
+def _arrays(table: pa.Table, key: str, camera: bool) -> dict[str, Any]:
+    made = {}
+    for name in stats.NAMES:
+        column = table.column(f"stats/{key}/{name}")
+        if column.null_count:
+            continue
+        values = to_numpy(column)
+        made[name] = values.reshape(len(values), -1, 1, 1) if camera and name != "count" else values
+    return made

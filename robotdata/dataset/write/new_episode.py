@@ -1,0 +1,122 @@
+"""An episode that is to be added to a dataset, and whether it can be: by its columns, videos and tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robotdata.dataset.errors import CommitError, DatasetError
+from robotdata.dataset.features import DEFAULT_FEATURES, Features, camera_keys, depth_scale, is_depth, size_of
+from robotdata.dataset.tasks import tidy_task
+from robotdata.dataset.write.misfits import MISFITS
+from robotdata.video.errors import VideoError
+
+
+@dataclass(frozen=True, slots=True)
+class NewEpisode:
+    """One episode to add; `uuid` names it for ever.
+
+    `tasks` is one text, or one a row. `columns` holds every feature but cameras and the five defaults: (length,)
+    or (length, d). `videos` maps each camera to an MP4 of exactly `length` frames, `camera_stats` to its
+    statistics, `camera_info` to the `info` block of its feature (read from the file where it is missing).
+    `extra` goes to the sidecar as it is: verdict, labels and the like.
+    """
+
+    uuid: str
+    tasks: str | Sequence[str]
+    columns: Mapping[str, NDArray[Any] | Sequence[str]]
+    length: int
+    videos: Mapping[str, Path]
+    camera_stats: Mapping[str, Mapping[str, Any]]
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    camera_info: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+@contextmanager
+def to_blame(episode: NewEpisode) -> Iterator[None]:
+    """What goes wrong within is this episode's fault: CommitError says so in its `reasons`."""
+    try:
+        yield
+    except CommitError as error:
+        raise CommitError(str(error), {episode.uuid: str(error)}) from error
+    except DatasetError:
+        raise
+    except VideoError as error:
+        words = f"episode {episode.uuid}: {error}"
+        raise CommitError(words, {episode.uuid: words}) from error
+    except MISFITS as error:
+        words = f"episode {episode.uuid}: its values do not fit the dataset's features ({error}); encode it again"
+        raise CommitError(words, {episode.uuid: words}) from error
+
+
+def check_episodes(episodes: Sequence[NewEpisode], features: Features) -> None:
+    """Raises CommitError with the reasons of all that cannot be added."""
+    reasons: dict[str, str] = {}
+    for episode in episodes:
+        try:
+            with to_blame(episode):
+                _check_episode(episode, features)
+        except CommitError as error:
+            reasons |= error.reasons
+    if reasons:
+        raise CommitError("; ".join(reasons.values()), reasons)
+
+
+def task_texts(episode: NewEpisode) -> list[str]:
+    """One text, or one a row, each tidy."""
+    return [tidy_task(text) for text in ([episode.tasks] if isinstance(episode.tasks, str) else episode.tasks)]
+
+
+def check_uuids(episodes: Sequence[NewEpisode]) -> None:
+    names = [episode.uuid for episode in episodes]
+    if len(set(names)) < len(names) or not all(names):
+        raise CommitError("two episodes of one commit have the same UUID, or one has none; name each once")
+
+
+def _check_episode(episode: NewEpisode, features: Features) -> None:
+    where = f"episode {episode.uuid}"
+    if episode.length < 1:
+        raise CommitError(f"{where} has no rows; leave it out")
+    tasks = task_texts(episode)
+    if not isinstance(episode.tasks, str) and len(tasks) != episode.length:
+        raise CommitError(f"{where} has {episode.length} rows and {len(tasks)} tasks; give one, or one a row")
+    if not all(tidy_task(text) for text in tasks):
+        raise CommitError(f"{where} has no task; say in words what the robot does")
+    for key in camera_keys(features):
+        if key not in episode.videos or key not in episode.camera_stats:
+            raise CommitError(f"{where} has no video or no statistics of camera {key}")
+        if is_depth(features[key]):
+            _check_depth(f"{where}, camera {key}", episode.camera_info.get(key), features[key])
+    for key, feature in features.items():
+        if key not in DEFAULT_FEATURES and key not in camera_keys(features):
+            _check_column(where, key, episode, feature)
+
+
+def _check_depth(where: str, info: Mapping[str, Any] | None, feature: Mapping[str, Any]) -> None:
+    """Codes of another scale would be read as wrong depths, and nobody could tell."""
+    if info is None or "video.depth_min" not in info:
+        raise CommitError(f"{where}: nothing says how its depth was quantised; encode it again")
+    made, wanted = depth_scale({"info": info}), depth_scale(feature)
+    if made != wanted:
+        raise CommitError(f"{where} was encoded with depth {made}, the dataset has {wanted}; encode it again")
+
+
+def _check_column(where: str, key: str, episode: NewEpisode, feature: Mapping[str, Any]) -> None:
+    if key not in episode.columns:
+        raise CommitError(f"{where} has no values of {key}")
+    values = np.asarray(episode.columns[key])
+    if len(values) != episode.length or (values.size != episode.length * size_of(feature)):
+        raise CommitError(f"{where}: {key} has shape {values.shape}, want ({episode.length}, {size_of(feature)})")
+    if values.dtype.kind == "f":
+        bad = ~np.isfinite(values.reshape(len(values), -1)).all(axis=1)
+        if bad.any():
+            raise CommitError(
+                f"{where}: {key} is not a number at row {int(bad.argmax())}, and in {int(bad.sum())} rows in all; "
+                "LeRobot cannot train on that: trim these rows away, or reject the take"
+            )

@@ -1,0 +1,215 @@
+"""The next state, read back before it is put in place: it is the old one with the edit, and nothing else has changed.
+
+Every row of every episode is compared by its numbers: which episode, which row, which task. Files that changed are
+verified in full. What was wrong already, and is as wrong as it was, is no reason to refuse: it becomes a note.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from robotdata.dataset.episode_list import EpisodeInfo
+from robotdata.dataset.errors import CommitError
+from robotdata.dataset.layout import INFO
+from robotdata.dataset.reader import DatasetFolder
+from robotdata.dataset.tasks import Numbers, rows_of, whole_columns
+from robotdata.dataset.verify.check import verify_dataset
+from robotdata.dataset.verify.report import MOST, Problem, Report
+
+_NUMBER = re.compile(r"[-+]?(?:\d[\d.,]*(?:e[-+]?\d+)?|\bnan\b|\binf\b)")
+_FIRST = "; first: "
+"""Before the first of several like problems that a report says as one."""
+_COLUMNS = ("episode_index", "index", "task_index")
+
+
+@dataclass(frozen=True, slots=True)
+class Tasks:
+    """The task text of each row of an episode: `texts[code]` for each of `codes`, int64 (length,)."""
+
+    texts: Sequence[str]
+    codes: Numbers
+
+    @classmethod
+    def of(cls, dataset: DatasetFolder, numbers: Numbers) -> Tasks:
+        """Of rows with these task numbers; a number without a text stands for itself."""
+        tasks = dataset.tasks
+        values, codes = np.unique(numbers, return_inverse=True)
+        texts = [(tasks[n] if 0 <= n < len(tasks) else "") or f"(number {n})" for n in values.tolist()]
+        return cls(texts, codes.reshape(-1))
+
+    def unlike(self, other: Tasks) -> int:
+        """How many rows have another text in `other`, or are missing in one of both."""
+        if len(self.codes) != len(other.codes):
+            return max(1, abs(len(self.codes) - len(other.codes)))
+        pairs, counts = np.unique(np.stack([self.codes, other.codes]), axis=1, return_counts=True)
+        same = [self.texts[mine] == other.texts[theirs] for mine, theirs in pairs.T.tolist()]
+        return int(counts[~np.array(same, bool)].sum())
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What an episode of the next state should be.
+
+    `old` is the episode of the state before that it comes from, None for a new one, which `uuid` names. `tasks` is None
+    where its rows could not be read before either.
+    """
+
+    old: int | None
+    tasks: Tasks | None
+    uuid: str = ""
+
+
+def check_next(root: Path, base: DatasetFolder | None, origins: Sequence[Origin], changed: range) -> list[str]:
+    """Read back the state in `root`, made from `base`; `changed` are the episodes whose files are verified in full.
+
+    Returns notes on what was wrong in `base` and still is. Raises CommitError at anything else that is wrong; its
+    `reasons` say what, for each new episode that is to blame.
+    """
+    now = DatasetFolder.open(root)
+    found = _unlike(now, base, origins)
+    report = verify_dataset(root, episodes=changed)
+    known: list[Problem] = []
+    if report.count:
+        before = _Before.of(base, origins, changed)
+        for problem in report.problems:
+            (known if before.had(root, problem, origins) else found).append(problem)
+        if report.count > MOST and not found and report.count > before.count:
+            found.append(Problem(INFO, None, None, f"there are {report.count} problems, more than before"))
+    if found:
+        raise CommitError(
+            f"the next state of the dataset does not verify, and was not put in place: {_first(found)}",
+            reasons=_reasons(root, found, origins, changed),
+        )
+    return _notes(root, known)
+
+
+def _unlike(now: DatasetFolder, base: DatasetFolder | None, origins: Sequence[Origin]) -> list[Problem]:
+    """What of any row, changed or not, is not what the edit asked for."""
+    if [episode.index for episode in now.episodes] != list(range(len(origins))):
+        what = f"has {len(now.episodes)} episodes, should have {len(origins)}, in order"
+        return [Problem("meta/episodes", None, None, what)]
+    found: list[Problem] = []
+    old_files = _inodes(base)
+    files: dict[Path, list[EpisodeInfo]] = {}
+    for episode in now.episodes:
+        if episode.data_file is not None:
+            files.setdefault(episode.data_file, []).append(episode)
+        elif episode.length:
+            found.append(Problem("data", episode.index, None, "no file has its rows"))
+    for path, episodes in files.items():
+        same = path.is_file() and path.stat().st_ino in old_files
+        if all(origins[episode.index].tasks is None for episode in episodes) and (same or not path.exists()):
+            continue
+        columns = whole_columns(path, _COLUMNS)
+        for episode, rows in rows_of(columns["episode_index"], episodes):
+            mine = {key: values[rows] for key, values in columns.items()}
+            what = _unlike_episode(now, base if same else None, episode, origins[episode.index], mine)
+            if what:
+                found.append(Problem(path.relative_to(now.root.resolve()).as_posix(), episode.index, None, what))
+    return found + _lost_files(now, base, origins)
+
+
+def _unlike_episode(
+    now: DatasetFolder, base: DatasetFolder | None, episode: EpisodeInfo, origin: Origin, rows: Mapping[str, Numbers]
+) -> str:
+    """What is wrong with the rows of one episode, in words; `base` where they lie in one of its files, unchanged."""
+    if origin.tasks is not None and (count := origin.tasks.unlike(Tasks.of(now, rows["task_index"]))):
+        return f"{count} of its {episode.length} rows would be lost or get another task"
+    if base is None or origin.old is None:
+        same = np.array_equal(rows["index"], np.arange(episode.length) + episode.from_index)
+    else:
+        same = base.episode(origin.old).from_index == episode.from_index and origin.old == episode.index
+    return "" if same else f"its rows do not count from {episode.from_index}, or have another episode's number"
+
+
+def _lost_files(now: DatasetFolder, base: DatasetFolder | None, origins: Sequence[Origin]) -> list[Problem]:
+    """Episodes that could be read whole and cannot any more."""
+    sound = {episode.index for episode in base.episodes if not episode.problems} if base else set()
+    return [
+        Problem("meta/episodes", episode.index, None, episode.problems[0])
+        for episode in now.episodes
+        if episode.problems and origins[episode.index].old in sound
+    ]
+
+
+def _inodes(base: DatasetFolder | None) -> set[int]:
+    paths = {episode.data_file for episode in base.episodes} if base else set()
+    return {path.stat().st_ino for path in paths if path is not None and path.is_file()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """The kinds of problems of the state before: by episode, and those that are said of several at once."""
+
+    kinds: frozenset[tuple[int | None, str]] = frozenset()
+    shared: frozenset[str] = frozenset()
+    count: int = 0
+
+    @classmethod
+    def of(cls, base: DatasetFolder | None, origins: Sequence[Origin], changed: range) -> _Before:
+        """Of the episodes that became `changed`, and of the dataset as a whole."""
+        if base is None:
+            return cls()
+        old = [origin.old for origin in origins[changed.start : changed.stop] if origin.old is not None]
+        report: Report = verify_dataset(base.root, episodes=range(min(old), max(old) + 1) if old else range(0))
+        kinds = frozenset((problem.episode, _kind(report.root, problem)) for problem in report.problems)
+        shared = frozenset(_kind(report.root, p) for p in report.problems if p.episode is None)
+        return cls(kinds, shared, report.count)
+
+    def had(self, root: Path, problem: Problem, origins: Sequence[Origin]) -> bool:
+        """Whether the same was wrong with the episode that this one was, or with several; a new one had nothing."""
+        kind = _kind(root, problem)
+        if problem.episode is None or problem.episode >= len(origins):
+            return kind in self.shared or any(kind == other for _, other in self.kinds)
+        old = origins[problem.episode].old
+        return old is not None and ((old, kind) in self.kinds or kind in self.shared)
+
+
+def _kind(root: Path, problem: Problem) -> str:
+    """By what the same problem is known in both states: episodes have other numbers there, and files other places."""
+    what = problem.what.rpartition(_FIRST)[2]
+    return _NUMBER.sub("#", what.replace(str(root.resolve()), "").replace(str(root), ""))
+
+
+def _reasons(root: Path, found: Sequence[Problem], origins: Sequence[Origin], changed: range) -> dict[str, str]:
+    """By UUID of a new episode what is wrong with it; empty where something is wrong for which none is to blame.
+
+    Where a problem is said of several at once, each new episode is looked at by itself.
+    """
+    new = {n: origins[n].uuid for n in changed if n < len(origins) and origins[n].old is None}
+    reasons: dict[str, list[Problem]] = {}
+    for problem in found:
+        if problem.episode in new:
+            reasons.setdefault(new[problem.episode], []).append(problem)
+        elif problem.episode is not None:
+            return {}
+    if not all(problem.episode in new for problem in found):
+        reasons = {}
+        for n, uuid in new.items():
+            alone = verify_dataset(root, episodes=range(n, n + 1)).problems
+            if mine := [problem for problem in alone if problem.episode == n]:
+                reasons[uuid] = mine
+    return {uuid: _first(problems) for uuid, problems in reasons.items()}
+
+
+def _notes(root: Path, known: Sequence[Problem]) -> list[str]:
+    """One a kind of problem, with how many episodes have it."""
+    kinds: dict[str, list[Problem]] = {}
+    for problem in known:
+        kinds.setdefault(_kind(root, problem), []).append(problem)
+    notes = []
+    for problems in kinds.values():
+        count = len({problem.episode for problem in problems})
+        more = f" (and in {count - 1} more episodes)" if count > 1 else ""
+        notes.append(f"was so before, and was left as it was: {problems[0]}{more}")
+    return notes
+
+
+def _first(problems: Sequence[Problem]) -> str:
+    more = f" (and {len(problems) - 3} more)" if len(problems) > 3 else ""
+    return "; ".join(str(problem) for problem in problems[:3]) + more

@@ -1,0 +1,130 @@
+"""Trims of committed episodes: which frames can be kept without encoding, and what the kept rows' statistics are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robotdata.dataset import stats
+from robotdata.dataset.episode_list import EpisodeInfo
+from robotdata.dataset.errors import EditError
+from robotdata.dataset.features import NUMERIC_DTYPES, depth_scale, depth_unit, is_depth, is_video
+from robotdata.dataset.reader import DatasetFolder
+from robotdata.dataset.write import episode_table
+from robotdata.video.decode import open_video
+from robotdata.video.depth.video import decode_depth
+from robotdata.video.index import PacketIndex, index_video
+from robotdata.video.ranges import copyable_range
+
+Range = tuple[int, int]
+"""Frames [first, end) of an episode."""
+
+
+def kept_ranges(base: DatasetFolder, trims: Mapping[int, Range]) -> dict[int, Range]:
+    """For each episode what is kept of it: what was asked for, or a little more where frames cannot be cut there.
+
+    A video is copied, never encoded: it begins at a keyframe, in every camera at the same frame. Raises EditError
+    for a range that is none, VideoError where a video cannot be cut at all.
+    """
+    indices: dict[Path, PacketIndex] = {}
+    made = {}
+    for number, (first, end) in trims.items():
+        episode = base.episode(number)
+        if not (type(first) is int and type(end) is int and 0 <= first < end <= episode.length):
+            raise EditError(
+                f"{base.root}, episode {number}: it has frames 0 to {episode.length - 1}, a trim of {first} to {end} "
+                "does not fit; keep at least one of them"
+            )
+        made[number] = _kept(base, episode, (first, end), indices)
+    return made
+
+
+def _kept(base: DatasetFolder, episode: EpisodeInfo, wanted: Range, indices: dict[Path, PacketIndex]) -> Range:
+    first, end = wanted
+    before: Range | None = None
+    while before != (first, end):  # until all cameras agree
+        before = first, end
+        for key in base.video_keys:
+            span = episode.videos[key]
+            if span.path not in indices:
+                indices[span.path] = index_video(span.path)
+            low = span.first_frame
+            begin, stop = copyable_range(indices[span.path], low + first, low + end, low, low + episode.length)
+            first, end = begin - low, stop - low
+    return first, end
+
+
+def trimmed_stats(base: DatasetFolder, episode: EpisodeInfo, kept: Range, columns: Mapping[str, Any]) -> dict[str, Any]:
+    """`stats/...` columns of what is left of the episode; `columns` has the rows' new bookkeeping columns.
+
+    Cameras are decoded, for there is no raw picture any more; where that cannot be done theirs stay as they were.
+    """
+    first, end = kept
+    rows = {name: values[first:end] for name, values in base.rows(episode.index).items()} | dict(columns)
+    found: dict[str, stats.Stat] = {}
+    for key in episode_table.with_stats(base.features):
+        feature = base.features[key]
+        if feature["dtype"] in NUMERIC_DTYPES:
+            values = np.arange(end - first) / base.fps if key == "timestamp" else rows[key]
+            if (counted := episode_table.feature_stats(feature, values)) is not None:
+                found[key] = counted
+        elif is_depth(feature):
+            if depth_unit(feature) is not None:  # else nobody knows in what they were
+                found[key] = _depth_stats(base, episode, kept, key)
+        elif is_video(feature):
+            found[key] = _picture_stats(base, episode, kept, key)
+    return episode_table.stats_columns(found)
+
+
+def row_columns(kept: Range, fps: float, index: int, first_row: int, task: NDArray[np.int64]) -> dict[str, Any]:
+    """The columns that every trimmed row gets anew."""
+    frame = np.arange(kept[1] - kept[0], dtype=np.int64)
+    return {
+        "timestamp": (frame / fps).astype(np.float32),
+        "frame_index": frame,
+        "episode_index": np.full(len(frame), index, np.int64),
+        "index": frame + first_row,
+        "task_index": task,
+    }
+
+
+def shifted_marks(marks: Any, kept: Range) -> list[dict[str, Any]]:
+    """Marks (see the quality room) in frames of what is kept; those outside of it are gone, and what is no mark."""
+    first, end = kept
+    made = []
+    for mark in marks if isinstance(marks, list) else ():
+        if not isinstance(mark, dict):
+            continue
+        begin, stop = mark.get("from_tick"), mark.get("to_tick")
+        if type(begin) is not int:
+            made.append(mark)
+            continue
+        after = max(stop, begin + 1) if type(stop) is int else end  # a moment is a frame long
+        if begin < end and after > first:
+            moved = {"from_tick": max(begin, first) - first}
+            made.append({**mark, **moved, "to_tick": stop if stop is None else min(after, end) - first})
+    return made
+
+
+def _picture_stats(base: DatasetFolder, episode: EpisodeInfo, kept: Range, key: str) -> stats.Stat:
+    span, counted = episode.videos[key], stats.ImageStats()
+    with open_video(span.path) as video:
+        for n in stats.sample_indices(kept[1] - kept[0]):
+            counted.add(video.frame(span.first_frame + kept[0] + int(n)))
+    return counted.result()
+
+
+def _depth_stats(base: DatasetFolder, episode: EpisodeInfo, kept: Range, key: str) -> stats.Stat:
+    """From the codes, in the unit that the dataset says its statistics are in."""
+    span, counted, feature = episode.videos[key], stats.DepthStats(), base.features[key]
+    scale, metres = depth_scale(feature), depth_unit(feature) == "m"
+    with open_video(span.path) as video:
+        for n in stats.sample_indices(kept[1] - kept[0]):
+            depth = decode_depth(video, span.first_frame + kept[0] + int(n), scale)
+            counted.add(depth[..., None])
+    found = counted.result()
+    return {name: v / 1000 if metres and name != "count" else v for name, v in found.items()}

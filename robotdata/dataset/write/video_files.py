@@ -1,0 +1,142 @@
+"""Which MP4 a new episode's frames go to: the last one while it is small and short enough, else the next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from robotdata.dataset.layout import next_file
+from robotdata.files.trees import link_or_copy
+from robotdata.video.errors import VideoError
+from robotdata.video.index import PacketIndex, index_video
+from robotdata.video.remux import Segment, join_videos
+
+LONGEST_S = 1000.0
+"""LeRobot compares times as float32: beyond 1024 s of a file their grid is coarser than its tolerance."""
+_GRID_S = 1e-4
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Frames that go into a video file: `frames` of `path` from `first_frame` on, of a file of `size_bytes`."""
+
+    path: Path
+    first_frame: int
+    frames: int
+    size_bytes: int
+    index: PacketIndex
+
+    @property
+    def whole(self) -> bool:
+        return self.first_frame == 0 and self.frames == len(self.index)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an episode's frames of one camera went."""
+
+    chunk: int
+    file: int
+    first_frame: int
+
+
+@dataclass
+class Group:
+    """What one video file is made of. `kept` says that its first piece is that very file of the old state."""
+
+    chunk: int
+    file: int
+    pieces: list[Piece] = field(default_factory=list)
+    kept: bool = False
+
+    @property
+    def frames(self) -> int:
+        return sum(piece.frames for piece in self.pieces)
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(piece.size_bytes for piece in self.pieces)
+
+
+class Placer:
+    """Distributes one camera's pieces over files; `write` then makes the files that are new or have grown."""
+
+    def __init__(self, fps: float, limit_bytes: int, chunks_size: int) -> None:
+        self._fps = fps
+        self._limit = limit_bytes
+        self._chunks_size = chunks_size
+        self.groups: list[Group] = []
+
+    def go_on(self, path: Path | None, chunk: int, file: int) -> None:
+        """Begin with the last file of the old state; one that cannot grow (None, or damaged) is left as it is."""
+        group = Group(chunk, file, kept=True)
+        try:
+            piece = piece_of(path) if path is not None else None
+            if piece is not None and on_grid(piece.index, self._fps):
+                group.pieces.append(piece)
+        except VideoError:
+            pass  # what is wrong with it is for `verify` to say; new frames go to a file of their own
+        self.groups.append(group)
+
+    def add(self, piece: Piece) -> Place:
+        """The place of the next piece."""
+        if not self.groups:
+            self.groups.append(Group(0, 0))
+        elif not self._fits(self.groups[-1], piece):
+            last = self.groups[-1]
+            self.groups.append(Group(*next_file(last.chunk, last.file, self._chunks_size)))
+        group = self.groups[-1]
+        place = Place(group.chunk, group.file, group.frames)
+        group.pieces.append(piece)
+        return place
+
+    def write(self, path_of: Callable[[int, int], Path]) -> list[Path]:
+        """Make the files; `path_of(chunk, file)` gives a free path. Returns what was written."""
+        written = []
+        for group in self.groups:
+            if group.kept and len(group.pieces) < 2:
+                continue
+            path = path_of(group.chunk, group.file)
+            write_pieces(group.pieces, path, self._fps)
+            written.append(path)
+        return written
+
+    def _fits(self, group: Group, piece: Piece) -> bool:
+        if not group.pieces:
+            return not group.kept
+        long = (group.frames + piece.frames) / self._fps > LONGEST_S
+        big = group.size_bytes + piece.size_bytes >= self._limit
+        return not (long or big) and same_parameters(group.pieces[0].index, piece.index)
+
+
+def piece_of(path: Path, first_frame: int = 0, frames: int | None = None) -> Piece:
+    """A piece of the video at `path`, all of it by default; raises VideoError."""
+    index = index_video(path)
+    count = len(index) - first_frame if frames is None else frames
+    size = path.stat().st_size
+    return Piece(path, first_frame, count, round(size * count / max(1, len(index))), index)
+
+
+def same_parameters(first: PacketIndex, second: PacketIndex) -> bool:
+    """Whether packets of both may lie in one file."""
+    return all(
+        getattr(first, name) == getattr(second, name) for name in ("codec", "width", "height", "pix_fmt", "extradata")
+    )
+
+
+def on_grid(index: PacketIndex, fps: float) -> bool:
+    """Whether frame n of a file is at n / fps, so that growing it moves no frame."""
+    times = index.pts[index.order].astype(np.float64) * float(index.time_base)
+    return bool(np.all(np.abs(times - np.arange(len(times)) / fps) < _GRID_S))
+
+
+def write_pieces(pieces: Sequence[Piece], path: Path, fps: float) -> None:
+    """The file at `path`, durable, from `pieces`: by link where it is one whole file, else by copying packets."""
+    if len(pieces) == 1 and pieces[0].whole:
+        link_or_copy(pieces[0].path, path)
+        return
+    segments = [Segment(piece.path, piece.first_frame, piece.frames) for piece in pieces]
+    join_videos(segments, path, fps=fps)

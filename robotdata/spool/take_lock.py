@@ -1,0 +1,36 @@
+"""One writer at a time in the folder of a take."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from robotdata.files.errors import FileLocked
+from robotdata.files.lock import lock_file
+from robotdata.spool.errors import TakeBusy
+
+LOCK = ".lock"
+
+
+class TakeLock:
+    """Held by whoever writes to a take; the system releases it when the process dies.
+
+    Raises TakeBusy, naming the holder, where it is not free within `wait_s`.
+    """
+
+    def __init__(self, folder: Path, *, wait_s: float = 0.0) -> None:
+        try:
+            self._fd = lock_file(folder / LOCK, wait_s=wait_s)
+        except FileLocked as error:
+            raise TakeBusy(folder, error.holder) from None
+
+    def release(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def __enter__(self) -> TakeLock:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.release()

@@ -1,0 +1,70 @@
+"""How 16-bit depth becomes 12-bit codes: LeRobot's scale, as the `info` of a depth camera says it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from robotdata.video.errors import DecodeError, EncodeError
+
+Unit = Literal["m", "mm"]
+
+
+@dataclass(frozen=True, slots=True)
+class DepthScale:
+    """Which depths the codes 0 and 4095 stand for, in metres, and whether the steps between are logarithmic.
+
+    Logarithmic steps are finer where sensors are: near. Raises EncodeError where the values make no scale.
+    """
+
+    depth_min: float = 0.01
+    depth_max: float = 10.0
+    shift: float = 3.5
+    use_log: bool = True
+
+    def __post_init__(self) -> None:
+        if not self.depth_min < self.depth_max:
+            raise EncodeError(f"depth_min={self.depth_min}, depth_max={self.depth_max}: want min below max")
+        if self.use_log and self.depth_min + self.shift <= 0:
+            raise EncodeError(f"depth_min={self.depth_min}, shift={self.shift}: their sum must be above 0")
+
+    def info(self, unit: Unit) -> dict[str, Any]:
+        """What `info.json` must say of a depth camera."""
+        return {
+            "is_depth_map": True,
+            "video.depth_min": self.depth_min,
+            "video.depth_max": self.depth_max,
+            "video.shift": self.shift,
+            "video.use_log": self.use_log,
+            "depth_unit": unit,
+        }
+
+    @classmethod
+    def from_info(cls, info: dict[str, Any]) -> DepthScale:
+        """The scale that a camera's `info` describes. Raises DecodeError where it does not."""
+        try:
+            return cls(
+                float(info["video.depth_min"]),
+                float(info["video.depth_max"]),
+                float(info["video.shift"]),
+                bool(info["video.use_log"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise DecodeError(f"the camera's info does not say how its depth was quantised: {error}") from error
+
+    @classmethod
+    def of(cls, info: Mapping[str, Any]) -> DepthScale:
+        """As `from_info`, and as LeRobot reads it: what `info` does not say is the default."""
+        return cls.from_info(cls().info("mm") | {name: value for name, value in info.items() if value is not None})
+
+    def __str__(self) -> str:
+        return f"{self.depth_min:g} to {self.depth_max:g} m, {self._steps()}"
+
+    def _steps(self) -> str:
+        return f"logarithmic (shift {self.shift:g} m)" if self.use_log else "linear"
+
+
+def says_depth(info: Mapping[str, Any] | None) -> bool:
+    """Whether the `info` of a camera marks it as depth, in LeRobot's words or its older ones."""
+    return bool(info and (info.get("is_depth_map") or info.get("video.is_depth_map")))

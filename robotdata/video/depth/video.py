@@ -1,0 +1,120 @@
+"""Depth videos: 12-bit codes in lossless HEVC, as LeRobot writes and reads them.
+
+`DepthScale`'s values, in metres, go into the camera's `info` and are needed to read the depth back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from robotdata.video.codecs import DEPTH_PIX_FMT, EncodeSettings
+from robotdata.video.decode import VideoDecoder
+from robotdata.video.depth.packets import depth_of_packet
+from robotdata.video.depth.quantize import DepthMap, dequantize_depth, quantize_depth
+from robotdata.video.depth.scale import DepthScale, Unit
+from robotdata.video.encode import EncodedVideo, Progress, encode_frames
+from robotdata.video.errors import DecodeError, UnknownOptionError
+from robotdata.video.jpeg import check_size
+from robotdata.video.sources import frame_files
+
+DEPTH_SETTINGS = EncodeSettings(
+    codec="hevc", pix_fmt=DEPTH_PIX_FMT, g=2, crf=30, extra_options={"x265-params": "lossless=1"}
+)
+
+
+def encode_depth(
+    maps: Iterable[DepthMap | bytes],
+    path: Path | str,
+    *,
+    fps: int | float | Fraction,
+    scale: DepthScale | None = None,
+    settings: EncodeSettings = DEPTH_SETTINGS,
+    progress: Progress | None = None,
+    overwrite: bool = False,
+) -> EncodedVideo:
+    """Depth maps, or 16-bit PNG packets, to an HEVC video of 12-bit codes; lossless after the quantisation.
+
+    Raises EncodeError, DecodeError for a damaged packet; nothing is written then.
+    """
+    if settings.codec != "hevc" or settings.pix_fmt != DEPTH_PIX_FMT:
+        raise UnknownOptionError(
+            f"{settings.codec} in {settings.pix_fmt} would lose the depth: want hevc in {DEPTH_PIX_FMT} "
+            "(DEPTH_SETTINGS)"
+        )
+    codes = (quantize_depth(depth_of_packet(one) if isinstance(one, bytes) else one, scale) for one in maps)
+    return encode_codes(codes, path, fps=fps, settings=settings, progress=progress, overwrite=overwrite)
+
+
+def encode_codes(
+    codes: Iterable[NDArray[np.uint16]],
+    path: Path | str,
+    *,
+    fps: int | float | Fraction,
+    settings: EncodeSettings = DEPTH_SETTINGS,
+    progress: Progress | None = None,
+    overwrite: bool = False,
+) -> EncodedVideo:
+    """As `encode_depth`, from what `quantize_depth` gave, uint16 (H, W)."""
+    frames = map(_frame, codes)
+    return encode_frames(frames, path, fps=fps, settings=settings, progress=progress, overwrite=overwrite)
+
+
+def folder_depths(folder: Path) -> Iterator[DepthMap]:
+    """The depth maps in `frame-000000.tiff` … of `folder`, in the order of their numbers, read one at a time.
+
+    Raises NoFramesError, before anything is read, where there is none, and DecodeError for a file that is none.
+    """
+    return (_depth_file(path) for path in frame_files(folder, "tiff"))
+
+
+def depth_codes(decoder: VideoDecoder, number: int) -> NDArray[np.uint16]:
+    """The codes of frame `number`, uint16 (H, W), 0 to 4095. Raises as `decode_depth`."""
+    return codes_of_frame(decoder, decoder.native_frame(number))
+
+
+def decode_depth(decoder: VideoDecoder, number: int, scale: DepthScale | None = None, *, unit: Unit = "mm") -> DepthMap:
+    """Depth of frame `number`, (H, W): uint16 in mm or float32 in m.
+
+    Raises IndexError, BrokenVideoError, and DecodeError where the video holds no depth.
+    """
+    return dequantize_depth(depth_codes(decoder, number), scale, unit=unit)
+
+
+def decode_depths(decoder: VideoDecoder, scale: DepthScale | None = None, *, unit: Unit = "mm") -> Iterator[DepthMap]:
+    """As `decode_depth`, all frames in a row."""
+    for frame in decoder.native_frames():
+        yield dequantize_depth(codes_of_frame(decoder, frame), scale, unit=unit)
+
+
+def _depth_file(path: Path) -> DepthMap:
+    try:
+        with Image.open(path, formats=["TIFF"]) as image:
+            check_size(image.width, image.height)
+            return np.asarray(image)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise DecodeError(f"{path} is no depth map: {error}") from error
+
+
+def _frame(codes: NDArray[np.uint16]) -> av.VideoFrame:
+    frame = av.VideoFrame(codes.shape[1], codes.shape[0], DEPTH_PIX_FMT)
+    plane = frame.planes[0]
+    rows = np.zeros((codes.shape[0], plane.line_size // 2), np.uint16)
+    rows[:, : codes.shape[1]] = codes
+    plane.update(rows.tobytes())
+    return frame
+
+
+def codes_of_frame(decoder: VideoDecoder, frame: av.VideoFrame) -> NDArray[np.uint16]:
+    """The codes in a frame that `decoder` gave as it is, uint16 (H, W). Raises DecodeError where it is no depth."""
+    if frame.format.name != DEPTH_PIX_FMT:
+        raise DecodeError(f"{decoder.path} holds {frame.format.name}, no depth ({DEPTH_PIX_FMT})")
+    plane = frame.planes[0]
+    rows: NDArray[np.uint16] = np.frombuffer(memoryview(plane), np.uint16)
+    return rows.reshape(frame.height, plane.line_size // 2)[:, : frame.width].copy()

@@ -1,0 +1,23 @@
+"""Whether a path can be a video at all, before FFmpeg is asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from robotdata.video.errors import MissingVideoError, NotAVideoError
+
+
+def require_video_file(path: Path) -> None:
+    """Raises NotAVideoError, saying what is there instead, where `path` cannot be a video."""
+    if path.is_dir():
+        raise NotAVideoError(f"{path} is a folder, not a video")
+    if not path.is_file():
+        if path.exists():
+            raise NotAVideoError(f"{path} is no file with a video in it, but a device, pipe or socket")
+        raise MissingVideoError(f"{path}: there is no such file")
+    with path.open("rb") as file:
+        head = file.read(64)
+    if not head:
+        raise NotAVideoError(f"{path} is empty; fetch or record it again")
+    if head.startswith(b"version https://git-lfs"):
+        raise NotAVideoError(f"{path} is a Git LFS pointer, not the video; run `git lfs pull`")
