@@ -127,8 +127,8 @@ def test_it_ends_the_same_when_it_is_killed_and_run_again(
             return call
 
         with monkeypatch.context() as patch:
-            patch.setattr(recovery, "write_atomic", counted(recovery.write_atomic))
-            patch.setattr(recovery, "write_json", counted(recovery.write_json))
+            patch.setattr(recovery, "replace_bytes", counted(recovery.replace_bytes))
+            patch.setattr(recovery, "replace_json", counted(recovery.replace_json))
             patch.setattr(recovery, "_cut", counted(recovery._cut))
             patch.setattr(recovery.manifests, "write_manifest", counted(recovery.manifests.write_manifest))
             patch.setattr(Path, "replace", counted(Path.replace))

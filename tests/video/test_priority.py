@@ -28,12 +28,12 @@ def test_it_keeps_an_av1_encoder_among_the_ordinary_threads() -> None:
 
 GIVING_WAY = """
 import os
-from robotdata.video.prefetch import LookAhead
+from robotdata.video.prefetch import Prefetcher
 os.nice({nice})
 def seen():
     for _ in range(2):
         yield os.getpriority(os.PRIO_PROCESS, __import__("threading").get_native_id()), os.sched_getscheduler(0)
-with LookAhead(seen(), 1) as ahead:
+with Prefetcher(seen(), 1) as ahead:
     print(set(ahead), os.getpriority(os.PRIO_PROCESS, 0), os.sched_getscheduler(0))
 """
 
