@@ -88,8 +88,8 @@ def _other_frames(fresh: Episode, version: datetime, changed: dict[str, Any]) ->
 
 
 def _frames_moved(episode: Episode) -> Refused:
-    words = f"{episode.dataset} got another state at {clock(episode.frames_at or episode.updated_at)}, after you "
-    words += f"looked: the frames of {episode} are others now. Look at it again, then trim."
+    words = f"{episode.dataset} was changed at {clock(episode.frames_at or episode.updated_at)}, after you "
+    words += f"looked: {episode} now has different frames. Review it again, then trim."
     return Refused("conflict", words, detail={"version": episode.updated_at.isoformat(), "who": ""})
 
 
@@ -149,7 +149,7 @@ def not_written(episode: Episode, error: SpoolError | OSError) -> Refused | None
         return Refused("busy", f"{episode} is being written just now: try again in a moment.", 503)
     if isinstance(error, NotDurable):
         return not_durable(str(episode), error)
-    words = f"{episode} cannot be changed: {error}. Nothing was changed; look at the disk."
+    words = f"{episode} cannot be changed: {error}. Nothing was changed; check the disk."
     return Refused("not_written", words, 503)
 
 
@@ -165,11 +165,15 @@ def check_open(episode: Episode) -> None:
     if episode.purged_at is not None and episode.error:  # it left its dataset
         raise Refused("purged", f"{episode} cannot be changed: {episode.error}", 410)
     if episode.purged_at is not None:
-        raise Refused("purged", f"{episode} was emptied from the trash at {clock(episode.purged_at)}: it is gone.", 410)
+        raise Refused(
+            "purged", f"{episode} was emptied from the trash at {clock(episode.purged_at)} and cannot be restored.", 410
+        )
     if episode.state == EpisodeState.RECORDING:
         raise Refused("recording", f"{episode} is still being recorded: stop it first.")
     if episode.is_committed and not episode.dataset.path.is_dir():
-        raise Refused("no_folder", f"{episode} cannot be changed: {episode.dataset.path} is missing, bring it back.")
+        raise Refused(
+            "no_folder", f"{episode} cannot be changed: {episode.dataset.path} is missing. Restore that folder."
+        )
     if episode.state == EpisodeState.ENCODING:
         raise Refused("encoding", f"{episode} {under_way(episode)}: cancel that batch first, or wait until it is done.")
 
@@ -192,12 +196,12 @@ def conflict(episode: Episode, but: str = "") -> Refused:
     if last is None:
         words = f"{episode} was changed at {clock(episode.updated_at)}"
     elif last.undone_at is not None:
-        words = f"{name} took {described(last.after)} of {episode} back at {clock(last.undone_at)}"
+        words = f"{name} undid {described(last.after)} of {episode} at {clock(last.undone_at)}"
     else:
         words = f"{name} set {described(last.after)} of {episode} at {clock(last.at)}"
     return Refused(
         "conflict",
-        f"{words}, after you looked. Look at it again, then decide.",
+        f"{words}, after you looked. Review it again, then decide.",
         detail={"version": episode.updated_at.isoformat(), "who": last.who if last else ""},
     )
 

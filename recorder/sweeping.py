@@ -47,16 +47,16 @@ def sweep() -> None:
     now = timezone.now()
     datasets, unopened = list(Dataset.objects.all()), list(Unopened.objects.all())
     steps: dict[str, Callable[[], object]] = {
-        "Closing takes that nobody records": lambda: close_orphans(now),
-        "Giving back jobs": lambda: give_back(now),
-        "Ringing for jobs": lambda: ring_waiting(now),
-        "Moving batches on": lambda: move_on(now),
-        "Looking after the datasets' policies": lambda: look_after_datasets(now, datasets),
+        "Closing abandoned takes": lambda: close_orphans(now),
+        "Requeueing jobs": lambda: give_back(now),
+        "Notifying workers of jobs": lambda: ring_waiting(now),
+        "Advancing batches": lambda: move_on(now),
+        "Applying the datasets' policies": lambda: look_after_datasets(now, datasets),
         "Following the datasets' folders": lambda: follow_folders(datasets),
-        "Looking at new folders of datasets": lambda: look_at_strangers(datasets, unopened),
-        "Looking at takes that could not be read": lambda: retry_takes(unopened),
+        "Checking new dataset folders": lambda: look_at_strangers(datasets, unopened),
+        "Rechecking unreadable takes": lambda: retry_takes(unopened),
         "Tidying the staging folder": tidy_staging,
-        "Ringing for takes to be measured": lambda: ring_unassessed(now),
+        "Notifying workers of takes to measure": lambda: ring_unassessed(now),
     }
     for what, step in steps.items():
         with alone(what, log):
@@ -136,7 +136,7 @@ def ring_unassessed(now: datetime) -> None:
 def look_after_datasets(now: datetime, datasets: Iterable[Dataset] | None = None) -> None:
     """Begin what their policies ask for; ring where takes wait to be judged anew, though nobody seems to do it."""
     for dataset in Dataset.objects.all() if datasets is None else datasets:
-        with alone(f"Looking after {dataset.slug}", log):
+        with alone(f"Applying the policy of {dataset.slug}", log):
             _look_after(dataset, now)
 
 
@@ -154,7 +154,7 @@ def give_back(now: datetime) -> int:
     stale = list(Job.objects.stale(now).select_related("episode"))
     for job in stale:
         if job.attempt >= settings.JOB_ATTEMPTS:
-            fail_job(job, "Its worker died each time; the encoder may not stand this take. The worker's log says more")
+            fail_job(job, "Its worker crashed at every attempt, perhaps because of this take. See the worker's log")
             settle(job.batch_id)
         elif move(
             job, JobState.QUEUED, only={"token": job.token}, token="", lease_until=now + RING_AGAIN, frames_done=0

@@ -173,4 +173,4 @@ def _version(version: str | None) -> datetime | None:
             return read.astimezone(UTC)
     except (ValueError, OverflowError):  # the latter: of a year that UTC does not have
         pass
-    raise Refused("invalid", f"version={version!r} is none: send what GET gave.", 422)
+    raise Refused("invalid", f"version={version!r} is not valid: send the `version` that GET returned.", 422)

@@ -26,7 +26,7 @@ def newest_first(rows: QuerySet[Any], when: str, *, limit: int, after: UUID | No
     if after is not None:
         last = rows.model._default_manager.filter(pk=after).first()
         if last is None:
-            raise Refused("no_cursor", f"after={after}: there is no such item. Begin again without `after`.", 404)
+            raise Refused("no_cursor", f"after={after}: no such item. Start again without `after`.", 404)
         at = getattr(last, when)
         rows = rows.filter(Q(**{f"{when}__lt": at}) | Q(**{when: at, "pk__lt": after}))
     found = list(rows.order_by(f"-{when}", "-pk")[: limit + 1])

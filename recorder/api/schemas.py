@@ -182,7 +182,7 @@ class DatasetIn(DatasetSettings):
     @classmethod
     def has_something(cls, title: str) -> str:
         if not title.strip():
-            raise ValueError("a title has at least one letter")
+            raise ValueError("a title needs at least one visible character")
         return title
 
 
@@ -321,7 +321,7 @@ class EpisodePatch(Body):
     @classmethod
     def keeps_something(cls, trim: list[int] | None) -> list[int] | None:
         if trim is not None and trim[0] >= trim[1]:
-            raise ValueError("trim is [first, end) and keeps at least one frame")
+            raise ValueError("trim is [first, end) and must keep at least one frame")
         return trim
 
 

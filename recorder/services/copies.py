@@ -46,7 +46,7 @@ def name_apart(folder: Path, opened: Folder) -> Folder:
             files.replace_text(folder / SIDECAR, replace(opened.sidecar, episodes=entries).to_json())
         except OSError as error:
             raise EditError(
-                f"{folder} holds episodes that are in another dataset, too, as a copy does, and cannot name them anew: "
+                f"{folder} is a copy: its episodes are also in another dataset, and they cannot get new UUIDs: "
                 f"{error}; make it writable, or move it elsewhere"
             ) from error
         return Folder.open(folder)

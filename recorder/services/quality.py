@@ -83,9 +83,9 @@ def assess_by_id(episode_id: str) -> None:
     try:
         assess(episode=episode)
     except TakeBusy as error:
-        log.info("The take %s is judged later: %s", episode_id, error)
+        log.info("The take %s will be checked later: %s", episode_id, error)
     except FileNotFoundError:
-        log.info("The take %s was deleted, or committed, while it was judged", episode_id)
+        log.info("The take %s was deleted or committed while it was checked", episode_id)
 
 
 def judge_again(*, dataset: Dataset) -> int:
@@ -127,7 +127,7 @@ def _judged_anew(episode: Episode, metrics: TakeMetrics, peers: Peers) -> bool:
     try:
         return _judge(episode, metrics, peers) != before
     except (SpoolError, OSError) as error:
-        log.info("The take %s is not judged again: %s", episode.pk, error)
+        log.info("The take %s is not checked again: %s", episode.pk, error)
         return False
 
 

@@ -42,7 +42,7 @@ def set_verdict(
     moved in between.
     """
     if verdict not in Verdict.values:
-        raise Refused("invalid", f"{verdict!r} is no verdict: choose {', '.join(Verdict.values)}.", 422)
+        raise Refused("invalid", f"Unknown verdict {verdict!r}: choose one of {', '.join(Verdict.values)}.", 422)
     group = _change_all(episodes, who, version, {"verdict": verdict}, own, group, versions)
     if verdict != Verdict.REJECT:
         _apply_policies(episodes)
@@ -57,7 +57,7 @@ def edit_episodes(
     Raises Refused for a value that is none, or where an episode cannot be changed now.
     """
     if unknown := fields.keys() - set(EDITABLE):
-        raise TypeError(f"an episode has no {', '.join(sorted(unknown))} to edit")
+        raise TypeError(f"cannot edit {', '.join(sorted(unknown))} of an episode")
     if "task" in fields:
         fields["task"] = checked_task(str(fields["task"]))
     for episode in episodes:
@@ -71,9 +71,9 @@ def group_of(*, group: uuid.UUID | None, who: str) -> uuid.UUID:
         return uuid.uuid4()
     known = Change.objects.filter(group=group)
     if known.exclude(who=who).exists():
-        raise Refused("invalid", f"The act {group} is somebody else's: begin one of your own.", 422)
+        raise Refused("invalid", f"Change group {group} belongs to somebody else. Start your own.", 422)
     if known.exclude(undone_at=None).exists():
-        raise Refused("taken_back", "This was taken back meanwhile: nothing more is done.")
+        raise Refused("taken_back", "This was undone meanwhile: nothing more was changed.")
     return group
 
 
@@ -106,7 +106,7 @@ def undo_some(*, who: str, group: uuid.UUID | None = None, most: int | None = No
         Change.objects.filter(pk__in=[c.pk for c in gone]).update(superseded=True)
         if live := [c for c in changes if c not in gone]:
             return _undo_all(live, who, most)
-    raise Refused("nothing_to_undo", "There is nothing left to undo: every change of yours is taken back or committed.")
+    raise Refused("nothing_to_undo", "Nothing left to undo: all your changes are undone or committed.")
 
 
 def history(*, episode: Episode) -> QuerySet[Change]:

@@ -176,14 +176,14 @@ def _write_one(dataset: Dataset, rows: Sequence[Episode]) -> Refused | None:
 
 def not_durable(what: str, error: OSError) -> Refused:
     """It is done, and must be told of all the same."""
-    words = f"{what} is changed, but the disk has not confirmed {error.filename} ({error.strerror}): a power cut may "
-    return Refused(NOT_DURABLE, f"{words}take that back. Look at the disk before you go on.", 503)
+    words = f"{what} was saved, but the disk has not confirmed {error.filename} ({error.strerror}): a power cut may "
+    return Refused(NOT_DURABLE, f"{words}undo it. Check the disk before you continue.", 503)
 
 
 def _not_written(dataset: Dataset, error: Exception) -> Refused:
-    words = f"{dataset.title} cannot be changed: {error}. Nothing was changed; look at the disk."
+    words = f"{dataset.title} cannot be changed: {error}. Nothing was changed; check the disk."
     return Refused("not_written", words, 503)
 
 
 def _busy(dataset: Dataset) -> Refused:
-    return Refused("busy", f"{dataset.title} gets a new state just now: try again in a moment.", 503)
+    return Refused("busy", f"{dataset.title} is being updated: try again in a moment.", 503)

@@ -71,14 +71,14 @@ def empty_trash(
         trash = trash.filter(pk__in=[episode.pk for episode in episodes])
         if missing := {episode.pk for episode in episodes} - set(trash.values_list("pk", flat=True)):
             raise Refused(
-                "not_in_trash", f"{len(missing)} of these are not in the trash (any more): nothing was deleted."
+                "not_in_trash", f"{len(missing)} of these are not in the trash: nothing was deleted. Reload the page."
             )
     if older_than is not None:
         rejected = Coalesce("reviewed_at", "updated_at")  # a folder that came from elsewhere may not say when
         trash = trash.alias(rejected=rejected).filter(rejected__lte=timezone.now() - older_than)
     if most is not None and (count := trash.count()) > most:
         raise Refused(
-            "more_in_trash", f"The trash holds {count} takes now, not {most}: nothing was deleted. Look again."
+            "more_in_trash", f"The trash holds {count} takes now, not {most}: nothing was deleted. Reload the page."
         )
     freed = 0
     for episode in trash:

@@ -115,7 +115,7 @@ def test_titles_that_look_alike_are_one(web: Web, made: dict[str, str]) -> None:
     for title, other in ((NFC, NFD), ("CON", "con"), (NFC, NFC.upper()), ("-rf", " -RF\n")):
         status, said = make(web, other)
         assert status == 409 and said["error"]["detail"] == {"slug": made[title]}, (other, said)
-        assert "There is a dataset" in said["error"]["message"]
+        assert said["error"]["code"] == "exists"
 
 
 def test_a_title_that_is_too_long_or_nothing_is_refused_and_not_cut(web: Web, made: dict[str, str]) -> None:

@@ -74,7 +74,7 @@ def test_it_says_that_a_folder_is_missing_and_deletes_nothing(make_episode: Make
     away = episode.take_path.rename(episode.take_path.with_name("away"))
     report = recover()
     episode.refresh_from_db()
-    assert report.code == 1 and "bring it back" in episode.error and str(episode.take_path) in report.lost[0]
+    assert report.code == 1 and "restore it" in episode.error and str(episode.take_path) in report.lost[0]
     away.rename(episode.take_path)
     assert recover().code == 0
     episode.refresh_from_db()
@@ -262,7 +262,7 @@ def test_it_verifies_a_dataset_by_name_or_path(
     code, text = verify("cubes", "--deep")
     assert code == 3 and video.name in text
     code, text = verify("nothing")
-    assert code == 1 and "There is no dataset 'nothing'" in text
+    assert code == 1 and "Dataset 'nothing' does not exist" in text
 
 
 def test_it_hands_jobs_over_only_after_their_lease(cubes: Dataset, make_episode: MakeEpisode) -> None:
