@@ -13,7 +13,7 @@ def no_nul(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[
     def middleware(request: HttpRequest) -> HttpResponseBase:
         odd = "\x00" in request.path_info or "%00" in request.META.get("QUERY_STRING", "")
         if odd and not request.path_info.startswith(CHECKED_THEMSELVES):
-            return HttpResponseBadRequest("There is a NUL in this address: no page has one.", content_type="text/plain")
+            return HttpResponseBadRequest("This address contains a NUL character; none may.", content_type="text/plain")
         return get_response(request)
 
     return middleware

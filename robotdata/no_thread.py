@@ -8,8 +8,8 @@ from typing import Any
 
 log = logging.getLogger(__name__)
 WORDS = (
-    "This machine lets the web process start no more threads ({}), so nothing was done. End other programs or raise "
-    "the limit (`ulimit -u`, the container's limit of processes), then try again: what records goes on meanwhile."
+    "The web process cannot start more threads ({}); nothing was changed. End other programs or raise "
+    "the limit (`ulimit -u`, the container's limit of processes), then try again. Recording continues."
 )
 
 

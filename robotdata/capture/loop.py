@@ -86,7 +86,7 @@ class ControlLoop:
         an earlier call of a device still hangs, RuntimeError where the system gives no thread.
         """
         if not self.ended:
-            raise DeviceError("an earlier call has not returned, and nothing is connected before it has")
+            raise DeviceError("an earlier call has not returned yet; devices connect again once it has")
         parts = [self._teleoperator, *(part for _, part in self._ticked), self._robot]
         session = Session(parts, self._limits, self._tracebacks)
         session.start(lambda: self._run(session))

@@ -33,7 +33,7 @@ class OwnedDevice:
         except OSError:
             os.close(fd)
             raise DeviceError(
-                f"{self._name} is in use by {_holder(there)}; stop that process, or give this camera another url"
+                f"{self._name} is in use by {_holder(there)}; stop that process, or use another url for this camera"
             ) from None
         self._fd = fd
 

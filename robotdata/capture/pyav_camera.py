@@ -47,12 +47,12 @@ def make_camera(context: DeviceContext, options: Options) -> PyavCamera:
     """
     url = options.text("url")
     if context.depth:
-        raise ConfigError(f"{options.where}.depth", "is true, but `pyav` gives colours; depth needs a kind of its own")
+        raise ConfigError(f"{options.where}.depth", "is true, but `pyav` sends colour; use another kind for depth")
     scheme = split_url(url)[0]
     if scheme not in SCHEMES:
         raise ConfigError(f"{options.where}.url", f"has scheme {scheme!r}; want one of {', '.join(SCHEMES)}")
     forced = options.text("pixel_format", "any", among=("any", *NAMES))
     if forced != "any" and scheme != "v4l2":
-        raise ConfigError(f"{options.where}.pixel_format", "is for v4l2 cameras alone; take it out")
+        raise ConfigError(f"{options.where}.pixel_format", "applies to v4l2 cameras only; remove it")
     fit = options.text("fit", FITS[0], among=FITS)
     return PyavCamera(context, url, options.flag("loop", True), fit, "" if forced == "any" else forced)

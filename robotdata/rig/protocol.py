@@ -230,7 +230,7 @@ def decode(text: str | bytes) -> dict[str, Any]:
     try:
         message = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ProtocolError(f"a message that is no JSON: {error}") from error
+        raise ProtocolError(f"a message that is not valid JSON: {error}") from error
     if not isinstance(message, dict) or not isinstance(message.get("type"), str):
         raise ProtocolError("a message without a 'type'")
     return message
@@ -257,9 +257,9 @@ def parse_command(message: Mapping[str, Any]) -> Command:
     if not isinstance(identity, str) or not 0 < len(identity) <= 100:
         raise ProtocolError("a command without a usable 'id'")
     if name not in COMMANDS:
-        raise Refusal("bad_args", f"there is no command {name!r:.60}; want one of {', '.join(COMMANDS)}")
+        raise Refusal("bad_args", f"unknown command {name!r:.60}; want one of {', '.join(COMMANDS)}")
     if not isinstance(args, dict):
-        raise Refusal("bad_args", f"the args of {name!r} are no object")
+        raise Refusal("bad_args", f"the args of {name!r} are not an object")
     return Command(identity, name, args)
 
 
@@ -299,7 +299,7 @@ def _text(args: Mapping[str, Any], name: str, limit: int) -> str:
     if value is None:
         return ""
     if not isinstance(value, str) or len(value) > limit:
-        raise Refusal("bad_args", f"{name}: want a text of at most {limit} characters, got {value!r:.60}")
+        raise Refusal("bad_args", f"{name}: want text of at most {limit} characters, got {value!r:.60}")
     return value
 
 

@@ -156,7 +156,7 @@ def test_the_rows_say_them_too(web: Web, committed: Path) -> None:
         (["'käm'"], "want a name of 1 to 48 letters"),
         (['"a\\nb"'], "want a name of 1 to 48 letters"),
         (["'" + "c" * 255 + "'"], "want a name of 1 to 48 letters"),
-        (["front", "Front"], "differs from 'front' in case only"),
+        (["front", "Front"], "differs from 'front' only in case"),
     ],
 )
 def test_a_rig_refuses_a_camera_whose_name_is_no_safe_file_name(tmp_path: Path, names: list[str], words: str) -> None:
