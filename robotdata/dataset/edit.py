@@ -62,7 +62,7 @@ def edit_episodes(
     """
     gone, texts, ranges = list(delete), dict(tasks or {}), dict(trims or {})
     if len(set(gone)) < len(gone):
-        raise EditError(f"{root}: an episode is named twice; name each once")
+        raise EditError(f"{root}: an episode is listed twice; list each once")
     made = apply_edit(
         root,
         lambda base: Edit(_numbers(base, gone), texts, ranges),
@@ -72,7 +72,7 @@ def edit_episodes(
         progress=progress,
     )
     if made is None:
-        raise EditError(f"{root}: no episode is named; there is nothing to change")
+        raise EditError(f"{root}: no episode is listed; there is nothing to change")
     return made
 
 
@@ -153,7 +153,7 @@ def revert(
         source = revisions / str(revision)
         if not source.is_dir():
             there = ", ".join(map(str, list_revisions(revisions))) or "none"
-            raise EditError(f"{root} has no revision {revision} to go back to; kept are: {there}")
+            raise EditError(f"{root} has no revision {revision} to revert to; available: {there}")
         base, old = Dataset.open(root), Dataset.open(source)
         if ids is not None:
             base, old = _with_names(base, ids), _with_names(old, ids)
@@ -211,9 +211,9 @@ def _check(base: Dataset, edit: Edit) -> None:
     _numbers(base, edit.trims)
     for index, text in edit.tasks.items():
         if not tidy_task(text):
-            raise EditError(f"{base.root}, episode {index}: the task is empty; say in words what the robot does")
+            raise EditError(f"{base.root}, episode {index}: the task is empty; describe what the robot does")
     if len(gone) == len(base.episodes):
-        raise EditError(f"{base.root}: no episode would be left; remove the dataset instead")
+        raise EditError(f"{base.root}: no episode would be left; delete the dataset instead")
     check_base(base)
     check_videos(base, edit)
 
@@ -231,8 +231,8 @@ def _rewrite(
         return ranges
     except VideoError as error:
         raise EditError(
-            f"{base.root} cannot be edited: {error}. Its pictures are only copied, never encoded anew: leave the "
-            "episodes of that video as they are, or delete all of them"
+            f"{base.root} cannot be edited: {error}. Edits copy frames and never re-encode: leave the "
+            "episodes of that video unchanged, or delete all of them"
         ) from error
     except MISFITS as error:
         raise EditError(f"{base.root} cannot be edited: {misfit_words(base.root, error)}") from error

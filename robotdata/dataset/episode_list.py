@@ -88,7 +88,7 @@ def read_episodes(
         if columns:
             made += _Rows(layout, columns, keys, fps, sidecar, len(made)).episodes()
     if len({episode.index for episode in made}) < len(made):
-        problems.append("several episodes have the same number; the first of each is used")
+        problems.append("several episodes have the same index; the first of each is used")
         made = list({episode.index: episode for episode in reversed(made)}.values())[::-1]
     return _with_places(layout, made, problems)
 
@@ -108,7 +108,7 @@ def _columns(
         problems.append(str(error))
         return {}
     for name in [name for name, values in columns.items() if name != "tasks" and not is_numbers(values)]:
-        problems.append(f"{path}: {name} holds no numbers")
+        problems.append(f"{path}: {name} is not numeric")
         del columns[name]
     if not {"length", "dataset_to_index"} & columns.keys():
         problems.append(f"{path} has neither length nor dataset_to_index; its episodes cannot be read")
@@ -257,7 +257,7 @@ def _placed(
         if path not in there:
             there[path] = fault_of(path)
         if there[path]:
-            problems.append(f"{path} {there[path]}; episode {episode.index} cannot be shown whole")
+            problems.append(f"{path} {there[path]}; episode {episode.index} is incomplete")
     if data is None:
         problems.append(f"no data file holds the rows of episode {episode.index}")
     return EpisodeInfo(

@@ -56,7 +56,7 @@ def depth_scale(feature: Mapping[str, Any]) -> DepthScale:
     try:
         return DepthScale.of(feature.get("info") or {})
     except VideoError as error:
-        raise FeatureError(f"a depth camera's info is none: {error}") from error
+        raise FeatureError(f"a depth camera's info is invalid: {error}") from error
 
 
 def depth_unit(feature: Mapping[str, Any]) -> str | None:
@@ -168,7 +168,7 @@ def _depth_differences(key: str, mine: Feature, theirs: Feature) -> list[Differe
     scales = [depth_scale(feature) for feature in (mine, theirs)]
     if scales[0] != scales[1]:
         found.append(Difference(f"{key} depth scale", str(scales[0]), str(scales[1])))
-    units = [depth_unit(feature) or "not said" for feature in (mine, theirs)]
+    units = [depth_unit(feature) or "not given" for feature in (mine, theirs)]
     if units[0] != units[1]:
         found.append(Difference(f"{key} depth unit", units[0], units[1]))
     return found

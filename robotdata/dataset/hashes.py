@@ -41,7 +41,7 @@ def recorded(sidecar: Sidecar) -> dict[str, FileHash]:
             raise BadHashes
         return {str(name): FileHash(int(e["size"]), str(e["sha256"]), int(e["modified"])) for name, e in table.items()}
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
-        raise BadHashes(f"{SIDECAR}: its list of hashes is damaged; the next commit makes it anew") from error
+        raise BadHashes(f"{SIDECAR}: its list of hashes is damaged; the next commit rewrites it") from error
 
 
 def hashed_files(layout: Layout, base_root: Path | None, base: Sidecar) -> dict[str, Any]:
@@ -87,7 +87,7 @@ class HashCheck:
             report.add(SIDECAR, str(error))
         else:
             if sidecar.revision and FILES not in sidecar.more:
-                report.note(f"{SIDECAR}: no hashes of the files are kept yet; the next commit or edit adds them")
+                report.note(f"{SIDECAR}: there are no hashes of the files yet; the next commit or edit adds them")
 
     def check(self, path: Path, episodes: list[EpisodeInfo], *, video: bool) -> None:
         if not self._kept or not path.is_file():
@@ -96,19 +96,19 @@ class HashCheck:
         name = path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
         kept = self._kept.get(name)
         if kept is None:
-            self._report.note(f"{name}: another program has added it since the last commit; no hash of it is kept")
+            self._report.note(f"{name}: another program added it after the last commit; there is no hash of it")
             return
         state = path.stat()
         if state.st_size != kept.size:
             self._report.note(
                 f"{name}: another program has changed it since the last commit "
-                f"({kept.size} bytes then, {state.st_size} now); its hash says nothing any more"
+                f"({kept.size} bytes then, {state.st_size} now); its hash is no longer valid"
             )
         elif digest(path) != kept.sha256:
             if video or state.st_mtime_ns == kept.modified:
                 self._report.add(
                     path,
-                    "its bytes are not those that were committed, though it is as long as then: it is damaged "
+                    "its bytes differ from those that were committed, at the same length: it is damaged "
                     f"({_named(episodes)} in it); restore it from a copy of the dataset",
                 )
             else:

@@ -53,7 +53,7 @@ class PathTemplate:
     def fill(self, *, chunk: int, file: int, key: str = "") -> str:
         """The relative path of one file; raises UnsafePath at a camera key that would lead elsewhere."""
         if "/" in key or "\\" in key or "\0" in key or key in {".", ".."}:
-            raise UnsafePath(f"camera key {key!r} is no file name")
+            raise UnsafePath(f"camera key {key!r} is not a file name")
         if chunk < 0 or file < 0:
             raise UnsafePath(f"chunk {chunk}, file {file}: want numbers from 0 up")
         numbers = {"chunk_index": chunk, "file_index": file}
@@ -115,7 +115,7 @@ def contained(root: Path, relative: str) -> Path:
     blobs = cached_blobs(real)
     if path.is_relative_to(real) or (blobs is not None and path.parent == blobs and path.is_file()):
         return path
-    words = f"{relative!r} leads out of {root}, to {path}"
+    words = f"{relative!r} points outside {root}, to {path}"
     if path.parent.name == "blobs":
         raise UnsafePath(f"{words}: it was copied from the Hub's cache as a link. Copy the files (cp -rL) instead")
     raise UnsafePath(f"{words}; copy the file into the dataset (cp -L)")
@@ -140,4 +140,4 @@ def next_file(chunk: int, file: int, chunks_size: int = CHUNKS_SIZE) -> tuple[in
 def _check_relative(text: str) -> None:
     parts = PurePosixPath(text).parts
     if text.startswith("/") or ".." in parts or "\\" in text or "\0" in text:
-        raise UnsafePath(f"path {text!r} is not one inside the dataset")
+        raise UnsafePath(f"path {text!r} is not inside the dataset")

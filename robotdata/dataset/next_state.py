@@ -82,7 +82,7 @@ def check_next(root: Path, base: Dataset | None, origins: Sequence[Origin], chan
             found.append(Problem(INFO, None, None, f"there are {report.count} problems, more than before"))
     if found:
         raise CommitError(
-            f"the next state of the dataset does not verify, and was not put in place: {_first(found)}",
+            f"the next state of the dataset failed verification and was discarded: {_first(found)}",
             reasons=_reasons(root, found, origins, changed),
         )
     return _notes(root, known)
@@ -206,7 +206,7 @@ def _notes(root: Path, known: Sequence[Problem]) -> list[str]:
     for problems in kinds.values():
         count = len({problem.episode for problem in problems})
         more = f" (and in {count - 1} more episodes)" if count > 1 else ""
-        notes.append(f"was so before, and was left as it was: {problems[0]}{more}")
+        notes.append(f"had this problem before and was not changed: {problems[0]}{more}")
     return notes
 
 

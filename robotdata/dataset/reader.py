@@ -227,7 +227,7 @@ def read_info(root: Path) -> dict[str, Any]:
         raise NotADataset(root, "it has no meta/info.json")
     info = read_json(path)
     if not isinstance(info, dict):
-        raise NotADataset(root, "meta/info.json holds no object")
+        raise NotADataset(root, "meta/info.json is not an object")
     version = str(info.get("codebase_version", ""))
     if not version.startswith("v3."):
         if version.startswith(("v1", "v2")):
@@ -250,7 +250,7 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise DamagedFile(path, f"it is no JSON: {error}") from error
+        raise DamagedFile(path, f"it is not valid JSON: {error}") from error
 
 
 def identity_of(root: Path) -> Identity:
@@ -272,7 +272,7 @@ def _fps(root: Path, info: dict[str, Any]) -> int | float:
 def _features(root: Path, info: dict[str, Any]) -> Features:
     features = info.get("features")
     if not isinstance(features, dict) or not features:
-        raise NotADataset(root, "meta/info.json names no features")
+        raise NotADataset(root, "meta/info.json has no features")
     for key, feature in features.items():
         whole = isinstance(feature, dict) and isinstance(feature.get("shape"), list | tuple)
         if not whole or not isinstance(feature.get("dtype"), str):

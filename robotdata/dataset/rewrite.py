@@ -137,9 +137,8 @@ class Rewrite:
         for one in self._kept.values():
             if one.numbers is None and self._moved(one):
                 raise EditError(
-                    f"{self._base.root} cannot be edited like this, for the rows of episode {one.old.index} would have "
-                    f"to be changed, too: {self._unread[one.old.index]}. Bring that file back, or delete the episodes "
-                    "that lie in it"
+                    f"{self._base.root} cannot be edited like this, because the rows of episode {one.old.index} would "
+                    f"change as well: {self._unread[one.old.index]}. Restore that file, or delete the episodes in it"
                 )
 
     def _origins(self) -> list[Origin]:
@@ -360,9 +359,8 @@ def _no_keyframe(one: _Kept, key: str) -> str:
     """Why a video cannot be cut before an episode, and what a person can do."""
     place = one.old.index
     if one.kept[0]:
-        return f"episode {place} cannot be trimmed there: frame {one.kept[0]} of camera {key} is no keyframe"
+        return f"episode {place} cannot be trimmed there: frame {one.kept[0]} of camera {key} is not a keyframe"
     return (
-        f"episode {place} does not begin with a keyframe of camera {key}, so its pictures need those of episode "
-        f"{place - 1} before it, and cannot be kept without them. Keep all of episode {place - 1}, or delete episode "
-        f"{place} as well"
+        f"episode {place} does not begin with a keyframe of camera {key}, so its frames depend on episode "
+        f"{place - 1} before it. Keep all of episode {place - 1}, or delete episode {place} as well"
     )

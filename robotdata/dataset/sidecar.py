@@ -66,6 +66,6 @@ def _sidecar(value: Any) -> Sidecar:
     if type(revision) is not int or revision < 0 or not isinstance(episodes, list):
         raise ValueError("it has no revision or no list of episodes")
     if not all(isinstance(entry, dict) for entry in episodes):
-        raise ValueError("an episode's entry is no object")
+        raise ValueError("an episode's entry is not an object")
     more = {key: item for key, item in value.items() if key not in {"format", "version", "revision", "episodes"}}
     return Sidecar(revision, episodes, more)

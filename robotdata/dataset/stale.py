@@ -35,12 +35,12 @@ def stale_notes(
 
     `known` is its stats.json, `made` what could be computed of it anew.
     """
-    notes = [f"{name} in {INFO} was left as it was; LeRobot v3.0 does not use it" for name in _COUNTERS if name in info]
+    notes = [f"{name} in {INFO} was not changed; LeRobot v3.0 does not use it" for name in _COUNTERS if name in info]
     for name in _OLD_FILES:
         if (root / name).exists():
-            notes.append(f"{name} (of dataset version 2) was left as it was; LeRobot v3.0 does not use it")
+            notes.append(f"{name} (of dataset version 2) was not changed; LeRobot v3.0 does not use it")
     if names := _unknown_stats(known, made):
-        notes.append(f"{STATS}: {_listed(names)} cannot be computed here, and is still that of the state before")
+        notes.append(f"{STATS}: {_listed(names)} cannot be computed here and still describes the previous state")
     if names := _unknown_columns(root, features):
         notes.append(f"meta/episodes: {_listed(names)} is unknown here: each episode keeps its own, new ones have none")
     return notes

@@ -35,9 +35,9 @@ class Recovered:
     def text(self) -> str:
         parts = []
         if self.rolled_forward:
-            parts.append(f"{self.rolled_forward} commit(s) brought to their end")
+            parts.append(f"{self.rolled_forward} commit(s) completed")
         if self.rolled_back:
-            parts.append(f"{self.rolled_back} half-built state(s) removed; the dataset is as it was before")
+            parts.append(f"{self.rolled_back} half-built state(s) removed; the dataset is unchanged")
         return "; ".join(parts)
 
 
@@ -47,7 +47,7 @@ def work_folder(root: Path, work: Path) -> Iterator[Path]:
     work.mkdir(parents=True, exist_ok=True)
     root.parent.mkdir(parents=True, exist_ok=True)
     if work.stat().st_dev != root.parent.stat().st_dev:
-        raise CommitError(f"{work} is not on the disk of {root}, and nothing can be put in place from there")
+        raise CommitError(f"{work} is not on the same file system as {root}, so a new state cannot be moved into place")
     folder = work / f"{root.name}@{secrets.token_hex(6)}"
     folder.mkdir()
     try:

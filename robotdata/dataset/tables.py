@@ -150,14 +150,14 @@ def read_tasks(path: Path) -> dict[int, str]:
     preferred = [name for name in ("task", "__index_level_0__", "index") if name in names]
     text = (preferred or names or [None])[0]
     if text is None:
-        raise DamagedFile(path, f"no column of texts among {table.column_names}")
+        raise DamagedFile(path, f"no text column among {table.column_names}")
     texts = [
         value.decode("utf-8", "replace") if isinstance(value, bytes) else value
         for value in to_list(table.column(text), path)
     ]
     numbers = to_numpy(table.column("task_index")) if "task_index" in table.column_names else np.arange(len(texts))
     if not is_numbers(numbers) or not np.isfinite(numbers).all():
-        raise DamagedFile(path, "its task_index holds something else than numbers")
+        raise DamagedFile(path, "its task_index is not numeric")
     return {int(number): str(words) for number, words in zip(numbers, texts, strict=True)}
 
 

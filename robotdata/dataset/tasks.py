@@ -62,7 +62,7 @@ def whole_columns(path: Path, names: Sequence[str]) -> dict[str, Numbers]:
             raise DamagedFile(path, f"it has no column {name}")
         values = to_numpy(table.column(name))
         if table.column(name).null_count or not is_numbers(values) or values.dtype.kind == "f":
-            raise DamagedFile(path, f"its column {name} holds something else than whole numbers")
+            raise DamagedFile(path, f"its column {name} is not a column of integers")
     return {name: to_numpy(table.column(name)).astype(np.int64) for name in names}
 
 

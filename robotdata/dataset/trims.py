@@ -35,8 +35,8 @@ def kept_ranges(base: Dataset, trims: Mapping[int, Range]) -> dict[int, Range]:
         episode = base.episode(number)
         if not (type(first) is int and type(end) is int and 0 <= first < end <= episode.length):
             raise EditError(
-                f"{base.root}, episode {number}: it has frames 0 to {episode.length - 1}, a trim of {first} to {end} "
-                "does not fit; keep at least one of them"
+                f"{base.root}, episode {number}: it has frames 0 to {episode.length - 1}, so it cannot be trimmed to "
+                f"[{first}, {end}); keep at least one frame"
             )
         made[number] = _kept(base, episode, (first, end), indices)
     return made

@@ -176,7 +176,7 @@ class PictureCheck:
                     self._blame(each, self._seen[copied])
             if own[at] > _SLIGHT and each.is_reversed:
                 means = f"mean is {_short(each.stored[:3])}, its pictures give {_short(each.pictures[:3])}"
-                self._wrong[each.key, each.episode] = f"{means}: red and blue have changed places"
+                self._wrong[each.key, each.episode] = f"{means}: red and blue are swapped"
         # In a table that is shifted by a row, the usual difference is that of two episodes, and hides what it is.
         nearest = [self._nearest(at, mine) for at in mine]
         usual = _usual(self._stored_all[mine] - self._pictures_all[nearest])

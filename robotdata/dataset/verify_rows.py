@@ -25,7 +25,7 @@ _KINDS = {
     "episode_index": "episode_index is another episode's",
     "frame_index": "frame_index does not count from 0",
     "timestamp": "timestamp is not frame_index / fps (a clock's time?), by which LeRobot finds pictures,",
-    "task_index": "task_index is no number of a task",
+    "task_index": "task_index is not in the table of tasks",
     "tasks": "the table of episodes and the rows name other tasks",
 }
 
@@ -227,7 +227,7 @@ class _Odd:
 
     def words(self) -> str:
         more = f", the first of {self._rows} such rows" if self._rows > 1 else ""
-        return f"{self._first}{more}: whoever trains on it gets nothing but nan; trim it away or leave it out"
+        return f"{self._first}{more}: training on it yields only NaN; trim these rows or delete the episode"
 
 
 def _stored_stats(

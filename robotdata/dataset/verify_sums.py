@@ -88,7 +88,7 @@ class Sums:
             try:
                 found[name] = np.asarray(stored[name], np.float64).reshape(-1)
             except (TypeError, ValueError):
-                return f"{name} holds something else than numbers"
+                return f"{name} is not numeric"
         mine = self.pooled(shape[-1]) if is_pooled(len(found["min"]), len(self.low), shape) else self
         return mine._unlike(found)
 

@@ -55,7 +55,7 @@ def _check_shape(dataset: Dataset, key: str, path: Path, index: PacketIndex, rep
         report.add(path, f"is {index.width}x{index.height}, the feature says {width}x{height}")
     if index.turned:
         what = "players and torchcodec turn its pictures (by a display matrix), LeRobot's pyav and these pages do not"
-        report.note(f"{key}, {path.name}: {what}; encode it anew to settle that")
+        report.note(f"{key}, {path.name}: {what}; re-encode it to fix that")
     depth = is_depth(dataset.features[key])
     if depth and index.pix_fmt != PIX_FMT:
         report.add(path, f"holds {index.pix_fmt}, the feature says depth, which is {PIX_FMT}")

@@ -76,8 +76,8 @@ def write_words(root: Path, said: Mapping[str, Mapping[str, Any]], lengths: Mapp
     sidecar = read_sidecar(root, problems)
     if problems:
         raise EditError(
-            f"{root}: {problems[0]}. Go back to an earlier revision, or move that file away: verdicts and labels of "
-            "the episodes are then lost, and nothing else"
+            f"{root}: {problems[0]}. Revert to an earlier revision, or move that file away: that loses "
+            "verdicts and labels of the episodes only"
         )
     entries = {str(entry.get("uuid")): entry for entry in sidecar.episodes}
     if any(uuid not in entries for uuid in said):
@@ -85,7 +85,7 @@ def write_words(root: Path, said: Mapping[str, Mapping[str, Any]], lengths: Mapp
         entries = {str(entry.get("uuid")): entry for entry in sidecar.episodes}
     for uuid, fields in said.items():
         if uuid not in entries or entries[uuid].get("length") != lengths[uuid]:
-            raise EditError(f"{root} has just got a new state, in which episode {uuid} is another or gone: look again")
+            raise EditError(f"{root} was just changed: episode {uuid} was replaced or deleted. Reload and try again")
         entry = entries[uuid]
         entry.update(fields)
         for name in [name for name, value in fields.items() if value is None]:

@@ -53,7 +53,7 @@ def check_manifest(value: Any) -> Facts:
             raise ValueError(f"has no usable {name!r}: it must be an object, but is {shown(value.get(name))}")
     for key in value["cameras"]:
         if not _is_file_name(key):
-            raise ValueError(f"names a camera {shown(key)}, which is no file name")
+            raise ValueError(f"names a camera {shown(key)}, which is not a file name")
     _check_required(value, ("state", "ticks", "fps"))
     facts = _check(value)
     for name, default in _DEFAULTS.items():

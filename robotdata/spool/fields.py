@@ -53,7 +53,7 @@ class Fields:
             if not or_none:
                 self.made.pop(name, None)
         elif not isinstance(value, str):
-            self.put_aside(name, "a text")
+            self.put_aside(name, "text")
         elif len(value) > longest:
             self.made[name] = value[:longest]
             self._note(name, value, f"a text of at most {longest} characters")

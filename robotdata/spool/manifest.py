@@ -178,7 +178,7 @@ def _check_change(name: str, value: Any, ticks: int) -> None:
         "trim": f"[first, end) within 0 and {ticks}, or null",
     }
     if name not in good:
-        raise CurationError(f"{name!r} is nothing that people say of a take; want one of {', '.join(good)}")
+        raise CurationError(f"{name!r} is not an annotation of a take; want one of {', '.join(good)}")
     if not good[name]():
         raise CurationError(f"{name} = {value!r:.100}: want {wanted[name]}")
 

@@ -14,7 +14,7 @@ def read_json(data: bytes | str) -> Any:
     try:
         value = json.loads(data, parse_constant=lambda _name: None, parse_float=finite)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"is no JSON: {str(error)[:200]}") from error
+        raise ValueError(f"is not valid JSON: {str(error)[:200]}") from error
     if is_deeper(value, MAX_DEPTH):
         raise ValueError(f"is nested deeper than {MAX_DEPTH} levels")
     return value

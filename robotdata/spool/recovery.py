@@ -245,7 +245,7 @@ def _new_words(
     lost_frames = {key: camera.lost for key, camera in cameras.items()}
     text = f"interrupted, {kept} frames recovered" + (f", {lost} lost at the end" if lost else "")
     damaged = [f"{key.rpartition('.')[2]} {count}" for key, count in lost_frames.items() if count]
-    text += f"; damaged pictures: {', '.join(damaged)}" if damaged else ""
+    text += f"; damaged frames: {', '.join(damaged)}" if damaged else ""
     first = last = 0
     ended_at = manifest.get("started_at")
     if kept:

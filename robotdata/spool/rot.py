@@ -23,7 +23,7 @@ def damage_of(folder: Path) -> list[str]:
         for key in take.cameras:
             torn = int((~read_index(folder / f"{key}.idx")[1]).sum())
             if torn:
-                found.append(f"{key}.idx: {torn} records are damaged; pictures before them are shown instead")
+                found.append(f"{key}.idx: {torn} records are damaged; earlier frames are shown instead")
             try:
                 found += _damaged_pictures(take.camera(key), f"{key}.mkv")
             except SpoolError as error:
@@ -38,4 +38,4 @@ def _damaged_pictures(track: CameraTrack, name: str) -> list[str]:
             track.packet(number)
         except TornPacket:
             bad.append(number)
-    return [f"{name}: {len(bad)} of {track.count} pictures are damaged, the first is {bad[0]}"] if bad else []
+    return [f"{name}: {len(bad)} of {track.count} frames are damaged, the first is {bad[0]}"] if bad else []

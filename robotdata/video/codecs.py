@@ -198,7 +198,7 @@ def pixel_format(settings: EncodeSettings) -> str:
         av.VideoFormat(settings.pix_fmt)
     except ValueError as error:
         raise UnknownOptionError(
-            f"pix_fmt={settings.pix_fmt!r} is no pixel format; {settings.codec} takes {', '.join(encoder.pix_fmts)}"
+            f"pix_fmt={settings.pix_fmt!r} is not a pixel format; {settings.codec} takes {', '.join(encoder.pix_fmts)}"
         ) from error
     instead = encoder.pix_fmts[0]
     log.warning("%s does not encode %s; using %s", settings.codec, settings.pix_fmt, instead)

@@ -93,7 +93,7 @@ class VideoDecoder:
         Before the first frame that one, behind the last one that. Raises FrameTimestampError for a time that is none.
         """
         if math.isnan(time_s):
-            raise FrameTimestampError(f"{self.path}: nan is no time", [time_s], [], self.path, "pyav")
+            raise FrameTimestampError(f"{self.path}: nan is not a time", [time_s], [], self.path, "pyav")
         return self.frame(self.index.frame_at(time_s))
 
     def frames(self, numbers: range | None = None) -> Iterator[NDArray[np.uint8]]:
@@ -176,7 +176,7 @@ class VideoDecoder:
             found = self._decode_from(start, number)
             if found is not None:
                 return found
-        raise BrokenVideoError(f"{self.path}: the decoder gives no frame {number}", number)
+        raise BrokenVideoError(f"{self.path}: the decoder returns no frame {number}", number)
 
     def _decode_from(self, start: int, number: int) -> av.VideoFrame | None:
         """Frame `number`, decoded from packet `start` on or from where we are; None where the decoder gives none."""
@@ -259,7 +259,7 @@ def _open_indexed(path: Path, index: PacketIndex | None) -> tuple[PacketIndex, A
         except FileReplacedError:
             if index is not None:
                 raise
-    raise FileReplacedError(f"{path} is written or replaced all the time; wait until it is finished")
+    raise FileReplacedError(f"{path} keeps changing; wait until it has been written")
 
 
 def _in_a_row(
@@ -288,4 +288,4 @@ def _in_a_row(
                 yield frame
     missing = next(expected, None)
     if missing is not None:
-        raise BrokenVideoError(f"{path}: the decoder gives no frame {missing}", missing)
+        raise BrokenVideoError(f"{path}: the decoder returns no frame {missing}", missing)

@@ -246,7 +246,7 @@ def _depth_file(path: Path) -> DepthMap:
             check_size(image.width, image.height)
             return np.asarray(image)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise DecodeError(f"{path} is no depth map: {error}") from error
+        raise DecodeError(f"{path} is not a depth map: {error}") from error
 
 
 def _frame(codes: NDArray[np.uint16]) -> av.VideoFrame:
@@ -261,7 +261,7 @@ def _frame(codes: NDArray[np.uint16]) -> av.VideoFrame:
 def codes_of_frame(decoder: VideoDecoder, frame: av.VideoFrame) -> NDArray[np.uint16]:
     """The codes in a frame that `decoder` gave as it is, uint16 (H, W). Raises DecodeError where it is no depth."""
     if frame.format.name != PIX_FMT:
-        raise DecodeError(f"{decoder.path} holds {frame.format.name}, no depth ({PIX_FMT})")
+        raise DecodeError(f"{decoder.path} holds {frame.format.name}, not depth ({PIX_FMT})")
     plane = frame.planes[0]
     rows: NDArray[np.uint16] = np.frombuffer(memoryview(plane), np.uint16)
     return rows.reshape(frame.height, plane.line_size // 2)[:, : frame.width].copy()

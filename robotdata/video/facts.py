@@ -139,7 +139,7 @@ def get_video_pixel_channels(pix_fmt: str) -> int:
     try:
         return len(av.VideoFormat(pix_fmt).components)
     except ValueError as error:
-        raise VideoError(f"{pix_fmt!r} is no pixel format that FFmpeg knows") from error
+        raise VideoError(f"{pix_fmt!r} is not a pixel format that FFmpeg knows") from error
 
 
 def _duration_s(container: Any, stream: Any) -> float:

@@ -53,10 +53,10 @@ def _take_name(part: Path, path: Path) -> None:
     try:
         path.hardlink_to(part)
     except FileExistsError as error:
-        raise OutputExistsError(f"{path} was written by another meanwhile; it was left as it is") from error
+        raise OutputExistsError(f"{path} was written by another process meanwhile and was not replaced") from error
     except OSError:  # no hard links on this file system
         if path.exists():
-            raise OutputExistsError(f"{path} was written by another meanwhile; it was left as it is") from None
+            raise OutputExistsError(f"{path} was written by another process meanwhile and was not replaced") from None
         part.replace(path)
 
 
@@ -66,12 +66,12 @@ def require_video_file(path: Path) -> None:
         raise NotAVideoError(f"{path} is a folder, not a video")
     if not path.is_file():
         if path.exists():
-            raise NotAVideoError(f"{path} is no file with a video in it, but a device, pipe or socket")
+            raise NotAVideoError(f"{path} is a device, pipe or socket, not a video file")
         raise MissingVideoError(f"{path}: there is no such file")
     with path.open("rb") as file:
         head = file.read(64)
     if not head:
-        raise NotAVideoError(f"{path} is empty; fetch or record it again")
+        raise NotAVideoError(f"{path} is empty; download or record it again")
     if head.startswith(b"version https://git-lfs"):
         raise NotAVideoError(f"{path} is a Git LFS pointer, not the video; run `git lfs pull`")
 

@@ -184,7 +184,7 @@ def index_video(path: Path | str) -> PacketIndex:
             continue  # half of it was of the file that took its place
         if identity == FileIdentity.at(path):
             return index
-    raise FileReplacedError(f"{path} is written or replaced all the time; wait until it is finished")
+    raise FileReplacedError(f"{path} keeps changing; wait until it has been written")
 
 
 def _read_index(path: Path, identity: FileIdentity | None) -> PacketIndex:
@@ -217,7 +217,7 @@ def open_container(path: Path) -> Any:
         # looked through (FLV, MPEG) then makes PyAV write past its memory.
         return av.open(str(path.absolute()), container_options=dict(OPEN_OPTIONS), metadata_errors="replace")
     except (av.error.FFmpegError, UnicodeError) as error:
-        raise NotAVideoError(f"{path} is no video that FFmpeg can open: {error}") from error
+        raise NotAVideoError(f"{path} cannot be opened by FFmpeg: {error}") from error
 
 
 def open_video_stream(path: Path) -> tuple[Any, Any]:
@@ -230,7 +230,7 @@ def open_video_stream(path: Path) -> tuple[Any, Any]:
     if stream.codec_context is None:
         container.close()
         raise NotAVideoError(
-            f"{path} has a video stream of a codec that FFmpeg does not know; it is damaged or foreign"
+            f"{path} has a video stream in a codec that FFmpeg does not know; it is damaged or foreign"
         )
     return container, stream
 

@@ -117,7 +117,7 @@ def parse_jpeg(data: bytes, *, header_only: bool = False) -> JpegParts:
     """
     at = len(data[:_LONGEST_PREFIX]) - len(data[:_LONGEST_PREFIX].lstrip(_PADDING))
     if not data.startswith(JPEG_BEGIN, at):
-        raise ImageError(f"no JPEG: {len(data)} bytes that begin with {data[:4].hex() or 'nothing'}")
+        raise ImageError(f"not a JPEG: {len(data)} bytes that begin with {data[:4].hex() or 'nothing'}")
     parts: list[Part] = []
     size: tuple[int, int, int] | None = None
     ended, at = False, at + 2

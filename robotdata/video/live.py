@@ -154,9 +154,9 @@ class LiveSource:
             except VideoError as error:
                 raise LiveError(f"{self._name}: {error}") from error
             except HttpError as error:
-                raise LiveError(f"{self._name} gives no more: {error}") from error
+                raise LiveError(f"{self._name} stopped sending: {error}") from error
             except (av.FFmpegError, OSError) as error:
-                raise LiveError(f"{self._name} gives no more: {_why(error)}") from error
+                raise LiveError(f"{self._name} stopped sending: {_why(error)}") from error
             if self._scheme == "file":
                 self._wait()
             return frame
@@ -228,7 +228,7 @@ class LiveSource:
         given, turned = f"{size[0]}x{size[1]}", "" if turn == NO_TURN else ", turned upright"
         sides = f"set width = {size[0]} and height = {size[1]} there, or " if not (size[0] % 2 or size[1] % 2) else ""
         raise LiveError(
-            f"{self._name} gives pictures of {given} pixels{turned}, the rig's file asks for "
+            f"{self._name} sends images of {given} pixels{turned}, the rig file asks for "
             f'{self._width}x{self._height}; {sides}set fit = "letterbox" to scale them between black bars'
         )
 

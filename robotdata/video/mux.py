@@ -148,9 +148,9 @@ def _instead(index: PacketIndex, first: int) -> str:
     before = index.key_frames[index.key_frames < first]
     for frame in before[::-1]:
         if frame >= 0 and index.access(int(index.order[frame])).restarts:
-            return f"begin at {frame}, or encode the frames anew"
+            return f"begin at {frame}, or re-encode the frames"
     hidden = " that an edit list hides" if len(before) and before[-1] < 0 else " before it"
-    return f"it needs frames{hidden}; encode the frames anew"
+    return f"it needs frames{hidden}; re-encode the frames"
 
 
 def _entangled(index: PacketIndex, first: int, end: int) -> str:
@@ -159,7 +159,7 @@ def _entangled(index: PacketIndex, first: int, end: int) -> str:
     between = np.setdiff1d(np.arange(inside[0], inside[-1] + 1), inside)
     if (index.rank[between] < first).any():
         return f"frames shown before frame {first} are stored behind it; {_instead(index, first)}"
-    return f"frame {end - 1} needs frames after it; end at a keyframe, or encode anew"
+    return f"frame {end - 1} needs frames after it; end at a keyframe, or re-encode"
 
 
 def _same_parameters(reference: PacketIndex, other: PacketIndex, rate: Fraction) -> None:
@@ -174,7 +174,7 @@ def _same_parameters(reference: PacketIndex, other: PacketIndex, rate: Fraction)
         words = ", ".join(_NAMES.get(name) or f"{name} {pair[0]} and {pair[1]}" for name, pair in different.items())
         raise SegmentMismatchError(
             f"{other.path} cannot be joined after {reference.path}: {words} differ; "
-            "keep them in separate files or encode one anew",
+            "keep them in separate files or re-encode one",
             different,
         )
 
@@ -194,7 +194,7 @@ def _on_the_grid(run: _Run, rate: Fraction) -> None:
     if off[worst] > _GRID_SLACK:
         raise SegmentMismatchError(
             f"{index.path}: frame {run.first_frame + worst} is {off[worst]:.2f} frames off a constant "
-            f"{float(rate):g} frames per second; encode the file anew",
+            f"{float(rate):g} frames per second; re-encode the file",
             {"frame times": (worst, float(frames[worst]))},
         )
 

@@ -27,5 +27,5 @@ def copyable_range(index: PacketIndex, first: int, end: int, low: int, high: int
             return int(begin), int(begin) + int(counts[ends[0]])
     raise NotAKeyframeError(
         f"{index.path}: frames {first} to {end - 1} cannot be copied: no keyframe at which a "
-        f"file can begin is at or before them, from {low} on; trim less, or encode the video anew"
+        f"file can begin is at or before them, from {low} on; trim less, or re-encode the video"
     )

@@ -42,7 +42,7 @@ def read_through(path: Path, container: Any, stream: Any) -> SampleTables:
     columns = [np.array(column, np.int64) for column in zip(*rows, strict=True)]
     position, size, pts, length, keyframe, shown = columns
     if "avi" in container.format.name and stream.codec_context.has_b_frames and np.all(np.diff(pts) > 0):
-        raise NotAVideoError(f"{path} does not say in which order its frames are shown; encode it anew as an MP4")
+        raise NotAVideoError(f"{path} does not say in which order its frames are shown; re-encode it as an MP4")
     return SampleTables(
         stream.time_base, position, size, pts, length, keyframe.astype(np.bool_), shown.astype(np.bool_)
     )

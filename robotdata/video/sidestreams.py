@@ -20,7 +20,7 @@ def copied_stream(template: Any, output: Any) -> Any:
     try:
         made = output.add_stream_from_template(template, opaque=True)
     except ValueError as error:
-        raise JoinError(f"{template.container.name}: {error}; encode or convert it anew") from error
+        raise JoinError(f"{template.container.name}: {error}; re-encode or convert it") from error
     made.metadata.update({name: value for name, value in template.metadata.items() if name in _WORDS})
     return made
 

@@ -101,7 +101,7 @@ def test_a_bit_in_a_finished_take_is_named_by_recover_once_it_reads_all(tmp_path
     code, said = home.manage("recover", "--deep")
     assert code == 3, said
     assert f"LOST Take {rows}: {rows}/rows.arrow is damaged after row 2" in said, said
-    assert f"LOST Take {picture}: {FRONT}.mkv: 1 of {TICKS} pictures are damaged, the first is 2." in said, said
+    assert f"LOST Take {picture}: {FRONT}.mkv: 1 of {TICKS} frames are damaged, the first is 2." in said, said
     assert f"LOST Take {index}: {FRONT}.idx: 1 records are damaged" in said, said
     assert f"LOST Take {good}" not in said and said.count("LOST") == 3
     for path, place in places.items():

@@ -170,7 +170,7 @@ def test_recover_names_and_counts_each(shelf: Shelf) -> None:
         "f44-no-videos": "6 of 6 episodes are incomplete; the first: ",
         "f44-unfetched": f"{EPISODES} cannot be read: it is a Git LFS pointer, not the file; run `git lfs pull`",
         "f44-no-info": "info.json cannot be read: it is a Git LFS pointer, not the file; run `git lfs pull`",
-        "f44-empty-info": "info.json cannot be read: it is no JSON",
+        "f44-empty-info": "info.json cannot be read: it is not valid JSON",
         "f44-strangers": "._file-000.parquet has neither length nor dataset_to_index",
     }.items():
         assert words in shelf.lost(name), (name, said)
@@ -248,7 +248,7 @@ def test_verify_names_the_files(shelf: Shelf) -> None:
     assert "chunk-000/file-099.mp4: no episode lies in this video" in said and "._file-000.parquet" in said
     code, said = shelf.manage("verify", "f44-pointers")
     assert code == 3 and "data/chunk-000/file-000.parquet, episode 0: " in said, said
-    assert said.count("run `git lfs pull`; episode 1 cannot be shown whole") == 2, said
+    assert said.count("run `git lfs pull`; episode 1 is incomplete") == 2, said
 
 
 def test_once_the_bytes_are_fetched_everything_is_shown(shelf: Shelf) -> None:

@@ -199,7 +199,7 @@ def test_it_sees_a_link_to_nowhere_before_it_encodes(tmp_path: Path) -> None:
 
 def test_it_says_what_is_there_instead_of_a_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.mp4")
-    with pytest.raises(VideoError, match=r"pipe\.mp4 is no file with a video in it"):
+    with pytest.raises(VideoError, match=r"pipe\.mp4 is a device, pipe or socket"):
         index_video(tmp_path / "pipe.mp4")
 
 
