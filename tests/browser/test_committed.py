@@ -102,11 +102,11 @@ def test_it_is_judged_by_keys_applied_and_taken_back(visit: Any, product: Any) -
     assert [(code.episode, code.tick) for code in pictures(page)] == [(1, 2), (1, 2)]
 
     page.goto("/datasets/shelf/?view=committed")
-    page.get_by_role("button", name="Go back to this one").click()
-    page.get_by_role("button", name="Go back to 1?").click()
+    page.get_by_role("button", name="Revert").click()
+    page.get_by_role("button", name="Revert to 1?").click()
     until_revision(page, "shelf", 3)
     assert shown(root) == whole
-    expect(page.locator("#revisions")).to_contain_text("went back to revision 1")
+    expect(page.locator("#revisions")).to_contain_text("reverted to revision 1")
     expect(page.locator("#planned")).to_contain_text("1 to delete")
     expect(page.locator("#wall-count")).to_have_text("5")
 

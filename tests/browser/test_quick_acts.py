@@ -46,7 +46,7 @@ def test_undo_on_the_wall_waits_for_what_was_pressed_before(visit: Any, takes: l
     page.keyboard.press("z")
     page.wait_for_timeout(500)
     held[0].continue_()
-    expect(page.locator(".toast", has_text="Taken back.")).to_be_visible()
+    expect(page.locator(".toast", has_text="Undone.")).to_be_visible()
     assert call(page, "GET", f"/api/episodes/{takes[1]}")["rating"] == 4
     assert call(page, "GET", f"/api/episodes/{takes[2]}")["verdict"] == "unreviewed"
 

@@ -74,7 +74,7 @@ def test_its_takes_are_takes_again_and_are_encoded_at_no_cost(
     sweep()
     assert {(e.state, e.verdict, e.take_path.is_dir()) for e in Episode.objects.all()} == {("recorded", "keep", True)}
     assert not cubes.path.exists()
-    monkeypatch.setattr(encoding, "encode_camera", die)  # what is encoded serves the next batch
+    monkeypatch.setattr(encoding, "encode_camera", die)  # finished encodes will be reused
     assert work(start_batch(dataset=cubes, who="olga")).state == "done"
     assert frames(cubes) == [(1, list(range(8))), (2, list(range(6)))]
 
@@ -159,7 +159,7 @@ def test_the_page_offers_it_until_it_is_written(client: Client, waiting: Batch, 
     for url in ("/batches/", f"/batches/{waiting.pk}/", "/datasets/cubes/batches/"):
         page = client.get(url).content.decode()
         assert f"POST {cancel}" in page and "waiting for a worker" in page
-        assert "what is encoded serves the next batch" in page
+        assert "finished encodes will be reused" in page
     assert committing.claim_batch(waiting.pk) is not None
     page = client.get(f"/batches/{waiting.pk}/").content.decode()
     assert cancel not in page and "being written" in page

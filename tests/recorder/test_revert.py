@@ -108,7 +108,7 @@ def test_it_does_so_through_api_and_page(episode: Episode, make_episode: Any, cl
     lines = client.get(f"/api/episodes/{episode.pk}/history").json()
     assert [line["who"] for line in lines] == ["ben", "olga", "ben", "olga"]
     page = client.get(f"/episodes/{episode.pk}/").text
-    assert page.count("Back to this</button>") == 4, "every one but the newest, and the beginning"
+    assert page.count("Restore</button>") == 4, "every one but the newest, and the beginning"
     url = f"/api/episodes/{episode.pk}/revert"
     answer = client.post(url, {"change": lines[-1]["id"]}, content_type="application/json")
     assert (answer.status_code, answer.json()["verdict"], answer.json()["task"]) == (200, "keep", "push")
