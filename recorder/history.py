@@ -114,9 +114,9 @@ def stamped(changed: dict[str, Any], who: str, now: datetime) -> dict[str, Any]:
 
 
 def write_folder(episode: Episode, changed: dict[str, Any], who: str) -> Refused | None:
-    """The same where it outlives the row: in `take.json`, or in the dataset's sidecar once it is committed.
+    """Write the change where it outlives the row: in `take.json`, or in the dataset's sidecar once it is committed.
 
-    Called last, so that the row falls with it; what is returned is to be said once the row stands.
+    Call last inside the transaction: an exception rolls the row back. Raise the returned warning after the commit.
     """
     refused = write_sidecars([episode]).get(episode.pk) if episode.is_committed else write_take(episode, changed, who)
     if refused is not None and refused.code != NOT_DURABLE:

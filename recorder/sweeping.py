@@ -43,7 +43,7 @@ _PART = re.compile(r"\.([0-9a-f]{32})\.tmp\.mp4(?:\.[0-9a-f]+\.part)?$")  # enco
 
 
 def sweep() -> None:
-    """Cheap where nothing waits, and as good as once where several sweep at once; a step that fails stops no other."""
+    """Run every step of the sweep. Idempotent, cheap when idle, safe to run concurrently; a failed step stops no other."""
     now = timezone.now()
     datasets, unopened = list(Dataset.objects.all()), list(Unopened.objects.all())
     steps: dict[str, Callable[[], object]] = {

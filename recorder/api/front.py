@@ -1,4 +1,4 @@
-"""Api: NinjaAPI with our door, our error shape and short operation names."""
+"""NinjaAPI with our authentication, error shape and short operation names."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from recorder.places import revisions_of, work_of
 class Policy(models.TextChoices):
     """When kept takes are encoded."""
 
-    HAND = "hand", "manually (Encode button)"
+    HAND = "hand", "when I press Encode"
     EVERY = "every", "after every N kept takes"
     SESSION = "session", "at the end of the session"
 

@@ -53,7 +53,7 @@ def name_apart(folder: Path, opened: Folder) -> Folder:
 
 
 def _shared(folder: Path, opened: Folder) -> dict[str, uuid.UUID]:
-    """By what the sidecar calls them, those that are in another dataset's rows and in its folder."""
+    """Map sidecar UUID text to UUID for episodes that another dataset also has, in its rows and in its folder."""
     named: dict[uuid.UUID, str] = {}
     for info in opened.episodes:
         try:

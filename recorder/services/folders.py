@@ -270,7 +270,7 @@ def _index_episodes(dataset: Dataset, there: dict[uuid.UUID, EpisodeInfo], fps: 
     for some in _portions(list(new)):
         known |= set(Episode.objects.filter(pk__in=some).values_list("pk", flat=True))
     for pk in known:
-        # Not a move of its life: the folder says so, and it is right whatever the row said.
+        # Bypasses `move`: the folder is authoritative.
         fields: dict[str, Any] = {"state": EpisodeState.ENCODED, "purged_at": None, "error": "", "dataset": dataset}
         fields |= content_of(new[pk]) | planned_fields(new[pk]) | said_fields(new[pk].extra)
         _set(pk, True, **fields)

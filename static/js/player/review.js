@@ -11,7 +11,7 @@ import { ALREADY, Trail, advances, verdictWords, watchAdvance } from "./verdict.
 import { Wire } from "./wire.js";
 
 const STAYS_MS = 250;
-// Presses that were meant for other takes mean nothing to one that comes back, until the hand has rested.
+// After a refused verdict reopens a take, ignore keys until REST_MS of silence: they were aimed at other takes.
 const REST_MS = 500;
 const AHEAD_OF_COMMITTED = 2; // each costs a decoder's work
 const details = () => document.getElementById("details");
