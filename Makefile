@@ -38,11 +38,12 @@ test: $(VENV)/.dev  ## the tests; installs what they need, a browser included wh
 	@$(BIN)/python bench/prepare.py
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
-lint: $(VENV)/.dev  ## ruff, migrations that match the models, requirements that fit together
+lint: $(VENV)/.dev  ## ruff, migrations that match the models, requirements that fit together, plain English
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	ROBOTDATA_HOME=$$(mktemp -d) $(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python bench/resolve.py
+	$(BIN)/python bench/wordlist.py
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
