@@ -95,7 +95,7 @@ async def _ask(rig: Rig, name: str, args: dict[str, Any], timeout: float, comman
 
 
 async def _answer(layer: Any, channel: str, rig: Rig, command: dict[str, Any]) -> dict[str, Any]:
-    """The answer on `channel`. A rig that has connected anew meanwhile is asked again there: the id makes it one."""
+    """Return the rig's reply on `channel`. A rig that reconnected meanwhile is asked again: the id makes that safe."""
     asked = rig.connection
     await layer.send(asked, command)
     waiting = asyncio.ensure_future(layer.receive(channel))

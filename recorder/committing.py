@@ -104,7 +104,7 @@ def commit_waiting() -> int:
 
 
 def claim_batch(batch_id: uuid.UUID | str) -> Batch | None:
-    """The batch, which is this caller's to commit now; None where it is not to be had."""
+    """Claim the batch for this caller to commit; None if it cannot be claimed."""
     token, now = uuid.uuid4().hex, timezone.now()
     free = Batch.objects.filter(Q(token="") | overdue(now), pk=batch_id, state=BatchState.COMMITTING)
     if not free.update(token=token, lease_until=lease_end(), attempt=F("attempt") + 1, updated_at=now):
@@ -204,7 +204,7 @@ def _add(batch: Batch, spec: DatasetSpec, whole: dict[Episode, NewEpisode], hear
             for episode, reason in bad.items():
                 log.warning("%s is left out of %s: %s", episode, batch, reason)
                 fail_episode(episode, f"{reason}. Trim or reject the take, or try again.", batch.pk)
-                remove_staging(episode.pk)  # the fault may be in what was encoded: another try encodes it anew
+                remove_staging(episode.pk)  # the encoded file may be at fault: the next attempt encodes it again
                 del whole[episode]
         if not whole:
             return None
@@ -294,7 +294,7 @@ def _renewal(batch: Batch) -> Callable[[int], bool]:
 
 
 def _fence(batch: Batch, heart: Heartbeat) -> Callable[[int, int], None]:
-    """For each step, asked while the folder is locked: who stood still for long may be cancelled meanwhile."""
+    """Check before each step, while the folder is locked, whether a stalled commit was cancelled meanwhile."""
     mine = Batch.objects.filter(pk=batch.pk, token=batch.token, state=BatchState.COMMITTING)
 
     def progress(done: int, _: int) -> None:

@@ -79,7 +79,7 @@ def run_job(job_id: int, *, on_stall: Callable[[str], None] | None = None) -> bo
 
 
 def claim_job(job_id: int) -> Job | None:
-    """The job, which is this caller's now, by one conditional UPDATE; None where it is not to be had."""
+    """Claim the job for this caller by one conditional UPDATE; None if it cannot be claimed."""
     job = Job.objects.select_related("batch__dataset", "episode").filter(pk=job_id).first()
     if job is None or job.state != JobState.QUEUED:
         return None
@@ -184,7 +184,7 @@ def fail_job(job: Job, words: str, *, final: bool = False) -> None:
 
 
 def fail_episode(episode: Episode, words: str, batch_id: uuid.UUID) -> None:
-    """It leaves the batch; the rest of it goes on."""
+    """Remove the episode from its batch; the rest of the batch continues."""
     with transaction.atomic():
         hold_jobs(batch_id, episode=episode)
         episode.refresh_from_db(fields=["state"])

@@ -1,4 +1,4 @@
-"""A lease on a row: renewed from a thread of its own while the work goes on, lost only with the process."""
+"""A lease on a row: renewed from a thread of its own while the work runs, lost only with the process."""
 
 from __future__ import annotations
 

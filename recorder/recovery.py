@@ -113,7 +113,7 @@ def recover(*, deep: bool = False) -> Report:
 
 
 def rebuild(*, deep: bool = False) -> Report:
-    """All rows of datasets, sessions and episodes anew, from the folders alone. Accounts and rigs stay.
+    """Rebuild all rows of datasets, sessions and episodes from the folders alone. Accounts and rigs stay.
 
     Batches and changes are forgotten: what was being encoded is a take again.
     """

@@ -37,7 +37,7 @@ class RigRows:
         self.cameras = cameras
         self.connection = connection
         self.ended = asyncio.Event()  # the socket is to be closed
-        self.failed = False  # by a mistake of ours; else because another connection speaks for this rig now
+        self.failed = False  # by an internal error; else because another connection took over this rig
         self._status: Mapping[str, Any] | None = None
         self._written: Mapping[str, Any] | None = None
         self._seen: tuple[Any, ...] = ()

@@ -43,7 +43,7 @@ _PART = re.compile(r"\.([0-9a-f]{32})\.tmp\.mp4(?:\.[0-9a-f]+\.part)?$")  # enco
 
 
 def sweep() -> None:
-    """Run every step of the sweep. Idempotent, cheap when idle, safe to run concurrently; a failed step stops no other."""
+    """Run every step; a failed one stops no other. Idempotent, cheap when idle, safe to run concurrently."""
     now = timezone.now()
     datasets, unopened = list(Dataset.objects.all()), list(Unopened.objects.all())
     steps: dict[str, Callable[[], object]] = {
@@ -134,7 +134,7 @@ def ring_unassessed(now: datetime) -> None:
 
 
 def look_after_datasets(now: datetime, datasets: Iterable[Dataset] | None = None) -> None:
-    """Begin what their policies ask for; ring where takes wait to be judged anew, though nobody seems to do it."""
+    """Start the batches that policies ask for; call a worker where takes wait for a check that nobody does."""
     for dataset in Dataset.objects.all() if datasets is None else datasets:
         with alone(f"Applying the policy of {dataset.slug}", log):
             _look_after(dataset, now)

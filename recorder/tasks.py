@@ -41,7 +41,7 @@ def be_nice(**_: Any) -> None:
 
 @worker_ready.connect
 def mind_the_clock(sender: Any, **_: Any) -> None:
-    """Without the clock in its own process nothing is swept, and Celery starts none anew: end, for a fresh start."""
+    """Without the scheduler nothing is swept, and Celery does not restart it: exit, for a fresh start."""
     clock = getattr(sender.controller, "beat", None)
     if clock is not None:
         threading.Thread(target=_end_with, args=(clock,), name="clock", daemon=True).start()

@@ -95,7 +95,7 @@ class Supervisor:
 
     def _died(self, child: Child, process: subprocess.Popen[bytes]) -> None:
         child.process = None
-        # A killed worker's encoder and clock would go on beside those of the next worker.
+        # A killed worker's encoder and scheduler would continue beside those of the next worker.
         _end_group(process.pid)
         code = process.returncode
         if code == SETTINGS_ARE_WRONG:

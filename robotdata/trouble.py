@@ -11,7 +11,7 @@ from django.views.defaults import server_error
 
 
 def trouble(request: HttpRequest) -> HttpResponse:
-    """503 where the database is not to be had: nobody's mistake, and it passes; else 500."""
+    """Answer 503 if the database is unavailable, which passes; else 500."""
     if isinstance(sys.exc_info()[1], OperationalError | InterfaceError):
         return HttpResponse(render_to_string("503.html"), status=503, headers={"Retry-After": "5"})
     return server_error(request)

@@ -193,7 +193,7 @@ class Player:
         op, position, began = self._op, 0, 0.0
         while await self._room(op):
             if position:
-                # The clock went on while the viewer was slow.
+                # The clock ran on while the viewer was slow.
                 position = run.after(position - run.step, self._now() - began)
             data = await self._bundle(run.frame(position), PLAYING)
             began = began or self._now()

@@ -59,7 +59,7 @@ _FAR = 1_000_000_000  # where numbers wait while others take their places
 def adopt_folder(*, path: Path | None = None, slug: str = "") -> Dataset:
     """The row of a LeRobotDataset v3.0 folder that somebody has put among the datasets; made where there is none.
 
-    Raises Refused where the folder lies elsewhere, is no dataset, or has a name that an address cannot hold.
+    Raises Refused if the folder is elsewhere, is not a dataset, or has a name that cannot be used in a URL.
     """
     root = Path(settings.DATASETS_DIR)
     folder = path if path is not None else root / slug

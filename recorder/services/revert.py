@@ -18,7 +18,7 @@ def revert(
 ) -> Change:
     """As it was right after that change; None means as it was recorded, before anybody changed it.
 
-    Raises Refused for a change that is not in its history or was taken back, where nothing differs from then, and, with
+    Raises Refused for a change that is not in its history or was undone, where nothing differs from then, and, with
     the `version` that was read, where somebody (with `own`, somebody else) changed it since.
     """
     wanted = _then(episode, change)

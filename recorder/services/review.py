@@ -33,7 +33,7 @@ def set_verdict(
     versions: Versions | None = None,
     group: uuid.UUID | None = None,
 ) -> uuid.UUID:
-    """Keep, reject or take back a verdict; many at once are undone as one, by the group that is returned.
+    """Keep, reject or clear the verdict; many at once are undone as one, by the group that is returned.
 
     A long act may come in portions: with the `group` of the first, the others belong to it. `versions` are those that
     were read of some of them, as `version` is of one: what one did `own`self since is then no conflict.
@@ -66,7 +66,7 @@ def edit_episodes(
 
 
 def group_of(*, group: uuid.UUID | None, who: str) -> uuid.UUID:
-    """A new act, or the one that goes on. Raises Refused where that is another person's, or was taken back."""
+    """Return a new group, or `group` itself. Raises Refused if that belongs to somebody else or was undone."""
     if group is None:
         return uuid.uuid4()
     known = Change.objects.filter(group=group)
@@ -87,12 +87,12 @@ class Undone:
 
 
 def undo(*, who: str) -> list[Episode]:
-    """Take back this person's newest change that is not taken back yet; again and again, as far as there are any.
+    """Undo this person's newest change that is not undone yet; repeat to undo earlier ones.
 
     Two people who share a sign-in have a browser each: as long as there are any of this one's, only those are meant.
 
     Raises Refused where there is nothing to undo, where somebody else has changed the same since (the next undo
-    goes on with the change before), or while the episode is being encoded.
+    undoes the change before), or while the episode is being encoded.
     """
     return undo_some(who=who).episodes
 
@@ -110,7 +110,7 @@ def undo_some(*, who: str, group: uuid.UUID | None = None, most: int | None = No
 
 
 def history(*, episode: Episode) -> QuerySet[Change]:
-    """All changes of the episode, newest first, those taken back included."""
+    """All changes of the episode, newest first, those undone included."""
     return episode.changes.all()
 
 

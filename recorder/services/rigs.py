@@ -99,7 +99,7 @@ def rig_disconnected(*, name: str, connection: str) -> bool:
 
 
 def expire_rigs() -> int:
-    """Rigs whose web process died without a word are offline; cheap enough to call before every list."""
+    """Mark rigs offline whose web process crashed; cheap enough to call before every list."""
     now = timezone.now()
     silent = Rig.objects.online().filter(Q(last_seen_at=None) | Q(last_seen_at__lt=now - timedelta(seconds=ALIVE_S)))
     if not silent.exists():  # no write lock for nothing

@@ -169,7 +169,7 @@ def _write_one(dataset: Dataset, rows: Sequence[Episode]) -> Refused | None:
         return Refused("moved", f"{error}.")
     except NotDurable as error:
         return not_durable(dataset.title, error)
-    except (DatasetError, OSError, ValueError, RecursionError) as error:  # the last two: of an entry that is no JSON
+    except (DatasetError, OSError, ValueError, RecursionError) as error:  # the last two: an entry that is not JSON
         return _not_written(dataset, error)
     return None
 

@@ -44,7 +44,7 @@ def trash_summary() -> TrashSummary:
 def restore(*, episodes: Sequence[Episode], who: str) -> uuid.UUID:
     """Out of the trash, to be reviewed again.
 
-    Raises Refused for one that is gone for good, or that another person has judged anew meanwhile.
+    Raises Refused for one that was deleted permanently, or that somebody else has reviewed meanwhile.
     """
     for episode in episodes:
         if episode.purged_at is None and episode.verdict not in (Verdict.REJECT, Verdict.UNREVIEWED):

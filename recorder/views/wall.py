@@ -138,7 +138,7 @@ def cameras_in(row: Dataset) -> list[str]:
 
 
 def cursor(after: str) -> Episode | None:
-    """An unknown one begins anew."""
+    """An unknown cursor starts at the first page."""
     try:
         return Episode.objects.filter(pk=uuid.UUID(after)).first() if after else None
     except ValueError:

@@ -40,7 +40,7 @@ class PyavCamera:
 
 
 def make_camera(context: DeviceContext, options: Options) -> PyavCamera:
-    """`url`: a path, file:, v4l2:/dev/video0, rtsp:, http: or https:; `loop` begins a file anew at its end.
+    """`url`: a path, file:, v4l2:/dev/video0, rtsp:, http: or https:; `loop` restarts a file at its end.
 
     `fit` "exact" refuses pictures of another size, "letterbox" scales them between black bars. `pixel_format` is the
     only one to ask a v4l2 camera for.

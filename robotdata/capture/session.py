@@ -140,7 +140,7 @@ class Session:
 
     @property
     def working(self) -> bool:
-        """Whether every device is connected and `work` goes on."""
+        """Whether every device is connected and `work` runs."""
         return self._working and self._open and self._threads[0].is_alive()
 
     @property
@@ -163,7 +163,7 @@ class Session:
 
     @property
     def unreleased(self) -> dict[str, str]:
-        """The devices that were connected and could not be told to let go, and why."""
+        """The devices that were connected and could not be told to disconnect, and why."""
         with self._lock:
             return dict(self._unreleased)
 

@@ -22,7 +22,7 @@ def refuse_cached(root: Path) -> None:
 
 
 def check_base(base: Dataset) -> None:
-    """Raises EditError where the table of episodes, or what people said, would be lost by writing it anew."""
+    """Raise EditError if rewriting would lose the table of episodes or the annotations."""
     for problem in base.problems:
         if problem not in base.task_problems:
             raise EditError(f"{base.root} cannot be changed: {problem}. Fix this, or revert to an earlier revision")

@@ -103,7 +103,7 @@ def missing_numeric(table: pa.Table, features: Features) -> bool:
 
 
 def numeric_columns(dataset: Dataset, features: Features, episodes: Iterable[int]) -> dict[str, list[Any]]:
-    """Statistics of all numeric features, computed anew from the rows, as columns over `episodes`.
+    """Statistics of all numeric features, recomputed from the rows, as columns over `episodes`.
 
     None where an episode's rows of a feature are no numbers, or have different lengths.
     """

@@ -1,4 +1,4 @@
-"""What an edit carries over though it cannot make it anew; each is named, so that somebody may."""
+"""Carry over what an edit cannot recompute, and note each, so that somebody can."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MOST = 6
 
 
 def carried_stats(made: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
-    """`made` with everything of `known`, the old stats.json, that nobody can compute anew: other keys, other names."""
+    """`made` with everything of `known`, the old stats.json, that cannot be recomputed: other keys, other names."""
     totals = dict(made)
     for key, old in known.items():
         if key not in totals:
@@ -33,7 +33,7 @@ def stale_notes(
 ) -> list[str]:
     """What of the state in `root` still speaks of the episodes before, once these have changed, in words.
 
-    `known` is its stats.json, `made` what could be computed of it anew.
+    `known` is its stats.json, `made` what could be recomputed of it.
     """
     notes = [f"{name} in {INFO} was not changed; LeRobot v3.0 does not use it" for name in _COUNTERS if name in info]
     for name in _OLD_FILES:

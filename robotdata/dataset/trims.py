@@ -80,7 +80,7 @@ def trimmed_stats(base: Dataset, episode: EpisodeInfo, kept: Range, columns: Map
 
 
 def row_columns(kept: Range, fps: float, index: int, first_row: int, task: NDArray[np.int64]) -> dict[str, Any]:
-    """The columns that every trimmed row gets anew."""
+    """The columns that are recomputed for every trimmed row."""
     frame = np.arange(kept[1] - kept[0], dtype=np.int64)
     return {
         "timestamp": (frame / fps).astype(np.float32),

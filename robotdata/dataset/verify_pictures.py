@@ -154,9 +154,7 @@ class PictureCheck:
         if thinned(*size) == 1:
             self._wrong[each.key, each.episode] = words
         else:
-            self._report.note(
-                f"statistics of {each.key}, episode {each.episode}: {words}; look whether they are its own"
-            )
+            self._report.note(f"statistics of {each.key}, episode {each.episode}: {words}; check that they are its own")
 
     def _match(self, mine: list[int]) -> None:
         """Of the mean an encoder loses much the same in all episodes of a camera, and far less than these differ.

@@ -59,7 +59,7 @@ def _unlike(stored: Mapping[str, Any], ordered: Numbers) -> str | None:
 def unlike_parts(total: Mapping[str, Numbers], parts: Sequence[Mapping[str, Numbers]]) -> list[str]:
     """The quantiles of the whole that follow from its episodes' by none of LeRobot's rules.
 
-    Up to 0.6.1 it is the mean weighted by rows, then the envelope; a dataset that one of them went on with has the
+    Up to 0.6.1 it is the mean weighted by rows, then the envelope; a dataset that one of them extended has the
     other's, of its first episodes, in it as if they were one.
     """
     count = np.array([part["count"][0] for part in parts], np.float64)[:, None]

@@ -1,4 +1,4 @@
-"""Marks that one take shows by itself: what is no number, no picture, no motion or not in time is so anywhere."""
+"""Marks that need one take only: NaN values, missing images, no motion and wrong timing."""
 
 from __future__ import annotations
 

@@ -245,7 +245,7 @@ class Machine:
         stay: bool = False,
         lost: str | None = None,
     ) -> None:
-        """The take gets no more rows; it is written out while the rig goes on. `lost` is a camera's key."""
+        """End the take; it is written out while the rig continues. `lost` is a camera's key."""
         take, self.take = self.take, None
         if take is None:
             return
@@ -301,7 +301,7 @@ class Machine:
         self.on_change()
 
     def _take_ready(self, take: TakeRecorder) -> None:
-        """Told of once its folder is there: of one that never was, nobody would hear the end."""
+        """Announce a take only once its folder exists; a failed start would never be closed on the server."""
         self.on_take("started", {**take.facts, "id": take.id, "state": "recording", "ticks": 0})
 
     # -- mishaps

@@ -110,7 +110,7 @@ class Disk(TypedDict):
 
 
 class Warning(TypedDict):
-    """What is wrong and goes on: `device` is the name people know, `since` unix time in seconds."""
+    """A lasting problem: `device` is the name people know, `since` unix time in seconds."""
 
     code: str
     camera: str | None
@@ -264,7 +264,7 @@ def parse_command(message: Mapping[str, Any]) -> Command:
 
 
 def parse_watch(message: Mapping[str, Any]) -> dict[str, float]:
-    """A `watch` message: frames per second wanted for each camera; what is no number counts as none."""
+    """A `watch` message: frames per second wanted for each camera; values that are not numbers count as none."""
     cameras = message.get("cameras")
     if not isinstance(cameras, dict):
         raise ProtocolError("a watch without 'cameras'")

@@ -1,4 +1,4 @@
-"""One running take: loop and cameras drop what they have and go on; a thread of its own writes it."""
+"""One running take: loop and cameras hand over their data at once; a thread of its own writes it."""
 
 from __future__ import annotations
 

@@ -158,7 +158,7 @@ def _make_plan(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
 
 
 def _rows(path: Path, manifest: dict[str, Any]) -> row_files.StoredRows:
-    """The whole rows; a header that is damaged or gone is written anew: the manifest knows all that it said."""
+    """Keep the whole rows; rewrite a damaged or missing header, which the manifest describes in full."""
     path.touch()
     row_files.mend_header(path, row_files.columns_of(manifest["features"], list(manifest["cameras"])))
     return row_files.read_rows(path)

@@ -78,7 +78,7 @@ class RowEncoder:
     """Turns rows into the bytes of an Arrow stream: `header`, then one piece a row, then `end`.
 
     Arrow writes one row of zeros; every other row is those bytes with its values and its checksum put in. The
-    checksum goes on from that of the row before, so rows that are lost, doubled or moved are noticed too.
+    checksum continues that of the row before, so rows that are lost, doubled or moved are noticed too.
     """
 
     def __init__(self, columns: Sequence[Column]) -> None:
@@ -172,7 +172,7 @@ def read_rows(path: Path, columns: Sequence[Column] | None = None) -> StoredRows
 
 
 def mend_header(path: Path, columns: Sequence[Column]) -> bool:
-    """Write the header of a file of such rows anew where it is damaged or gone; return whether it was.
+    """Rewrite the header of a file of such rows if it is damaged or missing; return whether it was.
 
     A header that is whole stays, whatever it says. One without a checksum (version 1) must have these columns, or
     rows of other ones behind it.

@@ -125,7 +125,7 @@ class TakeWriter:
         return self._manifest
 
     def close(self) -> None:
-        """Let go of files and lock without a word in the manifest, as a killed process would."""
+        """Release files and lock without updating the manifest, as a killed process would."""
         for files in self._cameras.values():
             for each in (files.packets, files.index):
                 with contextlib.suppress(OSError):

@@ -55,9 +55,9 @@ class _Slot:
 class VideoDecoderCache:
     """Decoders by path and file identity, least recently used out first; for any number of threads.
 
-    A file that was replaced is opened anew, never served stale. Opening a file blocks only those who want
+    A file that was replaced is opened again, never served stale. Opening a file blocks only those who want
     the same one. A decoder that is evicted closes as soon as no frame of it is in the making; whoever still
-    holds it can go on, at the price of opening the file for each call.
+    holds it can continue, at the price of opening the file for each call.
 
     `max_size` decoders (None: unbounded), by default from the environment; `max_bytes` of indexes and
     pictures, roughly, while more than one decoder is held: by default 512 MiB, and without a bound where the number

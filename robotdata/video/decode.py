@@ -196,7 +196,7 @@ class VideoDecoder:
                 found = frame if frame.pts == wanted else found
         self._next = packet + 1
         if found is None:
-            # The decoder holds it back to put frames in order: drain it, and start anew next time.
+            # The decoder holds it back to put frames in order: drain it, and restart next time.
             self._next = -1
             for frame in self._context.decode(None):
                 found = frame if frame.pts == wanted else found

@@ -1,4 +1,4 @@
-"""A video encoded anew, all of it or the frames of a span of time."""
+"""Re-encode a video, all of it or the frames of a span of time."""
 
 from __future__ import annotations
 

@@ -147,7 +147,7 @@ def reencode_video(
     progress: Progress | None = None,
     **options: Any,
 ) -> EncodedVideo:
-    """A video encoded anew, with the frames shown from `start_time_s` up to, not including, `end_time_s`; settings as
+    """Re-encode a video, with the frames shown from `start_time_s` up to, not including, `end_time_s`; settings as
     in `encode_video_frames`. Raises as `reencode`.
     """
     if log_level is not None:
@@ -173,7 +173,7 @@ def concatenate_video_files(
 ) -> JoinedVideo:
     """Join videos by their packets; `fps` is the first one's unless given.
 
-    That they fit together is always checked, whatever `compatibility_check` says: what does not is no video any more.
+    Always checks that they fit together, whatever `compatibility_check` says.
     Raises JoinError's family.
     """
     paths = [] if isinstance(input_video_paths, str | Path) else [Path(path) for path in input_video_paths]

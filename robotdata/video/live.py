@@ -40,7 +40,7 @@ Frame: TypeAlias = "tuple[NDArray[np.uint8] | None, bytes | None]"
 
 
 class LiveError(RuntimeError):
-    """A source that cannot be opened or gives no more; the message names it, without its password."""
+    """Raised if a source cannot be opened or stops; the message names it, without its password."""
 
 
 class LiveSource:

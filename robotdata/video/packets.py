@@ -142,7 +142,7 @@ def read_packets(path: Path) -> Iterator[StoredPacket]:
 
 
 def mend_header(path: Path, codec: str, width: int, height: int) -> bool:
-    """Write the header of a packet file anew where the disk has lost it, or the whole file; whether it had."""
+    """Rewrite the header of a packet file that the disk lost, alone or with the whole file; return whether it had."""
     header = _file_header(codec, width, height)
     path.touch()
     with path.open("r+b") as file:

@@ -91,7 +91,7 @@ for (const failed of ["htmx:sendError", "htmx:responseError"]) {
   });
 }
 
-// A page that the browser kept for Back has closed its sockets: it begins anew.
+// A page that the browser kept for Back has closed its sockets: reload it.
 window.addEventListener("pageshow", (event) => {
   if (event.persisted) location.reload();
 });

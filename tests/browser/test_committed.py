@@ -120,7 +120,7 @@ def test_a_task_is_renamed_everywhere_and_back(visit: Any, product: Any) -> None
     tasks.locator("summary").first.click()
     tasks.locator("input[name=to]").first.fill("raise the cube")
     tasks.get_by_role("button", name=re.compile("^Rename 2")).first.click()
-    expect(page.locator(".toast", has_text="Renamed in 2 takes and episodes")).to_be_visible()
+    expect(page.locator(".toast", has_text="Renamed in 2 episodes")).to_be_visible()
     expect(page.locator(".take .title", has_text="raise the cube")).to_have_count(2)
     expect(page.locator(".take", has_text="will be relabelled")).to_have_count(1)
     page.keyboard.press("z")

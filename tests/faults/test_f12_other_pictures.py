@@ -49,7 +49,7 @@ def broken_in_a_take(rig: RigProcess, dataset: str, mood: str) -> dict[str, obje
         ("float", "sends damaged images: want uint8 (H, W, 3), got float32 (64, 288, 3)"),
         ("grey jpeg", "sends 1 channel(s), earlier images had 3"),
         ("cut jpeg", "sends damaged images: a JPEG of"),
-        ("garbage", "sends damaged images: no JPEG: 900 bytes"),
+        ("garbage", "sends damaged images: not a JPEG: 900 bytes"),
     ],
 )
 def test_a_camera_that_gives_other_pictures_ends_the_take_and_is_named(

@@ -119,7 +119,7 @@ def test_half_a_copy_is_said_and_what_is_there_is_shown(product: Product) -> Non
     assert product.ask("GET", f"/media/{COMMITTED}/signals.bin")[0] == 200 and pages(product) <= CALM
     (folder(product) / "meta/info.json").write_bytes((away / "meta/info.json").read_bytes()[:300])
     status, said = seen(product, COMMITTED)
-    assert status == 410 and "info.json" in said and "no JSON" in said and pages(product) <= CALM
+    assert status == 410 and "info.json" in said and "not valid JSON" in said and pages(product) <= CALM
     shutil.rmtree(folder(product))
 
 

@@ -171,7 +171,7 @@ class TestCommitted:
         (folder / "old").mkdir()
         write_json(folder / swap.READY, {"dataset": "cubes", "fresh": False, "from": 0, "to": 1})
         report = recover()
-        assert report.code == 0 and any("brought to their end" in line for line in report.said)
+        assert report.code == 0 and any("completed" in line for line in report.said)
         assert (committed.path / "meta/info.json").is_file()
         assert committed.episodes.committed().count() == 2
 

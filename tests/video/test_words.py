@@ -101,7 +101,7 @@ def test_it_refuses_settings_of_the_wrong_kind(options: dict[str, Any]) -> None:
         ({"preset": 99}, r"out of range \[-2 - 13\]"),
         ({"codec": "hevc", "crf": 60}, "libx265"),
         ({"codec": "h264", "preset": "quickest"}, "quickest"),
-        ({"pix_fmt": "yuv421p"}, "no pixel format; libsvtav1 takes yuv420p"),
+        ({"pix_fmt": "yuv421p"}, "not a pixel format; libsvtav1 takes yuv420p"),
         ({"extra_options": {"svtav1-params": "nonsense=1"}}, "nonsense"),
         ({"codec": "h264", "extra_options": {"x264-params": "nonsense=1"}}, "nonsense"),
         ({"codec": "hevc", "extra_options": {"x265-params": "nonsense=1"}}, "nonsense"),

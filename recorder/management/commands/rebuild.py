@@ -1,4 +1,4 @@
-"""`manage.py rebuild`: the database anew, from the folders."""
+"""`manage.py rebuild`: rebuild the database from the folders."""
 
 from __future__ import annotations
 

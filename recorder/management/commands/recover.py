@@ -27,7 +27,7 @@ class Command(BaseCommand):
         parser.add_argument("--deep", action="store_true", help="read every byte of finished takes and report damage")
 
     def run_from_argv(self, argv: list[str]) -> None:
-        # The exit code is the shell's: who calls the command from a program goes on.
+        # The exit code is for the shell: a caller within a program continues.
         self.report = recovery.Report()
         try:
             super().run_from_argv(argv)

@@ -41,7 +41,7 @@ export function complain(error) {
 
 let through = (act) => act();
 
-/** A page that has changes on their way says how undo waits for them: else it would take back the one before. */
+/** A page that has changes on their way says how undo waits for them: else undo would revert the change before. */
 export function undoThrough(way) {
   through = way;
 }
@@ -65,7 +65,7 @@ async function undoAll() {
   return episodes;
 }
 
-/** Take back your newest change; the cards that it touched are fetched again. */
+/** Undo your newest change; the cards that it touched are fetched again. */
 async function takeBack() {
   withdraw();
   try {

@@ -27,7 +27,7 @@ export class Review {
     document.addEventListener("htmx:afterSwap", ({ detail }) => {
       if (detail.elt.id === "details" || detail.target?.id === "details") this.replaced();
     });
-    // Undo takes back the newest change: those on their way are older. And it leads back to what it took back.
+    // Undo reverts the newest change: pending ones are older. Then show the take that it reverted.
     undoThrough((undo) => this.then(() => this.undo(undo)));
     document.addEventListener("undone", ({ detail }) => {
       detail.episodes.forEach((id) => this.forget(id));
