@@ -13,7 +13,7 @@ from robotdata.dataset.words import Edit
 
 
 def refuse_cached(root: Path) -> None:
-    """Raises EditError for a snapshot in the Hub's cache: its files are links to those that other programs share."""
+    """Raise EditError for a snapshot in the Hub's cache, whose files are links shared with other programs."""
     if cached_blobs(root) is not None:
         raise EditError(
             f"{root} is in the cache of the Hugging Face Hub, which other programs share, so it cannot be changed: "
@@ -35,7 +35,7 @@ def check_base(base: Dataset) -> None:
 
 
 def check_videos(base: Dataset, edit: Edit) -> None:
-    """Raises EditError where the edit has to cut a video that is not there."""
+    """Raise EditError if the edit has to cut a video that is missing."""
     for key in base.video_keys:
         sharers: dict[Path, list[int]] = {}
         for episode in base.episodes:

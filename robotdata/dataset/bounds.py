@@ -36,7 +36,7 @@ class RowBudget:
         self._rows = self._bytes = 0
 
     def add(self, path: Path, rows: int, size_bytes: int) -> None:
-        """Raise DamagedFile where the rows so far are more than the files can hold or `info.json` counts."""
+        """Raise DamagedFile if the rows so far are more than the files can hold or `info.json` counts."""
         self._rows += rows
         self._bytes += size_bytes
         if self._rows <= FREE_ROWS:
@@ -76,7 +76,7 @@ def _in_batches(file: pq.ParquetFile, path: Path, names: Sequence[str], groups: 
 def _sizes(file: pq.ParquetFile, path: Path, names: set[str], groups: list[int]) -> tuple[int, int, int]:
     """Return (least bytes in memory, largest text or picture possible in bytes, how many of them).
 
-    Raises DamagedFile where the footer says something else than its schema.
+    Raises DamagedFile if the footer says something else than its schema.
     """
     schema = file.metadata.schema
     columns = [(n, schema.column(n)) for n in range(file.metadata.num_columns)]

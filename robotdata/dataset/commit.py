@@ -150,7 +150,7 @@ class _Commit:
         self._info = self._starting_info(spec)
 
     def build(self, folder: Path) -> None:
-        """The whole next state in `folder`, verified."""
+        """Write the whole next state into `folder` and verify it."""
         draft = Draft(folder, self._base, self._info)
         self.steps.step()
         rows = self._rows()

@@ -88,7 +88,7 @@ def apply_edit(
     made_by: Mapping[str, Any] | None = None,
     ids: Ids | None = None,
 ) -> EditResult | None:
-    """As `edit_episodes`, with the edit that `plan` finds in the locked dataset; None, with nothing done, for none.
+    """Apply the edit that `plan` finds in the locked dataset, as `edit_episodes` does; return None if it finds none.
 
     `made_by` is kept in the new revision's sidecar; with `ids` episodes without a UUID get one.
     """
@@ -110,7 +110,7 @@ def apply_edit(
 
 
 def done_words(edit: Edit) -> dict[str, Any]:
-    """What an edit does, for its revision: how many are deleted, relabelled and trimmed."""
+    """Return the counts of an edit for its revision: episodes deleted, relabelled and trimmed."""
     counts = {"deleted": len(edit.delete), "relabelled": len(edit.tasks), "trimmed": len(edit.trims)}
     return {"what": "edited", **{name: count for name, count in counts.items() if count}}
 

@@ -70,9 +70,9 @@ def read_episodes(
     sidecar: Sidecar,
     problems: list[str],
 ) -> list[EpisodeInfo]:
-    """The episodes in order. What is damaged is left out and said in `problems`.
+    """Return the episodes in order. Damaged ones are left out and listed in `problems`.
 
-    Raises NotADataset where `info.json` promises episodes and there is no file of them.
+    Raises NotADataset if `info.json` promises episodes and there is no file of them.
     """
     files = sorted(layout.root.glob(EPISODES_GLOB))
     if not files:
@@ -117,7 +117,7 @@ def _columns(
 
 
 def _column(column: Any, name: str, path: Path) -> NDArray[Any]:
-    """Raises DamagedFile where it holds text that is not UTF-8."""
+    """Raises DamagedFile if it holds text that is not UTF-8."""
     if name == "tasks":
         made = np.empty(len(column), object)
         made[:] = [_texts(value) for value in to_list(column, path)]
@@ -278,7 +278,7 @@ def _placed(
 
 
 def fault_of(path: Path) -> str:
-    """Why nothing can be read of a file, as far as that is seen without reading it; empty where there is something."""
+    """Why nothing can be read of a file, as far as that is seen without reading it; empty if there is something."""
     try:
         size = path.stat().st_size if path.is_file() else 0
         if not size:

@@ -38,7 +38,7 @@ def sync_folders(root: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """A new file, durable; for folders that nobody reads yet."""
+    """Write a new file durably; for folders that nobody reads yet."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("xb") as file:
         file.write(text.encode("utf-8", "backslashreplace"))
@@ -49,7 +49,7 @@ def write_text(path: Path, text: str) -> None:
 def replace_text(path: Path, text: str) -> None:
     """`path` with another content, in one step and durable. Other names of the old file (hard links) keep the old.
 
-    Raises NotDurable where it has that content, and only its name could not be made durable.
+    Raises NotDurable if it has that content, and only its name could not be made durable.
     """
     part = path.with_name(f".{path.name}.part")
     part.unlink(missing_ok=True)

@@ -42,7 +42,7 @@ _footers: WeakKeyDictionary[pq.ParquetFile, bytes | Groups] = WeakKeyDictionary(
 
 
 def read_footer(fd: int) -> bytes:
-    """Return the footer of the Parquet file that is open as `fd`; empty where the file has none."""
+    """Return the footer of the Parquet file that is open as `fd`; empty if the file has none."""
     size = os.fstat(fd).st_size
     tail = os.pread(fd, _TAIL, max(0, size - _TAIL))
     length = int.from_bytes(tail[:4], "little")

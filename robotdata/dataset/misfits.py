@@ -15,7 +15,7 @@ _LISTED = 3
 
 
 def misfit_words(root: Path, error: Exception) -> str:
-    """What is wrong with the dataset in `root`, at which one of MISFITS was raised, and what to do.
+    """Return what is wrong with the dataset in `root`, which raised one of MISFITS, and what to do.
 
     An error of this room is raised again as it is. Reads the whole dataset.
     """

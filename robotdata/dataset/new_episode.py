@@ -40,7 +40,7 @@ class NewEpisode:
 
 @contextmanager
 def to_blame(episode: NewEpisode) -> Iterator[None]:
-    """What goes wrong within is this episode's fault: CommitError says so in its `reasons`."""
+    """Attribute an error raised within to this episode: CommitError names it in its `reasons`."""
     try:
         yield
     except CommitError as error:
@@ -56,7 +56,7 @@ def to_blame(episode: NewEpisode) -> Iterator[None]:
 
 
 def check_episodes(episodes: Sequence[NewEpisode], features: Features) -> None:
-    """Raises CommitError with the reasons of all that cannot be added."""
+    """Raise CommitError with the reasons of all episodes that cannot be added."""
     reasons: dict[str, str] = {}
     for episode in episodes:
         try:
@@ -69,7 +69,7 @@ def check_episodes(episodes: Sequence[NewEpisode], features: Features) -> None:
 
 
 def task_texts(episode: NewEpisode) -> list[str]:
-    """One text, or one a row, each tidy."""
+    """Return the stripped task texts: one, or one per row."""
     return [tidy_task(text) for text in ([episode.tasks] if isinstance(episode.tasks, str) else episode.tasks)]
 
 

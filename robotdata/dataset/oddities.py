@@ -17,8 +17,8 @@ from robotdata.dataset.tasks import disagreement, row_numbers
 
 
 def oddities(dataset: Dataset) -> list[str]:
-    """In words, each with how many episodes it concerns: tasks that table and rows name differently, timestamps that
-    are no multiples of 1/fps, statistics that are not finite. Files that cannot be read are not spoken of here.
+    """Return messages, each with its number of episodes, on tasks that differ between table and rows, timestamps
+    that are no multiples of 1/fps, and statistics that are not finite. Unreadable files are reported elsewhere.
 
     Reads three columns of every data file.
     """

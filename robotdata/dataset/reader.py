@@ -67,9 +67,9 @@ class Dataset:
 
     @classmethod
     def open(cls, root: Path | str) -> Dataset:
-        """The dataset in the folder `root`.
+        """Open the dataset in the folder `root`.
 
-        Raises NotADataset, OldVersion (v2.x and before) and DamagedFile where nothing at all can be read.
+        Raises NotADataset, OldVersion (v2.x and before) and DamagedFile if nothing at all can be read.
         """
         root = Path(root)
         info = read_info(root)
@@ -98,7 +98,7 @@ class Dataset:
 
     @property
     def camera_keys(self) -> list[str]:
-        """All cameras, also those whose pictures lie inside the Parquet files."""
+        """Return all camera keys, also of cameras stored inside the Parquet files."""
         return camera_keys(self.features)
 
     @property
@@ -119,7 +119,7 @@ class Dataset:
         return self.sidecar.revision
 
     def changed(self) -> bool:
-        """Whether the folder now holds another state than the one that was opened."""
+        """Return whether the folder now holds another state than the one that was opened."""
         try:
             return identity_of(self.root) != self.identity
         except DatasetError:
@@ -133,7 +133,7 @@ class Dataset:
             raise NoSuchEpisode(self.root, index, len(self.episodes)) from None
 
     def rows(self, index: int, columns: Sequence[str] | None = None) -> dict[str, NDArray[Any]]:
-        """The rows of episode `index`: (n,) or (n, d) per column, all but pictures and language by default.
+        """Return the rows of episode `index`: (n,) or (n, d) per column, by default all but images and language.
 
         Raises NoSuchEpisode and DamagedFile.
         """
@@ -152,12 +152,12 @@ class Dataset:
         return dict(made)
 
     def signal(self, index: int, name: str) -> NDArray[Any]:
-        """One numeric feature of episode `index` as (n, d); KeyError where there is none."""
+        """Return one numeric feature of episode `index` as (n, d); KeyError if there is none."""
         values = self.rows(index)[name]
         return values.reshape(len(values), -1)
 
     def stats(self) -> dict[str, Any]:
-        """`meta/stats.json` as it is; empty where there is none. Raises DamagedFile."""
+        """`meta/stats.json` as it is; empty if there is none. Raises DamagedFile."""
         path = self.root / STATS
         if not path.is_file():
             return {}
@@ -254,7 +254,7 @@ def read_json(path: Path) -> Any:
 
 
 def identity_of(root: Path) -> Identity:
-    """The identity of the folder's present state; raises NotADataset."""
+    """Return the identity of the folder's present state; raises NotADataset."""
     try:
         stat = (root / INFO).stat()
     except OSError:

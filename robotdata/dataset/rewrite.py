@@ -36,7 +36,7 @@ from robotdata.dataset.words import planned_of
 class _Kept:
     """One episode that stays: what it was, which frames of it are kept, and its new place.
 
-    `numbers` are the task numbers of its kept rows as they were, `tasks` as they become; both None where its rows
+    `numbers` are the task numbers of its kept rows as they were, `tasks` as they become; both None if its rows
     cannot be read. `texts` go into the table of episodes.
     """
 
@@ -59,15 +59,15 @@ class _Kept:
         return self.length < self.old.length
 
     def first_frame(self, key: str) -> int:
-        """Of the kept ones, in its old file."""
+        """Return the first kept frame, in its old file."""
         return self.old.videos[key].first_frame + self.kept[0]
 
 
 class Rewrite:
     """What `base` becomes with only `kept` (ascending) of its episodes, `tasks` for whole ones, and of some a range.
 
-    Tasks go by the task_index of the rows. Raises EditError where rows that cannot be read would have to be moved, and
-    CommitError where a new task would become that of other rows.
+    Tasks go by the task_index of the rows. Raises EditError if rows that cannot be read would have to be moved, and
+    CommitError if a new task would become that of other rows.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Rewrite:
         self._videos: dict[str, list[Path]] = {}
 
     def write(self, draft: Draft, about: Mapping[str, Any], progress: Callable[[int, int], None] | None = None) -> None:
-        """All files into `draft`, with `about` as the sidecar's `made_by`, read back and checked."""
+        """Write all files into `draft`, with `about` as the sidecar's `made_by`, then read back and check them."""
         keys = video_keys(self._base.features)
         steps = len(keys) + 3
         report = progress or (lambda done, total: None)

@@ -11,7 +11,7 @@ _RANGE = re.compile(r"\s*(\d+)\s*:\s*(\d+)\s*")
 
 
 def mapped_splits(splits: Any, before: int, kept: Sequence[int], added: int) -> tuple[Any, list[str]]:
-    """The splits of the next state, and notes for people about what could not be carried over.
+    """Return the splits of the next state, and notes about what could not be carried over.
 
     `before` is the number of episodes so far, `kept` (ascending) are those that stay, `added` new ones come behind
     them. New episodes go to `train` where it reaches to the last episode, or where there are no splits; else they are
@@ -47,7 +47,7 @@ def mapped_splits(splits: Any, before: int, kept: Sequence[int], added: int) -> 
 
 
 def _parse(value: Any) -> list[tuple[int, int]] | None:
-    """Ranges [begin, end) of episodes; None where it is none."""
+    """Ranges [begin, end) of episodes; None if it is none."""
     if not isinstance(value, str):
         return None
     found = [_RANGE.fullmatch(part) for part in value.split(",")]

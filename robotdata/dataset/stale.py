@@ -31,7 +31,7 @@ def carried_stats(made: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str
 def stale_notes(
     root: Path, info: Mapping[str, Any], features: Features, known: Mapping[str, Any], made: Mapping[str, Any]
 ) -> list[str]:
-    """What of the state in `root` still speaks of the episodes before, once these have changed, in words.
+    """Return notes on what in the state in `root` still describes the episodes before the change.
 
     `known` is its stats.json, `made` what could be recomputed of it.
     """

@@ -26,7 +26,7 @@ OLD = "old"
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """What was found after a crash: `text` says it in words, empty where all was in order."""
+    """What was found after a crash: `text` says it in words, empty if all was in order."""
 
     rolled_back: int = 0
     rolled_forward: int = 0
@@ -43,7 +43,7 @@ class Recovered:
 
 @contextmanager
 def work_folder(root: Path, work: Path) -> Iterator[Path]:
-    """A fresh work folder for the dataset at `root` (resolved); removed at the end, unless a swap is half done."""
+    """Create a work folder for the dataset at `root` (resolved); remove it at the end unless a swap is half done."""
     work.mkdir(parents=True, exist_ok=True)
     root.parent.mkdir(parents=True, exist_ok=True)
     if work.stat().st_dev != root.parent.stat().st_dev:
@@ -106,12 +106,12 @@ def recover_dataset(root: Path, work: Path, revisions: Path) -> Recovered:
 
 
 def is_fresh(root: Path) -> bool:
-    """Whether there is nothing at `root` that would have to be kept."""
+    """Return whether there is nothing at `root` that would have to be kept."""
     return not root.exists() or (root.is_dir() and not any(root.iterdir()))
 
 
 def list_revisions(revisions: Path) -> list[int]:
-    """The numbers of the earlier states that can be gone back to, ascending."""
+    """Return the numbers of the revisions that can be reverted to, ascending."""
     found = revisions.iterdir() if revisions.is_dir() else ()
     return sorted(int(path.name) for path in found if path.name.isdecimal() and path.is_dir())
 

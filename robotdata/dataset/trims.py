@@ -24,10 +24,10 @@ Range = tuple[int, int]
 
 
 def kept_ranges(base: Dataset, trims: Mapping[int, Range]) -> dict[int, Range]:
-    """For each episode what is kept of it: what was asked for, or a little more where frames cannot be cut there.
+    """Return the range kept of each episode: the requested one, or slightly more if frames cannot be cut there.
 
     A video is copied, never encoded: it begins at a keyframe, in every camera at the same frame. Raises EditError
-    for a range that is none, VideoError where a video cannot be cut at all.
+    for a range that is none, VideoError if a video cannot be cut at all.
     """
     indices: dict[Path, PacketIndex] = {}
     made = {}
@@ -80,7 +80,7 @@ def trimmed_stats(base: Dataset, episode: EpisodeInfo, kept: Range, columns: Map
 
 
 def row_columns(kept: Range, fps: float, index: int, first_row: int, task: NDArray[np.int64]) -> dict[str, Any]:
-    """The columns that are recomputed for every trimmed row."""
+    """Return the columns that are recomputed for every trimmed row."""
     frame = np.arange(kept[1] - kept[0], dtype=np.int64)
     return {
         "timestamp": (frame / fps).astype(np.float32),

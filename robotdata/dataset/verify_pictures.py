@@ -64,7 +64,7 @@ class _Seen:
 
     @property
     def is_reversed(self) -> bool:
-        """Whether what is stored fits far better with red and blue in each other's place."""
+        """Return whether what is stored fits far better with red and blue in each other's place."""
         away = float(np.abs(self.stored - self.pictures)[:3].max())
         other = float(np.abs(self.stored[[2, 1, 0, 5, 4, 3]] - self.pictures).max())
         return away > _REVERSED and other * _CLOSER < away
@@ -239,13 +239,13 @@ def _is_copy(each: _Seen, other: _Seen) -> bool:
 
 
 def sampled(frames: int) -> list[int]:
-    """The frames of an episode that LeRobot takes for a camera's statistics."""
+    """Return the frames of an episode that LeRobot samples for a camera's statistics."""
     count = max(min(100, frames), min(int(frames**0.75), 10_000))
     return [int(n) for n in np.round(np.linspace(0, frames - 1, count))]
 
 
 def thinned(height: int, width: int) -> int:
-    """Of how many rows and columns LeRobot takes one."""
+    """Return the stride in rows and columns with which LeRobot subsamples an image."""
     if max(height, width) < 300:
         return 1
     return max(1, (width if width > height else height) // 150)

@@ -55,7 +55,7 @@ class RowCheck:
         return sorted(found)
 
     def check_file(self, path: Path, episodes: list[EpisodeInfo]) -> None:
-        """All rows of one file; `episodes` are those that say they lie in it."""
+        """Check all rows of one file; `episodes` are those that claim to be in it."""
         try:
             with open_parquet(path) as file:
                 self._check_columns(path, file.schema_arrow)

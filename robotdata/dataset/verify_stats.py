@@ -28,7 +28,7 @@ StoredStats = dict[int, dict[str, dict[str, Any]]]
 
 
 def check_derived(dataset: Dataset, report: Report, stored: StoredStats) -> None:
-    """Each episode's statistics in themselves, and those of `stats.json` against the episodes'."""
+    """Check each episode's statistics, and those of `stats.json` against the episodes'."""
     keys = [key for key, about in dataset.features.items() if is_video(about) or about["dtype"] in NUMERIC_DTYPES]
     try:
         totals = dataset.stats()
@@ -176,7 +176,7 @@ def _arrays(stat: Mapping[str, Any]) -> Stat:
 
 
 def stored_stats(dataset: Dataset) -> StoredStats:
-    """What the tables of episodes say."""
+    """Return the statistics in the tables of episodes."""
     made: StoredStats = {}
     for path in sorted(dataset.root.glob(EPISODES_GLOB)):
         try:

@@ -53,7 +53,7 @@ def check_streams(dataset: Dataset, key: str, paths: Iterable[Path], report: Rep
 
 
 def stated(feature: Feature) -> dict[str, Any]:
-    """What `info`, or `video_info` of older programs, says of the stream; null is nothing said."""
+    """Return what `info`, or `video_info` of older programs, states about the stream, without nulls."""
     blocks = (feature.get("video_info"), feature.get("info"))
     said = {name: value for block in blocks if isinstance(block, Mapping) for name, value in block.items()}
     return {name: said[name] for name in _VALUES if said.get(name) is not None}

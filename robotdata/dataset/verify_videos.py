@@ -31,7 +31,7 @@ def check_video_file(
 ) -> PacketIndex | None:
     """Add to `report` what is wrong with the video of camera `key` at `path`; `deep` decodes all of it.
 
-    Every decoded frame is shown to `look`. Gives the video's index, None where it has none.
+    Every decoded frame is shown to `look`. Gives the video's index, None if it has none.
     """
     ordered = sorted(episodes, key=lambda episode: episode.videos[key].from_timestamp)
     try:

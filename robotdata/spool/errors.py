@@ -88,7 +88,7 @@ class SpoolFull(SpoolError):
 
 
 def spool_broken(folder: Path, kept_ticks: int, error: OSError) -> SpoolError:
-    """The disk refuses: it failed, or may not be written to."""
+    """Return the error for a disk that failed or is not writable."""
     kept = f"; it is kept up to frame {kept_ticks}, and closed once that can be written" if kept_ticks else ""
     cure = ". Make the folder writable, then continue recording" if error.errno in _DENIED else ""
     return SpoolError(f"cannot write take {folder.name} in {folder.parent}: {error}{kept}{cure}")

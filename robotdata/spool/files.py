@@ -41,7 +41,7 @@ def confirm_name(path: Path) -> None:
 def write_atomic(path: Path, data: bytes) -> None:
     """Replace `path` by `data`: temporary file, fsync, rename, fsync of the folder.
 
-    Raises NotDurable where only the last of these failed.
+    Raises NotDurable if only the last of these failed.
     """
     _replace(path, lambda file: file.write(data))
 

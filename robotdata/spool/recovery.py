@@ -59,7 +59,7 @@ class _Camera:
 
 
 def strays(folder: Path) -> list[Path]:
-    """What writers that were killed have left in a finished take: it never became a file.
+    """Return the temporary files that killed writers left in a finished take.
 
     The manifest is written under the lock alone; what is measured of a take without it, and within a moment.
     """
@@ -129,7 +129,7 @@ def _as_recorded(manifest: Facts) -> Recovery:
 
 
 def _read_plan(folder: Path, manifest: Facts) -> dict[str, Any] | None:
-    """The plan of a recovery that was killed; None where there is none, or where it is none that we wrote."""
+    """The plan of a recovery that was killed; None if there is none, or where it is none that we wrote."""
     try:
         plan = read_json((folder / PLAN).read_bytes())
     except (FileNotFoundError, ValueError):

@@ -12,7 +12,7 @@ from robotdata.spool.take import CameraTrack, Take
 
 
 def damage_of(folder: Path) -> list[str]:
-    """Each file of the take that is damaged, in words; none where all is whole. Raises SpoolError, OSError."""
+    """Return a message for each damaged file of the take; empty if there is none. Raises SpoolError, OSError."""
     found: list[str] = []
     with Take.open(folder) as take:
         try:

@@ -187,7 +187,7 @@ def depth_params(params: str, width: int) -> str:
 
 
 def pixel_format(settings: EncodeSettings) -> str:
-    """The pixel format to encode in: the one asked for, or yuv420p with a warning where the codec lacks it.
+    """Return the pixel format to encode in: the requested one, or yuv420p with a warning if the codec lacks it.
 
     Raises UnknownOptionError for a name that is no pixel format.
     """
@@ -206,7 +206,7 @@ def pixel_format(settings: EncodeSettings) -> str:
 
 
 def check_size(settings: EncodeSettings, pix_fmt: str, width: int, height: int) -> None:
-    """Raises FrameSizeError where the encoder would fail, or kill the process, at this size in pixels."""
+    """Raise FrameSizeError if the encoder would fail, or kill the process, at this size in pixels."""
     smallest = ENCODERS[settings.codec].smallest
     if min(width, height) < smallest:
         other = "; use h264" if min(width, height) >= ENCODERS["h264"].smallest else ""

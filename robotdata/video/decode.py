@@ -56,12 +56,12 @@ class VideoDecoder:
 
     @property
     def count(self) -> int:
-        """How many frames the file has, counted from its packets."""
+        """Return the number of frames of the file, counted from its packets."""
         return len(self.index)
 
     @property
     def fps(self) -> float:
-        """Frames per second on average."""
+        """Return the average number of frames per second."""
         return float(self.index.rate)
 
     @property
@@ -70,14 +70,14 @@ class VideoDecoder:
 
     @property
     def size_bytes(self) -> int:
-        """What this decoder holds in memory, roughly: its index and the pictures in its codec."""
+        """Return the approximate memory of this decoder, in bytes: its index and the frames in its codec."""
         pixels = self.index.width * self.index.height
         return len(self.index) * 41 + len(self.index.extradata) + pixels * 12
 
     def frame(self, number: int) -> NDArray[np.uint8]:
         """Frame `number` as RGB, uint8 (H, W, 3).
 
-        Raises IndexError outside the video, BrokenVideoError where it cannot be decoded.
+        Raises IndexError outside the video, BrokenVideoError if it cannot be decoded.
         """
         with self._lock:
             return self._rgb(self._native(number))
@@ -88,7 +88,7 @@ class VideoDecoder:
             return self._native(number)
 
     def frame_at(self, time_s: float) -> NDArray[np.uint8]:
-        """The frame nearest to `time_s`, seconds from the start of the file, as RGB uint8 (H, W, 3).
+        """Decode the frame nearest to `time_s`, seconds from the start of the file, as RGB uint8 (H, W, 3).
 
         Before the first frame that one, behind the last one that. Raises FrameTimestampError for a time that is none.
         """
@@ -97,16 +97,16 @@ class VideoDecoder:
         return self.frame(self.index.frame_at(time_s))
 
     def frames(self, numbers: range | None = None) -> Iterator[NDArray[np.uint8]]:
-        """Frames in a row as RGB, uint8 (H, W, 3), decoded with all threads; all of them by default.
+        """Yield consecutive frames as RGB, uint8 (H, W, 3), decoded with all threads; by default all.
 
-        Raises as `frame`, and DecodeError where the range does not go forward in steps of 1 or more.
+        Raises as `frame`, and DecodeError if the range does not go forward in steps of 1 or more.
         """
         reformatter = VideoReformatter()
         for native in self.native_frames(numbers):
             yield _to_rgb(reformatter, native)
 
     def native_frames(self, numbers: range | None = None) -> Iterator[av.VideoFrame]:
-        """As `frames`, as the codec gives them."""
+        """Yield frames as `frames` does, in the codec's own format."""
         wanted = range(self.count) if numbers is None else numbers
         if not isinstance(wanted, range):
             raise DecodeError(f"{self.path}, frames {wanted!r}: want a range, as range(0, {self.count})")
@@ -130,9 +130,9 @@ class VideoDecoder:
 
     @contextmanager
     def beside(self, make: Callable[[Path], Any]) -> Iterator[Any]:
-        """What `make` opens of this file with another library: once, for one thread at a time, until `close`.
+        """Open this file with another library by `make`: once, for one thread at a time, until `close`.
 
-        Raises FileReplacedError where the path leads to another file by then.
+        Raises FileReplacedError if the path leads to another file by then.
         """
         with self._lock:
             try:
@@ -179,7 +179,7 @@ class VideoDecoder:
         raise BrokenVideoError(f"{self.path}: the decoder returns no frame {number}", number)
 
     def _decode_from(self, start: int, number: int) -> av.VideoFrame | None:
-        """Frame `number`, decoded from packet `start` on or from where we are; None where the decoder gives none."""
+        """Frame `number`, decoded from packet `start` on or from where we are; None if the decoder gives none."""
         index = self.index
         packet = int(index.order[number])
         wanted = int(index.pts[packet])
@@ -216,7 +216,7 @@ class VideoDecoder:
 
 
 def open_video(path: Path | str) -> VideoDecoder:
-    """A decoder for the video at `path`; use it in a `with` block. Raises NotAVideoError."""
+    """Open the video at `path` as a decoder, for a `with` block. Raises NotAVideoError."""
     return VideoDecoder(path)
 
 

@@ -47,7 +47,7 @@ def quantize_depth(depth: DepthMap, scale: DepthScale | None = None, *, unit: Un
     """`depth`, (H, W) or (H, W, 1), as codes 0 to 4095, uint16 (H, W); outside the scale clipped.
 
     Computed in single precision in the unit of `depth`, as LeRobot does, so that the codes agree. Raises
-    EncodeError where it is no depth map.
+    EncodeError if it is no depth map.
     """
     scale = scale or DepthScale()
     depth = np.asarray(depth)
@@ -78,7 +78,7 @@ def dequantize_depth(codes: NDArray[np.uint16], scale: DepthScale | None = None,
 
 
 def depth_packet(depth: DepthMap) -> bytes:
-    """A depth map in mm, uint16 (H, W), as a 16-bit PNG: what a take holds. Raises EncodeError."""
+    """Encode a depth map in mm, uint16 (H, W), as the 16-bit PNG that a take holds. Raises EncodeError."""
     if depth.dtype != np.uint16 or depth.ndim != 2:
         raise EncodeError(f"want depth in mm, uint16 (H, W), got {depth.dtype} {depth.shape}")
     check_size(depth.shape[1], depth.shape[0])
@@ -94,7 +94,7 @@ def depth_packet(depth: DepthMap) -> bytes:
 
 
 def depth_of_packet(packet: bytes) -> NDArray[np.uint16]:
-    """The depth map in a 16-bit PNG, uint16 (H, W). Raises DecodeError where it is none."""
+    """Decode the depth map of a 16-bit PNG, uint16 (H, W). Raises DecodeError if it is not one."""
     try:
         with Image.open(io.BytesIO(packet), formats=["PNG"]) as image:
             check_size(image.width, image.height)
@@ -107,7 +107,7 @@ def depth_of_packet(packet: bytes) -> NDArray[np.uint16]:
 
 
 def depth_size(packet: bytes) -> tuple[int, int]:
-    """(width, height) of a depth packet, from its header alone. Raises DecodeError where it is no 16-bit gray PNG."""
+    """(width, height) of a depth packet, from its header alone. Raises DecodeError if it is no 16-bit gray PNG."""
     if packet[:8] != _PNG or packet[12:16] != b"IHDR" or packet[24:26] != bytes([16, 0]):
         raise DecodeError(f"no 16-bit PNG of one channel: {len(packet)} bytes that begin with {packet[:4].hex()}")
     width, height = struct.unpack_from(">II", packet, 16)
@@ -145,13 +145,13 @@ def encode_codes(
     progress: Progress | None = None,
     overwrite: bool = False,
 ) -> EncodedVideo:
-    """As `encode_depth`, from what `quantize_depth` gave, uint16 (H, W)."""
+    """Encode the codes of `quantize_depth`, uint16 (H, W), as `encode_depth` does."""
     frames = map(_frame, codes)
     return encode_frames(frames, path, fps=fps, settings=settings, progress=progress, overwrite=overwrite)
 
 
 def folder_depths(folder: Path) -> Iterator[DepthMap]:
-    """The depth maps in `frame-000000.tiff` … of `folder`, in the order of their numbers, read one at a time.
+    """Yield the depth maps in `frame-000000.tiff` … of `folder`, in the order of their numbers, read one at a time.
 
     Raises NoFramesError, before anything is read, where there is none, and DecodeError for a file that is none.
     """
@@ -159,20 +159,20 @@ def folder_depths(folder: Path) -> Iterator[DepthMap]:
 
 
 def depth_codes(decoder: VideoDecoder, number: int) -> NDArray[np.uint16]:
-    """The codes of frame `number`, uint16 (H, W), 0 to 4095. Raises as `decode_depth`."""
+    """Decode the codes of frame `number`, uint16 (H, W), 0 to 4095. Raises as `decode_depth`."""
     return codes_of_frame(decoder, decoder.native_frame(number))
 
 
 def decode_depth(decoder: VideoDecoder, number: int, scale: DepthScale | None = None, *, unit: Unit = "mm") -> DepthMap:
     """Depth of frame `number`, (H, W): uint16 in mm or float32 in m.
 
-    Raises IndexError, BrokenVideoError, and DecodeError where the video holds no depth.
+    Raises IndexError, BrokenVideoError, and DecodeError if the video holds no depth.
     """
     return dequantize_depth(depth_codes(decoder, number), scale, unit=unit)
 
 
 def decode_depths(decoder: VideoDecoder, scale: DepthScale | None = None, *, unit: Unit = "mm") -> Iterator[DepthMap]:
-    """As `decode_depth`, all frames in a row."""
+    """Yield all frames in order, each as `decode_depth` returns it."""
     for frame in decoder.native_frames():
         yield dequantize_depth(codes_of_frame(decoder, frame), scale, unit=unit)
 
@@ -259,7 +259,7 @@ def _frame(codes: NDArray[np.uint16]) -> av.VideoFrame:
 
 
 def codes_of_frame(decoder: VideoDecoder, frame: av.VideoFrame) -> NDArray[np.uint16]:
-    """The codes in a frame that `decoder` gave as it is, uint16 (H, W). Raises DecodeError where it is no depth."""
+    """Return the codes of an unconverted frame of `decoder`, uint16 (H, W). Raises DecodeError if it is not depth."""
     if frame.format.name != PIX_FMT:
         raise DecodeError(f"{decoder.path} holds {frame.format.name}, not depth ({PIX_FMT})")
     plane = frame.planes[0]

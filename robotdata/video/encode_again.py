@@ -30,8 +30,8 @@ def reencode(
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> EncodedVideo:
-    """The frames of `path` shown from `start_s` up to, not including, `end_s` (seconds), as the MP4 `out`, which begins
-    at 0; sound is left out.
+    """Re-encode the frames of `path` shown from `start_s` up to, not including, `end_s` (seconds) into the MP4 `out`,
+    which begins at 0; sound is left out.
 
     Raises EncodeError's family, also where frames do not come at a constant rate, and the errors of reading.
     """

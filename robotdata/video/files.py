@@ -16,7 +16,7 @@ _OF_THE_DISK = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EIO, errno.EROFS,
 
 
 def is_the_disks(number: int | None) -> bool:
-    """Whether an error of this number is the disk's, or of its rights, and not the video's."""
+    """Return whether the errno `number` is about the disk or permissions, not about the video."""
     return number in _OF_THE_DISK
 
 
@@ -24,8 +24,8 @@ def is_the_disks(number: int | None) -> bool:
 def whole_file(path: Path, *, overwrite: bool) -> Iterator[Path]:
     """Gives a `.part` path beside `path`; renamed to it when the block ends well, removed when not.
 
-    Raises OutputExistsError where `path` exists and `overwrite` is false: before anything is written, or at the end
-    where it came meanwhile; OSError where nothing may be written.
+    Raises OutputExistsError if `path` exists and `overwrite` is false: before anything is written, or at the end
+    where it came meanwhile; OSError if nothing may be written.
     """
     path = path.absolute()  # FFmpeg takes what stands before a colon for a protocol, unless a slash comes first
     if path.is_dir():
@@ -61,7 +61,7 @@ def _take_name(part: Path, path: Path) -> None:
 
 
 def require_video_file(path: Path) -> None:
-    """Raises NotAVideoError, saying what is there instead, where `path` cannot be a video."""
+    """Raise NotAVideoError, saying what is there instead, if `path` cannot be a video."""
     if path.is_dir():
         raise NotAVideoError(f"{path} is a folder, not a video")
     if not path.is_file():

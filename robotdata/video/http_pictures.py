@@ -69,7 +69,7 @@ class HttpPictures:
         return is_jpegs
 
     def pictures(self) -> Iterator[bytes]:
-        """The JPEGs as they come; those that were cut off as well. Raises HttpError, ends where the camera does."""
+        """Yield the JPEGs as they arrive, truncated ones included, until the camera ends. Raises HttpError."""
         due = time.monotonic()
         while True:
             count = 0

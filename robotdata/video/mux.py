@@ -71,8 +71,8 @@ def join_videos(
     """Join `segments`, in this order, into the MP4 `out`, in one pass and without re-encoding. Sound and subtitles
     go along where the first segment has them.
 
-    Raises SegmentMismatchError where codec, size, pixel format, codec parameters, rate, sound or subtitles differ,
-    NotAKeyframeError where a segment's range cannot stand by itself, OutputExistsError, OSError where the disk is full
+    Raises SegmentMismatchError if codec, size, pixel format, codec parameters, rate, sound or subtitles differ,
+    NotAKeyframeError if a segment's range cannot stand by itself, OutputExistsError, OSError if the disk is full
     or fails, and the errors of reading; nothing is written then.
     """
     rate = exact_rate(fps)
@@ -113,7 +113,7 @@ def cut_video(
     fps: int | float | Fraction,
     overwrite: bool = False,
 ) -> JoinedVideo:
-    """Frames `first` (a keyframe) up to, not including, `end` of `path`, copied into the MP4 `out`.
+    """Copy frames `first` (a keyframe) up to, not including, `end` of `path` into the MP4 `out`.
 
     Raises as `join_videos`.
     """
@@ -185,7 +185,7 @@ def _rate_slack(index: PacketIndex, rate: Fraction) -> Fraction:
 
 
 def _on_the_grid(run: _Run, rate: Fraction) -> None:
-    """Raises SegmentMismatchError where a frame is nearer to another frame's time than to its own."""
+    """Raises SegmentMismatchError if a frame is nearer to another frame's time than to its own."""
     index = run.index
     shown = index.pts[index.order[run.first_frame : run.first_frame + run.end - run.first]]
     frames = (shown - shown[0]) * float(index.time_base * rate)

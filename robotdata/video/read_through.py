@@ -18,10 +18,10 @@ _ADVICE = "copy it into an MP4: `ffmpeg -i FILE -c copy FILE.mp4`"
 
 
 def read_through(path: Path, container: Any, stream: Any) -> SampleTables:
-    """The tables of the open `container`'s video `stream`.
+    """Read the tables of the open `container`'s video `stream`.
 
-    Raises NotAVideoError where there is no frame, or a kind of file from which single frames cannot be read, and
-    BrokenVideoError where it breaks off.
+    Raises NotAVideoError if there is no frame, or a kind of file from which single frames cannot be read, and
+    BrokenVideoError if it breaks off.
     """
     rows = []
     try:
@@ -49,7 +49,7 @@ def read_through(path: Path, container: Any, stream: Any) -> SampleTables:
 
 
 def _place(handle: int, packet: Any) -> int | None:
-    """Where the bytes of `packet` lie in the file; None where they do not lie there in one piece."""
+    """Where the bytes of `packet` lie in the file; None if they do not lie there in one piece."""
     if packet.pos is None:
         return None
     found = os.pread(handle, packet.size + _BLOCK_HEAD, packet.pos).find(bytes(packet))
