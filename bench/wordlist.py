@@ -35,6 +35,7 @@ PHRASES = {
     r"reload and look|look whether": "reload the page, check",
     r"told to let go": "told to disconnect",
     r"cannot be shown whole": "is incomplete",
+    r"(he|him|his)\b": "it, for a process; they, for a person",
 }
 WRITE = {
     re.compile(rf"\b(?:{phrase})".replace(" ", r"\s+"), re.IGNORECASE): better for phrase, better in PHRASES.items()

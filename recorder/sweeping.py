@@ -64,7 +64,7 @@ def sweep() -> None:
 
 
 def close_orphans(now: datetime) -> int:
-    """Takes that nobody records any more: what is left of them is offered as interrupted; how many."""
+    """Close takes that nobody records any more, as interrupted; return how many."""
     closed = 0
     for episode in Episode.objects.filter(state=EpisodeState.RECORDING).select_related("rig"):
         if not (_is_gone(episode.rig, now - _RIG_COMES_BACK) or _is_at_another(episode.rig, str(episode.pk))):
@@ -207,8 +207,8 @@ def tidy_staging() -> None:
 
 
 def remove_parts(staged: Iterable[uuid.UUID]) -> int:
-    """Half videos of encoders that were killed; how many. Whoever still encodes has a job that runs under his token."""
-    old = timezone.now().timestamp() - 2 * settings.JOB_LEASE_S  # who lost his lease may write for a moment more
+    """Delete partial videos of killed encoders; return how many. A live encoder has a job running under its token."""
+    old = timezone.now().timestamp() - 2 * settings.JOB_LEASE_S  # without a lease it may still write a moment
     found: dict[str, list[Path]] = {}
     for pk in staged:
         folder = Path(settings.STAGING_DIR) / str(pk)

@@ -267,7 +267,7 @@ class Player:
         self.source, self.trim = await self._door.reopen()
 
     async def _room(self, op: int) -> bool:
-        """Wait until the viewer has room for a bundle; False where he asked for something else meanwhile."""
+        """Wait until the viewer has room for a bundle; return False if the viewer made another request."""
         await self._until(lambda: op != self._op or len(self._unacked) < MOST_UNACKED)
         return op == self._op
 

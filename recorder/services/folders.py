@@ -97,7 +97,7 @@ def refresh_dataset(*, dataset: Dataset) -> None:
             return
         opened = name_apart(dataset.path, Folder.open(dataset.path))
     except DatasetBusy:
-        return  # whoever has it brings the rows up to what he makes
+        return  # the process that holds it updates the rows
     except DatasetError as error:
         _say_problem(dataset, f"{error}.")
     except OSError as error:

@@ -80,7 +80,7 @@ def recover_dataset(root: Path, work: Path, revisions: Path) -> Recovered:
     Half-built states are removed, half-done swaps brought to their end. Done twice, it does nothing more.
     """
     root = root.resolve()
-    for part in (root / SIDECAR).parent.glob(".*.part"):  # of who was killed while he said a word: never a file
+    for part in (root / SIDECAR).parent.glob(".*.part"):  # left by killed writers
         part.unlink()
     back = forward = 0
     for folder in sorted(work.glob(f"{_escaped(root.name)}@*")) if work.is_dir() else ():
