@@ -157,7 +157,7 @@ def _no_dataset(folder: Path, name: str) -> Stranger:
     inner = sorted(path.parent.parent.name for path in folder.glob(f"*/{INFO}"))
     if inner:
         some = ", ".join(inner[:_NAMED]) + (f" and {len(inner) - _NAMED} more" if len(inner) > _NAMED else "")
-        count = f"{len(inner)} datasets lie" if len(inner) > 1 else "1 dataset lies"
+        count = f"{len(inner)} datasets are" if len(inner) > 1 else "1 dataset is"
         why = f"It is not a dataset: {count} one folder deeper ({some})."
         cure = f"Move them up: mv {shlex.quote(str(folder))}/* {shlex.quote(str(settings.DATASETS_DIR))}/"
         return Stranger(name, None, "a folder of datasets", why, cure)

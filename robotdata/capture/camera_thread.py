@@ -158,7 +158,7 @@ class CameraThread:
             raise DeviceError(f"it returns {captured_ns!r:.60} as captured_ns, want monotonic nanoseconds")
         ahead_s = (int(captured_ns) - clock.monotonic_ns()) / 1e9
         if ahead_s > _AHEAD_S:
-            raise DeviceError(f"its pictures are {ahead_s:.3g} s ahead of the clock; captured_ns is monotonic time")
+            raise DeviceError(f"its frames are {ahead_s:.3g} s ahead of the clock; captured_ns is monotonic time")
 
     def _packet(self, picture: Picture) -> bytes | None:
         """The frame as it is stored; None for one that is damaged. Raises DeviceError where the size is another."""

@@ -161,7 +161,7 @@ class SimCamera:
         self._painter = make(options.text("view", default, among=_VIEWS), context.width, context.height)
         self._barcode = options.flag("barcode")
         if self._barcode and (context.width < barcode.WIDTH or context.height < barcode.HEIGHT):
-            raise ConfigError(f"{options.where}.barcode", f"needs pictures of {barcode.WIDTH}x{barcode.HEIGHT} or more")
+            raise ConfigError(f"{options.where}.barcode", f"needs images of {barcode.WIDTH}x{barcode.HEIGHT} or more")
         self._faults = {
             name: options.number(f"{name}_after_s", 0, low=0, high=86_400)
             for name in ("freeze", "hang", "lose", "black")

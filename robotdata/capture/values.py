@@ -141,7 +141,7 @@ class RowValues:
         with np.errstate(over="ignore"):
             made = stored.astype(np.float32)
         if not np.isfinite(made).all():
-            raise DeviceError(f"action gives {stored[~np.isfinite(made)][0]!r}, which is beyond float32")
+            raise DeviceError(f"action returns {stored[~np.isfinite(made)][0]!r}, which is beyond float32")
         return made
 
     def sent(self, given: Any) -> NDArray[Any]:

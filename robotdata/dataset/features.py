@@ -161,7 +161,7 @@ def _feature_differences(key: str, mine: Feature, theirs: Feature) -> list[Diffe
 def _depth_differences(key: str, mine: Feature, theirs: Feature) -> list[Difference]:
     if is_depth(mine) != is_depth(theirs):
         words = [("colour", "depth")[is_depth(feature)] for feature in (mine, theirs)]
-        return [Difference(f"{key} pictures", *words)]
+        return [Difference(f"{key} frames", *words)]
     if not is_depth(mine):
         return []
     found = []

@@ -121,8 +121,8 @@ class HashCheck:
 def _named(episodes: list[EpisodeInfo]) -> str:
     numbers = sorted(episode.index for episode in episodes)
     if len(numbers) == 1:
-        return f"episode {numbers[0]} lies"
-    return f"{len(numbers)} episodes from {numbers[0]} to {numbers[-1]} lie" if numbers else "no episode lies"
+        return f"episode {numbers[0]} is"
+    return f"{len(numbers)} episodes from {numbers[0]} to {numbers[-1]} are" if numbers else "no episode is"
 
 
 def _known(root: Path, sidecar: Sidecar) -> dict[tuple[int, int], FileHash]:

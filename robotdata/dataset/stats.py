@@ -112,7 +112,7 @@ class ImageStats:
     def result(self) -> Stat:
         """Return statistics, each (C, 1, 1) in shares of white, and the `count` of images. Raises ValueError if 0."""
         if self._counts is None:
-            raise ValueError("no picture was added; a camera's statistics need at least one")
+            raise ValueError("no image was added; a camera's statistics need at least one")
         made = [_level_stats(levels) for levels in self._counts]
         stat = {n: np.array([channel[n] for channel in made]).reshape(-1, 1, 1) / self._white for n in made[0]}
         return stat | {"count": np.array([self._pictures], np.int64)}

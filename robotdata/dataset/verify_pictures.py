@@ -150,7 +150,7 @@ class PictureCheck:
     def _check_brightness(self, each: _Seen, size: tuple[int, int]) -> None:
         if abs(_LUMA @ (each.stored - each.pictures)[:3]) <= _BRIGHTNESS:
             return
-        words = f"mean is {_short(each.stored[:3])}, its pictures give {_short(each.pictures[:3])}"
+        words = f"mean is {_short(each.stored[:3])}, its frames give {_short(each.pictures[:3])}"
         if thinned(*size) == 1:
             self._wrong[each.key, each.episode] = words
         else:
@@ -173,7 +173,7 @@ class PictureCheck:
                 if copied is not None:
                     self._blame(each, self._seen[copied])
             if own[at] > _SLIGHT and each.is_reversed:
-                means = f"mean is {_short(each.stored[:3])}, its pictures give {_short(each.pictures[:3])}"
+                means = f"mean is {_short(each.stored[:3])}, its frames give {_short(each.pictures[:3])}"
                 self._wrong[each.key, each.episode] = f"{means}: red and blue are swapped"
         # In a table that is shifted by a row, the usual difference is that of two episodes, and hides what it is.
         nearest = [self._nearest(at, mine) for at in mine]
@@ -189,7 +189,7 @@ class PictureCheck:
     def _blame(self, each: _Seen, found: _Seen) -> None:
         whose = f"episode {found.episode}" if found.key == each.key else f"{found.key}, episode {found.episode}"
         pictures, theirs = (_short(values[:3]) for values in (each.pictures, each.stored))
-        words = f"mean is {theirs}, its pictures give {pictures}; they fit those of {whose}"
+        words = f"mean is {theirs}, its frames give {pictures}; they fit those of {whose}"
         self._wrong[each.key, each.episode] = words
 
     def _rings(self, begin: list[int], usual: Numbers) -> dict[int, int]:

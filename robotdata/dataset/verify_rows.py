@@ -24,7 +24,7 @@ from robotdata.dataset.verify_sums import BASE, Sums
 _KINDS = {
     "episode_index": "episode_index is another episode's",
     "frame_index": "frame_index does not count from 0",
-    "timestamp": "timestamp is not frame_index / fps (a clock's time?), by which LeRobot finds pictures,",
+    "timestamp": "timestamp is not frame_index / fps (a clock's time?), by which LeRobot finds frames,",
     "task_index": "task_index is not in the table of tasks",
     "tasks": "the table of episodes and the rows name other tasks",
 }

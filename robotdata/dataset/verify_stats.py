@@ -65,7 +65,7 @@ def check_derived(dataset: Dataset, report: Report, stored: StoredStats) -> None
 def _note_without_spread(counts: Mapping[str, int], episodes: int, report: Report) -> None:
     each = ", ".join(f"{key} in {count} of {episodes} episodes" for key, count in counts.items())
     report.note(
-        f"the spread (std) of {each} is 0 or too small for its pictures: LeRobot before 0.6 counted it in 8 bits while "
+        f"the spread (std) of {each} is 0 or too small for its frames: LeRobot before 0.6 counted it in 8 bits while "
         "recording. Train with ImageNet's statistics (use_imagenet_stats), or recompute these"
     )
 
@@ -81,7 +81,7 @@ def _check_counts(dataset: Dataset, key: str, found: Mapping[int, Stat], total: 
     for episode in dataset.episodes:
         count, frames = counts.get(episode.index), episode.length
         if frames and count is not None and count not in (len(sampled(frames)), frames, frames * pixels):
-            words = f"count is {count:.10g}, LeRobot samples {len(sampled(frames))} of its {frames} pictures"
+            words = f"count is {count:.10g}, LeRobot samples {len(sampled(frames))} of its {frames} frames"
             _add(report, "meta/episodes", key, words, episode.index)
 
 

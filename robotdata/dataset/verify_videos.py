@@ -54,15 +54,13 @@ def _check_shape(dataset: Dataset, key: str, path: Path, index: PacketIndex, rep
     if (index.width, index.height) != (width, height):
         report.add(path, f"is {index.width}x{index.height}, the feature says {width}x{height}")
     if index.turned:
-        what = "players and torchcodec turn its pictures (by a display matrix), LeRobot's pyav and these pages do not"
+        what = "players and torchcodec rotate its frames (by a display matrix), LeRobot's pyav and these pages do not"
         report.note(f"{key}, {path.name}: {what}; re-encode it to fix that")
     depth = is_depth(dataset.features[key])
     if depth and index.pix_fmt != PIX_FMT:
         report.add(path, f"holds {index.pix_fmt}, the feature says depth, which is {PIX_FMT}")
     elif not depth and index.pix_fmt == PIX_FMT:
-        report.add(
-            path, "holds depth codes, the feature does not say so (is_depth_map): they are read as gray pictures"
-        )
+        report.add(path, "holds depth codes, the feature does not say so (is_depth_map): they are read as gray images")
     if depth:
         _note_scale(dataset, key, report)
 

@@ -59,7 +59,7 @@ class Thresholds:
         """These with some changed by name; raises BadThresholds for a name that is none."""
         names = [field.name for field in dataclasses.fields(self)]
         if unknown := sorted(set(changes) - set(names)):
-            raise BadThresholds(f"there is no threshold {unknown[0]!r:.80}; there are {', '.join(names)}")
+            raise BadThresholds(f"unknown threshold {unknown[0]!r:.80}; known: {', '.join(names)}")
         return dataclasses.replace(self, **changes)
 
 

@@ -59,7 +59,7 @@ class CameraTrack:
             raise IndexError(f"{self._path.name}: frame {index} is outside [0, {self.count})")
         record = self._records[index]
         if record["size"] > MOST_BYTES:
-            raise TornPacket(self._path, index, f"it claims {record['size']:,} bytes, more than any picture has")
+            raise TornPacket(self._path, index, f"it claims {record['size']:,} bytes, more than any frame has")
         data = os.pread(self._fd, int(record["size"]), int(record["offset"]))
         if len(data) != record["size"]:
             raise TornPacket(self._path, index, f"{len(data)} of {record['size']} bytes")

@@ -51,7 +51,7 @@ def read(rgb: NDArray[Any]) -> Barcode:
     """Read the barcode of `rgb`, uint8 (H, W, 3) or (H, W), or of depth; raise BarcodeError if parity fails."""
     gray = rgb if rgb.ndim == 2 else rgb.mean(axis=2)
     if gray.shape[0] < HEIGHT or gray.shape[1] < WIDTH:
-        raise BarcodeError(f"picture of {gray.shape[1]}x{gray.shape[0]} is too small for a barcode")
+        raise BarcodeError(f"image of {gray.shape[1]}x{gray.shape[0]} is too small for a barcode")
     values = []
     for row, bits in enumerate((TICK_BITS, EPISODE_BITS, CAMERA_BITS)):
         cells = [_cell(gray, row, column) for column in range(bits + 1)]

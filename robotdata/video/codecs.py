@@ -215,4 +215,4 @@ def check_size(settings: EncodeSettings, pix_fmt: str, width: int, height: int) 
         raise FrameSizeError(f"{width}x{height}: x265 loses values of depth this narrow; pad it to {width + 1} or more")
     wide, high = {"yuv444p": (1, 1), "gray12le": (1, 1), "yuv422p": (2, 1)}.get(pix_fmt, (2, 2))
     if width % wide or height % high:
-        raise FrameSizeError(f"{width}x{height}: {pix_fmt} needs even sides; crop or scale the camera's picture")
+        raise FrameSizeError(f"{width}x{height}: {pix_fmt} needs even sides; crop or scale the camera's image")

@@ -68,5 +68,5 @@ def _refuse_uneven(index: PacketIndex, numbers: range, rate: Fraction) -> None:
     if off[worst] > _GRID_SLACK:
         raise EncodeError(
             f"{index.path}: frame {numbers[worst]} is {off[worst]:.2f} frames off a constant {float(rate):g} frames "
-            "per second; give encode_frames the frames that you want, at a rate that you choose"
+            "per second; use encode_frames with the frames you want, at a rate you choose"
         )

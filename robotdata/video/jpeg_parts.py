@@ -172,7 +172,7 @@ def picture_end(data: bytes, begin: int) -> tuple[int, bool] | None:
 def check_size(width: int, height: int) -> None:
     """Raise ImageError, naming the size, if an image is empty or beyond MAX_PIXELS."""
     if width < 1 or height < 1 or width * height > MAX_PIXELS:
-        raise ImageError(f"a picture of {width}x{height}: want 1 to {MAX_PIXELS:,} pixels")
+        raise ImageError(f"an image of {width}x{height}: want 1 to {MAX_PIXELS:,} pixels")
 
 
 def _scan_end(data: bytes, at: int) -> int:

@@ -189,7 +189,7 @@ class FrameConverter:
         except av.error.FFmpegError as error:
             raise _broken(packet, number, error) from error
         if len(frames) != 1:
-            raise _broken(packet, number, f"{len(frames)} pictures in one packet")
+            raise _broken(packet, number, f"{len(frames)} images in one packet")
         return frames[0]
 
 

@@ -72,7 +72,7 @@ def turn_of_matrix(matrix: tuple[int, ...]) -> Turn:
         return Turn(False, d < 0, a < 0)
     if a == d == 0 and abs(b) == abs(c) == _ONE:
         return Turn(True, b < 0, c < 0)
-    raise CrookedError("its pictures are to be shown tilted or scaled; only turns by 90, 180 and 270 degrees are known")
+    raise CrookedError("its frames are tilted or scaled; only turns by 90, 180 and 270 degrees are supported")
 
 
 def upright_rgb(reformatter: VideoReformatter, frame: av.VideoFrame) -> NDArray[np.uint8]:

@@ -84,7 +84,7 @@ def choose(
             found.append((faster, list(NAMES).index(_name(mode.code)), Choice(_ffmpeg_name(mode), wide, high, rate)))
     if not found:
         asked = f"{width}x{height} at {fps:g} frames per second" + (f" as {pixel_format}" if pixel_format else "")
-        raise NothingFits(f"the camera does not give {asked}; it offers {_offers(modes)}")
+        raise NothingFits(f"the camera does not support {asked}; it offers {_offers(modes)}")
     return min(found, key=lambda each: each[:2])[2]
 
 

@@ -244,8 +244,8 @@ def test_real_samples_that_lack_their_videos_or_are_old_are_told(shelf: Shelf, t
 def test_verify_names_the_files(shelf: Shelf) -> None:
     code, said = shelf.manage("verify", "f44-strangers", "--deep")
     assert code == 3 and "6 episodes, 33 frames" in said, said
-    assert "data/chunk-000/file-099.parquet: no episode lies in this file (3 rows)" in said
-    assert "chunk-000/file-099.mp4: no episode lies in this video" in said and "._file-000.parquet" in said
+    assert "data/chunk-000/file-099.parquet: no episode is in this file (3 rows)" in said
+    assert "chunk-000/file-099.mp4: no episode is in this video" in said and "._file-000.parquet" in said
     code, said = shelf.manage("verify", "f44-pointers")
     assert code == 3 and "data/chunk-000/file-000.parquet, episode 0: " in said, said
     assert said.count("run `git lfs pull`; episode 1 is incomplete") == 2, said
