@@ -83,7 +83,7 @@ def test_it_counts_lost_frames_and_says_where(make_take: MakeTake) -> None:
 
 def test_it_finds_damaged_pictures_and_torn_packets(make_take: MakeTake) -> None:
     garbage = {FRONT: lambda t: (t, packet(t)[:200] if 60 <= t < 70 else packet(t))}
-    assert "2 pictures cannot be decoded, first at 2.0 s" in found(make_take(frames=garbage))["damaged"].text
+    assert "2 frames cannot be decoded, first at 2.0 s" in found(make_take(frames=garbage))["damaged"].text
     folder = make_take()
     data = bytearray((folder / f"{WRIST}.mkv").read_bytes())
     data[len(data) // 2 : len(data) * 3 // 4] = bytes(len(data) * 3 // 4 - len(data) // 2)
