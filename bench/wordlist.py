@@ -36,6 +36,14 @@ PHRASES = {
     r"told to let go": "told to disconnect",
     r"cannot be shown whole": "is incomplete",
     r"(he|him|his)\b": "it, for a process; they, for a person",
+    r"all the same\b": "anyway, still",
+    r"passed over": "skipped",
+    r"(bring|brings) it back": "restore",
+    r"fetch it again": "download it again",
+    r"look at (its|the) disk": "check the disk",
+    r"look again": "reload the page",
+    r"as usual\b": "default",
+    r"start no more": "cannot start more",
 }
 WRITE = {
     re.compile(rf"\b(?:{phrase})".replace(" ", r"\s+"), re.IGNORECASE): better for phrase, better in PHRASES.items()

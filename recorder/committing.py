@@ -63,7 +63,7 @@ _TRIES = 6  # of a commit, each without the episodes that the one before was ref
 
 
 class FolderMissing(DatasetError):
-    """Somebody has moved the dataset away; only a person can bring it back."""
+    """The dataset's folder is missing; only a person can restore it."""
 
 
 _HOPELESS = (*FINAL, FeaturesDiffer, NotADataset, EditError, FolderMissing)

@@ -136,7 +136,7 @@ class RigConsumer(Socket):
             await rows.take(card[0], {**take, "id": card[0]})
 
     async def card_of(self, take: Any, rows: RigRows) -> tuple[str, str, int] | None:
-        """(id, state, ticks); None for a take of which the rig says nothing usable: the rig is heard all the same."""
+        """(id, state, ticks); None for a take that the rig describes unusably; the connection stays open."""
         try:
             return read_card(take)
         except BadTake as error:

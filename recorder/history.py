@@ -31,7 +31,7 @@ def change_episode(
 
     With the `version` (its `updated_at`) that was read, a person's change in between is refused, with `own` another
     person's only; what the product itself noted meanwhile (a quality mark) is none. The episode's `updated_at` is then
-    how far `who` has seen it. Raises Refused; with code NOT_DURABLE it is done all the same.
+    how far `who` has seen it. Raises Refused; with code NOT_DURABLE the change was saved.
     """
     for _ in range(_TRIES):
         with held([episode]), transaction.atomic():

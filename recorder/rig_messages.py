@@ -58,7 +58,7 @@ MaybeWords = Annotated[str, BeforeValidator(_as_words)]
 
 
 class UnknownMessage(Exception):
-    """A type that we do not know: newer rigs may send it, and it is passed over."""
+    """An unknown message type, which newer rigs may send; it is ignored."""
 
 
 class BadMessage(Exception):

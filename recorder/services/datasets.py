@@ -48,7 +48,7 @@ def create_dataset(*, title: str, who: str, **settings: Any) -> Dataset:
         try:
             with transaction.atomic():
                 dataset.save(force_insert=True)
-        except IntegrityError:  # another tab was first: look again
+        except IntegrityError:  # another tab was first: read its row
             continue
         save_settings(dataset)
         return dataset

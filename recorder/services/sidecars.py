@@ -23,7 +23,7 @@ from robotdata.spool.facts import LONGEST, MOST_LABELS, check_mark, check_text
 from robotdata.spool.fields import Fields, read_moment
 
 NOT_DURABLE = "not_durable"
-"""The code of what was done all the same: file and row are the new ones."""
+"""The error code of a change that was saved, in file and row, but may not survive a power cut."""
 _WAIT_S = 3.0
 _SAID = ("labels", "rating", "note", "verdict", "operator", "reviewer", "marks", "recorded_at", "reviewed_at")
 
@@ -175,7 +175,7 @@ def _write_one(dataset: Dataset, rows: Sequence[Episode]) -> Refused | None:
 
 
 def not_durable(what: str, error: OSError) -> Refused:
-    """It is done, and must be told of all the same."""
+    """Return the warning for a change that was saved but may not survive a power cut."""
     words = f"{what} was saved, but the disk has not confirmed {error.filename} ({error.strerror}): a power cut may "
     return Refused(NOT_DURABLE, f"{words}undo it. Check the disk before you continue.", 503)
 

@@ -23,7 +23,7 @@ from recorder.models import SignInCode, SignInTries
 TRIES_PER_MINUTE = 10
 """From one address, whatever is tried."""
 ACCOUNT_TRIES, ACCOUNT_WAIT_S = 20, 300
-"""Passwords for one account, from wherever they come. A sign-in link opens it all the same."""
+"""Passwords for one account, from wherever they come. A sign-in link still opens it."""
 TOO_MANY = "Too many attempts from this address or for this account. Wait some minutes, then try again."
 PASSWORDS = "django.contrib.auth.backends.ModelBackend"
 

@@ -49,7 +49,7 @@ def check_streams(dataset: Dataset, key: str, paths: Iterable[Path], report: Rep
         if len(unlike) == len(facts):
             report.add(INFO, f"{words}; {_WRONG}")
         else:
-            report.note(f"{INFO}: {words}, as {len(unlike)} of {len(facts)} files have; they are read all the same")
+            report.note(f"{INFO}: {words}, as {len(unlike)} of {len(facts)} files have; they are read anyway")
 
 
 def stated(feature: Feature) -> dict[str, Any]:

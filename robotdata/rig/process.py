@@ -67,7 +67,7 @@ def recover_left_overs(spool: Path) -> list[str]:
         except (SpoolError, OSError) as error:
             log.error("%s", error)
             continue
-        except Exception:  # of one take: the rig starts, and records, all the same
+        except Exception:  # in one take: the rig still starts and records
             log.exception("Cannot recover the take %s; its files are unchanged", folder.name)
             continue
         log.warning("take %s: %s", folder.name, result.text)

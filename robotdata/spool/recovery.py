@@ -75,7 +75,7 @@ def _is_old(path: Path) -> bool:
 
 
 def _unforeseen_in_words(recover: Callable[[Path], Recovery]) -> Callable[[Path], Recovery]:
-    """Turn what nobody foresaw in one take into UnusableTake: those beside it are recovered all the same."""
+    """Turn an unforeseen error in one take into UnusableTake, so that the other takes are still recovered."""
 
     @functools.wraps(recover)
     def recover_one(folder: Path) -> Recovery:
