@@ -48,7 +48,7 @@ def create_dataset(*, title: str, who: str, **settings: Any) -> Dataset:
         try:
             with transaction.atomic():
                 dataset.save(force_insert=True)
-        except IntegrityError:  # another tab was first: read its row
+        except IntegrityError:  # another tab was first: try the next name
             continue
         save_settings(dataset)
         return dataset
