@@ -136,7 +136,7 @@ def _run(segment: Segment, index: PacketIndex) -> _Run:
     start = int(packets[0])
     own = int(index.order[first])
     if not (index.keyframe[own] and index.access(own).restarts):
-        what = "a recovery point, at which no file can begin" if index.keyframe[own] else "no keyframe"
+        what = "a recovery point, at which no file can begin" if index.keyframe[own] else "not a keyframe"
         raise NotAKeyframeError(f"{segment.path}: frame {first} is {what}; {_instead(index, first)}")
     if start != own or int(packets[-1]) != start + len(packets) - 1:
         raise NotAKeyframeError(f"{segment.path}: {_entangled(index, first, end)}")
