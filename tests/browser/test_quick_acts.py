@@ -72,10 +72,10 @@ def test_a_second_press_is_heard_whatever_moves_meanwhile(visit: Any, takes: lis
     page.wait_for_function("() => 'htmx-internal-data' in document.getElementById('trash-head')")
     button = page.locator("#empty-old")
     button.click()
-    expect(button).to_have_text("Delete those for good?")
+    expect(button).to_have_text("Delete those permanently?")
     call(page, "PATCH", f"/api/episodes/{takes[1]}", {"rating": 2})
     page.wait_for_timeout(1500)
-    expect(button).to_have_text("Delete those for good?")
+    expect(button).to_have_text("Delete those permanently?")
     with page.expect_response("**/api/trash/empty") as answer:
         button.click()
     assert answer.value.ok
