@@ -14,7 +14,7 @@ PINS := requirements.txt requirements-core.txt requirements-web.txt requirements
 .DEFAULT_GOAL := help
 .PHONY: help run signin test lint format types demo readme docs interop bench soak crash fuzz restarts wheel installed clean
 
-help:  ## this list
+help:  ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 $(VENV)/.run: $(PINS)
@@ -34,15 +34,16 @@ run: $(VENV)/.run  ## start everything on this machine: web, worker and a rig (P
 signin: $(VENV)/.run  ## print a new one-use sign-in link
 	@$(BIN)/python manage.py signin
 
-test: $(VENV)/.dev  ## the tests; installs what they need, a browser included where the machine lets it
+test: $(VENV)/.dev  ## run the tests; installs what they need, and a browser if this machine allows it
 	@$(BIN)/python bench/prepare.py
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
-lint: $(VENV)/.dev  ## ruff, migrations that match the models, requirements that fit together
+lint: $(VENV)/.dev  ## ruff, migrations that match the models, requirements that fit together, plain English
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	ROBOTDATA_HOME=$$(mktemp -d) $(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python bench/resolve.py
+	$(BIN)/python bench/wordlist.py
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
@@ -54,7 +55,7 @@ types: $(VENV)/.dev  ## mypy, strict on the rooms
 demo: $(VENV)/.dev  ## record, review, encode: through the API alone, against a private server
 	$(BIN)/python bench/demo.py
 
-readme: $(VENV)/.dev  ## what the README names, as a person runs it: the product to a live page, the demo, a replay of it
+readme: $(VENV)/.dev  ## run the README's commands: the product up to a live page, the demo, and a replay of its dataset
 	PYTHON=$(BIN)/python bench/readme.sh
 
 docs: $(VENV)/.dev  ## write what is generated: docs/faults.md and docs/architecture.svg
@@ -65,26 +66,26 @@ interop: $(VENV)/.dev  ## open freshly recorded datasets with the real LeRobot, 
 	@$(BIN)/python bench/prepare.py
 	$(BIN)/python bench/interop.py
 
-bench: $(VENV)/.dev  ## every benchmark, as JSON
+bench: $(VENV)/.dev  ## run every benchmark, print JSON
 	$(BIN)/python bench/all.py
 
 soak: $(VENV)/.dev  ## record, reject, encode, view and kill for MINUTES; nothing acknowledged may be missing
 	$(BIN)/python bench/soak.py --minutes $(MINUTES)
 
-crash: $(VENV)/.dev  ## a thousand kills over spool and commit, two hundred of a recording rig
+crash: $(VENV)/.dev  ## kill spool and commit a thousand times, and a recording rig two hundred times
 	$(BIN)/python bench/crash.py
 	$(BIN)/python bench/crash_rig.py
 
-fuzz: $(VENV)/.dev  ## mutated takes, datasets and rig messages through start, pages and sweep (SEED=, CASES=)
+fuzz: $(VENV)/.dev  ## feed mutated takes, datasets and rig messages to start, pages and sweep (SEED=, CASES=)
 	$(BIN)/python bench/fuzz.py --seed $(SEED) --cases $(CASES)
 
-restarts: $(VENV)/.dev  ## web, worker, Redis and PostgreSQL restarted fifty times over while a rig records
+restarts: $(VENV)/.dev  ## restart web, worker, Redis and PostgreSQL fifty times each while a rig records
 	$(BIN)/python bench/restarts.py
 
 wheel: $(VENV)/.dev  ## build dist/*.whl
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist .
 
-installed: wheel  ## install the wheel into clean environments, and record with it (every Python that is here)
+installed: wheel  ## install the wheel into clean environments (every Python found here), and record with it
 	$(BIN)/python bench/installed.py
 
 clean:

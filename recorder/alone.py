@@ -47,10 +47,10 @@ def unexpected_words(error: Exception) -> str:
     text = str(error).strip().split("\n", 1)[0][:200]
     kind = type(error).__name__
     if isinstance(error, MemoryError):
-        return f"reading it needs more memory than there is ({text or kind}); its files are untouched"
+        return f"there is not enough memory to read it ({text or kind}); its files are untouched"
     if isinstance(error, Error):
-        return f"a value in it does not fit into the database ({text}); its files are untouched"
-    return f"it holds something that cannot be read ({kind}: {text}); its files are untouched, and the log says more"
+        return f"the database cannot store one of its values ({text}); its files are untouched"
+    return f"it cannot be read ({kind}: {text}); its files are untouched, see the log for details"
 
 
 def log_once(log: logging.Logger, what: str, error: Exception) -> None:

@@ -34,22 +34,22 @@ _BEFORE = ("locked", "refused", "readonly", "unable to open", "too many clients"
 _SQLITE = {3, 5, 6, 8, 14, 26}
 """SQLITE_PERM, BUSY, LOCKED, READONLY, CANTOPEN, NOTADB."""
 _POSTGRES = {"25006", "53300", "55P03", "57P03"}
-"""Read-only, too many connections, a lock that is not to be had, starting or ending just now."""
+"""Read-only, too many connections, a lock that cannot be acquired, starting or ending just now."""
 
 
 def database_words(problem: Exception) -> str:
     """What to tell a person whose request the database did not bring to its end."""
     if _took_nothing(problem):
-        return f"The database is not to be had ({problem}). Nothing was changed: try again in a moment."
-    said = f"The database failed in the middle ({problem}): it may have been done all the same."
-    return f"{said} Look at its disk, and reload the page before you try again."
+        return f"The database is unavailable ({problem}). Nothing was changed: try again in a moment."
+    said = f"The database failed while saving ({problem}). The change may or may not have been saved:"
+    return f"{said} check the disk, reload the page, then try again."
 
 
 def other_version_words(problem: str) -> str:
     """Of a database that an earlier version of this program has left."""
     return (
-        f"The database {settings.DATABASES['default']['NAME']} is of another version of robotdata ({problem}): "
-        "`python manage.py migrate` brings it up to date, as every start does."
+        f"The database {settings.DATABASES['default']['NAME']} belongs to another version of robotdata ({problem}): "
+        "`python manage.py migrate` updates it, as every start does."
     )
 
 
@@ -58,14 +58,14 @@ def unusable_words(problem: Exception) -> str:
     name = settings.DATABASES["default"]["NAME"]
     if isinstance(problem, IntegrityError | DataError):
         return (
-            f"A row could not be written to the database ({problem}). The database itself is whole: `rebuild` would "
-            "not help. This is a mistake of the program; please report it with the log above."
+            f"A row could not be written to the database ({problem}). The database itself is intact: `rebuild` would "
+            "not help. This is a bug; please report it with the log above."
         )
     if any(word in str(problem) for word in ("no such column", "no such table", "does not exist")):
         return other_version_words(str(problem))
     return (
-        f"The database {name} cannot be used ({problem}). May this user write to it, and to its folder? One that is "
-        "damaged is made anew from the takes and datasets, which hold all that is in it: `python manage.py rebuild`."
+        f"The database {name} cannot be used ({problem}). Check that this user may write to it and to its folder. To "
+        "rebuild a damaged one from the takes and datasets, run `python manage.py rebuild`."
     )
 
 

@@ -10,5 +10,5 @@ def checked_task(text: str) -> str:
     """`text` without needless space. Raises Refused where nothing is left."""
     tidy = tidy_task(text)
     if not tidy:
-        raise Refused("invalid", "A task has at least one letter: policies are trained on it.", 422)
+        raise Refused("invalid", "A task needs at least one visible character: policies are trained on it.", 422)
     return tidy

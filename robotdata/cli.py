@@ -15,11 +15,11 @@ HELP = """usage: robotdata COMMAND [OPTIONS]
   signin     print a one-use sign-in link
   token      print a new API token
   verify     check a dataset against its format
-  recover    bring the database up to what the folders hold
-  rebuild    make the database anew from the folders
+  recover    update the database from the folders after a crash
+  rebuild    rebuild the database from the folders
   --version  print the version
 
-`robotdata COMMAND --help` shows the options of a command. Every other command of Django works, too.
+`robotdata COMMAND --help` shows the options of a command. Every other Django command works, too.
 """
 
 

@@ -38,7 +38,7 @@ def main() -> None:
     try:
         hold(int(fd))
     except RuntimeError as error:  # words instead of a traceback; the supervisor tries again
-        sys.exit(f"{module} cannot start: {error}. `ulimit -u`, or the container's limit of processes, is reached")
+        sys.exit(f"{module} cannot start: {error}. The process limit (`ulimit -u` or the container's) is reached")
     sys.argv = [module, *rest]
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 

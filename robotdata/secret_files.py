@@ -13,7 +13,7 @@ LEAST_CHARACTERS = 32
 
 
 def read_or_make(path: Path) -> str:
-    """Read the secret at `path` (0600), or make it, whole or not at all; one that is empty or cut off is made anew.
+    """Read the secret at `path` (0600), or make it, whole or not at all; an empty or truncated one is replaced.
 
     Processes that start together get the same one. Raises OSError.
     """

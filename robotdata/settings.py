@@ -61,8 +61,8 @@ def folder(path: Path, mode: int = 0o777) -> None:
 
 def _unwritable(path: Path, error: OSError) -> ImproperlyConfigured:
     return ImproperlyConfigured(
-        f"{path} cannot be made ({error.strerror}). Everything is kept in one folder that this user must be able "
-        "to write to: mend its disk or its rights, or choose another with ROBOTDATA_HOME=/some/folder."
+        f"{path} cannot be created ({error.strerror}). All data is kept in one folder that this user must be able "
+        "to write to: repair its disk or its permissions, or choose another with ROBOTDATA_HOME=/some/folder."
     )
 
 

@@ -72,7 +72,7 @@ class Supervisor:
                 start_new_session=True,  # Ctrl-C reaches us alone: we decide the order of the end
             )
         except OSError as error:  # no more processes, no memory: the others live on
-            why = f"{error.strerror}: `ulimit -u` and free memory say more"
+            why = f"{error.strerror}: check `ulimit -u` and free memory"
             self._again(child, f"cannot be started ({why})", "trying again")
             return
         child.started_at = self.clock()
@@ -95,14 +95,14 @@ class Supervisor:
 
     def _died(self, child: Child, process: subprocess.Popen[bytes]) -> None:
         child.process = None
-        # A killed worker's encoder and clock would go on beside those of the next worker.
+        # A killed worker's encoder and scheduler would continue beside those of the next worker.
         _end_group(process.pid)
         code = process.returncode
         if code == SETTINGS_ARE_WRONG:
-            self.say(f"{child.name} stopped: its settings are wrong (see above). Mend them and start again.")
+            self.say(f"{child.name} stopped: its settings are wrong (see above). Fix them and start again.")
             return
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        self._again(child, f"ended unexpectedly ({how})", "starting it again")
+        self._again(child, f"exited unexpectedly ({how})", "starting it again")
 
     def _again(self, child: Child, what: str, cure: str) -> None:
         pause = BACKOFF_S[min(child.failures, len(BACKOFF_S) - 1)]
@@ -128,7 +128,7 @@ class Supervisor:
             try:
                 process.wait(child.grace_s)
             except subprocess.TimeoutExpired:
-                self.say(f"{child.name} did not end within {child.grace_s:g} s: killed. Its work goes on next time.")
+                self.say(f"{child.name} did not stop within {child.grace_s:g} s: killed. Its work continues next time.")
         _end_group(process.pid)
         process.wait()
 

@@ -1,4 +1,4 @@
-"""Answer a request in words when the machine lets the process start no more threads, instead of by a bare 500."""
+"""Answer a request in words when the machine cannot start more threads for the process, instead of by a bare 500."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 log = logging.getLogger(__name__)
 WORDS = (
-    "This machine lets the web process start no more threads ({}), so nothing was done. End other programs or raise "
-    "the limit (`ulimit -u`, the container's limit of processes), then try again. Recordings continue meanwhile."
+    "The web process cannot start more threads ({}); nothing was changed. End other programs or raise "
+    "the limit (`ulimit -u`, the container's limit of processes), then try again. Recording continues."
 )
 
 

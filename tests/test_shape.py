@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -77,3 +79,8 @@ def unsafe(path: Path) -> Iterator[str]:
 
 def test_nothing_unpickles_or_evaluates() -> None:
     assert [found for path in SOURCES for found in unsafe(path)] == []
+
+
+def test_texts_are_plain_english() -> None:
+    done = subprocess.run([sys.executable, ROOT / "bench/wordlist.py"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "wordlist: nothing found\n")

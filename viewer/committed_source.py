@@ -92,11 +92,9 @@ class CommittedSource:
     def jpeg(self, camera: str, n: int) -> bytes:
         self._check_camera(camera)
         if not 0 <= n < self.frames:
-            raise NotThere(f"frame {n} is outside episode {self._episode.index}: it has frames 0 to {self.frames - 1}")
+            raise NotThere(f"episode {self._episode.index} has frames 0 to {self.frames - 1}, not {n}")
         if self._dataset.changed():
-            raise Moved(
-                f"dataset {self._dataset.root.name} was changed on disk, it has a new state: open the episode again"
-            )
+            raise Moved(f"dataset {self._dataset.root.name} was changed on disk: open the episode again")
         try:
             if self._dataset.features[camera]["dtype"] == "image":
                 return self._stored_picture(camera, n)
@@ -124,7 +122,7 @@ class CommittedSource:
     def video(self, camera: str) -> VideoFile:
         self._check_camera(camera)
         if self._dataset.features[camera]["dtype"] == "image":
-            raise NotThere(f"{camera} is stored as single pictures, not as a video: ask for its frames")
+            raise NotThere(f"{camera} is stored as single images, not as a video: request its frames")
         span = self._episode.videos[camera]
         return VideoFile(span.path, span.first_frame, span.frames)
 
@@ -177,7 +175,7 @@ class CommittedSource:
         cell = _stored_pictures(self._dataset, self._episode, camera)[n]
         data = cell.get("bytes") if isinstance(cell, dict) else None
         if not isinstance(data, bytes):
-            raise Gone(f"frame {n} of {camera}: the picture is not inside {self._episode.data_file}")
+            raise Gone(f"frame {n} of {camera}: the image is not inside {self._episode.data_file}")
         return to_jpeg(data)
 
 
@@ -202,12 +200,12 @@ def _fault(episode: EpisodeInfo, camera: str) -> str:
     """Why nothing of this camera can be shown, in words; empty where it can."""
     span = episode.videos.get(camera)
     if span is None:
-        return f"{camera}: episode {episode.index} names no video for it"
+        return f"{camera}: episode {episode.index} has no video of it"
     try:
         there = span.path.stat().st_size > 0
     except OSError:
         there = False
-    return "" if there else f"{camera}: {span.path} is missing or empty; fetch it again"
+    return "" if there else f"{camera}: {span.path} is missing or empty; download it again"
 
 
 def _check_same(decoder: VideoDecoder, path: Path) -> None:

@@ -85,21 +85,21 @@ class PlayConsumer(BrowserSocket):
 def _make_room(person: int) -> None:
     """Raise Busy where this person, or everybody together, has too many players open."""
     if sum(player.scope["user"].pk == person for player in _players) >= MOST_PLAYERS:
-        raise Busy(f"{MOST_PLAYERS} players are open already: close one of them")
+        raise Busy(f"{MOST_PLAYERS} players are already open: close one of them")
     if len(_players) >= ALL_PLAYERS:
-        raise Busy(f"{ALL_PLAYERS} players are open already, of all people together: try again in a moment")
+        raise Busy(f"{ALL_PLAYERS} players of all users are already open: try again in a moment")
 
 
 def parse_message(text: str | None) -> dict[str, Any]:
     """An op as JSON; raises BadAsk."""
     if text is None or len(text) > MOST_MESSAGE:
-        raise BadRequest(f"write ops as JSON text of at most {MOST_MESSAGE} characters")
+        raise BadRequest(f"send operations as JSON text of at most {MOST_MESSAGE} characters")
     try:
         message = json.loads(text)
     except (ValueError, RecursionError):
-        raise BadRequest(f"no JSON: {text[:40]!r}") from None
+        raise BadRequest(f"not valid JSON: {text[:40]!r}") from None
     if not isinstance(message, dict):
-        raise BadRequest('write an object such as {"op": "seek", "frame": 0, "seq": 1}')
+        raise BadRequest('send an object such as {"op": "seek", "frame": 0, "seq": 1}')
     return message
 
 
@@ -107,4 +107,4 @@ def _report(work: asyncio.Task[None]) -> None:
     if work.cancelled() or (error := work.exception()) is None:
         return
     if not isinstance(error, ClientDisconnected):  # who leaves in the middle of a picture is no error
-        log.error("a player ended by an error of ours", exc_info=error)
+        log.error("a player ended with an internal error", exc_info=error)

@@ -32,7 +32,7 @@ def make_strip(source: FrameSource, camera: str, count: int, height: int) -> byt
             source.jpeg(camera, 0)  # where the camera is known and its file is not there, this says so
         raise NotThere(f"no camera {camera!r}; there is {', '.join(c.key for c in source.cameras) or 'none'}")
     if source.frames < 1:
-        raise NotThere("this episode has no frame yet")
+        raise NotThere("this episode has no frames yet")
     cells: dict[int, Image.Image | None] = {}
     places = [int(n) for n in np.linspace(0, source.frames - 1, count).round()]
     fault: Exception | None = None
@@ -45,9 +45,7 @@ def make_strip(source: FrameSource, camera: str, count: int, height: int) -> byt
     if size is None:
         raise Gone(f"no frame of {camera} can be read: {fault}") from fault
     if size[0] * count > MOST_SIDE:
-        raise BadRequest(
-            f"{count} frames of {size[0]} pixels do not fit into one picture: ask for fewer or smaller ones"
-        )
+        raise BadRequest(f"{count} frames of {size[0]} pixels do not fit into one image: request fewer or smaller ones")
     return side_by_side([cells[n] for n in places], size)
 
 

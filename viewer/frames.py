@@ -33,7 +33,7 @@ class Pool:
         """What `work` returns; raises Busy where too many wait already."""
         with self._lock:
             if self._inside >= self._limit:
-                raise Busy(f"{self._inside} pictures are being read already: try again in a moment")
+                raise Busy(f"{self._inside} frames are being read already: try again in a moment")
             self._inside += 1
         future = self._threads.submit(work, *args, **kwargs)
         future.add_done_callback(self._left)
@@ -53,7 +53,7 @@ class Slots:
 
     def __enter__(self) -> None:
         if not self._free.acquire(timeout=self._wait_s):
-            raise Busy(f"too many pictures are being read: none was ready in {self._wait_s:g} s, try again")
+            raise Busy(f"too many frames are being read: yours was not ready within {self._wait_s:g} s. Try again")
 
     def __exit__(self, *exc: object) -> None:
         self._free.release()

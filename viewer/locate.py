@@ -41,7 +41,7 @@ def find_place(episode_id: uuid.UUID) -> Place:
     try:
         episode = Episode.objects.select_related("dataset").only(*_NEEDED).get(pk=episode_id)
     except Episode.DoesNotExist:
-        raise NotThere(f"there is no episode {episode_id}") from None
+        raise NotThere(f"episode {episode_id} does not exist") from None
     if episode.is_committed:
         return Place(episode.pk, episode.dataset.path, episode.episode_index)
     if episode.purged_at is not None:

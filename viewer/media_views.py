@@ -54,7 +54,7 @@ def media(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBa
     @functools.wraps(view)
     def wrapped(request: HttpRequest, episode_id: uuid.UUID, **kwargs: str) -> HttpResponseBase:
         if request.method not in ("GET", "HEAD"):
-            return _refusal(405, "method", "media is only read: use GET or HEAD", {"Allow": "GET, HEAD"})
+            return _refusal(405, "method", "media is read-only: use GET or HEAD", {"Allow": "GET, HEAD"})
         try:
             place = _admit(request, episode_id)
             return view(request, place, **kwargs)
@@ -126,7 +126,7 @@ def video(request: HttpRequest, place: Place, camera: str) -> HttpResponseBase:
 @login_not_required
 def nowhere(request: HttpRequest, rest: str) -> HttpResponseBase:
     """Any other address: in the same words and shape."""
-    return _refusal(404, "not_found", "there is no such picture, filmstrip, signals or video", {})
+    return _refusal(404, "not_found", "no such frame, filmstrip, signals or video", {})
 
 
 def _open_video(path: Path, camera: str) -> int:
@@ -137,7 +137,7 @@ def _open_video(path: Path, camera: str) -> int:
         raise Gone(f"the video of {camera} cannot be opened: {error}") from error
     if not _looks_like_video(os.pread(fd, 12, 0)):
         os.close(fd)
-        raise Gone(f"the video of {camera} cannot be shown: {path} does not begin as an MP4 does; fetch it again")
+        raise Gone(f"the video of {camera} cannot be shown: {path} is not an MP4; download it again")
     return fd
 
 

@@ -39,7 +39,7 @@ def check_header(data: bytes) -> None:
 def check_pixels(width: int, height: int) -> None:
     """Raise ImageError where a picture is empty or larger than what is decoded here."""
     if width < 1 or height < 1 or width * height > MOST_PIXELS:
-        raise ImageError(f"a picture of {width}x{height}: up to {MOST_PIXELS:,} pixels are shown here")
+        raise ImageError(f"an image of {width}x{height} is too large: up to {MOST_PIXELS:,} pixels are shown")
 
 
 def shrink_jpeg(data: bytes, height: int | None, *, quality: int = QUALITY) -> bytes:
@@ -73,7 +73,7 @@ def to_jpeg(data: bytes) -> bytes:
         with Image.open(io.BytesIO(data), formats=["JPEG", "PNG"]) as image:
             picture = _for_people(ImageOps.exif_transpose(image)).convert("RGB")
     except _BROKEN as error:
-        raise ImageError(f"a picture of {len(data)} bytes is damaged: {error}") from error
+        raise ImageError(f"an image of {len(data)} bytes is damaged: {error}") from error
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=QUALITY)
     return buffer.getvalue()
@@ -102,7 +102,7 @@ def side_by_side(pictures: Sequence[Image.Image | None], size: tuple[int, int]) 
     """One JPEG with a cell of `size` (width, height) for each picture, in order; None leaves its cell dark."""
     width, height = size
     if width * len(pictures) > MOST_SIDE:
-        raise ImageError(f"{len(pictures)} pictures of {width} pixels: a JPEG holds {MOST_SIDE} side by side")
+        raise ImageError(f"{len(pictures)} images of {width} pixels side by side exceed a JPEG's {MOST_SIDE}")
     sheet = Image.new("YCbCr", (width * len(pictures), height), (24, 128, 128))
     for place, picture in enumerate(pictures):
         if picture is not None:

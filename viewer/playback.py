@@ -193,7 +193,7 @@ class Player:
         op, position, began = self._op, 0, 0.0
         while await self._room(op):
             if position:
-                # The clock went on while the viewer was slow.
+                # The clock ran on while the viewer was slow.
                 position = run.after(position - run.step, self._now() - began)
             data = await self._bundle(run.frame(position), PLAYING)
             began = began or self._now()
@@ -267,7 +267,7 @@ class Player:
         self.source, self.trim = await self._door.reopen()
 
     async def _room(self, op: int) -> bool:
-        """Wait until the viewer has room for a bundle; False where he asked for something else meanwhile."""
+        """Wait until the viewer has room for a bundle; return False if the viewer made another request."""
         await self._until(lambda: op != self._op or len(self._unacked) < MOST_UNACKED)
         return op == self._op
 

@@ -106,7 +106,7 @@ class _Entry:
 class SourceCache:
     """At most `limit` sources stay open, and none for long that nobody asks for.
 
-    One that is being read is closed by its last reader, never under him.
+    One that is being read is closed by its last reader, never during a read.
     """
 
     def __init__(self, limit: int, *, idle_s: float = 15.0) -> None:

@@ -35,7 +35,7 @@ def take_version(folder: Path) -> str:
     except OSError:
         facts = []
     if not facts:
-        raise Gone(f"the take in {folder} is not there any more: restore the folder, or empty it from the trash")
+        raise Gone(f"the take in {folder} is missing: restore the folder, or delete the take from the trash")
     return hashlib.blake2s(repr(facts).encode(), digest_size=8).hexdigest()
 
 
@@ -90,7 +90,7 @@ class TakeSource:
         if track is None:
             raise NotThere(f"this take has no camera {camera!r}; it has {', '.join(self._tracks) or 'none'}")
         if not 0 <= n < self.frames:
-            raise NotThere(f"frame {n} is outside this take: it has frames 0 to {self.frames - 1}")
+            raise NotThere(f"this take has frames 0 to {self.frames - 1}, not {n}")
         at = int(self._index[camera][n])
         try:
             packet = track.packet(at)
@@ -126,7 +126,7 @@ class TakeSource:
         return Signals(columns, names, {key: self._age(key) for key in self._tracks})
 
     def video(self, camera: str) -> VideoFile:
-        raise NotThere("a take has no video file yet: it gets one when it is encoded; ask for its frames")
+        raise NotThere("a take has no video file until it is encoded; request its frames")
 
     def close(self) -> None:
         self._take.close()

@@ -1,4 +1,4 @@
-"""`/api/`: all that the pages do, for programs. One error shape, bounded inputs, pages by cursor."""
+"""Serve `/api/`: everything that the pages can do. One error shape, bounded inputs, cursor pagination."""
 
 from __future__ import annotations
 

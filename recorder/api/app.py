@@ -1,4 +1,4 @@
-"""Api: NinjaAPI with our door, our error shape and short operation names."""
+"""NinjaAPI with our authentication, error shape and short operation names."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from recorder.errors import Refused, database_words
 log = logging.getLogger(__name__)
 
 DESCRIPTION = """
-Everything that the pages do. Send `Authorization: Bearer <token>` (`manage.py token NAME` prints a new one), or ask
-from a signed-in page with its CSRF token. Every answer that is no success has the one shape
-`{"error": {"code", "message", "detail"?}}`. Lists are pages: follow `next` with `?after=`.
+Everything that the pages can do. Send `Authorization: Bearer <token>` (`manage.py token NAME` prints one), or call
+from a signed-in page with its CSRF token. Every error response has the shape
+`{"error": {"code", "message", "detail"?}}`. Lists are paginated: pass `next` as `?after=` to get the next page.
 """
 SIGN_IN = "Send `Authorization: Bearer <token>`, or sign in on the page first."
 CODES = {400: "bad_request", 401: "sign_in", 403: "forbidden", 404: "not_found", 405: "method", 413: "too_big"}
@@ -57,7 +57,7 @@ def _in_one_shape(view: Callable[..., HttpResponse]) -> Callable[..., HttpRespon
         response = view(request, *args, **kwargs)
         if response.status_code == 405 and isinstance(response, HttpResponseNotAllowed):
             allowed = response.headers["Allow"]
-            response = error(405, f"{request.method} is not for this address; it takes {allowed}.")
+            response = error(405, f"{request.method} is not allowed here; this address accepts {allowed}.")
             response.headers["Allow"] = allowed
         return response
 
@@ -68,7 +68,7 @@ def _in_one_shape(view: Callable[..., HttpResponse]) -> Callable[..., HttpRespon
 
 
 def _nowhere(request: HttpRequest) -> HttpResponse:
-    return error(404, f"There is nothing at {request.path}; GET /api/docs lists every address.")
+    return error(404, f"{request.path} does not exist; GET /api/docs lists every address.")
 
 
 def error(status: int, message: str, code: str = "", detail: dict[str, Any] | None = None) -> HttpResponse:
@@ -85,7 +85,7 @@ def _refused(request: HttpRequest, problem: Any) -> HttpResponse:
 def _invalid(request: HttpRequest, problem: Any) -> HttpResponse:
     fields = [{"where": ".".join(str(part) for part in one["loc"]), "what": one["msg"]} for one in problem.errors]
     words = "; ".join(f"{field['where']}: {field['what']}" for field in fields[:5])
-    return error(422, f"The request is not right: {words}.", "invalid", {"fields": fields[:50]})
+    return error(422, f"The request is invalid: {words}.", "invalid", {"fields": fields[:50]})
 
 
 def _no_access(request: HttpRequest, problem: Any) -> HttpResponse:
@@ -99,11 +99,11 @@ def _http_error(request: HttpRequest, problem: Any) -> HttpResponse:
 
 
 def _missing(request: HttpRequest, problem: Any) -> HttpResponse:
-    return error(404, "There is nothing at this address.")
+    return error(404, "This address does not exist.")
 
 
 def _too_big(request: HttpRequest, problem: Any) -> HttpResponse:
-    return error(413, "The request is bigger than this server reads; send less at a time.")
+    return error(413, "The request is too large; send less at a time.")
 
 
 def _busy(request: HttpRequest, problem: Any) -> HttpResponse:
@@ -113,4 +113,4 @@ def _busy(request: HttpRequest, problem: Any) -> HttpResponse:
 
 def _our_fault(request: HttpRequest, problem: Any) -> HttpResponse:
     log.error("%s %s failed", request.method, request.path, exc_info=problem)
-    return error(500, "The server made a mistake; its log says which. Nothing else was changed.", "mistake")
+    return error(500, "Internal error; see the server's log. Nothing else was changed.", "mistake")

@@ -1,4 +1,4 @@
-"""Who may use the API: a person who has signed in (with the CSRF token), or a program with a bearer token."""
+"""Authenticate API requests: a signed-in session with its CSRF token, or a bearer token."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MARK_USE_EVERY = timedelta(minutes=1)
 
 
 def user_of_token(secret: str) -> AbstractBaseUser | None:
-    """Whose token this is, or None; keeps, to the minute, when it was used last."""
+    """Return the user of this token, or None; record when it was last used, to the minute."""
     token = ApiToken.objects.select_related("user").filter(digest=digest(secret)).first()
     if token is None or not token.user.is_active:
         return None
@@ -42,5 +42,5 @@ ACCESS = [TokenAuth(), SessionAuth()]
 
 
 def who(request: HttpRequest) -> Person:
-    """The name that stands beside a change, and the browser where it was made."""
+    """Return the name recorded with a change, and the browser it was made in."""
     return Person(request.user.get_username()[:150], request.session.session_key)

@@ -1,4 +1,4 @@
-"""Batches: encode and commit, watch, cancel, try again."""
+"""Batches: start, watch, cancel and retry encoding and commits."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ router = Router(tags=["batches"])
 
 
 class Detail:
-    """A batch, how far it is and its jobs, as BatchDetail reads them."""
+    """A batch with its progress and jobs, as BatchDetail reads them."""
 
     def __init__(self, batch: Batch) -> None:
         progress = batch_progress(batch)
@@ -43,6 +43,7 @@ def list_batches(
     limit: Limit = 100,
     after: UUID | None = None,
 ) -> dict[str, Any]:
+    """List batches, newest first."""
     rows = Batch.objects.select_related("dataset")
     if dataset:
         rows = rows.filter(dataset__slug=dataset)
@@ -53,7 +54,7 @@ def list_batches(
 
 @router.post("/batches", response={201: BatchDetail, **ERRORS})
 def begin_batch(request: HttpRequest, body: BatchIn) -> Status[Detail]:
-    """Encode these episodes, or all that are kept, and commit them together."""
+    """Encode the episodes given, or all kept ones, and add them to the dataset together."""
     dataset = lookups.dataset_of(body.dataset)
     episodes = None if body.episodes is None else lookups.episodes_of(body.episodes)
     batch = start_batch(
@@ -64,16 +65,17 @@ def begin_batch(request: HttpRequest, body: BatchIn) -> Status[Detail]:
 
 @router.get("/batches/{batch_id}", response={200: BatchDetail, **ERRORS})
 def get_batch(request: HttpRequest, batch_id: UUID) -> Detail:
+    """Return one batch with its progress and jobs."""
     return Detail(lookups.batch_of(batch_id))
 
 
 @router.post("/batches/{batch_id}/cancel", response={200: BatchDetail, **ERRORS})
 def cancel(request: HttpRequest, batch_id: UUID) -> Detail:
-    """Its episodes are takes again, with their verdicts."""
+    """Cancel the batch; its episodes are takes again and keep their verdicts."""
     return Detail(cancel_batch(batch=lookups.batch_of(batch_id), who=who(request)))
 
 
 @router.post("/batches/{batch_id}/retry", response={200: BatchDetail, **ERRORS})
 def retry(request: HttpRequest, batch_id: UUID) -> Detail:
-    """What failed is tried again, by a new batch where the rest is committed; what is done stays done."""
+    """Retry what failed, in a new batch if the rest is in the dataset; finished work is kept."""
     return Detail(retry_batch(batch=lookups.batch_of(batch_id), who=who(request)))

@@ -1,4 +1,4 @@
-"""What goes in and out of acts: on many episodes at once, taken back, and the history that they leave."""
+"""Schemas of changes: to several episodes at once, undo, revert and history."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pydantic import Field
 from recorder.api.schemas import Body, Label, Task, VerdictName, text
 
 Versions = Annotated[dict[UUID, Annotated[str, text(40)]], Field(max_length=5000)]
-"""What was read of each, as GET gave it."""
+"""By episode, the `version` that GET returned."""
 
 
 class ChangeOut(Schema):
-    """One line of an episode's history; `undone_at` where it was taken back."""
+    """One entry of an episode's history; `undone_at` is set if it was undone."""
 
     id: int
     who: str
@@ -27,7 +27,7 @@ class ChangeOut(Schema):
 
 
 class RevertIn(Body):
-    """Back to how it was after this change; null: as it was recorded. `version` and `own` as in PATCH."""
+    """Restore the state after this change, or with null the original recording. `version` and `own` as in PATCH."""
 
     change: Annotated[int, Field(ge=1, le=2**63 - 1)] | None
     version: Annotated[str, text(40)] | None = None
@@ -35,9 +35,9 @@ class RevertIn(Body):
 
 
 class VerdictIn(Body):
-    """`group`: this goes on with the act that an earlier answer named; undone as one.
+    """Pass the `group` of an earlier response to continue that change; undo reverts the group in one step.
 
-    `versions`, by episode: where another person has changed one of these since, nothing is done.
+    With `versions` (by episode), nothing is changed if somebody else has changed one of them since.
     """
 
     episodes: Annotated[list[UUID], Field(min_length=1, max_length=5000)]
@@ -47,8 +47,8 @@ class VerdictIn(Body):
 
 
 class EditIn(Body):
-    """Only what is given changes: a task or a rating for all of them (null takes the rating back), labels that each
-    gains and loses, a note that stands below what each says already.
+    """Change only the fields given: a task or rating for all (null clears the rating), labels to add and to remove,
+    and a note to append to each episode's note.
     """
 
     episodes: Annotated[list[UUID], Field(min_length=1, max_length=5000)]
@@ -62,21 +62,21 @@ class EditIn(Body):
 
 
 class VerdictOut(Schema):
-    """`group` names the act; undo takes it back as one."""
+    """`group` identifies the change; undo reverts it in one step."""
 
     group: UUID
     episodes: int
 
 
 class UndoIn(Body):
-    """`group`: this act instead of the newest; `most`: at most so many of its episodes now."""
+    """Undo the change `group` instead of the newest; at most `most` of its episodes in this call."""
 
     group: UUID | None = None
     most: Annotated[int, Field(ge=1, le=5000)] | None = None
 
 
 class ChangedEpisodes(Schema):
-    """`version` is the newest of them; `left` counts the episodes of the act that are not yet as they were."""
+    """`version` is the newest of the episodes; `left` counts those of the change still to be undone."""
 
     episodes: list[UUID]
     version: str

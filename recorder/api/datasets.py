@@ -1,4 +1,4 @@
-"""Datasets: make one, look at it, change how its takes get into it."""
+"""Datasets: create, read and change them; revisions, pending changes and thresholds."""
 
 from __future__ import annotations
 
@@ -29,23 +29,26 @@ router = Router(tags=["datasets"])
 def list_datasets(
     request: HttpRequest, limit: Limit = 100, after: Annotated[Slug | None, Query()] = None
 ) -> dict[str, Any]:
+    """List datasets by `slug`, with their counts of episodes."""
     return by_name(Dataset.objects.with_counts(), "slug", limit=limit, after=after)
 
 
 @router.post("/datasets", response={201: DatasetOut, **ERRORS})
 def make_dataset(request: HttpRequest, body: DatasetIn) -> Status[Dataset]:
-    """Any title will do: the folder gets a safe name of its own, `slug`."""
+    """Create a dataset. Any title works; its folder name `slug` is derived from it."""
     dataset = create_dataset(who=who(request), **_settings(body, default_encoding()))
     return Status(201, lookups.dataset_of(dataset.slug))
 
 
 @router.get("/datasets/{slug}", response={200: DatasetOut, **ERRORS})
 def get_dataset(request: HttpRequest, slug: Annotated[Slug, Path()]) -> Dataset:
+    """Return one dataset."""
     return lookups.dataset_of(slug)
 
 
 @router.patch("/datasets/{slug}", response={200: DatasetOut, **ERRORS})
 def patch_dataset(request: HttpRequest, slug: Annotated[Slug, Path()], body: DatasetPatch) -> Dataset:
+    """Change the settings given; null clears `goal` or `thresholds`."""
     dataset = lookups.dataset_of(slug)
     change_dataset(dataset=dataset, **_settings(body, dataset.encoding))
     return lookups.dataset_of(slug)
@@ -53,45 +56,45 @@ def patch_dataset(request: HttpRequest, slug: Annotated[Slug, Path()], body: Dat
 
 @router.get("/datasets/{slug}/planned", response={200: PlannedCounts, **ERRORS})
 def get_planned(request: HttpRequest, slug: Annotated[Slug, Path()]) -> dict[str, int]:
-    """How many episodes of the dataset wait to be deleted, relabelled and trimmed."""
+    """Count the episodes with pending changes: to delete, relabel and trim."""
     return planned_counts(lookups.dataset_of(slug))
 
 
 @router.post("/datasets/{slug}/apply", response={202: BatchDetail, **ERRORS})
 def apply_planned(request: HttpRequest, slug: Annotated[Slug, Path()]) -> Status[Detail]:
-    """Make one new revision with all that is planned now. The answer is a batch: ask for it until it is done."""
+    """Apply all pending changes as one new revision. Returns a batch: poll it until it is done."""
     batch = apply_changes(dataset=lookups.dataset_of(slug), who=who(request))
     return Status(202, Detail(lookups.batch_of(batch.pk)))
 
 
 @router.get("/datasets/{slug}/revisions", response={200: list[RevisionOut], **ERRORS})
 def list_revisions(request: HttpRequest, slug: Annotated[Slug, Path()]) -> list[Revision]:
-    """The present state and those that can be gone back to, newest first."""
+    """List the current revision and those it can be reverted to, newest first."""
     return revisions_of(lookups.dataset_of(slug))
 
 
 @router.post("/datasets/{slug}/revert", response={202: BatchDetail, **ERRORS})
 def revert_dataset(request: HttpRequest, slug: Annotated[Slug, Path()], body: GoBackIn) -> Status[Detail]:
-    """Make an earlier state the present one, as a new revision. The answer is a batch: ask for it until it is done."""
+    """Revert to an earlier revision, as a new revision. Returns a batch: poll it until it is done."""
     batch = go_back(dataset=lookups.dataset_of(slug), revision=body.revision, who=who(request))
     return Status(202, Detail(lookups.batch_of(batch.pk)))
 
 
 @router.post("/datasets/{slug}/tasks/rename", response={200: VerdictOut, **ERRORS})
 def rename_task_everywhere(request: HttpRequest, slug: Annotated[Slug, Path()], body: RenameIn) -> dict[str, Any]:
-    """Another text for a task, in takes and committed episodes; undone as one."""
+    """Rename a task in takes and committed episodes; undone in one step."""
     group, count = rename_task(dataset=lookups.dataset_of(slug), task=body.task, to=body.to, who=who(request))
     return {"group": group, "episodes": count}
 
 
 @router.post("/datasets/{slug}/marks/preview", response={200: MarksPreview, **ERRORS})
 def preview_marks(request: HttpRequest, slug: Annotated[Slug, Path()], body: ThresholdsIn) -> dict[str, Any]:
-    """How many takes each kind of quality mark holds now, and with these thresholds; nothing is changed."""
+    """Count the takes with each kind of issue, now and with these thresholds. Changes nothing."""
     return preview(lookups.dataset_of(slug), body.thresholds)
 
 
 def _settings(body: DatasetIn | DatasetPatch, encoding: dict[str, Any]) -> dict[str, Any]:
-    """What was given; null takes back a goal, or all thresholds, and changes nothing else."""
+    """Return the settings given; null clears `goal` or `thresholds` and is ignored elsewhere."""
     given = body.model_dump(exclude_unset=True)
     settings = {name: value for name, value in given.items() if value is not None or name in {"goal", "thresholds"}}
     if "encoding" in settings:

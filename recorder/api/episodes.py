@@ -1,4 +1,4 @@
-"""Episodes: list, look, judge, mend, undo; and the trash."""
+"""Episodes: list, read, review, edit, undo; and the trash."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def list_episodes(
     limit: Limit = 100,
     after: UUID | None = None,
 ) -> dict[str, Any]:
-    """Newest first. `task` is compared as a whole."""
+    """List episodes, newest first. `task` matches the whole text."""
     given = {
         "dataset__slug": dataset,
         "session": session,
@@ -62,7 +62,7 @@ def list_episodes(
 
 @router.post("/episodes/verdict", response={200: VerdictOut, **ERRORS})
 def judge_episodes(request: HttpRequest, body: VerdictIn) -> dict[str, Any]:
-    """One verdict for many; undone as one."""
+    """Set one verdict for several episodes; undone in one step."""
     episodes = lookups.episodes_of(body.episodes)
     read = _versions(body.versions)
     group = set_verdict(episodes=episodes, verdict=body.verdict, who=who(request), versions=read, group=body.group)
@@ -71,7 +71,7 @@ def judge_episodes(request: HttpRequest, body: VerdictIn) -> dict[str, Any]:
 
 @router.post("/episodes/edit", response={200: VerdictOut, **ERRORS})
 def edit_episodes_at_once(request: HttpRequest, body: EditIn) -> dict[str, Any]:
-    """The same words for many; undone as one."""
+    """Edit several episodes at once; undone in one step."""
     episodes = lookups.episodes_of(body.episodes)
     said = body.model_dump(exclude={"episodes", "versions"}, exclude_unset=True)
     if said.get("task") is None:
@@ -82,12 +82,13 @@ def edit_episodes_at_once(request: HttpRequest, body: EditIn) -> dict[str, Any]:
 
 @router.get("/episodes/{episode_id}", response={200: EpisodeOut, **ERRORS})
 def get_episode(request: HttpRequest, episode_id: UUID) -> Episode:
+    """Return one episode."""
     return lookups.episode_of(episode_id)
 
 
 @router.patch("/episodes/{episode_id}", response={200: EpisodeOut, **ERRORS})
 def patch_episode(request: HttpRequest, episode_id: UUID, body: EpisodePatch) -> Episode:
-    """Change what is given; null takes back a rating or a trim."""
+    """Change the fields given; null clears a rating or a trim."""
     episode = lookups.episode_of(episode_id)
     given = body.model_dump(exclude_unset=True)
     version, own = _version(given.pop("version", None)), given.pop("own", False)
@@ -105,13 +106,13 @@ def patch_episode(request: HttpRequest, episode_id: UUID, body: EpisodePatch) ->
 
 @router.get("/episodes/{episode_id}/history", response={200: list[ChangeOut], **ERRORS})
 def episode_history(request: HttpRequest, episode_id: UUID) -> list[Change]:
-    """Who changed what when, newest first; the newest thousand."""
+    """List the newest thousand changes of an episode, newest first."""
     return list(history(episode=lookups.episode_of(episode_id))[:1000])
 
 
 @router.post("/episodes/{episode_id}/revert", response={200: EpisodeOut, **ERRORS})
 def revert_episode(request: HttpRequest, episode_id: UUID, body: RevertIn) -> Episode:
-    """Back to how it was after a change of its history; a change like any other, which undo takes back."""
+    """Restore an episode to its state after an earlier change. This is a change itself and can be undone."""
     episode = lookups.episode_of(episode_id)
     read = _version(body.version)
     revert(episode=episode, change=body.change, who=who(request), version=read, own=body.own)
@@ -120,7 +121,7 @@ def revert_episode(request: HttpRequest, episode_id: UUID, body: RevertIn) -> Ep
 
 @router.post("/undo", response={200: ChangedEpisodes, **ERRORS})
 def undo_last(request: HttpRequest, body: UndoIn | None = None) -> dict[str, Any]:
-    """Take back your newest change that is not taken back yet; again and again, as far as there are any."""
+    """Undo your newest change that is not undone yet. Repeat to undo earlier ones."""
     asked = body or UndoIn()
     undone = undo_some(who=who(request), group=asked.group, most=asked.most)
     version = max((episode.updated_at for episode in undone.episodes), default=None)
@@ -134,7 +135,7 @@ def undo_last(request: HttpRequest, body: UndoIn | None = None) -> dict[str, Any
 
 @router.post("/episodes/{episode_id}/restore", response={200: EpisodeOut, **ERRORS})
 def restore_episode(request: HttpRequest, episode_id: UUID) -> Episode:
-    """Out of the trash, to be reviewed again."""
+    """Restore a take from the trash; it is to review again."""
     episode = lookups.episode_of(episode_id)
     restore(episodes=[episode], who=who(request))
     return _seen(episode)
@@ -142,19 +143,20 @@ def restore_episode(request: HttpRequest, episode_id: UUID) -> Episode:
 
 @router.get("/trash", response={200: TrashOut, **ERRORS})
 def get_trash(request: HttpRequest) -> dict[str, Any]:
+    """Count the takes in the trash and their size in bytes."""
     return dict(trash_summary())
 
 
 @router.post("/trash/empty", response={200: FreedOut, **ERRORS})
 def empty(request: HttpRequest, body: TrashEmptyIn) -> dict[str, Any]:
-    """Delete for good what lies in the trash: these episodes, or all, or all older than so many days."""
+    """Delete takes in the trash permanently: those given, all, or all older than `older_than_days`."""
     episodes = None if body.episodes is None else lookups.episodes_of(body.episodes)
     older_than = None if body.older_than_days is None else timedelta(days=body.older_than_days)
     return {"freed_bytes": empty_trash(episodes=episodes, older_than=older_than, most=body.most, who=who(request))}
 
 
 def _seen(changed: Episode) -> Episode:
-    """As it is now, under the version that this change left: what another person does meanwhile has not been seen."""
+    """Return the episode under the version this change left, so that later changes by others still conflict."""
     now = lookups.episode_of(changed.pk)
     now.updated_at = changed.updated_at
     return now
@@ -173,4 +175,4 @@ def _version(version: str | None) -> datetime | None:
             return read.astimezone(UTC)
     except (ValueError, OverflowError):  # the latter: of a year that UTC does not have
         pass
-    raise Refused("invalid", f"version={version!r} is none: send what GET gave.", 422)
+    raise Refused("invalid", f"version={version!r} is not valid: send the `version` that GET returned.", 422)

@@ -1,4 +1,4 @@
-"""Fetch the thing that an address names, or say that there is none."""
+"""Fetch the row that an address names; raise Refused (404) if there is none."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def episode_of(pk: UUID) -> Episode:
 
 
 def episodes_of(pks: Sequence[UUID]) -> list[Episode]:
-    """In the order asked for; raises Refused (404) where one is missing, and then nothing is done."""
+    """Return the episodes in the given order; raises Refused (404) if one is missing."""
     ids = list(dict.fromkeys(pks))
     found = {row.pk: row for row in Episode.objects.select_related("dataset").filter(pk__in=ids)}
     missing = [str(pk) for pk in ids if pk not in found]

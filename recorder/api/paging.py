@@ -1,4 +1,4 @@
-"""Lists in pages: at most `limit` items, after the item named `after`. No counting, no offsets."""
+"""Cursor pagination: at most `limit` items after the item `after`. No counts, no offsets."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ Limit = Annotated[int, Query(ge=1, le=500)]
 
 
 class Page(Schema, Generic[Item]):
-    """`next` is the `after` of the following page, null at the end."""
+    """One page of a list; pass `next` as `after` to get the following one, null at the end."""
 
     items: list[Item]
     next: str | None
 
 
 def newest_first(rows: QuerySet[Any], when: str, *, limit: int, after: UUID | None) -> dict[str, Any]:
-    """A page of rows by time, newest first; UUIDs as cursors. Raises Refused (404) for an unknown cursor."""
+    """Return a page of rows, newest first, with UUIDs as cursors. Raises Refused (404) for an unknown cursor."""
     if after is not None:
         last = rows.model._default_manager.filter(pk=after).first()
         if last is None:
-            raise Refused("no_cursor", f"after={after}: there is no such item. Begin again without `after`.", 404)
+            raise Refused("no_cursor", f"after={after}: no such item. Start again without `after`.", 404)
         at = getattr(last, when)
         rows = rows.filter(Q(**{f"{when}__lt": at}) | Q(**{when: at, "pk__lt": after}))
     found = list(rows.order_by(f"-{when}", "-pk")[: limit + 1])
@@ -34,7 +34,7 @@ def newest_first(rows: QuerySet[Any], when: str, *, limit: int, after: UUID | No
 
 
 def by_name(rows: QuerySet[Any], name: str, *, limit: int, after: str | None) -> dict[str, Any]:
-    """A page of rows in the order of their names."""
+    """Return a page of rows ordered by name."""
     if after:
         rows = rows.filter(**{f"{name}__gt": after})
     return _page(list(rows.order_by(name)[: limit + 1]), limit, name)

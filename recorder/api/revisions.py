@@ -1,4 +1,4 @@
-"""What goes in and out of a dataset's revisions."""
+"""Schemas of a dataset's revisions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from recorder.api.schemas import Body, Task
 
 
 class PlannedCounts(Schema):
-    """An episode may be in the last two."""
+    """Counts of episodes with pending changes; one episode may be in both `relabel` and `trim`."""
 
     delete: int
     relabel: int
@@ -20,9 +20,9 @@ class PlannedCounts(Schema):
 
 
 class RevisionOut(Schema):
-    """`what` is committed, edited or reverted, and empty where nobody noted it.
+    """One revision; `what` is committed, edited or reverted, or empty if unknown.
 
-    `episodes` and `frames` are null where the state cannot be read; `notes` say what could not be carried over into it.
+    `episodes` and `frames` are null if it cannot be read; `notes` list what could not be carried over into it.
     """
 
     number: int
@@ -42,7 +42,7 @@ class GoBackIn(Body):
 
 
 class RenameIn(Body):
-    """From this text to that one."""
+    """Rename `task` to `to`."""
 
     task: Task
     to: Task

@@ -1,4 +1,4 @@
-"""Rigs and their controls."""
+"""Rigs: read their state and control them."""
 
 from __future__ import annotations
 
@@ -24,13 +24,14 @@ router = Router(tags=["rigs"])
 def list_rigs(
     request: HttpRequest, limit: Limit = 100, after: Annotated[RigName | None, Query()] = None
 ) -> dict[str, Any]:
-    """Every rig that ever connected, with the last thing it said."""
+    """List every rig that ever connected, with its last reported state."""
     expire_rigs()
     return by_name(Rig.objects.all(), "name", limit=limit, after=after)
 
 
 @router.get("/rigs/{name}", response={200: RigOut, **ERRORS})
 def get_rig(request: HttpRequest, name: Annotated[RigName, Path()]) -> Rig:
+    """Return one rig with its state, controls and blockers."""
     return find_rig(name=name)
 
 
@@ -41,14 +42,14 @@ def command_rig(
     command: Annotated[str, Path(max_length=40)],
     body: CommandIn,
 ) -> dict[str, Any]:
-    """Send a command and wait for the rig's answer; 409 with its words where the rig refuses."""
+    """Send a command and wait for the rig's reply; 409 with its message if the rig refuses."""
     command_id = str(body.id) if body.id else None
     return async_to_sync(send_command)(name, command, body.args, command_id=command_id)
 
 
 @router.post("/rigs/{name}/record", response={200: RecordOut, **ERRORS})
 def record_on_rig(request: HttpRequest, name: Annotated[RigName, Path()], body: RecordIn) -> dict[str, Any]:
-    """Begin a take. The running session goes on; where none runs into this dataset, one begins."""
+    """Start a take in the running session; start a session if none records into this dataset."""
     settings = body.model_dump(include={"task", "countdown_s", "episode_s", "reset_s"})
     session, reply = start_recording(
         rig_name=name,

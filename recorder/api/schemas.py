@@ -1,4 +1,4 @@
-"""What goes in and out of the API; every input is bounded."""
+"""Schemas of the API; every input is bounded."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ VerdictName = Literal["unreviewed", "keep", "reject"]
 
 
 class Body(Schema):
-    """An input: a key that we do not know is an error, not a silent nothing."""
+    """Base of request bodies; unknown keys are an error."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -41,7 +41,7 @@ class ErrorBody(Schema):
 
 
 class Error(Schema):
-    """Every answer that is no success: what, where, and what to do next."""
+    """Error response."""
 
     error: ErrorBody
 
@@ -51,7 +51,7 @@ ERRORS: dict[Any, Any] = {frozenset({400, 401, 403, 404, 409, 410, 413, 422, 429
 
 # --- rigs and sessions -----------------------------------------------------------------------------
 class BlockerOut(Schema):
-    """Why no take may begin; `camera` is a camera's key, where it is about one."""
+    """Why the rig cannot record; `camera` is the key of the camera concerned, if any."""
 
     text: str
     camera: str | None
@@ -91,14 +91,14 @@ class RigOut(Schema):
 
 
 class CommandIn(Body):
-    """`id` makes asking twice safe: the rig answers the second as the first."""
+    """`id` makes a retry safe: the rig answers it like the first request."""
 
     id: UUID | None = None
     args: dict[Annotated[str, text(60)], Any] = Field(default_factory=dict, max_length=20)
 
 
 class RecordIn(Body):
-    """Begin a take; the running session goes on, or one begins."""
+    """Start a take in the running session, or in a new one."""
 
     dataset: Slug
     task: Task
@@ -152,12 +152,12 @@ class SessionOut(Schema):
 
 class SessionEnded(Schema):
     session: SessionOut
-    batch: UUID | None  # begun by the dataset's policy
+    batch: UUID | None  # started by the dataset's policy
 
 
 # --- datasets ----------------------------------------------------------------------------------------
 class EncodingIn(Body):
-    """What is not given stays as it is; a null gives the choice to the codec."""
+    """Fields not given keep their values; null lets the codec choose."""
 
     codec: Annotated[str, text(40, 1)] = "libsvtav1"
     crf: Annotated[float, Field(ge=0, le=63, allow_inf_nan=False)] | None = None
@@ -182,7 +182,7 @@ class DatasetIn(DatasetSettings):
     @classmethod
     def has_something(cls, title: str) -> str:
         if not title.strip():
-            raise ValueError("a title has at least one letter")
+            raise ValueError("a title needs at least one visible character")
         return title
 
 
@@ -221,7 +221,7 @@ class DatasetOut(Schema):
 
 # --- episodes ----------------------------------------------------------------------------------------
 class Links(Schema):
-    """Where an episode's pictures and signals are; put a camera's key and a frame's number in."""
+    """URL templates of an episode's frames and signals; fill in a camera key and a frame number."""
 
     frame: str
     strip: str
@@ -230,7 +230,7 @@ class Links(Schema):
 
 
 class PlannedOut(Schema):
-    """What is done to a committed episode when its dataset's changes are applied; a trim in frames [first, end)."""
+    """Pending changes of a committed episode; `trim` is [first, end) in frames."""
 
     delete: bool = False
     task: str | None = None
@@ -303,9 +303,9 @@ class EpisodeOut(Schema):
 
 
 class EpisodePatch(Body):
-    """Only what is given changes. With the `version` that was read, a change in between is refused.
+    """Change only the fields given. With `version`, the request fails if the episode has changed since.
 
-    With `own` what you changed yourself meanwhile is not.
+    With `own`, your own changes since then do not count.
     """
 
     verdict: VerdictName | None = None
@@ -321,7 +321,7 @@ class EpisodePatch(Body):
     @classmethod
     def keeps_something(cls, trim: list[int] | None) -> list[int] | None:
         if trim is not None and trim[0] >= trim[1]:
-            raise ValueError("trim is [first, end) and keeps at least one frame")
+            raise ValueError("trim is [first, end) and must keep at least one frame")
         return trim
 
 
@@ -331,7 +331,7 @@ class TrashOut(Schema):
 
 
 class TrashEmptyIn(Body):
-    """Nothing given: everything in the trash; with `most`, nothing where it holds more than that."""
+    """Without fields, everything in the trash; with `most`, nothing is deleted if the trash holds more takes."""
 
     episodes: Annotated[list[UUID], Field(max_length=5000)] | None = None
     older_than_days: Annotated[int, Field(ge=0, le=3650)] | None = None

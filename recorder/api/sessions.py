@@ -1,4 +1,4 @@
-"""Sessions: begin, look at and end a sitting."""
+"""Sessions: start, read and end them."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ def list_sessions(
     limit: Limit = 100,
     after: UUID | None = None,
 ) -> dict[str, Any]:
+    """List sessions, newest first."""
     rows = Session.objects.select_related("rig", "dataset")
     if rig:
         rows = rows.filter(rig__name=rig)
@@ -41,7 +42,7 @@ def list_sessions(
 
 @router.post("/sessions", response={200: SessionOut, 201: SessionOut, **ERRORS})
 def begin_session(request: HttpRequest, body: SessionIn) -> Status[Session]:
-    """A new session (201), or the one that runs on this rig into this dataset, with these settings (200)."""
+    """Start a session (201), or change the settings of the one this rig already records into this dataset (200)."""
     rig, dataset = find_rig(name=body.rig), lookups.dataset_of(body.dataset)
     settings = body.model_dump(include={"task", "countdown_s", "episode_s", "reset_s"})
     settings["operator"] = who(request) if body.operator is None else body.operator
@@ -53,7 +54,7 @@ def begin_session(request: HttpRequest, body: SessionIn) -> Status[Session]:
 
 @router.post("/sessions/{session_id}/end", response={200: SessionEnded, **ERRORS})
 def end_running_session(request: HttpRequest, session_id: UUID) -> dict[str, Any]:
-    """End it; the dataset's policy may begin a batch by this. Ending twice is ending once."""
+    """End a session; this may start a batch if the dataset's policy says so. Idempotent."""
     session = lookups.session_of(session_id)
     batch = finish_session(session=session)
     return {"session": session, "batch": batch.pk if batch else None}

@@ -1,4 +1,4 @@
-"""What goes in and out where thresholds of quality marks are tried."""
+"""Schemas of the issue threshold preview."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from recorder.api.schemas import Body, text
 
 
 class ThresholdsIn(Body):
-    """By name (docs/quality.md); what is not named is the product's own."""
+    """Thresholds by name (docs/quality.md); those not given keep their defaults."""
 
     thresholds: Annotated[dict[Annotated[str, text(40, 1)], float], Field(max_length=60)]
 
@@ -26,7 +26,7 @@ class MarkLine(NowThen):
 
 
 class MarksPreview(Schema):
-    """Of so many measured `takes`, the newest `of` all: how many are `marked`, and by what."""
+    """How many of the `takes` newest measured takes (out of `of`) have an issue, now and with these thresholds."""
 
     takes: int
     of: int

@@ -1,4 +1,4 @@
-"""What lies among takes and datasets and could not be opened."""
+"""Folders among takes and datasets that could not be opened."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ router = Router(tags=["unopened"])
 
 
 class UnopenedOut(Schema):
-    """A folder: `what` it seems to be, `why` it was not opened, and what a person can do (`cure`)."""
+    """A folder: `what` it appears to be, `why` it was not opened, and how to fix it (`cure`)."""
 
     id: int
     kind: UnopenedKind
@@ -32,5 +32,5 @@ class UnopenedOut(Schema):
 def list_unopened(
     request: HttpRequest, limit: Limit = 100, after: Annotated[int | None, Query(ge=0, le=2**63 - 1)] = None
 ) -> dict[str, Any]:
-    """Takes and folders among the datasets that the lists do not show, as they were found."""
+    """List the takes and dataset folders that could not be opened."""
     return by_name(Unopened.objects.all(), "pk", limit=limit, after=None if after is None else str(after))

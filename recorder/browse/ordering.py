@@ -46,7 +46,7 @@ def page(rows: EpisodeQuerySet, sort: str, after: Episode | None, most: int) -> 
 
 
 def around(rows: EpisodeQuerySet, sort: str, episode: Episode) -> Around:
-    """`unreviewed` is where a reviewer goes on: behind the episode, then from the list's beginning."""
+    """`unreviewed` is the next episode to review: after this one, then from the start of the list."""
     rows = rows.exclude(pk=episode.pk).only("pk", "recorded_at")
     before, after = (_beyond(_ordered(rows, sort), sort, episode, back=back) for back in (True, False))
     coming = list(after[:AHEAD])

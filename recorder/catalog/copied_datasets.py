@@ -46,14 +46,14 @@ def reassign_uuids(folder: Path, opened: DatasetFolder) -> DatasetFolder:
             replace_text(folder / SIDECAR, replace(opened.sidecar, episodes=entries).to_json())
         except OSError as error:
             raise EditError(
-                f"{folder} holds episodes that are in another dataset, too, as a copy does, and cannot name them anew: "
+                f"{folder} is a copy: its episodes are also in another dataset, and they cannot get new UUIDs: "
                 f"{error}; make it writable, or move it elsewhere"
             ) from error
         return DatasetFolder.open(folder)
 
 
 def _shared(folder: Path, opened: DatasetFolder) -> dict[str, uuid.UUID]:
-    """By what the sidecar calls them, those that are in another dataset's rows and in its folder."""
+    """Map sidecar UUID text to UUID for episodes that another dataset also has, in its rows and in its folder."""
     named: dict[uuid.UUID, str] = {}
     for info in opened.episodes:
         try:

@@ -38,7 +38,7 @@ def create_dataset(*, title: str, who: str, **settings: Any) -> Dataset:
         if taken := _called(dataset.title):
             raise Refused(
                 "exists",
-                f"There is a dataset {taken.title!r} already ({taken.total_episodes} episodes, "
+                f"Dataset {taken.title!r} exists already ({taken.total_episodes} episodes, "
                 f"made {taken.created_at:%Y-%m-%d %H:%M} UTC): record into it, or choose another title.",
                 detail={"slug": taken.slug},
             )
@@ -48,11 +48,11 @@ def create_dataset(*, title: str, who: str, **settings: Any) -> Dataset:
         try:
             with transaction.atomic():
                 dataset.save(force_insert=True)
-        except IntegrityError:  # another tab was first: look again
+        except IntegrityError:  # another tab was first: try the next name
             continue
         save_settings(dataset)
         return dataset
-    raise Refused("exists", f"There are too many datasets named like {title!r}: choose another title.")
+    raise Refused("exists", f"Too many datasets are named like {title!r}: choose another title.")
 
 
 def change_dataset(*, dataset: Dataset, **settings: Any) -> None:
@@ -63,7 +63,7 @@ def change_dataset(*, dataset: Dataset, **settings: Any) -> None:
     if "title" in settings:
         settings["title"] = _title(settings["title"])
         if _called(settings["title"], but=dataset):
-            raise Refused("exists", f"Another dataset is called {settings['title']!r} already: choose another title.")
+            raise Refused("exists", f"Another dataset is already called {settings['title']!r}: choose another title.")
     before = dataset.thresholds
     _set(dataset, settings)
     dataset.updated_at = timezone.now()
@@ -90,14 +90,14 @@ def _set(dataset: Dataset, settings: dict[str, Any]) -> None:
         dataset.clean_fields(exclude={"slug"})
     except ValidationError as error:
         words = "; ".join(f"{name}: {' '.join(said)}" for name, said in error.message_dict.items())
-        raise Refused("invalid", f"These settings cannot be used: {words}", 422) from error
+        raise Refused("invalid", f"Invalid settings: {words}", 422) from error
 
 
 def _title(title: str) -> str:
     composed = unicodedata.normalize("NFC", title)
     cleaned = " ".join("".join(c if c.isprintable() else " " for c in composed).split())[:200]
     if not cleaned:
-        raise Refused("invalid", "A dataset needs a title of at least one letter.", 422)
+        raise Refused("invalid", "A dataset needs a title.", 422)
     return cleaned
 
 

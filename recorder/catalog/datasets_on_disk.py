@@ -49,9 +49,7 @@ _MOST_SETTINGS = 1 << 20
 SAFE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,95}")
 KEPT_SETTINGS = ("title", "policy", "every", "encode_unreviewed", "goal", "encoding", "thresholds")
 KEEP_REVISIONS = 10
-NOT_FETCHED = (
-    "none of its videos is here: it came without them. Its rows are whole; to see it, download its videos, too."
-)
+NOT_FETCHED = "none of its videos is here. Its rows are complete; to see it, download its videos as well."
 LOCK_WAIT_S = 5.0
 _PORTION = 500
 _LONGEST_SETTING = 10_000
@@ -61,15 +59,15 @@ _FAR = 1_000_000_000  # where numbers wait while others take their places
 def adopt_folder(*, path: Path | None = None, slug: str = "") -> Dataset:
     """The row of a LeRobotDataset v3.0 folder that somebody has put among the datasets; made where there is none.
 
-    Raises Refused where the folder lies elsewhere, is no dataset, or has a name that an address cannot hold.
+    Raises Refused if the folder is elsewhere, is not a dataset, or has a name that cannot be used in a URL.
     """
     root = Path(settings.DATASETS_DIR)
     folder = path if path is not None else root / slug
     if folder.parent.resolve() != root.resolve() or folder.name in {"", "..", "."}:
-        raise Refused("elsewhere", f"{folder} does not lie in {root}: move or copy it there, then try again.", 422)
+        raise Refused("elsewhere", f"{folder} is not in {root}: move or copy it there, then try again.", 422)
     if not SAFE_NAME.fullmatch(folder.name):
         better = slugify(folder.name)[:80] or "dataset"
-        words = f"The folder {folder.name!r} has a name that an address cannot hold: rename it to {better}."
+        words = f"The folder {folder.name!r} has a name that cannot be used in a URL: rename it to {better}."
         raise Refused("bad_name", words, 422)
     if words := misplaced(folder):
         raise Refused("elsewhere", f"{words}.", 422)
@@ -99,11 +97,11 @@ def refresh_dataset(*, dataset: Dataset) -> None:
             return
         opened = reassign_uuids(dataset.path, DatasetFolder.open(dataset.path))
     except DatasetBusy:
-        return  # whoever has it brings the rows up to what he makes
+        return  # the process that holds it updates the rows
     except DatasetError as error:
         _say_problem(dataset, f"{error}.")
     except OSError as error:
-        _say_problem(dataset, f"{dataset.path} cannot be read: {error.strerror}; look at the disk and its rights.")
+        _say_problem(dataset, f"{dataset.path} cannot be read: {error.strerror}; check the disk and its permissions.")
     else:
         _refresh(dataset, opened)
 
@@ -113,7 +111,7 @@ def missing_words(dataset: Dataset) -> str:
     if not dataset.episodes.committed().exists():
         return ""
     what = "is empty" if dataset.path.exists() else "is missing"
-    return f"The folder {dataset.path} {what}: bring it back, or record into another dataset."
+    return f"The folder {dataset.path} {what}: restore it, or record into another dataset."
 
 
 def work_path() -> Path:
@@ -128,7 +126,9 @@ def save_settings(dataset: Dataset) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         replace_json(folder / f"{dataset.slug}.json", {name: getattr(dataset, name) for name in KEPT_SETTINGS})
     except OSError as error:
-        log.warning("The settings of %s are in the database only: %s", dataset.slug, error)
+        log.warning(
+            "Cannot write the settings of %s to its folder; they are in the database only: %s", dataset.slug, error
+        )
 
 
 def load_settings(slug: str) -> dict[str, Any]:
@@ -145,7 +145,7 @@ def load_settings(slug: str) -> dict[str, Any]:
             try:
                 known[name] = _setting(name, value[name])
             except (ValueError, TypeError, AttributeError, ValidationError, BadThresholds, Refused) as error:
-                log.warning("The setting %s in %s cannot be used and is left as it is: %s", name, path, error)
+                log.warning("Ignored the invalid setting %s in %s: %s", name, path, error)
     return known
 
 
@@ -238,9 +238,7 @@ def _not_whole(opened: DatasetFolder) -> str:
     faulty = [info for info in opened.episodes if info.problems]
     if not faulty:
         return ""
-    return (
-        f"{len(faulty)} of {len(opened.episodes)} episodes cannot be shown whole; the first: {faulty[0].problems[0]}."
-    )
+    return f"{len(faulty)} of {len(opened.episodes)} episodes are incomplete; the first: {faulty[0].problems[0]}."
 
 
 def _say_problem(dataset: Dataset, problem: str) -> None:
@@ -272,7 +270,7 @@ def _index_episodes(dataset: Dataset, there: dict[uuid.UUID, EpisodeInfo], fps: 
     for some in _portions(list(new)):
         known |= set(Episode.objects.filter(pk__in=some).values_list("pk", flat=True))
     for pk in known:
-        # Not a move of its life: the folder says so, and it is right whatever the row said.
+        # Bypasses `move`: the folder is authoritative.
         fields: dict[str, Any] = {"state": EpisodeState.ENCODED, "purged_at": None, "error": "", "dataset": dataset}
         fields |= content_of(new[pk]) | planned_fields(new[pk]) | said_fields(new[pk].extra)
         _set(pk, True, **fields)
@@ -297,7 +295,7 @@ def _left(dataset: Dataset, pk: uuid.UUID) -> None:
     row = Episode.objects.get(pk=pk)
     back: dict[str, Any] = {"state": EpisodeState.RECORDED, "error": ""}
     if not row.take_path.is_dir():
-        said = f"It is no longer in {dataset.title}, revision {dataset.revision} and before may have it."
+        said = f"It is no longer in {dataset.title}; an earlier revision than {dataset.revision} may have it."
         back = {"state": EpisodeState.FAILED, "error": said, "purged_at": timezone.now()}
     with contextlib.suppress(SpoolError, OSError, ValueError):
         back["ticks"] = read_manifest(row.take_path)["ticks"]

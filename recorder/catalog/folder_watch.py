@@ -21,9 +21,9 @@ _seen: dict[Path, Any] = {}
 
 
 def follow_folders(datasets: Iterable[Dataset]) -> int:
-    """Bring rows up to what folders have come to hold since the last look; how many had changed.
+    """Update the rows of datasets whose folders changed since the last look; return how many had.
 
-    A dataset that a worker is bringing to its next state is left to him.
+    Skips datasets that a worker is committing.
     """
     changed = 0
     for dataset in datasets:

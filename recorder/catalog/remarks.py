@@ -29,7 +29,7 @@ def remarks_of(dataset: Dataset) -> list[str]:
         opened = DatasetFolder.open(dataset.path)
         return [*_lacks(dataset, opened), *_oddities(opened), *map(_sentence, notes_of(opened.sidecar))]
     except (DatasetError, OSError) as error:
-        log.info("No remarks on %s: %s", dataset, error)
+        log.info("Cannot check %s for remarks: %s", dataset, error)
         return []
 
 

@@ -24,7 +24,7 @@ from robotdata.spool.facts import LONGEST, MOST_LABELS, check_mark, check_text
 from robotdata.spool.fields import Fields, read_moment
 
 NOT_DURABLE = "not_durable"
-"""The code of what was done all the same: file and row are the new ones."""
+"""The error code of a change that was saved, in file and row, but may not survive a power cut."""
 _WAIT_S = 3.0
 _SAID = ("labels", "rating", "note", "verdict", "operator", "reviewer", "marks", "recorded_at", "reviewed_at")
 
@@ -170,21 +170,21 @@ def _write_one(dataset: Dataset, rows: Sequence[Episode]) -> Refused | None:
         return Refused("moved", f"{error}.")
     except NotDurable as error:
         return not_durable(dataset.title, error)
-    except (DatasetError, OSError, ValueError, RecursionError) as error:  # the last two: of an entry that is no JSON
+    except (DatasetError, OSError, ValueError, RecursionError) as error:  # the last two: an entry that is not JSON
         return _not_written(dataset, error)
     return None
 
 
 def not_durable(what: str, error: OSError) -> Refused:
-    """It is done, and must be told of all the same."""
-    words = f"{what} is changed, but the disk has not confirmed {error.filename} ({error.strerror}): a power cut may "
-    return Refused(NOT_DURABLE, f"{words}take that back. Look at the disk before you go on.", 503)
+    """Return the warning for a change that was saved but may not survive a power cut."""
+    words = f"{what} was saved, but the disk has not confirmed {error.filename} ({error.strerror}): a power cut may "
+    return Refused(NOT_DURABLE, f"{words}undo it. Check the disk before you continue.", 503)
 
 
 def _not_written(dataset: Dataset, error: Exception) -> Refused:
-    words = f"{dataset.title} cannot be changed: {error}. Nothing was changed; look at the disk."
+    words = f"{dataset.title} cannot be changed: {error}. Nothing was changed; check the disk."
     return Refused("not_written", words, 503)
 
 
 def _busy(dataset: Dataset) -> Refused:
-    return Refused("busy", f"{dataset.title} gets a new state just now: try again in a moment.", 503)
+    return Refused("busy", f"{dataset.title} is being updated: try again in a moment.", 503)

@@ -102,7 +102,7 @@ def _facts(take_id: str, summary: Mapping[str, Any] | None) -> Facts | None:
         try:
             found = check_summary(summary)
         except ValueError as wrong:
-            raise Refused("unreadable", f"What the rig says of the take {take_id} {wrong}", 422) from wrong
+            raise Refused("unreadable", f"The rig's description of the take {take_id} {wrong}", 422) from wrong
     return Facts(sanitize_json(dict(found)), found.raw, found.odd)
 
 

@@ -108,8 +108,8 @@ def _look_at(folder: Path, name: str) -> Stranger:
             return _no_dataset(folder, name)
         return Stranger(name, dataset=adopt_folder(path=folder))
     except OSError as error:
-        why = f"It cannot be looked into ({error.strerror})."
-        return Stranger(name, None, "a folder", why, "Give this user the right to read it.")
+        why = f"It cannot be read ({error.strerror})."
+        return Stranger(name, None, "a folder", why, "Give this user permission to read it.")
     except Refused as error:
         return _refused(folder, name, error)
 
@@ -128,41 +128,41 @@ def _refused(folder: Path, name: str, refused: Refused) -> Stranger:
     if isinstance(cause, UnsafePath):  # its files are elsewhere: nothing is damaged
         why, _, cure = refused.message.rstrip(".").rpartition(". ")
         return Stranger(name, None, "a folder of links", f"{why}.", f"{cure}.")
-    cure = "Fetch it again, or take it from a backup." if isinstance(cause, DamagedFile) else ""
-    why = refused.message.removesuffix("; fetch it again or take it from a backup.").rstrip(".")
+    cure = "Download it again, or restore it from a backup." if isinstance(cause, DamagedFile) else ""
+    why = refused.message.removesuffix("; download it again or restore it from a backup.").rstrip(".")
     what = "a dataset that cannot be read"
     return Stranger(name, None, what, f"{why}.", cure, lost=isinstance(cause, DatasetError))
 
 
 def _elsewhere(folder: Path, name: str) -> Stranger:
-    why = f"It leads out of {settings.DATASETS_DIR}, to {folder.resolve()}."
-    return Stranger(name, None, "a link", why, "Copy or move the dataset itself there, in place of the link.")
+    why = f"It points outside {settings.DATASETS_DIR}, to {folder.resolve()}."
+    return Stranger(name, None, "a link", why, "Replace the link with the dataset itself: copy or move it there.")
 
 
 def _old(folder: Path, name: str, version: str) -> Stranger:
     place = f"--repo-id={shlex.quote(name)} --root={shlex.quote(str(folder))}"
-    older = "" if version == "v2.1" else " LeRobot's converter takes v2.1: bring it there with an older LeRobot first."
+    older = "" if version == "v2.1" else " LeRobot's converter reads v2.1: convert to that with an older LeRobot first."
     how = f"Convert it where LeRobot 0.6 is installed: {_CONVERT} {place}"
-    cure = f"Nothing of it is lost.{older} {how}"
-    why = f"It is of version {version}; this program opens v3.0."
+    cure = f"Nothing is lost.{older} {how}"
+    why = f"It has version {version}; robotdata opens v3.0."
     return Stranger(name, None, f"a LeRobot dataset {version}", why, cure)
 
 
 def _no_dataset(folder: Path, name: str) -> Stranger:
     if folder.is_symlink() and not folder.exists():
-        cure = "Mount the disk that it leads to, or remove the link."
-        return Stranger(name, None, "a link", f"There is nothing at {folder.readlink()}.", cure)
+        cure = "Mount the disk that it points to, or remove the link."
+        return Stranger(name, None, "a link", f"{folder.readlink()} does not exist.", cure)
     if folder.is_symlink() and folder.resolve().parent != Path(settings.DATASETS_DIR).resolve():
         return _elsewhere(folder, name)
     inner = sorted(path.parent.parent.name for path in folder.glob(f"*/{INFO}"))
     if inner:
         some = ", ".join(inner[:_NAMED]) + (f" and {len(inner) - _NAMED} more" if len(inner) > _NAMED else "")
-        count = f"{len(inner)} datasets lie" if len(inner) > 1 else "1 dataset lies"
-        why = f"It is no dataset itself: {count} one folder deeper ({some})."
+        count = f"{len(inner)} datasets are" if len(inner) > 1 else "1 dataset is"
+        why = f"It is not a dataset: {count} one folder deeper ({some})."
         cure = f"Move them up: mv {shlex.quote(str(folder))}/* {shlex.quote(str(settings.DATASETS_DIR))}/"
         return Stranger(name, None, "a folder of datasets", why, cure)
-    why = f"It has no {INFO}: it is no dataset, and is passed over."
-    cure = "If it should be one, its download or copy may not be complete. Other data belongs elsewhere."
+    why = f"It has no {INFO}, so it is not a dataset and is skipped."
+    cure = "If it should be one, its download or copy may be incomplete. Keep other data elsewhere."
     return Stranger(name, None, "a folder", why, cure)
 
 
@@ -177,13 +177,13 @@ def _unfinished(folder: Path, name: str) -> Stranger:
     tables = sorted(folder.glob(DATA_GLOB))[:_LOOKED_AT]
     broken = [path for path in tables if not _opens(path)]
     whole = [words for path in sorted(folder.glob("videos/**/*.mp4"))[:_LOOKED_AT] if (words := _frames(path, folder))]
-    rows = f" Of {len(tables)} files of rows {len(broken)} cannot be read, for they are cut off." if broken else ""
-    why = f"The program that recorded it was ended before it had finished: the table of episodes is missing.{rows}"
+    rows = f" Of {len(tables)} data files {len(broken)} are cut off and cannot be read." if broken else ""
+    why = f"The program that recorded it was stopped before it finished: the table of episodes is missing.{rows}"
     some = ", ".join(whole[:_NAMED]) + (f" and {len(whole) - _NAMED} more" if len(whole) > _NAMED else "")
-    why += f" Whole are these videos: {some}." if whole else " No video of it is whole."
+    why += f" These videos are complete: {some}." if whole else " None of its videos is complete."
     cure = "The missing rows cannot be recovered: record these episodes again."
-    cure += " The videos play in any player; copy them out to keep them." if whole else ""
-    return Stranger(name, None, "a recording that was not finished", why, cure)
+    cure += " Any player plays the videos; copy them to keep them." if whole else ""
+    return Stranger(name, None, "an unfinished recording", why, cure)
 
 
 def _opens(path: Path) -> bool:

@@ -12,10 +12,10 @@ from recorder.models.unopened import UnopenedKind
 from recorder.text import sanitize_json
 
 TAKE_CURE = (
-    "Mend the file, or bring it back from a backup: it is read again within seconds. A take that is worth nothing can "
-    "be deleted with its folder."
+    "Fix the file, or restore it from a backup: it is read again within seconds. "
+    "To discard the take, delete its folder."
 )
-RIG_CURE = "Its files lie on the rig. Look at its take.json there, mend it, then start the rig again."
+RIG_CURE = "Its files are on the rig. Fix its take.json there, then restart the rig."
 _MOST = 1000
 """So many lines are kept: a disk that dies makes one of every take."""
 

@@ -77,7 +77,7 @@ def start_batch(
     if episodes is not None:
         wanted = wanted.filter(pk__in=[episode.pk for episode in episodes])
     if words := unchangeable(dataset.path):
-        raise Refused("place", f"Nothing can be added to {dataset.title}: {words}.")
+        raise Refused("place", f"Cannot add to {dataset.title}: {words}.")
     found = [(episode, _cameras(episode)) for episode in wanted.order_by("recorded_at", "pk")]
     again = timezone.now() + RING_AGAIN
     try:
@@ -129,7 +129,7 @@ def retry_batch(*, batch: Batch, who: str = "") -> Batch:
     if batch.state in {BatchState.DONE, BatchState.CANCELLED}:
         left = [e for e in episodes_of(batch) if e.state == EpisodeState.FAILED]
         if batch.state == BatchState.CANCELLED or not left:
-            raise Refused("nothing_failed", f"{batch} is {batch.state}: nothing of it is left to try again.")
+            raise Refused("nothing_failed", f"{batch} is {batch.state}: nothing is left to retry.")
         return start_batch(dataset=batch.dataset, who=who, episodes=left, include_unreviewed=True, reason=RETRY)
     if batch.kind != BatchKind.ENCODE and batch.state == BatchState.FAILED:
         return retry_change(batch=batch)
@@ -137,7 +137,7 @@ def retry_batch(*, batch: Batch, who: str = "") -> Batch:
         if batch.state != BatchState.FAILED or not move(
             batch, BatchState.QUEUED, error="", attempt=0, token="", lease_until=None, finished_at=None
         ):
-            raise Refused("nothing_failed", f"{batch} is {batch.state}: only a failed batch can be tried again.")
+            raise Refused("nothing_failed", f"{batch} is {batch.state}: only a failed batch can be retried.")
         hold_jobs(batch.pk)
         back = [
             episode.pk
@@ -148,7 +148,7 @@ def retry_batch(*, batch: Batch, who: str = "") -> Batch:
             and move(episode, EpisodeState.ENCODING, only=_as_read(episode), error="")
         ]
         if not back:
-            raise Refused("nothing_failed", f"The episodes of {batch} are in another batch, or gone.")
+            raise Refused("nothing_failed", f"The episodes of {batch} are in another batch or deleted.")
         again = batch.jobs.filter(episode__in=back)
         again.update(
             state=JobState.QUEUED,
@@ -256,9 +256,10 @@ def _nothing(dataset: Dataset, episodes: Sequence[Episode] | None) -> Refused:
         return Refused("encoding", f"Nothing else is ready in {dataset.title}; {count} of it: {since}.")
     if asked is not None:
         return Refused(
-            "nothing", "None of these episodes can be encoded: they are rejected, recorded now, or committed."
+            "nothing",
+            "None of these episodes can be encoded: they are rejected, still recording, or in the dataset already.",
         )
-    return Refused("nothing", f"{dataset.title} has no kept take that is not encoded: mark the good ones keep first.")
+    return Refused("nothing", f"{dataset.title} has no kept take left to encode: keep good takes first.")
 
 
 def _speed(jobs: Iterable[Job]) -> float | None:

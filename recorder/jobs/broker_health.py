@@ -84,11 +84,11 @@ class BrokerWatch:
     def _look(self) -> None:
         if self._there():
             if self._since is not None:
-                log.info("The queue answers again.")
+                log.info("The queue is reachable again.")
             self._since = None
         elif self._since is None:
             self._since = timezone.now()
-            log.warning("The queue does not answer: what waits for a worker waits for it, too.")
+            log.warning("The queue is unreachable: jobs wait until it is back.")
 
     def _there(self) -> bool:
         try:
@@ -97,7 +97,7 @@ class BrokerWatch:
             time.sleep(_ONCE_MORE_S)
             return self._asks()
         except Exception:  # whatever a driver thinks of: this thread must not end, and pages must not wait for it
-            log.exception("The broker could not be asked")
+            log.exception("Cannot check the broker")
             return False
 
 

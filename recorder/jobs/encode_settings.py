@@ -18,7 +18,9 @@ def encode_settings(encoding: Mapping[str, Any], *, threads: int | None = None) 
     A preset of another family of encoders (`12` is AV1's, `medium` H.264's) gives way to the codec's own default.
     """
     if unknown := encoding.keys() - _NAMES:
-        raise Refused("invalid", f"Encoding: there is no {', '.join(sorted(unknown))}; choose from {_names()}.", 422)
+        raise Refused(
+            "invalid", f"Encoding: unknown setting {', '.join(sorted(unknown))}; choose from {_names()}.", 422
+        )
     chosen = {name: value for name, value in encoding.items() if value is not None}
     preset = chosen.get("preset")
     if preset is not None and str(preset).isdecimal() != (chosen.get("codec", "libsvtav1") in _PRESET_NUMBERS):

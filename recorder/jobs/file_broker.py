@@ -22,7 +22,7 @@ class Channel(filesystem.Channel):
     """Writes under another name first; passes over what is no message."""
 
     def _put(self, queue: str, payload: Any, **_: Any) -> None:
-        # Unix time, not the monotonic clock: that begins anew with the machine, and the order is by name.
+        # Unix time, not the monotonic clock: that restarts with the machine, and the order is by name.
         name = f"{time.time_ns():020d}_{uuid.uuid4().hex}.{queue}.msg"
         self._write(Path(self.data_folder_out) / name, payload)
 

@@ -1,4 +1,4 @@
-"""A lease on a row: renewed from a thread of its own while the work goes on, lost only with the process."""
+"""A lease on a row: renewed from a thread of its own while the work runs, lost only with the process."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Heartbeat:
             try:
                 ours = self._renew(seen)
             except Error as error:  # the lease is longer than a moment's trouble
-                log.warning("The lease cannot be renewed just now: %s", error)
+                log.warning("Cannot renew the lease now, trying again: %s", error)
                 connection.close()
                 continue
             if not ours:

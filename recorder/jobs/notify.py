@@ -24,4 +24,4 @@ def _send(name: str, args: tuple[Any, ...]) -> None:
     try:
         current_app.send_task(name, args=args, retry=False, ignore_result=True)
     except (OperationalError, KombuError, OSError, ValueError) as error:
-        log.warning("The queue cannot be reached (%s): what waits is rung again as soon as it can.", error)
+        log.warning("The queue is unreachable (%s). Waiting jobs are sent again once it is back.", error)

@@ -69,7 +69,7 @@ def apply_changes(*, dataset: Dataset, who: str) -> Batch:
     """
     counts = planned_counts(dataset)
     if not any(counts.values()):
-        words = f"Nothing waits to be applied in {dataset.title}: reject, relabel or trim episodes first."
+        words = f"No pending changes in {dataset.title}: reject, relabel or trim episodes first."
         raise Refused("nothing", words)
     if counts["delete"] and counts["delete"] == dataset.episodes.committed().count():
         raise Refused("all", f"All episodes of {dataset.title} would be deleted: keep at least one of them.")
@@ -87,7 +87,7 @@ def go_back(*, dataset: Dataset, revision: int, who: str) -> Batch:
     if revision not in kept:
         there = ", ".join(map(str, kept)) or "none"
         raise Refused(
-            "no_revision", f"{dataset.title} has no revision {revision} to go back to; kept are: {there}.", 404
+            "no_revision", f"{dataset.title} has no revision {revision} to revert to; available: {there}.", 404
         )
     return _begin(dataset, who, BatchKind.REVERT, {"revision": revision})
 
@@ -106,7 +106,7 @@ def retry_change(*, batch: Batch) -> Batch:
             finished_at=None,
             steps_done=0,
         ):
-            raise Refused("moved", f"{batch} has just moved on: reload the page and look.")
+            raise Refused("moved", f"{batch} has changed meanwhile. Reload the page.")
         wake_workers("commit_batch", str(batch.pk))
     return batch
 
@@ -135,11 +135,11 @@ def unwritten(batch: Batch) -> Iterator[None]:
             if batch.attempt:
                 recover_dataset(dataset.path, dataset.work_path, dataset.revisions_path)
             if is_made(batch):
-                words = f"What {batch} was to do is in the dataset already: go back by its revisions instead."
+                words = f"{batch} is in the dataset already: revert to an earlier revision instead."
                 raise Refused("committing", words)
             yield
     except DatasetBusy as error:
-        raise Refused("busy", f"{batch} cannot be cancelled just now: {error}.", 503) from error
+        raise Refused("busy", f"{batch} cannot be cancelled now: {error}.", 503) from error
 
 
 def check_cancel(batch: Batch) -> None:
@@ -148,7 +148,7 @@ def check_cancel(batch: Batch) -> None:
     if batch.state in {BatchState.DONE, BatchState.CANCELLED}:
         raise Refused("ended", f"{batch} is {batch.state} since {format_time(batch.finished_at or batch.updated_at)}.")
     if not batch.can_cancel and batch.state != BatchState.FAILED:
-        raise Refused("committing", f"{batch} is being written into the dataset: it is done in a moment.")
+        raise Refused("committing", f"{batch} is being written into the dataset and will finish in a moment.")
 
 
 def mark_cancelled(batch: Batch, who: str) -> None:
@@ -157,7 +157,7 @@ def mark_cancelled(batch: Batch, who: str) -> None:
     if not move(
         batch, BatchState.CANCELLED, only={"token": batch.token}, finished_at=timezone.now(), lease_until=None, error=by
     ):
-        raise Refused("moved", f"{batch} has just moved on: reload the page and look.")
+        raise Refused("moved", f"{batch} has changed meanwhile. Reload the page.")
 
 
 def revisions_of(dataset: Dataset) -> list[Revision]:
@@ -208,7 +208,7 @@ def _size_of(root: Path, sidecar: Sidecar) -> tuple[int | None, int | None]:
     try:
         opened = DatasetFolder.open(root)
     except DatasetError as error:
-        log.warning("The size of %s cannot be told: %s", root, error)
+        log.warning("Cannot measure the size of %s: %s", root, error)
         return None, None
     return len(opened.episodes), opened.total_frames
 
@@ -254,9 +254,13 @@ def _one_at_a_time(dataset: Dataset) -> Iterator[None]:
 def _under_way(dataset: Dataset, other: Batch | None) -> Refused:
     since = f" since {format_time(other.created_at)}" if other else ""
     since += f" by {other.started_by}" if other and other.started_by else ""
-    kinds = {BatchKind.ENCODE: "gets new episodes", BatchKind.EDIT: "is being changed", BatchKind.REVERT: "goes back"}
+    kinds = {
+        BatchKind.ENCODE: "gets new episodes",
+        BatchKind.EDIT: "is being changed",
+        BatchKind.REVERT: "is being reverted",
+    }
     what = kinds[BatchKind(other.kind)] if other else "is being changed"
-    return Refused("committing", f"{dataset.title} {what}{since}: try again when that is done.")
+    return Refused("committing", f"{dataset.title} {what}{since}: try again when that has finished.")
 
 
 def is_made(batch: Batch) -> bool:

@@ -152,7 +152,7 @@ class ChangeFeed:
                 # While the database was away, something may have moved that no row says.
                 news, missed = (None, False) if missed else (news, False)
             except Error as error:  # a lost connection is no DatabaseError
-                log.warning("The watcher cannot ask the database: %s", error)
+                log.warning("Cannot poll the database for changes: %s", error)
                 connection.close()
                 missed = True
                 stop.wait(1.0)

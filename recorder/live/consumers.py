@@ -75,7 +75,7 @@ class RigConsumer(Socket):
 
     async def on_bytes(self, data: bytes) -> None:
         if self.feed is None:
-            raise BadMessage("say hello first")
+            raise BadMessage("send hello first")
         try:
             self.feed.publish_frame(data)
         except ValueError as error:
@@ -89,7 +89,7 @@ class RigConsumer(Socket):
         if isinstance(message, Hello):
             await self.on_hello(message)
         elif self.feed is None or self.rows is None:
-            raise BadMessage("say hello first")
+            raise BadMessage("send hello first")
         elif isinstance(message, Status):
             self.on_status(message.model_dump(mode="json"))
         elif isinstance(message, Telemetry):
@@ -101,7 +101,7 @@ class RigConsumer(Socket):
 
     async def on_hello(self, hello: Hello) -> None:
         if self.feed is not None:
-            raise BadMessage("hello is said once")
+            raise BadMessage("send hello only once")
         try:
             rig = await in_database(rigs.rig_connected, hello=hello, connection=self.channel_name)
         except Refused as refusal:
@@ -120,7 +120,7 @@ class RigConsumer(Socket):
                 await self.channel_layer.group_add(watch_group(self.name), self.channel_name)
             except LAYER_ERRORS as error:
                 log.warning("%s cannot be watched from other processes: %s", self.name, error)
-                await self.close(TRY_AGAIN, reason="the channel layer cannot be reached: come again")
+                await self.close(TRY_AGAIN, reason="the channel layer is unreachable: reconnect later")
                 return
         self.keep(self.index_takes(hello, self.rows))
 
@@ -136,7 +136,7 @@ class RigConsumer(Socket):
             await rows.take(card[0], {**take, "id": card[0]})
 
     async def card_of(self, take: Any, rows: RigRows) -> tuple[str, str, int] | None:
-        """(id, state, ticks); None for a take of which the rig says nothing usable: the rig is heard all the same."""
+        """(id, state, ticks); None for a take that the rig describes unusably; the connection stays open."""
         try:
             return read_card(take)
         except BadTake as error:
@@ -193,9 +193,9 @@ class RigConsumer(Socket):
     async def close_when_ended(self, rows: RigRows) -> None:
         await rows.ended.wait()
         if rows.failed:
-            await self.close(TRY_AGAIN, reason="the web made a mistake, its log says which: come again")
+            await self.close(TRY_AGAIN, reason="internal error, see the server's log: reconnect later")
         else:
-            await self.close(FENCED, reason="another connection speaks for this rig now")
+            await self.close(FENCED, reason="another connection has taken over this rig")
 
     async def disconnect(self, code: int) -> None:
         for task in list(getattr(self, "tasks", ())):

@@ -51,7 +51,7 @@ class Viewer:
         due = self._due.get(key, 0.0)
         if now < due:
             return
-        # Kept on a grid, so that 10 of 30 is ten and not seven and a half; after a gap the grid begins anew.
+        # Kept on a grid, so that 10 of 30 is ten and not seven and a half; after a gap the grid restarts.
         period = 1.0 / fps
         self._due[key] = max(due + period, now + _EARLY * period)
         self._frames[camera] = data, now
@@ -89,7 +89,7 @@ class Viewer:
         return news
 
     def pop(self) -> str | bytes | None:
-        """Return what is to be sent now, or None. Asked anew for each message, so that nothing ages in a list."""
+        """Return what is to be sent now, or None. Called again for each message, so that nothing ages in a list."""
         if self._status is not None:
             status, self._status = self._status, None
             return status

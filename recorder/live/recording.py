@@ -28,7 +28,7 @@ def start_recording(
     settings["task"] = checked_task(str(settings.get("task") or ""))
     rig = find_rig(name=rig_name)
     if not rig.is_online:
-        raise Refused("offline", f"{rig.name} is offline, so it cannot record: start the rig, then press again.")
+        raise Refused("offline", f"{rig.name} is offline, so it cannot record: start the rig, then try again.")
     session, new = start_session(rig=rig, dataset=dataset, **settings)
     args = record_args(session, **settings)
     if take is not None:

@@ -91,7 +91,7 @@ class Outbound:
             try:
                 await layer.group_send(feed_group(self.rig), {"type": kind, "rig": self.rig, "news": news})
             except LAYER_ERRORS as error:
-                log.warning("The channel layer does not take the feed of %s: %s", self.rig, error)
+                log.warning("The channel layer rejects the feed of %s: %s", self.rig, error)
                 await asyncio.sleep(1.0)
             self._settle()
 
@@ -119,7 +119,7 @@ class Inbound:
             try:
                 channel = await layer.new_channel("relay.")
             except LAYER_ERRORS as error:
-                log.warning("The channel layer (CHANNEL_URL) cannot be reached: %s", error)
+                log.warning("The channel layer (CHANNEL_URL) is unreachable: %s", error)
                 await asyncio.sleep(1.0)
         await asyncio.gather(self._listen(layer, channel), self._ask(layer, channel))
 
@@ -128,7 +128,7 @@ class Inbound:
             try:
                 self._take(await layer.receive(channel))
             except LAYER_ERRORS as error:
-                log.warning("The channel layer gives nothing: %s", error)
+                log.warning("Cannot receive from the channel layer: %s", error)
                 await asyncio.sleep(1.0)
 
     def _take(self, message: dict[str, Any]) -> None:
@@ -156,7 +156,7 @@ class Inbound:
             except TimeoutError:
                 continue
             except LAYER_ERRORS as error:
-                log.warning("The channel layer cannot be asked for feeds: %s", error)
+                log.warning("Cannot request feeds through the channel layer: %s", error)
                 await asyncio.sleep(ASK_EVERY_S)
 
     async def _ask_once(self, layer: Any, channel: str) -> None:

@@ -57,12 +57,12 @@ async def send_command(
     whatever code and words the rig refused with.
     """
     if name not in COMMANDS:
-        raise Refused("unknown_command", f"There is no command {name!r}: it is one of {', '.join(COMMANDS)}.", 404)
+        raise Refused("unknown_command", f"Unknown command {name!r}: use one of {', '.join(COMMANDS)}.", 404)
     rig = await database_sync_to_async(find_rig)(name=rig_name)
     if not rig.is_online or not rig.connection:
         raise Refused(
             "offline",
-            f"{rig.name} is offline, so it cannot {name.replace('_', ' ')}: start the rig, then press again.",
+            f"{rig.name} is offline, so it cannot {name.replace('_', ' ')}: start the rig, then try again.",
         )
     if not rate.allows(rig.name):
         raise Refused("too_many", f"More than {PER_SECOND} commands a second for {rig.name}: wait a moment.", 429)
@@ -85,17 +85,17 @@ async def _ask(rig: Rig, name: str, args: dict[str, Any], timeout: float, comman
     except TimeoutError:
         raise Refused(
             "no_answer",
-            f"{rig.name} did not answer within {timeout:g} s. What it does now is on the page as soon as it speaks "
-            "again; asking once more with the same id is safe.",
+            f"{rig.name} did not answer within {timeout:g} s. The page shows its state once it reports again; "
+            "retrying with the same id is safe.",
             504,
         ) from None
     except LAYER_ERRORS as error:
-        raise Refused("no_layer", f"The channel layer (CHANNEL_URL) cannot be reached: {error}.", 503) from error
+        raise Refused("no_layer", f"The channel layer (CHANNEL_URL) is unreachable: {error}.", 503) from error
     return dict(answer["reply"])
 
 
 async def _answer(layer: Any, channel: str, rig: Rig, command: dict[str, Any]) -> dict[str, Any]:
-    """The answer on `channel`. A rig that has connected anew meanwhile is asked again there: the id makes it one."""
+    """Return the rig's reply on `channel`. A rig that reconnected meanwhile is asked again: the id makes that safe."""
     asked = rig.connection
     await layer.send(asked, command)
     waiting = asyncio.ensure_future(layer.receive(channel))

@@ -58,7 +58,7 @@ MaybeWords = Annotated[str, BeforeValidator(_as_words)]
 
 
 class UnknownMessage(Exception):
-    """A type that we do not know: newer rigs may send it, and it is passed over."""
+    """An unknown message type, which newer rigs may send; it is ignored."""
 
 
 class BadMessage(Exception):
@@ -165,7 +165,7 @@ def read_json(text: str) -> dict[str, Any]:
     except ValueError as error:
         raise BadMessage(f"a message {str(error)[:120]}") from error
     if not isinstance(value, dict):
-        raise BadMessage("a message is a JSON object")
+        raise BadMessage("a message must be a JSON object")
     # Only an escape can bring such a character, and telemetry is spared the walk.
     return dict(sanitize_json(value)) if _ESCAPED.search(text) else value
 
@@ -178,11 +178,11 @@ def read_card(card: Any) -> tuple[str, str, int]:
     try:
         take_id = str(UUID(card["id"]))
     except (LookupError, TypeError, ValueError, AttributeError):
-        raise BadMessage(f"a take has a UUID as its id, not {shown(card)}") from None
+        raise BadMessage(f"a take's id must be a UUID, not {shown(card)}") from None
     try:
         facts = check_summary({name: card.get(name) for name in ("state", "ticks")})
     except ValueError as error:
-        raise BadTake(take_id, f"What the rig says of the take {take_id} {error}") from error
+        raise BadTake(take_id, f"The rig's description of the take {take_id} {error}") from error
     return take_id, facts["state"], facts.get("ticks") or 0
 
 
@@ -242,7 +242,7 @@ def _note(kind: str, checked: tuple[dict[str, Any], list[Odd]]) -> dict[str, Any
     for each in odd:
         if str(each) not in _noted and len(_noted) < _MOST_NOTED:
             _noted.add(str(each))
-            log.warning("A rig's %s has a field that cannot be used and is put aside: %s", kind, each)
+            log.warning("Ignored an invalid field in a rig's %s: %s", kind, each)
     return made
 
 
@@ -251,7 +251,7 @@ def read_message(text: str) -> Message:
     data = read_json(text)
     kind = data.get("type")
     if not isinstance(kind, str):
-        raise BadMessage(f"a message has a type: one of {', '.join(KINDS)}")
+        raise BadMessage(f"a message needs a type: one of {', '.join(KINDS)}")
     if kind not in KINDS:
         raise UnknownMessage(kind[:40])
     try:
@@ -269,11 +269,11 @@ def _blame(kind: str, error: ValidationError) -> NoReturn:
 def wanted_cameras(value: Any) -> dict[str, float]:
     """A viewer's `{"<camera key>": fps}`, checked; raises BadMessage."""
     if not isinstance(value, dict) or len(value) > MAX_CAMERAS:
-        raise BadMessage(f"watch: cameras is an object of at most {MAX_CAMERAS} camera keys")
+        raise BadMessage(f"watch: cameras must be an object of at most {MAX_CAMERAS} camera keys")
     wanted: dict[str, float] = {}
     for key, fps in value.items():
         if not isinstance(fps, int | float) or isinstance(fps, bool) or not math.isfinite(fps) or not 0 <= fps <= 240:
-            raise BadMessage(f"watch: cameras.{key[:80]}: frames a second, 0 to 240")
+            raise BadMessage(f"watch: cameras.{key[:80]} must be frames per second, 0 to 240")
         if fps > 0 and len(key) <= 200:
             wanted[key] = float(fps)
     return wanted
@@ -282,14 +282,14 @@ def wanted_cameras(value: Any) -> dict[str, float]:
 def drawn_cameras(value: Any) -> list[int]:
     """A viewer's list of camera places, one for each picture that it has drawn; raises BadMessage."""
     if not isinstance(value, list) or len(value) > 8 * MAX_CAMERAS:
-        raise BadMessage("drawn: cameras is a list of the places of cameras")
+        raise BadMessage("drawn: cameras must be a list of camera indexes")
     if not all(isinstance(place, int) and not isinstance(place, bool) and 0 <= place < 256 for place in value):
-        raise BadMessage("drawn: cameras: a place is a number from 0 to 255")
+        raise BadMessage("drawn: cameras: an index must be a number from 0 to 255")
     return value
 
 
 def ping_number(value: Any) -> int:
     """The number of a viewer's ping; raises BadMessage."""
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**53:
-        raise BadMessage("ping: id is a whole number")
+        raise BadMessage("ping: id must be an integer")
     return value

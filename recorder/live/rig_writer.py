@@ -37,7 +37,7 @@ class RigRows:
         self.cameras = cameras
         self.connection = connection
         self.ended = asyncio.Event()  # the socket is to be closed
-        self.failed = False  # by a mistake of ours; else because another connection speaks for this rig now
+        self.failed = False  # by an internal error; else because another connection took over this rig
         self._status: Mapping[str, Any] | None = None
         self._written: Mapping[str, Any] | None = None
         self._seen: tuple[Any, ...] = ()
@@ -82,7 +82,7 @@ class RigRows:
         """A task that died would leave the rig connected and unheard: the socket is closed, and the rig comes again."""
         if task.cancelled() or task.exception() is None:
             return
-        log.error("The rows of %s are written no more; it is asked to come again", self.name, exc_info=task.exception())
+        log.error("Stopped writing the rows of %s; it is told to reconnect", self.name, exc_info=task.exception())
         self.failed = True
         self.ended.set()
 

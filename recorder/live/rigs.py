@@ -31,8 +31,8 @@ def rig_connected(*, hello: Hello, connection: str) -> Rig:
     if hello.protocol != VERSION:
         raise Refused(
             "protocol",
-            f"This server speaks version {VERSION} of the rig protocol, the rig {hello.protocol}: "
-            "bring both to the same release of robotdata.",
+            f"The rig uses version {hello.protocol} of the rig protocol, this server {VERSION}: "
+            "install the same release of robotdata on both.",
         )
     card, now = hello.rig, timezone.now()
     rig, _ = Rig.objects.get_or_create(name=card.name)
@@ -99,7 +99,7 @@ def rig_disconnected(*, name: str, connection: str) -> bool:
 
 
 def expire_rigs() -> int:
-    """Rigs whose web process died without a word are offline; cheap enough to call before every list."""
+    """Mark rigs offline whose web process crashed; cheap enough to call before every list."""
     now = timezone.now()
     silent = Rig.objects.online().filter(Q(last_seen_at=None) | Q(last_seen_at__lt=now - timedelta(seconds=ALIVE_S)))
     if not silent.exists():  # no write lock for nothing
@@ -112,7 +112,7 @@ def find_rig(*, name: str) -> Rig:
     expire_rigs()
     rig = Rig.objects.filter(name=name).first()
     if rig is None:
-        raise Refused("no_rig", f"No rig named {name!r} has ever connected here: start it, then try again.", 404)
+        raise Refused("no_rig", f"Rig {name!r} has never connected: start it, then try again.", 404)
     return rig
 
 
@@ -121,7 +121,7 @@ def live_status(*, name: str) -> dict[str, Any]:
     expire_rigs()
     rig = Rig.objects.filter(name=name).first()
     if rig is None:
-        never = offline_status(name, f"No rig named {name} has ever connected here: start it.")
+        never = offline_status(name, f"Rig {name} has never connected: start it.")
         return {**never, **readiness_of("offline", {}, []).as_dict()}
     if not rig.is_online:
         last = {key: rig.status[key] for key in ("disk",) if key in rig.status}

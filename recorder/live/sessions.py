@@ -54,7 +54,7 @@ def start_session(
         theirs = rig.sessions.running().first()
         if theirs is None or theirs.dataset_id != dataset.pk:
             raise Refused(
-                "not_allowed", f"Somebody else has just begun a session on {rig.name}: reload the page and look."
+                "not_allowed", f"Somebody else has just started a session on {rig.name}. Reload the page."
             ) from None
         return theirs, False
 

@@ -74,7 +74,7 @@ class Socket(AsyncWebsocketConsumer):  # type: ignore[misc]
 
 
 class NowhereSocket(Socket):
-    """For addresses that are none: refused, where a router without a match would fail."""
+    """Fallback route: rejects unknown WebSocket paths (URLRouter would raise)."""
 
     async def connect(self) -> None:
         await self.close()

@@ -64,7 +64,9 @@ class Embedded:
             check_port(self.options.host, self.options.port)
             for rig in self.options.rigs:
                 if not Path(rig).is_file():
-                    raise EmbeddedError(f"There is no rig file {rig}: give the path of a TOML file (docs/devices.md).")
+                    raise EmbeddedError(
+                        f"Rig file {rig} does not exist: give the path of a TOML file (docs/devices.md)."
+                    )
             os.environ["ROBOTDATA_HOSTS"] = os.environ.get("ROBOTDATA_HOSTS") or ",".join(hosts(self.options.host))
             prepare_database()
             for line in openness(Path(settings.HOME), self.options.host):
@@ -120,10 +122,10 @@ class Embedded:
             self._greeted = True
             code = SignInCode.issue()
             self.say(f"robotdata is ready: {self.url}/sign-in/?code={code}")
-            self.say(f"Everything is kept in {settings.HOME}. Ctrl-C stops; nothing is lost.")
+            self.say(f"All data is in {settings.HOME}. Press Ctrl-C to stop; nothing is lost.")
         elif not self._slow_said and time.monotonic() - self._started_at > 30:
             self._slow_said = True
-            self.say("The page has not answered for 30 s; the lines above say why. Still trying.")
+            self.say("The page has not answered for 30 s; see the lines above. Still trying.")
 
 
 def openness(home: Path, host: str) -> list[str]:
@@ -131,13 +133,13 @@ def openness(home: Path, host: str) -> list[str]:
     lines = []
     if host not in LOOPBACK and not settings.HTTPS:
         lines.append(
-            f"Listening on {host} without TLS: sign-ins, tokens and pictures travel in clear to whoever is on the "
-            "network. Put a proxy with TLS before it (docs/scale-out.md), or listen on 127.0.0.1."
+            f"Listening on {host} without TLS: sign-ins, tokens and video are sent unencrypted over the "
+            "network. Put a TLS proxy in front of it (docs/scale-out.md), or listen on 127.0.0.1."
         )
     if others := home.stat().st_mode & 0o077:
         lines.append(
-            f"Other users of this machine may {'change' if others & 0o022 else 'read'} what is in {home}. "
-            f"If they should not: chmod 700 {shlex.quote(str(home))}"
+            f"Other users of this machine can {'change' if others & 0o022 else 'read'} the files in {home}. "
+            f"To prevent that: chmod 700 {shlex.quote(str(home))}"
         )
     return lines
 
@@ -160,7 +162,7 @@ def farewell() -> str:
     waiting = Job.objects.filter(state__in=[JobState.QUEUED, JobState.RUNNING]).count()
     text = f"Stopped. Nothing was lost: {takes} take{'s' * (takes != 1)} in the spool"
     if waiting:
-        text += f", {waiting} encoding job{'s' * (waiting != 1)} that go on at the next start"
+        text += f", {waiting} encoding job{'s' * (waiting != 1)} will continue at the next start"
     return text + "."
 
 
@@ -183,8 +185,8 @@ def check_home(folder: Path) -> None:
             file.write(b"robotdata")
     except OSError as error:
         raise EmbeddedError(
-            f"Nothing can be written to {settings.HOME} ({error.strerror}): free some space, mend the disk or its "
-            "rights, or choose another folder with ROBOTDATA_HOME=/some/folder."
+            f"Cannot write to {settings.HOME} ({error.strerror}): free some space, repair the disk or its "
+            "permissions, or choose another folder with ROBOTDATA_HOME=/some/folder."
         ) from error
 
 
@@ -208,7 +210,7 @@ def check_port(host: str, port: int) -> None:
             probe.bind((host, port))
         except OSError as error:
             raise EmbeddedError(
-                f"Cannot listen on {host}:{port} ({error.strerror}). Another program may have the port: "
+                f"Cannot listen on {host}:{port} ({error.strerror}). Another program may use the port: "
                 f"stop it, or choose another with `make run PORT={port + 1}`."
             ) from error
 
@@ -247,8 +249,9 @@ class home_lock:
             holder = None
         holder = holder if isinstance(holder, dict) else {}
         return (
-            f"robotdata already runs on {settings.HOME} (process {holder.get('pid', '?')}, {holder.get('url', '')}). "
-            "Use that page, stop it first, or give this start a home of its own: ROBOTDATA_HOME=/some/folder."
+            f"robotdata is already running on {settings.HOME} "
+            f"(process {holder.get('pid', '?')}, {holder.get('url', '')}). "
+            "Use that page, stop it first, or start with another home: ROBOTDATA_HOME=/some/folder."
         )
 
     def __exit__(self, *_: object) -> None:

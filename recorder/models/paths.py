@@ -37,12 +37,12 @@ def misplaced(folder: Path) -> str:
     real = folder.resolve()
     if real.parent.name == "snapshots" and real.parent.parent.name.startswith(_CACHE):
         return (
-            f"{folder} is a link into the cache of the Hugging Face Hub, which other programs share: replace it by a "
+            f"{folder} is a link into the cache of the Hugging Face Hub, which other programs share: replace it with a "
             f"copy (rm {folder} && cp -rL {real} {folder})"
         )
     home = datasets_root().resolve().parent
     if real.is_relative_to(home) or home.is_relative_to(real):
-        return f"{folder} is a link to {real}, which lies in {home} itself: copy that folder instead of linking it"
+        return f"{folder} is a link to {real}, which is itself in {home}: copy that folder instead of linking it"
     return ""
 
 
@@ -53,16 +53,18 @@ def unchangeable(folder: Path) -> str:
     real, work, linked = _real(folder), work_of(folder), folder.is_symlink()
     try:
         if not real.exists():
-            gone = f"{folder} is a link to {real}, which is not there: mount its disk, or bring the folder back"
+            gone = f"{folder} is a link to {real}, which does not exist: mount its disk, or restore the folder"
             return gone if linked else ""
         if real.stat().st_dev != real.parent.stat().st_dev:
-            return f"{real} is a disk of its own: put the dataset into a folder on that disk, and link that folder"
+            return f"{real} is the root of a disk: put the dataset into a folder on that disk, and link that folder"
         if linked:
             work.mkdir(exist_ok=True)
     except OSError as error:
-        return f"{work} cannot be made ({error.strerror}): new states are built beside a dataset; look at its rights"
+        return (
+            f"{work} cannot be created ({error.strerror}): new states are built beside a dataset; check its permissions"
+        )
     if linked and not (os.access(work, os.W_OK | os.X_OK) and os.access(real.parent, os.W_OK | os.X_OK)):
-        return f"{real.parent} cannot be written to: new states of the dataset are built and put in place there"
+        return f"{real.parent} is not writable: new states of the dataset are built there. Check its permissions"
     return ""
 
 

@@ -76,9 +76,7 @@ def _told_blockers(problems: Sequence[Any]) -> tuple[Blocker, ...]:
     found = []
     for problem in map(_dict, problems):
         text, camera = problem.get("text") or problem.get("code"), problem.get("camera")
-        found.append(
-            Blocker(str(text or "The rig allows no recording now"), camera if isinstance(camera, str) else None)
-        )
+        found.append(Blocker(str(text or "The rig cannot record now"), camera if isinstance(camera, str) else None))
     return tuple(found)
 
 
@@ -104,7 +102,7 @@ def _reason(status: Mapping[str, Any], key: str, name: str) -> str:
     """What the rig says of this camera."""
     texts = [each.get("text") for each in _list(status.get("warnings")) if _dict(each).get("camera") == key]
     said = [text for text in texts if isinstance(text, str) and text]
-    return ". ".join(said) or f"Camera {name} has given no picture yet"
+    return ". ".join(said) or f"Camera {name} has not sent an image yet"
 
 
 def _other_blockers(state: RigState, status: Mapping[str, Any]) -> list[Blocker]:
@@ -113,7 +111,7 @@ def _other_blockers(state: RigState, status: Mapping[str, Any]) -> list[Blocker]
         return [Blocker(f"Disk full: room for {max(0.0, minutes):.1f} minutes of recording. Empty the trash")]
     if state == RigState.IDLE and "record" not in _list(status.get("controls")):
         message = status.get("message")
-        return [Blocker(message if isinstance(message, str) and message else "The rig allows no recording now")]
+        return [Blocker(message if isinstance(message, str) and message else "The rig cannot record now")]
     return []
 
 

@@ -57,7 +57,7 @@ class SessionQuerySet(models.QuerySet["Session"]):
 
 
 class Session(models.Model):
-    """One sitting on one rig into one dataset, and the settings it goes on with."""
+    """One session on one rig into one dataset, and the settings of its next take."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     rig = models.ForeignKey(Rig, on_delete=models.PROTECT, related_name="sessions")

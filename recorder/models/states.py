@@ -6,7 +6,7 @@ from django.db.models import TextChoices
 
 
 class RigState(TextChoices):
-    """What a rig says of itself; `offline` is ours, for a rig that says nothing."""
+    """The state a rig reports; `offline` is set by the server for a rig that is not connected."""
 
     OFFLINE = "offline"
     CONNECTING = "connecting"
@@ -52,7 +52,7 @@ class JobState(TextChoices):
 
 
 class BatchKind(TextChoices):
-    """What a batch makes the dataset's next state of."""
+    """What a batch does: encode takes, apply pending changes, or revert to an earlier revision."""
 
     ENCODE = "encode", "takes, encoded"
     EDIT = "edit", "changes, applied"

@@ -1,4 +1,4 @@
-"""When a row moved last. An episode's is its version, by which people tell what they have seen: it only goes on.
+"""Keep `updated_at` as a monotonic row version for optimistic concurrency.
 
 A clock read before one had to wait for the row, or set back meanwhile, would give the row an older one again.
 """

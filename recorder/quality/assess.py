@@ -36,9 +36,9 @@ SOURCE = "quality"
 MOST_PEERS = 200
 """The newest takes of a dataset say what is usual."""
 JUDGED_AGAIN_AT = frozenset({6, 8, 12, 20, 35, 60, 100, 150, 200})
-"""With so many takes known, the earlier ones are judged anew by what is usual now."""
+"""With so many takes known, the earlier ones are checked again against what is usual now."""
 JUDGE_AGAIN = timedelta(minutes=1)
-"""After this long without a sign of whoever judges all takes of a dataset anew, somebody is called again."""
+"""After this long without progress of a full check of a dataset, another worker is called."""
 _MOST_BYTES = 4 << 20
 _LOCK_WAIT_S = 2.0
 # What the rig says at once and what is measured later go by different names.
@@ -84,13 +84,13 @@ def assess_by_id(episode_id: str) -> None:
     try:
         assess(episode=episode)
     except TakeBusy as error:
-        log.info("The take %s is judged later: %s", episode_id, error)
+        log.info("The take %s will be checked later: %s", episode_id, error)
     except FileNotFoundError:
-        log.info("The take %s was deleted, or committed, while it was judged", episode_id)
+        log.info("The take %s was deleted or committed while it was checked", episode_id)
 
 
 def judge_again(*, dataset: Dataset) -> int:
-    """Judge the takes of a dataset anew from what was measured, newest 200; how many have other marks now."""
+    """Check the newest 200 takes of a dataset again from their measures; return how many changed their marks."""
     known, episodes, others = _measured(dataset, _raw(dataset))
     peers = Peers(others)
     return sum(_judged_anew(episodes[key], metrics, peers) for key, metrics in known.items())
@@ -99,7 +99,7 @@ def judge_again(*, dataset: Dataset) -> int:
 def judge_all(*, dataset: Dataset) -> int:
     """`judge_again` for every take, because what is worth a mark has been changed; gives way to the next change.
 
-    While it goes on, and once it is done, nobody is called to do it again.
+    While it runs, and once it is done, no other worker is called.
     """
     chosen, changed = dataset.thresholds, 0
     peers = Peers(_measured(dataset, _raw(dataset))[2])
@@ -128,7 +128,7 @@ def _judged_anew(episode: Episode, metrics: TakeMetrics, peers: Peers) -> bool:
     try:
         return _judge(episode, metrics, peers) != before
     except (SpoolError, OSError) as error:
-        log.info("The take %s is not judged again: %s", episode.pk, error)
+        log.info("The take %s is not checked again: %s", episode.pk, error)
         return False
 
 

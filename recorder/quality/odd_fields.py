@@ -17,7 +17,7 @@ def odd_marks(odd: Sequence[Odd], ticks: int, source: str = "take.json") -> list
         return []
     some = "; ".join(str(each) for each in odd[:_NAMED])
     more = f"; and {len(odd) - _NAMED} more" if len(odd) > _NAMED else ""
-    text = f"Put aside in {source}: {some}{more}."
+    text = f"Ignored in {source}: {some}{more}."
     place = {"camera": None, "feature": None, "from_tick": 0, "to_tick": ticks, "frame": 0}
     fields = [each.field for each in odd]
     mark = {"code": "unreadable", "severity": "warn", "text": text, "source": source, "fields": fields}

@@ -25,7 +25,7 @@ def rename_task(*, dataset: Dataset, task: str, to: str, who: str) -> tuple[uuid
     found = dataset.episodes.filter(task=task, purged_at=None).exclude(state=EpisodeState.RECORDING)
     episodes = list(found.select_related("dataset"))
     if not episodes:
-        raise Refused("no_task", f"Nothing in {dataset.title} has the task {task!r} (any more): reload and look.", 404)
+        raise Refused("no_task", f"No episode in {dataset.title} has the task {task!r} now. Reload the page.", 404)
     return edit_many(episodes=episodes, who=who, task=to), len(episodes)
 
 
@@ -47,7 +47,7 @@ def edit_many(
     were not changed where some moved in between.
     """
     if unknown := same.keys() - set(FOR_ALL):
-        raise TypeError(f"many episodes have no {', '.join(sorted(unknown))} to edit")
+        raise TypeError(f"cannot edit {', '.join(sorted(unknown))} of several episodes")
     if "task" in same:
         same["task"] = checked_task(str(same["task"]))
     group = group_of(group=group, who=who)
@@ -69,5 +69,5 @@ def _with_note(episode: Episode, more: str) -> str:
         return episode.note
     note = f"{episode.note.rstrip()}\n{more}".lstrip("\n")
     if len(note) > MOST_NOTE:
-        raise Refused("invalid", f"The note of {episode} would be longer than {MOST_NOTE} letters: shorten it.", 422)
+        raise Refused("invalid", f"The note of {episode} would be longer than {MOST_NOTE} characters: shorten it.", 422)
     return note

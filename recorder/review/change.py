@@ -32,7 +32,7 @@ def change_episode(
 
     With the `version` (its `updated_at`) that was read, a person's change in between is refused, with `own` another
     person's only; what the product itself noted meanwhile (a quality mark) is none. The episode's `updated_at` is then
-    how far `who` has seen it. Raises Refused; with code NOT_DURABLE it is done all the same.
+    how far `who` has seen it. Raises Refused; with code NOT_DURABLE the change was saved.
     """
     for _ in range(_TRIES):
         with held([episode]), transaction.atomic():
@@ -89,8 +89,8 @@ def _other_frames(fresh: Episode, version: datetime, changed: dict[str, Any]) ->
 
 
 def _frames_moved(episode: Episode) -> Refused:
-    words = f"{episode.dataset} got another state at {format_time(episode.frames_at or episode.updated_at)}, after you "
-    words += f"looked: the frames of {episode} are others now. Look at it again, then trim."
+    words = f"{episode.dataset} was changed at {format_time(episode.frames_at or episode.updated_at)}, after you "
+    words += f"looked: {episode} now has different frames. Review it again, then trim."
     return Refused("conflict", words, detail={"version": episode.updated_at.isoformat(), "who": ""})
 
 
@@ -115,9 +115,9 @@ def stamped(changed: dict[str, Any], who: str, now: datetime) -> dict[str, Any]:
 
 
 def write_folder(episode: Episode, changed: dict[str, Any], who: str) -> Refused | None:
-    """The same where it outlives the row: in `take.json`, or in the dataset's sidecar once it is committed.
+    """Write the change where it outlives the row: in `take.json`, or in the dataset's sidecar once it is committed.
 
-    Called last, so that the row falls with it; what is returned is to be said once the row stands.
+    Call last inside the transaction: an exception rolls the row back. Raise the returned warning after the commit.
     """
     refused = write_sidecars([episode]).get(episode.pk) if episode.is_committed else write_take(episode, changed, who)
     if refused is not None and refused.code != NOT_DURABLE:
@@ -150,7 +150,7 @@ def not_written(episode: Episode, error: SpoolError | OSError) -> Refused | None
         return Refused("busy", f"{episode} is being written just now: try again in a moment.", 503)
     if isinstance(error, NotDurable):
         return not_durable(str(episode), error)
-    words = f"{episode} cannot be changed: {error}. Nothing was changed; look at the disk."
+    words = f"{episode} cannot be changed: {error}. Nothing was changed; check the disk."
     return Refused("not_written", words, 503)
 
 
@@ -160,12 +160,16 @@ def check_open(episode: Episode) -> None:
         raise Refused("purged", f"{episode} cannot be changed: {episode.error}", 410)
     if episode.purged_at is not None:
         raise Refused(
-            "purged", f"{episode} was emptied from the trash at {format_time(episode.purged_at)}: it is gone.", 410
+            "purged",
+            f"{episode} was emptied from the trash at {format_time(episode.purged_at)} and cannot be restored.",
+            410,
         )
     if episode.state == EpisodeState.RECORDING:
         raise Refused("recording", f"{episode} is still being recorded: stop it first.")
     if episode.is_committed and not episode.dataset.path.is_dir():
-        raise Refused("no_folder", f"{episode} cannot be changed: {episode.dataset.path} is missing, bring it back.")
+        raise Refused(
+            "no_folder", f"{episode} cannot be changed: {episode.dataset.path} is missing. Restore that folder."
+        )
     if episode.state == EpisodeState.ENCODING:
         raise Refused(
             "encoding", f"{episode} {encoding_since(episode)}: cancel that batch first, or wait until it is done."
@@ -181,11 +185,11 @@ def conflict(episode: Episode, but: str = "") -> Refused:
     if last is None:
         words = f"{episode} was changed at {format_time(episode.updated_at)}"
     elif last.undone_at is not None:
-        words = f"{name} took {describe_fields(last.after)} of {episode} back at {format_time(last.undone_at)}"
+        words = f"{name} undid {describe_fields(last.after)} of {episode} at {format_time(last.undone_at)}"
     else:
         words = f"{name} set {describe_fields(last.after)} of {episode} at {format_time(last.at)}"
     return Refused(
         "conflict",
-        f"{words}, after you looked. Look at it again, then decide.",
+        f"{words}, after you looked. Review it again, then decide.",
         detail={"version": episode.updated_at.isoformat(), "who": last.who if last else ""},
     )

@@ -32,7 +32,7 @@ _PAUSE_S = 0.02  # between two transactions, longer than the shortest naps of th
 
 @dataclass(slots=True)
 class Outcome:
-    """Those that are changed now, as they are; why others are not; and what a power cut may still take back."""
+    """Those that are changed now, as they are; why others are not; and what a power cut may still undo."""
 
     changed: list[Episode] = field(default_factory=list)
     refused: dict[uuid.UUID, Refused] = field(default_factory=dict)

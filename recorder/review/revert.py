@@ -19,13 +19,13 @@ def revert(
 ) -> Change:
     """As it was right after that change; None means as it was recorded, before anybody changed it.
 
-    Raises Refused for a change that is not in its history or was taken back, where nothing differs from then, and, with
+    Raises Refused for a change that is not in its history or was undone, where nothing differs from then, and, with
     the `version` that was read, where somebody (with `own`, somebody else) changed it since.
     """
     wanted = _then(episode, change)
     done = change_episode(episode=episode, who=who, group=uuid.uuid4(), version=version, own=own, **wanted)
     if done is None:
-        raise Refused("same", f"{episode} is as it was then already ({describe_fields(wanted)}): nothing was changed.")
+        raise Refused("same", f"{episode} is already in that state ({describe_fields(wanted)}): nothing was changed.")
     if done.after.get("verdict", Verdict.REJECT) != Verdict.REJECT:
         apply_policy(dataset=episode.dataset)
     return done
@@ -43,7 +43,7 @@ def _then(episode: Episode, change: int | None) -> dict[str, Any]:
     if change is not None and not rows.filter(pk=change).exists():
         raise Refused(
             "no_change",
-            f"There is no change {change} in the history of {episode}, or it was taken back: reload the page and look.",
+            f"Change {change} is not in the history of {episode}, or it was undone. Reload the page.",
             404,
         )
     wanted: dict[str, Any] = {}
@@ -52,5 +52,5 @@ def _then(episode: Episode, change: int | None) -> dict[str, Any]:
             break
         wanted |= _sensible(later, episode)
     if not wanted:
-        raise Refused("same", f"{episode} is as it was then already: nobody has changed it since.")
+        raise Refused("same", f"{episode} is already in that state: nobody has changed it since.")
     return wanted

@@ -41,7 +41,7 @@ def trash_summary() -> TrashSummary:
 def restore(*, episodes: Sequence[Episode], who: str) -> uuid.UUID:
     """Out of the trash, to be reviewed again.
 
-    Raises Refused for one that is gone for good, or that another person has judged anew meanwhile.
+    Raises Refused for one that was deleted permanently, or that somebody else has reviewed meanwhile.
     """
     for episode in episodes:
         if episode.purged_at is None and episode.verdict not in (Verdict.REJECT, Verdict.UNREVIEWED):
@@ -68,14 +68,14 @@ def empty_trash(
         trash = trash.filter(pk__in=[episode.pk for episode in episodes])
         if missing := {episode.pk for episode in episodes} - set(trash.values_list("pk", flat=True)):
             raise Refused(
-                "not_in_trash", f"{len(missing)} of these are not in the trash (any more): nothing was deleted."
+                "not_in_trash", f"{len(missing)} of these are not in the trash: nothing was deleted. Reload the page."
             )
     if older_than is not None:
         rejected = Coalesce("reviewed_at", "updated_at")  # a folder that came from elsewhere may not say when
         trash = trash.alias(rejected=rejected).filter(rejected__lte=timezone.now() - older_than)
     if most is not None and (count := trash.count()) > most:
         raise Refused(
-            "more_in_trash", f"The trash holds {count} takes now, not {most}: nothing was deleted. Look again."
+            "more_in_trash", f"The trash holds {count} takes now, not {most}: nothing was deleted. Reload the page."
         )
     freed = 0
     for episode in trash:

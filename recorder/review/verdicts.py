@@ -33,7 +33,7 @@ def set_verdict(
     versions: Versions | None = None,
     group: uuid.UUID | None = None,
 ) -> uuid.UUID:
-    """Keep, reject or take back a verdict; many at once are undone as one, by the group that is returned.
+    """Keep, reject or clear the verdict; many at once are undone as one, by the group that is returned.
 
     A long act may come in portions: with the `group` of the first, the others belong to it. `versions` are those that
     were read of some of them, as `version` is of one: what one did `own`self since is then no conflict.
@@ -42,7 +42,7 @@ def set_verdict(
     moved in between.
     """
     if verdict not in Verdict.values:
-        raise Refused("invalid", f"{verdict!r} is no verdict: choose {', '.join(Verdict.values)}.", 422)
+        raise Refused("invalid", f"Unknown verdict {verdict!r}: choose one of {', '.join(Verdict.values)}.", 422)
     group = _change_all(episodes, who, version, {"verdict": verdict}, own, group, versions)
     if verdict != Verdict.REJECT:
         _apply_policies(episodes)
@@ -57,7 +57,7 @@ def edit_episodes(
     Raises Refused for a value that is none, or where an episode cannot be changed now.
     """
     if unknown := fields.keys() - set(EDITABLE):
-        raise TypeError(f"an episode has no {', '.join(sorted(unknown))} to edit")
+        raise TypeError(f"cannot edit {', '.join(sorted(unknown))} of an episode")
     if "task" in fields:
         fields["task"] = checked_task(str(fields["task"]))
     for episode in episodes:
@@ -66,14 +66,14 @@ def edit_episodes(
 
 
 def group_of(*, group: uuid.UUID | None, who: str) -> uuid.UUID:
-    """A new act, or the one that goes on. Raises Refused where that is another person's, or was taken back."""
+    """Return a new group, or `group` itself. Raises Refused if that belongs to somebody else or was undone."""
     if group is None:
         return uuid.uuid4()
     known = Change.objects.filter(group=group)
     if known.exclude(who=who).exists():
-        raise Refused("invalid", f"The act {group} is somebody else's: begin one of your own.", 422)
+        raise Refused("invalid", f"Change group {group} belongs to somebody else. Start your own.", 422)
     if known.exclude(undone_at=None).exists():
-        raise Refused("taken_back", "This was taken back meanwhile: nothing more is done.")
+        raise Refused("taken_back", "This was undone meanwhile: nothing more was changed.")
     return group
 
 
@@ -87,12 +87,12 @@ class Undone:
 
 
 def undo(*, who: str) -> list[Episode]:
-    """Take back this person's newest change that is not taken back yet; again and again, as far as there are any.
+    """Undo this person's newest change that is not undone yet; repeat to undo earlier ones.
 
     Two people who share a sign-in have a browser each: as long as there are any of this one's, only those are meant.
 
     Raises Refused where there is nothing to undo, where somebody else has changed the same since (the next undo
-    goes on with the change before), or while the episode is being encoded.
+    undoes the change before), or while the episode is being encoded.
     """
     return undo_some(who=who).episodes
 
@@ -106,11 +106,11 @@ def undo_some(*, who: str, group: uuid.UUID | None = None, most: int | None = No
         Change.objects.filter(pk__in=[c.pk for c in gone]).update(superseded=True)
         if live := [c for c in changes if c not in gone]:
             return _undo_all(live, who, most)
-    raise Refused("nothing_to_undo", "There is nothing left to undo: every change of yours is taken back or committed.")
+    raise Refused("nothing_to_undo", "Nothing left to undo: all your changes are undone or committed.")
 
 
 def history(*, episode: Episode) -> QuerySet[Change]:
-    """All changes of the episode, newest first, those taken back included."""
+    """All changes of the episode, newest first, those undone included."""
     return episode.changes.all()
 
 

@@ -15,41 +15,41 @@ from recorder.models.states import BatchKind
 register = template.Library()
 
 MARKS = {
-    "nan": "a value that is no number",
-    "rate": "the loop's rate is off",
-    "gap": "the loop stood still",
+    "nan": "NaN value",
+    "rate": "wrong frame rate",
+    "gap": "control loop stalled",
     "no_motion": "nothing moves",
-    "stuck": "a joint does not follow",
-    "saturated": "a joint runs into its limit",
+    "stuck": "joint does not follow",
+    "saturated": "joint at its limit",
     "idle_start": "idle at the start",
     "idle_end": "idle at the end",
-    "missing": "a camera is missing",
-    "stale": "a camera fell silent",
-    "frozen": "a camera repeats one picture",
+    "missing": "camera missing",
+    "stale": "camera stopped",
+    "frozen": "image frozen",
     "dropped": "frames dropped",
-    "late": "pictures late",
-    "out_of_step": "cameras out of step",
-    "black": "a black picture",
-    "flat": "a picture without anything in it",
-    "damaged": "damaged pictures",
+    "late": "images late",
+    "out_of_step": "cameras out of sync",
+    "black": "black image",
+    "flat": "blank image",
+    "damaged": "damaged frames",
     "clipped": "depth out of range",
-    "resized": "a picture of another size",
-    "unreadable": "cannot be read",
-    "empty": "no rows",
-    "length": "length unlike the others",
+    "resized": "image size changed",
+    "unreadable": "unreadable",
+    "empty": "no frames",
+    "length": "unusual length",
     "little_motion": "little motion",
-    "dead": "a joint is dead",
-    "spike": "a spike in a signal",
-    "jump": "a jump in a signal",
+    "dead": "joint does not move",
+    "spike": "spike in a signal",
+    "jump": "jump in a signal",
     "jerk": "jerky",
     "disagree": "state and action disagree",
-    "lag": "the robot lags behind",
-    "light": "much lighter or darker than usual",
+    "lag": "robot lags",
+    "light": "unusual brightness",
     "blurred": "blurred",
-    "slow_camera": "a slow camera",
-    "near_copy": "nearly a copy of another take",
-    "lost": "a camera was lost",
-    "tick_late": "a late tick",
+    "slow_camera": "slow camera",
+    "near_copy": "near-duplicate",
+    "lost": "camera disconnected",
+    "tick_late": "late control step",
 }
 
 
@@ -69,7 +69,7 @@ def plans(episode: Episode) -> list[dict[str, str]]:
     if "trim" in planned:
         first, end = planned["trim"]
         said = f"trimmed to {frame_range(first, end)}"
-        said += ", with a few before them where no keyframe is" if first else ""
+        said += ", or a few frames earlier (cuts snap to keyframes)" if first else ""
         found.append({"short": "will be trimmed", "long": said, "tone": "tone-accent"})
     return found
 
@@ -78,7 +78,7 @@ def plans(episode: Episode) -> list[dict[str, str]]:
 def revision_words(revision: Revision) -> str:
     """What made it of the state before: `deleted 3, trimmed 2`."""
     if revision.reverted_to is not None:
-        return f"went back to revision {revision.reverted_to}"
+        return f"reverted to revision {revision.reverted_to}"
     words = [f"{name} {count}" for name, count in revision.counts.items()]
     return ", ".join(words) or "changed"
 
@@ -87,7 +87,7 @@ def revision_words(revision: Revision) -> str:
 def batch_does(batch: Batch) -> str:
     """What a batch without takes does: `delete 3, trim 2`."""
     if batch.kind == BatchKind.REVERT:
-        return f"go back to revision {batch.about.get('revision')}"
+        return f"revert to revision {batch.about.get('revision')}"
     named = {"deleted": "delete", "relabelled": "relabel", "trimmed": "trim"}
     return ", ".join(f"{word} {batch.about[name]}" for name, word in named.items() if batch.about.get(name))
 

@@ -30,7 +30,7 @@ EPISODE_TONES = {
     EpisodeState.ENCODED: "good",
     EpisodeState.FAILED: "bad",
 }
-EPISODE_WORDS = {EpisodeState.RECORDED: "take", EpisodeState.FAILED: "encoding failed"}
+EPISODE_WORDS = {EpisodeState.RECORDED: "not encoded", EpisodeState.FAILED: "encoding failed"}
 BATCH_TONES = {
     BatchState.QUEUED: "",
     BatchState.ENCODING: "accent",
@@ -43,14 +43,14 @@ BATCH_WORDS = {BatchState.QUEUED: "waiting", BatchState.COMMITTING: "adding to t
 MARK_TONES = {"bad": "tone-bad", "warn": "tone-warn"}
 END_REASONS = {
     "disk_full": "the disk was full",
-    "camera_lost": "a camera was lost",
-    "robot_lost": "the robot was lost",
-    "teleoperator_lost": "the teleoperator was lost",
-    "rig_failed": "the rig's program failed",
+    "camera_lost": "a camera stopped",
+    "robot_lost": "the robot was disconnected",
+    "teleoperator_lost": "the teleoperator was disconnected",
+    "rig_failed": "the rig had an internal error",
     "not_written": "the take could not be written",
     "shutdown": "the rig was shut down",
     "interrupted": "the rig crashed",
-    "discard": "it was discarded",
+    "discard": "discarded",
 }
 
 

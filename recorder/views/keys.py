@@ -31,9 +31,9 @@ def keys(request: Request) -> HttpResponse:
     try:
         chosen = Chosen.model_validate_json(request.body).keys
     except ValidationError as error:
-        return _refused(f"These are no keys: {error.errors()[0]['msg']}.")
+        return _refused(f"Invalid shortcuts: {error.errors()[0]['msg']}.")
     if len(set(chosen.values())) != len(chosen):
-        return _refused("One key cannot mean two things: choose another for one of them.")
+        return _refused("Two actions share one key: choose another for one of them.")
     UserKeys.objects.update_or_create(user=request.user, defaults={"changed": chosen})
     return JsonResponse({"keys": chosen})
 

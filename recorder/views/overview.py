@@ -22,20 +22,20 @@ WIDE, HIGH = 600, 150
 TRACK = 1000
 WORST_SHOWN = 8
 KNOBS = (
-    ("z", "Unlike the others", "robust standard deviations"),
-    ("length", "Longer or shorter", "times the usual length"),
-    ("little_motion", "Little motion", "of the usual way, and less"),
-    ("jump", "A jump", "of the joint's range, at once"),
-    ("glitch", "A spike", "of the joint's range, out and back"),
-    ("jerk", "Jerky", "times as usual"),
-    ("disagree", "State and action apart", "of the joint's range"),
-    ("lag_ticks", "The robot lags", "ticks more than usual"),
-    ("copy", "A copy of another take", "of the range apart, and less"),
-    ("light", "Lighter or darker", "of all light"),
-    ("blurred", "Blurred", "of the usual sharpness, and less"),
+    ("z", "Outlier", "robust standard deviations"),
+    ("length", "Unusual length", "times the usual length"),
+    ("little_motion", "Little motion", "or less of the usual path length"),
+    ("jump", "Jump", "of the joint's range, at once"),
+    ("glitch", "Spike", "of the joint's range, out and back"),
+    ("jerk", "Jerky", "times the usual jerk"),
+    ("disagree", "State and action disagree", "of the joint's range"),
+    ("lag_ticks", "Robot lags", "frames more than usual"),
+    ("copy", "Near-duplicate", "or less of the range apart"),
+    ("light", "Unusual brightness", "of full scale"),
+    ("blurred", "Blurred", "or less of the usual sharpness"),
     ("dropped_warn", "Frames dropped", "of all frames"),
-    ("idle_s", "Idle at the ends", "seconds"),
-    ("frozen_s", "A frozen camera", "seconds"),
+    ("idle_s", "Idle ends", "seconds"),
+    ("frozen_s", "Frozen image", "seconds"),
 )
 """Thresholds that people set on the page; the API knows all of them."""
 

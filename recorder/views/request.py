@@ -24,7 +24,7 @@ class Request(HttpRequest):
 
 
 def cut(rows: EpisodeQuerySet, after: str | None, *, most: int = PAGE) -> dict[str, Any]:
-    """A page of episodes, newest first, and the cursor of the next; an unknown cursor begins anew."""
+    """A page of episodes, newest first, and the cursor of the next; an unknown cursor starts at the first page."""
     rows = rows.select_related("dataset", "rig").newest_first()
     if last := _cursor(after):
         older = Q(recorded_at__lt=last.recorded_at) | Q(recorded_at=last.recorded_at, id__lt=last.pk)

@@ -23,8 +23,8 @@ from recorder.models.access import ensure_operator
 TRIES_PER_MINUTE = 10
 """From one address, whatever is tried."""
 ACCOUNT_TRIES, ACCOUNT_WAIT_S = 20, 300
-"""Passwords for one account, from wherever they come. A sign-in link opens it all the same."""
-TOO_MANY = "Too many tries from this address or for this account. Wait some minutes, then try again."
+"""Passwords for one account, from wherever they come. A sign-in link still opens it."""
+TOO_MANY = "Too many attempts from this address or for this account. Wait some minutes, then try again."
 PASSWORDS = "django.contrib.auth.backends.ModelBackend"
 
 
@@ -87,11 +87,8 @@ def by_password(request: HttpRequest) -> User | None:
 
 def refusal(code: str) -> str:
     if code:
-        return (
-            "This sign-in link was used already or has run out. "
-            "`make signin` prints a new one on the machine that runs robotdata."
-        )
-    return "The name or the password is not right."
+        return "This sign-in link has been used or has expired. Run `make signin` on the server for a new one."
+    return "Wrong name or password."
 
 
 def subjects_of(request: HttpRequest, code: str) -> list[tuple[str, int, int]]:

@@ -138,7 +138,7 @@ def cameras_in(row: Dataset) -> list[str]:
 
 
 def cursor(after: str) -> Episode | None:
-    """An unknown one begins anew."""
+    """An unknown cursor starts at the first page."""
     try:
         return Episode.objects.filter(pk=uuid.UUID(after)).first() if after else None
     except ValueError:
@@ -149,13 +149,13 @@ def _said(name: str, value: str) -> str:
     """A part of the filter in words."""
     words = {
         "q": f"“{value}”",
-        "mark": {"any": "marked", "none": "not marked", "bad": "marked as bad"}.get(value) or mark_words(value),
+        "mark": {"any": "has issues", "none": "no issues", "bad": "serious issues"}.get(value) or mark_words(value),
         "longer": f"{value} s or longer",
         "shorter": f"{value} s or shorter",
         "since": f"since {value}",
         "until": f"until {value}",
         "session": f"session {value[:8]}",
-        "planned": PLANNED_WORDS.get(value, "changes to apply"),
+        "planned": PLANNED_WORDS.get(value, "pending changes"),
         "verdict": Verdict(value).label if value in Verdict.values else value,
     }
     return words.get(name, f"{name}: {value}")

@@ -64,7 +64,7 @@ _TRIES = 6  # of a commit, each without the episodes that the one before was ref
 
 
 class FolderMissing(DatasetError):
-    """Somebody has moved the dataset away; only a person can bring it back."""
+    """The dataset's folder is missing; only a person can restore it."""
 
 
 _HOPELESS = (*FINAL, FeaturesDiffer, NotADataset, EditError, FolderMissing)
@@ -105,7 +105,7 @@ def commit_waiting() -> int:
 
 
 def claim_batch(batch_id: uuid.UUID | str) -> Batch | None:
-    """The batch, which is this caller's to commit now; None where it is not to be had."""
+    """Claim the batch for this caller to commit; None if it cannot be claimed."""
     token, now = uuid.uuid4().hex, timezone.now()
     free = Batch.objects.filter(Q(token="") | lease_expired(now), pk=batch_id, state=BatchState.COMMITTING)
     if not free.update(token=token, lease_until=lease_end(), attempt=F("attempt") + 1, updated_at=now):
@@ -159,7 +159,7 @@ def _commit(batch: Batch, heart: Heartbeat) -> list[Episode]:
             raise
         except Exception as error:  # a take's files may hold anything, and none takes the others along
             log.exception("%s is left out of %s", episode, batch)
-            words = f"Its take cannot be read as an episode ({error}). Look at {episode.take_path}, or reject it."
+            words = f"Its take cannot be read as an episode ({error}). Check {episode.take_path}, or reject the take."
             fail_episode(episode, words, batch.pk)
             continue
         features = features or took["features"]
@@ -204,8 +204,8 @@ def _add(batch: Batch, spec: DatasetSpec, whole: dict[Episode, NewEpisode], hear
             heart.check()
             for episode, reason in bad.items():
                 log.warning("%s is left out of %s: %s", episode, batch, reason)
-                fail_episode(episode, f"{reason}. Trim or reject the take, or try it again.", batch.pk)
-                remove_staging(episode.pk)  # the fault may be in what was encoded: another try encodes it anew
+                fail_episode(episode, f"{reason}. Trim or reject the take, or try again.", batch.pk)
+                remove_staging(episode.pk)  # the encoded file may be at fault: the next attempt encodes it again
                 del whole[episode]
         if not whole:
             return None
@@ -240,7 +240,7 @@ def _prepare(batch: Batch, episode: Episode) -> tuple[NewEpisode, dict[str, Any]
             path = staged_path(take, plan, camera, chosen)
             found = load_encoded(path)
             if found is None:
-                raise ExportError(f"what was encoded of {camera} is not in {path} any more: try again")
+                raise ExportError(f"the encoded video of {camera} is no longer in {path}: try again")
             encoded[camera] = found
         made = new_episode(take, plan, episode.task, encoded, str(episode.pk), sidecar_of(episode, plan))
         return made, take.manifest
@@ -295,7 +295,7 @@ def _renewal(batch: Batch) -> Callable[[int], bool]:
 
 
 def _fence(batch: Batch, heart: Heartbeat) -> Callable[[int, int], None]:
-    """For each step, asked while the folder is locked: who stood still for long may be cancelled meanwhile."""
+    """Check before each step, while the folder is locked, whether a stalled commit was cancelled meanwhile."""
     mine = Batch.objects.filter(pk=batch.pk, token=batch.token, state=BatchState.COMMITTING)
 
     def progress(done: int, _: int) -> None:
@@ -311,12 +311,12 @@ def _judge(batch: Batch, error: Exception) -> None:
     if isinstance(error, DatasetBusy):
         _later(batch, f"Waits: {error}.", _BUSY_AGAIN, counted=False)
     elif is_no_space(error):
-        words = f"No space for the dataset in {batch.dataset.path}: free some, and it goes on by itself."
+        words = f"No space for the dataset in {batch.dataset.path}: free some space; the batch continues by itself."
         _later(batch, words, SPACE_AGAIN, counted=False)
     elif batch.attempt < settings.JOB_ATTEMPTS and not isinstance(error, _HOPELESS):
-        log.warning("%s failed and is tried again: %s", batch, error, exc_info=True)
+        log.warning("%s failed, trying again: %s", batch, error, exc_info=True)
         words = f"{str(error) or type(error).__name__}{_where(error)}"
-        _later(batch, f"Tried again soon: {words}", _BUSY_AGAIN * batch.attempt, counted=True)
+        _later(batch, f"Trying again soon: {words}", _BUSY_AGAIN * batch.attempt, counted=True)
     else:
         log.error("%s failed: %s", batch, error, exc_info=not isinstance(error, _HOPELESS))
         _give_up(batch, _said(batch, error))
@@ -327,8 +327,8 @@ def _said(batch: Batch, error: Exception) -> str:
     words = str(error) or type(error).__name__
     if not isinstance(error, OSError):
         return words
-    asked = "Look at the disk, then try again: what of it is there already is found, and not written twice."
-    return f"{batch.dataset.path} could not be brought to its next state{_where(error)}: {words}. {asked}"
+    asked = "Check the disk, then try again: parts that are written already are reused."
+    return f"{batch.dataset.path} could not be updated{_where(error)}: {words}. {asked}"
 
 
 def _where(error: Exception) -> str:

@@ -56,7 +56,7 @@ def run_job(job_id: int, *, on_stall: Callable[[str], None] | None = None) -> bo
         return False
 
     def stalled(words: str) -> None:
-        fail_job(job, f"The encoder hangs: {words}.")
+        fail_job(job, f"The encoder stalled: {words}.")
         if on_stall is not None:
             on_stall(words)
 
@@ -78,7 +78,7 @@ def run_job(job_id: int, *, on_stall: Callable[[str], None] | None = None) -> bo
 
 
 def claim_job(job_id: int) -> Job | None:
-    """The job, which is this caller's now, by one conditional UPDATE; None where it is not to be had."""
+    """Claim the job for this caller by one conditional UPDATE; None if it cannot be claimed."""
     job = Job.objects.select_related("batch__dataset", "episode").filter(pk=job_id).first()
     if job is None or job.state != JobState.QUEUED:
         return None
@@ -136,23 +136,25 @@ def check_fit(take: Take, plan: ExportPlan, dataset: Dataset, episode: Episode) 
     """What would keep it out of the dataset, found before its encoding is paid for. Raises Unfit, FeatureError."""
     features = take.manifest["features"]
     if odd := take.manifest.odd_in("features", "cameras"):
-        raise Unfit(f"Its take.json does not say what was recorded ({odd[0]}). Mend that field, then encode again.")
+        raise Unfit(f"Its take.json does not describe what was recorded ({odd[0]}). Fix that field, then encode again.")
     complete(features)
     if not episode.task.strip():
-        raise Unfit("It has no task: say in words what the robot does, then encode again.")
+        raise Unfit("It has no task: describe what the robot does, then encode again.")
     if dataset.features and dataset.fps:
         unlike = differences(features, dataset.features, float(take.manifest["fps"]), dataset.fps)
         if unlike:
             words = "; ".join(f"{d.what}: {d.rig} here, {d.dataset} in the dataset" for d in unlike)
-            raise Unfit(f"It does not fit {dataset.title} ({words}). Record into another dataset, or reject it.")
+            raise Unfit(
+                f"It does not match {dataset.title} ({words}). Record into another dataset, or reject the take."
+            )
     for name, feature in features.items():
         if str(feature["dtype"]).startswith("float"):
             values = np.asarray(take.signal(name)[plan.first_tick : plan.end_tick], np.float64)
             bad = ~np.isfinite(values).all(axis=1)
             if bad.any():
                 raise Unfit(
-                    f"{name} is not a number in {int(bad.sum())} frames, first in frame "
-                    f"{plan.first_tick + int(bad.argmax())}: trim them away, or reject it."
+                    f"{name} is NaN in {int(bad.sum())} frames, first in frame "
+                    f"{plan.first_tick + int(bad.argmax())}: trim these frames, or reject the take."
                 )
 
 
@@ -181,7 +183,7 @@ def fail_job(job: Job, words: str, *, final: bool = False) -> None:
 
 
 def fail_episode(episode: Episode, words: str, batch_id: uuid.UUID) -> None:
-    """It leaves the batch; the rest of it goes on."""
+    """Remove the episode from its batch; the rest of the batch continues."""
     with transaction.atomic():
         hold_jobs(batch_id, episode=episode)
         episode.refresh_from_db(fields=["state"])
@@ -266,11 +268,11 @@ def _renewal(job: Job) -> Callable[[int], bool]:
 def _judge(job: Job, error: Exception) -> None:
     """Wait for space, give it up, or try again."""
     if is_no_space(error):
-        words = f"No space for encoded videos in {settings.STAGING_DIR}: free some, and it goes on by itself."
+        words = f"No space for encoded videos in {settings.STAGING_DIR}: free some space; encoding continues by itself."
         Job.objects.filter(pk=job.pk, token=job.token).update(attempt=F("attempt") - 1)
         _give_back(job, words, SPACE_AGAIN)
     elif isinstance(error, FINAL):
-        more = "Trim that place away, or reject the take." if isinstance(error, TornPacket) else ""
+        more = "Trim that part, or reject the take." if isinstance(error, TornPacket) else ""
         fail_job(job, f"{error} {more}".strip(), final=True)
     else:
         known = type(error).__module__.startswith("robotdata.") or isinstance(error, OSError)

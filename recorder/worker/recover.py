@@ -96,14 +96,14 @@ def recover(*, deep: bool = False) -> Report:
     steps: dict[str, Callable[[], object]] = {
         "Putting deleted folders back": lambda: _put_back(report),
         # Before the takes: what is committed already is not encoded again.
-        "Looking at the datasets": lambda: _recover_datasets(report),
-        "Looking at the takes": lambda: _recover_takes(report, deep),
+        "Checking the datasets": lambda: _recover_datasets(report),
+        "Checking the takes": lambda: _recover_takes(report, deep),
         "Looking for missing takes": lambda: _find_missing(report),
-        "Giving back episodes": lambda: _give_back_orphans(report),
-        "Giving back jobs": lambda: _give_back_jobs(report),
-        "Moving batches on": lambda: sweep.move_on(timezone.now()),
+        "Requeueing episodes": lambda: _give_back_orphans(report),
+        "Requeueing jobs": lambda: _give_back_jobs(report),
+        "Advancing batches": lambda: sweep.move_on(timezone.now()),
         "Tidying the staging folder": sweep.tidy_staging,
-        "Naming the raw frames that are kept": lambda: _name_kept(report),
+        "Listing the raw frames that are kept": lambda: _name_kept(report),
     }
     for what, step in steps.items():
         with alone(what, log, lambda words, what=what: report.lost.append(f"{what}: {words}.")):  # type: ignore[misc]
@@ -112,7 +112,7 @@ def recover(*, deep: bool = False) -> Report:
 
 
 def rebuild(*, deep: bool = False) -> Report:
-    """All rows of datasets, sessions and episodes anew, from the folders alone. Accounts and rigs stay.
+    """Rebuild all rows of datasets, sessions and episodes from the folders alone. Accounts and rigs stay.
 
     Batches and changes are forgotten: what was being encoded is a take again.
     """
@@ -138,7 +138,7 @@ def _put_back(report: Report) -> None:
             shutil.rmtree(aside, ignore_errors=True)
         else:
             aside.rename(spool / name)
-            report.said.append(f"Take {name}: put back, its deletion had not been completed.")
+            report.said.append(f"Take {name}: restored, its deletion had not been completed.")
 
 
 def _recover_takes(report: Report, deep: bool) -> None:
@@ -180,10 +180,10 @@ def _recover_one(folder: Path, row: Episode | None, report: Report) -> None:
         new, row = row is None, index_take(take_id=folder.name)
         if new:
             report.adopted += 1
-            report.differed.append(f"Take {folder.name}: was not in the database.")
+            report.differed.append(f"Take {folder.name}: was missing from the database; added.")
     report.usable += 1
     if row is not None and (changed := _believe_folder(row, manifest)):
-        report.differed.append(f"Take {folder.name}: had another {', '.join(changed)} in the database.")
+        report.differed.append(f"Take {folder.name}: the database had a different {', '.join(changed)}; corrected.")
 
 
 def _believe_folder(row: Episode, manifest: Facts) -> list[str]:
@@ -227,7 +227,7 @@ def _find_missing(report: Report) -> None:
     for row in Episode.objects.filter(state__in=raw, purged_at=None).iterator():
         if row.take_path.is_dir():
             continue
-        words = f"{MISSING} ({row.take_path}): bring it back, or reject the episode."
+        words = f"{MISSING} ({row.take_path}): restore it, or reject the episode."
         report.lost.append(f"{row}: {words}")
         if row.error != words and row.state != EpisodeState.ENCODING:
             Episode.objects.filter(pk=row.pk).update(error=words, updated_at=next_version())
@@ -269,7 +269,7 @@ def _name_what_it_lacks(dataset: Dataset, report: Report) -> None:
     if words := _miscounted(dataset):
         report.lost.append(where + words)
     if dataset.not_whole:
-        report.lost.append(f"{where}{dataset.not_whole} `verify {dataset.slug}` names every one.")
+        report.lost.append(f"{where}{dataset.not_whole} `verify {dataset.slug}` lists them all.")
     if dataset.not_fetched:
         report.said.append(where + dataset.not_fetched)
     if dataset.problem:
@@ -279,14 +279,14 @@ def _name_what_it_lacks(dataset: Dataset, report: Report) -> None:
 def _believe_dataset(dataset: Dataset, report: Report) -> None:
     names = adopt_settings(dataset)
     if names:
-        report.differed.append(f"Dataset {dataset.slug}: had another {', '.join(names)} in the database.")
+        report.differed.append(f"Dataset {dataset.slug}: the database had a different {', '.join(names)}; corrected.")
     before = _committed_rows(dataset)
     refresh_dataset(dataset=dataset)
     adopt_sidecar(dataset)
     after = _committed_rows(dataset)
     count = sum(before.get(pk) != row for pk, row in after.items()) + len(before.keys() - after.keys())
     if count:
-        words = f"{count} of {len(before.keys() | after.keys())} episodes were not in the database as they are in it."
+        words = f"{count} of {len(before.keys() | after.keys())} episodes differed in the database; corrected."
         report.differed.append(f"Dataset {dataset.slug}: {words}")
 
 
@@ -298,7 +298,7 @@ def _miscounted(dataset: Dataset) -> str:
         return ""  # said already
     if type(counted) is not int or counted <= dataset.total_episodes:
         return ""
-    cure = f"The next commit or edit counts anew; `verify {dataset.slug}` says what is there, its revisions what was."
+    cure = f"The next commit or edit recounts; `verify {dataset.slug}` checks the present state."
     return f"{INFO} counts {counted} episodes, there are {dataset.total_episodes}. {cure}"
 
 
@@ -340,7 +340,7 @@ def _name_kept(report: Report) -> None:
         names = ", ".join(folder.name for folder in folders[:3]) + (", ..." if len(folders) > 3 else "")
         report.said.append(
             f"Dataset {slug}: raw frames of {len(folders)} committed takes stay in the spool ({size:.1f} MB: {names}). "
-            f"They go once it shows them whole: `verify {slug} --deep` says what is wrong."
+            f"They are deleted once it shows them whole: `verify {slug} --deep` lists what is wrong."
         )
 
 
@@ -349,7 +349,7 @@ def _give_back_orphans(report: Report) -> None:
     held = Job.objects.filter(batch__in=Batch.objects.open()).values("episode")
     for row in Episode.objects.filter(state=EpisodeState.ENCODING).exclude(pk__in=held):
         move(row, raw_state(row))
-        report.said.append(f"{row}: in no batch, given back to be encoded again.")
+        report.said.append(f"{row}: in no batch, will be encoded again.")
 
 
 def _remember_datasets() -> None:

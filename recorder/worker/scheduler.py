@@ -41,7 +41,7 @@ def look() -> None:
     try:
         sweep.sweep()
     except (Error, OSError) as error:
-        log.warning("The sweep cannot be done just now: %s", error)
+        log.warning("Cannot sweep now, trying again: %s", error)
     except Exception:  # the clock's outermost loop
         log.exception("The sweep failed")
     finally:

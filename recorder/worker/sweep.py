@@ -43,20 +43,20 @@ _PART = re.compile(r"\.([0-9a-f]{32})\.tmp\.mp4(?:\.[0-9a-f]+\.part)?$")  # enco
 
 
 def sweep() -> None:
-    """Cheap where nothing waits, and as good as once where several sweep at once; a step that fails stops no other."""
+    """Run every step; a failed one stops no other. Idempotent, cheap when idle, safe to run concurrently."""
     now = timezone.now()
     datasets, unopened = list(Dataset.objects.all()), list(Unopened.objects.all())
     steps: dict[str, Callable[[], object]] = {
-        "Closing takes that nobody records": lambda: close_orphans(now),
-        "Giving back jobs": lambda: give_back(now),
-        "Ringing for jobs": lambda: ring_waiting(now),
-        "Moving batches on": lambda: move_on(now),
-        "Looking after the datasets' policies": lambda: look_after_datasets(now, datasets),
+        "Closing abandoned takes": lambda: close_orphans(now),
+        "Requeueing jobs": lambda: give_back(now),
+        "Notifying workers of jobs": lambda: ring_waiting(now),
+        "Advancing batches": lambda: move_on(now),
+        "Applying the datasets' policies": lambda: look_after_datasets(now, datasets),
         "Following the datasets' folders": lambda: follow_folders(datasets),
-        "Looking at new folders of datasets": lambda: adopt_strangers(datasets, unopened),
-        "Looking at takes that could not be read": lambda: retry_takes(unopened),
+        "Checking new dataset folders": lambda: adopt_strangers(datasets, unopened),
+        "Rechecking unreadable takes": lambda: retry_takes(unopened),
         "Tidying the staging folder": tidy_staging,
-        "Ringing for takes to be measured": lambda: ring_unassessed(now),
+        "Notifying workers of takes to measure": lambda: ring_unassessed(now),
     }
     for what, step in steps.items():
         with alone(what, log):
@@ -64,7 +64,7 @@ def sweep() -> None:
 
 
 def close_orphans(now: datetime) -> int:
-    """Takes that nobody records any more: what is left of them is offered as interrupted; how many."""
+    """Close takes that nobody records any more, as interrupted; return how many."""
     closed = 0
     for episode in Episode.objects.filter(state=EpisodeState.RECORDING).select_related("rig"):
         if not (_is_gone(episode.rig, now - _RIG_COMES_BACK) or _is_at_another(episode.rig, str(episode.pk))):
@@ -134,9 +134,9 @@ def ring_unassessed(now: datetime) -> None:
 
 
 def look_after_datasets(now: datetime, datasets: Iterable[Dataset] | None = None) -> None:
-    """Begin what their policies ask for; ring where takes wait to be judged anew, though nobody seems to do it."""
+    """Start the batches that policies ask for; call a worker where takes wait for a check that nobody does."""
     for dataset in Dataset.objects.all() if datasets is None else datasets:
-        with alone(f"Looking after {dataset.slug}", log):
+        with alone(f"Applying the policy of {dataset.slug}", log):
             _look_after(dataset, now)
 
 
@@ -154,7 +154,7 @@ def give_back(now: datetime) -> int:
     stale = list(Job.objects.stale(now).select_related("episode"))
     for job in stale:
         if job.attempt >= settings.JOB_ATTEMPTS:
-            fail_job(job, "Its worker died each time; the encoder may not stand this take. The worker's log says more")
+            fail_job(job, "Its worker crashed at every attempt, perhaps because of this take. See the worker's log")
             settle(job.batch_id)
         elif move(
             job, JobState.QUEUED, only={"token": job.token}, token="", lease_until=now + RING_AGAIN, frames_done=0
@@ -207,8 +207,8 @@ def tidy_staging() -> None:
 
 
 def remove_parts(staged: Iterable[uuid.UUID]) -> int:
-    """Half videos of encoders that were killed; how many. Whoever still encodes has a job that runs under his token."""
-    old = timezone.now().timestamp() - 2 * settings.JOB_LEASE_S  # who lost his lease may write for a moment more
+    """Delete partial videos of killed encoders; return how many. A live encoder has a job running under its token."""
+    old = timezone.now().timestamp() - 2 * settings.JOB_LEASE_S  # without a lease it may still write a moment
     found: dict[str, list[Path]] = {}
     for pk in staged:
         folder = Path(settings.STAGING_DIR) / str(pk)

@@ -28,8 +28,8 @@ def refuse_time_limits(instance: Any, **_: Any) -> None:
     for name in ("time_limit", "soft_time_limit"):
         if limit := getattr(instance, name, None):
             sys.stderr.write(
-                f"A task's {name} is set to {limit:g} s: a take that needs longer would be killed at every try, and "
-                "never be encoded. Take it out of Celery's settings: an encoder that hangs is found without it.\n"
+                f"A task's {name} is set to {limit:g} s: a longer take would be killed at every attempt and "
+                "never be encoded. Remove it from Celery's settings: robotdata detects hanging encoders itself.\n"
             )
             raise SystemExit(SETTINGS_ARE_WRONG)
 
@@ -41,7 +41,7 @@ def lower_priority(**_: Any) -> None:
 
 @worker_ready.connect
 def watch_scheduler(sender: Any, **_: Any) -> None:
-    """Without the clock in its own process nothing is swept, and Celery starts none anew: end, for a fresh start."""
+    """Without the scheduler nothing is swept, and Celery does not restart it: exit, for a fresh start."""
     clock = getattr(sender.controller, "beat", None)
     if clock is not None:
         threading.Thread(target=_end_with, args=(clock,), name="clock", daemon=True).start()
@@ -52,7 +52,7 @@ def _end_with(clock: Any) -> None:
         time.sleep(1)
     if state.should_stop is None and state.should_terminate is None:
         # At once: an orderly end would wait for an answer of the dead. Jobs are leased, none is lost.
-        leave("the clock has died")
+        leave("the scheduler thread has died")
 
 
 @shared_task(name="robotdata.run_job")

@@ -68,7 +68,7 @@ class CameraThread:
         try:
             self._thread.start()
         except RuntimeError as error:
-            self.health.fail(f"this machine lets the rig start no more threads ({error}); start the rig again")
+            self.health.fail(f"this machine cannot start more threads ({error}); restart the rig")
 
     def halt(self) -> None:
         """Ask the thread to end, without waiting for it."""
@@ -103,7 +103,7 @@ class CameraThread:
         if self.health.failed is not None:
             return self.health.failed
         doing = self._doing
-        return f"{doing} does not answer" if doing else "it gives no frames"
+        return f"{doing} does not answer" if doing else "no frames arrive"
 
     def _run(self) -> None:
         pause = FIRST_PAUSE_S
@@ -152,13 +152,13 @@ class CameraThread:
     def _check(self, picture: Any) -> None:
         """Raises DeviceError where a device gives no Picture, or one that was captured at no time."""
         if not isinstance(picture, Picture):
-            raise DeviceError(f"it gives a {type(picture).__name__}, want a Picture")
+            raise DeviceError(f"it returns a {type(picture).__name__}, want a Picture")
         captured_ns = picture.captured_ns
         if isinstance(captured_ns, bool) or not isinstance(captured_ns, int | np.integer) or captured_ns < 0:
-            raise DeviceError(f"it gives {captured_ns!r:.60} as captured_ns, want monotonic nanoseconds")
+            raise DeviceError(f"it returns {captured_ns!r:.60} as captured_ns, want monotonic nanoseconds")
         ahead_s = (int(captured_ns) - clock.monotonic_ns()) / 1e9
         if ahead_s > _AHEAD_S:
-            raise DeviceError(f"its pictures are {ahead_s:.3g} s ahead of the clock; captured_ns is monotonic time")
+            raise DeviceError(f"its frames are {ahead_s:.3g} s ahead of the clock; captured_ns is monotonic time")
 
     def _packet(self, picture: Picture) -> bytes | None:
         """The frame as it is stored; None for one that is damaged. Raises DeviceError where the size is another."""
@@ -168,20 +168,20 @@ class CameraThread:
             self.bad_frames += 1
             self._bad_in_a_row += 1
             if self._bad_in_a_row >= _BAD_IN_A_ROW:
-                raise DeviceError(f"it gives damaged pictures: {error}") from error
+                raise DeviceError(f"it sends damaged images: {error}") from error
             return None
         self._bad_in_a_row = 0
         if size != (self.config.width, self.config.height):
             raise DeviceError(
-                f"it gives {size[0]}x{size[1]} pixels, want "
-                f"{self.config.width}x{self.config.height}; correct width and height in the rig's file"
+                f"it sends {size[0]}x{size[1]} pixels, want "
+                f"{self.config.width}x{self.config.height}; correct width and height in the rig file"
             )
         return packet
 
     def _as_colours(self, picture: Picture) -> tuple[bytes, tuple[int, int]]:
         """A JPEG and its (width, height)."""
         if picture.depth is not None:
-            raise DeviceError("it gives depth; say `depth = true` of it in the rig's file")
+            raise DeviceError("it sends depth; set `depth = true` for it in the rig file")
         if picture.packet is not None:
             # A device may use its buffer again, while this one waits to be written.
             parts = self._door.admit(bytes(picture.packet))
@@ -189,18 +189,18 @@ class CameraThread:
             return parts.data, (parts.width, parts.height)
         if picture.rgb is not None:
             return encode_jpeg(picture.rgb, self._quality), (picture.rgb.shape[1], picture.rgb.shape[0])
-        raise ImageError("no picture at all")
+        raise ImageError("no image")
 
     def _same_channels(self, channels: int) -> None:
         """Raises DeviceError where a camera turns grey, or coloured: what it was and what it is are two things."""
         before = self._channels = self._channels or channels  # its first ones: a camera that stays grey stays wrong
         if channels != before:
-            raise DeviceError(f"it gives pictures of {channels} channel(s), and of {before} before")
+            raise DeviceError(f"it sends {channels} channel(s), earlier images had {before}")
 
     def _as_depth(self, picture: Picture) -> tuple[bytes, tuple[int, int]]:
         """A 16-bit PNG, which loses nothing, and its (width, height)."""
         if picture.rgb is not None or (picture.packet or b"").startswith(b"\xff\xd8"):
-            raise DeviceError("it gives colours; take `depth` away from it in the rig's file")
+            raise DeviceError("it sends colour; remove `depth` from it in the rig file")
         if picture.packet is not None:
             return bytes(picture.packet), depth_size(picture.packet)
         if picture.depth is None:

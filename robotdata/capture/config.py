@@ -80,7 +80,7 @@ def read_config(path: Path | None) -> RigConfig:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(str(path), f"cannot be read: {error}") from error
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(str(path), f"is no TOML: {error}") from error
+        raise ConfigError(str(path), f"is not valid TOML: {error}") from error
     return parse_config(values, path.name)
 
 
@@ -101,7 +101,7 @@ def parse_config(values: Mapping[str, Any], source: str) -> RigConfig:
     alike: dict[str, str] = {}
     for each in names:
         if (other := alike.setdefault(each.casefold(), each)) != each:
-            words = f"differs from {other!r} in case only, and on some disks both would be one file: rename one"
+            words = f"differs from {other!r} only in case, which some file systems do not distinguish: rename one"
             raise ConfigError(f"{tables.where}.{each}", words)
     cameras = tuple(_camera(tables, each, fps) for each in names)
     top.done()

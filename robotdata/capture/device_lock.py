@@ -35,7 +35,7 @@ class DeviceLock:
         if not locked:
             os.close(fd)
             raise DeviceError(
-                f"{self._name} is in use by {_holder(there)}; stop that process, or give this camera another url"
+                f"{self._name} is in use by {_holder(there)}; stop that process, or use another url for this camera"
             )
         self._fd = fd
 

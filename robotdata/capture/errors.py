@@ -19,8 +19,8 @@ class ConfigError(CaptureError):
 class UnknownDevice(CaptureError):
     def __init__(self, role: str, kind: str, known: list[str]) -> None:
         super().__init__(
-            f"there is no {role} of kind {kind!r}; known here: {', '.join(sorted(known))}. "
-            "Correct `kind`, or install the package that brings it"
+            f"unknown {role} kind {kind!r}; known: {', '.join(sorted(known))}. "
+            "Correct `kind`, or install the package that provides it"
         )
 
 

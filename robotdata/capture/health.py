@@ -19,10 +19,10 @@ FLAT_BELOW = 2.0
 MEASURED_AT_LEAST = 0.01
 
 TEXTS = {
-    "stale": "gives no new frames",
-    "lost": "is gone",
-    "frozen": "repeats the same picture",
-    "black": "is black: is the lens covered?",
+    "stale": "sends no new frames",
+    "lost": "is disconnected",
+    "frozen": "repeats the same image",
+    "black": "is black. Check the lens cap",
     "flat": "shows one flat colour",
 }
 

@@ -49,7 +49,7 @@ class ControlLoop:
     """Drives robot and teleoperator at `fps` in a thread of its own.
 
     Whatever a device does, the loop ends in order: `running` is then False, `failure` says why, every device that
-    does not hang was told to let go, and the loop may be started again once none hangs any more. Somebody has to
+    does not hang was told to disconnect, and the loop may be started again once none hangs any more. Somebody has to
     call `watch` often, for a thread that waits for a device notices nothing. Raises ConfigError where the features
     of the robot cannot be recorded.
     """
@@ -86,7 +86,7 @@ class ControlLoop:
         an earlier call of a device still hangs, RuntimeError where the system gives no thread.
         """
         if not self.ended:
-            raise DeviceError("an earlier call has not returned, and nothing is connected before it has")
+            raise DeviceError("an earlier call has not returned yet; devices connect again once it has")
         parts = [self._teleoperator, *(part for _, part in self._ticked), self._robot]
         session = Session(parts, self._limits, self._tracebacks)
         session.start(lambda: self._run(session))
@@ -95,7 +95,7 @@ class ControlLoop:
     def stop(self) -> bool:
         """End after the current tick and let go of the devices; False where one hangs, which is then left alone.
 
-        One that hangs has STOP_S to answer after all, for only then can it be told to let go; but all others are.
+        One that hangs has STOP_S to answer after all, for only then can it be told to disconnect; but all others are.
         """
         session = self._session
         if session is None:
@@ -149,7 +149,7 @@ class ControlLoop:
 
     @property
     def unreleased(self) -> dict[str, str]:
-        """The devices that could not be told to let go when the loop ended, and why."""
+        """The devices that could not be told to disconnect when the loop ended, and why."""
         return self._session.unreleased if self._session is not None else {}
 
     def swap_sink(self, sink: TakeSink | None) -> None:

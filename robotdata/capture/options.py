@@ -27,7 +27,7 @@ class Options:
         """A text, one of `among` where that is given."""
         value = self._get(key, default)
         if not isinstance(value, str) or not value or (among and value not in among):
-            raise self._wrong(key, value, f"one of {', '.join(among)}" if among else "a text")
+            raise self._wrong(key, value, f"one of {', '.join(among)}" if among else "text")
         return value
 
     def name(self, key: str, default: str | None = None) -> str:
@@ -98,7 +98,7 @@ class Options:
             if key not in self._asked:
                 near = difflib.get_close_matches(key, self._asked, 1)
                 hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(self._asked))}"
-                raise ConfigError(self._name(key), f"there is no such key; {hint}")
+                raise ConfigError(self._name(key), f"unknown key; {hint}")
 
     def _get(self, key: str, default: Any) -> Any:
         self._asked.add(key)

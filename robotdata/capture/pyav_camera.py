@@ -40,19 +40,19 @@ class PyavCamera:
 
 
 def make_camera(context: DeviceContext, options: Options) -> PyavCamera:
-    """`url`: a path, file:, v4l2:/dev/video0, rtsp:, http: or https:; `loop` begins a file anew at its end.
+    """`url`: a path, file:, v4l2:/dev/video0, rtsp:, http: or https:; `loop` restarts a file at its end.
 
     `fit` "exact" refuses pictures of another size, "letterbox" scales them between black bars. `pixel_format` is the
     only one to ask a v4l2 camera for.
     """
     url = options.text("url")
     if context.depth:
-        raise ConfigError(f"{options.where}.depth", "is true, but `pyav` gives colours; depth needs a kind of its own")
+        raise ConfigError(f"{options.where}.depth", "is true, but `pyav` sends colour; use another kind for depth")
     scheme = split_url(url)[0]
     if scheme not in SCHEMES:
         raise ConfigError(f"{options.where}.url", f"has scheme {scheme!r}; want one of {', '.join(SCHEMES)}")
     forced = options.text("pixel_format", "any", among=("any", *NAMES))
     if forced != "any" and scheme != "v4l2":
-        raise ConfigError(f"{options.where}.pixel_format", "is for v4l2 cameras alone; take it out")
+        raise ConfigError(f"{options.where}.pixel_format", "applies to v4l2 cameras only; remove it")
     fit = options.text("fit", FITS[0], among=FITS)
     return PyavCamera(context, url, options.flag("loop", True), fit, "" if forced == "any" else forced)

@@ -63,10 +63,10 @@ class Registry:
             raise
         except Exception as error:  # a device's own code may raise anything
             log.exception("%s of kind %r", role, kind)
-            raise ConfigError(options.where, f"kind {kind!r} cannot be made: {words_of(error)}") from error
+            raise ConfigError(options.where, f"kind {kind!r} cannot be created: {words_of(error)}") from error
         options.done()
         if not fits:
-            raise ConfigError(options.where, f"kind {kind!r} gives a {type(device).__name__}, which is no {role}")
+            raise ConfigError(options.where, f"kind {kind!r} creates a {type(device).__name__}, which is not a {role}")
         return device
 
     def _factory(self, role: str, kind: str) -> Factory:

@@ -140,7 +140,7 @@ class Session:
 
     @property
     def working(self) -> bool:
-        """Whether every device is connected and `work` goes on."""
+        """Whether every device is connected and `work` runs."""
         return self._working and self._open and self._threads[0].is_alive()
 
     @property
@@ -163,7 +163,7 @@ class Session:
 
     @property
     def unreleased(self) -> dict[str, str]:
-        """The devices that were connected and could not be told to let go, and why."""
+        """The devices that were connected and could not be told to disconnect, and why."""
         with self._lock:
             return dict(self._unreleased)
 
@@ -206,7 +206,7 @@ class Session:
             self._fail(error.failure)
         except BaseException as error:
             log.exception("the control loop")
-            self._fail(Failure("rig", f"an error of the program: {words_of(error)}"))
+            self._fail(Failure("rig", f"internal error: {words_of(error)}"))
         finally:
             self._close()
             self._release()
@@ -275,7 +275,7 @@ class Session:
         try:
             thread.start()
         except RuntimeError as error:  # the machine has no thread left: `watch` tries it again
-            log.warning("the devices cannot be let go of yet: %s", error)
+            log.warning("cannot release the devices yet: %s", error)
             return
         self._threads.append(thread)
         self._release_due = False
@@ -286,7 +286,7 @@ class Session:
             try:
                 self.call(part, "disconnect")
             except DeviceFailed as error:
-                log.warning("%s could not be told to let go: %s", part.name, error)
+                log.warning("cannot tell %s to stop: %s", part.name, error)
                 if part is not self._half_connected:
                     with self._lock:
                         self._unreleased[part.name] = str(error)

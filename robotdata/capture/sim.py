@@ -56,7 +56,7 @@ class SimRobot:
 
     def observe(self) -> Values:
         if self._fail_after_s and clock.monotonic() - self._began > self._fail_after_s:
-            raise DeviceError("the simulated arm has stopped answering; it was told to, by fail_after_s")
+            raise DeviceError("the simulated arm stopped responding (fail_after_s)")
         # One period, whatever the clock says: what is recorded does not depend on the machine's load.
         scene = self._shared.world.step(self._period_s)
         noise = self._noise.normal(0, 0.02, len(JOINTS))
@@ -161,7 +161,7 @@ class SimCamera:
         self._painter = make(options.text("view", default, among=_VIEWS), context.width, context.height)
         self._barcode = options.flag("barcode")
         if self._barcode and (context.width < barcode.WIDTH or context.height < barcode.HEIGHT):
-            raise ConfigError(f"{options.where}.barcode", f"needs pictures of {barcode.WIDTH}x{barcode.HEIGHT} or more")
+            raise ConfigError(f"{options.where}.barcode", f"needs images of {barcode.WIDTH}x{barcode.HEIGHT} or more")
         self._faults = {
             name: options.number(f"{name}_after_s", 0, low=0, high=86_400)
             for name in ("freeze", "hang", "lose", "black")
@@ -177,14 +177,14 @@ class SimCamera:
         self._began = self._began or now
         self._due = now + self._period_ns
         if self._fault("lose", now):
-            raise DeviceError(f"the simulated camera {self._index} is unplugged; it was told to, by lose_after_s")
+            raise DeviceError(f"the simulated camera {self._index} is unplugged (lose_after_s)")
 
     def read(self) -> Picture:
         clock.sleep_until(self._due, spin_ns=0)
         now = clock.monotonic_ns()
         self._due = max(self._due + self._period_ns, now)
         if self._fault("lose", now):
-            raise DeviceError(f"the simulated camera {self._index} is unplugged; it was told to, by lose_after_s")
+            raise DeviceError(f"the simulated camera {self._index} is unplugged (lose_after_s)")
         while self._fault("hang", clock.monotonic_ns()) and clock.monotonic_ns() - now < 30_000_000_000:
             clock.pause(0.1)
         return self._picture(self._shared.world.scene.step, now)

@@ -18,7 +18,7 @@ def pack_text(value: Any) -> bytes:
     """
     text = value.item() if isinstance(value, np.ndarray) and value.size == 1 else value
     if not isinstance(text, str):
-        raise ValueError(f"a {type(text).__name__} instead of a text")
+        raise ValueError(f"a {type(text).__name__} instead of text")
     try:
         data = text.encode("utf-8")
     except UnicodeEncodeError as error:

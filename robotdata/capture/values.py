@@ -40,7 +40,7 @@ class StoredValue:
     def stored(self, value: Any, who: str) -> NDArray[Any]:
         """`value` as a new array (n,) of the feature's dtype. Raises DeviceError, naming element and value."""
         if value is None:
-            raise DeviceError(f"{who} gives no {self.name}; its features announce {self._expected}")
+            raise DeviceError(f"{who} returns no {self.name}; its features declare {self._expected}")
         given = self._array(value, who)
         self._check_shape(given, who)
         flat = given.reshape(-1)
@@ -53,7 +53,7 @@ class StoredValue:
         if wrong.any():
             at = int(np.argmax(wrong))
             raise DeviceError(
-                f"{who} gives {flat[at].item()!r} for {self._element(at)} of {self.name}, "
+                f"{who} returns {flat[at].item()!r} for {self._element(at)} of {self.name}, "
                 f"which {self._dtype.name} cannot hold"
             )
         return made
@@ -67,34 +67,34 @@ class StoredValue:
         if self._text:
             texts = [value] if isinstance(value, str) else value
             if not isinstance(texts, list | tuple | np.ndarray) or not all(isinstance(text, str) for text in texts):
-                raise DeviceError(f"{who} gives {value!r:.60} for {self.name}, want text")
+                raise DeviceError(f"{who} returns {value!r:.60} for {self.name}, want text")
             for text in texts:
                 try:
                     pack_text(text)
                 except ValueError as error:
-                    raise DeviceError(f"{who} gives {self.name} {error}") from error
+                    raise DeviceError(f"{who} returns {self.name} {error}") from error
             return np.array(texts, object)
         if isinstance(value, np.ma.MaskedArray) and np.any(value.mask):
-            raise DeviceError(f"{who} gives {self.name} with values that are masked out")
+            raise DeviceError(f"{who} returns {self.name} with masked values")
         try:
             return np.asarray(value)
         except (ValueError, TypeError, OverflowError) as error:
-            raise DeviceError(f"{who} gives {value!r:.60} for {self.name}: {error}") from error
+            raise DeviceError(f"{who} returns {value!r:.60} for {self.name}: {error}") from error
 
     def _check_shape(self, given: NDArray[Any], who: str) -> None:
         if given.size != self._size:
             count = f"{given.size} {'value' if given.size == 1 else 'values'}"
-            raise DeviceError(f"{who} gives {count} for {self.name}; its features announce {self._expected}")
+            raise DeviceError(f"{who} returns {count} for {self.name}; its features declare {self._expected}")
         sides = [side for side in given.shape if side != 1]
         if len(sides) > 1 and sides != [side for side in self._shape if side != 1]:
-            raise DeviceError(f"{who} gives {self.name} as {given.shape}; its features announce {self._shape}")
+            raise DeviceError(f"{who} returns {self.name} as {given.shape}; its features declare {self._shape}")
 
     def _check_kind(self, flat: NDArray[Any], who: str) -> None:
         """Numbers only: a text that reads like one, a time or None is a mistake in the device's code."""
         kind = flat.dtype.kind
         if flat.size and (kind not in "biuf" or (kind == "b" and self._dtype.kind == "f")):
             got = f"{flat[0]!r:.40} ({type(flat[0]).__name__})"
-            raise DeviceError(f"{who} gives {got} for {self._element(0)} of {self.name}, want {self._dtype.name}")
+            raise DeviceError(f"{who} returns {got} for {self._element(0)} of {self.name}, want {self._dtype.name}")
 
     def _altered(self, flat: NDArray[Any], made: NDArray[Any]) -> NDArray[np.bool_]:
         """Which values would be others in the take; rounding to the dtype's own precision is none."""
@@ -132,7 +132,7 @@ class RowValues:
     def observation(self, given: Any) -> dict[str, NDArray[Any]]:
         """What `observe` has given, one array a feature; what was not announced is left out. Raises DeviceError."""
         if not isinstance(given, Mapping):
-            raise DeviceError(f"observe gives a {type(given).__name__}, want the values by the names of the features")
+            raise DeviceError(f"observe returns a {type(given).__name__}, want values keyed by feature name")
         return {name: self._values[name].stored(given.get(name), "observe") for name in self._observed}
 
     def wanted(self, given: Any) -> NDArray[np.float32]:
@@ -141,7 +141,7 @@ class RowValues:
         with np.errstate(over="ignore"):
             made = stored.astype(np.float32)
         if not np.isfinite(made).all():
-            raise DeviceError(f"action gives {stored[~np.isfinite(made)][0]!r}, which is beyond float32")
+            raise DeviceError(f"action returns {stored[~np.isfinite(made)][0]!r}, which is beyond float32")
         return made
 
     def sent(self, given: Any) -> NDArray[Any]:

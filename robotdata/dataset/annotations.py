@@ -50,7 +50,7 @@ def planned_of(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def planned_edit(base: DatasetFolder, only: frozenset[str] | None = None) -> Edit:
-    """All that is planned in the sidecar; with `only`, for the episodes of these UUIDs."""
+    """Return all pending changes in the sidecar as an edit; with `only`, of the episodes with these UUIDs."""
     delete, tasks, trims = set(), {}, {}
     for episode in base.episodes:
         if only is not None and str(episode.uuid) not in only:
@@ -70,14 +70,14 @@ def write_annotations(root: Path, said: Mapping[str, Mapping[str, Any]], lengths
     """Set fields of the entries of these UUIDs (None takes one away); no new revision. Call it under `dataset_lock`.
 
     Older revisions keep what was said then. An episode without an entry gets one, and its name from `ids`. Raises
-    EditError where an episode is not there, or has not `lengths` frames (any more), and where the sidecar is damaged.
+    EditError if an episode is not there, or has not `lengths` frames (any more), and where the sidecar is damaged.
     """
     problems: list[str] = []
     sidecar = read_sidecar(root, problems)
     if problems:
         raise EditError(
-            f"{root}: {problems[0]}. Go back to an earlier revision, or move that file away: verdicts and labels of "
-            "the episodes are then lost, and nothing else"
+            f"{root}: {problems[0]}. Revert to an earlier revision, or move that file away: that loses "
+            "verdicts and labels of the episodes only"
         )
     entries = {str(entry.get("uuid")): entry for entry in sidecar.episodes}
     if any(uuid not in entries for uuid in said):
@@ -85,7 +85,7 @@ def write_annotations(root: Path, said: Mapping[str, Mapping[str, Any]], lengths
         entries = {str(entry.get("uuid")): entry for entry in sidecar.episodes}
     for uuid, fields in said.items():
         if uuid not in entries or entries[uuid].get("length") != lengths[uuid]:
-            raise EditError(f"{root} has just got a new state, in which episode {uuid} is another or gone: look again")
+            raise EditError(f"{root} was just changed: episode {uuid} was replaced or deleted. Reload and try again")
         entry = entries[uuid]
         entry.update(fields)
         for name in [name for name, value in fields.items() if value is None]:
@@ -94,13 +94,13 @@ def write_annotations(root: Path, said: Mapping[str, Mapping[str, Any]], lengths
 
 
 def named(base: DatasetFolder, ids: Ids) -> Sidecar:
-    """The sidecar with an entry for every episode, and a UUID in each."""
+    """Return the sidecar with an entry for every episode, and a UUID in each."""
     entries = [{"length": each.length, **each.extra, "uuid": each.uuid or ids(each)} for each in base.episodes]
     return replace(base.sidecar, episodes=entries)
 
 
 def carry_annotations(old: Sidecar, now: Sidecar, same: Callable[[int, int], bool]) -> list[dict[str, Any]]:
-    """The entries of the state `old`, with what people say today of the episodes that are there `now`.
+    """Return the entries of the state `old`, with today's annotations of the episodes that exist `now`.
 
     Plans of today go along where `same` finds the content of both (places in `old` and `now`) the same.
     """

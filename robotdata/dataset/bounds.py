@@ -36,7 +36,7 @@ class RowBudget:
         self._rows = self._bytes = 0
 
     def add(self, path: Path, rows: int, size_bytes: int) -> None:
-        """Raise DamagedFile where the rows so far are more than the files can hold or `info.json` counts."""
+        """Raise DamagedFile if the rows so far are more than the files can hold or `info.json` counts."""
         self._rows += rows
         self._bytes += size_bytes
         if self._rows <= FREE_ROWS:
@@ -44,7 +44,7 @@ class RowBudget:
         if self._rows * self._least > self._bytes:
             raise DamagedFile(path, f"it claims {rows:,} rows in {size_bytes:,} bytes")
         if self._claimed is not None and self._rows > _SLACK * self._claimed:
-            raise DamagedFile(path, f"it claims {rows:,} rows, where meta/info.json counts {self._claimed:,}")
+            raise DamagedFile(path, f"it claims {rows:,} rows, but meta/info.json counts {self._claimed:,}")
 
 
 def read_bounded(file: pq.ParquetFile, path: Path, names: Sequence[str], groups: Iterable[int]) -> pa.Table:
@@ -53,7 +53,7 @@ def read_bounded(file: pq.ParquetFile, path: Path, names: Sequence[str], groups:
     least, texts, values = _sizes(file, path, set(names), groups)
     size = path.stat().st_size
     if least > MOST_BYTES or least > _FREE_BYTES + _MOST_GROWTH * size:
-        raise DamagedFile(path, f"its {size:,} bytes unfold to {least:,} or more; that is more than is read at once")
+        raise DamagedFile(path, f"its {size:,} bytes expand to {least:,} or more, which exceeds the limit")
     if texts * values <= _FREE_BYTES:
         return file.read_row_groups(groups, columns=list(names))
     return _in_batches(file, path, names, groups, max(1, min(_BATCH_ROWS, _FREE_BYTES // 8 // max(1, texts))))
@@ -66,7 +66,7 @@ def _in_batches(file: pq.ParquetFile, path: Path, names: Sequence[str], groups: 
     for batch in file.iter_batches(rows, row_groups=groups, columns=list(names)):
         total += batch.nbytes
         if total > most:
-            raise DamagedFile(path, f"its texts or pictures unfold to more than {most:,} bytes")
+            raise DamagedFile(path, f"its texts or images expand to more than {most:,} bytes")
         batches.append(batch)
     if not batches:
         return file.read_row_groups(groups, columns=list(names))
@@ -76,7 +76,7 @@ def _in_batches(file: pq.ParquetFile, path: Path, names: Sequence[str], groups: 
 def _sizes(file: pq.ParquetFile, path: Path, names: set[str], groups: list[int]) -> tuple[int, int, int]:
     """Return (least bytes in memory, largest text or picture possible in bytes, how many of them).
 
-    Raises DamagedFile where the footer says something else than its schema.
+    Raises DamagedFile if the footer says something else than its schema.
     """
     schema = file.metadata.schema
     columns = [(n, schema.column(n)) for n in range(file.metadata.num_columns)]
@@ -86,7 +86,7 @@ def _sizes(file: pq.ParquetFile, path: Path, names: set[str], groups: list[int])
     except BadFooter as error:
         raise DamagedFile(path, str(error)) from error
     if len(sizes) != file.metadata.num_row_groups or any(len(group) != len(columns) for group in sizes):
-        raise DamagedFile(path, "its footer has another number of columns than its schema")
+        raise DamagedFile(path, "its footer and its schema differ in the number of columns")
     least = longest = values = 0
     for number in groups:
         for place, column in wanted:

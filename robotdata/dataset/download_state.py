@@ -9,7 +9,7 @@ from robotdata.dataset.reader import DatasetFolder
 
 
 def never_had_videos(dataset: DatasetFolder) -> bool:
-    """Whether all that this dataset lacks is every one of its videos, and nothing says that there ever was one.
+    """Return whether all videos of this dataset are missing, and nothing else, and none was ever there.
 
     One that this program has written had them. So had a folder with a single file under `videos`, be it empty or a
     Git LFS pointer, or with an empty folder in which videos would lie: who downloads without videos gets none of these.

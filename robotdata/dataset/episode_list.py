@@ -70,9 +70,9 @@ def read_episodes(
     sidecar: Sidecar,
     problems: list[str],
 ) -> list[EpisodeInfo]:
-    """The episodes in order. What is damaged is left out and said in `problems`.
+    """Return the episodes in order. Damaged ones are left out and listed in `problems`.
 
-    Raises NotADataset where `info.json` promises episodes and there is no file of them.
+    Raises NotADataset if `info.json` promises episodes and there is no file of them.
     """
     files = sorted(layout.root.glob(EPISODES_GLOB))
     if not files:
@@ -88,7 +88,7 @@ def read_episodes(
         if columns:
             made += _Rows(layout, columns, keys, fps, sidecar, len(made)).episodes()
     if len({episode.index for episode in made}) < len(made):
-        problems.append("several episodes have the same number; the first of each is used")
+        problems.append("several episodes have the same index; the first of each is used")
         made = list({episode.index: episode for episode in reversed(made)}.values())[::-1]
     return _with_places(layout, made, problems)
 
@@ -108,7 +108,7 @@ def _columns(
         problems.append(str(error))
         return {}
     for name in [name for name, values in columns.items() if name != "tasks" and not is_numbers(values)]:
-        problems.append(f"{path}: {name} holds no numbers")
+        problems.append(f"{path}: {name} is not numeric")
         del columns[name]
     if not {"length", "dataset_to_index"} & columns.keys():
         problems.append(f"{path} has neither length nor dataset_to_index; its episodes cannot be read")
@@ -117,7 +117,7 @@ def _columns(
 
 
 def _column(column: Any, name: str, path: Path) -> NDArray[Any]:
-    """Raises DamagedFile where it holds text that is not UTF-8."""
+    """Raises DamagedFile if it holds text that is not UTF-8."""
     if name == "tasks":
         made = np.empty(len(column), object)
         made[:] = [_texts(value) for value in to_list(column, path)]
@@ -257,7 +257,7 @@ def _placed(
         if path not in there:
             there[path] = fault_of(path)
         if there[path]:
-            problems.append(f"{path} {there[path]}; episode {episode.index} cannot be shown whole")
+            problems.append(f"{path} {there[path]}; episode {episode.index} is incomplete")
     if data is None:
         problems.append(f"no data file holds the rows of episode {episode.index}")
     return EpisodeInfo(
@@ -278,7 +278,7 @@ def _placed(
 
 
 def fault_of(path: Path) -> str:
-    """Why nothing can be read of a file, as far as that is seen without reading it; empty where there is something."""
+    """Why nothing can be read of a file, as far as that is seen without reading it; empty if there is something."""
     try:
         size = path.stat().st_size if path.is_file() else 0
         if not size:

@@ -34,13 +34,13 @@ class DatasetError(Exception):
 
 class NotADataset(DatasetError):
     def __init__(self, root: Path, why: str) -> None:
-        super().__init__(f"{root} is no LeRobotDataset v3.0: {why}")
+        super().__init__(f"{root} is not a LeRobotDataset v3.0: {why}")
         self.root = root
 
 
 class OldVersion(NotADataset):
     def __init__(self, root: Path, version: str) -> None:
-        super().__init__(root, f"it is of version {version}; convert it to v3.0 with LeRobot's converter first")
+        super().__init__(root, f"it has version {version}; convert it to v3.0 with LeRobot's converter first")
         self.version = version
 
 
@@ -48,17 +48,15 @@ class Unfinished(NotADataset):
     """`whole` is the number of videos that can still be played."""
 
     def __init__(self, root: Path, left: str, *, whole: int) -> None:
-        keep = "Copy the videos away if their pictures are of use, then delete" if whole else "Delete"
-        why = (
-            f"its recorder was ended before it wrote the table of episodes: {left}. {keep} the folder and record again"
-        )
+        keep = "Copy the videos if you need them, then delete" if whole else "Delete"
+        why = f"its recorder was stopped before it wrote the table of episodes: {left}. {keep} it and record again"
         super().__init__(root, why)
         self.whole = whole
 
 
 class DamagedFile(DatasetError):
     def __init__(self, path: Path, why: object) -> None:
-        super().__init__(f"{path} cannot be read: {why}; fetch it again or take it from a backup")
+        super().__init__(f"{path} cannot be read: {why}; download it again or restore it from a backup")
         self.path = path
 
 
@@ -73,7 +71,7 @@ class FeatureError(DatasetError):
 class FeaturesDiffer(DatasetError):
     def __init__(self, root: Path, differences: Sequence[Difference]) -> None:
         words = "; ".join(f"{d.what}: {d.rig} here, {d.dataset} in the dataset" for d in differences)
-        super().__init__(f"cannot add to {root}: {words}. Record into another dataset, or change the rig")
+        super().__init__(f"cannot add to {root}: {words}. Record into another dataset, or edit the rig file")
         self.differences = list(differences)
 
 
@@ -85,7 +83,7 @@ class NoSuchEpisode(DatasetError, IndexError):
 
 class DatasetBusy(DatasetError):
     def __init__(self, root: Path, holder: str) -> None:
-        super().__init__(f"{root} is being changed by {holder}; try again when it is done")
+        super().__init__(f"{root} is being changed by {holder}; try again when that has finished")
         self.holder = holder
 
 

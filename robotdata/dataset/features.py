@@ -47,31 +47,31 @@ def is_video(feature: Mapping[str, Any]) -> bool:
 
 
 def is_depth(feature: Mapping[str, Any]) -> bool:
-    """Whether a camera's pictures are depth, as LeRobot marks it."""
+    """Return whether a camera's pictures are depth, as LeRobot marks it."""
     return is_camera(feature) and (says_depth(feature.get("info")) or says_depth(feature.get("video_info")))
 
 
 def depth_scale(feature: Mapping[str, Any]) -> DepthScale:
-    """How a depth camera's codes are to be read. Raises FeatureError where its `info` makes no scale."""
+    """Return how a depth camera's codes are to be read. Raises FeatureError if its `info` makes no scale."""
     try:
         return DepthScale.of(feature.get("info") or {})
     except VideoError as error:
-        raise FeatureError(f"a depth camera's info is none: {error}") from error
+        raise FeatureError(f"a depth camera's info is invalid: {error}") from error
 
 
 def depth_unit(feature: Mapping[str, Any]) -> str | None:
-    """The unit of a depth camera's statistics, `m` or `mm`; None where the dataset does not say it."""
+    """Return the unit of a depth camera's statistics, `m` or `mm`; None if the dataset does not say it."""
     unit = (feature.get("info") or {}).get("depth_unit")
     return unit if unit in ("m", "mm") else None
 
 
 def camera_keys(features: Mapping[str, Feature]) -> list[str]:
-    """The keys of the cameras, in the order of the features."""
+    """Return the keys of the cameras, in the order of the features."""
     return [key for key, feature in features.items() if is_camera(feature)]
 
 
 def video_keys(features: Mapping[str, Feature]) -> list[str]:
-    """The keys of the cameras that are kept as video."""
+    """Return the keys of the cameras that are kept as video."""
     return [key for key, feature in features.items() if is_video(feature)]
 
 
@@ -84,12 +84,12 @@ def frame_size(feature: Mapping[str, Any]) -> tuple[int, int]:
 
 
 def size_of(feature: Mapping[str, Any]) -> int:
-    """How many numbers one row of a numeric feature holds."""
+    """Return how many numbers one row of a numeric feature holds."""
     return math.prod(int(side) for side in feature["shape"])
 
 
 def flat_names(feature: Mapping[str, Any]) -> list[str] | None:
-    """The names of a feature's values as one flat list, whatever nesting they come in; None without names."""
+    """Return the names of a feature's values as one flat list, whatever nesting they come in; None without names."""
     names = feature.get("names")
     if isinstance(names, Mapping):
         axes = list(names.values())
@@ -124,7 +124,7 @@ def complete(features: Mapping[str, Feature]) -> Features:
 def differences(
     mine: Mapping[str, Feature], theirs: Mapping[str, Feature], my_fps: float, their_fps: float
 ) -> list[Difference]:
-    """What of the rig's features (`mine`) and rate does not fit the dataset's (`theirs`); empty where all does.
+    """Return how the rig's features (`mine`) and rate differ from the dataset's (`theirs`); empty if they match.
 
     Order, `info`, default features and a camera's names do not count; nested names count as flat ones. Of a depth
     camera scale and unit count: codes of two scales in one dataset would be read as wrong depths.
@@ -161,14 +161,14 @@ def _feature_differences(key: str, mine: Feature, theirs: Feature) -> list[Diffe
 def _depth_differences(key: str, mine: Feature, theirs: Feature) -> list[Difference]:
     if is_depth(mine) != is_depth(theirs):
         words = [("colour", "depth")[is_depth(feature)] for feature in (mine, theirs)]
-        return [Difference(f"{key} pictures", *words)]
+        return [Difference(f"{key} frames", *words)]
     if not is_depth(mine):
         return []
     found = []
     scales = [depth_scale(feature) for feature in (mine, theirs)]
     if scales[0] != scales[1]:
         found.append(Difference(f"{key} depth scale", str(scales[0]), str(scales[1])))
-    units = [depth_unit(feature) or "not said" for feature in (mine, theirs)]
+    units = [depth_unit(feature) or "not given" for feature in (mine, theirs)]
     if units[0] != units[1]:
         found.append(Difference(f"{key} depth unit", units[0], units[1]))
     return found

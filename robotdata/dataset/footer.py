@@ -42,7 +42,7 @@ _footers: WeakKeyDictionary[pq.ParquetFile, bytes | Groups] = WeakKeyDictionary(
 
 
 def read_footer(fd: int) -> bytes:
-    """Return the footer of the Parquet file that is open as `fd`; empty where the file has none."""
+    """Return the footer of the Parquet file that is open as `fd`; empty if the file has none."""
     size = os.fstat(fd).st_size
     tail = os.pread(fd, _TAIL, max(0, size - _TAIL))
     length = int.from_bytes(tail[:4], "little")
@@ -96,7 +96,7 @@ class _Reader:
         def number(name: str) -> Callable[[int], None]:
             def read(kind: int) -> None:
                 if kind not in _NUMBERS:
-                    raise BadFooter("a size is no number")
+                    raise BadFooter("a size is not a number")
                 found[name] = self._number()
 
             return read
@@ -105,20 +105,20 @@ class _Reader:
 
         def metadata(kind: int) -> None:
             if kind != _STRUCT:
-                raise BadFooter("a column's metadata is no struct")
+                raise BadFooter("a column's metadata is not a struct")
             self._struct(wanted)
 
         self._struct({3: metadata})
         if min(found.get("values", -1), found.get("unpacked", -1)) < 0:
-            raise BadFooter("a column says nothing of its size")
+            raise BadFooter("a column has no size")
         return ChunkSize(found["values"], found["unpacked"])
 
     def _each(self, kind: int, read: Callable[[], _Made]) -> list[_Made]:
         if kind != _LIST:
-            raise BadFooter("row groups or columns are no list")
+            raise BadFooter("row groups or columns are not a list")
         size, element = self._list_head()
         if element != _STRUCT:
-            raise BadFooter("row groups or columns are no structs")
+            raise BadFooter("row groups or columns are not structs")
         return [read() for _ in range(size)]
 
     def _struct(self, wanted: Mapping[int, Callable[[int], object]], depth: int = 0) -> None:

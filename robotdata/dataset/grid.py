@@ -12,7 +12,7 @@ TOLERANCE_S = 1e-4
 
 
 def off_grid(stamps: Any, exact: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which of `stamps`, (n,) of any number type, in seconds, are not the times `exact`, (n,).
+    """Return which of `stamps`, (n,) of any number type, in seconds, differ from the times `exact`, (n,).
 
     The tolerance is LeRobot's, and never less than one step of the column's own type: neighbouring float32 numbers
     are 2.4e-4 apart from 2048 s on, so that even a correctly rounded time is further off than 1e-4. NaN is off.

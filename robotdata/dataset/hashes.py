@@ -30,7 +30,7 @@ class FileHash:
 
 
 def recorded(sidecar: Sidecar) -> dict[str, FileHash]:
-    """The hash of each file by its relative path; empty where none were kept. Raises BadHashes."""
+    """Return the hash of each file by its relative path; empty if none were kept. Raises BadHashes."""
     table = sidecar.more.get(FILES)
     if table is None:
         return {}
@@ -39,11 +39,11 @@ def recorded(sidecar: Sidecar) -> dict[str, FileHash]:
             raise BadHashes
         return {str(name): FileHash(int(e["size"]), str(e["sha256"]), int(e["modified"])) for name, e in table.items()}
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
-        raise BadHashes(f"{SIDECAR}: its list of hashes is damaged; the next commit makes it anew") from error
+        raise BadHashes(f"{SIDECAR}: its list of hashes is damaged; the next commit rewrites it") from error
 
 
 def hashed_files(layout: Layout, base_root: Path | None, base: Sidecar) -> dict[str, Any]:
-    """What the sidecar of the state at `layout.root` keeps. Files that are those of the base are not read again."""
+    """Return what the sidecar of the state at `layout.root` keeps; files shared with the base are not read again."""
     known = _known(base_root, base) if base_root else {}
     table: dict[str, Any] = {}
     for path in layout.content_files():
@@ -60,7 +60,7 @@ def digest(path: Path) -> str:
 
 
 def unlike(root: Path, sidecar: Sidecar, files: Iterable[Path]) -> set[Path]:
-    """Those of the files that are not, byte for byte, what was committed; all where the list itself is damaged."""
+    """Return the files whose bytes differ from those committed; all files if the list itself is damaged."""
     root = root.resolve()
     try:
         kept = recorded(sidecar)

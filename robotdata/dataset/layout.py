@@ -34,7 +34,7 @@ class PathTemplate:
 
     @classmethod
     def parse(cls, text: object, *, video: bool) -> PathTemplate:
-        """Raises UnsafePath where `text` holds other fields, lacks one, or leads out of the dataset."""
+        """Parse `text`; raise UnsafePath if it has other fields, lacks one, or points outside the dataset."""
         wanted = {"chunk_index", "file_index"} | ({"video_key"} if video else set())
         if not isinstance(text, str) or len(text) > 1024:
             raise UnsafePath(f"path template {text!r:.200}: want a text with {', '.join(sorted(wanted))}")
@@ -51,9 +51,9 @@ class PathTemplate:
         return cls(text, PurePosixPath(text).suffix)
 
     def fill(self, *, chunk: int, file: int, key: str = "") -> str:
-        """The relative path of one file; raises UnsafePath at a camera key that would lead elsewhere."""
+        """Return the relative path of one file; raise UnsafePath for a camera key that would point elsewhere."""
         if "/" in key or "\\" in key or "\0" in key or key in {".", ".."}:
-            raise UnsafePath(f"camera key {key!r} is no file name")
+            raise UnsafePath(f"camera key {key!r} is not a file name")
         if chunk < 0 or file < 0:
             raise UnsafePath(f"chunk {chunk}, file {file}: want numbers from 0 up")
         numbers = {"chunk_index": chunk, "file_index": file}
@@ -65,7 +65,7 @@ class PathTemplate:
 
     @property
     def glob(self) -> str:
-        """A pattern for the files that it names."""
+        """Return a glob pattern for the files that it names."""
         return _FIELD.sub("*", self.text)
 
 
@@ -79,7 +79,7 @@ class Layout:
 
     @classmethod
     def of(cls, root: Path, info: Mapping[str, object]) -> Layout:
-        """The layout that `info` states; LeRobot's own where it states none. Raises UnsafePath."""
+        """Return the layout that `info` states, or LeRobot's own if it states none. Raises UnsafePath."""
         return cls(
             root.resolve(),
             PathTemplate.parse(info.get("data_path") or DATA_PATH, video=False),
@@ -93,7 +93,7 @@ class Layout:
         return contained(self.root, self.video.fill(chunk=chunk, file=file, key=key))
 
     def content_files(self) -> list[Path]:
-        """Every data and video file that there is, symlinks followed, as long as they stay inside."""
+        """Return all existing data and video files; symlinks are followed as long as they stay inside."""
         found = [*self.root.glob(self.data.glob), *self.root.glob(self.video.glob)]
         real = {path.resolve() for path in found if path.is_file()}
         return sorted(path for path in real if path.is_relative_to(self.root))
@@ -105,7 +105,7 @@ def episodes_file(chunk: int, file: int) -> str:
 
 
 def contained(root: Path, relative: str) -> Path:
-    """`root / relative` with all symlinks followed; raises UnsafePath where that is outside `root`.
+    """`root / relative` with all symlinks followed; raises UnsafePath if that is outside `root`.
 
     In the Hub's cache a file may be a link to one in the `blobs` of the same repository: see `cached_blobs`.
     """
@@ -115,14 +115,14 @@ def contained(root: Path, relative: str) -> Path:
     blobs = cached_blobs(real)
     if path.is_relative_to(real) or (blobs is not None and path.parent == blobs and path.is_file()):
         return path
-    words = f"{relative!r} leads out of {root}, to {path}"
+    words = f"{relative!r} points outside {root}, to {path}"
     if path.parent.name == "blobs":
         raise UnsafePath(f"{words}: it was copied from the Hub's cache as a link. Copy the files (cp -rL) instead")
     raise UnsafePath(f"{words}; copy the file into the dataset (cp -L)")
 
 
 def cached_blobs(root: Path) -> Path | None:
-    """Where the files of the dataset at `root` (resolved) lie, if that is a snapshot in the Hub's cache; else None.
+    """Return the folder of the files of `root` (resolved) if it is a snapshot in the Hub's cache, else None.
 
     The cache has `datasets--<user>--<name>/snapshots/<commit>/...`, links to `../../blobs/<hash>`.
     """
@@ -133,11 +133,11 @@ def cached_blobs(root: Path) -> Path | None:
 
 
 def next_file(chunk: int, file: int, chunks_size: int = CHUNKS_SIZE) -> tuple[int, int]:
-    """The numbers of the file after (chunk, file)."""
+    """Return the numbers of the file after (chunk, file)."""
     return (chunk, file + 1) if file + 1 < chunks_size else (chunk + 1, 0)
 
 
 def _check_relative(text: str) -> None:
     parts = PurePosixPath(text).parts
     if text.startswith("/") or ".." in parts or "\\" in text or "\0" in text:
-        raise UnsafePath(f"path {text!r} is not one inside the dataset")
+        raise UnsafePath(f"path {text!r} is not inside the dataset")

@@ -36,7 +36,7 @@ def dataset_lock(root: Path, *, wait_s: float = 0.0) -> Iterator[None]:
 
 
 def lock_path(root: Path) -> Path:
-    """Where the lock of the dataset in `root` lies; never removed, so that nobody locks a file that is gone."""
+    """Return the path of the lock of the dataset in `root`; never removed, so that nobody locks a deleted file."""
     real = root.resolve()
     return real.with_name(f".{real.name}.lock")
 

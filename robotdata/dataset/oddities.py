@@ -17,25 +17,25 @@ from robotdata.dataset.tasks import disagreement, row_numbers
 
 
 def oddities(dataset: DatasetFolder) -> list[str]:
-    """In words, each with how many episodes it concerns: tasks that table and rows name differently, timestamps that
-    are no multiples of 1/fps, statistics that are not finite. Files that cannot be read are not spoken of here.
+    """Return messages, each with its number of episodes, on tasks that differ between table and rows, timestamps
+    that are no multiples of 1/fps, and statistics that are not finite. Unreadable files are reported elsewhere.
 
     Reads three columns of every data file.
     """
     numbers, _ = row_numbers(dataset)
     found = []
     if (differ := disagreement(dataset, numbers)) is not None:
-        found.append(f"{str(differ)[:1].upper()}{str(differ)[1:]}; so do edits. A relabel puts an episode right.")
+        found.append(f"{str(differ)[:1].upper()}{str(differ)[1:]}; so do edits. Relabelling an episode fixes it.")
     if clocked := _off_grid(dataset):
         found.append(
             f"The timestamps of {len(clocked)} of {len(dataset.episodes)} episodes are not frame number / fps (the "
-            f"first is episode {clocked[0]}), as if they were a clock's. LeRobot finds no "
-            "pictures by them; edits leave them as they are."
+            f"first is episode {clocked[0]}), as if they were a clock's. LeRobot cannot "
+            "find frames by them; edits keep them."
         )
     if names := _not_finite(dataset):
         found.append(
-            f"The statistics of {', '.join(names[:5])} are not numbers: a row of it is NaN or infinite. Training on it "
-            "fails; delete or trim the episode, which `verify` names."
+            f"The statistics of {', '.join(names[:5])} are not finite: a row is NaN or infinite. Training on it "
+            "fails; delete or trim the episode that `verify` names."
         )
     return found
 

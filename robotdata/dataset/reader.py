@@ -67,9 +67,9 @@ class DatasetFolder:
 
     @classmethod
     def open(cls, root: Path | str) -> DatasetFolder:
-        """The dataset in the folder `root`.
+        """Open the dataset in the folder `root`.
 
-        Raises NotADataset, OldVersion (v2.x and before) and DamagedFile where nothing at all can be read.
+        Raises NotADataset, OldVersion (v2.x and before) and DamagedFile if nothing at all can be read.
         """
         root = Path(root)
         info = read_info(root)
@@ -98,7 +98,7 @@ class DatasetFolder:
 
     @property
     def camera_keys(self) -> list[str]:
-        """All cameras, also those whose pictures lie inside the Parquet files."""
+        """Return all camera keys, also of cameras stored inside the Parquet files."""
         return camera_keys(self.features)
 
     @property
@@ -119,7 +119,7 @@ class DatasetFolder:
         return self.sidecar.revision
 
     def changed(self) -> bool:
-        """Whether the folder now holds another state than the one that was opened."""
+        """Return whether the folder now holds another state than the one that was opened."""
         try:
             return identity_of(self.root) != self.identity
         except DatasetError:
@@ -133,7 +133,7 @@ class DatasetFolder:
             raise NoSuchEpisode(self.root, index, len(self.episodes)) from None
 
     def rows(self, index: int, columns: Sequence[str] | None = None) -> dict[str, NDArray[Any]]:
-        """The rows of episode `index`: (n,) or (n, d) per column, all but pictures and language by default.
+        """Return the rows of episode `index`: (n,) or (n, d) per column, by default all but images and language.
 
         Raises NoSuchEpisode and DamagedFile.
         """
@@ -150,12 +150,12 @@ class DatasetFolder:
         return dict(made)
 
     def signal(self, index: int, name: str) -> NDArray[Any]:
-        """One numeric feature of episode `index` as (n, d); KeyError where there is none."""
+        """Return one numeric feature of episode `index` as (n, d); KeyError if there is none."""
         values = self.rows(index)[name]
         return values.reshape(len(values), -1)
 
     def stats(self) -> dict[str, Any]:
-        """`meta/stats.json` as it is; empty where there is none. Raises DamagedFile."""
+        """`meta/stats.json` as it is; empty if there is none. Raises DamagedFile."""
         path = self.root / STATS
         if not path.is_file():
             return {}
@@ -223,7 +223,7 @@ def read_info(root: Path) -> dict[str, Any]:
         raise NotADataset(root, "it has no meta/info.json")
     info = read_json(path)
     if not isinstance(info, dict):
-        raise NotADataset(root, "meta/info.json holds no object")
+        raise NotADataset(root, "meta/info.json is not an object")
     version = str(info.get("codebase_version", ""))
     if not version.startswith("v3."):
         if version.startswith(("v1", "v2")):
@@ -246,11 +246,11 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise DamagedFile(path, f"it is no JSON: {error}") from error
+        raise DamagedFile(path, f"it is not valid JSON: {error}") from error
 
 
 def identity_of(root: Path) -> Identity:
-    """The identity of the folder's present state; raises NotADataset."""
+    """Return the identity of the folder's present state; raises NotADataset."""
     try:
         stat = (root / INFO).stat()
     except OSError:
@@ -268,7 +268,7 @@ def _fps(root: Path, info: dict[str, Any]) -> int | float:
 def _features(root: Path, info: dict[str, Any]) -> Features:
     features = info.get("features")
     if not isinstance(features, dict) or not features:
-        raise NotADataset(root, "meta/info.json names no features")
+        raise NotADataset(root, "meta/info.json has no features")
     for key, feature in features.items():
         whole = isinstance(feature, dict) and isinstance(feature.get("shape"), list | tuple)
         if not whole or not isinstance(feature.get("dtype"), str):

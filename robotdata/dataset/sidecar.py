@@ -20,21 +20,21 @@ MAX_BYTES = 256 << 20
 
 @dataclass(frozen=True, slots=True)
 class Sidecar:
-    """One entry an episode, in their order: `uuid` (None where unknown), `length` (frames), and what people said."""
+    """One entry an episode, in their order: `uuid` (None if unknown), `length` (frames), and what people said."""
 
     revision: int = 0
     episodes: list[dict[str, Any]] = field(default_factory=list)
     more: dict[str, Any] = field(default_factory=dict)
 
     def entry(self, index: int, length: int) -> dict[str, Any]:
-        """The entry of episode `index`; empty where another program has changed the episodes since."""
+        """Return the entry of episode `index`; empty if another program has changed the episodes since."""
         if index >= len(self.episodes):
             return {}
         found = self.episodes[index]
         return found if found.get("length") == length else {}
 
     def to_json(self) -> str:
-        """One line an episode: thousands of them are written each time that somebody judges one."""
+        """Return JSON with one line per episode: thousands of them are written at each verdict."""
         value = {**self.more, "format": FORMAT, "version": VERSION, "revision": self.revision}
         head = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
         write = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
@@ -43,7 +43,7 @@ class Sidecar:
 
 
 def read_sidecar(root: Path, problems: list[str]) -> Sidecar:
-    """The sidecar of the dataset; an empty one where there is none or it cannot be read, which `problems` says."""
+    """Return the sidecar of the dataset; an empty one if it is missing or unreadable, which `problems` then says."""
     path = root / SIDECAR
     if not path.is_file():
         return Sidecar()
@@ -66,6 +66,6 @@ def _sidecar(value: Any) -> Sidecar:
     if type(revision) is not int or revision < 0 or not isinstance(episodes, list):
         raise ValueError("it has no revision or no list of episodes")
     if not all(isinstance(entry, dict) for entry in episodes):
-        raise ValueError("an episode's entry is no object")
+        raise ValueError("an episode's entry is not an object")
     more = {key: item for key, item in value.items() if key not in {"format", "version", "revision", "episodes"}}
     return Sidecar(revision, episodes, more)

@@ -83,7 +83,7 @@ def _differences(column: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def sample_indices(frames: int) -> NDArray[np.int64]:
-    """Which of `frames` frames enter a camera's statistics, int64, ascending."""
+    """Return which of `frames` frames enter a camera's statistics, int64, ascending."""
     count = max(min(100, frames), min(int(frames**0.75), 10_000))
     return np.round(np.linspace(0, frames - 1, count)).astype(np.int64)
 
@@ -99,7 +99,7 @@ class ImageStats:
         self._pictures = 0
 
     def add(self, picture: NDArray[Any]) -> None:
-        """One picture, uint8 (H, W, C); large ones are thinned out as LeRobot does."""
+        """Add one image, uint8 (H, W, C); large ones are subsampled as LeRobot does."""
         height, width = picture.shape[:2]
         step = 1
         if max(height, width) >= _LARGE_SIDE:
@@ -110,9 +110,9 @@ class ImageStats:
         self._pictures += 1
 
     def result(self) -> Stat:
-        """Each (C, 1, 1) in shares of white; `count` is the number of pictures. Raises ValueError without any."""
+        """Return statistics, each (C, 1, 1) in shares of white, and the `count` of images. Raises ValueError if 0."""
         if self._counts is None:
-            raise ValueError("no picture was added; a camera's statistics need at least one")
+            raise ValueError("no image was added; a camera's statistics need at least one")
         made = [_level_stats(levels) for levels in self._counts]
         stat = {n: np.array([channel[n] for channel in made]).reshape(-1, 1, 1) / self._white for n in made[0]}
         return stat | {"count": np.array([self._pictures], np.int64)}
@@ -128,7 +128,7 @@ class DepthStats(ImageStats):
 def aggregate(stats: Sequence[Mapping[str, Any]]) -> Stat:
     """Statistics over the union of what `stats` were made from; quantiles become their envelope.
 
-    Quantiles that one of them lacks are left out. Raises ValueError where `stats` is empty.
+    Quantiles that one of them lacks are left out. Raises ValueError if `stats` is empty.
     """
     if not stats:
         raise ValueError("no statistics to aggregate")
@@ -138,7 +138,7 @@ def aggregate(stats: Sequence[Mapping[str, Any]]) -> Stat:
 
 
 def aggregate_columns(columns: Mapping[str, NDArray[Any]]) -> Stat:
-    """As `aggregate`; each name maps to an array (episodes, ...)."""
+    """Aggregate as `aggregate` does; each name maps to an array (episodes, ...)."""
     count = columns["count"].astype(np.float64)
     mean, std = columns["mean"].astype(np.float64), columns["std"].astype(np.float64)
     weight = (count / count.sum()).reshape(-1, *[1] * (mean.ndim - 1))
@@ -167,7 +167,7 @@ def to_json(stat: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def from_json(stat: Mapping[str, Any]) -> Stat:
-    """The other way; values that are no numbers raise ValueError."""
+    """Convert a JSON object back to a Stat; raises ValueError for values that are not numbers."""
     return {
         name: np.asarray(value, np.int64 if name == "count" else np.float64)
         for name, value in stat.items()

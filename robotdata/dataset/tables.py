@@ -38,7 +38,7 @@ _TASKS_PANDAS = {
 
 
 def data_schema(features: Mapping[str, Feature]) -> pa.Schema:
-    """The schema of the data files for `features` (completed ones), with the `datasets` library's metadata.
+    """Return the schema of the data files for `features` (completed ones), with the `datasets` library's metadata.
 
     Raises FeatureError for pictures inside Parquet: new episodes are written with video only.
     """
@@ -54,7 +54,7 @@ def data_schema(features: Mapping[str, Feature]) -> pa.Schema:
 
 
 def data_table(schema: pa.Schema, columns: Mapping[str, Any]) -> pa.Table:
-    """A table of `schema` from arrays (n,), (n, d) or, for lists of lists, (n, ...); text as lists of str."""
+    """Return a table of `schema` from arrays (n,), (n, d) or, for lists of lists, (n, ...); text as lists of str."""
     arrays: list[Any] = []
     for field in schema:
         values = columns[field.name]
@@ -74,7 +74,7 @@ def data_table(schema: pa.Schema, columns: Mapping[str, Any]) -> pa.Table:
 class ParquetFile:
     """A new Parquet file, one row group a table: snappy, with a checksum for every page. Use in a `with` block.
 
-    Durable when the block ends. Raises FileExistsError where there is one: a hard link must never be written to.
+    Durable when the block ends. Raises FileExistsError if there is one: a hard link must never be written to.
     """
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
@@ -87,7 +87,7 @@ class ParquetFile:
 
     @property
     def size_bytes(self) -> int:
-        """What is written so far; the footer comes at the end."""
+        """Return the bytes written so far, without the footer."""
         return self._file.tell()
 
     def write(self, table: pa.Table) -> None:
@@ -122,9 +122,9 @@ def write_tasks(path: Path, tasks: Sequence[str], more: pa.Table | None = None) 
 
 
 def more_of_tasks(path: Path, numbers: Sequence[int | None]) -> pa.Table | None:
-    """What `tasks.parquet` has beside the numbers and texts, a row for each of `numbers`; nulls for None.
+    """Return the additional columns of `tasks.parquet`, one row for each of `numbers`; nulls for None.
 
-    None where there is nothing more. Raises DamagedFile.
+    None if there is nothing more. Raises DamagedFile.
     """
     table = read_table(path)
     texts = [field.name for field in table.schema if _is_text(field.type)]
@@ -141,7 +141,7 @@ def more_of_tasks(path: Path, numbers: Sequence[int | None]) -> pa.Table | None:
 def read_tasks(path: Path) -> dict[int, str]:
     """Task texts by number from any dialect of `tasks.parquet`: the text's column may be called anything.
 
-    Raises DamagedFile where there is no column of numbers or none of texts.
+    Raises DamagedFile if there is no column of numbers or none of texts.
     """
     with open_parquet(path) as file:
         RowBudget(None, least=2).add(path, file.metadata.num_rows, path.stat().st_size)
@@ -150,14 +150,14 @@ def read_tasks(path: Path) -> dict[int, str]:
     preferred = [name for name in ("task", "__index_level_0__", "index") if name in names]
     text = (preferred or names or [None])[0]
     if text is None:
-        raise DamagedFile(path, f"no column of texts among {table.column_names}")
+        raise DamagedFile(path, f"no text column among {table.column_names}")
     texts = [
         value.decode("utf-8", "replace") if isinstance(value, bytes) else value
         for value in to_list(table.column(text), path)
     ]
     numbers = to_numpy(table.column("task_index")) if "task_index" in table.column_names else np.arange(len(texts))
     if not is_numbers(numbers) or not np.isfinite(numbers).all():
-        raise DamagedFile(path, "its task_index holds something else than numbers")
+        raise DamagedFile(path, "its task_index is not numeric")
     return {int(number): str(words) for number, words in zip(numbers, texts, strict=True)}
 
 
@@ -183,7 +183,7 @@ def open_parquet(path: Path, *, links: bool = True) -> pq.ParquetFile:
 
 
 def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
-    """All rows of `columns`; raises DamagedFile. Checksums of pages are verified where there are any."""
+    """Read all rows of `columns`; raises DamagedFile. Verifies checksums of pages, if there are any."""
     with open_parquet(path) as file:
         return read_columns(file, path, columns)
 
@@ -205,7 +205,7 @@ def read_columns(
 
 
 def to_numpy(column: Any) -> NDArray[Any]:
-    """A column as (rows,), or (rows, n) for lists of one length; text and other things as objects (rows,)."""
+    """Return a column as (rows,), or (rows, n) for lists of one length; text and other types as objects (rows,)."""
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if pa.types.is_fixed_size_list(array.type) or pa.types.is_list(array.type) or pa.types.is_large_list(array.type):
         return _lists(array)
@@ -217,7 +217,7 @@ def to_numpy(column: Any) -> NDArray[Any]:
 
 
 def is_numbers(values: NDArray[Any]) -> bool:
-    """Whether a column is one number a row."""
+    """Return whether a column is one number a row."""
     return values.ndim == 1 and values.dtype.kind in "iuf"
 
 
@@ -258,7 +258,7 @@ def _column_type(key: str, feature: Feature) -> tuple[pa.DataType, dict[str, Any
 
 
 def to_list(column: Any, path: Path) -> list[Any]:
-    """The column's values as Python objects; raises DamagedFile where a text is not UTF-8 (Arrow checks none)."""
+    """Return a column as Python objects; raises DamagedFile for text that is not UTF-8 (Arrow does not check)."""
     try:
         return list(column.to_pylist())
     except UnicodeDecodeError as error:

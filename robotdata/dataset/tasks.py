@@ -25,7 +25,7 @@ def tidy_task(text: str) -> str:
 def row_numbers(
     dataset: DatasetFolder, only: Collection[int] | None = None
 ) -> tuple[dict[int, Numbers], dict[int, str]]:
-    """The task_index of every row, int64 (length,), by episode; of the episodes `only`, all by default.
+    """Return the task_index of every row, int64 (length,), by episode; of the episodes `only`, by default of all.
 
     The second value says, by episode, why its rows cannot be read: their file is missing or damaged, has no such column
     of whole numbers, or has not as many rows as the episode should have. Two columns of each data file are read, once.
@@ -56,7 +56,7 @@ def row_numbers(
 
 
 def whole_columns(path: Path, names: Sequence[str]) -> dict[str, Numbers]:
-    """Columns of whole numbers of a data file, each int64 (rows,). Raises DamagedFile where one is none."""
+    """Columns of whole numbers of a data file, each int64 (rows,). Raises DamagedFile if one is none."""
     with open_parquet(path) as file:
         table = read_columns(file, path, list(names))
     for name in names:
@@ -64,12 +64,12 @@ def whole_columns(path: Path, names: Sequence[str]) -> dict[str, Numbers]:
             raise DamagedFile(path, f"it has no column {name}")
         values = to_numpy(table.column(name))
         if table.column(name).null_count or not is_numbers(values) or values.dtype.kind == "f":
-            raise DamagedFile(path, f"its column {name} holds something else than whole numbers")
+            raise DamagedFile(path, f"its column {name} is not a column of integers")
     return {name: to_numpy(table.column(name)).astype(np.int64) for name in names}
 
 
 def rows_of(numbers: Numbers, episodes: Iterable[EpisodeInfo]) -> Iterator[tuple[EpisodeInfo, slice | Numbers]]:
-    """For each of the episodes in a data file the places of its rows, found by `numbers`, the file's episode_index."""
+    """Yield each of the episodes in a data file with the places of its rows in `numbers`, its episode_index column."""
     starts = np.flatnonzero(np.diff(numbers, prepend=numbers[0] - 1)) if len(numbers) else np.empty(0, np.int64)
     ends = [*starts[1:].tolist(), len(numbers)]
     runs = {int(numbers[start]): slice(int(start), end) for start, end in zip(starts, ends, strict=False)}
@@ -100,7 +100,7 @@ def plan_tasks(
 
     Tasks that no row has, and that are not among the texts `named` by the table of episodes, are dropped (`named`
     None: none is). While rows hold a number without a text, no number changes its meaning.
-    Raises CommitError where a new text would get such a number: those rows would silently get that task.
+    Raises CommitError if a new text would get such a number: those rows would silently get that task.
     """
     old = dataset.tasks if dataset else []
     unnamed = sorted(number for number in used if not (0 <= number < len(old) and old[number]))
@@ -148,7 +148,7 @@ class Disagreement:
 
 
 def disagreement(dataset: DatasetFolder, numbers: Mapping[int, Numbers]) -> Disagreement | None:
-    """Where `numbers`, the rows' task_index by episode, and the table's texts differ; None where they agree."""
+    """Return how `numbers`, the rows' task_index by episode, and the table's texts differ; None if they agree."""
     found: list[int] = []
     first: tuple[list[str], list[str]] = ([], [])
     for episode in dataset.episodes:
@@ -176,7 +176,7 @@ def by_rows(dataset: DatasetFolder) -> DatasetFolder:
 
 
 def texts_of(dataset: DatasetFolder, numbers: Numbers) -> list[str]:
-    """The texts of these task numbers, each once, in the order of the rows; a number without one is left out."""
+    """Return the texts of these task numbers, each once, in the order of the rows; numbers without one are left out."""
     values, at = np.unique(numbers, return_index=True)
     ordered = [int(value) for value in values[np.argsort(at)]]
     return list(dict.fromkeys(dataset.tasks[n] for n in ordered if 0 <= n < len(dataset.tasks) and dataset.tasks[n]))

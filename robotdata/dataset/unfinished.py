@@ -17,7 +17,7 @@ _MOST = 200
 
 
 def unfinished(root: Path, info: Mapping[str, Any]) -> Unfinished | None:
-    """The error that says which rows are gone, which videos are whole and what can be done; None for other folders.
+    """Return an error that says which rows are lost, which videos are complete and what to do; None for other folders.
 
     LeRobot closes its Parquet files when a recording ends; killed before that, they have no footer, and nobody can
     read a row of them. Its videos are closed after each episode.

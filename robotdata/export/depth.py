@@ -68,10 +68,10 @@ def _read_back(part: Path, checks: list[int], key: str) -> None:
         with open_video(part) as video:
             found = [zlib.crc32(codes_of_frame(video, frame).data) for frame in video.native_frames()]
     except VideoError as error:
-        raise EncodedBroken(f"{key}: what was encoded does not decode ({error}); try again") from error
+        raise EncodedBroken(f"{key}: the encoded video does not decode ({error}); try again") from error
     if len(found) != len(checks):
         raise EncodedBroken(
-            f"{key}: what was encoded does not decode to {len(checks)} frames, but to {len(found)}; try again"
+            f"{key}: the encoded video decodes to {len(found)} frames instead of {len(checks)}; try again"
         )
     wrong = [row for row, (one, other) in enumerate(zip(found, checks, strict=True)) if one != other]
     if wrong:

@@ -161,7 +161,7 @@ def _refuse_one_channel(take: Take, key: str, feature: Mapping[str, Any]) -> Non
     if len(shape) == 3 and shape[2] == 1:
         raise ExportRefused(
             "depth",
-            f"take {take.id}: {key} has one channel and is not marked as depth (is_depth_map); nothing reads it",
+            f"take {take.id}: {key} has one channel and is not marked as depth (is_depth_map); no reader supports that",
         )
 
 
@@ -169,7 +169,7 @@ def _decode_and_count(part: Path, rows: int, key: str) -> None:
     try:
         verify_video(part, expected_frames=rows)
     except VideoError as error:
-        raise EncodedBroken(f"{key}: what was encoded does not decode to {rows} frames ({error}); try again") from error
+        raise EncodedBroken(f"{key}: the encoded video has no {rows} readable frames ({error}); try again") from error
 
 
 def _digest(path: Path) -> str:

@@ -123,7 +123,7 @@ def _lead_in(take: Take, index: dict[str, NDArray[np.int64]]) -> int:
     """Ticks before every camera had a frame: no policy would have seen them."""
     empty = [key for key, found in index.items() if not (found >= 0).any()]
     if empty:
-        raise ExportRefused("no_frames", f"take {take.id}: no frame of {', '.join(empty)} was stored; reject it")
+        raise ExportRefused("no_frames", f"take {take.id}: no frame of {', '.join(empty)} was stored; reject the take")
     return max((int(np.argmax(found >= 0)) for found in index.values()), default=0)
 
 

@@ -44,7 +44,7 @@ def open_beneath(root: Path, relative: str, *, also: Path | None = None) -> int:
             raise
     real = Path(os.path.realpath(root / relative))
     if not (real.is_relative_to(root) or real.is_relative_to(also)):
-        raise UnsafeFile(errno.ELOOP, "it is a link that leads elsewhere", str(root / relative))
+        raise UnsafeFile(errno.ELOOP, "it is a link that points elsewhere", str(root / relative))
     return open_real(real)
 
 
@@ -71,7 +71,7 @@ def _open(root: Path, relative: PurePosixPath) -> int:
         os.close(folder)
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
-        raise UnsafeFile(errno.EINVAL, "it is no regular file", path)
+        raise UnsafeFile(errno.EINVAL, "it is not a regular file", path)
     return fd
 
 

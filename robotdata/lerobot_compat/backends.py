@@ -27,7 +27,7 @@ _CUSHION_S = 1e-4
 
 
 def decode_with(backend: str, decoder: VideoDecoder, numbers: Sequence[int]) -> list[Rgb]:
-    """Frames `numbers` of the video, by the backend of that name: RGB uint8 (H, W, 3) each.
+    """Decode frames `numbers` of the video with the backend of that name: RGB uint8 (H, W, 3) each.
 
     Raises DecodeError for an unknown name, BackendMissingError, saying what to install, for one that does not
     load, and the errors of decoding.
@@ -47,7 +47,7 @@ def decode_with(backend: str, decoder: VideoDecoder, numbers: Sequence[int]) -> 
 
 
 def require_known(backend: str) -> None:
-    """Raises DecodeError where there is no backend of that name."""
+    """Raise DecodeError if there is no backend of that name."""
     if backend not in BACKENDS:
         raise DecodeError(f"backend {backend!r}: want one of {', '.join(BACKENDS)}")
 
@@ -71,7 +71,7 @@ def automatic_backend(tensor: bool) -> str:
 
 
 def require_torch() -> Any:
-    """The module torch. Raises BackendMissingError."""
+    """Return the module torch. Raises BackendMissingError."""
     return _require("torch", "torch")
 
 

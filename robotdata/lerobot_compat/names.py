@@ -46,7 +46,7 @@ def encode_video_frames(
     progress: Progress | None = None,
     **options: Any,
 ) -> EncodedVideo:
-    """A folder of `frame-000000.png` …, or a take's packet file, to an MP4.
+    """Encode a folder of `frame-000000.png` …, or a take's packet file, as an MP4.
 
     `video_encoder` is LeRobot's configuration (anything with `vcodec`, `pix_fmt`, `g`, `crf`, `preset`,
     `fast_decode`, `extra_options`), our EncodeSettings, or a codec's name; single `options` of these names
@@ -101,13 +101,13 @@ def decode_video_frames(
     is_depth: bool = False,
     cache: VideoDecoderCache | None = None,
 ) -> Any:
-    """The frames nearest to `timestamps` (seconds from the file's start), in that order.
+    """Decode the frames nearest to `timestamps` (seconds from the file's start), in that order.
 
     uint8 (N, H, W, 3); with `tensor` a torch tensor (N, 3, H, W), float32 in [0, 1], or uint8 with
     `return_uint8`. With `is_depth` the 12-bit codes of a depth video, uint16 (N, H, W, 1), or (N, 1, H, W) as a tensor:
     `dequantize_depth` makes depth of them. `backend` is `pyav`, `torchcodec`, `video_reader` or `npu`; None
     chooses, and says so, and takes `pyav` where its choice fails; depth is always read by `pyav`.
-    Raises FrameTimestampError where no frame is within `tolerance_s`, BackendMissingError, DecodeError.
+    Raises FrameTimestampError if no frame is within `tolerance_s`, BackendMissingError, DecodeError.
     """
     chosen = _backend(backend, tensor, is_depth)
     times = _seconds(timestamps)
@@ -147,7 +147,7 @@ def reencode_video(
     progress: Progress | None = None,
     **options: Any,
 ) -> EncodedVideo:
-    """A video encoded anew, with the frames shown from `start_time_s` up to, not including, `end_time_s`; settings as
+    """Re-encode a video, with the frames shown from `start_time_s` up to, not including, `end_time_s`; settings as
     in `encode_video_frames`. Raises as `reencode`.
     """
     if log_level is not None:
@@ -173,7 +173,7 @@ def concatenate_video_files(
 ) -> JoinedVideo:
     """Join videos by their packets; `fps` is the first one's unless given.
 
-    That they fit together is always checked, whatever `compatibility_check` says: what does not is no video any more.
+    Always checks that they fit together, whatever `compatibility_check` says.
     Raises JoinError's family.
     """
     paths = [] if isinstance(input_video_paths, str | Path) else [Path(path) for path in input_video_paths]
@@ -190,7 +190,7 @@ def get_video_info(
     settings: EncodeSettings | None = None,
     is_depth_map: bool = False,
 ) -> dict[str, Any]:
-    """The `info` block of a camera in `info.json`, read from the file.
+    """Return the `info` block of a camera in `info.json`, read from the file.
 
     `video_encoder`, as in `encode_video_frames`, or `settings` adds what a stream does not tell: g, crf, preset and the
     like, and how depth was quantised. Raises NotAVideoError.

@@ -50,8 +50,8 @@ def decode_video_frames(
     return_uint8: bool = False,
     is_depth: bool = False,
 ) -> Any:
-    """Frames as a torch tensor (N, 3, H, W), float32 in [0, 1], or uint8 with `return_uint8`; with `is_depth` the codes
-    of a depth video, uint16 (N, 1, H, W).
+    """Decode frames as a torch tensor (N, 3, H, W), float32 in [0, 1], or uint8 with `return_uint8`; with `is_depth`
+    the codes of a depth video, uint16 (N, 1, H, W).
 
     `video_reader` is `pyav`, as in LeRobot 0.6. Raises as `robotdata.video.decode_video_frames`.
     """
@@ -71,7 +71,7 @@ def decode_video_frames_pyav(
     return_uint8: bool = False,
     is_depth: bool = False,
 ) -> Any:
-    """As `decode_video_frames`, by PyAV; `log_loaded_timestamps` logs which frames were taken."""
+    """Decode as `decode_video_frames`, by PyAV; `log_loaded_timestamps` logs which frames were taken."""
     times = list(timestamps)
     frames = decode_video_frames(video_path, times, tolerance_s, "pyav", return_uint8, is_depth)
     if log_loaded_timestamps:
@@ -87,7 +87,7 @@ def decode_video_frames_torchcodec(
     decoder_cache: VideoDecoderCache | None = None,
     return_uint8: bool = False,
 ) -> Any:
-    """As `decode_video_frames`, by torchcodec, with the decoders of `decoder_cache`."""
+    """Decode as `decode_video_frames`, by torchcodec, with the decoders of `decoder_cache`."""
     times = list(timestamps)
     frames = _decode(
         video_path, times, tolerance_s, "torchcodec", tensor=True, return_uint8=return_uint8, cache=decoder_cache

@@ -22,7 +22,7 @@ def marks_of(
     `thresholds.peers` only what a take shows by itself is marked.
     """
     if not metrics.ticks:
-        return [Mark("empty", None, None, 0, 0, "bad", "This take has no ticks.")]
+        return [Mark("empty", None, None, 0, 0, "bad", "This take has no frames.")]
     known = peers if isinstance(peers, Peers) else Peers([each for each in peers if each.ticks])
     found = [each for rule in rules_absolute.RULES for each in rule(metrics, thresholds)]
     if sum(not metrics.id or each.id != metrics.id for each in known.takes) >= thresholds.peers:

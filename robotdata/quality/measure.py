@@ -98,7 +98,7 @@ def read_take(take: Take, plan: Plan | None = None) -> TakeInput:
 
 
 def _rate(take: TakeInput) -> tuple[float | None, list[tuple[int, float]]]:
-    """The loop's true rate, and where it stood still for more than two and a half periods, longest first."""
+    """The loop's true rate, and where it stalled for more than two and a half periods, longest first."""
     if take.time_ns is None or take.ticks < 2:
         return None, []
     intervals = np.diff(take.time_ns) / 1e9

@@ -109,7 +109,7 @@ class Fingerprint:
 
 @dataclass(frozen=True)
 class TakeMetrics:
-    """All measures of one take; see `docs/quality.md`. `gaps` are (tick, seconds) at which the loop stood still."""
+    """All measures of one take; see `docs/quality.md`. `gaps` are (tick, seconds) at which the loop stalled."""
 
     fps: float
     ticks: int

@@ -71,7 +71,7 @@ def _scaled(values: NDArray[Any], moves: NDArray[np.bool_]) -> NDArray[np.float6
 
 
 def filled(values: NDArray[Any]) -> NDArray[np.float64]:
-    """float64 with each value that is no number replaced by the last one before it (or the first after)."""
+    """Return float64 values with NaN replaced by the last value before it (or the first after)."""
     numbers = values.astype(np.float64)
     good = np.isfinite(numbers)
     if good.all():

@@ -77,7 +77,7 @@ def _worst_second(gaps: Floats, width: int) -> tuple[Floats, NDArray[np.int64]]:
 
 
 def without_rest(signals: Mapping[str, SignalInput], measured: dict[str, SignalMetrics]) -> dict[str, SignalMetrics]:
-    """`measured`, where a state at its limit counts as cut off only if its action goes on meanwhile.
+    """`measured`, where a state at its limit counts as cut off only if its action continues meanwhile.
 
     A finger that is told to stay open rests at its stop.
     """

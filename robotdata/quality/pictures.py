@@ -148,7 +148,7 @@ def decode(packet: bytes, codec: str, scale: int) -> NDArray[np.uint8]:
             image.load()
             return _as_rgb(image, scale)
     except (OSError, SyntaxError, UnidentifiedImageError, ValueError, Image.DecompressionBombError) as error:
-        raise ImageError(f"a picture of {len(packet)} bytes is damaged: {error}") from error
+        raise ImageError(f"an image of {len(packet)} bytes is damaged: {error}") from error
 
 
 def _as_rgb(image: Image.Image, scale: int) -> NDArray[np.uint8]:

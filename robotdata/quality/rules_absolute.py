@@ -1,4 +1,4 @@
-"""Marks that one take shows by itself: what is no number, no picture, no motion or not in time is so anywhere."""
+"""Marks that need one take only: NaN values, missing images, no motion and wrong timing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def broken_numbers(take: TakeMetrics, limits: Thresholds) -> Iterator[Mark]:
     for feature, signal in take.signals.items():
         if signal.broken and signal.broken_at is not None:
             where = f"first {signal.broken_name} at {at(take, signal.broken_at)}"
-            text = f"{feature} is no number in {count(signal.broken, 'tick')}, {where}."
+            text = f"{feature} is NaN in {count(signal.broken, 'tick')}, {where}."
             run = (signal.broken_at, signal.broken_at + 1)
             yield mark(take, "nan", "bad", text, run=run, feature=feature)
 
@@ -30,8 +30,8 @@ def rate(take: TakeMetrics, limits: Thresholds) -> Iterator[Mark]:
     if off > limits.rate_warn:
         pace = "fast" if take.rate_hz < take.fps else "slowly"
         text = (
-            f"The loop ran at {take.rate_hz:.1f} Hz instead of {take.fps:g} Hz ({share(off)} off): "
-            f"the dataset would play it too {pace}."
+            f"The control loop ran at {take.rate_hz:.1f} Hz instead of {take.fps:g} Hz ({share(off)} off): "
+            f"it will play too {pace} in the dataset."
         )
         yield mark(take, "rate", "bad" if off > limits.rate_bad else "warn", text)
 
@@ -42,23 +42,23 @@ def gaps(take: TakeMetrics, limits: Thresholds) -> Iterator[Mark]:
         return
     tick, taken = long[0]
     more = f", and {count(len(long) - 1, 'more time')} for {limits.gap_s:g} s or longer" if len(long) > 1 else ""
-    text = f"The loop stood still for {taken:.1f} s at {at(take, tick)}{more}."
+    text = f"Control loop stalled for {taken:.1f} s at {at(take, tick)}{more}."
     yield mark(take, "gap", "bad" if taken >= limits.gap_bad_s else "warn", text, run=(max(0, tick - 1), tick + 1))
 
 
 def no_motion(take: TakeMetrics, limits: Thresholds) -> Iterator[Mark]:
     moves = {name: any(signal.moves) for name, signal in take.signals.items() if is_motion(name) and signal.names}
     if moves and not any(moves.values()):
-        yield mark(take, "no_motion", "bad", "Nothing moves in this take: neither the state nor the action changes.")
+        yield mark(take, "no_motion", "bad", "Nothing moves in this take: neither state nor action changes.")
     elif not moves.get("observation.state", True) and moves.get("action"):
-        text = "The robot does not move, though it is told to."
+        text = "The robot does not move, although it gets commands."
         yield mark(take, "stuck", "bad", text, feature="observation.state")
 
 
 def stuck(take: TakeMetrics, limits: Thresholds) -> Iterator[Mark]:
     if take.pair and take.pair.stuck and any(take.signals[take.pair.state].moves):
         names = take.pair.stuck
-        text = f"The robot does not follow in {listed(names)}: told to move, it stays where it is."
+        text = f"{listed(names)} {'do' if len(names) > 1 else 'does'} not follow commands."
         yield mark(take, "stuck", "bad", text, feature=take.pair.state)
 
 
@@ -70,7 +70,7 @@ def saturated(take: TakeMetrics, limits: Thresholds) -> Iterator[Mark]:
             # A gripper rests at its stop: that is how it holds.
             if part < limits.limit_note or run is None or "grip" in name.lower():
                 continue
-            text = f"{feature} {name} is cut off at its limit in {share(part)} of the take, longest {span(take, run)}."
+            text = f"{feature} {name} is clipped at its limit {share(part)} of the time, longest {span(take, run)}."
             severity: Severity = "warn" if part >= limits.limit_warn else "note"
             yield mark(take, "saturated", severity, text, run=run, feature=feature)
 
@@ -78,20 +78,20 @@ def saturated(take: TakeMetrics, limits: Thresholds) -> Iterator[Mark]:
 def idle(take: TakeMetrics, limits: Thresholds) -> Iterator[Mark]:
     least = limits.idle_s * take.fps
     if take.still_head >= least:
-        text = f"Nothing moves in the first {take.still_head / take.fps:.1f} s: they could be trimmed."
+        text = f"Nothing moves in the first {take.still_head / take.fps:.1f} s. Trim them."
         yield mark(take, "idle_start", "note", text, run=(0, take.still_head))
     if take.still_tail >= least:
-        text = f"Nothing moves in the last {take.still_tail / take.fps:.1f} s: they could be trimmed."
+        text = f"Nothing moves in the last {take.still_tail / take.fps:.1f} s. Trim them."
         yield mark(take, "idle_end", "note", text, run=(take.ticks - take.still_tail, take.ticks))
 
 
 def cameras(take: TakeMetrics, limits: Thresholds) -> Iterator[Mark]:
     for key, camera in take.cameras.items():
         if camera.problem:
-            text = f"{camera_name(key)} has no pictures that can be read: {camera.problem:.300}"
+            text = f"{camera_name(key)} has no readable frames: {camera.problem:.300}"
             yield mark(take, "missing", "bad", text, camera=key)
         elif camera.frames == 0:
-            yield mark(take, "missing", "bad", f"{camera_name(key)} has no picture in this take.", camera=key)
+            yield mark(take, "missing", "bad", f"{camera_name(key)} has no frames in this take.", camera=key)
         else:
             for rule in (_late_start, _stale, _frozen, _dropped, _late, _out_of_step, _dark, _damaged, _clipped):
                 yield from rule(take, key, camera, limits)
@@ -99,7 +99,7 @@ def cameras(take: TakeMetrics, limits: Thresholds) -> Iterator[Mark]:
 
 def _late_start(take: TakeMetrics, key: str, camera: CameraMetrics, limits: Thresholds) -> Iterator[Mark]:
     if camera.first_picture is not None and camera.first_picture >= limits.late_start_s * take.fps:
-        text = f"{camera_name(key)} has its first picture at {at(take, camera.first_picture)} only."
+        text = f"{camera_name(key)} has no frames before {at(take, camera.first_picture)}."
         yield mark(take, "missing", "warn", text, run=(0, camera.first_picture), camera=key)
 
 
@@ -109,14 +109,14 @@ def _stale(take: TakeMetrics, key: str, camera: CameraMetrics, limits: Threshold
         held_s = (run[1] - run[0]) / take.fps
         severity: Severity = "bad" if held_s >= limits.stale_bad_s else "note"
         severity = "warn" if severity == "note" and held_s >= limits.stale_warn_s else severity
-        text = f"{camera_name(key)} gave no new picture {span(take, run)} ({count(run[1] - run[0], 'tick')}){more}."
+        text = f"{camera_name(key)}: no new frames {span(take, run)} ({count(run[1] - run[0], 'tick')}){more}."
         yield mark(take, "stale", severity, text, run=run, camera=key)
 
 
 def _frozen(take: TakeMetrics, key: str, camera: CameraMetrics, limits: Thresholds) -> Iterator[Mark]:
     for run, more in _gravest([run for run in camera.frozen if run[1] - run[0] >= limits.frozen_s * take.fps]):
         length = count(run[1] - run[0], "frame")
-        text = f"{camera_name(key)} repeats the same picture {span(take, run)} ({length}), while the robot moves{more}."
+        text = f"{camera_name(key)} repeats the same image {span(take, run)} ({length}), while the robot moves{more}."
         yield mark(take, "frozen", "bad", text, run=run, camera=key)
 
 
@@ -138,7 +138,7 @@ def _late(take: TakeMetrics, key: str, camera: CameraMetrics, limits: Thresholds
         return
     age_s, period_s = camera.age_p50_ms / 1000, 1 / (camera.rate_hz or take.fps)
     if age_s > max(limits.late_s, 3 * period_s):
-        text = f"{camera_name(key)}'s pictures are {age_s:.2f} s old when the loop uses them."
+        text = f"{camera_name(key)}'s frames are {age_s:.2f} s old when the loop uses them."
         yield mark(take, "late", "warn", text, camera=key)
 
 
@@ -146,7 +146,7 @@ def _out_of_step(take: TakeMetrics, key: str, camera: CameraMetrics, limits: Thr
     runs = [run for run in camera.out_of_step if run[1] - run[0] >= limits.step_s * take.fps]
     if runs:
         run = max(runs, key=lambda each: each[1] - each[0])
-        text = f"{camera_name(key)} is out of step with the others {span(take, run)}: its pictures are older."
+        text = f"{camera_name(key)} lags behind the other cameras {span(take, run)}."
         yield mark(take, "out_of_step", "warn", text, run=run, camera=key)
 
 
@@ -163,19 +163,19 @@ def _dark(take: TakeMetrics, key: str, camera: CameraMetrics, limits: Thresholds
 def _damaged(take: TakeMetrics, key: str, camera: CameraMetrics, limits: Thresholds) -> Iterator[Mark]:
     if camera.damaged and camera.damaged_at is not None:
         where = at(take, camera.damaged_at)
-        text = f"{camera_name(key)}: {count(camera.damaged, 'picture')} cannot be decoded, first at {where}."
+        text = f"{camera_name(key)}: {count(camera.damaged, 'frame')} cannot be decoded, first at {where}."
         run = (camera.damaged_at, camera.damaged_at + 1)
         yield mark(take, "damaged", "bad", text, run=run, camera=key)
     if camera.resized_at is not None:
-        text = f"{camera_name(key)} changes its picture's size at {at(take, camera.resized_at)}."
+        text = f"{camera_name(key)} changes its image size at {at(take, camera.resized_at)}."
         yield mark(take, "resized", "bad", text, run=(camera.resized_at, take.ticks), camera=key)
 
 
 def _clipped(take: TakeMetrics, key: str, camera: CameraMetrics, limits: Thresholds) -> Iterator[Mark]:
     if camera.clipped >= limits.clipped:
         text = (
-            f"{camera_name(key)}: {share(camera.clipped)} of what it measured is outside of depth_min and depth_max, "
-            "and would be clipped in the episode."
+            f"{camera_name(key)}: {share(camera.clipped)} of its depth is outside depth_min to depth_max, "
+            "and will be clipped in the episode."
         )
         yield mark(take, "clipped", "warn", text, camera=key)
 

@@ -53,9 +53,7 @@ def little_motion(take: TakeMetrics, peers: Peers, limits: Thresholds) -> Iterat
     if normal is None or mine is None or not any(any(signal.moves) for signal in take.signals.values()):
         return
     if mine < limits.little_motion * float(normal.middle) and float(normal.z(mine)) < -3:
-        text = (
-            f"The robot moves little: {share(mine / float(normal.middle))} of the way that it goes in the other takes."
-        )
+        text = f"Little motion: {share(mine / float(normal.middle))} of the usual path length."
         yield mark(take, "little_motion", "warn", text)
 
 
@@ -65,7 +63,7 @@ def jumps(take: TakeMetrics, peers: Peers, limits: Thresholds) -> Iterator[Mark]
             *_sudden("spike", signal, feature, peers, spans, limits),
             *_sudden("jump", signal, feature, peers, spans, limits),
         ):
-            what = "leaves its way and is back" if code == "spike" else "jumps"
+            what = "has a spike" if code == "spike" else "jumps"
             text = f"{feature} {name} {what} at {at(take, tick)}, by {share(part)} of its range in this dataset."
             yield mark(take, code, "warn", text, run=(max(0, tick - 1), tick + 3), feature=feature)
 
@@ -81,7 +79,7 @@ def jerk(take: TakeMetrics, peers: Peers, limits: Thresholds) -> Iterator[Mark]:
         middle = float(np.median(ratio))
         z = float(np.median(normal.z(np.array(signal.jerk))[use]))
         if middle > limits.jerk and z > limits.z:
-            text = f"{feature} jerks: {times(middle)} as much as in the other takes."
+            text = f"{feature} jerks {times(middle)} as much as in the other takes."
             yield mark(take, "jerk", "warn", text, feature=feature)
 
 
@@ -117,13 +115,13 @@ def cameras(take: TakeMetrics, peers: Peers, limits: Thresholds) -> Iterator[Mar
         if camera.sharpness is not None and sharp and sharp.count >= limits.peers:
             ratio = camera.sharpness / max(float(sharp.middle), 1e-9)
             if ratio < limits.blurred and float(sharp.z(camera.sharpness)) < -limits.z:
-                text = f"{camera_name(key)} is blurred: {share(ratio)} of the detail that it usually shows."
+                text = f"{camera_name(key)} is blurred: {share(ratio)} of the usual detail."
                 yield mark(take, "blurred", "warn", text, camera=key)
         pace = peers.camera(key, lambda each: each.rate_hz)
         if camera.rate_hz is not None and pace and pace.count >= limits.peers:
             usually = float(pace.middle)
             if camera.rate_hz < (1 - limits.slow_camera) * usually and float(pace.z(camera.rate_hz)) < -3:
-                text = f"{camera_name(key)} gave {camera.rate_hz:.1f} pictures a second, usually {usually:.1f}."
+                text = f"{camera_name(key)} sent {camera.rate_hz:.1f} frames per second, usually {usually:.1f}."
                 yield mark(take, "slow_camera", "warn", text, camera=key)
 
 
@@ -137,10 +135,8 @@ def copies(take: TakeMetrics, peers: Peers, limits: Thresholds) -> Iterator[Mark
             continue
         found = difference(take, other, spans)
         if found is not None and found < limits.copy:
-            how = (
-                f"its movement differs by {share(found)} of the range" if found >= 5e-4 else "its movement is the same"
-            )
-            yield mark(take, "near_copy", "warn", f"Nearly a copy of take {other.id[:8]}: {how}.")
+            how = f"motion differs by {share(found)} of the range" if found >= 5e-4 else "same motion"
+            yield mark(take, "near_copy", "warn", f"Near-duplicate of {other.id[:8]} ({how}).")
             return
 
 

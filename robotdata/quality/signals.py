@@ -24,7 +24,7 @@ _DIGITS = 7
 
 
 def measure_signal(names: Sequence[str], values: NDArray[Any], fps: float) -> SignalMetrics:
-    """The measures of `values`, (ticks, n). Ticks with a value that is no number count as such, then are left out."""
+    """Measure `values`, shape (ticks, n). Ticks with NaN are counted, then left out."""
     clean, ticks, broken = finite_rows(values)
     size = len(names)
     first = np.argwhere(broken)
@@ -97,7 +97,7 @@ def glitches(clean: Floats) -> tuple[Floats, NDArray[np.int64]]:
         over = np.minimum.reduce(offsets).clip(min=0)
         under = -np.maximum.reduce(offsets).clip(max=0)
         size = np.maximum(over, under)
-        size[np.abs(after - before) > 0.3 * size] = 0  # it went on: a step, not a glitch
+        size[np.abs(after - before) > 0.3 * size] = 0  # it stayed there: a step, not a glitch
         rows = size.argmax(axis=0)
         found = size[rows, np.arange(clean.shape[1])]
         at = np.where(found > best, rows + 1, at)

@@ -19,7 +19,7 @@ class Thresholds:
     z: float = 6
     rate_warn: float = 0.02
     rate_bad: float = 0.10
-    gap_s: float = 0.2  # the loop stood still
+    gap_s: float = 0.2  # the control loop stalled
     gap_bad_s: float = 1.0
     stale_s: float = 0.2  # no fresh picture
     stale_warn_s: float = 0.5
@@ -59,7 +59,7 @@ class Thresholds:
         """These with some changed by name; raises BadThresholds for a name that is none."""
         names = [field.name for field in dataclasses.fields(self)]
         if unknown := sorted(set(changes) - set(names)):
-            raise BadThresholds(f"there is no threshold {unknown[0]!r:.80}; there are {', '.join(names)}")
+            raise BadThresholds(f"unknown threshold {unknown[0]!r:.80}; known: {', '.join(names)}")
         return dataclasses.replace(self, **changes)
 
 

@@ -29,7 +29,7 @@ def take_id(wanted: str | None, spool: Path) -> None:
     if not good:
         raise CommandRefused("bad_args", f"take: want a UUID, got {wanted!r}")
     if (spool / wanted).exists():
-        raise CommandRefused("bad_args", f"take {wanted} is on this rig's disk already; give the next one a new id")
+        raise CommandRefused("bad_args", f"take {wanted} is on this rig's disk already; use a new id for the next take")
 
 
 def features(expect: Mapping[str, Any] | None, mine: Mapping[str, Any], fps: float) -> None:
@@ -45,7 +45,7 @@ def features(expect: Mapping[str, Any] | None, mine: Mapping[str, Any], fps: flo
         said = "; ".join(f"{each.what}: rig {each.rig}, dataset {each.dataset}" for each in found[:4])
         raise CommandRefused(
             "mismatch",
-            f"this rig does not fit the dataset: {said}. Record into another dataset, or change the rig's file",
+            f"this rig doesn't match the dataset: {said}. Record into another dataset, or edit the rig file",
             differences=table,
         )
 
@@ -85,6 +85,6 @@ def started(take: TakeRecorder, rig: str) -> None:
     except RuntimeError as error:
         raise CommandRefused(
             "no_threads",
-            f"rig {rig} cannot begin a take: this machine lets it start no more threads ({error}). End other programs "
+            f"rig {rig} cannot start a take: the rig cannot start more threads ({error}). End other programs "
             "or raise the limit (`ulimit -u`, the container's limit of processes), then record again",
         ) from error

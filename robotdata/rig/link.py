@@ -31,7 +31,7 @@ _PREVIEW_QUALITY = 85
 def _remedy(error: Exception) -> str:
     """What to do about a connection that was turned away; empty where the error says it."""
     if isinstance(error, InvalidStatus) and error.response.status_code == 403:
-        return ". The token is not the web's: --token-file wants a copy of .state/rig-token of robotdata's home"
+        return ". Wrong token: pass --token-file a copy of .state/rig-token from the server's robotdata home"
     return ""
 
 
@@ -83,20 +83,20 @@ class Link:
             began = clock.monotonic()
             try:
                 await self._one_connection()
-                self.problem = "the web has closed the connection"
+                self.problem = "the server closed the connection"
             except LinkRejected as error:
                 self.problem, pause = str(error), LONGEST_PAUSE_S
             except (OSError, WebSocketException, InvalidHandshake, InvalidURI, TimeoutError) as error:
                 self.problem = f"{self._url}: {error or type(error).__name__}{_remedy(error)}"
             except ProtocolError as error:
-                self.problem = f"{self._url} does not follow the protocol: {error}"
+                self.problem = f"{self._url} violates the protocol: {error}"
             except Exception as error:  # the thread's outermost loop: the link must come back
-                log.exception("the link to the web")
-                self.problem = f"an error of the program: {error!r}"
+                log.exception("the link to the server")
+                self.problem = f"internal error: {error!r}"
             if self._stopping.is_set():
                 return
             if self.problem != said:
-                log.info("no link to the web (%s), trying again", self.problem)
+                log.info("no connection to the server (%s), trying again", self.problem)
             said = self.problem
             pause = FIRST_PAUSE_S if clock.monotonic() - began > LONGEST_PAUSE_S else pause
             await self._sleep(pause)
@@ -125,7 +125,7 @@ class Link:
             hello = await asyncio.to_thread(self._reporter.hello)
             await socket.send(protocol.encode(hello))
             self.problem = None
-            log.info("linked to the web at %s", self._url)
+            log.info("connected to the server at %s", self._url)
             reader = asyncio.create_task(self._receive(socket))
             writer = asyncio.create_task(self._send(socket))
             done, left = await asyncio.wait({reader, writer}, return_when=asyncio.FIRST_COMPLETED)
@@ -140,7 +140,7 @@ class Link:
         async for data in socket:
             message = protocol.decode(data)
             if message["type"] == "refused":
-                raise LinkRejected(f"the web refuses this rig: {message.get('message') or message.get('code')}")
+                raise LinkRejected(f"the server refuses this rig: {message.get('message') or message.get('code')}")
             if message["type"] == "watch":
                 self._watched = protocol.parse_watch(message)
             elif message["type"] == "command":
@@ -156,7 +156,7 @@ class Link:
             error = refusal.as_error()
         except Exception as failure:  # whatever it is, who asked gets an answer
             log.exception("command %s", message.get("name"))
-            error = CommandRefused("busy", f"an error of the program: {failure!r}; see the rig's log").as_error()
+            error = CommandRefused("busy", f"internal error: {failure!r}. See the rig's log").as_error()
         self._outbox.append({"type": "reply", "id": message.get("id"), "ok": error is None, "error": error})
         self._changed.set()
 

@@ -118,11 +118,13 @@ class Machine:
         if name not in self.controls:
             possible = ", ".join(self.controls) or "nothing now"
             raise CommandRefused(
-                "not_allowed", f"{name!r} is not possible while the rig is {self.state}; possible now: {possible}"
+                "not_allowed", f"cannot {name.replace('_', ' ')} while the rig is {self.state}; allowed now: {possible}"
             )
         wanted = command.args.get("take")
         if name in ("stop", "discard", "rerecord") and wanted and self.take and wanted != self.take.id:
-            raise CommandRefused("not_allowed", f"{name!r} was meant for take {wanted!r:.40}, which has ended already")
+            raise CommandRefused(
+                "not_allowed", f"cannot {name.replace('_', ' ')}: take {wanted!r:.40} has already ended"
+            )
         if name == "record":
             self._record(parse_record(command.args))
         else:
@@ -245,7 +247,7 @@ class Machine:
         stay: bool = False,
         lost: str | None = None,
     ) -> None:
-        """The take gets no more rows; it is written out while the rig goes on. `lost` is a camera's key."""
+        """End the take; it is written out while the rig continues. `lost` is a camera's key."""
         take, self.take = self.take, None
         if take is None:
             return
@@ -301,7 +303,7 @@ class Machine:
         self.on_change()
 
     def _take_ready(self, take: TakeRecorder) -> None:
-        """Told of once its folder is there: of one that never was, nobody would hear the end."""
+        """Announce a take only once its folder exists; a failed start would never be closed on the server."""
         self.on_take("started", {**take.facts, "id": take.id, "state": "recording", "ticks": 0})
 
     # -- mishaps
@@ -325,12 +327,12 @@ class Machine:
         elif (problem := self.devices.lost(connecting=connecting)) is not None:
             self._lost(problem)
         elif connecting and self.devices.wait_s > 1:
-            self.message = "It has failed to connect several times: the next try comes in a few seconds"
+            self.message = "Connecting failed several times; trying again in a few seconds"
         return self.state != before
 
     def _lost(self, problem: Problem) -> None:
         """No loop runs: the take is ended and kept, and only a person starts what moves again."""
-        kept = [f"The take is kept up to frame {self.take.ticks}"] if self.take and self.take.ticks else []
+        kept = [f"The take was saved up to frame {self.take.ticks}"] if self.take and self.take.ticks else []
         self._end_take(problem.code, stay=True, lost=problem.camera)
         self._args, self.pause_armed = None, False
         self.problem = problem
@@ -341,8 +343,8 @@ class Machine:
         now = clock.monotonic_ns()
         for camera in self.rig.cameras:
             if camera.health.state(now) == "lost":
-                why = camera.missing(now) or "it gives no frames"
-                self.message = f"Camera {camera.config.name} was lost while recording: {why}"
+                why = camera.missing(now) or "no frames arrive"
+                self.message = f"Camera {camera.config.name} stopped during recording: {why}. The take was ended"
                 self._end_take("camera_lost", lost=camera.key)
                 return
 
@@ -355,7 +357,7 @@ class Machine:
                     if not self._stopping.is_set() and self._step():
                         self.on_change()
             except BaseException as error:
-                said = f"an error of the program: {words_of(error)}; see the rig's log"
+                said = f"Internal error: {words_of(error)}. See the rig's log"
                 if self.message != said:
                     log.exception("rig %s", self.rig.config.name)
                 self.message = said
@@ -380,7 +382,7 @@ class Machine:
 
     def _move(self, new: State, seconds: float | None = None, total_s: float | None = None) -> None:
         if new not in NEXT[self.state] and new != self.state:
-            raise ValueError(f"a rig does not go from {self.state} to {new}")
+            raise ValueError(f"a rig cannot go from {self.state} to {new}")
         self.state, self.since = new, clock.wall()
         self.ends_at = None if seconds is None else clock.monotonic() + seconds
         if new != State.PAUSED:

@@ -67,8 +67,8 @@ def recover_left_overs(spool: Path) -> list[str]:
         except (SpoolError, OSError) as error:
             log.error("%s", error)
             continue
-        except Exception:  # of one take: the rig starts, and records, all the same
-            log.exception("Take %s cannot be recovered; it is left as it is", folder.name)
+        except Exception:  # in one take: the rig still starts and records
+            log.exception("Cannot recover the take %s; its files are unchanged", folder.name)
             continue
         log.warning("take %s: %s", folder.name, result.text)
         recovered.append(folder.name)
@@ -98,12 +98,12 @@ def _serve(rig: Rig, url: str | None, token: str) -> int:
     machine.start()
     if link is not None:
         link.start()
-    log.info("rig %s runs, takes go to %s", rig.config.name, rig.spool)
+    log.info("rig %s is running, takes are saved in %s", rig.config.name, rig.spool)
     stopping.wait()
     whole = machine.stop(_STOP_S)
     if link is not None:
         link.stop()
-    log.info("stopped; %s", "every take is whole" if whole else "a take is unfinished and will be recovered")
+    log.info("stopped; %s", "all takes are complete" if whole else "a take is unfinished and will be recovered")
     return 0
 
 
@@ -126,9 +126,9 @@ def _token(path: Path | None) -> str:
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m robotdata.rig", description=__doc__)
-    parser.add_argument("config", nargs="?", type=Path, help="the rig's TOML file; the simulated rig without")
-    parser.add_argument("--replay", type=Path, help="a LeRobotDataset v3.0 folder to play as a live robot")
+    parser.add_argument("config", nargs="?", type=Path, help="the rig file (TOML); without it, the simulated rig runs")
+    parser.add_argument("--replay", type=Path, help="a LeRobotDataset v3.0 folder to replay as a live robot")
     parser.add_argument("--spool", type=Path, required=True, help="folder for takes")
-    parser.add_argument("--url", help="the web's websocket, ws://host:port/ws/rig/; works alone without")
-    parser.add_argument("--token-file", type=Path, help="file with the rig's token; else ROBOTDATA_RIG_TOKEN")
+    parser.add_argument("--url", help="the server's websocket, ws://host:port/ws/rig/; without it, the rig runs alone")
+    parser.add_argument("--token-file", type=Path, help="file with the rig's token (default: ROBOTDATA_RIG_TOKEN)")
     return parser.parse_args(arguments)

@@ -110,7 +110,7 @@ class Disk(TypedDict):
 
 
 class Warning(TypedDict):
-    """What is wrong and goes on: `device` is the name people know, `since` unix time in seconds."""
+    """A lasting problem: `device` is the name people know, `since` unix time in seconds."""
 
     code: str
     camera: str | None
@@ -230,7 +230,7 @@ def decode(text: str | bytes) -> dict[str, Any]:
     try:
         message = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ProtocolError(f"a message that is no JSON: {error}") from error
+        raise ProtocolError(f"a message that is not valid JSON: {error}") from error
     if not isinstance(message, dict) or not isinstance(message.get("type"), str):
         raise ProtocolError("a message without a 'type'")
     return message
@@ -257,14 +257,14 @@ def parse_command(message: Mapping[str, Any]) -> Command:
     if not isinstance(identity, str) or not 0 < len(identity) <= 100:
         raise ProtocolError("a command without a usable 'id'")
     if name not in COMMANDS:
-        raise CommandRefused("bad_args", f"there is no command {name!r:.60}; want one of {', '.join(COMMANDS)}")
+        raise CommandRefused("bad_args", f"unknown command {name!r:.60}; want one of {', '.join(COMMANDS)}")
     if not isinstance(args, dict):
-        raise CommandRefused("bad_args", f"the args of {name!r} are no object")
+        raise CommandRefused("bad_args", f"the args of {name!r} are not an object")
     return Command(identity, name, args)
 
 
 def parse_watch(message: Mapping[str, Any]) -> dict[str, float]:
-    """A `watch` message: frames per second wanted for each camera; what is no number counts as none."""
+    """A `watch` message: frames per second wanted for each camera; values that are not numbers count as none."""
     cameras = message.get("cameras")
     if not isinstance(cameras, dict):
         raise ProtocolError("a watch without 'cameras'")
@@ -299,7 +299,7 @@ def _text(args: Mapping[str, Any], name: str, limit: int) -> str:
     if value is None:
         return ""
     if not isinstance(value, str) or len(value) > limit:
-        raise CommandRefused("bad_args", f"{name}: want a text of at most {limit} characters, got {value!r:.60}")
+        raise CommandRefused("bad_args", f"{name}: want text of at most {limit} characters, got {value!r:.60}")
     return value
 
 

@@ -1,4 +1,4 @@
-"""One running take: loop and cameras drop what they have and go on; a thread of its own writes it."""
+"""One running take: loop and cameras hand over their data at once; a thread of its own writes it."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ class TakeRecorder:
         marks = self._marks.finish(writer.ticks)
         for key, count in self.dropped.items():
             if count:
-                text = f"Camera {camera_name(key)}: {count} frames dropped, the disk was too slow"
+                text = f"Camera {camera_name(key)}: {count} frames dropped because the disk was too slow"
                 marks.append(_whole("dropped_frames", key, writer.ticks, text))
         counters = _counters(end, self.dropped_ticks)
         counters["cameras"] = {
@@ -158,7 +158,7 @@ class TakeRecorder:
         }
         rate, wanted = writer.rate_hz, float(self.facts["fps"])
         if writer.ticks > wanted and abs(rate / wanted - 1) > _RATE_OFF:
-            marks.append(_whole("rate", None, writer.ticks, f"The loop ran at {rate:g} ticks/s, not {wanted:g}"))
+            marks.append(_whole("rate", None, writer.ticks, f"Control loop ran at {rate:g} Hz (target {wanted:g})"))
         curation = end.curation if end else {}
         return writer.finish(end_reason=reason, counters=counters, marks=marks, curation=curation)
 

@@ -56,7 +56,7 @@ class Player:
             raise ConfigError(where, f"cannot be played: {error}") from error
         self._playable = [each.index for each in self.dataset.episodes if each.length > 0 and not each.problems]
         if not self._playable:
-            raise ConfigError(where, f"{root} has no episode that can be played")
+            raise ConfigError(where, f"{root} has no playable episode")
         self._place = 0
         self._begun = False
         self.generation = 0

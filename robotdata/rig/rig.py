@@ -77,7 +77,9 @@ class Rig:
             camera.halt()
         if not self.loop.stop():
             for call in self.loop.hanging:
-                log.error("%s of the %s hangs: it is left alone. Switch it off", call.method, call.part.name)
+                log.error(
+                    "%s of the %s does not return and is abandoned. Switch the device off", call.method, call.part.name
+                )
         end = clock.monotonic() + _CAMERAS_S
         for camera in self.cameras:
             camera.stop(max(0.0, end - clock.monotonic()))
@@ -87,12 +89,12 @@ def _refuse_features(config: RigConfig, features: dict[str, Any]) -> None:
     """Refuse before the first frame what the spool or the dataset would refuse after the last one."""
     where = f"rig {config.name}: robot of kind {config.robot.kind!r}"
     if not str(features.get("action", {}).get("dtype")).startswith(("float", "int", "uint")):
-        raise ConfigError(where, "wants a feature 'action' of numbers: it is what the teleoperator sends")
+        raise ConfigError(where, "needs a numeric feature 'action', which the teleoperator sends")
     try:
         complete(features)
         columns_of(features, [each.key for each in config.cameras])
     except (FeatureError, SpoolError) as error:
-        raise ConfigError(where, f"gives what no dataset can hold: {error}") from error
+        raise ConfigError(where, f"returns data that a dataset cannot hold: {error}") from error
 
 
 def _camera_context(context: DeviceContext, camera: Any, place: int) -> DeviceContext:

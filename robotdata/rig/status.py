@@ -219,14 +219,14 @@ class Reporter:
         said = [*self._camera_warnings(), *self._device_warnings()]
         wanted = self._rig.config.fps
         if self._rig.loop.running and ticks > wanted and abs(fps / wanted - 1) > _RATE_OFF:
-            said.append({"code": "rate", "camera": None, "text": f"The loop runs at {fps:g} ticks/s, not {wanted:g}"})
+            said.append({"code": "rate", "camera": None, "text": f"Control loop at {fps:g} Hz (target {wanted:g})"})
         minutes = self._rig.disk.minutes_left
         if minutes < WARN_MINUTES:
             text = f"{self._rig.spool} has room for {minutes:.1f} more minutes"
             said.append({"code": "disk", "camera": None, "text": text})
         takes = self._rig.disk.takes_left
         if takes is not None and takes < WARN_TAKES:
-            text = f"{self._rig.spool} has files (inodes) left for {takes} more takes"
+            text = f"{self._rig.spool} has free inodes for {takes} more takes"
             said.append({"code": "disk", "camera": None, "text": text})
         return said
 
@@ -253,10 +253,10 @@ class Reporter:
             name = call.part.name
             text = f"{name[0].upper()}{name[1:]} has not answered {call.method} for {call.waited_s:.1f} s"
             if call.given_up:
-                text += "; it is told to let go as soon as it does. Switch it off if it may move"
+                text += "; it will be told to stop as soon as it does. Switch it off if it may move"
             said.append(_warning("silent", call.part.key, text, name, call.since))
         for name, reason in loop.unreleased.items():
-            text = f"{name[0].upper()}{name[1:]} could not be told to let go ({reason}). Switch its power off"
+            text = f"{name[0].upper()}{name[1:]} could not be told to stop ({reason}). Switch its power off"
             said.append(_warning("not_released", None, text, name, self._machine.since))
         return said
 

@@ -74,9 +74,9 @@ class DeviceWatch:
                 f"{error} ({names})" if names else str(error),
                 device.key if device else None,
             )
-            self._refused = self._lost(failure, remedy="Switch it off and on, or start the rig again")
+            self._refused = self._lost(failure, remedy="Power-cycle it, or restart the rig")
         except RuntimeError as error:
-            reason = f"this machine lets it start no more threads ({error})"
+            reason = f"this machine cannot start more threads ({error})"
             self._refused = self._lost(Failure("rig", reason), remedy="End other programs, then clear the error")
 
     # -- what is wrong
@@ -91,7 +91,7 @@ class DeviceWatch:
         if problem is None and failure is not None:
             problem = self._lost(failure)
         elif problem is None and not connecting and not loop.running:
-            problem = self._lost(Failure("rig", "its control loop has ended"))
+            problem = self._lost(Failure("rig", "its control loop stopped"))
         if problem is not None and connecting:  # it was never there: the next try waits a little longer
             self._pause = min(max(FIRST_PAUSE_S, 2 * self._pause), LONGEST_PAUSE_S)
             self._due = clock.monotonic() + self._pause
@@ -116,9 +116,9 @@ class DeviceWatch:
         return found
 
     def _missing(self, camera: CameraThread, reason: str) -> Problem:
-        name, remedy = camera.part.name, "Check its cable and the rig's file; it is tried again by itself"
+        name, remedy = camera.part.name, "Check its cable and the rig file; reconnecting automatically"
         since = self._since.get(name, clock.wall())
-        text = sentences(f"{name[0].upper()}{name[1:]} is missing: {reason}", remedy)
+        text = sentences(f"{name[0].upper()}{name[1:]} is not available: {reason}", remedy)
         return Problem("camera_missing", name, reason, remedy, since, camera.key, text)
 
     # -- what the terminal says

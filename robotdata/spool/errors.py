@@ -30,7 +30,7 @@ class NoTake(SpoolError):
 
 class BadManifest(SpoolError):
     def __init__(self, folder: Path, why: str) -> None:
-        super().__init__(f"take {folder.name}: take.json {why}; its frames and rows are untouched beside it")
+        super().__init__(f"take {folder.name}: take.json {why}; its frames and rows are untouched")
 
 
 class TakeBusy(SpoolError):
@@ -52,14 +52,14 @@ class TornRows(SpoolError):
 
 class DamagedHeader(SpoolError):
     def __init__(self, path: Path, why: str) -> None:
-        super().__init__(f"{path.parent.name}/{path.name} does not begin as a take's rows do: {why}; recover the take")
+        super().__init__(f"{path.parent.name}/{path.name} has a damaged header: {why}; recover the take")
 
 
 class OtherRows(SpoolError):
     def __init__(self, path: Path, column: str) -> None:
         super().__init__(
             f"{path.parent.name}/{path.name} has no column {column!r} as take.json describes it: "
-            "one of the two files is not of this take"
+            "one of the two files belongs to another take"
         )
 
 
@@ -68,8 +68,8 @@ class UnusableTake(SpoolError):
 
     def __init__(self, folder: Path, error: Exception) -> None:
         super().__init__(
-            f"take {folder.name} cannot be used: its files hold what no recorder writes "
-            f"({type(error).__name__}: {str(error)[:200]}); they are left as they are"
+            f"take {folder.name} cannot be used: its files are invalid "
+            f"({type(error).__name__}: {str(error)[:200]}); they were not changed"
         )
 
 
@@ -81,13 +81,13 @@ class SpoolFull(SpoolError):
     def __init__(self, folder: Path, kept_ticks: int, why: str) -> None:
         super().__init__(
             f"disk full on {folder.parent}: {why}; take {folder.name} is kept up to frame {kept_ticks}. "
-            "Free some space, then record on"
+            "Free some space, then continue recording"
         )
         self.kept_ticks = kept_ticks
 
 
 def spool_broken(folder: Path, kept_ticks: int, error: OSError) -> SpoolError:
-    """The disk refuses: it failed, or may not be written to."""
+    """Return the error for a disk that failed or is not writable."""
     kept = f"; it is kept up to frame {kept_ticks}, and closed once that can be written" if kept_ticks else ""
-    cure = ". Make the folder writable, then record on" if error.errno in _DENIED else ""
+    cure = ". Make the folder writable, then continue recording" if error.errno in _DENIED else ""
     return SpoolError(f"cannot write take {folder.name} in {folder.parent}: {error}{kept}{cure}")

@@ -38,12 +38,12 @@ class Facts(dict[str, Any]):
         self.odd = odd
 
     def odd_in(self, *names: str) -> list[Odd]:
-        """Those that lie in these fields."""
+        """Return the oddities in these fields."""
         return [each for each in self.odd if each.name in names]
 
 
 def check_manifest(value: Any) -> Facts:
-    """The content of a `take.json`; raises ValueError saying which required field is missing or odd."""
+    """Return the checked content of a `take.json`; raise ValueError naming a required field that is invalid."""
     if not isinstance(value, dict) or value.get("format") != FORMAT:
         raise ValueError(f"is not of format {FORMAT!r}")
     if type(value.get("version")) is not int or value["version"] != VERSION:
@@ -53,7 +53,7 @@ def check_manifest(value: Any) -> Facts:
             raise ValueError(f"has no usable {name!r}: it must be an object, but is {shown(value.get(name))}")
     for key in value["cameras"]:
         if not _is_file_name(key):
-            raise ValueError(f"names a camera {shown(key)}, which is no file name")
+            raise ValueError(f"names a camera {shown(key)}, which is not a file name")
     _check_required(value, ("state", "ticks", "fps"))
     facts = _check(value)
     for name, default in _DEFAULTS.items():
@@ -63,7 +63,7 @@ def check_manifest(value: Any) -> Facts:
 
 
 def check_summary(value: Mapping[str, Any]) -> Facts:
-    """What a rig said of a take, in part or whole; raises ValueError where its state, ticks or fps cannot be used."""
+    """Return a rig's checked description of a take; raise ValueError if its state, ticks or fps cannot be used."""
     said = {name: item for name, item in value.items() if item is not None}
     _check_required(said, ("state", *(name for name in ("ticks", "fps") if name in said)))
     return _check(value)
@@ -77,14 +77,14 @@ def check_features(value: Mapping[str, Any]) -> tuple[dict[str, Any], list[Odd]]
 
 
 def check_text(value: Any, longest: int) -> str:
-    """The text; raises ValueError with what it must be, where it is none or longer."""
+    """Return the text; raise ValueError, saying what it must be, if it is no text or too long."""
     if not isinstance(value, str) or len(value) > longest:
         raise ValueError(f"a text of at most {longest} characters")
     return value
 
 
 def is_span(value: Any, ticks: int) -> bool:
-    """Whether it is [first, end) in ticks, and keeps at least one of them."""
+    """Return whether it is [first, end) in ticks, and keeps at least one of them."""
     whole = isinstance(value, list) and len(value) == 2 and all(type(x) is int for x in value)
     return whole and 0 <= value[0] < value[1] <= ticks
 
@@ -153,7 +153,7 @@ def _check_entry(value: Any) -> Any:
 
 
 def check_mark(value: Any) -> Any:
-    """A mark; what is odd in it is left out. Raises ValueError with what it must be, where it is no mark at all."""
+    """Return a mark without its invalid fields. Raises ValueError, saying what it must be, if it is no mark at all."""
     if not isinstance(value, dict):
         raise ValueError("an object")
     code = value.get("code")

@@ -94,7 +94,7 @@ def layout_at(source: BinaryIO, fields: tuple[Field, ...]) -> Layout:
 
 
 def layout_of(head: bytes, fields: tuple[Field, ...]) -> Layout:
-    """Return the layout of rows with this head; raises Unreadable where it is none of ours."""
+    """Return the layout of rows with this head; raises Unreadable if it is none of ours."""
     row = parse_row(head, fields)
     key = MESSAGE_CRC if MESSAGE_CRC in row.texts else VALUES_CRC
     crc = row.texts.get(key)

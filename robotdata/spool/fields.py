@@ -21,7 +21,7 @@ class Odd:
 
     @property
     def name(self) -> str:
-        """The outermost field."""
+        """Return the outermost field."""
         return self.field.split(".", 1)[0]
 
     def __str__(self) -> str:
@@ -47,30 +47,30 @@ class Fields:
             self.put_aside(name, want)
 
     def text(self, name: str, longest: int, *, or_none: bool = False) -> None:
-        """A text; None counts as none. A longer one is cut, and named."""
+        """Check a text; None counts as missing. A longer one is cut, and reported."""
         value = self.made.get(name)
         if value is None:
             if not or_none:
                 self.made.pop(name, None)
         elif not isinstance(value, str):
-            self.put_aside(name, "a text")
+            self.put_aside(name, "text")
         elif len(value) > longest:
             self.made[name] = value[:longest]
             self._note(name, value, f"a text of at most {longest} characters")
 
     def moment(self, name: str) -> None:
-        """A date and time in ISO 8601, as text, of a year in which there were robots."""
+        """Check a date and time in ISO 8601, as text, of a plausible year."""
         value = self.made.get(name)
         if value is not None and read_moment(value) is None:
             self.put_aside(name, "a date and time in ISO 8601")
 
     def number(self, name: str, least: float, most: float) -> None:
-        """A number or None."""
+        """Check a number or None."""
         want = f"a number, {least:g} to {most:g}"
         self.check(name, lambda v: v is None or (is_number(v) and least <= v <= most), want)
 
     def objects(self, name: str, good: Callable[[Any], bool], want: str) -> None:
-        """An object; items of it that are not `good` are taken out."""
+        """Check an object; remove its items that are not `good`."""
         value = self.made.get(name)
         if value is None:
             self.made.pop(name, None)
@@ -82,7 +82,7 @@ class Fields:
                 self._note(f"{name}.{key}", value[key], want)
 
     def items(self, name: str, check: Callable[[Any], Any], most: int) -> None:
-        """A list of what `check` makes of each item; those for which it raises ValueError are taken out."""
+        """Check a list with `check` for each item; remove items for which it raises ValueError."""
         value = self.made.get(name)
         if value is None:
             self.made.pop(name, None)
@@ -101,7 +101,7 @@ class Fields:
         self.made[name] = kept
 
     def inner(self, name: str, check: Callable[[Fields], None], needed: tuple[str, ...] = ()) -> None:
-        """An object with fields of its own; without one that is `needed` it is taken out as a whole."""
+        """Check an object with its own fields; remove it as a whole if one that is `needed` is missing."""
         value = self.made.get(name)
         if value is None:
             self.made.pop(name, None)
@@ -130,7 +130,7 @@ def is_number(value: Any) -> bool:
 
 
 def read_moment(value: Any) -> datetime | None:
-    """The moment that an ISO 8601 text names, in UTC where it names no zone; None where it names none that is sane."""
+    """Parse an ISO 8601 text, as UTC if it has no time zone; None if it is invalid or out of range."""
     if not isinstance(value, str) or len(value) > 64:
         return None
     with contextlib.suppress(ValueError, OverflowError):
@@ -143,6 +143,6 @@ def read_moment(value: Any) -> datetime | None:
 
 
 def shown(value: Any) -> str:
-    """An odd value in few words, of characters that every terminal and column takes."""
+    """Return an invalid value as short text, in characters that every terminal and column accepts."""
     text = repr(value)  # escapes what cannot be printed
     return text if len(text) <= 60 else text[:57] + "..."

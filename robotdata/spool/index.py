@@ -34,20 +34,20 @@ DTYPE = np.dtype(
 
 
 def pack_record(seq: int, captured_ns: int, offset: int, packet: bytes) -> bytes:
-    """The record of one packet."""
+    """Return the record of one packet."""
     return seal_record(seq, captured_ns, offset, len(packet), zlib.crc32(packet))
 
 
 def seal_record(seq: int, captured_ns: int, offset: int, size: int, crc: int) -> bytes:
-    """A record from its parts, its own checksum added."""
+    """Build a record from its parts and add its checksum."""
     body = _BODY.pack(seq, captured_ns, offset, size, crc)
     return body + struct.pack("<I", zlib.crc32(body))
 
 
 def read_index(path: Path) -> tuple[NDArray[np.void], NDArray[np.bool_]]:
-    """All whole-sized records of an index, dtype DTYPE, and for each whether its checksum holds.
+    """Read all complete records of an index, dtype DTYPE, and whether the checksum of each is valid.
 
-    A part of a record at the end (the writer was killed, or is writing it now) is left out. Raises SpoolError where
+    A part of a record at the end (the writer was killed, or is writing it now) is left out. Raises SpoolError if
     it is longer than any take is.
     """
     try:

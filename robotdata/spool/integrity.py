@@ -12,7 +12,7 @@ from robotdata.spool.take import CameraTrack, Take
 
 
 def damage_of(folder: Path) -> list[str]:
-    """Each file of the take that is damaged, in words; none where all is whole. Raises SpoolError, OSError."""
+    """Return a message for each damaged file of the take; empty if there is none. Raises SpoolError, OSError."""
     found: list[str] = []
     with Take.open(folder) as take:
         try:
@@ -23,7 +23,7 @@ def damage_of(folder: Path) -> list[str]:
         for key in take.cameras:
             torn = int((~read_index(folder / f"{key}.idx")[1]).sum())
             if torn:
-                found.append(f"{key}.idx: {torn} records are damaged; pictures before them are shown instead")
+                found.append(f"{key}.idx: {torn} records are damaged; earlier frames are shown instead")
             try:
                 found += _damaged_pictures(take.camera(key), f"{key}.mkv")
             except SpoolError as error:
@@ -38,4 +38,4 @@ def _damaged_pictures(track: CameraTrack, name: str) -> list[str]:
             track.packet(number)
         except TornPacket:
             bad.append(number)
-    return [f"{name}: {len(bad)} of {track.count} pictures are damaged, the first is {bad[0]}"] if bad else []
+    return [f"{name}: {len(bad)} of {track.count} frames are damaged, the first is {bad[0]}"] if bad else []

@@ -25,12 +25,12 @@ _LOCK_WAIT_S = 2.0
 
 
 def new_take_id() -> str:
-    """A fresh name for a take: takes are never renumbered."""
+    """Return a new take id; takes are never renumbered."""
     return str(uuid.uuid4())
 
 
 def new_curation() -> dict[str, Any]:
-    """What people have said of a take that nobody has looked at."""
+    """Return the annotations of a take that nobody has reviewed."""
     return {"verdict": "unreviewed", "labels": [], "rating": None, "note": "", "trim": None, "history": []}
 
 
@@ -40,7 +40,7 @@ def new_manifest(
     features: Mapping[str, Any],
     cameras: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """The manifest of a take that begins now; `facts` are rig, robot_type, fps, dataset, session, task, operator."""
+    """Return the manifest of a new take; `facts` are rig, robot_type, fps, dataset, session, task, operator."""
     blank: dict[str, Any] = {
         "rig": "",
         "robot_type": "",
@@ -71,7 +71,7 @@ def new_manifest(
 
 
 def read_manifest(folder: Path) -> Facts:
-    """The manifest of the take in `folder`, checked; raises NoTake, and BadManifest where it cannot be used.
+    """Return the checked manifest of the take in `folder`; raises NoTake, and BadManifest if it cannot be used.
 
     Whoever changes it writes `raw`, with the change: what was odd stays in the file until a person replaces it.
     """
@@ -111,7 +111,7 @@ def update_curation(folder: Path, *, by: str = "", **changes: Any) -> Facts:
 
 
 def curate(manifest: Facts, by: str, changes: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What is to be written so that the manifest says this; None where it says so already. Raises CurationError.
+    """Return the manifest with these annotations, to be written; None if nothing changes. Raises CurationError.
 
     An odd value that is replaced is kept under `put_aside`.
     """
@@ -143,7 +143,7 @@ def curate(manifest: Facts, by: str, changes: Mapping[str, Any]) -> dict[str, An
 
 
 def list_takes(spool: Path) -> list[Path]:
-    """The folders of all takes in a spool, oldest first; folders that are no take are passed over."""
+    """Return the folders of all takes in a spool, oldest first; other folders are skipped."""
     found: list[tuple[int, Path]] = []
     for folder in spool.iterdir() if spool.is_dir() else ():
         with contextlib.suppress(OSError, ValueError):
@@ -179,7 +179,7 @@ def _check_change(name: str, value: Any, ticks: int) -> None:
         "trim": f"[first, end) within 0 and {ticks}, or null",
     }
     if name not in good:
-        raise CurationError(f"{name!r} is nothing that people say of a take; want one of {', '.join(good)}")
+        raise CurationError(f"{name!r} is not an annotation of a take; want one of {', '.join(good)}")
     if not good[name]():
         raise CurationError(f"{name} = {value!r:.100}: want {wanted[name]}")
 

@@ -10,18 +10,18 @@ MAX_DEPTH = 64
 
 
 def read_json(data: bytes | str) -> Any:
-    """The value; NaN and infinity become None, for no JSON file may hold them. Raises ValueError saying why not."""
+    """Parse JSON; NaN and infinity become None, which JSON cannot hold. Raises ValueError with the reason."""
     try:
         value = json.loads(data, parse_constant=lambda _name: None, parse_float=finite)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"is no JSON: {str(error)[:200]}") from error
+        raise ValueError(f"is not valid JSON: {str(error)[:200]}") from error
     if is_deeper(value, MAX_DEPTH):
         raise ValueError(f"is nested deeper than {MAX_DEPTH} levels")
     return value
 
 
 def is_deeper(value: Any, most: int) -> bool:
-    """Whether lists and objects are nested more than `most` levels: what is, no writer takes."""
+    """Return whether lists and objects are nested more than `most` levels, deeper than any writer accepts."""
     level = [value]
     for _ in range(most + 1):
         level = [
@@ -36,6 +36,6 @@ def is_deeper(value: Any, most: int) -> bool:
 
 
 def finite(text: str) -> float | None:
-    """The number; None where it is too large for one."""
+    """Return the number; None if it is too large for a float."""
     number = float(text)
     return number if math.isfinite(number) else None

@@ -63,7 +63,7 @@ class _Camera:
 
 
 def strays(folder: Path) -> list[Path]:
-    """What writers that were killed have left in a finished take: it never became a file.
+    """Return the temporary files that killed writers left in a finished take.
 
     The manifest is written under the lock alone; what is measured of a take without it, and within a moment.
     """
@@ -79,7 +79,7 @@ def _is_old(path: Path) -> bool:
 
 
 def _unforeseen_in_words(recover: Callable[[Path], Recovery]) -> Callable[[Path], Recovery]:
-    """Turn what nobody foresaw in one take into UnusableTake: those beside it are recovered all the same."""
+    """Turn an unforeseen error in one take into UnusableTake, so that the other takes are still recovered."""
 
     @functools.wraps(recover)
     def recover_one(folder: Path) -> Recovery:
@@ -133,7 +133,7 @@ def _as_recorded(manifest: Facts) -> Recovery:
 
 
 def _read_plan(folder: Path, manifest: Facts) -> dict[str, Any] | None:
-    """The plan of a recovery that was killed; None where there is none, or where it is none that we wrote."""
+    """The plan of a recovery that was killed; None if there is none, or where it is none that we wrote."""
     try:
         plan = read_json((folder / PLAN).read_bytes())
     except (FileNotFoundError, ValueError):
@@ -162,7 +162,7 @@ def _make_plan(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
 
 
 def _rows(path: Path, manifest: dict[str, Any]) -> row_files.StoredRows:
-    """The whole rows; a header that is damaged or gone is written anew: the manifest knows all that it said."""
+    """Keep the whole rows; rewrite a damaged or missing header, which the manifest describes in full."""
     path.touch()
     row_files.mend_header(path, row_files.columns_of(manifest["features"], list(manifest["cameras"])))
     return row_files.read_rows(path)
@@ -249,7 +249,7 @@ def _new_words(
     lost_frames = {key: camera.lost for key, camera in cameras.items()}
     text = f"interrupted, {kept} frames recovered" + (f", {lost} lost at the end" if lost else "")
     damaged = [f"{key.rpartition('.')[2]} {count}" for key, count in lost_frames.items() if count]
-    text += f"; damaged pictures: {', '.join(damaged)}" if damaged else ""
+    text += f"; damaged frames: {', '.join(damaged)}" if damaged else ""
     first = last = 0
     ended_at = manifest.get("started_at")
     if kept:

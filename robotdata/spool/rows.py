@@ -54,7 +54,7 @@ class Column:
 
 
 def columns_of(features: Mapping[str, Mapping[str, Any]], cameras: Sequence[str]) -> list[Column]:
-    """The columns of a take with these LeRobot features; raises SpoolError at one that rows cannot hold."""
+    """Return the columns of a take with these LeRobot features; raise SpoolError for one that rows cannot hold."""
     columns = [Column(name, np.dtype(np.int64), None) for name in FIXED]
     for name, feature in features.items():
         if feature["dtype"] in CAMERA_DTYPES or name in GIVEN:
@@ -78,7 +78,7 @@ class RowEncoder:
     """Turns rows into the bytes of an Arrow stream: `header`, then one piece a row, then `end`.
 
     Arrow writes one row of zeros; every other row is those bytes with its values and its checksum put in. The
-    checksum goes on from that of the row before, so rows that are lost, doubled or moved are noticed too.
+    checksum continues that of the row before, so rows that are lost, doubled or moved are noticed too.
     """
 
     def __init__(self, columns: Sequence[Column]) -> None:
@@ -92,7 +92,7 @@ class RowEncoder:
         self._crc = 0
 
     def encode(self, row: Row) -> bytes:
-        """Return the bytes of one row; raises SpoolError where a value is missing or has another length."""
+        """Return the bytes of one row; raises SpoolError if a value is missing or has another length."""
         data = bytearray(self._blank)
         for column, place in zip(self._columns, self._values, strict=True):
             data[place] = self._value(row, column)
@@ -140,7 +140,7 @@ class StoredRows:
 
     @property
     def clean(self) -> bool:
-        """Whether the file ends with the last whole row."""
+        """Return whether the file ends with the last whole row."""
         return self.damaged == 0
 
     @property
@@ -152,7 +152,7 @@ def read_rows(path: Path, columns: Sequence[Column] | None = None) -> StoredRows
     """Read every whole row up to the first torn or altered one; `ends[0]` is the end of the stream's header.
 
     Where the header is damaged, or has no checksum (version 1), the rows are read as `columns`, if they are that.
-    Raises DamagedHeader where the file does not begin as a take's rows do.
+    Raises DamagedHeader if the file does not begin as a take's rows do.
     """
     wanted = _fields(columns or ())
     with path.open("rb") as source:
@@ -172,7 +172,7 @@ def read_rows(path: Path, columns: Sequence[Column] | None = None) -> StoredRows
 
 
 def mend_header(path: Path, columns: Sequence[Column]) -> bool:
-    """Write the header of a file of such rows anew where it is damaged or gone; return whether it was.
+    """Rewrite the header of a file of such rows if it is damaged or missing; return whether it was.
 
     A header that is whole stays, whatever it says. One without a checksum (version 1) must have these columns, or
     rows of other ones behind it.
@@ -200,7 +200,7 @@ def mend_header(path: Path, columns: Sequence[Column]) -> bool:
 
 
 def to_numpy(column: Any) -> NDArray[np.generic]:
-    """A column (pyarrow.ChunkedArray) as (rows,) or, for lists, (rows, n)."""
+    """Return a column (pyarrow.ChunkedArray) as (rows,) or, for lists, (rows, n)."""
     if pa.types.is_fixed_size_list(column.type):
         flat = column.combine_chunks().flatten()
         return np.asarray(flat.to_numpy(zero_copy_only=False)).reshape(-1, column.type.list_size)

@@ -54,12 +54,12 @@ class CameraTrack:
         return len(self._records)
 
     def packet(self, index: int) -> bytes:
-        """The packet of frame `index`; IndexError outside [0, count), TornPacket where its checksum fails."""
+        """Return the packet of frame `index`; IndexError outside [0, count), TornPacket if its checksum fails."""
         if not 0 <= index < self.count:
             raise IndexError(f"{self._path.name}: frame {index} is outside [0, {self.count})")
         record = self._records[index]
         if record["size"] > MOST_BYTES:
-            raise TornPacket(self._path, index, f"it claims {record['size']:,} bytes, more than any picture has")
+            raise TornPacket(self._path, index, f"it claims {record['size']:,} bytes, more than any frame has")
         data = os.pread(self._fd, int(record["size"]), int(record["offset"]))
         if len(data) != record["size"]:
             raise TornPacket(self._path, index, f"{len(data)} of {record['size']} bytes")
@@ -88,7 +88,7 @@ class Take:
 
     @classmethod
     def open(cls, folder: Path) -> Take:
-        """The take in `folder`."""
+        """Open the take in `folder`."""
         return cls(folder)
 
     @property
@@ -101,19 +101,19 @@ class Take:
 
     @property
     def ticks(self) -> int:
-        """How many ticks it has: the manifest's count, or the rows' own while it is being recorded."""
+        """Return the number of ticks: the manifest's count, or that of the rows while the take is being recorded."""
         return self.rows.num_rows if self.state == "recording" else int(self.manifest["ticks"])
 
     @property
     def cameras(self) -> list[str]:
-        """The keys of its cameras."""
+        """Return the camera keys."""
         return list(self.manifest["cameras"])
 
     @property
     def rows(self) -> pa.Table:
-        """All rows; columns as in `docs/architecture.md`. Raises TornRows where some are damaged or missing.
+        """Return all rows; columns as in `docs/architecture.md`. Raises TornRows if some are damaged or missing.
 
-        OtherRows where they have other columns than the manifest says.
+        OtherRows if they have other columns than the manifest says.
         """
         with self._lock:
             if self._rows is None:
@@ -122,27 +122,27 @@ class Take:
             return self._rows
 
     def column(self, name: str) -> NDArray[np.generic]:
-        """One column: (ticks,), or (ticks, n) for a feature of n values; KeyError where there is none."""
+        """Return one column: (ticks,), or (ticks, n) for a feature of n values; KeyError if there is none."""
         return row_files.to_numpy(self.rows.column(name))
 
     def signal(self, name: str) -> NDArray[np.generic]:
-        """One feature as (ticks, n), scalars as n = 1; KeyError where there is none."""
+        """Return one feature as (ticks, n), scalars as n = 1; KeyError if there is none."""
         column = self.column(name)
         return column if column.ndim == 2 else column[:, None]
 
     def texts(self, name: str) -> list[str]:
-        """Return a text feature, one str a tick; KeyError where there is none."""
+        """Return a text feature, one str a tick; KeyError if there is none."""
         return unpack_texts(self.column(name))
 
     def camera(self, key: str) -> CameraTrack:
-        """The frames of camera `key`, opened once; KeyError where there is none."""
+        """Return the frames of camera `key`, opened once; KeyError if there is none."""
         with self._lock:
             if key not in self._tracks:
                 self._tracks[key] = CameraTrack(self.folder, key, self.manifest["cameras"][key])
             return self._tracks[key]
 
     def frame_index(self, key: str) -> NDArray[np.int64]:
-        """For each tick, int64 (ticks,), which frame of `camera(key)` the loop had; -1 before the first.
+        """Return for each tick, int64 (ticks,), which frame of `camera(key)` the loop had; -1 before the first.
 
         Where that very frame is not stored it is the newest stored one before it.
         """

@@ -35,7 +35,7 @@ class TakeWriter:
 
     `manifest` holds rig, robot_type, fps, dataset, session, task, operator; `features` are LeRobot's;
     `cameras` is {key: {"codec": "mjpeg", "width": ..., "height": ...}}. Not thread safe: one thread writes.
-    Raises SpoolFull where the disk takes no more, and from then on at every call but `finish`, which closes
+    Raises SpoolFull if the disk takes no more, and from then on at every call but `finish`, which closes
     the take with what was written. The lock of the take is held until `finish` or the process's end.
     """
 
@@ -59,12 +59,12 @@ class TakeWriter:
 
     @property
     def manifest(self) -> dict[str, Any]:
-        """As it is on disk."""
+        """Return the manifest as it is on disk."""
         return self._manifest
 
     @property
     def frames(self) -> dict[str, int]:
-        """How many frames each camera has written."""
+        """Return how many frames each camera has written."""
         return {key: files.frames for key, files in self._cameras.items()}
 
     @property
@@ -105,7 +105,7 @@ class TakeWriter:
     ) -> dict[str, Any]:
         """Make everything durable, then say so in the manifest, which is returned. After that the take is safe.
 
-        Raises SpoolError where the disk fails: the take then stays `recording` and is left to recovery.
+        Raises SpoolError if the disk fails: the take then stays `recording` and is left to recovery.
         """
         try:
             self._broken = None
@@ -127,7 +127,7 @@ class TakeWriter:
         return self._manifest
 
     def close(self) -> None:
-        """Let go of files and lock without a word in the manifest, as a killed process would."""
+        """Release files and lock without updating the manifest, as a killed process would."""
         for files in self._cameras.values():
             for each in (files.packets, files.index):
                 with contextlib.suppress(OSError):

@@ -41,18 +41,18 @@ class AccessReader:
 
     @property
     def looks(self) -> bool:
-        """Whether the packets must be looked at: other codecs' keyframes are what they are called."""
+        """Return whether the packets must be inspected: keyframes of other codecs are what they are called."""
         return self._codec in ("h264", "hevc")
 
     def access(self, data: bytes) -> Access:
-        """The access that the packet `data` gives, or its first 64 KiB."""
+        """Return the access that the packet `data`, or its first 64 KiB, allows."""
         if not self.looks:
             return RESTART
         units = _by_length(data, self._length) if self._length else _by_start_code(data)
         return _h264(units) if self._codec == "h264" else _hevc(units)
 
     def head(self, size: int) -> int:
-        """How many of a packet's `size` bytes `access` wants."""
+        """Return how many of a packet's `size` bytes `access` needs."""
         return min(size, _HEAD)
 
 

@@ -34,7 +34,7 @@ class BarcodeError(ValueError):
 
 
 def draw(rgb: NDArray[Any], code: Barcode) -> None:
-    """Draw `code` into `rgb`, uint8 (H, W, 3), in place; raises ValueError where it does not fit.
+    """Draw `code` into `rgb`, uint8 (H, W, 3), in place; raises ValueError if it does not fit.
 
     Into depth, uint16 (H, W) in mm, just so: white is 255 mm, black is no measurement.
     """
@@ -48,10 +48,10 @@ def draw(rgb: NDArray[Any], code: Barcode) -> None:
 
 
 def read(rgb: NDArray[Any]) -> Barcode:
-    """The barcode of `rgb`, uint8 (H, W, 3) or (H, W), or of depth; raises BarcodeError where parity does not hold."""
+    """Read the barcode of `rgb`, uint8 (H, W, 3) or (H, W), or of depth; raise BarcodeError if parity fails."""
     gray = rgb if rgb.ndim == 2 else rgb.mean(axis=2)
     if gray.shape[0] < HEIGHT or gray.shape[1] < WIDTH:
-        raise BarcodeError(f"picture of {gray.shape[1]}x{gray.shape[0]} is too small for a barcode")
+        raise BarcodeError(f"image of {gray.shape[1]}x{gray.shape[0]} is too small for a barcode")
     values = []
     for row, bits in enumerate((TICK_BITS, EPISODE_BITS, CAMERA_BITS)):
         cells = [_cell(gray, row, column) for column in range(bits + 1)]

@@ -27,8 +27,8 @@ _BY_DEFAULT = "default"
 
 
 def cache_size_from_environment() -> int | None:
-    """The number of decoders that `ROBOTDATA_VIDEO_DECODER_CACHE_SIZE` allows, or LeRobot's variable where ours is not
-    set; None is unbounded.
+    """Return the number of decoders that `ROBOTDATA_VIDEO_DECODER_CACHE_SIZE`, or else LeRobot's variable, allows;
+    None is unbounded.
 
     Raises VideoError, naming the value, where it is neither a positive integer nor `none`, `unbounded`, `-1`.
     """
@@ -55,9 +55,9 @@ class _Slot:
 class VideoDecoderCache:
     """Decoders by path and file identity, least recently used out first; for any number of threads.
 
-    A file that was replaced is opened anew, never served stale. Opening a file blocks only those who want
+    A file that was replaced is opened again, never served stale. Opening a file blocks only those who want
     the same one. A decoder that is evicted closes as soon as no frame of it is in the making; whoever still
-    holds it can go on, at the price of opening the file for each call.
+    holds it can continue, at the price of opening the file for each call.
 
     `max_size` decoders (None: unbounded), by default from the environment; `max_bytes` of indexes and
     pictures, roughly, while more than one decoder is held: by default 512 MiB, and without a bound where the number
@@ -83,12 +83,12 @@ class VideoDecoderCache:
             return _key(path) in self._slots
 
     def size(self) -> int:
-        """How many decoders are held."""
+        """Return the number of cached decoders."""
         with self._lock:
             return len(self._slots)
 
     def size_bytes(self) -> int:
-        """What they hold in memory, roughly, in bytes."""
+        """Return the approximate memory of the cached decoders, in bytes."""
         with self._lock:
             return self._bytes()
 
@@ -100,7 +100,7 @@ class VideoDecoderCache:
         _close(gone)
 
     def get_decoder(self, video_path: Path | str) -> VideoDecoder:
-        """The decoder for `video_path`, from the cache or opened now. Raises NotAVideoError, BrokenVideoError."""
+        """Return the decoder for `video_path`, cached or opened now. Raises NotAVideoError, BrokenVideoError."""
         key = _key(video_path)
         while True:
             with self._lock:
@@ -193,7 +193,7 @@ def frame_jpeg(path: Path | str, number: int, *, quality: int = 90, cache: Video
 
 
 def from_cache(cache: VideoDecoderCache, path: Path | str, read: Callable[[VideoDecoder], _Read]) -> _Read:
-    """What `read` reads from the decoder for `path`; again where the file is replaced before it could."""
+    """Return what `read` reads from the decoder for `path`; try again if the file is replaced meanwhile."""
     for _ in range(_TRIES):
         try:
             return read(cache.get_decoder(path))

@@ -190,7 +190,7 @@ def depth_params(params: str, width: int) -> str:
 
 
 def pixel_format(settings: EncodeSettings) -> str:
-    """The pixel format to encode in: the one asked for, or yuv420p with a warning where the codec lacks it.
+    """Return the pixel format to encode in: the requested one, or yuv420p with a warning if the codec lacks it.
 
     Raises UnknownOptionError for a name that is no pixel format.
     """
@@ -201,7 +201,7 @@ def pixel_format(settings: EncodeSettings) -> str:
         av.VideoFormat(settings.pix_fmt)
     except ValueError as error:
         raise UnknownOptionError(
-            f"pix_fmt={settings.pix_fmt!r} is no pixel format; {settings.codec} takes {', '.join(encoder.pix_fmts)}"
+            f"pix_fmt={settings.pix_fmt!r} is not a pixel format; {settings.codec} takes {', '.join(encoder.pix_fmts)}"
         ) from error
     instead = encoder.pix_fmts[0]
     log.warning("%s does not encode %s; using %s", settings.codec, settings.pix_fmt, instead)
@@ -209,7 +209,7 @@ def pixel_format(settings: EncodeSettings) -> str:
 
 
 def check_size(settings: EncodeSettings, pix_fmt: str, width: int, height: int) -> None:
-    """Raises FrameSizeError where the encoder would fail, or kill the process, at this size in pixels."""
+    """Raise FrameSizeError if the encoder would fail, or kill the process, at this size in pixels."""
     smallest = ENCODERS[settings.codec].smallest
     if min(width, height) < smallest:
         other = "; use h264" if min(width, height) >= ENCODERS["h264"].smallest else ""
@@ -218,4 +218,4 @@ def check_size(settings: EncodeSettings, pix_fmt: str, width: int, height: int) 
         raise FrameSizeError(f"{width}x{height}: x265 loses values of depth this narrow; pad it to {width + 1} or more")
     wide, high = {"yuv444p": (1, 1), "gray12le": (1, 1), "yuv422p": (2, 1)}.get(pix_fmt, (2, 2))
     if width % wide or height % high:
-        raise FrameSizeError(f"{width}x{height}: {pix_fmt} needs even sides; crop or scale the camera's picture")
+        raise FrameSizeError(f"{width}x{height}: {pix_fmt} needs even sides; crop or scale the camera's image")

@@ -32,7 +32,7 @@ def to_rgb(reformatter: VideoReformatter, frame: av.VideoFrame, size: tuple[int,
 
 
 def is_plain(frame: av.VideoFrame) -> bool:
-    """Whether the scaler reads `frame` rightly without being told its colours."""
+    """Return whether the scaler reads `frame` correctly without being told its colours."""
     return not _said(frame)
 
 

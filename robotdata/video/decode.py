@@ -56,12 +56,12 @@ class VideoDecoder:
 
     @property
     def count(self) -> int:
-        """How many frames the file has, counted from its packets."""
+        """Return the number of frames of the file, counted from its packets."""
         return len(self.index)
 
     @property
     def fps(self) -> float:
-        """Frames per second on average."""
+        """Return the average number of frames per second."""
         return float(self.index.rate)
 
     @property
@@ -70,14 +70,14 @@ class VideoDecoder:
 
     @property
     def size_bytes(self) -> int:
-        """What this decoder holds in memory, roughly: its index and the pictures in its codec."""
+        """Return the approximate memory of this decoder, in bytes: its index and the frames in its codec."""
         pixels = self.index.width * self.index.height
         return len(self.index) * 41 + len(self.index.extradata) + pixels * 12
 
     def frame(self, number: int) -> NDArray[np.uint8]:
         """Frame `number` as RGB, uint8 (H, W, 3).
 
-        Raises IndexError outside the video, BrokenVideoError where it cannot be decoded.
+        Raises IndexError outside the video, BrokenVideoError if it cannot be decoded.
         """
         with self._lock:
             return self._rgb(self._native(number))
@@ -88,25 +88,25 @@ class VideoDecoder:
             return self._native(number)
 
     def frame_at(self, time_s: float) -> NDArray[np.uint8]:
-        """The frame nearest to `time_s`, seconds from the start of the file, as RGB uint8 (H, W, 3).
+        """Decode the frame nearest to `time_s`, seconds from the start of the file, as RGB uint8 (H, W, 3).
 
         Before the first frame that one, behind the last one that. Raises FrameTimestampError for a time that is none.
         """
         if math.isnan(time_s):
-            raise FrameTimestampError(f"{self.path}: nan is no time", [time_s], [], self.path, "pyav")
+            raise FrameTimestampError(f"{self.path}: nan is not a time", [time_s], [], self.path, "pyav")
         return self.frame(self.index.frame_at(time_s))
 
     def frames(self, numbers: range | None = None) -> Iterator[NDArray[np.uint8]]:
-        """Frames in a row as RGB, uint8 (H, W, 3), decoded with all threads; all of them by default.
+        """Yield consecutive frames as RGB, uint8 (H, W, 3), decoded with all threads; by default all.
 
-        Raises as `frame`, and DecodeError where the range does not go forward in steps of 1 or more.
+        Raises as `frame`, and DecodeError if the range does not go forward in steps of 1 or more.
         """
         reformatter = VideoReformatter()
         for native in self.native_frames(numbers):
             yield _to_rgb(reformatter, native)
 
     def native_frames(self, numbers: range | None = None) -> Iterator[av.VideoFrame]:
-        """As `frames`, as the codec gives them."""
+        """Yield frames as `frames` does, in the codec's own format."""
         wanted = range(self.count) if numbers is None else numbers
         if not isinstance(wanted, range):
             raise DecodeError(f"{self.path}, frames {wanted!r}: want a range, as range(0, {self.count})")
@@ -130,9 +130,9 @@ class VideoDecoder:
 
     @contextmanager
     def beside(self, make: Callable[[Path], Any]) -> Iterator[Any]:
-        """What `make` opens of this file with another library: once, for one thread at a time, until `close`.
+        """Open this file with another library by `make`: once, for one thread at a time, until `close`.
 
-        Raises FileReplacedError where the path leads to another file by then.
+        Raises FileReplacedError if the path leads to another file by then.
         """
         with self._lock:
             try:
@@ -176,10 +176,10 @@ class VideoDecoder:
             found = self._decode_from(start, number)
             if found is not None:
                 return found
-        raise BrokenVideoError(f"{self.path}: the decoder gives no frame {number}", number)
+        raise BrokenVideoError(f"{self.path}: the decoder returns no frame {number}", number)
 
     def _decode_from(self, start: int, number: int) -> av.VideoFrame | None:
-        """Frame `number`, decoded from packet `start` on or from where we are; None where the decoder gives none."""
+        """Frame `number`, decoded from packet `start` on or from where we are; None if the decoder gives none."""
         index = self.index
         packet = int(index.order[number])
         wanted = int(index.pts[packet])
@@ -196,7 +196,7 @@ class VideoDecoder:
                 found = frame if frame.pts == wanted else found
         self._next = packet + 1
         if found is None:
-            # The decoder holds it back to put frames in order: drain it, and start anew next time.
+            # The decoder holds it back to put frames in order: drain it, and restart next time.
             self._next = -1
             for frame in self._context.decode(None):
                 found = frame if frame.pts == wanted else found
@@ -216,7 +216,7 @@ class VideoDecoder:
 
 
 def open_video(path: Path | str) -> VideoDecoder:
-    """A decoder for the video at `path`; use it in a `with` block. Raises NotAVideoError."""
+    """Open the video at `path` as a decoder, for a `with` block. Raises NotAVideoError."""
     return VideoDecoder(path)
 
 
@@ -259,7 +259,7 @@ def _open_indexed(path: Path, index: PacketIndex | None) -> tuple[PacketIndex, A
         except FileReplacedError:
             if index is not None:
                 raise
-    raise FileReplacedError(f"{path} is written or replaced all the time; wait until it is finished")
+    raise FileReplacedError(f"{path} keeps changing; wait until it has been written")
 
 
 def _in_a_row(
@@ -288,4 +288,4 @@ def _in_a_row(
                 yield frame
     missing = next(expected, None)
     if missing is not None:
-        raise BrokenVideoError(f"{path}: the decoder gives no frame {missing}", missing)
+        raise BrokenVideoError(f"{path}: the decoder returns no frame {missing}", missing)

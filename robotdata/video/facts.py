@@ -42,19 +42,19 @@ class VideoFacts:
 
     @property
     def fps(self) -> float:
-        """Frames per second as the stream states it."""
+        """Return the frames per second that the stream states."""
         return float(self.rate)
 
     @property
     def frames(self) -> int:
-        """The counted number; the header's only where nobody counted."""
+        """Return the counted number of frames; the header's if they were not counted."""
         return self.claimed_frames if self.counted_frames is None else self.counted_frames
 
 
 def probe(path: Path | str, *, count: bool = False) -> VideoFacts:
-    """The facts of the video at `path`; `count` also counts its packets, which reads the whole file once.
+    """Return the facts of the video at `path`; `count` also counts its packets, which reads the whole file once.
 
-    Raises NotAVideoError, and BrokenVideoError where counting meets a break.
+    Raises NotAVideoError, and BrokenVideoError if counting meets a break.
     """
     path = Path(path)
     require_video_file(path)
@@ -86,7 +86,7 @@ def probe(path: Path | str, *, count: bool = False) -> VideoFacts:
 def get_video_info(
     path: Path | str, *, settings: EncodeSettings | None = None, is_depth_map: bool = False
 ) -> dict[str, Any]:
-    """The `info` block of a camera in `info.json`, read from the file.
+    """Return the `info` block of a camera in `info.json`, read from the file.
 
     `settings` adds what a stream does not tell: g, crf, preset and the like. Raises NotAVideoError.
     """
@@ -130,16 +130,16 @@ def get_audio_info(video_path: Path | str) -> dict[str, Any]:
 
 
 def get_video_duration_in_s(video_path: Path | str) -> float:
-    """The duration of the video stream in seconds, by its header. Raises NotAVideoError."""
+    """Return the duration of the video stream in seconds, by its header. Raises NotAVideoError."""
     return probe(video_path).duration_s
 
 
 def get_video_pixel_channels(pix_fmt: str) -> int:
-    """How many components a pixel of this FFmpeg format has: yuv420p 3, gray12le 1, rgba 4."""
+    """Return how many components a pixel of this FFmpeg format has: yuv420p 3, gray12le 1, rgba 4."""
     try:
         return len(av.VideoFormat(pix_fmt).components)
     except ValueError as error:
-        raise VideoError(f"{pix_fmt!r} is no pixel format that FFmpeg knows") from error
+        raise VideoError(f"{pix_fmt!r} is not a pixel format that FFmpeg knows") from error
 
 
 def _duration_s(container: Any, stream: Any) -> float:

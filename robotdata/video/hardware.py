@@ -22,7 +22,7 @@ _WIDTH, _HEIGHT, _FRAMES = 320, 240, 4
 
 @lru_cache(maxsize=len(ENCODERS))
 def codec_works(codec: str) -> bool:
-    """Whether `codec` (a name of `ENCODERS`) encodes here; tried once per process.
+    """Return whether `codec` (a name of `ENCODERS`) encodes here; tried once per process.
 
     An encoder that is compiled in may still fail, hang or crash without its hardware, so it is tried in a
     process of its own. Raises UnknownCodecError.
@@ -36,19 +36,19 @@ def codec_works(codec: str) -> bool:
 
 
 def working_hardware_codecs() -> list[str]:
-    """The hardware encoders that work here, best first."""
+    """Return the hardware encoders that work here, best first."""
     return [name for name, encoder in ENCODERS.items() if encoder.hardware and codec_works(name)]
 
 
 def first_working_codec() -> str:
-    """What `auto` means here: the first hardware encoder that works, else libsvtav1."""
+    """Return the codec that `auto` selects here: the first hardware encoder that works, else libsvtav1."""
     hardware = (name for name, encoder in ENCODERS.items() if encoder.hardware)
     return next((name for name in hardware if codec_works(name)), DEFAULT_CODEC)
 
 
 @lru_cache(maxsize=64)
 def what_it_says(encoder: str, pix_fmt: str, size: tuple[int, int], options: tuple[tuple[str, str], ...]) -> list[str]:
-    """What FFmpeg warns of where `encoder` (its name there) is opened so; nothing where it cannot be asked.
+    """Return FFmpeg's warnings when it opens `encoder` (its name there) like this; empty if it cannot be run.
 
     In a process of its own: to listen to FFmpeg in one that has other work may lock it up.
     """

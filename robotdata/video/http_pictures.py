@@ -69,7 +69,7 @@ class HttpPictures:
         return is_jpegs
 
     def pictures(self) -> Iterator[bytes]:
-        """The JPEGs as they come; those that were cut off as well. Raises HttpError, ends where the camera does."""
+        """Yield the JPEGs as they arrive, truncated ones included, until the camera ends. Raises HttpError."""
         due = time.monotonic()
         while True:
             count = 0
@@ -103,7 +103,7 @@ class HttpPictures:
             # What is before a picture is of nobody; a marker may be cut in two.
             buffer = buffer[begin:] if begin >= 0 else buffer[-len(JPEG_BEGIN) :]
             if len(buffer) > MAX_BYTES:
-                raise HttpError(f"it sends {len(buffer):,} bytes without the end of a picture")
+                raise HttpError(f"it sends {len(buffer):,} bytes without the end of an image")
             more = self._more()
             if not more:
                 if begin >= 0:

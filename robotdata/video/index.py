@@ -49,7 +49,7 @@ class FileIdentity:
 
     @classmethod
     def at(cls, path: str | os.PathLike[str]) -> FileIdentity | None:
-        """Of the file that is at `path` now; None where there is none."""
+        """Return the identity of the file at `path` now; None if there is none."""
         try:
             return cls.of(os.stat(path))  # noqa: PTH116 - on every hit of the cache: no Path is built
         except OSError:
@@ -89,7 +89,7 @@ class PacketIndex:
     duration: int
     """Ticks of `time_base` from the first frame's time to the end of the last one."""
     turned: bytes
-    """An MP4's display matrix, by which players and some readers turn the pictures; empty where there is none."""
+    """An MP4's display matrix, by which players and some readers turn the pictures; empty if there is none."""
     _access: dict[int, Access] = field(default_factory=dict, repr=False, compare=False)
     """What the keyframes that were looked into are."""
 
@@ -98,16 +98,16 @@ class PacketIndex:
 
     @property
     def rate(self) -> Fraction:
-        """Frames per second over the whole stream, exact where the rate is constant."""
+        """Return the frames per second over the whole stream, exact if the rate is constant."""
         ticks = self.duration * self.time_base
         return Fraction(len(self)) / ticks if ticks > 0 else Fraction(0)
 
     def time_s(self, frame: int) -> float:
-        """When `frame` is shown, in seconds from the start of the file's clock."""
+        """Return when `frame` is shown, in seconds from the start of the file's clock."""
         return float(int(self.pts[self.order[frame]]) * self.time_base)
 
     def frame_at(self, time_s: float) -> int:
-        """The frame whose time is nearest to `time_s`, clamped to the first and the last."""
+        """Return the frame whose time is nearest to `time_s`, clamped to the first and the last."""
         times = self.pts[self.order]
         ticks = time_s / float(self.time_base)
         after = int(np.searchsorted(times, ticks))
@@ -118,11 +118,11 @@ class PacketIndex:
         return after if times[after] - ticks < ticks - times[after - 1] else after - 1
 
     def start_for(self, frame: int) -> int:
-        """The packet where decoding must begin to get `frame`: the last keyframe shown at or before it that gives it.
+        """Return the packet at which to start decoding for `frame`: the last keyframe at or before it that yields it.
 
         Not the last one decoded before it: frames shown ahead of an open group's keyframe need what was before. Not a
         recovery point after which too few frames were shown. Where no other will do it is the first keyframe.
-        Raises BrokenVideoError where there is none.
+        Raises BrokenVideoError if there is none.
         """
         return next(self.starts_for(frame))
 
@@ -152,7 +152,7 @@ class PacketIndex:
         yield int(self.keys[0])
 
     def access(self, packet: int, file: Any = None) -> Access:
-        """What decoding gives that begins at `packet`, a keyframe. Raises OSError, FileReplacedError."""
+        """Return what decoding from `packet`, a keyframe, yields. Raises OSError, FileReplacedError."""
         if packet not in self._access:
             self._access[packet] = self._look_into(packet, file)
         return self._access[packet]
@@ -168,9 +168,9 @@ class PacketIndex:
 
 
 def index_video(path: Path | str) -> PacketIndex:
-    """The index of the first video stream of `path`: an MP4's from its tables, any other's by reading it through.
+    """Index the first video stream of `path`: an MP4 from its tables, any other file by reading it through.
 
-    Raises NotAVideoError where there is no video in it, BrokenVideoError where it breaks off.
+    Raises NotAVideoError if there is no video in it, BrokenVideoError if it breaks off.
     """
     path = Path(path)
     for _ in range(_TRIES):
@@ -184,7 +184,7 @@ def index_video(path: Path | str) -> PacketIndex:
             continue  # half of it was of the file that took its place
         if identity == FileIdentity.at(path):
             return index
-    raise FileReplacedError(f"{path} is written or replaced all the time; wait until it is finished")
+    raise FileReplacedError(f"{path} keeps changing; wait until it has been written")
 
 
 def _read_index(path: Path, identity: FileIdentity | None) -> PacketIndex:
@@ -199,7 +199,7 @@ def _read_index(path: Path, identity: FileIdentity | None) -> PacketIndex:
 
 
 def open_same(path: Path, identity: FileIdentity) -> Any:
-    """The file at `path`, opened unbuffered. Raises FileReplacedError where it is not the one that was there."""
+    """Open the file at `path` unbuffered. Raises FileReplacedError if it is not the one that was there."""
     try:
         file: Any = path.open("rb", buffering=0)
     except FileNotFoundError as error:
@@ -211,17 +211,17 @@ def open_same(path: Path, identity: FileIdentity) -> Any:
 
 
 def open_container(path: Path) -> Any:
-    """The open container, of a kind that holds video; the caller closes it. Raises NotAVideoError."""
+    """Open a container that holds video; the caller closes it. Raises NotAVideoError."""
     try:
         # As `options` they would be given to each stream, too: a file that shows another stream only while it is
         # looked through (FLV, MPEG) then makes PyAV write past its memory.
         return av.open(str(path.absolute()), container_options=dict(OPEN_OPTIONS), metadata_errors="replace")
     except (av.error.FFmpegError, UnicodeError) as error:
-        raise NotAVideoError(f"{path} is no video that FFmpeg can open: {error}") from error
+        raise NotAVideoError(f"{path} cannot be opened by FFmpeg: {error}") from error
 
 
 def open_video_stream(path: Path) -> tuple[Any, Any]:
-    """The open container and its first video stream; the caller closes it. Raises NotAVideoError."""
+    """Open a container and return it with its first video stream; the caller closes it. Raises NotAVideoError."""
     container = open_container(path)
     if not container.streams.video:
         container.close()
@@ -230,7 +230,7 @@ def open_video_stream(path: Path) -> tuple[Any, Any]:
     if stream.codec_context is None:
         container.close()
         raise NotAVideoError(
-            f"{path} has a video stream of a codec that FFmpeg does not know; it is damaged or foreign"
+            f"{path} has a video stream in a codec that FFmpeg does not know; it is damaged or foreign"
         )
     return container, stream
 

@@ -20,7 +20,7 @@ SCALES = (1, 2, 4, 8)
 def encode_jpeg(rgb: NDArray[np.uint8], quality: int = QUALITY) -> bytes:
     """`rgb`, uint8 (H, W, 3), as a baseline JPEG with 4:2:0 chroma.
 
-    Raises ImageError where the array is not such a picture.
+    Raises ImageError if the array is not such a picture.
     """
     if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8:
         raise ImageError(f"want uint8 (H, W, 3), got {rgb.dtype} {rgb.shape}")
@@ -31,9 +31,9 @@ def encode_jpeg(rgb: NDArray[np.uint8], quality: int = QUALITY) -> bytes:
 
 
 def decode_jpeg(data: bytes, *, scale: int = 1) -> NDArray[np.uint8]:
-    """The picture in `data`, uint8 (H, W, 3); `scale` 2, 4 or 8 decodes 1/scale of each side, and quicker.
+    """Decode the image in `data`, uint8 (H, W, 3); `scale` 2, 4 or 8 decodes 1/scale of each side, and faster.
 
-    Raises ImageError where `data` is no whole JPEG or claims more than MAX_PIXELS.
+    Raises ImageError if `data` is no whole JPEG or claims more than MAX_PIXELS.
     """
     if scale not in SCALES:
         raise ImageError(f"scale {scale}: want one of {SCALES}")
@@ -48,7 +48,7 @@ def decode_jpeg(data: bytes, *, scale: int = 1) -> NDArray[np.uint8]:
 
 
 def jpeg_size(data: bytes) -> tuple[int, int]:
-    """(width, height) from the header alone; raises ImageError where there is none, or beyond MAX_PIXELS."""
+    """(width, height) from the header alone; raises ImageError if there is none, or beyond MAX_PIXELS."""
     return jpeg_shape(data)[:2]
 
 

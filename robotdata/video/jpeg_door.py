@@ -30,7 +30,7 @@ class JpegDoor:
     def admit(self, data: bytes) -> JpegParts:
         """`data` in its plain form (see `JpegParts.plain`), turned where its EXIF says so; unchanged where it may be.
 
-        All of its coded data is read, at an eighth of the size. Raises ImageError where the picture is not whole, or
+        All of its coded data is read, at an eighth of the size. Raises ImageError if the picture is not whole, or
         of a kind that not all decoders read.
         """
         parts = parse_jpeg(data)
@@ -43,7 +43,7 @@ class JpegDoor:
         return parts if plain is data else parse_jpeg(plain)
 
     def _read_through(self, parts: JpegParts, plain: bytes) -> None:
-        """Raises ImageError where FFmpeg finds a break in the coded data, or where they have no end."""
+        """Raises ImageError if FFmpeg finds a break in the coded data, or where they have no end."""
         if self._decoder is None:
             self._decoder = av.CodecContext.create("mjpeg", "r")
             self._decoder.thread_count = 1
@@ -60,9 +60,9 @@ class JpegDoor:
 
 
 def plain_jpeg(data: bytes, quality: int = QUALITY) -> bytes:
-    """A stored JPEG as it may be shown: its pixels as they are stored, whatever metadata says of them.
+    """Return a stored JPEG as it may be shown: its pixels as stored, whatever its metadata says.
 
-    Its bytes where nothing has to go. Raises ImageError where it is none.
+    Its bytes where nothing has to go. Raises ImageError if it is none.
     """
     parts = parse_jpeg(data)
     if parts.stores_rgb:  # FFmpeg and browsers do not always agree about which those are
@@ -78,7 +78,7 @@ def _needs_no_more(plain: bytes) -> bool:
 
 
 def _turned(parts: JpegParts, quality: int) -> bytes | None:
-    """The picture turned as its EXIF says; None where it says nothing, or upright."""
+    """The picture turned as its EXIF says; None if it says nothing, or upright."""
     try:
         with Image.open(io.BytesIO(parts.data), formats=["JPEG"]) as image:
             if image.getexif().get(0x0112, 1) in (1, 0):

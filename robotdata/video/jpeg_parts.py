@@ -61,7 +61,7 @@ class JpegParts:
     ended: bool
 
     def body(self, part: Part) -> bytes:
-        """What a part holds behind its marker and length."""
+        """Return the content of a part, without marker and length."""
         return self.data[part.begin + 4 : part.end]
 
     @property
@@ -70,7 +70,7 @@ class JpegParts:
 
     @property
     def stores_rgb(self) -> bool:
-        """Whether its three channels are red, green and blue, by libjpeg's rules: browsers follow them."""
+        """Return whether its three channels are red, green and blue, by libjpeg's rules, which browsers follow."""
         if self.channels != 3 or self._has_jfif:
             return False
         for part in self.parts:
@@ -81,7 +81,7 @@ class JpegParts:
 
     @property
     def restarts_in_order(self) -> bool:
-        """Whether its restart markers count from 0 to 7 and round again: decoders differ about those that do not."""
+        """Return whether its restart markers count from 0 to 7 and round again; decoders differ about others."""
         for part in self.parts:
             if part.marker == _SOS:
                 found = _RESTART.findall(self.data, part.begin, part.end)
@@ -94,7 +94,7 @@ class JpegParts:
         return any(p.marker == _JFIF and self.body(p).startswith(b"JFIF\0") for p in self.parts)
 
     def plain(self) -> bytes:
-        """The same coded pixels: no metadata but JFIF's, nothing between or behind the parts, all tables, an end.
+        """Return the same coded pixels: no metadata but JFIF's, nothing between or behind parts, all tables, an end.
 
         `data` itself where it is plain already. Orientation, colour profiles, resolutions and previews are gone.
         """
@@ -111,13 +111,13 @@ class JpegParts:
 
 
 def parse_jpeg(data: bytes, *, header_only: bool = False) -> JpegParts:
-    """The parts of the first picture in `data`; with `header_only` those up to the frame header.
+    """Return the parts of the first image in `data`; with `header_only` those up to the frame header.
 
-    Raises ImageError where there is none, or one of a kind that not all decoders read.
+    Raises ImageError if there is none, or one of a kind that not all decoders read.
     """
     at = len(data[:_LONGEST_PREFIX]) - len(data[:_LONGEST_PREFIX].lstrip(_PADDING))
     if not data.startswith(JPEG_BEGIN, at):
-        raise ImageError(f"no JPEG: {len(data)} bytes that begin with {data[:4].hex() or 'nothing'}")
+        raise ImageError(f"not a JPEG: {len(data)} bytes that begin with {data[:4].hex() or 'nothing'}")
     parts: list[Part] = []
     size: tuple[int, int, int] | None = None
     ended, at = False, at + 2
@@ -145,7 +145,7 @@ def parse_jpeg(data: bytes, *, header_only: bool = False) -> JpegParts:
 
 
 def picture_end(data: bytes, begin: int) -> tuple[int, bool] | None:
-    """Where the picture that begins at `begin` ends, and whether by its end marker; None where more is to come.
+    """Return where the image that begins at `begin` ends, and whether by its end marker; None if it is incomplete.
 
     Without an end marker it ends where the next picture begins.
     """
@@ -170,9 +170,9 @@ def picture_end(data: bytes, begin: int) -> tuple[int, bool] | None:
 
 
 def check_size(width: int, height: int) -> None:
-    """Raises ImageError, naming the size, where a picture is empty or beyond MAX_PIXELS."""
+    """Raise ImageError, naming the size, if an image is empty or beyond MAX_PIXELS."""
     if width < 1 or height < 1 or width * height > MAX_PIXELS:
-        raise ImageError(f"a picture of {width}x{height}: want 1 to {MAX_PIXELS:,} pixels")
+        raise ImageError(f"an image of {width}x{height}: want 1 to {MAX_PIXELS:,} pixels")
 
 
 def _scan_end(data: bytes, at: int) -> int:

@@ -20,7 +20,7 @@ class LimitedRange:
         self._scratch: NDArray[np.uint16] = np.empty(0, np.uint16)
 
     def convert(self, frame: av.VideoFrame) -> av.VideoFrame:
-        """A new frame with the same picture; `frame` is left as it is."""
+        """Return a new frame with the same image; `frame` is not changed."""
         made = av.VideoFrame(frame.width, frame.height, "yuv420p")
         for number, (plane, target) in enumerate(zip(frame.planes, made.planes, strict=True)):
             factor, offset = _CHROMA if number else _LUMA

@@ -40,7 +40,7 @@ Frame: TypeAlias = "tuple[NDArray[np.uint8] | None, bytes | None]"
 
 
 class LiveError(RuntimeError):
-    """A source that cannot be opened or gives no more; the message names it, without its password."""
+    """Raised if a source cannot be opened or stops; the message names it, without its password."""
 
 
 class LiveSource:
@@ -75,7 +75,7 @@ class LiveSource:
         self._due = 0.0
 
     def open(self) -> None:
-        """Raises LiveError where the source is not there."""
+        """Open the source; raise LiveError if it is not there."""
         self.close()
         if self._scheme in ("http", "https") and self._open_http():
             return
@@ -103,7 +103,7 @@ class LiveSource:
         self._due = time.monotonic()
 
     def _v4l2_options(self) -> dict[str, str]:
-        """What to ask the camera for, by what it lists. Raises LiveError where nothing of it fits."""
+        """What to ask the camera for, by what it lists. Raises LiveError if nothing of it fits."""
         try:
             modes = list_modes(self._target)
         except OSError as error:
@@ -135,9 +135,9 @@ class LiveSource:
         return False
 
     def read(self) -> Frame:
-        """The next frame: uint8 (H, W, 3) or, where the source gives JPEG, its packet.
+        """Return the next frame: uint8 (H, W, 3) or, if the source sends JPEG, its packet.
 
-        Raises LiveError where none comes any more, or one of another size that is to be refused.
+        Raises LiveError if none comes any more, or one of another size that is to be refused.
         """
         for attempt in range(2):
             if self._frames is None:
@@ -154,9 +154,9 @@ class LiveSource:
             except VideoError as error:
                 raise LiveError(f"{self._name}: {error}") from error
             except HttpError as error:
-                raise LiveError(f"{self._name} gives no more: {error}") from error
+                raise LiveError(f"{self._name} stopped sending: {error}") from error
             except (av.FFmpegError, OSError) as error:
-                raise LiveError(f"{self._name} gives no more: {_why(error)}") from error
+                raise LiveError(f"{self._name} stopped sending: {_why(error)}") from error
             if self._scheme == "file":
                 self._wait()
             return frame
@@ -228,7 +228,7 @@ class LiveSource:
         given, turned = f"{size[0]}x{size[1]}", "" if turn == NO_TURN else ", turned upright"
         sides = f"set width = {size[0]} and height = {size[1]} there, or " if not (size[0] % 2 or size[1] % 2) else ""
         raise LiveError(
-            f"{self._name} gives pictures of {given} pixels{turned}, the rig's file asks for "
+            f"{self._name} sends images of {given} pixels{turned}, the rig file asks for "
             f'{self._width}x{self._height}; {sides}set fit = "letterbox" to scale them between black bars'
         )
 
@@ -241,7 +241,7 @@ class LiveSource:
 
 
 def split_url(url: str) -> tuple[str, str]:
-    """The scheme of `url` in lower case, and what FFmpeg opens: a path for `file` and `v4l2`, else the whole address.
+    """Return the scheme of `url` in lower case, and what FFmpeg opens: a path for `file` and `v4l2`, else the address.
 
     What has no scheme is a path, and taken literally, as is that of a device; `file:` is decoded unless a file of
     the literal name is there.

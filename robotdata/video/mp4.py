@@ -46,7 +46,7 @@ class _NotPlain(Exception):
 
 
 def read_tables(path: Path) -> SampleTables | None:
-    """The tables of the first video track, or None where FFmpeg must read the file. Raises OSError."""
+    """Read the tables of the first video track; None if FFmpeg must read the file. Raises OSError."""
     with path.open("rb") as file:
         handle = file.fileno()
         try:
@@ -182,7 +182,7 @@ def _timescale(mdhd: memoryview) -> int:
 
 
 def _matrix(track: dict[bytes, memoryview]) -> bytes:
-    """The track's display matrix, empty where it is the identity."""
+    """The track's display matrix, empty if it is the identity."""
     head = track.get(b"tkhd", memoryview(b""))
     begin = 52 if bytes(head[:1]) == b"\1" else 40
     matrix = bytes(head[begin : begin + 36])

@@ -16,11 +16,11 @@ _WORDS = ("language", "title")
 
 
 def copied_stream(template: Any, output: Any) -> Any:
-    """A stream of `output` with the parameters and the language of `template`. Raises JoinError."""
+    """Add a stream to `output` with the parameters and the language of `template`. Raises JoinError."""
     try:
         made = output.add_stream_from_template(template, opaque=True)
     except ValueError as error:
-        raise JoinError(f"{template.container.name}: {error}; encode or convert it anew") from error
+        raise JoinError(f"{template.container.name}: {error}; re-encode or convert it") from error
     made.metadata.update({name: value for name, value in template.metadata.items() if name in _WORDS})
     return made
 
@@ -40,9 +40,9 @@ class OtherStreams:
             self._last.append(None)
 
     def packets(self, index: PacketIndex, window_s: tuple[float, float], start_s: Fraction) -> Iterator[av.Packet]:
-        """What begins inside `window_s` of the file that `index` is of, moved to begin at `start_s` of the output.
+        """Yield what begins inside `window_s` of the file of `index`, moved to begin at `start_s` of the output.
 
-        In the order of the file. Raises SegmentMismatchError where the file's streams are of other kinds.
+        In the order of the file. Raises SegmentMismatchError if the file's streams are of other kinds.
         """
         if not self._outputs and not index.beside:
             return

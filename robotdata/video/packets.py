@@ -49,7 +49,7 @@ class AppendFile:
         self.position = 0
 
     def append(self, *parts: bytes) -> None:
-        """One piece, in parts; raises OSError as it comes, after the file was cut back."""
+        """Append one piece, in parts; an OSError is raised after the file was cut back."""
         try:
             append_all(self._fd, list(parts))
         except OSError:
@@ -119,10 +119,10 @@ def append_all(fd: int, parts: list[bytes]) -> None:
 
 
 def read_packets(path: Path) -> Iterator[StoredPacket]:
-    """The whole packets of a file that PacketWriter wrote, torn or not, in order.
+    """Yield the complete packets of a file that PacketWriter wrote, torn or not, in order.
 
     Looks at structure alone: it steps over damage to the next cluster and ends where the file does.
-    Raises PacketFileError where the file is no packet file.
+    Raises PacketFileError if the file is no packet file.
     """
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
@@ -142,7 +142,7 @@ def read_packets(path: Path) -> Iterator[StoredPacket]:
 
 
 def mend_header(path: Path, codec: str, width: int, height: int) -> bool:
-    """Write the header of a packet file anew where the disk has lost it, or the whole file; whether it had."""
+    """Rewrite the header of a packet file that the disk lost, alone or with the whole file; return whether it had."""
     header = _file_header(codec, width, height)
     path.touch()
     with path.open("r+b") as file:

@@ -39,9 +39,8 @@ def stay_ordinary() -> bool:
 
 
 def give_way() -> None:
-    """This thread goes behind those of its process that work at its priority (Linux): ten steps of niceness, or, where
-    there are no ten left, the scheduler's class for idle time. It still gets its part where everything is busy.
-    """
+    """Lower the priority of this thread below the others of its process (Linux): by ten steps of niceness or, if there
+    are no ten left, by the scheduler's idle class. It still makes progress when everything is busy."""
     if not sys.platform.startswith("linux"):
         return
     thread = threading.get_native_id()
@@ -53,7 +52,7 @@ def give_way() -> None:
 
 
 def real_time_threads() -> int:
-    """How many threads of this process are scheduled before all ordinary ones; 0 where nobody can tell."""
+    """Return how many threads of this process are scheduled before all ordinary ones; 0 if unknown."""
     try:
         tasks = os.listdir("/proc/self/task")  # noqa: PTH208  names, not paths
     except OSError:

@@ -9,10 +9,10 @@ from robotdata.video.index import PacketIndex
 
 
 def copyable_range(index: PacketIndex, first: int, end: int, low: int, high: int) -> tuple[int, int]:
-    """The smallest range around frames [first, end) within [low, high) whose packets can stand by themselves.
+    """Return the smallest range around frames [first, end) within [low, high) whose packets can be copied alone.
 
     It begins at a keyframe at which a file can begin, at or before `first`; it ends at `end`, or later where frames are
-    decoded out of their order. Raises NotAKeyframeError where there is none.
+    decoded out of their order. Raises NotAKeyframeError if there is none.
     """
     for begin in index.key_frames[(index.key_frames >= low) & (index.key_frames <= first)][::-1]:
         packets = index.order[int(begin) : high]
@@ -27,5 +27,5 @@ def copyable_range(index: PacketIndex, first: int, end: int, low: int, high: int
             return int(begin), int(begin) + int(counts[ends[0]])
     raise NotAKeyframeError(
         f"{index.path}: frames {first} to {end - 1} cannot be copied: no keyframe at which a "
-        f"file can begin is at or before them, from {low} on; trim less, or encode the video anew"
+        f"file can begin is at or before them, from {low} on; trim less, or re-encode the video"
     )

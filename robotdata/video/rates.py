@@ -32,7 +32,7 @@ def exact_rate(fps: int | float | Fraction) -> Fraction:
 
 
 def plain_rate(rate: Fraction) -> int | float:
-    """The rate as a JSON number: an int where it is whole."""
+    """Return the rate as a JSON number: an int if it is whole."""
     return int(rate) if rate.denominator == 1 else float(rate)
 
 

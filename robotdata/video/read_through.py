@@ -18,10 +18,10 @@ _ADVICE = "copy it into an MP4: `ffmpeg -i FILE -c copy FILE.mp4`"
 
 
 def read_through(path: Path, container: Any, stream: Any) -> SampleTables:
-    """The tables of the open `container`'s video `stream`.
+    """Read the tables of the open `container`'s video `stream`.
 
-    Raises NotAVideoError where there is no frame, or a kind of file from which single frames cannot be read, and
-    BrokenVideoError where it breaks off.
+    Raises NotAVideoError if there is no frame, or a kind of file from which single frames cannot be read, and
+    BrokenVideoError if it breaks off.
     """
     rows = []
     try:
@@ -42,14 +42,14 @@ def read_through(path: Path, container: Any, stream: Any) -> SampleTables:
     columns = [np.array(column, np.int64) for column in zip(*rows, strict=True)]
     position, size, pts, length, keyframe, shown = columns
     if "avi" in container.format.name and stream.codec_context.has_b_frames and np.all(np.diff(pts) > 0):
-        raise NotAVideoError(f"{path} does not say in which order its frames are shown; encode it anew as an MP4")
+        raise NotAVideoError(f"{path} does not say in which order its frames are shown; re-encode it as an MP4")
     return SampleTables(
         stream.time_base, position, size, pts, length, keyframe.astype(np.bool_), shown.astype(np.bool_)
     )
 
 
 def _place(handle: int, packet: Any) -> int | None:
-    """Where the bytes of `packet` lie in the file; None where they do not lie there in one piece."""
+    """Where the bytes of `packet` lie in the file; None if they do not lie there in one piece."""
     if packet.pos is None:
         return None
     found = os.pread(handle, packet.size + _BLOCK_HEAD, packet.pos).find(bytes(packet))

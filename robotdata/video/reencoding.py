@@ -1,4 +1,4 @@
-"""A video encoded anew, all of it or the frames of a span of time."""
+"""Re-encode a video, all of it or the frames of a span of time."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def reencode(
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> EncodedVideo:
-    """The frames of `path` shown from `start_s` up to, not including, `end_s` (seconds), as the MP4 `out`, which begins
-    at 0; sound is left out.
+    """Re-encode the frames of `path` shown from `start_s` up to, not including, `end_s` (seconds) into the MP4 `out`,
+    which begins at 0; sound is left out.
 
     Raises EncodeError's family, also where frames do not come at a constant rate, and the errors of reading.
     """
@@ -69,5 +69,5 @@ def _refuse_uneven(index: PacketIndex, numbers: range, rate: Fraction) -> None:
     if off[worst] > _GRID_SLACK:
         raise EncodeError(
             f"{index.path}: frame {numbers[worst]} is {off[worst]:.2f} frames off a constant {float(rate):g} frames "
-            "per second; give encode_frames the frames that you want, at a rate that you choose"
+            "per second; use encode_frames with the frames you want, at a rate you choose"
         )

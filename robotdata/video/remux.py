@@ -72,8 +72,8 @@ def join_videos(
     """Join `segments`, in this order, into the MP4 `out`, in one pass and without re-encoding. Sound and subtitles
     go along where the first segment has them.
 
-    Raises SegmentMismatchError where codec, size, pixel format, codec parameters, rate, sound or subtitles differ,
-    NotAKeyframeError where a segment's range cannot stand by itself, OutputExistsError, OSError where the disk is full
+    Raises SegmentMismatchError if codec, size, pixel format, codec parameters, rate, sound or subtitles differ,
+    NotAKeyframeError if a segment's range cannot stand by itself, OutputExistsError, OSError if the disk is full
     or fails, and the errors of reading; nothing is written then.
     """
     rate = exact_rate(fps)
@@ -114,7 +114,7 @@ def cut_video(
     fps: int | float | Fraction,
     overwrite: bool = False,
 ) -> JoinedVideo:
-    """Frames `first` (a keyframe) up to, not including, `end` of `path`, copied into the MP4 `out`.
+    """Copy frames `first` (a keyframe) up to, not including, `end` of `path` into the MP4 `out`.
 
     Raises as `join_videos`.
     """
@@ -137,7 +137,7 @@ def _run(segment: Segment, index: PacketIndex) -> _Run:
     start = int(packets[0])
     own = int(index.order[first])
     if not (index.keyframe[own] and index.access(own).restarts):
-        what = "a recovery point, at which no file can begin" if index.keyframe[own] else "no keyframe"
+        what = "a recovery point, at which no file can begin" if index.keyframe[own] else "not a keyframe"
         raise NotAKeyframeError(f"{segment.path}: frame {first} is {what}; {_instead(index, first)}")
     if start != own or int(packets[-1]) != start + len(packets) - 1:
         raise NotAKeyframeError(f"{segment.path}: {_entangled(index, first, end)}")
@@ -149,9 +149,9 @@ def _instead(index: PacketIndex, first: int) -> str:
     before = index.key_frames[index.key_frames < first]
     for frame in before[::-1]:
         if frame >= 0 and index.access(int(index.order[frame])).restarts:
-            return f"begin at {frame}, or encode the frames anew"
+            return f"begin at {frame}, or re-encode the frames"
     hidden = " that an edit list hides" if len(before) and before[-1] < 0 else " before it"
-    return f"it needs frames{hidden}; encode the frames anew"
+    return f"it needs frames{hidden}; re-encode the frames"
 
 
 def _entangled(index: PacketIndex, first: int, end: int) -> str:
@@ -160,7 +160,7 @@ def _entangled(index: PacketIndex, first: int, end: int) -> str:
     between = np.setdiff1d(np.arange(inside[0], inside[-1] + 1), inside)
     if (index.rank[between] < first).any():
         return f"frames shown before frame {first} are stored behind it; {_instead(index, first)}"
-    return f"frame {end - 1} needs frames after it; end at a keyframe, or encode anew"
+    return f"frame {end - 1} needs frames after it; end at a keyframe, or re-encode"
 
 
 def _same_parameters(reference: PacketIndex, other: PacketIndex, rate: Fraction) -> None:
@@ -175,7 +175,7 @@ def _same_parameters(reference: PacketIndex, other: PacketIndex, rate: Fraction)
         words = ", ".join(_NAMES.get(name) or f"{name} {pair[0]} and {pair[1]}" for name, pair in different.items())
         raise SegmentMismatchError(
             f"{other.path} cannot be joined after {reference.path}: {words} differ; "
-            "keep them in separate files or encode one anew",
+            "keep them in separate files or re-encode one",
             different,
         )
 
@@ -186,7 +186,7 @@ def _rate_slack(index: PacketIndex, rate: Fraction) -> Fraction:
 
 
 def _on_the_grid(run: _Run, rate: Fraction) -> None:
-    """Raises SegmentMismatchError where a frame is nearer to another frame's time than to its own."""
+    """Raises SegmentMismatchError if a frame is nearer to another frame's time than to its own."""
     index = run.index
     shown = index.pts[index.order[run.first_frame : run.first_frame + run.end - run.first]]
     frames = (shown - shown[0]) * float(index.time_base * rate)
@@ -195,7 +195,7 @@ def _on_the_grid(run: _Run, rate: Fraction) -> None:
     if off[worst] > _GRID_SLACK:
         raise SegmentMismatchError(
             f"{index.path}: frame {run.first_frame + worst} is {off[worst]:.2f} frames off a constant "
-            f"{float(rate):g} frames per second; encode the file anew",
+            f"{float(rate):g} frames per second; re-encode the file",
             {"frame times": (worst, float(frames[worst]))},
         )
 

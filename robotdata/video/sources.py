@@ -37,7 +37,7 @@ _FRAME_NAME = re.compile("frame-([0-9]{6}|[1-9][0-9]{6,})")
 
 
 def folder_pictures(folder: Path | str) -> Iterator[bytes]:
-    """The files `frame-000000.png` … of `folder`, in the order of their numbers, read one at a time.
+    """Yield the files `frame-000000.png` … of `folder`, in the order of their numbers, read one at a time.
 
     Raises NoFramesError, before anything is read, where there is none.
     """
@@ -45,7 +45,7 @@ def folder_pictures(folder: Path | str) -> Iterator[bytes]:
 
 
 def frame_files(folder: Path, kind: str) -> list[Path]:
-    """`frame-000000.<kind>` … of `folder`, in order. Raises NoFramesError where there is none.
+    """`frame-000000.<kind>` … of `folder`, in order. Raises NoFramesError if there is none.
 
     Warns of numbers that are missing between two others: what comes after them is shown too early.
     """
@@ -65,9 +65,9 @@ def frame_files(folder: Path, kind: str) -> list[Path]:
 
 
 def packet_file(path: Path | str) -> Iterator[bytes]:
-    """The packets of a take's camera, in order, read one at a time.
+    """Yield the packets of a take's camera, in order, read one at a time.
 
-    Raises NoFramesError where it has none, and PacketFileError where it is no packet file.
+    Raises NoFramesError if it has none, and PacketFileError if it is no packet file.
     """
     path = Path(path)
     stored = list(read_packets(path))
@@ -94,9 +94,9 @@ class FrameConverter:
         self.size: tuple[int, int] | None = None
 
     def open(self, picture: Picture) -> av.VideoFrame:
-        """The next picture in whatever format it has.
+        """Open the next image in whatever format it has.
 
-        Raises BrokenFrameError where it cannot be read, FrameSizeError where its size changed.
+        Raises BrokenFrameError if it cannot be read, FrameSizeError if its size changed.
         """
         number = self._count
         frame = self._frame_of(picture, number)
@@ -189,7 +189,7 @@ class FrameConverter:
         except av.error.FFmpegError as error:
             raise _broken(packet, number, error) from error
         if len(frames) != 1:
-            raise _broken(packet, number, f"{len(frames)} pictures in one packet")
+            raise _broken(packet, number, f"{len(frames)} images in one packet")
         return frames[0]
 
 

@@ -36,7 +36,7 @@ class Turn:
     columns_reversed: bool = False
 
     def size(self, width: int, height: int) -> Size:
-        """The size after turning of a picture that is stored as `width` x `height`."""
+        """Return the size after turning of an image that is stored as `width` x `height`."""
         return (height, width) if self.transposed else (width, height)
 
     def apply(self, picture: NDArray[Any]) -> NDArray[Any]:
@@ -56,14 +56,14 @@ NO_TURN = Turn()
 
 
 def turn_of(frame: av.VideoFrame) -> Turn:
-    """The turn that the display matrix of `frame` asks for; NO_TURN where it has none. Raises CrookedError."""
+    """Return the turn that the display matrix of `frame` asks for; NO_TURN if it has none. Raises CrookedError."""
     beside: Any = frame.side_data
     matrix = beside.get(Type.DISPLAYMATRIX)
     return NO_TURN if matrix is None else turn_of_matrix(_MATRIX.unpack(bytes(matrix)[: _MATRIX.size]))
 
 
 def turn_of_matrix(matrix: tuple[int, ...]) -> Turn:
-    """The turn of an MP4's display matrix: nine numbers, of which the first two columns are 16.16 fixed point.
+    """Return the turn of an MP4's display matrix: nine numbers, of which the first two columns are 16.16 fixed point.
 
     A stored point (x, y) is shown at (a x + c y, b x + d y). Raises CrookedError.
     """
@@ -72,7 +72,7 @@ def turn_of_matrix(matrix: tuple[int, ...]) -> Turn:
         return Turn(False, d < 0, a < 0)
     if a == d == 0 and abs(b) == abs(c) == _ONE:
         return Turn(True, b < 0, c < 0)
-    raise CrookedError("its pictures are to be shown tilted or scaled; only turns by 90, 180 and 270 degrees are known")
+    raise CrookedError("its frames are tilted or scaled; only turns by 90, 180 and 270 degrees are supported")
 
 
 def upright_rgb(reformatter: VideoReformatter, frame: av.VideoFrame) -> NDArray[np.uint8]:
@@ -102,7 +102,7 @@ def letterboxed(
 
 
 def fitted_size(shown: Size, size: Size) -> Size:
-    """The largest size of the proportions of `shown` that fits into `size`; at least one pixel each way."""
+    """Return the largest size of the proportions of `shown` that fits into `size`; at least one pixel each way."""
     scale = min(Fraction(size[0], shown[0]), Fraction(size[1], shown[1]))
     width, height = (max(1, round(side * scale)) for side in shown)
     return width, height

@@ -33,7 +33,7 @@ ENUM_RATES = _read_write(75, _RATE.size)
 
 
 def list_modes(path: str) -> list[Mode]:
-    """What the camera at `path` lists; nothing where it is no V4L2 camera. Raises OSError if it does not open."""
+    """Return the modes of the camera at `path`; none if it is not a V4L2 camera. Raises OSError if it cannot open."""
     handle = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         return modes_by(lambda request, buffer: _ask(handle, request, buffer))
@@ -42,7 +42,7 @@ def list_modes(path: str) -> list[Mode]:
 
 
 def modes_by(ioctl: Ioctl) -> list[Mode]:
-    """The modes that `ioctl` tells."""
+    """Return the modes that `ioctl` reports."""
     made = []
     for number in range(_MOST):
         found = _answer(ioctl, ENUM_FORMATS, _FORMAT, number, _CAPTURE, 0, b"", 0)

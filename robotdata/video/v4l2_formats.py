@@ -35,7 +35,7 @@ class Steps:
     step: float = 0
 
     def holds(self, value: float) -> bool:
-        """Whether `value` is one of them."""
+        """Return whether the range contains `value`."""
         if not self.low <= value <= self.high:
             return False
         return not self.step or abs((value - self.low) / self.step - round((value - self.low) / self.step)) < 1e-6
@@ -43,7 +43,7 @@ class Steps:
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """One size of one format: `code` is V4L2's four letters, `rates` in frames per second, empty where not told."""
+    """One size of one format: `code` is V4L2's four letters, `rates` in frames per second, empty if not told."""
 
     code: str
     width: Steps
@@ -68,7 +68,7 @@ class NothingFits(ValueError):
 def choose(
     modes: Sequence[Mode], width: int, height: int, fps: float, *, pixel_format: str = "", any_size: bool = False
 ) -> Choice:
-    """The best of `modes` that gives `width` x `height` at `fps`, or where none does, at the next rate above it.
+    """Return the best of `modes` with `width` x `height` at `fps` or, if there is none, at the next higher rate.
 
     `pixel_format`, a key of NAMES, allows that format alone. `any_size` takes the nearest size that is not smaller
     where the one asked for is not there, or else the largest. Raises NothingFits.
@@ -84,7 +84,7 @@ def choose(
             found.append((faster, list(NAMES).index(_name(mode.code)), Choice(_ffmpeg_name(mode), wide, high, rate)))
     if not found:
         asked = f"{width}x{height} at {fps:g} frames per second" + (f" as {pixel_format}" if pixel_format else "")
-        raise NothingFits(f"the camera does not give {asked}; it offers {_offers(modes)}")
+        raise NothingFits(f"the camera does not support {asked}; it offers {_offers(modes)}")
     return min(found, key=lambda each: each[:2])[2]
 
 
@@ -118,7 +118,7 @@ def _clamped(steps: Steps, value: float) -> float:
 
 
 def _rate(rates: Sequence[Steps], fps: float) -> float | None:
-    """`fps` where it is among `rates` or nobody tells them, else the next rate above it; None where all are below."""
+    """`fps` where it is among `rates` or nobody tells them, else the next rate above it; None if all are below."""
     if not rates or any(each.low * (1 - _SLACK) <= fps <= each.high * (1 + _SLACK) for each in rates):
         return fps
     return min((each.low for each in rates if each.low > fps), default=None)

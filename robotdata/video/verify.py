@@ -89,7 +89,7 @@ class Comparison:
 def compare_video(path: Path | str, pictures: Iterable[Picture], *, least_psnr_db: float = 20.0) -> Comparison:
     """Decode `path` beside its source `pictures` and compare them frame by frame, in the video's pixel format.
 
-    Raises FrameCountError where one of the two ends first, BrokenVideoError where a frame does not decode or is
+    Raises FrameCountError if one of the two ends first, BrokenVideoError if a frame does not decode or is
     less than `least_psnr_db` like its source: then it is another picture, or a damaged one.
     """
     path = Path(path)

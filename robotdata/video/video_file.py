@@ -8,16 +8,16 @@ from robotdata.video.errors import MissingVideoError, NotAVideoError
 
 
 def require_video_file(path: Path) -> None:
-    """Raises NotAVideoError, saying what is there instead, where `path` cannot be a video."""
+    """Raise NotAVideoError, saying what is there instead, if `path` cannot be a video."""
     if path.is_dir():
         raise NotAVideoError(f"{path} is a folder, not a video")
     if not path.is_file():
         if path.exists():
-            raise NotAVideoError(f"{path} is no file with a video in it, but a device, pipe or socket")
+            raise NotAVideoError(f"{path} is a device, pipe or socket, not a video file")
         raise MissingVideoError(f"{path}: there is no such file")
     with path.open("rb") as file:
         head = file.read(64)
     if not head:
-        raise NotAVideoError(f"{path} is empty; fetch or record it again")
+        raise NotAVideoError(f"{path} is empty; download or record it again")
     if head.startswith(b"version https://git-lfs"):
         raise NotAVideoError(f"{path} is a Git LFS pointer, not the video; run `git lfs pull`")

@@ -28,7 +28,7 @@ function armed(button) {
   return false;
 }
 
-/** Who works through a list by keys goes on with the next line. */
+/** Keyboard focus moves to the next line of a list. */
 function remove(line) {
   const next = line?.contains(document.activeElement) && (line.nextElementSibling ?? line.previousElementSibling);
   line?.remove();

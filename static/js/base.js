@@ -59,7 +59,7 @@ document.addEventListener("error", (event) => {
   if (event.target.matches?.("img[data-picture]")) {
     const words = document.createElement("span");
     words.className = "none";
-    words.textContent = "no picture";
+    words.textContent = "no image";
     event.target.replaceWith(words);
   }
 }, true);
@@ -76,14 +76,14 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   }
 });
 document.addEventListener("htmx:responseError", ({ detail }) => {
-  if (detail.xhr.status >= 500) toast("A part of the page could not be fetched. Reload the page; if it happens again, the terminal of robotdata says why.", { bad: true });
+  if (detail.xhr.status >= 500) toast("Part of the page could not be loaded. Reload the page; if it happens again, see the terminal that runs robotdata.", { bad: true });
 });
 
 // What was asked for and did not come: said, and asked for again where it is the rest of a list.
 for (const failed of ["htmx:sendError", "htmx:responseError"]) {
   document.addEventListener(failed, ({ detail: { elt } }) => {
     if (elt.matches(".loading[hx-get]")) {
-      say(elt, "The rest could not be fetched. Trying again …");
+      say(elt, "Could not load more. Trying again …");
       setTimeout(() => elt.isConnected && window.htmx.trigger(elt, "revealed"), 3000);
     } else if (failed === "htmx:sendError" && !elt.matches("[data-live]")) {
       toast("Can't reach robotdata: this page shows an earlier state. Check that it is running.", { bad: true });
@@ -91,7 +91,7 @@ for (const failed of ["htmx:sendError", "htmx:responseError"]) {
   });
 }
 
-// A page that the browser kept for Back has closed its sockets: it begins anew.
+// A page that the browser kept for Back has closed its sockets: reload it.
 window.addEventListener("pageshow", (event) => {
   if (event.persisted) location.reload();
 });

@@ -11,7 +11,7 @@ let waiting = "";
 
 function line([key, words]) {
   const button = make("button", { class: "button", type: "button", "aria-label": words });
-  const back = make("button", { class: "button quiet small", type: "button", "aria-label": `${words}: as it was` }, "As it was");
+  const back = make("button", { class: "button quiet small", type: "button", "aria-label": `Reset ${words}` }, "Reset");
   button.addEventListener("click", () => wait(waiting === key ? "" : key));
   back.addEventListener("click", () => {
     const keys = chosenKeys();

@@ -102,11 +102,11 @@ def test_it_is_judged_by_keys_applied_and_taken_back(visit: Any, product: Any) -
     assert [(code.episode, code.tick) for code in pictures(page)] == [(1, 2), (1, 2)]
 
     page.goto("/datasets/shelf/?view=committed")
-    page.get_by_role("button", name="Go back to this one").click()
-    page.get_by_role("button", name="Go back to 1?").click()
+    page.get_by_role("button", name="Revert").click()
+    page.get_by_role("button", name="Revert to 1?").click()
     until_revision(page, "shelf", 3)
     assert shown(root) == whole
-    expect(page.locator("#revisions")).to_contain_text("went back to revision 1")
+    expect(page.locator("#revisions")).to_contain_text("reverted to revision 1")
     expect(page.locator("#planned")).to_contain_text("1 to delete")
     expect(page.locator("#wall-count")).to_have_text("5")
 
@@ -120,7 +120,7 @@ def test_a_task_is_renamed_everywhere_and_back(visit: Any, product: Any) -> None
     tasks.locator("summary").first.click()
     tasks.locator("input[name=to]").first.fill("raise the cube")
     tasks.get_by_role("button", name=re.compile("^Rename 2")).first.click()
-    expect(page.locator(".toast", has_text="Renamed in 2 takes and episodes")).to_be_visible()
+    expect(page.locator(".toast", has_text="Renamed in 2 episodes")).to_be_visible()
     expect(page.locator(".take .title", has_text="raise the cube")).to_have_count(2)
     expect(page.locator(".take", has_text="will be relabelled")).to_have_count(1)
     page.keyboard.press("z")

@@ -46,7 +46,7 @@ def test_undo_on_the_wall_waits_for_what_was_pressed_before(visit: Any, takes: l
     page.keyboard.press("z")
     page.wait_for_timeout(500)
     held[0].continue_()
-    expect(page.locator(".toast", has_text="Taken back.")).to_be_visible()
+    expect(page.locator(".toast", has_text="Undone.")).to_be_visible()
     assert call(page, "GET", f"/api/episodes/{takes[1]}")["rating"] == 4
     assert call(page, "GET", f"/api/episodes/{takes[2]}")["verdict"] == "unreviewed"
 
@@ -72,10 +72,10 @@ def test_a_second_press_is_heard_whatever_moves_meanwhile(visit: Any, takes: lis
     page.wait_for_function("() => 'htmx-internal-data' in document.getElementById('trash-head')")
     button = page.locator("#empty-old")
     button.click()
-    expect(button).to_have_text("Delete those for good?")
+    expect(button).to_have_text("Delete those permanently?")
     call(page, "PATCH", f"/api/episodes/{takes[1]}", {"rating": 2})
     page.wait_for_timeout(1500)
-    expect(button).to_have_text("Delete those for good?")
+    expect(button).to_have_text("Delete those permanently?")
     with page.expect_response("**/api/trash/empty") as answer:
         button.click()
     assert answer.value.ok

@@ -22,7 +22,7 @@ def takes(chromium: Any, product: Any, signed_in: Any) -> list[str]:
 def opened(visit: Any, take: str, **more: Any) -> Page:
     page = visit(f"/episodes/{take}/?list=review&sort=oldest", **more)
     expect(page.locator("#frames")).to_have_text(str(TICKS - 1))
-    expect(grip(page, "The take begins")).to_be_enabled()
+    expect(grip(page, "Trim start")).to_be_enabled()
     return page
 
 
@@ -61,8 +61,8 @@ def test_dragging_shows_where_it_begins_and_letting_go_keeps_it(visit: Any, take
     expect(page.locator(".toast").last).to_contain_text("Keeps frames 10–30")
     assert trim_of(page, takes[0]) == [10, 31]
     page.keyboard.press("z")
-    expect(page.locator(".toast").last).to_contain_text("Taken back")
-    expect(grip(page, "The take ends")).to_have_value("40")
+    expect(page.locator(".toast").last).to_contain_text("Undone")
+    expect(grip(page, "Trim end")).to_have_value("40")
     assert trim_of(page, takes[0]) == [10, 41]
 
 
@@ -81,10 +81,10 @@ def test_one_grip_never_passes_the_other(visit: Any, takes: list[str]) -> None:
 
 def test_arrows_move_it_and_the_verdict_comes_after_it(visit: Any, takes: list[str]) -> None:
     page = opened(visit, takes[2])
-    grip(page, "The take begins").focus()
+    grip(page, "Trim start").focus()
     for key in ("ArrowRight", "ArrowRight", "Shift+ArrowRight", "Control+ArrowLeft"):
         page.keyboard.press(key)
-    expect(grip(page, "The take begins")).to_have_attribute("aria-valuetext", "frame 7, 0:00.2")
+    expect(grip(page, "Trim start")).to_have_attribute("aria-valuetext", "frame 7, 0:00.2")
     expect(page.locator("#at-frame")).to_have_text("7")
     page.keyboard.press("k")
     expect(page.locator("#details")).not_to_have_attribute("data-episode", takes[2])
@@ -107,13 +107,13 @@ def test_a_drag_that_goes_on_over_the_next_take_is_of_neither(visit: Any, takes:
     page.wait_for_timeout(800)
     assert trim_of(page, takes[3]) in (None, [8, 41])
     assert trim_of(page, takes[4]) is None
-    expect(grip(page, "The take begins")).to_have_value("0")
+    expect(grip(page, "Trim start")).to_have_value("0")
 
 
 def test_a_finger_can_do_it(visit: Any, takes: list[str]) -> None:
     page = opened(visit, takes[5], width=390, height=844, has_touch=True, is_mobile=True)
     session = page.context.new_cdp_session(page)
-    grip(page, "The take begins").scroll_into_view_if_needed()
+    grip(page, "Trim start").scroll_into_view_if_needed()
     (x, y), (to, _) = place(page, 0), place(page, 20)
     for kind, points in (("touchStart", x + 4), ("touchMove", (x + to) / 2), ("touchMove", to), ("touchEnd", None)):
         at = [] if points is None else [{"x": points, "y": y}]

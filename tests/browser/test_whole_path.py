@@ -118,7 +118,7 @@ def decide_by_keys(page: Page) -> None:
     expect(place).to_have_text("1 of 2 to review")
     expect(page.locator(".toast")).to_contain_text("trash")
     page.keyboard.press("z")
-    expect(page.locator(".toast").last).to_contain_text("Taken back")
+    expect(page.locator(".toast").last).to_contain_text("Undone")
     expect(place).to_have_text("1 of 3 to review")
     page.keyboard.press("r")
     expect(place).to_have_text("1 of 2 to review")
@@ -133,7 +133,7 @@ def encode(page: Page) -> str:
     """The batch goes through while the page looks on; answers the folder that is shown."""
     page.select_option("[name='encoding.codec']", "h264")
     page.get_by_role("button", name="Save").click()
-    expect(page.locator(".toast").last).to_contain_text("Settings are saved")
+    expect(page.locator(".toast").last).to_contain_text("Settings saved")
     page.get_by_role("button", name="Encode 2 kept takes").click()
     expect(page.locator(".batch").or_(page.locator(".tabs a").nth(2).get_by_text("2"))).to_be_visible()
     expect(page.locator(".tabs a").nth(2).locator(".count")).to_have_text("2", timeout=60_000)

@@ -60,7 +60,7 @@ def test_it_has_a_rig_where_there_is_no_file() -> None:
         ("fps = 25", 'fps = "30/0"', "rig.fps: is '30/0'"),
         ("fps = 25", 'fps = "fast"', "rig.fps: is 'fast'"),
         ("fps = 25", "fps = true", "rig.fps: is True"),
-        ("fps = 25", "fsp = 25", "rig.fsp: there is no such key; did you mean 'fps'"),
+        ("fps = 25", "fsp = 25", "rig.fsp: unknown key; did you mean 'fps'"),
         ('name = "so101"', 'name = "a b/<b>"', "rig.name: is 'a b/<b>', want 1 to 48 letters"),
         ('name = "so101"', "", "rig.name: is missing"),
         ("width = 320", "width = 321", "cameras.front.width: is 321, want an even number"),
@@ -68,7 +68,7 @@ def test_it_has_a_rig_where_there_is_no_file() -> None:
         ("cameras.front", "cameras.'../x'", "want a name of 1 to 48 letters"),
         ('kind = "autopilot"', "", "teleoperator.kind: is missing"),
         ("[robot]", "[robto]", "robot.kind: is missing"),
-        ("[rig]", "[rig", "is no TOML"),
+        ("[rig]", "[rig", "is not valid TOML"),
     ],
 )
 def test_it_names_the_key_and_what_it_wants(tmp_path: Path, old: str, new: str, said: str) -> None:
@@ -90,12 +90,12 @@ def build(values: dict[str, Any]) -> Any:
 
 
 def test_it_knows_which_kinds_there_are() -> None:
-    with pytest.raises(UnknownDevice, match=r"no robot of kind 'atlas'; known here: sim"):
+    with pytest.raises(UnknownDevice, match=r"unknown robot kind 'atlas'; known: sim"):
         build({"kind": "atlas"})
 
 
 def test_it_refuses_a_key_that_the_device_does_not_know() -> None:
-    with pytest.raises(ConfigError, match=r"robot\.speed: there is no such key"):
+    with pytest.raises(ConfigError, match=r"robot\.speed: unknown key"):
         build({"kind": "sim", "speed": 3})
 
 
@@ -107,9 +107,9 @@ def test_it_takes_the_kinds_of_installed_packages(monkeypatch: pytest.MonkeyPatc
             return lambda context, options: f"no robot at {options.text('port')}"
 
     monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [Entry()])
-    with pytest.raises(ConfigError, match="gives a str, which is no robot"):
+    with pytest.raises(ConfigError, match="creates a str, which is not a robot"):
         build({"kind": "atlas", "port": "/dev/tty0"})
-    with pytest.raises(UnknownDevice, match="known here: atlas, sim"):
+    with pytest.raises(UnknownDevice, match="known: atlas, sim"):
         build({"kind": "hal"})
 
 

@@ -80,7 +80,7 @@ def test_it_names_the_key_and_what_it_wants(keys: dict[str, object], said: str) 
 
 
 def test_a_kind_that_gives_colours_says_so() -> None:
-    with pytest.raises(ConfigError, match="gives colours"):
+    with pytest.raises(ConfigError, match="sends colour"):
         make_camera(DeviceContext("x", 30, "far", 64, 48, 30, depth=True), Options({"url": "a.mp4"}, "x"))
 
 
@@ -95,10 +95,10 @@ def test_depth_is_kept_to_the_millimetre_in_any_of_its_shapes() -> None:
 @pytest.mark.parametrize(
     ("depth", "picture", "said"),
     [
-        (True, Picture(1, rgb=np.zeros((48, 64, 3), np.uint8)), "gives colours"),
-        (True, Picture(1, packet=encode_jpeg(np.zeros((48, 64, 3), np.uint8))), "gives colours"),
-        (False, Picture(1, depth=WALL), "say `depth = true`"),
-        (True, Picture(1, depth=WALL[:32]), "gives 64x32 pixels"),
+        (True, Picture(1, rgb=np.zeros((48, 64, 3), np.uint8)), "sends colour"),
+        (True, Picture(1, packet=encode_jpeg(np.zeros((48, 64, 3), np.uint8))), "sends colour"),
+        (False, Picture(1, depth=WALL), "set `depth = true`"),
+        (True, Picture(1, depth=WALL[:32]), "sends 64x32 pixels"),
     ],
 )
 def test_it_says_that_the_file_is_wrong(depth: bool, picture: Picture, said: str) -> None:

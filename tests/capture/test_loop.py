@@ -103,10 +103,10 @@ def test_it_says_which_ticks_it_missed() -> None:
 @pytest.mark.parametrize(
     ("step", "said"),
     [
-        ([1.0], "observe gives 1 value for observation.state; its features announce 2 values of float32"),
-        ([1.0, float("nan")], "observe gives nan for b of observation.state, which float32 cannot hold"),
+        ([1.0], "observe returns 1 value for observation.state; its features declare 2 values of float32"),
+        ([1.0, float("nan")], "observe returns nan for b of observation.state, which float32 cannot hold"),
         (DeviceError("bus error"), "bus error"),
-        ([], "gives 0 values"),
+        ([], "returns 0 values"),
         (KeyError("motor 3"), "observe has raised KeyError: 'motor 3'"),
         (SystemExit(2), "observe has raised SystemExit: 2"),
     ],

@@ -50,8 +50,8 @@ def test_it_stores_what_its_dtype_holds(dtype: str, shape: list[int], given: Any
         ("float32", [2], [0, float("nan")], "nan for right of observation.x"),
         ("float32", [2], [True, False], "True"),
         ("float32", [2], ["1", "2"], "want float32"),
-        ("float32", [2, 3], np.zeros((3, 2)), "announce (2, 3)"),
-        ("float32", [2], [1], "1 value for observation.x; its features announce 2 values of float32"),
+        ("float32", [2, 3], np.zeros((3, 2)), "declare (2, 3)"),
+        ("float32", [2], [1], "1 value for observation.x; its features declare 2 values of float32"),
         ("int8", [2], [0, 128], "128 for right"),
         ("int8", [2], [1e10, 0], "10000000000.0 for left"),
         ("uint8", [2], [0, -1], "-1 for right"),
@@ -60,7 +60,7 @@ def test_it_stores_what_its_dtype_holds(dtype: str, shape: list[int], given: Any
         ("int32", [2], [0.25, 0], "0.25 for left"),
         ("bool", [2], [0, 2], "2 for right"),
         ("string", [1], 5, "want text"),
-        ("float32", [2], None, "observe gives no observation.x"),
+        ("float32", [2], None, "observe returns no observation.x"),
     ],
 )
 def test_it_names_the_element_and_the_value_that_does_not_fit(

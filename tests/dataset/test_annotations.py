@@ -60,7 +60,7 @@ def test_it_names_episodes_that_another_program_recorded(six: Bench) -> None:
 @pytest.mark.parametrize(("uuid", "length"), [("nobody", 5), (UUIDS[0], 6)])
 def test_it_refuses_an_episode_that_is_another_one_now(six: Bench, uuid: str, length: int) -> None:
     before = six.fingerprint()
-    with pytest.raises(EditError, match="new state"):
+    with pytest.raises(EditError, match="was just changed"):
         write_annotations(six.root, {uuid: {"rating": 5}}, {uuid: length}, lambda info: UUIDS[info.index])
     assert six.fingerprint() == before
 

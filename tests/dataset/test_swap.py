@@ -110,7 +110,7 @@ def test_it_goes_back_to_an_earlier_state_and_forth_again(six: Bench) -> None:
 
 def test_it_says_which_states_there_are(six: Bench) -> None:
     before = six.fingerprint()
-    with pytest.raises(EditError, match="no revision 77 to go back to; kept are: 1, 2"):
+    with pytest.raises(EditError, match="no revision 77 to revert to; available: 1, 2"):
         revert(six.root, 77, **six.places)
     assert six.fingerprint() == before
 

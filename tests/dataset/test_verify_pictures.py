@@ -121,7 +121,7 @@ DEEP: dict[str, tuple[Change, list[tuple[str, int]], str]] = {
         f"they fit those of episode {WHICH}",
     ),
     "another episode's": (taken(WHICH - 1), ONE, f"they fit those of episode {WHICH - 1}"),
-    "0 to 255": (reckoned(lambda _, value: value * 255), ONE, "its pictures give"),
+    "0 to 255": (reckoned(lambda _, value: value * 255), ONE, "its frames give"),
     "blue first": (reckoned(lambda _, value: value[::-1]), ONE, "red and blue"),
     "quite another scene": (reckoned(lambda name, value: value if name == "std" else value * 0.3), ONE, "mean is"),
     "mean overflown": (reckoned(lambda _, value: value - 0.1, "mean"), ONE, "mean is"),

@@ -88,7 +88,7 @@ class RigProcess:
 
     def links(self) -> int:
         """How often it has said that it found the web."""
-        return self.log.read_text().count("linked to the web") if self.log.exists() else 0
+        return self.log.read_text().count("connected to the server") if self.log.exists() else 0
 
     def end(self, how: signal.Signals = signal.SIGTERM) -> None:
         if self.process is not None:

@@ -157,7 +157,7 @@ def raising(device: str, method: str, errors: list[Callable[[], BaseException]] 
 def rubbish(device: str, method: str) -> list[Cell]:
     if method == "observe":
         cells = [
-            Cell(device, method, f"gives {kind}", gives(value), "observe gives")
+            Cell(device, method, f"gives {kind}", gives(value), "observe returns")
             for kind, value in {"none": None, "a list": [1, 2], "text": "x", "an empty dict": {}}.items()
         ]
         for feature, values in (("observation.state", BAD_STATES), ("observation.current", BAD_CURRENTS)):

@@ -91,7 +91,7 @@ def recovering(rig: RigProcess, spool: Path, *traced: str) -> str:
         assert process.stderr is not None
         for line in process.stderr:
             said += line
-            if "takes go to" in line:
+            if "takes are saved in" in line:
                 pid = json.loads((spool / f".rig-{rig.name}.lock").read_text())["pid"]
                 os.kill(pid, signal.SIGKILL)  # the rig, not who traces it
     return said
@@ -115,7 +115,7 @@ def test_a_recovery_that_is_killed_and_done_again_leaves_the_same_bytes(
         shutil.copytree(left, spool)
         strace = ["strace", "-f", "-qq", "-e", "signal=none", "-o", str(trace), "-e", f"trace={CALLS[call]}"]
         said = recovering(rig, spool, *strace, "-e", f"inject={CALLS[call]}:{KILL}:when={n}")
-        broken += "takes go to" not in said
+        broken += "takes are saved in" not in said
         recovering(rig, spool)
         assert contents(spool) == contents(whole), (call, n)
     assert broken, "no recovery was broken: this test saw nothing"

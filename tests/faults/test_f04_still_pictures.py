@@ -50,7 +50,7 @@ def stopped(rig: RigProcess, take: str) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("how", "code", "words"),
     [
-        (signal.SIGUSR1, "frozen", "Camera front repeats the same picture"),
+        (signal.SIGUSR1, "frozen", "Camera front repeats the same image"),
         (signal.SIGUSR2, "flat", "Camera front shows one flat colour"),
     ],
 )
@@ -83,7 +83,7 @@ def test_ticks_without_a_fresh_picture_are_marked_and_nothing_is_made_up(
         source.process.send_signal(signal.SIGCONT)
     until(lambda: not rig.cameras)
     marks = [mark for mark in stopped(rig, take) if mark["code"] == "stale"]
-    assert marks and marks[0]["text"] == "Camera front gives no new frames"
+    assert marks and marks[0]["text"] == "Camera front sends no new frames"
     with Take.open(rig.spool / take) as opened:
         seq, captured = opened.column(f"{FRONT}/seq"), opened.camera(FRONT).captured_ns
         first, end = marks[0]["from_tick"], marks[0]["to_tick"]

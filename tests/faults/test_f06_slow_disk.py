@@ -46,4 +46,4 @@ def test_ticks_go_on_and_every_dropped_frame_is_counted(tmp_path: Path) -> None:
             assert track.count == cameras[key]["frames"] and gaps <= cameras[key]["dropped"], key
             if cameras[key]["dropped"]:
                 texts = [mark["text"] for mark in manifest["marks"] if mark["camera"] == key]
-                assert any(f"{cameras[key]['dropped']} frames dropped, the disk was too slow" in each for each in texts)
+                assert any(f"{cameras[key]['dropped']} frames dropped" in each for each in texts)

@@ -114,7 +114,7 @@ def line_with(process: subprocess.Popen[str], words: str) -> str:
 
 def test_the_rig_starts(struck: Struck) -> None:
     with started(struck, "-m", "robotdata.rig", "--spool", str(struck.home.path / "spool")) as rig:
-        line_with(rig, "takes go to")
+        line_with(rig, "takes are saved in")
         states = [read_manifest(take)["state"] for take in (struck.killed, struck.old)]
     assert rig.returncode == 0 and states == ["interrupted"] * 2
 

@@ -137,8 +137,8 @@ def test_it_ends_with_1_where_nothing_is_usable(left: Left, home: Path) -> None:
     name = left.copy(home / "spool", lambda folder: (folder / "take.json").write_bytes(b'{"format": "robo'))
     code, said = recover(home)
     assert code == 1, said
-    assert f"LOST Take {name}: take {name}: take.json is no JSON" in said
-    assert "its frames and rows are untouched beside it" in said
+    assert f"LOST Take {name}: take {name}: take.json is not valid JSON" in said
+    assert "its frames and rows are untouched" in said
 
 
 def test_it_keeps_all_before_a_fault_goes_on_after_a_hole_and_says_what_is_gone(left: Left, home: Path) -> None:
@@ -174,10 +174,10 @@ def test_it_keeps_all_before_a_fault_goes_on_after_a_hole_and_says_what_is_gone(
 
     seen = shown(spool / holed)
     gone = [row for row, number in enumerate(seen) if number != row]
-    assert f"interrupted, {rows} frames recovered; damaged pictures: front" in words(holed)
+    assert f"interrupted, {rows} frames recovered; damaged frames: front" in words(holed)
     assert 1 <= len(gone) <= 6 and gone == list(range(gone[0], gone[-1] + 1)), "it goes on right after the hole"
     assert all(seen[row] == gone[0] - 1 for row in gone) and shown(spool / holed, TOP) == list(range(rows))
-    assert words(bit).endswith(f"{rows} frames recovered; damaged pictures: front 1.")
+    assert words(bit).endswith(f"{rows} frames recovered; damaged frames: front 1.")
     assert [row for row, number in enumerate(shown(spool / bit)) if number != row] == [12 - lead]
     assert f"interrupted, 20 frames recovered, {rows - 20} lost at the end" in words(bad_row)
     assert shown(spool / bad_row) == list(range(20))

@@ -45,14 +45,14 @@ def broken_in_a_take(rig: RigProcess, dataset: str, mood: str) -> dict[str, obje
 @pytest.mark.parametrize(
     ("mood", "words"),
     [
-        ("half size", "gives 144x32 pixels, want 288x64; correct width and height in the rig's file"),
-        ("half size jpeg", "gives 144x32 pixels, want 288x64"),
-        ("grey", "gives damaged pictures: want uint8 (H, W, 3), got uint8 (64, 288)"),
-        ("rgba", "gives damaged pictures: want uint8 (H, W, 3), got uint8 (64, 288, 4)"),
-        ("float", "gives damaged pictures: want uint8 (H, W, 3), got float32 (64, 288, 3)"),
-        ("grey jpeg", "gives pictures of 1 channel(s), and of 3 before"),
-        ("cut jpeg", "gives damaged pictures: a JPEG of"),
-        ("garbage", "gives damaged pictures: no JPEG: 900 bytes"),
+        ("half size", "sends 144x32 pixels, want 288x64; correct width and height in the rig file"),
+        ("half size jpeg", "sends 144x32 pixels, want 288x64"),
+        ("grey", "sends damaged images: want uint8 (H, W, 3), got uint8 (64, 288)"),
+        ("rgba", "sends damaged images: want uint8 (H, W, 3), got uint8 (64, 288, 4)"),
+        ("float", "sends damaged images: want uint8 (H, W, 3), got float32 (64, 288, 3)"),
+        ("grey jpeg", "sends 1 channel(s), earlier images had 3"),
+        ("cut jpeg", "sends damaged images: a JPEG of"),
+        ("garbage", "sends damaged images: not a JPEG: 900 bytes"),
     ],
 )
 def test_a_camera_that_gives_other_pictures_ends_the_take_and_is_named(
@@ -60,7 +60,7 @@ def test_a_camera_that_gives_other_pictures_ends_the_take_and_is_named(
 ) -> None:
     manifest = broken_in_a_take(rig, dataset, mood)
     assert (manifest["state"], manifest["end_reason"]) == ("recorded", "camera_lost")
-    until(lambda: f"Camera front was lost while recording: it {words}" in rig.message)
+    until(lambda: f"Camera front stopped during recording: it {words}" in rig.message)
     folder = rig.spool / str(manifest["id"])
     numbers = [code.tick for code in stored(folder)]
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers))), "whole pictures only, and every one"
@@ -72,8 +72,8 @@ def test_a_camera_that_gives_other_pictures_ends_the_take_and_is_named(
 @pytest.mark.parametrize(
     ("mood", "words"),
     [
-        ("nan", "observe gives nan for joint_2.pos of observation.state"),
-        ("four sent", "gives 4 values for action; its features announce 6"),
+        ("nan", "observe returns nan for joint_2.pos of observation.state"),
+        ("four sent", "returns 4 values for action; its features declare 6"),
     ],
 )
 def test_a_value_that_is_none_ends_the_take_before_its_row_and_is_named(

@@ -48,10 +48,10 @@ def not_shifted(folder: Path) -> np.ndarray:
 @pytest.mark.parametrize(
     ("mood", "words"),
     [
-        ("five", "observe gives 5 values for observation.state; its features announce 6"),
-        ("nothing", "observe gives no observation.state; its features announce 6"),
-        ("nan", "observe gives nan for joint_2.pos of observation.state"),
-        ("inf", "observe gives inf for joint_2.pos of observation.state"),
+        ("five", "observe returns 5 values for observation.state; its features declare 6"),
+        ("nothing", "observe returns no observation.state; its features declare 6"),
+        ("nan", "observe returns nan for joint_2.pos of observation.state"),
+        ("inf", "observe returns inf for joint_2.pos of observation.state"),
     ],
 )
 def test_it_ends_the_take_before_the_bad_row_and_names_the_value(
@@ -67,7 +67,7 @@ def test_it_ends_the_take_before_the_bad_row_and_names_the_value(
     assert "Check the robot, then clear the error" in rig.message
     assert len(not_shifted(rig.spool / take)) == manifest["ticks"] == rig.episode(take)["ticks"] >= 6
     refused, why = rig.ask_for(dataset, str(uuid.uuid4()))
-    assert refused == 409 and "not possible while the rig is error; possible now: clear_error" in str(why), why
+    assert refused == 409 and "while the rig is error; allowed now: clear_error" in str(why), why
     assert rig.do("clear_error")[0] == 200
     until(lambda: rig.state == "idle")
 

@@ -82,7 +82,7 @@ def test_a_rig_that_is_killed_for_its_memory_takes_nobody_along(product: Product
     rig = next(pid for pid, part in before.items() if part == "rig")
     limit.set(8 * MIB)  # what it has stays where it is; what it asks for now counts
     limit.hold(rig)
-    until(lambda: "rig rig1 ended unexpectedly (signal SIGKILL)" in product.log.read_text())
+    until(lambda: "rig rig1 exited unexpectedly (signal SIGKILL)" in product.log.read_text())
     episode = until(lambda: found if (found := asked(product, f"/api/episodes/{take}")).get("state") else None)
     episode = until(lambda: (e := asked(product, f"/api/episodes/{take}")).get("state") == "interrupted" and e)
     assert episode["ticks"] > 0

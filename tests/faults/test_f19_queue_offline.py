@@ -66,12 +66,12 @@ def test_the_page_says_that_the_queue_is_offline_and_takes_it_back(page: Page, p
     url = f"http://127.0.0.1:{product.port}"
     page.goto(f"{url}/batches/")
     said, line = page.locator(".note", has_text="The queue is offline"), page.locator("article.batch")
-    expect(page.get_by_role("heading", name="Under way")).to_be_visible()
+    expect(page.get_by_role("heading", name="Running")).to_be_visible()
     expect(said).to_have_count(0)
     redis.kill()
     expect(said).to_be_visible(timeout=LONG)  # by itself, on an open page
     words = page.locator(".note").inner_text()
-    assert f"127.0.0.1:{redis.port} does not answer" in words and "Recording and review go on" in words
+    assert f"127.0.0.1:{redis.port} does not answer" in words and "Recording and review continue" in words
     a_kept_take(product)
     assert product.ask("POST", "/api/batches", {"dataset": "cubes"})[0] == 201
     expect(line).to_contain_text("waiting: the queue is offline", timeout=LONG)

@@ -51,7 +51,7 @@ def test_what_was_pending_goes_on_at_the_next_start(product: Product, how: str) 
     if how == "in order":
         assert product.stop() == 0
         said = product.log.read_text()
-        assert "Stopped. Nothing was lost: 2 takes in the spool, 2 encoding jobs that go on at the next start" in said
+        assert "2 takes in the spool" in said and "2 encoding jobs" in said
     else:
         product.process.send_signal(signal.SIGTERM)
         time.sleep(1)

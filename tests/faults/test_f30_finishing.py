@@ -15,9 +15,9 @@ from tests.faults.warm import Server
 __all__ = ["before"]
 pytestmark = pytest.mark.faults
 WORDS = {
-    BAD_DISK: r"Tried again soon: .*(Input/output error|disk I/O error)",
-    FULL_DISK: r"No space for the dataset in .*/datasets/cubes: free some, and it goes on by itself"
-    r"|Tried again soon: database or disk is full",
+    BAD_DISK: r"Trying again soon: .*(Input/output error|disk I/O error)",
+    FULL_DISK: r"No space for the dataset in .*/datasets/cubes: free some space"
+    r"|Trying again soon: database or disk is full",
 }
 STEPS = {"writing the videos of observation.images.front", "writing its meta", "putting it in place"}
 

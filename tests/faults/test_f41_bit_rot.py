@@ -56,7 +56,7 @@ def test_a_bit_in_a_table_is_blamed_on_its_episode(six: DatasetFolder, warm_serv
         bit = chance.randrange(8)
         flip(path, place, bit)
         code, whom, said = said_of(warm_server, tmp_path)
-        assert code == 3 and (name, None, None) in whom and " lie in it)" in said, (place, bit, said)
+        assert code == 3 and (name, None, None) in whom and " in it)" in said, (place, bit, said)
         assert {episode for file, episode, _ in whom if file == name} <= {WHICH, None}, (place, bit, said)
         by_itself += (name, WHICH, None) in whom  # heads of pages have no checksum: there the file's hash alone tells
         flip(path, place, bit)
@@ -75,7 +75,7 @@ def test_a_bit_in_a_video_is_blamed_on_the_file_and_its_episodes(
         flip(path, place, bit)
         code, whom, said = said_of(warm_server, tmp_path)
         assert code == 3 and {file for file, _, _ in whom} == {name}, (place, bit, said)
-        assert f"it is damaged ({len(inside)} episodes from {inside[0]} to {inside[-1]} lie in it)" in said, said
+        assert f"it is damaged ({len(inside)} episodes from {inside[0]} to {inside[-1]} are in it)" in said, said
         flip(path, place, bit)
     assert said_of(warm_server, tmp_path)[0] == 0
 
@@ -101,7 +101,7 @@ def test_a_bit_in_a_finished_take_is_named_by_recover_once_it_reads_all(tmp_path
     code, said = home.manage("recover", "--deep")
     assert code == 3, said
     assert f"LOST Take {rows}: {rows}/rows.arrow is damaged after row 2" in said, said
-    assert f"LOST Take {picture}: {FRONT}.mkv: 1 of {TICKS} pictures are damaged, the first is 2." in said, said
+    assert f"LOST Take {picture}: {FRONT}.mkv: 1 of {TICKS} frames are damaged, the first is 2." in said, said
     assert f"LOST Take {index}: {FRONT}.idx: 1 records are damaged" in said, said
     assert f"LOST Take {good}" not in said and said.count("LOST") == 3
     for path, place in places.items():

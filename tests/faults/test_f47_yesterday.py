@@ -94,10 +94,10 @@ def test_it_says_what_differed(restored: Any) -> None:
         assert any(pk in line for line in said.splitlines()), (pk, said)
     (lost,) = [line for line in said.splitlines() if line.startswith("LOST")]
     assert "Its folder is missing from the spool" in lost and GONE in lost
-    assert "bring it back, or reject the episode" in lost
+    assert "or reject the episode" in lost
     settings, counted = [line for line in said.splitlines() if line.startswith("Dataset cubes")]
-    assert "another every, goal, policy, title in the database" in settings
-    assert "2 of 2 episodes were not in the database as they are in it" in counted
+    assert "every, goal, policy, title" in settings
+    assert "2 of 2 episodes" in counted
     assert any(line.startswith("Dataset cups") for line in said.splitlines())
     assert "Nothing was deleted" in said
 

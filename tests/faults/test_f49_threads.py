@@ -17,7 +17,7 @@ from tests.faults.rigs import rows_in
 from tests.faults.whole import asked, started, until
 
 pytestmark = pytest.mark.faults
-NAMED = "start no more threads (can't start new thread)"
+NAMED = "start more threads (can't start new thread)"
 
 
 @pytest.fixture
@@ -58,13 +58,13 @@ def test_web_rig_and_supervisor_say_that_there_are_no_more_threads_and_go_on(pro
     limit.set(1)  # fewer than it has: those stay, no more come
     take, status, said = record(product)
     assert (status, said["error"]["code"]) == (409, "no_threads"), said
-    assert "rig rig1 cannot begin a take" in said["error"]["message"] and NAMED in said["error"]["message"]
+    assert "rig rig1 cannot" in said["error"]["message"] and NAMED in said["error"]["message"]
     assert not (product.home / "spool" / take).exists() and idle(product)
     assert process(product, "rig") == rig, "it lives"
 
     limit.hold(process(product, "supervisor"))
     product.kill("rig", rig)
-    log = "rig rig1 cannot be started (Resource temporarily unavailable: `ulimit -u` and free memory say more); trying"
+    log = "rig rig1 cannot be started (Resource temporarily unavailable: check `ulimit -u` and free memory); trying"
     until(lambda: log in product.log.read_text())
     threads = Path(f"/proc/{process(product, 'supervisor')}/task")
     limit.set(len(list(threads.iterdir())) + 1)  # a process, and no thread in it

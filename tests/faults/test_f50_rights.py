@@ -75,7 +75,7 @@ def test_a_take_is_kept_that_may_not_be_closed_and_it_records_on_without_a_resta
         said = until(lambda: message(product))
         rows = rows_in(first)
         assert f"cannot write take {first.name} in {spool}" in said and "Permission denied" in said
-        assert f"it is kept up to frame {rows}" in said and "Make the folder writable, then record on" in said
+        assert f"it is kept up to frame {rows}" in said and "Make the folder writable" in said
         never = ask_for_a_take(product)
         said = until(lambda: (found := message(product)) and never.name in found and found)
         assert "Permission denied" in said and "Make the folder writable" in said and not never.exists()

@@ -26,7 +26,7 @@ def test_it_takes_a_link_once(client: Client) -> None:
     client.get(f"/sign-in/?code={code}")
     reply = Client().get(f"/sign-in/?code={code}")
     assert reply.status_code == 403
-    assert b"used already" in reply.content
+    assert b"has been used" in reply.content
 
 
 def test_it_refuses_a_link_that_has_run_out(client: Client) -> None:

@@ -66,7 +66,7 @@ def test_it_starts_again_what_dies(tmp_path: Path, child: Callable[..., Child]) 
     supervisor.start_all()
     wait_for(lambda: supervisor.tick() or len(log(tmp_path, "rig")) >= 2)
     supervisor.stop_all()
-    assert "rig ended unexpectedly (exit code 1); starting it again" in said[0]
+    assert "rig exited unexpectedly (exit code 1); starting it again" in said[0]
 
 
 def test_it_tells_wrong_settings_once_and_lets_the_others_live(tmp_path: Path, child: Callable[..., Child]) -> None:

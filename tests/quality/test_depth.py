@@ -82,4 +82,4 @@ def test_depth_that_would_be_clipped_is_said_before_it_is(tmp_path: Path) -> Non
     with Take.open(take_of(tmp_path, far)) as take:
         marks = [mark for mark in marks_of(take_metrics(take), []) if mark.camera == FAR]
     assert [(mark.code, mark.severity) for mark in marks] == [("clipped", "warn")]
-    assert "20 % of what it measured" in marks[0].text
+    assert "20 % of its depth" in marks[0].text

@@ -110,4 +110,4 @@ def test_it_finds_a_real_episode_that_was_copied(testdata: Path) -> None:
     same = _episode(dataset, 17, False)
     shaken = {name: SignalInput(each.names, each.values * 1.0001) for name, each in same.signals.items()}
     twin = measure(dataclasses.replace(same, signals=shaken, id="twin", recorded_at="999999"))
-    assert "Nearly a copy of take 00000017" in [mark.text for mark in marks_of(twin, takes)][0]
+    assert "Near-duplicate of 00000017" in [mark.text for mark in marks_of(twin, takes)][0]

@@ -214,7 +214,11 @@ def test_it_shows_its_own_documentation_under_our_csp(olga: User, settings: Any)
     browser.force_login(olga)
     page = browser.get("/api/docs").content.decode()
     assert "https://" not in page and "swagger-ui-bundle.js" in page
-    assert browser.get("/api/openapi.json").json()["info"]["title"] == "robotdata"
+    schema = browser.get("/api/openapi.json").json()
+    assert schema["info"]["title"] == "robotdata"
+    operations = [(path, each) for path, methods in schema["paths"].items() for each in methods.values()]
+    assert len(operations) > 30
+    assert [path for path, each in operations if not each.get("description")] == []
 
 
 @override_settings(DATA_UPLOAD_MAX_MEMORY_SIZE=1000)

@@ -68,7 +68,7 @@ def test_it_applies_all_in_one_revision(four: list[Episode], cubes: Dataset, bel
     assert (gone.episode_index, gone.purged_at is not None) == (None, True) and "no longer in Cubes" in gone.error
     assert not Episode.objects.trashed().exists() and not Episode.objects.takes().exists()
     assert planned_counts(cubes) == {"delete": 0, "relabel": 0, "trim": 0}
-    with pytest.raises(Refused, match="nothing left to undo"):
+    with pytest.raises(Refused, check=lambda refused: refused.code == "nothing_to_undo"):
         undo(who="olga")
 
 
@@ -117,9 +117,9 @@ def test_it_applies_what_was_planned_when_it_was_pressed(four: list[Episode], cu
 
 
 def test_it_refuses_what_cannot_be_applied(four: list[Episode], cubes: Dataset, make_episode: MakeEpisode) -> None:
-    with pytest.raises(Refused, match="Nothing waits"):
+    with pytest.raises(Refused, check=lambda refused: refused.code == "nothing"):
         apply_changes(dataset=cubes, who="olga")
-    with pytest.raises(Refused, match="kept are: none"):
+    with pytest.raises(Refused, match="available: none"):
         go_back(dataset=cubes, revision=7, who="olga")
     set_verdict(episodes=four, verdict="reject", who="olga")
     with pytest.raises(Refused, match="keep at least one"):

@@ -45,12 +45,12 @@ def test_the_whole_way(olga: Client, four: list[Episode], cubes: Dataset) -> Non
     assert [(one["number"], one["present"], one["by"]) for one in listed] == [(2, True, "olga"), (1, False, "olga")]
     assert listed[0]["counts"] == {"deleted": 1, "relabelled": 1, "trimmed": 1}
     shown = olga.get("/batches/").content.decode()
-    assert "delete 1, relabel 1, trim 1" in shown and "1 keeps a few frames more: videos are cut at keyframes" in shown
+    assert "delete 1, relabel 1, trim 1" in shown and "1 keeps a few extra frames" in shown
     back = post(olga, "/api/datasets/cubes/revert", revision=1)
     assert back.status_code == 202
     commit.commit_batch(back.json()["id"])
     assert [number for number, _ in frames(cubes)] == [1, 2, 3, 4]
-    assert "went back to revision 1 by olga" in olga.get("/datasets/cubes/revisions/").content.decode()
+    assert "reverted to revision 1 by olga" in olga.get("/datasets/cubes/revisions/").content.decode()
     assert post(olga, "/api/datasets/cubes/revert", revision=9).status_code == 404
 
 
@@ -77,8 +77,8 @@ def test_the_pages_say_what_waits(olga: Client, four: list[Episode], cubes: Data
     assert page.count("will be deleted</span>") == 1 and page.count("will be trimmed</span>") == 1
     player = olga.get(f"/episodes/{four[1].pk}/").content.decode()
     assert "“push” becomes “stack &lt;b&gt;”" in player
-    assert "trimmed to frame 3, with a few before them where no keyframe is." in player
-    assert "applied to the dataset</a>: deleted." in olga.get(f"/episodes/{four[0].pk}/").content.decode()
+    assert "trimmed to frame 3, or a few frames earlier (cuts snap to keyframes)." in player
+    assert "changes are applied</a>: deleted." in olga.get(f"/episodes/{four[0].pk}/").content.decode()
     assert 'data-judge="reject"' in player and 'Trash <span class="count">0<' in olga.get("/trash/").content.decode()
 
 
@@ -127,7 +127,7 @@ def test_one_that_waits_can_be_cancelled_from_the_page(olga: Client, four: list[
     cancel = f"/api/batches/{batch}/cancel"
     for page in ("/datasets/cubes/", "/batches/", f"/batches/{batch}/"):
         shown = olga.get(page).content.decode()
-        assert f"POST {cancel}" in shown and "What is planned stays planned" in shown
+        assert f"POST {cancel}" in shown and "pending changes are kept" in shown
     assert post(olga, cancel).json()["state"] == "cancelled"
     assert olga.get("/api/datasets/cubes/planned").json()["delete"] == 1
     assert 'id="apply"' in olga.get("/datasets/cubes/planned/").content.decode()
@@ -135,4 +135,4 @@ def test_one_that_waits_can_be_cancelled_from_the_page(olga: Client, four: list[
     assert commit.claim_batch(again) is not None
     assert "/cancel" not in olga.get(f"/batches/{again}/").content.decode()
     refused = post(olga, f"/api/batches/{again}/cancel")
-    assert refused.status_code == 409 and "done in a moment" in refused.json()["error"]["message"]
+    assert refused.status_code == 409 and refused.json()["error"]["code"] == "committing"

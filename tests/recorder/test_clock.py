@@ -60,7 +60,7 @@ def test_it_goes_on_after_a_sweep_that_failed(
             now[0] += SWEEP_EVERY_S
             scheduler.tick()
     assert swept == []
-    assert "The sweep cannot be done just now: the connection is closed" in caplog.text
+    assert "Cannot sweep now, trying again: the connection is closed" in caplog.text
     assert "The sweep failed" in caplog.text and "a mistake of ours" in caplog.text
 
 

@@ -247,7 +247,7 @@ def test_it_gives_up_after_three_tries_and_goes_on_when_asked(
     encode_all(batch)
 
     def fail(*_: Any, **__: Any) -> None:
-        raise CommitError("the next state does not verify")
+        raise CommitError("the next state failed verification")
 
     monkeypatch.setattr(commit, "commit_episodes", fail)
     for _ in range(3):
@@ -255,8 +255,8 @@ def test_it_gives_up_after_three_tries_and_goes_on_when_asked(
         assert batch.state == "committing"
         commit.commit_batch(batch.pk)
     batch.refresh_from_db()
-    assert batch.state == "failed" and "does not verify" in batch.error
-    assert states(episode) == ["failed"] and "does not verify" in episode.error and episode.take_path.is_dir()
+    assert batch.state == "failed" and "failed verification" in batch.error
+    assert states(episode) == ["failed"] and "failed verification" in episode.error and episode.take_path.is_dir()
     monkeypatch.undo()
     assert work(retry_batch(batch=batch)).state == "done"
     assert states(episode) == ["encoded"]

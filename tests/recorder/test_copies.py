@@ -82,6 +82,6 @@ def test_a_copy_that_cannot_be_named_anew_takes_none_away(
         raise OSError(errno.EROFS, "Read-only file system", str(path))
 
     monkeypatch.setattr("recorder.catalog.copied_datasets.files.replace_text", refuse)
-    with pytest.raises(Refused, match="as a copy does, and cannot name them anew"):
+    with pytest.raises(Refused, match="cannot get new UUIDs"):
         copied(cubes)
     assert ids(cubes) == before and not Dataset.objects.filter(slug="a-copy").exists()

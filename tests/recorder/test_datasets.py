@@ -59,7 +59,7 @@ def test_it_never_takes_a_name_that_differs_in_case_only(db: None, home: Path) -
 
 def test_it_tells_of_the_dataset_that_has_the_title(db: None, home: Path) -> None:
     create_dataset(title="Cubes", who="olga")
-    with pytest.raises(Refused, match="There is a dataset 'Cubes' already") as refusal:
+    with pytest.raises(Refused, match="'Cubes' exists already") as refusal:
         create_dataset(title="  cubes ", who="sven")
     assert refusal.value.detail == {"slug": "cubes"} and Dataset.objects.count() == 1
 
@@ -81,7 +81,7 @@ def test_it_refuses_settings_that_are_none(db: None, home: Path, wrong: dict[str
 
 
 def test_it_refuses_an_empty_title(db: None, home: Path) -> None:
-    with pytest.raises(Refused, match="at least one letter"):
+    with pytest.raises(Refused, check=lambda refused: refused.code == "invalid"):
         create_dataset(title=" \n\t ", who="olga")
 
 
@@ -151,7 +151,7 @@ class TestFolders:
         away = committed.path.rename(committed.path.with_name("away"))
         refresh_dataset(dataset=committed)
         committed.refresh_from_db()
-        assert "is missing: bring it back" in committed.problem
+        assert "is missing" in committed.problem
         assert committed.episodes.committed().count() == 2
         away.rename(committed.path)
         refresh_dataset(dataset=committed)

@@ -65,7 +65,7 @@ def test_it_names_marks_with_their_counts_and_shows_the_worst_first(person: Clie
     late = {"code": "late", "severity": "warn", "from_tick": 0, "to_tick": 3, "text": "Late."}
     mild, worst = take(cups, 0, marks=[late]), take(cups, 1, marks=[bad, late])
     page = text(person, "/datasets/cups/overview/")
-    assert "a value that is no number" in page
+    assert "NaN value" in page
     assert "mark=late&amp;sort=worst" in page
     assert re.findall(r'id="take-([0-9a-f-]+)"', page) == [str(worst.pk), str(mild.pk)]
 

@@ -64,14 +64,14 @@ def test_it_goes_on_with_an_act_in_portions(takes: list[Episode]) -> None:
 def test_it_does_no_more_of_what_was_taken_back(takes: list[Episode]) -> None:
     group = set_verdict(episodes=takes[:4], verdict="reject", who="olga")
     undo(who="olga")
-    with pytest.raises(Refused, match="taken back meanwhile"):
+    with pytest.raises(Refused, check=lambda refused: refused.code == "taken_back"):
         set_verdict(episodes=takes[4:], verdict="reject", who="olga", group=group)
     assert in_rows(takes) == ["unreviewed"] * 7
 
 
 def test_it_keeps_peoples_acts_apart(takes: list[Episode]) -> None:
     group = set_verdict(episodes=takes[:2], verdict="reject", who="olga")
-    with pytest.raises(Refused, match="somebody else's"):
+    with pytest.raises(Refused, check=lambda refused: refused.code == "invalid"):
         edit_many(episodes=takes[2:], who="ben", task="stack", group=group)
     assert not Change.objects.filter(who="ben").exists()
 
@@ -112,5 +112,5 @@ def test_it_leaves_alone_what_somebody_changed_since(takes: list[Episode]) -> No
 
 def test_it_finds_an_unknown_act_nothing_to_undo(takes: list[Episode]) -> None:
     set_verdict(episodes=takes, verdict="reject", who="olga")
-    with pytest.raises(Refused, match="nothing left to undo"):
+    with pytest.raises(Refused, check=lambda refused: refused.code == "nothing_to_undo"):
         undo_some(who="olga", group=uuid.uuid4())

@@ -163,7 +163,7 @@ def test_it_says_that_an_unknown_thing_is_not_there(person: Client) -> None:
     for url in ("/record/nobody/", "/datasets/none/", f"/episodes/{nobody}/", f"/batches/{nobody}/"):
         response = person.get(url)
         assert response.status_code == 404
-        assert "nothing at this address" in str(response.content, "utf-8")
+        assert "Page not found" in str(response.content, "utf-8")
 
 
 def test_it_walks_a_list_from_its_newest_to_its_oldest(person: Client, dataset: Dataset) -> None:
@@ -213,7 +213,7 @@ def test_it_shows_a_batch_with_its_progress_and_its_error(person: Client, datase
 def test_it_says_how_much_emptying_the_trash_frees(person: Client, dataset: Dataset) -> None:
     take = make_take(dataset, verdict="reject", size_bytes=3_400_000)
     page = text(person, "/trash/")
-    assert "free 3.4 MB" in page
+    assert "Empty trash (3.4 MB)" in page
     assert f"/api/episodes/{take.pk}/restore" in page
 
 

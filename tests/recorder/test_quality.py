@@ -61,7 +61,7 @@ def test_it_keeps_the_marks_in_row_and_folder(make_take: MakeEpisode) -> None:
         "frame": 30,
         "severity": "bad",
         "source": "quality",
-        "text": "action is no number in 1 tick, first elbow.pos at 1.0 s.",
+        "text": "action is NaN in 1 tick, first elbow.pos at 1.0 s.",
     }
     episode.refresh_from_db()
     assert episode.marks == marks == read_manifest(episode.take_path)["marks"]

@@ -74,7 +74,7 @@ def test_it_says_that_a_folder_is_missing_and_deletes_nothing(make_episode: Make
     away = episode.take_path.rename(episode.take_path.with_name("away"))
     report = recover()
     episode.refresh_from_db()
-    assert report.code == 1 and "bring it back" in episode.error and str(episode.take_path) in report.lost[0]
+    assert report.code == 1 and "restore it" in episode.error and str(episode.take_path) in report.lost[0]
     away.rename(episode.take_path)
     assert recover().code == 0
     episode.refresh_from_db()
@@ -171,7 +171,7 @@ class TestCommitted:
         (folder / "old").mkdir()
         write_new_json(folder / swap.READY, {"dataset": "cubes", "fresh": False, "from": 0, "to": 1})
         report = recover()
-        assert report.code == 0 and any("brought to their end" in line for line in report.said)
+        assert report.code == 0 and any("completed" in line for line in report.said)
         assert (committed.path / "meta/info.json").is_file()
         assert committed.episodes.committed().count() == 2
 
@@ -262,7 +262,7 @@ def test_it_verifies_a_dataset_by_name_or_path(
     code, text = verify("cubes", "--deep")
     assert code == 3 and video.name in text
     code, text = verify("nothing")
-    assert code == 1 and "There is no dataset 'nothing'" in text
+    assert code == 1 and "Dataset 'nothing' does not exist" in text
 
 
 def test_it_hands_jobs_over_only_after_their_lease(cubes: Dataset, make_episode: MakeEpisode) -> None:

@@ -99,7 +99,7 @@ def test_missing_files_are_said_with_their_number(olga: Client, foreign: Dataset
     aside = foreign.path / "videos"
     kept = foreign.path.parent / ".aside"
     aside.rename(kept)
-    assert "came without" in remarks(olga, foreign), "all of them: downloaded without"
+    assert "of its videos is here" in remarks(olga, foreign), "all of them: downloaded without"
     kept.rename(aside)
     next(aside.rglob("*.mp4")).unlink()
     assert "4 of 4 episodes" in remarks(olga, foreign)

@@ -75,9 +75,9 @@ def test_it_goes_back_and_forth_through_reverts(episode: Episode) -> None:
 def test_it_passes_over_what_was_taken_back(episode: Episode) -> None:
     kept, _, trimmed, rejected = changes(episode)
     undo(who="ben")
-    with pytest.raises(Refused, match="no change .* taken back"):
+    with pytest.raises(Refused, check=lambda refused: refused.code == "no_change"):
         revert(episode=episode, change=rejected, who="mei")
-    with pytest.raises(Refused, match="as it was then already"):
+    with pytest.raises(Refused, check=lambda refused: refused.code == "same"):
         revert(episode=episode, change=trimmed, who="mei")
     revert(episode=episode, change=kept, who="mei")
     assert state(episode) == ("keep", "push", [], None)
@@ -98,7 +98,7 @@ def test_it_refuses_what_is_being_encoded_or_gone(episode: Episode) -> None:
     with pytest.raises(Refused, match="is being encoded .* by sven"):
         revert(episode=episode, change=first, who="olga")
     Episode.objects.filter(pk=episode.pk).update(state="recorded", purged_at=timezone.now())
-    with pytest.raises(Refused, match="it is gone"):
+    with pytest.raises(Refused, check=lambda refused: refused.code == "purged"):
         revert(episode=episode, change=first, who="olga")
 
 
@@ -108,7 +108,7 @@ def test_it_does_so_through_api_and_page(episode: Episode, make_episode: Any, cl
     lines = client.get(f"/api/episodes/{episode.pk}/history").json()
     assert [line["who"] for line in lines] == ["ben", "olga", "ben", "olga"]
     page = client.get(f"/episodes/{episode.pk}/").text
-    assert page.count("Back to this</button>") == 4, "every one but the newest, and the beginning"
+    assert page.count("Restore</button>") == 4, "every one but the newest, and the beginning"
     url = f"/api/episodes/{episode.pk}/revert"
     answer = client.post(url, {"change": lines[-1]["id"]}, content_type="application/json")
     assert (answer.status_code, answer.json()["verdict"], answer.json()["task"]) == (200, "keep", "push")

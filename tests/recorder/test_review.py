@@ -75,13 +75,13 @@ def test_it_undoes_at_any_depth(episode: Episode, make_episode: MakeEpisode) -> 
     undo(who="olga")
     assert verdicts(episode) == ["unreviewed"] and said(episode)["verdict"] == "unreviewed"
     assert (episode.reviewer, episode.reviewed_at) == ("", None)
-    with pytest.raises(Refused, match="nothing left to undo"):
+    with pytest.raises(Refused, check=lambda refused: refused.code == "nothing_to_undo"):
         undo(who="olga")
 
 
 def test_it_undoes_only_ones_own(episode: Episode) -> None:
     set_verdict(episodes=[episode], verdict="keep", who="olga")
-    with pytest.raises(Refused, match="nothing left to undo"):
+    with pytest.raises(Refused, check=lambda refused: refused.code == "nothing_to_undo"):
         undo(who="sven")
     assert verdicts(episode) == ["keep"]
 
@@ -110,7 +110,7 @@ def test_it_refuses_a_verdict_on_what_was_not_seen(episode: Episode) -> None:
     ("fields", "words"),
     [
         ({"rating": 9}, "want 1 to 5"),
-        ({"task": " "}, "at least one letter"),
+        ({"task": " "}, "at least one visible character"),
         ({"trim_first": 7, "trim_end": 99}, "It has frames 0–7"),
         ({"trim_first": 8}, "at least one must be kept"),
         ({"labels": "no list"}, "a list of"),
@@ -280,5 +280,5 @@ def test_it_says_that_another_one_took_something_back(make_episode: Any) -> None
     episode.refresh_from_db()
     read = episode.updated_at
     undo(who="ben")
-    with pytest.raises(Refused, match="ben took verdict to keep of .* back"):
+    with pytest.raises(Refused, match="^ben .* verdict to keep of "):
         set_verdict(episodes=[episode], verdict="reject", who="olga", version=read, own=True)

@@ -78,7 +78,7 @@ def test_it_fails_a_take_that_kills_its_workers(cubes: Dataset, make_episode: Ma
     episode.refresh_from_db()
     batch.refresh_from_db()
     assert (Job.objects.get().state, episode.state, batch.state) == ("failed", "failed", "failed")
-    assert "Its worker died each time" in episode.error and "tried 3 times" in episode.error
+    assert "crashed" in episode.error and "tried 3 times" in episode.error
 
 
 def test_it_moves_a_batch_on_whose_worker_died_between_two_steps(batch: Batch, bells: list[Any]) -> None:

@@ -53,13 +53,13 @@ def test_it_does_not_give_back_what_is_gone(rejected: Episode) -> None:
     empty_trash(who="olga")
     with pytest.raises(Refused, match="emptied from the trash"):
         restore(episodes=[rejected], who="sven")
-    with pytest.raises(Refused, match="nothing left to undo"):
+    with pytest.raises(Refused, check=lambda refused: refused.code == "nothing_to_undo"):
         undo(who="olga")
 
 
 def test_it_refuses_to_delete_what_is_not_in_it(rejected: Episode, make_episode: MakeEpisode) -> None:
     kept = make_episode()
-    with pytest.raises(Refused, match="1 of these are not in the trash"):
+    with pytest.raises(Refused, check=lambda refused: refused.code == "not_in_trash"):
         empty_trash(episodes=[rejected, kept], who="olga")
     assert kept.take_path.is_dir() and rejected.take_path.is_dir()
 

@@ -402,7 +402,7 @@ def test_it_shows_the_pictures_of_the_camera_that_is_chosen(person: Client, cups
     assert f"/episodes/{one.pk}/?list=review&camera={TOP}" in links
     again = next(link for link in links if "wall=yes" in link)
     assert pictures_on(person.get(again).text) == [TOP]
-    assert "Do not ask for this" not in page  # it narrows nothing
+    assert "Remove this filter" not in page  # it narrows nothing
 
 
 def test_it_takes_the_camera_of_the_frames_page_for_itself(person: Client, cups: Dataset) -> None:

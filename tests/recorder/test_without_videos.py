@@ -44,7 +44,7 @@ def test_it_has_where_one_of_them_is_here(db: None, testdata: Path, home: Path) 
 def test_it_has_where_its_rows_are_missing_too(db: None, testdata: Path, home: Path) -> None:
     (put(testdata, home) / "data/chunk-000/file-000.parquet").unlink()
     report = recover()
-    assert report.code == 3 and "206 of 206 episodes cannot be shown whole" in report.lost[0]
+    assert report.code == 3 and "206 of 206 episodes are incomplete" in report.lost[0]
 
 
 def test_it_has_where_we_wrote_it(transactional_db: None, cubes: Dataset, make_episode: MakeEpisode) -> None:
@@ -54,6 +54,6 @@ def test_it_has_where_we_wrote_it(transactional_db: None, cubes: Dataset, make_e
     shutil.rmtree(cubes.path / "videos")
     for _ in range(2):
         report = recover()
-        assert report.code == 3 and "2 of 2 episodes cannot be shown whole" in report.lost[0]
+        assert report.code == 3 and "2 of 2 episodes are incomplete" in report.lost[0]
     (cubes.path / "meta/robotdata.json").unlink()
     assert recover().code == 3, "its row knows that we did"

@@ -97,7 +97,7 @@ def test_it_says_that_the_machine_gives_no_thread_for_the_loop(rig: FaultyRig, m
         full.setattr(threading.Thread, "start", none_left)
         rig.machine.start()
         error = rig.until("error")["error"]
-    assert error["device"] == "rig" and "no more threads" in error["reason"]
+    assert error["device"] == "rig" and "more threads" in error["reason"]
     rig.do("clear_error")
     rig.idle()
     rig.record()

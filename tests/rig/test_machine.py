@@ -138,13 +138,13 @@ def test_it_does_a_command_once_however_often_it_comes(bench: Bench) -> None:
 def test_it_does_not_end_the_next_take_by_a_late_click(bench: Bench) -> None:
     bench.do("record")
     bench.ticks(1)
-    with pytest.raises(CommandRefused, match="has ended already"):
+    with pytest.raises(CommandRefused, match="already ended"):
         bench.do("stop", take=str(uuid.uuid4()))
     assert bench.machine.state == "recording"
 
 
 def test_it_says_what_is_possible_when_it_refuses(bench: Bench) -> None:
-    with pytest.raises(CommandRefused, match="'stop' is not possible while the rig is idle; possible now: record"):
+    with pytest.raises(CommandRefused, match="stop while the rig is idle; allowed now: record"):
         bench.do("stop")
 
 
@@ -218,12 +218,12 @@ def test_it_says_that_it_may_start_no_more_threads(bench: Bench, monkeypatch: py
 
     with monkeypatch.context() as full:
         full.setattr(TakeRecorder, "start", none_left)
-        with pytest.raises(CommandRefused, match="lets it start no more threads"):
+        with pytest.raises(CommandRefused, match="start more threads"):
             bench.do("record")
         assert bench.machine.state == "idle" and bench.machine.take is None
         bench.do("record", countdown_s=0.05)
         until(lambda: bench.machine.state == "idle")
-        assert "lets it start no more threads" in str(bench.machine.message)
+        assert "start more threads" in str(bench.machine.message)
     bench.do("record")
     bench.ticks(2)
     bench.do("stop")
@@ -257,7 +257,7 @@ def test_it_ends_the_take_when_the_robot_stops_answering(make_bench: Callable[..
     manifest = bench.ended()[0]
     assert manifest["end_reason"] == "robot_lost"
     assert manifest["ticks"] == Take.open(bench.spool / manifest["id"]).rows.num_rows > 0
-    assert "stopped answering" in (bench.machine.message or "")
+    assert "fail_after_s" in (bench.machine.message or "")
     bench.do("clear_error")
     until(lambda: bench.machine.state == "idle")
     bench.do("record")

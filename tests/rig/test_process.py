@@ -36,7 +36,7 @@ def test_it_runs_alone_and_ends_when_it_is_told_to(tmp_path: Path) -> None:
         time.sleep(0.2)
         rig.send_signal(signal.SIGTERM)
         assert rig.wait(60) == 0
-        assert "every take is whole" in rig.stderr.read()
+        assert "all takes are complete" in rig.stderr.read()
     RigLock(tmp_path, "sim").release()
 
 

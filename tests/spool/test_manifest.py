@@ -91,7 +91,7 @@ def test_it_trusts_no_camera_name_that_leaves_the_folder(recorded: Path) -> None
     manifest = json.loads((recorded / "take.json").read_bytes())
     manifest["cameras"] = {"../../etc/passwd": {}}
     (recorded / "take.json").write_text(json.dumps(manifest))
-    with pytest.raises(BadManifest, match="no file name"):
+    with pytest.raises(BadManifest, match="not a file name"):
         read_manifest(recorded)
 
 

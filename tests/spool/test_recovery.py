@@ -89,7 +89,7 @@ def test_it_goes_on_after_a_hole(killed: Path) -> None:
     result = recover_take(killed)
     assert result.kept_ticks == 20
     assert result.lost_frames == {FRONT: 1, TOP: 0}
-    assert "damaged pictures: front 1" in result.text
+    assert "damaged frames: front 1" in result.text
     assert frames_of(killed, FRONT) == [seq for seq in range(20) if seq != 8]
     assert frames_of(killed, TOP) == list(range(20))  # found again by the packets themselves
 

@@ -152,8 +152,8 @@ DAMAGED = {
     "missing": (None, NotAVideoError, "no such file"),
     "empty": (b"", NotAVideoError, "empty"),
     "pointer": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", NotAVideoError, "git lfs pull"),
-    "text": (b"hello, this is no video at all" * 20, NotAVideoError, "no video that FFmpeg can open"),
-    "half a header": (b"\x00\x00\x00\x18ftypisom\x00\x00\x02\x00", NotAVideoError, "no video"),
+    "text": (b"hello, this is no video at all" * 20, NotAVideoError, "cannot be opened by FFmpeg"),
+    "half a header": (b"\x00\x00\x00\x18ftypisom\x00\x00\x02\x00", NotAVideoError, "cannot be opened"),
 }
 
 
@@ -181,7 +181,7 @@ def test_it_never_follows_a_playlist_to_other_files(video, tmp_path: Path, text:
     path = tmp_path / "v.mp4"
     path.write_text(text.replace("{path}", str(video(4))))
     for read in (open_video, verify_video):
-        with pytest.raises(NotAVideoError, match="no video that FFmpeg can open"):
+        with pytest.raises(NotAVideoError, match="cannot be opened by FFmpeg"):
             read(path)
 
 

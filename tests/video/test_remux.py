@@ -149,7 +149,7 @@ def test_it_joins_no_videos_that_players_turn_in_different_ways(video, tmp_path:
 
 def test_it_says_where_a_cut_may_begin(video, tmp_path: Path) -> None:
     source = video(12, settings=EncodeSettings(codec="h264", preset="ultrafast", g=4))
-    with pytest.raises(NotAKeyframeError, match="frame 6 is no keyframe; begin at 4"):
+    with pytest.raises(NotAKeyframeError, match="frame 6 is not a keyframe; begin at 4"):
         cut_video(source, 6, 8, tmp_path / "cut.mp4", fps=30)
     for first, end in ((0, 13), (-1, 4), (4, 4), (12, 12)):
         with pytest.raises(JoinError, match="frames 0 to 11"):

@@ -101,7 +101,7 @@ def test_it_refuses_settings_of_the_wrong_kind(options: dict[str, Any]) -> None:
         ({"preset": 99}, r"out of range \[-2 - 13\]"),
         ({"codec": "hevc", "crf": 60}, "libx265"),
         ({"codec": "h264", "preset": "quickest"}, "quickest"),
-        ({"pix_fmt": "yuv421p"}, "no pixel format; libsvtav1 takes yuv420p"),
+        ({"pix_fmt": "yuv421p"}, "not a pixel format; libsvtav1 takes yuv420p"),
         ({"extra_options": {"svtav1-params": "nonsense=1"}}, "nonsense"),
         ({"codec": "h264", "extra_options": {"x264-params": "nonsense=1"}}, "nonsense"),
         ({"codec": "hevc", "extra_options": {"x265-params": "nonsense=1"}}, "nonsense"),
@@ -199,7 +199,7 @@ def test_it_sees_a_link_to_nowhere_before_it_encodes(tmp_path: Path) -> None:
 
 def test_it_says_what_is_there_instead_of_a_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.mp4")
-    with pytest.raises(VideoError, match=r"pipe\.mp4 is no file with a video in it"):
+    with pytest.raises(VideoError, match=r"pipe\.mp4 is a device, pipe or socket"):
         index_video(tmp_path / "pipe.mp4")
 
 

@@ -64,7 +64,7 @@ def test_it_does_not_serve_an_old_state_of_the_dataset(make_committed: MakeEpiso
     root = episode.dataset.path
     old, version = CommittedSource(root, 0), committed_version(root, 0)
     commit_take(write_take(root.parent / "b0c2ad4e-1df5-4bd9-92ba-8ab6e5dbb2cc", 8), root)
-    with pytest.raises(Moved, match="new state"):
+    with pytest.raises(Moved, match="was changed on disk"):
         old.jpeg(FRONT, 0)
     assert committed_version(root, 0) != version  # its video file was extended
     assert read(decode_jpeg(CommittedSource(root, 1).jpeg(FRONT, 7))).tick == 7

@@ -63,7 +63,7 @@ def test_it_shows_rows_where_there_are_no_videos(testdata: Path) -> None:
 
 @pytest.mark.parametrize("name", ["v21_g1_inspire", "v20_gr1_sim", "realsense_rgbd", "nowhere"])
 def test_it_says_why_a_folder_is_no_dataset(testdata: Path, name: str) -> None:
-    with pytest.raises(Gone, match=rf"dataset {name}: .*(version v2|no LeRobotDataset)"):
+    with pytest.raises(Gone, match=rf"dataset {name}: .*(version v2|not a LeRobotDataset)"):
         committed_version(testdata / name, 0)
 
 

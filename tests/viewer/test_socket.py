@@ -196,7 +196,7 @@ async def test_it_gives_everything_back_when_people_leave(
     async with playing(url, episode.pk, cookie) as one, playing(url, episode.pk, cookie) as two:
         await asyncio.gather(one.recv(), two.recv())
         async with playing(url, episode.pk, cookie) as three:
-            assert "players are open" in json.loads(await three.recv())["message"]
+            assert "players are already open" in json.loads(await three.recv())["message"]
         async with playing(url, episode.pk, await database_sync_to_async(cookie_of)("anna")) as hers:
             assert json.loads(await hers.recv())["type"] == "opened"
     while consumers._players:

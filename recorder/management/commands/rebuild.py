@@ -1,4 +1,4 @@
-"""`manage.py rebuild`: the database anew, from the folders."""
+"""`manage.py rebuild`: rebuild the database from the folders."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from recorder.worker import recover as recovery
 
 
 class Command(recover.Command):
-    help = "Make all rows of datasets, sessions and episodes again, from the folders. Exit codes as `recover`."
+    help = "Rebuild all rows of datasets, sessions and episodes from the folders. Exit codes as `recover`."
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("--fresh", action="store_true", help="set the database file aside, even if it can be read")
+        parser.add_argument("--fresh", action="store_true", help="move the database file aside even if it is readable")
 
     def handle(self, **options: Any) -> None:
         if connection.vendor == "sqlite":
             path = Path(str(connection.settings_dict["NAME"]))
             if path.exists() and (options["fresh"] or not readable()):
-                self.stdout.write(f"The old database is {set_aside(path)}; people sign in anew.")
+                self.stdout.write(f"The old database is {set_aside(path)}; everybody has to sign in again.")
         call_command("migrate", verbosity=0, interactive=False)
         super().handle(**options)
 

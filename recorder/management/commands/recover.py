@@ -18,18 +18,16 @@ MOST = 50
 
 
 class Command(BaseCommand):
-    help = "Match rows and folders after a crash. Exit 0: all whole. 3: something is lost. 1: nothing is usable."
+    help = "Match database and folders after a crash. Exit 0: all intact. 3: data was lost. 1: nothing is usable."
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--quiet", action="store_true", help="say only what was found amiss")
+        parser.add_argument("--quiet", action="store_true", help="print problems only")
 
-        parser.add_argument(
-            "--deep", action="store_true", help="read every byte of finished takes, name what is damaged"
-        )
+        parser.add_argument("--deep", action="store_true", help="read every byte of finished takes and report damage")
 
     def run_from_argv(self, argv: list[str]) -> None:
-        # The exit code is the shell's: who calls the command from a program goes on.
+        # The exit code is for the shell: a caller within a program continues.
         self.report = recover.Report()
         try:
             super().run_from_argv(argv)
@@ -50,7 +48,7 @@ class Command(BaseCommand):
             self.stdout.write(sanitize_json(line))
         if report.differed:
             more = f"{len(report.differed) - MOST} more like these. " if len(report.differed) > MOST else ""
-            self.stdout.write(f"{more}The database says what the folders do now. Nothing was deleted.")
+            self.stdout.write(f"{more}The database matches the folders now. Nothing was deleted.")
         for line in report.unopened:
             self.stdout.write(sanitize_json(f"NOT OPENED {line}"))
         for line in report.lost:
@@ -59,7 +57,7 @@ class Command(BaseCommand):
             self.stdout.write(
                 f"{report.takes} takes in the spool: {report.usable} usable, {report.interrupted} closed as "
                 f"interrupted, {report.adopted} new to the database. {report.datasets} datasets. "
-                f"{report.jobs_given_back} jobs given back."
+                f"{report.jobs_given_back} jobs requeued."
             )
 
     def work(self) -> recover.Report:

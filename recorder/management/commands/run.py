@@ -10,13 +10,15 @@ from recorder.management.embedded import Embedded, EmbeddedError, Options
 
 
 class Command(BaseCommand):
-    help = "Start web, worker and rigs on this machine; Ctrl-C ends them in order."
+    help = "Start web, worker and rigs on this machine; Ctrl-C stops them in order."
     requires_system_checks = []  # checked once by `migrate`, not twice: the start is timed
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
         parser.add_argument("--port", type=int, default=8000)
-        parser.add_argument("--rig", action="append", default=[], metavar="FILE.toml", help="a rig's file; may repeat")
+        parser.add_argument(
+            "--rig", action="append", default=[], metavar="FILE.toml", help="a rig file; may be repeated"
+        )
         parser.add_argument("--no-rig", action="store_true", help="start no rig here; rigs connect from elsewhere")
         parser.add_argument("--no-worker", action="store_true", help="encode elsewhere")
 

@@ -12,10 +12,10 @@ from recorder.models.access import ensure_operator
 
 
 class Command(BaseCommand):
-    help = "Print a new bearer token for /api/; it is shown this once and never again."
+    help = "Print a new bearer token for /api/; it is shown only once."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("name", help="what the token is for; it stands beside it on the admin page")
+        parser.add_argument("name", help="what the token is for; shown on the admin page")
 
     def handle(self, **options: Any) -> None:
         user = get_user_model().objects.get(username=ensure_operator())

@@ -14,7 +14,7 @@ from robotdata.dataset.verify.check import verify_dataset
 
 
 class Command(BaseCommand):
-    help = "Check a dataset. Exit 0: nothing wrong. 3: something is, and is printed. 1: there is no such dataset."
+    help = "Check a dataset. Exit 0: nothing wrong. 3: problems, which are printed. 1: no such dataset."
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -30,7 +30,9 @@ class Command(BaseCommand):
         named = Path(settings.DATASETS_DIR) / options["dataset"]
         root = named if named.is_dir() else Path(options["dataset"])
         if not root.is_dir():
-            raise CommandError(f"There is no dataset {options['dataset']!r}, neither in {named.parent} nor as a path.")
+            raise CommandError(
+                f"Dataset {options['dataset']!r} does not exist, neither in {named.parent} nor as a path."
+            )
         report = verify_dataset(root, deep=options["deep"])
         for problem in report.problems:
             self.stdout.write(sanitize_json(str(problem)))

@@ -241,10 +241,10 @@ class _Verifier:
         for path in sorted(root.glob(DATA_GLOB)):
             if path.resolve() not in data:
                 rows = _row_count(path)
-                self._report.add(path, f"no episode lies in this file ({rows}); LeRobot would read it as data")
+                self._report.add(path, f"no episode is in this file ({rows}); LeRobot would read it as data")
         for path in sorted(root.glob(VIDEO_GLOB)):
             if path.resolve() not in videos:
-                self._report.add(path, "no episode lies in this video")
+                self._report.add(path, "no episode is in this video")
         for key in self._dataset.features.keys() & DEFAULT_FEATURES.keys():
             want: Any = DEFAULT_FEATURES[key]["dtype"]
             if self._dataset.features[key]["dtype"] != want:

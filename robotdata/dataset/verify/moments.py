@@ -20,7 +20,7 @@ Numbers = NDArray[np.float64]
 
 
 def impossible(stat: Mapping[str, Numbers]) -> str | None:
-    """In words, why no pixels have the statistics `stat`, each (d,), shares of white; None where some may have.
+    """Return why no pixels have the statistics `stat`, each (d,), shares of white; None if some may have.
 
     Take all pixels of a channel in order. The quantiles cut them into pieces of known size: the first hundredth lies
     between minimum and q01, the next nine between q01 and q10, and so on. Hence, whatever was filmed and however it
@@ -56,7 +56,7 @@ def impossible(stat: Mapping[str, Numbers]) -> str | None:
 
 
 def overflown(stat: Mapping[str, Numbers]) -> bool:
-    """Whether `std` is what LeRobot before 0.6 wrote: squares in 8 bits, so never above 16 levels, and mostly 0."""
+    """Return whether LeRobot before 0.6 wrote `std`: squares in 8 bits, so never above 16 levels, and mostly 0."""
     std = stat.get("std")
     if std is None or not np.all(std <= _EIGHT_BITS):
         return False

@@ -64,7 +64,7 @@ class _Seen:
 
     @property
     def is_reversed(self) -> bool:
-        """Whether what is stored fits far better with red and blue in each other's place."""
+        """Return whether what is stored fits far better with red and blue in each other's place."""
         away = float(np.abs(self.stored - self.pictures)[:3].max())
         other = float(np.abs(self.stored[[2, 1, 0, 5, 4, 3]] - self.pictures).max())
         return away > _REVERSED and other * _CLOSER < away
@@ -152,13 +152,11 @@ class PictureCheck:
     def _check_brightness(self, each: _Seen, size: tuple[int, int]) -> None:
         if abs(_LUMA @ (each.stored - each.pictures)[:3]) <= _BRIGHTNESS:
             return
-        words = f"mean is {_short(each.stored[:3])}, its pictures give {_short(each.pictures[:3])}"
+        words = f"mean is {_short(each.stored[:3])}, its frames give {_short(each.pictures[:3])}"
         if thinned(*size) == 1:
             self._wrong[each.key, each.episode] = words
         else:
-            self._report.note(
-                f"statistics of {each.key}, episode {each.episode}: {words}; look whether they are its own"
-            )
+            self._report.note(f"statistics of {each.key}, episode {each.episode}: {words}; check that they are its own")
 
     def _match(self, mine: list[int]) -> None:
         """Of the mean an encoder loses much the same in all episodes of a camera, and far less than these differ.
@@ -177,8 +175,8 @@ class PictureCheck:
                 if copied is not None:
                     self._blame(each, self._seen[copied])
             if own[at] > _SLIGHT and each.is_reversed:
-                means = f"mean is {_short(each.stored[:3])}, its pictures give {_short(each.pictures[:3])}"
-                self._wrong[each.key, each.episode] = f"{means}: red and blue have changed places"
+                means = f"mean is {_short(each.stored[:3])}, its frames give {_short(each.pictures[:3])}"
+                self._wrong[each.key, each.episode] = f"{means}: red and blue are swapped"
         # In a table that is shifted by a row, the usual difference is that of two episodes, and hides what it is.
         nearest = [self._nearest(at, mine) for at in mine]
         usual = _usual(self._stored_all[mine] - self._pictures_all[nearest])
@@ -193,7 +191,7 @@ class PictureCheck:
     def _blame(self, each: _Seen, found: _Seen) -> None:
         whose = f"episode {found.episode}" if found.key == each.key else f"{found.key}, episode {found.episode}"
         pictures, theirs = (_short(values[:3]) for values in (each.pictures, each.stored))
-        words = f"mean is {theirs}, its pictures give {pictures}; they fit those of {whose}"
+        words = f"mean is {theirs}, its frames give {pictures}; they fit those of {whose}"
         self._wrong[each.key, each.episode] = words
 
     def _rings(self, begin: list[int], usual: Numbers) -> dict[int, int]:
@@ -243,13 +241,13 @@ def _is_copy(each: _Seen, other: _Seen) -> bool:
 
 
 def sampled(frames: int) -> list[int]:
-    """The frames of an episode that LeRobot takes for a camera's statistics."""
+    """Return the frames of an episode that LeRobot samples for a camera's statistics."""
     count = max(min(100, frames), min(int(frames**0.75), 10_000))
     return [int(n) for n in np.round(np.linspace(0, frames - 1, count))]
 
 
 def thinned(height: int, width: int) -> int:
-    """Of how many rows and columns LeRobot takes one."""
+    """Return the stride in rows and columns with which LeRobot subsamples an image."""
     if max(height, width) < 300:
         return 1
     return max(1, (width if width > height else height) // 150)

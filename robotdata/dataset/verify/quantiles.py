@@ -22,7 +22,7 @@ Numbers = NDArray[np.float64]
 
 
 def unlike_rows(stored: Mapping[str, Any], rows: NDArray[Any], shape: Sequence[int]) -> str | None:
-    """In words, the first stored quantile that these rows, (n, d), do not give; None where all do.
+    """Return the first stored quantile that these rows, (n, d), do not give, as text; None if all match.
 
     `shape` is the feature's; what is stored of rank 2 and more may be of all rows' last dimensions, pooled.
 
@@ -57,9 +57,9 @@ def _unlike(stored: Mapping[str, Any], ordered: Numbers) -> str | None:
 
 
 def unlike_parts(total: Mapping[str, Numbers], parts: Sequence[Mapping[str, Numbers]]) -> list[str]:
-    """The quantiles of the whole that follow from its episodes' by none of LeRobot's rules.
+    """Return the quantiles of the whole that follow from its episodes' by none of LeRobot's rules.
 
-    Up to 0.6.1 it is the mean weighted by rows, then the envelope; a dataset that one of them went on with has the
+    Up to 0.6.1 it is the mean weighted by rows, then the envelope; a dataset that one of them extended has the
     other's, of its first episodes, in it as if they were one.
     """
     count = np.array([part["count"][0] for part in parts], np.float64)[:, None]
@@ -87,7 +87,7 @@ def _follows(total: Numbers, each: Numbers, count: Numbers, *, low: bool) -> boo
 
 
 def all_rows(dataset: DatasetFolder, key: str) -> NDArray[Any] | None:
-    """Every row of a numeric feature, (n, d); None where they cannot be read, which is said elsewhere."""
+    """Return every row of a numeric feature, (n, d); None if they cannot be read, which is reported elsewhere."""
     found = []
     for path in dict.fromkeys(episode.data_file for episode in dataset.episodes):
         if path is None:

@@ -24,8 +24,8 @@ from robotdata.dataset.verify.sums import BASE, Sums
 _KINDS = {
     "episode_index": "episode_index is another episode's",
     "frame_index": "frame_index does not count from 0",
-    "timestamp": "timestamp is not frame_index / fps (a clock's time?), by which LeRobot finds pictures,",
-    "task_index": "task_index is no number of a task",
+    "timestamp": "timestamp is not frame_index / fps (a clock's time?), by which LeRobot finds frames,",
+    "task_index": "task_index is not in the table of tasks",
     "tasks": "the table of episodes and the rows name other tasks",
 }
 
@@ -55,7 +55,7 @@ class RowCheck:
         return sorted(found)
 
     def check_file(self, path: Path, episodes: list[EpisodeInfo]) -> None:
-        """All rows of one file; `episodes` are those that say they lie in it."""
+        """Check all rows of one file; `episodes` are those that claim to be in it."""
         try:
             with open_parquet(path) as file:
                 self._check_columns(path, file.schema_arrow)
@@ -227,7 +227,7 @@ class _Odd:
 
     def words(self) -> str:
         more = f", the first of {self._rows} such rows" if self._rows > 1 else ""
-        return f"{self._first}{more}: whoever trains on it gets nothing but nan; trim it away or leave it out"
+        return f"{self._first}{more}: training on it yields only NaN; trim these rows or delete the episode"
 
 
 def _stored_stats(

@@ -28,7 +28,7 @@ StoredStats = dict[int, dict[str, dict[str, Any]]]
 
 
 def check_derived(dataset: DatasetFolder, report: Report, stored: StoredStats) -> None:
-    """Each episode's statistics in themselves, and those of `stats.json` against the episodes'."""
+    """Check each episode's statistics, and those of `stats.json` against the episodes'."""
     keys = [key for key, about in dataset.features.items() if is_video(about) or about["dtype"] in NUMERIC_DTYPES]
     try:
         totals = dataset.stats()
@@ -65,8 +65,8 @@ def check_derived(dataset: DatasetFolder, report: Report, stored: StoredStats) -
 def _note_without_spread(counts: Mapping[str, int], episodes: int, report: Report) -> None:
     each = ", ".join(f"{key} in {count} of {episodes} episodes" for key, count in counts.items())
     report.note(
-        f"the spread (std) of {each} is 0 or too small for its pictures: LeRobot before 0.6 counted it in 8 bits while "
-        "recording. Train with ImageNet's statistics (use_imagenet_stats), or count these anew"
+        f"the spread (std) of {each} is 0 or too small for its frames: LeRobot before 0.6 counted it in 8 bits while "
+        "recording. Train with ImageNet's statistics (use_imagenet_stats), or recompute these"
     )
 
 
@@ -81,7 +81,7 @@ def _check_counts(dataset: DatasetFolder, key: str, found: Mapping[int, Stat], t
     for episode in dataset.episodes:
         count, frames = counts.get(episode.index), episode.length
         if frames and count is not None and count not in (len(sampled(frames)), frames, frames * pixels):
-            words = f"count is {count:.10g}, LeRobot samples {len(sampled(frames))} of its {frames} pictures"
+            words = f"count is {count:.10g}, LeRobot samples {len(sampled(frames))} of its {frames} frames"
             _add(report, "meta/episodes", key, words, episode.index)
 
 
@@ -176,7 +176,7 @@ def _arrays(stat: Mapping[str, Any]) -> Stat:
 
 
 def stored_stats(dataset: DatasetFolder) -> StoredStats:
-    """What the tables of episodes say."""
+    """Return the statistics in the tables of episodes."""
     made: StoredStats = {}
     for path in sorted(dataset.root.glob(EPISODES_GLOB)):
         try:

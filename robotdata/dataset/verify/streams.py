@@ -49,11 +49,11 @@ def check_streams(dataset: DatasetFolder, key: str, paths: Iterable[Path], repor
         if len(unlike) == len(facts):
             report.add(INFO, f"{words}; {_WRONG}")
         else:
-            report.note(f"{INFO}: {words}, as {len(unlike)} of {len(facts)} files have; they are read all the same")
+            report.note(f"{INFO}: {words}, as {len(unlike)} of {len(facts)} files have; they are read anyway")
 
 
 def stated(feature: Feature) -> dict[str, Any]:
-    """What `info`, or `video_info` of older programs, says of the stream; null is nothing said."""
+    """Return what `info`, or `video_info` of older programs, states about the stream, without nulls."""
     blocks = (feature.get("video_info"), feature.get("info"))
     said = {name: value for block in blocks if isinstance(block, Mapping) for name, value in block.items()}
     return {name: said[name] for name in _VALUES if said.get(name) is not None}

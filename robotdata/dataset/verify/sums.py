@@ -30,7 +30,7 @@ class Sums:
 
     @classmethod
     def of(cls, values: NDArray[Any]) -> Sums:
-        """The sums of `values`, (n, ...), n >= 1."""
+        """Return the sums of `values`, (n, ...), n >= 1."""
         rows = values.reshape(len(values), -1).astype(np.float64)
         there = np.isfinite(rows)
         count = there.sum(axis=0).astype(np.float64)
@@ -45,7 +45,7 @@ class Sums:
         return cls(low, high, mean, size * (2 * spread), count, np.any(~there, axis=0), len(rows))
 
     def plus(self, other: Sums) -> Sums:
-        """The sums of both."""
+        """Return the sums of both."""
         count = self.finite + other.finite
         whole = np.maximum(count, 1)
         mine, theirs = self.finite / whole, other.finite / whole
@@ -75,7 +75,7 @@ class Sums:
         return Sums(made.low, made.high, made.mean, made.std, made.finite, made.odd, self.rows)
 
     def unlike(self, stored: Mapping[str, Any], shape: Sequence[int]) -> str | None:
-        """In words, the first stored value that is not the computed one; None where all are.
+        """Return the first stored value that differs from the computed one, as text; None if all match.
 
         `shape` is the feature's: of rank 2 and more LeRobot 0.4 and later store the pooled statistics, LeRobot 2.1
         those of each value. Where a row is not finite, a statistic that is not finite either is right, and so is
@@ -88,7 +88,7 @@ class Sums:
             try:
                 found[name] = np.asarray(stored[name], np.float64).reshape(-1)
             except (TypeError, ValueError):
-                return f"{name} holds something else than numbers"
+                return f"{name} is not numeric"
         mine = self.pooled(shape[-1]) if is_pooled(len(found["min"]), len(self.low), shape) else self
         return mine._unlike(found)
 
@@ -121,7 +121,7 @@ class Sums:
 
 
 def is_pooled(stored: int, values: int, shape: Sequence[int]) -> bool:
-    """Whether `stored` numbers can only be the pooled statistics of rows of `values` values of this shape."""
+    """Return whether `stored` numbers can only be the pooled statistics of rows of `values` values of this shape."""
     return len(shape) > 1 and stored == shape[-1] != values and values % shape[-1] == 0
 
 

@@ -32,7 +32,7 @@ def check_video_file(
 ) -> PacketIndex | None:
     """Add to `report` what is wrong with the video of camera `key` at `path`; `deep` decodes all of it.
 
-    Every decoded frame is shown to `look`. Gives the video's index, None where it has none.
+    Every decoded frame is shown to `look`. Gives the video's index, None if it has none.
     """
     ordered = sorted(episodes, key=lambda episode: episode.videos[key].from_timestamp)
     try:
@@ -55,15 +55,13 @@ def _check_shape(dataset: DatasetFolder, key: str, path: Path, index: PacketInde
     if (index.width, index.height) != (width, height):
         report.add(path, f"is {index.width}x{index.height}, the feature says {width}x{height}")
     if index.turned:
-        what = "players and torchcodec turn its pictures (by a display matrix), LeRobot's pyav and these pages do not"
-        report.note(f"{key}, {path.name}: {what}; encode it anew to settle that")
+        what = "players and torchcodec rotate its frames (by a display matrix), LeRobot's pyav and these pages do not"
+        report.note(f"{key}, {path.name}: {what}; re-encode it to fix that")
     depth = is_depth(dataset.features[key])
     if depth and index.pix_fmt != DEPTH_PIX_FMT:
         report.add(path, f"holds {index.pix_fmt}, the feature says depth, which is {DEPTH_PIX_FMT}")
     elif not depth and index.pix_fmt == DEPTH_PIX_FMT:
-        report.add(
-            path, "holds depth codes, the feature does not say so (is_depth_map): they are read as gray pictures"
-        )
+        report.add(path, "holds depth codes, the feature does not say so (is_depth_map): they are read as gray images")
     if depth:
         _note_scale(dataset, key, report)
 

@@ -13,29 +13,29 @@ from robotdata.dataset.reader import DatasetFolder
 
 
 def refuse_cached(root: Path) -> None:
-    """Raises EditError for a snapshot in the Hub's cache: its files are links to those that other programs share."""
+    """Raise EditError for a snapshot in the Hub's cache, whose files are links shared with other programs."""
     if cached_blobs(root) is not None:
         raise EditError(
-            f"{root} lies in the cache of the Hugging Face Hub, which other programs share, and is not changed there: "
-            f"copy it first (cp -rL {root} COPY), and change the copy"
+            f"{root} is in the cache of the Hugging Face Hub, which other programs share, so it cannot be changed: "
+            f"copy it (cp -rL {root} COPY), then change the copy"
         )
 
 
 def check_base(base: DatasetFolder) -> None:
-    """Raises EditError where the table of episodes, or what people said, would be lost by writing it anew."""
+    """Raise EditError if rewriting would lose the table of episodes or the annotations."""
     for problem in base.problems:
         if problem not in base.task_problems:
-            raise EditError(f"{base.root} cannot be changed: {problem}. Put this right first, or go back to a revision")
+            raise EditError(f"{base.root} cannot be changed: {problem}. Fix this, or revert to an earlier revision")
     numbers = [episode.index for episode in base.episodes]
     if numbers != list(range(len(numbers))):
         raise EditError(
             f"{base.root} cannot be changed: its episodes are not numbered 0 to {len(numbers) - 1} in the order of "
-            "meta/episodes, so that nobody can say which is meant. Number them there first"
+            "meta/episodes, so edits are ambiguous. Renumber them there first"
         )
 
 
 def check_videos(base: DatasetFolder, edit: Edit) -> None:
-    """Raises EditError where the edit has to cut a video that is not there."""
+    """Raise EditError if the edit has to cut a video that is missing."""
     for key in base.video_keys:
         sharers: dict[Path, list[int]] = {}
         for episode in base.episodes:
@@ -49,8 +49,8 @@ def check_videos(base: DatasetFolder, edit: Edit) -> None:
             if cut and (fault := fault_of(path)):
                 name = path.relative_to(base.root.resolve()).as_posix() if path.is_relative_to(base.root) else path
                 raise EditError(
-                    f"{base.root}: this edit has to cut {name}, which {fault}. It has the pictures of "
-                    f"{_counted(numbers)} of camera {key}: download or copy it there first, then try again"
+                    f"{base.root}: this edit has to cut {name}, which {fault}. It holds the frames of "
+                    f"{_counted(numbers)} of camera {key}: download or copy it there, then try again"
                 )
 
 

@@ -24,13 +24,13 @@ class CommitProgress:
         self._done = 0
 
     def step(self) -> None:
-        """The next one is done."""
+        """Count the next step as done."""
         self._done += 1
         self._progress(min(self._done, len(self._names)), len(self._names))
 
     @contextmanager
     def named(self) -> Iterator[None]:
-        """What goes wrong within remembers the step (`step_of`)."""
+        """Record the current step in an error raised within (see `step_of`)."""
         try:
             yield
         except Exception as error:
@@ -39,6 +39,6 @@ class CommitProgress:
 
 
 def step_of(error: BaseException) -> str:
-    """What was being done (`writing the videos of front`); empty where nobody said."""
+    """Return the step at which `error` was raised (`writing the videos of front`), or "" if unknown."""
     notes: list[str] = getattr(error, "__notes__", [])
     return next((note.removeprefix(_NOTE) for note in notes if note.startswith(_NOTE)), "")

@@ -33,9 +33,9 @@ class DataWriter:
         self._stack = ExitStack()
 
     def go_on(self, old: Path, chunk: int, file: int, first: pa.Table) -> None:
-        """Begin after the last file of the old state; its rows are copied where `first` still fits beside them.
+        """Continue after the last file of the old state; copy its rows if `first` still fits beside them.
 
-        One that cannot be read, or has other columns, stays as it is: copied by this schema, some would be lost.
+        A file that cannot be read, or has other columns, is not changed: copied by this schema, some would be lost.
         """
         self._place = (chunk, file)
         if not old.is_file() or old.stat().st_size + first.nbytes >= self._limit:
@@ -77,7 +77,7 @@ class DataWriter:
 
 
 def episode_tables(path: Path) -> Iterator[pa.Table]:
-    """The rows of a data file, one table a run of rows with the same episode_index. Raises DamagedFile."""
+    """Yield the rows of a data file, one table per run of rows with the same episode_index. Raises DamagedFile."""
     with open_parquet(path) as file:
         for group in range(0, file.num_row_groups, _GROUPS):
             groups = range(group, min(group + _GROUPS, file.num_row_groups))

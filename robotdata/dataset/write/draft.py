@@ -65,7 +65,7 @@ class Draft:
         return round(_positive(self.info.get("video_files_size_in_mb"), 200) * MIB)
 
     def data_path(self, chunk: int, file: int) -> Path:
-        """Where to write a data file; free, whatever the old state has there."""
+        """Return the path of a data file to write; it is free, whatever the old state has there."""
         return self.free(self.layout.data_file(chunk, file))
 
     def video_path(self, key: str, chunk: int, file: int) -> Path:
@@ -77,13 +77,13 @@ class Draft:
         return path
 
     def episodes_path(self) -> Path:
-        """Where all episodes are written; the old files of episodes are taken out of the draft."""
+        """Return the path that all episodes are written to; the old files of episodes are removed from the draft."""
         for path in self.root.glob(EPISODES_GLOB):
             path.unlink()
         return self.free(self.root / episodes_file(0, 0))
 
     def write_tasks(self, plan: TaskPlan) -> None:
-        """The tasks, each with what the old state says of it besides."""
+        """Write the tasks, each with the additional columns of the old state."""
         old = self.base.root / TASKS if self.base else None
         numbers: list[int | None] = [None] * len(plan.texts)
         for before, now in plan.renumbered.items():

@@ -64,7 +64,7 @@ def edit_episodes(
     """
     gone, texts, ranges = list(delete), dict(tasks or {}), dict(trims or {})
     if len(set(gone)) < len(gone):
-        raise EditError(f"{root}: an episode is named twice; name each once")
+        raise EditError(f"{root}: an episode is listed twice; list each once")
     made = apply_edit(
         root,
         lambda base: Edit(_numbers(base, gone), texts, ranges),
@@ -74,7 +74,7 @@ def edit_episodes(
         progress=progress,
     )
     if made is None:
-        raise EditError(f"{root}: no episode is named; there is nothing to change")
+        raise EditError(f"{root}: no episode is listed; there is nothing to change")
     return made
 
 
@@ -90,7 +90,7 @@ def apply_edit(
     made_by: Mapping[str, Any] | None = None,
     ids: Ids | None = None,
 ) -> EditResult | None:
-    """As `edit_episodes`, with the edit that `plan` finds in the locked dataset; None, with nothing done, for none.
+    """Apply the edit that `plan` finds in the locked dataset, as `edit_episodes` does; return None if it finds none.
 
     `made_by` is kept in the new revision's sidecar; with `ids` episodes without a UUID get one.
     """
@@ -114,7 +114,7 @@ def apply_edit(
 
 
 def done_words(edit: Edit) -> dict[str, Any]:
-    """What an edit does, for its revision: how many are deleted, relabelled and trimmed."""
+    """Return the counts of an edit for its revision: episodes deleted, relabelled and trimmed."""
     counts = {"deleted": len(edit.delete), "relabelled": len(edit.tasks), "trimmed": len(edit.trims)}
     return {"what": "edited", **{name: count for name, count in counts.items() if count}}
 
@@ -157,7 +157,7 @@ def revert(
         source = revisions / str(revision)
         if not source.is_dir():
             there = ", ".join(map(str, list_revisions(revisions))) or "none"
-            raise EditError(f"{root} has no revision {revision} to go back to; kept are: {there}")
+            raise EditError(f"{root} has no revision {revision} to revert to; available: {there}")
         base, old = DatasetFolder.open(root), DatasetFolder.open(source)
         if ids is not None:
             base, old = _with_names(base, ids), _with_names(old, ids)
@@ -215,9 +215,9 @@ def _check(base: DatasetFolder, edit: Edit) -> None:
     _numbers(base, edit.trims)
     for index, text in edit.tasks.items():
         if not tidy_task(text):
-            raise EditError(f"{base.root}, episode {index}: the task is empty; say in words what the robot does")
+            raise EditError(f"{base.root}, episode {index}: the task is empty; describe what the robot does")
     if len(gone) == len(base.episodes):
-        raise EditError(f"{base.root}: no episode would be left; remove the dataset instead")
+        raise EditError(f"{base.root}: no episode would be left; delete the dataset instead")
     check_base(base)
     check_videos(base, edit)
 
@@ -236,8 +236,8 @@ def _compose(
         return ranges
     except VideoError as error:
         raise EditError(
-            f"{base.root} cannot be edited: {error}. Its pictures are only copied, never encoded anew: leave the "
-            "episodes of that video as they are, or delete all of them"
+            f"{base.root} cannot be edited: {error}. Edits copy frames and never re-encode: leave the "
+            "episodes of that video unchanged, or delete all of them"
         ) from error
     except MISFITS as error:
         raise EditError(f"{base.root} cannot be edited: {misfit_words(base.root, error)}") from error

@@ -25,12 +25,12 @@ _PLANES: Any = pa.list_(pa.field("element", pa.list_(pa.field("element", _DOUBLE
 
 
 def with_stats(features: Features) -> list[str]:
-    """The features that have statistics: all but text."""
+    """Return the features that have statistics: all but text."""
     return [key for key, feature in features.items() if feature["dtype"] not in TEXT_DTYPES]
 
 
 def episode_schema(features: Features) -> pa.Schema:
-    """The columns of `meta/episodes` in LeRobot's order."""
+    """Return the columns of `meta/episodes` in LeRobot's order."""
     fields: list[Any] = [
         ("episode_index", pa.int64()),
         ("tasks", pa.list_(pa.field("element", pa.string()))),
@@ -49,7 +49,7 @@ def episode_schema(features: Features) -> pa.Schema:
 
 
 def old_table(dataset: DatasetFolder, schema: pa.Schema) -> pa.Table:
-    """All episode rows of `dataset` in `schema`; columns that mean nothing to us are kept at the end."""
+    """Return all episode rows of `dataset` in `schema`; unknown columns are kept at the end."""
     tables = [read_table(path) for path in sorted(dataset.root.resolve().glob(EPISODES_GLOB))]
     parts = [_in_schema(table, schema) for table in tables]
     return pa.concat_tables(parts, promote_options="default").replace_schema_metadata(None)
@@ -66,7 +66,7 @@ def stats_columns(found: Mapping[str, stats.Stat]) -> dict[str, Any]:
 
 
 def write_episodes(path: Path, table: pa.Table) -> None:
-    """One file with all episodes, at chunk 0, file 0."""
+    """Write one file with all episodes, at chunk 0, file 0."""
     zeros = pa.array(np.zeros(table.num_rows, np.int64))
     for name in _META:
         table = table.set_column(table.column_names.index(name), pa.field(name, pa.int64()), zeros)
@@ -92,7 +92,7 @@ def aggregate(table: pa.Table, features: Features, known: Mapping[str, Any], kno
 
 
 def missing_numeric(table: pa.Table, features: Features) -> bool:
-    """Whether some row lacks a statistic of a numeric feature."""
+    """Return whether some row lacks a statistic of a numeric feature."""
     names = [
         f"stats/{key}/{name}"
         for key in with_stats(features)
@@ -103,9 +103,9 @@ def missing_numeric(table: pa.Table, features: Features) -> bool:
 
 
 def numeric_columns(dataset: DatasetFolder, features: Features, episodes: Iterable[int]) -> dict[str, list[Any]]:
-    """Statistics of all numeric features, computed anew from the rows, as columns over `episodes`.
+    """Statistics of all numeric features, recomputed from the rows, as columns over `episodes`.
 
-    None where an episode's rows of a feature are no numbers, or have different lengths.
+    None if an episode's rows of a feature are no numbers, or have different lengths.
     """
     keys = [key for key in with_stats(features) if features[key]["dtype"] in NUMERIC_DTYPES]
     columns: dict[str, list[Any]] = {f"stats/{key}/{name}": [] for key in keys for name in stats.NAMES}
@@ -123,7 +123,7 @@ def numeric_columns(dataset: DatasetFolder, features: Features, episodes: Iterab
 def feature_stats(feature: Feature, values: NDArray[Any]) -> stats.Stat | None:
     """Return the statistics of a numeric feature over `values`, (n, ...), by LeRobot's rule for its shape.
 
-    None where rows have different lengths, or hold something else than numbers.
+    None if rows have different lengths, or hold something else than numbers.
     """
     return stats.numeric_stats(values, feature["shape"]) if values.dtype.kind in "iufb" else None
 

@@ -15,7 +15,7 @@ _LISTED = 3
 
 
 def misfit_words(root: Path, error: Exception) -> str:
-    """What is wrong with the dataset in `root`, at which one of MISFITS was raised, and what to do.
+    """Return what is wrong with the dataset in `root`, which raised one of MISFITS, and what to do.
 
     An error of this room is raised again as it is. Reads the whole dataset.
     """
@@ -26,10 +26,10 @@ def misfit_words(root: Path, error: Exception) -> str:
         more = f" (and {report.count - _LISTED} more)" if report.count > _LISTED else ""
         listed = "; ".join(map(str, report.problems[:_LISTED]))
         return (
-            f"its files are not what its meta/info.json says: {listed}{more}. Fetch or copy the dataset again, delete "
-            "these episodes, or go back to an earlier revision"
+            f"its files contradict its meta/info.json: {listed}{more}. Download or copy the dataset again, delete "
+            "these episodes, or revert to an earlier revision"
         )
     return (
-        f"of a fault of this program, for `verify` finds nothing wrong in the dataset. It is as it was. Please report "
+        f"of a bug: `verify` finds nothing wrong in the dataset, which is unchanged. Please report "
         f"this with the log of the worker: {type(error).__name__}, {error}"
     )

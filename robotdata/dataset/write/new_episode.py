@@ -40,7 +40,7 @@ class NewEpisode:
 
 @contextmanager
 def to_blame(episode: NewEpisode) -> Iterator[None]:
-    """What goes wrong within is this episode's fault: CommitError says so in its `reasons`."""
+    """Attribute an error raised within to this episode: CommitError names it in its `reasons`."""
     try:
         yield
     except CommitError as error:
@@ -56,7 +56,7 @@ def to_blame(episode: NewEpisode) -> Iterator[None]:
 
 
 def check_episodes(episodes: Sequence[NewEpisode], features: Features) -> None:
-    """Raises CommitError with the reasons of all that cannot be added."""
+    """Raise CommitError with the reasons of all episodes that cannot be added."""
     reasons: dict[str, str] = {}
     for episode in episodes:
         try:
@@ -69,14 +69,14 @@ def check_episodes(episodes: Sequence[NewEpisode], features: Features) -> None:
 
 
 def task_texts(episode: NewEpisode) -> list[str]:
-    """One text, or one a row, each tidy."""
+    """Return the stripped task texts: one, or one per row."""
     return [tidy_task(text) for text in ([episode.tasks] if isinstance(episode.tasks, str) else episode.tasks)]
 
 
 def check_uuids(episodes: Sequence[NewEpisode]) -> None:
     names = [episode.uuid for episode in episodes]
     if len(set(names)) < len(names) or not all(names):
-        raise CommitError("two episodes of one commit have the same UUID, or one has none; name each once")
+        raise CommitError("two episodes of one commit have the same UUID, or one has none; give each its own")
 
 
 def _check_episode(episode: NewEpisode, features: Features) -> None:
@@ -87,7 +87,7 @@ def _check_episode(episode: NewEpisode, features: Features) -> None:
     if not isinstance(episode.tasks, str) and len(tasks) != episode.length:
         raise CommitError(f"{where} has {episode.length} rows and {len(tasks)} tasks; give one, or one a row")
     if not all(tidy_task(text) for text in tasks):
-        raise CommitError(f"{where} has no task; say in words what the robot does")
+        raise CommitError(f"{where} has no task; describe what the robot does")
     for key in camera_keys(features):
         if key not in episode.videos or key not in episode.camera_stats:
             raise CommitError(f"{where} has no video or no statistics of camera {key}")
@@ -101,7 +101,7 @@ def _check_episode(episode: NewEpisode, features: Features) -> None:
 def _check_depth(where: str, info: Mapping[str, Any] | None, feature: Mapping[str, Any]) -> None:
     """Codes of another scale would be read as wrong depths, and nobody could tell."""
     if info is None or "video.depth_min" not in info:
-        raise CommitError(f"{where}: nothing says how its depth was quantised; encode it again")
+        raise CommitError(f"{where}: its depth quantization is unknown; encode it again")
     made, wanted = depth_scale({"info": info}), depth_scale(feature)
     if made != wanted:
         raise CommitError(f"{where} was encoded with depth {made}, the dataset has {wanted}; encode it again")
@@ -118,5 +118,5 @@ def _check_column(where: str, key: str, episode: NewEpisode, feature: Mapping[st
         if bad.any():
             raise CommitError(
                 f"{where}: {key} is not a number at row {int(bad.argmax())}, and in {int(bad.sum())} rows in all; "
-                "LeRobot cannot train on that: trim these rows away, or reject the take"
+                "LeRobot cannot train on that: trim these rows, or reject the take"
             )

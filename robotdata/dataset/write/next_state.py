@@ -36,14 +36,14 @@ class Tasks:
 
     @classmethod
     def of(cls, dataset: DatasetFolder, numbers: Numbers) -> Tasks:
-        """Of rows with these task numbers; a number without a text stands for itself."""
+        """Create from rows with these task numbers; a number without a text stands for itself."""
         tasks = dataset.tasks
         values, codes = np.unique(numbers, return_inverse=True)
         texts = [(tasks[n] if 0 <= n < len(tasks) else "") or f"(number {n})" for n in values.tolist()]
         return cls(texts, codes.reshape(-1))
 
     def unlike(self, other: Tasks) -> int:
-        """How many rows have another text in `other`, or are missing in one of both."""
+        """Return how many rows have another text in `other`, or exist in only one of both."""
         if len(self.codes) != len(other.codes):
             return max(1, abs(len(self.codes) - len(other.codes)))
         pairs, counts = np.unique(np.stack([self.codes, other.codes]), axis=1, return_counts=True)
@@ -82,7 +82,7 @@ def check_next(root: Path, base: DatasetFolder | None, origins: Sequence[Origin]
             found.append(Problem(INFO, None, None, f"there are {report.count} problems, more than before"))
     if found:
         raise CommitError(
-            f"the next state of the dataset does not verify, and was not put in place: {_first(found)}",
+            f"the next state of the dataset failed verification and was discarded: {_first(found)}",
             reasons=_reasons(root, found, origins, changed),
         )
     return _notes(root, known)
@@ -152,7 +152,7 @@ class _Before:
 
     @classmethod
     def of(cls, base: DatasetFolder | None, origins: Sequence[Origin], changed: range) -> _Before:
-        """Of the episodes that became `changed`, and of the dataset as a whole."""
+        """Create from the episodes that became `changed`, and from the dataset as a whole."""
         if base is None:
             return cls()
         old = [origin.old for origin in origins[changed.start : changed.stop] if origin.old is not None]
@@ -162,7 +162,7 @@ class _Before:
         return cls(kinds, shared, report.count)
 
     def had(self, root: Path, problem: Problem, origins: Sequence[Origin]) -> bool:
-        """Whether the same was wrong with the episode that this one was, or with several; a new one had nothing."""
+        """Return whether the episode had the same problem before, alone or with others; a new one had none."""
         kind = _kind(root, problem)
         if problem.episode is None or problem.episode >= len(origins):
             return kind in self.shared or any(kind == other for _, other in self.kinds)
@@ -177,7 +177,7 @@ def _kind(root: Path, problem: Problem) -> str:
 
 
 def _reasons(root: Path, found: Sequence[Problem], origins: Sequence[Origin], changed: range) -> dict[str, str]:
-    """By UUID of a new episode what is wrong with it; empty where something is wrong for which none is to blame.
+    """By UUID of a new episode what is wrong with it; empty if something is wrong for which none is to blame.
 
     Where a problem is said of several at once, each new episode is looked at by itself.
     """
@@ -206,7 +206,7 @@ def _notes(root: Path, known: Sequence[Problem]) -> list[str]:
     for problems in kinds.values():
         count = len({problem.episode for problem in problems})
         more = f" (and in {count - 1} more episodes)" if count > 1 else ""
-        notes.append(f"was so before, and was left as it was: {problems[0]}{more}")
+        notes.append(f"had this problem before and was not changed: {problems[0]}{more}")
     return notes
 
 

@@ -11,7 +11,7 @@ _RANGE = re.compile(r"\s*(\d+)\s*:\s*(\d+)\s*")
 
 
 def mapped_splits(splits: Any, before: int, kept: Sequence[int], added: int) -> tuple[Any, list[str]]:
-    """The splits of the next state, and notes for people about what could not be carried over.
+    """Return the splits of the next state, and notes about what could not be carried over.
 
     `before` is the number of episodes so far, `kept` (ascending) are those that stay, `added` new ones come behind
     them. New episodes go to `train` where it reaches to the last episode, or where there are no splits; else they are
@@ -20,7 +20,7 @@ def mapped_splits(splits: Any, before: int, kept: Sequence[int], added: int) -> 
     """
     total = len(kept) + added
     if splits is not None and not isinstance(splits, Mapping):
-        return splits, [f"splits in meta/info.json is {splits!r:.100}: it was left as it is; set it by hand"]
+        return splits, [f"splits in meta/info.json is {splits!r:.100}: it was not changed; set it by hand"]
     parsed = {name: _parse(value) for name, value in (splits or {}).items()}
     if not any(end > begin for ranges in parsed.values() for begin, end in ranges or ()):
         unread = {name: value for name, value in (splits or {}).items() if parsed[name] is None}
@@ -31,7 +31,7 @@ def mapped_splits(splits: Any, before: int, kept: Sequence[int], added: int) -> 
         if ranges is None:
             made[name] = (splits or {})[name]
             if list(kept) != list(range(before)):
-                notes.append(f"split {name} ({made[name]!r:.60}) was left as it is: set it by hand in meta/info.json")
+                notes.append(f"split {name} ({made[name]!r:.60}) was not changed: set it by hand in meta/info.json")
             continue
         moved = _moved(ranges, kept)
         if name == TRAIN and added and ranges and ranges[-1][1] >= before:
@@ -39,15 +39,15 @@ def mapped_splits(splits: Any, before: int, kept: Sequence[int], added: int) -> 
         if moved:
             made[name] = ",".join(f"{begin}:{end}" for begin, end in moved)
         elif ranges:
-            notes.append(f"split {name} has no episode left, and was taken out of meta/info.json")
+            notes.append(f"split {name} has no episode left and was removed from meta/info.json")
     if added and not _reaches(made.get(TRAIN), total):
         first = f"episode {len(kept)} is" if added == 1 else f"episodes {len(kept)} to {total - 1} are"
-        notes.append(f"{first} in no split, for the last split is not {TRAIN}: name theirs in meta/info.json")
+        notes.append(f"{first} in no split, because the last split is not {TRAIN}: assign one in meta/info.json")
     return made, notes
 
 
 def _parse(value: Any) -> list[tuple[int, int]] | None:
-    """Ranges [begin, end) of episodes; None where it is none."""
+    """Ranges [begin, end) of episodes; None if it is none."""
     if not isinstance(value, str):
         return None
     found = [_RANGE.fullmatch(part) for part in value.split(",")]

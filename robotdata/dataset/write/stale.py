@@ -1,4 +1,4 @@
-"""What an edit carries over though it cannot make it anew; each is named, so that somebody may."""
+"""Carry over what an edit cannot recompute, and note each, so that somebody can."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MOST = 6
 
 
 def carried_stats(made: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
-    """`made` with everything of `known`, the old stats.json, that nobody can compute anew: other keys, other names."""
+    """`made` with everything of `known`, the old stats.json, that cannot be recomputed: other keys, other names."""
     totals = dict(made)
     for key, old in known.items():
         if key not in totals:
@@ -31,16 +31,16 @@ def carried_stats(made: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str
 def stale_notes(
     root: Path, info: Mapping[str, Any], features: Features, known: Mapping[str, Any], made: Mapping[str, Any]
 ) -> list[str]:
-    """What of the state in `root` still speaks of the episodes before, once these have changed, in words.
+    """Return notes on what in the state in `root` still describes the episodes before the change.
 
-    `known` is its stats.json, `made` what could be computed of it anew.
+    `known` is its stats.json, `made` what could be recomputed of it.
     """
-    notes = [f"{name} in {INFO} was left as it was; LeRobot v3.0 does not use it" for name in _COUNTERS if name in info]
+    notes = [f"{name} in {INFO} was not changed; LeRobot v3.0 does not use it" for name in _COUNTERS if name in info]
     for name in _OLD_FILES:
         if (root / name).exists():
-            notes.append(f"{name} (of dataset version 2) was left as it was; LeRobot v3.0 does not use it")
+            notes.append(f"{name} (of dataset version 2) was not changed; LeRobot v3.0 does not use it")
     if names := _unknown_stats(known, made):
-        notes.append(f"{STATS}: {_listed(names)} cannot be computed here, and is still that of the state before")
+        notes.append(f"{STATS}: {_listed(names)} cannot be computed here and still describes the previous state")
     if names := _unknown_columns(root, features):
         notes.append(f"meta/episodes: {_listed(names)} is unknown here: each episode keeps its own, new ones have none")
     return notes

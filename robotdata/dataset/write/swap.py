@@ -30,7 +30,7 @@ OLD = "old"
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """What was found after a crash: `text` says it in words, empty where all was in order."""
+    """What was found after a crash: `text` says it in words, empty if all was in order."""
 
     rolled_back: int = 0
     rolled_forward: int = 0
@@ -39,19 +39,19 @@ class Recovered:
     def text(self) -> str:
         parts = []
         if self.rolled_forward:
-            parts.append(f"{self.rolled_forward} commit(s) brought to their end")
+            parts.append(f"{self.rolled_forward} commit(s) completed")
         if self.rolled_back:
-            parts.append(f"{self.rolled_back} half-built state(s) removed; the dataset is as it was before")
+            parts.append(f"{self.rolled_back} half-built state(s) removed; the dataset is unchanged")
         return "; ".join(parts)
 
 
 @contextmanager
 def work_folder(root: Path, work: Path) -> Iterator[Path]:
-    """A fresh work folder for the dataset at `root` (resolved); removed at the end, unless a swap is half done."""
+    """Create a work folder for the dataset at `root` (resolved); remove it at the end unless a swap is half done."""
     work.mkdir(parents=True, exist_ok=True)
     root.parent.mkdir(parents=True, exist_ok=True)
     if work.stat().st_dev != root.parent.stat().st_dev:
-        raise CommitError(f"{work} is not on the disk of {root}, and nothing can be put in place from there")
+        raise CommitError(f"{work} is not on the same file system as {root}, so a new state cannot be moved into place")
     folder = work / f"{root.name}@{secrets.token_hex(6)}"
     folder.mkdir()
     try:
@@ -110,12 +110,12 @@ def recover_dataset(root: Path, work: Path, revisions: Path) -> Recovered:
 
 
 def is_fresh(root: Path) -> bool:
-    """Whether there is nothing at `root` that would have to be kept."""
+    """Return whether there is nothing at `root` that would have to be kept."""
     return not root.exists() or (root.is_dir() and not any(root.iterdir()))
 
 
 def list_revisions(revisions: Path) -> list[int]:
-    """The numbers of the earlier states that can be gone back to, ascending."""
+    """Return the numbers of the revisions that can be reverted to, ascending."""
     found = revisions.iterdir() if revisions.is_dir() else ()
     return sorted(int(path.name) for path in found if path.name.isdecimal() and path.is_dir())
 

@@ -25,10 +25,10 @@ Range = tuple[int, int]
 
 
 def kept_ranges(base: DatasetFolder, trims: Mapping[int, Range]) -> dict[int, Range]:
-    """For each episode what is kept of it: what was asked for, or a little more where frames cannot be cut there.
+    """Return the range kept of each episode: the requested one, or slightly more if frames cannot be cut there.
 
     A video is copied, never encoded: it begins at a keyframe, in every camera at the same frame. Raises EditError
-    for a range that is none, VideoError where a video cannot be cut at all.
+    for a range that is none, VideoError if a video cannot be cut at all.
     """
     indices: dict[Path, PacketIndex] = {}
     made = {}
@@ -36,8 +36,8 @@ def kept_ranges(base: DatasetFolder, trims: Mapping[int, Range]) -> dict[int, Ra
         episode = base.episode(number)
         if not (type(first) is int and type(end) is int and 0 <= first < end <= episode.length):
             raise EditError(
-                f"{base.root}, episode {number}: it has frames 0 to {episode.length - 1}, a trim of {first} to {end} "
-                "does not fit; keep at least one of them"
+                f"{base.root}, episode {number}: it has frames 0 to {episode.length - 1}, so it cannot be trimmed to "
+                f"[{first}, {end}); keep at least one frame"
             )
         made[number] = _kept(base, episode, (first, end), indices)
     return made
@@ -81,7 +81,7 @@ def trimmed_stats(base: DatasetFolder, episode: EpisodeInfo, kept: Range, column
 
 
 def row_columns(kept: Range, fps: float, index: int, first_row: int, task: NDArray[np.int64]) -> dict[str, Any]:
-    """The columns that every trimmed row gets anew."""
+    """Return the columns that are recomputed for every trimmed row."""
     frame = np.arange(kept[1] - kept[0], dtype=np.int64)
     return {
         "timestamp": (frame / fps).astype(np.float32),

@@ -71,7 +71,7 @@ class Placer:
         self.groups: list[Group] = []
 
     def go_on(self, path: Path | None, chunk: int, file: int) -> None:
-        """Begin with the last file of the old state; one that cannot grow (None, or damaged) is left as it is."""
+        """Continue the last file of the old state; one that cannot grow (None, or damaged) is not changed."""
         group = Group(chunk, file, kept=True)
         try:
             piece = piece_of(path) if path is not None else None
@@ -82,7 +82,7 @@ class Placer:
         self.groups.append(group)
 
     def add(self, piece: Piece) -> Place:
-        """The place of the next piece."""
+        """Add the next piece and return its place."""
         if not self.groups:
             self.groups.append(Group(0, 0))
         elif not self._fits(self.groups[-1], piece):
@@ -113,7 +113,7 @@ class Placer:
 
 
 def piece_of(path: Path, first_frame: int = 0, frames: int | None = None) -> Piece:
-    """A piece of the video at `path`, all of it by default; raises VideoError."""
+    """Return a piece of the video at `path`, by default all of it; raises VideoError."""
     index = index_video(path)
     count = len(index) - first_frame if frames is None else frames
     size = path.stat().st_size
@@ -121,20 +121,20 @@ def piece_of(path: Path, first_frame: int = 0, frames: int | None = None) -> Pie
 
 
 def same_parameters(first: PacketIndex, second: PacketIndex) -> bool:
-    """Whether packets of both may lie in one file."""
+    """Return whether packets of both may lie in one file."""
     return all(
         getattr(first, name) == getattr(second, name) for name in ("codec", "width", "height", "pix_fmt", "extradata")
     )
 
 
 def on_grid(index: PacketIndex, fps: float) -> bool:
-    """Whether frame n of a file is at n / fps, so that growing it moves no frame."""
+    """Return whether frame n of a file is at n / fps, so that growing it moves no frame."""
     times = index.pts[index.order].astype(np.float64) * float(index.time_base)
     return bool(np.all(np.abs(times - np.arange(len(times)) / fps) < _GRID_S))
 
 
 def write_pieces(pieces: Sequence[Piece], path: Path, fps: float) -> None:
-    """The file at `path`, durable, from `pieces`: by link where it is one whole file, else by copying packets."""
+    """Write `pieces` to `path`, durably: by a link if it is one whole file, else by copying packets."""
     if len(pieces) == 1 and pieces[0].whole:
         link_or_copy(pieces[0].path, path)
         return

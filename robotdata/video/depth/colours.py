@@ -36,7 +36,7 @@ class DepthColours:
         return np.take(self._table, depth, axis=0)
 
     def jpeg(self, packet: bytes, quality: int) -> bytes:
-        """A stored depth packet as a JPEG for people. Raises DecodeError where it is none."""
+        """Render a stored depth packet as a JPEG for people. Raises DecodeError if it is not one."""
         return encode_jpeg(self.picture(depth_of_packet(packet)), quality)
 
     def fit(self, depth: NDArray[Any]) -> bool:

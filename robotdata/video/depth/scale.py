@@ -15,7 +15,7 @@ Unit = Literal["m", "mm"]
 class DepthScale:
     """Which depths the codes 0 and 4095 stand for, in metres, and whether the steps between are logarithmic.
 
-    Logarithmic steps are finer where sensors are: near. Raises EncodeError where the values make no scale.
+    Logarithmic steps are finer where sensors are: near. Raises EncodeError if the values make no scale.
     """
 
     depth_min: float = 0.01
@@ -30,7 +30,7 @@ class DepthScale:
             raise EncodeError(f"depth_min={self.depth_min}, shift={self.shift}: their sum must be above 0")
 
     def info(self, unit: Unit) -> dict[str, Any]:
-        """What `info.json` must say of a depth camera."""
+        """Return what `info.json` must state for a depth camera."""
         return {
             "is_depth_map": True,
             "video.depth_min": self.depth_min,
@@ -42,7 +42,7 @@ class DepthScale:
 
     @classmethod
     def from_info(cls, info: dict[str, Any]) -> DepthScale:
-        """The scale that a camera's `info` describes. Raises DecodeError where it does not."""
+        """Return the scale that a camera's `info` describes. Raises DecodeError if it describes none."""
         try:
             return cls(
                 float(info["video.depth_min"]),
@@ -55,7 +55,7 @@ class DepthScale:
 
     @classmethod
     def of(cls, info: Mapping[str, Any]) -> DepthScale:
-        """As `from_info`, and as LeRobot reads it: what `info` does not say is the default."""
+        """Return the scale as `from_info` does, with LeRobot's defaults for what `info` lacks."""
         return cls.from_info(cls().info("mm") | {name: value for name, value in info.items() if value is not None})
 
     def __str__(self) -> str:
@@ -66,5 +66,5 @@ class DepthScale:
 
 
 def says_depth(info: Mapping[str, Any] | None) -> bool:
-    """Whether the `info` of a camera marks it as depth, in LeRobot's words or its older ones."""
+    """Return whether the `info` of a camera marks it as depth, with LeRobot's key or its older ones."""
     return bool(info and (info.get("is_depth_map") or info.get("video.is_depth_map")))

@@ -61,13 +61,13 @@ def encode_codes(
     progress: Progress | None = None,
     overwrite: bool = False,
 ) -> EncodedVideo:
-    """As `encode_depth`, from what `quantize_depth` gave, uint16 (H, W)."""
+    """Encode the codes of `quantize_depth`, uint16 (H, W), as `encode_depth` does."""
     frames = map(_frame, codes)
     return encode_frames(frames, path, fps=fps, settings=settings, progress=progress, overwrite=overwrite)
 
 
 def folder_depths(folder: Path) -> Iterator[DepthMap]:
-    """The depth maps in `frame-000000.tiff` … of `folder`, in the order of their numbers, read one at a time.
+    """Yield the depth maps in `frame-000000.tiff` … of `folder`, in the order of their numbers, read one at a time.
 
     Raises NoFramesError, before anything is read, where there is none, and DecodeError for a file that is none.
     """
@@ -75,20 +75,20 @@ def folder_depths(folder: Path) -> Iterator[DepthMap]:
 
 
 def depth_codes(decoder: VideoDecoder, number: int) -> NDArray[np.uint16]:
-    """The codes of frame `number`, uint16 (H, W), 0 to 4095. Raises as `decode_depth`."""
+    """Decode the codes of frame `number`, uint16 (H, W), 0 to 4095. Raises as `decode_depth`."""
     return codes_of_frame(decoder, decoder.native_frame(number))
 
 
 def decode_depth(decoder: VideoDecoder, number: int, scale: DepthScale | None = None, *, unit: Unit = "mm") -> DepthMap:
     """Depth of frame `number`, (H, W): uint16 in mm or float32 in m.
 
-    Raises IndexError, BrokenVideoError, and DecodeError where the video holds no depth.
+    Raises IndexError, BrokenVideoError, and DecodeError if the video holds no depth.
     """
     return dequantize_depth(depth_codes(decoder, number), scale, unit=unit)
 
 
 def decode_depths(decoder: VideoDecoder, scale: DepthScale | None = None, *, unit: Unit = "mm") -> Iterator[DepthMap]:
-    """As `decode_depth`, all frames in a row."""
+    """Yield all frames in order, each as `decode_depth` returns it."""
     for frame in decoder.native_frames():
         yield dequantize_depth(codes_of_frame(decoder, frame), scale, unit=unit)
 
@@ -99,7 +99,7 @@ def _depth_file(path: Path) -> DepthMap:
             check_size(image.width, image.height)
             return np.asarray(image)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise DecodeError(f"{path} is no depth map: {error}") from error
+        raise DecodeError(f"{path} is not a depth map: {error}") from error
 
 
 def _frame(codes: NDArray[np.uint16]) -> av.VideoFrame:
@@ -112,9 +112,9 @@ def _frame(codes: NDArray[np.uint16]) -> av.VideoFrame:
 
 
 def codes_of_frame(decoder: VideoDecoder, frame: av.VideoFrame) -> NDArray[np.uint16]:
-    """The codes in a frame that `decoder` gave as it is, uint16 (H, W). Raises DecodeError where it is no depth."""
+    """Return the codes of an unconverted frame of `decoder`, uint16 (H, W). Raises DecodeError if it is not depth."""
     if frame.format.name != DEPTH_PIX_FMT:
-        raise DecodeError(f"{decoder.path} holds {frame.format.name}, no depth ({DEPTH_PIX_FMT})")
+        raise DecodeError(f"{decoder.path} holds {frame.format.name}, not depth ({DEPTH_PIX_FMT})")
     plane = frame.planes[0]
     rows: NDArray[np.uint16] = np.frombuffer(memoryview(plane), np.uint16)
     return rows.reshape(frame.height, plane.line_size // 2)[:, : frame.width].copy()

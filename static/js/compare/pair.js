@@ -19,7 +19,7 @@ export class Pair {
 
   opened(i, about) {
     const side = this.sides[i];
-    // Opened anew after a lost connection: what was asked for is forgotten there.
+    // Reopened after a lost connection: the server has forgotten the requests.
     Object.assign(side, { frames: about.frames, fps: about.fps, trim: about.trim, asked: -1, dead: !about.frames });
     this.on.opened(i, about);
     this.waiting = false;
@@ -112,7 +112,7 @@ export class Pair {
     this.began = { at: performance.now(), from: this.wanted };
   }
 
-  /** The clock goes on by itself; where pictures are late, frames are left out on both sides alike. */
+  /** The clock does not wait: where frames are late, they are skipped on both sides alike. */
   tick() {
     if (!this.playing) return;
     const now = this.began.from + ((performance.now() - this.began.at) / 1000) * this.rate;

@@ -11,7 +11,7 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** Set text only where it differs: nothing is drawn anew for nothing. */
+/** Set text only where it differs: nothing is redrawn for nothing. */
 export function say(element, text) {
   const words = String(text);
   if (element && element.textContent !== words) element.textContent = words;

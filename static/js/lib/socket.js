@@ -44,7 +44,7 @@ export class Link {
     return this.isOpen;
   }
 
-  /** The other side does not answer: try anew, whatever this socket believes. */
+  /** The other side does not answer: reconnect, whatever this socket believes. */
   renew() {
     if (this.ended) return;
     const old = this.socket;

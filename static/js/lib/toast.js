@@ -7,7 +7,7 @@ const MOST = 4;
 
 export function toast(words, { bad = false, undo = false, href = "" } = {}) {
   const region = document.getElementById("toasts");
-  const sign = bad ? make("b", { class: "toast-sign", role: "img", "aria-label": "Not done:" }, "!") : null;
+  const sign = bad ? make("b", { class: "toast-sign", role: "img", "aria-label": "Failed:" }, "!") : null;
   const box = make("div", { class: bad ? "toast is-bad" : "toast" }, sign, make("p", {}, words));
   if (undo) {
     withdraw();
@@ -41,7 +41,7 @@ export function complain(error) {
 
 let through = (act) => act();
 
-/** A page that has changes on their way says how undo waits for them: else it would take back the one before. */
+/** A page that has changes on their way says how undo waits for them: else undo would revert the change before. */
 export function undoThrough(way) {
   through = way;
 }
@@ -52,7 +52,7 @@ export const undoLast = () => through(takeBack);
 async function undoAll() {
   let answer = await call("POST", "/api/undo", { most: PORTION });
   const episodes = answer.episodes;
-  const progress = answer.left ? new Progress("Taking it back …", episodes.length + answer.left) : null;
+  const progress = answer.left ? new Progress("Undoing …", episodes.length + answer.left) : null;
   try {
     while (answer.left && !progress.stopped) {
       progress.at(episodes.length);
@@ -65,13 +65,13 @@ async function undoAll() {
   return episodes;
 }
 
-/** Take back your newest change; the cards that it touched are fetched again. */
+/** Undo your newest change; the cards that it touched are fetched again. */
 async function takeBack() {
   withdraw();
   try {
     const episodes = await undoAll();
     document.dispatchEvent(new CustomEvent("undone", { detail: { episodes } }));
-    toast(episodes.length ? `Taken back${episodes.length > 1 ? ` for ${episodes.length.toLocaleString("en")} takes` : ""}.` : "There is nothing to take back.");
+    toast(episodes.length ? `Undone${episodes.length > 1 ? ` for ${episodes.length.toLocaleString("en")} takes` : ""}.` : "Nothing to undo.");
   } catch (error) {
     complain(error);
   }

@@ -14,16 +14,16 @@ const cell = (words, attributes = { class: "num right" }) => make("td", attribut
 const line = ({ now, then }, name) => make("tr", { class: now === then ? "dim" : "strong" }, make("th", { scope: "row" }, name), cell(now), cell(then));
 
 function table({ takes, of, marked, marks }) {
-  const head = ["Mark", "Now", "Then"].map((words, at) => make("th", { scope: "col", class: at ? "right" : false }, words));
-  const rows = [line(marked, "Marked at all"), ...marks.map((one) => line(one, names[one.code] ?? one.code))];
-  const caption = make("caption", { class: "hint" }, takes < of ? `Of the newest ${takes.toLocaleString("en")} of ${of.toLocaleString("en")} takes; once saved, all are judged again` : `Of all ${takes.toLocaleString("en")} takes`);
+  const head = ["Issue", "Now", "Then"].map((words, at) => make("th", { scope: "col", class: at ? "right" : false }, words));
+  const rows = [line(marked, "Any issue"), ...marks.map((one) => line(one, names[one.code] ?? one.code))];
+  const caption = make("caption", { class: "hint" }, takes < of ? `Of the newest ${takes.toLocaleString("en")} of ${of.toLocaleString("en")} takes; saving checks all takes again` : `Of all ${takes.toLocaleString("en")} takes`);
   return make("table", { class: "table" }, caption, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows));
 }
 
 async function preview() {
   const turn = ++asked;
   box.setAttribute("aria-busy", "true");
-  if (!box.firstChild) box.append(make("p", { class: "hint" }, "Looking …"));
+  if (!box.firstChild) box.append(make("p", { class: "hint" }, "Checking …"));
   try {
     const found = await call("POST", `${url}/marks/preview`, { thresholds: chosen() });
     if (turn !== asked) return;
@@ -41,7 +41,7 @@ async function save(event) {
   event.preventDefault();
   try {
     await call("PATCH", url, { thresholds: chosen() });
-    toast("Saved. The takes are judged again in the background.");
+    toast("Saved. All takes are checked again in the background.");
   } catch (error) {
     complain(error);
   }

@@ -57,6 +57,6 @@ export async function fetchWords(episode, walk) {
   if (response.redirected && response.url.includes("/sign-in/")) {
     throw new Refusal(401, { message: "You are signed out.", detail: { href: `/sign-in/?next=${encodeURIComponent(location.pathname + location.search)}` } });
   }
-  if (!response.ok) throw new Error(`What is known of the next episode could not be fetched (${response.status}). Load the page again.`);
+  if (!response.ok) throw new Error(`The next episode could not be loaded (${response.status}). Reload the page.`);
   return response.text();
 }

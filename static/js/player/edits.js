@@ -49,7 +49,7 @@ export class Edits {
     this.sent = this.typed;
   }
 
-  /** Who goes on without pressing Save has said it all the same; the form of a take that is left takes nothing more. */
+  /** Save edits when the reviewer moves on without pressing Save; the form of a take that is left accepts no more. */
   async leave() {
     const form = document.getElementById("edit");
     form?.toggleAttribute("inert", true);
@@ -75,7 +75,7 @@ export class Edits {
     else if (seekTick !== undefined) this.player.seek(Number(seekTick) - this.player.firstTick);
   }
 
-  /** The bar shows what is kept and what stands out. */
+  /** The timeline shows the kept range and the issues. */
   show() {
     const { firstTick, frames, scrub } = this.player;
     this.showCut();

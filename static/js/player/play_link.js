@@ -31,7 +31,7 @@ export class PlayLink {
       this.about = message;
       this.held.of(message.version);
       this.on.opened?.(message);
-      // After a lost connection: go on where it was. Before the first: frame 0.
+      // After a lost connection: continue where it was. Before the first: frame 0.
       this.ask(this.last ?? { op: "seek", frame: this.frame });
     } else if (message.type === "ended") {
       this.playing = false;

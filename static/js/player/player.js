@@ -10,7 +10,7 @@ import { Stage } from "./stage.js";
 import { Thumb } from "./thumb.js";
 
 const RATES = [0.25, 0.5, 1, 2, 4];
-// Who goes on before that only glanced: plots and filmstrip are fetched for those who stay.
+// Skimming must not load plots: fetch them only after STAYS_MS on one episode.
 const STAYS_MS = 180;
 const HOLDS_MS = 300;
 const byId = (id) => document.getElementById(id);

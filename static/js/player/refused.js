@@ -35,7 +35,7 @@ export class Refused {
     const before = this.lines.get(one.episode);
     const body = { ...(before?.isUncertain ? before.one.body : {}), ...one.body };
     const uncertain = isUncertain(error);
-    this.put({ ...one, body }, uncertain, error, uncertain ? "Saved or not? " : error.code === "not_durable" ? "Not safe yet: " : "Not saved: ");
+    this.put({ ...one, body }, uncertain, error, uncertain ? "Saved or not? " : error.code === "not_durable" ? "Saved, not durable yet: " : "Not saved: ");
     if (uncertain) setTimeout(() => this.look(), LOOK_MS);
   }
 

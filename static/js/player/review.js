@@ -11,7 +11,7 @@ import { ALREADY, Trail, advances, verdictWords, watchAdvance } from "./verdict.
 import { Wire } from "./wire.js";
 
 const STAYS_MS = 250;
-// Presses that were meant for other takes mean nothing to one that comes back, until the hand has rested.
+// After a refused verdict reopens a take, ignore keys until REST_MS of silence: they were aimed at other takes.
 const REST_MS = 500;
 const AHEAD_OF_COMMITTED = 2; // each costs a decoder's work
 const details = () => document.getElementById("details");
@@ -27,7 +27,7 @@ export class Review {
     document.addEventListener("htmx:afterSwap", ({ detail }) => {
       if (detail.elt.id === "details" || detail.target?.id === "details") this.replaced();
     });
-    // Undo takes back the newest change: those on their way are older. And it leads back to what it took back.
+    // Undo reverts the newest change: pending ones are older. Then show the take that it reverted.
     undoThrough((undo) => this.then(() => this.undo(undo)));
     document.addEventListener("undone", ({ detail }) => {
       detail.episodes.forEach((id) => this.forget(id));

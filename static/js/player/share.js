@@ -35,7 +35,7 @@ export async function copyLink(frame) {
   } catch {
     copied = copyByHand(url.href);
   }
-  if (copied) toast(`A link to frame ${frame} is copied.`);
+  if (copied) toast(`Copied a link to frame ${frame}.`);
   else toast("Couldn't copy. Copy the address from the address bar.", { bad: true });
 }
 

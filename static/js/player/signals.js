@@ -13,7 +13,7 @@ export async function fetchSignals(episode, signal) {
   const response = await reach(`/media/${episode}/signals.bin`, { signal });
   if (!response.ok) {
     const answer = await response.json().catch(() => null);
-    throw new Error(answer?.error?.message ?? `The signals could not be fetched (${response.status}).`);
+    throw new Error(answer?.error?.message ?? `The signals could not be loaded (${response.status}).`);
   }
   const buffer = await response.arrayBuffer();
   const length = new DataView(buffer).getUint32(0, true);
@@ -57,8 +57,8 @@ export class Signals {
     const time = times(data.rows, data.fps, step);
     this.element.replaceChildren();
     for (const one of plots) this.chart(one, time, step);
-    if (!plots.length) this.say(data.rows ? "This episode has no signals." : "This episode has no rows: nothing was recorded.");
-    for (const feature of data.left_out ?? []) this.element.append(make("p", { class: "hint" }, `${feature} is too big to be drawn.`));
+    if (!plots.length) this.say(data.rows ? "This episode has no signals." : "This episode has no frames: nothing was recorded.");
+    for (const feature of data.left_out ?? []) this.element.append(make("p", { class: "hint" }, `${feature} is too large to plot.`));
     this.at(this.frame);
   }
 

@@ -16,12 +16,12 @@ export class Stage {
     this.tiles = cameras.map((camera, index) => {
       const canvas = make("canvas", { width: camera.width, height: camera.height, role: "img", "aria-label": `Camera ${camera.name}` });
       const lack = make("span", { class: "num" });
-      const box = make("button", { class: "camera", type: "button", title: `${camera.name}: make it large (${index + 1})` },
+      const box = make("button", { class: "camera", type: "button", title: `${camera.name}: enlarge (${index + 1})` },
         canvas, make("span", { class: "name" }, make("b", {}, camera.name), lack));
       box.addEventListener("click", () => this.enlarge(index));
       return { box, lack, picture: new Picture(canvas) };
     });
-    const none = make("div", { class: "camera" }, make("span", { class: "none" }, lacking ? "No camera of this episode has a picture." : "This episode has no cameras."));
+    const none = make("div", { class: "camera" }, make("span", { class: "none" }, lacking ? "No camera of this episode has frames." : "This episode has no cameras."));
     this.element.replaceChildren(...(keys.length ? this.tiles.map((tile) => tile.box) : [none]));
     shape(this.element, keys.length);
     this.enlarge(Math.max(0, keys.indexOf(remembered("large-camera", keys[0]))), false);
@@ -57,6 +57,6 @@ export class Stage {
       tile.picture.put(bitmap);
       had.add(index);
     }
-    this.tiles.forEach((tile, index) => say(tile.lack, had.has(index) ? "" : "no picture here"));
+    this.tiles.forEach((tile, index) => say(tile.lack, had.has(index) ? "" : "no image here"));
   }
 }

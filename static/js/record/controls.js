@@ -138,7 +138,7 @@ export class Controls {
     show(document.getElementById("refusal"), false);
   }
 
-  /** A refusal leaves with its cause: the rig went on to another state, or what was missing is there again. */
+  /** A refusal leaves with its cause: the rig changed its state, or what was missing is back. */
   cured(before, status) {
     if (!this.refusal) return;
     const isOther = status.state !== this.refusal.state && status.state !== "lost";

@@ -37,7 +37,7 @@ export class Stage {
     const fps = make("span", { class: "num" }, "–");
     const health = make("span", { class: "health", role: "status" });
     const none = make("span", { class: "none" }, "Waiting for video …");
-    const box = make("button", { class: "camera", type: "button", title: `${name}: make it large (${index + 1})` },
+    const box = make("button", { class: "camera", type: "button", title: `${name}: enlarge (${index + 1})` },
       canvas, none, make("span", { class: "name" }, make("b", {}, name), fps), health);
     show(health, false);
     box.addEventListener("click", () => this.enlarge(index));

@@ -24,13 +24,13 @@ async def test_it_brings_a_command_to_the_rig_and_its_answer_back(web: Any, rig:
 
 async def test_it_tells_the_rigs_own_reason_where_it_refuses(web: Any, rig: Any) -> None:
     differences = [{"what": "fps", "rig": 30, "dataset": 15}]
-    said = {"code": "mismatch", "message": "this rig does not fit", "differences": differences}
+    said = {"code": "mismatch", "message": "this rig doesn't match", "differences": differences}
     rig.answer = lambda _command: {"ok": False, "error": said}
     async with rig.running():
         status, answer = await web.ask("POST", f"/rigs/{rig.name}/commands/stop", {})
         assert status == 409
         assert answer == {
-            "error": {"code": "mismatch", "message": "this rig does not fit", "detail": {"differences": differences}}
+            "error": {"code": "mismatch", "message": "this rig doesn't match", "detail": {"differences": differences}}
         }
 
 
