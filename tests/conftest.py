@@ -9,6 +9,9 @@ from pathlib import Path
 import django
 import pytest
 
+# Before any of them is imported: their asserts show values, as a test's own do.
+pytest.register_assert_rewrite("tests.support")
+
 # Before Django reads its settings: no test may touch the person's own home. Named in pyproject.toml, they would have
 # been read by now.
 os.environ["ROBOTDATA_HOME"] = tempfile.mkdtemp(prefix="robotdata-test-")

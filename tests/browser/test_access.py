@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.browser.desk_data import call, fill
-from tests.browser.leaving import close_context
+from tests.support.desk_data import call, fill
+from tests.support.leaving import close_context
 
 pytestmark = pytest.mark.browser
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.desk_data import ROOT, call, filled
-from tests.takes import make_take
+from tests.support.desk_data import ROOT, call, filled
+from tests.support.takes import make_take
 
 pytestmark = pytest.mark.browser
 

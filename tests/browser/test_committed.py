@@ -12,8 +12,8 @@ from playwright.sync_api import Page, expect
 from robotdata.dataset import Dataset, verify_dataset
 from robotdata.video import open_video
 from robotdata.video.barcode import read
-from tests.browser.conftest import pictures
-from tests.browser.desk_data import call, fill, until, until_drawn
+from tests.support.browser import pictures
+from tests.support.desk_data import call, fill, until, until_drawn
 
 pytestmark = pytest.mark.browser
 TICKS = 8

@@ -14,8 +14,8 @@ from playwright.sync_api import Page, expect
 from robotdata.dataset import Dataset, verify_dataset
 from robotdata.dataset.features import is_depth
 from robotdata.video.barcode import Barcode, read
-from tests.browser.conftest import CANVASES, drawn, rig_file
-from tests.browser.desk_data import accept_rates, until_drawn
+from tests.support.browser import CANVASES, drawn, rig_file
+from tests.support.desk_data import accept_rates, until_drawn
 
 pytestmark = pytest.mark.browser
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.conftest import pictures
-from tests.browser.desk_data import call, fill, until
+from tests.support.browser import pictures
+from tests.support.desk_data import call, fill, until
 
 pytestmark = pytest.mark.browser
 TICKS = 8

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.desk_data import call, filled
+from tests.support.desk_data import call, filled
 
 pytestmark = pytest.mark.browser
 

@@ -15,8 +15,8 @@ import pytest
 from PIL import Image
 from playwright.async_api import Page, async_playwright, expect
 
-from tests.browser.conftest import BROWSERS, FLAGS
 from tests.recorder.sockets.conftest import FRONT, WRIST, FakeRig, Web, make_home
+from tests.support.browser import BROWSERS, FLAGS
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=60_000)

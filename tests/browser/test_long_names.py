@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.desk_data import ENCODING, ROOT, call
-from tests.browser.leaving import close_context
-from tests.takes import make_take
+from tests.support.desk_data import ENCODING, ROOT, call
+from tests.support.leaving import close_context
+from tests.support.takes import make_take
 
 pytestmark = pytest.mark.browser
 TITLE = "Bimanual kitchen rearrangement with deformable objects, second campaign in spring, the north bench arm"

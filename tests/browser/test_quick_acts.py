@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import APIResponse, Route, expect
 
-from tests.browser.desk_data import call, filled, until_held
-from tests.browser.test_stale_words import Late
+from tests.support.desk_data import call, filled, until_held
+from tests.support.late import Late
 
 pytestmark = pytest.mark.browser
 WALL = "/datasets/quick/?view=all"

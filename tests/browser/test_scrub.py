@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import ROOT, pictures
-from tests.browser.desk_data import call, until
-from tests.browser.leaving import close_context
-from tests.takes import make_take
+from tests.support.browser import ROOT, pictures
+from tests.support.desk_data import call, until
+from tests.support.leaving import close_context
+from tests.support.takes import make_take
 
 pytestmark = pytest.mark.browser
 TICKS = 150

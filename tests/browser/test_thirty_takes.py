@@ -16,8 +16,8 @@ from robotdata.dataset.reader import Dataset
 from robotdata.dataset.verify import verify_dataset
 from robotdata.video import open_video
 from robotdata.video.barcode import read
-from tests.browser.desk_data import ROOT, fill
-from tests.browser.leaving import close_context
+from tests.support.desk_data import ROOT, fill
+from tests.support.leaving import close_context
 
 pytestmark = pytest.mark.browser
 CAMERAS = ("observation.images.front", "observation.images.top")

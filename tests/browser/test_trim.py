@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from robotdata.video.barcode import Barcode
-from tests.browser.desk_data import call, filled, until
+from tests.support.desk_data import call, filled, until
 
 pytestmark = pytest.mark.browser
 TICKS = 41

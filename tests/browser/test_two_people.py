@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, WebSocketRoute, expect
 
-from tests.browser.desk_data import ROOT, call, filled
-from tests.browser.leaving import close_context
+from tests.support.desk_data import ROOT, call, filled
+from tests.support.leaving import close_context
 
 pytestmark = pytest.mark.browser
 

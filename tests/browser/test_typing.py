@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Route, WebSocketRoute, expect
 
-from tests.browser.desk_data import call, filled, until
+from tests.support.desk_data import call, filled, until
 
 pytestmark = pytest.mark.browser
 TICKS = 10

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from robotdata.dataset.verify import verify_dataset
-from tests.browser.desk_data import accept_rates, until_drawn
+from tests.support.desk_data import accept_rates, until_drawn
 
 pytestmark = pytest.mark.browser
 

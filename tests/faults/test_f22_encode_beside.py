@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.soak_product import Product
 from robotdata.spool import Take
-from tests.faults.whole import asked, started, until
+from tests.support.soak_product import Product
+from tests.support.whole import asked, started, until
 
 pytestmark = pytest.mark.faults
 RIG = """

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from robotdata.dataset import verify_dataset
-from tests.faults.crowd import Crowd, crowd
-from tests.faults.nth_call import ROOT
-from tests.faults.test_f18_twice import shown
+from tests.support.crowd import Crowd, crowd
+from tests.support.nth_call import ROOT
+from tests.support.seen import shown
 
 pytestmark = pytest.mark.faults
 ROUNDS, TICKS = 24, 5

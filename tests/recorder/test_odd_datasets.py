@@ -22,7 +22,7 @@ from recorder.recovery import recover
 from recorder.services import folders
 from robotdata.dataset.commit import NewEpisode
 from tests.dataset.conftest import _recorded, staged
-from tests.odd import each_odd, outline
+from tests.support.odd import each_odd, outline
 
 __all__ = ["_recorded", "staged"]
 EPISODES = "meta/episodes/chunk-000/file-000.parquet"

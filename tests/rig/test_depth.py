@@ -23,17 +23,15 @@ from robotdata.spool import Take, list_takes, read_manifest
 from robotdata.video import EncodeSettings, barcode, decode_depth, dequantize_depth, open_video, quantize_depth
 from robotdata.video.depth import depth_of_packet
 from robotdata.video.depth_scale import DepthScale
-from tests.rig.conftest import FRONT, TOP, Bench, until
-from tests.rig.test_link import Web, linked, soon
+from tests.rig.conftest import DEPTH, FRONT, TOP, Bench, until
+from tests.support.rig_link import Web, linked, soon
 
-DEPTH = {"kind": "sim", "barcode": True, "sync": "tick", "depth": True, "depth_max": 4}
 SCALE = DepthScale(depth_max=4)
 QUICK = EncodeSettings(codec="h264", preset="ultrafast")
 
 CODE = """
 import sys, time, pathlib
-from tests.rig.conftest import Bench, config
-from tests.rig.test_depth import DEPTH
+from tests.rig.conftest import DEPTH, Bench, config
 bench = Bench(pathlib.Path(sys.argv[1]), config(camera=DEPTH))
 bench.do("record")
 while True:

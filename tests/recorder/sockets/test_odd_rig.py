@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.odd import each_odd
+from tests.support.odd import each_odd
 
 FRONT = "observation.images.front"
 

@@ -10,8 +10,8 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from tests.faults.nth_call import ROOT
-from tests.recorder.test_worker import Home
+from tests.support.nth_call import ROOT
+from tests.support.worker_home import Home
 
 # `python -c MAKE PRESET SLUG=TICKS,TICKS ...`: kept takes of so many frames; the n-th has the number n in its pictures.
 MAKE = """

@@ -12,8 +12,8 @@ from typing import Any
 
 from playwright.sync_api import Page
 
-from tests.browser.leaving import close_context
-from tests.takes import make_take
+from tests.support.leaving import close_context
+from tests.support.takes import make_take
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ENCODING = {"codec": "h264", "crf": 23, "g": 2, "preset": "ultrafast", "pix_fmt": "yuv420p"}

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PARTS = {"uvicorn": "web", "celery": "worker", "robotdata.rig": "rig"}
 RIG = """
 [rig]
