@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import tempfile
 from pathlib import Path
 
-import django
 import pytest
+
+NEEDS = ["django", "channels", "celery", "ninja", "av", "pyarrow", "PIL", "playwright", "websockets"]
+NEEDS += ["pytest_django", "pytest_asyncio", "pytest_timeout"]
+if missing := [name for name in NEEDS if importlib.util.find_spec(name) is None]:
+    # Said once, before thousands of tests fail to import it.
+    raise SystemExit(
+        f"The tests need packages that this Python lacks ({', '.join(missing)}): run `make test`, which installs them "
+        "into .venv, or `pip install -r requirements.txt -r requirements-scale.txt -r requirements-dev.txt`."
+    )
+
+import django  # noqa: E402
 
 # Before any of them is imported: their asserts show values, as a test's own do.
 pytest.register_assert_rewrite("tests.support")
