@@ -19,6 +19,7 @@ if missing := [name for name in NEEDS if importlib.util.find_spec(name) is None]
     )
 
 import django  # noqa: E402
+from django.conf import settings  # noqa: E402
 
 # Before any of them is imported: their asserts show values, as a test's own do.
 pytest.register_assert_rewrite("tests.support")
@@ -29,6 +30,8 @@ os.environ["ROBOTDATA_HOME"] = tempfile.mkdtemp(prefix="robotdata-test-")
 os.environ.setdefault("ROBOTDATA_LOG", "WARNING")
 os.environ["DJANGO_SETTINGS_MODULE"] = "robotdata.settings"
 django.setup()
+# The product's own takes a quarter of a second for each password, by design.
+settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture(scope="session")
