@@ -1,86 +1,83 @@
-"""A person at the real product: its processes with a home of their own, and a Chromium that is signed in."""
+"""A person at the real product: its processes with a home of their own, and a Chromium that is signed in.
+
+All modules that a worker of pytest-xdist runs share one product and one Chromium; each fills datasets of its own. A
+module that sets RIG (its rig file) or FRESH_HOME has a product of its own.
+"""
 
 from __future__ import annotations
 
-import os
-import queue
-import shutil
-import signal
-import subprocess
-import sys
-import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from robotdata.video.barcode import Barcode
-from tests.support.browser import (
-    BROWSERS,
-    FLAGS,
-    RIG,
-    ROOT,
-    Product,
-    Visit,
-    free_port,
-    pictures,
-    wait_for_link,
-)
+from tests.support import browser
+from tests.support.browser import Product, Visit, pictures
 from tests.support.leaving import close_context
 
 # A busy machine is no defect of the page.
 expect.set_options(timeout=60_000)
+HERE = Path(__file__).parent
+
+
+class Shared:
+    """What lasts until the worker leaves this folder: afterwards Playwright's event loop would be in others' way."""
+
+    def __init__(self) -> None:
+        self.stack = ExitStack()
+        self.chromium: Browser | None = None
+        self.product: Product | None = None
+
+    def close(self) -> None:
+        self.chromium = self.product = None
+        self.stack.close()
+
+
+SHARED = Shared()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    if nextitem is None or HERE not in nextitem.path.parents:
+        SHARED.close()
 
 
 @pytest.fixture(scope="module")
 def product(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    """Web, worker and a rig whose every frame says which it is; a module's own RIG, where it has one."""
-    home = tmp_path_factory.mktemp("home")
-    (home / "rig.toml").write_text(getattr(request.module, "RIG", RIG))
-    port = free_port()
-    env = {**os.environ, "ROBOTDATA_HOME": str(home), "PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": ""}
-    command = [sys.executable, "manage.py", "run", "--port", str(port), "--rig", str(home / "rig.toml")]
-    with (
-        (home / "log").open("w") as log,
-        subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=log, text=True) as process,
-    ):
-        lines: queue.Queue[str] = queue.Queue()
-        reader = threading.Thread(target=lambda: [lines.put(line) for line in process.stdout or ()], daemon=True)
-        reader.start()
-        try:
-            wait_for_link(process, lines, home)
-            yield Product(process, home, f"http://127.0.0.1:{port}", lines)
-        finally:
-            process.send_signal(signal.SIGINT)
-            try:
-                process.wait(120)
-            except subprocess.TimeoutExpired:
-                process.kill()
-            reader.join(5)
+    """Web, worker and a rig whose every frame says which it is."""
+    rig = getattr(request.module, "RIG", browser.RIG)
+    if rig is not browser.RIG or getattr(request.module, "FRESH_HOME", False):
+        with browser.running(tmp_path_factory.mktemp("home"), rig) as own:
+            yield own
+        return
+    if SHARED.product is None:
+        home = tmp_path_factory.mktemp("shared-home")
+        SHARED.product = SHARED.stack.enter_context(browser.running(home, rig))
+    yield SHARED.product
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
+def chromium() -> Browser:
     """Skips, saying so, where there is none."""
-    path = next((found for name in BROWSERS if (found := shutil.which(name))), None)
-    if path is None:
-        pytest.skip("no Chromium on this machine")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS, headless=True)
-        yield browser
-        browser.close()
+    if SHARED.chromium is None:
+        SHARED.chromium = SHARED.stack.enter_context(browser.chromium())
+    return SHARED.chromium
 
 
 @pytest.fixture(scope="module")
 def signed_in(chromium: Browser, product: Product) -> dict[str, Any]:
     """The cookies of somebody who followed the printed link."""
-    context = chromium.new_context()
-    page = context.new_page()
-    page.goto(product.link())
-    state = context.storage_state()
-    close_context(context)
-    return dict(state)
+    if not product.cookies:
+        context = chromium.new_context()
+        page = context.new_page()
+        page.goto(product.link())
+        product.cookies = dict(context.storage_state())
+        close_context(context)
+    return product.cookies
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ def walked(chromium: Any, product: Any, signed_in: Any) -> Iterator[Path]:
     page = context.new_page()
     page.set_default_timeout(60_000)
     page.goto("/")
-    ids = fill(page, product.home, "walk", TAKES, TICKS)
+    ids = fill(page, product, "walk", TAKES, TICKS)
     page.goto("/datasets/walk/?view=review&sort=oldest")
     expect(page.locator("#wall-count")).to_have_text(str(TAKES))
     press(page, "j", "Enter")

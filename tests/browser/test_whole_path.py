@@ -13,6 +13,7 @@ from robotdata.dataset.verify import verify_dataset
 from tests.support.desk_data import accept_rates, until_drawn
 
 pytestmark = pytest.mark.browser
+FRESH_HOME = True  # a new user has no dataset yet
 
 Frames = Callable[[Page], list[Any]]
 TASK = "Put the red cube on the <b>plate</b> 🥄"

@@ -6,6 +6,12 @@ from playwright.sync_api import APIResponse, Page, Route
 
 from tests.support.desk_data import until_held
 
+# htmx has put into the page what came, and the page has heard of it.
+SHOWN = """async () => {
+  do await new Promise((on) => setTimeout(on, 50));
+  while (document.querySelector(".htmx-swapping, .htmx-settling, .htmx-added"));
+}"""
+
 
 class Late:
     """Answers to `url` that left the server as it was then, and wait here until they are let through."""
@@ -28,8 +34,9 @@ class Late:
     def come(self) -> None:
         """The oldest that waits."""
         route, response = self.held.pop(0)
-        route.fulfill(response=response)
-        self.page.wait_for_timeout(300)
+        with self.page.expect_event("requestfinished", lambda request: request == route.request):
+            route.fulfill(response=response)
+        self.page.evaluate(SHOWN)
 
     def end(self) -> None:
         self.holding = False

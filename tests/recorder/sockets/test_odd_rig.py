@@ -12,6 +12,8 @@ import pytest
 
 from tests.support.odd import each_odd
 
+OWN_WEB = True  # it is filled with odd takes
+
 FRONT = "observation.images.front"
 
 
