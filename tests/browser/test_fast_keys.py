@@ -128,7 +128,7 @@ def test_keys_before_the_scripts_are_here_are_counted(visit: Any, product: Any) 
     page = visit("/")
     ids = fill(page, product, "early", 3, TICKS)
     held: list[Route] = []
-    page.route("**/js/player/review.js", held.append)
+    page.route("**/js/player/review.js", lambda route: held.append(route))
     page.goto(f"/episodes/{ids[0]}/?list=review&sort=oldest", wait_until="commit")
     page.locator("#details").wait_for()
     page.keyboard.press("k")
