@@ -37,7 +37,7 @@ signin: $(VENV)/.run  ## print a new one-use sign-in link
 
 test: $(VENV)/.dev  ## what a change needs; installs what the tests need, a browser included where the machine lets it
 	@$(BIN)/python bench/prepare.py
-	$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile -m "not faults" $(ARGS)
+	$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile -m "not faults" --ignore=tests/faults $(ARGS)
 
 test-faults: $(VENV)/.dev  ## real processes, disks and databases broken, at every write and by chance
 	@$(BIN)/python bench/prepare.py

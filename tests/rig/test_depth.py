@@ -23,7 +23,7 @@ from robotdata.spool import Take, list_takes, read_manifest
 from robotdata.video import EncodeSettings, barcode, decode_depth, dequantize_depth, open_video, quantize_depth
 from robotdata.video.depth import depth_of_packet
 from robotdata.video.depth_scale import DepthScale
-from tests.rig.conftest import DEPTH, FRONT, TOP, Bench, until
+from tests.rig.conftest import DEPTH, FRONT, TOP, Bench
 from tests.support.rig_link import Web, linked, soon
 
 SCALE = DepthScale(depth_max=4)
@@ -66,9 +66,7 @@ def test_a_killed_rig_leaves_its_depth_whole(tmp_path: Path) -> None:
     command = [sys.executable, "-c", CODE, str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as rig:
         assert rig.stdout is not None
-        lines = [rig.stdout.readline()]
-        until(lambda: list_takes(tmp_path))
-        time.sleep(0.7)
+        lines = [next(line for line in rig.stdout if int(line.split()[1]) >= 40)]
         os.kill(rig.pid, signal.SIGKILL)
         lines += rig.stdout.read().splitlines()
     said = int(next(line for line in reversed(lines) if len(line.split()) == 2).split()[1])
