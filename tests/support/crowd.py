@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from tests.support.fresh_home import fill_home
 from tests.support.nth_call import ROOT
 from tests.support.worker_home import Home
 
@@ -79,7 +80,7 @@ class Crowd(Home):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self.workers: dict[str, Worker] = {}
-        self.python("manage.py", "migrate", "-v0")
+        fill_home(path)
 
     def start(self, name: str, *more: str, **env: str) -> Worker:
         self.workers[name] = Worker(self, name, *more, **env)

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.fresh_home import fill_home
 from tests.support.holding import SETTINGS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -124,7 +125,7 @@ class Home:
 @pytest.fixture
 def own_home(tmp_path: Path) -> Iterator[Home]:
     home = Home(tmp_path)
-    home.python("manage.py", "migrate", "-v0")
+    fill_home(home.path)
     yield home
     home.kill_worker()
 

@@ -24,6 +24,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from robotdata.secret_files import cookie_name
+from tests.support.fresh_home import fill_home
 
 ROOT = Path(__file__).resolve().parents[3]
 TOKEN = "a-rig-token"
@@ -228,6 +229,8 @@ class FakeRig:
 
 def make_home(home: Path, **env: str) -> dict[str, str]:
     """Tables, a person and her keys."""
+    if not env:
+        return dict(json.loads(fill_home(home, SETUP)))
     done = subprocess.run(
         [sys.executable, "-c", SETUP],
         cwd=ROOT,
