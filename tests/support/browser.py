@@ -225,6 +225,14 @@ def quiet(page: Page, for_s: float = 0.5, *, held: int = 0) -> None:
         page.wait_for_timeout(20)
 
 
+def until_ended(page: Page, request: Request) -> None:
+    """Wait until this request has its answer, or was given up by the page."""
+    deadline = time.monotonic() + 60
+    while request in Traffic.of(page).under_way:
+        assert time.monotonic() < deadline, request.url
+        page.wait_for_timeout(10)
+
+
 @contextlib.contextmanager
 def heard(page: Page, *rows: str, held: int = 0) -> Iterator[None]:
     """What is changed here has reached the page after it: it was told of these rows, and has fetched what it wanted."""

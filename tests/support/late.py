@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import APIResponse, Page, Route
 
+from tests.support.browser import until_ended
 from tests.support.desk_data import until_held
 
 # htmx has put into the page what came, and the page has heard of it.
@@ -34,8 +35,8 @@ class Late:
     def come(self) -> None:
         """The oldest that waits."""
         route, response = self.held.pop(0)
-        with self.page.expect_event("requestfinished", lambda request: request == route.request):
-            route.fulfill(response=response)
+        route.fulfill(response=response)
+        until_ended(self.page, route.request)
         self.page.evaluate(SHOWN)
 
     def end(self) -> None:
