@@ -8,14 +8,15 @@ RIG ?=
 MINUTES ?= 10
 SEED ?= 1
 CASES ?= 2000
+TESTERS ?= 2
 export PYTHONPATH := $(CURDIR)
 PINS := requirements.txt requirements-core.txt requirements-web.txt requirements-scale.txt constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run signin test lint format types demo readme docs interop bench soak crash fuzz restarts wheel installed clean
+.PHONY: help run signin test test-faults lint format types demo readme docs interop bench soak crash fuzz restarts wheel installed clean
 
-help:  ## show this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+help:  ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 $(VENV)/.run: $(PINS)
 	@$(PYTHON) -c 'import sys; sys.exit("robotdata needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make run PYTHON=python3.12") if sys.version_info < (3, 11) else None'
@@ -34,9 +35,13 @@ run: $(VENV)/.run  ## start everything on this machine: web, worker and a rig (P
 signin: $(VENV)/.run  ## print a new one-use sign-in link
 	@$(BIN)/python manage.py signin
 
-test: $(VENV)/.dev  ## run the tests; installs what they need, and a browser if this machine allows it
+test: $(VENV)/.dev  ## run what a change needs; installs what the tests need, and a browser if this machine allows it
 	@$(BIN)/python bench/prepare.py
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile -m "not faults" --ignore=tests/faults $(ARGS)
+
+test-faults: $(VENV)/.dev  ## real processes, disks and databases broken, at every write and by chance
+	@$(BIN)/python bench/prepare.py
+	$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile -m faults $(ARGS)
 
 lint: $(VENV)/.dev  ## ruff, migrations that match the models, requirements that fit together, plain English
 	$(BIN)/ruff check .

@@ -31,11 +31,11 @@ from robotdata.dataset import DatasetFolder, dataset_lock, recover_dataset, veri
 from robotdata.spool import BadManifest, NoTake, Take, read_manifest, recover_take  # noqa: E402
 from robotdata.video.barcode import read  # noqa: E402
 from robotdata.video.jpeg import decode_jpeg  # noqa: E402
-from tests.faults import commit_a_batch  # noqa: E402
-from tests.takes import make_take  # noqa: E402
+from tests.support import commit_a_batch  # noqa: E402
+from tests.support.takes import make_take  # noqa: E402
 
 TICKS = 6
-PRELOAD = ["tests.faults.commit_a_batch", "robotdata.video.encode", "robotdata.video.remux", "robotdata.video.verify"]
+PRELOAD = ["tests.support.commit_a_batch", "robotdata.video.encode", "robotdata.video.remux", "robotdata.video.verify"]
 FRESH_AFTER = 40  # kills; then a new home, so that a dataset stays small and the figures comparable
 
 

@@ -26,8 +26,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from robotdata.spool import BadManifest, NoTake, Take, read_manifest  # noqa: E402
-from tests.faults.rigs import RigProcess, new_dataset, running, shown_at_rows  # noqa: E402
 from tests.recorder.sockets.conftest import serving  # noqa: E402
+from tests.support.rigs import RigProcess, new_dataset, running, shown_at_rows  # noqa: E402
 
 FPS = 30
 PROMISED_S = 1.0

@@ -48,7 +48,7 @@ def fill(home: Path, takes: int) -> None:
     from recorder.models.states import EpisodeState, Verdict
     from robotdata.spool import read_manifest
     from robotdata.spool.manifest import new_curation
-    from tests.takes import make_take
+    from tests.support.takes import make_take
 
     (home / "spool").mkdir(exist_ok=True)
     (home / "datasets").mkdir(exist_ok=True)

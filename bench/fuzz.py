@@ -85,7 +85,7 @@ def run(asked: Asked, tally: Tally, place: Path) -> bool:
 
 def main() -> int:
     from bench.fuzz_cases import KINDS_OF_CASE
-    from bench.fuzz_home import shared_memory
+    from tests.support.fuzz_home import shared_memory
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=1)

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.fuzz_bytes import change_bytes, change_claim, change_index, change_length, change_rows
-from bench.fuzz_home import CAMERA, KILLED, KINDS, OLD, RECORDED, TICKS, new_dataset, new_take
 from bench.fuzz_json import change_json
 from bench.fuzz_tables import change_table
+from tests.support.fuzz_home import CAMERA, KILLED, KINDS, OLD, RECORDED, TICKS, new_dataset, new_take
 
 Change = Callable[[Path, random.Random], str]
 VIDEO, INDEX = f"{CAMERA}.mkv", f"{CAMERA}.idx"

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.fuzz_cases import Case
-from bench.fuzz_home import CAMERA, GOOD_TAKE, SLUG, TICKS
+from tests.support.fuzz_home import CAMERA, GOOD_TAKE, SLUG, TICKS
 
 MOST_CPU_S, MOST_MB = 5.0, 300
 KILL_CPU_S, KILL_WALL_S = 20, 120

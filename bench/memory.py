@@ -96,7 +96,7 @@ def encoder(home: Path, batches: int, datasets: int) -> None:
 
 
 def template_in(home: Path) -> Path:
-    from tests.takes import make_take
+    from tests.support.takes import make_take
 
     return make_take(home / "templates", 20, cameras=("front",))
 

@@ -23,8 +23,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.faults.rigs import RigProcess, running  # noqa: E402
-from tests.faults.scaled import Scaled, all_at_once, one_after_the_other, scaled, unbroken  # noqa: E402
+from tests.support.rigs import RigProcess, running  # noqa: E402
+from tests.support.scaled import Scaled, all_at_once, one_after_the_other, scaled, unbroken  # noqa: E402
 
 FPS = 20
 

@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from bench.soak_check import check_home  # noqa: E402
-from bench.soak_product import Away, Product, usage  # noqa: E402
+from tests.support.soak_product import Away, Product, usage  # noqa: E402
 
 FRONT = "observation.images.front"
 OVER = {"recorded", "interrupted"}

@@ -17,7 +17,7 @@ from robotdata.video.barcode import read
 
 if TYPE_CHECKING:
     from bench.soak import Promises
-    from bench.soak_product import Product
+    from tests.support.soak_product import Product
 
 ROOT = Path(__file__).resolve().parent.parent
 FRONT = "observation.images.front"

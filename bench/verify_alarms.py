@@ -130,9 +130,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--encodes", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--most", type=int, default=10, help="encodes per dataset (default 10)")
     parser.add_argument("--within-s", type=float, default=float("inf"), help="stop after this many seconds")
     chosen = parser.parse_args()
-    found = search(chosen.encodes, chosen.seed, chosen.within_s)
+    found = search(chosen.encodes, chosen.seed, chosen.within_s, chosen.most)
     print(json.dumps(found, indent=2))
     return 1 if found["alarms"] else 0
 

@@ -2,19 +2,48 @@
 
 from __future__ import annotations
 
+import atexit
+import importlib.util
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
-import django
 import pytest
+
+NEEDS = ["django", "channels", "celery", "ninja", "av", "pyarrow", "PIL", "playwright", "websockets"]
+NEEDS += ["pytest_django", "pytest_asyncio", "pytest_timeout"]
+if missing := [name for name in NEEDS if importlib.util.find_spec(name) is None]:
+    # Said once, before thousands of tests fail to import it.
+    raise SystemExit(
+        f"The tests need packages that this Python lacks ({', '.join(missing)}): run `make test`, which installs them "
+        "into .venv, or `pip install -r requirements.txt -r requirements-scale.txt -r requirements-dev.txt`."
+    )
+
+import django  # noqa: E402
+from django.conf import settings  # noqa: E402
+
+# Before any of them is imported: their asserts show values, as a test's own do.
+pytest.register_assert_rewrite("tests.support")
+
+IN_MEMORY = Path("/dev/shm")
+ROOM = 8 << 30
+
+# A real disk takes milliseconds for each fsync, of which there are tens of thousands; nothing here asks what survives a
+# power cut of this machine. TMPDIR=/tmp says otherwise.
+if not os.environ.get("TMPDIR") and os.access(IN_MEMORY, os.W_OK) and shutil.disk_usage(IN_MEMORY).free > ROOM:
+    os.environ["TMPDIR"] = str(IN_MEMORY)
+    tempfile.tempdir = None  # it is looked up again
 
 # Before Django reads its settings: no test may touch the person's own home. Named in pyproject.toml, they would have
 # been read by now.
 os.environ["ROBOTDATA_HOME"] = tempfile.mkdtemp(prefix="robotdata-test-")
+atexit.register(shutil.rmtree, os.environ["ROBOTDATA_HOME"], ignore_errors=True)
 os.environ.setdefault("ROBOTDATA_LOG", "WARNING")
 os.environ["DJANGO_SETTINGS_MODULE"] = "robotdata.settings"
 django.setup()
+# The product's own takes a quarter of a second for each password, by design.
+settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -135,3 +136,17 @@ def test_it_starts_without_a_framework(room: str) -> None:
 
 def test_it_keeps_the_package_itself_empty() -> None:
     assert (ROOT / "robotdata/__init__.py").read_text().strip() == ""
+
+
+def borrowed(path: Path) -> Iterator[str]:
+    """Imports of test modules and benchmarks, those of programs that a test writes as text included."""
+    for name in re.findall(r"^\s*(?:from|import)\s+([\w.]+)", path.read_text(), re.MULTILINE):
+        if name.split(".")[0] == "bench" or any(part.startswith("test_") for part in name.split(".")):
+            yield f"{path.relative_to(ROOT)} imports {name}"
+
+
+def test_no_test_module_and_no_benchmark_is_imported_by_a_test() -> None:
+    """What tests share lies in tests/support, in a conftest, or in a program beside them."""
+    paths = sorted((ROOT / "tests").rglob("*.py"))
+    assert len(paths) > 200
+    assert [found for path in paths for found in borrowed(path)] == []

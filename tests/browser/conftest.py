@@ -1,177 +1,83 @@
-"""A person at the real product: its processes with a home of their own, and a Chromium that is signed in."""
+"""A person at the real product: its processes with a home of their own, and a Chromium that is signed in.
+
+All modules that a worker of pytest-xdist runs share one product and one Chromium; each fills datasets of its own. A
+module that sets RIG (its rig file) or FRESH_HOME has a product of its own.
+"""
 
 from __future__ import annotations
 
-import base64
-import io
-import os
-import queue
-import shutil
-import signal
-import socket
-import subprocess
-import sys
-import threading
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from robotdata.video.barcode import Barcode, read
-from tests.browser.leaving import close_context
+from robotdata.video.barcode import Barcode
+from tests.support import browser
+from tests.support.browser import Product, Visit, pictures
+from tests.support.leaving import close_context
 
 # A busy machine is no defect of the page.
 expect.set_options(timeout=60_000)
-
-ROOT = Path(__file__).resolve().parent.parent.parent
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    "--no-proxy-server",
-    "--autoplay-policy=no-user-gesture-required",
-]
-CAMERAS = ("front", "top", "wrist")
-_RIG = """
-[rig]
-name = "bench-1"
-fps = 15
-[robot]
-kind = "sim"
-[teleoperator]
-kind = "autopilot"
-"""
+HERE = Path(__file__).parent
 
 
-def rig_file(cameras: dict[str, str]) -> str:
-    """A rig whose every frame says which it is; by camera what its table says besides."""
-    camera = 'kind = "sim"\nwidth = 320\nheight = 240\nfps = 15\nbarcode = true\nsync = "tick"\n'
-    return _RIG + "".join(f"[cameras.{name}]\n{camera}{more}\n" for name, more in cameras.items())
+class Shared:
+    """What lasts until the worker leaves this folder: afterwards Playwright's event loop would be in others' way."""
+
+    def __init__(self) -> None:
+        self.stack = ExitStack()
+        self.chromium: Browser | None = None
+        self.product: Product | None = None
+
+    def close(self) -> None:
+        self.chromium = self.product = None
+        self.stack.close()
 
 
-RIG = rig_file(dict.fromkeys(CAMERAS, ""))
-CANVASES = "() => [...document.querySelectorAll('#stage canvas')].map((canvas) => canvas.toDataURL('image/png'))"
+SHARED = Shared()
 
 
-@dataclass
-class Product:
-    """`manage.py run` as a person starts it."""
-
-    process: subprocess.Popen[str]
-    home: Path
-    url: str
-    lines: queue.Queue[str] = field(repr=False)
-
-    def link(self) -> str:
-        """A fresh sign-in link, as the command for a second person prints it."""
-        env = {**os.environ, "ROBOTDATA_HOME": str(self.home)}
-        command = [sys.executable, "manage.py", "signin"]
-        said = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=True).stdout
-        return f"{self.url}/sign-in/?code={said.split('code=')[1].split()[0]}"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    if nextitem is None or HERE not in nextitem.path.parents:
+        SHARED.close()
 
 
 @pytest.fixture(scope="module")
 def product(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    """Web, worker and a rig whose every frame says which it is; a module's own RIG, where it has one."""
-    home = tmp_path_factory.mktemp("home")
-    (home / "rig.toml").write_text(getattr(request.module, "RIG", RIG))
-    port = free_port()
-    env = {**os.environ, "ROBOTDATA_HOME": str(home), "PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": ""}
-    command = [sys.executable, "manage.py", "run", "--port", str(port), "--rig", str(home / "rig.toml")]
-    with (
-        (home / "log").open("w") as log,
-        subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=log, text=True) as process,
-    ):
-        lines: queue.Queue[str] = queue.Queue()
-        reader = threading.Thread(target=lambda: [lines.put(line) for line in process.stdout or ()], daemon=True)
-        reader.start()
-        try:
-            wait_for_link(process, lines, home)
-            yield Product(process, home, f"http://127.0.0.1:{port}", lines)
-        finally:
-            process.send_signal(signal.SIGINT)
-            try:
-                process.wait(120)
-            except subprocess.TimeoutExpired:
-                process.kill()
-            reader.join(5)
-
-
-def wait_for_link(process: subprocess.Popen[str], lines: queue.Queue[str], home: Path) -> None:
-    deadline = time.monotonic() + 180
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            if "/sign-in/?code=" in lines.get(timeout=0.2):
-                return
-        except queue.Empty:
-            continue
-    pytest.fail(f"the product did not start: {(home / 'log').read_text()[-2000:]}")
+    """Web, worker and a rig whose every frame says which it is."""
+    rig = getattr(request.module, "RIG", browser.RIG)
+    if rig is not browser.RIG or getattr(request.module, "FRESH_HOME", False):
+        with browser.running(tmp_path_factory.mktemp("home"), rig) as own:
+            yield own
+        return
+    if SHARED.product is None:
+        home = tmp_path_factory.mktemp("shared-home")
+        SHARED.product = SHARED.stack.enter_context(browser.running(home, rig))
+    yield SHARED.product
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
+def chromium() -> Browser:
     """Skips, saying so, where there is none."""
-    path = next((found for name in BROWSERS if (found := shutil.which(name))), None)
-    if path is None:
-        pytest.skip("no Chromium on this machine")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS, headless=True)
-        yield browser
-        browser.close()
+    if SHARED.chromium is None:
+        SHARED.chromium = SHARED.stack.enter_context(browser.chromium())
+    return SHARED.chromium
 
 
 @pytest.fixture(scope="module")
 def signed_in(chromium: Browser, product: Product) -> dict[str, Any]:
     """The cookies of somebody who followed the printed link."""
-    context = chromium.new_context()
-    page = context.new_page()
-    page.goto(product.link())
-    state = context.storage_state()
-    close_context(context)
-    return dict(state)
-
-
-@dataclass
-class Visit:
-    """Opens pages as somebody who is signed in, and keeps every complaint of the browser."""
-
-    browser: Browser
-    product: Product
-    state: dict[str, Any]
-    complaints: list[str] = field(default_factory=list)
-    pages: list[Page] = field(default_factory=list)
-
-    def __call__(self, path: str, *, width: int = 1440, height: int = 900, **more: Any) -> Page:
-        more = {"storage_state": self.state, "base_url": self.product.url, **more}
-        context = self.browser.new_context(viewport={"width": width, "height": height}, **more)
+    if not product.cookies:
+        context = chromium.new_context()
         page = context.new_page()
-        page.set_default_timeout(60_000)
-        page.on("pageerror", lambda error: self.complaints.append(f"{page.url}: {error}"))
-        page.on("console", lambda said: self.hear(page.url, said))
-        self.pages.append(page)
-        page.goto(path)
-        return page
-
-    def hear(self, url: str, said: Any) -> None:
-        if said.type == "error":
-            self.complaints.append(f"{url}: {said.text}")
+        page.goto(product.link())
+        product.cookies = dict(context.storage_state())
+        close_context(context)
+    return product.cookies
 
 
 @pytest.fixture
@@ -182,17 +88,6 @@ def visit(chromium: Browser, product: Product, signed_in: dict[str, Any]) -> Ite
     for page in visit.pages:
         close_context(page.context)
     assert not visit.complaints
-
-
-def pictures(page: Page) -> list[Barcode]:
-    """What the frames on screen say of themselves, camera by camera."""
-    return [read(shown) for shown in drawn(page, CANVASES)]
-
-
-def drawn(page: Page, script: str) -> list[np.ndarray]:
-    """The pictures that `script` gives as data addresses, RGB."""
-    shown = [Image.open(io.BytesIO(base64.b64decode(url.split(",")[1]))) for url in page.evaluate(script)]
-    return [np.asarray(image.convert("RGB")) for image in shown]
 
 
 @pytest.fixture

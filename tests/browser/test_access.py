@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.browser.desk_data import call, fill
-from tests.browser.leaving import close_context
+from tests.support.browser import quiet
+from tests.support.desk_data import call, fill
+from tests.support.leaving import close_context
 
 pytestmark = pytest.mark.browser
 
@@ -37,7 +38,7 @@ def takes(chromium: Any, product: Any, signed_in: Any) -> list[str]:
     context = chromium.new_context(storage_state=signed_in, base_url=product.url)
     page = context.new_page()
     page.goto("/")
-    ids = fill(page, product.home, "axe", 4, 30)
+    ids = fill(page, product, "axe", 4, 30)
     call(page, "PATCH", f"/api/episodes/{ids[0]}", {"labels": ["success"], "rating": 4, "trim": [3, 20]})
     call(page, "PATCH", f"/api/episodes/{ids[2]}", {"verdict": "keep"})
     call(page, "PATCH", f"/api/episodes/{ids[3]}", {"verdict": "reject"})
@@ -55,7 +56,7 @@ def test_it_can_be_used_by_everybody(visit: Any, takes: list[str], scheme: str, 
     found = []
     for path in PAGES:
         page.goto(path.format(*takes))
-        page.wait_for_timeout(500)
+        quiet(page)
         page.evaluate(AXE.read_text())
         # Pictures of the scene lie behind some words: axe cannot see their contrast, and says so by itself.
         asked = {"runOnly": RULES, "resultTypes": ["violations"]}

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.desk_data import ROOT, call, filled
-from tests.takes import make_take
+from tests.support.browser import heard
+from tests.support.desk_data import call, filled
+from tests.support.takes import make_take
 
 pytestmark = pytest.mark.browser
 
@@ -28,13 +26,12 @@ def test_only_a_new_take_comes_to_the_top_and_only_once(visit: Any, takes: list[
     had = cards.count()
     assert had < len(takes)
     for change in ({"rating": 2}, {"verdict": "reject"}, {"verdict": "unreviewed"}):
-        call(page, "PATCH", f"/api/episodes/{takes[0]}", change)  # far down, not loaded
-        page.wait_for_timeout(1200)
+        with heard(page, takes[0]):
+            call(page, "PATCH", f"/api/episodes/{takes[0]}", change)  # far down, not loaded
         assert cards.count() == had
         expect(cards.first).to_have_id(f"take-{takes[-1]}")
     new = make_take(product.home / "spool", 6, episode=61, dataset="arrivals", task="new").name
-    env = {**os.environ, "ROBOTDATA_HOME": str(product.home)}
-    subprocess.run([sys.executable, "manage.py", "recover"], cwd=ROOT, env=env, capture_output=True, check=False)
+    product.recover()
     expect(cards.first).to_have_id(f"take-{new}")
     page.wait_for_timeout(3000)  # it is measured meanwhile, and moves for that
     assert page.locator(f'[id="take-{new}"]').count() == 1

@@ -12,8 +12,8 @@ from playwright.sync_api import Page, expect
 from robotdata.dataset import DatasetFolder, verify_dataset
 from robotdata.video import open_video
 from robotdata.video.barcode import read
-from tests.browser.conftest import pictures
-from tests.browser.desk_data import call, fill, until, until_drawn
+from tests.support.browser import pictures, quiet
+from tests.support.desk_data import call, fill, until, until_drawn
 
 pytestmark = pytest.mark.browser
 TICKS = 8
@@ -52,7 +52,7 @@ def judge_by_keys(page: Page, ids: list[str]) -> None:
     page.keyboard.press("r")  # the first; on to the second
     expect(page.locator("#details")).to_have_attribute("data-episode", ids[1])
     expect(page.locator(".toast", has_text="when you apply changes")).to_be_visible()
-    page.wait_for_timeout(700)
+    quiet(page)
     for _ in range(3):
         page.keyboard.press("ArrowRight")
     expect(page.locator("#at-frame")).to_have_text("3")
@@ -60,13 +60,13 @@ def judge_by_keys(page: Page, ids: list[str]) -> None:
     expect(page.locator("[data-plan]")).to_contain_text("trimmed to frames 3–7")
     page.keyboard.press("j")
     expect(page.locator("#details")).to_have_attribute("data-episode", ids[2])
-    page.wait_for_timeout(700)
+    quiet(page)
     page.keyboard.press("r")
     expect(page.locator("#details")).to_have_attribute("data-episode", ids[3])
     page.keyboard.press("z")  # not that one
     expect(page.locator("#details")).to_have_attribute("data-episode", ids[2])
     expect(page.locator("#verdict")).to_have_text("keep")
-    page.wait_for_timeout(700)
+    quiet(page)
     page.fill("#edit-task", "fold the towel")
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.locator("[data-plan]")).to_contain_text("becomes “fold the towel”")
@@ -74,7 +74,7 @@ def judge_by_keys(page: Page, ids: list[str]) -> None:
 
 def test_it_is_judged_by_keys_applied_and_taken_back(visit: Any, product: Any) -> None:
     page = visit("/")
-    ids = fill(page, product.home, "shelf", 5, TICKS)
+    ids = fill(page, product, "shelf", 5, TICKS)
     commit(page, "shelf", ids)
     root = product.home / "datasets" / "shelf"
     whole = [(n, list(range(TICKS))) for n in range(5)]
@@ -113,7 +113,7 @@ def test_it_is_judged_by_keys_applied_and_taken_back(visit: Any, product: Any) -
 
 def test_a_task_is_renamed_everywhere_and_back(visit: Any, product: Any) -> None:
     page = visit("/")
-    ids = fill(page, product.home, "words", 4, TICKS)
+    ids = fill(page, product, "words", 4, TICKS)
     commit(page, "words", ids[:2])
     page.goto("/datasets/words/?view=all")
     tasks = page.locator("section.panel", has=page.get_by_role("heading", name=re.compile("^Tasks")))

@@ -14,8 +14,8 @@ from playwright.sync_api import Page, expect
 from robotdata.dataset import DatasetFolder, verify_dataset
 from robotdata.dataset.features import is_depth
 from robotdata.video.barcode import Barcode, read
-from tests.browser.conftest import CANVASES, drawn, rig_file
-from tests.browser.desk_data import accept_rates, until_drawn
+from tests.support.browser import CANVASES, drawn, rig_file
+from tests.support.desk_data import accept_rates, until_drawn
 
 pytestmark = pytest.mark.browser
 
@@ -103,7 +103,6 @@ def test_depth_is_seen_wherever_a_camera_is(visit: Any, product: Any) -> None:
     expect(page.locator(".tabs a").nth(2).locator(".count")).to_have_text("1", timeout=90_000)
     page.locator(".tabs a").nth(2).click()
     expect(page.locator("#cards article.take")).to_have_count(1)
-    page.wait_for_timeout(500)
     look_for(page, "committed-wall")
     root = Path(page.inner_text("#folder").strip())
     page.locator("#cards a.title").first.click()

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.conftest import pictures
-from tests.browser.desk_data import call, fill, until
+from tests.support.browser import pictures, quiet
+from tests.support.desk_data import call, fill, until, until_held
 
 pytestmark = pytest.mark.browser
 TICKS = 8
@@ -28,7 +28,7 @@ def verdicts(page: Page, slug: str) -> dict[str, str]:
 
 def test_it_judges_each_take_once_however_slow_the_answers_are(visit: Any, product: Any) -> None:
     page = visit("/")
-    ids = fill(page, product.home, "fast", 10, TICKS)
+    ids = fill(page, product, "fast", 10, TICKS)
     sent: list[str] = []
 
     def slowly(route: Route) -> None:
@@ -39,7 +39,7 @@ def test_it_judges_each_take_once_however_slow_the_answers_are(visit: Any, produ
 
     page.goto(f"/episodes/{ids[0]}/?list=review&sort=oldest")
     expect(page.locator("#frames")).to_have_text(str(TICKS - 1))
-    page.wait_for_timeout(700)
+    quiet(page)
     page.route("**/api/episodes/*", slowly)
     for _ in ids[:6]:
         page.keyboard.press("r")
@@ -60,7 +60,7 @@ def test_it_judges_each_take_once_however_slow_the_answers_are(visit: Any, produ
 
 def test_a_refused_verdict_comes_back_with_its_take_and_the_reason(visit: Any, product: Any) -> None:
     page = visit("/")
-    ids = fill(page, product.home, "refused", 6, TICKS)
+    ids = fill(page, product, "refused", 6, TICKS)
     words = "It is in a batch that is being encoded."
     refusing = [True]
 
@@ -78,7 +78,7 @@ def test_a_refused_verdict_comes_back_with_its_take_and_the_reason(visit: Any, p
 
     page.goto(f"/episodes/{ids[0]}/?list=review&sort=oldest")
     expect(page.locator("#frames")).to_have_text(str(TICKS - 1))
-    page.wait_for_timeout(700)
+    quiet(page)
     page.route(f"**/api/episodes/{ids[1]}", refuse)
     page.route(f"**/episodes/{ids[1]}/?*", slowly)
     page.evaluate(PRESS_WHEN_REFUSED)  # meant for another take
@@ -104,10 +104,10 @@ def test_a_refused_verdict_comes_back_with_its_take_and_the_reason(visit: Any, p
 
 def test_what_waits_is_sent_when_the_page_is_left(visit: Any, product: Any) -> None:
     page = visit("/")
-    ids = fill(page, product.home, "left", 6, TICKS)
+    ids = fill(page, product, "left", 6, TICKS)
     page.goto(f"/episodes/{ids[0]}/?list=review&sort=oldest")
     expect(page.locator("#frames")).to_have_text(str(TICKS - 1))
-    page.wait_for_timeout(700)
+    quiet(page)
     # In one go, so that no answer comes in between, and away as soon as the fifth is shown.
     page.evaluate(
         """(last) => new Promise((shown) => {
@@ -126,11 +126,14 @@ def test_what_waits_is_sent_when_the_page_is_left(visit: Any, product: Any) -> N
 
 def test_keys_before_the_scripts_are_here_are_counted(visit: Any, product: Any) -> None:
     page = visit("/")
-    ids = fill(page, product.home, "early", 3, TICKS)
-    page.route("**/js/player/review.js", lambda route: (time.sleep(0.6), route.continue_()))
+    ids = fill(page, product, "early", 3, TICKS)
+    held: list[Route] = []
+    page.route("**/js/player/review.js", lambda route: held.append(route))
     page.goto(f"/episodes/{ids[0]}/?list=review&sort=oldest", wait_until="commit")
     page.locator("#details").wait_for()
     page.keyboard.press("k")
     page.keyboard.press("r")
+    until_held(page, held, "")
+    held[0].continue_()
     expect(page.locator("#details")).to_have_attribute("data-episode", ids[2])
     until(lambda: [verdicts(page, "early")[one] for one in ids], ["keep", "reject", "unreviewed"])

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.desk_data import ENCODING, ROOT, call
-from tests.browser.leaving import close_context
-from tests.takes import make_take
+from tests.support.desk_data import ENCODING, call
+from tests.support.leaving import close_context
+from tests.support.takes import make_take
 
 pytestmark = pytest.mark.browser
 TITLE = "Bimanual kitchen rearrangement with deformable objects, second campaign in spring, the north bench arm"
@@ -37,8 +34,7 @@ def takes(chromium: Any, product: Any, signed_in: Any) -> list[str]:
     spool = product.home / "spool"
     folders = [make_take(spool, 20, episode=n, dataset=slug, task=TASKS[n], cameras=CAMERAS) for n in range(2)]
     folders.append(make_take(spool, 20, episode=3, dataset="blind", task="blind", cameras=()))
-    env = {**os.environ, "ROBOTDATA_HOME": str(product.home)}
-    subprocess.run([sys.executable, "manage.py", "recover"], cwd=ROOT, env=env, capture_output=True, check=False)
+    product.recover()
     for folder in folders[:2]:
         call(page, "PATCH", f"/api/episodes/{folder.name}", {"labels": [LABEL, "x" * 60], "note": "word " * 100})
     close_context(context)

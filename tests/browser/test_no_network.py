@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.desk_data import filled
+from tests.support.desk_data import filled
 
 pytestmark = pytest.mark.browser
 

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import APIResponse, Route, expect
 
-from tests.browser.desk_data import call, filled, until_held
-from tests.browser.test_stale_words import Late
+from tests.support.browser import heard, quiet
+from tests.support.desk_data import call, filled, until_held
+from tests.support.late import Late
 
 pytestmark = pytest.mark.browser
 WALL = "/datasets/quick/?view=all"
@@ -29,8 +30,8 @@ def test_a_card_that_was_asked_for_before_something_moved_is_asked_for_again(vis
         lambda route: route.continue_() if held else held.append((route, route.fetch())),
     )
     until_held(page, held, f"() => window.htmx.trigger(document.getElementById('take-{takes[0]}'), 'moved')")
-    call(page, "PATCH", f"/api/episodes/{takes[0]}", {"verdict": "keep"})
-    page.wait_for_timeout(2000)  # the bell has rung, and what rings at the end of a burst
+    with heard(page, takes[0], held=1):
+        call(page, "PATCH", f"/api/episodes/{takes[0]}", {"verdict": "keep"})
     route, response = held[0]
     route.fulfill(response=response)
     expect(card).to_have_class("take is-keep")
@@ -73,8 +74,8 @@ def test_a_second_press_is_heard_whatever_moves_meanwhile(visit: Any, takes: lis
     button = page.locator("#empty-old")
     button.click()
     expect(button).to_have_text("Delete those permanently?")
-    call(page, "PATCH", f"/api/episodes/{takes[1]}", {"rating": 2})
-    page.wait_for_timeout(1500)
+    with heard(page, takes[1]):
+        call(page, "PATCH", f"/api/episodes/{takes[1]}", {"rating": 2})
     expect(button).to_have_text("Delete those permanently?")
     with page.expect_response("**/api/trash/empty") as answer:
         button.click()
@@ -101,5 +102,5 @@ def test_what_is_opened_is_not_fetched_away_by_an_answer_that_comes_late(visit: 
     late.wait("() => window.htmx.trigger(document.querySelector('[data-keeps-open]'), 'moved')")
     page.locator("[data-keeps-open] summary").first.click()
     late.end()
-    page.wait_for_timeout(1000)
+    quiet(page)
     expect(page.locator("[data-keeps-open] input[name=to]").first).to_be_visible()

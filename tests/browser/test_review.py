@@ -13,7 +13,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from robotdata.video.barcode import read
-from tests.browser.desk_data import call, filled, until_drawn
+from tests.support.desk_data import call, filled, until_drawn
 
 pytestmark = pytest.mark.browser
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import ROOT, pictures
-from tests.browser.desk_data import call, until
-from tests.browser.leaving import close_context
-from tests.takes import make_take
+from tests.support.browser import pictures
+from tests.support.desk_data import call, until
+from tests.support.leaving import close_context
+from tests.support.takes import make_take
 
 pytestmark = pytest.mark.browser
 TICKS = 150
@@ -63,9 +60,7 @@ def ids(chromium: Any, product: Any, signed_in: Any) -> list[str]:
     page.goto("/")
     call(page, "POST", "/api/datasets", {"title": "bar"})
     made = [make_take(product.home / "spool", TICKS, episode=n, dataset="bar").name for n in range(2)]
-    env = {**os.environ, "ROBOTDATA_HOME": str(product.home)}
-    subprocess.run([sys.executable, "manage.py", "recover"], cwd=ROOT, env=env, capture_output=True, check=False)
-    page.wait_for_timeout(1000)
+    product.recover()
     call(page, "PATCH", f"/api/episodes/{made[1]}", {"verdict": "keep"})
     page.goto("/datasets/bar/?view=kept")
     page.locator("#encode").click()
@@ -150,11 +145,13 @@ def test_the_address_follows_the_pause_and_is_copied(visit: Any, ids: list[str])
     expect(page).to_have_url(re.compile("frame=43"))
     page.keyboard.press("Space")
     expect(page.locator("#play")).to_have_attribute("aria-label", "Pause")
-    page.wait_for_timeout(700)
+    page.wait_for_function("() => Number(document.getElementById('at-frame').textContent) > 55")
     assert "frame=43" in page.url  # it plays: the address stays
     page.keyboard.press("ArrowLeft")
     expect(page.locator("#play")).to_have_attribute("aria-label", "Play")
-    page.wait_for_timeout(300)
+    page.wait_for_function(
+        "() => new URL(location).searchParams.get('frame') === document.getElementById('at-frame').textContent"
+    )
     frame = page.locator("#at-frame").inner_text()
     page.keyboard.press("y")
     expect(page.locator(".toast").last).to_contain_text(f"frame {frame}")

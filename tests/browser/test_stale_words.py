@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from playwright.sync_api import APIResponse, Page, Route, expect
+from playwright.sync_api import expect
 
-from tests.browser.desk_data import call, filled, until_held
+from tests.support.desk_data import call, filled
+from tests.support.late import Late
 
 pytestmark = pytest.mark.browser
 READY = "() => 'htmx-internal-data' in document.getElementById('details')"
@@ -17,36 +18,6 @@ FETCH = "() => window.htmx.trigger(document.getElementById('details'), 'moved')"
 @pytest.fixture(scope="module")
 def takes(chromium: Any, product: Any, signed_in: Any) -> list[str]:
     return filled(chromium, product, signed_in, "stale", 3, 20)
-
-
-class Late:
-    """Answers to `url` that left the server as it was then, and wait here until they are let through."""
-
-    def __init__(self, page: Page, url: str) -> None:
-        self.page = page
-        self.held: list[tuple[Route, APIResponse]] = []
-        self.holding = True
-        page.route(url, self.hold)
-
-    def hold(self, route: Route) -> None:
-        if self.holding:
-            self.held.append((route, route.fetch()))
-        else:
-            route.continue_()
-
-    def wait(self, ask: str = "") -> None:
-        until_held(self.page, self.held, ask)
-
-    def come(self) -> None:
-        """The oldest that waits."""
-        route, response = self.held.pop(0)
-        route.fulfill(response=response)
-        self.page.wait_for_timeout(300)
-
-    def end(self) -> None:
-        self.holding = False
-        while self.held:
-            self.come()
 
 
 def test_a_trim_is_not_taken_back_by_what_was_so_before(visit: Any, takes: list[str]) -> None:

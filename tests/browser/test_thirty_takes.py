@@ -16,8 +16,8 @@ from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.verify.check import verify_dataset
 from robotdata.video import open_video
 from robotdata.video.barcode import read
-from tests.browser.desk_data import ROOT, fill
-from tests.browser.leaving import close_context
+from tests.support.desk_data import ROOT, fill
+from tests.support.leaving import close_context
 
 pytestmark = pytest.mark.browser
 CAMERAS = ("observation.images.front", "observation.images.top")
@@ -43,7 +43,7 @@ def walked(chromium: Any, product: Any, signed_in: Any) -> Iterator[Path]:
     page = context.new_page()
     page.set_default_timeout(60_000)
     page.goto("/")
-    ids = fill(page, product.home, "walk", TAKES, TICKS)
+    ids = fill(page, product, "walk", TAKES, TICKS)
     page.goto("/datasets/walk/?view=review&sort=oldest")
     expect(page.locator("#wall-count")).to_have_text(str(TAKES))
     press(page, "j", "Enter")

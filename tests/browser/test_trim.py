@@ -8,7 +8,8 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from robotdata.video.barcode import Barcode
-from tests.browser.desk_data import call, filled, until
+from tests.support.browser import quiet
+from tests.support.desk_data import call, filled, until
 
 pytestmark = pytest.mark.browser
 TICKS = 41
@@ -104,7 +105,7 @@ def test_a_drag_that_goes_on_over_the_next_take_is_of_neither(visit: Any, takes:
     expect(page.locator("#details")).to_have_attribute("data-episode", takes[4])
     page.mouse.move(*place(page, 25))
     page.mouse.up()
-    page.wait_for_timeout(800)
+    quiet(page)
     assert trim_of(page, takes[3]) in (None, [8, 41])
     assert trim_of(page, takes[4]) is None
     expect(grip(page, "Trim start")).to_have_value("0")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,8 +10,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, WebSocketRoute, expect
 
-from tests.browser.desk_data import ROOT, call, filled
-from tests.browser.leaving import close_context
+from tests.support.browser import quiet
+from tests.support.desk_data import ROOT, call, filled
+from tests.support.leaving import close_context
 
 pytestmark = pytest.mark.browser
 
@@ -26,19 +26,25 @@ def hears_nothing(socket: WebSocketRoute) -> None:
     """A page whose bell is silent: as in the moment before it rings."""
 
 
+@pytest.fixture(scope="module")
+def account(product: Any) -> tuple[str, str]:
+    """The name and the password of a second person."""
+    name, password = "ben", "two-people"
+    env = product.env(DJANGO_SUPERUSER_USERNAME=name, DJANGO_SUPERUSER_PASSWORD=password, DJANGO_SUPERUSER_EMAIL="")
+    subprocess.run([sys.executable, "manage.py", "createsuperuser", "--noinput"], cwd=ROOT, env=env, check=True)
+    return name, password
+
+
 @pytest.fixture
-def ben(chromium: Any, product: Any) -> Iterator[Page]:
+def ben(chromium: Any, product: Any, account: tuple[str, str]) -> Iterator[Page]:
     """A second person, whose page does not know yet what the first one did."""
-    who = {"DJANGO_SUPERUSER_USERNAME": "ben", "DJANGO_SUPERUSER_PASSWORD": "two-people", "DJANGO_SUPERUSER_EMAIL": ""}
-    env = {**os.environ, "ROBOTDATA_HOME": str(product.home), **who}
-    subprocess.run([sys.executable, "manage.py", "createsuperuser", "--noinput"], cwd=ROOT, env=env, check=False)
     context = chromium.new_context(base_url=product.url, viewport={"width": 1440, "height": 900})
     page = context.new_page()
     page.set_default_timeout(60_000)
     page.route_web_socket("**/ws/events/", hears_nothing)
     page.goto("/sign-in/")
-    page.fill("[name=username]", "ben")
-    page.fill("[name=password]", "two-people")
+    page.fill("[name=username]", account[0])
+    page.fill("[name=password]", account[1])
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/")
     yield page
@@ -137,6 +143,6 @@ def test_it_never_conflicts_with_oneself(visit: Any, takes: list[str]) -> None:
     for _ in range(3):
         for verdict in ("keep", "reject"):
             page.locator(f"#{verdict}-{takes[1]}").evaluate("(button) => button.click()")
-    page.wait_for_timeout(1500)
+    quiet(page, 1.0)
     expect(page.locator(".toast.is-bad")).to_have_count(0)
     assert call(page, "GET", f"/api/episodes/{takes[1]}")["verdict"] in {"keep", "reject", "unreviewed"}

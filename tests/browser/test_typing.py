@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, Route, WebSocketRoute, expect
 
-from tests.browser.desk_data import call, filled, until
+from tests.support.browser import heard, quiet
+from tests.support.desk_data import call, filled, until, until_held
 
 pytestmark = pytest.mark.browser
 TICKS = 10
@@ -22,7 +22,7 @@ def takes(chromium: Any, product: Any, signed_in: Any) -> list[str]:
 def opened(visit: Any, take: str) -> Page:
     page = visit(f"/episodes/{take}/?list=review&sort=oldest")
     expect(page.locator("#frames")).to_have_text(str(TICKS - 1))
-    page.wait_for_timeout(600)
+    quiet(page)
     return page
 
 
@@ -42,19 +42,17 @@ def test_a_fragment_that_was_under_way_takes_nothing_from_who_types(visit: Any, 
 
     page.route("**/episodes/*/?*", hold)
     call(page, "PATCH", f"/api/episodes/{takes[0]}", {"rating": 4})  # the socket says so, the page asks
-    deadline = time.monotonic() + 30
-    while not held and time.monotonic() < deadline:
-        page.wait_for_timeout(50)
+    until_held(page, held, "")
     page.locator("#edit-note").click()
     page.keyboard.type("slips at the end")
     for route in held:
         route.continue_()
     page.unroute("**/episodes/*/?*")
-    page.wait_for_timeout(1000)
+    quiet(page)
     expect(page.locator("#edit-note")).to_have_value("slips at the end")
     page.locator("#at-frame").click()  # the focus is elsewhere, and something moves again
-    call(page, "PATCH", f"/api/episodes/{takes[0]}", {"rating": 5})
-    page.wait_for_timeout(1000)
+    with heard(page, takes[0]):
+        call(page, "PATCH", f"/api/episodes/{takes[0]}", {"rating": 5})
     expect(page.locator("#edit-note")).to_have_value("slips at the end")
 
 
@@ -109,8 +107,8 @@ def test_what_is_typed_before_the_pictures_are_there_is_kept(visit: Any, takes: 
     for socket in waiting:
         socket.connect_to_server()
     expect(page.locator("#frames")).to_have_text(str(TICKS - 1))
-    call(page, "PATCH", f"/api/episodes/{takes[0]}", {"rating": 2})  # something moves
-    page.wait_for_timeout(1000)
+    with heard(page, takes[0]):
+        call(page, "PATCH", f"/api/episodes/{takes[0]}", {"rating": 2})  # something moves
     expect(page.locator("#edit-note")).to_have_value("before anything was there")
 
 
@@ -139,7 +137,7 @@ def test_who_presses_e_and_types_at_once_means_the_take_that_is_shown(visit: Any
     page.keyboard.press("b")  # the one before was not fetched ahead
     page.keyboard.press("e")
     page.keyboard.type("ReR")
-    page.wait_for_timeout(300)
+    until_held(page, held, "")
     let_go(page, held)
     page.keyboard.type("move x")
     expect(page.locator("#details")).to_have_attribute("data-episode", takes[1])
@@ -159,11 +157,11 @@ def test_the_form_of_the_take_that_was_left_takes_nothing_more(visit: Any, takes
     rated = [call(page, "GET", f"/api/episodes/{take}")["rating"] for take in takes]
     held = held_words(page)
     page.keyboard.press("b")
-    page.wait_for_timeout(200)
+    until_held(page, held, "")
     page.locator('[data-rating="1"]').click(force=True)
     page.locator("#edit-note").click(force=True)
     expect(page.locator("#edit-note")).not_to_be_focused()
     let_go(page, held)
     expect(page.locator("#details")).to_have_attribute("data-episode", takes[1])
-    page.wait_for_timeout(600)
+    quiet(page)
     assert [call(page, "GET", f"/api/episodes/{take}")["rating"] for take in takes] == rated

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.desk_data import call, fill, until
+from tests.support.desk_data import call, fill, until
 
 pytestmark = pytest.mark.browser
 TICKS = 12
@@ -24,7 +24,7 @@ def opened(page: Page, take: str) -> None:
 
 def test_a_verdict_that_is_given_twice_changes_nothing(visit: Any, product: Any) -> None:
     page = visit("/")
-    ids = fill(page, product.home, "twice", 3, TICKS)
+    ids = fill(page, product, "twice", 3, TICKS)
     page.goto(f"/episodes/{ids[2]}/?list=review&sort=oldest")
     opened(page, ids[2])
     page.locator("#advance").uncheck()
@@ -47,7 +47,7 @@ def test_a_verdict_that_is_given_twice_changes_nothing(visit: Any, product: Any)
 
 def test_it_moves_on_from_a_take_that_is_kept_already_and_previous_leads_back(visit: Any, product: Any) -> None:
     page = visit("/")
-    ids = fill(page, product.home, "back", 4, TICKS)
+    ids = fill(page, product, "back", 4, TICKS)
     call(page, "PATCH", f"/api/episodes/{ids[1]}", {"verdict": "keep"})
     page.goto(f"/episodes/{ids[1]}/?list=review&sort=oldest")
     opened(page, ids[1])
@@ -69,7 +69,7 @@ def test_it_moves_on_from_a_take_that_is_kept_already_and_previous_leads_back(vi
 
 def test_the_buttons_of_a_card_say_what_they_did(visit: Any, product: Any) -> None:
     page = visit("/")
-    (take,) = fill(page, product.home, "card", 1, TICKS)
+    (take,) = fill(page, product, "card", 1, TICKS)
     page.goto("/datasets/card/?view=all")
     page.locator(f"#keep-{take}").click()
     expect(page.locator(".toast").last).to_contain_text("Kept")
@@ -86,7 +86,7 @@ def test_the_buttons_of_a_card_say_what_they_did(visit: Any, product: Any) -> No
 def test_a_verdict_without_an_answer_is_looked_up_and_settled(visit: Any, product: Any, reached: bool) -> None:
     page = visit("/")
     slug = f"unsure-{reached}".lower()
-    ids = fill(page, product.home, slug, 2, TICKS)
+    ids = fill(page, product, slug, 2, TICKS)
     page.goto(f"/episodes/{ids[0]}/?list=review&sort=oldest")
     opened(page, ids[0])
     away = [True]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.desk_data import filled, until
+from tests.support.desk_data import filled, until
 
 pytestmark = pytest.mark.browser
 AT_REST = """(id) => new Promise((found) => {

@@ -10,9 +10,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from robotdata.dataset.verify.check import verify_dataset
-from tests.browser.desk_data import accept_rates, until_drawn
+from tests.support.desk_data import accept_rates, until_drawn
 
 pytestmark = pytest.mark.browser
+FRESH_HOME = True  # a new user has no dataset yet
 
 Frames = Callable[[Page], list[Any]]
 TASK = "Put the red cube on the <b>plate</b> 🥄"

@@ -16,8 +16,8 @@ from robotdata.dataset import DatasetFolder, verify_dataset
 from robotdata.dataset.layout import SIDECAR
 from robotdata.dataset.write.edit import delete_episodes, revert, set_tasks
 from robotdata.video import EncodeSettings
-from tests.bits import flip
 from tests.dataset.conftest import CAMERAS, FRONT, LENGTHS, TOP, Bench, make_episode
+from tests.support.bits import flip
 
 CODECS = {
     "h264": EncodeSettings(codec="h264", preset="ultrafast"),

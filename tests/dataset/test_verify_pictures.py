@@ -18,7 +18,7 @@ from robotdata.dataset.stats import ImageStats
 from robotdata.video.codecs import EncodeSettings
 from robotdata.video.encode import encode_frames
 from tests.dataset.conftest import CAMERAS, FPS, FRONT, H264, HEIGHT, TOP, WIDTH, Bench, columns
-from tests.dataset.test_verify import EPISODES, rewrite, set_cell, set_json
+from tests.support.cells import EPISODES, rewrite, set_cell, set_json
 
 WHICH, OTHER, EVERY = 3, 1, 5
 STATS = ("min", "max", "mean", "std", "count", "q01", "q10", "q50", "q90", "q99")

@@ -14,7 +14,7 @@ import pytest
 from robotdata.dataset import DatasetSpec, NewEpisode, commit_episodes, edit_episodes, verify_dataset
 from robotdata.dataset.stats import aggregate, numeric_stats, to_json
 from tests.dataset.conftest import Bench
-from tests.dataset.test_verify import EPISODES, data_file, rewrite, set_cell, set_json
+from tests.support.cells import EPISODES, data_file, rewrite, set_cell, set_json
 
 
 def feature(*shape: int, dtype: str = "float32") -> dict[str, Any]:

@@ -13,7 +13,7 @@ import pytest
 from robotdata.dataset import delete_episodes, verify_dataset
 from robotdata.video.codecs import EncodeSettings
 from tests.dataset.conftest import FRONT, TOP, Bench, MakeEpisode
-from tests.dataset.test_verify import EPISODES, rewrite, set_cell, set_json
+from tests.support.cells import EPISODES, rewrite, set_cell, set_json
 
 INFO, STATS = "meta/info.json", "meta/stats.json"
 WHICH = 3

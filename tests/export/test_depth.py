@@ -9,18 +9,16 @@ import pytest
 
 from robotdata.dataset import DatasetFolder, verify_dataset
 from robotdata.dataset.errors import CommitError, FeaturesDiffer
-from robotdata.dataset.write.commit import DatasetSpec, commit_episodes
 from robotdata.dataset.write.edit import delete_episodes, trim_episodes
-from robotdata.export import depth, encode_camera, load_encoded, new_episode, plan_take, source_of
+from robotdata.export import depth, encode_camera, load_encoded, plan_take, source_of
 from robotdata.export.errors import EncodedBroken, ExportRefused
 from robotdata.spool import Take
-from robotdata.video import EncodeSettings, decode_depth, dequantize_depth, open_video, quantize_depth
+from robotdata.video import decode_depth, dequantize_depth, open_video, quantize_depth
 from robotdata.video.barcode import Barcode, read
 from robotdata.video.depth.scale import DepthScale
-from tests.takes import PREFIX, SCALE, depth_map, make_take
+from tests.support.depth_export import FAR, QUICK, commit, episode_of
+from tests.support.takes import PREFIX, SCALE, depth_map, make_take
 
-FAR = PREFIX + "far"
-QUICK = EncodeSettings(codec="h264", preset="ultrafast")
 MM = DepthScale(0.0, 4.095, use_log=False)
 """A step of it is a millimetre: nothing is lost."""
 
@@ -31,18 +29,6 @@ def take_of(tmp_path: Path):
         return make_take(tmp_path / "spool", ticks, episode=number, cameras=("front",), depth=("far",), scale=scale)
 
     return make
-
-
-def episode_of(folder: Path, place: Path, trim: tuple[int, int] | None = None):
-    with Take.open(folder) as take:
-        plan = plan_take(take, trim)
-        made = {key: encode_camera(take, plan, key, place / take.id / f"{key}.mp4", QUICK) for key in take.cameras}
-        spec = DatasetSpec(30, "sim_arm", take.manifest["features"])
-        return new_episode(take, plan, "push the cube", made, take.id, {}), spec
-
-
-def commit(root: Path, spec: DatasetSpec, *episodes) -> None:
-    commit_episodes(root, spec, episodes, work=root.parent / ".work", revisions=root.parent / ".revisions" / root.name)
 
 
 def shown(root: Path, episode: int) -> list[Barcode]:

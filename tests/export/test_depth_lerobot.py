@@ -13,8 +13,8 @@ from robotdata.dataset import DatasetFolder
 from robotdata.video import dequantize_depth, quantize_depth
 from robotdata.video.barcode import Barcode
 from robotdata.video.depth.scale import DepthScale
-from tests.export.test_depth import FAR, commit, episode_of
-from tests.takes import SCALE, depth_map, make_take
+from tests.support.depth_export import FAR, commit, episode_of
+from tests.support.takes import SCALE, depth_map, make_take
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -10,7 +10,7 @@ from robotdata.export.errors import EncodedBroken
 from robotdata.spool import Take
 from robotdata.video import EncodeSettings, open_video
 from robotdata.video.barcode import read
-from tests.takes import make_take
+from tests.support.takes import make_take
 
 FRONT = "observation.images.front"
 QUICK = EncodeSettings(codec="h264", preset="ultrafast")

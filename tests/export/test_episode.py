@@ -12,7 +12,7 @@ from robotdata.export import ExportError, ExportRefused, encode_camera, load_enc
 from robotdata.spool import Take
 from robotdata.video import EncodeSettings, open_video
 from robotdata.video.barcode import read
-from tests.takes import PREFIX, features, joints, make_take
+from tests.support.takes import PREFIX, features, joints, make_take
 
 QUICK = EncodeSettings(codec="h264", preset="ultrafast")
 FRONT = PREFIX + "front"

@@ -8,7 +8,7 @@ from robotdata.export import ExportRefused, packets_of, plan_take
 from robotdata.spool import Take
 from robotdata.video.barcode import read
 from robotdata.video.jpeg import decode_jpeg
-from tests.takes import make_take
+from tests.support.takes import make_take
 
 FRONT = "observation.images.front"
 

@@ -17,7 +17,7 @@ from robotdata.spool import Take, recover_take
 from robotdata.video import EncodeSettings, open_video, probe
 from robotdata.video.barcode import read
 from robotdata.video.rates import exact_rate, plain_rate
-from tests.takes import PREFIX, joints, make_take
+from tests.support.takes import PREFIX, joints, make_take
 
 QUICK = EncodeSettings(codec="h264", preset="ultrafast", g=2)
 FRONT = PREFIX + "front"

@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from robotdata.dataset import DatasetSpec, commit_episodes
-from tests.faults.commit_a_batch import CAMERAS, encode, episode
-from tests.takes import PREFIX, features, make_take
+from tests.support.commit_a_batch import CAMERAS, encode, episode
+from tests.support.takes import PREFIX, features, make_take
 
 FRONT = PREFIX + "front"
 

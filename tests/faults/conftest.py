@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults import warm
-from tests.faults.nth_call import need_strace
 from tests.recorder.conftest import bells, cubes, home, make_episode
 from tests.recorder.sockets.conftest import Web, serving
 from tests.rig.conftest import make_bench
+from tests.support import warm
+from tests.support.nth_call import need_strace
 
 __all__ = ["bells", "cubes", "home", "make_bench", "make_episode"]
 

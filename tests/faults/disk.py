@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.nth_call import ROOT
+from tests.support.nth_call import ROOT
 
 SOURCE = Path(__file__).with_name("disk_log.c")
 BLOCK = 512

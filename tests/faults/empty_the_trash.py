@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tests.takes import make_take
+from tests.support.takes import make_take
 
 CAMERAS = ("front",)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from robotdata.export import encode_camera, load_encoded, plan_take
 from robotdata.spool import Take
-from tests.faults.commit_a_batch import QUICK
+from tests.support.commit_a_batch import QUICK
 
 
 def out_of(home: Path) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.faults.held_settings import *  # noqa: F403 - that is what such a file does
+from tests.support.held_settings import *  # noqa: F403 - that is what such a file does
 
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True

@@ -10,7 +10,7 @@ import json
 import os
 from pathlib import Path
 
-from tests.takes import make_take
+from tests.support.takes import make_take
 
 CAMERAS = ("front",)
 IDS = [f"5b0e4b9c-7a11-4d5e-9a6d-0c8f6f1f4b{n:02}" for n in range(4)]

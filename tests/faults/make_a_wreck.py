@@ -6,8 +6,8 @@ import os
 import shutil
 from pathlib import Path
 
-from tests.faults.commit_a_batch import encode, episode
-from tests.takes import features, make_take
+from tests.support.commit_a_batch import encode, episode
+from tests.support.takes import features, make_take
 
 CAMERAS = ("front",)
 IDS = [f"5b0e4b9c-7a11-4d5e-9a6d-0c8f6f1f4b{n:02}" for n in range(5)]

@@ -12,7 +12,7 @@ from pathlib import Path
 from robotdata.capture import clock
 from robotdata.spool import TakeWriter
 from tests.faults.save_a_take import TAKE
-from tests.takes import make_take
+from tests.support.takes import make_take
 
 TICKS = 75
 FPS = 30

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tests.takes import make_take
+from tests.support.takes import make_take
 
 TAKE = "5b0e4b9c-7a11-4d5e-9a6d-0c8f6f1f4a01"
 TICKS = 4

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from robotdata.dataset import DatasetFolder, verify_dataset
-from tests.faults.commit_a_batch import CAMERAS, commit, encode
-from tests.faults.nth_call import BAD_DISK, FULL_DISK, KILL, need_strace, run_broken
-from tests.takes import make_take
+from tests.support.commit_a_batch import CAMERAS, commit, encode
+from tests.support.nth_call import BAD_DISK, FULL_DISK, KILL, need_strace, run_broken
+from tests.support.takes import make_take
 
 pytestmark = pytest.mark.faults
 STEP = {"rename": 1, "fsync": 7, "write": 11}  # the suite's stride; ROBOTDATA_EVERY_CALL=1 breaks each one
@@ -42,7 +42,7 @@ def test_it_is_the_old_dataset_or_the_new_one(tmp_path: Path, before: Path, call
     for n in range(1, 600, step):
         home = tmp_path / f"{n}"
         shutil.copytree(before, home)
-        run = run_broken("tests.faults.commit_a_batch", home, call=call, how=how, n=n)
+        run = run_broken("tests.support.commit_a_batch", home, call=call, how=how, n=n)
         report = verify_dataset(home / "dataset", deep=True)
         assert not report.problems, (n, report.problems)
         assert uuids(home) == old or set(uuids(home)) == takes

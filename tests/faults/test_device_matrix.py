@@ -23,8 +23,8 @@ from robotdata.rig import machine as machines
 from robotdata.rig import watch
 from robotdata.rig.protocol import CommandRefused
 from robotdata.video.jpeg import encode_jpeg
-from tests.faults.faulty import SIZE, FaultyRig, gives, gives_for, raises
 from tests.rig.conftest import until
+from tests.support.faulty import SIZE, FaultyRig, gives, gives_for, raises
 
 pytestmark = pytest.mark.faults
 

@@ -11,10 +11,10 @@ import pytest
 
 from robotdata.dataset import DatasetFolder, verify_dataset
 from robotdata.dataset.layout import SIDECAR
-from tests.faults.commit_a_batch import CAMERAS, commit, encode
 from tests.faults.edit_a_dataset import edit
-from tests.faults.nth_call import BAD_DISK, FULL_DISK, KILL, need_strace, run_broken
-from tests.takes import make_take
+from tests.support.commit_a_batch import CAMERAS, commit, encode
+from tests.support.nth_call import BAD_DISK, FULL_DISK, KILL, need_strace, run_broken
+from tests.support.takes import make_take
 
 pytestmark = pytest.mark.faults
 STEP = {"rename": 1, "fsync": 5, "write": 9}  # the suite's stride; ROBOTDATA_EVERY_CALL=1 breaks each one

@@ -10,9 +10,9 @@ import pytest
 from robotdata.export import load_encoded
 from robotdata.video import verify_video
 from tests.faults.encode_a_camera import out_of
-from tests.faults.nth_call import BAD_DISK, FULL_DISK, KILL, stride
-from tests.faults.warm import Server
-from tests.takes import make_take
+from tests.support.nth_call import BAD_DISK, FULL_DISK, KILL, stride
+from tests.support.takes import make_take
+from tests.support.warm import Server
 
 pytestmark = pytest.mark.faults
 TICKS = 6

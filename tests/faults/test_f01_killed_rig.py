@@ -13,8 +13,8 @@ from collections.abc import Iterator
 import pytest
 
 from robotdata.spool import Take
-from tests.faults.rigs import FRONT, RigProcess, new_dataset, running, shown_at_rows
 from tests.recorder.sockets.conftest import Web
+from tests.support.rigs import FRONT, RigProcess, new_dataset, running, shown_at_rows
 
 pytestmark = pytest.mark.faults
 

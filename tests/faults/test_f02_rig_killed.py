@@ -18,9 +18,9 @@ from pathlib import Path
 import pytest
 
 from robotdata.spool import list_takes, read_manifest
-from tests.faults.nth_call import CALLS, KILL, ROOT, need_strace
-from tests.faults.rigs import RigProcess, new_dataset, rows_in, running, shown_at_rows, until
 from tests.recorder.sockets.conftest import Web
+from tests.support.nth_call import CALLS, KILL, ROOT, need_strace
+from tests.support.rigs import RigProcess, new_dataset, rows_in, running, shown_at_rows, until
 
 pytestmark = pytest.mark.faults
 BROKEN = [("write", 3), ("fsync", 2), ("rename", 1), ("rename", 2)]

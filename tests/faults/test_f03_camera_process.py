@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import signal
-import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,31 +14,10 @@ from robotdata.rig.protocol import CommandRefused
 from robotdata.spool import Take
 from robotdata.video.barcode import read
 from robotdata.video.jpeg import decode_jpeg
-from tests.faults.nth_call import ROOT
 from tests.rig.conftest import FRONT, Bench, until
+from tests.support.http_source import Source
 
 pytestmark = pytest.mark.faults
-
-
-class Source:
-    def __init__(self) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
-        self.start()
-
-    def start(self) -> None:
-        command = [sys.executable, "-m", "tests.faults.an_http_camera", str(self.port), "288", "64", "20"]
-        self.process = subprocess.Popen(command, cwd=ROOT)
-        until(self.answers)
-
-    def answers(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
-
-    def end(self) -> None:
-        self.process.kill()
-        self.process.wait()
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from robotdata.spool import Take
-from tests.faults.rigs import FRONT, TICKED, RigProcess, new_dataset, running, until
-from tests.faults.test_f03_camera_process import Source
 from tests.recorder.sockets.conftest import Web
+from tests.support.http_source import Source
+from tests.support.rigs import FRONT, TICKED, RigProcess, new_dataset, running, until
 
 pytestmark = pytest.mark.faults
 

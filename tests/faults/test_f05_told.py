@@ -15,8 +15,8 @@ import pytest
 
 from robotdata.dataset.layout import SIDECAR
 from tests.faults.judge_some import ACTS, IDS, NOTE
-from tests.faults.nth_call import BAD_DISK, FULL_DISK, KILL, stride
-from tests.faults.warm import Server
+from tests.support.nth_call import BAD_DISK, FULL_DISK, KILL, stride
+from tests.support.warm import Server
 
 pytestmark = pytest.mark.faults
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from robotdata.spool import Take
-from tests.faults.nth_call import ROOT, need_strace
 from tests.faults.record_four_big_cameras import CAMERAS
+from tests.support.nth_call import ROOT, need_strace
 
 pytestmark = pytest.mark.faults
 SLOW = "inject=writev:delay_enter=300000"

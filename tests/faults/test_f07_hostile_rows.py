@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from bench.fuzz_home import CAMERA, KILLED, OLD, RECORDED, TICKS, make_takes, new_take
 from robotdata.spool import Take, read_manifest
-from tests.faults.nth_call import ROOT
-from tests.faults.test_f46_database import Home
 from tests.recorder.sockets.conftest import free_port
+from tests.support.commands_home import Home
+from tests.support.fuzz_home import CAMERA, KILLED, OLD, RECORDED, TICKS, make_takes, new_take
+from tests.support.nth_call import ROOT
 
 pytestmark = pytest.mark.faults
 WITHIN_S = 120  # how long a step may take on a busy machine; how quick it is, is measured elsewhere

@@ -26,9 +26,9 @@ from robotdata.spool.rows import read_rows
 from robotdata.video.barcode import read
 from robotdata.video.jpeg import decode_jpeg
 from robotdata.video.packets import read_packets
-from tests.faults.nth_call import ROOT
-from tests.faults.rigs import FRONT, TICKED, RigProcess, new_dataset
 from tests.recorder.sockets.conftest import Web, make_home
+from tests.support.nth_call import ROOT
+from tests.support.rigs import FRONT, TICKED, RigProcess, new_dataset
 
 pytestmark = pytest.mark.faults
 TOP = "observation.images.top"

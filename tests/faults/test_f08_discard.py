@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import pytest
 
 from robotdata.spool import Take, read_manifest
-from tests.faults.rigs import FRONT, RigProcess, new_dataset, running, stored, until
 from tests.recorder.sockets.conftest import Web
+from tests.support.rigs import FRONT, RigProcess, new_dataset, running, stored, until
 
 pytestmark = pytest.mark.faults
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from robotdata.spool import list_takes, read_manifest
-from tests.faults.rigs import RigProcess, new_dataset, rows_in, running, shown_at_rows, stored, until
 from tests.recorder.sockets.conftest import Web
+from tests.support.rigs import RigProcess, new_dataset, rows_in, running, shown_at_rows, stored, until
 
 pytestmark = pytest.mark.faults
 TAKES, MOST = 20, 60  # more, where a busy machine takes longer over a click than over a tick

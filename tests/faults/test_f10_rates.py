@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from robotdata.spool import Take
-from tests.faults.rigs import RigProcess, running, until
 from tests.recorder.sockets.conftest import Web
-from tests.recorder.test_worker import Home
+from tests.support.rigs import RigProcess, running, until
+from tests.support.worker_home import Home
 
 pytestmark = pytest.mark.faults
 FPS = 10

@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.soak_product import Product
 from robotdata.spool import Take
 from tests.faults.disk import need_preload
-from tests.faults.holding import SETTINGS, hold, release
-from tests.faults.nth_call import ROOT
-from tests.faults.whole import asked, until
+from tests.support.holding import SETTINGS, hold, release
+from tests.support.nth_call import ROOT
+from tests.support.soak_product import Product
+from tests.support.whole import asked, until
 
 pytestmark = pytest.mark.faults
 QUICK = {"codec": "h264", "preset": "ultrafast"}

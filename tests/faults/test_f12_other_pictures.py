@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from robotdata.spool import Take
-from tests.faults.rigs import FRONT, RigProcess, new_dataset, running_odd, stored, until
 from tests.recorder.sockets.conftest import Web
+from tests.support.rigs import FRONT, RigProcess, new_dataset, running_odd, stored, until
 
 pytestmark = pytest.mark.faults
 

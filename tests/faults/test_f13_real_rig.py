@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from robotdata.spool import Take
-from tests.faults.odd_devices import SENT
-from tests.faults.rigs import FRONT, RigProcess, new_dataset, running_odd, until
 from tests.recorder.sockets.conftest import Web
+from tests.support.odd_devices import SENT
+from tests.support.rigs import FRONT, RigProcess, new_dataset, running_odd, until
 
 pytestmark = pytest.mark.faults
 

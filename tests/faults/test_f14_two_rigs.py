@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.nth_call import ROOT
-from tests.faults.rigs import TICKED, RigProcess, new_dataset, running, until
 from tests.recorder.sockets.conftest import Web
+from tests.support.nth_call import ROOT
+from tests.support.rigs import TICKED, RigProcess, new_dataset, running, until
 
 pytestmark = pytest.mark.faults
 

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from bench.soak_product import Product
 from robotdata.rig.recorder import MAX_PENDING_BYTES
 from robotdata.spool import Take
 from tests.faults.limits import Limit, memory_limit, resident
 from tests.faults.record_four_big_cameras import CAMERAS
-from tests.faults.whole import asked, started
-from tests.faults.whole import until as until_at_most
+from tests.support.soak_product import Product
+from tests.support.whole import asked, started
+from tests.support.whole import until as until_at_most
 
 pytestmark = pytest.mark.faults
 until = partial(until_at_most, within_s=90)

@@ -19,12 +19,12 @@ from typing import Any
 
 import pytest
 
-from tests.faults import warm
-from tests.faults.commit_a_batch import CAMERAS, commit, encode
 from tests.faults.disk import Disk, Wreck, need_preload, record
 from tests.faults.record_for_a_while import FPS, TICKS
 from tests.faults.save_a_take import TICKS as FEW
-from tests.takes import make_take
+from tests.support import warm
+from tests.support.commit_a_batch import CAMERAS, commit, encode
+from tests.support.takes import make_take
 
 pytestmark = pytest.mark.faults
 EVERY = bool(os.environ.get("ROBOTDATA_EVERY_CALL"))
@@ -122,7 +122,7 @@ def test_a_dataset_is_the_old_one_or_the_new_one(cuts: PowerCuts, home: Path, fr
     old = [] if fresh else [takes[0].name]
     new = old + sorted(take.name for take in takes if take.name not in old)  # the scenario goes by name
     states = set()
-    scenario, look = "tests.faults.commit_a_batch", "tests.faults.look_at_a_dataset"
+    scenario, look = "tests.support.commit_a_batch", "tests.faults.look_at_a_dataset"
     for after in cuts.of(scenario, home, look, step=1, mixtures=4):
         found = after.found
         assert not found["problems"] and not found["left"], after

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.commit_a_batch import CAMERAS, encode
-from tests.faults.nth_call import ROOT, need_strace
 from tests.faults.save_a_take import TAKE
-from tests.takes import make_take
+from tests.support.commit_a_batch import CAMERAS, encode
+from tests.support.nth_call import ROOT, need_strace
+from tests.support.takes import make_take
 
 pytestmark = pytest.mark.faults
 CALL = re.compile(r"^(?:\d+ +)?(?P<name>\w+)\((?P<args>.*)\) += (?P<result>-?\d+)")
@@ -84,7 +84,7 @@ def test_it_says_saved_only_when_every_byte_of_the_take_is_durable(tmp_path: Pat
 def test_it_swaps_in_only_a_dataset_whose_every_byte_is_durable(tmp_path: Path) -> None:
     home = tmp_path / "home"
     encode(home, make_take(home / "spool", 5, cameras=CAMERAS))
-    calls = calls_of("tests.faults.commit_a_batch", home)
+    calls = calls_of("tests.support.commit_a_batch", home)
     swap = max(place for place, (name, paths) in enumerate(calls) if name == "rename" and paths[1] == f"{home}/dataset")
     dirty = {path for path in unsynced(calls[:swap]) if "/next/" in path}
     assert not dirty, "swapped in before it was durable"

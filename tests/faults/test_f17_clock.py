@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.nth_call import ROOT
+from tests.support.nth_call import ROOT
 
 pytestmark = pytest.mark.faults
 

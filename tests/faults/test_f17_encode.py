@@ -13,13 +13,12 @@ from typing import Any
 
 import pytest
 
-from bench.soak_product import Product
 from robotdata.dataset.verify.check import verify_dataset
-from tests.faults.holding import SETTINGS, hold, release
-from tests.faults.test_f18_twice import shown
-from tests.faults.test_f25_encoder_crash import encoder
-from tests.faults.whole import started, until
-from tests.recorder.test_worker import SEED
+from tests.support.holding import SETTINGS, hold, release
+from tests.support.seen import shown
+from tests.support.soak_product import Product
+from tests.support.whole import started, until
+from tests.support.worker_home import SEED, encoder
 
 pytestmark = pytest.mark.faults
 TICKS = 600

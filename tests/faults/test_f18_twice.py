@@ -8,12 +8,9 @@ from pathlib import Path
 import pytest
 
 from robotdata.dataset import verify_dataset
-from robotdata.dataset.reader import DatasetFolder
-from robotdata.video import open_video
-from robotdata.video.barcode import read
-from tests.faults.crowd import crowd
-from tests.faults.holding import hold, let_sleep, release
-from tests.recorder.conftest import FRONT
+from tests.support.crowd import crowd
+from tests.support.holding import hold, let_sleep, release
+from tests.support.seen import shown
 
 pytestmark = pytest.mark.faults
 # Every job's bell six times more, so that each worker hears of it.
@@ -26,17 +23,6 @@ for _ in range(6):
     for pk in Job.objects.order_by("pk").values_list("pk", flat=True):
         ring("run_job", pk)
 """
-
-
-def shown(folder: Path) -> list[tuple[int, list[int]]]:
-    """For each episode the number in its pictures, and their ticks."""
-    found = []
-    for info in DatasetFolder.open(folder).episodes:
-        span = info.videos[FRONT]
-        with open_video(span.path) as video:
-            codes = [read(video.frame(n)) for n in range(span.first_frame, span.first_frame + span.frames)]
-        found.append((codes[0].episode, [code.tick for code in codes]))
-    return found
 
 
 def test_one_of_two_workers_has_the_effect(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.nth_call import ROOT
 from tests.faults.private_redis import Redis, redis
+from tests.support.nth_call import ROOT
 
 __all__ = ["redis"]
 pytestmark = pytest.mark.faults

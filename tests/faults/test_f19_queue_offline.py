@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
-from bench.soak_product import Product
-from tests.browser.conftest import BROWSERS, FLAGS
 from tests.faults.private_redis import Redis, redis
-from tests.faults.whole import asked, until
+from tests.support.browser import BROWSERS, FLAGS
+from tests.support.soak_product import Product
+from tests.support.whole import asked, until
 
 __all__ = ["redis"]
 pytestmark = [pytest.mark.faults, pytest.mark.browser]

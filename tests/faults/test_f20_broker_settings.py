@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from robotdata.dataset import verify_dataset
-from tests.faults.crowd import crowd
-from tests.faults.holding import hold, release
-from tests.faults.nth_call import ROOT
 from tests.faults.private_redis import Redis, redis
-from tests.faults.test_f18_twice import shown
+from tests.support.crowd import crowd
+from tests.support.holding import hold, release
+from tests.support.nth_call import ROOT
+from tests.support.seen import shown
 
 __all__ = ["redis"]
 pytestmark = pytest.mark.faults

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from robotdata.dataset import verify_dataset
-from tests.faults.crowd import Crowd, crowd
-from tests.faults.holding import hold, release
-from tests.faults.test_f18_twice import shown
+from tests.support.crowd import Crowd, crowd
+from tests.support.holding import hold, release
+from tests.support.seen import shown
 
 pytestmark = pytest.mark.faults
 N = 3

@@ -13,7 +13,7 @@ from robotdata.dataset import DatasetFolder, verify_dataset
 from robotdata.video import open_video
 from robotdata.video.barcode import read
 from tests.faults.commit_odd_segments import FRONT, prepare
-from tests.faults.warm import Server
+from tests.support.warm import Server
 
 pytestmark = pytest.mark.faults
 X264 = ["-c:v", "libx264", "-pix_fmt", "yuv420p"]

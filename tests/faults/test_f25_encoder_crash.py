@@ -9,17 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.holding import hold, release
-from tests.recorder.test_worker import SEED, Home, nice, own_home
+from tests.support.holding import hold, release
+from tests.support.worker_home import SEED, Home, encoder, own_home
 
 __all__ = ["own_home"]
 pytestmark = pytest.mark.faults
-
-
-def encoder(worker: int) -> int | None:
-    """The pool's process: the one of its children that gives way."""
-    lists = Path(f"/proc/{worker}/task").glob("*/children")  # of each thread: a new one is not the first thread's
-    return next((int(pid) for each in lists for pid in each.read_text().split() if nice(int(pid)) == 10), None)
 
 
 def takes(home: Home) -> list[str]:

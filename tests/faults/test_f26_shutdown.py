@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.soak_product import Product
-from tests.faults.holding import SETTINGS, hold, let_sleep, release
-from tests.faults.whole import asked, until
-from tests.recorder.test_worker import SEED, nice
+from tests.support.holding import SETTINGS, hold, let_sleep, release
+from tests.support.soak_product import Product
+from tests.support.whole import asked, until
+from tests.support.worker_home import SEED, nice
 
 pytestmark = pytest.mark.faults
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from robotdata.dataset import verify_dataset
-from tests.faults.crowd import Crowd, crowd
+from tests.support.crowd import Crowd, crowd
 
 pytestmark = pytest.mark.faults
 # As olga sees it and presses it: `python -c PRESS`.

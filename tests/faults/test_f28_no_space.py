@@ -12,7 +12,7 @@ from recorder.jobs.batches import retry_batch, start_batch
 from recorder.models import Batch, Dataset, Episode, Job
 from recorder.worker import commit, encode
 from tests.faults.conftest import SmallDisk
-from tests.recorder.test_worker import NEXT_BATCH, Home
+from tests.support.worker_home import NEXT_BATCH, Home
 
 pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True)]
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.nth_call import BAD_DISK, FULL_DISK, stride
-from tests.faults.test_f23_raw_frames import SCENARIO, before, committed, lease_runs_out, raw
-from tests.faults.warm import Server
+from tests.support.committed_home import SCENARIO, before, committed, lease_runs_out, raw
+from tests.support.nth_call import BAD_DISK, FULL_DISK, stride
+from tests.support.warm import Server
 
 __all__ = ["before"]
 pytestmark = pytest.mark.faults

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.nth_call import ROOT
-from tests.faults.test_f23_raw_frames import SCENARIO, before, committed
-from tests.faults.warm import Server
+from tests.support.committed_home import SCENARIO, before, committed
+from tests.support.nth_call import ROOT
+from tests.support.warm import Server
 
 __all__ = ["before"]
 pytestmark = pytest.mark.faults

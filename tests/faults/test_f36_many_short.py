@@ -12,7 +12,7 @@ from robotdata.dataset import DatasetFolder, DatasetSpec, NewEpisode, commit_epi
 from robotdata.dataset.stats import ImageStats
 from robotdata.video import EncodeSettings, encode_frames, open_video
 from robotdata.video.barcode import Barcode, draw, read
-from tests.takes import PREFIX, features
+from tests.support.takes import PREFIX, features
 
 pytestmark = pytest.mark.faults
 EPISODES = 2000 if os.environ.get("ROBOTDATA_EVERY_CALL") else 240

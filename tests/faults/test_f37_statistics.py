@@ -20,10 +20,11 @@ from robotdata.dataset import DatasetSpec, NewEpisode, commit_episodes
 from robotdata.dataset.write.edit import edit_episodes
 from robotdata.spool import Take, TakeWriter
 from robotdata.video.jpeg import encode_jpeg
-from tests.faults import commit_a_batch, edit_a_dataset, recount
-from tests.faults.nth_call import ROOT
-from tests.faults.warm import Server
-from tests.takes import SIZE, features
+from tests.faults import edit_a_dataset, recount
+from tests.support import commit_a_batch
+from tests.support.nth_call import ROOT
+from tests.support.takes import SIZE, features
+from tests.support.warm import Server
 
 pytestmark = pytest.mark.faults
 FRONT = "observation.images.front"
@@ -61,7 +62,7 @@ def add(server: Server, home: Path, *takes: Path) -> None:
     for take in takes:
         take.rename(home / "spool" / take.name)
         commit_a_batch.encode(home, home / "spool" / take.name)
-    done = server.run("tests.faults.commit_a_batch", home)
+    done = server.run("tests.support.commit_a_batch", home)
     assert done.said == "committed\n", done.errors
     for take in takes:
         (home / "spool" / take.name).rename(take)

@@ -11,8 +11,8 @@ import pytest
 
 from robotdata.dataset import DatasetFolder, verify_dataset
 from robotdata.dataset.errors import DatasetError
-from tests.faults.commit_a_batch import CAMERAS, commit, encode
-from tests.takes import make_take
+from tests.support.commit_a_batch import CAMERAS, commit, encode
+from tests.support.takes import make_take
 
 pytestmark = pytest.mark.faults
 FILES = [

@@ -17,7 +17,7 @@ import pytest
 
 from tests.dataset.conftest import FRONT, TOP, Bench, _recorded, staged
 from tests.faults.verify_a_dataset import said_of
-from tests.faults.warm import Server
+from tests.support.warm import Server
 
 __all__ = ["_recorded", "staged"]
 pytestmark = pytest.mark.faults

@@ -13,12 +13,12 @@ import pytest
 from robotdata.dataset import DatasetFolder
 from robotdata.spool.rows import read_rows
 from robotdata.video.packets import read_packets
-from tests.bits import flip
 from tests.dataset.conftest import FRONT, _recorded, staged
-from tests.faults.test_f46_database import Home
 from tests.faults.verify_a_dataset import said_of
-from tests.faults.warm import Server
-from tests.takes import make_take
+from tests.support.bits import flip
+from tests.support.commands_home import Home
+from tests.support.takes import make_take
+from tests.support.warm import Server
 
 __all__ = ["_recorded", "staged"]
 pytestmark = pytest.mark.faults

@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
-from bench.soak_product import Product
 from robotdata.video.barcode import read
 from robotdata.video.jpeg import decode_jpeg
-from tests.faults import whole as product_of
 from tests.faults.two_days import BEFORE, COMMITTED, FRESH, QUICK, commit, judge, take
-from tests.faults.whole import as_a_user, asked
+from tests.support import whole as product_of
+from tests.support.soak_product import Product
+from tests.support.whole import as_a_user, asked
 
 pytestmark = pytest.mark.faults
 FRONT = "observation.images.front"

@@ -20,10 +20,10 @@ import pytest
 from robotdata.dataset import DatasetFolder
 from robotdata.video import open_video
 from robotdata.video.barcode import read
-from tests.faults.nth_call import ROOT
-from tests.faults.rigs import toml
 from tests.recorder.sockets.conftest import Web
-from tests.takes import make_take
+from tests.support.nth_call import ROOT
+from tests.support.rigs import toml
+from tests.support.takes import make_take
 
 pytestmark = pytest.mark.faults
 SAFE = re.compile(r"[a-z0-9_][a-z0-9_-]{0,95}")

@@ -25,8 +25,8 @@ from robotdata.dataset import DatasetFolder
 from robotdata.video.barcode import read
 from robotdata.video.jpeg import decode_jpeg
 from tests.dataset.conftest import FRONT, LENGTHS, TOP, _recorded, staged
-from tests.faults.nth_call import ROOT
 from tests.recorder.sockets.conftest import Web
+from tests.support.nth_call import ROOT
 
 __all__ = ["_recorded", "staged"]
 pytestmark = pytest.mark.faults

@@ -20,11 +20,11 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from bench.soak_product import Product
 from recorder.models import Episode, Rig
 from robotdata.spool import Take, read_manifest
-from tests.faults.rigs import rows_in, ticks_gone_unsaid
-from tests.faults.whole import asked, until
+from tests.support.rigs import rows_in, ticks_gone_unsaid
+from tests.support.soak_product import Product
+from tests.support.whole import asked, until
 
 HELD_S = 20
 pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import uuid
@@ -10,26 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.nth_call import ROOT
-from tests.takes import make_take
+from tests.support.commands_home import Home
+from tests.support.nth_call import ROOT
+from tests.support.takes import make_take
 
 pytestmark = pytest.mark.faults
-
-
-class Home:
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.database = path / ".state/robotdata.sqlite3"
-        self.env = {**os.environ, "ROBOTDATA_HOME": str(path), "ROBOTDATA_LOG": "WARNING"}
-        self.env["DJANGO_SETTINGS_MODULE"] = "robotdata.settings"
-
-    def manage(self, *args: str) -> tuple[int, str]:
-        return self.python("manage.py", *args)
-
-    def python(self, *args: str) -> tuple[int, str]:
-        command = [sys.executable, *args]
-        done = subprocess.run(command, cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=90)
-        return done.returncode, done.stdout + done.stderr
 
 
 @pytest.fixture
@@ -59,7 +43,7 @@ def test_it_makes_every_row_anew_from_the_folders(with_a_take: Home, damage: str
 FEW_FILES = """
 import os, resource, sys
 from pathlib import Path
-from tests.takes import make_take
+from tests.support.takes import make_take
 make_take(Path(sys.argv[1]), 3)
 limit = max(int(name) for name in os.listdir("/proc/self/fd")) + 4
 resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))

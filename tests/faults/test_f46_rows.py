@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
-from tests.faults.nth_call import ROOT
-from tests.faults.test_f46_database import Home
-from tests.faults.test_f47_yesterday import DATASETS, episodes, lived_in, rows
 from tests.faults.two_days import GONE
-from tests.faults.whole import as_a_user, until
 from tests.recorder.sockets.conftest import free_port
+from tests.support.commands_home import Home
+from tests.support.nth_call import ROOT
+from tests.support.two_days_home import DATASETS, episodes, lived_in, rows
+from tests.support.whole import as_a_user, until
 
 pytestmark = pytest.mark.faults
 

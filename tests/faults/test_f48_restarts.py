@@ -12,8 +12,8 @@ import pytest
 
 pytest.importorskip("psycopg", reason="requirements-scale.txt is not installed: the database is no server to kill")
 
-from tests.faults.rigs import RigProcess, running
-from tests.faults.scaled import Scaled, all_at_once, one_after_the_other, scaled, unbroken
+from tests.support.rigs import RigProcess, running
+from tests.support.scaled import Scaled, all_at_once, one_after_the_other, scaled, unbroken
 
 pytestmark = pytest.mark.faults
 FPS = 20

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.conftest import SmallDisk
-from tests.faults.nth_call import ROOT, need_strace
+from tests.support.nth_call import ROOT, need_strace
 
 pytestmark = pytest.mark.faults
 STARTS = """

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.soak_product import Product
 from tests.faults.conftest import SmallDisk
-from tests.faults.rigs import rows_in, shown_at_rows
-from tests.faults.whole import asked, until
+from tests.support.rigs import rows_in, shown_at_rows
+from tests.support.soak_product import Product
+from tests.support.whole import asked, until
 
 pytestmark = pytest.mark.faults
 

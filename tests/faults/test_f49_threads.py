@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.soak_product import Product
 from tests.faults.limits import Limit, process_limit
-from tests.faults.rigs import rows_in
-from tests.faults.whole import asked, started, until
+from tests.support.rigs import rows_in
+from tests.support.soak_product import Product
+from tests.support.whole import asked, started, until
 
 pytestmark = pytest.mark.faults
 NAMED = "start more threads (can't start new thread)"

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.soak_product import Product
-from tests.faults.rigs import rows_in, shown_at_rows
-from tests.faults.whole import as_a_user, asked, until
+from tests.support.rigs import rows_in, shown_at_rows
+from tests.support.soak_product import Product
+from tests.support.whole import as_a_user, asked, until
 
 pytestmark = pytest.mark.faults
 DENIED, ALLOWED = 0o555, 0o755

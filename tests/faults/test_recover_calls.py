@@ -11,8 +11,8 @@ import pytest
 
 from robotdata.dataset import verify_dataset
 from tests.faults.make_a_wreck import CUT, ENCODING
-from tests.faults.nth_call import BAD_DISK, FULL_DISK, KILL, stride
-from tests.faults.warm import Server
+from tests.support.nth_call import BAD_DISK, FULL_DISK, KILL, stride
+from tests.support.warm import Server
 
 pytestmark = pytest.mark.faults
 RECOVER = "tests.faults.recover_a_home"

@@ -8,24 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from robotdata.spool import BadManifest, NoTake, Take, read_manifest, recover_take
-from robotdata.video.barcode import read
-from robotdata.video.jpeg import decode_jpeg
-from tests.faults.nth_call import BAD_DISK, FULL_DISK, KILL, every_call, need_strace, run_broken
+from robotdata.spool import BadManifest, NoTake, read_manifest, recover_take
 from tests.faults.save_a_take import TAKE, TICKS
-from tests.takes import make_take
+from tests.support.nth_call import BAD_DISK, FULL_DISK, KILL, every_call, need_strace, run_broken
+from tests.support.seen import frames_that_say_their_number
+from tests.support.takes import make_take
 
 pytestmark = pytest.mark.faults
-
-
-def frames_that_say_their_number(folder: Path) -> int:
-    """How many rows the take has; every frame of each is the one that its row names."""
-    with Take.open(folder) as take:
-        for key in take.cameras:
-            camera = take.camera(key)
-            shown = [read(decode_jpeg(camera.packet(i))).tick for i in take.frame_index(key)]
-            assert shown == list(range(take.ticks)), (folder, key)
-        return take.ticks
 
 
 @pytest.mark.parametrize("how", [KILL, FULL_DISK, BAD_DISK])

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.nth_call import BAD_DISK, FULL_DISK, KILL, stride
-from tests.faults.test_spool_calls import frames_that_say_their_number
-from tests.faults.warm import Server
+from tests.support.nth_call import BAD_DISK, FULL_DISK, KILL, stride
+from tests.support.seen import frames_that_say_their_number
+from tests.support.warm import Server
 
 pytestmark = pytest.mark.faults
 

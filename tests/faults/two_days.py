@@ -34,7 +34,7 @@ def take(pk: str, *, dataset: str = "cubes") -> None:
     from django.conf import settings
 
     from recorder.catalog.takes import index_take
-    from tests.takes import make_take
+    from tests.support.takes import make_take
 
     make_take(Path(settings.SPOOL_DIR), 4, episode=IDS.index(pk), cameras=("front",), take_id=pk, dataset=dataset)
     assert index_take(take_id=pk) is not None

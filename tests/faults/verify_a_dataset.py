@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tests.faults.warm import Server
+    from tests.support.warm import Server
 
 LINE = re.compile(r"(?P<file>[\w./-]+)(?:, episode (?P<episode>\d+))?(?:, frame (?P<frame>\d+))?: ")
 Blame = tuple[str, int | None, int | None]

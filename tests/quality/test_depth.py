@@ -9,7 +9,7 @@ from robotdata.capture.records import Row
 from robotdata.quality import marks_of, take_metrics
 from robotdata.spool import Take, TakeWriter, new_take_id
 from robotdata.video.depth.packets import depth_packet
-from tests.takes import PREFIX, features, joints
+from tests.support.takes import PREFIX, features, joints
 
 FAR = PREFIX + "far"
 CHANCE = np.random.default_rng(2)

@@ -22,7 +22,7 @@ from recorder.worker import recover as recovery
 from recorder.worker.recover import recover
 from robotdata.dataset.write.new_episode import NewEpisode
 from tests.dataset.conftest import _recorded, staged
-from tests.odd import each_odd, outline
+from tests.support.odd import each_odd, outline
 
 __all__ = ["_recorded", "staged"]
 EPISODES = "meta/episodes/chunk-000/file-000.parquet"

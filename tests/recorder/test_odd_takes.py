@@ -18,8 +18,8 @@ from recorder.quality.assess import assess_by_id
 from recorder.worker.recover import recover
 from recorder.worker.sweep import sweep
 from robotdata.spool import read_manifest
-from tests.odd import each_odd, outline
 from tests.recorder.conftest import FRONT, work, write_take
+from tests.support.odd import each_odd, outline
 
 GOOD = "0b9d4fd4-58a2-4a6d-8a6f-6a3a3ff4a000"
 MARK = {"code": "stale", "camera": FRONT, "from_tick": 0, "to_tick": 2, "text": "no picture", "severity": "warn"}

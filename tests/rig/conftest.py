@@ -14,6 +14,7 @@ from robotdata.rig.machine import Machine, as_command
 from robotdata.rig.rig import Rig
 
 FRONT, TOP = "observation.images.front", "observation.images.top"
+DEPTH = {"kind": "sim", "barcode": True, "sync": "tick", "depth": True, "depth_max": 4}
 
 
 def config(camera: dict[str, Any] | None = None, robot: dict[str, Any] | None = None, fps: int = 60) -> Any:

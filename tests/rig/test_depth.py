@@ -23,17 +23,15 @@ from robotdata.spool import Take, list_takes, read_manifest
 from robotdata.video import EncodeSettings, barcode, decode_depth, dequantize_depth, open_video, quantize_depth
 from robotdata.video.depth.packets import depth_of_packet
 from robotdata.video.depth.scale import DepthScale
-from tests.rig.conftest import FRONT, TOP, Bench, until
-from tests.rig.test_link import Web, linked, soon
+from tests.rig.conftest import DEPTH, FRONT, TOP, Bench
+from tests.support.rig_link import Web, linked, soon
 
-DEPTH = {"kind": "sim", "barcode": True, "sync": "tick", "depth": True, "depth_max": 4}
 SCALE = DepthScale(depth_max=4)
 QUICK = EncodeSettings(codec="h264", preset="ultrafast")
 
 CODE = """
 import sys, time, pathlib
-from tests.rig.conftest import Bench, config
-from tests.rig.test_depth import DEPTH
+from tests.rig.conftest import DEPTH, Bench, config
 bench = Bench(pathlib.Path(sys.argv[1]), config(camera=DEPTH))
 bench.do("record")
 while True:
@@ -68,9 +66,7 @@ def test_a_killed_rig_leaves_its_depth_whole(tmp_path: Path) -> None:
     command = [sys.executable, "-c", CODE, str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as rig:
         assert rig.stdout is not None
-        lines = [rig.stdout.readline()]
-        until(lambda: list_takes(tmp_path))
-        time.sleep(0.7)
+        lines = [next(line for line in rig.stdout if int(line.split()[1]) >= 40)]
         os.kill(rig.pid, signal.SIGKILL)
         lines += rig.stdout.read().splitlines()
     said = int(next(line for line in reversed(lines) if len(line.split()) == 2).split()[1])

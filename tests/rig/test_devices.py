@@ -12,8 +12,8 @@ import pytest
 from robotdata.capture import camera_thread, session
 from robotdata.rig import machine as machines
 from robotdata.rig import watch
-from tests.faults.faulty import FaultyRig, raises
 from tests.rig.conftest import until
+from tests.support.faulty import FaultyRig, raises
 
 
 @pytest.fixture

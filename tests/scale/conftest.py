@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.recorder.sockets.conftest import TOKEN, Web, fake_rig, listen, make_home
-from tests.scale.servers import Postgres, Redis
+from tests.support.servers import Postgres, Redis
 
 __all__ = ["fake_rig", "listen"]
 

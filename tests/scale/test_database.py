@@ -14,7 +14,7 @@ import pytest
 from tests.recorder.conftest import FRONT, TOP, write_take
 from tests.recorder.sockets.conftest import Web, make_home
 from tests.scale.conftest import ROOT, Place
-from tests.scale.servers import Postgres
+from tests.support.servers import Postgres
 
 JOBS = 250  # four claim each: a thousand claims
 SEED = f"""

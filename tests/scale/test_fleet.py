@@ -12,7 +12,7 @@ from typing import Any
 from robotdata.dataset.verify.check import verify_dataset
 from tests.recorder.conftest import FRONT, write_take
 from tests.scale.conftest import Fleet
-from tests.scale.servers import Postgres
+from tests.support.servers import Postgres
 
 H264 = {"codec": "h264", "crf": 23, "g": 2, "preset": "ultrafast"}
 KEEP = {"verdict": "keep", "labels": ["rate accepted"]}  # of a machine so busy that the loop is late

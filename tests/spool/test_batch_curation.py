@@ -5,7 +5,7 @@ from pathlib import Path
 from robotdata.spool import CurationError, NoTake, TakeBusy, read_manifest
 from robotdata.spool.batch_curation import update_curations
 from robotdata.spool.take_lock import TakeLock
-from tests.takes import make_take
+from tests.support.takes import make_take
 
 
 def test_it_says_of_each_what_came_of_it(tmp_path: Path) -> None:

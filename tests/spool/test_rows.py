@@ -19,7 +19,7 @@ from robotdata.spool import SpoolError, Take, recover_take
 from robotdata.spool import rows as row_files
 from robotdata.spool.rows import RowEncoder, StoredRows, columns_of, mend_header, read_rows
 from tests.spool.conftest import CAMERAS, FEATURES, row
-from tests.spool.old_rows import old_rows
+from tests.support.old_rows import old_rows
 
 ROWS = 40
 COLUMNS = columns_of(FEATURES, list(CAMERAS))

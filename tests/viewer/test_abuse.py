@@ -15,8 +15,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from recorder.models import Episode
+from tests.support.player_page import watching
 from tests.viewer.conftest import FRONT, MakeTake
-from tests.viewer.test_playback import watching
 from viewer.consumers import parse_message
 from viewer.errors import BadRequest
 from viewer.sources import SourceCache

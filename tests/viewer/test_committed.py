@@ -12,8 +12,8 @@ from django.test import AsyncClient, Client
 from recorder.models import Episode
 from robotdata.video.barcode import Barcode, read
 from robotdata.video.jpeg import decode_jpeg
+from tests.support.player_page import watching
 from tests.viewer.conftest import FRONT, TOP, commit_take, write_take
-from tests.viewer.test_playback import watching
 from viewer.committed_source import CommittedSource, committed_version
 from viewer.errors import Gone, Moved
 from viewer.frames import FRAME_TURNS, JPEGS

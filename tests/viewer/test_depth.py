@@ -12,7 +12,7 @@ from robotdata.spool import Take
 from robotdata.video import EncodeSettings, depth_packet
 from robotdata.video.barcode import read
 from robotdata.video.depth.colours import DepthColours
-from tests.takes import PREFIX, make_take
+from tests.support.takes import PREFIX, make_take
 from viewer.committed_source import CommittedSource
 from viewer.take_source import TakeSource
 

@@ -1,83 +1,20 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from robotdata.video.barcode import read
 from robotdata.video.jpeg import decode_jpeg, jpeg_size
+from tests.support.player_page import watching
 from tests.viewer.conftest import FRONT, TOP, MakeTake
 from viewer.errors import BadRequest, Gone
-from viewer.playback import CAMERA, HEAD, LACKING, PLAYING, Player, Run
+from viewer.playback import LACKING, PLAYING, Run
 from viewer.sources import FrameSource
 from viewer.take_source import TakeSource
-
-Bundle = tuple[int, int, int, dict[int, bytes]]
-
-
-def unpack(data: bytes) -> Bundle:
-    """(flags, seq, frame, {camera index: JPEG})."""
-    version, count, flags, seq, frame = HEAD.unpack_from(data)
-    assert version == 1
-    pictures, at = {}, HEAD.size
-    for _ in range(count):
-        index, length = CAMERA.unpack_from(data, at)
-        pictures[index] = data[at + CAMERA.size : at + CAMERA.size + length]
-        at += CAMERA.size + length
-    assert at == len(data)
-    return flags, seq, frame, pictures
-
-
-class Page:
-    """A viewer: keeps what comes, and acks it at once if it is told to."""
-
-    def __init__(self, source: FrameSource, *, acks: bool = True) -> None:
-        self.player = Player(source, self)
-        self.acks = acks
-        self.bundles: list[Bundle] = []
-        self.messages: list[dict[str, Any]] = []
-        self.again: Callable[[], FrameSource] | None = None
-
-    async def send_bundle(self, data: bytes) -> None:
-        self.bundles.append(unpack(data))
-        if self.acks:
-            self.ask(op="ack", frame=self.bundles[-1][2])
-
-    async def send_message(self, message: dict[str, Any]) -> None:
-        self.messages.append(message)
-
-    async def reopen(self) -> tuple[FrameSource, None]:
-        if self.again is None:
-            raise Gone("it is gone")
-        return self.again(), None
-
-    def ask(self, **message: Any) -> None:
-        self.player.handle(message)
-
-    async def until(self, done: Callable[[], object]) -> None:
-        async with asyncio.timeout(30):
-            while not done():
-                await asyncio.sleep(0.005)
-
-    @property
-    def frames(self) -> list[int]:
-        return [bundle[2] for bundle in self.bundles]
-
-
-@contextlib.asynccontextmanager
-async def watching(source: FrameSource, *, acks: bool = True) -> AsyncIterator[Page]:
-    page = Page(source, acks=acks)
-    work = asyncio.create_task(page.player.run())
-    try:
-        yield page
-        assert not work.done()
-    finally:
-        work.cancel()
-        await asyncio.wait([work])
 
 
 @pytest.fixture

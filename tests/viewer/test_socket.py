@@ -23,8 +23,8 @@ from recorder.models import Episode
 from robotdata.asgi import application
 from robotdata.video.barcode import read
 from robotdata.video.jpeg import decode_jpeg
+from tests.support.player_page import unpack
 from tests.viewer.conftest import FRONT, TOP, WRIST
-from tests.viewer.test_playback import unpack
 from viewer import consumers
 from viewer.locate import SOURCES
 

@@ -24,6 +24,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from robotdata.secret_files import cookie_name
+from tests.support.fresh_home import fill_home
 
 ROOT = Path(__file__).resolve().parents[3]
 TOKEN = "a-rig-token"
@@ -228,6 +229,8 @@ class FakeRig:
 
 def make_home(home: Path, **env: str) -> dict[str, str]:
     """Tables, a person and her keys."""
+    if not env:
+        return dict(json.loads(fill_home(home, SETUP)))
     done = subprocess.run(
         [sys.executable, "-c", SETUP],
         cwd=ROOT,
@@ -249,9 +252,18 @@ def serving(home: Path) -> Iterator[Web]:
     shutil.rmtree(home, ignore_errors=True)
 
 
+@pytest.fixture(scope="session")
+def shared_web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
+    with serving(tmp_path_factory.mktemp("home")) as server:
+        yield server
+
+
 @pytest.fixture(scope="module")
-def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
-    """A web process that all tests of a file share; each takes a rig name of its own."""
+def web(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
+    """A web process that many files share; each test takes a rig name of its own. A file with OWN_WEB has its own."""
+    if not getattr(request.module, "OWN_WEB", False):
+        yield request.getfixturevalue("shared_web")
+        return
     with serving(tmp_path_factory.mktemp("home")) as server:
         yield server
 

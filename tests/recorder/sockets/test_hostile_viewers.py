@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+OWN_WEB = True  # its memory is measured
+
 FRONT, WRIST = "observation.images.front", "observation.images.wrist"
 HONEST, SECONDS, RATE, SIZE = 18, 6.0, 25, 300_000
 MIB = 1 << 20

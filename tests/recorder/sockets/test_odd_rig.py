@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.odd import each_odd
+from tests.support.odd import each_odd
+
+OWN_WEB = True  # it is filled with odd takes
 
 FRONT = "observation.images.front"
 

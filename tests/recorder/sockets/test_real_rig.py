@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+OWN_WEB = True  # one test kills it
+
 ROOT = Path(__file__).resolve().parents[3]
 SMALL = """
 [rig]

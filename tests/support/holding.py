@@ -1,6 +1,6 @@
 """Real encoders that wait where a test wants to meet them, however quick the machine is.
 
-A home whose processes run with `tests.faults.held_settings` is asked before its workers start; what they do while they
+A home whose processes run with `tests.support.held_settings` is asked before its workers start; what they do while they
 wait (leases, heartbeats, the sweep) is the product's own.
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 
-SETTINGS = "tests.faults.held_settings"
+SETTINGS = "tests.support.held_settings"
 
 
 def hold(home: Path, stage: str, least: int = 100) -> None:

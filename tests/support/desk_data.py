@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,8 +9,9 @@ from typing import Any
 
 from playwright.sync_api import Page
 
-from tests.browser.leaving import close_context
-from tests.takes import make_take
+from tests.support.browser import Product
+from tests.support.leaving import close_context
+from tests.support.takes import make_take
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ENCODING = {"codec": "h264", "crf": 23, "g": 2, "preset": "ultrafast", "pix_fmt": "yuv420p"}
@@ -62,16 +60,15 @@ def until_drawn(page: Page) -> None:
     }""")
 
 
-def fill(page: Page, home: Path, slug: str, takes: int, ticks: int = 20) -> list[str]:
+def fill(page: Page, product: Product, slug: str, takes: int, ticks: int = 20) -> list[str]:
     """A dataset with so many takes; their ids, the oldest first. The n-th carries the number n in its pictures."""
     call(page, "POST", "/api/datasets", {"title": slug, "encoding": ENCODING})
     ids = []
     for number in range(takes):
         task = "push the cube" if number % 2 else "lift the cube"
-        folder = make_take(home / "spool", ticks, episode=number, dataset=slug, task=task, operator="olga")
+        folder = make_take(product.home / "spool", ticks, episode=number, dataset=slug, task=task, operator="olga")
         ids.append(folder.name)
-    env = {**os.environ, "ROBOTDATA_HOME": str(home)}
-    subprocess.run([sys.executable, "manage.py", "recover"], cwd=ROOT, env=env, capture_output=True, check=False)
+    product.recover()
     return ids
 
 
@@ -80,6 +77,6 @@ def filled(chromium: Any, product: Any, signed_in: Any, slug: str, takes: int, t
     context = chromium.new_context(storage_state=signed_in, base_url=product.url)
     page = context.new_page()
     page.goto("/")
-    ids = fill(page, product.home, slug, takes, ticks)
+    ids = fill(page, product, slug, takes, ticks)
     close_context(context)
     return ids

@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.faults.nth_call import ROOT
-from tests.faults.rigs import RigProcess, rows_in, shown_at_rows, ticks_gone_unsaid, until
 from tests.recorder.sockets.conftest import TOKEN, Web, make_home
-from tests.scale.servers import Postgres, Redis
+from tests.support.nth_call import ROOT
+from tests.support.rigs import RigProcess, rows_in, shown_at_rows, ticks_gone_unsaid, until
+from tests.support.servers import Postgres, Redis
 
 PARTS = ("web", "worker", "redis", "database")
 

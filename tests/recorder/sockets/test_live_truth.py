@@ -7,7 +7,7 @@ import contextlib
 import re
 import shutil
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from io import BytesIO
 from typing import Any
 
@@ -15,8 +15,8 @@ import pytest
 from PIL import Image
 from playwright.async_api import Page, async_playwright, expect
 
-from tests.browser.conftest import BROWSERS, FLAGS
-from tests.recorder.sockets.conftest import FRONT, WRIST, FakeRig, Web, make_home
+from tests.recorder.sockets.conftest import FRONT, WRIST, FakeRig, Web
+from tests.support.browser import BROWSERS, FLAGS
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=60_000)
@@ -71,14 +71,6 @@ class SeenRig(FakeRig):
                 await asyncio.gather(pictures, return_exceptions=True)
 
 
-@pytest.fixture(scope="module")
-def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
-    home = tmp_path_factory.mktemp("home")
-    server = Web(home, make_home(home)).start()
-    yield server
-    server.stop()
-
-
 @pytest.fixture
 def rig(web: Web) -> SeenRig:
     return SeenRig(web, f"rig-{uuid.uuid4().hex[:8]}")
@@ -112,13 +104,13 @@ async def test_a_rig_that_dies_while_it_records_is_offline_and_the_connection_is
         await rig.change(take=take)
         await expect(page.locator("#state")).to_have_text("recording")
     await expect(page.locator("#state")).to_have_text("offline")
-    for _ in range(2):  # then, and some time later
+    for later_ms in (0, 4000):
+        await page.wait_for_timeout(later_ms)  # longer than a page waits for news before it says that it has none
         await expect(page.locator("#offline")).to_contain_text(re.compile(r"offline since \d\d:\d\d"))
         await expect(page.locator("#offline-take")).to_be_visible()
         await expect(page.locator("#lost")).to_be_hidden()
         await expect(page.locator("#stage .camera .health").first).to_contain_text("Rig offline")
         await expect(page.locator("#big")).to_be_disabled()
-        await page.wait_for_timeout(4000)
     command = await page.locator("#start-command").text_content()
     assert command.startswith("cd /lab && python -m robotdata.rig /lab/so101.toml --url ws://127.0.0.1:")
     assert "--token-file" in command

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from bench.soak_product import Away, Product
+from tests.support.soak_product import Away, Product
 
 
 def until(true: Callable[[], Any], within_s: float = 120) -> Any:

@@ -14,7 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.support.fresh_home import WITH_TOKEN, fill_home
+
+ROOT = Path(__file__).resolve().parents[2]
 PARTS = {"uvicorn": "web", "celery": "worker", "robotdata.rig": "rig"}
 RIG = """
 [rig]
@@ -65,6 +67,8 @@ class Product:
 
     def start(self, within_s: float = 180) -> None:
         """Start, again where what was killed has not let go of port and home yet, until the page answers."""
+        if not self.token and not (self.home / ".state").exists() and "DATABASE_URL" not in self.env:
+            self.token = fill_home(self.home, WITH_TOKEN)
         if not self.token:
             self.manage("migrate", "-v0")
             made = self.manage("token", "soak")

@@ -3,7 +3,7 @@
 `every_call` starts an interpreter for each trial, which is honest and slow. Here `strace` is attached to a fork that
 waits for it, so that every single call of a stage can be broken within seconds. The fork has a home of its own.
 
-    python -m tests.faults.warm    reads "scenario<TAB>home<TAB>traced" lines, answers "code<TAB>said" lines
+    python -m tests.support.warm    reads "scenario<TAB>home<TAB>traced" lines, answers "code<TAB>said" lines
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from tests.faults.nth_call import CALLS, ROOT, Broken
+from tests.support.nth_call import CALLS, ROOT, Broken
 
 ATTACH_WITHIN_S = 60.0
 
@@ -77,7 +77,7 @@ def server(scratch: Path) -> Iterator[Server]:
     """A warm server, whose own home is in `scratch`."""
     environment = {**os.environ, "ROBOTDATA_HOME": str(scratch), "PYTHONPATH": str(ROOT), "ROBOTDATA_LOG": "ERROR"}
     environment["DJANGO_SETTINGS_MODULE"] = "robotdata.settings"
-    command = [sys.executable, "-m", "tests.faults.warm"]
+    command = [sys.executable, "-m", "tests.support.warm"]
     log = (scratch / "server.log").open("w")
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, env=environment, cwd=ROOT

@@ -17,10 +17,10 @@ from typing import Any
 from robotdata.spool import BadManifest, NoTake, Take, read_manifest
 from robotdata.video.barcode import Barcode, read
 from robotdata.video.jpeg import decode_jpeg
-from tests.faults import odd_devices
-from tests.faults.nth_call import ROOT
-from tests.faults.whole import until as until_at_most
 from tests.recorder.sockets.conftest import TOKEN, Web
+from tests.support import odd_devices
+from tests.support.nth_call import ROOT
+from tests.support.whole import until as until_at_most
 
 until = partial(until_at_most, within_s=60)
 FRONT = "observation.images.front"

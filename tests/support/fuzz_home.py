@@ -65,7 +65,7 @@ def make_takes(folder: Path) -> None:
     from robotdata.spool import TakeWriter
     from robotdata.spool.rows import columns_of
     from robotdata.video.jpeg import encode_jpeg
-    from tests.spool.old_rows import old_rows
+    from tests.support.old_rows import old_rows
 
     facts = {"rig": "sim", "robot_type": "arm", "fps": 30, "task": "push the cube", "dataset": SLUG, "operator": "olga"}
     about = {CAMERA: {"codec": "mjpeg", "width": 64, "height": 48}}

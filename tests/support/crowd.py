@@ -10,8 +10,9 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from tests.faults.nth_call import ROOT
-from tests.recorder.test_worker import Home
+from tests.support.fresh_home import fill_home
+from tests.support.nth_call import ROOT
+from tests.support.worker_home import Home
 
 # `python -c MAKE PRESET SLUG=TICKS,TICKS ...`: kept takes of so many frames; the n-th has the number n in its pictures.
 MAKE = """
@@ -79,7 +80,7 @@ class Crowd(Home):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self.workers: dict[str, Worker] = {}
-        self.python("manage.py", "migrate", "-v0")
+        fill_home(path)
 
     def start(self, name: str, *more: str, **env: str) -> Worker:
         self.workers[name] = Worker(self, name, *more, **env)

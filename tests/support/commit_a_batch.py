@@ -1,6 +1,6 @@
 """Scenario: add the takes of FOLDER/spool to FOLDER/dataset, encoded already; say `committed`.
 
-`python -m tests.faults.commit_a_batch FOLDER`
+`python -m tests.support.commit_a_batch FOLDER`
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from robotdata.dataset import CommitResult, DatasetSpec, NewEpisode, commit_epis
 from robotdata.export import encode_camera, load_encoded, new_episode, plan_take
 from robotdata.spool import Take
 from robotdata.video import EncodeSettings
-from tests.takes import features
+from tests.support.takes import features
 
 QUICK = EncodeSettings(codec="h264", preset="ultrafast")
 CAMERAS = ("front",)
