@@ -116,6 +116,8 @@ def tone(row: Rig | Episode | Batch | str) -> str:
     state = row if isinstance(row, str) else row.state
     if isinstance(row, Batch):
         name = BATCH_TONES.get(BatchState(state), "")
+    elif isinstance(row, Episode) and row.is_cut_off:
+        name = "warn"
     elif isinstance(row, Episode):
         name = EPISODE_TONES.get(EpisodeState(state), "")
     else:
@@ -132,6 +134,8 @@ def words(row: Rig | Episode | Batch) -> str:
         return BATCH_WORDS.get(BatchState(row.state), row.state)
     if isinstance(row, Rig):
         return row.readiness.label
+    if row.is_cut_off:
+        return "cut off"
     if row.episode_index is not None:
         return f"episode {row.episode_index}"
     return EPISODE_WORDS.get(EpisodeState(row.state), row.state)
