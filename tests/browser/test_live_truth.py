@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import re
 import shutil
+import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from io import BytesIO
@@ -59,6 +60,13 @@ class SeenRig(FakeRig):
                     await self.picture(place, seq, jpeg(self.grey or 40 + seq % 150), self.late_s[key])
             seq += 1
             await asyncio.sleep(0.05)
+
+    async def move_joints(self) -> None:
+        names = {"state": ["a.pos"], "action": ["a.pos"]}
+        while True:
+            now = time.time()
+            await self.say({"type": "telemetry", "t": now, "names": names, "rows": [[now, [now % 7], [now % 5]]]})
+            await asyncio.sleep(0.1)
 
     @contextlib.asynccontextmanager
     async def showing(self) -> AsyncIterator[SeenRig]:
@@ -245,3 +253,21 @@ async def test_nothing_older_than_a_second_is_shown_as_live(page: Page, rig: See
         rig.late_s[FRONT] = 0.0
         await until_grey(page, 0, 200)
         await expect(tiles.nth(0).locator(".health")).to_be_hidden()
+
+
+async def test_lines_that_have_stopped_are_not_drawn_as_live(page: Page, rig: SeenRig) -> None:
+    state, action = (page.locator(f"figure:has([data-plot={name}])") for name in ("state", "action"))
+    async with rig.showing():
+        await page.goto(f"/record/{rig.name}/")
+        await expect(page.locator("#state")).to_have_text("ready")
+        moving = asyncio.create_task(rig.move_joints())
+        await expect(state.locator(".legend")).to_have_text("a")
+        for plot in (state, action):
+            await expect(plot).not_to_have_class("is-old")
+        moving.cancel()
+        for plot in (state, action):
+            await expect(plot).to_have_class("is-old")
+        moving = asyncio.create_task(rig.move_joints())
+        await expect(state).not_to_have_class("is-old")
+        moving.cancel()
+    await expect(state).to_have_class("is-old")

@@ -122,7 +122,7 @@ export class Stage {
     const isOld = Boolean(this.reason || tile.delayed);
     tile.box.classList.toggle("is-sick", Boolean(text));
     tile.box.classList.toggle("is-old", isOld);
-    if (isOld || tile.sick) say(tile.fps, "–");
+    if (isOld || tile.sick) say(tile.fps, "");
     show(tile.health, Boolean(text));
     say(tile.health, text);
     say(tile.none, text ? "No image" : "Waiting for video …");
