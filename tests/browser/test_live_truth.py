@@ -146,6 +146,9 @@ async def test_the_connection_is_lost_where_the_web_does_not_answer(page: Page, 
         rig.state = "recording"
         await rig.change(take={"id": str(uuid.uuid4()), "ticks": 60, "elapsed_s": 3.0})
         await expect(page.locator("#timer-words")).to_have_text("recording")
+        await page.route("**/commands/*", lambda route: route.abort())
+        await page.locator("#big").click()
+        await expect(page.locator("#refusal")).to_be_visible()
         web.stop_answering()
         try:
             await expect(page.locator("#lost")).to_be_visible()
@@ -153,8 +156,11 @@ async def test_the_connection_is_lost_where_the_web_does_not_answer(page: Page, 
             await expect(page.locator("#timer-words")).not_to_have_text("recording")
             await expect(page.locator("#big")).to_be_disabled()
             await expect(page.locator("#stage .camera .health").first).to_contain_text("Connection lost")
+            await expect(page.locator("#refusal")).to_be_visible()
         finally:
             web.answer_again()
+        await expect(page.locator("#lost")).to_be_hidden()
+        await expect(page.locator("#refusal")).to_be_hidden()
     rig.state, rig.more = "idle", {}
     async with rig.showing():
         await expect(page.locator("#lost")).to_be_hidden()

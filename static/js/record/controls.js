@@ -138,12 +138,13 @@ export class Controls {
     show(document.getElementById("refusal"), false);
   }
 
-  /** A refusal leaves with its cause: the rig went on to another state, or what was missing is there again. */
+  /** A refusal leaves with its cause: the rig went on to another state, or what was missing (the connection, too) is there again. */
   cured(before, status) {
     if (!this.refusal) return;
     const isOther = status.state !== this.refusal.state && status.state !== "lost";
     const isFree = Boolean(before.blockers?.length) && !status.blockers?.length;
-    if (isOther || isFree || (OF_DEVICES.has(this.refusal.code) && status.can_record)) this.forgive();
+    const isBack = this.refusal.code === "lost" && before.state === "lost" && status.state !== "lost";
+    if (isOther || isFree || isBack || (OF_DEVICES.has(this.refusal.code) && status.can_record)) this.forgive();
   }
 }
 
