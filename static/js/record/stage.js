@@ -1,6 +1,7 @@
 // Live pictures: a tile for each camera, with its rate, the age of what is shown, and what is wrong with it.
 import { make, remember, remembered, say, show } from "../lib/dom.js";
 import { Picture } from "../lib/picture.js";
+import { seconds } from "../lib/format.js";
 import { shape } from "../lib/stage.js";
 
 const LARGE_FPS = 30;
@@ -101,7 +102,7 @@ export class Stage {
       const hiccup = state === "stale" && age_s < STALE_S;
       const texts = hiccup ? [] : warnings.filter((one) => one.camera === key).map((one) => one.text);
       if (!texts.length && state === "lost") texts.push(`Camera ${tile.name} is not available`);
-      const lasting = (state === "stale" || state === "lost") && age_s ? ` (for ${age_s.toFixed(1)} s)` : "";
+      const lasting = (state === "stale" || state === "lost") && age_s ? ` (no picture for ${seconds(age_s)})` : "";
       tile.sick = texts.length ? texts.join(". ") + lasting : "";
       tile.box.classList.toggle("is-gone", state === "lost");
       tile.isLive = state === "ok" && fps > 0;
