@@ -1,7 +1,7 @@
 // Live pictures: a tile for each camera, with its rate, the age of what is shown, and what is wrong with it.
 import { make, remember, remembered, say, show } from "../lib/dom.js";
-import { Picture } from "../lib/picture.js";
 import { seconds } from "../lib/format.js";
+import { Picture } from "../lib/picture.js";
 import { shape } from "../lib/stage.js";
 
 const LARGE_FPS = 30;
