@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
 from django import template
 from django.utils import timezone
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
 
 from recorder.broker_watch import address, broker_watch
 from recorder.frame_words import frame_range
@@ -108,6 +111,12 @@ def size(count: Any) -> str:
             return f"{left:.0f} {unit}" if unit in ("B", "kB") or left >= 100 else f"{left:.1f} {unit}"
         left /= 1000
     return f"{left:.1f} TB"
+
+
+@register.filter
+def coded(text: str) -> SafeString:
+    """Return escaped HTML in which what stands between backticks is code."""
+    return mark_safe(re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text)))  # escaped before the tags are put in
 
 
 @register.filter

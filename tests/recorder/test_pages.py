@@ -248,3 +248,14 @@ def test_it_says_times_as_a_clock_does(seconds: float | None, said: str) -> None
 )
 def test_it_says_sizes_as_disks_are_sold(count: float, said: str) -> None:
     assert show.size(count) == said
+
+
+def test_it_shows_commands_in_a_message_as_code_and_everything_else_as_words() -> None:
+    assert show.coded("Run `make signin`, or <b>`a < b`</b>.") == (
+        "Run <code>make signin</code>, or &lt;b&gt;<code>a &lt; b</code>&lt;/b&gt;."
+    )
+
+
+def test_a_used_sign_in_link_shows_no_backticks(client: Client) -> None:
+    response = client.get("/sign-in/?code=nonsense")
+    assert "`" not in response.content.decode() and "<code>make signin</code>" in response.content.decode()

@@ -102,7 +102,7 @@ export class Stage {
       const hiccup = state === "stale" && age_s < STALE_S;
       const texts = hiccup ? [] : warnings.filter((one) => one.camera === key).map((one) => one.text);
       if (!texts.length && state === "lost") texts.push(`Camera ${tile.name} is not available`);
-      const lasting = (state === "stale" || state === "lost") && age_s ? ` (no picture for ${seconds(age_s)})` : "";
+      const lasting = (state === "stale" || state === "lost") && age_s ? ` (no image for ${seconds(age_s)})` : "";
       tile.sick = texts.length ? texts.join(". ") + lasting : "";
       tile.box.classList.toggle("is-gone", state === "lost");
       tile.isLive = state === "ok" && fps > 0;
