@@ -277,3 +277,15 @@ async def test_lines_that_have_stopped_are_not_drawn_as_live(page: Page, rig: Se
         await expect(state).not_to_have_class("is-old")
         moving.cancel()
     await expect(state).to_have_class("is-old")
+
+
+async def test_a_camera_that_gives_a_tenth_of_its_rate_says_so(page: Page, rig: SeenRig) -> None:
+    tile = page.locator("#stage .camera").nth(1)
+    async with rig.showing():
+        await page.goto(f"/record/{rig.name}/")
+        await expect(page.locator("#state")).to_have_text("ready")
+        rig.cameras = {**rig.cameras, WRIST: {"fps": 2.0, "dropped": 0, "age_s": 0.2, "state": "stale"}}
+        await expect(tile.locator(".health")).to_contain_text("2 of 30 fps")
+        await expect(tile.locator(".name")).to_contain_text("2 fps")
+        rig.cameras = {**rig.cameras, WRIST: rig.cameras[FRONT]}
+        await expect(tile.locator(".health")).to_be_hidden()
