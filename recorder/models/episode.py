@@ -167,6 +167,11 @@ class Episode(models.Model):
         return self.state == EpisodeState.ENCODED
 
     @property
+    def is_cut_off(self) -> bool:
+        """Whether its rig fell silent while it recorded this: nobody has closed the take yet."""
+        return self.state == EpisodeState.RECORDING and self.rig is not None and not self.rig.is_online
+
+    @property
     def planned(self) -> dict[str, Any]:
         """What is done to a committed episode when its dataset's changes are applied: `delete`, `task`, `trim`."""
         if not self.is_committed:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
 from django import template
 from django.utils import timezone
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
 
 from recorder.browse.filters import EVERY
 from recorder.frame_words import frame_range
@@ -111,11 +114,19 @@ def size(count: Any) -> str:
 
 
 @register.filter
+def coded(text: str) -> SafeString:
+    """Return escaped HTML in which what stands between backticks is code."""
+    return mark_safe(re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text)))  # escaped before the tags are put in
+
+
+@register.filter
 def tone(row: Rig | Episode | Batch | str) -> str:
     """The CSS class of a state's colour; the state's word always stands beside it."""
     state = row if isinstance(row, str) else row.state
     if isinstance(row, Batch):
         name = BATCH_TONES.get(BatchState(state), "")
+    elif isinstance(row, Episode) and row.is_cut_off:
+        name = "warn"
     elif isinstance(row, Episode):
         name = EPISODE_TONES.get(EpisodeState(state), "")
     else:
@@ -132,6 +143,8 @@ def words(row: Rig | Episode | Batch) -> str:
         return BATCH_WORDS.get(BatchState(row.state), row.state)
     if isinstance(row, Rig):
         return row.readiness.label
+    if row.is_cut_off:
+        return "cut off"
     if row.episode_index is not None:
         return f"episode {row.episode_index}"
     return EPISODE_WORDS.get(EpisodeState(row.state), row.state)

@@ -89,7 +89,7 @@ function rigMoved({ id, state, label, tone, reason }) {
   if (rigs.get(id) === look) return;
   rigs.set(id, look);
   showRig(id, label, tone);
-  ringTopics(["rigs"]);
+  ringTopics(["rigs", `rig:${id}`]);
 }
 
 /** `label` and `tone` are the server's: how the rig's state is called, and the end of a CSS class. */

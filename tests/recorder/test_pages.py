@@ -98,6 +98,18 @@ def test_it_shows_a_rig_that_fell_silent_as_offline(person: Client, rig: Rig) ->
     assert "offline" in text(person, "/rigs/", **HTMX)
 
 
+def test_no_page_calls_a_take_recording_whose_rig_is_away(person: Client, rig: Rig, dataset: Dataset) -> None:
+    take = make_take(dataset, rig=rig, state="recording", ticks=0)
+    pages = ["/", "/datasets/cups/?view=all", f"/episodes/{take.pk}/card/", f"/episodes/{take.pk}/"]
+    for page in (text(person, url) for url in pages):
+        assert "tone-rec" in page
+        assert re.search(r'data-live="episode:[0-9a-f-]+ rig:arm-1"', page), "it moves when the rig does"
+    Rig.objects.update(state="offline", state_since=timezone.now())
+    for page in (text(person, url) for url in pages):
+        assert "tone-rec" not in page
+        assert "cut off" in page
+
+
 def test_it_offers_the_dataset_and_task_of_the_last_session(person: Client, rig: Rig, dataset: Dataset) -> None:
     Session.objects.create(rig=rig, dataset=dataset, task="Stack the cubes", countdown_s=0, episode_s=12.5)
     page = text(person, "/record/arm-1/")
@@ -236,3 +248,14 @@ def test_it_says_times_as_a_clock_does(seconds: float | None, said: str) -> None
 )
 def test_it_says_sizes_as_disks_are_sold(count: float, said: str) -> None:
     assert formatting.size(count) == said
+
+
+def test_it_shows_commands_in_a_message_as_code_and_everything_else_as_words() -> None:
+    assert formatting.coded("Run `make signin`, or <b>`a < b`</b>.") == (
+        "Run <code>make signin</code>, or &lt;b&gt;<code>a &lt; b</code>&lt;/b&gt;."
+    )
+
+
+def test_a_used_sign_in_link_shows_no_backticks(client: Client) -> None:
+    response = client.get("/sign-in/?code=nonsense")
+    assert "`" not in response.content.decode() and "<code>make signin</code>" in response.content.decode()

@@ -9,6 +9,9 @@ export function clock(seconds, tenths = true) {
   return tenths ? `${m}:${two(s)}.${all % 10}` : `${m}:${two(s)}`;
 }
 
+/** `3.9 s`, `4 min`. */
+export const seconds = (count) => (count < 100 ? `${count.toFixed(1)} s` : `${Math.round(count / 60)} min`);
+
 /** ` since 20:47`, with the day where it was not today. */
 export function sinceWords(seconds) {
   if (!seconds) return "";

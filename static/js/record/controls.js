@@ -143,7 +143,8 @@ export class Controls {
     if (!this.refusal) return;
     const isOther = status.state !== this.refusal.state && status.state !== "lost";
     const isFree = Boolean(before.blockers?.length) && !status.blockers?.length;
-    if (isOther || isFree || (OF_DEVICES.has(this.refusal.code) && status.can_record)) this.forgive();
+    const isBack = this.refusal.code === "lost" && before.state === "lost" && status.state !== "lost";
+    if (isOther || isFree || isBack || (OF_DEVICES.has(this.refusal.code) && status.can_record)) this.forgive();
   }
 }
 

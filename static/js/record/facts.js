@@ -38,8 +38,10 @@ export class Facts {
 
   /** Nothing is measured: the rig, or the connection, is away. */
   clear() {
+    const { message, wellSince } = this;
     this.seen.clear();
     this.show({});
+    Object.assign(this, { message, wellSince }); // what the rig said last is no news once it is there again
   }
 
   /** A warning stays for two seconds after it was said last: what flickers cannot be read. */

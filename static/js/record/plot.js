@@ -4,6 +4,7 @@ import { colour, make } from "../lib/dom.js";
 const WINDOW_S = 10;
 const MOST_ROWS = 1500;
 const HUES = 8;
+const OLD_MS = 1000; // what came before that is not shown as live
 
 export class LivePlot {
   constructor(name) {
@@ -14,7 +15,9 @@ export class LivePlot {
     this.rows = [];
     this.low = Infinity;
     this.high = -Infinity;
+    this.heardAt = 0;
     this.recolour();
+    setInterval(() => this.fade(), OLD_MS / 2);
     document.addEventListener("theme", () => this.recolour());
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.recolour());
   }
@@ -24,10 +27,18 @@ export class LivePlot {
     this.line = colour("--line");
     this.text = colour("--text-faint");
     if (this.names) this.label(this.names);
+    this.paint();
+  }
+
+  /** Lines that have stopped are seen to be old. */
+  fade() {
+    const isOld = this.rows.length > 0 && !document.hidden && performance.now() - this.heardAt > OLD_MS;
+    this.canvas.parentElement.classList.toggle("is-old", isOld);
   }
 
   add({ names, rows = [] }) {
     if (names?.[this.name]) this.label(names[this.name]);
+    if (rows.length) this.heardAt = performance.now();
     for (const row of rows) {
       if (Array.isArray(row[this.column])) this.rows.push([row[0], row[this.column]]);
     }

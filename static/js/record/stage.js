@@ -1,5 +1,6 @@
 // Live pictures: a tile for each camera, with its rate, the age of what is shown, and what is wrong with it.
 import { make, remember, remembered, say, show } from "../lib/dom.js";
+import { seconds } from "../lib/format.js";
 import { Picture } from "../lib/picture.js";
 import { shape } from "../lib/stage.js";
 
@@ -8,6 +9,8 @@ const SMALL_FPS = 15;
 const STALE_S = 0.7;
 const OLD_S = 1; // what is older is not shown as live
 const LOOK_MS = 500;
+const SLOW = 0.5; // of the rate that the rig's file asks for
+const SLOW_MS = 4000; // a camera that has just begun counts its first frames
 
 export class Stage {
   /** `on`: { wanted() the pictures that are watched changed, drawn(place) one picture is dealt with, now() the server's clock } */
@@ -41,7 +44,7 @@ export class Stage {
       canvas, none, make("span", { class: "name" }, make("b", {}, name), fps), health);
     show(health, false);
     box.addEventListener("click", () => this.enlarge(index));
-    return { box, fps, health, none, name, picture: new Picture(canvas), saidAt: 0, shown_s: 0, newest_s: 0, sick: "", isLive: false, old_s: OLD_S, delayed: "" };
+    return { box, fps, health, none, name, picture: new Picture(canvas), asked: camera.fps ?? 0, slowSince: 0, saidAt: 0, shown_s: 0, newest_s: 0, sick: "", isLive: false, isOut: false, old_s: OLD_S, delayed: "" };
   }
 
   enlarge(index, save = true) {
@@ -101,13 +104,23 @@ export class Stage {
       const hiccup = state === "stale" && age_s < STALE_S;
       const texts = hiccup ? [] : warnings.filter((one) => one.camera === key).map((one) => one.text);
       if (!texts.length && state === "lost") texts.push(`Camera ${tile.name} is not available`);
-      const lasting = (state === "stale" || state === "lost") && age_s ? ` (for ${age_s.toFixed(1)} s)` : "";
-      tile.sick = texts.length ? texts.join(". ") + lasting : "";
+      if (this.isSlow(tile, fps, counters && state !== "lost") && !texts.length) texts.push(`Camera ${tile.name} gives ${tile.rate} of ${+tile.asked.toFixed(2)} fps`);
+      const lasting = (state === "stale" || state === "lost") && age_s ? ` (no image for ${seconds(age_s)})` : "";
+      tile.sick = texts.length ? texts.join(". ") + (hiccup ? "" : lasting) : "";
+      tile.isOut = state === "lost" || (state === "stale" && !hiccup);
       tile.box.classList.toggle("is-gone", state === "lost");
       tile.isLive = state === "ok" && fps > 0;
       tile.old_s = OLD_S + (fps > 0 ? 3 / fps : 0);
       this.tell(tile);
     });
+  }
+
+  /** It has given far less than it should for a while. */
+  isSlow(tile, fps, isThere) {
+    const now = performance.now();
+    if (!isThere || fps >= SLOW * tile.asked) tile.slowSince = 0;
+    else tile.slowSince ||= now;
+    return tile.slowSince > 0 && now - tile.slowSince > SLOW_MS;
   }
 
   /** No camera is live, for this reason. */
@@ -122,7 +135,7 @@ export class Stage {
     const isOld = Boolean(this.reason || tile.delayed);
     tile.box.classList.toggle("is-sick", Boolean(text));
     tile.box.classList.toggle("is-old", isOld);
-    if (isOld || tile.sick) say(tile.fps, "–");
+    if (isOld || tile.isOut) say(tile.fps, "");
     show(tile.health, Boolean(text));
     say(tile.health, text);
     say(tile.none, text ? "No image" : "Waiting for video …");

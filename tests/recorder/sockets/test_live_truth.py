@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import re
 import shutil
+import time
 import uuid
 from collections.abc import AsyncIterator
 from io import BytesIO
@@ -59,6 +60,13 @@ class SeenRig(FakeRig):
                     await self.picture(place, seq, jpeg(self.grey or 40 + seq % 150), self.late_s[key])
             seq += 1
             await asyncio.sleep(0.05)
+
+    async def move_joints(self) -> None:
+        names = {"state": ["a.pos"], "action": ["a.pos"]}
+        while True:
+            now = time.time()
+            await self.say({"type": "telemetry", "t": now, "names": names, "rows": [[now, [now % 7], [now % 5]]]})
+            await asyncio.sleep(0.1)
 
     @contextlib.asynccontextmanager
     async def showing(self) -> AsyncIterator[SeenRig]:
@@ -130,6 +138,9 @@ async def test_the_connection_is_lost_where_the_web_does_not_answer(page: Page, 
         rig.state = "recording"
         await rig.change(take={"id": str(uuid.uuid4()), "ticks": 60, "elapsed_s": 3.0})
         await expect(page.locator("#timer-words")).to_have_text("recording")
+        await page.route("**/commands/*", lambda route: route.abort())
+        await page.locator("#big").click()
+        await expect(page.locator("#refusal")).to_be_visible()
         web.stop_answering()
         try:
             await expect(page.locator("#lost")).to_be_visible()
@@ -137,8 +148,11 @@ async def test_the_connection_is_lost_where_the_web_does_not_answer(page: Page, 
             await expect(page.locator("#timer-words")).not_to_have_text("recording")
             await expect(page.locator("#big")).to_be_disabled()
             await expect(page.locator("#stage .camera .health").first).to_contain_text("Connection lost")
+            await expect(page.locator("#refusal")).to_be_visible()
         finally:
             web.answer_again()
+        await expect(page.locator("#lost")).to_be_hidden()
+        await expect(page.locator("#refusal")).to_be_hidden()
     rig.state, rig.more = "idle", {}
     async with rig.showing():
         await expect(page.locator("#lost")).to_be_hidden()
@@ -237,3 +251,33 @@ async def test_nothing_older_than_a_second_is_shown_as_live(page: Page, rig: See
         rig.late_s[FRONT] = 0.0
         await until_grey(page, 0, 200)
         await expect(tiles.nth(0).locator(".health")).to_be_hidden()
+
+
+async def test_lines_that_have_stopped_are_not_drawn_as_live(page: Page, rig: SeenRig) -> None:
+    state, action = (page.locator(f"figure:has([data-plot={name}])") for name in ("state", "action"))
+    async with rig.showing():
+        await page.goto(f"/record/{rig.name}/")
+        await expect(page.locator("#state")).to_have_text("ready")
+        moving = asyncio.create_task(rig.move_joints())
+        await expect(state.locator(".legend")).to_have_text("a")
+        for plot in (state, action):
+            await expect(plot).not_to_have_class("is-old")
+        moving.cancel()
+        for plot in (state, action):
+            await expect(plot).to_have_class("is-old")
+        moving = asyncio.create_task(rig.move_joints())
+        await expect(state).not_to_have_class("is-old")
+        moving.cancel()
+    await expect(state).to_have_class("is-old")
+
+
+async def test_a_camera_that_gives_a_tenth_of_its_rate_says_so(page: Page, rig: SeenRig) -> None:
+    tile = page.locator("#stage .camera").nth(1)
+    async with rig.showing():
+        await page.goto(f"/record/{rig.name}/")
+        await expect(page.locator("#state")).to_have_text("ready")
+        rig.cameras = {**rig.cameras, WRIST: {"fps": 2.0, "dropped": 0, "age_s": 0.2, "state": "stale"}}
+        await expect(tile.locator(".health")).to_contain_text("2 of 30 fps")
+        await expect(tile.locator(".name")).to_contain_text("2 fps")
+        rig.cameras = {**rig.cameras, WRIST: rig.cameras[FRONT]}
+        await expect(tile.locator(".health")).to_be_hidden()
