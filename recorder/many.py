@@ -17,7 +17,8 @@ from django.utils import timezone
 from recorder.errors import Refused
 from recorder.history import check_open, conflict, newest_of_others, not_written, said, stamped
 from recorder.models import Change, Episode
-from recorder.person import browser_of
+from recorder.models.permissions import require_changes
+from recorder.person import Actor
 from recorder.services.sidecars import NOT_DURABLE, held, write_sidecars
 from recorder.versions import later_than
 from robotdata.spool.together import update_curations
@@ -64,7 +65,7 @@ def change_many(
     *,
     episodes: Sequence[Episode],
     wish: Wish,
-    who: str,
+    actor: Actor,
     group: uuid.UUID,
     versions: Versions | None = None,
 ) -> Outcome:
@@ -76,25 +77,25 @@ def change_many(
     outcome = Outcome()
     for some in _portions(episodes):
         ids = [episode.pk for episode in some]
-        mine = _unless_moved(ids, wish, who, versions or {})
+        mine = _unless_moved(ids, wish, actor, versions or {})
         with _kept_apart(some, outcome), held(some), transaction.atomic():
-            done = _write(_plans(ids, mine, outcome), who, outcome)
-            Change.objects.bulk_create(_change(plan, who, group) for plan in done)
+            done = _write(_plans(ids, mine, actor, outcome), actor, outcome)
+            Change.objects.bulk_create(_change(plan, actor, group) for plan in done)
             outcome.changed += [plan.episode for plan in done]
     _tell(episodes, outcome)
     return outcome
 
 
-def check_all(episodes: Sequence[Episode], wish: Wish, who: str, versions: Versions) -> None:
+def check_all(episodes: Sequence[Episode], wish: Wish, actor: Actor, versions: Versions) -> None:
     """Raises Refused where one of them cannot be changed now, or another person changed it after it was read."""
     ids = [episode.pk for episode in episodes]
-    mine = _unless_moved(ids, wish, who, versions)
+    mine = _unless_moved(ids, wish, actor, versions)
     for episode in Episode.objects.select_related("dataset").filter(pk__in=ids):
         check_open(episode)
-        mine(episode)
+        require_changes(actor, _differs(episode, mine(episode)), episode)
 
 
-def _unless_moved(ids: Sequence[uuid.UUID], wish: Wish, who: str, versions: Versions) -> Wish:
+def _unless_moved(ids: Sequence[uuid.UUID], wish: Wish, actor: Actor, versions: Versions) -> Wish:
     """`wish`, refused where another person changed the episode after it was read: asked once for all of these.
 
     Not before the first of them is wished for: by then they are locked.
@@ -107,9 +108,9 @@ def _unless_moved(ids: Sequence[uuid.UUID], wish: Wish, who: str, versions: Vers
         if read is None or not _differs(episode, fields):
             return fields
         if moved is None:
-            moved = newest_of_others(ids, who)
+            moved = newest_of_others(ids, actor)
         if episode.pk in moved and moved[episode.pk] > read:
-            raise conflict(episode, who)
+            raise conflict(episode, actor)
         return fields
 
     return mine
@@ -119,7 +120,7 @@ def _differs(episode: Episode, fields: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if getattr(episode, name) != value}
 
 
-def undo_many(*, changes: Sequence[Change], who: str) -> Outcome:
+def undo_many(*, changes: Sequence[Change], actor: Actor) -> Outcome:
     """Take these changes back; what somebody has changed since stays, and is named."""
     outcome = Outcome()
     for some in _portions(list({change.episode_id: change.episode for change in changes}.values())):
@@ -128,7 +129,7 @@ def undo_many(*, changes: Sequence[Change], who: str) -> Outcome:
         with _kept_apart(some, outcome), held(some), transaction.atomic():
             _locked(ids)
             live = _live(wanted)
-            done = _write(_plans(list(live), partial(_before, live), outcome), who, outcome)
+            done = _write(_plans(list(live), partial(_before, live), actor, outcome), actor, outcome)
             back = [change.pk for pk, mine in live.items() if pk not in outcome.refused for change in mine]
             # The time that its row has from it: who read that row has seen this.
             when = done[0].episode.updated_at if done else timezone.now()
@@ -160,7 +161,7 @@ def _kept_apart(some: Sequence[Episode], outcome: Outcome) -> Iterator[None]:
         outcome.refused |= {episode.pk: error for episode in some}
 
 
-def _plans(ids: list[uuid.UUID], wish: Wish, outcome: Outcome) -> list[_Plan]:
+def _plans(ids: list[uuid.UUID], wish: Wish, actor: Actor, outcome: Outcome) -> list[_Plan]:
     known = _locked(ids)
     plans = []
     for pk in ids:
@@ -170,6 +171,7 @@ def _plans(ids: list[uuid.UUID], wish: Wish, outcome: Outcome) -> list[_Plan]:
         try:
             check_open(episode)
             after = _differs(episode, wish(episode))
+            require_changes(actor, after, episode)
         except Refused as error:
             outcome.refused[pk] = error
             continue
@@ -188,9 +190,9 @@ def _locked(ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Episode]:
     return rows.in_bulk(list(ids))
 
 
-def _change(plan: _Plan, who: str, group: uuid.UUID) -> Change:
+def _change(plan: _Plan, actor: Actor, group: uuid.UUID) -> Change:
     at = plan.episode.updated_at
-    told = {"who": who, "browser": browser_of(who), "at": at, "group": group}
+    told = {"who": actor.name, "browser": actor.browser, "at": at, "group": group}
     return Change(episode=plan.episode, before=plan.before, after=plan.after, **told)
 
 
@@ -213,14 +215,14 @@ def _before(live: dict[uuid.UUID, list[Change]], episode: Episode) -> dict[str, 
     return back
 
 
-def _write(plans: list[_Plan], who: str, outcome: Outcome) -> list[_Plan]:
+def _write(plans: list[_Plan], actor: Actor, outcome: Outcome) -> list[_Plan]:
     """Files first, then the rows of those whose file is written."""
     now = later_than(*(plan.episode.updated_at for plan in plans))
     for plan in plans:
-        plan.fields = stamped(plan.after, who, now)
+        plan.fields = stamped(plan.after, actor.name, now)
         for name, value in plan.fields.items():
             setattr(plan.episode, name, value)
-    told = _write_folders([plan for plan in plans if not plan.episode.is_committed], who)
+    told = _write_folders([plan for plan in plans if not plan.episode.is_committed], actor)
     told |= write_sidecars([plan.episode for plan in plans if plan.episode.is_committed])
     outcome.unsure += [each for each in told.values() if each.code == NOT_DURABLE]
     outcome.refused |= {pk: each for pk, each in told.items() if each.code != NOT_DURABLE}
@@ -233,8 +235,10 @@ def _write(plans: list[_Plan], who: str, outcome: Outcome) -> list[_Plan]:
     return done
 
 
-def _write_folders(plans: list[_Plan], who: str) -> dict[uuid.UUID, Refused]:
-    problems = update_curations([(plan.episode.take_path, said(plan.episode, plan.after)) for plan in plans], by=who)
+def _write_folders(plans: list[_Plan], actor: Actor) -> dict[uuid.UUID, Refused]:
+    problems = update_curations(
+        [(plan.episode.take_path, said(plan.episode, plan.after)) for plan in plans], by=actor.name
+    )
     refused: dict[uuid.UUID, Refused] = {}
     for plan, problem in zip(plans, problems, strict=True):
         if problem is not None and (why := not_written(plan.episode, problem)) is not None:

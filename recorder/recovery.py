@@ -23,15 +23,10 @@ from recorder.history import trim_of
 from recorder.lifecycle import move
 from recorder.models import Batch, Change, Dataset, Episode, Job, Rig, Session, Unopened
 from recorder.models.unopened import UnopenedKind
+from recorder.person import COMMAND
 from recorder.places import revisions_of, work_of
 from recorder.services.batches import raw_state
-from recorder.services.folders import (
-    SAFE_NAME,
-    believe_settings,
-    load_settings,
-    refresh_dataset,
-    work_path,
-)
+from recorder.services.folders import SAFE_NAME, believe_settings, load_settings, refresh_dataset, work_path
 from recorder.services.odd import is_odd_mark, odd_marks
 from recorder.services.sidecars import believe_sidecar
 from recorder.services.takes import index_take, reviewed
@@ -178,7 +173,7 @@ def _recover_one(folder: Path, row: Episode | None, report: Report) -> None:
                 report.lost.append(f"Take {folder.name}: {found.text}.")
         manifest = read_manifest(folder)
     if row is None or (row.state in RAW and (row.state, row.ticks) != (manifest["state"], manifest["ticks"])):
-        new, row = row is None, index_take(take_id=folder.name)
+        new, row = row is None, index_take(take_id=folder.name, actor=COMMAND)
         if new:
             report.adopted += 1
             report.differed.append(f"Take {folder.name}: was not in the database.")
@@ -239,7 +234,7 @@ def _recover_datasets(report: Report) -> None:
         what = f"Dataset {folder.name}"
         with alone(what, log, partial(_lose, report, what)):  # its tables may hold anything
             _recover_dataset(folder, report)
-    for found in look_at_strangers(Dataset.objects.all(), Unopened.objects.all(), again=True):
+    for found in look_at_strangers(Dataset.objects.all(), Unopened.objects.all(), actor=COMMAND, again=True):
         if found.dataset is not None:
             words = f"{found.dataset.total_episodes} episodes, found in its folder."
             report.said.append(f"Dataset {found.name}: {words}")

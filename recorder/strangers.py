@@ -15,6 +15,7 @@ from recorder.alone import alone
 from recorder.errors import Refused
 from recorder.models import Dataset, Unopened
 from recorder.models.unopened import UnopenedKind
+from recorder.person import Actor
 from recorder.services.folders import adopt_folder
 from recorder.services.unopened import note_unopened
 from recorder.storable import storable
@@ -51,7 +52,9 @@ class Stranger:
         return f"Dataset {self.name}: {self.what}. {self.why} {self.cure}".rstrip()
 
 
-def look_at_strangers(datasets: Iterable[Dataset], lines: Iterable[Unopened], *, again: bool = False) -> list[Stranger]:
+def look_at_strangers(
+    datasets: Iterable[Dataset], lines: Iterable[Unopened], *, actor: Actor, again: bool = False
+) -> list[Stranger]:
     """Open every folder that is none of the `datasets`, or keep a line for it; those that were looked at now.
 
     `lines` are those that are kept. With `again` all folders are looked at; else those that have changed since the
@@ -70,7 +73,7 @@ def look_at_strangers(datasets: Iterable[Dataset], lines: Iterable[Unopened], *,
         failures: list[str] = []
         each = None
         with alone(f"Dataset {name}", log, failures.append):
-            each = _look_at(there[name], name)
+            each = _look_at(there[name], name, actor)
         each = each or Stranger(name, None, "a dataset that cannot be read", f"{''.join(failures)}.", lost=True)
         found.append(each)
         if each.dataset is None:
@@ -101,12 +104,12 @@ def _state(folder: Path) -> tuple[str, float]:
     return " ".join(f"{at:x}" for at in times), max(times) / 1e9
 
 
-def _look_at(folder: Path, name: str) -> Stranger:
+def _look_at(folder: Path, name: str, actor: Actor) -> Stranger:
     try:
         info = folder / INFO
         if not info.is_file() and not info.is_symlink():  # a link that leads nowhere is named when it is opened
             return _no_dataset(folder, name)
-        return Stranger(name, dataset=adopt_folder(path=folder))
+        return Stranger(name, dataset=adopt_folder(path=folder, actor=actor))
     except OSError as error:
         why = f"It cannot be looked into ({error.strerror})."
         return Stranger(name, None, "a folder", why, "Give this user the right to read it.")

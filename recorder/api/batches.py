@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from ninja import Query, Router, Status
 
 from recorder.api import find
-from recorder.api.access import who
+from recorder.api.access import actor_of
 from recorder.api.paging import Limit, Page, newest_first
 from recorder.api.schemas import ERRORS, BatchDetail, BatchIn, BatchOut, Slug
 from recorder.models import Batch
@@ -57,7 +57,7 @@ def begin_batch(request: HttpRequest, body: BatchIn) -> Status[Detail]:
     dataset = find.dataset_of(body.dataset)
     episodes = None if body.episodes is None else find.episodes_of(body.episodes)
     batch = start_batch(
-        dataset=dataset, who=who(request), episodes=episodes, include_unreviewed=body.include_unreviewed
+        dataset=dataset, actor=actor_of(request), episodes=episodes, include_unreviewed=body.include_unreviewed
     )
     return Status(201, Detail(find.batch_of(batch.pk)))
 
@@ -70,10 +70,10 @@ def get_batch(request: HttpRequest, batch_id: UUID) -> Detail:
 @router.post("/batches/{batch_id}/cancel", response={200: BatchDetail, **ERRORS})
 def cancel(request: HttpRequest, batch_id: UUID) -> Detail:
     """Its episodes are takes again, with their verdicts."""
-    return Detail(cancel_batch(batch=find.batch_of(batch_id), who=who(request)))
+    return Detail(cancel_batch(batch=find.batch_of(batch_id), actor=actor_of(request)))
 
 
 @router.post("/batches/{batch_id}/retry", response={200: BatchDetail, **ERRORS})
 def retry(request: HttpRequest, batch_id: UUID) -> Detail:
     """What failed is tried again, by a new batch where the rest is committed; what is done stays done."""
-    return Detail(retry_batch(batch=find.batch_of(batch_id), who=who(request)))
+    return Detail(retry_batch(batch=find.batch_of(batch_id), actor=actor_of(request)))

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from ninja import Path, Query, Router, Status
 
 from recorder.api import find
-from recorder.api.access import who
+from recorder.api.access import actor_of
 from recorder.api.acts import VerdictOut
 from recorder.api.batches import Detail
 from recorder.api.marks import MarksPreview, ThresholdsIn
@@ -35,7 +35,7 @@ def list_datasets(
 @router.post("/datasets", response={201: DatasetOut, **ERRORS})
 def make_dataset(request: HttpRequest, body: DatasetIn) -> Status[Dataset]:
     """Any title will do: the folder gets a safe name of its own, `slug`."""
-    dataset = create_dataset(who=who(request), **_settings(body, default_encoding()))
+    dataset = create_dataset(actor=actor_of(request), **_settings(body, default_encoding()))
     return Status(201, find.dataset_of(dataset.slug))
 
 
@@ -47,7 +47,7 @@ def get_dataset(request: HttpRequest, slug: Annotated[Slug, Path()]) -> Dataset:
 @router.patch("/datasets/{slug}", response={200: DatasetOut, **ERRORS})
 def patch_dataset(request: HttpRequest, slug: Annotated[Slug, Path()], body: DatasetPatch) -> Dataset:
     dataset = find.dataset_of(slug)
-    change_dataset(dataset=dataset, **_settings(body, dataset.encoding))
+    change_dataset(dataset=dataset, actor=actor_of(request), **_settings(body, dataset.encoding))
     return find.dataset_of(slug)
 
 
@@ -60,7 +60,7 @@ def get_planned(request: HttpRequest, slug: Annotated[Slug, Path()]) -> dict[str
 @router.post("/datasets/{slug}/apply", response={202: BatchDetail, **ERRORS})
 def apply_planned(request: HttpRequest, slug: Annotated[Slug, Path()]) -> Status[Detail]:
     """Make one new revision with all that is planned now. The answer is a batch: ask for it until it is done."""
-    batch = apply_changes(dataset=find.dataset_of(slug), who=who(request))
+    batch = apply_changes(dataset=find.dataset_of(slug), actor=actor_of(request))
     return Status(202, Detail(find.batch_of(batch.pk)))
 
 
@@ -73,14 +73,14 @@ def list_revisions(request: HttpRequest, slug: Annotated[Slug, Path()]) -> list[
 @router.post("/datasets/{slug}/revert", response={202: BatchDetail, **ERRORS})
 def revert_dataset(request: HttpRequest, slug: Annotated[Slug, Path()], body: GoBackIn) -> Status[Detail]:
     """Make an earlier state the present one, as a new revision. The answer is a batch: ask for it until it is done."""
-    batch = go_back(dataset=find.dataset_of(slug), revision=body.revision, who=who(request))
+    batch = go_back(dataset=find.dataset_of(slug), revision=body.revision, actor=actor_of(request))
     return Status(202, Detail(find.batch_of(batch.pk)))
 
 
 @router.post("/datasets/{slug}/tasks/rename", response={200: VerdictOut, **ERRORS})
 def rename_task_everywhere(request: HttpRequest, slug: Annotated[Slug, Path()], body: RenameIn) -> dict[str, Any]:
     """Another text for a task, in takes and committed episodes; undone as one."""
-    group, count = rename_task(dataset=find.dataset_of(slug), task=body.task, to=body.to, who=who(request))
+    group, count = rename_task(dataset=find.dataset_of(slug), task=body.task, to=body.to, actor=actor_of(request))
     return {"group": group, "episodes": count}
 
 

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from ninja import Query, Router, Status
 
 from recorder.api import find
-from recorder.api.access import who
+from recorder.api.access import actor_of
 from recorder.api.paging import Limit, Page, newest_first
 from recorder.api.schemas import ERRORS, RigName, SessionEnded, SessionIn, SessionOut, Slug
 from recorder.models import Session
@@ -44,10 +44,11 @@ def begin_session(request: HttpRequest, body: SessionIn) -> Status[Session]:
     """A new session (201), or the one that runs on this rig into this dataset, with these settings (200)."""
     rig, dataset = find_rig(name=body.rig), find.dataset_of(body.dataset)
     settings = body.model_dump(include={"task", "countdown_s", "episode_s", "reset_s"})
-    settings["operator"] = who(request) if body.operator is None else body.operator
-    session, new = start_session(rig=rig, dataset=dataset, **settings)
+    actor = actor_of(request)
+    settings["operator"] = actor.name if body.operator is None else body.operator
+    session, new = start_session(rig=rig, dataset=dataset, actor=actor, **settings)
     if not new:
-        change_session(session=session, **settings)
+        change_session(session=session, actor=actor, **settings)
     return Status(201 if new else 200, session)
 
 
@@ -55,5 +56,5 @@ def begin_session(request: HttpRequest, body: SessionIn) -> Status[Session]:
 def end_running_session(request: HttpRequest, session_id: UUID) -> dict[str, Any]:
     """End it; the dataset's policy may begin a batch by this. Ending twice is ending once."""
     session = find.session_of(session_id)
-    batch = finish(session=session)
+    batch = finish(session=session, actor=actor_of(request))
     return {"session": session, "batch": batch.pk if batch else None}

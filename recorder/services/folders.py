@@ -20,6 +20,8 @@ from django.utils.text import slugify
 
 from recorder.errors import Refused
 from recorder.models import Change, Dataset, Episode
+from recorder.models.permissions import Action, require
+from recorder.person import Actor
 from recorder.places import WORK, misplaced
 from recorder.services.copies import name_apart
 from recorder.services.encodings import encode_settings
@@ -58,11 +60,12 @@ _LONGEST_SETTING = 10_000
 _FAR = 1_000_000_000  # where numbers wait while others take their places
 
 
-def adopt_folder(*, path: Path | None = None, slug: str = "") -> Dataset:
+def adopt_folder(*, actor: Actor, path: Path | None = None, slug: str = "") -> Dataset:
     """The row of a LeRobotDataset v3.0 folder that somebody has put among the datasets; made where there is none.
 
     Raises Refused where the folder lies elsewhere, is no dataset, or has a name that an address cannot hold.
     """
+    require(actor, Action.INDEX)
     root = Path(settings.DATASETS_DIR)
     folder = path if path is not None else root / slug
     if folder.parent.resolve() != root.resolve() or folder.name in {"", "..", "."}:

@@ -9,12 +9,13 @@ from typing import Any
 from recorder.errors import Refused
 from recorder.history import change_episode, described
 from recorder.models import Change, Episode
+from recorder.person import Actor
 from recorder.services.batches import apply_policy
 from recorder.states import Verdict
 
 
 def revert(
-    *, episode: Episode, change: int | None, who: str, version: datetime | None = None, own: bool = False
+    *, episode: Episode, change: int | None, actor: Actor, version: datetime | None = None, own: bool = False
 ) -> Change:
     """As it was right after that change; None means as it was recorded, before anybody changed it.
 
@@ -22,7 +23,7 @@ def revert(
     the `version` that was read, where somebody (with `own`, somebody else) changed it since.
     """
     wanted = _then(episode, change)
-    done = change_episode(episode=episode, who=who, group=uuid.uuid4(), version=version, own=own, **wanted)
+    done = change_episode(episode=episode, actor=actor, group=uuid.uuid4(), version=version, own=own, **wanted)
     if done is None:
         raise Refused("same", f"{episode} is as it was then already ({described(wanted)}): nothing was changed.")
     if done.after.get("verdict", Verdict.REJECT) != Verdict.REJECT:

@@ -18,6 +18,8 @@ from django.utils import timezone
 from recorder.errors import Refused
 from recorder.history import conflict
 from recorder.models import Episode
+from recorder.models.permissions import Action, require
+from recorder.person import Actor
 from recorder.services.review import set_verdict
 from recorder.states import EpisodeState, Verdict
 from recorder.versions import moved_now
@@ -41,7 +43,7 @@ def trash_summary() -> TrashSummary:
     return {"episodes": trash.count(), "bytes": trash.aggregate(total=Sum("size_bytes"))["total"] or 0}
 
 
-def restore(*, episodes: Sequence[Episode], who: str) -> uuid.UUID:
+def restore(*, episodes: Sequence[Episode], actor: Actor) -> uuid.UUID:
     """Out of the trash, to be reviewed again.
 
     Raises Refused for one that is gone for good, or that another person has judged anew meanwhile.
@@ -50,7 +52,7 @@ def restore(*, episodes: Sequence[Episode], who: str) -> uuid.UUID:
         if episode.purged_at is None and episode.verdict not in (Verdict.REJECT, Verdict.UNREVIEWED):
             raise conflict(episode)
     read = {episode.pk: episode.updated_at for episode in episodes}
-    return set_verdict(episodes=episodes, verdict=Verdict.UNREVIEWED, who=who, versions=read)
+    return set_verdict(episodes=episodes, verdict=Verdict.UNREVIEWED, actor=actor, versions=read)
 
 
 def empty_trash(
@@ -58,7 +60,7 @@ def empty_trash(
     episodes: Sequence[Episode] | None = None,
     older_than: timedelta | None = None,
     most: int | None = None,
-    who: str,
+    actor: Actor,
 ) -> int:
     """Delete the files of what lies in the trash: these, or all, or all rejected longer ago; returns bytes freed.
 
@@ -66,7 +68,8 @@ def empty_trash(
     `episodes` is not in the trash, where it holds more than `most`, and where the disk refuses: what was freed before
     that stays freed.
     """
-    trash = Episode.objects.trashed().filter(state__in=_OVER)
+    require(actor, Action.DELETE, *(episodes or ()))
+    trash = Episode.objects.trashed().filter(state__in=_OVER).select_related("dataset")
     if episodes is not None:
         trash = trash.filter(pk__in=[episode.pk for episode in episodes])
         if missing := {episode.pk for episode in episodes} - set(trash.values_list("pk", flat=True)):
@@ -80,10 +83,11 @@ def empty_trash(
         raise Refused(
             "more_in_trash", f"The trash holds {count} takes now, not {most}: nothing was deleted. Look again."
         )
+    require(actor, Action.DELETE, *trash)
     freed = 0
     for episode in trash:
         try:
-            freed += _purge(episode, who)
+            freed += _purge(episode, actor)
         except OSError as error:
             raise Refused(
                 "not_deleted", f"{episode} cannot be deleted from {episode.take_path}: {error}.", 503
@@ -125,10 +129,10 @@ def remove_staging(pk: uuid.UUID) -> int:
     return freed
 
 
-def _purge(episode: Episode, who: str) -> int:
+def _purge(episode: Episode, actor: Actor) -> int:
     with transaction.atomic():
         mine = Episode.objects.trashed().filter(pk=episode.pk, state__in=_OVER)
-        if not mine.update(purged_at=timezone.now(), reviewer=who, updated_at=moved_now()):
+        if not mine.update(purged_at=timezone.now(), reviewer=actor.name, updated_at=moved_now()):
             return 0
         try:
             aside = set_aside(episode.take_path)

@@ -21,6 +21,7 @@ import django
 django.setup()
 from django.conf import settings
 from recorder.models import Dataset, Episode
+from recorder.person import WORKER
 from recorder.services.takes import index_take
 from tests.recorder.conftest import FRONT, H264, write_take
 preset, *asked = sys.argv[1:]
@@ -29,7 +30,7 @@ for slug, _, ticks in (one.partition("=") for one in asked):
     for number, count in enumerate(map(int, ticks.split(",")), 1):
         pk = str(uuid.uuid4())
         write_take(Path(settings.SPOOL_DIR) / pk, number=number, ticks=count, cameras=(FRONT,), dataset=slug)
-        index_take(take_id=pk)
+        index_take(take_id=pk, actor=WORKER)
         Episode.objects.filter(pk=pk).update(verdict="keep")
         print(pk)
 """
@@ -38,9 +39,10 @@ import sys
 import django
 django.setup()
 from recorder.models import Dataset
+from recorder.person import Actor
 from recorder.services.batches import start_batch
 for slug in sys.argv[1:]:
-    start_batch(dataset=Dataset.objects.get(slug=slug), who="olga")
+    start_batch(dataset=Dataset.objects.get(slug=slug), actor=Actor("olga"))
 """
 
 

@@ -11,6 +11,7 @@ import pytest
 from django.utils import timezone
 
 from recorder.models import Episode
+from recorder.person import Actor
 from recorder.services import quality
 from recorder.services.trash import empty_trash
 
@@ -26,7 +27,7 @@ def test_it_does_not_mind_that_the_trash_is_emptied_while_a_take_is_measured(
 
     def and_then_it_goes(folder: Path) -> Any:
         found = measure(folder)
-        assert empty_trash(who="olga") > 0
+        assert empty_trash(actor=Actor("olga")) > 0
         return found
 
     monkeypatch.setattr(quality, "_measure", and_then_it_goes)
@@ -43,7 +44,7 @@ def test_it_says_that_a_folder_was_taken_away_while_it_was_encoded(
     from recorder.services.batches import start_batch
 
     episode = make_episode()
-    batch = start_batch(dataset=episode.dataset, who="olga")
+    batch = start_batch(dataset=episode.dataset, actor=Actor("olga"))
     encode: Callable[..., Any] = encoding.encode_camera
 
     def without_its_folder(*args: Any, **more: Any) -> Any:

@@ -46,10 +46,11 @@ def seed() -> None:
     django.setup()
     from django.core.management import call_command
 
+    from recorder.person import Actor
     from recorder.services.datasets import create_dataset
 
     call_command("migrate", verbosity=0, interactive=False)
-    create_dataset(title="Cubes", who="olga", encoding=QUICK)
+    create_dataset(title="Cubes", actor=Actor("olga"), encoding=QUICK)
     for pk in (COMMITTED, FRESH, BEFORE):
         take(pk)
         judge(pk, "keep")

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from recorder.models import Dataset, Episode
+from recorder.person import Actor
 from recorder.services import folders
 from recorder.services.batches import start_batch
 from tests.recorder.conftest import work
@@ -10,10 +11,10 @@ from tests.recorder.conftest import work
 
 def test_it_never_goes_back_to_what_a_folder_was(transactional_db: None, cubes: Dataset, make_episode: Any) -> None:
     make_episode()
-    work(start_batch(dataset=cubes, who="olga"))
+    work(start_batch(dataset=cubes, actor=Actor("olga")))
     before = folders.Folder.open(cubes.path)
     make_episode()
-    work(start_batch(dataset=cubes, who="olga"))
+    work(start_batch(dataset=cubes, actor=Actor("olga")))
     folders._refresh(cubes, before)  # read before the other commit, and written after it
     cubes.refresh_from_db()
     assert (cubes.total_episodes, cubes.revision) == (2, 2)

@@ -25,6 +25,7 @@ import django
 django.setup()
 from django.conf import settings
 from recorder.models import Dataset, Episode
+from recorder.person import WORKER, Actor
 from recorder.services.batches import start_batch
 from recorder.services.takes import index_take
 from tests.recorder.conftest import FRONT, H264, write_take
@@ -33,9 +34,9 @@ dataset = Dataset.objects.create(slug="cubes", title="Cubes", encoding=slow)
 for number, ticks in enumerate((600, 9), 1):
     pk = str(uuid.uuid4())
     write_take(Path(settings.SPOOL_DIR) / pk, number=number, ticks=ticks, cameras=(FRONT,))
-    index_take(take_id=pk)
+    index_take(take_id=pk, actor=WORKER)
 Episode.objects.update(verdict="keep")
-start_batch(dataset=dataset, who="olga")
+start_batch(dataset=dataset, actor=Actor("olga"))
 """
 # A rig died in a take and never came back, and a worker in a job, long ago.
 LEFT = """
@@ -75,6 +76,7 @@ import django
 django.setup()
 from django.conf import settings
 from recorder.models import Dataset, Episode
+from recorder.person import WORKER, Actor
 from recorder.services.batches import start_batch
 from recorder.services.takes import index_take
 from tests.recorder.conftest import FRONT, H264, write_take
@@ -83,10 +85,10 @@ for number in range(4):
     dataset, _ = Dataset.objects.get_or_create(slug=slug, defaults={"title": slug, "encoding": H264})
     pk = str(uuid.uuid4())
     write_take(Path(settings.SPOOL_DIR) / pk, number=number, ticks=9, cameras=(FRONT,), dataset=slug)
-    index_take(take_id=pk)
+    index_take(take_id=pk, actor=WORKER)
 Episode.objects.update(verdict="keep")
 for slug in ("cubes", "cups"):
-    start_batch(dataset=Dataset.objects.get(slug=slug), who="olga")
+    start_batch(dataset=Dataset.objects.get(slug=slug), actor=Actor("olga"))
 """
 
 
