@@ -1,4 +1,4 @@
-"""Changes of many episodes: few transactions, files written together, and other writers let in between."""
+"""Changes of episodes, of one or of many: few transactions, files written together, other writers let in between."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from recorder.errors import Refused
-from recorder.history import check_open, conflict, newest_of_others, not_written, said, stamped
+from recorder.history import FIELDS, check_open, conflict, frames_moved, newest_of_others, not_written, said, stamped
 from recorder.models import Change, Episode
 from recorder.models.permissions import require_changes
 from recorder.person import Actor
@@ -38,6 +38,8 @@ class Outcome:
     changed: list[Episode] = field(default_factory=list)
     refused: dict[uuid.UUID, Refused] = field(default_factory=dict)
     unsure: list[Refused] = field(default_factory=list)
+    changes: dict[uuid.UUID, Change] = field(default_factory=dict)
+    seen: dict[uuid.UUID, datetime] = field(default_factory=dict)  # versions of those that were so already
 
     def complain(self, of: int) -> None:
         """Raises Refused where some are as they were: how many, and why the first of them."""
@@ -53,12 +55,66 @@ class Outcome:
         raise Refused(errors[0].code, words, errors[0].status)
 
 
+class _Reads:
+    """Which versions the actor has read of these episodes, and whether others have changed them since.
+
+    Everybody is asked for once, and not before the first question: by then the rows are locked. With `own` what the
+    actor did in this browser is no change of others.
+    """
+
+    def __init__(self, ids: Iterable[uuid.UUID], versions: Versions, actor: Actor, *, own: bool) -> None:
+        self._ids = list(ids)
+        self._versions = versions
+        self._but = actor if own else None
+        self._newest: dict[uuid.UUID, datetime] | None = None
+
+    def version(self, episode: Episode) -> datetime | None:
+        return self._versions.get(episode.pk)
+
+    def is_behind(self, episode: Episode) -> bool:
+        """Tell whether the episode was changed after it was read; what the product noted meanwhile is no change."""
+        read = self.version(episode)
+        if read is None:
+            return False
+        if self._newest is None:
+            self._newest = newest_of_others(self._ids, self._but)
+        return episode.pk in self._newest and self._newest[episode.pk] > read
+
+    def check(self, episode: Episode, after: dict[str, Any]) -> None:
+        """Raise Refused (`conflict`) where it was changed since, or its frames were and `after` trims them."""
+        if self.is_behind(episode):
+            raise conflict(episode, self._but)
+        read, trims = self.version(episode), not after.keys().isdisjoint({"trim_first", "trim_end"})
+        if trims and read is not None and episode.frames_at is not None and read < episode.frames_at:
+            raise frames_moved(episode)
+
+
 @dataclass(slots=True)
 class _Plan:
     episode: Episode
     before: dict[str, Any]
     after: dict[str, Any]
     fields: dict[str, Any]
+
+
+def change_episode(
+    *,
+    episode: Episode,
+    actor: Actor,
+    group: uuid.UUID,
+    version: datetime | None = None,
+    own: bool = False,
+    **after: Any,
+) -> Change | None:
+    """Set these fields of one episode, as `change_many`; return the change, None where they were so already.
+
+    The episode's `updated_at` is then how far `actor` has seen it. Raises Refused; with code NOT_DURABLE it is done
+    all the same.
+    """
+    versions = {} if version is None else {episode.pk: version}
+    done = change_many(episodes=[episode], wish=lambda _: after, actor=actor, group=group, versions=versions, own=own)
+    done.complain(1)
+    return done.changes.get(episode.pk)
 
 
 def change_many(
@@ -68,19 +124,23 @@ def change_many(
     actor: Actor,
     group: uuid.UUID,
     versions: Versions | None = None,
+    own: bool = True,
 ) -> Outcome:
     """Set what `wish` says of each as it is now; undone as one by the group.
 
     Every `take.json` is written durably before its row is, a dataset's sidecar once for all that are committed; what
-    cannot be changed stays as it is, and is named; so does what another person changed after it was read as `versions`.
+    cannot be changed stays as it is, and is named; so does what was changed after it was read as `versions`: by another
+    person or, without `own`, by anybody.
     """
     outcome = Outcome()
     for some in _portions(episodes):
         ids = [episode.pk for episode in some]
-        mine = _unless_moved(ids, wish, actor, versions or {})
+        reads = _Reads(ids, versions or {}, actor, own=own)
         with _kept_apart(some, outcome), held(some), transaction.atomic():
-            done = _write(_plans(ids, mine, actor, outcome), actor, outcome)
-            Change.objects.bulk_create(_change(plan, actor, group) for plan in done)
+            done = _write(_plans(ids, wish, actor, reads, outcome), actor, outcome)
+            changes = [_change(plan, actor, group) for plan in done]
+            Change.objects.bulk_create(changes)
+            outcome.changes |= {change.episode_id: change for change in changes}
             outcome.changed += [plan.episode for plan in done]
     _tell(episodes, outcome)
     return outcome
@@ -89,31 +149,19 @@ def change_many(
 def check_all(episodes: Sequence[Episode], wish: Wish, actor: Actor, versions: Versions) -> None:
     """Raises Refused where one of them cannot be changed now, or another person changed it after it was read."""
     ids = [episode.pk for episode in episodes]
-    mine = _unless_moved(ids, wish, actor, versions)
+    reads = _Reads(ids, versions, actor, own=True)
     for episode in Episode.objects.select_related("dataset").filter(pk__in=ids):
-        check_open(episode)
-        require_changes(actor, _differs(episode, mine(episode)), episode)
+        _fields(episode, wish, actor, reads)
 
 
-def _unless_moved(ids: Sequence[uuid.UUID], wish: Wish, actor: Actor, versions: Versions) -> Wish:
-    """`wish`, refused where another person changed the episode after it was read: asked once for all of these.
-
-    Not before the first of them is wished for: by then they are locked.
-    """
-    moved: dict[uuid.UUID, datetime] | None = None
-
-    def mine(episode: Episode) -> dict[str, Any]:
-        nonlocal moved
-        fields, read = wish(episode), versions.get(episode.pk)
-        if read is None or not _differs(episode, fields):
-            return fields
-        if moved is None:
-            moved = newest_of_others(ids, actor)
-        if episode.pk in moved and moved[episode.pk] > read:
-            raise conflict(episode, actor)
-        return fields
-
-    return mine
+def _fields(episode: Episode, wish: Wish, actor: Actor, reads: _Reads) -> dict[str, Any]:
+    """Return what of the episode is to be changed; raise Refused where this actor cannot change it now."""
+    check_open(episode)
+    after = _differs(episode, wish(episode))
+    require_changes(actor, after, episode)
+    if after:
+        reads.check(episode, after)
+    return after
 
 
 def _differs(episode: Episode, fields: dict[str, Any]) -> dict[str, Any]:
@@ -129,7 +177,8 @@ def undo_many(*, changes: Sequence[Change], actor: Actor) -> Outcome:
         with _kept_apart(some, outcome), held(some), transaction.atomic():
             _locked(ids)
             live = _live(wanted)
-            done = _write(_plans(list(live), partial(_before, live), actor, outcome), actor, outcome)
+            reads = _Reads(ids, {}, actor, own=True)
+            done = _write(_plans(list(live), partial(_before, live), actor, reads, outcome), actor, outcome)
             back = [change.pk for pk, mine in live.items() if pk not in outcome.refused for change in mine]
             # The time that its row has from it: who read that row has seen this.
             when = done[0].episode.updated_at if done else timezone.now()
@@ -161,22 +210,25 @@ def _kept_apart(some: Sequence[Episode], outcome: Outcome) -> Iterator[None]:
         outcome.refused |= {episode.pk: error for episode in some}
 
 
-def _plans(ids: list[uuid.UUID], wish: Wish, actor: Actor, outcome: Outcome) -> list[_Plan]:
+def _plans(ids: list[uuid.UUID], wish: Wish, actor: Actor, reads: _Reads, outcome: Outcome) -> list[_Plan]:
     known = _locked(ids)
     plans = []
     for pk in ids:
         episode = known.get(pk)
         if episode is None:
+            outcome.refused[pk] = Refused("no_episode", f"There is no episode {pk} any more: reload the page.", 404)
             continue
         try:
-            check_open(episode)
-            after = _differs(episode, wish(episode))
-            require_changes(actor, after, episode)
+            after = _fields(episode, wish, actor, reads)
         except Refused as error:
             outcome.refused[pk] = error
             continue
         if after:
             plans.append(_Plan(episode, {name: getattr(episode, name) for name in after}, after, {}))
+        elif (read := reads.version(episode)) is not None and reads.is_behind(episode):
+            outcome.seen[pk] = read
+        else:
+            outcome.seen[pk] = episode.updated_at
     return plans
 
 
@@ -251,6 +303,8 @@ def _tell(episodes: Sequence[Episode], outcome: Outcome) -> None:
     known = {episode.pk: episode for episode in episodes}
     for changed in outcome.changed:
         mine = known[changed.pk]
-        for name in ("verdict", "task", "labels", "rating", "note", "trim_first", "trim_end"):
+        for name in FIELDS:
             setattr(mine, name, getattr(changed, name))
         mine.reviewer, mine.reviewed_at, mine.updated_at = changed.reviewer, changed.reviewed_at, changed.updated_at
+    for pk, version in outcome.seen.items():
+        known[pk].updated_at = version

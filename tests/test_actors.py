@@ -10,7 +10,7 @@ import pytest
 from tests.acting import ROOT, functions, parameters, unguarded
 
 # These compare an actor with the one of an earlier change; they change nothing.
-COMPARE = {"review.group_of", "history.changed_since", "history.newest_of_others", "history.conflict"}
+COMPARE = {"review.group_of", "history.newest_of_others", "history.conflict"}
 # These keep rows and folders alike, measure, or carry out what an actor was allowed to begin.
 HOUSEKEEPING = {
     *("copies.name_apart", "folders.believe_settings", "folders.refresh_dataset", "folders.save_settings"),

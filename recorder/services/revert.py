@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from recorder.errors import Refused
-from recorder.history import change_episode, described
+from recorder.history import described
+from recorder.many import change_episode
 from recorder.models import Change, Episode
 from recorder.person import Actor
 from recorder.services.batches import apply_policy

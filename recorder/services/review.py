@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 
 from recorder.errors import Refused
 from recorder.frame_words import frame_range
-from recorder.history import change_episode, check_open, conflict, trim_of
+from recorder.history import check_open, conflict, trim_of
 from recorder.many import Versions, change_many, check_all, undo_many
 from recorder.models import Change, Dataset, Episode
 from recorder.models.permissions import Action, require, require_changes
@@ -159,14 +159,18 @@ def _change_all(
 ) -> uuid.UUID:
     """All of them or, where one cannot be changed, none; who is changed in between is named."""
     group = group_of(group=group, by=actor)
-    if len(episodes) == 1:
-        read = (versions or {}).get(episodes[0].pk, version)
-        own = own or versions is not None
-        change_episode(episode=episodes[0], actor=actor, group=group, version=read, own=own, **fields)
-        return group
     read_of = versions or {episode.pk: version for episode in episodes if version is not None}
-    check_all(episodes, lambda _: fields, actor, read_of)
-    done = change_many(episodes=episodes, wish=lambda _: fields, actor=actor, group=group, versions=read_of)
+    if len(episodes) > 1:  # one is checked as it is changed
+        check_all(episodes, lambda _: fields, actor, read_of)
+        own = True
+    done = change_many(
+        episodes=episodes,
+        wish=lambda _: fields,
+        actor=actor,
+        group=group,
+        versions=read_of,
+        own=own or versions is not None,
+    )
     done.complain(len(episodes))
     return group
 

@@ -10,6 +10,7 @@ import pytest
 
 from recorder import many
 from recorder.errors import Refused
+from recorder.many import change_many
 from recorder.models import Change, Episode
 from recorder.person import Actor
 from recorder.services.bulk import edit_many
@@ -109,6 +110,33 @@ def test_it_leaves_alone_what_somebody_changed_since(takes: list[Episode]) -> No
     set_verdict(episodes=takes[2:3], verdict="keep", actor=Actor("ben"))
     assert len(undo(actor=Actor("olga"))) == 6
     assert in_rows(takes) == ["unreviewed"] * 2 + ["keep"] + ["unreviewed"] * 4
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_it_names_a_row_that_has_gone(takes: list[Episode], count: int) -> None:
+    Episode.objects.filter(pk=takes[0].pk).delete()
+    done = change_many(episodes=takes[:count], wish=lambda _: {"rating": 2}, actor=Actor("olga"), group=uuid.uuid4())
+    assert {pk: refused.code for pk, refused in done.refused.items()} == {takes[0].pk: "no_episode"}
+    assert [row.rating for row in rows(takes[1:count])] == [2] * (count - 1)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_one_and_many_agree_on_what_is_a_conflict(takes: list[Episode], count: int) -> None:
+    """With `own` a change of the same person in the same browser is none; in another browser, or without, it is."""
+    here, there = Actor("lab", browser="one"), Actor("lab", browser="two")
+    some, read = takes[:count], {take.pk: take.updated_at for take in takes}
+
+    def rate(rating: int, actor: Actor, own: bool) -> set[str]:
+        done = change_many(
+            episodes=some, wish=lambda _: {"rating": rating}, actor=actor, group=uuid.uuid4(), versions=read, own=own
+        )
+        return {refused.code for refused in done.refused.values()}
+
+    assert rate(1, here, own=False) == set()
+    assert rate(2, here, own=True) == set()
+    assert rate(2, there, own=False) == set(), "it is so already"
+    assert rate(3, here, own=False) == rate(3, there, own=True) == {"conflict"}
+    assert [row.rating for row in rows(some)] == [2] * count
 
 
 def test_it_finds_an_unknown_act_nothing_to_undo(takes: list[Episode]) -> None:

@@ -15,7 +15,7 @@ from django.apps import apps
 from django.test import Client
 from django.utils import timezone
 
-from recorder import commands, history, many, recording
+from recorder import commands, many, recording
 from recorder.errors import Refused
 from recorder.models import ApiToken, Batch, Change, Dataset, Episode, Rig, Session, permissions
 from recorder.models.permissions import Action
@@ -66,7 +66,7 @@ def world(home: Path, cubes: Dataset, make_episode: MakeEpisode) -> World:
 
 # What a service needs besides: made before it is refused.
 def judged(world: World) -> None:
-    history.change_episode(episode=world.take, actor=OLGA, group=uuid.uuid4(), verdict="keep")
+    many.change_episode(episode=world.take, actor=OLGA, group=uuid.uuid4(), verdict="keep")
 
 
 def failed_batch(world: World) -> Batch:
@@ -155,8 +155,8 @@ CASES = {
     "bulk.rename_task": Case(lambda w, a, _: bulk.rename_task(dataset=w.cubes, task="push", to="pull", actor=a)),
     "bulk.edit_many": Case(lambda w, a, _: bulk.edit_many(episodes=[w.take, w.other], rating=4, actor=a)),
     "revert.revert": Case(lambda w, a, _: revert.revert(episode=w.take, change=None, actor=a), judged),
-    "history.change_episode": Case(
-        lambda w, a, _: history.change_episode(episode=w.take, actor=a, group=uuid.uuid4(), note="dark")
+    "many.change_episode": Case(
+        lambda w, a, _: many.change_episode(episode=w.take, actor=a, group=uuid.uuid4(), note="dark")
     ),
     "many.change_many": Case(lambda w, a, _: change_many(w, a)),
     "many.undo_many": Case(lambda w, a, _: undo_many(w, a), judged),
@@ -234,7 +234,7 @@ def test_a_rule_may_differ_by_action(world: World, monkeypatch: pytest.MonkeyPat
     review.edit_episodes(episodes=[world.other], rating=5, actor=OLGA)
     for act in (
         lambda: review.set_verdict(episodes=[world.other], verdict="reject", actor=OLGA),
-        lambda: history.change_episode(episode=world.other, actor=OLGA, group=uuid.uuid4(), rating=1, verdict="reject"),
+        lambda: many.change_episode(episode=world.other, actor=OLGA, group=uuid.uuid4(), rating=1, verdict="reject"),
         lambda: revert.revert(episode=world.take, change=None, actor=OLGA),
     ):
         with pytest.raises(Refused) as refused:
