@@ -62,9 +62,9 @@ class _Reads:
     actor did in this browser is no change of others.
     """
 
-    def __init__(self, ids: Iterable[uuid.UUID], versions: Versions, actor: Actor, *, own: bool) -> None:
-        self._ids = list(ids)
-        self._versions = versions
+    def __init__(self, episodes: Iterable[Episode], versions: Versions | None, actor: Actor, *, own: bool) -> None:
+        self._ids = [episode.pk for episode in episodes]
+        self._versions = versions or {}
         self._but = actor if own else None
         self._newest: dict[uuid.UUID, datetime] | None = None
 
@@ -97,24 +97,24 @@ class _Plan:
     fields: dict[str, Any]
 
 
-def change_episode(
+def change_all(
     *,
-    episode: Episode,
+    episodes: Sequence[Episode],
+    wish: Wish,
     actor: Actor,
     group: uuid.UUID,
-    version: datetime | None = None,
-    own: bool = False,
-    **after: Any,
-) -> Change | None:
-    """Set these fields of one episode, as `change_many`; return the change, None where they were so already.
+    versions: Versions | None = None,
+    own: bool = True,
+) -> Outcome:
+    """As `change_many`, of one or of many, but none is changed where one of them cannot be changed now.
 
-    The episode's `updated_at` is then how far `actor` has seen it. Raises Refused; with code NOT_DURABLE it is done
-    all the same.
+    Raises Refused; says which were not changed where some moved in between, and with code NOT_DURABLE all are changed.
     """
-    versions = {} if version is None else {episode.pk: version}
-    done = change_many(episodes=[episode], wish=lambda _: after, actor=actor, group=group, versions=versions, own=own)
-    done.complain(1)
-    return done.changes.get(episode.pk)
+    if len(episodes) > 1:  # one is checked as it is changed
+        _check_all(episodes, wish, actor, _Reads(episodes, versions, actor, own=own))
+    done = change_many(episodes=episodes, wish=wish, actor=actor, group=group, versions=versions, own=own)
+    done.complain(len(episodes))
+    return done
 
 
 def change_many(
@@ -135,7 +135,7 @@ def change_many(
     outcome = Outcome()
     for some in _portions(episodes):
         ids = [episode.pk for episode in some]
-        reads = _Reads(ids, versions or {}, actor, own=own)
+        reads = _Reads(some, versions, actor, own=own)
         with _kept_apart(some, outcome), held(some), transaction.atomic():
             done = _write(_plans(ids, wish, actor, reads, outcome), actor, outcome)
             changes = [_change(plan, actor, group) for plan in done]
@@ -146,11 +146,9 @@ def change_many(
     return outcome
 
 
-def check_all(episodes: Sequence[Episode], wish: Wish, actor: Actor, versions: Versions) -> None:
-    """Raises Refused where one of them cannot be changed now, or another person changed it after it was read."""
-    ids = [episode.pk for episode in episodes]
-    reads = _Reads(ids, versions, actor, own=True)
-    for episode in Episode.objects.select_related("dataset").filter(pk__in=ids):
+def _check_all(episodes: Sequence[Episode], wish: Wish, actor: Actor, reads: _Reads) -> None:
+    """Raise Refused where one of them cannot be changed now, or was changed after it was read."""
+    for episode in Episode.objects.select_related("dataset").filter(pk__in=[episode.pk for episode in episodes]):
         _fields(episode, wish, actor, reads)
 
 
@@ -177,7 +175,7 @@ def undo_many(*, changes: Sequence[Change], actor: Actor) -> Outcome:
         with _kept_apart(some, outcome), held(some), transaction.atomic():
             _locked(ids)
             live = _live(wanted)
-            reads = _Reads(ids, {}, actor, own=True)
+            reads = _Reads(some, None, actor, own=True)
             done = _write(_plans(list(live), partial(_before, live), actor, reads, outcome), actor, outcome)
             back = [change.pk for pk, mine in live.items() if pk not in outcome.refused for change in mine]
             # The time that its row has from it: who read that row has seen this.

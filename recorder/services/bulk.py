@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from recorder.errors import Refused
-from recorder.many import Versions, change_many, check_all
+from recorder.many import Versions, change_all
 from recorder.models import Dataset, Episode
 from recorder.models.permissions import Action, require
 from recorder.person import Actor
@@ -61,9 +61,7 @@ def edit_many(
         labels = list(dict.fromkeys([*left, *add_labels]))[:MOST_LABELS]
         return {"labels": labels, "note": _with_note(episode, add_note.strip()), **same}
 
-    check_all(episodes, wish, actor, versions or {})
-    done = change_many(episodes=episodes, wish=wish, actor=actor, group=group, versions=versions)
-    done.complain(len(episodes))
+    change_all(episodes=episodes, wish=wish, actor=actor, group=group, versions=versions)
     return group
 
 

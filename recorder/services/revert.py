@@ -8,7 +8,7 @@ from typing import Any
 
 from recorder.errors import Refused
 from recorder.history import described
-from recorder.many import change_episode
+from recorder.many import change_all
 from recorder.models import Change, Episode
 from recorder.person import Actor
 from recorder.services.batches import apply_policy
@@ -24,7 +24,11 @@ def revert(
     the `version` that was read, where somebody (with `own`, somebody else) changed it since.
     """
     wanted = _then(episode, change)
-    done = change_episode(episode=episode, actor=actor, group=uuid.uuid4(), version=version, own=own, **wanted)
+    versions = None if version is None else {episode.pk: version}
+    reverted = change_all(
+        episodes=[episode], wish=lambda _: wanted, actor=actor, group=uuid.uuid4(), versions=versions, own=own
+    )
+    done = reverted.changes.get(episode.pk)
     if done is None:
         raise Refused("same", f"{episode} is as it was then already ({described(wanted)}): nothing was changed.")
     if done.after.get("verdict", Verdict.REJECT) != Verdict.REJECT:

@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from recorder.errors import Refused
 from recorder.frame_words import frame_range
 from recorder.history import check_open, conflict, trim_of
-from recorder.many import Versions, change_many, check_all, undo_many
+from recorder.many import Versions, change_all, undo_many
 from recorder.models import Change, Dataset, Episode
 from recorder.models.permissions import Action, require, require_changes
 from recorder.person import Actor
@@ -159,19 +159,9 @@ def _change_all(
 ) -> uuid.UUID:
     """All of them or, where one cannot be changed, none; who is changed in between is named."""
     group = group_of(group=group, by=actor)
-    read_of = versions or {episode.pk: version for episode in episodes if version is not None}
-    if len(episodes) > 1:  # one is checked as it is changed
-        check_all(episodes, lambda _: fields, actor, read_of)
-        own = True
-    done = change_many(
-        episodes=episodes,
-        wish=lambda _: fields,
-        actor=actor,
-        group=group,
-        versions=read_of,
-        own=own or versions is not None,
-    )
-    done.complain(len(episodes))
+    read = versions or {episode.pk: version for episode in episodes if version is not None}
+    own = own or versions is not None
+    change_all(episodes=episodes, wish=lambda _: fields, actor=actor, group=group, versions=read, own=own)
     return group
 
 
