@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-GUARDS = {("recorder.models.permissions", "require"), ("recorder.models.permissions", "require_changes")}
+PERMISSIONS = "recorder.models.permissions"
+GUARDS = {(PERMISSIONS, "require"), (PERMISSIONS, "require_changes")}
+ALLOWS = {(PERMISSIONS, "allows")}
 Name = tuple[str, str]
 """Module and function."""
 
@@ -26,16 +28,9 @@ class Function:
     def is_public(self) -> bool:
         return not self.name[1].startswith("_")
 
-    @property
-    def short(self) -> str:
-        """`review.undo` of `recorder.services.review`."""
-        return f"{self.name[0].rsplit('.', 1)[1]}.{self.name[1]}"
 
-
-def service_files() -> list[Path]:
-    """The modules whose functions change something for somebody."""
-    named = ("many", "history", "recording", "commands")
-    return [*sorted((ROOT / "recorder/services").glob("*.py")), *(ROOT / f"recorder/{name}.py" for name in named)]
+def recorder_files() -> list[Path]:
+    return [path for path in sorted((ROOT / "recorder").rglob("*.py")) if "migrations" not in path.parts]
 
 
 def module_of(path: Path) -> str:
@@ -47,9 +42,9 @@ def parameters(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[ast.arg
 
 
 def functions(paths: list[Path] | None = None) -> dict[Name, Function]:
-    """Every function at the top of these modules, by default of all services."""
+    """Every function at the top of these modules, by default of the whole recorder."""
     found: dict[Name, Function] = {}
-    for path in paths or service_files():
+    for path in paths or recorder_files():
         tree, module = ast.parse(path.read_text()), module_of(path)
         known = {
             alias.asname or alias.name: (node.module, alias.name)
@@ -81,9 +76,14 @@ def _called_with(function: ast.AST, names: set[str]) -> Iterator[str]:
             yield called.id
 
 
+def acting() -> set[Name]:
+    """Public functions that do something for an actor; not those that answer whether the actor may."""
+    return {n for n, each in functions().items() if each.is_public and "actor" in each.actors and n[0] != PERMISSIONS}
+
+
 def unguarded(found: dict[Name, Function]) -> list[str]:
     """Public functions with a parameter `actor` that neither ask nor hand the actor on to one that does."""
     guarded = set(GUARDS)
     while more := {name for name, each in found.items() if name not in guarded and each.passes_to & guarded}:
         guarded |= more
-    return sorted(e.short for n, e in found.items() if e.is_public and "actor" in e.actors and n not in guarded)
+    return sorted(n[1] for n, e in found.items() if e.is_public and "actor" in e.actors and n not in guarded | ALLOWS)
