@@ -62,12 +62,13 @@ def main() -> None:
     takes = int(sys.argv[1]) if len(sys.argv) > 1 else 300
     with home_with(takes) as home:
         from recorder.models import Episode
+        from recorder.models.actor import Actor
         from recorder.review.verdicts import set_verdict, undo
 
         episodes = list(Episode.objects.select_related("dataset"))
         report: dict[str, Any] = {"takes": takes}
-        report["verdict"] = beside(home, lambda: set_verdict(episodes=episodes, verdict="reject", who="bench"))
-        report["undo"] = beside(home, lambda: undo(who="bench"))
+        report["verdict"] = beside(home, lambda: set_verdict(episodes=episodes, verdict="reject", actor=Actor("bench")))
+        report["undo"] = beside(home, lambda: undo(actor=Actor("bench")))
         left = Episode.objects.exclude(verdict="unreviewed").count()
         report["taken_back"] = left == 0
     print(json.dumps(report, indent=2))

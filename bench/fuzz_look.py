@@ -230,6 +230,7 @@ async def _say_of_take(text: str) -> None:
     from recorder.live.rig_messages import BadMessage, UnknownMessage, read_message
     from recorder.live.rig_writer import RigRows
     from recorder.models import Episode
+    from recorder.models.actor import Actor, ActorKind
 
     try:
         message = read_message(text)
@@ -240,7 +241,7 @@ async def _say_of_take(text: str) -> None:
         return
     take = card.model_dump(mode="json")
     await database_sync_to_async(Episode.objects.filter(pk=GOOD_TAKE).delete)()
-    rows = RigRows(name="sim", connection="fuzz")
+    rows = RigRows(name="sim", actor=Actor("sim", ActorKind.RIG), connection="fuzz")
     try:
         await rows.take(take["id"], take)
         await rows.take(GOOD_TAKE, None)

@@ -26,6 +26,8 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+from recorder.models.actor import WORKER, Actor
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
@@ -60,7 +62,7 @@ def take_like(template: Path, slug: str) -> str:
     shutil.copytree(template, folder)
     manifest = json.loads((folder / "take.json").read_text())
     (folder / "take.json").write_text(json.dumps({**manifest, "id": pk, "dataset": slug}))
-    index_take(take_id=pk)
+    index_take(take_id=pk, actor=WORKER)
     Episode.objects.filter(pk=pk).update(verdict="keep")
     return pk
 
@@ -75,7 +77,7 @@ def one_batch(template: Path, slug: str, takes: int = 3) -> None:
     dataset, _ = Dataset.objects.get_or_create(slug=slug, defaults={"title": slug, "encoding": QUICK})
     for _ in range(takes):
         take_like(template, slug)
-    batch = start_batch(dataset=dataset, who="bench")
+    batch = start_batch(dataset=dataset, actor=Actor("bench"))
     for job in batch.jobs.all():
         run_job(job.pk)
     commit_batch(batch.pk)

@@ -12,7 +12,7 @@ from ninja.security import HttpBearer, SessionAuth
 
 from recorder.models import ApiToken
 from recorder.models.access import digest
-from recorder.models.actor import Person
+from recorder.models.actor import Actor, ActorKind, browser_of_session
 
 _MARK_USE_EVERY = timedelta(minutes=1)
 
@@ -41,6 +41,8 @@ class TokenAuth(HttpBearer):
 ACCESS = [TokenAuth(), SessionAuth()]
 
 
-def who(request: HttpRequest) -> Person:
-    """Return the name recorded with a change, and the browser it was made in."""
-    return Person(request.user.get_username()[:150], request.session.session_key)
+def actor_of(request: HttpRequest) -> Actor:
+    """Return who asks: a person in a browser, or a program with a token, which has no session."""
+    user, key = request.user, request.session.session_key
+    kind = ActorKind.PERSON if key else ActorKind.PROGRAM
+    return Actor(user.get_username(), kind, browser_of_session(key), user.pk)

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from ninja import Query, Router, Status
 
 from recorder.api import lookups
-from recorder.api.auth import who
+from recorder.api.auth import actor_of
 from recorder.api.paging import Limit, Page, newest_first
 from recorder.api.schemas import ERRORS, BatchDetail, BatchIn, BatchOut, Slug
 from recorder.jobs.batches import batch_progress, cancel_batch, retry_batch, start_batch
@@ -58,7 +58,7 @@ def begin_batch(request: HttpRequest, body: BatchIn) -> Status[Detail]:
     dataset = lookups.dataset_of(body.dataset)
     episodes = None if body.episodes is None else lookups.episodes_of(body.episodes)
     batch = start_batch(
-        dataset=dataset, who=who(request), episodes=episodes, include_unreviewed=body.include_unreviewed
+        dataset=dataset, actor=actor_of(request), episodes=episodes, include_unreviewed=body.include_unreviewed
     )
     return Status(201, Detail(lookups.batch_of(batch.pk)))
 
@@ -72,10 +72,10 @@ def get_batch(request: HttpRequest, batch_id: UUID) -> Detail:
 @router.post("/batches/{batch_id}/cancel", response={200: BatchDetail, **ERRORS})
 def cancel(request: HttpRequest, batch_id: UUID) -> Detail:
     """Cancel the batch; its episodes are takes again and keep their verdicts."""
-    return Detail(cancel_batch(batch=lookups.batch_of(batch_id), who=who(request)))
+    return Detail(cancel_batch(batch=lookups.batch_of(batch_id), actor=actor_of(request)))
 
 
 @router.post("/batches/{batch_id}/retry", response={200: BatchDetail, **ERRORS})
 def retry(request: HttpRequest, batch_id: UUID) -> Detail:
     """Retry what failed, in a new batch if the rest is in the dataset; finished work is kept."""
-    return Detail(retry_batch(batch=lookups.batch_of(batch_id), who=who(request)))
+    return Detail(retry_batch(batch=lookups.batch_of(batch_id), actor=actor_of(request)))

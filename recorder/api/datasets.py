@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from ninja import Path, Query, Router, Status
 
 from recorder.api import lookups
-from recorder.api.auth import who
+from recorder.api.auth import actor_of
 from recorder.api.batches import Detail
 from recorder.api.change_schemas import VerdictOut
 from recorder.api.paging import Limit, Page, by_name
@@ -36,7 +36,7 @@ def list_datasets(
 @router.post("/datasets", response={201: DatasetOut, **ERRORS})
 def make_dataset(request: HttpRequest, body: DatasetIn) -> Status[Dataset]:
     """Create a dataset. Any title works; its folder name `slug` is derived from it."""
-    dataset = create_dataset(who=who(request), **_settings(body, default_encoding()))
+    dataset = create_dataset(actor=actor_of(request), **_settings(body, default_encoding()))
     return Status(201, lookups.dataset_of(dataset.slug))
 
 
@@ -50,7 +50,7 @@ def get_dataset(request: HttpRequest, slug: Annotated[Slug, Path()]) -> Dataset:
 def patch_dataset(request: HttpRequest, slug: Annotated[Slug, Path()], body: DatasetPatch) -> Dataset:
     """Change the settings given; null clears `goal` or `thresholds`."""
     dataset = lookups.dataset_of(slug)
-    change_dataset(dataset=dataset, **_settings(body, dataset.encoding))
+    change_dataset(dataset=dataset, actor=actor_of(request), **_settings(body, dataset.encoding))
     return lookups.dataset_of(slug)
 
 
@@ -63,7 +63,7 @@ def get_planned(request: HttpRequest, slug: Annotated[Slug, Path()]) -> dict[str
 @router.post("/datasets/{slug}/apply", response={202: BatchDetail, **ERRORS})
 def apply_planned(request: HttpRequest, slug: Annotated[Slug, Path()]) -> Status[Detail]:
     """Apply all pending changes as one new revision. Returns a batch: poll it until it is done."""
-    batch = apply_changes(dataset=lookups.dataset_of(slug), who=who(request))
+    batch = apply_changes(dataset=lookups.dataset_of(slug), actor=actor_of(request))
     return Status(202, Detail(lookups.batch_of(batch.pk)))
 
 
@@ -76,14 +76,14 @@ def list_revisions(request: HttpRequest, slug: Annotated[Slug, Path()]) -> list[
 @router.post("/datasets/{slug}/revert", response={202: BatchDetail, **ERRORS})
 def revert_dataset(request: HttpRequest, slug: Annotated[Slug, Path()], body: GoBackIn) -> Status[Detail]:
     """Revert to an earlier revision, as a new revision. Returns a batch: poll it until it is done."""
-    batch = go_back(dataset=lookups.dataset_of(slug), revision=body.revision, who=who(request))
+    batch = go_back(dataset=lookups.dataset_of(slug), revision=body.revision, actor=actor_of(request))
     return Status(202, Detail(lookups.batch_of(batch.pk)))
 
 
 @router.post("/datasets/{slug}/tasks/rename", response={200: VerdictOut, **ERRORS})
 def rename_task_everywhere(request: HttpRequest, slug: Annotated[Slug, Path()], body: RenameIn) -> dict[str, Any]:
     """Rename a task in takes and committed episodes; undone in one step."""
-    group, count = rename_task(dataset=lookups.dataset_of(slug), task=body.task, to=body.to, who=who(request))
+    group, count = rename_task(dataset=lookups.dataset_of(slug), task=body.task, to=body.to, actor=actor_of(request))
     return {"group": group, "episodes": count}
 
 

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from ninja import Query, Router
 
 from recorder.api import lookups
-from recorder.api.auth import who
+from recorder.api.auth import actor_of
 from recorder.api.change_schemas import ChangedEpisodes, ChangeOut, EditIn, RevertIn, UndoIn, VerdictIn, VerdictOut
 from recorder.api.paging import Limit, Page, newest_first
 from recorder.api.schemas import (
@@ -26,6 +26,7 @@ from recorder.api.schemas import (
 )
 from recorder.errors import Refused
 from recorder.models import Change, Episode
+from recorder.models.permissions import require_changes
 from recorder.models.states import EpisodeState
 from recorder.review.bulk_edit import edit_many
 from recorder.review.revert import revert
@@ -65,7 +66,9 @@ def judge_episodes(request: HttpRequest, body: VerdictIn) -> dict[str, Any]:
     """Set one verdict for several episodes; undone in one step."""
     episodes = lookups.episodes_of(body.episodes)
     read = _versions(body.versions)
-    group = set_verdict(episodes=episodes, verdict=body.verdict, who=who(request), versions=read, group=body.group)
+    group = set_verdict(
+        episodes=episodes, verdict=body.verdict, actor=actor_of(request), versions=read, group=body.group
+    )
     return {"group": group, "episodes": len(episodes)}
 
 
@@ -76,7 +79,7 @@ def edit_episodes_at_once(request: HttpRequest, body: EditIn) -> dict[str, Any]:
     said = body.model_dump(exclude={"episodes", "versions"}, exclude_unset=True)
     if said.get("task") is None:
         said.pop("task", None)
-    group = edit_many(episodes=episodes, who=who(request), versions=_versions(body.versions), **said)
+    group = edit_many(episodes=episodes, actor=actor_of(request), versions=_versions(body.versions), **said)
     return {"group": group, "episodes": len(episodes)}
 
 
@@ -95,12 +98,14 @@ def patch_episode(request: HttpRequest, episode_id: UUID, body: EpisodePatch) ->
     fields = {name: value for name, value in given.items() if value is not None or name in {"rating", "trim"}}
     if "trim" in fields:
         fields["trim_first"], fields["trim_end"] = fields.pop("trim") or (None, None)
+    actor = actor_of(request)
+    require_changes(actor, fields, episode)  # all of it or nothing
     verdict = fields.pop("verdict", None)
     if fields:
-        edit_episodes(episodes=[episode], who=who(request), version=version, own=own, **fields)
+        edit_episodes(episodes=[episode], actor=actor, version=version, own=own, **fields)
         version = version and episode.updated_at
     if verdict is not None:
-        set_verdict(episodes=[episode], verdict=verdict, who=who(request), version=version, own=own)
+        set_verdict(episodes=[episode], verdict=verdict, actor=actor, version=version, own=own)
     return _seen(episode)
 
 
@@ -115,7 +120,7 @@ def revert_episode(request: HttpRequest, episode_id: UUID, body: RevertIn) -> Ep
     """Restore an episode to its state after an earlier change. This is a change itself and can be undone."""
     episode = lookups.episode_of(episode_id)
     read = _version(body.version)
-    revert(episode=episode, change=body.change, who=who(request), version=read, own=body.own)
+    revert(episode=episode, change=body.change, actor=actor_of(request), version=read, own=body.own)
     return _seen(episode)
 
 
@@ -123,7 +128,7 @@ def revert_episode(request: HttpRequest, episode_id: UUID, body: RevertIn) -> Ep
 def undo_last(request: HttpRequest, body: UndoIn | None = None) -> dict[str, Any]:
     """Undo your newest change that is not undone yet. Repeat to undo earlier ones."""
     asked = body or UndoIn()
-    undone = undo_some(who=who(request), group=asked.group, most=asked.most)
+    undone = undo_some(actor=actor_of(request), group=asked.group, most=asked.most)
     version = max((episode.updated_at for episode in undone.episodes), default=None)
     return {
         "episodes": [episode.pk for episode in undone.episodes],
@@ -137,7 +142,7 @@ def undo_last(request: HttpRequest, body: UndoIn | None = None) -> dict[str, Any
 def restore_episode(request: HttpRequest, episode_id: UUID) -> Episode:
     """Restore a take from the trash; it is to review again."""
     episode = lookups.episode_of(episode_id)
-    restore(episodes=[episode], who=who(request))
+    restore(episodes=[episode], actor=actor_of(request))
     return _seen(episode)
 
 
@@ -152,7 +157,9 @@ def empty(request: HttpRequest, body: TrashEmptyIn) -> dict[str, Any]:
     """Delete takes in the trash permanently: those given, all, or all older than `older_than_days`."""
     episodes = None if body.episodes is None else lookups.episodes_of(body.episodes)
     older_than = None if body.older_than_days is None else timedelta(days=body.older_than_days)
-    return {"freed_bytes": empty_trash(episodes=episodes, older_than=older_than, most=body.most, who=who(request))}
+    return {
+        "freed_bytes": empty_trash(episodes=episodes, older_than=older_than, most=body.most, actor=actor_of(request))
+    }
 
 
 def _seen(changed: Episode) -> Episode:

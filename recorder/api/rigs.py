@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from ninja import Path, Query, Router
 
 from recorder.api import lookups
-from recorder.api.auth import who
+from recorder.api.auth import actor_of
 from recorder.api.paging import Limit, Page, by_name
 from recorder.api.schemas import ERRORS, CommandIn, RecordIn, RecordOut, ReplyOut, RigName, RigOut
 from recorder.live.recording import start_recording
@@ -44,19 +44,21 @@ def command_rig(
 ) -> dict[str, Any]:
     """Send a command and wait for the rig's reply; 409 with its message if the rig refuses."""
     command_id = str(body.id) if body.id else None
-    return async_to_sync(send_command)(name, command, body.args, command_id=command_id)
+    return async_to_sync(send_command)(name, command, body.args, command_id=command_id, actor=actor_of(request))
 
 
 @router.post("/rigs/{name}/record", response={200: RecordOut, **ERRORS})
 def record_on_rig(request: HttpRequest, name: Annotated[RigName, Path()], body: RecordIn) -> dict[str, Any]:
     """Start a take in the running session; start a session if none records into this dataset."""
     settings = body.model_dump(include={"task", "countdown_s", "episode_s", "reset_s"})
+    actor = actor_of(request)
     session, reply = start_recording(
         rig_name=name,
         dataset=lookups.dataset_of(body.dataset),
+        actor=actor,
         take=str(body.take) if body.take else None,
         command_id=str(body.id) if body.id else None,
-        operator=who(request) if body.operator is None else body.operator,
+        operator=actor.name if body.operator is None else body.operator,
         **settings,
     )
     return {"ok": True, "id": reply["id"], "session": session.pk}

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from ninja import Query, Router, Status
 
 from recorder.api import lookups
-from recorder.api.auth import who
+from recorder.api.auth import actor_of
 from recorder.api.paging import Limit, Page, newest_first
 from recorder.api.schemas import ERRORS, RigName, SessionEnded, SessionIn, SessionOut, Slug
 from recorder.live.recording import finish_session
@@ -45,10 +45,11 @@ def begin_session(request: HttpRequest, body: SessionIn) -> Status[Session]:
     """Start a session (201), or change the settings of the one this rig already records into this dataset (200)."""
     rig, dataset = find_rig(name=body.rig), lookups.dataset_of(body.dataset)
     settings = body.model_dump(include={"task", "countdown_s", "episode_s", "reset_s"})
-    settings["operator"] = who(request) if body.operator is None else body.operator
-    session, new = start_session(rig=rig, dataset=dataset, **settings)
+    actor = actor_of(request)
+    settings["operator"] = actor.name if body.operator is None else body.operator
+    session, new = start_session(rig=rig, dataset=dataset, actor=actor, **settings)
     if not new:
-        change_session(session=session, **settings)
+        change_session(session=session, actor=actor, **settings)
     return Status(201 if new else 200, session)
 
 
@@ -56,5 +57,5 @@ def begin_session(request: HttpRequest, body: SessionIn) -> Status[Session]:
 def end_running_session(request: HttpRequest, session_id: UUID) -> dict[str, Any]:
     """End a session; this may start a batch if the dataset's policy says so. Idempotent."""
     session = lookups.session_of(session_id)
-    batch = finish_session(session=session)
+    batch = finish_session(session=session, actor=actor_of(request))
     return {"session": session, "batch": batch.pk if batch else None}

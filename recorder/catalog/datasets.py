@@ -20,6 +20,8 @@ from recorder.jobs.batches import apply_policy
 from recorder.jobs.encode_settings import encode_settings
 from recorder.jobs.notify import wake_workers
 from recorder.models import Dataset
+from recorder.models.actor import Actor
+from recorder.models.permissions import Action, require
 from recorder.quality.assess import JUDGE_AGAIN
 from recorder.quality.thresholds import checked
 
@@ -27,11 +29,12 @@ SETTINGS = ("title", "policy", "every", "encode_unreviewed", "goal", "encoding",
 _SLUG_LENGTH = 80
 
 
-def create_dataset(*, title: str, who: str, **settings: Any) -> Dataset:
+def create_dataset(*, title: str, actor: Actor, **settings: Any) -> Dataset:
     """A new dataset; its folder's name is made from the title, whatever that holds, and appears at the first commit.
 
     Raises Refused for a title that is taken or empty, and for a setting that is none.
     """
+    require(actor, Action.CREATE_DATASET)
     dataset = Dataset(title=_title(title))
     _set(dataset, settings)
     for number in range(1, 1000):
@@ -55,11 +58,12 @@ def create_dataset(*, title: str, who: str, **settings: Any) -> Dataset:
     raise Refused("exists", f"Too many datasets are named like {title!r}: choose another title.")
 
 
-def change_dataset(*, dataset: Dataset, **settings: Any) -> None:
+def change_dataset(*, dataset: Dataset, actor: Actor, **settings: Any) -> None:
     """Set title, policy, every, encode_unreviewed, goal, encoding or thresholds; what is encoded stays as it is.
 
     Raises Refused for a value that is none.
     """
+    require(actor, Action.CONFIGURE_DATASET, dataset)
     if "title" in settings:
         settings["title"] = _title(settings["title"])
         if _called(settings["title"], but=dataset):

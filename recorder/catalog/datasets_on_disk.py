@@ -24,7 +24,9 @@ from recorder.catalog.sidecars import content_of, planned_fields, said_fields
 from recorder.errors import Refused
 from recorder.jobs.encode_settings import encode_settings
 from recorder.models import Change, Dataset, Episode
+from recorder.models.actor import Actor
 from recorder.models.paths import WORK, misplaced
+from recorder.models.permissions import Action, require
 from recorder.models.states import EpisodeState, Verdict
 from recorder.models.versions import next_version
 from recorder.text import sanitize_json
@@ -56,11 +58,12 @@ _LONGEST_SETTING = 10_000
 _FAR = 1_000_000_000  # where numbers wait while others take their places
 
 
-def adopt_folder(*, path: Path | None = None, slug: str = "") -> Dataset:
+def adopt_folder(*, actor: Actor, path: Path | None = None, slug: str = "") -> Dataset:
     """The row of a LeRobotDataset v3.0 folder that somebody has put among the datasets; made where there is none.
 
     Raises Refused if the folder is elsewhere, is not a dataset, or has a name that cannot be used in a URL.
     """
+    require(actor, Action.INDEX)
     root = Path(settings.DATASETS_DIR)
     folder = path if path is not None else root / slug
     if folder.parent.resolve() != root.resolve() or folder.name in {"", "..", "."}:

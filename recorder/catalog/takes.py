@@ -19,7 +19,9 @@ from recorder.errors import Refused
 from recorder.jobs.batches import apply_policy
 from recorder.jobs.notify import wake_workers
 from recorder.models import Dataset, Episode, Rig, Session
+from recorder.models.actor import Actor
 from recorder.models.lifecycle import move
+from recorder.models.permissions import Action, require
 from recorder.models.states import EpisodeState, Verdict
 from recorder.models.unopened import UnopenedKind
 from recorder.models.versions import next_version
@@ -38,12 +40,13 @@ NO_DATASET = "unsorted"
 RAW = {EpisodeState.RECORDING, EpisodeState.RECORDED, EpisodeState.INTERRUPTED}
 
 
-def index_take(*, take_id: str, summary: Mapping[str, Any] | None = None) -> Episode | None:
+def index_take(*, take_id: str, actor: Actor, summary: Mapping[str, Any] | None = None) -> Episode | None:
     """Make or renew the row of a take from `take.json`, or from what the rig said where its disk is not ours.
 
     What people have said of the take in the database stays. A take whose encoding has begun is left alone.
     Returns None where neither the folder nor a summary says enough. Raises Refused where a summary cannot be used.
     """
+    require(actor, Action.INDEX)
     facts = _facts(take_id, summary)
     if facts is None or ("dataset" not in facts and not Episode.objects.filter(pk=take_id).exists()):
         return None

@@ -16,6 +16,7 @@ from recorder.catalog.datasets_on_disk import adopt_folder
 from recorder.catalog.unopened import note_unopened
 from recorder.errors import Refused
 from recorder.models import Dataset, Unopened
+from recorder.models.actor import Actor
 from recorder.models.unopened import UnopenedKind
 from recorder.text import sanitize_json
 from robotdata.dataset.errors import DamagedFile, DatasetError, NotADataset, OldVersion, UnsafePath
@@ -51,7 +52,9 @@ class Stranger:
         return f"Dataset {self.name}: {self.what}. {self.why} {self.cure}".rstrip()
 
 
-def adopt_strangers(datasets: Iterable[Dataset], lines: Iterable[Unopened], *, again: bool = False) -> list[Stranger]:
+def adopt_strangers(
+    datasets: Iterable[Dataset], lines: Iterable[Unopened], *, actor: Actor, again: bool = False
+) -> list[Stranger]:
     """Open every folder that is none of the `datasets`, or keep a line for it; those that were looked at now.
 
     `lines` are those that are kept. With `again` all folders are looked at; else those that have changed since the
@@ -70,7 +73,7 @@ def adopt_strangers(datasets: Iterable[Dataset], lines: Iterable[Unopened], *, a
         failures: list[str] = []
         each = None
         with alone(f"Dataset {name}", log, failures.append):
-            each = _look_at(there[name], name)
+            each = _look_at(there[name], name, actor)
         each = each or Stranger(name, None, "a dataset that cannot be read", f"{''.join(failures)}.", lost=True)
         found.append(each)
         if each.dataset is None:
@@ -101,12 +104,12 @@ def _state(folder: Path) -> tuple[str, float]:
     return " ".join(f"{at:x}" for at in times), max(times) / 1e9
 
 
-def _look_at(folder: Path, name: str) -> Stranger:
+def _look_at(folder: Path, name: str, actor: Actor) -> Stranger:
     try:
         info = folder / INFO
         if not info.is_file() and not info.is_symlink():  # a link that leads nowhere is named when it is opened
             return _no_dataset(folder, name)
-        return Stranger(name, dataset=adopt_folder(path=folder))
+        return Stranger(name, dataset=adopt_folder(path=folder, actor=actor))
     except OSError as error:
         why = f"It cannot be read ({error.strerror})."
         return Stranger(name, None, "a folder", why, "Give this user permission to read it.")

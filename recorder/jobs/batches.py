@@ -15,9 +15,11 @@ from recorder.errors import Refused
 from recorder.jobs.notify import wake_workers
 from recorder.jobs.revisions import cancel_change, mark_cancelled, retry_change, unwritten
 from recorder.models import Batch, Dataset, Episode, Job, Policy
+from recorder.models.actor import WORKER, Actor
 from recorder.models.job import encoding_since
 from recorder.models.lifecycle import hold_jobs, move
 from recorder.models.paths import unchangeable
+from recorder.models.permissions import Action, require
 from recorder.models.states import BatchKind, BatchState, EpisodeState, JobState, Verdict
 from robotdata.spool import SpoolError, read_manifest
 
@@ -63,7 +65,7 @@ class BatchProgress:
 def start_batch(
     *,
     dataset: Dataset,
-    who: str,
+    actor: Actor,
     episodes: Sequence[Episode] | None = None,
     include_unreviewed: bool = False,
     reason: str = "by hand",
@@ -73,6 +75,7 @@ def start_batch(
     Of two people who press at once one has the effect; the other, and who asks for nothing new, is Refused with
     who encodes what since when.
     """
+    require(actor, Action.ENCODE, dataset)
     wanted = dataset.episodes.encodable(unreviewed=include_unreviewed or episodes is not None)
     if episodes is not None:
         wanted = wanted.filter(pk__in=[episode.pk for episode in episodes])
@@ -83,7 +86,7 @@ def start_batch(
     try:
         with transaction.atomic():
             batch = Batch.objects.create(
-                dataset=dataset, started_by=who, reason=reason[:80], encoding=dict(dataset.encoding)
+                dataset=dataset, started_by=actor.name, reason=reason[:80], encoding=dict(dataset.encoding)
             )
             jobs = [
                 Job(batch=batch, episode=episode, camera=camera, frames_total=_frames(episode), lease_until=again)
@@ -100,7 +103,7 @@ def start_batch(
     return batch
 
 
-def cancel_batch(*, batch: Batch, who: str = "") -> Batch:
+def cancel_batch(*, batch: Batch, actor: Actor) -> Batch:
     """Stop it; its episodes are takes again, with their verdicts. What is encoded already serves the next batch.
 
     What waits to be written is stopped, too; of one that changes the dataset, what is planned stays planned.
@@ -108,10 +111,11 @@ def cancel_batch(*, batch: Batch, who: str = "") -> Batch:
     Raises Refused where it is written into the dataset just now or was by a worker that died, or has ended.
     """
     if batch.kind != BatchKind.ENCODE:
-        return cancel_change(batch=batch, who=who)
+        return cancel_change(batch=batch, actor=actor)
+    require(actor, Action.ENCODE, batch)
     raw = {episode.pk: raw_state(episode) for episode in episodes_of(batch) if episode.state == EpisodeState.ENCODING}
     with unwritten(batch), transaction.atomic():
-        mark_cancelled(batch, who)
+        mark_cancelled(batch, actor.name)
         hold_jobs(batch.pk)
         jobs = batch.jobs.filter(state__in=[JobState.QUEUED, JobState.RUNNING, JobState.FAILED])
         jobs.update(state=JobState.CANCELLED, cancel=True, token="", lease_until=None, updated_at=timezone.now())
@@ -121,18 +125,19 @@ def cancel_batch(*, batch: Batch, who: str = "") -> Batch:
     return batch
 
 
-def retry_batch(*, batch: Batch, who: str = "") -> Batch:
+def retry_batch(*, batch: Batch, actor: Actor) -> Batch:
     """Try again what failed; what is done stays done. A batch that committed the rest gets a new one for these.
 
     Raises Refused where nothing failed.
     """
+    require(actor, Action.ENCODE if batch.kind == BatchKind.ENCODE else Action.REVISE, batch)
     if batch.state in {BatchState.DONE, BatchState.CANCELLED}:
         left = [e for e in episodes_of(batch) if e.state == EpisodeState.FAILED]
         if batch.state == BatchState.CANCELLED or not left:
             raise Refused("nothing_failed", f"{batch} is {batch.state}: nothing is left to retry.")
-        return start_batch(dataset=batch.dataset, who=who, episodes=left, include_unreviewed=True, reason=RETRY)
+        return start_batch(dataset=batch.dataset, actor=actor, episodes=left, include_unreviewed=True, reason=RETRY)
     if batch.kind != BatchKind.ENCODE and batch.state == BatchState.FAILED:
-        return retry_change(batch=batch)
+        return retry_change(batch=batch, actor=actor)
     with transaction.atomic():
         if batch.state != BatchState.FAILED or not move(
             batch, BatchState.QUEUED, error="", attempt=0, token="", lease_until=None, finished_at=None
@@ -183,7 +188,7 @@ def apply_policy(*, dataset: Dataset, session_ended: bool = False) -> Batch | No
     if not ready:
         return None
     try:
-        return start_batch(dataset=dataset, who="", episodes=list(due), reason=reason)
+        return start_batch(dataset=dataset, actor=WORKER, episodes=list(due), reason=reason)
     except Refused:  # somebody else was first
         return None
 

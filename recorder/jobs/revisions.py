@@ -17,9 +17,11 @@ from django.utils import timezone
 from recorder.errors import Refused
 from recorder.jobs.notify import wake_workers
 from recorder.models import Batch, Dataset
+from recorder.models.actor import Actor
 from recorder.models.episode import PLANNED
 from recorder.models.lifecycle import move
 from recorder.models.paths import unchangeable
+from recorder.models.permissions import Action, require
 from recorder.models.states import BatchKind, BatchState
 from recorder.text import format_time
 from robotdata.dataset.errors import DatasetBusy, DatasetError
@@ -62,11 +64,12 @@ def planned_counts(dataset: Dataset) -> dict[str, int]:
     return dict(dataset.episodes.order_by().aggregate(**counts))
 
 
-def apply_changes(*, dataset: Dataset, who: str) -> Batch:
+def apply_changes(*, dataset: Dataset, actor: Actor) -> Batch:
     """Begin to make one new state with all that is planned now of the dataset's episodes.
 
     Raises Refused where nothing is, where nothing would be left, and while the dataset gets another state.
     """
+    require(actor, Action.REVISE, dataset)
     counts = planned_counts(dataset)
     if not any(counts.values()):
         words = f"No pending changes in {dataset.title}: reject, relabel or trim episodes first."
@@ -75,25 +78,27 @@ def apply_changes(*, dataset: Dataset, who: str) -> Batch:
         raise Refused("all", f"All episodes of {dataset.title} would be deleted: keep at least one of them.")
     ids = [str(pk) for pk in dataset.episodes.all().planned().values_list("pk", flat=True)]
     done = dict(zip(KINDS, (counts["delete"], counts["relabel"], counts["trim"]), strict=True))
-    return _begin(dataset, who, BatchKind.EDIT, {"episodes": ids, **done})
+    return _begin(dataset, actor, BatchKind.EDIT, {"episodes": ids, **done})
 
 
-def go_back(*, dataset: Dataset, revision: int, who: str) -> Batch:
+def go_back(*, dataset: Dataset, revision: int, actor: Actor) -> Batch:
     """Begin to make the state `revision` the present one again; it becomes a new one, and can be gone back from.
 
     Raises Refused where it is not kept, or present already, and while the dataset gets another state.
     """
+    require(actor, Action.REVISE, dataset)
     kept = list_revisions(dataset.revisions_path)
     if revision not in kept:
         there = ", ".join(map(str, kept)) or "none"
         raise Refused(
             "no_revision", f"{dataset.title} has no revision {revision} to revert to; available: {there}.", 404
         )
-    return _begin(dataset, who, BatchKind.REVERT, {"revision": revision})
+    return _begin(dataset, actor, BatchKind.REVERT, {"revision": revision})
 
 
-def retry_change(*, batch: Batch) -> Batch:
+def retry_change(*, batch: Batch, actor: Actor) -> Batch:
     """A failed one again. Raises Refused while the dataset gets another state."""
+    require(actor, Action.REVISE, batch)
     with _one_at_a_time(batch.dataset):
         _check_free(batch.dataset)
         if not move(
@@ -111,13 +116,14 @@ def retry_change(*, batch: Batch) -> Batch:
     return batch
 
 
-def cancel_change(*, batch: Batch, who: str) -> Batch:
+def cancel_change(*, batch: Batch, actor: Actor) -> Batch:
     """While it waits for a worker, or has failed: what was planned stays so, the dataset is as it was.
 
     Raises Refused where a worker has it, where one that died had brought it to its end, or where it has ended.
     """
+    require(actor, Action.REVISE, batch)
     with unwritten(batch):
-        mark_cancelled(batch, who)
+        mark_cancelled(batch, actor.name)
     return batch
 
 
@@ -151,11 +157,16 @@ def check_cancel(batch: Batch) -> None:
         raise Refused("committing", f"{batch} is being written into the dataset and will finish in a moment.")
 
 
-def mark_cancelled(batch: Batch, who: str) -> None:
+def mark_cancelled(batch: Batch, by: str) -> None:
     """Raises Refused where somebody, or a worker, was first."""
-    by = f"Cancelled by {who}." if who else ""
+    error = f"Cancelled by {by}." if by else ""
     if not move(
-        batch, BatchState.CANCELLED, only={"token": batch.token}, finished_at=timezone.now(), lease_until=None, error=by
+        batch,
+        BatchState.CANCELLED,
+        only={"token": batch.token},
+        finished_at=timezone.now(),
+        lease_until=None,
+        error=error,
     ):
         raise Refused("moved", f"{batch} has changed meanwhile. Reload the page.")
 
@@ -217,7 +228,7 @@ def _when(value: Any, root: Path) -> datetime:
     return read_moment(value) or datetime.fromtimestamp((root / INFO).stat().st_mtime, UTC)
 
 
-def _begin(dataset: Dataset, who: str, kind: BatchKind, about: dict[str, Any]) -> Batch:
+def _begin(dataset: Dataset, actor: Actor, kind: BatchKind, about: dict[str, Any]) -> Batch:
     if words := unchangeable(dataset.path):
         raise Refused("place", f"{dataset.title} cannot be changed: {words}.")
     with _one_at_a_time(dataset):
@@ -227,7 +238,7 @@ def _begin(dataset: Dataset, who: str, kind: BatchKind, about: dict[str, Any]) -
             kind=kind,
             about=about,
             state=BatchState.COMMITTING,
-            started_by=who,
+            started_by=actor.name,
             reason="by hand",
         )
         wake_workers("commit_batch", str(batch.pk))

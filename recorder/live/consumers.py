@@ -37,6 +37,7 @@ from recorder.live.rig_messages import (
 )
 from recorder.live.rig_writer import RigRows, in_database
 from recorder.live.websocket import MALFORMED, BrowserSocket, Socket, short
+from recorder.models.actor import Actor, ActorKind
 from robotdata.rig.protocol import MAX_BINARY_BYTES, MAX_TEXT_BYTES, VERSION
 
 log = logging.getLogger(__name__)
@@ -102,15 +103,16 @@ class RigConsumer(Socket):
     async def on_hello(self, hello: Hello) -> None:
         if self.feed is not None:
             raise BadMessage("send hello only once")
+        actor = Actor(hello.rig.name, ActorKind.RIG)
         try:
-            rig = await in_database(rigs.rig_connected, hello=hello, connection=self.channel_name)
+            rig = await in_database(rigs.rig_connected, hello=hello, connection=self.channel_name, actor=actor)
         except Refused as refusal:
             await self.say({"type": "refused", "code": refusal.code, "message": refusal.message})
             await self.close(REFUSED, reason=short(refusal.message))
             return
         self.name, self.cameras = rig.name, rig.cameras
         await self.say({"type": "welcome", "protocol": VERSION})
-        self.rows = RigRows(name=self.name, connection=self.channel_name, cameras=self.cameras)
+        self.rows = RigRows(name=self.name, actor=actor, connection=self.channel_name, cameras=self.cameras)
         self.keep(self.close_when_ended(self.rows))
         self.feed = hub.attach(self.name, self.on_wanted)
         self.feed.publish_status({**hello.status, "online": True, "cameras": self.cameras})

@@ -12,6 +12,8 @@ from recorder.live.rig_commands import send_command
 from recorder.live.rigs import find_rig
 from recorder.live.sessions import BUSY, change_session, drop_session, end_session, record_args, start_session
 from recorder.models import Batch, Dataset, Session
+from recorder.models.actor import Actor
+from recorder.models.permissions import Action, require
 from recorder.models.states import RigState
 from recorder.task_text import checked_task
 
@@ -19,7 +21,13 @@ WAITING = {RigState.RESETTING, RigState.PAUSED}
 
 
 def start_recording(
-    *, rig_name: str, dataset: Dataset, take: str | None = None, command_id: str | None = None, **settings: Any
+    *,
+    rig_name: str,
+    dataset: Dataset,
+    actor: Actor,
+    take: str | None = None,
+    command_id: str | None = None,
+    **settings: Any,
 ) -> tuple[Session, dict[str, Any]]:
     """The session and the rig's reply. `settings`: task, operator, countdown_s, episode_s, reset_s.
 
@@ -27,33 +35,35 @@ def start_recording(
     """
     settings["task"] = checked_task(str(settings.get("task") or ""))
     rig = find_rig(name=rig_name)
+    require(actor, Action.RECORD, rig, dataset)
     if not rig.is_online:
         raise Refused("offline", f"{rig.name} is offline, so it cannot record: start the rig, then try again.")
-    session, new = start_session(rig=rig, dataset=dataset, **settings)
+    session, new = start_session(rig=rig, dataset=dataset, actor=actor, **settings)
     args = record_args(session, **settings)
     if take is not None:
         args["take"] = take
     try:
-        reply = async_to_sync(send_command)(rig.name, "record", args, command_id=command_id)
+        reply = async_to_sync(send_command)(rig.name, "record", args, command_id=command_id, actor=actor)
     except Refused as refusal:
         # No answer may mean that it records: then the session is needed.
         if new and refusal.code != "no_answer":
-            drop_session(session=session)
+            drop_session(session=session, actor=actor)
         raise
     if not new:
-        change_session(session=session, **settings)
+        change_session(session=session, actor=actor, **settings)
     return session, reply
 
 
-def finish_session(*, session: Session) -> Batch | None:
+def finish_session(*, session: Session, actor: Actor) -> Batch | None:
     """End the session; the batch that the dataset's policy began by it, if any.
 
     Raises Refused while a take is being recorded: what is recorded belongs to a session.
     """
+    require(actor, Action.RECORD, session)
     rig = find_rig(name=session.rig.name)
     if session.ended_at is None and rig.state in BUSY:
         raise Refused("not_allowed", f"{rig.name} is {rig.state}: stop the take first, then end the session.")
     if session.ended_at is None and rig.state in WAITING:
         with contextlib.suppress(Refused):  # else the reset's timer would begin one more take
-            async_to_sync(send_command)(rig.name, "cancel")
-    return end_session(session=session)
+            async_to_sync(send_command)(rig.name, "cancel", actor=actor)
+    return end_session(session=session, actor=actor)

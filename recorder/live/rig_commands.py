@@ -15,6 +15,8 @@ from recorder.errors import Refused
 from recorder.live.layer_errors import LAYER_ERRORS
 from recorder.live.rigs import find_rig
 from recorder.models import Rig
+from recorder.models.actor import Actor
+from recorder.models.permissions import Action, require
 from robotdata.rig.protocol import COMMANDS
 
 PER_SECOND = 20
@@ -50,6 +52,8 @@ async def send_command(
     args: dict[str, Any] | None = None,
     timeout: float = 5.0,
     command_id: str | None = None,
+    *,
+    actor: Actor,
 ) -> dict[str, Any]:
     """The rig's reply `{"type": "reply", "id", "ok": True}`.
 
@@ -59,6 +63,7 @@ async def send_command(
     if name not in COMMANDS:
         raise Refused("unknown_command", f"Unknown command {name!r}: use one of {', '.join(COMMANDS)}.", 404)
     rig = await database_sync_to_async(find_rig)(name=rig_name)
+    require(actor, Action.COMMAND_RIG, rig)
     if not rig.is_online or not rig.connection:
         raise Refused(
             "offline",

@@ -7,8 +7,8 @@ import contextlib
 import logging
 import re
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ParamSpec, TypeVar
 
 from channels.db import database_sync_to_async
 from django.db import InterfaceError, OperationalError
@@ -17,6 +17,7 @@ from recorder.alone import log_once, unexpected_words
 from recorder.catalog.unopened import note_take
 from recorder.errors import Refused
 from recorder.live import rigs
+from recorder.models.actor import Actor
 from recorder.models.readiness import readiness_of
 from robotdata.thread_limit import is_thread_limit
 
@@ -26,14 +27,17 @@ WRITE_EVERY_S = 1.0
 TAKES_WAITING = 1000
 CLOSE_WITHIN_S = 10.0
 _AGAIN_S = 0.5
+P = ParamSpec("P")
+R = TypeVar("R")
 _NUMBER = re.compile(r"\d+")
 
 
 class RigRows:
     """One connection's rows. A status is written at once when a person would see it, else once a second."""
 
-    def __init__(self, *, name: str, connection: str, cameras: Sequence[Any] = ()) -> None:
+    def __init__(self, *, name: str, actor: Actor, connection: str, cameras: Sequence[Any] = ()) -> None:
         self.name = name
+        self.actor = actor
         self.cameras = cameras
         self.connection = connection
         self.ended = asyncio.Event()  # the socket is to be closed
@@ -74,8 +78,9 @@ class RigRows:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         # Its last words say what it was doing when it went: which take was cut off.
         if self._status is not None and self._status is not self._written and not self.ended.is_set():
-            last = {"name": self.name, "connection": self.connection, "status": self._status}
-            await in_database(rigs.rig_status, **last, moved=True)
+            await in_database(
+                rigs.rig_status, name=self.name, connection=self.connection, status=self._status, moved=True
+            )
         await in_database(rigs.rig_disconnected, name=self.name, connection=self.connection)
 
     def _watch(self, task: asyncio.Task[None]) -> None:
@@ -124,7 +129,7 @@ class RigRows:
 
     async def _write_take(self, take_id: str, summary: Mapping[str, Any] | None) -> None:
         try:
-            await in_database(rigs.index_take, take_id=take_id, summary=summary)
+            await in_database(rigs.index_take, take_id=take_id, actor=self.actor, summary=summary)
         except Refused as error:
             log.warning("%s: %s", self.name, error)
             await self.not_listed(take_id, error.message)
@@ -153,11 +158,12 @@ def _text_of(warning: Mapping[str, Any]) -> tuple[str, ...]:
     return str(warning.get("code")), str(warning.get("camera")), text
 
 
-async def in_database(function: Any, **arguments: Any) -> Any:
+async def in_database(function: Callable[P, R], *args: P.args, **arguments: P.kwargs) -> R:
     """Run a service on a thread of its own connection; a database that is away is waited for, and so is a thread."""
     while True:
         try:
-            return await database_sync_to_async(function, thread_sensitive=False)(**arguments)
+            done: R = await database_sync_to_async(function, thread_sensitive=False)(*args, **arguments)
+            return done
         except (OperationalError, InterfaceError) as error:
             log.warning("%s waits for the database: %s", function.__name__, error)
         except RuntimeError as error:

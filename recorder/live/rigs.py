@@ -14,6 +14,8 @@ from recorder.errors import Refused
 from recorder.live.messages import offline_status
 from recorder.live.rig_messages import Hello
 from recorder.models import Episode, Rig
+from recorder.models.actor import Actor
+from recorder.models.permissions import Action, require
 from recorder.models.readiness import readiness_of
 from recorder.models.states import EpisodeState, RigState
 from robotdata.rig.protocol import VERSION
@@ -22,12 +24,13 @@ from robotdata.rig.protocol import VERSION
 ALIVE_S = 3.0
 
 
-def rig_connected(*, hello: Hello, connection: str) -> Rig:
+def rig_connected(*, hello: Hello, connection: str, actor: Actor) -> Rig:
     """The row of the rig that said hello; from now on `connection` alone speaks for it.
 
     Raises Refused where the protocol is another, or where a living rig of this name is there already. The same
     process coming back (its old socket may not have noticed yet) takes over at once.
     """
+    require(actor, Action.LINK_RIG)
     if hello.protocol != VERSION:
         raise Refused(
             "protocol",

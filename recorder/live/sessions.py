@@ -10,6 +10,8 @@ from django.utils import timezone
 from recorder.errors import Refused
 from recorder.jobs.batches import apply_policy
 from recorder.models import Batch, Dataset, Rig, Session
+from recorder.models.actor import Actor
+from recorder.models.permissions import Action, require
 from recorder.models.states import RigState
 from recorder.task_text import checked_task
 
@@ -23,6 +25,7 @@ def start_session(
     *,
     rig: Rig,
     dataset: Dataset,
+    actor: Actor,
     task: str,
     operator: str = "",
     countdown_s: float = 3.0,
@@ -34,6 +37,7 @@ def start_session(
     A session into another dataset ends by it. A running one keeps its settings: `change_session` changes them,
     once the rig has agreed. Raises Refused where the rig is just recording into another dataset.
     """
+    require(actor, Action.RECORD, rig, dataset)
     settings = dict(
         task=checked_task(task), operator=operator, countdown_s=countdown_s, episode_s=episode_s, reset_s=reset_s
     )
@@ -46,7 +50,7 @@ def start_session(
                 "not_allowed",
                 f"{rig.name} is {rig.state} into {running.dataset.title!r}: stop that take first, then switch.",
             )
-        end_session(session=running)
+        end_session(session=running, actor=actor)
     try:
         with transaction.atomic():
             return Session.objects.create(rig=rig, dataset=dataset, **settings), True
@@ -59,8 +63,9 @@ def start_session(
         return theirs, False
 
 
-def change_session(*, session: Session, **settings: Any) -> None:
+def change_session(*, session: Session, actor: Actor, **settings: Any) -> None:
     """Set task, operator and timers for the takes to come."""
+    require(actor, Action.RECORD, session)
     if unknown := settings.keys() - set(SETTINGS):
         raise TypeError(f"a session has no {', '.join(sorted(unknown))}")
     if "task" in settings:
@@ -70,14 +75,16 @@ def change_session(*, session: Session, **settings: Any) -> None:
     session.save(update_fields=[*settings])
 
 
-def drop_session(*, session: Session) -> None:
+def drop_session(*, session: Session, actor: Actor) -> None:
     """Forget a session into which nothing was recorded: the rig refused its first take."""
+    require(actor, Action.RECORD, session)
     if not session.episodes.exists():
         session.delete()
 
 
-def end_session(*, session: Session) -> Batch | None:
+def end_session(*, session: Session, actor: Actor) -> Batch | None:
     """End it, and let the dataset's policy decide whether its takes are encoded now; that batch, if any."""
+    require(actor, Action.RECORD, session)
     now = timezone.now()
     if not Session.objects.running().filter(pk=session.pk).update(ended_at=now):
         return None

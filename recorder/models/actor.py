@@ -1,25 +1,49 @@
-"""Who does something: the name that stands beside it, and the browser that it came from."""
+"""Who does something: made once, where a request, a rig or a command comes in, and passed whole from there on."""
 
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+
+NAME_LENGTH = 150
+"""Letters of a name that the tables keep."""
 
 
-class Person(str):
-    """A name, as a text; two people who share a sign-in sit before two browsers.
+class ActorKind(StrEnum):
+    """What kind of actor asks."""
 
-    `browser` is "" for a program, and tells nothing of the session that it is made from.
+    PERSON = "person"  # signed in, in a browser
+    PROGRAM = "program"  # with a bearer token
+    RIG = "rig"
+    WORKER = "worker"  # the product itself: a policy, the sweep
+    COMMAND = "command"  # somebody at the terminal of this machine
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """One who asks for a change.
+
+    `name` stands beside the change, at most NAME_LENGTH letters of it; "" for the product itself. `browser` tells two
+    people apart who share a sign-in; "" for everything but a browser. `user_id` is the account, None without one.
     """
 
-    __slots__ = ("browser",)
-    browser: str
+    name: str
+    kind: ActorKind = ActorKind.PERSON
+    browser: str = ""
+    user_id: int | None = None
 
-    def __new__(cls, name: str, session: str | None = None) -> Person:
-        made = super().__new__(cls, name)
-        made.browser = hashlib.blake2s(session.encode(), digest_size=8).hexdigest() if session else ""
-        return made
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", self.name[:NAME_LENGTH])
+
+    def __str__(self) -> str:
+        return self.name or f"the {self.kind}"
 
 
-def browser_of(who: str) -> str:
-    """Where `who` sits; "" where nobody knows."""
-    return who.browser if isinstance(who, Person) else ""
+WORKER = Actor("", ActorKind.WORKER)
+COMMAND = Actor("", ActorKind.COMMAND)
+
+
+def browser_of_session(session_key: str | None) -> str:
+    """Return a name for the browser with this session, from which the session cannot be told; "" without one."""
+    return hashlib.blake2s(session_key.encode(), digest_size=8).hexdigest() if session_key else ""

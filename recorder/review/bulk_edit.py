@@ -8,8 +8,10 @@ from typing import Any
 
 from recorder.errors import Refused
 from recorder.models import Dataset, Episode
+from recorder.models.actor import Actor
+from recorder.models.permissions import Action, require
 from recorder.models.states import EpisodeState
-from recorder.review.change_many import Versions, change_many, check_all
+from recorder.review.change_many import Versions, change_all
 from recorder.review.verdicts import group_of
 from recorder.task_text import checked_task
 
@@ -17,22 +19,23 @@ MOST_LABELS, MOST_NOTE = 100, 10_000
 FOR_ALL = ("task", "rating")
 
 
-def rename_task(*, dataset: Dataset, task: str, to: str, who: str) -> tuple[uuid.UUID, int]:
+def rename_task(*, dataset: Dataset, task: str, to: str, actor: Actor) -> tuple[uuid.UUID, int]:
     """Another text for a task, in all takes and episodes of the dataset that have it; undone as one. How many.
 
     Raises Refused where none has it, and as `edit_many`.
     """
+    require(actor, Action.EDIT, dataset)
     found = dataset.episodes.filter(task=task, purged_at=None).exclude(state=EpisodeState.RECORDING)
     episodes = list(found.select_related("dataset"))
     if not episodes:
         raise Refused("no_task", f"No episode in {dataset.title} has the task {task!r} now. Reload the page.", 404)
-    return edit_many(episodes=episodes, who=who, task=to), len(episodes)
+    return edit_many(episodes=episodes, actor=actor, task=to), len(episodes)
 
 
 def edit_many(
     *,
     episodes: Sequence[Episode],
-    who: str,
+    actor: Actor,
     add_labels: Sequence[str] = (),
     remove_labels: Sequence[str] = (),
     add_note: str = "",
@@ -46,20 +49,19 @@ def edit_many(
     Raises Refused: nothing was done where one of them cannot be changed now, or the task is empty; and says which
     were not changed where some moved in between.
     """
+    require(actor, Action.EDIT, *episodes)
     if unknown := same.keys() - set(FOR_ALL):
         raise TypeError(f"cannot edit {', '.join(sorted(unknown))} of several episodes")
     if "task" in same:
         same["task"] = checked_task(str(same["task"]))
-    group = group_of(group=group, who=who)
+    group = group_of(group=group, by=actor)
 
     def wish(episode: Episode) -> dict[str, Any]:
         left = [each for each in episode.labels if each not in remove_labels]
         labels = list(dict.fromkeys([*left, *add_labels]))[:MOST_LABELS]
         return {"labels": labels, "note": _with_note(episode, add_note.strip()), **same}
 
-    check_all(episodes, wish, who, versions or {})
-    done = change_many(episodes=episodes, wish=wish, who=who, group=group, versions=versions)
-    done.complain(len(episodes))
+    change_all(episodes=episodes, wish=wish, actor=actor, group=group, versions=versions)
     return group
 
 

@@ -1,4 +1,4 @@
-"""Every change that a person makes to an episode: its row, its `take.json`, and who did it when, as one."""
+"""Who changed an episode when, when a change is refused, and what people are told then."""
 
 from __future__ import annotations
 
@@ -7,131 +7,51 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
 from django.db.models import Max, Q, QuerySet
 
-from recorder.catalog.sidecars import NOT_DURABLE, held, not_durable, write_sidecars
+from recorder.catalog.sidecars import not_durable
 from recorder.errors import Refused
 from recorder.models import Change, Episode
-from recorder.models.actor import browser_of
+from recorder.models.actor import Actor
 from recorder.models.job import encoding_since
 from recorder.models.states import EpisodeState, Verdict
-from recorder.models.versions import version_after
 from recorder.text import describe_fields, format_time
-from robotdata.spool import BadManifest, CurationError, NoTake, NotDurable, SpoolError, TakeBusy, update_curation
+from robotdata.spool import BadManifest, CurationError, NoTake, NotDurable, SpoolError, TakeBusy
 
 FIELDS = ("verdict", "task", "labels", "rating", "note", "trim_first", "trim_end")
-_TRIES = 5
 _NEWEST = 20
 
 
-def change_episode(
-    *, episode: Episode, who: str, group: uuid.UUID, version: datetime | None = None, own: bool = False, **after: Any
-) -> Change | None:
-    """Set these fields, in the row and in the take's or the dataset's folder; None where they were so already.
-
-    With the `version` (its `updated_at`) that was read, a person's change in between is refused, with `own` another
-    person's only; what the product itself noted meanwhile (a quality mark) is none. The episode's `updated_at` is then
-    how far `who` has seen it. Raises Refused; with code NOT_DURABLE the change was saved.
-    """
-    for _ in range(_TRIES):
-        with held([episode]), transaction.atomic():
-            fresh = Episode.objects.select_related("dataset").get(pk=episode.pk)
-            check_open(fresh)
-            changed = {name: value for name, value in after.items() if getattr(fresh, name) != value}
-            unseen = version is not None and changed_since(fresh, version, who if own else "")
-            if not changed:
-                episode.updated_at = version if version is not None and unseen else fresh.updated_at
-                return None
-            if unseen:
-                raise conflict(fresh, who if own else "")
-            if version is not None and _other_frames(fresh, version, changed):
-                raise _frames_moved(fresh)
-            before = {name: getattr(fresh, name) for name in changed}
-            if not write(fresh, changed, who):
-                continue
-            told = {"who": who, "browser": browser_of(who), "at": fresh.updated_at, "group": group}
-            change = Change.objects.create(episode=fresh, before=before, after=changed, **told)
-            unsure = write_folder(fresh, changed, who)
-        for name in (*changed, "reviewer", "reviewed_at", "updated_at"):
-            setattr(episode, name, getattr(fresh, name))
-        if unsure is not None:
-            raise unsure
-        return change
-    raise conflict(fresh)
-
-
-def changed_since(episode: Episode, version: datetime, but: str = "") -> bool:
-    """Whether somebody (`but` this person, here) changed it, or took a change back, after it was read as `version`."""
-    return _of_others(episode, but).filter(Q(at__gt=version) | Q(undone_at__gt=version)).exists()
-
-
-def newest_of_others(ids: Iterable[uuid.UUID], but: str) -> dict[uuid.UUID, datetime]:
-    """When somebody else than this person, here, changed each of them last, or took a change back."""
+def newest_of_others(ids: Iterable[uuid.UUID], but: Actor | None) -> dict[uuid.UUID, datetime]:
+    """Return when each of them was changed last, or a change undone, by anybody or by anybody `but` this actor."""
     rows = Change.objects.filter(_by_others(but), episode__in=list(ids)).order_by()
     times = rows.values_list("episode").annotate(Max("at"), Max("undone_at"))
     return {pk: max(at, undone_at or at) for pk, at, undone_at in times}
 
 
-def _of_others(episode: Episode, but: str) -> QuerySet[Change]:
+def _of_others(episode: Episode, but: Actor | None) -> QuerySet[Change]:
     """All changes, or those that this person did not make in this browser."""
     return episode.changes.filter(_by_others(but))
 
 
-def _by_others(but: str) -> Q:
-    return ~Q(who=but, browser=browser_of(but)) if but else Q()
+def _by_others(but: Actor | None) -> Q:
+    return Q() if but is None else ~Q(who=but.name, browser=but.browser)
 
 
-def _other_frames(fresh: Episode, version: datetime, changed: dict[str, Any]) -> bool:
-    """Whether a trim was said of frames that are others now."""
-    trims = not changed.keys().isdisjoint({"trim_first", "trim_end"})
-    return trims and fresh.frames_at is not None and version < fresh.frames_at
-
-
-def _frames_moved(episode: Episode) -> Refused:
+def frames_moved(episode: Episode) -> Refused:
+    """Return the refusal of a trim that was chosen on frames which the episode no longer has."""
     words = f"{episode.dataset} was changed at {format_time(episode.frames_at or episode.updated_at)}, after you "
     words += f"looked: {episode} now has different frames. Review it again, then trim."
     return Refused("conflict", words, detail={"version": episode.updated_at.isoformat(), "who": ""})
 
 
-def write(fresh: Episode, changed: dict[str, Any], who: str) -> bool:
-    """One UPDATE; False where the row is no longer as it was read."""
-    fields = stamped(changed, who, version_after(fresh.updated_at))
-    mine = Episode.objects.filter(pk=fresh.pk, updated_at=fresh.updated_at, state=fresh.state, purged_at=None)
-    if not mine.update(**fields):
-        return False
-    for name, value in fields.items():
-        setattr(fresh, name, value)
-    return True
-
-
-def stamped(changed: dict[str, Any], who: str, now: datetime) -> dict[str, Any]:
+def stamped(changed: dict[str, Any], reviewer: str, now: datetime) -> dict[str, Any]:
     """With what the row says besides: who has judged it, and when it moved."""
     stamp: dict[str, Any] = {}
     if "verdict" in changed:
         judged = changed["verdict"] != Verdict.UNREVIEWED
-        stamp = {"reviewer": who if judged else "", "reviewed_at": now if judged else None}
+        stamp = {"reviewer": reviewer if judged else "", "reviewed_at": now if judged else None}
     return {**changed, **stamp, "updated_at": now}
-
-
-def write_folder(episode: Episode, changed: dict[str, Any], who: str) -> Refused | None:
-    """Write the change where it outlives the row: in `take.json`, or in the dataset's sidecar once it is committed.
-
-    Call last inside the transaction: an exception rolls the row back. Raise the returned warning after the commit.
-    """
-    refused = write_sidecars([episode]).get(episode.pk) if episode.is_committed else write_take(episode, changed, who)
-    if refused is not None and refused.code != NOT_DURABLE:
-        raise refused
-    return refused
-
-
-def write_take(episode: Episode, changed: dict[str, Any], who: str) -> Refused | None:
-    """The same in `take.json`: from it the row can be made again."""
-    try:
-        update_curation(episode.take_path, by=who, **said(episode, changed))
-    except (SpoolError, OSError) as error:
-        return not_written(episode, error)
-    return None
 
 
 def said(episode: Episode, changed: dict[str, Any]) -> dict[str, Any]:
@@ -176,12 +96,13 @@ def check_open(episode: Episode) -> None:
         )
 
 
-def conflict(episode: Episode, but: str = "") -> Refused:
+def conflict(episode: Episode, but: Actor | None = None) -> Refused:
     """Names who (`but` this person) changed it last, what, and when."""
     last = episode.changes.filter(undone_at=None).first()
-    if others := but and _of_others(episode, but)[:_NEWEST]:
+    if but is not None and (others := _of_others(episode, but)[:_NEWEST]):
         last = max(others, key=lambda change: change.undone_at or change.at)
-    name = "" if last is None else f"{last.who or 'Somebody'}{' in another browser' if last.who == but else ''}"
+    elsewhere = last is not None and but is not None and last.who == but.name
+    name = "" if last is None else f"{last.who or 'Somebody'}{' in another browser' if elsewhere else ''}"
     if last is None:
         words = f"{episode} was changed at {format_time(episode.updated_at)}"
     elif last.undone_at is not None:

@@ -1,4 +1,4 @@
-"""Changes of many episodes: few transactions, files written together, and other writers let in between."""
+"""Changes of episodes, of one or of many: few transactions, files written together, other writers let in between."""
 
 from __future__ import annotations
 
@@ -17,9 +17,19 @@ from django.utils import timezone
 from recorder.catalog.sidecars import NOT_DURABLE, held, write_sidecars
 from recorder.errors import Refused
 from recorder.models import Change, Episode
-from recorder.models.actor import browser_of
+from recorder.models.actor import Actor
+from recorder.models.permissions import require_changes
 from recorder.models.versions import version_after
-from recorder.review.change import check_open, conflict, newest_of_others, not_written, said, stamped
+from recorder.review.change import (
+    FIELDS,
+    check_open,
+    conflict,
+    frames_moved,
+    newest_of_others,
+    not_written,
+    said,
+    stamped,
+)
 from robotdata.spool.batch_curation import update_curations
 
 AT_ONCE = 50
@@ -37,6 +47,8 @@ class Outcome:
     changed: list[Episode] = field(default_factory=list)
     refused: dict[uuid.UUID, Refused] = field(default_factory=dict)
     unsure: list[Refused] = field(default_factory=list)
+    changes: dict[uuid.UUID, Change] = field(default_factory=dict)
+    seen: dict[uuid.UUID, datetime] = field(default_factory=dict)  # versions of those that were so already
 
     def complain(self, of: int) -> None:
         """Raises Refused where some are as they were: how many, and why the first of them."""
@@ -52,6 +64,40 @@ class Outcome:
         raise Refused(errors[0].code, words, errors[0].status)
 
 
+class _Reads:
+    """Which versions the actor has read of these episodes, and whether others have changed them since.
+
+    Everybody is asked for once, and not before the first question: by then the rows are locked. With `own` what the
+    actor did in this browser is no change of others.
+    """
+
+    def __init__(self, episodes: Iterable[Episode], versions: Versions | None, actor: Actor, *, own: bool) -> None:
+        self._ids = [episode.pk for episode in episodes]
+        self._versions = versions or {}
+        self._but = actor if own else None
+        self._newest: dict[uuid.UUID, datetime] | None = None
+
+    def version(self, episode: Episode) -> datetime | None:
+        return self._versions.get(episode.pk)
+
+    def is_behind(self, episode: Episode) -> bool:
+        """Tell whether the episode was changed after it was read; what the product noted meanwhile is no change."""
+        read = self.version(episode)
+        if read is None:
+            return False
+        if self._newest is None:
+            self._newest = newest_of_others(self._ids, self._but)
+        return episode.pk in self._newest and self._newest[episode.pk] > read
+
+    def check(self, episode: Episode, after: dict[str, Any]) -> None:
+        """Raise Refused (`conflict`) where it was changed since, or its frames were and `after` trims them."""
+        if self.is_behind(episode):
+            raise conflict(episode, self._but)
+        read, trims = self.version(episode), not after.keys().isdisjoint({"trim_first", "trim_end"})
+        if trims and read is not None and episode.frames_at is not None and read < episode.frames_at:
+            raise frames_moved(episode)
+
+
 @dataclass(slots=True)
 class _Plan:
     episode: Episode
@@ -60,66 +106,76 @@ class _Plan:
     fields: dict[str, Any]
 
 
+def change_all(
+    *,
+    episodes: Sequence[Episode],
+    wish: Wish,
+    actor: Actor,
+    group: uuid.UUID,
+    versions: Versions | None = None,
+    own: bool = True,
+) -> Outcome:
+    """As `change_many`, of one or of many, but none is changed where one of them cannot be changed now.
+
+    Raises Refused; says which were not changed where some moved in between, and with code NOT_DURABLE all are changed.
+    """
+    if len(episodes) > 1:  # one is checked as it is changed
+        _check_all(episodes, wish, actor, _Reads(episodes, versions, actor, own=own))
+    done = change_many(episodes=episodes, wish=wish, actor=actor, group=group, versions=versions, own=own)
+    done.complain(len(episodes))
+    return done
+
+
 def change_many(
     *,
     episodes: Sequence[Episode],
     wish: Wish,
-    who: str,
+    actor: Actor,
     group: uuid.UUID,
     versions: Versions | None = None,
+    own: bool = True,
 ) -> Outcome:
     """Set what `wish` says of each as it is now; undone as one by the group.
 
     Every `take.json` is written durably before its row is, a dataset's sidecar once for all that are committed; what
-    cannot be changed stays as it is, and is named; so does what another person changed after it was read as `versions`.
+    cannot be changed stays as it is, and is named; so does what was changed after it was read as `versions`: by another
+    person or, without `own`, by anybody.
     """
     outcome = Outcome()
     for some in _portions(episodes):
         ids = [episode.pk for episode in some]
-        mine = _unless_moved(ids, wish, who, versions or {})
+        reads = _Reads(some, versions, actor, own=own)
         with _kept_apart(some, outcome), held(some), transaction.atomic():
-            done = _write(_plans(ids, mine, outcome), who, outcome)
-            Change.objects.bulk_create(_change(plan, who, group) for plan in done)
+            done = _write(_plans(ids, wish, actor, reads, outcome), actor, outcome)
+            changes = [_change(plan, actor, group) for plan in done]
+            Change.objects.bulk_create(changes)
+            outcome.changes |= {change.episode_id: change for change in changes}
             outcome.changed += [plan.episode for plan in done]
     _tell(episodes, outcome)
     return outcome
 
 
-def check_all(episodes: Sequence[Episode], wish: Wish, who: str, versions: Versions) -> None:
-    """Raises Refused where one of them cannot be changed now, or another person changed it after it was read."""
-    ids = [episode.pk for episode in episodes]
-    mine = _unless_moved(ids, wish, who, versions)
-    for episode in Episode.objects.select_related("dataset").filter(pk__in=ids):
-        check_open(episode)
-        mine(episode)
+def _check_all(episodes: Sequence[Episode], wish: Wish, actor: Actor, reads: _Reads) -> None:
+    """Raise Refused where one of them cannot be changed now, or was changed after it was read."""
+    for episode in Episode.objects.select_related("dataset").filter(pk__in=[episode.pk for episode in episodes]):
+        _fields(episode, wish, actor, reads)
 
 
-def _unless_moved(ids: Sequence[uuid.UUID], wish: Wish, who: str, versions: Versions) -> Wish:
-    """`wish`, refused where another person changed the episode after it was read: asked once for all of these.
-
-    Not before the first of them is wished for: by then they are locked.
-    """
-    moved: dict[uuid.UUID, datetime] | None = None
-
-    def mine(episode: Episode) -> dict[str, Any]:
-        nonlocal moved
-        fields, read = wish(episode), versions.get(episode.pk)
-        if read is None or not _differs(episode, fields):
-            return fields
-        if moved is None:
-            moved = newest_of_others(ids, who)
-        if episode.pk in moved and moved[episode.pk] > read:
-            raise conflict(episode, who)
-        return fields
-
-    return mine
+def _fields(episode: Episode, wish: Wish, actor: Actor, reads: _Reads) -> dict[str, Any]:
+    """Return what of the episode is to be changed; raise Refused where this actor cannot change it now."""
+    check_open(episode)
+    after = _differs(episode, wish(episode))
+    require_changes(actor, after, episode)
+    if after:
+        reads.check(episode, after)
+    return after
 
 
 def _differs(episode: Episode, fields: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if getattr(episode, name) != value}
 
 
-def undo_many(*, changes: Sequence[Change], who: str) -> Outcome:
+def undo_many(*, changes: Sequence[Change], actor: Actor) -> Outcome:
     """Take these changes back; what somebody has changed since stays, and is named."""
     outcome = Outcome()
     for some in _portions(list({change.episode_id: change.episode for change in changes}.values())):
@@ -128,7 +184,8 @@ def undo_many(*, changes: Sequence[Change], who: str) -> Outcome:
         with _kept_apart(some, outcome), held(some), transaction.atomic():
             _locked(ids)
             live = _live(wanted)
-            done = _write(_plans(list(live), partial(_before, live), outcome), who, outcome)
+            reads = _Reads(some, None, actor, own=True)
+            done = _write(_plans(list(live), partial(_before, live), actor, reads, outcome), actor, outcome)
             back = [change.pk for pk, mine in live.items() if pk not in outcome.refused for change in mine]
             # The time that its row has from it: who read that row has seen this.
             when = done[0].episode.updated_at if done else timezone.now()
@@ -160,21 +217,25 @@ def _kept_apart(some: Sequence[Episode], outcome: Outcome) -> Iterator[None]:
         outcome.refused |= {episode.pk: error for episode in some}
 
 
-def _plans(ids: list[uuid.UUID], wish: Wish, outcome: Outcome) -> list[_Plan]:
+def _plans(ids: list[uuid.UUID], wish: Wish, actor: Actor, reads: _Reads, outcome: Outcome) -> list[_Plan]:
     known = _locked(ids)
     plans = []
     for pk in ids:
         episode = known.get(pk)
         if episode is None:
+            outcome.refused[pk] = Refused("no_episode", f"There is no episode {pk} any more: reload the page.", 404)
             continue
         try:
-            check_open(episode)
-            after = _differs(episode, wish(episode))
+            after = _fields(episode, wish, actor, reads)
         except Refused as error:
             outcome.refused[pk] = error
             continue
         if after:
             plans.append(_Plan(episode, {name: getattr(episode, name) for name in after}, after, {}))
+        elif (read := reads.version(episode)) is not None and reads.is_behind(episode):
+            outcome.seen[pk] = read
+        else:
+            outcome.seen[pk] = episode.updated_at
     return plans
 
 
@@ -188,9 +249,9 @@ def _locked(ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Episode]:
     return rows.in_bulk(list(ids))
 
 
-def _change(plan: _Plan, who: str, group: uuid.UUID) -> Change:
+def _change(plan: _Plan, actor: Actor, group: uuid.UUID) -> Change:
     at = plan.episode.updated_at
-    told = {"who": who, "browser": browser_of(who), "at": at, "group": group}
+    told = {"who": actor.name, "browser": actor.browser, "at": at, "group": group}
     return Change(episode=plan.episode, before=plan.before, after=plan.after, **told)
 
 
@@ -213,14 +274,14 @@ def _before(live: dict[uuid.UUID, list[Change]], episode: Episode) -> dict[str, 
     return back
 
 
-def _write(plans: list[_Plan], who: str, outcome: Outcome) -> list[_Plan]:
+def _write(plans: list[_Plan], actor: Actor, outcome: Outcome) -> list[_Plan]:
     """Files first, then the rows of those whose file is written."""
     now = version_after(*(plan.episode.updated_at for plan in plans))
     for plan in plans:
-        plan.fields = stamped(plan.after, who, now)
+        plan.fields = stamped(plan.after, actor.name, now)
         for name, value in plan.fields.items():
             setattr(plan.episode, name, value)
-    told = _write_folders([plan for plan in plans if not plan.episode.is_committed], who)
+    told = _write_folders([plan for plan in plans if not plan.episode.is_committed], actor)
     told |= write_sidecars([plan.episode for plan in plans if plan.episode.is_committed])
     outcome.unsure += [each for each in told.values() if each.code == NOT_DURABLE]
     outcome.refused |= {pk: each for pk, each in told.items() if each.code != NOT_DURABLE}
@@ -233,8 +294,10 @@ def _write(plans: list[_Plan], who: str, outcome: Outcome) -> list[_Plan]:
     return done
 
 
-def _write_folders(plans: list[_Plan], who: str) -> dict[uuid.UUID, Refused]:
-    problems = update_curations([(plan.episode.take_path, said(plan.episode, plan.after)) for plan in plans], by=who)
+def _write_folders(plans: list[_Plan], actor: Actor) -> dict[uuid.UUID, Refused]:
+    problems = update_curations(
+        [(plan.episode.take_path, said(plan.episode, plan.after)) for plan in plans], by=actor.name
+    )
     refused: dict[uuid.UUID, Refused] = {}
     for plan, problem in zip(plans, problems, strict=True):
         if problem is not None and (why := not_written(plan.episode, problem)) is not None:
@@ -247,6 +310,8 @@ def _tell(episodes: Sequence[Episode], outcome: Outcome) -> None:
     known = {episode.pk: episode for episode in episodes}
     for changed in outcome.changed:
         mine = known[changed.pk]
-        for name in ("verdict", "task", "labels", "rating", "note", "trim_first", "trim_end"):
+        for name in FIELDS:
             setattr(mine, name, getattr(changed, name))
         mine.reviewer, mine.reviewed_at, mine.updated_at = changed.reviewer, changed.reviewed_at, changed.updated_at
+    for pk, version in outcome.seen.items():
+        known[pk].updated_at = version

@@ -9,13 +9,14 @@ from typing import Any
 from recorder.errors import Refused
 from recorder.jobs.batches import apply_policy
 from recorder.models import Change, Episode
+from recorder.models.actor import Actor
 from recorder.models.states import Verdict
-from recorder.review.change import change_episode
+from recorder.review.change_many import change_all
 from recorder.text import describe_fields
 
 
 def revert(
-    *, episode: Episode, change: int | None, who: str, version: datetime | None = None, own: bool = False
+    *, episode: Episode, change: int | None, actor: Actor, version: datetime | None = None, own: bool = False
 ) -> Change:
     """As it was right after that change; None means as it was recorded, before anybody changed it.
 
@@ -23,7 +24,11 @@ def revert(
     the `version` that was read, where somebody (with `own`, somebody else) changed it since.
     """
     wanted = _then(episode, change)
-    done = change_episode(episode=episode, who=who, group=uuid.uuid4(), version=version, own=own, **wanted)
+    versions = None if version is None else {episode.pk: version}
+    reverted = change_all(
+        episodes=[episode], wish=lambda _: wanted, actor=actor, group=uuid.uuid4(), versions=versions, own=own
+    )
+    done = reverted.changes.get(episode.pk)
     if done is None:
         raise Refused("same", f"{episode} is already in that state ({describe_fields(wanted)}): nothing was changed.")
     if done.after.get("verdict", Verdict.REJECT) != Verdict.REJECT:

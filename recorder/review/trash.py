@@ -16,6 +16,8 @@ from django.utils import timezone
 from recorder.catalog.take_files import remove_staging, set_aside, size_of
 from recorder.errors import Refused
 from recorder.models import Episode
+from recorder.models.actor import Actor
+from recorder.models.permissions import Action, require
 from recorder.models.states import EpisodeState, Verdict
 from recorder.models.versions import next_version
 from recorder.review.change import conflict
@@ -38,7 +40,7 @@ def trash_summary() -> TrashSummary:
     return {"episodes": trash.count(), "bytes": trash.aggregate(total=Sum("size_bytes"))["total"] or 0}
 
 
-def restore(*, episodes: Sequence[Episode], who: str) -> uuid.UUID:
+def restore(*, episodes: Sequence[Episode], actor: Actor) -> uuid.UUID:
     """Out of the trash, to be reviewed again.
 
     Raises Refused for one that was deleted permanently, or that somebody else has reviewed meanwhile.
@@ -47,7 +49,7 @@ def restore(*, episodes: Sequence[Episode], who: str) -> uuid.UUID:
         if episode.purged_at is None and episode.verdict not in (Verdict.REJECT, Verdict.UNREVIEWED):
             raise conflict(episode)
     read = {episode.pk: episode.updated_at for episode in episodes}
-    return set_verdict(episodes=episodes, verdict=Verdict.UNREVIEWED, who=who, versions=read)
+    return set_verdict(episodes=episodes, verdict=Verdict.UNREVIEWED, actor=actor, versions=read)
 
 
 def empty_trash(
@@ -55,7 +57,7 @@ def empty_trash(
     episodes: Sequence[Episode] | None = None,
     older_than: timedelta | None = None,
     most: int | None = None,
-    who: str,
+    actor: Actor,
 ) -> int:
     """Delete the files of what lies in the trash: these, or all, or all rejected longer ago; returns bytes freed.
 
@@ -63,7 +65,8 @@ def empty_trash(
     `episodes` is not in the trash, where it holds more than `most`, and where the disk refuses: what was freed before
     that stays freed.
     """
-    trash = Episode.objects.trashed().filter(state__in=_OVER)
+    require(actor, Action.DELETE, *(episodes or ()))
+    trash = Episode.objects.trashed().filter(state__in=_OVER).select_related("dataset")
     if episodes is not None:
         trash = trash.filter(pk__in=[episode.pk for episode in episodes])
         if missing := {episode.pk for episode in episodes} - set(trash.values_list("pk", flat=True)):
@@ -77,10 +80,11 @@ def empty_trash(
         raise Refused(
             "more_in_trash", f"The trash holds {count} takes now, not {most}: nothing was deleted. Reload the page."
         )
+    require(actor, Action.DELETE, *trash)
     freed = 0
     for episode in trash:
         try:
-            freed += _purge(episode, who)
+            freed += _purge(episode, actor)
         except OSError as error:
             raise Refused(
                 "not_deleted", f"{episode} cannot be deleted from {episode.take_path}: {error}.", 503
@@ -88,10 +92,10 @@ def empty_trash(
     return freed
 
 
-def _purge(episode: Episode, who: str) -> int:
+def _purge(episode: Episode, actor: Actor) -> int:
     with transaction.atomic():
         mine = Episode.objects.trashed().filter(pk=episode.pk, state__in=_OVER)
-        if not mine.update(purged_at=timezone.now(), reviewer=who, updated_at=next_version()):
+        if not mine.update(purged_at=timezone.now(), reviewer=actor.name, updated_at=next_version()):
             return 0
         try:
             aside = set_aside(episode.take_path)

@@ -14,10 +14,11 @@ from recorder.errors import Refused
 from recorder.frame_words import frame_range
 from recorder.jobs.batches import apply_policy
 from recorder.models import Change, Dataset, Episode
-from recorder.models.actor import browser_of
+from recorder.models.actor import Actor
+from recorder.models.permissions import Action, require, require_changes
 from recorder.models.states import EpisodeState, Verdict
-from recorder.review.change import change_episode, check_open, conflict
-from recorder.review.change_many import Versions, change_many, check_all, undo_many
+from recorder.review.change import check_open, conflict
+from recorder.review.change_many import Versions, change_all, undo_many
 from recorder.task_text import checked_task
 
 EDITABLE = ("task", "labels", "rating", "note", "trim_first", "trim_end")
@@ -27,7 +28,7 @@ def set_verdict(
     *,
     episodes: Sequence[Episode],
     verdict: str,
-    who: str,
+    actor: Actor,
     version: datetime | None = None,
     own: bool = False,
     versions: Versions | None = None,
@@ -41,36 +42,38 @@ def set_verdict(
     Raises Refused: nothing was done where the first check failed, and the message says which were not where some
     moved in between.
     """
+    require(actor, Action.JUDGE, *episodes)
     if verdict not in Verdict.values:
         raise Refused("invalid", f"Unknown verdict {verdict!r}: choose one of {', '.join(Verdict.values)}.", 422)
-    group = _change_all(episodes, who, version, {"verdict": verdict}, own, group, versions)
+    group = _change_all(episodes, actor, version, {"verdict": verdict}, own, group, versions)
     if verdict != Verdict.REJECT:
         _apply_policies(episodes)
     return group
 
 
 def edit_episodes(
-    *, episodes: Sequence[Episode], who: str, version: datetime | None = None, own: bool = False, **fields: Any
+    *, episodes: Sequence[Episode], actor: Actor, version: datetime | None = None, own: bool = False, **fields: Any
 ) -> uuid.UUID:
     """Set task, labels, rating, note or trim (`trim_first`, `trim_end`, in ticks); undone by the returned group.
 
     Raises Refused for a value that is none, or where an episode cannot be changed now.
     """
+    require(actor, Action.EDIT, *episodes)
     if unknown := fields.keys() - set(EDITABLE):
         raise TypeError(f"cannot edit {', '.join(sorted(unknown))} of an episode")
     if "task" in fields:
         fields["task"] = checked_task(str(fields["task"]))
     for episode in episodes:
         _check_trim(episode, fields)
-    return _change_all(episodes, who, version, fields, own)
+    return _change_all(episodes, actor, version, fields, own)
 
 
-def group_of(*, group: uuid.UUID | None, who: str) -> uuid.UUID:
+def group_of(*, group: uuid.UUID | None, by: Actor) -> uuid.UUID:
     """Return a new group, or `group` itself. Raises Refused if that belongs to somebody else or was undone."""
     if group is None:
         return uuid.uuid4()
     known = Change.objects.filter(group=group)
-    if known.exclude(who=who).exists():
+    if known.exclude(who=by.name).exists():
         raise Refused("invalid", f"Change group {group} belongs to somebody else. Start your own.", 422)
     if known.exclude(undone_at=None).exists():
         raise Refused("taken_back", "This was undone meanwhile: nothing more was changed.")
@@ -86,7 +89,7 @@ class Undone:
     left: int
 
 
-def undo(*, who: str) -> list[Episode]:
+def undo(*, actor: Actor) -> list[Episode]:
     """Undo this person's newest change that is not undone yet; repeat to undo earlier ones.
 
     Two people who share a sign-in have a browser each: as long as there are any of this one's, only those are meant.
@@ -94,18 +97,20 @@ def undo(*, who: str) -> list[Episode]:
     Raises Refused where there is nothing to undo, where somebody else has changed the same since (the next undo
     undoes the change before), or while the episode is being encoded.
     """
-    return undo_some(who=who).episodes
+    return undo_some(actor=actor).episodes
 
 
-def undo_some(*, who: str, group: uuid.UUID | None = None, most: int | None = None) -> Undone:
+def undo_some(*, actor: Actor, group: uuid.UUID | None = None, most: int | None = None) -> Undone:
     """`undo`, of this act instead of the newest, and at most so many episodes of it at once."""
-    while (newest := _newest(who, group)) is not None:
-        rows = Change.objects.filter(group=newest.group, who=who, undone_at=None, superseded=False)
+    while (newest := _newest(actor, group)) is not None:
+        rows = Change.objects.filter(group=newest.group, who=actor.name, undone_at=None, superseded=False)
         changes = list(rows.select_related("episode__dataset").order_by("-id"))
+        for change in changes:
+            require_changes(actor, change.after, change.episode)
         gone = [c for c in changes if c.episode.purged_at is not None]
         Change.objects.filter(pk__in=[c.pk for c in gone]).update(superseded=True)
         if live := [c for c in changes if c not in gone]:
-            return _undo_all(live, who, most)
+            return _undo_all(live, actor, most)
     raise Refused("nothing_to_undo", "Nothing left to undo: all your changes are undone or committed.")
 
 
@@ -114,15 +119,14 @@ def history(*, episode: Episode) -> QuerySet[Change]:
     return episode.changes.all()
 
 
-def _newest(who: str, group: uuid.UUID | None) -> Change | None:
-    mine = Change.objects.filter(who=who, undone_at=None, superseded=False).order_by("-id")
+def _newest(actor: Actor, group: uuid.UUID | None) -> Change | None:
+    mine = Change.objects.filter(who=actor.name, undone_at=None, superseded=False).order_by("-id")
     if group is not None:
         return mine.filter(group=group).first()
-    here = browser_of(who)
-    return (mine.filter(browser=here).first() if here else None) or mine.first()
+    return (mine.filter(browser=actor.browser).first() if actor.browser else None) or mine.first()
 
 
-def _undo_all(changes: list[Change], who: str, most: int | None) -> Undone:
+def _undo_all(changes: list[Change], actor: Actor, most: int | None) -> Undone:
     for change in changes:
         if change.episode.state in {EpisodeState.ENCODING, EpisodeState.RECORDING}:
             check_open(change.episode)
@@ -134,7 +138,7 @@ def _undo_all(changes: list[Change], who: str, most: int | None) -> Undone:
     mine = [change for change in changes if change.pk not in others]
     episodes = list(dict.fromkeys(change.episode_id for change in mine))
     now = set(episodes[:most])
-    outcome = undo_many(changes=[change for change in mine if change.episode_id in now], who=who)
+    outcome = undo_many(changes=[change for change in mine if change.episode_id in now], actor=actor)
     outcome.complain(len(now))
     _apply_policies(outcome.changed)
     return Undone(outcome.changed, changes[0].group, len(episodes) - len(now))
@@ -146,7 +150,7 @@ def _overwritten(change: Change) -> bool:
 
 def _change_all(
     episodes: Sequence[Episode],
-    who: str,
+    actor: Actor,
     version: datetime | None,
     fields: dict[str, Any],
     own: bool = False,
@@ -154,16 +158,10 @@ def _change_all(
     versions: Versions | None = None,
 ) -> uuid.UUID:
     """All of them or, where one cannot be changed, none; who is changed in between is named."""
-    group = group_of(group=group, who=who)
-    if len(episodes) == 1:
-        read = (versions or {}).get(episodes[0].pk, version)
-        own = own or versions is not None
-        change_episode(episode=episodes[0], who=who, group=group, version=read, own=own, **fields)
-        return group
-    read_of = versions or {episode.pk: version for episode in episodes if version is not None}
-    check_all(episodes, lambda _: fields, who, read_of)
-    done = change_many(episodes=episodes, wish=lambda _: fields, who=who, group=group, versions=read_of)
-    done.complain(len(episodes))
+    group = group_of(group=group, by=actor)
+    read = versions or {episode.pk: version for episode in episodes if version is not None}
+    own = own or versions is not None
+    change_all(episodes=episodes, wish=lambda _: fields, actor=actor, group=group, versions=read, own=own)
     return group
 
 

@@ -18,13 +18,7 @@ from django.db.models import Max, Min
 from django.utils import timezone
 
 from recorder.alone import alone
-from recorder.catalog.datasets_on_disk import (
-    SAFE_NAME,
-    adopt_settings,
-    load_settings,
-    refresh_dataset,
-    work_path,
-)
+from recorder.catalog.datasets_on_disk import SAFE_NAME, adopt_settings, load_settings, refresh_dataset, work_path
 from recorder.catalog.sidecars import adopt_sidecar
 from recorder.catalog.take_files import ASIDE, size_of
 from recorder.catalog.takes import index_take, reviewed
@@ -32,6 +26,7 @@ from recorder.catalog.unknown_folders import adopt_strangers
 from recorder.catalog.unopened import keep_only, note_take
 from recorder.jobs.batches import raw_state
 from recorder.models import Batch, Change, Dataset, Episode, Job, Rig, Session, Unopened
+from recorder.models.actor import COMMAND
 from recorder.models.lifecycle import move
 from recorder.models.paths import revisions_of, work_of
 from recorder.models.states import EpisodeState, Verdict
@@ -177,7 +172,7 @@ def _recover_one(folder: Path, row: Episode | None, report: Report) -> None:
                 report.lost.append(f"Take {folder.name}: {found.text}.")
         manifest = read_manifest(folder)
     if row is None or (row.state in RAW and (row.state, row.ticks) != (manifest["state"], manifest["ticks"])):
-        new, row = row is None, index_take(take_id=folder.name)
+        new, row = row is None, index_take(take_id=folder.name, actor=COMMAND)
         if new:
             report.adopted += 1
             report.differed.append(f"Take {folder.name}: was missing from the database; added.")
@@ -238,7 +233,7 @@ def _recover_datasets(report: Report) -> None:
         what = f"Dataset {folder.name}"
         with alone(what, log, partial(_lose, report, what)):  # its tables may hold anything
             _recover_dataset(folder, report)
-    for found in adopt_strangers(Dataset.objects.all(), Unopened.objects.all(), again=True):
+    for found in adopt_strangers(Dataset.objects.all(), Unopened.objects.all(), actor=COMMAND, again=True):
         if found.dataset is not None:
             words = f"{found.dataset.total_episodes} episodes, found in its folder."
             report.said.append(f"Dataset {found.name}: {words}")

@@ -24,6 +24,7 @@ from recorder.catalog.unopened import forget_unopened, note_take, state_of_take,
 from recorder.jobs.batches import RING_AGAIN, apply_policy
 from recorder.jobs.notify import wake_workers
 from recorder.models import Batch, Dataset, Episode, Job, Policy, Rig, Unopened
+from recorder.models.actor import WORKER
 from recorder.models.job import lease_expired
 from recorder.models.lifecycle import move
 from recorder.models.states import BatchState, EpisodeState, JobState, RigState
@@ -53,7 +54,7 @@ def sweep() -> None:
         "Advancing batches": lambda: move_on(now),
         "Applying the datasets' policies": lambda: look_after_datasets(now, datasets),
         "Following the datasets' folders": lambda: follow_folders(datasets),
-        "Checking new dataset folders": lambda: adopt_strangers(datasets, unopened),
+        "Checking new dataset folders": lambda: adopt_strangers(datasets, unopened, actor=WORKER),
         "Rechecking unreadable takes": lambda: retry_takes(unopened),
         "Tidying the staging folder": tidy_staging,
         "Notifying workers of takes to measure": lambda: ring_unassessed(now),
@@ -74,7 +75,7 @@ def close_orphans(now: datetime) -> int:
             # Its lock says whether somebody still writes; on a network disk without locks, its times do.
             if now.timestamp() - last_written(episode.take_path) > _RIG_COMES_BACK.total_seconds():
                 recover_take(episode.take_path)
-                closed += index_take(take_id=str(episode.pk)) is not None
+                closed += index_take(take_id=str(episode.pk), actor=WORKER) is not None
     return closed
 
 
@@ -117,7 +118,7 @@ def retry_takes(lines: Iterable[Unopened]) -> int:
         with alone(f"Take {row.name}", log, partial(_note_again, row.name)):
             with suppress(TakeBusy):
                 recover_take(folder)
-            listed += index_take(take_id=row.name) is not None
+            listed += index_take(take_id=row.name, actor=WORKER) is not None
     return listed
 
 

@@ -18,6 +18,7 @@ from robotdata.spool.take_lock import TakeLock
 
 _HANDS = 4
 _LOCK_WAIT_S = 0.1
+_ALONE_WAIT_S = 2.0  # for one take: nobody waits behind it
 Problem = SpoolError | OSError
 
 
@@ -39,7 +40,8 @@ def update_curations(wanted: Sequence[tuple[Path, Mapping[str, Any]]], *, by: st
     """
     works = [_Work(folder, changes) for folder, changes in wanted]
     try:
-        _each(works, lambda work: _prepare(work, by))
+        wait_s = _ALONE_WAIT_S if len(works) == 1 else _LOCK_WAIT_S
+        _each(works, lambda work: _prepare(work, by, wait_s))
         changed = [work for work in works if work.part is not None]
         with ThreadPoolExecutor(_HANDS) as hands:
             _all(hands, changed, _sync_part)
@@ -55,8 +57,8 @@ def update_curations(wanted: Sequence[tuple[Path, Mapping[str, Any]]], *, by: st
     return [work.problem for work in works]
 
 
-def _prepare(work: _Work, by: str) -> None:
-    work.lock = TakeLock(work.folder, wait_s=_LOCK_WAIT_S)
+def _prepare(work: _Work, by: str, wait_s: float) -> None:
+    work.lock = TakeLock(work.folder, wait_s=wait_s)
     manifest = read_manifest(work.folder)
     new = curate(manifest, by, work.changes)
     if new is not None:
@@ -79,7 +81,10 @@ def _each(works: Iterable[_Work], act: Callable[[_Work], None]) -> None:
         _try(work, act)
 
 
-def _all(hands: ThreadPoolExecutor, works: Iterable[_Work], act: Callable[[_Work], None]) -> None:
+def _all(hands: ThreadPoolExecutor, works: Sequence[_Work], act: Callable[[_Work], None]) -> None:
+    if len(works) == 1:  # needs no thread, of which there may be none left
+        _each(works, act)
+        return
     for _ in hands.map(lambda work: _try(work, act), works):
         pass
 

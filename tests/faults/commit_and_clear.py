@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from recorder.models.actor import WORKER, Actor
 from tests.support.takes import make_take
 
 CAMERAS = ("front",)
@@ -33,8 +34,8 @@ def make_home(home: Path) -> None:
     quick = {"codec": "h264", "crf": 23, "g": 2, "preset": "ultrafast", "pix_fmt": "yuv420p"}
     dataset = Dataset.objects.create(slug="cubes", title="Cubes", encoding=quick)
     for number, ticks in enumerate(TICKS):
-        index_take(take_id=make_take(home / "spool", ticks, episode=number, cameras=CAMERAS).name)
+        index_take(take_id=make_take(home / "spool", ticks, episode=number, cameras=CAMERAS).name, actor=WORKER)
     Episode.objects.update(verdict="keep")
-    start_batch(dataset=dataset, who="olga")
+    start_batch(dataset=dataset, actor=Actor("olga"))
     for pk in Job.objects.values_list("pk", flat=True):
         run_job(pk)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from recorder.models.actor import WORKER, Actor
 from tests.support.takes import make_take
 
 CAMERAS = ("front",)
@@ -13,7 +14,7 @@ CAMERAS = ("front",)
 def main(home: Path) -> None:
     from recorder.review.trash import empty_trash
 
-    empty_trash(who="olga")
+    empty_trash(actor=Actor("olga"))
     sys.stdout.write("emptied\n")
 
 
@@ -30,7 +31,7 @@ def make_home(home: Path) -> None:
     verdicts = ("reject", "reject", "keep")
     ids = [make_take(home / "spool", 3, episode=n, cameras=CAMERAS).name for n, _ in enumerate(verdicts)]
     for pk, verdict in zip(ids, verdicts, strict=True):
-        index_take(take_id=pk)
+        index_take(take_id=pk, actor=WORKER)
         (home / "staging" / pk).mkdir(parents=True)
         (home / "staging" / pk / "front.mp4").write_bytes(b"encoded")
-        set_verdict(episodes=list(Episode.objects.filter(pk=pk)), verdict=verdict, who="olga")
+        set_verdict(episodes=list(Episode.objects.filter(pk=pk)), verdict=verdict, actor=Actor("olga"))

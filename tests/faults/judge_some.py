@@ -10,6 +10,7 @@ import json
 import os
 from pathlib import Path
 
+from recorder.models.actor import WORKER, Actor
 from tests.support.takes import make_take
 
 CAMERAS = ("front",)
@@ -28,7 +29,7 @@ def main(home: Path) -> None:
     lines = []
     for act, ids in ACTS.items():
         try:
-            edit_episodes(episodes=list(Episode.objects.filter(pk__in=ids)), note=NOTE, who="olga")
+            edit_episodes(episodes=list(Episode.objects.filter(pk__in=ids)), note=NOTE, actor=Actor("olga"))
             told = ""
         except Refused as refused:
             told = refused.message
@@ -55,8 +56,8 @@ def make_home(home: Path) -> None:
     dataset = Dataset.objects.create(slug="cubes", title="Cubes", encoding=quick)
     for number, pk in enumerate(IDS):
         make_take(home / "spool", 3, episode=number, cameras=CAMERAS, take_id=pk)
-        index_take(take_id=pk)
-    batch = start_batch(dataset=dataset, who="olga", episodes=list(Episode.objects.filter(pk=IDS[3])))
+        index_take(take_id=pk, actor=WORKER)
+    batch = start_batch(dataset=dataset, actor=Actor("olga"), episodes=list(Episode.objects.filter(pk=IDS[3])))
     for job in batch.jobs.all():
         run_job(job.pk)
     commit_batch(batch.pk)

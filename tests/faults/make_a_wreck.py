@@ -20,6 +20,7 @@ def main(home: Path) -> None:
     from recorder.catalog.takes import index_take
     from recorder.jobs.batches import start_batch
     from recorder.models import Dataset, Episode
+    from recorder.models.actor import WORKER, Actor
     from recorder.review.verdicts import set_verdict
 
     call_command("migrate", verbosity=0, interactive=False)
@@ -27,11 +28,11 @@ def main(home: Path) -> None:
     for number, pk in enumerate(IDS):
         make_take(home / "spool", 4, episode=number, cameras=CAMERAS, take_id=pk)
     for pk in (COMMITTED, ASIDE, ENCODING):
-        index_take(take_id=pk)
+        index_take(take_id=pk, actor=WORKER)
     Episode.objects.filter(pk=ENCODING).update(verdict="keep")
-    batch = start_batch(dataset=dataset, who="olga")
+    batch = start_batch(dataset=dataset, actor=Actor("olga"))
     batch.jobs.update(state="running", token="dead", attempt=1, lease_until="2020-01-01T00:00:00Z")
-    set_verdict(episodes=list(Episode.objects.filter(pk=ASIDE)), verdict="reject", who="olga")
+    set_verdict(episodes=list(Episode.objects.filter(pk=ASIDE)), verdict="reject", actor=Actor("olga"))
     (home / "spool" / ASIDE).rename(home / "spool" / f".removing-{ASIDE}")
     _tear(home / "spool" / CUT)
     _half_commit(home)

@@ -18,6 +18,7 @@ django.setup()
 from recorder.errors import Refused  # noqa: E402
 from recorder.jobs.batches import cancel_batch, start_batch  # noqa: E402
 from recorder.models import Batch, Episode  # noqa: E402
+from recorder.models.actor import Actor  # noqa: E402
 from recorder.review.trash import empty_trash  # noqa: E402
 from recorder.review.verdicts import edit_episodes, set_verdict  # noqa: E402
 from recorder.worker.commit import commit_batch  # noqa: E402
@@ -29,7 +30,7 @@ LONGEST_S = 0.4
 
 def encode(episode: Episode, number: int) -> str:
     time.sleep(random.Random(1000 + number).uniform(0, LONGEST_S / 2))
-    batch = start_batch(dataset=episode.dataset, who="olga", episodes=[episode])
+    batch = start_batch(dataset=episode.dataset, actor=Actor("olga"), episodes=[episode])
     for pk in list(batch.jobs.values_list("pk", flat=True)):
         run_job(pk)
     commit_batch(batch.pk)
@@ -40,14 +41,14 @@ def delete(episode: Episode, number: int) -> str:
     time.sleep(random.Random(number).uniform(0, LONGEST_S))
     episode.refresh_from_db()
     if number % 3 == 0:
-        edit_episodes(episodes=[episode], who="sven", trim_first=1, trim_end=4)
+        edit_episodes(episodes=[episode], actor=Actor("sven"), trim_first=1, trim_end=4)
         return "trimmed"
     if number % 3 == 1:
         for batch in Batch.objects.open().filter(jobs__episode=episode).distinct():
-            cancel_batch(batch=batch, who="sven")
+            cancel_batch(batch=batch, actor=Actor("sven"))
         episode.refresh_from_db()
-    set_verdict(episodes=[episode], verdict="reject", who="sven")
-    empty_trash(who="sven", episodes=[episode])
+    set_verdict(episodes=[episode], verdict="reject", actor=Actor("sven"))
+    empty_trash(actor=Actor("sven"), episodes=[episode])
     return "deleted"
 
 

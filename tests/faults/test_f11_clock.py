@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from recorder.jobs.batches import start_batch
 from recorder.models import Dataset, Episode, Job
+from recorder.models.actor import Actor
 from recorder.worker import encode
 from recorder.worker.recover import recover
 from tests.recorder.conftest import work
@@ -27,7 +28,7 @@ def test_it_gives_back_a_dead_workers_job_though_the_clock_was_set(
     jump: timedelta,
 ) -> None:
     make_episode()
-    batch = start_batch(dataset=cubes, who="olga")
+    batch = start_batch(dataset=cubes, actor=Actor("olga"))
     assert encode.claim_job(Job.objects.get().pk) is not None  # and then its worker dies
     now: Callable[[], Any] = timezone.now
     monkeypatch.setattr(timezone, "now", lambda: now() + jump)
@@ -39,6 +40,6 @@ def test_it_leaves_a_living_workers_job_alone(
     transactional_db: None, cubes: Dataset, make_episode: Callable[..., Episode]
 ) -> None:
     make_episode()
-    start_batch(dataset=cubes, who="olga")
+    start_batch(dataset=cubes, actor=Actor("olga"))
     assert encode.claim_job(Job.objects.get().pk) is not None
     assert recover().jobs_given_back == 0

@@ -25,15 +25,16 @@ import django
 django.setup()
 from django.conf import settings
 from recorder.models import Dataset, Episode
+from recorder.models.actor import WORKER, Actor
 from recorder.jobs.batches import start_batch
 from recorder.catalog.takes import index_take
 from tests.recorder.conftest import FRONT, H264, write_take
 dataset = Dataset.objects.create(slug="cubes", title="Cubes", encoding=H264)
 pk = str(uuid.uuid4())
 write_take(Path(settings.SPOOL_DIR) / pk, number=1, ticks=8, cameras=(FRONT,))
-index_take(take_id=pk)
+index_take(take_id=pk, actor=WORKER)
 Episode.objects.update(verdict="keep")
-print(start_batch(dataset=dataset, who="olga").state)
+print(start_batch(dataset=dataset, actor=Actor("olga")).state)
 """
 # As if the time had come at which the sweep rings for what it was not told of.
 SWEEP = """

@@ -19,20 +19,22 @@ KEEP = """
 import django
 django.setup()
 from recorder.models import Dataset, Episode
+from recorder.models.actor import Actor
 from recorder.review.verdicts import set_verdict
 Dataset.objects.update(policy="every", every=3)
 Episode.objects.update(verdict="unreviewed")
 for episode in Episode.objects.order_by("recorded_at"):
-    set_verdict(episodes=[Episode.objects.get(pk=episode.pk)], verdict="keep", who="olga")
+    set_verdict(episodes=[Episode.objects.get(pk=episode.pk)], verdict="keep", actor=Actor("olga"))
 """
 # The session is over: what no policy took is encoded by hand.
 REST = """
 import django
 django.setup()
 from recorder.models import Dataset
+from recorder.models.actor import Actor
 from recorder.jobs.batches import start_batch
 for dataset in Dataset.objects.filter(episodes__state="recorded").distinct():
-    start_batch(dataset=dataset, who="olga")
+    start_batch(dataset=dataset, actor=Actor("olga"))
 """
 LEFT = "select slug, count(*) from recorder_episode e join recorder_dataset d on d.id = dataset_id where e.state = "
 

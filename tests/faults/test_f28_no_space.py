@@ -10,6 +10,7 @@ import pytest
 
 from recorder.jobs.batches import retry_batch, start_batch
 from recorder.models import Batch, Dataset, Episode, Job
+from recorder.models.actor import Actor
 from recorder.worker import commit, encode
 from tests.faults.conftest import SmallDisk
 from tests.support.worker_home import NEXT_BATCH, Home
@@ -48,7 +49,7 @@ def test_a_real_worker_waits_and_goes_on_by_itself(home_with_staging_on_a_small_
 @pytest.fixture
 def batch(transactional_db: None, cubes: Dataset, make_episode: Callable[..., Episode]) -> Batch:
     make_episode(ticks=40)
-    return start_batch(dataset=cubes, who="olga")
+    return start_batch(dataset=cubes, actor=Actor("olga"))
 
 
 def test_it_waits_for_space_for_the_encoded_video(
@@ -99,7 +100,7 @@ def test_it_says_that_the_dataset_may_not_be_written_to_and_finds_what_is_there(
     assert str(disk.path / "cubes") in batch.error and "Check the disk" in batch.error
     assert Episode.objects.get().state == "failed" and Episode.objects.get().take_path.is_dir()
     disk.again("rw")
-    retry_batch(batch=batch, who="olga")
+    retry_batch(batch=batch, actor=Actor("olga"))
     encode.run_job(Job.objects.get().pk)
     commit.commit_batch(batch.pk)
     assert Episode.objects.get().state == "encoded"

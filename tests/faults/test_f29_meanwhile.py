@@ -11,6 +11,7 @@ import pytest
 from django.utils import timezone
 
 from recorder.models import Episode
+from recorder.models.actor import Actor
 from recorder.quality import assess
 from recorder.review.trash import empty_trash
 
@@ -26,7 +27,7 @@ def test_it_does_not_mind_that_the_trash_is_emptied_while_a_take_is_measured(
 
     def and_then_it_goes(folder: Path) -> Any:
         found = measure(folder)
-        assert empty_trash(who="olga") > 0
+        assert empty_trash(actor=Actor("olga")) > 0
         return found
 
     monkeypatch.setattr(assess, "_measure", and_then_it_goes)
@@ -43,7 +44,7 @@ def test_it_says_that_a_folder_was_taken_away_while_it_was_encoded(
     from recorder.worker import encode as encoding
 
     episode = make_episode()
-    batch = start_batch(dataset=episode.dataset, who="olga")
+    batch = start_batch(dataset=episode.dataset, actor=Actor("olga"))
     encode: Callable[..., Any] = encoding.encode_camera
 
     def without_its_folder(*args: Any, **more: Any) -> Any:

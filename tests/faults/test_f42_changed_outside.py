@@ -49,9 +49,10 @@ def seed() -> None:
     from django.core.management import call_command
 
     from recorder.catalog.datasets import create_dataset
+    from recorder.models.actor import Actor
 
     call_command("migrate", verbosity=0, interactive=False)
-    create_dataset(title="Cubes", who="olga", encoding=QUICK)
+    create_dataset(title="Cubes", actor=Actor("olga"), encoding=QUICK)
     for pk in (COMMITTED, FRESH, BEFORE):
         take(pk)
         judge(pk, "keep")

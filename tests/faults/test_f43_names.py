@@ -49,8 +49,9 @@ INDEX = """
 import sys
 import django
 django.setup()
+from recorder.models.actor import WORKER
 from recorder.catalog.takes import index_take
-assert all(index_take(take_id=pk) for pk in sys.argv[1:])
+assert all(index_take(take_id=pk, actor=WORKER) for pk in sys.argv[1:])
 """
 COMMIT = """
 import sys

@@ -9,6 +9,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from recorder.models.actor import WORKER, Actor
+
 IDS = [f"5b0e4b9c-7a11-4d5e-9a6d-0c8f6f1f4b{n:02}" for n in range(8)]
 COMMITTED, FRESH, JUDGED, TAKEN_BACK, GONE, NEW, CUP, BEFORE = IDS
 QUICK = {"codec": "h264", "preset": "ultrafast"}
@@ -37,7 +39,7 @@ def take(pk: str, *, dataset: str = "cubes") -> None:
     from tests.support.takes import make_take
 
     make_take(Path(settings.SPOOL_DIR), 4, episode=IDS.index(pk), cameras=("front",), take_id=pk, dataset=dataset)
-    assert index_take(take_id=pk) is not None
+    assert index_take(take_id=pk, actor=WORKER) is not None
 
 
 def commit(slug: str, *pks: str) -> None:
@@ -49,7 +51,7 @@ def commit(slug: str, *pks: str) -> None:
     batch = Batch.objects.filter(state__in=["queued", "encoding"], dataset__slug=slug).first()
     if batch is None:
         rows = list(Episode.objects.filter(pk__in=pks))
-        batch = start_batch(dataset=Dataset.objects.get(slug=slug), who="olga", episodes=rows)
+        batch = start_batch(dataset=Dataset.objects.get(slug=slug), actor=Actor("olga"), episodes=rows)
     for job in batch.jobs.all():
         run_job(job.pk)
     commit_batch(batch.pk)
@@ -61,9 +63,9 @@ def judge(pk: str, verdict: str, **words: object) -> None:
     from recorder.models import Episode
     from recorder.review.verdicts import edit_episodes, set_verdict
 
-    set_verdict(episodes=list(Episode.objects.filter(pk=pk)), verdict=verdict, who="olga")
+    set_verdict(episodes=list(Episode.objects.filter(pk=pk)), verdict=verdict, actor=Actor("olga"))
     if words:
-        edit_episodes(episodes=list(Episode.objects.filter(pk=pk)), who="olga", **words)
+        edit_episodes(episodes=list(Episode.objects.filter(pk=pk)), actor=Actor("olga"), **words)
 
 
 def yesterday() -> None:
@@ -72,14 +74,16 @@ def yesterday() -> None:
     from recorder.jobs.batches import start_batch
     from recorder.models import Dataset, Episode
 
-    cubes = create_dataset(title="Cubes", who="olga", encoding=QUICK)
+    cubes = create_dataset(title="Cubes", actor=Actor("olga"), encoding=QUICK)
     for pk in (COMMITTED, FRESH, JUDGED, TAKEN_BACK, GONE, BEFORE):
         take(pk)
     judge(COMMITTED, "keep")
     commit("cubes", COMMITTED)
     judge(TAKEN_BACK, "reject")
     judge(FRESH, "keep")
-    start_batch(dataset=Dataset.objects.get(pk=cubes.pk), who="olga", episodes=list(Episode.objects.filter(pk=FRESH)))
+    start_batch(
+        dataset=Dataset.objects.get(pk=cubes.pk), actor=Actor("olga"), episodes=list(Episode.objects.filter(pk=FRESH))
+    )
 
 
 def today() -> None:
@@ -93,11 +97,18 @@ def today() -> None:
     judge(JUDGED, "keep", labels=["slow"], rating=4, note="good", task="stack", trim_first=1, trim_end=3)
     judge(TAKEN_BACK, "keep")
     judge(GONE, "reject")
-    empty_trash(episodes=list(Episode.objects.filter(pk=GONE)), who="olga")
+    empty_trash(episodes=list(Episode.objects.filter(pk=GONE)), actor=Actor("olga"))
     take(NEW)
     judge(NEW, "reject", note="dark")
-    change_dataset(dataset=Dataset.objects.get(slug="cubes"), title="My cubes", policy="every", every=50, goal=7)
-    create_dataset(title="Cups", who="olga", encoding=QUICK)
+    change_dataset(
+        dataset=Dataset.objects.get(slug="cubes"),
+        title="My cubes",
+        policy="every",
+        every=50,
+        goal=7,
+        actor=Actor("olga"),
+    )
+    create_dataset(title="Cups", actor=Actor("olga"), encoding=QUICK)
     take(CUP, dataset="cups")
     judge(CUP, "keep")
     commit("cups", CUP)

@@ -17,6 +17,7 @@ from recorder.catalog.takes import index_take
 from recorder.jobs import notify
 from recorder.jobs.batches import start_batch
 from recorder.models import Batch, Dataset, Episode, Job
+from recorder.models.actor import WORKER, Actor
 from recorder.worker import commit, encode
 from robotdata.dataset import verify_dataset
 from robotdata.dataset.layout import SIDECAR
@@ -102,7 +103,7 @@ def make_episode(cubes: Dataset, settings: Any) -> Callable[..., Episode]:
         made += 1
         pk = uuid.uuid4()
         write_take(Path(settings.SPOOL_DIR) / str(pk), number=made, ticks=ticks, cameras=cameras, **more)
-        episode = index_take(take_id=str(pk))
+        episode = index_take(take_id=str(pk), actor=WORKER)
         assert episode is not None
         if verdict != "unreviewed":
             Episode.objects.filter(pk=pk).update(verdict=verdict)
@@ -120,7 +121,7 @@ def four(transactional_db: None, cubes: Dataset, make_episode: Callable[..., Epi
     """Four committed episodes of so many frames; the pictures of the n-th carry the number n + 1."""
     for ticks in FOUR:
         make_episode(ticks)
-    work(start_batch(dataset=cubes, who="olga"))
+    work(start_batch(dataset=cubes, actor=Actor("olga")))
     return list(Episode.objects.order_by("episode_index"))
 
 

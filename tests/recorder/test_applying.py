@@ -17,6 +17,7 @@ from recorder.errors import Refused
 from recorder.jobs.batches import cancel_batch, retry_batch, start_batch
 from recorder.jobs.revisions import apply_changes, go_back, planned_counts, revisions_of
 from recorder.models import Batch, Dataset, Episode
+from recorder.models.actor import Actor
 from recorder.review.verdicts import edit_episodes, set_verdict, undo
 from recorder.worker import apply
 from recorder.worker import commit as committing
@@ -46,9 +47,9 @@ def rows(dataset: Dataset) -> list[tuple[str, int, str]]:
 
 def plan(four: list[Episode]) -> None:
     """Delete the second, relabel and trim the first, trim the last."""
-    set_verdict(episodes=[four[1]], verdict="reject", who="olga")
-    edit_episodes(episodes=[four[0]], who="olga", task="stack", trim_first=3, trim_end=6)
-    edit_episodes(episodes=[four[3]], who="olga", trim_first=0, trim_end=1)
+    set_verdict(episodes=[four[1]], verdict="reject", actor=Actor("olga"))
+    edit_episodes(episodes=[four[0]], actor=Actor("olga"), task="stack", trim_first=3, trim_end=6)
+    edit_episodes(episodes=[four[3]], actor=Actor("olga"), trim_first=0, trim_end=1)
 
 
 APPLIED = [(1, [2, 3, 4, 5]), (3, list(range(7))), (4, [0])]
@@ -56,7 +57,7 @@ APPLIED = [(1, [2, 3, 4, 5]), (3, list(range(7))), (4, [0])]
 
 def test_it_applies_all_in_one_revision(four: list[Episode], cubes: Dataset, bells: Any) -> None:
     plan(four)
-    batch = apply_changes(dataset=cubes, who="sven")
+    batch = apply_changes(dataset=cubes, actor=Actor("sven"))
     assert bells[-1] == ("commit_batch", (str(batch.pk),))
     assert (done(batch).state, batch.steps_done, batch.steps_total) == ("done", batch.steps_total, 4)
     assert frames(cubes) == APPLIED
@@ -69,31 +70,31 @@ def test_it_applies_all_in_one_revision(four: list[Episode], cubes: Dataset, bel
     assert not Episode.objects.trashed().exists() and not Episode.objects.takes().exists()
     assert planned_counts(cubes) == {"delete": 0, "relabel": 0, "trim": 0}
     with pytest.raises(Refused, check=lambda refused: refused.code == "nothing_to_undo"):
-        undo(who="olga")
+        undo(actor=Actor("olga"))
 
 
 def test_it_goes_back_and_back_again(four: list[Episode], cubes: Dataset) -> None:
     whole = frames(cubes)
     plan(four)
-    done(apply_changes(dataset=cubes, who="sven"))
-    edit_episodes(episodes=[four[2]], who="olga", labels=["night"])
-    assert done(go_back(dataset=cubes, revision=1, who="olga")).state == "done"
+    done(apply_changes(dataset=cubes, actor=Actor("sven")))
+    edit_episodes(episodes=[four[2]], actor=Actor("olga"), labels=["night"])
+    assert done(go_back(dataset=cubes, revision=1, actor=Actor("olga"))).state == "done"
     assert frames(cubes) == whole
     back = {str(row.pk): row for row in cubes.episodes.committed()}
     assert [back[str(one.pk)].ticks for one in four] == list(FOUR)
     assert back[str(four[2].pk)].labels == ["night"], "what people say stays"
     assert planned_counts(cubes) == {"delete": 1, "relabel": 1, "trim": 2}, "and may be applied again"
-    done(go_back(dataset=cubes, revision=2, who="olga"))
+    done(go_back(dataset=cubes, revision=2, actor=Actor("olga")))
     assert frames(cubes) == APPLIED and [ticks for _, ticks, _ in rows(cubes)] == [4, 7, 1]
-    done(go_back(dataset=cubes, revision=3, who="olga"))
-    done(apply_changes(dataset=cubes, who="sven"))
+    done(go_back(dataset=cubes, revision=3, actor=Actor("olga")))
+    done(apply_changes(dataset=cubes, actor=Actor("sven")))
     assert frames(cubes) == APPLIED
 
 
 def test_it_lists_what_was_done_when_by_whom(four: list[Episode], cubes: Dataset) -> None:
     plan(four)
-    done(apply_changes(dataset=cubes, who="sven"))
-    done(go_back(dataset=cubes, revision=1, who="olga"))
+    done(apply_changes(dataset=cubes, actor=Actor("sven")))
+    done(go_back(dataset=cubes, revision=1, actor=Actor("olga")))
     found = revisions_of(cubes)
     assert [(r.number, r.present, r.what, r.by, r.episodes, r.frames) for r in found] == [
         (3, True, "reverted", "olga", 4, 26),
@@ -108,9 +109,9 @@ def test_it_lists_what_was_done_when_by_whom(four: list[Episode], cubes: Dataset
 
 def test_it_applies_what_was_planned_when_it_was_pressed(four: list[Episode], cubes: Dataset) -> None:
     plan(four)
-    batch = apply_changes(dataset=cubes, who="sven")
-    set_verdict(episodes=[four[2]], verdict="reject", who="olga")  # later
-    set_verdict(episodes=[four[1]], verdict="keep", who="olga")  # thought better of it in time
+    batch = apply_changes(dataset=cubes, actor=Actor("sven"))
+    set_verdict(episodes=[four[2]], verdict="reject", actor=Actor("olga"))  # later
+    set_verdict(episodes=[four[1]], verdict="keep", actor=Actor("olga"))  # thought better of it in time
     done(batch)
     assert [number for number, _ in frames(cubes)] == [1, 2, 3, 4]
     assert planned_counts(cubes) == {"delete": 1, "relabel": 0, "trim": 0}
@@ -118,33 +119,33 @@ def test_it_applies_what_was_planned_when_it_was_pressed(four: list[Episode], cu
 
 def test_it_refuses_what_cannot_be_applied(four: list[Episode], cubes: Dataset, make_episode: MakeEpisode) -> None:
     with pytest.raises(Refused, check=lambda refused: refused.code == "nothing"):
-        apply_changes(dataset=cubes, who="olga")
+        apply_changes(dataset=cubes, actor=Actor("olga"))
     with pytest.raises(Refused, match="available: none"):
-        go_back(dataset=cubes, revision=7, who="olga")
-    set_verdict(episodes=four, verdict="reject", who="olga")
+        go_back(dataset=cubes, revision=7, actor=Actor("olga"))
+    set_verdict(episodes=four, verdict="reject", actor=Actor("olga"))
     with pytest.raises(Refused, match="keep at least one"):
-        apply_changes(dataset=cubes, who="olga")
-    set_verdict(episodes=four[:1], verdict="keep", who="olga")
+        apply_changes(dataset=cubes, actor=Actor("olga"))
+    set_verdict(episodes=four[:1], verdict="keep", actor=Actor("olga"))
     make_episode()
-    commit = start_batch(dataset=cubes, who="olga")
+    commit = start_batch(dataset=cubes, actor=Actor("olga"))
     Batch.objects.filter(pk=commit.pk).update(state="committing")
     with pytest.raises(Refused, match="gets new episodes since .* by olga"):
-        apply_changes(dataset=cubes, who="olga")
+        apply_changes(dataset=cubes, actor=Actor("olga"))
     Batch.objects.filter(pk=commit.pk).update(state="encoding")
-    batch = apply_changes(dataset=cubes, who="sven")
+    batch = apply_changes(dataset=cubes, actor=Actor("sven"))
     with pytest.raises(Refused, match="is being changed since .* by sven"):
-        apply_changes(dataset=cubes, who="olga")
+        apply_changes(dataset=cubes, actor=Actor("olga"))
     Batch.objects.filter(pk=batch.pk).update(token="a worker's")
     with pytest.raises(Refused, match="written into the dataset"):
-        cancel_batch(batch=batch)
+        cancel_batch(batch=batch, actor=Actor("olga"))
 
 
 def test_of_two_who_press_at_once_one_has_the_effect(four: list[Episode], cubes: Dataset, monkeypatch: Any) -> None:
     plan(four)
-    apply_changes(dataset=cubes, who="olga")
+    apply_changes(dataset=cubes, actor=Actor("olga"))
     monkeypatch.setattr("recorder.jobs.revisions._check_free", lambda _: None)  # both looked before
     with pytest.raises(Refused, match="is being changed"):
-        apply_changes(dataset=cubes, who="sven")
+        apply_changes(dataset=cubes, actor=Actor("sven"))
     assert Batch.objects.filter(kind="edit").count() == 1
 
 
@@ -153,10 +154,10 @@ def test_it_ends_the_same_when_killed_between_folder_and_rows(
     four: list[Episode], cubes: Dataset, monkeypatch: Any, how: str
 ) -> None:
     plan(four)
-    batch = apply_changes(dataset=cubes, who="sven")
+    batch = apply_changes(dataset=cubes, actor=Actor("sven"))
     if how == "revert":
         done(batch)
-        batch = go_back(dataset=cubes, revision=1, who="olga")
+        batch = go_back(dataset=cubes, revision=1, actor=Actor("olga"))
 
     class Killed(BaseException):
         pass
@@ -183,14 +184,14 @@ def test_going_back_is_not_done_again_over_episodes_that_came_meanwhile(
     four: list[Episode], cubes: Dataset, make_episode: MakeEpisode, monkeypatch: Any
 ) -> None:
     plan(four)
-    done(apply_changes(dataset=cubes, who="sven"))
-    batch = go_back(dataset=cubes, revision=1, who="olga")
+    done(apply_changes(dataset=cubes, actor=Actor("sven")))
+    batch = go_back(dataset=cubes, revision=1, actor=Actor("olga"))
     with monkeypatch.context() as patch:
         patch.setattr(apply, "write_rows", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             committing.commit_batch(batch.pk)
     new = make_episode(4)
-    work(start_batch(dataset=cubes, who="olga"))
+    work(start_batch(dataset=cubes, actor=Actor("olga")))
     assert len(frames(cubes)) == 5
     Batch.objects.filter(pk=batch.pk).update(lease_until=timezone.now() - timedelta(minutes=5))
     sweep()
@@ -213,18 +214,18 @@ def test_a_failed_one_says_why_and_is_tried_again(four: list[Episode], cubes: Da
     video = next(cubes.path.rglob("*.mp4"))
     hidden = video.with_suffix(".away")
     video.rename(hidden)
-    batch = done(apply_changes(dataset=cubes, who="olga"))
+    batch = done(apply_changes(dataset=cubes, actor=Actor("olga")))
     assert batch.state == "failed" and "missing" in batch.error
     assert planned_counts(cubes)["delete"] == 1, "what was planned stays planned"
     hidden.rename(video)
-    assert done(retry_batch(batch=batch)).state == "done"
+    assert done(retry_batch(batch=batch, actor=Actor("olga"))).state == "done"
     assert frames(cubes) == APPLIED
 
 
 def test_it_waits_for_who_changes_the_dataset_now(four: list[Episode], cubes: Dataset, monkeypatch: Any) -> None:
     plan(four)
     monkeypatch.setattr(apply, "LOCK_WAIT_S", 0.05)
-    batch, held, end = apply_changes(dataset=cubes, who="olga"), threading.Event(), threading.Event()
+    batch, held, end = apply_changes(dataset=cubes, actor=Actor("olga")), threading.Event(), threading.Event()
 
     def hold() -> None:
         with dataset_lock(cubes.path):
@@ -243,9 +244,9 @@ def test_it_waits_for_who_changes_the_dataset_now(four: list[Episode], cubes: Da
 
 def test_episodes_are_added_after_it(four: list[Episode], cubes: Dataset, make_episode: MakeEpisode) -> None:
     plan(four)
-    done(apply_changes(dataset=cubes, who="olga"))
+    done(apply_changes(dataset=cubes, actor=Actor("olga")))
     make_episode(3)
-    work(start_batch(dataset=cubes, who="olga"))
+    work(start_batch(dataset=cubes, actor=Actor("olga")))
     assert frames(cubes) == [*APPLIED, (5, [0, 1, 2])]
 
 
@@ -254,10 +255,10 @@ def test_a_deleted_one_whose_take_is_kept_is_a_rejected_take_again(
 ) -> None:
     settings.KEEP_RAW = True
     first, second = make_episode(8), make_episode(4)
-    edit_episodes(episodes=[first], who="olga", trim_first=2, trim_end=6)
-    work(start_batch(dataset=cubes, who="olga"))
-    set_verdict(episodes=[Episode.objects.get(pk=first.pk)], verdict="reject", who="olga")
-    done(apply_changes(dataset=cubes, who="olga"))
+    edit_episodes(episodes=[first], actor=Actor("olga"), trim_first=2, trim_end=6)
+    work(start_batch(dataset=cubes, actor=Actor("olga")))
+    set_verdict(episodes=[Episode.objects.get(pk=first.pk)], verdict="reject", actor=Actor("olga"))
+    done(apply_changes(dataset=cubes, actor=Actor("olga")))
     row = Episode.objects.get(pk=first.pk)
     assert (row.state, row.ticks, row.trim_first, row.purged_at) == ("recorded", 8, None, None)
     assert [str(one.pk) for one in Episode.objects.trashed()] == [str(first.pk)]
@@ -271,9 +272,9 @@ def test_what_another_program_recorded_keeps_its_name(four: list[Episode], cubes
     cubes = Dataset.objects.get(slug="cubes")
     found = list(cubes.episodes.committed().order_by("episode_index"))
     assert found[0].pk == uuid.uuid5(uuid.NAMESPACE_URL, "robotdata:cubes/0")
-    set_verdict(episodes=found[:1], verdict="reject", who="olga")
-    edit_episodes(episodes=found[2:3], who="olga", note="mine")
-    done(apply_changes(dataset=cubes, who="olga"))
+    set_verdict(episodes=found[:1], verdict="reject", actor=Actor("olga"))
+    edit_episodes(episodes=found[2:3], actor=Actor("olga"), note="mine")
+    done(apply_changes(dataset=cubes, actor=Actor("olga")))
     left = list(cubes.episodes.committed().order_by("episode_index"))
     assert [row.pk for row in left] == [row.pk for row in found[1:]]
     assert [row.note for row in left] == ["", "mine", ""]
@@ -282,24 +283,24 @@ def test_what_another_program_recorded_keeps_its_name(four: list[Episode], cubes
 def test_what_waits_for_a_worker_is_cancelled_and_its_plans_stay(four: list[Episode], cubes: Dataset) -> None:
     whole = frames(cubes)
     plan(four)
-    batch = apply_changes(dataset=cubes, who="sven")
-    assert cancel_batch(batch=batch, who="olga").state == "cancelled"
+    batch = apply_changes(dataset=cubes, actor=Actor("sven"))
+    assert cancel_batch(batch=batch, actor=Actor("olga")).state == "cancelled"
     assert not committing.commit_batch(batch.pk), "a bell that comes late does nothing"
     sweep()
     assert frames(cubes) == whole and Batch.objects.get(pk=batch.pk).error == "Cancelled by olga."
     assert planned_counts(cubes) == {"delete": 1, "relabel": 1, "trim": 2}
-    assert done(apply_changes(dataset=cubes, who="sven")).state == "done"
+    assert done(apply_changes(dataset=cubes, actor=Actor("sven"))).state == "done"
     assert frames(cubes) == APPLIED
-    back = go_back(dataset=cubes, revision=1, who="sven")
-    assert cancel_batch(batch=back).state == "cancelled" and frames(cubes) == APPLIED
+    back = go_back(dataset=cubes, revision=1, actor=Actor("sven"))
+    assert cancel_batch(batch=back, actor=Actor("olga")).state == "cancelled" and frames(cubes) == APPLIED
 
 
 def test_what_a_worker_has_in_its_hands_is_not_cancelled(four: list[Episode], cubes: Dataset) -> None:
     plan(four)
-    batch = apply_changes(dataset=cubes, who="sven")
+    batch = apply_changes(dataset=cubes, actor=Actor("sven"))
     assert committing.claim_batch(batch.pk) is not None
     with pytest.raises(Refused, match="being written into the dataset"):
-        cancel_batch(batch=batch, who="olga")
+        cancel_batch(batch=batch, actor=Actor("olga"))
     assert Batch.objects.get(pk=batch.pk).state == "committing"
 
 
@@ -317,7 +318,7 @@ def test_what_a_dead_worker_has_begun_is_looked_at_before_it_is_cancelled(
 
     whole = frames(cubes)
     plan(four)
-    batch = apply_changes(dataset=cubes, who="sven")
+    batch = apply_changes(dataset=cubes, actor=Actor("sven"))
     dies = "write_rows" if where == "swapped" else "apply_edit"
     monkeypatch.setattr(f"recorder.worker.apply.{dies}", die)
     with pytest.raises(Died):
@@ -326,8 +327,8 @@ def test_what_a_dead_worker_has_begun_is_looked_at_before_it_is_cancelled(
     Batch.objects.filter(pk=batch.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
     sweep()
     if where == "building":
-        assert cancel_batch(batch=batch).state == "cancelled" and frames(cubes) == whole
+        assert cancel_batch(batch=batch, actor=Actor("olga")).state == "cancelled" and frames(cubes) == whole
         return
     with pytest.raises(Refused, match="in the dataset already"):
-        cancel_batch(batch=batch)
+        cancel_batch(batch=batch, actor=Actor("olga"))
     assert done(batch).state == "done" and frames(cubes) == APPLIED

@@ -11,6 +11,7 @@ from django.test import Client
 from recorder.browse.counts import tasks_of
 from recorder.browse.filters import Filter, rows_in
 from recorder.models import Batch, Dataset, Episode
+from recorder.models.actor import Actor
 from recorder.review.verdicts import edit_episodes, set_verdict, undo
 from recorder.worker import commit
 from tests.recorder.conftest import entry, frames
@@ -63,15 +64,15 @@ def test_a_task_is_renamed_in_takes_and_episodes_and_back(
     tasks = dict(Episode.objects.values_list("pk", "task"))
     assert tasks.pop(other.pk) == "fold" and set(tasks.values()) == {"push the cube"}
     assert entry(four[0])["planned"] == {"task": "push the cube"}
-    assert len(undo(who="olga")) == 5 and Episode.objects.get(pk=take.pk).task == "push"
+    assert len(undo(actor=Actor("olga"))) == 5 and Episode.objects.get(pk=take.pk).task == "push"
     assert "planned" not in entry(four[0])
     assert post(olga, "/api/datasets/cubes/tasks/rename", task="nobody", to="x").status_code == 404
 
 
 def test_the_pages_say_what_waits(olga: Client, four: list[Episode], cubes: Dataset) -> None:
     assert "to delete" not in olga.get("/datasets/cubes/planned/").content.decode()
-    set_verdict(episodes=[four[0]], verdict="reject", who="olga")
-    edit_episodes(episodes=[four[1]], who="olga", task="stack <b>", trim_first=3, trim_end=4)
+    set_verdict(episodes=[four[0]], verdict="reject", actor=Actor("olga"))
+    edit_episodes(episodes=[four[1]], actor=Actor("olga"), task="stack <b>", trim_first=3, trim_end=4)
     page = olga.get("/datasets/cubes/?view=committed").content.decode()
     assert "1 to delete</a>, <a" in page and "1 to relabel</a>, <a" in page and "1 to trim</a></p>" in page
     assert page.count("will be deleted</span>") == 1 and page.count("will be trimmed</span>") == 1
@@ -83,15 +84,15 @@ def test_the_pages_say_what_waits(olga: Client, four: list[Episode], cubes: Data
 
 
 def test_what_will_be_deleted_does_not_count_towards_the_goal(four: list[Episode], cubes: Dataset) -> None:
-    set_verdict(episodes=four[:1], verdict="reject", who="olga")
-    set_verdict(episodes=four[1:2], verdict="unreviewed", who="olga")
+    set_verdict(episodes=four[:1], verdict="reject", actor=Actor("olga"))
+    set_verdict(episodes=four[1:2], verdict="unreviewed", actor=Actor("olga"))
     assert [(line["n"], line["kept"]) for line in tasks_of(cubes)] == [(4, 3)]
 
 
 def test_the_filter_finds_them(four: list[Episode], cubes: Dataset) -> None:
-    set_verdict(episodes=[four[0]], verdict="reject", who="olga")
-    edit_episodes(episodes=[four[1]], who="olga", task="stack")
-    edit_episodes(episodes=[four[2]], who="olga", trim_first=0, trim_end=4)
+    set_verdict(episodes=[four[0]], verdict="reject", actor=Actor("olga"))
+    edit_episodes(episodes=[four[1]], actor=Actor("olga"), task="stack")
+    edit_episodes(episodes=[four[2]], actor=Actor("olga"), trim_first=0, trim_end=4)
 
     def found(view: str, **asked: str) -> list[int]:
         rows = rows_in(cubes, view, Filter.read(asked))
@@ -108,7 +109,7 @@ def test_the_filter_finds_them(four: list[Episode], cubes: Dataset) -> None:
 
 
 def test_a_failed_one_offers_to_try_again(olga: Client, four: list[Episode], cubes: Dataset) -> None:
-    set_verdict(episodes=[four[0]], verdict="reject", who="olga")
+    set_verdict(episodes=[four[0]], verdict="reject", actor=Actor("olga"))
     video = next(cubes.path.rglob("*.mp4"))
     video.rename(video.with_suffix(".away"))
     batch = post(olga, "/api/datasets/cubes/apply").json()["id"]
@@ -122,7 +123,7 @@ def test_a_failed_one_offers_to_try_again(olga: Client, four: list[Episode], cub
 
 
 def test_one_that_waits_can_be_cancelled_from_the_page(olga: Client, four: list[Episode], cubes: Dataset) -> None:
-    set_verdict(episodes=[four[0]], verdict="reject", who="olga")
+    set_verdict(episodes=[four[0]], verdict="reject", actor=Actor("olga"))
     batch = post(olga, "/api/datasets/cubes/apply").json()["id"]
     cancel = f"/api/batches/{batch}/cancel"
     for page in ("/datasets/cubes/", "/batches/", f"/batches/{batch}/"):

@@ -13,6 +13,7 @@ from recorder.errors import Refused
 from recorder.jobs.batches import apply_policy, batch_progress, cancel_batch, retry_batch, start_batch
 from recorder.live.sessions import end_session
 from recorder.models import Batch, Dataset, Episode, Job, Policy, Rig, Session
+from recorder.models.actor import Actor
 from recorder.review.verdicts import set_verdict
 from tests.recorder.conftest import FRONT, TOP, work
 
@@ -34,7 +35,7 @@ def policy(dataset: Dataset, name: str, **more: Any) -> Dataset:
 def test_it_takes_what_is_kept_and_nothing_else(cubes: Dataset, make_episode: MakeEpisode) -> None:
     kept = make_episode(cameras=(FRONT, TOP))
     others = [make_episode(verdict="unreviewed"), make_episode(verdict="reject"), make_episode(state="recording")]
-    batch = start_batch(dataset=cubes, who="olga")
+    batch = start_batch(dataset=cubes, actor=Actor("olga"))
     assert states(kept, *others) == ["encoding", "recorded", "recorded", "recording"]
     assert [(job.camera, job.frames_total) for job in batch.jobs.all()] == [(FRONT, 8), (TOP, 8)]
     assert (batch.started_by, batch.reason, batch.encoding["codec"]) == ("olga", "by hand", "h264")
@@ -46,7 +47,7 @@ def test_it_rings_once_for_each_job_after_the_commit(
     make_episode(cameras=(FRONT, TOP))
     bells.clear()
     with django_capture_on_commit_callbacks(execute=True):
-        start_batch(dataset=cubes, who="olga")
+        start_batch(dataset=cubes, actor=Actor("olga"))
         assert bells == []
     assert bells == [("run_job", (pk,)) for pk in Job.objects.values_list("pk", flat=True)]
 
@@ -54,15 +55,15 @@ def test_it_rings_once_for_each_job_after_the_commit(
 def test_it_takes_unreviewed_ones_where_asked(cubes: Dataset, make_episode: MakeEpisode) -> None:
     make_episode(verdict="unreviewed")
     with pytest.raises(Refused, match="Cubes has no kept take"):
-        start_batch(dataset=cubes, who="olga")
-    assert start_batch(dataset=cubes, who="olga", include_unreviewed=True).jobs.count() == 1
+        start_batch(dataset=cubes, actor=Actor("olga"))
+    assert start_batch(dataset=cubes, actor=Actor("olga"), include_unreviewed=True).jobs.count() == 1
 
 
 def test_it_tells_the_second_who_was_first(cubes: Dataset, make_episode: MakeEpisode) -> None:
     episode = make_episode()
-    start_batch(dataset=cubes, who="olga")
+    start_batch(dataset=cubes, actor=Actor("olga"))
     with pytest.raises(Refused, match=r"is being encoded since \d\d:\d\d:\d\d UTC by olga"):
-        start_batch(dataset=cubes, who="sven", episodes=[episode])
+        start_batch(dataset=cubes, actor=Actor("sven"), episodes=[episode])
     assert Batch.objects.count() == 1
 
 
@@ -77,7 +78,7 @@ def test_it_has_one_effect_when_many_press_at_once(
     def press(who: str) -> None:
         barrier.wait()
         try:
-            start_batch(dataset=cubes, who=who)
+            start_batch(dataset=cubes, actor=Actor(who))
         except Refused as error:
             refused.append(error.code)
         connection.close()
@@ -103,34 +104,34 @@ def test_it_leaves_alone_what_is_rejected_at_the_same_moment(
         return real(episode)
 
     monkeypatch.setattr(batches, "_cameras", reject_meanwhile)
-    start_batch(dataset=cubes, who="olga")
+    start_batch(dataset=cubes, actor=Actor("olga"))
     assert states(kept, rejected) == ["encoding", "recorded"]
 
 
 def test_it_gives_episodes_back_as_they_were(cubes: Dataset, make_episode: MakeEpisode) -> None:
     whole, cut = make_episode(), make_episode(state="interrupted")
-    batch = start_batch(dataset=cubes, who="olga")
-    cancel_batch(batch=batch, who="sven")
+    batch = start_batch(dataset=cubes, actor=Actor("olga"))
+    cancel_batch(batch=batch, actor=Actor("sven"))
     assert states(whole, cut) == ["recorded", "interrupted"]
     assert (batch.state, batch.error) == ("cancelled", "Cancelled by sven.")
     assert set(batch.jobs.values_list("state", flat=True)) == {"cancelled"}
     with pytest.raises(Refused, match="is cancelled since"):
-        cancel_batch(batch=batch)
+        cancel_batch(batch=batch, actor=Actor("olga"))
 
 
 def test_it_does_not_cancel_what_is_being_written(cubes: Dataset, make_episode: MakeEpisode) -> None:
     make_episode()
-    batch = start_batch(dataset=cubes, who="olga")
+    batch = start_batch(dataset=cubes, actor=Actor("olga"))
     Batch.objects.update(state="committing", token="a worker's")
     with pytest.raises(Refused, match="is being written into the dataset"):
-        cancel_batch(batch=batch)
+        cancel_batch(batch=batch, actor=Actor("olga"))
 
 
 def test_it_tries_again_only_what_failed(cubes: Dataset, make_episode: MakeEpisode) -> None:
     make_episode()
-    batch = start_batch(dataset=cubes, who="olga")
+    batch = start_batch(dataset=cubes, actor=Actor("olga"))
     with pytest.raises(Refused, match="only a failed batch"):
-        retry_batch(batch=batch)
+        retry_batch(batch=batch, actor=Actor("olga"))
 
 
 @pytest.mark.parametrize(("count", "batches"), [(1, 0), (2, 0), (3, 1), (4, 1)])
@@ -139,7 +140,7 @@ def test_it_encodes_after_every_so_many_kept_takes(
 ) -> None:
     policy(cubes, Policy.EVERY, every=3)
     for _ in range(count):
-        set_verdict(episodes=[make_episode(verdict="unreviewed")], verdict="keep", who="olga")
+        set_verdict(episodes=[make_episode(verdict="unreviewed")], verdict="keep", actor=Actor("olga"))
     assert Batch.objects.count() == batches
     assert Episode.objects.filter(state="recorded").count() == count - 3 * batches, "the rest waits, and is seen"
 
@@ -155,7 +156,7 @@ def test_it_encodes_at_the_end_of_the_session(cubes: Dataset, make_episode: Make
     session = Session.objects.create(rig=Rig.objects.create(name="sim"), dataset=cubes, task="push")
     kept, unreviewed = make_episode(session=str(session.pk)), make_episode(verdict="unreviewed")
     assert apply_policy(dataset=cubes) is None
-    batch = end_session(session=session)
+    batch = end_session(session=session, actor=Actor("olga"))
     assert batch is not None and batch.reason == "end of session"
     assert states(kept, unreviewed) == ["encoding", "recorded"]
 
@@ -175,15 +176,15 @@ def test_it_does_not_bring_back_by_policy_what_a_person_has_cancelled(
     first = make_episode()
     batch = apply_policy(dataset=cubes)
     assert batch is not None
-    cancel_batch(batch=batch, who="olga")
+    cancel_batch(batch=batch, actor=Actor("olga"))
     assert apply_policy(dataset=cubes) is None and states(first) == ["recorded"]
-    assert start_batch(dataset=cubes, who="olga").jobs.count() == 1, "by hand it is"
+    assert start_batch(dataset=cubes, actor=Actor("olga")).jobs.count() == 1, "by hand it is"
 
 
 def test_it_says_how_far_a_batch_is(cubes: Dataset, make_episode: MakeEpisode) -> None:
     make_episode(ticks=8)
     make_episode(ticks=20)
-    batch = start_batch(dataset=cubes, who="olga")
+    batch = start_batch(dataset=cubes, actor=Actor("olga"))
     first, second = batch.jobs.all()
     now = timezone.now()
     Job.objects.filter(pk=first.pk).update(
@@ -202,5 +203,5 @@ def test_it_says_how_far_a_batch_is(cubes: Dataset, make_episode: MakeEpisode) -
 @pytest.mark.django_db(transaction=True)
 def test_it_counts_a_finished_batch_as_whole(transactional_db: None, cubes: Dataset, make_episode: MakeEpisode) -> None:
     make_episode()
-    progress = batch_progress(work(start_batch(dataset=cubes, who="olga")))
+    progress = batch_progress(work(start_batch(dataset=cubes, actor=Actor("olga"))))
     assert (progress.percent, progress.fps, progress.seconds_left) == (100, None, None)

@@ -17,6 +17,7 @@ from django.utils import timezone
 from recorder.errors import Refused
 from recorder.jobs.batches import cancel_batch, start_batch
 from recorder.models import Batch, Dataset, Episode, Job
+from recorder.models.actor import Actor
 from recorder.worker import commit, encode
 from recorder.worker.sweep import sweep
 from tests.recorder.conftest import frames, work
@@ -43,7 +44,7 @@ def waiting(transactional_db: None, cubes: Dataset, make_episode: MakeEpisode) -
     """Two takes, encoded; nobody has begun to write them."""
     make_episode(8)
     make_episode(6)
-    batch = start_batch(dataset=cubes, who="sven")
+    batch = start_batch(dataset=cubes, actor=Actor("sven"))
     for pk in Job.objects.values_list("pk", flat=True):
         encode.run_job(pk)
     batch.refresh_from_db()
@@ -68,21 +69,21 @@ def killed_in(batch: Batch, monkeypatch: pytest.MonkeyPatch, where: str) -> None
 def test_its_takes_are_takes_again_and_are_encoded_at_no_cost(
     waiting: Batch, cubes: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert cancel_batch(batch=waiting, who="olga").state == "cancelled"
+    assert cancel_batch(batch=waiting, actor=Actor("olga")).state == "cancelled"
     assert Batch.objects.get().error == "Cancelled by olga."
     assert not commit.commit_batch(waiting.pk), "a bell that comes late does nothing"
     sweep()
     assert {(e.state, e.verdict, e.take_path.is_dir()) for e in Episode.objects.all()} == {("recorded", "keep", True)}
     assert not cubes.path.exists()
     monkeypatch.setattr(encode, "encode_camera", die)  # finished encodes will be reused
-    assert work(start_batch(dataset=cubes, who="olga")).state == "done"
+    assert work(start_batch(dataset=cubes, actor=Actor("olga"))).state == "done"
     assert frames(cubes) == [(1, list(range(8))), (2, list(range(6)))]
 
 
 def test_it_is_refused_once_a_worker_writes_it(waiting: Batch) -> None:
     assert commit.claim_batch(waiting.pk) is not None
     with pytest.raises(Refused, check=lambda refused: refused.code == "committing"):
-        cancel_batch(batch=waiting, who="olga")
+        cancel_batch(batch=waiting, actor=Actor("olga"))
     assert set(Episode.objects.values_list("state", flat=True)) == {"encoding"}
 
 
@@ -91,7 +92,7 @@ def test_what_a_dead_worker_had_written_is_said_and_not_cancelled(
 ) -> None:
     killed_in(waiting, monkeypatch, "_write_rows")
     with pytest.raises(Refused, match="is in the dataset already"):
-        cancel_batch(batch=waiting)
+        cancel_batch(batch=waiting, actor=Actor("olga"))
     assert work(waiting).state == "done" and len(frames(cubes)) == 2
 
 
@@ -99,7 +100,7 @@ def test_what_a_dead_worker_had_not_written_is_cancelled(
     waiting: Batch, cubes: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     killed_in(waiting, monkeypatch, "commit_episodes")
-    assert cancel_batch(batch=waiting).state == "cancelled"
+    assert cancel_batch(batch=waiting, actor=Actor("olga")).state == "cancelled"
     assert set(Episode.objects.values_list("state", flat=True)) == {"recorded"} and not cubes.path.exists()
 
 
@@ -108,7 +109,7 @@ def test_it_is_refused_while_somebody_who_tried_it_holds_the_folder(waiting: Bat
     with subprocess.Popen([sys.executable, "-c", HOLDS, str(cubes.path)], stdin=-1, stdout=-1, text=True) as other:
         assert other.stdout is not None and other.stdout.readline() == "held\n"
         with pytest.raises(Refused, check=lambda refused: refused.code == "busy"):
-            cancel_batch(batch=waiting)
+            cancel_batch(batch=waiting, actor=Actor("olga"))
         other.communicate("")
     assert Batch.objects.get().state == "committing"
 
@@ -121,7 +122,7 @@ def test_who_stood_still_while_it_was_cancelled_writes_nothing(
 
     def after_a_long_sleep(*args: Any, **more: Any) -> Any:
         Batch.objects.update(token="", lease_until=None)
-        assert cancel_batch(batch=Batch.objects.get()).state == "cancelled"
+        assert cancel_batch(batch=Batch.objects.get(), actor=Actor("olga")).state == "cancelled"
         return real(*args, **more)
 
     monkeypatch.setattr(commit, "commit_episodes", after_a_long_sleep)
@@ -136,7 +137,7 @@ def test_of_a_person_and_a_worker_at_the_same_moment_one_wins(waiting: Batch, cu
     def press() -> None:
         barrier.wait()
         try:
-            said.append(cancel_batch(batch=waiting).state)
+            said.append(cancel_batch(batch=waiting, actor=Actor("olga")).state)
         except Refused as error:
             said.append(error.code)
         connection.close()

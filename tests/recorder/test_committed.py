@@ -15,6 +15,7 @@ from recorder.errors import Refused
 from recorder.jobs.batches import start_batch
 from recorder.jobs.revisions import apply_changes, planned_counts
 from recorder.models import Change, Dataset, Episode
+from recorder.models.actor import Actor
 from recorder.review.bulk_edit import edit_many
 from recorder.review.verdicts import edit_episodes, set_verdict, undo
 from recorder.worker.commit import commit_batch
@@ -28,8 +29,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_it_says_a_verdict_and_words_in_row_and_sidecar(four: list[Episode]) -> None:
-    set_verdict(episodes=[four[1]], verdict="reject", who="olga")
-    edit_episodes(episodes=[four[1]], who="olga", labels=["shaky"], rating=2, note="the light")
+    set_verdict(episodes=[four[1]], verdict="reject", actor=Actor("olga"))
+    edit_episodes(episodes=[four[1]], actor=Actor("olga"), labels=["shaky"], rating=2, note="the light")
     row = Episode.objects.get(pk=four[1].pk)
     assert (row.verdict, row.labels, row.rating, row.note, row.reviewer) == (
         "reject",
@@ -45,35 +46,35 @@ def test_it_says_a_verdict_and_words_in_row_and_sidecar(four: list[Episode]) -> 
 
 
 def test_it_plans_a_task_and_a_trim_and_takes_them_back(four: list[Episode]) -> None:
-    edit_episodes(episodes=[four[0]], who="olga", task="stack")
-    edit_episodes(episodes=[four[0]], who="olga", trim_first=2, trim_end=6)
+    edit_episodes(episodes=[four[0]], actor=Actor("olga"), task="stack")
+    edit_episodes(episodes=[four[0]], actor=Actor("olga"), trim_first=2, trim_end=6)
     assert entry(four[0])["planned"] == {"task": "stack", "trim": [2, 6]}
     assert planned_counts(four[0].dataset) == {"delete": 0, "relabel": 1, "trim": 1}
-    undo(who="olga")
+    undo(actor=Actor("olga"))
     assert entry(four[0])["planned"] == {"task": "stack"}
-    undo(who="olga")
+    undo(actor=Actor("olga"))
     assert "planned" not in entry(four[0])
     with pytest.raises(
         Refused, check=lambda refused: refused.code == "nothing_to_undo"
     ):  # what was said of the take is closed by its commit
-        undo(who="olga")
+        undo(actor=Actor("olga"))
 
 
 def test_it_refuses_a_trim_outside_of_the_committed_frames(four: list[Episode]) -> None:
     with pytest.raises(Refused, match="frames 0–7"):
-        edit_episodes(episodes=[four[0]], who="olga", trim_first=0, trim_end=9)
+        edit_episodes(episodes=[four[0]], actor=Actor("olga"), trim_first=0, trim_end=9)
 
 
 def test_a_trim_in_frames_that_were_others_is_refused(four: list[Episode], cubes: Dataset) -> None:
-    edit_episodes(episodes=[four[0]], who="olga", trim_first=3, trim_end=7)
+    edit_episodes(episodes=[four[0]], actor=Actor("olga"), trim_first=3, trim_end=7)
     seen = Episode.objects.get(pk=four[0].pk).updated_at
-    commit_batch(apply_changes(dataset=cubes, who="sven").pk)
+    commit_batch(apply_changes(dataset=cubes, actor=Actor("sven")).pk)
     row = Episode.objects.get(pk=four[0].pk)
     with pytest.raises(Refused, check=lambda refused: refused.code == "conflict"):
-        edit_episodes(episodes=[row], who="olga", version=seen, trim_first=1, trim_end=3)
+        edit_episodes(episodes=[row], actor=Actor("olga"), version=seen, trim_first=1, trim_end=3)
     assert (row.trim_first, planned_counts(cubes)["trim"]) == (None, 0)
-    edit_episodes(episodes=[row], who="olga", version=seen, labels=["night"])  # says nothing of frames
-    edit_episodes(episodes=[row], who="olga", version=row.updated_at, trim_first=1, trim_end=3)
+    edit_episodes(episodes=[row], actor=Actor("olga"), version=seen, labels=["night"])  # says nothing of frames
+    edit_episodes(episodes=[row], actor=Actor("olga"), version=row.updated_at, trim_first=1, trim_end=3)
     assert planned_counts(cubes)["trim"] == 1
 
 
@@ -84,14 +85,14 @@ def test_many_are_judged_by_one_writing_of_the_sidecar(
     real = annotations.replace_text
     monkeypatch.setattr(annotations, "replace_text", lambda path, text: (written.append(path), real(path, text)))
     take = make_episode(verdict="unreviewed")
-    set_verdict(episodes=[*four, take], verdict="reject", who="olga")
-    edit_many(episodes=four, who="olga", add_labels=["night"])
+    set_verdict(episodes=[*four, take], verdict="reject", actor=Actor("olga"))
+    edit_many(episodes=four, actor=Actor("olga"), add_labels=["night"])
     assert len(written) == 2
     assert {entry(one)["verdict"] for one in four} == {"reject"}
     assert {tuple(entry(one)["labels"]) for one in four} == {("night",)}
-    undo(who="olga")
+    undo(actor=Actor("olga"))
     assert len(written) == 3 and {tuple(entry(one)["labels"]) for one in four} == {()}
-    assert len(undo(who="olga")) == 5 and {entry(one)["verdict"] for one in four} == {"keep"}
+    assert len(undo(actor=Actor("olga"))) == 5 and {entry(one)["verdict"] for one in four} == {"keep"}
 
 
 def test_nothing_is_changed_while_the_dataset_gets_another_state(
@@ -109,8 +110,8 @@ with dataset_lock(Path({str(four[0].dataset.path)!r})):
         assert other.stdout is not None and other.stdin is not None
         other.stdout.readline()
         for act in (
-            lambda: set_verdict(episodes=[four[0]], verdict="reject", who="olga"),
-            lambda: set_verdict(episodes=four, verdict="reject", who="olga"),
+            lambda: set_verdict(episodes=[four[0]], verdict="reject", actor=Actor("olga")),
+            lambda: set_verdict(episodes=four, verdict="reject", actor=Actor("olga")),
         ):
             with pytest.raises(Refused, check=lambda refused: refused.code == "busy"):
                 act()
@@ -126,15 +127,15 @@ def test_a_sidecar_that_cannot_be_written_leaves_the_row_as_it_was(four: list[Ep
 
     monkeypatch.setattr(annotations, "replace_text", full)
     with pytest.raises(Refused, match="No space left"):
-        set_verdict(episodes=[four[0]], verdict="reject", who="olga")
+        set_verdict(episodes=[four[0]], verdict="reject", actor=Actor("olga"))
     assert Episode.objects.get(pk=four[0].pk).verdict == "keep"
     assert not Change.objects.filter(superseded=False).exists()
 
 
 def test_everything_is_made_again_from_the_folders(four: list[Episode]) -> None:
-    set_verdict(episodes=[four[1]], verdict="reject", who="olga")
-    edit_episodes(episodes=[four[0]], who="olga", task="stack", trim_first=2, trim_end=6)
-    edit_episodes(episodes=[four[2]], who="olga", labels=["night"], rating=4, note="dark")
+    set_verdict(episodes=[four[1]], verdict="reject", actor=Actor("olga"))
+    edit_episodes(episodes=[four[0]], actor=Actor("olga"), task="stack", trim_first=2, trim_end=6)
+    edit_episodes(episodes=[four[2]], actor=Actor("olga"), labels=["night"], rating=4, note="dark")
     names = (
         "verdict",
         "labels",
@@ -154,8 +155,8 @@ def test_everything_is_made_again_from_the_folders(four: list[Episode]) -> None:
 
 def test_recover_believes_the_sidecar(four: list[Episode]) -> None:
     """It is written last: a crash before the row was leaves it ahead."""
-    set_verdict(episodes=[four[1]], verdict="reject", who="olga")
-    edit_episodes(episodes=[four[0]], who="olga", task="stack", trim_first=2, trim_end=6, rating=3)
+    set_verdict(episodes=[four[1]], verdict="reject", actor=Actor("olga"))
+    edit_episodes(episodes=[four[0]], actor=Actor("olga"), task="stack", trim_first=2, trim_end=6, rating=3)
     Episode.objects.update(verdict="keep", task="push", trim_first=None, trim_end=None, rating=None)
     recover()
     row = Episode.objects.get(pk=four[0].pk)
@@ -168,8 +169,8 @@ def test_a_trimmed_take_is_a_whole_episode(cubes: Dataset, make_episode: MakeEpi
     take = make_episode(10)
     marks = [{"code": "gap", "from_tick": 5, "to_tick": 20, "text": "x"}, {"code": "gap", "from_tick": 0, "to_tick": 3}]
     Episode.objects.filter(pk=take.pk).update(marks=marks)
-    edit_episodes(episodes=[take], who="olga", trim_first=3, trim_end=8)
-    work(start_batch(dataset=cubes, who="olga"))
+    edit_episodes(episodes=[take], actor=Actor("olga"), trim_first=3, trim_end=8)
+    work(start_batch(dataset=cubes, actor=Actor("olga")))
     row = Episode.objects.get(pk=take.pk)
     assert (row.ticks, row.trim_first, row.trim_end, row.planned) == (5, None, None, {})
     assert row.marks == [{"code": "gap", "from_tick": 2, "to_tick": 5, "text": "x"}]
@@ -194,8 +195,8 @@ def test_marks_that_another_program_has_written_oddly_keep_nothing_from_being_ma
     assert not rebuild().lost
     row = Episode.objects.get(pk=four[0].pk)
     assert 0 <= row.marks_weight < 2**15
-    edit_episodes(episodes=[row], who="olga", trim_first=1, trim_end=3)
-    batch = apply_changes(dataset=row.dataset, who="olga")
+    edit_episodes(episodes=[row], actor=Actor("olga"), trim_first=1, trim_end=3)
+    batch = apply_changes(dataset=row.dataset, actor=Actor("olga"))
     commit_batch(batch.pk)
     batch.refresh_from_db()
     assert (batch.state, batch.error) == ("done", "")

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from recorder.jobs.batches import retry_batch, start_batch
 from recorder.models import Batch, Dataset, Episode, Job
+from recorder.models.actor import Actor
 from recorder.worker import commit, encode, sweep
 from robotdata.dataset.errors import CommitError
 from robotdata.dataset.lock import dataset_lock
@@ -45,9 +46,9 @@ def test_a_fractional_rate_and_a_text_feature_reach_the_dataset(
 ) -> None:
     texts = {"subtask": {"dtype": "string", "shape": [1], "names": None}}
     episode = make_episode(8, fps=12.5, features=texts)
-    assert work(start_batch(dataset=cubes, who="olga")).state == "done"
+    assert work(start_batch(dataset=cubes, actor=Actor("olga"))).state == "done"
     again = make_episode(6, fps=12.5, features=texts)
-    assert work(start_batch(dataset=cubes, who="olga")).state == "done"
+    assert work(start_batch(dataset=cubes, actor=Actor("olga"))).state == "done"
     assert states(episode, again) == ["encoded", "encoded"]
     cubes.refresh_from_db()
     assert (cubes.fps, again.fps) == (12.5, 12.5)
@@ -82,7 +83,7 @@ def held_by_another(dataset: Dataset) -> Iterator[None]:
 
 def test_it_makes_a_batch_part_of_the_dataset_frame_by_frame(cubes: Dataset, make_episode: MakeEpisode) -> None:
     first, second = make_episode(8, (FRONT, TOP)), make_episode(5, (FRONT, TOP))
-    batch = work(start_batch(dataset=cubes, who="olga"))
+    batch = work(start_batch(dataset=cubes, actor=Actor("olga")))
     assert (batch.state, batch.error) == ("done", "")
     assert states(first, second) == ["encoded", "encoded"] and indices(first, second) == [0, 1]
     for camera in (FRONT, TOP):
@@ -96,7 +97,7 @@ def test_it_deletes_raw_frames_and_staging_after_the_commit(
     cubes: Dataset, make_episode: MakeEpisode, settings: Any
 ) -> None:
     episode = make_episode()
-    work(start_batch(dataset=cubes, who="olga"))
+    work(start_batch(dataset=cubes, actor=Actor("olga")))
     assert not episode.take_path.exists() and list(settings.STAGING_DIR.iterdir()) == []
     assert list(settings.SPOOL_DIR.iterdir()) == []
 
@@ -104,7 +105,7 @@ def test_it_deletes_raw_frames_and_staging_after_the_commit(
 def test_it_keeps_raw_takes_where_that_is_set(cubes: Dataset, make_episode: MakeEpisode, settings: Any) -> None:
     settings.KEEP_RAW = True
     episode = make_episode()
-    work(start_batch(dataset=cubes, who="olga"))
+    work(start_batch(dataset=cubes, actor=Actor("olga")))
     assert episode.take_path.is_dir() and list(settings.STAGING_DIR.iterdir()) == []
 
 
@@ -113,7 +114,7 @@ def test_it_keeps_raw_frames_while_the_folder_does_not_show_them(
 ) -> None:
     episode = make_episode()
     monkeypatch.setattr(commit, "_is_whole", lambda info: False)
-    work(start_batch(dataset=cubes, who="olga"))
+    work(start_batch(dataset=cubes, actor=Actor("olga")))
     assert states(episode) == ["encoded"] and episode.take_path.is_dir()
     monkeypatch.undo()
     sweep.tidy_staging()
@@ -124,7 +125,7 @@ def test_it_says_encoded_only_after_the_folder_has_it(
     cubes: Dataset, make_episode: MakeEpisode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     episodes = [make_episode(), make_episode()]
-    batch = start_batch(dataset=cubes, who="olga")
+    batch = start_batch(dataset=cubes, actor=Actor("olga"))
     encode_all(batch)
 
     def crash(*_: Any) -> None:
@@ -148,7 +149,7 @@ def test_it_rings_again_for_a_commit_whose_worker_died(
     cubes: Dataset, make_episode: MakeEpisode, bells: list[Any]
 ) -> None:
     make_episode()
-    batch = start_batch(dataset=cubes, who="olga")
+    batch = start_batch(dataset=cubes, actor=Actor("olga"))
     encode_all(batch)
     assert commit.claim_batch(batch.pk) is not None
     Batch.objects.update(lease_until="2020-01-01T00:00:00Z")
@@ -164,8 +165,8 @@ def test_it_rings_again_for_a_commit_whose_worker_died(
 
 def test_it_appends_batches_in_the_order_of_recording(cubes: Dataset, make_episode: MakeEpisode) -> None:
     first, second, third = make_episode(), make_episode(), make_episode()
-    work(start_batch(dataset=cubes, who="olga", episodes=[third, second]))
-    work(start_batch(dataset=cubes, who="olga"))
+    work(start_batch(dataset=cubes, actor=Actor("olga"), episodes=[third, second]))
+    work(start_batch(dataset=cubes, actor=Actor("olga")))
     assert indices(first, second, third) == [2, 0, 1]
     assert [frames[0][1] for frames in codes(cubes)] == [2, 3, 1]
     assert verify_dataset(cubes.path).problems == []
@@ -173,7 +174,7 @@ def test_it_appends_batches_in_the_order_of_recording(cubes: Dataset, make_episo
 
 def test_it_commits_each_batch_once_though_two_workers_try(cubes: Dataset, make_episode: MakeEpisode) -> None:
     make_episode()
-    batch = start_batch(dataset=cubes, who="olga")
+    batch = start_batch(dataset=cubes, actor=Actor("olga"))
     encode_all(batch)
     assert [commit.commit_batch(batch.pk), commit.commit_batch(batch.pk)] == [True, False]
     assert len(DatasetFolder.open(cubes.path).episodes) == 1
@@ -183,7 +184,7 @@ def test_it_leaves_quietly_where_it_fails_after_its_lease_went_to_another(
     cubes: Dataset, make_episode: MakeEpisode, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     make_episode()
-    batch = start_batch(dataset=cubes, who="olga")
+    batch = start_batch(dataset=cubes, actor=Actor("olga"))
     encode_all(batch)
     caplog.set_level("INFO", "recorder.worker.commit")
     others: list[Batch | None] = []
@@ -205,7 +206,7 @@ def test_it_waits_for_who_changes_the_dataset_now(
     cubes: Dataset, make_episode: MakeEpisode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_episode()
-    batch = start_batch(dataset=cubes, who="olga")
+    batch = start_batch(dataset=cubes, actor=Actor("olga"))
     encode_all(batch)
     monkeypatch.setattr(commit, "LOCK_WAIT_S", 0.05)
     with held_by_another(cubes):
@@ -222,7 +223,7 @@ def test_it_waits_for_space_and_goes_on_by_itself(
     cubes: Dataset, make_episode: MakeEpisode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_episode()
-    batch = start_batch(dataset=cubes, who="olga")
+    batch = start_batch(dataset=cubes, actor=Actor("olga"))
     encode_all(batch)
 
     def full(*_: Any, **__: Any) -> None:
@@ -243,7 +244,7 @@ def test_it_gives_up_after_three_tries_and_goes_on_when_asked(
     cubes: Dataset, make_episode: MakeEpisode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     episode = make_episode()
-    batch = start_batch(dataset=cubes, who="olga")
+    batch = start_batch(dataset=cubes, actor=Actor("olga"))
     encode_all(batch)
 
     def fail(*_: Any, **__: Any) -> None:
@@ -258,7 +259,7 @@ def test_it_gives_up_after_three_tries_and_goes_on_when_asked(
     assert batch.state == "failed" and "failed verification" in batch.error
     assert states(episode) == ["failed"] and "failed verification" in episode.error and episode.take_path.is_dir()
     monkeypatch.undo()
-    assert work(retry_batch(batch=batch)).state == "done"
+    assert work(retry_batch(batch=batch, actor=Actor("olga"))).state == "done"
     assert states(episode) == ["encoded"]
 
 
@@ -266,7 +267,7 @@ def test_it_leaves_out_an_episode_whose_encoded_video_is_gone(
     cubes: Dataset, make_episode: MakeEpisode, settings: Any
 ) -> None:
     good, bad = make_episode(), make_episode()
-    batch = start_batch(dataset=cubes, who="olga")
+    batch = start_batch(dataset=cubes, actor=Actor("olga"))
     encode_all(batch)
     for path in (settings.STAGING_DIR / str(bad.pk)).iterdir():
         path.unlink()
@@ -274,14 +275,14 @@ def test_it_leaves_out_an_episode_whose_encoded_video_is_gone(
     batch.refresh_from_db()
     assert batch.state == "done" and "1 of 2 episodes failed" in batch.error
     assert states(good, bad) == ["encoded", "failed"]
-    again = work(retry_batch(batch=batch))
+    again = work(retry_batch(batch=batch, actor=Actor("olga")))
     assert again.pk != batch.pk and again.state == "done" and states(bad) == ["encoded"]
 
 
 def test_it_keeps_what_people_said_in_the_datasets_sidecar(cubes: Dataset, make_episode: MakeEpisode) -> None:
     episode = make_episode()
     Episode.objects.filter(pk=episode.pk).update(labels=["slow"], rating=4, note="good light")
-    work(start_batch(dataset=cubes, who="olga"))
+    work(start_batch(dataset=cubes, actor=Actor("olga")))
     said = DatasetFolder.open(cubes.path).episodes[0]
     assert said.uuid == str(episode.pk)
     assert (said.extra["labels"], said.extra["rating"], said.extra["note"]) == (["slow"], 4, "good light")
@@ -291,7 +292,7 @@ def test_what_waits_for_the_disk_does_not_hold_up_the_encoding(
     transactional_db: None, cubes: Dataset, make_episode: MakeEpisode
 ) -> None:
     make_episode()
-    batch = start_batch(dataset=cubes, who="olga")
+    batch = start_batch(dataset=cubes, actor=Actor("olga"))
     encode_all(batch)
     later = timezone.now() + timedelta(seconds=30)
     Batch.objects.filter(pk=batch.pk).update(lease_until=later, error="No space for the dataset")

@@ -11,6 +11,7 @@ import pytest
 from recorder.catalog.datasets import adopt_folder, refresh_dataset
 from recorder.errors import Refused
 from recorder.models import Batch, Dataset, Episode
+from recorder.models.actor import WORKER, Actor
 from recorder.review.verdicts import set_verdict
 from recorder.worker.recover import recover
 from robotdata.dataset import verify_dataset
@@ -29,7 +30,7 @@ def names(dataset: Dataset) -> list[str]:
 
 def copied(cubes: Dataset, slug: str = "a-copy") -> Dataset:
     shutil.copytree(cubes.path, cubes.path.parent / slug)
-    return adopt_folder(slug=slug)
+    return adopt_folder(slug=slug, actor=WORKER)
 
 
 def test_a_copy_has_episodes_of_its_own_and_takes_none_away(cubes: Dataset, four: list[Episode]) -> None:
@@ -46,11 +47,11 @@ def test_a_copy_has_episodes_of_its_own_and_takes_none_away(cubes: Dataset, four
 
 
 def test_what_is_said_of_the_copy_is_not_said_of_the_original(cubes: Dataset, four: list[Episode]) -> None:
-    set_verdict(episodes=[four[1]], verdict="reject", who="olga")
+    set_verdict(episodes=[four[1]], verdict="reject", actor=Actor("olga"))
     copy = copied(cubes)
     other = copy.episodes.get(episode_index=1)
     assert other.verdict == "reject"
-    set_verdict(episodes=[other], verdict="keep", who="ben")
+    set_verdict(episodes=[other], verdict="keep", actor=Actor("ben"))
     four[1].refresh_from_db()
     assert four[1].verdict == "reject"
     assert [read_sidecar(each.path, []).episodes[1]["verdict"] for each in (cubes, copy)] == ["reject", "keep"]
@@ -69,7 +70,7 @@ def test_it_is_the_same_after_the_database_was_made_again(cubes: Dataset, four: 
 def test_a_folder_that_was_renamed_keeps_its_episodes(cubes: Dataset, four: list[Episode]) -> None:
     before = ids(cubes)
     cubes.path.rename(cubes.path.parent / "towels")
-    towels = adopt_folder(slug="towels")
+    towels = adopt_folder(slug="towels", actor=WORKER)
     assert ids(towels) == before and names(towels) == [str(pk) for pk in before]
 
 

@@ -13,6 +13,7 @@ from recorder.errors import Refused
 from recorder.jobs.batches import start_batch
 from recorder.jobs.encode_settings import encode_settings
 from recorder.models import Dataset, Episode
+from recorder.models.actor import WORKER, Actor
 from tests.recorder.conftest import H264, work
 
 MakeEpisode = Callable[..., Episode]
@@ -33,13 +34,13 @@ MakeEpisode = Callable[..., Episode]
     ],
 )
 def test_it_makes_a_safe_folder_name_of_any_title(db: None, home: Path, title: str, slug: str) -> None:
-    dataset = create_dataset(title=title, who="olga")
+    dataset = create_dataset(title=title, actor=Actor("olga"))
     assert dataset.slug == slug and re.fullmatch(r"[a-z0-9_-]+", slug)
     assert dataset.path.parent == home / "datasets" and not dataset.path.exists()
 
 
 def test_it_gives_two_titles_two_folders(db: None, home: Path) -> None:
-    assert [create_dataset(title=title, who="olga").slug for title in ("A b", "A, b", "A-b")] == [
+    assert [create_dataset(title=title, actor=Actor("olga")).slug for title in ("A b", "A, b", "A-b")] == [
         "a-b",
         "a-b-2",
         "a-b-3",
@@ -49,18 +50,18 @@ def test_it_gives_two_titles_two_folders(db: None, home: Path) -> None:
 def test_it_never_takes_a_folder_that_is_there(db: None, home: Path) -> None:
     (home / "datasets/cubes").mkdir()
     (home / "datasets/cubes/notes.txt").write_text("somebody's")
-    assert create_dataset(title="Cubes", who="olga").slug == "cubes-2"
+    assert create_dataset(title="Cubes", actor=Actor("olga")).slug == "cubes-2"
 
 
 def test_it_never_takes_a_name_that_differs_in_case_only(db: None, home: Path) -> None:
     Dataset.objects.create(slug="Cubes", title="Put there by hand")
-    assert create_dataset(title="Cubes", who="olga").slug == "cubes-2"
+    assert create_dataset(title="Cubes", actor=Actor("olga")).slug == "cubes-2"
 
 
 def test_it_tells_of_the_dataset_that_has_the_title(db: None, home: Path) -> None:
-    create_dataset(title="Cubes", who="olga")
+    create_dataset(title="Cubes", actor=Actor("olga"))
     with pytest.raises(Refused, match="'Cubes' exists already") as refusal:
-        create_dataset(title="  cubes ", who="sven")
+        create_dataset(title="  cubes ", actor=Actor("sven"))
     assert refusal.value.detail == {"slug": "cubes"} and Dataset.objects.count() == 1
 
 
@@ -76,23 +77,23 @@ def test_it_tells_of_the_dataset_that_has_the_title(db: None, home: Path) -> Non
 )
 def test_it_refuses_settings_that_are_none(db: None, home: Path, wrong: dict[str, Any]) -> None:
     with pytest.raises(Refused) as refusal:
-        create_dataset(title="Cubes", who="olga", **wrong)
+        create_dataset(title="Cubes", actor=Actor("olga"), **wrong)
     assert refusal.value.status == 422 and not Dataset.objects.exists()
 
 
 def test_it_refuses_an_empty_title(db: None, home: Path) -> None:
     with pytest.raises(Refused, check=lambda refused: refused.code == "invalid"):
-        create_dataset(title=" \n\t ", who="olga")
+        create_dataset(title=" \n\t ", actor=Actor("olga"))
 
 
 def test_it_changes_settings_and_keeps_them_beside_the_folders(db: None, home: Path) -> None:
-    dataset = create_dataset(title="Cubes", who="olga")
-    change_dataset(dataset=dataset, title="Red cubes", policy="every", every=5, goal=None)
+    dataset = create_dataset(title="Cubes", actor=Actor("olga"))
+    change_dataset(dataset=dataset, title="Red cubes", policy="every", every=5, goal=None, actor=Actor("olga"))
     dataset.refresh_from_db()
     assert (dataset.title, dataset.slug, dataset.policy, dataset.every) == ("Red cubes", "cubes", "every", 5)
     assert '"title": "Red cubes"' in (home / "datasets/.settings/cubes.json").read_text()
     with pytest.raises(TypeError):
-        change_dataset(dataset=dataset, slug="other")
+        change_dataset(dataset=dataset, slug="other", actor=Actor("olga"))
 
 
 def test_it_leaves_a_preset_of_another_encoder_to_the_codec() -> None:
@@ -108,7 +109,7 @@ class TestFolders:
     def committed(self, transactional_db: None, cubes: Dataset, make_episode: MakeEpisode) -> Dataset:
         make_episode()
         make_episode()
-        work(start_batch(dataset=cubes, who="olga"))
+        work(start_batch(dataset=cubes, actor=Actor("olga")))
         cubes.refresh_from_db()
         return cubes
 
@@ -116,7 +117,7 @@ class TestFolders:
         ids = set(Episode.objects.values_list("pk", flat=True))
         shutil.copytree(committed.path, committed.path.with_name("copied"))
         Episode.objects.all().delete()
-        dataset = adopt_folder(slug="copied")
+        dataset = adopt_folder(slug="copied", actor=WORKER)
         assert (dataset.title, dataset.total_episodes, dataset.fps, dataset.robot_type) == ("copied", 2, 30, "arm")
         rows = dataset.episodes.order_by("episode_index")
         assert {row.pk for row in rows} == ids, "UUIDs are for life"
@@ -124,27 +125,27 @@ class TestFolders:
             ("encoded", "push", 8, 0),
             ("encoded", "push", 8, 1),
         ]
-        assert adopt_folder(path=dataset.path).pk == dataset.pk, "twice is once"
+        assert adopt_folder(path=dataset.path, actor=WORKER).pk == dataset.pk, "twice is once"
 
     def test_it_knows_what_another_program_recorded(self, committed: Dataset) -> None:
         foreign = committed.path.with_name("foreign")
         shutil.copytree(committed.path, foreign)
         (foreign / "meta/robotdata.json").unlink()
-        ids = [set(adopt_folder(slug="foreign").episodes.values_list("pk", flat=True)) for _ in range(2)]
+        ids = [set(adopt_folder(slug="foreign", actor=WORKER).episodes.values_list("pk", flat=True)) for _ in range(2)]
         assert len(ids[0]) == 2 and ids[0] == ids[1], "the same rows, whenever it is looked at"
 
     @pytest.mark.parametrize("name", ["white space", "ünder"])
     def test_it_says_how_to_rename_a_folder(self, committed: Dataset, name: str) -> None:
         shutil.copytree(committed.path, committed.path.with_name(name))
         with pytest.raises(Refused, match="rename it to (white-space|under)"):
-            adopt_folder(slug=name)
+            adopt_folder(slug=name, actor=WORKER)
 
     def test_it_refuses_folders_that_lie_elsewhere_or_are_none(self, committed: Dataset, home: Path) -> None:
         with pytest.raises(Refused, match="move or copy it there"):
-            adopt_folder(path=home / "spool")
+            adopt_folder(path=home / "spool", actor=WORKER)
         (home / "datasets/empty").mkdir()
         with pytest.raises(Refused, match=r"it has no meta/info\.json"):
-            adopt_folder(slug="empty")
+            adopt_folder(slug="empty", actor=WORKER)
         assert Dataset.objects.count() == 1
 
     def test_it_says_that_a_folder_is_missing_and_forgets_nothing(self, committed: Dataset) -> None:
@@ -168,7 +169,7 @@ class TestFolders:
         self, committed: Dataset, make_episode: MakeEpisode
     ) -> None:
         third = make_episode()
-        work(start_batch(dataset=committed, who="olga"))
+        work(start_batch(dataset=committed, actor=Actor("olga")))
         newest = committed.path.rename(committed.path.with_name(".newest"))
         (committed.revisions_path / "1").rename(committed.path)
         refresh_dataset(dataset=committed)

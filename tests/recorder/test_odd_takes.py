@@ -14,6 +14,7 @@ from django.test import Client
 
 from recorder.jobs.batches import start_batch
 from recorder.models import Dataset, Episode, Unopened
+from recorder.models.actor import Actor
 from recorder.quality.assess import assess_by_id
 from recorder.worker.recover import recover
 from recorder.worker.sweep import sweep
@@ -142,7 +143,9 @@ def test_a_take_that_is_not_sure_of_its_rows_says_so_before_it_is_encoded(
     before = {path.name: path.read_bytes() for path in (spool / name).iterdir() if path.is_file()}
     recover()
     assert Dataset.objects.get(slug="cubes").features == {} or "action" in Dataset.objects.get(slug="cubes").features
-    batch = start_batch(dataset=cubes, who="olga", episodes=[Episode.objects.get(pk=name)], include_unreviewed=True)
+    batch = start_batch(
+        dataset=cubes, actor=Actor("olga"), episodes=[Episode.objects.get(pk=name)], include_unreviewed=True
+    )
     done = work(batch)
     episode = Episode.objects.get(pk=name)
     assert done.state == "failed" and part.split(".")[0] in episode.error, (done.state, episode.error)

@@ -14,6 +14,7 @@ from recorder.errors import Refused
 from recorder.jobs.batches import start_batch
 from recorder.jobs.revisions import apply_changes, go_back, revisions_of
 from recorder.models import Batch, Dataset, Episode, Job
+from recorder.models.actor import WORKER, Actor
 from recorder.models.paths import misplaced
 from recorder.review.verdicts import set_verdict
 from recorder.worker import commit
@@ -46,19 +47,19 @@ def test_it_commits_changes_and_goes_back_on_another_disk(
 ) -> None:
     for _ in range(2):
         make_episode(5)
-    work(start_batch(dataset=cubes, who="olga"))
+    work(start_batch(dataset=cubes, actor=Actor("olga")))
     move(cubes, disk / "big cubes")
     make_episode(4)
-    assert work(start_batch(dataset=cubes, who="olga")).error == ""
+    assert work(start_batch(dataset=cubes, actor=Actor("olga"))).error == ""
     assert [len(shown) for _, shown in frames(cubes)] == [5, 5, 4]
     first = cubes.episodes.committed().order_by("episode_index").first()
     assert first is not None
-    set_verdict(episodes=[first], verdict="reject", who="olga")
-    batch = apply_changes(dataset=cubes, who="olga")
+    set_verdict(episodes=[first], verdict="reject", actor=Actor("olga"))
+    batch = apply_changes(dataset=cubes, actor=Actor("olga"))
     commit.commit_batch(batch.pk)
     assert [len(shown) for _, shown in frames(cubes)] == [5, 4]
     assert [revision.number for revision in revisions_of(cubes)] == [3, 2, 1]
-    commit.commit_batch(go_back(dataset=cubes, revision=1, who="olga").pk)
+    commit.commit_batch(go_back(dataset=cubes, revision=1, actor=Actor("olga")).pk)
     assert [len(shown) for _, shown in frames(cubes)] == [5, 5]
     assert cubes.path.is_symlink() and (disk / "big cubes/meta/info.json").is_file()
     assert not list((disk / ".work").iterdir()) and not list(home.glob("datasets/.work/*"))
@@ -68,13 +69,13 @@ def test_it_commits_changes_and_goes_back_on_another_disk(
 
 def test_a_new_link_is_adopted_like_a_folder(cubes: Dataset, make_episode: MakeEpisode, disk: Path) -> None:
     make_episode(5)
-    work(start_batch(dataset=cubes, who="olga"))
+    work(start_batch(dataset=cubes, actor=Actor("olga")))
     shutil.move(cubes.path, disk / "other")
     for rows in (Job, Batch, Episode, Dataset):
         rows.objects.all().delete()
     link = cubes.path.with_name("linked")
     link.symlink_to(disk / "other")
-    assert adopt_folder(slug="linked").total_episodes == 1
+    assert adopt_folder(slug="linked", actor=WORKER).total_episodes == 1
 
 
 def test_links_copied_out_of_the_hubs_cache_say_how_to_copy(cubes: Dataset, home: Path) -> None:
@@ -82,7 +83,7 @@ def test_links_copied_out_of_the_hubs_cache_say_how_to_copy(cubes: Dataset, home
     folder.mkdir(parents=True)
     (folder / "info.json").symlink_to("../../../blobs/abc")
     with pytest.raises(Refused, match="cp -rL"):
-        adopt_folder(slug="links")
+        adopt_folder(slug="links", actor=WORKER)
     report = recover()
     assert report.lost == []
     assert any("links" in line and "cp -rL" in line for line in report.unopened)
@@ -94,7 +95,7 @@ def test_a_link_that_cannot_be_used_is_refused_whether_new_or_known(
     cubes: Dataset, make_episode: MakeEpisode, tmp_path: Path, home: Path, known: bool, where: str
 ) -> None:
     take = make_episode(5)
-    work(start_batch(dataset=cubes, who="olga"))
+    work(start_batch(dataset=cubes, actor=Actor("olga")))
     outside = Path(tempfile.mkdtemp(prefix="robotdata-test-"))
     to = outside / "hub/datasets--a--b/snapshots/abc" if where == "snapshot" else home / "spool/abc"
     to.parent.mkdir(parents=True, exist_ok=True)
@@ -109,12 +110,12 @@ def test_a_link_that_cannot_be_used_is_refused_whether_new_or_known(
             assert "is a link" in cubes.problem
             make_episode(4)
             with pytest.raises(Refused, match="is a link"):
-                start_batch(dataset=cubes, who="olga")
+                start_batch(dataset=cubes, actor=Actor("olga"))
             take.refresh_from_db()
             assert take.state == "encoded" and DatasetFolder.open(to).total_frames == 5
         else:
             with pytest.raises(Refused, match="is a link"):
-                adopt_folder(slug="linked")
+                adopt_folder(slug="linked", actor=WORKER)
     finally:
         shutil.rmtree(outside)
 
@@ -123,14 +124,14 @@ def test_it_is_refused_before_any_encoding_where_nothing_can_be_put_in_place(
     cubes: Dataset, make_episode: MakeEpisode, disk: Path
 ) -> None:
     make_episode(5)
-    work(start_batch(dataset=cubes, who="olga"))
+    work(start_batch(dataset=cubes, actor=Actor("olga")))
     shutil.rmtree(cubes.path)
     cubes.path.symlink_to("/dev/shm")  # a disk itself
     make_episode(4)
     with pytest.raises(Refused, check=lambda refused: refused.code == "place"):
-        start_batch(dataset=cubes, who="olga")
+        start_batch(dataset=cubes, actor=Actor("olga"))
     cubes.path.unlink()
     cubes.path.symlink_to(disk / "unmounted")
     with pytest.raises(Refused, check=lambda refused: refused.code == "place"):
-        start_batch(dataset=cubes, who="olga")
+        start_batch(dataset=cubes, actor=Actor("olga"))
     assert Batch.objects.exclude(state="done").count() == 0 and not (disk / ".work").exists()

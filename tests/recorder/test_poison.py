@@ -12,6 +12,7 @@ import pytest
 
 from recorder.jobs.batches import retry_batch, start_batch
 from recorder.models import Batch, Dataset, Episode, Job
+from recorder.models.actor import Actor
 from recorder.worker import commit as committing
 from recorder.worker import encode
 from robotdata.dataset import verify_dataset
@@ -37,7 +38,7 @@ def replace_staged(settings: Any, episode: Episode, **how: Any) -> None:
 
 
 def commit(dataset: Dataset, spoil: Callable[[], None]) -> Batch:
-    batch = start_batch(dataset=dataset, who="olga")
+    batch = start_batch(dataset=dataset, actor=Actor("olga"))
     for pk in Job.objects.waiting().filter(batch=batch).values_list("pk", flat=True):
         encode.run_job(pk)
     spoil()
@@ -60,7 +61,7 @@ def test_it_fails_alone(cubes: Dataset, make_episode: MakeEpisode, settings: Any
     assert [take.state for take in takes] == ["encoded", "failed", "encoded"]
     assert takes[1].error and takes[1].take_path.is_dir() and not takes[0].take_path.exists()
     assert [shown[0][1] for shown in codes(cubes)] == [1, 3]
-    assert work(retry_batch(batch=batch)).state == "done", "what was encoded badly is encoded anew"
+    assert work(retry_batch(batch=batch, actor=Actor("olga"))).state == "done", "what was encoded badly is encoded anew"
     assert [shown[0][1] for shown in codes(cubes)] == [1, 3, 2]
     assert verify_dataset(cubes.path, deep=True).problems == []
 

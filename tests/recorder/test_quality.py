@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from recorder.catalog.takes import index_take
 from recorder.models import Dataset, Episode
+from recorder.models.actor import WORKER, Actor
 from recorder.quality import assess
 from recorder.quality.overview import overview, score
 from recorder.quality.tasks import assess_take
@@ -65,7 +66,7 @@ def test_it_keeps_the_marks_in_row_and_folder(make_take: MakeEpisode) -> None:
     }
     episode.refresh_from_db()
     assert episode.marks == marks == read_manifest(episode.take_path)["marks"]
-    assert episode.updated_at > before and index_take(take_id=str(episode.pk)).marks == marks  # type: ignore[union-attr]
+    assert episode.updated_at > before and index_take(take_id=str(episode.pk), actor=WORKER).marks == marks  # type: ignore[union-attr]
 
 
 def test_it_has_nothing_to_say_of_ordinary_takes(make_take: MakeEpisode) -> None:
@@ -172,7 +173,7 @@ def test_it_suggests_a_trim_that_an_episode_can_take(make_take: MakeEpisode) -> 
     assess.assess(episode=episode)
     first, end = assess.suggest_trim(episode) or (0, 0)
     assert 40 <= first <= 75 and 165 <= end <= 205
-    edit_episodes(episodes=[episode], who="olga", trim_first=first, trim_end=end)
+    edit_episodes(episodes=[episode], actor=Actor("olga"), trim_first=first, trim_end=end)
     assert read_manifest(episode.take_path)["curation"]["trim"] == [first, end]
     busy = make_take()
     assess.assess(episode=busy)

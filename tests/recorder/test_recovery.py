@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from recorder.jobs.batches import start_batch
 from recorder.models import Batch, Change, Dataset, Episode, Job, Session
+from recorder.models.actor import Actor
 from recorder.review.verdicts import edit_episodes, set_verdict
 from recorder.worker import commit, encode
 from recorder.worker.recover import rebuild, recover
@@ -59,8 +60,8 @@ def test_it_closes_an_unfinished_take_and_says_so(cubes: Dataset, home: Path) ->
 
 def test_it_believes_the_folder_where_a_crash_came_between(make_episode: MakeEpisode) -> None:
     episode = make_episode(verdict="unreviewed")
-    set_verdict(episodes=[episode], verdict="reject", who="olga")
-    edit_episodes(episodes=[episode], who="olga", note="dark", trim_first=1, trim_end=4)
+    set_verdict(episodes=[episode], verdict="reject", actor=Actor("olga"))
+    edit_episodes(episodes=[episode], actor=Actor("olga"), note="dark", trim_first=1, trim_end=4)
     yesterday = {"verdict": "unreviewed", "note": "", "trim_first": None, "trim_end": None, "reviewer": ""}
     Episode.objects.update(**yesterday)
     recover()
@@ -104,7 +105,7 @@ def test_it_gives_back_the_jobs_of_dead_workers(
     transactional_db: None, cubes: Dataset, make_episode: MakeEpisode, bells: list[Any]
 ) -> None:
     make_episode()
-    batch = start_batch(dataset=cubes, who="olga")
+    batch = start_batch(dataset=cubes, actor=Actor("olga"))
     job = encode.claim_job(Job.objects.get().pk)
     assert job is not None and recover().jobs_given_back == 0, "its worker may be alive"
     Job.objects.update(lease_until=OLD)
@@ -119,10 +120,10 @@ class TestCommitted:
     @pytest.fixture
     def committed(self, transactional_db: None, cubes: Dataset, make_episode: MakeEpisode) -> Dataset:
         first = make_episode(verdict="unreviewed", session="9d5f57cf-6b54-4c0e-9d5c-0a2b1d1ed001")
-        edit_episodes(episodes=[first], who="olga", labels=["slow"], rating=4, task="stack")
-        set_verdict(episodes=[first], verdict="keep", who="olga")
+        edit_episodes(episodes=[first], actor=Actor("olga"), labels=["slow"], rating=4, task="stack")
+        set_verdict(episodes=[first], verdict="keep", actor=Actor("olga"))
         make_episode()
-        work(start_batch(dataset=cubes, who="olga"))
+        work(start_batch(dataset=cubes, actor=Actor("olga")))
         return cubes
 
     def test_it_rebuilds_everything_from_the_folders(
@@ -130,10 +131,10 @@ class TestCommitted:
     ) -> None:
         session = "9d5f57cf-6b54-4c0e-9d5c-0a2b1d1ed002"
         rejected = make_episode(verdict="unreviewed", session=session)
-        set_verdict(episodes=[rejected], verdict="reject", who="olga")
+        set_verdict(episodes=[rejected], verdict="reject", actor=Actor("olga"))
         from recorder.catalog.datasets import change_dataset
 
-        change_dataset(dataset=committed, title="My cubes", policy="every", every=7)
+        change_dataset(dataset=committed, title="My cubes", policy="every", every=7, actor=Actor("olga"))
         names = ["id", "state", "verdict", "task", "labels", "rating", "ticks", "episode_index", "recorded_at"]
         names += ["reviewer"]
         judged = Episode.objects.exclude(reviewed_at=None).values_list("pk", "reviewed_at")
@@ -155,7 +156,7 @@ class TestCommitted:
         settings.KEEP_RAW = True
         Dataset.objects.update(policy="every", every=1)
         kept = make_episode(verdict="unreviewed")
-        set_verdict(episodes=[kept], verdict="keep", who="olga")
+        set_verdict(episodes=[kept], verdict="keep", actor=Actor("olga"))
         batch = Batch.objects.order_by("-created_at").first()
         assert batch is not None and work(batch).state == "done" and kept.take_path.is_dir()
         rebuild()
@@ -181,7 +182,7 @@ class TestCommitted:
         episode = make_episode()
         with monkeypatch.context() as patch:
             patch.setattr(commit, "clear_committed", lambda *_: None)  # killed before
-            work(start_batch(dataset=committed, who="olga"))
+            work(start_batch(dataset=committed, actor=Actor("olga")))
         assert episode.take_path.is_dir()
         assert recover().code == 0 and not episode.take_path.exists()
 
@@ -189,7 +190,7 @@ class TestCommitted:
         self, committed: Dataset, make_episode: MakeEpisode, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         episode = make_episode()
-        batch = start_batch(dataset=committed, who="olga")
+        batch = start_batch(dataset=committed, actor=Actor("olga"))
         with monkeypatch.context() as patch:
 
             def killed(*_: Any) -> None:
@@ -255,7 +256,7 @@ def test_it_verifies_a_dataset_by_name_or_path(
         return int(str(end.value.code)), out.getvalue()
 
     make_episode()
-    work(start_batch(dataset=cubes, who="olga"))
+    work(start_batch(dataset=cubes, actor=Actor("olga")))
     assert verify("cubes", "--deep")[0] == 0 and verify(str(cubes.path))[0] == 0
     video = next(cubes.path.rglob("*.mp4"))
     video.write_bytes(video.read_bytes()[:-200])
@@ -267,7 +268,7 @@ def test_it_verifies_a_dataset_by_name_or_path(
 
 def test_it_hands_jobs_over_only_after_their_lease(cubes: Dataset, make_episode: MakeEpisode) -> None:
     make_episode()
-    start_batch(dataset=cubes, who="olga")
+    start_batch(dataset=cubes, actor=Actor("olga"))
     job = encode.claim_job(Job.objects.get().pk)
     assert job is not None and job.lease_until is not None and job.lease_until > timezone.now()
 

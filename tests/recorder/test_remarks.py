@@ -18,6 +18,7 @@ from recorder.catalog.datasets_on_disk import adopt_folder
 from recorder.jobs.batches import start_batch
 from recorder.jobs.revisions import apply_changes, revisions_of
 from recorder.models import Dataset, Episode, Rig
+from recorder.models.actor import WORKER, Actor
 from recorder.review.verdicts import edit_episodes, set_verdict
 from recorder.task_text import checked_task
 from recorder.worker import commit
@@ -59,7 +60,7 @@ def foreign(four: list[Episode], home: Path) -> Dataset:
     folder = home / "datasets/foreign"
     shutil.copytree(four[0].dataset.path, folder)
     (folder / "meta/robotdata.json").unlink()
-    return adopt_folder(slug="foreign")
+    return adopt_folder(slug="foreign", actor=WORKER)
 
 
 def test_a_dataset_in_order_has_none(olga: Client, foreign: Dataset) -> None:
@@ -67,8 +68,8 @@ def test_a_dataset_in_order_has_none(olga: Client, foreign: Dataset) -> None:
 
 
 def test_the_state_before_our_first_change_has_its_true_size(olga: Client, foreign: Dataset) -> None:
-    set_verdict(episodes=[foreign.episodes.get(episode_index=1)], verdict="reject", who="olga")
-    commit.commit_batch(apply_changes(dataset=foreign, who="olga").pk)
+    set_verdict(episodes=[foreign.episodes.get(episode_index=1)], verdict="reject", actor=Actor("olga"))
+    commit.commit_batch(apply_changes(dataset=foreign, actor=Actor("olga")).pk)
     found = [(one.number, one.episodes, one.frames) for one in revisions_of(foreign)]
     assert found == [(1, 3, 20), (0, 4, 26)]
     assert "4 episodes · 26 frames" in olga.get("/datasets/foreign/revisions/").content.decode()
@@ -80,11 +81,11 @@ def test_tasks_that_differ_are_said_before_anything_is_written(olga: Client, for
     rewrite(foreign.path / EPISODES, lambda table: replace(table, "tasks", [["yellow"]] * 4))
     said = remarks(olga, foreign)
     assert "1 thing to know" in said and "4 episode(s)" in said and "yellow" in said and "push" in said
-    refreshed = adopt_folder(slug="foreign")
+    refreshed = adopt_folder(slug="foreign", actor=WORKER)
     assert set(refreshed.episodes.values_list("task", "committed_task")) == {("push", "push")}, "as it is trained on"
-    edit_episodes(episodes=[refreshed.episodes.get(episode_index=3)], who="olga", task="open the drawer")
-    edit_episodes(episodes=[refreshed.episodes.get(episode_index=0)], who="olga", task="yellow")
-    batch = apply_changes(dataset=refreshed, who="olga")
+    edit_episodes(episodes=[refreshed.episodes.get(episode_index=3)], actor=Actor("olga"), task="open the drawer")
+    edit_episodes(episodes=[refreshed.episodes.get(episode_index=0)], actor=Actor("olga"), task="yellow")
+    batch = apply_changes(dataset=refreshed, actor=Actor("olga"))
     commit.commit_batch(batch.pk)
     batch.refresh_from_db()
     assert (batch.state, batch.error) == ("done", "")
@@ -117,8 +118,8 @@ def test_notes_of_the_last_change_are_said(olga: Client, foreign: Dataset) -> No
     info = foreign.path / "meta/info.json"
     info.write_text(json.dumps(json.loads(info.read_text()) | {"splits": {"train": "0:3", "val": "3:4"}}))
     (foreign.path / "meta/episodes.jsonl").write_text("{}\n")
-    set_verdict(episodes=[foreign.episodes.get(episode_index=3)], verdict="reject", who="olga")
-    commit.commit_batch(apply_changes(dataset=foreign, who="olga").pk)
+    set_verdict(episodes=[foreign.episodes.get(episode_index=3)], verdict="reject", actor=Actor("olga"))
+    commit.commit_batch(apply_changes(dataset=foreign, actor=Actor("olga")).pk)
     said = remarks(olga, foreign)
     assert "2 things to know" in said and "plit val" in said and "meta/episodes.jsonl" in said
 
@@ -129,7 +130,7 @@ class TestTasks:
         self, olga: Client, cubes: Dataset, make_episode: MakeEpisode, text: str
     ) -> None:
         first, second = make_episode(4, task="pick cup"), make_episode(4, task=text)
-        work(start_batch(dataset=cubes, who="olga"))
+        work(start_batch(dataset=cubes, actor=Actor("olga")))
         assert DatasetFolder.open(cubes.path).tasks == ["pick cup"]
         second.refresh_from_db()
         assert (second.task, second.committed_task) == ("pick cup", "pick cup") and not second.planned

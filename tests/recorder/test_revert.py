@@ -13,6 +13,7 @@ from django.utils import timezone
 from recorder.errors import Refused
 from recorder.jobs.batches import start_batch
 from recorder.models import Change, Episode
+from recorder.models.actor import Actor
 from recorder.review.revert import revert
 from recorder.review.verdicts import edit_episodes, history, set_verdict, undo
 from robotdata.spool import read_manifest
@@ -24,10 +25,10 @@ pytestmark = pytest.mark.django_db
 def episode(make_episode: Callable[..., Episode]) -> Episode:
     """Changed four times by two people: kept, renamed, trimmed and labelled, rejected."""
     episode = make_episode(verdict="unreviewed")
-    set_verdict(episodes=[episode], verdict="keep", who="olga")
-    edit_episodes(episodes=[episode], who="ben", task="stack")
-    edit_episodes(episodes=[episode], who="olga", trim_first=2, trim_end=6, labels=["slow"])
-    set_verdict(episodes=[episode], verdict="reject", who="ben")
+    set_verdict(episodes=[episode], verdict="keep", actor=Actor("olga"))
+    edit_episodes(episodes=[episode], actor=Actor("ben"), task="stack")
+    edit_episodes(episodes=[episode], actor=Actor("olga"), trim_first=2, trim_end=6, labels=["slow"])
+    set_verdict(episodes=[episode], verdict="reject", actor=Actor("ben"))
     return episode
 
 
@@ -58,48 +59,48 @@ def state(episode: Episode) -> tuple[Any, ...]:
 )
 def test_it_goes_back_to_any_change(episode: Episode, at: int | None, then: tuple[Any, ...]) -> None:
     before = state(episode)
-    revert(episode=episode, change=None if at is None else changes(episode)[at], who="mei")
+    revert(episode=episode, change=None if at is None else changes(episode)[at], actor=Actor("mei"))
     assert state(episode) == then
     assert history(episode=episode).count() == 5 and history(episode=episode)[0].who == "mei"
-    undo(who="mei")
+    undo(actor=Actor("mei"))
     assert state(episode) == before
 
 
 def test_it_goes_back_and_forth_through_reverts(episode: Episode) -> None:
     last = changes(episode)[-1]
-    revert(episode=episode, change=None, who="mei")
-    revert(episode=episode, change=last, who="mei")
+    revert(episode=episode, change=None, actor=Actor("mei"))
+    revert(episode=episode, change=last, actor=Actor("mei"))
     assert state(episode) == ("reject", "stack", ["slow"], [2, 6])
 
 
 def test_it_passes_over_what_was_taken_back(episode: Episode) -> None:
     kept, _, trimmed, rejected = changes(episode)
-    undo(who="ben")
+    undo(actor=Actor("ben"))
     with pytest.raises(Refused, check=lambda refused: refused.code == "no_change"):
-        revert(episode=episode, change=rejected, who="mei")
+        revert(episode=episode, change=rejected, actor=Actor("mei"))
     with pytest.raises(Refused, check=lambda refused: refused.code == "same"):
-        revert(episode=episode, change=trimmed, who="mei")
-    revert(episode=episode, change=kept, who="mei")
+        revert(episode=episode, change=trimmed, actor=Actor("mei"))
+    revert(episode=episode, change=kept, actor=Actor("mei"))
     assert state(episode) == ("keep", "push", [], None)
 
 
 def test_it_says_who_changed_it_after_one_looked(episode: Episode) -> None:
     seen, first = episode.updated_at, changes(episode)[0]
-    edit_episodes(episodes=[episode], who="ben", note="dark")
+    edit_episodes(episodes=[episode], actor=Actor("ben"), note="dark")
     with pytest.raises(Refused, match="ben set note to dark") as said:
-        revert(episode=episode, change=first, who="olga", version=seen)
+        revert(episode=episode, change=first, actor=Actor("olga"), version=seen)
     assert said.value.code == "conflict" and state(episode)[0] == "reject"
 
 
 def test_it_refuses_what_is_being_encoded_or_gone(episode: Episode) -> None:
     first = changes(episode)[0]
-    set_verdict(episodes=[episode], verdict="keep", who="ben")
-    start_batch(dataset=episode.dataset, who="sven")
+    set_verdict(episodes=[episode], verdict="keep", actor=Actor("ben"))
+    start_batch(dataset=episode.dataset, actor=Actor("sven"))
     with pytest.raises(Refused, match="is being encoded .* by sven"):
-        revert(episode=episode, change=first, who="olga")
+        revert(episode=episode, change=first, actor=Actor("olga"))
     Episode.objects.filter(pk=episode.pk).update(state="recorded", purged_at=timezone.now())
     with pytest.raises(Refused, check=lambda refused: refused.code == "purged"):
-        revert(episode=episode, change=first, who="olga")
+        revert(episode=episode, change=first, actor=Actor("olga"))
 
 
 def test_it_does_so_through_api_and_page(episode: Episode, make_episode: Any, client: Client) -> None:

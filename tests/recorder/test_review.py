@@ -11,7 +11,7 @@ from django.utils import timezone
 from recorder.errors import Refused
 from recorder.jobs.batches import cancel_batch, start_batch
 from recorder.models import Change, Dataset, Episode
-from recorder.models.actor import Person
+from recorder.models.actor import Actor
 from recorder.models.versions import next_version
 from recorder.review.bulk_edit import edit_many
 from recorder.review.verdicts import edit_episodes, history, set_verdict, undo
@@ -38,7 +38,7 @@ def episode(make_episode: MakeEpisode) -> Episode:
 
 
 def test_it_writes_a_verdict_to_row_and_folder(episode: Episode) -> None:
-    set_verdict(episodes=[episode], verdict="keep", who="olga")
+    set_verdict(episodes=[episode], verdict="keep", actor=Actor("olga"))
     assert verdicts(episode) == ["keep"] and said(episode)["verdict"] == "keep"
     assert (episode.reviewer, episode.reviewed_at is not None) == ("olga", True)
     assert said(episode)["history"][-1]["by"] == "olga"
@@ -46,7 +46,14 @@ def test_it_writes_a_verdict_to_row_and_folder(episode: Episode) -> None:
 
 def test_it_writes_words_and_trim_to_row_and_folder(episode: Episode) -> None:
     edit_episodes(
-        episodes=[episode], who="olga", task="stack", labels=["slow"], rating=4, note="dark", trim_first=2, trim_end=6
+        episodes=[episode],
+        actor=Actor("olga"),
+        task="stack",
+        labels=["slow"],
+        rating=4,
+        note="dark",
+        trim_first=2,
+        trim_end=6,
     )
     episode.refresh_from_db()
     assert (episode.task, episode.labels, episode.rating, episode.note) == ("stack", ["slow"], 4, "dark")
@@ -56,53 +63,53 @@ def test_it_writes_words_and_trim_to_row_and_folder(episode: Episode) -> None:
 
 
 def test_it_has_one_effect_when_pressed_twice(episode: Episode) -> None:
-    set_verdict(episodes=[episode], verdict="keep", who="olga")
-    set_verdict(episodes=[episode], verdict="keep", who="olga")
+    set_verdict(episodes=[episode], verdict="keep", actor=Actor("olga"))
+    set_verdict(episodes=[episode], verdict="keep", actor=Actor("olga"))
     assert history(episode=episode).count() == 1
 
 
 def test_it_undoes_at_any_depth(episode: Episode, make_episode: MakeEpisode) -> None:
     other = make_episode(verdict="unreviewed")
-    set_verdict(episodes=[episode], verdict="keep", who="olga")
-    edit_episodes(episodes=[episode], who="olga", task="stack")
-    set_verdict(episodes=[episode, other], verdict="reject", who="olga")
+    set_verdict(episodes=[episode], verdict="keep", actor=Actor("olga"))
+    edit_episodes(episodes=[episode], actor=Actor("olga"), task="stack")
+    set_verdict(episodes=[episode, other], verdict="reject", actor=Actor("olga"))
     assert verdicts(episode, other) == ["reject", "reject"]
-    assert {e.pk for e in undo(who="olga")} == {episode.pk, other.pk}, "one act, one undo"
+    assert {e.pk for e in undo(actor=Actor("olga"))} == {episode.pk, other.pk}, "one act, one undo"
     assert verdicts(episode, other) == ["keep", "unreviewed"]
-    undo(who="olga")
+    undo(actor=Actor("olga"))
     episode.refresh_from_db()
     assert (episode.task, said(episode)["task"]) == ("push", "push")
-    undo(who="olga")
+    undo(actor=Actor("olga"))
     assert verdicts(episode) == ["unreviewed"] and said(episode)["verdict"] == "unreviewed"
     assert (episode.reviewer, episode.reviewed_at) == ("", None)
     with pytest.raises(Refused, check=lambda refused: refused.code == "nothing_to_undo"):
-        undo(who="olga")
+        undo(actor=Actor("olga"))
 
 
 def test_it_undoes_only_ones_own(episode: Episode) -> None:
-    set_verdict(episodes=[episode], verdict="keep", who="olga")
+    set_verdict(episodes=[episode], verdict="keep", actor=Actor("olga"))
     with pytest.raises(Refused, check=lambda refused: refused.code == "nothing_to_undo"):
-        undo(who="sven")
+        undo(actor=Actor("sven"))
     assert verdicts(episode) == ["keep"]
 
 
 def test_it_names_who_changed_the_same_since(episode: Episode) -> None:
-    edit_episodes(episodes=[episode], who="olga", note="mine")
-    set_verdict(episodes=[episode], verdict="keep", who="olga")
-    set_verdict(episodes=[episode], verdict="reject", who="sven")
+    edit_episodes(episodes=[episode], actor=Actor("olga"), note="mine")
+    set_verdict(episodes=[episode], verdict="keep", actor=Actor("olga"))
+    set_verdict(episodes=[episode], verdict="reject", actor=Actor("sven"))
     with pytest.raises(Refused, match="sven set verdict to reject"):
-        undo(who="olga")
+        undo(actor=Actor("olga"))
     assert verdicts(episode) == ["reject"]
-    undo(who="olga")  # goes on with the change before
+    undo(actor=Actor("olga"))  # goes on with the change before
     episode.refresh_from_db()
     assert episode.note == ""
 
 
 def test_it_refuses_a_verdict_on_what_was_not_seen(episode: Episode) -> None:
     seen = episode.updated_at
-    set_verdict(episodes=[episode], verdict="keep", who="olga")
+    set_verdict(episodes=[episode], verdict="keep", actor=Actor("olga"))
     with pytest.raises(Refused, match="olga set verdict to keep") as refusal:
-        set_verdict(episodes=[episode], verdict="reject", who="sven", version=seen)
+        set_verdict(episodes=[episode], verdict="reject", actor=Actor("sven"), version=seen)
     assert refusal.value.code == "conflict" and verdicts(episode) == ["keep"]
 
 
@@ -121,21 +128,21 @@ def test_it_refuses_values_that_are_none_and_changes_nothing(
 ) -> None:
     before = said(episode)
     with pytest.raises(Refused, match=words) as refusal:
-        edit_episodes(episodes=[episode], who="olga", **fields)
+        edit_episodes(episodes=[episode], actor=Actor("olga"), **fields)
     episode.refresh_from_db()
     assert refusal.value.status == 422 and said(episode) == before
     assert not Change.objects.exists() and episode.rating is None and episode.trim_first is None
 
 
 def test_it_refuses_while_the_episode_is_encoded_and_says_by_whom(cubes: Dataset, episode: Episode) -> None:
-    set_verdict(episodes=[episode], verdict="keep", who="olga")
-    batch = start_batch(dataset=cubes, who="sven")
+    set_verdict(episodes=[episode], verdict="keep", actor=Actor("olga"))
+    batch = start_batch(dataset=cubes, actor=Actor("sven"))
     with pytest.raises(Refused, match="is being encoded since .* by sven: cancel that batch first"):
-        set_verdict(episodes=[episode], verdict="reject", who="olga")
+        set_verdict(episodes=[episode], verdict="reject", actor=Actor("olga"))
     with pytest.raises(Refused, match="by sven: cancel"):
-        undo(who="olga")
-    cancel_batch(batch=batch)
-    assert undo(who="olga") and verdicts(episode) == ["unreviewed"]
+        undo(actor=Actor("olga"))
+    cancel_batch(batch=batch, actor=Actor("olga"))
+    assert undo(actor=Actor("olga")) and verdicts(episode) == ["unreviewed"]
 
 
 @pytest.mark.parametrize(
@@ -148,74 +155,74 @@ def test_it_refuses_while_the_episode_is_encoded_and_says_by_whom(cubes: Dataset
 def test_it_refuses_what_can_no_longer_be_changed(episode: Episode, fields: dict[str, Any], words: str) -> None:
     Episode.objects.filter(pk=episode.pk).update(**fields)
     with pytest.raises(Refused, match=words):
-        set_verdict(episodes=[episode], verdict="reject", who="olga")
+        set_verdict(episodes=[episode], verdict="reject", actor=Actor("olga"))
 
 
 def test_it_changes_nothing_where_one_of_many_cannot_be(episode: Episode, make_episode: MakeEpisode) -> None:
     busy = make_episode(verdict="unreviewed")
     Episode.objects.filter(pk=busy.pk).update(state="encoding")
     with pytest.raises(Refused):
-        set_verdict(episodes=[episode, busy], verdict="reject", who="olga")
+        set_verdict(episodes=[episode, busy], verdict="reject", actor=Actor("olga"))
     assert verdicts(episode) == ["unreviewed"]
 
 
 def test_it_lets_people_reject_a_take_whose_folder_is_gone(episode: Episode) -> None:
     episode.take_path.rename(episode.take_path.with_name("elsewhere"))
-    set_verdict(episodes=[episode], verdict="reject", who="olga")
+    set_verdict(episodes=[episode], verdict="reject", actor=Actor("olga"))
     assert verdicts(episode) == ["reject"]
 
 
 def test_it_passes_over_what_is_committed_by_now(episode: Episode, make_episode: MakeEpisode) -> None:
     other = make_episode(verdict="unreviewed")
-    set_verdict(episodes=[other], verdict="keep", who="olga")
-    set_verdict(episodes=[episode], verdict="keep", who="olga")
-    work(start_batch(dataset=episode.dataset, who="olga", episodes=[episode]))
-    assert [e.pk for e in undo(who="olga")] == [other.pk]
+    set_verdict(episodes=[other], verdict="keep", actor=Actor("olga"))
+    set_verdict(episodes=[episode], verdict="keep", actor=Actor("olga"))
+    work(start_batch(dataset=episode.dataset, actor=Actor("olga"), episodes=[episode]))
+    assert [e.pk for e in undo(actor=Actor("olga"))] == [other.pk]
 
 
 def test_it_takes_no_offence_at_what_the_product_noted_meanwhile(make_episode: Any) -> None:
     episode = make_episode(verdict="unreviewed")
     read = episode.updated_at
     Episode.objects.filter(pk=episode.pk).update(marks=[{"code": "stale"}], updated_at=timezone.now())
-    set_verdict(episodes=[episode], verdict="keep", who="olga", version=read)
+    set_verdict(episodes=[episode], verdict="keep", actor=Actor("olga"), version=read)
     assert verdicts(episode) == ["keep"]
     with pytest.raises(Refused, match="olga set"):
-        set_verdict(episodes=[episode], verdict="reject", who="ben", version=read)
+        set_verdict(episodes=[episode], verdict="reject", actor=Actor("ben"), version=read)
 
 
 def test_two_people_with_one_sign_in_are_told_of_each_other(make_episode: Any) -> None:
-    here, there = Person("lab", "one browser"), Person("lab", "another")
+    here, there = Actor("lab", browser="one browser"), Actor("lab", browser="another")
     episode = make_episode(verdict="unreviewed")
     read = episode.updated_at
-    set_verdict(episodes=[episode], verdict="keep", who=here, version=read, own=True)
-    set_verdict(episodes=[episode], verdict="reject", who=here, version=read, own=True)  # from another tab
+    set_verdict(episodes=[episode], verdict="keep", actor=here, version=read, own=True)
+    set_verdict(episodes=[episode], verdict="reject", actor=here, version=read, own=True)  # from another tab
     with pytest.raises(Refused, match="lab in another browser set verdict to reject"):
-        set_verdict(episodes=[episode], verdict="keep", who=there, version=read, own=True)
+        set_verdict(episodes=[episode], verdict="keep", actor=there, version=read, own=True)
     other = make_episode(verdict="unreviewed")
     with pytest.raises(Refused, match="lab in another browser set verdict to reject"):
-        set_verdict(episodes=[episode, other], verdict="keep", who=there, versions={episode.pk: read})
+        set_verdict(episodes=[episode, other], verdict="keep", actor=there, versions={episode.pk: read})
     assert verdicts(episode, other) == ["reject", "unreviewed"]
     assert {change.who for change in history(episode=episode)} == {"lab"}
 
 
 def test_two_people_with_one_sign_in_take_back_what_each_did(make_episode: Any) -> None:
-    here, there = Person("lab", "one browser"), Person("lab", "another")
+    here, there = Actor("lab", browser="one browser"), Actor("lab", browser="another")
     mine, also_mine, theirs = (make_episode(verdict="unreviewed") for _ in range(3))
-    set_verdict(episodes=[mine], verdict="keep", who=here)
-    set_verdict(episodes=[also_mine], verdict="reject", who=here)
-    set_verdict(episodes=[theirs], verdict="reject", who=there)
-    assert undo(who=here) == [also_mine] and undo(who=here) == [mine]
+    set_verdict(episodes=[mine], verdict="keep", actor=here)
+    set_verdict(episodes=[also_mine], verdict="reject", actor=here)
+    set_verdict(episodes=[theirs], verdict="reject", actor=there)
+    assert undo(actor=here) == [also_mine] and undo(actor=here) == [mine]
     assert verdicts(mine, also_mine, theirs) == ["unreviewed", "unreviewed", "reject"]
-    set_verdict(episodes=[mine], verdict="keep", who=here)
-    assert undo(who=Person("lab", "signed in again")) == [mine], "nothing of one's own is out of reach"
+    set_verdict(episodes=[mine], verdict="keep", actor=here)
+    assert undo(actor=Actor("lab", browser="signed in again")) == [mine], "nothing of one's own is out of reach"
 
 
 def test_it_takes_no_offence_at_what_one_took_back_oneself(make_episode: Any) -> None:
     episode = make_episode(verdict="unreviewed")
-    set_verdict(episodes=[episode], verdict="reject", who="olga")
-    (back,) = undo(who="olga")
+    set_verdict(episodes=[episode], verdict="reject", actor=Actor("olga"))
+    (back,) = undo(actor=Actor("olga"))
     Episode.objects.filter(pk=episode.pk).update(marks=[{"code": "stale"}], updated_at=timezone.now())
-    set_verdict(episodes=[episode], verdict="keep", who="olga", version=back.updated_at)
+    set_verdict(episodes=[episode], verdict="keep", actor=Actor("olga"), version=back.updated_at)
     assert verdicts(episode) == ["keep"]
 
 
@@ -223,9 +230,9 @@ def test_it_takes_no_offence_at_ones_own_other_acts(make_episode: Any) -> None:
     """Another tab, many at once, an answer that was lost: nobody else has done anything."""
     episode = make_episode(verdict="unreviewed")
     read = episode.updated_at
-    set_verdict(episodes=[episode, make_episode()], verdict="keep", who="olga")
-    edit_episodes(episodes=[episode], who="olga", note="dark", version=read, own=True)
-    set_verdict(episodes=[episode], verdict="reject", who="olga", version=read, own=True)
+    set_verdict(episodes=[episode, make_episode()], verdict="keep", actor=Actor("olga"))
+    edit_episodes(episodes=[episode], actor=Actor("olga"), note="dark", version=read, own=True)
+    set_verdict(episodes=[episode], verdict="reject", actor=Actor("olga"), version=read, own=True)
     assert verdicts(episode) == ["reject"]
 
 
@@ -234,41 +241,43 @@ def test_a_mark_noted_by_a_clock_that_was_read_before_makes_no_version_older(
 ) -> None:
     episode = make_episode(verdict="unreviewed")
     early = timezone.now()
-    set_verdict(episodes=[episode], verdict="keep", who="ben")
+    set_verdict(episodes=[episode], verdict="keep", actor=Actor("ben"))
     ben = Episode.objects.get(pk=episode.pk).updated_at
     monkeypatch.setattr(timezone, "now", lambda: early)
     for rating in (2, 3):
         Episode.objects.filter(pk=episode.pk).update(updated_at=next_version())
-        edit_episodes(episodes=[Episode.objects.get(pk=episode.pk)], who="olga", rating=rating)
+        edit_episodes(episodes=[Episode.objects.get(pk=episode.pk)], actor=Actor("olga"), rating=rating)
     read = Episode.objects.get(pk=episode.pk).updated_at
     assert read > ben
     Episode.objects.filter(pk=episode.pk).update(updated_at=next_version())
-    set_verdict(episodes=[episode], verdict="reject", who="olga", version=read, own=True)  # she has seen what ben did
-    edit_episodes(episodes=[episode], who="ben", note="dark")
+    set_verdict(
+        episodes=[episode], verdict="reject", actor=Actor("olga"), version=read, own=True
+    )  # she has seen what ben did
+    edit_episodes(episodes=[episode], actor=Actor("ben"), note="dark")
     with pytest.raises(Refused, match="ben set note to dark"):
-        set_verdict(episodes=[episode], verdict="keep", who="olga", version=read, own=True)
+        set_verdict(episodes=[episode], verdict="keep", actor=Actor("olga"), version=read, own=True)
 
 
 def test_many_at_once_are_not_judged_over_what_another_one_said(make_episode: Any) -> None:
     seen = [make_episode(verdict="unreviewed") for _ in range(3)]
     versions = {episode.pk: episode.updated_at for episode in seen}
-    set_verdict(episodes=[seen[1]], verdict="keep", who="ben")
+    set_verdict(episodes=[seen[1]], verdict="keep", actor=Actor("ben"))
     with pytest.raises(Refused, match="ben set verdict to keep"):
-        set_verdict(episodes=seen, verdict="reject", who="olga", versions=versions)
+        set_verdict(episodes=seen, verdict="reject", actor=Actor("olga"), versions=versions)
     with pytest.raises(Refused, match="ben set verdict to keep"):
-        edit_many(episodes=seen, who="olga", task="push it", versions=versions)
+        edit_many(episodes=seen, actor=Actor("olga"), task="push it", versions=versions)
     assert verdicts(*seen) == ["unreviewed", "keep", "unreviewed"]
-    set_verdict(episodes=seen, verdict="keep", who="olga", versions=versions)
+    set_verdict(episodes=seen, verdict="keep", actor=Actor("olga"), versions=versions)
     assert verdicts(*seen) == ["keep", "keep", "keep"]
 
 
 def test_it_asks_once_whether_another_one_changed_any_of_many(make_episode: Any) -> None:
     def asked(count: int) -> int:
         seen = [make_episode(verdict="unreviewed") for _ in range(count)]
-        set_verdict(episodes=seen, verdict="keep", who="olga")
+        set_verdict(episodes=seen, verdict="keep", actor=Actor("olga"))
         versions = {episode.pk: episode.updated_at for episode in seen}
         with CaptureQueriesContext(connection) as queries:
-            set_verdict(episodes=seen, verdict="reject", who="olga", versions=versions)
+            set_verdict(episodes=seen, verdict="reject", actor=Actor("olga"), versions=versions)
         return len(queries)
 
     assert asked(9) == asked(3)
@@ -276,9 +285,9 @@ def test_it_asks_once_whether_another_one_changed_any_of_many(make_episode: Any)
 
 def test_it_says_that_another_one_took_something_back(make_episode: Any) -> None:
     episode = make_episode(verdict="unreviewed")
-    set_verdict(episodes=[episode], verdict="keep", who="ben")
+    set_verdict(episodes=[episode], verdict="keep", actor=Actor("ben"))
     episode.refresh_from_db()
     read = episode.updated_at
-    undo(who="ben")
+    undo(actor=Actor("ben"))
     with pytest.raises(Refused, match="^ben .* verdict to keep of "):
-        set_verdict(episodes=[episode], verdict="reject", who="olga", version=read, own=True)
+        set_verdict(episodes=[episode], verdict="reject", actor=Actor("olga"), version=read, own=True)

@@ -9,6 +9,7 @@ import pytest
 
 from recorder.live import rig_writer
 from recorder.live.rig_writer import RigRows
+from recorder.models.actor import Actor, ActorKind
 
 
 async def ended(rows: RigRows) -> None:
@@ -26,7 +27,7 @@ async def test_a_take_that_fails_does_not_keep_the_next_from_being_listed(monkey
         return []
 
     monkeypatch.setattr(rig_writer, "in_database", in_database)
-    rows = RigRows(name="sim", connection="here")
+    rows = RigRows(name="sim", actor=Actor("sim", ActorKind.RIG), connection="here")
     await rows.take("odd", {"fps": 1e308})
     await rows.take("good", {})
     await rows.close()
@@ -39,6 +40,6 @@ async def test_a_task_that_died_closes_the_connection(monkeypatch: pytest.Monkey
         raise KeyError("odd")
 
     monkeypatch.setattr(RigRows, "_write_takes", dies)
-    rows = RigRows(name="sim", connection="here")
+    rows = RigRows(name="sim", actor=Actor("sim", ActorKind.RIG), connection="here")
     await ended(rows)
     assert rows.failed

@@ -5,15 +5,16 @@ from typing import Any
 from recorder.catalog import datasets_on_disk
 from recorder.jobs.batches import start_batch
 from recorder.models import Dataset, Episode
+from recorder.models.actor import Actor
 from tests.recorder.conftest import work
 
 
 def test_it_never_goes_back_to_what_a_folder_was(transactional_db: None, cubes: Dataset, make_episode: Any) -> None:
     make_episode()
-    work(start_batch(dataset=cubes, who="olga"))
+    work(start_batch(dataset=cubes, actor=Actor("olga")))
     before = datasets_on_disk.Folder.open(cubes.path)
     make_episode()
-    work(start_batch(dataset=cubes, who="olga"))
+    work(start_batch(dataset=cubes, actor=Actor("olga")))
     datasets_on_disk._refresh(cubes, before)  # read before the other commit, and written after it
     cubes.refresh_from_db()
     assert (cubes.total_episodes, cubes.revision) == (2, 2)

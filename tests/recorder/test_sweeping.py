@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from recorder.jobs.batches import start_batch
 from recorder.models import Batch, Dataset, Episode, Job, Rig
+from recorder.models.actor import Actor
 from recorder.worker import encode, sweep
 from robotdata.spool import read_manifest, write_manifest
 from robotdata.spool.take_lock import TakeLock
@@ -29,7 +30,7 @@ def later(**time: float) -> Any:
 def batch(cubes: Dataset, make_episode: MakeEpisode, bells: list[Any]) -> Batch:
     """Two jobs wait; their bells were lost."""
     make_episode(cameras=(FRONT, TOP))
-    made = start_batch(dataset=cubes, who="olga")
+    made = start_batch(dataset=cubes, actor=Actor("olga"))
     bells.clear()
     return made
 
@@ -70,7 +71,7 @@ def test_it_gives_a_dead_workers_job_to_another(batch: Batch, bells: list[Any]) 
 
 def test_it_fails_a_take_that_kills_its_workers(cubes: Dataset, make_episode: MakeEpisode) -> None:
     episode = make_episode()
-    batch = start_batch(dataset=cubes, who="olga")
+    batch = start_batch(dataset=cubes, actor=Actor("olga"))
     for _ in range(3):
         assert encode.claim_job(Job.objects.get().pk) is not None
         Job.objects.update(lease_until=OLD)

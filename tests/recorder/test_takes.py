@@ -10,6 +10,7 @@ from recorder.catalog.takes import index_take
 from recorder.live.rigs import takes_to_index
 from recorder.live.sessions import change_session, end_session, expected, record_args, start_session
 from recorder.models import Batch, Dataset, Episode, Rig
+from recorder.models.actor import WORKER, Actor
 from robotdata.spool import TakeWriter, update_curation
 
 pytestmark = pytest.mark.django_db
@@ -43,18 +44,18 @@ def rig() -> Rig:
 
 def test_it_makes_a_row_of_a_folder_and_renews_it(spool: Path, dataset: Dataset, rig: Rig) -> None:
     take = write_take(spool, state=None)
-    first = index_take(take_id=take)
+    first = index_take(take_id=take, actor=WORKER)
     assert first is not None and (first.state, first.rig, first.dataset) == ("recording", rig, dataset)
-    again = index_take(take_id=take, summary={"id": take, "state": "recorded", "ticks": 12})
+    again = index_take(take_id=take, summary={"id": take, "state": "recorded", "ticks": 12}, actor=WORKER)
     assert again is not None and again.state == "recording"  # the folder is believed, not the message
     assert Episode.objects.count() == 1
 
 
 def test_it_lets_people_s_words_stand(spool: Path, dataset: Dataset) -> None:
     take = write_take(spool)
-    index_take(take_id=take)
+    index_take(take_id=take, actor=WORKER)
     Episode.objects.update(verdict="keep", task="push it", note="good")
-    index_take(take_id=take)
+    index_take(take_id=take, actor=WORKER)
     episode = Episode.objects.get()
     assert (episode.verdict, episode.task, episode.note) == ("keep", "push it", "good")
 
@@ -62,15 +63,15 @@ def test_it_lets_people_s_words_stand(spool: Path, dataset: Dataset) -> None:
 def test_it_takes_people_s_words_from_the_folder_where_the_row_is_new(spool: Path, dataset: Dataset) -> None:
     take = write_take(spool)
     update_curation(spool / take, verdict="reject", labels=["blurred"], note="no")
-    episode = index_take(take_id=take)
+    episode = index_take(take_id=take, actor=WORKER)
     assert episode is not None and (episode.verdict, episode.labels, episode.note) == ("reject", ["blurred"], "no")
 
 
 def test_it_leaves_alone_what_is_being_encoded_or_gone(spool: Path, dataset: Dataset) -> None:
     take = write_take(spool)
-    index_take(take_id=take)
+    index_take(take_id=take, actor=WORKER)
     Episode.objects.update(state="encoding", ticks=99)
-    index_take(take_id=take, summary={"id": take, "state": "interrupted", "ticks": 1})
+    index_take(take_id=take, summary={"id": take, "state": "interrupted", "ticks": 1}, actor=WORKER)
     assert Episode.objects.values_list("state", "ticks").get() == ("encoding", 99)
     assert takes_to_index(takes=[(take, "recorded", 0)]) == []
 
@@ -78,7 +79,7 @@ def test_it_leaves_alone_what_is_being_encoded_or_gone(spool: Path, dataset: Dat
 def test_it_asks_only_for_takes_that_say_something_new(spool: Path, dataset: Dataset) -> None:
     known, grown = write_take(spool), write_take(spool)
     for take in (known, grown):
-        index_take(take_id=take)
+        index_take(take_id=take, actor=WORKER)
     new = str(uuid.uuid4())
     said = [(known, "recorded", 0), (grown, "recorded", 5), (new, "interrupted", 3)]
     assert takes_to_index(takes=said) == [grown, new]
@@ -86,18 +87,21 @@ def test_it_asks_only_for_takes_that_say_something_new(spool: Path, dataset: Dat
 
 @pytest.mark.parametrize("slug", ["", "../../etc", ".hidden", "a/b", "x" * 200])
 def test_it_never_makes_a_folder_name_of_what_a_rig_says(spool: Path, slug: str) -> None:
-    episode = index_take(take_id=write_take(spool, slug))
+    episode = index_take(take_id=write_take(spool, slug), actor=WORKER)
     assert episode is not None and episode.dataset.slug == "unsorted"
 
 
 def test_it_knows_nothing_of_a_take_without_folder_and_words() -> None:
-    assert index_take(take_id=str(uuid.uuid4())) is None
-    assert index_take(take_id=str(uuid.uuid4()), summary={"id": "x", "state": "recorded", "ticks": 3}) is None
+    assert index_take(take_id=str(uuid.uuid4()), actor=WORKER) is None
+    assert (
+        index_take(take_id=str(uuid.uuid4()), summary={"id": "x", "state": "recorded", "ticks": 3}, actor=WORKER)
+        is None
+    )
 
 
 def test_it_wants_of_the_second_take_what_the_first_delivered(spool: Path, dataset: Dataset, rig: Rig) -> None:
     assert expected(dataset=dataset) is None
-    index_take(take_id=write_take(spool))
+    index_take(take_id=write_take(spool), actor=WORKER)
     dataset.refresh_from_db()
     assert expected(dataset=dataset) == {"fps": 30, "features": ACTION}
     Episode.objects.update(verdict="reject")
@@ -106,17 +110,17 @@ def test_it_wants_of_the_second_take_what_the_first_delivered(spool: Path, datas
 
 def test_it_encodes_at_once_where_the_policy_says_so(spool: Path, dataset: Dataset) -> None:
     Dataset.objects.update(policy="every", every=1, encode_unreviewed=True)
-    index_take(take_id=write_take(spool))
+    index_take(take_id=write_take(spool), actor=WORKER)
     assert Batch.objects.get().reason == "every 1 takes"
 
 
 def test_it_encodes_at_the_end_of_the_session_where_the_policy_says_so(spool: Path, dataset: Dataset, rig: Rig) -> None:
     Dataset.objects.update(policy="session", encode_unreviewed=True)
-    session, new = start_session(rig=rig, dataset=dataset, task="push")
-    assert new and start_session(rig=rig, dataset=dataset, task="push") == (session, False)
-    index_take(take_id=write_take(spool, session=str(session.pk)))
+    session, new = start_session(rig=rig, dataset=dataset, task="push", actor=Actor("olga"))
+    assert new and start_session(rig=rig, dataset=dataset, task="push", actor=Actor("olga")) == (session, False)
+    index_take(take_id=write_take(spool, session=str(session.pk)), actor=WORKER)
     assert Episode.objects.get().session == session
-    change_session(session=session, task="pull", reset_s=4.0)
+    change_session(session=session, task="pull", reset_s=4.0, actor=Actor("olga"))
     assert record_args(session)["task"] == "pull"
-    assert end_session(session=session) == Batch.objects.get()
-    assert end_session(session=session) is None
+    assert end_session(session=session, actor=Actor("olga")) == Batch.objects.get()
+    assert end_session(session=session, actor=Actor("olga")) is None

@@ -15,6 +15,7 @@ from recorder.catalog.datasets import change_dataset
 from recorder.catalog.datasets_on_disk import load_settings
 from recorder.errors import Refused
 from recorder.models import Dataset, Episode
+from recorder.models.actor import Actor
 from recorder.quality import assess as quality
 from recorder.quality.assess import assess, thresholds_of
 from recorder.quality.tasks import judge_dataset
@@ -55,12 +56,12 @@ def test_it_judges_every_take_by_the_datasets_own(
 ) -> None:
     assert marked(takes, "length") == []
     with django_capture_on_commit_callbacks(execute=True):
-        change_dataset(dataset=cubes, thresholds={"length": 1.5})
+        change_dataset(dataset=cubes, thresholds={"length": 1.5}, actor=Actor("olga"))
     assert ("judge_dataset", (cubes.pk,)) in bells
     judge_dataset(cubes.pk)
     assert marked(takes, "length") == [8]
     assert "length" in {mark["code"] for mark in read_manifest(takes[8].take_path)["marks"]}
-    change_dataset(dataset=cubes, thresholds={})
+    change_dataset(dataset=cubes, thresholds={}, actor=Actor("olga"))
     judge_dataset(cubes.pk)
     assert marked(takes, "length") == []
 
@@ -76,7 +77,7 @@ def test_a_lost_bell_is_rung_again_until_all_are_judged(
 
     minute = timedelta(minutes=1)
     assert rung(minute) == 0
-    change_dataset(dataset=cubes, thresholds={"length": 1.5})
+    change_dataset(dataset=cubes, thresholds={"length": 1.5}, actor=Actor("olga"))
     assert rung(timedelta()) == 0, "its own bell has just been rung"
     assert (rung(minute), rung(minute)) == (1, 0), "once, not at every sweep"
     assert rung(-timedelta(days=1)) == 1, "the wall clock was set back"
@@ -87,11 +88,11 @@ def test_a_lost_bell_is_rung_again_until_all_are_judged(
 def test_a_change_while_they_are_judged_is_not_forgotten(
     cubes: Dataset, takes: list[Episode], bells: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    change_dataset(dataset=cubes, thresholds={"length": 1.5})
+    change_dataset(dataset=cubes, thresholds={"length": 1.5}, actor=Actor("olga"))
     judged = quality.judge_all
 
     def meanwhile(*, dataset: Dataset) -> int:
-        change_dataset(dataset=Dataset.objects.get(pk=cubes.pk), thresholds={"length": 3.0})
+        change_dataset(dataset=Dataset.objects.get(pk=cubes.pk), thresholds={"length": 3.0}, actor=Actor("olga"))
         return judged(dataset=dataset)
 
     monkeypatch.setattr(quality, "judge_all", meanwhile)
@@ -112,7 +113,7 @@ def test_it_says_beforehand_what_would_be_marked(cubes: Dataset, takes: list[Epi
 
 
 def test_it_keeps_them_beside_the_dataset(cubes: Dataset) -> None:
-    change_dataset(dataset=cubes, thresholds={"length": 1.5, "z": DEFAULT.z})
+    change_dataset(dataset=cubes, thresholds={"length": 1.5, "z": DEFAULT.z}, actor=Actor("olga"))
     assert cubes.thresholds == {"length": 1.5}, "what is as usual needs no keeping"
     assert load_settings("cubes")["thresholds"] == {"length": 1.5}
     other = Dataset.objects.create(slug="cups", title="Cups")
@@ -122,7 +123,7 @@ def test_it_keeps_them_beside_the_dataset(cubes: Dataset) -> None:
 @pytest.mark.parametrize("wrong", [{"lenght": 2.0}, {"length": -1.0}, {"z": 0.0}])
 def test_it_refuses_what_is_no_threshold(cubes: Dataset, wrong: dict[str, float]) -> None:
     with pytest.raises(Refused, match=r"hreshold") as said:
-        change_dataset(dataset=cubes, thresholds=wrong)
+        change_dataset(dataset=cubes, thresholds=wrong, actor=Actor("olga"))
     cubes.refresh_from_db()
     assert said.value.status == 422 and cubes.thresholds == {}
 

@@ -18,6 +18,7 @@ from django.test import Client
 
 from recorder.catalog import unknown_folders
 from recorder.models import Dataset, Episode, Unopened
+from recorder.models.actor import WORKER
 from recorder.worker.recover import recover
 from recorder.worker.sweep import sweep
 from robotdata.dataset.write.new_episode import NewEpisode
@@ -121,9 +122,9 @@ def test_what_is_put_right_leaves_the_list_by_itself(shelf: Path, monkeypatch: p
 def test_the_sweep_reads_nothing_again_that_is_as_it_was(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recover()
     monkeypatch.setattr(unknown_folders, "SETTLED_S", 0.0)
-    assert unknown_folders.adopt_strangers(Dataset.objects.all(), Unopened.objects.all()) == []
+    assert unknown_folders.adopt_strangers(Dataset.objects.all(), Unopened.objects.all(), actor=WORKER) == []
     os.utime(shelf / "photos", (time.time(), time.time()))
-    again = unknown_folders.adopt_strangers(Dataset.objects.all(), Unopened.objects.all())
+    again = unknown_folders.adopt_strangers(Dataset.objects.all(), Unopened.objects.all(), actor=WORKER)
     assert [each.name for each in again] == ["photos"]
 
 

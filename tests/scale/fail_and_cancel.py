@@ -13,6 +13,7 @@ from django.utils import timezone  # noqa: E402
 
 from recorder.jobs.batches import cancel_batch  # noqa: E402
 from recorder.models import Batch, Dataset, Episode, Job  # noqa: E402
+from recorder.models.actor import Actor  # noqa: E402
 from recorder.worker.encode import fail_job  # noqa: E402
 from tests.scale.at_once import together  # noqa: E402
 
@@ -25,7 +26,11 @@ def a_round(dataset: Dataset, number: int) -> list[str]:
     for camera in range(JOBS):
         Job.objects.create(batch=batch, episode=episode, camera=str(camera), state="running", token=f"{number}")
     jobs = list(Job.objects.filter(batch=batch).order_by("-pk" if number % 2 else "pk"))
-    other = (lambda: cancel_batch(batch=batch)) if number % 3 else (lambda: fail_job(jobs[-1], "worse", final=True))
+    other = (
+        (lambda: cancel_batch(batch=batch, actor=Actor("olga")))
+        if number % 3
+        else (lambda: fail_job(jobs[-1], "worse", final=True))
+    )
     wrong = together([lambda: fail_job(jobs[0], "bad", final=True), other])
     left = set(Job.objects.filter(batch=batch).values_list("state", flat=True))
     if left & {"running", "queued"}:

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import threading
 from pathlib import Path
+
+import pytest
 
 from robotdata.spool import CurationError, NoTake, TakeBusy, read_manifest
 from robotdata.spool.batch_curation import update_curations
@@ -27,3 +30,13 @@ def test_it_leaves_neither_locks_nor_halves(tmp_path: Path) -> None:
         assert update_curations([(take, {"verdict": verdict}) for take in takes]) == [None] * 3
     assert not list(tmp_path.glob("*/.*.tmp"))
     assert [read_manifest(take)["curation"]["verdict"] for take in takes] == ["reject"] * 3
+
+
+def test_one_take_needs_no_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    take = make_take(tmp_path, 3, cameras=("front",))
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    assert update_curations([(take, {"verdict": "keep"})]) == [None]
+    assert read_manifest(take)["curation"]["verdict"] == "keep"

@@ -22,6 +22,7 @@ import django
 django.setup()
 from django.conf import settings
 from recorder.models import Dataset, Episode
+from recorder.models.actor import WORKER
 from recorder.catalog.takes import index_take
 from tests.recorder.conftest import FRONT, H264, write_take
 preset, *asked = sys.argv[1:]
@@ -30,7 +31,7 @@ for slug, _, ticks in (one.partition("=") for one in asked):
     for number, count in enumerate(map(int, ticks.split(",")), 1):
         pk = str(uuid.uuid4())
         write_take(Path(settings.SPOOL_DIR) / pk, number=number, ticks=count, cameras=(FRONT,), dataset=slug)
-        index_take(take_id=pk)
+        index_take(take_id=pk, actor=WORKER)
         Episode.objects.filter(pk=pk).update(verdict="keep")
         print(pk)
 """
@@ -39,9 +40,10 @@ import sys
 import django
 django.setup()
 from recorder.models import Dataset
+from recorder.models.actor import Actor
 from recorder.jobs.batches import start_batch
 for slug in sys.argv[1:]:
-    start_batch(dataset=Dataset.objects.get(slug=slug), who="olga")
+    start_batch(dataset=Dataset.objects.get(slug=slug), actor=Actor("olga"))
 """
 
 

@@ -27,6 +27,7 @@ import django
 django.setup()
 from django.conf import settings
 from recorder.models import Dataset, Episode
+from recorder.models.actor import Actor
 from recorder.jobs.batches import start_batch
 from recorder.catalog.takes import index_take
 from tests.recorder.conftest import FRONT, H264, write_take
@@ -37,7 +38,7 @@ for number, ticks in enumerate((600, 9), 1):
     write_take(Path(settings.SPOOL_DIR) / pk, number=number, ticks=ticks, cameras=(FRONT,))
     index_take(take_id=pk)
 Episode.objects.update(verdict="keep")
-start_batch(dataset=dataset, who="olga")
+start_batch(dataset=dataset, actor=Actor("olga"))
 """
 
 
@@ -49,6 +50,7 @@ import django
 django.setup()
 from django.conf import settings
 from recorder.models import Dataset, Episode
+from recorder.models.actor import Actor
 from recorder.jobs.batches import start_batch
 from recorder.catalog.takes import index_take
 from tests.recorder.conftest import FRONT, H264, write_take
@@ -60,7 +62,7 @@ for number in range(4):
     index_take(take_id=pk)
 Episode.objects.update(verdict="keep")
 for slug in ("cubes", "cups"):
-    start_batch(dataset=Dataset.objects.get(slug=slug), who="olga")
+    start_batch(dataset=Dataset.objects.get(slug=slug), actor=Actor("olga"))
 """
 
 

@@ -1,0 +1,57 @@
+"""Who may do what. Everybody may do everything today; roles change `allows`, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+from recorder.errors import Refused
+from recorder.models.actor import Actor
+from recorder.models.dataset import Dataset
+from recorder.models.episode import Episode
+from recorder.models.job import Batch
+from recorder.models.rig import Rig, Session
+
+Target = Dataset | Episode | Batch | Rig | Session
+
+
+class Action(StrEnum):
+    """What an actor can ask for; the value completes the sentence "... may not ..."."""
+
+    JUDGE = "judge episodes"  # set and take back verdicts
+    EDIT = "edit episodes"  # task, labels, rating, note and trim
+    DELETE = "delete episodes"  # empty the trash
+    ENCODE = "encode takes"  # begin, cancel and retry batches
+    REVISE = "change committed episodes"  # apply what is planned, go back to a revision
+    CREATE_DATASET = "create datasets"
+    CONFIGURE_DATASET = "change the settings of datasets"
+    RECORD = "record"  # begin, change and end sessions
+    COMMAND_RIG = "command rigs"
+    LINK_RIG = "connect rigs"
+    INDEX = "add takes and datasets to the lists"
+
+
+def allows(actor: Actor, action: Action, target: Target | None) -> bool:
+    """Tell whether `actor` may do `action` to `target`; None where the action has no single target.
+
+    Asks no database, so that it can be called from a coroutine and for each of many episodes.
+    """
+    return True
+
+
+def require(actor: Actor, action: Action, *targets: Target) -> None:
+    """Raise Refused (403, `forbidden`) unless `actor` may do `action` to each of `targets`."""
+    for target in targets or (None,):
+        if not allows(actor, action, target):
+            what = "" if target is None else f" ({target})"
+            message = f"{actor} may not {action}{what}; nothing was changed. Ask an administrator for the permission."
+            raise Refused("forbidden", message[:1].upper() + message[1:], 403)
+
+
+def require_changes(actor: Actor, fields: Iterable[str], *episodes: Episode) -> None:
+    """Raise Refused unless `actor` may change these fields of each of `episodes`."""
+    names = set(fields)
+    if "verdict" in names:
+        require(actor, Action.JUDGE, *episodes)
+    if names - {"verdict"}:
+        require(actor, Action.EDIT, *episodes)

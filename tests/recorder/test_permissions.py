@@ -1,0 +1,321 @@
+"""Whoever may not do a thing is refused by the service that would do it, and nothing is changed by then."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from asgiref.sync import async_to_sync
+from django.apps import apps
+from django.test import Client
+from django.utils import timezone
+
+from recorder.catalog import datasets, datasets_on_disk, takes
+from recorder.errors import Refused
+from recorder.jobs import batches, revisions
+from recorder.live import recording, rig_commands, rigs, sessions
+from recorder.live.rig_messages import Hello
+from recorder.models import ApiToken, Batch, Change, Dataset, Episode, Rig, Session, permissions
+from recorder.models.actor import COMMAND, NAME_LENGTH, WORKER, Actor, ActorKind
+from recorder.models.permissions import Action
+from recorder.models.states import BatchKind, BatchState
+from recorder.review import bulk_edit, revert, trash, verdicts
+from recorder.review import change_many as many
+from tests.acting import acting
+from tests.recorder.conftest import FRONT, H264, work, write_take
+
+MakeEpisode = Callable[..., Episode]
+OLGA = Actor("olga", browser="one", user_id=7)
+RIG = Actor("arm-2", ActorKind.RIG)
+pytestmark = pytest.mark.django_db
+
+
+@dataclass
+class World:
+    """Something for every service to change."""
+
+    home: Path
+    cubes: Dataset
+    take: Episode
+    other: Episode
+    trashed: Episode
+    committed: Episode
+    rig: Rig
+    session: Session
+    make_episode: MakeEpisode
+
+
+@pytest.fixture
+def world(home: Path, cubes: Dataset, make_episode: MakeEpisode) -> World:
+    take, other = make_episode(2, verdict="unreviewed"), make_episode(2)
+    trashed = make_episode(2, verdict="reject")
+    committed = Episode.objects.create(
+        dataset=cubes, state="encoded", verdict="reject", ticks=4, episode_index=0, committed_task="lift", task="lift"
+    )
+    Episode.objects.create(
+        dataset=cubes, state="encoded", verdict="keep", ticks=4, episode_index=1, committed_task="lift", task="lift"
+    )
+    (cubes.revisions_path / "1").mkdir(parents=True)
+    # Seen in the future, so that it counts as online however slow the machine is; nobody answers for it.
+    rig = Rig.objects.create(name="arm-1", state="idle", last_seen_at=timezone.now() + timedelta(hours=1))
+    session = Session.objects.create(rig=rig, dataset=cubes, task="push")
+    return World(home, cubes, take, other, trashed, committed, rig, session, make_episode)
+
+
+# What a service needs besides: made before it is refused.
+def judged(world: World) -> None:
+    verdicts.set_verdict(episodes=[world.take], verdict="keep", actor=OLGA)
+
+
+def failed_batch(world: World) -> Batch:
+    batch = batches.start_batch(dataset=world.cubes, actor=OLGA, episodes=[world.other])
+    batch.jobs.update(state="failed")
+    Batch.objects.filter(pk=batch.pk).update(state=BatchState.FAILED)
+    Episode.objects.filter(pk=world.other.pk).update(state="failed")
+    batch.refresh_from_db()
+    return batch
+
+
+def failed_edit(world: World) -> Batch:
+    return Batch.objects.create(dataset=world.cubes, kind=BatchKind.EDIT, state=BatchState.FAILED)
+
+
+def waiting_edit(world: World) -> Batch:
+    return Batch.objects.create(dataset=world.cubes, kind=BatchKind.EDIT, state=BatchState.COMMITTING)
+
+
+def empty_session(world: World) -> Session:
+    return Session.objects.create(rig=Rig.objects.create(name="arm-3"), dataset=world.cubes, task="push")
+
+
+def other_dataset(_: World) -> Dataset:
+    return Dataset.objects.create(slug="cups", title="Cups", encoding=H264)
+
+
+def take_folder(world: World) -> str:
+    name = str(uuid.uuid4())
+    write_take(world.home / "spool" / name, number=9, ticks=2, cameras=(FRONT,))
+    return name
+
+
+def dataset_folder(world: World) -> Path:
+    cups = other_dataset(world)
+    world.make_episode(2, dataset="cups")
+    work(batches.start_batch(dataset=cups, actor=OLGA))
+    cups.batches.all().delete()
+    cups.episodes.all().delete()
+    cups.delete()
+    return cups.path
+
+
+def hello(_: World) -> Hello:
+    card = {"name": "arm-2", "robot_type": "arm", "host": "here", "pid": 1, "fps": 30, "features": {}, "cameras": []}
+    return Hello.model_validate({"type": "hello", "protocol": rigs.VERSION, "rig": card})
+
+
+def change_many(world: World, actor: Actor) -> None:
+    rated = many.change_many(episodes=[world.take], wish=lambda _: {"rating": 3}, actor=actor, group=uuid.uuid4())
+    rated.complain(1)
+
+
+def undo_many(world: World, actor: Actor) -> None:
+    many.undo_many(changes=list(world.take.changes.all()), actor=actor).complain(1)
+
+
+def change_all(world: World, actor: Actor) -> None:
+    both = [world.take, world.other]
+    many.change_all(episodes=both, wish=lambda _: {"rating": 3}, actor=actor, group=uuid.uuid4())
+
+
+def record(world: World, actor: Actor) -> None:
+    recording.start_recording(rig_name="arm-1", dataset=world.cubes, actor=actor, task="push")
+
+
+def send_command(_: World, actor: Actor) -> None:
+    async_to_sync(rig_commands.send_command)("arm-1", "stop", actor=actor)
+
+
+class Case(NamedTuple):
+    """A call of a service with (world, actor, what `before` made), and how it ends where the actor may do it.
+
+    `ends` is "changed", or the code of another refusal: no rig answers here.
+    """
+
+    call: Callable[[World, Actor, Any], Any]
+    before: Callable[[World], Any] = lambda _: None
+    ends: str = "changed"
+
+
+CASES = {
+    "set_verdict": Case(lambda w, a, _: verdicts.set_verdict(episodes=[w.take], verdict="reject", actor=a)),
+    "edit_episodes": Case(lambda w, a, _: verdicts.edit_episodes(episodes=[w.take], note="dark", actor=a)),
+    "undo": Case(lambda w, a, _: verdicts.undo(actor=a), judged),
+    "undo_some": Case(lambda w, a, _: verdicts.undo_some(actor=a, most=1), judged),
+    "rename_task": Case(lambda w, a, _: bulk_edit.rename_task(dataset=w.cubes, task="push", to="pull", actor=a)),
+    "edit_many": Case(lambda w, a, _: bulk_edit.edit_many(episodes=[w.take, w.other], rating=4, actor=a)),
+    "revert": Case(lambda w, a, _: revert.revert(episode=w.take, change=None, actor=a), judged),
+    "change_all": Case(lambda w, a, _: change_all(w, a)),
+    "change_many": Case(lambda w, a, _: change_many(w, a)),
+    "undo_many": Case(lambda w, a, _: undo_many(w, a), judged),
+    "restore": Case(lambda w, a, _: trash.restore(episodes=[w.trashed], actor=a)),
+    "empty_trash": Case(lambda w, a, _: trash.empty_trash(actor=a)),
+    "start_batch": Case(lambda w, a, _: batches.start_batch(dataset=w.cubes, actor=a)),
+    "cancel_batch": Case(lambda w, a, batch: batches.cancel_batch(batch=batch, actor=a), failed_batch),
+    "retry_batch": Case(lambda w, a, batch: batches.retry_batch(batch=batch, actor=a), failed_batch),
+    "apply_changes": Case(lambda w, a, _: revisions.apply_changes(dataset=w.cubes, actor=a)),
+    "go_back": Case(lambda w, a, _: revisions.go_back(dataset=w.cubes, revision=1, actor=a)),
+    "retry_change": Case(lambda w, a, batch: revisions.retry_change(batch=batch, actor=a), failed_edit),
+    "cancel_change": Case(lambda w, a, batch: revisions.cancel_change(batch=batch, actor=a), waiting_edit),
+    "create_dataset": Case(lambda w, a, _: datasets.create_dataset(title="Cups", actor=a)),
+    "change_dataset": Case(lambda w, a, _: datasets.change_dataset(dataset=w.cubes, goal=9, actor=a)),
+    "adopt_folder": Case(lambda w, a, path: datasets_on_disk.adopt_folder(path=path, actor=a), dataset_folder),
+    "start_session": Case(
+        lambda w, a, cups: sessions.start_session(rig=w.rig, dataset=cups, task="push", actor=a), other_dataset
+    ),
+    "change_session": Case(lambda w, a, _: sessions.change_session(session=w.session, task="pull", actor=a)),
+    "drop_session": Case(lambda w, a, empty: sessions.drop_session(session=empty, actor=a), empty_session),
+    "end_session": Case(lambda w, a, _: sessions.end_session(session=w.session, actor=a)),
+    "record": Case(lambda w, a, _: record(w, a), ends="offline"),
+    "finish": Case(lambda w, a, _: recording.finish_session(session=w.session, actor=a)),
+    "send_command": Case(lambda w, a, _: send_command(w, a), ends="offline"),
+    "rig_connected": Case(lambda w, a, m: rigs.rig_connected(hello=m, connection="here", actor=a), hello),
+    "index_take": Case(lambda w, a, take: takes.index_take(take_id=take, actor=a), take_folder),
+}
+
+
+def everything(world: World, bells: list[Any]) -> tuple[Any, ...]:
+    """All rows, all files with their bytes, and all messages to workers."""
+    models = apps.get_app_config("recorder").get_models()
+    rows = {model.__name__: list(model.objects.order_by("pk").values()) for model in models}
+    files = {path: path.read_bytes() if path.is_file() else b"" for path in world.home.rglob("*")}
+    return rows, files, list(bells)
+
+
+def cases() -> list[Any]:
+    """Those that command a rig run on a coroutine, which closes the connection: they need rows that are committed."""
+    far = pytest.mark.django_db(transaction=True)
+    return [pytest.param(name, marks=[far] if case.ends == "offline" else []) for name, case in CASES.items()]
+
+
+@pytest.mark.parametrize("name", cases())
+def test_a_service_changes_nothing_for_one_who_may_not(
+    name: str, world: World, bells: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call, before, ends = CASES[name]
+    given = before(world)
+    known = everything(world, bells)
+    with monkeypatch.context() as patch:
+        patch.setattr(permissions, "allows", lambda *_: False)
+        with pytest.raises(Refused) as refused:
+            call(world, OLGA, given)
+        assert (refused.value.code, refused.value.status) == ("forbidden", 403)
+        assert everything(world, bells) == known
+    # The same call does its work for one who may: so it was the rule that refused it.
+    if ends != "changed":
+        with pytest.raises(Refused) as refused:
+            call(world, OLGA, given)
+        assert refused.value.code == ends
+        return
+    call(world, OLGA, given)
+    assert everything(world, bells) != known
+
+
+def test_every_service_that_takes_an_actor_is_among_them() -> None:
+    """The look at strange folders keeps a line of each that it may not adopt, as of others that it cannot."""
+    assert {name for module, name in acting() if module != "recorder.catalog.unknown_folders"} == set(CASES)
+
+
+def test_a_rule_may_differ_by_action(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    judged(world)
+    monkeypatch.setattr(permissions, "allows", lambda _, action, __: action != Action.JUDGE)
+    verdicts.edit_episodes(episodes=[world.other], rating=5, actor=OLGA)
+    for act in (
+        lambda: verdicts.set_verdict(episodes=[world.other], verdict="reject", actor=OLGA),
+        lambda: many.change_all(
+            episodes=[world.other], wish=lambda _: {"rating": 1, "verdict": "reject"}, actor=OLGA, group=uuid.uuid4()
+        ),
+        lambda: revert.revert(episode=world.take, change=None, actor=OLGA),
+    ):
+        with pytest.raises(Refused) as refused:
+            act()
+        assert refused.value.code == "forbidden"
+    world.other.refresh_from_db()
+    assert (world.other.rating, world.other.verdict) == (5, "keep")
+    verdicts.undo(actor=OLGA)
+    with pytest.raises(Refused) as refused:
+        verdicts.undo(actor=OLGA)
+    assert refused.value.code == "forbidden", "a verdict is taken back by those who may give one"
+
+
+def test_a_rule_may_differ_by_dataset(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    cups = other_dataset(world)
+    theirs = world.make_episode(2, dataset="cups")
+    monkeypatch.setattr(
+        permissions, "allows", lambda _, __, target: cups.pk not in {getattr(target, "dataset_id", 0), target.pk}
+    )
+    for act in (
+        lambda: bulk_edit.edit_many(episodes=[world.other, theirs], rating=1, actor=OLGA),
+        lambda: verdicts.set_verdict(episodes=[world.other, theirs], verdict="reject", actor=OLGA),
+    ):
+        with pytest.raises(Refused):
+            act()
+    assert set(Episode.objects.filter(pk__in=[world.other.pk, theirs.pk]).values_list("rating", "verdict")) == {
+        (None, "keep")
+    }
+    bulk_edit.edit_many(episodes=[world.other, world.take], rating=1, actor=OLGA)
+
+
+def test_the_message_names_actor_action_and_target(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(permissions, "allows", lambda *_: False)
+    for actor, name in ((OLGA, "Olga"), (RIG, "Arm-2"), (WORKER, "The worker"), (COMMAND, "The command")):
+        with pytest.raises(Refused) as refused:
+            permissions.require(actor, Action.CONFIGURE_DATASET, world.cubes)
+        message = refused.value.message
+        assert message.startswith(f"{name} may not {Action.CONFIGURE_DATASET}") and "Cubes" in message
+
+
+def test_the_api_answers_403(world: World, client: Client, django_user_model: Any, monkeypatch: Any) -> None:
+    client.force_login(django_user_model.objects.create_user("olga"))
+    monkeypatch.setattr(permissions, "allows", lambda *_: False)
+    answer = client.patch(f"/api/episodes/{world.take.pk}", {"note": "dark"}, content_type="application/json")
+    assert answer.status_code == 403 and answer.json()["error"]["code"] == "forbidden"
+
+
+def test_a_patch_does_all_or_nothing(world: World, client: Client, django_user_model: Any, monkeypatch: Any) -> None:
+    client.force_login(django_user_model.objects.create_user("olga"))
+    monkeypatch.setattr(permissions, "allows", lambda _, action, __: action != Action.JUDGE)
+    both = {"note": "dark", "verdict": "reject"}
+    answer = client.patch(f"/api/episodes/{world.take.pk}", both, content_type="application/json")
+    assert answer.status_code == 403 and Episode.objects.get(pk=world.take.pk).note == ""
+
+
+def test_the_api_knows_a_person_from_a_program(
+    world: World, client: Client, django_user_model: Any, monkeypatch: Any
+) -> None:
+    asked: list[Actor] = []
+    monkeypatch.setattr(permissions, "allows", lambda actor, *_: asked.append(actor) is None)
+    user = django_user_model.objects.create_user("olga")
+    token = ApiToken.issue(user_id=user.pk, name="script")
+    note = {"data": {"note": "dark"}, "content_type": "application/json"}
+    bearer = {"headers": {"Authorization": f"Bearer {token}"}}
+    assert client.patch(f"/api/episodes/{world.take.pk}", **note, **bearer).status_code == 200
+    program = asked[-1]
+    assert program == Actor("olga", ActorKind.PROGRAM, user_id=user.pk)
+    client.force_login(user)
+    assert client.patch(f"/api/episodes/{world.other.pk}", **note).status_code == 200
+    person = asked[-1]
+    assert (person.name, person.kind, person.user_id) == ("olga", ActorKind.PERSON, user.pk) and person.browser
+    changes = {change.episode_id: change.browser for change in Change.objects.filter(who="olga")}
+    assert changes == {world.take.pk: "", world.other.pk: person.browser}
+
+
+def test_a_long_name_is_cut_to_the_column(world: World) -> None:
+    long = Actor("o" * (NAME_LENGTH + 50))
+    verdicts.set_verdict(episodes=[world.take], verdict="reject", actor=long)
+    assert Episode.objects.get(pk=world.take.pk).reviewer == "o" * NAME_LENGTH
+    assert verdicts.undo(actor=Actor("o" * (NAME_LENGTH + 50))) == [world.take]
