@@ -17,6 +17,7 @@ from recorder.history import trim_of, under_way
 from recorder.lifecycle import hold_jobs, move
 from recorder.models import Batch, Dataset, Episode, Job, Policy
 from recorder.places import unchangeable
+from recorder.services.encodings import encode_settings, size_problem
 from recorder.services.revisions import cancel_change, mark_cancelled, retry_change, unwritten
 from recorder.states import BatchKind, BatchState, EpisodeState, JobState, Verdict
 from robotdata.spool import SpoolError, read_manifest
@@ -78,6 +79,9 @@ def start_batch(
         wanted = wanted.filter(pk__in=[episode.pk for episode in episodes])
     if words := unchangeable(dataset.path):
         raise Refused("place", f"Nothing can be added to {dataset.title}: {words}.")
+    # A policy's takes fail one by one with the same words: nobody is there to read a refusal.
+    if who and (problem := size_problem(dataset.features, encode_settings(dataset.encoding))):
+        raise Refused("size", f"{problem} Choose another codec in the settings of {dataset.title}.")
     found = [(episode, _cameras(episode)) for episode in wanted.order_by("recorded_at", "pk")]
     again = timezone.now() + RING_AGAIN
     try:

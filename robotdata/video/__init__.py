@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from robotdata.video.cache import VideoDecoderCache, frame_jpeg
-    from robotdata.video.codecs import EncodeSettings
+    from robotdata.video.codecs import EncodeSettings, check_picture_size
     from robotdata.video.decode import VideoDecoder, open_video
     from robotdata.video.depth import (
         decode_depth,
@@ -104,6 +104,7 @@ __all__ = [
     "VideoError",
     "VideoFacts",
     "VideoFrame",
+    "check_picture_size",
     "codec_works",
     "concatenate_video_files",
     "compare_video",
@@ -140,7 +141,7 @@ __all__ = [
 
 _HOME = {
     "cache": ["VideoDecoderCache", "frame_jpeg"],
-    "codecs": ["EncodeSettings"],
+    "codecs": ["EncodeSettings", "check_picture_size"],
     "decode": ["VideoDecoder", "open_video"],
     "depth": [
         "decode_depth",
