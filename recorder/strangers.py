@@ -175,7 +175,7 @@ def _holds_recordings(folder: Path) -> bool:
 def _unfinished(folder: Path, name: str) -> Stranger:
     """LeRobot was killed before it finished: the table of episodes is missing, files that it wrote are cut off."""
     tables = sorted(folder.glob(DATA_GLOB))[:_LOOKED_AT]
-    broken = [path for path in tables if not _opens(path)]
+    broken = [path for path in tables if not _opens(path, folder)]
     whole = [words for path in sorted(folder.glob("videos/**/*.mp4"))[:_LOOKED_AT] if (words := _frames(path, folder))]
     rows = f" Of {len(tables)} files of rows {len(broken)} cannot be read, for they are cut off." if broken else ""
     why = f"The program that recorded it was ended before it had finished: the table of episodes is missing.{rows}"
@@ -186,9 +186,9 @@ def _unfinished(folder: Path, name: str) -> Stranger:
     return Stranger(name, None, "a recording that was not finished", why, cure)
 
 
-def _opens(path: Path) -> bool:
+def _opens(path: Path, folder: Path) -> bool:
     try:
-        with open_parquet(path):
+        with open_parquet(path, root=folder):
             return True
     except DamagedFile:
         return False

@@ -204,7 +204,7 @@ class Dataset:
             if path in self._files:
                 self._files.move_to_end(path)
                 return self._files[path]
-        file = open_parquet(path, links=False)
+        file = open_parquet(path)
         sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
         entry = file, np.cumsum(np.array(sizes, np.int64))
         with self._lock:
