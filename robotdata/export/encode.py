@@ -21,6 +21,7 @@ from robotdata.export.errors import EncodedBroken, ExportRefused
 from robotdata.export.plan import ExportPlan, packets_of
 from robotdata.spool import Take
 from robotdata.spool.files import write_json
+from robotdata.spool.plain_json import read_json
 from robotdata.video import EncodeSettings, VideoError, encode_packets, get_video_info, verify_video
 from robotdata.video.encode import resolve
 from robotdata.video.jpeg import ImageError, check_size, decode_jpeg
@@ -92,7 +93,7 @@ def encode_camera(
 def load_encoded(out: Path) -> EncodedCamera | None:
     """What an earlier `encode_camera` left at `out`, or None where it is not whole."""
     try:
-        record = json.loads(out.with_name(out.name + ".json").read_bytes())
+        record = read_json(out.with_name(out.name + ".json").read_bytes())
         if record["format"] != FORMAT or record["version"] != VERSION or record["size"] != out.stat().st_size:
             return None
         if record["sha256"] != _digest(out):  # the frames may be the only ones left: no bit may have turned

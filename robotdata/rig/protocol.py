@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NotRequired, TypedDict
 
+from robotdata.spool.plain_json import read_json
+
 VERSION = 1
 MAX_TEXT_BYTES = 1 << 20
 MAX_BINARY_BYTES = 8 << 20
@@ -228,9 +230,9 @@ def decode(text: str | bytes) -> dict[str, Any]:
     if len(text) > MAX_TEXT_BYTES:
         raise ProtocolError(f"a message of {len(text)} bytes, want at most {MAX_TEXT_BYTES}")
     try:
-        message = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ProtocolError(f"a message that is no JSON: {error}") from error
+        message = read_json(text)
+    except ValueError as error:
+        raise ProtocolError(f"a message that {error}") from error
     if not isinstance(message, dict) or not isinstance(message.get("type"), str):
         raise ProtocolError("a message without a 'type'")
     return message

@@ -9,10 +9,13 @@ from typing import Any
 MAX_DEPTH = 64
 
 
-def read_json(data: bytes | str) -> Any:
-    """The value; NaN and infinity become None, for no JSON file may hold them. Raises ValueError saying why not."""
+def read_json(data: bytes | str, *, nan: bool = False) -> Any:
+    """The value; NaN and infinity become None, for no JSON file may hold them. Raises ValueError saying why not.
+
+    With `nan` they stay what they are: LeRobot writes them into its statistics.
+    """
     try:
-        value = json.loads(data, parse_constant=lambda _name: None, parse_float=finite)
+        value = json.loads(data) if nan else json.loads(data, parse_constant=lambda _name: None, parse_float=finite)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"is no JSON: {str(error)[:200]}") from error
     if is_deeper(value, MAX_DEPTH):
