@@ -26,6 +26,7 @@ from recorder.services.unopened import forget_unopened, note_take
 from recorder.states import EpisodeState, Verdict
 from recorder.storable import storable
 from recorder.versions import moved_now
+from robotdata.capture.texts import tidy_task
 from robotdata.spool.errors import NoTake, SpoolError
 from robotdata.spool.facts import Facts, check_summary
 from robotdata.spool.fields import read_moment
@@ -112,7 +113,7 @@ def _fields(facts: Facts, folder: Path) -> dict[str, Any]:
     ticks = facts.get("ticks") or 0
     return {
         "state": facts["state"],
-        "task": facts.get("task", ""),
+        "task": tidy_task(facts.get("task", "")),
         "operator": facts.get("operator", ""),
         "fps": float(facts.get("fps") or 30),
         "ticks": ticks,

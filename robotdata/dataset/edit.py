@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from robotdata.capture.texts import tidy_task
 from robotdata.dataset import files
 from robotdata.dataset.base_state import check_base, check_videos, refuse_cached
 from robotdata.dataset.draft import Draft
@@ -23,7 +24,6 @@ from robotdata.dataset.reader import Dataset
 from robotdata.dataset.rewrite import Rewrite
 from robotdata.dataset.sidecar import Sidecar
 from robotdata.dataset.swap import NEXT, list_revisions, recover_dataset, swap_in, work_folder
-from robotdata.dataset.tasks import tidy_task
 from robotdata.dataset.trims import Range, kept_ranges
 from robotdata.dataset.words import Edit, Ids, carry_words, named
 from robotdata.video.errors import VideoError

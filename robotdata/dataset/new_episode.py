@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from robotdata.capture.texts import tidy_task
 from robotdata.dataset.errors import CommitError, DatasetError
 from robotdata.dataset.features import DEFAULT_FEATURES, Features, camera_keys, depth_scale, is_depth, size_of
 from robotdata.dataset.misfits import MISFITS
-from robotdata.dataset.tasks import tidy_task
 from robotdata.video.errors import VideoError
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NotRequired, TypedDict
 
+from robotdata.capture.texts import tidy_task
 from robotdata.spool.plain_json import read_json
 
 VERSION = 1
@@ -286,7 +287,7 @@ def parse_record(args: Mapping[str, Any]) -> RecordArgs:
     return RecordArgs(
         session=_text(args, "session", 100),
         dataset=_text(args, "dataset", 200),
-        task=_text(args, "task", 1000),
+        task=tidy_task(_text(args, "task", 1000)),
         operator=_text(args, "operator", 200),
         take=take,
         countdown_s=_seconds(args, "countdown_s", 60) or 0.0,

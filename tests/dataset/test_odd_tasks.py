@@ -10,9 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from robotdata.capture.texts import tidy_task
 from robotdata.dataset import CommitError, Dataset, verify_dataset
 from robotdata.dataset.edit import delete_episodes, edit_episodes, set_tasks, trim_episodes
-from robotdata.dataset.tasks import disagreement, row_numbers, tidy_task
+from robotdata.dataset.tasks import disagreement, row_numbers
 from tests.dataset.conftest import LENGTHS, Bench, expected
 
 ROWS = [f"task {n % 2}" for n in range(6)]
