@@ -56,8 +56,10 @@ def open_own(path: Path, *, write: bool = False) -> BinaryIO:
 
     The file must lie in the folder itself: no link in its place is followed. Raises as `open_beneath`.
     """
-    fd = _open(path.parent, PurePosixPath(path.name), _WRITE if write else _READ)
-    return os.fdopen(fd, "r+b" if write else "rb")
+    name = PurePosixPath(path.name)
+    if write:
+        return os.fdopen(_open(path.parent, name, _WRITE), "r+b")
+    return os.fdopen(_open(path.parent, name), "rb")
 
 
 def make_sure_of(path: Path) -> None:
