@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from recorder.errors import Refused
-from robotdata.dataset.tasks import tidy_task
+from robotdata.capture.texts import tidy_task
 
 
 def checked_task(text: str) -> str:

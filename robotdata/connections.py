@@ -7,11 +7,15 @@ half-sent requests would keep everybody out. Use with `uvicorn --http robotdata.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import resource
+import socket
+import stat
 from collections import OrderedDict
 from collections.abc import Callable
 from ipaddress import ip_address, ip_network
+from pathlib import Path
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -27,6 +31,8 @@ PER_ADDRESS = int(given) if (given := os.environ.get("ROBOTDATA_CONNECTIONS", ""
 _KEPT_FILES = 224
 """Of the files that the process may open: for takes, datasets and the database."""
 _LEAST = 64
+QUEUE = 4096
+"""Connections that the system holds until they are let in; it may allow fewer (net.core.somaxconn)."""
 _TIMEOUT = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 _TOO_LARGE = b"HTTP/1.1 413 Content Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
@@ -105,6 +111,25 @@ def room() -> int:
 KEEPER = Doorkeeper(room(), PER_ADDRESS, frozenset(filter(None, os.environ.get("ROBOTDATA_PROXIES", "").split(","))))
 
 
+def widen_queue() -> None:
+    """Let the system queue up to QUEUE connections at every socket on which this process listens.
+
+    uvicorn's `--backlog` says both how many may queue and how many are let in before anything else is answered. With
+    a short queue the system drops what comes beside a flood, and a browser tries again after a second; with a long
+    one a flood is let in at one go. So the one stays short, and the queue is made long here.
+    """
+    for path in list(Path("/dev/fd").iterdir()):
+        with contextlib.suppress(OSError):  # the folder's own, which is closed by now
+            _widen(int(path.name))
+
+
+def _widen(fd: int) -> None:
+    if stat.S_ISSOCK(os.fstat(fd).st_mode):
+        with socket.socket(fileno=os.dup(fd)) as found:
+            if found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                found.listen(QUEUE)
+
+
 class BoundedHttp(HttpToolsProtocol):
     """uvicorn's protocol with a door: a time for each request, and a bounded number of connections."""
 
@@ -113,8 +138,13 @@ class BoundedHttp(HttpToolsProtocol):
     _refused = False
     _body = 0
 
+    _is_first = True
+
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
+        if BoundedHttp._is_first:  # only now is it certain that the server listens
+            BoundedHttp._is_first = False
+            widen_queue()
         address = self.client[0] if self.client else ""
         if KEEPER.admit(self, address):
             self._allow(HEAD_S)

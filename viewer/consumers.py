@@ -10,6 +10,7 @@ from typing import Any
 from uvicorn.protocols.utils import ClientDisconnected
 
 from recorder.live.websocket import BrowserSocket
+from robotdata.spool.plain_json import read_json
 from viewer.errors import BadRequest, Busy, ViewerError
 from viewer.frames import FRAMES
 from viewer.locate import Hold, hold_source, trim_in_frames
@@ -95,8 +96,8 @@ def parse_message(text: str | None) -> dict[str, Any]:
     if text is None or len(text) > MOST_MESSAGE:
         raise BadRequest(f"send operations as JSON text of at most {MOST_MESSAGE} characters")
     try:
-        message = json.loads(text)
-    except (ValueError, RecursionError):
+        message = read_json(text)
+    except ValueError:
         raise BadRequest(f"not valid JSON: {text[:40]!r}") from None
     if not isinstance(message, dict):
         raise BadRequest('send an object such as {"op": "seek", "frame": 0, "seq": 1}')

@@ -28,6 +28,7 @@ from recorder.models.versions import next_version
 from recorder.quality.assess import FILE as METRICS
 from recorder.quality.odd_fields import odd_marks
 from recorder.text import sanitize_json
+from robotdata.capture.texts import tidy_task
 from robotdata.spool.errors import NoTake, SpoolError
 from robotdata.spool.facts import Facts, check_summary
 from robotdata.spool.fields import read_moment
@@ -115,7 +116,7 @@ def _fields(facts: Facts, folder: Path) -> dict[str, Any]:
     ticks = facts.get("ticks") or 0
     return {
         "state": facts["state"],
-        "task": facts.get("task", ""),
+        "task": tidy_task(facts.get("task", "")),
         "operator": facts.get("operator", ""),
         "fps": float(facts.get("fps") or 30),
         "ticks": ticks,

@@ -178,7 +178,7 @@ def _holds_recordings(folder: Path) -> bool:
 def _unfinished(folder: Path, name: str) -> Stranger:
     """LeRobot was killed before it finished: the table of episodes is missing, files that it wrote are cut off."""
     tables = sorted(folder.glob(DATA_GLOB))[:_LOOKED_AT]
-    broken = [path for path in tables if not _opens(path)]
+    broken = [path for path in tables if not _opens(path, folder)]
     whole = [words for path in sorted(folder.glob("videos/**/*.mp4"))[:_LOOKED_AT] if (words := _frames(path, folder))]
     rows = f" Of {len(tables)} data files {len(broken)} are cut off and cannot be read." if broken else ""
     why = f"The program that recorded it was stopped before it finished: the table of episodes is missing.{rows}"
@@ -189,9 +189,9 @@ def _unfinished(folder: Path, name: str) -> Stranger:
     return Stranger(name, None, "an unfinished recording", why, cure)
 
 
-def _opens(path: Path) -> bool:
+def _opens(path: Path, folder: Path) -> bool:
     try:
-        with open_parquet(path):
+        with open_parquet(path, root=folder):
             return True
     except DamagedFile:
         return False

@@ -12,10 +12,11 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from recorder.errors import Refused
+from recorder.jobs.encode_settings import encode_settings, size_problem
 from recorder.jobs.notify import wake_workers
 from recorder.jobs.revisions import cancel_change, mark_cancelled, retry_change, unwritten
 from recorder.models import Batch, Dataset, Episode, Job, Policy
-from recorder.models.actor import WORKER, Actor
+from recorder.models.actor import WORKER, Actor, ActorKind
 from recorder.models.job import encoding_since
 from recorder.models.lifecycle import hold_jobs, move
 from recorder.models.paths import unchangeable
@@ -81,6 +82,10 @@ def start_batch(
         wanted = wanted.filter(pk__in=[episode.pk for episode in episodes])
     if words := unchangeable(dataset.path):
         raise Refused("place", f"Cannot add to {dataset.title}: {words}.")
+    # A policy's takes fail one by one with the same words: nobody is there to read a refusal.
+    problem = size_problem(dataset.features, encode_settings(dataset.encoding))
+    if problem and actor.kind is not ActorKind.WORKER:
+        raise Refused("size", f"{problem} Choose another codec in the settings of {dataset.title}.")
     found = [(episode, _cameras(episode)) for episode in wanted.order_by("recorded_at", "pk")]
     again = timezone.now() + RING_AGAIN
     try:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from recorder.errors import Refused
-from robotdata.video import EncodeSettings, VideoError
+from robotdata.video import EncodeSettings, FrameSizeError, VideoError, check_picture_size
 
 _PRESET_NUMBERS = {"libsvtav1", "libaom-av1"}
 _NAMES = {"codec", "pix_fmt", "g", "crf", "preset", "fast_decode", "extra_options"}
@@ -29,6 +29,22 @@ def encode_settings(encoding: Mapping[str, Any], *, threads: int | None = None) 
         return EncodeSettings(**chosen, threads=threads)
     except (VideoError, TypeError) as error:
         raise Refused("invalid", f"Encoding: {error}", 422) from error
+
+
+def size_problem(features: Mapping[str, Any], settings: EncodeSettings) -> str:
+    """Say which camera's pictures these settings cannot encode, and why; empty where they can encode all.
+
+    `features` are LeRobot's; depth has settings of its own, and is not judged.
+    """
+    for key, feature in features.items():
+        shape = feature.get("shape", ())
+        if feature.get("dtype") != "video" or len(shape) != 3 or shape[2] != 3:
+            continue
+        try:
+            check_picture_size(settings, int(shape[1]), int(shape[0]))
+        except FrameSizeError as error:
+            return f"Camera {key.removeprefix('observation.images.')} cannot be encoded: {error}."
+    return ""
 
 
 def _names() -> str:

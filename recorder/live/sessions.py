@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from recorder.errors import Refused
 from recorder.jobs.batches import apply_policy
+from recorder.jobs.encode_settings import encode_settings, size_problem
 from recorder.models import Batch, Dataset, Rig, Session
 from recorder.models.actor import Actor
 from recorder.models.permissions import Action, require
@@ -35,9 +36,12 @@ def start_session(
     """The session that runs on the rig into this dataset, and whether it is new.
 
     A session into another dataset ends by it. A running one keeps its settings: `change_session` changes them,
-    once the rig has agreed. Raises Refused where the rig is just recording into another dataset.
+    once the rig has agreed. Raises Refused where the rig is just recording into another dataset, and where the
+    dataset's codec cannot encode the rig's pictures.
     """
     require(actor, Action.RECORD, rig, dataset)
+    if problem := size_problem(rig.features, encode_settings(dataset.encoding)):
+        raise Refused("size", f"{problem} Choose another codec in the settings of {dataset.title}.")
     settings = dict(
         task=checked_task(task), operator=operator, countdown_s=countdown_s, episode_s=episode_s, reset_s=reset_s
     )

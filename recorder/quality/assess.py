@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import uuid
@@ -27,6 +26,7 @@ from robotdata.files import open_beneath
 from robotdata.files.json_files import replace_json
 from robotdata.quality import DEFAULT, BadMetrics, Mark, Peers, TakeMetrics, Thresholds, marks_of, take_metrics
 from robotdata.spool import SpoolError, Take, TakeBusy, read_manifest, write_manifest
+from robotdata.spool.plain_json import read_json
 from robotdata.spool.take_lock import TakeLock
 
 log = logging.getLogger(__name__)
@@ -188,10 +188,10 @@ def metrics_of(folder: Path) -> TakeMetrics | None:
     """What was measured of the take in `folder`; None where nobody has, or an older version did."""
     try:
         with os.fdopen(open_beneath(folder, FILE), "rb") as file:
-            return TakeMetrics.from_json(json.loads(file.read(_MOST_BYTES)))
+            return TakeMetrics.from_json(read_json(file.read(_MOST_BYTES)))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         if not isinstance(error, BadMetrics):
             log.warning("%s/%s cannot be read: %s", folder.name, FILE, error)
         return None

@@ -19,7 +19,7 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from recorder.errors import Refused
-from recorder.jobs.encode_settings import encode_settings
+from recorder.jobs.encode_settings import encode_settings, size_problem
 from recorder.jobs.leases import Heartbeat, LostLease, lease_end
 from recorder.jobs.notify import wake_workers
 from recorder.models import Batch, Dataset, Episode, Job
@@ -105,7 +105,7 @@ def encode_job(job: Job, heart: Heartbeat) -> int:
     chosen = encode_settings(job.batch.encoding)
     with Take.open(job.episode.take_path) as take:
         plan = plan_of(job.episode, take)
-        check_fit(take, plan, job.batch.dataset, job.episode)
+        check_fit(take, plan, job.batch.dataset, job.episode, chosen)
         if not job.camera:
             return _rows_only(take, plan)
         if not _mine(job).update(frames_total=plan.rows):
@@ -132,12 +132,14 @@ def plan_of(episode: Episode, take: Take) -> ExportPlan:
         raise Unfit(f"{error} (label it {ACCEPT_RATE!r} to accept it).") from error
 
 
-def check_fit(take: Take, plan: ExportPlan, dataset: Dataset, episode: Episode) -> None:
+def check_fit(take: Take, plan: ExportPlan, dataset: Dataset, episode: Episode, chosen: EncodeSettings) -> None:
     """What would keep it out of the dataset, found before its encoding is paid for. Raises Unfit, FeatureError."""
     features = take.manifest["features"]
     if odd := take.manifest.odd_in("features", "cameras"):
         raise Unfit(f"Its take.json does not describe what was recorded ({odd[0]}). Fix that field, then encode again.")
     complete(features)
+    if problem := size_problem(features, chosen):
+        raise Unfit(f"{problem} Choose another codec in the settings of {dataset.title}, then encode again.")
     if not episode.task.strip():
         raise Unfit("It has no task: describe what the robot does, then encode again.")
     if dataset.features and dataset.fps:

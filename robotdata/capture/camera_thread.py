@@ -105,6 +105,20 @@ class CameraThread:
         doing = self._doing
         return f"{doing} does not answer" if doing else "no frames arrive"
 
+    def slow_words(self) -> str | None:
+        """How much slower than the rig's file says the camera is, and what to do; None where it is not.
+
+        A camera that the loop asks for each frame is as fast as the loop, whose rate is said elsewhere.
+        """
+        rate = None if self.is_ticked else self.health.slow_fps
+        if rate is None:
+            return None
+        name, wanted = self.config.name, self.config.fps
+        return (
+            f"Camera {name} gives {rate:.1f} frames/s, not {wanted:g}. "
+            "Check its settings, light and network, or correct its fps in the rig file"
+        )
+
     def _run(self) -> None:
         pause = FIRST_PAUSE_S
         while not self._stopping.is_set():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 
 import numpy as np
@@ -17,6 +18,9 @@ LOOK_EVERY_NS = 400_000_000
 BLACK_BELOW = 10.0
 FLAT_BELOW = 2.0
 MEASURED_AT_LEAST = 0.01
+SLOW_BELOW = 0.8  # of the configured rate
+_RATE_EVERY_NS, _RATE_SAMPLES = 250_000_000, 17
+_RATE_FRAMES, _RATE_NS = 5, 3_000_000_000  # a rate is measured over no less than both of these
 
 TEXTS = {
     "stale": "sends no new frames",
@@ -40,11 +44,15 @@ class CameraHealth:
         self._suspect = "ok"
         self.failed: str | None = None
         self.frames = 0
+        self._fps = fps
+        self._counted: deque[tuple[int, int]] = deque(maxlen=_RATE_SAMPLES)
+        self._rate: float | None = None
 
     def add(self, packet: bytes, captured_ns: int) -> None:
         """A frame has come."""
         self.frames += 1
         self.failed = None
+        self._count(captured_ns)
         self._seen_ns = captured_ns
         if packet != self._last:
             self._last, self._changed_ns = packet, captured_ns
@@ -54,6 +62,24 @@ class CameraHealth:
             # Twice in a row: one dark frame is a hand before the lens.
             self._look = found if found == self._suspect else "ok"
             self._suspect = found
+
+    def _count(self, captured_ns: int) -> None:
+        """Measure the rate again, over the last four seconds or so; a camera that was away begins anew."""
+        if captured_ns - self._seen_ns > LOST_AFTER_NS or captured_ns < self._seen_ns:
+            self._counted.clear()
+            self._rate = None
+        if self._counted and captured_ns - self._counted[-1][0] < _RATE_EVERY_NS:
+            return
+        self._counted.append((captured_ns, self.frames))
+        taken_ns, frames = captured_ns - self._counted[0][0], self.frames - self._counted[0][1]
+        if taken_ns >= _RATE_NS and frames >= _RATE_FRAMES:
+            self._rate = frames * 1e9 / taken_ns
+
+    @property
+    def slow_fps(self) -> float | None:
+        """The rate at which frames come, where that is much below the configured one; else None."""
+        rate = self._rate
+        return rate if rate is not None and rate < SLOW_BELOW * self._fps else None
 
     def fail(self, why: str) -> None:
         """The device says that it is gone."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from robotdata.capture import clock
 from robotdata.capture.device_lock import DeviceLock
 from robotdata.capture.devices import DeviceContext, Picture
@@ -14,9 +16,9 @@ from robotdata.video.v4l2_formats import NAMES
 class PyavCamera:
     """A LiveSource as a camera. JPEG packets of the source pass through undecoded."""
 
-    def __init__(self, context: DeviceContext, url: str, loop: bool, fit: str, pixel_format: str) -> None:
-        size = context.width, context.height
-        self._source = LiveSource(url, *size, context.camera_fps, loop=loop, fit=fit, pixel_format=pixel_format)
+    def __init__(self, context: DeviceContext, url: str, **how: Any) -> None:
+        """`how` is LiveSource's `loop`, `fit`, `pixel_format` and `verify_certificate`."""
+        self._source = LiveSource(url, context.width, context.height, context.camera_fps, **how)
         scheme, target = split_url(url)
         self._device = DeviceLock(target, url) if scheme == "v4l2" else None
 
@@ -43,7 +45,7 @@ def make_camera(context: DeviceContext, options: Options) -> PyavCamera:
     """`url`: a path, file:, v4l2:/dev/video0, rtsp:, http: or https:; `loop` restarts a file at its end.
 
     `fit` "exact" refuses pictures of another size, "letterbox" scales them between black bars. `pixel_format` is the
-    only one to ask a v4l2 camera for.
+    only one to ask a v4l2 camera for. `verify_certificate` false believes any certificate of an https camera.
     """
     url = options.text("url")
     if context.depth:
@@ -55,4 +57,8 @@ def make_camera(context: DeviceContext, options: Options) -> PyavCamera:
     if forced != "any" and scheme != "v4l2":
         raise ConfigError(f"{options.where}.pixel_format", "applies to v4l2 cameras only; remove it")
     fit = options.text("fit", FITS[0], among=FITS)
-    return PyavCamera(context, url, options.flag("loop", True), fit, "" if forced == "any" else forced)
+    verify = options.flag("verify_certificate", True)
+    if not verify and scheme not in ("http", "https"):
+        raise ConfigError(f"{options.where}.verify_certificate", "is for http and https cameras alone; take it out")
+    loop, pixel_format = options.flag("loop", True), "" if forced == "any" else forced
+    return PyavCamera(context, url, loop=loop, fit=fit, pixel_format=pixel_format, verify_certificate=verify)

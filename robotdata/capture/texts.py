@@ -1,4 +1,7 @@
-"""Text features in rows: UTF-8 in a fixed number of bytes, so that all rows of a take have the same layout."""
+"""Texts of a take: tasks as they are kept, and text features in rows.
+
+A row holds UTF-8 in a fixed number of bytes, so that all rows of a take have the same layout.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,14 @@ from numpy.typing import NDArray
 
 TEXT_BYTES = 256
 """The longest text that a row can hold, in bytes of UTF-8."""
+
+
+def tidy_task(text: str) -> str:
+    """`text` without space at its ends, and with one space for each run of spaces and line breaks within.
+
+    Every door that a task comes in by calls this, so that tasks that look alike are one.
+    """
+    return " ".join(text.split())
 
 
 def pack_text(value: Any) -> bytes:

@@ -100,7 +100,7 @@ def _columns(
     try:
         # A symlink may point out of the dataset.
         real = contained(layout.root, str(path.relative_to(layout.root)))
-        with open_parquet(real, links=False) as file:
+        with open_parquet(real) as file:
             budget.add(real, file.metadata.num_rows, real.stat().st_size)
             table = read_columns(file, real, names)
         columns = {name: _column(table.column(name), name, real) for name in table.column_names}
@@ -301,7 +301,7 @@ def _row_counts(layout: Layout, problems: list[str]) -> list[tuple[Path, int, in
     for path in sorted(layout.root.glob(DATA_GLOB)):
         try:
             real = contained(layout.root, str(path.relative_to(layout.root)))
-            with open_parquet(real, links=False) as file:
+            with open_parquet(real) as file:
                 count = file.metadata.num_rows
         except (DamagedFile, UnsafePath) as error:
             problems.append(str(error))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 from collections.abc import Sequence
@@ -24,6 +23,7 @@ from robotdata.dataset.sidecar import Sidecar, read_sidecar
 from robotdata.dataset.tables import LFS, is_numbers, open_parquet, read_columns, read_tasks, to_numpy
 from robotdata.dataset.unfinished import unfinished
 from robotdata.files import open_real
+from robotdata.spool import plain_json
 
 MAX_INFO_BYTES = 64 << 20
 _OPEN_FILES = 8
@@ -202,7 +202,7 @@ class DatasetFolder:
             opened = self._files.get(path)
         if opened is not None:
             return opened
-        file = open_parquet(path, links=False)
+        file = open_parquet(path)
         sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
         entry = file, np.cumsum(np.array(sizes, np.int64))
         with self._lock:
@@ -244,9 +244,9 @@ def read_json(path: Path) -> Any:
     if data.startswith(LFS):
         raise DamagedFile(path, "it is a Git LFS pointer, not the file; run `git lfs pull`")
     try:
-        return json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise DamagedFile(path, f"it is not valid JSON: {error}") from error
+        return plain_json.read_json(data, nan=True)
+    except ValueError as error:
+        raise DamagedFile(path, f"it {error}") from error
 
 
 def identity_of(root: Path) -> Identity:

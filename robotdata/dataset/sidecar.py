@@ -11,7 +11,7 @@ from typing import Any
 from robotdata.dataset.errors import UnsafePath
 from robotdata.dataset.layout import SIDECAR, contained
 from robotdata.files import open_real
-from robotdata.spool.plain_json import finite
+from robotdata.spool.plain_json import read_json
 
 FORMAT = "robotdata-dataset"
 VERSION = 1
@@ -49,10 +49,9 @@ def read_sidecar(root: Path, problems: list[str]) -> Sidecar:
         return Sidecar()
     try:
         with os.fdopen(open_real(contained(root, SIDECAR)), "rb") as file:
-            # Numbers that JSON does not have could not be written again.
-            value = json.loads(file.read(MAX_BYTES), parse_constant=lambda _name: None, parse_float=finite)
+            value = read_json(file.read(MAX_BYTES))
         return _sidecar(value)
-    except (OSError, UnsafePath, ValueError, RecursionError) as error:
+    except (OSError, UnsafePath, ValueError) as error:
         problems.append(f"{SIDECAR} cannot be read: {error}; verdicts and UUIDs are unknown")
         return Sidecar()
 

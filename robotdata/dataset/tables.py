@@ -14,9 +14,10 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from robotdata.dataset.bounds import RowBudget, read_bounded
-from robotdata.dataset.errors import DamagedFile, FeatureError
+from robotdata.dataset.errors import DamagedFile, FeatureError, UnsafePath
 from robotdata.dataset.features import TEXT_DTYPES, Feature, is_video, size_of
 from robotdata.dataset.footer import read_footer, remember
+from robotdata.dataset.layout import contained
 from robotdata.files import open_real
 
 LFS = b"version https://git-lfs"
@@ -121,12 +122,12 @@ def write_tasks(path: Path, tasks: Sequence[str], more: pa.Table | None = None) 
         file.write(table)
 
 
-def more_of_tasks(path: Path, numbers: Sequence[int | None]) -> pa.Table | None:
+def more_of_tasks(path: Path, numbers: Sequence[int | None], *, root: Path | None = None) -> pa.Table | None:
     """Return the additional columns of `tasks.parquet`, one row for each of `numbers`; nulls for None.
 
     None if there is nothing more. Raises DamagedFile.
     """
-    table = read_table(path)
+    table = read_table(path, root=root)
     texts = [field.name for field in table.schema if _is_text(field.type)]
     known = {"task_index", next((name for name in ("task", "__index_level_0__", "index", *texts) if name in texts), "")}
     names = [name for name in table.column_names if name not in known]
@@ -161,13 +162,14 @@ def read_tasks(path: Path) -> dict[int, str]:
     return {int(number): str(words) for number, words in zip(numbers, texts, strict=True)}
 
 
-def open_parquet(path: Path, *, links: bool = True) -> pq.ParquetFile:
+def open_parquet(path: Path, *, root: Path | None = None) -> pq.ParquetFile:
     """Open the file and read its footer; raises DamagedFile saying what is there instead.
 
-    Without `links` the path is one that `contained` gave: a link that took its place since then is refused.
+    With `root` the path is one of that dataset, whose links may not lead out of it. Without, it is one that `contained`
+    gave, and a link that took its place since then is refused.
     """
     try:
-        fd = open_real(path if not links else path.resolve())
+        fd = open_real(path if root is None else contained(root, str(path.relative_to(root))))
         try:
             if os.pread(fd, len(LFS), 0) == LFS:
                 raise DamagedFile(path, "it is a Git LFS pointer, not the file; run `git lfs pull`")
@@ -178,13 +180,16 @@ def open_parquet(path: Path, *, links: bool = True) -> pq.ParquetFile:
         file = pq.ParquetFile(source, page_checksum_verification=True)
         remember(file, footer)
         return file
-    except (pa.ArrowException, OSError, ValueError) as error:  # the last: names that are no text
+    except (pa.ArrowException, UnsafePath, OSError, ValueError) as error:  # the last: names that are no text
         raise DamagedFile(path, _first_line(error)) from error
 
 
-def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
-    """Read all rows of `columns`; raises DamagedFile. Verifies checksums of pages, if there are any."""
-    with open_parquet(path) as file:
+def read_table(path: Path, columns: Sequence[str] | None = None, *, root: Path | None = None) -> pa.Table:
+    """Read all rows of `columns`; raises DamagedFile. Verifies checksums of pages, if there are any.
+
+    `root` as in `open_parquet`.
+    """
+    with open_parquet(path, root=root) as file:
         return read_columns(file, path, columns)
 
 

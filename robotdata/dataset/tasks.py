@@ -9,17 +9,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from robotdata.capture.texts import tidy_task
 from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import CommitError, DamagedFile
 from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.tables import is_numbers, open_parquet, read_columns, to_numpy
 
 Numbers = NDArray[np.int64]
-
-
-def tidy_task(text: str) -> str:
-    """`text` without space at its ends, and with one space for each run of spaces and line breaks within."""
-    return " ".join(text.split())
 
 
 def row_numbers(

@@ -23,7 +23,7 @@ def unfinished(root: Path, info: Mapping[str, Any]) -> Unfinished | None:
     read a row of them. Its videos are closed after each episode.
     """
     data = sorted(root.glob(DATA_GLOB))[:_MOST]
-    gone = [path for path in data if not _has_rows(path)]
+    gone = [path for path in data if not _has_rows(path, root)]
     if not gone:
         return None
     whole, broken = [], []
@@ -43,9 +43,9 @@ def unfinished(root: Path, info: Mapping[str, Any]) -> Unfinished | None:
     return Unfinished(root, f"{', '.join(words)} (info.json promises {promised})", whole=len(whole))
 
 
-def _has_rows(path: Path) -> bool:
+def _has_rows(path: Path, root: Path) -> bool:
     try:
-        with open_parquet(path):
+        with open_parquet(path, root=root):
             return True
     except DamagedFile:
         return False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -12,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 
 from robotdata.dataset.features import depth_scale, is_depth
 from robotdata.dataset.stats import ImageStats, Stat, from_json, sample_indices, to_json
@@ -21,13 +19,15 @@ from robotdata.export.errors import EncodedBroken, ExportRefused
 from robotdata.export.plan import ExportPlan, packets_of
 from robotdata.files.json_files import replace_json
 from robotdata.spool import Take
+from robotdata.spool.plain_json import read_json
 from robotdata.video import EncodeSettings, VideoError, encode_packets, get_video_info, verify_video
 from robotdata.video.encode import resolve
-from robotdata.video.jpeg import ImageError, check_size, decode_jpeg
+from robotdata.video.jpeg import decode_jpeg
+from robotdata.video.png import MAGIC as PNG
+from robotdata.video.png import decode_png
 
 FORMAT = "robotdata-encoded"
 VERSION = 1
-_PNG = b"\x89PNG"
 Progress = Callable[[int], None]
 
 
@@ -92,7 +92,7 @@ def encode_camera(
 def load_encoded(out: Path) -> EncodedCamera | None:
     """What an earlier `encode_camera` left at `out`, or None where it is not whole."""
     try:
-        record = json.loads(out.with_name(out.name + ".json").read_bytes())
+        record = read_json(out.with_name(out.name + ".json").read_bytes())
         if record["format"] != FORMAT or record["version"] != VERSION or record["size"] != out.stat().st_size:
             return None
         if record["sha256"] != _digest(out):  # the frames may be the only ones left: no bit may have turned
@@ -146,14 +146,7 @@ def sampled_on_the_way(packets: Iterator[bytes], rows: int, stats: ImageStats) -
 
 
 def _picture(packet: bytes) -> NDArray[np.uint8]:
-    if not packet.startswith(_PNG):
-        return decode_jpeg(packet)
-    try:
-        with Image.open(io.BytesIO(packet), formats=["PNG"]) as image:
-            check_size(*image.size)
-            return np.asarray(image.convert("RGB"))
-    except (OSError, SyntaxError, UnidentifiedImageError, ValueError, Image.DecompressionBombError) as error:
-        raise ImageError(f"a PNG of {len(packet)} bytes is damaged: {error}") from error
+    return decode_png(packet) if packet.startswith(PNG) else decode_jpeg(packet)
 
 
 def _refuse_one_channel(take: Take, key: str, feature: Mapping[str, Any]) -> None:

@@ -5,6 +5,6 @@ The ground of all other rooms. Each file here has one idea, and is imported by i
 
 from __future__ import annotations
 
-from robotdata.files.beneath import UnsafeFile, open_beneath, open_real
+from robotdata.files.beneath import UnsafeFile, make_sure_of, open_beneath, open_own, open_real
 
-__all__ = ["UnsafeFile", "open_beneath", "open_real"]
+__all__ = ["UnsafeFile", "make_sure_of", "open_beneath", "open_own", "open_real"]

@@ -14,10 +14,13 @@ import os
 import stat
 import sys
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 _OPENAT2 = 437  # the same number on every architecture but Alpha
 _NO_LINKS = 0x04 | 0x08  # RESOLVE_NO_SYMLINKS (magic links among them) and RESOLVE_BENEATH
-_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # without the last, opening a named pipe waits for its writer
+_COMMON = os.O_CLOEXEC | os.O_NONBLOCK  # without the last, opening a named pipe waits for its writer
+_READ = os.O_RDONLY | _COMMON
+_WRITE = os.O_RDWR | _COMMON
 _FOLDER = os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY
 _ABSENT = {errno.ENOSYS, errno.EPERM, errno.EOPNOTSUPP, errno.E2BIG}
 
@@ -48,6 +51,23 @@ def open_beneath(root: Path, relative: str, *, also: Path | None = None) -> int:
     return open_real(real)
 
 
+def open_own(path: Path, *, write: bool = False) -> BinaryIO:
+    """Open a file of a folder of ours, as `path.open("rb")` does, or with `write` as `path.open("r+b")` does.
+
+    The file must lie in the folder itself: no link in its place is followed. Raises as `open_beneath`.
+    """
+    name = PurePosixPath(path.name)
+    if write:
+        return os.fdopen(_open(path.parent, name, _WRITE), "r+b")
+    return os.fdopen(_open(path.parent, name), "rb")
+
+
+def make_sure_of(path: Path) -> None:
+    """Make an empty file where there is none; a link that leads nowhere is left as it is, and refused when opened."""
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644))
+
+
 def open_real(path: Path) -> int:
     """Open a path whose links were followed before (`Path.resolve`); a link that is in it now is refused.
 
@@ -56,13 +76,13 @@ def open_real(path: Path) -> int:
     return _open(Path(path.anchor), PurePosixPath(*path.parts[1:]))
 
 
-def _open(root: Path, relative: PurePosixPath) -> int:
+def _open(root: Path, relative: PurePosixPath, flags: int = _READ) -> int:
     path = str(root / relative)
     if relative.is_absolute() or ".." in relative.parts or not relative.parts:
         raise UnsafeFile(errno.EXDEV, "it is outside its folder", path)
     folder = os.open(root, _FOLDER)
     try:
-        fd = _open_at(folder, relative)
+        fd = _open_at(folder, relative, flags)
     except OSError as error:
         if error.errno in {errno.ELOOP, errno.EXDEV, errno.EMLINK}:  # the last: BSD's word for a link
             raise UnsafeFile(errno.ELOOP, "it is a link, which is not followed", path) from None
@@ -75,18 +95,18 @@ def _open(root: Path, relative: PurePosixPath) -> int:
     return fd
 
 
-def _open_at(folder: int, relative: PurePosixPath) -> int:
+def _open_at(folder: int, relative: PurePosixPath, flags: int) -> int:
     call = _openat2()
     if call is not None:
         try:
-            return call(folder, os.fsencode(str(relative)))
+            return call(folder, os.fsencode(str(relative)), flags)
         except OSError as error:
             if error.errno not in _ABSENT:
                 raise
-    return _walk(folder, relative)
+    return _walk(folder, relative, flags)
 
 
-def _walk(folder: int, relative: PurePosixPath) -> int:
+def _walk(folder: int, relative: PurePosixPath, flags: int = _READ) -> int:
     """Open folder by folder; raises OSError (ELOOP or ENOTDIR) at a link."""
     with contextlib.ExitStack() as stack:
         at = folder
@@ -98,15 +118,15 @@ def _walk(folder: int, relative: PurePosixPath) -> int:
                     raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from None
                 raise
             stack.callback(os.close, at)
-        return os.open(relative.name, _READ | os.O_NOFOLLOW, dir_fd=at)
+        return os.open(relative.name, flags | os.O_NOFOLLOW, dir_fd=at)
 
 
 class _Openat2:
     def __init__(self) -> None:
         self._call = ctypes.CDLL(None, use_errno=True).syscall
 
-    def __call__(self, folder: int, name: bytes) -> int:
-        how = _How(_READ, 0, _NO_LINKS)
+    def __call__(self, folder: int, name: bytes, flags: int = _READ) -> int:
+        how = _How(flags, 0, _NO_LINKS)
         fd = self._call(
             ctypes.c_long(_OPENAT2),
             ctypes.c_int(folder),

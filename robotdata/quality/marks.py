@@ -23,7 +23,7 @@ def marks_of(
     """
     if not metrics.ticks:
         return [Mark("empty", None, None, 0, 0, "bad", "This take has no frames.")]
-    known = peers if isinstance(peers, Peers) else Peers([each for each in peers if each.ticks])
+    known = peers if isinstance(peers, Peers) else Peers(peers)
     found = [each for rule in rules_absolute.RULES for each in rule(metrics, thresholds)]
     if sum(not metrics.id or each.id != metrics.id for each in known.takes) >= thresholds.peers:
         found += [each for rule in rules_peers.RULES for each in rule(metrics, known, thresholds)]

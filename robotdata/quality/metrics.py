@@ -5,6 +5,7 @@ Ticks count from `TakeMetrics.first_tick`, where the measured part of the take b
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from robotdata.quality.errors import BadMetrics
 from robotdata.quality.runs import Run
+from robotdata.spool.facts import MAX_FPS, MAX_TICKS
 
 VERSION = 1
 _FORMAT = "robotdata-quality"
@@ -154,6 +156,10 @@ class TakeMetrics:
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             raise BadMetrics(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        if not 0 < metrics.fps <= MAX_FPS or not 0 <= metrics.ticks <= MAX_TICKS:
+            raise BadMetrics(f"{metrics.ticks} ticks at {metrics.fps} a second")
+        if (odd := _odd_number(data)) is not None:
+            raise BadMetrics(f"they hold {odd!r:.40}, which no measure is")
         for name, signal in metrics.signals.items():
             lists = (value for value in vars(signal).values() if isinstance(value, list))
             if any(len(each) != len(signal.names) for each in lists):
@@ -162,3 +168,12 @@ class TakeMetrics:
 
 
 _ADAPTER = TypeAdapter(TakeMetrics)
+
+
+def _odd_number(value: Any) -> int | float | None:
+    """A number in `value`, nested as it may be, that no take can have: not finite, or beyond 64 bits."""
+    if isinstance(value, dict | list):
+        inner = value.values() if isinstance(value, dict) else value
+        return next((odd for each in inner if (odd := _odd_number(each)) is not None), None)
+    odd = not math.isfinite(value) if isinstance(value, float) else isinstance(value, int) and abs(value) >= 2**63
+    return value if odd else None

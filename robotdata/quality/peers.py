@@ -38,10 +38,10 @@ def usual(values: Sequence[Floats] | Sequence[float]) -> Usual:
 
 
 class Peers:
-    """Other takes of the same dataset. Make it once to judge many takes by it."""
+    """Other takes of the same dataset, without those that have no tick. Make it once to judge many takes by it."""
 
     def __init__(self, takes: Sequence[TakeMetrics]) -> None:
-        self.takes = list(takes)
+        self.takes = [each for each in takes if each.ticks > 0]
         self._signals: dict[tuple[str, str, tuple[str, ...]], Usual | None] = {}
         self._spans: dict[tuple[str, tuple[str, ...]], Floats | None] = {}
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from robotdata.video.jpeg import ImageError, check_size, decode_jpeg
 
@@ -153,7 +153,7 @@ def decode(packet: bytes, codec: str, scale: int) -> NDArray[np.uint8]:
 
 def _as_rgb(image: Image.Image, scale: int) -> NDArray[np.uint8]:
     if not image.mode.startswith("I"):
-        return shrink(np.asarray(image.convert("RGB")), scale)
+        return shrink(np.asarray(ImageOps.exif_transpose(image).convert("RGB")), scale)
     gray = _depth_grays()[np.asarray(image).astype(np.uint16)]
     return shrink(np.repeat(gray[:, :, None], 3, axis=2), scale)
 

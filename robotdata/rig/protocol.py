@@ -11,6 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NotRequired, TypedDict
 
+from robotdata.capture.texts import tidy_task
+from robotdata.spool.plain_json import read_json
+
 VERSION = 1
 MAX_TEXT_BYTES = 1 << 20
 MAX_BINARY_BYTES = 8 << 20
@@ -228,9 +231,9 @@ def decode(text: str | bytes) -> dict[str, Any]:
     if len(text) > MAX_TEXT_BYTES:
         raise ProtocolError(f"a message of {len(text)} bytes, want at most {MAX_TEXT_BYTES}")
     try:
-        message = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ProtocolError(f"a message that is not valid JSON: {error}") from error
+        message = read_json(text)
+    except ValueError as error:
+        raise ProtocolError(f"a message that {error}") from error
     if not isinstance(message, dict) or not isinstance(message.get("type"), str):
         raise ProtocolError("a message without a 'type'")
     return message
@@ -284,7 +287,7 @@ def parse_record(args: Mapping[str, Any]) -> RecordArgs:
     return RecordArgs(
         session=_text(args, "session", 100),
         dataset=_text(args, "dataset", 200),
-        task=_text(args, "task", 1000),
+        task=tidy_task(_text(args, "task", 1000)),
         operator=_text(args, "operator", 200),
         take=take,
         countdown_s=_seconds(args, "countdown_s", 60) or 0.0,

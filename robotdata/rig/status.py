@@ -236,6 +236,8 @@ class Reporter:
         said: list[Warning] = []
         for camera in self._rig.cameras:
             state, problem = camera.health.state(now), missing.get(camera.key)
+            if state in ("ok", "stale") and (words := camera.slow_words()) is not None:
+                said.append(_warning("slow", camera.key, words, camera.part.name, wall))
             if state == "ok" or (state != "lost" and camera.newest is None):
                 continue
             text = f"Camera {camera.config.name} {TEXTS[state]}"

@@ -31,6 +31,7 @@ class DeviceWatch:
         self._since: dict[str, float] = {}
         self._texts: dict[str, str] = {}
         self._told: set[str] = set()
+        self._slow: set[str] = set()
         self._said_at: dict[tuple[str, str], float] = {}
 
     # -- connecting
@@ -134,11 +135,24 @@ class DeviceWatch:
             if device in self._told:
                 self._told.remove(device)
                 log.info("%s of rig %s is back", device, self._rig.config.name)
+        self._notice_slow({problem.camera for problem in found.values()})
         for device, problem in found.items():
             self._since.setdefault(device, clock.wall())
             if self._texts.get(device) != problem.text:
                 self._texts[device] = problem.text
                 self._say(device, problem.text)
+
+    def _notice_slow(self, gone: set[str | None]) -> None:
+        """Say once that a camera is slower than it should be, and once that it is not any more."""
+        for camera in self._rig.cameras:
+            words, rig = None if camera.key in gone else camera.slow_words(), self._rig.config.name
+            if words is not None and camera.key not in self._slow:
+                self._slow.add(camera.key)
+                log.warning("%s", words)
+            elif words is None and camera.key in self._slow:
+                self._slow.remove(camera.key)
+                if camera.key not in gone:
+                    log.info("Camera %s of rig %s is as fast as it should be", camera.config.name, rig)
 
     def _is_sure(self, problem: Problem) -> bool:
         """A camera that has just been started may take its time."""

@@ -9,10 +9,13 @@ from typing import Any
 MAX_DEPTH = 64
 
 
-def read_json(data: bytes | str) -> Any:
-    """Parse JSON; NaN and infinity become None, which JSON cannot hold. Raises ValueError with the reason."""
+def read_json(data: bytes | str, *, nan: bool = False) -> Any:
+    """Parse JSON. NaN and infinity become None, or stay with `nan`: LeRobot writes them into its statistics.
+
+    Raises ValueError with the reason, as the end of a sentence about the file.
+    """
     try:
-        value = json.loads(data, parse_constant=lambda _name: None, parse_float=finite)
+        value = json.loads(data) if nan else json.loads(data, parse_constant=lambda _name: None, parse_float=finite)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"is not valid JSON: {str(error)[:200]}") from error
     if is_deeper(value, MAX_DEPTH):

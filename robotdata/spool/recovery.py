@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from robotdata.capture import clock
+from robotdata.files import UnsafeFile, make_sure_of, open_own
 from robotdata.files.json_files import replace_json
 from robotdata.files.replace import TEMPORARY, copy_rest, replace_bytes
 from robotdata.files.sync import sync_path
@@ -32,7 +33,7 @@ from robotdata.spool.plain_json import read_json
 from robotdata.spool.reserve import release_reserve
 from robotdata.spool.take_lock import TakeLock
 from robotdata.spool.writer import spans
-from robotdata.video.packets import mend_header, read_packets
+from robotdata.video.packets import mend_header, packets_in
 
 PLAN = ".recovery.json"
 _CUT_AT_MOST_S = 2.0
@@ -135,8 +136,9 @@ def _as_recorded(manifest: Facts) -> Recovery:
 def _read_plan(folder: Path, manifest: Facts) -> dict[str, Any] | None:
     """The plan of a recovery that was killed; None if there is none, or where it is none that we wrote."""
     try:
-        plan = read_json((folder / PLAN).read_bytes())
-    except (FileNotFoundError, ValueError):
+        with open_own(folder / PLAN) as file:
+            plan = read_json(file.read())
+    except (FileNotFoundError, UnsafeFile, ValueError):
         return None
     files = {manifests.ROWS, *(f"{key}.{end}" for key in manifest["cameras"] for end in ("mkv", "idx"))}
     try:
@@ -163,7 +165,7 @@ def _make_plan(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
 
 def _rows(path: Path, manifest: dict[str, Any]) -> row_files.StoredRows:
     """Keep the whole rows; rewrite a damaged or missing header, which the manifest describes in full."""
-    path.touch()
+    make_sure_of(path)
     row_files.mend_header(path, row_files.columns_of(manifest["features"], list(manifest["cameras"])))
     return row_files.read_rows(path)
 
@@ -185,9 +187,9 @@ def _survey(folder: Path, key: str, about: dict[str, Any], known: dict[int, int]
     records, sound = indexes.read_index(folder / f"{key}.idx")
     by_offset = {int(record["offset"]): record for record in records[sound]}
     mend_header(path, about["codec"], about["width"], about["height"])
-    with path.open("rb") as file:
+    with open_own(path) as file:
         size = os.fstat(file.fileno()).st_size
-        for packet in read_packets(path):
+        for packet in packets_in(file, path):
             data = os.pread(file.fileno(), packet.size, packet.offset)
             record = by_offset.pop(packet.offset, None)
             crc = zlib.crc32(data)
@@ -205,9 +207,14 @@ def _survey(folder: Path, key: str, about: dict[str, Any], known: dict[int, int]
         found.lost += len(by_offset)
         if not found.records:
             found.end = size
-    before = (folder / f"{key}.idx").read_bytes() if len(records) else b""
+    before = _content(folder / f"{key}.idx") if len(records) else b""
     found.rewrite = not before.startswith(b"".join(found.records))
     return found
+
+
+def _content(path: Path) -> bytes:
+    with open_own(path) as file:
+        return file.read()
 
 
 def _nexts(known: dict[int, int]) -> Callable[[int], int]:
@@ -273,7 +280,7 @@ def _apply(folder: Path, plan: dict[str, Any]) -> None:
     for new in sorted(folder.glob("*.idx.new")):
         path = new.with_suffix("")
         if path.exists():
-            replace_bytes(path.with_name(path.name + ".lost"), path.read_bytes())
+            replace_bytes(path.with_name(path.name + ".lost"), _content(path))
         new.replace(path)
     for name, keep in plan["cuts"].items():
         _cut(folder / name, int(keep))
@@ -285,7 +292,7 @@ def _cut(path: Path, keep: int) -> None:
     """Cut `path` to `keep` bytes, what follows going to `<file>.lost`."""
     if not path.exists() or path.stat().st_size <= keep:
         return
-    with path.open("r+b") as file:
+    with open_own(path, write=True) as file:
         copy_rest(file, keep, path.with_name(path.name + ".lost"))
         file.truncate(keep)
         os.fsync(file.fileno())

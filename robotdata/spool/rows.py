@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from robotdata.capture.records import Row
 from robotdata.capture.texts import TEXT_BYTES, pack_text
+from robotdata.files import open_own
 from robotdata.spool.errors import DamagedHeader, SpoolError
 from robotdata.spool.fast_rows import DIGITS, MESSAGE_CRC, as_array, layout_at, layout_of
 from robotdata.spool.ipc import CONTINUATION, PREFIX, Field, Unreadable, head_size, parse_schema
@@ -152,10 +153,10 @@ def read_rows(path: Path, columns: Sequence[Column] | None = None) -> StoredRows
     """Read every whole row up to the first torn or altered one; `ends[0]` is the end of the stream's header.
 
     Where the header is damaged, or has no checksum (version 1), the rows are read as `columns`, if they are that.
-    Raises DamagedHeader if the file does not begin as a take's rows do.
+    Raises DamagedHeader if the file does not begin as a take's rows do, UnsafeFile if it is a link.
     """
     wanted = _fields(columns or ())
-    with path.open("rb") as source:
+    with open_own(path) as source:
         try:
             fields, end, version = _header(source)
         except Unreadable as error:
@@ -178,7 +179,7 @@ def mend_header(path: Path, columns: Sequence[Column]) -> bool:
     rows of other ones behind it.
     """
     wanted = _fields(columns)
-    with path.open("r+b") as file:
+    with open_own(path, write=True) as file:
         try:
             fields, end, version = _header(file)
             if fields == wanted or version > 1:

@@ -117,7 +117,6 @@ class Take:
         """
         with self._lock:
             if self._rows is None:
-                self._refuse_link()
                 self._rows = self._read_rows()
             return self._rows
 
@@ -162,21 +161,13 @@ class Take:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    def _refuse_link(self) -> None:
-        try:
-            os.close(open_beneath(self.folder, ROWS))
-        except FileNotFoundError:  # `_read_rows` says which it is
-            return
-        except OSError as error:
-            raise SpoolError(f"{self.id}/{ROWS} cannot be read: {error.strerror or error}") from error
-
     def _read_rows(self) -> pa.Table:
         path = self.folder / ROWS
-        if not path.exists():
-            raise NoTake(self.folder) if self.state == "recording" else TornRows(path, 0)
         columns = self._columns()
         try:
             table = row_files.read_rows(path, columns).table
+        except FileNotFoundError:
+            raise (NoTake(self.folder) if self.state == "recording" else TornRows(path, 0)) from None
         except OSError as error:
             raise SpoolError(f"{self.id}/{ROWS} cannot be read: {error.strerror or error}") from error
         for column in columns:

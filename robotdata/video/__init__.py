@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         reencode_video,
     )
     from robotdata.video.cache import VideoDecoderCache, frame_jpeg
-    from robotdata.video.codecs import EncodeSettings
+    from robotdata.video.codecs import EncodeSettings, check_picture_size
     from robotdata.video.decode import VideoDecoder, open_video
     from robotdata.video.depth.colours import DepthColours
     from robotdata.video.depth.packets import depth_of_packet, depth_packet
@@ -98,6 +98,7 @@ __all__ = [
     "VideoError",
     "VideoFacts",
     "VideoFrame",
+    "check_picture_size",
     "codec_works",
     "concatenate_video_files",
     "compare_video",
@@ -134,7 +135,7 @@ __all__ = [
 
 _HOME = {
     "cache": ["VideoDecoderCache", "frame_jpeg"],
-    "codecs": ["EncodeSettings"],
+    "codecs": ["EncodeSettings", "check_picture_size"],
     "decode": ["VideoDecoder", "open_video"],
     "depth.packets": ["depth_of_packet", "depth_packet"],
     "depth.picture": ["depth_picture"],

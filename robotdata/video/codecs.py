@@ -75,6 +75,7 @@ class Encoder:
     pix_fmts: tuple[str, ...]
     options: Callable[[EncodeSettings], dict[str, str]]
     smallest: int = 2
+    narrowest: int = 2
     hardware: bool = False
 
 
@@ -160,7 +161,8 @@ ENCODERS: dict[str, Encoder] = {
     # Below 32x32 SVT-AV1 does not fail, it kills the process.
     "libsvtav1": Encoder("libsvtav1", "av1", _AV1_FORMATS, _svt, smallest=32),
     "h264": Encoder("libx264", "h264", _H264_FORMATS, _software),
-    "hevc": Encoder("libx265", "hevc", _HEVC_FORMATS, _x265, smallest=16),
+    # At up to 48 pixels of width x265's look-ahead writes behind its buffer, which can end the process.
+    "hevc": Encoder("libx265", "hevc", _HEVC_FORMATS, _x265, smallest=16, narrowest=50),
     "libaom-av1": Encoder("libaom-av1", "av1", _AV1_FORMATS, _aom, smallest=16),
     "h264_videotoolbox": Encoder("h264_videotoolbox", "h264", _HARDWARE_FORMATS, _videotoolbox, hardware=True),
     "hevc_videotoolbox": Encoder("hevc_videotoolbox", "hevc", _HARDWARE_FORMATS, _videotoolbox, hardware=True),
@@ -208,12 +210,28 @@ def pixel_format(settings: EncodeSettings) -> str:
     return instead
 
 
+def check_picture_size(settings: EncodeSettings, width: int, height: int) -> None:
+    """Raise FrameSizeError where pictures of this size in pixels cannot be encoded with these settings.
+
+    `auto` is not judged: which encoder it is, is known where it runs.
+    """
+    if settings.codec != AUTO:
+        formats = ENCODERS[settings.codec].pix_fmts
+        check_size(settings, settings.pix_fmt if settings.pix_fmt in formats else formats[0], width, height)
+
+
 def check_size(settings: EncodeSettings, pix_fmt: str, width: int, height: int) -> None:
     """Raise FrameSizeError if the encoder would fail, or kill the process, at this size in pixels."""
     smallest = ENCODERS[settings.codec].smallest
     if min(width, height) < smallest:
         other = "; use h264" if min(width, height) >= ENCODERS["h264"].smallest else ""
         raise FrameSizeError(f"{width}x{height}: {settings.codec} needs at least {smallest} pixels each way{other}")
+    narrowest = ENCODERS[settings.codec].narrowest
+    # Depth is lossless, and for that x265 does not look ahead.
+    if width < narrowest and "lossless=1" not in str(settings.extra_options.get("x265-params", "")):
+        raise FrameSizeError(
+            f"{width}x{height}: {settings.codec} needs a width of at least {narrowest} pixels; use h264"
+        )
     if pix_fmt == "gray12le" and width == smallest:
         raise FrameSizeError(f"{width}x{height}: x265 loses values of depth this narrow; pad it to {width + 1} or more")
     wide, high = {"yuv444p": (1, 1), "gray12le": (1, 1), "yuv422p": (2, 1)}.get(pix_fmt, (2, 2))

@@ -42,12 +42,15 @@ class HttpError(Exception):
 
 
 class HttpPictures:
-    """The JPEGs at `url`, `fps` of them a second where each has to be asked for. `timeout_s` is for each answer."""
+    """The JPEGs at `url`, `fps` of them a second where each has to be asked for. `timeout_s` is for each answer.
 
-    def __init__(self, url: str, fps: float, timeout_s: float) -> None:
+    Over HTTPS the camera's certificate must be one that this machine trusts, unless `verify` is False.
+    """
+
+    def __init__(self, url: str, fps: float, timeout_s: float, *, verify: bool = True) -> None:
         parts = urlsplit(url)
         self._url = parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="").geturl()
-        self._fps, self._timeout_s = fps, timeout_s
+        self._fps, self._timeout_s, self._verify = fps, timeout_s, verify
         self._user, self._password = unquote(parts.username or ""), unquote(parts.password or "")
         self._answers = _Answers()
         self._opener = self._make_opener()
@@ -134,14 +137,15 @@ class HttpPictures:
             raise HttpError(_why(error)) from error
 
     def _make_opener(self) -> OpenerDirector:
-        """Follows redirections from HTTP to HTTP(S) alone, and trusts cameras' own certificates, as FFmpeg does."""
-        trusting = ssl.create_default_context()
-        trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
+        """Follows redirections from HTTP to HTTP(S) alone."""
+        tls = ssl.create_default_context()
+        if not self._verify:
+            tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
         passwords = HTTPPasswordMgrWithDefaultRealm()
         scheme, host = urlsplit(self._url)[:2]
         passwords.add_password(None, f"{scheme}://{host}/", self._user, self._password)
         opener = OpenerDirector()
-        handlers = [HTTPHandler(), HTTPSHandler(context=trusting), HTTPRedirectHandler(), self._answers]
+        handlers = [HTTPHandler(), HTTPSHandler(context=tls), HTTPRedirectHandler(), self._answers]
         handlers += [HTTPDefaultErrorHandler(), ProxyHandler(), UnknownHandler()]
         if self._user:
             handlers += [HTTPDigestAuthHandler(passwords), HTTPBasicAuthHandler(passwords)]
@@ -182,4 +186,9 @@ def _why(error: Exception) -> str:
     reason = getattr(error, "reason", None) if isinstance(error, URLError) else error
     if isinstance(reason, TimeoutError):
         return "it does not answer"
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        return (
+            f"its certificate is not trusted ({reason.verify_message}). Make this machine trust it, "
+            "or set verify_certificate = false in the rig file"
+        )
     return getattr(reason, "strerror", None) or type(reason).__name__

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import ssl
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -48,6 +49,7 @@ class LiveSource:
 
     `fit` "exact" refuses pictures of another size, "letterbox" scales them and adds black bars. `pixel_format`, of
     `v4l2_formats.NAMES`, is the only one to ask a V4L2 camera for; by default it is the best one that fits.
+    `verify_certificate` False believes any certificate of an https address.
     """
 
     def __init__(
@@ -60,13 +62,14 @@ class LiveSource:
         loop: bool = True,
         fit: str = "exact",
         pixel_format: str = "",
+        verify_certificate: bool = True,
     ) -> None:
         self._scheme, self._target = split_url(url)
         self._name = _public(url)
         if self._scheme not in SCHEMES:
             raise LiveError(f"{self._name}: scheme {self._scheme!r}, want one of {', '.join(SCHEMES)}")
         self._width, self._height, self._fps, self._loop, self._fit = width, height, fps, loop, fit
-        self._pixel_format = pixel_format
+        self._pixel_format, self._verify = pixel_format, verify_certificate
         self._container: av.container.InputContainer | None = None
         self._http: HttpPictures | None = None
         self._jpeg_decoder: Any = None
@@ -84,6 +87,8 @@ class LiveSource:
         if self._scheme == "v4l2":
             kind = "v4l2"
             options |= self._v4l2_options()
+        elif self._scheme in ("http", "https"):  # the former may lead to the latter
+            options |= self._tls_options()
         elif self._scheme == "rtsp":
             options |= {"rtsp_transport": "tcp"}
         elif self._scheme == "file":
@@ -122,9 +127,16 @@ class LiveSource:
             "input_format": asked.input_format,
         }
 
+    def _tls_options(self) -> dict[str, str]:
+        """FFmpeg believes any certificate unless it is told what to believe."""
+        if not self._verify:
+            return {}
+        trusted = ssl.get_default_verify_paths().cafile
+        return {"tls_verify": "1"} | ({"ca_file": trusted} if trusted else {})
+
     def _open_http(self) -> bool:
         """Whether the address gives JPEGs, which are then read by ourselves. Raises LiveError."""
-        self._http = HttpPictures(self._target, self._fps, _TIMEOUT_S)
+        self._http = HttpPictures(self._target, self._fps, _TIMEOUT_S, verify=self._verify)
         try:
             if self._http.open():
                 self._frames = map(self._from_jpeg, self._http.pictures())

@@ -13,7 +13,9 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
+from robotdata.files import make_sure_of, open_own
 from robotdata.video.errors import VideoError
 
 CODECS = {"mjpeg": b"V_MJPEG", "png": b"V_MS/VFW/FOURCC"}
@@ -124,28 +126,31 @@ def read_packets(path: Path) -> Iterator[StoredPacket]:
     Looks at structure alone: it steps over damage to the next cluster and ends where the file does.
     Raises PacketFileError if the file is no packet file.
     """
-    with path.open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        if size == 0:
-            return
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            at = data.find(_CLUSTER)
-            if at < 0 and data[:4] != b"\x1a\x45\xdf\xa3":
-                raise PacketFileError(
-                    f"{path} is no camera's file of a take (Matroska): it begins with {data[:4].hex()}"
-                )
-            while at >= 0:
-                packet = _packet_at(data, at, size)
-                if packet is not None:
-                    yield packet
-                at = data.find(_CLUSTER, packet.offset + packet.size if packet else at + 4)
+    with open_own(path) as file:
+        yield from packets_in(file, path)
+
+
+def packets_in(file: BinaryIO, path: Path) -> Iterator[StoredPacket]:
+    """As `read_packets`, of an open file; `path` is for messages."""
+    size = os.fstat(file.fileno()).st_size
+    if size == 0:
+        return
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        at = data.find(_CLUSTER)
+        if at < 0 and data[:4] != b"\x1a\x45\xdf\xa3":
+            raise PacketFileError(f"{path} is no camera's file of a take (Matroska): it begins with {data[:4].hex()}")
+        while at >= 0:
+            packet = _packet_at(data, at, size)
+            if packet is not None:
+                yield packet
+            at = data.find(_CLUSTER, packet.offset + packet.size if packet else at + 4)
 
 
 def mend_header(path: Path, codec: str, width: int, height: int) -> bool:
     """Rewrite the header of a packet file that the disk lost, alone or with the whole file; return whether it had."""
     header = _file_header(codec, width, height)
-    path.touch()
-    with path.open("r+b") as file:
+    make_sure_of(path)
+    with open_own(path, write=True) as file:
         there = file.read(len(header))
         file.seek(0)
         first = len(header) if there == header else _first_cluster(file.fileno())

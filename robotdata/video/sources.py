@@ -6,7 +6,6 @@ never pass through RGB.
 
 from __future__ import annotations
 
-import io
 import logging
 import os
 import re
@@ -18,13 +17,14 @@ import av
 import numpy as np
 from av.video.reformatter import ColorRange, VideoReformatter
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from robotdata.video.colours import is_plain, to_rgb
 from robotdata.video.errors import BrokenFrameError, FrameSizeError, NoFramesError
-from robotdata.video.jpeg import MAX_PIXELS, check_size
+from robotdata.video.jpeg import MAX_PIXELS, ImageError
 from robotdata.video.limited_range import LimitedRange
 from robotdata.video.packets import StoredPacket, read_packets
+from robotdata.video.png import decode_png
 
 Picture: TypeAlias = "bytes | NDArray[np.uint8] | Image.Image | av.VideoFrame"
 """A JPEG or PNG packet, an RGB array uint8 (H, W, 3), a PIL image, or a decoded frame."""
@@ -195,12 +195,8 @@ class FrameConverter:
 
 def _decode_png(packet: bytes, number: int) -> av.VideoFrame:
     try:
-        with Image.open(io.BytesIO(packet), formats=["PNG"]) as image:
-            check_size(image.width, image.height)
-            return _frame_of_image(image, number)
-    except BrokenFrameError:
-        raise
-    except (OSError, SyntaxError, UnidentifiedImageError, ValueError, Image.DecompressionBombError) as error:
+        return av.VideoFrame.from_ndarray(np.ascontiguousarray(decode_png(packet)), format="rgb24")
+    except ImageError as error:
         raise _broken(packet, number, error) from error
 
 

@@ -65,3 +65,22 @@ def test_it_remembers_why_a_camera_is_gone() -> None:
     health, now = fed([noise()])
     health.fail("unplugged")
     assert (health.state(now), health.failed) == ("lost", "unplugged")
+
+
+@pytest.mark.parametrize(("hz", "slow"), [(30, False), (27, False), (20, True), (5, True), (1.5, True)])
+def test_it_says_how_slow_a_camera_is(hz: float, slow: bool) -> None:
+    packets = [noise() for _ in range(round(hz * 6))]
+    health, _ = fed(packets, round(SECOND / hz))
+    assert (health.slow_fps is not None) == slow
+    assert health.slow_fps is None or health.slow_fps == pytest.approx(hz, rel=0.05)
+
+
+def test_it_measures_anew_once_a_camera_is_back_or_quicker() -> None:
+    health, now = fed([noise() for _ in range(40)], SECOND // 10)
+    assert health.slow_fps is not None
+    health.add(noise(), now + 3 * SECOND)
+    assert health.slow_fps is None
+    health, now = fed([noise() for _ in range(40)], SECOND // 10)
+    for n in range(200):
+        health.add(plain(n), now + (n + 1) * SECOND // 30)
+    assert health.slow_fps is None

@@ -120,3 +120,12 @@ def test_it_says_that_a_v4l2_camera_is_not_there(tmp_path: Path) -> None:
         time.sleep(0.005)
     thread.stop()
     assert "video0" in (said or "") and "No such file" in (said or "")
+
+
+def test_it_takes_the_choice_to_believe_any_certificate_for_network_cameras_alone() -> None:
+    thread_for("https://127.0.0.1/cam", [], verify_certificate=False)
+    for url in ("x.mp4", "v4l2:/dev/video0", "rtsp://127.0.0.1/cam"):
+        with pytest.raises(ConfigError, match=r"cameras\.front\.verify_certificate"):
+            thread_for(url, [], verify_certificate=False)
+    with pytest.raises(ConfigError, match="true or false"):
+        thread_for("https://127.0.0.1/cam", [], verify_certificate="no")

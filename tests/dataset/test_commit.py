@@ -199,7 +199,7 @@ def test_it_waits_for_nobody_for_ever(bench: Bench, staged: list[NewEpisode]) ->
     held.wait(20)
     try:
         bench.places["lock_wait_s"] = 0.1  # type: ignore[assignment]
-        with pytest.raises(DatasetBusy, match="being changed by process"):
+        with pytest.raises(DatasetBusy, match="is being changed by"):
             bench.commit(staged[:1])
     finally:
         done.set()

@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from robotdata.capture.texts import tidy_task
 from robotdata.dataset import CommitError, DatasetFolder, verify_dataset
-from robotdata.dataset.tasks import disagreement, row_numbers, tidy_task
+from robotdata.dataset.tasks import disagreement, row_numbers
 from robotdata.dataset.write.edit import delete_episodes, edit_episodes, set_tasks, trim_episodes
 from tests.dataset.conftest import LENGTHS, Bench, expected
 

@@ -9,6 +9,10 @@ from typing import Any
 import pytest
 
 from robotdata.dataset import Report, verify_dataset
+from robotdata.dataset.errors import DamagedFile
+from robotdata.dataset.tables import read_table
+from robotdata.dataset.verify.stats import stored_stats
+from robotdata.dataset.write.episode_table import episode_schema, old_table
 from robotdata.video.remux import Segment, join_videos
 from tests.dataset.conftest import FRONT, TOP, Bench
 from tests.support.cells import EPISODES, data_file, rewrite, set_cell, set_json
@@ -137,7 +141,7 @@ def test_it_finds_times_too_coarse_for_lerobot(six: Bench) -> None:
 
     import numpy as np
 
-    from robotdata.dataset.verify.check import videos
+    from robotdata.dataset.verify import videos
 
     count = 60_000
     index = SimpleNamespace(
@@ -162,3 +166,22 @@ def test_it_finds_nothing_wrong_with_good_real_datasets(testdata: Path, name: st
     report = verify_dataset(testdata / name, deep=True)
     assert report.problems == []
     assert report.frames > 0
+
+
+@pytest.mark.parametrize("name", ["meta/tasks.parquet", EPISODES, "data/chunk-000/file-000.parquet"])
+def test_it_reads_no_table_that_a_link_outside_leads_to(six: Bench, tmp_path: Path, name: str) -> None:
+    """The checks that read tables by their own path refuse the link, too, after the dataset was opened."""
+    secret = tmp_path / "secret.parquet"
+    dataset = six.open()
+    dataset.root.joinpath(name).rename(secret)
+    dataset.root.joinpath(name).symlink_to(secret)
+    for read in (
+        lambda: read_table(dataset.root / name, root=dataset.root),
+        lambda: read_table(dataset.root / name),
+    ):
+        with pytest.raises(DamagedFile, match="leads out of|link"):
+            read()
+    if name == EPISODES:
+        assert stored_stats(dataset) == {}
+        with pytest.raises(DamagedFile):
+            old_table(dataset, episode_schema(dataset.features))

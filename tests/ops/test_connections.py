@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
+import sys
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -39,9 +42,16 @@ async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
 
 
 @contextlib.asynccontextmanager
-async def serving() -> AsyncIterator[int]:
+async def serving(**more: Any) -> AsyncIterator[int]:
     config = uvicorn.Config(
-        app, port=0, lifespan="off", log_level="error", http=BoundedHttp, ws="websockets-sansio", timeout_keep_alive=60
+        app,
+        port=0,
+        lifespan="off",
+        log_level="error",
+        http=BoundedHttp,
+        ws="websockets-sansio",
+        timeout_keep_alive=60,
+        **more,
     )
     server = uvicorn.Server(config)
     task = asyncio.create_task(server._serve())
@@ -182,3 +192,26 @@ def test_the_product_starts_its_web_behind_this_door() -> None:
     chosen = uvicorn.main.make_context("uvicorn", list(web.args)).params
     assert import_from_string(chosen["http"]) is BoundedHttp
     assert chosen["proxy_headers"] is False and chosen["backlog"] < connections._KEPT_FILES
+
+
+def test_it_queues_many_while_it_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that the system drops is tried again after a second: the whole of what a person waits."""
+    most = int(Path("/proc/sys/net/core/somaxconn").read_text()) if sys.platform.startswith("linux") else 128
+    if most < 300:
+        pytest.skip(f"this system queues no more than {most} connections")
+    monkeypatch.setattr(BoundedHttp, "_is_first", True)
+
+    async def connect_all() -> int:
+        async with serving(backlog=16) as port:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(WHOLE)
+            assert await reader.readline()
+            # From here on nothing is let in: this thread, which is the server's, only connects.
+            with contextlib.ExitStack() as stack:
+                for _ in range(200):
+                    stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=5))
+            writer.close()
+            await writer.wait_closed()
+            return 200
+
+    assert asyncio.run(connect_all()) == 200

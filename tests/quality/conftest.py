@@ -37,7 +37,7 @@ def ways(seed: int, ticks: int = 300, still: int = 15) -> np.ndarray:
 def make_input(seed: int = 0, ticks: int = 300, **more: Any) -> TakeInput:
     """A take without cameras; the state follows the action three ticks late, with noise."""
     action = more.pop("action", ways(seed, ticks))
-    late = np.vstack([np.repeat(action[:1], 3, axis=0), action[:-3]])
+    late = np.vstack([np.repeat(action[:1], 3, axis=0), action[:-3]])[: len(action)]
     noise = np.random.default_rng(seed + 1000).normal(0, 0.02, action.shape)
     state = more.pop("state", late + noise)
     signals = {"action": SignalInput(NAMES, action), "observation.state": SignalInput(NAMES, state)}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -212,3 +213,30 @@ def test_it_writes_marks_as_json(others: list[TakeMetrics]) -> None:
         "severity": "warn",
         "text": mark.text,
     }
+
+
+@pytest.mark.parametrize("ticks", [0, 1])
+@pytest.mark.parametrize("empty", [1, 8])
+@pytest.mark.filterwarnings("error")
+def test_it_judges_takes_without_a_tick_and_takes_beside_them(
+    others: list[TakeMetrics], ticks: int, empty: int
+) -> None:
+    none = [replace(each, id=f"empty {place}", ticks=ticks) for place, each in enumerate((others * 2)[:empty])]
+    ordinary = others[0]
+    known = Peers([*others[1:], *none])
+    for take in (ordinary, none[0]):
+        marks_of(take, known)
+    assert "length" not in found(ordinary, [*others[1:], none[0]])
+    if ticks == 0:
+        assert len(known) == len(others) - 1 and {mark.code for mark in marks_of(none[0], known)} == {"empty"}
+        assert "length" not in {mark.code for mark in marks_of(ordinary, Peers(none))}, "nothing to compare with"
+
+
+@pytest.mark.parametrize("ticks", [0, 1, 2, 3, 4])
+@pytest.mark.filterwarnings("error")
+def test_it_measures_and_judges_the_shortest_takes(others: list[TakeMetrics], ticks: int) -> None:
+    way = ways(0)[:ticks]
+    take = measure(make_input(action=way, state=way + 1, time_ns=np.zeros(ticks, np.int64)))
+    marks_of(take, others)
+    marks_of(others[0], [*others[1:], take])
+    marks_of(take, [take] * 12)

@@ -37,6 +37,13 @@ def test_it_is_small(data: dict[str, Any]) -> None:
         ({"gaps": [["a", 1]]}, "gaps"),
         ({"ticks": None}, "ticks"),
         ({"signals": {"action": {}}}, "signals"),
+        ({"fps": 0}, "at 0"),
+        ({"fps": float("nan")}, "at nan"),
+        ({"ticks": -1}, "-1 ticks"),
+        ({"ticks": 10**30}, "ticks"),
+        ({"rate_hz": float("inf")}, "inf"),
+        ({"gaps": [[1, float("nan")]]}, "nan"),
+        ({"still_head": 10**40}, "10000"),
     ],
 )
 def test_it_says_what_is_wrong_with_stored_measures(data: dict[str, Any], change: Any, match: str) -> None:

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from recorder.errors import Refused
 from recorder.jobs.batches import apply_policy, batch_progress, cancel_batch, retry_batch, start_batch
-from recorder.live.sessions import end_session
+from recorder.live.sessions import end_session, start_session
 from recorder.models import Batch, Dataset, Episode, Job, Policy, Rig, Session
 from recorder.models.actor import Actor
 from recorder.review.verdicts import set_verdict
@@ -205,3 +205,39 @@ def test_it_counts_a_finished_batch_as_whole(transactional_db: None, cubes: Data
     make_episode()
     progress = batch_progress(work(start_batch(dataset=cubes, actor=Actor("olga"))))
     assert (progress.percent, progress.fps, progress.seconds_left) == (100, None, None)
+
+
+def of_size(width: int, height: int) -> dict[str, Any]:
+    names = ["height", "width", "channels"]
+    return {"features": {FRONT: {"dtype": "video", "shape": [height, width, 3], "names": names}}}
+
+
+def test_it_refuses_pictures_that_the_codec_cannot_encode_before_anything_is_recorded_or_encoded(
+    cubes: Dataset, make_episode: MakeEpisode
+) -> None:
+    """x265 writes behind its buffer where a picture is this narrow, and takes the worker's process along."""
+    Dataset.objects.update(encoding={"codec": "hevc", "crf": 23, "g": 2, "pix_fmt": "yuv420p"})
+    cubes.refresh_from_db()
+    rig = Rig.objects.create(name="sim", state="idle", **of_size(48, 32))
+    with pytest.raises(Refused, match="48x32") as refusal:
+        start_session(rig=rig, dataset=cubes, task="push")
+    assert refusal.value.code == "size" and not Session.objects.exists()
+    kept = make_episode(cameras=(), **of_size(48, 32))
+    cubes.refresh_from_db()
+    with pytest.raises(Refused, match="48x32"):
+        start_batch(dataset=cubes, who="olga")
+    assert states(kept) == ["recorded"] and not Batch.objects.exists()
+    Rig.objects.update(**of_size(64, 32))
+    rig.refresh_from_db()
+    assert start_session(rig=rig, dataset=cubes, task="push")[1]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_policy_s_take_fails_in_words_where_the_codec_cannot_encode_its_pictures(
+    transactional_db: None, cubes: Dataset, make_episode: MakeEpisode
+) -> None:
+    policy(cubes, Policy.EVERY, every=1, encoding={"codec": "hevc", "crf": 23, "g": 2, "pix_fmt": "yuv420p"})
+    kept = make_episode(cameras=(), **of_size(48, 32))
+    batch = apply_policy(dataset=cubes)
+    assert batch is not None and work(batch).state == "failed"
+    assert states(kept) == ["failed"] and "48x32" in kept.error

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from recorder.task_text import checked_task
 from robotdata.rig import protocol
 from robotdata.rig.protocol import CommandRefused, ProtocolError
 
@@ -35,6 +36,11 @@ def test_it_refuses_what_is_no_message(text: str) -> None:
 def test_it_reads_a_command() -> None:
     command = protocol.parse_command({"type": "command", "id": "a", "name": "stop", "args": None})
     assert (command.id, command.name, command.args) == ("a", "stop", {})
+
+
+@pytest.mark.parametrize("text", ["push  the\ncube", " push the cube ", "push\tthe\u00a0cube\r\n"])
+def test_it_keeps_a_task_as_the_web_does(text: str) -> None:
+    assert protocol.parse_record({"task": text}).task == checked_task(text) == "push the cube"
 
 
 def test_it_names_the_command_that_is_none() -> None:

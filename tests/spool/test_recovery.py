@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from robotdata.spool import Take, TakeBusy, read_manifest, recover_take, recovery
+from robotdata.spool import SpoolError, Take, TakeBusy, read_manifest, recover_take, recovery
 from robotdata.spool.index import RECORD
 from robotdata.spool.rows import read_rows
 from robotdata.video.packets import read_packets
@@ -230,3 +230,28 @@ def test_it_recovers_a_take_whose_files_have_no_names_any_more(killed: Path) -> 
     assert (result.kept_ticks, result.frames) == (0, {FRONT: 0, TOP: 20})
     with Take.open(killed) as take:
         assert (take.ticks, take.camera(FRONT).count, len(take.frame_index(TOP))) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("name", ["rows.arrow", f"{FRONT}.mkv", f"{FRONT}.idx"])
+@pytest.mark.parametrize("there", [True, False])
+def test_it_writes_nothing_into_what_a_link_leads_to(killed: Path, tmp_path: Path, name: str, there: bool) -> None:
+    target = tmp_path / "somebody's letter"
+    if there:
+        target.write_bytes(b"Dear Olga, " * 1000)
+    (killed / name).unlink()
+    (killed / name).symlink_to(target)
+    before = target.read_bytes() if there else None
+    with pytest.raises((OSError, SpoolError), match="link"):
+        recover_take(killed)
+    assert (target.read_bytes() if target.exists() else None) == before
+    assert (killed / name).is_symlink() and read_manifest(killed)["state"] == "recording"
+
+
+def test_it_writes_its_plan_over_no_link(killed: Path, tmp_path: Path) -> None:
+    target = tmp_path / "somebody's letter"
+    target.write_bytes(b"{}")
+    names = [".recovery.json", f".take.json.{os.getpid()}.tmp", f".{recovery.PLAN}.{os.getpid()}.tmp"]
+    for name in names:
+        (killed / name).symlink_to(target)
+    assert recover_take(killed).kept_ticks == 20
+    assert target.read_bytes() == b"{}"

@@ -213,6 +213,8 @@ SIZES: dict[str, tuple[list[tuple[int, int]], EncodeSettings, str]] = {
     "changing": ([(288, 64), (320, 64)], H264, "frame 1 is 320x64, those before are 288x64"),
     "odd": ([(289, 65)], H264, "even sides"),
     "small": ([(24, 24)], EncodeSettings(), "at least 32"),
+    "narrow": ([(48, 64)], EncodeSettings(codec="hevc"), "at least 50"),
+    "narrow and deep": ([(34, 32)], EncodeSettings(codec="hevc", pix_fmt="yuv420p10le"), "at least 50"),
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ import av
 import numpy as np
 import pytest
 
+from robotdata.video import EncodeSettings, encode_packets
 from robotdata.video.barcode import read
 from robotdata.video.jpeg import ImageError, decode_jpeg
 from robotdata.video.jpeg_door import JpegDoor
@@ -23,6 +25,8 @@ from robotdata.video.live_source import LiveError, LiveSource
 from tests.video.odd_jpegs import exif, save, with_segments
 
 SIZE = 288, 96
+CERTIFICATE = Path(__file__).with_name("self_signed.pem")
+"""For 127.0.0.1, signed by itself, with its key; good for nothing but this test."""
 Answer = Callable[["Handler"], None]
 
 
@@ -49,14 +53,18 @@ class Handler(BaseHTTPRequestHandler):
 class Camera:
     """A server at `url`; `asked` has the path of each request."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, *, tls: bool = False) -> None:
         self.asked: list[str] = []
         handler = type("One", (Handler,), {"answer": answer, "asked": self.asked})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(CERTIFICATE)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
         self._thread.start()
-        self.url = f"http://127.0.0.1:{self._server.server_port}/cam"
+        self.url = f"http{'s' if tls else ''}://127.0.0.1:{self._server.server_port}/cam"
 
     def stop(self) -> None:
         self._server.shutdown()
@@ -65,11 +73,11 @@ class Camera:
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[[Answer], Camera]]:
+def serve() -> Iterator[Callable[..., Camera]]:
     cameras: list[Camera] = []
 
-    def make(answer: Answer) -> Camera:
-        cameras.append(Camera(answer))
+    def make(answer: Answer, **more: Any) -> Camera:
+        cameras.append(Camera(answer, **more))
         return cameras[-1]
 
     yield make
@@ -350,3 +358,30 @@ def test_a_plain_path_is_taken_literally(tmp_path: Path, pictures: list[bytes], 
     assert ticks(taken(f"file:{tmp_path / name}", 2)) == [0, 1]
     quoted = str(tmp_path / name).replace("%", "%25").replace("#", "%23").replace("?", "%3F").replace(" ", "%20")
     assert ticks(taken(f"file://{quoted}", 2)) == [0, 1]
+
+
+@pytest.mark.parametrize("film", [False, True])
+def test_it_believes_a_certificate_only_where_it_is_trusted_or_the_rig_file_says_so(
+    serve, pictures: list[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, film: bool
+) -> None:
+    """Also where FFmpeg reads the pictures, over a connection of its own."""
+    answer = mixed(*STREAMS["as it should be"], pictures)
+    if film:
+        made = encode_packets(pictures, tmp_path / "film.mp4", fps=10, settings=EncodeSettings(codec="h264"))
+        answer = mixed("video/mp4", lambda _: iter([made.path.read_bytes()]), [])
+    camera = serve(answer, tls=True)
+
+    def frames(**how: Any) -> int:
+        source = LiveSource(camera.url, *SIZE, 10, **how)
+        source.open()
+        try:
+            return sum(any(part is not None for part in source.read()) for _ in range(3))
+        finally:
+            source.close()
+
+    with pytest.raises(LiveError, match="verify_certificate"):
+        frames()
+    assert camera.asked == []
+    assert frames(verify_certificate=False) == 3
+    monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
+    assert frames() == 3

@@ -135,7 +135,7 @@ class _Verifier:
             self._report.add(path, "is missing; LeRobot does not load the dataset without it")
             return
         try:
-            table = read_table(path)
+            table = read_table(path, root=self._dataset.root)
         except DamagedFile as error:
             self._report.add(path, str(error))
             return
@@ -156,7 +156,7 @@ class _Verifier:
         needed = [*_ROWS, *(f"videos/{key}/{part}" for key in self._dataset.video_keys for part in _PLACE)]
         for path in sorted(root.glob(EPISODES_GLOB)):
             try:
-                table = read_table(path)
+                table = read_table(path, root=root)
             except DamagedFile as error:
                 if str(error) not in self._dataset.problems:
                     self._report.add(path, str(error))
@@ -240,7 +240,7 @@ class _Verifier:
         root = self._dataset.root
         for path in sorted(root.glob(DATA_GLOB)):
             if path.resolve() not in data:
-                rows = _row_count(path)
+                rows = _row_count(path, root)
                 self._report.add(path, f"no episode is in this file ({rows}); LeRobot would read it as data")
         for path in sorted(root.glob(VIDEO_GLOB)):
             if path.resolve() not in videos:
@@ -267,9 +267,9 @@ def _video_of(key: str) -> Callable[[EpisodeInfo], list[Path]]:
     return lambda episode: [episode.videos[key].path] if key in episode.videos else []
 
 
-def _row_count(path: Path) -> str:
+def _row_count(path: Path, root: Path) -> str:
     try:
-        with open_parquet(path) as file:
+        with open_parquet(path, root=root) as file:
             return f"{file.metadata.num_rows} rows"
     except DamagedFile as error:
         return str(error)

@@ -238,7 +238,7 @@ def _stored_stats(
     made: dict[int, dict[str, dict[str, Any]]] = {}
     for path in sorted(dataset.root.glob(EPISODES_GLOB)):
         try:
-            table = read_table(path, names)
+            table = read_table(path, names, root=dataset.root)
         except DamagedFile:
             continue  # said when the dataset was opened
         known = to_numpy(table.column("episode_index")) if "episode_index" in table.column_names else None

@@ -180,7 +180,7 @@ def stored_stats(dataset: DatasetFolder) -> StoredStats:
     made: StoredStats = {}
     for path in sorted(dataset.root.glob(EPISODES_GLOB)):
         try:
-            columns = read_table(path).to_pydict()
+            columns = read_table(path, root=dataset.root).to_pydict()
         except DamagedFile:
             continue  # said where the tables are checked
         numbers = columns.get("episode_index") or []

@@ -84,11 +84,12 @@ class Draft:
 
     def write_tasks(self, plan: TaskPlan) -> None:
         """Write the tasks, each with the additional columns of the old state."""
-        old = self.base.root / TASKS if self.base else None
+        root = self.base.root if self.base else None
+        old = root / TASKS if root else None
         numbers: list[int | None] = [None] * len(plan.texts)
         for before, now in plan.renumbered.items():
             numbers[now] = before
-        more = more_of_tasks(old, numbers) if old is not None and old.is_file() else None
+        more = more_of_tasks(old, numbers, root=root) if old is not None and old.is_file() else None
         write_tasks(self.free(self.root / TASKS), plan.texts, more)
 
     def write_meta(self, stats: Mapping[str, Any], info: Mapping[str, Any], sidecar: Sidecar) -> None:

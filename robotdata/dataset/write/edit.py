@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from robotdata.capture.texts import tidy_task
 from robotdata.dataset.annotations import Edit, Ids, carry_annotations, named
 from robotdata.dataset.errors import DatasetError, EditError, NoSuchEpisode
 from robotdata.dataset.features import tidy_names, video_keys
@@ -18,7 +19,6 @@ from robotdata.dataset.layout import SIDECAR
 from robotdata.dataset.lock import dataset_lock
 from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.sidecar import Sidecar
-from robotdata.dataset.tasks import tidy_task
 from robotdata.dataset.write.base_state import check_base, check_videos, refuse_cached
 from robotdata.dataset.write.commit_progress import CommitProgress
 from robotdata.dataset.write.compose import compose

@@ -50,7 +50,7 @@ def episode_schema(features: Features) -> pa.Schema:
 
 def old_table(dataset: DatasetFolder, schema: pa.Schema) -> pa.Table:
     """Return all episode rows of `dataset` in `schema`; unknown columns are kept at the end."""
-    tables = [read_table(path) for path in sorted(dataset.root.resolve().glob(EPISODES_GLOB))]
+    tables = [read_table(path, root=dataset.root) for path in sorted(dataset.root.glob(EPISODES_GLOB))]
     parts = [_in_schema(table, schema) for table in tables]
     return pa.concat_tables(parts, promote_options="default").replace_schema_metadata(None)
 

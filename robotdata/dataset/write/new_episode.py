@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from robotdata.capture.texts import tidy_task
 from robotdata.dataset.errors import CommitError, DatasetError
 from robotdata.dataset.features import DEFAULT_FEATURES, Features, camera_keys, depth_scale, is_depth, size_of
-from robotdata.dataset.tasks import tidy_task
 from robotdata.dataset.write.misfits import MISFITS
 from robotdata.video.errors import VideoError
 

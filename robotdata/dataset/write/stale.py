@@ -62,7 +62,7 @@ def _unknown_columns(root: Path, features: Features) -> list[str]:
     known |= {f"videos/{key}/{part}" for key in features for part in _PLACES}
     names: dict[str, None] = {}
     for path in sorted(root.glob(EPISODES_GLOB)):
-        with open_parquet(path) as file:
+        with open_parquet(path, root=root) as file:
             there = file.schema_arrow.names
         names |= dict.fromkeys(name for name in there if name.startswith(("stats/", "videos/")) and name not in known)
     return list(names)

@@ -102,7 +102,8 @@ export class Stage {
       const { state = "ok", age_s = null, fps = 0 } = counters ?? {};
       // A gap of a few frames is in the numbers; words are for what lasts.
       const hiccup = state === "stale" && age_s < STALE_S;
-      const texts = hiccup ? [] : warnings.filter((one) => one.camera === key).map((one) => one.text);
+      const ours = warnings.filter((one) => one.camera === key && !(hiccup && one.code === "stale"));
+      const texts = ours.map((one) => one.text);
       if (!texts.length && state === "lost") texts.push(`Camera ${tile.name} is not available`);
       if (this.isSlow(tile, fps, counters && state !== "lost") && !texts.length) texts.push(`Camera ${tile.name} gives ${tile.rate} of ${+tile.asked.toFixed(2)} fps`);
       const lasting = (state === "stale" || state === "lost") && age_s ? ` (no image for ${seconds(age_s)})` : "";
