@@ -15,7 +15,7 @@ from recorder.errors import Refused
 from recorder.layer_errors import LAYER_ERRORS
 from recorder.models import Rig
 from recorder.services.rigs import find_rig
-from robotdata.rig.protocol import COMMANDS
+from robotdata.rig.states import COMMANDS
 
 PER_SECOND = 20
 LOOK_AGAIN_S = 0.3

@@ -17,6 +17,7 @@ from recorder.rig_messages import Hello
 from recorder.services.takes import index_take as index_take
 from recorder.states import EpisodeState, RigState
 from robotdata.rig.protocol import VERSION
+from robotdata.rig.states import parse_state
 
 # A rig says its status four times a second and its row is written once a second.
 ALIVE_S = 3.0
@@ -165,11 +166,9 @@ def _kept(status: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _state_of(status: Mapping[str, Any]) -> dict[str, Any]:
-    said = status.get("state")
-    state = said if said in RigState.values and said != RigState.OFFLINE else RigState.CONNECTING
     since = status.get("since")
     try:
         when = datetime.fromtimestamp(float(since or 0), UTC)
     except (TypeError, ValueError, OverflowError, OSError):
         when = timezone.now()
-    return {"state": state, "state_since": when if since else timezone.now()}
+    return {"state": parse_state(status.get("state")).value, "state_since": when if since else timezone.now()}

@@ -11,47 +11,9 @@ from recorder.frame_words import frame_range
 from recorder.models import Batch, Episode, UserKeys
 from recorder.services.revisions import Revision
 from recorder.states import BatchKind
+from robotdata.quality.codes import LABELS
 
 register = template.Library()
-
-MARKS = {
-    "nan": "a value that is no number",
-    "rate": "the loop's rate is off",
-    "gap": "the loop stood still",
-    "no_motion": "nothing moves",
-    "stuck": "a joint does not follow",
-    "saturated": "a joint runs into its limit",
-    "idle_start": "idle at the start",
-    "idle_end": "idle at the end",
-    "missing": "a camera is missing",
-    "stale": "a camera fell silent",
-    "frozen": "a camera repeats one picture",
-    "dropped": "frames dropped",
-    "late": "pictures late",
-    "out_of_step": "cameras out of step",
-    "black": "a black picture",
-    "flat": "a picture without anything in it",
-    "damaged": "damaged pictures",
-    "clipped": "depth out of range",
-    "resized": "a picture of another size",
-    "unreadable": "cannot be read",
-    "empty": "no rows",
-    "length": "length unlike the others",
-    "little_motion": "little motion",
-    "dead": "a joint is dead",
-    "spike": "a spike in a signal",
-    "jump": "a jump in a signal",
-    "jerk": "jerky",
-    "disagree": "state and action disagree",
-    "lag": "the robot lags behind",
-    "light": "much lighter or darker than usual",
-    "blurred": "blurred",
-    "slow_camera": "a slow camera",
-    "near_copy": "nearly a copy of another take",
-    "lost": "a camera was lost",
-    "tick_late": "a late tick",
-}
-
 
 PLANNED_WORDS = {"delete": "to be deleted", "relabel": "to be relabelled", "trim": "to be trimmed"}
 
@@ -95,7 +57,7 @@ def batch_does(batch: Batch) -> str:
 @register.filter
 def mark_words(code: str) -> str:
     """A kind of mark in few words; an unknown one by its code."""
-    return MARKS.get(code, str(code).replace("_", " "))
+    return LABELS.get(code, str(code).replace("_", " "))
 
 
 @register.simple_tag

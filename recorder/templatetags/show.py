@@ -13,7 +13,6 @@ from recorder.broker_watch import address, broker_watch
 from recorder.frame_words import frame_range
 from recorder.history import clock as clock_time
 from recorder.models import Batch, Change, Episode, Rig
-from recorder.readiness import TONES
 from recorder.services.rigs import ALIVE_S
 from recorder.services.wall import EVERY
 from recorder.states import BatchKind, BatchState, EpisodeState, RigState
@@ -111,15 +110,14 @@ def size(count: Any) -> str:
 
 
 @register.filter
-def tone(row: Rig | Episode | Batch | str) -> str:
+def tone(row: Rig | Episode | Batch) -> str:
     """The CSS class of a state's colour; the state's word always stands beside it."""
-    state = row if isinstance(row, str) else row.state
     if isinstance(row, Batch):
-        name = BATCH_TONES.get(BatchState(state), "")
+        name = BATCH_TONES.get(BatchState(row.state), "")
     elif isinstance(row, Episode):
-        name = EPISODE_TONES.get(EpisodeState(state), "")
+        name = EPISODE_TONES.get(EpisodeState(row.state), "")
     else:
-        name = row.readiness.tone if isinstance(row, Rig) else TONES.get(RigState(state), "")
+        name = row.readiness.tone
     return f"tone-{name}" if name else ""
 
 

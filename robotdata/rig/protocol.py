@@ -11,23 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NotRequired, TypedDict
 
+from robotdata.rig.states import COMMANDS
+
 VERSION = 1
 MAX_TEXT_BYTES = 1 << 20
 MAX_BINARY_BYTES = 8 << 20
-STATES = ("connecting", "idle", "countdown", "recording", "saving", "resetting", "paused", "error")
-COMMANDS = (
-    "record",
-    "stop",
-    "discard",
-    "rerecord",
-    "finish_reset",
-    "pause",
-    "resume",
-    "clear_error",
-    "cancel",
-)
-REFUSALS = ("not_allowed", "mismatch", "disk_full", "camera_missing", "busy", "bad_args")
-CAMERA_STATES = ("ok", "stale", "frozen", "black", "flat", "lost")
+REFUSALS = ("not_allowed", "mismatch", "disk_full", "camera_missing", "busy", "no_threads", "bad_args")
 REFUSE_MINUTES = 2.0
 """With less room than for so many minutes of recording no take begins."""
 PREVIEW = struct.Struct("!BBxxIQ")
