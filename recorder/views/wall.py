@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Any
 
 from django.db.models import Q
@@ -12,13 +11,12 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET
 from django_htmx.http import replace_url
 
-from recorder.models import Dataset, Episode
-from recorder.services import order
+from recorder.models import Dataset
 from recorder.services.wall import REJECTED, SORTS, VIEWS, Filter, choices, rows_in, totals
 from recorder.states import EpisodeState, Verdict
 from recorder.templatetags.desk import PLANNED_WORDS, mark_words
 from recorder.templatetags.show import cameras_of
-from recorder.views.ask import PAGE, Request
+from recorder.views.ask import PAGE, Request, episode_page
 from recorder.views.counts import goal_of
 
 TITLES = {"review": "To review", "kept": "Kept", "committed": "In the dataset", "all": "All"}
@@ -97,9 +95,9 @@ def _rejected(view: str, counts: dict[str, dict[str, Any]]) -> dict[str, Any]:
 def cards_of(request: Request, row: Dataset) -> dict[str, Any]:
     asked = Filter.read(request.GET)
     view = view_of(request, totals(row, asked), asked) if request.GET.get("view") not in VIEWS else request.GET["view"]
-    after = cursor(request.GET.get("after", ""))
-    found, more = order.page(rows_in(row, view, asked), asked.sort, after, _most(request.GET.get("most", "")))
-    return {"episodes": found, "next": found[-1].pk if more else None, "wall": True}
+    most = _most(request.GET.get("most", ""))
+    page = episode_page(rows_in(row, view, asked), request.GET.get("after"), sort=asked.sort, most=most)
+    return {**page, "wall": True}
 
 
 def _most(asked: str) -> int:
@@ -135,14 +133,6 @@ def dataset_of(slug: str) -> Dataset:
 def cameras_in(row: Dataset) -> list[str]:
     """As the dataset declares them; before its first take, none."""
     return cameras_of(row.features)
-
-
-def cursor(after: str) -> Episode | None:
-    """An unknown one begins anew."""
-    try:
-        return Episode.objects.filter(pk=uuid.UUID(after)).first() if after else None
-    except ValueError:
-        return None
 
 
 def _said(name: str, value: str) -> str:
