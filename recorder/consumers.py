@@ -18,7 +18,6 @@ from recorder.hub import SILENT_S, Feed, Viewer, Wanted, hub
 from recorder.layer_errors import LAYER_ERRORS
 from recorder.relay import Inbound, Outbound, is_scaled_out, watch_group
 from recorder.rig_messages import (
-    BadMessage,
     BadTake,
     Hello,
     Reply,
@@ -35,9 +34,9 @@ from recorder.rig_messages import (
 )
 from recorder.rig_rows import RigRows, in_database
 from recorder.services import rigs
-from recorder.sockets import MALFORMED, BrowserSocket, Socket, short
 from recorder.watcher import just_moved, watcher
 from robotdata.rig.protocol import MAX_BINARY_BYTES, MAX_TEXT_BYTES, VERSION
+from robotdata.websocket import MALFORMED, BadMessage, BrowserSocket, Socket, short
 
 log = logging.getLogger(__name__)
 

@@ -14,6 +14,7 @@ from recorder.storable import storable
 from robotdata.spool import plain_json
 from robotdata.spool.facts import check_features, check_summary, check_text
 from robotdata.spool.fields import Fields, Odd, shown
+from robotdata.websocket import BadMessage
 
 log = logging.getLogger(__name__)
 
@@ -59,10 +60,6 @@ MaybeWords = Annotated[str, BeforeValidator(_as_words)]
 
 class UnknownMessage(Exception):
     """A type that we do not know: newer rigs may send it, and it is passed over."""
-
-
-class BadMessage(Exception):
-    """A message that does not follow docs/rig-protocol.md; the text says what and where."""
 
 
 class BadTake(BadMessage):

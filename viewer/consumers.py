@@ -9,7 +9,7 @@ from typing import Any
 
 from uvicorn.protocols.utils import ClientDisconnected
 
-from recorder.sockets import BrowserSocket
+from robotdata.websocket import BrowserSocket
 from viewer.errors import BadAsk, Busy, ViewerError
 from viewer.frames import FRAMES
 from viewer.places import Hold, hold_source, trim_in_frames

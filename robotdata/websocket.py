@@ -1,4 +1,4 @@
-"""Socket: a websocket that is polite to the event loop and strict with what it is sent."""
+"""Socket: a websocket that is polite to the event loop and strict with what it is sent. Below all apps."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from typing import Any, ClassVar
 from channels.consumer import get_handler_name
 from channels.generic.websocket import AsyncWebsocketConsumer
 
-from recorder.rig_messages import BadMessage
-
 MALFORMED, TOO_BIG = 1008, 1009
 MAX_TEXT = 262_144
 PENALTY_S = 1.0
 GONE = (OSError, RuntimeError)  # RuntimeError: the server itself closed a socket that did not answer its pings
+
+
+class BadMessage(Exception):
+    """A message that does not follow what its socket takes; the text says what and where."""
 
 
 class Socket(AsyncWebsocketConsumer):  # type: ignore[misc]
