@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import secrets
 import time
@@ -35,8 +34,8 @@ from recorder.rig_messages import (
 from recorder.rig_rows import RigRows, in_database
 from recorder.services import rigs
 from recorder.watcher import just_moved, watcher
-from robotdata.rig.protocol import MAX_BINARY_BYTES, MAX_TEXT_BYTES, VERSION
-from robotdata.websocket import MALFORMED, BadMessage, BrowserSocket, Socket, short
+from robotdata.rig.protocol import MAX_BINARY_BYTES, MAX_TEXT_BYTES, VERSION, encode
+from robotdata.websocket import MALFORMED, BadMessage, BrowserSocket, Socket, check_message, short, wire_text
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +70,9 @@ class RigConsumer(Socket):
         task = asyncio.create_task(work)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
+
+    async def say(self, message: dict[str, Any]) -> None:
+        await self.send(text_data=encode(message))
 
     async def on_bytes(self, data: bytes) -> None:
         if self.feed is None:
@@ -225,11 +227,12 @@ class LiveConsumer(BrowserSocket):
         if feed.status is None:
             status = await in_database(rigs.live_status, name=self.name)
             if feed.status is None:  # it may have spoken meanwhile
-                self.viewer.offer_status(json.dumps(status))
+                self.viewer.offer_status(wire_text(status))
         self.pump = asyncio.create_task(self.run(self.viewer))
 
     async def on_text(self, text: str) -> None:
         message = read_json(text)
+        check_message(message)
         if self.viewer is None:
             return
         match message.get("type"):

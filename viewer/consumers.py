@@ -9,7 +9,7 @@ from typing import Any
 
 from uvicorn.protocols.utils import ClientDisconnected
 
-from robotdata.websocket import BrowserSocket
+from robotdata.websocket import BrowserSocket, check_message
 from viewer.errors import BadAsk, Busy, ViewerError
 from viewer.frames import FRAMES
 from viewer.places import Hold, hold_source, trim_in_frames
@@ -52,7 +52,9 @@ class PlayConsumer(BrowserSocket):
         if self.player is None:
             return
         try:
-            self.player.handle(parse_message(text))
+            message = parse_message(text)
+            check_message(message)
+            self.player.handle(message)
         except BadAsk as error:
             await self.send_message({"type": "error", "message": str(error)})
 
@@ -70,7 +72,7 @@ class PlayConsumer(BrowserSocket):
         await self.send(bytes_data=data)
 
     async def send_message(self, message: dict[str, Any]) -> None:
-        await self.send(text_data=json.dumps(message))
+        await self.say(message)
 
     async def reopen(self) -> tuple[FrameSource, tuple[int, int] | None]:
         new = await hold_source(self.scope["url_route"]["kwargs"]["episode_id"], FRAMES)

@@ -162,7 +162,7 @@ def _of_connection(hello: Hello, now: datetime) -> dict[str, Any]:
 
 
 def _kept(status: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in status.items() if key not in {"type", "seq"}}
+    return {key: value for key, value in status.items() if key not in {"type", "seq", "v"}}
 
 
 def _state_of(status: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,9 @@ from robotdata.dataset.errors import CommitError, DatasetError
 from robotdata.dataset.layout import SIDECAR
 from robotdata.dataset.reader import read_json
 from robotdata.dataset.sidecar import read_sidecar
+from robotdata.files.versions import check_version
 
+VERSION = 1
 READY = "ready.json"
 NEXT = "next"
 OLD = "old"
@@ -65,7 +67,7 @@ def swap_in(root: Path, folder: Path, revisions: Path, *, keep_revisions: int) -
     files.sync_folders(folder / NEXT)
     # Under another name first: a torn ready.json must not speak of a swap.
     unready = folder / f".{READY}"
-    files.write_json(unready, {"dataset": root.name, "fresh": fresh, "from": old, "to": new})
+    files.write_json(unready, {"version": VERSION, "dataset": root.name, "fresh": fresh, "from": old, "to": new})
     unready.rename(folder / READY)
     files.sync_file(folder)
     _exchange(root, folder, fresh)
@@ -143,6 +145,10 @@ def _swapped(root: Path, folder: Path) -> bool:
         plan = read_json(folder.resolve() / READY)
     except DatasetError:
         return False
+    try:
+        check_version(plan.get("version"), VERSION, str(folder / READY))
+    except ValueError as error:
+        raise CommitError(f"{error}; the dataset and that folder are left as they are") from None
     if plan["fresh"]:
         return not (folder / NEXT).exists()
     if (folder / OLD).exists():

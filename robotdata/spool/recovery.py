@@ -20,10 +20,11 @@ from typing import Any
 import numpy as np
 
 from robotdata.capture import clock
+from robotdata.files.versions import check_version
 from robotdata.spool import index as indexes
 from robotdata.spool import manifest as manifests
 from robotdata.spool import rows as row_files
-from robotdata.spool.errors import BadManifest, SpoolError, UnusableTake
+from robotdata.spool.errors import BadManifest, NewerFile, SpoolError, UnusableTake
 from robotdata.spool.facts import Facts
 from robotdata.spool.files import TakeLock, copy_rest, release_reserve, sync_folder, write_atomic, write_json
 from robotdata.spool.plain_json import read_json
@@ -31,6 +32,8 @@ from robotdata.spool.writer import spans
 from robotdata.video.packets import mend_header, read_packets
 
 PLAN = ".recovery.json"
+VERSION = 1
+"""Of the plan."""
 _CUT_AT_MOST_S = 2.0
 """Rows whose frames were lost are cut at the end only, and no more than this: a dead camera costs no rows."""
 
@@ -134,6 +137,10 @@ def _read_plan(folder: Path, manifest: Facts) -> dict[str, Any] | None:
         plan = read_json((folder / PLAN).read_bytes())
     except (FileNotFoundError, ValueError):
         return None
+    try:
+        check_version(plan.get("version") if isinstance(plan, dict) else None, VERSION, PLAN)
+    except ValueError as error:
+        raise NewerFile(folder, error) from None
     files = {manifests.ROWS, *(f"{key}.{end}" for key in manifest["cameras"] for end in ("mkv", "idx"))}
     try:
         good = set(plan["cuts"]) <= files and all(type(keep) is int and keep >= 0 for keep in plan["cuts"].values())
@@ -154,7 +161,7 @@ def _make_plan(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
     cuts = {f"{key}.mkv": camera.end for key, camera in cameras.items()}
     cuts |= {f"{key}.idx": len(c.records) * indexes.RECORD.size for key, c in cameras.items()}
     cuts[manifests.ROWS] = stored.end if kept == stored.table.num_rows else stored.ends[kept]
-    return {"cuts": cuts, "manifest": _new_words(manifest, stored, kept, cameras)}
+    return {"version": VERSION, "cuts": cuts, "manifest": _new_words(manifest, stored, kept, cameras)}
 
 
 def _rows(path: Path, manifest: dict[str, Any]) -> row_files.StoredRows:

@@ -13,6 +13,7 @@ from recorder.models import Dataset, Episode
 from recorder.services.batches import start_batch
 from recorder.services.datasets import adopt_folder, change_dataset, create_dataset, refresh_dataset
 from recorder.services.encodings import encode_settings
+from recorder.services.folders import load_settings
 from tests.recorder.conftest import H264, work
 
 MakeEpisode = Callable[..., Episode]
@@ -179,3 +180,12 @@ class TestFolders:
         refresh_dataset(dataset=committed)
         third.refresh_from_db()
         assert (third.state, third.episode_index, third.purged_at, third.error) == ("encoded", 2, None, "")
+
+
+def test_settings_of_a_newer_program_are_left_as_they_are(home: Path) -> None:
+    kept = home / "datasets/.settings/cubes.json"
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_text('{"version": 2, "title": "Red cubes"}')
+    assert load_settings("cubes") == {}
+    kept.write_text('{"title": "Red cubes"}')  # of before there were versions
+    assert load_settings("cubes") == {"title": "Red cubes"}

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from robotdata.spool import Take, TakeBusy, read_manifest, recover_take, recovery
+from robotdata.spool import SpoolError, Take, TakeBusy, read_manifest, recover_take, recovery
 from robotdata.spool.index import RECORD
 from robotdata.spool.rows import read_rows
 from robotdata.video.packets import read_packets
@@ -230,3 +230,11 @@ def test_it_recovers_a_take_whose_files_have_no_names_any_more(killed: Path) -> 
     assert (result.kept_ticks, result.frames) == (0, {FRONT: 0, TOP: 20})
     with Take.open(killed) as take:
         assert (take.ticks, take.camera(FRONT).count, len(take.frame_index(TOP))) == (0, 0, 0)
+
+
+def test_it_leaves_a_plan_of_a_newer_program_alone(killed: Path) -> None:
+    (killed / recovery.PLAN).write_text('{"version": 2, "cuts": {}}')
+    before = bytes_of(killed)
+    with pytest.raises(SpoolError, match=r"version 2.*up to 1"):
+        recover_take(killed)
+    assert bytes_of(killed) == before
