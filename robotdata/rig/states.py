@@ -34,7 +34,7 @@ class State(StrEnum):
     ERROR = "error", "needs help", "bad", ""
 
 
-REPORTED = tuple(state for state in State if state is not State.OFFLINE)
+REPORTED: tuple[State, ...] = tuple(state for state in State if state is not State.OFFLINE)
 """The states that a rig may send."""
 
 _ALWAYS = (State.ERROR, State.SAVING)
