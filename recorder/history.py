@@ -11,6 +11,8 @@ from django.db import transaction
 from django.db.models import Max, Q, QuerySet
 from django.utils import timezone
 
+from recorder.annotations import FIELDS as FIELDS
+from recorder.annotations import from_row
 from recorder.errors import Refused
 from recorder.models import Batch, Change, Episode
 from recorder.person import browser_of
@@ -19,7 +21,6 @@ from recorder.states import EpisodeState, Verdict
 from recorder.versions import later_than
 from robotdata.spool import BadManifest, CurationError, NoTake, NotDurable, SpoolError, TakeBusy, update_curation
 
-FIELDS = ("verdict", "task", "labels", "rating", "note", "trim_first", "trim_end")
 _TRIES = 5
 _NEWEST = 20
 
@@ -155,9 +156,8 @@ def not_written(episode: Episode, error: SpoolError | OSError) -> Refused | None
 
 def trim_of(episode: Episode) -> list[int] | None:
     """[first, end) in ticks of the take, None where nothing is cut."""
-    if episode.trim_first is None and episode.trim_end is None:
-        return None
-    return [episode.trim_first or 0, episode.ticks if episode.trim_end is None else episode.trim_end]
+    trim = from_row(episode).trim
+    return None if trim is None else list(trim)
 
 
 def check_open(episode: Episode) -> None:

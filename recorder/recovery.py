@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from recorder import sweeping
 from recorder.alone import alone
-from recorder.history import trim_of
+from recorder.annotations import FIELDS, TRIM, from_row, to_row
 from recorder.lifecycle import move
 from recorder.models import Batch, Change, Dataset, Episode, Job, Rig, Session, Unopened
 from recorder.models.unopened import UnopenedKind
@@ -37,7 +37,7 @@ from recorder.services.sidecars import believe_sidecar
 from recorder.services.takes import index_take, reviewed
 from recorder.services.trash import ASIDE, size_of
 from recorder.services.unopened import keep_only, note_take
-from recorder.states import EpisodeState, Verdict
+from recorder.states import EpisodeState
 from recorder.storable import storable
 from recorder.strangers import look_at_strangers
 from recorder.versions import moved_now
@@ -47,6 +47,7 @@ from robotdata.dataset.lock import dataset_lock
 from robotdata.dataset.reader import read_info
 from robotdata.dataset.swap import recover_dataset
 from robotdata.spool import SpoolError, TakeBusy, list_takes, read_manifest, recover_take, strays
+from robotdata.spool.annotation import Annotation
 from robotdata.spool.facts import Facts
 from robotdata.spool.rot import damage_of
 
@@ -55,7 +56,6 @@ log = logging.getLogger(__name__)
 WHOLE, LOST, NOTHING = 0, 3, 1
 RAW = {EpisodeState.RECORDING, EpisodeState.RECORDED, EpisodeState.INTERRUPTED}
 MISSING = "Its folder is missing from the spool"
-_UNSAID: dict[str, Any] = {"verdict": Verdict.UNREVIEWED, "labels": [], "rating": None, "note": ""}
 _SAID_AS = {"trim_first": "trim", "trim_end": "trim", "reviewer": "", "reviewed_at": "", "error": "", "marks": ""}
 
 
@@ -196,13 +196,12 @@ def _believe_folder(row: Episode, manifest: Facts) -> list[str]:
         return []
     said = storable(manifest["curation"])
     named = said.keys() | {each.field.removeprefix("curation.") for each in manifest.odd}
-    told = {name: said.get(name, unsaid) for name, unsaid in _UNSAID.items() if name in named}
-    told["task"] = storable(manifest["task"])
+    taken = Annotation.from_take({**manifest, "curation": said, "task": storable(manifest["task"])})
+    told = {name: value for name, value in to_row(taken).items() if name in named or name == "task"}
     marks = [mark for mark in row.marks if isinstance(mark, dict)] if isinstance(row.marks, list) else []
     told["marks"] = [mark for mark in marks if not is_odd_mark(mark)] + odd_marks(manifest.odd, row.ticks)
-    first, end = said.get("trim") or (None, None)
-    if (trim_of(row) or None) != (said.get("trim") or None):
-        told |= {"trim_first": first, "trim_end": end}
+    if from_row(row).trim != taken.trim:
+        told |= {name: to_row(taken)[name] for name in TRIM}
     changed = {name: value for name, value in told.items() if getattr(row, name) != value}
     if "verdict" in changed:
         changed |= reviewed(said)
@@ -304,8 +303,7 @@ def _miscounted(dataset: Dataset) -> str:
 
 
 def _committed_rows(dataset: Dataset) -> dict[uuid.UUID, Any]:
-    names = ("episode_index", "ticks", "committed_task", "verdict", "labels", "rating", "note", "task")
-    rows = dataset.episodes.committed().order_by().values("pk", *names, "trim_first", "trim_end")
+    rows = dataset.episodes.committed().order_by().values("pk", "episode_index", "ticks", "committed_task", *FIELDS)
     return {row["pk"]: row for row in rows}
 
 

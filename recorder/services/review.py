@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from recorder.annotations import EDITABLE
 from recorder.errors import Refused
 from recorder.frame_words import frame_range
 from recorder.history import change_episode, check_open, conflict, trim_of
@@ -19,8 +20,6 @@ from recorder.person import browser_of
 from recorder.services.batches import apply_policy
 from recorder.states import EpisodeState, Verdict
 from recorder.task_text import checked_task
-
-EDITABLE = ("task", "labels", "rating", "note", "trim_first", "trim_end")
 
 
 def set_verdict(

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from recorder.annotations import to_row
 from recorder.bell import ring
 from recorder.errors import Refused
 from recorder.lifecycle import move
@@ -26,6 +27,7 @@ from recorder.services.unopened import forget_unopened, note_take
 from recorder.states import EpisodeState, Verdict
 from recorder.storable import storable
 from recorder.versions import moved_now
+from robotdata.spool.annotation import Annotation
 from robotdata.spool.errors import NoTake, SpoolError
 from robotdata.spool.facts import Facts, check_summary
 from robotdata.spool.fields import read_moment
@@ -129,17 +131,9 @@ def _fields(facts: Facts, folder: Path) -> dict[str, Any]:
 
 def _curation(facts: Facts) -> dict[str, Any]:
     said = facts.get("curation", {})
-    first, end = said.get("trim") or (None, None)
-    verdict = said.get("verdict") or facts.get("verdict")
-    return {
-        "verdict": verdict if verdict in Verdict.values else Verdict.UNREVIEWED,
-        "labels": said.get("labels", []),
-        "rating": said.get("rating"),
-        "note": said.get("note", ""),
-        "trim_first": first,
-        "trim_end": end,
-        **reviewed(said),
-    }
+    row = to_row(Annotation.from_take(facts))
+    del row["task"]  # it is among the take's own facts
+    return {**row, **reviewed(said)}
 
 
 def reviewed(said: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,8 +17,9 @@ from robotdata.dataset.errors import EditError
 from robotdata.dataset.layout import SIDECAR
 from robotdata.dataset.reader import Dataset
 from robotdata.dataset.sidecar import Sidecar, read_sidecar
+from robotdata.spool.annotation import JUDGED
 
-SAID = ("verdict", "labels", "rating", "note", "reviewer", "reviewed_at")
+SAID = (*JUDGED, "reviewer", "reviewed_at")
 REJECT = "reject"
 Ids = Callable[[EpisodeInfo], str]
 """Names an episode that the sidecar does not know: another program recorded it."""

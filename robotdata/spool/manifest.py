@@ -11,6 +11,7 @@ from typing import Any
 
 from robotdata.capture import clock
 from robotdata.files import UnsafeFile, open_beneath
+from robotdata.spool.annotation import Annotation
 from robotdata.spool.errors import BadManifest, CurationError, NoTake
 from robotdata.spool.facts import FORMAT, LONGEST, MOST_LABELS, VERDICTS, VERSION, Facts, check_manifest, is_span
 from robotdata.spool.files import TakeLock, write_json
@@ -30,7 +31,7 @@ def new_take_id() -> str:
 
 def new_curation() -> dict[str, Any]:
     """What people have said of a take that nobody has looked at."""
-    return {"verdict": "unreviewed", "labels": [], "rating": None, "note": "", "trim": None, "history": []}
+    return {**Annotation().to_take(), "history": []}
 
 
 def new_manifest(
