@@ -3,7 +3,8 @@
 Channels lets each message visit the one thread that all consumers share for the database; `robotdata.websocket.Socket`
 does not. Two servers, one of each, serve a take and are linked to a rig, whose rows are written once a second. Their
 databases are held by a writer for 4 s, then free for 2 s, in turn. One seek after another: ms from the message to the
-picture; a seek that waits when the time is over counts with what it took.
+picture; a seek that waits when the time is over counts with what it took. Readers of SQLite in WAL mode do not wait for
+a writer, and rows of rigs are written on threads of their own: where the two differ, it is by the visit alone.
 
     .venv/bin/python bench/seek_while_locked.py [rounds]
 """
