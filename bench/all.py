@@ -18,6 +18,7 @@ COMMANDS = [
     "record_load.py",
     "record_load.py --load",
     "live_feed.py",
+    "seek_while_locked.py",
     "frame_latency.py",
     "start_up.py",
     "video_encode.py",

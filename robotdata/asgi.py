@@ -22,9 +22,9 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware  # noqa: E40
 
 from recorder.live.consumers import RigConsumer  # noqa: E402
 from recorder.live.routing import websocket_urlpatterns as recorder_sockets  # noqa: E402
-from recorder.live.websocket import NowhereSocket  # noqa: E402
 from robotdata.origins import SameOriginOnly  # noqa: E402
 from robotdata.thread_limit import answer_thread_limit  # noqa: E402
+from robotdata.websocket import NowhereSocket  # noqa: E402
 from viewer.routing import websocket_urlpatterns as viewer_sockets  # noqa: E402
 
 addresses = [*recorder_sockets, *viewer_sockets, re_path(r"", NowhereSocket.as_asgi())]

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from typing import Any
 
 from uvicorn.protocols.utils import ClientDisconnected
 
-from recorder.live.websocket import BrowserSocket
 from robotdata.spool.plain_json import read_json
+from robotdata.websocket import BrowserSocket, check_message
 from viewer.errors import BadRequest, Busy, ViewerError
 from viewer.frames import FRAMES
 from viewer.locate import Hold, hold_source, trim_in_frames
@@ -53,7 +52,9 @@ class PlayConsumer(BrowserSocket):
         if self.player is None:
             return
         try:
-            self.player.handle(parse_message(text))
+            message = parse_message(text)
+            check_message(message)
+            self.player.handle(message)
         except BadRequest as error:
             await self.send_message({"type": "error", "message": str(error)})
 
@@ -71,7 +72,7 @@ class PlayConsumer(BrowserSocket):
         await self.send(bytes_data=data)
 
     async def send_message(self, message: dict[str, Any]) -> None:
-        await self.send(text_data=json.dumps(message))
+        await self.say(message)
 
     async def reopen(self) -> tuple[FrameSource, tuple[int, int] | None]:
         new = await hold_source(self.scope["url_route"]["kwargs"]["episode_id"], FRAMES)

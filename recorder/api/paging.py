@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
 
-from django.db.models import Model, Q, QuerySet
+from django.db.models import QuerySet
 from ninja import Query, Schema
 
+from recorder.browse.keyset import Keyset
 from recorder.errors import Refused
 
 Item = TypeVar("Item")
@@ -23,24 +24,20 @@ class Page(Schema, Generic[Item]):
 
 def newest_first(rows: QuerySet[Any], when: str, *, limit: int, after: UUID | None) -> dict[str, Any]:
     """Return a page of rows, newest first, with UUIDs as cursors. Raises Refused (404) for an unknown cursor."""
+    place = None
     if after is not None:
         last = rows.model._default_manager.filter(pk=after).first()
         if last is None:
             raise Refused("no_cursor", f"after={after}: no such item. Start again without `after`.", 404)
-        at = getattr(last, when)
-        rows = rows.filter(Q(**{f"{when}__lt": at}) | Q(**{when: at, "pk__lt": after}))
-    found = list(rows.order_by(f"-{when}", "-pk")[: limit + 1])
-    return _page(found, limit, "pk")
+        place = (getattr(last, when), after)
+    return _page(Keyset((when, "pk"), descending=True).page(rows, place, limit), "pk")
 
 
 def by_name(rows: QuerySet[Any], name: str, *, limit: int, after: str | None) -> dict[str, Any]:
     """Return a page of rows ordered by name."""
-    if after:
-        rows = rows.filter(**{f"{name}__gt": after})
-    return _page(list(rows.order_by(name)[: limit + 1]), limit, name)
+    return _page(Keyset((name,)).page(rows, (after,) if after else None, limit), name)
 
 
-def _page(found: list[Model], limit: int, cursor: str) -> dict[str, Any]:
-    more = len(found) > limit
-    items = found[:limit]
+def _page(found: tuple[list[Any], bool], cursor: str) -> dict[str, Any]:
+    items, more = found
     return {"items": items, "next": str(getattr(items[-1], cursor)) if more else None}

@@ -6,21 +6,18 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Q
-
 from recorder.browse.filters import SECONDS
+from recorder.browse.keyset import Keyset
 from recorder.models import Episode
 from recorder.models.episode import EpisodeQuerySet
 
-_FIELDS = {
-    "": ("recorded_at",),
-    "oldest": ("recorded_at",),
-    "longest": ("length_s",),
-    "shortest": ("length_s",),
-    "worst": ("marks_weight", "recorded_at"),
+_ORDERS = {
+    "": Keyset(("recorded_at", "pk"), descending=True),
+    "oldest": Keyset(("recorded_at", "pk")),
+    "longest": Keyset(("length_s", "pk"), descending=True),
+    "shortest": Keyset(("length_s", "pk")),
+    "worst": Keyset(("marks_weight", "recorded_at", "pk"), descending=True),
 }
-"""What an order goes by, and then by the id; all of it in one direction."""
-_DOWN = {"", "longest", "worst"}
 _SHOWN = ("dataset", "rig")
 AHEAD = 8
 """So many of those that come are named: a page has them ready before a key asks for them."""
@@ -40,15 +37,15 @@ class Around:
 
 def page(rows: EpisodeQuerySet, sort: str, after: Episode | None, most: int) -> tuple[list[Episode], bool]:
     """At most `most` episodes behind `after`, with what a card shows; and whether there are more."""
-    rows = _ordered(rows.select_related(*_SHOWN), sort)
-    found = list((_beyond(rows, sort, after, back=False) if after else rows)[: most + 1])
-    return found[:most], len(found) > most
+    rows = _listed(rows.select_related(*_SHOWN), sort)
+    return _ORDERS[sort].page(rows, _place(sort, after) if after else None, most)
 
 
 def around(rows: EpisodeQuerySet, sort: str, episode: Episode) -> Around:
     """`unreviewed` is the next episode to review: after this one, then from the start of the list."""
-    rows = rows.exclude(pk=episode.pk).only("pk", "recorded_at")
-    before, after = (_beyond(_ordered(rows, sort), sort, episode, back=back) for back in (True, False))
+    order, place = _ORDERS[sort], _place(sort, episode)
+    rows = order.order(_listed(rows.exclude(pk=episode.pk).only("pk", "recorded_at"), sort))
+    before, after = (order.beyond(rows, place, back=back) for back in (True, False))
     coming = list(after[:AHEAD])
     unreviewed = list(after.to_review()[:AHEAD])
     if len(unreviewed) < AHEAD:
@@ -63,22 +60,13 @@ def around(rows: EpisodeQuerySet, sort: str, episode: Episode) -> Around:
     )
 
 
-def _ordered(rows: EpisodeQuerySet, sort: str) -> EpisodeQuerySet:
-    sign = "-" if sort in _DOWN else ""
-    if "length_s" in _FIELDS[sort]:
-        rows = rows.annotate(length_s=SECONDS)
-    return rows.order_by(*(f"{sign}{field}" for field in (*_FIELDS[sort], "pk")))
+def _listed(rows: EpisodeQuerySet, sort: str) -> EpisodeQuerySet:
+    """With the columns that the order goes by."""
+    return rows.annotate(length_s=SECONDS) if "length_s" in _ORDERS[sort].fields else rows
 
 
-def _beyond(rows: EpisodeQuerySet, sort: str, episode: Episode, *, back: bool) -> EpisodeQuerySet:
-    """Those that stand before it (`back`) or behind it."""
-    side = "lt" if (sort in _DOWN) is not back else "gt"
-    where, same = Q(), Q()
-    for field in (*_FIELDS[sort], "pk"):
-        value = _value(field, episode)
-        where |= same & Q((f"{field}__{side}", value))
-        same &= Q((field, value))
-    return rows.filter(where)
+def _place(sort: str, episode: Episode) -> list[Any]:
+    return [_value(field, episode) for field in _ORDERS[sort].fields]
 
 
 def _value(field: str, episode: Episode) -> Any:

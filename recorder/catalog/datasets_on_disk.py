@@ -39,6 +39,7 @@ from robotdata.dataset.tasks import by_rows
 from robotdata.dataset.write.swap import is_fresh
 from robotdata.files import open_beneath
 from robotdata.files.json_files import replace_json
+from robotdata.files.versions import check_version
 from robotdata.quality import DEFAULT, BadThresholds
 from robotdata.spool import SpoolError, read_manifest
 from robotdata.spool.fields import shown
@@ -49,6 +50,7 @@ log = logging.getLogger(__name__)
 _MOST_SETTINGS = 1 << 20
 
 SAFE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,95}")
+_FORMAT, _VERSION = "robotdata-settings", 1
 KEPT_SETTINGS = ("title", "policy", "every", "encode_unreviewed", "goal", "encoding", "thresholds")
 KEEP_REVISIONS = 10
 NOT_FETCHED = "none of its videos is here. Its rows are complete; to see it, download its videos as well."
@@ -127,7 +129,8 @@ def save_settings(dataset: Dataset) -> None:
     folder = Path(settings.DATASETS_DIR) / ".settings"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        replace_json(folder / f"{dataset.slug}.json", {name: getattr(dataset, name) for name in KEPT_SETTINGS})
+        kept = {name: getattr(dataset, name) for name in KEPT_SETTINGS}
+        replace_json(folder / f"{dataset.slug}.json", {"format": _FORMAT, "version": _VERSION, **kept})
     except OSError as error:
         log.warning(
             "Cannot write the settings of %s to its folder; they are in the database only: %s", dataset.slug, error
@@ -141,6 +144,11 @@ def load_settings(slug: str) -> dict[str, Any]:
         with os.fdopen(open_beneath(path.parent, path.name), "rb") as file:
             value = read_json(file.read(_MOST_SETTINGS))
     except (OSError, ValueError):
+        return {}
+    try:
+        check_version(value.get("version") if isinstance(value, dict) else None, _VERSION, str(path))
+    except ValueError as error:
+        log.warning("The settings of %s are left as they are: %s", slug, error)
         return {}
     known = {}
     for name in KEPT_SETTINGS if isinstance(value, dict) else ():

@@ -9,24 +9,26 @@ from typing import Any
 
 from recorder.errors import Refused
 from recorder.models import Dataset, Episode
+from recorder.models.annotations import TRIM, from_row, from_sidecar, to_row, to_sidecar
 from recorder.models.states import Verdict
 from recorder.models.versions import next_version
 from recorder.quality.odd_fields import odd_marks
 from recorder.text import sanitize_json
-from robotdata.dataset.annotations import Ids, planned_of, write_annotations
+from robotdata.dataset.annotations import Ids, write_annotations
 from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import DatasetBusy, DatasetError, EditError
 from robotdata.dataset.layout import SIDECAR
 from robotdata.dataset.lock import dataset_lock
 from robotdata.dataset.sidecar import read_sidecar
 from robotdata.files.errors import NotDurable
+from robotdata.spool.annotation import JUDGED, Annotation
 from robotdata.spool.facts import LONGEST, MOST_LABELS, check_mark, check_text
 from robotdata.spool.fields import Fields, read_moment
 
 NOT_DURABLE = "not_durable"
 """The error code of a change that was saved, in file and row, but may not survive a power cut."""
 _WAIT_S = 3.0
-_SAID = ("labels", "rating", "note", "verdict", "operator", "reviewer", "marks", "recorded_at", "reviewed_at")
+_SAID = (*JUDGED, "operator", "reviewer", "marks", "recorded_at", "reviewed_at")
 
 
 def committed_id(dataset: Dataset, info: EpisodeInfo) -> uuid.UUID:
@@ -76,10 +78,7 @@ def write_sidecars(episodes: Sequence[Episode]) -> dict[uuid.UUID, Refused]:
 def judgement_of(episode: Episode) -> dict[str, Any]:
     """What people say of it, planned or not; the same before its commit and after."""
     return {
-        "verdict": episode.verdict,
-        "labels": episode.labels,
-        "rating": episode.rating,
-        "note": episode.note,
+        **from_row(episode).judged(),
         "reviewer": episode.reviewer,
         "reviewed_at": episode.reviewed_at.isoformat() if episode.reviewed_at else None,
     }
@@ -87,11 +86,7 @@ def judgement_of(episode: Episode) -> dict[str, Any]:
 
 def words_of(episode: Episode) -> dict[str, Any]:
     """What people say of it, for its entry; None where it says nothing of the kind."""
-    planned = {name: value for name, value in episode.planned.items() if name in ("task", "trim")}
-    return {
-        **judgement_of(episode),
-        "planned": planned or None,
-    }
+    return {**judgement_of(episode), **to_sidecar(from_row(episode), episode.planned)}
 
 
 def content_of(info: EpisodeInfo) -> dict[str, Any]:
@@ -105,11 +100,13 @@ def content_of(info: EpisodeInfo) -> dict[str, Any]:
 
 def planned_fields(info: EpisodeInfo) -> dict[str, Any]:
     """Task and trim as they are wanted: those of the folder, where nothing is planned."""
-    planned = planned_of(info.extra)
-    first, end = planned.get("trim") or (0, info.length)
-    fits = 0 <= first < end <= info.length and (first, end) != (0, info.length)
-    task = sanitize_json(planned["task"][:2000]) if "task" in planned else content_of(info)["committed_task"]
-    return {"task": task, "trim_first": first if fits else None, "trim_end": end if fits else None}
+    row = to_row(_annotation(info, {}))
+    return {name: row[name] for name in ("task", *TRIM)}
+
+
+def _annotation(info: EpisodeInfo, said: dict[str, Any]) -> Annotation:
+    task = content_of(info)["committed_task"]
+    return from_sidecar(sanitize_json({"planned": info.extra.get("planned")}), said, length=info.length, task=task)
 
 
 def said_fields(entry: dict[str, Any]) -> dict[str, Any]:
@@ -143,10 +140,12 @@ def adopt_sidecar(dataset: Dataset) -> int:
         row = rows.get(str(entry.get("uuid")))
         if row is None or entry.get("length") != row.ticks or "verdict" not in entry:
             continue
-        told = {"labels": [], "rating": None, "note": ""} | said_fields(entry)
-        told |= planned_fields(_as_info(row, entry))
-        names = ("verdict", "labels", "rating", "note", "task", "trim_first", "trim_end", "reviewer")
-        changed = {name: told[name] for name in names if name in told and getattr(row, name) != told[name]}
+        said = said_fields(entry)
+        told = to_row(_annotation(_as_info(row, entry), said))
+        told |= {name: said[name] for name in ("reviewer",) if name in said}
+        if "verdict" not in said:  # it is odd, and put aside
+            del told["verdict"]
+        changed = {name: value for name, value in told.items() if getattr(row, name) != value}
         if changed:
             mine = Episode.objects.filter(pk=row.pk, updated_at=row.updated_at)
             count += mine.update(**changed, updated_at=next_version())

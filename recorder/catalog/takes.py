@@ -20,6 +20,7 @@ from recorder.jobs.batches import apply_policy
 from recorder.jobs.notify import wake_workers
 from recorder.models import Dataset, Episode, Rig, Session
 from recorder.models.actor import Actor
+from recorder.models.annotations import to_row
 from recorder.models.lifecycle import move
 from recorder.models.permissions import Action, require
 from recorder.models.states import EpisodeState, Verdict
@@ -29,6 +30,7 @@ from recorder.quality.assess import FILE as METRICS
 from recorder.quality.odd_fields import odd_marks
 from recorder.text import sanitize_json
 from robotdata.capture.texts import tidy_task
+from robotdata.spool.annotation import Annotation
 from robotdata.spool.errors import NoTake, SpoolError
 from robotdata.spool.facts import Facts, check_summary
 from robotdata.spool.fields import read_moment
@@ -133,17 +135,9 @@ def _fields(facts: Facts, folder: Path) -> dict[str, Any]:
 
 def _curation(facts: Facts) -> dict[str, Any]:
     said = facts.get("curation", {})
-    first, end = said.get("trim") or (None, None)
-    verdict = said.get("verdict") or facts.get("verdict")
-    return {
-        "verdict": verdict if verdict in Verdict.values else Verdict.UNREVIEWED,
-        "labels": said.get("labels", []),
-        "rating": said.get("rating"),
-        "note": said.get("note", ""),
-        "trim_first": first,
-        "trim_end": end,
-        **reviewed(said),
-    }
+    row = to_row(Annotation.from_take(facts))
+    del row["task"]  # it is among the take's own facts
+    return {**row, **reviewed(said)}
 
 
 def reviewed(said: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import secrets
 import time
@@ -20,7 +19,6 @@ from recorder.live.layer_errors import LAYER_ERRORS
 from recorder.live.messages import Moved
 from recorder.live.relay import Inbound, Outbound, is_scaled_out, watch_group
 from recorder.live.rig_messages import (
-    BadMessage,
     BadTake,
     Hello,
     Reply,
@@ -36,9 +34,9 @@ from recorder.live.rig_messages import (
     wanted_cameras,
 )
 from recorder.live.rig_writer import RigRows, in_database
-from recorder.live.websocket import MALFORMED, BrowserSocket, Socket, short
 from recorder.models.actor import Actor, ActorKind
-from robotdata.rig.protocol import MAX_BINARY_BYTES, MAX_TEXT_BYTES, VERSION
+from robotdata.rig.protocol import MAX_BINARY_BYTES, MAX_TEXT_BYTES, VERSION, encode
+from robotdata.websocket import MALFORMED, BadMessage, BrowserSocket, Socket, check_message, short, wire_text
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +71,9 @@ class RigConsumer(Socket):
         task = asyncio.create_task(work)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
+
+    async def say(self, message: dict[str, Any]) -> None:
+        await self.send(text_data=encode(message))
 
     async def on_bytes(self, data: bytes) -> None:
         if self.feed is None:
@@ -228,11 +229,12 @@ class LiveConsumer(BrowserSocket):
         if feed.status is None:
             status = await in_database(rigs.live_status, name=self.name)
             if feed.status is None:  # it may have spoken meanwhile
-                self.viewer.offer_status(json.dumps(status))
+                self.viewer.offer_status(wire_text(status))
         self.pump = asyncio.create_task(self.run(self.viewer))
 
     async def on_text(self, text: str) -> None:
         message = read_json(text)
+        check_message(message)
         if self.viewer is None:
             return
         match message.get("type"):

@@ -6,7 +6,6 @@ Everything here runs on the event loop; nothing waits for a viewer, a database o
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
@@ -16,6 +15,7 @@ from recorder.live.messages import frame_at, frame_head, offline_status
 from recorder.live.pacing import Pacing
 from recorder.live.rig_clock import RigClock
 from recorder.models.readiness import readiness_of
+from robotdata.websocket import wire_text
 
 SILENT_S = 1.5  # a rig speaks four times a second
 FRESH_S = 1.0  # a picture that waited longer is not sent
@@ -95,7 +95,7 @@ class Viewer:
             return status
         if self._ping is not None:
             number, self._ping = self._ping, None
-            return json.dumps({"type": "pong", "id": number, "now": time.time()})
+            return wire_text({"type": "pong", "id": number, "now": time.time()})
         if self._names is not None:
             names, self._names = self._names, None
             return names
@@ -170,7 +170,7 @@ class Feed:
         if isinstance(self.status.get("cameras"), list):
             self.keys = [str(camera.get("key")) for camera in cameras_in(self.status)]
         self.status |= readiness_of(str(self.status.get("state")), self.status, cameras_in(self.status)).as_dict()
-        text = json.dumps(self.status)
+        text = wire_text(self.status)
         for viewer in self.viewers:
             viewer.offer_status(text)
 
@@ -179,10 +179,10 @@ class Feed:
             self.clock.heard(said_at)
         rows = {key: value for key, value in message.items() if key != "names"}
         if names := message.get("names"):
-            self.names = json.dumps({"type": "telemetry", "names": names, "rows": []})
+            self.names = wire_text({"type": "telemetry", "names": names, "rows": []})
             for viewer in self.viewers:
                 viewer.offer_names(self.names)
-        text = json.dumps(rows)
+        text = wire_text(rows)
         for viewer in self.viewers:
             viewer.offer_telemetry(text)
 
@@ -231,7 +231,7 @@ class Hub:
         feed = self.feed(name)
         feed.viewers.add(viewer)
         if feed.status is not None:
-            viewer.offer_status(json.dumps(feed.status))
+            viewer.offer_status(wire_text(feed.status))
         if feed.names is not None:
             viewer.offer_names(feed.names)
         self._looked(feed)

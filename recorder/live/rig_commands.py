@@ -17,7 +17,7 @@ from recorder.live.rigs import find_rig
 from recorder.models import Rig
 from recorder.models.actor import Actor
 from recorder.models.permissions import Action, require
-from robotdata.rig.protocol import COMMANDS
+from robotdata.rig.states import COMMANDS
 
 PER_SECOND = 20
 LOOK_AGAIN_S = 0.3

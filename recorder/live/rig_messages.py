@@ -11,9 +11,13 @@ from uuid import UUID
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from recorder.text import sanitize_json
+from robotdata.files.versions import check_version
+from robotdata.rig import protocol
+from robotdata.rig.shapes import check_shape
 from robotdata.spool import plain_json
-from robotdata.spool.facts import check_features, check_summary, check_text
+from robotdata.spool.facts import check_features, check_summary
 from robotdata.spool.fields import Fields, Odd, shown
+from robotdata.websocket import BadMessage
 
 log = logging.getLogger(__name__)
 
@@ -59,10 +63,6 @@ MaybeWords = Annotated[str, BeforeValidator(_as_words)]
 
 class UnknownMessage(Exception):
     """An unknown message type, which newer rigs may send; it is ignored."""
-
-
-class BadMessage(Exception):
-    """A message that does not follow docs/rig-protocol.md; the text says what and where."""
 
 
 class BadTake(BadMessage):
@@ -189,52 +189,8 @@ def read_card(card: Any) -> tuple[str, str, int]:
 def checked_status(value: dict[str, Any]) -> dict[str, Any]:
     """A status whose fields every page can show; what is odd in it is left out, and logged once."""
     fields = Fields(value)
-    fields.text("state", 20)
-    fields.number("since", 0, 1e11)
-    fields.items("controls", lambda item: check_text(item, 40), 40)
-    fields.text("message", 2_000, or_none=True)
-    fields.items("warnings", _check_warning, 200)
-    fields.number("saving", 0, 1e6)
-    fields.inner("take", _check_running)
-    fields.inner("timer", _check_timer)
-    fields.inner("disk", lambda disk: _check_numbers(disk, "free_bytes", "minutes_left"))
-    fields.inner("counters", _check_counters)
+    check_shape(fields, protocol.Status)
     return _note("status", (fields.made, fields.odd))
-
-
-def _check_warning(value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise ValueError("an object")
-    warning = Fields(value)
-    for name, longest in (("code", 60), ("camera", 200), ("text", 2_000)):
-        warning.text(name, longest, or_none=True)
-    return warning.made
-
-
-def _check_running(take: Fields) -> None:
-    for name, longest in (("id", 64), ("task", 2_000), ("dataset", 200), ("session", 200)):
-        take.text(name, longest, or_none=True)
-    _check_numbers(take, "ticks", "elapsed_s")
-
-
-def _check_timer(timer: Fields) -> None:
-    timer.text("phase", 40, or_none=True)
-    _check_numbers(timer, "ends_at", "total_s")
-
-
-def _check_counters(counters: Fields) -> None:
-    _check_numbers(counters, "ticks", "late_ticks", "dropped_ticks", "fps", "jitter_p99_ms")
-    counters.objects("cameras", _is_camera_state, "an object of numbers and texts")
-
-
-def _check_numbers(fields: Fields, *names: str) -> None:
-    for name in names:
-        fields.number(name, -1e18, 1e18)
-
-
-def _is_camera_state(value: Any) -> bool:
-    plain = (int, float, str, type(None))
-    return isinstance(value, dict) and all(isinstance(item, plain) for item in value.values())
 
 
 def _note(kind: str, checked: tuple[dict[str, Any], list[Odd]]) -> dict[str, Any]:
@@ -250,6 +206,11 @@ def read_message(text: str) -> Message:
     """The message, checked; raises BadMessage naming the field that is wrong, UnknownMessage for a new type."""
     data = read_json(text)
     kind = data.get("type")
+    if kind != "hello":  # which names its version, and is refused in a message of its own
+        try:
+            check_version(data.get("v"), protocol.VERSION, f"the message {kind!r:.40}")
+        except ValueError as error:
+            raise BadMessage(str(error)) from None
     if not isinstance(kind, str):
         raise BadMessage(f"a message needs a type: one of {', '.join(KINDS)}")
     if kind not in KINDS:

@@ -19,6 +19,7 @@ from recorder.models.permissions import Action, require
 from recorder.models.readiness import readiness_of
 from recorder.models.states import EpisodeState, RigState
 from robotdata.rig.protocol import VERSION
+from robotdata.rig.states import parse_state
 
 # A rig says its status four times a second and its row is written once a second.
 ALIVE_S = 3.0
@@ -164,15 +165,13 @@ def _of_connection(hello: Hello, now: datetime) -> dict[str, Any]:
 
 
 def _kept(status: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in status.items() if key not in {"type", "seq"}}
+    return {key: value for key, value in status.items() if key not in {"type", "seq", "v"}}
 
 
 def _state_of(status: Mapping[str, Any]) -> dict[str, Any]:
-    said = status.get("state")
-    state = said if said in RigState.values and said != RigState.OFFLINE else RigState.CONNECTING
     since = status.get("since")
     try:
         when = datetime.fromtimestamp(float(since or 0), UTC)
     except (TypeError, ValueError, OverflowError, OSError):
         when = timezone.now()
-    return {"state": state, "state_since": when if since else timezone.now()}
+    return {"state": parse_state(status.get("state")).value, "state_since": when if since else timezone.now()}

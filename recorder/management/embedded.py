@@ -239,7 +239,7 @@ class home_lock:
             self.file.seek(0)
             raise EmbeddedError(self._taken(self.file.read())) from None
         self.file.truncate(0)
-        self.file.write(json.dumps({"pid": os.getpid(), "url": self.url}))
+        self.file.write(json.dumps({"version": 1, "pid": os.getpid(), "url": self.url}))
         self.file.flush()
 
     def _taken(self, text: str) -> str:

@@ -8,19 +8,8 @@ from typing import Any
 
 from recorder.models.states import RigState
 from robotdata.rig.protocol import REFUSE_MINUTES
+from robotdata.rig.states import parse_state
 
-TONES = {
-    RigState.OFFLINE: "",
-    RigState.CONNECTING: "warn",
-    RigState.IDLE: "good",
-    RigState.COUNTDOWN: "warn",
-    RigState.RECORDING: "rec",
-    RigState.SAVING: "accent",
-    RigState.RESETTING: "accent",
-    RigState.PAUSED: "warn",
-    RigState.ERROR: "bad",
-}
-LABELS = {RigState.IDLE: "ready", RigState.ERROR: "needs help", RigState.COUNTDOWN: "starting"}
 _BEFORE_A_TAKE = {RigState.IDLE, RigState.PAUSED, RigState.SAVING}
 
 
@@ -58,8 +47,8 @@ class Readiness:
 
 def readiness_of(state: str, status: Mapping[str, Any], cameras: Sequence[Any]) -> Readiness:
     """Judge a rig by its last status. Nothing in `status` is trusted to have the right shape."""
-    named = RigState(state) if state in RigState.values else RigState.CONNECTING
-    label, tone = LABELS.get(named, str(named)), TONES[named]
+    named = RigState.OFFLINE if state == RigState.OFFLINE else parse_state(state)
+    label, tone = named.label, named.tone
     if named not in _BEFORE_A_TAKE:
         return Readiness(label, tone, False, ())
     told = status.get("cannot_record")

@@ -25,7 +25,9 @@ class Rig(models.Model):
     fps = models.FloatField(default=30)
     features = models.JSONField(default=dict, blank=True)
     cameras = models.JSONField(default=list, blank=True)  # [{key, name, width, height, fps}] in hello's order
-    state = models.CharField(max_length=12, choices=RigState, default=RigState.OFFLINE)
+    state = models.CharField(
+        max_length=12, choices=[(state.value, state.title()) for state in RigState], default=RigState.OFFLINE.value
+    )
     state_since = models.DateTimeField(default=timezone.now)
     status = models.JSONField(default=dict, blank=True)  # the last whole status message
     connection = models.CharField(max_length=64, blank=True)  # the socket that speaks for it

@@ -1,22 +1,13 @@
-"""Every life in the product, as data: no other file names a pair of states."""
+"""The states of the rows and their moves, as data; those of a rig are in `robotdata/rig/states.py`."""
 
 from __future__ import annotations
 
 from django.db.models import TextChoices
 
+from robotdata.rig.states import State
 
-class RigState(TextChoices):
-    """The state a rig reports; `offline` is set by the server for a rig that is not connected."""
-
-    OFFLINE = "offline"
-    CONNECTING = "connecting"
-    IDLE = "idle"
-    COUNTDOWN = "countdown"
-    RECORDING = "recording"
-    SAVING = "saving"
-    RESETTING = "resetting"
-    PAUSED = "paused"
-    ERROR = "error"
+RigState = State
+"""A rig's states are listed where the rig is."""
 
 
 class EpisodeState(TextChoices):

@@ -13,12 +13,12 @@ from recorder.catalog.sidecars import not_durable
 from recorder.errors import Refused
 from recorder.models import Change, Episode
 from recorder.models.actor import Actor
+from recorder.models.annotations import FIELDS as FIELDS
 from recorder.models.job import encoding_since
 from recorder.models.states import EpisodeState, Verdict
 from recorder.text import describe_fields, format_time
 from robotdata.spool import BadManifest, CurationError, NoTake, NotDurable, SpoolError, TakeBusy
 
-FIELDS = ("verdict", "task", "labels", "rating", "note", "trim_first", "trim_end")
 _NEWEST = 20
 
 

@@ -15,13 +15,12 @@ from recorder.frame_words import frame_range
 from recorder.jobs.batches import apply_policy
 from recorder.models import Change, Dataset, Episode
 from recorder.models.actor import Actor
+from recorder.models.annotations import EDITABLE
 from recorder.models.permissions import Action, require, require_changes
 from recorder.models.states import EpisodeState, Verdict
 from recorder.review.change import check_open, conflict
 from recorder.review.change_many import Versions, change_all, undo_many
 from recorder.task_text import checked_task
-
-EDITABLE = ("task", "labels", "rating", "note", "trim_first", "trim_end")
 
 
 def set_verdict(

@@ -11,47 +11,9 @@ from recorder.frame_words import frame_range
 from recorder.jobs.revisions import Revision
 from recorder.models import Batch, Episode, UserKeys
 from recorder.models.states import BatchKind
+from robotdata.quality.codes import LABELS
 
 register = template.Library()
-
-MARKS = {
-    "nan": "NaN value",
-    "rate": "wrong frame rate",
-    "gap": "control loop stalled",
-    "no_motion": "nothing moves",
-    "stuck": "joint does not follow",
-    "saturated": "joint at its limit",
-    "idle_start": "idle at the start",
-    "idle_end": "idle at the end",
-    "missing": "camera missing",
-    "stale": "camera stopped",
-    "frozen": "image frozen",
-    "dropped": "frames dropped",
-    "late": "images late",
-    "out_of_step": "cameras out of sync",
-    "black": "black image",
-    "flat": "blank image",
-    "damaged": "damaged frames",
-    "clipped": "depth out of range",
-    "resized": "image size changed",
-    "unreadable": "unreadable",
-    "empty": "no frames",
-    "length": "unusual length",
-    "little_motion": "little motion",
-    "dead": "joint does not move",
-    "spike": "spike in a signal",
-    "jump": "jump in a signal",
-    "jerk": "jerky",
-    "disagree": "state and action disagree",
-    "lag": "robot lags",
-    "light": "unusual brightness",
-    "blurred": "blurred",
-    "slow_camera": "slow camera",
-    "near_copy": "near-duplicate",
-    "lost": "camera disconnected",
-    "tick_late": "late control step",
-}
-
 
 PLANNED_WORDS = {"delete": "to be deleted", "relabel": "to be relabelled", "trim": "to be trimmed"}
 
@@ -95,7 +57,7 @@ def batch_does(batch: Batch) -> str:
 @register.filter
 def mark_words(code: str) -> str:
     """A kind of mark in few words; an unknown one by its code."""
-    return MARKS.get(code, str(code).replace("_", " "))
+    return LABELS.get(code, str(code).replace("_", " "))
 
 
 @register.simple_tag

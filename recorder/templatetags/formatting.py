@@ -17,7 +17,6 @@ from recorder.frame_words import frame_range
 from recorder.jobs.broker_health import address, broker_watch
 from recorder.live.rigs import ALIVE_S
 from recorder.models import Batch, Change, Episode, Rig
-from recorder.models.readiness import TONES
 from recorder.models.states import BatchKind, BatchState, EpisodeState, RigState
 from recorder.templatetags.curation import camera_name
 from recorder.text import format_time as clock_time
@@ -120,17 +119,16 @@ def coded(text: str) -> SafeString:
 
 
 @register.filter
-def tone(row: Rig | Episode | Batch | str) -> str:
+def tone(row: Rig | Episode | Batch) -> str:
     """The CSS class of a state's colour; the state's word always stands beside it."""
-    state = row if isinstance(row, str) else row.state
     if isinstance(row, Batch):
-        name = BATCH_TONES.get(BatchState(state), "")
+        name = BATCH_TONES.get(BatchState(row.state), "")
     elif isinstance(row, Episode) and row.is_cut_off:
         name = "warn"
     elif isinstance(row, Episode):
-        name = EPISODE_TONES.get(EpisodeState(state), "")
+        name = EPISODE_TONES.get(EpisodeState(row.state), "")
     else:
-        name = row.readiness.tone if isinstance(row, Rig) else TONES.get(RigState(state), "")
+        name = row.readiness.tone
     return f"tone-{name}" if name else ""
 
 

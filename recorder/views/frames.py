@@ -6,11 +6,10 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
-from recorder.browse import ordering
 from recorder.browse.filters import Filter, rows_in
 from recorder.models.states import EpisodeState
-from recorder.views.request import Request
-from recorder.views.wall import cameras_in, cursor, dataset_of
+from recorder.views.request import Request, episode_page
+from recorder.views.wall import cameras_in, dataset_of
 
 PAGE = 48
 
@@ -23,14 +22,12 @@ def dataset_frames(request: Request, slug: str) -> HttpResponse:
     rows = rows_in(row, "all", asked).exclude(state=EpisodeState.RECORDING).exclude(ticks=0)
     cameras = cameras_in(row)
     wanted = request.GET.get("camera", "")
-    found, more = ordering.page(rows, asked.sort, cursor(request.GET.get("after", "")), PAGE)
     context = {
         "dataset": row,
         "filter": asked,
         "cameras": cameras,
         "camera": wanted if wanted in cameras else next(iter(cameras), ""),
-        "episodes": found,
-        "next": found[-1].pk if more else None,
+        **episode_page(rows, request.GET.get("after"), sort=asked.sort, most=PAGE),
         "walk": f"list=all&{asked.query}" if asked.query else "list=all",
     }
     if request.htmx and not request.htmx.history_restore_request:

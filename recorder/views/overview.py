@@ -13,9 +13,9 @@ from django.views.decorators.http import require_GET
 from recorder.models import Dataset, Episode
 from recorder.quality.assess import defaults
 from recorder.quality.overview import overview
-from recorder.templatetags.curation import MARKS
 from recorder.views.request import Request
 from recorder.views.wall import dataset_of
+from robotdata.quality.codes import LABELS
 
 WIDE, HIGH = 600, 150
 """Of the histogram, in its own units."""
@@ -57,7 +57,7 @@ def dataset_overview(request: Request, slug: str) -> HttpResponse:
         "walk": "list=all&sort=worst",
         "view": "all",
         "knobs": knobs_of(row),
-        "mark_names": MARKS,
+        "mark_names": LABELS,
     }
     return render(request, "recorder/overview.html", context)
 

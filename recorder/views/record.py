@@ -14,6 +14,7 @@ from recorder.live.rigs import expire_rigs
 from recorder.models import Dataset, Episode, Rig, Session
 from recorder.models.states import EpisodeState
 from recorder.views.request import Request
+from robotdata.rig.states import states_for_scripts
 
 SHOWN = 12
 GOALS = 5
@@ -37,6 +38,7 @@ def record(request: Request, name: str) -> HttpResponse:
     session = rig.sessions.select_related("dataset").first()
     context = {
         "rig": rig,
+        "rig_states": states_for_scripts(),
         "start": start_command(rig, request.get_host(), secure=request.is_secure()),
         "session": session,
         "datasets": Dataset.objects.defer("features", "encoding"),

@@ -6,10 +6,10 @@ import uuid
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models import Q
 from django.http import HttpRequest
 from django_htmx.middleware import HtmxDetails
 
+from recorder.browse import ordering
 from recorder.models import Episode
 from recorder.models.episode import EpisodeQuerySet
 
@@ -23,18 +23,14 @@ class Request(HttpRequest):
     htmx: HtmxDetails
 
 
-def cut(rows: EpisodeQuerySet, after: str | None, *, most: int = PAGE) -> dict[str, Any]:
-    """A page of episodes, newest first, and the cursor of the next; an unknown cursor starts at the first page."""
-    rows = rows.select_related("dataset", "rig").newest_first()
-    if last := _cursor(after):
-        older = Q(recorded_at__lt=last.recorded_at) | Q(recorded_at=last.recorded_at, id__lt=last.pk)
-        rows = rows.filter(older)
-    found = list(rows[: most + 1])
-    return {"episodes": found[:most], "next": found[most - 1].pk if len(found) > most else None}
+def episode_page(rows: EpisodeQuerySet, after: str | None, *, sort: str = "", most: int = PAGE) -> dict[str, Any]:
+    """A page of episodes in the order `sort` and the next cursor; an unknown cursor starts at the first page."""
+    found, more = ordering.page(rows, sort, _cursor(after), most)
+    return {"episodes": found, "next": found[-1].pk if more else None}
 
 
 def _cursor(after: str | None) -> Episode | None:
     try:
-        return Episode.objects.only("recorded_at").filter(pk=uuid.UUID(after)).first() if after else None
+        return Episode.objects.filter(pk=uuid.UUID(after)).first() if after else None
     except ValueError:
         return None

@@ -8,12 +8,12 @@ from django.views.decorators.http import require_GET
 
 from recorder.models import Episode
 from recorder.review.trash import trash_summary
-from recorder.views.request import Request, cut
+from recorder.views.request import Request, episode_page
 
 
 @require_GET
 def trash(request: Request) -> HttpResponse:
-    context = {"summary": trash_summary(), **cut(Episode.objects.trashed(), request.GET.get("after"))}
+    context = {"summary": trash_summary(), **episode_page(Episode.objects.trashed(), request.GET.get("after"))}
     page = "recorder/trash.html"
     if request.htmx:
         page = "recorder/_trash_lines.html" if "after" in request.GET else "recorder/_trash_head.html"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Any
 
 from django.db.models import Q
@@ -12,14 +11,13 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET
 from django_htmx.http import replace_url
 
-from recorder.browse import ordering
 from recorder.browse.counts import goal_of
 from recorder.browse.filters import REJECTED, SORTS, VIEWS, Filter, choices, rows_in, totals
-from recorder.models import Dataset, Episode
+from recorder.models import Dataset
 from recorder.models.states import EpisodeState, Verdict
 from recorder.templatetags.curation import PLANNED_WORDS, mark_words
 from recorder.templatetags.formatting import cameras_of
-from recorder.views.request import PAGE, Request
+from recorder.views.request import PAGE, Request, episode_page
 
 TITLES = {"review": "To review", "kept": "Kept", "committed": "In the dataset", "all": "All"}
 EDITABLE = {EpisodeState.RECORDED, EpisodeState.INTERRUPTED, EpisodeState.FAILED, EpisodeState.ENCODED}
@@ -97,9 +95,9 @@ def _rejected(view: str, counts: dict[str, dict[str, Any]]) -> dict[str, Any]:
 def cards_of(request: Request, row: Dataset) -> dict[str, Any]:
     asked = Filter.read(request.GET)
     view = view_of(request, totals(row, asked), asked) if request.GET.get("view") not in VIEWS else request.GET["view"]
-    after = cursor(request.GET.get("after", ""))
-    found, more = ordering.page(rows_in(row, view, asked), asked.sort, after, _most(request.GET.get("most", "")))
-    return {"episodes": found, "next": found[-1].pk if more else None, "wall": True}
+    most = _most(request.GET.get("most", ""))
+    page = episode_page(rows_in(row, view, asked), request.GET.get("after"), sort=asked.sort, most=most)
+    return {**page, "wall": True}
 
 
 def _most(asked: str) -> int:
@@ -135,14 +133,6 @@ def dataset_of(slug: str) -> Dataset:
 def cameras_in(row: Dataset) -> list[str]:
     """As the dataset declares them; before its first take, none."""
     return cameras_of(row.features)
-
-
-def cursor(after: str) -> Episode | None:
-    """An unknown cursor starts at the first page."""
-    try:
-        return Episode.objects.filter(pk=uuid.UUID(after)).first() if after else None
-    except ValueError:
-        return None
 
 
 def _said(name: str, value: str) -> str:

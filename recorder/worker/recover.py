@@ -27,9 +27,10 @@ from recorder.catalog.unopened import keep_only, note_take
 from recorder.jobs.batches import raw_state
 from recorder.models import Batch, Change, Dataset, Episode, Job, Rig, Session, Unopened
 from recorder.models.actor import COMMAND
+from recorder.models.annotations import FIELDS, TRIM, from_row, to_row
 from recorder.models.lifecycle import move
 from recorder.models.paths import revisions_of, work_of
-from recorder.models.states import EpisodeState, Verdict
+from recorder.models.states import EpisodeState
 from recorder.models.unopened import UnopenedKind
 from recorder.models.versions import next_version
 from recorder.quality.odd_fields import is_odd_mark, odd_marks
@@ -41,6 +42,7 @@ from robotdata.dataset.lock import dataset_lock
 from robotdata.dataset.reader import read_info
 from robotdata.dataset.write.swap import recover_dataset
 from robotdata.spool import SpoolError, TakeBusy, list_takes, read_manifest, recover_take, strays
+from robotdata.spool.annotation import Annotation
 from robotdata.spool.facts import Facts
 from robotdata.spool.integrity import damage_of
 
@@ -49,7 +51,6 @@ log = logging.getLogger(__name__)
 WHOLE, LOST, NOTHING = 0, 3, 1
 RAW = {EpisodeState.RECORDING, EpisodeState.RECORDED, EpisodeState.INTERRUPTED}
 MISSING = "Its folder is missing from the spool"
-_UNSAID: dict[str, Any] = {"verdict": Verdict.UNREVIEWED, "labels": [], "rating": None, "note": ""}
 _SAID_AS = {"trim_first": "trim", "trim_end": "trim", "reviewer": "", "reviewed_at": "", "error": "", "marks": ""}
 
 
@@ -190,13 +191,12 @@ def _believe_folder(row: Episode, manifest: Facts) -> list[str]:
         return []
     said = sanitize_json(manifest["curation"])
     named = said.keys() | {each.field.removeprefix("curation.") for each in manifest.odd}
-    told = {name: said.get(name, unsaid) for name, unsaid in _UNSAID.items() if name in named}
-    told["task"] = sanitize_json(manifest["task"])
+    taken = Annotation.from_take({**manifest, "curation": said, "task": sanitize_json(manifest["task"])})
+    told = {name: value for name, value in to_row(taken).items() if name in named or name == "task"}
     marks = [mark for mark in row.marks if isinstance(mark, dict)] if isinstance(row.marks, list) else []
     told["marks"] = [mark for mark in marks if not is_odd_mark(mark)] + odd_marks(manifest.odd, row.ticks)
-    first, end = said.get("trim") or (None, None)
-    if (row.trim or None) != (said.get("trim") or None):
-        told |= {"trim_first": first, "trim_end": end}
+    if from_row(row).trim != taken.trim:
+        told |= {name: to_row(taken)[name] for name in TRIM}
     changed = {name: value for name, value in told.items() if getattr(row, name) != value}
     if "verdict" in changed:
         changed |= reviewed(said)
@@ -298,8 +298,7 @@ def _miscounted(dataset: Dataset) -> str:
 
 
 def _committed_rows(dataset: Dataset) -> dict[uuid.UUID, Any]:
-    names = ("episode_index", "ticks", "committed_task", "verdict", "labels", "rating", "note", "task")
-    rows = dataset.episodes.committed().order_by().values("pk", *names, "trim_first", "trim_end")
+    rows = dataset.episodes.committed().order_by().values("pk", "episode_index", "ticks", "committed_task", *FIELDS)
     return {row["pk"]: row for row in rows}
 
 

@@ -64,7 +64,7 @@ class CameraHealth:
             self._suspect = found
 
     def _count(self, captured_ns: int) -> None:
-        """Measure the rate again, over the last four seconds or so; a camera that was away begins anew."""
+        """Measure the rate again, over the last four seconds or so; a camera that was away starts over."""
         if captured_ns - self._seen_ns > LOST_AFTER_NS or captured_ns < self._seen_ns:
             self._counted.clear()
             self._rate = None

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from robotdata.quality.codes import LABELS
 from robotdata.quality.metrics import TakeMetrics
 from robotdata.quality.runs import Run
 
@@ -27,6 +28,10 @@ class Mark:
     to_tick: int
     severity: Severity
     text: str
+
+    def __post_init__(self) -> None:
+        if self.code not in LABELS:
+            raise ValueError(f"mark code {self.code!r} has no line in robotdata/quality/codes.py")
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

@@ -26,7 +26,7 @@ class RigLock:
             os.close(self._fd)
             raise RigInUse(rig, holder)
         os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, json.dumps({"pid": os.getpid(), "since": clock.iso_now()}).encode(), 0)
+        os.pwrite(self._fd, json.dumps({"version": 1, "pid": os.getpid(), "since": clock.iso_now()}).encode(), 0)
 
     def release(self) -> None:
         if self._fd >= 0:

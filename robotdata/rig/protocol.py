@@ -1,6 +1,7 @@
 """The link between a rig and the web, version 1, as `docs/rig-protocol.md` says it.
 
-The rig is the client of a websocket. Messages are JSON objects with a `type`; previews are binary.
+The rig is the client of a websocket. Messages are JSON objects with a `type` and `v`, the version; previews are binary.
+Both sides check what comes by the shapes here (`shapes.check_shape`); where no limit is named the usual one holds.
 """
 
 from __future__ import annotations
@@ -9,28 +10,18 @@ import json
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from robotdata.capture.texts import tidy_task
+from robotdata.files.versions import check_version
+from robotdata.rig.shapes import Limit
+from robotdata.rig.states import COMMANDS
 from robotdata.spool.plain_json import read_json
 
 VERSION = 1
 MAX_TEXT_BYTES = 1 << 20
 MAX_BINARY_BYTES = 8 << 20
-STATES = ("connecting", "idle", "countdown", "recording", "saving", "resetting", "paused", "error")
-COMMANDS = (
-    "record",
-    "stop",
-    "discard",
-    "rerecord",
-    "finish_reset",
-    "pause",
-    "resume",
-    "clear_error",
-    "cancel",
-)
-REFUSALS = ("not_allowed", "mismatch", "disk_full", "camera_missing", "busy", "bad_args")
-CAMERA_STATES = ("ok", "stale", "frozen", "black", "flat", "lost")
+REFUSALS = ("not_allowed", "mismatch", "disk_full", "camera_missing", "busy", "no_threads", "bad_args")
 REFUSE_MINUTES = 2.0
 """With less room than for so many minutes of recording no take begins."""
 PREVIEW = struct.Struct("!BBxxIQ")
@@ -80,7 +71,7 @@ class CurrentTake(TypedDict):
     id: str
     ticks: int
     elapsed_s: float
-    task: str
+    task: Annotated[str, Limit(2000)]
     dataset: str
     session: str
 
@@ -115,9 +106,9 @@ class Disk(TypedDict):
 class Warning(TypedDict):
     """A lasting problem: `device` is the name people know, `since` unix time in seconds."""
 
-    code: str
+    code: Annotated[str, Limit(60)]
     camera: str | None
-    text: str
+    text: Annotated[str, Limit(2000)]
     device: NotRequired[str]
     since: NotRequired[float]
 
@@ -125,27 +116,27 @@ class Warning(TypedDict):
 class ProblemInfo(TypedDict):
     """What keeps the rig from recording; `text` says all of it in one sentence."""
 
-    code: str
+    code: Annotated[str, Limit(60)]
     device: str
     camera: str | None
-    reason: str
-    remedy: str
+    reason: Annotated[str, Limit(2000)]
+    remedy: Annotated[str, Limit(2000)]
     since: float
-    text: str
+    text: Annotated[str, Limit(4000)]
 
 
 class Status(TypedDict):
     type: Literal["status"]
     seq: int
-    state: str
-    since: float
-    controls: list[str]
+    state: Annotated[str, Limit(20)]
+    since: Annotated[float, Limit(1e11, least=0)]
+    controls: Annotated[list[str], Limit(40)]
     take: CurrentTake | None
     timer: Timer
     counters: Counters
     disk: Disk
-    saving: int
-    message: str | None
+    saving: Annotated[int, Limit(1e6, least=0)]
+    message: Annotated[str | None, Limit(2000)]
     warnings: list[Warning]
     error: ProblemInfo | None
     cannot_record: list[ProblemInfo]
@@ -219,7 +210,8 @@ class RecordArgs:
 
 
 def encode(message: Mapping[str, Any]) -> str:
-    """A message as text; numbers that JSON has not (NaN, infinity) become null."""
+    """Return a message as text, with the version; numbers that JSON has not (NaN, infinity) become null."""
+    message = {**message, "v": VERSION}
     try:
         return json.dumps(message, separators=(",", ":"), allow_nan=False)
     except ValueError:
@@ -227,7 +219,7 @@ def encode(message: Mapping[str, Any]) -> str:
 
 
 def decode(text: str | bytes) -> dict[str, Any]:
-    """The message in `text`; raises ProtocolError where it is none or too long."""
+    """Return the message in `text`; raises ProtocolError where it is none, too long or of a newer version."""
     if len(text) > MAX_TEXT_BYTES:
         raise ProtocolError(f"a message of {len(text)} bytes, want at most {MAX_TEXT_BYTES}")
     try:
@@ -236,6 +228,10 @@ def decode(text: str | bytes) -> dict[str, Any]:
         raise ProtocolError(f"a message that {error}") from error
     if not isinstance(message, dict) or not isinstance(message.get("type"), str):
         raise ProtocolError("a message without a 'type'")
+    try:
+        check_version(message.get("v"), VERSION, f"the message {message['type']!r:.40}")
+    except ValueError as error:
+        raise ProtocolError(str(error)) from None
     return message
 
 

@@ -1,20 +1,41 @@
-"""The life of a rig, as data: which command is allowed in which state, and what follows what."""
+"""The states of a rig, the one list: what each is called, which commands it allows, and what follows what.
+
+The database's choices, the pages, their scripts (as JSON in the record page) and the API take it from here;
+`tests/rig/test_states.py` compares docs/rig-protocol.md with it.
+"""
 
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any
 
 
 class State(StrEnum):
-    CONNECTING = "connecting"
-    IDLE = "idle"
-    COUNTDOWN = "countdown"
-    RECORDING = "recording"
-    SAVING = "saving"
-    RESETTING = "resetting"
-    PAUSED = "paused"
-    ERROR = "error"
+    """`label` is for people, `tone` the end of a CSS class, `waiting` the text of the main button without a command."""
 
+    label: str
+    tone: str
+    waiting: str
+
+    def __new__(cls, value: str, label: str, tone: str, waiting: str) -> State:
+        state = str.__new__(cls, value)
+        state._value_, state.label, state.tone, state.waiting = value, label, tone, waiting
+        return state
+
+    OFFLINE = "offline", "offline", "", "Rig offline"
+    """Set by the web for a rig that has no connection; no rig sends it."""
+    CONNECTING = "connecting", "connecting", "warn", "Connecting to the robot …"
+    IDLE = "idle", "ready", "good", ""
+    COUNTDOWN = "countdown", "starting", "warn", "Starting …"
+    RECORDING = "recording", "recording", "rec", ""
+    SAVING = "saving", "saving", "accent", "Saving …"
+    RESETTING = "resetting", "resetting", "accent", ""
+    PAUSED = "paused", "paused", "warn", ""
+    ERROR = "error", "needs help", "bad", ""
+
+
+REPORTED: tuple[State, ...] = tuple(state for state in State if state is not State.OFFLINE)
+"""The states that a rig may send."""
 
 _ALWAYS = (State.ERROR, State.SAVING)
 """A device may fail in any state, and in any state the rig may be told to end, which is shown as saving."""
@@ -23,7 +44,7 @@ NEXT: dict[State, set[State]] = {
     State.CONNECTING: {State.IDLE, *_ALWAYS},
     State.IDLE: {State.COUNTDOWN, State.RECORDING, *_ALWAYS},
     State.COUNTDOWN: {State.RECORDING, State.IDLE, State.PAUSED, *_ALWAYS},
-    State.RECORDING: set(State) - {State.CONNECTING},
+    State.RECORDING: set(REPORTED) - {State.CONNECTING},
     State.SAVING: {State.IDLE, State.COUNTDOWN, State.RECORDING, *_ALWAYS},
     State.RESETTING: {State.RECORDING, State.COUNTDOWN, State.PAUSED, State.IDLE, *_ALWAYS},
     State.PAUSED: {State.RESETTING, State.COUNTDOWN, State.RECORDING, State.IDLE, *_ALWAYS},
@@ -40,6 +61,21 @@ CONTROLS: dict[State, tuple[str, ...]] = {
     State.PAUSED: ("resume", "record", "cancel"),
     State.ERROR: ("clear_error",),
 }
+"""The commands allowed in a state; the first is what the main button of the page does."""
 
-if NEXT.keys() != set(State) or CONTROLS.keys() != set(State):
+COMMANDS = tuple(dict.fromkeys(command for state in REPORTED for command in CONTROLS[state]))
+
+if NEXT.keys() != set(REPORTED) or CONTROLS.keys() != set(REPORTED):
     raise TypeError("a state of the rig lacks its line in NEXT or CONTROLS")
+
+
+def parse_state(value: Any) -> State:
+    """Return the state that a rig reports; an unknown one counts as connecting, in which nothing is allowed."""
+    return next((state for state in REPORTED if state.value == value), State.CONNECTING)
+
+
+def states_for_scripts() -> dict[str, dict[str, Any]]:
+    """Return what the record page's scripts need, by state: `waiting` and the command of the main button."""
+    return {
+        state.value: {"waiting": state.waiting, "command": next(iter(CONTROLS.get(state, ())), None)} for state in State
+    }

@@ -6,6 +6,7 @@
 ├─ TornRows          rows.arrow is damaged
 ├─ DamagedHeader     rows.arrow does not begin as a take's rows do
 ├─ OtherRows         rows.arrow has other columns than take.json says
+├─ NewerFile         a newer program wrote a file of it
 ├─ UnusableTake      its files say what no recorder writes
 ├─ CurationError     a verdict, label, rating or trim that does not exist
 └─ SpoolFull         the disk took no more; what was written before is whole
@@ -61,6 +62,13 @@ class OtherRows(SpoolError):
             f"{path.parent.name}/{path.name} has no column {column!r} as take.json describes it: "
             "one of the two files belongs to another take"
         )
+
+
+class NewerFile(SpoolError):
+    """A file of a take that a newer program wrote."""
+
+    def __init__(self, folder: Path, why: ValueError) -> None:
+        super().__init__(f"take {folder.name}: {why}; its files are left as they are")
 
 
 class UnusableTake(SpoolError):

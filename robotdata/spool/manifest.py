@@ -12,6 +12,7 @@ from typing import Any
 from robotdata.capture import clock
 from robotdata.files import UnsafeFile, open_beneath
 from robotdata.files.json_files import replace_json
+from robotdata.spool.annotation import Annotation
 from robotdata.spool.errors import BadManifest, CurationError, NoTake
 from robotdata.spool.facts import FORMAT, LONGEST, MOST_LABELS, VERDICTS, VERSION, Facts, check_manifest, is_span
 from robotdata.spool.plain_json import read_json
@@ -31,7 +32,7 @@ def new_take_id() -> str:
 
 def new_curation() -> dict[str, Any]:
     """Return the annotations of a take that nobody has reviewed."""
-    return {"verdict": "unreviewed", "labels": [], "rating": None, "note": "", "trim": None, "history": []}
+    return {**Annotation().to_take(), "history": []}
 
 
 def new_manifest(

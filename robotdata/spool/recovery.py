@@ -24,10 +24,11 @@ from robotdata.files import UnsafeFile, make_sure_of, open_own
 from robotdata.files.json_files import replace_json
 from robotdata.files.replace import TEMPORARY, copy_rest, replace_bytes
 from robotdata.files.sync import sync_path
+from robotdata.files.versions import check_version
 from robotdata.spool import index as indexes
 from robotdata.spool import manifest as manifests
 from robotdata.spool import rows as row_files
-from robotdata.spool.errors import BadManifest, SpoolError, UnusableTake
+from robotdata.spool.errors import BadManifest, NewerFile, SpoolError, UnusableTake
 from robotdata.spool.facts import Facts
 from robotdata.spool.plain_json import read_json
 from robotdata.spool.reserve import release_reserve
@@ -36,6 +37,8 @@ from robotdata.spool.writer import spans
 from robotdata.video.packets import mend_header, packets_in
 
 PLAN = ".recovery.json"
+VERSION = 1
+"""Of the plan."""
 _CUT_AT_MOST_S = 2.0
 """Rows whose frames were lost are cut at the end only, and no more than this: a dead camera costs no rows."""
 
@@ -140,6 +143,10 @@ def _read_plan(folder: Path, manifest: Facts) -> dict[str, Any] | None:
             plan = read_json(file.read())
     except (FileNotFoundError, UnsafeFile, ValueError):
         return None
+    try:
+        check_version(plan.get("version") if isinstance(plan, dict) else None, VERSION, PLAN)
+    except ValueError as error:
+        raise NewerFile(folder, error) from None
     files = {manifests.ROWS, *(f"{key}.{end}" for key in manifest["cameras"] for end in ("mkv", "idx"))}
     try:
         good = set(plan["cuts"]) <= files and all(type(keep) is int and keep >= 0 for keep in plan["cuts"].values())
@@ -160,7 +167,7 @@ def _make_plan(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
     cuts = {f"{key}.mkv": camera.end for key, camera in cameras.items()}
     cuts |= {f"{key}.idx": len(c.records) * indexes.RECORD.size for key, c in cameras.items()}
     cuts[manifests.ROWS] = stored.end if kept == stored.table.num_rows else stored.ends[kept]
-    return {"cuts": cuts, "manifest": _new_words(manifest, stored, kept, cameras)}
+    return {"version": VERSION, "cuts": cuts, "manifest": _new_words(manifest, stored, kept, cameras)}
 
 
 def _rows(path: Path, manifest: dict[str, Any]) -> row_files.StoredRows:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from robotdata.dataset import NewEpisode, recover_dataset, verify_dataset
-from robotdata.dataset.errors import EditError
+from robotdata.dataset.errors import CommitError, EditError
 from robotdata.dataset.write import swap
 from robotdata.dataset.write.edit import revert
 from tests.dataset.conftest import FEATURES, Bench
@@ -122,3 +122,14 @@ def test_it_works_through_a_symlink(six: Bench, new: Any, tmp_path: Path) -> Non
     assert six.commit([new(6, 3, "task 0")]).episodes == 1
     assert link.is_symlink()
     assert verify_dataset(real).episodes == 7
+
+
+def test_it_leaves_a_swap_of_a_newer_program_alone(bench: Bench) -> None:
+    bench.root.mkdir(parents=True, exist_ok=True)
+    work, revisions = bench.places["work"], bench.places["revisions"]
+    folder = work / f"{bench.root.name}@abc"
+    (folder / "next").mkdir(parents=True)
+    (folder / "ready.json").write_text('{"version": 2, "fresh": false, "from": 0, "to": 1}')
+    with pytest.raises(CommitError, match=r"version 2.*up to 1"):
+        recover_dataset(bench.root, work, revisions)
+    assert (folder / "next").is_dir() and (folder / "ready.json").is_file()

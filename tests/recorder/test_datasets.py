@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from recorder.catalog.datasets import adopt_folder, change_dataset, create_dataset, refresh_dataset
+from recorder.catalog.datasets_on_disk import load_settings
 from recorder.errors import Refused
 from recorder.jobs.batches import start_batch
 from recorder.jobs.encode_settings import encode_settings
@@ -180,3 +181,12 @@ class TestFolders:
         refresh_dataset(dataset=committed)
         third.refresh_from_db()
         assert (third.state, third.episode_index, third.purged_at, third.error) == ("encoded", 2, None, "")
+
+
+def test_settings_of_a_newer_program_are_left_as_they_are(home: Path) -> None:
+    kept = home / "datasets/.settings/cubes.json"
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_text('{"version": 2, "title": "Red cubes"}')
+    assert load_settings("cubes") == {}
+    kept.write_text('{"title": "Red cubes"}')  # of before there were versions
+    assert load_settings("cubes") == {"title": "Red cubes"}

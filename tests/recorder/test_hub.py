@@ -157,7 +157,7 @@ async def test_a_status_and_a_pong_go_ahead_of_pictures(monkeypatch: pytest.Monk
     here.feed.publish_status({**STATUS, "state": "recording"})
     first, second, third = rest(here.viewer)
     assert json.loads(first)["state"] == "recording" and seqs([third]) == [1]
-    assert json.loads(second) == {"type": "pong", "id": 7, "now": 1_790_000_000.0 + here.now}
+    assert json.loads(second) == {"type": "pong", "id": 7, "now": 1_790_000_000.0 + here.now, "v": 1}
 
 
 async def test_a_picture_that_has_waited_for_a_second_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -255,3 +255,11 @@ def test_it_writes_its_plan_over_no_link(killed: Path, tmp_path: Path) -> None:
         (killed / name).symlink_to(target)
     assert recover_take(killed).kept_ticks == 20
     assert target.read_bytes() == b"{}"
+
+
+def test_it_leaves_a_plan_of_a_newer_program_alone(killed: Path) -> None:
+    (killed / recovery.PLAN).write_text('{"version": 2, "cuts": {}}')
+    before = bytes_of(killed)
+    with pytest.raises(SpoolError, match=r"version 2.*up to 1"):
+        recover_take(killed)
+    assert bytes_of(killed) == before

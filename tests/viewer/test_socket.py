@@ -100,7 +100,7 @@ async def test_it_opens_and_answers_with_cameras_in_step(url: str, cookie: str, 
             }
             frames.append(frame)
             await say(socket, op="ack", frame=frame)
-    assert json.loads(data) == {"type": "ended"}
+    assert json.loads(data) == {"type": "ended", "v": 1}
     assert frames[-1] == 39 and frames == sorted(frames)
 
 

@@ -22,7 +22,9 @@ from robotdata.files.json_files import write_new_json
 from robotdata.files.replace import leftovers
 from robotdata.files.sync import sync_folders, sync_path
 from robotdata.files.trees import remove_tree
+from robotdata.files.versions import check_version
 
+VERSION = 1
 READY = "ready.json"
 NEXT = "next"
 OLD = "old"
@@ -69,7 +71,7 @@ def swap_in(root: Path, folder: Path, revisions: Path, *, keep_revisions: int) -
     sync_folders(folder / NEXT)
     # Under another name first: a torn ready.json must not speak of a swap.
     unready = folder / f".{READY}"
-    write_new_json(unready, {"dataset": root.name, "fresh": fresh, "from": old, "to": new})
+    write_new_json(unready, {"version": VERSION, "dataset": root.name, "fresh": fresh, "from": old, "to": new})
     unready.rename(folder / READY)
     sync_path(folder)
     _exchange(root, folder, fresh)
@@ -147,6 +149,10 @@ def _swapped(root: Path, folder: Path) -> bool:
         plan = read_json(folder.resolve() / READY)
     except DatasetError:
         return False
+    try:
+        check_version(plan.get("version"), VERSION, str(folder / READY))
+    except ValueError as error:
+        raise CommitError(f"{error}; the dataset and that folder are left as they are") from None
     if plan["fresh"]:
         return not (folder / NEXT).exists()
     if (folder / OLD).exists():

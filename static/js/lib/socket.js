@@ -1,4 +1,8 @@
 // A socket that comes back by itself: after 0.25 s, doubling up to 4 s.
+import { toast } from "./toast.js";
+
+export const VERSION = 1; // of the messages, as in robotdata/websocket.py
+let isOld = false; // robotdata was updated under this page
 
 export class Link {
   /** `on`: { text(message), bytes(buffer), open(), closed(code) } */
@@ -18,7 +22,7 @@ export class Link {
     });
     socket.addEventListener("message", ({ data }) => {
       if (this.socket !== socket) return;
-      if (typeof data === "string") this.on.text?.(JSON.parse(data));
+      if (typeof data === "string") this.hear(JSON.parse(data));
       else this.on.bytes?.(data);
     });
     socket.addEventListener("close", ({ code }) => {
@@ -31,6 +35,14 @@ export class Link {
     this.socket = socket;
   }
 
+  hear(message) {
+    if ((message.v ?? 1) <= VERSION) this.on.text?.(message);
+    else if (!isOld) {
+      isOld = true;
+      toast("robotdata was updated. Reload this page.", { bad: true });
+    }
+  }
+
   get isOpen() {
     return this.socket?.readyState === WebSocket.OPEN;
   }
@@ -40,7 +52,7 @@ export class Link {
   }
 
   send(message) {
-    if (this.isOpen) this.socket.send(JSON.stringify(message));
+    if (this.isOpen) this.socket.send(JSON.stringify({ ...message, v: VERSION }));
     return this.isOpen;
   }
 

@@ -12,8 +12,6 @@ const BIG = {
   cancel: "Cancel",
   clear_error: "Clear the error",
 };
-const WAITING = { connecting: "Connecting to the robot …", saving: "Saving …", offline: "Rig offline", lost: "Connection lost", countdown: "Starting …" };
-const FIRST = { recording: ["stop"], countdown: ["cancel"], resetting: ["finish_reset"], paused: ["resume", "record"], error: ["clear_error"] };
 const ASKED = { record: "Starting …", stop: "Stopping …", rerecord: "Starting again …" };
 const MISMATCH = "This rig doesn't match the dataset: all episodes must have the same features. Choose another dataset or edit the rig file.";
 const OF_DEVICES = new Set(["camera_missing", "disk_full", "offline"]); // cured as soon as the rig can record
@@ -27,6 +25,8 @@ export class Controls {
     this.panel = desk.querySelector(".control");
     this.big = document.getElementById("big");
     this.chip = document.getElementById("state");
+    this.states = JSON.parse(document.getElementById("rig-states").textContent);
+    this.states.lost = { waiting: "Connection lost" };
     this.busy = ""; // the command that waits for its answer
     this.big.addEventListener("click", () => this.press(this.big.dataset.does));
     for (const button of this.panel.querySelectorAll("[data-command]")) {
@@ -60,7 +60,7 @@ export class Controls {
     this.cured(this.status, status);
     this.status = status;
     const { state, blockers = [] } = status;
-    const does = [...(FIRST[state] ?? []), "record"].find((command) => this.may(command)) ?? "";
+    const does = [this.states[state]?.command, "record"].find((command) => this.may(command)) ?? "";
     this.panel.dataset.state = state;
     showChip(this.chip, status.label ?? state, status.tone, this.chip.querySelector("[data-state-words]"));
     this.big.dataset.does = does;
@@ -81,7 +81,7 @@ export class Controls {
     const { state, label, blockers = [] } = this.status;
     if (this.busy) return ASKED[this.busy] ?? "One moment …";
     if (does === "record" && blockers.length) return label === "cannot record" ? "Can't record" : `Can't record: ${label}`;
-    return BIG[does] ?? WAITING[state] ?? "Waiting for the rig …";
+    return BIG[does] || this.states[state]?.waiting || "Waiting for the rig …";
   }
 
   /** Why no take may begin, or what the error is, for as long as that is so. */

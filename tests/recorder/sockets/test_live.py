@@ -47,7 +47,7 @@ def camera_of(picture: bytes) -> int:
 
 async def test_it_welcomes_a_rig_and_shows_it_idle(web: Any, rig: Any) -> None:
     async with rig.running():
-        assert rig.first == {"type": "welcome", "protocol": 1}
+        assert rig.first == {"type": "welcome", "protocol": 1, "v": 1}
         status, shown = await web.ask("GET", f"/rigs/{rig.name}")
         assert status == 200
         assert (shown["state"], shown["online"], shown["controls"]) == ("idle", True, ["record"])
@@ -242,6 +242,7 @@ MALFORMED = [
     ("[1]", 1008),
     ('{"type": "dance"}', 1008),
     ('{"type": "watch"}', 1008),
+    ('{"type": "watch", "cameras": {}, "v": 2}', 1008),
     ('{"type": "watch", "cameras": {"a": NaN}}', 1008),
     ('{"type": "watch", "cameras": {"a": 1e9}}', 1008),
     ('{"type": "drawn"}', 1008),

@@ -1,4 +1,4 @@
-"""Socket: a websocket that is polite to the event loop and strict with what it is sent."""
+"""Socket: a websocket that is polite to the event loop and strict with what it is sent. Below all apps."""
 
 from __future__ import annotations
 
@@ -7,17 +7,24 @@ import contextlib
 import json
 import time
 from collections import deque
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from channels.consumer import get_handler_name
 from channels.generic.websocket import AsyncWebsocketConsumer
 
-from recorder.live.rig_messages import BadMessage
+from robotdata.files.versions import check_version
 
+VERSION = 1
+"""Of the messages between our pages and us; static/js/lib/socket.js names it too."""
 MALFORMED, TOO_BIG = 1008, 1009
 MAX_TEXT = 262_144
 PENALTY_S = 1.0
 GONE = (OSError, RuntimeError)  # RuntimeError: the server itself closed a socket that did not answer its pings
+
+
+class BadMessage(Exception):
+    """A message that does not follow what its socket takes; the text says what and where."""
 
 
 class Socket(AsyncWebsocketConsumer):  # type: ignore[misc]
@@ -70,7 +77,7 @@ class Socket(AsyncWebsocketConsumer):  # type: ignore[misc]
         raise BadMessage("this socket takes text")
 
     async def say(self, message: dict[str, Any]) -> None:
-        await self.send(text_data=json.dumps(message))
+        await self.send(text_data=wire_text(message))
 
 
 class NowhereSocket(Socket):
@@ -110,6 +117,19 @@ class BrowserSocket(Socket):
 
     async def opened(self) -> None:
         """The person is known and the socket accepted."""
+
+
+def wire_text(message: Mapping[str, Any]) -> str:
+    """Return a message to a page as text, with the version."""
+    return json.dumps({**message, "v": VERSION})
+
+
+def check_message(message: Mapping[str, Any]) -> None:
+    """Raise BadMessage for a message of a page that is newer than this program."""
+    try:
+        check_version(message.get("v"), VERSION, "the message of the page")
+    except ValueError as error:
+        raise BadMessage(str(error)) from None
 
 
 def short(text: str) -> str:

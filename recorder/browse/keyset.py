@@ -1,0 +1,41 @@
+"""Pages of a list by keyset: those behind a place in its order, without offsets and without counting."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from django.db.models import Q, QuerySet
+
+Rows = TypeVar("Rows", bound=QuerySet[Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Keyset:
+    """An order by `fields` (columns or annotations), all in one direction; together they are unique.
+
+    A place in it is given by the values of these fields; no row need stand there.
+    """
+
+    fields: tuple[str, ...]
+    descending: bool = False
+
+    def order(self, rows: Rows) -> Rows:
+        sign = "-" if self.descending else ""
+        return rows.order_by(*(f"{sign}{field}" for field in self.fields))
+
+    def beyond(self, rows: Rows, place: Sequence[Any], *, back: bool = False) -> Rows:
+        """Filter those that stand behind the place, or before it (`back`)."""
+        side = "lt" if self.descending is not back else "gt"
+        where, same = Q(), Q()
+        for field, value in zip(self.fields, place, strict=True):
+            where |= same & Q((f"{field}__{side}", value))
+            same &= Q((field, value))
+        return rows.filter(where)
+
+    def page(self, rows: Rows, after: Sequence[Any] | None, limit: int) -> tuple[list[Any], bool]:
+        """Return at most `limit` rows behind the place `after` (None: from the beginning), and whether more follow."""
+        rows = self.order(rows)
+        found = list((rows if after is None else self.beyond(rows, after))[: limit + 1])
+        return found[:limit], len(found) > limit

@@ -1,0 +1,54 @@
+"""The codes of quality marks, the one list; the pages and their scripts take the labels from here.
+
+`docs/quality.md` has a table with every code; `tests/quality/test_codes.py` compares the two.
+"""
+
+from __future__ import annotations
+
+MEASURED = {
+    "nan": "NaN value",
+    "rate": "wrong frame rate",
+    "gap": "control loop stalled",
+    "no_motion": "nothing moves",
+    "stuck": "joint does not follow",
+    "saturated": "joint at its limit",
+    "idle_start": "idle at the start",
+    "idle_end": "idle at the end",
+    "missing": "camera missing",
+    "stale": "camera stopped",
+    "frozen": "image frozen",
+    "dropped": "frames dropped",
+    "late": "images late",
+    "out_of_step": "cameras out of sync",
+    "black": "black image",
+    "flat": "blank image",
+    "damaged": "damaged frames",
+    "clipped": "depth out of range",
+    "resized": "image size changed",
+    "unreadable": "unreadable",
+    "empty": "no frames",
+    "length": "unusual length",
+    "little_motion": "little motion",
+    "dead": "joint does not move",
+    "spike": "spike in a signal",
+    "jump": "jump in a signal",
+    "jerk": "jerky",
+    "disagree": "state and action disagree",
+    "lag": "robot lags",
+    "light": "unusual brightness",
+    "blurred": "blurred",
+    "slow_camera": "slow camera",
+    "near_copy": "near-duplicate",
+}
+"""Label by code, of what is measured when a take has ended."""
+
+REPORTED = {
+    "stale": MEASURED["stale"],
+    "lost": "camera disconnected",
+    "frozen": MEASURED["frozen"],
+    "black": MEASURED["black"],
+    "flat": MEASURED["flat"],
+}
+"""Label by code, of what a rig marks while it records: the states of a camera in `robotdata/capture/health.py`."""
+
+LABELS = MEASURED | REPORTED

@@ -1,0 +1,106 @@
+"""Check an object from outside against a TypedDict of the protocol: the shapes are written once, there.
+
+A field that is odd is put aside and named, as `robotdata.spool.fields` does; one that no shape names is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, NotRequired, Union, get_args, get_origin, get_type_hints, is_typeddict
+
+from robotdata.spool.facts import check_text
+from robotdata.spool.fields import Fields
+
+LONGEST, MOST_ITEMS, MOST_NUMBER = 200, 200, 1e18
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Of a text its most characters, of a list its most items, of a number the range; -1: the default."""
+
+    most: float = -1
+    least: float = -MOST_NUMBER
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A field's type without what wraps it."""
+
+    type: Any
+    limit: Limit
+    or_none: bool
+
+    def most(self, usual: float) -> float:
+        return usual if self.limit.most < 0 else self.limit.most
+
+
+@cache
+def kinds_of(shape: type) -> dict[str, Kind]:
+    """The fields of a TypedDict, by name; without those that only name the type of the message."""
+    hints = get_type_hints(shape, include_extras=True)
+    return {name: _kind(hint) for name, hint in hints.items() if get_origin(hint) is not Literal}
+
+
+def check_shape(fields: Fields, shape: type) -> None:
+    """Put aside what in `fields` is not as the TypedDict `shape` says."""
+    for name, kind in kinds_of(shape).items():
+        _check(fields, name, kind)
+
+
+def _kind(hint: Any) -> Kind:
+    limit, or_none = Limit(), False
+    while True:
+        origin, args = get_origin(hint), get_args(hint)
+        if origin is NotRequired:
+            hint = args[0]
+        elif origin is Annotated:
+            hint, limit = args[0], args[1]
+        elif origin in (Union, UnionType):
+            (hint,) = (each for each in args if each is not NoneType)
+            or_none = True
+        else:
+            return Kind(hint, limit, or_none)
+
+
+def _check(fields: Fields, name: str, kind: Kind) -> None:
+    origin, args = get_origin(kind.type), get_args(kind.type)
+    if kind.type is str:
+        fields.text(name, int(kind.most(LONGEST)), or_none=kind.or_none)
+    elif kind.type in (int, float):
+        fields.number(name, kind.limit.least, kind.most(MOST_NUMBER))
+    elif kind.type is bool:
+        fields.check(name, lambda value: isinstance(value, bool), "true or false")
+    elif is_typeddict(kind.type):
+        if not (kind.or_none and fields.made.get(name, 0) is None):
+            fields.inner(name, lambda inner: check_shape(inner, kind.type))
+    elif origin is list:
+        fields.items(name, _item(args[0]), int(kind.most(MOST_ITEMS)))
+    elif origin is dict and is_typeddict(args[1]):
+        fields.inner(name, lambda inner: _check_each(inner, args[1]))
+    else:
+        fields.check(name, lambda value: isinstance(value, dict), "an object")
+
+
+def _check_each(fields: Fields, shape: type) -> None:
+    for key in list(fields.made):
+        fields.inner(key, lambda inner: check_shape(inner, shape))
+
+
+def _item(hint: Any) -> Callable[[Any], Any]:
+    kind = _kind(hint)
+    if kind.type is str:
+        return lambda item: check_text(item, int(kind.most(LONGEST)))
+    if is_typeddict(kind.type):
+        return lambda item: _object(item, kind.type)
+    return lambda item: item
+
+
+def _object(value: Any, shape: type) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError("an object")
+    inner = Fields(value)
+    check_shape(inner, shape)
+    return inner.made
