@@ -81,7 +81,7 @@ def test_a_copy_that_cannot_be_named_anew_takes_none_away(
     def refuse(path: Any, text: str) -> None:
         raise OSError(errno.EROFS, "Read-only file system", str(path))
 
-    monkeypatch.setattr("recorder.services.copies.files.replace_text", refuse)
+    monkeypatch.setattr("recorder.services.copies.replace_text", refuse)
     with pytest.raises(Refused, match="as a copy does, and cannot name them anew"):
         copied(cubes)
     assert ids(cubes) == before and not Dataset.objects.filter(slug="a-copy").exists()
