@@ -11,7 +11,7 @@ from tests.recorder.conftest import work
 def test_it_never_goes_back_to_what_a_folder_was(transactional_db: None, cubes: Dataset, make_episode: Any) -> None:
     make_episode()
     work(start_batch(dataset=cubes, who="olga"))
-    before = folders.Folder.open(cubes.path)
+    before = folders.DatasetFolder.open(cubes.path)
     make_episode()
     work(start_batch(dataset=cubes, who="olga"))
     folders._refresh(cubes, before)  # read before the other commit, and written after it
