@@ -168,7 +168,7 @@ def test_it_finds_times_too_coarse_for_lerobot(six: Bench) -> None:
 
     import numpy as np
 
-    from robotdata.dataset.verify.check import videos
+    from robotdata.dataset.verify import videos
 
     count = 60_000
     index = SimpleNamespace(
