@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -199,7 +200,11 @@ def test_it_waits_for_nobody_for_ever(bench: Bench, staged: list[NewEpisode]) ->
     held.wait(20)
     try:
         bench.places["lock_wait_s"] = 0.1  # type: ignore[assignment]
+<<<<<<< HEAD
         with pytest.raises(DatasetBusy, match="is being changed by"):
+=======
+        with pytest.raises(DatasetBusy, match=f"being changed by pid {os.getpid()}"):
+>>>>>>> dcce71b (files in the new layout)
             bench.commit(staged[:1])
     finally:
         done.set()
