@@ -137,6 +137,7 @@ export class Stage {
     tile.box.classList.toggle("is-sick", Boolean(text));
     tile.box.classList.toggle("is-old", isOld);
     if (isOld || tile.isOut) say(tile.fps, "");
+    else if (tile.shown_s && this.on.now() - tile.shown_s > tile.old_s) say(tile.fps, `${tile.rate ?? "–"} fps`); // its age was of then
     show(tile.health, Boolean(text));
     say(tile.health, text);
     say(tile.none, text ? "No image" : "Waiting for video …");
