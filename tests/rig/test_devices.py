@@ -40,7 +40,7 @@ def test_it_says_once_in_the_terminal_why_a_camera_is_missing(rig: FaultyRig, ca
         until(lambda: "is back" in caplog.text)
     said = [record.getMessage() for record in caplog.records if record.name == watch.__name__]
     assert len(said) == 3, said
-    assert "Camera free is missing" in said[0] and "No such file" in said[0] and "rig's file" in said[0]
+    assert "Camera free is not available" in said[0] and "No such file" in said[0] and "rig file" in said[0]
     assert "busy" in said[1] and said[2].startswith("camera free of rig faulty is back")
     assert len([record for record in caplog.records if record.exc_info]) == 2, "one traceback for each"
 

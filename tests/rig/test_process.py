@@ -30,7 +30,7 @@ def process(*arguments: str) -> Iterator[subprocess.Popen[str]]:
 def test_it_runs_alone_and_ends_when_it_is_told_to(tmp_path: Path) -> None:
     with process("--spool", str(tmp_path)) as rig:
         assert rig.stderr is not None
-        assert "rig sim runs" in rig.stderr.readline()
+        assert "rig sim is running" in rig.stderr.readline()
         with pytest.raises(RigInUse, match=rf"'sim' is in use by pid {rig.pid} since 20"):
             RigLock(tmp_path, "sim")
         time.sleep(0.2)

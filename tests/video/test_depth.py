@@ -125,7 +125,7 @@ def test_it_encodes_a_takes_packets(tmp_path: Path) -> None:
 
 
 def test_it_refuses_to_read_depth_from_a_picture(video) -> None:
-    with open_video(video(2)) as decoder, pytest.raises(DecodeError, match="yuv420p, no depth"):
+    with open_video(video(2)) as decoder, pytest.raises(DecodeError, match="yuv420p, not depth"):
         decode_depth(decoder, 0)
 
 
