@@ -200,11 +200,7 @@ def test_it_waits_for_nobody_for_ever(bench: Bench, staged: list[NewEpisode]) ->
     held.wait(20)
     try:
         bench.places["lock_wait_s"] = 0.1  # type: ignore[assignment]
-<<<<<<< HEAD
-        with pytest.raises(DatasetBusy, match="is being changed by"):
-=======
         with pytest.raises(DatasetBusy, match=f"being changed by pid {os.getpid()}"):
->>>>>>> dcce71b (files in the new layout)
             bench.commit(staged[:1])
     finally:
         done.set()

@@ -11,13 +11,8 @@ from tests.recorder.conftest import work
 
 def test_it_never_goes_back_to_what_a_folder_was(transactional_db: None, cubes: Dataset, make_episode: Any) -> None:
     make_episode()
-<<<<<<< HEAD
     work(start_batch(dataset=cubes, actor=Actor("olga")))
-    before = datasets_on_disk.Folder.open(cubes.path)
-=======
-    work(start_batch(dataset=cubes, who="olga"))
     before = datasets_on_disk.DatasetFolder.open(cubes.path)
->>>>>>> dcce71b (files in the new layout)
     make_episode()
     work(start_batch(dataset=cubes, actor=Actor("olga")))
     datasets_on_disk._refresh(cubes, before)  # read before the other commit, and written after it
