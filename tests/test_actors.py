@@ -7,21 +7,29 @@ from pathlib import Path
 
 import pytest
 
-from tests.acting import ROOT, acting, functions, parameters, recorder_files, unguarded
+from tests.support.acting import ROOT, acting, functions, parameters, recorder_files, unguarded
 
 # These compare an actor with the one of an earlier change; they change nothing.
 COMPARE = {"group_of", "newest_of_others", "conflict"}
 # These keep rows and folders alike, measure, or carry out what an actor was allowed to begin.
 HOUSEKEEPING = {
-    *("name_apart", "believe_settings", "refresh_dataset", "save_settings", "close_changes", "believe_sidecar"),
+    *("reassign_uuids", "adopt_settings", "refresh_dataset", "save_settings", "close_changes", "adopt_sidecar"),
     *("mark_cancelled", "assess", "judge_again", "judge_all"),
     *("expire_rigs", "rig_disconnected", "rig_silent", "rig_status"),
     *("forget_unopened", "keep_only", "note_unopened"),
 }
 WRITES = {
     *("create", "get_or_create", "update_or_create", "bulk_create", "bulk_update", "save", "update", "delete"),
-    *("write_json", "write_manifest", "replace_text", "update_curation", "update_curations", "move"),
+    *("replace_json", "write_manifest", "replace_text", "update_curation", "update_curations", "move"),
 }
+
+
+def service_files() -> list[Path]:
+    """The modules of the rooms that change rows and folders; live has other modules beside its services."""
+    rooms = ("jobs", "quality", "catalog", "review")
+    names = ("rigs", "sessions", "recording", "rig_commands", "rig_start")
+    files = [path for room in rooms for path in sorted((ROOT / "recorder" / room).glob("*.py"))]
+    return files + [ROOT / f"recorder/live/{name}.py" for name in names]
 
 
 def test_every_service_asks_whether_its_actor_may() -> None:
@@ -43,7 +51,7 @@ def test_an_actor_of_another_name_is_only_compared() -> None:
     ],
 )
 def test_the_rule_finds_a_service_that_does_not_ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str) -> None:
-    monkeypatch.setattr("tests.acting.ROOT", tmp_path)
+    monkeypatch.setattr("tests.support.acting.ROOT", tmp_path)
     module = tmp_path / "services" / "edits.py"
     module.parent.mkdir()
     module.write_text(f"from recorder.models.permissions import require\n\ndef edit(*, actor: Actor):\n    {body}\n")
@@ -51,7 +59,7 @@ def test_the_rule_finds_a_service_that_does_not_ask(tmp_path: Path, monkeypatch:
 
 
 def test_what_writes_without_an_actor_is_housekeeping() -> None:
-    found = functions(sorted((ROOT / "recorder/services").glob("*.py")))
+    found = functions(service_files())
     assert len(found) > 150
     writing = {name for name, each in found.items() if _writes(each.node)}
     while more := {n for n, each in found.items() if n not in writing and _calls(each.node, n[0], writing)}:

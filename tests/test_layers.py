@@ -18,14 +18,14 @@ ORDER = [f"robotdata.{each}" for room in ROOMS for each in (room, *INNER.get(roo
 FRONTS = {"robotdata.dataset": "robotdata.dataset.write", "robotdata.video": "robotdata.lerobot_compat"}
 """What these packages' `__init__` lends to others, it may import from as far up as this room."""
 RECORDER_ROOMS = [
-    {"errors", "text", "alone", "task_text", "frame_words"},
-    {"models"},
-    {"jobs", "quality", "browse"},
-    {"catalog"},
-    {"review", "worker", "live"},
-    {"templatetags"},
-    {"api", "views"},
-    {"management"},
+    ("errors", "text", "alone", "task_text", "frame_words"),
+    ("models",),
+    ("jobs", "quality", "browse"),
+    ("catalog",),
+    ("review", "worker", "live"),
+    ("templatetags",),
+    ("api", "views"),
+    ("management",),
 ]
 """The rooms inside `recorder`, by floor: a room imports from lower floors and from itself; the ground is one room."""
 

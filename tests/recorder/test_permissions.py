@@ -26,8 +26,8 @@ from recorder.models.permissions import Action
 from recorder.models.states import BatchKind, BatchState
 from recorder.review import bulk_edit, revert, trash, verdicts
 from recorder.review import change_many as many
-from tests.acting import acting
 from tests.recorder.conftest import FRONT, H264, work, write_take
+from tests.support.acting import acting
 
 MakeEpisode = Callable[..., Episode]
 OLGA = Actor("olga", browser="one", user_id=7)
@@ -180,8 +180,8 @@ CASES = {
     "change_session": Case(lambda w, a, _: sessions.change_session(session=w.session, task="pull", actor=a)),
     "drop_session": Case(lambda w, a, empty: sessions.drop_session(session=empty, actor=a), empty_session),
     "end_session": Case(lambda w, a, _: sessions.end_session(session=w.session, actor=a)),
-    "record": Case(lambda w, a, _: record(w, a), ends="offline"),
-    "finish": Case(lambda w, a, _: recording.finish_session(session=w.session, actor=a)),
+    "start_recording": Case(lambda w, a, _: record(w, a), ends="offline"),
+    "finish_session": Case(lambda w, a, _: recording.finish_session(session=w.session, actor=a)),
     "send_command": Case(lambda w, a, _: send_command(w, a), ends="offline"),
     "rig_connected": Case(lambda w, a, m: rigs.rig_connected(hello=m, connection="here", actor=a), hello),
     "index_take": Case(lambda w, a, take: takes.index_take(take_id=take, actor=a), take_folder),

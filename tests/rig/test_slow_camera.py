@@ -12,7 +12,7 @@ import pytest
 from robotdata.rig.status import Reporter
 from robotdata.video.jpeg import encode_jpeg
 from tests.rig.conftest import FRONT, Bench, until
-from tests.video.test_http_pictures import Camera, Handler, part
+from tests.support.http_camera import Camera, Handler, part
 
 
 @pytest.fixture

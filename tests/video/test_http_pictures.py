@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
-import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -22,54 +19,10 @@ from robotdata.video.barcode import read
 from robotdata.video.jpeg import ImageError, decode_jpeg
 from robotdata.video.jpeg_door import JpegDoor
 from robotdata.video.live_source import LiveError, LiveSource
+from tests.support.http_camera import CERTIFICATE, Answer, Camera, Handler, part
 from tests.video.odd_jpegs import exif, save, with_segments
 
 SIZE = 288, 96
-CERTIFICATE = Path(__file__).with_name("self_signed.pem")
-"""For 127.0.0.1, signed by itself, with its key; good for nothing but this test."""
-Answer = Callable[["Handler"], None]
-
-
-class Handler(BaseHTTPRequestHandler):
-    answer: Answer
-    asked: list[str]
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        self.asked.append(self.path)
-        with contextlib.suppress(OSError):  # the camera's client has enough
-            type(self).answer(self)
-
-    def log_message(self, format: str, *args: Any) -> None: ...
-
-    def head(self, kind: str, *more: tuple[str, str], status: int = 200) -> None:
-        self.send_response(status)
-        for name, value in (("Content-Type", kind), ("Connection", "close"), *more):
-            self.send_header(name, value)
-        self.end_headers()
-        self.close_connection = True
-
-
-class Camera:
-    """A server at `url`; `asked` has the path of each request."""
-
-    def __init__(self, answer: Answer, *, tls: bool = False) -> None:
-        self.asked: list[str] = []
-        handler = type("One", (Handler,), {"answer": answer, "asked": self.asked})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._server.daemon_threads = True
-        if tls:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(CERTIFICATE)
-            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
-        self._thread.start()
-        self.url = f"http{'s' if tls else ''}://127.0.0.1:{self._server.server_port}/cam"
-
-    def stop(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
 
 @pytest.fixture
@@ -102,11 +55,6 @@ def taken(url: str, count: int, *, fps: float = 200, **options: Any) -> list[byt
 
 def ticks(packets: list[bytes]) -> list[int]:
     return [read(decode_jpeg(JpegDoor().admit(packet).data)).tick for packet in packets]
-
-
-def part(boundary: bytes, data: bytes, *, length: bool = True, end: bytes = b"\r\n") -> bytes:
-    size = b"Content-Length: %d\r\n" % len(data) if length else b""
-    return b"--" + boundary + b"\r\nContent-Type: image/jpeg\r\n" + size + b"\r\n" + data + end
 
 
 def mixed(kind: str, write: Callable[[list[bytes]], Iterator[bytes]], pictures: list[bytes]) -> Answer:

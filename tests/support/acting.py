@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 PERMISSIONS = "recorder.models.permissions"
 GUARDS = {(PERMISSIONS, "require"), (PERMISSIONS, "require_changes")}
 ALLOWS = {(PERMISSIONS, "allows")}
