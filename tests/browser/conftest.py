@@ -46,6 +46,13 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
         SHARED.close()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _closed_before_the_database_goes(django_db_setup: None) -> Iterator[None]:
+    """Django does not take down its test database on a thread on which Playwright's event loop runs."""
+    yield
+    SHARED.close()
+
+
 @pytest.fixture(scope="module")
 def product(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     """Web, worker and a rig whose every frame says which it is."""

@@ -77,7 +77,7 @@ def test_the_start_says_what_is_open(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir(0o700)
     assert openness(home, "127.0.0.1") == []
-    assert len(openness(home, "0.0.0.0")) == 1 and "clear" in openness(home, "0.0.0.0")[0]
+    assert len(openness(home, "0.0.0.0")) == 1 and "unencrypted" in openness(home, "0.0.0.0")[0]
     home.chmod(0o755)
     assert "chmod 700" in openness(home, "127.0.0.1")[0]
 

@@ -59,7 +59,7 @@ def test_it_applies_all_in_one_revision(four: list[Episode], cubes: Dataset, bel
     plan(four)
     batch = apply_changes(dataset=cubes, actor=Actor("sven"))
     assert bells[-1] == ("commit_batch", (str(batch.pk),))
-    assert (done(batch).state, batch.steps_done, batch.steps_total) == ("done", batch.steps_total, 4)
+    assert (done(batch).state, batch.steps_done, batch.steps_total) == ("done", batch.steps_total, 5)
     assert frames(cubes) == APPLIED
     ids = [str(four[n].pk) for n in (0, 2, 3)]
     assert rows(cubes) == list(zip(ids, (4, 7, 1), ("stack", "push", "push"), strict=True))

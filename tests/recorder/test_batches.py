@@ -220,7 +220,7 @@ def test_it_refuses_pictures_that_the_codec_cannot_encode_before_anything_is_rec
     cubes.refresh_from_db()
     rig = Rig.objects.create(name="sim", state="idle", **of_size(48, 32))
     with pytest.raises(Refused, match="48x32") as refusal:
-        start_session(rig=rig, dataset=cubes, task="push")
+        start_session(rig=rig, dataset=cubes, task="push", actor=Actor("olga"))
     assert refusal.value.code == "size" and not Session.objects.exists()
     kept = make_episode(cameras=(), **of_size(48, 32))
     cubes.refresh_from_db()
@@ -229,7 +229,7 @@ def test_it_refuses_pictures_that_the_codec_cannot_encode_before_anything_is_rec
     assert states(kept) == ["recorded"] and not Batch.objects.exists()
     Rig.objects.update(**of_size(64, 32))
     rig.refresh_from_db()
-    assert start_session(rig=rig, dataset=cubes, task="push")[1]
+    assert start_session(rig=rig, dataset=cubes, task="push", actor=Actor("olga"))[1]
 
 
 @pytest.mark.django_db(transaction=True)

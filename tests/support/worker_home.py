@@ -36,7 +36,7 @@ dataset = Dataset.objects.create(slug="cubes", title="Cubes", encoding=slow)
 for number, ticks in enumerate((600, 9), 1):
     pk = str(uuid.uuid4())
     write_take(Path(settings.SPOOL_DIR) / pk, number=number, ticks=ticks, cameras=(FRONT,))
-    index_take(take_id=pk)
+    index_take(take_id=pk, actor=Actor("olga"))
 Episode.objects.update(verdict="keep")
 start_batch(dataset=dataset, actor=Actor("olga"))
 """
@@ -59,7 +59,7 @@ for number in range(4):
     dataset, _ = Dataset.objects.get_or_create(slug=slug, defaults={"title": slug, "encoding": H264})
     pk = str(uuid.uuid4())
     write_take(Path(settings.SPOOL_DIR) / pk, number=number, ticks=9, cameras=(FRONT,), dataset=slug)
-    index_take(take_id=pk)
+    index_take(take_id=pk, actor=Actor("olga"))
 Episode.objects.update(verdict="keep")
 for slug in ("cubes", "cups"):
     start_batch(dataset=Dataset.objects.get(slug=slug), actor=Actor("olga"))
