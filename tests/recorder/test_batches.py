@@ -225,7 +225,7 @@ def test_it_refuses_pictures_that_the_codec_cannot_encode_before_anything_is_rec
     kept = make_episode(cameras=(), **of_size(48, 32))
     cubes.refresh_from_db()
     with pytest.raises(Refused, match="48x32"):
-        start_batch(dataset=cubes, who="olga")
+        start_batch(dataset=cubes, actor=Actor("olga"))
     assert states(kept) == ["recorded"] and not Batch.objects.exists()
     Rig.objects.update(**of_size(64, 32))
     rig.refresh_from_db()
