@@ -61,8 +61,8 @@ def beside(home: Path, act: Callable[[], Any]) -> dict[str, Any]:
 def main() -> None:
     takes = int(sys.argv[1]) if len(sys.argv) > 1 else 300
     with home_with(takes) as home:
+        from recorder.actor import Actor
         from recorder.models import Episode
-        from recorder.models.actor import Actor
         from recorder.review.verdicts import set_verdict, undo
 
         episodes = list(Episode.objects.select_related("dataset"))

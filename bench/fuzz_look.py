@@ -227,10 +227,10 @@ async def _drain(response: Any) -> bytes:
 async def _say_of_take(text: str) -> None:
     from channels.db import database_sync_to_async
 
+    from recorder.actor import Actor, ActorKind
     from recorder.live.rig_messages import BadMessage, UnknownMessage, read_message
     from recorder.live.rig_writer import RigRows
     from recorder.models import Episode
-    from recorder.models.actor import Actor, ActorKind
 
     try:
         message = read_message(text)

@@ -42,7 +42,8 @@ def main(arguments: list[str]) -> None:
 
     django.setup()
     logging.disable(logging.CRITICAL)
-    from bench import fuzz_cases, fuzz_home
+    from bench import fuzz_cases
+    from tests.support import fuzz_home
 
     fuzz_home.prepare(home, template)
     _warm(home, template)
@@ -58,8 +59,9 @@ def main(arguments: list[str]) -> None:
 
 def _warm(home: Path, template: Path) -> None:
     """Walk through unchanged takes and a dataset: all must be right, and every child inherits what is imported."""
-    from bench import fuzz_home, fuzz_look
+    from bench import fuzz_look
     from bench.fuzz_cases import Case
+    from tests.support import fuzz_home
 
     cases = [Case(n, kind, f"00000000-0000-4000-8000-{n:012d}") for n, kind in enumerate(fuzz_home.KINDS)]
     for case in cases:
@@ -145,7 +147,8 @@ def _child(batch: list[Work], make: Make, place: Path, write: int) -> None:
 
 def _group(group: int, numbers: list[int], make: Make, place: Path, out: Any) -> list[Work]:
     """Run one group and report it; what is to be run again in halves, for its cases share the blame."""
-    from bench import fuzz_home, fuzz_look
+    from bench import fuzz_look
+    from tests.support import fuzz_home
 
     out.write(json.dumps({"begin": numbers, "group": group}) + "\n")
     fuzz_home.restore(place / "home", place / "template")

@@ -26,7 +26,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from recorder.models.actor import WORKER, Actor
+from recorder.actor import WORKER, Actor
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))

@@ -93,7 +93,7 @@ def _make_room(person: int) -> None:
 
 
 def parse_message(text: str | None) -> dict[str, Any]:
-    """An op as JSON; raises BadAsk."""
+    """An op as JSON; raises BadRequest."""
     if text is None or len(text) > MOST_MESSAGE:
         raise BadRequest(f"send operations as JSON text of at most {MOST_MESSAGE} characters")
     try:

@@ -1,7 +1,7 @@
 """What cannot be shown, in words.
 
 ViewerError      `status` and `code` say how HTTP answers, the text is for people
-├─ BadAsk        400  the question itself is wrong
+├─ BadRequest    400  the question itself is wrong
 ├─ NotThere      404  no such episode, camera or frame
 ├─ Gone          410  it was there once: missing, torn or deleted bytes; names the file and the frame
 │  └─ Moved      410  the files changed since they were opened; opening again gives the new ones

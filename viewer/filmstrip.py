@@ -50,7 +50,7 @@ def make_strip(source: FrameSource, camera: str, count: int, height: int) -> byt
 
 
 def check_strip(count: int, height: int) -> None:
-    """Raises BadAsk, with the bounds."""
+    """Raises BadRequest, with the bounds."""
     if not 1 <= count <= MOST_CELLS:
         raise BadRequest(f"count {count}: write 1 to {MOST_CELLS}")
     if not LEAST_HEIGHT <= height <= MOST_HEIGHT:

@@ -114,7 +114,7 @@ def read_frame(source: FrameSource, camera: str, n: int, height: int | None = No
 
 
 def parse_height(text: object) -> int | None:
-    """`text` as a height in pixels, None for none asked; raises BadAsk with the bounds."""
+    """`text` as a height in pixels, None for none asked; raises BadRequest with the bounds."""
     if text is None or text == "":
         return None
     whole = isinstance(text, int) and not isinstance(text, bool)

@@ -100,7 +100,7 @@ class Player:
 
     # --- what a viewer asks ---------------------------------------------------------------------------
     def handle(self, message: dict[str, Any]) -> None:
-        """One op as it came; raises BadAsk with words for the person who wrote the client."""
+        """One op as it came; raises BadRequest with words for the person who wrote the client."""
         ops: dict[Any, Callable[[dict[str, Any]], None]] = {
             "seek": self._seek,
             "play": self._play,
@@ -285,7 +285,7 @@ class Player:
 
 
 def parse_number(message: dict[str, Any], name: str, default: float | None = None) -> float:
-    """A finite number from a message; raises BadAsk."""
+    """A finite number from a message; raises BadRequest."""
     value = message.get(name, default)
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= 1e15:
         raise BadRequest(f"{name}: write a number, got {value!r:.40}")
@@ -293,7 +293,7 @@ def parse_number(message: dict[str, Any], name: str, default: float | None = Non
 
 
 def parse_seq(message: dict[str, Any]) -> int:
-    """The number that the answer's header repeats; raises BadAsk beyond 32 bits."""
+    """The number that the answer's header repeats; raises BadRequest beyond 32 bits."""
     value = message.get("seq", 0)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 32:
         raise BadRequest(f"seq: write a whole number of 0 to {(1 << 32) - 1}, got {value!r:.40}")

@@ -10,9 +10,9 @@ from django.http import HttpRequest
 from django.utils import timezone
 from ninja.security import HttpBearer, SessionAuth
 
+from recorder.actor import Actor, ActorKind, browser_of_session
 from recorder.models import ApiToken
 from recorder.models.access import digest
-from recorder.models.actor import Actor, ActorKind, browser_of_session
 
 _MARK_USE_EVERY = timedelta(minutes=1)
 

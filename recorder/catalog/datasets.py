@@ -12,6 +12,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.text import slugify
 
+from recorder.actor import Actor
 from recorder.catalog.datasets_on_disk import adopt_folder as adopt_folder
 from recorder.catalog.datasets_on_disk import refresh_dataset as refresh_dataset
 from recorder.catalog.datasets_on_disk import save_settings
@@ -20,7 +21,6 @@ from recorder.jobs.batches import apply_policy
 from recorder.jobs.encode_settings import encode_settings
 from recorder.jobs.notify import wake_workers
 from recorder.models import Dataset
-from recorder.models.actor import Actor
 from recorder.models.permissions import Action, require
 from recorder.quality.assess import JUDGE_AGAIN
 from recorder.quality.thresholds import checked

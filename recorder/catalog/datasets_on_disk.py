@@ -18,13 +18,13 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.text import slugify
 
+from recorder.actor import Actor
 from recorder.catalog.copied_datasets import reassign_uuids
 from recorder.catalog.sidecars import committed_id as committed_id
 from recorder.catalog.sidecars import content_of, planned_fields, said_fields
 from recorder.errors import Refused
 from recorder.jobs.encode_settings import encode_settings
 from recorder.models import Change, Dataset, Episode
-from recorder.models.actor import Actor
 from recorder.models.paths import WORK, misplaced
 from recorder.models.permissions import Action, require
 from recorder.models.states import EpisodeState, Verdict

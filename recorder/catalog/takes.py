@@ -14,12 +14,12 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from recorder.actor import Actor
 from recorder.catalog.unopened import forget_unopened, note_take
 from recorder.errors import Refused
 from recorder.jobs.batches import apply_policy
 from recorder.jobs.notify import wake_workers
 from recorder.models import Dataset, Episode, Rig, Session
-from recorder.models.actor import Actor
 from recorder.models.annotations import to_row
 from recorder.models.lifecycle import move
 from recorder.models.permissions import Action, require

@@ -11,12 +11,12 @@ from pathlib import Path
 
 from django.conf import settings
 
+from recorder.actor import Actor
 from recorder.alone import alone
 from recorder.catalog.datasets_on_disk import adopt_folder
 from recorder.catalog.unopened import note_unopened
 from recorder.errors import Refused
 from recorder.models import Dataset, Unopened
-from recorder.models.actor import Actor
 from recorder.models.unopened import UnopenedKind
 from recorder.text import sanitize_json
 from robotdata.dataset.errors import DamagedFile, DatasetError, NotADataset, OldVersion, UnsafePath

@@ -11,12 +11,12 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
+from recorder.actor import WORKER, Actor, ActorKind
 from recorder.errors import Refused
 from recorder.jobs.encode_settings import encode_settings, size_problem
 from recorder.jobs.notify import wake_workers
 from recorder.jobs.revisions import cancel_change, mark_cancelled, retry_change, unwritten
 from recorder.models import Batch, Dataset, Episode, Job, Policy
-from recorder.models.actor import WORKER, Actor, ActorKind
 from recorder.models.job import encoding_since
 from recorder.models.lifecycle import hold_jobs, move
 from recorder.models.paths import unchangeable

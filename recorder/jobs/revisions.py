@@ -14,10 +14,10 @@ from django.db import IntegrityError, transaction
 from django.db.models import Count
 from django.utils import timezone
 
+from recorder.actor import Actor
 from recorder.errors import Refused
 from recorder.jobs.notify import wake_workers
 from recorder.models import Batch, Dataset
-from recorder.models.actor import Actor
 from recorder.models.episode import PLANNED
 from recorder.models.lifecycle import move
 from recorder.models.paths import unchangeable

@@ -11,6 +11,7 @@ from typing import Any
 
 from django.conf import settings
 
+from recorder.actor import Actor, ActorKind
 from recorder.errors import Refused
 from recorder.live import rigs
 from recorder.live.change_feed import just_moved, watcher
@@ -34,7 +35,6 @@ from recorder.live.rig_messages import (
     wanted_cameras,
 )
 from recorder.live.rig_writer import RigRows, in_database
-from recorder.models.actor import Actor, ActorKind
 from robotdata.rig.protocol import MAX_BINARY_BYTES, MAX_TEXT_BYTES, VERSION, encode
 from robotdata.websocket import MALFORMED, BadMessage, BrowserSocket, Socket, check_message, short, wire_text
 

@@ -7,12 +7,12 @@ from typing import Any
 
 from asgiref.sync import async_to_sync
 
+from recorder.actor import Actor
 from recorder.errors import Refused
 from recorder.live.rig_commands import send_command
 from recorder.live.rigs import find_rig
 from recorder.live.sessions import BUSY, change_session, drop_session, end_session, record_args, start_session
 from recorder.models import Batch, Dataset, Session
-from recorder.models.actor import Actor
 from recorder.models.permissions import Action, require
 from recorder.models.states import RigState
 from recorder.task_text import checked_task

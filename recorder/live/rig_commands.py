@@ -11,11 +11,11 @@ from typing import Any
 from channels.db import database_sync_to_async
 from channels.layers import get_channel_layer
 
+from recorder.actor import Actor
 from recorder.errors import Refused
 from recorder.live.layer_errors import LAYER_ERRORS
 from recorder.live.rigs import find_rig
 from recorder.models import Rig
-from recorder.models.actor import Actor
 from recorder.models.permissions import Action, require
 from robotdata.rig.states import COMMANDS
 

@@ -13,11 +13,11 @@ from typing import Any, ParamSpec, TypeVar
 from channels.db import database_sync_to_async
 from django.db import InterfaceError, OperationalError
 
+from recorder.actor import Actor
 from recorder.alone import log_once, unexpected_words
 from recorder.catalog.unopened import note_take
 from recorder.errors import Refused
 from recorder.live import rigs
-from recorder.models.actor import Actor
 from recorder.models.readiness import readiness_of
 from robotdata.thread_limit import is_thread_limit
 

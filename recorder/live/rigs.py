@@ -9,12 +9,12 @@ from typing import Any
 from django.db.models import Q
 from django.utils import timezone
 
+from recorder.actor import Actor
 from recorder.catalog.takes import index_take as index_take
 from recorder.errors import Refused
 from recorder.live.messages import offline_status
 from recorder.live.rig_messages import Hello
 from recorder.models import Episode, Rig
-from recorder.models.actor import Actor
 from recorder.models.permissions import Action, require
 from recorder.models.readiness import readiness_of
 from recorder.models.states import EpisodeState, RigState

@@ -7,11 +7,11 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from recorder.actor import Actor
 from recorder.errors import Refused
 from recorder.jobs.batches import apply_policy
 from recorder.jobs.encode_settings import encode_settings, size_problem
 from recorder.models import Batch, Dataset, Rig, Session
-from recorder.models.actor import Actor
 from recorder.models.permissions import Action, require
 from recorder.models.states import RigState
 from recorder.task_text import checked_task

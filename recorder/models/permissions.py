@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import StrEnum
 
+from recorder.actor import Actor
 from recorder.errors import Refused
-from recorder.models.actor import Actor
 from recorder.models.dataset import Dataset
 from recorder.models.episode import Episode
 from recorder.models.job import Batch

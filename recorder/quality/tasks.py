@@ -1,6 +1,6 @@
-"""Quality's bells: `ring("assess_take", id)` once a take is indexed; a lost one is rung again by the sweep.
+"""Quality's bells: `wake_workers("assess_take", id)` once a take is indexed; the sweep sends a lost message again.
 
-`ring("judge_dataset", pk)` once its thresholds are others, and again until all its takes are judged by them.
+`wake_workers("judge_dataset", pk)` once its thresholds are others, and again until all its takes are judged by them.
 """
 
 # mypy: disable-error-code="untyped-decorator"

@@ -6,9 +6,9 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
+from recorder.actor import Actor
 from recorder.errors import Refused
 from recorder.models import Dataset, Episode
-from recorder.models.actor import Actor
 from recorder.models.permissions import Action, require
 from recorder.models.states import EpisodeState
 from recorder.review.change_many import Versions, change_all

@@ -9,10 +9,10 @@ from typing import Any
 
 from django.db.models import Max, Q, QuerySet
 
+from recorder.actor import Actor
 from recorder.catalog.sidecars import not_durable
 from recorder.errors import Refused
 from recorder.models import Change, Episode
-from recorder.models.actor import Actor
 from recorder.models.annotations import FIELDS as FIELDS
 from recorder.models.job import encoding_since
 from recorder.models.states import EpisodeState, Verdict

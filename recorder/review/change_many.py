@@ -14,10 +14,10 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from recorder.actor import Actor
 from recorder.catalog.sidecars import NOT_DURABLE, held, write_sidecars
 from recorder.errors import Refused
 from recorder.models import Change, Episode
-from recorder.models.actor import Actor
 from recorder.models.permissions import require_changes
 from recorder.models.versions import version_after
 from recorder.review.change import (

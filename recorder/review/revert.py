@@ -6,10 +6,10 @@ import uuid
 from datetime import datetime
 from typing import Any
 
+from recorder.actor import Actor
 from recorder.errors import Refused
 from recorder.jobs.batches import apply_policy
 from recorder.models import Change, Episode
-from recorder.models.actor import Actor
 from recorder.models.states import Verdict
 from recorder.review.change_many import change_all
 from recorder.text import describe_fields

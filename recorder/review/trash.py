@@ -13,10 +13,10 @@ from django.db.models import Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from recorder.actor import Actor
 from recorder.catalog.take_files import remove_staging, set_aside, size_of
 from recorder.errors import Refused
 from recorder.models import Episode
-from recorder.models.actor import Actor
 from recorder.models.permissions import Action, require
 from recorder.models.states import EpisodeState, Verdict
 from recorder.models.versions import next_version

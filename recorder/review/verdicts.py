@@ -10,11 +10,11 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from recorder.actor import Actor
 from recorder.errors import Refused
 from recorder.frame_words import frame_range
 from recorder.jobs.batches import apply_policy
 from recorder.models import Change, Dataset, Episode
-from recorder.models.actor import Actor
 from recorder.models.annotations import EDITABLE
 from recorder.models.permissions import Action, require, require_changes
 from recorder.models.states import EpisodeState, Verdict

@@ -17,6 +17,7 @@ from django.db import transaction
 from django.db.models import Max, Min
 from django.utils import timezone
 
+from recorder.actor import COMMAND
 from recorder.alone import alone
 from recorder.catalog.datasets_on_disk import SAFE_NAME, adopt_settings, load_settings, refresh_dataset, work_path
 from recorder.catalog.sidecars import adopt_sidecar
@@ -26,7 +27,6 @@ from recorder.catalog.unknown_folders import adopt_strangers
 from recorder.catalog.unopened import keep_only, note_take
 from recorder.jobs.batches import raw_state
 from recorder.models import Batch, Change, Dataset, Episode, Job, Rig, Session, Unopened
-from recorder.models.actor import COMMAND
 from recorder.models.annotations import FIELDS, TRIM, from_row, to_row
 from recorder.models.lifecycle import move
 from recorder.models.paths import revisions_of, work_of

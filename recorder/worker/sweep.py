@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
+from recorder.actor import WORKER
 from recorder.alone import alone
 from recorder.catalog.folder_watch import follow_folders
 from recorder.catalog.take_files import remove_staging
@@ -24,7 +25,6 @@ from recorder.catalog.unopened import forget_unopened, note_take, state_of_take,
 from recorder.jobs.batches import RING_AGAIN, apply_policy
 from recorder.jobs.notify import wake_workers
 from recorder.models import Batch, Dataset, Episode, Job, Policy, Rig, Unopened
-from recorder.models.actor import WORKER
 from recorder.models.job import lease_expired
 from recorder.models.lifecycle import move
 from recorder.models.states import BatchState, EpisodeState, JobState, RigState

@@ -71,7 +71,7 @@ def obstacles(rig: Rig, saving: int, missing: Sequence[Problem]) -> list[Problem
 
 
 def may_begin(rig: Rig, saving: int, missing: Sequence[Problem]) -> None:
-    """Raises Refusal with the first obstacle, and with every one of the same kind."""
+    """Raises CommandRefused with the first obstacle, and with every one of the same kind."""
     found = obstacles(rig, saving, missing)
     if found:
         texts = [problem.text for problem in found if problem.code == found[0].code]

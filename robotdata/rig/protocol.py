@@ -251,7 +251,7 @@ def unpack_preview(data: bytes) -> tuple[int, int, int, bytes]:
 
 
 def parse_command(message: Mapping[str, Any]) -> Command:
-    """A `command` message; raises ProtocolError without a usable id, Refusal(bad_args) for an unknown name."""
+    """A `command` message; raises ProtocolError without a usable id, CommandRefused(bad_args) for an unknown name."""
     identity, name, args = message.get("id"), message.get("name"), message.get("args") or {}
     if not isinstance(identity, str) or not 0 < len(identity) <= 100:
         raise ProtocolError("a command without a usable 'id'")
@@ -275,7 +275,7 @@ def parse_watch(message: Mapping[str, Any]) -> dict[str, float]:
 
 
 def parse_record(args: Mapping[str, Any]) -> RecordArgs:
-    """The args of `record`, checked; raises Refusal(bad_args) that names the argument."""
+    """The args of `record`, checked; raises CommandRefused(bad_args) that names the argument."""
     expect = args.get("expect")
     if expect is not None and not isinstance(expect, dict):
         raise CommandRefused("bad_args", "expect: want an object with fps and features, or null")

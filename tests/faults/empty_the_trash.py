@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from recorder.models.actor import WORKER, Actor
+from recorder.actor import WORKER, Actor
 from tests.support.takes import make_take
 
 CAMERAS = ("front",)

@@ -10,7 +10,7 @@ import json
 import os
 from pathlib import Path
 
-from recorder.models.actor import WORKER, Actor
+from recorder.actor import WORKER, Actor
 from tests.support.takes import make_take
 
 CAMERAS = ("front",)

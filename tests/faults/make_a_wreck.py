@@ -17,10 +17,10 @@ COMMITTED, UNKNOWN, CUT, ASIDE, ENCODING = IDS
 def main(home: Path) -> None:
     from django.core.management import call_command
 
+    from recorder.actor import WORKER, Actor
     from recorder.catalog.takes import index_take
     from recorder.jobs.batches import start_batch
     from recorder.models import Dataset, Episode
-    from recorder.models.actor import WORKER, Actor
     from recorder.review.verdicts import set_verdict
 
     call_command("migrate", verbosity=0, interactive=False)

@@ -15,10 +15,10 @@ import django
 
 django.setup()
 
+from recorder.actor import Actor  # noqa: E402
 from recorder.errors import Refused  # noqa: E402
 from recorder.jobs.batches import cancel_batch, start_batch  # noqa: E402
 from recorder.models import Batch, Episode  # noqa: E402
-from recorder.models.actor import Actor  # noqa: E402
 from recorder.review.trash import empty_trash  # noqa: E402
 from recorder.review.verdicts import edit_episodes, set_verdict  # noqa: E402
 from recorder.worker.commit import commit_batch  # noqa: E402

@@ -370,7 +370,14 @@ def test_while_it_lets_go(rigs: Rigs, cell: Cell) -> None:
     in_error(rig, Cell(other, method, "raises OSError", None, "No such device"))
     assert rig.take(0).ticks >= 3
     released(rig, rig.devices)
-    warned = {each["device"]: each["text"] for each in rig.status()["warnings"] if each["code"] == "not_released"}
+    warned: dict[str, str] = {}
+
+    def has_warned() -> bool:  # once its call has ended, which `released` does not wait for
+        problems = rig.status()["warnings"]
+        warned.update({each["device"]: each["text"] for each in problems if each["code"] == "not_released"})
+        return cell.device in warned
+
+    until(has_warned)
     assert cell.words in warned[cell.device]
     works_again(rig)
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from recorder.actor import Actor
 from recorder.jobs.batches import start_batch
 from recorder.models import Dataset, Episode, Job
-from recorder.models.actor import Actor
 from recorder.worker import encode
 from recorder.worker.recover import recover
 from tests.recorder.conftest import work

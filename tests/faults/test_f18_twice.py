@@ -17,11 +17,11 @@ pytestmark = pytest.mark.faults
 RING = """
 import django
 django.setup()
-from recorder.jobs.notify import ring
+from recorder.jobs.notify import wake_workers
 from recorder.models import Job
 for _ in range(6):
     for pk in Job.objects.order_by("pk").values_list("pk", flat=True):
-        ring("run_job", pk)
+        wake_workers("run_job", pk)
 """
 
 

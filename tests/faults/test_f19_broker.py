@@ -25,7 +25,7 @@ import django
 django.setup()
 from django.conf import settings
 from recorder.models import Dataset, Episode
-from recorder.models.actor import WORKER, Actor
+from recorder.actor import WORKER, Actor
 from recorder.jobs.batches import start_batch
 from recorder.catalog.takes import index_take
 from tests.recorder.conftest import FRONT, H264, write_take

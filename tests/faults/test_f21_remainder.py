@@ -19,7 +19,7 @@ KEEP = """
 import django
 django.setup()
 from recorder.models import Dataset, Episode
-from recorder.models.actor import Actor
+from recorder.actor import Actor
 from recorder.review.verdicts import set_verdict
 Dataset.objects.update(policy="every", every=3)
 Episode.objects.update(verdict="unreviewed")
@@ -31,7 +31,7 @@ REST = """
 import django
 django.setup()
 from recorder.models import Dataset
-from recorder.models.actor import Actor
+from recorder.actor import Actor
 from recorder.jobs.batches import start_batch
 for dataset in Dataset.objects.filter(episodes__state="recorded").distinct():
     start_batch(dataset=dataset, actor=Actor("olga"))

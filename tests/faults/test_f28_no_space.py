@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from recorder.actor import Actor
 from recorder.jobs.batches import retry_batch, start_batch
 from recorder.models import Batch, Dataset, Episode, Job
-from recorder.models.actor import Actor
 from recorder.worker import commit, encode
 from tests.faults.conftest import SmallDisk
 from tests.support.worker_home import NEXT_BATCH, Home

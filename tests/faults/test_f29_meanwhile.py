@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from recorder.actor import Actor
 from recorder.models import Episode
-from recorder.models.actor import Actor
 from recorder.quality import assess
 from recorder.review.trash import empty_trash
 

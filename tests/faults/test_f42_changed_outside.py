@@ -48,8 +48,8 @@ def seed() -> None:
     django.setup()
     from django.core.management import call_command
 
+    from recorder.actor import Actor
     from recorder.catalog.datasets import create_dataset
-    from recorder.models.actor import Actor
 
     call_command("migrate", verbosity=0, interactive=False)
     create_dataset(title="Cubes", actor=Actor("olga"), encoding=QUICK)

@@ -49,7 +49,7 @@ INDEX = """
 import sys
 import django
 django.setup()
-from recorder.models.actor import WORKER
+from recorder.actor import WORKER
 from recorder.catalog.takes import index_take
 assert all(index_take(take_id=pk, actor=WORKER) for pk in sys.argv[1:])
 """

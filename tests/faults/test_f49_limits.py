@@ -49,7 +49,7 @@ def test_it_says_that_no_more_processes_may_be_started_and_tries_again(tmp_path:
     code, said = run(tmp_path, *command, sys.executable, "-c", STARTS)
     assert code == 0, said
     for name in ("web", "rig"):
-        assert f"{name} cannot be started (Resource temporarily unavailable: `ulimit -u`" in said
+        assert f"{name} cannot be started (Resource temporarily unavailable: check `ulimit -u`" in said
     assert "both are started" in said
 
 

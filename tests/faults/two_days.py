@@ -9,7 +9,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from recorder.models.actor import WORKER, Actor
+from recorder.actor import WORKER, Actor
 
 IDS = [f"5b0e4b9c-7a11-4d5e-9a6d-0c8f6f1f4b{n:02}" for n in range(8)]
 COMMITTED, FRESH, JUDGED, TAKEN_BACK, GONE, NEW, CUP, BEFORE = IDS

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from recorder.actor import WORKER, Actor
 from recorder.catalog.takes import index_take
 from recorder.jobs import notify
 from recorder.jobs.batches import start_batch
 from recorder.models import Batch, Dataset, Episode, Job
-from recorder.models.actor import WORKER, Actor
 from recorder.worker import commit, encode
 from robotdata.dataset import verify_dataset
 from robotdata.dataset.layout import SIDECAR

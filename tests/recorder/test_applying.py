@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from recorder.actor import Actor
 from recorder.catalog.datasets_on_disk import refresh_dataset
 from recorder.errors import Refused
 from recorder.jobs.batches import cancel_batch, retry_batch, start_batch
 from recorder.jobs.revisions import apply_changes, go_back, planned_counts, revisions_of
 from recorder.models import Batch, Dataset, Episode
-from recorder.models.actor import Actor
 from recorder.review.verdicts import edit_episodes, set_verdict, undo
 from recorder.worker import apply
 from recorder.worker import commit as committing

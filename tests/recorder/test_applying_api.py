@@ -8,10 +8,10 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client
 
+from recorder.actor import Actor
 from recorder.browse.counts import tasks_of
 from recorder.browse.filters import Filter, rows_in
 from recorder.models import Batch, Dataset, Episode
-from recorder.models.actor import Actor
 from recorder.review.verdicts import edit_episodes, set_verdict, undo
 from recorder.worker import commit
 from tests.recorder.conftest import entry, frames

@@ -9,11 +9,11 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from recorder.actor import Actor
 from recorder.errors import Refused
 from recorder.jobs.batches import apply_policy, batch_progress, cancel_batch, retry_batch, start_batch
 from recorder.live.sessions import end_session, start_session
 from recorder.models import Batch, Dataset, Episode, Job, Policy, Rig, Session
-from recorder.models.actor import Actor
 from recorder.review.verdicts import set_verdict
 from tests.recorder.conftest import FRONT, TOP, work
 

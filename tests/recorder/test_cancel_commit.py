@@ -14,10 +14,10 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
+from recorder.actor import Actor
 from recorder.errors import Refused
 from recorder.jobs.batches import cancel_batch, start_batch
 from recorder.models import Batch, Dataset, Episode, Job
-from recorder.models.actor import Actor
 from recorder.worker import commit, encode
 from recorder.worker.sweep import sweep
 from tests.recorder.conftest import frames, work

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
+from recorder.actor import Actor
 from recorder.errors import Refused
 from recorder.jobs.batches import start_batch
 from recorder.jobs.revisions import apply_changes, planned_counts
 from recorder.models import Change, Dataset, Episode
-from recorder.models.actor import Actor
 from recorder.review.bulk_edit import edit_many
 from recorder.review.verdicts import edit_episodes, set_verdict, undo
 from recorder.worker.commit import commit_batch

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from recorder.actor import Actor
 from recorder.jobs.batches import retry_batch, start_batch
 from recorder.models import Batch, Dataset, Episode, Job
-from recorder.models.actor import Actor
 from recorder.worker import commit, encode, sweep
 from robotdata.dataset.errors import CommitError
 from robotdata.dataset.lock import dataset_lock

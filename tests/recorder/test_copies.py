@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from recorder.actor import WORKER, Actor
 from recorder.catalog.datasets import adopt_folder, refresh_dataset
 from recorder.errors import Refused
 from recorder.models import Batch, Dataset, Episode
-from recorder.models.actor import WORKER, Actor
 from recorder.review.verdicts import set_verdict
 from recorder.worker.recover import recover
 from robotdata.dataset import verify_dataset

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
+from recorder.actor import WORKER, Actor
 from recorder.catalog.datasets import adopt_folder, change_dataset, create_dataset, refresh_dataset
 from recorder.catalog.datasets_on_disk import load_settings
 from recorder.errors import Refused
 from recorder.jobs.batches import start_batch
 from recorder.jobs.encode_settings import encode_settings
 from recorder.models import Dataset, Episode
-from recorder.models.actor import WORKER, Actor
 from tests.recorder.conftest import H264, work
 
 MakeEpisode = Callable[..., Episode]

@@ -13,10 +13,10 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from recorder.actor import Actor
 from recorder.jobs import leases
 from recorder.jobs.batches import cancel_batch, retry_batch, start_batch
 from recorder.models import Dataset, Episode, Job
-from recorder.models.actor import Actor
 from recorder.worker import encode as encoding
 from recorder.worker import sweep
 from robotdata.video import EncodeError, open_video

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from recorder.actor import Actor
 from recorder.errors import Refused
 from recorder.models import Change, Episode
-from recorder.models.actor import Actor
 from recorder.review import change_many as many
 from recorder.review.bulk_edit import edit_many
 from recorder.review.change_many import change_many

@@ -12,9 +12,9 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from recorder.actor import Actor
 from recorder.jobs.batches import start_batch
 from recorder.models import Dataset, Episode, Unopened
-from recorder.models.actor import Actor
 from recorder.quality.assess import assess_by_id
 from recorder.worker.recover import recover
 from recorder.worker.sweep import sweep

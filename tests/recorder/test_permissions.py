@@ -15,13 +15,13 @@ from django.apps import apps
 from django.test import Client
 from django.utils import timezone
 
+from recorder.actor import COMMAND, NAME_LENGTH, WORKER, Actor, ActorKind
 from recorder.catalog import datasets, datasets_on_disk, takes
 from recorder.errors import Refused
 from recorder.jobs import batches, revisions
 from recorder.live import recording, rig_commands, rigs, sessions
 from recorder.live.rig_messages import Hello
 from recorder.models import ApiToken, Batch, Change, Dataset, Episode, Rig, Session, permissions
-from recorder.models.actor import COMMAND, NAME_LENGTH, WORKER, Actor, ActorKind
 from recorder.models.permissions import Action
 from recorder.models.states import BatchKind, BatchState
 from recorder.review import bulk_edit, revert, trash, verdicts

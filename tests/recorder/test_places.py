@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from recorder.actor import WORKER, Actor
 from recorder.catalog.datasets_on_disk import adopt_folder, refresh_dataset
 from recorder.errors import Refused
 from recorder.jobs.batches import start_batch
 from recorder.jobs.revisions import apply_changes, go_back, revisions_of
 from recorder.models import Batch, Dataset, Episode, Job
-from recorder.models.actor import WORKER, Actor
 from recorder.models.paths import misplaced
 from recorder.review.verdicts import set_verdict
 from recorder.worker import commit

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from recorder.actor import Actor
 from recorder.jobs.batches import retry_batch, start_batch
 from recorder.models import Batch, Dataset, Episode, Job
-from recorder.models.actor import Actor
 from recorder.worker import commit as committing
 from recorder.worker import encode
 from robotdata.dataset import verify_dataset

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from django.utils import timezone
 
+from recorder.actor import WORKER, Actor
 from recorder.catalog.takes import index_take
 from recorder.models import Dataset, Episode
-from recorder.models.actor import WORKER, Actor
 from recorder.quality import assess
 from recorder.quality.overview import overview, score
 from recorder.quality.tasks import assess_take

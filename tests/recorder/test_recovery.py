@@ -16,9 +16,9 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
+from recorder.actor import Actor
 from recorder.jobs.batches import start_batch
 from recorder.models import Batch, Change, Dataset, Episode, Job, Session
-from recorder.models.actor import Actor
 from recorder.review.verdicts import edit_episodes, set_verdict
 from recorder.worker import commit, encode
 from recorder.worker.recover import rebuild, recover

@@ -14,11 +14,11 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from recorder.actor import WORKER, Actor
 from recorder.catalog.datasets_on_disk import adopt_folder
 from recorder.jobs.batches import start_batch
 from recorder.jobs.revisions import apply_changes, revisions_of
 from recorder.models import Dataset, Episode, Rig
-from recorder.models.actor import WORKER, Actor
 from recorder.review.verdicts import edit_episodes, set_verdict
 from recorder.task_text import checked_task
 from recorder.worker import commit

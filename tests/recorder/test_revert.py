@@ -10,10 +10,10 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 from django.utils import timezone
 
+from recorder.actor import Actor
 from recorder.errors import Refused
 from recorder.jobs.batches import start_batch
 from recorder.models import Change, Episode
-from recorder.models.actor import Actor
 from recorder.review.revert import revert
 from recorder.review.verdicts import edit_episodes, history, set_verdict, undo
 from robotdata.spool import read_manifest

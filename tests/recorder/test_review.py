@@ -8,10 +8,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from recorder.actor import Actor
 from recorder.errors import Refused
 from recorder.jobs.batches import cancel_batch, start_batch
 from recorder.models import Change, Dataset, Episode
-from recorder.models.actor import Actor
 from recorder.models.versions import next_version
 from recorder.review.bulk_edit import edit_many
 from recorder.review.verdicts import edit_episodes, history, set_verdict, undo

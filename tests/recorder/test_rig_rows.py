@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from recorder.actor import Actor, ActorKind
 from recorder.live import rig_writer
 from recorder.live.rig_writer import RigRows
-from recorder.models.actor import Actor, ActorKind
 
 
 async def ended(rows: RigRows) -> None:

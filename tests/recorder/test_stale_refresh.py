@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from recorder.actor import Actor
 from recorder.catalog import datasets_on_disk
 from recorder.jobs.batches import start_batch
 from recorder.models import Dataset, Episode
-from recorder.models.actor import Actor
 from tests.recorder.conftest import work
 
 

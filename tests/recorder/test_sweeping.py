@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from recorder.actor import Actor
 from recorder.jobs.batches import start_batch
 from recorder.models import Batch, Dataset, Episode, Job, Rig
-from recorder.models.actor import Actor
 from recorder.worker import encode, sweep
 from robotdata.spool import read_manifest, write_manifest
 from robotdata.spool.take_lock import TakeLock

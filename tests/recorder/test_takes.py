@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from recorder.actor import WORKER, Actor
 from recorder.catalog.takes import index_take
 from recorder.live.rigs import takes_to_index
 from recorder.live.sessions import change_session, end_session, expected, record_args, start_session
 from recorder.models import Batch, Dataset, Episode, Rig
-from recorder.models.actor import WORKER, Actor
 from robotdata.spool import TakeWriter, update_curation
 
 pytestmark = pytest.mark.django_db

@@ -11,11 +11,11 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 from django.utils import timezone
 
+from recorder.actor import Actor
 from recorder.catalog.datasets import change_dataset
 from recorder.catalog.datasets_on_disk import load_settings
 from recorder.errors import Refused
 from recorder.models import Dataset, Episode
-from recorder.models.actor import Actor
 from recorder.quality import assess as quality
 from recorder.quality.assess import assess, thresholds_of
 from recorder.quality.tasks import judge_dataset

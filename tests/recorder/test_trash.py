@@ -11,9 +11,9 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from recorder.actor import Actor
 from recorder.errors import Refused
 from recorder.models import Dataset, Episode
-from recorder.models.actor import Actor
 from recorder.review import trash
 from recorder.review.trash import empty_trash, restore, trash_summary
 from recorder.review.verdicts import set_verdict, undo

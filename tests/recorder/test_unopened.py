@@ -16,9 +16,9 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.test import Client
 
+from recorder.actor import WORKER
 from recorder.catalog import unknown_folders
 from recorder.models import Dataset, Episode, Unopened
-from recorder.models.actor import WORKER
 from recorder.worker.recover import recover
 from recorder.worker.sweep import sweep
 from robotdata.dataset.write.new_episode import NewEpisode

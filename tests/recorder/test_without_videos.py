@@ -7,9 +7,9 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from recorder.actor import Actor
 from recorder.jobs.batches import start_batch
 from recorder.models import Dataset, Episode
-from recorder.models.actor import Actor
 from recorder.worker.recover import recover
 from tests.recorder.conftest import work
 

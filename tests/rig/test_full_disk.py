@@ -37,13 +37,13 @@ print(json.dumps(said))
 FEW_FILES = """
 import json, pathlib, sys
 from tests.rig.conftest import Bench, config
-from robotdata.rig.protocol import Refusal
+from robotdata.rig.protocol import CommandRefused
 spool = pathlib.Path(sys.argv[1])
 bench = Bench(spool, config())
 said = {"free_bytes": bench.machine.rig.disk.free_bytes}
 try:
     bench.do("record")
-except Refusal as refusal:
+except CommandRefused as refusal:
     said["code"], said["text"] = refusal.code, str(refusal)
 said["folders"] = [each.name for each in spool.iterdir() if each.is_dir()]
 bench.machine.stop()

@@ -11,9 +11,9 @@ django.setup()
 
 from django.utils import timezone  # noqa: E402
 
+from recorder.actor import Actor  # noqa: E402
 from recorder.jobs.batches import cancel_batch  # noqa: E402
 from recorder.models import Batch, Dataset, Episode, Job  # noqa: E402
-from recorder.models.actor import Actor  # noqa: E402
 from recorder.worker.encode import fail_job  # noqa: E402
 from tests.scale.at_once import together  # noqa: E402
 

@@ -16,10 +16,10 @@ django.setup()
 from django.db import transaction  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
+from recorder.actor import Actor  # noqa: E402
 from recorder.catalog.datasets_on_disk import close_changes  # noqa: E402
 from recorder.jobs.batches import start_batch  # noqa: E402
 from recorder.models import Batch, Dataset, Episode  # noqa: E402
-from recorder.models.actor import Actor  # noqa: E402
 from recorder.review.change_many import change_many  # noqa: E402
 from recorder.review.verdicts import undo  # noqa: E402
 from tests.scale.at_once import together  # noqa: E402

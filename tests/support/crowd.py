@@ -22,7 +22,7 @@ import django
 django.setup()
 from django.conf import settings
 from recorder.models import Dataset, Episode
-from recorder.models.actor import WORKER
+from recorder.actor import WORKER
 from recorder.catalog.takes import index_take
 from tests.recorder.conftest import FRONT, H264, write_take
 preset, *asked = sys.argv[1:]
@@ -40,7 +40,7 @@ import sys
 import django
 django.setup()
 from recorder.models import Dataset
-from recorder.models.actor import Actor
+from recorder.actor import Actor
 from recorder.jobs.batches import start_batch
 for slug in sys.argv[1:]:
     start_batch(dataset=Dataset.objects.get(slug=slug), actor=Actor("olga"))

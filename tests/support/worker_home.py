@@ -27,7 +27,7 @@ import django
 django.setup()
 from django.conf import settings
 from recorder.models import Dataset, Episode
-from recorder.models.actor import Actor
+from recorder.actor import Actor
 from recorder.jobs.batches import start_batch
 from recorder.catalog.takes import index_take
 from tests.recorder.conftest import FRONT, H264, write_take
@@ -50,7 +50,7 @@ import django
 django.setup()
 from django.conf import settings
 from recorder.models import Dataset, Episode
-from recorder.models.actor import Actor
+from recorder.actor import Actor
 from recorder.jobs.batches import start_batch
 from recorder.catalog.takes import index_take
 from tests.recorder.conftest import FRONT, H264, write_take

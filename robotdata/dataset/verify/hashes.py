@@ -24,7 +24,7 @@ class HashCheck:
             report.add(SIDECAR, str(error))
         else:
             if sidecar.revision and FILES not in sidecar.more:
-                report.note(f"{SIDECAR}: no hashes of the files are kept yet; the next commit or edit adds them")
+                report.note(f"{SIDECAR}: there are no hashes of the files yet; the next commit or edit adds them")
 
     def check(self, path: Path, episodes: list[EpisodeInfo], *, video: bool) -> None:
         if not self._kept or not path.is_file():
@@ -33,19 +33,19 @@ class HashCheck:
         name = path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
         kept = self._kept.get(name)
         if kept is None:
-            self._report.note(f"{name}: another program has added it since the last commit; no hash of it is kept")
+            self._report.note(f"{name}: another program added it after the last commit; there is no hash of it")
             return
         state = path.stat()
         if state.st_size != kept.size:
             self._report.note(
                 f"{name}: another program has changed it since the last commit "
-                f"({kept.size} bytes then, {state.st_size} now); its hash says nothing any more"
+                f"({kept.size} bytes then, {state.st_size} now); its hash is no longer valid"
             )
         elif digest(path) != kept.sha256:
             if video or state.st_mtime_ns == kept.modified:
                 self._report.add(
                     path,
-                    "its bytes are not those that were committed, though it is as long as then: it is damaged "
+                    "its bytes differ from those that were committed, at the same length: it is damaged "
                     f"({_named(episodes)} in it); restore it from a copy of the dataset",
                 )
             else:
@@ -58,5 +58,5 @@ class HashCheck:
 def _named(episodes: list[EpisodeInfo]) -> str:
     numbers = sorted(episode.index for episode in episodes)
     if len(numbers) == 1:
-        return f"episode {numbers[0]} lies"
-    return f"{len(numbers)} episodes from {numbers[0]} to {numbers[-1]} lie" if numbers else "no episode lies"
+        return f"episode {numbers[0]} is"
+    return f"{len(numbers)} episodes from {numbers[0]} to {numbers[-1]} are" if numbers else "no episode is"
