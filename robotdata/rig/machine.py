@@ -92,7 +92,7 @@ class Machine:
             return allowed
 
     def execute(self, command: Command) -> None:
-        """Do what a command says; raises CommandRefused. One with an id or a take that was seen is only answered again."""
+        """Execute a command; raises CommandRefused. One with an id or a take that was seen is only answered again."""
         with self._lock:
             self.look()
             keys = [command.id]
