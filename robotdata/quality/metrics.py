@@ -158,8 +158,8 @@ class TakeMetrics:
             raise BadMetrics(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
         if not 0 < metrics.fps <= MAX_FPS or not 0 <= metrics.ticks <= MAX_TICKS:
             raise BadMetrics(f"{metrics.ticks} ticks at {metrics.fps} a second")
-        if (odd := _odd_number(data)) is not None:
-            raise BadMetrics(f"they hold {odd!r:.40}, which no measure is")
+        if (odd := _odd_value(data)) is not None:
+            raise BadMetrics(f"they hold {odd!a:.40}, which no measure has")
         for name, signal in metrics.signals.items():
             lists = (value for value in vars(signal).values() if isinstance(value, list))
             if any(len(each) != len(signal.names) for each in lists):
@@ -170,10 +170,12 @@ class TakeMetrics:
 _ADAPTER = TypeAdapter(TakeMetrics)
 
 
-def _odd_number(value: Any) -> int | float | None:
-    """A number in `value`, nested as it may be, that no take can have: not finite, or beyond 64 bits."""
+def _odd_value(value: Any) -> int | float | str | None:
+    """Find a value that no take can have: a number that is not finite or beyond 64 bits, a text that is not UTF-8."""
     if isinstance(value, dict | list):
-        inner = value.values() if isinstance(value, dict) else value
-        return next((odd for each in inner if (odd := _odd_number(each)) is not None), None)
+        inner = [*value, *value.values()] if isinstance(value, dict) else value
+        return next((odd for each in inner if (odd := _odd_value(each)) is not None), None)
+    if isinstance(value, str):
+        return None if value.isascii() or value == value.encode("utf-8", "replace").decode() else value
     odd = not math.isfinite(value) if isinstance(value, float) else isinstance(value, int) and abs(value) >= 2**63
     return value if odd else None

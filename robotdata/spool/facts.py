@@ -224,10 +224,10 @@ def _is_shape(value: Any) -> bool:
 def _are_names(value: Any) -> bool:
     """None, names, or what LeRobot nests them in: lists in lists, an object of lists."""
     if isinstance(value, dict):
-        return all(_are_names(item) for item in value.values())
+        return all(_is_text(key) and _are_names(item) for key, item in value.items())
     if isinstance(value, list):
         return len(value) <= 10_000 and all(_are_names(item) for item in value if item is not None)
-    return value is None or (isinstance(value, str) and len(value) <= 1_000)
+    return value is None or (isinstance(value, str) and len(value) <= 1_000 and _is_text(value))
 
 
 def _is_file_name(key: str) -> bool:

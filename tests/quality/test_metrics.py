@@ -33,6 +33,7 @@ def test_it_is_small(data: dict[str, Any]) -> None:
     [
         ({"format": "x"}, "format"),
         ({"version": 99}, "version 99"),
+        ({"task": "\ud800"}, "which no measure has"),
         ({"fps": "quick"}, "fps"),
         ({"gaps": [["a", 1]]}, "gaps"),
         ({"ticks": None}, "ticks"),

@@ -172,3 +172,18 @@ def test_a_plan_of_recovery_cuts_no_file_elsewhere(home: Path, bells: Any, db: N
     (folder / ".recovery.json").write_text(json.dumps(plan))
     assert recover().usable == 1 and other.read_bytes() == b"precious"
     assert Episode.objects.get(pk=GOOD).ticks == 3
+
+
+def test_a_joint_whose_name_is_no_text_is_put_aside(home: Path, bells: Any, client: Client) -> None:
+    """Half a surrogate pair within the list of names reached the overview's page, which cannot be encoded then."""
+    spool = home / "spool"
+    good = good_manifest(spool / GOOD)
+    features = {**good["features"]}
+    features["action"] = {**features["action"], "names": ["\ud800", *features["action"]["names"][1:]]}
+    odd = put(spool, spool / GOOD, {**good, "features": features})
+    recover()
+    for name in (GOOD, odd):
+        assess_by_id(name)
+    slug = Episode.objects.get(pk=odd).dataset.slug
+    for page in (f"/datasets/{slug}/overview/", f"/episodes/{odd}/", f"/media/{odd}/signals.bin"):
+        assert client.get(page).status_code == 200, page
