@@ -6,6 +6,7 @@ names it. The file keeps it as it was.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -218,7 +219,9 @@ def _is_side(value: Any) -> bool:
 
 
 def _is_shape(value: Any) -> bool:
-    return isinstance(value, list) and 0 < len(value) <= 8 and all(type(x) is int and 0 < x <= 2**31 for x in value)
+    """Whether it is a list of sides whose product Arrow can count: a row is a list of a fixed size below 2^31."""
+    sides = isinstance(value, list) and 0 < len(value) <= 8 and all(type(side) is int and side > 0 for side in value)
+    return sides and math.prod(value) < 2**31
 
 
 def _are_names(value: Any) -> bool:

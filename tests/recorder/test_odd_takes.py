@@ -187,3 +187,16 @@ def test_a_joint_whose_name_is_no_text_is_put_aside(home: Path, bells: Any, clie
     slug = Episode.objects.get(pk=odd).dataset.slug
     for page in (f"/datasets/{slug}/overview/", f"/episodes/{odd}/", f"/media/{odd}/signals.bin"):
         assert client.get(page).status_code == 200, page
+
+
+@pytest.mark.parametrize("shape", [[2**31], [2**16, 2**16], [2**40, 2**40]])
+def test_a_shape_that_no_row_can_have_is_put_aside(home: Path, bells: Any, client: Client, shape: list[int]) -> None:
+    """Arrow counts the values of a row in 31 bits, and raises an error of its own beyond."""
+    spool = home / "spool"
+    good = good_manifest(spool / GOOD)
+    features = {**good["features"], "action": {**good["features"]["action"], "shape": shape}}
+    odd = put(spool, spool / GOOD, {**good, "features": features})
+    recover()
+    assess_by_id(odd)
+    for page in (f"/episodes/{odd}/", f"/media/{odd}/signals.bin", f"/media/{odd}/frame/{FRONT}/1.jpg"):
+        assert client.get(page).status_code < 500, page
