@@ -173,9 +173,7 @@ def _commit(batch: Batch, heart: Heartbeat) -> list[Episode]:
     result = _add(batch, spec, whole, heart)
     if result is None:
         return _end_without_commit(batch)
-    done = _write_rows(batch, list(whole), result, {made.uuid: made for made in whole.values()})
-    refresh_dataset(dataset=dataset)
-    return done
+    return _write_rows(batch, list(whole), result, {made.uuid: made for made in whole.values()})
 
 
 def _add(batch: Batch, spec: DatasetSpec, whole: dict[Episode, NewEpisode], heart: Heartbeat) -> CommitResult | None:
@@ -262,9 +260,14 @@ def sidecar_of(episode: Episode, plan: ExportPlan) -> dict[str, Any]:
 def _write_rows(
     batch: Batch, episodes: list[Episode], result: CommitResult, made: dict[str, NewEpisode]
 ) -> list[Episode]:
-    """The folder has them: now the rows may say so. None of it where another worker took over; it will do the same."""
+    """Update the rows, now that the folder has the episodes; nothing if another worker took over, which does the same.
+
+    The dataset's counts become visible together with the batch's end: who reads `done` finds the episodes.
+    """
     now = timezone.now()
     with transaction.atomic():
+        # The dataset first, as everybody who refreshes it: no two may wait for each other.
+        Dataset.objects.select_for_update(no_key=True).get(pk=batch.dataset_id)
         words = failures(batch)
         if not move(
             batch, BatchState.DONE, only={"token": batch.token}, error=words, finished_at=now, lease_until=None
@@ -286,6 +289,7 @@ def _write_rows(
                 size_bytes=sum(path.stat().st_size for path in new.videos.values()),
             )
         close_changes([episode.pk for episode in episodes])
+        refresh_dataset(dataset=batch.dataset)
     return episodes
 
 

@@ -263,6 +263,35 @@ def test_it_gives_up_after_three_tries_and_goes_on_when_asked(
     assert states(episode) == ["encoded"]
 
 
+def test_a_batch_is_not_done_before_the_dataset_counts_its_episodes(
+    cubes: Dataset, make_episode: MakeEpisode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody who reads `done` and then the dataset must see them; a worker that dies in between leaves neither."""
+    episode = make_episode()
+    batch = start_batch(dataset=cubes, actor=Actor("olga"))
+    encode_all(batch)
+
+    class Died(BaseException):
+        pass
+
+    def die(**_: Any) -> None:
+        raise Died
+
+    monkeypatch.setattr(commit, "refresh_dataset", die)
+    with pytest.raises(Died):
+        commit.commit_batch(batch.pk)
+    batch.refresh_from_db()
+    cubes.refresh_from_db()
+    assert (batch.state, cubes.total_episodes, states(episode)) == ("committing", 0, ["encoding"])
+    monkeypatch.undo()
+    Batch.objects.filter(pk=batch.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+    sweep.sweep()
+    commit.commit_batch(batch.pk)
+    batch.refresh_from_db()
+    cubes.refresh_from_db()
+    assert (batch.state, cubes.total_episodes, states(episode)) == ("done", 1, ["encoded"])
+
+
 def test_it_leaves_out_an_episode_whose_encoded_video_is_gone(
     cubes: Dataset, make_episode: MakeEpisode, settings: Any
 ) -> None:
