@@ -221,7 +221,9 @@ def quiet(page: Page, for_s: float = 0.5, *, held: int = 0) -> None:
     traffic.since = time.monotonic()
     deadline = traffic.since + 60
     while len(traffic.under_way) > held or time.monotonic() - traffic.since < for_s:
-        assert time.monotonic() < deadline, [request.url for request in traffic.under_way]
+        if time.monotonic() > deadline:  # a busy rig may change its state, and so the page, all the time
+            assert len(traffic.under_way) <= held, [request.url for request in traffic.under_way]
+            return
         page.wait_for_timeout(20)
 
 
