@@ -277,7 +277,9 @@ async def test_a_camera_that_gives_a_tenth_of_its_rate_says_so(page: Page, rig: 
     async with rig.showing():
         await page.goto(f"/record/{rig.name}/")
         await expect(page.locator("#state")).to_have_text("ready")
+        await expect(tile.locator(".name")).to_contain_text("ms old")  # a picture has come: it has an age
         rig.cameras = {**rig.cameras, WRIST: {"fps": 2.0, "dropped": 0, "age_s": 0.2, "state": "stale"}}
         await expect(tile.locator(".health")).to_contain_text("2 of 30 fps")
+        await expect(tile.locator(".name")).to_contain_text("2 fps")
         rig.cameras = {**rig.cameras, WRIST: rig.cameras[FRONT]}
         await expect(tile.locator(".health")).to_be_hidden()
