@@ -13,7 +13,15 @@ from tests.support.acting import ROOT, acting, functions, parameters, recorder_f
 COMPARE = {"group_of", "newest_of_others", "conflict"}
 # These keep rows and folders alike, measure, or carry out what an actor was allowed to begin.
 HOUSEKEEPING = {
-    *("reassign_uuids", "adopt_settings", "refresh_dataset", "save_settings", "close_changes", "adopt_sidecar"),
+    *(
+        "reassign_uuids",
+        "adopt_settings",
+        "read_folder",
+        "refresh_rows",
+        "save_settings",
+        "close_changes",
+        "adopt_sidecar",
+    ),
     *("mark_cancelled", "assess", "judge_again", "judge_all"),
     *("expire_rigs", "rig_disconnected", "rig_silent", "rig_status"),
     *("forget_unopened", "keep_only", "note_unopened"),

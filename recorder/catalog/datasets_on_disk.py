@@ -84,7 +84,7 @@ def adopt_folder(*, actor: Actor, path: Path | None = None, slug: str = "") -> D
         raise Refused("no_dataset", f"{error}.", 422) from error
     with transaction.atomic():  # no row without its episodes
         dataset, _ = Dataset.objects.get_or_create(slug=folder.name, defaults=_row_of(folder, opened))
-        _refresh(dataset, opened)
+        refresh_rows(dataset, opened)
     return dataset
 
 
@@ -93,22 +93,27 @@ def refresh_dataset(*, dataset: Dataset) -> None:
 
     A folder that cannot be read (an unmounted disk, say) changes nothing but the words in `problem`.
     """
+    if (opened := read_folder(dataset)) is not None:
+        refresh_rows(dataset, opened)
+
+
+def read_folder(dataset: Dataset) -> DatasetFolder | None:
+    """Open the dataset's folder; None where that cannot be done, which `problem` then says. May wait for its lock."""
     try:
         if is_fresh(dataset.path):
             _say_problem(dataset, missing_words(dataset))
-            return
+            return None
         if words := misplaced(dataset.path):
             _say_problem(dataset, f"{words}.")
-            return
-        opened = reassign_uuids(dataset.path, DatasetFolder.open(dataset.path))
+            return None
+        return reassign_uuids(dataset.path, DatasetFolder.open(dataset.path))
     except DatasetBusy:
-        return  # the process that holds it updates the rows
+        return None  # the process that holds it updates the rows
     except DatasetError as error:
         _say_problem(dataset, f"{error}.")
     except OSError as error:
         _say_problem(dataset, f"{dataset.path} cannot be read: {error.strerror}; check the disk and its permissions.")
-    else:
-        _refresh(dataset, opened)
+    return None
 
 
 def missing_words(dataset: Dataset) -> str:
@@ -215,7 +220,8 @@ def _facts(opened: DatasetFolder) -> dict[str, Any]:
     }
 
 
-def _refresh(dataset: Dataset, opened: DatasetFolder) -> None:
+def refresh_rows(dataset: Dataset, opened: DatasetFolder) -> None:
+    """Bring counts, features and the rows of committed episodes up to `opened`, or to a newer state of the folder."""
     facts = _facts(opened)
     if not opened.episodes and dataset.features and not opened.revision:
         del facts["features"]

@@ -21,7 +21,8 @@ from recorder.catalog.datasets_on_disk import (
     close_changes,
     committed_id,
     missing_words,
-    refresh_dataset,
+    read_folder,
+    refresh_rows,
 )
 from recorder.catalog.sidecars import judgement_of
 from recorder.catalog.take_files import remove_staging, set_aside
@@ -265,6 +266,7 @@ def _write_rows(
     The dataset's counts become visible together with the batch's end: who reads `done` finds the episodes.
     """
     now = timezone.now()
+    opened = read_folder(batch.dataset)  # before the transaction: it may wait for the folder's lock
     with transaction.atomic():
         # The dataset first, as everybody who refreshes it: no two may wait for each other.
         Dataset.objects.select_for_update(no_key=True).get(pk=batch.dataset_id)
@@ -289,7 +291,8 @@ def _write_rows(
                 size_bytes=sum(path.stat().st_size for path in new.videos.values()),
             )
         close_changes([episode.pk for episode in episodes])
-        refresh_dataset(dataset=batch.dataset)
+        if opened is not None:
+            refresh_rows(batch.dataset, opened)
     return episodes
 
 

@@ -274,10 +274,10 @@ def test_a_batch_is_not_done_before_the_dataset_counts_its_episodes(
     class Died(BaseException):
         pass
 
-    def die(**_: Any) -> None:
+    def die(*_: Any) -> None:
         raise Died
 
-    monkeypatch.setattr(commit, "refresh_dataset", die)
+    monkeypatch.setattr(commit, "refresh_rows", die)
     with pytest.raises(Died):
         commit.commit_batch(batch.pk)
     batch.refresh_from_db()

@@ -15,7 +15,7 @@ def test_it_never_goes_back_to_what_a_folder_was(transactional_db: None, cubes: 
     before = datasets_on_disk.DatasetFolder.open(cubes.path)
     make_episode()
     work(start_batch(dataset=cubes, actor=Actor("olga")))
-    datasets_on_disk._refresh(cubes, before)  # read before the other commit, and written after it
+    datasets_on_disk.refresh_rows(cubes, before)  # read before the other commit, and written after it
     cubes.refresh_from_db()
     assert (cubes.total_episodes, cubes.revision) == (2, 2)
     states = Episode.objects.order_by("episode_index").values_list("state", "episode_index", "purged_at")

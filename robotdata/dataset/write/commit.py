@@ -93,7 +93,7 @@ def commit_episodes(
         if fresh:
             features = _features(root, base, spec)
             check_episodes(fresh, features)
-            steps = CommitProgress(video_keys(features), progress or _silent)
+            steps = CommitProgress(video_keys(features), progress)
             about = {"what": "committed", "committed": len(fresh), **(made_by or {})}
             info = _starting_info(base, spec, features, fresh[0])
             plan = plan_parts(base, features, base.fps if base else info["fps"], _refs(base, fresh))
@@ -157,7 +157,3 @@ def _camera_info(episode: NewEpisode, key: str) -> dict[str, Any]:
         return get_video_info(episode.videos[key])
     except VideoError as error:
         raise CommitError(f"episode {episode.uuid}, camera {key}: {error}") from error
-
-
-def _silent(done: int, total: int) -> None:
-    pass

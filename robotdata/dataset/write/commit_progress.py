@@ -11,7 +11,7 @@ _NOTE = "while "
 class CommitProgress:
     """One after the other; `progress` is called with (steps done, steps in all)."""
 
-    def __init__(self, cameras: Sequence[str], progress: Callable[[int, int], None]) -> None:
+    def __init__(self, cameras: Sequence[str], progress: Callable[[int, int], None] | None) -> None:
         videos = [f"writing the videos of {key}" for key in cameras]
         self._names = [
             "beginning the next state",
@@ -26,7 +26,8 @@ class CommitProgress:
     def step(self) -> None:
         """Count the next step as done."""
         self._done += 1
-        self._progress(min(self._done, len(self._names)), len(self._names))
+        if self._progress is not None:
+            self._progress(min(self._done, len(self._names)), len(self._names))
 
     @contextmanager
     def named(self) -> Iterator[None]:

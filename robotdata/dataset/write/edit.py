@@ -106,7 +106,7 @@ def apply_edit(
         if not edit:
             return None
         _check(base, edit)
-        steps = CommitProgress(video_keys(base.features), progress or (lambda done, total: None))
+        steps = CommitProgress(video_keys(base.features), progress)
         with steps.named(), _next_state(root, work, revisions, keep_revisions) as folder:
             trimmed = _compose(base, folder, edit, {**done_words(edit), **(made_by or {})}, steps)
         steps.step()
