@@ -216,7 +216,10 @@ class Traffic:
 
 
 def quiet(page: Page, for_s: float = 0.5, *, held: int = 0) -> None:
-    """Wait until the page has asked for nothing for so long, and waits for nothing but answers that a test holds."""
+    """Wait until the page has asked for nothing for so long, and waits for nothing but answers that a test holds.
+
+    A page that asks for something all the time is waited for a minute; then it must wait for nothing at that moment.
+    """
     traffic = Traffic.of(page)
     traffic.since = time.monotonic()
     deadline = traffic.since + 60
