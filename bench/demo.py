@@ -226,9 +226,9 @@ def review(browser: Browser, takes: list[dict[str, Any]]) -> list[dict[str, Any]
 
 
 def encode(browser: Browser, slug: str) -> None:
-    batch = browser.must("POST", "/batches", {"dataset": slug})
+    batch = browser.must("POST", f"/datasets/{slug}/encode", {})
     over = {"done", "failed", "cancelled"}
-    ended = browser.until(f"/batches/{batch['id']}", lambda b: b["state"] in over, ENCODE_WITHIN_S, "the batch")
+    ended = browser.until(f"/operations/{batch['id']}", lambda b: b["state"] in over, ENCODE_WITHIN_S, "the batch")
     if ended["state"] != "done" or ended["error"]:
         raise DemoFailed(f"the batch is {ended['state']}: {ended['error']}")
 

@@ -29,7 +29,7 @@ NOTES = {
     "robotdata.export": "one take → one episode: which frame goes to which row",
     "robotdata.quality": "measures of a take, and the flags that follow from them",
     "robotdata.rig": "the process at the robot: states, recorder, link to the web",
-    "recorder": "Django app: datasets, takes, review, batches, rigs; pages and API",
+    "recorder": "Django app: datasets, takes, review, operations, rigs; pages and API",
     "viewer": "Django app: frames, filmstrips, signals, the player",
 }
 WIDTH, LEFT, BOX, GAP, NAME = 860, 62, 40, 8, 170

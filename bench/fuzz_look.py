@@ -21,7 +21,7 @@ from tests.support.fuzz_home import CAMERA, GOOD_TAKE, SLUG, TICKS
 MOST_CPU_S, MOST_MB = 5.0, 300
 KILL_CPU_S, KILL_WALL_S = 20, 120
 ROOT = Path(__file__).resolve().parent.parent
-SHARED = ["/", "/newest/", "/rigs/", "/datasets/", "/batches/", "/trash/", "/api/episodes", "/api/datasets",
+SHARED = ["/", "/newest/", "/rigs/", "/datasets/", "/operations/", "/trash/", "/api/episodes", "/api/datasets",
           "/api/sessions", "/api/trash", "/record/sim/", "/record/sim/takes/"]  # fmt: skip
 VIEWS = ["", "cards/", "wall/", "wall/head/", "wall/ids/", "figures/", "batches/", "planned/", "revisions/", "tasks/",
          "overview/", "frames/"]  # fmt: skip

@@ -69,18 +69,18 @@ def take_like(template: Path, slug: str) -> str:
 
 def one_batch(template: Path, slug: str, takes: int = 3) -> None:
     """As the tasks do it, without the queue."""
-    from recorder.jobs.batches import start_batch
+    from recorder.jobs.encoding import start_encoding
     from recorder.models import Dataset
-    from recorder.worker.commit import commit_batch
     from recorder.worker.encode import run_job
+    from recorder.worker.run import run_operation
 
     dataset, _ = Dataset.objects.get_or_create(slug=slug, defaults={"title": slug, "encoding": QUICK})
     for _ in range(takes):
         take_like(template, slug)
-    batch = start_batch(dataset=dataset, actor=Actor("bench"))
+    batch = start_encoding(dataset=dataset, actor=Actor("bench"))
     for job in batch.jobs.all():
         run_job(job.pk)
-    commit_batch(batch.pk)
+    run_operation(batch.pk)
     batch.refresh_from_db()
     if batch.state != "done":
         raise RuntimeError(batch.error)
@@ -152,7 +152,7 @@ class Visitor:
 
     def look_around(self) -> None:
         pages = ("/", "/datasets/", f"/datasets/{self.slug}/", f"/datasets/{self.slug}/wall/?view=committed")
-        for path in (*pages, f"/datasets/{self.slug}/overview/", "/batches/", "/trash/", "/api/episodes?limit=100"):
+        for path in (*pages, f"/datasets/{self.slug}/overview/", "/operations/", "/trash/", "/api/episodes?limit=100"):
             self.ask(path)
 
     async def play(self, pk: str) -> None:

@@ -156,8 +156,8 @@ class Operator(Person):
             self.said.counts["trash emptied"] += status == 200
 
     def encode(self) -> None:
-        status, answer = self.ask("POST", "/api/batches", {"dataset": self.slug})
-        if status in (200, 201):
+        status, answer = self.ask("POST", f"/api/datasets/{self.slug}/encode", {})
+        if status == 202:
             self.said.count("batches begun")
             self.said.batches.add(answer["id"])
 
@@ -233,16 +233,16 @@ def settle(product: Product, said: Promises, slugs: list[str], within_s: float) 
     """Encode what is kept and wait for the last batch; what was killed too often is tried again, as a person would."""
     end, tried = time.monotonic() + within_s, Counter[str]()
     for slug in slugs:
-        status, answer = product.ask("POST", "/api/batches", {"dataset": slug})
-        said.counts["batches begun"] += status in (200, 201)
+        status, answer = product.ask("POST", f"/api/datasets/{slug}/encode", {})
+        said.counts["batches begun"] += status == 202
     while time.monotonic() < end:
-        _, page = product.ask("GET", "/api/batches?limit=100")
-        open_ = [batch for batch in page["items"] if batch["state"] in {"queued", "encoding", "committing"}]
+        _, page = product.ask("GET", "/api/operations?limit=100")
+        open_ = [batch for batch in page["items"] if batch["state"] in {"queued", "encoding", "running"}]
         for batch in page["items"]:
             if batch["state"] == "failed" and tried[batch["id"]] < 2:
                 tried[batch["id"]] += 1
                 said.count("batches tried again")
-                product.ask("POST", f"/api/batches/{batch['id']}/retry")
+                product.ask("POST", f"/api/operations/{batch['id']}/retry")
                 open_.append(batch)
         if not open_:
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.http import HttpRequest
 
-from recorder.models import ApiToken, Batch, Change, Dataset, Episode, Job, Rig, Session
+from recorder.models import ApiToken, Change, Dataset, Episode, Job, Operation, Rig, Session
 
 
 class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -55,8 +55,8 @@ class EpisodeJobInline(admin.TabularInline):  # type: ignore[type-arg]
     model = Job
     extra = 0
     can_delete = False
-    fields = ["batch", "camera", "state", "attempt", "frames_done", "frames_total", "error"]
-    readonly_fields = ["batch", "camera", "state", "attempt", "frames_done", "frames_total", "error"]
+    fields = ["operation", "camera", "state", "attempt", "frames_done", "frames_total", "error"]
+    readonly_fields = ["operation", "camera", "state", "attempt", "frames_done", "frames_total", "error"]
 
 
 @admin.register(Episode)
@@ -69,24 +69,24 @@ class EpisodeAdmin(ReadOnly):
     inlines = [EpisodeJobInline, ChangeInline]
 
 
-class BatchJobInline(EpisodeJobInline):
+class OperationJobInline(EpisodeJobInline):
     fields = ["episode", "camera", "state", "attempt", "frames_done", "frames_total", "error"]
     readonly_fields = ["episode", "camera", "state", "attempt", "frames_done", "frames_total", "error"]
 
 
-@admin.register(Batch)
-class BatchAdmin(ReadOnly):
+@admin.register(Operation)
+class OperationAdmin(ReadOnly):
     list_display = ["id", "dataset", "state", "reason", "started_by", "attempt", "created_at", "finished_at"]
     list_filter = ["state", "dataset"]
     list_select_related = ["dataset"]
-    inlines = [BatchJobInline]
+    inlines = [OperationJobInline]
 
 
 @admin.register(Job)
 class JobAdmin(ReadOnly):
-    list_display = ["id", "batch", "camera", "state", "attempt", "frames_done", "frames_total", "lease_until"]
+    list_display = ["id", "operation", "camera", "state", "attempt", "frames_done", "frames_total", "lease_until"]
     list_filter = ["state"]
-    list_select_related = ["batch__dataset"]
+    list_select_related = ["operation__dataset"]
 
 
 @admin.register(Change)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from recorder.views import batches, datasets, episodes, frames, home, keys, overview, record, trash, wall
+from recorder.views import datasets, episodes, frames, home, keys, operations, overview, record, trash, wall
 
 app_name = "recorder"
 urlpatterns = [
@@ -21,7 +21,7 @@ urlpatterns = [
     path("datasets/<str:slug>/wall/head/", wall.wall_head, name="wall-head"),
     path("datasets/<str:slug>/wall/ids/", wall.wall_ids, name="wall-ids"),
     path("datasets/<str:slug>/figures/", datasets.dataset_figures, name="dataset-figures"),
-    path("datasets/<str:slug>/batches/", datasets.dataset_batches, name="dataset-batches"),
+    path("datasets/<str:slug>/operations/", datasets.dataset_operations, name="dataset-operations"),
     path("datasets/<str:slug>/planned/", datasets.dataset_planned, name="dataset-planned"),
     path("datasets/<str:slug>/remarks/", datasets.dataset_remarks, name="dataset-remarks"),
     path("datasets/<str:slug>/revisions/", datasets.dataset_revisions, name="dataset-revisions"),
@@ -29,9 +29,9 @@ urlpatterns = [
     path("datasets/<str:slug>/overview/", overview.dataset_overview, name="dataset-overview"),
     path("datasets/<str:slug>/frames/", frames.dataset_frames, name="dataset-frames"),
     path("episodes/<uuid:episode_id>/card/", episodes.episode_card, name="episode-card"),
-    path("batches/", batches.batches, name="batches"),
-    path("batches/count/", batches.batch_count, name="batch-count"),
-    path("batches/<uuid:batch_id>/", batches.batch, name="batch"),
+    path("operations/", operations.operations, name="operations"),
+    path("operations/count/", operations.operation_count, name="operation-count"),
+    path("operations/<uuid:operation_id>/", operations.operation, name="operation"),
     path("keys/", keys.keys, name="keys"),
     path("trash/", trash.trash, name="trash"),
 ]

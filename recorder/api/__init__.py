@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recorder.api import batches, datasets, episodes, rigs, sessions, unopened
+from recorder.api import datasets, episodes, operations, rigs, sessions, unopened
 from recorder.api.app import Api
 
 api = Api()
@@ -10,7 +10,7 @@ api.add_router("", rigs.router)
 api.add_router("", sessions.router)
 api.add_router("", datasets.router)
 api.add_router("", episodes.router)
-api.add_router("", batches.router)
+api.add_router("", operations.router)
 api.add_router("", unopened.router)
 
 __all__ = ["api"]

@@ -9,14 +9,16 @@ from ninja import Path, Query, Router, Status
 
 from recorder.api import lookups
 from recorder.api.auth import actor_of
-from recorder.api.batches import Detail
 from recorder.api.change_schemas import VerdictOut
+from recorder.api.operations import Detail
 from recorder.api.paging import Limit, Page, by_name
 from recorder.api.revisions import GoBackIn, PlannedCounts, RenameIn, RevisionOut
-from recorder.api.schemas import ERRORS, BatchDetail, DatasetIn, DatasetOut, DatasetPatch, Slug
+from recorder.api.schemas import ERRORS, DatasetIn, DatasetOut, DatasetPatch, EncodeIn, OperationDetail, Slug
 from recorder.api.threshold_schemas import MarksPreview, ThresholdsIn
 from recorder.catalog.datasets import change_dataset, create_dataset
-from recorder.jobs.revisions import Revision, apply_changes, go_back, planned_counts, revisions_of
+from recorder.jobs.encoding import start_encoding
+from recorder.jobs.revising import apply_changes, go_back, planned_counts
+from recorder.jobs.revisions import Revision, revisions_of
 from recorder.models import Dataset
 from recorder.models.dataset import default_encoding
 from recorder.quality.thresholds import preview
@@ -60,11 +62,23 @@ def get_planned(request: HttpRequest, slug: Annotated[Slug, Path()]) -> dict[str
     return planned_counts(lookups.dataset_of(slug))
 
 
-@router.post("/datasets/{slug}/apply", response={202: BatchDetail, **ERRORS})
+@router.post("/datasets/{slug}/encode", response={202: OperationDetail, **ERRORS})
+def encode_takes(request: HttpRequest, slug: Annotated[Slug, Path()], body: EncodeIn) -> Status[Detail]:
+    """Encode the takes given, or all kept ones, and add them together. Returns an operation: poll it."""
+    operation = start_encoding(
+        dataset=lookups.dataset_of(slug),
+        actor=actor_of(request),
+        episodes=None if body.episodes is None else lookups.episodes_of(body.episodes),
+        include_unreviewed=body.include_unreviewed,
+    )
+    return Status(202, Detail(lookups.operation_of(operation.pk)))
+
+
+@router.post("/datasets/{slug}/apply", response={202: OperationDetail, **ERRORS})
 def apply_planned(request: HttpRequest, slug: Annotated[Slug, Path()]) -> Status[Detail]:
-    """Apply all pending changes as one new revision. Returns a batch: poll it until it is done."""
-    batch = apply_changes(dataset=lookups.dataset_of(slug), actor=actor_of(request))
-    return Status(202, Detail(lookups.batch_of(batch.pk)))
+    """Apply all pending changes as one new revision. Returns an operation: poll it until it is done."""
+    operation = apply_changes(dataset=lookups.dataset_of(slug), actor=actor_of(request))
+    return Status(202, Detail(lookups.operation_of(operation.pk)))
 
 
 @router.get("/datasets/{slug}/revisions", response={200: list[RevisionOut], **ERRORS})
@@ -73,11 +87,11 @@ def list_revisions(request: HttpRequest, slug: Annotated[Slug, Path()]) -> list[
     return revisions_of(lookups.dataset_of(slug))
 
 
-@router.post("/datasets/{slug}/revert", response={202: BatchDetail, **ERRORS})
+@router.post("/datasets/{slug}/revert", response={202: OperationDetail, **ERRORS})
 def revert_dataset(request: HttpRequest, slug: Annotated[Slug, Path()], body: GoBackIn) -> Status[Detail]:
-    """Revert to an earlier revision, as a new revision. Returns a batch: poll it until it is done."""
-    batch = go_back(dataset=lookups.dataset_of(slug), revision=body.revision, actor=actor_of(request))
-    return Status(202, Detail(lookups.batch_of(batch.pk)))
+    """Revert to an earlier revision, as a new revision. Returns an operation: poll it until it is done."""
+    operation = go_back(dataset=lookups.dataset_of(slug), revision=body.revision, actor=actor_of(request))
+    return Status(202, Detail(lookups.operation_of(operation.pk)))
 
 
 @router.post("/datasets/{slug}/tasks/rename", response={200: VerdictOut, **ERRORS})

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from recorder.errors import Refused
-from recorder.models import Batch, Dataset, Episode, Session
+from recorder.models import Dataset, Episode, Operation, Session
 
 
 def dataset_of(slug: str) -> Dataset:
@@ -41,8 +41,8 @@ def session_of(pk: UUID) -> Session:
     return found
 
 
-def batch_of(pk: UUID) -> Batch:
-    found = Batch.objects.select_related("dataset").filter(pk=pk).first()
+def operation_of(pk: UUID) -> Operation:
+    found = Operation.objects.select_related("dataset").filter(pk=pk).first()
     if found is None:
-        raise Refused("no_batch", f"There is no batch {pk}; GET /api/batches lists them.", 404)
+        raise Refused("no_operation", f"There is no operation {pk}; GET /api/operations lists them.", 404)
     return found

@@ -9,8 +9,9 @@ from uuid import UUID
 from ninja import Schema
 from pydantic import ConfigDict, Field, StringConstraints, field_validator
 
-from recorder.models import Batch, Dataset, Episode, Job, Policy, Rig, Session
-from recorder.models.states import BatchKind, BatchState, EpisodeState, JobState, RigState, Verdict
+from recorder.jobs.operation_types import spec_of
+from recorder.models import Dataset, Episode, Job, Operation, Policy, Rig, Session
+from recorder.models.states import EpisodeState, JobState, OperationState, OperationType, RigState, Verdict
 
 
 def text(most: int, least: int = 0) -> Any:
@@ -152,7 +153,7 @@ class SessionOut(Schema):
 
 class SessionEnded(Schema):
     session: SessionOut
-    batch: UUID | None  # started by the dataset's policy
+    operation: UUID | None  # started by the dataset's policy
 
 
 # --- datasets ----------------------------------------------------------------------------------------
@@ -342,9 +343,8 @@ class FreedOut(Schema):
     freed_bytes: int
 
 
-# --- batches -------------------------------------------------------------------------------------------
-class BatchIn(Body):
-    dataset: Slug
+# --- operations -------------------------------------------------------------------------------------------
+class EncodeIn(Body):
     episodes: Annotated[list[UUID], Field(min_length=1, max_length=5000)] | None = None
     include_unreviewed: bool = False
 
@@ -363,13 +363,14 @@ class JobOut(Schema):
         return job.episode_id
 
 
-class BatchOut(Schema):
+class OperationOut(Schema):
     id: UUID
     dataset: str
-    kind: BatchKind
+    type: OperationType
+    summary: str
     steps_done: int
     steps_total: int
-    state: BatchState
+    state: OperationState
     reason: str
     started_by: str
     error: str
@@ -377,11 +378,15 @@ class BatchOut(Schema):
     finished_at: datetime | None
 
     @staticmethod
-    def resolve_dataset(batch: Batch) -> str:
-        return batch.dataset.slug
+    def resolve_dataset(operation: Operation) -> str:
+        return operation.dataset.slug
+
+    @staticmethod
+    def resolve_summary(operation: Operation) -> str:
+        return spec_of(operation).summary(operation)
 
 
-class BatchDetail(BatchOut):
+class OperationDetail(OperationOut):
     frames_done: int
     frames_total: int
     frames_per_s: float | None

@@ -57,5 +57,5 @@ def begin_session(request: HttpRequest, body: SessionIn) -> Status[Session]:
 def end_running_session(request: HttpRequest, session_id: UUID) -> dict[str, Any]:
     """End a session; this may start a batch if the dataset's policy says so. Idempotent."""
     session = lookups.session_of(session_id)
-    batch = finish_session(session=session, actor=actor_of(request))
-    return {"session": session, "batch": batch.pk if batch else None}
+    operation = finish_session(session=session, actor=actor_of(request))
+    return {"session": session, "operation": operation.pk if operation else None}

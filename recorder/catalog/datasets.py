@@ -17,8 +17,8 @@ from recorder.catalog.datasets_on_disk import adopt_folder as adopt_folder
 from recorder.catalog.datasets_on_disk import refresh_dataset as refresh_dataset
 from recorder.catalog.datasets_on_disk import save_settings
 from recorder.errors import Refused
-from recorder.jobs.batches import apply_policy
 from recorder.jobs.encode_settings import encode_settings
+from recorder.jobs.encoding import apply_policy
 from recorder.jobs.notify import wake_workers
 from recorder.models import Dataset
 from recorder.models.permissions import Action, require

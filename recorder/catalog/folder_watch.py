@@ -11,8 +11,8 @@ from typing import Any
 from recorder.alone import alone
 from recorder.catalog.datasets_on_disk import refresh_dataset
 from recorder.catalog.sidecars import adopt_sidecar
-from recorder.models import Batch, Dataset
-from recorder.models.states import BatchState
+from recorder.models import Dataset, Operation
+from recorder.models.states import OperationState
 from robotdata.dataset.layout import EPISODES_GLOB, INFO, SIDECAR, TASKS
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ def follow_folders(datasets: Iterable[Dataset]) -> int:
             continue
         if state == errno.ENOENT and not (dataset.total_episodes or dataset.problem):
             continue  # nothing has been committed yet
-        if Batch.objects.filter(dataset=dataset, state=BatchState.COMMITTING).exclude(token="").exists():
+        if Operation.objects.filter(dataset=dataset, state=OperationState.RUNNING).exclude(token="").exists():
             continue
         with alone(f"{dataset.path} has changed on disk, and reading it", log):
             refresh_dataset(dataset=dataset)

@@ -17,7 +17,7 @@ from django.utils import timezone
 from recorder.actor import Actor
 from recorder.catalog.unopened import forget_unopened, note_take
 from recorder.errors import Refused
-from recorder.jobs.batches import apply_policy
+from recorder.jobs.encoding import apply_policy
 from recorder.jobs.notify import wake_workers
 from recorder.models import Dataset, Episode, Rig, Session
 from recorder.models.annotations import to_row

@@ -1,1 +1,1 @@
-"""Batches and jobs as rows: begin, lease, cancel, and tell the workers."""
+"""Operations and jobs as rows: begin, describe, lease, cancel, retry, and tell the workers."""

@@ -20,7 +20,7 @@ from django.utils import timezone
 from recorder.jobs.broker_health import broker_watch
 from recorder.live.messages import Kind, Moved
 from recorder.live.rigs import expire_rigs
-from recorder.models import Batch, Dataset, Episode, Job, Rig, Session
+from recorder.models import Dataset, Episode, Job, Operation, Rig, Session
 
 log = logging.getLogger(__name__)
 
@@ -78,13 +78,13 @@ def _moved_rows(after: datetime) -> Iterator[tuple[Moved, Any, datetime]]:
     for pk, slug, state, rig, verdict, recorded, at in episodes.values_list(*told)[:many]:
         said = {"rig": rig or "", "verdict": verdict, "recorded_at": recorded.isoformat() if recorded else ""}
         yield cast(Moved, {**_moved("episode", pk, slug, state), **said}), pk, at
-    batches = Batch.objects.filter(newer).order_by("-updated_at")
-    for pk, slug, state, at in batches.values_list("pk", "dataset__slug", "state", "updated_at")[:many]:
-        yield _moved("batch", pk, slug, state), pk, at
+    operations = Operation.objects.filter(newer).order_by("-updated_at")
+    for pk, slug, state, at in operations.values_list("pk", "dataset__slug", "state", "updated_at")[:many]:
+        yield _moved("operation", pk, slug, state), pk, at
     jobs = Job.objects.filter(newer).order_by("-updated_at")
-    about = jobs.values_list("pk", "batch__dataset__slug", "state", "batch_id", "updated_at")
-    for pk, slug, state, batch, at in about[:many]:
-        yield {**_moved("job", pk, slug, state), "batch": str(batch)}, pk, at
+    about = jobs.values_list("pk", "operation__dataset__slug", "state", "operation_id", "updated_at")
+    for pk, slug, state, operation, at in about[:many]:
+        yield {**_moved("job", pk, slug, state), "operation": str(operation)}, pk, at
     for pk, slug, at in Dataset.objects.filter(newer).values_list("pk", "slug", "updated_at")[:many]:
         yield _moved("dataset", slug, slug, ""), pk, at
     for row in Rig.objects.filter(newer).defer("features")[:many]:

@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple, NotRequired, TypedDict
 
 from robotdata.rig.protocol import PREVIEW, VERSION
 
-Kind = Literal["episode", "batch", "job", "dataset", "rig", "session"]
+Kind = Literal["episode", "operation", "job", "dataset", "rig", "session"]
 
 
 class Moved(TypedDict):
@@ -17,7 +17,7 @@ class Moved(TypedDict):
     id: str
     dataset: str
     state: str
-    batch: NotRequired[str]  # of a job
+    operation: NotRequired[str]  # of a job
     rig: NotRequired[str]  # of a session or an episode
     label: NotRequired[str]  # of a rig: how its state is called, and the end of a CSS class
     tone: NotRequired[str]

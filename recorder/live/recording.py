@@ -12,7 +12,7 @@ from recorder.errors import Refused
 from recorder.live.rig_commands import send_command
 from recorder.live.rigs import find_rig
 from recorder.live.sessions import BUSY, change_session, drop_session, end_session, record_args, start_session
-from recorder.models import Batch, Dataset, Session
+from recorder.models import Dataset, Operation, Session
 from recorder.models.permissions import Action, require
 from recorder.models.states import RigState
 from recorder.task_text import checked_task
@@ -54,7 +54,7 @@ def start_recording(
     return session, reply
 
 
-def finish_session(*, session: Session, actor: Actor) -> Batch | None:
+def finish_session(*, session: Session, actor: Actor) -> Operation | None:
     """End the session; the batch that the dataset's policy began by it, if any.
 
     Raises Refused while a take is being recorded: what is recorded belongs to a session.

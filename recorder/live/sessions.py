@@ -9,9 +9,9 @@ from django.utils import timezone
 
 from recorder.actor import Actor
 from recorder.errors import Refused
-from recorder.jobs.batches import apply_policy
 from recorder.jobs.encode_settings import encode_settings, size_problem
-from recorder.models import Batch, Dataset, Rig, Session
+from recorder.jobs.encoding import apply_policy
+from recorder.models import Dataset, Operation, Rig, Session
 from recorder.models.permissions import Action, require
 from recorder.models.states import RigState
 from recorder.task_text import checked_task
@@ -86,7 +86,7 @@ def drop_session(*, session: Session, actor: Actor) -> None:
         session.delete()
 
 
-def end_session(*, session: Session, actor: Actor) -> Batch | None:
+def end_session(*, session: Session, actor: Actor) -> Operation | None:
     """End it, and let the dataset's policy decide whether its takes are encoded now; that batch, if any."""
     require(actor, Action.RECORD, session)
     now = timezone.now()

@@ -5,14 +5,15 @@ from __future__ import annotations
 from recorder.models.access import ApiToken, SignInCode, SignInTries
 from recorder.models.dataset import Dataset, Policy
 from recorder.models.episode import Change, Episode
-from recorder.models.job import Batch, Job
+from recorder.models.job import Job
 from recorder.models.keys import UserKeys
+from recorder.models.operation import Operation
 from recorder.models.rig import Rig, Session
 from recorder.models.unopened import Unopened
 
 __all__ = [
     "ApiToken",
-    "Batch",
+    "Operation",
     "Change",
     "Dataset",
     "Episode",

@@ -1,12 +1,12 @@
-"""move(): the one way an episode, a batch or a job changes its state."""
+"""move(): the one way an episode, an operation or a job changes its state."""
 
 from __future__ import annotations
 
 import uuid
 from typing import Any
 
-from recorder.models import Batch, Episode, Job
-from recorder.models.states import NEXT, BatchState, EpisodeState, JobState
+from recorder.models import Episode, Job, Operation
+from recorder.models.states import NEXT, EpisodeState, JobState, OperationState
 from recorder.models.versions import next_version
 
 
@@ -14,14 +14,14 @@ class IllegalMove(Exception):
     """The program asked for a move that `states.NEXT` does not have."""
 
 
-STATES: dict[type, type[EpisodeState] | type[BatchState] | type[JobState]] = {
+STATES: dict[type, type[EpisodeState] | type[OperationState] | type[JobState]] = {
     Episode: EpisodeState,
-    Batch: BatchState,
+    Operation: OperationState,
     Job: JobState,
 }
 
 
-def move(row: Episode | Batch | Job, new: str, *, only: dict[str, Any] | None = None, **fields: Any) -> bool:
+def move(row: Episode | Operation | Job, new: str, *, only: dict[str, Any] | None = None, **fields: Any) -> bool:
     """Move on, setting `fields` in the same UPDATE; False where another process moved it first.
 
     `only` narrows the UPDATE further (a job's token: who lost its lease cannot overwrite).
@@ -39,11 +39,11 @@ def move(row: Episode | Batch | Job, new: str, *, only: dict[str, Any] | None = 
     return bool(ours)
 
 
-def hold_jobs(batch_id: uuid.UUID, *, episode: Episode | None = None) -> None:
-    """Lock a batch's jobs, or an episode's in it, by their numbers, until the transaction ends.
+def hold_jobs(operation_id: uuid.UUID, *, episode: Episode | None = None) -> None:
+    """Lock an operation's jobs, or an episode's in it, by their numbers, until the transaction ends.
 
     Whoever changes several of them, or an episode after its jobs, holds them first: of two who took them in different
     orders each would wait for the other.
     """
-    jobs = Job.objects.filter(batch=batch_id, **({"episode": episode} if episode else {}))
+    jobs = Job.objects.filter(operation=operation_id, **({"episode": episode} if episode else {}))
     list(jobs.order_by("pk").select_for_update().values_list("pk"))

@@ -9,10 +9,10 @@ from recorder.actor import Actor
 from recorder.errors import Refused
 from recorder.models.dataset import Dataset
 from recorder.models.episode import Episode
-from recorder.models.job import Batch
+from recorder.models.operation import Operation
 from recorder.models.rig import Rig, Session
 
-Target = Dataset | Episode | Batch | Rig | Session
+Target = Dataset | Episode | Operation | Rig | Session
 
 
 class Action(StrEnum):
@@ -21,7 +21,7 @@ class Action(StrEnum):
     JUDGE = "judge episodes"  # set and take back verdicts
     EDIT = "edit episodes"  # task, labels, rating, note and trim
     DELETE = "delete episodes"  # empty the trash
-    ENCODE = "encode takes"  # begin, cancel and retry batches
+    ENCODE = "encode takes"  # begin, cancel and retry
     REVISE = "change committed episodes"  # apply what is planned, go back to a revision
     CREATE_DATASET = "create datasets"
     CONFIGURE_DATASET = "change the settings of datasets"

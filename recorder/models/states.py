@@ -25,10 +25,10 @@ class Verdict(TextChoices):
     REJECT = "reject"
 
 
-class BatchState(TextChoices):
+class OperationState(TextChoices):
     QUEUED = "queued"
     ENCODING = "encoding"
-    COMMITTING = "committing"
+    RUNNING = "running"  # a worker writes the dataset's next revision, or will: see `token`
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
@@ -42,15 +42,19 @@ class JobState(TextChoices):
     CANCELLED = "cancelled"
 
 
-class BatchKind(TextChoices):
-    """What a batch does: encode takes, apply pending changes, or revert to an earlier revision."""
+class OperationType(TextChoices):
+    """What an operation does to its dataset. The label is the noun for one of them."""
 
-    ENCODE = "encode", "takes, encoded"
-    EDIT = "edit", "changes, applied"
-    REVERT = "revert", "an earlier state, again"
+    ENCODE = "encode", "batch"
+    EDIT = "edit", "edit"
+    REVERT = "revert", "revert"
 
 
-# By kind of row: as texts, a batch's and a job's `queued` are the same key.
+REVISING = (OperationType.EDIT, OperationType.REVERT)
+"""Types that replace what is there. Of these a dataset has one at a time; encoding adds, and waits for the lock."""
+
+
+# By kind of row: as texts, an operation's and a job's `queued` are the same key.
 NEXT: dict[type[TextChoices], dict[TextChoices, set[TextChoices]]] = {
     # Encoded is an end: what is committed changes through revisions of its dataset.
     EpisodeState: {
@@ -60,27 +64,27 @@ NEXT: dict[type[TextChoices], dict[TextChoices, set[TextChoices]]] = {
         EpisodeState.ENCODING: {
             EpisodeState.ENCODED,
             EpisodeState.FAILED,
-            EpisodeState.RECORDED,  # its batch was cancelled: back to what its folder says
+            EpisodeState.RECORDED,  # its operation was cancelled: back to what its folder says
             EpisodeState.INTERRUPTED,
         },
         EpisodeState.FAILED: {EpisodeState.ENCODING},
         EpisodeState.ENCODED: set(),
     },
-    BatchState: {
-        BatchState.QUEUED: {BatchState.ENCODING, BatchState.CANCELLED},
-        BatchState.ENCODING: {BatchState.COMMITTING, BatchState.CANCELLED, BatchState.FAILED},
-        BatchState.COMMITTING: {
-            BatchState.DONE,
-            BatchState.FAILED,
-            BatchState.CANCELLED,  # while no worker has it in its hands
+    OperationState: {
+        OperationState.QUEUED: {OperationState.ENCODING, OperationState.CANCELLED},
+        OperationState.ENCODING: {OperationState.RUNNING, OperationState.CANCELLED, OperationState.FAILED},
+        OperationState.RUNNING: {
+            OperationState.DONE,
+            OperationState.FAILED,
+            OperationState.CANCELLED,  # while no worker has it in its hands
         },
-        BatchState.FAILED: {
-            BatchState.QUEUED,
-            BatchState.COMMITTING,  # one without takes to encode, tried again
-            BatchState.CANCELLED,
+        OperationState.FAILED: {
+            OperationState.QUEUED,
+            OperationState.RUNNING,  # one without jobs, tried again
+            OperationState.CANCELLED,
         },
-        BatchState.DONE: set(),
-        BatchState.CANCELLED: set(),
+        OperationState.DONE: set(),
+        OperationState.CANCELLED: set(),
     },
     # Running may return to queued: a dead worker's lease ran out.
     JobState: {

@@ -8,7 +8,7 @@ from typing import Any
 
 from recorder.actor import Actor
 from recorder.errors import Refused
-from recorder.jobs.batches import apply_policy
+from recorder.jobs.encoding import apply_policy
 from recorder.models import Change, Episode
 from recorder.models.states import Verdict
 from recorder.review.change_many import change_all

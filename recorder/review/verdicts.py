@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from recorder.actor import Actor
 from recorder.errors import Refused
 from recorder.frame_words import frame_range
-from recorder.jobs.batches import apply_policy
+from recorder.jobs.encoding import apply_policy
 from recorder.models import Change, Dataset, Episode
 from recorder.models.annotations import EDITABLE
 from recorder.models.permissions import Action, require, require_changes

@@ -8,9 +8,9 @@ from typing import Any
 from django import template
 
 from recorder.frame_words import frame_range
+from recorder.jobs.operation_types import TypeSpec, spec_of
 from recorder.jobs.revisions import Revision
-from recorder.models import Batch, Episode, UserKeys
-from recorder.models.states import BatchKind
+from recorder.models import Episode, Operation, UserKeys
 from robotdata.quality.codes import LABELS
 
 register = template.Library()
@@ -46,12 +46,15 @@ def revision_words(revision: Revision) -> str:
 
 
 @register.filter
-def batch_does(batch: Batch) -> str:
-    """What a batch without takes does: `delete 3, trim 2`."""
-    if batch.kind == BatchKind.REVERT:
-        return f"revert to revision {batch.about.get('revision')}"
-    named = {"deleted": "delete", "relabelled": "relabel", "trimmed": "trim"}
-    return ", ".join(f"{word} {batch.about[name]}" for name, word in named.items() if batch.about.get(name))
+def type_of(operation: Operation) -> TypeSpec:
+    """How the operation's type is described."""
+    return spec_of(operation)
+
+
+@register.filter
+def operation_summary(operation: Operation) -> str:
+    """What an operation without takes does: `delete 3, trim 2`."""
+    return spec_of(operation).summary(operation)
 
 
 @register.filter

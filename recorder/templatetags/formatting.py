@@ -15,9 +15,10 @@ from django.utils.safestring import SafeString, mark_safe
 from recorder.browse.filters import EVERY
 from recorder.frame_words import frame_range
 from recorder.jobs.broker_health import address, broker_watch
+from recorder.jobs.operation_types import spec_of
 from recorder.live.rigs import ALIVE_S
-from recorder.models import Batch, Change, Episode, Rig
-from recorder.models.states import BatchKind, BatchState, EpisodeState, RigState
+from recorder.models import Change, Episode, Operation, Rig
+from recorder.models.states import EpisodeState, OperationState, RigState
 from recorder.templatetags.curation import camera_name
 from recorder.text import format_time as clock_time
 from robotdata.quality.mark import WEIGHT
@@ -33,15 +34,15 @@ EPISODE_TONES = {
     EpisodeState.FAILED: "bad",
 }
 EPISODE_WORDS = {EpisodeState.RECORDED: "not encoded", EpisodeState.FAILED: "encoding failed"}
-BATCH_TONES = {
-    BatchState.QUEUED: "",
-    BatchState.ENCODING: "accent",
-    BatchState.COMMITTING: "accent",
-    BatchState.DONE: "good",
-    BatchState.FAILED: "bad",
-    BatchState.CANCELLED: "",
+OPERATION_TONES = {
+    OperationState.QUEUED: "",
+    OperationState.ENCODING: "accent",
+    OperationState.RUNNING: "accent",
+    OperationState.DONE: "good",
+    OperationState.FAILED: "bad",
+    OperationState.CANCELLED: "",
 }
-BATCH_WORDS = {BatchState.QUEUED: "waiting", BatchState.COMMITTING: "adding to the dataset"}
+OPERATION_WORDS = {OperationState.QUEUED: "waiting"}
 MARK_TONES = {"bad": "tone-bad", "warn": "tone-warn"}
 END_REASONS = {
     "disk_full": "the disk was full",
@@ -119,10 +120,10 @@ def coded(text: str) -> SafeString:
 
 
 @register.filter
-def tone(row: Rig | Episode | Batch) -> str:
+def tone(row: Rig | Episode | Operation) -> str:
     """The CSS class of a state's colour; the state's word always stands beside it."""
-    if isinstance(row, Batch):
-        name = BATCH_TONES.get(BatchState(row.state), "")
+    if isinstance(row, Operation):
+        name = OPERATION_TONES.get(OperationState(row.state), "")
     elif isinstance(row, Episode) and row.is_cut_off:
         name = "warn"
     elif isinstance(row, Episode):
@@ -133,12 +134,12 @@ def tone(row: Rig | Episode | Batch) -> str:
 
 
 @register.filter
-def words(row: Rig | Episode | Batch) -> str:
+def words(row: Rig | Episode | Operation) -> str:
     """A state as a person says it."""
-    if isinstance(row, Batch) and row.kind != BatchKind.ENCODE and row.state == BatchState.COMMITTING:
-        return "changing the dataset"
-    if isinstance(row, Batch):
-        return BATCH_WORDS.get(BatchState(row.state), row.state)
+    if isinstance(row, Operation) and row.state == OperationState.RUNNING:
+        return spec_of(row).running
+    if isinstance(row, Operation):
+        return OPERATION_WORDS.get(OperationState(row.state), row.state)
     if isinstance(row, Rig):
         return row.readiness.label
     if row.is_cut_off:
@@ -245,13 +246,13 @@ def queue_trouble() -> str:
 
 @register.simple_tag
 def waiting_words() -> str:
-    """What a batch waits for that no worker has in its hands."""
+    """What an operation waits for that no worker has in its hands."""
     return "waiting: the queue is offline" if broker_watch.offline_since() else "waiting for a worker"
 
 
 @register.simple_tag
-def open_batches() -> int:
-    return Batch.objects.open().count()
+def open_operations() -> int:
+    return Operation.objects.open().count()
 
 
 @register.simple_tag

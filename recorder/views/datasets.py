@@ -10,9 +10,10 @@ from django.views.decorators.http import require_GET
 
 from recorder.browse.counts import datasets_with_figures, figures_of, tasks_of
 from recorder.catalog.remarks import remarks_of
-from recorder.jobs.revisions import planned_counts, revisions_of
-from recorder.models import Batch, Dataset, Policy, Unopened
-from recorder.views.batches import with_progress
+from recorder.jobs.revising import planned_counts
+from recorder.jobs.revisions import revisions_of
+from recorder.models import Dataset, Operation, Policy, Unopened
+from recorder.views.operations import with_progress
 from recorder.views.request import Request
 from recorder.views.wall import dataset_of, filter_of, wall_of
 
@@ -30,13 +31,13 @@ def datasets(request: Request) -> HttpResponse:
 
 @require_GET
 def dataset(request: Request, slug: str) -> HttpResponse:
-    """The page of one dataset; its list, figures and batches are fetched again by views of their own."""
+    """The page of one dataset; its list, figures and operations are fetched again by views of their own."""
     row = dataset_of(slug)
     context = {
         **wall_of(request, row),
         **filter_of(row),
         "figures": figures_of(row),
-        **_batches(row),
+        **_operations(row),
         "tasks": tasks_of(row),
         "planned": planned_counts(row),
         "policies": Policy.choices,
@@ -51,8 +52,8 @@ def dataset_figures(request: Request, slug: str) -> HttpResponse:
 
 
 @require_GET
-def dataset_batches(request: Request, slug: str) -> HttpResponse:
-    return render(request, "recorder/_dataset_batches.html", _batches(dataset_of(slug)))
+def dataset_operations(request: Request, slug: str) -> HttpResponse:
+    return render(request, "recorder/_dataset_operations.html", _operations(dataset_of(slug)))
 
 
 @require_GET
@@ -81,10 +82,10 @@ def dataset_tasks(request: Request, slug: str) -> HttpResponse:
     return render(request, "recorder/_dataset_tasks.html", {"dataset": row, "tasks": tasks_of(row)})
 
 
-def _batches(row: Dataset) -> dict[str, Any]:
+def _operations(row: Dataset) -> dict[str, Any]:
     """Those that are open, and the newest that failed."""
-    rows = list(Batch.objects.filter(dataset=row).open())
-    newest = Batch.objects.filter(dataset=row).first()
+    rows = list(Operation.objects.filter(dataset=row).open())
+    newest = Operation.objects.filter(dataset=row).first()
     if newest is not None and newest.error and newest not in rows:
         rows.append(newest)
-    return {"dataset": row, "batches": [with_progress(batch) for batch in rows]}
+    return {"dataset": row, "operations": [with_progress(operation) for operation in rows]}

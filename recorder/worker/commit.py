@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import logging
 import shutil
-import uuid
-from collections.abc import Callable, Sequence
-from datetime import timedelta
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, transaction
-from django.db.models import F, Q
 from django.utils import timezone
 
 from recorder.catalog.datasets_on_disk import (
@@ -27,30 +24,26 @@ from recorder.catalog.datasets_on_disk import (
 from recorder.catalog.sidecars import judgement_of
 from recorder.catalog.take_files import remove_staging, set_aside
 from recorder.jobs.encode_settings import encode_settings
-from recorder.jobs.leases import Heartbeat, LostLease, lease_end
-from recorder.models import Batch, Dataset, Episode
-from recorder.models.job import lease_expired
+from recorder.jobs.leases import Heartbeat
+from recorder.models import Dataset, Episode, Operation
 from recorder.models.lifecycle import move
-from recorder.models.states import BatchKind, BatchState, EpisodeState
-from recorder.worker.apply import made_by, make_state
+from recorder.models.states import EpisodeState, OperationState
 from recorder.worker.encode import (
     FINAL,
-    SPACE_AGAIN,
     committed_episodes,
     complete_episodes,
     fail_episode,
     failures,
-    is_no_space,
     plan_of,
     staged_path,
 )
+from recorder.worker.run_steps import made_by, step_recorder
 from robotdata.dataset.episode_list import EpisodeInfo
-from robotdata.dataset.errors import CommitError, DatasetBusy, DatasetError, EditError, FeaturesDiffer, NotADataset
+from robotdata.dataset.errors import CommitError, DatasetError
 from robotdata.dataset.hashes import unlike
 from robotdata.dataset.lock import dataset_lock
 from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.write.commit import CommitResult, DatasetSpec, commit_episodes
-from robotdata.dataset.write.commit_progress import step_of
 from robotdata.dataset.write.new_episode import NewEpisode
 from robotdata.dataset.write.swap import is_fresh, recover_dataset
 from robotdata.dataset.write.trims import shifted_marks
@@ -60,58 +53,11 @@ from robotdata.spool import SpoolError, Take
 
 log = logging.getLogger(__name__)
 
-_BUSY_AGAIN = timedelta(seconds=5)
 _TRIES = 6  # of a commit, each without the episodes that the one before was refused for
 
 
 class FolderMissing(DatasetError):
     """The dataset's folder is missing; only a person can restore it."""
-
-
-_HOPELESS = (*FINAL, FeaturesDiffer, NotADataset, EditError, FolderMissing)
-
-
-def commit_batch(batch_id: uuid.UUID | str) -> bool:
-    """Commit what of the batch is whole, unless it is done, taken or gone: False then. Its row says how it ended.
-
-    Done again after a crash at any place, it ends with the same episodes, each once.
-    """
-    batch = claim_batch(batch_id)
-    if batch is None:
-        return False
-    try:
-        with Heartbeat(_renewal(batch)) as heart:
-            done = _commit(batch, heart) if batch.kind == BatchKind.ENCODE else make_state(batch, heart)
-    except LostLease:
-        log.info("%s was given to another worker", batch)
-    except Exception as error:  # noqa: BLE001 - the outermost loop of a commit: what happened must reach its row
-        if not Batch.objects.filter(pk=batch.pk, token=batch.token).exists():  # the other one clears away what we read
-            log.info("%s was given to another worker; here it had failed: %s", batch, error)
-            return True
-        _judge(batch, error)
-    else:
-        clear_committed(batch.dataset, done)
-    return True
-
-
-def commit_waiting() -> int:
-    """Commit what is encoded and in nobody's hands, oldest first, before more is encoded; how many.
-
-    The bell of a commit is behind those of every job that was there before it, in whatever queue. What waits for a lock
-    or for space (it says so in `error`) waits on.
-    """
-    free = Batch.objects.filter(state=BatchState.COMMITTING, token="").order_by("updated_at")
-    due = free.filter(Q(error="") | Q(lease_until=None) | lease_expired(timezone.now()))
-    return sum(commit_batch(pk) for pk in list(due.values_list("pk", flat=True)))
-
-
-def claim_batch(batch_id: uuid.UUID | str) -> Batch | None:
-    """Claim the batch for this caller to commit; None if it cannot be claimed."""
-    token, now = uuid.uuid4().hex, timezone.now()
-    free = Batch.objects.filter(Q(token="") | lease_expired(now), pk=batch_id, state=BatchState.COMMITTING)
-    if not free.update(token=token, lease_until=lease_end(), attempt=F("attempt") + 1, updated_at=now):
-        return None
-    return Batch.objects.select_related("dataset").get(pk=batch_id)
 
 
 def clear_committed(dataset: Dataset, episodes: Sequence[Episode], *, later: bool = False) -> None:
@@ -145,44 +91,50 @@ def clear_committed(dataset: Dataset, episodes: Sequence[Episode], *, later: boo
         remove_staging(episode.pk)
 
 
-def _commit(batch: Batch, heart: Heartbeat) -> list[Episode]:
-    dataset = batch.dataset
+def run_commit(operation: Operation, heart: Heartbeat) -> list[Episode]:
+    """Add the encoded episodes of a batch to its dataset as one revision; those of them that are in it now.
+
+    Episodes that cannot be read or added fail alone. Raises what the disk, the database and the dataset room raise.
+    """
+    dataset = operation.dataset
     whole: dict[Episode, NewEpisode] = {}
     features: dict[str, Any] = {}
-    for episode in complete_episodes(batch):
+    for episode in complete_episodes(operation):
         heart.check()
         try:
-            made, took = _prepare(batch, episode)
+            made, took = _prepare(operation, episode)
         except (ExportError, SpoolError, DatasetError, *FINAL) as error:
-            fail_episode(episode, str(error), batch.pk)
+            fail_episode(episode, str(error), operation.pk)
             continue
         except (OSError, MemoryError, DatabaseError):  # of this machine, not of the take: the batch is tried again
             raise
         except Exception as error:  # a take's files may hold anything, and none takes the others along
-            log.exception("%s is left out of %s", episode, batch)
+            log.exception("%s is left out of %s", episode, operation)
             words = f"Its take cannot be read as an episode ({error}). Check {episode.take_path}, or reject the take."
-            fail_episode(episode, words, batch.pk)
+            fail_episode(episode, words, operation.pk)
             continue
         features = features or took["features"]
         whole[episode] = made
     if not whole:
-        return _end_without_commit(batch)
+        return _end_without_commit(operation)
     _check_folder(dataset)
     spec = DatasetSpec(
         fps=dataset.fps or next(iter(whole)).fps, robot_type=dataset.robot_type or None, features=features
     )
-    result = _add(batch, spec, whole, heart)
+    result = _add(operation, spec, whole, heart)
     if result is None:
-        return _end_without_commit(batch)
-    return _write_rows(batch, list(whole), result, {made.uuid: made for made in whole.values()})
+        return _end_without_commit(operation)
+    return _write_rows(operation, list(whole), result, {made.uuid: made for made in whole.values()})
 
 
-def _add(batch: Batch, spec: DatasetSpec, whole: dict[Episode, NewEpisode], heart: Heartbeat) -> CommitResult | None:
+def _add(
+    operation: Operation, spec: DatasetSpec, whole: dict[Episode, NewEpisode], heart: Heartbeat
+) -> CommitResult | None:
     """Commit `whole`. Episodes that alone are to blame fail by themselves and leave it; None where none is left.
 
     Each try leaves out at least one, and there are a few: after these the error is that of the whole batch.
     """
-    dataset = batch.dataset
+    dataset = operation.dataset
     for left in reversed(range(_TRIES)):
         try:
             return commit_episodes(
@@ -192,9 +144,9 @@ def _add(batch: Batch, spec: DatasetSpec, whole: dict[Episode, NewEpisode], hear
                 work=dataset.work_path,
                 revisions=dataset.revisions_path,
                 keep_revisions=KEEP_REVISIONS,
-                progress=_fence(batch, heart),
+                progress=step_recorder(operation, heart),
                 lock_wait_s=LOCK_WAIT_S,
-                made_by=made_by(batch),
+                made_by=made_by(operation),
             )
         except CommitError as error:
             bad = {episode: error.reasons[new.uuid] for episode, new in whole.items() if new.uuid in error.reasons}
@@ -202,8 +154,8 @@ def _add(batch: Batch, spec: DatasetSpec, whole: dict[Episode, NewEpisode], hear
                 raise
             heart.check()
             for episode, reason in bad.items():
-                log.warning("%s is left out of %s: %s", episode, batch, reason)
-                fail_episode(episode, f"{reason}. Trim or reject the take, or try again.", batch.pk)
+                log.warning("%s is left out of %s: %s", episode, operation, reason)
+                fail_episode(episode, f"{reason}. Trim or reject the take, or try again.", operation.pk)
                 remove_staging(episode.pk)  # the encoded file may be at fault: the next attempt encodes it again
                 del whole[episode]
         if not whole:
@@ -220,18 +172,18 @@ def _check_folder(dataset: Dataset) -> None:
             raise FolderMissing(f"{missing_words(dataset)} Then try again.")
 
 
-def _end_without_commit(batch: Batch) -> list[Episode]:
+def _end_without_commit(operation: Operation) -> list[Episode]:
     """Nothing is left to commit: all failed, or recovery has found them in the folder already."""
-    there = committed_episodes(batch)
-    state = BatchState.DONE if there else BatchState.FAILED
-    mine = {"token": batch.token}
-    ended = move(batch, state, only=mine, error=failures(batch), finished_at=timezone.now(), lease_until=None)
+    there = committed_episodes(operation)
+    state = OperationState.DONE if there else OperationState.FAILED
+    mine = {"token": operation.token}
+    ended = move(operation, state, only=mine, error=failures(operation), finished_at=timezone.now(), lease_until=None)
     return there if ended else []
 
 
-def _prepare(batch: Batch, episode: Episode) -> tuple[NewEpisode, dict[str, Any]]:
+def _prepare(operation: Operation, episode: Episode) -> tuple[NewEpisode, dict[str, Any]]:
     """The episode as the dataset room takes it, and the take's manifest. Reads rows, no frames."""
-    chosen = encode_settings(batch.encoding)
+    chosen = encode_settings(operation.arguments["encoding"])
     with Take.open(episode.take_path) as take:
         plan = plan_of(episode, take)
         encoded = {}
@@ -259,20 +211,25 @@ def sidecar_of(episode: Episode, plan: ExportPlan) -> dict[str, Any]:
 
 
 def _write_rows(
-    batch: Batch, episodes: list[Episode], result: CommitResult, made: dict[str, NewEpisode]
+    operation: Operation, episodes: list[Episode], result: CommitResult, made: dict[str, NewEpisode]
 ) -> list[Episode]:
     """Update the rows, now that the folder has the episodes; nothing if another worker took over, which does the same.
 
     The dataset's counts become visible together with the batch's end: who reads `done` finds the episodes.
     """
     now = timezone.now()
-    opened = read_folder(batch.dataset)  # before the transaction: it may wait for the folder's lock
+    opened = read_folder(operation.dataset)  # before the transaction: it may wait for the folder's lock
     with transaction.atomic():
         # The dataset first, as everybody who refreshes it: no two may wait for each other.
-        Dataset.objects.select_for_update(no_key=True).get(pk=batch.dataset_id)
-        words = failures(batch)
+        Dataset.objects.select_for_update(no_key=True).get(pk=operation.dataset_id)
+        words = failures(operation)
         if not move(
-            batch, BatchState.DONE, only={"token": batch.token}, error=words, finished_at=now, lease_until=None
+            operation,
+            OperationState.DONE,
+            only={"token": operation.token},
+            error=words,
+            finished_at=now,
+            lease_until=None,
         ):
             return []
         for episode in episodes:
@@ -292,73 +249,8 @@ def _write_rows(
             )
         close_changes([episode.pk for episode in episodes])
         if opened is not None:
-            refresh_rows(batch.dataset, opened)
+            refresh_rows(operation.dataset, opened)
     return episodes
-
-
-def _renewal(batch: Batch) -> Callable[[int], bool]:
-    mine = Batch.objects.filter(pk=batch.pk, token=batch.token, state=BatchState.COMMITTING)
-    return lambda _: bool(mine.update(lease_until=lease_end()))
-
-
-def _fence(batch: Batch, heart: Heartbeat) -> Callable[[int, int], None]:
-    """Check before each step, while the folder is locked, whether a stalled commit was cancelled meanwhile."""
-    mine = Batch.objects.filter(pk=batch.pk, token=batch.token, state=BatchState.COMMITTING)
-
-    def progress(done: int, _: int) -> None:
-        heart.progress(done)
-        if not mine.exists():
-            raise LostLease
-
-    return progress
-
-
-def _judge(batch: Batch, error: Exception) -> None:
-    """Wait for the lock or for space, try again, or give it up: its episodes fail, and can be tried again."""
-    if isinstance(error, DatasetBusy):
-        _later(batch, f"Waits: {error}.", _BUSY_AGAIN, counted=False)
-    elif is_no_space(error):
-        words = f"No space for the dataset in {batch.dataset.path}: free some space; the batch continues by itself."
-        _later(batch, words, SPACE_AGAIN, counted=False)
-    elif batch.attempt < settings.JOB_ATTEMPTS and not isinstance(error, _HOPELESS):
-        log.warning("%s failed, trying again: %s", batch, error, exc_info=True)
-        words = f"{str(error) or type(error).__name__}{_where(error)}"
-        _later(batch, f"Trying again soon: {words}", _BUSY_AGAIN * batch.attempt, counted=True)
-    else:
-        log.error("%s failed: %s", batch, error, exc_info=not isinstance(error, _HOPELESS))
-        _give_up(batch, _said(batch, error))
-
-
-def _said(batch: Batch, error: Exception) -> str:
-    """For a person; an error of the disk says nothing of its own of what to do next."""
-    words = str(error) or type(error).__name__
-    if not isinstance(error, OSError):
-        return words
-    asked = "Check the disk, then try again: parts that are written already are reused."
-    return f"{batch.dataset.path} could not be updated{_where(error)}: {words}. {asked}"
-
-
-def _where(error: Exception) -> str:
-    step = step_of(error)
-    return f" (while {step})" if step else ""
-
-
-def _later(batch: Batch, words: str, pause: timedelta, *, counted: bool) -> None:
-    now = timezone.now()
-    mine = Batch.objects.filter(pk=batch.pk, token=batch.token, state=BatchState.COMMITTING)
-    attempt = batch.attempt if counted else batch.attempt - 1
-    mine.update(token="", lease_until=now + pause, attempt=attempt, error=words, updated_at=now)
-
-
-def _give_up(batch: Batch, words: str) -> None:
-    with transaction.atomic():
-        now = timezone.now()
-        if not move(
-            batch, BatchState.FAILED, only={"token": batch.token}, error=words, finished_at=now, lease_until=None
-        ):
-            return
-        for episode in complete_episodes(batch):
-            move(episode, EpisodeState.FAILED, error=words)
 
 
 def _files_of(info: EpisodeInfo) -> list[Path]:

@@ -22,9 +22,9 @@ from recorder.errors import Refused
 from recorder.jobs.encode_settings import encode_settings, size_problem
 from recorder.jobs.leases import Heartbeat, LostLease, lease_end
 from recorder.jobs.notify import wake_workers
-from recorder.models import Batch, Dataset, Episode, Job
+from recorder.models import Dataset, Episode, Job, Operation
 from recorder.models.lifecycle import hold_jobs, move
-from recorder.models.states import BatchState, EpisodeState, JobState
+from recorder.models.states import EpisodeState, JobState, OperationState
 from robotdata.dataset.errors import FeatureError
 from robotdata.dataset.features import complete, differences
 from robotdata.export import ExportPlan, ExportRefused, encode_camera, load_encoded, plan_take, source_of
@@ -73,13 +73,13 @@ def run_job(job_id: int, *, on_stall: Callable[[str], None] | None = None) -> bo
             log.info("%s was cancelled, or given to another worker; here it had failed: %s", job, error)
             return True
         _judge(job, error)
-    settle(job.batch_id)
+    settle(job.operation_id)
     return True
 
 
 def claim_job(job_id: int) -> Job | None:
     """Claim the job for this caller by one conditional UPDATE; None if it cannot be claimed."""
-    job = Job.objects.select_related("batch__dataset", "episode").filter(pk=job_id).first()
+    job = Job.objects.select_related("operation__dataset", "episode").filter(pk=job_id).first()
     if job is None or job.state != JobState.QUEUED:
         return None
     ours = move(
@@ -95,17 +95,17 @@ def claim_job(job_id: int) -> Job | None:
     if not ours:
         return None
     job.refresh_from_db(fields=["attempt"])
-    if job.batch.state == BatchState.QUEUED:
-        move(job.batch, BatchState.ENCODING)
+    if job.operation.state == OperationState.QUEUED:
+        move(job.operation, OperationState.ENCODING)
     return job
 
 
 def encode_job(job: Job, heart: Heartbeat) -> int:
     """Encode, decode and count; the number of frames. What an earlier try left whole is used as it is."""
-    chosen = encode_settings(job.batch.encoding)
+    chosen = encode_settings(job.operation.arguments["encoding"])
     with Take.open(job.episode.take_path) as take:
         plan = plan_of(job.episode, take)
-        check_fit(take, plan, job.batch.dataset, job.episode, chosen)
+        check_fit(take, plan, job.operation.dataset, job.episode, chosen)
         if not job.camera:
             return _rows_only(take, plan)
         if not _mine(job).update(frames_total=plan.rows):
@@ -176,58 +176,63 @@ def fail_job(job: Job, words: str, *, final: bool = False) -> None:
         return
     said = words if final else f"{words} (tried {job.attempt} times)"
     with transaction.atomic():
-        hold_jobs(job.batch_id, episode=job.episode)
+        hold_jobs(job.operation_id, episode=job.episode)
         now = timezone.now()
         if move(
             job, JobState.FAILED, only={"token": job.token}, error=said, token="", lease_until=None, finished_at=now
         ):
-            fail_episode(job.episode, f"{_short(job.camera)}{said}", job.batch_id)
+            fail_episode(job.episode, f"{_short(job.camera)}{said}", job.operation_id)
 
 
-def fail_episode(episode: Episode, words: str, batch_id: uuid.UUID) -> None:
+def fail_episode(episode: Episode, words: str, operation_id: uuid.UUID) -> None:
     """Remove the episode from its batch; the rest of the batch continues."""
     with transaction.atomic():
-        hold_jobs(batch_id, episode=episode)
+        hold_jobs(operation_id, episode=episode)
         episode.refresh_from_db(fields=["state"])
         if episode.state == EpisodeState.ENCODING:
             move(episode, EpisodeState.FAILED, error=words)
-        others = Job.objects.filter(batch=batch_id, episode=episode, state__in=_OPEN)
+        others = Job.objects.filter(operation=operation_id, episode=episode, state__in=_OPEN)
         others.update(state=JobState.CANCELLED, cancel=True, token="", lease_until=None, updated_at=timezone.now())
 
 
-def settle(batch_id: uuid.UUID) -> None:
+def settle(operation_id: uuid.UUID) -> None:
     """Once no job of the batch is open: commit what is whole, or say that nothing is."""
-    batch = Batch.objects.get(pk=batch_id)
-    if batch.state not in {BatchState.QUEUED, BatchState.ENCODING} or batch.jobs.filter(state__in=_OPEN).exists():
+    operation = Operation.objects.get(pk=operation_id)
+    if (
+        operation.state not in {OperationState.QUEUED, OperationState.ENCODING}
+        or operation.jobs.filter(state__in=_OPEN).exists()
+    ):
         return
-    if batch.state == BatchState.QUEUED and not move(batch, BatchState.ENCODING):
+    if operation.state == OperationState.QUEUED and not move(operation, OperationState.ENCODING):
         return
-    if complete_episodes(batch) or committed_episodes(batch):
-        if move(batch, BatchState.COMMITTING, token="", lease_until=None):
-            wake_workers("commit_batch", str(batch.pk))
+    if complete_episodes(operation) or committed_episodes(operation):
+        if move(operation, OperationState.RUNNING, token="", lease_until=None):
+            wake_workers("run_operation", str(operation.pk))
     else:
-        move(batch, BatchState.FAILED, error=failures(batch), finished_at=timezone.now())
+        move(operation, OperationState.FAILED, error=failures(operation), finished_at=timezone.now())
 
 
-def complete_episodes(batch: Batch) -> list[Episode]:
+def complete_episodes(operation: Operation) -> list[Episode]:
     """Those whose cameras are all encoded, in the order of their recording."""
-    there = Episode.objects.filter(jobs__batch=batch, state=EpisodeState.ENCODING)
-    undone = Job.objects.filter(batch=batch).exclude(state=JobState.DONE).values("episode")
+    there = Episode.objects.filter(jobs__operation=operation, state=EpisodeState.ENCODING)
+    undone = Job.objects.filter(operation=operation).exclude(state=JobState.DONE).values("episode")
     return list(there.exclude(pk__in=undone).distinct().order_by("recorded_at", "pk"))
 
 
-def committed_episodes(batch: Batch) -> list[Episode]:
+def committed_episodes(operation: Operation) -> list[Episode]:
     """Those that are in the folder already, where a crash came before the batch could say so."""
-    return list(Episode.objects.committed().filter(jobs__batch=batch).distinct())
+    return list(Episode.objects.committed().filter(jobs__operation=operation).distinct())
 
 
-def failures(batch: Batch) -> str:
+def failures(operation: Operation) -> str:
     """Which episodes of the batch failed and why, for its row; empty where none did."""
-    failed = Episode.objects.filter(jobs__batch=batch, state=EpisodeState.FAILED).distinct().order_by("recorded_at")
+    failed = (
+        Episode.objects.filter(jobs__operation=operation, state=EpisodeState.FAILED).distinct().order_by("recorded_at")
+    )
     count = failed.count()
     if not count:
         return ""
-    total = Episode.objects.filter(jobs__batch=batch).distinct().count()
+    total = Episode.objects.filter(jobs__operation=operation).distinct().count()
     first = "; ".join(f"{episode}: {episode.error}" for episode in failed[:3])
     return f"{count} of {total} episodes failed and were left out. {first}"
 

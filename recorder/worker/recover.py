@@ -25,8 +25,8 @@ from recorder.catalog.take_files import ASIDE, size_of
 from recorder.catalog.takes import index_take, reviewed
 from recorder.catalog.unknown_folders import adopt_strangers
 from recorder.catalog.unopened import keep_only, note_take
-from recorder.jobs.batches import raw_state
-from recorder.models import Batch, Change, Dataset, Episode, Job, Rig, Session, Unopened
+from recorder.jobs.encoding import raw_state
+from recorder.models import Change, Dataset, Episode, Job, Operation, Rig, Session, Unopened
 from recorder.models.annotations import FIELDS, TRIM, from_row, to_row
 from recorder.models.lifecycle import move
 from recorder.models.paths import revisions_of, work_of
@@ -97,7 +97,7 @@ def recover(*, deep: bool = False) -> Report:
         "Looking for missing takes": lambda: _find_missing(report),
         "Requeueing episodes": lambda: _give_back_orphans(report),
         "Requeueing jobs": lambda: _give_back_jobs(report),
-        "Advancing batches": lambda: sweep.move_on(timezone.now()),
+        "Advancing operations": lambda: sweep.move_on(timezone.now()),
         "Tidying the staging folder": sweep.tidy_staging,
         "Listing the raw frames that are kept": lambda: _name_kept(report),
     }
@@ -110,10 +110,10 @@ def recover(*, deep: bool = False) -> Report:
 def rebuild(*, deep: bool = False) -> Report:
     """Rebuild all rows of datasets, sessions and episodes from the folders alone. Accounts and rigs stay.
 
-    Batches and changes are forgotten: what was being encoded is a take again.
+    Operations and changes are forgotten: what was being encoded is a take again.
     """
     with transaction.atomic():
-        for model in (Job, Batch, Change, Episode, Session, Dataset):
+        for model in (Job, Operation, Change, Episode, Session, Dataset):
             model.objects.all().delete()
     _remember_datasets()
     report = recover(deep=deep)
@@ -340,7 +340,7 @@ def _name_kept(report: Report) -> None:
 
 def _give_back_orphans(report: Report) -> None:
     """Episodes that say `encoding` though no batch holds them."""
-    held = Job.objects.filter(batch__in=Batch.objects.open()).values("episode")
+    held = Job.objects.filter(operation__in=Operation.objects.open()).values("episode")
     for row in Episode.objects.filter(state=EpisodeState.ENCODING).exclude(pk__in=held):
         move(row, raw_state(row))
         report.said.append(f"{row}: in no batch, will be encoded again.")

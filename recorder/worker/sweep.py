@@ -22,12 +22,12 @@ from recorder.catalog.take_files import remove_staging
 from recorder.catalog.takes import index_take
 from recorder.catalog.unknown_folders import adopt_strangers
 from recorder.catalog.unopened import forget_unopened, note_take, state_of_take, take_path
-from recorder.jobs.batches import RING_AGAIN, apply_policy
+from recorder.jobs.encoding import RING_AGAIN, apply_policy
 from recorder.jobs.notify import wake_workers
-from recorder.models import Batch, Dataset, Episode, Job, Policy, Rig, Unopened
+from recorder.models import Dataset, Episode, Job, Operation, Policy, Rig, Unopened
 from recorder.models.job import lease_expired
 from recorder.models.lifecycle import move
-from recorder.models.states import BatchState, EpisodeState, JobState, RigState
+from recorder.models.states import EpisodeState, JobState, OperationState, RigState
 from recorder.models.unopened import UnopenedKind
 from recorder.quality.assess import JUDGE_AGAIN, unassessed
 from recorder.worker.commit import clear_committed
@@ -51,7 +51,7 @@ def sweep() -> None:
         "Closing abandoned takes": lambda: close_orphans(now),
         "Requeueing jobs": lambda: give_back(now),
         "Notifying workers of jobs": lambda: ring_waiting(now),
-        "Advancing batches": lambda: move_on(now),
+        "Advancing operations": lambda: move_on(now),
         "Applying the datasets' policies": lambda: look_after_datasets(now, datasets),
         "Following the datasets' folders": lambda: follow_folders(datasets),
         "Checking new dataset folders": lambda: adopt_strangers(datasets, unopened, actor=WORKER),
@@ -135,7 +135,7 @@ def ring_unassessed(now: datetime) -> None:
 
 
 def look_after_datasets(now: datetime, datasets: Iterable[Dataset] | None = None) -> None:
-    """Start the batches that policies ask for; call a worker where takes wait for a check that nobody does."""
+    """Start the encoding that policies ask for; call a worker where takes wait for a check that nobody does."""
     for dataset in Dataset.objects.all() if datasets is None else datasets:
         with alone(f"Applying the policy of {dataset.slug}", log):
             _look_after(dataset, now)
@@ -156,7 +156,7 @@ def give_back(now: datetime) -> int:
     for job in stale:
         if job.attempt >= settings.JOB_ATTEMPTS:
             fail_job(job, "Its worker crashed at every attempt, perhaps because of this take. See the worker's log")
-            settle(job.batch_id)
+            settle(job.operation_id)
         elif move(
             job, JobState.QUEUED, only={"token": job.token}, token="", lease_until=now + RING_AGAIN, frames_done=0
         ):
@@ -168,7 +168,7 @@ def ring_waiting(now: datetime) -> int:
     """Ring for queued jobs whose bell must have been lost, oldest first, and ever more rarely; how many."""
     due = now - _WHILE_BUSY if _is_busy(now) else now
     rung = 0
-    for pk, lease, began in Job.objects.waiting().values_list("pk", "lease_until", "batch__created_at")[:_AT_ONCE]:
+    for pk, lease, began in Job.objects.waiting().values_list("pk", "lease_until", "operation__created_at")[:_AT_ONCE]:
         if lease is not None and lease >= due:
             continue
         again = now + max(RING_AGAIN, (now - began) / 4)
@@ -179,16 +179,16 @@ def ring_waiting(now: datetime) -> int:
 
 
 def move_on(now: datetime) -> None:
-    """Batches that stand still between two steps."""
-    open_jobs = Job.objects.filter(state__in=[JobState.QUEUED, JobState.RUNNING]).values("batch")
-    encoding = Batch.objects.filter(state__in=[BatchState.QUEUED, BatchState.ENCODING])
+    """Operations that stand still between two steps."""
+    open_jobs = Job.objects.filter(state__in=[JobState.QUEUED, JobState.RUNNING]).values("operation")
+    encoding = Operation.objects.filter(state__in=[OperationState.QUEUED, OperationState.ENCODING])
     for pk in list(encoding.exclude(pk__in=open_jobs).values_list("pk", flat=True)):
         settle(pk)
     due = Q(lease_until=None) | lease_expired(now)
-    for pk, token in list(Batch.objects.filter(due, state=BatchState.COMMITTING).values_list("pk", "token")):
-        mine = Batch.objects.filter(pk=pk, token=token, state=BatchState.COMMITTING)
+    for pk, token in list(Operation.objects.filter(due, state=OperationState.RUNNING).values_list("pk", "token")):
+        mine = Operation.objects.filter(pk=pk, token=token, state=OperationState.RUNNING)
         if mine.filter(due).update(token="", lease_until=now + _BELL_OF_COMMIT):
-            wake_workers("commit_batch", str(pk))
+            wake_workers("run_operation", str(pk))
 
 
 def tidy_staging() -> None:

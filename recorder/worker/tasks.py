@@ -13,7 +13,7 @@ from celery import shared_task
 from celery.signals import celeryd_after_setup, worker_process_init, worker_ready
 from celery.worker import state
 
-from recorder.worker import commit, encode
+from recorder.worker import encode, run
 
 NICENESS = 10
 """Encoding gives way to the robot's loop."""
@@ -57,13 +57,13 @@ def _end_with(clock: Any) -> None:
 
 @shared_task(name="robotdata.run_job")
 def run_job(job_id: int) -> None:
-    commit.commit_waiting()
+    run.run_waiting()
     encode.run_job(job_id, on_stall=leave)
 
 
-@shared_task(name="robotdata.commit_batch")
-def commit_batch(batch_id: str) -> None:
-    commit.commit_batch(batch_id)
+@shared_task(name="robotdata.run_operation")
+def run_operation(operation_id: str) -> None:
+    run.run_operation(operation_id)
 
 
 def leave(_: str) -> None:

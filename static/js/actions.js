@@ -44,7 +44,7 @@ function afterwards(element, answer) {
     const shown = element.closest("[data-live]");
     if (shown && "keepsOpen" in shown.dataset) element.closest("details")?.removeAttribute("open");
     if (shown) ring(shown);
-    ringTopics(["batches", "new-batch"]);
+    ringTopics(["operations", "new-operation"]);
   }
 }
 

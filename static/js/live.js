@@ -1,5 +1,5 @@
 // The socket says that something moved; whatever shows it fetches itself again.
-// An element names what it shows: data-live="episode:<id> batches:<slug> ...".
+// An element names what it shows: data-live="episode:<id> operations:<slug> ...".
 import { make, say } from "./lib/dom.js";
 import { setLost } from "./lib/lost.js";
 import { Link } from "./lib/socket.js";
@@ -66,14 +66,14 @@ export function ringTopics(topics) {
   }
 }
 
-function topicsOf({ kind, id, dataset, rig, batch }) {
+function topicsOf({ kind, id, dataset, rig, operation }) {
   switch (kind) {
     case "episode":
       return [`episode:${id}`, "episodes", `episodes:${dataset}`, `episodes@${rig}`];
     case "job":
-      return [`batch:${batch}`, `batches:${dataset}`];
-    case "batch":
-      return [`batch:${id}`, "batches", `batches:${dataset}`];
+      return [`operation:${operation}`, `operations:${dataset}`];
+    case "operation":
+      return [`operation:${id}`, "operations", `operations:${dataset}`];
     case "session":
       return [`session@${rig}`];
     case "dataset":
@@ -133,8 +133,8 @@ function heard(message) {
   }
   if (message.kind === "rig") rigMoved(message);
   if (message.kind === "episode") arrived(message);
-  if (message.kind === "batch" && !document.getElementById(`batch-${message.id}`)) ringTopics(["new-batch"]);
-  if (message.kind === "batch" && ["done", "failed", "cancelled"].includes(message.state)) ringTopics(["new-batch"]);
+  if (message.kind === "operation" && !document.getElementById(`operation-${message.id}`)) ringTopics(["new-operation"]);
+  if (message.kind === "operation" && ["done", "failed", "cancelled"].includes(message.state)) ringTopics(["new-operation"]);
   ringTopics(topicsOf(message));
   document.dispatchEvent(new CustomEvent("row-moved", { detail: message }));
 }

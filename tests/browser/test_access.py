@@ -27,7 +27,7 @@ PAGES = [
     "/datasets/axe/frames/",
     "/episodes/{0}/?list=review",
     "/compare/?a={0}&b={1}",
-    "/batches/",
+    "/operations/",
     "/trash/",
     "/keys/",
 ]

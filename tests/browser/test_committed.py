@@ -33,12 +33,12 @@ def shown(root: Path) -> list[tuple[int, list[int]]]:
 
 def commit(page: Page, slug: str, ids: list[str]) -> None:
     call(page, "POST", "/api/episodes/verdict", {"episodes": ids, "verdict": "keep"})
-    batch = call(page, "POST", "/api/batches", {"dataset": slug})["id"]
-    until_done(page, batch)
+    operation = call(page, "POST", f"/api/datasets/{slug}/encode", {})["id"]
+    until_done(page, operation)
 
 
-def until_done(page: Page, batch: str) -> None:
-    until(lambda: call(page, "GET", f"/api/batches/{batch}")["state"], "done", within_s=90)
+def until_done(page: Page, operation: str) -> None:
+    until(lambda: call(page, "GET", f"/api/operations/{operation}")["state"], "done", within_s=90)
 
 
 def until_revision(page: Page, slug: str, revision: int) -> None:

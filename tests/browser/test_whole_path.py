@@ -136,7 +136,7 @@ def encode(page: Page) -> str:
     page.get_by_role("button", name="Save").click()
     expect(page.locator(".toast").last).to_contain_text("Settings saved")
     page.get_by_role("button", name="Encode 2 kept takes").click()
-    expect(page.locator(".batch").or_(page.locator(".tabs a").nth(2).get_by_text("2"))).to_be_visible()
+    expect(page.locator(".operation").or_(page.locator(".tabs a").nth(2).get_by_text("2"))).to_be_visible()
     expect(page.locator(".tabs a").nth(2).locator(".count")).to_have_text("2", timeout=60_000)
     page.locator(".tabs a").nth(2).click()
     expect(page.locator("#cards article.take")).to_have_count(2)

@@ -13,11 +13,11 @@ TICKS = (6, 5)
 
 
 def main(home: Path) -> None:
-    from recorder.models import Batch
-    from recorder.worker.commit import commit_batch
+    from recorder.models import Operation
+    from recorder.worker.run import run_operation
 
-    commit_batch(Batch.objects.get().pk)
-    state = Batch.objects.get()
+    run_operation(Operation.objects.get().pk)
+    state = Operation.objects.get()
     sys.stdout.write(f"{'committed' if state.state == 'done' else state.state} {state.error}\n")
 
 
@@ -26,7 +26,7 @@ def make_home(home: Path) -> None:
     from django.core.management import call_command
 
     from recorder.catalog.takes import index_take
-    from recorder.jobs.batches import start_batch
+    from recorder.jobs.encoding import start_encoding
     from recorder.models import Dataset, Episode, Job
     from recorder.worker.encode import run_job
 
@@ -36,6 +36,6 @@ def make_home(home: Path) -> None:
     for number, ticks in enumerate(TICKS):
         index_take(take_id=make_take(home / "spool", ticks, episode=number, cameras=CAMERAS).name, actor=WORKER)
     Episode.objects.update(verdict="keep")
-    start_batch(dataset=dataset, actor=Actor("olga"))
+    start_encoding(dataset=dataset, actor=Actor("olga"))
     for pk in Job.objects.values_list("pk", flat=True):
         run_job(pk)

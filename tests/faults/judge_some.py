@@ -46,10 +46,10 @@ def make_home(home: Path) -> None:
     from django.core.management import call_command
 
     from recorder.catalog.takes import index_take
-    from recorder.jobs.batches import start_batch
+    from recorder.jobs.encoding import start_encoding
     from recorder.models import Dataset, Episode
-    from recorder.worker.commit import commit_batch
     from recorder.worker.encode import run_job
+    from recorder.worker.run import run_operation
 
     call_command("migrate", verbosity=0, interactive=False)
     quick = {"codec": "h264", "preset": "ultrafast"}
@@ -57,7 +57,7 @@ def make_home(home: Path) -> None:
     for number, pk in enumerate(IDS):
         make_take(home / "spool", 3, episode=number, cameras=CAMERAS, take_id=pk)
         index_take(take_id=pk, actor=WORKER)
-    batch = start_batch(dataset=dataset, actor=Actor("olga"), episodes=list(Episode.objects.filter(pk=IDS[3])))
-    for job in batch.jobs.all():
+    operation = start_encoding(dataset=dataset, actor=Actor("olga"), episodes=list(Episode.objects.filter(pk=IDS[3])))
+    for job in operation.jobs.all():
         run_job(job.pk)
-    commit_batch(batch.pk)
+    run_operation(operation.pk)

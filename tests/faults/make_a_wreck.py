@@ -19,7 +19,7 @@ def main(home: Path) -> None:
 
     from recorder.actor import WORKER, Actor
     from recorder.catalog.takes import index_take
-    from recorder.jobs.batches import start_batch
+    from recorder.jobs.encoding import start_encoding
     from recorder.models import Dataset, Episode
     from recorder.review.verdicts import set_verdict
 
@@ -30,8 +30,8 @@ def main(home: Path) -> None:
     for pk in (COMMITTED, ASIDE, ENCODING):
         index_take(take_id=pk, actor=WORKER)
     Episode.objects.filter(pk=ENCODING).update(verdict="keep")
-    batch = start_batch(dataset=dataset, actor=Actor("olga"))
-    batch.jobs.update(state="running", token="dead", attempt=1, lease_until="2020-01-01T00:00:00Z")
+    operation = start_encoding(dataset=dataset, actor=Actor("olga"))
+    operation.jobs.update(state="running", token="dead", attempt=1, lease_until="2020-01-01T00:00:00Z")
     set_verdict(episodes=list(Episode.objects.filter(pk=ASIDE)), verdict="reject", actor=Actor("olga"))
     (home / "spool" / ASIDE).rename(home / "spool" / f".removing-{ASIDE}")
     _tear(home / "spool" / CUT)

@@ -17,12 +17,13 @@ django.setup()
 
 from recorder.actor import Actor  # noqa: E402
 from recorder.errors import Refused  # noqa: E402
-from recorder.jobs.batches import cancel_batch, start_batch  # noqa: E402
-from recorder.models import Batch, Episode  # noqa: E402
+from recorder.jobs.encoding import start_encoding  # noqa: E402
+from recorder.jobs.operations import cancel_operation  # noqa: E402
+from recorder.models import Episode, Operation  # noqa: E402
 from recorder.review.trash import empty_trash  # noqa: E402
 from recorder.review.verdicts import edit_episodes, set_verdict  # noqa: E402
-from recorder.worker.commit import commit_batch  # noqa: E402
 from recorder.worker.encode import run_job  # noqa: E402
+from recorder.worker.run import run_operation  # noqa: E402
 
 LONGEST_S = 0.4
 """About as long as the other takes over encoding and committing."""
@@ -30,10 +31,10 @@ LONGEST_S = 0.4
 
 def encode(episode: Episode, number: int) -> str:
     time.sleep(random.Random(1000 + number).uniform(0, LONGEST_S / 2))
-    batch = start_batch(dataset=episode.dataset, actor=Actor("olga"), episodes=[episode])
-    for pk in list(batch.jobs.values_list("pk", flat=True)):
+    operation = start_encoding(dataset=episode.dataset, actor=Actor("olga"), episodes=[episode])
+    for pk in list(operation.jobs.values_list("pk", flat=True)):
         run_job(pk)
-    commit_batch(batch.pk)
+    run_operation(operation.pk)
     return "encoded"
 
 
@@ -44,8 +45,8 @@ def delete(episode: Episode, number: int) -> str:
         edit_episodes(episodes=[episode], actor=Actor("sven"), trim_first=1, trim_end=4)
         return "trimmed"
     if number % 3 == 1:
-        for batch in Batch.objects.open().filter(jobs__episode=episode).distinct():
-            cancel_batch(batch=batch, actor=Actor("sven"))
+        for operation in Operation.objects.open().filter(jobs__episode=episode).distinct():
+            cancel_operation(operation=operation, actor=Actor("sven"))
         episode.refresh_from_db()
     set_verdict(episodes=[episode], verdict="reject", actor=Actor("sven"))
     empty_trash(actor=Actor("sven"), episodes=[episode])

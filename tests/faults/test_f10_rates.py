@@ -52,13 +52,15 @@ def recorded(rig: RigProcess, dataset: str, seconds_a_tick: float) -> dict[str, 
     return {**rig.ended(take), "said": said}
 
 
-def batch_of(web: Web, take: str, dataset: str, labels: list[str]) -> dict[str, Any]:
+def operation_of(web: Web, take: str, dataset: str, labels: list[str]) -> dict[str, Any]:
     """What becomes of a batch of this take."""
     status, said = web.api("PATCH", f"/episodes/{take}", {"verdict": "keep", "labels": labels})
     assert status == 200, said
-    status, batch = web.api("POST", "/batches", {"dataset": dataset})
-    assert status == 201, batch
-    ended = until(lambda: (b := web.api("GET", f"/batches/{batch['id']}")[1])["state"] in {"done", "failed"} and b)
+    status, operation = web.api("POST", f"/datasets/{dataset}/encode", {})
+    assert status == 202, operation
+    ended = until(
+        lambda: (b := web.api("GET", f"/operations/{operation['id']}")[1])["state"] in {"done", "failed"} and b
+    )
     return dict(ended)
 
 
@@ -77,10 +79,10 @@ def test_a_loop_that_is_off_its_rate_is_said_and_is_encoded_only_where_that_was_
     shown = rig.episode(slow["id"])
     assert [each["text"] for each in shown["marks"] if each["code"] == "rate"] == [mark["text"]]
 
-    assert batch_of(web, slow["id"], dataset, [])["state"] == "failed"
+    assert operation_of(web, slow["id"], dataset, [])["state"] == "failed"
     why = rig.episode(slow["id"])["error"]
     assert "label it 'rate accepted' to accept it" in why and "10" in why, why
-    accepted = batch_of(web, slow["id"], dataset, ["rate accepted"])
+    accepted = operation_of(web, slow["id"], dataset, ["rate accepted"])
     assert (accepted["state"], accepted["error"]) == ("done", "")
     assert f"1 episodes, {slow['ticks']} frames: nothing wrong" in worker.python(
         "manage.py", "verify", dataset, "--deep"

@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from recorder.actor import Actor
-from recorder.jobs.batches import start_batch
+from recorder.jobs.encoding import start_encoding
 from recorder.models import Dataset, Episode, Job
 from recorder.worker import encode
 from recorder.worker.recover import recover
@@ -28,18 +28,18 @@ def test_it_gives_back_a_dead_workers_job_though_the_clock_was_set(
     jump: timedelta,
 ) -> None:
     make_episode()
-    batch = start_batch(dataset=cubes, actor=Actor("olga"))
+    operation = start_encoding(dataset=cubes, actor=Actor("olga"))
     assert encode.claim_job(Job.objects.get().pk) is not None  # and then its worker dies
     now: Callable[[], Any] = timezone.now
     monkeypatch.setattr(timezone, "now", lambda: now() + jump)
     assert recover().jobs_given_back == 1
-    assert work(batch).state == "done"
+    assert work(operation).state == "done"
 
 
 def test_it_leaves_a_living_workers_job_alone(
     transactional_db: None, cubes: Dataset, make_episode: Callable[..., Episode]
 ) -> None:
     make_episode()
-    start_batch(dataset=cubes, actor=Actor("olga"))
+    start_encoding(dataset=cubes, actor=Actor("olga"))
     assert encode.claim_job(Job.objects.get().pk) is not None
     assert recover().jobs_given_back == 0

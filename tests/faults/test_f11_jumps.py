@@ -86,9 +86,9 @@ def test_nothing_minds_that_the_clock_is_set(product: Clocked, jump: int) -> Non
         assert np.abs(wall).max() > HOUR / 2, "the clock was set in this take: else this test saw nothing"
         kept = {"verdict": "keep", "labels": ["rate accepted"]}
         assert product.ask("PATCH", f"/api/episodes/{take}", kept)[0] == 200
-    status, batch = product.ask("POST", "/api/batches", {"dataset": "clocked"})
-    assert status == 201, batch
-    address = f"/api/batches/{batch['id']}"
+    status, operation = product.ask("POST", "/api/datasets/clocked/encode", {})
+    assert status == 202, operation
+    address = f"/api/operations/{operation['id']}"
     until(lambda: any(job["state"] == "running" for job in asked(product, address).get("jobs", ())))
     product.set(jump)
     time.sleep(1)  # it is told from then on

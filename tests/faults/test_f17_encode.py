@@ -98,7 +98,7 @@ def test_the_job_comes_back_and_one_video_is_the_result(product: Product) -> Non
         tries += 1
         until(lambda tries=tries: job(product)[1] == tries)
     release(product.home)
-    until(lambda: rows(product, "select state from recorder_batch") == [("done",)])
+    until(lambda: rows(product, "select state from recorder_operation") == [("done",)])
     assert job(product) == ("done", tries, TICKS)
     assert rows(product, "select state, episode_index from recorder_episode order by 2") == [
         ("encoded", 0),

@@ -39,7 +39,7 @@ def test_one_of_two_workers_has_the_effect(tmp_path: Path) -> None:
         home.wait(lambda: bool(home.rows("select 1 from recorder_job where attempt = 2 and frames_done > 0")))
         first.send(signal.SIGCONT)
         release(tmp_path)  # now both encode it
-        home.wait(lambda: home.rows("select state from recorder_batch") == [("done",)])
+        home.wait(lambda: home.rows("select state from recorder_operation") == [("done",)])
         home.wait(lambda: "or given to another worker" in first.said)
         assert home.rows("select state, attempt, frames_done from recorder_job order by id") == [
             ("done", 2, 600),

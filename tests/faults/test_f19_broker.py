@@ -26,7 +26,7 @@ django.setup()
 from django.conf import settings
 from recorder.models import Dataset, Episode
 from recorder.actor import WORKER, Actor
-from recorder.jobs.batches import start_batch
+from recorder.jobs.encoding import start_encoding
 from recorder.catalog.takes import index_take
 from tests.recorder.conftest import FRONT, H264, write_take
 dataset = Dataset.objects.create(slug="cubes", title="Cubes", encoding=H264)
@@ -34,7 +34,7 @@ pk = str(uuid.uuid4())
 write_take(Path(settings.SPOOL_DIR) / pk, number=1, ticks=8, cameras=(FRONT,))
 index_take(take_id=pk, actor=WORKER)
 Episode.objects.update(verdict="keep")
-print(start_batch(dataset=dataset, actor=Actor("olga")).state)
+print(start_encoding(dataset=dataset, actor=Actor("olga")).state)
 """
 # As if the time had come at which the sweep rings for what it was not told of.
 SWEEP = """
@@ -47,9 +47,9 @@ sweep()
 """
 
 
-def state_of_batch(home: Path) -> str:
+def state_of_operation(home: Path) -> str:
     with contextlib.closing(sqlite3.connect(home / ".state/robotdata.sqlite3")) as database:
-        return str(database.execute("select state from recorder_batch").fetchone()[0])
+        return str(database.execute("select state from recorder_operation").fetchone()[0])
 
 
 def test_it_encodes_what_was_begun_while_the_broker_was_gone(tmp_path: Path, redis: Redis) -> None:
@@ -84,7 +84,7 @@ def test_it_encodes_what_was_begun_while_the_broker_was_gone(tmp_path: Path, red
             redis.start()
             python("-c", SWEEP)
             end = time.monotonic() + 120
-            while (state := state_of_batch(tmp_path / "home")) != "done":
+            while (state := state_of_operation(tmp_path / "home")) != "done":
                 assert time.monotonic() < end, (state, log.read_text()[-2000:])
                 time.sleep(0.2)
         finally:

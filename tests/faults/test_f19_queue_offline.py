@@ -64,8 +64,8 @@ def a_kept_take(product: Product) -> None:
 def test_the_page_says_that_the_queue_is_offline_and_takes_it_back(page: Page, product: Product, redis: Redis) -> None:
     product.ask("POST", "/api/datasets", {"title": "Cubes", "encoding": {"codec": "h264", "preset": "ultrafast"}})
     url = f"http://127.0.0.1:{product.port}"
-    page.goto(f"{url}/batches/")
-    said, line = page.locator(".note", has_text="The queue is offline"), page.locator("article.batch")
+    page.goto(f"{url}/operations/")
+    said, line = page.locator(".note", has_text="The queue is offline"), page.locator("article.operation")
     expect(page.get_by_role("heading", name="Running")).to_be_visible()
     expect(said).to_have_count(0)
     redis.kill()
@@ -73,7 +73,7 @@ def test_the_page_says_that_the_queue_is_offline_and_takes_it_back(page: Page, p
     words = page.locator(".note").inner_text()
     assert f"127.0.0.1:{redis.port} does not answer" in words and "Recording and review continue" in words
     a_kept_take(product)
-    assert product.ask("POST", "/api/batches", {"dataset": "cubes"})[0] == 201
+    assert product.ask("POST", "/api/datasets/cubes/encode", {})[0] == 202
     expect(line).to_contain_text("waiting: the queue is offline", timeout=LONG)
     page.goto(f"{url}/datasets/cubes/")
     expect(said).to_be_visible()

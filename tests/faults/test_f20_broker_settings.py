@@ -34,7 +34,7 @@ def test_nothing_rests_on_acknowledgement_prefetch_and_visibility(tmp_path: Path
         release(tmp_path)
         home.start("second")
         home.start("third")
-        home.wait(lambda: home.rows("select state from recorder_batch") == [("done",)])
+        home.wait(lambda: home.rows("select state from recorder_operation") == [("done",)])
         assert home.rows("select state, attempt from recorder_job order by id") == [("done", 2), *[("done", 1)] * 3]
         home.wait(lambda: not home.staged() and not list((tmp_path / "spool").iterdir()))
         for worker in ("second", "third"):

@@ -32,9 +32,9 @@ import django
 django.setup()
 from recorder.models import Dataset
 from recorder.actor import Actor
-from recorder.jobs.batches import start_batch
+from recorder.jobs.encoding import start_encoding
 for dataset in Dataset.objects.filter(episodes__state="recorded").distinct():
-    start_batch(dataset=dataset, actor=Actor("olga"))
+    start_encoding(dataset=dataset, actor=Actor("olga"))
 """
 LEFT = "select slug, count(*) from recorder_episode e join recorder_dataset d on d.id = dataset_id where e.state = "
 
@@ -60,7 +60,7 @@ def test_every_take_is_in_a_batch_and_none_is_forgotten(tmp_path: Path) -> None:
         killed_between_two(home, "first")
         home.python("-c", REST)
         home.start("second")
-        home.wait(lambda: home.rows("select distinct state from recorder_batch") == [("done",)])
+        home.wait(lambda: home.rows("select distinct state from recorder_operation") == [("done",)])
         assert home.rows("select distinct state from recorder_episode") == [("encoded",)]
         home.wait(lambda: not home.staged() and not list((tmp_path / "spool").iterdir()))
     for count in SIZES:

@@ -74,7 +74,7 @@ def test_no_tick_is_missing_unsaid_while_an_encoder_that_gives_way_is_at_work(pr
     until(lambda: asked(product, f"/api/episodes/{first}").get("state") in OVER)
     kept = {"verdict": "keep", "labels": ["rate accepted"]}
     assert product.ask("PATCH", f"/api/episodes/{first}", kept)[0] == 200
-    assert product.ask("POST", "/api/batches", {"dataset": "beside"})[0] in {200, 201}
+    assert product.ask("POST", "/api/datasets/beside/encode", {})[0] == 202
 
     def encoder() -> int | None:
         """The worker's child that is busy, and kind."""

@@ -33,7 +33,7 @@ def test_a_crashed_encoder_costs_one_try(own_home: Home) -> None:
     assert crashed is not None
     os.kill(crashed, signal.SIGSEGV)
     release(own_home.path)
-    own_home.wait(lambda: own_home.rows("select state from recorder_batch") == [("done",)])
+    own_home.wait(lambda: own_home.rows("select state from recorder_operation") == [("done",)])
     assert own_home.rows("select state, attempt from recorder_job order by id") == [("done", 2), ("done", 1)]
     assert worker.poll() is None and encoder(worker.pid) not in {None, crashed}, "the pool has made another"
 
@@ -60,10 +60,10 @@ def test_a_take_that_crashes_every_encoder_fails_alone_and_says_so(own_home: Hom
     assert crashed == {1, 2, 3}
     ((words,),) = own_home.rows("select error from recorder_job where state = 'failed'")
     assert "crashed" in words and "worker's log" in words and "tried 3 times" in words
-    own_home.wait(lambda: own_home.rows("select state from recorder_batch") == [("done",)])
+    own_home.wait(lambda: own_home.rows("select state from recorder_operation") == [("done",)])
     rows = own_home.rows("select state, error from recorder_episode order by ticks")
     assert [state for state, _ in rows] == ["encoded", "failed"] and words in rows[1][1]
-    ((of_batch,),) = own_home.rows("select error from recorder_batch")
+    ((of_batch,),) = own_home.rows("select error from recorder_operation")
     assert "1 of 2 episodes failed and were left out" in of_batch and words in of_batch
     # The raw take of the one that is committed goes a moment later; that of the failed one is kept.
     own_home.wait(lambda: len(takes(own_home)) == 1)

@@ -37,8 +37,8 @@ def product(tmp_path: Path) -> Iterator[Product]:
 
 
 def jobs(product: Product) -> list[tuple[str, int]]:
-    (batch,) = asked(product, "/api/batches").get("items") or [{}]
-    found = asked(product, f"/api/batches/{batch['id']}").get("jobs") if batch else []
+    (operation,) = asked(product, "/api/operations").get("items") or [{}]
+    found = asked(product, f"/api/operations/{operation['id']}").get("jobs") if operation else []
     return [(job["state"], job["frames_done"]) for job in found or ()]
 
 
@@ -62,7 +62,7 @@ def test_what_was_pending_goes_on_at_the_next_start(product: Product, how: str) 
     release(product.home)
     product.start()
     until(lambda: [state for state, _ in jobs(product)] == ["done", "done"])
-    until(lambda: [batch["state"] for batch in asked(product, "/api/batches").get("items", ())] == ["done"])
+    until(lambda: [operation["state"] for operation in asked(product, "/api/operations").get("items", ())] == ["done"])
     assert product.stop() == 0 and product.strays() == {}
     verified = product.manage("verify", "cubes", "--deep")
     assert "2 episodes, 609 frames: nothing wrong" in verified.stdout, verified.stdout + verified.stderr

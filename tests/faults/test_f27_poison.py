@@ -21,15 +21,15 @@ from django.test import Client
 olga, _ = get_user_model().objects.get_or_create(username="olga")
 client = Client(HTTP_HOST="localhost")
 client.force_login(olga)
-page = client.get("/batches/").content.decode()
-(call,) = re.findall(r'POST (/api/batches/[^"]*/retry)', page)
+page = client.get("/operations/").content.decode()
+(call,) = re.findall(r'POST (/api/operations/[^"]*/retry)', page)
 answer = client.post(call, content_type="application/json")
-print(json.dumps([page, answer.status_code, answer.json(), client.get("/batches/").content.decode()]))
+print(json.dumps([page, answer.status_code, answer.json(), client.get("/operations/").content.decode()]))
 """
 
 
-def batches(home: Crowd) -> list[tuple[str, str]]:
-    return home.rows("select state, error from recorder_batch order by created_at")
+def operations(home: Crowd) -> list[tuple[str, str]]:
+    return home.rows("select state, error from recorder_operation order by created_at")
 
 
 def test_it_fails_alone_and_is_tried_again_once_it_is_mended(tmp_path: Path) -> None:
@@ -41,8 +41,8 @@ def test_it_fails_alone_and_is_tried_again_once_it_is_mended(tmp_path: Path) -> 
         video.write_bytes(whole[:middle] + bytes(40) + whole[middle + 40 :])
         home.begin("cubes", "cups")  # the second waits behind it
         worker = home.start("worker")
-        home.wait(lambda: [state for state, _ in batches(home)] == ["done", "done"])
-        left, other = (words for _, words in batches(home))
+        home.wait(lambda: [state for state, _ in operations(home)] == ["done", "done"])
+        left, other = (words for _, words in operations(home))
         assert "1 of 4 episodes failed and were left out" in left and other == ""
         failed = home.rows("select id, error from recorder_episode where state = 'failed'")
         ((pk, words),) = failed
@@ -54,7 +54,7 @@ def test_it_fails_alone_and_is_tried_again_once_it_is_mended(tmp_path: Path) -> 
         page, status, answer, after = json.loads(home.python("-c", PRESS))
         assert "Try 1 again" in page and "1 of 4 episodes failed" in page
         assert status == 200 and answer["state"] == "queued" and "Try 1 again" not in after
-        home.wait(lambda: [state for state, _ in batches(home)] == ["done"] * 3)
+        home.wait(lambda: [state for state, _ in operations(home)] == ["done"] * 3)
         assert worker.process.poll() is None
     report = verify_dataset(tmp_path / "datasets/cubes", deep=True)
     assert report.problems == [] and (report.episodes, report.frames) == (4, 26)

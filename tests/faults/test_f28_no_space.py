@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from recorder.actor import Actor
-from recorder.jobs.batches import retry_batch, start_batch
-from recorder.models import Batch, Dataset, Episode, Job
-from recorder.worker import commit, encode
+from recorder.jobs.encoding import start_encoding
+from recorder.jobs.operations import retry_operation
+from recorder.models import Dataset, Episode, Job, Operation
+from recorder.worker import encode, run
 from tests.faults.conftest import SmallDisk
 from tests.support.worker_home import NEXT_BATCH, Home
 
@@ -39,7 +40,7 @@ def test_a_real_worker_waits_and_goes_on_by_itself(home_with_staging_on_a_small_
     assert str(home.path / "staging") in words and "free some space" in words
     assert home.rows("select distinct state from recorder_episode") == [("encoding",)]
     filler.unlink()
-    home.wait(lambda: home.rows("select state from recorder_batch") == [("done",)] * 2)
+    home.wait(lambda: home.rows("select state from recorder_operation") == [("done",)] * 2)
     assert home.rows("select distinct error from recorder_job") == [("",)]
     assert home.rows("select distinct attempt from recorder_job") == [(1,)], "waiting is no failed try"
     for slug, frames in (("cubes", 9), ("cups", 27)):
@@ -47,13 +48,13 @@ def test_a_real_worker_waits_and_goes_on_by_itself(home_with_staging_on_a_small_
 
 
 @pytest.fixture
-def batch(transactional_db: None, cubes: Dataset, make_episode: Callable[..., Episode]) -> Batch:
+def operation(transactional_db: None, cubes: Dataset, make_episode: Callable[..., Episode]) -> Operation:
     make_episode(ticks=40)
-    return start_batch(dataset=cubes, actor=Actor("olga"))
+    return start_encoding(dataset=cubes, actor=Actor("olga"))
 
 
 def test_it_waits_for_space_for_the_encoded_video(
-    batch: Batch, small_disk: Callable[[str], SmallDisk], settings: Any
+    operation: Operation, small_disk: Callable[[str], SmallDisk], settings: Any
 ) -> None:
     disk = small_disk("1m")
     settings.STAGING_DIR = disk.path / "staging"
@@ -65,42 +66,42 @@ def test_it_waits_for_space_for_the_encoded_video(
     assert [path for path in disk.path.rglob("*") if path.is_file()] == [filler], "half a video is left"
     filler.unlink()
     encode.run_job(job.pk)
-    commit.commit_batch(batch.pk)
+    run.run_operation(operation.pk)
     assert Episode.objects.get().state == "encoded"
 
 
 def test_it_waits_for_space_for_the_dataset(
-    batch: Batch, small_disk: Callable[[str], SmallDisk], settings: Any
+    operation: Operation, small_disk: Callable[[str], SmallDisk], settings: Any
 ) -> None:
     disk = small_disk("32k")
     settings.DATASETS_DIR = disk.path
     encode.run_job(Job.objects.get().pk)
-    commit.commit_batch(batch.pk)
-    batch.refresh_from_db()
-    assert (batch.state, batch.attempt) == ("committing", 0) and "No space for the dataset" in batch.error
+    run.run_operation(operation.pk)
+    operation.refresh_from_db()
+    assert (operation.state, operation.attempt) == ("running", 0) and "No space for the dataset" in operation.error
     assert Episode.objects.get().take_path.is_dir() and not (disk.path / "cubes").exists()
     disk.again("size=32m")
-    Batch.objects.update(lease_until=None)
-    commit.commit_batch(batch.pk)
-    batch.refresh_from_db()
-    assert (batch.state, batch.error) == ("done", "") and Episode.objects.get().state == "encoded"
+    Operation.objects.update(lease_until=None)
+    run.run_operation(operation.pk)
+    operation.refresh_from_db()
+    assert (operation.state, operation.error) == ("done", "") and Episode.objects.get().state == "encoded"
 
 
 def test_it_says_that_the_dataset_may_not_be_written_to_and_finds_what_is_there(
-    batch: Batch, small_disk: Callable[[str], SmallDisk], settings: Any
+    operation: Operation, small_disk: Callable[[str], SmallDisk], settings: Any
 ) -> None:
     disk = small_disk("32m")
     settings.DATASETS_DIR = disk.path
     encode.run_job(Job.objects.get().pk)
     disk.again("ro")
     for _ in range(settings.JOB_ATTEMPTS):
-        commit.commit_batch(batch.pk)
-    batch.refresh_from_db()
-    assert batch.state == "failed" and "Read-only file system" in batch.error
-    assert str(disk.path / "cubes") in batch.error and "Check the disk" in batch.error
+        run.run_operation(operation.pk)
+    operation.refresh_from_db()
+    assert operation.state == "failed" and "Read-only file system" in operation.error
+    assert str(disk.path / "cubes") in operation.error and "Check the disk" in operation.error
     assert Episode.objects.get().state == "failed" and Episode.objects.get().take_path.is_dir()
     disk.again("rw")
-    retry_batch(batch=batch, actor=Actor("olga"))
+    retry_operation(operation=operation, actor=Actor("olga"))
     encode.run_job(Job.objects.get().pk)
-    commit.commit_batch(batch.pk)
+    run.run_operation(operation.pk)
     assert Episode.objects.get().state == "encoded"

@@ -39,12 +39,12 @@ def test_it_does_not_mind_that_the_trash_is_emptied_while_a_take_is_measured(
 def test_it_says_that_a_folder_was_taken_away_while_it_was_encoded(
     make_episode: Callable[..., Episode], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from recorder.jobs.batches import start_batch
+    from recorder.jobs.encoding import start_encoding
     from recorder.models import Job
     from recorder.worker import encode as encoding
 
     episode = make_episode()
-    batch = start_batch(dataset=episode.dataset, actor=Actor("olga"))
+    operation = start_encoding(dataset=episode.dataset, actor=Actor("olga"))
     encode: Callable[..., Any] = encoding.encode_camera
 
     def without_its_folder(*args: Any, **more: Any) -> Any:
@@ -54,8 +54,8 @@ def test_it_says_that_a_folder_was_taken_away_while_it_was_encoded(
 
     monkeypatch.setattr(encoding, "encode_camera", without_its_folder)
     encoding.run_job(Job.objects.get().pk)
-    from recorder.worker.commit import commit_batch
+    from recorder.worker.run import run_operation
 
-    commit_batch(batch.pk)
+    run_operation(operation.pk)
     episode.refresh_from_db()
     assert episode.state == "failed" and "there is no take in" in episode.error

@@ -24,7 +24,7 @@ after the encoder. In all other rounds both go at once."""
 CODES = (
     "encoding",
     "nothing",
-    "committing",
+    "running",
     "committed",
     "moved",
     "ended",
@@ -80,8 +80,10 @@ def test_deleting_wins_or_is_refused_and_nothing_is_left_of_who_lost(tmp_path: P
         home.python("manage.py", "recover", "--quiet")
         fields = "id, state, ticks, purged_at is not null, trim_first is not null, error from recorder_episode"
         rows = {str(uuid.UUID(pk)): rest for pk, *rest in home.rows(f"select {fields}")}
-        open_batches = home.rows("select id from recorder_batch where state in ('queued', 'encoding', 'committing')")
-        assert open_batches == [] == home.rows("select id from recorder_job where state in ('queued', 'running')")
+        open_operations = home.rows(
+            "select id from recorder_operation where state in ('queued', 'encoding', 'running')"
+        )
+        assert open_operations == [] == home.rows("select id from recorder_job where state in ('queued', 'running')")
         assert "Traceback" not in (tmp_path / "race.log").read_text()
     folder = tmp_path / "datasets/cubes"
     assert verify_dataset(folder, deep=True).problems == []

@@ -95,9 +95,11 @@ def test_a_folder_that_was_moved_away_is_missed_and_nothing_is_put_in_its_place(
     assert dataset(product)["committed"] == 2, "its episodes are not forgotten"
     status, said = product.ask("PATCH", f"/api/episodes/{COMMITTED}", {"note": "seen"})
     assert status == 409 and said["error"]["code"] == "no_folder" and "is missing" in said["error"]["message"], said
-    status, batch = product.ask("POST", "/api/batches", {"dataset": "cubes"})
-    assert status in {200, 201}, batch
-    failed = until(lambda: (now := asked(product, f"/api/batches/{batch['id']}")).get("state") == "failed" and now)
+    status, operation = product.ask("POST", "/api/datasets/cubes/encode", {})
+    assert status == 202, operation
+    failed = until(
+        lambda: (now := asked(product, f"/api/operations/{operation['id']}")).get("state") == "failed" and now
+    )
     assert f"The folder {folder(product)} is missing" in failed["error"]
     assert not folder(product).exists(), "a new dataset was begun where the old one was"
     assert (product.home / "spool" / BEFORE).is_dir()
@@ -146,8 +148,8 @@ def test_put_right_everything_is_there_and_nothing_was_overwritten(product: Prod
     (product.home / "away").rename(folder(product))
     until(lambda: dataset(product)["committed"] == 2)
     assert dataset(product)["problem"] == "" and pages(product) == {200}
-    (batch,) = [each for each in asked(product, "/api/batches")["items"] if each["state"] == "failed"]
-    assert product.ask("POST", f"/api/batches/{batch['id']}/retry")[0] == 200
+    (operation,) = [each for each in asked(product, "/api/operations")["items"] if each["state"] == "failed"]
+    assert product.ask("POST", f"/api/operations/{operation['id']}/retry")[0] == 200
     until(lambda: dataset(product)["committed"] == 3)
     assert [seen(product, pk, 3) for pk in (COMMITTED, FRESH, BEFORE)] == [(200, 3)] * 3
     entries = json.loads((folder(product) / "meta/robotdata.json").read_text())["episodes"]

@@ -98,8 +98,8 @@ def committed(web: Web) -> Path:
     for take, task in zip(takes, TASKS, strict=True):
         status, said = web.api("PATCH", f"/episodes/{take}", {"task": task, "verdict": "keep"})
         assert (status, said["task"]) == (200, one_spaced(task)), said
-    status, said = web.api("POST", "/batches", {"dataset": slug})
-    assert status == 201, said
+    status, said = web.api("POST", f"/datasets/{slug}/encode", {})
+    assert status == 202, said
     code, said = run(web, "-c", COMMIT, slug)
     assert code == 0, said
     return web.home / "datasets" / slug

@@ -39,7 +39,7 @@ PARTS = (
     "wall/head",
     "wall/ids",
     "figures",
-    "batches",
+    "operations",
     "planned",
     "revisions",
     "tasks",

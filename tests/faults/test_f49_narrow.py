@@ -41,7 +41,7 @@ def test_it_records_encodes_and_commits(tmp_path: Path, small_disk: Callable[[st
         assert [code.tick for code in shown_at_rows(folder)] == list(range(episode["ticks"]))
         kept = {"verdict": "keep", "labels": ["rate accepted"]}
         assert product.ask("PATCH", f"/api/episodes/{take}", kept)[0] == 200
-        assert product.ask("POST", "/api/batches", {"dataset": "narrow"})[0] in {200, 201}
+        assert product.ask("POST", "/api/datasets/narrow/encode", {})[0] == 202
         until(lambda: asked(product, f"/api/episodes/{take}").get("state") == "encoded")
         assert product.stop() == 0 and "Traceback" not in product.log.read_text()
     finally:

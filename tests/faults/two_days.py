@@ -43,20 +43,20 @@ def take(pk: str, *, dataset: str = "cubes") -> None:
 
 
 def commit(slug: str, *pks: str) -> None:
-    from recorder.jobs.batches import start_batch
-    from recorder.models import Batch, Dataset, Episode
-    from recorder.worker.commit import commit_batch
+    from recorder.jobs.encoding import start_encoding
+    from recorder.models import Dataset, Episode, Operation
     from recorder.worker.encode import run_job
+    from recorder.worker.run import run_operation
 
-    batch = Batch.objects.filter(state__in=["queued", "encoding"], dataset__slug=slug).first()
-    if batch is None:
+    operation = Operation.objects.filter(state__in=["queued", "encoding"], dataset__slug=slug).first()
+    if operation is None:
         rows = list(Episode.objects.filter(pk__in=pks))
-        batch = start_batch(dataset=Dataset.objects.get(slug=slug), actor=Actor("olga"), episodes=rows)
-    for job in batch.jobs.all():
+        operation = start_encoding(dataset=Dataset.objects.get(slug=slug), actor=Actor("olga"), episodes=rows)
+    for job in operation.jobs.all():
         run_job(job.pk)
-    commit_batch(batch.pk)
-    batch.refresh_from_db()
-    assert batch.state == "done", batch.error
+    run_operation(operation.pk)
+    operation.refresh_from_db()
+    assert operation.state == "done", operation.error
 
 
 def judge(pk: str, verdict: str, **words: object) -> None:
@@ -71,7 +71,7 @@ def judge(pk: str, verdict: str, **words: object) -> None:
 def yesterday() -> None:
     """One episode is committed, another is being encoded, one lies in the trash."""
     from recorder.catalog.datasets import create_dataset
-    from recorder.jobs.batches import start_batch
+    from recorder.jobs.encoding import start_encoding
     from recorder.models import Dataset, Episode
 
     cubes = create_dataset(title="Cubes", actor=Actor("olga"), encoding=QUICK)
@@ -81,7 +81,7 @@ def yesterday() -> None:
     commit("cubes", COMMITTED)
     judge(TAKEN_BACK, "reject")
     judge(FRESH, "keep")
-    start_batch(
+    start_encoding(
         dataset=Dataset.objects.get(pk=cubes.pk), actor=Actor("olga"), episodes=list(Episode.objects.filter(pk=FRESH))
     )
 

@@ -16,9 +16,9 @@ import pytest
 from recorder.actor import WORKER, Actor
 from recorder.catalog.takes import index_take
 from recorder.jobs import notify
-from recorder.jobs.batches import start_batch
-from recorder.models import Batch, Dataset, Episode, Job
-from recorder.worker import commit, encode
+from recorder.jobs.encoding import start_encoding
+from recorder.models import Dataset, Episode, Job, Operation
+from recorder.worker import encode, run
 from robotdata.dataset import verify_dataset
 from robotdata.dataset.layout import SIDECAR
 from robotdata.dataset.reader import DatasetFolder
@@ -121,7 +121,7 @@ def four(transactional_db: None, cubes: Dataset, make_episode: Callable[..., Epi
     """Four committed episodes of so many frames; the pictures of the n-th carry the number n + 1."""
     for ticks in FOUR:
         make_episode(ticks)
-    work(start_batch(dataset=cubes, actor=Actor("olga")))
+    work(start_encoding(dataset=cubes, actor=Actor("olga")))
     return list(Episode.objects.order_by("episode_index"))
 
 
@@ -137,13 +137,13 @@ def frames(dataset: Dataset) -> list[tuple[int, list[int]]]:
     return [(shown[0][1], [tick for tick, _ in shown]) for shown in codes(dataset)]
 
 
-def work(batch: Batch) -> Batch:
+def work(operation: Operation) -> Operation:
     """What the workers would do, here and now."""
-    for pk in Job.objects.waiting().filter(batch=batch).values_list("pk", flat=True):
+    for pk in Job.objects.waiting().filter(operation=operation).values_list("pk", flat=True):
         encode.run_job(pk)
-    commit.commit_batch(batch.pk)
-    batch.refresh_from_db()
-    return batch
+    run.run_operation(operation.pk)
+    operation.refresh_from_db()
+    return operation
 
 
 def codes(dataset: Dataset, camera: str = FRONT) -> Iterator[list[tuple[int, int]]]:

@@ -179,17 +179,17 @@ def test_it_empties_the_trash(api: Api, takes: list[Episode]) -> None:
 
 
 def test_it_begins_shows_and_cancels_a_batch(api: Api, takes: list[Episode]) -> None:
-    assert api("POST", "/batches", {"dataset": "pushing"})[0] == 409
+    assert api("POST", "/datasets/pushing/encode", {})[0] == 409
     ids = [str(take.pk) for take in takes[:2]]
     api("POST", "/episodes/verdict", {"episodes": ids, "verdict": "keep"})
-    status, batch = api("POST", "/batches", {"dataset": "pushing"})
-    assert status == 201
-    assert {job["episode"] for job in batch["jobs"]} == set(ids)
-    assert api("GET", "/batches?dataset=pushing")[1]["items"][0]["id"] == batch["id"]
-    assert api("POST", f"/batches/{batch['id']}/cancel")[1]["state"] == "cancelled"
-    assert api("POST", f"/batches/{batch['id']}/cancel")[0] == 409
+    status, operation = api("POST", "/datasets/pushing/encode", {})
+    assert status == 202
+    assert {job["episode"] for job in operation["jobs"]} == set(ids)
+    assert api("GET", "/operations?dataset=pushing")[1]["items"][0]["id"] == operation["id"]
+    assert api("POST", f"/operations/{operation['id']}/cancel")[1]["state"] == "cancelled"
+    assert api("POST", f"/operations/{operation['id']}/cancel")[0] == 409
     assert api("GET", f"/episodes/{ids[0]}")[1]["state"] == "recorded"
-    assert api("GET", f"/batches/{uuid.uuid4()}")[0] == 404
+    assert api("GET", f"/operations/{uuid.uuid4()}")[0] == 404
 
 
 def test_it_shows_a_rig_that_fell_silent_as_offline(api: Api) -> None:

@@ -15,12 +15,13 @@ from django.utils import timezone
 from recorder.actor import Actor
 from recorder.catalog.datasets_on_disk import refresh_dataset
 from recorder.errors import Refused
-from recorder.jobs.batches import cancel_batch, retry_batch, start_batch
-from recorder.jobs.revisions import apply_changes, go_back, planned_counts, revisions_of
-from recorder.models import Batch, Dataset, Episode
+from recorder.jobs.encoding import start_encoding
+from recorder.jobs.operations import cancel_operation, retry_operation
+from recorder.jobs.revising import apply_changes, go_back, planned_counts
+from recorder.jobs.revisions import revisions_of
+from recorder.models import Dataset, Episode, Operation
 from recorder.review.verdicts import edit_episodes, set_verdict, undo
-from recorder.worker import apply
-from recorder.worker import commit as committing
+from recorder.worker import revise, run
 from recorder.worker.recover import rebuild, recover
 from recorder.worker.sweep import sweep
 from robotdata.dataset.annotations import planned_edit
@@ -33,10 +34,10 @@ MakeEpisode = Callable[..., Episode]
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def done(batch: Batch) -> Batch:
-    committing.commit_batch(batch.pk)
-    batch.refresh_from_db()
-    return batch
+def done(operation: Operation) -> Operation:
+    run.run_operation(operation.pk)
+    operation.refresh_from_db()
+    return operation
 
 
 def rows(dataset: Dataset) -> list[tuple[str, int, str]]:
@@ -57,9 +58,9 @@ APPLIED = [(1, [2, 3, 4, 5]), (3, list(range(7))), (4, [0])]
 
 def test_it_applies_all_in_one_revision(four: list[Episode], cubes: Dataset, bells: Any) -> None:
     plan(four)
-    batch = apply_changes(dataset=cubes, actor=Actor("sven"))
-    assert bells[-1] == ("commit_batch", (str(batch.pk),))
-    assert (done(batch).state, batch.steps_done, batch.steps_total) == ("done", batch.steps_total, 5)
+    operation = apply_changes(dataset=cubes, actor=Actor("sven"))
+    assert bells[-1] == ("run_operation", (str(operation.pk),))
+    assert (done(operation).state, operation.steps_done, operation.steps_total) == ("done", operation.steps_total, 5)
     assert frames(cubes) == APPLIED
     ids = [str(four[n].pk) for n in (0, 2, 3)]
     assert rows(cubes) == list(zip(ids, (4, 7, 1), ("stack", "push", "push"), strict=True))
@@ -109,10 +110,10 @@ def test_it_lists_what_was_done_when_by_whom(four: list[Episode], cubes: Dataset
 
 def test_it_applies_what_was_planned_when_it_was_pressed(four: list[Episode], cubes: Dataset) -> None:
     plan(four)
-    batch = apply_changes(dataset=cubes, actor=Actor("sven"))
+    operation = apply_changes(dataset=cubes, actor=Actor("sven"))
     set_verdict(episodes=[four[2]], verdict="reject", actor=Actor("olga"))  # later
     set_verdict(episodes=[four[1]], verdict="keep", actor=Actor("olga"))  # thought better of it in time
-    done(batch)
+    done(operation)
     assert [number for number, _ in frames(cubes)] == [1, 2, 3, 4]
     assert planned_counts(cubes) == {"delete": 1, "relabel": 0, "trim": 0}
 
@@ -127,26 +128,26 @@ def test_it_refuses_what_cannot_be_applied(four: list[Episode], cubes: Dataset, 
         apply_changes(dataset=cubes, actor=Actor("olga"))
     set_verdict(episodes=four[:1], verdict="keep", actor=Actor("olga"))
     make_episode()
-    commit = start_batch(dataset=cubes, actor=Actor("olga"))
-    Batch.objects.filter(pk=commit.pk).update(state="committing")
+    commit = start_encoding(dataset=cubes, actor=Actor("olga"))
+    Operation.objects.filter(pk=commit.pk).update(state="running")
     with pytest.raises(Refused, match="gets new episodes since .* by olga"):
         apply_changes(dataset=cubes, actor=Actor("olga"))
-    Batch.objects.filter(pk=commit.pk).update(state="encoding")
-    batch = apply_changes(dataset=cubes, actor=Actor("sven"))
+    Operation.objects.filter(pk=commit.pk).update(state="encoding")
+    operation = apply_changes(dataset=cubes, actor=Actor("sven"))
     with pytest.raises(Refused, match="is being changed since .* by sven"):
         apply_changes(dataset=cubes, actor=Actor("olga"))
-    Batch.objects.filter(pk=batch.pk).update(token="a worker's")
+    Operation.objects.filter(pk=operation.pk).update(token="a worker's")
     with pytest.raises(Refused, match="written into the dataset"):
-        cancel_batch(batch=batch, actor=Actor("olga"))
+        cancel_operation(operation=operation, actor=Actor("olga"))
 
 
 def test_of_two_who_press_at_once_one_has_the_effect(four: list[Episode], cubes: Dataset, monkeypatch: Any) -> None:
     plan(four)
     apply_changes(dataset=cubes, actor=Actor("olga"))
-    monkeypatch.setattr("recorder.jobs.revisions._check_free", lambda _: None)  # both looked before
+    monkeypatch.setattr("recorder.jobs.operation_rows._check_free", lambda _: None)  # both looked before
     with pytest.raises(Refused, match="is being changed"):
         apply_changes(dataset=cubes, actor=Actor("sven"))
-    assert Batch.objects.filter(kind="edit").count() == 1
+    assert Operation.objects.filter(type="edit").count() == 1
 
 
 @pytest.mark.parametrize("how", ["apply", "revert"])
@@ -154,25 +155,25 @@ def test_it_ends_the_same_when_killed_between_folder_and_rows(
     four: list[Episode], cubes: Dataset, monkeypatch: Any, how: str
 ) -> None:
     plan(four)
-    batch = apply_changes(dataset=cubes, actor=Actor("sven"))
+    operation = apply_changes(dataset=cubes, actor=Actor("sven"))
     if how == "revert":
-        done(batch)
-        batch = go_back(dataset=cubes, revision=1, actor=Actor("olga"))
+        done(operation)
+        operation = go_back(dataset=cubes, revision=1, actor=Actor("olga"))
 
     class Killed(BaseException):
         pass
 
-    def die(_: Batch) -> None:
+    def die(_: Operation) -> None:
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(apply, "write_rows", die)
+        patch.setattr(revise, "write_rows", die)
         with pytest.raises(Killed):
-            committing.commit_batch(batch.pk)
+            run.run_operation(operation.pk)
     revision = json.loads((cubes.path / SIDECAR).read_text())["revision"]
-    Batch.objects.filter(pk=batch.pk).update(lease_until=timezone.now() - timedelta(minutes=5))
+    Operation.objects.filter(pk=operation.pk).update(lease_until=timezone.now() - timedelta(minutes=5))
     sweep()
-    assert (done(batch).state, done(batch).error) == ("done", "")
+    assert (done(operation).state, done(operation).error) == ("done", "")
     cubes.refresh_from_db()
     assert cubes.revision == revision, "the state is made once"
     expected = APPLIED if how == "apply" else [(n + 1, list(range(ticks))) for n, ticks in enumerate(FOUR)]
@@ -185,17 +186,17 @@ def test_going_back_is_not_done_again_over_episodes_that_came_meanwhile(
 ) -> None:
     plan(four)
     done(apply_changes(dataset=cubes, actor=Actor("sven")))
-    batch = go_back(dataset=cubes, revision=1, actor=Actor("olga"))
+    operation = go_back(dataset=cubes, revision=1, actor=Actor("olga"))
     with monkeypatch.context() as patch:
-        patch.setattr(apply, "write_rows", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(revise, "write_rows", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
-            committing.commit_batch(batch.pk)
+            run.run_operation(operation.pk)
     new = make_episode(4)
-    work(start_batch(dataset=cubes, actor=Actor("olga")))
+    work(start_encoding(dataset=cubes, actor=Actor("olga")))
     assert len(frames(cubes)) == 5
-    Batch.objects.filter(pk=batch.pk).update(lease_until=timezone.now() - timedelta(minutes=5))
+    Operation.objects.filter(pk=operation.pk).update(lease_until=timezone.now() - timedelta(minutes=5))
     sweep()
-    assert done(batch).state == "done"
+    assert done(operation).state == "done"
     assert len(frames(cubes)) == 5 and str(new.pk) in [pk for pk, *_ in rows(cubes)]
 
 
@@ -214,18 +215,18 @@ def test_a_failed_one_says_why_and_is_tried_again(four: list[Episode], cubes: Da
     video = next(cubes.path.rglob("*.mp4"))
     hidden = video.with_suffix(".away")
     video.rename(hidden)
-    batch = done(apply_changes(dataset=cubes, actor=Actor("olga")))
-    assert batch.state == "failed" and "missing" in batch.error
+    operation = done(apply_changes(dataset=cubes, actor=Actor("olga")))
+    assert operation.state == "failed" and "missing" in operation.error
     assert planned_counts(cubes)["delete"] == 1, "what was planned stays planned"
     hidden.rename(video)
-    assert done(retry_batch(batch=batch, actor=Actor("olga"))).state == "done"
+    assert done(retry_operation(operation=operation, actor=Actor("olga"))).state == "done"
     assert frames(cubes) == APPLIED
 
 
 def test_it_waits_for_who_changes_the_dataset_now(four: list[Episode], cubes: Dataset, monkeypatch: Any) -> None:
     plan(four)
-    monkeypatch.setattr(apply, "LOCK_WAIT_S", 0.05)
-    batch, held, end = apply_changes(dataset=cubes, actor=Actor("olga")), threading.Event(), threading.Event()
+    monkeypatch.setattr(revise, "LOCK_WAIT_S", 0.05)
+    operation, held, end = apply_changes(dataset=cubes, actor=Actor("olga")), threading.Event(), threading.Event()
 
     def hold() -> None:
         with dataset_lock(cubes.path):
@@ -235,18 +236,18 @@ def test_it_waits_for_who_changes_the_dataset_now(four: list[Episode], cubes: Da
     other = threading.Thread(target=hold)
     other.start()
     held.wait(20)
-    assert done(batch).state == "committing" and "Waits" in batch.error
+    assert done(operation).state == "running" and "Waits" in operation.error
     end.set()
     other.join()
-    Batch.objects.filter(pk=batch.pk).update(lease_until=None)
-    assert done(batch).state == "done"
+    Operation.objects.filter(pk=operation.pk).update(lease_until=None)
+    assert done(operation).state == "done"
 
 
 def test_episodes_are_added_after_it(four: list[Episode], cubes: Dataset, make_episode: MakeEpisode) -> None:
     plan(four)
     done(apply_changes(dataset=cubes, actor=Actor("olga")))
     make_episode(3)
-    work(start_batch(dataset=cubes, actor=Actor("olga")))
+    work(start_encoding(dataset=cubes, actor=Actor("olga")))
     assert frames(cubes) == [*APPLIED, (5, [0, 1, 2])]
 
 
@@ -256,7 +257,7 @@ def test_a_deleted_one_whose_take_is_kept_is_a_rejected_take_again(
     settings.KEEP_RAW = True
     first, second = make_episode(8), make_episode(4)
     edit_episodes(episodes=[first], actor=Actor("olga"), trim_first=2, trim_end=6)
-    work(start_batch(dataset=cubes, actor=Actor("olga")))
+    work(start_encoding(dataset=cubes, actor=Actor("olga")))
     set_verdict(episodes=[Episode.objects.get(pk=first.pk)], verdict="reject", actor=Actor("olga"))
     done(apply_changes(dataset=cubes, actor=Actor("olga")))
     row = Episode.objects.get(pk=first.pk)
@@ -283,25 +284,25 @@ def test_what_another_program_recorded_keeps_its_name(four: list[Episode], cubes
 def test_what_waits_for_a_worker_is_cancelled_and_its_plans_stay(four: list[Episode], cubes: Dataset) -> None:
     whole = frames(cubes)
     plan(four)
-    batch = apply_changes(dataset=cubes, actor=Actor("sven"))
-    assert cancel_batch(batch=batch, actor=Actor("olga")).state == "cancelled"
-    assert not committing.commit_batch(batch.pk), "a bell that comes late does nothing"
+    operation = apply_changes(dataset=cubes, actor=Actor("sven"))
+    assert cancel_operation(operation=operation, actor=Actor("olga")).state == "cancelled"
+    assert not run.run_operation(operation.pk), "a bell that comes late does nothing"
     sweep()
-    assert frames(cubes) == whole and Batch.objects.get(pk=batch.pk).error == "Cancelled by olga."
+    assert frames(cubes) == whole and Operation.objects.get(pk=operation.pk).error == "Cancelled by olga."
     assert planned_counts(cubes) == {"delete": 1, "relabel": 1, "trim": 2}
     assert done(apply_changes(dataset=cubes, actor=Actor("sven"))).state == "done"
     assert frames(cubes) == APPLIED
     back = go_back(dataset=cubes, revision=1, actor=Actor("sven"))
-    assert cancel_batch(batch=back, actor=Actor("olga")).state == "cancelled" and frames(cubes) == APPLIED
+    assert cancel_operation(operation=back, actor=Actor("olga")).state == "cancelled" and frames(cubes) == APPLIED
 
 
 def test_what_a_worker_has_in_its_hands_is_not_cancelled(four: list[Episode], cubes: Dataset) -> None:
     plan(four)
-    batch = apply_changes(dataset=cubes, actor=Actor("sven"))
-    assert committing.claim_batch(batch.pk) is not None
+    operation = apply_changes(dataset=cubes, actor=Actor("sven"))
+    assert run.claim_operation(operation.pk) is not None
     with pytest.raises(Refused, match="being written into the dataset"):
-        cancel_batch(batch=batch, actor=Actor("olga"))
-    assert Batch.objects.get(pk=batch.pk).state == "committing"
+        cancel_operation(operation=operation, actor=Actor("olga"))
+    assert Operation.objects.get(pk=operation.pk).state == "running"
 
 
 @pytest.mark.parametrize("where", ["swapped", "building"])
@@ -318,17 +319,19 @@ def test_what_a_dead_worker_has_begun_is_looked_at_before_it_is_cancelled(
 
     whole = frames(cubes)
     plan(four)
-    batch = apply_changes(dataset=cubes, actor=Actor("sven"))
+    operation = apply_changes(dataset=cubes, actor=Actor("sven"))
     dies = "write_rows" if where == "swapped" else "apply_edit"
-    monkeypatch.setattr(f"recorder.worker.apply.{dies}", die)
+    monkeypatch.setattr(f"recorder.worker.revise.{dies}", die)
     with pytest.raises(Died):
-        committing.commit_batch(batch.pk)
+        run.run_operation(operation.pk)
     monkeypatch.undo()
-    Batch.objects.filter(pk=batch.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+    Operation.objects.filter(pk=operation.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
     sweep()
     if where == "building":
-        assert cancel_batch(batch=batch, actor=Actor("olga")).state == "cancelled" and frames(cubes) == whole
+        assert (
+            cancel_operation(operation=operation, actor=Actor("olga")).state == "cancelled" and frames(cubes) == whole
+        )
         return
     with pytest.raises(Refused, match="in the dataset already"):
-        cancel_batch(batch=batch, actor=Actor("olga"))
-    assert done(batch).state == "done" and frames(cubes) == APPLIED
+        cancel_operation(operation=operation, actor=Actor("olga"))
+    assert done(operation).state == "done" and frames(cubes) == APPLIED

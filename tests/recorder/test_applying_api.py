@@ -11,9 +11,9 @@ from django.test import Client
 from recorder.actor import Actor
 from recorder.browse.counts import tasks_of
 from recorder.browse.filters import Filter, rows_in
-from recorder.models import Batch, Dataset, Episode
+from recorder.models import Dataset, Episode, Operation
 from recorder.review.verdicts import edit_episodes, set_verdict, undo
-from recorder.worker import commit
+from recorder.worker import run
 from tests.recorder.conftest import entry, frames
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -37,19 +37,19 @@ def test_the_whole_way(olga: Client, four: list[Episode], cubes: Dataset) -> Non
     assert trimmed.json()["planned"] == {"delete": False, "task": "stack", "trim": [3, 5]}
     assert olga.get("/api/datasets/cubes/planned").json() == {"delete": 1, "relabel": 1, "trim": 1}
     begun = post(olga, "/api/datasets/cubes/apply")
-    assert begun.status_code == 202 and begun.json()["kind"] == "edit"
+    assert begun.status_code == 202 and begun.json()["type"] == "edit"
     assert post(olga, "/api/datasets/cubes/revert", revision=1).status_code == 404
-    commit.commit_batch(begun.json()["id"])
-    assert olga.get(f"/api/batches/{begun.json()['id']}").json()["state"] == "done"
+    run.run_operation(begun.json()["id"])
+    assert olga.get(f"/api/operations/{begun.json()['id']}").json()["state"] == "done"
     assert frames(cubes) == [(2, [2, 3, 4]), (3, list(range(7))), (4, list(range(5)))]
     listed = olga.get("/api/datasets/cubes/revisions").json()
     assert [(one["number"], one["present"], one["by"]) for one in listed] == [(2, True, "olga"), (1, False, "olga")]
     assert listed[0]["counts"] == {"deleted": 1, "relabelled": 1, "trimmed": 1}
-    shown = olga.get("/batches/").content.decode()
+    shown = olga.get("/operations/").content.decode()
     assert "delete 1, relabel 1, trim 1" in shown and "1 keeps a few extra frames" in shown
     back = post(olga, "/api/datasets/cubes/revert", revision=1)
     assert back.status_code == 202
-    commit.commit_batch(back.json()["id"])
+    run.run_operation(back.json()["id"])
     assert [number for number, _ in frames(cubes)] == [1, 2, 3, 4]
     assert "reverted to revision 1 by olga" in olga.get("/datasets/cubes/revisions/").content.decode()
     assert post(olga, "/api/datasets/cubes/revert", revision=9).status_code == 404
@@ -112,28 +112,28 @@ def test_a_failed_one_offers_to_try_again(olga: Client, four: list[Episode], cub
     set_verdict(episodes=[four[0]], verdict="reject", actor=Actor("olga"))
     video = next(cubes.path.rglob("*.mp4"))
     video.rename(video.with_suffix(".away"))
-    batch = post(olga, "/api/datasets/cubes/apply").json()["id"]
-    commit.commit_batch(batch)
+    operation = post(olga, "/api/datasets/cubes/apply").json()["id"]
+    run.run_operation(operation)
     page = olga.get("/datasets/cubes/").content.decode()
-    assert f"/api/batches/{batch}/retry" in page and "is missing" in page
+    assert f"/api/operations/{operation}/retry" in page and "is missing" in page
     video.with_suffix(".away").rename(video)
-    assert post(olga, f"/api/batches/{batch}/retry").status_code == 200
-    commit.commit_batch(batch)
-    assert Batch.objects.get(pk=batch).state == "done" and [number for number, _ in frames(cubes)] == [2, 3, 4]
+    assert post(olga, f"/api/operations/{operation}/retry").status_code == 200
+    run.run_operation(operation)
+    assert Operation.objects.get(pk=operation).state == "done" and [number for number, _ in frames(cubes)] == [2, 3, 4]
 
 
 def test_one_that_waits_can_be_cancelled_from_the_page(olga: Client, four: list[Episode], cubes: Dataset) -> None:
     set_verdict(episodes=[four[0]], verdict="reject", actor=Actor("olga"))
-    batch = post(olga, "/api/datasets/cubes/apply").json()["id"]
-    cancel = f"/api/batches/{batch}/cancel"
-    for page in ("/datasets/cubes/", "/batches/", f"/batches/{batch}/"):
+    operation = post(olga, "/api/datasets/cubes/apply").json()["id"]
+    cancel = f"/api/operations/{operation}/cancel"
+    for page in ("/datasets/cubes/", "/operations/", f"/operations/{operation}/"):
         shown = olga.get(page).content.decode()
         assert f"POST {cancel}" in shown and "pending changes are kept" in shown
     assert post(olga, cancel).json()["state"] == "cancelled"
     assert olga.get("/api/datasets/cubes/planned").json()["delete"] == 1
     assert 'id="apply"' in olga.get("/datasets/cubes/planned/").content.decode()
     again = post(olga, "/api/datasets/cubes/apply").json()["id"]
-    assert commit.claim_batch(again) is not None
-    assert "/cancel" not in olga.get(f"/batches/{again}/").content.decode()
-    refused = post(olga, f"/api/batches/{again}/cancel")
-    assert refused.status_code == 409 and refused.json()["error"]["code"] == "committing"
+    assert run.claim_operation(again) is not None
+    assert "/cancel" not in olga.get(f"/operations/{again}/").content.decode()
+    refused = post(olga, f"/api/operations/{again}/cancel")
+    assert refused.status_code == 409 and refused.json()["error"]["code"] == "running"

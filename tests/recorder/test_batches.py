@@ -11,9 +11,11 @@ from django.utils import timezone
 
 from recorder.actor import Actor
 from recorder.errors import Refused
-from recorder.jobs.batches import apply_policy, batch_progress, cancel_batch, retry_batch, start_batch
+from recorder.jobs.encoding import apply_policy, start_encoding
+from recorder.jobs.operations import cancel_operation, retry_operation
+from recorder.jobs.progress import encoding_progress
 from recorder.live.sessions import end_session, start_session
-from recorder.models import Batch, Dataset, Episode, Job, Policy, Rig, Session
+from recorder.models import Dataset, Episode, Job, Operation, Policy, Rig, Session
 from recorder.review.verdicts import set_verdict
 from tests.recorder.conftest import FRONT, TOP, work
 
@@ -35,10 +37,14 @@ def policy(dataset: Dataset, name: str, **more: Any) -> Dataset:
 def test_it_takes_what_is_kept_and_nothing_else(cubes: Dataset, make_episode: MakeEpisode) -> None:
     kept = make_episode(cameras=(FRONT, TOP))
     others = [make_episode(verdict="unreviewed"), make_episode(verdict="reject"), make_episode(state="recording")]
-    batch = start_batch(dataset=cubes, actor=Actor("olga"))
+    operation = start_encoding(dataset=cubes, actor=Actor("olga"))
     assert states(kept, *others) == ["encoding", "recorded", "recorded", "recording"]
-    assert [(job.camera, job.frames_total) for job in batch.jobs.all()] == [(FRONT, 8), (TOP, 8)]
-    assert (batch.started_by, batch.reason, batch.encoding["codec"]) == ("olga", "by hand", "h264")
+    assert [(job.camera, job.frames_total) for job in operation.jobs.all()] == [(FRONT, 8), (TOP, 8)]
+    assert (operation.started_by, operation.reason, operation.arguments["encoding"]["codec"]) == (
+        "olga",
+        "by hand",
+        "h264",
+    )
 
 
 def test_it_rings_once_for_each_job_after_the_commit(
@@ -47,7 +53,7 @@ def test_it_rings_once_for_each_job_after_the_commit(
     make_episode(cameras=(FRONT, TOP))
     bells.clear()
     with django_capture_on_commit_callbacks(execute=True):
-        start_batch(dataset=cubes, actor=Actor("olga"))
+        start_encoding(dataset=cubes, actor=Actor("olga"))
         assert bells == []
     assert bells == [("run_job", (pk,)) for pk in Job.objects.values_list("pk", flat=True)]
 
@@ -55,16 +61,16 @@ def test_it_rings_once_for_each_job_after_the_commit(
 def test_it_takes_unreviewed_ones_where_asked(cubes: Dataset, make_episode: MakeEpisode) -> None:
     make_episode(verdict="unreviewed")
     with pytest.raises(Refused, match="Cubes has no kept take"):
-        start_batch(dataset=cubes, actor=Actor("olga"))
-    assert start_batch(dataset=cubes, actor=Actor("olga"), include_unreviewed=True).jobs.count() == 1
+        start_encoding(dataset=cubes, actor=Actor("olga"))
+    assert start_encoding(dataset=cubes, actor=Actor("olga"), include_unreviewed=True).jobs.count() == 1
 
 
 def test_it_tells_the_second_who_was_first(cubes: Dataset, make_episode: MakeEpisode) -> None:
     episode = make_episode()
-    start_batch(dataset=cubes, actor=Actor("olga"))
+    start_encoding(dataset=cubes, actor=Actor("olga"))
     with pytest.raises(Refused, match=r"is being encoded since \d\d:\d\d:\d\d UTC by olga"):
-        start_batch(dataset=cubes, actor=Actor("sven"), episodes=[episode])
-    assert Batch.objects.count() == 1
+        start_encoding(dataset=cubes, actor=Actor("sven"), episodes=[episode])
+    assert Operation.objects.count() == 1
 
 
 @pytest.mark.django_db(transaction=True)
@@ -78,7 +84,7 @@ def test_it_has_one_effect_when_many_press_at_once(
     def press(who: str) -> None:
         barrier.wait()
         try:
-            start_batch(dataset=cubes, actor=Actor(who))
+            start_encoding(dataset=cubes, actor=Actor(who))
         except Refused as error:
             refused.append(error.code)
         connection.close()
@@ -88,67 +94,67 @@ def test_it_has_one_effect_when_many_press_at_once(
         thread.start()
     for thread in threads:
         thread.join()
-    assert Batch.objects.count() == 1 and Job.objects.count() == 4 and refused == ["encoding"] * 5
+    assert Operation.objects.count() == 1 and Job.objects.count() == 4 and refused == ["encoding"] * 5
 
 
 def test_it_leaves_alone_what_is_rejected_at_the_same_moment(
     cubes: Dataset, make_episode: MakeEpisode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from recorder.jobs import batches
+    from recorder.jobs import encoding
 
     kept, rejected = make_episode(), make_episode()
-    real = batches._cameras
+    real = encoding._cameras
 
     def reject_meanwhile(episode: Episode) -> list[str]:
         Episode.objects.filter(pk=rejected.pk).update(verdict="reject")
         return real(episode)
 
-    monkeypatch.setattr(batches, "_cameras", reject_meanwhile)
-    start_batch(dataset=cubes, actor=Actor("olga"))
+    monkeypatch.setattr(encoding, "_cameras", reject_meanwhile)
+    start_encoding(dataset=cubes, actor=Actor("olga"))
     assert states(kept, rejected) == ["encoding", "recorded"]
 
 
 def test_it_gives_episodes_back_as_they_were(cubes: Dataset, make_episode: MakeEpisode) -> None:
     whole, cut = make_episode(), make_episode(state="interrupted")
-    batch = start_batch(dataset=cubes, actor=Actor("olga"))
-    cancel_batch(batch=batch, actor=Actor("sven"))
+    operation = start_encoding(dataset=cubes, actor=Actor("olga"))
+    cancel_operation(operation=operation, actor=Actor("sven"))
     assert states(whole, cut) == ["recorded", "interrupted"]
-    assert (batch.state, batch.error) == ("cancelled", "Cancelled by sven.")
-    assert set(batch.jobs.values_list("state", flat=True)) == {"cancelled"}
+    assert (operation.state, operation.error) == ("cancelled", "Cancelled by sven.")
+    assert set(operation.jobs.values_list("state", flat=True)) == {"cancelled"}
     with pytest.raises(Refused, match="is cancelled since"):
-        cancel_batch(batch=batch, actor=Actor("olga"))
+        cancel_operation(operation=operation, actor=Actor("olga"))
 
 
 def test_it_does_not_cancel_what_is_being_written(cubes: Dataset, make_episode: MakeEpisode) -> None:
     make_episode()
-    batch = start_batch(dataset=cubes, actor=Actor("olga"))
-    Batch.objects.update(state="committing", token="a worker's")
+    operation = start_encoding(dataset=cubes, actor=Actor("olga"))
+    Operation.objects.update(state="running", token="a worker's")
     with pytest.raises(Refused, match="is being written into the dataset"):
-        cancel_batch(batch=batch, actor=Actor("olga"))
+        cancel_operation(operation=operation, actor=Actor("olga"))
 
 
 def test_it_tries_again_only_what_failed(cubes: Dataset, make_episode: MakeEpisode) -> None:
     make_episode()
-    batch = start_batch(dataset=cubes, actor=Actor("olga"))
+    operation = start_encoding(dataset=cubes, actor=Actor("olga"))
     with pytest.raises(Refused, match="only a failed batch"):
-        retry_batch(batch=batch, actor=Actor("olga"))
+        retry_operation(operation=operation, actor=Actor("olga"))
 
 
-@pytest.mark.parametrize(("count", "batches"), [(1, 0), (2, 0), (3, 1), (4, 1)])
+@pytest.mark.parametrize(("count", "operations"), [(1, 0), (2, 0), (3, 1), (4, 1)])
 def test_it_encodes_after_every_so_many_kept_takes(
-    cubes: Dataset, make_episode: MakeEpisode, count: int, batches: int
+    cubes: Dataset, make_episode: MakeEpisode, count: int, operations: int
 ) -> None:
     policy(cubes, Policy.EVERY, every=3)
     for _ in range(count):
         set_verdict(episodes=[make_episode(verdict="unreviewed")], verdict="keep", actor=Actor("olga"))
-    assert Batch.objects.count() == batches
-    assert Episode.objects.filter(state="recorded").count() == count - 3 * batches, "the rest waits, and is seen"
+    assert Operation.objects.count() == operations
+    assert Episode.objects.filter(state="recorded").count() == count - 3 * operations, "the rest waits, and is seen"
 
 
 def test_it_encodes_each_take_at_once_where_nobody_reviews(cubes: Dataset, make_episode: MakeEpisode) -> None:
     policy(cubes, Policy.EVERY, every=1, encode_unreviewed=True)
     assert states(make_episode(verdict="unreviewed"), make_episode(verdict="unreviewed")) == ["encoding", "encoding"]
-    assert list(Batch.objects.values_list("reason", flat=True)) == ["every 1 takes"] * 2
+    assert list(Operation.objects.values_list("reason", flat=True)) == ["every 1 takes"] * 2
 
 
 def test_it_encodes_at_the_end_of_the_session(cubes: Dataset, make_episode: MakeEpisode) -> None:
@@ -156,8 +162,8 @@ def test_it_encodes_at_the_end_of_the_session(cubes: Dataset, make_episode: Make
     session = Session.objects.create(rig=Rig.objects.create(name="sim"), dataset=cubes, task="push")
     kept, unreviewed = make_episode(session=str(session.pk)), make_episode(verdict="unreviewed")
     assert apply_policy(dataset=cubes) is None
-    batch = end_session(session=session, actor=Actor("olga"))
-    assert batch is not None and batch.reason == "end of session"
+    operation = end_session(session=session, actor=Actor("olga"))
+    assert operation is not None and operation.reason == "end of session"
     assert states(kept, unreviewed) == ["encoding", "recorded"]
 
 
@@ -174,24 +180,24 @@ def test_it_does_not_bring_back_by_policy_what_a_person_has_cancelled(
 ) -> None:
     policy(cubes, Policy.EVERY, every=1)
     first = make_episode()
-    batch = apply_policy(dataset=cubes)
-    assert batch is not None
-    cancel_batch(batch=batch, actor=Actor("olga"))
+    operation = apply_policy(dataset=cubes)
+    assert operation is not None
+    cancel_operation(operation=operation, actor=Actor("olga"))
     assert apply_policy(dataset=cubes) is None and states(first) == ["recorded"]
-    assert start_batch(dataset=cubes, actor=Actor("olga")).jobs.count() == 1, "by hand it is"
+    assert start_encoding(dataset=cubes, actor=Actor("olga")).jobs.count() == 1, "by hand it is"
 
 
 def test_it_says_how_far_a_batch_is(cubes: Dataset, make_episode: MakeEpisode) -> None:
     make_episode(ticks=8)
     make_episode(ticks=20)
-    batch = start_batch(dataset=cubes, actor=Actor("olga"))
-    first, second = batch.jobs.all()
+    operation = start_encoding(dataset=cubes, actor=Actor("olga"))
+    first, second = operation.jobs.all()
     now = timezone.now()
     Job.objects.filter(pk=first.pk).update(
         state="done", frames_done=8, started_at=now - timedelta(seconds=3), finished_at=now - timedelta(seconds=2)
     )
     Job.objects.filter(pk=second.pk).update(state="running", frames_done=4, started_at=now - timedelta(seconds=0.5))
-    progress = batch_progress(batch)
+    progress = encoding_progress(operation)
     assert (progress.frames_done, progress.frames_total, progress.percent) == (12, 28, 42)
     assert progress.fps == pytest.approx(8, rel=0.1) and progress.seconds_left == pytest.approx(2, rel=0.1)
     assert [(one.state, one.frames_done, one.frames_total) for one in progress.episodes] == [
@@ -203,7 +209,7 @@ def test_it_says_how_far_a_batch_is(cubes: Dataset, make_episode: MakeEpisode) -
 @pytest.mark.django_db(transaction=True)
 def test_it_counts_a_finished_batch_as_whole(transactional_db: None, cubes: Dataset, make_episode: MakeEpisode) -> None:
     make_episode()
-    progress = batch_progress(work(start_batch(dataset=cubes, actor=Actor("olga"))))
+    progress = encoding_progress(work(start_encoding(dataset=cubes, actor=Actor("olga"))))
     assert (progress.percent, progress.fps, progress.seconds_left) == (100, None, None)
 
 
@@ -225,8 +231,8 @@ def test_it_refuses_pictures_that_the_codec_cannot_encode_before_anything_is_rec
     kept = make_episode(cameras=(), **of_size(48, 32))
     cubes.refresh_from_db()
     with pytest.raises(Refused, match="48x32"):
-        start_batch(dataset=cubes, actor=Actor("olga"))
-    assert states(kept) == ["recorded"] and not Batch.objects.exists()
+        start_encoding(dataset=cubes, actor=Actor("olga"))
+    assert states(kept) == ["recorded"] and not Operation.objects.exists()
     Rig.objects.update(**of_size(64, 32))
     rig.refresh_from_db()
     assert start_session(rig=rig, dataset=cubes, task="push", actor=Actor("olga"))[1]
@@ -238,6 +244,6 @@ def test_a_policy_s_take_fails_in_words_where_the_codec_cannot_encode_its_pictur
 ) -> None:
     policy(cubes, Policy.EVERY, every=1, encoding={"codec": "hevc", "crf": 23, "g": 2, "pix_fmt": "yuv420p"})
     kept = make_episode(cameras=(), **of_size(48, 32))
-    batch = apply_policy(dataset=cubes)
-    assert batch is not None and work(batch).state == "failed"
+    operation = apply_policy(dataset=cubes)
+    assert operation is not None and work(operation).state == "failed"
     assert states(kept) == ["failed"] and "48x32" in kept.error

@@ -13,13 +13,13 @@ import pytest
 
 from recorder.actor import Actor
 from recorder.errors import Refused
-from recorder.jobs.batches import start_batch
-from recorder.jobs.revisions import apply_changes, planned_counts
+from recorder.jobs.encoding import start_encoding
+from recorder.jobs.revising import apply_changes, planned_counts
 from recorder.models import Change, Dataset, Episode
 from recorder.review.bulk_edit import edit_many
 from recorder.review.verdicts import edit_episodes, set_verdict, undo
-from recorder.worker.commit import commit_batch
 from recorder.worker.recover import rebuild, recover
+from recorder.worker.run import run_operation
 from robotdata.dataset import annotations
 from robotdata.dataset.layout import SIDECAR
 from tests.recorder.conftest import entry, frames, work
@@ -68,7 +68,7 @@ def test_it_refuses_a_trim_outside_of_the_committed_frames(four: list[Episode]) 
 def test_a_trim_in_frames_that_were_others_is_refused(four: list[Episode], cubes: Dataset) -> None:
     edit_episodes(episodes=[four[0]], actor=Actor("olga"), trim_first=3, trim_end=7)
     seen = Episode.objects.get(pk=four[0].pk).updated_at
-    commit_batch(apply_changes(dataset=cubes, actor=Actor("sven")).pk)
+    run_operation(apply_changes(dataset=cubes, actor=Actor("sven")).pk)
     row = Episode.objects.get(pk=four[0].pk)
     with pytest.raises(Refused, check=lambda refused: refused.code == "conflict"):
         edit_episodes(episodes=[row], actor=Actor("olga"), version=seen, trim_first=1, trim_end=3)
@@ -170,7 +170,7 @@ def test_a_trimmed_take_is_a_whole_episode(cubes: Dataset, make_episode: MakeEpi
     marks = [{"code": "gap", "from_tick": 5, "to_tick": 20, "text": "x"}, {"code": "gap", "from_tick": 0, "to_tick": 3}]
     Episode.objects.filter(pk=take.pk).update(marks=marks)
     edit_episodes(episodes=[take], actor=Actor("olga"), trim_first=3, trim_end=8)
-    work(start_batch(dataset=cubes, actor=Actor("olga")))
+    work(start_encoding(dataset=cubes, actor=Actor("olga")))
     row = Episode.objects.get(pk=take.pk)
     assert (row.ticks, row.trim_first, row.trim_end, row.planned) == (5, None, None, {})
     assert row.marks == [{"code": "gap", "from_tick": 2, "to_tick": 5, "text": "x"}]
@@ -196,7 +196,7 @@ def test_marks_that_another_program_has_written_oddly_keep_nothing_from_being_ma
     row = Episode.objects.get(pk=four[0].pk)
     assert 0 <= row.marks_weight < 2**15
     edit_episodes(episodes=[row], actor=Actor("olga"), trim_first=1, trim_end=3)
-    batch = apply_changes(dataset=row.dataset, actor=Actor("olga"))
-    commit_batch(batch.pk)
-    batch.refresh_from_db()
-    assert (batch.state, batch.error) == ("done", "")
+    operation = apply_changes(dataset=row.dataset, actor=Actor("olga"))
+    run_operation(operation.pk)
+    operation.refresh_from_db()
+    assert (operation.state, operation.error) == ("done", "")

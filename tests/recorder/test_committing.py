@@ -11,9 +11,10 @@ import pytest
 from django.utils import timezone
 
 from recorder.actor import Actor
-from recorder.jobs.batches import retry_batch, start_batch
-from recorder.models import Batch, Dataset, Episode, Job
-from recorder.worker import commit, encode, sweep
+from recorder.jobs.encoding import start_encoding
+from recorder.jobs.operations import retry_operation
+from recorder.models import Dataset, Episode, Job, Operation
+from recorder.worker import commit, encode, run, sweep
 from robotdata.dataset.errors import CommitError
 from robotdata.dataset.lock import dataset_lock
 from robotdata.dataset.reader import DatasetFolder
@@ -36,8 +37,8 @@ def indices(*episodes: Episode) -> list[int | None]:
     return [episode.episode_index for episode in episodes]
 
 
-def encode_all(batch: Batch) -> None:
-    for pk in Job.objects.waiting().filter(batch=batch).values_list("pk", flat=True):
+def encode_all(operation: Operation) -> None:
+    for pk in Job.objects.waiting().filter(operation=operation).values_list("pk", flat=True):
         encode.run_job(pk)
 
 
@@ -46,9 +47,9 @@ def test_a_fractional_rate_and_a_text_feature_reach_the_dataset(
 ) -> None:
     texts = {"subtask": {"dtype": "string", "shape": [1], "names": None}}
     episode = make_episode(8, fps=12.5, features=texts)
-    assert work(start_batch(dataset=cubes, actor=Actor("olga"))).state == "done"
+    assert work(start_encoding(dataset=cubes, actor=Actor("olga"))).state == "done"
     again = make_episode(6, fps=12.5, features=texts)
-    assert work(start_batch(dataset=cubes, actor=Actor("olga"))).state == "done"
+    assert work(start_encoding(dataset=cubes, actor=Actor("olga"))).state == "done"
     assert states(episode, again) == ["encoded", "encoded"]
     cubes.refresh_from_db()
     assert (cubes.fps, again.fps) == (12.5, 12.5)
@@ -83,8 +84,8 @@ def held_by_another(dataset: Dataset) -> Iterator[None]:
 
 def test_it_makes_a_batch_part_of_the_dataset_frame_by_frame(cubes: Dataset, make_episode: MakeEpisode) -> None:
     first, second = make_episode(8, (FRONT, TOP)), make_episode(5, (FRONT, TOP))
-    batch = work(start_batch(dataset=cubes, actor=Actor("olga")))
-    assert (batch.state, batch.error) == ("done", "")
+    operation = work(start_encoding(dataset=cubes, actor=Actor("olga")))
+    assert (operation.state, operation.error) == ("done", "")
     assert states(first, second) == ["encoded", "encoded"] and indices(first, second) == [0, 1]
     for camera in (FRONT, TOP):
         assert list(codes(cubes, camera)) == [[(t, 1) for t in range(8)], [(t, 2) for t in range(5)]]
@@ -97,7 +98,7 @@ def test_it_deletes_raw_frames_and_staging_after_the_commit(
     cubes: Dataset, make_episode: MakeEpisode, settings: Any
 ) -> None:
     episode = make_episode()
-    work(start_batch(dataset=cubes, actor=Actor("olga")))
+    work(start_encoding(dataset=cubes, actor=Actor("olga")))
     assert not episode.take_path.exists() and list(settings.STAGING_DIR.iterdir()) == []
     assert list(settings.SPOOL_DIR.iterdir()) == []
 
@@ -105,7 +106,7 @@ def test_it_deletes_raw_frames_and_staging_after_the_commit(
 def test_it_keeps_raw_takes_where_that_is_set(cubes: Dataset, make_episode: MakeEpisode, settings: Any) -> None:
     settings.KEEP_RAW = True
     episode = make_episode()
-    work(start_batch(dataset=cubes, actor=Actor("olga")))
+    work(start_encoding(dataset=cubes, actor=Actor("olga")))
     assert episode.take_path.is_dir() and list(settings.STAGING_DIR.iterdir()) == []
 
 
@@ -114,7 +115,7 @@ def test_it_keeps_raw_frames_while_the_folder_does_not_show_them(
 ) -> None:
     episode = make_episode()
     monkeypatch.setattr(commit, "_is_whole", lambda info: False)
-    work(start_batch(dataset=cubes, actor=Actor("olga")))
+    work(start_encoding(dataset=cubes, actor=Actor("olga")))
     assert states(episode) == ["encoded"] and episode.take_path.is_dir()
     monkeypatch.undo()
     sweep.tidy_staging()
@@ -125,8 +126,8 @@ def test_it_says_encoded_only_after_the_folder_has_it(
     cubes: Dataset, make_episode: MakeEpisode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     episodes = [make_episode(), make_episode()]
-    batch = start_batch(dataset=cubes, actor=Actor("olga"))
-    encode_all(batch)
+    operation = start_encoding(dataset=cubes, actor=Actor("olga"))
+    encode_all(operation)
 
     def crash(*_: Any) -> None:
         assert len(DatasetFolder.open(cubes.path).episodes) == 2
@@ -135,12 +136,12 @@ def test_it_says_encoded_only_after_the_folder_has_it(
 
     monkeypatch.setattr(commit, "_write_rows", crash)
     with pytest.raises(KeyboardInterrupt):
-        commit.commit_batch(batch.pk)
+        run.run_operation(operation.pk)
     assert states(*episodes) == ["encoding", "encoding"]
     monkeypatch.undo()
-    assert not commit.commit_batch(batch.pk), "the lease of the dead worker still holds"
-    Batch.objects.update(lease_until="2020-01-01T00:00:00Z")
-    assert commit.commit_batch(batch.pk)
+    assert not run.run_operation(operation.pk), "the lease of the dead worker still holds"
+    Operation.objects.update(lease_until="2020-01-01T00:00:00Z")
+    assert run.run_operation(operation.pk)
     assert states(*episodes) == ["encoded", "encoded"] and indices(*episodes) == [0, 1]
     assert len(DatasetFolder.open(cubes.path).episodes) == 2, "each once"
 
@@ -149,24 +150,24 @@ def test_it_rings_again_for_a_commit_whose_worker_died(
     cubes: Dataset, make_episode: MakeEpisode, bells: list[Any]
 ) -> None:
     make_episode()
-    batch = start_batch(dataset=cubes, actor=Actor("olga"))
-    encode_all(batch)
-    assert commit.claim_batch(batch.pk) is not None
-    Batch.objects.update(lease_until="2020-01-01T00:00:00Z")
+    operation = start_encoding(dataset=cubes, actor=Actor("olga"))
+    encode_all(operation)
+    assert run.claim_operation(operation.pk) is not None
+    Operation.objects.update(lease_until="2020-01-01T00:00:00Z")
     bells.clear()
     sweep.sweep()
-    assert bells == [("commit_batch", (str(batch.pk),))]
+    assert bells == [("run_operation", (str(operation.pk),))]
     sweep.sweep()
     assert len(bells) == 1, "not with every sweep"
-    commit.commit_batch(batch.pk)
-    batch.refresh_from_db()
-    assert batch.state == "done"
+    run.run_operation(operation.pk)
+    operation.refresh_from_db()
+    assert operation.state == "done"
 
 
 def test_it_appends_batches_in_the_order_of_recording(cubes: Dataset, make_episode: MakeEpisode) -> None:
     first, second, third = make_episode(), make_episode(), make_episode()
-    work(start_batch(dataset=cubes, actor=Actor("olga"), episodes=[third, second]))
-    work(start_batch(dataset=cubes, actor=Actor("olga")))
+    work(start_encoding(dataset=cubes, actor=Actor("olga"), episodes=[third, second]))
+    work(start_encoding(dataset=cubes, actor=Actor("olga")))
     assert indices(first, second, third) == [2, 0, 1]
     assert [frames[0][1] for frames in codes(cubes)] == [2, 3, 1]
     assert verify_dataset(cubes.path).problems == []
@@ -174,9 +175,9 @@ def test_it_appends_batches_in_the_order_of_recording(cubes: Dataset, make_episo
 
 def test_it_commits_each_batch_once_though_two_workers_try(cubes: Dataset, make_episode: MakeEpisode) -> None:
     make_episode()
-    batch = start_batch(dataset=cubes, actor=Actor("olga"))
-    encode_all(batch)
-    assert [commit.commit_batch(batch.pk), commit.commit_batch(batch.pk)] == [True, False]
+    operation = start_encoding(dataset=cubes, actor=Actor("olga"))
+    encode_all(operation)
+    assert [run.run_operation(operation.pk), run.run_operation(operation.pk)] == [True, False]
     assert len(DatasetFolder.open(cubes.path).episodes) == 1
 
 
@@ -184,21 +185,21 @@ def test_it_leaves_quietly_where_it_fails_after_its_lease_went_to_another(
     cubes: Dataset, make_episode: MakeEpisode, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     make_episode()
-    batch = start_batch(dataset=cubes, actor=Actor("olga"))
-    encode_all(batch)
-    caplog.set_level("INFO", "recorder.worker.commit")
-    others: list[Batch | None] = []
+    operation = start_encoding(dataset=cubes, actor=Actor("olga"))
+    encode_all(operation)
+    caplog.set_level("INFO", "recorder.worker")
+    others: list[Operation | None] = []
 
     def too_late(*_: Any, **__: Any) -> Any:
-        Batch.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
-        others.append(commit.claim_batch(batch.pk))
+        Operation.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+        others.append(run.claim_operation(operation.pk))
         raise FileNotFoundError("the other has cleared it away")
 
     monkeypatch.setattr(commit, "commit_episodes", too_late)
-    assert commit.commit_batch(batch.pk)
-    batch.refresh_from_db()
+    assert run.run_operation(operation.pk)
+    operation.refresh_from_db()
     (other,) = others
-    assert other is not None and (batch.state, batch.token, batch.error) == ("committing", other.token, "")
+    assert other is not None and (operation.state, operation.token, operation.error) == ("running", other.token, "")
     assert "was given to another worker" in caplog.text and "Traceback" not in caplog.text
 
 
@@ -206,60 +207,60 @@ def test_it_waits_for_who_changes_the_dataset_now(
     cubes: Dataset, make_episode: MakeEpisode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_episode()
-    batch = start_batch(dataset=cubes, actor=Actor("olga"))
-    encode_all(batch)
+    operation = start_encoding(dataset=cubes, actor=Actor("olga"))
+    encode_all(operation)
     monkeypatch.setattr(commit, "LOCK_WAIT_S", 0.05)
     with held_by_another(cubes):
         for _ in range(5):  # however often
-            commit.commit_batch(batch.pk)
-        batch.refresh_from_db()
-        assert batch.state == "committing" and "is being changed by" in batch.error
-    commit.commit_batch(batch.pk)
-    batch.refresh_from_db()
-    assert (batch.state, batch.error) == ("done", "")
+            run.run_operation(operation.pk)
+        operation.refresh_from_db()
+        assert operation.state == "running" and "is being changed by" in operation.error
+    run.run_operation(operation.pk)
+    operation.refresh_from_db()
+    assert (operation.state, operation.error) == ("done", "")
 
 
 def test_it_waits_for_space_and_goes_on_by_itself(
     cubes: Dataset, make_episode: MakeEpisode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_episode()
-    batch = start_batch(dataset=cubes, actor=Actor("olga"))
-    encode_all(batch)
+    operation = start_encoding(dataset=cubes, actor=Actor("olga"))
+    encode_all(operation)
 
     def full(*_: Any, **__: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(commit, "commit_episodes", full)
     for _ in range(5):
-        commit.commit_batch(batch.pk)
-    batch.refresh_from_db()
-    assert batch.state == "committing" and "No space for the dataset" in batch.error
+        run.run_operation(operation.pk)
+    operation.refresh_from_db()
+    assert operation.state == "running" and "No space for the dataset" in operation.error
     monkeypatch.undo()
-    commit.commit_batch(batch.pk)
-    batch.refresh_from_db()
-    assert batch.state == "done"
+    run.run_operation(operation.pk)
+    operation.refresh_from_db()
+    assert operation.state == "done"
 
 
 def test_it_gives_up_after_three_tries_and_goes_on_when_asked(
     cubes: Dataset, make_episode: MakeEpisode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     episode = make_episode()
-    batch = start_batch(dataset=cubes, actor=Actor("olga"))
-    encode_all(batch)
+    operation = start_encoding(dataset=cubes, actor=Actor("olga"))
+    encode_all(operation)
 
     def fail(*_: Any, **__: Any) -> None:
         raise CommitError("the next state failed verification")
 
     monkeypatch.setattr(commit, "commit_episodes", fail)
     for _ in range(3):
-        batch.refresh_from_db()
-        assert batch.state == "committing"
-        commit.commit_batch(batch.pk)
-    batch.refresh_from_db()
-    assert batch.state == "failed" and "failed verification" in batch.error
+        operation.refresh_from_db()
+        assert operation.state == "running"
+        run.run_operation(operation.pk)
+    operation.refresh_from_db()
+    assert operation.state == "failed" and "failed verification" in operation.error
     assert states(episode) == ["failed"] and "failed verification" in episode.error and episode.take_path.is_dir()
     monkeypatch.undo()
-    assert work(retry_batch(batch=batch, actor=Actor("olga"))).state == "done"
+    assert work(retry_operation(operation=operation, actor=Actor("olga"))).state == "done"
     assert states(episode) == ["encoded"]
 
 
@@ -268,8 +269,8 @@ def test_a_batch_is_not_done_before_the_dataset_counts_its_episodes(
 ) -> None:
     """Somebody who reads `done` and then the dataset must see them; a worker that dies in between leaves neither."""
     episode = make_episode()
-    batch = start_batch(dataset=cubes, actor=Actor("olga"))
-    encode_all(batch)
+    operation = start_encoding(dataset=cubes, actor=Actor("olga"))
+    encode_all(operation)
 
     class Died(BaseException):
         pass
@@ -279,39 +280,39 @@ def test_a_batch_is_not_done_before_the_dataset_counts_its_episodes(
 
     monkeypatch.setattr(commit, "refresh_rows", die)
     with pytest.raises(Died):
-        commit.commit_batch(batch.pk)
-    batch.refresh_from_db()
+        run.run_operation(operation.pk)
+    operation.refresh_from_db()
     cubes.refresh_from_db()
-    assert (batch.state, cubes.total_episodes, states(episode)) == ("committing", 0, ["encoding"])
+    assert (operation.state, cubes.total_episodes, states(episode)) == ("running", 0, ["encoding"])
     monkeypatch.undo()
-    Batch.objects.filter(pk=batch.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+    Operation.objects.filter(pk=operation.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
     sweep.sweep()
-    commit.commit_batch(batch.pk)
-    batch.refresh_from_db()
+    run.run_operation(operation.pk)
+    operation.refresh_from_db()
     cubes.refresh_from_db()
-    assert (batch.state, cubes.total_episodes, states(episode)) == ("done", 1, ["encoded"])
+    assert (operation.state, cubes.total_episodes, states(episode)) == ("done", 1, ["encoded"])
 
 
 def test_it_leaves_out_an_episode_whose_encoded_video_is_gone(
     cubes: Dataset, make_episode: MakeEpisode, settings: Any
 ) -> None:
     good, bad = make_episode(), make_episode()
-    batch = start_batch(dataset=cubes, actor=Actor("olga"))
-    encode_all(batch)
+    operation = start_encoding(dataset=cubes, actor=Actor("olga"))
+    encode_all(operation)
     for path in (settings.STAGING_DIR / str(bad.pk)).iterdir():
         path.unlink()
-    commit.commit_batch(batch.pk)
-    batch.refresh_from_db()
-    assert batch.state == "done" and "1 of 2 episodes failed" in batch.error
+    run.run_operation(operation.pk)
+    operation.refresh_from_db()
+    assert operation.state == "done" and "1 of 2 episodes failed" in operation.error
     assert states(good, bad) == ["encoded", "failed"]
-    again = work(retry_batch(batch=batch, actor=Actor("olga")))
-    assert again.pk != batch.pk and again.state == "done" and states(bad) == ["encoded"]
+    again = work(retry_operation(operation=operation, actor=Actor("olga")))
+    assert again.pk != operation.pk and again.state == "done" and states(bad) == ["encoded"]
 
 
 def test_it_keeps_what_people_said_in_the_datasets_sidecar(cubes: Dataset, make_episode: MakeEpisode) -> None:
     episode = make_episode()
     Episode.objects.filter(pk=episode.pk).update(labels=["slow"], rating=4, note="good light")
-    work(start_batch(dataset=cubes, actor=Actor("olga")))
+    work(start_encoding(dataset=cubes, actor=Actor("olga")))
     said = DatasetFolder.open(cubes.path).episodes[0]
     assert said.uuid == str(episode.pk)
     assert (said.extra["labels"], said.extra["rating"], said.extra["note"]) == (["slow"], 4, "good light")
@@ -321,12 +322,12 @@ def test_what_waits_for_the_disk_does_not_hold_up_the_encoding(
     transactional_db: None, cubes: Dataset, make_episode: MakeEpisode
 ) -> None:
     make_episode()
-    batch = start_batch(dataset=cubes, actor=Actor("olga"))
-    encode_all(batch)
+    operation = start_encoding(dataset=cubes, actor=Actor("olga"))
+    encode_all(operation)
     later = timezone.now() + timedelta(seconds=30)
-    Batch.objects.filter(pk=batch.pk).update(lease_until=later, error="No space for the dataset")
-    assert commit.commit_waiting() == 0
-    Batch.objects.filter(pk=batch.pk).update(error="")  # only its bell is on the way
-    assert commit.commit_waiting() == 1 and commit.commit_waiting() == 0
-    batch.refresh_from_db()
-    assert batch.state == "done"
+    Operation.objects.filter(pk=operation.pk).update(lease_until=later, error="No space for the dataset")
+    assert run.run_waiting() == 0
+    Operation.objects.filter(pk=operation.pk).update(error="")  # only its bell is on the way
+    assert run.run_waiting() == 1 and run.run_waiting() == 0
+    operation.refresh_from_db()
+    assert operation.state == "done"

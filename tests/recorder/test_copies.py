@@ -11,7 +11,7 @@ import pytest
 from recorder.actor import WORKER, Actor
 from recorder.catalog.datasets import adopt_folder, refresh_dataset
 from recorder.errors import Refused
-from recorder.models import Batch, Dataset, Episode
+from recorder.models import Dataset, Episode, Operation
 from recorder.review.verdicts import set_verdict
 from recorder.worker.recover import recover
 from robotdata.dataset import verify_dataset
@@ -60,7 +60,7 @@ def test_what_is_said_of_the_copy_is_not_said_of_the_original(cubes: Dataset, fo
 def test_it_is_the_same_after_the_database_was_made_again(cubes: Dataset, four: list[Episode]) -> None:
     copy = copied(cubes)
     before = ids(cubes), ids(copy)
-    for rows in (Batch, Episode, Dataset):
+    for rows in (Operation, Episode, Dataset):
         rows.objects.all().delete()
     recover()
     found = [ids(Dataset.objects.get(slug=slug)) for slug in ("cubes", "a-copy")]

@@ -12,8 +12,8 @@ from recorder.actor import WORKER, Actor
 from recorder.catalog.datasets import adopt_folder, change_dataset, create_dataset, refresh_dataset
 from recorder.catalog.datasets_on_disk import load_settings
 from recorder.errors import Refused
-from recorder.jobs.batches import start_batch
 from recorder.jobs.encode_settings import encode_settings
+from recorder.jobs.encoding import start_encoding
 from recorder.models import Dataset, Episode
 from tests.recorder.conftest import H264, work
 
@@ -110,7 +110,7 @@ class TestFolders:
     def committed(self, transactional_db: None, cubes: Dataset, make_episode: MakeEpisode) -> Dataset:
         make_episode()
         make_episode()
-        work(start_batch(dataset=cubes, actor=Actor("olga")))
+        work(start_encoding(dataset=cubes, actor=Actor("olga")))
         cubes.refresh_from_db()
         return cubes
 
@@ -170,7 +170,7 @@ class TestFolders:
         self, committed: Dataset, make_episode: MakeEpisode
     ) -> None:
         third = make_episode()
-        work(start_batch(dataset=committed, actor=Actor("olga")))
+        work(start_encoding(dataset=committed, actor=Actor("olga")))
         newest = committed.path.rename(committed.path.with_name(".newest"))
         (committed.revisions_path / "1").rename(committed.path)
         refresh_dataset(dataset=committed)

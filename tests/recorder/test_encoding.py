@@ -15,7 +15,8 @@ from django.utils import timezone
 
 from recorder.actor import Actor
 from recorder.jobs import leases
-from recorder.jobs.batches import cancel_batch, retry_batch, start_batch
+from recorder.jobs.encoding import start_encoding
+from recorder.jobs.operations import cancel_operation, retry_operation
 from recorder.models import Dataset, Episode, Job
 from recorder.worker import encode as encoding
 from recorder.worker import sweep
@@ -33,12 +34,12 @@ def staged(episode: Episode, settings: Any) -> list[Path]:
 
 
 def the_job() -> Job:
-    return Job.objects.select_related("episode", "batch").get()
+    return Job.objects.select_related("episode", "operation").get()
 
 
 def encode(make_episode: MakeEpisode, cubes: Dataset, **take: Any) -> Job:
     make_episode(**take)
-    start_batch(dataset=cubes, actor=Actor("olga"))
+    start_encoding(dataset=cubes, actor=Actor("olga"))
     encoding.run_job(the_job().pk)
     return the_job()
 
@@ -54,14 +55,14 @@ def test_it_encodes_every_frame_in_its_place(cubes: Dataset, make_episode: MakeE
 def test_it_exports_what_the_trim_keeps(cubes: Dataset, make_episode: MakeEpisode) -> None:
     episode = make_episode(ticks=20)
     Episode.objects.filter(pk=episode.pk).update(trim_first=4, trim_end=9)
-    work(start_batch(dataset=cubes, actor=Actor("olga")))
+    work(start_encoding(dataset=cubes, actor=Actor("olga")))
     assert list(codes(cubes)) == [[(tick, 1) for tick in range(4, 9)]]
 
 
 def test_it_trims_in_ticks_though_a_camera_came_late(cubes: Dataset, make_episode: MakeEpisode) -> None:
     whole, trimmed = make_episode(ticks=12, first_frame=3), make_episode(ticks=12, first_frame=3)
     Episode.objects.filter(pk=trimmed.pk).update(trim_first=5, trim_end=9)
-    work(start_batch(dataset=cubes, actor=Actor("olga")))
+    work(start_encoding(dataset=cubes, actor=Actor("olga")))
     assert list(codes(cubes)) == [[(tick, 1) for tick in range(3, 12)], [(tick, 2) for tick in range(5, 9)]]
     assert whole.ticks == 12
 
@@ -74,8 +75,8 @@ def test_it_does_nothing_the_second_time(cubes: Dataset, make_episode: MakeEpiso
 
 def test_it_gives_each_job_to_one_of_two_workers(cubes: Dataset, make_episode: MakeEpisode) -> None:
     episode = make_episode(cameras=())
-    batch = start_batch(dataset=cubes, actor=Actor("olga"))
-    Job.objects.bulk_create(Job(batch=batch, episode=episode, camera=f"c{n}") for n in range(60))
+    operation = start_encoding(dataset=cubes, actor=Actor("olga"))
+    Job.objects.bulk_create(Job(operation=operation, episode=episode, camera=f"c{n}") for n in range(60))
     jobs = list(Job.objects.values_list("pk", flat=True))
     barrier, claimed = threading.Barrier(4), []
 
@@ -129,7 +130,7 @@ def test_it_stops_soon_when_its_batch_is_cancelled(
 
     def cancelled(*args: Any, progress: Any, **more: Any) -> Any:
         def step(frames: int) -> None:
-            cancel_batch(batch=batch, actor=Actor("olga")) if batch.state != "cancelled" else None
+            cancel_operation(operation=operation, actor=Actor("olga")) if operation.state != "cancelled" else None
             time.sleep(0.1)
             progress(frames)
 
@@ -137,7 +138,7 @@ def test_it_stops_soon_when_its_batch_is_cancelled(
 
     monkeypatch.setattr(encoding, "encode_camera", cancelled)
     episode = make_episode(ticks=60)
-    batch = start_batch(dataset=cubes, actor=Actor("olga"))
+    operation = start_encoding(dataset=cubes, actor=Actor("olga"))
     encoding.run_job(the_job().pk)
     episode.refresh_from_db()
     assert (the_job().state, episode.state) == ("cancelled", "recorded")
@@ -166,14 +167,14 @@ def test_it_uses_again_what_a_cancelled_batch_had_encoded(
     cubes: Dataset, make_episode: MakeEpisode, settings: Any
 ) -> None:
     episode = make_episode(cameras=(FRONT, TOP))
-    batch = start_batch(dataset=cubes, actor=Actor("olga"))
+    operation = start_encoding(dataset=cubes, actor=Actor("olga"))
     first = Job.objects.filter(camera=FRONT).get()
     encoding.run_job(first.pk)
     (path,) = staged(episode, settings)
     before = path.stat()
-    cancel_batch(batch=batch, actor=Actor("olga"))
-    again = start_batch(dataset=cubes, actor=Actor("olga"))
-    encoding.run_job(Job.objects.get(batch=again, camera=FRONT).pk)
+    cancel_operation(operation=operation, actor=Actor("olga"))
+    again = start_encoding(dataset=cubes, actor=Actor("olga"))
+    encoding.run_job(Job.objects.get(operation=again, camera=FRONT).pk)
     after = path.stat()
     assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
 
@@ -182,8 +183,8 @@ def test_it_encodes_anew_with_other_settings(cubes: Dataset, make_episode: MakeE
     job = encode(make_episode, cubes)
     cancel_or_fail = Job.objects.filter(pk=job.pk)
     cancel_or_fail.update(state="queued")
-    job.batch.encoding["crf"] = 40
-    job.batch.save()
+    job.operation.arguments["encoding"]["crf"] = 40
+    job.operation.save()
     encoding.run_job(job.pk)
     assert len(staged(job.episode, settings)) == 2
 
@@ -194,12 +195,12 @@ def test_it_fails_a_damaged_take_alone(cubes: Dataset, make_episode: MakeEpisode
     data = bytearray(video.read_bytes())
     data[len(data) // 2] ^= 0xFF
     video.write_bytes(data)
-    batch = work(start_batch(dataset=cubes, actor=Actor("olga")))
+    operation = work(start_encoding(dataset=cubes, actor=Actor("olga")))
     good.refresh_from_db()
     bad.refresh_from_db()
     assert (good.state, bad.state) == ("encoded", "failed")
     assert "is damaged" in bad.error and "Trim" in bad.error
-    assert batch.state == "done" and "1 of 2 episodes failed" in batch.error
+    assert operation.state == "done" and "1 of 2 episodes failed" in operation.error
     assert bad.take_path.is_dir() and list(codes(cubes)) == [[(t, 1) for t in range(8)]]
 
 
@@ -217,16 +218,16 @@ def test_it_refuses_before_encoding_what_would_not_fit(
 ) -> None:
     make_episode(verdict="unreviewed")  # says what fits
     make_episode(**take)
-    batch = work(start_batch(dataset=cubes, actor=Actor("olga")))
+    operation = work(start_encoding(dataset=cubes, actor=Actor("olga")))
     job = the_job()
-    assert (job.state, job.attempt, batch.state) == ("failed", 1, "failed")
-    assert words in job.error and words in job.episode.error and words in batch.error
+    assert (job.state, job.attempt, operation.state) == ("failed", 1, "failed")
+    assert words in job.error and words in job.episode.error and words in operation.error
 
 
 def test_it_exports_a_slow_loop_that_a_person_accepts(cubes: Dataset, make_episode: MakeEpisode) -> None:
     episode = make_episode(rate=20)
     Episode.objects.filter(pk=episode.pk).update(labels=[encoding.ACCEPT_RATE])
-    assert work(start_batch(dataset=cubes, actor=Actor("olga"))).state == "done"
+    assert work(start_encoding(dataset=cubes, actor=Actor("olga"))).state == "done"
 
 
 def test_it_tries_three_times_then_fails_and_can_be_tried_again(
@@ -237,17 +238,17 @@ def test_it_tries_three_times_then_fails_and_can_be_tried_again(
 
     monkeypatch.setattr(encoding, "encode_camera", fail)
     episode = make_episode()
-    batch = start_batch(dataset=cubes, actor=Actor("olga"))
+    operation = start_encoding(dataset=cubes, actor=Actor("olga"))
     for attempt in (1, 2, 3):
         assert the_job().state == "queued"
         encoding.run_job(the_job().pk)
         assert the_job().attempt == attempt and "out of luck" in the_job().error
     episode.refresh_from_db()
-    batch.refresh_from_db()
-    assert (the_job().state, episode.state, batch.state) == ("failed", "failed", "failed")
+    operation.refresh_from_db()
+    assert (the_job().state, episode.state, operation.state) == ("failed", "failed", "failed")
     assert episode.error == "Camera front: libx264 fails at frame 3: out of luck (tried 3 times)"
     monkeypatch.undo()
-    assert work(retry_batch(batch=batch, actor=Actor("olga"))).state == "done"
+    assert work(retry_operation(operation=operation, actor=Actor("olga"))).state == "done"
     episode.refresh_from_db()
     assert (episode.state, episode.error) == ("encoded", "")
 
@@ -275,16 +276,16 @@ def test_it_waits_for_space_without_losing_a_try(
 
 def test_it_fails_with_the_reason_when_the_folder_is_gone(cubes: Dataset, make_episode: MakeEpisode) -> None:
     episode = make_episode()
-    batch = start_batch(dataset=cubes, actor=Actor("olga"))
+    operation = start_encoding(dataset=cubes, actor=Actor("olga"))
     episode.take_path.rename(episode.take_path.with_name("elsewhere"))
-    work(batch)
+    work(operation)
     episode.refresh_from_db()
     assert episode.state == "failed" and "there is no take in" in episode.error
 
 
 def test_it_commits_takes_without_cameras(cubes: Dataset, make_episode: MakeEpisode) -> None:
     make_episode(cameras=())
-    assert work(start_batch(dataset=cubes, actor=Actor("olga"))).state == "done"
+    assert work(start_encoding(dataset=cubes, actor=Actor("olga"))).state == "done"
     cubes.refresh_from_db()
     assert (cubes.total_episodes, cubes.total_frames) == (1, 8)
 
@@ -304,6 +305,6 @@ def test_it_says_that_an_encoder_hangs(
 
     monkeypatch.setattr(encoding, "encode_camera", hang)
     make_episode()
-    start_batch(dataset=cubes, actor=Actor("olga"))
+    start_encoding(dataset=cubes, actor=Actor("olga"))
     encoding.run_job(the_job().pk, on_stall=lambda _: left.set())
     assert the_job().state == "queued" and "encoder stalled" in the_job().error and "frame 3" in the_job().error

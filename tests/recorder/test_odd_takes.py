@@ -13,7 +13,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from recorder.actor import Actor
-from recorder.jobs.batches import start_batch
+from recorder.jobs.encoding import start_encoding
 from recorder.models import Dataset, Episode, Unopened
 from recorder.quality.assess import assess_by_id
 from recorder.worker.recover import recover
@@ -143,10 +143,10 @@ def test_a_take_that_is_not_sure_of_its_rows_says_so_before_it_is_encoded(
     before = {path.name: path.read_bytes() for path in (spool / name).iterdir() if path.is_file()}
     recover()
     assert Dataset.objects.get(slug="cubes").features == {} or "action" in Dataset.objects.get(slug="cubes").features
-    batch = start_batch(
+    operation = start_encoding(
         dataset=cubes, actor=Actor("olga"), episodes=[Episode.objects.get(pk=name)], include_unreviewed=True
     )
-    done = work(batch)
+    done = work(operation)
     episode = Episode.objects.get(pk=name)
     assert done.state == "failed" and part.split(".")[0] in episode.error, (done.state, episode.error)
     assert {path.name: path.read_bytes() for path in (spool / name).iterdir() if path.name in before} == before

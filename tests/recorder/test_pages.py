@@ -13,7 +13,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from recorder.models import Batch, Dataset, Episode, Job, Rig, Session
+from recorder.models import Dataset, Episode, Job, Operation, Rig, Session
 from recorder.templatetags import formatting
 
 pytestmark = pytest.mark.django_db
@@ -63,14 +63,16 @@ def text(client: Client, url: str, **more: Any) -> str:
 HTMX = {"headers": {"HX-Request": "true"}}
 
 
-@pytest.mark.parametrize("url", ["/", "/record/", "/datasets/", "/batches/", "/trash/"])
+@pytest.mark.parametrize("url", ["/", "/record/", "/datasets/", "/operations/", "/trash/"])
 def test_it_says_what_to_do_where_there_is_nothing(person: Client, url: str) -> None:
     page = text(person, url)
     assert 'class="empty"' in page
     assert "<!doctype html>" in page
 
 
-@pytest.mark.parametrize("url", ["/", "/record/", "/datasets/", "/batches/", "/trash/", "/rigs/", "/batches/count/"])
+@pytest.mark.parametrize(
+    "url", ["/", "/record/", "/datasets/", "/operations/", "/trash/", "/rigs/", "/operations/count/"]
+)
 def test_it_leads_a_stranger_to_the_sign_in(client: Client, url: str) -> None:
     response = client.get(url)
     assert (response.status_code, response.headers["Location"]) == (302, f"/sign-in/?next={url}")
@@ -172,7 +174,7 @@ def test_it_shows_peoples_words_as_words(person: Client, rig: Rig) -> None:
 
 def test_it_says_that_an_unknown_thing_is_not_there(person: Client) -> None:
     nobody = uuid.uuid4()
-    for url in ("/record/nobody/", "/datasets/none/", f"/episodes/{nobody}/", f"/batches/{nobody}/"):
+    for url in ("/record/nobody/", "/datasets/none/", f"/episodes/{nobody}/", f"/operations/{nobody}/"):
         response = person.get(url)
         assert response.status_code == 404
         assert "Page not found" in str(response.content, "utf-8")
@@ -213,12 +215,14 @@ def test_it_gathers_marks_of_one_kind_into_one_sentence(dataset: Dataset) -> Non
 
 def test_it_shows_a_batch_with_its_progress_and_its_error(person: Client, dataset: Dataset) -> None:
     take = make_take(dataset, state="encoding", verdict="keep")
-    batch = Batch.objects.create(dataset=dataset, state="failed", error="The disk is full: free 2 GB, then try again.")
-    Job.objects.create(batch=batch, episode=take, camera=FRONT, state="failed", frames_done=30, frames_total=90)
-    for url in ("/batches/", f"/batches/{batch.pk}/", "/datasets/cups/batches/"):
+    operation = Operation.objects.create(
+        type="encode", dataset=dataset, state="failed", error="The disk is full: free 2 GB, then try again."
+    )
+    Job.objects.create(operation=operation, episode=take, camera=FRONT, state="failed", frames_done=30, frames_total=90)
+    for url in ("/operations/", f"/operations/{operation.pk}/", "/datasets/cups/operations/"):
         page = text(person, url, **HTMX)
         assert "free 2 GB" in page
-        assert f"/api/batches/{batch.pk}/retry" in page
+        assert f"/api/operations/{operation.pk}/retry" in page
         assert "30 of 90 frames" in page
 
 
@@ -231,7 +235,7 @@ def test_it_says_how_much_emptying_the_trash_frees(person: Client, dataset: Data
 
 def test_it_links_every_page_of_the_bar(person: Client) -> None:
     page = text(person, "/")
-    for name in ("record-any", "datasets", "batches", "trash"):
+    for name in ("record-any", "datasets", "operations", "trash"):
         assert f'href="{reverse(f"recorder:{name}")}"' in page
 
 

@@ -18,12 +18,12 @@ from django.utils import timezone
 from recorder.actor import COMMAND, NAME_LENGTH, WORKER, Actor, ActorKind
 from recorder.catalog import datasets, datasets_on_disk, takes
 from recorder.errors import Refused
-from recorder.jobs import batches, revisions
+from recorder.jobs import encoding, operation_rows, operations, revising
 from recorder.live import recording, rig_commands, rigs, sessions
 from recorder.live.rig_messages import Hello
-from recorder.models import ApiToken, Batch, Change, Dataset, Episode, Rig, Session, permissions
+from recorder.models import ApiToken, Change, Dataset, Episode, Operation, Rig, Session, permissions
 from recorder.models.permissions import Action
-from recorder.models.states import BatchKind, BatchState
+from recorder.models.states import OperationState, OperationType
 from recorder.review import bulk_edit, revert, trash, verdicts
 from recorder.review import change_many as many
 from tests.recorder.conftest import FRONT, H264, work, write_take
@@ -72,21 +72,31 @@ def judged(world: World) -> None:
     verdicts.set_verdict(episodes=[world.take], verdict="keep", actor=OLGA)
 
 
-def failed_batch(world: World) -> Batch:
-    batch = batches.start_batch(dataset=world.cubes, actor=OLGA, episodes=[world.other])
-    batch.jobs.update(state="failed")
-    Batch.objects.filter(pk=batch.pk).update(state=BatchState.FAILED)
+def encoding_operation(world: World) -> Operation:
+    return encoding.start_encoding(dataset=world.cubes, actor=OLGA, episodes=[world.other])
+
+
+def failed_operation(world: World) -> Operation:
+    operation = encoding.start_encoding(dataset=world.cubes, actor=OLGA, episodes=[world.other])
+    operation.jobs.update(state="failed")
+    Operation.objects.filter(pk=operation.pk).update(state=OperationState.FAILED)
     Episode.objects.filter(pk=world.other.pk).update(state="failed")
-    batch.refresh_from_db()
-    return batch
+    operation.refresh_from_db()
+    return operation
 
 
-def failed_edit(world: World) -> Batch:
-    return Batch.objects.create(dataset=world.cubes, kind=BatchKind.EDIT, state=BatchState.FAILED)
+def failed_edit(world: World) -> Operation:
+    return Operation.objects.create(dataset=world.cubes, type=OperationType.EDIT, state=OperationState.FAILED)
 
 
-def waiting_edit(world: World) -> Batch:
-    return Batch.objects.create(dataset=world.cubes, kind=BatchKind.EDIT, state=BatchState.COMMITTING)
+def waiting_edit(world: World) -> Operation:
+    return Operation.objects.create(dataset=world.cubes, type=OperationType.EDIT, state=OperationState.RUNNING)
+
+
+def begin_revert(world: World, actor: Actor) -> Operation:
+    return operation_rows.begin_revising(
+        type=OperationType.REVERT, dataset=world.cubes, actor=actor, arguments={"revision": 1}
+    )
 
 
 def empty_session(world: World) -> Session:
@@ -106,8 +116,8 @@ def take_folder(world: World) -> str:
 def dataset_folder(world: World) -> Path:
     cups = other_dataset(world)
     world.make_episode(2, dataset="cups")
-    work(batches.start_batch(dataset=cups, actor=OLGA))
-    cups.batches.all().delete()
+    work(encoding.start_encoding(dataset=cups, actor=OLGA))
+    cups.operations.all().delete()
     cups.episodes.all().delete()
     cups.delete()
     return cups.path
@@ -164,13 +174,19 @@ CASES = {
     "undo_many": Case(lambda w, a, _: undo_many(w, a), judged),
     "restore": Case(lambda w, a, _: trash.restore(episodes=[w.trashed], actor=a)),
     "empty_trash": Case(lambda w, a, _: trash.empty_trash(actor=a)),
-    "start_batch": Case(lambda w, a, _: batches.start_batch(dataset=w.cubes, actor=a)),
-    "cancel_batch": Case(lambda w, a, batch: batches.cancel_batch(batch=batch, actor=a), failed_batch),
-    "retry_batch": Case(lambda w, a, batch: batches.retry_batch(batch=batch, actor=a), failed_batch),
-    "apply_changes": Case(lambda w, a, _: revisions.apply_changes(dataset=w.cubes, actor=a)),
-    "go_back": Case(lambda w, a, _: revisions.go_back(dataset=w.cubes, revision=1, actor=a)),
-    "retry_change": Case(lambda w, a, batch: revisions.retry_change(batch=batch, actor=a), failed_edit),
-    "cancel_change": Case(lambda w, a, batch: revisions.cancel_change(batch=batch, actor=a), waiting_edit),
+    "start_encoding": Case(lambda w, a, _: encoding.start_encoding(dataset=w.cubes, actor=a)),
+    "cancel_operation": Case(
+        lambda w, a, operation: operations.cancel_operation(operation=operation, actor=a), failed_operation
+    ),
+    "retry_operation": Case(
+        lambda w, a, operation: operations.retry_operation(operation=operation, actor=a), failed_operation
+    ),
+    "retry_encoding": Case(lambda w, a, operation: encoding.retry_encoding(operation, a), failed_operation),
+    "prepare_release": Case(lambda w, a, operation: encoding.prepare_release(operation, a)(), encoding_operation),
+    "restart_revising": Case(lambda w, a, edit: operation_rows.restart_revising(edit, a), failed_edit),
+    "begin_revising": Case(lambda w, a, _: begin_revert(w, a)),
+    "apply_changes": Case(lambda w, a, _: revising.apply_changes(dataset=w.cubes, actor=a)),
+    "go_back": Case(lambda w, a, _: revising.go_back(dataset=w.cubes, revision=1, actor=a)),
     "create_dataset": Case(lambda w, a, _: datasets.create_dataset(title="Cups", actor=a)),
     "change_dataset": Case(lambda w, a, _: datasets.change_dataset(dataset=w.cubes, goal=9, actor=a)),
     "adopt_folder": Case(lambda w, a, path: datasets_on_disk.adopt_folder(path=path, actor=a), dataset_folder),
@@ -223,6 +239,20 @@ def test_a_service_changes_nothing_for_one_who_may_not(
         return
     call(world, OLGA, given)
     assert everything(world, bells) != known
+
+
+@pytest.mark.parametrize(
+    ("before", "service"), [(failed_edit, operations.retry_operation), (waiting_edit, operations.cancel_operation)]
+)
+def test_an_edit_is_neither_tried_again_nor_cancelled_by_one_who_may_not(
+    before: Any, service: Any, world: World, bells: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edit = before(world)
+    known = everything(world, bells)
+    monkeypatch.setattr(permissions, "allows", lambda *_: False)
+    with pytest.raises(Refused, check=lambda refused: refused.code == "forbidden"):
+        service(operation=edit, actor=OLGA)
+    assert everything(world, bells) == known
 
 
 def test_every_service_that_takes_an_actor_is_among_them() -> None:

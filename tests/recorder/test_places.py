@@ -12,12 +12,13 @@ import pytest
 from recorder.actor import WORKER, Actor
 from recorder.catalog.datasets_on_disk import adopt_folder, refresh_dataset
 from recorder.errors import Refused
-from recorder.jobs.batches import start_batch
-from recorder.jobs.revisions import apply_changes, go_back, revisions_of
-from recorder.models import Batch, Dataset, Episode, Job
+from recorder.jobs.encoding import start_encoding
+from recorder.jobs.revising import apply_changes, go_back
+from recorder.jobs.revisions import revisions_of
+from recorder.models import Dataset, Episode, Job, Operation
 from recorder.models.paths import misplaced
 from recorder.review.verdicts import set_verdict
-from recorder.worker import commit
+from recorder.worker import run
 from recorder.worker.recover import recover
 from robotdata.dataset.reader import DatasetFolder
 from tests.recorder.conftest import frames, work
@@ -47,19 +48,19 @@ def test_it_commits_changes_and_goes_back_on_another_disk(
 ) -> None:
     for _ in range(2):
         make_episode(5)
-    work(start_batch(dataset=cubes, actor=Actor("olga")))
+    work(start_encoding(dataset=cubes, actor=Actor("olga")))
     move(cubes, disk / "big cubes")
     make_episode(4)
-    assert work(start_batch(dataset=cubes, actor=Actor("olga"))).error == ""
+    assert work(start_encoding(dataset=cubes, actor=Actor("olga"))).error == ""
     assert [len(shown) for _, shown in frames(cubes)] == [5, 5, 4]
     first = cubes.episodes.committed().order_by("episode_index").first()
     assert first is not None
     set_verdict(episodes=[first], verdict="reject", actor=Actor("olga"))
-    batch = apply_changes(dataset=cubes, actor=Actor("olga"))
-    commit.commit_batch(batch.pk)
+    operation = apply_changes(dataset=cubes, actor=Actor("olga"))
+    run.run_operation(operation.pk)
     assert [len(shown) for _, shown in frames(cubes)] == [5, 4]
     assert [revision.number for revision in revisions_of(cubes)] == [3, 2, 1]
-    commit.commit_batch(go_back(dataset=cubes, revision=1, actor=Actor("olga")).pk)
+    run.run_operation(go_back(dataset=cubes, revision=1, actor=Actor("olga")).pk)
     assert [len(shown) for _, shown in frames(cubes)] == [5, 5]
     assert cubes.path.is_symlink() and (disk / "big cubes/meta/info.json").is_file()
     assert not list((disk / ".work").iterdir()) and not list(home.glob("datasets/.work/*"))
@@ -69,9 +70,9 @@ def test_it_commits_changes_and_goes_back_on_another_disk(
 
 def test_a_new_link_is_adopted_like_a_folder(cubes: Dataset, make_episode: MakeEpisode, disk: Path) -> None:
     make_episode(5)
-    work(start_batch(dataset=cubes, actor=Actor("olga")))
+    work(start_encoding(dataset=cubes, actor=Actor("olga")))
     shutil.move(cubes.path, disk / "other")
-    for rows in (Job, Batch, Episode, Dataset):
+    for rows in (Job, Operation, Episode, Dataset):
         rows.objects.all().delete()
     link = cubes.path.with_name("linked")
     link.symlink_to(disk / "other")
@@ -95,7 +96,7 @@ def test_a_link_that_cannot_be_used_is_refused_whether_new_or_known(
     cubes: Dataset, make_episode: MakeEpisode, tmp_path: Path, home: Path, known: bool, where: str
 ) -> None:
     take = make_episode(5)
-    work(start_batch(dataset=cubes, actor=Actor("olga")))
+    work(start_encoding(dataset=cubes, actor=Actor("olga")))
     outside = Path(tempfile.mkdtemp(prefix="robotdata-test-"))
     to = outside / "hub/datasets--a--b/snapshots/abc" if where == "snapshot" else home / "spool/abc"
     to.parent.mkdir(parents=True, exist_ok=True)
@@ -110,7 +111,7 @@ def test_a_link_that_cannot_be_used_is_refused_whether_new_or_known(
             assert "is a link" in cubes.problem
             make_episode(4)
             with pytest.raises(Refused, match="is a link"):
-                start_batch(dataset=cubes, actor=Actor("olga"))
+                start_encoding(dataset=cubes, actor=Actor("olga"))
             take.refresh_from_db()
             assert take.state == "encoded" and DatasetFolder.open(to).total_frames == 5
         else:
@@ -124,14 +125,14 @@ def test_it_is_refused_before_any_encoding_where_nothing_can_be_put_in_place(
     cubes: Dataset, make_episode: MakeEpisode, disk: Path
 ) -> None:
     make_episode(5)
-    work(start_batch(dataset=cubes, actor=Actor("olga")))
+    work(start_encoding(dataset=cubes, actor=Actor("olga")))
     shutil.rmtree(cubes.path)
     cubes.path.symlink_to("/dev/shm")  # a disk itself
     make_episode(4)
     with pytest.raises(Refused, check=lambda refused: refused.code == "place"):
-        start_batch(dataset=cubes, actor=Actor("olga"))
+        start_encoding(dataset=cubes, actor=Actor("olga"))
     cubes.path.unlink()
     cubes.path.symlink_to(disk / "unmounted")
     with pytest.raises(Refused, check=lambda refused: refused.code == "place"):
-        start_batch(dataset=cubes, actor=Actor("olga"))
-    assert Batch.objects.exclude(state="done").count() == 0 and not (disk / ".work").exists()
+        start_encoding(dataset=cubes, actor=Actor("olga"))
+    assert Operation.objects.exclude(state="done").count() == 0 and not (disk / ".work").exists()

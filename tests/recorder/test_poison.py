@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from recorder.actor import Actor
-from recorder.jobs.batches import retry_batch, start_batch
-from recorder.models import Batch, Dataset, Episode, Job
-from recorder.worker import commit as committing
-from recorder.worker import encode
+from recorder.jobs.encoding import start_encoding
+from recorder.jobs.operations import retry_operation
+from recorder.models import Dataset, Episode, Job, Operation
+from recorder.worker import encode, run
 from robotdata.dataset import verify_dataset
 from robotdata.dataset.hashes import digest
 from robotdata.video.codecs import EncodeSettings
@@ -37,14 +37,14 @@ def replace_staged(settings: Any, episode: Episode, **how: Any) -> None:
     record.write_text(json.dumps(json.loads(record.read_text()) | facts))
 
 
-def commit(dataset: Dataset, spoil: Callable[[], None]) -> Batch:
-    batch = start_batch(dataset=dataset, actor=Actor("olga"))
-    for pk in Job.objects.waiting().filter(batch=batch).values_list("pk", flat=True):
+def commit(dataset: Dataset, spoil: Callable[[], None]) -> Operation:
+    operation = start_encoding(dataset=dataset, actor=Actor("olga"))
+    for pk in Job.objects.waiting().filter(operation=operation).values_list("pk", flat=True):
         encode.run_job(pk)
     spoil()
-    committing.commit_batch(batch.pk)
-    batch.refresh_from_db()
-    return batch
+    run.run_operation(operation.pk)
+    operation.refresh_from_db()
+    return operation
 
 
 @pytest.mark.parametrize(
@@ -54,14 +54,16 @@ def commit(dataset: Dataset, spoil: Callable[[], None]) -> Batch:
 )
 def test_it_fails_alone(cubes: Dataset, make_episode: MakeEpisode, settings: Any, how: dict[str, Any]) -> None:
     takes = [make_episode(6) for _ in range(3)]
-    batch = commit(cubes, lambda: replace_staged(settings, takes[1], **how))
-    assert batch.state == "done" and "1 of 3 episodes failed" in batch.error
+    operation = commit(cubes, lambda: replace_staged(settings, takes[1], **how))
+    assert operation.state == "done" and "1 of 3 episodes failed" in operation.error
     for take in takes:
         take.refresh_from_db()
     assert [take.state for take in takes] == ["encoded", "failed", "encoded"]
     assert takes[1].error and takes[1].take_path.is_dir() and not takes[0].take_path.exists()
     assert [shown[0][1] for shown in codes(cubes)] == [1, 3]
-    assert work(retry_batch(batch=batch, actor=Actor("olga"))).state == "done", "what was encoded badly is encoded anew"
+    assert work(retry_operation(operation=operation, actor=Actor("olga"))).state == "done", (
+        "what was encoded badly is encoded anew"
+    )
     assert [shown[0][1] for shown in codes(cubes)] == [1, 3, 2]
     assert verify_dataset(cubes.path, deep=True).problems == []
 
@@ -74,8 +76,8 @@ def test_several_fail_each_with_its_own_reason(cubes: Dataset, make_episode: Mak
         replace_staged(settings, takes[2], width=160)
         replace_staged(settings, takes[3], fps=15, pix_fmt="yuv444p")
 
-    batch = commit(cubes, spoil)
-    assert batch.state == "done" and "3 of 4 episodes failed" in batch.error
+    operation = commit(cubes, spoil)
+    assert operation.state == "done" and "3 of 4 episodes failed" in operation.error
     for take in takes:
         take.refresh_from_db()
     assert [take.state for take in takes] == ["failed", "encoded", "failed", "failed"]
@@ -93,10 +95,10 @@ def test_a_take_that_holds_something_odd_fails_alone(
         path = takes[1].take_path / "take.json"
         path.write_text(json.dumps(json.loads(path.read_text()) | odd))
 
-    batch = commit(cubes, spoil)
+    operation = commit(cubes, spoil)
     for take in takes:
         take.refresh_from_db()
-    assert (batch.state, [take.state for take in takes]) == ("done", ["encoded", "failed", "encoded"])
+    assert (operation.state, [take.state for take in takes]) == ("done", ["encoded", "failed", "encoded"])
     assert [shown[0][1] for shown in codes(cubes)] == [1, 3]
 
 
@@ -104,7 +106,7 @@ def test_a_batch_of_bad_ones_fails_and_leaves_the_dataset_as_it_was(
     cubes: Dataset, make_episode: MakeEpisode, settings: Any
 ) -> None:
     take = make_episode(6)
-    batch = commit(cubes, lambda: replace_staged(settings, take, frames=3))
+    operation = commit(cubes, lambda: replace_staged(settings, take, frames=3))
     take.refresh_from_db()
-    assert (batch.state, take.state) == ("failed", "failed") and take.take_path.is_dir()
+    assert (operation.state, take.state) == ("failed", "failed") and take.take_path.is_dir()
     assert not cubes.path.exists()

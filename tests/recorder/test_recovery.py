@@ -17,10 +17,10 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from recorder.actor import Actor
-from recorder.jobs.batches import start_batch
-from recorder.models import Batch, Change, Dataset, Episode, Job, Session
+from recorder.jobs.encoding import start_encoding
+from recorder.models import Change, Dataset, Episode, Job, Operation, Session
 from recorder.review.verdicts import edit_episodes, set_verdict
-from recorder.worker import commit, encode
+from recorder.worker import commit, encode, run
 from recorder.worker.recover import rebuild, recover
 from tests.recorder.conftest import H264, work, write_take
 
@@ -105,14 +105,14 @@ def test_it_gives_back_the_jobs_of_dead_workers(
     transactional_db: None, cubes: Dataset, make_episode: MakeEpisode, bells: list[Any]
 ) -> None:
     make_episode()
-    batch = start_batch(dataset=cubes, actor=Actor("olga"))
+    operation = start_encoding(dataset=cubes, actor=Actor("olga"))
     job = encode.claim_job(Job.objects.get().pk)
     assert job is not None and recover().jobs_given_back == 0, "its worker may be alive"
     Job.objects.update(lease_until=OLD)
     bells.clear()
     assert recover().jobs_given_back == 1
     assert Job.objects.get().state == "queued" and ("run_job", (job.pk,)) in bells
-    assert work(batch).state == "done"
+    assert work(operation).state == "done"
 
 
 @pytest.mark.django_db(transaction=True)
@@ -123,7 +123,7 @@ class TestCommitted:
         edit_episodes(episodes=[first], actor=Actor("olga"), labels=["slow"], rating=4, task="stack")
         set_verdict(episodes=[first], verdict="keep", actor=Actor("olga"))
         make_episode()
-        work(start_batch(dataset=cubes, actor=Actor("olga")))
+        work(start_encoding(dataset=cubes, actor=Actor("olga")))
         return cubes
 
     def test_it_rebuilds_everything_from_the_folders(
@@ -148,7 +148,7 @@ class TestCommitted:
         dataset = Dataset.objects.get()
         assert (dataset.title, dataset.policy, dataset.every, dataset.encoding) == ("My cubes", "every", 7, H264)
         assert str(Session.objects.get().pk) == session and Episode.objects.get(pk=rejected.pk).session is not None
-        assert not Batch.objects.exists() and not Change.objects.exists()
+        assert not Operation.objects.exists() and not Change.objects.exists()
 
     def test_it_does_not_encode_again_what_is_committed(
         self, committed: Dataset, make_episode: MakeEpisode, settings: Any
@@ -157,10 +157,10 @@ class TestCommitted:
         Dataset.objects.update(policy="every", every=1)
         kept = make_episode(verdict="unreviewed")
         set_verdict(episodes=[kept], verdict="keep", actor=Actor("olga"))
-        batch = Batch.objects.order_by("-created_at").first()
-        assert batch is not None and work(batch).state == "done" and kept.take_path.is_dir()
+        operation = Operation.objects.order_by("-created_at").first()
+        assert operation is not None and work(operation).state == "done" and kept.take_path.is_dir()
         rebuild()
-        assert Episode.objects.committed().count() == 3 and not Batch.objects.exists()
+        assert Episode.objects.committed().count() == 3 and not Operation.objects.exists()
 
     def test_it_brings_a_half_commit_to_its_end(self, committed: Dataset, home: Path) -> None:
         from robotdata.dataset.write import swap
@@ -182,7 +182,7 @@ class TestCommitted:
         episode = make_episode()
         with monkeypatch.context() as patch:
             patch.setattr(commit, "clear_committed", lambda *_: None)  # killed before
-            work(start_batch(dataset=committed, actor=Actor("olga")))
+            work(start_encoding(dataset=committed, actor=Actor("olga")))
         assert episode.take_path.is_dir()
         assert recover().code == 0 and not episode.take_path.exists()
 
@@ -190,7 +190,7 @@ class TestCommitted:
         self, committed: Dataset, make_episode: MakeEpisode, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         episode = make_episode()
-        batch = start_batch(dataset=committed, actor=Actor("olga"))
+        operation = start_encoding(dataset=committed, actor=Actor("olga"))
         with monkeypatch.context() as patch:
 
             def killed(*_: Any) -> None:
@@ -198,14 +198,14 @@ class TestCommitted:
 
             patch.setattr(commit, "_write_rows", killed)
             with pytest.raises(KeyboardInterrupt):
-                work(batch)
+                work(operation)
         assert recover().code == 0
         episode.refresh_from_db()
         assert (episode.state, episode.episode_index) == ("encoded", 2)
-        Batch.objects.update(lease_until=OLD)
-        commit.commit_batch(batch.pk)
-        batch.refresh_from_db()
-        assert (batch.state, batch.error) == ("done", "") and not episode.take_path.exists()
+        Operation.objects.update(lease_until=OLD)
+        run.run_operation(operation.pk)
+        operation.refresh_from_db()
+        assert (operation.state, operation.error) == ("done", "") and not episode.take_path.exists()
 
     def test_it_finds_dataset_folders(self, committed: Dataset) -> None:
         shutil.copytree(committed.path, committed.path.with_name("brought"))
@@ -256,7 +256,7 @@ def test_it_verifies_a_dataset_by_name_or_path(
         return int(str(end.value.code)), out.getvalue()
 
     make_episode()
-    work(start_batch(dataset=cubes, actor=Actor("olga")))
+    work(start_encoding(dataset=cubes, actor=Actor("olga")))
     assert verify("cubes", "--deep")[0] == 0 and verify(str(cubes.path))[0] == 0
     video = next(cubes.path.rglob("*.mp4"))
     video.write_bytes(video.read_bytes()[:-200])
@@ -268,7 +268,7 @@ def test_it_verifies_a_dataset_by_name_or_path(
 
 def test_it_hands_jobs_over_only_after_their_lease(cubes: Dataset, make_episode: MakeEpisode) -> None:
     make_episode()
-    start_batch(dataset=cubes, actor=Actor("olga"))
+    start_encoding(dataset=cubes, actor=Actor("olga"))
     job = encode.claim_job(Job.objects.get().pk)
     assert job is not None and job.lease_until is not None and job.lease_until > timezone.now()
 

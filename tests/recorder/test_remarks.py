@@ -16,12 +16,13 @@ from django.test import Client
 
 from recorder.actor import WORKER, Actor
 from recorder.catalog.datasets_on_disk import adopt_folder
-from recorder.jobs.batches import start_batch
-from recorder.jobs.revisions import apply_changes, revisions_of
+from recorder.jobs.encoding import start_encoding
+from recorder.jobs.revising import apply_changes
+from recorder.jobs.revisions import revisions_of
 from recorder.models import Dataset, Episode, Rig
 from recorder.review.verdicts import edit_episodes, set_verdict
 from recorder.task_text import checked_task
-from recorder.worker import commit
+from recorder.worker import run
 from robotdata.dataset.reader import DatasetFolder
 from tests.recorder.conftest import work
 
@@ -69,7 +70,7 @@ def test_a_dataset_in_order_has_none(olga: Client, foreign: Dataset) -> None:
 
 def test_the_state_before_our_first_change_has_its_true_size(olga: Client, foreign: Dataset) -> None:
     set_verdict(episodes=[foreign.episodes.get(episode_index=1)], verdict="reject", actor=Actor("olga"))
-    commit.commit_batch(apply_changes(dataset=foreign, actor=Actor("olga")).pk)
+    run.run_operation(apply_changes(dataset=foreign, actor=Actor("olga")).pk)
     found = [(one.number, one.episodes, one.frames) for one in revisions_of(foreign)]
     assert found == [(1, 3, 20), (0, 4, 26)]
     assert "4 episodes · 26 frames" in olga.get("/datasets/foreign/revisions/").content.decode()
@@ -85,10 +86,10 @@ def test_tasks_that_differ_are_said_before_anything_is_written(olga: Client, for
     assert set(refreshed.episodes.values_list("task", "committed_task")) == {("push", "push")}, "as it is trained on"
     edit_episodes(episodes=[refreshed.episodes.get(episode_index=3)], actor=Actor("olga"), task="open the drawer")
     edit_episodes(episodes=[refreshed.episodes.get(episode_index=0)], actor=Actor("olga"), task="yellow")
-    batch = apply_changes(dataset=refreshed, actor=Actor("olga"))
-    commit.commit_batch(batch.pk)
-    batch.refresh_from_db()
-    assert (batch.state, batch.error) == ("done", "")
+    operation = apply_changes(dataset=refreshed, actor=Actor("olga"))
+    run.run_operation(operation.pk)
+    operation.refresh_from_db()
+    assert (operation.state, operation.error) == ("done", "")
     opened = DatasetFolder.open(foreign.path)
     texts = [{opened.tasks[n] for n in opened.rows(e.index)["task_index"]} for e in opened.episodes]
     assert texts == [{"yellow"}, {"push"}, {"push"}, {"open the drawer"}]
@@ -119,7 +120,7 @@ def test_notes_of_the_last_change_are_said(olga: Client, foreign: Dataset) -> No
     info.write_text(json.dumps(json.loads(info.read_text()) | {"splits": {"train": "0:3", "val": "3:4"}}))
     (foreign.path / "meta/episodes.jsonl").write_text("{}\n")
     set_verdict(episodes=[foreign.episodes.get(episode_index=3)], verdict="reject", actor=Actor("olga"))
-    commit.commit_batch(apply_changes(dataset=foreign, actor=Actor("olga")).pk)
+    run.run_operation(apply_changes(dataset=foreign, actor=Actor("olga")).pk)
     said = remarks(olga, foreign)
     assert "2 things to know" in said and "plit val" in said and "meta/episodes.jsonl" in said
 
@@ -130,7 +131,7 @@ class TestTasks:
         self, olga: Client, cubes: Dataset, make_episode: MakeEpisode, text: str
     ) -> None:
         first, second = make_episode(4, task="pick cup"), make_episode(4, task=text)
-        work(start_batch(dataset=cubes, actor=Actor("olga")))
+        work(start_encoding(dataset=cubes, actor=Actor("olga")))
         assert DatasetFolder.open(cubes.path).tasks == ["pick cup"]
         second.refresh_from_db()
         assert (second.task, second.committed_task) == ("pick cup", "pick cup") and not second.planned

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from recorder.actor import Actor
 from recorder.errors import Refused
-from recorder.jobs.batches import start_batch
+from recorder.jobs.encoding import start_encoding
 from recorder.models import Change, Episode
 from recorder.review.revert import revert
 from recorder.review.verdicts import edit_episodes, history, set_verdict, undo
@@ -95,7 +95,7 @@ def test_it_says_who_changed_it_after_one_looked(episode: Episode) -> None:
 def test_it_refuses_what_is_being_encoded_or_gone(episode: Episode) -> None:
     first = changes(episode)[0]
     set_verdict(episodes=[episode], verdict="keep", actor=Actor("ben"))
-    start_batch(dataset=episode.dataset, actor=Actor("sven"))
+    start_encoding(dataset=episode.dataset, actor=Actor("sven"))
     with pytest.raises(Refused, match="is being encoded .* by sven"):
         revert(episode=episode, change=first, actor=Actor("olga"))
     Episode.objects.filter(pk=episode.pk).update(state="recorded", purged_at=timezone.now())

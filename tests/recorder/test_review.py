@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from recorder.actor import Actor
 from recorder.errors import Refused
-from recorder.jobs.batches import cancel_batch, start_batch
+from recorder.jobs.encoding import start_encoding
+from recorder.jobs.operations import cancel_operation
 from recorder.models import Change, Dataset, Episode
 from recorder.models.versions import next_version
 from recorder.review.bulk_edit import edit_many
@@ -136,12 +137,12 @@ def test_it_refuses_values_that_are_none_and_changes_nothing(
 
 def test_it_refuses_while_the_episode_is_encoded_and_says_by_whom(cubes: Dataset, episode: Episode) -> None:
     set_verdict(episodes=[episode], verdict="keep", actor=Actor("olga"))
-    batch = start_batch(dataset=cubes, actor=Actor("sven"))
+    operation = start_encoding(dataset=cubes, actor=Actor("sven"))
     with pytest.raises(Refused, match="is being encoded since .* by sven: cancel that batch first"):
         set_verdict(episodes=[episode], verdict="reject", actor=Actor("olga"))
     with pytest.raises(Refused, match="by sven: cancel"):
         undo(actor=Actor("olga"))
-    cancel_batch(batch=batch, actor=Actor("olga"))
+    cancel_operation(operation=operation, actor=Actor("olga"))
     assert undo(actor=Actor("olga")) and verdicts(episode) == ["unreviewed"]
 
 
@@ -176,7 +177,7 @@ def test_it_passes_over_what_is_committed_by_now(episode: Episode, make_episode:
     other = make_episode(verdict="unreviewed")
     set_verdict(episodes=[other], verdict="keep", actor=Actor("olga"))
     set_verdict(episodes=[episode], verdict="keep", actor=Actor("olga"))
-    work(start_batch(dataset=episode.dataset, actor=Actor("olga"), episodes=[episode]))
+    work(start_encoding(dataset=episode.dataset, actor=Actor("olga"), episodes=[episode]))
     assert [e.pk for e in undo(actor=Actor("olga"))] == [other.pk]
 
 

@@ -10,8 +10,8 @@ import pytest
 from django.utils import timezone
 
 from recorder.actor import Actor
-from recorder.jobs.batches import start_batch
-from recorder.models import Batch, Dataset, Episode, Job, Rig
+from recorder.jobs.encoding import start_encoding
+from recorder.models import Dataset, Episode, Job, Operation, Rig
 from recorder.worker import encode, sweep
 from robotdata.spool import read_manifest, write_manifest
 from robotdata.spool.take_lock import TakeLock
@@ -27,20 +27,20 @@ def later(**time: float) -> Any:
 
 
 @pytest.fixture
-def batch(cubes: Dataset, make_episode: MakeEpisode, bells: list[Any]) -> Batch:
+def operation(cubes: Dataset, make_episode: MakeEpisode, bells: list[Any]) -> Operation:
     """Two jobs wait; their bells were lost."""
     make_episode(cameras=(FRONT, TOP))
-    made = start_batch(dataset=cubes, actor=Actor("olga"))
+    made = start_encoding(dataset=cubes, actor=Actor("olga"))
     bells.clear()
     return made
 
 
-def test_it_rings_nothing_while_all_is_well(batch: Batch, bells: list[Any]) -> None:
+def test_it_rings_nothing_while_all_is_well(operation: Operation, bells: list[Any]) -> None:
     sweep.sweep()
     assert bells == []
 
 
-def test_it_rings_for_jobs_whose_bell_was_lost_and_ever_more_rarely(batch: Batch, bells: list[Any]) -> None:
+def test_it_rings_for_jobs_whose_bell_was_lost_and_ever_more_rarely(operation: Operation, bells: list[Any]) -> None:
     jobs = [("run_job", (pk,)) for pk in Job.objects.values_list("pk", flat=True)]
     assert sweep.ring_waiting(later(seconds=16)) == 2 and bells == jobs
     assert sweep.ring_waiting(later(seconds=20)) == 0
@@ -48,16 +48,16 @@ def test_it_rings_for_jobs_whose_bell_was_lost_and_ever_more_rarely(batch: Batch
     assert 10 < hour < 60, "a queue without a worker does not fill with bells"
 
 
-def test_it_does_not_ring_for_what_waits_behind_a_living_worker(batch: Batch, bells: list[Any]) -> None:
-    job = encode.claim_job(batch.jobs.all()[0].pk)
+def test_it_does_not_ring_for_what_waits_behind_a_living_worker(operation: Operation, bells: list[Any]) -> None:
+    job = encode.claim_job(operation.jobs.all()[0].pk)
     assert job is not None
     Job.objects.filter(pk=job.pk).update(lease_until=later(hours=1))
     assert sweep.ring_waiting(later(minutes=5)) == 0
     assert sweep.ring_waiting(later(minutes=11)) == 1, "after ten minutes it does"
 
 
-def test_it_gives_a_dead_workers_job_to_another(batch: Batch, bells: list[Any]) -> None:
-    job = encode.claim_job(batch.jobs.all()[0].pk)
+def test_it_gives_a_dead_workers_job_to_another(operation: Operation, bells: list[Any]) -> None:
+    job = encode.claim_job(operation.jobs.all()[0].pk)
     assert job is not None
     sweep.sweep()
     assert bells == []
@@ -71,30 +71,30 @@ def test_it_gives_a_dead_workers_job_to_another(batch: Batch, bells: list[Any]) 
 
 def test_it_fails_a_take_that_kills_its_workers(cubes: Dataset, make_episode: MakeEpisode) -> None:
     episode = make_episode()
-    batch = start_batch(dataset=cubes, actor=Actor("olga"))
+    operation = start_encoding(dataset=cubes, actor=Actor("olga"))
     for _ in range(3):
         assert encode.claim_job(Job.objects.get().pk) is not None
         Job.objects.update(lease_until=OLD)
         sweep.sweep()
     episode.refresh_from_db()
-    batch.refresh_from_db()
-    assert (Job.objects.get().state, episode.state, batch.state) == ("failed", "failed", "failed")
+    operation.refresh_from_db()
+    assert (Job.objects.get().state, episode.state, operation.state) == ("failed", "failed", "failed")
     assert "crashed" in episode.error and "tried 3 times" in episode.error
 
 
-def test_it_moves_a_batch_on_whose_worker_died_between_two_steps(batch: Batch, bells: list[Any]) -> None:
-    Batch.objects.update(state="encoding")
+def test_it_moves_a_batch_on_whose_worker_died_between_two_steps(operation: Operation, bells: list[Any]) -> None:
+    Operation.objects.update(state="encoding")
     Job.objects.update(state="done", lease_until=None)
     sweep.sweep()
-    batch.refresh_from_db()
-    assert batch.state == "committing" and ("commit_batch", (str(batch.pk),)) in bells
+    operation.refresh_from_db()
+    assert operation.state == "running" and ("run_operation", (str(operation.pk),)) in bells
 
 
 def test_it_begins_the_batch_that_a_crash_left_out(cubes: Dataset, make_episode: MakeEpisode) -> None:
     make_episode()
     Dataset.objects.update(policy="every", every=1)  # killed between the verdict and its policy
     sweep.sweep()
-    assert Batch.objects.get().reason == "every 1 takes"
+    assert Operation.objects.get().reason == "every 1 takes"
 
 
 def test_it_does_next_to_nothing_where_nothing_waits(cubes: Dataset, django_assert_max_num_queries: Any) -> None:
@@ -129,8 +129,8 @@ def test_it_closes_a_take_whose_rig_died_and_never_came_back(make_episode: MakeE
     assert episode.ticks == read_manifest(folder)["ticks"] > 0
 
 
-def test_it_removes_the_half_videos_of_dead_encoders_alone(batch: Batch, settings: Any) -> None:
-    job = encode.claim_job(batch.jobs.all()[0].pk)
+def test_it_removes_the_half_videos_of_dead_encoders_alone(operation: Operation, settings: Any) -> None:
+    job = encode.claim_job(operation.jobs.all()[0].pk)
     assert job is not None
     folder = Path(settings.STAGING_DIR) / str(job.episode_id)
     folder.mkdir(parents=True)

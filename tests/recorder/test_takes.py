@@ -10,7 +10,7 @@ from recorder.actor import WORKER, Actor
 from recorder.catalog.takes import index_take
 from recorder.live.rigs import takes_to_index
 from recorder.live.sessions import change_session, end_session, expected, record_args, start_session
-from recorder.models import Batch, Dataset, Episode, Rig
+from recorder.models import Dataset, Episode, Operation, Rig
 from robotdata.spool import TakeWriter, update_curation
 
 pytestmark = pytest.mark.django_db
@@ -111,7 +111,7 @@ def test_it_wants_of_the_second_take_what_the_first_delivered(spool: Path, datas
 def test_it_encodes_at_once_where_the_policy_says_so(spool: Path, dataset: Dataset) -> None:
     Dataset.objects.update(policy="every", every=1, encode_unreviewed=True)
     index_take(take_id=write_take(spool), actor=WORKER)
-    assert Batch.objects.get().reason == "every 1 takes"
+    assert Operation.objects.get().reason == "every 1 takes"
 
 
 def test_it_encodes_at_the_end_of_the_session_where_the_policy_says_so(spool: Path, dataset: Dataset, rig: Rig) -> None:
@@ -122,5 +122,5 @@ def test_it_encodes_at_the_end_of_the_session_where_the_policy_says_so(spool: Pa
     assert Episode.objects.get().session == session
     change_session(session=session, task="pull", reset_s=4.0, actor=Actor("olga"))
     assert record_args(session)["task"] == "pull"
-    assert end_session(session=session, actor=Actor("olga")) == Batch.objects.get()
+    assert end_session(session=session, actor=Actor("olga")) == Operation.objects.get()
     assert end_session(session=session, actor=Actor("olga")) is None

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from recorder.actor import Actor
-from recorder.jobs.batches import start_batch
+from recorder.jobs.encoding import start_encoding
 from recorder.models import Dataset, Episode
 from recorder.worker.recover import recover
 from tests.recorder.conftest import work
@@ -51,7 +51,7 @@ def test_it_has_where_its_rows_are_missing_too(db: None, testdata: Path, home: P
 def test_it_has_where_we_wrote_it(transactional_db: None, cubes: Dataset, make_episode: MakeEpisode) -> None:
     make_episode()
     make_episode()
-    work(start_batch(dataset=cubes, actor=Actor("olga")))
+    work(start_encoding(dataset=cubes, actor=Actor("olga")))
     shutil.rmtree(cubes.path / "videos")
     for _ in range(2):
         report = recover()

@@ -24,7 +24,7 @@ django.setup()
 import os
 from django.conf import settings
 from django.utils import timezone
-from recorder.models import Batch, Dataset, Episode, Job, Rig
+from recorder.models import Dataset, Episode, Job, Operation, Rig
 from tests.recorder.conftest import FRONT, H264, write_take
 from robotdata.spool import read_manifest, write_manifest
 long_ago = timezone.now() - timedelta(hours=1)
@@ -37,9 +37,10 @@ for path in folder.iterdir():
     os.utime(path, (long_ago.timestamp(), long_ago.timestamp()))
 dataset = Dataset.objects.get()
 Episode.objects.create(pk=pk, dataset=dataset, rig=rig, state="recording", fps=30)
-batch = Batch.objects.create(dataset=dataset, state="encoding", encoding=H264)
+arguments = {"encoding": H264}
+operation = Operation.objects.create(type="encode", dataset=dataset, state="encoding", arguments=arguments)
 episode = Episode.objects.filter(state="encoding").first()
-Job.objects.create(batch=batch, episode=episode, camera="none", state="running", token="dead", attempt=1,
+Job.objects.create(operation=operation, episode=episode, camera="none", state="running", token="dead", attempt=1,
                    lease_until=long_ago)
 """
 
@@ -62,9 +63,9 @@ def test_it_goes_on_after_its_worker_was_killed_and_its_queue_lost(own_home: Hom
         message.unlink()
     own_home.start_worker()
     own_home.wait(lambda: not half[0].exists() and not stray.exists())
-    assert own_home.rows("select state from recorder_batch") != [("done",)], "by the sweep, not by the commit"
+    assert own_home.rows("select state from recorder_operation") != [("done",)], "by the sweep, not by the commit"
     release(own_home.path)
-    own_home.wait(lambda: own_home.rows("select state from recorder_batch") == [("done",)])
+    own_home.wait(lambda: own_home.rows("select state from recorder_operation") == [("done",)])
     assert own_home.rows("select state, attempt, frames_done from recorder_job order by id") == [
         ("done", 2, 600),
         ("done", 1, 9),
@@ -112,12 +113,13 @@ def test_it_settles_what_the_dead_have_left_while_its_only_process_encodes(own_h
 def test_it_commits_what_is_encoded_before_it_encodes_more(own_home: Home) -> None:
     own_home.python("-c", NEXT_BATCH)
     own_home.start_worker()
-    own_home.wait(lambda: own_home.rows("select state from recorder_batch") == [("done",)] * 2)
+    own_home.wait(lambda: own_home.rows("select state from recorder_operation") == [("done",)] * 2)
     ((committed,),) = own_home.rows(
-        "select b.finished_at from recorder_batch b join recorder_dataset d on d.id = dataset_id where slug = 'cubes'"
+        "select o.finished_at from recorder_operation o"
+        " join recorder_dataset d on d.id = dataset_id where slug = 'cubes'"
     )
     began = own_home.rows(
-        "select started_at from recorder_job j join recorder_batch b on b.id = batch_id"
+        "select started_at from recorder_job j join recorder_operation o on o.id = operation_id"
         " join recorder_dataset d on d.id = dataset_id where slug = 'cups'"
     )
     assert len(began) == 3 and committed < min(began)[0], "it waited behind the encodes of another batch"

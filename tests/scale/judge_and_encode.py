@@ -18,8 +18,8 @@ from django.utils import timezone  # noqa: E402
 
 from recorder.actor import Actor  # noqa: E402
 from recorder.catalog.datasets_on_disk import close_changes  # noqa: E402
-from recorder.jobs.batches import start_batch  # noqa: E402
-from recorder.models import Batch, Dataset, Episode  # noqa: E402
+from recorder.jobs.encoding import start_encoding  # noqa: E402
+from recorder.models import Dataset, Episode, Operation  # noqa: E402
 from recorder.review.change_many import change_many  # noqa: E402
 from recorder.review.verdicts import undo  # noqa: E402
 from tests.scale.at_once import together  # noqa: E402
@@ -52,14 +52,14 @@ def a_round(dataset: Dataset, begins: bool) -> list[str]:
     takes = list(Episode.objects.filter(state="recorded").select_related("dataset").order_by("recorded_at"))
     if begins:
         wrong = together(
-            [lambda: judge(takes), lambda: start_batch(dataset=dataset, actor=Actor("sven"), episodes=takes)]
+            [lambda: judge(takes), lambda: start_encoding(dataset=dataset, actor=Actor("sven"), episodes=takes)]
         )
         if Episode.objects.filter(state="encoding").count() != TAKES:
             wrong.append("not all takes are in the batch")
     else:
         judge(takes)
         wrong = together([lambda: undo(actor=Actor("olga")), lambda: close(takes)])
-    Batch.objects.all().delete()
+    Operation.objects.all().delete()
     Episode.objects.all().delete()
     return wrong
 

@@ -20,11 +20,11 @@ JOBS = 250  # four claim each: a thousand claims
 SEED = f"""
 import django
 django.setup()
-from recorder.models import Batch, Dataset, Episode, Job
+from recorder.models import Dataset, Episode, Job, Operation
 dataset = Dataset.objects.create(slug="race", title="Race")
-batch = Batch.objects.create(dataset=dataset)
+operation = Operation.objects.create(type="encode", dataset=dataset)
 episode = Episode.objects.create(dataset=dataset, task="push", state="encoding")
-Job.objects.bulk_create(Job(batch=batch, episode=episode, camera=str(n)) for n in range({JOBS}))
+Job.objects.bulk_create(Job(operation=operation, episode=episode, camera=str(n)) for n in range({JOBS}))
 """
 ODD = "grip\x00per \ud83d slipped 🦾"
 SAID = "grip\ufffdper \ufffd slipped 🦾"
@@ -71,7 +71,7 @@ def test_it_gives_each_job_to_one_of_two_workers_in_a_thousand_claims(
         ("running", 1, JOBS)
     ]
     assert rows(postgres, place, "select count(distinct token) from recorder_job") == [(JOBS,)]
-    assert rows(postgres, place, "select state from recorder_batch") == [("encoding",)]
+    assert rows(postgres, place, "select state from recorder_operation") == [("encoding",)]
     with postgres.connect(place.env["DATABASE_URL"].rpartition("/")[2]) as connection:
         connection.execute("truncate recorder_dataset cascade")
 

@@ -40,10 +40,10 @@ def new_dataset(fleet: Fleet, title: str, encoding: dict[str, Any]) -> str:
     return str(dataset["slug"])
 
 
-def start_batch(fleet: Fleet, slug: str) -> str:
-    status, batch = fleet.webs[1].api("POST", "/batches", {"dataset": slug})
-    assert status in {200, 201}, batch
-    return str(batch["id"])
+def start_encoding(fleet: Fleet, slug: str) -> str:
+    status, operation = fleet.webs[1].api("POST", f"/datasets/{slug}/encode", {})
+    assert status == 202, operation
+    return str(operation["id"])
 
 
 async def hear(ws: Any, heard: set[tuple[str, str, str]]) -> None:
@@ -65,9 +65,9 @@ async def test_it_records_and_encodes_where_the_page_and_the_rig_are_on_two_proc
         for pk, verdict in ((kept, KEEP), (rejected, {"verdict": "reject"})):
             status, answer = await second.ask("PATCH", f"/episodes/{pk}", verdict)
             assert status == 200, answer
-        batch = await asyncio.to_thread(start_batch, fleet, slug)
-        await asyncio.to_thread(fleet.until, f"/batches/{batch}", lambda shown: shown["state"] == "done")
-        want = {("episode", kept, "recorded"), ("episode", kept, "encoded"), ("batch", batch, "done")}
+        operation = await asyncio.to_thread(start_encoding, fleet, slug)
+        await asyncio.to_thread(fleet.until, f"/operations/{operation}", lambda shown: shown["state"] == "done")
+        want = {("episode", kept, "recorded"), ("episode", kept, "encoded"), ("operation", operation, "done")}
         async with asyncio.timeout(60):
             while not (want <= at_first and want <= at_second):
                 await asyncio.sleep(0.1)
@@ -116,20 +116,20 @@ def test_it_goes_on_where_the_worker_is_killed_and_redis_forgets_everything(flee
     assert "2 new to the database" in fleet.place.python("manage.py", "recover")
     for pk in (*takes, recorded):
         keep(fleet, pk)
-    killed = start_batch(fleet, slow)
-    fleet.until(f"/batches/{killed}", lambda shown: shown["frames_done"] > 0)
+    killed = start_encoding(fleet, slow)
+    fleet.until(f"/operations/{killed}", lambda shown: shown["frames_done"] > 0)
     fleet.kill("worker")
     fleet.redis.kill()
     began = time.monotonic()
-    asked = start_batch(fleet, other)
+    asked = start_encoding(fleet, other)
     status, answer = fleet.webs[1].api("POST", "/rigs/bench/commands/stop", {})
     assert (status, answer["error"]["code"]) == (503, "no_layer")
     assert time.monotonic() - began < 10, "nobody waits for a broker that is away"
     fleet.redis.start()
     fleet.start_worker()
-    for batch in (killed, asked):
-        fleet.until(f"/batches/{batch}", lambda shown: shown["state"] == "done")
-    jobs = fleet.until(f"/batches/{killed}", lambda shown: True)["jobs"]
+    for operation in (killed, asked):
+        fleet.until(f"/operations/{operation}", lambda shown: shown["state"] == "done")
+    jobs = fleet.until(f"/operations/{killed}", lambda shown: True)["jobs"]
     assert [job["frames_done"] for job in jobs] == [400, 9]
     for slug, episodes in ((slow, 2), (other, 1)):
         report = verify_dataset(fleet.place.home / "datasets" / slug, deep=True)
@@ -163,5 +163,5 @@ def record_and_encode(fleet: Fleet) -> None:
     """With the processes that are there."""
     slug = new_dataset(fleet, "Afterwards", H264)
     keep(fleet, record(fleet, slug))
-    batch = start_batch(fleet, slug)
-    fleet.until(f"/batches/{batch}", lambda shown: shown["state"] == "done")
+    operation = start_encoding(fleet, slug)
+    fleet.until(f"/operations/{operation}", lambda shown: shown["state"] == "done")

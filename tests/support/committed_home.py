@@ -36,4 +36,4 @@ def committed(home: Path) -> dict[str, int]:
 
 def lease_runs_out(home: Path) -> None:
     with contextlib.closing(sqlite3.connect(home / "robotdata.sqlite3")) as rows, rows:
-        rows.execute("update recorder_batch set lease_until = '2020-01-01 00:00:00' where state = 'committing'")
+        rows.execute("update recorder_operation set lease_until = '2020-01-01 00:00:00' where state = 'running'")

@@ -41,9 +41,9 @@ import django
 django.setup()
 from recorder.models import Dataset
 from recorder.actor import Actor
-from recorder.jobs.batches import start_batch
+from recorder.jobs.encoding import start_encoding
 for slug in sys.argv[1:]:
-    start_batch(dataset=Dataset.objects.get(slug=slug), actor=Actor("olga"))
+    start_encoding(dataset=Dataset.objects.get(slug=slug), actor=Actor("olga"))
 """
 
 

@@ -28,7 +28,7 @@ django.setup()
 from django.conf import settings
 from recorder.models import Dataset, Episode
 from recorder.actor import Actor
-from recorder.jobs.batches import start_batch
+from recorder.jobs.encoding import start_encoding
 from recorder.catalog.takes import index_take
 from tests.recorder.conftest import FRONT, H264, write_take
 slow = {"codec": "h264", "crf": 18, "g": 2, "preset": "placebo"}
@@ -38,7 +38,7 @@ for number, ticks in enumerate((600, 9), 1):
     write_take(Path(settings.SPOOL_DIR) / pk, number=number, ticks=ticks, cameras=(FRONT,))
     index_take(take_id=pk, actor=Actor("olga"))
 Episode.objects.update(verdict="keep")
-start_batch(dataset=dataset, actor=Actor("olga"))
+start_encoding(dataset=dataset, actor=Actor("olga"))
 """
 
 
@@ -51,7 +51,7 @@ django.setup()
 from django.conf import settings
 from recorder.models import Dataset, Episode
 from recorder.actor import Actor
-from recorder.jobs.batches import start_batch
+from recorder.jobs.encoding import start_encoding
 from recorder.catalog.takes import index_take
 from tests.recorder.conftest import FRONT, H264, write_take
 for number in range(4):
@@ -62,7 +62,7 @@ for number in range(4):
     index_take(take_id=pk, actor=Actor("olga"))
 Episode.objects.update(verdict="keep")
 for slug in ("cubes", "cups"):
-    start_batch(dataset=Dataset.objects.get(slug=slug), actor=Actor("olga"))
+    start_encoding(dataset=Dataset.objects.get(slug=slug), actor=Actor("olga"))
 """
 
 

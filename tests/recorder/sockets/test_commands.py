@@ -119,6 +119,6 @@ async def test_it_ends_a_session_so_that_no_take_begins_by_itself(web: Any, rig:
         assert (status, answer["error"]["code"]) == (409, "not_allowed")
         await rig.move("resetting")
         status, ended = await web.ask("POST", f"/sessions/{reply['session']}/end")
-        assert status == 200 and ended["session"]["ended_at"] and ended["batch"] is None
+        assert status == 200 and ended["session"]["ended_at"] and ended["operation"] is None
         assert rig.commands[-1]["name"] == "cancel"
         assert (await web.ask("POST", f"/sessions/{reply['session']}/end"))[1] == ended

@@ -1,0 +1,155 @@
+"""Steps that operations of every type share: begin one at a time, find out whether it is written, end it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from recorder.actor import Actor
+from recorder.errors import Refused
+from recorder.jobs.notify import wake_workers
+from recorder.jobs.operation_types import TYPES, spec_of
+from recorder.models import Dataset, Operation
+from recorder.models.lifecycle import move
+from recorder.models.paths import unchangeable
+from recorder.models.permissions import require
+from recorder.models.states import OperationState, OperationType
+from recorder.text import format_time
+from robotdata.dataset.errors import DatasetBusy
+from robotdata.dataset.lock import dataset_lock
+from robotdata.dataset.sidecar import read_sidecar
+from robotdata.dataset.write.swap import list_revisions, recover_dataset
+
+_LOCK_WAIT_S = 3.0
+
+
+def begin_revising(*, type: OperationType, dataset: Dataset, actor: Actor, arguments: dict[str, Any]) -> Operation:
+    """Begin an operation without jobs: a worker runs it next.
+
+    Raises Refused where the dataset's folder cannot be changed, and while another operation runs on it.
+    """
+    require(actor, TYPES[type].action, dataset)
+    if problem := unchangeable(dataset.path):
+        raise Refused("place", f"{dataset.title} cannot be changed: {problem}.")
+    with _one_at_a_time(dataset):
+        _check_free(dataset)
+        operation = Operation.objects.create(
+            dataset=dataset,
+            type=type,
+            arguments=arguments,
+            state=OperationState.RUNNING,
+            started_by=actor.name,
+            reason="by hand",
+        )
+        wake_workers("run_operation", str(operation.pk))
+    return operation
+
+
+def restart_revising(operation: Operation, actor: Actor) -> Operation:
+    """Run a failed operation without jobs again. Raises Refused while another operation runs on its dataset."""
+    require(actor, spec_of(operation).action, operation)
+    with _one_at_a_time(operation.dataset):
+        _check_free(operation.dataset)
+        if not move(
+            operation,
+            OperationState.RUNNING,
+            error="",
+            attempt=0,
+            token="",
+            lease_until=None,
+            finished_at=None,
+            steps_done=0,
+        ):
+            raise Refused("moved", f"{operation} has changed meanwhile. Reload the page.")
+        wake_workers("run_operation", str(operation.pk))
+    return operation
+
+
+@contextmanager
+def unwritten(operation: Operation) -> Iterator[None]:
+    """Hold the state in which nothing of it is in the dataset, and no worker that has tried it can write any more.
+
+    Raises Refused where a worker writes it now, where one that died had finished writing it, or where it has ended.
+    """
+    dataset = operation.dataset
+    check_cancel(operation)
+    try:
+        # Nobody has tried it: no need to wait for whoever changes the dataset now.
+        with dataset_lock(dataset.path, wait_s=_LOCK_WAIT_S) if operation.attempt else nullcontext():
+            if operation.attempt:
+                recover_dataset(dataset.path, dataset.work_path, dataset.revisions_path)
+            if is_made(operation):
+                raise Refused(
+                    "running", f"{operation} is in the dataset already: revert to an earlier revision instead."
+                )
+            yield
+    except DatasetBusy as error:
+        raise Refused("busy", f"{operation} cannot be cancelled now: {error}.", 503) from error
+
+
+def check_cancel(operation: Operation) -> None:
+    """Raises Refused where it is being written, or has ended."""
+    operation.refresh_from_db()
+    if operation.state in {OperationState.DONE, OperationState.CANCELLED}:
+        raise Refused(
+            "ended",
+            f"{operation} is {operation.state} since {format_time(operation.finished_at or operation.updated_at)}.",
+        )
+    if not operation.can_cancel and operation.state != OperationState.FAILED:
+        raise Refused("running", f"{operation} is being written into the dataset and will finish in a moment.")
+
+
+def mark_cancelled(operation: Operation, by: str) -> None:
+    """Raises Refused where somebody, or a worker, was first."""
+    error = f"Cancelled by {by}." if by else ""
+    if not move(
+        operation,
+        OperationState.CANCELLED,
+        only={"token": operation.token},
+        finished_at=timezone.now(),
+        lease_until=None,
+        error=error,
+    ):
+        raise Refused("moved", f"{operation} has changed meanwhile. Reload the page.")
+
+
+def is_made(operation: Operation) -> bool:
+    """In the present state, or in one before it: others may have added episodes since the worker died."""
+    kept = operation.dataset.revisions_path
+    places = [operation.dataset.path, *(kept / str(number) for number in list_revisions(kept))]
+    return any(_operation_of(place) == str(operation.pk) for place in places)
+
+
+def _operation_of(root: Path) -> str:
+    """For which operation the state was made."""
+    about = read_sidecar(root, []).more.get("made_by")
+    return str(about.get("operation") or "") if isinstance(about, dict) else ""
+
+
+def _check_free(dataset: Dataset) -> None:
+    """Raises Refused where another state is being made, or waits to be."""
+    other = Operation.objects.filter(dataset=dataset, state=OperationState.RUNNING).order_by("created_at").first()
+    if other is not None:
+        raise _under_way(dataset, other)
+
+
+@contextmanager
+def _one_at_a_time(dataset: Dataset) -> Iterator[None]:
+    """Of two people who press at once one has the effect; the database knows which."""
+    try:
+        with transaction.atomic():
+            yield
+    except IntegrityError as error:
+        raise _under_way(dataset, None) from error
+
+
+def _under_way(dataset: Dataset, other: Operation | None) -> Refused:
+    since = f" since {format_time(other.created_at)}" if other else ""
+    since += f" by {other.started_by}" if other and other.started_by else ""
+    occupied = spec_of(other).occupied if other else "is being changed"
+    return Refused("running", f"{dataset.title} {occupied}{since}: try again when that has finished.")

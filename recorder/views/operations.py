@@ -1,0 +1,45 @@
+"""Every operation with its progress, what failed and why: the page Encoding."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_GET
+
+from recorder.jobs.progress import encoding_progress
+from recorder.models import Operation
+from recorder.views.request import Request
+
+OLD = 40
+
+
+def with_progress(operation: Operation) -> dict[str, Any]:
+    return {"operation": operation, "progress": encoding_progress(operation)}
+
+
+@require_GET
+def operations(request: Request) -> HttpResponse:
+    """The open ones first, then those that have ended."""
+    rows = Operation.objects.select_related("dataset")
+    ended = rows.ended()
+    context = {
+        "open": [with_progress(operation) for operation in rows.open()],
+        "ended": [with_progress(operation) for operation in ended[:OLD]],
+        "ended_count": ended.count(),
+    }
+    page = "recorder/_operation_lists.html" if request.htmx else "recorder/operations.html"
+    return render(request, page, context)
+
+
+@require_GET
+def operation(request: Request, operation_id: str) -> HttpResponse:
+    """One operation, as its page shows it now."""
+    row = get_object_or_404(Operation.objects.select_related("dataset"), pk=operation_id)
+    return render(request, "recorder/_operation.html", {**with_progress(row), "opened": "opened" in request.GET})
+
+
+@require_GET
+def operation_count(request: Request) -> HttpResponse:
+    return render(request, "recorder/_open_count.html")

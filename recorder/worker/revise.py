@@ -1,0 +1,84 @@
+"""Run edits and reverts: a worker makes the dataset's next revision, then the rows say so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from recorder.catalog.datasets_on_disk import KEEP_REVISIONS, LOCK_WAIT_S, refresh_dataset
+from recorder.catalog.sidecars import adopt_sidecar, names_in
+from recorder.jobs.leases import Heartbeat
+from recorder.jobs.operation_rows import is_made
+from recorder.models import Episode, Operation
+from recorder.models.lifecycle import move
+from recorder.models.states import OperationState
+from recorder.worker.run_steps import Progress, made_by, step_recorder
+from robotdata.dataset.annotations import Edit, planned_edit
+from robotdata.dataset.lock import dataset_lock
+from robotdata.dataset.reader import DatasetFolder
+from robotdata.dataset.write.edit import apply_edit, revert
+from robotdata.dataset.write.swap import recover_dataset
+
+
+def run_edit(operation: Operation, heart: Heartbeat) -> list[Episode]:
+    """Delete, relabel and trim the episodes in `arguments`, as one revision. No raw frames wait to be deleted: []."""
+    only = frozenset(operation.arguments["episodes"])  # what the person saw before pressing, and nothing else
+    requested: dict[int, tuple[int, int]] = {}
+
+    def plan(base: DatasetFolder) -> Edit:
+        edit = planned_edit(base, only)
+        requested.update(edit.trims)
+        return edit
+
+    def make(where: dict[str, Any], progress: Progress) -> None:
+        made = apply_edit(operation.dataset.path, plan, progress=progress, **where)
+        rounded = sum(kept != requested[number] for number, kept in made.trimmed.items()) if made else 0
+        if rounded:
+            operation.result = {"rounded": rounded}
+            Operation.objects.filter(pk=operation.pk, token=operation.token).update(result=operation.result)
+
+    return _make_once(operation, heart, make)
+
+
+def run_revert(operation: Operation, heart: Heartbeat) -> list[Episode]:
+    """Make the revision in `arguments` the present one again, as a new revision. No raw frames wait: []."""
+
+    def make(where: dict[str, Any], _: Progress) -> None:
+        revert(operation.dataset.path, int(operation.arguments["revision"]), **where)
+
+    return _make_once(operation, heart, make)
+
+
+def _make_once(operation: Operation, heart: Heartbeat, make: Any) -> list[Episode]:
+    """The revision, then the rows. Run again after a crash at any place, it ends with the same revision, made once."""
+    dataset = operation.dataset
+    where = {
+        "work": dataset.work_path,
+        "revisions": dataset.revisions_path,
+        "keep_revisions": KEEP_REVISIONS,
+        "made_by": made_by(operation),
+        "ids": names_in(dataset),
+    }
+    with dataset_lock(dataset.path, wait_s=LOCK_WAIT_S):
+        recover_dataset(dataset.path, dataset.work_path, dataset.revisions_path)
+        if not is_made(operation):
+            make(where, step_recorder(operation, heart))
+    write_rows(operation)
+    return []
+
+
+def write_rows(operation: Operation) -> None:
+    """Update the rows from the folder, and end the operation. Another worker that took over does the same."""
+    refresh_dataset(dataset=operation.dataset)
+    adopt_sidecar(operation.dataset)
+    with transaction.atomic():
+        move(
+            operation,
+            OperationState.DONE,
+            only={"token": operation.token},
+            error="",
+            finished_at=timezone.now(),
+            lease_until=None,
+        )

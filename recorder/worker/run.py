@@ -1,0 +1,145 @@
+"""Run an operation, whatever its type: claim it, keep its lease, make the revision, and judge what goes wrong."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from recorder.jobs.leases import Heartbeat, LostLease, lease_end
+from recorder.models import Episode, Operation
+from recorder.models.job import lease_expired
+from recorder.models.lifecycle import move
+from recorder.models.states import EpisodeState, OperationState, OperationType
+from recorder.worker.commit import FolderMissing, clear_committed, run_commit
+from recorder.worker.encode import FINAL, SPACE_AGAIN, complete_episodes, is_no_space
+from recorder.worker.revise import run_edit, run_revert
+from robotdata.dataset.errors import DatasetBusy, EditError, FeaturesDiffer, NotADataset
+from robotdata.dataset.write.commit_progress import step_of
+
+log = logging.getLogger(__name__)
+
+Runner = Callable[[Operation, Heartbeat], list[Episode]]
+"""Makes the revision and ends the row. Returns the episodes whose raw frames may be deleted now."""
+
+RUNNERS: dict[OperationType, Runner] = {
+    OperationType.ENCODE: run_commit,
+    OperationType.EDIT: run_edit,
+    OperationType.REVERT: run_revert,
+}
+
+if missing := set(OperationType) - RUNNERS.keys():
+    raise TypeError(f"RUNNERS lacks {missing}")
+
+_BUSY_AGAIN = timedelta(seconds=5)
+_HOPELESS = (*FINAL, FeaturesDiffer, NotADataset, EditError, FolderMissing)
+
+
+def run_operation(operation_id: uuid.UUID | str) -> bool:
+    """Run it, unless it is done, taken or gone: False then. Its row says how it ended.
+
+    Run again after a crash at any place, it ends with the same revision, made once.
+    """
+    operation = claim_operation(operation_id)
+    if operation is None:
+        return False
+    try:
+        with Heartbeat(_renewal(operation)) as heart:
+            committed = RUNNERS[OperationType(operation.type)](operation, heart)
+    except LostLease:
+        log.info("%s was given to another worker", operation)
+    except Exception as error:  # noqa: BLE001 - the outermost loop of a run: what happened must reach its row
+        mine = Operation.objects.filter(pk=operation.pk, token=operation.token)
+        if not mine.exists():  # the other worker clears away what we read
+            log.info("%s was given to another worker; here it had failed: %s", operation, error)
+            return True
+        _judge(operation, error)
+    else:
+        clear_committed(operation.dataset, committed)
+    return True
+
+
+def run_waiting() -> int:
+    """Run what is prepared and in nobody's hands, oldest first, before more is encoded; how many.
+
+    The message for a run is behind those of every job that was there before it, in whatever queue. What waits for a
+    lock or for space (it says so in `error`) waits on.
+    """
+    free = Operation.objects.filter(state=OperationState.RUNNING, token="").order_by("updated_at")
+    due = free.filter(Q(error="") | Q(lease_until=None) | lease_expired(timezone.now()))
+    return sum(run_operation(pk) for pk in list(due.values_list("pk", flat=True)))
+
+
+def claim_operation(operation_id: uuid.UUID | str) -> Operation | None:
+    """Claim the operation for this caller to run; None if it cannot be claimed."""
+    token, now = uuid.uuid4().hex, timezone.now()
+    free = Operation.objects.filter(Q(token="") | lease_expired(now), pk=operation_id, state=OperationState.RUNNING)
+    if not free.update(token=token, lease_until=lease_end(), attempt=F("attempt") + 1, updated_at=now):
+        return None
+    return Operation.objects.select_related("dataset").get(pk=operation_id)
+
+
+def _renewal(operation: Operation) -> Callable[[int], bool]:
+    mine = Operation.objects.filter(pk=operation.pk, token=operation.token, state=OperationState.RUNNING)
+    return lambda _: bool(mine.update(lease_until=lease_end()))
+
+
+def _judge(operation: Operation, error: Exception) -> None:
+    """Wait for the lock or for space, try again, or give it up: its episodes fail, and can be tried again."""
+    if isinstance(error, DatasetBusy):
+        _later(operation, f"Waits: {error}.", _BUSY_AGAIN, counted=False)
+    elif is_no_space(error):
+        reason = (
+            f"No space for the dataset in {operation.dataset.path}: free some space; "
+            f"the {OperationType(operation.type).label} continues by itself."
+        )
+        _later(operation, reason, SPACE_AGAIN, counted=False)
+    elif operation.attempt < settings.JOB_ATTEMPTS and not isinstance(error, _HOPELESS):
+        log.warning("%s failed, trying again: %s", operation, error, exc_info=True)
+        reason = f"Trying again soon: {str(error) or type(error).__name__}{_where(error)}"
+        _later(operation, reason, _BUSY_AGAIN * operation.attempt, counted=True)
+    else:
+        log.error("%s failed: %s", operation, error, exc_info=not isinstance(error, _HOPELESS))
+        _give_up(operation, _reason_of(operation, error))
+
+
+def _reason_of(operation: Operation, error: Exception) -> str:
+    """For a person; an error of the disk says nothing of its own of what to do next."""
+    reason = str(error) or type(error).__name__
+    if not isinstance(error, OSError):
+        return reason
+    next_step = "Check the disk, then try again: parts that are written already are reused."
+    return f"{operation.dataset.path} could not be updated{_where(error)}: {reason}. {next_step}"
+
+
+def _where(error: Exception) -> str:
+    step = step_of(error)
+    return f" (while {step})" if step else ""
+
+
+def _later(operation: Operation, reason: str, pause: timedelta, *, counted: bool) -> None:
+    now = timezone.now()
+    mine = Operation.objects.filter(pk=operation.pk, token=operation.token, state=OperationState.RUNNING)
+    attempt = operation.attempt if counted else operation.attempt - 1
+    mine.update(token="", lease_until=now + pause, attempt=attempt, error=reason, updated_at=now)
+
+
+def _give_up(operation: Operation, reason: str) -> None:
+    with transaction.atomic():
+        if not move(
+            operation,
+            OperationState.FAILED,
+            only={"token": operation.token},
+            error=reason,
+            finished_at=timezone.now(),
+            lease_until=None,
+        ):
+            return
+        for episode in complete_episodes(operation):
+            move(episode, EpisodeState.FAILED, error=reason)
