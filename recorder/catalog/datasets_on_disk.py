@@ -42,7 +42,7 @@ from robotdata.files.json_files import replace_json
 from robotdata.files.versions import check_version
 from robotdata.quality import DEFAULT, BadThresholds
 from robotdata.spool import SpoolError, read_manifest
-from robotdata.spool.fields import shown
+from robotdata.spool.fields import short_repr
 from robotdata.spool.plain_json import read_json
 
 log = logging.getLogger(__name__)
@@ -170,7 +170,7 @@ def _setting(name: str, value: Any) -> Any:
     kinds = {"title": str, "policy": str, "every": int, "encode_unreviewed": bool, "encoding": dict, "thresholds": dict}
     right = name not in kinds or type(value) is kinds[name]
     if not right or len(str(value)) > _LONGEST_SETTING:
-        raise ValueError(f"it cannot be {shown(value)}")
+        raise ValueError(f"it cannot be {short_repr(value)}")
     if name == "encoding":
         encode_settings(value)
     if name == "thresholds":

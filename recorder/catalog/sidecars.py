@@ -21,14 +21,14 @@ from robotdata.dataset.layout import SIDECAR
 from robotdata.dataset.lock import dataset_lock
 from robotdata.dataset.sidecar import read_sidecar
 from robotdata.files.errors import NotDurable
-from robotdata.spool.annotation import JUDGED, Annotation
+from robotdata.spool.annotation import REVIEW_FIELDS, Annotation
 from robotdata.spool.facts import LONGEST, MOST_LABELS, check_mark, check_text
-from robotdata.spool.fields import Fields, read_moment
+from robotdata.spool.fields import Fields, parse_timestamp
 
 NOT_DURABLE = "not_durable"
 """The error code of a change that was saved, in file and row, but may not survive a power cut."""
 _WAIT_S = 3.0
-_SAID = (*JUDGED, "operator", "reviewer", "marks", "recorded_at", "reviewed_at")
+_SAID = (*REVIEW_FIELDS, "operator", "reviewer", "marks", "recorded_at", "reviewed_at")
 
 
 def committed_id(dataset: Dataset, info: EpisodeInfo) -> uuid.UUID:
@@ -78,7 +78,7 @@ def write_sidecars(episodes: Sequence[Episode]) -> dict[uuid.UUID, Refused]:
 def judgement_of(episode: Episode) -> dict[str, Any]:
     """What people say of it, planned or not; the same before its commit and after."""
     return {
-        **from_row(episode).judged(),
+        **from_row(episode).review_fields(),
         "reviewer": episode.reviewer,
         "reviewed_at": episode.reviewed_at.isoformat() if episode.reviewed_at else None,
     }
@@ -120,13 +120,13 @@ def said_fields(entry: dict[str, Any]) -> dict[str, Any]:
         fields.text(name, 150)
     fields.items("marks", check_mark, 10_000)
     for name in ("recorded_at", "reviewed_at"):
-        fields.moment(name)
-        if name in fields.made:
-            fields.made[name] = read_moment(fields.made[name])
+        fields.timestamp(name)
+        if name in fields.checked:
+            fields.checked[name] = parse_timestamp(fields.checked[name])
     length = entry.get("length")
     if odd := odd_marks(fields.odd, length if type(length) is int else 0, SIDECAR):
-        fields.made["marks"] = [*fields.made.get("marks", []), *odd]
-    return dict(sanitize_json(fields.made))
+        fields.checked["marks"] = [*fields.checked.get("marks", []), *odd]
+    return dict(sanitize_json(fields.checked))
 
 
 def adopt_sidecar(dataset: Dataset) -> int:

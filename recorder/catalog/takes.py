@@ -33,7 +33,7 @@ from robotdata.capture.texts import tidy_task
 from robotdata.spool.annotation import Annotation
 from robotdata.spool.errors import NoTake, SpoolError
 from robotdata.spool.facts import Facts, check_summary
-from robotdata.spool.fields import read_moment
+from robotdata.spool.fields import parse_timestamp
 from robotdata.spool.manifest import ROWS, read_manifest
 
 log = logging.getLogger(__name__)
@@ -128,7 +128,7 @@ def _fields(facts: Facts, folder: Path) -> dict[str, Any]:
         "end_reason": (facts.get("end_reason") or "")[:40],
         "session": _session(facts),
         "rig": Rig.objects.filter(name=facts.get("rig", "")).first(),
-        "recorded_at": read_moment(facts.get("started_at")) or _written_at(folder),
+        "recorded_at": parse_timestamp(facts.get("started_at")) or _written_at(folder),
         "size_bytes": _size(folder),
     }
 
@@ -145,7 +145,7 @@ def reviewed(said: Mapping[str, Any]) -> dict[str, Any]:
     for entry in reversed(said.get("history", [])):
         verdict = entry["changes"].get("verdict")
         if verdict in (Verdict.KEEP, Verdict.REJECT):
-            when = read_moment(entry.get("at")) or timezone.now()
+            when = parse_timestamp(entry.get("at")) or timezone.now()
             return {"reviewer": entry.get("by", ""), "reviewed_at": when}
         if verdict is not None:
             break

@@ -16,7 +16,7 @@ from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.sidecar import Sidecar, read_sidecar
 from robotdata.dataset.write.draft import NOTES
 from robotdata.dataset.write.swap import list_revisions
-from robotdata.spool.fields import read_moment
+from robotdata.spool.fields import parse_timestamp
 
 log = logging.getLogger(__name__)
 
@@ -94,4 +94,4 @@ def _size_of(root: Path, sidecar: Sidecar) -> tuple[int | None, int | None]:
 
 
 def _when(value: Any, root: Path) -> datetime:
-    return read_moment(value) or datetime.fromtimestamp((root / INFO).stat().st_mtime, UTC)
+    return parse_timestamp(value) or datetime.fromtimestamp((root / INFO).stat().st_mtime, UTC)

@@ -16,7 +16,7 @@ from robotdata.rig import protocol
 from robotdata.rig.shapes import check_shape
 from robotdata.spool import plain_json
 from robotdata.spool.facts import check_features, check_summary
-from robotdata.spool.fields import Fields, Odd, shown
+from robotdata.spool.fields import Fields, OddField, short_repr
 from robotdata.websocket import BadMessage
 
 log = logging.getLogger(__name__)
@@ -178,7 +178,7 @@ def read_card(card: Any) -> tuple[str, str, int]:
     try:
         take_id = str(UUID(card["id"]))
     except (LookupError, TypeError, ValueError, AttributeError):
-        raise BadMessage(f"a take's id must be a UUID, not {shown(card)}") from None
+        raise BadMessage(f"a take's id must be a UUID, not {short_repr(card)}") from None
     try:
         facts = check_summary({name: card.get(name) for name in ("state", "ticks")})
     except ValueError as error:
@@ -190,10 +190,10 @@ def checked_status(value: dict[str, Any]) -> dict[str, Any]:
     """A status whose fields every page can show; what is odd in it is left out, and logged once."""
     fields = Fields(value)
     check_shape(fields, protocol.Status)
-    return _note("status", (fields.made, fields.odd))
+    return _note("status", (fields.checked, fields.odd))
 
 
-def _note(kind: str, checked: tuple[dict[str, Any], list[Odd]]) -> dict[str, Any]:
+def _note(kind: str, checked: tuple[dict[str, Any], list[OddField]]) -> dict[str, Any]:
     made, odd = checked
     for each in odd:
         if str(each) not in _noted and len(_noted) < _MOST_NOTED:

@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from robotdata.dataset.annotations import planned_of
-from robotdata.spool.annotation import JUDGED, Annotation
+from robotdata.spool.annotation import REVIEW_FIELDS, Annotation
 
 if TYPE_CHECKING:
     from recorder.models import Episode
 
 TRIM = ("trim_first", "trim_end")
-FIELDS = (*JUDGED, "task", *TRIM)
+FIELDS = (*REVIEW_FIELDS, "task", *TRIM)
 """The columns of a row."""
 EDITABLE = tuple(name for name in FIELDS if name != "verdict")
 
@@ -24,13 +24,13 @@ def from_row(episode: Episode) -> Annotation:
     trim = None
     if episode.trim_first is not None or episode.trim_end is not None:
         trim = (episode.trim_first or 0, episode.ticks if episode.trim_end is None else episode.trim_end)
-    return Annotation(**{name: getattr(episode, name) for name in JUDGED}, task=episode.task, trim=trim)
+    return Annotation(**{name: getattr(episode, name) for name in REVIEW_FIELDS}, task=episode.task, trim=trim)
 
 
 def to_row(annotation: Annotation) -> dict[str, Any]:
     """Return the values of FIELDS."""
     first, end = annotation.trim or (None, None)
-    return {**annotation.judged(), "task": annotation.task, "trim_first": first, "trim_end": end}
+    return {**annotation.review_fields(), "task": annotation.task, "trim_first": first, "trim_end": end}
 
 
 def from_sidecar(entry: Mapping[str, Any], judged: Mapping[str, Any], *, length: int, task: str) -> Annotation:
@@ -41,7 +41,7 @@ def from_sidecar(entry: Mapping[str, Any], judged: Mapping[str, Any], *, length:
     planned = planned_of(entry)
     first, end = planned.get("trim") or (0, length)
     trim = (first, end) if 0 <= first < end <= length and (first, end) != (0, length) else None
-    known = {name: judged[name] for name in JUDGED if name in judged}
+    known = {name: judged[name] for name in REVIEW_FIELDS if name in judged}
     return Annotation(**known, task=planned["task"][:2000] if "task" in planned else task, trim=trim)
 
 
@@ -49,4 +49,4 @@ def to_sidecar(annotation: Annotation, planned: Mapping[str, Any]) -> dict[str, 
     """Return the fields of the entry of a committed episode; None takes one away."""
     wanted = {"task": annotation.task, "trim": annotation.trim and list(annotation.trim)}
     plans = {name: value for name, value in wanted.items() if name in planned}
-    return {**annotation.judged(), "planned": plans or None}
+    return {**annotation.review_fields(), "planned": plans or None}

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from recorder.text import sanitize_json
-from robotdata.spool.fields import Odd
+from robotdata.spool.fields import OddField
 
 _NAMED = 5
 
 
-def odd_marks(odd: Sequence[Odd], ticks: int, source: str = "take.json") -> list[dict[str, Any]]:
+def odd_marks(odd: Sequence[OddField], ticks: int, source: str = "take.json") -> list[dict[str, Any]]:
     """One mark that names what was put aside; none where nothing was. It stands in the row alone, never in the file."""
     if not odd:
         return []

@@ -41,10 +41,10 @@ from robotdata.dataset.layout import INFO
 from robotdata.dataset.lock import dataset_lock
 from robotdata.dataset.reader import read_info
 from robotdata.dataset.write.swap import recover_dataset
-from robotdata.spool import SpoolError, TakeBusy, list_takes, read_manifest, recover_take, strays
+from robotdata.spool import SpoolError, TakeBusy, leftover_files, list_takes, read_manifest, recover_take
 from robotdata.spool.annotation import Annotation
 from robotdata.spool.facts import Facts
-from robotdata.spool.integrity import damage_of
+from robotdata.spool.integrity import find_damage
 
 log = logging.getLogger(__name__)
 
@@ -152,7 +152,7 @@ def _recover_takes(report: Report, deep: bool) -> None:
             try:
                 _recover_one(folder, rows.get(uuid.UUID(folder.name)), report)
                 if deep:
-                    report.lost += [f"Take {folder.name}: {words}." for words in damage_of(folder)]
+                    report.lost += [f"Take {folder.name}: {words}." for words in find_damage(folder)]
             except TakeBusy:  # it is being recorded
                 report.usable += 1
     keep_only(kind=UnopenedKind.TAKE, names=unread)
@@ -164,7 +164,7 @@ def _lose(report: Report, what: str, words: str) -> None:
 
 def _recover_one(folder: Path, row: Episode | None, report: Report) -> None:
     manifest = read_manifest(folder)
-    if manifest["state"] == "recording" or (folder / ".recovery.json").exists() or strays(folder):
+    if manifest["state"] == "recording" or (folder / ".recovery.json").exists() or leftover_files(folder):
         found = recover_take(folder)
         if found.changed:
             report.interrupted += 1

@@ -17,9 +17,9 @@ from robotdata.dataset.layout import SIDECAR
 from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.sidecar import Sidecar, read_sidecar
 from robotdata.files.replace import replace_text
-from robotdata.spool.annotation import JUDGED
+from robotdata.spool.annotation import REVIEW_FIELDS
 
-ANNOTATION_FIELDS = (*JUDGED, "reviewer", "reviewed_at")
+ANNOTATION_FIELDS = (*REVIEW_FIELDS, "reviewer", "reviewed_at")
 REJECT = "reject"
 Ids = Callable[[EpisodeInfo], str]
 """Names an episode that the sidecar does not know: another program recorded it."""

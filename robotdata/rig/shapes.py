@@ -1,6 +1,6 @@
-"""Check an object from outside against a TypedDict of the protocol: the shapes are written once, there.
+"""Check a received object against a TypedDict of the protocol, so that each shape is written once.
 
-A field that is odd is put aside and named, as `robotdata.spool.fields` does; one that no shape names is kept.
+An invalid field is removed and reported, as in `robotdata.spool.fields`; a field that the TypedDict lacks is kept.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ LONGEST, MOST_ITEMS, MOST_NUMBER = 200, 200, 1e18
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """Of a text its most characters, of a list its most items, of a number the range; -1: the default."""
+    """The limit of a field: `most` characters of a text, `most` items of a list, or the range of a number.
+
+    -1 stands for the default: LONGEST, MOST_ITEMS, MOST_NUMBER.
+    """
 
     most: float = -1
     least: float = -MOST_NUMBER
@@ -27,25 +30,26 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A field's type without what wraps it."""
+    """A field's type without NotRequired, Annotated and None, and what those said."""
 
     type: Any
     limit: Limit
     or_none: bool
 
-    def most(self, usual: float) -> float:
-        return usual if self.limit.most < 0 else self.limit.most
+    def most(self, default: float) -> float:
+        """Return the field's own upper limit, or `default` if it has none."""
+        return default if self.limit.most < 0 else self.limit.most
 
 
 @cache
 def kinds_of(shape: type) -> dict[str, Kind]:
-    """The fields of a TypedDict, by name; without those that only name the type of the message."""
+    """Return the fields of a TypedDict by name, without the Literal that names the type of a message."""
     hints = get_type_hints(shape, include_extras=True)
     return {name: _kind(hint) for name, hint in hints.items() if get_origin(hint) is not Literal}
 
 
 def check_shape(fields: Fields, shape: type) -> None:
-    """Put aside what in `fields` is not as the TypedDict `shape` says."""
+    """Remove and report what in `fields` does not match the TypedDict `shape`."""
     for name, kind in kinds_of(shape).items():
         _check(fields, name, kind)
 
@@ -74,7 +78,7 @@ def _check(fields: Fields, name: str, kind: Kind) -> None:
     elif kind.type is bool:
         fields.check(name, lambda value: isinstance(value, bool), "true or false")
     elif is_typeddict(kind.type):
-        if not (kind.or_none and fields.made.get(name, 0) is None):
+        if not (kind.or_none and fields.checked.get(name, 0) is None):
             fields.inner(name, lambda inner: check_shape(inner, kind.type))
     elif origin is list:
         fields.items(name, _item(args[0]), int(kind.most(MOST_ITEMS)))
@@ -85,7 +89,7 @@ def _check(fields: Fields, name: str, kind: Kind) -> None:
 
 
 def _check_each(fields: Fields, shape: type) -> None:
-    for key in list(fields.made):
+    for key in list(fields.checked):
         fields.inner(key, lambda inner: check_shape(inner, shape))
 
 
@@ -103,4 +107,4 @@ def _object(value: Any, shape: type) -> dict[str, Any]:
         raise ValueError("an object")
     inner = Fields(value)
     check_shape(inner, shape)
-    return inner.made
+    return inner.checked

@@ -1,4 +1,4 @@
-"""Takes on disk: append-only rows and packets that survive a kill, and how to read and recover them."""
+"""Takes on disk: write rows and packets that survive a killed process; read them; recover unfinished takes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from robotdata.spool.manifest import (
     update_curation,
     write_manifest,
 )
-from robotdata.spool.recovery import Recovery, recover_take, strays
+from robotdata.spool.recovery import Recovery, leftover_files, recover_take
 from robotdata.spool.take import CameraTrack, Take
 from robotdata.spool.writer import TakeWriter
 
@@ -44,7 +44,7 @@ __all__ = [
     "new_take_id",
     "read_manifest",
     "recover_take",
-    "strays",
+    "leftover_files",
     "update_curation",
     "write_manifest",
 ]

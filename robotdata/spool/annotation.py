@@ -1,4 +1,4 @@
-"""What people say of an episode: the one list of fields for a take's `take.json`, a dataset's sidecar and rows."""
+"""The annotations of an episode: one list of fields for `take.json`, a dataset's sidecar, and database rows."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from robotdata.spool.facts import VERDICTS
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """`task` and `trim` (None or ticks [first, end) that are kept) change what is encoded, the others do not.
+    """What people decided about an episode; the defaults are those of an episode that nobody has reviewed.
 
-    The default of a field is its value where nobody has said anything.
+    `task` and `trim` (ticks [first, end) to keep, or None) change what is encoded; the other fields do not.
     """
 
     verdict: str = "unreviewed"
@@ -26,22 +26,23 @@ class Annotation:
 
     @classmethod
     def from_take(cls, facts: Mapping[str, Any]) -> Annotation:
-        """Read what `check_manifest` or `check_summary` gave."""
-        said = facts.get("curation") or {}
-        known = {name: said[name] for name in JUDGED if said.get(name) is not None}
-        verdict = known.pop("verdict", facts.get("verdict"))  # a rig names it beside, in few words about a take
+        """Return the annotation in the result of `check_manifest` or `check_summary`."""
+        curation = facts.get("curation") or {}
+        fields = {name: curation[name] for name in REVIEW_FIELDS if curation.get(name) is not None}
+        verdict = fields.pop("verdict", facts.get("verdict"))  # a rig's summary has the verdict at the top level
         if verdict in VERDICTS:
-            known["verdict"] = verdict
-        trim = said.get("trim")
-        return cls(**known, task=facts.get("task") or "", trim=tuple(trim) if trim else None)
+            fields["verdict"] = verdict
+        trim = curation.get("trim")
+        return cls(**fields, task=facts.get("task") or "", trim=tuple(trim) if trim else None)
 
     def to_take(self) -> dict[str, Any]:
-        """Return the fields of a take's `curation`; its task stands beside that."""
-        return {**self.judged(), "trim": None if self.trim is None else list(self.trim)}
+        """Return the fields of `curation` in take.json, which holds the task outside it."""
+        return {**self.review_fields(), "trim": None if self.trim is None else list(self.trim)}
 
-    def judged(self) -> dict[str, Any]:
-        """Return what takes effect at once, also on a committed episode, by the names that are the same everywhere."""
-        return {name: getattr(self, name) for name in JUDGED}
+    def review_fields(self) -> dict[str, Any]:
+        """Return the fields that take effect at once, even on a committed episode."""
+        return {name: getattr(self, name) for name in REVIEW_FIELDS}
 
 
-JUDGED = tuple(each.name for each in dataclasses.fields(Annotation) if each.name not in {"task", "trim"})
+REVIEW_FIELDS = tuple(field.name for field in dataclasses.fields(Annotation) if field.name not in {"task", "trim"})
+"""The fields that need no encoding; take.json, sidecars and database rows use the same names."""

@@ -1,4 +1,4 @@
-"""What people say of many takes, written together: the disk makes it last once for all, not once for each."""
+"""Write the annotations of many takes together, so that the disk syncs once for all of them, not once per take."""
 
 from __future__ import annotations
 
@@ -13,85 +13,87 @@ from robotdata.files.json_files import json_bytes
 from robotdata.files.replace import temporary_path
 from robotdata.files.sync import confirm_name, sync_path
 from robotdata.spool.errors import SpoolError
-from robotdata.spool.manifest import FILE, curate, read_manifest
+from robotdata.spool.manifest import FILE, curated_manifest, read_manifest
 from robotdata.spool.take_lock import TakeLock
 
-_HANDS = 4
+_THREADS = 4
 _LOCK_WAIT_S = 0.1
-_ALONE_WAIT_S = 2.0  # for one take: nobody waits behind it
+_SINGLE_LOCK_WAIT_S = 2.0  # for one take, behind which no other take waits
 Problem = SpoolError | OSError
 
 
 @dataclass(slots=True)
-class _Work:
+class _Edit:
     folder: Path
     changes: Mapping[str, Any]
     lock: TakeLock | None = None
-    part: Path | None = None
+    temporary: Path | None = None
     problem: Problem | None = None
 
 
-def update_curations(wanted: Sequence[tuple[Path, Mapping[str, Any]]], *, by: str = "") -> list[Problem | None]:
-    """`update_curation` of each folder; for each None, when what it says will last, or why it is as it was.
+def update_curations(changes: Sequence[tuple[Path, Mapping[str, Any]]], *, by: str = "") -> list[Problem | None]:
+    """Apply `update_curation` to each (folder, changes); return for each None, or the error that kept it unchanged.
 
-    NotDurable means that it is not: it says what it shall, and may not last.
+    NotDurable is the exception: the take was changed, but the change may not survive a power cut.
 
-    All are written before the first is synced, and renamed before the first folder is: a journal takes them in one.
+    All files are written before the first is synced, and renamed before the first folder is synced, so that the file
+    system's journal can commit them together.
     """
-    works = [_Work(folder, changes) for folder, changes in wanted]
+    edits = [_Edit(folder, fields) for folder, fields in changes]
     try:
-        wait_s = _ALONE_WAIT_S if len(works) == 1 else _LOCK_WAIT_S
-        _each(works, lambda work: _prepare(work, by, wait_s))
-        changed = [work for work in works if work.part is not None]
-        with ThreadPoolExecutor(_HANDS) as hands:
-            _all(hands, changed, _sync_part)
+        wait_s = _SINGLE_LOCK_WAIT_S if len(edits) == 1 else _LOCK_WAIT_S
+        _each(edits, lambda edit: _prepare(edit, by, wait_s))
+        changed = [edit for edit in edits if edit.temporary is not None]
+        with ThreadPoolExecutor(_THREADS) as threads:
+            _in_parallel(threads, changed, _sync)
             _each(changed, _rename)
-            _all(hands, changed, lambda work: confirm_name(work.folder / FILE))
+            _in_parallel(threads, changed, lambda edit: confirm_name(edit.folder / FILE))
     finally:
-        for work in works:
-            if work.part is not None:
+        for edit in edits:
+            if edit.temporary is not None:
                 with contextlib.suppress(OSError):
-                    work.part.unlink(missing_ok=True)
-            if work.lock is not None:
-                work.lock.release()
-    return [work.problem for work in works]
+                    edit.temporary.unlink(missing_ok=True)
+            if edit.lock is not None:
+                edit.lock.release()
+    return [edit.problem for edit in edits]
 
 
-def _prepare(work: _Work, by: str, wait_s: float) -> None:
-    work.lock = TakeLock(work.folder, wait_s=wait_s)
-    manifest = read_manifest(work.folder)
-    new = curate(manifest, by, work.changes)
+def _prepare(edit: _Edit, by: str, wait_s: float) -> None:
+    edit.lock = TakeLock(edit.folder, wait_s=wait_s)
+    manifest = read_manifest(edit.folder)
+    new = curated_manifest(manifest, by, edit.changes)
     if new is not None:
-        part = work.part = temporary_path(work.folder / FILE)
-        part.write_bytes(json_bytes(new))
+        temporary = edit.temporary = temporary_path(edit.folder / FILE)
+        temporary.write_bytes(json_bytes(new))
 
 
-def _sync_part(work: _Work) -> None:
-    assert work.part is not None
-    sync_path(work.part)
+def _sync(edit: _Edit) -> None:
+    assert edit.temporary is not None
+    sync_path(edit.temporary)
 
 
-def _rename(work: _Work) -> None:
-    assert work.part is not None
-    work.part.replace(work.folder / FILE)
+def _rename(edit: _Edit) -> None:
+    assert edit.temporary is not None
+    edit.temporary.replace(edit.folder / FILE)
 
 
-def _each(works: Iterable[_Work], act: Callable[[_Work], None]) -> None:
-    for work in works:
-        _try(work, act)
+def _each(edits: Iterable[_Edit], step: Callable[[_Edit], None]) -> None:
+    for edit in edits:
+        _try(edit, step)
 
 
-def _all(hands: ThreadPoolExecutor, works: Sequence[_Work], act: Callable[[_Work], None]) -> None:
-    if len(works) == 1:  # needs no thread, of which there may be none left
-        _each(works, act)
+def _in_parallel(threads: ThreadPoolExecutor, edits: Sequence[_Edit], step: Callable[[_Edit], None]) -> None:
+    if len(edits) == 1:  # without a thread: the system may have none left
+        _each(edits, step)
         return
-    for _ in hands.map(lambda work: _try(work, act), works):
+    for _ in threads.map(lambda edit: _try(edit, step), edits):
         pass
 
 
-def _try(work: _Work, act: Callable[[_Work], None]) -> None:
-    if work.problem is None:
+def _try(edit: _Edit, step: Callable[[_Edit], None]) -> None:
+    """Run a step of an edit that has not failed; keep its error."""
+    if edit.problem is None:
         try:
-            act(work)
+            step(edit)
         except (SpoolError, OSError) as error:
-            work.problem = error
+            edit.problem = error

@@ -1,15 +1,15 @@
-"""SpoolError            whatever the spool cannot do
-├─ NoTake            there is no take in this folder
-├─ BadManifest       take.json is not one, or of a newer version
-├─ TakeBusy          another process is recording or changing this take
-├─ TornPacket        a frame's bytes are not what was written
+"""SpoolError            base class of the spool's errors
+├─ NoTake            the folder contains no take
+├─ BadManifest       take.json is invalid, or of a newer version
+├─ TakeBusy          another process is recording or changing the take
+├─ TornPacket        a frame's bytes differ from what was written
 ├─ TornRows          rows.arrow is damaged
-├─ DamagedHeader     rows.arrow does not begin as a take's rows do
-├─ OtherRows         rows.arrow has other columns than take.json says
-├─ NewerFile         a newer program wrote a file of it
-├─ UnusableTake      its files say what no recorder writes
-├─ CurationError     a verdict, label, rating or trim that does not exist
-└─ SpoolFull         the disk took no more; what was written before is whole
+├─ DamagedHeader     the header of rows.arrow is damaged
+├─ OtherRows         rows.arrow has other columns than take.json describes
+├─ NewerFile         a newer program wrote a file of the take
+├─ UnusableTake      the take's files are invalid in an unexpected way
+├─ CurationError     an invalid verdict, label, rating, note, task or trim
+└─ SpoolFull         the disk is full; everything written before is complete
 """
 
 from __future__ import annotations
@@ -21,42 +21,56 @@ _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 class SpoolError(Exception):
-    """Whatever the spool cannot do; the message says what, where and what to do next."""
+    """Base class of the spool's errors; the message says what failed, where, and what to do."""
 
 
 class NoTake(SpoolError):
+    """The folder contains no take."""
+
     def __init__(self, folder: Path) -> None:
         super().__init__(f"there is no take in {folder}: it has no take.json")
 
 
 class BadManifest(SpoolError):
-    def __init__(self, folder: Path, why: str) -> None:
-        super().__init__(f"take {folder.name}: take.json {why}; its frames and rows are untouched")
+    """take.json is invalid, or of a newer version; `problem` is the predicate of the message."""
+
+    def __init__(self, folder: Path, problem: str) -> None:
+        super().__init__(f"take {folder.name}: take.json {problem}; its frames and rows are untouched")
 
 
 class TakeBusy(SpoolError):
+    """Another process is recording or changing the take."""
+
     def __init__(self, folder: Path, holder: str) -> None:
         super().__init__(f"take {folder.name} is in use by {holder}; try again when it has ended")
 
 
 class TornPacket(SpoolError):
-    def __init__(self, path: Path, index: int, why: str) -> None:
-        super().__init__(f"{path.parent.name}/{path.name}: frame {index} is damaged ({why})")
+    """The bytes of frame `index` differ from what was written."""
+
+    def __init__(self, path: Path, index: int, reason: str) -> None:
+        super().__init__(f"{path.parent.name}/{path.name}: frame {index} is damaged ({reason})")
         self.index = index
 
 
 class TornRows(SpoolError):
+    """rows.arrow is damaged after its first `whole_rows` rows."""
+
     def __init__(self, path: Path, whole_rows: int) -> None:
         super().__init__(f"{path.parent.name}/{path.name} is damaged after row {whole_rows}; recover the take")
         self.whole_rows = whole_rows
 
 
 class DamagedHeader(SpoolError):
-    def __init__(self, path: Path, why: str) -> None:
-        super().__init__(f"{path.parent.name}/{path.name} has a damaged header: {why}; recover the take")
+    """The header of rows.arrow is damaged."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path.parent.name}/{path.name} has a damaged header: {reason}; recover the take")
 
 
 class OtherRows(SpoolError):
+    """rows.arrow lacks a column as take.json describes it."""
+
     def __init__(self, path: Path, column: str) -> None:
         super().__init__(
             f"{path.parent.name}/{path.name} has no column {column!r} as take.json describes it: "
@@ -65,14 +79,14 @@ class OtherRows(SpoolError):
 
 
 class NewerFile(SpoolError):
-    """A file of a take that a newer program wrote."""
+    """A newer program wrote a file of the take."""
 
-    def __init__(self, folder: Path, why: ValueError) -> None:
-        super().__init__(f"take {folder.name}: {why}; its files are left as they are")
+    def __init__(self, folder: Path, error: ValueError) -> None:
+        super().__init__(f"take {folder.name}: {error}; its files are left as they are")
 
 
 class UnusableTake(SpoolError):
-    """An error that nobody foresaw, at a take whose files hold what no recorder writes."""
+    """An unexpected error in a take whose files are invalid: no recorder writes such files."""
 
     def __init__(self, folder: Path, error: Exception) -> None:
         super().__init__(
@@ -82,13 +96,15 @@ class UnusableTake(SpoolError):
 
 
 class CurationError(SpoolError):
-    pass
+    """A verdict, label, rating, note, task or trim is invalid."""
 
 
 class SpoolFull(SpoolError):
-    def __init__(self, folder: Path, kept_ticks: int, why: str) -> None:
+    """The disk is full; the take is kept up to `kept_ticks` ticks."""
+
+    def __init__(self, folder: Path, kept_ticks: int, reason: str) -> None:
         super().__init__(
-            f"disk full on {folder.parent}: {why}; take {folder.name} is kept up to frame {kept_ticks}. "
+            f"disk full on {folder.parent}: {reason}; take {folder.name} is kept up to frame {kept_ticks}. "
             "Free some space, then continue recording"
         )
         self.kept_ticks = kept_ticks
@@ -97,5 +113,5 @@ class SpoolFull(SpoolError):
 def spool_broken(folder: Path, kept_ticks: int, error: OSError) -> SpoolError:
     """Return the error for a disk that failed or is not writable."""
     kept = f"; it is kept up to frame {kept_ticks}, and closed once that can be written" if kept_ticks else ""
-    cure = ". Make the folder writable, then continue recording" if error.errno in _DENIED else ""
-    return SpoolError(f"cannot write take {folder.name} in {folder.parent}: {error}{kept}{cure}")
+    remedy = ". Make the folder writable, then continue recording" if error.errno in _DENIED else ""
+    return SpoolError(f"cannot write take {folder.name} in {folder.parent}: {error}{kept}{remedy}")

@@ -1,7 +1,7 @@
-"""The one door for what a take says of itself: `take.json`, and what a rig sends of a take, checked field by field.
+"""Check a take's metadata field by field: its `take.json`, and the summary that a rig sends.
 
-A required field that is odd makes the whole unusable. Any other is put aside: it counts as not said, and `Facts.odd`
-names it. The file keeps it as it was.
+An invalid required field makes the whole unusable. Any other invalid field is left out, as if it were missing, and
+reported in `Facts.odd`; the file itself keeps it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from robotdata.spool.fields import Fields, Odd, shown
+from robotdata.spool.fields import Fields, OddField, short_repr
 
 FORMAT = "robotdata-take"
 VERSION = 1
@@ -27,20 +27,20 @@ _DEFAULTS: dict[str, Callable[[], Any]] = {name: str for name in (*_TEXTS, "task
 _DEFAULTS |= {"marks": list, "rig_marks": list, "counters": dict, "cameras_frames": dict, "curation": dict}
 _SEVERITIES = ("note", "warn", "bad")
 _CODECS = ("mjpeg", "png")
-_LONGEST_TASK = 2_000  # of a row; people write shorter ones
+_LONGEST_TASK = 2_000  # the limit of a database row; people may enter LONGEST["task"]
 
 
 class Facts(dict[str, Any]):
-    """What a take says, checked; keys that nobody knows stay. `raw` is the whole as it was read."""
+    """The checked metadata of a take, with its unknown keys. `raw` is the unchecked original, `odd` what is invalid."""
 
-    def __init__(self, checked: Mapping[str, Any], raw: dict[str, Any], odd: list[Odd]) -> None:
+    def __init__(self, checked: Mapping[str, Any], raw: dict[str, Any], odd: list[OddField]) -> None:
         super().__init__(checked)
         self.raw = raw
         self.odd = odd
 
-    def odd_in(self, *names: str) -> list[Odd]:
-        """Return the oddities in these fields."""
-        return [each for each in self.odd if each.name in names]
+    def odd_in(self, *names: str) -> list[OddField]:
+        """Return the invalid fields within these top-level fields."""
+        return [field for field in self.odd if field.name in names]
 
 
 def check_manifest(value: Any) -> Facts:
@@ -48,63 +48,65 @@ def check_manifest(value: Any) -> Facts:
     if not isinstance(value, dict) or value.get("format") != FORMAT:
         raise ValueError(f"is not of format {FORMAT!r}")
     if type(value.get("version")) is not int or value["version"] != VERSION:
-        raise ValueError(f"has version {shown(value.get('version'))}, this program reads {VERSION}")
+        raise ValueError(f"has version {short_repr(value.get('version'))}, this program reads {VERSION}")
     for name in ("features", "cameras"):
         if not isinstance(value.get(name), dict):
-            raise ValueError(f"has no usable {name!r}: it must be an object, but is {shown(value.get(name))}")
+            raise ValueError(f"has no usable {name!r}: it must be an object, but is {short_repr(value.get(name))}")
     for key in value["cameras"]:
         if not _is_file_name(key):
-            raise ValueError(f"names a camera {shown(key)}, which is not a file name")
+            raise ValueError(f"names a camera {short_repr(key)}, which is not a file name")
     _check_required(value, ("state", "ticks", "fps"))
     facts = _check(value)
     for name, default in _DEFAULTS.items():
-        if name != "rig_marks":  # there once the take has been measured
+        if name != "rig_marks":  # its presence means that the take has been measured
             facts.setdefault(name, default())
     return facts
 
 
 def check_summary(value: Mapping[str, Any]) -> Facts:
-    """Return a rig's checked description of a take; raise ValueError if its state, ticks or fps cannot be used."""
-    said = {name: item for name, item in value.items() if item is not None}
-    _check_required(said, ("state", *(name for name in ("ticks", "fps") if name in said)))
+    """Return a rig's checked summary of a take. Raises ValueError if its state, ticks or fps is invalid."""
+    given = {name: item for name, item in value.items() if item is not None}
+    _check_required(given, ("state", *(name for name in ("ticks", "fps") if name in given)))
     return _check(value)
 
 
-def check_features(value: Mapping[str, Any]) -> tuple[dict[str, Any], list[Odd]]:
-    """LeRobot's features without those that are none, and what is odd in them."""
+def check_features(value: Mapping[str, Any]) -> tuple[dict[str, Any], list[OddField]]:
+    """Return LeRobot's features without the invalid ones, and the invalid fields."""
     fields = Fields({"features": dict(value)})
     fields.inner("features", _check_features)
-    return fields.made["features"], fields.odd
+    return fields.checked["features"], fields.odd
 
 
 def check_text(value: Any, longest: int) -> str:
-    """Return the text; raise ValueError, saying what it must be, if it is no text or too long."""
+    """Return the text. Raises ValueError, whose message is what it must be, unless it is text of that length."""
     if not isinstance(value, str) or len(value) > longest:
         raise ValueError(f"a text of at most {longest} characters")
     return value
 
 
 def is_span(value: Any, ticks: int) -> bool:
-    """Return whether it is [first, end) in ticks, and keeps at least one of them."""
-    whole = isinstance(value, list) and len(value) == 2 and all(type(x) is int for x in value)
-    return whole and 0 <= value[0] < value[1] <= ticks
+    """Return whether `value` is a span [first, end) of at least one of `ticks` ticks."""
+    is_pair = isinstance(value, list) and len(value) == 2 and all(type(x) is int for x in value)
+    return is_pair and 0 <= value[0] < value[1] <= ticks
 
 
 def _check_required(value: Mapping[str, Any], names: tuple[str, ...]) -> None:
     state, ticks, fps = (value.get(name) for name in ("state", "ticks", "fps"))
-    good = {
+    valid = {
         "state": isinstance(state, str) and state in STATES,
         "ticks": type(ticks) is int and 0 <= ticks <= MAX_TICKS,
         "fps": isinstance(fps, int | float) and not isinstance(fps, bool) and 0 < fps <= MAX_FPS,
     }
-    want = {
+    expected = {
         "state": f"one of {', '.join(STATES)}",
         "ticks": f"a whole number, 0 to {MAX_TICKS}",
         "fps": f"a number above 0, up to {MAX_FPS}",
     }
     for name in names:
-        if not good[name]:
-            raise ValueError(f"has no usable {name!r}: it must be {want[name]}, but is {shown(value.get(name))}")
+        if not valid[name]:
+            raise ValueError(
+                f"has no usable {name!r}: it must be {expected[name]}, but is {short_repr(value.get(name))}"
+            )
 
 
 def _check(value: Mapping[str, Any]) -> Facts:
@@ -114,7 +116,7 @@ def _check(value: Mapping[str, Any]) -> Facts:
     fields.text("task", _LONGEST_TASK)
     fields.text("end_reason", 200, or_none=True)
     for name in ("started_at", "ended_at"):
-        fields.moment(name)
+        fields.timestamp(name)
     fields.number("duration_s", 0, 1e9)
     fields.number("rate_hz", 0, 1e6)
     fields.objects("cameras_frames", lambda item: type(item) is int and 0 <= item <= MAX_TICKS, "a whole number")
@@ -127,15 +129,14 @@ def _check(value: Mapping[str, Any]) -> Facts:
     if isinstance(value.get("features"), dict):
         fields.inner("features", _check_features)
     if isinstance(value.get("cameras"), dict):
-        fields.inner("cameras", lambda inner: _check_cameras(inner, fields.made.get("features", {})))
+        fields.inner("cameras", lambda inner: _check_cameras(inner, fields.checked.get("features", {})))
     for name in value.keys() & _DEFAULTS.keys():
-        fields.made.setdefault(name, _DEFAULTS[name]())
-    return Facts(fields.made, dict(value), fields.odd)
+        fields.checked.setdefault(name, _DEFAULTS[name]())
+    return Facts(fields.checked, dict(value), fields.odd)
 
 
 def _check_curation(fields: Fields, ticks: int) -> None:
-    verdict = "verdict"
-    fields.check(verdict, lambda v: isinstance(v, str) and v in VERDICTS, f"one of {', '.join(VERDICTS)}")
+    fields.check("verdict", lambda v: isinstance(v, str) and v in VERDICTS, f"one of {', '.join(VERDICTS)}")
     fields.items("labels", lambda item: check_text(item, LONGEST["label"]), MOST_LABELS)
     fields.check("rating", lambda v: v is None or (type(v) is int and 1 <= v <= 5), "1 to 5 or null")
     fields.text("note", LONGEST["note"])
@@ -144,17 +145,17 @@ def _check_curation(fields: Fields, ticks: int) -> None:
 
 
 def _check_entry(value: Any) -> Any:
-    """One change of the history; raises ValueError with what it must be."""
+    """Return a history entry without its invalid fields. Raises ValueError, saying what it must be, if it is none."""
     if not isinstance(value, dict) or not isinstance(value.get("changes"), dict):
         raise ValueError("an object with the changes in it")
     entry = Fields(value)
-    entry.moment("at")
+    entry.timestamp("at")
     entry.text("by", 150)
-    return entry.made
+    return entry.checked
 
 
 def check_mark(value: Any) -> Any:
-    """Return a mark without its invalid fields. Raises ValueError, saying what it must be, if it is no mark at all."""
+    """Return a mark without its invalid fields. Raises ValueError, saying what it must be, if it is none."""
     if not isinstance(value, dict):
         raise ValueError("an object")
     code = value.get("code")
@@ -168,11 +169,11 @@ def check_mark(value: Any) -> Any:
     mark.check("severity", lambda v: v in _SEVERITIES if isinstance(v, str) else False, "note, warn or bad")
     for name in ("from_tick", "to_tick", "frame"):
         mark.check(name, lambda v: v is None or (type(v) is int and 0 <= v <= MAX_TICKS), "a tick")
-    return mark.made
+    return mark.checked
 
 
 def _check_features(fields: Fields) -> None:
-    for key in list(fields.made):
+    for key in list(fields.checked):
         if not key or len(key) > 200 or not _is_text(key):
             fields.put_aside(key, "called by 1 to 200 characters")
         else:
@@ -182,8 +183,8 @@ def _check_features(fields: Fields) -> None:
 def _check_feature(fields: Fields) -> None:
     fields.check("dtype", lambda v: isinstance(v, str) and 0 < len(v) <= 40 and _is_text(v), "the name of a type")
     fields.check("shape", _is_shape, "a list of sides")
-    pictures = fields.made.get("dtype") in ("video", "image")
-    if pictures and len(fields.made.get("shape", ())) != 3:
+    is_image = fields.checked.get("dtype") in ("video", "image")
+    if is_image and len(fields.checked.get("shape", ())) != 3:
         fields.put_aside("shape", "three sides, for they are pictures")
     fields.check("names", _are_names, "a list of names")
     for name in ("info", "video_info"):
@@ -191,15 +192,15 @@ def _check_feature(fields: Fields) -> None:
 
 
 def _check_cameras(fields: Fields, features: Mapping[str, Any]) -> None:
-    for key in list(fields.made):
+    for key in list(fields.checked):
         shape = features.get(key, {}).get("shape", ())
         shape = shape if len(shape) == 3 else [0, 0, 3]
-        usual = {"codec": "png" if shape[2] == 1 else "mjpeg", "width": shape[1], "height": shape[0]}
-        if not isinstance(fields.made[key], dict):
+        defaults = {"codec": "png" if shape[2] == 1 else "mjpeg", "width": shape[1], "height": shape[0]}
+        if not isinstance(fields.checked[key], dict):
             fields.put_aside(key, "an object")
         else:
             fields.inner(key, _check_camera)
-        fields.made[key] = usual | fields.made.get(key, {})
+        fields.checked[key] = defaults | fields.checked.get(key, {})
 
 
 def _check_camera(fields: Fields) -> None:
@@ -219,13 +220,13 @@ def _is_side(value: Any) -> bool:
 
 
 def _is_shape(value: Any) -> bool:
-    """Whether it is a list of sides whose product Arrow can count: a row is a list of a fixed size below 2^31."""
-    sides = isinstance(value, list) and 0 < len(value) <= 8 and all(type(side) is int and side > 0 for side in value)
-    return sides and math.prod(value) < 2**31
+    """Return whether `value` is a shape that Arrow can store: it limits a fixed-size list to fewer than 2^31 items."""
+    are_sides = isinstance(value, list) and 0 < len(value) <= 8 and all(type(x) is int and x > 0 for x in value)
+    return are_sides and math.prod(value) < 2**31
 
 
 def _are_names(value: Any) -> bool:
-    """None, names, or what LeRobot nests them in: lists in lists, an object of lists."""
+    """Return whether `value` is None, names, or names nested as LeRobot does: in lists of lists or a dict of lists."""
     if isinstance(value, dict):
         return all(_is_text(key) and _are_names(item) for key, item in value.items())
     if isinstance(value, list):
@@ -234,12 +235,12 @@ def _are_names(value: Any) -> bool:
 
 
 def _is_file_name(key: str) -> bool:
-    good = bool(key) and "/" not in key and not key.startswith(".") and "\0" not in key
-    return good and _is_text(key) and len(key.encode()) <= 200
+    plain = bool(key) and "/" not in key and not key.startswith(".") and "\0" not in key
+    return plain and _is_text(key) and len(key.encode()) <= 200
 
 
 def _is_text(value: str) -> bool:
-    """Whether no character of it is half a surrogate pair: no file system and no column takes such a name."""
+    """Return whether `value` can be encoded as UTF-8: file systems and columns refuse lone surrogates."""
     try:
         value.encode()
     except UnicodeEncodeError:

@@ -1,7 +1,7 @@
-"""Many rows at once: every row of a take is written alike, so all but its values and its checksum are the same bytes.
+"""Read many rows of a take at once: all rows have the same bytes except for their values and checksum.
 
-The head of one row shows where the values and the checksum lie. Of the rows behind it, those whose heads are the same
-are read as columns, each checked against its own checksum. Arrow gets the values alone, never a message.
+The head of one row gives the offsets of the values and the checksum. The rows after it that have the same head are read
+as columns, and each row is checked against its own checksum. Arrow gets only the values, never a message.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from numpy.typing import NDArray
 from robotdata.spool.ipc import PREFIX, Field, Unreadable, head_size, parse_row
 
 MESSAGE_CRC = b"message_crc32"
-"""Key of the checksum of a whole message, with its own digits as zeros, going on from the row before (version 2)."""
+"""Metadata key, version 2: CRC-32 of the whole message with its own digits as zeros, seeded with the row before's."""
 
 VALUES_CRC = b"crc32"
-"""Key of the checksum of a row's values alone (version 1)."""
+"""Metadata key, version 1: CRC-32 of a row's values only."""
 
 DIGITS = 8
-_AT_ONCE = 4 * 2**20
+_CHUNK_BYTES = 4 * 2**20
 _HEX = np.full(256, 255, np.uint8)
 _HEX[np.frombuffer(b"0123456789abcdef", np.uint8)] = np.arange(16, dtype=np.uint8)
-_PLACES = np.arange(28, -1, -4, dtype=np.uint32)
+_DIGIT_SHIFTS = np.arange(28, -1, -4, dtype=np.uint32)
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where in a row of `size` bytes its values lie, column by column, and the eight digits of their checksum.
+    """The layout of a row of `size` bytes: a slice for each column's values, the offset of the checksum's digits.
 
-    `whole`: the checksum is of the whole message (version 2), not of the values alone.
+    `covers_message`: the checksum is that of the whole message (version 2), not of the values alone (version 1).
     """
 
     fields: tuple[Field, ...]
@@ -42,48 +42,48 @@ class Layout:
     head: NDArray[np.uint8]  # everything before the values; the checksum in it at `crc_at`
     crc_at: int
     values: tuple[slice, ...]
-    whole: bool
+    covers_message: bool
 
     def read(self, source: BinaryIO, seed: int) -> Iterator[tuple[list[NDArray[np.uint8]], int]]:
-        """Yield the rows that follow in `source`, as far as each is whole, alike and unaltered, some at a time.
+        """Yield the following rows of `source` in chunks, up to the first that is incomplete, different or damaged.
 
-        `seed` is the checksum of the row before, 0 for the first. Each item is one uint8 array (rows, bytes) for
-        each column, and the checksum of its last row.
+        `seed` is the checksum of the row before, 0 for the first. A chunk is one array uint8 (rows, bytes) per
+        column, and the checksum of its last row.
         """
-        most = max(1, _AT_ONCE // self.size)
+        chunk_rows = max(1, _CHUNK_BYTES // self.size)
         while True:
-            data = np.frombuffer(source.read(most * self.size), np.uint8)
+            data = np.frombuffer(source.read(chunk_rows * self.size), np.uint8)
             rows = data[: len(data) // self.size * self.size].reshape(-1, self.size)
-            good, crcs = self._check(rows, seed)
-            if good:
-                seed = int(crcs[good - 1])
-                yield [rows[:good, part].copy() for part in self.values], seed
-            if good < most:
+            valid, crcs = self._check(rows, seed)
+            if valid:
+                seed = int(crcs[valid - 1])
+                yield [rows[:valid, part].copy() for part in self.values], seed
+            if valid < chunk_rows:
                 return
 
     def _check(self, rows: NDArray[np.uint8], seed: int) -> tuple[int, NDArray[np.uint32]]:
-        """Return how many rows from the first on are as they were written, and the checksum that each one states."""
+        """Return the number of valid rows before the first invalid one, and the checksum stored in each row."""
         digits = _HEX[rows[:, self.crc_at : self.crc_at + DIGITS]]
-        stated = np.bitwise_or.reduce(digits.astype(np.uint32) << _PLACES, axis=1)
-        if self.whole:
-            checked, seeds = rows.copy(), [seed, *stated[:-1].tolist()]
+        stored = np.bitwise_or.reduce(digits.astype(np.uint32) << _DIGIT_SHIFTS, axis=1)
+        if self.covers_message:
+            checked, seeds = rows.copy(), [seed, *stored[:-1].tolist()]
             checked[:, self.crc_at : self.crc_at + DIGITS] = ord("0")
         else:
             checked = np.concatenate([rows[:, part] for part in self.values], axis=1)
             seeds = [0] * len(rows)
         width = checked.shape[1]
         view = memoryview(checked.tobytes())
-        found = np.array(
+        computed = np.array(
             [zlib.crc32(view[n * width : (n + 1) * width], crc) for n, crc in enumerate(seeds[: len(rows)])]
         )
-        sound = (found == stated) & (digits < 16).all(axis=1)
+        valid = (computed == stored) & (digits < 16).all(axis=1)
         for part in (slice(self.crc_at), slice(self.crc_at + DIGITS, len(self.head))):
-            sound &= (rows[:, part] == self.head[part]).all(axis=1)
-        return len(sound) if sound.all() else int(np.argmin(sound)), stated
+            valid &= (rows[:, part] == self.head[part]).all(axis=1)
+        return len(valid) if valid.all() else int(np.argmin(valid)), stored
 
 
 def layout_at(source: BinaryIO, fields: tuple[Field, ...]) -> Layout:
-    """Return the layout of the row whose message begins where `source` is, which stays there; raises Unreadable."""
+    """Return the layout of the row at the position of `source`, which is kept. Raises Unreadable."""
     at = source.tell()
     try:
         head = source.read(head_size(source.read(PREFIX)) - PREFIX)
@@ -94,7 +94,7 @@ def layout_at(source: BinaryIO, fields: tuple[Field, ...]) -> Layout:
 
 
 def layout_of(head: bytes, fields: tuple[Field, ...]) -> Layout:
-    """Return the layout of rows with this head; raises Unreadable if it is none of ours."""
+    """Return the layout of rows with this head. Raises Unreadable if the spool writes no such head."""
     row = parse_row(head, fields)
     key = MESSAGE_CRC if MESSAGE_CRC in row.texts else VALUES_CRC
     crc = row.texts.get(key)
@@ -105,7 +105,7 @@ def layout_of(head: bytes, fields: tuple[Field, ...]) -> Layout:
 
 
 def as_array(field: Field, data: NDArray[np.uint8]) -> Any:
-    """Return one column from its bytes, (rows, width); a list of fixed size where a row has several elements."""
+    """Return a column as a pyarrow Array from its bytes, uint8 (rows, width); fixed-size lists if it has a size."""
     kind = pa.from_numpy_dtype(field.dtype)
     flat = pa.Array.from_buffers(kind, data.size // field.dtype.itemsize, [None, pa.py_buffer(data.tobytes())])
     return flat if field.size is None else pa.FixedSizeListArray.from_arrays(flat, field.size)

@@ -1,4 +1,4 @@
-"""Fields of a JSON object from outside, checked one by one: a good one stays, an odd one is put aside and named."""
+"""Check the fields of an untrusted JSON object one by one: keep the valid ones; remove and report the others."""
 
 from __future__ import annotations
 
@@ -13,55 +13,58 @@ _MOST_ODD = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Odd:
-    """A field that is put aside: where it lies, as `curation.labels.2`, what it must be and what it is."""
+class OddField:
+    """An invalid field: its path, such as `curation.labels.2`, and a `reason` like "must be text, but is 3"."""
 
     field: str
-    why: str
+    reason: str
 
     @property
     def name(self) -> str:
-        """Return the outermost field."""
+        """Return the top-level field of the path."""
         return self.field.split(".", 1)[0]
 
     def __str__(self) -> str:
-        return f"{self.field} {self.why}"
+        return f"{self.field} {self.reason}"
 
 
 class Fields:
-    """The checked copy `made` of one object, and what is `odd` in it. A field that is not there is never odd."""
+    """The copy `checked` of one object, from which each check removes what is invalid and notes it in `odd`.
+
+    A missing field is valid for every check. `where` is the path of the object, with a dot at its end.
+    """
 
     def __init__(self, value: Mapping[str, Any], where: str = "") -> None:
-        self.made = dict(value)
-        self.odd: list[Odd] = []
+        self.checked = dict(value)
+        self.odd: list[OddField] = []
         self._where = where
 
     def put_aside(self, name: str, want: str) -> None:
-        """Take the field out: it must be `want`, and is something else."""
-        value = self.made.pop(name, None)
+        """Remove the field and report that it must be `want`, as the end of a sentence."""
+        value = self.checked.pop(name, None)
         self._note(name, value, want)
 
-    def check(self, name: str, good: Callable[[Any], bool], want: str) -> None:
-        """Keep the field where `good` says so."""
-        if name in self.made and not good(self.made[name]):
+    def check(self, name: str, is_valid: Callable[[Any], bool], want: str) -> None:
+        """Keep the field if `is_valid` returns True for it."""
+        if name in self.checked and not is_valid(self.checked[name]):
             self.put_aside(name, want)
 
     def text(self, name: str, longest: int, *, or_none: bool = False) -> None:
-        """Check a text; None counts as missing. A longer one is cut, and reported."""
-        value = self.made.get(name)
+        """Check a text; None counts as missing unless `or_none`. A text that is too long is cut, and reported."""
+        value = self.checked.get(name)
         if value is None:
             if not or_none:
-                self.made.pop(name, None)
+                self.checked.pop(name, None)
         elif not isinstance(value, str):
             self.put_aside(name, "text")
         elif len(value) > longest:
-            self.made[name] = value[:longest]
+            self.checked[name] = value[:longest]
             self._note(name, value, f"a text of at most {longest} characters")
 
-    def moment(self, name: str) -> None:
-        """Check a date and time in ISO 8601, as text, of a plausible year."""
-        value = self.made.get(name)
-        if value is not None and read_moment(value) is None:
+    def timestamp(self, name: str) -> None:
+        """Check a date and time as ISO 8601 text, of a year from FIRST_YEAR to LAST_YEAR."""
+        value = self.checked.get(name)
+        if value is not None and parse_timestamp(value) is None:
             self.put_aside(name, "a date and time in ISO 8601")
 
     def number(self, name: str, least: float, most: float) -> None:
@@ -69,42 +72,42 @@ class Fields:
         want = f"a number, {least:g} to {most:g}"
         self.check(name, lambda v: v is None or (is_number(v) and least <= v <= most), want)
 
-    def objects(self, name: str, good: Callable[[Any], bool], want: str) -> None:
-        """Check an object; remove its items that are not `good`."""
-        value = self.made.get(name)
+    def objects(self, name: str, is_valid: Callable[[Any], bool], want: str) -> None:
+        """Check an object; remove its items for which `is_valid` returns False."""
+        value = self.checked.get(name)
         if value is None:
-            self.made.pop(name, None)
+            self.checked.pop(name, None)
         elif not isinstance(value, dict):
             self.put_aside(name, f"an object, each item {want}")
         else:
-            self.made[name] = {key: item for key, item in value.items() if good(item)}
-            for key in value.keys() - self.made[name].keys():
+            self.checked[name] = {key: item for key, item in value.items() if is_valid(item)}
+            for key in value.keys() - self.checked[name].keys():
                 self._note(f"{name}.{key}", value[key], want)
 
     def items(self, name: str, check: Callable[[Any], Any], most: int) -> None:
-        """Check a list with `check` for each item; remove items for which it raises ValueError."""
-        value = self.made.get(name)
+        """Check a list of at most `most` items; replace each item by `check(item)`, remove it on ValueError."""
+        value = self.checked.get(name)
         if value is None:
-            self.made.pop(name, None)
+            self.checked.pop(name, None)
             return
         if not isinstance(value, list):
             self.put_aside(name, "a list")
             return
         kept = []
-        for at, item in enumerate(value[:most]):
+        for index, item in enumerate(value[:most]):
             try:
                 kept.append(check(item))
             except ValueError as error:
-                self._note(f"{name}.{at}", item, str(error))
+                self._note(f"{name}.{index}", item, str(error))
         if len(value) > most:
             self._note(name, len(value), f"a list of at most {most}")
-        self.made[name] = kept
+        self.checked[name] = kept
 
     def inner(self, name: str, check: Callable[[Fields], None], needed: tuple[str, ...] = ()) -> None:
         """Check an object with its own fields; remove it as a whole if one that is `needed` is missing."""
-        value = self.made.get(name)
+        value = self.checked.get(name)
         if value is None:
-            self.made.pop(name, None)
+            self.checked.pop(name, None)
             return
         if not isinstance(value, dict):
             self.put_aside(name, "an object")
@@ -112,25 +115,26 @@ class Fields:
         inside = Fields(value, f"{self._where}{name}.")
         check(inside)
         self.odd += inside.odd
-        lacking = [each for each in needed if each not in inside.made]
-        if lacking:
-            self.made.pop(name)
+        missing = [key for key in needed if key not in inside.checked]
+        if missing:
+            self.checked.pop(name)
             if not inside.odd:
-                self._note(name, value, f"an object with {' and '.join(lacking)}")
+                self._note(name, value, f"an object with {' and '.join(missing)}")
         else:
-            self.made[name] = inside.made
+            self.checked[name] = inside.checked
 
     def _note(self, name: str, value: Any, want: str) -> None:
         if len(self.odd) < _MOST_ODD:
-            self.odd.append(Odd(f"{self._where}{name}"[:200], f"must be {want}, but is {shown(value)}"))
+            self.odd.append(OddField(f"{self._where}{name}"[:200], f"must be {want}, but is {short_repr(value)}"))
 
 
 def is_number(value: Any) -> bool:
+    """Return whether `value` is an int or a float, and not a bool."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def read_moment(value: Any) -> datetime | None:
-    """Parse an ISO 8601 text, as UTC if it has no time zone; None if it is invalid or out of range."""
+def parse_timestamp(value: Any) -> datetime | None:
+    """Return the time of an ISO 8601 text in UTC, which is also the default zone; None if invalid or out of range."""
     if not isinstance(value, str) or len(value) > 64:
         return None
     with contextlib.suppress(ValueError, OverflowError):
@@ -142,7 +146,7 @@ def read_moment(value: Any) -> datetime | None:
     return None
 
 
-def shown(value: Any) -> str:
-    """Return an invalid value as short text, in characters that every terminal and column accepts."""
-    text = repr(value)  # escapes what cannot be printed
+def short_repr(value: Any) -> str:
+    """Return `repr(value)`, cut to 60 characters; repr escapes what terminals and columns do not accept."""
+    text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."

@@ -1,7 +1,7 @@
-"""`<camera key>.idx`: one fixed record a frame, little endian, each with a checksum of its own.
+"""Read and write `<camera key>.idx`: one little-endian record of fixed size per frame.
 
-sequence number u64, capture time u64 (monotonic ns), offset u64 and size u32 (bytes) of the packet in the
-.mkv beside it, CRC-32 of the packet u32, CRC-32 of the 32 bytes before u32.
+A record holds the sequence number (u64), the capture time (u64, monotonic ns), offset (u64) and size (u32) in bytes of
+the packet in the .mkv file, the CRC-32 of the packet (u32), and the CRC-32 of the 32 bytes before it (u32).
 """
 
 from __future__ import annotations
@@ -34,21 +34,21 @@ DTYPE = np.dtype(
 
 
 def pack_record(seq: int, captured_ns: int, offset: int, packet: bytes) -> bytes:
-    """Return the record of one packet."""
+    """Return the record of one packet, with the packet's checksum and its own."""
     return seal_record(seq, captured_ns, offset, len(packet), zlib.crc32(packet))
 
 
 def seal_record(seq: int, captured_ns: int, offset: int, size: int, crc: int) -> bytes:
-    """Build a record from its parts and add its checksum."""
+    """Return a record built from its fields, with its own checksum."""
     body = _BODY.pack(seq, captured_ns, offset, size, crc)
     return body + struct.pack("<I", zlib.crc32(body))
 
 
 def read_index(path: Path) -> tuple[NDArray[np.void], NDArray[np.bool_]]:
-    """Read all complete records of an index, dtype DTYPE, and whether the checksum of each is valid.
+    """Return all complete records of an index (dtype DTYPE), and a mask of those whose checksum is valid.
 
-    A part of a record at the end (the writer was killed, or is writing it now) is left out. Raises SpoolError if
-    it is longer than any take is.
+    An incomplete record at the end is left out: the writer was killed, or is still writing. A missing file counts as
+    empty. Raises SpoolError if there are more than MOST_RECORDS.
     """
     try:
         with os.fdopen(open_beneath(path.parent, path.name), "rb") as file:
@@ -61,5 +61,5 @@ def read_index(path: Path) -> tuple[NDArray[np.void], NDArray[np.bool_]]:
     records = np.frombuffer(data, DTYPE, count)
     view = memoryview(data)
     checks = [zlib.crc32(view[at : at + _BODY.size]) for at in range(0, count * RECORD.size, RECORD.size)]
-    whole: NDArray[np.bool_] = records["check"] == np.array(checks, np.uint32)
-    return records, whole
+    valid: NDArray[np.bool_] = records["check"] == np.array(checks, np.uint32)
+    return records, valid

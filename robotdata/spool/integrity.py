@@ -1,4 +1,4 @@
-"""Whether every byte of a finished take is what was written: read whole, so asked for, never done at each start."""
+"""Verify every byte of a finished take. This reads all of its files, so it runs on request only, not at each start."""
 
 from __future__ import annotations
 
@@ -11,31 +11,33 @@ from robotdata.spool.rows import read_rows
 from robotdata.spool.take import CameraTrack, Take
 
 
-def damage_of(folder: Path) -> list[str]:
-    """Return a message for each damaged file of the take; empty if there is none. Raises SpoolError, OSError."""
-    found: list[str] = []
+def find_damage(folder: Path) -> list[str]:
+    """Return a message for each damaged file of the take; empty if all are intact. Raises SpoolError, OSError."""
+    messages: list[str] = []
     with Take.open(folder) as take:
         try:
             _ = take.rows
             read_rows(folder / ROWS)
         except SpoolError as error:
-            found.append(str(error))
+            messages.append(str(error))
         for key in take.cameras:
             torn = int((~read_index(folder / f"{key}.idx")[1]).sum())
             if torn:
-                found.append(f"{key}.idx: {torn} records are damaged; earlier frames are shown instead")
+                messages.append(f"{key}.idx: {torn} records are damaged; earlier frames are shown instead")
             try:
-                found += _damaged_pictures(take.camera(key), f"{key}.mkv")
+                messages += _damaged_frames(take.camera(key), f"{key}.mkv")
             except SpoolError as error:
-                found.append(str(error))
-    return found
+                messages.append(str(error))
+    return messages
 
 
-def _damaged_pictures(track: CameraTrack, name: str) -> list[str]:
-    bad = []
-    for number in range(track.count):
+def _damaged_frames(track: CameraTrack, name: str) -> list[str]:
+    damaged = []
+    for index in range(track.count):
         try:
-            track.packet(number)
+            track.packet(index)
         except TornPacket:
-            bad.append(number)
-    return [f"{name}: {len(bad)} of {track.count} frames are damaged, the first is {bad[0]}"] if bad else []
+            damaged.append(index)
+    if not damaged:
+        return []
+    return [f"{name}: {len(damaged)} of {track.count} frames are damaged, the first is {damaged[0]}"]

@@ -1,7 +1,8 @@
-"""Read the two kinds of Arrow IPC message that a take's rows consist of, without Arrow.
+"""Parse the two kinds of Arrow IPC message in rows.arrow, schema and record batch, without Arrow.
 
-Arrow trusts the lengths that a message claims, and ends the process at some of them. A take's file may hold any
-bytes, so nothing in it goes to Arrow. Here every offset is checked against the message before it is used.
+Arrow trusts the lengths in a message, and crashes on some invalid ones. A take's file may hold any bytes, so Arrow
+never reads it. Here every offset is checked against the message before it is used. The formats are those of
+https://arrow.apache.org/docs/format/Columnar.html and https://flatbuffers.dev/internals/.
 """
 
 from __future__ import annotations
@@ -25,12 +26,12 @@ _FLOATS = {0: "float16", 1: "float32", 2: "float64"}
 
 
 class Unreadable(ValueError):
-    """These bytes are no message that the spool writes; the message says which part is wrong."""
+    """These bytes are not a message that the spool writes; the text says which part is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One column: its name, the dtype of its elements, and how many a row has (None: a scalar)."""
+    """One column: its name, the dtype of its elements, and the number of elements per row (None: a scalar)."""
 
     name: str
     dtype: np.dtype[np.generic]
@@ -38,13 +39,13 @@ class Field:
 
     @property
     def width(self) -> int:
-        """Bytes of one row."""
+        """Return the bytes of one row."""
         return self.dtype.itemsize * (1 if self.size is None else self.size)
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """The value of one key of a message's metadata, and where in the message it begins."""
+    """The value of one key of a message's metadata, and its offset in the message in bytes."""
 
     value: bytes
     at: int
@@ -52,7 +53,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class SchemaMessage:
-    """The fields of a stream; `size` is that of the whole message in bytes."""
+    """The schema of a stream: its columns and metadata; `size` is that of the whole message in bytes."""
 
     fields: tuple[Field, ...]
     texts: Mapping[bytes, Text]
@@ -61,7 +62,7 @@ class SchemaMessage:
 
 @dataclass(frozen=True, slots=True)
 class RowMessage:
-    """A record batch of one row. `values`: where in the message each column lies, (begin, end) in bytes."""
+    """A record batch of one row. `values` holds the (begin, end) of each column, `body` the start of all, in bytes."""
 
     values: tuple[tuple[int, int], ...]
     texts: Mapping[bytes, Text]
@@ -70,7 +71,7 @@ class RowMessage:
 
 
 def head_size(data: bytes) -> int:
-    """Return the length in bytes of a message's prefix and head, from its first 8 bytes; raises Unreadable."""
+    """Return the length in bytes of a message's prefix and head, from its first 8 bytes. Raises Unreadable."""
     if len(data) < PREFIX or data[:4] != CONTINUATION:
         raise Unreadable("no message begins here")
     length = int.from_bytes(data[4:PREFIX], "little")
@@ -80,7 +81,7 @@ def head_size(data: bytes) -> int:
 
 
 def parse_schema(head: bytes) -> SchemaMessage:
-    """Read the message that a stream begins with, `head` being all of it; raises Unreadable."""
+    """Parse the first message of a stream, a schema, which consists of `head` alone. Raises Unreadable."""
     message = _message(head, _SCHEMA)
     schema = message.table(2)
     fields = tuple(_field(table) for table in schema.tables(1, _MOST_FIELDS))
@@ -90,7 +91,7 @@ def parse_schema(head: bytes) -> SchemaMessage:
 
 
 def parse_row(head: bytes, fields: tuple[Field, ...]) -> RowMessage:
-    """Read the head of a record batch, which must hold one row of `fields` without gaps; raises Unreadable."""
+    """Parse the head of a record batch. Raises Unreadable unless it holds one row of `fields` without null values."""
     message = _message(head, _RECORD_BATCH)
     body, length = len(head), message.int64(3)
     if not sum(field.width for field in fields) <= length <= MOST_BODY:
@@ -101,21 +102,21 @@ def parse_row(head: bytes, fields: tuple[Field, ...]) -> RowMessage:
     buffers = batch.pairs(2)
     if len(buffers) != sum(2 if field.size is None else 3 for field in fields):
         raise Unreadable("another number of columns than its schema has")
-    values, at = [], 0
+    values, first = [], 0
     for field in fields:
-        count = 2 if field.size is None else 3
-        begin, size = buffers[at + count - 1]
-        if any(validity for _, validity in buffers[at : at + count - 1]) or size < field.width:
+        count = 2 if field.size is None else 3  # validity bitmaps, then the values
+        begin, size = buffers[first + count - 1]
+        if any(validity for _, validity in buffers[first : first + count - 1]) or size < field.width:
             raise Unreadable(f"column {field.name!r} has gaps or is short")
         if not 0 <= begin <= length - field.width:
             raise Unreadable(f"column {field.name!r} lies outside its row")
         values.append((body + begin, body + begin + field.width))
-        at += count
+        first += count
     return RowMessage(tuple(values), _texts(message, 4), body, body + length)
 
 
 class _Table:
-    """A flatbuffers table: fields by number, each at an offset that its vtable says."""
+    """A flatbuffers table: its vtable holds the offset of each field, by number."""
 
     def __init__(self, data: bytes, at: int) -> None:
         self._data = data
@@ -124,9 +125,9 @@ class _Table:
         self._vtable_size = self._read("<H", self._vtable)
 
     def offset(self, number: int) -> int:
-        """Return where field `number` lies, or 0 where the table has none."""
-        place = 4 + 2 * number
-        offset = self._read("<H", self._vtable + place) if place + 2 <= self._vtable_size else 0
+        """Return the offset of field `number` in the data; 0 if the table lacks it."""
+        entry = 4 + 2 * number
+        offset = self._read("<H", self._vtable + entry) if entry + 2 <= self._vtable_size else 0
         return self._at + offset if offset else 0
 
     def int64(self, number: int) -> int:
@@ -146,11 +147,11 @@ class _Table:
 
     def tables(self, number: int, most: int) -> Iterator[_Table]:
         begin, count = self._vector(number, 4, most)
-        for place in range(begin, begin + 4 * count, 4):
-            yield _Table(self._data, self._follow(place))
+        for at in range(begin, begin + 4 * count, 4):
+            yield _Table(self._data, self._follow(at))
 
     def pairs(self, number: int) -> list[tuple[int, int]]:
-        """Return a vector of structs of two int64 each."""
+        """Return a vector of structs with two int64 each."""
         begin, count = self._vector(number, 16, 3 * _MOST_FIELDS)
         return list(struct.iter_unpack("<qq", self._data[begin : begin + 16 * count]))
 
@@ -182,7 +183,7 @@ class _Table:
         return at + self._read("<I", at)
 
     def _read(self, form: str, at: int) -> int:
-        if at < 0:  # which would count from the end
+        if at < 0:  # a negative offset would count from the end
             raise Unreadable("an offset before the message")
         try:
             return int(struct.unpack_from(form, self._data, at)[0])

@@ -1,4 +1,4 @@
-"""`take.json`: what a take is, said by the rig while it records and by people afterwards."""
+"""Read and write `take.json`, a take's manifest: the rig writes it while it records, people annotate it afterwards."""
 
 from __future__ import annotations
 
@@ -41,8 +41,12 @@ def new_manifest(
     features: Mapping[str, Any],
     cameras: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """Return the manifest of a new take; `facts` are rig, robot_type, fps, dataset, session, task, operator."""
-    blank: dict[str, Any] = {
+    """Return the manifest of a new take.
+
+    `facts` are rig, robot_type, fps, dataset, session, task and operator; `features` are LeRobot's; `cameras` holds
+    codec, width and height (pixels) by key.
+    """
+    defaults: dict[str, Any] = {
         "rig": "",
         "robot_type": "",
         "fps": 30,
@@ -68,13 +72,14 @@ def new_manifest(
         "marks": [],
         "end_reason": None,
     }
-    return {**blank, **facts, **fixed, "curation": new_curation() | dict(facts.get("curation", {}))}
+    return {**defaults, **facts, **fixed, "curation": new_curation() | dict(facts.get("curation", {}))}
 
 
 def read_manifest(folder: Path) -> Facts:
-    """Return the checked manifest of the take in `folder`; raises NoTake, and BadManifest if it cannot be used.
+    """Return the checked manifest of the take in `folder`. Raises NoTake, and BadManifest if it cannot be used.
 
-    Whoever changes it writes `raw`, with the change: what was odd stays in the file until a person replaces it.
+    To change the manifest, write its `raw` with the change: invalid values stay in the file until a person replaces
+    them.
     """
     try:
         with os.fdopen(open_beneath(folder, FILE), "rb") as file:
@@ -92,29 +97,29 @@ def read_manifest(folder: Path) -> Facts:
 
 
 def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
-    """Replace the manifest, durably."""
+    """Replace the manifest durably. Raises OSError; NotDurable if the new file may not survive a power cut."""
     replace_json(folder / FILE, manifest)
 
 
 def update_curation(folder: Path, *, by: str = "", **changes: Any) -> Facts:
-    """Change verdict, labels, rating, note, trim or task, with an entry in the history; returns the manifest.
+    """Change verdict, labels, rating, note, trim or task, with an entry in the history; return the manifest.
 
-    Unknown keys of the manifest stay. `trim` is [first, end) in ticks or None. Saying what is already so
-    changes nothing. Raises CurationError for a value that is none, TakeBusy while the take is being recorded.
+    `by` names the person for the history, `trim` is [first, end) in ticks or None. Unknown keys of the manifest stay;
+    equal values change nothing. Raises CurationError for an invalid value, TakeBusy while the take is being recorded.
     """
     with TakeLock(folder, wait_s=_LOCK_WAIT_S):
         manifest = read_manifest(folder)
-        new = curate(manifest, by, changes)
+        new = curated_manifest(manifest, by, changes)
         if new is None:
             return manifest
         write_manifest(folder, new)
         return check_manifest(new)
 
 
-def curate(manifest: Facts, by: str, changes: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the manifest with these annotations, to be written; None if nothing changes. Raises CurationError.
+def curated_manifest(manifest: Facts, by: str, changes: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the manifest with changed annotations, to be written; None if nothing changes. Raises CurationError.
 
-    An odd value that is replaced is kept under `put_aside`.
+    An invalid value that is replaced is kept under `put_aside`.
     """
     for name, value in changes.items():
         _check_change(name, value, manifest["ticks"])
@@ -127,7 +132,7 @@ def curate(manifest: Facts, by: str, changes: Mapping[str, Any]) -> dict[str, An
     changed = {name: value for name, value in changes.items() if before.get(name) != value}
     if not changed:
         return None
-    odd = {each.field for each in manifest.odd}
+    odd = {invalid.field for invalid in manifest.odd}
     aside |= {name: before[name] for name in changed if name in odd or f"curation.{name}" in odd}
     if not isinstance(curation["history"], list):
         if curation["history"] is not None:
@@ -138,24 +143,24 @@ def curate(manifest: Facts, by: str, changes: Mapping[str, Any]) -> dict[str, An
     if "task" in changed:
         raw["task"] = changed.pop("task")
     if aside:
-        known = raw.get("put_aside")
-        raw["put_aside"] = {**known, **aside} if isinstance(known, dict) else aside
+        earlier = raw.get("put_aside")
+        raw["put_aside"] = {**earlier, **aside} if isinstance(earlier, dict) else aside
     return raw | {"curation": curation | changed}
 
 
 def list_takes(spool: Path) -> list[Path]:
     """Return the folders of all takes in a spool, oldest first; other folders are skipped."""
-    found: list[tuple[int, Path]] = []
+    takes: list[tuple[int, Path]] = []
     for folder in spool.iterdir() if spool.is_dir() else ():
         with contextlib.suppress(OSError, ValueError):
             if str(uuid.UUID(folder.name)) == folder.name:
                 manifest_ns = (folder / FILE).stat().st_mtime_ns
-                found.append((_last_row_ns(folder) or manifest_ns, folder))
-    return [folder for _, folder in sorted(found)]
+                takes.append((_last_row_ns(folder) or manifest_ns, folder))
+    return [folder for _, folder in sorted(takes)]
 
 
 def _last_row_ns(folder: Path) -> int:
-    """When the take ended; nobody writes rows after that, while the manifest is changed by people."""
+    """Return the mtime (ns) of the rows, 0 without rows: when the take ended, for people change the manifest later."""
     try:
         return (folder / ROWS).stat().st_mtime_ns
     except OSError:
@@ -163,15 +168,15 @@ def _last_row_ns(folder: Path) -> int:
 
 
 def _check_change(name: str, value: Any, ticks: int) -> None:
-    good = {
+    is_valid = {
         "verdict": lambda: value in VERDICTS,
         "labels": lambda: _are_labels(value),
         "rating": lambda: value is None or (type(value) is int and 1 <= value <= 5),
-        "note": lambda: _short(value, "note"),
-        "task": lambda: _short(value, "task"),
+        "note": lambda: _is_text(value, "note"),
+        "task": lambda: _is_text(value, "task"),
         "trim": lambda: value is None or is_span(value, ticks),
     }
-    wanted = {
+    expected = {
         "verdict": f"one of {', '.join(VERDICTS)}",
         "labels": "a list of at most 100 short texts",
         "rating": "1 to 5 or null",
@@ -179,15 +184,15 @@ def _check_change(name: str, value: Any, ticks: int) -> None:
         "task": "a text of at most 1,000 characters",
         "trim": f"[first, end) within 0 and {ticks}, or null",
     }
-    if name not in good:
-        raise CurationError(f"{name!r} is not an annotation of a take; want one of {', '.join(good)}")
-    if not good[name]():
-        raise CurationError(f"{name} = {value!r:.100}: want {wanted[name]}")
+    if name not in is_valid:
+        raise CurationError(f"{name!r} is not an annotation of a take; want one of {', '.join(is_valid)}")
+    if not is_valid[name]():
+        raise CurationError(f"{name} = {value!r:.100}: want {expected[name]}")
 
 
 def _are_labels(value: Any) -> bool:
-    return isinstance(value, list) and len(value) <= MOST_LABELS and all(_short(x, "label") for x in value)
+    return isinstance(value, list) and len(value) <= MOST_LABELS and all(_is_text(x, "label") for x in value)
 
 
-def _short(value: Any, what: str) -> bool:
-    return isinstance(value, str) and len(value) <= LONGEST[what]
+def _is_text(value: Any, field: str) -> bool:
+    return isinstance(value, str) and len(value) <= LONGEST[field]

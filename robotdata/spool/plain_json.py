@@ -1,4 +1,4 @@
-"""JSON from outside: finite numbers, ordinary depth, or a ValueError in words."""
+"""Parse untrusted JSON: numbers must be finite and the nesting shallow, else ValueError."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ MAX_DEPTH = 64
 
 
 def read_json(data: bytes | str, *, nan: bool = False) -> Any:
-    """Parse JSON. NaN and infinity become None, or stay with `nan`: LeRobot writes them into its statistics.
+    """Parse JSON. NaN and infinity become None; with `nan` they stay, because LeRobot writes them into statistics.
 
-    Raises ValueError with the reason, as the end of a sentence about the file.
+    Raises ValueError, whose message is the predicate of a sentence: "is not valid JSON: ...".
     """
     try:
         value = json.loads(data) if nan else json.loads(data, parse_constant=lambda _name: None, parse_float=finite)
@@ -24,14 +24,14 @@ def read_json(data: bytes | str, *, nan: bool = False) -> Any:
 
 
 def is_deeper(value: Any, most: int) -> bool:
-    """Return whether lists and objects are nested more than `most` levels, deeper than any writer accepts."""
+    """Return whether lists and objects are nested more than `most` levels."""
     level = [value]
     for _ in range(most + 1):
         level = [
-            inner
-            for each in level
-            if isinstance(each, dict | list)
-            for inner in (each.values() if isinstance(each, dict) else each)
+            item
+            for container in level
+            if isinstance(container, dict | list)
+            for item in (container.values() if isinstance(container, dict) else container)
         ]
         if not level:
             return False
@@ -39,6 +39,6 @@ def is_deeper(value: Any, most: int) -> bool:
 
 
 def finite(text: str) -> float | None:
-    """Return the number; None if it is too large for a float."""
+    """Return the number in `text`; None if it is too large for a float."""
     number = float(text)
     return number if math.isfinite(number) else None

@@ -1,7 +1,7 @@
-"""Closes a take whose recorder died, at its last whole row and frame.
+"""Close a take whose recorder died, at its last complete row and frame.
 
-The plan is written down before anything is touched, and each step of it can be done twice, so a recovery that
-is killed and run again ends with the same bytes. What is cut off lies beside the file, in `<file>.lost`.
+The plan is written to disk before any file is changed, and each of its steps is idempotent, so a recovery that is
+killed and run again ends with the same bytes. What is cut off a file is kept in `<file>.lost`.
 """
 
 from __future__ import annotations
@@ -33,21 +33,24 @@ from robotdata.spool.facts import Facts
 from robotdata.spool.plain_json import read_json
 from robotdata.spool.reserve import release_reserve
 from robotdata.spool.take_lock import TakeLock
-from robotdata.spool.writer import spans
-from robotdata.video.packets import mend_header, packets_in
+from robotdata.spool.writer import duration_and_rate
+from robotdata.video.packets import packets_in, repair_header
 
 PLAN = ".recovery.json"
 VERSION = 1
-"""Of the plan."""
-_CUT_AT_MOST_S = 2.0
-"""Rows whose frames were lost are cut at the end only, and no more than this: a dead camera costs no rows."""
+"""The version of the plan's format."""
+_MOST_CUT_S = 2.0
+"""Rows at the end whose frames were lost are cut, up to this many seconds; more means that a camera had failed."""
 
-_MOMENT_S = 60.0
+_TEMPORARY_AGE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """What recovery kept and lost; `frames` per camera, `text` for a person. `changed`: this call did it."""
+    """What a recovery kept and lost, in ticks and in frames per camera; `text` is for a person.
+
+    `changed` tells whether this call recovered the take, not an earlier one.
+    """
 
     kept_ticks: int
     lost_ticks: int
@@ -59,6 +62,11 @@ class Recovery:
 
 @dataclass(slots=True)
 class _Camera:
+    """The packets of a camera: index records and sequence numbers of the valid ones, the end of the last in bytes.
+
+    `lost` counts damaged packets; `rewrite` tells that the index on disk does not begin with `records`.
+    """
+
     records: list[bytes] = field(default_factory=list)
     seqs: list[int] = field(default_factory=list)
     end: int = 0
@@ -66,24 +74,25 @@ class _Camera:
     rewrite: bool = False
 
 
-def strays(folder: Path) -> list[Path]:
+def leftover_files(folder: Path) -> list[Path]:
     """Return the temporary files that killed writers left in a finished take.
 
-    The manifest is written under the lock alone; what is measured of a take without it, and within a moment.
+    Manifest and plan are written under the take's lock, so that for its holder each of their temporary files is a
+    leftover. Measurements are written without it, in a moment, so only an old temporary file of theirs is one.
     """
     under_lock = (f".{manifests.FILE}.", f".{PLAN}.")
-    found = folder.glob(TEMPORARY)
-    return [path for path in found if path.name.startswith(under_lock) or _is_old(path)]
+    temporary = folder.glob(TEMPORARY)
+    return [path for path in temporary if path.name.startswith(under_lock) or _is_old(path)]
 
 
 def _is_old(path: Path) -> bool:
     with contextlib.suppress(FileNotFoundError):
-        return path.stat().st_mtime < clock.wall() - _MOMENT_S
+        return path.stat().st_mtime < clock.wall() - _TEMPORARY_AGE_S
     return False
 
 
-def _unforeseen_in_words(recover: Callable[[Path], Recovery]) -> Callable[[Path], Recovery]:
-    """Turn an unforeseen error in one take into UnusableTake, so that the other takes are still recovered."""
+def _wrap_unexpected_errors(recover: Callable[[Path], Recovery]) -> Callable[[Path], Recovery]:
+    """Turn an unexpected error in one take into UnusableTake, so that other takes are still recovered."""
 
     @functools.wraps(recover)
     def recover_one(folder: Path) -> Recovery:
@@ -97,27 +106,26 @@ def _unforeseen_in_words(recover: Callable[[Path], Recovery]) -> Callable[[Path]
     return recover_one
 
 
-@_unforeseen_in_words
+@_wrap_unexpected_errors
 def recover_take(folder: Path) -> Recovery:
-    """Close an unfinished take as `interrupted`; of one that is finished, remove the strays alone.
+    """Close an unfinished take as `interrupted`; in a finished one, only delete leftover temporary files.
 
-    Raises TakeBusy while its recorder lives, NoTake or BadManifest where the folder is no take, UnusableTake
-    where what its files say cannot be true. Nothing whole is deleted: what does not fit lies in `<file>.lost`.
-    BadManifest too where the manifest of an unfinished take does not say for certain what its files hold: they
-    are left as they are.
+    Nothing else is deleted: what is cut off a file is kept in `<file>.lost`. Raises TakeBusy while the recorder lives,
+    NoTake, BadManifest, and UnusableTake for an unexpected error. It is BadManifest too if the features or cameras of
+    an unfinished take are invalid, because its files cannot be interpreted then; they stay unchanged.
     """
     manifest = manifests.read_manifest(folder)
     with TakeLock(folder):
         manifest = manifests.read_manifest(folder)
         plan = _read_plan(folder, manifest)
         finished = manifest["state"] != "recording" and plan is None
-        for stray in strays(folder) if finished else folder.glob(TEMPORARY):
-            stray.unlink(missing_ok=True)
+        for path in leftover_files(folder) if finished else folder.glob(TEMPORARY):
+            path.unlink(missing_ok=True)
         if finished:
-            return _as_recorded(manifest)
+            return _earlier_result(manifest)
         if plan is None:
-            if unsure := manifest.odd_in("features", "cameras"):
-                raise BadManifest(folder, f"does not say what its files hold ({unsure[0]})")
+            if invalid := manifest.odd_in("features", "cameras"):
+                raise BadManifest(folder, f"does not say what its files hold ({invalid[0]})")
             plan = _make_plan(folder, manifest)
             replace_json(folder / PLAN, plan)
         _apply(folder, plan)
@@ -127,17 +135,18 @@ def recover_take(folder: Path) -> Recovery:
         return Recovery(**plan["manifest"]["recovery"], changed=True)
 
 
-def _as_recorded(manifest: Facts) -> Recovery:
-    said = manifest.get("recovery")
-    if isinstance(said, dict):
+def _earlier_result(manifest: Facts) -> Recovery:
+    """Return the result of an earlier recovery; that of a complete take if there was none."""
+    recovery = manifest.get("recovery")
+    if isinstance(recovery, dict):
         with contextlib.suppress(TypeError):
-            return Recovery(**said)
+            return Recovery(**recovery)
     frames = dict(manifest["cameras_frames"])
     return Recovery(int(manifest["ticks"]), 0, frames, text=f"whole, {manifest['ticks']} frames")
 
 
 def _read_plan(folder: Path, manifest: Facts) -> dict[str, Any] | None:
-    """The plan of a recovery that was killed; None if there is none, or where it is none that we wrote."""
+    """Return the plan of a killed recovery; None if there is none or it is invalid. Raises NewerFile."""
     try:
         with open_own(folder / PLAN) as file:
             plan = read_json(file.read())
@@ -149,17 +158,18 @@ def _read_plan(folder: Path, manifest: Facts) -> dict[str, Any] | None:
         raise NewerFile(folder, error) from None
     files = {manifests.ROWS, *(f"{key}.{end}" for key in manifest["cameras"] for end in ("mkv", "idx"))}
     try:
-        good = set(plan["cuts"]) <= files and all(type(keep) is int and keep >= 0 for keep in plan["cuts"].values())
+        valid = set(plan["cuts"]) <= files and all(type(keep) is int and keep >= 0 for keep in plan["cuts"].values())
         Recovery(**plan["manifest"]["recovery"])
-        return dict(plan) if good else None
+        return dict(plan) if valid else None
     except (AttributeError, LookupError, TypeError):
         return None
 
 
 def _make_plan(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
-    stored = _rows(folder / manifests.ROWS, manifest)
-    known = _captures(stored, list(manifest["cameras"]))
-    cameras = {key: _survey(folder, key, about, known.get(key, {})) for key, about in manifest["cameras"].items()}
+    """Return the plan: `cuts`, how many bytes of each file to keep, and the manifest's new fields."""
+    stored = _repaired_rows(folder / manifests.ROWS, manifest)
+    seqs = _seq_by_time(stored, list(manifest["cameras"]))
+    cameras = {key: _scan(folder, key, camera, seqs.get(key, {})) for key, camera in manifest["cameras"].items()}
     for key, camera in cameras.items():
         if camera.rewrite:
             replace_bytes(folder / f"{key}.idx.new", b"".join(camera.records))
@@ -167,33 +177,37 @@ def _make_plan(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
     cuts = {f"{key}.mkv": camera.end for key, camera in cameras.items()}
     cuts |= {f"{key}.idx": len(c.records) * indexes.RECORD.size for key, c in cameras.items()}
     cuts[manifests.ROWS] = stored.end if kept == stored.table.num_rows else stored.ends[kept]
-    return {"version": VERSION, "cuts": cuts, "manifest": _new_words(manifest, stored, kept, cameras)}
+    return {"version": VERSION, "cuts": cuts, "manifest": _new_fields(manifest, stored, kept, cameras)}
 
 
-def _rows(path: Path, manifest: dict[str, Any]) -> row_files.StoredRows:
-    """Keep the whole rows; rewrite a damaged or missing header, which the manifest describes in full."""
+def _repaired_rows(path: Path, manifest: dict[str, Any]) -> row_files.StoredRows:
+    """Return the complete rows, after rewriting a damaged or missing header from the manifest."""
     make_sure_of(path)
-    row_files.mend_header(path, row_files.columns_of(manifest["features"], list(manifest["cameras"])))
+    row_files.repair_header(path, row_files.columns_of(manifest["features"], list(manifest["cameras"])))
     return row_files.read_rows(path)
 
 
-def _captures(stored: row_files.StoredRows, keys: list[str]) -> dict[str, dict[int, int]]:
-    """For each camera, capture time -> sequence number, as far as the rows know."""
+def _seq_by_time(stored: row_files.StoredRows, keys: list[str]) -> dict[str, dict[int, int]]:
+    """Return, for each camera, capture time (ns) -> sequence number, for the frames that the rows name."""
     table = stored.table
-    known: dict[str, dict[int, int]] = {}
+    seqs: dict[str, dict[int, int]] = {}
     for key in keys:
         if {f"{key}/seq", f"{key}/captured_ns"} <= set(table.column_names):
             times = table.column(f"{key}/captured_ns").to_numpy().tolist()
-            known[key] = dict(zip(times, table.column(f"{key}/seq").to_numpy().tolist(), strict=True))
-    return known
+            seqs[key] = dict(zip(times, table.column(f"{key}/seq").to_numpy().tolist(), strict=True))
+    return seqs
 
 
-def _survey(folder: Path, key: str, about: dict[str, Any], known: dict[int, int]) -> _Camera:
-    """Every whole packet of a camera: those that the index knows, checked, and those that it lost."""
-    found, path, least = _Camera(), folder / f"{key}.mkv", _nexts(known)
-    records, sound = indexes.read_index(folder / f"{key}.idx")
-    by_offset = {int(record["offset"]): record for record in records[sound]}
-    mend_header(path, about["codec"], about["width"], about["height"])
+def _scan(folder: Path, key: str, camera: dict[str, Any], seq_by_time: dict[int, int]) -> _Camera:
+    """Find every complete packet of a camera: those in the index, whose checksums must match, and those missing there.
+
+    A packet that the index lacks gets the sequence number that the rows name for its capture time, else the least
+    one that fits.
+    """
+    result, path, least_seq = _Camera(), folder / f"{key}.mkv", _least_seq(seq_by_time)
+    records, valid = indexes.read_index(folder / f"{key}.idx")
+    by_offset = {int(record["offset"]): record for record in records[valid]}
+    repair_header(path, camera["codec"], camera["width"], camera["height"])
     with open_own(path) as file:
         size = os.fstat(file.fileno()).st_size
         for packet in packets_in(file, path):
@@ -201,58 +215,59 @@ def _survey(folder: Path, key: str, about: dict[str, Any], known: dict[int, int]
             record = by_offset.pop(packet.offset, None)
             crc = zlib.crc32(data)
             if record is not None and (crc != record["crc"] or packet.size != record["size"]):
-                found.lost += 1
+                result.lost += 1
                 continue
-            if record is None and not _looks_whole(data):
-                found.lost += 1
+            if record is None and not _looks_complete(data):
+                result.lost += 1
                 continue
-            guess = max(found.seqs[-1] + 1 if found.seqs else 0, least(packet.pts_ns))
-            seq = int(record["seq"]) if record is not None else known.get(packet.pts_ns, guess)
-            found.seqs.append(max(seq, guess))
-            found.records.append(indexes.seal_record(found.seqs[-1], packet.pts_ns, packet.offset, packet.size, crc))
-            found.end = packet.offset + packet.size
-        found.lost += len(by_offset)
-        if not found.records:
-            found.end = size
-    before = _content(folder / f"{key}.idx") if len(records) else b""
-    found.rewrite = not before.startswith(b"".join(found.records))
-    return found
+            least = max(result.seqs[-1] + 1 if result.seqs else 0, least_seq(packet.pts_ns))
+            seq = int(record["seq"]) if record is not None else seq_by_time.get(packet.pts_ns, least)
+            result.seqs.append(max(seq, least))
+            result.records.append(indexes.seal_record(result.seqs[-1], packet.pts_ns, packet.offset, packet.size, crc))
+            result.end = packet.offset + packet.size
+        result.lost += len(by_offset)
+        if not result.records:
+            result.end = size
+    before = _read_file(folder / f"{key}.idx") if len(records) else b""
+    result.rewrite = not before.startswith(b"".join(result.records))
+    return result
 
 
-def _content(path: Path) -> bytes:
+def _read_file(path: Path) -> bytes:
     with open_own(path) as file:
         return file.read()
 
 
-def _nexts(known: dict[int, int]) -> Callable[[int], int]:
-    """For a capture time, the least number of a frame that no row names.
+def _least_seq(seq_by_time: dict[int, int]) -> Callable[[int], int]:
+    """Return a function from a capture time to the least sequence number of a frame that no row names.
 
-    It is later than all frames before it, lest an older row shows it.
+    The number is higher than those of all frames captured before, so that no earlier row shows the frame.
     """
-    times = sorted(known)
-    highest = list(accumulate((known[time] for time in times), max, initial=-1))
+    times = sorted(seq_by_time)
+    highest = list(accumulate((seq_by_time[time] for time in times), max, initial=-1))
     return lambda captured_ns: highest[bisect_left(times, captured_ns)] + 1
 
 
-def _looks_whole(data: bytes) -> bool:
-    """Without a checksum: a JPEG or PNG with both its ends."""
+def _looks_complete(data: bytes) -> bool:
+    """Return whether a JPEG or PNG without a checksum has its first and last marker."""
     jpeg = data[:2] == b"\xff\xd8" and data.rstrip(b"\0")[-2:] == b"\xff\xd9"
     return jpeg or (data[:4] == b"\x89PNG" and data[-8:-4] == b"IEND")
 
 
 def _kept_rows(stored: row_files.StoredRows, cameras: dict[str, _Camera], fps: float) -> int:
+    """Return how many rows to keep: up to the last whose frames are stored, unless that cuts too many."""
     total = kept = stored.table.num_rows
     for key, camera in cameras.items():
         if not camera.seqs or f"{key}/seq" not in stored.table.column_names:
             continue
         seq = stored.table.column(f"{key}/seq").to_numpy()
         fit = int(np.searchsorted(seq, camera.seqs[-1], side="right"))
-        if total - fit <= _CUT_AT_MOST_S * fps:
+        if total - fit <= _MOST_CUT_S * fps:
             kept = min(kept, fit)
     return kept
 
 
-def _new_words(
+def _new_fields(
     manifest: dict[str, Any],
     stored: row_files.StoredRows,
     kept: int,
@@ -276,7 +291,7 @@ def _new_words(
         "state": "interrupted",
         "ended_at": ended_at,
         "ticks": kept,
-        **spans(kept, first, last, float(manifest["fps"])),
+        **duration_and_rate(kept, first, last, float(manifest["fps"])),
         "cameras_frames": frames,
         "end_reason": "interrupted",
         "recovery": recovery,
@@ -287,7 +302,7 @@ def _apply(folder: Path, plan: dict[str, Any]) -> None:
     for new in sorted(folder.glob("*.idx.new")):
         path = new.with_suffix("")
         if path.exists():
-            replace_bytes(path.with_name(path.name + ".lost"), _content(path))
+            replace_bytes(path.with_name(path.name + ".lost"), _read_file(path))
         new.replace(path)
     for name, keep in plan["cuts"].items():
         _cut(folder / name, int(keep))
@@ -296,7 +311,7 @@ def _apply(folder: Path, plan: dict[str, Any]) -> None:
 
 
 def _cut(path: Path, keep: int) -> None:
-    """Cut `path` to `keep` bytes, what follows going to `<file>.lost`."""
+    """Cut `path` to `keep` bytes; move the rest to `<file>.lost`."""
     if not path.exists() or path.stat().st_size <= keep:
         return
     with open_own(path, write=True) as file:

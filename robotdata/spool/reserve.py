@@ -1,4 +1,4 @@
-"""Room on the disk that is given back before the manifest is written, so that it can be written on a full disk."""
+"""Reserve disk space for a take's manifest, so that it can be written after the take has filled the disk."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ RESERVE_BYTES = 64 * 1024
 
 
 def reserve(folder: Path) -> None:
-    """Keep room for the manifest of a take that fills the disk."""
+    """Write a file of RESERVE_BYTES to the take's folder. Raises OSError."""
     with (folder / RESERVE).open("wb") as file:
         file.write(bytes(RESERVE_BYTES))
 
 
 def release_reserve(folder: Path) -> None:
-    """Give the room back."""
+    """Delete that file, just before the manifest is written; do nothing if it is gone."""
     (folder / RESERVE).unlink(missing_ok=True)

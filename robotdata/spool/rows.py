@@ -1,7 +1,7 @@
-"""`rows.arrow`: an Arrow IPC stream, one record batch a tick; every message has a checksum of all its bytes.
+"""Read and write `rows.arrow`: an Arrow IPC stream with one record batch per tick and a checksum in every message.
 
-Any Arrow library reads the file. Here Arrow never sees it: `ipc` finds the values, and their checksums are compared
-before an array is made of them. So no byte of a file can end the process.
+Any Arrow library can read the file. This module reads it without Arrow: `ipc` finds the values, and their checksums are
+verified before arrays are made of them. So no damaged file can crash the process inside Arrow.
 """
 
 from __future__ import annotations
@@ -28,19 +28,20 @@ from robotdata.spool.ipc import CONTINUATION, PREFIX, Field, Unreadable, head_si
 
 FIXED = ("tick", "monotonic_ns", "wall_ns")
 CAMERA_DTYPES = frozenset({"video", "image"})
-GIVEN = frozenset({"timestamp", "frame_index", "episode_index", "index", "task_index"})
+DEFAULT_FEATURES = frozenset({"timestamp", "frame_index", "episode_index", "index", "task_index"})
+"""LeRobot's own columns, which a dataset gets when the episode is added; a take has none of them."""
 _DTYPES = ("float32", "float64", "float16", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 _VERSION_KEY = b"robotdata_rows"
 _VERSION = b"2"
-_LOOK_FOR_A_ROW, _MOST_TRIES = 4 << 20, 64
+_ROW_SEARCH_BYTES, _MOST_TRIES = 4 << 20, 64
 _END = b"\xff\xff\xff\xff\0\0\0\0"
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of the rows: its name, element type and number of elements (None: a scalar).
+    """One column of the rows: its name, element dtype and number of elements per row (None: a scalar).
 
-    A `text` is stored as its bytes.
+    A `text` column holds uint8, the text's bytes as `pack_text` returns them.
     """
 
     name: str
@@ -50,15 +51,16 @@ class Column:
 
     @property
     def arrow(self) -> pa.DataType:
+        """Return the column's Arrow type."""
         kind = pa.from_numpy_dtype(self.dtype)
         return kind if self.size is None else pa.list_(kind, self.size)
 
 
 def columns_of(features: Mapping[str, Mapping[str, Any]], cameras: Sequence[str]) -> list[Column]:
-    """Return the columns of a take with these LeRobot features; raise SpoolError for one that rows cannot hold."""
+    """Return the columns of a take with these LeRobot features. Raises SpoolError for a dtype that rows cannot hold."""
     columns = [Column(name, np.dtype(np.int64), None) for name in FIXED]
     for name, feature in features.items():
-        if feature["dtype"] in CAMERA_DTYPES or name in GIVEN:
+        if feature["dtype"] in CAMERA_DTYPES or name in DEFAULT_FEATURES:
             continue
         if feature["dtype"] == "string":
             columns.append(Column(name, np.dtype(np.uint8), TEXT_BYTES, text=True))
@@ -67,7 +69,7 @@ def columns_of(features: Mapping[str, Mapping[str, Any]], cameras: Sequence[str]
             raise SpoolError(f"feature {name!r} has dtype {feature['dtype']!r}: rows hold numbers and strings only")
         count = int(np.prod(feature["shape"], dtype=np.int64))
         scalar = tuple(feature["shape"]) in {(1,), ()}
-        # Booleans are stored as bytes: Arrow packs them to bits, and a row is one element.
+        # A bool is stored as a byte: Arrow would pack it into a bit, and every value must have a place of its own.
         dtype = np.dtype("uint8" if feature["dtype"] == "bool" else feature["dtype"])
         columns.append(Column(name, dtype, None if scalar else count))
     for key in cameras:
@@ -76,25 +78,25 @@ def columns_of(features: Mapping[str, Mapping[str, Any]], cameras: Sequence[str]
 
 
 class RowEncoder:
-    """Turns rows into the bytes of an Arrow stream: `header`, then one piece a row, then `end`.
+    """Encodes rows as the bytes of an Arrow stream: `header`, then `encode(row)` for each row, then `end()`.
 
-    Arrow writes one row of zeros; every other row is those bytes with its values and its checksum put in. The
-    checksum continues that of the row before, so rows that are lost, doubled or moved are noticed too.
+    Arrow encodes one row of zeros as a template; each row is a copy of it with its own values and checksum. The
+    checksum is seeded with that of the row before, so lost, repeated and moved rows are detected too.
     """
 
     def __init__(self, columns: Sequence[Column]) -> None:
         self._columns = list(columns)
-        plain = _schema(columns)
-        self.header = _sealed_header(plain)
-        self._blank, body = _blank_row(plain)
-        layout = layout_of(self._blank[: len(self._blank) - body], _fields(columns))
+        schema = _schema(columns)
+        self.header = _sealed_header(schema)
+        self._template, body_size = _template_row(schema)
+        layout = layout_of(self._template[: len(self._template) - body_size], _fields(columns))
         self._values = layout.values
         self._crc_at = layout.crc_at
         self._crc = 0
 
     def encode(self, row: Row) -> bytes:
-        """Return the bytes of one row; raises SpoolError if a value is missing or has another length."""
-        data = bytearray(self._blank)
+        """Return the bytes of one row. Raises SpoolError if a value is missing or has the wrong number of elements."""
+        data = bytearray(self._template)
         for column, place in zip(self._columns, self._values, strict=True):
             data[place] = self._value(row, column)
         self._crc = zlib.crc32(data, self._crc)
@@ -102,7 +104,7 @@ class RowEncoder:
         return bytes(data)
 
     def end(self) -> bytes:
-        """Return the mark that Arrow puts at the end of a stream."""
+        """Return Arrow's end-of-stream marker."""
         return _END
 
     def _value(self, row: Row, column: Column) -> bytes:
@@ -130,9 +132,9 @@ class RowEncoder:
 
 @dataclass(frozen=True, slots=True)
 class StoredRows:
-    """The whole rows of a file: the table, where each row ends (bytes), and how many rows of the file are damaged.
+    """The valid rows of a file: the table, the end of each row in bytes (first that of the header), and `damaged`.
 
-    Those are the first that is torn or altered and what follows it, counted by the length of a row.
+    `damaged` is the number of rows from the first incomplete or altered one on, estimated from the length of a row.
     """
 
     table: pa.Table
@@ -141,57 +143,59 @@ class StoredRows:
 
     @property
     def clean(self) -> bool:
-        """Return whether the file ends with the last whole row."""
+        """Return whether nothing follows the last valid row."""
         return self.damaged == 0
 
     @property
     def end(self) -> int:
+        """Return the end of the last valid row in bytes."""
         return self.ends[-1]
 
 
 def read_rows(path: Path, columns: Sequence[Column] | None = None) -> StoredRows:
-    """Read every whole row up to the first torn or altered one; `ends[0]` is the end of the stream's header.
+    """Read the rows up to the first incomplete or altered one.
 
-    Where the header is damaged, or has no checksum (version 1), the rows are read as `columns`, if they are that.
-    Raises DamagedHeader if the file does not begin as a take's rows do, UnsafeFile if it is a link.
+    If the header is damaged, or has no checksum (version 1), the rows are read as `columns`, provided that they match.
+    Raises DamagedHeader if the header is damaged and no row matches, UnsafeFile if `path` is a link.
     """
-    wanted = _fields(columns or ())
+    expected = _fields(columns or ())
     with open_own(path) as source:
         try:
             fields, end, version = _header(source)
         except Unreadable as error:
             for version, header in _headers(columns) if columns else ():
-                stored = _read(source, wanted, len(header), version)
+                stored = _read(source, expected, len(header), version)
                 if stored.table.num_rows:
                     return stored
             raise DamagedHeader(path, str(error)) from error
-        if columns and version == 1 and fields != wanted:
-            stored = _read(source, wanted, end, version)
+        if columns and version == 1 and fields != expected:
+            stored = _read(source, expected, end, version)
             if stored.table.num_rows:
                 return stored
         return _read(source, fields, end, version)
 
 
-def mend_header(path: Path, columns: Sequence[Column]) -> bool:
-    """Rewrite the header of a file of such rows if it is damaged or missing; return whether it was.
+def repair_header(path: Path, columns: Sequence[Column]) -> bool:
+    """Rewrite the header for `columns` if it is damaged or missing; return whether it was rewritten.
 
-    A header that is whole stays, whatever it says. One without a checksum (version 1) must have these columns, or
-    rows of other ones behind it.
+    A header with a valid checksum stays, even if it has other columns. One without a checksum (version 1) stays if it
+    has these columns, or if more rows match the columns that it has.
     """
-    wanted = _fields(columns)
+    expected = _fields(columns)
     with open_own(path, write=True) as file:
         try:
             fields, end, version = _header(file)
-            if fields == wanted or version > 1:
+            if fields == expected or version > 1:
                 return False
-            others = _read(file, fields, end, version).table.num_rows
+            matching_rows = _read(file, fields, end, version).table.num_rows
         except Unreadable:
-            others = 0
-        found = [
-            (_read(file, wanted, len(header), version).table.num_rows, header) for version, header in _headers(columns)
+            matching_rows = 0
+        candidates = [
+            (_read(file, expected, len(header), version).table.num_rows, header)
+            for version, header in _headers(columns)
         ]
-        rows, header = max(found, key=lambda each: each[0])
-        if others > rows:
+        rows, header = max(candidates, key=lambda candidate: candidate[0])
+        if matching_rows > rows:
             return False
         file.seek(0)
         file.write(header)
@@ -201,7 +205,7 @@ def mend_header(path: Path, columns: Sequence[Column]) -> bool:
 
 
 def to_numpy(column: Any) -> NDArray[np.generic]:
-    """Return a column (pyarrow.ChunkedArray) as (rows,) or, for lists, (rows, n)."""
+    """Return a column (pyarrow.ChunkedArray) as an array (rows,), or (rows, n) for fixed-size lists."""
     if pa.types.is_fixed_size_list(column.type):
         flat = column.combine_chunks().flatten()
         return np.asarray(flat.to_numpy(zero_copy_only=False)).reshape(-1, column.type.list_size)
@@ -209,7 +213,7 @@ def to_numpy(column: Any) -> NDArray[np.generic]:
 
 
 def _schema(columns: Sequence[Column] | tuple[Field, ...]) -> pa.Schema:
-    kinds = [(each.name, pa.from_numpy_dtype(each.dtype), each.size) for each in columns]
+    kinds = [(column.name, pa.from_numpy_dtype(column.dtype), column.size) for column in columns]
     return pa.schema([(name, kind if size is None else pa.list_(kind, size)) for name, kind, size in kinds])
 
 
@@ -217,39 +221,40 @@ def _fields(columns: Sequence[Column]) -> tuple[Field, ...]:
     return tuple(Field(column.name, column.dtype, column.size) for column in columns)
 
 
-def _sealed_header(plain: pa.Schema) -> bytes:
-    texts = {_VERSION_KEY: _VERSION, MESSAGE_CRC: b"0" * DIGITS}
-    data = bytearray(plain.with_metadata(texts).serialize().to_pybytes())
+def _sealed_header(schema: pa.Schema) -> bytes:
+    """Return the header with its version and checksum."""
+    metadata = {_VERSION_KEY: _VERSION, MESSAGE_CRC: b"0" * DIGITS}
+    data = bytearray(schema.with_metadata(metadata).serialize().to_pybytes())
     at = parse_schema(bytes(data)).texts[MESSAGE_CRC].at
     data[at : at + DIGITS] = b"%08x" % zlib.crc32(data)
     return bytes(data)
 
 
 def _headers(columns: Sequence[Column]) -> list[tuple[int, bytes]]:
-    """The header of each version of a file of such rows."""
-    plain = _schema(columns)
-    return [(2, _sealed_header(plain)), (1, plain.serialize().to_pybytes())]
+    """Return the version and bytes of each header that a file with these columns may have."""
+    schema = _schema(columns)
+    return [(2, _sealed_header(schema)), (1, schema.serialize().to_pybytes())]
 
 
-def _blank_row(plain: pa.Schema) -> tuple[bytes, int]:
-    """The message of one row of zeros, its checksum as zeros too, and how many bytes its body has."""
+def _template_row(schema: pa.Schema) -> tuple[bytes, int]:
+    """Return the message of one row of zeros, with zeros as its checksum, and the size of its body in bytes."""
     sink = io.BytesIO()
-    with pa.ipc.new_stream(sink, plain) as stream:
-        stream.write_batch(pa.RecordBatch.from_pylist([], schema=plain))  # the stream's own header comes before it
-        before = sink.tell()
-        zeros = [pa.array([0 if size is None else [0] * size], kind) for kind, size in _kinds(plain)]
-        batch = pa.RecordBatch.from_arrays(zeros, schema=plain)
+    with pa.ipc.new_stream(sink, schema) as stream:
+        stream.write_batch(pa.RecordBatch.from_pylist([], schema=schema))  # makes Arrow write the stream's header
+        start = sink.tell()
+        zeros = [pa.array([0 if size is None else [0] * size], kind) for kind, size in _kinds(schema)]
+        batch = pa.RecordBatch.from_arrays(zeros, schema=schema)
         stream.write_batch(batch, custom_metadata={MESSAGE_CRC: b"0" * DIGITS})
-        data = sink.getvalue()[before:]
+        data = sink.getvalue()[start:]
     return data, len(data) - head_size(data)
 
 
-def _kinds(plain: pa.Schema) -> list[tuple[pa.DataType, int | None]]:
-    return [(kind, kind.list_size if pa.types.is_fixed_size_list(kind) else None) for kind in plain.types]
+def _kinds(schema: pa.Schema) -> list[tuple[pa.DataType, int | None]]:
+    return [(kind, kind.list_size if pa.types.is_fixed_size_list(kind) else None) for kind in schema.types]
 
 
 def _header(source: BinaryIO) -> tuple[tuple[Field, ...], int, int]:
-    """The fields of a file, the end of its header, and its version; raises Unreadable."""
+    """Return the fields of a file, the end of its header in bytes, and its version. Raises Unreadable."""
     source.seek(0)
     prefix = source.read(PREFIX)
     head = prefix + source.read(head_size(prefix) - PREFIX)
@@ -258,7 +263,7 @@ def _header(source: BinaryIO) -> tuple[tuple[Field, ...], int, int]:
         raise Unreadable("its header names no tick and times")
     version, crc = schema.texts.get(_VERSION_KEY), schema.texts.get(MESSAGE_CRC)
     if version is None and crc is None:
-        if _begins_whole(source, schema.fields):
+        if _is_version_2(source, schema.fields):
             raise Unreadable("its header has lost its checksum")
         return schema.fields, len(head), 1
     if version is None or crc is None or len(crc.value) != DIGITS:
@@ -271,15 +276,16 @@ def _header(source: BinaryIO) -> tuple[tuple[Field, ...], int, int]:
     return schema.fields, len(head), 2
 
 
-def _begins_whole(source: BinaryIO, fields: tuple[Field, ...]) -> bool:
-    """Whether a row of version 2 begins where `source` is."""
+def _is_version_2(source: BinaryIO, fields: tuple[Field, ...]) -> bool:
+    """Return whether a row of version 2 is at the position of `source`."""
     try:
-        return layout_at(source, fields).whole
+        return layout_at(source, fields).covers_message
     except Unreadable:
         return False
 
 
 def _read(source: BinaryIO, fields: tuple[Field, ...], begin: int, version: int) -> StoredRows:
+    """Read the valid rows of `fields` from the offset `begin` on."""
     schema = _schema(fields)
     ends, crc = [begin], 0
     batches: list[pa.RecordBatch] = []
@@ -289,28 +295,28 @@ def _read(source: BinaryIO, fields: tuple[Field, ...], begin: int, version: int)
             layout = layout_at(source, fields)
         except Unreadable:
             break
-        before = len(ends)
-        if layout.whole == (version == 2):
+        ends_before = len(ends)
+        if layout.covers_message == (version == 2):
             for values, last_crc in layout.read(source, crc):
                 arrays = [as_array(field, data) for field, data in zip(fields, values, strict=True)]
                 batches.append(pa.RecordBatch.from_arrays(arrays, schema=schema))
                 end, crc = ends[-1], last_crc
                 ends += [end + layout.size * (n + 1) for n in range(batches[-1].num_rows)]
-        if len(ends) == before:
+        if len(ends) == ends_before:
             break
     table = pa.Table.from_batches(batches, schema).combine_chunks()
     source.seek(ends[-1])
     if source.read(len(_END) + 1) == _END:
         ends[-1] += len(_END)
     rest = os.fstat(source.fileno()).st_size - ends[-1]
-    a_row = ends[1] - ends[0] if batches else _row_size(source, ends[0], fields)
-    return StoredRows(table, ends, -(-max(0, rest) // max(1, a_row or rest)))
+    row_size = ends[1] - ends[0] if batches else _row_size(source, ends[0], fields)
+    return StoredRows(table, ends, -(-max(0, rest) // max(1, row_size or rest)))  # rounded up
 
 
 def _row_size(source: BinaryIO, begin: int, fields: tuple[Field, ...]) -> int:
-    """The length of a row that begins at `begin` or soon behind it, whatever its checksum says; 0 where none does."""
+    """Return the length of the first row at or soon after `begin`, even if its checksum fails; 0 if there is none."""
     source.seek(begin)
-    data, at = source.read(_LOOK_FOR_A_ROW), 0
+    data, at = source.read(_ROW_SEARCH_BYTES), 0
     for _ in range(_MOST_TRIES):
         at = data.find(CONTINUATION, at)
         if at < 0:

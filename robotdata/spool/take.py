@@ -1,4 +1,4 @@
-"""Reads a take: rows as columns, frames as packets, each checked against what was written."""
+"""Read a take: rows as columns, frames as packets; checksums detect every damaged one."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ from robotdata.video.packets import MOST_BYTES
 
 
 class CameraTrack:
-    """The frames of one camera in the order of their capture. Reads are safe from several threads.
+    """The frames of one camera in the order of their capture. Any thread may read them.
 
-    `seq` int64 (count,) sequence numbers, gaps where frames were dropped; `captured_ns` int64 (count,),
-    monotonic nanoseconds of the rig's clock.
+    `seq`, int64 (count,), holds sequence numbers, with gaps where frames were dropped; `captured_ns`, int64 (count,),
+    monotonic nanoseconds of the rig's clock. Raises SpoolError if a file is missing.
     """
 
-    def __init__(self, folder: Path, key: str, about: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, key: str, camera: dict[str, Any]) -> None:
         self.key = key
-        self.codec = str(about.get("codec", "mjpeg"))
-        self.width = int(about.get("width", 0))
-        self.height = int(about.get("height", 0))
+        self.codec = str(camera.get("codec", "mjpeg"))
+        self.width = int(camera.get("width", 0))
+        self.height = int(camera.get("height", 0))
         self._path = folder / f"{key}.mkv"
-        records, whole = read_index(folder / f"{key}.idx")
-        records = records[whole]
+        records, valid = read_index(folder / f"{key}.idx")
+        records = records[valid]
         try:
             self._fd = open_beneath(folder, self._path.name)
         except FileNotFoundError:
             raise SpoolError(f"take {folder.name} has no {self._path.name}") from None
-        # A packet is written before its record, so what lies beyond the file's end was cut off later.
-        # Subtracted, for the sum of two numbers that a file claims may run over.
+        # A packet is written before its record, so a record beyond the file's end means that the file was cut later.
+        # Subtract, because the sum of an untrusted offset and size may overflow.
         end = np.uint64(os.fstat(self._fd).st_size)
         inside = records["offset"] <= end
         records = records[inside & (records["size"] <= end - np.minimum(records["offset"], end))]
@@ -51,10 +51,11 @@ class CameraTrack:
 
     @property
     def count(self) -> int:
+        """Return the number of frames."""
         return len(self._records)
 
     def packet(self, index: int) -> bytes:
-        """Return the packet of frame `index`; IndexError outside [0, count), TornPacket if its checksum fails."""
+        """Return the packet of frame `index`. Raises IndexError outside [0, count), TornPacket if it is damaged."""
         if not 0 <= index < self.count:
             raise IndexError(f"{self._path.name}: frame {index} is outside [0, {self.count})")
         record = self._records[index]
@@ -68,15 +69,16 @@ class CameraTrack:
         return data
 
     def close(self) -> None:
+        """Close the file; do nothing if it is closed."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
 
 
 class Take:
-    """A take on disk, finished, interrupted or still growing (then: as it was when a part was first asked for).
+    """A take on disk. One that is being recorded is read as it is when its rows or frames are first accessed.
 
-    Use as a context manager, or `close` it. Raises NoTake, BadManifest, TornRows, TornPacket.
+    Use it as a context manager, or `close` it. Raises NoTake or BadManifest.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -88,20 +90,22 @@ class Take:
 
     @classmethod
     def open(cls, folder: Path) -> Take:
-        """Open the take in `folder`."""
+        """Open the take in `folder`. Raises NoTake or BadManifest."""
         return cls(folder)
 
     @property
     def id(self) -> str:
+        """Return the take's id, which is the name of its folder."""
         return self.folder.name
 
     @property
     def state(self) -> str:
+        """Return recording, recorded or interrupted."""
         return str(self.manifest["state"])
 
     @property
     def ticks(self) -> int:
-        """Return the number of ticks: the manifest's count, or that of the rows while the take is being recorded."""
+        """Return the number of ticks, by the manifest; by the rows while the take is being recorded."""
         return self.rows.num_rows if self.state == "recording" else int(self.manifest["ticks"])
 
     @property
@@ -111,9 +115,10 @@ class Take:
 
     @property
     def rows(self) -> pa.Table:
-        """Return all rows; columns as in `docs/architecture.md`. Raises TornRows if some are damaged or missing.
+        """Return all rows, with the columns that `docs/architecture.md` lists.
 
-        OtherRows if they have other columns than the manifest says.
+        Raises TornRows if rows are damaged or missing, OtherRows if they have other columns than the manifest
+        describes, UnusableTake if it describes none that rows can have.
         """
         with self._lock:
             if self._rows is None:
@@ -121,35 +126,36 @@ class Take:
             return self._rows
 
     def column(self, name: str) -> NDArray[np.generic]:
-        """Return one column: (ticks,), or (ticks, n) for a feature of n values; KeyError if there is none."""
+        """Return one column as (ticks,), or (ticks, n) for a feature of n values. Raises KeyError."""
         return row_files.to_numpy(self.rows.column(name))
 
     def signal(self, name: str) -> NDArray[np.generic]:
-        """Return one feature as (ticks, n), scalars as n = 1; KeyError if there is none."""
+        """Return one feature as (ticks, n), with n = 1 for a scalar. Raises KeyError."""
         column = self.column(name)
         return column if column.ndim == 2 else column[:, None]
 
     def texts(self, name: str) -> list[str]:
-        """Return a text feature, one str a tick; KeyError if there is none."""
+        """Return a text feature as one str per tick. Raises KeyError."""
         return unpack_texts(self.column(name))
 
     def camera(self, key: str) -> CameraTrack:
-        """Return the frames of camera `key`, opened once; KeyError if there is none."""
+        """Return the frames of camera `key`; the same object each time. Raises KeyError, SpoolError."""
         with self._lock:
             if key not in self._tracks:
                 self._tracks[key] = CameraTrack(self.folder, key, self.manifest["cameras"][key])
             return self._tracks[key]
 
     def frame_index(self, key: str) -> NDArray[np.int64]:
-        """Return for each tick, int64 (ticks,), which frame of `camera(key)` the loop had; -1 before the first.
+        """Return for each tick the index of the frame of `camera(key)` that was newest, int64 (ticks,).
 
-        Where that very frame is not stored it is the newest stored one before it.
+        If that frame was dropped, it is the newest stored frame before it. It is -1 before the first frame.
         """
         seq = np.asarray(self.column(f"{key}/seq"), np.int64)
         index = np.searchsorted(self.camera(key).seq, seq, side="right").astype(np.int64) - 1
         return np.where(seq < 0, -1, index)
 
     def close(self) -> None:
+        """Close the cameras' files."""
         with self._lock:
             for track in self._tracks.values():
                 track.close()

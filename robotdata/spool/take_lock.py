@@ -1,4 +1,4 @@
-"""One writer at a time in the folder of a take."""
+"""Lock the folder of a take for one writer."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ LOCK = ".lock"
 
 
 class TakeLock:
-    """Held by whoever writes to a take; the system releases it when the process dies.
+    """The lock of a take, held by the process that writes to it until `release` or that process's end.
 
-    Raises TakeBusy, naming the holder, where it is not free within `wait_s`.
+    Raises TakeBusy, naming the holder, if the lock is not free within `wait_s`.
     """
 
     def __init__(self, folder: Path, *, wait_s: float = 0.0) -> None:
@@ -25,6 +25,7 @@ class TakeLock:
             raise TakeBusy(folder, error.holder) from None
 
     def release(self) -> None:
+        """Release the lock; do nothing if that was done."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1

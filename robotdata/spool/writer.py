@@ -1,4 +1,4 @@
-"""Writes one take: every row and every packet is on its way to the disk when the call returns."""
+"""Write one take: every row and packet is handed to the operating system before the call returns."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class _CameraFiles:
 
 
 class TakeWriter:
-    """Makes the folder `folder` (its name is the take's id) and appends to it until `finish`.
+    """Creates `folder`, whose name is the take's id, and appends to it until `finish`. Not thread safe.
 
     `manifest` holds rig, robot_type, fps, dataset, session, task, operator; `features` are LeRobot's;
-    `cameras` is {key: {"codec": "mjpeg", "width": ..., "height": ...}}. Not thread safe: one thread writes.
-    Raises SpoolFull if the disk takes no more, and from then on at every call but `finish`, which closes
-    the take with what was written. The lock of the take is held until `finish` or the process's end.
+    `cameras` is {key: {"codec": "mjpeg", "width": ..., "height": ...}}, sizes in pixels.
+    Raises SpoolFull if the disk is full, SpoolError if it fails, and the same error at every later call except
+    `finish`, which closes the take with what was written. Holds the take's lock until `finish` or the process's end.
     """
 
     def __init__(
@@ -64,16 +64,16 @@ class TakeWriter:
 
     @property
     def frames(self) -> dict[str, int]:
-        """Return how many frames each camera has written."""
+        """Return the number of frames written for each camera."""
         return {key: files.frames for key, files in self._cameras.items()}
 
     @property
     def rate_hz(self) -> float:
-        """Ticks a second by the rows' own times."""
-        return spans(self.ticks, self._first_ns, self._last_ns, float(self._manifest["fps"]))["rate_hz"]
+        """Return the measured rate in Hz, from the rows' times."""
+        return duration_and_rate(self.ticks, self._first_ns, self._last_ns, float(self._manifest["fps"]))["rate_hz"]
 
     def add_frame(self, key: str, seq: int, captured_ns: int, packet: bytes) -> None:
-        """Append one camera's frame (monotonic ns)."""
+        """Append a frame of camera `key`, captured at `captured_ns` (monotonic). Raises SpoolError."""
         files = self._cameras[key]
 
         def append() -> None:
@@ -82,17 +82,17 @@ class TakeWriter:
 
         self._guarded(append)
         files.frames += 1
-        self._sync_now_and_then()
+        self._sync_when_due()
 
     def add_row(self, row: Row) -> None:
-        """Append one tick; raises SpoolError, nothing written, where a value is missing or misshapen."""
+        """Append one tick. Raises SpoolError; if a value is missing or has the wrong shape, nothing is written."""
         data = self._encoder.encode(row)
         self._guarded(lambda: self._rows.append(data))
         if self.ticks == 0:
             self._first_ns = row.monotonic_ns
         self._last_ns = row.monotonic_ns
         self.ticks += 1
-        self._sync_now_and_then()
+        self._sync_when_due()
 
     def finish(
         self,
@@ -103,9 +103,9 @@ class TakeWriter:
         marks: Sequence[Mapping[str, Any]] = (),
         curation: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """Make everything durable, then say so in the manifest, which is returned. After that the take is safe.
+        """Make rows and frames durable, then write the manifest with `state` durably, and return it.
 
-        Raises SpoolError if the disk fails: the take then stays `recording` and is left to recovery.
+        Raises SpoolError if the disk fails; the take then stays `recording`, for recovery to close.
         """
         try:
             self._broken = None
@@ -114,7 +114,7 @@ class TakeWriter:
                 "state": state,
                 "ended_at": clock.iso_now(),
                 "ticks": self.ticks,
-                **spans(self.ticks, self._first_ns, self._last_ns, float(self._manifest["fps"])),
+                **duration_and_rate(self.ticks, self._first_ns, self._last_ns, float(self._manifest["fps"])),
                 "cameras_frames": self.frames,
                 "counters": dict(counters or {}),
                 "marks": [dict(mark) for mark in marks],
@@ -129,9 +129,9 @@ class TakeWriter:
     def close(self) -> None:
         """Release files and lock without updating the manifest, as a killed process would."""
         for files in self._cameras.values():
-            for each in (files.packets, files.index):
+            for file in (files.packets, files.index):
                 with contextlib.suppress(OSError):
-                    each.finish()
+                    file.finish()
         if hasattr(self, "_rows"):
             with contextlib.suppress(OSError):
                 self._rows.finish()
@@ -153,12 +153,12 @@ class TakeWriter:
         for files in self._cameras.values():
             files.packets.finish()
             files.index.finish()
-        with contextlib.suppress(OSError):  # readers do without the stream's end mark, as on a full disk
+        with contextlib.suppress(OSError):  # readers do not need the end-of-stream marker, which a full disk refuses
             self._rows.append(self._encoder.end())
         self._rows.finish()
         sync_path(self.folder)
 
-    def _sync_now_and_then(self) -> None:
+    def _sync_when_due(self) -> None:
         if clock.monotonic() >= self._sync_due:
             self._guarded(self._sync)
             self._sync_due = clock.monotonic() + SYNC_EVERY_S
@@ -170,7 +170,7 @@ class TakeWriter:
         self._rows.sync()
 
     def _guarded(self, action: Callable[[], None]) -> None:
-        """Run `action`; an error of the system becomes ours, and stays."""
+        """Run `action`; turn an OSError into a SpoolError, and raise that again at every later call."""
         if self._broken is not None:
             raise self._broken
         try:
@@ -183,8 +183,11 @@ class TakeWriter:
             raise self._broken from error
 
 
-def spans(ticks: int, first_ns: int, last_ns: int, fps: float) -> dict[str, float]:
-    """Duration and true rate of `ticks` ticks between two monotonic times."""
-    taken_s = (last_ns - first_ns) / 1e9
-    rate = (ticks - 1) / taken_s if ticks > 1 and taken_s > 0 else float(fps)
-    return {"duration_s": round(taken_s + 1 / fps if ticks else 0.0, 6), "rate_hz": round(rate, 4)}
+def duration_and_rate(ticks: int, first_ns: int, last_ns: int, fps: float) -> dict[str, float]:
+    """Return `duration_s` and measured `rate_hz` of `ticks` ticks, the first and last at these monotonic times.
+
+    The last tick counts for one period of `fps`. `rate_hz` is `fps` for fewer than two ticks.
+    """
+    elapsed_s = (last_ns - first_ns) / 1e9
+    rate = (ticks - 1) / elapsed_s if ticks > 1 and elapsed_s > 0 else float(fps)
+    return {"duration_s": round(elapsed_s + 1 / fps if ticks else 0.0, 6), "rate_hz": round(rate, 4)}

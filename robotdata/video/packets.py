@@ -146,7 +146,7 @@ def packets_in(file: BinaryIO, path: Path) -> Iterator[StoredPacket]:
             at = data.find(_CLUSTER, packet.offset + packet.size if packet else at + 4)
 
 
-def mend_header(path: Path, codec: str, width: int, height: int) -> bool:
+def repair_header(path: Path, codec: str, width: int, height: int) -> bool:
     """Rewrite the header of a packet file that the disk lost, alone or with the whole file; return whether it had."""
     header = _file_header(codec, width, height)
     make_sure_of(path)

@@ -10,7 +10,7 @@ import pytest
 from recorder.models import Episode
 from recorder.models.annotations import FIELDS, from_row, from_sidecar, to_row, to_sidecar
 from robotdata.dataset.annotations import ANNOTATION_FIELDS
-from robotdata.spool.annotation import JUDGED, Annotation
+from robotdata.spool.annotation import REVIEW_FIELDS, Annotation
 from robotdata.spool.facts import check_manifest
 from robotdata.spool.manifest import new_curation
 
@@ -31,7 +31,7 @@ def test_it_goes_from_place_to_place_and_comes_back(spoken: Annotation) -> None:
     assert from_row(row) == spoken
     assert Annotation.from_take(check_manifest(manifest(spoken))) == spoken
     entry = to_sidecar(spoken, row.planned)
-    judged = {name: entry[name] for name in JUDGED}
+    judged = {name: entry[name] for name in REVIEW_FIELDS}
     assert from_sidecar(entry, judged, length=30, task="push") == spoken
 
 
@@ -56,4 +56,4 @@ def test_a_verdict_that_is_none_counts_as_not_given() -> None:
 
 def test_a_new_field_is_known_in_every_place() -> None:
     assert {field.name for field in Episode._meta.get_fields()} >= set(FIELDS)
-    assert set(ANNOTATION_FIELDS) >= set(JUDGED) <= new_curation().keys()
+    assert set(ANNOTATION_FIELDS) >= set(REVIEW_FIELDS) <= new_curation().keys()

@@ -17,7 +17,7 @@ import pytest
 from robotdata.capture.records import Row
 from robotdata.spool import SpoolError, Take, recover_take
 from robotdata.spool import rows as row_files
-from robotdata.spool.rows import RowEncoder, StoredRows, columns_of, mend_header, read_rows
+from robotdata.spool.rows import RowEncoder, StoredRows, columns_of, read_rows, repair_header
 from tests.spool.conftest import CAMERAS, FEATURES, row
 from tests.support.old_rows import old_rows
 
@@ -100,7 +100,7 @@ def test_every_bit_of_a_message_counts_head_and_padding_included(tmp_path: Path)
         with pytest.raises(SpoolError, match=r"rows\.arrow"):
             read_rows(path)
         assert ticks(read_rows(path, COLUMNS)) == list(range(6)), place
-        assert mend_header(path, COLUMNS) and path.read_bytes() == whole
+        assert repair_header(path, COLUMNS) and path.read_bytes() == whole
 
 
 def test_rows_that_are_lost_doubled_moved_or_of_another_take_are_noticed(tmp_path: Path) -> None:
