@@ -189,9 +189,9 @@ class Look:
                 raise Answered(f"{address}: {response.status_code} {response.content[:200]!r}")
 
     def _rig(self) -> None:
-        from robotdata.rig.process import recover_left_overs
+        from robotdata.rig.process import recover_leftovers
 
-        recover_left_overs(self.home / "spool")
+        recover_leftovers(self.home / "spool")
 
     def _command(self, name: str, **options: Any) -> None:
         from django.core.management import call_command

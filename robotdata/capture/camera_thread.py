@@ -1,4 +1,4 @@
-"""One camera in a thread of its own: the newest frame in a slot, and every frame to the take that runs."""
+"""Read one camera in a thread of its own; keep the newest frame and send every frame to the take being recorded."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from robotdata.capture import clock
 from robotdata.capture.config import CameraConfig
 from robotdata.capture.devices import Camera, Picture, TickCamera
 from robotdata.capture.errors import DeviceError
-from robotdata.capture.health import CameraHealth, look_of, look_of_depth
+from robotdata.capture.health import CameraHealth, classify_depth, classify_jpeg
 from robotdata.capture.records import CameraFrame
-from robotdata.capture.session import Part, Tracebacks
+from robotdata.capture.session import NamedDevice, Tracebacks
 from robotdata.video.depth.packets import depth_packet, depth_size
 from robotdata.video.errors import VideoError
 from robotdata.video.jpeg import ImageError, encode_jpeg
@@ -30,13 +30,16 @@ Sink = Callable[[str, CameraFrame], None]
 
 
 class CameraThread:
-    """Runs `camera`; Packets are made here, once, and never in the loop. `newest` is safe from any thread."""
+    """Read frames from `camera` and encode each as a packet, so that the control loop never encodes.
+
+    `newest` is the newest frame, or None before the first; any thread may read it.
+    """
 
     def __init__(self, config: CameraConfig, camera: Camera, *, quality: int = 95) -> None:
         self.config = config
         self.key = config.key
         self.newest: CameraFrame | None = None
-        self.health = CameraHealth(config.fps, clock.monotonic_ns(), look_of_depth if config.depth else look_of)
+        self.health = CameraHealth(config.fps, clock.monotonic_ns(), classify_depth if config.depth else classify_jpeg)
         self.bad_frames = 0
         self._camera = camera
         self._quality = quality
@@ -48,21 +51,26 @@ class CameraThread:
         self._bad_in_a_row = 0
         self._channels = 0
         self._forgotten = -1
-        self._doing = ""
+        self._method = ""
         self._tracebacks = Tracebacks()
 
     @property
     def is_ticked(self) -> bool:
-        """Whether the loop asks this camera for each frame, and connects and disconnects it."""
+        """Return whether the control loop connects this camera and grabs one frame per tick."""
         return isinstance(self._camera, TickCamera)
 
     @property
-    def part(self) -> Part:
-        """The camera as a device of the loop; one that says so in `answer_s` may take longer than others."""
-        return Part(f"camera {self.config.name}", self._camera, self.key, float(getattr(self._camera, "answer_s", 0)))
+    def device(self) -> NamedDevice:
+        """Return the camera as a device of the control loop.
+
+        A driver with an attribute `answer_s` (seconds) may take that long to answer a call.
+        """
+        return NamedDevice(
+            f"camera {self.config.name}", self._camera, self.key, float(getattr(self._camera, "answer_s", 0))
+        )
 
     def start(self) -> None:
-        """Connect, and read until `stop`; a ticked camera is left to the loop."""
+        """Start the thread, which connects and reads until `stop`; do nothing if the camera `is_ticked`."""
         if self.is_ticked:
             return
         try:
@@ -71,81 +79,84 @@ class CameraThread:
             self.health.fail(f"this machine cannot start more threads ({error}); restart the rig")
 
     def halt(self) -> None:
-        """Ask the thread to end, without waiting for it."""
+        """Ask the thread to end; return at once."""
         self._stopping.set()
 
     def stop(self, timeout_s: float = 2.0) -> None:
-        """End the thread and let go of the camera; one that hangs is left to the process's end."""
+        """End the thread, which disconnects the camera; leave a thread that hangs for `timeout_s` running."""
         self.halt()
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
 
     def attach(self, sink: Sink) -> None:
-        """Send every frame to `sink` from now on, beginning with the newest that is there and not forgotten."""
+        """Send every frame to `sink` from now on, starting with the newest unless `forget` was called after it."""
         with self._lock:
             if self.newest is not None and self.newest.seq > self._forgotten:
                 sink(self.key, self.newest)
             self._sink = sink
 
     def detach(self) -> None:
+        """Stop sending frames to the sink."""
         with self._lock:
             self._sink = None
 
     def forget(self) -> None:
-        """No later sink gets what has come so far."""
+        """Keep the frames captured so far from every sink that is attached later."""
         with self._lock:
             self._forgotten = -1 if self.newest is None else self.newest.seq
 
-    def missing(self, now_ns: int) -> str | None:
-        """Why the camera gives nothing to record, in words; None where it does."""
+    def unavailable_reason(self, now_ns: int) -> str | None:
+        """Return why the camera has no frames to record at `now_ns` (monotonic); None if it has."""
         if self.newest is not None and self.health.state(now_ns) != "lost":
             return None
         if self.health.failed is not None:
             return self.health.failed
-        doing = self._doing
-        return f"{doing} does not answer" if doing else "no frames arrive"
+        method = self._method
+        return f"{method} does not answer" if method else "no frames arrive"
 
-    def slow_words(self) -> str | None:
-        """How much slower than the rig's file says the camera is, and what to do; None where it is not.
+    def slow_warning(self) -> str | None:
+        """Return a warning if the camera is much slower than its fps in the rig file, else None.
 
-        A camera that the loop asks for each frame is as fast as the loop, whose rate is said elsewhere.
+        A ticked camera never gets one: it is as fast as the control loop, whose rate has a warning of its own.
         """
         rate = None if self.is_ticked else self.health.slow_fps
         if rate is None:
             return None
-        name, wanted = self.config.name, self.config.fps
         return (
-            f"Camera {name} gives {rate:.1f} frames/s, not {wanted:g}. "
+            f"Camera {self.config.name} gives {rate:.1f} frames/s, not {self.config.fps:g}. "
             "Check its settings, light and network, or correct its fps in the rig file"
         )
 
     def _run(self) -> None:
         pause = FIRST_PAUSE_S
         while not self._stopping.is_set():
-            before = self.health.frames
+            frames_before = self.health.frames
             try:
                 self._call("connect", self._camera.connect)
                 while not self._stopping.is_set():
-                    frame = self.frame_of(self._call("read", self._camera.read))
+                    frame = self.make_frame(self._call("read", self._camera.read))
                     if frame is not None:
-                        self.keep(frame)
-            except BaseException as error:  # noqa: BLE001  a device's own code may raise anything, SystemExit too
-                self.health.fail(self._tracebacks.report(self.part.name, self._doing or "read", error))
+                        self.publish(frame)
+            except BaseException as error:  # noqa: BLE001  a driver may raise anything, SystemExit too
+                self.health.fail(self._tracebacks.report(self.device.name, self._method or "read", error))
             try:
                 self._call("disconnect", self._camera.disconnect)
-            except BaseException as error:  # noqa: BLE001  what it has failed of before is what counts
-                self._tracebacks.report(self.part.name, "disconnect", error)
-            pause = FIRST_PAUSE_S if self.health.frames > before else min(2 * pause, LONGEST_PAUSE_S)
+            except BaseException as error:  # noqa: BLE001  `health` keeps the earlier error, which is the cause
+                self._tracebacks.report(self.device.name, "disconnect", error)
+            pause = FIRST_PAUSE_S if self.health.frames > frames_before else min(2 * pause, LONGEST_PAUSE_S)
             self._stopping.wait(pause)
 
-    def _call(self, method: str, act: Callable[[], Result]) -> Result:
-        self._doing = method
-        result = act()
-        self._doing = ""
+    def _call(self, method: str, function: Callable[[], Result]) -> Result:
+        self._method = method
+        result = function()
+        self._method = ""
         return result
 
-    def frame_of(self, picture: Picture) -> CameraFrame | None:
-        """The frame of a picture as it is stored; None for a damaged one. Raises DeviceError where it is none."""
+    def make_frame(self, picture: Picture) -> CameraFrame | None:
+        """Return the frame to store for `picture`; None if its image is damaged.
+
+        Raises DeviceError if the driver returned no valid Picture, or after `_BAD_IN_A_ROW` damaged images.
+        """
         self._check(picture)
         packet = self._packet(picture)
         if packet is None:
@@ -155,8 +166,8 @@ class CameraThread:
         wall_ns = clock.wall_ns() - (clock.monotonic_ns() - captured_ns)
         return CameraFrame(seq, captured_ns, packet, wall_ns)
 
-    def keep(self, frame: CameraFrame) -> None:
-        """Make a frame the newest one, and hand it to the take that runs."""
+    def publish(self, frame: CameraFrame) -> None:
+        """Make `frame` the newest one and send it to the sink."""
         with self._lock:
             self.newest = frame
             if self._sink is not None:
@@ -164,7 +175,7 @@ class CameraThread:
         self.health.add(frame.packet, frame.captured_ns)
 
     def _check(self, picture: Any) -> None:
-        """Raises DeviceError where a device gives no Picture, or one that was captured at no time."""
+        """Raise DeviceError if `picture` is not a Picture or its capture time is invalid."""
         if not isinstance(picture, Picture):
             raise DeviceError(f"it returns a {type(picture).__name__}, want a Picture")
         captured_ns = picture.captured_ns
@@ -175,10 +186,10 @@ class CameraThread:
             raise DeviceError(f"its frames are {ahead_s:.3g} s ahead of the clock; captured_ns is monotonic time")
 
     def _packet(self, picture: Picture) -> bytes | None:
-        """The frame as it is stored; None for one that is damaged. Raises DeviceError where the size is another."""
+        """Return the packet to store; None for a damaged image. Raises DeviceError if the size is not the config's."""
         try:
-            packet, size = self._as_depth(picture) if self.config.depth else self._as_colours(picture)
-        except (ImageError, VideoError) as error:  # one damaged picture is left out; many are no camera
+            packet, size = self._encode_depth(picture) if self.config.depth else self._encode_colour(picture)
+        except (ImageError, VideoError) as error:  # skip one damaged image; many in a row are a fault of the camera
             self.bad_frames += 1
             self._bad_in_a_row += 1
             if self._bad_in_a_row >= _BAD_IN_A_ROW:
@@ -192,27 +203,28 @@ class CameraThread:
             )
         return packet
 
-    def _as_colours(self, picture: Picture) -> tuple[bytes, tuple[int, int]]:
-        """A JPEG and its (width, height)."""
+    def _encode_colour(self, picture: Picture) -> tuple[bytes, tuple[int, int]]:
+        """Return a JPEG and its (width, height) in pixels."""
         if picture.depth is not None:
             raise DeviceError("it sends depth; set `depth = true` for it in the rig file")
         if picture.packet is not None:
-            # A device may use its buffer again, while this one waits to be written.
+            # Copied: the driver may reuse its buffer while this packet waits to be written.
             parts = self._door.admit(bytes(picture.packet))
-            self._same_channels(parts.channels)
+            self._check_channels(parts.channels)
             return parts.data, (parts.width, parts.height)
         if picture.rgb is not None:
             return encode_jpeg(picture.rgb, self._quality), (picture.rgb.shape[1], picture.rgb.shape[0])
         raise ImageError("no image")
 
-    def _same_channels(self, channels: int) -> None:
-        """Raises DeviceError where a camera turns grey, or coloured: what it was and what it is are two things."""
-        before = self._channels = self._channels or channels  # its first ones: a camera that stays grey stays wrong
+    def _check_channels(self, channels: int) -> None:
+        """Raise DeviceError if a camera changes between grey and colour: a video has one number of channels."""
+        # Compared with the first image, not the previous one: a camera that turned grey stays refused.
+        before = self._channels = self._channels or channels
         if channels != before:
             raise DeviceError(f"it sends {channels} channel(s), earlier images had {before}")
 
-    def _as_depth(self, picture: Picture) -> tuple[bytes, tuple[int, int]]:
-        """A 16-bit PNG, which loses nothing, and its (width, height)."""
+    def _encode_depth(self, picture: Picture) -> tuple[bytes, tuple[int, int]]:
+        """Return a 16-bit PNG, which is lossless, and its (width, height) in pixels."""
         if picture.rgb is not None or (picture.packet or b"").startswith(b"\xff\xd8"):
             raise DeviceError("it sends colour; remove `depth` from it in the rig file")
         if picture.packet is not None:

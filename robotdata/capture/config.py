@@ -1,4 +1,4 @@
-"""A rig in one TOML file."""
+"""Read the rig file: a TOML file that describes one rig."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DEFAULT: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class DeviceConfig:
-    """The kind of a device and its own keys."""
+    """The kind of a robot or teleoperator and the other keys of its table, for its driver to read."""
 
     kind: str
     options: Options
@@ -34,7 +34,7 @@ class DeviceConfig:
 
 @dataclass(frozen=True, slots=True)
 class CameraConfig:
-    """One camera: size in pixels, rate in frames per second."""
+    """One camera: `width` and `height` in pixels, `fps` in frames per second."""
 
     name: str
     kind: str
@@ -43,24 +43,24 @@ class CameraConfig:
     fps: float
     options: Options
     depth: DepthScale | None = None
-    """How its depth will be encoded; None: it gives colours."""
+    """The scale for encoding its depth; None for a colour camera."""
 
     @property
     def feature(self) -> dict[str, Any]:
-        """What LeRobot says of such a camera."""
+        """Return the camera's entry in LeRobot's `features`."""
         channels = 3 if self.depth is None else 1
-        made = {"dtype": "video", "shape": [self.height, self.width, channels], "names": list(CAMERA_NAMES)}
-        return made if self.depth is None else made | {"info": self.depth.info("mm")}
+        feature = {"dtype": "video", "shape": [self.height, self.width, channels], "names": list(CAMERA_NAMES)}
+        return feature if self.depth is None else feature | {"info": self.depth.info("mm")}
 
     @property
     def key(self) -> str:
-        """The feature that its frames become."""
+        """Return the name of the camera's feature."""
         return f"observation.images.{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
 class RigConfig:
-    """Everything that a rig's file says."""
+    """The checked content of a rig file; `fps` is the rate of the control loop in Hz."""
 
     name: str
     fps: float
@@ -68,11 +68,11 @@ class RigConfig:
     teleoperator: DeviceConfig
     cameras: tuple[CameraConfig, ...] = field(default=())
     connect_s: float = 30.0
-    """How long robot and teleoperator may take to connect."""
+    """Seconds that robot and teleoperator may take to connect."""
 
 
 def read_config(path: Path | None) -> RigConfig:
-    """The rig that `path` describes, or the simulated one without a path; raises ConfigError."""
+    """Return the rig that the file at `path` describes, or the simulated rig if `path` is None. Raises ConfigError."""
     if path is None:
         return parse_config(DEFAULT, "the built-in rig")
     try:
@@ -85,26 +85,26 @@ def read_config(path: Path | None) -> RigConfig:
 
 
 def parse_config(values: Mapping[str, Any], source: str) -> RigConfig:
-    """The rig that `values` describe; `source` is how messages call them. Raises ConfigError."""
+    """Return the rig that `values` describe. Raises ConfigError, whose message begins with `source`."""
     top = Options(values, f"{source}: ")
     rig = top.table("rig")
     name = rig.name("name")
     fps = rig.rate("fps", 30, low=1, high=240)
     connect_s = rig.number("connect_s", 30, low=1, high=600)
-    rig.done()
+    rig.refuse_unknown_keys()
     robot = _device(top.table("robot"))
     teleoperator = _device(top.table("teleoperator"))
     tables = top.table("cameras")
     names = tables.names()
     if len(names) > MAX_CAMERAS:
         raise ConfigError(tables.where, f"{len(names)} cameras; want at most {MAX_CAMERAS}")
-    alike: dict[str, str] = {}
-    for each in names:
-        if (other := alike.setdefault(each.casefold(), each)) != each:
-            words = f"differs from {other!r} only in case, which some file systems do not distinguish: rename one"
-            raise ConfigError(f"{tables.where}.{each}", words)
-    cameras = tuple(_camera(tables, each, fps) for each in names)
-    top.done()
+    by_casefold: dict[str, str] = {}
+    for camera in names:
+        if (other := by_casefold.setdefault(camera.casefold(), camera)) != camera:
+            problem = f"differs from {other!r} only in case, which some file systems do not distinguish: rename one"
+            raise ConfigError(f"{tables.where}.{camera}", problem)
+    cameras = tuple(_camera(tables, camera, fps) for camera in names)
+    top.refuse_unknown_keys()
     return RigConfig(name, fps, robot, teleoperator, cameras, connect_s)
 
 
@@ -128,16 +128,16 @@ def _camera(tables: Options, name: str, fps: float) -> CameraConfig:
 
 
 def _depth(table: Options) -> DepthScale | None:
-    """`depth`, and with it `depth_min`, `depth_max` and `shift` in metres and `use_log`."""
+    """Return the scale from `depth_min`, `depth_max`, `shift` (metres) and `use_log`; None unless `depth` is true."""
     if not table.flag("depth"):
         return None
-    usual = DepthScale()
-    low = float(table.number("depth_min", usual.depth_min, low=0, high=1000))
-    high = float(table.number("depth_max", usual.depth_max, low=0, high=1000))
+    default = DepthScale()
+    low = float(table.number("depth_min", default.depth_min, low=0, high=1000))
+    high = float(table.number("depth_max", default.depth_max, low=0, high=1000))
     if low >= high:
         raise ConfigError(f"{table.where}.depth_max", f"is {high:g} m, want more than depth_min ({low:g})")
-    shift = float(table.number("shift", usual.shift, low=0, high=1000))
+    shift = float(table.number("shift", default.shift, low=0, high=1000))
     try:
-        return DepthScale(low, high, shift, table.flag("use_log", usual.use_log))
+        return DepthScale(low, high, shift, table.flag("use_log", default.use_log))
     except EncodeError as error:
         raise ConfigError(f"{table.where}.shift", str(error)) from error

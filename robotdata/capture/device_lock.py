@@ -1,4 +1,4 @@
-"""Lock a device for one process: the lock lies on the device itself, and dies with its holder."""
+"""Lock a device file for one process; the system releases the lock when that process ends."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from robotdata.files.lock import try_lock
 
 
 class DeviceLock:
-    """Locks the device at `path` for this process, through every reconnection, until the process ends."""
+    """A lock on the device at `path`, kept through reconnections until the process ends; messages say `name`."""
 
     def __init__(self, path: str, name: str) -> None:
         self._path, self._name = Path(path), name
         self._fd = -1
 
     def acquire(self) -> None:
-        """Raises DeviceError where another process has it. A device that is not there is nobody's."""
+        """Lock the device. Raises DeviceError if another process holds it; does nothing if it cannot be opened."""
         try:
-            there = self._path.stat()
-            if self._fd >= 0 and os.path.samestat(there, os.fstat(self._fd)):
+            device = self._path.stat()
+            if self._fd >= 0 and os.path.samestat(device, os.fstat(self._fd)):
                 return
-            self._release()  # of one that was unplugged
+            self._release()  # the lock of a device that was unplugged since
             fd = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError:
-            return  # whoever opens it says why it cannot be
+            return  # the driver opens the device next and reports why that fails
         try:
             locked = try_lock(fd)
         except OSError:
@@ -35,7 +35,7 @@ class DeviceLock:
         if not locked:
             os.close(fd)
             raise DeviceError(
-                f"{self._name} is in use by {_holder(there)}; stop that process, or use another url for this camera"
+                f"{self._name} is in use by {_holder(device)}; stop that process, or use another url for this camera"
             )
         self._fd = fd
 
@@ -46,12 +46,12 @@ class DeviceLock:
 
 
 def _holder(device: os.stat_result) -> str:
-    """Who has locked it, and since when that process runs, as far as the system tells."""
-    place = f"{os.major(device.st_dev):02x}:{os.minor(device.st_dev):02x}:{device.st_ino}"
+    """Return the pid and start time of the process that holds the lock, from /proc/locks (see proc(5))."""
+    file_id = f"{os.major(device.st_dev):02x}:{os.minor(device.st_dev):02x}:{device.st_ino}"
     with contextlib.suppress(OSError, ValueError, IndexError):
         for line in Path("/proc/locks").read_text().splitlines():
-            words = line.split()
-            if words[1] == "FLOCK" and words[5] == place and int(words[4]) > 0:
-                since = Path(f"/proc/{words[4]}").stat().st_ctime_ns
-                return f"pid {words[4]} since {clock.iso(since)}"
+            columns = line.split()
+            if columns[1] == "FLOCK" and columns[5] == file_id and int(columns[4]) > 0:
+                since = Path(f"/proc/{columns[4]}").stat().st_ctime_ns
+                return f"pid {columns[4]} since {clock.iso(since)}"
     return "another process"

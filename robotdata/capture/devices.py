@@ -1,4 +1,4 @@
-"""The three small protocols that a device fulfils. See `docs/devices.md` for a robot in 30 lines."""
+"""The protocols that a robot, teleoperator or camera implements. See `docs/devices.md` for a robot in 30 lines."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ Features = Mapping[str, Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One frame as a camera gives it: `rgb`, uint8 (H, W, 3), or a ready JPEG; its time in monotonic ns.
+    """One frame from a camera, captured at `captured_ns` (monotonic).
 
-    A depth camera gives `depth`, uint16 (H, W) or (H, W, 1) in millimetres, 0 where it measured nothing, or a
-    ready 16-bit PNG of it.
+    A colour camera sets `rgb`, uint8 (H, W, 3), or `packet`, a JPEG. A depth camera sets `depth`, uint16 (H, W) or
+    (H, W, 1) in millimetres with 0 where nothing was measured, or `packet`, a 16-bit PNG of that.
     """
 
     captured_ns: int
@@ -30,9 +30,10 @@ class Picture:
 
 @dataclass(slots=True)
 class DeviceContext:
-    """What a device may know of the rig that it belongs to.
+    """The rig that a device belongs to: its name and `fps` (Hz); for a camera also `name`, size (pixels) and rate.
 
-    `shared` is for devices of one package that belong together, as a simulator's robot and cameras do.
+    `shared` is one dict for all devices of the rig. Devices that belong together, such as a simulator's robot and
+    cameras, exchange objects through it.
     """
 
     rig: str
@@ -48,57 +49,63 @@ class DeviceContext:
 
 @runtime_checkable
 class Robot(Protocol):
-    """Moves and knows where it is. `features` are LeRobot's, of `action` and every `observation.*` but cameras."""
+    """A robot. `features` are LeRobot's, for `action` and every `observation.*` except cameras."""
 
     robot_type: str
     features: Features
 
     def connect(self) -> None:
-        """Raises DeviceError, saying what to do, where the robot is not there."""
+        """Connect. Raises DeviceError, saying what to do, if the robot is not available."""
 
     def observe(self) -> Values:
-        """The newest observation, one value for each `observation.*` feature; quick, for it is the loop's."""
+        """Return the newest observation, one value per `observation.*` feature; at once, the control loop waits."""
 
     def act(self, action: Action) -> Action:
-        """Send `action`, float32 (n,); returns what was really sent, after limits."""
+        """Send `action`, float32 (n,); return the action that was sent, after limits."""
 
-    def disconnect(self) -> None: ...
+    def disconnect(self) -> None:
+        """Release the robot; also called after a `connect` that failed."""
 
 
 @runtime_checkable
 class Teleoperator(Protocol):
-    """Decides what the robot does next."""
+    """A source of actions: a leader arm, a game pad, a policy."""
 
-    def connect(self) -> None: ...
+    def connect(self) -> None:
+        """Connect. Raises DeviceError, saying what to do, if the teleoperator is not available."""
 
     def action(self, observation: Values) -> Action:
-        """The action for this observation, float32 (n,); quick."""
+        """Return the action for this observation, float32 (n,); at once, the control loop waits."""
 
-    def disconnect(self) -> None: ...
+    def disconnect(self) -> None:
+        """Release the teleoperator; also called after a `connect` that failed."""
 
 
 @runtime_checkable
 class Camera(Protocol):
-    """Gives frames at its own pace, in a thread of its own."""
+    """A camera with a clock of its own, read in a thread of its own."""
 
     def connect(self) -> None:
-        """Raises DeviceError where the camera is not there; tried again, with growing pauses."""
+        """Connect. Raises DeviceError if the camera is not available; it is called again, after growing pauses."""
 
     def read(self) -> Picture:
-        """The next frame; waits for it. Raises DeviceError where none comes any more."""
+        """Wait for the next frame and return it. Raises DeviceError if the camera has stopped."""
 
-    def disconnect(self) -> None: ...
+    def disconnect(self) -> None:
+        """Release the camera; also called after a `connect` or `read` that failed."""
 
 
 @runtime_checkable
 class TickCamera(Protocol):
-    """A camera that the loop itself asks for one frame a tick, before the row is made (tests need that)."""
+    """A camera that the control loop calls once per tick, so that each row has a frame of its own tick."""
 
-    def grab(self, tick: int) -> Picture: ...
+    def grab(self, tick: int) -> Picture:
+        """Return the frame of `tick` at once. Raises DeviceError if there is none."""
 
 
 @runtime_checkable
 class TakeAware(Protocol):
-    """A robot that wants to know when a take begins, before the observation of its first tick."""
+    """A robot that is told when a take begins."""
 
-    def begin_take(self) -> None: ...
+    def begin_take(self) -> None:
+        """Prepare for a take; the first `observe` of the take follows."""

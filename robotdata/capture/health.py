@@ -1,4 +1,4 @@
-"""Whether a camera's pictures are worth recording: said within two seconds, and marked in the take."""
+"""Judge whether a camera's frames are worth recording, within two seconds of a fault."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from robotdata.video.jpeg import ImageError, decode_jpeg
 STALE_PERIODS = 3
 LOST_AFTER_NS = 2_000_000_000
 FROZEN_AFTER_NS = 1_000_000_000
-LOOK_EVERY_NS = 400_000_000
+CLASSIFY_EVERY_NS = 400_000_000
 BLACK_BELOW = 10.0
 FLAT_BELOW = 2.0
 MEASURED_AT_LEAST = 0.01
 SLOW_BELOW = 0.8  # of the configured rate
 _RATE_EVERY_NS, _RATE_SAMPLES = 250_000_000, 17
-_RATE_FRAMES, _RATE_NS = 5, 3_000_000_000  # a rate is measured over no less than both of these
+_RATE_FRAMES, _RATE_NS = 5, 3_000_000_000  # a rate is measured over at least this many frames and this long
 
 TEXTS = {
     "stale": "sends no new frames",
@@ -32,77 +32,83 @@ TEXTS = {
 
 
 class CameraHealth:
-    """Fed with each packet by the camera's thread; asked by any other. Times are monotonic ns."""
+    """The state of one camera. The camera's thread calls `add` and `fail`; any thread may read. Times: monotonic ns.
 
-    def __init__(self, fps: float, now_ns: int, look: Callable[[bytes], str] | None = None) -> None:
-        self._look_at = look or look_of
+    `classify` returns the state that a packet's image shows: ok, black or flat.
+    """
+
+    def __init__(self, fps: float, now_ns: int, classify: Callable[[bytes], str] | None = None) -> None:
+        self._classify = classify or classify_jpeg
         self._stale_ns = int(STALE_PERIODS * 1e9 / fps)
-        self._seen_ns = self._changed_ns = now_ns
-        self._looked_ns = 0
+        self._newest_ns = self._changed_ns = now_ns
+        self._classified_ns = 0
         self._last = b""
-        self._look = "ok"
-        self._suspect = "ok"
+        self._image_state = "ok"
+        self._previous_state = "ok"
         self.failed: str | None = None
         self.frames = 0
         self._fps = fps
-        self._counted: deque[tuple[int, int]] = deque(maxlen=_RATE_SAMPLES)
+        self._samples: deque[tuple[int, int]] = deque(maxlen=_RATE_SAMPLES)  # capture time, frames until then
         self._rate: float | None = None
 
     def add(self, packet: bytes, captured_ns: int) -> None:
-        """A frame has come."""
+        """Take note of a new frame."""
         self.frames += 1
         self.failed = None
         self._count(captured_ns)
-        self._seen_ns = captured_ns
+        self._newest_ns = captured_ns
         if packet != self._last:
             self._last, self._changed_ns = packet, captured_ns
-        if captured_ns - self._looked_ns >= LOOK_EVERY_NS:
-            self._looked_ns = captured_ns
-            found = self._look_at(packet)
-            # Twice in a row: one dark frame is a hand before the lens.
-            self._look = found if found == self._suspect else "ok"
-            self._suspect = found
+        if captured_ns - self._classified_ns >= CLASSIFY_EVERY_NS:
+            self._classified_ns = captured_ns
+            state = self._classify(packet)
+            # A fault must show twice in a row: one dark frame may be a hand in front of the lens.
+            self._image_state = state if state == self._previous_state else "ok"
+            self._previous_state = state
 
     def _count(self, captured_ns: int) -> None:
-        """Measure the rate again, over the last four seconds or so; a camera that was away starts over."""
-        if captured_ns - self._seen_ns > LOST_AFTER_NS or captured_ns < self._seen_ns:
-            self._counted.clear()
+        """Measure the rate over the last four seconds or so; start over after the camera was lost."""
+        if captured_ns - self._newest_ns > LOST_AFTER_NS or captured_ns < self._newest_ns:
+            self._samples.clear()
             self._rate = None
-        if self._counted and captured_ns - self._counted[-1][0] < _RATE_EVERY_NS:
+        if self._samples and captured_ns - self._samples[-1][0] < _RATE_EVERY_NS:
             return
-        self._counted.append((captured_ns, self.frames))
-        taken_ns, frames = captured_ns - self._counted[0][0], self.frames - self._counted[0][1]
-        if taken_ns >= _RATE_NS and frames >= _RATE_FRAMES:
-            self._rate = frames * 1e9 / taken_ns
+        self._samples.append((captured_ns, self.frames))
+        elapsed_ns, frames = captured_ns - self._samples[0][0], self.frames - self._samples[0][1]
+        if elapsed_ns >= _RATE_NS and frames >= _RATE_FRAMES:
+            self._rate = frames * 1e9 / elapsed_ns
 
     @property
     def slow_fps(self) -> float | None:
-        """The rate at which frames come, where that is much below the configured one; else None."""
+        """Return the measured rate (frames/s) if it is below `SLOW_BELOW` of the configured one, else None."""
         rate = self._rate
         return rate if rate is not None and rate < SLOW_BELOW * self._fps else None
 
-    def fail(self, why: str) -> None:
-        """The device says that it is gone."""
-        self.failed = why
+    def fail(self, reason: str) -> None:
+        """Count the camera as lost until the next frame, because its driver failed."""
+        self.failed = reason
 
     def state(self, now_ns: int) -> str:
-        """ok, stale, lost, frozen, black or flat; the gravest where several are true."""
-        age = now_ns - self._seen_ns
+        """Return ok, stale, lost, frozen, black or flat; the worst if several are true."""
+        age = now_ns - self._newest_ns
         if self.failed is not None or age > max(LOST_AFTER_NS, self._stale_ns):
             return "lost"
         if age > self._stale_ns:
             return "stale"
-        if self._look != "ok":
-            return self._look
-        return "frozen" if self._seen_ns - self._changed_ns > FROZEN_AFTER_NS else "ok"
+        if self._image_state != "ok":
+            return self._image_state
+        return "frozen" if self._newest_ns - self._changed_ns > FROZEN_AFTER_NS else "ok"
 
     def age_s(self, now_ns: int) -> float | None:
-        """Seconds since the newest frame; None before the first."""
-        return max(0.0, (now_ns - self._seen_ns) / 1e9) if self.frames else None
+        """Return the seconds since the newest frame; None before the first."""
+        return max(0.0, (now_ns - self._newest_ns) / 1e9) if self.frames else None
 
 
-def look_of_depth(packet: bytes) -> str:
-    """black where a depth camera measures nothing; a wall that fills its picture is no fault."""
+def classify_depth(packet: bytes) -> str:
+    """Return black if a depth packet (16-bit PNG) has hardly any measured pixel, else ok.
+
+    One distance all over the image counts as ok: it may be a wall.
+    """
     try:
         depth = depth_of_packet(packet)
     except DecodeError:
@@ -110,8 +116,8 @@ def look_of_depth(packet: bytes) -> str:
     return "black" if np.count_nonzero(depth) < MEASURED_AT_LEAST * depth.size else "ok"
 
 
-def look_of(packet: bytes) -> str:
-    """ok, black or flat: what a JPEG shows."""
+def classify_jpeg(packet: bytes) -> str:
+    """Return ok, black or flat for a JPEG, judged at an eighth of its size; ok if it cannot be decoded."""
     try:
         small = decode_jpeg(packet, scale=8)
     except ImageError:

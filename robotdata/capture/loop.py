@@ -1,4 +1,4 @@
-"""The control loop: observe, act, make a row, on time. It never waits for a disk, a socket or a JPEG."""
+"""The control loop: observe, act and make a row at a fixed rate. It never waits for a disk, a socket or an encoder."""
 
 from __future__ import annotations
 
@@ -16,27 +16,32 @@ from robotdata.capture.camera_thread import CameraThread
 from robotdata.capture.devices import Robot, TakeAware, Teleoperator
 from robotdata.capture.errors import DeviceError
 from robotdata.capture.records import CameraFrame, Row
-from robotdata.capture.session import Call, Failure, Limits, Part, Session, Tracebacks
+from robotdata.capture.session import Call, Failure, NamedDevice, Session, Timeouts, Tracebacks
 from robotdata.capture.values import RowValues
 
 SILENT_PERIODS = 3
 STOP_S, LONGEST_STOP_S = 5.0, 12.0
-_LOOK_S = 0.005
+_POLL_S = 0.005
 _JITTERS = 1024
 _TELEMETRY_ROWS = 512
 
 
 class TakeSink(Protocol):
-    """Where a running take goes; both calls return at once, whatever the disk does."""
+    """Receives the data of the take being recorded; both calls return at once, even if the disk is slow."""
 
-    def add_frame(self, key: str, frame: CameraFrame) -> None: ...
+    def add_frame(self, key: str, frame: CameraFrame) -> None:
+        """Take one frame of the camera `key`."""
 
-    def add_row(self, row: Row, camera_states: Mapping[str, str]) -> None: ...
+    def add_row(self, row: Row, camera_states: Mapping[str, str]) -> None:
+        """Take one row, with the state of each camera by key."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoopCounters:
-    """Ticks since the counters began; `fps` is the rate of the last two seconds, jitter how late ticks begin."""
+    """Ticks since the counters were reset: all, those that began late, and those that were skipped.
+
+    `fps` is the rate over the last two seconds in Hz, `jitter_p99_ms` the 99th percentile of how late ticks began.
+    """
 
     ticks: int
     late_ticks: int
@@ -48,10 +53,9 @@ class LoopCounters:
 class ControlLoop:
     """Drives robot and teleoperator at `fps` in a thread of its own.
 
-    Whatever a device does, the loop ends in order: `running` is then False, `failure` says why, every device that
-    does not hang was told to disconnect, and the loop may be started again once none hangs any more. Somebody has to
-    call `watch` often, for a thread that waits for a device notices nothing. Raises ConfigError where the features
-    of the robot cannot be recorded.
+    If a device fails or hangs, the loop disconnects every device that does not hang, `running` becomes False and
+    `failure` says why. `start` works again once no call hangs. Another thread must call `watch` often, because the
+    loop's own thread cannot notice that it hangs. Raises ConfigError if the robot's features cannot be recorded.
     """
 
     def __init__(
@@ -61,128 +65,130 @@ class ControlLoop:
         cameras: Sequence[CameraThread],
         fps: float,
         *,
-        limits: Limits | None = None,
+        timeouts: Timeouts | None = None,
     ) -> None:
         self.fps = fps
         self.telemetry: deque[tuple[float, NDArray[Any], NDArray[Any]]] = deque(maxlen=_TELEMETRY_ROWS)
-        self._robot, self._teleoperator = Part("robot", robot), Part("teleoperator", teleoperator)
+        self._robot, self._teleoperator = NamedDevice("robot", robot), NamedDevice("teleoperator", teleoperator)
         self._cameras = list(cameras)
-        self._ticked = [(camera, camera.part) for camera in cameras if camera.is_ticked]
+        self._ticked = [(camera, camera.device) for camera in cameras if camera.is_ticked]
         self._period_ns = round(1e9 / fps)
-        self._limits = limits or Limits()
+        self._timeouts = timeouts or Timeouts()
         self._tracebacks = Tracebacks()
         self._lock = threading.Lock()
         self._sink: TakeSink | None = None
         self._take_tick = 0
-        self._begins = False
+        self._take_begins = False
         self._session: Session | None = None
         self._values = RowValues(robot.features)
         self.reset_counters()
 
     def start(self) -> None:
-        """Begin to connect the devices, and then to run; returns at once.
+        """Connect the devices, then run the loop, in a new thread; return at once.
 
-        The robot comes last: it never stands under torque without somebody who commands it. Raises DeviceError where
-        an earlier call of a device still hangs, RuntimeError where the system gives no thread.
+        The robot connects last, so that it never holds torque without a teleoperator. Raises DeviceError if an earlier
+        call of a device still hangs, RuntimeError if the system cannot start a thread.
         """
         if not self.ended:
             raise DeviceError("an earlier call has not returned yet; devices connect again once it has")
-        parts = [self._teleoperator, *(part for _, part in self._ticked), self._robot]
-        session = Session(parts, self._limits, self._tracebacks)
+        devices = [self._teleoperator, *(device for _, device in self._ticked), self._robot]
+        session = Session(devices, self._timeouts, self._tracebacks)
         session.start(lambda: self._run(session))
         self._session = session
 
     def stop(self) -> bool:
-        """End after the current tick and let go of the devices; False where one hangs, which is then left alone.
+        """End the loop after the current tick and disconnect the devices; return False if a device still hangs.
 
-        One that hangs has STOP_S to answer after all, for only then can it be told to disconnect; but all others are.
+        All other devices are disconnected at once. A device that hangs gets STOP_S to return, because it can be
+        disconnected only after that.
         """
         session = self._session
         if session is None:
             return True
         session.end()
         began = clock.monotonic()
-        while not session.over:
+        while not session.ended:
             session.watch()
             waited_s = clock.monotonic() - began
             if waited_s >= LONGEST_STOP_S or (waited_s >= STOP_S and session.stuck):
                 break
-            clock.pause(_LOOK_S)
-        return session.over
+            clock.pause(_POLL_S)
+        return session.ended
 
     def watch(self) -> None:
-        """End the loop where a device does not answer; to be called often, by a thread that calls no device."""
+        """End the loop if a device does not answer in time. Call it often, from a thread that calls no device."""
         if self._session is not None:
             self._session.watch()
 
     @property
     def running(self) -> bool:
-        """Whether every device is connected and the loop's thread lives."""
+        """Return whether every device is connected and the loop runs."""
         return self._session is not None and self._session.working
 
     @property
     def ended(self) -> bool:
-        """Whether nothing of it is left: every device was let go of, and none hangs."""
-        return self._session is None or self._session.over
+        """Return whether the loop has ended, every device is disconnected and no call hangs."""
+        return self._session is None or self._session.ended
 
     @property
     def hanging(self) -> list[Call]:
-        """The calls that were given up and have not returned: nothing is connected before they have."""
-        return [call for call in self._session.calls if call.given_up] if self._session is not None else []
+        """Return the calls that timed out and have not returned; `start` raises DeviceError until they have."""
+        return [call for call in self._session.calls if call.timed_out] if self._session is not None else []
 
     @property
     def failure(self) -> Failure | None:
-        """Why the loop has ended; None while it connects or runs, or where it was told to end."""
+        """Return why the loop has ended; None while it connects or runs, and after `stop`."""
         return self._session.failure if self._session is not None else None
 
     @property
-    def silences(self) -> list[Call]:
-        """The calls that take too long: three periods; of a connect, as long as any other call may take at most."""
+    def late_calls(self) -> list[Call]:
+        """Return the running calls that are late: after SILENT_PERIODS periods, a `connect` after `answer_s`."""
         if self._session is None:
             return []
-        usual = SILENT_PERIODS / self.fps
+        late_after_s = SILENT_PERIODS / self.fps
         return [
             call
             for call in self._session.calls
-            if call.waited_s >= (self._limits.answer_s if call.method == "connect" else usual)
+            if call.waited_s >= (self._timeouts.answer_s if call.method == "connect" else late_after_s)
         ]
 
     @property
     def unreleased(self) -> dict[str, str]:
-        """The devices that could not be told to disconnect when the loop ended, and why."""
+        """Return the devices that failed to disconnect when the loop ended: name -> reason."""
         return self._session.unreleased if self._session is not None else {}
 
     def swap_sink(self, sink: TakeSink | None) -> None:
-        """From the next tick on rows and frames go to `sink`, or nowhere; no row is in the old one after that."""
+        """Send rows and frames to `sink` (None: nowhere) from the next tick on; the old sink gets no more."""
         with self._lock:
             for camera in self._cameras:
                 camera.detach()
             self._sink = sink
             self._take_tick = 0
-            self._begins = sink is not None
+            self._take_begins = sink is not None
             if sink is not None:
                 for camera in self._cameras:
                     camera.attach(sink.add_frame)
                 self.reset_counters()
 
     def forget_frames(self) -> None:
-        """What the cameras have shown so far is in no later take: that of a discarded one would be in the next."""
+        """Keep the cameras' frames so far from later takes, so that no frame of a discarded take is in the next."""
         for camera in self._cameras:
             camera.forget()
 
     def reset_counters(self) -> None:
+        """Count from zero; a new take does so."""
         self._ticks = self._late = self._dropped = 0
         self._jitter: deque[int] = deque(maxlen=_JITTERS)
         self._times: deque[int] = deque(maxlen=max(2, round(2 * self.fps)))
 
     def counters(self) -> LoopCounters:
-        """Since the take began, or since the last one ended."""
+        """Return the counters since the last take began."""
         jitter = list(self._jitter)
         times = list(self._times)
         rate = self.fps
-        if len(times) > 1:  # over the last two seconds, up to now where ticks fail to come
-            taken_ns = max(times[-1], clock.monotonic_ns() - 2 * self._period_ns) - times[0]
-            rate = (len(times) - 1) * 1e9 / max(1, taken_ns)
+        if len(times) > 1:  # over the last two seconds; up to now if the newest tick is older than two periods
+            elapsed_ns = max(times[-1], clock.monotonic_ns() - 2 * self._period_ns) - times[0]
+            rate = (len(times) - 1) * 1e9 / max(1, elapsed_ns)
         p99 = float(np.percentile(jitter, 99)) / 1e6 if jitter else 0.0
         return LoopCounters(self._ticks, self._late, self._dropped, round(rate, 2), round(p99, 3))
 
@@ -196,39 +202,41 @@ class ControlLoop:
             self._late += now - due > self._period_ns // 2
             due += self._period_ns
             behind = clock.monotonic_ns() - due
-            if behind > self._period_ns:  # whole ticks are gone: said, not caught up with
+            if behind > self._period_ns:  # count whole missed ticks and skip them: catching up would bunch the rest
                 skipped = behind // self._period_ns
                 self._dropped += skipped
                 due += skipped * self._period_ns
 
     def _tick(self, session: Session, now: int) -> None:
         with self._lock:
-            sink, tick, begins = self._sink, self._take_tick, self._begins
-            self._begins = False
-        if begins and isinstance(self._robot.device, TakeAware):
+            sink, tick, begins = self._sink, self._take_tick, self._take_begins
+            self._take_begins = False
+        if begins and isinstance(self._robot.driver, TakeAware):
             session.call(self._robot, "begin_take")
-        given, values = session.call(self._robot, "observe", check=self._observed)
-        wanted = session.call(self._teleoperator, "action", given, check=self._values.wanted)
-        values["action"] = session.call(self._robot, "act", wanted, check=self._values.sent)
+        observation, values = session.call(self._robot, "observe", check=self._check_observation)
+        requested = session.call(self._teleoperator, "action", observation, check=self._values.requested_action)
+        values["action"] = session.call(self._robot, "act", requested, check=self._values.sent_action)
         wall_ns = clock.wall_ns()
-        frames = [(camera, session.call(part, "grab", tick, check=camera.frame_of)) for camera, part in self._ticked]
+        frames = [
+            (camera, session.call(device, "grab", tick, check=camera.make_frame)) for camera, device in self._ticked
+        ]
         with self._lock:
-            if self._sink is sink:  # else a take began or ended just now, and this tick is in none
+            if self._sink is sink:  # else a take began or ended during this tick, which then belongs to none
                 self._finish_tick(Row(tick, now, wall_ns, values), frames)
         self._ticks += 1
         self._times.append(now)
         state = np.asarray(values.get("observation.state", ()), np.float32)
         self.telemetry.append((wall_ns / 1e9, state, values["action"]))
 
-    def _observed(self, given: Any) -> tuple[Any, dict[str, NDArray[Any]]]:
-        """As the robot gave it, for the teleoperator, and as it is stored."""
-        return given, self._values.observation(given)
+    def _check_observation(self, observation: Any) -> tuple[Any, dict[str, NDArray[Any]]]:
+        """Return the observation unchanged, for the teleoperator, and as it is stored. Raises DeviceError."""
+        return observation, self._values.observation(observation)
 
     def _finish_tick(self, row: Row, frames: Sequence[tuple[CameraThread, CameraFrame | None]]) -> None:
-        """Frames of this very tick from the cameras that give them, then the row."""
+        """Publish the frames of the ticked cameras, then send the row, which names them."""
         for camera, frame in frames:
             if frame is not None:
-                camera.keep(frame)
+                camera.publish(frame)
         if self._sink is not None:
             self._sink.add_row(replace(row, frames=self._frames()), self._states(row.monotonic_ns))
         self._take_tick += 1

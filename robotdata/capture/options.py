@@ -1,4 +1,4 @@
-"""A table of a TOML file, read key by key; every mistake names the key and what was expected."""
+"""Read a table of a TOML file key by key; every error names the key and the expected value."""
 
 from __future__ import annotations
 
@@ -16,39 +16,42 @@ NAME = re.compile(r"[A-Za-z0-9_-]{1,48}")
 
 
 class Options:
-    """The keys of one table; `where` is how messages call it, such as `rig.toml: cameras.front`."""
+    """The keys of one table. Error messages begin with `where`, such as `rig.toml: cameras.front`.
+
+    Every method that reads a key raises ConfigError if the value is invalid, or missing without a default.
+    """
 
     def __init__(self, values: Mapping[str, Any], where: str) -> None:
         self._values = dict(values)
-        self._asked: set[str] = set()
+        self._read: set[str] = set()
         self.where = where
 
     def text(self, key: str, default: str | None = None, *, among: tuple[str, ...] = ()) -> str:
-        """A text, one of `among` where that is given."""
+        """Return a text; one of `among` unless that is empty."""
         value = self._get(key, default)
         if not isinstance(value, str) or not value or (among and value not in among):
-            raise self._wrong(key, value, f"one of {', '.join(among)}" if among else "text")
+            raise self._invalid(key, value, f"one of {', '.join(among)}" if among else "text")
         return value
 
     def name(self, key: str, default: str | None = None) -> str:
-        """A name of letters, digits, _ and -."""
+        """Return a name of 1 to 48 letters, digits, _ and -."""
         value = self._get(key, default)
         if not isinstance(value, str) or not NAME.fullmatch(value):
-            raise self._wrong(key, value, "1 to 48 letters, digits, _ or -")
+            raise self._invalid(key, value, "1 to 48 letters, digits, _ or -")
         return value
 
     def number(self, key: str, default: float | None = None, *, low: float, high: float) -> float:
-        """A number within [low, high]."""
+        """Return a number within [low, high]."""
         value = self._get(key, default)
         if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-            raise self._wrong(key, value, f"a number from {low:g} to {high:g}")
+            raise self._invalid(key, value, f"a number from {low:g} to {high:g}")
         return value
 
     def rate(self, key: str, default: float, *, low: float, high: float) -> int | float:
         """Return a rate in events per second within [low, high], exact as a fraction.
 
-        The file may say a number or a fraction such as "30000/1001"; 29.97 stands for that fraction. The result is
-        an int where the rate is whole, else the float nearest to the fraction.
+        The file may hold a number or a fraction such as "30000/1001"; 29.97 stands for that fraction. The result is
+        an int if the rate is whole, else the float nearest to the fraction.
         """
         value = self._get(key, default)
         try:
@@ -58,55 +61,55 @@ class Options:
             return plain_rate(exact_rate(exact))
         except (TypeError, ValueError, ZeroDivisionError, VideoError) as error:
             hint = f'a number from {low:g} to {high:g}, or a fraction such as "30000/1001"'
-            raise self._wrong(key, value, hint) from error
+            raise self._invalid(key, value, hint) from error
 
     def size(self, key: str, default: int | None = None) -> int:
-        """A side of a picture: even, 32 to 8192 pixels."""
+        """Return a side of an image in pixels: even, 32 to 8192."""
         value = self._get(key, default)
         if isinstance(value, bool) or not isinstance(value, int) or not 32 <= value <= 8192 or value % 2:
-            raise self._wrong(key, value, "an even number of pixels from 32 to 8192")
+            raise self._invalid(key, value, "an even number of pixels from 32 to 8192")
         return value
 
     def flag(self, key: str, default: bool = False) -> bool:
-        """true or false."""
+        """Return true or false."""
         value = self._get(key, default)
         if not isinstance(value, bool):
-            raise self._wrong(key, value, "true or false")
+            raise self._invalid(key, value, "true or false")
         return value
 
     def table(self, key: str) -> Options:
-        """A table inside this one, empty where it is absent."""
+        """Return the table `key` of this one; empty if it is absent."""
         value = self._get(key, {})
         if not isinstance(value, dict):
-            raise self._wrong(key, value, f"a table [{key}]")
+            raise self._invalid(key, value, f"a table [{key}]")
         prefix = self.where if self.where.endswith(": ") else f"{self.where}."
         return Options(value, f"{prefix}{key}")
 
     def names(self) -> list[str]:
-        """All keys, in the file's order."""
+        """Return all keys, in the file's order."""
         return list(self._values)
 
     def rest(self) -> Options:
-        """The keys that nobody has asked for yet, for a device to read."""
-        left = {key: value for key, value in self._values.items() if key not in self._asked}
-        self._asked |= set(left)
-        return Options(left, self.where)
+        """Return the keys that were not read yet, for a driver to read."""
+        unread = {key: value for key, value in self._values.items() if key not in self._read}
+        self._read |= set(unread)
+        return Options(unread, self.where)
 
-    def done(self) -> None:
-        """Raises ConfigError where the table has a key that nobody asked for."""
+    def refuse_unknown_keys(self) -> None:
+        """Raise ConfigError if the table has a key that was never read; call it after the last read."""
         for key in self._values:
-            if key not in self._asked:
-                near = difflib.get_close_matches(key, self._asked, 1)
-                hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(self._asked))}"
+            if key not in self._read:
+                near = difflib.get_close_matches(key, self._read, 1)
+                hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(self._read))}"
                 raise ConfigError(self._name(key), f"unknown key; {hint}")
 
     def _get(self, key: str, default: Any) -> Any:
-        self._asked.add(key)
+        self._read.add(key)
         return self._values.get(key, default)
 
     def _name(self, key: str) -> str:
         return f"{self.where}{key}" if self.where.endswith(": ") else f"{self.where}.{key}"
 
-    def _wrong(self, key: str, value: Any, wanted: str) -> ConfigError:
-        got = "is missing" if value is None else f"is {value!r:.60}"
-        return ConfigError(self._name(key), f"{got}, want {wanted}")
+    def _invalid(self, key: str, value: Any, expected: str) -> ConfigError:
+        problem = "is missing" if value is None else f"is {value!r:.60}"
+        return ConfigError(self._name(key), f"{problem}, want {expected}")

@@ -1,4 +1,4 @@
-"""Cameras that FFmpeg opens: a file, V4L2, a network camera."""
+"""The camera kind `pyav`: everything that FFmpeg opens, a file, a V4L2 device or a network camera."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from robotdata.video.v4l2_formats import NAMES
 
 
 class PyavCamera:
-    """A LiveSource as a camera. JPEG packets of the source pass through undecoded."""
+    """A camera that reads a LiveSource. JPEG packets of the source are stored as they are, without decoding."""
 
-    def __init__(self, context: DeviceContext, url: str, **how: Any) -> None:
-        """`how` is LiveSource's `loop`, `fit`, `pixel_format` and `verify_certificate`."""
-        self._source = LiveSource(url, context.width, context.height, context.camera_fps, **how)
+    def __init__(self, context: DeviceContext, url: str, **options: Any) -> None:
+        """Read `url` with LiveSource's `options`: `loop`, `fit`, `pixel_format` and `verify_certificate`."""
+        self._source = LiveSource(url, context.width, context.height, context.camera_fps, **options)
         scheme, target = split_url(url)
         self._device = DeviceLock(target, url) if scheme == "v4l2" else None
 
@@ -42,10 +42,11 @@ class PyavCamera:
 
 
 def make_camera(context: DeviceContext, options: Options) -> PyavCamera:
-    """`url`: a path, file:, v4l2:/dev/video0, rtsp:, http: or https:; `loop` restarts a file at its end.
+    """Return the camera that `options` describe. Raises ConfigError.
 
-    `fit` "exact" refuses pictures of another size, "letterbox" scales them between black bars. `pixel_format` is the
-    only one to ask a v4l2 camera for. `verify_certificate` false believes any certificate of an https camera.
+    `url` is a path, file:, v4l2:/dev/video0, rtsp:, http: or https:. `loop` restarts a file at its end. `fit` "exact"
+    refuses images of another size, "letterbox" scales them between black bars. `pixel_format` is the only format
+    requested from a v4l2 camera. With `verify_certificate` false an https camera may have any certificate.
     """
     url = options.text("url")
     if context.depth:
@@ -59,6 +60,6 @@ def make_camera(context: DeviceContext, options: Options) -> PyavCamera:
     fit = options.text("fit", FITS[0], among=FITS)
     verify = options.flag("verify_certificate", True)
     if not verify and scheme not in ("http", "https"):
-        raise ConfigError(f"{options.where}.verify_certificate", "is for http and https cameras alone; take it out")
+        raise ConfigError(f"{options.where}.verify_certificate", "applies to http and https cameras only; remove it")
     loop, pixel_format = options.flag("loop", True), "" if forced == "any" else forced
     return PyavCamera(context, url, loop=loop, fit=fit, pixel_format=pixel_format, verify_certificate=verify)

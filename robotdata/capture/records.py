@@ -1,4 +1,4 @@
-"""What capture hands on: one camera frame, one row of the control loop."""
+"""The data that capture hands to a take: camera frames, and rows of the control loop."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class CameraFrame:
-    """One frame of one camera, with its place in the camera's count and its time (monotonic nanoseconds).
+    """One frame of one camera.
 
-    `packet` is the frame as it is stored, a JPEG, or of depth a 16-bit PNG; `wall_ns` is unix time in nanoseconds, for
-    people.
+    `seq` counts the camera's frames from 0. `captured_ns` is monotonic, `wall_ns` unix time; both in nanoseconds.
+    `packet` is the stored image: a JPEG, or a 16-bit PNG of depth.
     """
 
     seq: int
@@ -27,8 +27,8 @@ class CameraFrame:
 class Row:
     """One tick of the control loop.
 
-    `values` holds each feature of the robot: numbers of shape (n,) or a scalar, or a str; `frames` for each
-    camera the sequence number and capture time (monotonic ns) of the newest frame that the loop had, (-1, 0) before
+    `values` holds each feature of the robot by name: numbers of shape (n,), a scalar, or a str. `frames` holds, for
+    each camera, the sequence number and capture time (monotonic ns) of its newest frame at that tick; (-1, 0) before
     the first.
     """
 

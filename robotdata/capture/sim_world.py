@@ -1,4 +1,4 @@
-"""A small arm on a table with coloured objects: enough physics to pick, carry and push.
+"""Simulate a small arm on a table with coloured objects: enough physics to pick, carry and push them.
 
 Lengths are metres, x forward from the arm's base, y to its left, z up; joints are degrees, the gripper 0
 (closed) to 100 (open).
@@ -16,7 +16,7 @@ JOINTS = ("shoulder_pan", "shoulder_lift", "elbow_flex", "wrist_flex", "wrist_ro
 LOW = np.array([-110, -100, -150, -110, -170, 0], np.float32)
 HIGH = np.array([110, 100, 150, 110, 170, 100], np.float32)
 REST = np.array([0, -60, 95, 55, 0, 20], np.float32)
-SPEED = np.array([150, 150, 180, 200, 250, 260], np.float32)  # degrees (percent) a second
+SPEED = np.array([150, 150, 180, 200, 250, 260], np.float32)  # degrees per second; the gripper percent per second
 SHOULDER_Z, UPPER, FORE, HAND = 0.10, 0.19, 0.18, 0.11
 TABLE = (0.02, 0.56, -0.36, 0.36)  # x from, x to, y from, y to
 REACH = (0.16, 0.40)
@@ -25,7 +25,7 @@ _GRASP_M, _PUSH_Z, _FINGER = 0.035, 0.05, 0.018
 
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """An object on the table: middle of its foot in metres, half its width, turn in radians."""
+    """An object on the table: the centre of its base and half its width in metres, its rotation in radians."""
 
     kind: str
     colour: tuple[int, int, int]
@@ -38,7 +38,10 @@ class Thing:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """The world at one moment; cameras draw it without holding anything up."""
+    """An immutable state of the world, which cameras draw without a lock.
+
+    `joints` float32 (6,), `held` the index of the thing in the gripper, `step` the number of steps so far.
+    """
 
     joints: NDArray[np.float32]
     things: tuple[Thing, ...]
@@ -46,24 +49,24 @@ class Scene:
     step: int
 
 
-def chain(joints: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Base, shoulder, elbow, wrist and finger tip, float64 (5, 3), for joints in degrees."""
+def forward_kinematics(joints: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return base, shoulder, elbow, wrist and finger tip, float64 (5, 3) in metres, for joints in degrees."""
     pan, lift, elbow, wrist = np.deg2rad(joints[:4].astype(np.float64))
     points = np.zeros((5, 3))
     points[1] = (0, 0, SHOULDER_Z)
     pitch, reach, z = np.pi / 2 - lift, 0.0, SHOULDER_Z
-    for place, (length, bend) in enumerate(((UPPER, 0.0), (FORE, elbow), (HAND, wrist)), start=2):
+    for index, (length, bend) in enumerate(((UPPER, 0.0), (FORE, elbow), (HAND, wrist)), start=2):
         pitch -= bend
         reach += length * np.cos(pitch)
         z += length * np.sin(pitch)
-        points[place] = (reach * np.cos(pan), reach * np.sin(pan), z)
+        points[index] = (reach * np.cos(pan), reach * np.sin(pan), z)
     return points
 
 
-def reach_for(x: float, y: float, z: float) -> NDArray[np.float32]:
-    """The first four joints, degrees, that bring the finger tip to a point, the hand pointing down.
+def inverse_kinematics(x: float, y: float, z: float) -> NDArray[np.float32]:
+    """Return the first four joints, float32 (4,) in degrees, that move the finger tip to a point (metres), hand down.
 
-    A point out of reach gives the nearest that is not.
+    A point out of reach is replaced by the nearest one within reach. The elbow follows from the law of cosines.
     """
     pan = np.arctan2(y, x)
     r = float(np.clip(np.hypot(x, y), 0.08, UPPER + FORE - 0.01))
@@ -78,31 +81,31 @@ def reach_for(x: float, y: float, z: float) -> NDArray[np.float32]:
 
 
 class World:
-    """The one world of a simulated rig; `scene` may be read from any thread."""
+    """The world of a simulated rig; any thread may read `scene`."""
 
     def __init__(self, seed: int = 0) -> None:
-        self._chance = np.random.default_rng(seed)
+        self._rng = np.random.default_rng(seed)
         self._lock = threading.Lock()
         self._target = REST.copy()
         self.scene = Scene(REST.copy(), self._things(), None, 0)
 
     def command(self, target: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Where the joints shall go, float32 (6,); returns it within the limits."""
+        """Set the joints' target, float32 (6,); return it clipped to the joint limits."""
         limited = np.clip(target, LOW, HIGH).astype(np.float32)
         with self._lock:
             self._target = limited
         return limited
 
     def step(self, dt_s: float) -> Scene:
-        """Move everything on by `dt_s` seconds."""
+        """Simulate `dt_s` seconds; return the new scene."""
         with self._lock:
             before = self.scene
-            gap = self._target - before.joints
-            most = SPEED * dt_s
-            joints = before.joints + np.clip(gap * min(1.0, 14 * dt_s), -most, most).astype(np.float32)
-            tip = chain(joints)[4]
+            error = self._target - before.joints
+            limit = SPEED * dt_s
+            joints = before.joints + np.clip(error * min(1.0, 14 * dt_s), -limit, limit).astype(np.float32)
+            tip = forward_kinematics(joints)[4]
             held = self._held(before, joints, tip)
-            things = [self._moved(each, place == held, tip, joints) for place, each in enumerate(before.things)]
+            things = [self._moved(thing, index == held, tip, joints) for index, thing in enumerate(before.things)]
             things = _apart(things, held)
             self.scene = Scene(joints, tuple(things), held, before.step + 1)
             return self.scene
@@ -114,9 +117,9 @@ class World:
         if not closing or before.joints[5] <= joints[5] + 0.2:
             return None
         near = [
-            (np.hypot(each.x - tip[0], each.y - tip[1]), place)
-            for place, each in enumerate(before.things)
-            if tip[2] < each.z + 2 * each.half + 0.01
+            (np.hypot(thing.x - tip[0], thing.y - tip[1]), index)
+            for index, thing in enumerate(before.things)
+            if tip[2] < thing.z + 2 * thing.half + 0.01
         ]
         return min(near)[1] if near and min(near)[0] < _GRASP_M else None
 
@@ -140,11 +143,11 @@ class World:
             ("disc", (58, 160, 98), 0.020),
         ]
         things = []
-        for place, (kind, colour, half) in enumerate(looks):
-            angle = np.deg2rad(-55 + 36 * place + self._chance.uniform(-8, 8))
-            reach = self._chance.uniform(*REACH)
+        for index, (kind, colour, half) in enumerate(looks):
+            angle = np.deg2rad(-55 + 36 * index + self._rng.uniform(-8, 8))
+            reach = self._rng.uniform(*REACH)
             x, y = reach * np.cos(angle), reach * np.sin(angle)
-            things.append(Thing(kind, colour, x, y, 0.0, half, self._chance.uniform(0, 1.5)))
+            things.append(Thing(kind, colour, x, y, 0.0, half, self._rng.uniform(0, 1.5)))
         return tuple(things)
 
 
@@ -155,14 +158,14 @@ def _put(thing: Thing, x: float, y: float, z: float, turn: float) -> Thing:
 
 
 def _apart(things: list[Thing], held: int | None) -> list[Thing]:
-    """Objects on the table push one another aside."""
+    """Return the objects with those that overlap pushed apart; the held one stays."""
     for i, one in enumerate(things):
         for j, other in enumerate(things):
             if i == j or held in (i, j):
                 continue
             away = np.array([other.x - one.x, other.y - one.y])
-            gap, least = float(np.hypot(*away)), one.half + other.half
-            if 1e-6 < gap < least:
-                x, y = np.array([one.x, one.y]) + away / gap * least
+            gap, needed = float(np.hypot(*away)), one.half + other.half
+            if 1e-6 < gap < needed:
+                x, y = np.array([one.x, one.y]) + away / gap * needed
                 things[j] = _put(other, float(x), float(y), other.z, other.turn)
     return things

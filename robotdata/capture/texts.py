@@ -1,6 +1,6 @@
-"""Texts of a take: tasks as they are kept, and text features in rows.
+"""The texts of a take: its task, and text features in rows.
 
-A row holds UTF-8 in a fixed number of bytes, so that all rows of a take have the same layout.
+A row stores text as UTF-8 in a fixed number of bytes, so that all rows of a take have the same layout.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 TEXT_BYTES = 256
-"""The longest text that a row can hold, in bytes of UTF-8."""
+"""Bytes of UTF-8 that a row reserves for a text; a longer one is refused."""
 
 
 def tidy_task(text: str) -> str:
-    """`text` without space at its ends, and with one space for each run of spaces and line breaks within.
+    """Return `text` without leading and trailing space, each run of white space within as one space.
 
-    Every door that a task comes in by calls this, so that tasks that look alike are one.
+    Every entry point for a task calls this, so that tasks that look the same are the same.
     """
     return " ".join(text.split())
 
@@ -25,7 +25,7 @@ def tidy_task(text: str) -> str:
 def pack_text(value: Any) -> bytes:
     """Return a text, a str or an array that holds one, as `TEXT_BYTES` bytes, padded with zeros.
 
-    Raises ValueError where `value` is not a text, is longer than that, or cannot be written as UTF-8 without NUL.
+    Raises ValueError if `value` is not a text, is too long, contains NUL or cannot be encoded as UTF-8.
     """
     text = value.item() if isinstance(value, np.ndarray) and value.size == 1 else value
     if not isinstance(text, str):

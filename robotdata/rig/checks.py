@@ -1,4 +1,4 @@
-"""What must be right before a take begins; each refusal says what, where and what to do."""
+"""Check what must be right before a take begins; each error says what is wrong, where, and what to do."""
 
 from __future__ import annotations
 
@@ -18,68 +18,73 @@ from robotdata.rig.rig import Rig
 MAX_SAVING = 4
 
 
-def take_id(wanted: str | None, spool: Path) -> None:
-    """A take's name is a UUID that no folder has."""
-    if wanted is None:
+def check_take_id(take_id: str | None, spool: Path) -> None:
+    """Raise CommandRefused unless `take_id` is None or a UUID that no folder of the spool has."""
+    if take_id is None:
         return
     try:
-        good = str(uuid.UUID(wanted)) == wanted
+        valid = str(uuid.UUID(take_id)) == take_id
     except ValueError:
-        good = False
-    if not good:
-        raise CommandRefused("bad_args", f"take: want a UUID, got {wanted!r}")
-    if (spool / wanted).exists():
-        raise CommandRefused("bad_args", f"take {wanted} is on this rig's disk already; use a new id for the next take")
+        valid = False
+    if not valid:
+        raise CommandRefused("bad_args", f"take: want a UUID, got {take_id!r}")
+    if (spool / take_id).exists():
+        raise CommandRefused(
+            "bad_args", f"take {take_id} is on this rig's disk already; use a new id for the next take"
+        )
 
 
-def features(expect: Mapping[str, Any] | None, mine: Mapping[str, Any], fps: float) -> None:
-    """The rig fits the dataset that it shall record into."""
-    if expect is None:
+def check_features(expected: Mapping[str, Any] | None, features: Mapping[str, Any], fps: float) -> None:
+    """Raise CommandRefused unless the rig's features and fps match the `expected` ones of the dataset (None: any)."""
+    if expected is None:
         return
     try:
-        found = differences(mine, expect["features"], fps, float(expect["fps"]))
+        mismatches = differences(features, expected["features"], fps, float(expected["fps"]))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CommandRefused("bad_args", f"expect: want fps and features of a dataset ({error!r:.80})") from error
-    if found:
-        table = [{"what": each.what, "rig": each.rig, "dataset": each.dataset} for each in found]
-        said = "; ".join(f"{each.what}: rig {each.rig}, dataset {each.dataset}" for each in found[:4])
+    if mismatches:
+        table = [{"what": each.what, "rig": each.rig, "dataset": each.dataset} for each in mismatches]
+        summary = "; ".join(f"{each.what}: rig {each.rig}, dataset {each.dataset}" for each in mismatches[:4])
         raise CommandRefused(
             "mismatch",
-            f"this rig doesn't match the dataset: {said}. Record into another dataset, or edit the rig file",
+            f"this rig doesn't match the dataset: {summary}. Record into another dataset, or edit the rig file",
             differences=table,
         )
 
 
 def obstacles(rig: Rig, saving: int, missing: Sequence[Problem]) -> list[Problem]:
-    """Why no take can begin now, the gravest first: room on the disk, missing cameras, writers that are behind."""
-    found, now = [], clock.wall()
+    """Return why no take can begin now, the worst first: too little disk space, missing cameras, a slow disk.
+
+    `saving` is the number of takes that are still being written, `missing` the problems of missing cameras.
+    """
+    problems, now = [], clock.wall()
     minutes = rig.disk.minutes_left
     if minutes < REFUSE_MINUTES:
         reason = f"{rig.spool} has room for {minutes:.1f} minutes of recording, want at least {REFUSE_MINUTES:g}"
         remedy = "Empty the trash or free some space"
-        found.append(Problem("disk_full", "disk", reason, remedy, now, text=f"{reason}. {remedy}"))
+        problems.append(Problem("disk_full", "disk", reason, remedy, now, text=f"{reason}. {remedy}"))
     takes = rig.disk.takes_left
     if takes is not None and takes < REFUSE_TAKES:
         reason = f"{rig.spool} has room for too few files (inodes), enough for {takes} takes, want {REFUSE_TAKES}"
         remedy = "Empty the trash or delete files from that disk"
-        found.append(Problem("disk_full", "disk", reason, remedy, now, text=f"{reason}. {remedy}"))
-    found += missing
+        problems.append(Problem("disk_full", "disk", reason, remedy, now, text=f"{reason}. {remedy}"))
+    problems += missing
     if saving >= MAX_SAVING:
         reason, remedy = f"{saving} takes are still being saved: the disk is slow", "Wait a moment"
-        found.append(Problem("busy", "disk", reason, remedy, now, text=f"{reason}. {remedy}"))
-    return found
+        problems.append(Problem("busy", "disk", reason, remedy, now, text=f"{reason}. {remedy}"))
+    return problems
 
 
-def may_begin(rig: Rig, saving: int, missing: Sequence[Problem]) -> None:
-    """Raises CommandRefused with the first obstacle, and with every one of the same kind."""
-    found = obstacles(rig, saving, missing)
-    if found:
-        texts = [problem.text for problem in found if problem.code == found[0].code]
-        raise CommandRefused(found[0].code, sentences(*texts))
+def check_can_begin(rig: Rig, saving: int, missing: Sequence[Problem]) -> None:
+    """Raise CommandRefused if a take cannot begin, with the worst obstacle and the others of the same code."""
+    problems = obstacles(rig, saving, missing)
+    if problems:
+        texts = [problem.text for problem in problems if problem.code == problems[0].code]
+        raise CommandRefused(problems[0].code, sentences(*texts))
 
 
-def started(take: TakeRecorder, rig: str) -> None:
-    """Start its thread; refused where the machine gives none."""
+def start_take(take: TakeRecorder, rig: str) -> None:
+    """Start the take's thread. Raises CommandRefused if the system cannot start one."""
     try:
         take.start()
     except RuntimeError as error:

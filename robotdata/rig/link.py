@@ -1,4 +1,4 @@
-"""The rig's side of the websocket. It may come and go; nothing here ever holds up a recording."""
+"""The rig's side of the websocket to the server. Recording continues without a connection, and never waits for it."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ from robotdata.video.depth.colours import DepthColours
 log = logging.getLogger(__name__)
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
 STATUS_EVERY_S, TELEMETRY_EVERY_S = 0.25, 0.1
-_BEAT_S = 0.005
-_IDLE_BEAT_S = 0.03
+_POLL_S = 0.005
+_IDLE_POLL_S = 0.03
 _OUTBOX = 1000
 _PREVIEW_QUALITY = 85
 
 
 def _remedy(error: Exception) -> str:
-    """What to do about a connection that was turned away; empty where the error says it."""
+    """Return what to do about a failed connection, as the end of a sentence; empty if the error itself says it."""
     if isinstance(error, InvalidStatus) and error.response.status_code == 403:
         return ". Wrong token: pass --token-file a copy of .state/rig-token from the server's robotdata home"
     return ""
 
 
 class LinkRejected(Exception):
-    """The web does not want this rig; tried again slowly."""
+    """The server refuses this rig; the next try follows after the longest pause."""
 
 
 class Link:
-    """Connects `machine` to the web at `url`, in a thread of its own, until `stop`.
+    """Connects `machine` to the server at `url`, in a thread of its own, until `stop`.
 
-    `problem` is why there is no connection now, or None.
+    `problem` says why there is no connection, or is None.
     """
 
     def __init__(self, machine: Machine, url: str, token: str) -> None:
@@ -61,15 +61,16 @@ class Link:
         self._thread = threading.Thread(target=self._run, name="rig-link", daemon=True)
 
     def start(self) -> None:
+        """Connect, and reconnect with growing pauses, until `stop`."""
         self._thread.start()
 
     def stop(self, timeout_s: float = 2.0) -> None:
-        """Send what is waiting, as far as the time goes, and end."""
+        """Send the waiting messages and end; give up after `timeout_s`."""
         self._stopping.set()
         self._thread.join(timeout_s)
 
     def _on_take(self, event: str, manifest: Mapping[str, Any]) -> None:
-        # Without a connection it is dropped: the next `hello` lists every take.
+        # Without a connection the event is dropped, because the next `hello` lists every take.
         if self.problem is None:
             self._outbox.append(self._reporter.take_event(event, manifest))
             self._changed.set()
@@ -78,11 +79,11 @@ class Link:
         asyncio.run(self._keep_connected())
 
     async def _keep_connected(self) -> None:
-        pause, said = FIRST_PAUSE_S, self.problem
+        pause, logged_problem = FIRST_PAUSE_S, self.problem
         while not self._stopping.is_set():
             began = clock.monotonic()
             try:
-                await self._one_connection()
+                await self._serve_connection()
                 self.problem = "the server closed the connection"
             except LinkRejected as error:
                 self.problem, pause = str(error), LONGEST_PAUSE_S
@@ -90,14 +91,14 @@ class Link:
                 self.problem = f"{self._url}: {error or type(error).__name__}{_remedy(error)}"
             except ProtocolError as error:
                 self.problem = f"{self._url} violates the protocol: {error}"
-            except Exception as error:  # the thread's outermost loop: the link must come back
+            except Exception as error:  # in the thread's outermost loop: the link must reconnect
                 log.exception("the link to the server")
                 self.problem = f"internal error: {error!r}"
             if self._stopping.is_set():
                 return
-            if self.problem != said:
+            if self.problem != logged_problem:
                 log.info("no connection to the server (%s), trying again", self.problem)
-            said = self.problem
+            logged_problem = self.problem
             pause = FIRST_PAUSE_S if clock.monotonic() - began > LONGEST_PAUSE_S else pause
             await self._sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE_S)
@@ -107,7 +108,7 @@ class Link:
         while clock.monotonic() < end and not self._stopping.is_set():
             await asyncio.sleep(min(0.1, seconds))
 
-    async def _one_connection(self) -> None:
+    async def _serve_connection(self) -> None:
         opening = connect(
             self._url,
             additional_headers={"Authorization": f"Bearer {self._token}"},
@@ -128,10 +129,10 @@ class Link:
             log.info("connected to the server at %s", self._url)
             reader = asyncio.create_task(self._receive(socket))
             writer = asyncio.create_task(self._send(socket))
-            done, left = await asyncio.wait({reader, writer}, return_when=asyncio.FIRST_COMPLETED)
-            for task in left:
+            done, pending = await asyncio.wait({reader, writer}, return_when=asyncio.FIRST_COMPLETED)
+            for task in pending:
                 task.cancel()
-            await asyncio.gather(*left, return_exceptions=True)
+            await asyncio.gather(*pending, return_exceptions=True)
             self.problem = "connection lost"
             for task in done:
                 task.result()
@@ -150,11 +151,11 @@ class Link:
         error = None
         try:
             command = protocol.parse_command(message)
-            # A thread: a robot that hangs must not hang the link as well.
+            # In a thread, so that a robot that hangs does not block the link.
             await asyncio.to_thread(self._machine.execute, command)
         except CommandRefused as refusal:
             error = refusal.as_error()
-        except Exception as failure:  # whatever it is, who asked gets an answer
+        except Exception as failure:  # every command must get a reply
             log.exception("command %s", message.get("name"))
             error = CommandRefused("busy", f"internal error: {failure!r}. See the rig's log").as_error()
         self._outbox.append({"type": "reply", "id": message.get("id"), "ok": error is None, "error": error})
@@ -162,7 +163,7 @@ class Link:
 
     async def _send(self, socket: ClientConnection) -> None:
         status_due = telemetry_due = 0.0
-        named = False
+        sent_names = False
         while not (self._stopping.is_set() and not self._outbox):
             now = clock.monotonic()
             changed = self._changed.is_set()
@@ -173,28 +174,28 @@ class Link:
                 await socket.send(protocol.encode(self._reporter.status()))
                 status_due = now + STATUS_EVERY_S
             if now >= telemetry_due:
-                telemetry = self._reporter.telemetry(with_names=not named)
+                telemetry = self._reporter.telemetry(with_names=not sent_names)
                 telemetry_due = now + TELEMETRY_EVERY_S
                 if telemetry is not None:
                     await socket.send(protocol.encode(telemetry))
-                    named = True
+                    sent_names = True
             await self._previews(socket, now)
-            await asyncio.sleep(_BEAT_S if self._watched else _IDLE_BEAT_S)
+            await asyncio.sleep(_POLL_S if self._watched else _IDLE_POLL_S)
 
     async def _previews(self, socket: ClientConnection, now: float) -> None:
-        """The newest frame of every watched camera that has a new one and is due."""
+        """Send the newest frame of every watched camera that has a new one and is due."""
         watched = self._watched
-        for place, camera in enumerate(self._machine.rig.cameras):
-            wanted, frame = watched.get(camera.key), camera.newest
-            if not wanted or frame is None:
+        for index, camera in enumerate(self._machine.rig.cameras):
+            fps, frame = watched.get(camera.key), camera.newest
+            if not fps or frame is None:
                 continue
             seq, due = self._sent.get(camera.key, (-1, 0.0))
             if frame.seq == seq or now < due:
                 continue
-            # A little early is in time: else a rate equal to the camera's would lose every other frame.
-            period = 1 / wanted
+            # Due a quarter of a period early: else jitter would drop every other frame at the camera's own rate.
+            period = 1 / fps
             self._sent[camera.key] = (frame.seq, max(due + period, now) - 0.25 * period)
             jpeg = frame.packet
-            if camera.config.depth:  # made where it is looked at, and only as often
+            if camera.config.depth:  # coloured only for previews that are sent
                 jpeg = await asyncio.to_thread(self._colours[camera.key].jpeg, jpeg, _PREVIEW_QUALITY)
-            await socket.send(protocol.pack_preview(place, frame.seq, frame.wall_ns, jpeg))
+            await socket.send(protocol.pack_preview(index, frame.seq, frame.wall_ns, jpeg))

@@ -1,4 +1,7 @@
-"""One process a rig: a lock in the spool that names its holder and dies with it."""
+"""Allow one process per rig, with a lock file in the spool that names its holder.
+
+The system releases the lock when that process ends.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,14 @@ from robotdata.files.lock import open_lock, try_lock
 
 
 class RigInUse(RuntimeError):
+    """Another process runs this rig."""
+
     def __init__(self, rig: str, holder: str) -> None:
         super().__init__(f"rig {rig!r} is in use by {holder}; stop that process, or give this rig another name")
 
 
 class RigLock:
-    """Held from `__init__` to `release` or the process's end; raises RigInUse."""
+    """The lock of the rig `rig`, held until `release` or the process's end. Raises RigInUse if another holds it."""
 
     def __init__(self, spool: Path, rig: str) -> None:
         spool.mkdir(parents=True, exist_ok=True)
@@ -29,6 +34,7 @@ class RigLock:
         os.pwrite(self._fd, json.dumps({"version": 1, "pid": os.getpid(), "since": clock.iso_now()}).encode(), 0)
 
     def release(self) -> None:
+        """Release the lock; do nothing if that was done."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
@@ -36,7 +42,7 @@ class RigLock:
 
 def _holder(data: bytes) -> str:
     try:
-        said = json.loads(data)
-        return f"pid {said['pid']} since {said['since']}"
+        lock_info = json.loads(data)
+        return f"pid {lock_info['pid']} since {lock_info['since']}"
     except (ValueError, KeyError, TypeError):
         return "another process"

@@ -1,4 +1,4 @@
-"""What a rig does next: commands, timers and mishaps move it from state to state."""
+"""The state machine of a rig: commands, timers and failures move it from state to state."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from robotdata.capture import clock
-from robotdata.capture.session import words_of
+from robotdata.capture.session import describe_error
 from robotdata.rig import checks
 from robotdata.rig.problems import Problem, sentences
 from robotdata.rig.protocol import Command, CommandRefused, RecordArgs, parse_record
@@ -28,9 +28,9 @@ _REJECT = {"verdict": "reject"}
 
 
 class Machine:
-    """The one place that changes a rig's state. Every method may be called from any thread and returns soon.
+    """Changes a rig's state; nothing else does. Any thread may call any method; all but `stop` return soon.
 
-    `on_change()` says that the status is another; `on_take(event, manifest)` that a take began or has ended.
+    It calls `on_change()` after the status changed, and `on_take(event, manifest)` after a take began or ended.
     """
 
     def __init__(self, rig: Rig) -> None:
@@ -40,7 +40,7 @@ class Machine:
         self.state = State.CONNECTING
         self.since = clock.wall()
         self.message: str | None = None
-        self.problem: Problem | None = None  # why it is in the state error
+        self.problem: Problem | None = None  # the reason for State.ERROR
         self.devices = DeviceWatch(rig)
         self.take: TakeRecorder | None = None
         self.saving: list[TakeRecorder] = []
@@ -51,40 +51,40 @@ class Machine:
         self._args: RecordArgs | None = None
         self._left_s: float | None = None
         self._after_pause = State.IDLE
-        self._answers: OrderedDict[str, CommandRefused | None] = OrderedDict()
+        self._outcomes: OrderedDict[str, CommandRefused | None] = OrderedDict()
         self._lock = threading.RLock()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="rig-machine", daemon=True)
 
-    # -- from outside
+    # -- for other threads
 
     def start(self) -> None:
-        """Connect the devices and run; `state` says how it goes."""
+        """Connect the devices and run, in a thread of its own."""
         self.rig.start_cameras()
         self._thread.start()
 
     def stop(self, timeout_s: float = 20.0) -> bool:
-        """End a running take cleanly, wait until all takes are durable, stop the devices; False: not in time."""
+        """End the current take, stop the devices, wait for all takes; return whether all are durable in time."""
         with self._lock:
             if self.state == State.RECORDING:
                 self._end_take("shutdown")
             self._stopping.set()
             if self.state != State.ERROR:
-                self._move(State.SAVING)  # its loop ends now: it is not idle any more
+                self._move(State.SAVING)  # not idle: the control loop ends now
             saving = list(self.saving)
         end = clock.monotonic() + timeout_s
-        self.rig.stop()  # what moves comes first: the takes are written meanwhile, by threads of their own
-        return all([each.wait(max(0.0, end - clock.monotonic())) for each in saving])
+        self.rig.stop()  # first, because the robot moves; the takes' own threads write meanwhile
+        return all([take.wait(max(0.0, end - clock.monotonic())) for take in saving])
 
-    def look(self) -> None:
-        """Bring the state up to what the devices are now: nothing else says that the loop still runs."""
+    def refresh(self) -> None:
+        """Update the state from the devices now, instead of at the next step."""
         with self._lock:
             if not self._stopping.is_set() and self._watch_devices():
                 self.on_change()
 
     @property
     def controls(self) -> list[str]:
-        """The commands that are allowed now."""
+        """Return the commands that are allowed now."""
         with self._lock:
             allowed = [] if self._stopping.is_set() else list(CONTROLS[self.state])
             if self.state == State.RECORDING:
@@ -92,17 +92,17 @@ class Machine:
             return allowed
 
     def execute(self, command: Command) -> None:
-        """Execute a command; raises CommandRefused. One with an id or a take that was seen is only answered again."""
+        """Execute a command; for a known command or take id only repeat the outcome. Raises CommandRefused."""
         with self._lock:
-            self.look()
+            self.refresh()
             keys = [command.id]
             if command.name == "record" and isinstance(command.args.get("take"), str):
                 keys.append(f"take {command.args['take']}")
             for key in keys:
-                if key in self._answers:
-                    answer = self._answers[key]
-                    if answer is not None:
-                        raise answer
+                if key in self._outcomes:
+                    refusal = self._outcomes[key]
+                    if refusal is not None:
+                        raise refusal
                     return
             try:
                 self._execute(command)
@@ -116,14 +116,14 @@ class Machine:
     def _execute(self, command: Command) -> None:
         name = command.name
         if name not in self.controls:
-            possible = ", ".join(self.controls) or "nothing now"
+            allowed = ", ".join(self.controls) or "nothing now"
             raise CommandRefused(
-                "not_allowed", f"cannot {name.replace('_', ' ')} while the rig is {self.state}; allowed now: {possible}"
+                "not_allowed", f"cannot {name.replace('_', ' ')} while the rig is {self.state}; allowed now: {allowed}"
             )
-        wanted = command.args.get("take")
-        if name in ("stop", "discard", "rerecord") and wanted and self.take and wanted != self.take.id:
+        take_id = command.args.get("take")
+        if name in ("stop", "discard", "rerecord") and take_id and self.take and take_id != self.take.id:
             raise CommandRefused(
-                "not_allowed", f"cannot {name.replace('_', ' ')}: take {wanted!r:.40} has already ended"
+                "not_allowed", f"cannot {name.replace('_', ' ')}: take {take_id!r:.40} has already ended"
             )
         if name == "record":
             self._record(parse_record(command.args))
@@ -132,9 +132,9 @@ class Machine:
         self.on_change()
 
     def _record(self, args: RecordArgs) -> None:
-        checks.take_id(args.take, self.rig.spool)
-        checks.features(args.expect, self.rig.features, self.rig.config.fps)
-        checks.may_begin(self.rig, len(self.saving), self.devices.missing())
+        checks.check_take_id(args.take, self.rig.spool)
+        checks.check_features(args.expect, self.rig.features, self.rig.config.fps)
+        checks.check_can_begin(self.rig, len(self.saving), self.devices.missing_cameras())
         self.message = None
         self._args = args
         self._count_down(args.countdown_s)
@@ -183,7 +183,7 @@ class Machine:
 
     def _clear_error(self) -> None:
         self.message = self.problem = None
-        self.devices.begin()
+        self.devices.retry()
         self._move(State.CONNECTING)
 
     # -- takes
@@ -195,12 +195,12 @@ class Machine:
             self._begin_take()
 
     def _next_take(self, countdown_s: float) -> None:
-        """Another take with the same words; what forbids it is said, and the rig goes idle."""
+        """Begin another take with the same arguments; if that is refused, set `message` and become idle."""
         if self._args is None:
             self._move(State.IDLE)
             return
         try:
-            checks.may_begin(self.rig, len(self.saving), self.devices.missing())
+            checks.check_can_begin(self.rig, len(self.saving), self.devices.missing_cameras())
             self._count_down(countdown_s)
         except CommandRefused as refusal:
             self._refused(refusal)
@@ -233,8 +233,8 @@ class Machine:
             on_trouble=self._disk_trouble,
             on_done=self._take_done,
         )
-        self._args = replace(args, take=None)  # the next one gets a name of its own
-        checks.started(take, self.rig.config.name)
+        self._args = replace(args, take=None)  # the next take gets a new id
+        checks.start_take(take, self.rig.config.name)
         self.take = take
         self.rig.loop.swap_sink(take)
         self._move(State.RECORDING, args.episode_s, args.episode_s)
@@ -247,7 +247,7 @@ class Machine:
         stay: bool = False,
         lost: str | None = None,
     ) -> None:
-        """End the take; it is written out while the rig continues. `lost` is a camera's key."""
+        """End the current take, whose thread writes the rest. `stay`: keep the state. `lost`: key of a lost camera."""
         take, self.take = self.take, None
         if take is None:
             return
@@ -279,7 +279,7 @@ class Machine:
             self._move(State.SAVING)
 
     def _take_done(self, take: TakeRecorder) -> None:
-        """From the take's own thread: it is durable, or lost with the reason in its error."""
+        """Called by the take's thread once the take is durable, or has failed with `take.error`."""
         with self._lock:
             if take in self.saving:
                 self.saving.remove(take)
@@ -306,7 +306,7 @@ class Machine:
         """Announce a take only once its folder exists; a failed start would never be closed on the server."""
         self.on_take("started", {**take.facts, "id": take.id, "state": "recording", "ticks": 0})
 
-    # -- mishaps
+    # -- failures
 
     def _disk_trouble(self, take: TakeRecorder, error: SpoolError) -> None:
         with self._lock:
@@ -316,22 +316,22 @@ class Machine:
             self.on_change()
 
     def _watch_devices(self) -> bool:
-        """Whether the devices have moved the rig to another state."""
+        """Move the rig to the state that its devices demand; return whether that is another state."""
         before, connecting = self.state, self.state == State.CONNECTING
-        self.devices.notice(self.problem, connecting=connecting)
+        self.devices.log_changes(self.problem, connecting=connecting)
         if self.state == State.ERROR:
             return False
         if connecting and self.devices.connect():
             self.message = None
             self._move(State.IDLE)
-        elif (problem := self.devices.lost(connecting=connecting)) is not None:
-            self._lost(problem)
+        elif (problem := self.devices.loop_problem(connecting=connecting)) is not None:
+            self._loop_ended(problem)
         elif connecting and self.devices.wait_s > 1:
             self.message = "Connecting failed several times; trying again in a few seconds"
         return self.state != before
 
-    def _lost(self, problem: Problem) -> None:
-        """No loop runs: the take is ended and kept, and only a person starts what moves again."""
+    def _loop_ended(self, problem: Problem) -> None:
+        """End and keep the take and enter State.ERROR: only a person may start a robot again."""
         kept = [f"The take was saved up to frame {self.take.ticks}"] if self.take and self.take.ticks else []
         self._end_take(problem.code, stay=True, lost=problem.camera)
         self._args, self.pause_armed = None, False
@@ -343,8 +343,8 @@ class Machine:
         now = clock.monotonic_ns()
         for camera in self.rig.cameras:
             if camera.health.state(now) == "lost":
-                why = camera.missing(now) or "no frames arrive"
-                self.message = f"Camera {camera.config.name} stopped during recording: {why}. The take was ended"
+                reason = camera.unavailable_reason(now) or "no frames arrive"
+                self.message = f"Camera {camera.config.name} stopped during recording: {reason}. The take was ended"
                 self._end_take("camera_lost", lost=camera.key)
                 return
 
@@ -357,13 +357,13 @@ class Machine:
                     if not self._stopping.is_set() and self._step():
                         self.on_change()
             except BaseException as error:
-                said = f"Internal error: {words_of(error)}. See the rig's log"
-                if self.message != said:
+                message = f"Internal error: {describe_error(error)}. See the rig's log"
+                if self.message != message:
                     log.exception("rig %s", self.rig.config.name)
-                self.message = said
+                self.message = message
 
     def _step(self) -> bool:
-        """Whether time, or a camera, moved the rig on."""
+        """Act on devices, cameras and timers; return whether the state changed."""
         before = self.state
         self._watch_devices()
         if self.state == State.RECORDING:
@@ -388,13 +388,13 @@ class Machine:
         if new != State.PAUSED:
             self.total_s = total_s
 
-    def _remember(self, keys: list[str], answer: CommandRefused | None) -> None:
+    def _remember(self, keys: list[str], refusal: CommandRefused | None) -> None:
         for key in keys:
-            self._answers[key] = answer
-        while len(self._answers) > _REMEMBERED:
-            self._answers.popitem(last=False)
+            self._outcomes[key] = refusal
+        while len(self._outcomes) > _REMEMBERED:
+            self._outcomes.popitem(last=False)
 
 
 def as_command(name: str, **args: Any) -> Command:
-    """A command from within the process, as it would come over the link."""
+    """Return a command with a new id, as if it had come over the link."""
     return Command(str(uuid.uuid4()), name, args)

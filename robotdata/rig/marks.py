@@ -1,4 +1,4 @@
-"""What was wrong during a take, from which tick to which, for the people who look at it later."""
+"""Collect a take's marks: which camera had which fault, from which tick to which."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ _MOST = 500
 
 
 class Marks:
-    """Fed with the cameras' states at every tick; bounded."""
+    """The marks of one take, at most `_MOST`."""
 
     def __init__(self) -> None:
         self._open: dict[str, tuple[str, int]] = {}
         self._closed: list[dict[str, Any]] = []
 
     def add(self, tick: int, states: Mapping[str, str]) -> None:
-        """The cameras' states at `tick`."""
+        """Take note of the cameras' states (`CameraHealth.state`, by key) at `tick`."""
         for key, state in states.items():
-            begun = self._open.get(key)
-            if begun is not None and begun[0] != state:
+            open_mark = self._open.get(key)
+            if open_mark is not None and open_mark[0] != state:
                 self._close(key, tick)
             if state != "ok" and key not in self._open:
                 self._open[key] = (state, tick)
 
     def finish(self, ticks: int) -> list[dict[str, Any]]:
-        """All marks of a take of `ticks` ticks; `to_tick` is the first tick that is right again."""
+        """Return all marks of a take of `ticks` ticks; `to_tick` is the first tick after the fault."""
         for key in list(self._open):
             self._close(key, ticks)
         return self._closed
@@ -40,5 +40,5 @@ class Marks:
 
 
 def camera_name(key: str) -> str:
-    """`front` of `observation.images.front`."""
+    """Return the name in a camera's key: `front` for `observation.images.front`."""
     return key.rpartition(".")[2]

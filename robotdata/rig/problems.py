@@ -1,4 +1,4 @@
-"""What keeps a rig from recording: which device, why, since when, and what to do."""
+"""Problems that keep a rig from recording: which device, why, since when, and the remedy."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from robotdata.rig.protocol import ProblemInfo
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """`device` is the name people know: `robot`, `teleoperator`, `camera front`, `disk`, `rig`.
+    """One problem. `device` is `robot`, `teleoperator`, `camera <name>`, `disk` or `rig`.
 
-    `camera` is a camera's key, `since` unix time in seconds, `text` the whole sentence for a person.
+    `camera` is the key of a camera or None, `since` unix time in seconds, `text` problem and remedy as sentences.
     """
 
     code: str
@@ -23,7 +23,7 @@ class Problem:
     text: str = ""
 
     def as_info(self) -> ProblemInfo:
-        """As it stands in a status."""
+        """Return the problem as the protocol's status messages hold it."""
         return {
             "code": self.code,
             "device": self.device,
@@ -36,6 +36,6 @@ class Problem:
 
 
 def sentences(*parts: str) -> str:
-    """`parts` one after the other, each but the last with the stop that it may have already."""
+    """Return `parts` as sentences; a part that is not the last gets a full stop unless it ends with one."""
     *first, last = parts
     return " ".join([*(part if part.endswith((".", "?", "!")) else f"{part}." for part in first), last])

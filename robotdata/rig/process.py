@@ -1,4 +1,4 @@
-"""The rig's process: everything started, everything ended in order."""
+"""The rig's process: start all parts, run until a signal, and stop them in order."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _STOP_S = 8.0
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """`python -m robotdata.rig`; 0 when it was told to end, 2 when it could not begin."""
+    """Run `python -m robotdata.rig`; return 0 after SIGTERM or SIGINT, 2 if the rig could not start."""
     options = _options(arguments)
     logging.basicConfig(level=os.environ.get("ROBOTDATA_LOG", "INFO"), format="rig: %(message)s")
     try:
@@ -43,19 +43,22 @@ def main(arguments: list[str] | None = None) -> int:
         log.error("%s", error)
         return 2
     try:
-        recover_left_overs(options.spool)
+        recover_leftovers(options.spool)
         return _serve(rig, options.url, token)
     finally:
         lock.release()
 
 
 def registry() -> Registry:
-    """Every kind of device that a rig's file may name."""
+    """Return every kind of device that a rig file may name."""
     return add_replay(Registry())
 
 
-def recover_left_overs(spool: Path) -> list[str]:
-    """Close what an earlier process left unfinished; returns the takes' ids."""
+def recover_leftovers(spool: Path) -> list[str]:
+    """Recover the takes that an earlier process left unfinished; return their ids.
+
+    Errors are logged, and the take is skipped; a take that another process uses is skipped too.
+    """
     recovered = []
     for folder in list_takes(spool):
         try:
@@ -67,7 +70,7 @@ def recover_left_overs(spool: Path) -> list[str]:
         except (SpoolError, OSError) as error:
             log.error("%s", error)
             continue
-        except Exception:  # in one take: the rig still starts and records
+        except Exception:  # one bad take must not keep the rig from starting
             log.exception("Cannot recover the take %s; its files are unchanged", folder.name)
             continue
         log.warning("take %s: %s", folder.name, result.text)
@@ -75,8 +78,8 @@ def recover_left_overs(spool: Path) -> list[str]:
     return recovered
 
 
-def _until_told() -> threading.Event:
-    """Set by SIGTERM and SIGINT."""
+def _stop_event() -> threading.Event:
+    """Return an event that SIGTERM and SIGINT set."""
     stopping = threading.Event()
 
     def stop(number: int, frame: FrameType | None) -> None:
@@ -88,10 +91,10 @@ def _until_told() -> threading.Event:
 
 
 def _serve(rig: Rig, url: str | None, token: str) -> int:
-    stopping = _until_told()
-    # The loop's thread must not wait 5 ms for the interpreter while a camera's thread draws.
+    stopping = _stop_event()
+    # Python's default of 5 ms would delay the loop's thread while a camera's thread holds the interpreter.
     sys.setswitchinterval(_SWITCH_S)
-    with contextlib.suppress(OSError):  # where the system allows it: before encoders on the same machine
+    with contextlib.suppress(OSError):  # if permitted: run before encoders on the same machine
         os.setpriority(os.PRIO_PROCESS, 0, _NICE)
     machine = Machine(rig)
     link = Link(machine, url, token) if url else None
@@ -100,22 +103,22 @@ def _serve(rig: Rig, url: str | None, token: str) -> int:
         link.start()
     log.info("rig %s is running, takes are saved in %s", rig.config.name, rig.spool)
     stopping.wait()
-    whole = machine.stop(_STOP_S)
+    complete = machine.stop(_STOP_S)
     if link is not None:
         link.stop()
-    log.info("stopped; %s", "all takes are complete" if whole else "a take is unfinished and will be recovered")
+    log.info("stopped; %s", "all takes are complete" if complete else "a take is unfinished and will be recovered")
     return 0
 
 
 def _started_as(options: argparse.Namespace) -> str:
-    """Return the command that starts this rig again from any folder, for the page of a rig that is offline."""
-    words = [sys.executable, "-m", "robotdata.rig"]
+    """Return the shell command that starts this rig again from any folder; the page of an offline rig shows it."""
+    command = [sys.executable, "-m", "robotdata.rig"]
     if options.config:
-        words.append(str(options.config.absolute()))
+        command.append(str(options.config.absolute()))
     if options.replay:
-        words += ["--replay", str(options.replay.absolute())]
-    words += ["--spool", str(options.spool.absolute())]
-    return f"cd {shlex.quote(str(Path.cwd()))} && {shlex.join(words)}"
+        command += ["--replay", str(options.replay.absolute())]
+    command += ["--spool", str(options.spool.absolute())]
+    return f"cd {shlex.quote(str(Path.cwd()))} && {shlex.join(command)}"
 
 
 def _token(path: Path | None) -> str:

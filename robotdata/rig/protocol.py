@@ -1,7 +1,7 @@
-"""The link between a rig and the web, version 1, as `docs/rig-protocol.md` says it.
+"""The protocol between a rig and the server, version 1, as `docs/rig-protocol.md` describes it.
 
-The rig is the client of a websocket. Messages are JSON objects with a `type` and `v`, the version; previews are binary.
-Both sides check what comes by the shapes here (`shapes.check_shape`); where no limit is named the usual one holds.
+The rig is the client of a websocket. Messages are JSON objects with a `type` and a version `v`; previews are binary.
+Both sides check messages against the TypedDicts here (`shapes.check_shape`), with default limits where none is given.
 """
 
 from __future__ import annotations
@@ -23,16 +23,18 @@ MAX_TEXT_BYTES = 1 << 20
 MAX_BINARY_BYTES = 8 << 20
 REFUSALS = ("not_allowed", "mismatch", "disk_full", "camera_missing", "busy", "no_threads", "bad_args")
 REFUSE_MINUTES = 2.0
-"""With less room than for so many minutes of recording no take begins."""
+"""No take begins with disk space for fewer minutes of recording than this."""
 PREVIEW = struct.Struct("!BBxxIQ")
-"""Before a preview's JPEG: version, the camera's place in `hello`, sequence number, capture time (unix ns)."""
+"""The header before a preview's JPEG: version, camera index in `hello`, sequence number, capture time (unix ns)."""
 
 
 class ProtocolError(ValueError):
-    """A message that does not follow the protocol; the text says what came and what was expected."""
+    """A message violates the protocol; the text says what was received and what was expected."""
 
 
 class CameraInfo(TypedDict):
+    """One camera of a rig: `width` and `height` in pixels, `fps` in frames per second."""
+
     key: str
     name: str
     width: int
@@ -41,6 +43,8 @@ class CameraInfo(TypedDict):
 
 
 class RigInfo(TypedDict):
+    """The rig in `hello`: `fps` is the control loop's rate in Hz, `features` are LeRobot's."""
+
     name: str
     robot_type: str
     fps: float
@@ -54,12 +58,16 @@ class RigInfo(TypedDict):
 
 
 class TakeEntry(TypedDict):
+    """A take on the rig's disk, in `hello`."""
+
     id: str
     state: str
     ticks: int
 
 
 class Hello(TypedDict):
+    """The first message of a connection."""
+
     type: Literal["hello"]
     protocol: int
     rig: RigInfo
@@ -68,6 +76,8 @@ class Hello(TypedDict):
 
 
 class CurrentTake(TypedDict):
+    """The take being recorded."""
+
     id: str
     ticks: int
     elapsed_s: float
@@ -77,12 +87,16 @@ class CurrentTake(TypedDict):
 
 
 class Timer(TypedDict):
+    """The timer of the state `phase`: its end in unix seconds, its length in seconds; None without a timer."""
+
     phase: str
     ends_at: float | None
     total_s: float | None
 
 
 class CameraCounters(TypedDict):
+    """A camera's measured rate, its dropped frames, the age of its newest frame, and its state (`CameraHealth`)."""
+
     fps: float
     dropped: int
     age_s: float | None
@@ -90,6 +104,8 @@ class CameraCounters(TypedDict):
 
 
 class Counters(TypedDict):
+    """The control loop's counters since the last take began (`LoopCounters`), and the cameras' by key."""
+
     ticks: int
     late_ticks: int
     dropped_ticks: int
@@ -99,12 +115,14 @@ class Counters(TypedDict):
 
 
 class Disk(TypedDict):
+    """Free space on the spool's disk, in bytes and in minutes of recording."""
+
     free_bytes: int
     minutes_left: float | None
 
 
 class Warning(TypedDict):
-    """A lasting problem: `device` is the name people know, `since` unix time in seconds."""
+    """A lasting problem: `device` as in `Problem`, `since` unix time in seconds, `text` for a person."""
 
     code: Annotated[str, Limit(60)]
     camera: str | None
@@ -114,7 +132,7 @@ class Warning(TypedDict):
 
 
 class ProblemInfo(TypedDict):
-    """What keeps the rig from recording; `text` says all of it in one sentence."""
+    """A problem that keeps the rig from recording (`rig.problems.Problem`)."""
 
     code: Annotated[str, Limit(60)]
     device: str
@@ -126,6 +144,8 @@ class ProblemInfo(TypedDict):
 
 
 class Status(TypedDict):
+    """The state of the rig, sent at every change and several times a second; `since` is unix time in seconds."""
+
     type: Literal["status"]
     seq: int
     state: Annotated[str, Limit(20)]
@@ -143,6 +163,8 @@ class Status(TypedDict):
 
 
 class Telemetry(TypedDict):
+    """Rows of the control loop: each [unix seconds, state values, action values]; `names` once per connection."""
+
     type: Literal["telemetry"]
     t: float
     names: NotRequired[dict[str, list[str]]]
@@ -150,18 +172,24 @@ class Telemetry(TypedDict):
 
 
 class TakeEvent(TypedDict):
+    """A take was started, saved or discarded (`event`)."""
+
     type: Literal["take"]
     event: str
     take: dict[str, Any]
 
 
 class ReplyError(TypedDict):
+    """Why a command was refused: a code of REFUSALS, and the reason for a person."""
+
     code: str
     message: str
     differences: NotRequired[list[dict[str, Any]]]
 
 
 class Reply(TypedDict):
+    """The reply to the command `id`."""
+
     type: Literal["reply"]
     id: str
     ok: bool
@@ -169,7 +197,7 @@ class Reply(TypedDict):
 
 
 class CommandRefused(Exception):
-    """A command that is not done, with its code and the reason for a person."""
+    """A command is not executed; `code` is one of REFUSALS, `message` the reason for a person."""
 
     def __init__(self, code: str, message: str, *, differences: list[dict[str, Any]] | None = None) -> None:
         super().__init__(message)
@@ -178,7 +206,7 @@ class CommandRefused(Exception):
         self.differences = differences
 
     def as_error(self) -> ReplyError:
-        """As it stands in a reply."""
+        """Return the error as a reply holds it."""
         error: ReplyError = {"code": self.code, "message": self.message}
         if self.differences is not None:
             error["differences"] = self.differences
@@ -187,7 +215,7 @@ class CommandRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """Something a person wants; `args` is not yet checked."""
+    """A command from a person; `args` is not yet checked."""
 
     id: str
     name: str
@@ -196,7 +224,11 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class RecordArgs:
-    """What a `record` command asks for; times in seconds, None where there is no timer."""
+    """The arguments of a `record` command. Times are in seconds; None means no timer.
+
+    `take` is the id of the new take, or None to let the rig choose it. `expect` is None, or the `fps` and `features`
+    of the dataset, which the rig must match.
+    """
 
     session: str
     dataset: str
@@ -210,7 +242,7 @@ class RecordArgs:
 
 
 def encode(message: Mapping[str, Any]) -> str:
-    """Return a message as text, with the version; numbers that JSON has not (NaN, infinity) become null."""
+    """Return a message as JSON text, with the version; NaN and infinity, which JSON lacks, become null."""
     message = {**message, "v": VERSION}
     try:
         return json.dumps(message, separators=(",", ":"), allow_nan=False)
@@ -219,7 +251,7 @@ def encode(message: Mapping[str, Any]) -> str:
 
 
 def decode(text: str | bytes) -> dict[str, Any]:
-    """Return the message in `text`; raises ProtocolError where it is none, too long or of a newer version."""
+    """Return the message in `text`. Raises ProtocolError if it is invalid, too long or of a newer version."""
     if len(text) > MAX_TEXT_BYTES:
         raise ProtocolError(f"a message of {len(text)} bytes, want at most {MAX_TEXT_BYTES}")
     try:
@@ -236,12 +268,12 @@ def decode(text: str | bytes) -> dict[str, Any]:
 
 
 def pack_preview(camera: int, seq: int, wall_ns: int, jpeg: bytes) -> bytes:
-    """One preview frame."""
+    """Return a preview frame: the PREVIEW header, then the JPEG."""
     return PREVIEW.pack(VERSION, camera, seq & 0xFFFFFFFF, wall_ns) + jpeg
 
 
 def unpack_preview(data: bytes) -> tuple[int, int, int, bytes]:
-    """(camera, seq, wall_ns, jpeg) of a preview frame; raises ProtocolError."""
+    """Return (camera index, seq, wall_ns, jpeg) of a preview frame. Raises ProtocolError."""
     if len(data) <= PREVIEW.size or len(data) > MAX_BINARY_BYTES:
         raise ProtocolError(f"a preview of {len(data)} bytes, want {PREVIEW.size + 1} to {MAX_BINARY_BYTES}")
     version, camera, seq, wall_ns = PREVIEW.unpack_from(data)
@@ -251,19 +283,22 @@ def unpack_preview(data: bytes) -> tuple[int, int, int, bytes]:
 
 
 def parse_command(message: Mapping[str, Any]) -> Command:
-    """A `command` message; raises ProtocolError without a usable id, CommandRefused(bad_args) for an unknown name."""
-    identity, name, args = message.get("id"), message.get("name"), message.get("args") or {}
-    if not isinstance(identity, str) or not 0 < len(identity) <= 100:
+    """Return the command of a message. Raises ProtocolError without a valid id, CommandRefused for an unknown name."""
+    command_id, name, args = message.get("id"), message.get("name"), message.get("args") or {}
+    if not isinstance(command_id, str) or not 0 < len(command_id) <= 100:
         raise ProtocolError("a command without a usable 'id'")
     if name not in COMMANDS:
         raise CommandRefused("bad_args", f"unknown command {name!r:.60}; want one of {', '.join(COMMANDS)}")
     if not isinstance(args, dict):
         raise CommandRefused("bad_args", f"the args of {name!r} are not an object")
-    return Command(identity, name, args)
+    return Command(command_id, name, args)
 
 
 def parse_watch(message: Mapping[str, Any]) -> dict[str, float]:
-    """A `watch` message: frames per second wanted for each camera; values that are not numbers count as none."""
+    """Return the preview rate (frames/s, at most 240) for each camera key of a `watch` message, without invalid ones.
+
+    Raises ProtocolError if the message has no `cameras`.
+    """
     cameras = message.get("cameras")
     if not isinstance(cameras, dict):
         raise ProtocolError("a watch without 'cameras'")
@@ -275,7 +310,7 @@ def parse_watch(message: Mapping[str, Any]) -> dict[str, float]:
 
 
 def parse_record(args: Mapping[str, Any]) -> RecordArgs:
-    """The args of `record`, checked; raises CommandRefused(bad_args) that names the argument."""
+    """Return the checked arguments of `record`. Raises CommandRefused(bad_args), naming the argument."""
     expect = args.get("expect")
     if expect is not None and not isinstance(expect, dict):
         raise CommandRefused("bad_args", "expect: want an object with fps and features, or null")

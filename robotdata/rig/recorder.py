@@ -1,4 +1,4 @@
-"""One running take: loop and cameras hand over their data at once; a thread of its own writes it."""
+"""Record one take: loop and cameras put their data into a queue, and a thread of its own writes it to disk."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _RATE_OFF = 0.02
 
 @dataclass(frozen=True, slots=True)
 class TakeEnd:
-    """Why and how a take ended."""
+    """The end of a take: its reason, the loop's counters, and annotations to store (such as a reject verdict)."""
 
     reason: str
     counters: LoopCounters
@@ -32,11 +32,11 @@ class TakeEnd:
 
 
 class TakeRecorder:
-    """A TakeSink. The files are made by its own thread, so that a take begins with the next tick.
+    """A TakeSink that writes a take to `folder`. Its own thread creates the files, so that the take begins at once.
 
-    `on_ready(recorder)`, once `take.json` is on disk, `on_trouble(recorder, error)` and `on_done(recorder)` are called
-    from that thread; the second asks the rig to end the take. After `on_done`, `manifest` is what is on disk, or None
-    where the disk did not even take that.
+    That thread calls `on_ready(recorder)` once `take.json` is on disk, `on_trouble(recorder, error)` if the take must
+    end because it cannot be written, and at last `on_done(recorder)`. After that, `manifest` is the take.json on disk,
+    or None if it could not be written, and `error` says why.
     """
 
     def __init__(
@@ -63,44 +63,45 @@ class TakeRecorder:
         self._on_ready, self._on_trouble, self._on_done = on_ready, on_trouble, on_done
         self._marks = Marks()
         self._queue: SimpleQueue[tuple[str, CameraFrame] | Row | None] = SimpleQueue()
-        # Each counter has one thread that adds to it, so that nobody waits for a lock.
-        self._put_bytes = dict.fromkeys(cameras, 0)
-        self._taken_bytes = 0
-        self._put_rows = self._taken_rows = 0
+        # Only one thread adds to each counter, so no lock is needed.
+        self._queued_bytes = dict.fromkeys(cameras, 0)
+        self._dequeued_bytes = 0
+        self._queued_rows = self._dequeued_rows = 0
         self._thread = threading.Thread(target=self._run, name=f"take-{self.id[:8]}", daemon=True)
 
     def start(self) -> None:
+        """Start the thread. Raises RuntimeError if the system cannot."""
         self._thread.start()
 
     def add_frame(self, key: str, frame: CameraFrame) -> None:
-        """Hand over one frame, or drop and count it where the disk is too far behind."""
-        if sum(self._put_bytes.values()) - self._taken_bytes > MAX_PENDING_BYTES:
+        """Queue one frame; drop and count it if more than MAX_PENDING_BYTES wait for the disk."""
+        if sum(self._queued_bytes.values()) - self._dequeued_bytes > MAX_PENDING_BYTES:
             self.dropped[key] += 1
             return
-        self._put_bytes[key] += len(frame.packet)
+        self._queued_bytes[key] += len(frame.packet)
         self._queue.put((key, frame))
 
     def add_row(self, row: Row, camera_states: Mapping[str, str]) -> None:
-        """Hand over one row."""
-        if self._put_rows - self._taken_rows > MAX_PENDING_ROWS:
+        """Queue one row; drop and count it if more than MAX_PENDING_ROWS wait for the disk."""
+        if self._queued_rows - self._dequeued_rows > MAX_PENDING_ROWS:
             self.dropped_ticks += 1
             return
         self._marks.add(self.ticks, camera_states)
-        self._put_rows += 1
+        self._queued_rows += 1
         self.ticks += 1
         self._queue.put(row)
 
     def mark_lost(self, key: str) -> None:
-        """A camera's loss ends this take; to be called when no more rows come."""
+        """Mark the last tick as lost for the camera `key`; call it after the last row."""
         self._marks.add(max(0, self.ticks - 1), {key: "lost"})
 
     def end(self, ending: TakeEnd) -> None:
-        """No more comes; returns at once, `on_done` follows when all is durable."""
+        """End the take; return at once. `on_done` follows when everything is durable."""
         self.ending = ending
         self._queue.put(None)
 
     def wait(self, timeout_s: float) -> bool:
-        """Whether everything was written within the time."""
+        """Wait for the thread; return whether it ended within `timeout_s`."""
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
@@ -128,15 +129,15 @@ class TakeRecorder:
     def _write(self, writer: TakeWriter) -> None:
         while (item := self._queue.get()) is not None:
             if isinstance(item, Row):
-                self._taken_rows += 1
+                self._dequeued_rows += 1
                 writer.add_row(item)
             else:
                 key, frame = item
-                self._taken_bytes += len(frame.packet)
+                self._dequeued_bytes += len(frame.packet)
                 writer.add_frame(key, frame.seq, frame.captured_ns, frame.packet)
 
     def _failed(self, error: SpoolError) -> None:
-        """Ask for the end, and throw away what still comes: it could not be kept."""
+        """Ask for the end of the take, and discard what is still queued, which cannot be written."""
         self.error = error
         self._on_trouble(self, error)
         while self._queue.get() is not None:
@@ -151,19 +152,20 @@ class TakeRecorder:
         for key, count in self.dropped.items():
             if count:
                 text = f"Camera {camera_name(key)}: {count} frames dropped because the disk was too slow"
-                marks.append(_whole("dropped_frames", key, writer.ticks, text))
+                marks.append(_whole_take_mark("dropped_frames", key, writer.ticks, text))
         counters = _counters(end, self.dropped_ticks)
         counters["cameras"] = {
             key: {"frames": count, "dropped": self.dropped[key]} for key, count in writer.frames.items()
         }
-        rate, wanted = writer.rate_hz, float(self.facts["fps"])
-        if writer.ticks > wanted and abs(rate / wanted - 1) > _RATE_OFF:
-            marks.append(_whole("rate", None, writer.ticks, f"Control loop ran at {rate:g} Hz (target {wanted:g})"))
+        rate, target = writer.rate_hz, float(self.facts["fps"])
+        if writer.ticks > target and abs(rate / target - 1) > _RATE_OFF:
+            text = f"Control loop ran at {rate:g} Hz (target {target:g})"
+            marks.append(_whole_take_mark("rate", None, writer.ticks, text))
         curation = end.curation if end else {}
         return writer.finish(end_reason=reason, counters=counters, marks=marks, curation=curation)
 
 
-def _whole(code: str, key: str | None, ticks: int, text: str) -> dict[str, Any]:
+def _whole_take_mark(code: str, key: str | None, ticks: int, text: str) -> dict[str, Any]:
     return {"code": code, "camera": key, "from_tick": 0, "to_tick": ticks, "text": text}
 
 

@@ -1,7 +1,7 @@
-"""Plays a LeRobotDataset v3.0 as a live robot: its real footage, states and actions, tick by tick.
+"""Replay a LeRobotDataset v3.0 as a live robot: its footage, states and actions, tick by tick.
 
-A take begins with the first frame of the next episode. Frames are decoded and made JPEGs ahead, in a thread for
-each camera, so that the loop only picks them up.
+A take begins with the first frame of the next episode. A thread for each camera decodes frames and encodes them as
+JPEGs ahead of the control loop, which only takes them from a queue.
 """
 
 from __future__ import annotations
@@ -47,17 +47,23 @@ _RECORDABLE = ("float", "int", "uint", "bool", "string")
 
 
 class Player:
-    """Which episode and which of its frames is now; shared by the robot and the cameras of one rig."""
+    """The position of the replay, shared by the devices of one rig: episode, frame, and the episode's `rows`.
+
+    `generation` counts restarts, so that the cameras notice them. Raises ConfigError if the dataset at `root` cannot be
+    opened or has no playable episode; the message begins with `where`.
+    """
 
     def __init__(self, root: Path, where: str) -> None:
         try:
             self.dataset = DatasetFolder.open(root)
         except (DatasetError, OSError) as error:
             raise ConfigError(where, f"cannot be played: {error}") from error
-        self._playable = [each.index for each in self.dataset.episodes if each.length > 0 and not each.problems]
+        self._playable = [
+            episode.index for episode in self.dataset.episodes if episode.length > 0 and not episode.problems
+        ]
         if not self._playable:
             raise ConfigError(where, f"{root} has no playable episode")
-        self._place = 0
+        self._position = 0
         self._begun = False
         self.generation = 0
         self.frame = -1
@@ -65,27 +71,29 @@ class Player:
 
     @property
     def episode(self) -> int:
-        return self._playable[self._place]
+        """Return the index of the current episode."""
+        return self._playable[self._position]
 
     @property
     def length(self) -> int:
+        """Return the number of frames of the current episode."""
         return self.dataset.episode(self.episode).length
 
     def begin(self) -> None:
-        """The first frame of the next episode (of the first one, the first time) comes next."""
+        """Go to the start of the next episode; the first call, to that of the first one. Raises DeviceError."""
         if self._begun:
-            self._place = (self._place + 1) % len(self._playable)
+            self._position = (self._position + 1) % len(self._playable)
         self._begun = True
         self.rows = self._read()
         self.restart()
 
     def restart(self) -> None:
-        """The first frame of this episode comes next."""
+        """Go to the start of the current episode."""
         self.frame = -1
-        self.generation += 1  # last: the cameras look at it
+        self.generation += 1  # last, because the cameras' threads act on it
 
     def step(self) -> int:
-        """On to the next frame; after the last one the same episode again."""
+        """Go to the next frame, after the last one to the first; return its index."""
         self.frame = (self.frame + 1) % self.length
         return self.frame
 
@@ -97,7 +105,7 @@ class Player:
 
 
 class ReplayRobot:
-    """States and everything else that was observed, as they were recorded; actions have no effect."""
+    """A robot that returns the recorded observations; actions have no effect."""
 
     def __init__(self, player: Player) -> None:
         self._player = player
@@ -107,7 +115,7 @@ class ReplayRobot:
             raise ConfigError(str(player.dataset.root), "has no 'action': nothing to replay")
 
     def connect(self) -> None:
-        self._player.restart()  # its cameras decode from the beginning
+        self._player.restart()  # the cameras decode from the start too
 
     def begin_take(self) -> None:
         self._player.begin()
@@ -124,7 +132,7 @@ class ReplayRobot:
 
 
 class ReplayTeleoperator:
-    """The actions as they were recorded."""
+    """A teleoperator that returns the recorded actions."""
 
     def __init__(self, player: Player) -> None:
         self._player = player
@@ -140,10 +148,10 @@ class ReplayTeleoperator:
 
 
 class ReplayCamera:
-    """One camera's footage, exactly one frame a tick."""
+    """A camera that returns the recorded footage of the feature `key`, exactly one frame per tick."""
 
     answer_s = _WAIT_S + 1
-    """It moves nothing, so it may take its time to decode."""
+    """A longer timeout than that of devices that move: decoding may be slow."""
 
     def __init__(self, player: Player, key: str) -> None:
         self._player, self._key = player, key
@@ -159,12 +167,12 @@ class ReplayCamera:
         self._thread.start()
 
     def read(self) -> Picture:
-        """Only for callers that do not tick."""
+        """Return the current frame; for callers outside a control loop."""
         return self.grab(0)
 
     def grab(self, tick: int) -> Picture:
-        """The frame that belongs to the robot's newest observation, whatever `tick` is."""
-        wanted = (self._player.generation, self._player.frame)
+        """Return the frame of the robot's newest observation; `tick` is ignored. Raises DeviceError."""
+        position = (self._player.generation, self._player.frame)
         end = clock.monotonic() + _WAIT_S
         while clock.monotonic() < end:
             try:
@@ -173,9 +181,9 @@ class ReplayCamera:
                 continue
             if isinstance(packet, str):
                 raise DeviceError(packet)
-            if (generation, frame) == wanted:
+            if (generation, frame) == position:
                 return Picture(clock.monotonic_ns(), packet=packet)
-        raise DeviceError(f"{self._key}: frame {wanted[1]} was not decoded within {_WAIT_S:g} s")
+        raise DeviceError(f"{self._key}: frame {position[1]} was not decoded within {_WAIT_S:g} s")
 
     def disconnect(self) -> None:
         self._stopping.set()
@@ -192,7 +200,7 @@ class ReplayCamera:
                 return
 
     def _play(self, stopping: threading.Event, generation: int, episode: int) -> None:
-        """Decode one episode, from its beginning to its end or to the next take's beginning."""
+        """Decode one episode, until its end or until the player restarts."""
         span = self._player.dataset.episode(episode).videos[self._key]
         with open_video(span.path) as video:
             for number, packet in enumerate(self._packets(video, span)):
@@ -200,19 +208,19 @@ class ReplayCamera:
                     return
 
     def _packets(self, video: VideoDecoder, span: VideoSpan) -> Iterator[bytes]:
-        """A JPEG of each frame; of depth the millimetres that its code stands for, 0 for code 0."""
-        wanted = range(span.first_frame, span.first_frame + span.frames)
+        """Yield each frame as a JPEG; a depth frame as a 16-bit PNG in millimetres, 0 (not measured) for code 0."""
+        numbers = range(span.first_frame, span.first_frame + span.frames)
         feature = self._player.dataset.features[self._key]
         if not is_depth(feature):
-            yield from map(encode_jpeg, video.frames(wanted))
+            yield from map(encode_jpeg, video.frames(numbers))
             return
         scale = depth_scale(feature)
-        for frame in video.native_frames(wanted):
+        for frame in video.native_frames(numbers):
             codes = codes_of_frame(video, frame)
             yield depth_packet(np.where(codes > 0, dequantize_depth(codes, scale), 0).astype(np.uint16))
 
     def _put(self, stopping: threading.Event, generation: int, frame: int, packet: bytes | str) -> bool:
-        """Whether the frame is still wanted."""
+        """Queue a frame, or an error text, once there is room; return False if the player restarted meanwhile."""
         while not stopping.is_set() and self._player.generation == generation:
             try:
                 self._ahead.put((generation, frame, packet), timeout=0.05)
@@ -237,7 +245,7 @@ def playable_features(dataset: DatasetFolder) -> dict[str, dict[str, Any]]:
 
 
 def replay_config(root: Path) -> RigConfig:
-    """A rig that plays the dataset in `root` with all its cameras; raises ConfigError."""
+    """Return a rig that replays the dataset in `root` with all its cameras. Raises ConfigError."""
     player = Player(root, "the dataset to replay")
     cameras: dict[str, Any] = {}
     for key, feature in player.dataset.features.items():
@@ -256,7 +264,7 @@ def replay_config(root: Path) -> RigConfig:
 
 
 def add_replay(registry: Registry) -> Registry:
-    """Make the kinds `replay` known."""
+    """Add the kind `replay` of each role to `registry`, and return it."""
     registry.add("robot", "replay", lambda context, options: ReplayRobot(_player(context, options)))
     registry.add("teleoperator", "replay", lambda context, options: ReplayTeleoperator(_player(context, options)))
     registry.add("camera", "replay", _make_camera)
@@ -282,8 +290,8 @@ def _make_camera(context: DeviceContext, options: Options) -> ReplayCamera:
         width, height = frame_size(feature)
         raise ConfigError(options.where, f"the footage is {width}x{height}; set width = {width}, height = {height}")
     if is_depth(feature) != context.depth:
-        words = "true" if is_depth(feature) else "false"
-        raise ConfigError(f"{options.where}.depth", f"want {words}, as the footage of {key!r} is")
+        expected = "true" if is_depth(feature) else "false"
+        raise ConfigError(f"{options.where}.depth", f"want {expected}, as the footage of {key!r} is")
     return ReplayCamera(player, key)
 
 
@@ -292,6 +300,6 @@ def _playable(feature: Feature) -> bool:
 
 
 def _depth_keys(feature: Feature) -> dict[str, Any]:
-    """What a rig's file says of such a camera."""
+    """Return the keys of the rig file for a depth camera."""
     scale = depth_scale(feature)
     return {"depth": True, **{name: getattr(scale, name) for name in ("depth_min", "depth_max", "shift", "use_log")}}

@@ -1,4 +1,4 @@
-"""A rig's parts put together: robot, teleoperator, cameras and loop, made from its file."""
+"""Build a rig from its config: robot, teleoperator, cameras, control loop and disk."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 
 from robotdata.capture import clock
 from robotdata.capture.camera_thread import CameraThread
-from robotdata.capture.config import RigConfig
+from robotdata.capture.config import CameraConfig, RigConfig
 from robotdata.capture.devices import DeviceContext
 from robotdata.capture.errors import ConfigError
 from robotdata.capture.loop import ControlLoop
 from robotdata.capture.registry import Registry
-from robotdata.capture.session import Limits
+from robotdata.capture.session import Timeouts
 from robotdata.dataset.errors import FeatureError
 from robotdata.dataset.features import complete
 from robotdata.rig.disk import DiskWatch
@@ -27,7 +27,7 @@ _CAMERAS_S = 2.0
 
 
 class Rig:
-    """Everything that moves and sees. Raises ConfigError or UnknownDevice where the file is wrong."""
+    """The devices of a rig and its control loop. Raises ConfigError or UnknownDevice if the config is invalid."""
 
     def __init__(
         self,
@@ -35,26 +35,26 @@ class Rig:
         spool: Path,
         *,
         registry: Registry | None = None,
-        limits: Limits | None = None,
+        timeouts: Timeouts | None = None,
     ) -> None:
         registry = registry or Registry()
         self.config = config
         self.spool = spool
-        self.started_as = ""  # the command that starts this rig again, without address and token
+        self.started_as = ""  # the shell command that starts this rig again, without server address and token
         context = DeviceContext(config.name, config.fps)
         robot = registry.robot(config.robot.kind, context, config.robot.options)
         teleoperator = registry.teleoperator(config.teleoperator.kind, context, config.teleoperator.options)
         self.cameras = [
-            CameraThread(each, registry.camera(each.kind, _camera_context(context, each, place), each.options))
-            for place, each in enumerate(config.cameras)
+            CameraThread(each, registry.camera(each.kind, _camera_context(context, each, index), each.options))
+            for index, each in enumerate(config.cameras)
         ]
-        limits = limits or Limits(connect_s=config.connect_s)
-        self.loop = ControlLoop(robot, teleoperator, self.cameras, config.fps, limits=limits)
+        timeouts = timeouts or Timeouts(connect_s=config.connect_s)
+        self.loop = ControlLoop(robot, teleoperator, self.cameras, config.fps, timeouts=timeouts)
         self.robot_type = str(robot.robot_type)
         self.features: dict[str, Any] = {key: dict(value) for key, value in robot.features.items()}
         for each in config.cameras:
             self.features[each.key] = each.feature
-        _refuse_features(config, self.features)
+        _check_features(config, self.features)
         self.take_cameras = {
             each.key: {
                 "codec": DEPTH_CODEC if each.depth else CODEC,
@@ -68,25 +68,28 @@ class Rig:
         self.disk = DiskWatch(spool, self.cameras, config.fps)
 
     def start_cameras(self) -> None:
+        """Start every camera's thread; ticked cameras start with the loop."""
         for camera in self.cameras:
             camera.start()
 
     def stop(self) -> None:
-        """Stop the loop, then the cameras; what hangs is left to the process's end."""
+        """Stop the loop, then the cameras; log and leave running what hangs."""
         for camera in self.cameras:
             camera.halt()
         if not self.loop.stop():
             for call in self.loop.hanging:
                 log.error(
-                    "%s of the %s does not return and is abandoned. Switch the device off", call.method, call.part.name
+                    "%s of the %s does not return and is abandoned. Switch the device off",
+                    call.method,
+                    call.device.name,
                 )
         end = clock.monotonic() + _CAMERAS_S
         for camera in self.cameras:
             camera.stop(max(0.0, end - clock.monotonic()))
 
 
-def _refuse_features(config: RigConfig, features: dict[str, Any]) -> None:
-    """Refuse before the first frame what the spool or the dataset would refuse after the last one."""
+def _check_features(config: RigConfig, features: dict[str, Any]) -> None:
+    """Raise ConfigError for features that the spool or the dataset could not hold, before anything is recorded."""
     where = f"rig {config.name}: robot of kind {config.robot.kind!r}"
     if not str(features.get("action", {}).get("dtype")).startswith(("float", "int", "uint")):
         raise ConfigError(where, "needs a numeric feature 'action', which the teleoperator sends")
@@ -97,7 +100,7 @@ def _refuse_features(config: RigConfig, features: dict[str, Any]) -> None:
         raise ConfigError(where, f"returns data that a dataset cannot hold: {error}") from error
 
 
-def _camera_context(context: DeviceContext, camera: Any, place: int) -> DeviceContext:
+def _camera_context(context: DeviceContext, camera: CameraConfig, index: int) -> DeviceContext:
     return DeviceContext(
         rig=context.rig,
         fps=context.fps,
@@ -105,7 +108,7 @@ def _camera_context(context: DeviceContext, camera: Any, place: int) -> DeviceCo
         width=camera.width,
         height=camera.height,
         camera_fps=camera.fps,
-        camera_index=place,
+        camera_index=index,
         depth=camera.depth is not None,
         shared=context.shared,
     )

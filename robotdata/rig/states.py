@@ -1,7 +1,7 @@
-"""The states of a rig, the one list: what each is called, which commands it allows, and what follows what.
+"""Define the states of a rig in one place: their labels, the allowed commands, and the allowed transitions.
 
-The database's choices, the pages, their scripts (as JSON in the record page) and the API take it from here;
-`tests/rig/test_states.py` compares docs/rig-protocol.md with it.
+The database's choices, the pages, their scripts (as JSON in the record page) and the API use these;
+`tests/rig/test_states.py` compares docs/rig-protocol.md with them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,11 @@ from typing import Any
 
 
 class State(StrEnum):
-    """`label` is for people, `tone` the end of a CSS class, `waiting` the text of the main button without a command."""
+    """A state of a rig.
+
+    `label` is its name for people, `tone` the suffix of its CSS class, `waiting` the text of the main button in a
+    state where that has no command.
+    """
 
     label: str
     tone: str
@@ -23,7 +27,7 @@ class State(StrEnum):
         return state
 
     OFFLINE = "offline", "offline", "", "Rig offline"
-    """Set by the web for a rig that has no connection; no rig sends it."""
+    """Set by the server for a rig without a connection; no rig sends it."""
     CONNECTING = "connecting", "connecting", "warn", "Connecting to the robot …"
     IDLE = "idle", "ready", "good", ""
     COUNTDOWN = "countdown", "starting", "warn", "Starting …"
@@ -38,7 +42,7 @@ REPORTED: tuple[State, ...] = tuple(state for state in State if state is not Sta
 """The states that a rig may send."""
 
 _ALWAYS = (State.ERROR, State.SAVING)
-"""A device may fail in any state, and in any state the rig may be told to end, which is shown as saving."""
+"""States that may follow any state: a device may fail, or the rig may be stopped, which shows as saving."""
 
 NEXT: dict[State, set[State]] = {
     State.CONNECTING: {State.IDLE, *_ALWAYS},
@@ -61,7 +65,7 @@ CONTROLS: dict[State, tuple[str, ...]] = {
     State.PAUSED: ("resume", "record", "cancel"),
     State.ERROR: ("clear_error",),
 }
-"""The commands allowed in a state; the first is what the main button of the page does."""
+"""The commands allowed in a state; the first is that of the page's main button."""
 
 COMMANDS = tuple(dict.fromkeys(command for state in REPORTED for command in CONTROLS[state]))
 
@@ -70,12 +74,12 @@ if NEXT.keys() != set(REPORTED) or CONTROLS.keys() != set(REPORTED):
 
 
 def parse_state(value: Any) -> State:
-    """Return the state that a rig reports; an unknown one counts as connecting, in which nothing is allowed."""
+    """Return the state that a rig reports; CONNECTING, which allows no command, for an unknown one."""
     return next((state for state in REPORTED if state.value == value), State.CONNECTING)
 
 
 def states_for_scripts() -> dict[str, dict[str, Any]]:
-    """Return what the record page's scripts need, by state: `waiting` and the command of the main button."""
+    """Return `waiting` and the main button's command (or None) of each state, for the record page's scripts."""
     return {
         state.value: {"waiting": state.waiting, "command": next(iter(CONTROLS.get(state, ())), None)} for state in State
     }

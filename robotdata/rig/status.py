@@ -1,4 +1,4 @@
-"""What a rig says of itself, as the protocol's messages."""
+"""Build the messages that a rig sends about itself."""
 
 from __future__ import annotations
 
@@ -54,32 +54,33 @@ _SUMMARY = (
 
 
 class CameraRates:
-    """How many frames a second each camera really gives, over the last two seconds or so."""
+    """Measures each camera's rate over the last two seconds or so."""
 
     def __init__(self) -> None:
-        self._seen: dict[str, deque[tuple[float, int]]] = {}
+        self._samples: dict[str, deque[tuple[float, int]]] = {}  # monotonic seconds, frames until then
 
     def fps(self, camera: CameraThread) -> float:
-        seen = self._seen.setdefault(camera.key, deque(maxlen=9))
+        """Return the camera's rate in frames per second; call it about four times a second."""
+        samples = self._samples.setdefault(camera.key, deque(maxlen=9))
         now = clock.monotonic()
-        if not seen or now - seen[-1][0] >= 0.24:
-            seen.append((now, camera.health.frames))
-        taken_s = seen[-1][0] - seen[0][0]
-        return round((seen[-1][1] - seen[0][1]) / taken_s, 1) if taken_s > 0 else 0.0
+        if not samples or now - samples[-1][0] >= 0.24:
+            samples.append((now, camera.health.frames))
+        elapsed_s = samples[-1][0] - samples[0][0]
+        return round((samples[-1][1] - samples[0][1]) / elapsed_s, 1) if elapsed_s > 0 else 0.0
 
 
 class Reporter:
-    """Makes `hello`, `status`, `telemetry` and `take` messages of one machine."""
+    """Builds the `hello`, `status`, `telemetry` and `take` messages of one machine."""
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
         self._rig = machine.rig
         self._numbers = itertools.count(1)
         self._rates = CameraRates()
-        self._known: dict[str, tuple[int, TakeEntry]] = {}
+        self._entries: dict[str, tuple[int, TakeEntry]] = {}  # by take id, with the manifest's mtime (ns)
 
     def hello(self) -> Hello:
-        """The first message of a connection; reads the manifests of all takes."""
+        """Return the first message of a connection; reads the manifest of every take that changed."""
         config = self._rig.config
         return {
             "type": "hello",
@@ -104,9 +105,9 @@ class Reporter:
         }
 
     def status(self) -> Status:
-        """As the rig is now."""
+        """Return the rig's current state."""
         machine, rig = self._machine, self._rig
-        machine.look()
+        machine.refresh()
         take, loop = machine.take, rig.loop.counters()
         ends_at = machine.ends_at
         return {
@@ -150,7 +151,7 @@ class Reporter:
         }
 
     def telemetry(self, *, with_names: bool) -> Telemetry | None:
-        """What the loop did since the last call; None where it did nothing."""
+        """Return the loop's rows since the last call; None if there are none."""
         rows: list[list[Any]] = []
         queue = self._rig.loop.telemetry
         while queue:
@@ -162,105 +163,105 @@ class Reporter:
         if with_names:
             features = self._rig.features
             message["names"] = {
-                part: list(flat_names(features[key]) or []) if key in features else []
-                for part, key in (("state", "observation.state"), ("action", "action"))
+                name: list(flat_names(features[key]) or []) if key in features else []
+                for name, key in (("state", "observation.state"), ("action", "action"))
             }
         return message
 
     def take_event(self, event: str, manifest: Mapping[str, Any]) -> TakeEvent:
-        """A take has begun or ended."""
+        """Return the message for `event` (started, saved, discarded) with a summary of the take's manifest."""
         summary = {name: manifest.get(name) for name in _SUMMARY}
         summary["verdict"] = (manifest.get("curation") or {}).get("verdict", "unreviewed")
         return {"type": "take", "event": event, "take": summary}
 
     def _takes(self) -> list[TakeEntry]:
-        """The newest takes; only those are read that have changed since the last time."""
-        known, self._known = self._known, {}
+        """Return the newest takes; read only the manifests that changed since the last call."""
+        known, self._entries = self._entries, {}
         for folder in list_takes(self._rig.spool)[-_MOST_TAKES:]:
             try:
                 changed_ns = (folder / MANIFEST).stat().st_mtime_ns
-                seen = known.get(folder.name)
-                if seen is None or seen[0] != changed_ns:
+                cached = known.get(folder.name)
+                if cached is None or cached[0] != changed_ns:
                     manifest = read_manifest(folder)
                     entry: TakeEntry = {
                         "id": folder.name,
                         "state": manifest["state"],
                         "ticks": manifest["ticks"],
                     }
-                    seen = (changed_ns, entry)
+                    cached = (changed_ns, entry)
             except (SpoolError, OSError) as error:
-                log.warning("%s", error)  # nothing that the web could show of it
+                log.warning("%s", error)  # the take is left out: the server could show nothing of it
             else:
-                self._known[folder.name] = seen
-        return [entry for _, entry in self._known.values()]
+                self._entries[folder.name] = cached
+        return [entry for _, entry in self._entries.values()]
 
     def _cameras(self) -> dict[str, CameraCounters]:
         now, take = clock.monotonic_ns(), self._machine.take
-        said: dict[str, CameraCounters] = {}
+        counters: dict[str, CameraCounters] = {}
         for camera in self._rig.cameras:
             age = camera.health.age_s(now)
-            said[camera.key] = {
+            counters[camera.key] = {
                 "fps": self._rates.fps(camera),
                 "dropped": (take.dropped[camera.key] if take else 0) + camera.bad_frames,
                 "age_s": None if age is None else round(age, 3),
                 "state": camera.health.state(now),
             }
-        return said
+        return counters
 
     def _cannot_record(self) -> list[ProblemInfo]:
-        """Why no take can begin; empty while the devices are still being connected."""
+        """Return why no take can begin; nothing but `Machine.problem` while the devices are being connected."""
         machine = self._machine
-        found = [machine.problem] if machine.problem is not None else []
+        problems = [machine.problem] if machine.problem is not None else []
         if machine.state != State.CONNECTING:
-            found += checks.obstacles(self._rig, len(machine.saving), machine.devices.missing())
-        return [problem.as_info() for problem in found]
+            problems += checks.obstacles(self._rig, len(machine.saving), machine.devices.missing_cameras())
+        return [problem.as_info() for problem in problems]
 
     def _warnings(self, fps: float, ticks: int) -> list[Warning]:
-        said = [*self._camera_warnings(), *self._device_warnings()]
-        wanted = self._rig.config.fps
-        if self._rig.loop.running and ticks > wanted and abs(fps / wanted - 1) > _RATE_OFF:
-            said.append({"code": "rate", "camera": None, "text": f"Control loop at {fps:g} Hz (target {wanted:g})"})
+        warnings = [*self._camera_warnings(), *self._device_warnings()]
+        target = self._rig.config.fps
+        if self._rig.loop.running and ticks > target and abs(fps / target - 1) > _RATE_OFF:
+            warnings.append({"code": "rate", "camera": None, "text": f"Control loop at {fps:g} Hz (target {target:g})"})
         minutes = self._rig.disk.minutes_left
         if minutes < WARN_MINUTES:
             text = f"{self._rig.spool} has room for {minutes:.1f} more minutes"
-            said.append({"code": "disk", "camera": None, "text": text})
+            warnings.append({"code": "disk", "camera": None, "text": text})
         takes = self._rig.disk.takes_left
         if takes is not None and takes < WARN_TAKES:
             text = f"{self._rig.spool} has free inodes for {takes} more takes"
-            said.append({"code": "disk", "camera": None, "text": text})
-        return said
+            warnings.append({"code": "disk", "camera": None, "text": text})
+        return warnings
 
     def _camera_warnings(self) -> list[Warning]:
         now, wall = clock.monotonic_ns(), clock.wall()
-        missing = {problem.camera: problem for problem in self._machine.devices.missing()}
-        said: list[Warning] = []
+        missing = {problem.camera: problem for problem in self._machine.devices.missing_cameras()}
+        warnings: list[Warning] = []
         for camera in self._rig.cameras:
             state, problem = camera.health.state(now), missing.get(camera.key)
-            if state in ("ok", "stale") and (words := camera.slow_words()) is not None:
-                said.append(_warning("slow", camera.key, words, camera.part.name, wall))
+            if state in ("ok", "stale") and (slow := camera.slow_warning()) is not None:
+                warnings.append(_warning("slow", camera.key, slow, camera.device.name, wall))
             if state == "ok" or (state != "lost" and camera.newest is None):
                 continue
             text = f"Camera {camera.config.name} {TEXTS[state]}"
             since = wall - (camera.health.age_s(now) or 0.0)
             if state == "lost" and problem is not None:
                 text, since = problem.text, problem.since
-            device = camera.part.name
-            said.append({"code": state, "camera": camera.key, "text": text, "device": device, "since": since})
-        return said
+            device = camera.device.name
+            warnings.append({"code": state, "camera": camera.key, "text": text, "device": device, "since": since})
+        return warnings
 
     def _device_warnings(self) -> list[Warning]:
-        """Devices that do not answer, and those that may still hold torque although the loop has ended."""
-        loop, said = self._rig.loop, []
-        for call in loop.silences:
-            name = call.part.name
+        """Warn of devices that do not answer, and of those that may still hold torque after the loop ended."""
+        loop, warnings = self._rig.loop, []
+        for call in loop.late_calls:
+            name = call.device.name
             text = f"{name[0].upper()}{name[1:]} has not answered {call.method} for {call.waited_s:.1f} s"
-            if call.given_up:
+            if call.timed_out:
                 text += "; it will be told to stop as soon as it does. Switch it off if it may move"
-            said.append(_warning("silent", call.part.key, text, name, call.since))
+            warnings.append(_warning("silent", call.device.key, text, name, call.since))
         for name, reason in loop.unreleased.items():
             text = f"{name[0].upper()}{name[1:]} could not be told to stop ({reason}). Switch its power off"
-            said.append(_warning("not_released", None, text, name, self._machine.since))
-        return said
+            warnings.append(_warning("not_released", None, text, name, self._machine.since))
+        return warnings
 
 
 def _warning(code: str, camera: str | None, text: str, device: str, since: float) -> Warning:

@@ -9,7 +9,7 @@ from robotdata.capture.camera_thread import CameraThread
 from robotdata.capture.config import CameraConfig, parse_config
 from robotdata.capture.devices import DeviceContext, Picture
 from robotdata.capture.errors import ConfigError
-from robotdata.capture.health import CameraHealth, look_of_depth
+from robotdata.capture.health import CameraHealth, classify_depth
 from robotdata.capture.options import Options
 from robotdata.capture.pyav_camera import make_camera
 from robotdata.capture.records import CameraFrame
@@ -112,7 +112,7 @@ def test_metres_are_not_taken_for_millimetres() -> None:
 
 
 def test_a_wall_is_no_fault_and_nothing_measured_is() -> None:
-    health = CameraHealth(30, 0, look_of_depth)
+    health = CameraHealth(30, 0, classify_depth)
     for n in range(60):
         health.add(depth_packet(WALL + n % 3), n * 33_000_000)
     assert health.state(60 * 33_000_000) == "ok"

@@ -115,7 +115,7 @@ def test_it_ends_at_the_tick_at_which_the_robot_fails(step: object, said: str) -
     arm = Arm([1, 1], [2, 2], step)
     rows, loop = record(arm, 99)
     assert len(rows) == 2 and not loop.running
-    assert loop.failure is not None and loop.failure.part == "robot" and said in loop.failure.reason
+    assert loop.failure is not None and loop.failure.device_name == "robot" and said in loop.failure.reason
     assert arm.closed == 2  # as robot and as teleoperator
 
 
@@ -131,7 +131,7 @@ def test_it_lets_go_of_the_devices_when_the_program_itself_fails() -> None:
     end = time.monotonic() + 60
     while not loop.ended and time.monotonic() < end:
         time.sleep(0.002)
-    assert loop.failure is not None and loop.failure.part == "rig" and "a mistake of ours" in loop.failure.reason
+    assert loop.failure is not None and loop.failure.device_name == "rig" and "a mistake of ours" in loop.failure.reason
     assert arm.closed == 2 and not loop.running
 
 

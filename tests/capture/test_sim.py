@@ -7,7 +7,7 @@ from robotdata.capture.devices import DeviceContext
 from robotdata.capture.options import Options
 from robotdata.capture.sim import SimRobot, make_autopilot, make_camera, make_robot
 from robotdata.capture.sim_draw import Painter
-from robotdata.capture.sim_world import HIGH, LOW, Scene, World, chain, reach_for
+from robotdata.capture.sim_world import HIGH, LOW, Scene, World, forward_kinematics, inverse_kinematics
 
 
 def context(name: str = "front") -> DeviceContext:
@@ -49,8 +49,8 @@ def test_it_is_the_same_again_with_the_same_seed_only() -> None:
 @pytest.mark.parametrize("point", [(0.25, 0.1, 0.05), (0.2, -0.2, 0.12), (0.3, 0.0, 0.02)])
 def test_it_reaches_a_point_with_its_hand_down(point: tuple[float, float, float]) -> None:
     joints = np.zeros(6, np.float32)
-    joints[:4] = reach_for(*point)
-    points = chain(joints)
+    joints[:4] = inverse_kinematics(*point)
+    points = forward_kinematics(joints)
     assert points[4] == pytest.approx(point, abs=2e-3)
     assert points[3][:2] == pytest.approx(points[4][:2], abs=2e-3)
 

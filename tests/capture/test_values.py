@@ -37,7 +37,7 @@ def value(dtype: str, shape: list[int] | None = None, names: Any = None) -> Stor
     ],
 )
 def test_it_stores_what_its_dtype_holds(dtype: str, shape: list[int], given: Any, stored: list[Any]) -> None:
-    made = value(dtype, shape).stored(given, "observe")
+    made = value(dtype, shape).convert(given, "observe")
     assert made.tolist() == stored and made.shape == (len(stored),)
     assert dtype == "string" or made.dtype == dtype
 
@@ -68,7 +68,7 @@ def test_it_names_the_element_and_the_value_that_does_not_fit(
 ) -> None:
     names = ["left", "right"] if shape == [2] else None
     with pytest.raises(DeviceError) as refused:
-        value(dtype, shape, names).stored(given, "observe")
+        value(dtype, shape, names).convert(given, "observe")
     assert words in str(refused.value)
 
 
@@ -76,7 +76,7 @@ def test_it_names_the_element_and_the_value_that_does_not_fit(
 def test_an_integer_is_stored_as_it_is_or_not_at_all(dtype: str, number: int) -> None:
     fits = np.iinfo(dtype).min <= number <= np.iinfo(dtype).max
     try:
-        stored = value(dtype).stored(number, "observe")
+        stored = value(dtype).convert(number, "observe")
     except DeviceError:
         assert not fits
     else:
@@ -86,7 +86,7 @@ def test_an_integer_is_stored_as_it_is_or_not_at_all(dtype: str, number: int) ->
 @given(dtype=st.sampled_from(("float16", "float32", "float64", *INTEGERS)), number=st.floats(width=64))
 def test_a_float_is_stored_as_near_as_its_dtype_can_or_not_at_all(dtype: str, number: float) -> None:
     try:
-        (stored,) = value(dtype).stored(number, "observe").tolist()
+        (stored,) = value(dtype).convert(number, "observe").tolist()
     except DeviceError:
         return
     if dtype in INTEGERS:
@@ -99,9 +99,9 @@ def test_a_float_is_stored_as_near_as_its_dtype_can_or_not_at_all(dtype: str, nu
 def test_an_action_is_checked_as_the_robot_gets_it() -> None:
     """A robot is sent float32, whatever is stored."""
     values = RowValues({"action": {"dtype": "float64", "shape": [1], "names": None}})
-    assert values.sent([1e39]).tolist() == [1e39]
+    assert values.sent_action([1e39]).tolist() == [1e39]
     with pytest.raises(DeviceError, match="beyond float32"):
-        values.wanted([1e39])
+        values.requested_action([1e39])
 
 
 @pytest.mark.parametrize(

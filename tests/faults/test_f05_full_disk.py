@@ -75,7 +75,7 @@ def test_it_begins_no_take_where_the_disk_has_no_files_left(small_disk: Callable
         kept = 0
         with pytest.raises(CommandRefused, match="inodes") as refused:
             for _ in range(10):
-                bench.machine.rig.disk._looked = float("-inf")  # it asks twice a second
+                bench.machine.rig.disk._measured_at = float("-inf")  # it asks twice a second
                 bench.do("record")
                 bench.ticks(3)
                 bench.do("stop")

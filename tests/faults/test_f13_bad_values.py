@@ -26,7 +26,7 @@ def test_it_ends_the_take_before_the_bad_row_and_names_the_value(
     make_bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any], words: str
 ) -> None:
     bench = make_bench()
-    robot = bench.machine.rig.loop._robot.device
+    robot = bench.machine.rig.loop._robot.driver
     bench.do("record")
     bench.ticks(6)
     monkeypatch.setattr(robot, "observe", lambda: answer)

@@ -18,7 +18,7 @@ from PIL import Image
 from robotdata.dataset import DatasetFolder, DatasetSpec, commit_episodes, verify_dataset
 from robotdata.export import encode_camera, new_episode, plan_take
 from robotdata.rig import protocol
-from robotdata.rig.process import recover_left_overs
+from robotdata.rig.process import recover_leftovers
 from robotdata.spool import Take, list_takes, read_manifest
 from robotdata.video import EncodeSettings, barcode, decode_depth, dequantize_depth, open_video, quantize_depth
 from robotdata.video.depth.packets import depth_of_packet
@@ -70,7 +70,7 @@ def test_a_killed_rig_leaves_its_depth_whole(tmp_path: Path) -> None:
         os.kill(rig.pid, signal.SIGKILL)
         lines += rig.stdout.read().splitlines()
     said = int(next(line for line in reversed(lines) if len(line.split()) == 2).split()[1])
-    assert len(recover_left_overs(tmp_path)) == 1
+    assert len(recover_leftovers(tmp_path)) == 1
     folder = list_takes(tmp_path)[0]
     assert read_manifest(folder)["state"] == "interrupted"
     with Take.open(folder) as take:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from robotdata.rig.process import recover_left_overs
+from robotdata.rig.process import recover_leftovers
 from robotdata.spool import Take, list_takes, read_manifest
 from robotdata.video import barcode
 from robotdata.video.jpeg import decode_jpeg
@@ -41,7 +41,7 @@ def test_it_loses_no_saved_take_and_at_most_the_last_second_when_it_is_killed(tm
         os.kill(rig.pid, signal.SIGKILL)
         lines += rig.stdout.read().splitlines()
     said = [line.split() for line in lines if len(line.split()) == 3]
-    recovered = recover_left_overs(tmp_path)
+    recovered = recover_leftovers(tmp_path)
     assert {read_manifest(folder)["state"] for folder in list_takes(tmp_path)} <= {"recorded", "interrupted"}
     whole = {folder.name for folder in list_takes(tmp_path)}
     for event, identity, ticks in said:

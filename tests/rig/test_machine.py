@@ -252,7 +252,7 @@ def test_it_ends_the_take_when_the_robot_stops_answering(make_bench: Callable[..
     bench = make_bench(robot={"fail_after_s": 3600})
     bench.do("record")
     bench.ticks(1)
-    bench.machine.rig.loop._robot.device._began -= 3600  # an hour has gone by
+    bench.machine.rig.loop._robot.driver._connected_at -= 3600  # an hour has gone by
     until(lambda: bench.machine.state == "error" and bench.ended())
     manifest = bench.ended()[0]
     assert manifest["end_reason"] == "robot_lost"
@@ -271,7 +271,7 @@ def test_it_says_and_marks_what_is_wrong_with_a_camera(make_bench: Callable[...,
     bench = make_bench(camera={"kind": "sim", f"{fault}_after_s": 3600})
     bench.do("record")
     bench.ticks(4)
-    bench.machine.rig.cameras[0]._camera._began -= 3_600_000_000_000  # an hour has gone by
+    bench.machine.rig.cameras[0]._camera._connected_ns -= 3_600_000_000_000  # an hour has gone by
     reporter = Reporter(bench.machine)
 
     def said() -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from robotdata.rig.lock import RigInUse, RigLock
-from robotdata.rig.process import main, recover_left_overs
+from robotdata.rig.process import main, recover_leftovers
 from robotdata.spool import TakeWriter, new_take_id, read_manifest
 
 
@@ -52,7 +52,7 @@ def test_it_closes_what_a_killed_rig_left(tmp_path: Path) -> None:
     dead.close()
     live = TakeWriter(tmp_path / new_take_id(), {"fps": 30}, {}, {})
     (tmp_path / new_take_id()).mkdir()
-    assert recover_left_overs(tmp_path) == [dead.folder.name]
+    assert recover_leftovers(tmp_path) == [dead.folder.name]
     assert read_manifest(dead.folder)["state"] == "interrupted"
     assert read_manifest(live.folder)["state"] == "recording"
     live.finish()

@@ -93,7 +93,7 @@ def test_it_marks_a_loop_that_cannot_keep_its_rate(
     make_bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench = make_bench(fps=50)
-    robot = bench.machine.rig.loop._robot.device
+    robot = bench.machine.rig.loop._robot.driver
     observe = robot.observe
 
     def slowly() -> object:

@@ -15,7 +15,7 @@ from robotdata.capture import clock
 from robotdata.capture.config import parse_config
 from robotdata.capture.devices import Picture
 from robotdata.capture.registry import Registry
-from robotdata.capture.session import Limits
+from robotdata.capture.session import Timeouts
 from robotdata.rig.machine import Machine, as_command
 from robotdata.rig.protocol import CommandRefused
 from robotdata.rig.rig import Rig
@@ -186,8 +186,8 @@ class FaultyRig:
             "teleoperator": {"kind": "faulty"},
             "cameras": {self.camera.removeprefix("camera "): about},
         }
-        limits = Limits(connect_s=answer_s, answer_s=answer_s)
-        self.machine = Machine(Rig(parse_config(tables, "test"), spool, registry=registry, limits=limits))
+        timeouts = Timeouts(connect_s=answer_s, answer_s=answer_s)
+        self.machine = Machine(Rig(parse_config(tables, "test"), spool, registry=registry, timeouts=timeouts))
         self.ended: list[dict[str, Any]] = []
         self.machine.on_take = lambda event, manifest: None if event == "started" else self.ended.append(dict(manifest))
         self._reporter = Reporter(self.machine)
@@ -201,7 +201,7 @@ class FaultyRig:
         """What a page would show. It never says of a rig whose loop is dead that it could do anything."""
         loop = self.machine.rig.loop
         session = loop._session
-        dead = session is not None and (session.failure is not None or session.over)
+        dead = session is not None and (session.failure is not None or session.ended)
         status = dict(self._reporter.status())
         assert not (dead and session is loop._session and status["state"] in ALIVE), status
         return status
