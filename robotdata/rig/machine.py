@@ -279,7 +279,7 @@ class Machine:
             self._move(State.SAVING)
 
     def _take_done(self, take: TakeRecorder) -> None:
-        """Called by the take's thread once the take is durable, or has failed with `take.error`."""
+        """Take note, in the take's thread, that the take is durable or has failed with `take.error`."""
         with self._lock:
             if take in self.saving:
                 self.saving.remove(take)

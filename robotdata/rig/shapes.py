@@ -30,7 +30,7 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A field's type without NotRequired, Annotated and None, and what those said."""
+    """A field's type without its wrappers: `limit` is that of Annotated, `or_none` whether the field may be None."""
 
     type: Any
     limit: Limit

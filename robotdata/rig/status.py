@@ -176,11 +176,11 @@ class Reporter:
 
     def _takes(self) -> list[TakeEntry]:
         """Return the newest takes; read only the manifests that changed since the last call."""
-        known, self._entries = self._entries, {}
+        cache, self._entries = self._entries, {}
         for folder in list_takes(self._rig.spool)[-_MOST_TAKES:]:
             try:
                 changed_ns = (folder / MANIFEST).stat().st_mtime_ns
-                cached = known.get(folder.name)
+                cached = cache.get(folder.name)
                 if cached is None or cached[0] != changed_ns:
                     manifest = read_manifest(folder)
                     entry: TakeEntry = {
@@ -256,10 +256,10 @@ class Reporter:
             name = call.device.name
             text = f"{name[0].upper()}{name[1:]} has not answered {call.method} for {call.waited_s:.1f} s"
             if call.timed_out:
-                text += "; it will be told to stop as soon as it does. Switch it off if it may move"
+                text += "; it will be disconnected as soon as it answers. Switch it off if it may move"
             warnings.append(_warning("silent", call.device.key, text, name, call.since))
         for name, reason in loop.unreleased.items():
-            text = f"{name[0].upper()}{name[1:]} could not be told to stop ({reason}). Switch its power off"
+            text = f"{name[0].upper()}{name[1:]} could not be disconnected ({reason}). Switch its power off"
             warnings.append(_warning("not_released", None, text, name, self._machine.since))
         return warnings
 

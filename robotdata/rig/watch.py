@@ -154,7 +154,7 @@ class DeviceWatch:
             elif warning is None and camera.key in self._slow:
                 self._slow.remove(camera.key)
                 if camera.key not in missing:
-                    log.info("Camera %s of rig %s is as fast as it should be", camera.config.name, rig)
+                    log.info("Camera %s of rig %s reaches its configured rate again", camera.config.name, rig)
 
     def _is_certain(self, problem: Problem) -> bool:
         """Return whether the camera failed or is lost; one that was just started may have no frame yet."""

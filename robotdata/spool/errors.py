@@ -112,6 +112,6 @@ class SpoolFull(SpoolError):
 
 def spool_broken(folder: Path, kept_ticks: int, error: OSError) -> SpoolError:
     """Return the error for a disk that failed or is not writable."""
-    kept = f"; it is kept up to frame {kept_ticks}, and closed once that can be written" if kept_ticks else ""
+    kept = f"; it is kept up to frame {kept_ticks} and will be closed once the disk is writable" if kept_ticks else ""
     remedy = ". Make the folder writable, then continue recording" if error.errno in _DENIED else ""
     return SpoolError(f"cannot write take {folder.name} in {folder.parent}: {error}{kept}{remedy}")

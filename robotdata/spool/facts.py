@@ -175,7 +175,7 @@ def check_mark(value: Any) -> Any:
 def _check_features(fields: Fields) -> None:
     for key in list(fields.checked):
         if not key or len(key) > 200 or not _is_text(key):
-            fields.put_aside(key, "called by 1 to 200 characters")
+            fields.put_aside(key, "a feature with a name of 1 to 200 characters")
         else:
             fields.inner(key, _check_feature, needed=("dtype", "shape"))
 
@@ -185,7 +185,7 @@ def _check_feature(fields: Fields) -> None:
     fields.check("shape", _is_shape, "a list of sides")
     is_image = fields.checked.get("dtype") in ("video", "image")
     if is_image and len(fields.checked.get("shape", ())) != 3:
-        fields.put_aside("shape", "three sides, for they are pictures")
+        fields.put_aside("shape", "three sides, as an image has")
     fields.check("names", _are_names, "a list of names")
     for name in ("info", "video_info"):
         fields.check(name, lambda v: v is None or isinstance(v, dict), "an object")

@@ -98,7 +98,7 @@ def parse_row(head: bytes, fields: tuple[Field, ...]) -> RowMessage:
         raise Unreadable(f"a body of {length} bytes")
     batch = message.table(2)
     if batch.int64(0) != 1 or batch.offset(3):
-        raise Unreadable("no batch of one plain row")
+        raise Unreadable("not a batch of one uncompressed row")
     buffers = batch.pairs(2)
     if len(buffers) != sum(2 if field.size is None else 3 for field in fields):
         raise Unreadable("another number of columns than its schema has")
@@ -107,7 +107,7 @@ def parse_row(head: bytes, fields: tuple[Field, ...]) -> RowMessage:
         count = 2 if field.size is None else 3  # validity bitmaps, then the values
         begin, size = buffers[first + count - 1]
         if any(validity for _, validity in buffers[first : first + count - 1]) or size < field.width:
-            raise Unreadable(f"column {field.name!r} has gaps or is short")
+            raise Unreadable(f"column {field.name!r} has null values or is too short")
         if not 0 <= begin <= length - field.width:
             raise Unreadable(f"column {field.name!r} lies outside its row")
         values.append((body + begin, body + begin + field.width))
@@ -188,12 +188,12 @@ class _Table:
         try:
             return int(struct.unpack_from(form, self._data, at)[0])
         except struct.error:
-            raise Unreadable("an offset behind the message") from None
+            raise Unreadable("an offset after the message") from None
 
 
 def _message(head: bytes, kind: int) -> _Table:
     if head_size(head) != len(head):
-        raise Unreadable("a head that is cut off")
+        raise Unreadable("an incomplete head")
     message = _Table(head, PREFIX + int.from_bytes(head[PREFIX : PREFIX + 4], "little"))
     if message.byte(1) != kind:
         raise Unreadable("another kind of message")
@@ -206,7 +206,7 @@ def _field(table: _Table) -> Field:
     except UnicodeDecodeError:
         raise Unreadable("a column's name is not UTF-8") from None
     if table.offset(4):
-        raise Unreadable(f"column {name!r} is of a kind that no row has")
+        raise Unreadable(f"column {name!r} has a type that the spool does not write")
     if table.byte(2) != _FIXED_SIZE_LIST:
         return Field(name, _dtype(table, name), None)
     size = table.table(3).int32(0)

@@ -97,8 +97,8 @@ class RowEncoder:
     def encode(self, row: Row) -> bytes:
         """Return the bytes of one row. Raises SpoolError if a value is missing or has the wrong number of elements."""
         data = bytearray(self._template)
-        for column, place in zip(self._columns, self._values, strict=True):
-            data[place] = self._value(row, column)
+        for column, part in zip(self._columns, self._values, strict=True):
+            data[part] = self._value(row, column)
         self._crc = zlib.crc32(data, self._crc)
         data[self._crc_at : self._crc_at + DIGITS] = b"%08x" % self._crc
         return bytes(data)
@@ -260,7 +260,7 @@ def _header(source: BinaryIO) -> tuple[tuple[Field, ...], int, int]:
     head = prefix + source.read(head_size(prefix) - PREFIX)
     schema = parse_schema(head)
     if any(Field(name, np.dtype(np.int64), None) not in schema.fields for name in FIXED):
-        raise Unreadable("its header names no tick and times")
+        raise Unreadable("its header lacks the columns tick, monotonic_ns or wall_ns")
     version, crc = schema.texts.get(_VERSION_KEY), schema.texts.get(MESSAGE_CRC)
     if version is None and crc is None:
         if _is_version_2(source, schema.fields):
