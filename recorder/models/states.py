@@ -45,7 +45,7 @@ class JobState(TextChoices):
 class OperationType(TextChoices):
     """What an operation does to its dataset. The label is the noun for one of them."""
 
-    ENCODE = "encode", "batch"
+    ENCODE = "encode", "operation"
     EDIT = "edit", "edit"
     REVERT = "revert", "revert"
 

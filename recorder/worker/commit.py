@@ -243,6 +243,7 @@ def _write_rows(
                 committed_task=result.tasks[new.uuid],
                 trim_first=None,
                 trim_end=None,
+                frames_at=now if episode.trim else episode.frames_at,
                 marks=new.extra["marks"],
                 error="",
                 size_bytes=sum(path.stat().st_size for path in new.videos.values()),

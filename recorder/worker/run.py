@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import uuid
 from collections.abc import Callable
@@ -93,7 +94,8 @@ def _renewal(operation: Operation) -> Callable[[int], bool]:
 def _judge(operation: Operation, error: Exception) -> None:
     """Wait for the lock or for space, try again, or give it up: its episodes fail, and can be tried again."""
     if isinstance(error, DatasetBusy):
-        _later(operation, f"Waits: {error}.", _BUSY_AGAIN, counted=False)
+        reason = f"Waits: {operation.dataset.path} is being changed by {error.holder}; continues by itself after that."
+        _later(operation, reason, _BUSY_AGAIN, counted=False)
     elif is_no_space(error):
         reason = (
             f"No space for the dataset in {operation.dataset.path}: free some space; "
@@ -102,7 +104,7 @@ def _judge(operation: Operation, error: Exception) -> None:
         _later(operation, reason, SPACE_AGAIN, counted=False)
     elif operation.attempt < settings.JOB_ATTEMPTS and not isinstance(error, _HOPELESS):
         log.warning("%s failed, trying again: %s", operation, error, exc_info=True)
-        reason = f"Trying again soon: {str(error) or type(error).__name__}{_where(error)}"
+        reason = f"Trying again soon: {_text_of(error)}{_where(error)}"
         _later(operation, reason, _BUSY_AGAIN * operation.attempt, counted=True)
     else:
         log.error("%s failed: %s", operation, error, exc_info=not isinstance(error, _HOPELESS))
@@ -111,11 +113,19 @@ def _judge(operation: Operation, error: Exception) -> None:
 
 def _reason_of(operation: Operation, error: Exception) -> str:
     """For a person; an error of the disk says nothing of its own of what to do next."""
-    reason = str(error) or type(error).__name__
+    reason = _text_of(error)
     if not isinstance(error, OSError):
         return reason
-    next_step = "Check the disk, then try again: parts that are written already are reused."
+    cause = "permissions" if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS} else "disk"
+    next_step = f"Check the {cause}, then try again: parts that are written already are reused."
     return f"{operation.dataset.path} could not be updated{_where(error)}: {reason}. {next_step}"
+
+
+def _text_of(error: Exception) -> str:
+    """What an error says, without the number of one of the operating system."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    return str(error) or type(error).__name__
 
 
 def _where(error: Exception) -> str:

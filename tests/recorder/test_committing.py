@@ -11,9 +11,11 @@ import pytest
 from django.utils import timezone
 
 from recorder.actor import Actor
+from recorder.errors import Refused
 from recorder.jobs.encoding import start_encoding
 from recorder.jobs.operations import retry_operation
 from recorder.models import Dataset, Episode, Job, Operation
+from recorder.review.verdicts import edit_episodes
 from recorder.worker import commit, encode, run, sweep
 from robotdata.dataset.errors import CommitError
 from robotdata.dataset.lock import dataset_lock
@@ -239,6 +241,38 @@ def test_it_waits_for_space_and_goes_on_by_itself(
     run.run_operation(operation.pk)
     operation.refresh_from_db()
     assert operation.state == "done"
+
+
+def test_it_names_the_permissions_where_the_folder_cannot_be_written(
+    cubes: Dataset, make_episode: MakeEpisode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_episode()
+    operation = start_encoding(dataset=cubes, actor=Actor("olga"))
+    encode_all(operation)
+
+    def read_only(*_: Any, **__: Any) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted", str(cubes.work_path))
+
+    monkeypatch.setattr(commit, "commit_episodes", read_only)
+    for _ in range(3):
+        run.run_operation(operation.pk)
+    operation.refresh_from_db()
+    assert operation.state == "failed" and "Errno" not in operation.error
+    assert f"Operation not permitted: {cubes.work_path}. Check the permissions" in operation.error
+
+
+def test_a_trim_of_the_take_is_none_of_the_trimmed_episode(cubes: Dataset, make_episode: MakeEpisode) -> None:
+    """Somebody has the take on screen while it is committed: frame 2 there is another one in the dataset."""
+    whole, trimmed = make_episode(), make_episode()
+    edit_episodes(episodes=[trimmed], trim_first=2, trim_end=8, actor=Actor("olga"))
+    trimmed.refresh_from_db()
+    seen = trimmed.updated_at
+    work(start_encoding(dataset=cubes, actor=Actor("olga")))
+    whole.refresh_from_db()
+    trimmed.refresh_from_db()
+    assert whole.frames_at is None and trimmed.ticks == 6
+    with pytest.raises(Refused, match="different frames"):
+        edit_episodes(episodes=[trimmed], trim_first=2, trim_end=4, actor=Actor("olga"), version=seen)
 
 
 def test_it_gives_up_after_three_tries_and_goes_on_when_asked(
