@@ -45,7 +45,7 @@ class JobState(TextChoices):
 class OperationType(TextChoices):
     """What an operation does to its dataset. The label is the noun for one of them."""
 
-    ENCODE = "encode", "operation"
+    ENCODE = "encode", "batch"
     EDIT = "edit", "edit"
     REVERT = "revert", "revert"
 

@@ -146,6 +146,8 @@ def words(row: Rig | Episode | Operation) -> str:
         return "cut off"
     if row.episode_index is not None:
         return f"episode {row.episode_index}"
+    if row.purged_at is not None:
+        return "deleted"
     return EPISODE_WORDS.get(EpisodeState(row.state), row.state)
 
 

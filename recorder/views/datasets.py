@@ -13,6 +13,7 @@ from recorder.catalog.remarks import remarks_of
 from recorder.jobs.revising import planned_counts
 from recorder.jobs.revisions import revisions_of
 from recorder.models import Dataset, Operation, Policy, Unopened
+from recorder.models.states import OperationState
 from recorder.views.operations import with_progress
 from recorder.views.request import Request
 from recorder.views.wall import dataset_of, filter_of, wall_of
@@ -39,7 +40,7 @@ def dataset(request: Request, slug: str) -> HttpResponse:
         "figures": figures_of(row),
         **_operations(row),
         "tasks": tasks_of(row),
-        "planned": planned_counts(row),
+        **_planned(row),
         "policies": Policy.choices,
     }
     return render(request, "recorder/dataset.html", context)
@@ -60,7 +61,7 @@ def dataset_operations(request: Request, slug: str) -> HttpResponse:
 def dataset_planned(request: Request, slug: str) -> HttpResponse:
     """What waits to be applied."""
     row = dataset_of(slug)
-    return render(request, "recorder/_dataset_planned.html", {"dataset": row, "planned": planned_counts(row)})
+    return render(request, "recorder/_dataset_planned.html", {"dataset": row, **_planned(row)})
 
 
 @require_GET
@@ -80,6 +81,12 @@ def dataset_remarks(request: Request, slug: str) -> HttpResponse:
 def dataset_tasks(request: Request, slug: str) -> HttpResponse:
     row = dataset_of(slug)
     return render(request, "recorder/_dataset_tasks.html", {"dataset": row, "tasks": tasks_of(row)})
+
+
+def _planned(row: Dataset) -> dict[str, Any]:
+    """What waits to be applied, and whether that cannot be now, for the folder is `changing`."""
+    changing = Operation.objects.filter(dataset=row, state=OperationState.RUNNING).exists()
+    return {"planned": planned_counts(row), "changing": changing}
 
 
 def _operations(row: Dataset) -> dict[str, Any]:

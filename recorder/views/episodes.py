@@ -17,6 +17,8 @@ from recorder.views.request import Request
 def episode_card(request: Request, episode_id: uuid.UUID) -> HttpResponse:
     """For the wall (`wall=`) it can be selected, and its links take the wall's filter along."""
     episode = get_object_or_404(Episode.objects.select_related("dataset", "rig"), pk=episode_id)
+    if request.GET.get("wall") and episode.purged_at is not None:
+        return HttpResponse()  # in no list of a wall any more: its card goes, as htmx puts nothing in its place
     view, asked = request.GET.get("view") or request.GET.get("list", ""), Filter.read(request.GET)
     walk = f"list={view}&{asked.query}" if view and asked.query else ""
     context = {"episode": episode, "view": view, "walk": walk, "filter": asked}

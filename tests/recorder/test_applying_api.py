@@ -137,3 +137,37 @@ def test_one_that_waits_can_be_cancelled_from_the_page(olga: Client, four: list[
     assert "/cancel" not in olga.get(f"/operations/{again}/").content.decode()
     refused = post(olga, f"/api/operations/{again}/cancel")
     assert refused.status_code == 409 and refused.json()["error"]["code"] == "running"
+
+
+def test_nobody_is_offered_to_apply_what_is_being_applied(olga: Client, four: list[Episode], cubes: Dataset) -> None:
+    set_verdict(episodes=[four[0]], verdict="reject", actor=Actor("olga"))
+    offer = '<button class="button primary touch" id="apply" type="button"'
+    assert f"{offer} data-call" in olga.get("/datasets/cubes/planned/").content.decode()
+    operation = post(olga, "/api/datasets/cubes/apply").json()["id"]
+    for page in ("/datasets/cubes/planned/", "/datasets/cubes/"):
+        shown = olga.get(page).content.decode()
+        assert f"{offer} disabled" in shown and "is being changed now" in shown
+    post(olga, f"/api/operations/{operation}/cancel")
+    assert f"{offer} data-call" in olga.get("/datasets/cubes/planned/").content.decode()
+
+
+def test_what_was_deleted_has_no_card_on_a_wall(olga: Client, four: list[Episode], cubes: Dataset) -> None:
+    set_verdict(episodes=[four[0]], verdict="reject", actor=Actor("olga"))
+    run.run_operation(post(olga, "/api/datasets/cubes/apply").json()["id"])
+    card = f"/episodes/{four[0].pk}/card/"
+    assert olga.get(f"{card}?view=committed&wall=yes").content == b""
+    elsewhere = olga.get(card).content.decode()
+    assert "deleted" in elsewhere and "encoding failed" not in elsewhere
+
+
+def test_a_wait_is_no_failure_and_a_cancelled_change_no_alarm(
+    olga: Client, four: list[Episode], cubes: Dataset
+) -> None:
+    set_verdict(episodes=[four[0]], verdict="reject", actor=Actor("olga"))
+    operation = post(olga, "/api/datasets/cubes/apply").json()["id"]
+    Operation.objects.filter(pk=operation).update(error="Waits: the folder is being changed by pid 1.")
+    waits = olga.get("/datasets/cubes/operations/").content.decode()
+    assert "note tone-warn" in waits and "tone-bad" not in waits and "waiting for a worker" not in waits
+    post(olga, f"/api/operations/{operation}/cancel")
+    cancelled = olga.get("/datasets/cubes/operations/").content.decode()
+    assert "Cancelled by olga." in cancelled and "tone-bad" not in cancelled
