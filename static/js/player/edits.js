@@ -10,7 +10,7 @@ const details = () => document.getElementById("details");
 
 export class Edits {
   constructor(review) {
-    Object.assign(this, { review, player: review.player, typed: 0, sent: 0 });
+    Object.assign(this, { review, player: review.player, typed: 0, sent: 0, old: false });
     this.grips = new Trim(document.getElementById("trim"), {
       drag: (is) => this.player.drag(is),
       moved: (kept, frame) => {
@@ -60,6 +60,12 @@ export class Edits {
     await act(form, bodyOf(form));
   }
 
+  /** What was said of frames that are on screen no more is not meant for those that come. */
+  leaveFrames() {
+    this.grips.close();
+    this.old = true;
+  }
+
   /** It is not left after all. */
   reopen(error) {
     document.getElementById("edit")?.toggleAttribute("inert", false);
@@ -78,6 +84,7 @@ export class Edits {
   /** The timeline shows the kept range and the issues. */
   show() {
     const { firstTick, frames, scrub } = this.player;
+    this.old &&= !this.player.about;
     this.showCut();
     scrub.marks([...document.querySelectorAll("[data-seek-tick]")].map(({ dataset }) => {
       const first = Math.max(0, Number(dataset.seekTick) - firstTick);
@@ -154,7 +161,7 @@ export class Edits {
 
   /** From frame `first` on, up to `end`. */
   keep(first, end) {
-    if (!details().dataset.editable) return;
+    if (!details().dataset.editable || this.old) return;
     const { firstTick, frames } = this.player;
     const whole = first <= 0 && end >= frames;
     const trim = whole ? null : [first + firstTick, end + firstTick];

@@ -15,10 +15,12 @@ const STAYS_MS = 250;
 const REST_MS = 500;
 const AHEAD_OF_COMMITTED = 2; // each costs a decoder's work
 const details = () => document.getElementById("details");
+const framesOf = ({ dataset }) => `${dataset.episode} ${dataset.framesAt}`;
 
 export class Review {
   constructor(player) {
-    Object.assign(this, { player, wire: new Wire(), trail: new Trail(), judged: new Set(), said: null, queue: Promise.resolve(), turn: 0, deafUntil: 0, later: 0, back: "" });
+    Object.assign(this, { player, wire: new Wire(), trail: new Trail(), judged: new Set(), said: null, queue: Promise.resolve(), turn: 0, deafUntil: 0, later: 0, back: "", frames: "" });
+    this.frames = framesOf(details());
     this.edits = new Edits(this);
     refuseLate(this.wire);
     this.refused = new Refused(document.getElementById("refused"), (one) => this.wire.send(one));
@@ -29,6 +31,8 @@ export class Review {
     });
     // Undo reverts the newest change: pending ones are older. Then show the take that it reverted.
     undoThrough((undo) => this.then(() => this.undo(undo)));
+    // What somebody else changes of those that come next, and an applied change, is not what was opened ahead.
+    document.addEventListener("row-moved", ({ detail }) => detail.kind === "episode" && this.player.ahead.drop(detail.id));
     document.addEventListener("undone", ({ detail }) => {
       detail.episodes.forEach((id) => this.forget(id));
       this.back = detail.episodes[0] ?? "";
@@ -39,7 +43,18 @@ export class Review {
   /** The details have come again, with another form. */
   replaced() {
     this.edits.fresh();
+    this.reopen();
     this.read();
+  }
+
+  /** The episode has other frames than those on screen: changes of its dataset were applied, or reverted. */
+  reopen() {
+    const [before, now] = [this.frames, framesOf(details())];
+    this.frames = now;
+    const { episode } = details().dataset;
+    if (before === now || !before.startsWith(`${episode} `) || episode !== this.player.episode) return;
+    this.edits.leaveFrames();
+    this.player.open(episode);
   }
 
   /** Tell the player what the details say. */

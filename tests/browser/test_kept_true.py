@@ -1,0 +1,45 @@
+"""Pages that are open while a dataset's committed episodes change: they show the new state, and say that it came."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.support.browser import pictures, quiet
+from tests.support.desk_data import call, fill, until, until_drawn
+
+pytestmark = pytest.mark.browser
+TICKS = 8
+
+
+def committed(page: Page, product: Any, slug: str, takes: int) -> list[str]:
+    ids = fill(page, product, slug, takes, TICKS)
+    call(page, "POST", "/api/episodes/verdict", {"episodes": ids, "verdict": "keep"})
+    until_done(page, call(page, "POST", "/api/batches", {"dataset": slug})["id"])
+    return ids
+
+
+def until_done(page: Page, batch: str) -> None:
+    until(lambda: call(page, "GET", f"/api/batches/{batch}")["state"], "done", within_s=90)
+
+
+def test_the_player_shows_the_frames_that_the_episode_has_now(visit: Any, product: Any) -> None:
+    mine = visit("/")
+    ids = committed(mine, product, "reopened", 2)
+    page = visit(f"/episodes/{ids[0]}/?list=committed")
+    expect(page.locator("#frames")).to_have_text(str(TICKS - 1))
+    until_drawn(page)
+    call(mine, "PATCH", f"/api/episodes/{ids[0]}", {"trim": [4, TICKS]})
+    call(mine, "POST", "/api/datasets/reopened/apply")
+    expect(page.locator("#frames")).to_have_text("3")
+    quiet(page)
+    assert {(code.episode, code.tick) for code in pictures(page)} == {(0, 4)}
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#at-frame")).to_have_text("1")
+    page.keyboard.press("[")
+    expect(page.locator("[data-plan]")).to_contain_text("trimmed to frames 1–3")
+    call(mine, "POST", "/api/datasets/reopened/revert", {"revision": 1})
+    expect(page.locator("#frames")).to_have_text(str(TICKS - 1))
+    expect(page.locator("[data-plan]")).to_contain_text("trimmed to frames 4–7")
