@@ -43,3 +43,15 @@ def test_the_player_shows_the_frames_that_the_episode_has_now(visit: Any, produc
     call(mine, "POST", "/api/datasets/reopened/revert", {"revision": 1})
     expect(page.locator("#frames")).to_have_text(str(TICKS - 1))
     expect(page.locator("[data-plan]")).to_contain_text("trimmed to frames 4–7")
+
+
+def test_the_plots_follow_the_systems_colours(visit: Any, product: Any) -> None:
+    page = visit("/", color_scheme="light")
+    ids = fill(page, product, "evening", 1, TICKS)
+    page.goto(f"/episodes/{ids[0]}/?list=all")
+    page.locator("#signals canvas").first.wait_for()
+    quiet(page)
+    drawn = "() => document.querySelector('#signals canvas').toDataURL()"
+    before = page.evaluate(drawn)
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function(f"(before) => ({drawn})() !== before", arg=before)

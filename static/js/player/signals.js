@@ -28,7 +28,9 @@ export class Signals {
     Object.assign(this, { element, seek, plots: [], frame: 0, hidden: new Set(), data: null });
     this.resizer = new ResizeObserver(() => this.fit());
     this.resizer.observe(element);
-    document.addEventListener("theme", () => this.data && this.draw(this.data));
+    const again = () => this.data && this.draw(this.data);
+    document.addEventListener("theme", again);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
   }
 
   say(words) {
