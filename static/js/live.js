@@ -105,16 +105,23 @@ export function showChip(chip, label, tone, words, title = "") {
   say(words, label);
 }
 
-/** A take that is new in the list, or comes back to it, comes to its place in what is loaded. */
+/** By list of a dataset's page, what belongs to it of what comes while one looks. */
+const BELONGS = {
+  review: ({ state, verdict }) => state !== "encoded" && verdict === "unreviewed",
+  committed: ({ state }) => state === "encoded",
+  all: ({ state }) => state === "encoded",
+};
+
+/** What is new in a list, or comes back to it, comes to its place in what is loaded. */
 function arrived({ id, dataset, state, verdict, recorded_at: at }) {
-  if (state === "recording" || state === "encoded" || verdict !== "unreviewed") return;
+  if (state === "recording") return;
   if (arriving.has(id) || document.getElementById(`take-${id}`)) return;
   for (const list of document.querySelectorAll("[data-arrivals]")) {
-    if (list.dataset.arrivals !== dataset || list.dataset.view !== "review") continue;
+    if (list.dataset.arrivals !== dataset || !BELONGS[list.dataset.view]?.({ state, verdict })) continue;
     const older = [...list.querySelectorAll(".take")].find((each) => Date.parse(at) >= Date.parse(each.querySelector("time")?.dateTime));
     if (!older && list.querySelector(".loading")) continue; // it comes when one scrolls there
     const camera = new URLSearchParams(location.search).get("camera");
-    const card = `/episodes/${id}/card/?view=review&wall=yes${camera ? `&camera=${encodeURIComponent(camera)}` : ""}`;
+    const card = `/episodes/${id}/card/?view=${list.dataset.view}&wall=yes${camera ? `&camera=${encodeURIComponent(camera)}` : ""}`;
     arriving.add(id);
     // Its neighbour may be fetched again meanwhile: what keeps the place is nobody else's.
     const place = make("div", { hidden: "" });

@@ -45,6 +45,26 @@ def test_the_player_shows_the_frames_that_the_episode_has_now(visit: Any, produc
     expect(page.locator("[data-plan]")).to_contain_text("trimmed to frames 4–7")
 
 
+def test_what_is_deleted_leaves_the_wall_and_what_comes_back_returns(visit: Any, product: Any) -> None:
+    mine = visit("/")
+    ids = committed(mine, product, "walls", 3)
+    page = visit("/datasets/walls/?view=committed")
+    both = visit("/datasets/walls/?view=all")
+    newest_first = [f"take-{one}" for one in reversed(ids)]
+    for wall in (page, both):
+        expect(wall.locator("#cards .take")).to_have_count(3)
+    call(mine, "PATCH", f"/api/episodes/{ids[1]}", {"verdict": "reject"})
+    call(mine, "POST", "/api/datasets/walls/apply")
+    for wall in (page, both):
+        expect(wall.locator(f"#take-{ids[1]}")).to_have_count(0)
+        expect(wall.locator("#wall-count")).to_have_text("2")
+    call(mine, "POST", "/api/datasets/walls/revert", {"revision": 1})
+    for wall in (page, both):
+        expect(wall.locator("#cards .take")).to_have_count(3)
+        shown = wall.locator("#cards .take").all()
+        assert [one.get_attribute("id") for one in shown] == newest_first, "each in its place"
+
+
 def test_the_plots_follow_the_systems_colours(visit: Any, product: Any) -> None:
     page = visit("/", color_scheme="light")
     ids = fill(page, product, "evening", 1, TICKS)
