@@ -12,6 +12,12 @@ from tests.support.desk_data import call, fill, until, until_drawn
 
 pytestmark = pytest.mark.browser
 TICKS = 8
+# Whether the button was off at some moment.
+WATCH_APPLY = """() => {
+  window.wasOff = false;
+  const look = () => { window.wasOff ||= Boolean(document.querySelector("#apply:disabled")); };
+  new MutationObserver(look).observe(document.body, { childList: true, subtree: true });
+}"""
 
 
 def committed(page: Page, product: Any, slug: str, takes: int) -> list[str]:
@@ -63,6 +69,20 @@ def test_what_is_deleted_leaves_the_wall_and_what_comes_back_returns(visit: Any,
         expect(wall.locator("#cards .take")).to_have_count(3)
         shown = wall.locator("#cards .take").all()
         assert [one.get_attribute("id") for one in shown] == newest_first, "each in its place"
+
+
+def test_it_says_that_a_change_is_under_way_and_that_it_is_there(visit: Any, product: Any) -> None:
+    page = visit("/")
+    ids = committed(page, product, "told", 2)
+    call(page, "PATCH", f"/api/episodes/{ids[0]}", {"task": "fold the towel"})
+    page.goto("/datasets/told/?view=committed")
+    page.evaluate(WATCH_APPLY)
+    page.locator("#apply").click()
+    expect(page.locator(".toast", has_text="Changes applied")).to_be_visible()
+    assert page.evaluate("window.wasOff"), "nobody is offered to apply once more what is being applied"
+    page.get_by_role("button", name="Revert").click()
+    page.get_by_role("button", name="Revert to 1?").click()
+    expect(page.locator(".toast", has_text="Reverted to revision 1")).to_be_visible()
 
 
 def test_the_plots_follow_the_systems_colours(visit: Any, product: Any) -> None:
