@@ -1,7 +1,7 @@
 // Buttons and forms that change something: data-call="PATCH /api/..." and what to do afterwards.
 //   data-body      JSON that is sent (a button); a form sends its fields
 //   data-said      words for the toast, {name} from the answer; data-undo adds Undo; data-quiet says nothing
-//   data-ended     words for when the batch that it began is done, while the page is still open
+//   data-ended     words for when the operation that it began is done, while the page is still open
 //   data-then      reload, remove (its .line), go:/path/{slug}/; otherwise what shows it is fetched again
 //   data-toast     (without a call) what is so already: said, nothing is changed
 //   data-twice     the words of a second press, for what cannot be undone
@@ -49,10 +49,10 @@ function afterwards(element, answer) {
   }
 }
 
-const begun = new Map(); // by batch, what is said when it is done
+const begun = new Map(); // by operation, what is said when it is done
 
-function batchMoved({ detail: { kind, id, state } }) {
-  if (kind !== "batch" || !begun.has(id) || !["done", "failed", "cancelled"].includes(state)) return;
+function operationMoved({ detail: { kind, id, state } }) {
+  if (kind !== "operation" || !begun.has(id) || !["done", "failed", "cancelled"].includes(state)) return;
   if (state === "done") toast(begun.get(id));
   begun.delete(id);
 }
@@ -104,6 +104,6 @@ export function watchActions() {
     event.preventDefault();
     act(event.target, bodyOf(event.target));
   });
-  document.addEventListener("row-moved", batchMoved);
+  document.addEventListener("row-moved", operationMoved);
   document.addEventListener("undone", ({ detail }) => ringTopics([...detail.episodes.map((id) => `episode:${id}`), "episodes"]));
 }

@@ -23,12 +23,12 @@ WATCH_APPLY = """() => {
 def committed(page: Page, product: Any, slug: str, takes: int) -> list[str]:
     ids = fill(page, product, slug, takes, TICKS)
     call(page, "POST", "/api/episodes/verdict", {"episodes": ids, "verdict": "keep"})
-    until_done(page, call(page, "POST", "/api/batches", {"dataset": slug})["id"])
+    until_done(page, call(page, "POST", f"/api/datasets/{slug}/encode", {})["id"])
     return ids
 
 
-def until_done(page: Page, batch: str) -> None:
-    until(lambda: call(page, "GET", f"/api/batches/{batch}")["state"], "done", within_s=90)
+def until_done(page: Page, operation: str) -> None:
+    until(lambda: call(page, "GET", f"/api/operations/{operation}")["state"], "done", within_s=90)
 
 
 def test_the_player_shows_the_frames_that_the_episode_has_now(visit: Any, product: Any) -> None:
