@@ -1,4 +1,4 @@
-"""Quality marks: what is wrong with a take, where, and how sure that is. Pure measures and rules, no framework."""
+"""Measure recorded takes and derive quality marks: what is wrong, where, and how severe. Needs numpy, not Django."""
 
 from __future__ import annotations
 

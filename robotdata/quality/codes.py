@@ -1,6 +1,6 @@
-"""The codes of quality marks, the one list; the pages and their scripts take the labels from here.
+"""List the codes of all quality marks with their labels. Pages and scripts take the labels from here.
 
-`docs/quality.md` has a table with every code; `tests/quality/test_codes.py` compares the two.
+The tables of `docs/quality.md` must name the same codes; `tests/quality/test_codes.py` compares the two.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ MEASURED = {
     "slow_camera": "slow camera",
     "near_copy": "near-duplicate",
 }
-"""Label by code, of what is measured when a take has ended."""
+"""Label by code, for the marks that are measured after a take has ended."""
 
 REPORTED = {
     "stale": MEASURED["stale"],
@@ -49,6 +49,6 @@ REPORTED = {
     "black": MEASURED["black"],
     "flat": MEASURED["flat"],
 }
-"""Label by code, of what a rig marks while it records: the states of a camera in `robotdata/capture/health.py`."""
+"""Label by code, for the marks that a rig sets while it records: camera states in `robotdata/capture/health.py`."""
 
 LABELS = MEASURED | REPORTED

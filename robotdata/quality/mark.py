@@ -1,4 +1,4 @@
-"""A mark: one thing about a take that a person may want to see, with the place to jump to."""
+"""Define `Mark`: one issue of a take, with its severity, its text and the ticks where it occurs."""
 
 from __future__ import annotations
 
@@ -13,13 +13,19 @@ from robotdata.quality.runs import Run
 
 Severity = Literal["note", "warn", "bad"]
 WEIGHT: dict[str, int] = {"note": 1, "warn": 10, "bad": 100}
-_MOST = 32_767
-"""What a small column holds; 327 bad marks are no better than 400."""
+"""Points of a severity in `score`; also the order of severities."""
+_MAX_SCORE = 32_767
+"""The largest value of the database column (a 16-bit integer). 327 bad marks reach it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """`from_tick` and `to_tick` count the take's own ticks, [from, to); `text` is a whole sentence."""
+    """One issue of a take.
+
+    `code` is a key of `codes.LABELS`. `camera` and `feature` are the feature keys concerned, or None. The issue occurs
+    in ticks [from_tick, to_tick) of the recorded take (not of the trimmed one). `text` is a whole sentence. Raises
+    ValueError for an unknown code.
+    """
 
     code: str
     camera: str | None
@@ -34,13 +40,22 @@ class Mark:
             raise ValueError(f"mark code {self.code!r} has no line in robotdata/quality/codes.py")
 
     def to_json(self) -> dict[str, Any]:
+        """Return the fields as a dict of JSON values."""
         return dataclasses.asdict(self)
 
 
 def score(marks: Iterable[Any]) -> int:
-    """How bad a take is: its marks' weights, each kind and camera once."""
-    kinds = {(str(m.get("code")), str(m.get("camera")), str(m.get("feature"))): m for m in marks if isinstance(m, dict)}
-    return min(_MOST, sum(WEIGHT.get(str(each.get("severity")), WEIGHT["warn"]) for each in kinds.values()))
+    """Return how bad a take is: the sum of `WEIGHT` over its marks, at most 32,767.
+
+    Marks with the same code, camera and feature count once. `marks` are dicts as `Mark.to_json` returns them; other
+    values are skipped.
+    """
+    distinct = {
+        (str(each.get("code")), str(each.get("camera")), str(each.get("feature"))): each
+        for each in marks
+        if isinstance(each, dict)
+    }
+    return min(_MAX_SCORE, sum(WEIGHT.get(str(each.get("severity")), WEIGHT["warn"]) for each in distinct.values()))
 
 
 def mark(
@@ -53,7 +68,10 @@ def mark(
     camera: str | None = None,
     feature: str | None = None,
 ) -> Mark:
-    """A mark of `take` at `run` (in the metrics' own ticks), or of all of it."""
+    """Return a mark of `take` for the ticks of `run`, or for the whole take if `run` is None.
+
+    `run` counts from `take.first_tick`; the returned mark counts from the first recorded tick.
+    """
     first, end = run if run is not None else (0, take.ticks)
     first, end = max(0, first), min(end, take.ticks)
     return Mark(code, camera, feature, first + take.first_tick, end + take.first_tick, severity, text)

@@ -1,4 +1,4 @@
-"""Measure a take: from arrays, or from its folder in the spool."""
+"""Measure a take, from arrays or from its folder in the spool."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from robotdata.quality.fingerprint import fingerprint_of
 from robotdata.quality.inputs import CameraInput, SignalInput, TakeInput, flat_names, is_numeric
 from robotdata.quality.metrics import TakeMetrics
 from robotdata.quality.motion import Motion
-from robotdata.quality.pairs import measure_pair, without_rest
+from robotdata.quality.pairs import ignore_resting_joints, measure_pair
 from robotdata.quality.pictures import DETAIL, SMALL, PictureMeter, PictureSeries, decode
 from robotdata.quality.signals import measure_signal
 from robotdata.spool import CameraTrack, SpoolError, Take
@@ -22,15 +22,17 @@ from robotdata.spool.index import read_index
 from robotdata.video.jpeg import ImageError
 
 SAMPLES_HZ = 5
-MOST_SAMPLES = 1500
-"""Pictures looked at per camera: five a second up to five minutes, fewer a second in longer takes."""
-_DETAILED = 5
+MAX_SAMPLES = 1500
+"""Frames decoded per camera: five per second of takes up to five minutes, fewer per second of longer takes."""
+_DETAIL_EVERY = 5
+"""Every fifth sample is also decoded at half size, for its sharpness."""
 _GAP_PERIODS = 2.5
-_MOST_GAPS = 20
+"""The control loop stalled where a tick comes more than this many periods after the one before."""
+_MAX_GAPS = 20
 
 
 class Plan(Protocol):
-    """The part of a take that would be exported, [first_tick, end_tick)."""
+    """The ticks of a take that would be exported: [first_tick, end_tick)."""
 
     @property
     def first_tick(self) -> int: ...
@@ -40,9 +42,9 @@ class Plan(Protocol):
 
 
 def measure(take: TakeInput) -> TakeMetrics:
-    """All measures of `take`; their ticks count from its `first_tick`."""
+    """Return all measures of `take`. Their ticks count from `take.first_tick`."""
     signals = {name: measure_signal(each.names, each.values, take.fps) for name, each in take.signals.items()}
-    signals = without_rest(take.signals, signals)
+    signals = ignore_resting_joints(take.signals, signals)
     motion = Motion(take.signals, signals, take.ticks)
     rate_hz, gaps = _rate(take)
     return TakeMetrics(
@@ -65,32 +67,31 @@ def measure(take: TakeInput) -> TakeMetrics:
 
 
 def take_metrics(take: Take, plan: Plan | None = None) -> TakeMetrics:
-    """All measures of a take in the spool; of the part that `plan` names, where there is one.
+    """Return all measures of a take in the spool, or of the part that `plan` would export.
 
-    A camera whose files are missing or torn is a measure, not an error. Raises SpoolError where the rows cannot be
-    read.
+    A camera whose files are missing or torn is reported in its measures. Raises SpoolError if the rows cannot be read.
     """
     return measure(read_take(take, plan))
 
 
 def read_take(take: Take, plan: Plan | None = None) -> TakeInput:
-    """The take as arrays, its pictures sampled; raises SpoolError where the rows cannot be read."""
+    """Return the take as arrays, with samples of its frames. Raises SpoolError if the rows cannot be read."""
     manifest = take.manifest
-    part = slice(plan.first_tick, plan.end_tick) if plan is not None else slice(0, take.rows.num_rows)
-    time_ns = np.asarray(take.column("monotonic_ns"), np.int64)[part]
+    kept = slice(plan.first_tick, plan.end_tick) if plan is not None else slice(0, take.rows.num_rows)
+    time_ns = np.asarray(take.column("monotonic_ns"), np.int64)[kept]
     signals: dict[str, SignalInput] = {}
-    for name, about in manifest["features"].items():
-        if is_numeric(name, about) and name in take.rows.column_names:
-            values = take.signal(name)[part]
-            signals[name] = SignalInput(flat_names(name, about, values.shape[1]), values)
+    for name, feature in manifest["features"].items():
+        if is_numeric(name, feature) and name in take.rows.column_names:
+            values = take.signal(name)[kept]
+            signals[name] = SignalInput(flat_names(name, feature, values.shape[1]), values)
     fps = float(manifest["fps"])
     return TakeInput(
         fps=fps,
         ticks=len(time_ns),
         time_ns=time_ns,
-        first_tick=part.start,
+        first_tick=kept.start,
         signals=signals,
-        cameras={key: _read_camera(take, key, part, fps) for key in take.cameras},
+        cameras={key: _read_camera(take, key, kept, fps) for key in take.cameras},
         id=take.id,
         task=str(manifest.get("task") or ""),
         recorded_at=str(manifest.get("started_at") or ""),
@@ -98,26 +99,30 @@ def read_take(take: Take, plan: Plan | None = None) -> TakeInput:
 
 
 def _rate(take: TakeInput) -> tuple[float | None, list[tuple[int, float]]]:
-    """The loop's true rate, and where it stalled for more than two and a half periods, longest first."""
+    """Return the measured rate of the control loop in Hz, and its stalls as (tick, seconds), longest first.
+
+    The rate is (ticks - 1) / (time of the last tick - time of the first tick). It is None if the times are unknown.
+    """
     if take.time_ns is None or take.ticks < 2:
         return None, []
     intervals = np.diff(take.time_ns) / 1e9
     taken_s = float(intervals.sum())
     late = np.flatnonzero(intervals > _GAP_PERIODS / take.fps)
-    worst = sorted(late.tolist(), key=lambda at: -intervals[at])[:_MOST_GAPS]
+    worst = sorted(late.tolist(), key=lambda index: -intervals[index])[:_MAX_GAPS]
     rate = round((take.ticks - 1) / taken_s, 4) if taken_s > 0 else None
-    return rate, [(at + 1, round(float(intervals[at]), 4)) for at in worst]
+    return rate, [(index + 1, round(float(intervals[index]), 4)) for index in worst]
 
 
-def _read_camera(take: Take, key: str, part: slice, fps: float) -> CameraInput:
+def _read_camera(take: Take, key: str, kept: slice, fps: float) -> CameraInput:
+    """Return one camera as arrays; `problem` is set if its files cannot be read."""
     feature = take.manifest["features"].get(key, {})
     depth = is_depth(feature)
     try:
         track = take.camera(key)
-        frame = take.frame_index(key)[part]
+        frame = take.frame_index(key)[kept]
     except (SpoolError, OSError) as error:
         return CameraInput(problem=str(error), depth=depth)
-    captured = np.asarray(take.column(f"{key}/captured_ns"), np.int64)[part]
+    captured = np.asarray(take.column(f"{key}/captured_ns"), np.int64)[kept]
     used = frame[frame >= 0]
     stored = slice(int(used[0]), int(used[-1]) + 1) if len(used) else slice(0, 0)
     return CameraInput(
@@ -126,16 +131,19 @@ def _read_camera(take: Take, key: str, part: slice, fps: float) -> CameraInput:
         seq=track.seq[stored],
         frame_ns=track.captured_ns[stored],
         content=_content(take, track),
-        pictures=look_at(track, frame, fps),
+        pictures=sample_frames(track, frame, fps),
         depth=depth,
         clipped=clipped_share(track, frame, depth_scale(feature)) if depth else 0.0,
     )
 
 
 def _content(take: Take, track: CameraTrack) -> NDArray[np.int64] | None:
-    """Neighbours with one number have one checksum and one size: the same bytes. Costs no read of the pictures."""
-    records, whole = read_index(take.folder / f"{track.key}.idx")
-    records = records[whole][: track.count]
+    """Return int64 (frames,), equal for neighbouring frames whose checksum and size are equal; None if unknown.
+
+    The spool's index holds both, so no frame is read.
+    """
+    records, complete = read_index(take.folder / f"{track.key}.idx")
+    records = records[complete][: track.count]
     if len(records) != track.count:
         return None
     same = (records["crc"][1:] == records["crc"][:-1]) & (records["size"][1:] == records["size"][:-1])
@@ -143,22 +151,22 @@ def _content(take: Take, track: CameraTrack) -> NDArray[np.int64] | None:
 
 
 def sampled_ticks(ticks: int, fps: float) -> NDArray[np.int64]:
-    """The ticks whose pictures are looked at."""
-    step = max(1.0, fps / SAMPLES_HZ, ticks / MOST_SAMPLES)
+    """Return int64 (k,): the ticks whose frames are decoded, at most MAX_SAMPLES."""
+    step = max(1.0, fps / SAMPLES_HZ, ticks / MAX_SAMPLES)
     return np.arange(0, ticks, step).astype(np.int64)
 
 
-def look_at(track: CameraTrack, frame: NDArray[np.int64], fps: float) -> PictureSeries:
-    """Samples of a camera's pictures; `frame` int64 (ticks,) is which frame each tick shows."""
+def sample_frames(track: CameraTrack, frame: NDArray[np.int64], fps: float) -> PictureSeries:
+    """Decode samples of a camera's frames. `frame` int64 (ticks,): the stored frame of each tick, -1 for none."""
     meter = PictureMeter()
     for count, tick in enumerate(sampled_ticks(len(frame), fps).tolist()):
-        at = int(frame[tick])
-        if at < 0:
+        index = int(frame[tick])
+        if index < 0:
             continue
         try:
-            packet = track.packet(at)
+            packet = track.packet(index)
             meter.add(tick, decode(packet, track.codec, SMALL))
-            if count % _DETAILED == 0:
+            if count % _DETAIL_EVERY == 0:
                 meter.add_detail(decode(packet, track.codec, DETAIL))
         except (SpoolError, ImageError, OSError):
             meter.add_damaged(tick)

@@ -1,6 +1,6 @@
-"""What was measured of one take: plain numbers, to be kept beside it and compared with other takes' numbers.
+"""The measures of one take: plain numbers that are stored beside it and compared with other takes.
 
-Ticks count from `TakeMetrics.first_tick`, where the measured part of the take begins. Stretches are [first, end).
+Ticks count from `TakeMetrics.first_tick`, where the measured part of the take begins. Runs are half-open: [first, end).
 """
 
 from __future__ import annotations
@@ -21,11 +21,13 @@ _FORMAT = "robotdata-quality"
 
 @dataclass(frozen=True)
 class SignalMetrics:
-    """One numeric feature; lists hold one entry a name.
+    """Measures of one numeric feature. Every list has one entry per name, in the unit of the signal.
 
-    `low` and `high` are the 1st and 99th percentile; `moves` tells moving from standing still with noise;
-    `discrete` has four distinct values or fewer; steps are |x[t+1] - x[t]|; a `glitch` leaves and is back within
-    three ticks; `jerk` is the mean |third difference|; `limit_share` the share of ticks in which it is cut off.
+    `broken`: number of ticks with a NaN or an infinity; `broken_at` and `broken_name`: the first of them. `least` and
+    `most`: the range. `low` and `high`: the 1st and 99th percentile. `moves`: whether the joint moves, as opposed to
+    noise. `discrete`: at most four distinct values. `mean_step` and `largest_step`: of |x[t+1] - x[t]|. `glitch`: the
+    largest excursion that returns within three ticks. `jerk`: the mean |third difference|. `limit_share` and
+    `limit_run`: the share of ticks in which the joint is clipped at its limit, and the longest such run.
     """
 
     names: list[str]
@@ -51,10 +53,10 @@ class SignalMetrics:
 
 @dataclass(frozen=True)
 class PairMetrics:
-    """How state follows action, name by name; `gap` is the mean |action[t] - state[t + lag]|.
+    """How state follows action. Every list but `stuck` has one entry per name that both features have.
 
-    `worst` is the largest gap that lasts a whole second, from tick `worst_at`. `stuck` names joints that are told
-    to move and do not.
+    `lag`: the ticks by which the state follows best. `gap`: the mean |action[t] - state[t + lag]|. `worst`: the largest
+    gap that lasts one second, beginning at tick `worst_at`. `stuck`: the joints that get commands and do not move.
     """
 
     state: str
@@ -69,10 +71,16 @@ class PairMetrics:
 
 @dataclass(frozen=True)
 class CameraMetrics:
-    """One camera. Shares are of all ticks, light of white; what could not be known is None.
+    """Measures of one camera. A value that could not be measured is None.
 
-    `repeated` ticks had no fresh frame; `stale` are stretches of that, longer than three of its periods;
-    `frozen` ones in which fresh frames repeat the same picture while the robot moves.
+    `problem`: why the camera's files cannot be read. `frames`: stored frames. `rate_hz`: 1 / median interval.
+    `first_picture`: the first tick with a frame. `repeated`: the share of ticks without a new frame. `dropped`: missing
+    sequence numbers; `largest_hole` of them at tick `largest_hole_at`. `age_*_ms`: age of the frame at a tick.
+    `skew_p95_ms`: how much older it is than the newest frame of all cameras, 95th percentile. `stale`: runs without a
+    new frame, longer than three of the camera's periods. `out_of_step`: runs in which the camera lags behind the
+    others. `frozen`: runs of new frames with the same content while the robot moves. `black` and `flat`: runs of such
+    images; `flat_share` of the samples. `light`: median brightness, 0 to 1. `damaged`: samples that cannot be decoded.
+    `resized_at`: the tick at which the image size changes. `clipped`: the share of depth values outside the scale.
     """
 
     frames: int | None = None
@@ -103,7 +111,11 @@ class CameraMetrics:
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """A take in few numbers: each joint's way in sixteen steps (thousandths of its own range), and a few pictures."""
+    """A summary of a take that is small enough to compare it with hundreds of others.
+
+    `ways[feature]` holds, for each joint, the mean position in sixteen equal parts of the take, in thousandths of the
+    joint's own range. `pictures[camera]` holds the perceptual hashes of three frames.
+    """
 
     ways: dict[str, list[list[int]]] = field(default_factory=dict)
     pictures: dict[str, list[str]] = field(default_factory=dict)
@@ -111,7 +123,11 @@ class Fingerprint:
 
 @dataclass(frozen=True)
 class TakeMetrics:
-    """All measures of one take; see `docs/quality.md`. `gaps` are (tick, seconds) at which the loop stalled."""
+    """All measures of one take; `docs/quality.md` describes their use.
+
+    `gaps`: (tick, seconds) where the control loop stalled. `still_head` and `still_tail`: ticks without motion at both
+    ends. `trim`: the run to keep, or None if nothing need be cut.
+    """
 
     fps: float
     ticks: int
@@ -131,22 +147,22 @@ class TakeMetrics:
 
     @property
     def duration_s(self) -> float:
-        """Seconds at the nominal rate."""
+        """Duration in seconds at the nominal rate."""
         return self.ticks / self.fps
 
     @property
     def lead_in(self) -> int:
-        """Ticks before every camera had a picture: an export leaves them out, and a player counts from there."""
+        """Ticks before every camera has a frame. An export leaves them out, and a player counts from there."""
         return max((camera.first_picture or 0 for camera in self.cameras.values()), default=0)
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON, with its format and version."""
+        """Return the measures as JSON values, with their format and version."""
         measures: dict[str, Any] = _ADAPTER.dump_python(self, mode="json")
         return {"format": _FORMAT, "version": VERSION, **measures}
 
     @staticmethod
     def from_json(data: Any) -> TakeMetrics:
-        """What `to_json` gave; raises BadMetrics for anything else, older versions included."""
+        """Read what `to_json` returned. Raises BadMetrics for anything else, including other versions."""
         if not isinstance(data, dict) or data.get("format") != _FORMAT:
             raise BadMetrics(f"they are not of format {_FORMAT!r}")
         if data.get("version") != VERSION:
@@ -158,8 +174,8 @@ class TakeMetrics:
             raise BadMetrics(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
         if not 0 < metrics.fps <= MAX_FPS or not 0 <= metrics.ticks <= MAX_TICKS:
             raise BadMetrics(f"{metrics.ticks} ticks at {metrics.fps} a second")
-        if (odd := _odd_value(data)) is not None:
-            raise BadMetrics(f"they hold {odd!a:.40}, which no measure has")
+        if (invalid := _invalid_value(data)) is not None:
+            raise BadMetrics(f"they hold {invalid!a:.40}, which no measure has")
         for name, signal in metrics.signals.items():
             lists = (value for value in vars(signal).values() if isinstance(value, list))
             if any(len(each) != len(signal.names) for each in lists):
@@ -170,11 +186,14 @@ class TakeMetrics:
 _ADAPTER = TypeAdapter(TakeMetrics)
 
 
-def _odd_value(value: Any) -> int | float | str | None:
-    """Find a value that no take can have: a number that is not finite or beyond 64 bits, a text that is not UTF-8."""
+def _invalid_value(value: Any) -> int | float | str | None:
+    """Return a value that no take can have, or None if there is none.
+
+    Such values are numbers that are not finite or exceed 64 bits, and texts that are not valid UTF-8.
+    """
     if isinstance(value, dict | list):
         inner = [*value, *value.values()] if isinstance(value, dict) else value
-        return next((odd for each in inner if (odd := _odd_value(each)) is not None), None)
+        return next((odd for each in inner if (odd := _invalid_value(each)) is not None), None)
     if isinstance(value, str):
         return None if value.isascii() or value == value.encode("utf-8", "replace").decode() else value
     odd = not math.isfinite(value) if isinstance(value, float) else isinstance(value, int) and abs(value) >= 2**63

@@ -1,4 +1,4 @@
-"""State and action side by side: how late the one follows the other, and where they part."""
+"""Compare state and action: by how many ticks the state follows, and where the two differ."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from robotdata.quality.metrics import PairMetrics, SignalMetrics
 from robotdata.quality.motion import filled
 
 STATE, ACTION = "observation.state", "action"
-_LONGEST_LAG_S = 0.7
-_MOST_TICKS = 5000
-_TOLD = 0.1
-"""A joint is told to move where its action covers this share of the widest one's range."""
+_MAX_LAG_S = 0.7
+_MAX_TICKS = 5000
+"""The lag is measured on this many ticks in the middle of the take."""
+_COMMANDED = 0.1
+"""A joint gets a command to move if its action covers this share of the range of the widest action."""
 
 Floats = NDArray[np.float64]
 
@@ -24,85 +25,102 @@ Floats = NDArray[np.float64]
 def measure_pair(
     signals: Mapping[str, SignalInput], measured: Mapping[str, SignalMetrics], fps: float
 ) -> PairMetrics | None:
-    """None where state and action share no names, or nothing is long enough to compare."""
+    """Compare the joints that state and action both name.
+
+    Return None if they share no names, or if the take is shorter than two seconds.
+    """
     if STATE not in signals or ACTION not in signals:
         return None
-    there = {name: at for at, name in enumerate(signals[STATE].names)}
-    both = [(there[name], at) for at, name in enumerate(signals[ACTION].names) if name in there]
-    if not both or len(signals[ACTION].values) < 2 * fps:
+    state_columns = {name: column for column, name in enumerate(signals[STATE].names)}
+    shared = [
+        (state_columns[name], column) for column, name in enumerate(signals[ACTION].names) if name in state_columns
+    ]
+    if not shared or len(signals[ACTION].values) < 2 * fps:
         return None
-    columns = np.array(both)
+    columns = np.array(shared)
     state = filled(signals[STATE].values)[:, columns[:, 0]]
     action = filled(signals[ACTION].values)[:, columns[:, 1]]
     lag = _lag(state, action, fps)
     gaps = np.abs(action[: len(action) - lag] - state[lag:])
     worst, worst_at = _worst_second(gaps, round(fps))
-    names = [signals[ACTION].names[at] for _, at in both]
+    names = [signals[ACTION].names[column] for _, column in shared]
     return PairMetrics(
         state=STATE,
         action=ACTION,
         names=names,
         lag=lag,
-        gap=_listed(gaps.mean(axis=0)),
-        worst=_listed(worst),
+        gap=_rounded(gaps.mean(axis=0)),
+        worst=_rounded(worst),
         worst_at=[int(at) for at in worst_at],
-        stuck=_stuck(measured[STATE], measured[ACTION], both),
+        stuck=_stuck(measured[STATE], measured[ACTION], shared),
     )
 
 
 def _lag(state: Floats, action: Floats, fps: float) -> int:
-    """The ticks by which the state follows best."""
-    begin = max(0, (len(state) - _MOST_TICKS) // 2)
-    state, action = state[begin : begin + _MOST_TICKS], action[begin : begin + _MOST_TICKS]
+    """Return the lag in ticks at which the mean |action[t] - state[t + lag]| is least.
+
+    `state` and `action` are float64 (ticks, joints). Each joint is scaled to the range of its action.
+    """
+    begin = max(0, (len(state) - _MAX_TICKS) // 2)
+    state, action = state[begin : begin + _MAX_TICKS], action[begin : begin + _MAX_TICKS]
     span = np.ptp(action, axis=0)
-    use = span > 0
-    if not use.any():
+    moving = span > 0
+    if not moving.any():
         return 0
-    state, action = state[:, use] / span[use], action[:, use] / span[use]
-    # Without its offset: a joint that sags hangs below its action all the time and is not late.
+    state, action = state[:, moving] / span[moving], action[:, moving] / span[moving]
+    # Remove the mean: a joint that sags has a constant offset, which is not a lag.
     state, action = state - state.mean(axis=0), action - action.mean(axis=0)
-    longest = min(round(_LONGEST_LAG_S * fps), len(state) // 2)
-    misses = [float(np.abs(action[: len(action) - lag] - state[lag:]).mean()) for lag in range(longest + 1)]
-    return int(np.argmin(misses))
+    longest = min(round(_MAX_LAG_S * fps), len(state) // 2)
+    errors = [float(np.abs(action[: len(action) - lag] - state[lag:]).mean()) for lag in range(longest + 1)]
+    return int(np.argmin(errors))
 
 
 def _worst_second(gaps: Floats, width: int) -> tuple[Floats, NDArray[np.int64]]:
-    """The largest gap that lasts a whole second, and where: a jump of the action that is followed at once is none."""
+    """Return, for each joint, the largest gap that lasts `width` ticks, and the tick at which it begins.
+
+    `gaps` is float64 (ticks, joints). A short jump of the action that the state follows does not count.
+    """
     width, least, covered = max(1, min(width, len(gaps))), gaps, 1
-    while covered < width:  # minima over windows that grow by doubling
+    while covered < width:  # sliding minimum; the window doubles
         step = min(covered, width - covered)
         least, covered = np.minimum(least[:-step], least[step:]), covered + step
-    at = least.argmax(axis=0)
-    return least[at, np.arange(gaps.shape[1])], at
+    begin = least.argmax(axis=0)
+    return least[begin, np.arange(gaps.shape[1])], begin
 
 
-def without_rest(signals: Mapping[str, SignalInput], measured: dict[str, SignalMetrics]) -> dict[str, SignalMetrics]:
-    """`measured`, where a state at its limit counts as cut off only if its action continues meanwhile.
+def ignore_resting_joints(
+    signals: Mapping[str, SignalInput], measured: dict[str, SignalMetrics]
+) -> dict[str, SignalMetrics]:
+    """Return `measured` with `limit_share` of a state set to 0 where its action does not change meanwhile.
 
-    A finger that is told to stay open rests at its stop.
+    A gripper that gets the command to stay open rests at its stop; that is not clipping.
     """
     if STATE not in signals or ACTION not in signals:
         return measured
-    state, told = measured[STATE], {name: at for at, name in enumerate(signals[ACTION].names)}
+    state = measured[STATE]
+    action_columns = {name: column for column, name in enumerate(signals[ACTION].names)}
     shares = list(state.limit_share)
-    for at, (name, run) in enumerate(zip(state.names, state.limit_run, strict=True)):
-        if run is not None and name in told:
-            action = filled(signals[ACTION].values[:, told[name], None])[:, 0]
-            low, high = np.percentile(action[run[0] : run[1]], [10, 90])  # the state follows late
-            if not high - low >= _TOLD * np.ptp(action):
-                shares[at] = 0.0
+    for column, (name, run) in enumerate(zip(state.names, state.limit_run, strict=True)):
+        if run is not None and name in action_columns:
+            action = filled(signals[ACTION].values[:, action_columns[name], None])[:, 0]
+            # Percentiles instead of extremes, because the state follows with a lag.
+            low, high = np.percentile(action[run[0] : run[1]], [10, 90])
+            if not high - low >= _COMMANDED * np.ptp(action):
+                shares[column] = 0.0
     return {**measured, STATE: dataclasses.replace(state, limit_share=shares)}
 
 
-def _stuck(state: SignalMetrics, action: SignalMetrics, both: list[tuple[int, int]]) -> list[str]:
-    told = [most - least for least, most in zip(action.least, action.most, strict=True)]
-    widest = max(told)
+def _stuck(state: SignalMetrics, action: SignalMetrics, shared: list[tuple[int, int]]) -> list[str]:
+    """Return the names of joints whose state is constant although their action covers enough range."""
+    ranges = [most - least for least, most in zip(action.least, action.most, strict=True)]
+    widest = max(ranges)
     return [
-        action.names[there]
-        for here, there in both
-        if state.constant[here] and action.moves[there] and told[there] >= _TOLD * widest > 0
+        action.names[column]
+        for state_column, column in shared
+        if state.constant[state_column] and action.moves[column] and ranges[column] >= _COMMANDED * widest > 0
     ]
 
 
-def _listed(values: Floats) -> list[float]:
+def _rounded(values: Floats) -> list[float]:
+    """Return the values with 7 significant digits, for a small file."""
     return [float(f"{value:.7g}") for value in values]

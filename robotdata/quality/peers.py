@@ -1,4 +1,4 @@
-"""What is usual in a dataset: medians and MADs over its takes, so that a few bad ones change nothing."""
+"""Statistics over the takes of a dataset: median and median absolute deviation, which ignore a few bad takes."""
 
 from __future__ import annotations
 
@@ -12,74 +12,84 @@ from robotdata.quality.inputs import is_motion
 from robotdata.quality.metrics import CameraMetrics, SignalMetrics, TakeMetrics
 
 Floats = NDArray[np.float64]
-_MAD = 1.4826
+_MAD_TO_STD = 1.4826
+"""Standard deviation / median absolute deviation of a normal distribution: 1 / 0.6745."""
 
 
 @dataclass(frozen=True, slots=True)
-class Usual:
-    """Median and robust standard deviation of `count` takes; arrays or single numbers."""
+class RobustStats:
+    """Median and robust standard deviation over `count` takes. Both are arrays of one shape, or single numbers."""
 
-    middle: Floats
+    median: Floats
     spread: Floats
     count: int
 
     def z(self, value: Floats | float, least: Floats | float = 0.0) -> Floats:
-        """How unusual, in robust standard deviations of at least `least` (and of 5 % of the median)."""
-        spread = np.maximum(np.maximum(self.spread, 0.05 * np.abs(self.middle)), np.maximum(least, 1e-12))
-        result: Floats = np.asarray((np.asarray(value) - self.middle) / spread)
+        """Return (value - median) / spread.
+
+        The spread is taken as at least `least` and at least 5 % of the median, so that equal takes do not make small
+        differences unusual.
+        """
+        spread = np.maximum(np.maximum(self.spread, 0.05 * np.abs(self.median)), np.maximum(least, 1e-12))
+        result: Floats = np.asarray((np.asarray(value) - self.median) / spread)
         return result
 
 
-def usual(values: Sequence[Floats] | Sequence[float]) -> Usual:
-    """Of one number or one array a take; all of one shape, at least one."""
+def robust_stats(values: Sequence[Floats] | Sequence[float]) -> RobustStats:
+    """Return the statistics of one number or one array per take. `values` holds at least one; all have one shape."""
     table = np.array(values, np.float64)
-    middle = np.median(table, axis=0)
-    return Usual(middle, _MAD * np.median(np.abs(table - middle), axis=0), len(table))
+    median = np.median(table, axis=0)
+    return RobustStats(median, _MAD_TO_STD * np.median(np.abs(table - median), axis=0), len(table))
 
 
 class Peers:
-    """Other takes of the same dataset, without those that have no tick. Make it once to judge many takes by it."""
+    """The takes of a dataset that have at least one tick. It caches statistics: build it once to judge many takes."""
 
     def __init__(self, takes: Sequence[TakeMetrics]) -> None:
         self.takes = [each for each in takes if each.ticks > 0]
-        self._signals: dict[tuple[str, str, tuple[str, ...]], Usual | None] = {}
+        self._signals: dict[tuple[str, str, tuple[str, ...]], RobustStats | None] = {}
         self._spans: dict[tuple[str, tuple[str, ...]], Floats | None] = {}
 
     def __len__(self) -> int:
         return len(self.takes)
 
-    def of(self, get: Callable[[TakeMetrics], float | None]) -> Usual | None:
-        """What is usual for one number of a take, where at least one take has it."""
+    def of(self, get: Callable[[TakeMetrics], float | None]) -> RobustStats | None:
+        """Return the statistics of one number per take, or None if no take has it."""
         values = [value for take in self.takes if (value := get(take)) is not None]
-        return usual(values) if values else None
+        return robust_stats(values) if values else None
 
-    def camera(self, key: str, get: Callable[[CameraMetrics], float | None]) -> Usual | None:
+    def camera(self, key: str, get: Callable[[CameraMetrics], float | None]) -> RobustStats | None:
+        """Return the statistics of one measure of camera `key`, or None if no take has it."""
         return self.of(lambda take: get(take.cameras[key]) if key in take.cameras else None)
 
-    def signal(self, feature: str, measure: str, names: Sequence[str]) -> Usual | None:
-        """Of one list of a feature's measures, from the takes whose feature has the same names."""
+    def signal(self, feature: str, measure: str, names: Sequence[str]) -> RobustStats | None:
+        """Return the statistics of one list of `SignalMetrics`, for example "jerk": arrays (joints,).
+
+        Only takes whose feature has the same `names` count; None if there are none.
+        """
         key = (feature, measure, tuple(names))
         if key not in self._signals:
             rows = [np.array(getattr(each, measure), np.float64) for each in self._same(feature, names)]
-            self._signals[key] = usual(rows) if rows else None
+            self._signals[key] = robust_stats(rows) if rows else None
         return self._signals[key]
 
     def share_moving(self, feature: str, names: Sequence[str]) -> Floats | None:
-        """In what share of the takes each joint moves."""
+        """Return float64 (joints,): the share of takes in which each joint moves; None without takes to compare."""
         rows = [each.moves for each in self._same(feature, names)]
         return np.mean(np.array(rows, np.float64), axis=0) if rows else None
 
     def spans_for(self, take: TakeMetrics) -> dict[str, Floats]:
-        """The range over the dataset, without the outermost takes, of each of `take`'s joints that others have too.
+        """Return, by feature, float64 (joints,): the range of each joint over the dataset; 0 if it never moves.
 
-        0 where a joint never moves.
+        The range goes from the 10th percentile of the takes' `low` to the 90th percentile of their `high`. Only motion
+        features of `take` that other takes have too are returned.
         """
-        found: dict[str, Floats] = {}
+        result: dict[str, Floats] = {}
         for feature, signal in take.signals.items():
             spans = self._span(feature, signal.names) if is_motion(feature) and signal.names else None
             if spans is not None:
-                found[feature] = spans
-        return found
+                result[feature] = spans
+        return result
 
     def _span(self, feature: str, names: Sequence[str]) -> Floats | None:
         key = (feature, tuple(names))
@@ -94,5 +104,6 @@ class Peers:
         return self._spans[key]
 
     def _same(self, feature: str, names: Sequence[str]) -> list[SignalMetrics]:
-        found = (take.signals.get(feature) for take in self.takes)
-        return [each for each in found if each is not None and each.names == list(names)]
+        """Return the measures of `feature` from the takes in which it has the same names."""
+        signals = (take.signals.get(feature) for take in self.takes)
+        return [each for each in signals if each is not None and each.names == list(names)]

@@ -1,4 +1,7 @@
-"""What a camera's pictures look like, from small ones that are cheap to decode."""
+"""Measure what frames look like: brightness, colour, change and sharpness.
+
+Frames are decoded at a fraction of their size, which costs a fraction of the time.
+"""
 
 from __future__ import annotations
 
@@ -13,22 +16,24 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from robotdata.video.jpeg import ImageError, check_size, decode_jpeg
 
 SMALL = 8
-"""Pictures are looked at with 1/8 of each side: that is what JPEG gives without an inverse transform."""
+"""Samples are decoded at 1/8 of each side: a JPEG decoder needs no inverse DCT for that."""
 DETAIL = 2
-"""Sharpness needs finer pictures, fewer of them."""
-_MEASURED = 55
-"""The least gray of a depth that was measured: far from black."""
+"""Sharpness needs more detail: some samples are also decoded at 1/2 of each side."""
+_MIN_DEPTH_GRAY = 55
+"""The gray of the smallest measured depth. It is well above black, which means that nothing was measured."""
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+"""Weights of R, G and B (ITU-R BT.601)."""
 
 
 @dataclass(frozen=True)
 class PictureSeries:
-    """Samples of one camera. Arrays are (k,); light is a share, 0 black to 1 white.
+    """Measures of k samples of one camera. Arrays are (k,); brightness is a share, 0 black to 1 white.
 
-    `tick` where each was taken; `light` the median, `dark_end` and `light_end` the 1st and 99th percentile of its
-    luma; `colour` how far its colours spread; `change` the mean and `most_change` the largest difference to the
-    sample before (0 for the first); `sharpness` one number a detailed sample; `hashes` of the first, middle and
-    last sample; `damaged` ticks whose picture cannot be decoded; `resized` the tick from which the size differs.
+    `tick`: where each sample was taken. `light`: median luma; `dark_end` and `light_end`: its 1st and 99th percentile.
+    `colour`: the range of the widest colour channel. `change` and `most_change`: mean and largest difference to the
+    sample before, 0 for the first. `sharpness`: one value per detailed sample. `hashes`: `difference_hash` of the
+    first, middle and last sample. `damaged`: ticks whose frame cannot be decoded. `resized`: the first tick at which
+    the size differs, or None.
     """
 
     tick: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
@@ -45,7 +50,7 @@ class PictureSeries:
 
 
 class PictureMeter:
-    """Looks at a camera's samples one after the other, keeping numbers and no pictures."""
+    """Collects the measures of a camera's samples, one after the other. It keeps no images."""
 
     def __init__(self) -> None:
         self._samples: list[tuple[int, float, float, float, float, float, float]] = []
@@ -57,7 +62,7 @@ class PictureMeter:
         self._resized: int | None = None
 
     def add(self, tick: int, rgb: NDArray[np.uint8]) -> None:
-        """A small picture, uint8 (h, w, 3)."""
+        """Add a small sample, uint8 (h, w, 3), of `tick`."""
         gray = luma(rgb)
         low, middle, high = np.percentile(gray, [1, 50, 99])
         change = most = 0.0
@@ -72,14 +77,15 @@ class PictureMeter:
         self._hashes.append(difference_hash(gray))
 
     def add_detail(self, rgb: NDArray[np.uint8]) -> None:
-        """The same picture with more detail, now and then."""
+        """Add the sharpness of a larger sample, uint8 (h, w, 3)."""
         self._sharpness.append(sharpness(luma(rgb)))
 
     def add_damaged(self, tick: int) -> None:
+        """Add a tick whose frame cannot be decoded."""
         self._damaged.append(tick)
 
     def series(self) -> PictureSeries:
-        """All that was seen."""
+        """Return the measures of all samples added so far."""
         if not self._samples:
             return PictureSeries(damaged=self._damaged)
         table = np.array(self._samples, np.float64).T
@@ -100,33 +106,39 @@ class PictureMeter:
 
 
 def luma(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """float32 (h, w), 0 to 255."""
+    """Return the luma (ITU-R BT.601) of uint8 (h, w, 3) as float32 (h, w), 0 to 255."""
     gray: NDArray[np.float32] = rgb.astype(np.float32) @ _LUMA
     return gray
 
 
 def sharpness(gray: NDArray[np.float32]) -> float:
-    """How much of a picture's contrast is fine detail; compare it between pictures of one scene only."""
+    """Return mean |Laplacian| / (standard deviation + 1) of `gray`, float32 (h, w).
+
+    Compare it only between images of the same scene.
+    """
     if min(gray.shape) < 3:
         return 0.0
-    middle = gray[1:-1, 1:-1]
-    around = gray[:-2, 1:-1] + gray[2:, 1:-1] + gray[1:-1, :-2] + gray[1:-1, 2:]
-    return float(np.abs(4 * middle - around).mean() / (gray.std() + 1.0))
+    center = gray[1:-1, 1:-1]
+    neighbours = gray[:-2, 1:-1] + gray[2:, 1:-1] + gray[1:-1, :-2] + gray[1:-1, 2:]
+    return float(np.abs(4 * center - neighbours).mean() / (gray.std() + 1.0))
 
 
 def difference_hash(gray: NDArray[np.float32]) -> str:
-    """64 bits as 16 hexadecimal digits: whether each of 8x8 fields is lighter than its right neighbour."""
+    """Return the dHash of `gray`, float32 (h, w): 64 bits as 16 hexadecimal digits.
+
+    Each bit says whether one of 8x8 fields is lighter than its right neighbour.
+    """
     small = np.asarray(Image.fromarray(gray.astype(np.uint8)).resize((9, 8), Image.Resampling.BOX), np.int16)
     return np.packbits(small[:, :-1] > small[:, 1:]).tobytes().hex()
 
 
 def hash_distance(one: str, other: str) -> int:
-    """How many of the 64 bits differ."""
+    """Return the Hamming distance of two hashes, 0 to 64 bits."""
     return (int(one, 16) ^ int(other, 16)).bit_count()
 
 
 def shrink(rgb: NDArray[np.uint8], factor: int = SMALL) -> NDArray[np.uint8]:
-    """A decoded picture made small by the mean of its fields, as `decode` makes small ones."""
+    """Return `rgb`, uint8 (h, w, 3), reduced by the mean of `factor` x `factor` fields, as `decode` reduces it."""
     h, w = max(1, rgb.shape[0] // factor), max(1, rgb.shape[1] // factor)
     if rgb.shape[0] < factor or rgb.shape[1] < factor:
         return rgb
@@ -136,9 +148,9 @@ def shrink(rgb: NDArray[np.uint8], factor: int = SMALL) -> NDArray[np.uint8]:
 
 
 def decode(packet: bytes, codec: str, scale: int) -> NDArray[np.uint8]:
-    """A stored packet as a small picture, uint8 (h, w, 3); raises ImageError where it is damaged.
+    """Decode a stored packet at 1/`scale` of each side, uint8 (h, w, 3). Raises ImageError if it is damaged.
 
-    Depth of 16 bits is gray by its logarithm, black where nothing was measured: the same depth is the same gray.
+    16-bit depth becomes gray by its logarithm: equal depths give equal grays, and 0 (nothing measured) is black.
     """
     if codec == "mjpeg":
         return decode_jpeg(packet, scale=scale)
@@ -160,8 +172,8 @@ def _as_rgb(image: Image.Image, scale: int) -> NDArray[np.uint8]:
 
 @lru_cache(maxsize=1)
 def _depth_grays() -> NDArray[np.uint8]:
-    """The gray of each of 65,536 depths."""
+    """Return uint8 (65536,): the gray of each 16-bit depth."""
     share = np.log1p(np.arange(2**16)) / np.log1p(2**16)
-    grays: NDArray[np.uint8] = (_MEASURED + (255 - _MEASURED) * share).astype(np.uint8)
+    grays: NDArray[np.uint8] = (_MIN_DEPTH_GRAY + (255 - _MIN_DEPTH_GRAY) * share).astype(np.uint8)
     grays[0] = 0
     return grays

@@ -1,4 +1,4 @@
-"""Stretches of ticks, half-open: [first, end)."""
+"""Find runs of ticks. A run is half-open: (first, end), with ticks first to end - 1."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 Run = tuple[int, int]
-MOST_RUNS = 50
-"""Kept of one kind: a take that is worse than that is bad enough."""
+MAX_RUNS = 50
+"""Runs kept of one kind. More would change no mark and only enlarge the stored measures."""
 
 
 def runs_of(mask: NDArray[Any]) -> list[Run]:
-    """The stretches in which `mask`, bool (n,), is true, in order."""
+    """Return the runs in which `mask`, bool (ticks,), is true, by time."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], mask.astype(bool), [False]]).astype(np.int8)))
     return [(int(first), int(end)) for first, end in edges.reshape(-1, 2)]
 
 
 def same_runs(values: NDArray[Any]) -> list[Run]:
-    """The stretches in which `values`, (n,), stays the same; together they cover all of it."""
+    """Return the runs in which `values`, (ticks,), stay equal, by time. Together they cover all ticks."""
     if not len(values):
         return []
     starts = [0, *(np.flatnonzero(np.diff(values)) + 1).tolist(), len(values)]
@@ -27,11 +27,11 @@ def same_runs(values: NDArray[Any]) -> list[Run]:
 
 
 def longest(runs: list[Run]) -> Run | None:
-    """The first of the longest."""
+    """Return the longest run (the first of several), or None if there is none."""
     return max(runs, key=lambda run: run[1] - run[0], default=None)
 
 
-def longest_first(runs: list[Run]) -> list[Run]:
-    """The longest MOST_RUNS of them, in the order of time."""
-    kept = sorted(runs, key=lambda run: run[0] - run[1])[:MOST_RUNS]
+def longest_by_time(runs: list[Run]) -> list[Run]:
+    """Return the longest MAX_RUNS runs, by time."""
+    kept = sorted(runs, key=lambda run: run[0] - run[1])[:MAX_RUNS]
     return sorted(kept)

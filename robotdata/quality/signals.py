@@ -1,4 +1,4 @@
-"""One numeric feature: where it is broken, how it moves, where it jumps."""
+"""Measure one numeric feature: invalid values, motion, jumps and clipping."""
 
 from __future__ import annotations
 
@@ -14,28 +14,31 @@ from robotdata.quality.runs import Run, longest, runs_of
 Floats = NDArray[np.float64]
 
 DISCRETE = 4
-"""As many distinct values or fewer: a switch, not a joint."""
+"""A column with at most this many distinct values is a switch, not a joint."""
 GLITCH_TICKS = 3
+"""A glitch leaves its place and returns within this many ticks."""
 _NOISE = 1.5
-"""Var(x[t+1] - x[t]) / var(x): 2 for white noise, near 0 for what moves."""
+"""Limit of var(x[t+1] - x[t]) / var(x), which is 2 for white noise and near 0 for motion."""
 _LIMIT_S = 0.3
+"""Shorter stays at a limit are not clipping."""
 _HUGE = 1e30
+"""Values are limited to this, so that their squares are finite."""
 _DIGITS = 7
 
 
 def measure_signal(names: Sequence[str], values: NDArray[Any], fps: float) -> SignalMetrics:
-    """Measure `values`, shape (ticks, n). Ticks with NaN are counted, then left out."""
+    """Measure `values`, (ticks, n), one name per column. Ticks with NaN or infinity are counted, then left out."""
     clean, ticks, broken = finite_rows(values)
     size = len(names)
     first = np.argwhere(broken)
-    facts: dict[str, Any] = {
+    measures: dict[str, Any] = {
         "names": list(names),
         "broken": int(broken.any(axis=1).sum()) if size else 0,
         "broken_at": int(first[0][0]) if len(first) else None,
         "broken_name": names[int(first[0][1])] if len(first) else "",
     }
     if len(clean) < 4 or not size:
-        return SignalMetrics(**facts, **_blank(size))
+        return SignalMetrics(**measures, **_blank(size))
     span = np.ptp(clean, axis=0)
     moves = moving(clean)
     discrete = np.array([len(np.unique(column)) <= DISCRETE for column in clean.T])
@@ -47,27 +50,30 @@ def measure_signal(names: Sequence[str], values: NDArray[Any], fps: float) -> Si
     ]
     low, high = np.percentile(clean, [1, 99], axis=0)
     return SignalMetrics(
-        **facts,
-        least=_listed(clean.min(axis=0)),
-        most=_listed(clean.max(axis=0)),
-        low=_listed(low),
-        high=_listed(high),
+        **measures,
+        least=_rounded(clean.min(axis=0)),
+        most=_rounded(clean.max(axis=0)),
+        low=_rounded(low),
+        high=_rounded(high),
         moves=[bool(x) for x in moves],
         discrete=[bool(x) for x in discrete],
         constant=[bool(x) for x in span == 0],
-        mean_step=_listed(steps.mean(axis=0)),
-        largest_step=_listed(steps.max(axis=0)),
-        largest_step_at=[int(ticks[at + 1]) for at in steps.argmax(axis=0)],
-        glitch=_listed(glitch),
-        glitch_at=[int(ticks[at]) for at in glitch_at],
-        jerk=_listed(np.abs(np.diff(clean, n=3, axis=0)).mean(axis=0)),
+        mean_step=_rounded(steps.mean(axis=0)),
+        largest_step=_rounded(steps.max(axis=0)),
+        largest_step_at=[int(ticks[row + 1]) for row in steps.argmax(axis=0)],
+        glitch=_rounded(glitch),
+        glitch_at=[int(ticks[row]) for row in glitch_at],
+        jerk=_rounded(np.abs(np.diff(clean, n=3, axis=0)).mean(axis=0)),
         limit_share=[round(share, 4) for share, _ in limits],
         limit_run=[(int(ticks[run[0]]), int(ticks[run[1] - 1]) + 1) if run else None for _, run in limits],
     )
 
 
 def finite_rows(values: NDArray[Any]) -> tuple[Floats, NDArray[np.int64], NDArray[np.bool_]]:
-    """The rows without NaN or infinity as float64, their ticks, and which values (ticks, n) are neither."""
+    """Return the finite rows, their ticks, and which values are not finite.
+
+    These are float64 (k, n), int64 (k,) and bool (ticks, n).
+    """
     numbers = values.astype(np.float64)
     broken = ~np.isfinite(numbers)
     ticks = np.flatnonzero(~broken.any(axis=1))
@@ -75,7 +81,7 @@ def finite_rows(values: NDArray[Any]) -> tuple[Floats, NDArray[np.int64], NDArra
 
 
 def moving(clean: Floats) -> NDArray[np.bool_]:
-    """Which columns move, rather than stand still with some noise on them: a measure without units."""
+    """Return bool (n,): which columns of `clean`, float64 (k, n), move. The test has no units: see `_NOISE`."""
     span = np.ptp(clean, axis=0)
     real = span > 1e-6 * np.abs(clean).max(axis=0)
     scaled = (clean - clean.min(axis=0)) / np.where(real, span, 1.0)
@@ -86,7 +92,10 @@ def moving(clean: Floats) -> NDArray[np.bool_]:
 
 
 def glitches(clean: Floats) -> tuple[Floats, NDArray[np.int64]]:
-    """For each column its largest excursion that is back within GLITCH_TICKS ticks, and the row of its beginning."""
+    """Return the largest glitch of each column, float64 (n,), and the row at which it begins, int64 (n,).
+
+    A glitch is an excursion that returns within GLITCH_TICKS ticks.
+    """
     best: Floats = np.zeros(clean.shape[1])
     at: NDArray[np.int64] = np.zeros(clean.shape[1], np.int64)
     for width in range(1, GLITCH_TICKS + 1):
@@ -97,19 +106,20 @@ def glitches(clean: Floats) -> tuple[Floats, NDArray[np.int64]]:
         over = np.minimum.reduce(offsets).clip(min=0)
         under = -np.maximum.reduce(offsets).clip(max=0)
         size = np.maximum(over, under)
-        size[np.abs(after - before) > 0.3 * size] = 0  # it stayed there: a step, not a glitch
+        size[np.abs(after - before) > 0.3 * size] = 0  # the value did not return: a step, not a glitch
         rows = size.argmax(axis=0)
-        found = size[rows, np.arange(clean.shape[1])]
-        at = np.where(found > best, rows + 1, at)
-        best = np.maximum(best, found)
+        sizes = size[rows, np.arange(clean.shape[1])]
+        at = np.where(sizes > best, rows + 1, at)
+        best = np.maximum(best, sizes)
     return best, at
 
 
 def _at_limits(column: Floats, steps: Floats, fps: float) -> tuple[float, Run | None]:
-    """The share of ticks in which a column is cut off at its own largest or smallest value, and the longest stretch.
+    """Return the share of ticks in which a column is clipped at its largest or smallest value.
 
-    Cut off: it runs into the value at speed and stays exactly there. A joint that comes to rest slows down first,
-    and one that is cut off at both ends is a gripper that opens and closes.
+    Return also the longest such run. A clipped joint reaches the value at speed and then stays exactly there; a joint
+    that comes to rest slows down first. A column that does so at both ends is a gripper that opens and closes, and
+    counts as not clipped.
     """
     nonzero = steps[steps > 0]
     fast = 0.25 * float(np.percentile(nonzero, 90)) if len(nonzero) else 0.0
@@ -125,11 +135,12 @@ def _at_limits(column: Floats, steps: Floats, fps: float) -> tuple[float, Run | 
 
 
 def _speed_into(steps: Floats, tick: int) -> float:
-    """The larger of the last two steps: the very last one may be cut short."""
+    """Return the larger of the last two steps before `tick`; the last one may be cut short by the limit."""
     return float(steps[max(0, tick - 2) : tick].max(initial=0.0))
 
 
 def _blank(size: int) -> dict[str, Any]:
+    """Return the lists of `SignalMetrics` for a signal that is too short to measure."""
     zeros, flags, places = [0.0] * size, [False] * size, [0] * size
     numbers = ("least", "most", "low", "high", "mean_step", "largest_step", "glitch", "jerk", "limit_share")
     return {
@@ -143,6 +154,6 @@ def _blank(size: int) -> dict[str, Any]:
     }
 
 
-def _listed(values: Floats) -> list[float]:
-    """For a file: short, and still exact enough to compare."""
+def _rounded(values: Floats) -> list[float]:
+    """Return the values with 7 significant digits: exact enough to compare, and a small file."""
     return [float(f"{value:.{_DIGITS}g}") for value in values]

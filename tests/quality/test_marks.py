@@ -198,7 +198,7 @@ def test_it_takes_thresholds_and_refuses_nonsense(others: list[TakeMetrics]) -> 
 def test_it_refuses_arrays_that_do_not_fit() -> None:
     with pytest.raises(BadInput, match="300 ticks"):
         make_input(state=np.zeros((7, 4)))
-    with pytest.raises(BadInput, match="times"):
+    with pytest.raises(BadInput, match="time_ns"):
         make_input(time_ns=np.arange(5))
 
 
