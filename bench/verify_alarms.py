@@ -30,7 +30,7 @@ sys.path.insert(0, str(ROOT))
 from bench.alarm_footage import KINDS, packet, real_videos  # noqa: E402
 from robotdata.dataset import DatasetSpec, NewEpisode, commit_episodes, verify_dataset  # noqa: E402
 from robotdata.dataset.stats import ImageStats  # noqa: E402
-from robotdata.export.encode import sampled_on_the_way  # noqa: E402
+from robotdata.export.encode import pass_and_sample  # noqa: E402
 from robotdata.video import EncodeSettings, encode_packets  # noqa: E402
 
 CAMERAS = ("observation.images.front", "observation.images.top")
@@ -83,7 +83,7 @@ def make_dataset(rng: np.random.Generator, home: Path, encodes: int) -> tuple[Pa
             chance = np.random.default_rng(first + camera)
             packets = [packet(chance, picture) for picture in KINDS[kind](chance, width, height, count)]
             counted, videos[key] = ImageStats(), home / f"{number}-{camera}.mp4"
-            on_the_way = sampled_on_the_way(iter(packets), count, counted)
+            on_the_way = pass_and_sample(iter(packets), count, counted)
             encode_packets(on_the_way, videos[key], fps=FPS, settings=settings)
             stats[key] = counted.result()
             words.append({name: value for name, value in asdict(settings).items() if value} | {"frames": count})

@@ -1,4 +1,4 @@
-"""One take -> one dataset episode: which frame goes to which row, and do it."""
+"""Export one take as one dataset episode: choose the frame of each row, encode the cameras, collect the columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A depth camera's packets -> a video of codes, proved by reading every code back."""
+"""Encode a depth camera as a video of 12-bit codes, and compare every decoded code with the original."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from robotdata.video.depth.video import DEPTH_SETTINGS, codes_of_frame, encode_c
 from robotdata.video.encode import Progress
 
 UNIT: Unit = "mm"
-"""What a take's depth is in, and so what its statistics are in."""
+"""Unit of the depth in a take, and of its statistics."""
 
 
 def depth_settings(threads: int | None) -> EncodeSettings:
-    """Depth has one codec, LeRobot's, and loses nothing in it: what is chosen for colours does not count."""
+    """Return the encode settings of depth: LeRobot's lossless codec. Of the user's settings only `threads` applies."""
     return replace(DEPTH_SETTINGS, threads=threads)
 
 
@@ -41,41 +41,43 @@ def encode_depth_camera(
     settings: EncodeSettings,
     progress: Progress | None,
 ) -> tuple[dict[str, Any], Stat]:
-    """The video `part`, its `info` and the statistics of the raw depth in millimetres.
+    """Encode camera `key` to `part`; return the `info` of its feature and the statistics of its depth in millimetres.
 
-    Raises VideoError, TornPacket, and EncodedBroken where one code comes back as another.
+    `progress(frames)` is called with the number of frames encoded so far. Raises VideoError, TornPacket for a damaged
+    packet, and EncodedBroken if a code does not decode to itself.
     """
-    stats, checks = DepthStats(), []
-    wanted = set(sample_indices(plan.rows).tolist())
+    stats, checksums = DepthStats(), []
+    sampled_rows = set(sample_indices(plan.rows).tolist())
 
     def codes() -> Iterator[NDArray[np.uint16]]:
         for row, packet in enumerate(packets_of(take, plan, key)):
             depth = depth_of_packet(packet)
-            if row in wanted:
+            if row in sampled_rows:
                 stats.add(depth[..., None])
-            made = quantize_depth(depth, scale)
-            checks.append(zlib.crc32(made.data))
-            yield made
+            quantized = quantize_depth(depth, scale)
+            checksums.append(zlib.crc32(quantized.data))
+            yield quantized
 
     encode_codes(codes(), part, fps=plan.fps, settings=settings, progress=progress, overwrite=True)
-    _read_back(part, checks, key)
+    _read_back(part, checksums, key)
     info = get_video_info(part, settings=settings, is_depth_map=True)
     return info | scale.info(UNIT), stats.result()
 
 
-def _read_back(part: Path, checks: list[int], key: str) -> None:
+def _read_back(part: Path, expected: list[int], key: str) -> None:
+    """Raise EncodedBroken unless the video `part` decodes to codes with the CRC-32s `expected`, frame by frame."""
     try:
         with open_video(part) as video:
-            found = [zlib.crc32(codes_of_frame(video, frame).data) for frame in video.native_frames()]
+            decoded = [zlib.crc32(codes_of_frame(video, frame).data) for frame in video.native_frames()]
     except VideoError as error:
         raise EncodedBroken(f"{key}: the encoded video does not decode ({error}); try again") from error
-    if len(found) != len(checks):
+    if len(decoded) != len(expected):
         raise EncodedBroken(
-            f"{key}: the encoded video decodes to {len(found)} frames instead of {len(checks)}; try again"
+            f"{key}: the encoded video decodes to {len(decoded)} frames instead of {len(expected)}; try again"
         )
-    wrong = [row for row, (one, other) in enumerate(zip(found, checks, strict=True)) if one != other]
+    wrong = [row for row, (actual, intended) in enumerate(zip(decoded, expected, strict=True)) if actual != intended]
     if wrong:
         raise EncodedBroken(
-            f"{key}: {len(wrong)} of {len(checks)} depth frames decode to other values, first frame {wrong[0]}; "
+            f"{key}: {len(wrong)} of {len(expected)} depth frames decode to other values, first frame {wrong[0]}; "
             "try again"
         )

@@ -1,4 +1,4 @@
-"""One camera of one take -> one verified MP4 with its record beside it."""
+"""Encode one camera of a take into a verified MP4, with a JSON record beside it."""
 
 from __future__ import annotations
 
@@ -29,13 +29,16 @@ from robotdata.video.png import decode_png
 FORMAT = "robotdata-encoded"
 VERSION = 1
 Progress = Callable[[int], None]
+"""Called with the number of frames encoded so far; it may raise to cancel."""
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedCamera:
-    """A camera's MP4: `frames` were decoded and counted, `info` was read from the stream, `stats` from the raw take.
+    """The encoded video of one camera.
 
-    `made_from` says from which rows with which settings, so that a retry can tell whether it still serves.
+    `path`: the MP4. `frames`: decoded and counted. `info`: the feature's `info`, read from the stream. `stats`: of the
+    raw frames. `made_from`: the source rows and settings, from `source_of`; a retry compares it to know whether the
+    file is still valid. `sha256`: hexadecimal digest of the file.
     """
 
     path: Path
@@ -56,11 +59,12 @@ def encode_camera(
     token: str = "",
     progress: Progress | None = None,
 ) -> EncodedCamera:
-    """Encode, decode again and count; then `out` and its record `<out>.json` appear, in this order.
+    """Encode camera `key` to the MP4 `out`, decode it again and count its frames.
 
-    `token` makes the temporary name this caller's own: two workers never write to one file. `progress(frames_done)`
-    may raise to cancel; nothing is left then. Depth goes its own way (`export/depth.py`): of `settings` it takes the
-    threads alone. Raises VideoError, TornPacket, EncodedBroken, ExportRefused.
+    `out` appears first, then its record `<out>.json`. `token` makes the name of the temporary file unique, so that two
+    workers never write to the same file. If `progress` raises, nothing is left behind. Of `settings`, a depth camera
+    uses only the threads (see `export/depth.py`). Raises VideoError, TornPacket for a damaged packet, EncodedBroken if
+    the file does not decode to the planned frames, and ExportRefused for a camera that cannot be exported.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     part = out.with_name(f"{out.stem}.{token or 'part'}.tmp.mp4")
@@ -72,7 +76,7 @@ def encode_camera(
         else:
             _refuse_one_channel(take, key, feature)
             info, stats = _encode_colours(take, plan, key, part, resolve(settings), progress)
-        made = EncodedCamera(
+        encoded = EncodedCamera(
             path=out,
             frames=plan.rows,
             info=info,
@@ -81,21 +85,21 @@ def encode_camera(
             sha256=_digest(part),
         )
         record = out.with_name(out.name + ".json")
-        record.unlink(missing_ok=True)  # never an old record beside a new file
+        record.unlink(missing_ok=True)  # so that an old record never describes the new file
         part.replace(out)
     finally:
         part.unlink(missing_ok=True)
-    _write_record(record, made)
-    return made
+    _write_record(record, encoded)
+    return encoded
 
 
 def load_encoded(out: Path) -> EncodedCamera | None:
-    """What an earlier `encode_camera` left at `out`, or None where it is not whole."""
+    """Return what an earlier `encode_camera` wrote at `out`; None if file or record is missing, damaged or changed."""
     try:
         record = read_json(out.with_name(out.name + ".json").read_bytes())
         if record["format"] != FORMAT or record["version"] != VERSION or record["size"] != out.stat().st_size:
             return None
-        if record["sha256"] != _digest(out):  # the frames may be the only ones left: no bit may have turned
+        if record["sha256"] != _digest(out):  # after the raw take is deleted, no other copy exists
             return None
         return EncodedCamera(
             path=out,
@@ -110,46 +114,52 @@ def load_encoded(out: Path) -> EncodedCamera | None:
 
 
 def source_of(take: Take, plan: ExportPlan, key: str, settings: EncodeSettings) -> dict[str, Any]:
-    """What an encoded camera was made from; equal means: the same frames with the same settings."""
+    """Return what an encoded camera is made from, as JSON values.
+
+    Two equal results mean the same frames of the same take with the same settings.
+    """
     frames = np.ascontiguousarray(plan.frames[key], "<i8")
     feature = take.manifest["features"].get(key, {})
-    chosen = depth_settings(settings.threads) if is_depth(feature) else resolve(settings)
-    made = {
+    effective = depth_settings(settings.threads) if is_depth(feature) else resolve(settings)
+    source = {
         "take": take.id,
         "camera": key,
         "first_tick": plan.first_tick,
         "end_tick": plan.end_tick,
         "frames": hashlib.sha256(frames.tobytes()).hexdigest(),
         "fps": plan.fps,
-        "settings": json.loads(json.dumps(asdict(chosen), default=str)),
+        "settings": json.loads(json.dumps(asdict(effective), default=str)),
     }
-    return made | {"depth": depth_scale(feature).info(UNIT)} if is_depth(feature) else made
+    return source | {"depth": depth_scale(feature).info(UNIT)} if is_depth(feature) else source
 
 
 def _encode_colours(
     take: Take, plan: ExportPlan, key: str, part: Path, settings: EncodeSettings, progress: Progress | None
 ) -> tuple[dict[str, Any], Stat]:
+    """Encode a colour camera to `part`; return the `info` of its feature and its image statistics."""
     stats = ImageStats()
-    packets = sampled_on_the_way(packets_of(take, plan, key), plan.rows, stats)
+    packets = pass_and_sample(packets_of(take, plan, key), plan.rows, stats)
     encode_packets(packets, part, fps=plan.fps, settings=settings, progress=progress, overwrite=True)
     _decode_and_count(part, plan.rows, key)
     return get_video_info(part, settings=settings), stats.result()
 
 
-def sampled_on_the_way(packets: Iterator[bytes], rows: int, stats: ImageStats) -> Iterator[bytes]:
-    """The packets as they are; those that enter the statistics are looked at on their way."""
-    wanted = set(sample_indices(rows).tolist())
+def pass_and_sample(packets: Iterator[bytes], rows: int, stats: ImageStats) -> Iterator[bytes]:
+    """Yield the packets unchanged; decode those of the sampled rows and add them to `stats`."""
+    sampled_rows = set(sample_indices(rows).tolist())
     for row, packet in enumerate(packets):
-        if row in wanted:
-            stats.add(_picture(packet))
+        if row in sampled_rows:
+            stats.add(_decode_image(packet))
         yield packet
 
 
-def _picture(packet: bytes) -> NDArray[np.uint8]:
+def _decode_image(packet: bytes) -> NDArray[np.uint8]:
+    """Decode a PNG or JPEG packet to uint8 (h, w, 3)."""
     return decode_png(packet) if packet.startswith(PNG) else decode_jpeg(packet)
 
 
 def _refuse_one_channel(take: Take, key: str, feature: Mapping[str, Any]) -> None:
+    """Raise ExportRefused for a one-channel camera that is not marked as depth."""
     shape = feature.get("shape", [])
     if len(shape) == 3 and shape[2] == 1:
         raise ExportRefused(
@@ -159,26 +169,30 @@ def _refuse_one_channel(take: Take, key: str, feature: Mapping[str, Any]) -> Non
 
 
 def _decode_and_count(part: Path, rows: int, key: str) -> None:
+    """Raise EncodedBroken unless the video `part` decodes to exactly `rows` frames."""
     try:
         verify_video(part, expected_frames=rows)
     except VideoError as error:
-        raise EncodedBroken(f"{key}: the encoded video has no {rows} readable frames ({error}); try again") from error
+        message = f"{key}: the encoded video does not have {rows} readable frames ({error}); try again"
+        raise EncodedBroken(message) from error
 
 
 def _digest(path: Path) -> str:
+    """Return the SHA-256 of a file as hexadecimal text."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _write_record(record: Path, made: EncodedCamera) -> None:
-    about = {
+def _write_record(record: Path, encoded: EncodedCamera) -> None:
+    """Write the record of an encoded camera: everything that `load_encoded` reads."""
+    fields = {
         "format": FORMAT,
         "version": VERSION,
-        "frames": made.frames,
-        "size": made.path.stat().st_size,
-        "sha256": made.sha256,
-        "info": made.info,
-        "stats": to_json(made.stats),
-        "made_from": made.made_from,
+        "frames": encoded.frames,
+        "size": encoded.path.stat().st_size,
+        "sha256": encoded.sha256,
+        "info": encoded.info,
+        "stats": to_json(encoded.stats),
+        "made_from": encoded.made_from,
     }
-    replace_json(record, about)
+    replace_json(record, fields)

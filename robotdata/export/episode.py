@@ -1,4 +1,4 @@
-"""A take, its plan and its encoded cameras -> what `dataset.commit` adds as one episode."""
+"""Combine a take, its export plan and its encoded cameras into the episode that `dataset.write` adds."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ def new_episode(
     uuid: str,
     extra: Mapping[str, Any],
 ) -> NewEpisode:
-    """The episode `uuid`: the plan's rows of every feature, in its declared dtype, and the videos.
+    """Return the episode `uuid`: the planned rows of every feature in its declared dtype, and the videos.
 
-    `task` is one text or one a row; `extra` is kept in the dataset's sidecar, with a summary of the plan beside it.
-    Raises ExportError where a camera is missing or was encoded for another number of rows.
+    `task` is one text, or one text per row. `encoded` maps each camera key to its video. `extra` is stored in the
+    dataset's sidecar, with a summary of the plan under "export". Raises ExportError if a camera is missing or was
+    encoded with another number of frames.
     """
     for key in take.cameras:
         if key not in encoded:

@@ -1,17 +1,20 @@
-"""ExportError            whatever keeps a take from becoming an episode
-├─ ExportRefused      the take as it is makes no honest episode; says what a person can do
-└─ EncodedBroken      an encoded file is not what its record says
+"""ExportError            base class of the errors below
+├─ ExportRefused      the take cannot become a correct episode; the message says what a person can do
+└─ EncodedBroken      an encoded file does not decode to what was planned; remedy: encode again
 """
 
 from __future__ import annotations
 
 
 class ExportError(Exception):
-    """Whatever keeps a take from becoming an episode; the message says what, where and what to do next."""
+    """A take cannot be exported. The message says what, where and what to do next."""
 
 
 class ExportRefused(ExportError):
-    """Raised before anything is encoded. `code`: recording, no_rows, no_frames, bad_trim, rate, depth."""
+    """A take cannot become a correct episode. It is raised before anything is encoded.
+
+    `code` is one of recording, no_rows, no_frames, bad_trim, rate, depth.
+    """
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -19,4 +22,4 @@ class ExportRefused(ExportError):
 
 
 class EncodedBroken(ExportError):
-    """What was encoded does not decode to what was planned; the raw take is untouched."""
+    """An encoded video does not decode to the planned frames. The raw take is unchanged."""

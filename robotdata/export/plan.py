@@ -1,7 +1,8 @@
-"""Which frame goes to which row: the loop's ticks are the grid, and nothing is invented.
+"""Choose the frame of each dataset row.
 
-LeRobot wants `timestamp = frame_index / fps`. The loop's ticks are that grid; for each tick and camera the plan
-takes the frame that the loop had then (what a policy would have seen) and keeps how old it was.
+A LeRobot row has `timestamp = frame_index / fps`. The ticks of the control loop are these rows. For each tick and
+camera the plan takes the frame that the loop had at that tick, which is what a policy would have seen, and keeps its
+age. Frames are never interpolated.
 """
 
 from __future__ import annotations
@@ -18,21 +19,23 @@ from robotdata.spool import Take
 
 RATE_WARN = 0.02
 RATE_REFUSE = 0.10
+"""Shares by which the measured rate may differ from fps before the export warns or refuses."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExportPlan:
-    """Rows [first_tick, end_tick) of a take and, for each camera, the packet that each row shows.
+    """Rows [first_tick, end_tick) of a take and, for each camera, the stored frame of each row.
 
-    `frames[key]` int64 (rows,) indices into `take.camera(key)`; `age_ns[key]` int64 (rows,) nanoseconds between a
-    frame's capture and its tick; `repeated[key]` rows that show the frame of the row before; `missing[key]` rows
-    whose own frame was not stored, so that the newest stored one before it stands in. `rate_hz` was measured.
+    `frames[key]`: int64 (rows,), indices into `take.camera(key)`. `age_ns[key]`: int64 (rows,), nanoseconds from the
+    capture of the frame to its tick. `repeated[key]`: number of rows that show the frame of the row before.
+    `missing[key]`: number of rows whose own frame was not stored, so that the newest stored frame before it is shown.
+    `rate_hz`: measured rate of the control loop.
     """
 
     fps: float
     first_tick: int
     end_tick: int
-    lead_in: int  # ticks cut because some camera had no frame yet
+    lead_in: int  # ticks before every camera had a frame; they are cut
     frames: dict[str, NDArray[np.int64]]
     age_ns: dict[str, NDArray[np.int64]]
     repeated: dict[str, int]
@@ -42,15 +45,16 @@ class ExportPlan:
 
     @property
     def rows(self) -> int:
+        """Number of rows."""
         return self.end_tick - self.first_tick
 
     @property
     def rate_error(self) -> float:
-        """How far the loop's measured rate is off, as a share of fps."""
+        """|rate_hz - fps| / fps."""
         return abs(self.rate_hz - self.fps) / self.fps
 
     def summary(self) -> dict[str, Any]:
-        """What is worth keeping beside the episode, as JSON values; ages in milliseconds."""
+        """Return what is stored beside the episode, as JSON values. Ages are in milliseconds."""
         ages = {key: age / 1e6 for key, age in self.age_ns.items()}
         return {
             "first_tick": self.first_tick,
@@ -72,10 +76,11 @@ def plan_take(
     cameras: Sequence[str] | None = None,
     accept_rate: bool = False,
 ) -> ExportPlan:
-    """The plan for `take`. `trim` is [first, end) in frames of the untrimmed plan: what the player counts.
+    """Return the export plan of `take`.
 
-    Raises ExportRefused where there is nothing to export, where `trim` keeps nothing, and where the loop ran more
-    than 10 % off its rate and nobody has accepted that.
+    `trim` is [first, end) in frames of the untrimmed plan, as the player counts them. `cameras` defaults to all. Raises
+    ExportRefused if the take is still being recorded or has no rows or frames, if `trim` keeps nothing, or if the
+    loop's rate differs from fps by more than 10 % and `accept_rate` is False.
     """
     ticks = take.ticks
     if take.state == "recording":
@@ -89,45 +94,49 @@ def plan_take(
     fps = float(take.manifest["fps"])
     rate = measured_rate(np.asarray(take.column("monotonic_ns"), np.int64)[first:end], fps)
     warnings = _judge_rate(take, rate, fps, accept_rate)
-    frames = {key: found[first:end] for key, found in index.items()}
-    missing = {key: _missing(take, key, found, first, end) for key, found in frames.items()}
+    frames = {key: indices[first:end] for key, indices in index.items()}
+    missing = {key: _missing(take, key, indices, first, end) for key, indices in frames.items()}
     return ExportPlan(
         fps=fps,
         first_tick=first,
         end_tick=end,
         lead_in=lead_in,
         frames=frames,
-        age_ns={key: _ages(take, key, found, first, end) for key, found in frames.items()},
-        repeated={key: int((np.diff(found) == 0).sum()) for key, found in frames.items()},
+        age_ns={key: _ages(take, key, indices, first, end) for key, indices in frames.items()},
+        repeated={key: int((np.diff(indices) == 0).sum()) for key, indices in frames.items()},
         missing=missing,
         rate_hz=rate,
-        warnings=(*warnings, *_lost_words(missing)),
+        warnings=(*warnings, *_missing_warnings(missing)),
     )
 
 
 def packets_of(take: Take, plan: ExportPlan, key: str) -> Iterator[bytes]:
-    """One packet a row, in row order; raises TornPacket where one is damaged."""
+    """Yield one packet per row, in order. Raises TornPacket if one is damaged."""
     track = take.camera(key)
     for index in plan.frames[key]:
         yield track.packet(int(index))
 
 
 def measured_rate(monotonic_ns: NDArray[np.int64], fps: float) -> float:
-    """Ticks a second over the whole range, Hz; `fps` where there are too few ticks to tell."""
+    """Return the mean rate in Hz of `monotonic_ns`, int64 (ticks,); `fps` if there are too few ticks to measure it."""
     if len(monotonic_ns) < 2 or monotonic_ns[-1] <= monotonic_ns[0]:
         return fps
     return float((len(monotonic_ns) - 1) / (int(monotonic_ns[-1] - monotonic_ns[0]) / 1e9))
 
 
 def _lead_in(take: Take, index: dict[str, NDArray[np.int64]]) -> int:
-    """Ticks before every camera had a frame: no policy would have seen them."""
-    empty = [key for key, found in index.items() if not (found >= 0).any()]
+    """Return the number of ticks before every camera has a frame.
+
+    They are cut, because a policy would not have had a complete observation. `index[key]` is int64 (ticks,), -1 for none.
+    """
+    empty = [key for key, indices in index.items() if not (indices >= 0).any()]
     if empty:
         raise ExportRefused("no_frames", f"take {take.id}: no frame of {', '.join(empty)} was stored; reject the take")
-    return max((int(np.argmax(found >= 0)) for found in index.values()), default=0)
+    return max((int(np.argmax(indices >= 0)) for indices in index.values()), default=0)
 
 
 def _trimmed(take: Take, lead_in: int, ticks: int, trim: Sequence[int] | None) -> tuple[int, int]:
+    """Return the ticks [first, end) that `trim` keeps, or all after the lead-in."""
     if trim is None:
         return lead_in, ticks
     first, end = lead_in + max(0, int(trim[0])), min(ticks, lead_in + int(trim[1]))
@@ -139,22 +148,26 @@ def _trimmed(take: Take, lead_in: int, ticks: int, trim: Sequence[int] | None) -
 
 
 def _judge_rate(take: Take, rate: float, fps: float, accept: bool) -> tuple[str, ...]:
+    """Return the warning about the loop's rate, if any. Raises ExportRefused if the rate is off by too much."""
     error = abs(rate - fps) / fps
     if error <= RATE_WARN:
         return ()
-    words = f"the loop ran at {rate:.2f} Hz instead of {fps:g}, so this episode plays {rate / fps:.2f}x its real speed"
+    speed = f"this episode plays {rate / fps:.2f}x its real speed"
+    warning = f"the loop ran at {rate:.2f} Hz instead of {fps:g}, so {speed}"
     if error > RATE_REFUSE and not accept:
-        raise ExportRefused("rate", f"take {take.id}: {words}. Reject it, or accept its rate and encode again")
-    return (words,)
+        raise ExportRefused("rate", f"take {take.id}: {warning}. Reject it, or accept its rate and encode again")
+    return (warning,)
 
 
-def _ages(take: Take, key: str, found: NDArray[np.int64], first: int, end: int) -> NDArray[np.int64]:
-    # Of the frame that is shown, not of one that was lost on its way to the disk.
+def _ages(take: Take, key: str, indices: NDArray[np.int64], first: int, end: int) -> NDArray[np.int64]:
+    """Return int64 (rows,): nanoseconds from the capture of the shown frame to its tick."""
+    # The column `captured_ns` would give the age of the loop's frame, which may not have been stored.
     ticks = np.asarray(take.column("monotonic_ns"), np.int64)[first:end]
-    return np.asarray(ticks - take.camera(key).captured_ns[found], np.int64)
+    return np.asarray(ticks - take.camera(key).captured_ns[indices], np.int64)
 
 
-def _lost_words(missing: dict[str, int]) -> list[str]:
+def _missing_warnings(missing: dict[str, int]) -> list[str]:
+    """Return one warning per camera with rows whose frame was not stored."""
     return [
         f"{key}: in {count} rows the frame was lost before it was stored; the newest stored one before it is shown"
         for key, count in missing.items()
@@ -162,6 +175,7 @@ def _lost_words(missing: dict[str, int]) -> list[str]:
     ]
 
 
-def _missing(take: Take, key: str, found: NDArray[np.int64], first: int, end: int) -> int:
-    wanted = np.asarray(take.column(f"{key}/seq"), np.int64)[first:end]
-    return int((take.camera(key).seq[found] != wanted).sum())
+def _missing(take: Take, key: str, indices: NDArray[np.int64], first: int, end: int) -> int:
+    """Return the number of rows whose own frame was not stored."""
+    expected_seq = np.asarray(take.column(f"{key}/seq"), np.int64)[first:end]
+    return int((take.camera(key).seq[indices] != expected_seq).sum())

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from robotdata.export.encode import _picture
+from robotdata.export.encode import _decode_image
 from robotdata.quality.pictures import decode
 from robotdata.video.errors import BrokenFrameError
 from robotdata.video.jpeg import ImageError
@@ -63,7 +63,7 @@ def test_people_training_and_statistics_get_the_same_pixels(name: str) -> None:
     packet, wanted = PICTURES[name]
     trained = FrameConverter().open(packet).to_ndarray(format="rgb24")
     assert trained.shape == wanted.shape and np.abs(trained.astype(int) - wanted).max() == 0
-    assert (_picture(packet) == wanted).all()
+    assert (_decode_image(packet) == wanted).all()
     with Image.open(io.BytesIO(to_jpeg(packet))) as shown:
         seen = np.asarray(shown.convert("RGB")).astype(int)
     assert seen.shape == wanted.shape and np.abs(seen - wanted).mean() < 3
@@ -76,4 +76,4 @@ def test_gray_of_16_bits_is_depth_and_refused_as_colours(more: Any) -> None:
     with pytest.raises(BrokenFrameError, match="depth"):
         FrameConverter().open(packet)
     with pytest.raises(ImageError, match="depth"):
-        _picture(packet)
+        _decode_image(packet)
