@@ -127,7 +127,8 @@ def measured_rate(monotonic_ns: NDArray[np.int64], fps: float) -> float:
 def _lead_in(take: Take, index: dict[str, NDArray[np.int64]]) -> int:
     """Return the number of ticks before every camera has a frame.
 
-    They are cut, because a policy would not have had a complete observation. `index[key]` is int64 (ticks,), -1 for none.
+    They are cut, because a policy would not have had a complete observation. `index[key]` is int64 (ticks,), -1 where
+    there is no frame.
     """
     empty = [key for key, indices in index.items() if not (indices >= 0).any()]
     if empty:
@@ -152,7 +153,7 @@ def _judge_rate(take: Take, rate: float, fps: float, accept: bool) -> tuple[str,
     error = abs(rate - fps) / fps
     if error <= RATE_WARN:
         return ()
-    speed = f"this episode plays {rate / fps:.2f}x its real speed"
+    speed = f"this episode plays at {fps / rate:.2f}x real speed"
     warning = f"the loop ran at {rate:.2f} Hz instead of {fps:g}, so {speed}"
     if error > RATE_REFUSE and not accept:
         raise ExportRefused("rate", f"take {take.id}: {warning}. Reject it, or accept its rate and encode again")
