@@ -1,4 +1,4 @@
-"""A committed episode as a source: frame n is its row n, decoded from the dataset's own files."""
+"""Frames of a committed episode. Frame n is row n of the episode, decoded from the dataset's files."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from robotdata.video.depth.video import depth_codes
 from robotdata.video.errors import FileReplacedError
 from robotdata.video.index import FileIdentity
 from robotdata.video.jpeg import ImageError, encode_jpeg
-from viewer.errors import Gone, Moved, NotThere
+from viewer.errors import FilesChanged, Gone, NotFound
 from viewer.naming import camera_name, camera_size
-from viewer.pictures import LOOK_AT, check_pixels, to_jpeg
+from viewer.pictures import COLOUR_SAMPLES, check_pixels, to_jpeg
 from viewer.sources import CameraInfo, Signals, VideoFile
 
 QUALITY = 90
@@ -37,64 +37,67 @@ DECODERS = VideoDecoderCache(32, max_bytes=256 * 2**20)
 
 
 class OpenDatasets:
-    """The datasets looked at last, each in the state that its folder has now."""
+    """A cache of open datasets. A dataset whose folder changed is opened again."""
 
     def __init__(self, limit: int) -> None:
         self._open: LRUCache[Path, DatasetFolder] = LRUCache(limit)
         self._lock = threading.Lock()
 
     def get(self, root: Path) -> DatasetFolder:
-        """Raises Gone where the folder holds no dataset that can be read."""
+        """Return the dataset in folder `root`. Raises Gone if it cannot be read."""
         with self._lock:
-            found = self._open.get(root)
-            if found is not None and not found.changed():
-                return found
+            cached = self._open.get(root)
+            if cached is not None and not cached.changed():
+                return cached
         try:
-            made = DatasetFolder.open(root)
+            dataset = DatasetFolder.open(root)
         except (DatasetError, OSError) as error:
             raise Gone(f"dataset {root.name}: {error}") from error
         with self._lock:
-            self._open[root] = made
-        return made
+            self._open[root] = dataset
+        return dataset
 
 
 DATASETS = OpenDatasets(8)
 
 
 def committed_version(root: Path, index: int) -> str:
-    """Changes with the files in which this episode lies and its place in them; not when others are added elsewhere."""
-    return _version(_find(root, index)[1])
+    """Return a version that changes with the episode's files and its place in them.
+
+    It does not change when other episodes are added.
+    """
+    return _version(_open_episode(root, index)[1])
 
 
 class CommittedSource:
-    """See FrameSource. Cameras whose files are missing are left out; asked for, they say why."""
+    """FrameSource of a committed episode. Cameras whose files are missing are left out; `jpeg` raises Gone for them."""
 
     decodes = True
     growing = False
     first_tick = 0
 
     def __init__(self, root: Path, index: int) -> None:
-        self._dataset, self._episode = _find(root, index)
+        self._dataset, self._episode = _open_episode(root, index)
         self.version = _version(self._episode)
         self.frames = self._episode.length
         self._colours: dict[str, NDArray[np.uint8]] = {}
         self.fps = float(self._dataset.fps)
         features = self._dataset.features
-        self._faults = {key: why for key in self._dataset.video_keys if (why := _fault(self._episode, key))}
+        self._faults = {key: why for key in self._dataset.video_keys if (why := _camera_problem(self._episode, key))}
         self.cameras = tuple(
             CameraInfo(key, camera_name(key), *camera_size(features[key]))
             for key in self._dataset.camera_keys
             if key not in self._faults
         )
-        words = [*self._faults.values(), *self._dataset.problems, *self._episode.problems]
-        self.problems = tuple(dict.fromkeys(words))[:40]
+        problems = [*self._faults.values(), *self._dataset.problems, *self._episode.problems]
+        self.problems = tuple(dict.fromkeys(problems))[:40]
 
     def jpeg(self, camera: str, n: int) -> bytes:
         self._check_camera(camera)
         if not 0 <= n < self.frames:
-            raise NotThere(f"episode {self._episode.index} has frames 0 to {self.frames - 1}, not {n}")
+            raise NotFound(f"episode {self._episode.index} has frames 0 to {self.frames - 1}, not {n}")
         if self._dataset.changed():
-            raise Moved(f"dataset {self._dataset.root.name} was changed on disk: open the episode again")
+            raise FilesChanged(f"dataset {self._dataset.root.name} was changed on disk: open the episode again")
         try:
             if self._dataset.features[camera]["dtype"] == "image":
                 return self._stored_picture(camera, n)
@@ -107,37 +110,42 @@ class CommittedSource:
             rows = self._dataset.rows(self._episode.index)
         except (DatasetError, OSError) as error:
             raise Gone(f"the rows of episode {self._episode.index} cannot be read: {error}") from error
-        found = Signals({}, {})
-        for feature, about in self._dataset.features.items():
-            if feature in DEFAULT_FEATURES or about["dtype"] not in NUMERIC_DTYPES or feature not in rows:
+        signals = Signals({}, {})
+        for feature, description in self._dataset.features.items():
+            if feature in DEFAULT_FEATURES or description["dtype"] not in NUMERIC_DTYPES or feature not in rows:
                 continue
             values = _as_numbers(rows[feature])
             if values is None:
-                found.left_out.append(feature)
+                signals.left_out.append(feature)
                 continue
-            found.columns[feature] = values
-            found.names[feature] = flat_names(feature, about, values.shape[1])
-        return found
+            signals.columns[feature] = values
+            signals.names[feature] = flat_names(feature, description, values.shape[1])
+        return signals
 
     def video(self, camera: str) -> VideoFile:
         self._check_camera(camera)
         if self._dataset.features[camera]["dtype"] == "image":
-            raise NotThere(f"{camera} is stored as single images, not as a video: request its frames")
+            raise NotFound(f"{camera} is stored as single images, not as a video: request its frames")
         span = self._episode.videos[camera]
         return VideoFile(span.path, span.first_frame, span.frames)
 
     def close(self) -> None:
-        """Nothing is held: datasets and decoders have bounded caches of their own."""
+        """Do nothing: the caches of datasets and decoders close the files."""
 
     def _check_camera(self, camera: str) -> None:
+        """Raise NotFound for an unknown camera, and Gone for one whose file is missing."""
         if camera not in self._dataset.camera_keys:
             known = ", ".join(self._dataset.camera_keys) or "none"
-            raise NotThere(f"this dataset has no camera {camera!r}; it has {known}")
+            raise NotFound(f"this dataset has no camera {camera!r}; it has {known}")
         if camera in self._faults:
             raise Gone(self._faults[camera])
 
     def _video_frame(self, camera: str, span: VideoSpan, n: int) -> bytes:
-        """By time, as LeRobot finds it: a video may have another rate, or lack frames at its beginning."""
+        """Return the frame at the timestamp of row `n`, as LeRobot finds it.
+
+        A video may have another rate than the dataset, or lack frames at its beginning, so the index alone is not
+        enough.
+        """
         decoder = DECODERS.get_decoder(span.path)
         _check_same(decoder, span.path)
         check_pixels(decoder.index.width, decoder.index.height)
@@ -152,9 +160,10 @@ class CommittedSource:
         return encode_jpeg(np.take(self._depth_colours(camera, decoder, span), codes, axis=0), QUALITY)
 
     def _depth_colours(self, camera: str, decoder: VideoDecoder, span: VideoSpan) -> NDArray[np.uint8]:
-        """The colour of each code, uint8 (4096, 3): that which the take had, by the first frame that holds any depth.
+        """Return the colour of each depth code, uint8 (4096, 3).
 
-        So the same colour stands for the same depth throughout. Code 0 is where the sensor saw nothing: black.
+        The range of the colours comes from the first sampled frame with depth, so that a colour means the same depth
+        throughout the episode. Code 0, where the sensor measured nothing, is black.
         """
         if camera not in self._colours:
             try:
@@ -163,15 +172,16 @@ class CommittedSource:
                 scale = DepthScale()
             depths = dequantize_depth(np.arange(CODE_MAX + 1, dtype=np.uint16), scale)
             depths[0] = 0
-            found, begin = DepthColours(), decoder.index.frame_at(span.from_timestamp)
+            colours, begin = DepthColours(), decoder.index.frame_at(span.from_timestamp)
             last = min(begin + self.frames, decoder.count)
-            for number in range(begin, last, max(1, self.frames // LOOK_AT)):
-                if found.fit(depths[depth_codes(decoder, number)]):
+            for number in range(begin, last, max(1, self.frames // COLOUR_SAMPLES)):
+                if colours.fit(depths[depth_codes(decoder, number)]):
                     break
-            self._colours[camera] = found.picture(depths[None])[0]
+            self._colours[camera] = colours.picture(depths[None])[0]
         return self._colours[camera]
 
     def _stored_picture(self, camera: str, n: int) -> bytes:
+        """Return the image of row `n` that is stored in the Parquet file, as a JPEG."""
         cell = _stored_pictures(self._dataset, self._episode, camera)[n]
         data = cell.get("bytes") if isinstance(cell, dict) else None
         if not isinstance(data, bytes):
@@ -184,7 +194,7 @@ _PICTURES_LOCK = threading.Lock()
 
 
 def _stored_pictures(dataset: DatasetFolder, episode: EpisodeInfo, camera: str) -> NDArray[Any]:
-    """A whole column of pictures; Parquet gives no less. The last two are kept."""
+    """Return a whole column of images; pyarrow reads no less. The last two columns are kept."""
     key = (episode.data_file, dataset.identity.modified_ns, episode.index, camera)
     with _PICTURES_LOCK:
         if key in _PICTURES:
@@ -196,20 +206,20 @@ def _stored_pictures(dataset: DatasetFolder, episode: EpisodeInfo, camera: str) 
         return column
 
 
-def _fault(episode: EpisodeInfo, camera: str) -> str:
-    """Why nothing of this camera can be shown, in words; empty where it can."""
+def _camera_problem(episode: EpisodeInfo, camera: str) -> str:
+    """Return why the camera cannot be shown, as a sentence, or an empty text if it can."""
     span = episode.videos.get(camera)
     if span is None:
         return f"{camera}: episode {episode.index} has no video of it"
     try:
-        there = span.path.stat().st_size > 0
+        has_data = span.path.stat().st_size > 0
     except OSError:
-        there = False
-    return "" if there else f"{camera}: {span.path} is missing or empty; download it again"
+        has_data = False
+    return "" if has_data else f"{camera}: {span.path} is missing or empty; download it again"
 
 
 def _check_same(decoder: VideoDecoder, path: Path) -> None:
-    """Raise OSError where the decoder reads another file than the one in the dataset: a link took its place."""
+    """Raise FileReplacedError, an OSError, if the decoder's file is not the one that is now in the dataset."""
     fd = open_real(path)
     try:
         same = FileIdentity.of(os.fstat(fd)) == decoder.identity
@@ -219,7 +229,8 @@ def _check_same(decoder: VideoDecoder, path: Path) -> None:
         raise FileReplacedError(f"{path} was replaced by another file; open the episode again")
 
 
-def _find(root: Path, index: int) -> tuple[DatasetFolder, EpisodeInfo]:
+def _open_episode(root: Path, index: int) -> tuple[DatasetFolder, EpisodeInfo]:
+    """Return the open dataset and its episode `index`. Raises Gone."""
     dataset = DATASETS.get(root)
     try:
         return dataset, dataset.episode(index)
@@ -228,6 +239,7 @@ def _find(root: Path, index: int) -> tuple[DatasetFolder, EpisodeInfo]:
 
 
 def _version(episode: EpisodeInfo) -> str:
+    """Return a hash of the episode's place and of the identity of its files."""
     spans = {key: (span.path, span.from_timestamp) for key, span in sorted(episode.videos.items())}
     facts: list[Any] = [episode.length, episode.first_row_in_file, spans]
     for path in (episode.data_file, *(path for path, _ in spans.values())):
@@ -240,7 +252,7 @@ def _version(episode: EpisodeInfo) -> str:
 
 
 def _as_numbers(values: NDArray[Any]) -> NDArray[np.float32] | None:
-    """float32 (rows, d); None for ragged columns or ones with gaps, which are no signal."""
+    """Return float32 (rows, d), or None for columns with rows of different lengths or missing values."""
     try:
         return np.asarray(values.reshape(len(values), -1), np.float32)
     except (TypeError, ValueError):

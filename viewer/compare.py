@@ -1,4 +1,4 @@
-"""Two takes or episodes side by side."""
+"""The page that shows two takes or episodes side by side."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from recorder.views.request import Request
 
 @require_GET
 def compare(request: Request) -> HttpResponse:
-    """`?a=<id>&b=<id>`; the same twice is no comparison."""
-    a, b = (_asked(request.GET.get(name, "")) for name in ("a", "b"))
+    """Render the comparison of `?a=<id>&b=<id>`; 404 if an id is invalid or both are the same."""
+    a, b = (_parse_id(request.GET.get(name, "")) for name in ("a", "b"))
     if a is None or b is None or a == b:
         return render(request, "404.html", {"compare": True}, status=404)
     return render(request, "viewer/compare.html", {"sides": [_episode(a), _episode(b)]})
@@ -23,11 +23,12 @@ def compare(request: Request) -> HttpResponse:
 
 @require_GET
 def compare_head(request: Request, episode_id: uuid.UUID) -> HttpResponse:
-    """What stands over one side, when it moved."""
+    """Render the heading of one side; the page fetches it again when the episode changes."""
     return render(request, "viewer/_compare_head.html", {"episode": _episode(episode_id)})
 
 
-def _asked(text: str) -> uuid.UUID | None:
+def _parse_id(text: str) -> uuid.UUID | None:
+    """Return `text` as a UUID, or None if it is not one."""
     try:
         return uuid.UUID(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The play socket: a door between a browser and its Player. It decides nothing about frames."""
+"""The websocket of a player. It passes messages between a browser and its `Player`, and opens the episode's source."""
 
 from __future__ import annotations
 
@@ -12,31 +12,35 @@ from robotdata.spool.plain_json import read_json
 from robotdata.websocket import BrowserSocket, check_message
 from viewer.errors import BadRequest, Busy, ViewerError
 from viewer.frames import FRAMES
-from viewer.locate import Hold, hold_source, trim_in_frames
+from viewer.locate import SourceHandle, acquire_source, trim_in_frames
 from viewer.playback import Player
 from viewer.sources import FrameSource, describe
 
 log = logging.getLogger(__name__)
-MOST_PLAYERS = 16
-"""Of one person: in several tabs."""
+MAX_PLAYERS = 16
+"""Open players of one user, in all tabs."""
 ALL_PLAYERS = 128
-MOST_MESSAGE = 65_536
+"""Open players of all users."""
+MAX_MESSAGE = 65_536
+"""Characters of one message."""
 NOT_FOUND, TOO_MANY, BROKEN = 4404, 4429, 4410
+"""Close codes of the websocket."""
 _players: set[PlayConsumer] = set()
 
 
 class PlayConsumer(BrowserSocket):
-    """`/ws/play/<episode uuid>/`; see the module `playback` for what is sent."""
+    """`/ws/play/<episode uuid>/`. The module `playback` describes the messages."""
 
-    max_text = MOST_MESSAGE
-    per_second = 600  # a pointer that drags asks 200 times, and each picture that comes is acknowledged
-    hold: Hold | None = None
+    max_text = MAX_MESSAGE
+    per_second = 600  # dragging sends up to 200 seeks, and every bundle is acknowledged
+    source_handle: SourceHandle | None = None
     player: Player | None = None
     work: asyncio.Task[None] | None = None
 
     async def opened(self) -> None:
+        """Open the episode and start the player. If that fails, send the error and close with a close code."""
         try:
-            _make_room(self.scope["user"].pk)
+            _check_limits(self.scope["user"].pk)
             _players.add(self)
             source, trim = await self.reopen()
         except ViewerError as error:
@@ -46,9 +50,10 @@ class PlayConsumer(BrowserSocket):
             return
         self.player = Player(source, self, trim)
         self.work = asyncio.create_task(self.player.run())
-        self.work.add_done_callback(_report)
+        self.work.add_done_callback(_log_failure)
 
     async def on_text(self, text: str) -> None:
+        """Pass one message to the player; send an error if it is invalid."""
         if self.player is None:
             return
         try:
@@ -59,43 +64,47 @@ class PlayConsumer(BrowserSocket):
             await self.send_message({"type": "error", "message": str(error)})
 
     async def disconnect(self, code: int) -> None:
+        """Stop the player, then release its files."""
         try:
             if self.work is not None:
                 self.work.cancel()
                 await asyncio.wait([self.work])
-            if self.hold is not None:
-                self.hold.close()
+            if self.source_handle is not None:
+                self.source_handle.close()
         finally:
-            _players.discard(self)  # its place is free once its files are
+            _players.discard(self)  # last, so that the limits count the player until its files are closed
 
     async def send_bundle(self, data: bytes) -> None:
+        """Send one bundle of frames."""
         await self.send(bytes_data=data)
 
     async def send_message(self, message: dict[str, Any]) -> None:
+        """Send one JSON message."""
         await self.say(message)
 
     async def reopen(self) -> tuple[FrameSource, tuple[int, int] | None]:
-        new = await hold_source(self.scope["url_route"]["kwargs"]["episode_id"], FRAMES)
-        if self.hold is not None:
-            self.hold.close()
-        self.hold = new
-        trim = trim_in_frames(new.place, new.source)
-        await self.send_message({"type": "opened", **describe(new.source), "trim": trim})
-        return new.source, trim
+        """Open the episode's files as they are now; send `opened`. Return the source and the trim in frames."""
+        handle = await acquire_source(self.scope["url_route"]["kwargs"]["episode_id"], FRAMES)
+        if self.source_handle is not None:
+            self.source_handle.close()
+        self.source_handle = handle
+        trim = trim_in_frames(handle.place, handle.source)
+        await self.send_message({"type": "opened", **describe(handle.source), "trim": trim})
+        return handle.source, trim
 
 
-def _make_room(person: int) -> None:
-    """Raise Busy where this person, or everybody together, has too many players open."""
-    if sum(player.scope["user"].pk == person for player in _players) >= MOST_PLAYERS:
-        raise Busy(f"{MOST_PLAYERS} players are already open: close one of them")
+def _check_limits(user_id: int) -> None:
+    """Raise Busy if this user, or all users together, have too many players open."""
+    if sum(player.scope["user"].pk == user_id for player in _players) >= MAX_PLAYERS:
+        raise Busy(f"{MAX_PLAYERS} players are already open: close one of them")
     if len(_players) >= ALL_PLAYERS:
         raise Busy(f"{ALL_PLAYERS} players of all users are already open: try again in a moment")
 
 
 def parse_message(text: str | None) -> dict[str, Any]:
-    """An op as JSON; raises BadRequest."""
-    if text is None or len(text) > MOST_MESSAGE:
-        raise BadRequest(f"send operations as JSON text of at most {MOST_MESSAGE} characters")
+    """Parse an operation as a JSON object. Raises BadRequest."""
+    if text is None or len(text) > MAX_MESSAGE:
+        raise BadRequest(f"send operations as JSON text of at most {MAX_MESSAGE} characters")
     try:
         message = read_json(text)
     except ValueError:
@@ -105,8 +114,9 @@ def parse_message(text: str | None) -> dict[str, Any]:
     return message
 
 
-def _report(work: asyncio.Task[None]) -> None:
+def _log_failure(work: asyncio.Task[None]) -> None:
+    """Log a player that ended with an exception."""
     if work.cancelled() or (error := work.exception()) is None:
         return
-    if not isinstance(error, ClientDisconnected):  # who leaves in the middle of a picture is no error
+    if not isinstance(error, ClientDisconnected):  # a browser may leave at any time
         log.error("a player ended with an internal error", exc_info=error)

@@ -1,4 +1,4 @@
-"""Filmstrips: frames of an episode side by side in one JPEG, kept on disk, made again when missing."""
+"""Filmstrips: frames of an episode side by side in one JPEG, cached on disk."""
 
 from __future__ import annotations
 
@@ -14,29 +14,30 @@ import numpy as np
 from PIL import Image
 
 from robotdata.video.jpeg import ImageError
-from viewer.errors import BadRequest, Gone, NotThere
-from viewer.pictures import MOST_SIDE, open_scaled, side_by_side
+from viewer.errors import BadRequest, Gone, NotFound
+from viewer.pictures import MAX_SIDE, open_scaled, side_by_side
 from viewer.sources import FrameSource
 
-MOST_CELLS = 64
-LEAST_HEIGHT, MOST_HEIGHT = 16, 480
+MAX_CELLS = 64
+MIN_HEIGHT, MAX_HEIGHT = 16, 480
 
 
 def make_strip(source: FrameSource, camera: str, count: int, height: int) -> bytes:
-    """`count` frames of `camera` from the first to the last, `height` pixels high, as one JPEG. Blocks.
+    """Return `count` evenly spaced frames of `camera`, `height` pixels high, side by side as one JPEG. Blocks.
 
-    A frame that cannot be read leaves a dark cell; Gone where none can. Raises NotThere for an unknown camera.
+    A frame that cannot be read leaves a dark cell. Raises NotFound for an unknown camera or an episode without frames,
+    Gone if no frame can be read, and BadRequest if the strip would be too wide.
     """
     if camera not in {c.key for c in source.cameras}:
-        with contextlib.suppress(NotThere):
-            source.jpeg(camera, 0)  # where the camera is known and its file is not there, this says so
-        raise NotThere(f"no camera {camera!r}; there is {', '.join(c.key for c in source.cameras) or 'none'}")
+        with contextlib.suppress(NotFound):
+            source.jpeg(camera, 0)  # raises Gone if the camera is known and its file is missing
+        raise NotFound(f"no camera {camera!r}; there is {', '.join(c.key for c in source.cameras) or 'none'}")
     if source.frames < 1:
-        raise NotThere("this episode has no frames yet")
+        raise NotFound("this episode has no frames yet")
     cells: dict[int, Image.Image | None] = {}
-    places = [int(n) for n in np.linspace(0, source.frames - 1, count).round()]
+    frames = [int(n) for n in np.linspace(0, source.frames - 1, count).round()]
     fault: Exception | None = None
-    for n in dict.fromkeys(places):
+    for n in dict.fromkeys(frames):
         try:
             cells[n] = open_scaled(source.jpeg(camera, n), height)
         except (Gone, ImageError) as error:
@@ -44,21 +45,24 @@ def make_strip(source: FrameSource, camera: str, count: int, height: int) -> byt
     size = next((cell.size for cell in cells.values() if cell is not None), None)
     if size is None:
         raise Gone(f"no frame of {camera} can be read: {fault}") from fault
-    if size[0] * count > MOST_SIDE:
+    if size[0] * count > MAX_SIDE:
         raise BadRequest(f"{count} frames of {size[0]} pixels do not fit into one image: request fewer or smaller ones")
-    return side_by_side([cells[n] for n in places], size)
+    return side_by_side([cells[n] for n in frames], size)
 
 
 def check_strip(count: int, height: int) -> None:
-    """Raises BadRequest, with the bounds."""
-    if not 1 <= count <= MOST_CELLS:
-        raise BadRequest(f"count {count}: write 1 to {MOST_CELLS}")
-    if not LEAST_HEIGHT <= height <= MOST_HEIGHT:
-        raise BadRequest(f"height {height}: write {LEAST_HEIGHT} to {MOST_HEIGHT} pixels")
+    """Raise BadRequest unless `count` and `height` are within their bounds."""
+    if not 1 <= count <= MAX_CELLS:
+        raise BadRequest(f"count {count}: write 1 to {MAX_CELLS}")
+    if not MIN_HEIGHT <= height <= MAX_HEIGHT:
+        raise BadRequest(f"height {height}: write {MIN_HEIGHT} to {MAX_HEIGHT} pixels")
 
 
 class StripStore:
-    """`<root>/<episode uuid>/`, at most `max_bytes`, the longest unused thrown away first. Thread safe."""
+    """A cache of filmstrips in `<root>/<episode uuid>/`. Thread-safe.
+
+    It holds at most `max_bytes`; the longest unused filmstrips are deleted first.
+    """
 
     def __init__(self, root: Path, *, max_bytes: int) -> None:
         self._root = root
@@ -67,30 +71,31 @@ class StripStore:
         self._lock = threading.Lock()
 
     def strip(self, episode: uuid.UUID, source: FrameSource, camera: str, count: int, height: int) -> bytes:
-        """The filmstrip, from the disk where it is there and of this version. Blocks: take a turn of STRIP_TURNS."""
+        """Return the filmstrip, from the cache if it has this version. Blocks: call it inside STRIP_SLOTS."""
         check_strip(count, height)
         if source.growing:
             return make_strip(source, camera, count, height)
         name = hashlib.blake2s(f"{camera}\0{source.version}".encode(), digest_size=12).hexdigest()
         path = self._root / str(episode) / f"{name}-{count}x{height}.jpg"
-        if (kept := _read(path)) is not None:
-            return kept
+        if (cached := _read(path)) is not None:
+            return cached
         data = make_strip(source, camera, count, height)
-        with contextlib.suppress(OSError):  # a full disk costs the store, never the picture
+        with contextlib.suppress(OSError):  # if the disk is full, the strip is returned but not cached
             self._write(path, data)
         return data
 
     def forget(self, episode: uuid.UUID) -> None:
-        """Throw away what is kept for one episode."""
+        """Delete the cached filmstrips of one episode."""
         shutil.rmtree(self._root / str(episode), ignore_errors=True)
         with self._lock:
             self._bytes = None
 
     def _write(self, path: Path, data: bytes) -> None:
+        """Write a filmstrip; delete old ones if the cache exceeds its size."""
         path.parent.mkdir(parents=True, exist_ok=True)
         temp = path.with_name(f"{path.name}.{uuid.uuid4().hex}.tmp")
         try:
-            # No fsync: it can be made again, and a torn one is seen when it is read.
+            # No fsync: `_read` detects an incomplete file, and the strip can be made again.
             temp.write_bytes(data)
             temp.replace(path)
         finally:
@@ -101,18 +106,23 @@ class StripStore:
                 self._bytes = self._shrink()
 
     def _files(self) -> list[tuple[float, int, Path]]:
-        found = []
+        """Return (modification time, bytes, path) of all filmstrips, the oldest first."""
+        files = []
         for path in self._root.glob("*/*"):
             with contextlib.suppress(OSError):
                 stat = path.stat()
-                found.append((stat.st_mtime, stat.st_size, path))
-        return sorted(found)
+                files.append((stat.st_mtime, stat.st_size, path))
+        return sorted(files)
 
     def _measure(self) -> int:
+        """Return the size of the cache in bytes."""
         return sum(size for _, size, _ in self._files())
 
     def _shrink(self) -> int:
-        """Down to nine tenths, so that not every write has to."""
+        """Delete the longest unused filmstrips until 90 % of `max_bytes` is used. Return the size in bytes.
+
+        The margin avoids a deletion at every write.
+        """
         files = self._files()
         total = sum(size for _, size, _ in files)
         for _, size, path in files:
@@ -126,7 +136,7 @@ class StripStore:
 
 
 def _read(path: Path) -> bytes | None:
-    """The file if it is a whole JPEG; marked as used just now."""
+    """Return the file if it is a complete JPEG, and mark it as used now; otherwise None."""
     try:
         data = path.read_bytes()
         os.utime(path)

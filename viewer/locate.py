@@ -1,4 +1,4 @@
-"""From an episode's row to its open files: where it lies now, and the sources that are open."""
+"""Find the files of an episode and keep its source open while it is read."""
 
 from __future__ import annotations
 
@@ -14,34 +14,40 @@ from asgiref.sync import sync_to_async
 
 from recorder.models import Episode
 from viewer.committed_source import CommittedSource, committed_version
-from viewer.errors import Gone, NotThere
+from viewer.errors import Gone, NotFound
 from viewer.frames import Pool, Slots
 from viewer.sources import FrameSource, SourceCache
 from viewer.take_source import TakeSource, take_version
 
 T = TypeVar("T")
 SOURCES = SourceCache(32)
-_NEEDED = ("state", "purged_at", "episode_index", "trim_first", "trim_end", "dataset__slug")
-"""All columns of both tables would cost more than the frame."""
+_COLUMNS = ("state", "purged_at", "episode_index", "trim_first", "trim_end", "dataset__slug")
+"""Columns that `find_place` reads. Reading all columns of both tables would take longer than reading a frame."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an episode lies: a take's folder, or a dataset's and an index in it. Plain, for any thread."""
+    """Where an episode's files are: the folder of a take, or the folder of a dataset and an episode index.
+
+    It holds no open file and no database row, so any thread may use it.
+    """
 
     id: uuid.UUID
     folder: Path
     index: int | None
     trim: tuple[int | None, int | None] = (None, None)
-    """[first, end) in ticks of the take, None where it is not trimmed at that end."""
+    """[first, end) in ticks of the take; None at an end that is not trimmed."""
 
 
 def find_place(episode_id: uuid.UUID) -> Place:
-    """Where the episode is now; raises NotThere for an unknown one, Gone for one that was emptied from the trash."""
+    """Return where the episode is now.
+
+    Raises NotFound if it does not exist, and Gone if it was deleted from the trash.
+    """
     try:
-        episode = Episode.objects.select_related("dataset").only(*_NEEDED).get(pk=episode_id)
+        episode = Episode.objects.select_related("dataset").only(*_COLUMNS).get(pk=episode_id)
     except Episode.DoesNotExist:
-        raise NotThere(f"episode {episode_id} does not exist") from None
+        raise NotFound(f"episode {episode_id} does not exist") from None
     if episode.is_committed:
         return Place(episode.pk, episode.dataset.path, episode.episode_index)
     if episode.purged_at is not None:
@@ -51,7 +57,7 @@ def find_place(episode_id: uuid.UUID) -> Place:
 
 @contextlib.contextmanager
 def open_source(place: Place) -> Iterator[FrameSource]:
-    """The source of the episode at `place`, as it is on disk now. Blocks. Raises Gone where it cannot be opened."""
+    """Open the source of the episode at `place` as it is on disk now. Blocks. Raises Gone if it cannot be opened."""
     if place.index is None:
         version = take_version(place.folder)
         with SOURCES.lease(place.id, version, lambda: TakeSource(place.folder)) as source:
@@ -64,7 +70,10 @@ def open_source(place: Place) -> Iterator[FrameSource]:
 
 
 def use_source(place: Place, work: Callable[[FrameSource], T]) -> T:
-    """What `work` makes of the episode at `place`; once more where its files changed meanwhile."""
+    """Return `work(source)` for the episode at `place`.
+
+    If that raises Gone, the source is opened again and `work` retried once, because the files may have been replaced.
+    """
     try:
         with open_source(place) as source:
             return work(source)
@@ -74,7 +83,7 @@ def use_source(place: Place, work: Callable[[FrameSource], T]) -> T:
 
 
 def trim_in_frames(place: Place, source: FrameSource) -> tuple[int, int] | None:
-    """What is kept, as [first, end) in frames of the source; None where nothing is cut."""
+    """Return the kept frames [first, end) of the source, or None if the episode is not trimmed."""
     first, end = place.trim
     if first is None and end is None:
         return None
@@ -83,12 +92,12 @@ def trim_in_frames(place: Place, source: FrameSource) -> tuple[int, int] | None:
     return (begin, stop) if begin < stop else None
 
 
-def read_episode(place: Place, turns: Slots, work: Callable[[FrameSource], T]) -> T:
-    """What `work` makes of the episode, when it is our turn. Blocks.
+def read_episode(place: Place, slots: Slots, work: Callable[[FrameSource], T]) -> T:
+    """Return `work(source)` for the episode, inside one of `slots`. Blocks. Raises what `work` raises, Gone and Busy.
 
-    An episode is committed while people look at it: where its files are gone, its row is asked once more.
+    An episode may be committed while people watch it: if its files are gone, its row is read again and `work` retried.
     """
-    with turns:
+    with slots:
         try:
             return use_source(place, work)
         except Gone:
@@ -98,8 +107,8 @@ def read_episode(place: Place, turns: Slots, work: Callable[[FrameSource], T]) -
             return use_source(fresh, work)
 
 
-class Hold:
-    """An open source for as long as somebody needs it; `close` it, from any thread."""
+class SourceHandle:
+    """An open source. It stays open until `close` is called, from any thread."""
 
     def __init__(self, place: Place) -> None:
         self._stack = contextlib.ExitStack()
@@ -107,20 +116,25 @@ class Hold:
         self.source = self._stack.enter_context(open_source(place))
 
     def close(self) -> None:
+        """Release the source. Calling it twice is harmless."""
         self._stack.close()
 
 
-async def hold_source(episode_id: uuid.UUID, pool: Pool) -> Hold:
-    """The episode's source, held open, as it is now. Raises NotThere, Gone, Busy."""
+async def acquire_source(episode_id: uuid.UUID, pool: Pool) -> SourceHandle:
+    """Open the episode's source in a thread of `pool`. Raises NotFound, Gone, Busy.
+
+    If the caller is cancelled meanwhile, the source is closed once it is open.
+    """
     place = await sync_to_async(find_place)(episode_id)
-    opening = asyncio.ensure_future(pool.run(Hold, place))
+    opening = asyncio.ensure_future(pool.run(SourceHandle, place))
     try:
         return await asyncio.shield(opening)
     except asyncio.CancelledError:
-        opening.add_done_callback(_let_go)
+        opening.add_done_callback(_close_when_opened)
         raise
 
 
-def _let_go(opening: asyncio.Future[Hold]) -> None:
+def _close_when_opened(opening: asyncio.Future[SourceHandle]) -> None:
+    """Close the source of an opening whose caller was cancelled."""
     if not opening.cancelled() and opening.exception() is None:
         opening.result().close()

@@ -1,4 +1,4 @@
-"""Addresses under /media/. A camera is its key in the features; what is no camera of the episode is a 404."""
+"""Routes under /media/. `camera` is a feature key; a camera that the episode does not have gives 404."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ urlpatterns = [
     path("<uuid:episode_id>/strip/<str:camera>.jpg", views.strip, name="strip"),
     path("<uuid:episode_id>/signals.bin", views.signals, name="signals"),
     path("<uuid:episode_id>/video/<str:camera>.mp4", views.video, name="video"),
-    path("<path:rest>", views.nowhere),
+    path("<path:rest>", views.unknown_address),
 ]

@@ -1,7 +1,7 @@
-"""Pictures, filmstrips, signals and videos over HTTP, for a session or a program's token.
+"""Serve frames, filmstrips, signals and videos over HTTP, for a session or an API token.
 
-The views are plain functions: Django runs them in the request's own thread, and every change of thread would cost
-as much as the frame. How many read at once is bounded by turns.
+The views are synchronous: Django runs them in the thread of the request, and a change of threads would take as long as
+reading a frame. `Slots` bound the number of concurrent reads.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from recorder.api.auth import user_of_token
 from robotdata.files import open_real
 from viewer.errors import BadRequest, Gone, ViewerError
 from viewer.filmstrip import StripStore, check_strip
-from viewer.frames import FRAME_TURNS, STRIP_TURNS, parse_height, read_frame
+from viewer.frames import FRAME_SLOTS, STRIP_SLOTS, parse_height, read_frame
 from viewer.locate import Place, find_place, read_episode
 from viewer.ranges import ByteRange, FilePieces, Unsatisfiable, parse_range
 from viewer.signals import pack_signals
@@ -35,76 +35,82 @@ _MATROSKA = b"\x1a\x45\xdf\xa3"
 
 @dataclass(frozen=True, slots=True)
 class MediaBody:
-    """An answer and the version of the files it was made of; `data` is None where the asker has it already."""
+    """A response body and its ETag. `data` is None if the client has it already."""
 
     etag: str
-    fixed: bool  # asked for under its version, so that the bytes behind this address never change
+    immutable: bool  # the URL names the version, so its content never changes
     data: bytes | None
 
 
 class SignedOut(ViewerError):
+    """The request has neither a session nor a valid token."""
+
     status = 401
     code = "signed_out"
 
 
 def media(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-    """GET and HEAD for who may; the view gets the episode's place, and its errors become JSON."""
+    """Decorate a media view: allow GET and HEAD, check access, pass the episode's place, and return errors as JSON."""
 
-    @login_not_required  # asked here: a token is no session, and an <img> has no use for a redirect
+    @login_not_required  # checked below: a token has no session, and an <img> cannot follow a redirect to a page
     @functools.wraps(view)
     def wrapped(request: HttpRequest, episode_id: uuid.UUID, **kwargs: str) -> HttpResponseBase:
         if request.method not in ("GET", "HEAD"):
-            return _refusal(405, "method", "media is read-only: use GET or HEAD", {"Allow": "GET, HEAD"})
+            return _error_response(405, "method", "media is read-only: use GET or HEAD", {"Allow": "GET, HEAD"})
         try:
             place = _admit(request, episode_id)
             return view(request, place, **kwargs)
         except ViewerError as error:
-            return _refusal(error.status, error.code, str(error), {"Retry-After": "1"} if error.status == 503 else {})
+            headers = {"Retry-After": "1"} if error.status == 503 else {}
+            return _error_response(error.status, error.code, str(error), headers)
 
     return wrapped
 
 
 @media
 def frame(request: HttpRequest, place: Place, camera: str, n: str) -> HttpResponseBase:
-    """Frame `n` of one camera, `?height=` pixels high."""
-    number = _whole("frame", n)
+    """Return frame `n` of one camera as a JPEG, `?height=` pixels high."""
+    number = _parse_whole("frame", n)
     height = parse_height(request.GET.get("height"))
 
     def read(source: FrameSource) -> MediaBody:
         etag = f'"{source.version}-{number}-{height or 0}"'
-        return _found(request, source, etag, lambda: read_frame(source, camera, number, height))
+        return _media_body(request, source, etag, lambda: read_frame(source, camera, number, height))
 
-    return _picture(read_episode(place, FRAME_TURNS, read))
+    return _body_response(read_episode(place, FRAME_SLOTS, read))
 
 
 @media
 def strip(request: HttpRequest, place: Place, camera: str) -> HttpResponseBase:
-    """`?count=` frames of one camera side by side, `?height=` pixels high."""
-    count = _whole("count", request.GET.get("count", "8"))
-    height = _whole("height", request.GET.get("height", "72"))
+    """Return a filmstrip: `?count=` frames of one camera side by side, `?height=` pixels high."""
+    count = _parse_whole("count", request.GET.get("count", "8"))
+    height = _parse_whole("height", request.GET.get("height", "72"))
     check_strip(count, height)
 
     def read(source: FrameSource) -> MediaBody:
         etag = f'"{source.version}-{count}x{height}"'
-        return _found(request, source, etag, lambda: STRIP_STORE.strip(place.id, source, camera, count, height))
+        return _media_body(request, source, etag, lambda: STRIP_STORE.strip(place.id, source, camera, count, height))
 
-    return _picture(read_episode(place, STRIP_TURNS, read))
+    return _body_response(read_episode(place, STRIP_SLOTS, read))
 
 
 @media
 def signals(request: HttpRequest, place: Place) -> HttpResponseBase:
-    """Every numeric feature; the form is in the module `signals`."""
+    """Return every numeric feature; the module `signals` describes the format."""
 
     def read(source: FrameSource) -> MediaBody:
-        return _found(request, source, f'"{source.version}"', lambda: pack_signals(source))
+        return _media_body(request, source, f'"{source.version}"', lambda: pack_signals(source))
 
-    found = read_episode(place, FRAME_TURNS, read)
-    return _picture(found, "application/octet-stream")
+    body = read_episode(place, FRAME_SLOTS, read)
+    return _body_response(body, "application/octet-stream")
 
 
 @media
 def video(request: HttpRequest, place: Place, camera: str) -> HttpResponseBase:
-    """The dataset's own file in which a committed episode lies; `X-First-Frame` and `X-Frames` say where."""
+    """Return the dataset's video file that holds a committed episode. Byte ranges are supported.
+
+    The headers `X-First-Frame` and `X-Frames` give the episode's frames in the file.
+    """
 
     def read(source: FrameSource) -> tuple[str, VideoFile, int, int]:
         file = source.video(camera)
@@ -112,7 +118,7 @@ def video(request: HttpRequest, place: Place, camera: str) -> HttpResponseBase:
         stat = os.fstat(fd)
         return f'"{stat.st_ino:x}-{stat.st_size:x}-{stat.st_mtime_ns:x}"', file, fd, stat.st_size
 
-    etag, file, fd, size = read_episode(place, FRAME_TURNS, read)
+    etag, file, fd, size = read_episode(place, FRAME_SLOTS, read)
     headers = {
         "ETag": etag,
         "Accept-Ranges": "bytes",
@@ -120,17 +126,17 @@ def video(request: HttpRequest, place: Place, camera: str) -> HttpResponseBase:
         "X-First-Frame": str(file.first_frame),
         "X-Frames": str(file.frames),
     }
-    return _ranged(request, fd, size, headers)
+    return _range_response(request, fd, size, headers)
 
 
 @login_not_required
-def nowhere(request: HttpRequest, rest: str) -> HttpResponseBase:
-    """Any other address: in the same words and shape."""
-    return _refusal(404, "not_found", "no such frame, filmstrip, signals or video", {})
+def unknown_address(request: HttpRequest, rest: str) -> HttpResponseBase:
+    """Return 404 as JSON for any other address under /media/."""
+    return _error_response(404, "not_found", "no such frame, filmstrip, signals or video", {})
 
 
 def _open_video(path: Path, camera: str) -> int:
-    """The descriptor of the file that was in the dataset when it was opened; raises Gone for anything else."""
+    """Open the video of `camera` and return its descriptor. Raises Gone if it is not a video file of the dataset."""
     try:
         fd = open_real(path)
     except OSError as error:
@@ -142,19 +148,21 @@ def _open_video(path: Path, camera: str) -> int:
 
 
 def _looks_like_video(head: bytes) -> bool:
+    """Return whether the first 12 bytes of a file are those of an MP4 or Matroska file."""
     return head[4:8] in _MP4_BOXES or head.startswith(_MATROSKA)
 
 
-def _ranged(request: HttpRequest, fd: int, size: int, headers: dict[str, str]) -> HttpResponseBase:
-    asked = request.headers.get("Range")
+def _range_response(request: HttpRequest, fd: int, size: int, headers: dict[str, str]) -> HttpResponseBase:
+    """Return the requested range of the open file `fd`, or 304 or 416. The response closes `fd`."""
+    range_header = request.headers.get("Range")
     if (if_range := request.headers.get("If-Range")) and if_range != headers["ETag"]:
-        asked = None
+        range_header = None
     try:
-        span = parse_range(asked, size)
+        span = parse_range(range_header, size)
     except Unsatisfiable as error:
         os.close(fd)
-        return _refusal(416, "range", f"there are no {error}", {"Content-Range": f"bytes */{size}"})
-    if _has_it(request, headers["ETag"]):
+        return _error_response(416, "range", str(error), {"Content-Range": f"bytes */{size}"})
+    if _matches_etag(request, headers["ETag"]):
         os.close(fd)
         return HttpResponse(status=304, headers=headers)
     part = span or ByteRange(0, size)
@@ -169,41 +177,47 @@ def _ranged(request: HttpRequest, fd: int, size: int, headers: dict[str, str]) -
 
 
 def _admit(request: HttpRequest, episode_id: uuid.UUID) -> Place:
-    """The episode's place, for a person who is signed in or a program with a token."""
+    """Return the episode's place. Raises SignedOut without a session or token, NotFound and Gone."""
     if not (request.user.is_authenticated or _has_token(request)):
         raise SignedOut("sign in, or send a token: Authorization: Bearer ...")
     return find_place(episode_id)
 
 
 def _has_token(request: HttpRequest) -> bool:
+    """Return whether the request has a valid API token."""
     kind, _, secret = request.headers.get("Authorization", "").partition(" ")
     return kind.lower() == "bearer" and user_of_token(secret.strip()) is not None
 
 
-def _found(request: HttpRequest, source: FrameSource, etag: str, make: Callable[[], bytes]) -> MediaBody:
-    fixed = request.GET.get("v") == source.version and not source.growing
-    return MediaBody(etag, fixed, None if _has_it(request, etag) else make())
+def _media_body(request: HttpRequest, source: FrameSource, etag: str, make: Callable[[], bytes]) -> MediaBody:
+    """Return the body from `make`, which is not called if the client has the body already."""
+    immutable = request.GET.get("v") == source.version and not source.growing
+    return MediaBody(etag, immutable, None if _matches_etag(request, etag) else make())
 
 
-def _has_it(request: HttpRequest, etag: str) -> bool:
-    known = [tag.strip().removeprefix("W/") for tag in request.headers.get("If-None-Match", "").split(",")]
-    return etag in known
+def _matches_etag(request: HttpRequest, etag: str) -> bool:
+    """Return whether `If-None-Match` names `etag`."""
+    tags = [tag.strip().removeprefix("W/") for tag in request.headers.get("If-None-Match", "").split(",")]
+    return etag in tags
 
 
-def _picture(found: MediaBody, kind: str = "image/jpeg") -> HttpResponse:
-    cache = f"private, max-age={_YEAR_S}, immutable" if found.fixed else "private, no-cache"
-    headers = {"ETag": found.etag, "Cache-Control": cache}
-    if found.data is None:
+def _body_response(body: MediaBody, content_type: str = "image/jpeg") -> HttpResponse:
+    """Return a body with its ETag and cache headers, or 304."""
+    cache = f"private, max-age={_YEAR_S}, immutable" if body.immutable else "private, no-cache"
+    headers = {"ETag": body.etag, "Cache-Control": cache}
+    if body.data is None:
         return HttpResponse(status=304, headers=headers)
-    return HttpResponse(found.data, content_type=kind, headers=headers)
+    return HttpResponse(body.data, content_type=content_type, headers=headers)
 
 
-def _whole(name: str, text: str) -> int:
+def _parse_whole(name: str, text: str) -> int:
+    """Return `text` as a whole number, 0 or more. Raises BadRequest, which names it `name`."""
     if not (text.isascii() and text.isdigit() and len(text) <= 12):
         raise BadRequest(f"{name} {text[:40]!r}: write a whole number, 0 or more")
     return int(text)
 
 
-def _refusal(status: int, code: str, message: str, headers: dict[str, str]) -> JsonResponse:
+def _error_response(status: int, code: str, message: str, headers: dict[str, str]) -> JsonResponse:
+    """Return an error as JSON, not to be cached."""
     body = {"error": {"code": code, "message": message}}
     return JsonResponse(body, status=status, headers={**headers, "Cache-Control": "no-store"})

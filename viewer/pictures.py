@@ -1,4 +1,7 @@
-"""JPEG to smaller JPEG, and several side by side: without passing through RGB, decoded at the scale needed."""
+"""Convert images of takes and datasets to JPEGs of the requested size, and join them side by side.
+
+JPEGs are decoded at the needed scale and stay in YCbCr; both save most of the time.
+"""
 
 from __future__ import annotations
 
@@ -17,18 +20,17 @@ from robotdata.video.jpeg import ImageError, jpeg_size
 QUALITY = 85
 _PNG = b"\x89PNG\r\n\x1a\n"
 _BROKEN = (OSError, SyntaxError, UnidentifiedImageError, ValueError, Image.DecompressionBombError)
-LEAST_HEIGHT, MOST_HEIGHT = 16, 4320
-MOST_SIDE = 65_000
-"""A JPEG's sides are 16 bits."""
-MOST_PIXELS = 16_000_000
-"""What is decoded here, where several people wait: more than cameras of robots have, yet a few hundred bytes may claim
-a picture of gigabytes."""
-LOOK_AT = 10
-"""Frames of depth that may hold none before the colours of an episode are given up."""
+MIN_HEIGHT, MAX_HEIGHT = 16, 4320
+MAX_SIDE = 65_000
+"""Largest width of a filmstrip in pixels. The JPEG format allows 65,535."""
+MAX_PIXELS = 16_000_000
+"""Larger images are refused before they are decoded: a file of a few hundred bytes may declare gigabytes of pixels."""
+COLOUR_SAMPLES = 10
+"""Depth frames of an episode that are searched for one with depth, to choose the range of the colours."""
 
 
 def check_header(data: bytes) -> None:
-    """Raise ImageError where the header of a JPEG or PNG claims more than MOST_PIXELS."""
+    """Raise ImageError if the header of a JPEG or PNG declares more than MAX_PIXELS."""
     if data.startswith(_PNG):
         width, height = struct.unpack_from(">II", data.ljust(24, b"\0"), 16)
     else:
@@ -37,15 +39,15 @@ def check_header(data: bytes) -> None:
 
 
 def check_pixels(width: int, height: int) -> None:
-    """Raise ImageError where a picture is empty or larger than what is decoded here."""
-    if width < 1 or height < 1 or width * height > MOST_PIXELS:
-        raise ImageError(f"an image of {width}x{height} is too large: up to {MOST_PIXELS:,} pixels are shown")
+    """Raise ImageError if an image is empty or has more than MAX_PIXELS."""
+    if width < 1 or height < 1 or width * height > MAX_PIXELS:
+        raise ImageError(f"an image of {width}x{height} is too large: up to {MAX_PIXELS:,} pixels are shown")
 
 
 def shrink_jpeg(data: bytes, height: int | None, *, quality: int = QUALITY) -> bytes:
-    """`data` at `height` pixels, the width in proportion; as it is where it is no higher than that.
+    """Return the JPEG at `height` pixels with the same aspect ratio; unchanged if it is not higher than that.
 
-    Raises ImageError where `data` is no whole JPEG.
+    Raises ImageError if `data` is not a complete JPEG.
     """
     if height is None or jpeg_size(data)[1] <= height:
         return data
@@ -55,7 +57,7 @@ def shrink_jpeg(data: bytes, height: int | None, *, quality: int = QUALITY) -> b
 
 
 def depth_jpeg(data: bytes, colours: DepthColours) -> bytes:
-    """A depth packet of the spool in `colours`, as a JPEG; raises ImageError where it is damaged."""
+    """Return a depth packet of the spool as a JPEG in `colours`. Raises ImageError if it is damaged."""
     check_header(data)
     try:
         return colours.jpeg(data, QUALITY)
@@ -64,14 +66,14 @@ def depth_jpeg(data: bytes, colours: DepthColours) -> bytes:
 
 
 def to_jpeg(data: bytes) -> bytes:
-    """A picture of a take or of a Parquet file as a JPEG, turned as its EXIF says: `datasets` gives it to training so.
+    """Return an image of a take or of a Parquet file as a JPEG, rotated by its EXIF orientation.
 
-    Raises ImageError where it is damaged.
+    Hugging Face `datasets` rotates images in the same way for training. Raises ImageError if the image is damaged.
     """
     check_header(data)
     try:
         with Image.open(io.BytesIO(data), formats=["JPEG", "PNG"]) as image:
-            picture = _for_people(ImageOps.exif_transpose(image)).convert("RGB")
+            picture = _displayable(ImageOps.exif_transpose(image)).convert("RGB")
     except _BROKEN as error:
         raise ImageError(f"an image of {len(data)} bytes is damaged: {error}") from error
     buffer = io.BytesIO()
@@ -79,34 +81,40 @@ def to_jpeg(data: bytes) -> bytes:
     return buffer.getvalue()
 
 
-def _for_people(image: Image.Image) -> Image.Image:
-    """Depth of 16 bits in colours of its range; anything else as it is."""
+def _displayable(image: Image.Image) -> Image.Image:
+    """Return 16-bit depth in colours of its range, and other images unchanged."""
     return Image.fromarray(depth_picture(np.asarray(image))) if image.mode.startswith("I") else image
 
 
 def open_scaled(data: bytes, height: int, *, mode: str = "YCbCr") -> Image.Image:
-    """The JPEG decoded at `height` pixels; libjpeg itself halves it as often as it can, which is most of the speed."""
-    width, full = jpeg_size(data)
-    check_pixels(width, full)
-    size = (max(1, round(width * height / full)), height)
+    """Decode a JPEG at `height` pixels. Raises ImageError if it is damaged or too large.
+
+    libjpeg halves the image as often as possible while it decodes, which saves most of the time.
+    """
+    width, full_height = jpeg_size(data)
+    check_pixels(width, full_height)
+    size = (max(1, round(width * height / full_height)), height)
     try:
         with Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
             image.draft(mode, size)
             picture = image.convert(mode)
     except _BROKEN as error:
-        raise ImageError(f"a JPEG of {len(data)} bytes ({width}x{full}) is damaged: {error}") from error
+        raise ImageError(f"a JPEG of {len(data)} bytes ({width}x{full_height}) is damaged: {error}") from error
     return picture if picture.size == size else picture.resize(size, Image.Resampling.BILINEAR)
 
 
 def side_by_side(pictures: Sequence[Image.Image | None], size: tuple[int, int]) -> bytes:
-    """One JPEG with a cell of `size` (width, height) for each picture, in order; None leaves its cell dark."""
+    """Return one JPEG with a cell of `size` (width, height) per picture, in order; None leaves a dark cell.
+
+    Raises ImageError if the result would be wider than MAX_SIDE.
+    """
     width, height = size
-    if width * len(pictures) > MOST_SIDE:
-        raise ImageError(f"{len(pictures)} images of {width} pixels side by side exceed a JPEG's {MOST_SIDE}")
+    if width * len(pictures) > MAX_SIDE:
+        raise ImageError(f"{len(pictures)} images of {width} pixels side by side exceed a JPEG's {MAX_SIDE}")
     sheet = Image.new("YCbCr", (width * len(pictures), height), (24, 128, 128))
-    for place, picture in enumerate(pictures):
+    for column, picture in enumerate(pictures):
         if picture is not None:
-            sheet.paste(picture if picture.size == size else picture.resize(size), (place * width, 0))
+            sheet.paste(picture if picture.size == size else picture.resize(size), (column * width, 0))
     buffer = io.BytesIO()
     sheet.save(buffer, "JPEG", quality=80)
     return buffer.getvalue()

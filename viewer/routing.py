@@ -1,4 +1,4 @@
-"""The viewer's sockets."""
+"""Websocket routes of the viewer."""
 
 from __future__ import annotations
 

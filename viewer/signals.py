@@ -1,4 +1,8 @@
-"""Signals as one binary answer: u32le length of a JSON header, the header, then float32le signal by signal."""
+"""Pack the signals of an episode into one binary response.
+
+Layout: u32 little endian, the length of a JSON header in bytes; the header; then float32 little endian values, one
+signal after the other.
+"""
 
 from __future__ import annotations
 
@@ -11,38 +15,40 @@ import numpy as np
 from viewer.errors import Gone
 from viewer.sources import FrameSource, Signals
 
-MOST_SIGNALS = 512
-MOST_VALUES = 64_000_000
-"""256 MB: beyond it whole features are left out, and the header says which."""
+MAX_SIGNALS = 512
+MAX_VALUES = 64_000_000
+"""256 MB. Features beyond it are left out; the header names them under `left_out`."""
 
 
 def pack_signals(source: FrameSource) -> bytes:
-    """All signals of an episode. Blocks. Raises Gone where its rows cannot be read.
+    """Return all signals of an episode. Blocks. Raises Gone if its rows cannot be read.
 
-    The header is padded with spaces so that the values begin at a multiple of 4 bytes. A NaN stays one.
+    The header is padded with spaces so that the values begin at a multiple of 4 bytes. NaN values stay NaN.
     """
     signals = source.signals()
-    named: list[dict[str, Any]] = []
+    descriptions: list[dict[str, Any]] = []
     blocks: list[bytes] = []
     left_out = list(signals.left_out)
     for feature, values in signals.columns.items():
         if len(values) != source.frames:
             raise Gone(f"feature {feature!r} has {len(values)} rows, the episode {source.frames} frames")
         size = values.shape[1]
-        if len(named) + size > MOST_SIGNALS or (len(named) + size) * source.frames > MOST_VALUES:
+        if len(descriptions) + size > MAX_SIGNALS or (len(descriptions) + size) * source.frames > MAX_VALUES:
             left_out.append(feature)
             continue
-        named += [{"name": name, "feature": feature, "index": i} for i, name in enumerate(signals.names[feature])]
+        names = signals.names[feature]
+        descriptions += [{"name": name, "feature": feature, "index": i} for i, name in enumerate(names)]
         blocks.append(np.ascontiguousarray(values.T, dtype="<f4").tobytes())
-    return _header(source, signals, named, left_out) + b"".join(blocks)
+    return _header(source, signals, descriptions, left_out) + b"".join(blocks)
 
 
-def _header(source: FrameSource, signals: Signals, named: list[dict[str, Any]], left_out: list[str]) -> bytes:
+def _header(source: FrameSource, signals: Signals, descriptions: list[dict[str, Any]], left_out: list[str]) -> bytes:
+    """Return the length of the JSON header and the header."""
     text = json.dumps(
         {
             "rows": source.frames,
             "fps": source.fps,
-            "signals": named,
+            "signals": descriptions,
             "cameras": [camera.key for camera in source.cameras],
             "age_ms": signals.age_ms,
             "first_tick": source.first_tick,

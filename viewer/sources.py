@@ -1,7 +1,7 @@
-"""One way to look at an episode, whether it is a take in the spool or rows of a committed dataset.
+"""A common interface to the frames of an episode, whether it is a take in the spool or part of a committed dataset.
 
-A source opens files lazily, answers from any thread, and says in words what it cannot read. `SourceCache` keeps a
-bounded number of them open and closes one only when nobody reads it.
+A source opens its files lazily and may be used from any thread. `SourceCache` keeps a bounded number of sources open,
+and closes a source only when no thread reads it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class CameraInfo:
-    """A camera of an episode; `key` as in the features, `name` without their prefix."""
+    """A camera of an episode: its feature key, the key without prefix, and the size of its frames in pixels."""
 
     key: str
     name: str
@@ -31,7 +31,7 @@ class CameraInfo:
 
 @dataclass(frozen=True, slots=True)
 class VideoFile:
-    """The committed video in which an episode lies: its frames are [first_frame, first_frame + frames)."""
+    """The dataset's video file that holds an episode, which is its frames [first_frame, first_frame + frames)."""
 
     path: Path
     first_frame: int
@@ -40,49 +40,54 @@ class VideoFile:
 
 @dataclass(frozen=True, slots=True)
 class Signals:
-    """Every numeric feature: `columns[feature]` is float32 (rows, d), `names[feature]` one name for each of the d."""
+    """The numeric features of an episode.
+
+    `columns[feature]`: float32 (rows, d). `names[feature]`: one name for each of the d columns. `left_out`: features
+    that cannot be shown as numbers.
+    """
 
     columns: dict[str, NDArray[np.float32]]
     names: dict[str, list[str]]
     age_ms: dict[str, dict[str, float]] = field(default_factory=dict)
-    """Per camera p50, p99 and max of how old its frame was at a tick; empty where nobody measured it."""
+    """By camera: p50, p99 and max of the age of its frame at a tick, in milliseconds; empty if it was not measured."""
     left_out: list[str] = field(default_factory=list)
 
 
 class FrameSource(Protocol):
-    """Frames [0, frames) of every camera, all on one grid of `fps`."""
+    """The frames [0, frames) of every camera, at `fps` Hz."""
 
     frames: int
     fps: float
     cameras: tuple[CameraInfo, ...]
     version: str
-    """Changes whenever a byte that this source may give changes."""
+    """Changes whenever the data that this source returns may change."""
     growing: bool
-    """Still being recorded: opened later, it may have more frames."""
+    """Whether the episode is still being recorded, so that it may have more frames when it is opened again."""
     decodes: bool
-    """Whether a frame costs a decoder's work; else its bytes lie ready."""
+    """Whether a frame must be decoded from video; otherwise its JPEG is stored."""
     first_tick: int
-    """The take's tick that is frame 0; 0 for committed episodes."""
+    """The tick of the take that is frame 0; 0 for committed episodes."""
     problems: tuple[str, ...]
-    """What cannot be shown, in words for people."""
+    """What cannot be shown, as sentences for people."""
 
     def jpeg(self, camera: str, n: int) -> bytes:
-        """Frame `n` of `camera`; raises NotThere or Gone."""
+        """Return frame `n` of `camera` as a JPEG. Raises NotFound or Gone."""
         ...
 
     def signals(self) -> Signals:
-        """Raises Gone where the rows cannot be read."""
+        """Return the numeric features. Raises Gone if the rows cannot be read."""
         ...
 
     def video(self, camera: str) -> VideoFile:
-        """The committed file; raises NotThere where there is none."""
+        """Return the video file of `camera`. Raises NotFound if there is none."""
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Close the files."""
 
 
 def describe(source: FrameSource) -> dict[str, Any]:
-    """What a page needs to know before the first frame, as JSON."""
+    """Return what a page needs before the first frame, as JSON values."""
     return {
         "frames": source.frames,
         "fps": source.fps,
@@ -95,6 +100,8 @@ def describe(source: FrameSource) -> dict[str, Any]:
 
 
 class _Entry:
+    """An open source in the cache."""
+
     def __init__(self, version: Hashable, source: FrameSource) -> None:
         self.version = version
         self.source = source
@@ -104,9 +111,9 @@ class _Entry:
 
 
 class SourceCache:
-    """At most `limit` sources stay open, and none for long that nobody asks for.
+    """A cache of at most `limit` open sources. A source that is unused for `idle_s` seconds is closed.
 
-    One that is being read is closed by its last reader, never during a read.
+    A source that is being read when it leaves the cache is closed by its last reader.
     """
 
     def __init__(self, limit: int, *, idle_s: float = 15.0) -> None:
@@ -118,7 +125,7 @@ class SourceCache:
 
     @contextlib.contextmanager
     def lease(self, key: Hashable, version: Hashable, make: Callable[[], FrameSource]) -> Iterator[FrameSource]:
-        """The open source for `key` if it still is of `version`, else a new one from `make`."""
+        """Yield the open source of `key` if it has this `version`; otherwise open a new one with `make`."""
         entry = self._take(key, version) or self._insert(key, version, make())
         try:
             yield entry.source
@@ -129,13 +136,14 @@ class SourceCache:
         return len(self._entries)
 
     def clear(self) -> None:
-        """Close what nobody reads; the rest closes with its last reader."""
+        """Empty the cache. Sources that are being read are closed by their last reader."""
         with self._lock:
-            gone = [self._drop(key) for key in list(self._entries)]
-        _close(gone)
+            to_close = [self._drop(key) for key in list(self._entries)]
+        _close(to_close)
 
     def _take(self, key: Hashable, version: Hashable) -> _Entry | None:
-        gone: list[FrameSource | None] = []
+        """Return the entry of `key` with one more reader; remove it and return None if its version differs."""
+        to_close: list[FrameSource | None] = []
         with self._lock:
             entry = self._entries.get(key)
             if entry is not None and entry.version == version:
@@ -143,44 +151,51 @@ class SourceCache:
                 self._entries.move_to_end(key)
                 return entry
             if entry is not None:
-                gone.append(self._drop(key))
-        _close(gone)
+                to_close.append(self._drop(key))
+        _close(to_close)
         return None
 
     def _insert(self, key: Hashable, version: Hashable, source: FrameSource) -> _Entry:
-        """Keep `source`, unless somebody opened the same one meanwhile: then theirs, and ours is closed."""
-        gone: list[FrameSource | None] = []
+        """Add `source` and return its entry.
+
+        If another thread has added the same version meanwhile, close `source` and return that entry.
+        """
+        to_close: list[FrameSource | None] = []
         with self._lock:
             entry = self._entries.get(key)
             if entry is not None and entry.version == version:
-                gone.append(source)
+                to_close.append(source)
             else:
                 if entry is not None:
-                    gone.append(self._drop(key))
+                    to_close.append(self._drop(key))
                 entry = self._entries[key] = _Entry(version, source)
             entry.readers += 1
             while len(self._entries) > self._limit:
-                gone.append(self._drop(next(iter(self._entries))))
-        _close(gone)
+                to_close.append(self._drop(next(iter(self._entries))))
+        _close(to_close)
         return entry
 
     def _drop(self, key: Hashable) -> FrameSource | None:
-        """Forget `key`; the source to close now, or None while somebody reads it. Needs the lock."""
+        """Remove `key`. Return its source to be closed now, or None if it is being read. The caller holds the lock."""
         entry = self._entries.pop(key)
         entry.dropped = True
         return None if entry.readers else entry.source
 
     def _release(self, entry: _Entry) -> None:
+        """Count one reader less; close the source if it was removed from the cache and this was the last reader."""
         with self._lock:
             entry.readers -= 1
             entry.used_at = time.monotonic()
-            last = entry.dropped and not entry.readers
+            is_last = entry.dropped and not entry.readers
             self._sweep_later()
-        if last:
+        if is_last:
             entry.source.close()
 
     def _sweep_later(self) -> None:
-        """Needs the lock. An open file keeps its room on the disk though the trash was emptied."""
+        """Start the timer that closes unused sources. The caller holds the lock.
+
+        An open file keeps its disk space although the trash was emptied.
+        """
         if self._entries and not self._sweeping:
             self._sweeping = True
             timer = threading.Timer(self._idle_s, self._sweep)
@@ -188,13 +203,14 @@ class SourceCache:
             timer.start()
 
     def _sweep(self) -> None:
+        """Close the sources that are unused for `idle_s` seconds."""
         with self._lock:
             self._sweeping = False
-            before = time.monotonic() - self._idle_s
-            idle = [key for key, entry in self._entries.items() if not entry.readers and entry.used_at <= before]
-            gone = [self._drop(key) for key in idle]
+            idle_since = time.monotonic() - self._idle_s
+            idle = [key for key, entry in self._entries.items() if not entry.readers and entry.used_at <= idle_since]
+            to_close = [self._drop(key) for key in idle]
             self._sweep_later()
-        _close(gone)
+        _close(to_close)
 
 
 def _close(sources: list[FrameSource | None]) -> None:

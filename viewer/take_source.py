@@ -1,4 +1,7 @@
-"""A take as a source: frame n is tick n of the grid on which it would be exported, its packet given as it is."""
+"""Frames of a take in the spool.
+
+Frame n is row n of the export plan. Its packet is served as it is if browsers can show it.
+"""
 
 from __future__ import annotations
 
@@ -18,14 +21,17 @@ from robotdata.video.depth.packets import depth_of_packet
 from robotdata.video.errors import VideoError
 from robotdata.video.jpeg import ImageError
 from robotdata.video.jpeg_door import plain_jpeg
-from viewer.errors import Gone, NotThere
+from viewer.errors import Gone, NotFound
 from viewer.naming import camera_name
-from viewer.pictures import LOOK_AT, check_header, depth_jpeg, to_jpeg
+from viewer.pictures import COLOUR_SAMPLES, check_header, depth_jpeg, to_jpeg
 from viewer.sources import CameraInfo, Signals, VideoFile
 
 
 def take_version(folder: Path) -> str:
-    """Changes with the take's rows and frames, not with what people say of them; raises Gone where it is missing."""
+    """Return a version that changes with the take's rows and frames, but not with its annotations.
+
+    Raises Gone if the folder has no such files.
+    """
     facts: list[tuple[str, int, int, int]] = []
     try:
         for path in sorted(folder.iterdir()):
@@ -40,7 +46,11 @@ def take_version(folder: Path) -> str:
 
 
 class TakeSource:
-    """See FrameSource. Cameras whose files are missing or empty are left out and named in `problems`."""
+    """FrameSource of a take.
+
+    Cameras whose files are missing or empty are left out of `cameras` and named in `problems`. Raises Gone if the take
+    cannot be opened.
+    """
 
     decodes = False
 
@@ -57,6 +67,7 @@ class TakeSource:
             raise
 
     def _open(self) -> None:
+        """Read the rows and cameras, and find the first tick at which every camera has a frame."""
         take = self._take
         self.growing = take.state == "recording"
         self.fps = float(take.manifest["fps"])
@@ -66,13 +77,13 @@ class TakeSource:
             ticks = take.rows.num_rows
         except (SpoolError, OSError, KeyError) as error:
             raise Gone(f"take {take.id}: {error}") from error
-        for key in [key for key, found in index.items() if not (found >= 0).any()]:
+        for key in [key for key, indices in index.items() if not (indices >= 0).any()]:
             faults[key] = f"{key}: no frame was stored in this take"
             del tracks[key], index[key]
-        # As the export does it: what came before some camera's first frame was seen by no policy.
-        self.first_tick = max((int(np.argmax(found >= 0)) for found in index.values()), default=0)
+        # As in the export: rows before every camera has a frame are cut.
+        self.first_tick = max((int(np.argmax(indices >= 0)) for indices in index.values()), default=0)
         self.frames = ticks - self.first_tick
-        self._index = {key: found[self.first_tick :] for key, found in index.items()}
+        self._index = {key: indices[self.first_tick :] for key, indices in index.items()}
         self._tracks = tracks
         self._depth = {key for key in tracks if is_depth(take.manifest["features"].get(key, {}))}
         self._depth_colours: dict[str, DepthColours] = {}
@@ -88,12 +99,12 @@ class TakeSource:
         if camera in self._faults:
             raise Gone(self._faults[camera])
         if track is None:
-            raise NotThere(f"this take has no camera {camera!r}; it has {', '.join(self._tracks) or 'none'}")
+            raise NotFound(f"this take has no camera {camera!r}; it has {', '.join(self._tracks) or 'none'}")
         if not 0 <= n < self.frames:
-            raise NotThere(f"this take has frames 0 to {self.frames - 1}, not {n}")
-        at = int(self._index[camera][n])
+            raise NotFound(f"this take has frames 0 to {self.frames - 1}, not {n}")
+        index = int(self._index[camera][n])
         try:
-            packet = track.packet(at)
+            packet = track.packet(index)
             if camera in self._depth:
                 return depth_jpeg(packet, self._colours(camera))
             return plain_jpeg(packet) if track.codec == "mjpeg" else to_jpeg(packet)
@@ -101,37 +112,41 @@ class TakeSource:
             raise Gone(f"frame {n} of {camera} cannot be read: {error}") from error
 
     def _colours(self, camera: str) -> DepthColours:
-        """Those of the first frame that holds any depth among a few, for all of the take."""
+        """Return the depth colours of `camera`: one range for the whole take.
+
+        The range comes from the first sampled frame that holds depth.
+        """
         with self._lock:
             if camera not in self._depth_colours:
-                found, track = DepthColours(), self._tracks[camera]
-                for at in self._index[camera][:: max(1, self.frames // LOOK_AT)]:
+                colours, track = DepthColours(), self._tracks[camera]
+                for index in self._index[camera][:: max(1, self.frames // COLOUR_SAMPLES)]:
                     with contextlib.suppress(SpoolError, VideoError, ImageError, OSError):
-                        packet = track.packet(int(at))
+                        packet = track.packet(int(index))
                         check_header(packet)
-                        if found.fit(depth_of_packet(packet)):
+                        if colours.fit(depth_of_packet(packet)):
                             break
-                self._depth_colours[camera] = found
+                self._depth_colours[camera] = colours
             return self._depth_colours[camera]
 
     def signals(self) -> Signals:
         columns: dict[str, NDArray[np.float32]] = {}
         names: dict[str, list[str]] = {}
-        for feature, about in self._take.manifest["features"].items():
-            if about.get("dtype") in ("video", "image", "string") or feature not in self._take.rows.column_names:
+        for feature, description in self._take.manifest["features"].items():
+            if description.get("dtype") in ("video", "image", "string") or feature not in self._take.rows.column_names:
                 continue
             values = self._take.signal(feature)[self.first_tick :]
             columns[feature] = values.astype(np.float32)
-            names[feature] = flat_names(feature, about, values.shape[1])
+            names[feature] = flat_names(feature, description, values.shape[1])
         return Signals(columns, names, {key: self._age(key) for key in self._tracks})
 
     def video(self, camera: str) -> VideoFile:
-        raise NotThere("a take has no video file until it is encoded; request its frames")
+        raise NotFound("a take has no video file until it is encoded; request its frames")
 
     def close(self) -> None:
         self._take.close()
 
     def _age(self, key: str) -> dict[str, float]:
+        """Return p50, p99 and max of the age of the camera's frame at a tick, in milliseconds."""
         now = np.asarray(self._take.column("monotonic_ns"), np.int64)[self.first_tick :]
         captured = self._tracks[key].captured_ns[self._index[key]]
         age = (now - captured) / 1e6

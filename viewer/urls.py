@@ -1,4 +1,4 @@
-"""The viewer's pages. Its pictures are under /media/."""
+"""Routes of the viewer's pages. Frames and videos are under /media/, see `media_urls`."""
 
 from __future__ import annotations
 

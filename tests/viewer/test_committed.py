@@ -15,8 +15,8 @@ from robotdata.video.jpeg import decode_jpeg
 from tests.support.player_page import watching
 from tests.viewer.conftest import FRONT, TOP, commit_take, write_take
 from viewer.committed_source import CommittedSource, committed_version
-from viewer.errors import Gone, Moved
-from viewer.frames import FRAME_TURNS, JPEGS
+from viewer.errors import FilesChanged, Gone
+from viewer.frames import FRAME_SLOTS, JPEGS
 from viewer.locate import find_place, open_source, read_episode, trim_in_frames
 
 MakeEpisode = Callable[..., Episode]
@@ -55,7 +55,7 @@ def test_it_finds_an_episode_that_was_committed_meanwhile(make_episode: MakeEpis
     index = commit_take(episode.take_path, episode.dataset.path)
     Episode.objects.filter(pk=episode.pk).update(state="encoded", episode_index=index)
     episode.take_path.rename(episode.take_path.with_name("gone"))
-    data = read_episode(old, FRAME_TURNS, lambda source: source.jpeg(FRONT, 4))
+    data = read_episode(old, FRAME_SLOTS, lambda source: source.jpeg(FRONT, 4))
     assert read(decode_jpeg(data)).tick == 4
 
 
@@ -64,7 +64,7 @@ def test_it_does_not_serve_an_old_state_of_the_dataset(make_committed: MakeEpiso
     root = episode.dataset.path
     old, version = CommittedSource(root, 0), committed_version(root, 0)
     commit_take(write_take(root.parent / "b0c2ad4e-1df5-4bd9-92ba-8ab6e5dbb2cc", 8), root)
-    with pytest.raises(Moved, match="was changed on disk"):
+    with pytest.raises(FilesChanged, match="was changed on disk"):
         old.jpeg(FRONT, 0)
     assert committed_version(root, 0) != version  # its video file was extended
     assert read(decode_jpeg(CommittedSource(root, 1).jpeg(FRONT, 7))).tick == 7

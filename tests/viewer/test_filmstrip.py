@@ -10,7 +10,7 @@ from PIL import Image
 
 from robotdata.video.barcode import read
 from tests.viewer.conftest import FRONT, TOP, MakeTake
-from viewer.errors import BadRequest, Gone, NotThere
+from viewer.errors import BadRequest, Gone, NotFound
 from viewer.filmstrip import StripStore, make_strip
 from viewer.take_source import TakeSource
 
@@ -51,7 +51,7 @@ def test_it_says_when_no_frame_can_be_read(make_take: MakeTake) -> None:
     source = TakeSource(folder)
     with pytest.raises(Gone, match="no frame of observation.images.front can be read.*checksum"):
         make_strip(source, FRONT, 3, 48)
-    with pytest.raises(NotThere, match="no camera"):
+    with pytest.raises(NotFound, match="no camera"):
         make_strip(source, TOP, 3, 48)
     source.close()
 

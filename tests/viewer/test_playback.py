@@ -12,7 +12,7 @@ from robotdata.video.jpeg import decode_jpeg, jpeg_size
 from tests.support.player_page import watching
 from tests.viewer.conftest import FRONT, TOP, MakeTake
 from viewer.errors import BadRequest, Gone
-from viewer.playback import LACKING, PLAYING, Run
+from viewer.playback import INCOMPLETE, PLAYING, Run
 from viewer.sources import FrameSource
 from viewer.take_source import TakeSource
 
@@ -155,7 +155,7 @@ async def test_it_goes_on_with_the_other_cameras_when_one_is_broken(source: Fram
         page.ask(op="seek", frame=6, seq=1)
         await page.until(lambda: page.bundles)
     broken.close()
-    assert page.bundles[0][0] == LACKING and list(page.bundles[0][3]) == [1]
+    assert page.bundles[0][0] == INCOMPLETE and list(page.bundles[0][3]) == [1]
     assert page.messages == [{"type": "error", "message": f"frame 6 of {FRONT} is torn", "camera": FRONT}]
 
 

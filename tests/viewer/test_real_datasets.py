@@ -9,7 +9,7 @@ import pytest
 from robotdata.dataset.reader import DatasetFolder
 from robotdata.video.jpeg import decode_jpeg, encode_jpeg, jpeg_size
 from viewer.committed_source import DECODERS, CommittedSource, committed_version
-from viewer.errors import Gone, NotThere
+from viewer.errors import Gone, NotFound
 from viewer.filmstrip import make_strip
 from viewer.frames import read_frame
 from viewer.signals import pack_signals
@@ -29,7 +29,7 @@ def test_it_shows_the_first_and_the_last_frame_of_every_episode(testdata: Path, 
         for camera in source.cameras:
             for n in (0, source.frames - 1):
                 assert jpeg_size(source.jpeg(camera.key, n)) == (camera.width, camera.height)
-            with pytest.raises(NotThere, match="has frames 0 to"):
+            with pytest.raises(NotFound, match="has frames 0 to"):
                 source.jpeg(camera.key, source.frames)
         assert pack_signals(source)
 

@@ -31,7 +31,7 @@ def test_it_gives_every_signal_as_one_run_of_numbers(make_take: MakeTake) -> Non
 
 
 def test_it_says_what_was_too_much(make_take: MakeTake, monkeypatch) -> None:
-    monkeypatch.setattr(signals, "MOST_SIGNALS", 3)
+    monkeypatch.setattr(signals, "MAX_SIGNALS", 3)
     source = TakeSource(make_take(4))
     header, values = unpack(pack_signals(source))
     assert (header["left_out"], values.shape) == (["observation.state"], (2, 4))

@@ -188,7 +188,7 @@ async def test_it_says_what_is_not_there(url: str, cookie: str, make_episode: Ma
 async def test_it_gives_everything_back_when_people_leave(
     url: str, cookie: str, make_episode: MakeEpisode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(consumers, "MOST_PLAYERS", 2)
+    monkeypatch.setattr(consumers, "MAX_PLAYERS", 2)
     episode = await database_sync_to_async(make_episode)(3)
     for _ in range(5):
         async with playing(url, episode.pk, cookie) as socket:

@@ -16,7 +16,7 @@ from robotdata.video.barcode import read
 from robotdata.video.jpeg import decode_jpeg, jpeg_size
 from robotdata.video.sources import FrameConverter
 from tests.viewer.conftest import FRONT, TOP, MakeTake
-from viewer.errors import Gone, NotThere
+from viewer.errors import Gone, NotFound
 from viewer.frames import read_frame
 from viewer.sources import FrameSource, SourceCache
 from viewer.take_source import TakeSource, take_version
@@ -74,7 +74,7 @@ def test_it_leaves_out_a_camera_that_never_delivered(make_take: MakeTake) -> Non
 @pytest.mark.parametrize(("camera", "n"), [(FRONT, 5), (FRONT, -1), ("observation.images.none", 0)])
 def test_it_names_what_is_not_there(make_take: MakeTake, camera: str, n: int) -> None:
     source = TakeSource(make_take(5))
-    with pytest.raises(NotThere, match=r"frames 0 to 4|it has observation"):
+    with pytest.raises(NotFound, match=r"frames 0 to 4|it has observation"):
         source.jpeg(camera, n)
     source.close()
 

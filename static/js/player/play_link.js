@@ -4,7 +4,7 @@ import { Link } from "../lib/socket.js";
 import { Held } from "./held.js";
 
 const [HEAD, CAMERA] = [12, 8];
-const LACKING = 2;
+const INCOMPLETE = 2;
 // A pointer that drags faster than pictures come still sees some.
 const STARVES_MS = 100;
 const GONE = [4404, 4410, 4429];
@@ -80,7 +80,7 @@ export class PlayLink {
       bundle.jpegs.push([camera, new Uint8Array(buffer, at + CAMERA, length)]);
       at += CAMERA + length;
     }
-    if (count && !(view.getUint8(2) & LACKING)) this.held.put(bundle.frame, bundle.jpegs, buffer.byteLength);
+    if (count && !(view.getUint8(2) & INCOMPLETE)) this.held.put(bundle.frame, bundle.jpegs, buffer.byteLength);
     this.take(bundle);
   }
 
