@@ -1,10 +1,10 @@
-"""Files, safely: durable, replaced in one step, whole or absent, locked; and opened without following a link.
+"""Write files durably, replace them atomically, lock them, and open them without following links.
 
-The ground of all other rooms. Each file here has one idea, and is imported by its own name.
+All other rooms build on this one. Import each function from its module; the functions below are also exported here.
 """
 
 from __future__ import annotations
 
-from robotdata.files.beneath import UnsafeFile, make_sure_of, open_beneath, open_own, open_real
+from robotdata.files.beneath import UnsafeFile, create_if_missing, open_beneath, open_own, open_real
 
-__all__ = ["UnsafeFile", "make_sure_of", "open_beneath", "open_own", "open_real"]
+__all__ = ["UnsafeFile", "create_if_missing", "open_beneath", "open_own", "open_real"]

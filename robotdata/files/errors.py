@@ -1,8 +1,7 @@
-"""What can go wrong with a file beyond what the system says.
+"""Errors of files that the system does not have.
 
-NotDurable     an OSError: the file is the new one, its name may not outlive a power cut
-FileLocked     another process holds the lock; `holder` says which
-OutputExists   a FileExistsError: the output is there already
+NotDurable an OSError: the new content is in place but may be lost in a power cut FileLocked another process holds the
+lock; `holder` names it OutputExists a FileExistsError: the output exists already
 """
 
 from __future__ import annotations
@@ -11,7 +10,10 @@ from pathlib import Path
 
 
 class NotDurable(OSError):
-    """The file is the new one, though the disk has not confirmed its name: after a power cut it may be the old one."""
+    """The file has its new content, but the fsync of its folder failed.
+
+    After a power cut it may have its old content.
+    """
 
     def __init__(self, path: Path, error: OSError) -> None:
         super().__init__(error.errno, error.strerror, str(path))
@@ -26,4 +28,4 @@ class FileLocked(Exception):
 
 
 class OutputExists(FileExistsError):
-    """A file or folder is where a new file was to be; it was left as it is."""
+    """A file or folder exists where a new file was to be written. It was not changed."""

@@ -1,4 +1,4 @@
-"""Exchange two folders in one step, where the system can."""
+"""Exchange two folders atomically, if the system supports it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,14 @@ _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 _RENAME_SWAP = 2
 _NO_EXCHANGE = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP}
+"""Errors where the system or the file system does not support an exchange."""
 
 
 def exchange(first: Path, second: Path) -> bool:
-    """Exchange two folders in one step; return False, with nothing done, where this system cannot."""
+    """Exchange two folders atomically.
+
+    Return False, without a change, if the system does not support it. Raises OSError.
+    """
     call = _exchange_call()
     if call is None:
         return False
@@ -31,6 +35,7 @@ def exchange(first: Path, second: Path) -> bool:
 
 @functools.cache
 def _exchange_call() -> Callable[[bytes, bytes], int] | None:
+    """Return the system's call (Linux: renameat2, macOS: renamex_np), or None."""
     library = ctypes.CDLL(None, use_errno=True)
     if sys.platform.startswith("linux") and hasattr(library, "renameat2"):
         return lambda a, b: int(library.renameat2(_AT_FDCWD, a, _AT_FDCWD, b, ctypes.c_uint(_RENAME_EXCHANGE)))

@@ -1,4 +1,7 @@
-"""Lock files: one holder at a time, named in the file. The system releases the lock when its holder dies."""
+"""Lock files. One process at a time holds the lock, and the file names it.
+
+The system releases the lock when the process ends.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +18,10 @@ _POLL_S = 0.01
 
 
 def lock_file(path: Path, *, wait_s: float = 0.0) -> int:
-    """Lock `path` for this process, write the process into it, and return a descriptor; closing that releases it.
+    """Lock `path` for this process, write its process id into the file, and return a descriptor. Close it to release.
 
-    Makes the file where it is missing. Raises FileLocked, naming the holder, where it is not free within `wait_s`
-    seconds.
+    The file is created if it is missing. Raises FileLocked, which names the holder, if the lock is not free within
+    `wait_s` seconds.
     """
     fd = open_lock(path)
     end = time.monotonic() + wait_s
@@ -27,7 +30,7 @@ def lock_file(path: Path, *, wait_s: float = 0.0) -> int:
             if time.monotonic() >= end:
                 raise FileLocked(os.pread(fd, 64, 0).decode("ascii", "replace").strip() or "another process")
             time.sleep(_POLL_S)
-        with contextlib.suppress(OSError):  # a full disk: the lock itself counts, not the name in it
+        with contextlib.suppress(OSError):  # if the disk is full, the lock holds without a name in the file
             os.ftruncate(fd, 0)
             os.pwrite(fd, f"pid {os.getpid()}".encode(), 0)
     except BaseException:
@@ -37,7 +40,7 @@ def lock_file(path: Path, *, wait_s: float = 0.0) -> int:
 
 
 def open_lock(path: Path) -> int:
-    """Open a lock file for reading and writing, or make it; remove a link or an empty folder in its place."""
+    """Open or create a lock file for reading and writing. A link or an empty folder in its place is removed."""
     flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
     try:
         return os.open(path, flags, 0o644)
@@ -52,7 +55,7 @@ def open_lock(path: Path) -> int:
 
 
 def try_lock(fd: int) -> bool:
-    """Lock an open file without waiting; return False where another process holds it. Raises OSError."""
+    """Lock an open file without waiting. Return False if another process holds the lock. Raises OSError."""
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -1,4 +1,7 @@
-"""Write a file that does not exist yet, durably; for folders that nobody reads yet. Its name is not synced."""
+"""Write new files durably.
+
+The folder is not synced: use these functions for folders that nothing reads until they are renamed.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from pathlib import Path
 
 
 def write_new_bytes(path: Path, data: bytes) -> None:
-    """Write `data` to a new file. Raises FileExistsError where there is one."""
+    """Write `data` to a new file. Raises FileExistsError if it exists."""
     with path.open("xb") as file:
         file.write(data)
         file.flush()
@@ -15,6 +18,6 @@ def write_new_bytes(path: Path, data: bytes) -> None:
 
 
 def write_new_text(path: Path, text: str) -> None:
-    """Write `text` in UTF-8 to a new file, and make its folders; lone surrogates are escaped."""
+    """Write `text` as UTF-8 to a new file, and create its folders. Lone surrogates are escaped."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_new_bytes(path, text.encode("utf-8", "backslashreplace"))

@@ -1,7 +1,7 @@
-"""Replace a file in one step: temporary file, fsync, rename, fsync of the folder.
+"""Replace a file atomically: temporary file, fsync, rename, fsync of the folder.
 
-Whoever reads the file sees the old content or the new. Hard links to the old file keep the old content. Each function
-raises NotDurable where the file has its new content and only the last fsync failed, other OSErrors where the file is
+A reader sees either the old or the new content. Hard links to the old file keep the old content. Each function raises
+NotDurable if the new content is in place and only the last fsync failed, and any other OSError if the file is
 unchanged.
 """
 
@@ -17,40 +17,42 @@ from typing import BinaryIO
 from robotdata.files.sync import confirm_name
 
 TEMPORARY = ".*.tmp"
-"""Matches what processes that were killed while they replaced files of a folder have left."""
+"""Matches the temporary files of processes that were killed while they replaced a file."""
 _PIECE_BYTES = 4 << 20
 
 
 def replace_bytes(path: Path, data: bytes) -> None:
-    """Replace the content of `path` by `data`."""
+    """Replace the content of `path` by `data` atomically."""
     _replace(path, lambda file: file.write(data))
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Replace the content of `path` by `text` in UTF-8; lone surrogates are escaped."""
+    """Replace the content of `path` by `text` as UTF-8 atomically. Lone surrogates are escaped."""
     replace_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def copy_rest(source: BinaryIO, begin: int, path: Path) -> None:
-    """Replace the content of `path` by the bytes of `source` from `begin` on.
+    """Replace the content of `path` atomically by the bytes of `source` from offset `begin` to its end.
 
-    Holes stay holes, and at most 4 MiB are in memory: after a power cut the rest may be of any length.
+    Holes of a sparse file stay holes, and at most 4 MiB are in memory, because after a power cut the rest may have any
+    length.
     """
     _replace(path, lambda file: _copy(source.fileno(), begin, file))
 
 
 def temporary_path(path: Path) -> Path:
-    """The name beside `path` under which this process writes the new content."""
+    """Return the path beside `path` to which this process writes the new content."""
     return path.with_name(f".{path.name}.{os.getpid()}.tmp")
 
 
 def leftovers(path: Path) -> list[Path]:
-    """List what processes that were killed while they replaced `path` have left beside it: nobody reads these."""
-    patterns = (f".{path.name}.*.tmp", f".{path.name}.part")  # the second was used before
-    return [left for pattern in patterns for left in path.parent.glob(pattern)]
+    """Return the temporary files of `path` that killed processes have left. Nothing reads them."""
+    patterns = (f".{path.name}.*.tmp", f".{path.name}.part")  # earlier versions used the second pattern
+    return [leftover for pattern in patterns for leftover in path.parent.glob(pattern)]
 
 
 def _replace(path: Path, fill: Callable[[BinaryIO], object]) -> None:
+    """Write a temporary file with `fill`, sync it, and rename it to `path`."""
     temporary = temporary_path(path)
     try:
         with _new(temporary) as file:
@@ -66,7 +68,7 @@ def _replace(path: Path, fill: Callable[[BinaryIO], object]) -> None:
 
 
 def _new(path: Path) -> BinaryIO:
-    """Open a new file; what a killed process of the same number left, or a link there, is removed, never written to."""
+    """Create a file. A leftover or a link of the same name is removed and never written to."""
     try:
         return path.open("xb")
     except FileExistsError:
@@ -75,18 +77,19 @@ def _new(path: Path) -> BinaryIO:
 
 
 def _copy(source: int, begin: int, file: BinaryIO) -> None:
-    at, end = begin, os.fstat(source).st_size
-    while at < end:
+    """Copy the data of `source` from `begin` on, and skip its holes."""
+    position, end = begin, os.fstat(source).st_size
+    while position < end:
         try:
-            at = os.lseek(source, at, os.SEEK_DATA)
+            position = os.lseek(source, position, os.SEEK_DATA)
         except OSError as error:
             if error.errno != errno.ENXIO:
                 raise
-            break  # nothing but a hole follows
-        piece = os.pread(source, min(_PIECE_BYTES, end - at), at)
+            break  # only a hole follows
+        piece = os.pread(source, min(_PIECE_BYTES, end - position), position)
         if not piece:
             break
-        file.seek(at - begin)
+        file.seek(position - begin)
         file.write(piece)
-        at += len(piece)
+        position += len(piece)
     file.truncate(end - begin)

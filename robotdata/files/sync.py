@@ -1,4 +1,4 @@
-"""Make bytes and names durable: fsync of a file or a folder."""
+"""Make file contents and file names durable with fsync."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from robotdata.files.errors import NotDurable
 
 
 def sync_path(path: Path) -> None:
-    """Make the bytes of a file, or the names in a folder, durable."""
+    """Make the content of a file, or the names in a folder, durable."""
     fd = os.open(path, os.O_RDONLY)
     try:
         os.fsync(fd)
@@ -24,7 +24,7 @@ def sync_folders(root: Path) -> None:
 
 
 def confirm_name(path: Path) -> None:
-    """Make the name of a file that has just been renamed durable. Raises NotDurable."""
+    """Make the name of a file durable that has just been renamed. Raises NotDurable."""
     try:
         sync_path(path.parent)
     except OSError as error:

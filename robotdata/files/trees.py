@@ -1,4 +1,4 @@
-"""Copy folders by hard links, and remove them."""
+"""Copy folders with hard links, and remove folders."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NO_LINKS = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EACCES
 
 
 def link_or_copy(source: Path, target: Path) -> None:
-    """Give `target` the bytes of `source`: a hard link where the file system allows it, else a durable copy."""
+    """Make `target` a hard link to `source`, or a durable copy if the file system does not support the link."""
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         os.link(source, target)
@@ -27,28 +27,31 @@ def link_or_copy(source: Path, target: Path) -> None:
 
 
 def link_tree(source: Path, target: Path, leave_out: Collection[str] = ()) -> None:
-    """Make `target`, a new folder, with the files of `source` hard-linked; leave out relative paths in `leave_out`.
+    """Create the folder `target` with hard links to the files of `source`, except the relative paths in `leave_out`.
 
-    Symlinks stay symlinks.
+    Symbolic links stay symbolic links.
     """
     target.mkdir(parents=True)
     for folder, names, files in os.walk(source):
-        here = Path(folder)
-        relative = here.relative_to(source)
+        parent = Path(folder)
+        relative = parent.relative_to(source)
         for name in [*names, *files]:
-            place = relative / name
-            if place.as_posix() in leave_out:
+            relative_path = relative / name
+            if relative_path.as_posix() in leave_out:
                 continue
-            if (here / name).is_symlink():
-                (target / place).symlink_to((here / name).readlink())
+            if (parent / name).is_symlink():
+                (target / relative_path).symlink_to((parent / name).readlink())
             elif name in names:
-                (target / place).mkdir(exist_ok=True)
-            elif (here / name).is_file():
-                link_or_copy(here / name, target / place)
+                (target / relative_path).mkdir(exist_ok=True)
+            elif (parent / name).is_file():
+                link_or_copy(parent / name, target / relative_path)
 
 
 def unlink_from_others(folder: Path) -> None:
-    """Give every file below `folder` bytes of its own: LeRobot writes into small files in place."""
+    """Replace every file below `folder` by a copy without hard links.
+
+    LeRobot overwrites small files in place, which would change the other links.
+    """
     for path in [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]:
         data = path.read_bytes()
         path.unlink()
@@ -56,6 +59,6 @@ def unlink_from_others(folder: Path) -> None:
 
 
 def remove_tree(folder: Path) -> None:
-    """Remove a folder and all in it; one that does not exist is no error."""
+    """Remove a folder and its content. A folder that does not exist is no error."""
     if folder.exists():
         shutil.rmtree(folder)

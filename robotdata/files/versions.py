@@ -1,4 +1,4 @@
-"""Versions of what we write: every file and message names one, and what a newer program wrote is refused in words."""
+"""Check the versions of files and messages. Each one has a version; a newer one than this program knows is refused."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import Any
 
 
 def check_version(found: Any, known: int, what: str) -> None:
-    """Raise ValueError where `what` has a version above `known`, or none that is a whole number.
+    """Raise ValueError if `found` is above `known`, or is not a whole number above 0.
 
-    None counts as 1: what was written before versions were.
+    `what` names the file or message in the error. A missing version (None) counts as 1, because early files have none.
     """
     if found is None:
         return
     if type(found) is not int or found < 1:
-        raise ValueError(f"{what} has version {found!r:.40}, which is no whole number above 0")
+        raise ValueError(f"{what} has version {found!r:.40}, which is not a whole number above 0")
     if found > known:
         raise ValueError(
             f"{what} has version {found}, this program reads up to {known}. Bring both to the same release of robotdata"

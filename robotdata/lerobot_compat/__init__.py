@@ -1,1 +1,4 @@
-"""LeRobot's video functions under LeRobot's names, on top of `robotdata.video`. No other room uses it."""
+"""LeRobot's video functions with LeRobot's names and arguments, implemented with `robotdata.video`.
+
+No other room uses this one.
+"""

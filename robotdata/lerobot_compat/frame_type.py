@@ -1,4 +1,4 @@
-"""VideoFrame as a column type: which file, and when in it. The only file of this room that knows Arrow."""
+"""VideoFrame, the column type of a video frame: file and timestamp. No other file of this room uses Arrow."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import pyarrow as pa
 
 @dataclass(eq=False)
 class VideoFrame:
-    """A frame of a video in a table: `path` (string) and `timestamp` (float32, seconds).
+    """A video frame in a table: `path` (string) and `timestamp` (float32, seconds).
 
-    Registered as a feature of Hugging Face's `datasets` where that package is installed, so that a
-    `Features({"camera": VideoFrame()})` reads and writes such columns.
+    If Hugging Face `datasets` is installed, the type is registered as a feature, so that `Features({"camera":
+    VideoFrame()})` reads and writes such columns.
     """
 
     pa_type: ClassVar[Any] = pa.struct([("path", pa.string()), ("timestamp", pa.float32())])
@@ -26,7 +26,7 @@ class VideoFrame:
         return self.pa_type
 
     def __eq__(self, other: object) -> bool:
-        """LeRobot's is the same type: tables with the one and with the other can be put together."""
+        """Return whether `other` is a VideoFrame of any package, so that tables of both can be concatenated."""
         return type(other).__name__ == "VideoFrame" and getattr(other, "pa_type", None) == self.pa_type
 
     def __hash__(self) -> int:
@@ -34,7 +34,10 @@ class VideoFrame:
 
 
 def register() -> bool:
-    """Tell `datasets` about VideoFrame, unless it knows one; False where that package is not installed."""
+    """Register VideoFrame with `datasets` unless a VideoFrame is registered.
+
+    Return False if the package is not installed.
+    """
     if find_spec("datasets") is None:
         return False
     features = import_module("datasets.features.features")

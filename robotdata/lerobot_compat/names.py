@@ -1,4 +1,4 @@
-"""The functions that LeRobot's users know, by their names, on top of this room."""
+"""LeRobot's video functions, implemented with `robotdata.video`."""
 
 from __future__ import annotations
 
@@ -48,27 +48,27 @@ def encode_video_frames(
 ) -> EncodedVideo:
     """Encode a folder of `frame-000000.png` …, or a take's packet file, as an MP4.
 
-    `video_encoder` is LeRobot's configuration (anything with `vcodec`, `pix_fmt`, `g`, `crf`, `preset`,
-    `fast_decode`, `extra_options`), our EncodeSettings, or a codec's name; single `options` of these names
-    override it. With LeRobot's configuration of a depth camera the folder's `frame-000000.tiff` … are depth maps.
-    `log_level` is FFmpeg's, for all that is encoded afterwards; None leaves it. Raises EncodeError's family,
+    `video_encoder` is LeRobot's configuration (an object with `vcodec`, `pix_fmt`, `g`, `crf`, `preset`, `fast_decode`,
+    `extra_options`), an EncodeSettings, or the name of a codec; `options` with these names override it. If it is
+    LeRobot's configuration of a depth camera, the folder holds depth maps, `frame-000000.tiff` …. `log_level` sets
+    FFmpeg's log level for this and later calls; None does not change it. Raises EncodeError and its subclasses, and
     NoFramesError for an empty folder.
     """
     if log_level is not None:
         logging.getLogger("libav").setLevel(log_level)
     source = Path(imgs_dir)
     settings = settings_from(video_encoder, encoder_threads, options)
-    told: dict[str, Any] = {"fps": fps, "settings": settings, "progress": progress, "overwrite": overwrite}
+    arguments: dict[str, Any] = {"fps": fps, "settings": settings, "progress": progress, "overwrite": overwrite}
     if (scale := _scale_of(video_encoder)) is not None:
-        return encode_depth(folder_depths(source), Path(video_path), scale=scale, **told)
-    pictures = packet_file(source) if source.is_file() else folder_pictures(source)
-    return encode_frames(pictures, Path(video_path), **told)
+        return encode_depth(folder_depths(source), Path(video_path), scale=scale, **arguments)
+    images = packet_file(source) if source.is_file() else folder_pictures(source)
+    return encode_frames(images, Path(video_path), **arguments)
 
 
 def settings_from(
     encoder: object | str | None, threads: int | None = None, options: Mapping[str, Any] | None = None
 ) -> EncodeSettings:
-    """Our settings from LeRobot's configuration, a codec's name, or ours; `options` override.
+    """Return EncodeSettings for LeRobot's configuration, a codec's name, or EncodeSettings. `options` override it.
 
     Raises TypeError for an option that does not exist, UnknownCodecError and UnknownOptionError.
     """
@@ -83,7 +83,7 @@ def settings_from(
     values |= options or {}
     if "vcodec" in values:
         values["codec"] = values.pop("vcodec")
-    if values.get("codec") == _AV1:  # what a stream is called, and LeRobot's other name for its encoder
+    if values.get("codec") == _AV1:  # the codec's name in a stream, which LeRobot also accepts for its encoder
         values["codec"] = DEFAULT_CODEC
     if values.get("extra_options") is None:
         values.pop("extra_options", None)
@@ -101,37 +101,39 @@ def decode_video_frames(
     is_depth: bool = False,
     cache: VideoDecoderCache | None = None,
 ) -> Any:
-    """Decode the frames nearest to `timestamps` (seconds from the file's start), in that order.
+    """Decode the frames nearest to `timestamps` (seconds from the start of the file), in that order.
 
-    uint8 (N, H, W, 3); with `tensor` a torch tensor (N, 3, H, W), float32 in [0, 1], or uint8 with
-    `return_uint8`. With `is_depth` the 12-bit codes of a depth video, uint16 (N, H, W, 1), or (N, 1, H, W) as a tensor:
-    `dequantize_depth` makes depth of them. `backend` is `pyav`, `torchcodec`, `video_reader` or `npu`; None
-    chooses, and says so, and takes `pyav` where its choice fails; depth is always read by `pyav`.
-    Raises FrameTimestampError if no frame is within `tolerance_s`, BackendMissingError, DecodeError.
+    Return uint8 (N, H, W, 3); with `tensor` a torch tensor (N, 3, H, W), float32 in [0, 1], or uint8 with
+    `return_uint8`. With `is_depth` return the 12-bit codes of a depth video, uint16 (N, H, W, 1), or (N, 1, H, W) as a
+    tensor; `dequantize_depth` converts them to depth.
+
+    `backend` is `pyav`, `torchcodec`, `video_reader` or `npu`. None chooses one, logs the choice, and falls back to
+    `pyav` if it fails. Depth is always decoded by `pyav`. Raises FrameTimestampError if no frame is within
+    `tolerance_s`, BackendMissingError, and DecodeError.
     """
-    chosen = _backend(backend, tensor, is_depth)
+    backend_name = _backend(backend, tensor, is_depth)
     times = _seconds(timestamps)
     if not isinstance(tolerance_s, SupportsFloat) or not float(tolerance_s) >= 0:
-        raise DecodeError(f"tolerance_s={tolerance_s}: want seconds, 0 or more")
+        raise DecodeError(f"tolerance_s={tolerance_s}: expected seconds, 0 or more")
 
     def read(decoder: VideoDecoder) -> Any:
-        numbers = _numbers(decoder, times, tolerance_s, chosen)
+        numbers = _numbers(decoder, times, tolerance_s, backend_name)
         if is_depth:
             frames = _codes(decoder, numbers)
         elif backend is None:
-            frames = _read_anyhow(chosen, decoder, numbers)
+            frames = _read_or_fall_back(backend_name, decoder, numbers)
         else:
-            frames = decode_with(chosen, decoder, numbers)
+            frames = decode_with(backend_name, decoder, numbers)
         return frames, (decoder.index.height, decoder.index.width)
 
     frames, (height, width) = from_cache(_shared_cache() if cache is None else cache, video_path, read)
-    none = np.empty((0, height, width, 1), np.uint16) if is_depth else np.empty((0, height, width, 3), np.uint8)
-    stacked = np.stack(frames) if frames else none
+    empty = np.empty((0, height, width, 1), np.uint16) if is_depth else np.empty((0, height, width, 3), np.uint8)
+    stacked = np.stack(frames) if frames else empty
     if not tensor:
         return stacked
     torch = require_torch()
-    pictures = torch.from_numpy(stacked).permute(0, 3, 1, 2).contiguous()
-    return pictures if return_uint8 or is_depth else pictures.to(torch.float32) / 255
+    images = torch.from_numpy(stacked).permute(0, 3, 1, 2).contiguous()
+    return images if return_uint8 or is_depth else images.to(torch.float32) / 255
 
 
 def reencode_video(
@@ -147,8 +149,9 @@ def reencode_video(
     progress: Progress | None = None,
     **options: Any,
 ) -> EncodedVideo:
-    """Re-encode a video, with the frames shown from `start_time_s` up to, not including, `end_time_s`; settings as
-    in `encode_video_frames`. Raises as `reencode`.
+    """Re-encode the frames of a video shown in [start_time_s, end_time_s).
+
+    The settings are those of `encode_video_frames`. Raises as `reencode`.
     """
     if log_level is not None:
         logging.getLogger("libav").setLevel(log_level)
@@ -171,10 +174,10 @@ def concatenate_video_files(
     *,
     fps: int | float | Fraction | None = None,
 ) -> JoinedVideo:
-    """Join videos by their packets; `fps` is the first one's unless given.
+    """Join videos without re-encoding them. `fps` defaults to the rate of the first one.
 
-    Always checks that they fit together, whatever `compatibility_check` says.
-    Raises JoinError's family.
+    The videos are always checked for compatibility, whatever `compatibility_check` is. Raises JoinError and its
+    subclasses.
     """
     paths = [] if isinstance(input_video_paths, str | Path) else [Path(path) for path in input_video_paths]
     if not paths:
@@ -190,10 +193,10 @@ def get_video_info(
     settings: EncodeSettings | None = None,
     is_depth_map: bool = False,
 ) -> dict[str, Any]:
-    """Return the `info` block of a camera in `info.json`, read from the file.
+    """Return the `info` of a camera in `info.json`, read from the file.
 
-    `video_encoder`, as in `encode_video_frames`, or `settings` adds what a stream does not tell: g, crf, preset and the
-    like, and how depth was quantised. Raises NotAVideoError.
+    `video_encoder` (as in `encode_video_frames`) or `settings` adds what the stream does not contain: g, crf, preset
+    and others, and the quantization of depth. Raises NotAVideoError.
     """
     if settings is None and video_encoder is not None:
         settings = settings_from(video_encoder)
@@ -205,21 +208,25 @@ def get_video_info(
 
 
 def _scale_of(encoder: object | str | None) -> DepthScale | None:
-    """How LeRobot's configuration of a depth camera quantises; None for any other."""
+    """Return the quantization of LeRobot's depth configuration, or None for any other configuration."""
     if not hasattr(encoder, "depth_min"):
         return None
     return DepthScale(*(getattr(encoder, name) for name in ("depth_min", "depth_max", "shift", "use_log")))
 
 
 def _seconds(timestamps: Iterable[float]) -> list[float]:
+    """Return the timestamps as floats. Raises DecodeError."""
     try:
         return [float(time) for time in timestamps]
     except (TypeError, ValueError) as error:
-        raise DecodeError(f"timestamps={timestamps!r:.200}: want a list of seconds") from error
+        raise DecodeError(f"timestamps={timestamps!r:.200}: expected a list of seconds") from error
 
 
-def _read_anyhow(chosen: str, decoder: VideoDecoder, numbers: Sequence[int]) -> list[Any]:
-    """By the backend that we chose, or by pyav where that one cannot: torchcodec's FFmpeg is the system's."""
+def _read_or_fall_back(chosen: str, decoder: VideoDecoder, numbers: Sequence[int]) -> list[Any]:
+    """Decode with the chosen backend; if it fails, with pyav.
+
+    torchcodec uses the system's FFmpeg, which may lack a codec.
+    """
     try:
         return decode_with(chosen, decoder, numbers)
     except DecodeError as error:
@@ -231,14 +238,17 @@ def _read_anyhow(chosen: str, decoder: VideoDecoder, numbers: Sequence[int]) -> 
 
 @lru_cache(maxsize=256)
 def _warn_once(path: str, reason: str) -> None:
-    log.warning("%s: %s; pyav reads it", path, reason)
+    """Log once per video and reason that pyav is used instead."""
+    log.warning("%s: %s; using pyav", path, reason)
 
 
 def _codes(decoder: VideoDecoder, numbers: Sequence[int]) -> list[Any]:
+    """Return the depth codes of the frames, uint16 (H, W, 1) each."""
     return [depth_codes(decoder, number)[..., None] for number in numbers]
 
 
 def _shared_cache() -> VideoDecoderCache:
+    """Return the decoder cache of this process, which is cleared at exit."""
     global _default_cache
     if _default_cache is None:
         _default_cache = VideoDecoderCache()
@@ -247,12 +257,14 @@ def _shared_cache() -> VideoDecoderCache:
 
 
 def _backend(backend: str | None, tensor: bool, is_depth: bool) -> str:
+    """Return the name of the backend to use. Raises DecodeError for an unknown one."""
     if backend is not None:
         require_known(backend)
     return "pyav" if is_depth else backend or automatic_backend(tensor)
 
 
 def _numbers(decoder: VideoDecoder, times: Sequence[float], tolerance_s: float, backend: str) -> list[int]:
+    """Return the frame numbers nearest to `times`. Raises FrameTimestampError if one is too far away."""
     numbers = [decoder.index.frame_at(time) for time in times]
     loaded = [decoder.index.time_s(number) for number in numbers]
     far = [
@@ -261,7 +273,7 @@ def _numbers(decoder: VideoDecoder, times: Sequence[float], tolerance_s: float, 
     if far:
         raise FrameTimestampError(
             f"{len(far)} of {len(loaded)} times have no frame within {tolerance_s} s; the first: "
-            f"asked {far[0][0]}, nearest {far[0][1]}.\nqueried: {times}\nloaded: {loaded}\n"
+            f"requested {far[0][0]}, nearest {far[0][1]}.\nqueried: {times}\nloaded: {loaded}\n"
             f"video: {decoder.path}\nbackend: {backend}",
             times,
             loaded,

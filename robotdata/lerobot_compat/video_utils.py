@@ -1,9 +1,10 @@
-"""LeRobot 0.6's video module by its names, arguments and results: change the import line, and nothing else.
+"""LeRobot 0.6's video module with the same names, arguments and results: only the import line changes.
 
-    from robotdata.lerobot_compat.video_utils import decode_video_frames
+from robotdata.lerobot_compat.video_utils import decode_video_frames
 
-gives torch tensors, (N, C, H, W), where `robotdata.video` gives arrays, (N, H, W, C). Better on purpose: an output that
-exists is an error instead of a step left out in silence, a time at the tolerance is taken, and the errors say more.
+Decoding returns torch tensors, (N, C, H, W), where `robotdata.video` returns arrays, (N, H, W, C). Intended
+differences: an output that exists is an error instead of a step that is skipped silently, a frame exactly at the
+tolerance is accepted, and errors contain more detail.
 """
 
 from __future__ import annotations
@@ -50,13 +51,13 @@ def decode_video_frames(
     return_uint8: bool = False,
     is_depth: bool = False,
 ) -> Any:
-    """Decode frames as a torch tensor (N, 3, H, W), float32 in [0, 1], or uint8 with `return_uint8`; with `is_depth`
-    the codes of a depth video, uint16 (N, 1, H, W).
+    """Decode frames as a torch tensor (N, 3, H, W), float32 in [0, 1], or uint8 with `return_uint8`.
 
-    `video_reader` is `pyav`, as in LeRobot 0.6. Raises as `robotdata.video.decode_video_frames`.
+    With `is_depth` return the codes of a depth video, uint16 (N, 1, H, W). `video_reader` means `pyav`, as in LeRobot
+    0.6. Raises as `robotdata.video.decode_video_frames`.
     """
     if backend == "video_reader":
-        log.warning("video_reader is another name for pyav here; say pyav")
+        log.warning("backend video_reader is an alias of pyav here; use pyav")
         backend = "pyav"
     return _decode(
         video_path, timestamps, tolerance_s, backend, tensor=True, return_uint8=return_uint8, is_depth=is_depth
@@ -71,7 +72,7 @@ def decode_video_frames_pyav(
     return_uint8: bool = False,
     is_depth: bool = False,
 ) -> Any:
-    """Decode as `decode_video_frames`, by PyAV; `log_loaded_timestamps` logs which frames were taken."""
+    """Decode as `decode_video_frames` with PyAV. `log_loaded_timestamps` logs the timestamps of the returned frames."""
     times = list(timestamps)
     frames = decode_video_frames(video_path, times, tolerance_s, "pyav", return_uint8, is_depth)
     if log_loaded_timestamps:
@@ -87,7 +88,7 @@ def decode_video_frames_torchcodec(
     decoder_cache: VideoDecoderCache | None = None,
     return_uint8: bool = False,
 ) -> Any:
-    """Decode as `decode_video_frames`, by torchcodec, with the decoders of `decoder_cache`."""
+    """Decode as `decode_video_frames` with torchcodec and the decoders of `decoder_cache`."""
     times = list(timestamps)
     frames = _decode(
         video_path, times, tolerance_s, "torchcodec", tensor=True, return_uint8=return_uint8, cache=decoder_cache
@@ -98,6 +99,7 @@ def decode_video_frames_torchcodec(
 
 
 def _log_loaded(path: Path | str, times: Sequence[float]) -> None:
+    """Log the timestamps of the frames nearest to `times`."""
     with VideoDecoder(path) as decoder:
         loaded = [decoder.index.time_s(decoder.index.frame_at(float(time))) for time in times]
     log.info("%s: frames loaded at %s s", path, ", ".join(f"{time:.4f}" for time in loaded))

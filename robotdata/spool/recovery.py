@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from robotdata.capture import clock
-from robotdata.files import UnsafeFile, make_sure_of, open_own
+from robotdata.files import UnsafeFile, create_if_missing, open_own
 from robotdata.files.json_files import replace_json
 from robotdata.files.replace import TEMPORARY, copy_rest, replace_bytes
 from robotdata.files.sync import sync_path
@@ -182,7 +182,7 @@ def _make_plan(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
 
 def _repaired_rows(path: Path, manifest: dict[str, Any]) -> row_files.StoredRows:
     """Return the complete rows, after rewriting a damaged or missing header from the manifest."""
-    make_sure_of(path)
+    create_if_missing(path)
     row_files.repair_header(path, row_files.columns_of(manifest["features"], list(manifest["cameras"])))
     return row_files.read_rows(path)
 

@@ -1,4 +1,4 @@
-"""The file that an encoder or a join writes: whole or absent."""
+"""Write the output of an encoder or a join completely or not at all."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from robotdata.files.atomic_file import atomic_file
 from robotdata.files.errors import OutputExists
-from robotdata.files.whole_file import whole_file
 from robotdata.video.errors import OutputExistsError
 
 
 @contextmanager
 def output_file(path: Path, *, overwrite: bool) -> Iterator[Path]:
-    """`whole_file` for this room. Raises OutputExistsError where it raises OutputExists."""
+    """Yield a temporary path as `atomic_file` does. Raises OutputExistsError where that raises OutputExists."""
     try:
-        with whole_file(path, overwrite=overwrite) as part:
+        with atomic_file(path, overwrite=overwrite) as part:
             yield part
     except OutputExists as error:
         raise OutputExistsError(str(error)) from error.__cause__

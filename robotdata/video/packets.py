@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from robotdata.files import make_sure_of, open_own
+from robotdata.files import create_if_missing, open_own
 from robotdata.video.errors import VideoError
 
 CODECS = {"mjpeg": b"V_MJPEG", "png": b"V_MS/VFW/FOURCC"}
@@ -149,7 +149,7 @@ def packets_in(file: BinaryIO, path: Path) -> Iterator[StoredPacket]:
 def repair_header(path: Path, codec: str, width: int, height: int) -> bool:
     """Rewrite the header of a packet file that the disk lost, alone or with the whole file; return whether it had."""
     header = _file_header(codec, width, height)
-    make_sure_of(path)
+    create_if_missing(path)
     with open_own(path, write=True) as file:
         there = file.read(len(header))
         file.seek(0)

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from robotdata.files.atomic_file import atomic_file
 from robotdata.files.errors import FileLocked, NotDurable, OutputExists
 from robotdata.files.lock import lock_file
 from robotdata.files.replace import leftovers, replace_text, temporary_path
 from robotdata.files.trees import link_tree, unlink_from_others
-from robotdata.files.whole_file import whole_file
 
 
 def test_other_names_of_a_replaced_file_keep_the_old_content(tmp_path: Path) -> None:
@@ -88,15 +88,15 @@ def test_a_lock_has_one_holder_who_is_named(tmp_path: Path, place: str) -> None:
 
 def test_an_output_is_whole_or_absent(tmp_path: Path) -> None:
     path = tmp_path / "out" / "a.mp4"
-    with pytest.raises(RuntimeError), whole_file(path, overwrite=False) as part:
+    with pytest.raises(RuntimeError), atomic_file(path, overwrite=False) as part:
         part.write_text("half")
         raise RuntimeError
     assert list(path.parent.iterdir()) == []
-    with pytest.raises(OutputExists), whole_file(path, overwrite=False) as part:
+    with pytest.raises(OutputExists), atomic_file(path, overwrite=False) as part:
         part.write_text("ours")
         path.write_text("theirs")
     assert path.read_text() == "theirs" and list(path.parent.iterdir()) == [path]
-    with whole_file(path, overwrite=True) as part:
+    with atomic_file(path, overwrite=True) as part:
         part.write_text("ours")
     assert path.read_text() == "ours" and list(path.parent.iterdir()) == [path]
 

@@ -86,7 +86,7 @@ def test_it_knows_lerobots_other_decoders(video, caplog: pytest.LogCaptureFixtur
         frames = video_utils.decode_video_frames_pyav(path, (t for t in (0.1,)), 1e-4, True, return_uint8=True)
         assert "frames loaded at 0.1000 s" in caplog.text
         again = video_utils.decode_video_frames(path, [0.1], 1e-4, "video_reader", return_uint8=True)
-        assert "another name for pyav" in caplog.text
+        assert "alias of pyav" in caplog.text
     assert (frames.values == again.values).all()
 
     class Decoder:
