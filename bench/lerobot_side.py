@@ -15,7 +15,7 @@ import types
 from pathlib import Path
 from typing import Any
 
-from robotdata.video.priority import stay_ordinary
+from robotdata.video.priority import give_up_real_time
 
 
 def load() -> Any:
@@ -123,7 +123,7 @@ def main() -> None:
     os.dup2(2, 1)
     module = load()
     # As root SVT-AV1 takes real-time threads; on a machine with other work only equals can be compared.
-    stay_ordinary()
+    give_up_real_time()
     for line in sys.stdin:
         try:
             result: dict[str, Any] = {"result": answer(module, json.loads(line))}

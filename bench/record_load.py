@@ -34,7 +34,7 @@ from robotdata.capture.sim_draw import Painter
 from robotdata.capture.sim_world import World
 from robotdata.rig.machine import Machine, as_command
 from robotdata.rig.rig import Rig
-from robotdata.video.priority import stay_ordinary
+from robotdata.video.priority import give_up_real_time
 
 WIDTH, HEIGHT = 640, 480
 NOISE = 2.0
@@ -71,7 +71,7 @@ class ReadyCamera:
 
 def encode_for_ever(path: str, frames: Any) -> None:
     """AV1, preset 12, as a batch does it."""
-    stay_ordinary()
+    give_up_real_time()
     os.nice(10)
     chance = np.random.default_rng(0)
     pictures = [chance.integers(0, 255, (HEIGHT, WIDTH, 3), dtype=np.uint8) for _ in range(8)]

@@ -18,7 +18,7 @@ from video_footage import HEIGHT, WIDTH, LeRobotSide, cost, footage, jpeg, repor
 
 from robotdata.video import EncodeSettings, encode_packets
 from robotdata.video.codecs import ENCODERS, encoder_options
-from robotdata.video.priority import stay_ordinary
+from robotdata.video.priority import give_up_real_time
 from robotdata.video.sources import FrameConverter
 
 CASES = {
@@ -47,7 +47,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--lerobot-python", type=Path, help="an interpreter that has LeRobot")
     options = parser.parse_args()
-    stay_ordinary()  # the limit as well, where this runs as root
+    give_up_real_time()  # the limit as well, where this runs as root
     with tempfile.TemporaryDirectory() as name:
         report("video_encode", **measure(options, Path(name)))
 

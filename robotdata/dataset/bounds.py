@@ -17,7 +17,7 @@ from robotdata.dataset.footer import BadFooter, chunk_sizes
 
 FREE_ROWS = 10_000
 """So many rows may come from a file of any size: they cost little."""
-MOST_BYTES = 1 << 30
+MAX_BYTES = 1 << 30
 """What one reading may take in memory."""
 _FREE_BYTES = 64 << 20
 _MOST_GROWTH = 100
@@ -52,7 +52,7 @@ def read_bounded(file: pq.ParquetFile, path: Path, names: Sequence[str], groups:
     groups = list(groups)
     least, texts, values = _sizes(file, path, set(names), groups)
     size = path.stat().st_size
-    if least > MOST_BYTES or least > _FREE_BYTES + _MOST_GROWTH * size:
+    if least > MAX_BYTES or least > _FREE_BYTES + _MOST_GROWTH * size:
         raise DamagedFile(path, f"its {size:,} bytes expand to {least:,} or more, which exceeds the limit")
     if texts * values <= _FREE_BYTES:
         return file.read_row_groups(groups, columns=list(names))
@@ -61,7 +61,7 @@ def read_bounded(file: pq.ParquetFile, path: Path, names: Sequence[str], groups:
 
 def _in_batches(file: pq.ParquetFile, path: Path, names: Sequence[str], groups: list[int], rows: int) -> pa.Table:
     """Read `rows` at a time: a text may be there a million times, and how large that is shows only while it is read."""
-    most = min(MOST_BYTES, _FREE_BYTES + _MOST_GROWTH * path.stat().st_size)
+    most = min(MAX_BYTES, _FREE_BYTES + _MOST_GROWTH * path.stat().st_size)
     batches, total = [], 0
     for batch in file.iter_batches(rows, row_groups=groups, columns=list(names)):
         total += batch.nbytes

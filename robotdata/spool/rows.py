@@ -176,7 +176,7 @@ def read_rows(path: Path, columns: Sequence[Column] | None = None) -> StoredRows
 
 
 def repair_header(path: Path, columns: Sequence[Column]) -> bool:
-    """Rewrite the header for `columns` if it is damaged or missing; return whether it was rewritten.
+    """Rewrite the header of a file of such rows if it is damaged or missing; return whether it was.
 
     A header with a valid checksum stays, even if it has other columns. One without a checksum (version 1) stays if it
     has these columns, or if more rows match the columns that it has.

@@ -18,7 +18,7 @@ from robotdata.spool import rows as row_files
 from robotdata.spool.errors import NoTake, OtherRows, SpoolError, TornPacket, TornRows, UnusableTake
 from robotdata.spool.index import read_index
 from robotdata.spool.manifest import ROWS, read_manifest
-from robotdata.video.packets import MOST_BYTES
+from robotdata.video.packets import MAX_BYTES
 
 
 class CameraTrack:
@@ -59,7 +59,7 @@ class CameraTrack:
         if not 0 <= index < self.count:
             raise IndexError(f"{self._path.name}: frame {index} is outside [0, {self.count})")
         record = self._records[index]
-        if record["size"] > MOST_BYTES:
+        if record["size"] > MAX_BYTES:
             raise TornPacket(self._path, index, f"it claims {record['size']:,} bytes, more than any frame has")
         data = os.pread(self._fd, int(record["size"]), int(record["offset"]))
         if len(data) != record["size"]:

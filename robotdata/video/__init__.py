@@ -1,7 +1,7 @@
-"""Pictures <-> video: JPEG, encode, decode, cache, packets, join, cut, probe, verify. Knows no framework.
+"""Encode, decode, index, join, cut and verify videos and JPEGs. This room does not use Django.
 
-The names that LeRobot's users know are here, with our own beside them. Each is imported when it is first used,
-so that a program that only reads packets does not load the encoders.
+LeRobot's functions are available here under their names, beside robotdata's own. Each name is imported on first use, so
+that a program that only reads packets does not load the encoders.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ __all__ = [
     "working_hardware_codecs",
 ]
 
-_HOME = {
+_NAMES_BY_MODULE = {
     "cache": ["VideoDecoderCache", "frame_jpeg"],
     "codecs": ["EncodeSettings", "check_picture_size"],
     "decode": ["VideoDecoder", "open_video"],
@@ -180,7 +180,7 @@ _HOME = {
     "sources": ["folder_pictures", "packet_file"],
     "verify": ["Comparison", "VideoCheck", "compare_video", "verify_video"],
 }
-_LEROBOT_HOME = {
+_LEROBOT_NAMES_BY_MODULE = {
     "frame_type": ["VideoFrame"],
     "names": [
         "concatenate_video_files",
@@ -190,8 +190,10 @@ _LEROBOT_HOME = {
         "reencode_video",
     ],
 }
-_MODULE_OF = {name: f"robotdata.video.{module}" for module, names in _HOME.items() for name in names}
-_MODULE_OF |= {name: f"robotdata.lerobot_compat.{module}" for module, names in _LEROBOT_HOME.items() for name in names}
+_MODULE_OF = {name: f"robotdata.video.{module}" for module, names in _NAMES_BY_MODULE.items() for name in names}
+_MODULE_OF |= {
+    name: f"robotdata.lerobot_compat.{module}" for module, names in _LEROBOT_NAMES_BY_MODULE.items() for name in names
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,7 +1,7 @@
-"""Where decoding can begin: what a container calls a keyframe need not be one.
+"""Find out where decoding can begin. A packet that the container marks as a keyframe may not be enough.
 
-H.264 of cameras and of streaming often has a single IDR picture, the first, and then recovery points: decoding may
-begin there, but only the frames some way behind are right. HEVC calls its random access pictures by their type.
+H.264 from cameras and streams often has one IDR picture, the first, and recovery points after it: decoding may begin
+there, but only later frames are correct. HEVC names the type of its random access pictures in the NAL unit header.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ _IDR, _SEI = 5, 6
 _HEVC_IRAP = range(16, 24)
 _RECOVERY_POINT = 6
 _HEAD = 64 * 1024
-"""A keyframe's first slice comes after its parameter sets and messages, which are small."""
+"""Bytes of a keyframe to inspect. Its parameter sets and messages are small and precede its first slice."""
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What decoding that begins at a packet gives: all from this frame on, or only what is `behind` frames later.
+    """What decoding yields that begins at a packet.
 
-    `behind` None: nothing that is certainly right. `restarts`: nothing after it refers to anything before it, so that a
-    file may begin here.
+    `recovery_frames`: the number of frames after which all frames are correct; None if no frame is certainly correct.
+    `restarts`: no later frame refers to one before the packet, so a file may begin here.
     """
 
     restarts: bool
-    behind: int | None
+    recovery_frames: int | None
 
 
 RESTART = Access(True, 0)
@@ -33,20 +33,20 @@ NOTHING = Access(False, None)
 
 
 class AccessReader:
-    """Reads from a keyframe's packet what kind of entry it is. `codec` and `extradata` are the stream's."""
+    """Reads the `Access` of keyframe packets. `codec` and `extradata` are those of the stream."""
 
     def __init__(self, codec: str, extradata: bytes) -> None:
         self._codec = codec
         self._length = _length_size(codec, extradata)
 
     @property
-    def looks(self) -> bool:
-        """Return whether the packets must be inspected: keyframes of other codecs are what they are called."""
+    def needs_inspection(self) -> bool:
+        """Whether packets must be inspected. For codecs other than H.264 and HEVC, the keyframe flag is enough."""
         return self._codec in ("h264", "hevc")
 
     def access(self, data: bytes) -> Access:
         """Return the access that the packet `data`, or its first 64 KiB, allows."""
-        if not self.looks:
+        if not self.needs_inspection:
             return RESTART
         units = _by_length(data, self._length) if self._length else _by_start_code(data)
         return _h264(units) if self._codec == "h264" else _hevc(units)
@@ -57,20 +57,22 @@ class AccessReader:
 
 
 def _h264(units: Iterator[bytes]) -> Access:
-    found = NOTHING
+    """Return the access of the NAL units of an H.264 keyframe."""
+    access = NOTHING
     for unit in units:
         kind = unit[0] & 31
         if kind == _IDR:
             return RESTART
         if kind == _SEI:
-            behind = _recovery(_unescaped(unit[1:]))
-            found = found if behind is None else Access(False, behind)
+            recovery_frames = _recovery(_unescaped(unit[1:]))
+            access = access if recovery_frames is None else Access(False, recovery_frames)
         elif kind == 1:
             break
-    return found
+    return access
 
 
 def _hevc(units: Iterator[bytes]) -> Access:
+    """Return the access of the NAL units of an HEVC keyframe."""
     for unit in units:
         kind = unit[0] >> 1 & 63
         if kind < 32:
@@ -79,53 +81,56 @@ def _hevc(units: Iterator[bytes]) -> Access:
 
 
 def _recovery(message: bytes) -> int | None:
-    """After how many frames the pictures are exact again, by a recovery point in an H.264 message; None without one.
+    """Return `recovery_frame_cnt` of a recovery point in an H.264 SEI message (ITU-T H.264, D.1.8); None without one.
 
-    Points after which pictures are only nearly right, or refer to what a splice cut away, are none.
+    Points without `exact_match_flag`, or with `broken_link_flag`, do not count.
     """
-    at = 0
-    while at + 2 < len(message):
-        kind, at = _sum_of_bytes(message, at)
-        size, at = _sum_of_bytes(message, at)
+    position = 0
+    while position + 2 < len(message):
+        kind, position = _sum_of_bytes(message, position)
+        size, position = _sum_of_bytes(message, position)
         if kind == _RECOVERY_POINT:
-            bits = "".join(f"{byte:08b}" for byte in message[at : at + size])
+            bits = "".join(f"{byte:08b}" for byte in message[position : position + size])
             zeros = len(bits) - len(bits.lstrip("0"))
             count, flags = bits[zeros : 2 * zeros + 1], bits[2 * zeros + 1 : 2 * zeros + 3]
             return int(count, 2) - 1 if flags == "10" else None
-        at += size
+        position += size
     return None
 
 
-def _sum_of_bytes(message: bytes, at: int) -> tuple[int, int]:
-    """A number written as bytes of 255 and a last one, and where it ends."""
+def _sum_of_bytes(message: bytes, position: int) -> tuple[int, int]:
+    """Read a SEI number, which is a sum of bytes of 255 and a last byte. Return it and the position after it."""
     value = 0
-    while at < len(message):
-        value, at = value + message[at], at + 1
-        if message[at - 1] != 255:
+    while position < len(message):
+        value, position = value + message[position], position + 1
+        if message[position - 1] != 255:
             break
-    return value, at
+    return value, position
 
 
 def _unescaped(unit: bytes) -> bytes:
+    """Return the NAL unit without emulation prevention bytes."""
     return unit.replace(b"\0\0\3", b"\0\0")
 
 
 def _length_size(codec: str, extradata: bytes) -> int:
-    """How many bytes tell a unit's length; 0 where start codes part the units."""
-    place = {"h264": 4, "hevc": 21}.get(codec)
-    return (extradata[place] & 3) + 1 if place and len(extradata) > place and extradata[0] == 1 else 0
+    """Return the bytes of a NAL unit's length field; 0 if start codes separate the units (Annex B)."""
+    offset = {"h264": 4, "hevc": 21}.get(codec)
+    return (extradata[offset] & 3) + 1 if offset and len(extradata) > offset and extradata[0] == 1 else 0
 
 
 def _by_length(data: bytes, width: int) -> Iterator[bytes]:
-    at = 0
-    while at + width < len(data):
-        size = int.from_bytes(data[at : at + width], "big")
+    """Yield NAL units that are preceded by their length."""
+    position = 0
+    while position + width < len(data):
+        size = int.from_bytes(data[position : position + width], "big")
         if size:
-            yield data[at + width : at + width + size]
-        at += width + size
+            yield data[position + width : position + width + size]
+        position += width + size
 
 
 def _by_start_code(data: bytes) -> Iterator[bytes]:
+    """Yield NAL units that are separated by start codes."""
     for unit in data.split(b"\0\0\1")[1:]:
         if unit:
             yield unit

@@ -1,8 +1,8 @@
-"""A frame that says which frame it is: rows of black and white cells in the top left corner.
+"""A barcode that identifies a frame: rows of black and white cells in the top left corner.
 
-Row 0 holds the tick (the frame number) in `TICK_BITS` cells, highest bit first; row 1 the episode, row 2 the
-camera, then a parity bit each. Cells of 16 pixels survive JPEG, AV1 and H.264 at every quality we write, so
-any test can ask any stage which frame it got.
+Row 0 holds the tick (frame number) in `TICK_BITS` cells, the highest bit first; row 1 the episode, row 2 the camera.
+Each row ends with a parity bit. Cells of 16 pixels survive JPEG, AV1 and H.264 at every quality that robotdata writes,
+so a test can ask any stage which frame it got.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ HEIGHT = 3 * CELL
 
 @dataclass(frozen=True, slots=True)
 class Barcode:
-    """What a frame says of itself."""
+    """The content of a barcode."""
 
     tick: int
     episode: int
@@ -30,13 +30,13 @@ class Barcode:
 
 
 class BarcodeError(ValueError):
-    """The picture carries no readable barcode."""
+    """The image has no readable barcode."""
 
 
 def draw(rgb: NDArray[Any], code: Barcode) -> None:
-    """Draw `code` into `rgb`, uint8 (H, W, 3), in place; raises ValueError if it does not fit.
+    """Draw `code` into `rgb`, uint8 (H, W, 3), in place. Raises ValueError if it does not fit.
 
-    Into depth, uint16 (H, W) in mm, just so: white is 255 mm, black is no measurement.
+    `rgb` may also be depth, uint16 (H, W) in mm: white is 255 mm, black is 0 (no measurement).
     """
     if rgb.shape[0] < HEIGHT or rgb.shape[1] < WIDTH:
         raise ValueError(f"a barcode needs {WIDTH}x{HEIGHT} pixels, got {rgb.shape[1]}x{rgb.shape[0]}")
@@ -62,10 +62,12 @@ def read(rgb: NDArray[Any]) -> Barcode:
 
 
 def _rows(code: Barcode) -> list[tuple[int, int]]:
+    """Return (value, number of bits) of each row."""
     rows = [(code.tick, TICK_BITS), (code.episode, EPISODE_BITS), (code.camera, CAMERA_BITS)]
     return [(value % (1 << bits), bits) for value, bits in rows]
 
 
 def _cell(gray: NDArray[Any], row: int, column: int) -> int:
+    """Return the bit of one cell, from the mean of its centre."""
     y, x = row * CELL, column * CELL
     return int(gray[y + 4 : y + CELL - 4, x + 4 : x + CELL - 4].mean() > 127)

@@ -1,4 +1,4 @@
-"""Open decoders kept for the next frame: least recently used out, bounded in number and in bytes."""
+"""A cache of open decoders: least recently used first out, bounded in number and in bytes."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from robotdata.video.index import FileIdentity
 from robotdata.video.jpeg import encode_jpeg
 
 SIZE_VARIABLE = "ROBOTDATA_VIDEO_DECODER_CACHE_SIZE"
-LEROBOTS_VARIABLE = "LEROBOT_VIDEO_DECODER_CACHE_SIZE"
+LEROBOT_VARIABLE = "LEROBOT_VIDEO_DECODER_CACHE_SIZE"
 DEFAULT_SIZE = 100
 DEFAULT_BYTES = 512 * 2**20
-_MOST_DIGITS = 19
+_MAX_DIGITS = 19
 _TRIES = 10
 _Read = TypeVar("_Read")
 _UNBOUNDED = ("none", "unbounded", "-1")
@@ -27,25 +27,25 @@ _BY_DEFAULT = "default"
 
 
 def cache_size_from_environment() -> int | None:
-    """Return the number of decoders that `ROBOTDATA_VIDEO_DECODER_CACHE_SIZE`, or else LeRobot's variable, allows;
-    None is unbounded.
+    """Return the number of decoders that the environment allows; None means unbounded.
 
-    Raises VideoError, naming the value, where it is neither a positive integer nor `none`, `unbounded`, `-1`.
+    `ROBOTDATA_VIDEO_DECODER_CACHE_SIZE` takes precedence over LeRobot's variable. Raises VideoError if the value is
+    neither a positive integer nor `none`, `unbounded` or `-1`.
     """
-    name = SIZE_VARIABLE if SIZE_VARIABLE in os.environ else LEROBOTS_VARIABLE
+    name = SIZE_VARIABLE if SIZE_VARIABLE in os.environ else LEROBOT_VARIABLE
     raw = os.environ.get(name)
     if raw is None:
         return DEFAULT_SIZE
     word = raw.strip().lower()
-    if word in _UNBOUNDED or (not word and name == LEROBOTS_VARIABLE):  # there, empty is unbounded
+    if word in _UNBOUNDED or (not word and name == LEROBOT_VARIABLE):  # LeRobot: empty means unbounded
         return None
-    if not (word.isascii() and word.isdigit() and len(word) < _MOST_DIGITS and int(word) > 0):
+    if not (word.isascii() and word.isdigit() and len(word) < _MAX_DIGITS and int(word) > 0):
         raise VideoError(f"{name}={raw!r}: write a positive integer, or none for no bound, or unset it")
     return int(word)
 
 
 class _Slot:
-    """A decoder that is there or being opened; `ready` is set when it is one or has failed."""
+    """A decoder that is open or being opened. `ready` is set when opening has succeeded or failed."""
 
     def __init__(self) -> None:
         self.ready = threading.Event()
@@ -53,15 +53,15 @@ class _Slot:
 
 
 class VideoDecoderCache:
-    """Decoders by path and file identity, least recently used out first; for any number of threads.
+    """A thread-safe cache of decoders by path and file identity, least recently used first out.
 
-    A file that was replaced is opened again, never served stale. Opening a file blocks only those who want
-    the same one. A decoder that is evicted closes as soon as no frame of it is in the making; whoever still
-    holds it can continue, at the price of opening the file for each call.
+    A file that was replaced is opened again, never served stale. Opening a file blocks only threads that need the same
+    file. An evicted decoder closes once no thread decodes with it; it still works after that, but opens the file for
+    each call.
 
-    `max_size` decoders (None: unbounded), by default from the environment; `max_bytes` of indexes and
-    pictures, roughly, while more than one decoder is held: by default 512 MiB, and without a bound where the number
-    has none. A forked process begins with an empty cache. Raises VideoError for a size that is none.
+    `max_size`: number of decoders (None: unbounded), by default from the environment. `max_bytes`: approximate memory
+    of indexes and frames, which applies while more than one decoder is held; by default 512 MiB, or unbounded if
+    `max_size` is. A forked process begins with an empty cache. Raises VideoError for an invalid size.
     """
 
     def __init__(self, max_size: int | None | str = _BY_DEFAULT, *, max_bytes: int | None | str = _BY_DEFAULT) -> None:
@@ -69,10 +69,10 @@ class VideoDecoderCache:
         self.max_size = size
         by_default = None if size is None else DEFAULT_BYTES
         self.max_bytes = by_default if max_bytes == _BY_DEFAULT else _bound("max_bytes", max_bytes)
-        self._begin()
+        self._reset()
         _CACHES.add(self)
 
-    def _begin(self) -> None:
+    def _reset(self) -> None:
         self._lock = threading.Lock()
         self._slots: OrderedDict[str, _Slot] = OrderedDict()
 
@@ -93,11 +93,11 @@ class VideoDecoderCache:
             return self._bytes()
 
     def clear(self) -> None:
-        """Close all of them, each when no frame of it is in the making."""
+        """Remove all decoders. Each closes once no thread decodes with it."""
         with self._lock:
-            gone = [slot.decoder for slot in self._slots.values() if slot.decoder is not None]
+            removed = [slot.decoder for slot in self._slots.values() if slot.decoder is not None]
             self._slots.clear()
-        _close(gone)
+        _close(removed)
 
     def get_decoder(self, video_path: Path | str) -> VideoDecoder:
         """Return the decoder for `video_path`, cached or opened now. Raises NotAVideoError, BrokenVideoError."""
@@ -105,16 +105,17 @@ class VideoDecoderCache:
         while True:
             with self._lock:
                 slot = self._slots.get(key)
-                ours = slot is None
+                is_new = slot is None
                 if slot is None:
                     slot = self._slots[key] = _Slot()
                 else:
                     self._slots.move_to_end(key)
-            decoder = self._open(key, slot) if ours else self._wait(key, slot)
+            decoder = self._open(key, slot) if is_new else self._wait(key, slot)
             if decoder is not None:
                 return decoder
 
     def _open(self, key: str, slot: _Slot) -> VideoDecoder:
+        """Open the decoder of a new slot and evict others."""
         try:
             slot.decoder = VideoDecoder(key)
         except BaseException:
@@ -131,9 +132,10 @@ class VideoDecoderCache:
         return slot.decoder
 
     def _wait(self, key: str, slot: _Slot) -> VideoDecoder | None:
+        """Wait for another thread's slot; return None if opening failed or the file was replaced."""
         slot.ready.wait()
         decoder = slot.decoder
-        if decoder is None:  # the one who opened it failed; the caller tries itself and gets the reason
+        if decoder is None:  # opening failed in another thread; the caller retries and gets the error
             return None
         if decoder.identity == FileIdentity.at(key):
             return decoder
@@ -143,17 +145,18 @@ class VideoDecoderCache:
         return None
 
     def _evict(self) -> list[VideoDecoder]:
-        gone = []
+        """Remove decoders until the cache is within its bounds. The caller holds the lock."""
+        evicted = []
         while len(self._slots) > 1 and self._full():
-            # One that is being opened has waiters and no decoder yet: it is not taken from them.
+            # A slot without a decoder is being opened, and threads wait for it: keep it.
             key = next((key for key, slot in self._slots.items() if slot.decoder is not None), None)
             last = next(reversed(self._slots))
             if key is None or key == last:
                 break
             decoder = self._slots.pop(key).decoder
             if decoder is not None:
-                gone.append(decoder)
-        return gone
+                evicted.append(decoder)
+        return evicted
 
     def _full(self) -> bool:
         too_many = self.max_size is not None and len(self._slots) > self.max_size
@@ -170,21 +173,21 @@ class VideoDecoderCache:
 _CACHES: weakref.WeakSet[VideoDecoderCache] = weakref.WeakSet()
 
 
-def _begin_anew() -> None:
-    """In a forked process: a lock that another thread held at the fork would stay locked for ever."""
+def _reset_after_fork() -> None:
+    """Empty all caches in a forked process, because a lock that another thread held would stay locked."""
     for cache in list(_CACHES):
-        cache._begin()
+        cache._reset()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_begin_anew)
+    os.register_at_fork(after_in_child=_reset_after_fork)
 
 
 def frame_jpeg(path: Path | str, number: int, *, quality: int = 90, cache: VideoDecoderCache | None = None) -> bytes:
-    """Frame `number` of the video at `path` as a JPEG, 4:2:0.
+    """Return frame `number` of the video at `path` as a JPEG, 4:2:0.
 
-    Raises IndexError outside the video, NotAVideoError and BrokenVideoError. Without a cache the file is
-    opened for this call.
+    Without a cache the file is opened for this call. Raises IndexError for a frame that does not exist, NotAVideoError
+    and BrokenVideoError.
     """
     if cache is not None:
         return encode_jpeg(from_cache(cache, path, lambda decoder: decoder.frame(number)), quality)
@@ -203,13 +206,14 @@ def from_cache(cache: VideoDecoderCache, path: Path | str, read: Callable[[Video
 
 
 def _bound(name: str, value: int | str | None) -> int | None:
+    """Return a bound of the cache. Raises VideoError if it is not a positive integer or None."""
     if value is None or (isinstance(value, int) and not isinstance(value, bool) and value > 0):
         return value
     raise VideoError(f"{name}={value!r}: want a positive integer, or None for no bound")
 
 
 def _key(path: str | os.PathLike[str]) -> str:
-    return os.path.abspath(path)  # noqa: PTH100 - a key, without touching the disk
+    return os.path.abspath(path)  # noqa: PTH100 - a key, without access to the disk
 
 
 def _close(decoders: list[VideoDecoder]) -> None:

@@ -1,7 +1,7 @@
-"""Encoders as data: which names exist, which options each one takes, and how ours become theirs.
+"""Encoders as data: their names, their options, and how settings map to FFmpeg's options.
 
-The names and the mapping are LeRobot's (`vcodec`, `g`, `crf`, `preset`, `fast_decode`), so that a dataset's
-`info.json` means the same in both.
+Names and mapping are LeRobot's (`vcodec`, `g`, `crf`, `preset`, `fast_decode`), so that a dataset's `info.json` has the
+same meaning in both.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ _HARDWARE_FORMATS = ("yuv420p", "nv12")
 
 @dataclass(frozen=True, slots=True)
 class EncodeSettings:
-    """How to encode; the defaults are LeRobot 0.6's.
+    """How to encode. The defaults are those of LeRobot 0.6.
 
-    `g` is the distance of keyframes in frames, `crf` the quality (lower is better, not comparable between
-    codecs), `threads` an upper bound (None: the encoder decides), `extra_options` the encoder's own, which
-    never override the others. Raises UnknownCodecError and UnknownOptionError.
+    `g`: keyframe interval in frames. `crf`: quality; lower is better, not comparable between codecs. `threads`: an
+    upper bound (None: the encoder decides). `extra_options`: options of the encoder, which never override the others.
+    Raises UnknownCodecError and UnknownOptionError.
     """
 
     codec: str = DEFAULT_CODEC
@@ -56,8 +56,8 @@ class EncodeSettings:
             if value is None:
                 continue
             if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= high:
-                words = "a whole number" if kind is Integral else "a number"
-                raise UnknownOptionError(f"{name}={value!r}: want {words}, {low} to {high}")
+                expected = "a whole number" if kind is Integral else "a number"
+                raise UnknownOptionError(f"{name}={value!r}: want {expected}, {low} to {high}")
         if isinstance(self.preset, bool) or not isinstance(self.preset, Integral | str | None):
             raise UnknownOptionError(f"preset={self.preset!r}: want a whole number or a name")
         if not isinstance(self.pix_fmt, str):
@@ -68,7 +68,10 @@ class EncodeSettings:
 
 @dataclass(frozen=True, slots=True)
 class Encoder:
-    """One encoder: FFmpeg's name for it, the codec it writes, its limits and its own words for our options."""
+    """One encoder: FFmpeg's name, the codec it writes, its pixel formats, limits and option names.
+
+    `smallest`: least side in pixels. `narrowest`: least width in pixels.
+    """
 
     ffmpeg_name: str
     codec: str
@@ -80,6 +83,7 @@ class Encoder:
 
 
 def _svt(settings: EncodeSettings) -> dict[str, str]:
+    """Return the options of libsvtav1."""
     if settings.crf is not None and settings.crf != int(settings.crf):
         raise UnknownOptionError(f"crf={settings.crf}: libsvtav1 takes whole numbers only")
     preset = 12 if settings.preset is None else settings.preset
@@ -91,6 +95,7 @@ def _svt(settings: EncodeSettings) -> dict[str, str]:
 
 
 def _software(settings: EncodeSettings) -> dict[str, str]:
+    """Return the options of libx264, and those that libx265 shares."""
     options = _quality(settings)
     if settings.preset is not None:
         options["preset"] = str(settings.preset)
@@ -102,11 +107,12 @@ def _software(settings: EncodeSettings) -> dict[str, str]:
 
 
 def _x265(settings: EncodeSettings) -> dict[str, str]:
+    """Return the options of libx265."""
     given = str(settings.extra_options.get("x265-params", ""))
-    # It talks on stderr, and keeps a pool of threads of its own beside FFmpeg's, unless told not to.
+    # By default x265 writes to stderr and keeps its own thread pool beside FFmpeg's threads.
     params = ["log-level=error"]
     if "open-gop" not in given:
-        # Readers that seek by time land behind the frames that an open group shows before its keyframe.
+        # With open groups, some frames are shown before their keyframe, and readers that seek by time miss them.
         params.append("open-gop=0")
     if settings.threads is not None:
         params.append(f"pools={settings.threads}")
@@ -114,6 +120,7 @@ def _x265(settings: EncodeSettings) -> dict[str, str]:
 
 
 def _aom(settings: EncodeSettings) -> dict[str, str]:
+    """Return the options of libaom-av1."""
     options = _quality(settings)
     if settings.preset is not None:
         options["cpu-used"] = str(settings.preset)
@@ -123,20 +130,24 @@ def _aom(settings: EncodeSettings) -> dict[str, str]:
 
 
 def _nvenc(settings: EncodeSettings) -> dict[str, str]:
+    """Return the options of NVENC encoders."""
     options = {"rc": "0", **_keyframes(settings), **_value("qp", settings.crf)}
     return options | _value("preset", settings.preset)
 
 
 def _vaapi(settings: EncodeSettings) -> dict[str, str]:
+    """Return the options of VAAPI encoders."""
     return {**_keyframes(settings), **_value("qp", settings.crf)}
 
 
 def _qsv(settings: EncodeSettings) -> dict[str, str]:
+    """Return the options of Quick Sync encoders."""
     options = {**_keyframes(settings), **_value("global_quality", settings.crf)}
     return options | _value("preset", settings.preset)
 
 
 def _videotoolbox(settings: EncodeSettings) -> dict[str, str]:
+    """Return the options of VideoToolbox encoders, whose quality goes from 1 to 100."""
     quality = None if settings.crf is None else max(1, min(100, int(100 - 2 * settings.crf)))
     return {**_keyframes(settings), **_value("q:v", quality)}
 
@@ -158,10 +169,10 @@ _HEVC_FORMATS = ("yuv420p", "yuv420p10le", "gray12le")
 _AV1_FORMATS = ("yuv420p", "yuv420p10le")
 
 ENCODERS: dict[str, Encoder] = {
-    # Below 32x32 SVT-AV1 does not fail, it kills the process.
+    # Below 32x32, SVT-AV1 crashes the process instead of failing.
     "libsvtav1": Encoder("libsvtav1", "av1", _AV1_FORMATS, _svt, smallest=32),
     "h264": Encoder("libx264", "h264", _H264_FORMATS, _software),
-    # At up to 48 pixels of width x265's look-ahead writes behind its buffer, which can end the process.
+    # Up to a width of 48 pixels, x265's look-ahead writes beyond its buffer, which can crash the process.
     "hevc": Encoder("libx265", "hevc", _HEVC_FORMATS, _x265, smallest=16, narrowest=50),
     "libaom-av1": Encoder("libaom-av1", "av1", _AV1_FORMATS, _aom, smallest=16),
     "h264_videotoolbox": Encoder("h264_videotoolbox", "h264", _HARDWARE_FORMATS, _videotoolbox, hardware=True),
@@ -176,17 +187,20 @@ ENCODERS: dict[str, Encoder] = {
 
 
 def encoder_options(settings: EncodeSettings) -> dict[str, str]:
-    """FFmpeg's options for these settings, all strings; `settings.codec` must not be `auto`."""
+    """Return FFmpeg's options for `settings`, all strings. `settings.codec` must not be `auto`."""
     options = {name: str(value) for name, value in settings.extra_options.items()}
     for name, value in ENCODERS[settings.codec].options(settings).items():
-        # A list of parameters is joined, ours last, so that neither hides the other.
-        both = name.endswith("-params") and name in options
-        options[name] = f"{options[name]}:{value}" if both else value
+        # Lists of parameters are joined, ours last, so that neither replaces the other.
+        joined = name.endswith("-params") and name in options
+        options[name] = f"{options[name]}:{value}" if joined else value
     return options
 
 
 def depth_params(params: str, width: int) -> str:
-    """`x265-params` for depth: x265 loses values where one of its blocks is exactly as wide as the picture."""
+    """Return `x265-params` for depth of this width.
+
+    x265 loses values if a coding block is exactly as wide as the image.
+    """
     block = {64: 32, 32: 16}.get(width)
     return params if block is None or "ctu=" in params else f"{params}:ctu={block}"
 
@@ -194,7 +208,7 @@ def depth_params(params: str, width: int) -> str:
 def pixel_format(settings: EncodeSettings) -> str:
     """Return the pixel format to encode in: the requested one, or yuv420p with a warning if the codec lacks it.
 
-    Raises UnknownOptionError for a name that is no pixel format.
+    Raises UnknownOptionError for a name that is not a pixel format.
     """
     encoder = ENCODERS[settings.codec]
     if settings.pix_fmt in encoder.pix_fmts:
@@ -211,9 +225,9 @@ def pixel_format(settings: EncodeSettings) -> str:
 
 
 def check_picture_size(settings: EncodeSettings, width: int, height: int) -> None:
-    """Raise FrameSizeError where pictures of this size in pixels cannot be encoded with these settings.
+    """Raise FrameSizeError if images of this size in pixels cannot be encoded with these settings.
 
-    `auto` is not judged: which encoder it is, is known where it runs.
+    `auto` is not checked, because the encoder is chosen on the machine that encodes.
     """
     if settings.codec != AUTO:
         formats = ENCODERS[settings.codec].pix_fmts
@@ -227,7 +241,7 @@ def check_size(settings: EncodeSettings, pix_fmt: str, width: int, height: int) 
         other = "; use h264" if min(width, height) >= ENCODERS["h264"].smallest else ""
         raise FrameSizeError(f"{width}x{height}: {settings.codec} needs at least {smallest} pixels each way{other}")
     narrowest = ENCODERS[settings.codec].narrowest
-    # Depth is lossless, and for that x265 does not look ahead.
+    # For lossless depth, x265 does not use its look-ahead.
     if width < narrowest and "lossless=1" not in str(settings.extra_options.get("x265-params", "")):
         raise FrameSizeError(
             f"{width}x{height}: {settings.codec} needs a width of at least {narrowest} pixels; use h264"

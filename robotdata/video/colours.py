@@ -1,4 +1,7 @@
-"""What a stream says of its colours. Untold, the scaler reads every YUV as BT.601, and some full ranges as limited."""
+"""Convert frames to RGB by the colour matrix and range that their stream states.
+
+By default the scaler reads every YUV as BT.601, and some full-range formats as limited.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,12 @@ _BT601 = 5
 
 
 def to_rgb(reformatter: VideoReformatter, frame: av.VideoFrame, size: tuple[int, int] | None = None) -> av.VideoFrame:
-    """`frame` as rgb24, by the matrix and range that it says; one that says nothing is BT.601, limited.
+    """Return `frame` as rgb24, by the matrix and range that it states; BT.601 and limited range if it states none.
 
-    `size`, (width, height) in pixels, scales it as well.
+    `size`, (width, height) in pixels, also scales it.
     """
     width, height = size or (frame.width, frame.height)
-    if not _said(frame):
+    if not _states_colours(frame):
         return reformatter.reformat(frame, width, height, format="rgb24")
     return reformatter.reformat(
         frame,
@@ -32,11 +35,12 @@ def to_rgb(reformatter: VideoReformatter, frame: av.VideoFrame, size: tuple[int,
 
 
 def is_plain(frame: av.VideoFrame) -> bool:
-    """Return whether the scaler reads `frame` correctly without being told its colours."""
-    return not _said(frame)
+    """Return whether the scaler's defaults read the colours of `frame` correctly."""
+    return not _states_colours(frame)
 
 
-def _said(frame: av.VideoFrame) -> bool:
+def _states_colours(frame: av.VideoFrame) -> bool:
+    """Return whether `frame` states a matrix or a range that differs from the scaler's defaults."""
     name = frame.format.name
     if not _has_chroma(name):
         return False
@@ -45,10 +49,11 @@ def _said(frame: av.VideoFrame) -> bool:
 
 @lru_cache(maxsize=256)
 def _has_chroma(name: str) -> bool:
-    """Whether FFmpeg's pixel format `name` holds luma and chroma: yuv420p, nv12, yuyv422, p010le, ..."""
+    """Return whether FFmpeg's pixel format `name` holds luma and chroma: yuv420p, nv12, yuyv422, p010le, ..."""
     pixels = av.VideoFormat(name)
     return len(pixels.components) >= 3 and not pixels.is_rgb and not pixels.has_palette
 
 
 def _is_full(frame: av.VideoFrame) -> bool:
+    """Return whether `frame` has full range."""
     return frame.format.name.startswith("yuvj") or int(frame.color_range) == int(ColorRange.JPEG)

@@ -1,7 +1,7 @@
-"""Frames of a video file, by number, by time or in a row.
+"""Read frames of a video file by number, by time or consecutively.
 
-A random frame is read by our own index with one thread: quicker than the container's seek, and exact. Frames in
-a row are decoded by all threads.
+A single frame is read through our own index with one thread, which is faster than the container's seek and exact.
+Consecutive frames are decoded by all threads.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ _TRIES = 50
 
 
 class VideoDecoder:
-    """One open video file; safe to use from several threads, which take turns.
+    """One open video file. Several threads may use it; they take turns.
 
-    Frames are counted from 0 in the order in which they are shown.
-    `close` waits for a frame in the making. A closed decoder still answers, opening the file for each call.
+    Frames are numbered from 0 in presentation order. `close` waits for a frame that is being decoded. A closed decoder
+    still works, but opens the file for each call.
     """
 
     def __init__(self, path: Path | str, *, index: PacketIndex | None = None) -> None:
@@ -40,7 +40,7 @@ class VideoDecoder:
         self.identity = self.index.identity
         self._lock = threading.Lock()
         self._context: Any = None
-        self._beside: Any = None
+        self._other_reader: Any = None
         self._began = self._next = -1
         self._closed = False
         self._reformatter = VideoReformatter()
@@ -75,22 +75,22 @@ class VideoDecoder:
         return len(self.index) * 41 + len(self.index.extradata) + pixels * 12
 
     def frame(self, number: int) -> NDArray[np.uint8]:
-        """Frame `number` as RGB, uint8 (H, W, 3).
+        """Return frame `number` as RGB, uint8 (H, W, 3).
 
-        Raises IndexError outside the video, BrokenVideoError if it cannot be decoded.
+        Raises IndexError if it does not exist, BrokenVideoError if it cannot be decoded.
         """
         with self._lock:
             return self._rgb(self._native(number))
 
     def native_frame(self, number: int) -> av.VideoFrame:
-        """Frame `number` as the codec gives it (yuv420p, gray12le, …); raises as `frame`."""
+        """Return frame `number` in the codec's format (yuv420p, gray12le, …). Raises as `frame`."""
         with self._lock:
             return self._native(number)
 
     def frame_at(self, time_s: float) -> NDArray[np.uint8]:
-        """Decode the frame nearest to `time_s`, seconds from the start of the file, as RGB uint8 (H, W, 3).
+        """Return the frame nearest to `time_s`, seconds from the start of the file, as RGB uint8 (H, W, 3).
 
-        Before the first frame that one, behind the last one that. Raises FrameTimestampError for a time that is none.
+        Times before the first and after the last frame return these frames. Raises FrameTimestampError for NaN.
         """
         if math.isnan(time_s):
             raise FrameTimestampError(f"{self.path}: nan is not a time", [time_s], [], self.path, "pyav")
@@ -107,52 +107,52 @@ class VideoDecoder:
 
     def native_frames(self, numbers: range | None = None) -> Iterator[av.VideoFrame]:
         """Yield frames as `frames` does, in the codec's own format."""
-        wanted = range(self.count) if numbers is None else numbers
-        if not isinstance(wanted, range):
-            raise DecodeError(f"{self.path}, frames {wanted!r}: want a range, as range(0, {self.count})")
-        if wanted.step < 1:
-            raise DecodeError(f"{wanted}: frames are decoded forwards; reverse the list instead")
-        if not wanted:
+        requested = range(self.count) if numbers is None else numbers
+        if not isinstance(requested, range):
+            raise DecodeError(f"{self.path}, frames {requested!r}: want a range, as range(0, {self.count})")
+        if requested.step < 1:
+            raise DecodeError(f"{requested}: frames are decoded forwards; reverse the list instead")
+        if not requested:
             return
-        self._check(wanted[0])
-        self._check(wanted[-1])
-        starts = list(self.index.starts_for(wanted[0]))
+        self._check(requested[0])
+        self._check(requested[-1])
+        starts = list(self.index.starts_for(requested[0]))
         for start in starts:
-            given = 0
+            yielded = 0
             try:
-                for frame in _in_a_row(self.path, self.identity, self.index, wanted, start):
-                    given += 1
+                for frame in _consecutive(self.path, self.identity, self.index, requested, start):
+                    yielded += 1
                     yield frame
                 return
             except BrokenVideoError:
-                if given or start == starts[-1]:
+                if yielded or start == starts[-1]:
                     raise
 
     @contextmanager
-    def beside(self, make: Callable[[Path], Any]) -> Iterator[Any]:
-        """Open this file with another library by `make`: once, for one thread at a time, until `close`.
+    def open_with(self, make: Callable[[Path], Any]) -> Iterator[Any]:
+        """Open this file with another library by `make`, once; yield the result to one thread at a time, until `close`.
 
         Raises FileReplacedError if the path leads to another file by then.
         """
         with self._lock:
             try:
-                if self._beside is None:
-                    made = make(self.path)
+                if self._other_reader is None:
+                    reader = make(self.path)
                     open_same(self.path, self.identity).close()
-                    self._beside = made
-                yield self._beside
+                    self._other_reader = reader
+                yield self._other_reader
             finally:
                 if self._closed:
                     self._release()
 
     def close(self) -> None:
-        """Give back the file and the codec; waits for a frame in the making."""
+        """Close the file and the codec, after a frame that is being decoded."""
         with self._lock:
             self._closed = True
             self._release()
 
     def _release(self) -> None:
-        self._context = self._beside = None
+        self._context = self._other_reader = None
         self._next = -1
         if self._file is not None:
             self._file.close()
@@ -172,17 +172,21 @@ class VideoDecoder:
                 self._release()
 
     def _decode(self, number: int) -> av.VideoFrame:
+        """Decode frame `number` from the nearest usable keyframe, or from an earlier one if that fails."""
         for start in self.index.starts_for(number, self._file):
-            found = self._decode_from(start, number)
-            if found is not None:
-                return found
+            frame = self._decode_from(start, number)
+            if frame is not None:
+                return frame
         raise BrokenVideoError(f"{self.path}: the decoder returns no frame {number}", number)
 
     def _decode_from(self, start: int, number: int) -> av.VideoFrame | None:
-        """Frame `number`, decoded from packet `start` on or from where we are; None if the decoder gives none."""
+        """Decode frame `number` from packet `start`, or from the current position if that is in the same group.
+
+        Return None if the decoder yields no such frame.
+        """
         index = self.index
         packet = int(index.order[number])
-        wanted = int(index.pts[packet])
+        target_pts = int(index.pts[packet])
         if self._context is None:
             self._context = _codec(index, threads=1)
         if self._began <= start <= self._next <= packet:
@@ -190,19 +194,20 @@ class VideoDecoder:
         else:
             self._context.flush_buffers()
             self._began = start
-        found: av.VideoFrame | None = None
-        for at in range(start, packet + 1):
-            for frame in self._context.decode(_packet(index, self._file, at)):
-                found = frame if frame.pts == wanted else found
+        result: av.VideoFrame | None = None
+        for current in range(start, packet + 1):
+            for frame in self._context.decode(_packet(index, self._file, current)):
+                result = frame if frame.pts == target_pts else result
         self._next = packet + 1
-        if found is None:
-            # The decoder holds it back to put frames in order: drain it, and restart next time.
+        if result is None:
+            # The decoder still holds the frame for reordering: drain it, and restart next time.
             self._next = -1
             for frame in self._context.decode(None):
-                found = frame if frame.pts == wanted else found
-        return found
+                result = frame if frame.pts == target_pts else result
+        return result
 
     def _check(self, number: int) -> int:
+        """Return the frame number as an int. Raises DecodeError and IndexError."""
         try:
             number = operator.index(number)
         except TypeError as error:
@@ -225,8 +230,9 @@ def _to_rgb(reformatter: VideoReformatter, frame: av.VideoFrame) -> NDArray[np.u
 
 
 def _codec(index: PacketIndex, threads: int) -> Any:
+    """Return a decoder context for the stream of `index`; 0 threads means all."""
     context: Any = av.CodecContext.create(index.decoder, "r")
-    context.width, context.height = index.width, index.height  # raw pictures and FFV1 do not say it themselves
+    context.width, context.height = index.width, index.height  # raw video and FFV1 do not contain the size
     if index.pix_fmt:
         context.pix_fmt = index.pix_fmt
     if index.extradata:
@@ -239,37 +245,38 @@ def _codec(index: PacketIndex, threads: int) -> Any:
 
 
 def _packet(index: PacketIndex, file: Any, at: int) -> av.Packet:
-    place, size = int(index.position[at]), int(index.size[at])
-    # Asked first: a lying table must not make us reserve what it claims.
-    if place + size > index.identity.size_bytes or len(data := os.pread(file.fileno(), size, place)) != size:
+    """Read packet `at` (decoding order) from the file."""
+    offset, size = int(index.position[at]), int(index.size[at])
+    # Check before reading: a false table must not make us allocate the size that it claims.
+    if offset + size > index.identity.size_bytes or len(data := os.pread(file.fileno(), size, offset)) != size:
         number = int(index.rank[at])
         raise BrokenVideoError(f"{index.path} ends inside frame {number}; it is cut off", number)
     packet = av.Packet(data)
     packet.pts = int(index.pts[at])
-    packet.is_keyframe = bool(index.keyframe[at])  # PNG's decoder adds any other picture to the one before
+    packet.is_keyframe = bool(index.keyframe[at])  # without it, the PNG decoder adds the image to the one before
     return packet
 
 
 def _open_indexed(path: Path, index: PacketIndex | None) -> tuple[PacketIndex, Any]:
-    """The index and the open file that it is of, also where another one is just taking its place."""
+    """Return the index and the open file that it describes, and retry if the file is replaced meanwhile."""
     for _ in range(_TRIES):
-        found = index_video(path) if index is None else index
+        candidate = index_video(path) if index is None else index
         try:
-            return found, open_same(path, found.identity)
+            return candidate, open_same(path, candidate.identity)
         except FileReplacedError:
             if index is not None:
                 raise
     raise FileReplacedError(f"{path} keeps changing; wait until it has been written")
 
 
-def _in_a_row(
-    path: Path, identity: FileIdentity, index: PacketIndex, wanted: range, first: int
+def _consecutive(
+    path: Path, identity: FileIdentity, index: PacketIndex, requested: range, first: int
 ) -> Iterator[av.VideoFrame]:
-    """The frames `wanted`, decoded from packet `first` on."""
-    last = int(index.order[wanted[0] : wanted[-1] + 1].max())
-    number_of = {int(index.pts[index.order[number]]): number for number in wanted}
+    """Yield the frames `requested`, decoded from packet `first` on."""
+    last = int(index.order[requested[0] : requested[-1] + 1].max())
+    number_of = {int(index.pts[index.order[number]]): number for number in requested}
     context = _codec(index, threads=0)
-    expected = iter(wanted)
+    expected = iter(requested)
     with open_same(path, identity) as file:
         for at in range(first, last + 2):
             packet = _packet(index, file, at) if at <= last else None

@@ -1,4 +1,4 @@
-"""Pictures -> MP4: one pass, bounded memory, and the file appears whole or not at all."""
+"""Encode images as an MP4 in one pass and bounded memory. The file appears complete or not at all."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from robotdata.video.codecs import (
     pixel_format,
 )
 from robotdata.video.errors import CodecUnavailableError, EncodeError, NoFramesError, UnknownOptionError
-from robotdata.video.hardware import first_working_codec, what_it_says
+from robotdata.video.hardware import ffmpeg_warnings, first_working_codec
 from robotdata.video.output import output_file
 from robotdata.video.prefetch import Prefetcher
-from robotdata.video.priority import stay_ordinary
+from robotdata.video.priority import give_up_real_time
 from robotdata.video.rates import exact_rate, plain_rate
 from robotdata.video.sources import FrameConverter, Picture
 from robotdata.video.verify import verify_video
@@ -37,22 +37,23 @@ from robotdata.video.verify import verify_video
 log = logging.getLogger(__name__)
 
 _PROGRESS_EVERY = 8
-_BYTES_A_PIXEL = 2
-_MOST_REORDERED = 64
+_BYTES_PER_PIXEL = 2
+_MAX_REORDERED = 64
 # Numbers of ITU-T H.273.
 _LIMITED_RANGE = 1
 _BT709_PRIMARIES = 1
 _SRGB_CURVE = 13
 _BT601_MATRIX = 6
-# Of encoders' own lists: those that are known to be taken, and the words for those that are not.
+# Parameters of encoders' own lists that are known to be accepted, and the warnings for those that are not.
 _KNOWN_PARAMS = {"lossless=1"}
 _PARAM_REFUSED = re.compile("error parsing option|unknown option|invalid value|bad value", re.IGNORECASE)
 Progress = Callable[[int], None]
+"""Called with the number of frames encoded so far; it may raise to cancel."""
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedVideo:
-    """A finished video file. `codec` is the stream's (`av1`), `encoder` the one that wrote it (`libsvtav1`)."""
+    """A finished video file. `codec` is that of the stream (`av1`), `encoder` is what wrote it (`libsvtav1`)."""
 
     path: Path
     frames: int
@@ -75,11 +76,10 @@ def encode_packets(
     progress: Progress | None = None,
     overwrite: bool = False,
 ) -> EncodedVideo:
-    """JPEG (or PNG) packets to an MP4 at `fps`; JPEGs never pass through RGB.
+    """Encode JPEG or PNG packets as an MP4 at `fps` Hz. JPEGs are never converted to RGB.
 
-    `packets` is read on a thread of its own, a few ahead. `progress(frames_done)` is called every few frames
-    and may raise to cancel: no file is left then.
-    Raises EncodeError's family; nothing is written where it does.
+    `packets` is read in a separate thread, a few packets ahead. `progress` is called every few frames and may raise to
+    cancel. Raises EncodeError and its subclasses. No file is written if an exception is raised.
     """
     return encode_frames(packets, path, fps=fps, settings=settings, progress=progress, overwrite=overwrite)
 
@@ -94,12 +94,12 @@ def encode_frames(
     overwrite: bool = False,
     verify: bool = False,
 ) -> EncodedVideo:
-    """Pictures of any kind (`sources.Picture`) to an MP4; see `encode_packets`.
+    """Encode images of any kind (`sources.Picture`) as an MP4; see `encode_packets`.
 
-    With `verify` the file is decoded and counted before it gets its name.
+    With `verify` the file is decoded and its frames are counted before it is renamed to `path`.
     """
     rate = exact_rate(fps)
-    chosen = resolve(settings or EncodeSettings())
+    effective = resolve(settings or EncodeSettings())
     converter = FrameConverter()
     with output_file(Path(path), overwrite=overwrite) as part:
         remaining = iter(pictures)
@@ -107,10 +107,10 @@ def encode_frames(
         if not head:
             raise NoFramesError(f"{path}: no frames to encode")
         first = converter.open(head[0])
-        pix_fmt = pixel_format(chosen)
-        check_size(chosen, pix_fmt, first.width, first.height)
+        pix_fmt = pixel_format(effective)
+        check_size(effective, pix_fmt, first.width, first.height)
         frames = converter.frames(head[0], first, remaining, pix_fmt)
-        writer = _Writer(part, rate, chosen, pix_fmt, (first.width, first.height))
+        writer = _Writer(part, rate, effective, pix_fmt, (first.width, first.height))
         count = writer.write(frames, progress)
         if verify:
             verify_video(part, expected_frames=count)
@@ -120,8 +120,8 @@ def encode_frames(
         frames=count,
         width=first.width,
         height=first.height,
-        codec=ENCODERS[chosen.codec].codec,
-        encoder=ENCODERS[chosen.codec].ffmpeg_name,
+        codec=ENCODERS[effective.codec].codec,
+        encoder=ENCODERS[effective.codec].ffmpeg_name,
         pix_fmt=pix_fmt,
         fps=plain_rate(rate),
         duration_s=float(count / rate),
@@ -130,7 +130,7 @@ def encode_frames(
 
 
 def resolve(settings: EncodeSettings) -> EncodeSettings:
-    """`settings` with `auto` replaced by the first codec that works here; says in the log which."""
+    """Return `settings` with `auto` replaced by the first codec that works here. The choice is logged."""
     if settings.codec != AUTO:
         return settings
     codec = first_working_codec()
@@ -139,12 +139,12 @@ def resolve(settings: EncodeSettings) -> EncodeSettings:
 
 
 class _Writer:
-    """One MP4 with one video stream, from its first frame to its trailer."""
+    """Writes one MP4 with one video stream, from the first frame to the trailer."""
 
     def __init__(
         self, part: Path, rate: Fraction, settings: EncodeSettings, pix_fmt: str, size: tuple[int, int]
     ) -> None:
-        # SVT-AV1 writes its whole configuration to stderr, once per video, unless told not to.
+        # By default SVT-AV1 writes its configuration to stderr for every video.
         os.environ.setdefault("SVT_LOG", "1")
         self._part = part
         self._rate = rate
@@ -154,9 +154,10 @@ class _Writer:
         self._packets = 0
 
     def write(self, frames: Iterable[av.VideoFrame], progress: Progress | None) -> int:
+        """Encode `frames` and return their number."""
         with (
             av.open(str(self._part), "w", format="mp4", options={"movflags": "faststart"}) as container,
-            Prefetcher(frames, self._size[0] * self._size[1] * _BYTES_A_PIXEL) as ahead,
+            Prefetcher(frames, self._size[0] * self._size[1] * _BYTES_PER_PIXEL) as ahead,
         ):
             stream = self._add_stream(container)
             count = self._feed(container, stream, ahead, progress)
@@ -170,6 +171,7 @@ class _Writer:
         return count
 
     def _add_stream(self, container: Any) -> Any:
+        """Add the video stream and open its encoder. Raises CodecUnavailableError and UnknownOptionError."""
         encoder = ENCODERS[self._settings.codec]
         if encoder.ffmpeg_name not in av.codecs_available:
             raise CodecUnavailableError(
@@ -185,37 +187,42 @@ class _Writer:
             stream.pix_fmt = self._pix_fmt
             stream.codec_context.time_base = 1 / self._rate
             if self._pix_fmt != "gray12le":
-                _say_colours(stream.codec_context)
+                _set_colours(stream.codec_context)
             if encoder.codec == "hevc":
                 stream.codec_context.codec_tag = "hvc1"
             _open(stream.codec_context)
         except (av.error.FFmpegError, OSError, ValueError) as error:
-            # A software encoder that is there fails only where it does not take what it is told.
+            # An installed software encoder fails only because of its options.
             kind = CodecUnavailableError if encoder.hardware else UnknownOptionError
-            said = "; ".join(self._said(options)) or str(error)
+            reason = "; ".join(self._warnings(options)) or str(error)
             raise kind(
                 f"{encoder.ffmpeg_name} does not start at {self._size[0]}x{self._size[1]} {self._pix_fmt} "
-                f"with {options}: {said}"
+                f"with {options}: {reason}"
             ) from error
         unused = stream.codec_context.options
         if unused:
             raise UnknownOptionError(f"{encoder.ffmpeg_name} knows no option {', '.join(sorted(unused))}")
         return stream
 
-    def _said(self, options: dict[str, str]) -> list[str]:
+    def _warnings(self, options: dict[str, str]) -> list[str]:
+        """Return FFmpeg's warnings about these options."""
         name = ENCODERS[self._settings.codec].ffmpeg_name
-        return what_it_says(name, self._pix_fmt, self._size, tuple(options.items()))
+        return ffmpeg_warnings(name, self._pix_fmt, self._size, tuple(options.items()))
 
     def _refuse_unknown_params(self, options: dict[str, str]) -> None:
-        """FFmpeg only warns of a parameter in such a list that the encoder does not know, or not with this value."""
+        """Raise UnknownOptionError for a parameter, or its value, that the encoder does not accept.
+
+        For lists of parameters such as `x265-params`, FFmpeg only logs a warning.
+        """
         given = [str(v) for k, v in self._settings.extra_options.items() if k.endswith("-params") and k in options]
         if not given or set(given) <= _KNOWN_PARAMS:
             return
-        wrong = [line for line in self._said(options) if _PARAM_REFUSED.search(line)]
-        if wrong:
-            raise UnknownOptionError(f"{ENCODERS[self._settings.codec].ffmpeg_name}: {'; '.join(wrong)}")
+        refusals = [line for line in self._warnings(options) if _PARAM_REFUSED.search(line)]
+        if refusals:
+            raise UnknownOptionError(f"{ENCODERS[self._settings.codec].ffmpeg_name}: {'; '.join(refusals)}")
 
     def _feed(self, container: Any, stream: Any, frames: Iterable[av.VideoFrame], progress: Progress | None) -> int:
+        """Encode the frames and return their number."""
         count = 0
         time_base = 1 / self._rate
         for frame in frames:
@@ -228,6 +235,7 @@ class _Writer:
         return count
 
     def _mux(self, container: Any, stream: Any, frame: av.VideoFrame | None, count: int) -> None:
+        """Encode one frame, or the rest if it is None, and write the packets."""
         try:
             for packet in _encoded(stream, frame):
                 container.mux(packet)
@@ -239,17 +247,17 @@ class _Writer:
 
 
 def _open(context: Any) -> None:
-    """Open the encoder in a thread that may not become real-time: SVT-AV1's threads, made now, inherit that.
+    """Open the encoder in a thread without the right to real-time scheduling.
 
-    The caller's own rights stay as they were.
+    SVT-AV1's threads, which are created now, inherit that. The rights of the calling thread do not change.
     """
     failed: list[Exception] = []
 
     def run() -> None:
         try:
-            stay_ordinary()
+            give_up_real_time()
             context.open()
-        except Exception as error:  # noqa: BLE001 - carried to the caller, who raises it
+        except Exception as error:  # noqa: BLE001 - raised in the caller's thread
             failed.append(error)
 
     thread = threading.Thread(target=run, name="video-encoder-open")
@@ -259,8 +267,11 @@ def _open(context: Any) -> None:
         raise failed[0]
 
 
-def _say_colours(context: Any) -> None:
-    """A camera's JPEG: sRGB's colours and curve, BT.601's matrix. Unsaid, browsers take BT.709 from 720 lines on."""
+def _set_colours(context: Any) -> None:
+    """State the colours of camera JPEGs: primaries and transfer curve of sRGB, matrix of BT.601.
+
+    Without this, browsers assume BT.709 for videos of 720 lines or more.
+    """
     context.color_range = _LIMITED_RANGE
     context.color_primaries = _BT709_PRIMARIES
     context.color_trc = _SRGB_CURVE
@@ -268,8 +279,9 @@ def _say_colours(context: Any) -> None:
 
 
 def _encoded(stream: Any, frame: av.VideoFrame | None) -> Iterator[Any]:
+    """Yield the packets of one frame, with valid decoding times."""
     for packet in stream.encode(frame):
-        # x265 leaves the decoding time of a video of one frame to chance.
-        if packet.dts is None or not -_MOST_REORDERED <= packet.dts - packet.pts <= 0:
+        # For a video of one frame, x265 returns an uninitialized decoding time.
+        if packet.dts is None or not -_MAX_REORDERED <= packet.dts - packet.pts <= 0:
             packet.dts = packet.pts
         yield packet

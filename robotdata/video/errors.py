@@ -1,26 +1,26 @@
 """The errors of this room; each message says which file, what is wrong and what to do next.
 
-VideoError                      whatever the video room cannot do; a ValueError
+VideoError                      base class; a ValueError
 ├─ EncodeError                  nothing was written
-│  ├─ UnknownCodecError         the codec's name is in no table
-│  ├─ CodecUnavailableError     known, but it does not work here
-│  ├─ UnknownOptionError        an option or a value that the encoder does not take
-│  ├─ FrameSizeError            odd, too small, or changing in mid-video
-│  ├─ BrokenFrameError          a packet or picture that cannot be read; says which
-│  ├─ NoFramesError             nothing to encode; also a FileNotFoundError
-│  └─ OutputExistsError         also a FileExistsError
-├─ DecodeError
-│  ├─ NotAVideoError            empty, a pointer, or no video stream in it
-│  │  ├─ MissingVideoError      not there; also a FileNotFoundError
-│  │  └─ FileReplacedError      another file took its path, or it is gone
-│  ├─ BrokenVideoError          says at which frame it breaks
-│  ├─ FrameCountError           whole, but not as many frames as expected
-│  ├─ FrameTimestampError       no frame close enough to the time asked for
-│  └─ BackendMissingError       says what to install; also an ImportError
-└─ JoinError
-   ├─ NothingToJoinError        no videos; also a FileNotFoundError
-   ├─ SegmentMismatchError      says which parameters differ
-   └─ NotAKeyframeError         a range that does not begin at a keyframe or cannot be cut out
+│  ├─ UnknownCodecError         the codec name is unknown
+│  ├─ CodecUnavailableError     the codec is known but does not work here
+│  ├─ UnknownOptionError        an option or a value that the encoder does not accept
+│  ├─ FrameSizeError            the size is odd, too small, or changes within the video
+│  ├─ BrokenFrameError          a packet or image cannot be read; the message names it
+│  ├─ NoFramesError             no frames to encode; also a FileNotFoundError
+│  └─ OutputExistsError         the output exists; also a FileExistsError
+├─ DecodeError                  the video cannot be read as requested
+│  ├─ NotAVideoError            the file is empty, a Git LFS pointer, or has no video stream
+│  │  ├─ MissingVideoError      the file does not exist; also a FileNotFoundError
+│  │  └─ FileReplacedError      the file was replaced or removed
+│  ├─ BrokenVideoError          a frame does not decode; the message names it
+│  ├─ FrameCountError           the video decodes to another number of frames than expected
+│  ├─ FrameTimestampError       no frame is close enough to the requested time
+│  └─ BackendMissingError       the package is missing; also an ImportError
+└─ JoinError                    nothing was written
+   ├─ NothingToJoinError        no videos to join; also a FileNotFoundError
+   ├─ SegmentMismatchError      parameters of the videos differ; the message names them
+   └─ NotAKeyframeError         a range does not begin at a keyframe, or needs frames outside it
 """
 
 from __future__ import annotations
@@ -30,31 +30,31 @@ from pathlib import Path
 
 
 class VideoError(ValueError):
-    """Whatever the video room cannot do. Every kind can be made of its words alone, so that all can be pickled."""
+    """Base class of this room's errors. Each can be built from its message alone, so that it can be pickled."""
 
 
 class EncodeError(VideoError):
-    """Frames that could not become a video; nothing was written."""
+    """Frames cannot be encoded as a video. Nothing was written."""
 
 
 class UnknownCodecError(EncodeError):
-    """A codec name that is in no table."""
+    """The codec name is unknown."""
 
 
 class CodecUnavailableError(EncodeError):
-    """A known codec that does not work on this machine."""
+    """The codec is known but does not work on this machine."""
 
 
 class UnknownOptionError(EncodeError):
-    """An option, or its value, that the encoder does not take."""
+    """The encoder does not accept an option or its value."""
 
 
 class FrameSizeError(EncodeError):
-    """A frame that is odd, too small, or not of the size of the first one."""
+    """A frame has an odd or too small size, or another size than the first one."""
 
 
 class BrokenFrameError(EncodeError):
-    """A packet or picture that cannot be read; `frame` counts from 0."""
+    """A packet or image cannot be read. `frame` counts from 0."""
 
     def __init__(self, message: str, frame: int = -1) -> None:
         super().__init__(message)
@@ -62,31 +62,31 @@ class BrokenFrameError(EncodeError):
 
 
 class NoFramesError(EncodeError, FileNotFoundError):
-    """Nothing to encode."""
+    """There are no frames to encode."""
 
 
 class OutputExistsError(EncodeError, FileExistsError):
-    """The output is there already, and `overwrite` was not asked for."""
+    """The output exists, and `overwrite` is False."""
 
 
 class DecodeError(VideoError):
-    """A video that cannot be read as asked."""
+    """The video cannot be read as requested."""
 
 
 class NotAVideoError(DecodeError):
-    """A path that holds no video."""
+    """The path does not lead to a video."""
 
 
 class MissingVideoError(NotAVideoError, FileNotFoundError):
-    """A path where nothing is."""
+    """The file does not exist."""
 
 
 class FileReplacedError(NotAVideoError):
-    """The file that was opened is no longer the one at its path."""
+    """The file that was opened was replaced or removed."""
 
 
 class BrokenVideoError(DecodeError):
-    """A video that breaks; `frame` is the first that cannot be had, counted from 0."""
+    """The video is damaged. `frame` is the first frame that cannot be decoded, counted from 0."""
 
     def __init__(self, message: str, frame: int = -1) -> None:
         super().__init__(message)
@@ -94,7 +94,7 @@ class BrokenVideoError(DecodeError):
 
 
 class FrameCountError(DecodeError):
-    """A whole video with another number of frames than expected."""
+    """The video decodes to `counted` frames instead of `expected`."""
 
     def __init__(self, message: str, expected: int = -1, counted: int = -1) -> None:
         super().__init__(message)
@@ -103,8 +103,9 @@ class FrameCountError(DecodeError):
 
 
 class FrameTimestampError(DecodeError):
-    """No frame within the tolerance of a time that was asked for: all times `queried` and the nearest ones, `loaded`,
-    in seconds, of which `video`, by which `backend`.
+    """No frame is within the tolerance of a requested time.
+
+    `queried`: all requested times; `loaded`: the nearest ones, in seconds; of `video`, by `backend`.
     """
 
     def __init__(
@@ -121,19 +122,19 @@ class FrameTimestampError(DecodeError):
 
 
 class BackendMissingError(DecodeError, ImportError):
-    """A decoding backend that is not installed, or does not load."""
+    """A decoding backend is not installed, or does not load."""
 
 
 class JoinError(VideoError):
-    """Videos that cannot be joined or cut by copying packets; nothing was written."""
+    """Videos cannot be joined or cut by copying packets. Nothing was written."""
 
 
 class NothingToJoinError(JoinError, FileNotFoundError):
-    """No videos to join."""
+    """There are no videos to join."""
 
 
 class SegmentMismatchError(JoinError):
-    """Segments with different parameters; `differences` maps a parameter to the two values."""
+    """The parameters of segments differ. `differences` maps a parameter to its two values."""
 
     def __init__(self, message: str, differences: dict[str, tuple[object, object]] | None = None) -> None:
         super().__init__(message)
@@ -141,4 +142,4 @@ class SegmentMismatchError(JoinError):
 
 
 class NotAKeyframeError(JoinError):
-    """A range of frames whose packets cannot stand by themselves."""
+    """The packets of a range of frames need packets outside the range."""

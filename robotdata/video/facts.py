@@ -1,4 +1,4 @@
-"""What a video file says of itself, without decoding it; read from the streams, never from what was asked."""
+"""Read the properties of a video file from its streams, without decoding it."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ from robotdata.video.video_file import require_video_file
 
 @dataclass(frozen=True, slots=True)
 class VideoFacts:
-    """The streams of a file. `claimed_frames` and `duration_s` are the header's word: 0 where it has none.
+    """The properties of a video file.
 
-    `counted_frames` is None unless packets were counted.
+    `claimed_frames` and `duration_s` come from the header; 0 if it does not state them. `counted_frames` is None unless
+    packets were counted.
     """
 
     path: Path
@@ -42,19 +43,19 @@ class VideoFacts:
 
     @property
     def fps(self) -> float:
-        """Return the frames per second that the stream states."""
+        """Frames per second as the stream states them."""
         return float(self.rate)
 
     @property
     def frames(self) -> int:
-        """Return the counted number of frames; the header's if they were not counted."""
+        """The counted number of frames, or the header's if they were not counted."""
         return self.claimed_frames if self.counted_frames is None else self.counted_frames
 
 
 def probe(path: Path | str, *, count: bool = False) -> VideoFacts:
-    """Return the facts of the video at `path`; `count` also counts its packets, which reads the whole file once.
+    """Return the properties of the video at `path`. `count` also counts its packets, which reads the whole file once.
 
-    Raises NotAVideoError, and BrokenVideoError if counting meets a break.
+    Raises NotAVideoError, and BrokenVideoError if the packets cannot be counted.
     """
     path = Path(path)
     require_video_file(path)
@@ -86,9 +87,9 @@ def probe(path: Path | str, *, count: bool = False) -> VideoFacts:
 def get_video_info(
     path: Path | str, *, settings: EncodeSettings | None = None, is_depth_map: bool = False
 ) -> dict[str, Any]:
-    """Return the `info` block of a camera in `info.json`, read from the file.
+    """Return the `info` of a camera in `info.json`, read from the file.
 
-    `settings` adds what a stream does not tell: g, crf, preset and the like. Raises NotAVideoError.
+    `settings` adds what the stream does not contain: g, crf, preset and others. Raises NotAVideoError.
     """
     facts = probe(path)
     info: dict[str, Any] = {
@@ -117,10 +118,10 @@ def get_video_info(
 
 
 def get_audio_info(video_path: Path | str) -> dict[str, Any]:
-    """`has_audio`, and what the first audio stream is: bit rate in bit/s, sample rate in Hz, and so on; of a file with
-    sound alone, too.
+    """Return `has_audio` and the properties of the first audio stream.
 
-    Raises NotAVideoError.
+    These are its bit rate in bit/s, sample rate in Hz, and others. The file need not have a video stream. Raises
+    NotAVideoError.
     """
     path = Path(video_path)
     require_video_file(path)
@@ -130,7 +131,7 @@ def get_audio_info(video_path: Path | str) -> dict[str, Any]:
 
 
 def get_video_duration_in_s(video_path: Path | str) -> float:
-    """Return the duration of the video stream in seconds, by its header. Raises NotAVideoError."""
+    """Return the duration of the video stream in seconds, from the header. Raises NotAVideoError."""
     return probe(video_path).duration_s
 
 

@@ -1,4 +1,4 @@
-"""Which encoders work here: found by encoding a few frames, in a process that may die of it."""
+"""Find out which encoders work on this machine, by encoding a few frames in a process of its own, which may crash."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import av
 
 from robotdata.video.codecs import DEFAULT_CODEC, ENCODERS
 from robotdata.video.errors import UnknownCodecError
-from robotdata.video.priority import stay_ordinary
+from robotdata.video.priority import give_up_real_time
 
 _TRY_TIMEOUT_S = 20.0
 _WIDTH, _HEIGHT, _FRAMES = 320, 240, 4
@@ -22,10 +22,10 @@ _WIDTH, _HEIGHT, _FRAMES = 320, 240, 4
 
 @lru_cache(maxsize=len(ENCODERS))
 def codec_works(codec: str) -> bool:
-    """Return whether `codec` (a name of `ENCODERS`) encodes here; tried once per process.
+    """Return whether `codec` (a name of `ENCODERS`) encodes on this machine. It is tested once per process.
 
-    An encoder that is compiled in may still fail, hang or crash without its hardware, so it is tried in a
-    process of its own. Raises UnknownCodecError.
+    Without its hardware an encoder may fail, hang or crash, so it is tested in a process of its own. Raises
+    UnknownCodecError.
     """
     if codec not in ENCODERS:
         raise UnknownCodecError(f"codec {codec!r}: want one of {', '.join(ENCODERS)}")
@@ -47,17 +47,20 @@ def first_working_codec() -> str:
 
 
 @lru_cache(maxsize=64)
-def what_it_says(encoder: str, pix_fmt: str, size: tuple[int, int], options: tuple[tuple[str, str], ...]) -> list[str]:
-    """Return FFmpeg's warnings when it opens `encoder` (its name there) like this; empty if it cannot be run.
+def ffmpeg_warnings(
+    encoder: str, pix_fmt: str, size: tuple[int, int], options: tuple[tuple[str, str], ...]
+) -> list[str]:
+    """Return FFmpeg's warnings when it opens `encoder` (FFmpeg's name) with these options; empty if that cannot be run.
 
-    In a process of its own: to listen to FFmpeg in one that has other work may lock it up.
+    It runs in a process of its own, because capturing FFmpeg's log in a process with other work may deadlock.
     """
     done = _run(json.dumps([encoder, pix_fmt, *size, dict(options)]))
     return [] if done is None else [line for line in done.stdout.decode(errors="replace").splitlines() if line]
 
 
 def _run(job: str) -> subprocess.CompletedProcess[bytes] | None:
-    # The child finds this package where we found it, also where a notebook put it on its path by hand.
+    """Run this module in a child process with `job`; return None if it fails or hangs."""
+    # The child must find this package at the same place, also if a notebook added it to sys.path.
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "SVT_LOG": "1"}
     try:
         return subprocess.run(
@@ -73,20 +76,22 @@ def _run(job: str) -> subprocess.CompletedProcess[bytes] | None:
         return None
 
 
-def _listen(encoder: str, pix_fmt: str, width: int, height: int, options: dict[str, str]) -> None:
-    stay_ordinary()
+def _print_warnings(encoder: str, pix_fmt: str, width: int, height: int, options: dict[str, str]) -> None:
+    """Open the encoder and print FFmpeg's warnings."""
+    give_up_real_time()
     av.logging.set_level(av.logging.WARNING)
     context: Any = av.CodecContext.create(encoder, "w")
     context.width, context.height, context.pix_fmt = width, height, pix_fmt
     context.framerate = 30
     context.time_base = 1 / context.framerate
     context.options = options
-    with av.logging.Capture() as said, suppress(av.error.FFmpegError, OSError, ValueError):
+    with av.logging.Capture() as messages, suppress(av.error.FFmpegError, OSError, ValueError):
         context.open()
-    sys.stdout.writelines(words.strip() + "\n" for _, _, words in said)
+    sys.stdout.writelines(text.strip() + "\n" for _, _, text in messages)
 
 
-def _try(codec: str) -> None:
+def _encode_test_frames(codec: str) -> None:
+    """Encode a few frames; exit with 1 if some are missing."""
     encoder = ENCODERS[codec]
     context: Any = av.CodecContext.create(encoder.ffmpeg_name, "w")
     context.width, context.height = _WIDTH, _HEIGHT
@@ -105,6 +110,6 @@ def _try(codec: str) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1] in ENCODERS:
-        _try(sys.argv[1])
+        _encode_test_frames(sys.argv[1])
     else:
-        _listen(*json.loads(sys.argv[1]))
+        _print_warnings(*json.loads(sys.argv[1]))

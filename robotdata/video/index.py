@@ -1,6 +1,6 @@
-"""Where each frame of a video file lies: position, size, time and keyframe of every packet.
+"""Index the frames of a video file: position, size, time and keyframe flag of every packet.
 
-Built once per file; then any frame costs one read at a known place and the decoding of its group of pictures.
+With the index, decoding a frame costs one read at a known position and the decoding of its group of pictures.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from robotdata.video.mp4 import SampleTables, read_tables
 from robotdata.video.read_through import read_through
 from robotdata.video.video_file import require_video_file
 
-# A file named .mp4 may be a playlist that makes FFmpeg fetch other files or addresses.
+# A file named .mp4 may be a playlist, with which FFmpeg would open other files or URLs.
 OPEN_OPTIONS = {
     "protocol_whitelist": "file",
     "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,ogg,h264,hevc,ivf,obu",
@@ -31,12 +31,12 @@ OPEN_OPTIONS = {
 _TRIES = 50
 SIDE_KINDS = ("audio", "subtitle")
 MAX_PIXELS = 64_000_000
-"""More than any camera gives; a stream that claims more is refused before its frames are allocated."""
+"""More than any camera has. A stream that claims more is refused before its frames are allocated."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileIdentity:
-    """Tells a file from another one that took its path."""
+    """Identifies a file, to detect that another file took its path."""
 
     device: int
     inode: int
@@ -45,6 +45,7 @@ class FileIdentity:
 
     @classmethod
     def of(cls, stat: os.stat_result) -> FileIdentity:
+        """Return the identity in the result of `stat`."""
         return cls(stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns)
 
     @classmethod
@@ -58,12 +59,12 @@ class FileIdentity:
 
 @dataclass(frozen=True, slots=True)
 class PacketIndex:
-    """The packets of a video stream in decoding order, and its parameters.
+    """The packets of a video stream in decoding order, and the stream's parameters.
 
-    `position` and `size` in bytes (int64), `pts` in `time_base` (int64), `keyframe` bool: each of shape
-    (packets,). `order[n]` is the packet that shows as frame n; `rank` is its inverse; `keys` are the keyframes'
-    packets, `key_frames` what they show as. What an edit list hides is a packet, but no frame: it is not in `order`,
-    and its rank is below 0 or behind the last frame's.
+    `position` and `size`: bytes, int64. `pts`: in `time_base`, int64. `keyframe`: bool. Each has shape (packets,).
+    `order[n]`: the packet shown as frame n. `rank`: the inverse of `order`. `keys`: the packets of the keyframes;
+    `key_frames`: their frame numbers. Packets that an edit list hides are not in `order`; their rank is below 0 or
+    beyond the last frame.
     """
 
     path: Path
@@ -84,21 +85,21 @@ class PacketIndex:
     key_frames: NDArray[np.int64]
     claimed_frames: int
     identity: FileIdentity
-    beside: int
-    """How many streams of sound and subtitles the file has."""
+    other_streams: int
+    """Number of audio and subtitle streams of the file."""
     duration: int
     """Ticks of `time_base` from the first frame's time to the end of the last one."""
-    turned: bytes
-    """An MP4's display matrix, by which players and some readers turn the pictures; empty if there is none."""
+    display_matrix: bytes
+    """The display matrix of an MP4, with which players and some readers rotate frames; empty if there is none."""
     _access: dict[int, Access] = field(default_factory=dict, repr=False, compare=False)
-    """What the keyframes that were looked into are."""
+    """The access of keyframes that were inspected, by packet."""
 
     def __len__(self) -> int:
         return len(self.order)
 
     @property
     def rate(self) -> Fraction:
-        """Return the frames per second over the whole stream, exact if the rate is constant."""
+        """Frames per second over the whole stream; exact if the rate is constant."""
         ticks = self.duration * self.time_base
         return Fraction(len(self)) / ticks if ticks > 0 else Fraction(0)
 
@@ -118,59 +119,60 @@ class PacketIndex:
         return after if times[after] - ticks < ticks - times[after - 1] else after - 1
 
     def start_for(self, frame: int) -> int:
-        """Return the packet at which to start decoding for `frame`: the last keyframe at or before it that yields it.
+        """Return the packet at which to start decoding for `frame`: the last usable keyframe at or before it.
 
-        Not the last one decoded before it: frames shown ahead of an open group's keyframe need what was before. Not a
-        recovery point after which too few frames were shown. Where no other will do it is the first keyframe.
-        Raises BrokenVideoError if there is none.
+        A keyframe is not usable if `frame` belongs to an open group and needs frames before the keyframe, or if the
+        keyframe is a recovery point too close to `frame`. If no other is usable, it is the first keyframe. Raises
+        BrokenVideoError if there is none.
         """
         return next(self.starts_for(frame))
 
     def starts_for(self, frame: int, file: Any = None) -> Iterator[int]:
-        """`start_for`, and where that is a recovery point those further back, in growing steps.
+        """Yield `start_for`, and if that is a recovery point, earlier keyframes in growing steps.
 
-        How far behind a recovery point pictures are right is counted in pictures that others refer to, which we do not
-        count: a decoder that began too late gives no frame, and can be tried from the next one. `file` is the open
-        file, where the caller has it. Raises as `start_for`.
+        The distance after which frames are correct is counted in reference pictures, which the index does not know. A
+        decoder that started too late yields no frame, and can be tried with the next start. `file`: the open file, if
+        the caller has it. Raises as `start_for`.
         """
-        place = int(np.searchsorted(self.key_frames, frame, side="right")) - 1
-        if place < 0:
+        position = int(np.searchsorted(self.key_frames, frame, side="right")) - 1
+        if position < 0:
             raise BrokenVideoError(f"{self.path}: no keyframe at or before frame {frame}", frame)
         step = 0
-        while place > 0:
-            key = int(self.keys[place])
+        while position > 0:
+            key = int(self.keys[position])
             access = self.access(key, file)
-            shown = min(int(self.order[frame]) - key, frame - int(self.key_frames[place]))
-            if access.behind is None or access.behind > shown:
-                place -= 1
+            frames_after = min(int(self.order[frame]) - key, frame - int(self.key_frames[position]))
+            if access.recovery_frames is None or access.recovery_frames > frames_after:
+                position -= 1
                 continue
             yield key
             if access.restarts:
                 return
             step += 1
-            place -= step
+            position -= step
         yield int(self.keys[0])
 
     def access(self, packet: int, file: Any = None) -> Access:
         """Return what decoding from `packet`, a keyframe, yields. Raises OSError, FileReplacedError."""
         if packet not in self._access:
-            self._access[packet] = self._look_into(packet, file)
+            self._access[packet] = self._inspect(packet, file)
         return self._access[packet]
 
-    def _look_into(self, packet: int, file: Any) -> Access:
+    def _inspect(self, packet: int, file: Any) -> Access:
+        """Read the head of a keyframe's packet and return its access."""
         reader = AccessReader(self.codec, self.extradata)
-        if not reader.looks:
+        if not reader.needs_inspection:
             return RESTART
         with nullcontext(file) if file is not None else open_same(self.path, self.identity) as opened:
             size = reader.head(int(self.size[packet]))
             head = os.pread(opened.fileno(), size, int(self.position[packet]))
-            return reader.access(head) if len(head) == size else RESTART  # cut off: whoever decodes it says so
+            return reader.access(head) if len(head) == size else RESTART  # truncated: decoding it raises the error
 
 
 def index_video(path: Path | str) -> PacketIndex:
-    """Index the first video stream of `path`: an MP4 from its tables, any other file by reading it through.
+    """Index the first video stream of `path`: an MP4 from its tables, any other file by reading it completely.
 
-    Raises NotAVideoError if there is no video in it, BrokenVideoError if it breaks off.
+    Raises NotAVideoError if it has no video stream, BrokenVideoError if it is truncated.
     """
     path = Path(path)
     for _ in range(_TRIES):
@@ -181,7 +183,7 @@ def index_video(path: Path | str) -> PacketIndex:
         except VideoError:
             if identity == FileIdentity.at(path):
                 raise
-            continue  # half of it was of the file that took its place
+            continue  # the file was replaced while it was read
         if identity == FileIdentity.at(path):
             return index
     raise FileReplacedError(f"{path} keeps changing; wait until it has been written")
@@ -199,7 +201,7 @@ def _read_index(path: Path, identity: FileIdentity | None) -> PacketIndex:
 
 
 def open_same(path: Path, identity: FileIdentity) -> Any:
-    """Open the file at `path` unbuffered. Raises FileReplacedError if it is not the one that was there."""
+    """Open the file at `path` unbuffered. Raises FileReplacedError if it is not the file with this identity."""
     try:
         file: Any = path.open("rb", buffering=0)
     except FileNotFoundError as error:
@@ -211,10 +213,10 @@ def open_same(path: Path, identity: FileIdentity) -> Any:
 
 
 def open_container(path: Path) -> Any:
-    """Open a container that holds video; the caller closes it. Raises NotAVideoError."""
+    """Open a media file; the caller closes it. Raises NotAVideoError."""
     try:
-        # As `options` they would be given to each stream, too: a file that shows another stream only while it is
-        # looked through (FLV, MPEG) then makes PyAV write past its memory.
+        # Not as `options`, which PyAV passes to each stream, too: if a stream appears only while the file is read
+        # (FLV, MPEG), PyAV then writes beyond its memory.
         return av.open(str(path.absolute()), container_options=dict(OPEN_OPTIONS), metadata_errors="replace")
     except (av.error.FFmpegError, UnicodeError) as error:
         raise NotAVideoError(f"{path} cannot be opened by FFmpeg: {error}") from error
@@ -238,12 +240,12 @@ def open_video_stream(path: Path) -> tuple[Any, Any]:
 def _index(path: Path, stream: Any, tables: SampleTables, identity: FileIdentity) -> PacketIndex:
     context = stream.codec_context
     order = np.argsort(tables.pts, kind="stable")
-    seen = np.flatnonzero(tables.shown[order])
-    if not len(seen):
+    visible = np.flatnonzero(tables.shown[order])
+    if not len(visible):
         raise NotAVideoError(f"{path} has a video stream whose edit list hides all of its frames")
     rank = np.empty_like(order)
-    rank[order] = np.arange(len(order)) - seen[0]
-    order = order[seen[0] : seen[-1] + 1]
+    rank[order] = np.arange(len(order)) - visible[0]
+    order = order[visible[0] : visible[-1] + 1]
     keys = np.flatnonzero(tables.keyframe)
     first, last = int(order[0]), int(order[-1])
     return PacketIndex(
@@ -265,7 +267,7 @@ def _index(path: Path, stream: Any, tables: SampleTables, identity: FileIdentity
         key_frames=rank[keys],
         claimed_frames=stream.frames,
         identity=identity,
-        beside=sum(other.type in SIDE_KINDS for other in stream.container.streams),
-        turned=tables.turned,
+        other_streams=sum(other.type in SIDE_KINDS for other in stream.container.streams),
+        display_matrix=tables.display_matrix,
         duration=int(tables.pts[last] - tables.pts[first] + tables.length[last]),
     )

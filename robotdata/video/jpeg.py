@@ -1,4 +1,4 @@
-"""One frame as a JPEG and back: what the preview, the spool and the scrubber all share."""
+"""Encode and decode single frames as JPEG, for previews, the spool and the player."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ SCALES = (1, 2, 4, 8)
 
 
 def encode_jpeg(rgb: NDArray[np.uint8], quality: int = QUALITY) -> bytes:
-    """`rgb`, uint8 (H, W, 3), as a baseline JPEG with 4:2:0 chroma.
+    """Encode `rgb`, uint8 (H, W, 3), as a baseline JPEG with 4:2:0 chroma.
 
-    Raises ImageError if the array is not such a picture.
+    Raises ImageError if the array has another shape or dtype, or exceeds MAX_PIXELS.
     """
     if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8:
         raise ImageError(f"want uint8 (H, W, 3), got {rgb.dtype} {rgb.shape}")
@@ -31,9 +31,9 @@ def encode_jpeg(rgb: NDArray[np.uint8], quality: int = QUALITY) -> bytes:
 
 
 def decode_jpeg(data: bytes, *, scale: int = 1) -> NDArray[np.uint8]:
-    """Decode the image in `data`, uint8 (H, W, 3); `scale` 2, 4 or 8 decodes 1/scale of each side, and faster.
+    """Decode a JPEG to uint8 (H, W, 3). `scale` 2, 4 or 8 decodes 1/scale of each side, which is faster.
 
-    Raises ImageError if `data` is no whole JPEG or claims more than MAX_PIXELS.
+    Raises ImageError if `data` is not a complete JPEG or claims more than MAX_PIXELS.
     """
     if scale not in SCALES:
         raise ImageError(f"scale {scale}: want one of {SCALES}")
@@ -48,11 +48,11 @@ def decode_jpeg(data: bytes, *, scale: int = 1) -> NDArray[np.uint8]:
 
 
 def jpeg_size(data: bytes) -> tuple[int, int]:
-    """(width, height) from the header alone; raises ImageError if there is none, or beyond MAX_PIXELS."""
+    """Return (width, height) from the header. Raises ImageError if there is none, or beyond MAX_PIXELS."""
     return jpeg_shape(data)[:2]
 
 
 def jpeg_shape(data: bytes) -> tuple[int, int, int]:
-    """(width, height, channels), as `jpeg_size`."""
+    """Return (width, height, channels) from the header. Raises as `jpeg_size`."""
     parts = parse_jpeg(data, header_only=True)
     return parts.width, parts.height, parts.channels

@@ -1,6 +1,6 @@
-"""The one door through which a camera's own JPEGs come in: whole, upright and without misleading metadata.
+"""Check and normalize the JPEGs of a camera before they are stored: complete, upright, without misleading metadata.
 
-What is stored shows the same pixels in a browser, in an encoder and in any other decoder.
+A stored JPEG then has the same pixels in a browser, in an encoder and in any other decoder.
 """
 
 from __future__ import annotations
@@ -21,64 +21,64 @@ _EIGHTH = "3"
 
 
 class JpegDoor:
-    """Lets in one camera's JPEGs, one after the other; for one thread."""
+    """Checks and normalizes the JPEGs of one camera. Use it in one thread."""
 
     def __init__(self, quality: int = QUALITY) -> None:
         self._quality = quality
         self._decoder: Any = None
 
     def admit(self, data: bytes) -> JpegParts:
-        """`data` in its plain form (see `JpegParts.plain`), turned where its EXIF says so; unchanged where it may be.
+        """Return the JPEG in its plain form (see `JpegParts.plain`), rotated by its EXIF orientation.
 
-        All of its coded data is read, at an eighth of the size. Raises ImageError if the picture is not whole, or
+        All coded data is decoded, at an eighth of the size. Raises ImageError if the image is damaged or incomplete, or
         of a kind that not all decoders read.
         """
         parts = parse_jpeg(data)
         plain = parts.plain()
         self._read_through(parts, plain)
-        if parts.has_exif and (turned := _turned(parts, self._quality)) is not None:
-            return parse_jpeg(turned)
+        if parts.has_exif and (rotated := _rotated(parts, self._quality)) is not None:
+            return parse_jpeg(rotated)
         if parts.stores_rgb:
             plain = plain_jpeg(data, self._quality)
         return parts if plain is data else parse_jpeg(plain)
 
     def _read_through(self, parts: JpegParts, plain: bytes) -> None:
-        """Raises ImageError if FFmpeg finds a break in the coded data, or where they have no end."""
+        """Raise ImageError if FFmpeg finds an error in the coded data, or if they have no end."""
         if self._decoder is None:
             self._decoder = av.CodecContext.create("mjpeg", "r")
             self._decoder.thread_count = 1
             self._decoder.options = {"err_detect": "explode", "max_pixels": str(MAX_PIXELS), "lowres": _EIGHTH}
         try:
-            whole = len(self._decoder.decode(av.Packet(plain))) == 1
+            is_complete = len(self._decoder.decode(av.Packet(plain))) == 1
         except av.FFmpegError:
             self._decoder = None
-            whole = False
-        if not whole or not parts.restarts_in_order:
+            is_complete = False
+        if not is_complete or not parts.restarts_in_order:
             raise ImageError(f"a JPEG of {len(parts.data)} bytes ({parts.width}x{parts.height}) is damaged or cut off")
         if not parts.ended and not _needs_no_more(plain):
             raise ImageError(f"a JPEG of {len(parts.data)} bytes has no end: it was cut off")
 
 
 def plain_jpeg(data: bytes, quality: int = QUALITY) -> bytes:
-    """Return a stored JPEG as it may be shown: its pixels as stored, whatever its metadata says.
+    """Return a stored JPEG in its plain form: the stored pixels, whatever its metadata says.
 
-    Its bytes where nothing has to go. Raises ImageError if it is none.
+    `data` itself is returned if it is plain already. Raises ImageError if it is not a JPEG.
     """
     parts = parse_jpeg(data)
-    if parts.stores_rgb:  # FFmpeg and browsers do not always agree about which those are
+    if parts.stores_rgb:  # FFmpeg and browsers do not always agree on whether the channels are RGB
         return encode_jpeg(decode_jpeg(parts.data), quality)
     return parts.plain()
 
 
 def _needs_no_more(plain: bytes) -> bool:
-    """Whether a picture that had no end marker lacks nothing else: then it is the same whatever follows its data."""
-    begun = plain[: -len(_END)]
-    one, other = (decode_jpeg(begun + fill + _END) for fill in _FILLS)
-    return bool(np.array_equal(one, other))
+    """Return whether an image without an end marker is complete: its pixels do not depend on what follows."""
+    coded = plain[: -len(_END)]
+    first, second = (decode_jpeg(coded + fill + _END) for fill in _FILLS)
+    return bool(np.array_equal(first, second))
 
 
-def _turned(parts: JpegParts, quality: int) -> bytes | None:
-    """The picture turned as its EXIF says; None if it says nothing, or upright."""
+def _rotated(parts: JpegParts, quality: int) -> bytes | None:
+    """Return the image rotated by its EXIF orientation, as a JPEG; None if it is upright."""
     try:
         with Image.open(io.BytesIO(parts.data), formats=["JPEG"]) as image:
             if image.getexif().get(0x0112, 1) in (1, 0):

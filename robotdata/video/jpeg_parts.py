@@ -1,6 +1,6 @@
-"""The parts of a JPEG as decoders step through them: padding and rubbish between parts are stepped over.
+"""Split a JPEG into its parts as decoders do: padding and garbage between parts are skipped.
 
-And its plain form: the same pixels, without what makes a browser show them otherwise than a decoder gives them.
+It also makes the plain form of a JPEG: the same pixels, without metadata that makes browsers show them differently.
 """
 
 from __future__ import annotations
@@ -10,20 +10,20 @@ import struct
 from dataclasses import dataclass
 
 MAX_PIXELS = 64_000_000
-"""More than any camera gives; a header that claims more is refused before a byte is decoded."""
+"""More than any camera has. A header that claims more is refused before anything is decoded."""
 
 _SOI, _EOI, _SOS, _DHT, _ADOBE, _EXIF, _JFIF = 0xD8, 0xD9, 0xDA, 0xC4, 0xEE, 0xE1, 0xE0
 _FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {_DHT, 0xC8, 0xCC}
 _READABLE = frozenset([0xC0, 0xC1, 0xC2])
-"""Baseline, extended and progressive, with Huffman codes: what every decoder reads."""
+"""Baseline, extended and progressive with Huffman coding: the kinds that every decoder reads."""
 _BARE = frozenset([0x01, *range(0xD0, 0xD8)])
 _APPLICATION = frozenset(range(0xE0, 0xF0))
 JPEG_BEGIN = b"\xff\xd8\xff"
-_LONGEST_PREFIX, _PADDING = 64, b"\0\r\n "
+_MAX_PREFIX, _PADDING = 64, b"\0\r\n "
 _SCAN_END = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 _RESTART = re.compile(rb"\xff([\xd0-\xd7])")
 _PLAIN_JFIF = b"\xff\xe0\x00\x10JFIF\0\1\1\0\0\1\0\1\0\0"
-_USUAL_TABLES = bytes.fromhex(
+_STANDARD_TABLES = bytes.fromhex(
     "ffc4001f0000010501010101010100000000000000000102030405060708090a0bffc400b5100002010303020403050504040000017d"
     "01020300041105122131410613516107227114328191a1082342b1c11552d1f02433627282090a161718191a25262728292a34353637"
     "38393a434445464748494a535455565758595a636465666768696a737475767778797a838485868788898a92939495969798999aa2a3"
@@ -33,16 +33,16 @@ _USUAL_TABLES = bytes.fromhex(
     "3738393a434445464748494a535455565758595a636465666768696a737475767778797a82838485868788898a92939495969798999a"
     "a2a3a4a5a6a7a8a9aab2b3b4b5b6b7b8b9bac2c3c4c5c6c7c8c9cad2d3d4d5d6d7d8d9dae2e3e4e5e6e7e8e9eaf2f3f4f5f6f7f8f9fa"
 )
-"""The Huffman tables of Annex K of the standard, which USB cameras leave out of every frame."""
+"""The Huffman tables of ITU-T T.81, Annex K, which USB cameras omit from every frame."""
 
 
 class ImageError(ValueError):
-    """A picture that is not what it should be; the message says what came and what was expected."""
+    """An image is not as required. The message says what was found and what was expected."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A marker with what belongs to it: bytes `begin` to `end`; a scan's coded data is a part of the scan's header."""
+    """A marker and its segment: bytes [begin, end). The coded data of a scan belong to the scan's part."""
 
     marker: int
     begin: int
@@ -51,7 +51,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class JpegParts:
-    """The first picture in `data`. `ended`: it has its end marker."""
+    """The first JPEG in `data`. `ended`: it has its end marker."""
 
     data: bytes
     width: int
@@ -66,11 +66,12 @@ class JpegParts:
 
     @property
     def has_exif(self) -> bool:
+        """Whether it has EXIF metadata."""
         return any(p.marker == _EXIF and self.body(p).startswith(b"Exif\0") for p in self.parts)
 
     @property
     def stores_rgb(self) -> bool:
-        """Return whether its three channels are red, green and blue, by libjpeg's rules, which browsers follow."""
+        """Whether its three channels are red, green and blue, by the rules of libjpeg, which browsers follow."""
         if self.channels != 3 or self._has_jfif:
             return False
         for part in self.parts:
@@ -81,11 +82,11 @@ class JpegParts:
 
     @property
     def restarts_in_order(self) -> bool:
-        """Return whether its restart markers count from 0 to 7 and round again; decoders differ about others."""
+        """Whether its restart markers count from 0 to 7 cyclically; decoders differ on others."""
         for part in self.parts:
             if part.marker == _SOS:
-                found = _RESTART.findall(self.data, part.begin, part.end)
-                if any(mark[0] & 7 != number & 7 for number, mark in enumerate(found)):
+                markers = _RESTART.findall(self.data, part.begin, part.end)
+                if any(mark[0] & 7 != number & 7 for number, mark in enumerate(markers)):
                     return False
         return True
 
@@ -94,49 +95,51 @@ class JpegParts:
         return any(p.marker == _JFIF and self.body(p).startswith(b"JFIF\0") for p in self.parts)
 
     def plain(self) -> bytes:
-        """Return the same coded pixels: no metadata but JFIF's, nothing between or behind parts, all tables, an end.
+        """Return a JPEG with the same coded pixels, all tables and an end marker, and without metadata except JFIF.
 
-        `data` itself where it is plain already. Orientation, colour profiles, resolutions and previews are gone.
+        Nothing is between or after the parts. Orientation, colour profile, resolution and preview are removed. `data`
+        itself is returned if it is plain already.
         """
         kept = [p for p in self.parts if p.marker not in _APPLICATION]
         jfif = next((p for p in self.parts if p.marker == _JFIF and self.body(p).startswith(b"JFIF\0")), None)
-        tables = b"" if any(p.marker == _DHT for p in kept) else _USUAL_TABLES
+        tables = b"" if any(p.marker == _DHT for p in kept) else _STANDARD_TABLES
         pieces = [self.data[p.begin : p.end] for p in kept]
         if len(kept) == len(self.parts) and not tables:
-            head = b""  # no metadata: its colours are what decoders take them for by themselves
+            head = b""  # without metadata, decoders use their default colours
         else:
             head = self.data[jfif.begin : jfif.end] if jfif else _PLAIN_JFIF
-        made = b"".join((b"\xff\xd8", head, tables, *pieces, b"\xff\xd9"))
-        return self.data if made == self.data else made
+        plain = b"".join((b"\xff\xd8", head, tables, *pieces, b"\xff\xd9"))
+        return self.data if plain == self.data else plain
 
 
 def parse_jpeg(data: bytes, *, header_only: bool = False) -> JpegParts:
-    """Return the parts of the first image in `data`; with `header_only` those up to the frame header.
+    """Return the parts of the first JPEG in `data`; with `header_only` those up to the frame header.
 
-    Raises ImageError if there is none, or one of a kind that not all decoders read.
+    Raises ImageError if there is none, or if it is of a kind that not all decoders read.
     """
-    at = len(data[:_LONGEST_PREFIX]) - len(data[:_LONGEST_PREFIX].lstrip(_PADDING))
-    if not data.startswith(JPEG_BEGIN, at):
+    position = len(data[:_MAX_PREFIX]) - len(data[:_MAX_PREFIX].lstrip(_PADDING))
+    if not data.startswith(JPEG_BEGIN, position):
         raise ImageError(f"not a JPEG: {len(data)} bytes that begin with {data[:4].hex() or 'nothing'}")
     parts: list[Part] = []
     size: tuple[int, int, int] | None = None
-    ended, at = False, at + 2
-    while (found := _next_marker(data, at)) is not None:
+    ended, position = False, position + 2
+    while (found := _next_marker(data, position)) is not None:
         marker, begin = found
         if marker == _EOI or (marker == _SOI and size is not None):
             ended = marker == _EOI
             break
-        at = begin + 2
+        position = begin + 2
         if marker in _BARE or marker == _SOI:
             continue
-        if at + 2 > len(data) or (length := int.from_bytes(data[at : at + 2], "big")) < 2 or at + length > len(data):
+        length = int.from_bytes(data[position : position + 2], "big")
+        if position + 2 > len(data) or length < 2 or position + length > len(data):
             break
-        at += length
+        position += length
         if marker == _SOS:
-            at = _scan_end(data, at)
+            position = _scan_end(data, position)
         elif marker in _FRAME_HEADERS:
             size = _frame_size(data, marker, begin)
-        parts.append(Part(marker, begin, at))
+        parts.append(Part(marker, begin, position))
         if header_only and size is not None:
             break
     if size is None:
@@ -145,27 +148,27 @@ def parse_jpeg(data: bytes, *, header_only: bool = False) -> JpegParts:
 
 
 def picture_end(data: bytes, begin: int) -> tuple[int, bool] | None:
-    """Return where the image that begins at `begin` ends, and whether by its end marker; None if it is incomplete.
+    """Return where the JPEG that begins at `begin` ends, and whether it has an end marker; None if it is incomplete.
 
-    Without an end marker it ends where the next picture begins.
+    Without an end marker, it ends where the next JPEG begins.
     """
-    at = begin + 2
-    while (found := _next_marker(data, at)) is not None:
-        marker, place = found
-        at = place + 2
+    position = begin + 2
+    while (found := _next_marker(data, position)) is not None:
+        marker, marker_at = found
+        position = marker_at + 2
         if marker == _EOI:
-            return at, True
-        if marker == _SOI and data.startswith(JPEG_BEGIN, place) and place > begin + 2:
-            return place, False
+            return position, True
+        if marker == _SOI and data.startswith(JPEG_BEGIN, marker_at) and marker_at > begin + 2:
+            return marker_at, False
         if marker in _BARE or marker == _SOI:
             continue
-        if at + 2 > len(data):
+        if position + 2 > len(data):
             return None
-        at += int.from_bytes(data[at : at + 2], "big")
-        if at > len(data):
+        position += int.from_bytes(data[position : position + 2], "big")
+        if position > len(data):
             return None
         if marker == _SOS:
-            at = _scan_end(data, at)
+            position = _scan_end(data, position)
     return None
 
 
@@ -176,18 +179,18 @@ def check_size(width: int, height: int) -> None:
 
 
 def _scan_end(data: bytes, at: int) -> int:
-    """Where the coded data that begin at `at` end: at the next marker, or at the fill bytes before it."""
-    found = _SCAN_END.search(data, at)
-    if found is None:
+    """Return where the coded data that begin at `at` end: at the next marker, or at fill bytes before it."""
+    marker = _SCAN_END.search(data, at)
+    if marker is None:
         return len(data)
-    end = found.start()
+    end = marker.start()
     while end > at and data[end - 1] == 0xFF:
         end -= 1
     return end
 
 
 def _next_marker(data: bytes, at: int) -> tuple[int, int] | None:
-    """The next marker's second byte and where it begins; fill bytes before it and what is no marker are skipped."""
+    """Return the next marker's second byte and its position. Fill bytes and other bytes before it are skipped."""
     while (at := data.find(b"\xff", at)) >= 0 and at + 1 < len(data):
         if data[at + 1] not in (0x00, 0xFF):
             return data[at + 1], at
@@ -196,7 +199,7 @@ def _next_marker(data: bytes, at: int) -> tuple[int, int] | None:
 
 
 def _frame_size(data: bytes, marker: int, begin: int) -> tuple[int, int, int]:
-    """(width, height, channels) from a frame header."""
+    """Return (width, height, channels) of a frame header. Raises ImageError for an unsupported kind."""
     if begin + 10 > len(data):
         raise ImageError(f"a JPEG of {len(data)} bytes ends inside its frame header")
     bits, height, width, channels = struct.unpack_from(">BHHB", data, begin + 4)

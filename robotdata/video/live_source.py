@@ -1,4 +1,4 @@
-"""Pictures as they come: cameras, network streams and files played at their own pace, through FFmpeg."""
+"""Read live frames of cameras and network streams, and files at their own rate, through FFmpeg."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from robotdata.video.v4l2_formats import Choice, NothingFits, choose
 
 SCHEMES = ("file", "v4l2", "rtsp", "http", "https")
 FITS = ("exact", "letterbox")
-"""What happens to pictures of another size: they are refused, or scaled and given black bars."""
+"""How images of another size are handled: refused, or scaled between black bars."""
 _PROTOCOLS = {
     "file": "file",
     "v4l2": "file",
@@ -37,19 +37,19 @@ _PROTOCOLS = {
 _TIMEOUT_S = 5.0
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(?://(?=/))?")
 Frame: TypeAlias = "tuple[NDArray[np.uint8] | None, bytes | None]"
-"""A picture as RGB, uint8 (H, W, 3), or as a JPEG."""
+"""A frame as RGB, uint8 (H, W, 3), or as a JPEG packet; the other is None."""
 
 
 class LiveError(RuntimeError):
-    """Raised if a source cannot be opened or stops; the message names it, without its password."""
+    """A source cannot be opened, or stopped. The message names the source without its password."""
 
 
 class LiveSource:
-    """One source of frames of `width` x `height` pixels. `read` waits for the next; a file is played at `fps`.
+    """One source of frames of `width` x `height` pixels. `read` waits for the next frame; a file is played at `fps`.
 
-    `fit` "exact" refuses pictures of another size, "letterbox" scales them and adds black bars. `pixel_format`, of
-    `v4l2_formats.NAMES`, is the only one to ask a V4L2 camera for; by default it is the best one that fits.
-    `verify_certificate` False believes any certificate of an https address.
+    `fit` "exact" refuses images of another size, "letterbox" scales them between black bars. `pixel_format` (of
+    `v4l2_formats.NAMES`) is the format to request from a V4L2 camera; by default the best one that fits. With
+    `verify_certificate` False, any certificate of an https address is accepted. Raises LiveError.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class LiveSource:
         self._due = 0.0
 
     def open(self) -> None:
-        """Open the source; raise LiveError if it is not there."""
+        """Open the source. Raises LiveError."""
         self.close()
         if self._scheme in ("http", "https") and self._open_http():
             return
@@ -87,20 +87,20 @@ class LiveSource:
         if self._scheme == "v4l2":
             kind = "v4l2"
             options |= self._v4l2_options()
-        elif self._scheme in ("http", "https"):  # the former may lead to the latter
+        elif self._scheme in ("http", "https"):  # http may redirect to https
             options |= self._tls_options()
         elif self._scheme == "rtsp":
             options |= {"rtsp_transport": "tcp"}
         elif self._scheme == "file":
-            options |= {"pattern_type": "none"}  # a name with % in it is a name
+            options |= {"pattern_type": "none"}  # otherwise FFmpeg reads % as a pattern of file names
             if not Path(self._target).is_file():
                 raise LiveError(f"{self._name}: there is no such file")
         try:
-            # Not as `options`: those are given to each stream as well, and break PyAV's memory where one comes late.
+            # Not as `options`, which PyAV passes to each stream, too: a stream that appears late corrupts its memory.
             timeout = (_TIMEOUT_S, _TIMEOUT_S)
             self._container = av.open(self._target, format=kind, container_options=options, timeout=timeout)
         except (av.FFmpegError, OSError, ValueError) as error:
-            raise LiveError(f"{self._name} cannot be opened: {_why(error)}") from error
+            raise LiveError(f"{self._name} cannot be opened: {_reason(error)}") from error
         if not self._container.streams.video:
             self.close()
             raise LiveError(f"{self._name} holds no video")
@@ -108,34 +108,34 @@ class LiveSource:
         self._due = time.monotonic()
 
     def _v4l2_options(self) -> dict[str, str]:
-        """What to ask the camera for, by what it lists. Raises LiveError if nothing of it fits."""
+        """Return what to request from the camera, chosen from what it lists. Raises LiveError if nothing fits."""
         try:
             modes = list_modes(self._target)
         except OSError as error:
-            raise LiveError(f"{self._name} cannot be opened: {_why(error)}") from error
-        asked = Choice("mjpeg", self._width, self._height, self._fps)  # of one that lists nothing
+            raise LiveError(f"{self._name} cannot be opened: {_reason(error)}") from error
+        choice = Choice("mjpeg", self._width, self._height, self._fps)  # for a camera that lists nothing
         if modes:
             letterbox = self._fit == "letterbox"
             try:
                 size = self._width, self._height
-                asked = choose(modes, *size, self._fps, pixel_format=self._pixel_format, any_size=letterbox)
+                choice = choose(modes, *size, self._fps, pixel_format=self._pixel_format, any_size=letterbox)
             except NothingFits as error:
                 raise LiveError(f"{self._name}: {error}. Correct the rig's file, or choose another camera") from error
         return {
-            "video_size": f"{asked.width}x{asked.height}",
-            "framerate": f"{asked.fps:g}",
-            "input_format": asked.input_format,
+            "video_size": f"{choice.width}x{choice.height}",
+            "framerate": f"{choice.fps:g}",
+            "input_format": choice.input_format,
         }
 
     def _tls_options(self) -> dict[str, str]:
-        """FFmpeg believes any certificate unless it is told what to believe."""
+        """Return options that make FFmpeg check certificates, which it does not do by default."""
         if not self._verify:
             return {}
         trusted = ssl.get_default_verify_paths().cafile
         return {"tls_verify": "1"} | ({"ca_file": trusted} if trusted else {})
 
     def _open_http(self) -> bool:
-        """Whether the address gives JPEGs, which are then read by ourselves. Raises LiveError."""
+        """Return whether the URL sends JPEGs, which are then read without FFmpeg. Raises LiveError."""
         self._http = HttpPictures(self._target, self._fps, _TIMEOUT_S, verify=self._verify)
         try:
             if self._http.open():
@@ -147,9 +147,9 @@ class LiveSource:
         return False
 
     def read(self) -> Frame:
-        """Return the next frame: uint8 (H, W, 3) or, if the source sends JPEG, its packet.
+        """Return the next frame: uint8 (H, W, 3), or the packet if the source sends JPEG.
 
-        Raises LiveError if none comes any more, or one of another size that is to be refused.
+        Raises LiveError if the source stopped, or if the frame has another size that must be refused.
         """
         for attempt in range(2):
             if self._frames is None:
@@ -168,13 +168,14 @@ class LiveSource:
             except HttpError as error:
                 raise LiveError(f"{self._name} stopped sending: {error}") from error
             except (av.FFmpegError, OSError) as error:
-                raise LiveError(f"{self._name} stopped sending: {_why(error)}") from error
+                raise LiveError(f"{self._name} stopped sending: {_reason(error)}") from error
             if self._scheme == "file":
                 self._wait()
             return frame
         raise LiveError(f"{self._name} holds no frame")
 
     def close(self) -> None:
+        """Close the source."""
         self._frames = None
         if self._container is not None:
             self._container.close()
@@ -193,14 +194,14 @@ class LiveSource:
             yield self._fitted(frame, stream.sample_aspect_ratio), None
 
     def _jpegs(self, container: av.container.InputContainer, stream: Any) -> Iterator[Frame]:
-        """JPEGs as they come; only those that must be turned or fitted are decoded."""
+        """Yield JPEG packets unchanged; only those that must be rotated or scaled are decoded."""
         turn: Turn | None = None
         for packet in container.demux(stream):
             if not packet.size:
                 continue
             if turn is None:
-                with suppress(av.FFmpegError, IndexError, ImageError):  # whoever stores it counts it as damaged
-                    # What EXIF says is each picture's own affair; this is what the file says of all of them.
+                with suppress(av.FFmpegError, IndexError, ImageError):  # the recorder counts it as damaged
+                    # This rotation applies to the whole file; the EXIF orientation is handled when an image is stored.
                     turn = turn_of(stream.codec_context.decode(av.Packet(parse_jpeg(bytes(packet)).plain()))[0])
             if turn is None or turn == NO_TURN:
                 yield self._from_jpeg(bytes(packet))
@@ -209,7 +210,10 @@ class LiveSource:
                     yield self._fitted(frame, None), None
 
     def _from_jpeg(self, data: bytes) -> Frame:
-        """A JPEG as it came, or fitted; one that cannot be read is left to whoever stores it, who counts it."""
+        """Return a JPEG unchanged, or scaled.
+
+        One that cannot be read is returned, too; the recorder counts it as damaged.
+        """
         try:
             parts = parse_jpeg(data, header_only=True)
         except ImageError:
@@ -222,7 +226,7 @@ class LiveSource:
             with suppress(av.FFmpegError, IndexError):
                 return self._fitted(self._jpeg_decoder.decode(av.Packet(data))[0], None), None
             self._jpeg_decoder = None
-        elif not parts.has_exif:  # which may turn it
+        elif not parts.has_exif:  # EXIF may rotate it
             self._check_size(size, NO_TURN)
         return None, data
 
@@ -234,18 +238,18 @@ class LiveSource:
         return upright_rgb(self._reformatter, frame)
 
     def _check_size(self, size: tuple[int, int], turn: Turn) -> None:
-        """Raises LiveError with both sizes where `size` is not the one that was asked for."""
+        """Raise LiveError, with both sizes, if `size` is not the requested one."""
         if size == (self._width, self._height):
             return
-        given, turned = f"{size[0]}x{size[1]}", "" if turn == NO_TURN else ", turned upright"
+        actual, rotation = f"{size[0]}x{size[1]}", "" if turn == NO_TURN else ", turned upright"
         sides = f"set width = {size[0]} and height = {size[1]} there, or " if not (size[0] % 2 or size[1] % 2) else ""
         raise LiveError(
-            f"{self._name} sends images of {given} pixels{turned}, the rig file asks for "
+            f"{self._name} sends images of {actual} pixels{rotation}, the rig file asks for "
             f'{self._width}x{self._height}; {sides}set fit = "letterbox" to scale them between black bars'
         )
 
     def _wait(self) -> None:
-        """A file has no pace of its own."""
+        """Wait until the next frame is due. A file has no rate of its own to wait for."""
         self._due = max(self._due + 1 / self._fps, time.monotonic() - 1.0)
         rest = self._due - time.monotonic()
         if rest > 0:
@@ -253,22 +257,22 @@ class LiveSource:
 
 
 def split_url(url: str) -> tuple[str, str]:
-    """Return the scheme of `url` in lower case, and what FFmpeg opens: a path for `file` and `v4l2`, else the address.
+    """Return the scheme of `url` in lower case, and what FFmpeg opens: a path for `file` and `v4l2`, else the URL.
 
-    What has no scheme is a path, and taken literally, as is that of a device; `file:` is decoded unless a file of
-    the literal name is there.
+    Text without a scheme is a path. Paths are literal, except that `file:` is percent-decoded unless a file of the
+    literal name exists.
     """
-    found = _SCHEME.match(url)
-    if found is None:
+    match = _SCHEME.match(url)
+    if match is None:
         return "file", url
-    scheme, rest = found[1].lower(), url[found.end() :]
+    scheme, rest = match[1].lower(), url[match.end() :]
     if scheme == "file":
         return scheme, rest if Path(rest).is_file() else unquote(rest)
     return scheme, rest if scheme == "v4l2" else url
 
 
 def _public(url: str) -> str:
-    """`url` without what may be a secret: the user's name and password, and what follows a question mark."""
+    """Return `url` without user name, password and query, which may be secret."""
     if split_url(url)[0] in ("file", "v4l2"):
         return url
     parts = urlsplit(url)
@@ -276,6 +280,6 @@ def _public(url: str) -> str:
     return parts._replace(netloc=host, query="", fragment="").geturl()
 
 
-def _why(error: Exception) -> str:
-    """An error's words without the address, which may hold a password."""
+def _reason(error: Exception) -> str:
+    """Return the message of an error without the URL, which may contain a password."""
     return getattr(error, "strerror", None) or type(error).__name__

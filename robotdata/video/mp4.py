@@ -1,8 +1,8 @@
-"""The sample tables of an MP4: where each packet lies, read from its `moov` box alone.
+"""Read the sample tables of an MP4 from its `moov` box: where each packet is, without reading the packets.
 
-A file of hundreds of megabytes is indexed by reading its last or first few kilobytes. What is not an ordinary
-MP4 with one plain video track (fragments, several sample descriptions, edits that do more than start late) is
-left to FFmpeg: `read_tables` answers None.
+So a file of hundreds of megabytes is indexed by reading a few kilobytes. Files other than a plain MP4 with one video
+track (fragments, several sample descriptions, edits other than a later start) are left to FFmpeg: `read_tables` returns
+None. The boxes are defined in ISO/IEC 14496-12.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ _CONTAINERS = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts")
 
 @dataclass(frozen=True, slots=True)
 class SampleTables:
-    """Each packet's place and size (bytes), time and length (`time_base`), whether it is a keyframe, and shown.
+    """The packets of a track in decoding order; each array has shape (packets,).
 
-    In decoding order, int64 and bool, shape (packets,).
+    `position` and `size`: bytes, int64. `pts` and `length`: in `time_base`, int64. `keyframe` and `shown`: bool; a
+    packet that an edit list hides is not shown.
     """
 
     time_base: Fraction
@@ -37,16 +38,16 @@ class SampleTables:
     length: NDArray[np.int64]
     keyframe: NDArray[np.bool_]
     shown: NDArray[np.bool_]
-    turned: bytes = b""
-    """The display matrix, where players turn the pictures by one."""
+    display_matrix: bytes = b""
+    """The display matrix, with which players rotate frames; empty if there is none."""
 
 
 class _NotPlain(Exception):
-    """The file is no MP4 of the plain kind; FFmpeg shall read it."""
+    """The file is not a plain MP4; FFmpeg must read it."""
 
 
 def read_tables(path: Path) -> SampleTables | None:
-    """Read the tables of the first video track; None if FFmpeg must read the file. Raises OSError."""
+    """Return the tables of the first video track, or None if FFmpeg must read the file. Raises OSError."""
     with path.open("rb") as file:
         handle = file.fileno()
         try:
@@ -57,45 +58,48 @@ def read_tables(path: Path) -> SampleTables | None:
 
 
 def _moov(handle: int, end: int) -> memoryview:
-    at = 0
-    while at + 8 <= end:
-        size, kind = struct.unpack(">I4s", os.pread(handle, 8, at))
+    """Return the content of the `moov` box."""
+    position = 0
+    while position + 8 <= end:
+        size, kind = struct.unpack(">I4s", os.pread(handle, 8, position))
         head = 8
         if size == 1:
-            size, head = struct.unpack(">Q", os.pread(handle, 8, at + 8))[0], 16
-        size = size or end - at
-        if size < head or (at == 0 and kind != b"ftyp"):
+            size, head = struct.unpack(">Q", os.pread(handle, 8, position + 8))[0], 16
+        size = size or end - position
+        if size < head or (position == 0 and kind != b"ftyp"):
             raise _NotPlain
         if kind == b"moov":
-            if size > _MOOV_LIMIT or at + size > end:
+            if size > _MOOV_LIMIT or position + size > end:
                 raise _NotPlain
-            return memoryview(os.pread(handle, size - head, at + head))
-        at += size
+            return memoryview(os.pread(handle, size - head, position + head))
+        position += size
     raise _NotPlain
 
 
 def _boxes(data: memoryview) -> Iterator[tuple[bytes, memoryview]]:
-    at = 0
-    while at + 8 <= len(data):
-        size, kind = struct.unpack_from(">I4s", data, at)
-        if size < 8 or at + size > len(data):
+    """Yield (type, content) of the boxes in `data`."""
+    position = 0
+    while position + 8 <= len(data):
+        size, kind = struct.unpack_from(">I4s", data, position)
+        if size < 8 or position + size > len(data):
             raise _NotPlain
-        yield bytes(kind), data[at + 8 : at + size]
-        at += size
+        yield bytes(kind), data[position + 8 : position + size]
+        position += size
 
 
 def _flat(data: memoryview) -> dict[bytes, memoryview]:
-    """All boxes below `data` by their kind, containers opened; the first of each kind."""
-    found: dict[bytes, memoryview] = {}
+    """Return the content of all boxes below `data` by type, including those in containers; the first of each type."""
+    contents: dict[bytes, memoryview] = {}
     for kind, body in _boxes(data):
         if kind in _CONTAINERS:
-            found = _flat(body) | found
+            contents = _flat(body) | contents
         else:
-            found.setdefault(kind, body)
-    return found
+            contents.setdefault(kind, body)
+    return contents
 
 
 def _video_track(moov: memoryview) -> dict[bytes, memoryview]:
+    """Return the boxes of the first video track."""
     boxes = list(_boxes(moov))
     if any(kind == b"mvex" for kind, _ in boxes):
         raise _NotPlain
@@ -108,6 +112,7 @@ def _video_track(moov: memoryview) -> dict[bytes, memoryview]:
 
 
 def _tables(track: dict[bytes, memoryview]) -> SampleTables:
+    """Combine the boxes of a track into its sample tables."""
     try:
         sizes = _sizes(track[b"stsz"])
         count = len(sizes)
@@ -134,7 +139,7 @@ def _tables(track: dict[bytes, memoryview]) -> SampleTables:
 
 
 def _numbers(box: memoryview, kind: str, columns: int, head: int = 8) -> NDArray[np.int64]:
-    """The rows of a table whose count lies before `head`: int64 (rows, columns)."""
+    """Return a table as int64 (rows, columns). Its row count is stored before offset `head`."""
     rows: int = struct.unpack_from(">I", box, head - 4)[0]
     width = np.dtype(kind).itemsize
     if rows > _SAMPLE_LIMIT or head + rows * columns * width > len(box):
@@ -145,6 +150,7 @@ def _numbers(box: memoryview, kind: str, columns: int, head: int = 8) -> NDArray
 
 
 def _sizes(stsz: memoryview) -> NDArray[np.int64]:
+    """Return the size of each sample in bytes (`stsz`)."""
     same, count = struct.unpack_from(">II", stsz, 4)
     if count > _SAMPLE_LIMIT:
         raise _NotPlain
@@ -152,7 +158,7 @@ def _sizes(stsz: memoryview) -> NDArray[np.int64]:
 
 
 def _runs(box: memoryview, count: int, kind: str) -> NDArray[np.int64]:
-    """A table of (how many, value) as one value a sample."""
+    """Return a table of (number of samples, value) as one value per sample."""
     rows = _numbers(box, ">u4", 2)
     if rows[:, 0].sum() != count:
         raise _NotPlain
@@ -161,6 +167,7 @@ def _runs(box: memoryview, count: int, kind: str) -> NDArray[np.int64]:
 
 
 def _positions(track: dict[bytes, memoryview], sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the position of each sample in bytes (`stco` or `co64`, and `stsc`)."""
     wide = b"co64" in track
     chunks = _numbers(track[b"co64" if wide else b"stco"], ">u8" if wide else ">u4", 1)[:, 0]
     groups = _numbers(track[b"stsc"], ">u4", 3)  # first chunk, samples in each, description
@@ -175,6 +182,7 @@ def _positions(track: dict[bytes, memoryview], sizes: NDArray[np.int64]) -> NDAr
 
 
 def _timescale(mdhd: memoryview) -> int:
+    """Return the ticks per second of an `mdhd` or `mvhd` box."""
     scale: int = struct.unpack_from(">I", mdhd, 20 if mdhd[0] == 1 else 12)[0]
     if scale < 1:
         raise _NotPlain
@@ -182,16 +190,16 @@ def _timescale(mdhd: memoryview) -> int:
 
 
 def _matrix(track: dict[bytes, memoryview]) -> bytes:
-    """The track's display matrix, empty if it is the identity."""
+    """Return the display matrix of the track; empty if it is the identity."""
     head = track.get(b"tkhd", memoryview(b""))
     begin = 52 if bytes(head[:1]) == b"\1" else 40
     matrix = bytes(head[begin : begin + 36])
-    # How far it moves the picture does not matter: no other lies beside it.
+    # The translation does not matter, because there is only one video track.
     return b"" if len(matrix) < 36 or matrix[:24] == _IDENTITY[:24] else matrix
 
 
 def _late_start(elst: memoryview) -> int:
-    """Where the one edit begins, in the track's ticks; only frames that are shown too early move by it."""
+    """Return where the only edit begins, in ticks of the track. Raises _NotPlain for other edit lists."""
     wide = elst[0] == 1
     if struct.unpack_from(">I", elst, 4)[0] != 1:
         raise _NotPlain
@@ -203,7 +211,7 @@ def _late_start(elst: memoryview) -> int:
 
 
 def _refuse_early_end(track: dict[bytes, memoryview], pts: NDArray[np.int64], scale: int) -> None:
-    """Where the edit ends before the last frame begins, FFmpeg says what is shown."""
+    """Raise _NotPlain if the edit ends before the last frame begins; FFmpeg then decides what is shown."""
     elst, mvhd = track[b"elst"], track[b"mvhd"]
     length: int = struct.unpack_from(">Q" if elst[0] == 1 else ">I", elst, 8)[0]
     if length and int(pts.max(initial=0)) * _timescale(mvhd) >= length * scale:

@@ -1,8 +1,8 @@
-"""Append-only video: one packet a frame, every packet a keyframe, each in a Matroska cluster of its own.
+"""Append-only video: one packet per frame, every packet a keyframe in a Matroska cluster of its own.
 
-A frame is on disk as soon as `write` returns, at an offset that is known, in one `writev`. So a killed writer
-loses at most the packet in hand, and frame n is read with one `pread`. Any player opens the file.
-Times are nanoseconds: the segment's timestamp scale is 1.
+A frame is in the file at a known offset when `write` returns, after one `writev`. So a killed writer loses at most the
+packet that it is writing, and frame n is read with one `pread`. Any player opens the file. Times are nanoseconds: the
+timestamp scale of the segment is 1.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from robotdata.files import create_if_missing, open_own
 from robotdata.video.errors import VideoError
 
 CODECS = {"mjpeg": b"V_MJPEG", "png": b"V_MS/VFW/FOURCC"}
-MOST_BYTES = 64 << 20
-"""More than any picture takes; a file may have holes in it that claim any size."""
+MAX_BYTES = 64 << 20
+"""More than any image takes. After a power cut, a file may claim any size."""
 _CLUSTER = b"\x1f\x43\xb6\x75"
 _TIMESTAMP = b"\xe7\x88"
 _BLOCK = b"\xa3"
 _TRACK = b"\x81\x00\x00\x80"  # track 1, relative time 0, a keyframe
 _HEAD = struct.Struct(">4sQ2sQ1sQ4s")
-_WIDE = 1 << 56  # marks an EBML size of eight bytes
-_INSIDE = _HEAD.size - 12  # what follows the cluster's own id and size
+_WIDE = 1 << 56  # marker of an EBML size of eight bytes
+_INSIDE = _HEAD.size - 12  # the part of the header after the cluster's id and size
 
 
 class PacketFileError(VideoError):
-    """A packet file that cannot be written or read; the message names the file."""
+    """A packet file cannot be written or read. The message names the file."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredPacket:
-    """Where a packet's payload lies in its file (bytes), and when its frame was captured."""
+    """A packet in a file: offset and size of its payload in bytes, and capture time in nanoseconds."""
 
     offset: int
     size: int
@@ -44,25 +44,28 @@ class StoredPacket:
 
 
 class AppendFile:
-    """A new file that only grows, by whole pieces: an error of the system cuts it back to the last one."""
+    """A new file that only grows by complete pieces.
+
+    After a failed write it is truncated to the last complete piece.
+    """
 
     def __init__(self, path: Path) -> None:
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
         self.position = 0
 
     def append(self, *parts: bytes) -> None:
-        """Append one piece, in parts; an OSError is raised after the file was cut back."""
+        """Append one piece, given in parts. Raises OSError after truncating the file to the piece before."""
         try:
             append_all(self._fd, list(parts))
         except OSError:
-            # Half a piece would hide the next one from a reader.
+            # A reader would not find the piece after an incomplete one.
             os.ftruncate(self._fd, self.position)
             os.lseek(self._fd, self.position, os.SEEK_SET)
             raise
         self.position += sum(map(len, parts))
 
     def sync(self) -> None:
-        """Wait until all that was written is on the disk."""
+        """Wait until all written bytes are on the disk."""
         sync_data(self._fd)
 
     def finish(self) -> None:
@@ -78,7 +81,7 @@ class AppendFile:
 class PacketWriter(AppendFile):
     """Writes a new packet file; `finish` makes it durable.
 
-    Errors of the system (OSError) pass through, after the file was cut back to whole packets.
+    Raises OSError after truncating the file to complete packets.
     """
 
     def __init__(self, path: Path, codec: str, width: int, height: int) -> None:
@@ -89,7 +92,7 @@ class PacketWriter(AppendFile):
         self.append(_file_header(codec, width, height))
 
     def write(self, data: bytes, pts_ns: int) -> int:
-        """Append one packet; returns the offset of its payload in bytes."""
+        """Append one packet with capture time `pts_ns`. Return the offset of its payload in bytes."""
         size = len(data)
         head = _HEAD.pack(
             _CLUSTER,
@@ -106,55 +109,55 @@ class PacketWriter(AppendFile):
 
 
 def sync_data(fd: int) -> None:
-    """fdatasync where the system has it: the file's size and bytes, without its times."""
+    """Sync the size and content of a file, without its times if the system supports that (fdatasync)."""
     getattr(os, "fdatasync", os.fsync)(fd)
 
 
 def append_all(fd: int, parts: list[bytes]) -> None:
-    """Write all of `parts`, in one system call where the system allows; raises OSError as it comes."""
+    """Write all of `parts`, with one system call if possible. Raises OSError."""
     total = sum(map(len, parts))
-    done = os.writev(fd, parts)
-    if done < total:  # a full disk takes a part and says so at the next call
-        rest = memoryview(b"".join(parts))[done:]
+    written = os.writev(fd, parts)
+    if written < total:  # a full disk accepts a part and fails at the next call
+        rest = memoryview(b"".join(parts))[written:]
         while rest:
             rest = rest[os.write(fd, rest) :]
 
 
 def read_packets(path: Path) -> Iterator[StoredPacket]:
-    """Yield the complete packets of a file that PacketWriter wrote, torn or not, in order.
+    """Yield the complete packets of a file written by PacketWriter, in order, even if the file is damaged.
 
-    Looks at structure alone: it steps over damage to the next cluster and ends where the file does.
-    Raises PacketFileError if the file is no packet file.
+    Only the structure is read. After damage, reading continues at the next cluster. Raises PacketFileError if the file
+    is not a packet file.
     """
     with open_own(path) as file:
         yield from packets_in(file, path)
 
 
 def packets_in(file: BinaryIO, path: Path) -> Iterator[StoredPacket]:
-    """As `read_packets`, of an open file; `path` is for messages."""
+    """Yield the packets of an open file as `read_packets` does; `path` is for messages."""
     size = os.fstat(file.fileno()).st_size
     if size == 0:
         return
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        at = data.find(_CLUSTER)
-        if at < 0 and data[:4] != b"\x1a\x45\xdf\xa3":
-            raise PacketFileError(f"{path} is no camera's file of a take (Matroska): it begins with {data[:4].hex()}")
-        while at >= 0:
-            packet = _packet_at(data, at, size)
+        position = data.find(_CLUSTER)
+        if position < 0 and data[:4] != b"\x1a\x45\xdf\xa3":
+            raise PacketFileError(f"{path} is not a camera file of a take (Matroska): it begins with {data[:4].hex()}")
+        while position >= 0:
+            packet = _packet_at(data, position, size)
             if packet is not None:
                 yield packet
-            at = data.find(_CLUSTER, packet.offset + packet.size if packet else at + 4)
+            position = data.find(_CLUSTER, packet.offset + packet.size if packet else position + 4)
 
 
 def repair_header(path: Path, codec: str, width: int, height: int) -> bool:
-    """Rewrite the header of a packet file that the disk lost, alone or with the whole file; return whether it had."""
+    """Rewrite the header of a packet file if the disk lost it, alone or with the whole file. Return whether it did."""
     header = _file_header(codec, width, height)
     create_if_missing(path)
     with open_own(path, write=True) as file:
-        there = file.read(len(header))
+        stored = file.read(len(header))
         file.seek(0)
-        first = len(header) if there == header else _first_cluster(file.fileno())
-        if there == header or first not in {-1, len(header)}:
+        first = len(header) if stored == header else _first_cluster(file.fileno())
+        if stored == header or first not in {-1, len(header)}:
             return False
         file.write(header)
         file.flush()
@@ -163,6 +166,7 @@ def repair_header(path: Path, codec: str, width: int, height: int) -> bool:
 
 
 def _first_cluster(fd: int) -> int:
+    """Return the offset of the first cluster, or -1."""
     if not os.fstat(fd).st_size:
         return -1
     with mmap.mmap(fd, 0, access=mmap.ACCESS_READ) as data:
@@ -170,29 +174,33 @@ def _first_cluster(fd: int) -> int:
 
 
 def _packet_at(data: mmap.mmap, at: int, end: int) -> StoredPacket | None:
+    """Return the packet of the cluster at offset `at`, or None if it is incomplete or damaged."""
     if at + _HEAD.size > end:
         return None
     _, cluster, stamp, pts_ns, block, wide, track = _HEAD.unpack_from(data, at)
     size = (wide ^ _WIDE) - len(_TRACK)
-    whole = (stamp, block, track) == (_TIMESTAMP, _BLOCK, _TRACK) and cluster ^ _WIDE == size + _INSIDE
+    is_valid = (stamp, block, track) == (_TIMESTAMP, _BLOCK, _TRACK) and cluster ^ _WIDE == size + _INSIDE
     offset = at + _HEAD.size
-    return StoredPacket(offset, size, pts_ns) if whole and 0 <= size <= min(MOST_BYTES, end - offset) else None
+    return StoredPacket(offset, size, pts_ns) if is_valid and 0 <= size <= min(MAX_BYTES, end - offset) else None
 
 
 def _element(identity: str, payload: bytes) -> bytes:
+    """Return an EBML element; `identity` is its id in hexadecimal."""
     return bytes.fromhex(identity) + (_WIDE | len(payload)).to_bytes(8, "big") + payload
 
 
 def _number(identity: str, value: int) -> bytes:
+    """Return an EBML element with an unsigned integer."""
     return _element(identity, value.to_bytes(max(1, (value.bit_length() + 7) // 8), "big"))
 
 
 def _file_header(codec: str, width: int, height: int) -> bytes:
+    """Return everything before the first cluster."""
     doctype = _element("4282", b"matroska") + _number("4287", 4) + _number("4285", 2)
     limits = _number("4286", 1) + _number("42f7", 1) + _number("42f2", 4) + _number("42f3", 8)
     info = _number("2ad7b1", 1) + _element("4d80", b"robotdata") + _element("5741", b"robotdata")
     private = b""
-    if codec == "png":  # Matroska knows PNG through the Windows bitmap header
+    if codec == "png":  # Matroska stores PNG as a Video for Windows codec
         bitmap = struct.pack("<IiiHH4sIiiII", 40, width, height, 1, 24, b"MPNG", 0, 0, 0, 0, 0)
         private = _element("63a2", bitmap)
     video = _element("e0", _number("b0", width) + _number("ba", height))

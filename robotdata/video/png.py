@@ -1,4 +1,4 @@
-"""PNG packets of a camera in colours: one reader, so that training, statistics and people get the same pixels."""
+"""Decode the PNG packets of a colour camera. There is one reader, so that all uses get the same pixels."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ MAGIC = b"\x89PNG\r\n\x1a\n"
 
 
 def decode_png(packet: bytes) -> NDArray[np.uint8]:
-    """The picture, uint8 (H, W, 3), turned as its EXIF says; of 16 bits a channel the upper 8, without transparency.
+    """Return the image as uint8 (H, W, 3), rotated by its EXIF orientation, without transparency.
 
-    What it says of gamma and colour spaces is not applied, here or anywhere else: values are what the camera wrote.
-    Raises ImageError where it is damaged, and where it is gray of 16 bits, which is depth.
+    Of 16 bits per channel, the upper 8 are kept. Gamma and colour space are not applied, here or elsewhere. Raises
+    ImageError if it is damaged, or if it is 16-bit gray, which is depth.
     """
     try:
         with Image.open(io.BytesIO(packet), formats=["PNG"]) as image:

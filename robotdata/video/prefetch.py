@@ -1,4 +1,4 @@
-"""Runs an iterator some items ahead, in the time that the encoder's own threads leave."""
+"""Run an iterator some items ahead, in processor time that the encoder's threads do not use."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from collections.abc import Iterable, Iterator
 
 import av
 
-from robotdata.video.priority import give_way
+from robotdata.video.priority import lower_thread_priority
 
 _MEMORY = 16 << 20
-_FEWEST, _MOST = 4, 32
+"""Bytes that waiting items may take together."""
+_MIN_ITEMS, _MAX_ITEMS = 4, 32
 
 
 class Prefetcher:
-    """Makes items on a thread of its own, a few ahead; iterate it inside its `with` block.
+    """Produces items in a thread of its own, a few ahead. Iterate it inside its `with` block.
 
-    An encoder leaves its cores idle again and again; there the next frames are decoded, if enough of them may wait
-    (`item_bytes` each, together about 16 MiB) and if they never take a core from it. An error of the iterator is raised
-    where its item would have come.
+    An encoder does not use all cores all the time; meanwhile the next frames are decoded, at a lower priority. Items of
+    `item_bytes` each take about 16 MiB together. An exception of the iterator is raised in place of its item.
     """
 
     def __init__(self, items: Iterable[av.VideoFrame], item_bytes: int) -> None:
         self._items = items
-        depth = max(_FEWEST, min(_MOST, _MEMORY // max(1, item_bytes)))
+        depth = max(_MIN_ITEMS, min(_MAX_ITEMS, _MEMORY // max(1, item_bytes)))
         self._queue: queue.Queue[av.VideoFrame | BaseException | None] = queue.Queue(depth)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="video-prefetch", daemon=True)
@@ -48,12 +48,12 @@ class Prefetcher:
     def _run(self) -> None:
         last: BaseException | None = None
         try:
-            give_way()
+            lower_thread_priority()
             for item in self._items:
                 if self._stop.is_set():
                     return
                 self._queue.put(item)
-        except BaseException as error:  # noqa: BLE001 - carried to the consumer, who raises it
+        except BaseException as error:  # noqa: BLE001 - raised in the consumer's thread
             last = error
         self._queue.put(last)
 

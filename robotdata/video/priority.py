@@ -1,7 +1,8 @@
-"""Encoders stay ordinary processes, also where everything runs as root; what feeds them goes behind them.
+"""Keep encoders from real-time scheduling, and lower the priority of the threads that feed them.
 
-SVT-AV1 asks for real-time threads (SCHED_FIFO, priority 99) whenever its process may have them, and a root process
-may: the recorder beside it then stands still for hundreds of milliseconds. Without the capability it cannot.
+SVT-AV1 requests real-time threads (SCHED_FIFO, priority 99) if its process may have them, as a root process may. A
+recorder on the same machine then stalls for hundreds of milliseconds. Without the capability CAP_SYS_NICE the request
+fails.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ import threading
 
 _VERSION = 0x20080522
 _SYS_NICE = 1 << 23
-_STEPS, _NICEST = 10, 19
+_NICE_STEPS, _MAX_NICE = 10, 19
 
 
-def stay_ordinary() -> bool:
-    """Give up, for this thread and all that it starts, the right to real-time scheduling (Linux).
+def give_up_real_time() -> bool:
+    """Give up the right to real-time scheduling for this thread and the threads that it starts (Linux).
 
-    To be called before an encoder is opened; it cannot be undone. True where there was such a right.
+    Call it before an encoder is opened; it cannot be undone. Return whether the thread had this right. Raises OSError.
     """
     if not sys.platform.startswith("linux"):
         return False
@@ -38,29 +39,32 @@ def stay_ordinary() -> bool:
     return had
 
 
-def give_way() -> None:
-    """Lower the priority of this thread below the others of its process (Linux): by ten steps of niceness or, if there
-    are no ten left, by the scheduler's idle class. It still makes progress when everything is busy."""
+def lower_thread_priority() -> None:
+    """Lower the priority of this thread below the other threads of its process (Linux).
+
+    It raises the niceness by ten, or uses the scheduler's idle class if that is not possible. The thread still makes
+    progress when all cores are busy.
+    """
     if not sys.platform.startswith("linux"):
         return
     thread = threading.get_native_id()
-    nice = os.getpriority(os.PRIO_PROCESS, thread) + _STEPS
-    if nice <= _NICEST:
+    nice = os.getpriority(os.PRIO_PROCESS, thread) + _NICE_STEPS
+    if nice <= _MAX_NICE:
         os.setpriority(os.PRIO_PROCESS, thread, nice)
     else:
         os.sched_setscheduler(thread, os.SCHED_IDLE, os.sched_param(0))
 
 
 def real_time_threads() -> int:
-    """Return how many threads of this process are scheduled before all ordinary ones; 0 if unknown."""
+    """Return how many threads of this process have real-time scheduling; 0 if unknown."""
     try:
         tasks = os.listdir("/proc/self/task")  # noqa: PTH208  names, not paths
     except OSError:
         return 0
-    found = 0
+    count = 0
     for task in tasks:
         try:
-            found += os.sched_getscheduler(int(task)) in (os.SCHED_FIFO, os.SCHED_RR)
-        except OSError:  # it has just ended
+            count += os.sched_getscheduler(int(task)) in (os.SCHED_FIFO, os.SCHED_RR)
+        except OSError:  # the thread has ended
             continue
-    return found
+    return count

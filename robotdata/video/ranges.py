@@ -1,4 +1,4 @@
-"""Which frames of a video can be copied without encoding: from a keyframe on, with all that they need between them."""
+"""Find the frames of a video that can be copied without re-encoding."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from robotdata.video.index import PacketIndex
 def copyable_range(index: PacketIndex, first: int, end: int, low: int, high: int) -> tuple[int, int]:
     """Return the smallest range around frames [first, end) within [low, high) whose packets can be copied alone.
 
-    It begins at a keyframe at which a file can begin, at or before `first`; it ends at `end`, or later where frames are
-    decoded out of their order. Raises NotAKeyframeError if there is none.
+    It begins at or before `first`, at a keyframe where a file can begin. It ends at `end`, or later if frames are
+    stored out of order. Raises NotAKeyframeError if there is no such range.
     """
     for begin in index.key_frames[(index.key_frames >= low) & (index.key_frames <= first)][::-1]:
         packets = index.order[int(begin) : high]
@@ -20,9 +20,9 @@ def copyable_range(index: PacketIndex, first: int, end: int, low: int, high: int
         if not index.access(start).restarts:
             continue
         counts = np.arange(1, len(packets) + 1)
-        # Whole is a range whose packets are neighbours in the file, its first frame's first of all.
-        whole = (np.maximum.accumulate(packets) - start + 1 == counts) & (np.minimum.accumulate(packets) == start)
-        ends = np.flatnonzero(whole & (counts >= end - int(begin)))
+        # A range is complete if its packets are consecutive in the file and the first frame's packet comes first.
+        is_complete = (np.maximum.accumulate(packets) - start + 1 == counts) & (np.minimum.accumulate(packets) == start)
+        ends = np.flatnonzero(is_complete & (counts >= end - int(begin)))
         if len(ends):
             return int(begin), int(begin) + int(counts[ends[0]])
     raise NotAKeyframeError(

@@ -1,4 +1,4 @@
-"""Frame rates as exact fractions: frame n is at n / rate, whatever the rate is called."""
+"""Represent frame rates as exact fractions, so that frame n is at n / rate."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from fractions import Fraction
 from robotdata.video.errors import VideoError
 
 _NTSC_SLACK = 5e-4
-"""29.97 stands for 30000/1001 = 29.97003: the written number is this close, relatively."""
+"""Relative tolerance of NTSC rates: 29.97 means 30000/1001 = 29.97003."""
 
 
 def exact_rate(fps: int | float | Fraction) -> Fraction:
-    """`fps` in frames per second as a fraction: 29.97 is 30000/1001, 30.0 is 30.
+    """Return `fps`, in Hz, as a fraction: 29.97 is 30000/1001, 30.0 is 30.
 
     Raises VideoError unless 0.001 <= fps <= 1000.
     """
@@ -37,7 +37,10 @@ def plain_rate(rate: Fraction) -> int | float:
 
 
 def movie_timescale(rate: Fraction) -> int:
-    """Ticks a second in an MP4 of this rate: the first numerator * 2^k from 10,000 up, as FFmpeg chooses."""
+    """Return the ticks per second of an MP4 of this rate.
+
+    It is the first numerator * 2^k from 10,000 up, as FFmpeg chooses it.
+    """
     scale = rate.numerator
     while scale < 10_000:
         scale *= 2

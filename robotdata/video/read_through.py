@@ -1,4 +1,7 @@
-"""The packets of a file whose tables are not plain, found by reading it once; only where each lies in one piece."""
+"""Build the packet tables of a file without plain tables by reading it once.
+
+The position of a packet is known only if its bytes are in the file in one piece.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +16,15 @@ from robotdata.video.errors import BrokenVideoError, NotAVideoError
 from robotdata.video.mp4 import SampleTables
 
 _BLOCK_HEAD = 64
-"""Matroska's and Flash's packets begin a few bytes behind where FFmpeg says that they are."""
+"""In Matroska and Flash files, a packet begins a few bytes after the position that FFmpeg reports."""
 _ADVICE = "copy it into an MP4: `ffmpeg -i FILE -c copy FILE.mp4`"
 
 
 def read_through(path: Path, container: Any, stream: Any) -> SampleTables:
-    """Read the tables of the open `container`'s video `stream`.
+    """Return the tables of the open container's video stream.
 
-    Raises NotAVideoError if there is no frame, or a kind of file from which single frames cannot be read, and
-    BrokenVideoError if it breaks off.
+    Raises NotAVideoError if there is no frame, or if single frames of this kind of file cannot be read, and
+    BrokenVideoError if it is damaged.
     """
     rows = []
     try:
@@ -29,7 +32,7 @@ def read_through(path: Path, container: Any, stream: Any) -> SampleTables:
             for packet in container.demux(stream):
                 if packet.size:
                     times = (packet.pts, packet.duration or 0, packet.is_keyframe, not packet.is_discard)
-                    rows.append((_place(file.fileno(), packet), packet.size, *times))
+                    rows.append((_position_of(file.fileno(), packet), packet.size, *times))
     except av.error.FFmpegError as error:
         raise BrokenVideoError(f"{path} breaks at packet {len(rows)}: {error}", len(rows)) from error
     if not rows:
@@ -48,9 +51,9 @@ def read_through(path: Path, container: Any, stream: Any) -> SampleTables:
     )
 
 
-def _place(handle: int, packet: Any) -> int | None:
-    """Where the bytes of `packet` lie in the file; None if they do not lie there in one piece."""
+def _position_of(handle: int, packet: Any) -> int | None:
+    """Return the position of the packet's bytes in the file; None if they are not there in one piece."""
     if packet.pos is None:
         return None
-    found = os.pread(handle, packet.size + _BLOCK_HEAD, packet.pos).find(bytes(packet))
-    return int(packet.pos) + found if found >= 0 else None
+    offset = os.pread(handle, packet.size + _BLOCK_HEAD, packet.pos).find(bytes(packet))
+    return int(packet.pos) + offset if offset >= 0 else None

@@ -1,4 +1,4 @@
-"""Re-encode a video, all of it or the frames of a span of time."""
+"""Re-encode a video, or the frames of a time range."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def reencode(
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> EncodedVideo:
-    """Re-encode the frames of `path` shown from `start_s` up to, not including, `end_s` (seconds) into the MP4 `out`,
-    which begins at 0; sound is left out.
+    """Re-encode the frames of `path` shown in [start_s, end_s) seconds as the MP4 `out`, which begins at 0.
 
-    Raises EncodeError's family, also where frames do not come at a constant rate, and the errors of reading.
+    Audio is not copied. Raises EncodeError and its subclasses, also if frames are not at a constant rate, and the
+    errors of reading.
     """
     start = 0.0 if start_s is None else float(start_s)
     end = float("inf") if end_s is None else float(end_s)
@@ -40,7 +40,7 @@ def reencode(
         raise EncodeError(f"from {start_s} to {end_s} s: want a span of time, 0 or later, that ends after it begins")
     rate = probe(path).rate
     with VideoDecoder(path) as decoder:
-        numbers = _shown(decoder.index, start, end)
+        numbers = _frames_between(decoder.index, start, end)
         if not numbers:
             raise NoFramesError(f"{path} shows no frame from {start:g} to {end:g} s; it has {len(decoder)} in all")
         _refuse_uneven(decoder.index, numbers, rate)
@@ -53,16 +53,19 @@ def reencode(
 
 
 def _times(index: PacketIndex) -> NDArray[np.float64]:
+    """Return the times of all frames in seconds, float64 (frames,)."""
     times: NDArray[np.float64] = np.multiply(index.pts[index.order], float(index.time_base), dtype=np.float64)
     return times
 
 
-def _shown(index: PacketIndex, start: float, end: float) -> range:
+def _frames_between(index: PacketIndex, start: float, end: float) -> range:
+    """Return the frames shown in [start, end) seconds."""
     first, last = np.searchsorted(_times(index), [start - _SLACK_S, end - _SLACK_S])
     return range(int(first), int(last))
 
 
 def _refuse_uneven(index: PacketIndex, numbers: range, rate: Fraction) -> None:
+    """Raise EncodeError if a frame is more than half a frame away from a constant rate."""
     times = _times(index)[numbers.start : numbers.stop]
     off = np.abs((times - times[0]) * float(rate) - np.arange(len(times)))
     worst = int(np.argmax(off))

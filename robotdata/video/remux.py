@@ -1,6 +1,6 @@
-"""Join and cut videos by copying packets: nothing is decoded, frames stay bit for bit what they were.
+"""Join and cut videos by copying packets. Nothing is decoded, so frames are unchanged bit for bit.
 
-Times are integers: frame n of the result is at exactly n / fps, however many segments there are.
+Times are integers: frame n of the result is at exactly n / fps, for any number of segments.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from robotdata.video.rates import exact_rate, plain_rate
 
 _RATE_SLACK = Fraction(1, 200)
 _GRID_SLACK = 0.5
-_NAMES = {"extradata": "codec parameters", "turned": "how players turn them"}
+_NAMES = {"extradata": "codec parameters", "display_matrix": "display matrix"}
 _TICKS_SLACK = Fraction(3, 2)
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """`frames` frames of `path` from `first_frame` on; None: up to its end."""
+    """`frames` frames of `path` from `first_frame` on; None means up to the end."""
 
     path: Path | str
     first_frame: int = 0
@@ -42,7 +42,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class JoinedVideo:
-    """A finished file; `first_frames[i]` is where segment i begins in it."""
+    """A finished file. `first_frames[i]` is the frame at which segment i begins in it."""
 
     path: Path
     frames: int
@@ -54,7 +54,7 @@ class JoinedVideo:
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """Packets `first` to `end` (decoding order) of one file, which show as frames `first_frame` …"""
+    """Packets [first, end) of a file in decoding order, which are shown from frame `first_frame` on."""
 
     index: PacketIndex
     first: int
@@ -69,25 +69,25 @@ def join_videos(
     fps: int | float | Fraction,
     overwrite: bool = False,
 ) -> JoinedVideo:
-    """Join `segments`, in this order, into the MP4 `out`, in one pass and without re-encoding. Sound and subtitles
-    go along where the first segment has them.
+    """Join `segments` in this order into the MP4 `out`, in one pass and without re-encoding.
 
-    Raises SegmentMismatchError if codec, size, pixel format, codec parameters, rate, sound or subtitles differ,
-    NotAKeyframeError if a segment's range cannot stand by itself, OutputExistsError, OSError if the disk is full
-    or fails, and the errors of reading; nothing is written then.
+    Audio and subtitles are copied if the first segment has them. Raises SegmentMismatchError if codec, size, pixel
+    format, codec parameters, rate, audio or subtitles differ, NotAKeyframeError if the range of a segment needs packets
+    outside it, OutputExistsError, OSError if the disk is full or fails, and the errors of reading. Nothing is written
+    if an exception is raised.
     """
     rate = exact_rate(fps)
     single = isinstance(segments, str | Path | Segment)
-    wanted = [] if single else [s if isinstance(s, Segment) else Segment(Path(s)) for s in segments]
-    if not wanted:
+    requested = [] if single else [s if isinstance(s, Segment) else Segment(Path(s)) for s in segments]
+    if not requested:
         raise NothingToJoinError(f"{out}: no videos to join; give a list of them")
     runs = []
-    known: dict[Path, PacketIndex] = {}
-    for segment in wanted:
+    indexes: dict[Path, PacketIndex] = {}
+    for segment in requested:
         path = Path(segment.path)
-        if path not in known:
-            known[path] = index_video(path)
-        runs.append(_run(segment, known[path]))
+        if path not in indexes:
+            indexes[path] = index_video(path)
+        runs.append(_run(segment, indexes[path]))
     for run in runs:
         _same_parameters(runs[0].index, run.index, rate)
         _on_the_grid(run, rate)
@@ -114,48 +114,49 @@ def cut_video(
     fps: int | float | Fraction,
     overwrite: bool = False,
 ) -> JoinedVideo:
-    """Copy frames `first` (a keyframe) up to, not including, `end` of `path` into the MP4 `out`.
+    """Copy frames [first, end) of `path` into the MP4 `out`. `first` must be a keyframe.
 
     Raises as `join_videos`.
     """
     try:
         piece = Segment(Path(path), first, end - first)
     except TypeError as error:
-        raise JoinError(f"{path}, frames {first!r} to {end!r}: want frames' numbers, whole ones") from error
+        raise JoinError(f"{path}, frames {first!r} to {end!r}: want frame numbers (integers)") from error
     return join_videos([piece], out, fps=fps, overwrite=overwrite)
 
 
 def _run(segment: Segment, index: PacketIndex) -> _Run:
+    """Return the packets of a segment. Raises JoinError and NotAKeyframeError."""
     try:
         first = operator.index(segment.first_frame)
         end = len(index) if segment.frames is None else first + operator.index(segment.frames)
     except TypeError as error:
-        raise JoinError(f"{segment}: want frames' numbers, whole ones") from error
+        raise JoinError(f"{segment}: want frame numbers (integers)") from error
     if not 0 <= first < end <= len(index):
         raise JoinError(f"{segment.path} has frames 0 to {len(index) - 1}, not {first} to {end - 1}")
     packets = np.sort(index.order[first:end])
     start = int(packets[0])
-    own = int(index.order[first])
-    if not (index.keyframe[own] and index.access(own).restarts):
-        what = "a recovery point, at which no file can begin" if index.keyframe[own] else "not a keyframe"
-        raise NotAKeyframeError(f"{segment.path}: frame {first} is {what}; {_instead(index, first)}")
-    if start != own or int(packets[-1]) != start + len(packets) - 1:
+    first_packet = int(index.order[first])
+    if not (index.keyframe[first_packet] and index.access(first_packet).restarts):
+        reason = "a recovery point, at which no file can begin" if index.keyframe[first_packet] else "not a keyframe"
+        raise NotAKeyframeError(f"{segment.path}: frame {first} is {reason}; {_instead(index, first)}")
+    if start != first_packet or int(packets[-1]) != start + len(packets) - 1:
         raise NotAKeyframeError(f"{segment.path}: {_entangled(index, first, end)}")
     return _Run(index, start, start + len(packets), first)
 
 
 def _instead(index: PacketIndex, first: int) -> str:
-    """Where a range around frame `first` can begin, in words."""
-    before = index.key_frames[index.key_frames < first]
-    for frame in before[::-1]:
+    """Return advice where a range around frame `first` can begin."""
+    earlier = index.key_frames[index.key_frames < first]
+    for frame in earlier[::-1]:
         if frame >= 0 and index.access(int(index.order[frame])).restarts:
             return f"begin at {frame}, or re-encode the frames"
-    hidden = " that an edit list hides" if len(before) and before[-1] < 0 else " before it"
+    hidden = " that an edit list hides" if len(earlier) and earlier[-1] < 0 else " before it"
     return f"it needs frames{hidden}; re-encode the frames"
 
 
 def _entangled(index: PacketIndex, first: int, end: int) -> str:
-    """Why frames `first` to `end` cannot be cut out although they begin at a keyframe."""
+    """Return why frames [first, end) cannot be cut out although they begin at a keyframe."""
     inside = np.sort(index.order[first:end])
     between = np.setdiff1d(np.arange(inside[0], inside[-1] + 1), inside)
     if (index.rank[between] < first).any():
@@ -164,32 +165,33 @@ def _entangled(index: PacketIndex, first: int, end: int) -> str:
 
 
 def _same_parameters(reference: PacketIndex, other: PacketIndex, rate: Fraction) -> None:
+    """Raise SegmentMismatchError if the parameters or rates of two files differ."""
     pairs: dict[str, tuple[object, object]] = {
         name: (getattr(reference, name), getattr(other, name))
-        for name in ("codec", "width", "height", "pix_fmt", "extradata", "turned")
+        for name in ("codec", "width", "height", "pix_fmt", "extradata", "display_matrix")
     }
     different = {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
     if other.rate and abs(other.rate - rate) > rate * _rate_slack(other, rate):
         different["fps"] = (plain_rate(rate), float(other.rate))
     if different:
-        words = ", ".join(_NAMES.get(name) or f"{name} {pair[0]} and {pair[1]}" for name, pair in different.items())
+        names = ", ".join(_NAMES.get(name) or f"{name} {pair[0]} and {pair[1]}" for name, pair in different.items())
         raise SegmentMismatchError(
-            f"{other.path} cannot be joined after {reference.path}: {words} differ; "
+            f"{other.path} cannot be joined after {reference.path}: {names} differ; "
             "keep them in separate files or re-encode one",
             different,
         )
 
 
 def _rate_slack(index: PacketIndex, rate: Fraction) -> Fraction:
-    """How far off a rate may be: a short file in coarse ticks (Matroska's are a millisecond) cannot tell its own."""
+    """Return the tolerated relative difference of rates. Short files with coarse ticks cannot state theirs exactly."""
     return max(_RATE_SLACK, _TICKS_SLACK * index.time_base * rate / len(index))
 
 
 def _on_the_grid(run: _Run, rate: Fraction) -> None:
-    """Raises SegmentMismatchError if a frame is nearer to another frame's time than to its own."""
+    """Raise SegmentMismatchError if a frame is more than half a frame away from a constant rate."""
     index = run.index
-    shown = index.pts[index.order[run.first_frame : run.first_frame + run.end - run.first]]
-    frames = (shown - shown[0]) * float(index.time_base * rate)
+    pts = index.pts[index.order[run.first_frame : run.first_frame + run.end - run.first]]
+    frames = (pts - pts[0]) * float(index.time_base * rate)
     off = np.abs(frames - np.arange(len(frames)))
     worst = int(np.argmax(off))
     if off[worst] > _GRID_SLACK:
@@ -201,6 +203,7 @@ def _on_the_grid(run: _Run, rate: Fraction) -> None:
 
 
 def _copy(runs: Sequence[_Run], part: Path, rate: Fraction) -> None:
+    """Write the packets of all runs to `part`."""
     time_base = 1 / rate
     delay = max(_delay(run) for run in runs)
     with ExitStack() as stack:
@@ -215,14 +218,14 @@ def _copy(runs: Sequence[_Run], part: Path, rate: Fraction) -> None:
             video = _stamped(run, stream, time_base, written, delay)
             first = run.index.time_s(run.first_frame)
             window = (first, first + float((run.end - run.first) / rate))
-            beside = others.packets(run.index, window, written / rate)
-            for packet in heapq.merge(video, beside, key=_seconds):
+            other_packets = others.packets(run.index, window, written / rate)
+            for packet in heapq.merge(video, other_packets, key=_seconds):
                 output.mux_one(packet)
             written += run.end - run.first
 
 
 def _stamped(run: _Run, stream: Any, time_base: Fraction, written: int, delay: int) -> Iterator[av.Packet]:
-    """The packets of a run with their new times: frame n of the result at n."""
+    """Yield the packets of a run with their times in the result."""
     for position, packet in enumerate(_packets(run)):
         packet.pts = written + int(run.index.rank[run.first + position]) - run.first_frame
         packet.dts = written + position - delay
@@ -237,22 +240,22 @@ def _seconds(packet: av.Packet) -> Fraction:
 
 
 def _delay(run: _Run) -> int:
-    """By how many frames decoding runs ahead of showing; 0 without B-frames."""
+    """Return by how many frames decoding precedes presentation; 0 without B-frames."""
     ranks = run.index.rank[run.first : run.end] - run.first_frame
     return int(np.max(np.arange(len(ranks)) - ranks))
 
 
 def _packets(run: _Run) -> Iterator[av.Packet]:
-    """The packets of a run, read by their places."""
+    """Read the packets of a run by their positions."""
     index = run.index
     with open_same(index.path, index.identity) as file:
-        for at in range(run.first, run.end):
-            place, size = int(index.position[at]), int(index.size[at])
-            # Asked first: a lying table must not make us reserve what it claims.
-            whole = place + size <= index.identity.size_bytes
-            data = os.pread(file.fileno(), size, place) if whole else b""
+        for number in range(run.first, run.end):
+            offset, size = int(index.position[number]), int(index.size[number])
+            # Check before reading: a false table must not make us allocate the size that it claims.
+            is_inside = offset + size <= index.identity.size_bytes
+            data = os.pread(file.fileno(), size, offset) if is_inside else b""
             if len(data) != size:
-                raise JoinError(f"{index.path} ends inside frame {int(index.rank[at])}; it is cut off")
+                raise JoinError(f"{index.path} ends inside frame {int(index.rank[number])}; it is cut off")
             packet = av.Packet(data)
-            packet.is_keyframe = bool(index.keyframe[at])
+            packet.is_keyframe = bool(index.keyframe[number])
             yield packet

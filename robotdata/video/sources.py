@@ -1,7 +1,6 @@
-"""Anything that is a picture -> FFmpeg frames in the encoder's pixel format.
+"""Convert images of any kind to FFmpeg frames in the encoder's pixel format.
 
-JPEG packets stay YUV all the way: they are decoded to full-range planes, which are scaled to limited range, and
-never pass through RGB.
+JPEG packets stay YUV: their full-range planes are converted to limited range, never to RGB.
 """
 
 from __future__ import annotations
@@ -37,17 +36,17 @@ _FRAME_NAME = re.compile("frame-([0-9]{6}|[1-9][0-9]{6,})")
 
 
 def folder_pictures(folder: Path | str) -> Iterator[bytes]:
-    """Yield the files `frame-000000.png` … of `folder`, in the order of their numbers, read one at a time.
+    """Yield the files `frame-000000.png` … of `folder`, by number, read one at a time.
 
-    Raises NoFramesError, before anything is read, where there is none.
+    Raises NoFramesError, before anything is read, if there is none.
     """
     return (path.read_bytes() for path in frame_files(Path(folder), "png"))
 
 
 def frame_files(folder: Path, kind: str) -> list[Path]:
-    """`frame-000000.<kind>` … of `folder`, in order. Raises NoFramesError if there is none.
+    """Return `frame-000000.<kind>` … of `folder`, by number. Raises NoFramesError if there is none.
 
-    Warns of numbers that are missing between two others: what comes after them is shown too early.
+    Missing numbers between two others are logged as a warning, because later frames are then shown too early.
     """
     numbered = {
         int(name[1]): path for path in folder.glob(f"frame-*.{kind}") if (name := _FRAME_NAME.fullmatch(path.stem))
@@ -55,19 +54,19 @@ def frame_files(folder: Path, kind: str) -> list[Path]:
     numbers = sorted(numbered)
     if not numbers:
         if folder.is_dir():
-            list(folder.iterdir())  # where it may not be read, that is said instead
+            list(folder.iterdir())  # raises PermissionError if the folder is not readable
         raise NoFramesError(f"{folder} holds no frame-000000.{kind}; nothing to encode")
-    all_of_them = numbers[-1] - numbers[0] + 1
-    if missing := all_of_them - len(numbers):
+    expected = numbers[-1] - numbers[0] + 1
+    if missing := expected - len(numbers):
         last = numbered[next(n for n in numbers if n + 1 not in numbered)]
-        log.warning("%s lacks %d of %d frames, the first after %s", folder, missing, all_of_them, last.name)
+        log.warning("%s lacks %d of %d frames, the first after %s", folder, missing, expected, last.name)
     return [numbered[n] for n in numbers]
 
 
 def packet_file(path: Path | str) -> Iterator[bytes]:
-    """Yield the packets of a take's camera, in order, read one at a time.
+    """Yield the packets of a camera file of a take, in order, read one at a time.
 
-    Raises NoFramesError if it has none, and PacketFileError if it is no packet file.
+    Raises NoFramesError if it has none, and PacketFileError if it is not a packet file.
     """
     path = Path(path)
     stored = list(read_packets(path))
@@ -83,7 +82,7 @@ def _payloads(path: Path, stored: list[StoredPacket]) -> Iterator[bytes]:
 
 
 class FrameConverter:
-    """Turns pictures into frames of one pixel format and one size, the first picture's."""
+    """Converts images to frames of one pixel format. All must have the size of the first image."""
 
     def __init__(self) -> None:
         self._jpeg: Any = None
@@ -94,9 +93,9 @@ class FrameConverter:
         self.size: tuple[int, int] | None = None
 
     def open(self, picture: Picture) -> av.VideoFrame:
-        """Open the next image in whatever format it has.
+        """Decode the next image, and keep its pixel format.
 
-        Raises BrokenFrameError if it cannot be read, FrameSizeError if its size changed.
+        Raises BrokenFrameError if it cannot be read, FrameSizeError if its size differs from the first one.
         """
         number = self._count
         frame = self._frame_of(picture, number)
@@ -113,43 +112,43 @@ class FrameConverter:
     def frames(
         self, picture: Picture, opened: av.VideoFrame, others: Iterable[Picture], pix_fmt: str
     ) -> Iterator[av.VideoFrame]:
-        """`picture`, which is `opened` already, and the `others` after it, converted.
+        """Yield the converted frames of `picture`, which is `opened` already, and of `others`.
 
-        A packet that comes again, as where a camera is slower than the loop, is neither decoded nor converted again.
+        A packet that equals the one before, as from a camera slower than the loop, is not decoded again.
         """
-        made = self.convert(opened, pix_fmt)
-        yield made
+        converted = self.convert(opened, pix_fmt)
+        yield converted
         for other in others:
             if isinstance(other, bytes) and isinstance(picture, bytes) and other == picture:
                 self._count += 1
             else:
-                made = self.convert(self.open(other), pix_fmt)
+                converted = self.convert(self.open(other), pix_fmt)
             picture = other
-            yield made
+            yield converted
 
     def convert(self, frame: av.VideoFrame, pix_fmt: str) -> av.VideoFrame:
-        """`frame` in `pix_fmt`, limited range, BT.601; the scaler's tables are kept between calls."""
+        """Return `frame` in `pix_fmt`, limited range, BT.601. The scaler's tables are kept between calls."""
         if not is_plain(frame):
             frame = to_rgb(self._colours, frame)
         if frame.format.name == pix_fmt:
-            made = frame
+            converted = frame
         elif frame.format.name == "yuvj420p" and pix_fmt == "yuv420p":
-            made = self._limited.convert(frame)
-            made.color_range = ColorRange.MPEG
+            converted = self._limited.convert(frame)
+            converted.color_range = ColorRange.MPEG
         elif frame.format.name.startswith("yuvj"):
-            made = self._reformatter.reformat(
+            converted = self._reformatter.reformat(
                 frame,
                 format=pix_fmt,
                 interpolation="FAST_BILINEAR",
                 src_color_range=ColorRange.JPEG,
                 dst_color_range=ColorRange.MPEG,
             )
-            made.color_range = ColorRange.MPEG
+            converted.color_range = ColorRange.MPEG
         else:
-            made = self._reformatter.reformat(frame, format=pix_fmt)
-        # A decoded picture is an I frame and would force a keyframe.
-        made.pict_type = 0
-        return made
+            converted = self._reformatter.reformat(frame, format=pix_fmt)
+        # A decoded frame has the type I, which would force a keyframe.
+        converted.pict_type = 0
+        return converted
 
     def _frame_of(self, picture: Picture, number: int) -> av.VideoFrame:
         if isinstance(picture, av.VideoFrame):
@@ -182,7 +181,7 @@ class FrameConverter:
         if self._jpeg is None:
             self._jpeg = av.CodecContext.create("mjpeg", "r")
             self._jpeg.thread_count = 1
-            # Half a picture is an error, not a grey half.
+            # Raise an error for an incomplete image instead of filling it with gray.
             self._jpeg.options = {"err_detect": "explode", "max_pixels": str(MAX_PIXELS)}
         try:
             frames: list[av.VideoFrame] = self._jpeg.decode(av.Packet(packet))
@@ -209,4 +208,5 @@ def _frame_of_image(image: Image.Image, number: int) -> av.VideoFrame:
 
 
 def _broken(packet: bytes, number: int, why: object) -> BrokenFrameError:
+    """Return the error for a damaged packet."""
     return BrokenFrameError(f"frame {number}, a packet of {len(packet)} bytes, is damaged: {why}", number)

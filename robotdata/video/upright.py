@@ -1,4 +1,4 @@
-"""Pictures as a person sees them: turned as their file says, and fitted into another size without being squeezed."""
+"""Rotate frames as their file says, and fit them into another size without distortion."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ _ONE = 1 << 16
 _MATRIX = struct.Struct("=9i")
 
 
-class CrookedError(VideoError):
-    """A picture that is to be shown at an angle other than a multiple of 90 degrees, or scaled on one side."""
+class UnsupportedTransformError(VideoError):
+    """A display matrix asks for an angle other than a multiple of 90 degrees, or for scaling."""
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """How to turn a stored picture: exchange rows and columns first, then reverse the rows, then the columns."""
+    """How to rotate a stored frame: exchange rows and columns first, then reverse the rows, then the columns."""
 
     transposed: bool = False
     rows_reversed: bool = False
     columns_reversed: bool = False
 
     def size(self, width: int, height: int) -> Size:
-        """Return the size after turning of an image that is stored as `width` x `height`."""
+        """Return the size after rotation of a frame that is stored as `width` x `height`."""
         return (height, width) if self.transposed else (width, height)
 
     def apply(self, picture: NDArray[Any]) -> NDArray[Any]:
-        """Turn `picture`, (H, W, channels) of any dtype; a picture that needs no turning is returned as it is."""
+        """Rotate `picture`, (H, W, channels) of any dtype. If no rotation is needed, `picture` itself is returned."""
         if self == NO_TURN:
             return picture
         if self.transposed:
@@ -56,37 +56,43 @@ NO_TURN = Turn()
 
 
 def turn_of(frame: av.VideoFrame) -> Turn:
-    """Return the turn that the display matrix of `frame` asks for; NO_TURN if it has none. Raises CrookedError."""
-    beside: Any = frame.side_data
-    matrix = beside.get(Type.DISPLAYMATRIX)
+    """Return the rotation by the display matrix of `frame`; NO_TURN if it has none.
+
+    Raises UnsupportedTransformError.
+    """
+    side_data: Any = frame.side_data
+    matrix = side_data.get(Type.DISPLAYMATRIX)
     return NO_TURN if matrix is None else turn_of_matrix(_MATRIX.unpack(bytes(matrix)[: _MATRIX.size]))
 
 
 def turn_of_matrix(matrix: tuple[int, ...]) -> Turn:
-    """Return the turn of an MP4's display matrix: nine numbers, of which the first two columns are 16.16 fixed point.
+    """Return the rotation by a display matrix (ISO/IEC 14496-12): nine numbers a, b, u, c, d, v, x, y, w.
 
-    A stored point (x, y) is shown at (a x + c y, b x + d y). Raises CrookedError.
+    a, b, c and d are 16.16 fixed point. A stored point (x, y) is shown at (a x + c y, b x + d y). Raises
+    UnsupportedTransformError.
     """
     a, b, _, c, d, *_ = matrix
     if b == c == 0 and abs(a) == abs(d) == _ONE:
         return Turn(False, d < 0, a < 0)
     if a == d == 0 and abs(b) == abs(c) == _ONE:
         return Turn(True, b < 0, c < 0)
-    raise CrookedError("its frames are tilted or scaled; only turns by 90, 180 and 270 degrees are supported")
+    raise UnsupportedTransformError(
+        "its frames are tilted or scaled; only rotations by 90, 180 and 270 degrees are supported"
+    )
 
 
 def upright_rgb(reformatter: VideoReformatter, frame: av.VideoFrame) -> NDArray[np.uint8]:
-    """`frame` as RGB, uint8 (H, W, 3), turned as it is to be seen. Raises CrookedError."""
+    """Return `frame` as RGB, uint8 (H, W, 3), rotated by its display matrix. Raises UnsupportedTransformError."""
     return turn_of(frame).apply(np.asarray(to_rgb(reformatter, frame).to_ndarray(), np.uint8))
 
 
 def letterboxed(
     reformatter: VideoReformatter, frame: av.VideoFrame, size: Size, pixel_shape: Fraction | None = None
 ) -> NDArray[np.uint8]:
-    """`frame` turned upright and as large as `size` allows, with black bars at two sides: uint8 (H, W, 3).
+    """Return `frame` upright and as large as `size` allows, between black bars: uint8 (H, W, 3).
 
-    A circle stays a circle. `pixel_shape` is the width of the stored pixels over their height, square by default.
-    Raises CrookedError.
+    The aspect ratio is kept. `pixel_shape` is the width of a stored pixel over its height; square by default. Raises
+    UnsupportedTransformError.
     """
     turn = turn_of(frame)
     shown = turn.size(*_square(frame, pixel_shape))
@@ -102,12 +108,12 @@ def letterboxed(
 
 
 def fitted_size(shown: Size, size: Size) -> Size:
-    """Return the largest size of the proportions of `shown` that fits into `size`; at least one pixel each way."""
+    """Return the largest size with the aspect ratio of `shown` that fits into `size`; at least one pixel each way."""
     scale = min(Fraction(size[0], shown[0]), Fraction(size[1], shown[1]))
     width, height = (max(1, round(side * scale)) for side in shown)
     return width, height
 
 
 def _square(frame: av.VideoFrame, pixel_shape: Fraction | None) -> Size:
-    """The frame's size if its pixels were square."""
+    """Return the size of the frame in square pixels."""
     return (max(1, round(frame.width * pixel_shape)) if pixel_shape else frame.width), frame.height

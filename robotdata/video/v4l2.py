@@ -1,4 +1,4 @@
-"""What a V4L2 camera lists: its formats, their sizes, and the rates of each size. Asked by ioctl, changes nothing."""
+"""List the formats, sizes and rates of a V4L2 camera with ioctl. Nothing in the camera is changed."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from collections.abc import Callable, Iterator
 from robotdata.video.v4l2_formats import Mode, Steps
 
 Ioctl = Callable[[int, bytearray], None]
-"""Sends a request with a buffer that the driver fills; raises OSError."""
+"""Sends a request with a buffer that the driver fills. Raises OSError."""
 
-# Structures of <linux/videodev2.h>: an index that counts up, what is asked about, and what the driver answers.
+# Structures of <linux/videodev2.h>: an index, the parameters of the query, and the driver's answer.
 _FORMAT = struct.Struct("=III32sI16x")
 _SIZE = struct.Struct("=III6I8x")
 _RATE = struct.Struct("=IIIII6I8x")
 _CAPTURE = 1
 _DISCRETE = 1
-_MOST = 512
+_MAX_ENTRIES = 512
 
 
 def _read_write(number: int, size: int) -> int:
-    """_IOWR('V', number, size) of <linux/ioctl.h>."""
+    """Return _IOWR('V', number, size) of <linux/ioctl.h>."""
     return 3 << 30 | size << 16 | ord("V") << 8 | number
 
 
@@ -33,33 +33,37 @@ ENUM_RATES = _read_write(75, _RATE.size)
 
 
 def list_modes(path: str) -> list[Mode]:
-    """Return the modes of the camera at `path`; none if it is not a V4L2 camera. Raises OSError if it cannot open."""
+    """Return the modes of the camera at `path`; empty if it is not a V4L2 camera.
+
+    Raises OSError if it cannot be opened.
+    """
     handle = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        return modes_by(lambda request, buffer: _ask(handle, request, buffer))
+        return modes_from(lambda request, buffer: _ioctl(handle, request, buffer))
     finally:
         os.close(handle)
 
 
-def modes_by(ioctl: Ioctl) -> list[Mode]:
+def modes_from(ioctl: Ioctl) -> list[Mode]:
     """Return the modes that `ioctl` reports."""
-    made = []
-    for number in range(_MOST):
-        found = _answer(ioctl, ENUM_FORMATS, _FORMAT, number, _CAPTURE, 0, b"", 0)
-        if found is None:
+    modes = []
+    for number in range(_MAX_ENTRIES):
+        answer = _query(ioctl, ENUM_FORMATS, _FORMAT, number, _CAPTURE, 0, b"", 0)
+        if answer is None:
             break
-        pixels = found[4]
+        pixels = answer[4]
         code = struct.pack("<I", pixels & 0x7FFFFFFF).decode("ascii", "replace")
-        made += [Mode(code, width, height, rates) for width, height, rates in _sizes(ioctl, pixels)]
-    return made
+        modes += [Mode(code, width, height, rates) for width, height, rates in _sizes(ioctl, pixels)]
+    return modes
 
 
 def _sizes(ioctl: Ioctl, pixels: int) -> Iterator[tuple[Steps, Steps, tuple[Steps, ...]]]:
-    for number in range(_MOST):
-        found = _answer(ioctl, ENUM_SIZES, _SIZE, number, pixels, *[0] * 7)
-        if found is None:
+    """Yield (widths, heights, rates) of a pixel format."""
+    for number in range(_MAX_ENTRIES):
+        answer = _query(ioctl, ENUM_SIZES, _SIZE, number, pixels, *[0] * 7)
+        if answer is None:
             return
-        kind, values = found[2], found[3:]
+        kind, values = answer[2], answer[3:]
         if kind == _DISCRETE:
             wide, high = values[:2]
             width, height = Steps(wide, wide), Steps(high, high)
@@ -71,12 +75,12 @@ def _sizes(ioctl: Ioctl, pixels: int) -> Iterator[tuple[Steps, Steps, tuple[Step
 
 
 def _rates(ioctl: Ioctl, pixels: int, width: int, height: int) -> Iterator[Steps]:
-    """In frames per second; the driver tells seconds for each frame."""
-    for number in range(_MOST):
-        found = _answer(ioctl, ENUM_RATES, _RATE, number, pixels, width, height, *[0] * 7)
-        if found is None:
+    """Yield rates in frames per second; the driver reports seconds per frame."""
+    for number in range(_MAX_ENTRIES):
+        answer = _query(ioctl, ENUM_RATES, _RATE, number, pixels, width, height, *[0] * 7)
+        if answer is None:
             return
-        kind, values = found[4], found[5:]
+        kind, values = answer[4], answer[5:]
         shortest = longest = values[:2]
         if kind != _DISCRETE:
             longest = values[2:4]
@@ -86,9 +90,9 @@ def _rates(ioctl: Ioctl, pixels: int, width: int, height: int) -> Iterator[Steps
             return
 
 
-def _answer(ioctl: Ioctl, request: int, layout: struct.Struct, *asked: int | bytes) -> tuple[int, ...] | None:
-    """What the driver answers; None behind the end of its list, or where it has no such list."""
-    buffer = bytearray(layout.pack(*asked))
+def _query(ioctl: Ioctl, request: int, layout: struct.Struct, *fields: int | bytes) -> tuple[int, ...] | None:
+    """Return the driver's answer; None at the end of its list, or if it has no such list. Raises OSError."""
+    buffer = bytearray(layout.pack(*fields))
     try:
         ioctl(request, buffer)
     except OSError as error:
@@ -98,5 +102,5 @@ def _answer(ioctl: Ioctl, request: int, layout: struct.Struct, *asked: int | byt
     return layout.unpack(buffer)
 
 
-def _ask(handle: int, request: int, buffer: bytearray) -> None:
+def _ioctl(handle: int, request: int, buffer: bytearray) -> None:
     fcntl.ioctl(handle, request, buffer, True)

@@ -1,4 +1,4 @@
-"""Decode a whole video and count: the only proof that rows and frames agree."""
+"""Verify a video by decoding and counting every frame."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from robotdata.video.sources import FrameConverter, Picture
 from robotdata.video.video_file import require_video_file
 
 Look = Callable[[int, Callable[[], NDArray[np.uint8]]], None]
-"""Is told a frame's number, and may ask for the frame: RGB, uint8 (H, W, 3)."""
+"""Called with a frame's number and a function that returns the frame as RGB, uint8 (H, W, 3)."""
 
 
 @dataclass(frozen=True, slots=True)
 class VideoCheck:
-    """What decoding every frame found. `claimed_frames` is the header's word, `frames` was counted."""
+    """The result of decoding every frame: `frames` were counted, `claimed_frames` is from the header."""
 
     path: Path
     frames: int
@@ -38,19 +38,18 @@ class VideoCheck:
 
 
 def verify_video(path: Path | str, *, expected_frames: int | None = None, look: Look | None = None) -> VideoCheck:
-    """Decode every frame of `path` and count them.
+    """Decode and count every frame of `path`.
 
-    `look` is called for each frame, in the order in which they are shown, so that who wants some of them need not
-    decode the video again; what it has seen of a video that turns out to be broken is worth nothing.
-    Raises NotAVideoError, BrokenVideoError naming the first frame that does not decode, and FrameCountError
-    where the count is not `expected_frames`.
+    `look` is called for each frame in presentation order, so that a caller that needs some frames does not decode the
+    video again; if an exception is raised, what it got is not reliable. Raises NotAVideoError, BrokenVideoError with
+    the first frame that does not decode, and FrameCountError if the count is not `expected_frames`.
     """
     path = Path(path)
     require_video_file(path)
     container, stream = open_video_stream(path)
     with container:
         stream.thread_type = "AUTO"
-        # A damaged frame must be an error, not something drawn over.
+        # A damaged frame must raise an error instead of being concealed.
         stream.codec_context.options = {"err_detect": "explode", "max_pixels": str(MAX_PIXELS)}
         count, packets, hidden, reformatter = 0, 0, 0, VideoReformatter()
         try:
@@ -68,7 +67,7 @@ def verify_video(path: Path | str, *, expected_frames: int | None = None, look: 
         check = VideoCheck(path, count, stream.frames, stream.width, stream.height)
     if not count:
         raise NotAVideoError(f"{path} has a video stream without any frame")
-    # What an edit list hides is in the file's tables, but no decoder gives it.
+    # Packets that an edit list hides are in the file's tables but are not decoded.
     lost = (packets - hidden if hidden else max(packets, check.claimed_frames)) - count
     if expected_frames is not None and count != expected_frames:
         raise FrameCountError(f"{path} has {count} frames, not {expected_frames}", expected_frames, count)
@@ -79,7 +78,7 @@ def verify_video(path: Path | str, *, expected_frames: int | None = None, look: 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """How close a video is to its source: the frame that is farthest off, and its PSNR in dB."""
+    """How similar a video is to its source: the frame with the lowest PSNR, and that PSNR in dB."""
 
     frames: int
     worst_frame: int
@@ -87,28 +86,28 @@ class Comparison:
 
 
 def compare_video(path: Path | str, pictures: Iterable[Picture], *, least_psnr_db: float = 20.0) -> Comparison:
-    """Decode `path` beside its source `pictures` and compare them frame by frame, in the video's pixel format.
+    """Decode `path` and compare it with its source `pictures` frame by frame, in the video's pixel format.
 
-    Raises FrameCountError if one of the two ends first, BrokenVideoError if a frame does not decode or is
-    less than `least_psnr_db` like its source: then it is another picture, or a damaged one.
+    Raises FrameCountError if one ends before the other, and BrokenVideoError if a frame does not decode or its PSNR is
+    below `least_psnr_db`, which means another or a damaged image.
     """
     path = Path(path)
     converter, video = FrameConverter(), FrameConverter()
     worst, worst_frame, count = math.inf, 0, 0
     with VideoDecoder(path) as decoder:
-        for made, picture in zip_longest(decoder.native_frames(), pictures):
-            if made is None or picture is None:
-                both = ("the source", "the video") if made is None else ("the video", "the source")
-                raise FrameCountError(f"{path}: {both[0]} has more frames than {both[1]}'s {count}", count, count)
-            pix_fmt = made.format.name.replace("yuvj", "yuv")
+        for decoded, picture in zip_longest(decoder.native_frames(), pictures):
+            if decoded is None or picture is None:
+                longer, other = ("the source", "the video") if decoded is None else ("the video", "the source")
+                raise FrameCountError(f"{path}: {longer} has more frames than {other}'s {count}", count, count)
+            pix_fmt = decoded.format.name.replace("yuvj", "yuv")
             source = converter.convert(converter.open(picture), pix_fmt)
-            likeness = _psnr_db(video.convert(made, pix_fmt), source)
-            if likeness < least_psnr_db:
+            psnr_db = _psnr_db(video.convert(decoded, pix_fmt), source)
+            if psnr_db < least_psnr_db:
                 raise BrokenVideoError(
-                    f"{path}: frame {count} is not its source's ({likeness:.1f} dB, want {least_psnr_db})", count
+                    f"{path}: frame {count} is not its source's ({psnr_db:.1f} dB, want {least_psnr_db})", count
                 )
-            if likeness < worst:
-                worst, worst_frame = likeness, count
+            if psnr_db < worst:
+                worst, worst_frame = psnr_db, count
             count += 1
     return Comparison(count, worst_frame, worst)
 
@@ -117,19 +116,20 @@ def _rgb(reformatter: VideoReformatter, frame: av.VideoFrame) -> NDArray[np.uint
     return np.asarray(to_rgb(reformatter, frame).to_ndarray(), np.uint8)
 
 
-def _psnr_db(one: av.VideoFrame, other: av.VideoFrame) -> float:
-    if (one.width, one.height) != (other.width, other.height):
+def _psnr_db(first: av.VideoFrame, second: av.VideoFrame) -> float:
+    """Return the PSNR of two frames in dB over all planes; 0 if their sizes differ, infinity if they are equal."""
+    if (first.width, first.height) != (second.width, second.height):
         return 0.0
-    bits = one.format.components[0].bits
+    bits = first.format.components[0].bits
     squares, count = 0.0, 0
-    for mine, theirs in zip(_planes(one, bits), _planes(other, bits), strict=True):
-        squares += float(np.sum(np.square(mine.astype(np.float32) - theirs), dtype=np.float64))
-        count += mine.size
+    for plane, reference in zip(_planes(first, bits), _planes(second, bits), strict=True):
+        squares += float(np.sum(np.square(plane.astype(np.float32) - reference), dtype=np.float64))
+        count += plane.size
     return 10 * math.log10((2**bits - 1) ** 2 * count / squares) if squares else math.inf
 
 
 def _planes(frame: av.VideoFrame, bits: int) -> Iterator[NDArray[Any]]:
-    """Each plane's samples, (height, width): uint8, or uint16 where they have more than eight bits."""
+    """Yield the samples of each plane, (height, width): uint8, or uint16 if they have more than 8 bits."""
     kind = np.dtype(np.uint8 if bits <= 8 else np.uint16)
     for plane in frame.planes:
         rows: NDArray[Any] = np.frombuffer(memoryview(plane), kind).reshape(-1, plane.line_size // kind.itemsize)

@@ -7,9 +7,9 @@ import pytest
 
 CODE = """
 import av, numpy as np
-from robotdata.video.priority import real_time_threads, stay_ordinary
-stay_ordinary()
-assert not stay_ordinary()
+from robotdata.video.priority import real_time_threads, give_up_real_time
+give_up_real_time()
+assert not give_up_real_time()
 with av.open("/dev/null", "w", format="matroska") as out:
     stream = out.add_stream("libsvtav1", rate=30, options={"preset": "12"})
     stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"

@@ -17,7 +17,7 @@ from robotdata.video.barcode import read
 from robotdata.video.jpeg import decode_jpeg, encode_jpeg
 from robotdata.video.live_source import LiveError, LiveSource
 from robotdata.video.packets import PacketWriter
-from robotdata.video.upright import CrookedError, turn_of_matrix
+from robotdata.video.upright import UnsupportedTransformError, turn_of_matrix
 
 ONE = 1 << 16
 UPRIGHT, CLOCKWISE, HALF, ANTICLOCKWISE = (ONE, 0, 0, ONE), (0, ONE, -ONE, 0), (-ONE, 0, 0, -ONE), (0, -ONE, ONE, 0)
@@ -173,7 +173,7 @@ def test_a_tilted_picture_is_refused(tmp_path: Path) -> None:
     with pytest.raises(LiveError, match="tilted"):
         first(path, 64, 48)
     for matrix in ((ONE, 0, 0, 2 * ONE), (0, 0, 0, 0), (ONE, 5, 0, ONE)):
-        with pytest.raises(CrookedError):
+        with pytest.raises(UnsupportedTransformError):
             turn_of_matrix((matrix[0], matrix[1], 0, matrix[2], matrix[3], 0, 0, 0, 1 << 30))
 
 

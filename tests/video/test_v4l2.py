@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from robotdata.video.v4l2 import ENUM_FORMATS, ENUM_RATES, ENUM_SIZES, list_modes, modes_by
+from robotdata.video.v4l2 import ENUM_FORMATS, ENUM_RATES, ENUM_SIZES, list_modes, modes_from
 from robotdata.video.v4l2_formats import Choice, Mode, NothingFits, Steps, choose
 
 
@@ -158,7 +158,7 @@ def test_it_reads_what_a_driver_answers() -> None:
     driver = Driver(
         {b"MJPG": {(640, 480): [(1, 30), (333333, 5000000)], (1280, 720): []}, b"YUYV": {(64, 48): [(1, 5)]}}
     )
-    assert modes_by(driver) == [
+    assert modes_from(driver) == [
         Mode("MJPG", one(640), one(480), (one(30), one(5000000 / 333333))),
         Mode("MJPG", one(1280), one(720)),
         Mode("YUYV", one(64), one(48), (one(5),)),
@@ -167,7 +167,7 @@ def test_it_reads_what_a_driver_answers() -> None:
 
 def test_it_reads_sizes_and_rates_in_steps() -> None:
     driver = Driver({b"NV12": {(640, 480): [(1, 60), (1, 1)]}}, steps=True)
-    assert modes_by(driver) == [Mode("NV12", Steps(16, 640, 8), Steps(32, 480, 4), (Steps(1, 60),))]
+    assert modes_from(driver) == [Mode("NV12", Steps(16, 640, 8), Steps(32, 480, 4), (Steps(1, 60),))]
 
 
 def test_what_is_no_camera_lists_nothing(tmp_path: Path) -> None:

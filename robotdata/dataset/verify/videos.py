@@ -54,7 +54,7 @@ def _check_shape(dataset: DatasetFolder, key: str, path: Path, index: PacketInde
     width, height = frame_size(dataset.features[key])
     if (index.width, index.height) != (width, height):
         report.add(path, f"is {index.width}x{index.height}, the feature says {width}x{height}")
-    if index.turned:
+    if index.display_matrix:
         what = "players and torchcodec rotate its frames (by a display matrix), LeRobot's pyav and these pages do not"
         report.note(f"{key}, {path.name}: {what}; re-encode it to fix that")
     depth = is_depth(dataset.features[key])

@@ -1,4 +1,4 @@
-"""Depth in colours, a picture after the other: the same colour stays the same depth, and each costs a look-up."""
+"""Show depth maps in colours: a colour means the same depth in all frames, and each frame costs one table look-up."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ from robotdata.video.depth.picture import depth_picture
 from robotdata.video.jpeg import encode_jpeg
 
 _SPARSE = 4
-_OFF = 0.25
-_LEAST = 0.15
+"""Every fourth pixel of every fourth row is used to find the range."""
+_TOLERANCE = 0.25
+"""A range is kept while its ends differ from the new ones by less than this share of it."""
+_MIN_SPAN = 0.15
+"""The least range, as a share of its middle."""
 
 
 class DepthColours:
-    """The colours of one camera, from the range of the first depth map that it is shown, uint16 (H, W) in mm.
+    """The colours of one camera. Their range is that of the first depth map, uint16 (H, W) in mm.
 
-    With `follow` a range that no longer fits is given up: what is live may be carried from a table to a window.
+    With `follow`, the range changes when a depth map no longer fits, for live views: a camera may be moved.
     """
 
     def __init__(self, *, follow: bool = False) -> None:
@@ -28,7 +31,7 @@ class DepthColours:
         self._table: NDArray[np.uint8] | None = None
 
     def picture(self, depth: NDArray[Any]) -> NDArray[np.uint8]:
-        """uint8 (H, W, 3): near red, far blue, no measurement black."""
+        """Return uint8 (H, W, 3): near red, far blue, no measurement black."""
         if self._table is None or self._follow:
             self.fit(depth)
         if self._table is None:
@@ -40,17 +43,21 @@ class DepthColours:
         return encode_jpeg(self.picture(depth_of_packet(packet)), quality)
 
     def fit(self, depth: NDArray[Any]) -> bool:
-        """Take the range of `depth`, where it is another; False where it holds none."""
+        """Set the range from `depth` if it differs much from the current one.
+
+        Return False if `depth` has no measurement.
+        """
         sample = depth[::_SPARSE, ::_SPARSE]
-        known = sample[sample > 0]
-        if not known.size:
+        measured = sample[sample > 0]
+        if not measured.size:
             return False
-        near, far = (float(each) for each in np.percentile(known, [1, 99]))
-        wider = max(0.0, _LEAST * (near + far) / 2 - (far - near)) / 2  # else a flat table is noise in all colours
-        near, far = near - wider, far + wider
+        near, far = (float(each) for each in np.percentile(measured, [1, 99]))
+        # Without a least range, a flat scene would show noise in all colours.
+        margin = max(0.0, _MIN_SPAN * (near + far) / 2 - (far - near)) / 2
+        near, far = near - margin, far + margin
         if self._range is not None:
             old_near, old_far = self._range
-            if max(abs(near - old_near), abs(far - old_far)) < _OFF * (old_far - old_near):
+            if max(abs(near - old_near), abs(far - old_far)) < _TOLERANCE * (old_far - old_near):
                 return True
         self._range = near, far
         self._table = depth_picture(np.arange(2**16, dtype=np.uint16)[None], near, far)[0]

@@ -1,4 +1,4 @@
-"""Depth maps in a take: 16-bit PNG packets."""
+"""Encode and decode the depth maps of a take, which are 16-bit PNG packets."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from robotdata.video.errors import DecodeError, EncodeError
 from robotdata.video.jpeg import check_size
 
 _PNG = b"\x89PNG\r\n\x1a\n"
-_UP = 2  # PNG's filter: what differs from the row above
+_UP = 2  # the PNG filter Up: the difference to the row above
 
 
 def depth_packet(depth: DepthMap) -> bytes:
-    """A depth map in mm, uint16 (H, W), as a 16-bit PNG: what a take holds. Raises EncodeError."""
+    """Encode a depth map in mm, uint16 (H, W), as a 16-bit PNG. Raises EncodeError."""
     if depth.dtype != np.uint16 or depth.ndim != 2:
         raise EncodeError(f"want depth in mm, uint16 (H, W), got {depth.dtype} {depth.shape}")
     check_size(depth.shape[1], depth.shape[0])
-    # Pillow tries every filter on every row, which takes twice the time for the same bytes.
+    # Pillow tries every filter on every row, which takes twice as long and saves no bytes.
     raw = np.ascontiguousarray(depth, ">u2").view(np.uint8)
     rows = np.empty((raw.shape[0], raw.shape[1] + 1), np.uint8)
     rows[:, 0] = _UP
@@ -35,7 +35,7 @@ def depth_packet(depth: DepthMap) -> bytes:
 
 
 def depth_of_packet(packet: bytes) -> NDArray[np.uint16]:
-    """The depth map in a 16-bit PNG, uint16 (H, W). Raises DecodeError where it is none."""
+    """Decode a 16-bit PNG to a depth map in mm, uint16 (H, W). Raises DecodeError."""
     try:
         with Image.open(io.BytesIO(packet), formats=["PNG"]) as image:
             check_size(image.width, image.height)
@@ -48,12 +48,13 @@ def depth_of_packet(packet: bytes) -> NDArray[np.uint16]:
 
 
 def depth_size(packet: bytes) -> tuple[int, int]:
-    """(width, height) of a depth packet, from its header alone. Raises DecodeError where it is no 16-bit gray PNG."""
+    """Return (width, height) from the header of a depth packet. Raises DecodeError if it is not a 16-bit gray PNG."""
     if packet[:8] != _PNG or packet[12:16] != b"IHDR" or packet[24:26] != bytes([16, 0]):
-        raise DecodeError(f"no 16-bit PNG of one channel: {len(packet)} bytes that begin with {packet[:4].hex()}")
+        raise DecodeError(f"not a 16-bit PNG of one channel: {len(packet)} bytes that begin with {packet[:4].hex()}")
     width, height = struct.unpack_from(">II", packet, 16)
     return int(width), int(height)
 
 
 def _chunk(name: bytes, data: bytes) -> bytes:
+    """Return a PNG chunk."""
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(data, zlib.crc32(name)))

@@ -1,6 +1,6 @@
-"""Depth maps <-> codes of 12 bits, with LeRobot's quantisation.
+"""Convert depth maps to 12-bit codes and back, with LeRobot's quantization.
 
-Depth comes in metres (floating point) or millimetres (integers).
+Depth is in metres (floating point) or millimetres (integers).
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ DepthMap = NDArray[Any]
 
 
 def depth_unit(dtype: np.dtype[Any]) -> Unit:
-    """`m` for floating point, `mm` for integers, as LeRobot reads them."""
+    """Return `m` for floating point and `mm` for integers, as LeRobot does."""
     return "m" if np.issubdtype(dtype, np.floating) else "mm"
 
 
 def quantize_depth(depth: DepthMap, scale: DepthScale | None = None, *, unit: Unit | None = None) -> NDArray[np.uint16]:
-    """`depth`, (H, W) or (H, W, 1), as codes 0 to 4095, uint16 (H, W); outside the scale clipped.
+    """Return `depth`, (H, W) or (H, W, 1), as codes 0 to 4095, uint16 (H, W). Values outside the scale are clipped.
 
-    Computed in single precision in the unit of `depth`, as LeRobot does, so that the codes agree. Raises
-    EncodeError where it is no depth map.
+    The computation uses single precision in the unit of `depth`, as LeRobot's does, so that the codes are equal. Raises
+    EncodeError if `depth` is not a depth map.
     """
     scale = scale or DepthScale()
     depth = np.asarray(depth)
@@ -43,9 +43,9 @@ def quantize_depth(depth: DepthMap, scale: DepthScale | None = None, *, unit: Un
 
 
 def dequantize_depth(codes: NDArray[np.uint16], scale: DepthScale | None = None, *, unit: Unit = "mm") -> DepthMap:
-    """Depth from codes, the same shape: uint16 in mm, or float32 in m; codes beyond 0 to 4095 are the nearest of these.
+    """Return the depth of codes in the same shape: uint16 in mm, or float32 in m. Codes are clipped to 0 to 4095.
 
-    Raises EncodeError for another unit, or codes that are no whole numbers.
+    Raises EncodeError for another unit, or codes that are not integers.
     """
     scale = scale or DepthScale()
     codes = np.asarray(codes)
@@ -61,11 +61,12 @@ def dequantize_depth(codes: NDArray[np.uint16], scale: DepthScale | None = None,
 
 @lru_cache(maxsize=8)
 def _code_table(scale: DepthScale, unit: Unit) -> NDArray[np.uint16]:
-    """The code of all that a 16-bit sensor can say: looked up, not computed for each pixel."""
+    """Return the code of each 16-bit depth, uint16 (65536,): looking it up is faster than computing it per pixel."""
     return _codes(np.arange(2**16, dtype=np.float32), scale, unit)
 
 
 def _codes(depth: NDArray[np.float32], scale: DepthScale, unit: Unit) -> NDArray[np.uint16]:
+    """Return the codes of `depth`, float32 of any shape, by LeRobot's formula."""
     factor = 1.0 if unit == "m" else MM_PER_M
     low, high = np.float32(scale.depth_min * factor), np.float32(scale.depth_max * factor)
     if scale.use_log:
@@ -75,14 +76,14 @@ def _codes(depth: NDArray[np.float32], scale: DepthScale, unit: Unit) -> NDArray
             part = (np.log(depth + shift) - start) / (end - start)
     else:
         part = (depth - low) / (high - low)
-    # A pixel without a measurement (NaN) is as near as can be, as 0 is.
+    # A pixel without a measurement (NaN) gets code 0, as depth 0 does.
     codes: NDArray[np.float32] = np.rint(np.nan_to_num(part.clip(0, 1), nan=0.0) * CODE_MAX)
     return codes.astype(np.uint16)
 
 
 @lru_cache(maxsize=8)
 def _depths(scale: DepthScale) -> NDArray[np.float32]:
-    """Depth in metres of every code, float32 (4096,)."""
+    """Return the depth of every code in metres, float32 (4096,)."""
     codes = np.arange(CODE_MAX + 1, dtype=np.float64)
     if scale.use_log:
         start, end = math.log(scale.depth_min + scale.shift), math.log(scale.depth_max + scale.shift)
@@ -96,6 +97,7 @@ def _depths(scale: DepthScale) -> NDArray[np.float32]:
 
 
 def _known_unit(unit: Unit) -> Unit:
+    """Return `unit`. Raises EncodeError if it is not m or mm."""
     if unit not in ("m", "mm"):
         raise EncodeError(f"depth unit {unit!r}: want m or mm")
     return unit

@@ -1,4 +1,4 @@
-"""How 16-bit depth becomes 12-bit codes: LeRobot's scale, as the `info` of a depth camera says it."""
+"""The scale between 16-bit depth and 12-bit codes: LeRobot's, as stored in the `info` of a depth camera."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ Unit = Literal["m", "mm"]
 
 @dataclass(frozen=True, slots=True)
 class DepthScale:
-    """Which depths the codes 0 and 4095 stand for, in metres, and whether the steps between are logarithmic.
+    """The depths in metres of codes 0 and 4095, and whether the steps between are logarithmic.
 
-    Logarithmic steps are finer where sensors are: near. Raises EncodeError if the values make no scale.
+    Logarithmic steps are finer for near depths, where sensors are more precise. `shift` (metres) is added before the
+    logarithm. Raises EncodeError if the values are not a valid scale.
     """
 
     depth_min: float = 0.01
@@ -30,7 +31,7 @@ class DepthScale:
             raise EncodeError(f"depth_min={self.depth_min}, shift={self.shift}: their sum must be above 0")
 
     def info(self, unit: Unit) -> dict[str, Any]:
-        """Return what `info.json` must state for a depth camera."""
+        """Return the `info` of a depth camera in `info.json`."""
         return {
             "is_depth_map": True,
             "video.depth_min": self.depth_min,
@@ -42,7 +43,7 @@ class DepthScale:
 
     @classmethod
     def from_info(cls, info: dict[str, Any]) -> DepthScale:
-        """Return the scale that a camera's `info` describes. Raises DecodeError if it describes none."""
+        """Return the scale in a camera's `info`. Raises DecodeError if it is missing or invalid."""
         try:
             return cls(
                 float(info["video.depth_min"]),
@@ -55,7 +56,7 @@ class DepthScale:
 
     @classmethod
     def of(cls, info: Mapping[str, Any]) -> DepthScale:
-        """Return the scale as `from_info` does, with LeRobot's defaults for what `info` lacks."""
+        """Return the scale as `from_info` does, with LeRobot's defaults for missing values."""
         return cls.from_info(cls().info("mm") | {name: value for name, value in info.items() if value is not None})
 
     def __str__(self) -> str:

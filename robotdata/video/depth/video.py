@@ -1,6 +1,6 @@
 """Depth videos: 12-bit codes in lossless HEVC, as LeRobot writes and reads them.
 
-`DepthScale`'s values, in metres, go into the camera's `info` and are needed to read the depth back.
+The values of `DepthScale`, in metres, are stored in the camera's `info`, and are needed to decode the depth.
 """
 
 from __future__ import annotations
@@ -39,16 +39,17 @@ def encode_depth(
     progress: Progress | None = None,
     overwrite: bool = False,
 ) -> EncodedVideo:
-    """Depth maps, or 16-bit PNG packets, to an HEVC video of 12-bit codes; lossless after the quantisation.
+    """Encode depth maps, or 16-bit PNG packets, as an HEVC video of 12-bit codes.
 
-    Raises EncodeError, DecodeError for a damaged packet; nothing is written then.
+    Only the quantization loses precision. Raises EncodeError, and DecodeError for a damaged packet. Nothing is written
+    if an exception is raised.
     """
     if settings.codec != "hevc" or settings.pix_fmt != DEPTH_PIX_FMT:
         raise UnknownOptionError(
             f"{settings.codec} in {settings.pix_fmt} would lose the depth: want hevc in {DEPTH_PIX_FMT} "
             "(DEPTH_SETTINGS)"
         )
-    codes = (quantize_depth(depth_of_packet(one) if isinstance(one, bytes) else one, scale) for one in maps)
+    codes = (quantize_depth(depth_of_packet(each) if isinstance(each, bytes) else each, scale) for each in maps)
     return encode_codes(codes, path, fps=fps, settings=settings, progress=progress, overwrite=overwrite)
 
 
@@ -67,9 +68,9 @@ def encode_codes(
 
 
 def folder_depths(folder: Path) -> Iterator[DepthMap]:
-    """Yield the depth maps in `frame-000000.tiff` … of `folder`, in the order of their numbers, read one at a time.
+    """Yield the depth maps `frame-000000.tiff` … of `folder`, by number, read one at a time.
 
-    Raises NoFramesError, before anything is read, where there is none, and DecodeError for a file that is none.
+    Raises NoFramesError, before anything is read, if there is none, and DecodeError for a file that is not a depth map.
     """
     return (_depth_file(path) for path in frame_files(folder, "tiff"))
 
@@ -80,9 +81,9 @@ def depth_codes(decoder: VideoDecoder, number: int) -> NDArray[np.uint16]:
 
 
 def decode_depth(decoder: VideoDecoder, number: int, scale: DepthScale | None = None, *, unit: Unit = "mm") -> DepthMap:
-    """Depth of frame `number`, (H, W): uint16 in mm or float32 in m.
+    """Return the depth of frame `number`, (H, W): uint16 in mm or float32 in m.
 
-    Raises IndexError, BrokenVideoError, and DecodeError if the video holds no depth.
+    Raises IndexError, BrokenVideoError, and DecodeError if the video does not hold depth.
     """
     return dequantize_depth(depth_codes(decoder, number), scale, unit=unit)
 
