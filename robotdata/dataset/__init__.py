@@ -1,4 +1,4 @@
-"""LeRobotDataset v3.0 folders: layout, features, statistics, reading, committing, editing, verifying."""
+"""Read, create, edit and verify LeRobotDataset v3.0 folders."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What people say of committed episodes: words that take effect at once, and plans that wait until they are applied.
+"""Annotations of committed episodes. Some take effect at once; pending changes wait until they are applied.
 
-Both lie in the episode's entry of the sidecar: `verdict`, `labels`, `rating`, `note`, and `planned` with a `task` or a
-`trim` (frames [first, end)). A rejected episode is planned to be deleted.
+Both are stored in the episode's entry of the sidecar: `verdict`, `labels`, `rating`, `note`, and `planned` with a
+`task` or a `trim` (frames [first, end)). A rejected episode is deleted when changes are applied.
 """
 
 from __future__ import annotations
@@ -22,12 +22,15 @@ from robotdata.spool.annotation import REVIEW_FIELDS
 ANNOTATION_FIELDS = (*REVIEW_FIELDS, "reviewer", "reviewed_at")
 REJECT = "reject"
 Ids = Callable[[EpisodeInfo], str]
-"""Names an episode that the sidecar does not know: another program recorded it."""
+"""Returns a UUID for an episode without an entry in the sidecar, which another program recorded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """What is to be done to episodes, by number: delete these, give those a task, keep of those frames [first, end)."""
+    """Changes to episodes, by episode number.
+
+    `delete`: episodes to delete. `tasks`: new task texts. `trims`: frames [first, end) to keep.
+    """
 
     delete: frozenset[int] = frozenset()
     tasks: Mapping[int, str] = field(default_factory=dict)
@@ -38,16 +41,16 @@ class Edit:
 
 
 def planned_of(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """`task` and `trim` that wait to be applied; what makes no sense is left out."""
-    found = entry.get("planned")
-    planned = found if isinstance(found, dict) else {}
-    made: dict[str, Any] = {}
+    """Return the pending `task` and `trim` of an entry; invalid values are left out."""
+    stored = entry.get("planned")
+    planned = stored if isinstance(stored, dict) else {}
+    valid: dict[str, Any] = {}
     if isinstance(planned.get("task"), str) and planned["task"].strip():
-        made["task"] = planned["task"]
+        valid["task"] = planned["task"]
     trim = planned.get("trim")
     if isinstance(trim, list) and len(trim) == 2 and all(type(end) is int for end in trim):
-        made["trim"] = trim
-    return made
+        valid["trim"] = trim
+    return valid
 
 
 def planned_edit(base: DatasetFolder, only: frozenset[str] | None = None) -> Edit:
@@ -67,11 +70,14 @@ def planned_edit(base: DatasetFolder, only: frozenset[str] | None = None) -> Edi
     return Edit(frozenset(delete), tasks, trims)
 
 
-def write_annotations(root: Path, said: Mapping[str, Mapping[str, Any]], lengths: Mapping[str, int], ids: Ids) -> None:
-    """Set fields of the entries of these UUIDs (None takes one away); no new revision. Call it under `dataset_lock`.
+def write_annotations(
+    root: Path, changes: Mapping[str, Mapping[str, Any]], lengths: Mapping[str, int], ids: Ids
+) -> None:
+    """Set fields in the entries of these UUIDs; None removes a field. Call it while holding `dataset_lock`.
 
-    Older revisions keep what was said then. An episode without an entry gets one, and its name from `ids`. Raises
-    EditError if an episode is not there, or has not `lengths` frames (any more), and where the sidecar is damaged.
+    `changes` maps UUIDs to fields, `lengths` to the expected number of frames. No revision is made, and older revisions
+    keep their annotations. An episode without an entry gets one, with a UUID from `ids`. Raises EditError if an episode
+    does not exist or has another length, or if the sidecar is damaged.
     """
     problems: list[str] = []
     sidecar = read_sidecar(root, problems)
@@ -81,10 +87,10 @@ def write_annotations(root: Path, said: Mapping[str, Mapping[str, Any]], lengths
             "verdicts and labels of the episodes only"
         )
     entries = {str(entry.get("uuid")): entry for entry in sidecar.episodes}
-    if any(uuid not in entries for uuid in said):
-        sidecar = named(DatasetFolder.open(root), ids)
+    if any(uuid not in entries for uuid in changes):
+        sidecar = with_uuids(DatasetFolder.open(root), ids)
         entries = {str(entry.get("uuid")): entry for entry in sidecar.episodes}
-    for uuid, fields in said.items():
+    for uuid, fields in changes.items():
         if uuid not in entries or entries[uuid].get("length") != lengths[uuid]:
             raise EditError(f"{root} was just changed: episode {uuid} was replaced or deleted. Reload and try again")
         entry = entries[uuid]
@@ -94,24 +100,25 @@ def write_annotations(root: Path, said: Mapping[str, Mapping[str, Any]], lengths
     replace_text(root / SIDECAR, sidecar.to_json())
 
 
-def named(base: DatasetFolder, ids: Ids) -> Sidecar:
+def with_uuids(base: DatasetFolder, ids: Ids) -> Sidecar:
     """Return the sidecar with an entry for every episode, and a UUID in each."""
     entries = [{"length": each.length, **each.extra, "uuid": each.uuid or ids(each)} for each in base.episodes]
     return replace(base.sidecar, episodes=entries)
 
 
 def carry_annotations(old: Sidecar, now: Sidecar, same: Callable[[int, int], bool]) -> list[dict[str, Any]]:
-    """Return the entries of the state `old`, with today's annotations of the episodes that exist `now`.
+    """Return the entries of the state `old`, with the current annotations of the episodes that also exist in `now`.
 
-    Plans of today go along where `same` finds the content of both (places in `old` and `now`) the same.
+    Pending changes are carried over if `same(position in old, position in now)` says that the episode's content is the
+    same.
     """
-    today = {entry.get("uuid"): (place, entry) for place, entry in enumerate(now.episodes) if entry.get("uuid")}
-    made = []
-    for place, entry in enumerate(old.episodes):
+    today = {entry.get("uuid"): (position, entry) for position, entry in enumerate(now.episodes) if entry.get("uuid")}
+    entries = []
+    for position, entry in enumerate(old.episodes):
         if entry.get("uuid") in today:
-            at, said = today[entry["uuid"]]
-            names = (*ANNOTATION_FIELDS, "planned") if same(place, at) else ANNOTATION_FIELDS
-            kept = {name: value for name, value in entry.items() if name not in names}
-            entry = kept | {name: said[name] for name in names if name in said}
-        made.append(entry)
-    return made
+            current_position, current = today[entry["uuid"]]
+            names = (*ANNOTATION_FIELDS, "planned") if same(position, current_position) else ANNOTATION_FIELDS
+            other_fields = {name: value for name, value in entry.items() if name not in names}
+            entry = other_fields | {name: current[name] for name in names if name in current}
+        entries.append(entry)
+    return entries

@@ -1,7 +1,7 @@
-"""How much a Parquet file may unfold to: looked up in its footer before a row of it is read.
+"""Bounds on the memory that reading a Parquet file may take, checked in its footer before rows are read.
 
-A column that holds one value a billion times takes a few hundred bytes on disk and gigabytes in memory. What honest
-files need is far below these bounds: their rows differ, so each takes some bytes of the file.
+A column that holds one value a billion times takes a few hundred bytes on disk and gigabytes in memory. Files of real
+recordings stay far below these bounds, because each of their rows takes some bytes.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from robotdata.dataset.errors import DamagedFile
 from robotdata.dataset.footer import BadFooter, chunk_sizes
 
 FREE_ROWS = 10_000
-"""So many rows may come from a file of any size: they cost little."""
+"""A file of any size may have this many rows."""
 MAX_BYTES = 1 << 30
-"""What one reading may take in memory."""
+"""Memory that one read may take, in bytes."""
 _FREE_BYTES = 64 << 20
-_MOST_GROWTH = 100
+_MAX_GROWTH = 100
 _SLACK = 4
 _WIDTHS = {"BOOLEAN": 1, "INT32": 4, "FLOAT": 4, "INT64": 8, "DOUBLE": 8, "INT96": 12}
 _TEXT_COST = 16
@@ -28,7 +28,10 @@ _BATCH_ROWS = 65_536
 
 
 class RowBudget:
-    """Counts the rows of all files of one kind; `least` is what a row takes of a file at the very least, in bytes."""
+    """Counts the rows of all files of one kind.
+
+    `claimed` is their number in `info.json`. `least` is the least number of bytes that a row takes in a file.
+    """
 
     def __init__(self, claimed: object, *, least: int) -> None:
         self._claimed = claimed if type(claimed) is int and claimed > 0 else None
@@ -36,7 +39,7 @@ class RowBudget:
         self._rows = self._bytes = 0
 
     def add(self, path: Path, rows: int, size_bytes: int) -> None:
-        """Raise DamagedFile if the rows so far are more than the files can hold or `info.json` counts."""
+        """Add a file. Raises DamagedFile if there are more rows than the files can hold or `info.json` claims."""
         self._rows += rows
         self._bytes += size_bytes
         if self._rows <= FREE_ROWS:
@@ -48,11 +51,11 @@ class RowBudget:
 
 
 def read_bounded(file: pq.ParquetFile, path: Path, names: Sequence[str], groups: Iterable[int]) -> pa.Table:
-    """Read `names` of the row groups `groups`. Raises DamagedFile, before they are read, where they are too large."""
+    """Read columns `names` of the row groups `groups`. Raises DamagedFile before reading if they are too large."""
     groups = list(groups)
     least, texts, values = _sizes(file, path, set(names), groups)
     size = path.stat().st_size
-    if least > MAX_BYTES or least > _FREE_BYTES + _MOST_GROWTH * size:
+    if least > MAX_BYTES or least > _FREE_BYTES + _MAX_GROWTH * size:
         raise DamagedFile(path, f"its {size:,} bytes expand to {least:,} or more, which exceeds the limit")
     if texts * values <= _FREE_BYTES:
         return file.read_row_groups(groups, columns=list(names))
@@ -60,13 +63,13 @@ def read_bounded(file: pq.ParquetFile, path: Path, names: Sequence[str], groups:
 
 
 def _in_batches(file: pq.ParquetFile, path: Path, names: Sequence[str], groups: list[int], rows: int) -> pa.Table:
-    """Read `rows` at a time: a text may be there a million times, and how large that is shows only while it is read."""
-    most = min(MAX_BYTES, _FREE_BYTES + _MOST_GROWTH * path.stat().st_size)
+    """Read `rows` rows at a time, because the size of repeated texts is known only while they are read."""
+    limit = min(MAX_BYTES, _FREE_BYTES + _MAX_GROWTH * path.stat().st_size)
     batches, total = [], 0
     for batch in file.iter_batches(rows, row_groups=groups, columns=list(names)):
         total += batch.nbytes
-        if total > most:
-            raise DamagedFile(path, f"its texts or images expand to more than {most:,} bytes")
+        if total > limit:
+            raise DamagedFile(path, f"its texts or images expand to more than {limit:,} bytes")
         batches.append(batch)
     if not batches:
         return file.read_row_groups(groups, columns=list(names))
@@ -74,13 +77,13 @@ def _in_batches(file: pq.ParquetFile, path: Path, names: Sequence[str], groups: 
 
 
 def _sizes(file: pq.ParquetFile, path: Path, names: set[str], groups: list[int]) -> tuple[int, int, int]:
-    """Return (least bytes in memory, largest text or picture possible in bytes, how many of them).
+    """Return (least bytes in memory, largest possible text or image in bytes, number of texts and images).
 
-    Raises DamagedFile if the footer says something else than its schema.
+    Raises DamagedFile if the footer contradicts its schema.
     """
     schema = file.metadata.schema
     columns = [(n, schema.column(n)) for n in range(file.metadata.num_columns)]
-    wanted = [(n, column) for n, column in columns if _is_of(column.path, names)]
+    selected = [(n, column) for n, column in columns if _is_of(column.path, names)]
     try:
         sizes = chunk_sizes(file)
     except BadFooter as error:
@@ -89,8 +92,8 @@ def _sizes(file: pq.ParquetFile, path: Path, names: set[str], groups: list[int])
         raise DamagedFile(path, "its footer and its schema differ in the number of columns")
     least = longest = values = 0
     for number in groups:
-        for place, column in wanted:
-            chunk, kind = sizes[number][place], column.physical_type
+        for position, column in selected:
+            chunk, kind = sizes[number][position], column.physical_type
             width = int(column.length or 0) if kind == "FIXED_LEN_BYTE_ARRAY" else _WIDTHS.get(kind, _TEXT_COST)
             least += max(chunk.unpacked_bytes, chunk.values * max(1, width))
             if kind == "BYTE_ARRAY":
@@ -100,6 +103,6 @@ def _sizes(file: pq.ParquetFile, path: Path, names: set[str], groups: list[int])
 
 
 def _is_of(path: str, names: set[str]) -> bool:
-    """Whether a leaf, `tasks.list.element`, is of one of the columns `names`, which may hold dots themselves."""
+    """Return whether the leaf `path` (`tasks.list.element`) belongs to a column in `names`, which may contain dots."""
     parts = path.split(".")
     return any(".".join(parts[:end]) in names for end in range(1, len(parts) + 1))

@@ -1,4 +1,4 @@
-"""Reads `meta/episodes`: where each episode's rows and frames lie, without touching its statistics."""
+"""Read `meta/episodes`: where the rows and frames of each episode are. Statistics are not read."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from robotdata.files import open_real
 
 _BASE = ("episode_index", "tasks", "length", "dataset_from_index", "dataset_to_index")
 _DATA = ("data/chunk_index", "data/file_index")
-_POINTER_BYTES = 1024  # more than any has
-_BYTES_A_ROW = 8  # its number, length and range differ from those of every other
+_POINTER_BYTES = 1024  # larger than any Git LFS pointer
+_BYTES_PER_ROW = 8  # number, length and range differ in every row
 _VIDEO = ("chunk_index", "file_index", "from_timestamp", "to_timestamp")
 
 
 @dataclass(frozen=True, slots=True)
 class VideoSpan:
-    """Where an episode's frames of one camera lie: `frames` frames of `path` from `first_frame` on."""
+    """An episode's frames of one camera: `frames` frames of `path` from `first_frame` on; times in seconds."""
 
     path: Path
     first_frame: int
@@ -41,10 +41,10 @@ class VideoSpan:
 
 @dataclass(frozen=True, slots=True)
 class EpisodeInfo:
-    """One episode; rows [from_index, to_index) of the dataset, `length` of them.
+    """One episode: rows [from_index, to_index) of the dataset, `length` of them.
 
-    `first_row_in_file` is its first row in `data_file`. `problems` says in words what of it cannot be read;
-    `extra` is what the sidecar holds of it.
+    `first_row_in_file`: its first row in `data_file`. `problems`: sentences that say what of it cannot be read.
+    `extra`: its entry in the sidecar.
     """
 
     index: int
@@ -72,7 +72,7 @@ def read_episodes(
 ) -> list[EpisodeInfo]:
     """Return the episodes in order. Damaged ones are left out and listed in `problems`.
 
-    Raises NotADataset if `info.json` promises episodes and there is no file of them.
+    Raises NotADataset if `info.json` claims episodes but `meta/episodes` has no file.
     """
     files = sorted(layout.root.glob(EPISODES_GLOB))
     if not files:
@@ -81,21 +81,22 @@ def read_episodes(
         old = " (there is a v2.1 layout beside it)" if (layout.root / "meta/episodes.jsonl").exists() else ""
         raise NotADataset(layout.root, f"it has no meta/episodes/*/*.parquet{old}")
     keys = video_keys(features)
-    made: list[EpisodeInfo] = []
-    budget = RowBudget(info.get("total_episodes"), least=_BYTES_A_ROW)
+    episodes: list[EpisodeInfo] = []
+    budget = RowBudget(info.get("total_episodes"), least=_BYTES_PER_ROW)
     for path in files:
         columns = _columns(layout, path, keys, budget, problems)
         if columns:
-            made += _Rows(layout, columns, keys, fps, sidecar, len(made)).episodes()
-    if len({episode.index for episode in made}) < len(made):
+            episodes += _Rows(layout, columns, keys, fps, sidecar, len(episodes)).episodes()
+    if len({episode.index for episode in episodes}) < len(episodes):
         problems.append("several episodes have the same index; the first of each is used")
-        made = list({episode.index: episode for episode in reversed(made)}.values())[::-1]
-    return _with_places(layout, made, problems)
+        episodes = list({episode.index: episode for episode in reversed(episodes)}.values())[::-1]
+    return _with_locations(layout, episodes, problems)
 
 
 def _columns(
     layout: Layout, path: Path, keys: list[str], budget: RowBudget, problems: list[str]
 ) -> dict[str, NDArray[Any]]:
+    """Return the columns of one file; empty, with a problem, if they cannot be used."""
     names = [*_BASE, *_DATA, *(f"videos/{key}/{part}" for key in keys for part in _VIDEO)]
     try:
         # A symlink may point out of the dataset.
@@ -117,11 +118,11 @@ def _columns(
 
 
 def _column(column: Any, name: str, path: Path) -> NDArray[Any]:
-    """Raises DamagedFile if it holds text that is not UTF-8."""
+    """Return a column as an array. Raises DamagedFile if it holds text that is not UTF-8."""
     if name == "tasks":
-        made = np.empty(len(column), object)
-        made[:] = [_texts(value) for value in to_list(column, path)]
-        return made
+        texts = np.empty(len(column), object)
+        texts[:] = [_texts(value) for value in to_list(column, path)]
+        return texts
     try:
         return to_numpy(column)
     except UnicodeDecodeError as error:
@@ -135,7 +136,7 @@ def _texts(value: Any) -> list[str]:
 
 
 class _Rows:
-    """The rows of one file of episodes, as columns."""
+    """The rows of one file of `meta/episodes`, as columns."""
 
     def __init__(
         self,
@@ -155,6 +156,7 @@ class _Rows:
         self._paths: dict[tuple[str, int, int], Path | str] = {}
 
     def episodes(self) -> list[EpisodeInfo]:
+        """Return all episodes of the file."""
         count = len(next(iter(self._columns.values())))
         return [self._episode(row) for row in range(count)]
 
@@ -193,7 +195,7 @@ class _Rows:
         )
 
     def _videos(self, row: int, index: int, length: int, problems: list[str]) -> dict[str, VideoSpan]:
-        made = {}
+        spans = {}
         for key in self._keys:
             chunk, file = (self._int(f"videos/{key}/{name}", row, -1) for name in _VIDEO[:2])
             begins = self._columns.get(f"videos/{key}/from_timestamp")
@@ -203,23 +205,23 @@ class _Rows:
             path = self._path(key, chunk, file, problems)
             if path is not None:
                 begin = float(begins[row])
-                made[key] = VideoSpan(path, max(0, round(begin * self._fps)), length, begin, chunk, file)
-        return made
+                spans[key] = VideoSpan(path, max(0, round(begin * self._fps)), length, begin, chunk, file)
+        return spans
 
     def _path(self, key: str, chunk: int, file: int, problems: list[str]) -> Path | None:
-        """The file's path; None, with a problem, where it leads out of the dataset. A missing one is said too."""
-        place = (key, chunk, file)
-        if place not in self._paths:
-            self._paths[place] = self._look(key, chunk, file)
-        found = self._paths[place]
-        if isinstance(found, str):
-            problems.append(found)
+        """Return the path of a file; None, with a problem, if it leads out of the dataset."""
+        key_and_numbers = (key, chunk, file)
+        if key_and_numbers not in self._paths:
+            self._paths[key_and_numbers] = self._resolve(key, chunk, file)
+        path = self._paths[key_and_numbers]
+        if isinstance(path, str):
+            problems.append(path)
             return None
-        if not found.name:
+        if not path.name:
             return None
-        return found
+        return path
 
-    def _look(self, key: str, chunk: int, file: int) -> Path | str:
+    def _resolve(self, key: str, chunk: int, file: int) -> Path | str:
         layout = self._layout
         try:
             return layout.video_file(key, chunk, file) if key else layout.data_file(chunk, file)
@@ -227,13 +229,13 @@ class _Rows:
             return str(error)
 
 
-def _with_places(layout: Layout, episodes: list[EpisodeInfo], problems: list[str]) -> list[EpisodeInfo]:
-    """Fills in what a dataset may leave out: ranges, and which file holds which rows; says what is missing."""
+def _with_locations(layout: Layout, episodes: list[EpisodeInfo], problems: list[str]) -> list[EpisodeInfo]:
+    """Fill in ranges and data files that the table omits, and add a problem for each missing file."""
     files = None
-    made = []
+    located = []
     position = 0
     first_of_file: dict[Path, int] = {}
-    there: dict[Path, str] = {}
+    file_problems: dict[Path, str] = {}
     for episode in episodes:
         first = episode.from_index if episode.from_index >= 0 else position
         data = episode.data_file
@@ -243,21 +245,21 @@ def _with_places(layout: Layout, episodes: list[EpisodeInfo], problems: list[str
             first_of_file.update({path: begin for path, begin, _ in files if path == data})
         if data is not None:
             first_of_file.setdefault(data, first)
-        made.append(_placed(episode, first, data, first_of_file, there))
+        located.append(_placed(episode, first, data, first_of_file, file_problems))
         position = first + episode.length
-    return made
+    return located
 
 
 def _placed(
-    episode: EpisodeInfo, first: int, data: Path | None, first_of_file: dict[Path, int], there: dict[Path, str]
+    episode: EpisodeInfo, first: int, data: Path | None, first_of_file: dict[Path, int], file_problems: dict[Path, str]
 ) -> EpisodeInfo:
     problems = list(episode.problems)
-    wanted = [*([data] if data else []), *(span.path for span in episode.videos.values())]
-    for path in wanted:
-        if path not in there:
-            there[path] = fault_of(path)
-        if there[path]:
-            problems.append(f"{path} {there[path]}; episode {episode.index} is incomplete")
+    paths = [*([data] if data else []), *(span.path for span in episode.videos.values())]
+    for path in paths:
+        if path not in file_problems:
+            file_problems[path] = file_problem(path)
+        if file_problems[path]:
+            problems.append(f"{path} {file_problems[path]}; episode {episode.index} is incomplete")
     if data is None:
         problems.append(f"no data file holds the rows of episode {episode.index}")
     return EpisodeInfo(
@@ -277,8 +279,8 @@ def _placed(
     )
 
 
-def fault_of(path: Path) -> str:
-    """Why nothing can be read of a file, as far as that is seen without reading it; empty if there is something."""
+def file_problem(path: Path) -> str:
+    """Return why a file cannot be read, as far as its size and first bytes show; empty if it may be readable."""
     try:
         size = path.stat().st_size if path.is_file() else 0
         if not size:
@@ -291,13 +293,14 @@ def fault_of(path: Path) -> str:
 
 
 def _begins(path: Path, head: bytes) -> bool:
+    """Return whether the file begins with `head`."""
     with os.fdopen(open_real(path), "rb") as file:
         return file.read(len(head)) == head
 
 
 def _row_counts(layout: Layout, problems: list[str]) -> list[tuple[Path, int, int]]:
-    """Each data file in path order with the range of rows it holds."""
-    made, begin = [], 0
+    """Return (path, first row, end row) of each data file, in path order."""
+    counts, begin = [], 0
     for path in sorted(layout.root.glob(DATA_GLOB)):
         try:
             real = contained(layout.root, str(path.relative_to(layout.root)))
@@ -306,6 +309,6 @@ def _row_counts(layout: Layout, problems: list[str]) -> list[tuple[Path, int, in
         except (DamagedFile, UnsafePath) as error:
             problems.append(str(error))
             continue
-        made.append((real, begin, begin + count))
+        counts.append((real, begin, begin + count))
         begin += count
-    return made
+    return counts

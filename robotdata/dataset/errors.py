@@ -1,14 +1,14 @@
-"""DatasetError            whatever the dataset room cannot do
-├─ NotADataset          the folder holds no LeRobotDataset v3.0
-│  ├─ OldVersion        it holds one of an older version; says which
-│  └─ Unfinished        its recording was ended before it was written; says what is left
-├─ DamagedFile          a file of the dataset that cannot be read; says which and why
-├─ UnsafePath           a path that leads out of the dataset, or a template that is none
-├─ FeatureError         features that LeRobot could not read; says which
-├─ FeaturesDiffer       what is to be added does not fit; lists the differences
-├─ NoSuchEpisode        an episode number that is not there; also an IndexError
-├─ DatasetBusy          another process is changing the dataset; says which
-└─ CommitError          the next state could not be made; the dataset is as it was
+"""DatasetError            base class
+├─ NotADataset          the folder does not hold a LeRobotDataset v3.0
+│  ├─ OldVersion        it holds one of an older version; the message names it
+│  └─ Unfinished        its recorder was killed before it finished; the message says what is left
+├─ DamagedFile          a file cannot be read; the message says which and why
+├─ UnsafePath           a path leads out of the dataset, or a path template is invalid
+├─ FeatureError         LeRobot could not read a feature; the message names it
+├─ FeaturesDiffer       features do not match those of the dataset; lists the differences
+├─ NoSuchEpisode        the episode does not exist; also an IndexError
+├─ DatasetBusy          another process is changing the dataset; the message names it
+└─ CommitError          the next state could not be built; the dataset is unchanged
    └─ EditError         the same for an edit
 """
 
@@ -21,7 +21,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One thing in which a rig and a dataset differ, in words: `rig` and `dataset` are what each has."""
+    """One property in which a rig and a dataset differ: its name, and the value of each as text."""
 
     what: str
     rig: str
@@ -29,23 +29,27 @@ class Difference:
 
 
 class DatasetError(Exception):
-    """Whatever the dataset room cannot do; the message says what, where and what to do next."""
+    """Base class of this room's errors. The message says what, where and what to do next."""
 
 
 class NotADataset(DatasetError):
+    """The folder does not hold a LeRobotDataset v3.0."""
+
     def __init__(self, root: Path, why: str) -> None:
         super().__init__(f"{root} is not a LeRobotDataset v3.0: {why}")
         self.root = root
 
 
 class OldVersion(NotADataset):
+    """The dataset has an older version."""
+
     def __init__(self, root: Path, version: str) -> None:
         super().__init__(root, f"it has version {version}; convert it to v3.0 with LeRobot's converter first")
         self.version = version
 
 
 class Unfinished(NotADataset):
-    """`whole` is the number of videos that can still be played."""
+    """A recording was killed before its dataset was finished. `whole` is the number of playable videos."""
 
     def __init__(self, root: Path, left: str, *, whole: int) -> None:
         keep = "Copy the videos if you need them, then delete" if whole else "Delete"
@@ -55,41 +59,51 @@ class Unfinished(NotADataset):
 
 
 class DamagedFile(DatasetError):
+    """A file of the dataset cannot be read."""
+
     def __init__(self, path: Path, why: object) -> None:
         super().__init__(f"{path} cannot be read: {why}; download it again or restore it from a backup")
         self.path = path
 
 
 class UnsafePath(DatasetError):
-    pass
+    """A path leads out of the dataset, or a path template is invalid."""
 
 
 class FeatureError(DatasetError):
-    pass
+    """LeRobot could not read a feature."""
 
 
 class FeaturesDiffer(DatasetError):
+    """The features do not match those of the dataset."""
+
     def __init__(self, root: Path, differences: Sequence[Difference]) -> None:
-        words = "; ".join(f"{d.what}: {d.rig} here, {d.dataset} in the dataset" for d in differences)
-        super().__init__(f"cannot add to {root}: {words}. Record into another dataset, or edit the rig file")
+        listed = "; ".join(f"{d.what}: {d.rig} here, {d.dataset} in the dataset" for d in differences)
+        super().__init__(f"cannot add to {root}: {listed}. Record into another dataset, or edit the rig file")
         self.differences = list(differences)
 
 
 class NoSuchEpisode(DatasetError, IndexError):
+    """The episode does not exist."""
+
     def __init__(self, root: Path, index: object, count: int) -> None:
         has = f"episodes 0 to {count - 1}" if count else "no episodes"
         super().__init__(f"{root} has {has}, not {index}")
 
 
 class DatasetBusy(DatasetError):
+    """Another process is changing the dataset."""
+
     def __init__(self, root: Path, holder: str) -> None:
         super().__init__(f"{root} is being changed by {holder}; try again when that has finished")
         self.holder = holder
 
 
 class CommitError(DatasetError):
-    """`reasons` says, by the UUID of each new episode that alone is to blame, what is wrong with it: without these
-    episodes the others can be committed.
+    """The next state could not be built. The dataset is unchanged.
+
+    `reasons` maps the UUID of each new episode that caused an error to its reason. Without these episodes, the others
+    can be committed.
     """
 
     def __init__(self, message: str, reasons: Mapping[str, str] | None = None) -> None:
@@ -98,4 +112,4 @@ class CommitError(DatasetError):
 
 
 class EditError(CommitError):
-    pass
+    """An edit could not be made. The dataset is unchanged."""

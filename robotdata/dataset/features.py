@@ -1,4 +1,4 @@
-"""Features: what a dataset's columns and cameras are, and in what a rig's differ from them."""
+"""Features: the columns and cameras of a dataset, and how those of a rig differ from them."""
 
 from __future__ import annotations
 
@@ -33,26 +33,28 @@ DEFAULT_FEATURES: Features = {
     )
 }
 CAMERA_NAMES = ["height", "width", "channels"]
-SMALLEST = 32
-"""AV1's encoder kills its process below this size."""
+MIN_SIDE = 32
+"""Least side of a camera frame in pixels. The AV1 encoder crashes below it."""
 _KEY = re.compile(r"[^/\\\x00-\x1f{}]{1,200}")
 
 
 def is_camera(feature: Mapping[str, Any]) -> bool:
+    """Return whether a feature is a camera, stored as video or as images."""
     return feature.get("dtype") in CAMERA_DTYPES
 
 
 def is_video(feature: Mapping[str, Any]) -> bool:
+    """Return whether a feature is a camera stored as video."""
     return feature.get("dtype") == "video"
 
 
 def is_depth(feature: Mapping[str, Any]) -> bool:
-    """Return whether a camera's pictures are depth, as LeRobot marks it."""
+    """Return whether a camera is marked as depth, in one of LeRobot's ways."""
     return is_camera(feature) and (says_depth(feature.get("info")) or says_depth(feature.get("video_info")))
 
 
 def depth_scale(feature: Mapping[str, Any]) -> DepthScale:
-    """Return how a depth camera's codes are to be read. Raises FeatureError if its `info` makes no scale."""
+    """Return the scale of a depth camera's codes. Raises FeatureError if its `info` is invalid."""
     try:
         return DepthScale.of(feature.get("info") or {})
     except VideoError as error:
@@ -60,7 +62,7 @@ def depth_scale(feature: Mapping[str, Any]) -> DepthScale:
 
 
 def depth_unit(feature: Mapping[str, Any]) -> str | None:
-    """Return the unit of a depth camera's statistics, `m` or `mm`; None if the dataset does not say it."""
+    """Return the unit of a depth camera's statistics, `m` or `mm`; None if it is not stated."""
     unit = (feature.get("info") or {}).get("depth_unit")
     return unit if unit in ("m", "mm") else None
 
@@ -71,12 +73,12 @@ def camera_keys(features: Mapping[str, Feature]) -> list[str]:
 
 
 def video_keys(features: Mapping[str, Feature]) -> list[str]:
-    """Return the keys of the cameras that are kept as video."""
+    """Return the keys of the cameras that are stored as video."""
     return [key for key, feature in features.items() if is_video(feature)]
 
 
 def frame_size(feature: Mapping[str, Any]) -> tuple[int, int]:
-    """(width, height) of a camera's frames, also where an old dataset declares the channels first."""
+    """Return (width, height) of a camera's frames. Old datasets may declare the channels first."""
     shape, names = list(feature["shape"]), flat_names(feature) or []
     if shape[0] in (1, 3) and (shape[2] not in (1, 3) or (names and names[0].startswith("channel"))):
         return shape[2], shape[1]
@@ -84,12 +86,12 @@ def frame_size(feature: Mapping[str, Any]) -> tuple[int, int]:
 
 
 def size_of(feature: Mapping[str, Any]) -> int:
-    """Return how many numbers one row of a numeric feature holds."""
+    """Return how many numbers a row of a numeric feature holds."""
     return math.prod(int(side) for side in feature["shape"])
 
 
 def flat_names(feature: Mapping[str, Any]) -> list[str] | None:
-    """Return the names of a feature's values as one flat list, whatever nesting they come in; None without names."""
+    """Return the names of a feature's values as one flat list, for any nesting; None without names."""
     names = feature.get("names")
     if isinstance(names, Mapping):
         axes = list(names.values())
@@ -100,7 +102,7 @@ def flat_names(feature: Mapping[str, Any]) -> list[str] | None:
 
 
 def tidy_names(feature: Mapping[str, Any]) -> Feature:
-    """`feature` with names nested one list deep made flat, where their number then fits."""
+    """Return `feature` with names nested one list deep made flat, if their number then matches."""
     names = feature.get("names")
     nested = isinstance(names, list) and any(isinstance(name, list) for name in names)
     flat = flat_names(feature) if nested and not is_camera(feature) else None
@@ -108,9 +110,9 @@ def tidy_names(feature: Mapping[str, Any]) -> Feature:
 
 
 def complete(features: Mapping[str, Feature]) -> Features:
-    """`features` as they are written: checked, ranks above 1 flattened, the five default features last.
+    """Return `features` as they are written: checked, ranks above 1 flattened, the five default features last.
 
-    LeRobot's tools break on numeric features of rank 2 and more. Raises FeatureError.
+    LeRobot's tools fail on numeric features of rank 2 or more. Raises FeatureError.
     """
     own: Features = {}
     for key, feature in features.items():
@@ -122,63 +124,68 @@ def complete(features: Mapping[str, Feature]) -> Features:
 
 
 def differences(
-    mine: Mapping[str, Feature], theirs: Mapping[str, Feature], my_fps: float, their_fps: float
+    rig: Mapping[str, Feature], dataset: Mapping[str, Feature], rig_fps: float, dataset_fps: float
 ) -> list[Difference]:
-    """Return how the rig's features (`mine`) and rate differ from the dataset's (`theirs`); empty if they match.
+    """Return how the rig's features and rate differ from the dataset's; empty if they match.
 
-    Order, `info`, default features and a camera's names do not count; nested names count as flat ones. Of a depth
-    camera scale and unit count: codes of two scales in one dataset would be read as wrong depths.
+    Order, `info`, default features and a camera's names are not compared; nested names equal flat ones. Scale and unit
+    of a depth camera are compared, because codes of two scales in one dataset would be read as wrong depths.
     """
-    found = []
-    if exact_rate(my_fps) != exact_rate(their_fps):
-        found.append(Difference("fps", f"{my_fps:g}", f"{their_fps:g}"))
-    keys = [key for key in {**theirs, **mine} if key not in DEFAULT_FEATURES]
+    result = []
+    if exact_rate(rig_fps) != exact_rate(dataset_fps):
+        result.append(Difference("fps", f"{rig_fps:g}", f"{dataset_fps:g}"))
+    keys = [key for key in {**dataset, **rig} if key not in DEFAULT_FEATURES]
     for key in keys:
-        if key not in mine or key not in theirs:
-            found.append(Difference(key, _words(mine.get(key)), _words(theirs.get(key))))
+        if key not in rig or key not in dataset:
+            result.append(Difference(key, _describe(rig.get(key)), _describe(dataset.get(key))))
         else:
-            found += _feature_differences(key, mine[key], theirs[key])
-    return found
+            result += _feature_differences(key, rig[key], dataset[key])
+    return result
 
 
-def _feature_differences(key: str, mine: Feature, theirs: Feature) -> list[Difference]:
-    found = []
-    if mine["dtype"] != theirs["dtype"]:
-        found.append(Difference(f"{key} dtype", str(mine["dtype"]), str(theirs["dtype"])))
-    camera = is_camera(mine) or is_camera(theirs)
-    shapes = [list(f["shape"]) if camera else [size_of(f)] for f in (mine, theirs)]
+def _feature_differences(key: str, rig: Feature, dataset: Feature) -> list[Difference]:
+    """Return how one feature differs."""
+    result = []
+    if rig["dtype"] != dataset["dtype"]:
+        result.append(Difference(f"{key} dtype", str(rig["dtype"]), str(dataset["dtype"])))
+    camera = is_camera(rig) or is_camera(dataset)
+    shapes = [list(f["shape"]) if camera else [size_of(f)] for f in (rig, dataset)]
     if shapes[0] != shapes[1]:
-        found.append(Difference(f"{key} shape", str(shapes[0]), str(shapes[1])))
-    found += _depth_differences(key, mine, theirs)
-    my_names, their_names = flat_names(mine) or [], flat_names(theirs) or []
-    if not camera and my_names and their_names and my_names != their_names and shapes[0] == shapes[1]:
-        wrong = [(a, b) for a, b in zip(my_names, their_names, strict=False) if a != b]
-        wrong = wrong or [(str(len(my_names)), str(len(their_names)))]
-        found.append(Difference(f"{key} names", ", ".join(a for a, _ in wrong[:8]), ", ".join(b for _, b in wrong[:8])))
-    return found
+        result.append(Difference(f"{key} shape", str(shapes[0]), str(shapes[1])))
+    result += _depth_differences(key, rig, dataset)
+    rig_names, dataset_names = flat_names(rig) or [], flat_names(dataset) or []
+    if not camera and rig_names and dataset_names and rig_names != dataset_names and shapes[0] == shapes[1]:
+        wrong = [(a, b) for a, b in zip(rig_names, dataset_names, strict=False) if a != b]
+        wrong = wrong or [(str(len(rig_names)), str(len(dataset_names)))]
+        listed = [", ".join(pair[side] for pair in wrong[:8]) for side in (0, 1)]
+        result.append(Difference(f"{key} names", *listed))
+    return result
 
 
-def _depth_differences(key: str, mine: Feature, theirs: Feature) -> list[Difference]:
-    if is_depth(mine) != is_depth(theirs):
-        words = [("colour", "depth")[is_depth(feature)] for feature in (mine, theirs)]
-        return [Difference(f"{key} frames", *words)]
-    if not is_depth(mine):
+def _depth_differences(key: str, rig: Feature, dataset: Feature) -> list[Difference]:
+    """Return how a camera differs in being depth, and in scale and unit."""
+    if is_depth(rig) != is_depth(dataset):
+        kinds = [("colour", "depth")[is_depth(feature)] for feature in (rig, dataset)]
+        return [Difference(f"{key} frames", *kinds)]
+    if not is_depth(rig):
         return []
-    found = []
-    scales = [depth_scale(feature) for feature in (mine, theirs)]
+    result = []
+    scales = [depth_scale(feature) for feature in (rig, dataset)]
     if scales[0] != scales[1]:
-        found.append(Difference(f"{key} depth scale", str(scales[0]), str(scales[1])))
-    units = [depth_unit(feature) or "not given" for feature in (mine, theirs)]
+        result.append(Difference(f"{key} depth scale", str(scales[0]), str(scales[1])))
+    units = [depth_unit(feature) or "not given" for feature in (rig, dataset)]
     if units[0] != units[1]:
-        found.append(Difference(f"{key} depth unit", units[0], units[1]))
-    return found
+        result.append(Difference(f"{key} depth unit", units[0], units[1]))
+    return result
 
 
-def _words(feature: Feature | None) -> str:
+def _describe(feature: Feature | None) -> str:
+    """Return dtype and shape as text."""
     return "missing" if feature is None else f"{feature['dtype']} {list(feature['shape'])}"
 
 
 def _check(key: str, feature: Mapping[str, Any]) -> None:
+    """Raise FeatureError if LeRobot could not read the feature."""
     if not _KEY.fullmatch(key) or key in {".", ".."}:
         raise FeatureError(f"feature {key!r}: a name has 1 to 200 characters, and no slash, brace or control character")
     dtype, shape = feature.get("dtype"), feature.get("shape")
@@ -193,27 +200,29 @@ def _check(key: str, feature: Mapping[str, Any]) -> None:
 
 
 def _check_camera(key: str, shape: list[int], *, depth: bool) -> None:
+    """Raise FeatureError if frames of this shape cannot be encoded."""
     if len(shape) != 3 or shape[2] not in (1, 3):
         raise FeatureError(f"camera {key!r} has shape {shape}; want [height, width, 3], or 1 for depth")
     if depth and shape[2] != 1:
         raise FeatureError(f"camera {key!r} is marked as depth and has shape {shape}; want one channel")
-    if shape[0] % 2 or shape[1] % 2 or min(shape[:2]) < SMALLEST:
-        raise FeatureError(f"camera {key!r} is {shape[1]}x{shape[0]}; sides must be even and {SMALLEST} or more")
+    if shape[0] % 2 or shape[1] % 2 or min(shape[:2]) < MIN_SIDE:
+        raise FeatureError(f"camera {key!r} is {shape[1]}x{shape[0]}; sides must be even and {MIN_SIDE} or more")
 
 
 def _normal(feature: Mapping[str, Any]) -> Feature:
-    made = dict(feature)
-    made.pop("fps", None)
+    """Return a feature as it is written."""
+    normal = dict(feature)
+    normal.pop("fps", None)
     if is_camera(feature):
-        made["shape"] = list(feature["shape"])
-        made["names"] = list(CAMERA_NAMES)
-        return made
+        normal["shape"] = list(feature["shape"])
+        normal["names"] = list(CAMERA_NAMES)
+        return normal
     if feature["dtype"] in TEXT_DTYPES:
-        return made | {"shape": [1], "names": None}
+        return normal | {"shape": [1], "names": None}
     count = size_of(feature)
     names = flat_names(feature)
     if names is not None and len(names) != count:
         names = None
     if names is None and len(feature["shape"]) > 1:
-        names = ["_".join(map(str, place)) for place in np.ndindex(*feature["shape"])]
-    return made | {"shape": [count], "names": names}
+        names = ["_".join(map(str, index)) for index in np.ndindex(*feature["shape"])]
+    return normal | {"shape": [count], "names": names}

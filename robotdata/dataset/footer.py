@@ -1,9 +1,9 @@
-"""The sizes that a Parquet file's footer claims for its column chunks, read without Arrow.
+"""Read the sizes of column chunks from the footer of a Parquet file, without Arrow.
 
-Arrow parses a chunk's metadata when it is first asked for, and ends the process where that is damaged: pyarrow calls it
-where no exception of C++ may pass. So the few numbers that are needed are read here. The footer is a struct in Thrift's
-compact protocol (https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md); the field numbers
-are those of `parquet.thrift`.
+Arrow parses a chunk's metadata on first access, and a damaged chunk then terminates the process, because pyarrow calls
+it where C++ exceptions cannot propagate. So the few numbers that are needed are read here. The footer is a struct in
+Thrift's compact protocol (https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md); the field
+numbers are those of `parquet.thrift`.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ import pyarrow.parquet as pq
 
 _TAIL = 8
 _MAGIC = b"PAR1"
-_MOST_BYTES = 512 << 20
-_DEEPEST = 16
+_MAX_BYTES = 512 << 20
+_MAX_DEPTH = 16
 _STOP, _TRUE, _FALSE, _BYTE, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT = 0, 1, 2, 3, 7, 8, 9, 10, 11, 12
 _NUMBERS = frozenset({4, 5, 6})
-_Made = TypeVar("_Made")
+_Item = TypeVar("_Item")
 
 
 class BadFooter(ValueError):
-    """The footer is not what Parquet's format says."""
+    """The footer does not follow the Parquet format."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChunkSize:
-    """One column of one row group: how many values it claims, and how many bytes they take when unpacked."""
+    """One column of one row group: its number of values, and their size in bytes when decompressed."""
 
     values: int
     unpacked_bytes: int
@@ -46,27 +46,27 @@ def read_footer(fd: int) -> bytes:
     size = os.fstat(fd).st_size
     tail = os.pread(fd, _TAIL, max(0, size - _TAIL))
     length = int.from_bytes(tail[:4], "little")
-    if tail[4:] != _MAGIC or not 0 < length <= min(size - _TAIL, _MOST_BYTES):
+    if tail[4:] != _MAGIC or not 0 < length <= min(size - _TAIL, _MAX_BYTES):
         return b""
     return os.pread(fd, length, size - _TAIL - length)
 
 
 def remember(file: pq.ParquetFile, footer: bytes) -> None:
-    """Keep the footer of an open file for `chunk_sizes`, as long as the file is there."""
+    """Keep the footer of an open file for `chunk_sizes`, for the lifetime of the file."""
     _footers[file] = footer
 
 
 def chunk_sizes(file: pq.ParquetFile) -> Groups:
-    """Return for each row group the sizes of its columns, in the schema's order. Raises BadFooter."""
-    kept = _footers[file]
-    if isinstance(kept, bytes):
-        kept = parse(kept)
-        _footers[file] = kept
-    return kept
+    """Return the sizes of the columns of each row group, in the order of the schema. Raises BadFooter."""
+    cached = _footers[file]
+    if isinstance(cached, bytes):
+        cached = parse(cached)
+        _footers[file] = cached
+    return cached
 
 
 def parse(footer: bytes) -> Groups:
-    """Read the sizes out of a footer; raises BadFooter."""
+    """Return the sizes in a footer. Raises BadFooter."""
     try:
         return _Reader(footer).groups()
     except (IndexError, OverflowError) as error:
@@ -74,46 +74,50 @@ def parse(footer: bytes) -> Groups:
 
 
 class _Reader:
-    """Walks over a footer once; what is not asked for is skipped."""
+    """Reads a footer once and skips the fields that are not needed."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
         self._at = 0
 
     def groups(self) -> Groups:
-        made: Groups = []
-        self._struct({4: lambda kind: made.extend(self._each(kind, self._group))})
-        return made
+        """Return the column sizes of all row groups (FileMetaData, field 4)."""
+        groups: Groups = []
+        self._struct({4: lambda kind: groups.extend(self._each(kind, self._group))})
+        return groups
 
     def _group(self) -> list[ChunkSize]:
+        """Read a RowGroup (field 1: columns)."""
         columns: list[ChunkSize] = []
         self._struct({1: lambda kind: columns.extend(self._each(kind, self._column))})
         return columns
 
     def _column(self) -> ChunkSize:
-        found: dict[str, int] = {}
+        """Read a ColumnChunk (field 3: metadata; there, 5: values, 6: uncompressed bytes)."""
+        sizes: dict[str, int] = {}
 
         def number(name: str) -> Callable[[int], None]:
             def read(kind: int) -> None:
                 if kind not in _NUMBERS:
                     raise BadFooter("a size is not a number")
-                found[name] = self._number()
+                sizes[name] = self._read_integer()
 
             return read
 
-        wanted = {5: number("values"), 6: number("unpacked")}
+        fields = {5: number("values"), 6: number("unpacked")}
 
         def metadata(kind: int) -> None:
             if kind != _STRUCT:
                 raise BadFooter("a column's metadata is not a struct")
-            self._struct(wanted)
+            self._struct(fields)
 
         self._struct({3: metadata})
-        if min(found.get("values", -1), found.get("unpacked", -1)) < 0:
+        if min(sizes.get("values", -1), sizes.get("unpacked", -1)) < 0:
             raise BadFooter("a column has no size")
-        return ChunkSize(found["values"], found["unpacked"])
+        return ChunkSize(sizes["values"], sizes["unpacked"])
 
-    def _each(self, kind: int, read: Callable[[], _Made]) -> list[_Made]:
+    def _each(self, kind: int, read: Callable[[], _Item]) -> list[_Item]:
+        """Read a list of structs."""
         if kind != _LIST:
             raise BadFooter("row groups or columns are not a list")
         size, element = self._list_head()
@@ -121,25 +125,27 @@ class _Reader:
             raise BadFooter("row groups or columns are not structs")
         return [read() for _ in range(size)]
 
-    def _struct(self, wanted: Mapping[int, Callable[[int], object]], depth: int = 0) -> None:
-        if depth > _DEEPEST:
+    def _struct(self, fields: Mapping[int, Callable[[int], object]], depth: int = 0) -> None:
+        """Read a struct: call the reader of each field in `fields`, skip the others."""
+        if depth > _MAX_DEPTH:
             raise BadFooter("structs within structs")
         number = 0
         while (head := self._byte()) != _STOP:
             step, kind = head >> 4, head & 15
-            number = number + step if step else self._number()
-            if read := wanted.get(number):
+            number = number + step if step else self._read_integer()
+            if read := fields.get(number):
                 read(kind)
             else:
                 self._skip(kind, depth)
 
     def _skip(self, kind: int, depth: int, *, within: bool = False) -> None:
+        """Skip a value of type `kind`."""
         if kind in _NUMBERS:
             self._varint()
         elif kind == _BINARY:
             self._move(self._varint())
         elif kind in (_TRUE, _FALSE):
-            self._move(1 if within else 0)  # in a struct the kind is the value
+            self._move(1 if within else 0)  # in a struct, the type is the value
         elif kind == _BYTE:
             self._move(1)
         elif kind == _DOUBLE:
@@ -163,11 +169,13 @@ class _Reader:
             self._skip(kinds & 15, depth + 1, within=True)
 
     def _list_head(self) -> tuple[int, int]:
+        """Read the head of a list: its size and the type of its elements."""
         head = self._byte()
         size = head >> 4
         return self._varint() if size == 15 else size, head & 15
 
-    def _number(self) -> int:
+    def _read_integer(self) -> int:
+        """Read a zigzag-encoded integer."""
         coded = self._varint()
         return (coded >> 1) ^ -(coded & 1)
 

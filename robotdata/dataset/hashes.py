@@ -1,4 +1,4 @@
-"""The hash of every data and video file, kept in the sidecar: a bit that turned in a video still decodes."""
+"""Hashes of all data and video files, stored in the sidecar. A video with a flipped bit may still decode."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ SUM = "files_sha256"
 
 
 class BadHashes(ValueError):
-    """The list of hashes is itself not what was written."""
+    """The stored list of hashes is damaged."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileHash:
-    """What a file was when it was committed; `modified` in ns, as its file system said."""
+    """A file when it was committed: size in bytes, SHA-256, and modification time in ns."""
 
     size: int
     sha256: str
@@ -30,7 +30,7 @@ class FileHash:
 
 
 def recorded(sidecar: Sidecar) -> dict[str, FileHash]:
-    """Return the hash of each file by its relative path; empty if none were kept. Raises BadHashes."""
+    """Return the hash of each file by its relative path; empty if none were stored. Raises BadHashes."""
     table = sidecar.more.get(FILES)
     if table is None:
         return {}
@@ -43,7 +43,10 @@ def recorded(sidecar: Sidecar) -> dict[str, FileHash]:
 
 
 def hashed_files(layout: Layout, base_root: Path | None, base: Sidecar) -> dict[str, Any]:
-    """Return what the sidecar of the state at `layout.root` keeps; files shared with the base are not read again."""
+    """Return the hashes to store in the sidecar of the state at `layout.root`.
+
+    Files that are shared with the base are not read again.
+    """
     known = _known(base_root, base) if base_root else {}
     table: dict[str, Any] = {}
     for path in layout.content_files():
@@ -55,46 +58,53 @@ def hashed_files(layout: Layout, base_root: Path | None, base: Sidecar) -> dict[
 
 
 def digest(path: Path) -> str:
+    """Return the SHA-256 of a file as hexadecimal text."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def unlike(root: Path, sidecar: Sidecar, files: Iterable[Path]) -> set[Path]:
-    """Return the files whose bytes differ from those committed; all files if the list itself is damaged."""
+    """Return the files whose content differs from what was committed; all files if the list is damaged."""
     root = root.resolve()
     try:
-        kept = recorded(sidecar)
+        stored = recorded(sidecar)
     except BadHashes:
         return set(files)
-    return {path for path in files if (entry := kept.get(path.relative_to(root).as_posix())) and not _is(path, entry)}
+    return {path for path in files if (entry := stored.get(path.relative_to(root).as_posix())) and not _is(path, entry)}
 
 
 def _is(path: Path, entry: FileHash) -> bool:
+    """Return whether the file has this content."""
     return path.is_file() and path.stat().st_size == entry.size and digest(path) == entry.sha256
 
 
 def _known(root: Path, sidecar: Sidecar) -> dict[tuple[int, int], FileHash]:
-    """The kept hashes by size and time of the files that have them: a link shares both, and a copy keeps both."""
+    """Return the stored hashes by (size, modification time) of existing files.
+
+    A hard link shares both, and a copy keeps both.
+    """
     try:
-        kept = recorded(sidecar)
+        stored = recorded(sidecar)
     except BadHashes:
         return {}
-    found: dict[tuple[int, int], FileHash] = {}
-    twice = set()
-    for path, entry in _there(root, kept):
+    hashes: dict[tuple[int, int], FileHash] = {}
+    ambiguous = set()
+    for path, entry in _existing(root, stored):
         state = path.stat()
         if state.st_size != entry.size:
-            continue  # changed by another program: hashed as it is now
+            continue  # another program changed it; it is hashed again
         key = (state.st_size, state.st_mtime_ns)
-        if key in found and found[key].sha256 != entry.sha256:
-            twice.add(key)
-        found[key] = entry
-    return {key: entry for key, entry in found.items() if key not in twice}
+        if key in hashes and hashes[key].sha256 != entry.sha256:
+            ambiguous.add(key)
+        hashes[key] = entry
+    return {key: entry for key, entry in hashes.items() if key not in ambiguous}
 
 
-def _there(root: Path, kept: Mapping[str, FileHash]) -> Iterable[tuple[Path, FileHash]]:
-    return [(root / name, entry) for name, entry in kept.items() if (root / name).is_file()]
+def _existing(root: Path, stored: Mapping[str, FileHash]) -> Iterable[tuple[Path, FileHash]]:
+    """Return the stored hashes of files that exist."""
+    return [(root / name, entry) for name, entry in stored.items() if (root / name).is_file()]
 
 
 def _sum(table: Any) -> str:
+    """Return the hash of the list of hashes."""
     return hashlib.sha256(json.dumps(table, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Every path of a dataset folder; templates from `info.json` are parsed, never run."""
+"""The paths of a dataset folder. Path templates of `info.json` are parsed, never passed to `str.format`."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ _FIELD = re.compile(r"\{(?:(video_key)|(chunk_index|file_index)(?::0?([1-9])?d)?
 
 @dataclass(frozen=True, slots=True)
 class PathTemplate:
-    """A path template of `info.json`: `video_key`, `chunk_index` and `file_index` are all it may hold."""
+    """A path template of `info.json`. Its only fields are `video_key`, `chunk_index` and `file_index`."""
 
     text: str
     suffix: str
 
     @classmethod
     def parse(cls, text: object, *, video: bool) -> PathTemplate:
-        """Parse `text`; raise UnsafePath if it has other fields, lacks one, or points outside the dataset."""
-        wanted = {"chunk_index", "file_index"} | ({"video_key"} if video else set())
+        """Parse `text`. Raises UnsafePath if it has other fields, lacks one, or leads out of the dataset."""
+        required = {"chunk_index", "file_index"} | ({"video_key"} if video else set())
         if not isinstance(text, str) or len(text) > 1024:
-            raise UnsafePath(f"path template {text!r:.200}: want a text with {', '.join(sorted(wanted))}")
+            raise UnsafePath(f"path template {text!r:.200}: want a text with {', '.join(sorted(required))}")
         fields = {match[1] or match[2] for match in _FIELD.finditer(text)}
         rest = _FIELD.sub("", text)
         if "{episode_" in text:
@@ -45,13 +45,13 @@ class PathTemplate:
                 f"path template {text!r} in meta/info.json names a file for each episode, as datasets before v3.0 do; "
                 "convert it to v3.0 with LeRobot's converter first"
             )
-        if fields != wanted or "{" in rest or "}" in rest:
-            raise UnsafePath(f"path template {text!r}: want exactly the fields {', '.join(sorted(wanted))}")
+        if fields != required or "{" in rest or "}" in rest:
+            raise UnsafePath(f"path template {text!r}: want exactly the fields {', '.join(sorted(required))}")
         _check_relative(rest)
         return cls(text, PurePosixPath(text).suffix)
 
     def fill(self, *, chunk: int, file: int, key: str = "") -> str:
-        """Return the relative path of one file; raise UnsafePath for a camera key that would point elsewhere."""
+        """Return the relative path of one file. Raises UnsafePath for a camera key that is not a file name."""
         if "/" in key or "\\" in key or "\0" in key or key in {".", ".."}:
             raise UnsafePath(f"camera key {key!r} is not a file name")
         if chunk < 0 or file < 0:
@@ -65,13 +65,13 @@ class PathTemplate:
 
     @property
     def glob(self) -> str:
-        """Return a glob pattern for the files that it names."""
+        """A glob pattern that matches all files of the template."""
         return _FIELD.sub("*", self.text)
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where the files of the dataset at `root` lie; what leads out of it, symlinks too, is refused."""
+    """The paths of the dataset in `root`. Paths that lead out of it, also through symlinks, are refused."""
 
     root: Path
     data: PathTemplate
@@ -87,27 +87,29 @@ class Layout:
         )
 
     def data_file(self, chunk: int, file: int) -> Path:
+        """Return the path of a data file. Raises UnsafePath."""
         return contained(self.root, self.data.fill(chunk=chunk, file=file))
 
     def video_file(self, key: str, chunk: int, file: int) -> Path:
+        """Return the path of a video file. Raises UnsafePath."""
         return contained(self.root, self.video.fill(chunk=chunk, file=file, key=key))
 
     def content_files(self) -> list[Path]:
-        """Return all existing data and video files; symlinks are followed as long as they stay inside."""
-        found = [*self.root.glob(self.data.glob), *self.root.glob(self.video.glob)]
-        real = {path.resolve() for path in found if path.is_file()}
+        """Return all existing data and video files; symlinks are followed if they stay inside the dataset."""
+        paths = [*self.root.glob(self.data.glob), *self.root.glob(self.video.glob)]
+        real = {path.resolve() for path in paths if path.is_file()}
         return sorted(path for path in real if path.is_relative_to(self.root))
 
 
 def episodes_file(chunk: int, file: int) -> str:
-    """Relative path of a file of episode rows."""
+    """Return the relative path of a file of `meta/episodes`."""
     return f"meta/episodes/chunk-{chunk:03d}/file-{file:03d}.parquet"
 
 
 def contained(root: Path, relative: str) -> Path:
-    """`root / relative` with all symlinks followed; raises UnsafePath if that is outside `root`.
+    """Return `root / relative` with all symlinks resolved. Raises UnsafePath if it is outside `root`.
 
-    In the Hub's cache a file may be a link to one in the `blobs` of the same repository: see `cached_blobs`.
+    In the Hub's cache, a file may be a link to a blob of the same repository: see `cached_blobs`.
     """
     _check_relative(relative)
     real = root.resolve()
@@ -115,10 +117,10 @@ def contained(root: Path, relative: str) -> Path:
     blobs = cached_blobs(real)
     if path.is_relative_to(real) or (blobs is not None and path.parent == blobs and path.is_file()):
         return path
-    words = f"{relative!r} points outside {root}, to {path}"
+    problem = f"{relative!r} points outside {root}, to {path}"
     if path.parent.name == "blobs":
-        raise UnsafePath(f"{words}: it was copied from the Hub's cache as a link. Copy the files (cp -rL) instead")
-    raise UnsafePath(f"{words}; copy the file into the dataset (cp -L)")
+        raise UnsafePath(f"{problem}: it was copied from the Hub's cache as a link. Copy the files (cp -rL) instead")
+    raise UnsafePath(f"{problem}; copy the file into the dataset (cp -L)")
 
 
 def cached_blobs(root: Path) -> Path | None:

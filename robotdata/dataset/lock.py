@@ -1,4 +1,7 @@
-"""One writer at a time: a lock file beside the dataset, let go by the system when its holder dies."""
+"""A lock file beside the dataset, so that one process at a time writes to it.
+
+The system releases the lock when the process ends.
+"""
 
 from __future__ import annotations
 
@@ -17,26 +20,26 @@ _held = threading.local()
 
 @contextmanager
 def dataset_lock(root: Path, *, wait_s: float = 0.0) -> Iterator[None]:
-    """Hold the dataset in `root` (it need not exist yet) for this thread, which may take it again inside.
+    """Hold the lock of the dataset in `root`, which need not exist yet. The same thread may take it again inside.
 
-    Raises DatasetBusy, naming the holder's process, where it is not free within `wait_s` seconds.
+    Raises DatasetBusy, which names the holder, if it is not free within `wait_s` seconds.
     """
     real = root.resolve()
-    mine: set[Path] = _held.__dict__.setdefault("roots", set())
-    if real in mine:
+    held_by_thread: set[Path] = _held.__dict__.setdefault("roots", set())
+    if real in held_by_thread:
         yield
         return
     handle = _acquire(real, wait_s)
-    mine.add(real)
+    held_by_thread.add(real)
     try:
         yield
     finally:
-        mine.discard(real)
+        held_by_thread.discard(real)
         os.close(handle)
 
 
 def lock_path(root: Path) -> Path:
-    """Return the path of the lock of the dataset in `root`; never removed, so that nobody locks a deleted file."""
+    """Return the path of the lock file. It is never removed, so that no process locks a deleted file."""
     real = root.resolve()
     return real.with_name(f".{real.name}.lock")
 

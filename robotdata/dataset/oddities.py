@@ -1,4 +1,7 @@
-"""What of a dataset somebody should know before it is changed or trained on; found without reading all of it."""
+"""Find oddities of a dataset that people should know before they change it or train on it.
+
+They are found without reading all of the dataset.
+"""
 
 from __future__ import annotations
 
@@ -17,31 +20,31 @@ from robotdata.dataset.tasks import disagreement, row_numbers
 
 
 def oddities(dataset: DatasetFolder) -> list[str]:
-    """Return messages, each with its number of episodes, on tasks that differ between table and rows, timestamps
-    that are no multiples of 1/fps, and statistics that are not finite. Unreadable files are reported elsewhere.
+    """Return a message per oddity: tasks that differ between table and rows, timestamps, statistics.
 
-    Reads three columns of every data file.
+    Timestamps should be multiples of 1/fps, and statistics finite. Each message has its number of episodes. Unreadable
+    files are reported elsewhere. Three columns of every data file are read.
     """
     numbers, _ = row_numbers(dataset)
-    found = []
+    messages = []
     if (differ := disagreement(dataset, numbers)) is not None:
-        found.append(f"{str(differ)[:1].upper()}{str(differ)[1:]}; so do edits. Relabelling an episode fixes it.")
+        messages.append(f"{str(differ)[:1].upper()}{str(differ)[1:]}; so do edits. Relabelling an episode fixes it.")
     if clocked := _off_grid(dataset):
-        found.append(
+        messages.append(
             f"The timestamps of {len(clocked)} of {len(dataset.episodes)} episodes are not frame number / fps (the "
             f"first is episode {clocked[0]}), as if they were a clock's. LeRobot cannot "
             "find frames by them; edits keep them."
         )
     if names := _not_finite(dataset):
-        found.append(
+        messages.append(
             f"The statistics of {', '.join(names[:5])} are not finite: a row is NaN or infinite. Training on it "
             "fails; delete or trim the episode that `verify` names."
         )
-    return found
+    return messages
 
 
 def _off_grid(dataset: DatasetFolder) -> list[int]:
-    """Episodes whose timestamps are further from their row's time than `verify` allows, ascending."""
+    """Return the episodes whose timestamps differ from frame_index / fps by more than `verify` allows, ascending."""
     files: dict[Path, list[EpisodeInfo]] = {}
     for episode in dataset.episodes:
         if episode.data_file is not None:
@@ -52,7 +55,7 @@ def _off_grid(dataset: DatasetFolder) -> list[int]:
             with open_parquet(path) as file:
                 table = read_columns(file, path, ["timestamp", "frame_index", "episode_index"])
         except DamagedFile:
-            continue  # said with its episodes
+            continue  # reported with its episodes
         columns = {name: to_numpy(table.column(name)) for name in table.column_names}
         if len(columns) < 3 or not all(is_numbers(values) for values in columns.values()):
             continue
@@ -62,12 +65,12 @@ def _off_grid(dataset: DatasetFolder) -> list[int]:
 
 
 def _not_finite(dataset: DatasetFolder) -> list[str]:
-    """Features of which stats.json says NaN or infinity."""
+    """Return the features whose statistics in stats.json are NaN or infinite."""
     try:
-        known = dataset.stats()
+        stored = dataset.stats()
     except DamagedFile:
         return []
-    return [key for key, stat in known.items() if isinstance(stat, dict) and not all(map(_finite, stat.values()))]
+    return [key for key, stat in stored.items() if isinstance(stat, dict) and not all(map(_finite, stat.values()))]
 
 
 def _finite(value: Any) -> bool:

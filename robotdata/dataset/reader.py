@@ -1,4 +1,7 @@
-"""Opens a LeRobotDataset v3.0, also an odd one: what cannot be read is said in words, episode by episode."""
+"""Open a LeRobotDataset v3.0, including unusual ones.
+
+What cannot be read is described in sentences, for the dataset and for each episode.
+"""
 
 from __future__ import annotations
 
@@ -27,12 +30,12 @@ from robotdata.spool import plain_json
 
 MAX_INFO_BYTES = 64 << 20
 _OPEN_FILES = 8
-_KEPT_EPISODES = 4
+_CACHED_EPISODES = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Tells a state of the folder from the next one."""
+    """Identifies a state of the folder, to detect a newer one."""
 
     inode: int
     size_bytes: int
@@ -41,11 +44,10 @@ class Identity:
 
 @dataclass
 class DatasetFolder:
-    """An open dataset; safe to use from several threads. Row data is read when asked for.
+    """An open dataset. It may be used from several threads. Rows are read on demand.
 
-    `fps` is an int where it is whole. `problems` says what of the dataset as a whole cannot be used, `task_problems`
-    those among them that are about the texts of tasks alone; each episode has its own. `total_frames` is the sum over
-    the episodes, not `info.json`'s word.
+    `fps`: an int if it is whole. `problems`: sentences that say what of the whole dataset cannot be used;
+    `task_problems`: those that concern only task texts. Each episode has its own `problems`.
     """
 
     root: Path
@@ -62,14 +64,14 @@ class DatasetFolder:
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
         self._files: LRUCache[Path, tuple[pq.ParquetFile, NDArray[np.int64]]] = LRUCache(_OPEN_FILES)
-        self._rows: LRUCache[int, dict[str, NDArray[Any]]] = LRUCache(_KEPT_EPISODES)
+        self._rows: LRUCache[int, dict[str, NDArray[Any]]] = LRUCache(_CACHED_EPISODES)
         self._by_index = {episode.index: episode for episode in self.episodes}
 
     @classmethod
     def open(cls, root: Path | str) -> DatasetFolder:
         """Open the dataset in the folder `root`.
 
-        Raises NotADataset, OldVersion (v2.x and before) and DamagedFile if nothing at all can be read.
+        Raises NotADataset, OldVersion (v2.x and before), Unfinished, and DamagedFile if nothing can be read.
         """
         root = Path(root)
         info = read_info(root)
@@ -98,24 +100,27 @@ class DatasetFolder:
 
     @property
     def camera_keys(self) -> list[str]:
-        """Return all camera keys, also of cameras stored inside the Parquet files."""
+        """Keys of all cameras, including those stored as images in the Parquet files."""
         return camera_keys(self.features)
 
     @property
     def video_keys(self) -> list[str]:
+        """Keys of the cameras stored as video."""
         return video_keys(self.features)
 
     @property
     def total_frames(self) -> int:
+        """Sum of the lengths of all episodes, whatever `info.json` says."""
         return sum(episode.length for episode in self.episodes)
 
     @property
     def robot_type(self) -> str:
+        """The robot type in `info.json`; empty if there is none."""
         return str(self.info.get("robot_type") or "")
 
     @property
     def revision(self) -> int:
-        """Counts the states that this program has committed; 0 for a folder that it has never written."""
+        """Number of states that robotdata has committed; 0 for a folder that it has never written."""
         return self.sidecar.revision
 
     def changed(self) -> bool:
@@ -126,36 +131,36 @@ class DatasetFolder:
             return True
 
     def episode(self, index: int) -> EpisodeInfo:
-        """Episode `index`; raises NoSuchEpisode."""
+        """Return episode `index`. Raises NoSuchEpisode."""
         try:
             return self._by_index[index]
         except (KeyError, TypeError):
             raise NoSuchEpisode(self.root, index, len(self.episodes)) from None
 
     def rows(self, index: int, columns: Sequence[str] | None = None) -> dict[str, NDArray[Any]]:
-        """Return the rows of episode `index`: (n,) or (n, d) per column, by default all but images and language.
+        """Return the rows of episode `index`: (n,) or (n, d) per column.
 
-        Raises NoSuchEpisode and DamagedFile.
+        By default all columns but images and language are returned. Raises NoSuchEpisode and DamagedFile.
         """
         episode = self.episode(index)
         if columns is not None:
             return self._read(episode, list(columns))
         with self._lock:
-            kept = self._rows.get(index)
-        if kept is not None:
-            return dict(kept)
-        made = self._read(episode, self._plain_columns())
+            cached = self._rows.get(index)
+        if cached is not None:
+            return dict(cached)
+        rows = self._read(episode, self._plain_columns())
         with self._lock:
-            self._rows[index] = made
-        return dict(made)
+            self._rows[index] = rows
+        return dict(rows)
 
     def signal(self, index: int, name: str) -> NDArray[Any]:
-        """Return one numeric feature of episode `index` as (n, d); KeyError if there is none."""
+        """Return one numeric feature of episode `index` as (n, d). Raises KeyError if there is none."""
         values = self.rows(index)[name]
         return values.reshape(len(values), -1)
 
     def stats(self) -> dict[str, Any]:
-        """`meta/stats.json` as it is; empty if there is none. Raises DamagedFile."""
+        """Return the content of `meta/stats.json`; empty if there is none. Raises DamagedFile."""
         path = self.root / STATS
         if not path.is_file():
             return {}
@@ -170,18 +175,19 @@ class DatasetFolder:
         return [key for key, feature in self.features.items() if feature.get("dtype") not in skip]
 
     def _read(self, episode: EpisodeInfo, columns: list[str]) -> dict[str, NDArray[Any]]:
+        """Read columns of an episode's rows, by their position or, if that is wrong, by episode_index."""
         if episode.data_file is None:
             raise DamagedFile(self.root / "data", f"episode {episode.index} has no data file")
         file, ends = self._open(episode.data_file)
         groups, first = self._groups(episode, ends)
-        wanted = list(dict.fromkeys([*columns, "episode_index"]))
+        names = list(dict.fromkeys([*columns, "episode_index"]))
         with self._lock:
-            table = read_columns(file, episode.data_file, wanted, groups)
-        # The table of episodes may name rows that the file does not have; then they are looked for by their number.
+            table = read_columns(file, episode.data_file, names, groups)
+        # If the table of episodes names the wrong rows, find them by their episode_index.
         part = table.slice(max(0, episode.first_row_in_file - first), episode.length)
-        if not _all_of(part, episode):
+        if not _has_all_rows(part, episode):
             with self._lock:
-                table = read_columns(file, episode.data_file, wanted)
+                table = read_columns(file, episode.data_file, names)
             part = _filtered(table, episode)
         if part.num_rows != episode.length:
             raise DamagedFile(
@@ -191,13 +197,14 @@ class DatasetFolder:
 
     @staticmethod
     def _groups(episode: EpisodeInfo, ends: NDArray[np.int64]) -> tuple[list[int], int]:
-        """The row groups that hold the episode's rows, and the number of the first row in them."""
+        """Return the row groups that hold the episode's rows, and the number of their first row."""
         begin, end = episode.first_row_in_file, episode.first_row_in_file + episode.length
         first = int(np.searchsorted(ends, begin, side="right"))
         last = int(np.searchsorted(ends, end, side="left"))
         return list(range(first, min(last + 1, len(ends)))), int(ends[first - 1]) if first else 0
 
     def _open(self, path: Path) -> tuple[pq.ParquetFile, NDArray[np.int64]]:
+        """Return an open data file and the end row of each of its row groups."""
         with self._lock:
             opened = self._files.get(path)
         if opened is not None:
@@ -211,15 +218,15 @@ class DatasetFolder:
 
 
 def read_info(root: Path) -> dict[str, Any]:
-    """`meta/info.json` of a v3.0 dataset; raises NotADataset, OldVersion, DamagedFile."""
+    """Return the content of `meta/info.json`. Raises NotADataset, OldVersion, DamagedFile."""
     if not root.is_dir():
         raise NotADataset(root, "there is no such folder")
     path = contained(root, INFO)
     try:
-        there = path.is_file()
-    except OSError as error:  # `meta` may not be looked into
+        exists = path.is_file()
+    except OSError as error:  # `meta` is not accessible
         raise DamagedFile(path, error.strerror) from error
-    if not there:
+    if not exists:
         raise NotADataset(root, "it has no meta/info.json")
     info = read_json(path)
     if not isinstance(info, dict):
@@ -233,7 +240,7 @@ def read_info(root: Path) -> dict[str, Any]:
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file of the dataset; raises DamagedFile. Links in its path were followed before (`contained`)."""
+    """Read a JSON file of the dataset. `path` must be resolved (`contained`). Raises DamagedFile."""
     try:
         with os.fdopen(open_real(path), "rb") as file:
             data = file.read(MAX_INFO_BYTES + 1)
@@ -250,7 +257,7 @@ def read_json(path: Path) -> Any:
 
 
 def identity_of(root: Path) -> Identity:
-    """Return the identity of the folder's present state; raises NotADataset."""
+    """Return the identity of the folder's current state. Raises NotADataset."""
     try:
         stat = (root / INFO).stat()
     except OSError:
@@ -259,6 +266,7 @@ def identity_of(root: Path) -> Identity:
 
 
 def _fps(root: Path, info: dict[str, Any]) -> int | float:
+    """Return the rate in Hz. Raises NotADataset if it is invalid."""
     fps = info.get("fps")
     if isinstance(fps, bool) or not isinstance(fps, int | float) or not 0 < fps <= 1000:
         raise NotADataset(root, f"fps is {fps!r}, want a number above 0")
@@ -266,12 +274,13 @@ def _fps(root: Path, info: dict[str, Any]) -> int | float:
 
 
 def _features(root: Path, info: dict[str, Any]) -> Features:
+    """Return the features, with the default ones. Raises NotADataset if one is invalid."""
     features = info.get("features")
     if not isinstance(features, dict) or not features:
         raise NotADataset(root, "meta/info.json has no features")
     for key, feature in features.items():
-        whole = isinstance(feature, dict) and isinstance(feature.get("shape"), list | tuple)
-        if not whole or not isinstance(feature.get("dtype"), str):
+        has_shape = isinstance(feature, dict) and isinstance(feature.get("shape"), list | tuple)
+        if not has_shape or not isinstance(feature.get("dtype"), str):
             raise NotADataset(root, f"feature {key!r} has no dtype or no shape")
         if not all(type(side) is int and side > 0 for side in feature["shape"]):
             raise NotADataset(root, f"feature {key!r} has shape {feature['shape']!r}")
@@ -281,36 +290,40 @@ def _features(root: Path, info: dict[str, Any]) -> Features:
 
 
 def _tasks(root: Path, info: dict[str, Any], problems: list[str]) -> list[str]:
+    """Return the task texts by number; problems are added to `problems`."""
     path = root / TASKS
     if not path.is_file():
         if info.get("total_tasks"):
             problems.append(f"{TASKS} is missing; tasks have no text")
         return []
     try:
-        found = read_tasks(contained(root, TASKS))
+        texts = read_tasks(contained(root, TASKS))
     except (DamagedFile, UnsafePath) as error:
         problems.append(str(error))
         return []
-    numbers = [number for number in found if 0 <= number < 1_000_000]
-    if sorted(numbers) != list(range(len(found))):
-        problems.append(f"{TASKS}: task numbers are not 0 to {len(found) - 1}")
-    return [found.get(number, "") for number in range(max(numbers, default=-1) + 1)]
+    numbers = [number for number in texts if 0 <= number < 1_000_000]
+    if sorted(numbers) != list(range(len(texts))):
+        problems.append(f"{TASKS}: task numbers are not 0 to {len(texts) - 1}")
+    return [texts.get(number, "") for number in range(max(numbers, default=-1) + 1)]
 
 
 def _values(part: Any, name: str, path: Path) -> NDArray[Any]:
+    """Return a column as an array. Raises DamagedFile for text that is not UTF-8."""
     try:
         return to_numpy(part.column(name))
-    except UnicodeDecodeError as error:  # Arrow checks no text
+    except UnicodeDecodeError as error:  # Arrow does not validate text
         raise DamagedFile(path, f"{name} holds text that is not UTF-8 ({error.object[:40]!r})") from error
 
 
-def _all_of(part: Any, episode: EpisodeInfo) -> bool:
+def _has_all_rows(part: Any, episode: EpisodeInfo) -> bool:
+    """Return whether `part` holds exactly the rows of the episode."""
     if part.num_rows != episode.length or "episode_index" not in part.column_names:
         return False
     return bool(np.all(to_numpy(part.column("episode_index")) == episode.index))
 
 
 def _filtered(table: Any, episode: EpisodeInfo) -> Any:
+    """Return the rows of the episode by their episode_index."""
     numbers = to_numpy(table.column("episode_index")) if "episode_index" in table.column_names else None
     if numbers is None or not is_numbers(numbers):
         return table.slice(max(0, episode.first_row_in_file), episode.length)

@@ -1,4 +1,4 @@
-"""`meta/robotdata.json`: what LeRobot has no place for: our revision, the episodes' UUIDs, verdicts and labels."""
+"""`meta/robotdata.json`: what LeRobot's format does not store. Revision, UUIDs, verdicts, labels and hashes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,11 @@ MAX_BYTES = 256 << 20
 
 @dataclass(frozen=True, slots=True)
 class Sidecar:
-    """One entry an episode, in their order: `uuid` (None if unknown), `length` (frames), and what people said."""
+    """The content of the sidecar.
+
+    `episodes` has one entry per episode, in order: `uuid` (None if unknown), `length` (frames), and annotations. `more`
+    holds all other fields.
+    """
 
     revision: int = 0
     episodes: list[dict[str, Any]] = field(default_factory=list)
@@ -30,11 +34,11 @@ class Sidecar:
         """Return the entry of episode `index`; empty if another program has changed the episodes since."""
         if index >= len(self.episodes):
             return {}
-        found = self.episodes[index]
-        return found if found.get("length") == length else {}
+        entry = self.episodes[index]
+        return entry if entry.get("length") == length else {}
 
     def to_json(self) -> str:
-        """Return JSON with one line per episode: thousands of them are written at each verdict."""
+        """Return JSON with one line per episode, which is fast: it is written at each verdict."""
         value = {**self.more, "format": FORMAT, "version": VERSION, "revision": self.revision}
         head = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
         write = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
@@ -43,7 +47,7 @@ class Sidecar:
 
 
 def read_sidecar(root: Path, problems: list[str]) -> Sidecar:
-    """Return the sidecar of the dataset; an empty one if it is missing or unreadable, which `problems` then says."""
+    """Return the sidecar of the dataset; an empty one if it is missing or, with a problem, unreadable."""
     path = root / SIDECAR
     if not path.is_file():
         return Sidecar()
@@ -57,6 +61,7 @@ def read_sidecar(root: Path, problems: list[str]) -> Sidecar:
 
 
 def _sidecar(value: Any) -> Sidecar:
+    """Return the sidecar in a JSON value. Raises ValueError if it is invalid."""
     if not isinstance(value, dict) or value.get("format") != FORMAT:
         raise ValueError(f"its format is not {FORMAT!r}")
     if value.get("version") != VERSION:

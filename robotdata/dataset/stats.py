@@ -1,7 +1,7 @@
-"""LeRobot's statistics, in float64: per episode from all rows or sampled pictures, and over episodes.
+"""LeRobot's statistics in float64: per episode from all rows or sampled frames, and over episodes.
 
-A statistic maps min, max, mean, std, count and the quantiles q01 to q99 to arrays of shape (d,), cameras
-(3, 1, 1), depth (1, 1, 1), `count` (1,). A colour camera's values are in [0, 1], depth's in its own unit.
+A statistic maps min, max, mean, std, count and the quantiles q01 to q99 to arrays: (d,) for numbers, (3, 1, 1) for
+cameras, (1, 1, 1) for depth; `count` is always (1,). Values of a colour camera are in [0, 1], depth is in its own unit.
 """
 
 from __future__ import annotations
@@ -24,31 +24,31 @@ _SMALL_SIDE = 150
 
 
 def numeric_stats(values: NDArray[Any], shape: Sequence[int] | None = None) -> Stat:
-    """Statistics over rows, float64; `values` is (n, ...) or (n,), n >= 1.
+    """Return the statistics of `values`, (n, ...) or (n,), n >= 1, as float64.
 
-    `shape` is the feature's. As in LeRobot, a feature of rank 2 or more has statistics of its last dimension alone:
-    all values that share a place there are pooled, and `count` is still the number of rows. A dimension that holds a
-    value that is not finite has NaN, as LeRobot writes it.
+    `shape` is the feature's. As in LeRobot, the statistics of a feature of rank 2 or more cover only its last
+    dimension: all values with the same last index are pooled, and `count` is still the number of rows. A column with a
+    value that is not finite gives NaN, as in LeRobot.
     """
     rows = np.asarray(values)
     count = np.array([len(rows)], np.int64)
     pooled = rows.reshape(-1, shape[-1]) if shape and len(shape) > 1 else rows.reshape(len(rows), -1)
     low, high = pooled.min(axis=0).astype(np.float64), pooled.max(axis=0).astype(np.float64)
     mean, std = mean_and_std(pooled)
-    made: Stat = {"min": low, "max": high, "mean": mean, "std": std, "count": count}
+    stat: Stat = {"min": low, "max": high, "mean": mean, "std": std, "count": count}
     if len(pooled) == 1:
-        return made | {name: mean.copy() for name in QUANTILES}
+        return stat | {name: mean.copy() for name in QUANTILES}
     exact = pooled.astype(np.float64)
     columns = [_quantiles(exact[:, column]) for column in range(exact.shape[1])]
-    return made | {name: np.array([column[name] for column in columns]) for name in QUANTILES}
+    return stat | {name: np.array([column[name] for column in columns]) for name in QUANTILES}
 
 
 def mean_and_std(rows: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and population spread of each column of `rows`, (n, d), n >= 1; NaN where a value is not finite.
+    """Return mean and population standard deviation of each column of `rows`, (n, d), n >= 1.
 
-    Differences from the first row are taken first, those of whole numbers exactly: nanoseconds since 1970 keep their
-    spread, and a constant has none. Values are divided by the largest difference before they are squared, which 1e300
-    would not survive.
+    They are NaN for a column with a value that is not finite. Differences to the first row are computed first, exactly
+    for integers, so that nanoseconds since 1970 keep their spread and a constant has none. Values are divided by the
+    largest difference before they are squared, because the square of 1e300 is infinite.
     """
     rows = rows.astype(np.int8) if rows.dtype == bool else rows
     means, stds = [], []
@@ -71,7 +71,7 @@ def mean_and_std(rows: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.fl
 
 
 def _differences(column: NDArray[Any]) -> NDArray[np.float64]:
-    """What each value is above the first, (n,); exact for whole numbers as far as float64 holds the difference."""
+    """Return the difference of each value to the first, float64 (n,), exact for integers if float64 can hold it."""
     if column.dtype.kind in "iu" and int(column.max()) - int(column.min()) < 2**62:
         wide = column.astype(np.uint64 if column.dtype.kind == "u" else np.int64)
         low = wide.min()
@@ -83,13 +83,13 @@ def _differences(column: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def sample_indices(frames: int) -> NDArray[np.int64]:
-    """Return which of `frames` frames enter a camera's statistics, int64, ascending."""
+    """Return the frames of `frames` that enter a camera's statistics by LeRobot's rule, int64 (k,), ascending."""
     count = max(min(100, frames), min(int(frames**0.75), 10_000))
     return np.round(np.linspace(0, frames - 1, count)).astype(np.int64)
 
 
 class ImageStats:
-    """Statistics of a camera, fed with pictures one at a time; memory does not grow with their number."""
+    """Statistics of a camera, from frames that are added one at a time. Memory does not grow with their number."""
 
     _levels = 256
     _white = 255.0
@@ -99,7 +99,7 @@ class ImageStats:
         self._pictures = 0
 
     def add(self, picture: NDArray[Any]) -> None:
-        """Add one image, uint8 (H, W, C); large ones are subsampled as LeRobot does."""
+        """Add one frame, uint8 (H, W, C). Large frames are subsampled as in LeRobot."""
         height, width = picture.shape[:2]
         step = 1
         if max(height, width) >= _LARGE_SIDE:
@@ -110,23 +110,23 @@ class ImageStats:
         self._pictures += 1
 
     def result(self) -> Stat:
-        """Return statistics, each (C, 1, 1) in shares of white, and the `count` of images. Raises ValueError if 0."""
+        """Return statistics, each (C, 1, 1) in [0, 1], and the `count` of frames. Raises ValueError without frames."""
         if self._counts is None:
             raise ValueError("no image was added; a camera's statistics need at least one")
-        made = [_level_stats(levels) for levels in self._counts]
-        stat = {n: np.array([channel[n] for channel in made]).reshape(-1, 1, 1) / self._white for n in made[0]}
+        channels = [_level_stats(levels) for levels in self._counts]
+        stat = {n: np.array([channel[n] for channel in channels]).reshape(-1, 1, 1) / self._white for n in channels[0]}
         return stat | {"count": np.array([self._pictures], np.int64)}
 
 
 class DepthStats(ImageStats):
-    """The same of depth maps, uint16 (H, W, 1): in the unit that they are in, as LeRobot keeps them."""
+    """Statistics of depth maps, uint16 (H, W, 1), in the unit of the depth, as in LeRobot."""
 
     _levels = 65536
     _white = 1.0
 
 
 def aggregate(stats: Sequence[Mapping[str, Any]]) -> Stat:
-    """Statistics over the union of what `stats` were made from; quantiles become their envelope.
+    """Return the statistics of the union of the data behind `stats`; quantiles become their envelope, as in LeRobot.
 
     Quantiles that one of them lacks are left out. Raises ValueError if `stats` is empty.
     """
@@ -138,17 +138,17 @@ def aggregate(stats: Sequence[Mapping[str, Any]]) -> Stat:
 
 
 def aggregate_columns(columns: Mapping[str, NDArray[Any]]) -> Stat:
-    """Aggregate as `aggregate` does; each name maps to an array (episodes, ...)."""
+    """Return the aggregate as `aggregate` does; each name maps to an array (episodes, ...)."""
     count = columns["count"].astype(np.float64)
     mean, std = columns["mean"].astype(np.float64), columns["std"].astype(np.float64)
     weight = (count / count.sum()).reshape(-1, *[1] * (mean.ndim - 1))
-    # Kept between the parts' own, or rounding alone would give a spread to what never changes.
+    # Clip the mean to the range of the parts; otherwise rounding would give a constant a spread.
     total_mean = np.clip((mean * weight).sum(axis=0), mean.min(axis=0), mean.max(axis=0))
     with np.errstate(over="ignore"):
         apart = np.hypot(std, mean - total_mean)
-    largest = np.maximum(apart.max(axis=0), np.finfo(np.float64).tiny)  # squares of 1e300 are infinite
+    largest = np.maximum(apart.max(axis=0), np.finfo(np.float64).tiny)  # the square of 1e300 is infinite
     total_std = largest * np.sqrt((((apart / largest) ** 2) * weight).sum(axis=0))
-    made: Stat = {
+    stat: Stat = {
         "min": columns["min"].min(axis=0),
         "max": columns["max"].max(axis=0),
         "mean": total_mean,
@@ -157,17 +157,17 @@ def aggregate_columns(columns: Mapping[str, NDArray[Any]]) -> Stat:
     }
     for name, share in QUANTILES.items():
         if name in columns:
-            made[name] = columns[name].min(axis=0) if share <= 0.5 else columns[name].max(axis=0)
-    return made
+            stat[name] = columns[name].min(axis=0) if share <= 0.5 else columns[name].max(axis=0)
+    return stat
 
 
 def to_json(stat: Mapping[str, Any]) -> dict[str, Any]:
-    """Nested lists, for `stats.json`, in LeRobot's order."""
+    """Return nested lists for `stats.json`, in LeRobot's order."""
     return {name: np.asarray(stat[name]).tolist() for name in NAMES if name in stat}
 
 
 def from_json(stat: Mapping[str, Any]) -> Stat:
-    """Convert a JSON object back to a Stat; raises ValueError for values that are not numbers."""
+    """Return a JSON object as a Stat. Raises ValueError for values that are not numbers."""
     return {
         name: np.asarray(value, np.int64 if name == "count" else np.float64)
         for name, value in stat.items()
@@ -176,20 +176,21 @@ def from_json(stat: Mapping[str, Any]) -> Stat:
 
 
 def _level_stats(counts: NDArray[np.int64]) -> dict[str, float]:
-    """Statistics of one channel from how often each of its levels occurs, in levels."""
+    """Return the statistics of one channel, in levels, from the number of pixels of each level."""
     levels = np.flatnonzero(counts).astype(np.float64)
     weights = counts[counts > 0].astype(np.float64)
     total = weights.sum()
     mean = float((levels * weights).sum() / total)
     variance = float((weights * (levels - mean) ** 2).sum() / total)
-    made = {"min": levels[0], "max": levels[-1], "mean": mean, "std": variance**0.5}
-    return made | _quantiles(levels, weights)
+    stat = {"min": levels[0], "max": levels[-1], "mean": mean, "std": variance**0.5}
+    return stat | _quantiles(levels, weights)
 
 
 def _quantiles(values: NDArray[np.float64], weights: NDArray[np.float64] | None = None) -> dict[str, float]:
-    """LeRobot's rule: a histogram of BINS bins, linear within the first bin where the count is reached.
+    """Return quantiles by LeRobot's rule.
 
-    The histogram itself is never made: a quantile asks for one bin of it.
+    The rule is a histogram of BINS bins, with linear interpolation within the first bin where the count is reached. The
+    histogram is not built, because each quantile needs only one bin.
     """
     order = np.argsort(values, kind="stable")
     ordered = values[order]
@@ -201,16 +202,16 @@ def _quantiles(values: NDArray[np.float64], weights: NDArray[np.float64] | None 
         return dict.fromkeys(QUANTILES, float("nan"))
     if not np.isfinite(edges).all() or edges[0] == edges[-1]:
         return dict.fromkeys(QUANTILES, float(ordered[len(ordered) // 2]))
-    made = {}
+    quantiles = {}
     for name, share in QUANTILES.items():
         target = share * reached[-1]
         value = ordered[min(max(int(np.searchsorted(reached, target)) - 1, 0), len(ordered) - 1)]
         at = min(max(int(np.searchsorted(edges, value, side="right")) - 1, 0), BINS - 1)
         if at == 0:
-            made[name] = float(edges[0])
+            quantiles[name] = float(edges[0])
             continue
         before = reached[int(np.searchsorted(ordered, edges[at]))]
         after = reached[-1] if at == BINS - 1 else reached[int(np.searchsorted(ordered, edges[at + 1]))]
         part = (target - before) / (after - before) if after > before else 0.0
-        made[name] = float(edges[at] + part * (edges[at + 1] - edges[at]))
-    return made
+        quantiles[name] = float(edges[at] + part * (edges[at + 1] - edges[at]))
+    return quantiles

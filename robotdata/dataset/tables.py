@@ -39,23 +39,23 @@ _TASKS_PANDAS = {
 
 
 def data_schema(features: Mapping[str, Feature]) -> pa.Schema:
-    """Return the schema of the data files for `features` (completed ones), with the `datasets` library's metadata.
+    """Return the schema of the data files for completed `features`, with the metadata of the `datasets` library.
 
-    Raises FeatureError for pictures inside Parquet: new episodes are written with video only.
+    Raises FeatureError for images in Parquet, because new episodes are written with video only.
     """
     fields: list[Any] = []
     described: dict[str, Any] = {}
     for key, feature in features.items():
         if is_video(feature):
             continue
-        kind, words = _column_type(key, feature)
+        kind, description = _column_type(key, feature)
         fields.append(pa.field(key, kind))
-        described[key] = words
+        described[key] = description
     return pa.schema(fields, metadata={b"huggingface": json.dumps({"info": {"features": described}}).encode()})
 
 
 def data_table(schema: pa.Schema, columns: Mapping[str, Any]) -> pa.Table:
-    """Return a table of `schema` from arrays (n,), (n, d) or, for lists of lists, (n, ...); text as lists of str."""
+    """Return a table of `schema` from arrays (n,), (n, d) or, for nested lists, (n, ...); text as lists of str."""
     arrays: list[Any] = []
     for field in schema:
         values = columns[field.name]
@@ -73,9 +73,10 @@ def data_table(schema: pa.Schema, columns: Mapping[str, Any]) -> pa.Table:
 
 
 class ParquetFile:
-    """A new Parquet file, one row group a table: snappy, with a checksum for every page. Use in a `with` block.
+    """A new Parquet file, one row group per table: snappy, with a checksum for every page. Use it in a `with` block.
 
-    Durable when the block ends. Raises FileExistsError if there is one: a hard link must never be written to.
+    It is durable when the block ends. Raises FileExistsError if the file exists, because a hard link must not be
+    written to.
     """
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
@@ -88,10 +89,11 @@ class ParquetFile:
 
     @property
     def size_bytes(self) -> int:
-        """Return the bytes written so far, without the footer."""
+        """Bytes written so far, without the footer."""
         return self._file.tell()
 
     def write(self, table: pa.Table) -> None:
+        """Write a table as one row group."""
         self._writer.write_table(table, row_group_size=max(1, table.num_rows))
 
     def __enter__(self) -> ParquetFile:
@@ -107,9 +109,9 @@ class ParquetFile:
 
 
 def write_tasks(path: Path, tasks: Sequence[str], more: pa.Table | None = None) -> None:
-    """`tasks.parquet`: row i is task i; LeRobot finds the text by position in a pandas index, hence the metadata.
+    """Write `tasks.parquet`. Row i is task i; `more` holds further columns with as many rows.
 
-    `more` holds further columns, of as many rows.
+    LeRobot finds the text by position in a pandas index, hence the pandas metadata.
     """
     table = pa.table(
         {
@@ -125,24 +127,26 @@ def write_tasks(path: Path, tasks: Sequence[str], more: pa.Table | None = None) 
 def more_of_tasks(path: Path, numbers: Sequence[int | None], *, root: Path | None = None) -> pa.Table | None:
     """Return the additional columns of `tasks.parquet`, one row for each of `numbers`; nulls for None.
 
-    None if there is nothing more. Raises DamagedFile.
+    Return None if there are no additional columns. Raises DamagedFile.
     """
     table = read_table(path, root=root)
     texts = [field.name for field in table.schema if _is_text(field.type)]
-    known = {"task_index", next((name for name in ("task", "__index_level_0__", "index", *texts) if name in texts), "")}
-    names = [name for name in table.column_names if name not in known]
+    text = next((name for name in ("task", "__index_level_0__", "index", *texts) if name in texts), "")
+    own_columns = {"task_index", text}
+    names = [name for name in table.column_names if name not in own_columns]
     if not names:
         return None
-    there = to_numpy(table.column("task_index")).tolist() if "task_index" in table.column_names else range(len(table))
-    place = {int(number): row for row, number in enumerate(there)}
-    rows = [place.get(number) if number is not None else None for number in numbers]
+    has_numbers = "task_index" in table.column_names
+    stored = to_numpy(table.column("task_index")).tolist() if has_numbers else range(len(table))
+    row_of = {int(number): row for row, number in enumerate(stored)}
+    rows = [row_of.get(number) if number is not None else None for number in numbers]
     return table.select(names).take(pa.array(rows, pa.int64()))
 
 
 def read_tasks(path: Path) -> dict[int, str]:
-    """Task texts by number from any dialect of `tasks.parquet`: the text's column may be called anything.
+    """Return the task texts by number, from any variant of `tasks.parquet`. The text column may have any name.
 
-    Raises DamagedFile if there is no column of numbers or none of texts.
+    Raises DamagedFile if there is no numeric column or no text column.
     """
     with open_parquet(path) as file:
         RowBudget(None, least=2).add(path, file.metadata.num_rows, path.stat().st_size)
@@ -163,10 +167,10 @@ def read_tasks(path: Path) -> dict[int, str]:
 
 
 def open_parquet(path: Path, *, root: Path | None = None) -> pq.ParquetFile:
-    """Open the file and read its footer; raises DamagedFile saying what is there instead.
+    """Open a Parquet file and read its footer. Raises DamagedFile.
 
-    With `root` the path is one of that dataset, whose links may not lead out of it. Without, it is one that `contained`
-    gave, and a link that took its place since then is refused.
+    With `root`, `path` belongs to that dataset, and its links may not lead out of it. Without, `path` was resolved by
+    `contained`, and a link that has replaced it since is refused.
     """
     try:
         fd = open_real(path if root is None else contained(root, str(path.relative_to(root))))
@@ -174,18 +178,18 @@ def open_parquet(path: Path, *, root: Path | None = None) -> pq.ParquetFile:
             if os.pread(fd, len(LFS), 0) == LFS:
                 raise DamagedFile(path, "it is a Git LFS pointer, not the file; run `git lfs pull`")
             footer = read_footer(fd)
-            source = pa.OSFile(f"/dev/fd/{fd}", "rb")  # the file just looked at, whatever the path leads to by now
+            source = pa.OSFile(f"/dev/fd/{fd}", "rb")  # the file that was checked, even if the path now leads elsewhere
         finally:
             os.close(fd)
         file = pq.ParquetFile(source, page_checksum_verification=True)
         remember(file, footer)
         return file
-    except (pa.ArrowException, UnsafePath, OSError, ValueError) as error:  # the last: names that are no text
+    except (pa.ArrowException, UnsafePath, OSError, ValueError) as error:  # ValueError: names that are not text
         raise DamagedFile(path, _first_line(error)) from error
 
 
 def read_table(path: Path, columns: Sequence[str] | None = None, *, root: Path | None = None) -> pa.Table:
-    """Read all rows of `columns`; raises DamagedFile. Verifies checksums of pages, if there are any.
+    """Read all rows of `columns`. Page checksums are verified if present. Raises DamagedFile.
 
     `root` as in `open_parquet`.
     """
@@ -196,21 +200,21 @@ def read_table(path: Path, columns: Sequence[str] | None = None, *, root: Path |
 def read_columns(
     file: pq.ParquetFile, path: Path, columns: Sequence[str] | None, groups: Iterable[int] | None = None
 ) -> pa.Table:
-    """`columns` of the row groups `groups` (all by default) of an open file; raises DamagedFile."""
-    wanted = range(file.num_row_groups) if groups is None else groups
+    """Read `columns` of the row groups `groups` (default: all) of an open file. Raises DamagedFile."""
+    selected = range(file.num_row_groups) if groups is None else groups
     try:
-        there = dict.fromkeys(file.schema_arrow.names)
-        if len(there) != len(file.schema_arrow.names):
-            twice = next(name for name in there if file.schema_arrow.names.count(name) > 1)
+        existing = dict.fromkeys(file.schema_arrow.names)
+        if len(existing) != len(file.schema_arrow.names):
+            twice = next(name for name in existing if file.schema_arrow.names.count(name) > 1)
             raise DamagedFile(path, f"two of its columns are named {twice!r}")
-        names = list(there) if columns is None else [column for column in columns if column in there]
-        return read_bounded(file, path, names, wanted)
+        names = list(existing) if columns is None else [column for column in columns if column in existing]
+        return read_bounded(file, path, names, selected)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise DamagedFile(path, _first_line(error)) from error
 
 
 def to_numpy(column: Any) -> NDArray[Any]:
-    """Return a column as (rows,), or (rows, n) for lists of one length; text and other types as objects (rows,)."""
+    """Return a column as (rows,), or (rows, n) for lists of one length; text and other types as object (rows,)."""
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if pa.types.is_fixed_size_list(array.type) or pa.types.is_list(array.type) or pa.types.is_large_list(array.type):
         return _lists(array)
@@ -222,7 +226,7 @@ def to_numpy(column: Any) -> NDArray[Any]:
 
 
 def is_numbers(values: NDArray[Any]) -> bool:
-    """Return whether a column is one number a row."""
+    """Return whether a column has one number per row."""
     return values.ndim == 1 and values.dtype.kind in "iuf"
 
 
@@ -263,7 +267,7 @@ def _column_type(key: str, feature: Feature) -> tuple[pa.DataType, dict[str, Any
 
 
 def to_list(column: Any, path: Path) -> list[Any]:
-    """Return a column as Python objects; raises DamagedFile for text that is not UTF-8 (Arrow does not check)."""
+    """Return a column as Python objects. Raises DamagedFile for text that is not UTF-8, which Arrow does not check."""
     try:
         return list(column.to_pylist())
     except UnicodeDecodeError as error:

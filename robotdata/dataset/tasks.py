@@ -1,4 +1,7 @@
-"""Tasks by the rows: each row's task_index says what a policy is trained on; the table of episodes only repeats it."""
+"""Tasks of rows and episodes.
+
+Policies are trained on the task_index of each row. The table of episodes only repeats the texts, so the rows decide.
+"""
 
 from __future__ import annotations
 
@@ -21,13 +24,13 @@ Numbers = NDArray[np.int64]
 def row_numbers(
     dataset: DatasetFolder, only: Collection[int] | None = None
 ) -> tuple[dict[int, Numbers], dict[int, str]]:
-    """Return the task_index of every row, int64 (length,), by episode; of the episodes `only`, by default of all.
+    """Return the task_index of every row by episode, int64 (length,); of the episodes `only`, by default of all.
 
-    The second value says, by episode, why its rows cannot be read: their file is missing or damaged, has no such column
-    of whole numbers, or has not as many rows as the episode should have. Two columns of each data file are read, once.
+    The second value gives, by episode, why its rows cannot be read: their file is missing or damaged, has no such
+    integer column, or has another number of rows. Two columns of each data file are read once.
     """
     files: dict[Path, list[EpisodeInfo]] = {}
-    found: dict[int, Numbers] = {}
+    numbers_by_episode: dict[int, Numbers] = {}
     unread: dict[int, str] = {}
     for episode in dataset.episodes:
         if only is not None and episode.index not in only:
@@ -38,21 +41,21 @@ def row_numbers(
             files.setdefault(episode.data_file, []).append(episode)
     for path, episodes in files.items():
         try:
-            columns = whole_columns(path, ("episode_index", "task_index"))
+            columns = integer_columns(path, ("episode_index", "task_index"))
         except DamagedFile as error:
             unread |= {episode.index: str(error) for episode in episodes}
             continue
         for episode, rows in rows_of(columns["episode_index"], episodes):
             numbers = columns["task_index"][rows]
             if len(numbers) == episode.length:
-                found[episode.index] = numbers
+                numbers_by_episode[episode.index] = numbers
             else:
                 unread[episode.index] = f"{path} has {len(numbers)} of its {episode.length} rows"
-    return found, unread
+    return numbers_by_episode, unread
 
 
-def whole_columns(path: Path, names: Sequence[str]) -> dict[str, Numbers]:
-    """Columns of whole numbers of a data file, each int64 (rows,). Raises DamagedFile if one is none."""
+def integer_columns(path: Path, names: Sequence[str]) -> dict[str, Numbers]:
+    """Return integer columns of a data file, each int64 (rows,). Raises DamagedFile if one is not of integers."""
     with open_parquet(path) as file:
         table = read_columns(file, path, list(names))
     for name in names:
@@ -65,25 +68,28 @@ def whole_columns(path: Path, names: Sequence[str]) -> dict[str, Numbers]:
 
 
 def rows_of(numbers: Numbers, episodes: Iterable[EpisodeInfo]) -> Iterator[tuple[EpisodeInfo, slice | Numbers]]:
-    """Yield each of the episodes in a data file with the places of its rows in `numbers`, its episode_index column."""
+    """Yield the episodes of a data file with the positions of their rows. `numbers` is its episode_index column."""
     starts = np.flatnonzero(np.diff(numbers, prepend=numbers[0] - 1)) if len(numbers) else np.empty(0, np.int64)
     ends = [*starts[1:].tolist(), len(numbers)]
     runs = {int(numbers[start]): slice(int(start), end) for start, end in zip(starts, ends, strict=False)}
-    scattered = len(runs) < len(starts)  # the rows of one episode lie in several places
+    scattered = len(runs) < len(starts)  # the rows of an episode are not contiguous
     for episode in episodes:
         yield episode, np.flatnonzero(numbers == episode.index) if scattered else runs.get(episode.index, slice(0, 0))
 
 
 @dataclass(frozen=True, slots=True)
 class TaskPlan:
-    """The tasks of the next state: `texts` by number, the new number of each old one, and of each text asked for."""
+    """The tasks of the next state.
+
+    `texts`: by number. `renumbered`: the new number of each old one. `asked`: the number of each requested text.
+    """
 
     texts: list[str]
     renumbered: Mapping[int, int]
     asked: Mapping[str, int] = field(default_factory=dict)
 
     def renumber(self, numbers: Numbers) -> Numbers:
-        """Old task numbers of rows as new ones; a number without a text stays as it is."""
+        """Return the new numbers of rows with old `numbers`; a number without a text is unchanged."""
         values, places = np.unique(numbers, return_inverse=True)
         new = np.array([self.renumbered.get(int(value), int(value)) for value in values], np.int64)
         return new[places].reshape(numbers.shape)
@@ -92,31 +98,32 @@ class TaskPlan:
 def plan_tasks(
     dataset: DatasetFolder | None, used: Collection[int], asked: Iterable[str], named: Collection[str] | None = None
 ) -> TaskPlan:
-    """Number the tasks of the next state: `used` are the numbers in the rows that stay, `asked` the texts to be given.
+    """Number the tasks of the next state.
 
-    Tasks that no row has, and that are not among the texts `named` by the table of episodes, are dropped (`named`
-    None: none is). While rows hold a number without a text, no number changes its meaning.
-    Raises CommitError if a new text would get such a number: those rows would silently get that task.
+    `used`: the numbers in rows that stay. `asked`: requested texts. `named`: texts in the table of episodes; tasks that
+    are in no row and not among them are dropped (None: drop none). While rows hold a number without a text, no number
+    changes its meaning. Raises CommitError if a new text would get such a number, because these rows would silently get
+    that task.
     """
     old = dataset.tasks if dataset else []
     unnamed = sorted(number for number in used if not (0 <= number < len(old) and old[number]))
-    wanted = list(dict.fromkeys(asked))
-    known: dict[str, int] = {}
+    requested = list(dict.fromkeys(asked))
+    number_of_text: dict[str, int] = {}
     for number, text in enumerate(old):
-        known.setdefault(tidy_task(text), number)
+        number_of_text.setdefault(tidy_task(text), number)
     if unnamed or named is None:
-        kept = list(range(len(old)))
+        kept_numbers = list(range(len(old)))
     else:
         stay = {number for number, text in enumerate(old) if text in named}
-        stay |= {known[tidy_task(text)] for text in wanted if tidy_task(text) in known}
-        kept = sorted({number for number in stay | set(used) if old[number]})
-    texts = [old[number] for number in kept]
-    renumbered = {number: place for place, number in enumerate(kept)}
-    place_of = {tidy_task(old[number]): renumbered[number] for number in reversed(kept) if old[number]}
-    for text in wanted:
+        stay |= {number_of_text[tidy_task(text)] for text in requested if tidy_task(text) in number_of_text}
+        kept_numbers = sorted({number for number in stay | set(used) if old[number]})
+    texts = [old[number] for number in kept_numbers]
+    renumbered = {number: position for position, number in enumerate(kept_numbers)}
+    place_of = {tidy_task(old[number]): renumbered[number] for number in reversed(kept_numbers) if old[number]}
+    for text in requested:
         if place_of.setdefault(tidy_task(text), len(texts)) == len(texts):
             texts.append(tidy_task(text))
-    numbers = {text: place_of[tidy_task(text)] for text in wanted}
+    numbers = {text: place_of[tidy_task(text)] for text in requested}
     claimed = [number for number in unnamed if number < len(texts)]
     if claimed:
         raise CommitError(
@@ -129,7 +136,7 @@ def plan_tasks(
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
-    """Episodes of which the table says other tasks than their rows: how many, and of the first what each says."""
+    """Episodes whose tasks differ between the table and the rows, and the tasks of the first one in both."""
 
     episodes: list[int]
     table: list[str]
@@ -144,40 +151,40 @@ class Disagreement:
 
 
 def disagreement(dataset: DatasetFolder, numbers: Mapping[int, Numbers]) -> Disagreement | None:
-    """Return how `numbers`, the rows' task_index by episode, and the table's texts differ; None if they agree."""
-    found: list[int] = []
+    """Return how `numbers`, the rows' task_index by episode, differ from the table's texts; None if they agree."""
+    differing: list[int] = []
     first: tuple[list[str], list[str]] = ([], [])
     for episode in dataset.episodes:
         if episode.index not in numbers or not episode.tasks:
             continue
         texts = texts_of(dataset, numbers[episode.index])
         if set(texts) != set(episode.tasks):
-            first = first if found else (list(episode.tasks), texts)
-            found.append(episode.index)
-    return Disagreement(found, *first) if found else None
+            first = first if differing else (list(episode.tasks), texts)
+            differing.append(episode.index)
+    return Disagreement(differing, *first) if differing else None
 
 
 def by_rows(dataset: DatasetFolder) -> DatasetFolder:
-    """`dataset` with the tasks that the rows have, where the table of episodes names others."""
+    """Return `dataset` with the tasks of the rows where the table of episodes has others."""
     numbers, _ = row_numbers(dataset)
-    found = disagreement(dataset, numbers)
-    if found is None:
+    differing = disagreement(dataset, numbers)
+    if differing is None:
         return dataset
-    other = set(found.episodes)
+    affected = set(differing.episodes)
     episodes = [
-        replace(episode, tasks=texts_of(dataset, numbers[episode.index])) if episode.index in other else episode
+        replace(episode, tasks=texts_of(dataset, numbers[episode.index])) if episode.index in affected else episode
         for episode in dataset.episodes
     ]
     return replace(dataset, episodes=episodes)
 
 
 def texts_of(dataset: DatasetFolder, numbers: Numbers) -> list[str]:
-    """Return the texts of these task numbers, each once, in the order of the rows; numbers without one are left out."""
+    """Return the texts of these task numbers, each once, in row order. Numbers without a text are left out."""
     values, at = np.unique(numbers, return_index=True)
     ordered = [int(value) for value in values[np.argsort(at)]]
     return list(dict.fromkeys(dataset.tasks[n] for n in ordered if 0 <= n < len(dataset.tasks) and dataset.tasks[n]))
 
 
 def _quoted(texts: Sequence[str]) -> str:
-    words = ", ".join(repr(text[:80]) for text in texts[:3]) or "none"
-    return words + (" and more" if len(texts) > 3 else "")
+    quoted = ", ".join(repr(text[:80]) for text in texts[:3]) or "none"
+    return quoted + (" and more" if len(texts) > 3 else "")

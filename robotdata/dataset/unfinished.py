@@ -1,4 +1,4 @@
-"""What is left of a recording whose program was ended before it wrote the table of its episodes."""
+"""Describe what is left of a recording whose program was killed before it wrote the table of episodes."""
 
 from __future__ import annotations
 
@@ -13,34 +13,36 @@ from robotdata.video.errors import VideoError
 from robotdata.video.index import index_video
 
 _LISTED = 6
-_MOST = 200
+_MAX_FILES = 200
 
 
 def unfinished(root: Path, info: Mapping[str, Any]) -> Unfinished | None:
     """Return an error that says which rows are lost, which videos are complete and what to do; None for other folders.
 
-    LeRobot closes its Parquet files when a recording ends; killed before that, they have no footer, and nobody can
-    read a row of them. Its videos are closed after each episode.
+    LeRobot closes its Parquet files when a recording ends. If it is killed before, they have no footer, and their rows
+    cannot be read. Its videos are closed after each episode.
     """
-    data = sorted(root.glob(DATA_GLOB))[:_MOST]
-    gone = [path for path in data if not _has_rows(path, root)]
-    if not gone:
+    data = sorted(root.glob(DATA_GLOB))[:_MAX_FILES]
+    unreadable = [path for path in data if not _has_rows(path, root)]
+    if not unreadable:
         return None
-    whole, broken = [], []
-    for path in sorted(root.glob(VIDEO_GLOB))[:_MOST]:
+    complete, broken = [], []
+    for path in sorted(root.glob(VIDEO_GLOB))[:_MAX_FILES]:
         name = path.relative_to(root).as_posix()
         try:
-            whole.append(f"{name} ({len(index_video(path))} frames)")
+            complete.append(f"{name} ({len(index_video(path))} frames)")
         except (VideoError, OSError):
             broken.append(name)
-    words = [f"the rows of {_listed([path.relative_to(root).as_posix() for path in gone])} are gone"]
-    words.append(
-        f"of the videos {_listed(whole)} {'is' if len(whole) == 1 else 'are'} whole" if whole else "no video is"
+    parts = [f"the rows of {_listed([path.relative_to(root).as_posix() for path in unreadable])} are gone"]
+    parts.append(
+        f"of the videos {_listed(complete)} {'is' if len(complete) == 1 else 'are'} complete"
+        if complete
+        else "no video is"
     )
     if broken:
-        words.append(f"{_listed(broken)} cannot be read")
+        parts.append(f"{_listed(broken)} cannot be read")
     promised = f"{info.get('total_episodes')} episodes, {info.get('total_frames')} frames"
-    return Unfinished(root, f"{', '.join(words)} (info.json promises {promised})", whole=len(whole))
+    return Unfinished(root, f"{', '.join(parts)} (info.json promises {promised})", whole=len(complete))
 
 
 def _has_rows(path: Path, root: Path) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from robotdata.dataset.annotations import Edit
-from robotdata.dataset.episode_list import fault_of
+from robotdata.dataset.episode_list import file_problem
 from robotdata.dataset.errors import EditError
 from robotdata.dataset.layout import cached_blobs
 from robotdata.dataset.reader import DatasetFolder
@@ -46,7 +46,7 @@ def check_videos(base: DatasetFolder, edit: Edit) -> None:
         for path, numbers in sharers.items():
             gone = edit.delete.intersection(numbers)
             cut = [n for n in numbers if n in edit.trims and n not in gone] or (0 < len(gone) < len(numbers))
-            if cut and (fault := fault_of(path)):
+            if cut and (fault := file_problem(path)):
                 name = path.relative_to(base.root.resolve()).as_posix() if path.is_relative_to(base.root) else path
                 raise EditError(
                     f"{base.root}: this edit has to cut {name}, which {fault}. It holds the frames of "

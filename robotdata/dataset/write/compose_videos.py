@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from robotdata.dataset import stats
-from robotdata.dataset.episode_list import EpisodeInfo, fault_of
+from robotdata.dataset.episode_list import EpisodeInfo, file_problem
 from robotdata.dataset.errors import CommitError, EditError
 from robotdata.dataset.features import frame_size
 from robotdata.dataset.write import episode_table
@@ -28,12 +28,12 @@ def write_videos(plan: Plan, draft: Draft, key: str) -> list[Path]:
     moves = _write_stored(plan, draft, key)
     if plan.new:
         _write_new(plan, draft, key, moves)
-    return [draft.layout.video_file(key, *move.new) for move in moves if not fault_of(move.path)]
+    return [draft.layout.video_file(key, *move.new) for move in moves if not file_problem(move.path)]
 
 
 def _write_stored(plan: Plan, draft: Draft, key: str) -> list[FileMove]:
     sources = sources_of(plan, lambda episode: episode.videos[key].path if key in episode.videos else None)
-    faults = {path for path in sources if fault_of(path)}
+    faults = {path for path in sources if file_problem(path)}
 
     def place_of(episode: EpisodeInfo) -> Place:
         return episode.videos[key].chunk, episode.videos[key].file

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from robotdata.capture.texts import tidy_task
-from robotdata.dataset.annotations import Edit, Ids, carry_annotations, named
+from robotdata.dataset.annotations import Edit, Ids, carry_annotations, with_uuids
 from robotdata.dataset.errors import DatasetError, EditError, NoSuchEpisode
 from robotdata.dataset.features import tidy_names, video_keys
 from robotdata.dataset.layout import SIDECAR
@@ -183,7 +183,7 @@ def _next_state(root: Path, work: Path, revisions: Path, keep: int) -> Iterator[
 
 
 def _with_names(base: DatasetFolder, ids: Ids) -> DatasetFolder:
-    sidecar = named(base, ids)
+    sidecar = with_uuids(base, ids)
     episodes = [
         replace(each, uuid=entry["uuid"], extra=entry)
         for each, entry in zip(base.episodes, sidecar.episodes, strict=True)

@@ -17,7 +17,7 @@ from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import CommitError
 from robotdata.dataset.layout import INFO
 from robotdata.dataset.reader import DatasetFolder
-from robotdata.dataset.tasks import Numbers, rows_of, whole_columns
+from robotdata.dataset.tasks import Numbers, integer_columns, rows_of
 from robotdata.dataset.verify.check import verify_dataset
 from robotdata.dataset.verify.report import MOST, Problem, Report
 
@@ -105,7 +105,7 @@ def _unlike(now: DatasetFolder, base: DatasetFolder | None, origins: Sequence[Or
         same = path.is_file() and path.stat().st_ino in old_files
         if all(origins[episode.index].tasks is None for episode in episodes) and (same or not path.exists()):
             continue
-        columns = whole_columns(path, _COLUMNS)
+        columns = integer_columns(path, _COLUMNS)
         for episode, rows in rows_of(columns["episode_index"], episodes):
             mine = {key: values[rows] for key, values in columns.items()}
             what = _unlike_episode(now, base if same else None, episode, origins[episode.index], mine)
