@@ -1,4 +1,4 @@
-"""What of a dataset must be in order before it is changed, and no more than that: an edit breaks nothing else."""
+"""Check what must be in order before a dataset is changed. Other problems do not prevent an edit."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def check_videos(base: DatasetFolder, edit: Edit) -> None:
             elif episode.index in edit.trims and episode.index not in edit.delete:
                 raise EditError(f"{base.root}: episode {episode.index} cannot be trimmed: {episode.problems[0]}")
         for path, numbers in sharers.items():
-            gone = edit.delete.intersection(numbers)
-            cut = [n for n in numbers if n in edit.trims and n not in gone] or (0 < len(gone) < len(numbers))
+            deleted = edit.delete.intersection(numbers)
+            cut = [n for n in numbers if n in edit.trims and n not in deleted] or (0 < len(deleted) < len(numbers))
             if cut and (fault := file_problem(path)):
                 name = path.relative_to(base.root.resolve()).as_posix() if path.is_relative_to(base.root) else path
                 raise EditError(

@@ -1,4 +1,4 @@
-"""The `info` block of a camera after an edit: of the streams that are left, which may be another encoder's."""
+"""The `info` of a camera after an edit must describe a remaining stream, which may be from another encoder."""
 
 from __future__ import annotations
 
@@ -13,22 +13,23 @@ _ENCODER = ("video.g", "video.crf", "video.preset", "video.fast_decode", "video.
 
 
 def restated(features: Features, videos: Mapping[str, Sequence[Path]]) -> Features:
-    """`features` whose `info` speaks of a stream among `videos`; where none is as it says, of the first of them.
+    """Return `features` whose `info` describes a stream among `videos`.
 
-    How that one was encoded nobody knows: g, crf and the like are left out. Depth has one codec and keeps its scale.
+    If no stream agrees with the stored `info`, the first stream is described; g, crf and other encoder settings are
+    then left out, because they are unknown. Depth has one codec and keeps its scale.
     """
-    made = dict(features)
+    result = dict(features)
     for key, paths in videos.items():
         info = features[key].get("info") or {}
-        said = {name: info[name] for name in _STREAM if info.get(name) is not None}
-        found = None
-        for path in paths if said else ():
+        stored = {name: info[name] for name in _STREAM if info.get(name) is not None}
+        first_streams = None
+        for path in paths if stored else ():
             streams = get_video_info(path)
-            if all(streams[name] == value for name, value in said.items()):
+            if all(streams[name] == value for name, value in stored.items()):
                 break
-            found = found or streams
+            first_streams = first_streams or streams
         else:
-            if found:
-                kept = {name: value for name, value in info.items() if name not in _ENCODER}
-                made[key] = {**features[key], "info": kept | {name: found[name] for name in _STREAM}}
-    return made
+            if first_streams:
+                other_info = {name: value for name, value in info.items() if name not in _ENCODER}
+                result[key] = {**features[key], "info": other_info | {name: first_streams[name] for name in _STREAM}}
+    return result

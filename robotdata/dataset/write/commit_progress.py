@@ -1,4 +1,4 @@
-"""The steps of a commit: how far it is, and at which one it failed: a disk's own words say nothing of that."""
+"""The steps of a commit, to report its progress and to name the step that failed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _NOTE = "while "
 
 
 class CommitProgress:
-    """One after the other; `progress` is called with (steps done, steps in all)."""
+    """Counts the steps. `progress` is called with (steps done, all steps)."""
 
     def __init__(self, cameras: Sequence[str], progress: Callable[[int, int], None] | None) -> None:
         videos = [f"writing the videos of {key}" for key in cameras]

@@ -1,4 +1,4 @@
-"""Build a dataset's next state from references to episodes: the one engine behind commit, edit, trim and relabel."""
+"""Build a dataset's next state from references to episodes. Commit, edit, trim and relabel all use it."""
 
 from __future__ import annotations
 
@@ -17,12 +17,14 @@ from robotdata.dataset.write.new_episode import to_blame
 from robotdata.dataset.write.next_state import Origin, Tasks, check_next
 
 
-def compose(plan: Plan, folder: Path, info: Mapping[str, Any], about: Mapping[str, Any], steps: CommitProgress) -> None:
+def compose(
+    plan: Plan, folder: Path, info: Mapping[str, Any], made_by: Mapping[str, Any], steps: CommitProgress
+) -> None:
     """Write the planned state into `folder`, read it back and compare it with the plan.
 
-    Files that do not change are hard links to the present state's; video packets are copied, never encoded. `info` is
-    the state's `info.json` but for its counters, `about` goes into the sidecar as `made_by`.
-    Raises CommitError and EditError; VideoError and what columns of the wrong kind raise come through.
+    Unchanged files are hard links to the current state; video packets are copied, never re-encoded. `info` is the
+    state's `info.json` without counters; `made_by` goes into the sidecar. Raises CommitError, EditError and VideoError,
+    and errors of pyarrow for columns of the wrong type.
     """
     draft = Draft(folder, plan.base, dict(info))
     steps.step()
@@ -37,22 +39,22 @@ def compose(plan: Plan, folder: Path, info: Mapping[str, Any], about: Mapping[st
     for key in video_keys(plan.features):
         videos[key] = write_videos(plan, draft, key)
         steps.step()
-    write_meta(plan, draft, about, videos)
+    write_meta(plan, draft, made_by, videos)
     draft.add_notes(check_next(draft.root, plan.base, _origins(plan), plan.changed))
     steps.step()
 
 
 def _origins(plan: Plan) -> list[Origin]:
-    """What every episode of the next state should be, for the comparison at the end."""
-    made = []
+    """Return what each episode of the next state should be, for the comparison at the end."""
+    origins = []
     for part in plan.stored:
         tasks = None
         if part.ref.task is not None and part.tasks is not None:
             tasks = Tasks(plan.tasks.texts, part.tasks)
         elif part.numbers is not None and plan.base is not None:
             tasks = Tasks.of(plan.base, part.numbers)
-        made.append(Origin(part.old.index, tasks))
+        origins.append(Origin(part.old.index, tasks))
     for new in plan.new:
         if new.tasks is not None:
-            made.append(Origin(None, Tasks(plan.tasks.texts, new.tasks), new.source.uuid))
-    return made
+            origins.append(Origin(None, Tasks(plan.tasks.texts, new.tasks), new.source.uuid))
+    return origins

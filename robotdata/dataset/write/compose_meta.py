@@ -1,4 +1,4 @@
-"""The meta folder of the next state: table of episodes, statistics, `info.json` and sidecar."""
+"""Write the meta folder of the next state: table of episodes, statistics, `info.json` and sidecar."""
 
 from __future__ import annotations
 
@@ -23,32 +23,35 @@ from robotdata.dataset.write.stale import carried_stats, stale_notes
 from robotdata.dataset.write.trims import row_columns, shifted_marks, trimmed_stats
 
 
-def write_meta(plan: Plan, draft: Draft, about: Mapping[str, Any], videos: Mapping[str, Sequence[Path]]) -> None:
-    """Write everything below `meta/` but the tasks. `about` becomes the sidecar's `made_by`.
+def write_meta(plan: Plan, draft: Draft, made_by: Mapping[str, Any], videos: Mapping[str, Sequence[Path]]) -> None:
+    """Write everything below `meta/` except the tasks. `made_by` goes into the sidecar.
 
-    `videos`: the files of stored episodes, by camera.
+    `videos`: the files of stored episodes by camera.
     """
     base = plan.base
     before = len(base.episodes) if base else 0
     table = _episode_table(plan)
     episode_table.write_episodes(draft.episodes_path(), table)
-    known: Mapping[str, Any] = base.stats() if base and before else {}
-    # Where nothing stored has changed, its total stands for episodes that have no statistics of their own.
-    totals = episode_table.aggregate(table, plan.features, {} if plan.edited else known, 0 if plan.edited else before)
+    old_stats: Mapping[str, Any] = base.stats() if base and before else {}
+    # If no stored episode changed, the old total covers episodes without statistics of their own.
+    fallback, rows = ({}, 0) if plan.edited else (old_stats, before)
+    totals = episode_table.aggregate(table, plan.features, fallback, rows)
     splits, notes = mapped_splits(
         draft.info.get("splits"), before, [part.old.index for part in plan.stored], len(plan.new)
     )
     if base and before and (plan.new or len(plan.stored) < before or any(part.trimmed for part in plan.stored)):
-        notes += stale_notes(base.root, base.info, plan.features, known, totals)
+        notes += stale_notes(base.root, base.info, plan.features, old_stats, totals)
     info = draft.info
     if plan.edited:
         info = {**info, "features": restated(info["features"], videos)}
     counts = {"episodes": len(plan.parts), "frames": plan.frames, "tasks": len(plan.tasks.texts)}
-    draft.write_meta(carried_stats(totals, known), counted_info(info, **counts, splits=splits), _sidecar(plan, about))
+    info = counted_info(info, **counts, splits=splits)
+    draft.write_meta(carried_stats(totals, old_stats), info, _sidecar(plan, made_by))
     draft.add_notes(notes)
 
 
 def _episode_table(plan: Plan) -> pa.Table:
+    """Return the table of episodes of the next state."""
     schema = episode_table.episode_schema(plan.features)
     tables = []
     if plan.stored and plan.base is not None:
@@ -70,15 +73,16 @@ def _episode_table(plan: Plan) -> pa.Table:
 
 
 def _stored_table(plan: Plan, base: DatasetFolder, schema: pa.Schema) -> pa.Table:
-    kept = [part.old.index for part in plan.stored]
+    """Return the rows of stored episodes, with changed values replaced."""
+    kept_rows = [part.old.index for part in plan.stored]
     table = episode_table.old_table(base, schema)
     if plan.edited:
-        table = table.take(pa.array(kept))
+        table = table.take(pa.array(kept_rows))
     if not plan.unread and episode_table.missing_numeric(table, plan.features):
-        table = episode_table.with_columns(table, episode_table.numeric_columns(base, plan.features, kept))
+        table = episode_table.with_columns(table, episode_table.numeric_columns(base, plan.features, kept_rows))
     if not plan.edited:
         return table
-    table = episode_table.with_values(table, _changed_values(plan), anew=True)
+    table = episode_table.with_values(table, _changed_values(plan), fill_missing=True)
     counted = "stats/index/min" in table.column_names and not table.column("stats/index/min").null_count
     if counted:
         table = episode_table.with_values(table, _bookkeeping(plan))
@@ -86,7 +90,7 @@ def _stored_table(plan: Plan, base: DatasetFolder, schema: pa.Schema) -> pa.Tabl
 
 
 def _changed_values(plan: Plan) -> dict[int, dict[str, Any]]:
-    """By row of the table of episodes, what an edit changes in it."""
+    """Return, by row of the table of episodes, the values that an edit changes."""
     return {
         row: {
             "episode_index": part.index,
@@ -101,36 +105,38 @@ def _changed_values(plan: Plan) -> dict[int, dict[str, Any]]:
 
 
 def _trimmed_values(plan: Plan, base: DatasetFolder) -> dict[int, dict[str, Any]]:
-    """By row of the table: statistics of the episodes of which a part was kept."""
-    found = {}
+    """Return, by row of the table, the statistics of trimmed episodes."""
+    values = {}
     for row, part in enumerate(plan.stored):
         if part.trimmed and part.tasks is not None:
             columns = row_columns(part.kept, plan.fps, part.index, part.first_row, part.tasks)
-            found[row] = trimmed_stats(base, part.old, part.kept, columns)
-    return found
+            values[row] = trimmed_stats(base, part.old, part.kept, columns)
+    return values
 
 
 def _bookkeeping(plan: Plan) -> dict[int, dict[str, Any]]:
-    """By row of the table: statistics of index, episode_index and task_index, which an edit makes stale."""
-    made = {}
+    """Return, by row of the table, the statistics of index, episode_index and task_index after an edit."""
+    by_row = {}
     for row, part in enumerate(plan.stored):
-        found = {
+        stats_of_row = {
             "index": _shifted(_counting(part.length), part.first_row),
             "episode_index": _constant(part.index, part.length),
         }
         if part.tasks is not None and part.moved:
             values = np.unique(part.tasks)
-            alone = len(values) == 1
-            found["task_index"] = _constant(int(values[0]), part.length) if alone else stats.numeric_stats(part.tasks)
-        made[row] = episode_table.stats_columns(found)
-    return made
+            only_one = len(values) == 1
+            stat = _constant(int(values[0]), part.length) if only_one else stats.numeric_stats(part.tasks)
+            stats_of_row["task_index"] = stat
+        by_row[row] = episode_table.stats_columns(stats_of_row)
+    return by_row
 
 
-def _sidecar(plan: Plan, about: Mapping[str, Any]) -> Sidecar:
+def _sidecar(plan: Plan, made_by: Mapping[str, Any]) -> Sidecar:
+    """Return the sidecar of the next state."""
     old = plan.base.sidecar if plan.base else Sidecar()
     entries = [_entry(part) if plan.edited else _untouched(part) for part in plan.stored]
     entries += [{**part.source.extra, "uuid": part.source.uuid, "length": part.length} for part in plan.new]
-    return Sidecar(old.revision + 1, entries, {**old.more, "made_by": dict(about)})
+    return Sidecar(old.revision + 1, entries, {**old.more, "made_by": dict(made_by)})
 
 
 def _untouched(part: Stored) -> dict[str, Any]:
@@ -138,24 +144,27 @@ def _untouched(part: Stored) -> dict[str, Any]:
 
 
 def _entry(part: Stored) -> dict[str, Any]:
-    """The sidecar's entry of an episode after an edit: what was planned of it and is done now is no longer planned."""
+    """Return the sidecar entry of an episode after an edit, without the pending changes that are now done."""
     entry = {"uuid": None, **part.old.extra, "length": part.length}
-    done = {name for name, asked in (("task", part.ref.task), ("trim", part.ref.kept)) if asked is not None}
-    left = {name: value for name, value in planned_of(entry).items() if name not in done}
+    done = {name for name, requested in (("task", part.ref.task), ("trim", part.ref.kept)) if requested is not None}
+    pending = {name: value for name, value in planned_of(entry).items() if name not in done}
     entry.pop("planned", None)
     if part.trimmed and "marks" in entry:
         entry["marks"] = shifted_marks(entry["marks"], part.kept)
-    return entry | ({"planned": left} if left else {})
+    return entry | ({"planned": pending} if pending else {})
 
 
 @functools.lru_cache(maxsize=256)
 def _counting(count: int) -> stats.Stat:
+    """Return the statistics of 0 to count - 1."""
     return stats.numeric_stats(np.arange(count))
 
 
 def _shifted(stat: stats.Stat, by: int) -> stats.Stat:
+    """Return statistics of values that are greater by `by`."""
     return {name: value if name in {"std", "count"} else value + by for name, value in stat.items()}
 
 
 def _constant(value: int, count: int) -> stats.Stat:
+    """Return the statistics of `count` equal values."""
     return _shifted(stats.numeric_stats(np.zeros(1)), value) | {"count": np.array([count], np.int64)}

@@ -1,4 +1,7 @@
-"""The data files of the next state: links to those that stay, rows copied where numbers change, new rows at the end."""
+"""Write the data files of the next state.
+
+Unchanged files are linked, rows with changed numbers are copied, and new rows are added at the end.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,10 @@ Place = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class FileMove:
-    """What becomes of one file of the present state: which parts it keeps, and where. `whole`: it stays as it is."""
+    """What happens to a file of the current state: which episodes it keeps, and its new place.
+
+    `whole`: its content is unchanged.
+    """
 
     path: Path
     old: Place
@@ -39,11 +45,12 @@ class FileMove:
 
     @property
     def stays(self) -> bool:
+        """Whether the file is unchanged and keeps its place."""
         return self.whole and self.new == self.old
 
 
 def sources_of(plan: Plan, file_of: Callable[[EpisodeInfo], Path | None]) -> dict[Path, list[EpisodeInfo]]:
-    """Return the present state's files, each with its episodes, in the order of the episodes."""
+    """Return the files of the current state with their episodes, in the order of the episodes."""
     sources: dict[Path, list[EpisodeInfo]] = {}
     for episode in plan.base.episodes if plan.base else ():
         if (path := file_of(episode)) is not None:
@@ -60,35 +67,36 @@ def plan_moves(
     *,
     close_up: bool,
 ) -> list[FileMove]:
-    """Give each file of the present state its place: the same up to the first file that changes; then they close up.
+    """Return the new place of each file of the current state.
 
-    Without `close_up` every file keeps its place, so that a missing one that is brought back finds its own free.
+    Files before the first changed one keep their places; the others move up to close gaps. Without `close_up` every
+    file keeps its place, so that a missing file finds its place free when it is restored.
     """
     parts = {part.old.index: part for part in plan.stored}
-    made: list[FileMove] = []
-    in_place, used = True, [(0, -1)]
+    moves: list[FileMove] = []
+    in_place, taken = True, [(0, -1)]
     for path, episodes in sources.items():
         kept = [parts[episode.index] for episode in episodes if episode.index in parts]
         old = place_of(episodes[0])
-        whole = len(kept) == len(episodes) and not any(changes(part) for part in kept)
-        in_place = in_place and whole
+        is_unchanged = len(kept) == len(episodes) and not any(changes(part) for part in kept)
+        in_place = in_place and is_unchanged
         stay = in_place or not close_up
-        new = old if stay else next_file(*max(used), chunks_size) if len(used) > 1 else (0, 0)
+        new = old if stay else next_file(*max(taken), chunks_size) if len(taken) > 1 else (0, 0)
         if kept:
-            used.append(new)
-        made.append(FileMove(path, old, kept, new, whole))
-    return made
+            taken.append(new)
+        moves.append(FileMove(path, old, kept, new, is_unchanged))
+    return moves
 
 
 def write_rows(plan: Plan, draft: Draft) -> None:
-    """Write all data files; every part's `row` then says where its rows lie, a new one's also its statistics."""
+    """Write all data files. Set in each part's `row` where its rows are, and for new episodes their statistics."""
     moves = _write_stored(plan, draft)
     if plan.new:
         _write_new(plan, draft, max(moves, key=lambda move: move.new, default=None))
 
 
 def _write_stored(plan: Plan, draft: Draft) -> list[FileMove]:
-    """Link or copy the data files that keep some episode; return these."""
+    """Link or copy the data files that keep an episode, and return their moves."""
     sources = sources_of(plan, lambda episode: episode.data_file)
 
     def place_of(episode: EpisodeInfo) -> Place:
@@ -97,7 +105,7 @@ def _write_stored(plan: Plan, draft: Draft) -> list[FileMove]:
     moves = plan_moves(sources, plan, place_of, lambda part: part.moved, draft.chunks_size, close_up=not plan.unread)
     for move in moves:
         if not move.stays:
-            draft.data_path(*move.old)  # the draft's link to it goes
+            draft.data_path(*move.old)  # removes the link in the draft
     for move in moves:
         if not move.kept:
             continue
@@ -111,11 +119,12 @@ def _write_stored(plan: Plan, draft: Draft) -> list[FileMove]:
 
 
 def _copy_rows(plan: Plan, move: FileMove, target: Path) -> None:
+    """Copy the kept rows of a data file with their new numbers."""
     parts = {part.old.index: part for part in move.kept}
     written = dict.fromkeys(parts, 0)
     with open_parquet(move.path) as file:
         schema = file.schema_arrow
-    with ParquetFile(target, schema) as made:
+    with ParquetFile(target, schema) as output:
         for table in episode_tables(move.path):
             index = int(table.column("episode_index")[0].as_py())
             if (part := parts.get(index)) is None:
@@ -123,11 +132,11 @@ def _copy_rows(plan: Plan, move: FileMove, target: Path) -> None:
             rows = _renumbered(plan, table, part, written[index])
             written[index] += table.num_rows
             if rows.num_rows:
-                made.write(rows)
+                output.write(rows)
 
 
 def _renumbered(plan: Plan, table: pa.Table, part: Stored, before: int) -> pa.Table:
-    """The rows of `table`, those of the episode after its first `before`, that are kept, with their new numbers."""
+    """Return the kept rows of `table` with their new numbers; it begins at row `before` of the episode."""
     if part.tasks is None:
         raise EditError(f"the rows of episode {part.old.index} cannot be read: {plan.unread[part.old.index]}")
     first, end = (min(max(side - before, 0), table.num_rows) for side in part.kept)
@@ -144,13 +153,14 @@ def _renumbered(plan: Plan, table: pa.Table, part: Stored, before: int) -> pa.Ta
     for name, values in columns.items():
         if name not in table.column_names:
             raise EditError(f"{part.old.data_file} has no column {name}, which every row of a dataset has")
-        at = table.column_names.index(name)
-        kind = table.schema.field(at)
-        table = table.set_column(at, kind, pa.array(values).cast(kind.type))
+        position = table.column_names.index(name)
+        kind = table.schema.field(position)
+        table = table.set_column(position, kind, pa.array(values).cast(kind.type))
     return table
 
 
 def _write_new(plan: Plan, draft: Draft, last: FileMove | None) -> None:
+    """Write the rows and statistics of new episodes."""
     schema = data_schema(plan.features)
     tables = []
     for part in plan.new:
@@ -158,8 +168,8 @@ def _write_new(plan: Plan, draft: Draft, last: FileMove | None) -> None:
             tables.append(data_table(schema, part.columns))
     with DataWriter(schema, draft.data_path, draft.data_limit, draft.chunks_size) as writer:
         if last is not None:
-            there = last.path if last.stays else draft.layout.data_file(*last.new)
-            writer.go_on(there, *last.new, tables[0])
+            last_path = last.path if last.stays else draft.layout.data_file(*last.new)
+            writer.continue_file(last_path, *last.new, tables[0])
         for part, table in zip(plan.new, tables, strict=True):
             part.row["data/chunk_index"], part.row["data/file_index"] = writer.add(table)
     for part in plan.new:
@@ -168,10 +178,11 @@ def _write_new(plan: Plan, draft: Draft, last: FileMove | None) -> None:
 
 
 def _stats(plan: Plan, columns: Mapping[str, Any]) -> dict[str, stats.Stat]:
-    made = {}
+    """Return the statistics of the numeric features."""
+    result = {}
     for key, feature in plan.features.items():
         if feature["dtype"] in NUMERIC_DTYPES:
             values = columns["frame_index"] / plan.fps if key == "timestamp" else columns[key]
             if (stat := episode_table.feature_stats(feature, np.asarray(values))) is not None:
-                made[key] = stat
-    return made
+                result[key] = stat
+    return result

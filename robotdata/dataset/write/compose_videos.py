@@ -1,4 +1,8 @@
-"""The video files of the next state: links, packets copied, new episodes' packets at the end. Nothing is encoded."""
+"""Write the video files of the next state.
+
+Unchanged files are linked, others get copied packets, and packets of new episodes are added at the end. Nothing is
+encoded.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +24,10 @@ from robotdata.video.errors import VideoError
 
 
 def write_videos(plan: Plan, draft: Draft, key: str) -> list[Path]:
-    """Write all files of one camera and say in every part's `row` where its frames lie.
+    """Write all files of one camera, and set in each part's `row` where its frames are.
 
-    Returns the files of stored episodes. Raises EditError where a stored episode cannot be cut out, and CommitError
-    where a new one's video does not fit.
+    Return the files of stored episodes. Raises EditError if a stored episode cannot be cut out, and CommitError if the
+    video of a new one does not fit.
     """
     moves = _write_stored(plan, draft, key)
     if plan.new:
@@ -32,6 +36,7 @@ def write_videos(plan: Plan, draft: Draft, key: str) -> list[Path]:
 
 
 def _write_stored(plan: Plan, draft: Draft, key: str) -> list[FileMove]:
+    """Link or cut the files that keep an episode, and return their moves."""
     sources = sources_of(plan, lambda episode: episode.videos[key].path if key in episode.videos else None)
     faults = {path for path in sources if file_problem(path)}
 
@@ -41,7 +46,7 @@ def _write_stored(plan: Plan, draft: Draft, key: str) -> list[FileMove]:
     moves = plan_moves(sources, plan, place_of, lambda part: part.trimmed, draft.chunks_size, close_up=not faults)
     for move in moves:
         if not move.stays and move.path not in faults:
-            draft.video_path(key, *move.old)  # the draft's link to it goes
+            draft.video_path(key, *move.old)  # removes the link in the draft
     for move in moves:
         if not move.kept or move.path in faults:
             continue  # a missing file is left as it is: `check_videos` refuses an edit that needs it
@@ -58,18 +63,18 @@ def _write_stored(plan: Plan, draft: Draft, key: str) -> list[FileMove]:
 
 def _cut(plan: Plan, move: FileMove, key: str, target: Path) -> list[int]:
     """Copy the packets of the kept episodes to `target`; return where each begins in it."""
-    whole = piece_of(move.path)
+    source = piece_of(move.path)
     pieces: list[Piece] = []
     starts, frames = [], 0
     for part in move.kept:
         first, length = part.first_frame(key), part.length
         last = pieces[-1] if pieces else None
         if last is not None and last.first_frame + last.frames == first:
-            pieces[-1] = Piece(move.path, last.first_frame, last.frames + length, 0, whole.index)
+            pieces[-1] = Piece(move.path, last.first_frame, last.frames + length, 0, source.index)
         else:
-            if first not in whole.index.key_frames:
+            if first not in source.index.key_frames:
                 raise EditError(_no_keyframe(part, key))
-            pieces.append(Piece(move.path, first, length, 0, whole.index))
+            pieces.append(Piece(move.path, first, length, 0, source.index))
         starts.append(frames)
         frames += length
     write_pieces(pieces, target, plan.fps)
@@ -77,32 +82,34 @@ def _cut(plan: Plan, move: FileMove, key: str, target: Path) -> list[int]:
 
 
 def _write_new(plan: Plan, draft: Draft, key: str, moves: Sequence[FileMove]) -> None:
+    """Append the videos of new episodes."""
     placer = Placer(plan.fps, draft.video_limit, draft.chunks_size)
     if moves:
         last = max(moves, key=lambda move: move.new)
-        # A file that this state cuts is not grown as well: what reads it would have to wait for its own packets.
-        placer.go_on(last.path if last.stays else None, *last.new)
+        # Do not append to a file that is being cut: its packets would be read while it is written.
+        placer.continue_file(last.path if last.stays else None, *last.new)
     for part in plan.new:
         with to_blame(part.source):
             piece = _piece(plan, part, key)
-            place = placer.add(piece)
-            counted = stats.from_json(part.source.camera_stats[key])
-        _set_place(plan, part, key, (place.chunk, place.file), place.first_frame)
-        part.row |= episode_table.stats_columns({key: counted})
+            location = placer.add(piece)
+            stat = stats.from_json(part.source.camera_stats[key])
+        _set_place(plan, part, key, (location.chunk, location.file), location.first_frame)
+        part.row |= episode_table.stats_columns({key: stat})
     placer.write(lambda chunk, file: draft.video_path(key, chunk, file))
 
 
 def _piece(plan: Plan, part: New, key: str) -> Piece:
+    """Return the video of a new episode. Raises CommitError if its size or length is wrong."""
     uuid = part.source.uuid
     try:
         piece = piece_of(part.source.videos[key])
     except VideoError as error:
         raise CommitError(f"episode {uuid}, camera {key}: {error}") from error
-    size, wanted = (piece.index.width, piece.index.height), frame_size(plan.features[key])
-    if size != wanted:
+    size, expected = (piece.index.width, piece.index.height), frame_size(plan.features[key])
+    if size != expected:
         raise CommitError(
             f"episode {uuid}: its video of {key} is {size[0]}x{size[1]}, "
-            f"the dataset has {wanted[0]}x{wanted[1]}; record with the dataset's size, or into another dataset"
+            f"the dataset has {expected[0]}x{expected[1]}; record with the dataset's size, or into another dataset"
         )
     if piece.frames != part.length:
         raise CommitError(
@@ -112,6 +119,7 @@ def _piece(plan: Plan, part: New, key: str) -> Piece:
 
 
 def _set_place(plan: Plan, part: Part, key: str, place: Place, start: int) -> None:
+    """Set where the episode's frames are."""
     part.row |= {
         f"videos/{key}/chunk_index": place[0],
         f"videos/{key}/file_index": place[1],
@@ -121,12 +129,12 @@ def _set_place(plan: Plan, part: Part, key: str, place: Place, start: int) -> No
 
 
 def _no_keyframe(part: Stored, key: str) -> str:
-    """Why a video cannot be cut before an episode, and what a person can do."""
-    place = part.old.index
+    """Return why a video cannot be cut before an episode, and what a person can do."""
+    number = part.old.index
     if part.kept[0]:
-        return f"episode {place} cannot be trimmed there: frame {part.kept[0]} of camera {key} is no keyframe"
+        return f"episode {number} cannot be trimmed there: frame {part.kept[0]} of camera {key} is not a keyframe"
     return (
-        f"episode {place} does not begin with a keyframe of camera {key}, so its pictures need those of episode "
-        f"{place - 1} before it, and cannot be kept without them. Keep all of episode {place - 1}, or delete episode "
-        f"{place} as well"
+        f"episode {number} does not begin with a keyframe of camera {key}, so its pictures need those of episode "
+        f"{number - 1} before it, and cannot be kept without them. Keep all of episode {number - 1}, or delete episode "
+        f"{number} as well"
     )

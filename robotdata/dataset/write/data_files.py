@@ -1,4 +1,4 @@
-"""Which Parquet file a new episode's rows go to, and rows of old files copied episode by episode."""
+"""Choose the Parquet file for each new episode's rows, and copy rows of old files episode by episode."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from robotdata.dataset.layout import next_file
 from robotdata.dataset.tables import ParquetFile, open_parquet, read_columns, to_numpy
 
 _GROUPS = 64
-"""Row groups read at once: one by one costs more than the rows."""
+"""Row groups read at once. Reading them one by one takes longer than reading their rows."""
 
 PathOf = Callable[[int, int], Path]
 
 
 class DataWriter:
-    """Writes tables, one an episode, to numbered files, each below `limit_bytes` or holding one episode only."""
+    """Writes one table per episode to numbered files. A file is below `limit_bytes`, or holds one episode."""
 
     def __init__(self, schema: pa.Schema, path_of: PathOf, limit_bytes: int, chunks_size: int) -> None:
         self._schema = schema
@@ -32,27 +32,28 @@ class DataWriter:
         self._file: ParquetFile | None = None
         self._stack = ExitStack()
 
-    def go_on(self, old: Path, chunk: int, file: int, first: pa.Table) -> None:
-        """Continue after the last file of the old state; copy its rows if `first` still fits beside them.
+    def continue_file(self, old: Path, chunk: int, file: int, first: pa.Table) -> None:
+        """Continue after the last file of the old state. If `first` fits, its rows are copied to the new file.
 
-        A file that cannot be read, or has other columns, is not changed: copied by this schema, some would be lost.
+        A file that cannot be read, or has other columns, is left unchanged, because copying it with this schema would
+        lose columns.
         """
         self._place = (chunk, file)
         if not old.is_file() or old.stat().st_size + first.nbytes >= self._limit:
             return
         try:
-            with open_parquet(old) as there:
-                if set(there.schema_arrow.names) != set(self._schema.names):
+            with open_parquet(old) as old_file:
+                if set(old_file.schema_arrow.names) != set(self._schema.names):
                     return
-            kept = [table.select(self._schema.names).cast(self._schema) for table in episode_tables(old)]
+            tables = [table.select(self._schema.names).cast(self._schema) for table in episode_tables(old)]
         except (DamagedFile, pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError, KeyError, ValueError):
             return
         self._open(chunk, file)
-        for table in kept:
+        for table in tables:
             self._write(table)
 
     def add(self, table: pa.Table) -> tuple[int, int]:
-        """Write one episode; the (chunk, file) it went to."""
+        """Write one episode. Return its (chunk, file)."""
         if self._place is None:
             self._open(0, 0)
         elif self._file is None or self._file.size_bytes + table.nbytes >= self._limit:

@@ -1,4 +1,4 @@
-"""The next state of a dataset while it is being built beside the old one."""
+"""The next state of a dataset while it is built beside the old one."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ from robotdata.files.new_file import write_new_text
 from robotdata.files.trees import link_tree
 
 NOTES = "notes"
-"""In the sidecar's `made_by`: what could not be carried over, and what was odd before and was let be; in words."""
-_MOST_NOTES = 20
+"""Key in the sidecar's `made_by`: sentences about what could not be carried over and about old problems."""
+_MAX_NOTES = 20
 
 
 class Draft:
-    """`folder/next`: hard links to all files of `base`, and new files instead of those that change.
+    """`folder/next`: hard links to all files of `base`, and new files in place of those that change.
 
-    No file is ever written in place: the old state has the same one.
+    A file is never overwritten in place, because the old state shares it.
     """
 
     def __init__(self, root: Path, base: DatasetFolder | None, info: dict[str, Any]) -> None:
@@ -54,30 +54,35 @@ class Draft:
 
     @property
     def chunks_size(self) -> int:
+        """Files per chunk folder."""
         return int(_positive(self.info.get("chunks_size"), CHUNKS_SIZE))
 
     @property
     def data_limit(self) -> int:
+        """Size limit of a data file in bytes."""
         return round(_positive(self.info.get("data_files_size_in_mb"), 100) * MIB)
 
     @property
     def video_limit(self) -> int:
+        """Size limit of a video file in bytes."""
         return round(_positive(self.info.get("video_files_size_in_mb"), 200) * MIB)
 
     def data_path(self, chunk: int, file: int) -> Path:
-        """Return the path of a data file to write; it is free, whatever the old state has there."""
+        """Return the path of a data file to write; a link to the old file is removed."""
         return self.free(self.layout.data_file(chunk, file))
 
     def video_path(self, key: str, chunk: int, file: int) -> Path:
+        """Return the path of a video file to write; a link to the old file is removed."""
         return self.free(self.layout.video_file(key, chunk, file))
 
     def free(self, path: Path) -> Path:
+        """Remove the link at `path`, create its folder, and return `path`."""
         path.unlink(missing_ok=True)
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
     def episodes_path(self) -> Path:
-        """Return the path that all episodes are written to; the old files of episodes are removed from the draft."""
+        """Return the path of the table of episodes to write; links to the old tables are removed."""
         for path in self.root.glob(EPISODES_GLOB):
             path.unlink()
         return self.free(self.root / episodes_file(0, 0))
@@ -93,7 +98,7 @@ class Draft:
         write_tasks(self.free(self.root / TASKS), plan.texts, more)
 
     def write_meta(self, stats: Mapping[str, Any], info: Mapping[str, Any], sidecar: Sidecar) -> None:
-        """Statistics, sidecar with the hash of every file, and `info.json` last."""
+        """Write statistics, then the sidecar with the hash of every file, and `info.json` last."""
         write_new_json(self.free(self.root / STATS), stats, nan=True)
         before = (self.base.root.resolve(), self.base.sidecar) if self.base else (None, Sidecar())
         self._sidecar = replace(sidecar, more={**sidecar.more, **hashed_files(self.layout, *before)})
@@ -101,19 +106,19 @@ class Draft:
         write_new_json(self.free(self.root / INFO), info, nan=True)
 
     def add_notes(self, notes: Sequence[str]) -> None:
-        """Say in the sidecar, after `write_meta`, what people should know of this state: see `NOTES`."""
-        about = self._sidecar.more.get("made_by")
-        if not notes or not isinstance(about, dict):
+        """Add notes about this state to the sidecar, after `write_meta`; see `NOTES`."""
+        made_by = self._sidecar.more.get("made_by")
+        if not notes or not isinstance(made_by, dict):
             return
-        about = {**about, NOTES: [*about.get(NOTES, []), *notes][:_MOST_NOTES]}
-        self._sidecar = replace(self._sidecar, more={**self._sidecar.more, "made_by": about})
+        made_by = {**made_by, NOTES: [*made_by.get(NOTES, []), *notes][:_MAX_NOTES]}
+        self._sidecar = replace(self._sidecar, more={**self._sidecar.more, "made_by": made_by})
         write_new_text(self.free(self.root / SIDECAR), self._sidecar.to_json())
 
 
 def new_info(
     features: Features, *, fps: float, robot_type: str | None, data_mb: float, video_mb: float
 ) -> dict[str, Any]:
-    """`info.json` of a dataset without episodes."""
+    """Return `info.json` of a dataset without episodes."""
     return {
         "codebase_version": "v3.0",
         "robot_type": robot_type,
@@ -132,7 +137,7 @@ def new_info(
 
 
 def counted_info(info: Mapping[str, Any], *, episodes: int, frames: int, tasks: int, splits: Any) -> dict[str, Any]:
-    """`info` with its counters and splits set."""
+    """Return `info` with its counters and splits set."""
     return {
         **info,
         "total_episodes": episodes,

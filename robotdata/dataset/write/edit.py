@@ -1,4 +1,4 @@
-"""Changes to committed episodes: delete, trim, rename tasks, go back. Nothing is re-encoded, nothing done in place.
+"""Change committed episodes: delete, trim, relabel, revert. Nothing is re-encoded or changed in place.
 
 Every edit builds the next state beside the old one and swaps it in; the old state becomes a revision.
 """
@@ -23,7 +23,7 @@ from robotdata.dataset.write.base_state import check_base, check_videos, refuse_
 from robotdata.dataset.write.commit_progress import CommitProgress
 from robotdata.dataset.write.compose import compose
 from robotdata.dataset.write.episode_refs import StoredRef, plan_parts
-from robotdata.dataset.write.misfits import MISFITS, misfit_words
+from robotdata.dataset.write.misfits import MISFITS, explain_misfit
 from robotdata.dataset.write.swap import NEXT, list_revisions, recover_dataset, swap_in, work_folder
 from robotdata.dataset.write.trims import Range, kept_ranges
 from robotdata.files.new_file import write_new_text
@@ -36,7 +36,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class EditResult:
-    """The dataset after the edit. `trimmed` says by old number which frames were kept: perhaps more than asked for."""
+    """The dataset after an edit. `trimmed`: the frames kept, by old episode number; perhaps more than requested."""
 
     revision: int
     episodes: int
@@ -55,27 +55,27 @@ def edit_episodes(
     keep_revisions: int = 10,
     progress: Progress | None = None,
 ) -> EditResult:
-    """Delete episodes, give others a task, keep of others frames [first, end): one new state with all of it.
+    """Delete, relabel and trim episodes in one new state.
 
-    Episodes behind deleted ones move up. A trim begins at a keyframe, at or before the frame asked for; what is kept
-    stays bit for bit what it was. Raises NoSuchEpisode at a number that is not there, EditError at one that comes
-    twice, at an empty text, at a range that is none, where no episode would be left, or where frames cannot be cut
-    out without encoding. The dataset is then untouched.
+    `delete`: episode numbers. `tasks`: new task texts. `trims`: frames [first, end) to keep. Later episodes move up. A
+    trim begins at a keyframe at or before the requested frame; kept frames are unchanged bit for bit. Raises
+    NoSuchEpisode, and EditError for an episode listed twice, an empty text, an invalid range, an edit that leaves no
+    episode, or frames that cannot be cut out without encoding. The dataset is then unchanged.
     """
-    gone, texts, ranges = list(delete), dict(tasks or {}), dict(trims or {})
-    if len(set(gone)) < len(gone):
+    deleted, texts, ranges = list(delete), dict(tasks or {}), dict(trims or {})
+    if len(set(deleted)) < len(deleted):
         raise EditError(f"{root}: an episode is listed twice; list each once")
-    made = apply_edit(
+    result = apply_edit(
         root,
-        lambda base: Edit(_numbers(base, gone), texts, ranges),
+        lambda base: Edit(_numbers(base, deleted), texts, ranges),
         work=work,
         revisions=revisions,
         keep_revisions=keep_revisions,
         progress=progress,
     )
-    if made is None:
+    if result is None:
         raise EditError(f"{root}: no episode is listed; there is nothing to change")
-    return made
+    return result
 
 
 def apply_edit(
@@ -90,9 +90,9 @@ def apply_edit(
     made_by: Mapping[str, Any] | None = None,
     ids: Ids | None = None,
 ) -> EditResult | None:
-    """Apply the edit that `plan` finds in the locked dataset, as `edit_episodes` does; return None if it finds none.
+    """Apply the edit that `plan` returns for the locked dataset, as `edit_episodes` does; return None if it is empty.
 
-    `made_by` is kept in the new revision's sidecar; with `ids` episodes without a UUID get one.
+    `made_by` is stored in the new revision's sidecar. With `ids`, episodes without a UUID get one.
     """
     trimmed: dict[int, Range] = {}
     root = root.resolve()
@@ -101,19 +101,19 @@ def apply_edit(
         recover_dataset(root, work, revisions)
         base = DatasetFolder.open(root)
         if ids is not None:
-            base = _with_names(base, ids)
+            base = _with_uuids(base, ids)
         edit = plan(base)
         if not edit:
             return None
         _check(base, edit)
         steps = CommitProgress(video_keys(base.features), progress)
         with steps.named(), _next_state(root, work, revisions, keep_revisions) as folder:
-            trimmed = _compose(base, folder, edit, {**done_words(edit), **(made_by or {})}, steps)
+            trimmed = _compose(base, folder, edit, {**edit_counts(edit), **(made_by or {})}, steps)
         steps.step()
     return _result(root, trimmed)
 
 
-def done_words(edit: Edit) -> dict[str, Any]:
+def edit_counts(edit: Edit) -> dict[str, Any]:
     """Return the counts of an edit for its revision: episodes deleted, relabelled and trimmed."""
     counts = {"deleted": len(edit.delete), "relabelled": len(edit.tasks), "trimmed": len(edit.trims)}
     return {"what": "edited", **{name: count for name, count in counts.items() if count}}
@@ -125,7 +125,7 @@ def delete_episodes(root: Path, indices: Iterable[int], **where: Any) -> EditRes
 
 
 def set_tasks(root: Path, tasks: Mapping[int, str], **where: Any) -> EditResult:
-    """Give whole episodes another task text; texts that no episode has any more are dropped. See `edit_episodes`."""
+    """Give episodes another task text; texts that no episode has any more are removed. See `edit_episodes`."""
     return edit_episodes(root, tasks=tasks, **where)
 
 
@@ -145,10 +145,10 @@ def revert(
     made_by: Mapping[str, Any] | None = None,
     ids: Ids | None = None,
 ) -> EditResult:
-    """Make the state `revision` the present one again, as a new revision: what is present now can be gone back to.
+    """Make the state `revision` the current one again, as a new revision. The current state stays available, too.
 
-    What people say today of the episodes that are in both states stays. Raises EditError, naming those there are,
-    where it is not kept.
+    Current annotations of episodes that are in both states are kept. Raises EditError, which lists the available
+    revisions, if it does not exist.
     """
     root = root.resolve()
     refuse_cached(root)
@@ -156,17 +156,17 @@ def revert(
         recover_dataset(root, work, revisions)
         source = revisions / str(revision)
         if not source.is_dir():
-            there = ", ".join(map(str, list_revisions(revisions))) or "none"
-            raise EditError(f"{root} has no revision {revision} to revert to; available: {there}")
+            available = ", ".join(map(str, list_revisions(revisions))) or "none"
+            raise EditError(f"{root} has no revision {revision} to revert to; available: {available}")
         base, old = DatasetFolder.open(root), DatasetFolder.open(source)
         if ids is not None:
-            base, old = _with_names(base, ids), _with_names(old, ids)
+            base, old = _with_uuids(base, ids), _with_uuids(old, ids)
         with _next_state(root, work, revisions, keep_revisions) as folder:
             link_tree(source, folder)
             unlink_from_others(folder / "meta")
             entries = carry_annotations(old.sidecar, base.sidecar, _same_content(old, base))
-            about = {"what": "reverted", "reverted_to": revision, **(made_by or {})}
-            sidecar = Sidecar(base.revision + 1, entries, {**old.sidecar.more, "made_by": about})
+            details = {"what": "reverted", "reverted_to": revision, **(made_by or {})}
+            sidecar = Sidecar(base.revision + 1, entries, {**old.sidecar.more, "made_by": details})
             path = folder / SIDECAR
             path.unlink(missing_ok=True)
             write_new_text(path, sidecar.to_json())
@@ -176,13 +176,14 @@ def revert(
 
 @contextmanager
 def _next_state(root: Path, work: Path, revisions: Path, keep: int) -> Iterator[Path]:
-    """The folder for the next state, swapped in when the block ends well."""
+    """Yield the folder for the next state; swap it in if the block succeeds."""
     with work_folder(root, work) as folder:
         yield folder / NEXT
         swap_in(root, folder, revisions, keep_revisions=keep)
 
 
-def _with_names(base: DatasetFolder, ids: Ids) -> DatasetFolder:
+def _with_uuids(base: DatasetFolder, ids: Ids) -> DatasetFolder:
+    """Return the dataset with a UUID for every episode."""
     sidecar = with_uuids(base, ids)
     episodes = [
         replace(each, uuid=entry["uuid"], extra=entry)
@@ -192,16 +193,19 @@ def _with_names(base: DatasetFolder, ids: Ids) -> DatasetFolder:
 
 
 def _same_content(old: DatasetFolder, now: DatasetFolder) -> Callable[[int, int], bool]:
-    def same(place: int, at: int) -> bool:
-        if place >= len(old.episodes) or at >= len(now.episodes):
+    """Return a function that compares the episodes at two positions of `old` and `now` by length and tasks."""
+
+    def same(old_position: int, position: int) -> bool:
+        if old_position >= len(old.episodes) or position >= len(now.episodes):
             return False
-        one, other = old.episodes[place], now.episodes[at]
-        return (one.length, one.tasks) == (other.length, other.tasks)
+        before, after = old.episodes[old_position], now.episodes[position]
+        return (before.length, before.tasks) == (after.length, after.tasks)
 
     return same
 
 
 def _numbers(base: DatasetFolder, indices: Iterable[Any]) -> frozenset[int]:
+    """Return the episode numbers. Raises NoSuchEpisode."""
     for index in indices:
         if type(index) is not int or not 0 <= index < len(base.episodes):
             raise NoSuchEpisode(base.root, index, len(base.episodes))
@@ -209,30 +213,30 @@ def _numbers(base: DatasetFolder, indices: Iterable[Any]) -> frozenset[int]:
 
 
 def _check(base: DatasetFolder, edit: Edit) -> None:
-    """Raises where it is no edit of this dataset, or where nothing can be changed in the dataset."""
-    gone = _numbers(base, edit.delete)
+    """Raise if the edit does not fit this dataset, or if the dataset cannot be changed."""
+    deleted = _numbers(base, edit.delete)
     _numbers(base, edit.tasks)
     _numbers(base, edit.trims)
     for index, text in edit.tasks.items():
         if not tidy_task(text):
             raise EditError(f"{base.root}, episode {index}: the task is empty; describe what the robot does")
-    if len(gone) == len(base.episodes):
+    if len(deleted) == len(base.episodes):
         raise EditError(f"{base.root}: no episode would be left; delete the dataset instead")
     check_base(base)
     check_videos(base, edit)
 
 
 def _compose(
-    base: DatasetFolder, folder: Path, edit: Edit, about: Mapping[str, Any], steps: CommitProgress
+    base: DatasetFolder, folder: Path, edit: Edit, made_by: Mapping[str, Any], steps: CommitProgress
 ) -> dict[int, Range]:
-    """The next state in `folder`; which frames were kept of the trimmed episodes."""
+    """Build the next state in `folder`; return the kept frames of trimmed episodes."""
     try:
-        kept = [episode for episode in base.episodes if episode.index not in edit.delete]
+        remaining = [episode for episode in base.episodes if episode.index not in edit.delete]
         ranges = kept_ranges(base, {n: part for n, part in edit.trims.items() if n not in edit.delete})
         declared = {key: tidy_names(feature) for key, feature in base.info["features"].items()}
-        refs = [StoredRef(episode, ranges.get(episode.index), edit.tasks.get(episode.index)) for episode in kept]
+        refs = [StoredRef(episode, ranges.get(episode.index), edit.tasks.get(episode.index)) for episode in remaining]
         plan = plan_parts(base, base.features, base.fps, refs)
-        compose(plan, folder, {**base.info, "features": declared}, about, steps)
+        compose(plan, folder, {**base.info, "features": declared}, made_by, steps)
         return ranges
     except VideoError as error:
         raise EditError(
@@ -240,7 +244,7 @@ def _compose(
             "episodes of that video unchanged, or delete all of them"
         ) from error
     except MISFITS as error:
-        raise EditError(f"{base.root} cannot be edited: {misfit_words(base.root, error)}") from error
+        raise EditError(f"{base.root} cannot be edited: {explain_misfit(base.root, error)}") from error
 
 
 def _result(root: Path, trimmed: Mapping[int, Range]) -> EditResult:

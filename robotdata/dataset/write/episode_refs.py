@@ -1,4 +1,4 @@
-"""The episodes of a dataset's next state: references to stored and new episodes, and what becomes of each."""
+"""The episodes of a dataset's next state: references to stored and new episodes, and what they become."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from robotdata.dataset.write.trims import Range
 
 @dataclass(frozen=True, slots=True)
 class StoredRef:
-    """An episode of the present state; `kept`: only its frames [first, end); `task`: its new text."""
+    """An episode of the current state. `kept`: only its frames [first, end). `task`: its new text."""
 
     episode: EpisodeInfo
     kept: Range | None = None
@@ -28,7 +28,7 @@ class StoredRef:
 
 @dataclass(frozen=True, slots=True)
 class NewRef:
-    """An episode that no dataset has yet."""
+    """An episode that is not in a dataset yet."""
 
     episode: NewEpisode
 
@@ -38,10 +38,10 @@ EpisodeRef = StoredRef | NewRef
 
 @dataclass(slots=True, kw_only=True)
 class Part:
-    """What every episode of the next state has.
+    """An episode of the next state.
 
-    `tasks`: task number of each row, int64 (length,), None where its rows cannot be read. `texts`: its tasks in the
-    table of episodes. `row`: columns of the table of episodes, filled while files are written.
+    `tasks`: task number of each row, int64 (length,); None if its rows cannot be read. `texts`: its tasks in the table
+    of episodes. `row`: its columns in the table of episodes, set while files are written.
     """
 
     index: int
@@ -54,7 +54,7 @@ class Part:
 
 @dataclass(slots=True, kw_only=True)
 class Stored(Part):
-    """An episode of the present state. `numbers`: the task numbers that its kept rows have there."""
+    """An episode of the current state. `numbers`: the current task numbers of its kept rows."""
 
     old: EpisodeInfo
     kept: Range
@@ -63,23 +63,24 @@ class Stored(Part):
 
     @property
     def trimmed(self) -> bool:
+        """Whether some of its frames are dropped."""
         return self.length < self.old.length
 
     @property
     def moved(self) -> bool:
-        """Whether its rows differ from those in the present state."""
+        """Whether its rows differ from those in the current state."""
         old = self.old
         same = self.index == old.index and self.first_row == old.from_index and self.ref.task is None
         return not same or self.trimmed or not np.array_equal(self.tasks, self.numbers)  # type: ignore[arg-type]
 
     def first_frame(self, key: str) -> int:
-        """Return the first kept frame's number in the video file where it lies now."""
+        """Return the number of the first kept frame in its current video file."""
         return self.old.videos[key].first_frame + self.kept[0]
 
 
 @dataclass(slots=True, kw_only=True)
 class New(Part):
-    """A new episode. `columns`: every feature but cameras, each (length, ...), in the declared dtypes."""
+    """A new episode. `columns`: every feature but cameras, each (length, ...), in its declared dtype."""
 
     source: NewEpisode
     columns: Mapping[str, Any] = field(default_factory=dict)
@@ -87,10 +88,10 @@ class New(Part):
 
 @dataclass
 class Plan:
-    """The next state, before any file is written: its episodes in order, the stored ones first.
+    """The next state before any file is written: its episodes in order, the stored ones first.
 
-    `unread` says by number in the present state why the rows of an episode cannot be read. `edited`: some stored
-    episode is dropped, trimmed or gets another task.
+    `unread`: why the rows of an episode cannot be read, by its current number. `edited`: whether a stored episode is
+    dropped, trimmed or relabelled.
     """
 
     base: DatasetFolder | None
@@ -104,15 +105,17 @@ class Plan:
 
     @property
     def parts(self) -> list[Part]:
+        """All episodes of the next state."""
         return [*self.stored, *self.new]
 
     @property
     def frames(self) -> int:
+        """Number of frames of the next state."""
         return sum(part.length for part in self.parts)
 
     @property
     def changed(self) -> range:
-        """From the first episode whose rows differ from the present state's to the last; empty for none."""
+        """The range from the first to the last episode whose rows differ from the current state."""
         moved = [part.index for part in self.stored if part.moved] + [part.index for part in self.new]
         return range(min(moved), len(self.parts)) if moved else range(0)
 
@@ -120,8 +123,8 @@ class Plan:
 def plan_parts(base: DatasetFolder | None, features: Features, fps: float, refs: Sequence[EpisodeRef]) -> Plan:
     """Give every referenced episode its number, rows and tasks. Tasks follow the task_index of the rows.
 
-    Stored episodes come first, in their present order. Raises EditError where rows that cannot be read would have to
-    move, and CommitError where a new task would become that of other rows.
+    Stored episodes must come first, in their current order. Raises EditError if unreadable rows would have to change,
+    and CommitError if a new task would get the number of other rows.
     """
     stored_refs = [ref for ref in refs if isinstance(ref, StoredRef)]
     new_refs = [ref for ref in refs if isinstance(ref, NewRef)]
@@ -134,11 +137,11 @@ def plan_parts(base: DatasetFolder | None, features: Features, fps: float, refs:
     edited = len(stored) < len(base.episodes if base else ()) or any(
         ref.kept is not None or ref.task is not None for ref in stored_refs
     )
-    asked = [ref.task for ref in stored_refs if ref.task is not None]
-    asked += [text for each in texts for text in dict.fromkeys(each)]
-    tasks = _plan_tasks(base, stored, asked, keep_all=bool(unread) or not edited)
-    for one in stored:
-        _set_tasks(base, tasks, one, numbers.get(one.old.index))
+    requested = [ref.task for ref in stored_refs if ref.task is not None]
+    requested += [text for each in texts for text in dict.fromkeys(each)]
+    tasks = _plan_tasks(base, stored, requested, keep_all=bool(unread) or not edited)
+    for part in stored:
+        _set_tasks(base, tasks, part, numbers.get(part.old.index))
     new: list[New] = []
     for ref, each in zip(new_refs, texts, strict=True):
         new.append(_new_part(ref.episode, each, tasks, len(stored) + len(new), first_row))
@@ -149,7 +152,7 @@ def plan_parts(base: DatasetFolder | None, features: Features, fps: float, refs:
 
 
 def fill_columns(plan: Plan, part: New) -> None:
-    """Set all columns of a new episode, in the declared dtypes. Raises what a value of another kind raises."""
+    """Set all columns of a new episode in their declared dtypes. Raises numpy's errors for values of another type."""
     columns: dict[str, Any] = {}
     for key, feature in plan.features.items():
         if feature["dtype"] == "string":
@@ -168,8 +171,8 @@ def fill_columns(plan: Plan, part: New) -> None:
 
 
 def _stored_parts(refs: Sequence[StoredRef], numbers: Mapping[int, Numbers]) -> tuple[list[Stored], int]:
-    """The stored episodes at their new places, and the first row after them."""
-    made: list[Stored] = []
+    """Return the stored episodes at their new places, and the first row after them."""
+    parts: list[Stored] = []
     first_row = 0
     for ref in refs:
         old = ref.episode
@@ -177,11 +180,11 @@ def _stored_parts(refs: Sequence[StoredRef], numbers: Mapping[int, Numbers]) -> 
         own = numbers.get(old.index)
         own = own if own is None else own[kept[0] : kept[1]]
         length = kept[1] - kept[0]
-        made.append(
-            Stored(index=len(made), first_row=first_row, length=length, old=old, kept=kept, ref=ref, numbers=own)
+        parts.append(
+            Stored(index=len(parts), first_row=first_row, length=length, old=old, kept=kept, ref=ref, numbers=own)
         )
         first_row += length
-    return made, first_row
+    return parts, first_row
 
 
 def _new_part(episode: NewEpisode, texts: Sequence[str], tasks: TaskPlan, index: int, first_row: int) -> New:
@@ -192,38 +195,39 @@ def _new_part(episode: NewEpisode, texts: Sequence[str], tasks: TaskPlan, index:
 
 
 def _plan_tasks(
-    base: DatasetFolder | None, stored: Sequence[Stored], asked: Sequence[str], *, keep_all: bool
+    base: DatasetFolder | None, stored: Sequence[Stored], requested: Sequence[str], *, keep_all: bool
 ) -> TaskPlan:
-    """Give up the numbers that no row has any more, unless `keep_all`: rows that cannot be read may have them."""
-    stay = [one for one in stored if one.ref.task is None]
-    used = {int(n) for one in stay if one.numbers is not None for n in np.unique(one.numbers)}
-    named = {text for one in stay for text in one.old.tasks}
-    return plan_tasks(base, used, asked, None if keep_all else named)
+    """Number the tasks. Numbers that no row has are dropped, unless `keep_all`: unreadable rows may have them."""
+    stay = [part for part in stored if part.ref.task is None]
+    used_numbers = {int(n) for part in stay if part.numbers is not None for n in np.unique(part.numbers)}
+    named = {text for part in stay for text in part.old.tasks}
+    return plan_tasks(base, used_numbers, requested, None if keep_all else named)
 
 
-def _set_tasks(base: DatasetFolder | None, tasks: TaskPlan, one: Stored, before: Numbers | None) -> None:
-    """Set a stored episode's task numbers and texts; `before` are those of all its rows.
+def _set_tasks(base: DatasetFolder | None, tasks: TaskPlan, part: Stored, before: Numbers | None) -> None:
+    """Set a stored episode's task numbers and texts; `before` are the numbers of all its rows.
 
-    Where the table of episodes disagrees with the rows, it is left as it was.
+    If the table of episodes disagrees with the rows, its texts are kept.
     """
-    if one.ref.task is not None:
-        number = tasks.asked[one.ref.task]
-        one.tasks, one.texts = np.full(one.length, number, np.int64), [tasks.texts[number]]
+    if part.ref.task is not None:
+        number = tasks.asked[part.ref.task]
+        part.tasks, part.texts = np.full(part.length, number, np.int64), [tasks.texts[number]]
         return
-    one.texts = list(one.old.tasks)
-    if base is None or one.numbers is None or before is None:
+    part.texts = list(part.old.tasks)
+    if base is None or part.numbers is None or before is None:
         return
-    one.tasks = tasks.renumber(one.numbers)
-    agreed = set(texts_of(base, before)) == set(one.old.tasks)
-    if not one.old.tasks or (one.trimmed and agreed):
-        one.texts = texts_of(base, one.numbers)
+    part.tasks = tasks.renumber(part.numbers)
+    agreed = set(texts_of(base, before)) == set(part.old.tasks)
+    if not part.old.tasks or (part.trimmed and agreed):
+        part.texts = texts_of(base, part.numbers)
 
 
 def _check_unread(plan: Plan) -> None:
-    for one in plan.stored:
-        if one.numbers is None and one.moved and plan.base is not None:
+    """Raise EditError if unreadable rows would have to change."""
+    for part in plan.stored:
+        if part.numbers is None and part.moved and plan.base is not None:
             raise EditError(
-                f"{plan.base.root} cannot be edited like this, for the rows of episode {one.old.index} would have "
-                f"to be changed, too: {plan.unread[one.old.index]}. Bring that file back, or delete the episodes "
+                f"{plan.base.root} cannot be edited like this, for the rows of episode {part.old.index} would have "
+                f"to be changed, too: {plan.unread[part.old.index]}. Bring that file back, or delete the episodes "
                 "that lie in it"
             )

@@ -1,4 +1,4 @@
-"""The table of episodes with its statistics columns: built, carried over from an old state, aggregated."""
+"""The table of episodes with its statistics columns: new rows, rows of an old state, aggregation."""
 
 from __future__ import annotations
 
@@ -56,12 +56,12 @@ def old_table(dataset: DatasetFolder, schema: pa.Schema) -> pa.Table:
 
 
 def new_table(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
-    """Rows of new episodes; what one does not name is null."""
+    """Return the rows of new episodes; missing columns are null."""
     return pa.Table.from_pylist([dict(row) for row in rows], schema=schema)
 
 
 def stats_columns(found: Mapping[str, stats.Stat]) -> dict[str, Any]:
-    """`stats/<feature>/<name>` columns of one episode."""
+    """Return the `stats/<feature>/<name>` columns of one episode."""
     return {f"stats/{key}/{name}": value for key, stat in found.items() for name, value in stats.to_json(stat).items()}
 
 
@@ -76,19 +76,19 @@ def write_episodes(path: Path, table: pa.Table) -> None:
 
 
 def aggregate(table: pa.Table, features: Features, known: Mapping[str, Any], known_rows: int) -> dict[str, Any]:
-    """`stats.json` over all rows of `table`.
+    """Return `stats.json` over all rows of `table`.
 
-    Where rows of the first `known_rows` lack a feature's statistics, `known` (their stats.json) stands for them.
+    If some of the first `known_rows` rows have no statistics of a feature, `known` (their stats.json) is used for them.
     """
-    made = {}
+    result = {}
     for key in with_stats(features):
         try:
             stat = _aggregate_feature(table, key, is_camera(features[key]), known.get(key), known_rows)
-        except (TypeError, ValueError):  # the episodes' statistics of it have different lengths, or are no numbers
+        except (TypeError, ValueError):  # its statistics have different lengths, or are not numbers
             stat = None
         if stat is not None:
-            made[key] = stats.to_json(stat)
-    return made
+            result[key] = stats.to_json(stat)
+    return result
 
 
 def missing_numeric(table: pa.Table, features: Features) -> bool:
@@ -103,9 +103,9 @@ def missing_numeric(table: pa.Table, features: Features) -> bool:
 
 
 def numeric_columns(dataset: DatasetFolder, features: Features, episodes: Iterable[int]) -> dict[str, list[Any]]:
-    """Statistics of all numeric features, recomputed from the rows, as columns over `episodes`.
+    """Return statistics of all numeric features, recomputed from the rows, as columns over `episodes`.
 
-    None if an episode's rows of a feature are no numbers, or have different lengths.
+    The value is None if an episode's rows of a feature are not numbers, or have different lengths.
     """
     keys = [key for key in with_stats(features) if features[key]["dtype"] in NUMERIC_DTYPES]
     columns: dict[str, list[Any]] = {f"stats/{key}/{name}": [] for key in keys for name in stats.NAMES}
@@ -113,10 +113,10 @@ def numeric_columns(dataset: DatasetFolder, features: Features, episodes: Iterab
         rows = dataset.rows(index)
         if {"frame_index", "timestamp"} <= rows.keys():
             rows["timestamp"] = exact_time(dataset.fps, rows)
-        found = {key: feature_stats(features[key], rows[key]) for key in keys if key in rows}
-        made = stats_columns({key: stat for key, stat in found.items() if stat is not None})
+        stats_of_episode = {key: feature_stats(features[key], rows[key]) for key in keys if key in rows}
+        row = stats_columns({key: stat for key, stat in stats_of_episode.items() if stat is not None})
         for name, values in columns.items():
-            values.append(made.get(name))
+            values.append(row.get(name))
     return columns
 
 
@@ -129,28 +129,30 @@ def feature_stats(feature: Feature, values: NDArray[Any]) -> stats.Stat | None:
 
 
 def exact_time(fps: float, rows: Mapping[str, Any]) -> Any:
-    """Timestamps as float64, from the row numbers, as LeRobot's statistics use them; else as they are."""
+    """Return timestamps as float64 computed from the row numbers, as LeRobot's statistics use them, if they agree."""
     exact = np.asarray(rows["frame_index"], np.float64) / fps
     return rows["timestamp"] if bool(off_grid(rows["timestamp"], exact).any()) else exact
 
 
 def with_columns(table: pa.Table, columns: Mapping[str, Sequence[Any]]) -> pa.Table:
-    """`table` with whole columns replaced."""
+    """Return `table` with columns replaced."""
     for name, values in columns.items():
         at = table.column_names.index(name)
         table = table.set_column(at, table.schema.field(at), pa.array(list(values), table.schema.field(at).type))
     return table
 
 
-def with_values(table: pa.Table, found: Mapping[int, Mapping[str, Any]], *, anew: bool = False) -> pa.Table:
-    """`table` with single values replaced: by row, by column.
+def with_values(
+    table: pa.Table, values_by_row: Mapping[int, Mapping[str, Any]], *, fill_missing: bool = False
+) -> pa.Table:
+    """Return `table` with single values replaced: `values_by_row[row][column]`.
 
-    A value that a row lacks so far stays missing, unless `anew`.
+    A missing value stays missing, unless `fill_missing`.
     """
-    for name in dict.fromkeys(name for values in found.values() for name in values):
+    for name in dict.fromkeys(name for values in values_by_row.values() for name in values):
         column = table.column(name).to_pylist()
-        for row, values in found.items():
-            if name in values and (anew or column[row] is not None):
+        for row, values in values_by_row.items():
+            if name in values and (fill_missing or column[row] is not None):
                 column[row] = values[name]
         table = with_columns(table, {name: column})
     return table
@@ -182,11 +184,11 @@ def _aggregate_feature(
 
 
 def _arrays(table: pa.Table, key: str, camera: bool) -> dict[str, Any]:
-    made = {}
+    arrays = {}
     for name in stats.NAMES:
         column = table.column(f"stats/{key}/{name}")
         if column.null_count:
             continue
         values = to_numpy(column)
-        made[name] = values.reshape(len(values), -1, 1, 1) if camera and name != "count" else values
-    return made
+        arrays[name] = values.reshape(len(values), -1, 1, 1) if camera and name != "count" else values
+    return arrays

@@ -1,4 +1,4 @@
-"""Files that do not hold what info.json says: libraries raise their own errors at them; people are told which file."""
+"""Explain errors that libraries raise for files that contradict info.json: name the file."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from robotdata.dataset.errors import DatasetError
 from robotdata.dataset.verify.check import verify_dataset
 
 MISFITS = (pa.ArrowException, ArithmeticError, LookupError, TypeError, ValueError)
-"""What columns raise that are not of the kind that info.json says."""
+"""What libraries raise for columns of another type than info.json says."""
 _LISTED = 3
 
 
-def misfit_words(root: Path, error: Exception) -> str:
+def explain_misfit(root: Path, error: Exception) -> str:
     """Return what is wrong with the dataset in `root`, which raised one of MISFITS, and what to do.
 
-    An error of this room is raised again as it is. Reads the whole dataset.
+    An error of this room is raised again. The whole dataset is read.
     """
     if isinstance(error, DatasetError):
         raise error

@@ -1,4 +1,4 @@
-"""An episode that is to be added to a dataset, and whether it can be: by its columns, videos and tasks."""
+"""An episode to add to a dataset, and the checks of its columns, videos and tasks."""
 
 from __future__ import annotations
 
@@ -20,12 +20,11 @@ from robotdata.video.errors import VideoError
 
 @dataclass(frozen=True, slots=True)
 class NewEpisode:
-    """One episode to add; `uuid` names it for ever.
+    """One episode to add; `uuid` identifies it permanently.
 
-    `tasks` is one text, or one a row. `columns` holds every feature but cameras and the five defaults: (length,)
-    or (length, d). `videos` maps each camera to an MP4 of exactly `length` frames, `camera_stats` to its
-    statistics, `camera_info` to the `info` block of its feature (read from the file where it is missing).
-    `extra` goes to the sidecar as it is: verdict, labels and the like.
+    `tasks`: one text, or one per row. `columns`: every feature but cameras and the five defaults, (length,) or (length,
+    d). `videos`: for each camera an MP4 of exactly `length` frames. `camera_stats`: its statistics. `camera_info`: the
+    `info` of its feature, read from the file if missing. `extra`: stored in the sidecar (verdict, labels and others).
     """
 
     uuid: str
@@ -40,7 +39,7 @@ class NewEpisode:
 
 @contextmanager
 def to_blame(episode: NewEpisode) -> Iterator[None]:
-    """Attribute an error raised within to this episode: CommitError names it in its `reasons`."""
+    """Attribute an error raised within to this episode: the CommitError names it in `reasons`."""
     try:
         yield
     except CommitError as error:
@@ -48,11 +47,11 @@ def to_blame(episode: NewEpisode) -> Iterator[None]:
     except DatasetError:
         raise
     except VideoError as error:
-        words = f"episode {episode.uuid}: {error}"
-        raise CommitError(words, {episode.uuid: words}) from error
+        message = f"episode {episode.uuid}: {error}"
+        raise CommitError(message, {episode.uuid: message}) from error
     except MISFITS as error:
-        words = f"episode {episode.uuid}: its values do not fit the dataset's features ({error}); encode it again"
-        raise CommitError(words, {episode.uuid: words}) from error
+        message = f"episode {episode.uuid}: its values do not fit the dataset's features ({error}); encode it again"
+        raise CommitError(message, {episode.uuid: message}) from error
 
 
 def check_episodes(episodes: Sequence[NewEpisode], features: Features) -> None:
@@ -74,6 +73,7 @@ def task_texts(episode: NewEpisode) -> list[str]:
 
 
 def check_uuids(episodes: Sequence[NewEpisode]) -> None:
+    """Raise CommitError if a UUID is missing or occurs twice."""
     names = [episode.uuid for episode in episodes]
     if len(set(names)) < len(names) or not all(names):
         raise CommitError("two episodes of one commit have the same UUID, or one has none; give each its own")
@@ -85,7 +85,7 @@ def _check_episode(episode: NewEpisode, features: Features) -> None:
         raise CommitError(f"{where} has no rows; leave it out")
     tasks = task_texts(episode)
     if not isinstance(episode.tasks, str) and len(tasks) != episode.length:
-        raise CommitError(f"{where} has {episode.length} rows and {len(tasks)} tasks; give one, or one a row")
+        raise CommitError(f"{where} has {episode.length} rows and {len(tasks)} tasks; give one, or one per row")
     if not all(tidy_task(text) for text in tasks):
         raise CommitError(f"{where} has no task; describe what the robot does")
     for key in camera_keys(features):
@@ -99,12 +99,12 @@ def _check_episode(episode: NewEpisode, features: Features) -> None:
 
 
 def _check_depth(where: str, info: Mapping[str, Any] | None, feature: Mapping[str, Any]) -> None:
-    """Codes of another scale would be read as wrong depths, and nobody could tell."""
+    """Raise CommitError if the depth was encoded with another scale, which would be read as wrong depths."""
     if info is None or "video.depth_min" not in info:
         raise CommitError(f"{where}: its depth quantization is unknown; encode it again")
-    made, wanted = depth_scale({"info": info}), depth_scale(feature)
-    if made != wanted:
-        raise CommitError(f"{where} was encoded with depth {made}, the dataset has {wanted}; encode it again")
+    actual, expected = depth_scale({"info": info}), depth_scale(feature)
+    if actual != expected:
+        raise CommitError(f"{where} was encoded with depth {actual}, the dataset has {expected}; encode it again")
 
 
 def _check_column(where: str, key: str, episode: NewEpisode, feature: Mapping[str, Any]) -> None:

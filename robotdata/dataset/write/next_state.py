@@ -1,7 +1,7 @@
-"""The next state, read back before it is put in place: it is the old one with the edit, and nothing else has changed.
+"""Read the next state back before it is put in place. It must be the old state with the edit, and nothing else.
 
-Every row of every episode is compared by its numbers: which episode, which row, which task. Files that changed are
-verified in full. What was wrong already, and is as wrong as it was, is no reason to refuse: it becomes a note.
+Episode, row and task number of every row are compared, and changed files are verified completely. A problem that
+existed before and is not worse does not prevent the edit; it becomes a note.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from robotdata.dataset.verify.report import MOST, Problem, Report
 
 _NUMBER = re.compile(r"[-+]?(?:\d[\d.,]*(?:e[-+]?\d+)?|\bnan\b|\binf\b)")
 _FIRST = "; first: "
-"""Before the first of several like problems that a report says as one."""
+"""Precedes the first of several similar problems that a report combines."""
 _COLUMNS = ("episode_index", "index", "task_index")
 
 
@@ -47,7 +47,7 @@ class Tasks:
         if len(self.codes) != len(other.codes):
             return max(1, abs(len(self.codes) - len(other.codes)))
         pairs, counts = np.unique(np.stack([self.codes, other.codes]), axis=1, return_counts=True)
-        same = [self.texts[mine] == other.texts[theirs] for mine, theirs in pairs.T.tolist()]
+        same = [self.texts[own] == other.texts[others] for own, others in pairs.T.tolist()]
         return int(counts[~np.array(same, bool)].sum())
 
 
@@ -55,8 +55,8 @@ class Tasks:
 class Origin:
     """What an episode of the next state should be.
 
-    `old` is the episode of the state before that it comes from, None for a new one, which `uuid` names. `tasks` is None
-    where its rows could not be read before either.
+    `old`: the number of the episode it comes from; None for a new one, which `uuid` identifies. `tasks`: None if its
+    rows could not be read before either.
     """
 
     old: int | None
@@ -65,59 +65,59 @@ class Origin:
 
 
 def check_next(root: Path, base: DatasetFolder | None, origins: Sequence[Origin], changed: range) -> list[str]:
-    """Read back the state in `root`, made from `base`; `changed` are the episodes whose files are verified in full.
+    """Read back the state in `root`, made from `base`; the files of episodes `changed` are verified completely.
 
-    Returns notes on what was wrong in `base` and still is. Raises CommitError at anything else that is wrong; its
-    `reasons` say what, for each new episode that is to blame.
+    Return notes on problems that `base` had and that remain. Raises CommitError for any other problem; its `reasons`
+    name the new episodes that cause one.
     """
     now = DatasetFolder.open(root)
-    found = _unlike(now, base, origins)
+    problems = _unlike(now, base, origins)
     report = verify_dataset(root, episodes=changed)
     known: list[Problem] = []
     if report.count:
         before = _Before.of(base, origins, changed)
         for problem in report.problems:
-            (known if before.had(root, problem, origins) else found).append(problem)
-        if report.count > MOST and not found and report.count > before.count:
-            found.append(Problem(INFO, None, None, f"there are {report.count} problems, more than before"))
-    if found:
+            (known if before.had(root, problem, origins) else problems).append(problem)
+        if report.count > MOST and not problems and report.count > before.count:
+            problems.append(Problem(INFO, None, None, f"there are {report.count} problems, more than before"))
+    if problems:
         raise CommitError(
-            f"the next state of the dataset failed verification and was discarded: {_first(found)}",
-            reasons=_reasons(root, found, origins, changed),
+            f"the next state of the dataset failed verification and was discarded: {_first(problems)}",
+            reasons=_reasons(root, problems, origins, changed),
         )
     return _notes(root, known)
 
 
 def _unlike(now: DatasetFolder, base: DatasetFolder | None, origins: Sequence[Origin]) -> list[Problem]:
-    """What of any row, changed or not, is not what the edit asked for."""
+    """Return a problem for each row, changed or not, that differs from what the edit requested."""
     if [episode.index for episode in now.episodes] != list(range(len(origins))):
-        what = f"has {len(now.episodes)} episodes, should have {len(origins)}, in order"
-        return [Problem("meta/episodes", None, None, what)]
-    found: list[Problem] = []
+        text = f"has {len(now.episodes)} episodes, should have {len(origins)}, in order"
+        return [Problem("meta/episodes", None, None, text)]
+    problems: list[Problem] = []
     old_files = _inodes(base)
     files: dict[Path, list[EpisodeInfo]] = {}
     for episode in now.episodes:
         if episode.data_file is not None:
             files.setdefault(episode.data_file, []).append(episode)
         elif episode.length:
-            found.append(Problem("data", episode.index, None, "no file has its rows"))
+            problems.append(Problem("data", episode.index, None, "no file has its rows"))
     for path, episodes in files.items():
         same = path.is_file() and path.stat().st_ino in old_files
         if all(origins[episode.index].tasks is None for episode in episodes) and (same or not path.exists()):
             continue
         columns = integer_columns(path, _COLUMNS)
         for episode, rows in rows_of(columns["episode_index"], episodes):
-            mine = {key: values[rows] for key, values in columns.items()}
-            what = _unlike_episode(now, base if same else None, episode, origins[episode.index], mine)
-            if what:
-                found.append(Problem(path.relative_to(now.root.resolve()).as_posix(), episode.index, None, what))
-    return found + _lost_files(now, base, origins)
+            own = {key: values[rows] for key, values in columns.items()}
+            text = _unlike_episode(now, base if same else None, episode, origins[episode.index], own)
+            if text:
+                problems.append(Problem(path.relative_to(now.root.resolve()).as_posix(), episode.index, None, text))
+    return problems + _lost_files(now, base, origins)
 
 
 def _unlike_episode(
     now: DatasetFolder, base: DatasetFolder | None, episode: EpisodeInfo, origin: Origin, rows: Mapping[str, Numbers]
 ) -> str:
-    """What is wrong with the rows of one episode, in words; `base` where they lie in one of its files, unchanged."""
+    """Return what is wrong with the rows of one episode; `base` if they are in one of its unchanged files."""
     if origin.tasks is not None and (count := origin.tasks.unlike(Tasks.of(now, rows["task_index"]))):
         return f"{count} of its {episode.length} rows would be lost or get another task"
     if base is None or origin.old is None:
@@ -128,7 +128,7 @@ def _unlike_episode(
 
 
 def _lost_files(now: DatasetFolder, base: DatasetFolder | None, origins: Sequence[Origin]) -> list[Problem]:
-    """Episodes that could be read whole and cannot any more."""
+    """Return episodes that were complete and are not any more."""
     sound = {episode.index for episode in base.episodes if not episode.problems} if base else set()
     return [
         Problem("meta/episodes", episode.index, None, episode.problems[0])
@@ -144,7 +144,7 @@ def _inodes(base: DatasetFolder | None) -> set[int]:
 
 @dataclass(frozen=True, slots=True)
 class _Before:
-    """The kinds of problems of the state before: by episode, and those that are said of several at once."""
+    """The kinds of problems of the previous state: by episode, and those reported for several at once."""
 
     kinds: frozenset[tuple[int | None, str]] = frozenset()
     shared: frozenset[str] = frozenset()
@@ -171,15 +171,15 @@ class _Before:
 
 
 def _kind(root: Path, problem: Problem) -> str:
-    """By what the same problem is known in both states: episodes have other numbers there, and files other places."""
-    what = problem.what.rpartition(_FIRST)[2]
-    return _NUMBER.sub("#", what.replace(str(root.resolve()), "").replace(str(root), ""))
+    """Return the text that identifies a problem in both states: without numbers and paths, which may change."""
+    text = problem.what.rpartition(_FIRST)[2]
+    return _NUMBER.sub("#", text.replace(str(root.resolve()), "").replace(str(root), ""))
 
 
 def _reasons(root: Path, found: Sequence[Problem], origins: Sequence[Origin], changed: range) -> dict[str, str]:
-    """By UUID of a new episode what is wrong with it; empty if something is wrong for which none is to blame.
+    """Return the problems of each new episode by UUID; empty if a problem is not caused by a new episode.
 
-    Where a problem is said of several at once, each new episode is looked at by itself.
+    If a problem is reported for several episodes at once, each new episode is verified separately.
     """
     new = {n: origins[n].uuid for n in changed if n < len(origins) and origins[n].old is None}
     reasons: dict[str, list[Problem]] = {}
@@ -192,13 +192,13 @@ def _reasons(root: Path, found: Sequence[Problem], origins: Sequence[Origin], ch
         reasons = {}
         for n, uuid in new.items():
             alone = verify_dataset(root, episodes=range(n, n + 1)).problems
-            if mine := [problem for problem in alone if problem.episode == n]:
-                reasons[uuid] = mine
+            if own := [problem for problem in alone if problem.episode == n]:
+                reasons[uuid] = own
     return {uuid: _first(problems) for uuid, problems in reasons.items()}
 
 
 def _notes(root: Path, known: Sequence[Problem]) -> list[str]:
-    """One a kind of problem, with how many episodes have it."""
+    """Return one note per kind of problem, with the number of affected episodes."""
     kinds: dict[str, list[Problem]] = {}
     for problem in known:
         kinds.setdefault(_kind(root, problem), []).append(problem)

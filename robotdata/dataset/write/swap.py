@@ -1,8 +1,8 @@
-"""The next state takes the place of the old one in one step, and what a killed process left is put right.
+"""Swap the next state with the old one atomically, and recover from killed processes.
 
-A work folder `<dataset>@<token>` holds `next/`, the state that is being built, and, from the moment it is whole
-and durable, `ready.json`, which says what is about to happen. Then `next` and the dataset change places, and the
-old state moves to the revisions.
+A work folder `<dataset>@<token>` holds `next/`, the state that is being built, and, once that is complete and durable,
+`ready.json`, which describes the swap. Then `next` and the dataset are exchanged, and the old state moves to the
+revisions.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ OLD = "old"
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """What was found after a crash: `text` says it in words, empty if all was in order."""
+    """What was recovered after a crash. `text` describes it; it is empty if nothing was to be done."""
 
     rolled_back: int = 0
     rolled_forward: int = 0
@@ -49,7 +49,7 @@ class Recovered:
 
 @contextmanager
 def work_folder(root: Path, work: Path) -> Iterator[Path]:
-    """Create a work folder for the dataset at `root` (resolved); remove it at the end unless a swap is half done."""
+    """Create a work folder for the dataset at `root` (resolved). Remove it at the end unless a swap is incomplete."""
     work.mkdir(parents=True, exist_ok=True)
     root.parent.mkdir(parents=True, exist_ok=True)
     if work.stat().st_dev != root.parent.stat().st_dev:
@@ -64,12 +64,12 @@ def work_folder(root: Path, work: Path) -> Iterator[Path]:
 
 
 def swap_in(root: Path, folder: Path, revisions: Path, *, keep_revisions: int) -> None:
-    """Put `folder/next`, whole and durable, in the place of `root`; the old state goes to `revisions/<n>`."""
+    """Put the complete and durable `folder/next` in the place of `root`; the old state goes to `revisions/<n>`."""
     fresh = is_fresh(root)
     old = read_sidecar(root, []).revision
     new = read_sidecar(folder / NEXT, []).revision
     sync_folders(folder / NEXT)
-    # Under another name first: a torn ready.json must not speak of a swap.
+    # Write under another name first: an incomplete ready.json must not announce a swap.
     unready = folder / f".{READY}"
     write_new_json(unready, {"version": VERSION, "dataset": root.name, "fresh": fresh, "from": old, "to": new})
     unready.rename(folder / READY)
@@ -81,9 +81,9 @@ def swap_in(root: Path, folder: Path, revisions: Path, *, keep_revisions: int) -
 
 
 def recover_dataset(root: Path, work: Path, revisions: Path) -> Recovered:
-    """Put right what a killed commit or edit of `root` left; call it under `dataset_lock`.
+    """Recover from a killed commit or edit of `root`. Call it while holding `dataset_lock`.
 
-    Half-built states are removed, half-done swaps brought to their end. Done twice, it does nothing more.
+    Incomplete states are removed, and incomplete swaps are completed. It is idempotent.
     """
     root = root.resolve()
     for left in leftovers(root / SIDECAR):
@@ -98,7 +98,7 @@ def recover_dataset(root: Path, work: Path, revisions: Path) -> Recovered:
             _finish(root, folder, revisions)
             forward += 1
         elif is_fresh(root) and (folder / OLD).exists():
-            # Between the two renames of the way without an exchange: the dataset is in neither place.
+            # Killed between the two renames that replace an exchange: the dataset is in neither place.
             (folder / NEXT).rename(root)
             sync_path(root.parent)
             _finish(root, folder, revisions)
@@ -112,23 +112,23 @@ def recover_dataset(root: Path, work: Path, revisions: Path) -> Recovered:
 
 
 def is_fresh(root: Path) -> bool:
-    """Return whether there is nothing at `root` that would have to be kept."""
+    """Return whether `root` does not exist or is an empty folder."""
     return not root.exists() or (root.is_dir() and not any(root.iterdir()))
 
 
 def list_revisions(revisions: Path) -> list[int]:
     """Return the numbers of the revisions that can be reverted to, ascending."""
-    found = revisions.iterdir() if revisions.is_dir() else ()
-    return sorted(int(path.name) for path in found if path.name.isdecimal() and path.is_dir())
+    paths = revisions.iterdir() if revisions.is_dir() else ()
+    return sorted(int(path.name) for path in paths if path.name.isdecimal() and path.is_dir())
 
 
 def prune_revisions(revisions: Path, keep: int) -> None:
     """Remove all but the newest `keep` earlier states."""
     numbers = list_revisions(revisions)
     for number in numbers[: max(0, len(numbers) - keep)]:
-        # Renamed first, so that a kill half way leaves no half state to go back to.
-        gone = revisions / f".gone-{number}-{secrets.token_hex(4)}"
-        (revisions / str(number)).rename(gone)
+        # Rename first, so that a killed process leaves no incomplete revision.
+        doomed = revisions / f".gone-{number}-{secrets.token_hex(4)}"
+        (revisions / str(number)).rename(doomed)
     for left in revisions.glob(".gone-*") if revisions.is_dir() else ():
         remove_tree(left)
 
@@ -144,7 +144,7 @@ def _exchange(root: Path, folder: Path, fresh: bool) -> None:
 
 
 def _swapped(root: Path, folder: Path) -> bool:
-    """Whether `root` is already the state that `folder` was made for."""
+    """Return whether `root` is already the state that `folder` was made for."""
     try:
         plan = read_json(folder.resolve() / READY)
     except DatasetError:
@@ -161,15 +161,15 @@ def _swapped(root: Path, folder: Path) -> bool:
 
 
 def _finish(root: Path, folder: Path, revisions: Path) -> None:
-    """Store the old state, which lies in the work folder now, and remove the folder."""
+    """Store the old state, which is in the work folder now, and remove the folder."""
     number = int(read_json(folder.resolve() / READY)["from"])
-    for place in (folder / OLD, folder / NEXT):
-        if place.exists():
+    for old_state in (folder / OLD, folder / NEXT):
+        if old_state.exists():
             revisions.mkdir(parents=True, exist_ok=True)
             target = revisions / str(number)
-            if target.exists():  # an older state under the same number: this one is newer
+            if target.exists():  # an older state has the same number; this one is newer
                 target.rename(revisions / f".gone-{number}-{secrets.token_hex(4)}")
-            place.rename(target)
+            old_state.rename(target)
             sync_path(revisions)
     (folder / READY).unlink()
     remove_tree(folder)

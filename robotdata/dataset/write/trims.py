@@ -1,4 +1,4 @@
-"""Trims of committed episodes: which frames can be kept without encoding, and what the kept rows' statistics are."""
+"""Trim committed episodes: which frames can be kept without encoding, and the statistics of the kept rows."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ Range = tuple[int, int]
 
 
 def kept_ranges(base: DatasetFolder, trims: Mapping[int, Range]) -> dict[int, Range]:
-    """Return the range kept of each episode: the requested one, or slightly more if frames cannot be cut there.
+    """Return the kept range of each episode: the requested one, or slightly more if frames cannot be cut there.
 
-    A video is copied, never encoded: it begins at a keyframe, in every camera at the same frame. Raises EditError
-    for a range that is none, VideoError if a video cannot be cut at all.
+    Videos are copied, not encoded, so a range begins at a keyframe, at the same frame in every camera. Raises EditError
+    for an invalid range, VideoError if a video cannot be cut.
     """
     indices: dict[Path, PacketIndex] = {}
-    made = {}
+    ranges = {}
     for number, (first, end) in trims.items():
         episode = base.episode(number)
         if not (type(first) is int and type(end) is int and 0 <= first < end <= episode.length):
@@ -39,12 +39,12 @@ def kept_ranges(base: DatasetFolder, trims: Mapping[int, Range]) -> dict[int, Ra
                 f"{base.root}, episode {number}: it has frames 0 to {episode.length - 1}, so it cannot be trimmed to "
                 f"[{first}, {end}); keep at least one frame"
             )
-        made[number] = _kept(base, episode, (first, end), indices)
-    return made
+        ranges[number] = _kept(base, episode, (first, end), indices)
+    return ranges
 
 
-def _kept(base: DatasetFolder, episode: EpisodeInfo, wanted: Range, indices: dict[Path, PacketIndex]) -> Range:
-    first, end = wanted
+def _kept(base: DatasetFolder, episode: EpisodeInfo, requested: Range, indices: dict[Path, PacketIndex]) -> Range:
+    first, end = requested
     before: Range | None = None
     while before != (first, end):  # until all cameras agree
         before = first, end
@@ -59,25 +59,25 @@ def _kept(base: DatasetFolder, episode: EpisodeInfo, wanted: Range, indices: dic
 
 
 def trimmed_stats(base: DatasetFolder, episode: EpisodeInfo, kept: Range, columns: Mapping[str, Any]) -> dict[str, Any]:
-    """`stats/...` columns of what is left of the episode; `columns` has the rows' new bookkeeping columns.
+    """Return the `stats/...` columns of the kept rows; `columns` has their new bookkeeping columns.
 
-    Cameras are decoded, for there is no raw picture any more; where that cannot be done theirs stay as they were.
+    Cameras are decoded, because the raw frames no longer exist. Depth without a known unit keeps its statistics.
     """
     first, end = kept
     rows = {name: values[first:end] for name, values in base.rows(episode.index).items()} | dict(columns)
-    found: dict[str, stats.Stat] = {}
+    result: dict[str, stats.Stat] = {}
     for key in episode_table.with_stats(base.features):
         feature = base.features[key]
         if feature["dtype"] in NUMERIC_DTYPES:
             values = np.arange(end - first) / base.fps if key == "timestamp" else rows[key]
-            if (counted := episode_table.feature_stats(feature, values)) is not None:
-                found[key] = counted
+            if (stat := episode_table.feature_stats(feature, values)) is not None:
+                result[key] = stat
         elif is_depth(feature):
-            if depth_unit(feature) is not None:  # else nobody knows in what they were
-                found[key] = _depth_stats(base, episode, kept, key)
+            if depth_unit(feature) is not None:  # otherwise the unit of its statistics is unknown
+                result[key] = _depth_stats(base, episode, kept, key)
         elif is_video(feature):
-            found[key] = _picture_stats(base, episode, kept, key)
-    return episode_table.stats_columns(found)
+            result[key] = _picture_stats(base, episode, kept, key)
+    return episode_table.stats_columns(result)
 
 
 def row_columns(kept: Range, fps: float, index: int, first_row: int, task: NDArray[np.int64]) -> dict[str, Any]:
@@ -93,38 +93,42 @@ def row_columns(kept: Range, fps: float, index: int, first_row: int, task: NDArr
 
 
 def shifted_marks(marks: Any, kept: Range) -> list[dict[str, Any]]:
-    """Marks (see the quality room) in frames of what is kept; those outside of it are gone, and what is no mark."""
+    """Return marks (see the quality room) in frames of the kept range.
+
+    Marks outside of it, and invalid ones, are dropped.
+    """
     first, end = kept
-    made = []
+    shifted = []
     for mark in marks if isinstance(marks, list) else ():
         if not isinstance(mark, dict):
             continue
         begin, stop = mark.get("from_tick"), mark.get("to_tick")
         if type(begin) is not int:
-            made.append(mark)
+            shifted.append(mark)
             continue
-        after = max(stop, begin + 1) if type(stop) is int else end  # a moment is a frame long
+        after = max(stop, begin + 1) if type(stop) is int else end  # a mark covers at least one frame
         if begin < end and after > first:
             moved = {"from_tick": max(begin, first) - first}
-            made.append({**mark, **moved, "to_tick": stop if stop is None else min(after, end) - first})
-    return made
+            shifted.append({**mark, **moved, "to_tick": stop if stop is None else min(after, end) - first})
+    return shifted
 
 
 def _picture_stats(base: DatasetFolder, episode: EpisodeInfo, kept: Range, key: str) -> stats.Stat:
-    span, counted = episode.videos[key], stats.ImageStats()
+    """Return the statistics of a colour camera over the kept frames."""
+    span, counter = episode.videos[key], stats.ImageStats()
     with open_video(span.path) as video:
         for n in stats.sample_indices(kept[1] - kept[0]):
-            counted.add(video.frame(span.first_frame + kept[0] + int(n)))
-    return counted.result()
+            counter.add(video.frame(span.first_frame + kept[0] + int(n)))
+    return counter.result()
 
 
 def _depth_stats(base: DatasetFolder, episode: EpisodeInfo, kept: Range, key: str) -> stats.Stat:
-    """From the codes, in the unit that the dataset says its statistics are in."""
-    span, counted, feature = episode.videos[key], stats.DepthStats(), base.features[key]
+    """Return the statistics of a depth camera over the kept frames, in the unit that the dataset states."""
+    span, counter, feature = episode.videos[key], stats.DepthStats(), base.features[key]
     scale, metres = depth_scale(feature), depth_unit(feature) == "m"
     with open_video(span.path) as video:
         for n in stats.sample_indices(kept[1] - kept[0]):
             depth = decode_depth(video, span.first_frame + kept[0] + int(n), scale)
-            counted.add(depth[..., None])
-    found = counted.result()
-    return {name: v / 1000 if metres and name != "count" else v for name, v in found.items()}
+            counter.add(depth[..., None])
+    result = counter.result()
+    return {name: v / 1000 if metres and name != "count" else v for name, v in result.items()}

@@ -1,4 +1,4 @@
-"""Which MP4 a new episode's frames go to: the last one while it is small and short enough, else the next."""
+"""Choose the MP4 for a new episode's frames: the last file while it is small and short enough, else the next."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from robotdata.video.errors import VideoError
 from robotdata.video.index import PacketIndex, index_video
 from robotdata.video.remux import Segment, join_videos
 
-LONGEST_S = 1000.0
-"""LeRobot compares times as float32: beyond 1024 s of a file their grid is coarser than its tolerance."""
+MAX_S = 1000.0
+"""Longest file in seconds. LeRobot compares times as float32, which beyond 1024 s are coarser than its tolerance."""
 _GRID_S = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Frames that go into a video file: `frames` of `path` from `first_frame` on, of a file of `size_bytes`."""
+    """Frames that go into a video file: `frames` of `path` from `first_frame` on, about `size_bytes`."""
 
     path: Path
     first_frame: int
@@ -31,12 +31,13 @@ class Piece:
 
     @property
     def whole(self) -> bool:
+        """Whether it is a complete file."""
         return self.first_frame == 0 and self.frames == len(self.index)
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an episode's frames of one camera went."""
+    """The place of an episode's frames of one camera."""
 
     chunk: int
     file: int
@@ -45,7 +46,7 @@ class Place:
 
 @dataclass
 class Group:
-    """What one video file is made of. `kept` says that its first piece is that very file of the old state."""
+    """The pieces of one video file. `kept`: its first piece is this file in the old state."""
 
     chunk: int
     file: int
@@ -62,7 +63,7 @@ class Group:
 
 
 class Placer:
-    """Distributes one camera's pieces over files; `write` then makes the files that are new or have grown."""
+    """Distributes the pieces of one camera over files. `write` then writes new and extended files."""
 
     def __init__(self, fps: float, limit_bytes: int, chunks_size: int) -> None:
         self._fps = fps
@@ -70,15 +71,15 @@ class Placer:
         self._chunks_size = chunks_size
         self.groups: list[Group] = []
 
-    def go_on(self, path: Path | None, chunk: int, file: int) -> None:
-        """Continue the last file of the old state; one that cannot grow (None, or damaged) is not changed."""
+    def continue_file(self, path: Path | None, chunk: int, file: int) -> None:
+        """Continue the last file of the old state. A file that cannot be extended (None, or damaged) is unchanged."""
         group = Group(chunk, file, kept=True)
         try:
             piece = piece_of(path) if path is not None else None
             if piece is not None and on_grid(piece.index, self._fps):
                 group.pieces.append(piece)
         except VideoError:
-            pass  # what is wrong with it is for `verify` to say; new frames go to a file of their own
+            pass  # `verify` reports what is wrong with it; new frames go to another file
         self.groups.append(group)
 
     def add(self, piece: Piece) -> Place:
@@ -94,7 +95,7 @@ class Placer:
         return place
 
     def write(self, path_of: Callable[[int, int], Path]) -> list[Path]:
-        """Make the files; `path_of(chunk, file)` gives a free path. Returns what was written."""
+        """Write the files; `path_of(chunk, file)` returns a free path. Return the written paths."""
         written = []
         for group in self.groups:
             if group.kept and len(group.pieces) < 2:
@@ -107,7 +108,7 @@ class Placer:
     def _fits(self, group: Group, piece: Piece) -> bool:
         if not group.pieces:
             return not group.kept
-        long = (group.frames + piece.frames) / self._fps > LONGEST_S
+        long = (group.frames + piece.frames) / self._fps > MAX_S
         big = group.size_bytes + piece.size_bytes >= self._limit
         return not (long or big) and same_parameters(group.pieces[0].index, piece.index)
 
