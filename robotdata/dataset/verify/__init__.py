@@ -1,1 +1,1 @@
-"""Check a dataset folder against what it promises: a report of problems and notes."""
+"""Verify a dataset folder: report problems, which break readers, and notes."""

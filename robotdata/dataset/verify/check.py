@@ -1,4 +1,4 @@
-"""Reads a dataset as a stranger would and says what is wrong, where. Knows nothing of how it was written."""
+"""Verify a dataset from its files alone, and report what is wrong and where. It does not know how it was written."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def verify_dataset(
     episodes: range | None = None,
     progress: Progress | None = None,
 ) -> Report:
-    """Check the dataset in `root`; never raises for what is wrong with it, but reports it.
+    """Check the dataset in `root`. Problems are reported, never raised.
 
-    Always: counters, tasks, indices, times, ranges, files, packets counted, numeric statistics recomputed. With
-    `deep` every frame is decoded, cameras' statistics are compared with the pictures, and every file's hash.
-    With `episodes` only these episodes and the files they lie in are read.
-    `progress(files done, files in all)` may raise to cancel.
+    Always checked: counters, tasks, indices, timestamps, ranges, files, packet counts, and numeric statistics, which
+    are recomputed. With `deep`, every frame is decoded, statistics of cameras are compared with the frames, and the
+    hash of every file is checked. With `episodes`, only these episodes and their files are read. `progress(files done,
+    all files)` may raise to cancel.
     """
     root = Path(root).resolve()
     report = Report(root)
@@ -55,6 +55,8 @@ def verify_dataset(
 
 
 class _Verifier:
+    """Runs all checks of one dataset."""
+
     def __init__(
         self, dataset: DatasetFolder, report: Report, deep: bool, only: range | None, progress: Progress
     ) -> None:
@@ -67,6 +69,7 @@ class _Verifier:
         self._progress = progress
 
     def run(self) -> None:
+        """Run the checks and add their results to the report."""
         dataset, report = self._dataset, self._report
         report.episodes = len(self._episodes)
         for problem in dataset.problems:
@@ -89,6 +92,7 @@ class _Verifier:
     def _contents(
         self, data: dict[Path, list[EpisodeInfo]], videos: dict[str, dict[Path, list[EpisodeInfo]]], stored: StoredStats
     ) -> None:
+        """Check rows, videos, statistics of frames, and hashes."""
         total = len(data) + sum(len(files) for files in videos.values())
         done = 0
         only = None if self._whole else {episode.index for episode in self._episodes}
@@ -105,13 +109,13 @@ class _Verifier:
         for key, files in videos.items():
             for path, episodes in files.items():
                 before = self._report.count
-                seen = pictures.counter(key, episodes) if pictures else None
-                look = seen.look if seen else None
+                counter = pictures.counter(key, episodes) if pictures else None
+                look = counter.look if counter else None
                 index = check_video_file(self._dataset, key, path, episodes, self._report, deep=self._deep, look=look)
                 if hashes:
                     hashes.check(path, episodes, video=True)
-                if pictures and seen and index and self._report.count == before:
-                    pictures.add(seen, index)  # else its pictures are not those that were counted
+                if pictures and counter and index and self._report.count == before:
+                    pictures.add(counter, index)  # otherwise its frames are not those that the statistics count
                 done += 1
                 self._progress(done, total)
             if self._whole:
@@ -120,16 +124,17 @@ class _Verifier:
             pictures.finish()
 
     def _files_of(self, paths: Callable[[EpisodeInfo], list[Path]]) -> dict[Path, list[EpisodeInfo]]:
-        """The files of the episodes looked at, each with all episodes that say they lie in it."""
-        wanted = {path for episode in self._episodes for path in paths(episode)}
-        found: dict[Path, list[EpisodeInfo]] = {path: [] for path in sorted(wanted)}
+        """Return the files of the checked episodes, each with all episodes that refer to it."""
+        checked = {path for episode in self._episodes for path in paths(episode)}
+        episodes_of: dict[Path, list[EpisodeInfo]] = {path: [] for path in sorted(checked)}
         for episode in self._dataset.episodes:
             for path in paths(episode):
-                if path in found:
-                    found[path].append(episode)
-        return found
+                if path in episodes_of:
+                    episodes_of[path].append(episode)
+        return episodes_of
 
     def _tasks(self) -> None:
+        """Check the table of tasks."""
         path = self._dataset.root / TASKS
         if not path.is_file():
             self._report.add(path, "is missing; LeRobot does not load the dataset without it")
@@ -146,12 +151,15 @@ class _Verifier:
         if b"pandas" not in (table.schema.metadata or {}):
             self._report.add(path, "has no pandas metadata; LeRobot shows a number instead of the text")
         texts = self._dataset.tasks
-        twice = [text for text, count in Counter(texts).items() if count > 1]
-        if twice:
-            self._report.add(path, f"names the task {twice[0]!r:.100} more than once")
+        repeated = [text for text, count in Counter(texts).items() if count > 1]
+        if repeated:
+            self._report.add(path, f"names the task {repeated[0]!r:.100} more than once")
 
     def _tables(self) -> None:
-        """Every column of the tables of episodes, for each has its checksum; and those that LeRobot needs."""
+        """Read every column of the tables of episodes, which checks their checksums.
+
+        Report missing columns that LeRobot needs.
+        """
         root = self._dataset.root
         needed = [*_ROWS, *(f"videos/{key}/{part}" for key in self._dataset.video_keys for part in _PLACE)]
         for path in sorted(root.glob(EPISODES_GLOB)):
@@ -168,7 +176,7 @@ class _Verifier:
                 self._ends(path, table.to_pydict())
 
     def _ends(self, path: Path, columns: dict[str, list[Any]]) -> None:
-        """What other columns say already: where rows and videos end, and in which file the episode's own row is."""
+        """Check columns that follow from others: ends of rows and videos, and the file of the episode's row."""
         fps = self._dataset.fps
         ends = {"dataset_to_index": ("dataset_from_index", 1.0, 0.0)}
         for key in self._dataset.video_keys:
@@ -178,13 +186,16 @@ class _Verifier:
                 if abs(end - first - length / per) > near:
                     want = f"{first + length / per:.10g}"
                     self._report.add("meta/episodes", f"{name} is {end:.10g}, should be {want}", _episode(columns, n))
-        place = [int(number) for number in re.findall(r"\d+", f"{path.parent.name}/{path.name}")][:2]
-        for name, number_there in zip(("meta/episodes/chunk_index", "meta/episodes/file_index"), place, strict=False):
+        location = [int(number) for number in re.findall(r"\d+", f"{path.parent.name}/{path.name}")][:2]
+        for name, number_there in zip(
+            ("meta/episodes/chunk_index", "meta/episodes/file_index"), location, strict=False
+        ):
             for n, (number,) in enumerate(_together(columns, name)):
                 if number != number_there:
                     self._report.add(path, f"{name} is {number}, it is in {number_there}", _episode(columns, n))
 
     def _counters(self) -> None:
+        """Check the counters and splits of info.json."""
         info, dataset = self._dataset.info, self._dataset
         counted = {
             "total_episodes": len(dataset.episodes),
@@ -199,6 +210,7 @@ class _Verifier:
             self._report.note(f"{INFO}: splits is {splits!r:.100}, there are {len(dataset.episodes)} episodes")
 
     def _order(self) -> None:
+        """Check that episodes are numbered in order and that their rows adjoin."""
         expected = 0
         for n, episode in enumerate(self._dataset.episodes):
             where = "meta/episodes"
@@ -211,18 +223,19 @@ class _Verifier:
             expected += episode.length
 
     def _places(self) -> None:
-        """What the episodes' rows say themselves: missing files, cameras without a place."""
+        """Report problems of the episodes: missing files, cameras without a video."""
         keys = set(self._dataset.video_keys)
         gathered = Gathered()
         for episode in self._episodes:
-            found = list(episode.problems)
-            found = found or [f"no video of {key}" for key in sorted(keys - episode.videos.keys())]
-            for problem in found:
+            problems = list(episode.problems)
+            problems = problems or [f"no video of {key}" for key in sorted(keys - episode.videos.keys())]
+            for problem in problems:
                 kind = problem.replace(f"episode {episode.index} ", "the episode ")
                 gathered.add(kind, Problem("meta/episodes", episode.index, None, problem))
         gathered.report(self._report, len(self._episodes))
 
     def _sidecar(self) -> None:
+        """Check the entries of the sidecar."""
         entries = self._dataset.sidecar.episodes
         if not entries:
             return
@@ -237,6 +250,7 @@ class _Verifier:
                 self._report.add(SIDECAR, f"UUID {name} stands for {count} episodes")
 
     def _strangers(self, data: set[Path], videos: set[Path]) -> None:
+        """Report files without episodes, and default features of another dtype."""
         root = self._dataset.root
         for path in sorted(root.glob(DATA_GLOB)):
             if path.resolve() not in data:
@@ -252,10 +266,10 @@ class _Verifier:
 
 
 def _together(columns: dict[str, list[Any]], *names: str) -> list[tuple[Any, ...]]:
-    """Rows of these columns; none where one is missing or holds something else than numbers."""
-    found = [columns.get(name, []) for name in names]
-    whole = all(isinstance(value, int | float) for values in found for value in values)
-    return list(zip(*found, strict=False)) if whole else []
+    """Return the rows of these columns; empty if one is missing or holds something other than numbers."""
+    values_by_column = [columns.get(name, []) for name in names]
+    numeric = all(isinstance(value, int | float) for values in values_by_column for value in values)
+    return list(zip(*values_by_column, strict=False)) if numeric else []
 
 
 def _episode(columns: dict[str, list[Any]], n: int) -> int | None:

@@ -1,4 +1,4 @@
-"""Files against the hashes that the sidecar keeps of them."""
+"""Compare files with the hashes in the sidecar."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from robotdata.dataset.verify.report import Report
 
 
 class HashCheck:
-    """Files against their kept hashes, one after the other; what cannot be known is a note."""
+    """Compares files with their stored hashes, one after the other. What cannot be decided is a note."""
 
     def __init__(self, sidecar: Sidecar, report: Report) -> None:
         self._report = report
-        self._kept: Mapping[str, FileHash] = {}
+        self._stored: Mapping[str, FileHash] = {}
         try:
-            self._kept = recorded(sidecar)
+            self._stored = recorded(sidecar)
         except BadHashes as error:
             report.add(SIDECAR, str(error))
         else:
@@ -27,22 +27,27 @@ class HashCheck:
                 report.note(f"{SIDECAR}: there are no hashes of the files yet; the next commit or edit adds them")
 
     def check(self, path: Path, episodes: list[EpisodeInfo], *, video: bool) -> None:
-        if not self._kept or not path.is_file():
+        """Check one file.
+
+        Another content of the same size is damage in a `video` file, or if the modification time is the stored one.
+        Otherwise another program may have changed the file, which is a note.
+        """
+        if not self._stored or not path.is_file():
             return
         root = self._report.root
         name = path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
-        kept = self._kept.get(name)
-        if kept is None:
+        stored = self._stored.get(name)
+        if stored is None:
             self._report.note(f"{name}: another program added it after the last commit; there is no hash of it")
             return
         state = path.stat()
-        if state.st_size != kept.size:
+        if state.st_size != stored.size:
             self._report.note(
                 f"{name}: another program has changed it since the last commit "
-                f"({kept.size} bytes then, {state.st_size} now); its hash is no longer valid"
+                f"({stored.size} bytes then, {state.st_size} now); its hash is no longer valid"
             )
-        elif digest(path) != kept.sha256:
-            if video or state.st_mtime_ns == kept.modified:
+        elif digest(path) != stored.sha256:
+            if video or state.st_mtime_ns == stored.modified:
                 self._report.add(
                     path,
                     "its bytes differ from those that were committed, at the same length: it is damaged "
@@ -56,6 +61,7 @@ class HashCheck:
 
 
 def _named(episodes: list[EpisodeInfo]) -> str:
+    """Return the affected episodes as text."""
     numbers = sorted(episode.index for episode in episodes)
     if len(numbers) == 1:
         return f"episode {numbers[0]} is"

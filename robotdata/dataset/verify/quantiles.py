@@ -1,4 +1,4 @@
-"""Quantiles against what they come from: an episode's against its rows, those of the whole against the episodes'."""
+"""Check quantiles: an episode's against its rows, those of the dataset against the episodes'."""
 
 from __future__ import annotations
 
@@ -16,20 +16,19 @@ from robotdata.dataset.verify.sums import is_pooled
 
 SHARES = {"q01": 0.01, "q10": 0.10, "q50": 0.50, "q90": 0.90, "q99": 0.99}
 _BINS = 5000
-_WITHIN = 2.5  # bins: the value's own, and its neighbours, for a float32 may fall into these
+_WITHIN = 2.5  # bins: the value's own bin and its neighbours, into which a float32 may round
 _TIE = 1e-6
 Numbers = NDArray[np.float64]
 
 
 def unlike_rows(stored: Mapping[str, Any], rows: NDArray[Any], shape: Sequence[int]) -> str | None:
-    """Return the first stored quantile that these rows, (n, d), do not give, as text; None if all match.
+    """Return the first stored quantile that differs from these rows, (n, d), as text; None if all match.
 
-    `shape` is the feature's; what is stored of rank 2 and more may be of all rows' last dimensions, pooled.
-
-    LeRobot's quantile lies in the bin of the row that has this share of all rows up to it. numpy's usual rule, between
-    that row and the next, passes too: programs that add quantiles to old datasets use it, and readers do not care.
+    `shape` is the feature's; stored quantiles of rank 2 or more may be pooled over the last dimension. LeRobot's
+    quantile is in the bin of the row at which this share of rows is reached. numpy's default rule, between that row and
+    the next, is accepted, too: programs that add quantiles to old datasets use it, and readers accept it.
     """
-    lengths = {len(theirs) for name in SHARES if (theirs := _flat(stored.get(name))) is not None}
+    lengths = {len(stored_values) for name in SHARES if (stored_values := _flat(stored.get(name))) is not None}
     if len(lengths) == 1 and is_pooled(lengths.pop(), rows.shape[1], shape):
         rows = rows.reshape(-1, shape[-1])
     ordered = np.sort(rows.astype(np.float64), axis=0)
@@ -40,27 +39,28 @@ def unlike_rows(stored: Mapping[str, Any], rows: NDArray[Any], shape: Sequence[i
 
 
 def _unlike(stored: Mapping[str, Any], ordered: Numbers) -> str | None:
+    """Return the first quantile that differs from the sorted rows, as text."""
     near = _WITHIN * (ordered[-1] - ordered[0]) / _BINS + 1e-6 * np.abs(ordered[[0, -1]]).max(axis=0) + 1e-7
     for name, share in SHARES.items():
         if stored.get(name) is None:
             continue
-        theirs = _flat(stored[name])
-        if theirs is None or theirs.shape != near.shape:
+        stored_values = _flat(stored[name])
+        if stored_values is None or stored_values.shape != near.shape:
             return f"{name} is not one number for each of the {len(near)} values of a row"
-        low, high = (ordered[_place(share * len(ordered) + by, len(ordered))] for by in (-_TIE, _TIE))
-        right = [np.abs(theirs - value) <= near for value in (low, high, np.quantile(ordered, share, axis=0))]
+        low, high = (ordered[_place(share * len(ordered) + offset, len(ordered))] for offset in (-_TIE, _TIE))
+        right = [np.abs(stored_values - value) <= near for value in (low, high, np.quantile(ordered, share, axis=0))]
         wrong = ~np.logical_or.reduce(right)
         if wrong.any():
             at = int(np.flatnonzero(wrong)[0])
-            return f"{name}[{at}] is {theirs[at]:.6g}, the rows give {low[at]:.6g}"
+            return f"{name}[{at}] is {stored_values[at]:.6g}, the rows give {low[at]:.6g}"
     return None
 
 
 def unlike_parts(total: Mapping[str, Numbers], parts: Sequence[Mapping[str, Numbers]]) -> list[str]:
-    """Return the quantiles of the whole that follow from its episodes' by none of LeRobot's rules.
+    """Return the quantiles of the dataset that follow from its episodes' by none of LeRobot's rules.
 
-    Up to 0.6.1 it is the mean weighted by rows, then the envelope; a dataset that one of them extended has the
-    other's, of its first episodes, in it as if they were one.
+    Up to 0.6.1 the rule is the mean weighted by rows, then the envelope. A dataset that another version extended
+    combines both: the other rule for its first episodes, as if they were one.
     """
     count = np.array([part["count"][0] for part in parts], np.float64)[:, None]
     return [
@@ -72,6 +72,7 @@ def unlike_parts(total: Mapping[str, Numbers], parts: Sequence[Mapping[str, Numb
 
 
 def _follows(total: Numbers, each: Numbers, count: Numbers, *, low: bool) -> bool:
+    """Return whether `total` follows from `each` by one rule, or by both, one after the other."""
     outer = np.minimum if low else np.maximum
     size = np.maximum(np.abs(each).max(axis=0), 1e-300)  # sums of 1e308 are infinite
     each, total = each / size, total / size
@@ -79,16 +80,16 @@ def _follows(total: Numbers, each: Numbers, count: Numbers, *, low: bool) -> boo
     mean_before = summed / np.maximum(counted, 1)
     envelope_before = outer.accumulate(each, axis=0)
     envelope_behind = outer.accumulate(each[::-1], axis=0)[::-1]
-    went_on_by_mean = (envelope_before * counted + summed[-1] - summed) / np.maximum(counted[-1], 1)
-    went_on_by_envelope = np.vstack([outer(mean_before[:-1], envelope_behind[1:]), mean_before[-1:]])
+    envelope_then_mean = (envelope_before * counted + summed[-1] - summed) / np.maximum(counted[-1], 1)
+    mean_then_envelope = np.vstack([outer(mean_before[:-1], envelope_behind[1:]), mean_before[-1:]])
     near = 1e-5 + 1e-9 / size
-    found = np.abs(np.vstack([went_on_by_mean, went_on_by_envelope, envelope_before[-1:]]) - total) <= near
-    return bool(found.all(axis=1).any())
+    matches = np.abs(np.vstack([envelope_then_mean, mean_then_envelope, envelope_before[-1:]]) - total) <= near
+    return bool(matches.all(axis=1).any())
 
 
 def all_rows(dataset: DatasetFolder, key: str) -> NDArray[Any] | None:
     """Return every row of a numeric feature, (n, d); None if they cannot be read, which is reported elsewhere."""
-    found = []
+    parts = []
     for path in dict.fromkeys(episode.data_file for episode in dataset.episodes):
         if path is None:
             return None
@@ -100,12 +101,12 @@ def all_rows(dataset: DatasetFolder, key: str) -> NDArray[Any] | None:
         values = to_numpy(table.column(key)) if key in table.column_names else np.empty(0, object)
         if values.dtype == object:
             return None
-        found.append(values.reshape(len(values), -1))
-    return np.concatenate(found) if len({rows.shape[1] for rows in found}) == 1 else None
+        parts.append(values.reshape(len(values), -1))
+    return np.concatenate(parts) if len({rows.shape[1] for rows in parts}) == 1 else None
 
 
 def _place(target: float, count: int) -> int:
-    """The row, of `count` in order, at which `target` of them are reached."""
+    """Return the row, of `count` sorted ones, at which `target` rows are reached."""
     return min(max(math.ceil(target), 1), count) - 1
 
 

@@ -1,4 +1,4 @@
-"""What a verification found: problems, each with its file, episode and frame, and notes."""
+"""The result of a verification: problems, each with its file, episode and frame, and notes."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 MOST = 500
-"""Problems that are listed; all are counted."""
+"""Most problems that are listed; all are counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that is wrong: in `file` (relative to the dataset), of `episode`, at its row `frame`; None: unknown."""
+    """A problem in `file` (relative to the dataset), of `episode`, at its row `frame`; None if unknown."""
 
     file: str
     episode: int | None
@@ -29,9 +29,9 @@ class Problem:
 
 @dataclass
 class Report:
-    """`problems` break a promise or a reader; `notes` are oddities that readers live with.
+    """The result of a verification. `problems` break a reader; `notes` are oddities that readers accept.
 
-    `episodes` and `frames` were counted, `count` is the number of problems, also of those beyond the list's end.
+    `episodes` and `frames` were checked. `count` is the number of all problems, including those not listed.
     """
 
     root: Path
@@ -43,25 +43,28 @@ class Report:
 
     @property
     def ok(self) -> bool:
+        """Whether there are no problems."""
         return not self.count
 
     def add(self, file: str | Path, what: str, episode: int | None = None, frame: int | None = None) -> None:
+        """Add a problem."""
         self.count += 1
         if len(self.problems) < MOST:
             self.problems.append(Problem(self.name_of(file), episode, frame, what))
 
     def name_of(self, file: str | Path) -> str:
-        """`file` as it is called within the dataset."""
+        """Return the path of `file` relative to the dataset."""
         path = Path(file)
         return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(file)
 
     def note(self, what: str) -> None:
+        """Add a note."""
         if len(self.notes) < MOST:
             self.notes.append(what)
 
 
 class Gathered:
-    """Problems of one kind, found in one episode after the other: a line each where these are few, else one for all."""
+    """Problems of one kind in several episodes: one line each if they are few, else one for all."""
 
     FEW = 3
 
@@ -69,33 +72,33 @@ class Gathered:
         self._found: dict[tuple[str, str], list[tuple[Problem, int]]] = {}
 
     def add(self, kind: str, problem: Problem, rows: int = 0) -> None:
-        """`kind` says what is wrong in all of them, of `rows` rows of this one's episode."""
+        """Add a problem of the kind described by `kind`, in `rows` rows of its episode."""
         self._found.setdefault((problem.file, kind), []).append((problem, rows))
 
     def report(self, report: Report, total: int) -> None:
-        """Put them into `report`; `total` is the number of episodes that were looked at."""
-        for (file, kind), found in self._found.items():
-            if len(found) <= self.FEW:
-                for problem, _ in found:
+        """Add them to `report`; `total` is the number of checked episodes."""
+        for (file, kind), problems in self._found.items():
+            if len(problems) <= self.FEW:
+                for problem, _ in problems:
                     report.add(file, problem.what, problem.episode, problem.frame)
                 continue
-            rows = sum(count for _, count in found)
-            places = numbered([problem.episode for problem, _ in found if problem.episode is not None])
+            rows = sum(count for _, count in problems)
+            places = numbered([problem.episode for problem, _ in problems if problem.episode is not None])
             counted = f", {rows} rows" if rows else ""
-            first = found[0][0]
-            said = kind == first.what.replace(f"episode {first.episode} ", "the episode ")
-            example = "" if said else f"; first: {first.what}"
-            report.add(file, f"{kind} in {len(found)} of {total} episodes{counted} ({places}){example}")
+            first = problems[0][0]
+            is_same = kind == first.what.replace(f"episode {first.episode} ", "the episode ")
+            example = "" if is_same else f"; first: {first.what}"
+            report.add(file, f"{kind} in {len(problems)} of {total} episodes{counted} ({places}){example}")
 
 
 def numbered(episodes: list[int], most: int = 8) -> str:
-    """`episodes 3, 5 to 9`; what is beyond `most` places is counted."""
+    """Return `episodes 3, 5 to 9`; runs beyond `most` are counted."""
     runs: list[list[int]] = []
     for number in sorted(set(episodes)):
         if runs and number == runs[-1][1] + 1:
             runs[-1][1] = number
         else:
             runs.append([number, number])
-    words = [str(a) if a == b else f"{a} to {b}" for a, b in runs[:most]]
+    listed = [str(a) if a == b else f"{a} to {b}" for a, b in runs[:most]]
     more = f" and {len(runs) - most} places more" if len(runs) > most else ""
-    return f"episode{'s' if len(set(episodes)) != 1 else ''} {', '.join(words)}{more}"
+    return f"episode{'s' if len(set(episodes)) != 1 else ''} {', '.join(listed)}{more}"

@@ -1,4 +1,4 @@
-"""The rows of the data files against what episodes, tasks and statistics say of them."""
+"""Check the rows of the data files against the tables of episodes and tasks and the statistics."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _KINDS = {
 
 
 class RowCheck:
-    """Checks data files one after the other; `finish` compares the statistics of all rows that were read."""
+    """Checks data files one after the other; `finish` compares the statistics of all rows read."""
 
     def __init__(self, dataset: DatasetFolder, report: Report, *, only: Collection[int] | None) -> None:
         self._dataset = dataset
@@ -45,17 +45,17 @@ class RowCheck:
         self._odd: dict[str, _Odd] = {}
 
     def _unreadable(self, episodes: list[EpisodeInfo]) -> list[int]:
-        """Those of a damaged file whose own rows are: each lies in parts of the file that are read by themselves."""
-        found = []
+        """Return the episodes of a damaged file whose rows cannot be read; each row group is read separately."""
+        unreadable = []
         for episode in episodes:
             try:
                 self._dataset.rows(episode.index, self._numeric)
             except DamagedFile:
-                found.append(episode.index)
-        return sorted(found)
+                unreadable.append(episode.index)
+        return sorted(unreadable)
 
     def check_file(self, path: Path, episodes: list[EpisodeInfo]) -> None:
-        """Check all rows of one file; `episodes` are those that claim to be in it."""
+        """Check all rows of one file; `episodes` are those that refer to it."""
         try:
             with open_parquet(path) as file:
                 self._check_columns(path, file.schema_arrow)
@@ -87,20 +87,20 @@ class RowCheck:
             self._report.add(path, f"has {rows} rows, its episodes have {at}", last)
 
     def finish(self) -> None:
-        """Compare `stats.json`, where the whole dataset was read, and say what several episodes have in common."""
+        """Report what episodes have in common; compare `stats.json` if the whole dataset was read."""
         self._gathered.report(self._report, self._report.episodes)
         for odd in self._odd.values():
-            self._report.note(odd.words())
+            self._report.note(odd.text())
         if self._only is None:
             self._check_totals()
         if self._stale:
             self._report.note(f"statistics of {', '.join(sorted(self._stale))} are not those of the rows")
 
     def _check_columns(self, path: Path, schema: pa.Schema) -> None:
-        wanted = {key for key, feature in self._dataset.features.items() if not is_video(feature)}
-        for name in sorted(set(schema.names) - wanted):
-            self._report.add(path, f"column {name!r} is no feature; LeRobot does not load it")
-        for name in sorted(wanted - set(schema.names) - DEFAULT_FEATURES.keys()):
+        expected = {key for key, feature in self._dataset.features.items() if not is_video(feature)}
+        for name in sorted(set(schema.names) - expected):
+            self._report.add(path, f"column {name!r} is not a feature; LeRobot does not load it")
+        for name in sorted(expected - set(schema.names) - DEFAULT_FEATURES.keys()):
             self._report.add(path, f"feature {name!r} has no column")
 
     def _check_widths(self, path: Path, columns: dict[str, NDArray[Any]]) -> None:
@@ -175,7 +175,10 @@ class RowCheck:
             self._check_quantiles(name, stored.get(name, {}), raw, episode.index)
 
     def _check_quantiles(self, name: str, stored: dict[str, Any], raw: NDArray[Any], episode: int) -> None:
-        """Of a whole dataset alone: an edit must not be refused for what another program wrote of other episodes."""
+        """Check quantiles against the rows, only if the whole dataset is verified.
+
+        An edit must not be refused because of what another program wrote for other episodes.
+        """
         if self._only is None and name not in DEFAULT_FEATURES and stored.keys() & SHARES.keys():
             wrong = unlike_rows(stored, raw.reshape(len(raw), -1), self._dataset.features[name]["shape"])
             if wrong:
@@ -204,14 +207,14 @@ class RowCheck:
         if wrong is None:
             return
         if name in DEFAULT_FEATURES:
-            # LeRobot's own tools leave these as they were; no reader uses them.
+            # LeRobot's own tools do not update these, and no reader uses them.
             self._stale.add(name)
         else:
             self._report.add(file, f"statistics of {name}: {wrong}", episode)
 
 
 class _Odd:
-    """Rows of one feature that are not finite."""
+    """The rows of one feature that are not finite."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -219,13 +222,15 @@ class _Odd:
         self._rows = 0
 
     def add(self, episode: int, rows: NDArray[Any]) -> None:
+        """Add the rows of an episode."""
         wrong = ~np.isfinite(rows)
-        at, place = (int(n) for n in np.argwhere(wrong)[0])
+        at, column_number = (int(n) for n in np.argwhere(wrong)[0])
         self._rows += int(wrong.any(axis=1).sum())
-        column = f"{self._name}[{place}]" if rows.shape[1] > 1 else self._name
-        self._first = self._first or f"{column} is {rows[at, place]} in row {at} of episode {episode}"
+        column = f"{self._name}[{column_number}]" if rows.shape[1] > 1 else self._name
+        self._first = self._first or f"{column} is {rows[at, column_number]} in row {at} of episode {episode}"
 
-    def words(self) -> str:
+    def text(self) -> str:
+        """Return the note."""
         more = f", the first of {self._rows} such rows" if self._rows > 1 else ""
         return f"{self._first}{more}: training on it yields only NaN; trim these rows or delete the episode"
 
@@ -233,29 +238,29 @@ class _Odd:
 def _stored_stats(
     dataset: DatasetFolder, keys: list[str], only: Collection[int] | None
 ) -> dict[int, dict[str, dict[str, Any]]]:
-    """What the table of episodes says of the numeric features, by episode."""
+    """Return the statistics of numeric features in the tables of episodes, by episode."""
     names = ["episode_index", *(f"stats/{key}/{name}" for key in keys for name in (*BASE, *SHARES))]
-    made: dict[int, dict[str, dict[str, Any]]] = {}
+    stats_by_episode: dict[int, dict[str, dict[str, Any]]] = {}
     for path in sorted(dataset.root.glob(EPISODES_GLOB)):
         try:
             table = read_table(path, names, root=dataset.root)
         except DamagedFile:
-            continue  # said when the dataset was opened
-        known = to_numpy(table.column("episode_index")) if "episode_index" in table.column_names else None
-        if known is None or not is_numbers(known) or not np.isfinite(known).all():
+            continue  # reported when the dataset was opened
+        episode_numbers = to_numpy(table.column("episode_index")) if "episode_index" in table.column_names else None
+        if episode_numbers is None or not is_numbers(episode_numbers) or not np.isfinite(episode_numbers).all():
             continue
         if only is not None:
-            table = table.filter(np.isin(known, list(only)))
+            table = table.filter(np.isin(episode_numbers, list(only)))
         columns = {name: table.column(name).to_pylist() for name in table.column_names}
         numbers: list[Any] = columns.get("episode_index", [])
         for row, index in enumerate(numbers):
-            found: dict[str, dict[str, Any]] = {}
+            stats: dict[str, dict[str, Any]] = {}
             for name, values in columns.items():
                 if name != "episode_index" and values[row] is not None:
                     _, key, stat = _parts(name)
-                    found.setdefault(key, {})[stat] = values[row]
-            made[int(index)] = found
-    return made
+                    stats.setdefault(key, {})[stat] = values[row]
+            stats_by_episode[int(index)] = stats
+    return stats_by_episode
 
 
 def _parts(name: str) -> tuple[str, str, str]:
@@ -265,6 +270,7 @@ def _parts(name: str) -> tuple[str, str, str]:
 
 
 def _locate(episodes: list[EpisodeInfo], row: int) -> tuple[int | None, int | None]:
+    """Return the episode and frame of a row of the dataset."""
     for episode in episodes:
         if episode.from_index <= row < episode.to_index:
             return episode.index, row - episode.from_index

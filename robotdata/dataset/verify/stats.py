@@ -1,4 +1,4 @@
-"""Statistics in themselves and with each other: those of the whole must follow from the episodes'."""
+"""Check statistics by themselves and against each other: those of the dataset must follow from the episodes'."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ StoredStats = dict[int, dict[str, dict[str, Any]]]
 
 def check_derived(dataset: DatasetFolder, report: Report, stored: StoredStats) -> None:
     """Check each episode's statistics, and those of `stats.json` against the episodes'."""
-    keys = [key for key, about in dataset.features.items() if is_video(about) or about["dtype"] in NUMERIC_DTYPES]
+    keys = [key for key, feature in dataset.features.items() if is_video(feature) or feature["dtype"] in NUMERIC_DTYPES]
     try:
         totals = dataset.stats()
     except DamagedFile:
-        totals = {}  # said where rows are compared with them
+        totals = {}  # reported where rows are compared with them
     without_spread: dict[str, int] = {}
     for key in keys:
         if key in DEFAULT_FEATURES:
             continue
         colours = is_video(dataset.features[key]) and not is_depth(dataset.features[key])
-        most = 1.0 if colours else None
-        found = {index: _arrays(stats.get(key, {})) for index, stats in stored.items()}
-        for index, stat in sorted(found.items()):
-            wrong = _disorder(stat, most)
+        limit = 1.0 if colours else None
+        stats_by_episode = {index: _arrays(stats.get(key, {})) for index, stats in stored.items()}
+        for index, stat in sorted(stats_by_episode.items()):
+            wrong = _disorder(stat, limit)
             if colours and wrong is None and overflown(stat):
                 without_spread[key] = without_spread.get(key, 0) + 1
             elif colours and wrong is None:
@@ -50,13 +50,19 @@ def check_derived(dataset: DatasetFolder, report: Report, stored: StoredStats) -
             _add(report, "meta/episodes", key, wrong, index)
         total = totals.get(key)
         if isinstance(total, dict) and is_video(dataset.features[key]):
-            _check_counts(dataset, key, found, _arrays(total), report)
-        blamed = any(p.what.startswith(_words(key)) and p.file == "meta/episodes" for p in report.problems)
-        blamed |= 0 < without_spread.get(key, 0) < len(found)
-        if isinstance(total, dict) and found and not blamed:  # else it may well be right, and one of them is wrong
-            mine, parts = _arrays(total), list(found.values())
+            _check_counts(dataset, key, stats_by_episode, _arrays(total), report)
+        blamed = any(p.what.startswith(_prefix(key)) and p.file == "meta/episodes" for p in report.problems)
+        blamed |= 0 < without_spread.get(key, 0) < len(stats_by_episode)
+        if (
+            isinstance(total, dict) and stats_by_episode and not blamed
+        ):  # else it may well be right, and one of them is wrong
+            total_stat, parts = _arrays(total), list(stats_by_episode.values())
             camera = is_video(dataset.features[key])
-            wrong = _disorder(mine, most) or _apart(mine, parts, camera) or _astray(dataset, key, mine, parts)
+            wrong = (
+                _disorder(total_stat, limit)
+                or _apart(total_stat, parts, camera)
+                or _astray(dataset, key, total_stat, parts)
+            )
             _add(report, STATS, key, wrong, None)
     if without_spread:
         _note_without_spread(without_spread, len(dataset.episodes), report)
@@ -71,7 +77,10 @@ def _note_without_spread(counts: Mapping[str, int], episodes: int, report: Repor
 
 
 def _check_counts(dataset: DatasetFolder, key: str, found: Mapping[int, Stat], total: Stat, report: Report) -> None:
-    """Where an episode's do not add up: LeRobot counts the sampled pictures, or, encoding as it records, all pixels."""
+    """Report episodes with a wrong count.
+
+    LeRobot counts the sampled frames or, if it encodes while recording, all pixels.
+    """
     counts = {index: stat["count"][0] for index, stat in found.items() if "count" in stat}
     if "count" not in total or sum(counts.values()) == total["count"][0]:
         return
@@ -81,23 +90,24 @@ def _check_counts(dataset: DatasetFolder, key: str, found: Mapping[int, Stat], t
     for episode in dataset.episodes:
         count, frames = counts.get(episode.index), episode.length
         if frames and count is not None and count not in (len(sampled(frames)), frames, frames * pixels):
-            words = f"count is {count:.10g}, LeRobot samples {len(sampled(frames))} of its {frames} frames"
-            _add(report, "meta/episodes", key, words, episode.index)
+            problem = f"count is {count:.10g}, LeRobot samples {len(sampled(frames))} of its {frames} frames"
+            _add(report, "meta/episodes", key, problem, episode.index)
 
 
 def _add(report: Report, file: str, key: str, wrong: str | None, episode: int | None) -> None:
-    """Unless the rows have said so already."""
-    said = any(p.what.startswith(_words(key)) and (p.file, p.episode) == (file, episode) for p in report.problems)
-    if wrong and not said:
-        report.add(file, _words(key) + wrong, episode)
+    """Report a problem of a statistic, unless one was reported already."""
+    reported = any(p.what.startswith(_prefix(key)) and (p.file, p.episode) == (file, episode) for p in report.problems)
+    if wrong and not reported:
+        report.add(file, _prefix(key) + wrong, episode)
 
 
-def _words(key: str) -> str:
+def _prefix(key: str) -> str:
+    """Return the beginning of all problems of this feature."""
     return f"statistics of {key}: "
 
 
 def _disorder(stat: Stat, most: float | None) -> str | None:
-    """What cannot be true of any data."""
+    """Return what no data can have, or None. `most` is the greatest possible value."""
     sides = [stat[name] for name in ("min", *QUANTILES, "max") if name in stat]
     names = [name for name in ("min", *QUANTILES, "max") if name in stat]
     if len({side.shape for side in sides}) > 1:
@@ -116,7 +126,10 @@ def _disorder(stat: Stat, most: float | None) -> str | None:
 
 
 def _apart(total: Stat, parts: list[Stat], camera: bool) -> str | None:
-    """Where the whole does not follow from its episodes; quantiles as far as every program's rule goes."""
+    """Return where the dataset's statistics do not follow from its episodes'.
+
+    Quantiles may follow by the rule of any program.
+    """
     if not all(name in part for name in BASE for part in parts) or not all(name in total for name in BASE):
         return None
     if len({part["mean"].shape for part in parts} | {total["mean"].shape}) > 1:
@@ -147,7 +160,7 @@ def _apart(total: Stat, parts: list[Stat], camera: bool) -> str | None:
 
 
 def _astray(dataset: DatasetFolder, key: str, total: Stat, parts: list[Stat]) -> str | None:
-    """Quantiles of the whole that come from nowhere: not from the episodes', nor from all rows."""
+    """Return a quantile of the dataset that follows neither from the episodes' nor from all rows."""
     if not all(name in stat for name in BASE for stat in (total, *parts)):
         return None
     odd = unlike_parts(total, parts)
@@ -163,31 +176,31 @@ def _astray(dataset: DatasetFolder, key: str, total: Stat, parts: list[Stat]) ->
 
 
 def _arrays(stat: Mapping[str, Any]) -> Stat:
-    """Flat; what is no row of finite numbers is left out."""
-    made: Stat = {}
+    """Return the statistics as flat arrays; those that are not finite numbers are left out."""
+    arrays: Stat = {}
     for name in (*BASE, *QUANTILES):
         try:
             values = np.asarray(stat[name], np.float64).reshape(-1)
         except (KeyError, TypeError, ValueError):
             continue
         if len(values) and np.isfinite(values).all():
-            made[name] = values
-    return made
+            arrays[name] = values
+    return arrays
 
 
 def stored_stats(dataset: DatasetFolder) -> StoredStats:
     """Return the statistics in the tables of episodes."""
-    made: StoredStats = {}
+    result: StoredStats = {}
     for path in sorted(dataset.root.glob(EPISODES_GLOB)):
         try:
             columns = read_table(path, root=dataset.root).to_pydict()
         except DamagedFile:
-            continue  # said where the tables are checked
+            continue  # reported where the tables are checked
         numbers = columns.get("episode_index") or []
         for name, values in columns.items():
             if name.startswith("stats/"):
                 key, _, part = name.removeprefix("stats/").rpartition("/")
                 for index, value in zip(numbers, values, strict=False):
                     if value is not None and isinstance(index, int):
-                        made.setdefault(index, {}).setdefault(key, {})[part] = value
-    return made
+                        result.setdefault(index, {}).setdefault(key, {})[part] = value
+    return result

@@ -1,4 +1,4 @@
-"""What `info.json` says of a camera's streams, against the streams themselves."""
+"""Compare what `info.json` states about a camera's streams with the streams."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from robotdata.dataset.verify.report import Report
 from robotdata.video.errors import VideoError
 from robotdata.video.facts import VideoFacts, probe
 
-# Encoders, tags and other names that programs have written where a codec's own belongs.
+# Names of encoders, tags and others that programs have written in place of the codec's name.
 _CODECS = {
     "libsvtav1": "av1",
     "libaom-av1": "av1",
@@ -30,40 +30,40 @@ _WRONG = "LeRobot compares and encodes again by it when it merges, splits and de
 
 
 def check_streams(dataset: DatasetFolder, key: str, paths: Iterable[Path], report: Report) -> None:
-    """Add to `report` what `info.json` says of the streams of camera `key` and is true of none of its files.
+    """Report what `info.json` states about the streams of camera `key` and is true of none of its files.
 
-    LeRobot writes it once, from the first file. What is true of some files only is a note: a dataset to which
-    somebody has added with another encoder is read by everybody.
+    LeRobot writes it once, from the first file. What is true of some files only is a note, because all readers accept a
+    dataset that was extended with another encoder.
     """
-    said = stated(dataset.features[key])
-    if not said:
+    statements = stated(dataset.features[key])
+    if not statements:
         return
-    facts = [found for path in paths if (found := _facts(path)) is not None]
-    for name, value in said.items():
-        unlike = [each for each in facts if not _agrees(name, value, each)]
-        if not unlike:
+    facts = [file_facts for path in paths if (file_facts := _facts(path)) is not None]
+    for name, value in statements.items():
+        differing = [each for each in facts if not _agrees(name, value, each)]
+        if not differing:
             continue
-        first = unlike[0].path
+        first = differing[0].path
         file = first.relative_to(report.root).as_posix() if first.is_relative_to(report.root) else str(first)
-        words = f"{key}: {name} is {value!r:.60}, {file} has {_value(name, unlike[0])!r}"
-        if len(unlike) == len(facts):
-            report.add(INFO, f"{words}; {_WRONG}")
+        difference = f"{key}: {name} is {value!r:.60}, {file} has {_value(name, differing[0])!r}"
+        if len(differing) == len(facts):
+            report.add(INFO, f"{difference}; {_WRONG}")
         else:
-            report.note(f"{INFO}: {words}, as {len(unlike)} of {len(facts)} files have; they are read anyway")
+            report.note(f"{INFO}: {difference}, as {len(differing)} of {len(facts)} files have; they are read anyway")
 
 
 def stated(feature: Feature) -> dict[str, Any]:
     """Return what `info`, or `video_info` of older programs, states about the stream, without nulls."""
     blocks = (feature.get("video_info"), feature.get("info"))
-    said = {name: value for block in blocks if isinstance(block, Mapping) for name, value in block.items()}
-    return {name: said[name] for name in _VALUES if said.get(name) is not None}
+    statements = {name: value for block in blocks if isinstance(block, Mapping) for name, value in block.items()}
+    return {name: statements[name] for name in _VALUES if statements.get(name) is not None}
 
 
 def _facts(path: Path) -> VideoFacts | None:
     try:
         return probe(path)
     except (VideoError, OSError):
-        return None  # said where its packets are counted
+        return None  # reported where its packets are counted
 
 
 _VALUES: dict[str, Callable[[VideoFacts], Any]] = {
@@ -88,11 +88,11 @@ def _agrees(name: str, value: Any, facts: VideoFacts) -> bool:
         return False
     if name == "video.codec":
         value = _CODECS.get(str(value).lower(), value)
-    if name == "video.pix_fmt":  # the j says full range, which other builds of FFmpeg say beside it
+    if name == "video.pix_fmt":  # the j means full range, which other builds of FFmpeg state separately
         return str(value).replace("yuvj", "yuv") == facts.pix_fmt.replace("yuvj", "yuv")
     return bool(value == _value(name, facts))
 
 
 def _same_rate(value: Any, rate: float) -> bool:
-    """LeRobot cuts the rate to a whole number, people round it."""
+    """Return whether two rates are equal up to rounding: LeRobot truncates the rate, people round it."""
     return not isinstance(value, bool) and isinstance(value, int | float) and abs(value - rate) < 1

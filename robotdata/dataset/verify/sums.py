@@ -1,4 +1,4 @@
-"""Minimum, maximum, mean and spread of rows, which add up over files, and what is stored of them."""
+"""Minimum, maximum, mean and std of rows, which can be combined over files and compared with stored statistics."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ Numbers = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """Each (d,), over those values that are finite; `finite` is how many these are, `odd` whether there are others.
+    """Statistics of rows, each (d,), over finite values.
 
-    Nothing is squared that could overflow: 1e300 is a value like any other.
+    `finite`: the number of finite values. `odd`: whether there are others. Computations avoid overflow, because 1e300
+    is a valid value.
     """
 
     low: Numbers
@@ -32,29 +33,29 @@ class Sums:
     def of(cls, values: NDArray[Any]) -> Sums:
         """Return the sums of `values`, (n, ...), n >= 1."""
         rows = values.reshape(len(values), -1).astype(np.float64)
-        there = np.isfinite(rows)
-        count = there.sum(axis=0).astype(np.float64)
-        low = np.where(there, rows, np.inf).min(axis=0)
-        high = np.where(there, rows, -np.inf).max(axis=0)
+        is_finite = np.isfinite(rows)
+        count = is_finite.sum(axis=0).astype(np.float64)
+        low = np.where(is_finite, rows, np.inf).min(axis=0)
+        high = np.where(is_finite, rows, -np.inf).max(axis=0)
         low, high = (np.where(count > 0, side, np.nan) for side in (low, high))
-        size = high / 2 - low / 2  # halves: the whole may be more than a float64 holds
-        part = np.where(there, rows / 2 - low / 2, 0) / np.where(size > 0, size, 1)
+        size = high / 2 - low / 2  # halves, because the whole range may exceed float64
+        part = np.where(is_finite, rows / 2 - low / 2, 0) / np.where(size > 0, size, 1)
         share = part.sum(axis=0) / np.maximum(count, 1)
-        spread = np.sqrt((np.where(there, part - share, 0) ** 2).sum(axis=0) / np.maximum(count, 1))
+        spread = np.sqrt((np.where(is_finite, part - share, 0) ** 2).sum(axis=0) / np.maximum(count, 1))
         mean = 2 * (low / 2 + size * share)
-        return cls(low, high, mean, size * (2 * spread), count, np.any(~there, axis=0), len(rows))
+        return cls(low, high, mean, size * (2 * spread), count, np.any(~is_finite, axis=0), len(rows))
 
     def plus(self, other: Sums) -> Sums:
-        """Return the sums of both."""
+        """Return the statistics of both together."""
         count = self.finite + other.finite
-        whole = np.maximum(count, 1)
-        mine, theirs = self.finite / whole, other.finite / whole
-        # Where one side has no finite value its numbers are NaN, and weigh nothing.
-        a, b = (_none_as(side.mean, 0.0) for side in (self, other))
-        s, t = (_none_as(side.std, 0.0) for side in (self, other))
-        between = np.sqrt(mine * theirs)
-        mean = a * mine + b * theirs
-        std = np.hypot(np.hypot(np.sqrt(mine) * s, np.sqrt(theirs) * t), between * b - between * a)
+        total = np.maximum(count, 1)
+        own_weight, other_weight = self.finite / total, other.finite / total
+        # The statistics of a side without finite values are NaN; their weight is 0.
+        a, b = (_replace_nan(side.mean, 0.0) for side in (self, other))
+        s, t = (_replace_nan(side.std, 0.0) for side in (self, other))
+        between = np.sqrt(own_weight * other_weight)
+        mean = a * own_weight + b * other_weight
+        std = np.hypot(np.hypot(np.sqrt(own_weight) * s, np.sqrt(other_weight) * t), between * b - between * a)
         empty = count == 0
         return Sums(
             np.fmin(self.low, other.low),
@@ -67,45 +68,44 @@ class Sums:
         )
 
     def pooled(self, width: int) -> Sums:
-        """LeRobot's rule for features of rank 2 and more: all that share a place in the last dimension, together."""
-        parts = [self._part(slice(at, at + width)) for at in range(0, len(self.low), width)]
-        made = parts[0]
+        """Return the statistics by LeRobot's rule for rank 2 or more: values with the same last index are pooled."""
+        parts = [self._part(slice(begin, begin + width)) for begin in range(0, len(self.low), width)]
+        result = parts[0]
         for part in parts[1:]:
-            made = made.plus(part)
-        return Sums(made.low, made.high, made.mean, made.std, made.finite, made.odd, self.rows)
+            result = result.plus(part)
+        return Sums(result.low, result.high, result.mean, result.std, result.finite, result.odd, self.rows)
 
     def unlike(self, stored: Mapping[str, Any], shape: Sequence[int]) -> str | None:
         """Return the first stored value that differs from the computed one, as text; None if all match.
 
-        `shape` is the feature's: of rank 2 and more LeRobot 0.4 and later store the pooled statistics, LeRobot 2.1
-        those of each value. Where a row is not finite, a statistic that is not finite either is right, and so is
-        one that leaves such rows out.
+        `shape` is the feature's. For rank 2 or more, LeRobot 0.4 and later store pooled statistics, LeRobot 2.1 those
+        of each value. If a row is not finite, a stored statistic may be not finite, or leave such rows out.
         """
-        found = {}
+        stored_arrays = {}
         for name in BASE:
             if stored.get(name) is None:
                 return f"{name} is missing"
             try:
-                found[name] = np.asarray(stored[name], np.float64).reshape(-1)
+                stored_arrays[name] = np.asarray(stored[name], np.float64).reshape(-1)
             except (TypeError, ValueError):
                 return f"{name} is not numeric"
-        mine = self.pooled(shape[-1]) if is_pooled(len(found["min"]), len(self.low), shape) else self
-        return mine._unlike(found)
+        computed = self.pooled(shape[-1]) if is_pooled(len(stored_arrays["min"]), len(self.low), shape) else self
+        return computed._unlike(stored_arrays)
 
-    def _unlike(self, found: Mapping[str, Numbers]) -> str | None:
-        mine = {"min": self.low, "max": self.high, "mean": self.mean, "std": self.std}
+    def _unlike(self, stored: Mapping[str, Numbers]) -> str | None:
+        computed = {"min": self.low, "max": self.high, "mean": self.mean, "std": self.std}
         with np.errstate(over="ignore"):
             scale = np.maximum(np.abs(self.low), np.abs(self.high)) + (self.high - self.low)
-        for name, numbers in mine.items():
-            theirs = found[name]
-            if theirs.shape != numbers.shape:
-                return f"{name} has {len(theirs)} numbers, a row has {len(numbers)}"
+        for name, numbers in computed.items():
+            values = stored[name]
+            if values.shape != numbers.shape:
+                return f"{name} has {len(values)} numbers, a row has {len(numbers)}"
             near = 1e-7 + (1e-6 if name in {"min", "max"} else 1e-3) * scale
-            right = _within(theirs, numbers, near) | (self.odd & ~np.isfinite(theirs))
+            right = _within(values, numbers, near) | (self.odd & ~np.isfinite(values))
             if not right.all():
-                return f"{name} is {_short(theirs)}, the rows give {_short(numbers)}"
-        if found["count"].tolist() != [self.rows]:
-            return f"count is {_short(found['count'])}, the rows give {self.rows}"
+                return f"{name} is {_short(values)}, the rows give {_short(numbers)}"
+        if stored["count"].tolist() != [self.rows]:
+            return f"count is {_short(stored['count'])}, the rows give {self.rows}"
         return None
 
     def _part(self, which: slice) -> Sums:
@@ -125,12 +125,12 @@ def is_pooled(stored: int, values: int, shape: Sequence[int]) -> bool:
     return len(shape) > 1 and stored == shape[-1] != values and values % shape[-1] == 0
 
 
-def _within(theirs: Numbers, mine: Numbers, near: Numbers) -> NDArray[np.bool_]:
+def _within(stored: Numbers, computed: Numbers, near: Numbers) -> NDArray[np.bool_]:
     with np.errstate(over="ignore", invalid="ignore"):
-        return np.asarray((theirs == mine) | (np.abs(theirs - mine) <= near))
+        return np.asarray((stored == computed) | (np.abs(stored - computed) <= near))
 
 
-def _none_as(values: Numbers, instead: float) -> Numbers:
+def _replace_nan(values: Numbers, instead: float) -> Numbers:
     return np.where(np.isnan(values), instead, values)
 
 

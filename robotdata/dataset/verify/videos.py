@@ -1,4 +1,4 @@
-"""One video file against the episodes that lie in it: counted, on the grid, without gap, decodable."""
+"""Check one video file against its episodes: frame count, timestamps, gaps, decoding."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ def check_video_file(
     deep: bool,
     look: Look | None = None,
 ) -> PacketIndex | None:
-    """Add to `report` what is wrong with the video of camera `key` at `path`; `deep` decodes all of it.
+    """Report what is wrong with the video of camera `key` at `path`; `deep` decodes all of it.
 
-    Every decoded frame is shown to `look`. Gives the video's index, None if it has none.
+    `look` is called for every decoded frame. Return the video's index, or None if it has none.
     """
     ordered = sorted(episodes, key=lambda episode: episode.videos[key].from_timestamp)
     try:
         index = index_video(path)
     except VideoError as error:
-        if path.exists() and path.stat().st_size:  # a missing one is said with the episode
-            report.add(path, str(error), *_blame(ordered, key, getattr(error, "frame", 0)))
+        if path.exists() and path.stat().st_size:  # a missing file is reported with the episode
+            report.add(path, str(error), *_episode_of(ordered, key, getattr(error, "frame", 0)))
         return None
     _check_shape(dataset, key, path, index, report)
     _check_grid(dataset, key, path, index, ordered, report)
@@ -55,8 +55,8 @@ def _check_shape(dataset: DatasetFolder, key: str, path: Path, index: PacketInde
     if (index.width, index.height) != (width, height):
         report.add(path, f"is {index.width}x{index.height}, the feature says {width}x{height}")
     if index.display_matrix:
-        what = "players and torchcodec rotate its frames (by a display matrix), LeRobot's pyav and these pages do not"
-        report.note(f"{key}, {path.name}: {what}; re-encode it to fix that")
+        reason = "players and torchcodec rotate its frames (by a display matrix), LeRobot's pyav and these pages do not"
+        report.note(f"{key}, {path.name}: {reason}; re-encode it to fix that")
     depth = is_depth(dataset.features[key])
     if depth and index.pix_fmt != DEPTH_PIX_FMT:
         report.add(path, f"holds {index.pix_fmt}, the feature says depth, which is {DEPTH_PIX_FMT}")
@@ -67,7 +67,7 @@ def _check_shape(dataset: DatasetFolder, key: str, path: Path, index: PacketInde
 
 
 def _note_scale(dataset: DatasetFolder, key: str, report: Report) -> None:
-    """What LeRobot puts in where a depth camera's `info` is silent, it says to nobody."""
+    """Note missing values of a depth camera's `info`; LeRobot silently uses its defaults."""
     info = dataset.features[key].get("info") or {}
     missing = [name for name in DepthScale().info("mm") if info.get(name) is None and name != "is_depth_map"]
     note = f"{key}: info does not say {', '.join(missing)}; LeRobot reads its depth with the defaults"
@@ -82,8 +82,8 @@ def _check_grid(
     wrong = np.flatnonzero(np.abs(times - np.arange(len(times)) / dataset.fps) > _TIME_S)
     if len(wrong):
         at = int(wrong[0])
-        what = f"frame {at} of the file is at {times[at]:.6f} s, not {at / dataset.fps:.6f} s ({len(wrong)} frames)"
-        report.add(path, what, *_blame(episodes, key, at))
+        problem = f"frame {at} of the file is at {times[at]:.6f} s, not {at / dataset.fps:.6f} s ({len(wrong)} frames)"
+        report.add(path, problem, *_episode_of(episodes, key, at))
 
 
 def _check_tiling(
@@ -95,7 +95,9 @@ def _check_tiling(
         off = abs(span.from_timestamp * fps - round(span.from_timestamp * fps)) / fps
         if off > _TIME_S:
             report.add(
-                "meta/episodes", f"{key}: from_timestamp {span.from_timestamp} is no frame's time", episode.index
+                "meta/episodes",
+                f"{key}: from_timestamp {span.from_timestamp} is not the time of a frame",
+                episode.index,
             )
         if span.first_frame != expected:
             report.add(
@@ -119,17 +121,22 @@ def _check_tiling(
 def _check_float32(
     dataset: DatasetFolder, key: str, path: Path, index: PacketIndex, episodes: list[EpisodeInfo], report: Report
 ) -> None:
-    """LeRobot compares times as float32: late in a long file they are too coarse to find a frame."""
+    """Report frames that LeRobot cannot find.
+
+    It compares times as float32, which are too coarse late in a long file.
+    """
     times = _times(index).astype(np.float32)
     for episode in episodes:
         span = episode.videos[key]
-        shown = times[span.first_frame : span.first_frame + episode.length]
-        stamps = (np.arange(len(shown)) / dataset.fps).astype(np.float32).astype(np.float64)
-        asked = (span.from_timestamp + stamps).astype(np.float32)
-        wrong = np.flatnonzero(np.abs(asked - shown) >= _TIME_S)
+        frame_times = times[span.first_frame : span.first_frame + episode.length]
+        stamps = (np.arange(len(frame_times)) / dataset.fps).astype(np.float32).astype(np.float64)
+        requested = (span.from_timestamp + stamps).astype(np.float32)
+        wrong = np.flatnonzero(np.abs(requested - frame_times) >= _TIME_S)
         if len(wrong) and abs(span.from_timestamp - span.first_frame / dataset.fps) < _TIME_S:
-            what = f"{len(wrong)} frames are further than {_TIME_S} s from the time that LeRobot asks for, in float32"
-            report.add(path, what, episode.index, int(wrong[0]))
+            problem = (
+                f"{len(wrong)} frames are further than {_TIME_S} s from the time that LeRobot asks for, in float32"
+            )
+            report.add(path, problem, episode.index, int(wrong[0]))
 
 
 def _check_decoding(
@@ -138,20 +145,20 @@ def _check_decoding(
     try:
         verify_video(path, expected_frames=packets, look=look)
     except BrokenVideoError as error:
-        report.add(path, str(error), *_blame(episodes, key, error.frame))
+        report.add(path, str(error), *_episode_of(episodes, key, error.frame))
     except FrameCountError as error:
-        report.add(path, str(error), *_blame(episodes, key, error.counted))
+        report.add(path, str(error), *_episode_of(episodes, key, error.counted))
     except VideoError as error:
         report.add(path, str(error))
 
 
 def _times(index: PacketIndex) -> NDArray[np.float64]:
-    made: NDArray[np.float64] = index.pts[index.order].astype(np.float64) * float(index.time_base)
-    return made
+    times: NDArray[np.float64] = index.pts[index.order].astype(np.float64) * float(index.time_base)
+    return times
 
 
-def _blame(episodes: list[EpisodeInfo], key: str, frame: int) -> tuple[int | None, int | None]:
-    """The episode that frame `frame` of the file belongs to, and its row there."""
+def _episode_of(episodes: list[EpisodeInfo], key: str, frame: int) -> tuple[int | None, int | None]:
+    """Return the episode of frame `frame` of the file, and its row."""
     for episode in episodes:
         span = episode.videos[key]
         if span.first_frame <= frame < span.first_frame + episode.length:
