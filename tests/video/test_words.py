@@ -164,7 +164,7 @@ def test_it_takes_paths_as_plain_strings(video, picture, tmp_path: Path) -> None
     assert join_videos([Segment(str(path), 2, 2), str(path)], str(tmp_path / "j.mp4"), fps=30).frames == 8
     assert cut_video(str(path), 2, 4, str(tmp_path / "c.mp4"), fps=30).frames == 2
     assert len(list(folder_pictures(str(tmp_path)))) == 1
-    with pytest.raises(VideoError, match=r"episode-0\.mp4 is no camera's file"):
+    with pytest.raises(VideoError, match=r"episode-0\.mp4 is not a camera file"):
         list(packet_file(str(path)))
 
 
@@ -183,7 +183,7 @@ def test_it_leaves_the_video_that_another_wrote_meanwhile(tmp_path: Path) -> Non
         out.write_bytes(b"theirs")
         yield RGB
 
-    with pytest.raises(OutputExistsError, match="written by another"):
+    with pytest.raises(OutputExistsError, match="created by another process"):
         encode_frames(pictures(), out, fps=30, settings=H264)
     assert out.read_bytes() == b"theirs" and list(tmp_path.iterdir()) == [out]
     with pytest.raises(OutputExistsError, match="is a folder"):
