@@ -6,6 +6,7 @@ import atexit
 import importlib.util
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -22,6 +23,11 @@ if missing := [name for name in NEEDS if importlib.util.find_spec(name) is None]
 
 import django  # noqa: E402
 from django.conf import settings  # noqa: E402
+
+# Hundreds of processes start here. Each would compile the whole product again where the environment asks Python to keep
+# no bytecode, and pytest would rewrite every test module in each worker.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # Before any of them is imported: their asserts show values, as a test's own do.
 pytest.register_assert_rewrite("tests.support")
