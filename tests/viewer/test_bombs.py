@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import zlib
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -147,16 +148,16 @@ def test_a_data_file_of_the_same_row_over_and_over_is_named(tmp_path: Path) -> N
 
 
 PICTURES = {
-    "png header": png(30_000, 30_000),
-    "jpeg header": jpeg(60_000, 60_000),
-    "64 megapixels": png(8_000, 8_000, whole=True),
+    "png header": partial(png, 30_000, 30_000),
+    "jpeg header": partial(jpeg, 60_000, 60_000),
+    "64 megapixels": cache(partial(png, 8_000, 8_000, whole=True)),
 }
 
 
 @pytest.mark.parametrize("name", PICTURES)
 @pytest.mark.parametrize("how", ["frame", "strip"])
 def test_a_picture_that_claims_to_be_huge_is_not_decoded(tmp_path: Path, name: str, how: str) -> None:
-    root = make_dataset(tmp_path / "d", picture=PICTURES[name])
+    root = make_dataset(tmp_path / "d", picture=PICTURES[name]())
     found = measured(root, how)
     assert found["ended"] == "Gone", found
 
@@ -184,7 +185,7 @@ def test_an_index_without_an_end_is_not_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", PICTURES)
 def test_the_page_answers_in_words(client: Client, olga: User, home: Path, db: None, name: str) -> None:
     dataset = Row.objects.create(slug="d", title="D", fps=30)
-    make_dataset(dataset.path, picture=PICTURES[name])
+    make_dataset(dataset.path, picture=PICTURES[name]())
     episode = Episode.objects.create(dataset=dataset, task="push", state="encoded", ticks=4, episode_index=0)
     client.force_login(olga)
     for path in (f"frame/{CAMERA}/0.jpg", f"frame/{CAMERA}/0.jpg?height=60", f"strip/{CAMERA}.jpg"):
