@@ -9,6 +9,9 @@ MINUTES ?= 10
 SEED ?= 1
 CASES ?= 2000
 TESTERS ?= 2
+# A file's tests stay together, and files in their order: those of tests/browser share one product and one Chromium for as
+# long as they follow each other, and each start of both takes 20 s of processor time.
+SPREAD := -n $(TESTERS) --dist loadfile --no-loadscope-reorder
 export PYTHONPATH := $(CURDIR)
 PINS := requirements.txt requirements-core.txt requirements-web.txt requirements-scale.txt constraints.txt
 
@@ -37,11 +40,11 @@ signin: $(VENV)/.run  ## print a new one-use sign-in link
 
 test: $(VENV)/.dev  ## run what a change needs; installs what the tests need, and a browser if this machine allows it
 	@$(BIN)/python bench/prepare.py
-	$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile -m "not faults" --ignore=tests/faults $(ARGS)
+	$(BIN)/python -m pytest $(SPREAD) -m "not faults" --ignore=tests/faults $(ARGS)
 
 test-faults: $(VENV)/.dev  ## real processes, disks and databases broken, at every write and by chance
 	@$(BIN)/python bench/prepare.py
-	$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile -m faults $(ARGS)
+	$(BIN)/python -m pytest $(SPREAD) -m faults $(ARGS)
 
 lint: $(VENV)/.dev  ## ruff, migrations that match the models, requirements that fit together, plain English
 	$(BIN)/ruff check .
