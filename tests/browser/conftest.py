@@ -81,7 +81,7 @@ def signed_in(chromium: Browser, product: Product) -> dict[str, Any]:
     if not product.cookies:
         context = chromium.new_context()
         page = context.new_page()
-        page.goto(product.link())
+        page.goto(product.printed)
         product.cookies = dict(context.storage_state())
         close_context(context)
     return product.cookies

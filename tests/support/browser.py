@@ -94,6 +94,8 @@ class Product:
     home: Path
     url: str
     lines: queue.Queue[str] = field(repr=False)
+    printed: str = ""
+    """The sign-in link that its start printed; one use."""
     cookies: dict[str, Any] = field(default_factory=dict, repr=False)
     """The storage state of a browser that is signed in; empty before the first one is."""
     _finder: subprocess.Popen[str] | None = None
@@ -145,7 +147,7 @@ def running(home: Path, rig: str) -> Iterator[Product]:
         reader.start()
         product = Product(process, home, f"http://127.0.0.1:{port}", lines)
         try:
-            wait_for_link(process, lines, home)
+            product.printed = wait_for_link(process, lines, home)
             yield product
         finally:
             product.end()
@@ -170,12 +172,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_for_link(process: subprocess.Popen[str], lines: queue.Queue[str], home: Path) -> None:
+def wait_for_link(process: subprocess.Popen[str], lines: queue.Queue[str], home: Path) -> str:
     deadline = time.monotonic() + 180
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            if "/sign-in/?code=" in lines.get(timeout=0.2):
-                return
+            if "/sign-in/?code=" in (line := lines.get(timeout=0.2)):
+                return next(word for word in line.split() if "/sign-in/?code=" in word)
         except queue.Empty:
             continue
     pytest.fail(f"the product did not start: {(home / 'log').read_text()[-2000:]}")
