@@ -13,6 +13,7 @@ import pytest
 from recorder.management.embedded import openness
 from robotdata.origins import is_ours
 from robotdata.secret_files import read_or_make
+from tests.support.fresh_home import fill_home
 
 ROOT = Path(__file__).resolve().parents[2]
 LOOK = """
@@ -113,9 +114,6 @@ ASK = """
 import asyncio
 from robotdata.asgi import application
 from asgiref.testing import ApplicationCommunicator
-from django.core.management import call_command
-
-call_command("migrate", verbosity=0)
 
 async def status(n):
     headers = [(b"host", b"127.0.0.1"), (b"x-forwarded-for", b"10.9.8.%d" % n)]
@@ -133,7 +131,9 @@ asyncio.run(main())
 
 @pytest.mark.parametrize(("proxies", "last"), [("", "429"), ("10.0.0.1", "429"), ("127.0.0.0/8, 10.0.0.1", "403")])
 def test_only_a_configured_proxy_says_who_asks(tmp_path: Path, proxies: str, last: str) -> None:
-    more = {"ROBOTDATA_HOME": str(tmp_path), "ROBOTDATA_PROXIES": proxies, "PYTHONPATH": str(ROOT)}
+    home = tmp_path / "home"
+    fill_home(home)
+    more = {"ROBOTDATA_HOME": str(home), "ROBOTDATA_PROXIES": proxies, "PYTHONPATH": str(ROOT)}
     env = {**os.environ, **more, "DJANGO_SETTINGS_MODULE": "robotdata.settings", "ROBOTDATA_LOG": "ERROR"}
     done = subprocess.run([sys.executable, "-c", ASK], env=env, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
