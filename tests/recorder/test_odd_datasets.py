@@ -135,6 +135,7 @@ def asked(client: Client, slug: str) -> dict[str, int]:
     return {page: status for page, status in answers.items() if status >= 500}
 
 
+@pytest.mark.faults  # a start for each of hundreds of odd fields
 @pytest.mark.parametrize("name", ["meta/robotdata.json", "meta/info.json", "settings"])
 def test_no_odd_field_beside_a_dataset_stops_a_start_or_a_page(shelf: Path, client: Client, name: str) -> None:
     path = shelf / ".settings/good.json" if name == "settings" else shelf / "good" / name

@@ -74,6 +74,7 @@ def representatives(spool: Path, names: set[str]) -> list[str]:
     return list(kinds.values())
 
 
+@pytest.mark.faults  # more than a thousand takes
 def test_no_odd_field_stops_a_start_a_page_or_a_measurement(
     odd_home: dict[str, str], home: Path, client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
