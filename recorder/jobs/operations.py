@@ -64,6 +64,7 @@ def retry_operation(*, operation: Operation, actor: Actor) -> Operation:
 
     Raises Refused where nothing failed, and while another operation runs on the dataset.
     """
+    require(actor, spec_of(operation).action, operation)
     return _acts_of(operation).retry(operation, actor)
 
 

@@ -4,7 +4,16 @@ import { isLate } from "./late.js";
 import { PlayLink } from "./play_link.js";
 
 const MOST = 4;
+const MOST_COMMITTED = 2;
 const MOST_BYTES = 96 * 1024 * 1024; // of decoded pictures
+
+/** The episodes that a verdict leads to, in order: the list as the server sent it, less what was judged since. */
+export function comingOf({ ahead, list }, judged) {
+  return ahead.split(" ").filter((id) => id && !(list === "review" && judged.has(id)));
+}
+
+/** Those of them to open ahead: few of a committed list, because each costs a decoder's work. */
+export const toPrepare = (coming, { editable }) => coming.slice(0, editable ? undefined : MOST_COMMITTED);
 
 export class Ahead {
   constructor() {

@@ -7,6 +7,7 @@ import { Review } from "./review.js";
 import { copyLink, followPause, frameAsked } from "./share.js";
 import { watchHistory } from "./history.js";
 import { Typing } from "./typing.js";
+import { watchAdvance } from "./verdict.js";
 
 const details = () => document.getElementById("details").dataset;
 const player = new Player(() => review.read());
@@ -15,6 +16,7 @@ const typing = new Typing(review);
 
 player.stage.layout(remembered("stage", "large"));
 watchHistory();
+watchAdvance();
 player.open(details().episode, frameAsked());
 followPause(player);
 

@@ -3,32 +3,27 @@
 import { complain, toast, undoThrough } from "../lib/toast.js";
 import { ring, ringIfMissed } from "../live.js";
 import { answered } from "../versions.js";
-import { fetchWords } from "./ahead.js";
+import { comingOf, fetchWords, toPrepare } from "./ahead.js";
 import { Edits } from "./edits.js";
 import { refuseLate } from "./late.js";
 import { Refused, isUncertain } from "./refused.js";
-import { ALREADY, Trail, advances, verdictWords, watchAdvance } from "./verdict.js";
+import { SeenFrames } from "./seen_frames.js";
+import { ALREADY, Trail, advances, showAdvance, verdictWords } from "./verdict.js";
 import { Wire } from "./wire.js";
 
 const STAYS_MS = 250;
 // After a refused verdict reopens a take, ignore keys until REST_MS of silence: they were aimed at other takes.
 const REST_MS = 500;
-const AHEAD_OF_COMMITTED = 2; // each costs a decoder's work
 const details = () => document.getElementById("details");
-const framesOf = ({ dataset }) => `${dataset.episode} ${dataset.framesAt}`;
 
 export class Review {
   constructor(player) {
-    Object.assign(this, { player, wire: new Wire(), trail: new Trail(), judged: new Set(), said: null, queue: Promise.resolve(), turn: 0, deafUntil: 0, later: 0, back: "", frames: "" });
-    this.frames = framesOf(details());
+    Object.assign(this, { player, wire: new Wire(), trail: new Trail(), judged: new Set(), said: null, queue: Promise.resolve(), turn: 0, deafUntil: 0, later: 0, back: "", frames: new SeenFrames(details()) });
     this.edits = new Edits(this);
     refuseLate(this.wire);
     this.refused = new Refused(document.getElementById("refused"), (one) => this.wire.send(one));
-    watchAdvance();
     document.addEventListener("click", ({ target }) => this.clicked(target));
-    document.addEventListener("htmx:afterSwap", ({ detail }) => {
-      if (detail.elt.id === "details" || detail.target?.id === "details") this.replaced();
-    });
+    document.addEventListener("htmx:afterSwap", ({ detail: { elt, target } }) => [elt.id, target?.id].includes("details") && this.replaced());
     // Undo reverts the newest change: pending ones are older. Then show the take that it reverted.
     undoThrough((undo) => this.then(() => this.undo(undo)));
     // What somebody else changes of those that come next, and an applied change, is not what was opened ahead.
@@ -43,18 +38,11 @@ export class Review {
   /** The details have come again, with another form. */
   replaced() {
     this.edits.fresh();
-    this.reopen();
+    if (this.frames.changed(details()) && details().dataset.episode === this.player.episode) {
+      this.edits.leaveFrames();
+      this.player.open(this.player.episode);
+    }
     this.read();
-  }
-
-  /** The episode has other frames than those on screen: changes of its dataset were applied, or reverted. */
-  reopen() {
-    const [before, now] = [this.frames, framesOf(details())];
-    this.frames = now;
-    const { episode } = details().dataset;
-    if (before === now || !before.startsWith(`${episode} `) || episode !== this.player.episode) return;
-    this.edits.leaveFrames();
-    this.player.open(episode);
   }
 
   /** Tell the player what the details say. */
@@ -63,22 +51,20 @@ export class Review {
     if (dataset.episode !== this.player.episode) return;
     if (this.said?.version && dataset.version >= this.said.version) this.said = null;
     document.title = `${dataset.title} · robotdata`;
-    const box = document.getElementById("advance");
-    if (box) box.checked = advances();
+    showAdvance();
     if (this.trail.last) document.getElementById("go-previous").disabled = false;
     this.edits.show();
-    this.player.prepare(this.coming().slice(0, dataset.editable ? undefined : AHEAD_OF_COMMITTED), dataset.walk);
+    this.player.prepare(toPrepare(this.coming(), dataset), dataset.walk);
   }
 
-  /** Where a verdict leads, and from there: the list as the server told it, less what was judged since. */
+  /** Where a verdict leads, and from there. */
   coming() {
-    const { ahead, list } = details().dataset;
-    return ahead.split(" ").filter((id) => id && !(list === "review" && this.judged.has(id)));
+    return comingOf(details().dataset, this.judged);
   }
 
   clicked(target) {
-    const button = target.closest("button");
-    if (!button || !button.closest("#details")) return;
+    const button = target.closest("#details button");
+    if (!button) return;
     const { judge, go } = button.dataset;
     if (judge) this.then(() => this.judge(judge));
     else if (go) this.walk(go);
@@ -140,12 +126,11 @@ export class Review {
     if (isUncertain(error)) return void this.refused.add(one, error); // looked up before anybody is led anywhere
     if (details().dataset.episode === one.episode) {
       complain(error);
-      ring(details());
-      return;
+      return ring(details());
     }
-    const first = !this.refused.size;
+    const others = this.refused.size;
     this.refused.add(one, error);
-    if (!first) return;
+    if (others) return; // the first one is on its way back
     this.turn += 1;
     this.rest();
     // What waited while it came back was pressed before it could be seen.

@@ -13,6 +13,12 @@ export function watchAdvance() {
   });
 }
 
+/** The choice, shown in the details that have just come. */
+export function showAdvance() {
+  const box = document.getElementById("advance");
+  if (box) box.checked = advances();
+}
+
 /** What a toast says once `verdict` is saved. */
 export function verdictWords(verdict, committed) {
   if (verdict === "keep") return "Kept.";
