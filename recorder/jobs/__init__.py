@@ -1,1 +1,1 @@
-"""Operations and jobs as rows: begin, describe, lease, cancel, retry, and tell the workers."""
+"""Operations and jobs as database rows: start, describe, lease, cancel and retry them, and notify the workers."""

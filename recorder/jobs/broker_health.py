@@ -1,4 +1,4 @@
-"""Whether the queue's broker answers: asked by a thread of its own while somebody looks. No page waits for it."""
+"""Check in a background thread whether the Celery broker answers, so that no page waits for it."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from kombu.exceptions import KombuError, OperationalError
 log = logging.getLogger(__name__)
 
 EVERY_S = 2.0
-_QUIET_AFTER_S = 15.0  # since anybody asked
+_QUIET_AFTER_S = 15.0  # stop checking when nobody has asked for this long
 _FIRST_WORD_S = 1.0
-_ONCE_MORE_S = 0.3  # one lost answer is not worth a word
+_ONCE_MORE_S = 0.3  # wait before a second try: one lost answer is not an outage
 _PATIENCE_S = 2.0
 
 
 def is_embedded() -> bool:
-    """The queue is a folder of the home: it is there, or nothing is."""
+    """Return whether the queue is a folder of this installation, which cannot be unreachable."""
     return str(settings.CELERY_BROKER_URL).startswith("filesystem://")
 
 
 def address() -> str:
-    """Where the broker is, without its password."""
+    """Return the broker's host and port, without its password."""
     with current_app.connection_for_write() as connection:
         return f"{connection.hostname}:{connection.port}" if connection.port else str(connection.hostname)
 
 
 def answers() -> bool:
-    """One connection, opened and closed; the broker is asked something, too."""
+    """Return whether the broker accepts a connection and answers a request. Blocks for a few seconds at most."""
     patience = {"max_retries": 0, "socket_connect_timeout": _PATIENCE_S, "socket_timeout": _PATIENCE_S}
     redis = str(settings.CELERY_BROKER_URL).startswith(("redis", "sentinel"))
     try:
@@ -48,7 +48,7 @@ def answers() -> bool:
 
 
 class BrokerWatch:
-    """Asks every two seconds, from the first question until nobody has asked for a while."""
+    """Check the broker every two seconds in a thread, which ends when nobody has asked for `_QUIET_AFTER_S`."""
 
     def __init__(self, asks: Callable[[], bool] = answers) -> None:
         self._asks = asks
@@ -59,7 +59,10 @@ class BrokerWatch:
         self._thread: threading.Thread | None = None
 
     def offline_since(self) -> datetime | None:
-        """None while it answers, or is embedded. The first to ask waits for a moment, nobody waits for a dead host."""
+        """Return since when the broker has not answered; None if it answers or is embedded.
+
+        The first call waits up to `_FIRST_WORD_S` for the first result; later calls return at once.
+        """
         if is_embedded():
             return None
         with self._lock:
@@ -96,7 +99,7 @@ class BrokerWatch:
                 return True
             time.sleep(_ONCE_MORE_S)
             return self._asks()
-        except Exception:  # whatever a driver thinks of: this thread must not end, and pages must not wait for it
+        except Exception:  # a driver may raise anything; this thread must not end, and pages must not wait for it
             log.exception("Cannot check the broker")
             return False
 

@@ -1,4 +1,4 @@
-"""A dataset's encoding, as JSON in its row, and what the encoders take."""
+"""Convert a dataset's encoding, stored as JSON in its row, into the encoder's settings."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _NAMES = {"codec", "pix_fmt", "g", "crf", "preset", "fast_decode", "extra_option
 
 
 def encode_settings(encoding: Mapping[str, Any], *, threads: int | None = None) -> EncodeSettings:
-    """Raises Refused where the encoding asks for something that does not exist.
+    """Return the encoder's settings for `encoding`. Raise Refused for a setting or value that does not exist.
 
-    A preset of another family of encoders (`12` is AV1's, `medium` H.264's) gives way to the codec's own default.
+    A preset of another encoder family (`12` belongs to AV1, `medium` to H.264) is replaced by the codec's default.
     """
     if unknown := encoding.keys() - _NAMES:
         raise Refused(
@@ -32,9 +32,9 @@ def encode_settings(encoding: Mapping[str, Any], *, threads: int | None = None) 
 
 
 def size_problem(features: Mapping[str, Any], settings: EncodeSettings) -> str:
-    """Say which camera's pictures these settings cannot encode, and why; empty where they can encode all.
+    """Return which camera's frames these settings cannot encode, and why; empty if they can encode all.
 
-    `features` are LeRobot's; depth has settings of its own, and is not judged.
+    `features` are those of LeRobot. Depth has its own settings and is not checked.
     """
     for key, feature in features.items():
         shape = feature.get("shape", ())

@@ -1,4 +1,4 @@
-"""Encode takes: begin a batch by hand or by policy, give its takes back, try the failed ones again."""
+"""Encode takes: start a batch by hand or by policy, release its takes, retry the failed ones."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from recorder.models.permissions import Action, require
 from recorder.models.states import EpisodeState, JobState, OperationState, OperationType, Verdict
 from robotdata.spool import SpoolError, read_manifest
 
-RING_AGAIN = timedelta(seconds=15)  # a queued job whose bell was lost is rung again after this
+RING_AGAIN = timedelta(seconds=15)  # a queued job whose message was lost is sent again after this
 RETRY = "tried again"
 
 
 class _NothingToEncode(Exception):
-    """Takes the transaction of an empty batch back."""
+    """Roll back the transaction of an empty batch."""
 
 
 def start_encoding(
@@ -37,10 +37,10 @@ def start_encoding(
     include_unreviewed: bool = False,
     reason: str = "by hand",
 ) -> Operation:
-    """Encode these episodes and commit them together; by default all of the dataset that are kept.
+    """Encode these episodes and commit them together; by default all kept episodes of the dataset.
 
-    Of two people who press at once one has the effect; the other, and who asks for nothing new, is Refused with
-    who encodes what since when.
+    If two people start the same batch at once, one succeeds. Raise Refused, naming who encodes what and since when, for
+    the other, if nothing is left to encode, or if the dataset cannot be changed or encode its frame size.
     """
     require(actor, Action.ENCODE, dataset)
     wanted = dataset.episodes.encodable(unreviewed=include_unreviewed or episodes is not None)
@@ -48,7 +48,7 @@ def start_encoding(
         wanted = wanted.filter(pk__in=[episode.pk for episode in episodes])
     if words := unchangeable(dataset.path):
         raise Refused("place", f"Cannot add to {dataset.title}: {words}.")
-    # A policy's takes fail one by one with the same words: nobody is there to read a refusal.
+    # A policy's takes fail one by one with the same message, because nobody sees a refusal there.
     problem = size_problem(dataset.features, encode_settings(dataset.encoding))
     if problem and actor.kind is not ActorKind.WORKER:
         raise Refused("size", f"{problem} Choose another codec in the settings of {dataset.title}.")
@@ -85,7 +85,7 @@ def start_encoding(
 
 
 def prepare_release(operation: Operation, actor: Actor) -> Callable[[], None]:
-    """Read what the takes of a batch were before it; the function that makes them so again, in a transaction."""
+    """Read the states that a batch's takes had before it; return a function that restores them in a transaction."""
     require(actor, Action.ENCODE, operation)
     states = {
         episode.pk: raw_state(episode) for episode in episodes_of(operation) if episode.state == EpisodeState.ENCODING
@@ -96,7 +96,7 @@ def prepare_release(operation: Operation, actor: Actor) -> Callable[[], None]:
         jobs = operation.jobs.filter(state__in=[JobState.QUEUED, JobState.RUNNING, JobState.FAILED])
         jobs.update(state=JobState.CANCELLED, cancel=True, token="", lease_until=None, updated_at=timezone.now())
         encoding = Episode.objects.filter(pk__in=list(states), state=EpisodeState.ENCODING)
-        # In the order in which a batch begins, so that neither transaction waits for the other.
+        # The same order as in `start_encoding`, so that two transactions cannot deadlock.
         for episode in encoding.order_by("recorded_at", "pk"):
             move(episode, states[episode.pk])
 
@@ -104,9 +104,9 @@ def prepare_release(operation: Operation, actor: Actor) -> Callable[[], None]:
 
 
 def retry_encoding(operation: Operation, actor: Actor) -> Operation:
-    """Encode again what failed; what is done stays done. Where a batch committed the rest, a new one is begun.
+    """Encode the failed episodes again; finished jobs are not repeated. If the rest is committed, start a new batch.
 
-    Raises Refused where nothing failed.
+    Raise Refused if nothing failed.
     """
     require(actor, Action.ENCODE, operation)
     if operation.state in {OperationState.DONE, OperationState.CANCELLED}:
@@ -151,13 +151,13 @@ def retry_encoding(operation: Operation, actor: Actor) -> Operation:
 
 
 def apply_policy(*, dataset: Dataset, session_ended: bool = False) -> Operation | None:
-    """Begin the batch that the dataset's policy asks for now, if any."""
+    """Start the batch that the dataset's policy requires now, if any."""
     dataset.refresh_from_db(fields=["policy", "every", "encode_unreviewed", "encoding"])
     due = _due(dataset)
     if dataset.policy == Policy.EVERY:
         ready, reason = due.count() >= dataset.every, f"every {dataset.every} takes"
     elif dataset.policy == Policy.SESSION:
-        if not session_ended:  # a crash came between the session's end and its batch
+        if not session_ended:  # the program crashed between the session's end and its batch
             unjudged = Q(reviewed_at=None) | Q(reviewed_at__lte=F("session__ended_at"))
             due = due.filter(unjudged, session__ended_at__isnull=False)
         ready, reason = due.exists(), "end of session"
@@ -167,17 +167,17 @@ def apply_policy(*, dataset: Dataset, session_ended: bool = False) -> Operation 
         return None
     try:
         return start_encoding(dataset=dataset, actor=WORKER, episodes=list(due), reason=reason)
-    except Refused:  # somebody else was first
+    except Refused:  # another process started it first
         return None
 
 
 def episodes_of(operation: Operation) -> list[Episode]:
-    """In the order in which they are committed."""
+    """Return the episodes of a batch in the order in which they are committed."""
     return list(Episode.objects.filter(jobs__operation=operation).distinct().order_by("recorded_at", "pk"))
 
 
 def raw_state(episode: Episode) -> EpisodeState:
-    """What the take was before it was encoded: its folder knows."""
+    """Return the state that the take had before it was encoded, from its folder."""
     try:
         state = str(read_manifest(episode.take_path)["state"])
     except (SpoolError, OSError):
@@ -186,14 +186,14 @@ def raw_state(episode: Episode) -> EpisodeState:
 
 
 def _due(dataset: Dataset) -> QuerySet[Episode]:
-    """What a policy takes: nothing that failed, and nothing that a person has taken out of a batch."""
+    """Return the takes that a policy encodes: none that failed, and none that a person removed from a batch."""
     cancelled = Job.objects.filter(episode=OuterRef("pk"), operation__state=OperationState.CANCELLED)
     takes = dataset.episodes.encodable(unreviewed=dataset.encode_unreviewed)
     return takes.exclude(state=EpisodeState.FAILED).exclude(Exists(cancelled))
 
 
 def _cameras(episode: Episode) -> list[str]:
-    """Its cameras; one empty name where there are none, or where the folder cannot be read: its job will say why."""
+    """Return the take's cameras; one empty name if it has none or its folder is unreadable: its job reports that."""
     try:
         return list(read_manifest(episode.take_path)["cameras"]) or [""]
     except (SpoolError, OSError):
@@ -201,13 +201,13 @@ def _cameras(episode: Episode) -> list[str]:
 
 
 def _frames(episode: Episode) -> int:
-    """How many frames a camera of it has after the trim, as far as the row knows."""
+    """Return the number of frames per camera after the trim, as far as the row knows."""
     trim = episode.trim
     return max(0, trim[1] - trim[0]) if trim else episode.ticks
 
 
 def _as_read(episode: Episode) -> dict[str, object]:
-    """Somebody may reject it, or empty the trash, at the same moment."""
+    """Return the conditions of an update: nobody has rejected or purged the episode since it was read."""
     return {"verdict": episode.verdict, "purged_at": None}
 
 

@@ -1,7 +1,7 @@
-"""The embedded queue: kombu's folder of messages, with messages that appear whole.
+"""The embedded queue: kombu's folder of messages, with messages written atomically.
 
-kombu opens a message under its final name and writes afterwards. A worker that looks in between takes an empty one,
-and ends by it: the job in its hands with it.
+kombu opens a message under its final name and writes afterwards. A worker that reads in between gets an empty message
+and exits, and its running job is lost.
 """
 
 # mypy: disable-error-code="no-untyped-call, override"
@@ -19,17 +19,17 @@ from kombu.utils.json import dumps
 
 
 class Channel(filesystem.Channel):
-    """Writes under another name first; passes over what is no message."""
+    """Write each message under another name first; skip files that are not valid messages."""
 
     def _put(self, queue: str, payload: Any, **_: Any) -> None:
-        # Unix time, not the monotonic clock: that restarts with the machine, and the order is by name.
+        # Unix time, because messages are ordered by name and the monotonic clock restarts with the machine.
         name = f"{time.time_ns():020d}_{uuid.uuid4().hex}.{queue}.msg"
         self._write(Path(self.data_folder_out) / name, payload)
 
     def _get(self, queue: str) -> Any:
         try:
             return super()._get(queue)
-        except ValueError:  # half a message, of a process that was killed, or of a full disk
+        except ValueError:  # an incomplete message, left by a killed process or a full disk
             raise Empty from None
 
     def _queue_bind(self, exchange: str, routing_key: str, pattern: str, queue: str) -> None:
@@ -40,6 +40,7 @@ class Channel(filesystem.Channel):
             self._write(self._exchange_file(exchange), [entry, *table])
 
     def get_table(self, exchange: str) -> list[Any]:
+        """Return the bindings of `exchange`; an unreadable table counts as empty."""
         try:
             return list(super().get_table(exchange))
         except ValueError:
@@ -57,9 +58,11 @@ class Channel(filesystem.Channel):
 
 
 class Transport(filesystem.Transport):
+    """kombu's filesystem transport with the channel of this module."""
+
     Channel = Channel
 
 
 def use() -> None:
-    """From now on a broker URL of `filesystem://` means this one."""
+    """Use this transport for broker URLs that begin with `filesystem://`."""
     TRANSPORT_ALIASES["filesystem"] = f"{__name__}:Transport"

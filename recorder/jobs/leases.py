@@ -1,4 +1,4 @@
-"""A lease on a row: renewed from a thread of its own while the work runs, lost only with the process."""
+"""Leases on rows: a thread renews the lease while the work runs, so it expires only if the process dies."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ PERIOD_S = 0.5
 
 
 class LostLease(Exception):
-    """The row is no longer ours: cancelled, or given to another worker. Nothing of it may be written any more."""
+    """The row was cancelled or given to another worker; this process must not write it any more."""
 
 
 def lease_end() -> datetime:
+    """Return the time until which a lease that is taken or renewed now is valid."""
     return timezone.now() + timedelta(seconds=settings.JOB_LEASE_S)
 
 
 class Heartbeat:
-    """Calls `renew(steps)` twice a second, in a thread; False from it means that the row is lost.
+    """Call `renew(steps)` twice a second in a thread; it returns False if the row is lost.
 
-    The work calls `progress(steps)`, which raises LostLease then. Where `progress` says nothing new for
-    `stall_s` seconds, `on_stall` is called once, in the thread, and the lease is renewed no longer.
+    The work calls `progress(steps)`, which raises LostLease once the row is lost. If `steps` does not change for
+    `stall_s` seconds, the thread calls `on_stall` once and stops renewing the lease.
     """
 
     def __init__(
@@ -42,19 +43,19 @@ class Heartbeat:
         self._on_stall = on_stall
         self._patience = (
             stall_s / PERIOD_S
-        )  # beats, not seconds: a process that was stopped for an hour has not stalled
+        )  # counted in beats, not seconds: a process that was suspended for an hour has not stalled
         self._steps = 0
         self._lost = threading.Event()
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
     def progress(self, steps: int) -> None:
-        """Raises LostLease."""
+        """Report the number of steps done. Raise LostLease if the row is lost."""
         self._steps = steps
         self.check()
 
     def check(self) -> None:
-        """Raises LostLease."""
+        """Raise LostLease if the row is lost."""
         if self._lost.is_set():
             raise LostLease
 
@@ -84,7 +85,7 @@ class Heartbeat:
                 return
             try:
                 ours = self._renew(seen)
-            except Error as error:  # the lease is longer than a moment's trouble
+            except Error as error:  # the lease outlasts a short database outage
                 log.warning("Cannot renew the lease now, trying again: %s", error)
                 connection.close()
                 continue

@@ -1,4 +1,4 @@
-"""The bell: tells the workers that a row wants work. A lost one is rung again by the sweep."""
+"""Notify the workers that a row needs work. The sweep repeats a lost message."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kombu.exceptions import KombuError, OperationalError
 
 log = logging.getLogger(__name__)
 PREFIX = "robotdata."
-"""Tasks have names of their own, so that a module can move while messages lie in a queue."""
+"""Tasks have explicit names, so that a module can move while messages are queued."""
 
 
 def wake_workers(task: str, *args: Any) -> None:

@@ -1,4 +1,4 @@
-"""Steps that operations of every type share: begin one at a time, find out whether it is written, end it."""
+"""Steps that operations of every type share: start one at a time, check whether it is written, end it."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ _LOCK_WAIT_S = 3.0
 
 
 def begin_revising(*, type: OperationType, dataset: Dataset, actor: Actor, arguments: dict[str, Any]) -> Operation:
-    """Begin an operation without jobs: a worker runs it next.
+    """Start an operation without jobs; a worker runs it next.
 
-    Raises Refused where the dataset's folder cannot be changed, and while another operation runs on it.
+    Raise Refused if the dataset's folder cannot be changed, or while another operation runs on it.
     """
     require(actor, TYPES[type].action, dataset)
     if problem := unchangeable(dataset.path):
@@ -51,7 +51,7 @@ def begin_revising(*, type: OperationType, dataset: Dataset, actor: Actor, argum
 
 
 def restart_revising(operation: Operation, actor: Actor) -> Operation:
-    """Run a failed operation without jobs again. Raises Refused while another operation runs on its dataset."""
+    """Run a failed operation without jobs again. Raise Refused while another operation runs on its dataset."""
     require(actor, spec_of(operation).action, operation)
     with _one_at_a_time(operation.dataset):
         _check_free(operation.dataset)
@@ -72,14 +72,14 @@ def restart_revising(operation: Operation, actor: Actor) -> Operation:
 
 @contextmanager
 def unwritten(operation: Operation) -> Iterator[None]:
-    """Hold the state in which nothing of it is in the dataset, and no worker that has tried it can write any more.
+    """Hold the dataset's lock while the operation is not in the dataset and no worker can write it.
 
-    Raises Refused where a worker writes it now, where one that died had finished writing it, or where it has ended.
+    Raise Refused if a worker is writing it, if a crashed worker had finished writing it, or if it has ended.
     """
     dataset = operation.dataset
     check_cancel(operation)
     try:
-        # Nobody has tried it: no need to wait for whoever changes the dataset now.
+        # No worker has tried it yet, so it need not wait for the dataset's lock.
         with dataset_lock(dataset.path, wait_s=_LOCK_WAIT_S) if operation.attempt else nullcontext():
             if operation.attempt:
                 recover_dataset(dataset.path, dataset.work_path, dataset.revisions_path)
@@ -93,7 +93,7 @@ def unwritten(operation: Operation) -> Iterator[None]:
 
 
 def check_cancel(operation: Operation) -> None:
-    """Raises Refused where it is being written, or has ended."""
+    """Raise Refused if the operation is being written or has ended."""
     operation.refresh_from_db()
     if operation.state in {OperationState.DONE, OperationState.CANCELLED}:
         raise Refused(
@@ -105,7 +105,7 @@ def check_cancel(operation: Operation) -> None:
 
 
 def mark_cancelled(operation: Operation, by: str) -> None:
-    """Raises Refused where somebody, or a worker, was first."""
+    """Mark the operation as cancelled. Raise Refused if a person or a worker changed it first."""
     error = f"Cancelled by {by}." if by else ""
     if not move(
         operation,
@@ -119,20 +119,23 @@ def mark_cancelled(operation: Operation, by: str) -> None:
 
 
 def is_made(operation: Operation) -> bool:
-    """In the present state, or in one before it: others may have added episodes since the worker died."""
+    """Return whether the operation is in the present revision or an earlier one.
+
+    Others may have added episodes since the worker crashed.
+    """
     kept = operation.dataset.revisions_path
     places = [operation.dataset.path, *(kept / str(number) for number in list_revisions(kept))]
     return any(_operation_of(place) == str(operation.pk) for place in places)
 
 
 def _operation_of(root: Path) -> str:
-    """For which operation the state was made."""
+    """Return the id of the operation that made the revision in `root`; empty if unknown."""
     about = read_sidecar(root, []).more.get("made_by")
     return str(about.get("operation") or "") if isinstance(about, dict) else ""
 
 
 def _check_free(dataset: Dataset) -> None:
-    """Raises Refused where another state is being made, or waits to be."""
+    """Raise Refused if an operation runs or waits on the dataset."""
     other = Operation.objects.filter(dataset=dataset, state=OperationState.RUNNING).order_by("created_at").first()
     if other is not None:
         raise _under_way(dataset, other)
@@ -140,7 +143,7 @@ def _check_free(dataset: Dataset) -> None:
 
 @contextmanager
 def _one_at_a_time(dataset: Dataset) -> Iterator[None]:
-    """Of two people who press at once one has the effect; the database knows which."""
+    """Raise Refused if another operation was started at the same moment; the database decides which one wins."""
     try:
         with transaction.atomic():
             yield

@@ -1,4 +1,4 @@
-"""The types of operations, described: one entry for each, read by services, pages and API."""
+"""Describe the types of operations: one entry each, read by services, pages and the API."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from recorder.models.permissions import Action
 from recorder.models.states import OperationType
 
 EDIT_COUNTS = {"deleted": "delete", "relabelled": "relabel", "trimmed": "trim"}
-"""What an edit counts, in its arguments and in the dataset's sidecar, and the verb of each."""
+"""Map the counts of an edit, in its arguments and in the dataset's sidecar, to the verb of each."""
 
 
 @dataclass(frozen=True, slots=True)
 class TypeSpec:
-    """How one type of operation is described. `recorder.worker.run.RUNNERS` runs it, `recorder.jobs` begins it."""
+    """The description of one type of operation. `recorder.worker.run.RUNNERS` runs it, `recorder.jobs` starts it."""
 
-    action: Action  # what somebody must be allowed to do who begins, cancels or retries one
-    has_jobs: bool  # prepared by jobs, whose episodes and frames are its progress
-    summary: Callable[[Operation], str]  # what it does: `delete 3, trim 2`; empty where its episodes show it
+    action: Action  # the permission needed to start, cancel or retry one
+    has_jobs: bool  # its episodes are prepared by jobs, whose frames are its progress
+    summary: Callable[[Operation], str]  # what it does: `delete 3, trim 2`; empty if its episodes show it
     running: str  # what the state `running` means: `changing the dataset`
-    occupied: str  # what is said of the dataset meanwhile: `is being changed`
-    cancelled: str  # what is true after it was cancelled
-    closed: str  # what is true after a failed one was given up
+    occupied: str  # the dataset's status meanwhile: `is being changed`
+    cancelled: str  # the result of cancelling it
+    closed: str  # the result of giving up a failed one
 
 
 def spec_of(operation: Operation) -> TypeSpec:
-    """Raises KeyError where the row's type is unknown."""
+    """Return the description of the operation's type. Raise ValueError if the type is unknown."""
     return TYPES[OperationType(operation.type)]
 
 

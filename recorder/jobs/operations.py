@@ -1,4 +1,4 @@
-"""Cancel an operation or try it again, whatever its type."""
+"""Cancel or retry an operation of any type."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def _nothing_to_release(_: Operation, __: Actor) -> Callable[[], None]:
 
 @dataclass(frozen=True, slots=True)
 class _Acts:
-    """What is done differently by type.
+    """The functions that differ by type.
 
-    `prepare_release` reads what a cancelled operation gives back, and returns the function that does it inside the
-    transaction that cancels it. `retry` starts a failed operation again, or a new one for what failed of it.
+    `prepare_release` reads what a cancelled operation releases, and returns the function that releases it inside the
+    transaction that cancels it. `retry` starts a failed operation again, or a new one for its failed part.
     """
 
     prepare_release: Callable[[Operation, Actor], Callable[[], None]]
@@ -44,12 +44,12 @@ if missing := set(OperationType) - _ACTS.keys():
 
 
 def cancel_operation(*, operation: Operation, actor: Actor) -> Operation:
-    """Stop it before it is written. The dataset is as it was; what was asked can be asked again.
+    """Cancel the operation before it is written. The dataset is unchanged, and the same can be requested again.
 
-    Episodes that were to be encoded are takes again with their verdicts, and what is encoded already serves the next
-    batch. Planned changes stay planned.
+    Episodes that were to be encoded become takes again and keep their verdicts; finished encodes are reused by the next
+    batch. Pending changes stay pending.
 
-    Raises Refused where a worker writes it now, where one that died had finished writing it, or where it has ended.
+    Raise Refused if a worker is writing it, if a crashed worker had finished writing it, or if it has ended.
     """
     require(actor, spec_of(operation).action, operation)
     release = _acts_of(operation).prepare_release(operation, actor)
@@ -60,9 +60,9 @@ def cancel_operation(*, operation: Operation, actor: Actor) -> Operation:
 
 
 def retry_operation(*, operation: Operation, actor: Actor) -> Operation:
-    """Try again what failed; what is done stays done. Returns `operation`, or the new one that was begun for the rest.
+    """Retry what failed; finished parts are kept. Return `operation`, or the new operation for the rest.
 
-    Raises Refused where nothing failed, and while another operation runs on the dataset.
+    Raise Refused if nothing failed, or while another operation runs on the dataset.
     """
     require(actor, spec_of(operation).action, operation)
     return _acts_of(operation).retry(operation, actor)

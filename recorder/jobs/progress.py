@@ -1,4 +1,4 @@
-"""How far the jobs of an operation are: frames, speed, time left."""
+"""Progress of an operation's jobs: frames, speed, time left."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from recorder.models.states import EpisodeState, JobState
 
 @dataclass(frozen=True, slots=True)
 class EpisodeProgress:
-    """How far one episode of a batch is; frames are counted over its cameras."""
+    """Progress of one episode of a batch; frames are counted over all its cameras."""
 
     episode: Episode
     state: str  # queued, running, done, failed or cancelled
@@ -26,7 +26,7 @@ class EpisodeProgress:
 
 @dataclass(frozen=True, slots=True)
 class EncodingProgress:
-    """How far a batch is; `fps` (frames a second, all cameras) and `seconds_left` are None where nobody can say."""
+    """Progress of a batch; `fps` (frames per second, all cameras) and `seconds_left` are None if unknown."""
 
     frames_done: int
     frames_total: int
@@ -36,16 +36,17 @@ class EncodingProgress:
 
     @property
     def left(self) -> int:
-        """How many of its takes failed and are in no other batch since: those can be tried again."""
+        """Return how many of its takes failed and are in no other batch since; those can be retried."""
         return sum(one.state == "failed" and one.episode.state == EpisodeState.FAILED for one in self.episodes)
 
     @property
     def percent(self) -> int:
+        """Return the share of encoded frames in whole percent."""
         return 100 * self.frames_done // self.frames_total if self.frames_total else 0
 
 
 def encoding_progress(operation: Operation) -> EncodingProgress:
-    """Frames, speed and time left, from the jobs' rows; one query, none where the type has no jobs."""
+    """Return frames, speed and time left, from the jobs' rows; one query, none if the type has no jobs."""
     if not spec_of(operation).has_jobs:
         return EncodingProgress(0, 0, None, None, [])
     jobs = list(operation.jobs.select_related("episode").order_by("id"))
@@ -61,7 +62,9 @@ def encoding_progress(operation: Operation) -> EncodingProgress:
 
 
 def _speed(jobs: Iterable[Job]) -> float | None:
-    """Frames a second now: how fast one job of this batch went so far, times how many run."""
+    """Return the present speed in frames per second: the mean speed of this batch's jobs times the number of running
+    jobs.
+    """
     frames = seconds = 0.0
     running, now = 0, timezone.now()
     for job in jobs:

@@ -1,4 +1,4 @@
-"""Begin what replaces a dataset's present state: apply what is planned of its episodes, or go back to a revision."""
+"""Start an operation that replaces a dataset's present revision: apply its pending changes, or revert to a revision."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from robotdata.dataset.write.swap import list_revisions
 
 
 def planned_counts(dataset: Dataset) -> dict[str, int]:
-    """How many episodes wait to be deleted, relabelled and trimmed, from one query; one may be in the last two."""
+    """Count the episodes to be deleted, relabelled and trimmed, in one query; one may count in the last two."""
     counts = {name: Count("pk", filter=where) for name, where in PLANNED.items()}
     return dict(dataset.episodes.order_by().aggregate(**counts))
 
 
 def apply_changes(*, dataset: Dataset, actor: Actor) -> Operation:
-    """Begin to make one new state with all that is planned now of the dataset's episodes.
+    """Start an edit that applies all pending changes of the dataset's episodes as one new revision.
 
-    Raises Refused where nothing is, where nothing would be left, and while the dataset gets another state.
+    Raise Refused if there are none, if no episode would be left, or while another operation runs on the dataset.
     """
     require(actor, Action.REVISE, dataset)
     counts = planned_counts(dataset)
@@ -39,9 +39,9 @@ def apply_changes(*, dataset: Dataset, actor: Actor) -> Operation:
 
 
 def go_back(*, dataset: Dataset, revision: int, actor: Actor) -> Operation:
-    """Begin to make the state `revision` the present one again; it becomes a new one, and can be gone back from.
+    """Start a revert to `revision`. It becomes a new revision, which can itself be reverted.
 
-    Raises Refused where it is not kept, or present already, and while the dataset gets another state.
+    Raise Refused if the revision is not kept or is the present one, or while another operation runs on the dataset.
     """
     require(actor, Action.REVISE, dataset)
     kept = list_revisions(dataset.revisions_path)

@@ -1,4 +1,4 @@
-"""List a dataset's revisions: which there are, what made each, when and by whom."""
+"""List a dataset's revisions: the operation that made each, when and by whom."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """A state of the dataset: which, when, how large, and what made it of the one before; `by` whom, if known.
+    """A revision of the dataset: its number, time and size, what made it (`what`, `counts`) and `by` whom, if known.
 
-    `episodes` and `frames` are None where it cannot be read. `notes` say what could not be carried over into it.
+    `episodes` and `frames` are None if it cannot be read. `notes` name what could not be carried over into it.
     """
 
     number: int
@@ -41,7 +41,7 @@ class Revision:
 
 
 def revisions_of(dataset: Dataset) -> list[Revision]:
-    """The present state and those that can be gone back to, newest first; none where the folder cannot be read."""
+    """Return the present revision and those kept for a revert, newest first; empty if the folder cannot be read."""
     try:
         if not (dataset.path / INFO).is_file():
             return []
@@ -74,14 +74,16 @@ def _revision(root: Path, number: int | None) -> Revision:
 
 
 def notes_of(sidecar: Sidecar) -> list[str]:
-    """What the commit or edit that made a state could not carry over, and what was odd before; in words."""
+    """Return, as sentences, what the operation that made a revision could not carry over and what was invalid
+    before.
+    """
     about = sidecar.more.get("made_by")
     found = about.get(NOTES) if isinstance(about, dict) else None
     return [str(note)[:500] for note in found[:20]] if isinstance(found, list) else []
 
 
 def _size_of(root: Path, sidecar: Sidecar) -> tuple[int | None, int | None]:
-    """Episodes and frames of a state. One from before our first change has no sidecar: its own tables say it."""
+    """Return the numbers of episodes and frames; from the tables if the revision is too old to have a sidecar."""
     if sidecar.episodes and sidecar.revision:
         lengths = [entry.get("length") for entry in sidecar.episodes]
         return len(lengths), sum(length for length in lengths if type(length) is int)
