@@ -1,1 +1,1 @@
-"""What a worker process does: encode, commit, apply, sweep, recover."""
+"""The work of a worker process: encode, commit, revise, sweep, recover."""

@@ -1,4 +1,4 @@
-"""Commit: what a batch has encoded becomes the dataset's next state, all at once; then rows say so; then raw goes."""
+"""Commit a batch: its encoded episodes become one new revision, then the rows are updated, then raw frames deleted."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ from robotdata.spool import SpoolError, Take
 
 log = logging.getLogger(__name__)
 
-_TRIES = 6  # of a commit, each without the episodes that the one before was refused for
+_TRIES = 6  # attempts of a commit, each without the episodes that the previous one refused
 
 
 class FolderMissing(DatasetError):
@@ -61,10 +61,10 @@ class FolderMissing(DatasetError):
 
 
 def clear_committed(dataset: Dataset, episodes: Sequence[Episode], *, later: bool = False) -> None:
-    """Delete raw frames and staging of these, once the dataset's folder itself shows them whole.
+    """Delete raw frames and staging of those episodes that the dataset's folder contains completely.
 
-    A commit has just read back what it wrote; `later` the files are hashed again before anything goes.
-    Staging goes last: while it is there, the sweep comes back to it.
+    A commit has just verified what it wrote; with `later` the files are hashed again before anything is deleted.
+    Staging is deleted last, because the sweep retries as long as it exists.
     """
     if not episodes:
         return
@@ -92,9 +92,10 @@ def clear_committed(dataset: Dataset, episodes: Sequence[Episode], *, later: boo
 
 
 def run_commit(operation: Operation, heart: Heartbeat) -> list[Episode]:
-    """Add the encoded episodes of a batch to its dataset as one revision; those of them that are in it now.
+    """Add the encoded episodes of a batch to its dataset as one revision; return those that are in it now.
 
-    Episodes that cannot be read or added fail alone. Raises what the disk, the database and the dataset room raise.
+    Episodes that cannot be read or added fail alone. Raise FolderMissing, LostLease, and the errors of the disk, the
+    database and `robotdata.dataset`.
     """
     dataset = operation.dataset
     whole: dict[Episode, NewEpisode] = {}
@@ -106,9 +107,9 @@ def run_commit(operation: Operation, heart: Heartbeat) -> list[Episode]:
         except (ExportError, SpoolError, DatasetError, *FINAL) as error:
             fail_episode(episode, str(error), operation.pk)
             continue
-        except (OSError, MemoryError, DatabaseError):  # of this machine, not of the take: the batch is tried again
+        except (OSError, MemoryError, DatabaseError):  # an error of this machine, not of the take: the batch is retried
             raise
-        except Exception as error:  # a take's files may hold anything, and none takes the others along
+        except Exception as error:  # a take's files may hold anything; one bad take must not fail the others
             log.exception("%s is left out of %s", episode, operation)
             words = f"Its take cannot be read as an episode ({error}). Check {episode.take_path}, or reject the take."
             fail_episode(episode, words, operation.pk)
@@ -130,9 +131,9 @@ def run_commit(operation: Operation, heart: Heartbeat) -> list[Episode]:
 def _add(
     operation: Operation, spec: DatasetSpec, whole: dict[Episode, NewEpisode], heart: Heartbeat
 ) -> CommitResult | None:
-    """Commit `whole`. Episodes that alone are to blame fail by themselves and leave it; None where none is left.
+    """Commit `whole`. Episodes that cannot be added fail alone and are removed from it; return None if none is left.
 
-    Each try leaves out at least one, and there are a few: after these the error is that of the whole batch.
+    Each attempt leaves out at least one episode. After the last attempt its error is that of the whole batch.
     """
     dataset = operation.dataset
     for left in reversed(range(_TRIES)):
@@ -164,7 +165,7 @@ def _add(
 
 
 def _check_folder(dataset: Dataset) -> None:
-    """Raises FolderMissing: a new dataset in the place of one that was moved away would keep that from coming back."""
+    """Raise FolderMissing if the dataset's folder was moved away: a new one there would keep it from being restored."""
     if is_fresh(dataset.path) and missing_words(dataset):
         with dataset_lock(dataset.path, wait_s=LOCK_WAIT_S):
             recover_dataset(dataset.path, dataset.work_path, dataset.revisions_path)
@@ -173,7 +174,7 @@ def _check_folder(dataset: Dataset) -> None:
 
 
 def _end_without_commit(operation: Operation) -> list[Episode]:
-    """Nothing is left to commit: all failed, or recovery has found them in the folder already."""
+    """End a batch without episodes to commit: all failed, or recovery has found them in the folder already."""
     there = committed_episodes(operation)
     state = OperationState.DONE if there else OperationState.FAILED
     mine = {"token": operation.token}
@@ -182,7 +183,7 @@ def _end_without_commit(operation: Operation) -> list[Episode]:
 
 
 def _prepare(operation: Operation, episode: Episode) -> tuple[NewEpisode, dict[str, Any]]:
-    """The episode as the dataset room takes it, and the take's manifest. Reads rows, no frames."""
+    """Return the episode to commit and the take's manifest. Reads rows, no frames."""
     chosen = encode_settings(operation.arguments["encoding"])
     with Take.open(episode.take_path) as take:
         plan = plan_of(episode, take)
@@ -198,7 +199,7 @@ def _prepare(operation: Operation, episode: Episode) -> tuple[NewEpisode, dict[s
 
 
 def sidecar_of(episode: Episode, plan: ExportPlan) -> dict[str, Any]:
-    """What people and the rig said of it, for the dataset's sidecar: the row can be made again from it."""
+    """Return what people and the rig recorded about the episode, for the sidecar; the row can be rebuilt from it."""
     return {
         **judgement_of(episode),
         "operator": episode.operator,
@@ -213,14 +214,14 @@ def sidecar_of(episode: Episode, plan: ExportPlan) -> dict[str, Any]:
 def _write_rows(
     operation: Operation, episodes: list[Episode], result: CommitResult, made: dict[str, NewEpisode]
 ) -> list[Episode]:
-    """Update the rows, now that the folder has the episodes; nothing if another worker took over, which does the same.
+    """Update the rows from the new revision; return the episodes, or none if another worker took over and updates them.
 
-    The dataset's counts become visible together with the batch's end: who reads `done` finds the episodes.
+    The dataset's counts and the end of the batch become visible together, so whoever reads `done` finds the episodes.
     """
     now = timezone.now()
     opened = read_folder(operation.dataset)  # before the transaction: it may wait for the folder's lock
     with transaction.atomic():
-        # The dataset first, as everybody who refreshes it: no two may wait for each other.
+        # The dataset's row first, in the same order as every refresh, so that two transactions cannot deadlock.
         Dataset.objects.select_for_update(no_key=True).get(pk=operation.dataset_id)
         words = failures(operation)
         if not move(
@@ -259,5 +260,5 @@ def _files_of(info: EpisodeInfo) -> list[Path]:
 
 
 def _is_whole(info: EpisodeInfo) -> bool:
-    """As many frames of each camera as rows, and nothing that cannot be read."""
+    """Return whether each camera has as many frames as there are rows, and no file is unreadable."""
     return not info.problems and all(span.frames == info.length for span in info.videos.values())

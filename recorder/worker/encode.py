@@ -1,4 +1,7 @@
-"""One job: one camera of one take into staging. Claimed, leased and fenced by its row; doing it twice does no harm."""
+"""Run one job: encode one camera of one take into staging.
+
+The job's row is claimed, leased and fenced by a token, and running a job twice is harmless.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,7 @@ from robotdata.video import EncodeSettings
 log = logging.getLogger(__name__)
 
 ACCEPT_RATE = "rate accepted"
-"""The label by which a person accepts a take whose loop ran more than 10 % off its rate."""
+"""The label by which a person accepts a take whose control loop ran more than 10 % off its rate."""
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 SPACE_AGAIN = timedelta(seconds=30)
 _STALL_S = 120.0
@@ -43,14 +46,17 @@ _OPEN = (JobState.QUEUED, JobState.RUNNING)
 
 
 class Unfit(Exception):
-    """The take cannot become an episode of this dataset, however often it is tried."""
+    """The take cannot become an episode of this dataset; a retry would fail again."""
 
 
 FINAL = (Unfit, Refused, ExportRefused, FeatureError, NoTake, BadManifest, TornPacket, TornRows)
 
 
 def run_job(job_id: int, *, on_stall: Callable[[str], None] | None = None) -> bool:
-    """Do the job, unless it is done, taken or gone: False then. Its row says how it ended."""
+    """Run the job; return False if it is done, claimed by another worker or deleted. Its row records the result.
+
+    `on_stall` is called with a message if the encoder stops making progress.
+    """
     job = claim_job(job_id)
     if job is None:
         return False
@@ -69,7 +75,7 @@ def run_job(job_id: int, *, on_stall: Callable[[str], None] | None = None) -> bo
         log.info("%s was cancelled, or given to another worker", job)
         return True
     except Exception as error:  # noqa: BLE001 - the outermost loop of a job: what happened must reach its row
-        if not _mine(job).exists():  # the other one may have committed, and cleared away what we wrote into
+        if not _mine(job).exists():  # the other worker may have committed, and deleted the files of this one
             log.info("%s was cancelled, or given to another worker; here it had failed: %s", job, error)
             return True
         _judge(job, error)
@@ -101,7 +107,10 @@ def claim_job(job_id: int) -> Job | None:
 
 
 def encode_job(job: Job, heart: Heartbeat) -> int:
-    """Encode, decode and count; the number of frames. What an earlier try left whole is used as it is."""
+    """Encode the job's camera, verify the video, and return the number of frames. A complete earlier result is reused.
+
+    Raise LostLease if the job was cancelled or given to another worker, and Unfit if the take does not fit the dataset.
+    """
     chosen = encode_settings(job.operation.arguments["encoding"])
     with Take.open(job.episode.take_path) as take:
         plan = plan_of(job.episode, take)
@@ -119,7 +128,10 @@ def encode_job(job: Job, heart: Heartbeat) -> int:
 
 
 def plan_of(episode: Episode, take: Take) -> ExportPlan:
-    """The plan with the episode's trim, which is kept in ticks of the take. Raises ExportRefused."""
+    """Return the export plan with the episode's trim, which is stored in ticks of the take.
+
+    Raise ExportRefused, and Unfit if the rate of the take must be accepted first.
+    """
     trim, accept = episode.trim, ACCEPT_RATE in episode.labels
     try:
         if trim is None:
@@ -133,7 +145,7 @@ def plan_of(episode: Episode, take: Take) -> ExportPlan:
 
 
 def check_fit(take: Take, plan: ExportPlan, dataset: Dataset, episode: Episode, chosen: EncodeSettings) -> None:
-    """What would keep it out of the dataset, found before its encoding is paid for. Raises Unfit, FeatureError."""
+    """Check before encoding that the take fits the dataset. Raise Unfit or FeatureError if it does not."""
     features = take.manifest["features"]
     if odd := take.manifest.odd_in("features", "cameras"):
         raise Unfit(f"Its take.json does not describe what was recorded ({odd[0]}). Fix that field, then encode again.")
@@ -161,14 +173,14 @@ def check_fit(take: Take, plan: ExportPlan, dataset: Dataset, episode: Episode, 
 
 
 def staged_path(take: Take, plan: ExportPlan, camera: str, chosen: EncodeSettings) -> Path:
-    """Where the camera's video waits for its commit; another plan or other settings have another place."""
+    """Return where the camera's video is staged for the commit; the path depends on the plan and the settings."""
     source = source_of(take, plan, camera, replace(chosen, threads=None))
     signature = hashlib.sha256(json.dumps(source, sort_keys=True).encode()).hexdigest()[:16]
     return Path(settings.STAGING_DIR) / take.id / f"{camera}.{signature}.mp4"
 
 
 def fail_job(job: Job, words: str, *, final: bool = False) -> None:
-    """Queue it again, later each time, or give it up after so many tries, and its episode alone with it."""
+    """Queue the job again after a growing pause; after JOB_ATTEMPTS, or if `final`, fail it and its episode."""
     tries = settings.JOB_ATTEMPTS
     if not final and job.attempt < tries:
         pause = timedelta(seconds=2 * 3 ** (job.attempt - 1))
@@ -196,7 +208,7 @@ def fail_episode(episode: Episode, words: str, operation_id: uuid.UUID) -> None:
 
 
 def settle(operation_id: uuid.UUID) -> None:
-    """Once no job of the batch is open: commit what is whole, or say that nothing is."""
+    """Once no job of the batch is open, start its commit, or fail the batch if no episode is complete."""
     operation = Operation.objects.get(pk=operation_id)
     if (
         operation.state not in {OperationState.QUEUED, OperationState.ENCODING}
@@ -213,19 +225,19 @@ def settle(operation_id: uuid.UUID) -> None:
 
 
 def complete_episodes(operation: Operation) -> list[Episode]:
-    """Those whose cameras are all encoded, in the order of their recording."""
+    """Return the episodes whose cameras are all encoded, in the order in which they were recorded."""
     there = Episode.objects.filter(jobs__operation=operation, state=EpisodeState.ENCODING)
     undone = Job.objects.filter(operation=operation).exclude(state=JobState.DONE).values("episode")
     return list(there.exclude(pk__in=undone).distinct().order_by("recorded_at", "pk"))
 
 
 def committed_episodes(operation: Operation) -> list[Episode]:
-    """Those that are in the folder already, where a crash came before the batch could say so."""
+    """Return the batch's episodes that are in the folder already, because a crash came before its rows were updated."""
     return list(Episode.objects.committed().filter(jobs__operation=operation).distinct())
 
 
 def failures(operation: Operation) -> str:
-    """Which episodes of the batch failed and why, for its row; empty where none did."""
+    """Return which episodes of the batch failed and why, for its row; empty if none did."""
     failed = (
         Episode.objects.filter(jobs__operation=operation, state=EpisodeState.FAILED).distinct().order_by("recorded_at")
     )
@@ -238,7 +250,7 @@ def failures(operation: Operation) -> str:
 
 
 def is_no_space(error: BaseException | None) -> bool:
-    """Whether a full disk is behind it, in whatever words an encoder says so."""
+    """Return whether a full disk caused the error, directly or through its chain of causes."""
     while error is not None:
         if getattr(error, "errno", None) in _NO_SPACE:
             return True
@@ -247,19 +259,19 @@ def is_no_space(error: BaseException | None) -> bool:
 
 
 def _mine(job: Job) -> QuerySet[Job]:
-    """Its row while it is this worker's, else nothing."""
+    """Return the job's row as a queryset; empty once another worker owns it."""
     return Job.objects.filter(pk=job.pk, token=job.token, state=JobState.RUNNING)
 
 
 def _done(job: Job, frames: int) -> None:
-    """Raises LostLease: between two heartbeats nobody has told the encoder."""
+    """Mark the job as done. Raise LostLease if the row was lost since the last heartbeat."""
     ended = {"finished_at": timezone.now(), "lease_until": None, "error": ""}
     if not move(job, JobState.DONE, only={"token": job.token}, frames_done=frames, frames_total=frames, **ended):
         raise LostLease
 
 
 def _renewal(job: Job) -> Callable[[int], bool]:
-    """Heartbeat, progress and cancellation in one UPDATE."""
+    """Return a function that renews the lease, records progress and detects cancellation in one UPDATE."""
     mine = _mine(job).filter(cancel=False)
     told = -1
 
@@ -273,7 +285,7 @@ def _renewal(job: Job) -> Callable[[int], bool]:
 
 
 def _judge(job: Job, error: Exception) -> None:
-    """Wait for space, give it up, or try again."""
+    """Queue the job until there is space, fail it, or retry it, depending on the error."""
     if is_no_space(error):
         words = f"No space for encoded videos in {settings.STAGING_DIR}: free some space; encoding continues by itself."
         Job.objects.filter(pk=job.pk, token=job.token).update(attempt=F("attempt") - 1)

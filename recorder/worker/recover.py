@@ -1,4 +1,4 @@
-"""After a crash, at every start, or from nothing: the rows come to say what the folders hold. Nothing is deleted."""
+"""Make the rows agree with the folders: after a crash, at every start, or from nothing. Nothing is deleted."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ _SAID_AS = {"trim_first": "trim", "trim_end": "trim", "reviewer": "", "reviewed_
 
 @dataclass
 class Report:
-    """What was found: counts, `said` in words for people, `lost` for what could not be had back.
+    """The result of a recovery: counts, `said` for messages, `lost` for what could not be recovered.
 
-    `unopened`: folders that are not opened, though nothing of them is lost: of another version, name, kind or place.
-    `differed`: where rows did not say what the folders do, and do now. A database from a backup has much of it.
+    `unopened` names folders that are not opened although nothing is lost: of another version, name, kind or place.
+    `differed` names rows that did not agree with their folders and were corrected, many after a database backup.
     """
 
     takes: int = 0
@@ -75,23 +75,23 @@ class Report:
 
     @property
     def code(self) -> int:
-        """0 all whole, 3 something lost, 1 nothing usable."""
+        """Return the exit code: 0 all complete, 3 something lost, 1 nothing usable."""
         if not self.lost:
             return WHOLE
         return LOST if self.usable or self.datasets else NOTHING
 
 
 def recover(*, deep: bool = False) -> Report:
-    """Close unfinished takes, match rows and folders, put half commits right, give back what dead workers held.
+    """Close unfinished takes, match rows with folders, complete or undo partial commits, release the work of dead
+    workers.
 
-    `deep`: every byte of finished takes is read, and what is damaged is named.
-
-    May run while others work, and again after it was killed half way: it ends with the same.
+    With `deep`, read every byte of finished takes and report damage. It is idempotent, may run while other processes
+    work, and can be repeated after it was killed.
     """
     report = Report()
     steps: dict[str, Callable[[], object]] = {
         "Putting deleted folders back": lambda: _put_back(report),
-        # Before the takes: what is committed already is not encoded again.
+        # Before the takes, so that committed episodes are not encoded again.
         "Checking the datasets": lambda: _recover_datasets(report),
         "Checking the takes": lambda: _recover_takes(report, deep),
         "Looking for missing takes": lambda: _find_missing(report),
@@ -108,22 +108,22 @@ def recover(*, deep: bool = False) -> Report:
 
 
 def rebuild(*, deep: bool = False) -> Report:
-    """Rebuild all rows of datasets, sessions and episodes from the folders alone. Accounts and rigs stay.
+    """Rebuild all rows of datasets, sessions and episodes from the folders alone. Accounts and rigs are kept.
 
-    Operations and changes are forgotten: what was being encoded is a take again.
+    Operations and changes are deleted: an episode that was being encoded becomes a take again.
     """
     with transaction.atomic():
         for model in (Job, Operation, Change, Episode, Session, Dataset):
             model.objects.all().delete()
     _remember_datasets()
     report = recover(deep=deep)
-    report.differed.clear()  # there were no rows
+    report.differed.clear()  # the rows were deleted, so all of them differ
     _remember_sessions()
     return report
 
 
 def _put_back(report: Report) -> None:
-    """Folders that were set aside to be deleted: a row says whether that was meant to be."""
+    """Restore folders that were set aside for deletion, unless their row confirms the deletion."""
     spool = Path(settings.SPOOL_DIR)
     for aside in sorted(spool.glob(f"{ASIDE}*")) if spool.is_dir() else ():
         name = aside.name.removeprefix(ASIDE)
@@ -148,7 +148,7 @@ def _recover_takes(report: Report, deep: bool) -> None:
             note_take(take_id=name, why=words)
             unread.add(name)
 
-        with alone(f"Take {folder.name}", log, lost):  # its manifest may say anything
+        with alone(f"Take {folder.name}", log, lost):  # its manifest may hold anything
             try:
                 _recover_one(folder, rows.get(uuid.UUID(folder.name)), report)
                 if deep:
@@ -183,9 +183,9 @@ def _recover_one(folder: Path, row: Episode | None, report: Report) -> None:
 
 
 def _believe_folder(row: Episode, manifest: Facts) -> list[str]:
-    """What people said is in `take.json` too, written last: where the two differ, a crash came between.
+    """Update the row from `take.json`; return the names of the fields that differed.
 
-    The names of what differed.
+    People's annotations are in both, and `take.json` is newer if they differ: a crash came before the row was written.
     """
     if row.is_committed or row.purged_at is not None or row.state == EpisodeState.ENCODING:
         return []
@@ -217,7 +217,7 @@ def _give_back_jobs(report: Report) -> None:
 
 
 def _find_missing(report: Report) -> None:
-    """Rows of takes whose folder is not there: said, on the row too, and kept; a disk may not be mounted."""
+    """Report takes whose folder is missing, also in their rows. The rows are kept: a disk may not be mounted."""
     raw = [EpisodeState.RECORDED, EpisodeState.INTERRUPTED, EpisodeState.FAILED, EpisodeState.ENCODING]
     for row in Episode.objects.filter(state__in=raw, purged_at=None).iterator():
         if row.take_path.is_dir():
@@ -252,7 +252,7 @@ def _recover_dataset(folder: Path, report: Report) -> None:
             report.said.append(f"Dataset {folder.name}: {found.text}.")
         if dataset is not None:
             _believe_dataset(dataset, report)
-    except DatasetBusy:  # a commit is under way
+    except DatasetBusy:  # a commit is running
         pass
     if dataset is not None:
         report.datasets += not dataset.problem and _is_dataset(folder)
@@ -286,11 +286,11 @@ def _believe_dataset(dataset: Dataset, report: Report) -> None:
 
 
 def _miscounted(dataset: Dataset) -> str:
-    """That its own count is higher than its rows: one of them may have been lost, or was never written."""
+    """Return a message if info.json counts more episodes than there are: one may be lost, or was never written."""
     try:
         counted = read_info(dataset.path).get("total_episodes")
     except (OSError, DatasetError):
-        return ""  # said already
+        return ""  # reported already
     if type(counted) is not int or counted <= dataset.total_episodes:
         return ""
     cure = f"The next commit or edit recounts; `verify {dataset.slug}` checks the present state."
@@ -303,10 +303,10 @@ def _committed_rows(dataset: Dataset) -> dict[uuid.UUID, Any]:
 
 
 def _dataset_folders() -> Iterator[Path]:
-    """Every folder among the datasets, and every row's, there or not."""
+    """Yield every dataset folder, and the folder of every row even if it is missing."""
     root = Path(settings.DATASETS_DIR)
     there = {path.name for path in root.iterdir() if path.is_dir()} if root.is_dir() else set()
-    # A swap that was killed between its two renames left a dataset in its work folder alone.
+    # A swap that was killed between its two renames left the dataset only in its work folder.
     half = {path.name.rpartition("@")[0] for path in work_path().iterdir()} if work_path().is_dir() else set()
     names = there | half | set(Dataset.objects.values_list("slug", flat=True))
     yield from (root / name for name in sorted(names) if SAFE_NAME.fullmatch(name) and not name.startswith("."))
@@ -315,13 +315,13 @@ def _dataset_folders() -> Iterator[Path]:
 def _is_dataset(folder: Path) -> bool:
     info = folder / "meta" / "info.json"
     try:
-        return info.is_file() or info.is_symlink()  # one that leads nowhere is named when it is opened
-    except OSError:  # it may not be looked into
+        return info.is_file() or info.is_symlink()  # a broken link is reported when it is opened
+    except OSError:  # no permission to read the folder
         return False
 
 
 def _name_kept(report: Report) -> None:
-    """Raw frames that should have gone: their dataset does not show them whole, or they cannot be deleted."""
+    """Report raw frames of committed takes that are not deleted yet: the dataset is incomplete, or the disk refuses."""
     if settings.KEEP_RAW:
         return
     kept: dict[str, list[Path]] = {}
@@ -339,7 +339,7 @@ def _name_kept(report: Report) -> None:
 
 
 def _give_back_orphans(report: Report) -> None:
-    """Episodes that say `encoding` though no batch holds them."""
+    """Release episodes in state `encoding` that are in no batch."""
     held = Job.objects.filter(operation__in=Operation.objects.open()).values("episode")
     for row in Episode.objects.filter(state=EpisodeState.ENCODING).exclude(pk__in=held):
         move(row, raw_state(row))
@@ -347,21 +347,21 @@ def _give_back_orphans(report: Report) -> None:
 
 
 def _remember_datasets() -> None:
-    """What people set, from beside the folders."""
+    """Restore datasets and the settings that people chose from the files beside the folders."""
     folder = Path(settings.DATASETS_DIR) / ".settings"
     for path in sorted(folder.glob("*.json")) if folder.is_dir() else ():
         if SAFE_NAME.fullmatch(path.stem) and (known := load_settings(path.stem)):
             if known.get("thresholds"):
-                known["judge_by"] = timezone.now()  # nobody knows by which its takes were judged last
+                known["judge_by"] = timezone.now()  # the thresholds of the last assessment are unknown
             with alone(f"The settings of {path.stem}", log):
                 Dataset.objects.get_or_create(slug=path.stem, defaults=known)
 
 
 def _remember_sessions() -> None:
-    """Sessions, as far as their takes know them."""
+    """Restore sessions from what their takes record."""
     takes: dict[uuid.UUID, list[str]] = {}
     for folder in list_takes(Path(settings.SPOOL_DIR)):
-        with suppress(SpoolError, OSError, ValueError):  # named already
+        with suppress(SpoolError, OSError, ValueError):  # reported already
             takes.setdefault(uuid.UUID(str(read_manifest(folder).get("session"))), []).append(folder.name)
     for pk, names in takes.items():
         with alone(f"Session {pk}", log), transaction.atomic():

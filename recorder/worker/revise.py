@@ -1,4 +1,4 @@
-"""Run edits and reverts: a worker makes the dataset's next revision, then the rows say so."""
+"""Run edits and reverts: make the dataset's next revision, then update the rows."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from robotdata.dataset.write.swap import recover_dataset
 
 
 def run_edit(operation: Operation, heart: Heartbeat) -> list[Episode]:
-    """Delete, relabel and trim the episodes in `arguments`, as one revision. No raw frames wait to be deleted: []."""
-    only = frozenset(operation.arguments["episodes"])  # what the person saw before pressing, and nothing else
+    """Delete, relabel and trim the episodes in `arguments`, as one revision. Return []: no raw frames to delete."""
+    only = frozenset(operation.arguments["episodes"])  # exactly what the person saw before pressing the button
     requested: dict[int, tuple[int, int]] = {}
 
     def plan(base: DatasetFolder) -> Edit:
@@ -43,7 +43,7 @@ def run_edit(operation: Operation, heart: Heartbeat) -> list[Episode]:
 
 
 def run_revert(operation: Operation, heart: Heartbeat) -> list[Episode]:
-    """Make the revision in `arguments` the present one again, as a new revision. No raw frames wait: []."""
+    """Make the revision in `arguments` the present one again, as a new one. Return []: no raw frames to delete."""
 
     def make(where: dict[str, Any], _: Progress) -> None:
         revert(operation.dataset.path, int(operation.arguments["revision"]), **where)
@@ -52,7 +52,7 @@ def run_revert(operation: Operation, heart: Heartbeat) -> list[Episode]:
 
 
 def _make_once(operation: Operation, heart: Heartbeat, make: Any) -> list[Episode]:
-    """The revision, then the rows. Run again after a crash at any place, it ends with the same revision, made once."""
+    """Make the revision, then update the rows. Idempotent after a crash at any point: the revision is made once."""
     dataset = operation.dataset
     where = {
         "work": dataset.work_path,
@@ -70,7 +70,7 @@ def _make_once(operation: Operation, heart: Heartbeat, make: Any) -> list[Episod
 
 
 def write_rows(operation: Operation) -> None:
-    """Update the rows from the folder, and end the operation. Another worker that took over does the same."""
+    """Update the rows from the folder, and end the operation. Idempotent, in case another worker took over."""
     refresh_dataset(dataset=operation.dataset)
     adopt_sidecar(operation.dataset)
     with transaction.atomic():

@@ -1,4 +1,4 @@
-"""Run an operation, whatever its type: claim it, keep its lease, make the revision, and judge what goes wrong."""
+"""Run an operation of any type: claim it, renew its lease, make the revision, and handle errors."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from robotdata.dataset.write.commit_progress import step_of
 log = logging.getLogger(__name__)
 
 Runner = Callable[[Operation, Heartbeat], list[Episode]]
-"""Makes the revision and ends the row. Returns the episodes whose raw frames may be deleted now."""
+"""A function that makes the revision and ends the row. It returns the episodes whose raw frames may be deleted now."""
 
 RUNNERS: dict[OperationType, Runner] = {
     OperationType.ENCODE: run_commit,
@@ -43,9 +43,9 @@ _HOPELESS = (*FINAL, FeaturesDiffer, NotADataset, EditError, FolderMissing)
 
 
 def run_operation(operation_id: uuid.UUID | str) -> bool:
-    """Run it, unless it is done, taken or gone: False then. Its row says how it ended.
+    """Run the operation; return False if it is done, claimed by another worker or deleted. Its row records the result.
 
-    Run again after a crash at any place, it ends with the same revision, made once.
+    It is idempotent: after a crash at any point, a second run ends with the same revision, made once.
     """
     operation = claim_operation(operation_id)
     if operation is None:
@@ -57,7 +57,7 @@ def run_operation(operation_id: uuid.UUID | str) -> bool:
         log.info("%s was given to another worker", operation)
     except Exception as error:  # noqa: BLE001 - the outermost loop of a run: what happened must reach its row
         mine = Operation.objects.filter(pk=operation.pk, token=operation.token)
-        if not mine.exists():  # the other worker clears away what we read
+        if not mine.exists():  # the other worker may delete the files that this one reads
             log.info("%s was given to another worker; here it had failed: %s", operation, error)
             return True
         _judge(operation, error)
@@ -67,10 +67,10 @@ def run_operation(operation_id: uuid.UUID | str) -> bool:
 
 
 def run_waiting() -> int:
-    """Run what is prepared and in nobody's hands, oldest first, before more is encoded; how many.
+    """Run the operations that are ready and unclaimed, oldest first; return how many. Called before more is encoded.
 
-    The message for a run is behind those of every job that was there before it, in whatever queue. What waits for a
-    lock or for space (it says so in `error`) waits on.
+    The message of an operation is queued behind those of all earlier jobs, so it would wait too long. Operations that
+    wait for a lock or for space (see `error`) are left until their time has come.
     """
     free = Operation.objects.filter(state=OperationState.RUNNING, token="").order_by("updated_at")
     due = free.filter(Q(error="") | Q(lease_until=None) | lease_expired(timezone.now()))
@@ -92,7 +92,7 @@ def _renewal(operation: Operation) -> Callable[[int], bool]:
 
 
 def _judge(operation: Operation, error: Exception) -> None:
-    """Wait for the lock or for space, try again, or give it up: its episodes fail, and can be tried again."""
+    """Wait for the lock or for space, retry, or fail the operation and its episodes, which can then be retried."""
     if isinstance(error, DatasetBusy):
         reason = f"Waits: {operation.dataset.path} is being changed by {error.holder}; continues by itself after that."
         _later(operation, reason, _BUSY_AGAIN, counted=False)
@@ -112,7 +112,7 @@ def _judge(operation: Operation, error: Exception) -> None:
 
 
 def _reason_of(operation: Operation, error: Exception) -> str:
-    """For a person; an error of the disk says nothing of its own of what to do next."""
+    """Return the reason of a failure for a person, with a next step if the error is one of the disk."""
     reason = _text_of(error)
     if not isinstance(error, OSError):
         return reason
@@ -122,7 +122,7 @@ def _reason_of(operation: Operation, error: Exception) -> str:
 
 
 def _text_of(error: Exception) -> str:
-    """What an error says, without the number of one of the operating system."""
+    """Return the error's message, without the number of an operating-system error."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
     return str(error) or type(error).__name__

@@ -1,4 +1,4 @@
-"""What every run of an operation needs: who makes the revision, and a progress that stops a run that lost its lease."""
+"""Steps that every run of an operation shares: who made the revision, and progress that stops a run without a lease."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from recorder.models import Operation
 from recorder.models.states import OperationState
 
 Progress = Callable[[int, int], None]
-"""Called with (steps done, steps in all) before each step."""
+"""Called with (steps done, steps in total) before each step."""
 
 
 def made_by(operation: Operation) -> dict[str, Any]:
-    """Who makes a revision when, for its sidecar; and for which operation, which then knows that it is written."""
+    """Return who makes a revision, when, and for which operation, for its sidecar. `is_made` reads the operation."""
     now = timezone.now().isoformat(timespec="seconds")
     return {"by": operation.started_by, "at": now, "operation": str(operation.pk)}
 
 
 def step_recorder(operation: Operation, heart: Heartbeat) -> Progress:
-    """Record each step in the row; LostLease where the operation was cancelled or given to another worker."""
+    """Return a function that records each step in the row. It raises LostLease if the row was cancelled or lost."""
     mine = Operation.objects.filter(pk=operation.pk, token=operation.token, state=OperationState.RUNNING)
 
     def progress(done: int, total: int) -> None:

@@ -1,4 +1,4 @@
-"""The worker's clock sweeps itself: no sweep waits behind a long encode, or for a broker that is away."""
+"""Run the sweep in the worker's own scheduler thread, so that it waits neither for an encode nor for the broker."""
 
 from __future__ import annotations
 
@@ -17,17 +17,18 @@ SWEEP_EVERY_S = 5.0
 
 
 class Scheduler(beat.Scheduler):  # type: ignore[misc]
-    """By a clock that nobody sets: Celery's own would wait for an hour after the wall clock was set back by one."""
+    """A scheduler on the monotonic clock. Celery's would pause for an hour after the wall clock was set back by one."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._due = time.monotonic() + 1.0  # the worker beside it begins first
+        self._due = time.monotonic() + 1.0  # let the worker beside it start first
 
     def setup_schedule(self) -> None:
+        """Do nothing: this scheduler has no schedule file."""
         pass
 
     def tick(self, *_: Any, **__: Any) -> float:
-        """Sweep where it is time; seconds until the next."""
+        """Sweep if it is due; return the seconds until the next call."""
         now = time.monotonic()
         if now >= self._due:
             look()
@@ -36,13 +37,13 @@ class Scheduler(beat.Scheduler):  # type: ignore[misc]
 
 
 def look() -> None:
-    """One sweep; what goes wrong is said, and the next may fare better."""
+    """Run one sweep. Errors are logged, and the next sweep tries again."""
     close_old_connections()
     try:
         sweep.sweep()
     except (Error, OSError) as error:
         log.warning("Cannot sweep now, trying again: %s", error)
-    except Exception:  # the clock's outermost loop
+    except Exception:  # the outermost loop of the scheduler
         log.exception("The sweep failed")
     finally:
         close_old_connections()

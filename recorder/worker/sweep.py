@@ -1,4 +1,4 @@
-"""The sweep: what a dead worker, a lost message or a crash left waiting is rung, or brought to its end."""
+"""The sweep: advance or end what a dead worker, a lost message or a crash left waiting."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ from robotdata.spool import SpoolError, TakeBusy, recover_take
 
 log = logging.getLogger(__name__)
 
-_AT_ONCE = 16  # the oldest jobs that it rings for: the queue stays short, whatever happened
-_WHILE_BUSY = timedelta(minutes=10)  # behind living workers a bell is late, not lost
+_AT_ONCE = 16  # the oldest jobs for which one sweep sends messages, so that the queue stays short
+_WHILE_BUSY = timedelta(minutes=10)  # while workers are busy, a message is late rather than lost
 _BELL_OF_COMMIT = timedelta(seconds=30)
 _RIG_COMES_BACK = timedelta(seconds=10)
-_PART = re.compile(r"\.([0-9a-f]{32})\.tmp\.mp4(?:\.[0-9a-f]+\.part)?$")  # encode_camera's, and the file's before it
+_PART = re.compile(r"\.([0-9a-f]{32})\.tmp\.mp4(?:\.[0-9a-f]+\.part)?$")  # temporary names of encode_camera
 
 
 def sweep() -> None:
-    """Run every step; a failed one stops no other. Idempotent, cheap when idle, safe to run concurrently."""
+    """Run every step; a failed step stops no other. Idempotent, cheap when idle, safe to run concurrently."""
     now = timezone.now()
     datasets, unopened = list(Dataset.objects.all()), list(Unopened.objects.all())
     steps: dict[str, Callable[[], object]] = {
@@ -65,14 +65,14 @@ def sweep() -> None:
 
 
 def close_orphans(now: datetime) -> int:
-    """Close takes that nobody records any more, as interrupted; return how many."""
+    """Close, as interrupted, takes that nobody records any more; return how many."""
     closed = 0
     for episode in Episode.objects.filter(state=EpisodeState.RECORDING).select_related("rig"):
         if not (_is_gone(episode.rig, now - _RIG_COMES_BACK) or _is_at_another(episode.rig, str(episode.pk))):
             continue
-        # Busy: only its link is gone; no folder: its disk is not ours. Other takes wait behind this one.
+        # TakeBusy: only the rig's connection is lost. No folder: the take is on the rig's own disk.
         with alone(f"Closing the take {episode.pk}", log), suppress(SpoolError, OSError):
-            # Its lock says whether somebody still writes; on a network disk without locks, its times do.
+            # The lock shows whether the rig still writes; on a network disk without locks, the file times do.
             if now.timestamp() - last_written(episode.take_path) > _RIG_COMES_BACK.total_seconds():
                 recover_take(episode.take_path)
                 closed += index_take(take_id=str(episode.pk), actor=WORKER) is not None
@@ -80,7 +80,7 @@ def close_orphans(now: datetime) -> int:
 
 
 def _is_gone(rig: Rig | None, since: datetime) -> bool:
-    """Whether it has died and not come back."""
+    """Return whether the rig has been offline or silent since before `since`."""
     if rig is None:
         return False
     offline = rig.state == RigState.OFFLINE and rig.state_since < since
@@ -88,19 +88,19 @@ def _is_gone(rig: Rig | None, since: datetime) -> bool:
 
 
 def _is_at_another(rig: Rig | None, take: str) -> bool:
-    """Whether it lives on, though not in this take, which its disk did not let it close."""
+    """Return whether the rig is alive but records another take, so its disk kept it from closing this one."""
     if rig is None or rig.state == RigState.OFFLINE or rig.status.get("saving"):
         return False
     return bool((rig.status.get("take") or {}).get("id") != take)
 
 
 def last_written(folder: Path) -> float:
-    """Unix time of the newest file."""
+    """Return the Unix time of the newest file in the folder; 0 if it is empty."""
     return max(map(modified, folder.iterdir()), default=0.0)
 
 
 def modified(path: Path) -> float:
-    """Unix time at which it was written to last; now, where it has gone meanwhile."""
+    """Return the Unix time of the file's last change; the present time if the file is gone."""
     try:
         return path.stat().st_mtime
     except FileNotFoundError:
@@ -108,7 +108,7 @@ def modified(path: Path) -> float:
 
 
 def retry_takes(lines: Iterable[Unopened]) -> int:
-    """Takes that could not be read and whose `take.json` has changed since; how many are in the lists now."""
+    """Retry unreadable takes whose `take.json` has changed since; return how many are indexed now."""
     listed = 0
     for row in lines:
         if row.kind != UnopenedKind.TAKE or state_of_take(row.name) == row.state:
@@ -128,14 +128,14 @@ def _note_again(take_id: str, why: str) -> None:
 
 
 def ring_unassessed(now: datetime) -> None:
-    """Takes whose quality nobody has measured, a few at a time, while nothing is being encoded."""
+    """Notify workers of takes whose quality is not measured, a few at a time, while nothing is being encoded."""
     if not _is_busy(now):
         for episode_id in unassessed(limit=2):
             wake_workers("assess_take", episode_id)
 
 
 def look_after_datasets(now: datetime, datasets: Iterable[Dataset] | None = None) -> None:
-    """Start the encoding that policies ask for; call a worker where takes wait for a check that nobody does."""
+    """Start the encoding that policies require; notify a worker of datasets whose takes wait for an assessment."""
     for dataset in Dataset.objects.all() if datasets is None else datasets:
         with alone(f"Applying the policy of {dataset.slug}", log):
             _look_after(dataset, now)
@@ -151,7 +151,7 @@ def _look_after(dataset: Dataset, now: datetime) -> None:
 
 
 def give_back(now: datetime) -> int:
-    """Jobs whose worker is dead: queued again, or failed where that happened too often; how many."""
+    """Queue jobs of dead workers again, or fail them after JOB_ATTEMPTS; return how many."""
     stale = list(Job.objects.stale(now).select_related("episode"))
     for job in stale:
         if job.attempt >= settings.JOB_ATTEMPTS:
@@ -165,7 +165,7 @@ def give_back(now: datetime) -> int:
 
 
 def ring_waiting(now: datetime) -> int:
-    """Ring for queued jobs whose bell must have been lost, oldest first, and ever more rarely; how many."""
+    """Repeat the lost messages of queued jobs, oldest first, at growing intervals; return how many."""
     due = now - _WHILE_BUSY if _is_busy(now) else now
     rung = 0
     for pk, lease, began in Job.objects.waiting().values_list("pk", "lease_until", "operation__created_at")[:_AT_ONCE]:
@@ -179,7 +179,7 @@ def ring_waiting(now: datetime) -> int:
 
 
 def move_on(now: datetime) -> None:
-    """Operations that stand still between two steps."""
+    """Advance operations that stopped between two steps."""
     open_jobs = Job.objects.filter(state__in=[JobState.QUEUED, JobState.RUNNING]).values("operation")
     encoding = Operation.objects.filter(state__in=[OperationState.QUEUED, OperationState.ENCODING])
     for pk in list(encoding.exclude(pk__in=open_jobs).values_list("pk", flat=True)):
@@ -192,7 +192,7 @@ def move_on(now: datetime) -> None:
 
 
 def tidy_staging() -> None:
-    """What was encoded and is committed, or gone for good: a crash came between the commit and its tidying."""
+    """Delete staged videos of episodes that are committed or purged, which a crash left behind."""
     staged = _staged()
     if not staged:
         return
@@ -209,7 +209,8 @@ def tidy_staging() -> None:
 
 def remove_parts(staged: Iterable[uuid.UUID]) -> int:
     """Delete partial videos of killed encoders; return how many. A live encoder has a job running under its token."""
-    old = timezone.now().timestamp() - 2 * settings.JOB_LEASE_S  # without a lease it may still write a moment
+    # Twice the lease: an encoder that lost its lease may still write for a moment.
+    old = timezone.now().timestamp() - 2 * settings.JOB_LEASE_S
     found: dict[str, list[Path]] = {}
     for pk in staged:
         folder = Path(settings.STAGING_DIR) / str(pk)
@@ -226,7 +227,7 @@ def remove_parts(staged: Iterable[uuid.UUID]) -> int:
 
 
 def _is_busy(now: datetime) -> bool:
-    """Whether somebody encodes."""
+    """Return whether a worker is encoding."""
     return Job.objects.filter(state=JobState.RUNNING, lease_until__gte=now).exists()
 
 

@@ -1,4 +1,4 @@
-"""Celery's face: each task is a bell that makes somebody look at a row."""
+"""The Celery tasks: each is a notification that makes a worker read a row."""
 
 # mypy: disable-error-code="untyped-decorator"
 from __future__ import annotations
@@ -16,7 +16,7 @@ from celery.worker import state
 from recorder.worker import encode, run
 
 NICENESS = 10
-"""Encoding gives way to the robot's loop."""
+"""Encoding runs at low priority, so that the robot's control loop is not affected."""
 
 
 SETTINGS_ARE_WRONG = 2
@@ -24,7 +24,7 @@ SETTINGS_ARE_WRONG = 2
 
 @celeryd_after_setup.connect
 def refuse_time_limits(instance: Any, **_: Any) -> None:
-    """Of what can be set, a limit of time alone does harm: acknowledgement, prefetch and the like are only a bell's."""
+    """Exit if a time limit is set, the one Celery setting that does harm; the others affect only notifications."""
     for name in ("time_limit", "soft_time_limit"):
         if limit := getattr(instance, name, None):
             sys.stderr.write(
@@ -36,12 +36,13 @@ def refuse_time_limits(instance: Any, **_: Any) -> None:
 
 @worker_process_init.connect
 def lower_priority(**_: Any) -> None:
+    """Lower the priority of a worker process."""
     os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
 
 
 @worker_ready.connect
 def watch_scheduler(sender: Any, **_: Any) -> None:
-    """Without the scheduler nothing is swept, and Celery does not restart it: exit, for a fresh start."""
+    """Exit when the scheduler thread ends: nothing would be swept, and Celery does not restart that thread."""
     clock = getattr(sender.controller, "beat", None)
     if clock is not None:
         threading.Thread(target=_end_with, args=(clock,), name="clock", daemon=True).start()
@@ -51,21 +52,23 @@ def _end_with(clock: Any) -> None:
     while clock.is_alive():
         time.sleep(1)
     if state.should_stop is None and state.should_terminate is None:
-        # At once: an orderly end would wait for an answer of the dead. Jobs are leased, none is lost.
+        # Immediately: an orderly exit would wait for the dead thread. Jobs are leased, so none is lost.
         leave("the scheduler thread has died")
 
 
 @shared_task(name="robotdata.run_job")
 def run_job(job_id: int) -> None:
+    """Run waiting operations, then the job."""
     run.run_waiting()
     encode.run_job(job_id, on_stall=leave)
 
 
 @shared_task(name="robotdata.run_operation")
 def run_operation(operation_id: str) -> None:
+    """Run the operation."""
     run.run_operation(operation_id)
 
 
 def leave(_: str) -> None:
-    """An encoder that hangs cannot be stopped from within: end this process, the pool makes another."""
+    """End this process, because a hanging encoder cannot be stopped from within; the pool starts another process."""
     os._exit(os.EX_TEMPFAIL)
