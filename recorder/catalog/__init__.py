@@ -1,1 +1,1 @@
-"""Keep rows and folders in step: takes, datasets, sidecars."""
+"""Keep rows and folders consistent: takes, datasets, sidecars."""

@@ -1,4 +1,4 @@
-"""A copy of a dataset beside the one it came from: without names of their own its episodes would be the other's."""
+"""Give the episodes of a copied dataset new UUIDs, because the original dataset has the old ones."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _WAIT_S = 5.0
 
 
 def reassign_uuids(folder: Path, opened: DatasetFolder) -> DatasetFolder:
-    """The dataset with other UUIDs for those episodes that another folder has, and had first.
+    """Return the dataset with new UUIDs for those episodes that another dataset had first.
 
-    They are made from the old ones and the folder's name, so that they are the same whenever they are made. A folder
-    that was renamed keeps its own: nobody else has them.
+    A new UUID is derived from the old one and the folder's name, so that it is always the same. A renamed folder keeps
+    its UUIDs, because no other dataset has them.
 
-    Raises DatasetBusy, and EditError where the sidecar cannot be written.
+    Raise DatasetBusy, and EditError if the sidecar cannot be written.
     """
     if not _shared(folder, opened):
         return opened
@@ -59,7 +59,7 @@ def _shared(folder: Path, opened: DatasetFolder) -> dict[str, uuid.UUID]:
         try:
             named[uuid.UUID(str(info.uuid))] = str(info.uuid)
         except ValueError:
-            continue  # the name that it gets holds the folder's
+            continue  # not a UUID: its generated id contains the folder's name
     elsewhere: dict[str, set[uuid.UUID]] = {}
     rows = Episode.objects.filter(state=EpisodeState.ENCODED, purged_at=None).exclude(dataset__slug=folder.name)
     ids = list(named)

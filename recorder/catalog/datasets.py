@@ -1,4 +1,4 @@
-"""Datasets: make one under any title, and change how takes get into it."""
+"""Create datasets under any title, and change their settings."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ _SLUG_LENGTH = 80
 
 
 def create_dataset(*, title: str, actor: Actor, **settings: Any) -> Dataset:
-    """A new dataset; its folder's name is made from the title, whatever that holds, and appears at the first commit.
+    """Create a dataset. Its folder name is derived from the title; the folder is created by the first commit.
 
-    Raises Refused for a title that is taken or empty, and for a setting that is none.
+    Raise Refused for a title that is empty or in use, and for an invalid setting.
     """
     require(actor, Action.CREATE_DATASET)
     dataset = Dataset(title=_title(title))
@@ -51,7 +51,7 @@ def create_dataset(*, title: str, actor: Actor, **settings: Any) -> Dataset:
         try:
             with transaction.atomic():
                 dataset.save(force_insert=True)
-        except IntegrityError:  # another tab was first: try the next name
+        except IntegrityError:  # another request was first: try the next name
             continue
         save_settings(dataset)
         return dataset
@@ -59,9 +59,9 @@ def create_dataset(*, title: str, actor: Actor, **settings: Any) -> Dataset:
 
 
 def change_dataset(*, dataset: Dataset, actor: Actor, **settings: Any) -> None:
-    """Set title, policy, every, encode_unreviewed, goal, encoding or thresholds; what is encoded stays as it is.
+    """Set title, policy, every, encode_unreviewed, goal, encoding or thresholds; encoded episodes are not changed.
 
-    Raises Refused for a value that is none.
+    Raise Refused for an invalid value, TypeError for an unknown setting.
     """
     require(actor, Action.CONFIGURE_DATASET, dataset)
     if "title" in settings:
@@ -106,7 +106,7 @@ def _title(title: str) -> str:
 
 
 def _called(title: str, but: Dataset | None = None) -> Dataset | None:
-    """The dataset whose title is the same to a reader, whatever its case; SQLite knows only that of English letters."""
+    """Return the dataset with this title, ignoring case. Compared here, because SQLite folds only ASCII letters."""
     others = Dataset.objects.exclude(pk=but.pk) if but else Dataset.objects.all()
     for pk, known in others.values_list("pk", "title"):
         if unicodedata.normalize("NFC", known).casefold() == title.casefold():
@@ -120,6 +120,6 @@ def _slug(title: str, number: int) -> str:
 
 
 def _in_use(slug: str) -> bool:
-    """A row has the name (some disks tell no case apart), or a folder that nobody has told us of."""
+    """Return whether a row has the slug, in any case as on some disks, or an unknown folder has it."""
     folder = Path(django_settings.DATASETS_DIR) / slug
     return Dataset.objects.filter(slug__iexact=slug).exists() or (folder.exists() and any(folder.iterdir()))

@@ -1,4 +1,4 @@
-"""Dataset folders and their rows: the folder is the truth, the rows an index of it."""
+"""Dataset folders and their rows: the folder is authoritative, the rows are an index of it."""
 
 from __future__ import annotations
 
@@ -57,13 +57,13 @@ NOT_FETCHED = "none of its videos is here. Its rows are complete; to see it, dow
 LOCK_WAIT_S = 5.0
 _PORTION = 500
 _LONGEST_SETTING = 10_000
-_FAR = 1_000_000_000  # where numbers wait while others take their places
+_FAR = 1_000_000_000  # added to indexes while episodes exchange places
 
 
 def adopt_folder(*, actor: Actor, path: Path | None = None, slug: str = "") -> Dataset:
-    """The row of a LeRobotDataset v3.0 folder that somebody has put among the datasets; made where there is none.
+    """Return the row of a LeRobotDataset v3.0 folder that a person has put among the datasets; create it if missing.
 
-    Raises Refused if the folder is elsewhere, is not a dataset, or has a name that cannot be used in a URL.
+    Raise Refused if the folder is elsewhere, is not a dataset, or has a name that cannot be used in a URL.
     """
     require(actor, Action.INDEX)
     root = Path(settings.DATASETS_DIR)
@@ -82,23 +82,23 @@ def adopt_folder(*, actor: Actor, path: Path | None = None, slug: str = "") -> D
         raise Refused("busy", f"{error}.", 503) from error
     except DatasetError as error:
         raise Refused("no_dataset", f"{error}.", 422) from error
-    with transaction.atomic():  # no row without its episodes
+    with transaction.atomic():  # no dataset row without its episodes
         dataset, _ = Dataset.objects.get_or_create(slug=folder.name, defaults=_row_of(folder, opened))
         refresh_rows(dataset, opened)
     return dataset
 
 
 def refresh_dataset(*, dataset: Dataset) -> None:
-    """Bring counts, features and the rows of committed episodes up to what the folder holds.
+    """Update counts, features and the rows of committed episodes from the folder.
 
-    A folder that cannot be read (an unmounted disk, say) changes nothing but the words in `problem`.
+    If the folder cannot be read (an unmounted disk, say), only `problem` changes.
     """
     if (opened := read_folder(dataset)) is not None:
         refresh_rows(dataset, opened)
 
 
 def read_folder(dataset: Dataset) -> DatasetFolder | None:
-    """Open the dataset's folder; None where that cannot be done, which `problem` then says. May wait for its lock."""
+    """Open the dataset's folder; None if that fails, with the reason in `problem`. May wait for the folder's lock."""
     try:
         if is_fresh(dataset.path):
             _say_problem(dataset, missing_words(dataset))
@@ -117,7 +117,7 @@ def read_folder(dataset: Dataset) -> DatasetFolder | None:
 
 
 def missing_words(dataset: Dataset) -> str:
-    """What to do where a folder is not there, or empty, in which episodes were committed; nothing where none were."""
+    """Return what to do if the folder of committed episodes is missing or empty; empty if no episode is committed."""
     if not dataset.episodes.committed().exists():
         return ""
     what = "is empty" if dataset.path.exists() else "is missing"
@@ -125,12 +125,12 @@ def missing_words(dataset: Dataset) -> str:
 
 
 def work_path() -> Path:
-    """Where next states are built of the datasets that are no links: see `recorder.models.paths`."""
+    """Return where new revisions are built for datasets that are not links: see `recorder.models.paths`."""
     return Path(settings.DATASETS_DIR) / WORK
 
 
 def save_settings(dataset: Dataset) -> None:
-    """Keep what people set beside the datasets, so that the row can be made again."""
+    """Save the settings that people chose beside the datasets, so that the row can be rebuilt."""
     folder = Path(settings.DATASETS_DIR) / ".settings"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -143,7 +143,7 @@ def save_settings(dataset: Dataset) -> None:
 
 
 def load_settings(slug: str) -> dict[str, Any]:
-    """What `save_settings` kept, without what cannot be used; empty where there is nothing usable."""
+    """Return the settings that `save_settings` wrote, without invalid ones; empty if there are none."""
     path = Path(settings.DATASETS_DIR) / ".settings" / f"{slug}.json"
     try:
         with os.fdopen(open_beneath(path.parent, path.name), "rb") as file:
@@ -166,7 +166,7 @@ def load_settings(slug: str) -> dict[str, Any]:
 
 
 def _setting(name: str, value: Any) -> Any:
-    """The value as the row keeps it; raises ValueError where it is none."""
+    """Return the value as the row stores it. Raise ValueError, or the error of its check, if it is invalid."""
     kinds = {"title": str, "policy": str, "every": int, "encode_unreviewed": bool, "encoding": dict, "thresholds": dict}
     right = name not in kinds or type(value) is kinds[name]
     if not right or len(str(value)) > _LONGEST_SETTING:
@@ -181,9 +181,9 @@ def _setting(name: str, value: Any) -> Any:
 
 
 def adopt_settings(dataset: Dataset) -> list[str]:
-    """Take over what is kept beside the datasets, where that was written after the row; the names of what differed.
+    """Adopt the settings beside the datasets if they are newer than the row; return the names of those that differed.
 
-    A row that is older comes from a backup, or its writing did not reach the disk before a power cut.
+    A row is older if it comes from a backup, or was not on disk before a power cut.
     """
     path = Path(settings.DATASETS_DIR) / ".settings" / f"{dataset.slug}.json"
     try:
@@ -196,7 +196,7 @@ def adopt_settings(dataset: Dataset) -> list[str]:
         return []
     now = timezone.now()
     if "thresholds" in changed:
-        changed["judge_by"] = now  # its takes wait to be judged by them
+        changed["judge_by"] = now  # its takes must be assessed with the new thresholds
     Dataset.objects.filter(pk=dataset.pk).update(**changed, updated_at=now)
     dataset.refresh_from_db()
     return sorted(changed.keys() - {"judge_by"})
@@ -207,7 +207,7 @@ def _row_of(folder: Path, opened: DatasetFolder) -> dict[str, Any]:
 
 
 def _facts(opened: DatasetFolder) -> dict[str, Any]:
-    # A rig delivers no default columns, and is compared with this.
+    # Without the default columns, because a rig delivers none and is compared with these features.
     features = {key: value for key, value in opened.features.items() if key not in DEFAULT_FEATURES}
     return {
         "fps": opened.fps,
@@ -221,17 +221,17 @@ def _facts(opened: DatasetFolder) -> dict[str, Any]:
 
 
 def refresh_rows(dataset: Dataset, opened: DatasetFolder) -> None:
-    """Bring counts, features and the rows of committed episodes up to `opened`, or to a newer state of the folder."""
+    """Update counts, features and the rows of committed episodes from `opened`, or from a newer revision."""
     facts = _facts(opened)
     if not opened.episodes and dataset.features and not opened.revision:
         del facts["features"]
     with transaction.atomic():
-        # One after the other; who has waited may hold a state that another commit has left behind.
+        # The row's lock serialises refreshes. After waiting for it, `opened` may be older than the row.
         row = Dataset.objects.select_for_update(no_key=True).get(pk=dataset.pk)
         if row.revision > opened.revision:
             opened = DatasetFolder.open(dataset.path)
             facts |= _facts(opened)
-        opened = by_rows(opened)  # a person relabels what a policy is trained on
+        opened = by_rows(opened)  # use the task of each row, because policies are trained on these
         _index_episodes(dataset, {committed_id(dataset, info): info for info in opened.episodes}, float(opened.fps))
         Dataset.objects.filter(pk=dataset.pk).update(**facts, updated_at=timezone.now())
     for name, value in facts.items():
@@ -240,9 +240,9 @@ def refresh_rows(dataset: Dataset, opened: DatasetFolder) -> None:
 
 
 def lacks_of(dataset: Dataset, opened: DatasetFolder, revision: int | None = None) -> tuple[str, str]:
-    """In words, which episodes lack files that were here once; and that the dataset came without any of its videos.
+    """Return two messages: which episodes lack files that they had, and that the dataset came without any videos.
 
-    `revision` is the one that the row had before `opened` was read.
+    Either is empty if it does not apply. `revision` is the row's before `opened` was read.
     """
     ours = (dataset.revision if revision is None else revision) > 0 or dataset.revisions_path.exists()
     if not ours and never_had_videos(opened):
@@ -251,7 +251,7 @@ def lacks_of(dataset: Dataset, opened: DatasetFolder, revision: int | None = Non
 
 
 def _not_whole(opened: DatasetFolder) -> str:
-    """How many episodes have files that are missing, empty or not fetched, and the first of these; or nothing."""
+    """Return how many episodes have missing, empty or undownloaded files, and the first of these; or an empty text."""
     faulty = [info for info in opened.episodes if info.problems]
     if not faulty:
         return ""
@@ -265,9 +265,9 @@ def _say_problem(dataset: Dataset, problem: str) -> None:
 
 
 def _index_episodes(dataset: Dataset, there: dict[uuid.UUID, EpisodeInfo], fps: float) -> None:
-    """Four sets: rows whose episode left the folder, in another place, with another content, and new ones."""
+    """Update the rows of episodes that left the folder, moved, changed their content, or are new."""
     names = ("episode_index", "ticks", "committed_task")
-    # Held in the one order in which everybody takes many; below they are written as the folder has them.
+    # Locked in the order that all code uses, so that no two transactions deadlock; updated in the folder's order below.
     found = dataset.episodes.committed().order_by("recorded_at", "pk").select_for_update(no_key=True)
     rows = {row.pop("pk"): row for row in found.values("pk", *names)}
     for pk in rows.keys() - there.keys():
@@ -296,7 +296,7 @@ def _index_episodes(dataset: Dataset, there: dict[uuid.UUID, EpisodeInfo], fps: 
 
 
 def close_changes(pks: Iterable[uuid.UUID]) -> None:
-    """What was changed of these before their content did is not undone any more: a trim would speak of other frames."""
+    """Make earlier changes of these episodes impossible to undo: after an edit, a trim would refer to other frames."""
     Change.objects.filter(episode__in=list(pks), undone_at=None).update(superseded=True)
 
 
@@ -308,7 +308,7 @@ def _set(pk: uuid.UUID, other_frames: bool, **fields: Any) -> None:
 
 
 def _left(dataset: Dataset, pk: uuid.UUID) -> None:
-    """A revision without it: a take again where its folder is still in the spool, else gone, its history kept."""
+    """Update the row of an episode that the revision lacks: a take again if its folder is in the spool, else purged."""
     row = Episode.objects.get(pk=pk)
     back: dict[str, Any] = {"state": EpisodeState.RECORDED, "error": ""}
     if not row.take_path.is_dir():

@@ -1,4 +1,4 @@
-"""Dataset folders that others change while the product runs: moved away, replaced, pulled, copied half."""
+"""Detect dataset folders that other programs change meanwhile: moved, replaced, pulled, partly copied."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _seen: dict[Path, Any] = {}
 
 
 def follow_folders(datasets: Iterable[Dataset]) -> int:
-    """Update the rows of datasets whose folders changed since the last look; return how many had.
+    """Update the rows of datasets whose folders changed since the last call; return how many had.
 
     Skips datasets that a worker is committing.
     """
@@ -44,7 +44,10 @@ def follow_folders(datasets: Iterable[Dataset]) -> int:
 
 
 def _state(root: Path) -> Any:
-    """Tells one content of `meta` from another, by inodes and times; words about episodes are left out."""
+    """Return a value that changes with the content of `meta`, from inodes and times, or an errno.
+
+    Only the sidecar's existence counts, so that annotations do not change the value.
+    """
     try:
         tables = sorted(root.glob(EPISODES_GLOB))
         stats = [(path.name, path.stat()) for path in (root, root / INFO, root / TASKS, *tables)]

@@ -1,4 +1,4 @@
-"""What the dataset's page says of a folder that can be read and is not quite in order; the terminal says it, too."""
+"""Remarks about a folder that is readable but has defects, for the dataset's page and the terminal."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _lock = threading.Lock()
 
 
 def remarks_of(dataset: Dataset) -> list[str]:
-    """Each a sentence or two, with its count: episodes that lack files, disagreements, and notes of the last change.
+    """Return sentences about incomplete episodes, inconsistencies, and notes of the last change, with counts.
 
-    Empty where there is nothing to say, or where the folder cannot be read, which `problem` says.
+    Empty if there are none, or if the folder cannot be read, which `problem` reports.
     """
     try:
         opened = DatasetFolder.open(dataset.path)
@@ -38,7 +38,7 @@ def _lacks(dataset: Dataset, opened: DatasetFolder) -> list[str]:
 
 
 def _oddities(opened: DatasetFolder) -> list[str]:
-    """Those of a state are found once: they need every data file."""
+    """Return the folder's inconsistencies, cached per revision, because they need every data file."""
     key = opened.root, identity_of(opened.root)
     with _lock:
         if key in _kept:

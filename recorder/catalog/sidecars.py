@@ -1,4 +1,7 @@
-"""Rows of committed episodes and the dataset's sidecar: what people say is in both, as a take's is in `take.json`."""
+"""Keep the rows of committed episodes and the dataset's sidecar consistent.
+
+People's annotations are in both, as those of a take are in its row and its `take.json`.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ _SAID = (*REVIEW_FIELDS, "operator", "reviewer", "marks", "recorded_at", "review
 
 
 def committed_id(dataset: Dataset, info: EpisodeInfo) -> uuid.UUID:
-    """The UUID of a committed episode; one made from its place where another program recorded it."""
+    """Return the UUID of a committed episode; derived from its index if another program recorded it."""
     try:
         return uuid.UUID(str(info.uuid))
     except ValueError:
@@ -40,15 +43,15 @@ def committed_id(dataset: Dataset, info: EpisodeInfo) -> uuid.UUID:
 
 
 def names_in(dataset: Dataset) -> Ids:
-    """Names for the episodes that the sidecar does not know."""
+    """Return a function that gives ids to episodes which the sidecar does not know."""
     return lambda info: str(committed_id(dataset, info))
 
 
 @contextmanager
 def held(episodes: Iterable[Episode]) -> Iterator[None]:
-    """The folders of the committed ones among these are this thread's alone: taken before a transaction begins.
+    """Hold the folder locks of the committed ones among these episodes. Enter it before a transaction begins.
 
-    Raises Refused where a dataset is being changed for longer than a moment.
+    Raise Refused if a dataset stays locked for more than `_WAIT_S`, or if its lock cannot be taken.
     """
     datasets = {episode.dataset_id: episode.dataset for episode in episodes if episode.is_committed}
     with ExitStack() as stack:
@@ -63,7 +66,7 @@ def held(episodes: Iterable[Episode]) -> Iterator[None]:
 
 
 def write_sidecars(episodes: Sequence[Episode]) -> dict[uuid.UUID, Refused]:
-    """What these committed rows say, each dataset's sidecar written once; why it could not be, by episode."""
+    """Write these committed rows into their sidecars, each sidecar once; return the errors by episode."""
     by_dataset: dict[int, list[Episode]] = {}
     for episode in episodes:
         by_dataset.setdefault(episode.dataset_id, []).append(episode)
@@ -76,7 +79,7 @@ def write_sidecars(episodes: Sequence[Episode]) -> dict[uuid.UUID, Refused]:
 
 
 def judgement_of(episode: Episode) -> dict[str, Any]:
-    """What people say of it, planned or not; the same before its commit and after."""
+    """Return people's annotations of the episode, pending or not; the same before its commit and after."""
     return {
         **from_row(episode).review_fields(),
         "reviewer": episode.reviewer,
@@ -85,12 +88,12 @@ def judgement_of(episode: Episode) -> dict[str, Any]:
 
 
 def words_of(episode: Episode) -> dict[str, Any]:
-    """What people say of it, for its entry; None where it says nothing of the kind."""
+    """Return the episode's annotations for its sidecar entry, with None for each that is not set."""
     return {**judgement_of(episode), **to_sidecar(from_row(episode), episode.planned)}
 
 
 def content_of(info: EpisodeInfo) -> dict[str, Any]:
-    """The fields that say what is in the folder."""
+    """Return the fields that describe the episode in the folder."""
     return {
         "episode_index": info.index,
         "ticks": info.length,
@@ -99,7 +102,7 @@ def content_of(info: EpisodeInfo) -> dict[str, Any]:
 
 
 def planned_fields(info: EpisodeInfo) -> dict[str, Any]:
-    """Task and trim as they are wanted: those of the folder, where nothing is planned."""
+    """Return task and trim as they will be; those of the folder if no change is pending."""
     row = to_row(_annotation(info, {}))
     return {name: row[name] for name in ("task", *TRIM)}
 
@@ -110,7 +113,7 @@ def _annotation(info: EpisodeInfo, said: dict[str, Any]) -> Annotation:
 
 
 def said_fields(entry: dict[str, Any]) -> dict[str, Any]:
-    """What people and the rig said of it, from the sidecar; what is odd is left out, and named by a mark."""
+    """Return the annotations of people and rig in a sidecar entry. Invalid fields are left out and flagged."""
     fields = Fields({name: entry[name] for name in _SAID if entry.get(name) is not None})
     fields.items("labels", lambda item: check_text(item, LONGEST["label"]), MOST_LABELS)
     fields.check("rating", lambda v: type(v) is int and 1 <= v <= 5, "1 to 5 or null")
@@ -130,9 +133,9 @@ def said_fields(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def adopt_sidecar(dataset: Dataset) -> int:
-    """Rows come to say what the sidecar does: it is written last, so where they differ a crash came between.
+    """Update rows that differ from the sidecar, because a crash came before they were written; return how many.
 
-    A row that moves meanwhile is left alone. How many differed.
+    The sidecar is written last. A row that changes meanwhile is not updated.
     """
     rows = {str(row.pk): row for row in dataset.episodes.committed()}
     count = 0
@@ -143,7 +146,7 @@ def adopt_sidecar(dataset: Dataset) -> int:
         said = said_fields(entry)
         told = to_row(_annotation(_as_info(row, entry), said))
         told |= {name: said[name] for name in ("reviewer",) if name in said}
-        if "verdict" not in said:  # it is odd, and put aside
+        if "verdict" not in said:  # the value is invalid and was left out
             del told["verdict"]
         changed = {name: value for name, value in told.items() if getattr(row, name) != value}
         if changed:
@@ -169,7 +172,7 @@ def _write_one(dataset: Dataset, rows: Sequence[Episode]) -> Refused | None:
         return Refused("moved", f"{error}.")
     except NotDurable as error:
         return not_durable(dataset.title, error)
-    except (DatasetError, OSError, ValueError, RecursionError) as error:  # the last two: an entry that is not JSON
+    except (DatasetError, OSError, ValueError, RecursionError) as error:  # the last two: an entry is not valid JSON
         return _not_written(dataset, error)
     return None
 

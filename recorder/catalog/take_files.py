@@ -1,4 +1,4 @@
-"""The files of one take: their size, and how they are removed."""
+"""The files of one take: their size and their deletion."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ ASIDE = ".removing-"
 
 
 def set_aside(folder: Path) -> Path | None:
-    """Give the folder a name that nobody looks for, before it is deleted; None where it is not there.
+    """Rename the folder before it is deleted, and return its new path; None if it does not exist.
 
-    Raises OSError, and TakeBusy where its recorder still writes.
+    Raise OSError, and TakeBusy if its recorder is still writing.
     """
     aside = folder.with_name(f"{ASIDE}{folder.name}")
-    if aside.exists():  # of an earlier try that was killed half way
+    if aside.exists():  # left by an earlier attempt that was killed
         shutil.rmtree(aside)
     try:
         lock = TakeLock(folder)
@@ -31,17 +31,18 @@ def set_aside(folder: Path) -> Path | None:
         try:
             sync_path(folder.parent)
         except OSError:
-            aside.rename(folder)  # the caller says that nothing was deleted, and the row that it is there
+            aside.rename(folder)  # the caller reports that nothing was deleted, and the row agrees
             raise
     return aside
 
 
 def size_of(folder: Path) -> int:
+    """Return the size of all files below the folder in bytes; 0 if it does not exist."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else 0
 
 
 def remove_staging(pk: uuid.UUID) -> int:
-    """Delete what was encoded of it and not committed; bytes freed."""
+    """Delete the episode's staged videos; return the bytes freed."""
     staged = Path(settings.STAGING_DIR) / str(pk)
     freed = size_of(staged)
     shutil.rmtree(staged, ignore_errors=True)

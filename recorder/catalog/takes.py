@@ -1,4 +1,4 @@
-"""index_take: a take on disk becomes, and stays, an episode's row. The folder is the truth."""
+"""Create and update the rows of takes from their folders, which are authoritative."""
 
 from __future__ import annotations
 
@@ -44,10 +44,11 @@ RAW = {EpisodeState.RECORDING, EpisodeState.RECORDED, EpisodeState.INTERRUPTED}
 
 
 def index_take(*, take_id: str, actor: Actor, summary: Mapping[str, Any] | None = None) -> Episode | None:
-    """Make or renew the row of a take from `take.json`, or from what the rig said where its disk is not ours.
+    """Create or update a take's row from `take.json`, or from the rig's `summary` if the folder is on the rig's disk.
 
-    What people have said of the take in the database stays. A take whose encoding has begun is left alone.
-    Returns None where neither the folder nor a summary says enough. Raises Refused where a summary cannot be used.
+    Annotations in the database are kept. A take whose encoding has begun is not changed.
+
+    Return None if neither folder nor summary suffices. Raise Refused if the summary is invalid.
     """
     require(actor, Action.INDEX)
     facts = _facts(take_id, summary)
@@ -70,18 +71,18 @@ def index_take(*, take_id: str, actor: Actor, summary: Mapping[str, Any] | None 
 
 
 def _renew(episode: Episode, fields: dict[str, Any], facts: Facts) -> bool:
-    """Whether the take has ended by this."""
+    """Update the row; return whether this ended the take's recording."""
     state = fields.pop("state")
     if episode.state not in RAW or episode.purged_at is not None:
         return False
     if episode.state == EpisodeState.RECORDING and "dataset" in facts:
-        fields |= _curation(facts)  # nobody else writes it while it is being recorded
+        fields |= _curation(facts)  # nobody else changes it while it is being recorded
     if episode.state == EpisodeState.RECORDING:
         if state != EpisodeState.RECORDING:
             return move(episode, state, **fields)
     elif state == EpisodeState.RECORDING:
-        return False  # an old message
-    fields.pop("task", None)  # people may have set it right since
+        return False  # an outdated message
+    fields.pop("task", None)  # people may have corrected it since
     changed = [name for name, value in fields.items() if getattr(episode, name) != value]
     if changed:
         for name in changed:
@@ -113,7 +114,7 @@ def _facts(take_id: str, summary: Mapping[str, Any] | None) -> Facts | None:
 
 
 def _fields(facts: Facts, folder: Path) -> dict[str, Any]:
-    if "dataset" not in facts:  # one line of a rig's list
+    if "dataset" not in facts:  # a short entry of a rig's list
         return {"state": facts["state"], "ticks": facts.get("ticks") or 0}
     ticks = facts.get("ticks") or 0
     return {
@@ -136,12 +137,12 @@ def _fields(facts: Facts, folder: Path) -> dict[str, Any]:
 def _curation(facts: Facts) -> dict[str, Any]:
     said = facts.get("curation", {})
     row = to_row(Annotation.from_take(facts))
-    del row["task"]  # it is among the take's own facts
+    del row["task"]  # `_fields` sets it
     return {**row, **reviewed(said)}
 
 
 def reviewed(said: Mapping[str, Any]) -> dict[str, Any]:
-    """Who gave the verdict that `take.json` has, and when, where its history reaches back to it."""
+    """Return who gave the verdict in `take.json` and when, if its history has it."""
     for entry in reversed(said.get("history", [])):
         verdict = entry["changes"].get("verdict")
         if verdict in (Verdict.KEEP, Verdict.REJECT):
@@ -170,7 +171,7 @@ def _session(facts: Facts) -> Session | None:
 
 
 def _pin_features(episode: Episode, facts: Facts) -> None:
-    """What the first take delivers is what the dataset wants from then on; a take with odd features says too little."""
+    """Let the dataset's first take set its features, unless the take's features are partly invalid."""
     features = facts.get("features")
     if not features and episode.rig is not None:
         features = episode.rig.features
@@ -186,7 +187,7 @@ def _pin_features(episode: Episode, facts: Facts) -> None:
 
 
 def _written_at(folder: Path) -> datetime:
-    """When the take's rows were written last: for one that does not say when it was recorded."""
+    """Return when the take's rows were last written, for a take without a start time."""
     try:
         return datetime.fromtimestamp((folder / ROWS).stat().st_mtime, UTC)
     except (OSError, ValueError, OverflowError):

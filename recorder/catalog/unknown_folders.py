@@ -1,4 +1,4 @@
-"""Folders among the datasets that nobody has opened yet: opened where they can be, else named, with what to do."""
+"""Open folders among the datasets that have no row, or report why they cannot be opened and what to do."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from robotdata.video.errors import VideoError
 log = logging.getLogger(__name__)
 
 SETTLED_S = 10.0
-"""A folder that changed more recently may be in the middle of being copied."""
+"""A folder that changed more recently may be in the middle of being copied. In seconds."""
 _NAMED = 5
 _LOOKED_AT = 50
 _CONVERT = "python -m lerobot.scripts.convert_dataset_v21_to_v30 --push-to-hub=false"
@@ -36,9 +36,9 @@ _CONVERT = "python -m lerobot.scripts.convert_dataset_v21_to_v30 --push-to-hub=f
 
 @dataclass(frozen=True, slots=True)
 class Stranger:
-    """A folder that had no row: the `dataset` that it is now, or what it seems to be and why it cannot be opened.
+    """A folder without a row: the `dataset` that it became, or what it seems to be and why it cannot be opened.
 
-    `lost`: something of it is damaged. Nothing is lost of a folder that is only of another kind or elsewhere.
+    `lost` means that something in it is damaged; a folder that is only of another kind or elsewhere loses nothing.
     """
 
     name: str
@@ -55,13 +55,13 @@ class Stranger:
 def adopt_strangers(
     datasets: Iterable[Dataset], lines: Iterable[Unopened], *, actor: Actor, again: bool = False
 ) -> list[Stranger]:
-    """Open every folder that is none of the `datasets`, or keep a line for it; those that were looked at now.
+    """Open every folder that is not one of `datasets`, or store a line about it; return those that were checked now.
 
-    `lines` are those that are kept. With `again` all folders are looked at; else those that have changed since the
-    last look, and for a moment not since.
+    `lines` are the stored lines. Without `again`, only folders that changed since the last check are checked, and only
+    once they have been unchanged for `SETTLED_S`.
     """
     found: list[Stranger] = []
-    there = {sanitize_json(folder.name): folder for folder in _folders()}  # any bytes make a name on a disk
+    there = {sanitize_json(folder.name): folder for folder in _folders()}  # a file name on disk may hold any bytes
     known = {dataset.slug for dataset in datasets}
     kept = {row.name: row for row in lines if row.kind == UnopenedKind.DATASET}
     strangers = [name for name in sorted(there) if name not in known]
@@ -94,7 +94,7 @@ def _folders() -> Iterator[Path]:
 
 
 def _state(folder: Path) -> tuple[str, float]:
-    """What tells whether it has changed, and when it did last; ctime, for rights count too."""
+    """Return a value that changes with the folder, and the time of its last change. Permissions count (ctime)."""
     times = []
     for path in (folder, folder / "meta", folder / INFO, folder / "meta/episodes"):
         try:
@@ -107,7 +107,7 @@ def _state(folder: Path) -> tuple[str, float]:
 def _look_at(folder: Path, name: str, actor: Actor) -> Stranger:
     try:
         info = folder / INFO
-        if not info.is_file() and not info.is_symlink():  # a link that leads nowhere is named when it is opened
+        if not info.is_file() and not info.is_symlink():  # a broken link is reported when it is opened
             return _no_dataset(folder, name)
         return Stranger(name, dataset=adopt_folder(path=folder, actor=actor))
     except OSError as error:
@@ -170,13 +170,13 @@ def _no_dataset(folder: Path, name: str) -> Stranger:
 
 
 def _holds_recordings(folder: Path) -> bool:
-    """Whether another program recorded into it; of a dataset with our sidecar a missing table was lost."""
+    """Return whether another program recorded into the folder. If it has our sidecar, its table was lost instead."""
     theirs = not (folder / SIDECAR).exists()
     return theirs and (any(folder.glob(DATA_GLOB)) or any(folder.glob("videos/**/*.mp4")))
 
 
 def _unfinished(folder: Path, name: str) -> Stranger:
-    """LeRobot was killed before it finished: the table of episodes is missing, files that it wrote are cut off."""
+    """Describe a dataset whose recorder was killed: the table of episodes is missing, and files may be incomplete."""
     tables = sorted(folder.glob(DATA_GLOB))[:_LOOKED_AT]
     broken = [path for path in tables if not _opens(path, folder)]
     whole = [words for path in sorted(folder.glob("videos/**/*.mp4"))[:_LOOKED_AT] if (words := _frames(path, folder))]
@@ -198,7 +198,7 @@ def _opens(path: Path, folder: Path) -> bool:
 
 
 def _frames(path: Path, folder: Path) -> str:
-    """The video and how many frames it has; nothing where it is not whole."""
+    """Return the video's path and number of frames; empty if it is incomplete."""
     try:
         with open_video(path) as video:
             return f"{path.relative_to(folder)} ({video.count} frames)"

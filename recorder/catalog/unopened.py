@@ -1,4 +1,4 @@
-"""Takes and datasets that could not be opened, as lines for the pages. They outlive a restart."""
+"""Store lines about takes and datasets that could not be opened, for the pages. They survive a restart."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ TAKE_CURE = (
 )
 RIG_CURE = "Its files are on the rig. Fix its take.json there, then restart the rig."
 _MOST = 1000
-"""So many lines are kept: a disk that dies makes one of every take."""
+"""The maximum number of lines: a failing disk would produce one for every take."""
 
 
 def note_unopened(*, kind: str, name: str, what: str, why: str, cure: str, state: str = "") -> None:
-    """Keep one line for the folder `name`; its older line goes."""
+    """Store one line about the folder `name`, replacing an older one; nothing once `_MOST` lines are stored."""
     said = {"what": what[:200], "why": why[:2000], "cure": cure[:2000], "state": state[:100]}
     if Unopened.objects.filter(kind=kind).count() >= _MOST:
         return
@@ -29,7 +29,7 @@ def note_unopened(*, kind: str, name: str, what: str, why: str, cure: str, state
 
 
 def note_take(*, take_id: str, why: str) -> None:
-    """The same for a take, on this disk or a rig's."""
+    """Store a line about a take on this disk or on a rig's."""
     here = take_path(take_id).is_dir()
     what = f"a take in {settings.SPOOL_DIR}" if here else "a take on a rig's disk"
     why = why.removeprefix(f"take {take_id}: ").rstrip(".")
@@ -38,11 +38,12 @@ def note_take(*, take_id: str, why: str) -> None:
 
 
 def take_path(take_id: str) -> Path:
+    """Return the take's folder in the spool."""
     return Path(settings.SPOOL_DIR) / take_id
 
 
 def state_of_take(take_id: str) -> str:
-    """What tells one `take.json` from another; empty where there is none."""
+    """Return a value that changes with the take's `take.json`; empty if there is none."""
     try:
         stat = (take_path(take_id) / "take.json").stat()
     except OSError:
@@ -51,14 +52,14 @@ def state_of_take(take_id: str) -> str:
 
 
 def forget_unopened(*, kind: str, name: str) -> None:
-    """It can be opened, or has gone."""
+    """Delete the line about a folder that can be opened now, or is gone."""
     rows = Unopened.objects.filter(kind=kind, name=name)
-    if rows.exists():  # no write lock for nothing
+    if rows.exists():  # avoid the write lock if there is nothing to delete
         rows.delete()
 
 
 def keep_only(*, kind: str, names: Collection[str]) -> None:
-    """Forget all lines of this kind but these."""
+    """Delete all lines of this kind except those about `names`."""
     for row in Unopened.objects.filter(kind=kind):
         if row.name not in names:
             row.delete()
