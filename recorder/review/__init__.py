@@ -1,1 +1,1 @@
-"""People's changes: verdicts, annotations, undo, trash."""
+"""Changes that people make: verdicts, annotations, undo, trash."""

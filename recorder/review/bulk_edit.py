@@ -1,4 +1,4 @@
-"""One change of words to many episodes, undone as one: a task and a rating for all, labels and a note added."""
+"""Edit many episodes at once, with one undo: set task and rating, add or remove labels, add a note."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ FOR_ALL = ("task", "rating")
 
 
 def rename_task(*, dataset: Dataset, task: str, to: str, actor: Actor) -> tuple[uuid.UUID, int]:
-    """Another text for a task, in all takes and episodes of the dataset that have it; undone as one. How many.
+    """Rename a task in all takes and episodes of the dataset that have it. Return the undo group and how many.
 
-    Raises Refused where none has it, and as `edit_many`.
+    Raise Refused if no episode has the task, and as `edit_many` does.
     """
     require(actor, Action.EDIT, dataset)
     found = dataset.episodes.filter(task=task, purged_at=None).exclude(state=EpisodeState.RECORDING)
@@ -43,11 +43,13 @@ def edit_many(
     group: uuid.UUID | None = None,
     **same: Any,
 ) -> uuid.UUID:
-    """The group by which it is undone. `task` and `rating` are the same for all; labels keep their order, new ones
-    come last; the note stands below what each says already.
+    """Edit many episodes; return the group that undoes the edit.
 
-    Raises Refused: nothing was done where one of them cannot be changed now, or the task is empty; and says which
-    were not changed where some moved in between.
+    `task` and `rating` are set to the same value for all. Labels keep their order and new ones are appended; the note
+    is appended to each existing note.
+
+    Raise Refused if one of them cannot be changed now or the task is empty, and then nothing is changed; also if some
+    changed meanwhile, naming those that were not edited.
     """
     require(actor, Action.EDIT, *episodes)
     if unknown := same.keys() - set(FOR_ALL):
@@ -66,7 +68,7 @@ def edit_many(
 
 
 def _with_note(episode: Episode, more: str) -> str:
-    """Said twice, it stands there once."""
+    """Return the note with `more` appended, unless it has it already. Raise Refused if it becomes too long."""
     if not more or f"\n{more}\n" in f"\n{episode.note}\n":
         return episode.note
     note = f"{episode.note.rstrip()}\n{more}".lstrip("\n")

@@ -1,4 +1,4 @@
-"""Who changed an episode when, when a change is refused, and what people are told then."""
+"""Who changed an episode and when; when a change is refused, and with which message."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def newest_of_others(ids: Iterable[uuid.UUID], but: Actor | None) -> dict[uuid.U
 
 
 def _of_others(episode: Episode, but: Actor | None) -> QuerySet[Change]:
-    """All changes, or those that this person did not make in this browser."""
+    """Return all changes, or those that this person did not make in this browser."""
     return episode.changes.filter(_by_others(but))
 
 
@@ -46,7 +46,7 @@ def frames_moved(episode: Episode) -> Refused:
 
 
 def stamped(changed: dict[str, Any], reviewer: str, now: datetime) -> dict[str, Any]:
-    """With what the row says besides: who has judged it, and when it moved."""
+    """Return the changed fields with the reviewer, the time of review and the new version."""
     stamp: dict[str, Any] = {}
     if "verdict" in changed:
         judged = changed["verdict"] != Verdict.UNREVIEWED
@@ -55,15 +55,15 @@ def stamped(changed: dict[str, Any], reviewer: str, now: datetime) -> dict[str, 
 
 
 def said(episode: Episode, changed: dict[str, Any]) -> dict[str, Any]:
-    """The changed fields as `take.json` names them."""
+    """Return the changed fields as `take.json` names them."""
     told = {name: value for name, value in changed.items() if not name.startswith("trim_")}
     return {**told, "trim": episode.trim} if changed.keys() & {"trim_first", "trim_end"} else told
 
 
 def not_written(episode: Episode, error: SpoolError | OSError) -> Refused | None:
-    """What to say where a `take.json` could not be written; None where there is none to write."""
+    """Return the refusal if a `take.json` could not be written; None if the take has none."""
     if isinstance(error, NoTake | BadManifest | FileNotFoundError):
-        return None  # recover() says that the folder is missing; a person may still reject it
+        return None  # recover() reports the missing folder; a person may still reject the take
     if isinstance(error, CurationError):
         return Refused("invalid", f"{episode}: {error}.", 422)
     if isinstance(error, TakeBusy):
@@ -75,7 +75,7 @@ def not_written(episode: Episode, error: SpoolError | OSError) -> Refused | None
 
 
 def check_open(episode: Episode) -> None:
-    """Raises Refused, with what to do, where people cannot change the episode now."""
+    """Raise Refused, with what to do, if people cannot change the episode now."""
     if episode.purged_at is not None and episode.error:  # it left its dataset
         raise Refused("purged", f"{episode} cannot be changed: {episode.error}", 410)
     if episode.purged_at is not None:
@@ -97,7 +97,7 @@ def check_open(episode: Episode) -> None:
 
 
 def conflict(episode: Episode, but: Actor | None = None) -> Refused:
-    """Names who (`but` this person) changed it last, what, and when."""
+    """Return the refusal that names who, other than the actor `but`, changed the episode last, what and when."""
     last = episode.changes.filter(undone_at=None).first()
     if but is not None and (others := _of_others(episode, but)[:_NEWEST]):
         last = max(others, key=lambda change: change.undone_at or change.at)

@@ -1,4 +1,4 @@
-"""Changes of episodes, of one or of many: few transactions, files written together, other writers let in between."""
+"""Change one or many episodes: in few transactions, with pauses in between for other writers."""
 
 from __future__ import annotations
 
@@ -33,25 +33,25 @@ from recorder.review.change import (
 from robotdata.spool.batch_curation import update_curations
 
 AT_ONCE = 50
-"""Episodes of one transaction: while it lasts, nobody else writes into SQLite."""
+"""The number of episodes in one transaction, during which nobody else can write into SQLite."""
 _NAMED = 3
 Wish = Callable[[Episode], dict[str, Any]]
 Versions = Mapping[uuid.UUID, datetime]
-_PAUSE_S = 0.02  # between two transactions, longer than the shortest naps of those who wait
+_PAUSE_S = 0.02  # between two transactions, in seconds; longer than the shortest retry interval of other writers
 
 
 @dataclass(slots=True)
 class Outcome:
-    """Those that are changed now, as they are; why others are not; and what a power cut may still undo."""
+    """The result: changed episodes as they are now, refusals by episode, and warnings of changes that may be lost."""
 
     changed: list[Episode] = field(default_factory=list)
     refused: dict[uuid.UUID, Refused] = field(default_factory=dict)
     unsure: list[Refused] = field(default_factory=list)
     changes: dict[uuid.UUID, Change] = field(default_factory=dict)
-    seen: dict[uuid.UUID, datetime] = field(default_factory=dict)  # versions of those that were so already
+    seen: dict[uuid.UUID, datetime] = field(default_factory=dict)  # versions of episodes that needed no change
 
     def complain(self, of: int) -> None:
-        """Raises Refused where some are as they were: how many, and why the first of them."""
+        """Raise Refused if some of the `of` episodes were not changed: how many, and why the first of them."""
         if not self.refused:
             for unsure in self.unsure[:1]:
                 raise unsure
@@ -65,10 +65,10 @@ class Outcome:
 
 
 class _Reads:
-    """Which versions the actor has read of these episodes, and whether others have changed them since.
+    """The versions of these episodes that the actor has read, and whether others have changed them since.
 
-    Everybody is asked for once, and not before the first question: by then the rows are locked. With `own` what the
-    actor did in this browser is no change of others.
+    All are queried once, at the first question, when the rows are locked. With `own`, changes by the same actor in this
+    browser do not count.
     """
 
     def __init__(self, episodes: Iterable[Episode], versions: Versions | None, actor: Actor, *, own: bool) -> None:
@@ -81,7 +81,7 @@ class _Reads:
         return self._versions.get(episode.pk)
 
     def is_behind(self, episode: Episode) -> bool:
-        """Tell whether the episode was changed after it was read; what the product noted meanwhile is no change."""
+        """Return whether the episode was changed after it was read; the program's own updates do not count."""
         read = self.version(episode)
         if read is None:
             return False
@@ -90,7 +90,7 @@ class _Reads:
         return episode.pk in self._newest and self._newest[episode.pk] > read
 
     def check(self, episode: Episode, after: dict[str, Any]) -> None:
-        """Raise Refused (`conflict`) where it was changed since, or its frames were and `after` trims them."""
+        """Raise Refused (`conflict`) if it was changed since, or its frames were and `after` trims them."""
         if self.is_behind(episode):
             raise conflict(episode, self._but)
         read, trims = self.version(episode), not after.keys().isdisjoint({"trim_first", "trim_end"})
@@ -115,11 +115,12 @@ def change_all(
     versions: Versions | None = None,
     own: bool = True,
 ) -> Outcome:
-    """As `change_many`, of one or of many, but none is changed where one of them cannot be changed now.
+    """Change the episodes as `change_many` does, but change none if one of them cannot be changed now.
 
-    Raises Refused; says which were not changed where some moved in between, and with code NOT_DURABLE all are changed.
+    Raise Refused, naming the episodes that were not changed if some changed meanwhile. With the code NOT_DURABLE, all
+    of them are changed.
     """
-    if len(episodes) > 1:  # one is checked as it is changed
+    if len(episodes) > 1:  # a single one is checked when it is changed
         _check_all(episodes, wish, actor, _Reads(episodes, versions, actor, own=own))
     done = change_many(episodes=episodes, wish=wish, actor=actor, group=group, versions=versions, own=own)
     done.complain(len(episodes))
@@ -135,11 +136,11 @@ def change_many(
     versions: Versions | None = None,
     own: bool = True,
 ) -> Outcome:
-    """Set what `wish` says of each as it is now; undone as one by the group.
+    """Set the fields that `wish` returns for each episode; the `group` undoes all of it.
 
-    Every `take.json` is written durably before its row is, a dataset's sidecar once for all that are committed; what
-    cannot be changed stays as it is, and is named; so does what was changed after it was read as `versions`: by another
-    person or, without `own`, by anybody.
+    Every `take.json` is written durably before its row; the sidecar of a dataset is written once for all its episodes.
+    Episodes that cannot be changed are named in the result, as are those that were changed after the version in
+    `versions` was read: by another person or, without `own`, by anybody.
     """
     outcome = Outcome()
     for some in _portions(episodes):
@@ -156,13 +157,13 @@ def change_many(
 
 
 def _check_all(episodes: Sequence[Episode], wish: Wish, actor: Actor, reads: _Reads) -> None:
-    """Raise Refused where one of them cannot be changed now, or was changed after it was read."""
+    """Raise Refused if one of them cannot be changed now, or was changed after it was read."""
     for episode in Episode.objects.select_related("dataset").filter(pk__in=[episode.pk for episode in episodes]):
         _fields(episode, wish, actor, reads)
 
 
 def _fields(episode: Episode, wish: Wish, actor: Actor, reads: _Reads) -> dict[str, Any]:
-    """Return what of the episode is to be changed; raise Refused where this actor cannot change it now."""
+    """Return the fields of the episode that differ from the wish. Raise Refused if this actor cannot change it now."""
     check_open(episode)
     after = _differs(episode, wish(episode))
     require_changes(actor, after, episode)
@@ -176,7 +177,7 @@ def _differs(episode: Episode, fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def undo_many(*, changes: Sequence[Change], actor: Actor) -> Outcome:
-    """Take these changes back; what somebody has changed since stays, and is named."""
+    """Undo these changes. Episodes that somebody has changed since are not undone but named in the result."""
     outcome = Outcome()
     for some in _portions(list({change.episode_id: change.episode for change in changes}.values())):
         ids = {episode.pk for episode in some}
@@ -187,7 +188,7 @@ def undo_many(*, changes: Sequence[Change], actor: Actor) -> Outcome:
             reads = _Reads(some, None, actor, own=True)
             done = _write(_plans(list(live), partial(_before, live), actor, reads, outcome), actor, outcome)
             back = [change.pk for pk, mine in live.items() if pk not in outcome.refused for change in mine]
-            # The time that its row has from it: who read that row has seen this.
+            # The same time as the row's version: whoever has read that row has seen this undo.
             when = done[0].episode.updated_at if done else timezone.now()
             Change.objects.filter(pk__in=back).update(undone_at=when)
             outcome.changed += [plan.episode for plan in done]
@@ -195,7 +196,7 @@ def undo_many(*, changes: Sequence[Change], actor: Actor) -> Outcome:
 
 
 def _portions(episodes: Sequence[Episode]) -> Iterator[list[Episode]]:
-    """Takes, so many at once; then the committed ones, whose sidecar is one file, by dataset."""
+    """Yield takes, AT_ONCE at a time, then committed episodes by dataset, because each dataset has one sidecar."""
     takes = [episode for episode in episodes if not episode.is_committed]
     committed: dict[int, list[Episode]] = {}
     for episode in episodes:
@@ -210,7 +211,7 @@ def _portions(episodes: Sequence[Episode]) -> Iterator[list[Episode]]:
 
 @contextmanager
 def _kept_apart(some: Sequence[Episode], outcome: Outcome) -> Iterator[None]:
-    """A dataset that gets another state just now does not keep the others from being changed."""
+    """Record a refusal for these episodes only, so that a dataset that is being changed does not stop the others."""
     try:
         yield
     except Refused as error:
@@ -240,10 +241,7 @@ def _plans(ids: list[uuid.UUID], wish: Wish, actor: Actor, reads: _Reads, outcom
 
 
 def _locked(ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Episode]:
-    """In the order in which a batch begins and ends, and before what was changed of them.
-
-    Of two who hold the same in different orders each would wait for the other.
-    """
+    """Lock the rows in the order that batches use too, and before their changes, to avoid deadlocks."""
     rows = Episode.objects.select_related("dataset").defer("dataset__features", "dataset__encoding")
     rows = rows.select_for_update(of=("self",), no_key=True).order_by("recorded_at", "pk")
     return rows.in_bulk(list(ids))
@@ -256,7 +254,7 @@ def _change(plan: _Plan, actor: Actor, group: uuid.UUID) -> Change:
 
 
 def _live(ids: list[int]) -> dict[uuid.UUID, list[Change]]:
-    """By episode, newest first. Of two who take the same back, one finds nothing left."""
+    """Return the changes that are not undone, by episode, newest first. Locked, so that each is undone only once."""
     found: dict[uuid.UUID, list[Change]] = {}
     rows = Change.objects.select_for_update(no_key=True).filter(pk__in=ids, undone_at=None)
     for change in rows.order_by("-id"):
@@ -265,7 +263,7 @@ def _live(ids: list[int]) -> dict[uuid.UUID, list[Change]]:
 
 
 def _before(live: dict[uuid.UUID, list[Change]], episode: Episode) -> dict[str, Any]:
-    """As it was before these. Raises Refused where it is no longer as they left it."""
+    """Return the fields before these changes. Raise Refused if they were changed again since."""
     back: dict[str, Any] = {}
     for change in live[episode.pk]:
         if any(back.get(name, getattr(episode, name)) != value for name, value in change.after.items()):
@@ -275,7 +273,7 @@ def _before(live: dict[uuid.UUID, list[Change]], episode: Episode) -> dict[str, 
 
 
 def _write(plans: list[_Plan], actor: Actor, outcome: Outcome) -> list[_Plan]:
-    """Files first, then the rows of those whose file is written."""
+    """Write the files, then the rows of those episodes whose file was written."""
     now = version_after(*(plan.episode.updated_at for plan in plans))
     for plan in plans:
         plan.fields = stamped(plan.after, actor.name, now)
@@ -306,7 +304,7 @@ def _write_folders(plans: list[_Plan], actor: Actor) -> dict[uuid.UUID, Refused]
 
 
 def _tell(episodes: Sequence[Episode], outcome: Outcome) -> None:
-    """Bring the caller's rows up to what is so now."""
+    """Update the caller's instances with the saved values."""
     known = {episode.pk: episode for episode in episodes}
     for changed in outcome.changed:
         mine = known[changed.pk]

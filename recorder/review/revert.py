@@ -1,4 +1,4 @@
-"""Back to how an episode was after an earlier change: itself a change, a line in the history, undone by Z."""
+"""Restore an episode to its state after an earlier change. This is a change too: it is listed and can be undone."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from recorder.text import describe_fields
 def revert(
     *, episode: Episode, change: int | None, actor: Actor, version: datetime | None = None, own: bool = False
 ) -> Change:
-    """As it was right after that change; None means as it was recorded, before anybody changed it.
+    """Restore the state right after `change`; None means as recorded. Return the new change.
 
-    Raises Refused for a change that is not in its history or was undone, where nothing differs from then, and, with
-    the `version` that was read, where somebody (with `own`, somebody else) changed it since.
+    Raise Refused if the change is not in the episode's history or was undone, if nothing differs, or, given the
+    `version` that was read, if anybody (with `own`, anybody else) changed the episode since.
     """
     wanted = _then(episode, change)
     versions = None if version is None else {episode.pk: version}
@@ -37,13 +37,13 @@ def revert(
 
 
 def _sensible(change: Change, episode: Episode) -> dict[str, Any]:
-    """A trim from before the episode's frames were changed speaks of other frames."""
+    """Return the previous values, without a trim that refers to frames which the episode no longer has."""
     other_frames = change.superseded and episode.is_committed
     return {name: v for name, v in change.before.items() if not (other_frames and name.startswith("trim_"))}
 
 
 def _then(episode: Episode, change: int | None) -> dict[str, Any]:
-    """The fields that were changed since, as they were then: the older a change, the more its `before` counts."""
+    """Return the fields that were changed since, with their values then; the oldest change decides."""
     rows = episode.changes.filter(undone_at=None)
     if change is not None and not rows.filter(pk=change).exists():
         raise Refused(

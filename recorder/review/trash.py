@@ -1,4 +1,4 @@
-"""The trash: rejected takes, until somebody empties it. Only then are files deleted."""
+"""The trash: rejected takes until it is emptied; only then are files deleted."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ _OVER = (EpisodeState.RECORDED, EpisodeState.INTERRUPTED, EpisodeState.FAILED)
 
 
 class TrashSummary(TypedDict):
-    """How many episodes lie in the trash, and how much emptying it frees."""
+    """The number of episodes in the trash, and the bytes that emptying it frees."""
 
     episodes: int
     bytes: int
 
 
 def trash_summary() -> TrashSummary:
-    """Counts of the whole trash, from the rows."""
+    """Return the totals of the whole trash, from the rows."""
     trash = Episode.objects.trashed()
     return {"episodes": trash.count(), "bytes": trash.aggregate(total=Sum("size_bytes"))["total"] or 0}
 
 
 def restore(*, episodes: Sequence[Episode], actor: Actor) -> uuid.UUID:
-    """Out of the trash, to be reviewed again.
+    """Move episodes from the trash back to the unreviewed takes; return the undo group.
 
-    Raises Refused for one that was deleted permanently, or that somebody else has reviewed meanwhile.
+    Raise Refused for one that was deleted permanently, or that somebody else has reviewed meanwhile.
     """
     for episode in episodes:
         if episode.purged_at is None and episode.verdict not in (Verdict.REJECT, Verdict.UNREVIEWED):
@@ -59,11 +59,10 @@ def empty_trash(
     most: int | None = None,
     actor: Actor,
 ) -> int:
-    """Delete the files of what lies in the trash: these, or all, or all rejected longer ago; returns bytes freed.
+    """Delete the files of `episodes`, of all takes in the trash, or of those rejected earlier; return the bytes freed.
 
-    An episode that somebody takes out of the trash at the same moment stays, whole. Raises Refused where one of
-    `episodes` is not in the trash, where it holds more than `most`, and where the disk refuses: what was freed before
-    that stays freed.
+    An episode that is restored at the same moment is kept completely. Raise Refused if one of `episodes` is not in the
+    trash, if the trash holds more than `most`, and if the disk refuses; files deleted before that stay deleted.
     """
     require(actor, Action.DELETE, *(episodes or ()))
     trash = Episode.objects.trashed().filter(state__in=_OVER).select_related("dataset")
@@ -74,7 +73,7 @@ def empty_trash(
                 "not_in_trash", f"{len(missing)} of these are not in the trash: nothing was deleted. Reload the page."
             )
     if older_than is not None:
-        rejected = Coalesce("reviewed_at", "updated_at")  # a folder that came from elsewhere may not say when
+        rejected = Coalesce("reviewed_at", "updated_at")  # a folder from another installation may not record when
         trash = trash.alias(rejected=rejected).filter(rejected__lte=timezone.now() - older_than)
     if most is not None and (count := trash.count()) > most:
         raise Refused(

@@ -1,4 +1,4 @@
-"""Review: verdicts, words and trims of takes, each undone as it was done."""
+"""Review: verdicts, annotations and trims of episodes, and undo."""
 
 from __future__ import annotations
 
@@ -33,13 +33,12 @@ def set_verdict(
     versions: Versions | None = None,
     group: uuid.UUID | None = None,
 ) -> uuid.UUID:
-    """Keep, reject or clear the verdict; many at once are undone as one, by the group that is returned.
+    """Keep, reject or clear the verdict of the episodes; return the group that undoes all of it at once.
 
-    A long act may come in portions: with the `group` of the first, the others belong to it. `versions` are those that
-    were read of some of them, as `version` is of one: what one did `own`self since is then no conflict.
+    A large request may be split: later parts pass the `group` of the first. `versions` gives the versions that were
+    read, as `version` does of one. With `own` or `versions`, the actor's own changes since are no conflict.
 
-    Raises Refused: nothing was done where the first check failed, and the message says which were not where some
-    moved in between.
+    Raise Refused. If the first check fails, nothing is changed; if some changed meanwhile, the message names them.
     """
     require(actor, Action.JUDGE, *episodes)
     if verdict not in Verdict.values:
@@ -53,9 +52,9 @@ def set_verdict(
 def edit_episodes(
     *, episodes: Sequence[Episode], actor: Actor, version: datetime | None = None, own: bool = False, **fields: Any
 ) -> uuid.UUID:
-    """Set task, labels, rating, note or trim (`trim_first`, `trim_end`, in ticks); undone by the returned group.
+    """Set task, labels, rating, note or trim (`trim_first`, `trim_end`, in ticks); return the group that undoes it.
 
-    Raises Refused for a value that is none, or where an episode cannot be changed now.
+    Raise Refused for an invalid value, or if an episode cannot be changed now; TypeError for an unknown field.
     """
     require(actor, Action.EDIT, *episodes)
     if unknown := fields.keys() - set(EDITABLE):
@@ -68,7 +67,7 @@ def edit_episodes(
 
 
 def group_of(*, group: uuid.UUID | None, by: Actor) -> uuid.UUID:
-    """Return a new group, or `group` itself. Raises Refused if that belongs to somebody else or was undone."""
+    """Return a new group, or `group` itself. Raise Refused if that belongs to somebody else or was undone."""
     if group is None:
         return uuid.uuid4()
     known = Change.objects.filter(group=group)
@@ -81,7 +80,7 @@ def group_of(*, group: uuid.UUID | None, by: Actor) -> uuid.UUID:
 
 @dataclass(frozen=True, slots=True)
 class Undone:
-    """Episodes that are as they were before, and how many of the same act are not yet."""
+    """Episodes that were restored, and how many of the same group are left to undo."""
 
     episodes: list[Episode]
     group: uuid.UUID
@@ -91,16 +90,15 @@ class Undone:
 def undo(*, actor: Actor) -> list[Episode]:
     """Undo this person's newest change that is not undone yet; repeat to undo earlier ones.
 
-    Two people who share a sign-in have a browser each: as long as there are any of this one's, only those are meant.
-
-    Raises Refused where there is nothing to undo, where somebody else has changed the same since (the next undo
-    undoes the change before), or while the episode is being encoded.
+    If two people share an account, changes of this browser come first. Raise Refused if there is nothing to undo, if
+    somebody else has changed the same since (the next undo then undoes the change before), or while the episode is
+    being encoded.
     """
     return undo_some(actor=actor).episodes
 
 
 def undo_some(*, actor: Actor, group: uuid.UUID | None = None, most: int | None = None) -> Undone:
-    """`undo`, of this act instead of the newest, and at most so many episodes of it at once."""
+    """Undo the changes of `group` instead of the newest, of at most `most` episodes. Raise Refused as `undo` does."""
     while (newest := _newest(actor, group)) is not None:
         rows = Change.objects.filter(group=newest.group, who=actor.name, undone_at=None, superseded=False)
         changes = list(rows.select_related("episode__dataset").order_by("-id"))
@@ -114,7 +112,7 @@ def undo_some(*, actor: Actor, group: uuid.UUID | None = None, most: int | None 
 
 
 def history(*, episode: Episode) -> QuerySet[Change]:
-    """All changes of the episode, newest first, those undone included."""
+    """Return all changes of the episode, newest first, including undone ones."""
     return episode.changes.all()
 
 
@@ -156,7 +154,7 @@ def _change_all(
     group: uuid.UUID | None = None,
     versions: Versions | None = None,
 ) -> uuid.UUID:
-    """All of them or, where one cannot be changed, none; who is changed in between is named."""
+    """Change all of them, or none if one cannot be changed. Raise Refused, naming those that changed meanwhile."""
     group = group_of(group=group, by=actor)
     read = versions or {episode.pk: version for episode in episodes if version is not None}
     own = own or versions is not None
