@@ -135,7 +135,7 @@ def said_fields(entry: dict[str, Any]) -> dict[str, Any]:
 def adopt_sidecar(dataset: Dataset) -> int:
     """Update rows that differ from the sidecar, because a crash came before they were written; return how many.
 
-    The sidecar is written last. A row that changes meanwhile is not updated.
+    The sidecar is written before the rows. A row that changes meanwhile is not updated.
     """
     rows = {str(row.pk): row for row in dataset.episodes.committed()}
     count = 0
