@@ -1,1 +1,1 @@
-"""Rigs and browsers over websockets."""
+"""Rigs and browsers on websockets."""

@@ -1,7 +1,7 @@
-"""The watcher: asks the database four times a second what moved, while somebody listens, and tells them.
+"""Poll the database for changed rows, while there are listeners, and notify them.
 
-It runs on a thread of its own: SQLite's `data_version` says only what *other* connections wrote, and a query must not
-make the event loop wait. It is a bell, never a transport of truth: whoever hears it fetches.
+Polling runs in its own thread: SQLite's `data_version` counts only writes of *other* connections, and a query must not
+block the event loop. The feed carries notifications, no data; listeners fetch the rows.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 PERIOD_S = 0.25
 MOST_AT_ONCE = 200
-# A row that was stamped long before its transaction became visible is still found.
+# Finds rows whose transaction was committed long after their timestamp.
 OVERLAP = timedelta(seconds=5)
 _EXPIRE_EVERY = 4
 
@@ -34,7 +34,7 @@ Listener = Callable[[list[Moved] | None], None]  # None: refresh everything
 
 
 class ChangePoller:
-    """What moved since the last look; one per thread, for it owns that thread's database connection."""
+    """Finds the rows that changed since the last poll. One per thread, because it uses that thread's connection."""
 
     def __init__(self) -> None:
         self._since = timezone.now()
@@ -42,7 +42,7 @@ class ChangePoller:
         self._version: int | None = None
 
     def look(self) -> list[Moved] | None:
-        """The rows that moved, or None where they are too many to name."""
+        """Return the rows that changed since the last poll, or None if there are more than MOST_AT_ONCE."""
         if not self._anything_written():
             return []
         after = self._since - OVERLAP
@@ -72,7 +72,7 @@ class ChangePoller:
 def _moved_rows(after: datetime) -> Iterator[tuple[Moved, Any, datetime]]:
     pk: Any
     newer, many = Q(updated_at__gt=after), MOST_AT_ONCE + 1
-    # The newest moves of a crowd: of others, those that were told already would come again and again, and nothing else.
+    # The newest changes come first: otherwise those already reported would fill the limit at every poll.
     episodes = Episode.objects.filter(newer).order_by("-updated_at")
     told = ("pk", "dataset__slug", "state", "rig__name", "verdict", "recorded_at", "updated_at")
     for pk, slug, state, rig, verdict, recorded, at in episodes.values_list(*told)[:many]:
@@ -106,22 +106,20 @@ def _moved(kind: Kind, pk: Any, dataset: str, state: str) -> Moved:
 
 
 def just_moved() -> list[Moved] | None:
-    """What moved while a page was on its way and its socket not open yet: others have been told, it has not.
-
-    None where it is too much to name.
-    """
+    """Return the rows that changed in the last seconds, for a page whose socket was not open yet; None if too many."""
     rows = [moved for moved, _, _ in _moved_rows(timezone.now() - OVERLAP)]
     return rows if len(rows) <= MOST_AT_ONCE else None
 
 
 class ChangeFeed:
-    """Runs while it has listeners; they are called on the event loop."""
+    """Polls in a thread while it has listeners; it calls them on the event loop."""
 
     def __init__(self) -> None:
         self._listeners: set[Listener] = set()
         self._stop: threading.Event | None = None
 
     def add(self, listener: Listener) -> None:
+        """Add a listener; the first one starts the thread. Call it on the event loop."""
         self._listeners.add(listener)
         if self._stop is None:
             self._stop = threading.Event()
@@ -129,6 +127,7 @@ class ChangeFeed:
             threading.Thread(target=self._run, args=(loop, self._stop), name="watcher", daemon=True).start()
 
     def remove(self, listener: Listener) -> None:
+        """Remove a listener; the last one stops the thread."""
         self._listeners.discard(listener)
         if not self._listeners and self._stop is not None:
             self._stop.set()
@@ -147,11 +146,11 @@ class ChangeFeed:
                 if turn % _EXPIRE_EVERY == 0:
                     expire_rigs()
                     was, offline = offline, broker_watch.offline_since()
-                    missed = missed or was != offline  # pages say so
+                    missed = missed or was != offline  # pages show whether the broker is online
                 news = changes.look()
-                # While the database was away, something may have moved that no row says.
+                # While the database was unreachable, changes may have been missed.
                 news, missed = (None, False) if missed else (news, False)
-            except Error as error:  # a lost connection is no DatabaseError
+            except Error as error:  # a lost connection may be an InterfaceError, which is not a DatabaseError
                 log.warning("Cannot poll the database for changes: %s", error)
                 connection.close()
                 missed = True
@@ -160,7 +159,7 @@ class ChangeFeed:
             if news or news is None:
                 try:
                     loop.call_soon_threadsafe(self._tell, news)
-                except RuntimeError:  # the server has ended
+                except RuntimeError:  # the server has shut down
                     break
         connection.close()
 

@@ -1,4 +1,4 @@
-"""The recorder's sockets: a rig's link, and what browsers hear. They forward; they decide nothing."""
+"""The recorder's sockets for rigs and browsers. They forward messages and contain no rules."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ inbound = Inbound(hub) if is_scaled_out() else None
 
 
 class RigConsumer(Socket):
-    """`/ws/rig/`: docs/rig-protocol.md, the web's side."""
+    """`/ws/rig/`: the server's side of docs/rig-protocol.md."""
 
     max_text = MAX_TEXT_BYTES
     max_bytes = MAX_BINARY_BYTES
@@ -57,8 +57,9 @@ class RigConsumer(Socket):
     outbound: Outbound | None = None
 
     async def connect(self) -> None:
+        """Accept a rig with the right token, and wait for its hello."""
         if not bearer_is_good(self.scope["headers"]):
-            await self.close()  # before accept: the handshake is answered 403
+            await self.close()  # before accept: the handshake is answered with 403
             return
         self.waiting: dict[str, list[str]] = {}
         self.cameras: list[dict[str, Any]] = []
@@ -68,14 +69,17 @@ class RigConsumer(Socket):
         self.keep(self.look_after())
 
     def keep(self, work: Any) -> None:
+        """Run a coroutine as a task that ends with the connection."""
         task = asyncio.create_task(work)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
     async def say(self, message: dict[str, Any]) -> None:
+        """Send one message to the rig as JSON."""
         await self.send(text_data=encode(message))
 
     async def on_bytes(self, data: bytes) -> None:
+        """Publish a preview frame. Raise BadMessage if it is invalid or comes before hello."""
         if self.feed is None:
             raise BadMessage("send hello first")
         try:
@@ -84,6 +88,7 @@ class RigConsumer(Socket):
             raise BadMessage(str(error)) from error
 
     async def on_text(self, text: str) -> None:
+        """Handle one message of the rig. Raise BadMessage if it is invalid or comes before hello."""
         try:
             message = read_message(text)
         except UnknownMessage:
@@ -102,6 +107,7 @@ class RigConsumer(Socket):
             await self.on_reply(message.model_dump(mode="json"))
 
     async def on_hello(self, hello: Hello) -> None:
+        """Register the rig and start its feed, or refuse it. Raise BadMessage for a second hello."""
         if self.feed is not None:
             raise BadMessage("send hello only once")
         actor = Actor(hello.rig.name, ActorKind.RIG)
@@ -128,6 +134,7 @@ class RigConsumer(Socket):
         self.keep(self.index_takes(hello, self.rows))
 
     def on_status(self, status: dict[str, Any]) -> None:
+        """Publish the rig's status and pass it to the writer of its row."""
         if self.feed is None or self.rows is None:
             return
         self.heard_at = time.monotonic()
@@ -135,11 +142,15 @@ class RigConsumer(Socket):
         self.rows.status(status)
 
     async def on_take(self, take: dict[str, Any], rows: RigRows) -> None:
+        """Pass a changed take to the writer of its row."""
         if (card := await self.card_of(take, rows)) is not None:
             await rows.take(card[0], {**take, "id": card[0]})
 
     async def card_of(self, take: Any, rows: RigRows) -> tuple[str, str, int] | None:
-        """(id, state, ticks); None for a take that the rig describes unusably; the connection stays open."""
+        """Return (id, state, ticks) of a take.
+
+        If the rig's description is invalid, store a line about the take and return None; the connection stays open.
+        """
         try:
             return read_card(take)
         except BadTake as error:
@@ -150,31 +161,35 @@ class RigConsumer(Socket):
         return None
 
     async def on_reply(self, reply: dict[str, Any]) -> None:
+        """Forward the rig's reply to the processes that sent the command."""
         for channel in self.waiting.pop(reply["id"], []):
             await self.to_layer(channel, {"type": "command.reply", "reply": reply})
 
     async def rig_command(self, event: dict[str, Any]) -> None:
-        """From `commands.send_command`, over the layer."""
+        """Send a command to the rig. Called over the channel layer by `rig_commands.send_command`."""
         if len(self.waiting) >= COMMANDS_WAITING:
-            self.waiting.pop(next(iter(self.waiting)))  # its asker has given up long ago
+            self.waiting.pop(next(iter(self.waiting)))  # its sender has timed out long ago
         self.waiting.setdefault(event["id"], []).append(event["reply_to"])
         await self.say({"type": "command", "id": event["id"], "name": event["name"], "args": event["args"]})
 
     async def rig_watch(self, event: dict[str, Any]) -> None:
-        """From another web process, over the layer."""
+        """Record what another web process watches. Called over the channel layer."""
         if self.outbound is not None:
             self.outbound.asked(event["process"], event["cameras"])
 
     async def to_layer(self, channel: str, message: dict[str, Any]) -> None:
+        """Send a message over the channel layer; a failure is logged."""
         try:
             await self.channel_layer.send(channel, message)
         except LAYER_ERRORS as error:
             log.warning("An answer of %s is lost: %s", self.name, error)
 
     def on_wanted(self, wanted: Wanted) -> None:
+        """Tell the rig which cameras are watched, and at how many frames per second."""
         self.keep(self.say({"type": "watch", "cameras": wanted}))
 
     async def index_takes(self, hello: Hello, rows: RigRows) -> None:
+        """Index those takes on the rig's disk whose rows differ or are missing."""
         found = [await self.card_of(take, rows) for take in hello.takes]
         cards = {card[0]: card for card in found if card is not None}
         for take_id in await in_database(rigs.takes_to_index, takes=list(cards.values())):
@@ -182,7 +197,7 @@ class RigConsumer(Socket):
             await rows.take(take_id, {"id": take_id, "state": state, "ticks": ticks})
 
     async def look_after(self) -> None:
-        """Closes a socket that never says hello; notices a rig that has fallen silent."""
+        """Close the connection if no hello arrives; mark the rig as offline if it stops sending."""
         await asyncio.sleep(HELLO_WITHIN_S)
         if self.feed is None:
             await self.close(MALFORMED, reason="no hello within 5 s")
@@ -191,9 +206,10 @@ class RigConsumer(Socket):
             await asyncio.sleep(SILENT_S / 3)
             if self.heard_at < time.monotonic() - SILENT_S:
                 await self.rows.silent()
-                self.heard_at = float("inf")  # told once; its next status tells again
+                self.heard_at = float("inf")  # done once; the rig's next status resets it
 
     async def close_when_ended(self, rows: RigRows) -> None:
+        """Close the socket once the writer ends: after an error, or when another connection took over the rig."""
         await rows.ended.wait()
         if rows.failed:
             await self.close(TRY_AGAIN, reason="internal error, see the server's log: reconnect later")
@@ -201,6 +217,7 @@ class RigConsumer(Socket):
             await self.close(FENCED, reason="another connection has taken over this rig")
 
     async def disconnect(self, code: int) -> None:
+        """Stop all tasks, detach the feed and write the last rows."""
         for task in list(getattr(self, "tasks", ())):
             task.cancel()
         if self.outbound is not None:
@@ -211,28 +228,30 @@ class RigConsumer(Socket):
             rows, self.rows = self.rows, None
             await rows.close()
         if is_scaled_out() and self.name:
-            with contextlib.suppress(*LAYER_ERRORS):  # then it has forgotten us by itself
+            with contextlib.suppress(*LAYER_ERRORS):  # then the layer removes the channel when it expires
                 await self.channel_layer.group_discard(watch_group(self.name), self.channel_name)
 
 
 class LiveConsumer(BrowserSocket):
-    """`/ws/live/<rig>/`: status, telemetry and pictures of one rig, no faster than the browser draws them."""
+    """`/ws/live/<rig>/`: status, telemetry and frames of one rig, no faster than the browser draws them."""
 
-    per_second = 150  # it says what it has drawn, some sixty times a second
+    per_second = 150  # the browser reports drawn frames about sixty times a second
     viewer: Viewer | None = None
     pump: asyncio.Task[None] | None = None
 
     async def opened(self) -> None:
+        """Join the rig's feed and start sending."""
         self.name = self.scope["url_route"]["kwargs"]["name"]
         self.viewer = Viewer(paced=True)
         feed = hub.join(self.name, self.viewer)
         if feed.status is None:
             status = await in_database(rigs.live_status, name=self.name)
-            if feed.status is None:  # it may have spoken meanwhile
+            if feed.status is None:  # the rig may have sent one meanwhile
                 self.viewer.offer_status(wire_text(status))
         self.pump = asyncio.create_task(self.run(self.viewer))
 
     async def on_text(self, text: str) -> None:
+        """Handle `watch`, `drawn` or `ping` of the browser. Raise BadMessage for anything else."""
         message = read_json(text)
         check_message(message)
         if self.viewer is None:
@@ -248,6 +267,7 @@ class LiveConsumer(BrowserSocket):
                 raise BadMessage('want {"type": "watch", "cameras": {...}}, "drawn" or "ping"')
 
     async def run(self, viewer: Viewer) -> None:
+        """Send the viewer's messages as they become available."""
         while True:
             news = await viewer.next()
             if isinstance(news, bytes):
@@ -256,6 +276,7 @@ class LiveConsumer(BrowserSocket):
                 await self.send(text_data=news)
 
     async def disconnect(self, code: int) -> None:
+        """Leave the rig's feed and stop sending."""
         if self.viewer is not None:
             hub.leave(self.name, self.viewer)
         if self.pump is not None:
@@ -263,12 +284,13 @@ class LiveConsumer(BrowserSocket):
 
 
 class EventsConsumer(BrowserSocket):
-    """`/ws/events/`: what moved, newest state of each row; too much becomes one refresh."""
+    """`/ws/events/`: changed rows, each with its newest state; too many become one refresh."""
 
     pending: dict[tuple[str, str], Moved] | None = None
     pump: asyncio.Task[None] | None = None
 
     async def opened(self) -> None:
+        """Listen to the change feed, beginning with the changes while the page was loading."""
         self.pending = {}
         self.wake = asyncio.Event()
         watcher.add(self.moved)
@@ -276,6 +298,7 @@ class EventsConsumer(BrowserSocket):
         self.moved(await in_database(just_moved))
 
     def moved(self, news: list[Moved] | None) -> None:
+        """Collect changes for the next send; None, or too many, becomes a refresh."""
         if news is None or (self.pending is not None and len(self.pending) > 500):
             self.pending = None
         elif self.pending is not None:
@@ -283,6 +306,7 @@ class EventsConsumer(BrowserSocket):
         self.wake.set()
 
     async def run(self) -> None:
+        """Send the collected changes whenever there are any."""
         while True:
             await self.wake.wait()
             self.wake.clear()
@@ -293,11 +317,13 @@ class EventsConsumer(BrowserSocket):
                 await self.say(dict(row))
 
     async def disconnect(self, code: int) -> None:
+        """Stop listening to the change feed."""
         watcher.remove(self.moved)
         if self.pump is not None:
             self.pump.cancel()
 
 
 def bearer_is_good(headers: list[tuple[bytes, bytes]]) -> bool:
+    """Return whether the headers carry the rigs' token."""
     given = dict(headers).get(b"authorization", b"")
     return secrets.compare_digest(given, b"Bearer " + settings.RIG_TOKEN.encode())

@@ -1,6 +1,6 @@
-"""What is live in this web process: rigs' pictures and words, and who looks at them. Newest wins, nothing queues.
+"""The live feeds of rigs in this web process and their viewers. The newest value replaces older ones; nothing queues.
 
-Everything here runs on the event loop; nothing waits for a viewer, a database or another process.
+Everything here runs on the event loop and never waits for a viewer, the database or another process.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from recorder.live.rig_clock import RigClock
 from recorder.models.readiness import readiness_of
 from robotdata.websocket import wire_text
 
-SILENT_S = 1.5  # a rig speaks four times a second
-FRESH_S = 1.0  # a picture that waited longer is not sent
+SILENT_S = 1.5  # a rig sends its status four times a second
+FRESH_S = 1.0  # an older frame is not sent
 _TICK_S = 0.25
 _TELEMETRY_KEPT = 50
-_EARLY = 0.6  # of a period: cameras' clocks and ours never agree on the instant
+_EARLY = 0.6  # of a period: the clocks of cameras and server are never in phase
 
 Wanted = dict[str, float]
 
 
 class Viewer:
-    """One who looks at one rig: the newest frame of each watched camera, the newest status, some telemetry.
+    """A viewer of one rig: the newest frame of each watched camera, the newest status, recent telemetry.
 
-    With `paced` pictures wait until the viewer has `drawn` those before: a socket's buffers never fill with pictures
-    that are old when they come out, and a status waits behind two at most.
+    With `paced`, frames wait until the viewer has `drawn` earlier ones. So a socket's buffers never fill with outdated
+    frames, and a status waits for two frames at most.
     """
 
     def __init__(self, *, paced: bool = False) -> None:
@@ -45,37 +45,43 @@ class Viewer:
         self._wake = asyncio.Event()
 
     def offer_frame(self, key: str, camera: int, data: bytes, now: float) -> None:
+        """Offer a frame of the camera `key`; it is dropped if the viewer does not want it now. `now` is monotonic, in
+        seconds.
+        """
         fps = self.wanted.get(key)
         if not fps:
             return
         due = self._due.get(key, 0.0)
         if now < due:
             return
-        # Kept on a grid, so that 10 of 30 is ten and not seven and a half; after a gap the grid restarts.
+        # The times lie on a grid, so that 10 fps of 30 is ten and not seven and a half; after a gap the grid restarts.
         period = 1.0 / fps
         self._due[key] = max(due + period, now + _EARLY * period)
         self._frames[camera] = data, now
         self._wake.set()
 
     def offer_status(self, text: str) -> None:
+        """Offer the newest status, as JSON."""
         self._status = text
         self._wake.set()
 
     def offer_names(self, text: str) -> None:
-        self._names = text  # apart from the rows, of which a slow viewer loses the oldest
+        """Offer the names of the telemetry's values, as JSON."""
+        self._names = text  # separate from the rows, of which a slow viewer loses the oldest
         self._wake.set()
 
     def offer_telemetry(self, text: str) -> None:
+        """Offer a telemetry message, as JSON; the oldest is dropped if too many wait."""
         self._telemetry.append(text)
         self._wake.set()
 
     def pinged(self, number: int) -> None:
-        """The viewer asks whether we are there; the newest of its pings is answered."""
+        """Answer a ping of the viewer; only the newest is answered."""
         self._ping = number
         self._wake.set()
 
     def drawn(self, cameras: Iterable[int]) -> None:
-        """The viewer has dealt with one picture of each of these cameras."""
+        """Record that the viewer has drawn or dropped one frame of each of these cameras."""
         if self._pacing is not None:
             for camera in cameras:
                 self._pacing.drawn(camera)
@@ -113,13 +119,13 @@ class Viewer:
 
 
 def cameras_in(status: Mapping[str, Any]) -> list[Any]:
-    """The cameras that a status names, in the order of the rig's hello."""
+    """Return the cameras in a status, in the order of the rig's hello."""
     cameras = status.get("cameras")
     return cameras if isinstance(cameras, list) else []
 
 
 class Feed:
-    """One rig as this process knows it."""
+    """The live data of one rig in this process."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -134,7 +140,7 @@ class Feed:
         self._asked: Wanted = {}
 
     def wanted(self) -> Wanted:
-        """What all viewers together want to see."""
+        """Return the highest frame rate that any viewer wants of each camera."""
         union: Wanted = {}
         for viewer in self.viewers:
             for key, fps in viewer.wanted.items():
@@ -142,14 +148,14 @@ class Feed:
         return union
 
     def tell_wanted(self, *, always: bool = False) -> None:
-        """Tell the rig, if that changes anything."""
+        """Tell the rig which cameras are wanted, if that has changed or `always`."""
         wanted = self.wanted()
         if self.on_wanted is not None and (always or wanted != self._asked):
             self._asked = wanted
             self.on_wanted(wanted)
 
     def publish_frame(self, data: bytes) -> None:
-        """Raises ValueError where the bytes are no preview frame."""
+        """Publish a preview frame to the viewers. Raise ValueError if the bytes are not a valid preview frame."""
         head = frame_head(data)
         if head.camera >= len(self.keys):
             raise ValueError(f"a preview of camera {head.camera}, though hello named {len(self.keys)}")
@@ -161,6 +167,7 @@ class Feed:
             viewer.offer_frame(key, head.camera, data, now)
 
     def publish_status(self, status: Mapping[str, Any]) -> None:
+        """Publish a status to the viewers, with times converted to the server's clock."""
         self.status = {**status, "type": "status", "rig": self.name}
         timer = self.status.get("timer")
         if isinstance(timer, dict) and isinstance(timer.get("ends_at"), int | float):
@@ -175,6 +182,7 @@ class Feed:
             viewer.offer_status(text)
 
     def publish_telemetry(self, message: Mapping[str, Any]) -> None:
+        """Publish telemetry to the viewers; names of values are kept for later viewers."""
         if isinstance(said_at := message.get("t"), int | float):
             self.clock.heard(said_at)
         rows = {key: value for key, value in message.items() if key != "names"}
@@ -187,6 +195,7 @@ class Feed:
             viewer.offer_telemetry(text)
 
     def go_offline(self) -> None:
+        """Publish an offline status, unless the rig is offline already."""
         if self.online:
             last = self.status or {}
             kept: dict[str, Any] = {key: last[key] for key in ("disk", "cameras") if key in last}
@@ -199,10 +208,11 @@ class Hub:
 
     def __init__(self) -> None:
         self.feeds: dict[str, Feed] = {}
-        self.on_look: Callable[[Feed], None] | None = None  # the relay: a rig may be on another process
+        self.on_look: Callable[[Feed], None] | None = None  # of the relay
         self._ticker: asyncio.Task[None] | None = None
 
     def feed(self, name: str) -> Feed:
+        """Return the feed of the rig, creating it if necessary."""
         feed = self.feeds.get(name)
         if feed is None:
             feed = self.feeds[name] = Feed(name)
@@ -211,7 +221,7 @@ class Hub:
         return feed
 
     def attach(self, name: str, on_wanted: Callable[[Wanted], None]) -> Feed:
-        """A rig's socket is here: `on_wanted` is told, at once and at every change, what is watched."""
+        """Attach a rig's socket; `on_wanted` is called at once and whenever the watched cameras change."""
         feed = self.feed(name)
         feed.on_wanted = on_wanted
         feed.names = None
@@ -220,7 +230,7 @@ class Hub:
         return feed
 
     def detach(self, name: str, on_wanted: Callable[[Wanted], None]) -> None:
-        """The socket has gone, unless another has taken its place."""
+        """Detach the rig's socket, unless another one has replaced it."""
         feed = self.feeds.get(name)
         if feed is not None and feed.on_wanted == on_wanted:
             feed.on_wanted = None
@@ -228,6 +238,7 @@ class Hub:
             self._drop_if_idle(feed)
 
     def join(self, name: str, viewer: Viewer) -> Feed:
+        """Add a viewer to the rig's feed; the viewer gets the last status and names."""
         feed = self.feed(name)
         feed.viewers.add(viewer)
         if feed.status is not None:
@@ -238,6 +249,7 @@ class Hub:
         return feed
 
     def watch(self, name: str, viewer: Viewer, wanted: Wanted) -> None:
+        """Set the cameras that the viewer watches and the frames per second of each."""
         viewer.wanted = wanted
         if feed := self.feeds.get(name):
             feed.tell_wanted()
@@ -248,6 +260,7 @@ class Hub:
             self.on_look(feed)
 
     def leave(self, name: str, viewer: Viewer) -> None:
+        """Remove the viewer from the rig's feed."""
         feed = self.feeds.get(name)
         if feed is not None:
             feed.viewers.discard(viewer)

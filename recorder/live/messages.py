@@ -1,4 +1,4 @@
-"""What the sockets say to browsers and to one another: the shapes, with their one place."""
+"""The shapes of the messages that sockets send to browsers and to one another."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Kind = Literal["episode", "operation", "job", "dataset", "rig", "session"]
 
 
 class Moved(TypedDict):
-    """A row moved; the page fetches its fragment again."""
+    """A row changed; the page fetches its fragment again."""
 
     type: Literal["moved"]
     kind: Kind
@@ -19,21 +19,21 @@ class Moved(TypedDict):
     state: str
     operation: NotRequired[str]  # of a job
     rig: NotRequired[str]  # of a session or an episode
-    label: NotRequired[str]  # of a rig: how its state is called, and the end of a CSS class
+    label: NotRequired[str]  # of a rig: the name of its state, with `tone`, the suffix of a CSS class
     tone: NotRequired[str]
     reason: NotRequired[str]  # why it cannot record
-    verdict: NotRequired[str]  # of an episode, and when it was recorded: whether it is a new one of a list
+    verdict: NotRequired[str]  # of an episode, with `recorded_at`: lists use them to detect a new episode
     recorded_at: NotRequired[str]
 
 
 class Refresh(TypedDict):
-    """More moved than is worth naming, or something may have been missed: fetch everything again."""
+    """Too many rows changed, or changes may have been missed: fetch everything again."""
 
     type: Literal["refresh"]
 
 
 class FrameHead(NamedTuple):
-    """The header of a preview frame."""
+    """The header of a preview frame: camera index, sequence number, capture time in ns since 1970."""
 
     camera: int
     seq: int
@@ -41,7 +41,7 @@ class FrameHead(NamedTuple):
 
 
 def frame_head(data: bytes) -> FrameHead:
-    """Raises ValueError where the bytes are no preview frame of a version that we know."""
+    """Return the header of a preview frame. Raise ValueError if the bytes are not one or have another version."""
     if len(data) <= PREVIEW.size:
         raise ValueError(f"a preview frame has a header of {PREVIEW.size} bytes and a JPEG, got {len(data)} bytes")
     version, camera, seq, captured_ns = PREVIEW.unpack_from(data)
@@ -51,13 +51,13 @@ def frame_head(data: bytes) -> FrameHead:
 
 
 def frame_at(data: bytes, captured_ns: int) -> bytes:
-    """The same preview frame with another capture time: that of another clock."""
+    """Return the preview frame with another capture time, in ns since 1970: that of another clock."""
     version, camera, seq, _ = PREVIEW.unpack_from(data)
     return PREVIEW.pack(version, camera, seq, max(0, captured_ns)) + data[PREVIEW.size :]
 
 
 def offline_status(name: str, message: str = "", cut_off: Any = None) -> dict[str, Any]:
-    """The status of a rig that sends none; `cut_off` is the take that it was recording when it fell silent."""
+    """Return the status of a rig that sends none; `cut_off` is the take that it recorded when it went silent."""
     return {
         "type": "status",
         "rig": name,

@@ -1,4 +1,4 @@
-"""Begin to record: a session and the rig's command, in one act; and end a session so that no take begins by itself."""
+"""Start recording, which creates a session and commands the rig; end a session so that no further take starts."""
 
 from __future__ import annotations
 
@@ -29,9 +29,10 @@ def start_recording(
     command_id: str | None = None,
     **settings: Any,
 ) -> tuple[Session, dict[str, Any]]:
-    """The session and the rig's reply. `settings`: task, operator, countdown_s, episode_s, reset_s.
+    """Start recording; return the session and the rig's reply.
 
-    Raises Refused as `send_command` does; a session that was begun for this take is then forgotten.
+    `settings` are task, operator, countdown_s, episode_s and reset_s. Raise Refused as `send_command` does, and if the
+    rig is offline; a session that was created for this take is then deleted.
     """
     settings["task"] = checked_task(str(settings.get("task") or ""))
     rig = find_rig(name=rig_name)
@@ -45,7 +46,7 @@ def start_recording(
     try:
         reply = async_to_sync(send_command)(rig.name, "record", args, command_id=command_id, actor=actor)
     except Refused as refusal:
-        # No answer may mean that it records: then the session is needed.
+        # Without an answer the rig may be recording, and then it needs the session.
         if new and refusal.code != "no_answer":
             drop_session(session=session, actor=actor)
         raise
@@ -55,15 +56,15 @@ def start_recording(
 
 
 def finish_session(*, session: Session, actor: Actor) -> Operation | None:
-    """End the session; the batch that the dataset's policy began by it, if any.
+    """End the session; return the batch that the dataset's policy started, if any.
 
-    Raises Refused while a take is being recorded: what is recorded belongs to a session.
+    Raise Refused while a take is being recorded, because it belongs to a session.
     """
     require(actor, Action.RECORD, session)
     rig = find_rig(name=session.rig.name)
     if session.ended_at is None and rig.state in BUSY:
         raise Refused("not_allowed", f"{rig.name} is {rig.state}: stop the take first, then end the session.")
     if session.ended_at is None and rig.state in WAITING:
-        with contextlib.suppress(Refused):  # else the reset's timer would begin one more take
+        with contextlib.suppress(Refused):  # otherwise the reset timer would start one more take
             async_to_sync(send_command)(rig.name, "cancel", actor=actor)
     return end_session(session=session, actor=actor)

@@ -1,7 +1,8 @@
-"""Between several web processes: a rig's feed crosses the channel layer where, and only while, somebody looks.
+"""Relay a rig's feed between web processes over the channel layer, only while it has viewers elsewhere.
 
-A process with viewers of a rig that is not its own asks on the group `watch.<rig>`; the process that holds the rig's
-socket answers on `feed.<rig>`. Without CHANNEL_URL there is one process, and nothing here runs.
+A process with viewers of a rig that is connected to another process sends requests to the group `watch.<rig>`; the
+process that holds the rig's socket answers on `feed.<rig>`. Without CHANNEL_URL there is one process, and nothing here
+runs.
 """
 
 from __future__ import annotations
@@ -27,19 +28,22 @@ PROCESS = secrets.token_hex(8)
 
 
 def is_scaled_out() -> bool:
+    """Return whether several web processes share a channel layer."""
     return bool(settings.CHANNEL_URL)
 
 
 def watch_group(rig: str) -> str:
+    """Return the group in which processes request the rig's feed."""
     return f"watch.{rig}"
 
 
 def feed_group(rig: str) -> str:
+    """Return the group that receives the rig's feed."""
     return f"feed.{rig}"
 
 
 class Outbound:
-    """The rig is here; other processes look at it. To the hub they are one more viewer."""
+    """Sends the feed of a rig that is connected here to other processes. The hub treats them as one viewer."""
 
     def __init__(self, hub: Hub, rig: str) -> None:
         self.hub = hub
@@ -49,13 +53,13 @@ class Outbound:
         self._pump: asyncio.Task[None] | None = None
 
     def asked(self, process: str, wanted: Wanted) -> None:
-        """Another process says, again and again, what its viewers watch."""
+        """Record which cameras the viewers of another process watch. Repeated requests keep the feed alive."""
         if process == PROCESS:
             return
         new = process not in self._asked
         self._asked[process] = (wanted, time.monotonic() + ASK_HOLDS_S)
         if new and self.viewer is not None:
-            self.hub.join(self.rig, self.viewer)  # says the last status and the names once more
+            self.hub.join(self.rig, self.viewer)  # sends the last status and the names again
         self._settle()
 
     def _settle(self) -> None:
@@ -76,6 +80,7 @@ class Outbound:
             self.hub.watch(self.rig, self.viewer, union)
 
     def stop(self) -> None:
+        """Stop sending, and leave the hub."""
         if self._pump is not None:
             self._pump.cancel()
             self._pump = None
@@ -97,7 +102,7 @@ class Outbound:
 
 
 class Inbound:
-    """Viewers here, the rig elsewhere: ask for its feed, and give what comes to the hub."""
+    """Requests the feeds of rigs on other processes for the viewers here, and passes them to the hub."""
 
     def __init__(self, hub: Hub) -> None:
         self.hub = hub
@@ -137,7 +142,7 @@ class Inbound:
             return
         news = message["news"]
         if isinstance(news, bytes):
-            # Status comes first, but a process that has just begun to look may see a frame before it.
+            # Status comes first, but a process that has just joined may receive a frame before it.
             if feed.keys:
                 feed.publish_frame(news)
             return

@@ -1,4 +1,4 @@
-"""RigClock: how far a rig's clock is from ours, so that ages are told by one clock."""
+"""RigClock: the offset between a rig's clock and the server's, so that ages refer to one clock."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ _SAME_CLOCK_S = 1.0
 
 
 class RigClock:
-    """Compares the times that a rig sends with the times at which they arrive.
+    """Compares the times in a rig's messages with the times of their arrival.
 
-    A message is late by its way, never early: the least difference of the last minutes is the nearest to the truth.
-    A difference below a second is taken for the way, not for another clock.
+    Latency only adds to the difference, so the smallest difference of the last minutes is the best estimate. A
+    difference below one second counts as latency, not as another clock.
     """
 
     def __init__(self) -> None:
@@ -20,7 +20,7 @@ class RigClock:
         self._since = time.monotonic()
 
     def heard(self, rig_s: float) -> None:
-        """Note a message that the rig stamped with `rig_s`, seconds since 1970 by its own clock."""
+        """Record a message with the rig's timestamp `rig_s`, seconds since 1970 on its clock."""
         now = time.monotonic()
         if now - self._since > _WINDOW_S:
             self._least_before, self._least, self._since = self._least, float("inf"), now
@@ -28,6 +28,6 @@ class RigClock:
 
     @property
     def offset_s(self) -> float:
-        """Seconds to add to a time of the rig to get ours; 0 where both use one clock, or nothing was heard."""
+        """Return the seconds to add to the rig's time to get the server's; 0 for a shared clock or without messages."""
         least = min(self._least, self._least_before)
         return 0.0 if abs(least) < _SAME_CLOCK_S or least == float("inf") else least

@@ -1,4 +1,4 @@
-"""send_command: ask a rig for something, wherever its socket is, and wait for its answer."""
+"""send_command: send a command to a rig, on whichever process its socket is, and wait for the reply."""
 
 from __future__ import annotations
 
@@ -25,13 +25,14 @@ _RIGS_REMEMBERED = 256
 
 
 class Rate:
-    """At most so many a second and rig, counted in this process."""
+    """A limit of calls per second and rig, counted in this process."""
 
     def __init__(self, per_second: int) -> None:
         self.per_second = per_second
         self._times: OrderedDict[str, deque[float]] = OrderedDict()
 
     def allows(self, name: str) -> bool:
+        """Count a call for the rig `name`; return False, without counting it, if the limit is reached."""
         times = self._times.setdefault(name, deque(maxlen=self.per_second))
         self._times.move_to_end(name)
         if len(self._times) > _RIGS_REMEMBERED:
@@ -55,10 +56,10 @@ async def send_command(
     *,
     actor: Actor,
 ) -> dict[str, Any]:
-    """The rig's reply `{"type": "reply", "id", "ok": True}`.
+    """Send a command and return the rig's reply `{"type": "reply", "id", "ok": True}`. `timeout` is in seconds.
 
-    The same `command_id` twice has one effect. Raises Refused: `offline`, `no_answer` (504), `too_many` (429), or
-    whatever code and words the rig refused with.
+    The same `command_id` sent twice has one effect. Raise Refused: `unknown_command` (404), `offline`, `too_many`
+    (429), `no_answer` (504), `no_layer` (503), or the code and message of the rig's refusal.
     """
     if name not in COMMANDS:
         raise Refused("unknown_command", f"Unknown command {name!r}: use one of {', '.join(COMMANDS)}.", 404)
@@ -100,7 +101,7 @@ async def _ask(rig: Rig, name: str, args: dict[str, Any], timeout: float, comman
 
 
 async def _answer(layer: Any, channel: str, rig: Rig, command: dict[str, Any]) -> dict[str, Any]:
-    """Return the rig's reply on `channel`. A rig that reconnected meanwhile is asked again: the id makes that safe."""
+    """Return the rig's reply on `channel`. A rig that reconnects gets the command again; its id makes that safe."""
     asked = rig.connection
     await layer.send(asked, command)
     waiting = asyncio.ensure_future(layer.receive(channel))
@@ -117,7 +118,7 @@ async def _answer(layer: Any, channel: str, rig: Rig, command: dict[str, Any]) -
 
 
 async def _forget(layer: Any, channel: str) -> None:
-    # A layer ends its subscription only when somebody stops waiting on the channel.
+    # A layer ends its subscription only when a waiting receive is cancelled.
     waiting = asyncio.ensure_future(layer.receive(channel))
     await asyncio.sleep(0)
     waiting.cancel()

@@ -1,4 +1,4 @@
-"""What a rig says over its socket, checked before anybody believes it."""
+"""The messages of a rig, validated before they are used."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Key = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^
 
 
 def _as_words(value: Any) -> str:
-    """What the rig need not say: anything odd counts as not said."""
+    """Return an optional text of up to 2000 characters; anything invalid counts as empty."""
     return value[:2000] if isinstance(value, str) else ""
 
 
@@ -40,7 +40,7 @@ def _as_pid(value: Any) -> int:
 
 
 def _as_features(value: Any) -> Any:
-    """Features that are none are put aside; what then is missing shows where the rig is compared with a dataset."""
+    """Leave out invalid features; the comparison of rig and dataset then shows that they are missing."""
     return _note("hello", check_features(value)) if isinstance(value, dict) else value
 
 
@@ -66,7 +66,7 @@ class UnknownMessage(Exception):
 
 
 class BadTake(BadMessage):
-    """A message about a take that names it, and says nothing else that can be used."""
+    """A message about the take `take_id` whose other fields are invalid."""
 
     def __init__(self, take_id: str, why: str) -> None:
         super().__init__(why)
@@ -74,12 +74,14 @@ class BadTake(BadMessage):
 
 
 class Loose(BaseModel):
-    """Newer rigs may say more than we know."""
+    """Accepts unknown fields, which newer rigs may send."""
 
     model_config = ConfigDict(extra="allow")
 
 
 class Camera(Loose):
+    """A camera of a rig: size in pixels, frames per second."""
+
     key: Key
     name: Key
     width: int = Field(ge=1, le=16384)
@@ -88,7 +90,7 @@ class Camera(Loose):
 
 
 class RigInfo(Loose):
-    """Who the rig is and what it delivers."""
+    """The rig's identity, and the features and cameras that it delivers."""
 
     name: Name
     robot_type: MaybeWords = ""
@@ -103,7 +105,7 @@ class RigInfo(Loose):
 
 
 class Status(Loose):
-    """What is odd in it is put aside: a rig is not silenced for one field."""
+    """A rig's status. Invalid fields are left out, so that one field does not take a rig offline."""
 
     type: Literal["status"]
     state: str = ""
@@ -120,28 +122,36 @@ class Status(Loose):
 
 
 class Hello(Loose):
+    """A rig's first message: its identity, its status and the takes on its disk."""
+
     type: Literal["hello"]
     protocol: int
     rig: RigInfo
     status: Annotated[dict[str, Any], BeforeValidator(_as_status)] = Field(default_factory=dict)
     takes: list[Any] = Field(default_factory=list, max_length=20_000)
-    """Each is read by `read_card`: an odd one does not keep the others from being listed."""
+    """`read_card` reads each, so that an invalid one does not keep the others from being listed."""
 
 
 class TakeMoved(Loose):
+    """A take on the rig has changed."""
+
     type: Literal["take"]
     event: Any = None
     take: dict[str, Any]
-    """Read by `read_card`, and field by field by whoever keeps it."""
+    """`read_card` reads it; its other fields are validated one by one where they are stored."""
 
 
 class Telemetry(Loose):
+    """Telemetry rows and, at first, the names of their values."""
+
     type: Literal["telemetry"]
     rows: list[Any] = Field(max_length=2000)
     names: Annotated[dict[str, list[str]] | None, BeforeValidator(_as_names)] = None
 
 
 class Reply(Loose):
+    """The rig's reply to the command with the same id."""
+
     type: Literal["reply"]
     id: str = Field(max_length=64)
     ok: bool
@@ -159,21 +169,21 @@ KINDS: dict[str, type[Message]] = {
 
 
 def read_json(text: str) -> dict[str, Any]:
-    """One JSON object; NaN and infinity become null, for browsers refuse them, and NUL U+FFFD. Raises BadMessage."""
+    """Parse one JSON object. NaN and infinity become null, which browsers require, and NUL U+FFFD. Raise BadMessage."""
     try:
         value = plain_json.read_json(text)
     except ValueError as error:
         raise BadMessage(f"a message {str(error)[:120]}") from error
     if not isinstance(value, dict):
         raise BadMessage("a message must be a JSON object")
-    # Only an escape can bring such a character, and telemetry is spared the walk.
+    # Only an escape can contain such a character; this saves walking through telemetry.
     return dict(sanitize_json(value)) if _ESCAPED.search(text) else value
 
 
 def read_card(card: Any) -> tuple[str, str, int]:
-    """(id, state, ticks) of a take that a rig names.
+    """Return (id, state, ticks) of a take that a rig describes.
 
-    Raises BadMessage where it has no id, and BadTake, with the id, where state or ticks cannot be used.
+    Raise BadMessage if it has no id, and BadTake, with the id, if state or ticks are invalid.
     """
     try:
         take_id = str(UUID(card["id"]))
@@ -187,7 +197,7 @@ def read_card(card: Any) -> tuple[str, str, int]:
 
 
 def checked_status(value: dict[str, Any]) -> dict[str, Any]:
-    """A status whose fields every page can show; what is odd in it is left out, and logged once."""
+    """Return a status whose fields are valid for every page; invalid ones are left out, and logged once."""
     fields = Fields(value)
     check_shape(fields, protocol.Status)
     return _note("status", (fields.checked, fields.odd))
@@ -203,10 +213,10 @@ def _note(kind: str, checked: tuple[dict[str, Any], list[OddField]]) -> dict[str
 
 
 def read_message(text: str) -> Message:
-    """The message, checked; raises BadMessage naming the field that is wrong, UnknownMessage for a new type."""
+    """Parse and validate a message. Raise BadMessage naming the invalid field, UnknownMessage for an unknown type."""
     data = read_json(text)
     kind = data.get("type")
-    if kind != "hello":  # which names its version, and is refused in a message of its own
+    if kind != "hello":  # a hello names its protocol version, and is refused with a message of its own
         try:
             check_version(data.get("v"), protocol.VERSION, f"the message {kind!r:.40}")
         except ValueError as error:
@@ -228,7 +238,7 @@ def _blame(kind: str, error: ValidationError) -> NoReturn:
 
 
 def wanted_cameras(value: Any) -> dict[str, float]:
-    """A viewer's `{"<camera key>": fps}`, checked; raises BadMessage."""
+    """Validate a viewer's `{"<camera key>": fps}`. Raise BadMessage if it is invalid."""
     if not isinstance(value, dict) or len(value) > MAX_CAMERAS:
         raise BadMessage(f"watch: cameras must be an object of at most {MAX_CAMERAS} camera keys")
     wanted: dict[str, float] = {}
@@ -241,7 +251,7 @@ def wanted_cameras(value: Any) -> dict[str, float]:
 
 
 def drawn_cameras(value: Any) -> list[int]:
-    """A viewer's list of camera places, one for each picture that it has drawn; raises BadMessage."""
+    """Validate a viewer's list of camera indexes, one for each frame that it has drawn. Raise BadMessage."""
     if not isinstance(value, list) or len(value) > 8 * MAX_CAMERAS:
         raise BadMessage("drawn: cameras must be a list of camera indexes")
     if not all(isinstance(place, int) and not isinstance(place, bool) and 0 <= place < 256 for place in value):
@@ -250,7 +260,7 @@ def drawn_cameras(value: Any) -> list[int]:
 
 
 def ping_number(value: Any) -> int:
-    """The number of a viewer's ping; raises BadMessage."""
+    """Return the number of a viewer's ping. Raise BadMessage if it is not an integer from 0 to 2**53 - 1."""
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**53:
         raise BadMessage("ping: id must be an integer")
     return value

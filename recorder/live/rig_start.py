@@ -1,4 +1,4 @@
-"""How a rig that is offline is started: one command, with the address and the token that it needs."""
+"""The command that starts an offline rig, with the server's address and token file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from recorder.models import Rig
 
 @dataclass(frozen=True, slots=True)
 class StartCommand:
-    """`command` is for the machine `host`; where that is another than ours, the token's file has to go there first."""
+    """The command to run on `host`. Unless `is_here`, the token file must be copied to that machine first."""
 
     command: str
     host: str
@@ -22,7 +22,7 @@ class StartCommand:
 
 
 def start_command(rig: Rig, address: str, *, secure: bool) -> StartCommand:
-    """Return the command that starts `rig` again and links it to the web at `address` ("host:port")."""
+    """Return the command that starts `rig` and connects it to the server at `address` ("host:port")."""
     host = rig.host.split(" (process ")[0]
     token_file = str(settings.STATE_DIR / "rig-token")
     is_here = host == socket.gethostname()

@@ -1,4 +1,4 @@
-"""RigRows: what a rig says, written to the database beside the socket, so that no frame waits for a row."""
+"""RigRows: write a rig's messages to the database in tasks of their own, so that no frame waits for a row."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ _NUMBER = re.compile(r"\d+")
 
 
 class RigRows:
-    """One connection's rows. A status is written at once when a person would see it, else once a second."""
+    """Writes the rows of one connection. A visible change of the status is written at once, others once a second."""
 
     def __init__(self, *, name: str, actor: Actor, connection: str, cameras: Sequence[Any] = ()) -> None:
         self.name = name
         self.actor = actor
         self.cameras = cameras
         self.connection = connection
-        self.ended = asyncio.Event()  # the socket is to be closed
-        self.failed = False  # by an internal error; else because another connection took over this rig
+        self.ended = asyncio.Event()  # set when the socket must be closed
+        self.failed = False  # ended by an internal error, not because another connection took over this rig
         self._status: Mapping[str, Any] | None = None
         self._written: Mapping[str, Any] | None = None
         self._seen: tuple[Any, ...] = ()
@@ -54,6 +54,7 @@ class RigRows:
             task.add_done_callback(self._watch)
 
     def status(self, status: Mapping[str, Any]) -> None:
+        """Store the newest status; it is written soon."""
         seen = visible(status, self.cameras)
         self._moved = self._moved or seen != self._seen
         self._seen = seen
@@ -62,21 +63,22 @@ class RigRows:
             self._wake.set()
 
     async def take(self, take_id: str, summary: Mapping[str, Any] | None) -> None:
-        """Waits where a thousand takes are waiting already: the socket then reads no further."""
+        """Queue a take to be indexed. Blocks while TAKES_WAITING takes are queued; the socket is then not read."""
         await self._takes.put((take_id, summary))
 
     async def silent(self) -> None:
-        self._seen = ()  # its next word is news
+        """Mark the rig as offline until it sends a status again."""
+        self._seen = ()  # so that its next status counts as a change
         await in_database(rigs.rig_silent, name=self.name, connection=self.connection)
 
     async def close(self) -> None:
-        """Write what is waiting, then say that the rig has gone."""
+        """Write what is queued, then mark the rig as disconnected."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._takes.join(), CLOSE_WITHIN_S)  # the next hello lists what is left
+            await asyncio.wait_for(self._takes.join(), CLOSE_WITHIN_S)  # the next hello lists the remaining takes
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        # Its last words say what it was doing when it went: which take was cut off.
+        # The last status shows which take was cut off.
         if self._status is not None and self._status is not self._written and not self.ended.is_set():
             await in_database(
                 rigs.rig_status, name=self.name, connection=self.connection, status=self._status, moved=True
@@ -84,7 +86,7 @@ class RigRows:
         await in_database(rigs.rig_disconnected, name=self.name, connection=self.connection)
 
     def _watch(self, task: asyncio.Task[None]) -> None:
-        """A task that died would leave the rig connected and unheard: the socket is closed, and the rig comes again."""
+        """Close the socket if a task fails: the rig would stay connected without being recorded. It then reconnects."""
         if task.cancelled() or task.exception() is None:
             return
         log.error("Stopped writing the rows of %s; it is told to reconnect", self.name, exc_info=task.exception())
@@ -138,12 +140,12 @@ class RigRows:
             await self.not_listed(take_id, unexpected_words(error))
 
     async def not_listed(self, take_id: str, why: str) -> None:
-        """Keep a line for a take that cannot be in the lists, for the pages."""
+        """Store a line, for the pages, about a take that cannot be listed."""
         await in_database(note_take, take_id=take_id, why=why)
 
 
 def visible(status: Mapping[str, Any], cameras: Sequence[Any] = ()) -> tuple[Any, ...]:
-    """The part of a status whose change a person would see on a page that does not listen to the live socket."""
+    """Return the part of a status whose change is visible on a page without a live socket."""
     take = status.get("take") or {}
     warnings = [warning for warning in status.get("warnings") or [] if isinstance(warning, Mapping)]
     controls = tuple(status.get("controls") or [])
@@ -153,13 +155,13 @@ def visible(status: Mapping[str, Any], cameras: Sequence[Any] = ()) -> tuple[Any
 
 
 def _text_of(warning: Mapping[str, Any]) -> tuple[str, ...]:
-    """What a warning says; a number in it that counts on is no news."""
+    """Return a warning's content without its numbers, so that a rising count is no change."""
     text = _NUMBER.sub("#", str(warning.get("text"))) if warning.get("camera") else ""
     return str(warning.get("code")), str(warning.get("camera")), text
 
 
 async def in_database(function: Callable[P, R], *args: P.args, **arguments: P.kwargs) -> R:
-    """Run a service on a thread of its own connection; a database that is away is waited for, and so is a thread."""
+    """Run a service in a thread; retry while the database is unreachable or no thread can be started."""
     while True:
         try:
             done: R = await database_sync_to_async(function, thread_sensitive=False)(*args, **arguments)

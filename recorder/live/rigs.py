@@ -1,4 +1,4 @@
-"""Rigs: who is connected, what they say of themselves, and the takes that they tell of."""
+"""Rigs: their connections, their last status, and the takes that they report."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from recorder.models.states import EpisodeState, RigState
 from robotdata.rig.protocol import VERSION
 from robotdata.rig.states import parse_state
 
-# A rig says its status four times a second and its row is written once a second.
+# In seconds. A rig sends its status four times a second, and its row is written once a second.
 ALIVE_S = 3.0
 
 
 def rig_connected(*, hello: Hello, connection: str, actor: Actor) -> Rig:
-    """The row of the rig that said hello; from now on `connection` alone speaks for it.
+    """Return the row of the rig that sent hello; from now on only `connection` may update it.
 
-    Raises Refused where the protocol is another, or where a living rig of this name is there already. The same
-    process coming back (its old socket may not have noticed yet) takes over at once.
+    Raise Refused for another protocol version, or if another living rig has this name. The same process may reconnect
+    at once, even if its old socket is still open.
     """
     require(actor, Action.LINK_RIG)
     if hello.protocol != VERSION:
@@ -73,9 +73,9 @@ def rig_connected(*, hello: Hello, connection: str, actor: Actor) -> Rig:
 
 
 def rig_status(*, name: str, connection: str, status: Mapping[str, Any], moved: bool) -> bool:
-    """Keep the rig's last word; False where another connection speaks for the rig now.
+    """Store the rig's last status; return False if another connection has taken over the rig.
 
-    `moved` says that a person would see the difference: only then the row counts as changed.
+    The row counts as changed only if `moved`: a person would see the difference.
     """
     now = timezone.now()
     kept = _kept(status)
@@ -89,30 +89,30 @@ def rig_status(*, name: str, connection: str, status: Mapping[str, Any], moved: 
 
 
 def rig_silent(*, name: str, connection: str) -> bool:
-    """The socket is there, the rig says nothing: it counts as offline until it speaks again."""
+    """Mark a connected but silent rig as offline until its next status; return False if it is offline or taken over."""
     now = timezone.now()
     mine = Rig.objects.filter(name=name, connection=connection).exclude(state=RigState.OFFLINE)
     return bool(mine.update(state=RigState.OFFLINE, state_since=now, updated_at=now))
 
 
 def rig_disconnected(*, name: str, connection: str) -> bool:
-    """The socket is gone; False where another connection has taken over, which then stands."""
+    """Mark the rig as disconnected; return False, without a change, if another connection has taken over the rig."""
     now = timezone.now()
     mine = Rig.objects.filter(name=name, connection=connection)
     return bool(mine.update(state=RigState.OFFLINE, state_since=now, connection="", updated_at=now))
 
 
 def expire_rigs() -> int:
-    """Mark rigs offline whose web process crashed; cheap enough to call before every list."""
+    """Mark rigs offline whose web process crashed; cheap enough to call before every list. Return how many."""
     now = timezone.now()
     silent = Rig.objects.online().filter(Q(last_seen_at=None) | Q(last_seen_at__lt=now - timedelta(seconds=ALIVE_S)))
-    if not silent.exists():  # no write lock for nothing
+    if not silent.exists():  # avoid the write lock if nothing changes
         return 0
     return silent.update(state=RigState.OFFLINE, state_since=now, updated_at=now)
 
 
 def find_rig(*, name: str) -> Rig:
-    """Raises Refused (404) where no rig of this name ever connected."""
+    """Return the rig. Raise Refused (404) if no rig of this name has ever connected."""
     expire_rigs()
     rig = Rig.objects.filter(name=name).first()
     if rig is None:
@@ -121,7 +121,7 @@ def find_rig(*, name: str) -> Rig:
 
 
 def live_status(*, name: str) -> dict[str, Any]:
-    """What a page is told of a rig before the rig itself speaks: its last word, and whether it is there."""
+    """Return the status that a page shows until the rig sends one: its last status, and whether it is online."""
     expire_rigs()
     rig = Rig.objects.filter(name=name).first()
     if rig is None:
@@ -137,7 +137,7 @@ def live_status(*, name: str) -> dict[str, Any]:
 
 
 def takes_to_index(*, takes: Sequence[tuple[str, str, int]]) -> list[str]:
-    """Of the (id, state, ticks) that a rig has on disk, the ids whose rows say something else, or are missing."""
+    """Return the ids of those (id, state, ticks) on a rig's disk whose rows differ or are missing."""
     said = {take_id: (state, ticks) for take_id, state, ticks in takes}
     ids = list(said)
     for first in range(0, len(ids), 500):
@@ -151,7 +151,7 @@ def takes_to_index(*, takes: Sequence[tuple[str, str, int]]) -> list[str]:
 
 
 def unfinished_takes(*, name: str, current: str | None) -> list[str]:
-    """Takes of the rig that count as being recorded though it does not record them: their end was missed."""
+    """Return up to 100 takes whose rows say that the rig records them, although it does not: their end was missed."""
     rows = Episode.objects.filter(rig__name=name, state=EpisodeState.RECORDING)
     return [str(pk) for pk in rows.values_list("pk", flat=True)[:100] if str(pk) != current]
 
@@ -160,7 +160,7 @@ _OF_CONNECTION = ("connected_at", "started_as")
 
 
 def _of_connection(hello: Hello, now: datetime) -> dict[str, Any]:
-    """What a rig says once, and its statuses do not repeat: since when it is here, and how it was started."""
+    """Return what hello contains and statuses do not repeat: the time of connection and the rig's start command."""
     return {"connected_at": now.timestamp(), "started_as": hello.rig.started_as}
 
 

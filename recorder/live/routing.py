@@ -1,4 +1,4 @@
-"""The browsers' sockets of the recorder; a rig's own is named in `robotdata/asgi.py`."""
+"""The URLs of the recorder's sockets for browsers; that of rigs is in `robotdata/asgi.py`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sessions: one sitting on one rig into one dataset."""
+"""Sessions: consecutive takes on one rig into one dataset."""
 
 from __future__ import annotations
 
@@ -33,11 +33,13 @@ def start_session(
     episode_s: float | None = None,
     reset_s: float | None = None,
 ) -> tuple[Session, bool]:
-    """The session that runs on the rig into this dataset, and whether it is new.
+    """Return the session that runs on the rig into this dataset, and whether it is new. Times are in seconds.
 
-    A session into another dataset ends by it. A running one keeps its settings: `change_session` changes them,
-    once the rig has agreed. Raises Refused where the rig is just recording into another dataset, and where the
-    dataset's codec cannot encode the rig's pictures.
+    A running session into another dataset is ended. A running one into this dataset keeps its settings:
+    `change_session` changes them once the rig has accepted them.
+
+    Raise Refused if the rig is recording into another dataset, or if the dataset's codec cannot encode the rig's
+    frames.
     """
     require(actor, Action.RECORD, rig, dataset)
     if problem := size_problem(rig.features, encode_settings(dataset.encoding)):
@@ -58,7 +60,7 @@ def start_session(
     try:
         with transaction.atomic():
             return Session.objects.create(rig=rig, dataset=dataset, **settings), True
-    except IntegrityError:  # another tab was first
+    except IntegrityError:  # another request was first
         theirs = rig.sessions.running().first()
         if theirs is None or theirs.dataset_id != dataset.pk:
             raise Refused(
@@ -68,7 +70,7 @@ def start_session(
 
 
 def change_session(*, session: Session, actor: Actor, **settings: Any) -> None:
-    """Set task, operator and timers for the takes to come."""
+    """Set task, operator and timers for later takes. Raise TypeError for an unknown setting."""
     require(actor, Action.RECORD, session)
     if unknown := settings.keys() - set(SETTINGS):
         raise TypeError(f"a session has no {', '.join(sorted(unknown))}")
@@ -80,14 +82,14 @@ def change_session(*, session: Session, actor: Actor, **settings: Any) -> None:
 
 
 def drop_session(*, session: Session, actor: Actor) -> None:
-    """Forget a session into which nothing was recorded: the rig refused its first take."""
+    """Delete a session without takes, because the rig refused its first one."""
     require(actor, Action.RECORD, session)
     if not session.episodes.exists():
         session.delete()
 
 
 def end_session(*, session: Session, actor: Actor) -> Operation | None:
-    """End it, and let the dataset's policy decide whether its takes are encoded now; that batch, if any."""
+    """End the session; return the batch that the dataset's policy started, if any."""
     require(actor, Action.RECORD, session)
     now = timezone.now()
     if not Session.objects.running().filter(pk=session.pk).update(ended_at=now):
@@ -97,7 +99,7 @@ def end_session(*, session: Session, actor: Actor) -> Operation | None:
 
 
 def expected(*, dataset: Dataset) -> dict[str, Any] | None:
-    """What a rig must deliver to record into the dataset; None while there is nothing to match."""
+    """Return the fps and features that a rig must deliver to record into the dataset; None if any will do."""
     if dataset.fps is None or not dataset.features:
         return None
     if not dataset.total_episodes and not dataset.episodes.takes().exists():
@@ -107,7 +109,7 @@ def expected(*, dataset: Dataset) -> dict[str, Any] | None:
 
 
 def record_args(session: Session, **settings: Any) -> dict[str, Any]:
-    """The arguments of the rig's command `record`; `settings` stand before the session's own."""
+    """Return the arguments of the rig's command `record`; `settings` override those of the session."""
     own = {name: getattr(session, name) for name in SETTINGS}
     return {
         **own,
