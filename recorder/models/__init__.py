@@ -1,4 +1,4 @@
-"""The index of the folders: what is recorded, and its fate. The folders are the truth."""
+"""The database rows: an index of the folders, which are authoritative, and the state of each recording."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may come in: tokens for programs, one-use codes for people, and a count of failures. Only digests are kept."""
+"""Access: tokens of programs, one-use sign-in codes, and a count of failed sign-ins. Only digests are stored."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from django.utils import timezone
 
 
 def digest(secret: str) -> str:
+    """Return the SHA-256 digest of a secret, in hexadecimal."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
 class ApiToken(models.Model):
-    """A program's key to `/api/`, sent as `Authorization: Bearer ...`."""
+    """A program's token for `/api/`, sent as `Authorization: Bearer ...`."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
     name = models.CharField(max_length=80)
@@ -31,21 +32,21 @@ class ApiToken(models.Model):
 
     @classmethod
     def issue(cls, *, user_id: int, name: str) -> str:
-        """A new token; this is the only moment at which its text is known."""
+        """Create a token and return its text, which is not stored and cannot be read again."""
         secret = secrets.token_urlsafe(32)
         cls.objects.create(user_id=user_id, name=name, digest=digest(secret))
         return secret
 
 
 class SignInCode(models.Model):
-    """A one-use code in the URL that the start prints."""
+    """A one-use code in the URL that is printed at the start."""
 
     digest = models.CharField(max_length=64, unique=True)
     expires_at = models.DateTimeField()
 
     @classmethod
     def issue(cls, *, minutes: int = 24 * 60) -> str:
-        """A new code; older ones that have run out are swept away."""
+        """Create a code that is valid for `minutes`, and return its text; expired codes are deleted."""
         secret = secrets.token_urlsafe(24)
         now = timezone.now()
         cls.objects.filter(expires_at__lt=now).delete()
@@ -54,13 +55,13 @@ class SignInCode(models.Model):
 
     @classmethod
     def redeem(cls, code: str) -> bool:
-        """Whether the code was good; it is not afterwards."""
+        """Return whether the code was valid, and delete it."""
         spent, _ = cls.objects.filter(digest=digest(code), expires_at__gt=timezone.now()).delete()
         return bool(spent)
 
 
 class SignInTries(models.Model):
-    """How often signing in failed of late, from one address or for one account; all web processes count together."""
+    """Recent failed sign-ins from one address or for one account, counted over all web processes."""
 
     MOST_ROWS = 10_000
 
@@ -70,23 +71,23 @@ class SignInTries(models.Model):
 
     @classmethod
     def allow(cls, subject: str, *, most: int, seconds: int) -> bool:
-        """Count one more try of `subject`; False where it had `most` within `seconds` already."""
+        """Count one more try of `subject`; return False if it already had `most` tries within `seconds`."""
         now, key = timezone.now(), digest(subject)
         cls.objects.filter(until__lt=now).delete()
         if not cls.objects.filter(digest=key).exists():
             if cls.objects.count() >= cls.MOST_ROWS:
-                return False  # somebody tries from, or for, thousands: no new one until a minute has passed
+                return False  # an attack from, or on, thousands: no new subject until older rows expire
             cls.objects.get_or_create(digest=key, defaults={"until": now + timedelta(seconds=seconds)})
         return bool(cls.objects.filter(digest=key, count__lt=most).update(count=models.F("count") + 1))
 
     @classmethod
     def forgive(cls, subject: str) -> None:
-        """Take one try of `subject` back: it was right."""
+        """Subtract one try of `subject`, because it succeeded."""
         cls.objects.filter(digest=digest(subject), count__gt=0).update(count=models.F("count") - 1)
 
 
 def ensure_operator() -> str:
-    """The account that the printed URL signs in; made at the first start, without a password."""
+    """Return the account that the printed URL signs in; the first call creates it, without a password."""
     users = get_user_model()
     name = getpass.getuser() or "operator"
     if not users.objects.filter(username=name).exists():

@@ -1,6 +1,6 @@
-"""Annotations in rows and in sidecars: what people say of an episode, from each place and to each place.
+"""Convert the annotations of an episode between rows, sidecars and Annotation.
 
-In a take's folder: `robotdata.spool.annotation`, which has the list of fields.
+Those in a take's folder: `robotdata.spool.annotation`, which also lists the fields.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 
 TRIM = ("trim_first", "trim_end")
 FIELDS = (*REVIEW_FIELDS, "task", *TRIM)
-"""The columns of a row."""
+"""The columns of a row that hold annotations."""
 EDITABLE = tuple(name for name in FIELDS if name != "verdict")
 
 
 def from_row(episode: Episode) -> Annotation:
+    """Return the annotations in an episode's row."""
     trim = None
     if episode.trim_first is not None or episode.trim_end is not None:
         trim = (episode.trim_first or 0, episode.ticks if episode.trim_end is None else episode.trim_end)
@@ -34,9 +35,9 @@ def to_row(annotation: Annotation) -> dict[str, Any]:
 
 
 def from_sidecar(entry: Mapping[str, Any], judged: Mapping[str, Any], *, length: int, task: str) -> Annotation:
-    """Read an episode's entry: what is `judged` in it, checked, and what is planned.
+    """Return the annotations in an episode's sidecar entry: the validated fields `judged`, and pending changes.
 
-    `length` (frames) and `task` are the folder's: they hold where nothing else is planned.
+    `length` (frames) and `task` are those of the folder; they apply if no change is pending.
     """
     planned = planned_of(entry)
     first, end = planned.get("trim") or (0, length)
@@ -46,7 +47,7 @@ def from_sidecar(entry: Mapping[str, Any], judged: Mapping[str, Any], *, length:
 
 
 def to_sidecar(annotation: Annotation, planned: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of the entry of a committed episode; None takes one away."""
+    """Return the fields of a committed episode's sidecar entry; None removes a field."""
     wanted = {"task": annotation.task, "trim": annotation.trim and list(annotation.trim)}
     plans = {name: value for name, value in wanted.items() if name in planned}
     return {**annotation.review_fields(), "planned": plans or None}

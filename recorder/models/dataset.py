@@ -1,4 +1,4 @@
-"""A dataset: a LeRobotDataset v3.0 folder, and how takes get into it."""
+"""A dataset: a LeRobotDataset v3.0 folder, and how takes are encoded into it."""
 
 from __future__ import annotations
 
@@ -22,13 +22,15 @@ class Policy(models.TextChoices):
 
 
 def default_encoding() -> dict[str, Any]:
-    """LeRobot 0.6's own defaults, so that our files are what its users expect."""
+    """Return the defaults of LeRobot 0.6, so that our files are what its users expect."""
     return {"codec": "libsvtav1", "crf": 30, "g": 2, "preset": "12", "pix_fmt": "yuv420p"}
 
 
 class DatasetQuerySet(models.QuerySet["Dataset"]):
+    """Datasets with counts of their episodes."""
+
     def with_counts(self) -> DatasetQuerySet:
-        """Adds to_review, keep (and not yet encoded), reject and committed, from one query."""
+        """Add to_review, keep (and not yet encoded), reject and committed, in one query."""
         raw = models.Q(episodes__purged_at=None) & ~models.Q(episodes__state="encoded")
         count = models.Count
         return self.annotate(
@@ -43,7 +45,7 @@ class DatasetQuerySet(models.QuerySet["Dataset"]):
 
 
 class Dataset(models.Model):
-    """One row a folder in `<home>/datasets`. `title` is what people wrote, `slug` the folder's safe name."""
+    """One row per folder in `<home>/datasets`. `title` is the text that people chose, `slug` the folder's safe name."""
 
     slug = models.CharField(max_length=96, unique=True)
     title = models.CharField(max_length=200)
@@ -53,19 +55,19 @@ class Dataset(models.Model):
     encoding = models.JSONField(default=default_encoding, blank=True)
     policy = models.CharField(max_length=10, choices=Policy, default=Policy.HAND)
     every = models.PositiveSmallIntegerField(default=1, validators=[MinValueValidator(1), MaxValueValidator(1000)])
-    encode_unreviewed = models.BooleanField(default=False)  # whether a policy also takes what nobody rejected
-    goal = models.PositiveIntegerField(null=True, blank=True)  # episodes wanted per task
-    thresholds = models.JSONField(default=dict, blank=True)  # of quality marks, by name, where they are not the usual
-    judge_by = models.DateTimeField(null=True, blank=True)  # takes wait to be judged by them: rung again after this
+    encode_unreviewed = models.BooleanField(default=False)  # whether a policy also encodes unreviewed takes
+    goal = models.PositiveIntegerField(null=True, blank=True)  # number of episodes per task
+    thresholds = models.JSONField(default=dict, blank=True)  # of quality flags, by name, if not the default
+    judge_by = models.DateTimeField(null=True, blank=True)  # takes need assessing: notify a worker again after this
     total_episodes = models.PositiveIntegerField(default=0)
     total_frames = models.PositiveBigIntegerField(default=0)
     revision = models.PositiveIntegerField(default=0)
-    problem = models.TextField(blank=True)  # what is wrong with the folder, in words
+    problem = models.TextField(blank=True)  # a defect of the folder, as a sentence
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(default=timezone.now, db_index=True)
 
-    not_whole: str = ""  # no column: episodes whose files were missing when the folder was last read, in words
-    not_fetched: str = ""  # no column: that it came without any of its videos, in words
+    not_whole: str = ""  # no column: episodes whose files were missing when the folder was last read, as a sentence
+    not_fetched: str = ""  # no column: the dataset came without any videos, as a sentence
 
     objects = DatasetQuerySet.as_manager()
 
@@ -77,13 +79,15 @@ class Dataset(models.Model):
 
     @property
     def path(self) -> Path:
+        """Return the dataset's folder."""
         return Path(settings.DATASETS_DIR) / self.slug
 
     @property
     def revisions_path(self) -> Path:
+        """Return the folder of its earlier revisions."""
         return revisions_of(self.path)
 
     @property
     def work_path(self) -> Path:
-        """Where its next states are built: on its own file system, so that they are swapped in by a rename."""
+        """Return where its next revisions are built: on the same file system, so that a rename is enough."""
         return work_of(self.path)

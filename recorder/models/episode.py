@@ -1,4 +1,4 @@
-"""An episode: an index of a take in the spool, then of a row range in its dataset. And who changed what."""
+"""An episode: the index of a take in the spool, later of a row range in its dataset; and who changed it."""
 
 from __future__ import annotations
 
@@ -23,32 +23,35 @@ PLANNED = {
     "relabel": _STAYS & ~models.Q(task=models.F("committed_task")),
     "trim": _STAYS & (models.Q(trim_first__isnull=False) | models.Q(trim_end__isnull=False)),
 }
-"""What waits until it is applied to the dataset's files, by kind."""
+"""Pending changes, which wait until they are applied to the dataset's files, by kind."""
 
 
 TO_REVIEW = (
     models.Q(purged_at=None, verdict=Verdict.UNREVIEWED)
     & ~_COMMITTED
-    & ~models.Q(state=EpisodeState.RECORDING)  # nobody can judge it yet
+    & ~models.Q(state=EpisodeState.RECORDING)  # it cannot be reviewed yet
 )
-"""What every list and every count of takes to review means."""
+"""Takes to review, as every list and every count defines them."""
 
 
 class EpisodeQuerySet(models.QuerySet["Episode"]):
-    """Whoever writes `marks`, in whatever way, writes `marks_weight` with it."""
+    """Updates `marks_weight` whenever `marks` is written, in any way."""
 
     def update(self, **fields: Any) -> int:
+        """Update the rows, and `marks_weight` with `marks`."""
         if isinstance(fields.get("marks"), list):
             fields["marks_weight"] = score(fields["marks"])
         return super().update(**fields)
 
     def bulk_create(self, objs: Iterable[Episode], *args: Any, **options: Any) -> list[Episode]:
+        """Create the rows, with their `marks_weight`."""
         rows = list(objs)
         for row in rows:
             row.marks_weight = score(row.marks)
         return super().bulk_create(rows, *args, **options)
 
     def bulk_update(self, objs: Iterable[Episode], fields: Iterable[str], *args: Any, **options: Any) -> int:
+        """Update the rows, and `marks_weight` with `marks`."""
         rows, names = list(objs), list(fields)
         if "marks" in names:
             names.append("marks_weight")
@@ -57,34 +60,38 @@ class EpisodeQuerySet(models.QuerySet["Episode"]):
         return super().bulk_update(rows, names, *args, **options)
 
     def takes(self) -> EpisodeQuerySet:
-        """Still raw, still there, and not in the trash."""
+        """Return takes that are not encoded, deleted or in the trash."""
         return self.exclude(state=EpisodeState.ENCODED).exclude(verdict=Verdict.REJECT).filter(purged_at=None)
 
     def trashed(self) -> EpisodeQuerySet:
+        """Return the takes in the trash."""
         return self.filter(verdict=Verdict.REJECT, purged_at=None).exclude(state=EpisodeState.ENCODED)
 
     def committed(self) -> EpisodeQuerySet:
+        """Return the episodes in datasets."""
         return self.filter(state=EpisodeState.ENCODED)
 
     def to_review(self) -> EpisodeQuerySet:
+        """Return the takes to review."""
         return self.filter(TO_REVIEW)
 
     def encodable(self, *, unreviewed: bool = False) -> EpisodeQuerySet:
-        """What a batch may take: kept (or, where asked, not rejected), whole, and not under way already."""
+        """Return takes that a batch may encode: complete, kept (or, with `unreviewed`, not rejected), in no batch."""
         verdicts = [Verdict.KEEP, Verdict.UNREVIEWED] if unreviewed else [Verdict.KEEP]
         states = [EpisodeState.RECORDED, EpisodeState.INTERRUPTED, EpisodeState.FAILED]
         return self.filter(state__in=states, verdict__in=verdicts, purged_at=None)
 
     def planned(self) -> EpisodeQuerySet:
-        """Committed, and to be deleted, relabelled or trimmed when that is applied."""
+        """Return committed episodes with pending changes: to be deleted, relabelled or trimmed."""
         return self.filter(PLANNED["delete"] | PLANNED["relabel"] | PLANNED["trim"])
 
     def newest_first(self) -> EpisodeQuerySet:
+        """Order by recording time, the newest first."""
         return self.order_by("-recorded_at", "-id")
 
 
 class Episode(models.Model):
-    """Bound to its UUID for life; `episode_index` exists only once it is committed."""
+    """A take or episode, identified by the same UUID throughout; `episode_index` is set once it is committed."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="episodes")
@@ -93,14 +100,14 @@ class Episode(models.Model):
     state = models.CharField(max_length=12, choices=EpisodeState, default=EpisodeState.RECORDING)
     verdict = models.CharField(max_length=12, choices=Verdict, default=Verdict.UNREVIEWED)
     task = models.CharField(max_length=2000)
-    committed_task = models.CharField(max_length=2000, blank=True, default="")  # in the dataset; `task` is wanted
+    committed_task = models.CharField(max_length=2000, blank=True, default="")  # in the dataset; `task` may differ
     operator = models.CharField(max_length=150, blank=True)
     fps = models.FloatField(default=30)
     ticks = models.PositiveIntegerField(default=0)
-    rate_hz = models.FloatField(null=True, blank=True)  # measured, not asked for
+    rate_hz = models.FloatField(null=True, blank=True)  # measured, not nominal
     counters = models.JSONField(default=dict, blank=True)
     marks = models.JSONField(default=list, blank=True)  # [{code, camera, from_tick, to_tick, text}]
-    marks_weight = models.PositiveSmallIntegerField(default=0, editable=False)  # how bad all of them are
+    marks_weight = models.PositiveSmallIntegerField(default=0, editable=False)  # the severity of all of them together
     end_reason = models.CharField(max_length=40, blank=True)
     trim_first = models.PositiveIntegerField(null=True, blank=True)  # first tick kept
     trim_end = models.PositiveIntegerField(null=True, blank=True)  # first tick after the kept ones
@@ -113,11 +120,11 @@ class Episode(models.Model):
     size_bytes = models.PositiveBigIntegerField(default=0)
     error = models.TextField(blank=True)
     recorded_at = models.DateTimeField(default=timezone.now)
-    purged_at = models.DateTimeField(null=True, blank=True)  # its files are gone for good
+    purged_at = models.DateTimeField(null=True, blank=True)  # its files are permanently deleted
     updated_at = models.DateTimeField(default=timezone.now, db_index=True)
     frames_at = models.DateTimeField(
         null=True, blank=True
-    )  # since when its frames are these: an older trim is of others
+    )  # when its frames last changed: an older trim refers to other frames
 
     objects = EpisodeQuerySet.as_manager()
 
@@ -152,6 +159,7 @@ class Episode(models.Model):
         return f"{self.task or 'episode'} ({str(self.pk)[:8]})"
 
     def save(self, *args: Any, **options: Any) -> None:
+        """Save the row, and `marks_weight` with `marks`."""
         names = options.get("update_fields")
         if names is None or "marks" in names:
             options["update_fields"] = None if names is None else {*names, "marks_weight"}
@@ -160,20 +168,22 @@ class Episode(models.Model):
 
     @property
     def take_path(self) -> Path:
+        """Return the take's folder in the spool, whether or not it exists."""
         return Path(settings.SPOOL_DIR) / str(self.pk)
 
     @property
     def is_committed(self) -> bool:
+        """Return whether the episode is in its dataset."""
         return self.state == EpisodeState.ENCODED
 
     @property
     def is_cut_off(self) -> bool:
-        """Whether its rig fell silent while it recorded this: nobody has closed the take yet."""
+        """Return whether its rig went offline while recording it, and nobody has closed the take yet."""
         return self.state == EpisodeState.RECORDING and self.rig is not None and not self.rig.is_online
 
     @property
     def planned(self) -> dict[str, Any]:
-        """What is done to a committed episode when its dataset's changes are applied: `delete`, `task`, `trim`."""
+        """Return the pending changes of a committed episode: `delete`, `task` and `trim`."""
         if not self.is_committed:
             return {}
         plans: dict[str, Any] = {"delete": True} if self.verdict == Verdict.REJECT else {}
@@ -185,36 +195,36 @@ class Episode(models.Model):
 
     @property
     def trim(self) -> list[int] | None:
-        """[first, end) in ticks of the take; None where nothing is cut."""
+        """Return the trim as [first, end) in ticks of the take; None if nothing is cut."""
         if self.trim_first is None and self.trim_end is None:
             return None
         return [self.trim_first or 0, self.ticks if self.trim_end is None else self.trim_end]
 
     @property
     def duration_s(self) -> float:
-        """Seconds at the nominal rate, trimming included."""
+        """Return the length after the trim in seconds, at the nominal rate."""
         first, end = self.kept_ticks
         return (end - first) / self.fps if self.fps else 0.0
 
     @property
     def kept_ticks(self) -> tuple[int, int]:
-        """The ticks that its trim keeps, as [first, end); all of them without one."""
+        """Return the ticks that the trim keeps, as [first, end); all of them without a trim."""
         first, end = self.trim_first or 0, self.trim_end if self.trim_end is not None else self.ticks
         return first, max(first, end)
 
 
 class Change(models.Model):
-    """Who changed what when; what undo takes back, newest first, at any depth."""
+    """One change of an episode: who made it, when, and the fields before and after. Undone newest first."""
 
     episode = models.ForeignKey(Episode, on_delete=models.CASCADE, related_name="changes")
     who = models.CharField(max_length=150, blank=True)
-    browser = models.CharField(max_length=16, blank=True, default="")  # two people may share a sign-in
+    browser = models.CharField(max_length=16, blank=True, default="")  # two people may share an account
     at = models.DateTimeField(default=timezone.now)
     before = models.JSONField()  # {field: old value}
     after = models.JSONField()
-    group = models.UUIDField(default=uuid.uuid4)  # one act on many episodes is undone as one
+    group = models.UUIDField(default=uuid.uuid4)  # one request for many episodes is undone at once
     undone_at = models.DateTimeField(null=True, blank=True)
-    superseded = models.BooleanField(default=False)  # somebody changed the same since: undo passes over it
+    superseded = models.BooleanField(default=False)  # somebody changed the same since: undo skips it
 
     class Meta:
         ordering = ["-id"]

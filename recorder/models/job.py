@@ -15,17 +15,23 @@ from recorder.text import format_time
 
 
 def lease_expired(now: datetime, name: str = "lease_until") -> models.Q:
-    """A lease that ran out; or one further away than any that is given: the wall clock was set back since."""
+    """Return the condition for an expired lease.
+
+    A lease further ahead than any that is given counts as expired, because the wall clock was set back.
+    """
     furthest = now + timedelta(seconds=settings.JOB_LEASE_S, minutes=10)
     return models.Q((f"{name}__lt", now)) | models.Q((f"{name}__gt", furthest))
 
 
 class JobQuerySet(models.QuerySet["Job"]):
+    """Jobs by their state."""
+
     def waiting(self) -> JobQuerySet:
+        """Return queued jobs, the oldest first."""
         return self.filter(state=JobState.QUEUED).order_by("id")
 
     def stale(self, now: datetime) -> JobQuerySet:
-        """Running by the row, though nobody has renewed the lease."""
+        """Return running jobs whose lease has expired."""
         return self.filter(lease_expired(now), state=JobState.RUNNING)
 
 
@@ -34,10 +40,10 @@ class Job(models.Model):
 
     operation = models.ForeignKey(Operation, on_delete=models.CASCADE, related_name="jobs")
     episode = models.ForeignKey(Episode, on_delete=models.CASCADE, related_name="jobs")
-    camera = models.CharField(max_length=200, blank=True)  # empty: a take without cameras, only looked at
+    camera = models.CharField(max_length=200, blank=True)  # empty: a take without cameras, only checked
     state = models.CharField(max_length=12, choices=JobState, default=JobState.QUEUED)
     token = models.CharField(max_length=32, blank=True)
-    lease_until = models.DateTimeField(null=True, blank=True)  # while queued: not to be rung again before
+    lease_until = models.DateTimeField(null=True, blank=True)  # while queued: do not send the message again before this
     attempt = models.PositiveSmallIntegerField(default=0)
     frames_done = models.PositiveIntegerField(default=0)
     frames_total = models.PositiveIntegerField(default=0)
@@ -59,7 +65,7 @@ class Job(models.Model):
 
 
 def encoding_since(episode: Episode) -> str:
-    """Say since when and by whom the episode is being encoded."""
+    """Return since when and by whom the episode is being encoded, as the end of a sentence."""
     operation = Operation.objects.open().filter(jobs__episode=episode).order_by("-created_at").first()
     if operation is None:
         return "is being encoded"

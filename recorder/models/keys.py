@@ -1,4 +1,4 @@
-"""The keys that a person has chosen: they follow the person, not the browser."""
+"""Keyboard shortcuts that a person has chosen; they belong to the account, not to the browser."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from django.db import models
 
 
 class UserKeys(models.Model):
-    """`changed` says for a key of the product which one this person presses instead."""
+    """`changed` maps a default key to the key that this person presses instead."""
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="keys")
     changed = models.JSONField(default=dict, blank=True)

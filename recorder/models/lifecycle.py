@@ -1,4 +1,4 @@
-"""move(): the one way an episode, an operation or a job changes its state."""
+"""move(): the only function that changes the state of an episode, an operation or a job."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from recorder.models.versions import next_version
 
 
 class IllegalMove(Exception):
-    """The program asked for a move that `states.NEXT` does not have."""
+    """The program requested a transition that `states.NEXT` does not have."""
 
 
 STATES: dict[type, type[EpisodeState] | type[OperationState] | type[JobState]] = {
@@ -22,10 +22,10 @@ STATES: dict[type, type[EpisodeState] | type[OperationState] | type[JobState]] =
 
 
 def move(row: Episode | Operation | Job, new: str, *, only: dict[str, Any] | None = None, **fields: Any) -> bool:
-    """Move on, setting `fields` in the same UPDATE; False where another process moved it first.
+    """Change the row's state, and set `fields` in the same UPDATE; return False if another process changed it first.
 
-    `only` narrows the UPDATE further (a job's token: who lost its lease cannot overwrite).
-    Raises IllegalMove where `states.NEXT` has no such move.
+    `only` adds conditions (a job's token: a worker that lost its lease cannot overwrite the row). Raise IllegalMove if
+    `states.NEXT` has no such transition.
     """
     states = STATES[type(row)]
     if states(new) not in NEXT[states][states(row.state)]:
@@ -40,10 +40,9 @@ def move(row: Episode | Operation | Job, new: str, *, only: dict[str, Any] | Non
 
 
 def hold_jobs(operation_id: uuid.UUID, *, episode: Episode | None = None) -> None:
-    """Lock an operation's jobs, or an episode's in it, by their numbers, until the transaction ends.
+    """Lock an operation's jobs, or those of one episode in it, in the order of their ids, until the transaction ends.
 
-    Whoever changes several of them, or an episode after its jobs, holds them first: of two who took them in different
-    orders each would wait for the other.
+    Call it before changing several jobs, or an episode after its jobs: the fixed order avoids deadlocks.
     """
     jobs = Job.objects.filter(operation=operation_id, **({"episode": episode} if episode else {}))
     list(jobs.order_by("pk").select_for_update().values_list("pk"))

@@ -1,4 +1,4 @@
-"""Operations: the rows that say what changes a dataset, how far it is, and who runs it."""
+"""Operations: rows that describe a change of a dataset, its progress, and the worker that runs it."""
 
 from __future__ import annotations
 
@@ -14,25 +14,29 @@ _OPEN = (OperationState.QUEUED, OperationState.ENCODING, OperationState.RUNNING)
 
 
 class OperationQuerySet(models.QuerySet["Operation"]):
+    """Operations by their state."""
+
     def open(self) -> OperationQuerySet:
+        """Return operations that have not ended or failed."""
         return self.filter(state__in=_OPEN)
 
     def ended(self) -> OperationQuerySet:
+        """Return operations that have ended or failed."""
         return self.exclude(state__in=_OPEN)
 
 
 class Operation(models.Model):
     """A change of a dataset that a worker makes: all of it becomes the dataset's next revision, or nothing does.
 
-    `type` says which change; `recorder.jobs.operations` describes the types, `recorder.worker.run` runs them. Encoding
-    is prepared by jobs first, one for each camera of each episode. `arguments` hold what was asked and never change;
-    `result` holds what the run has to tell.
+    `type` is the kind of change: `recorder.jobs.operation_types` describes the types, `recorder.worker.run` runs them.
+    Encoding is prepared by jobs, one for each camera of each episode. `arguments` is the request and never changes;
+    `result` is what the run reports.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="operations")
     type = models.CharField(max_length=12, choices=OperationType)
-    arguments = models.JSONField(default=dict, blank=True)  # by type: see each type's function in recorder.jobs
+    arguments = models.JSONField(default=dict, blank=True)  # by type: see the functions in recorder.jobs
     result = models.JSONField(default=dict, blank=True)
     steps_done = models.PositiveSmallIntegerField(default=0)
     steps_total = models.PositiveSmallIntegerField(default=0)
@@ -42,7 +46,7 @@ class Operation(models.Model):
     error = models.TextField(blank=True)
     attempt = models.PositiveSmallIntegerField(default=0)  # of the run, not of its jobs
     token = models.CharField(max_length=32, blank=True)  # of the worker that runs it
-    lease_until = models.DateTimeField(null=True, blank=True)  # without a token: not to be tried before
+    lease_until = models.DateTimeField(null=True, blank=True)  # without a token: do not retry before this
     created_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True, blank=True)
     updated_at = models.DateTimeField(default=timezone.now, db_index=True)
@@ -64,7 +68,7 @@ class Operation(models.Model):
 
     @property
     def can_cancel(self) -> bool:
-        """Whether no worker is writing it: before its run, and while that waits for a worker."""
+        """Return whether no worker is writing it: before its run, and while the run waits for a worker."""
         if self.state == OperationState.RUNNING:
             return not self.token
         return self.state in {OperationState.QUEUED, OperationState.ENCODING}

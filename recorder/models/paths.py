@@ -1,7 +1,7 @@
-"""Where a dataset's next states are built and its earlier ones kept: beside its folder, on the same disk.
+"""Where a dataset's next revisions are built and its earlier ones kept: beside its folder, on the same disk.
 
-A state is put in place by a rename. A folder among the datasets may be a link to one on another disk; what belongs to
-it then lies beside the folder that the link leads to.
+A rename puts a revision in place. A folder among the datasets may be a link to another disk; its revisions are then
+beside the folder that the link points to.
 """
 
 from __future__ import annotations
@@ -13,25 +13,26 @@ from django.conf import settings
 
 WORK, REVISIONS = ".work", ".revisions"
 _CACHE = "datasets--"
-"""How the folder of a dataset in the Hub's cache begins."""
+"""The prefix of a dataset's folder in the Hub's cache."""
 
 
 def datasets_root() -> Path:
+    """Return the folder of all datasets."""
     return Path(settings.DATASETS_DIR)
 
 
 def work_of(folder: Path) -> Path:
-    """Where the next states of the dataset in `folder` are built."""
+    """Return where the next revisions of the dataset in `folder` are built."""
     return _beside(folder) / WORK
 
 
 def revisions_of(folder: Path) -> Path:
-    """Where the earlier states of the dataset in `folder` are."""
+    """Return where the earlier revisions of the dataset in `folder` are kept."""
     return _beside(folder) / REVISIONS / _real(folder).name
 
 
 def misplaced(folder: Path) -> str:
-    """Why a link among the datasets cannot be used, and what to do instead; empty where it can, or is no link."""
+    """Return why a link among the datasets cannot be used, and what to do; empty if it can, or is not a link."""
     if not folder.is_symlink():
         return ""
     real = folder.resolve()
@@ -47,7 +48,7 @@ def misplaced(folder: Path) -> str:
 
 
 def unchangeable(folder: Path) -> str:
-    """Why the dataset in `folder` could be shown, but not get a new state, and what to do; empty where it can."""
+    """Return why the dataset in `folder` is readable but cannot get a new revision, and what to do; empty if it can."""
     if words := misplaced(folder):
         return words
     real, work, linked = _real(folder), work_of(folder), folder.is_symlink()

@@ -1,4 +1,4 @@
-"""Who may do what. Everybody may do everything today; roles change `allows`, and nothing else."""
+"""Permissions. Everybody may do everything today; roles will change only `allows`."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ Target = Dataset | Episode | Operation | Rig | Session
 
 
 class Action(StrEnum):
-    """What an actor can ask for; the value completes the sentence "... may not ..."."""
+    """An action that needs a permission; the value completes the sentence "... may not ..."."""
 
-    JUDGE = "judge episodes"  # set and take back verdicts
+    JUDGE = "judge episodes"  # set and undo verdicts
     EDIT = "edit episodes"  # task, labels, rating, note and trim
     DELETE = "delete episodes"  # empty the trash
-    ENCODE = "encode takes"  # begin, cancel and retry
-    REVISE = "change committed episodes"  # apply what is planned, go back to a revision
+    ENCODE = "encode takes"  # start, cancel and retry
+    REVISE = "change committed episodes"  # apply pending changes, revert to a revision
     CREATE_DATASET = "create datasets"
     CONFIGURE_DATASET = "change the settings of datasets"
-    RECORD = "record"  # begin, change and end sessions
+    RECORD = "record"  # start, change and end sessions
     COMMAND_RIG = "command rigs"
     LINK_RIG = "connect rigs"
     INDEX = "add takes and datasets to the lists"
 
 
 def allows(actor: Actor, action: Action, target: Target | None) -> bool:
-    """Tell whether `actor` may do `action` to `target`; None where the action has no single target.
+    """Return whether `actor` may do `action` to `target`; `target` is None if the action has no single target.
 
-    Asks no database, so that it can be called from a coroutine and for each of many episodes.
+    Makes no query, so that it can be called from a coroutine and for each of many episodes.
     """
     return True
 
@@ -49,7 +49,7 @@ def require(actor: Actor, action: Action, *targets: Target) -> None:
 
 
 def require_changes(actor: Actor, fields: Iterable[str], *episodes: Episode) -> None:
-    """Raise Refused unless `actor` may change these fields of each of `episodes`."""
+    """Raise Refused (403, `forbidden`) unless `actor` may change these fields of each of `episodes`."""
     names = set(fields)
     if "verdict" in names:
         require(actor, Action.JUDGE, *episodes)

@@ -1,4 +1,4 @@
-"""Whether a rig can record now, why not, and how its state is called: computed here for pages, sockets and the API."""
+"""Compute whether a rig can record, why not, and the name of its state, for pages, sockets and the API."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _BEFORE_A_TAKE = {RigState.IDLE, RigState.PAUSED, RigState.SAVING}
 
 @dataclass(frozen=True, slots=True)
 class Blocker:
-    """Something without which no take may begin; `camera` is a camera's key."""
+    """A reason why no take can start; `camera` is a camera's key."""
 
     text: str
     camera: str | None = None
@@ -23,7 +23,7 @@ class Blocker:
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """What a person needs to know of a rig at a glance; `tone` is the end of a CSS class."""
+    """A summary of a rig's state; `tone` is the suffix of a CSS class."""
 
     label: str
     tone: str
@@ -32,11 +32,11 @@ class Readiness:
 
     @property
     def reason(self) -> str:
-        """All blockers in one text."""
+        """Return the texts of all blockers, joined."""
         return ". ".join(each.text for each in self.blockers)
 
     def as_dict(self) -> dict[str, Any]:
-        """As it stands in a status that pages get."""
+        """Return the fields as they stand in the status that pages get."""
         return {
             "label": self.label,
             "tone": self.tone,
@@ -46,7 +46,7 @@ class Readiness:
 
 
 def readiness_of(state: str, status: Mapping[str, Any], cameras: Sequence[Any]) -> Readiness:
-    """Judge a rig by its last status. Nothing in `status` is trusted to have the right shape."""
+    """Return the readiness of a rig from its last status, whose fields may have any type."""
     named = RigState.OFFLINE if state == RigState.OFFLINE else parse_state(state)
     label, tone = named.label, named.tone
     if named not in _BEFORE_A_TAKE:
@@ -61,7 +61,7 @@ def readiness_of(state: str, status: Mapping[str, Any], cameras: Sequence[Any]) 
 
 
 def _told_blockers(problems: Sequence[Any]) -> tuple[Blocker, ...]:
-    """What the rig itself says: why it would refuse to record."""
+    """Return the rig's own reasons for refusing to record."""
     found = []
     for problem in map(_dict, problems):
         text, camera = problem.get("text") or problem.get("code"), problem.get("camera")
@@ -70,7 +70,7 @@ def _told_blockers(problems: Sequence[Any]) -> tuple[Blocker, ...]:
 
 
 def _found_blockers(state: RigState, status: Mapping[str, Any], cameras: Sequence[Any]) -> tuple[Blocker, ...]:
-    """What can be told from the status of a rig that does not say it."""
+    """Derive the blockers from the status of a rig that does not report them."""
     return (*_missing_cameras(status, cameras), *_other_blockers(state, status))
 
 
@@ -88,7 +88,7 @@ def _missing_cameras(status: Mapping[str, Any], cameras: Sequence[Any]) -> list[
 
 
 def _reason(status: Mapping[str, Any], key: str, name: str) -> str:
-    """What the rig says of this camera."""
+    """Return the rig's warnings about this camera, or a default text."""
     texts = [each.get("text") for each in _list(status.get("warnings")) if _dict(each).get("camera") == key]
     said = [text for text in texts if isinstance(text, str) and text]
     return ". ".join(said) or f"Camera {name} has not sent an image yet"

@@ -1,4 +1,4 @@
-"""A rig (a robot with its cameras and teleoperator, driven by one process) and the sittings on it."""
+"""A rig (a robot with its cameras and teleoperator, driven by one process) and its sessions."""
 
 from __future__ import annotations
 
@@ -13,24 +13,27 @@ from recorder.models.states import RigState
 
 
 class RigQuerySet(models.QuerySet["Rig"]):
+    """Rigs by their state."""
+
     def online(self) -> RigQuerySet:
+        """Return the rigs that are connected and send their status."""
         return self.exclude(state=RigState.OFFLINE)
 
 
 class Rig(models.Model):
-    """The last thing that a rig said of itself. Never what was asked of it."""
+    """The last state that a rig reported, never one that was only requested."""
 
     name = models.CharField(max_length=48, unique=True)
     robot_type = models.CharField(max_length=120, blank=True)
     fps = models.FloatField(default=30)
     features = models.JSONField(default=dict, blank=True)
-    cameras = models.JSONField(default=list, blank=True)  # [{key, name, width, height, fps}] in hello's order
+    cameras = models.JSONField(default=list, blank=True)  # [{key, name, width, height, fps}] in the order of its hello
     state = models.CharField(
         max_length=12, choices=[(state.value, state.title()) for state in RigState], default=RigState.OFFLINE.value
     )
     state_since = models.DateTimeField(default=timezone.now)
-    status = models.JSONField(default=dict, blank=True)  # the last whole status message
-    connection = models.CharField(max_length=64, blank=True)  # the socket that speaks for it
+    status = models.JSONField(default=dict, blank=True)  # the last complete status message
+    connection = models.CharField(max_length=64, blank=True)  # the channel of the only socket that may update the row
     host = models.CharField(max_length=120, blank=True)
     last_seen_at = models.DateTimeField(null=True, blank=True)
     updated_at = models.DateTimeField(default=timezone.now, db_index=True)
@@ -45,21 +48,25 @@ class Rig(models.Model):
 
     @property
     def is_online(self) -> bool:
+        """Return whether the rig is connected and sends its status."""
         return self.state != RigState.OFFLINE
 
     @property
     def readiness(self) -> Readiness:
-        """Whether it can record now, by the last thing that it said."""
+        """Return whether it can record now, according to its last status."""
         return readiness_of(self.state, self.status, self.cameras)
 
 
 class SessionQuerySet(models.QuerySet["Session"]):
+    """Sessions by their state."""
+
     def running(self) -> SessionQuerySet:
+        """Return the sessions that have not ended."""
         return self.filter(ended_at=None)
 
 
 class Session(models.Model):
-    """One session on one rig into one dataset, and the settings of its next take."""
+    """Consecutive takes on one rig into one dataset, and the settings of the next take. Times `*_s` are in seconds."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     rig = models.ForeignKey(Rig, on_delete=models.PROTECT, related_name="sessions")

@@ -1,4 +1,4 @@
-"""The states of the rows and their moves, as data; those of a rig are in `robotdata/rig/states.py`."""
+"""The states of the rows and their transitions, as data; those of a rig are in `robotdata/rig/states.py`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from django.db.models import TextChoices
 from robotdata.rig.states import State
 
 RigState = State
-"""A rig's states are listed where the rig is."""
+"""The states of a rig; defined in the rig's room."""
 
 
 class EpisodeState(TextChoices):
@@ -51,12 +51,12 @@ class OperationType(TextChoices):
 
 
 REVISING = (OperationType.EDIT, OperationType.REVERT)
-"""Types that replace what is there. Of these a dataset has one at a time; encoding adds, and waits for the lock."""
+"""Types that replace the dataset's revision, at most one at a time. Encoding adds to it, and waits for the lock."""
 
 
-# By kind of row: as texts, an operation's and a job's `queued` are the same key.
+# Keyed by kind of row, because an operation's and a job's `queued` are equal as texts.
 NEXT: dict[type[TextChoices], dict[TextChoices, set[TextChoices]]] = {
-    # Encoded is an end: what is committed changes through revisions of its dataset.
+    # Encoded is final: committed episodes change through revisions of their dataset.
     EpisodeState: {
         EpisodeState.RECORDING: {EpisodeState.RECORDED, EpisodeState.INTERRUPTED},
         EpisodeState.RECORDED: {EpisodeState.ENCODING},
@@ -64,7 +64,7 @@ NEXT: dict[type[TextChoices], dict[TextChoices, set[TextChoices]]] = {
         EpisodeState.ENCODING: {
             EpisodeState.ENCODED,
             EpisodeState.FAILED,
-            EpisodeState.RECORDED,  # its operation was cancelled: back to what its folder says
+            EpisodeState.RECORDED,  # its operation was cancelled: restore the state in its folder
             EpisodeState.INTERRUPTED,
         },
         EpisodeState.FAILED: {EpisodeState.ENCODING},
@@ -76,17 +76,17 @@ NEXT: dict[type[TextChoices], dict[TextChoices, set[TextChoices]]] = {
         OperationState.RUNNING: {
             OperationState.DONE,
             OperationState.FAILED,
-            OperationState.CANCELLED,  # while no worker has it in its hands
+            OperationState.CANCELLED,  # while no worker has claimed it
         },
         OperationState.FAILED: {
             OperationState.QUEUED,
-            OperationState.RUNNING,  # one without jobs, tried again
+            OperationState.RUNNING,  # a retry of one without jobs
             OperationState.CANCELLED,
         },
         OperationState.DONE: set(),
         OperationState.CANCELLED: set(),
     },
-    # Running may return to queued: a dead worker's lease ran out.
+    # Running may return to queued when a dead worker's lease expires.
     JobState: {
         JobState.QUEUED: {JobState.RUNNING, JobState.CANCELLED},
         JobState.RUNNING: {JobState.DONE, JobState.FAILED, JobState.QUEUED, JobState.CANCELLED},

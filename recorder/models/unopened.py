@@ -1,4 +1,4 @@
-"""What lies among the takes or datasets and could not be opened: shown on the pages until it can, or has gone."""
+"""Takes and datasets that could not be opened; pages show them until they can be opened or are gone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Unopened(models.Model):
     what = models.CharField(max_length=200, blank=True)
     why = models.TextField(blank=True)
     cure = models.TextField(blank=True)
-    state = models.CharField(max_length=100, blank=True)  # of the folder: one that is as it was is not read again
+    state = models.CharField(max_length=100, blank=True)  # of the folder: an unchanged one is not read again
     found_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

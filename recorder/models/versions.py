@@ -1,6 +1,6 @@
 """Keep `updated_at` as a monotonic row version for optimistic concurrency.
 
-A clock read before one had to wait for the row, or set back meanwhile, would give the row an older one again.
+The plain time could go backwards: it is read before the row's lock is granted, and the clock may be set back.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ _NEXT = timedelta(microseconds=1)
 
 
 def next_version() -> Greatest:
-    """For an UPDATE that does not know the row: now, or just after the row's last move where that is later."""
+    """Return the next version for an UPDATE that has not read the row: now, or just after the row's present version."""
     return Greatest(Value(timezone.now(), output_field=DateTimeField()), F("updated_at") + _NEXT)
 
 
 def version_after(*versions: datetime) -> datetime:
-    """For who holds the rows: now, or just after the latest of these."""
+    """Return the next version for rows that are locked: now, or just after the latest of `versions`."""
     return max([timezone.now(), *(version + _NEXT for version in versions)])
