@@ -1,1 +1,1 @@
-"""Measure takes and mark what is wrong with them."""
+"""Measure takes and flag their defects."""

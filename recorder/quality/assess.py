@@ -1,4 +1,4 @@
-"""Quality: measure a take once, judge it by the others of its dataset, and keep the marks in row and folder."""
+"""Measure each take once, compare it with the others of its dataset, and store the flags in row and folder."""
 
 from __future__ import annotations
 
@@ -34,26 +34,28 @@ log = logging.getLogger(__name__)
 FILE = "quality.json"
 SOURCE = "quality"
 MOST_PEERS = 200
-"""The newest takes of a dataset say what is usual."""
+"""The number of newest takes of a dataset that define what is typical."""
 JUDGED_AGAIN_AT = frozenset({6, 8, 12, 20, 35, 60, 100, 150, 200})
-"""With so many takes known, the earlier ones are checked again against what is usual now."""
+"""At these numbers of measured takes, the earlier ones are compared again with what is typical now."""
 JUDGE_AGAIN = timedelta(minutes=1)
-"""After this long without progress of a full check of a dataset, another worker is called."""
+"""After this long without progress of a dataset's assessment, another worker is notified."""
 _MOST_BYTES = 4 << 20
 _LOCK_WAIT_S = 2.0
-# What the rig says at once and what is measured later go by different names.
+# The codes of the rig's flags, and those of the measured flags for the same defect.
 _SAME = {"lost": {"stale", "missing"}, "stale": {"stale", "missing"}}
-# Seen by the rig from one moment to the next: what is shorter than this and was not found again is not shown.
+# Momentary flags of the rig: shorter ones that the measurement does not confirm are not shown.
 _FLEETING = frozenset({"stale", "frozen", "black", "flat"})
 _FLEETING_S = 0.5
 _UNCONFIRMED = {"stale": "note", "frozen": "note", "lost": "bad"}
 
 
 def assess(*, episode: Episode) -> list[dict[str, Any]]:
-    """The marks of an episode, gravest first, from its take in the spool; kept in its row and its `take.json`.
+    """Measure and flag a take from its spool folder; store the flags in its row and `take.json`, and return them.
 
-    Measuring is done once (`quality.json` beside the take). A take that is being recorded, or whose folder is not
-    here, keeps the marks that it has.
+    The gravest flag comes first. The measurement is done once (`quality.json` in the take's folder). A take that is
+    being recorded, or whose folder is missing, keeps its flags.
+
+    Raise TakeBusy or OSError if the flags cannot be written, and database errors.
     """
     if episode.state == EpisodeState.RECORDING or not (episode.take_path / "take.json").is_file():
         return list(episode.marks)
@@ -77,7 +79,7 @@ def assess(*, episode: Episode) -> list[dict[str, Any]]:
 
 
 def assess_by_id(episode_id: str) -> None:
-    """`assess` for a task: a row that is gone, or a take that is busy, is no error; the sweep comes by again."""
+    """Assess a take for a task. A deleted row or busy take is no error, because the sweep tries again."""
     episode = Episode.objects.select_related("dataset").filter(pk=uuid.UUID(episode_id), purged_at=None).first()
     if episode is None or episode.is_committed:
         return
@@ -90,16 +92,16 @@ def assess_by_id(episode_id: str) -> None:
 
 
 def judge_again(*, dataset: Dataset) -> int:
-    """Check the newest 200 takes of a dataset again from their measures; return how many changed their marks."""
+    """Compare the newest 200 takes of a dataset again, from their measurements; return how many flags changed."""
     known, episodes, others = _measured(dataset, _raw(dataset))
     peers = Peers(others)
     return sum(_judged_anew(episodes[key], metrics, peers) for key, metrics in known.items())
 
 
 def judge_all(*, dataset: Dataset) -> int:
-    """`judge_again` for every take, because what is worth a mark has been changed; gives way to the next change.
+    """Compare every take of a dataset again, because its thresholds changed; return how many takes got other flags.
 
-    While it runs, and once it is done, no other worker is called.
+    Stops if the thresholds change again meanwhile. No other worker is notified while it runs or once it is done.
     """
     chosen, changed = dataset.thresholds, 0
     peers = Peers(_measured(dataset, _raw(dataset))[2])
@@ -115,7 +117,7 @@ def judge_all(*, dataset: Dataset) -> int:
 
 
 def _note_judging(dataset: Dataset, chosen: dict[str, Any], judge_by: datetime | None) -> bool:
-    """When it is to be rung for again; False where the thresholds are others by now."""
+    """Set when a worker is notified again; return False, without doing so, if the thresholds have changed since."""
     with transaction.atomic():
         now = Dataset.objects.select_for_update(no_key=True).values_list("thresholds", flat=True).get(pk=dataset.pk)
         if now == chosen:
@@ -143,49 +145,46 @@ def _measured(
 
 
 def unassessed(*, limit: int = 16) -> list[str]:
-    """The ids of recorded takes here that nobody has measured yet: their bell was lost."""
+    """Return the ids of recorded takes on this disk that are not measured yet, because a message was lost."""
     rows = Episode.objects.filter(state__in=_JUDGED, purged_at=None).newest_first()
     found: list[str] = []
     for episode in rows.only("id", "marks")[:MOST_PEERS]:
         if any(mark.get("code") == "unreadable" and not is_odd_mark(mark) for mark in episode.marks):
-            continue  # looked at; there is nothing to measure
+            continue  # assessed already; there is nothing to measure
         if len(found) < limit and not (episode.take_path / FILE).exists() and episode.take_path.is_dir():
             found.append(str(episode.pk))
     return found
 
 
 def suggest_trim(episode: Episode) -> tuple[int, int] | None:
-    """[first, end) in ticks, as an episode's trim is kept, without the idle beginning and end; None for all of it.
-
-    None also while the take has not been measured.
-    """
+    """Return [first, end) in ticks, without the idle beginning and end; None for all of it or without a measurement."""
     metrics = metrics_of(episode.take_path)
     if metrics is None or metrics.trim is None:
         return None
     first, end = metrics.trim
-    first = first if first > metrics.lead_in else 0  # what comes before every camera's picture is cut anyway
+    first = first if first > metrics.lead_in else 0  # ticks before every camera has a frame are cut anyway
     return (first, end) if (first, end) != (0, metrics.ticks) else None
 
 
 def defaults() -> Thresholds:
-    """The product's own, with what the setting QUALITY_THRESHOLDS changes; raises BadThresholds."""
+    """Return the default thresholds, with those of the setting QUALITY_THRESHOLDS. Raise BadThresholds."""
     return DEFAULT.changed(getattr(settings, "QUALITY_THRESHOLDS", {}))
 
 
 def thresholds_of(dataset: Dataset) -> Thresholds:
-    """With what people chose for this dataset; what an older version knew and this one does not is left out."""
+    """Return the dataset's thresholds. Unknown ones, which another version may have stored, are left out."""
     own = defaults()
     return own.changed({name: value for name, value in dataset.thresholds.items() if hasattr(own, name)})
 
 
 def measured(dataset: Dataset) -> tuple[list[TakeMetrics], list[TakeMetrics]]:
-    """What was measured of its newest takes, and those of them that say what is usual."""
+    """Return the measurements of its newest takes, and of those that define what is typical."""
     takes, _, others = _measured(dataset, _raw(dataset))
     return list(takes.values()), others
 
 
 def metrics_of(folder: Path) -> TakeMetrics | None:
-    """What was measured of the take in `folder`; None where nobody has, or an older version did."""
+    """Return the measurement of the take in `folder`; None if it is missing, unreadable or of another version."""
     try:
         with os.fdopen(open_beneath(folder, FILE), "rb") as file:
             return TakeMetrics.from_json(read_json(file.read(_MOST_BYTES)))
@@ -198,7 +197,7 @@ def metrics_of(folder: Path) -> TakeMetrics | None:
 
 
 def measures_of(dataset: Dataset) -> list[TakeMetrics]:
-    """What was measured of a dataset's takes that are not rejected, newest 200."""
+    """Return the measurements of the newest 200 takes of a dataset that are not rejected."""
     return _peers(dataset)
 
 
@@ -210,7 +209,7 @@ def _raw(dataset: Dataset) -> QuerySet[Episode]:
 
 
 def judged(dataset: Dataset) -> EpisodeQuerySet:
-    """Its takes that are measured and judged: none that is under way, and no episode."""
+    """Return its takes that are measured and flagged: none that is being recorded or encoded, and no episode."""
     return Episode.objects.filter(dataset=dataset, state__in=_JUDGED, purged_at=None)
 
 
@@ -233,16 +232,16 @@ def _judge(episode: Episode, metrics: TakeMetrics, peers: Peers) -> list[dict[st
 
 
 def _as_json(mark: Mark, lead_in: int) -> dict[str, Any]:
-    """With the frame that the player jumps to, and that it was measured rather than said by the rig."""
+    """Return the flag with the frame that the player seeks to, and its source: measured, not reported by the rig."""
     return {**mark.to_json(), "frame": max(0, mark.from_tick - lead_in), "source": SOURCE}
 
 
 def _keep(episode: Episode, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """In `take.json`, then in the row, where they differ from what is there; the rig's own words stay in the folder."""
+    """Store the flags in `take.json`, then in the row, if they differ. The rig's own flags stay in `rig_marks`."""
     with TakeLock(episode.take_path, wait_s=_LOCK_WAIT_S):
         manifest = read_manifest(episode.take_path)
         raw = manifest.raw
-        # What the rig said stays in the file as it was, also what is odd.
+        # The rig's flags stay in the file unchanged, even invalid ones.
         said = raw.get("rig_marks", raw.get("marks") or [])
         marks = merged(manifest["rig_marks"] if "rig_marks" in raw else manifest["marks"], found, episode.fps)
         if raw.get("marks") != marks:
@@ -250,7 +249,7 @@ def _keep(episode: Episode, found: list[dict[str, Any]]) -> list[dict[str, Any]]
         odd = [each for each in manifest.odd if each.name != "marks" or "rig_marks" not in raw]
         marks = list(sanitize_json([*marks, *odd_marks(odd, episode.ticks)]))
     if episode.marks != marks:
-        # The rows of what is being encoded are left alone: its batch writes the marks into the dataset.
+        # Rows in a batch are not updated, because the batch writes the flags into the dataset.
         mine = Episode.objects.filter(pk=episode.pk, purged_at=None, state__in=_JUDGED)
         mine.update(marks=marks, updated_at=next_version())
         episode.marks = marks
@@ -258,7 +257,7 @@ def _keep(episode: Episode, found: list[dict[str, Any]]) -> list[dict[str, Any]]
 
 
 def merged(said: Iterable[Any], found: list[dict[str, Any]], fps: float) -> list[dict[str, Any]]:
-    """What was measured, and what the rig said of which nothing was measured at the same camera and time."""
+    """Return the measured flags, and those of the rig without a measured one at the same camera and time."""
     lasting = (mark for mark in said if isinstance(mark, Mapping) and not _is_fleeting(mark, fps))
     more = [_from_rig(mark, fps) for mark in lasting if not _covered(mark, found)]
     weight = {"bad": 0, "warn": 1, "note": 2}

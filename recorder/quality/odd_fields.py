@@ -1,4 +1,4 @@
-"""Fields of a take's files that were put aside, as a mark on its row."""
+"""A flag for the invalid fields of a take's files that were left out."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _NAMED = 5
 
 
 def odd_marks(odd: Sequence[OddField], ticks: int, source: str = "take.json") -> list[dict[str, Any]]:
-    """One mark that names what was put aside; none where nothing was. It stands in the row alone, never in the file."""
+    """Return a flag that names the fields left out; empty if there are none. It is stored in the row alone."""
     if not odd:
         return []
     some = "; ".join(str(each) for each in odd[:_NAMED])
@@ -25,5 +25,5 @@ def odd_marks(odd: Sequence[OddField], ticks: int, source: str = "take.json") ->
 
 
 def is_odd_mark(mark: Any) -> bool:
-    """Whether it names fields that were put aside, while the take itself can be read."""
+    """Return whether the flag names fields that were left out, while the take itself is readable."""
     return isinstance(mark, dict) and mark.get("code") == "unreadable" and "fields" in mark

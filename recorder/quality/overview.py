@@ -1,4 +1,4 @@
-"""A dataset at a glance: how long its episodes are, how its tasks are covered, how far its joints go, what is worst."""
+"""An overview of a dataset: lengths of its episodes, its tasks, the ranges of its joints, the gravest flags."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ _FIELDS = (
 
 
 def overview(dataset: Dataset) -> dict[str, Any]:
-    """Of all that is not rejected: `episodes`, `seconds`, `lengths`, `tasks`, `marks`, `ranges` and `worst`.
+    """Return `episodes`, `seconds`, `lengths`, `tasks`, `marks`, `ranges` and `worst`, without rejected episodes.
 
-    `lengths` is a histogram (`edges_s` one longer than `counts`); `ranges` has a line for each joint with its range
-    in this dataset (1st to 99th percentile, without the outermost takes; `measured` takes, or the committed
-    statistics where there are none); `worst` names the gravest twenty, worst first.
+    `lengths` is a histogram in seconds (`edges_s` has one entry more than `counts`). `ranges` has one entry per joint
+    (1st to 99th percentile of the measured takes, without the outermost takes; without measurements, the committed
+    statistics). `worst` lists the twenty gravest episodes, worst first.
     """
     rows = dataset.episodes.filter(purged_at=None).exclude(verdict=Verdict.REJECT)
     episodes = list(rows.exclude(state=EpisodeState.RECORDING).only(*_FIELDS))
@@ -68,7 +68,7 @@ def _lengths(episodes: list[Episode]) -> dict[str, Any]:
 
 
 def _tasks(dataset: Dataset, episodes: list[Episode]) -> list[dict[str, Any]]:
-    """Most episodes first; `kept` counts what is in the dataset or will be."""
+    """Return the tasks, those with most episodes first; `kept` counts episodes that are or will be in the dataset."""
     lines: dict[str, dict[str, Any]] = {}
     for each in episodes:
         blank = {"task": each.task, "episodes": 0, "kept": 0, "seconds": 0.0, "goal": dataset.goal}
@@ -80,7 +80,7 @@ def _tasks(dataset: Dataset, episodes: list[Episode]) -> list[dict[str, Any]]:
 
 
 def _marks(episodes: list[Episode]) -> list[dict[str, Any]]:
-    """How many episodes carry each kind of mark, most first."""
+    """Count the episodes with each kind of flag, the most frequent first."""
     found = Counter(code for each in episodes for code in {m.get("code") for m in each.marks if isinstance(m, dict)})
     return [{"code": code, "episodes": count} for code, count in found.most_common()]
 
@@ -151,7 +151,7 @@ def _committed_lines(feature: str, about: dict[str, Any], stats: Any, takes: int
 
 
 def _is_plain(value: Any) -> bool:
-    """Whether a statistic can be drawn; a file may hold anything."""
+    """Return whether a statistic can be drawn; a file may hold anything."""
     return isinstance(value, int | float) and abs(value) < _DRAWN
 
 

@@ -1,6 +1,7 @@
-"""Quality's bells: `wake_workers("assess_take", id)` once a take is indexed; the sweep sends a lost message again.
+"""The Celery tasks of quality.
 
-`wake_workers("judge_dataset", pk)` once its thresholds are others, and again until all its takes are judged by them.
+`assess_take` is sent once a take is indexed; the sweep repeats a lost message. `judge_dataset` is sent when the
+thresholds of a dataset change, and repeated until all its takes are assessed with them.
 """
 
 # mypy: disable-error-code="untyped-decorator"
@@ -14,11 +15,13 @@ from recorder.quality import assess
 
 @shared_task(name="robotdata.assess_take")
 def assess_take(episode_id: str) -> None:
+    """Measure and flag a take."""
     assess.assess_by_id(episode_id)
 
 
 @shared_task(name="robotdata.judge_dataset")
 def judge_dataset(dataset_id: int) -> None:
+    """Assess all takes of a dataset whose thresholds have changed."""
     waits = Dataset.objects.filter(pk=dataset_id, judge_by__isnull=False)
     if (dataset := waits.first()) is not None:
         assess.judge_all(dataset=dataset)

@@ -1,4 +1,4 @@
-"""From when on a take of one dataset is marked: what people chose for it, and what another choice would mark."""
+"""The thresholds above which takes of one dataset are flagged, and a preview of other thresholds."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from recorder.quality.assess import defaults, judged, measured, thresholds_of
 from robotdata.quality import BadThresholds, Peers, TakeMetrics, Thresholds, marks_of
 
 _PREVIEW_S = 3.0
-"""So long somebody waits for a preview; of more takes than fit in, the newest are looked at."""
+"""The time limit of a preview in seconds; it covers the newest takes that fit into it."""
 
 
 def checked(changes: Mapping[str, Any]) -> dict[str, float]:
-    """Those that differ from the product's own; raises Refused for a name or a number that is none."""
+    """Return those that differ from the defaults. Raise Refused for an unknown name or an invalid number."""
     own = defaults()
     try:
         own.changed(changes)
@@ -27,9 +27,9 @@ def checked(changes: Mapping[str, Any]) -> dict[str, float]:
 
 
 def preview(dataset: Dataset, changes: Mapping[str, Any]) -> dict[str, Any]:
-    """How many of the newest measured takes each kind of mark holds `now`, and `then`, with these thresholds instead.
+    """Count the flags of the newest measured takes by kind, with the thresholds of `now` and `then`, after the changes.
 
-    `takes` is how many were looked at `of` those that are judged, `marked` how many of them carry any mark.
+    `takes` is the number of takes assessed, out of `of`; `marked` is the number of these with any flag.
     """
     then = defaults().changed(checked(changes))
     takes, others = measured(dataset)
