@@ -1,4 +1,4 @@
-"""Figures of datasets: how many, how much, and how far towards the goal."""
+"""Counts of datasets: episodes, seconds, and progress towards the goal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SECONDS = Cast(F("ticks"), FloatField()) / F("fps")
 
 
 def figures() -> dict[int, dict[str, Any]]:
-    """By dataset: to_review, keep, reject, committed and seconds, from one pass over the index."""
+    """Return to_review, keep, reject, committed and seconds of each dataset, by its pk, in one query."""
     raw = Q(purged_at=None) & ~Q(state=EpisodeState.ENCODED)
     there = Q(state=EpisodeState.ENCODED) | (raw & ~Q(verdict=Verdict.REJECT))
     rows = (
@@ -36,14 +36,14 @@ NOTHING: dict[str, Any] = {"to_review": 0, "keep": 0, "reject": 0, "committed": 
 
 
 def datasets_with_figures() -> list[dict[str, Any]]:
-    """Every dataset with its figures, the one that moved last first."""
+    """Return every dataset with its counts, the last changed first."""
     known = figures()
     rows: QuerySet[Dataset] = Dataset.objects.defer("features", "encoding").order_by("-updated_at")
     return [{"dataset": row, **known.get(row.pk, NOTHING)} for row in rows]
 
 
 def figures_of(dataset: Dataset) -> dict[str, Any]:
-    """The figures of one, and how many kept takes each task has towards the goal."""
+    """Return the counts of one dataset, in episodes and seconds."""
     rows = Episode.objects.filter(dataset=dataset)
     raw = Q(purged_at=None) & ~Q(state=EpisodeState.ENCODED)
     keep = raw & Q(verdict=Verdict.KEEP)
@@ -63,7 +63,7 @@ def figures_of(dataset: Dataset) -> dict[str, Any]:
 
 
 def goals_of(dataset: Dataset, first: str) -> list[dict[str, Any]]:
-    """How far each task is, the one that is recorded now before the others; nothing without a goal."""
+    """Return the progress of each task, with the present task `first`; empty without a goal."""
     if not dataset.goal:
         return []
     lines = tasks_of(dataset)
@@ -72,7 +72,10 @@ def goals_of(dataset: Dataset, first: str) -> list[dict[str, Any]]:
 
 
 def goal_of(dataset: Dataset, task: str = "") -> dict[str, int] | None:
-    """How many of the wanted ones are kept, in all tasks or in one; more than wanted in one makes up for no other."""
+    """Return how many episodes are kept of those wanted, in one task or in all; None without a goal.
+
+    Over all tasks, a surplus in one does not make up for another.
+    """
     if not dataset.goal:
         return None
     lines = [line for line in tasks_of(dataset) if task in ("", line["task"])]
@@ -81,7 +84,7 @@ def goal_of(dataset: Dataset, task: str = "") -> dict[str, int] | None:
 
 
 def tasks_of(dataset: Dataset) -> list[dict[str, Any]]:
-    """Tasks with how many takes and episodes of them are kept, the most used first."""
+    """Return tasks with their numbers of takes and episodes, all (`n`) and `kept`; the most frequent first."""
     stays = Q(state=EpisodeState.ENCODED) & ~Q(verdict=Verdict.REJECT)
     there = stays | Q(verdict=Verdict.KEEP, purged_at=None)
     rows = Episode.objects.filter(dataset=dataset, purged_at=None).order_by().values("task")

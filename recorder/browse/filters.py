@@ -1,4 +1,4 @@
-"""Which episodes of a dataset are asked for: the filter that an address carries, as a query; and what to ask for."""
+"""Filters of a dataset's episodes: parsed from a URL, applied to a query, and their possible values."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from recorder.models.states import EpisodeState, Verdict
 SORTS = {"": "Newest first", "oldest": "Oldest first", "longest": "Longest first", "shortest": "Shortest first"}
 SORTS |= {"worst": "Worst first"}
 ANY, NONE, BAD = "any", "none", "bad"
-"""Instead of a mark's code: with one, without any, with a bad one."""
+"""Instead of a flag's code: with any flag, without flags, with a serious one."""
 EVERY = "all"
-"""Instead of a camera's key: the pictures of all of them."""
+"""Instead of a camera's key: the images of all cameras."""
 VIEWS = ("review", "kept", "committed", "all")
 _LONGEST_TEXT = 2000
 _MOST_CHOICES = 200
@@ -37,15 +37,15 @@ _CODE = re.compile(r'"code": "([^"\\]+)"')
 SECONDS = Cast(Coalesce(F("trim_end"), F("ticks")) - Coalesce(F("trim_first"), 0), FloatField()) / NullIf(
     Cast(F("fps"), FloatField()), 0.0
 )
-"""The length that is kept, at the nominal rate."""
+"""The length after the trim in seconds, at the nominal rate."""
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Every field as the address has it; an empty one asks for nothing. Lengths in seconds, dates inclusive.
+    """The fields of a URL's query; an empty one is no condition. Lengths are in seconds, dates inclusive.
 
-    `planned` asks for committed episodes whose change waits to be applied: any, delete, relabel or trim. `camera` says
-    whose pictures are shown; without one those of the first.
+    `planned` selects committed episodes with pending changes: any, delete, relabel or trim. `camera` chooses the images
+    that are shown; the default is the first camera.
     """
 
     q: str = ""
@@ -67,33 +67,35 @@ class Filter:
 
     @classmethod
     def read(cls, given: Mapping[str, Any]) -> Filter:
-        """From a query; what makes no sense is left out, so that an old or mistyped address still shows something."""
+        """Return the filter in a query, without invalid values: an old or mistyped URL still shows a list."""
         texts = {name: str(given.get(name, "")).replace("\x00", "").strip()[:_LONGEST_TEXT] for name in NAMES}
         return cls(**{name: text for name, text in texts.items() if text and _makes_sense(name, text)})
 
     @property
     def asked(self) -> dict[str, str]:
-        """What narrows the list, in the order of the fields; not how it is shown."""
+        """Return the conditions that narrow the list, in the order of the fields, without order and camera."""
         return {name: value for name, value in self.as_dict().items() if name not in SHOWN}
 
     @property
     def shown(self) -> Filter:
-        """The order and the camera alone: everything, shown like this."""
+        """Return a filter with the same order and camera and no conditions."""
         return Filter(**{name: getattr(self, name) for name in SHOWN})
 
     @property
     def query(self) -> str:
-        """As in an address, without `?`."""
+        """Return the filter as a URL's query, without `?`."""
         return urlencode(self.as_dict())
 
     def as_dict(self) -> dict[str, str]:
+        """Return the fields that are not empty."""
         return {name: value for name in NAMES if (value := getattr(self, name))}
 
     def without(self, *names: str) -> Filter:
+        """Return the filter without these fields."""
         return dataclasses.replace(self, **dict.fromkeys(names, ""))
 
     def narrow(self, rows: EpisodeQuerySet) -> EpisodeQuerySet:
-        """Those of `rows` that are asked for, `state` and `verdict` apart."""
+        """Return the rows that match, regardless of `state` and `verdict`."""
         rows = _by_text(rows, self.q)
         exact = {"task": self.task, "operator": self.operator, "rig__name": self.rig, "session": self.session}
         rows = rows.filter(**{name: value for name, value in exact.items() if value})
@@ -109,12 +111,12 @@ NAMES = tuple(field.name for field in dataclasses.fields(Filter))
 
 
 def rows_in(dataset: Dataset, view: str, asked: Filter) -> EpisodeQuerySet:
-    """What a list of the dataset's page shows, without an order."""
+    """Return the episodes in one list of the dataset's page, unordered."""
     return asked.narrow(Episode.objects.filter(dataset=dataset)).filter(_views(asked)[view])
 
 
 def totals(dataset: Dataset, asked: Filter, **more: Q) -> dict[str, dict[str, Any]]:
-    """For each list, and what `more` is asked, how many `episodes` and `seconds` are asked for, from one query."""
+    """Count `episodes` and `seconds` that match, for each list and each condition in `more`, in one query."""
     views = {**_views(asked), **more}
     counts = {view: Count("pk", filter=where) for view, where in views.items()}
     sums = {f"{view}_s": Sum(SECONDS, filter=where) for view, where in views.items()}
@@ -126,14 +128,14 @@ REJECTED = Q(verdict=Verdict.REJECT, purged_at=None)
 
 
 def choices(dataset: Dataset) -> dict[str, list[tuple[str, int]]]:
-    """What occurs in the dataset, most first, with how many episodes: tasks, operators, rigs, labels and marks."""
+    """Return the tasks, operators, rigs, labels and flags in the dataset with their counts, the most frequent first."""
     rows = Episode.objects.filter(dataset=dataset, purged_at=None).order_by()
     found = {name: _counted(rows, field) for name, field in _PLAIN.items()}
     found["label"], found["mark"] = Counter(), Counter()
     texts = rows.exclude(labels=[]).annotate(text=Cast("labels", TextField())).values_list("text")
     for text, n in texts.annotate(n=Count("pk")):
         found["label"].update(dict.fromkeys((each for each in json.loads(text) if isinstance(each, str)), n))
-    # As text: thousands of marks, of which only the code is asked for.
+    # As text, because only the codes of thousands of flags are needed.
     marks = rows.exclude(marks=[]).annotate(text=Cast("marks", TextField())).values_list("text", flat=True)
     found["mark"].update(code for text in marks for code in set(_CODE.findall(text)))
     return {name: counter.most_common(_MOST_CHOICES) for name, counter in found.items()}
@@ -162,7 +164,7 @@ def _views(asked: Filter) -> dict[str, Q]:
 
 
 def _by_text(rows: EpisodeQuerySet, text: str) -> EpisodeQuerySet:
-    """Every word somewhere: in the task, the note, the labels, the operator's name, or the id's beginning."""
+    """Match every word in the task, the note, the labels, the operator's name, or the beginning of the id."""
     if not text:
         return rows
     rows = rows.annotate(id_text=Cast("id", CharField(max_length=36)), labels_text=Cast("labels", TextField()))
@@ -174,7 +176,7 @@ def _by_text(rows: EpisodeQuerySet, text: str) -> EpisodeQuerySet:
 
 
 def _by_label(rows: EpisodeQuerySet, label: str) -> EpisodeQuerySet:
-    """JSON as text: the only way that both databases know. One escapes what is not ASCII, the other does not."""
+    """Match the label in the JSON text, as both databases can. Only one of them escapes non-ASCII characters."""
     if not label:
         return rows
     rows = rows.annotate(labels_text=Cast("labels", TextField()))

@@ -1,4 +1,4 @@
-"""Pages of a list by keyset: those behind a place in its order, without offsets and without counting."""
+"""Keyset pagination: the rows after a position in an order, without offsets and counts."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ Rows = TypeVar("Rows", bound=QuerySet[Any])
 class Keyset:
     """An order by `fields` (columns or annotations), all in one direction; together they are unique.
 
-    A place in it is given by the values of these fields; no row need stand there.
+    A position is given by the values of these fields; no row need have them.
     """
 
     fields: tuple[str, ...]
     descending: bool = False
 
     def order(self, rows: Rows) -> Rows:
+        """Return the rows in this order."""
         sign = "-" if self.descending else ""
         return rows.order_by(*(f"{sign}{field}" for field in self.fields))
 
     def beyond(self, rows: Rows, place: Sequence[Any], *, back: bool = False) -> Rows:
-        """Filter those that stand behind the place, or before it (`back`)."""
+        """Return the rows after the position `place`, or before it (`back`)."""
         side = "lt" if self.descending is not back else "gt"
         where, same = Q(), Q()
         for field, value in zip(self.fields, place, strict=True):
@@ -35,7 +36,7 @@ class Keyset:
         return rows.filter(where)
 
     def page(self, rows: Rows, after: Sequence[Any] | None, limit: int) -> tuple[list[Any], bool]:
-        """Return at most `limit` rows behind the place `after` (None: from the beginning), and whether more follow."""
+        """Return at most `limit` rows after the position `after` (None: from the start), and whether more follow."""
         rows = self.order(rows)
         found = list((rows if after is None else self.beyond(rows, after))[: limit + 1])
         return found[:limit], len(found) > limit

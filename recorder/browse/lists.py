@@ -1,4 +1,4 @@
-"""The lists through which people walk: what is in one, and who stands before and after an episode."""
+"""The lists that people step through: their episodes, and the neighbours of one."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ TITLES = {
 
 
 WALL = {"review", "kept", "committed", "all"}
-"""Those that a dataset's page shows, filtered and sorted as people ask."""
+"""The lists of a dataset's page, which can be filtered and sorted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Neighbours:
-    """An episode's place in a list; `ahead` is where a verdict leads, then from there, as ids with spaces between."""
+    """An episode's position in a list. `ahead` has the ids that follow a verdict, separated by spaces."""
 
     previous: Episode | None
     next: Episode | None
@@ -36,7 +36,7 @@ class Neighbours:
 
 
 def rows_of(name: str, episode: Episode) -> EpisodeQuerySet:
-    """The episodes of a list, as seen from one of them."""
+    """Return the episodes of the list `name` that contains the episode."""
     same = Episode.objects.filter(dataset=episode.dataset_id)
     if name == "review":
         return same.to_review()
@@ -52,7 +52,7 @@ def rows_of(name: str, episode: Episode) -> EpisodeQuerySet:
 
 
 def neighbours(name: str, episode: Episode, asked: Filter | None = None) -> Neighbours:
-    """Where `episode` stands in the list, or in what is `asked` of it, in its order."""
+    """Return the neighbours of `episode` in the list, filtered and sorted as `asked`."""
     if asked is not None and asked.as_dict() and name in WALL:
         rows = rows_in(episode.dataset, name, asked).exclude(state=EpisodeState.RECORDING)
     else:

@@ -1,4 +1,4 @@
-"""Lists of episodes in an order: a page after a cursor, and who stands before and after one. No offsets."""
+"""Sorted lists of episodes: a page after a cursor, and the neighbours of one. No offsets."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _ORDERS = {
 }
 _SHOWN = ("dataset", "rig")
 AHEAD = 8
-"""So many of those that come are named: a page has them ready before a key asks for them."""
+"""The number of following episodes that are named, so that a page can preload them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """Who stands where in a list, seen from one episode that may have left it meanwhile: its place stays."""
+    """The neighbours of an episode's position in a list, even if the episode is no longer in it."""
 
     previous: Episode | None
     next: Episode | None
@@ -36,13 +36,13 @@ class Around:
 
 
 def page(rows: EpisodeQuerySet, sort: str, after: Episode | None, most: int) -> tuple[list[Episode], bool]:
-    """At most `most` episodes behind `after`, with what a card shows; and whether there are more."""
+    """Return at most `most` episodes after `after`, with the relations that a card shows, and whether more follow."""
     rows = _listed(rows.select_related(*_SHOWN), sort)
     return _ORDERS[sort].page(rows, _place(sort, after) if after else None, most)
 
 
 def around(rows: EpisodeQuerySet, sort: str, episode: Episode) -> Around:
-    """`unreviewed` is the next episode to review: after this one, then from the start of the list."""
+    """Return the neighbours of the episode; `unreviewed` continues from the start of the list."""
     order, place = _ORDERS[sort], _place(sort, episode)
     rows = order.order(_listed(rows.exclude(pk=episode.pk).only("pk", "recorded_at"), sort))
     before, after = (order.beyond(rows, place, back=back) for back in (True, False))
@@ -61,7 +61,7 @@ def around(rows: EpisodeQuerySet, sort: str, episode: Episode) -> Around:
 
 
 def _listed(rows: EpisodeQuerySet, sort: str) -> EpisodeQuerySet:
-    """With the columns that the order goes by."""
+    """Annotate the columns that the order needs."""
     return rows.annotate(length_s=SECONDS) if "length_s" in _ORDERS[sort].fields else rows
 
 
@@ -72,5 +72,5 @@ def _place(sort: str, episode: Episode) -> list[Any]:
 def _value(field: str, episode: Episode) -> Any:
     if field != "length_s":
         return getattr(episode, field)
-    # As the database counts it, to the last digit.
+    # The database's own value, because the comparison must be exact.
     return Episode.objects.annotate(length_s=SECONDS).values_list("length_s", flat=True).get(pk=episode.pk)
