@@ -29,6 +29,8 @@ CODES = {400: "bad_request", 401: "sign_in", 403: "forbidden", 404: "not_found",
 
 
 class Api(NinjaAPI):
+    """The API with the error shape and access rules of this product."""
+
     def __init__(self) -> None:
         super().__init__(title="robotdata", version="1", description=DESCRIPTION, auth=ACCESS)
         self.add_exception_handler(Refused, _refused)
@@ -41,6 +43,7 @@ class Api(NinjaAPI):
         self.add_exception_handler(Exception, _our_fault)
 
     def get_openapi_operation_id(self, operation: Any) -> str:
+        """Return the view's name as the operation's id."""
         return str(operation.view_func.__name__)
 
     def _get_urls(self) -> list[Any]:
@@ -61,7 +64,7 @@ def _in_one_shape(view: Callable[..., HttpResponse]) -> Callable[..., HttpRespon
             response.headers["Allow"] = allowed
         return response
 
-    # The API asks for itself who is there: a program without a session is answered 401, not led to the sign-in page.
+    # The API authenticates requests itself: a program without a session gets 401, not a redirect to the sign-in page.
     asked.login_required = False  # type: ignore[attr-defined]
     asked.csrf_exempt = True  # type: ignore[attr-defined]  # checked with the session, in SessionAuth
     return asked
@@ -72,6 +75,7 @@ def _nowhere(request: HttpRequest) -> HttpResponse:
 
 
 def error(status: int, message: str, code: str = "", detail: dict[str, Any] | None = None) -> HttpResponse:
+    """Return an error response: `{"error": {"code", "message", "detail"?}}`."""
     body: dict[str, Any] = {"code": code or CODES.get(status, "error"), "message": message}
     if detail:
         body["detail"] = detail

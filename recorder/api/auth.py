@@ -29,9 +29,10 @@ def user_of_token(secret: str) -> AbstractBaseUser | None:
 
 
 class TokenAuth(HttpBearer):
-    """`Authorization: Bearer ...`"""
+    """Authenticate by `Authorization: Bearer <token>`."""
 
     def authenticate(self, request: HttpRequest, token: str) -> Any:
+        """Return the token's user and set `request.user`; None for an unknown token."""
         user = user_of_token(token)
         if user is not None:
             request.user = user  # type: ignore[assignment]
@@ -42,7 +43,7 @@ ACCESS = [TokenAuth(), SessionAuth()]
 
 
 def actor_of(request: HttpRequest) -> Actor:
-    """Return who asks: a person in a browser, or a program with a token, which has no session."""
+    """Return the actor of a request: a person in a browser, or a program with a token, which has no session."""
     user, key = request.user, request.session.session_key
     kind = ActorKind.PERSON if key else ActorKind.PROGRAM
     return Actor(user.get_username(), kind, browser_of_session(key), user.pk)

@@ -99,7 +99,7 @@ def patch_episode(request: HttpRequest, episode_id: UUID, body: EpisodePatch) ->
     if "trim" in fields:
         fields["trim_first"], fields["trim_end"] = fields.pop("trim") or (None, None)
     actor = actor_of(request)
-    require_changes(actor, fields, episode)  # all of it or nothing
+    require_changes(actor, fields, episode)  # before any change: all fields or none
     verdict = fields.pop("verdict", None)
     if fields:
         edit_episodes(episodes=[episode], actor=actor, version=version, own=own, **fields)
@@ -180,6 +180,6 @@ def _version(version: str | None) -> datetime | None:
         read = datetime.fromisoformat(version)
         if read.tzinfo is not None:
             return read.astimezone(UTC)
-    except (ValueError, OverflowError):  # the latter: of a year that UTC does not have
+    except (ValueError, OverflowError):  # OverflowError: the year does not exist in UTC
         pass
     raise Refused("invalid", f"version={version!r} is not valid: send the `version` that GET returned.", 422)

@@ -1,4 +1,4 @@
-"""Fetch the row that an address names; raise Refused (404) if there is none."""
+"""Return the row that a URL names. Raise Refused (404) if there is none."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from recorder.models import Dataset, Episode, Operation, Session
 
 
 def dataset_of(slug: str) -> Dataset:
+    """Return the dataset, with its counts. Raise Refused (404) if there is none."""
     found = Dataset.objects.with_counts().filter(slug=slug).first()
     if found is None:
         raise Refused("no_dataset", f"There is no dataset {slug!r}; GET /api/datasets lists them.", 404)
@@ -17,6 +18,7 @@ def dataset_of(slug: str) -> Dataset:
 
 
 def episode_of(pk: UUID) -> Episode:
+    """Return the episode. Raise Refused (404) if there is none."""
     found = Episode.objects.select_related("dataset", "rig").filter(pk=pk).first()
     if found is None:
         raise Refused("no_episode", f"There is no episode {pk}; GET /api/episodes lists them.", 404)
@@ -24,7 +26,7 @@ def episode_of(pk: UUID) -> Episode:
 
 
 def episodes_of(pks: Sequence[UUID]) -> list[Episode]:
-    """Return the episodes in the given order; raises Refused (404) if one is missing."""
+    """Return the episodes in the given order. Raise Refused (404) if one is missing."""
     ids = list(dict.fromkeys(pks))
     found = {row.pk: row for row in Episode.objects.select_related("dataset").filter(pk__in=ids)}
     missing = [str(pk) for pk in ids if pk not in found]
@@ -35,6 +37,7 @@ def episodes_of(pks: Sequence[UUID]) -> list[Episode]:
 
 
 def session_of(pk: UUID) -> Session:
+    """Return the session. Raise Refused (404) if there is none."""
     found = Session.objects.select_related("rig", "dataset").filter(pk=pk).first()
     if found is None:
         raise Refused("no_session", f"There is no session {pk}; GET /api/sessions lists them.", 404)
@@ -42,6 +45,7 @@ def session_of(pk: UUID) -> Session:
 
 
 def operation_of(pk: UUID) -> Operation:
+    """Return the operation. Raise Refused (404) if there is none."""
     found = Operation.objects.select_related("dataset").filter(pk=pk).first()
     if found is None:
         raise Refused("no_operation", f"There is no operation {pk}; GET /api/operations lists them.", 404)
