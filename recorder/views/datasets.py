@@ -1,4 +1,4 @@
-"""Datasets: the list, and one with its takes to review, kept, and committed."""
+"""The list of datasets, and the page of one dataset with its lists of episodes."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from recorder.views.wall import dataset_of, filter_of, wall_of
 
 @require_GET
 def datasets(request: Request) -> HttpResponse:
+    """The list of datasets, or for htmx its lines."""
     page = "recorder/_dataset_lines.html" if request.htmx else "recorder/datasets.html"
     most = request.GET.get("most", "")
     rows = datasets_with_figures()
@@ -32,7 +33,7 @@ def datasets(request: Request) -> HttpResponse:
 
 @require_GET
 def dataset(request: Request, slug: str) -> HttpResponse:
-    """The page of one dataset; its list, figures and operations are fetched again by views of their own."""
+    """The page of one dataset; views of their own return its list, counts and operations again."""
     row = dataset_of(slug)
     context = {
         **wall_of(request, row),
@@ -48,49 +49,53 @@ def dataset(request: Request, slug: str) -> HttpResponse:
 
 @require_GET
 def dataset_figures(request: Request, slug: str) -> HttpResponse:
+    """The fragment with the dataset's counts."""
     row = dataset_of(slug)
     return render(request, "recorder/_dataset_figures.html", {"dataset": row, "figures": figures_of(row)})
 
 
 @require_GET
 def dataset_operations(request: Request, slug: str) -> HttpResponse:
+    """The fragment with the dataset's operations."""
     return render(request, "recorder/_dataset_operations.html", _operations(dataset_of(slug)))
 
 
 @require_GET
 def dataset_planned(request: Request, slug: str) -> HttpResponse:
-    """What waits to be applied."""
+    """The fragment with the pending changes."""
     row = dataset_of(slug)
     return render(request, "recorder/_dataset_planned.html", {"dataset": row, **_planned(row)})
 
 
 @require_GET
 def dataset_revisions(request: Request, slug: str) -> HttpResponse:
+    """The fragment with the dataset's revisions."""
     row = dataset_of(slug)
     return render(request, "recorder/_dataset_revisions.html", {"dataset": row, "revisions": revisions_of(row)})
 
 
 @require_GET
 def dataset_remarks(request: Request, slug: str) -> HttpResponse:
-    """What is not quite in order in its folder."""
+    """The fragment with the defects of its folder."""
     row = dataset_of(slug)
     return render(request, "recorder/_dataset_remarks.html", {"dataset": row, "remarks": remarks_of(row)})
 
 
 @require_GET
 def dataset_tasks(request: Request, slug: str) -> HttpResponse:
+    """The fragment with the dataset's tasks."""
     row = dataset_of(slug)
     return render(request, "recorder/_dataset_tasks.html", {"dataset": row, "tasks": tasks_of(row)})
 
 
 def _planned(row: Dataset) -> dict[str, Any]:
-    """What waits to be applied, and whether that cannot be now, for the folder is `changing`."""
+    """Return the pending changes, and whether the dataset is `changing`, so that they cannot be applied now."""
     changing = Operation.objects.filter(dataset=row, state=OperationState.RUNNING).exists()
     return {"planned": planned_counts(row), "changing": changing}
 
 
 def _operations(row: Dataset) -> dict[str, Any]:
-    """Those that are open, and the newest that failed."""
+    """Return the open operations, and the newest one if it failed."""
     rows = list(Operation.objects.filter(dataset=row).open())
     newest = Operation.objects.filter(dataset=row).first()
     if newest is not None and newest.error and newest not in rows:

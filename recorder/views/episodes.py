@@ -15,10 +15,10 @@ from recorder.views.request import Request
 
 @require_GET
 def episode_card(request: Request, episode_id: uuid.UUID) -> HttpResponse:
-    """For the wall (`wall=`) it can be selected, and its links take the wall's filter along."""
+    """The card; for the wall (`wall=`) it can be selected, and its links keep the wall's filter."""
     episode = get_object_or_404(Episode.objects.select_related("dataset", "rig"), pk=episode_id)
     if request.GET.get("wall") and episode.purged_at is not None:
-        return HttpResponse()  # in no list of a wall any more: its card goes, as htmx puts nothing in its place
+        return HttpResponse()  # it is in no list of a wall any more: htmx replaces its card with nothing
     view, asked = request.GET.get("view") or request.GET.get("list", ""), Filter.read(request.GET)
     walk = f"list={view}&{asked.query}" if view and asked.query else ""
     context = {"episode": episode, "view": view, "walk": walk, "filter": asked}

@@ -1,4 +1,4 @@
-"""First, middle and last frame of every take and episode on one page: a wrong scene is seen at once."""
+"""The first, middle and last frame of every take and episode on one page, to spot a wrong scene."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PAGE = 48
 
 @require_GET
 def dataset_frames(request: Request, slug: str) -> HttpResponse:
-    """The whole page, or for htmx the next pictures. The address carries the wall's filter, and the camera."""
+    """The page, or for htmx the next frames. The URL has the wall's filter and the camera."""
     row = dataset_of(slug)
     asked = Filter.read(request.GET).without("camera")
     rows = rows_in(row, "all", asked).exclude(state=EpisodeState.RECORDING).exclude(ticks=0)

@@ -18,6 +18,7 @@ DATASETS, TAKES = 12, 8
 
 @require_GET
 def home(request: Request) -> HttpResponse:
+    """The start page."""
     expire_rigs()
     datasets = datasets_with_figures()
     context = {
@@ -32,12 +33,14 @@ def home(request: Request) -> HttpResponse:
 
 @require_GET
 def rig_tiles(request: Request) -> HttpResponse:
+    """The fragment with the rigs."""
     expire_rigs()
     return render(request, "recorder/_rig_tiles.html", {"rigs": Rig.objects.defer("features")})
 
 
 @require_GET
 def newest(request: Request) -> HttpResponse:
+    """The fragment with the newest takes."""
     return render(request, "recorder/_newest.html", _newest())
 
 

@@ -1,4 +1,4 @@
-"""The page on which people choose their keys."""
+"""The page on which people choose their keyboard shortcuts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Key = Annotated[str, StringConstraints(min_length=1, max_length=24, pattern=r"^[
 
 
 class Chosen(BaseModel):
-    """By the product's key the one that is pressed instead; none of them twice."""
+    """A map from default keys to the keys that replace them, each used once."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -25,7 +25,7 @@ class Chosen(BaseModel):
 
 @require_http_methods(["GET", "POST"])
 def keys(request: Request) -> HttpResponse:
-    """The page; or, as JSON, what this person has changed from now on."""
+    """The page; on POST, store this person's keys from JSON. Answers 422 if they are invalid."""
     if request.method == "GET":
         return render(request, "recorder/keys.html")
     try:

@@ -1,4 +1,4 @@
-"""Every operation with its progress, what failed and why: the page Encoding."""
+"""The page Encoding: every operation with its progress, its failures and their reasons."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ OLD = 40
 
 
 def with_progress(operation: Operation) -> dict[str, Any]:
+    """Return the operation and its progress, as the templates need them."""
     return {"operation": operation, "progress": encoding_progress(operation)}
 
 
 @require_GET
 def operations(request: Request) -> HttpResponse:
-    """The open ones first, then those that have ended."""
+    """The page with open operations and those that have ended, or for htmx its lists."""
     rows = Operation.objects.select_related("dataset")
     ended = rows.ended()
     context = {
@@ -35,11 +36,12 @@ def operations(request: Request) -> HttpResponse:
 
 @require_GET
 def operation(request: Request, operation_id: str) -> HttpResponse:
-    """One operation, as its page shows it now."""
+    """The fragment of one operation."""
     row = get_object_or_404(Operation.objects.select_related("dataset"), pk=operation_id)
     return render(request, "recorder/_operation.html", {**with_progress(row), "opened": "opened" in request.GET})
 
 
 @require_GET
 def operation_count(request: Request) -> HttpResponse:
+    """The fragment with the number of open operations."""
     return render(request, "recorder/_open_count.html")

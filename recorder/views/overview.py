@@ -1,4 +1,4 @@
-"""A dataset at a glance: lengths, tasks, what is marked, how far the joints go, and the worst takes."""
+"""The overview of a dataset: lengths, tasks, flags, ranges of the joints, and the worst takes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from recorder.views.wall import dataset_of
 from robotdata.quality.codes import LABELS
 
 WIDE, HIGH = 600, 150
-"""Of the histogram, in its own units."""
+"""The size of the histogram, in its own units."""
 TRACK = 1000
 WORST_SHOWN = 8
 KNOBS = (
@@ -37,11 +37,12 @@ KNOBS = (
     ("idle_s", "Idle ends", "seconds"),
     ("frozen_s", "Frozen image", "seconds"),
 )
-"""Thresholds that people set on the page; the API knows all of them."""
+"""The thresholds on the page; the API has all of them."""
 
 
 @require_GET
 def dataset_overview(request: Request, slug: str) -> HttpResponse:
+    """The overview page."""
     row = dataset_of(slug)
     found = overview(row)
     context = {
@@ -63,6 +64,7 @@ def dataset_overview(request: Request, slug: str) -> HttpResponse:
 
 
 def knobs_of(row: Dataset) -> list[dict[str, Any]]:
+    """Return the thresholds with their default and chosen values."""
     usual = dataclasses.asdict(defaults())
     return [
         {"name": name, "words": words, "unit": unit, "value": row.thresholds.get(name), "usual": usual[name]}
@@ -71,7 +73,7 @@ def knobs_of(row: Dataset) -> list[dict[str, Any]]:
 
 
 def bars_of(lengths: dict[str, Any]) -> list[dict[str, Any]]:
-    """Rectangles of the histogram; each with the lengths that it counts, from and to."""
+    """Return the bars of the histogram; each with its count and the shortest and longest length in seconds."""
     counts, edges = lengths["counts"], lengths["edges_s"]
     if not counts:
         return []
@@ -80,7 +82,7 @@ def bars_of(lengths: dict[str, Any]) -> list[dict[str, Any]]:
     for at, count in enumerate(counts):
         high = round(HIGH * count / most, 2) if count else 0
         low, end = edges[at], edges[at + 1]
-        # Edges are rounded: a link must find at least what the bar counts.
+        # Edges are rounded; the link must find all episodes that the bar counts.
         asked = {"longer": max(0.0, round(low - 0.001, 3)), "shorter": round(end + 0.001, 3)}
         place = {"x": round(at * step + 1, 2), "y": HIGH - high, "wide": round(max(1.0, step - 2), 2), "high": high}
         bars.append({"count": count, "low": low, "end": end, **asked, **place})
@@ -88,9 +90,9 @@ def bars_of(lengths: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def joints_of(ranges: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """By joint its ranges in state, action and so on, on a scale that they share; places from 0 to TRACK."""
+    """Return the ranges of each joint in state, action and so on, on a shared scale; positions from 0 to TRACK."""
     joints: dict[str, list[dict[str, Any]]] = {}
-    for line in sorted(ranges, key=lambda line: line["feature"] == "action"):  # what was, then what was asked for
+    for line in sorted(ranges, key=lambda line: line["feature"] == "action"):  # state before action
         joints.setdefault(line["name"], []).append(line)
     return [{"name": name, "lines": _on_scale(lines)} for name, lines in joints.items()]
 

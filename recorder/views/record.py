@@ -1,4 +1,4 @@
-"""The record page: a rig, live, and the takes of the session that runs on it."""
+"""The record page: a live rig, and the takes of its running session."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ GOALS = 5
 
 @require_GET
 def record_any(request: Request) -> HttpResponse:
-    """To the rig, where there is one; else the page that says how to start or choose one."""
+    """Redirect to the rig if only one is online or known; otherwise the page to start or choose one."""
     expire_rigs()
     rigs = list(Rig.objects.defer("features"))
     online = [rig for rig in rigs if rig.is_online]
@@ -33,6 +33,7 @@ def record_any(request: Request) -> HttpResponse:
 
 @require_GET
 def record(request: Request, name: str) -> HttpResponse:
+    """The page of one rig. Answers 404 for a rig that never connected."""
     expire_rigs()
     rig = get_object_or_404(Rig, name=name)
     session = rig.sessions.select_related("dataset").first()
@@ -51,7 +52,7 @@ def record(request: Request, name: str) -> HttpResponse:
 
 @require_GET
 def record_takes(request: Request, name: str) -> HttpResponse:
-    """The newest takes of the running (or the last) session."""
+    """The fragment with the newest takes of the running or last session."""
     rig = get_object_or_404(Rig.objects.defer("features"), name=name)
     return render(request, "recorder/_session.html", {"rig": rig, **_session_takes(rig)})
 
@@ -73,6 +74,6 @@ def _session_takes(rig: Rig) -> dict[str, Any]:
 
 
 def _recent_tasks() -> list[str]:
-    """Texts that were used lately, the newest first, each once."""
+    """Return recently used tasks, the newest first, without duplicates."""
     newest = Episode.objects.newest_first().values_list("task", flat=True)[:400]
     return list(dict.fromkeys(task for task in newest if task))[:30]

@@ -1,4 +1,4 @@
-"""What every page asks with: one honest request type, and pages of a list by cursor."""
+"""Shared by the pages: a typed request, and pagination of episodes by cursor."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ PAGE = 36
 
 
 class Request(HttpRequest):
-    """A request past sign-in and the htmx middleware."""
+    """A request after sign-in and the htmx middleware."""
 
     user: User
     htmx: HtmxDetails
 
 
 def episode_page(rows: EpisodeQuerySet, after: str | None, *, sort: str = "", most: int = PAGE) -> dict[str, Any]:
-    """A page of episodes in the order `sort` and the next cursor; an unknown cursor starts at the first page."""
+    """Return a page of episodes in the order `sort` and the next cursor; an unknown cursor starts at the first page."""
     found, more = ordering.page(rows, sort, _cursor(after), most)
     return {"episodes": found, "next": found[-1].pk if more else None}
 

@@ -1,4 +1,4 @@
-"""Coming in: a one-use code from the printed URL, or a name and a password. And the health check."""
+"""Sign-in: a one-use code from the printed URL, or a name and a password. Also the health check."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from recorder.models import SignInCode, SignInTries
 from recorder.models.access import ensure_operator
 
 TRIES_PER_MINUTE = 10
-"""From one address, whatever is tried."""
+"""Tries from one address, of any kind."""
 ACCOUNT_TRIES, ACCOUNT_WAIT_S = 20, 300
-"""Passwords for one account, from wherever they come. A sign-in link still opens it."""
+"""Password tries for one account from any address. A sign-in link still works."""
 TOO_MANY = "Too many attempts from this address or for this account. Wait some minutes, then try again."
 PASSWORDS = "django.contrib.auth.backends.ModelBackend"
 
@@ -32,13 +32,13 @@ PASSWORDS = "django.contrib.auth.backends.ModelBackend"
 @never_cache
 @require_http_methods(["GET", "POST"])
 def sign_in(request: HttpRequest) -> HttpResponse:
-    """A code in the URL is spent at once and leaves the address bar; otherwise the form."""
+    """The form; a code in the URL is redeemed at once and removed from the address bar."""
     given = request.POST if request.method == "POST" else request.GET
     code = given.get("code", "")
     if request.method == "GET" and not code:
         return form(request)
     if request.method == "GET" and request.user.is_authenticated:
-        return redirect(safe_next(request))  # the printed link once more: it was used to come in
+        return redirect(safe_next(request))  # the printed link was opened again after it was used
     subjects = subjects_of(request, code)
     if not all(SignInTries.allow(subject, most=most, seconds=seconds) for subject, most, seconds in subjects):
         return form(request, TOO_MANY, status=429)
@@ -55,13 +55,14 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "POST"])
 def admin_sign_in(request: HttpRequest) -> HttpResponse:
-    """Django's own form for its admin would be a second door without our limits: lead to the one that has them."""
+    """Redirect to the product's sign-in, because the form of Django's admin does not limit tries."""
     target = request.GET.get("next") or reverse("admin:index")
     return redirect(f"{reverse('sign-in')}?{urlencode({'next': target})}")
 
 
 @require_POST
 def sign_out(request: HttpRequest) -> HttpResponse:
+    """Sign out."""
     logout(request)
     return redirect("sign-in")
 
@@ -69,30 +70,33 @@ def sign_out(request: HttpRequest) -> HttpResponse:
 @login_not_required
 @require_GET
 def healthz(request: HttpRequest) -> HttpResponse:
-    """200 where the database answers."""
+    """Answer 200 if the database answers."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
     return JsonResponse({"ok": True})
 
 
 def by_code(code: str) -> User | None:
+    """Redeem a code and return the operator's account; None if the code is invalid."""
     if not SignInCode.redeem(code):
         return None
     return get_user_model()._default_manager.get(username=ensure_operator())
 
 
 def by_password(request: HttpRequest) -> User | None:
+    """Return the user with this name and password; None if they are wrong."""
     return authenticate(request, username=request.POST.get("username", ""), password=request.POST.get("password", ""))
 
 
 def refusal(code: str) -> str:
+    """Return the message about a failed sign-in."""
     if code:
         return "This sign-in link has been used or has expired. Run `make signin` on the server for a new one."
     return "Wrong name or password."
 
 
 def subjects_of(request: HttpRequest, code: str) -> list[tuple[str, int, int]]:
-    """What this try counts for, how many are allowed, and in how many seconds: its address, and its account."""
+    """Return (subject, allowed tries, seconds) for the request's address and, for a password, its account."""
     found = [(f"address {network_of(request.META.get('REMOTE_ADDR', ''))}", TRIES_PER_MINUTE, 60)]
     if not code:
         name = unicodedata.normalize("NFKC", request.POST.get("username", "")).casefold()
@@ -101,7 +105,7 @@ def subjects_of(request: HttpRequest, code: str) -> list[tuple[str, int, int]]:
 
 
 def network_of(address: str) -> str:
-    """The address; of IPv6 its first 64 bits, for a home or a lab has all that follow."""
+    """Return the address; of IPv6 only the first 64 bits, because one network owns the rest."""
     try:
         found = ip_address(address.partition("%")[0])
     except ValueError:
@@ -112,6 +116,7 @@ def network_of(address: str) -> str:
 
 
 def safe_next(request: HttpRequest) -> str:
+    """Return the path to continue at; "/" if it is missing or leads to another host."""
     target = request.GET.get("next", "") or request.POST.get("next", "")
     if url_has_allowed_host_and_scheme(target, {request.get_host()}, request.is_secure()):
         return target
@@ -119,5 +124,6 @@ def safe_next(request: HttpRequest) -> str:
 
 
 def form(request: HttpRequest, problem: str = "", status: int = 200) -> HttpResponse:
+    """Return the sign-in form, with a message about the problem if there is one."""
     context = {"problem": problem, "next": request.GET.get("next", "") or request.POST.get("next", "")}
     return render(request, "registration/sign_in.html", context, status=status)

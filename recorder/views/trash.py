@@ -1,4 +1,4 @@
-"""The trash: what was rejected, how much it holds."""
+"""The trash: rejected takes and their size."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from recorder.views.request import Request, episode_page
 
 @require_GET
 def trash(request: Request) -> HttpResponse:
+    """The page, or for htmx its head or the next takes."""
     context = {"summary": trash_summary(), **episode_page(Episode.objects.trashed(), request.GET.get("after"))}
     page = "recorder/trash.html"
     if request.htmx:

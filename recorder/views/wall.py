@@ -1,4 +1,4 @@
-"""The wall: a dataset's takes and episodes as cards, filtered and sorted by what the address says."""
+"""The wall: a dataset's takes and episodes as cards, filtered and sorted as the URL says."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MOST_CARDS = 500
 
 @require_GET
 def wall(request: Request, slug: str) -> HttpResponse:
-    """The list alone, for a filter that changes; the address of the page says the same afterwards."""
+    """The list for a changed filter; the response also sets the page's URL."""
     row = dataset_of(slug)
     context = wall_of(request, row)
     response = render(request, "recorder/_wall.html", context)
@@ -36,20 +36,20 @@ def wall(request: Request, slug: str) -> HttpResponse:
 
 @require_GET
 def wall_head(request: Request, slug: str) -> HttpResponse:
-    """The lists' counts and totals, when something moved."""
+    """The fragment with the counts and totals of the lists."""
     return render(request, "recorder/_wall_head.html", head_of(request, dataset_of(slug)))
 
 
 @require_GET
 def wall_cards(request: Request, slug: str) -> HttpResponse:
-    """The next cards."""
+    """The fragment with the next cards."""
     row = dataset_of(slug)
     return render(request, "recorder/_cards.html", {**head_of(request, row), **cards_of(request, row)})
 
 
 @require_GET
 def wall_ids(request: Request, slug: str) -> HttpResponse:
-    """All that the filter finds, for what is done to all of it: those that can be changed, and the others."""
+    """The ids of all episodes that match, for bulk actions: `editable` ones and `others`, at most MOST_IDS."""
     row = dataset_of(slug)
     asked = Filter.read(request.GET)
     rows = rows_in(row, view_of(request, totals(row, asked), asked), asked)
@@ -61,11 +61,12 @@ def wall_ids(request: Request, slug: str) -> HttpResponse:
 
 
 def wall_of(request: Request, row: Dataset) -> dict[str, Any]:
-    """All that the list shows; 36 cards of it."""
+    """Return the context of the list, with the first page of cards."""
     return {**head_of(request, row), **cards_of(request, row), "cameras": cameras_in(row)}
 
 
 def head_of(request: Request, row: Dataset) -> dict[str, Any]:
+    """Return the context above the cards: the filter, the lists with their counts, and the goal."""
     asked = Filter.read(request.GET)
     counts = totals(row, asked, rejected=REJECTED, rejected_committed=REJECTED & Q(state=EpisodeState.ENCODED))
     view = view_of(request, counts, asked)
@@ -86,13 +87,14 @@ def head_of(request: Request, row: Dataset) -> dict[str, Any]:
 
 
 def _rejected(view: str, counts: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """How many are rejected, and the list that shows exactly those: in the dataset's list those in the dataset."""
+    """Return the number of rejected episodes and the list that shows them; within the dataset, only committed ones."""
     if view == "committed":
         return {"rejected": counts["rejected_committed"]["episodes"], "rejected_view": "committed"}
     return {"rejected": counts["rejected"]["episodes"], "rejected_view": "all"}
 
 
 def cards_of(request: Request, row: Dataset) -> dict[str, Any]:
+    """Return the context of the next cards."""
     asked = Filter.read(request.GET)
     view = view_of(request, totals(row, asked), asked) if request.GET.get("view") not in VIEWS else request.GET["view"]
     most = _most(request.GET.get("most", ""))
@@ -101,12 +103,12 @@ def cards_of(request: Request, row: Dataset) -> dict[str, Any]:
 
 
 def _most(asked: str) -> int:
-    """A page of cards; more where somebody comes back to where they were."""
+    """Return the number of cards: a page, or more when a person returns to an earlier position."""
     return min(MOST_CARDS, max(PAGE, int(asked))) if asked.isdecimal() and len(asked) < 6 else PAGE
 
 
 def filter_of(row: Dataset) -> dict[str, Any]:
-    """What the filter's fields offer."""
+    """Return the possible values of the filter's fields."""
     return {
         "choices": choices(row),
         "sorts": SORTS.items(),
@@ -117,7 +119,7 @@ def filter_of(row: Dataset) -> dict[str, Any]:
 
 
 def view_of(request: Request, counts: dict[str, dict[str, Any]], asked: Filter) -> str:
-    """The list that was asked for, else the first that has something."""
+    """Return the requested list; by default the first one that is not empty."""
     view = request.GET.get("view", "")
     if view in VIEWS:
         return view
@@ -127,16 +129,17 @@ def view_of(request: Request, counts: dict[str, dict[str, Any]], asked: Filter) 
 
 
 def dataset_of(slug: str) -> Dataset:
+    """Return the dataset. Raise Http404 if there is none."""
     return get_object_or_404(Dataset, slug=slug)
 
 
 def cameras_in(row: Dataset) -> list[str]:
-    """As the dataset declares them; before its first take, none."""
+    """Return the keys of the dataset's cameras; empty before its first take."""
     return cameras_of(row.features)
 
 
 def _said(name: str, value: str) -> str:
-    """A part of the filter in words."""
+    """Return one condition of the filter as text."""
     words = {
         "q": f"“{value}”",
         "mark": {"any": "has issues", "none": "no issues", "bad": "serious issues"}.get(value) or mark_words(value),
