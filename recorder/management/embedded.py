@@ -1,4 +1,4 @@
-"""The embedded mode: prepare the home, start the children, greet with a URL, end in order."""
+"""The embedded mode: prepare the home folder, start the processes, print the URL, stop them in order."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
 class EmbeddedError(Exception):
-    """The product cannot start here; the text says why and what to do."""
+    """The product cannot start; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line chose."""
+    """The options of the command line."""
 
     host: str = "127.0.0.1"
     port: int = 8000
@@ -48,7 +48,7 @@ class Options:
 
 
 class Embedded:
-    """One home, one set of processes. Raises EmbeddedError before anything is started."""
+    """All processes of one home folder."""
 
     def __init__(self, options: Options, *, say: Callable[[str], None]) -> None:
         self.options = options
@@ -59,6 +59,7 @@ class Embedded:
         self._started_at = time.monotonic()
 
     def run(self) -> None:
+        """Start everything and return when it has ended. Raise EmbeddedError before any process is started."""
         check_home(Path(settings.STATE_DIR))
         with home_lock(Path(settings.STATE_DIR) / "run.lock", self.url):
             check_port(self.options.host, self.options.port)
@@ -81,30 +82,33 @@ class Embedded:
 
     @property
     def url(self) -> str:
+        """Return the URL of the page, as seen from this machine."""
         host = "127.0.0.1" if self.options.host in {"0.0.0.0", "::"} else self.options.host
         return f"http://{host}:{self.options.port}"
 
     def children(self) -> list[Child]:
+        """Return the processes to start: web, rigs and worker."""
         web = ["robotdata.asgi:application", "--host", self.options.host, "--port", str(self.options.port)]
         web += ["--ws", "websockets-sansio", "--ws-per-message-deflate", "false", "--ws-max-size", "8388608"]
         web += ["--timeout-graceful-shutdown", "5", "--log-level", "warning", "--no-server-header"]
         web += ["--http", "robotdata.connections:BoundedHttp", "--backlog", "128"]
-        web += ["--no-proxy-headers"]  # settings.PROXIES says whose are believed
-        # Static files come from a synchronous library, whole; they are small. What is large is streamed by us.
+        web += ["--no-proxy-headers"]  # settings.PROXIES names the trusted ones
+        # A synchronous library reads static files completely; they are small. Large files are streamed.
         calm = {"PYTHONWARNINGS": "ignore:StreamingHttpResponse must consume synchronous iterators"}
-        calm["ROBOTDATA_DB_WAIT_S"] = os.environ.get("ROBOTDATA_DB_WAIT_S") or "5"  # a person waits: told rather soon
+        calm["ROBOTDATA_DB_WAIT_S"] = os.environ.get("ROBOTDATA_DB_WAIT_S") or "5"  # short, because a person is waiting
         children = [Child("web", "uvicorn", web, env=calm)]
         if self.options.with_rig:
             children += [self.rig(path) for path in self.options.rigs or [""]]
         if self.options.with_worker:
-            # 12 s: an idle worker on the filesystem broker needs 6 to 7 to end; a long encode is leased, not lost.
+            # 12 s: an idle worker on the filesystem broker needs 6 to 7 s to exit; a long encode is leased.
             quiet = {"PYTHONWARNINGS": "ignore:You're running the worker"}  # a robot's computer often has only root
-            # Arrow's own allocator keeps ever more of what many small commits have used.
+            # Arrow's own allocator keeps growing with many small commits.
             quiet["ARROW_DEFAULT_MEMORY_POOL"] = os.environ.get("ARROW_DEFAULT_MEMORY_POOL") or "system"
             children.append(Child("worker", "celery", worker_args(), grace_s=12.0, env=quiet))
         return children
 
     def rig(self, path: str) -> Child:
+        """Return the process of a rig with the TOML file `path`; "" for the simulated one."""
         socket_url = self.url.replace("http", "ws", 1) + "/ws/rig/"
         args = [*([path] if path else []), "--spool", str(settings.SPOOL_DIR), "--url", socket_url]
         name = f"rig {Path(path).stem}" if path else "rig"
@@ -112,13 +116,13 @@ class Embedded:
         return Child(name, "robotdata.rig", args, grace_s=20.0, env={"ROBOTDATA_RIG_TOKEN": settings.RIG_TOKEN})
 
     def greet(self) -> None:
-        """Print the one line, once the page really answers."""
+        """Print the URL once the page answers."""
         if self._greeted:
             return
         if answers(f"{self.url}/healthz"):
             self._answered_at = self._answered_at or time.monotonic()
             if not self._rig_is_linked() and time.monotonic() - self._answered_at < RIG_WAIT_S:
-                return  # a moment: then the page shows the rig at once
+                return  # wait briefly, so that the page shows the rig at once
             self._greeted = True
             code = SignInCode.issue()
             self.say(f"robotdata is ready: {self.url}/sign-in/?code={code}")
@@ -129,7 +133,7 @@ class Embedded:
 
 
 def openness(home: Path, host: str) -> list[str]:
-    """What others can see of this start that they should not, and the remedy; a line each."""
+    """Return warnings about what others can read or change, with remedies, one line each."""
     lines = []
     if host not in LOOPBACK and not settings.HTTPS:
         lines.append(
@@ -145,19 +149,23 @@ def openness(home: Path, host: str) -> list[str]:
 
 
 def worker_args() -> list[str]:
+    """Return the arguments of the Celery worker."""
     args = ["-q", "-A", "robotdata", "worker", "-B", "-s", str(Path(settings.STATE_DIR) / "beat")]
     args += ["--without-gossip", "--without-mingle", "--concurrency", str(settings.ENCODE_WORKERS)]
     return [*args, "--loglevel", "warning"]
 
 
 def ending(children: list[Child]) -> list[str]:
-    """Rigs first: a take in progress is saved while the page can still show it. The web goes last."""
+    """Return the names of the processes in the order in which they stop.
+
+    Rigs first: a take in progress is saved while the page can still show it. The web server is last.
+    """
     order = {"worker": 1, "web": 2}
     return [child.name for child in sorted(children, key=lambda child: order.get(child.name, 0))]
 
 
 def farewell() -> str:
-    """What is there when everything has ended, counted."""
+    """Return a summary of what is left when everything has ended."""
     takes = Episode.objects.takes().count()
     waiting = Job.objects.filter(state__in=[JobState.QUEUED, JobState.RUNNING]).count()
     text = f"Stopped. Nothing was lost: {takes} take{'s' * (takes != 1)} in the spool"
@@ -167,7 +175,7 @@ def farewell() -> str:
 
 
 def hosts(listen: str) -> list[str]:
-    """The names under which this start may be reached: exact, so that a foreign name is refused."""
+    """Return the exact names under which the server may be reached; requests with other names are refused."""
     names = ["localhost", "127.0.0.1", "[::1]"]
     if listen not in LOOPBACK:
         names += [socket.gethostname(), socket.getfqdn()]
@@ -179,7 +187,7 @@ def hosts(listen: str) -> list[str]:
 
 
 def check_home(folder: Path) -> None:
-    """Raises EmbeddedError where nothing can be written: what is recorded would be lost."""
+    """Raise EmbeddedError if nothing can be written to the folder, because recordings would be lost."""
     try:
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(b"robotdata")
@@ -191,11 +199,11 @@ def check_home(folder: Path) -> None:
 
 
 def prepare_database() -> None:
-    """Bring it up to date, and rows and folders to match; raises EmbeddedError where it cannot be used."""
+    """Migrate the database, and make rows agree with folders. Raise EmbeddedError if it is unusable."""
     try:
         call_command("migrate", verbosity=0, interactive=False)
         call_command("recover", quiet=True)
-        Rig.objects.update(state=RigState.OFFLINE, connection="")  # until they say hello
+        Rig.objects.update(state=RigState.OFFLINE, connection="")  # until they send hello
     except DatabaseError as error:
         if isinstance(error, IntegrityError | DataError):
             log.exception("A row could not be written")
@@ -203,6 +211,7 @@ def prepare_database() -> None:
 
 
 def check_port(host: str, port: int) -> None:
+    """Raise EmbeddedError if the port cannot be used."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -216,6 +225,7 @@ def check_port(host: str, port: int) -> None:
 
 
 def answers(url: str) -> bool:
+    """Return whether the URL answers with status 200 within half a second."""
     try:
         with urllib.request.urlopen(url, timeout=0.5) as reply:
             return bool(reply.status == 200)
@@ -224,7 +234,10 @@ def answers(url: str) -> bool:
 
 
 class home_lock:
-    """One start per home; the second is told who has it and where."""
+    """A lock that allows one start per home folder.
+
+    Raise EmbeddedError, naming the process and URL of the other one, if it is taken.
+    """
 
     def __init__(self, path: Path, url: str) -> None:
         self.path = path

@@ -15,13 +15,17 @@ from recorder.worker import recover as recovery
 
 
 class Command(recover.Command):
+    """The command; exit codes as of `recover`."""
+
     help = "Rebuild all rows of datasets, sessions and episodes from the folders. Exit codes as `recover`."
 
     def add_arguments(self, parser: CommandParser) -> None:
+        """Add `--fresh` to the options of `recover`."""
         super().add_arguments(parser)
         parser.add_argument("--fresh", action="store_true", help="move the database file aside even if it is readable")
 
     def handle(self, **options: Any) -> None:
+        """Move a damaged database file aside, migrate, and rebuild the rows."""
         if connection.vendor == "sqlite":
             path = Path(str(connection.settings_dict["NAME"]))
             if path.exists() and (options["fresh"] or not readable()):
@@ -30,11 +34,12 @@ class Command(recover.Command):
         super().handle(**options)
 
     def work(self) -> recovery.Report:
+        """Rebuild the rows and return the report."""
         return recovery.rebuild(deep=self.deep)
 
 
 def readable() -> bool:
-    """Whether SQLite itself finds the file whole."""
+    """Return whether SQLite finds its file intact."""
     try:
         with connection.cursor() as cursor:
             cursor.execute("PRAGMA quick_check(1)")
@@ -46,6 +51,7 @@ def readable() -> bool:
 
 
 def set_aside(path: Path) -> Path:
+    """Rename the database file and its logs, and return the new path."""
     aside = path.with_name(f"{path.name}.{time.strftime('%Y%m%d-%H%M%S')}.old")
     path.rename(aside)
     for end in ("-wal", "-shm"):

@@ -1,4 +1,4 @@
-"""`manage.py recover`: after a crash, close, match and give back; also done at every start."""
+"""`manage.py recover`: make rows and folders agree after a crash; also done at every start."""
 
 from __future__ import annotations
 
@@ -14,20 +14,24 @@ from recorder.text import sanitize_json
 from recorder.worker import recover
 
 MOST = 50
-"""Differences that are named; the others are counted."""
+"""The maximum number of differences that are printed; the others are counted."""
 
 
 class Command(BaseCommand):
+    """The command; exit codes: 0 all intact, 3 data was lost, 1 nothing is usable."""
+
     help = "Match database and folders after a crash. Exit 0: all intact. 3: data was lost. 1: nothing is usable."
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
+        """Add `--quiet` and `--deep`."""
         parser.add_argument("--quiet", action="store_true", help="print problems only")
 
         parser.add_argument("--deep", action="store_true", help="read every byte of finished takes and report damage")
 
     def run_from_argv(self, argv: list[str]) -> None:
-        # The exit code is for the shell: a caller within a program continues.
+        """Run the command from a shell, and exit with the report's code."""
+        # The exit code is for the shell only: a caller within a program continues.
         self.report = recover.Report()
         try:
             super().run_from_argv(argv)
@@ -37,6 +41,7 @@ class Command(BaseCommand):
         sys.exit(self.report.code)
 
     def handle(self, **options: Any) -> None:
+        """Recover, and print the report. Raise CommandError if migrations are missing."""
         executor = MigrationExecutor(connection)
         if missing := executor.migration_plan(executor.loader.graph.leaf_nodes()):
             raise CommandError(other_version_words(f"it lacks {missing[0][0]}"))
@@ -61,4 +66,5 @@ class Command(BaseCommand):
             )
 
     def work(self) -> recover.Report:
+        """Recover and return the report."""
         return recover.recover(deep=self.deep)

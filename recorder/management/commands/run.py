@@ -1,4 +1,4 @@
-"""`manage.py run`: the whole product on one machine. Web, worker and rigs, from one terminal."""
+"""`manage.py run`: the whole product on one machine: web, worker and rigs, from one terminal."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from recorder.management.embedded import Embedded, EmbeddedError, Options
 
 
 class Command(BaseCommand):
+    """The command; it ends when the processes have ended."""
+
     help = "Start web, worker and rigs on this machine; Ctrl-C stops them in order."
-    requires_system_checks = []  # checked once by `migrate`, not twice: the start is timed
+    requires_system_checks = []  # `migrate` checks already, and a second check would delay the start
 
     def add_arguments(self, parser: CommandParser) -> None:
+        """Add the address, the rigs and the parts to start."""
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
         parser.add_argument("--port", type=int, default=8000)
         parser.add_argument(
@@ -23,6 +26,7 @@ class Command(BaseCommand):
         parser.add_argument("--no-worker", action="store_true", help="encode elsewhere")
 
     def handle(self, **options: Any) -> None:
+        """Run the product. Raise CommandError if it cannot start."""
         chosen = Options(
             host=options["host"],
             port=options["port"],
@@ -36,5 +40,6 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
 
     def say(self, text: str) -> None:
+        """Print one line at once."""
         self.stdout.write(text)
         self.stdout.flush()

@@ -1,4 +1,4 @@
-"""`manage.py signin`: a new one-use sign-in link for the page that runs."""
+"""`manage.py signin`: print a new one-use sign-in link for the running page."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ from recorder.models import SignInCode
 
 
 class Command(BaseCommand):
+    """The command."""
+
     help = "Print a new one-use sign-in link."
 
     def handle(self, **options: Any) -> None:
+        """Print the link; it is valid for an hour."""
         lock = Path(settings.STATE_DIR) / "run.lock"
         try:
             url = str(json.loads(lock.read_text())["url"])

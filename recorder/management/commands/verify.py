@@ -1,4 +1,4 @@
-"""`manage.py verify DATASET`: read a dataset folder as a stranger would, and say what is wrong, where."""
+"""`manage.py verify DATASET`: check a dataset's folder independently of the database, and print its problems."""
 
 from __future__ import annotations
 
@@ -14,19 +14,24 @@ from robotdata.dataset.verify.check import verify_dataset
 
 
 class Command(BaseCommand):
+    """The command; exit codes: 0 no problem, 3 problems, 1 no such dataset."""
+
     help = "Check a dataset. Exit 0: nothing wrong. 3: problems, which are printed. 1: no such dataset."
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
+        """Add the dataset and `--deep`."""
         parser.add_argument("dataset", help="a dataset's name, or the path of any LeRobotDataset v3.0 folder")
         parser.add_argument("--deep", action="store_true", help="decode every frame and check every hash")
 
     def run_from_argv(self, argv: list[str]) -> None:
+        """Run the command from a shell, and exit with its code."""
         self.problems = 0
         super().run_from_argv(argv)
         sys.exit(3 if self.problems else 0)
 
     def handle(self, **options: Any) -> None:
+        """Check the dataset and print its problems. Raise CommandError if it does not exist."""
         named = Path(settings.DATASETS_DIR) / options["dataset"]
         root = named if named.is_dir() else Path(options["dataset"])
         if not root.is_dir():
