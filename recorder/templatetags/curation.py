@@ -1,4 +1,4 @@
-"""How the curation pages say marks, and where their links lead."""
+"""Template filters of the curation pages: flags, pending changes, links."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PLANNED_WORDS = {"delete": "to be deleted", "relabel": "to be relabelled", "trim
 
 @register.filter
 def plans(episode: Episode) -> list[dict[str, str]]:
-    """What is done to a committed episode when its dataset's changes are applied: in few words, and in more."""
+    """Return the pending changes of a committed episode as short and long texts."""
     planned = episode.planned
     if planned.get("delete"):
         return [{"short": "will be deleted", "long": "deleted", "tone": "tone-bad"}]
@@ -38,7 +38,7 @@ def plans(episode: Episode) -> list[dict[str, str]]:
 
 @register.filter
 def revision_words(revision: Revision) -> str:
-    """What made it of the state before: `deleted 3, trimmed 2`."""
+    """Return what made the revision from the one before: `deleted 3, trimmed 2`."""
     if revision.reverted_to is not None:
         return f"reverted to revision {revision.reverted_to}"
     words = [f"{name} {count}" for name, count in revision.counts.items()]
@@ -47,25 +47,25 @@ def revision_words(revision: Revision) -> str:
 
 @register.filter
 def type_of(operation: Operation) -> TypeSpec:
-    """How the operation's type is described."""
+    """Return the description of the operation's type."""
     return spec_of(operation)
 
 
 @register.filter
 def operation_summary(operation: Operation) -> str:
-    """What an operation without takes does: `delete 3, trim 2`."""
+    """Return what an operation without takes does: `delete 3, trim 2`."""
     return spec_of(operation).summary(operation)
 
 
 @register.filter
 def mark_words(code: str) -> str:
-    """A kind of mark in few words; an unknown one by its code."""
+    """Return the name of a kind of flag; the code if it is unknown."""
     return LABELS.get(code, str(code).replace("_", " "))
 
 
 @register.simple_tag
 def way(walk: str | None, view: str | None) -> str:
-    """The query that takes a list along to the player; empty without one."""
+    """Return the query that keeps the list in a link to the player; empty without a list."""
     if walk:
         return f"?{walk}"
     return f"?list={view}" if view else ""
@@ -73,7 +73,7 @@ def way(walk: str | None, view: str | None) -> str:
 
 @register.simple_tag
 def keys_of(user: Any) -> str:
-    """Which keys this person has changed, as JSON for the page's head."""
+    """Return the keys that this person has changed, as JSON for the page's head."""
     if not getattr(user, "is_authenticated", False):
         return "{}"
     changed = UserKeys.objects.filter(user=user.pk).values_list("changed", flat=True).first()
@@ -82,11 +82,11 @@ def keys_of(user: Any) -> str:
 
 @register.filter
 def share(part: Any, whole: Any) -> str:
-    """Percent without decimals: `42 %`."""
+    """Return a percentage without decimals: `42 %`."""
     return f"{100 * float(part) / float(whole):.0f} %" if whole else "–"
 
 
 @register.filter
 def camera_name(key: str) -> str:
-    """`front` of `observation.images.front`."""
+    """Return `front` for `observation.images.front`."""
     return key.removeprefix("observation.images.")

@@ -1,4 +1,4 @@
-"""How the pages say times, sizes, states and addresses: one place for each."""
+"""Template filters that format times, sizes, states and URLs, the same on every page."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ END_REASONS = {
 
 @register.filter
 def clock(seconds: Any) -> str:
-    """`0:07.3`, `12:03`, `1:02:03`; a dash where nobody knows."""
+    """Return a duration as `0:07.3`, `12:03` or `1:02:03`; a dash if it is unknown."""
     if not isinstance(seconds, int | float):
         return "–"
     tenths = round(max(0.0, seconds) * 10)
@@ -73,7 +73,7 @@ def clock(seconds: Any) -> str:
 
 @register.filter
 def span(seconds: Any) -> str:
-    """How much material: `48 s`, `12 min`, `3.4 h`."""
+    """Return a rough duration: `48 s`, `12 min`, `3.4 h`."""
     seconds = float(seconds or 0)
     if seconds < 100:
         return f"{seconds:.0f} s"
@@ -82,7 +82,7 @@ def span(seconds: Any) -> str:
 
 @register.filter
 def ago(when: datetime | None) -> str:
-    """`just now`, `4 min ago`, `yesterday 14:02`, `3 Nov 14:02`."""
+    """Return a time as `just now`, `4 min ago`, `yesterday 14:02` or `3 Nov 14:02`."""
     if when is None:
         return "never"
     gone = timezone.now() - when
@@ -98,13 +98,13 @@ def ago(when: datetime | None) -> str:
 
 @register.filter
 def rate(per_second: float | None) -> str:
-    """Return a rate with at most two decimals: 30, 12.5, 29.97; empty where there is none."""
+    """Return a rate with at most two decimals: 30, 12.5, 29.97; empty if it is None."""
     return "" if per_second is None else f"{per_second:.2f}".rstrip("0").rstrip(".")
 
 
 @register.filter
 def size(count: Any) -> str:
-    """Bytes for people, in thousands as disks are sold."""
+    """Return a number of bytes with a decimal unit: `12 kB`, `3.4 MB`."""
     left = float(count or 0)
     for unit in ("B", "kB", "MB", "GB"):
         if left < 999.5:
@@ -115,13 +115,13 @@ def size(count: Any) -> str:
 
 @register.filter
 def coded(text: str) -> SafeString:
-    """Return escaped HTML in which what stands between backticks is code."""
-    return mark_safe(re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text)))  # escaped before the tags are put in
+    """Return escaped HTML with text between backticks as code."""
+    return mark_safe(re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text)))  # escaped before the tags are inserted
 
 
 @register.filter
 def tone(row: Rig | Episode | Operation) -> str:
-    """The CSS class of a state's colour; the state's word always stands beside it."""
+    """Return the CSS class of a state's colour; the page always shows the state's name too."""
     if isinstance(row, Operation):
         name = OPERATION_TONES.get(OperationState(row.state), "")
     elif isinstance(row, Episode) and row.is_cut_off:
@@ -135,7 +135,7 @@ def tone(row: Rig | Episode | Operation) -> str:
 
 @register.filter
 def words(row: Rig | Episode | Operation) -> str:
-    """A state as a person says it."""
+    """Return the name of a state."""
     if isinstance(row, Operation) and row.state == OperationState.RUNNING:
         return spec_of(row).running
     if isinstance(row, Operation):
@@ -153,7 +153,7 @@ def words(row: Rig | Episode | Operation) -> str:
 
 @register.filter
 def end_words(episode: Episode) -> str:
-    """Why a take ended too early, or nothing."""
+    """Return why a take ended early; empty if it did not."""
     if episode.state == EpisodeState.INTERRUPTED:
         return END_REASONS.get(episode.end_reason, END_REASONS["interrupted"])
     return END_REASONS.get(episode.end_reason, "")
@@ -161,14 +161,14 @@ def end_words(episode: Episode) -> str:
 
 @register.filter
 def camera_keys(episode: Episode) -> list[str]:
-    """Its cameras, as the dataset declares them, or the rig where the dataset does not yet."""
+    """Return the keys of the episode's cameras, from the dataset or, if it has none yet, from the rig."""
     features = episode.dataset.features or (episode.rig.features if episode.rig else {})
     return cameras_of(features)
 
 
 @register.filter
 def rate_is_off(episode: Episode) -> bool:
-    """Whether the loop ran more than 2 % beside its nominal rate, and no mark says so already."""
+    """Return whether the loop's rate differs by more than 2 % from the nominal one, and no flag reports it."""
     if any(mark.get("code") == "rate" for mark in episode.marks):
         return False
     return bool(episode.rate_hz and episode.fps and abs(episode.rate_hz / episode.fps - 1) > 0.02)
@@ -176,7 +176,7 @@ def rate_is_off(episode: Episode) -> bool:
 
 @register.filter
 def stands_out(episode: Episode) -> list[dict[str, Any]]:
-    """Marks of one kind as one sentence, the gravest first, with the places in time to jump to."""
+    """Return the flags, one entry per kind with its places in time, the gravest first."""
     kinds: dict[tuple[Any, ...], dict[str, Any]] = {}
     for mark in episode.marks:
         first, end = int(mark.get("from_tick") or 0), mark.get("to_tick")
@@ -191,18 +191,19 @@ def stands_out(episode: Episode) -> list[dict[str, Any]]:
 
 @register.filter
 def kept_range(episode: Episode) -> str:
-    """The frames that a trim keeps, as `frames 12–110`."""
+    """Return the frames that the trim keeps, as `frames 12–110`."""
     return frame_range(*episode.kept_ticks)
 
 
 @register.simple_tag
 def frames(first: int, end: int) -> str:
+    """Return the frames from `first` up to, and not including, `end`, as `frames 12–110`."""
     return frame_range(first, end)
 
 
 @register.filter
 def frame_count(episode: Episode) -> str:
-    """`123 frames`, of a trimmed one `99 of 123 frames`: as long as the length that stands beside it."""
+    """Return `123 frames`, or `99 of 123 frames` for a trimmed episode."""
     first, end = episode.kept_ticks
     plural = "" if episode.ticks == 1 else "s"
     count = f"{end - first} of {episode.ticks}" if end - first != episode.ticks else str(episode.ticks)
@@ -211,14 +212,15 @@ def frame_count(episode: Episode) -> str:
 
 @register.filter
 def get(values: Any, key: str) -> Any:
+    """Return the value of a dict's key; None for anything else."""
     return values.get(key) if isinstance(values, dict) else None
 
 
 @register.simple_tag
 def strips(episode: Episode, camera: str = "") -> list[dict[str, str]]:
-    """The filmstrips that a card shows: the wished camera's, else the first's; of EVERY camera thin ones.
+    """Return the filmstrips of a card: of `camera`, else of the first one; for EVERY, a thin one per camera.
 
-    `name` is said where one could take it for another camera's.
+    `name` is set only if the filmstrip could be mistaken for another camera's.
     """
     keys = camera_keys(episode)
     if camera == EVERY and len(keys) > 1:
@@ -230,7 +232,7 @@ def strips(episode: Episode, camera: str = "") -> list[dict[str, str]]:
 
 @register.simple_tag
 def strip_url(episode: Episode, count: int = 4, height: int = 90) -> str:
-    """The filmstrip of the first camera; empty where there is none."""
+    """Return the URL of the first camera's filmstrip; empty without cameras."""
     keys = camera_keys(episode)
     return _strip(episode, keys[0], count, height) if keys else ""
 
@@ -241,25 +243,26 @@ def _strip(episode: Episode, camera: str, count: int, height: int) -> str:
 
 @register.simple_tag
 def queue_trouble() -> str:
-    """That the queue is offline, since when and where; empty while it answers."""
+    """Return since when and where the queue is offline; empty while it answers."""
     since = broker_watch.offline_since()
     return f"since {clock_time(since)}: {address()} does not answer" if since else ""
 
 
 @register.simple_tag
 def waiting_words() -> str:
-    """What an operation waits for that no worker has in its hands."""
+    """Return what an operation that no worker has claimed waits for."""
     return "waiting: the queue is offline" if broker_watch.offline_since() else "waiting for a worker"
 
 
 @register.simple_tag
 def open_operations() -> int:
+    """Return the number of open operations."""
     return Operation.objects.open().count()
 
 
 @register.simple_tag
 def top_rigs() -> list[Rig]:
-    """For the bar: those that are there first; a rig whose web process died counts as offline."""
+    """Return up to three rigs for the header, online ones first; a rig whose web process died counts as offline."""
     rigs = list(Rig.objects.only("name", "state", "last_seen_at", "status", "cameras")[:20])
     alive_since = timezone.now() - timedelta(seconds=ALIVE_S + 1)
     for rig in rigs:
@@ -269,22 +272,25 @@ def top_rigs() -> list[Rig]:
 
 
 def cameras_of(features: dict[str, Any]) -> list[str]:
+    """Return the keys of the camera features."""
     return [key for key, value in features.items() if value.get("dtype") in ("video", "image")]
 
 
 @register.filter
 def sheets(names: str) -> list[str]:
+    """Return the paths of the stylesheets with these names."""
     return [f"css/{name}.css" for name in names.split()]
 
 
 @register.filter
 def each(values: str) -> list[str]:
+    """Split at whitespace."""
     return values.split()
 
 
 @register.filter
 def change_words(change: Change) -> str:
-    """What one act changed, as `verdict: to review → keep`."""
+    """Return what one change set, as `verdict: to review → keep`."""
     parts = [
         f"{_NAMES.get(name, name)}: {_short(_told(name, change.before.get(name)))} → {_short(_told(name, new))}"
         for name, new in change.after.items()
@@ -296,7 +302,7 @@ _NAMES = {"trim_first": "first frame", "trim_end": "last frame"}
 
 
 def _told(name: str, value: Any) -> Any:
-    """A trim's end is stored as the first frame that is cut; people read the last that is kept."""
+    """Return the value for people: a trim's end is stored as the first frame cut, but shown as the last one kept."""
     return value - 1 if name == "trim_end" and isinstance(value, int) else value
 
 
