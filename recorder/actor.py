@@ -1,4 +1,4 @@
-"""Who does something: made once, where a request, a rig or a command comes in, and passed whole from there on."""
+"""The actor of a change: created where a request, a rig or a command comes in, and passed on unchanged."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 NAME_LENGTH = 150
-"""Letters of a name that the tables keep."""
+"""The maximum number of characters of a name in the tables."""
 
 
 class ActorKind(StrEnum):
-    """What kind of actor asks."""
+    """The kind of an actor."""
 
     PERSON = "person"  # signed in, in a browser
     PROGRAM = "program"  # with a bearer token
     RIG = "rig"
     WORKER = "worker"  # the product itself: a policy, the sweep
-    COMMAND = "command"  # somebody at the terminal of this machine
+    COMMAND = "command"  # a person at the terminal of this machine
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """One who asks for a change.
+    """The person, program or rig that requests a change.
 
-    `name` stands beside the change, at most NAME_LENGTH letters of it; "" for the product itself. `browser` tells two
-    people apart who share a sign-in; "" for everything but a browser. `user_id` is the account, None without one.
+    `name` is stored with the change, at most NAME_LENGTH characters; "" for the product itself. `browser` distinguishes
+    people who share an account; "" for everything but a browser. `user_id` is the account, None without one.
     """
 
     name: str
@@ -45,5 +45,5 @@ COMMAND = Actor("", ActorKind.COMMAND)
 
 
 def browser_of_session(session_key: str | None) -> str:
-    """Return a name for the browser with this session, from which the session cannot be told; "" without one."""
+    """Return an id for the browser with this session that does not reveal the session key; "" without a session."""
     return hashlib.blake2s(session_key.encode(), digest_size=8).hexdigest() if session_key else ""

@@ -1,4 +1,4 @@
-"""Django's admin: to look, and to help where the pages do not reach. Fates are changed on the pages, by services."""
+"""Django's admin, to inspect rows. Changes are made on the pages, by services."""
 
 from __future__ import annotations
 
@@ -9,26 +9,33 @@ from recorder.models import ApiToken, Change, Dataset, Episode, Job, Operation, 
 
 
 class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
-    """To look at: what these rows say is also in folders, and moves by conditional UPDATEs alone."""
+    """Read-only, because rows agree with folders and change only by conditional UPDATEs."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
+        """Refuse to add rows."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Refuse to change rows."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Refuse to delete rows."""
         return False
 
 
 @admin.register(Rig)
 class RigAdmin(ReadOnly):
+    """Rigs, read-only."""
+
     list_display = ["name", "robot_type", "state", "state_since", "host", "last_seen_at"]
     list_filter = ["state"]
 
 
 @admin.register(Session)
 class SessionAdmin(ReadOnly):
+    """Sessions, read-only."""
+
     list_display = ["rig", "dataset", "operator", "task", "started_at", "ended_at"]
     list_filter = ["rig", "dataset"]
     list_select_related = ["rig", "dataset"]
@@ -37,12 +44,16 @@ class SessionAdmin(ReadOnly):
 
 @admin.register(Dataset)
 class DatasetAdmin(ReadOnly):
+    """Datasets, read-only."""
+
     list_display = ["title", "slug", "fps", "policy", "total_episodes", "total_frames", "revision", "problem"]
     list_filter = ["policy", "fps"]
     search_fields = ["title", "slug"]
 
 
 class ChangeInline(admin.TabularInline):  # type: ignore[type-arg]
+    """The changes of an episode, on its page."""
+
     model = Change
     extra = 0
     can_delete = False
@@ -52,6 +63,8 @@ class ChangeInline(admin.TabularInline):  # type: ignore[type-arg]
 
 
 class EpisodeJobInline(admin.TabularInline):  # type: ignore[type-arg]
+    """The jobs of an episode, on its page."""
+
     model = Job
     extra = 0
     can_delete = False
@@ -61,6 +74,8 @@ class EpisodeJobInline(admin.TabularInline):  # type: ignore[type-arg]
 
 @admin.register(Episode)
 class EpisodeAdmin(ReadOnly):
+    """Episodes, read-only."""
+
     list_display = ["id", "dataset", "state", "verdict", "task", "ticks", "episode_index", "reviewer", "recorded_at"]
     list_filter = ["state", "verdict", "dataset", "rig"]
     list_select_related = ["dataset"]
@@ -70,12 +85,16 @@ class EpisodeAdmin(ReadOnly):
 
 
 class OperationJobInline(EpisodeJobInline):
+    """The jobs of an operation, on its page."""
+
     fields = ["episode", "camera", "state", "attempt", "frames_done", "frames_total", "error"]
     readonly_fields = ["episode", "camera", "state", "attempt", "frames_done", "frames_total", "error"]
 
 
 @admin.register(Operation)
 class OperationAdmin(ReadOnly):
+    """Operations, read-only."""
+
     list_display = ["id", "dataset", "state", "reason", "started_by", "attempt", "created_at", "finished_at"]
     list_filter = ["state", "dataset"]
     list_select_related = ["dataset"]
@@ -84,6 +103,8 @@ class OperationAdmin(ReadOnly):
 
 @admin.register(Job)
 class JobAdmin(ReadOnly):
+    """Jobs, read-only."""
+
     list_display = ["id", "operation", "camera", "state", "attempt", "frames_done", "frames_total", "lease_until"]
     list_filter = ["state"]
     list_select_related = ["operation__dataset"]
@@ -91,6 +112,8 @@ class JobAdmin(ReadOnly):
 
 @admin.register(Change)
 class ChangeAdmin(ReadOnly):
+    """Changes of episodes, read-only."""
+
     list_display = ["at", "who", "episode", "before", "after", "undone_at"]
     list_filter = ["who"]
     list_select_related = ["episode"]
@@ -99,11 +122,12 @@ class ChangeAdmin(ReadOnly):
 
 @admin.register(ApiToken)
 class ApiTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Taken away here; issued where its text can be shown, once."""
+    """Tokens, which can only be deleted here; `manage.py token` creates them, because their text is shown once."""
 
     list_display = ["name", "user", "created_at", "last_used_at"]
     fields = ["name", "user", "created_at", "last_used_at"]
     readonly_fields = ["name", "user", "created_at", "last_used_at"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
+        """Refuse to add tokens."""
         return False

@@ -1,4 +1,4 @@
-"""One thing that fails must not stop the others: a take, a dataset, a step of the sweep."""
+"""Isolate failures: one take, dataset or step of the sweep that fails must not stop the others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from robotdata.dataset.errors import DatasetError
 from robotdata.spool.errors import SpoolError
 
 WHOLE_DATABASE = (OperationalError, InterfaceError, InternalError, NotSupportedError, ProgrammingError)
-"""Errors of the database itself. DataError and IntegrityError are about one row."""
+"""Errors of the database itself. DataError and IntegrityError concern one row."""
 _EXPECTED = (SpoolError, DatasetError, Refused, OSError)
 _logged: set[str] = set()
 _MOST_LOGGED = 1000
@@ -21,10 +21,10 @@ _MOST_LOGGED = 1000
 
 @contextmanager
 def alone(what: str, log: logging.Logger, failed: Callable[[str], None] | None = None) -> Iterator[None]:
-    """Do one piece of work; an error ends this piece only.
+    """Run one piece of work; an error ends only this piece.
 
-    `failed` gets the error in words. An error that no code expects is also logged with its traceback, once for each
-    `what` and message. Errors of the whole database are raised: nothing else would succeed either.
+    `failed` is called with the error's message. An unexpected error is also logged with its traceback, once per `what`
+    and message. Errors of the whole database are raised, because nothing else would succeed either.
     """
     try:
         yield
@@ -43,7 +43,7 @@ def alone(what: str, log: logging.Logger, failed: Callable[[str], None] | None =
 
 
 def unexpected_words(error: Exception) -> str:
-    """What to tell a person of an error that no code expects; without a full stop."""
+    """Return the message about an unexpected error for a person, without a full stop."""
     text = str(error).strip().split("\n", 1)[0][:200]
     kind = type(error).__name__
     if isinstance(error, MemoryError):
@@ -54,7 +54,7 @@ def unexpected_words(error: Exception) -> str:
 
 
 def log_once(log: logging.Logger, what: str, error: Exception) -> None:
-    """Log the traceback the first time that `what` fails like this; the sweep comes every few seconds."""
+    """Log the traceback the first time that `what` fails like this, because the sweep repeats every few seconds."""
     key = f"{what}: {type(error).__name__}: {error}"[:500]
     if key in _logged:
         return

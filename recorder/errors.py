@@ -1,4 +1,4 @@
-"""What the recorder answers when it will not do something: words for a person, a code for a program."""
+"""Refusals of the recorder and messages about database errors: a text for people, a code for programs."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from django.db import DataError, IntegrityError
 
 
 class Refused(Exception):
-    """Asked for something that cannot be done now.
+    """A request that cannot be fulfilled now.
 
-    `code` is a short name that programs compare (`not_allowed`, `mismatch`, `offline`, ...); `message` says what,
-    where and what to do next; `status` is the HTTP status that carries it; `detail` is extra data for programs,
-    such as a table of differences.
+    `code` is a short name that programs compare (`not_allowed`, `mismatch`, `offline`, ...); `message` states the
+    problem, the place and the remedy; `status` is the HTTP status; `detail` is extra data for programs, such as a table
+    of differences.
     """
 
     def __init__(self, code: str, message: str, status: int = 409, detail: dict[str, Any] | None = None) -> None:
@@ -24,21 +24,21 @@ class Refused(Exception):
         self.detail = detail or {}
 
     def as_json(self) -> dict[str, Any]:
-        """The one shape of an error: `{"code", "message"}`, and `"detail"` where there is any."""
+        """Return the error as `{"code", "message"}`, with `"detail"` if there is any."""
         body: dict[str, Any] = {"code": self.code, "message": self.message}
         return {**body, "detail": self.detail} if self.detail else body
 
 
 _BEFORE = ("locked", "refused", "readonly", "unable to open", "too many clients")
-"""Of these the database speaks before it has taken anything; for errors without a code, as those of connecting."""
+"""Texts of errors that occur before the database changes anything, for errors without a code, as of connecting."""
 _SQLITE = {3, 5, 6, 8, 14, 26}
 """SQLITE_PERM, BUSY, LOCKED, READONLY, CANTOPEN, NOTADB."""
 _POSTGRES = {"25006", "53300", "55P03", "57P03"}
-"""Read-only, too many connections, a lock that cannot be acquired, starting or ending just now."""
+"""Read-only, too many connections, a lock that cannot be acquired, starting up or shutting down."""
 
 
 def database_words(problem: Exception) -> str:
-    """What to tell a person whose request the database did not bring to its end."""
+    """Return the message for a person whose request failed in the database."""
     if _took_nothing(problem):
         return f"The database is unavailable ({problem}). Nothing was changed: try again in a moment."
     said = f"The database failed while saving ({problem}). The change may or may not have been saved:"
@@ -46,7 +46,7 @@ def database_words(problem: Exception) -> str:
 
 
 def other_version_words(problem: str) -> str:
-    """Of a database that an earlier version of this program has left."""
+    """Return the message about a database of an earlier version."""
     return (
         f"The database {settings.DATABASES['default']['NAME']} belongs to another version of robotdata ({problem}): "
         "`python manage.py migrate` updates it, as every start does."
@@ -54,7 +54,7 @@ def other_version_words(problem: str) -> str:
 
 
 def unusable_words(problem: Exception) -> str:
-    """What to tell who starts something on a database that it cannot use."""
+    """Return the message for a person who starts the program on an unusable database."""
     name = settings.DATABASES["default"]["NAME"]
     if isinstance(problem, IntegrityError | DataError):
         return (
@@ -70,11 +70,11 @@ def unusable_words(problem: Exception) -> str:
 
 
 def _took_nothing(problem: Exception) -> bool:
-    """By the driver's code, which Django keeps as the cause."""
+    """Return whether the error occurred before any change, by the driver's code, which Django keeps as the cause."""
     cause = problem.__cause__ or problem
     code, state = getattr(cause, "sqlite_errorcode", None), getattr(cause, "sqlstate", None)
     if code is not None:
-        return code & 0xFF in _SQLITE  # an extended code has its kind in the last byte
+        return code & 0xFF in _SQLITE  # the last byte of an extended code is its kind
     if state is not None:
         return state in _POSTGRES
     return any(word in str(problem) for word in _BEFORE)

@@ -1,6 +1,6 @@
-"""How frames of an episode are told to people: counted from 0, both ends included.
+"""Frame ranges for people: counted from 0, both ends included.
 
-`frameRange` in `static/js/lib/format.js` says the same.
+`frameRange` in `static/js/lib/format.js` does the same.
 """
 
 from __future__ import annotations

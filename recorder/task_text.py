@@ -1,4 +1,4 @@
-"""The text of a task as it is kept, whichever door it comes in by: two that look alike are one."""
+"""The text of a task, normalised on every input, so that texts which look alike are one task."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from robotdata.capture.texts import tidy_task
 
 
 def checked_task(text: str) -> str:
-    """`text` without needless space. Raises Refused where nothing is left."""
+    """Return `text` with normalised whitespace. Raise Refused if it is empty."""
     tidy = tidy_task(text)
     if not tidy:
         raise Refused("invalid", "A task needs at least one visible character: policies are trained on it.", 422)

@@ -1,4 +1,4 @@
-"""Text: made safe to store, and values written for people."""
+"""Text: replace characters that cannot be stored, and format values for people."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 from django.utils import timezone
 
-# PostgreSQL has no NUL in text or jsonb, and nothing encodes half of a surrogate pair.
+# PostgreSQL cannot store NUL in text or jsonb, and a lone surrogate cannot be encoded.
 _ODD = re.compile("[\x00\ud800-\udfff]")
 _REPLACEMENT = "\ufffd"
 
 
 def sanitize_json(value: Any) -> Any:
-    """The JSON value with U+FFFD for every character that no database keeps, in keys too; others stay as they are."""
+    """Return the JSON value with U+FFFD for every character that a database cannot store, in keys too."""
     if isinstance(value, str):
         return _ODD.sub(_REPLACEMENT, value)
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""The recorder's pages and their fragments."""
+"""The URLs of the recorder's pages and their fragments."""
 
 from __future__ import annotations
 
