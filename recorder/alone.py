@@ -35,7 +35,7 @@ def alone(what: str, log: logging.Logger, failed: Callable[[str], None] | None =
             log.warning("%s: %s", what, error)
         else:
             failed(str(error).rstrip("."))
-    except Exception as error:  # noqa: BLE001 - files may hold anything; the next one must still be reached
+    except Exception as error:  # noqa: BLE001 - files may hold anything; the next piece must still run
         words = unexpected_words(error)
         log_once(log, what, error)
         if failed is not None:

@@ -62,9 +62,7 @@ def encoding_progress(operation: Operation) -> EncodingProgress:
 
 
 def _speed(jobs: Iterable[Job]) -> float | None:
-    """Return the present speed in frames per second: the mean speed of this batch's jobs times the number of running
-    jobs.
-    """
+    """Return the present speed in frames per second: the mean per job so far, times the number of running jobs."""
     frames = seconds = 0.0
     running, now = 0, timezone.now()
     for job in jobs:

@@ -74,9 +74,7 @@ def _revision(root: Path, number: int | None) -> Revision:
 
 
 def notes_of(sidecar: Sidecar) -> list[str]:
-    """Return, as sentences, what the operation that made a revision could not carry over and what was invalid
-    before.
-    """
+    """Return, as sentences, what the operation that made a revision could not carry over or found invalid."""
     about = sidecar.more.get("made_by")
     found = about.get(NOTES) if isinstance(about, dict) else None
     return [str(note)[:500] for note in found[:20]] if isinstance(found, list) else []

@@ -45,9 +45,7 @@ class Viewer:
         self._wake = asyncio.Event()
 
     def offer_frame(self, key: str, camera: int, data: bytes, now: float) -> None:
-        """Offer a frame of the camera `key`; it is dropped if the viewer does not want it now. `now` is monotonic, in
-        seconds.
-        """
+        """Offer a frame of camera `key`, dropped if the viewer does not want it `now` (monotonic seconds)."""
         fps = self.wanted.get(key)
         if not fps:
             return

@@ -54,7 +54,7 @@ class RigRows:
             task.add_done_callback(self._watch)
 
     def status(self, status: Mapping[str, Any]) -> None:
-        """Store the newest status; it is written soon."""
+        """Queue the status to be written, replacing an older one."""
         seen = visible(status, self.cameras)
         self._moved = self._moved or seen != self._seen
         self._seen = seen
@@ -103,7 +103,7 @@ class RigRows:
             self._moved, self._written_at = False, time.monotonic()
             try:
                 await self._write_status(status, moved)
-            except Exception as error:  # noqa: BLE001 - the next status may do better
+            except Exception as error:  # noqa: BLE001 - the next status may succeed
                 log_once(log, f"Writing the status of {self.name}", error)
 
     async def _write_status(self, status: Mapping[str, Any], moved: bool) -> None:
@@ -124,7 +124,7 @@ class RigRows:
             take_id, summary = await self._takes.get()
             try:
                 await self._write_take(take_id, summary)
-            except Exception as error:  # noqa: BLE001 - one take must not hold up the others
+            except Exception as error:  # noqa: BLE001 - one take must not block the others
                 log_once(log, f"Naming the take {take_id} of {self.name}", error)
             finally:
                 self._takes.task_done()
@@ -135,7 +135,7 @@ class RigRows:
         except Refused as error:
             log.warning("%s: %s", self.name, error)
             await self.not_listed(take_id, error.message)
-        except Exception as error:  # noqa: BLE001 - a rig may say anything; its folder is untouched
+        except Exception as error:  # noqa: BLE001 - a rig may send anything; the take's folder is unaffected
             log_once(log, f"Listing the take {take_id} of {self.name}", error)
             await self.not_listed(take_id, unexpected_words(error))
 

@@ -56,7 +56,7 @@ class Dataset(models.Model):
     policy = models.CharField(max_length=10, choices=Policy, default=Policy.HAND)
     every = models.PositiveSmallIntegerField(default=1, validators=[MinValueValidator(1), MaxValueValidator(1000)])
     encode_unreviewed = models.BooleanField(default=False)  # whether a policy also encodes unreviewed takes
-    goal = models.PositiveIntegerField(null=True, blank=True)  # number of episodes per task
+    goal = models.PositiveIntegerField(null=True, blank=True)  # target number of episodes per task
     thresholds = models.JSONField(default=dict, blank=True)  # of quality flags, by name, if not the default
     judge_by = models.DateTimeField(null=True, blank=True)  # takes need assessing: notify a worker again after this
     total_episodes = models.PositiveIntegerField(default=0)

@@ -63,7 +63,7 @@ def assess(*, episode: Episode) -> list[dict[str, Any]]:
         metrics = metrics_of(episode.take_path) or _measure(episode.take_path)
     except WHOLE_DATABASE:
         raise
-    except Exception as error:  # noqa: BLE001 - a take holds anything; one that is never judged would be rung for ever
+    except Exception as error:  # noqa: BLE001 - a take may hold anything; unflagged, it would be retried for ever
         words = str(error)
         if not isinstance(error, SpoolError | OSError):
             words = unexpected_words(error)

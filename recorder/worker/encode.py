@@ -74,7 +74,7 @@ def run_job(job_id: int, *, on_stall: Callable[[str], None] | None = None) -> bo
     except LostLease:
         log.info("%s was cancelled, or given to another worker", job)
         return True
-    except Exception as error:  # noqa: BLE001 - the outermost loop of a job: what happened must reach its row
+    except Exception as error:  # noqa: BLE001 - the outermost loop of a job: its row must record the error
         if not _mine(job).exists():  # the other worker may have committed, and deleted the files of this one
             log.info("%s was cancelled, or given to another worker; here it had failed: %s", job, error)
             return True

@@ -55,7 +55,7 @@ def run_operation(operation_id: uuid.UUID | str) -> bool:
             committed = RUNNERS[OperationType(operation.type)](operation, heart)
     except LostLease:
         log.info("%s was given to another worker", operation)
-    except Exception as error:  # noqa: BLE001 - the outermost loop of a run: what happened must reach its row
+    except Exception as error:  # noqa: BLE001 - the outermost loop of a run: its row must record the error
         mine = Operation.objects.filter(pk=operation.pk, token=operation.token)
         if not mine.exists():  # the other worker may delete the files that this one reads
             log.info("%s was given to another worker; here it had failed: %s", operation, error)

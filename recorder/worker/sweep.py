@@ -192,7 +192,7 @@ def move_on(now: datetime) -> None:
 
 
 def tidy_staging() -> None:
-    """Delete staged videos of episodes that are committed or purged, which a crash left behind."""
+    """Delete partial videos, and staged ones of committed or purged episodes, that a crash left behind."""
     staged = _staged()
     if not staged:
         return
