@@ -38,7 +38,7 @@ def set_verdict(
     A large request may be split: later parts pass the `group` of the first. `versions` gives the versions that were
     read, as `version` does of one. With `own` or `versions`, the actor's own changes since are no conflict.
 
-    Raise Refused. If the first check fails, nothing is changed; if some changed meanwhile, the message names them.
+    Raise Refused: nothing is changed if the first check fails; later, the message names those that were not changed.
     """
     require(actor, Action.JUDGE, *episodes)
     if verdict not in Verdict.values:
