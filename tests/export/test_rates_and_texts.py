@@ -106,4 +106,4 @@ def test_a_text_that_no_row_can_hold_is_refused(text: object) -> None:
     with pytest.raises(ValueError, match="text"):
         pack_text(text)
     with pytest.raises(DeviceError, match="subtask"):
-        StoredValue("subtask", {"dtype": "string", "shape": [1], "names": None}).stored(text, "observe")
+        StoredValue("subtask", {"dtype": "string", "shape": [1], "names": None}).convert(text, "observe")

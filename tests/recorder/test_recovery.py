@@ -181,7 +181,7 @@ class TestCommitted:
     ) -> None:
         episode = make_episode()
         with monkeypatch.context() as patch:
-            patch.setattr(commit, "clear_committed", lambda *_: None)  # killed before
+            patch.setattr(run, "clear_committed", lambda *_: None)  # killed before
             work(start_encoding(dataset=committed, actor=Actor("olga")))
         assert episode.take_path.is_dir()
         assert recover().code == 0 and not episode.take_path.exists()

@@ -24,10 +24,13 @@ class Late:
         page.route(url, self.hold)
 
     def hold(self, route: Route) -> None:
+        if not self.holding:
+            return route.continue_()
+        response = route.fetch()
         if self.holding:
-            self.held.append((route, route.fetch()))
-        else:
-            route.continue_()
+            return self.held.append((route, response))
+        # `end` ran while the answer was on its way: nobody would let it through any more.
+        return route.fulfill(response=response)
 
     def wait(self, ask: str = "") -> None:
         until_held(self.page, self.held, ask)
