@@ -62,7 +62,11 @@ def unusable_words(problem: Exception) -> str:
             "not help. This is a bug; please report it with the log above."
         )
     if any(word in str(problem) for word in ("no such column", "no such table", "does not exist")):
-        return other_version_words(str(problem))
+        return (
+            f"The database {name} was made by an unreleased version of robotdata ({problem}), and no migration leads "
+            "from it. `python manage.py rebuild --fresh` makes a new one from the takes and datasets and keeps the "
+            "old file; a PostgreSQL database must be replaced by an empty one first."
+        )
     return (
         f"The database {name} cannot be used ({problem}). Check that this user may write to it and to its folder. To "
         "rebuild a damaged one from the takes and datasets, run `python manage.py rebuild`."

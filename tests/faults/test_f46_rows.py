@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -124,3 +125,16 @@ def test_a_start_without_its_database_brings_every_row_back(home: Home) -> None:
     remove(home.database)
     start_and_end(home)
     assert told(home) == was
+
+
+def test_one_whose_tables_no_migration_makes_is_made_again_from_the_folders(home: Home) -> None:
+    """As by a checkout from before the first release, whose migration has the same name and other tables."""
+    was = told(home)
+    with sqlite3.connect(home.database) as database:
+        database.execute("drop table recorder_job")
+        database.execute("drop table recorder_operation")
+    said = refused(home, "recover")
+    assert "no such table: recorder_operation" in said or "no such table: recorder_job" in said
+    assert "python manage.py rebuild --fresh" in said and "python manage.py migrate" not in said
+    assert home.manage("rebuild", "--fresh")[0] == 0
+    assert told(home)["episodes"].keys() == was["episodes"].keys()
