@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TypeVar
 from weakref import WeakKeyDictionary
 
@@ -21,7 +20,6 @@ _TAIL = 8
 _MAGIC = b"PAR1"
 _MAX_BYTES = 512 << 20
 _MAX_DEPTH = 16
-_MAX_KEPT, _MAX_KEPT_BYTES = 64, 128 << 10
 _STOP, _TRUE, _FALSE, _BYTE, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT = 0, 1, 2, 3, 7, 8, 9, 10, 11, 12
 _NUMBERS = frozenset({4, 5, 6})
 _Item = TypeVar("_Item")
@@ -68,21 +66,11 @@ def chunk_sizes(file: pq.ParquetFile) -> Groups:
 
 
 def parse(footer: bytes) -> Groups:
-    """Return the sizes in a footer. Raises BadFooter.
-
-    A file is opened again for each page, check and edit of its dataset: what the last small footers said is kept.
-    """
-    return _read_again(footer) if len(footer) <= _MAX_KEPT_BYTES else _read(footer)
-
-
-def _read(footer: bytes) -> Groups:
+    """Return the sizes in a footer. Raises BadFooter."""
     try:
         return _Reader(footer).groups()
     except (IndexError, OverflowError) as error:
         raise BadFooter("the footer ends in the middle of its metadata") from error
-
-
-_read_again = lru_cache(_MAX_KEPT)(_read)
 
 
 class _Reader:
