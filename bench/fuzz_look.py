@@ -23,8 +23,8 @@ KILL_CPU_S, KILL_WALL_S = 20, 120
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ["/", "/newest/", "/rigs/", "/datasets/", "/operations/", "/trash/", "/api/episodes", "/api/datasets",
           "/api/sessions", "/api/trash", "/record/sim/", "/record/sim/takes/"]  # fmt: skip
-VIEWS = ["", "cards/", "wall/", "wall/head/", "wall/ids/", "figures/", "batches/", "planned/", "revisions/", "tasks/",
-         "overview/", "frames/"]  # fmt: skip
+VIEWS = ["", "cards/", "wall/", "wall/head/", "wall/ids/", "figures/", "operations/", "planned/", "revisions/",
+         "tasks/", "overview/", "frames/"]  # fmt: skip
 
 REACHED: dict[str, set[str]] = {
     "manifest": {"page", "api", "frame", "signals"},

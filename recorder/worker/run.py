@@ -116,7 +116,7 @@ def _reason_of(operation: Operation, error: Exception) -> str:
     reason = _text_of(error)
     if not isinstance(error, OSError):
         return reason
-    cause = "permissions" if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS} else "disk"
+    cause = "permissions" if error.errno in {errno.EACCES, errno.EPERM} else "disk"
     next_step = f"Check the {cause}, then try again: parts that are written already are reused."
     return f"{operation.dataset.path} could not be updated{_where(error)}: {reason}. {next_step}"
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
+from django.db import DatabaseError
 from django.utils import timezone
 
 from recorder.jobs.leases import Heartbeat, LostLease
 from recorder.models import Operation
 from recorder.models.states import OperationState
+
+log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]
 """Called with (steps done, steps in total) before each step."""
@@ -27,7 +31,11 @@ def step_recorder(operation: Operation, heart: Heartbeat) -> Progress:
 
     def progress(done: int, total: int) -> None:
         heart.progress(done)
-        if not mine.update(steps_done=done, steps_total=total, updated_at=timezone.now()):
+        if not mine.exists():
             raise LostLease
+        try:
+            mine.update(steps_done=done, steps_total=total, updated_at=timezone.now())
+        except DatabaseError as error:  # the step is only shown; a commit does not fail for it
+            log.warning("Cannot record step %d of %s: %s", done, operation, error)
 
     return progress

@@ -37,7 +37,7 @@ def test_every_step_says_where_it_failed_and_nothing_is_half(
             there, left = committed(home), raw(home)
             assert there in ({}, wanted), n
             assert there or left == wanted, (n, "raw frames went before the dataset showed them")
-            if run.said.startswith("committing"):  # the others: its row, or what comes after the commit
+            if run.said.startswith("running"):  # the others: its row, or what comes after the commit
                 assert re.search(WORDS[how], run.said), run.said
                 told |= set(re.findall(r"\(while ([^)]*)\)", run.said))
             lease_runs_out(home)

@@ -32,7 +32,7 @@ def test_what_has_been_committed_is_let_go(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     looks = [json.loads(line) for line in done.stdout.splitlines()]
     warm, last = looks[len(looks) // 3], looks[-1]
-    assert last["operation"] - warm["operation"] >= 15
+    assert last["batch"] - warm["batch"] >= 15
     # A batch has some thousand objects of its own; Celery, Django and numpy a few hundred that come and go.
     assert last["objects"] - warm["objects"] < 1000, looks
     assert last["files"] <= warm["files"] + 1 and last["threads"] <= warm["threads"] + 2, looks
