@@ -1,7 +1,7 @@
 """Where the tests' processor time and their waiting go: per file, per test and per fixture.
 
-    SUITE_COST=/tmp/cost.jsonl python -m pytest -p bench.suite_cost -n 2 --dist loadfile tests
-    python bench/suite_cost.py /tmp/cost.jsonl
+    SUITE_COST=cost.jsonl python -m pytest -p bench.suite_cost -n 2 --dist loadfile tests
+    python bench/suite_cost.py cost.jsonl
 
 The first is a pytest plugin: each process that runs tests appends a line for each phase of a test, for each fixture's
 set-up and for its collection, with the wall time and the processor time of itself and of all its descendants, living
@@ -15,7 +15,7 @@ import os
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -75,49 +75,39 @@ def note(kind: str, name: str, spent: dict[str, float]) -> None:
         file.write(line + "\n")
 
 
+def metered(kind: str, name: str = "") -> Generator[None, Any, Any]:
+    """Note what the wrapped hook costs, and return its result."""
+    meter = Meter()
+    try:
+        return (yield)
+    finally:
+        note(kind, name, meter.read())
+
+
 @pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Iterator[None]:
-    meter = Meter()
-    try:
-        return (yield)
-    finally:
-        note("collection", "", meter.read())
+def pytest_collection() -> Generator[None, Any, Any]:
+    return (yield from metered("collection"))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
-    meter = Meter()
-    try:
-        return (yield)
-    finally:
-        note("setup", item.nodeid, meter.read())
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, Any, Any]:
+    return (yield from metered("setup", item.nodeid))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    meter = Meter()
-    try:
-        return (yield)
-    finally:
-        note("call", item.nodeid, meter.read())
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
+    return (yield from metered("call", item.nodeid))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
-    meter = Meter()
-    try:
-        return (yield)
-    finally:
-        note("teardown", item.nodeid, meter.read())
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, Any, Any]:
+    return (yield from metered("teardown", item.nodeid))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any]) -> Iterator[None]:
-    meter = Meter()
-    try:
-        return (yield)
-    finally:
-        note("fixture", f"{fixturedef.baseid}::{fixturedef.argname} ({fixturedef.scope})", meter.read())
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any]) -> Generator[None, Any, Any]:
+    name = f"{fixturedef.baseid}::{fixturedef.argname} ({fixturedef.scope})"
+    return (yield from metered("fixture", name))
 
 
 def table(title: str, sums: dict[str, dict[str, float]], key: str) -> None:
@@ -131,17 +121,17 @@ def main() -> None:
     """Own is the processor time of the process that ran the tests, others that of its descendants, idle the rest."""
     files, tests, fixtures, phases = (defaultdict(lambda: defaultdict(float)) for _ in range(4))
     for line in Path(sys.argv[1]).read_text().splitlines():
-        said = json.loads(line)
-        said["idle"] = max(0.0, said["wall"] - said["own"] - said["others"])
-        into = [(phases, said["kind"] + " " + said["worker"])]
-        if said["kind"] == "fixture":
-            into.append((fixtures, said["name"]))
-        elif said["name"]:
-            into += [(files, said["name"].partition("::")[0]), (tests, said["name"])]
+        entry = json.loads(line)
+        entry["idle"] = max(0.0, entry["wall"] - entry["own"] - entry["others"])
+        into = [(phases, entry["kind"] + " " + entry["worker"])]
+        if entry["kind"] == "fixture":
+            into.append((fixtures, entry["name"]))
+        elif entry["name"]:
+            into += [(files, entry["name"].partition("::")[0]), (tests, entry["name"])]
         for sums, name in into:
             for column in ("wall", "own", "others", "idle"):
-                sums[name][column] += said[column]
-            sums[name]["cpu"] += said["own"] + said["others"]
+                sums[name][column] += entry[column]
+            sums[name]["cpu"] += entry["own"] + entry["others"]
             sums[name]["count"] += 1
     table("Phases", phases, "wall")
     table("Files, by processor time", files, "cpu")
