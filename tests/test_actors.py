@@ -29,6 +29,7 @@ HOUSEKEEPING = {
 WRITES = {
     *("create", "get_or_create", "update_or_create", "bulk_create", "bulk_update", "save", "update", "delete"),
     *("replace_json", "write_manifest", "replace_text", "update_curation", "update_curations", "move"),
+    *("end_operation", "restart_operation"),
 }
 
 

@@ -15,7 +15,7 @@ from recorder.jobs.encode_settings import encode_settings, size_problem
 from recorder.jobs.notify import wake_workers
 from recorder.models import Dataset, Episode, Job, Operation, Policy
 from recorder.models.job import encoding_since
-from recorder.models.lifecycle import hold_jobs, move
+from recorder.models.lifecycle import hold_jobs, move, restart_operation
 from recorder.models.paths import unchangeable
 from recorder.models.permissions import Action, require
 from recorder.models.states import EpisodeState, JobState, OperationState, OperationType, Verdict
@@ -117,9 +117,7 @@ def retry_encoding(operation: Operation, actor: Actor) -> Operation:
             dataset=operation.dataset, actor=actor, episodes=left, include_unreviewed=True, reason=RETRY
         )
     with transaction.atomic():
-        if operation.state != OperationState.FAILED or not move(
-            operation, OperationState.QUEUED, error="", attempt=0, token="", lease_until=None, finished_at=None
-        ):
+        if operation.state != OperationState.FAILED or not restart_operation(operation, OperationState.QUEUED):
             raise Refused("nothing_failed", f"{operation} is {operation.state}: only a failed batch can be retried.")
         hold_jobs(operation.pk)
         back = [

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 
 from recorder.actor import Actor
 from recorder.errors import Refused
 from recorder.jobs.notify import wake_workers
 from recorder.jobs.operation_types import TYPES, spec_of
 from recorder.models import Dataset, Operation
-from recorder.models.lifecycle import move
+from recorder.models.lifecycle import end_operation, restart_operation
 from recorder.models.paths import unchangeable
 from recorder.models.permissions import require
 from recorder.models.states import OperationState, OperationType
@@ -55,16 +54,7 @@ def restart_revising(operation: Operation, actor: Actor) -> Operation:
     require(actor, spec_of(operation).action, operation)
     with _one_at_a_time(operation.dataset):
         _check_free(operation.dataset)
-        if not move(
-            operation,
-            OperationState.RUNNING,
-            error="",
-            attempt=0,
-            token="",
-            lease_until=None,
-            finished_at=None,
-            steps_done=0,
-        ):
+        if not restart_operation(operation, OperationState.RUNNING):
             raise Refused("moved", f"{operation} has changed meanwhile. Reload the page.")
         wake_workers("run_operation", str(operation.pk))
     return operation
@@ -106,15 +96,7 @@ def check_cancel(operation: Operation) -> None:
 
 def mark_cancelled(operation: Operation, by: str) -> None:
     """Mark the operation as cancelled. Raise Refused if a person or a worker changed it first."""
-    error = f"Cancelled by {by}." if by else ""
-    if not move(
-        operation,
-        OperationState.CANCELLED,
-        only={"token": operation.token},
-        finished_at=timezone.now(),
-        lease_until=None,
-        error=error,
-    ):
+    if not end_operation(operation, OperationState.CANCELLED, f"Cancelled by {by}." if by else ""):
         raise Refused("moved", f"{operation} has changed meanwhile. Reload the page.")
 
 
@@ -130,8 +112,7 @@ def is_made(operation: Operation) -> bool:
 
 def _operation_of(root: Path) -> str:
     """Return the id of the operation that made the revision in `root`; empty if unknown."""
-    about = read_sidecar(root, []).more.get("made_by")
-    return str(about.get("operation") or "") if isinstance(about, dict) else ""
+    return str(read_sidecar(root, []).made_by.get("operation") or "")
 
 
 def _check_free(dataset: Dataset) -> None:

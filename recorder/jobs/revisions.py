@@ -54,8 +54,7 @@ def revisions_of(dataset: Dataset) -> list[Revision]:
 
 def _revision(root: Path, number: int | None) -> Revision:
     sidecar = read_sidecar(root, [])
-    about = sidecar.more.get("made_by")
-    about = about if isinstance(about, dict) else {}
+    about = sidecar.made_by
     counts = {name: about[name] for name in ("committed", *EDIT_COUNTS) if type(about.get(name)) is int}
     back = about.get("reverted_to")
     episodes, frames = _size_of(root, sidecar)
@@ -75,8 +74,7 @@ def _revision(root: Path, number: int | None) -> Revision:
 
 def notes_of(sidecar: Sidecar) -> list[str]:
     """Return, as sentences, what the operation that made a revision could not carry over or found invalid."""
-    about = sidecar.more.get("made_by")
-    found = about.get(NOTES) if isinstance(about, dict) else None
+    found = sidecar.made_by.get(NOTES)
     return [str(note)[:500] for note in found[:20]] if isinstance(found, list) else []
 
 

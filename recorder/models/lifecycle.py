@@ -5,6 +5,8 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from django.utils import timezone
+
 from recorder.models import Episode, Job, Operation
 from recorder.models.states import NEXT, EpisodeState, JobState, OperationState
 from recorder.models.versions import next_version
@@ -37,6 +39,25 @@ def move(row: Episode | Operation | Job, new: str, *, only: dict[str, Any] | Non
         for name, value in fields.items():
             setattr(row, name, value)
     return bool(ours)
+
+
+def end_operation(operation: Operation, state: OperationState, error: str = "") -> bool:
+    """End the operation in `state`; return False if it changed meanwhile or another worker holds it."""
+    only = {"token": operation.token}
+    return move(operation, state, only=only, error=error, finished_at=timezone.now(), lease_until=None)
+
+
+def restart_operation(operation: Operation, state: OperationState) -> bool:
+    """Move a failed operation to `state`, as if it had never run; return False if it changed meanwhile."""
+    fresh: dict[str, Any] = {
+        "error": "",
+        "attempt": 0,
+        "token": "",
+        "lease_until": None,
+        "finished_at": None,
+        "steps_done": 0,
+    }
+    return move(operation, state, **fresh)
 
 
 def hold_jobs(operation_id: uuid.UUID, *, episode: Episode | None = None) -> None:

@@ -26,7 +26,7 @@ from recorder.catalog.take_files import remove_staging, set_aside
 from recorder.jobs.encode_settings import encode_settings
 from recorder.jobs.leases import Heartbeat
 from recorder.models import Dataset, Episode, Operation
-from recorder.models.lifecycle import move
+from recorder.models.lifecycle import end_operation, move
 from recorder.models.states import EpisodeState, OperationState
 from recorder.worker.encode import (
     FINAL,
@@ -177,9 +177,7 @@ def _end_without_commit(operation: Operation) -> list[Episode]:
     """End a batch without episodes to commit: all failed, or recovery has found them in the folder already."""
     there = committed_episodes(operation)
     state = OperationState.DONE if there else OperationState.FAILED
-    mine = {"token": operation.token}
-    ended = move(operation, state, only=mine, error=failures(operation), finished_at=timezone.now(), lease_until=None)
-    return there if ended else []
+    return there if end_operation(operation, state, failures(operation)) else []
 
 
 def _prepare(operation: Operation, episode: Episode) -> tuple[NewEpisode, dict[str, Any]]:
@@ -223,15 +221,7 @@ def _write_rows(
     with transaction.atomic():
         # The dataset's row first, in the same order as every refresh, so that two transactions cannot deadlock.
         Dataset.objects.select_for_update(no_key=True).get(pk=operation.dataset_id)
-        words = failures(operation)
-        if not move(
-            operation,
-            OperationState.DONE,
-            only={"token": operation.token},
-            error=words,
-            finished_at=now,
-            lease_until=None,
-        ):
+        if not end_operation(operation, OperationState.DONE, failures(operation)):
             return []
         for episode in episodes:
             new = made[str(episode.pk)]

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.db import transaction
-from django.utils import timezone
 
 from recorder.catalog.datasets_on_disk import KEEP_REVISIONS, LOCK_WAIT_S, refresh_dataset
 from recorder.catalog.sidecars import adopt_sidecar, names_in
 from recorder.jobs.leases import Heartbeat
 from recorder.jobs.operation_rows import is_made
 from recorder.models import Episode, Operation
-from recorder.models.lifecycle import move
+from recorder.models.lifecycle import end_operation
 from recorder.models.states import OperationState
 from recorder.worker.run_steps import Progress, made_by, step_recorder
 from robotdata.dataset.annotations import Edit, planned_edit
@@ -20,6 +20,9 @@ from robotdata.dataset.lock import dataset_lock
 from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.write.edit import apply_edit, revert
 from robotdata.dataset.write.swap import recover_dataset
+
+_Make = Callable[[dict[str, Any], Progress], None]
+"""Makes the revision, given the folders and names that `dataset.write` needs, and the progress to call."""
 
 
 def run_edit(operation: Operation, heart: Heartbeat) -> list[Episode]:
@@ -51,7 +54,7 @@ def run_revert(operation: Operation, heart: Heartbeat) -> list[Episode]:
     return _make_once(operation, heart, make)
 
 
-def _make_once(operation: Operation, heart: Heartbeat, make: Any) -> list[Episode]:
+def _make_once(operation: Operation, heart: Heartbeat, make: _Make) -> list[Episode]:
     """Make the revision, then update the rows. Idempotent after a crash at any point: the revision is made once."""
     dataset = operation.dataset
     where = {
@@ -74,11 +77,4 @@ def write_rows(operation: Operation) -> None:
     refresh_dataset(dataset=operation.dataset)
     adopt_sidecar(operation.dataset)
     with transaction.atomic():
-        move(
-            operation,
-            OperationState.DONE,
-            only={"token": operation.token},
-            error="",
-            finished_at=timezone.now(),
-            lease_until=None,
-        )
+        end_operation(operation, OperationState.DONE)

@@ -16,11 +16,12 @@ from django.utils import timezone
 from recorder.jobs.leases import Heartbeat, LostLease, lease_end
 from recorder.models import Episode, Operation
 from recorder.models.job import lease_expired
-from recorder.models.lifecycle import move
+from recorder.models.lifecycle import end_operation, move
 from recorder.models.states import EpisodeState, OperationState, OperationType
 from recorder.worker.commit import FolderMissing, clear_committed, run_commit
 from recorder.worker.encode import FINAL, SPACE_AGAIN, complete_episodes, is_no_space
 from recorder.worker.revise import run_edit, run_revert
+from recorder.worker.run_steps import held
 from robotdata.dataset.errors import DatasetBusy, EditError, FeaturesDiffer, NotADataset
 from robotdata.dataset.write.commit_progress import step_of
 
@@ -87,7 +88,7 @@ def claim_operation(operation_id: uuid.UUID | str) -> Operation | None:
 
 
 def _renewal(operation: Operation) -> Callable[[int], bool]:
-    mine = Operation.objects.filter(pk=operation.pk, token=operation.token, state=OperationState.RUNNING)
+    mine = held(operation)
     return lambda _: bool(mine.update(lease_until=lease_end()))
 
 
@@ -135,21 +136,13 @@ def _where(error: Exception) -> str:
 
 def _later(operation: Operation, reason: str, pause: timedelta, *, counted: bool) -> None:
     now = timezone.now()
-    mine = Operation.objects.filter(pk=operation.pk, token=operation.token, state=OperationState.RUNNING)
     attempt = operation.attempt if counted else operation.attempt - 1
-    mine.update(token="", lease_until=now + pause, attempt=attempt, error=reason, updated_at=now)
+    held(operation).update(token="", lease_until=now + pause, attempt=attempt, error=reason, updated_at=now)
 
 
 def _give_up(operation: Operation, reason: str) -> None:
     with transaction.atomic():
-        if not move(
-            operation,
-            OperationState.FAILED,
-            only={"token": operation.token},
-            error=reason,
-            finished_at=timezone.now(),
-            lease_until=None,
-        ):
+        if not end_operation(operation, OperationState.FAILED, reason):
             return
         for episode in complete_episodes(operation):
             move(episode, EpisodeState.FAILED, error=reason)

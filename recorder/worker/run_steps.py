@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.db import DatabaseError
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from recorder.jobs.leases import Heartbeat, LostLease
@@ -25,9 +26,14 @@ def made_by(operation: Operation) -> dict[str, Any]:
     return {"by": operation.started_by, "at": now, "operation": str(operation.pk)}
 
 
+def held(operation: Operation) -> QuerySet[Operation]:
+    """Return the operation's row while this worker holds it, else nothing."""
+    return Operation.objects.filter(pk=operation.pk, token=operation.token, state=OperationState.RUNNING)
+
+
 def step_recorder(operation: Operation, heart: Heartbeat) -> Progress:
     """Return a function that records each step in the row. It raises LostLease if the row was cancelled or lost."""
-    mine = Operation.objects.filter(pk=operation.pk, token=operation.token, state=OperationState.RUNNING)
+    mine = held(operation)
 
     def progress(done: int, total: int) -> None:
         heart.progress(done)

@@ -30,6 +30,12 @@ class Sidecar:
     episodes: list[dict[str, Any]] = field(default_factory=list)
     more: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def made_by(self) -> dict[str, Any]:
+        """What the commit or edit that made this revision wrote of itself; empty if there is nothing readable."""
+        value = self.more.get("made_by")
+        return value if isinstance(value, dict) else {}
+
     def entry(self, index: int, length: int) -> dict[str, Any]:
         """Return the entry of episode `index`; empty if another program has changed the episodes since."""
         if index >= len(self.episodes):
