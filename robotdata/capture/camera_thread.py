@@ -25,14 +25,19 @@ log = logging.getLogger(__name__)
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
 _BAD_IN_A_ROW = 10
 _AHEAD_S = 0.5
+IDLE_EVERY_NS = 1_000_000_000
+_EARLY = 0.75  # of the interval: at the camera's own rate, jitter would otherwise skip every other frame
 Result = TypeVar("Result")
 Sink = Callable[[str, CameraFrame], None]
 
 
 class CameraThread:
-    """Read frames from `camera` and encode each as a packet, so that the control loop never encodes.
+    """Read frames from `camera` and encode them as packets, so that the control loop never encodes.
 
-    `newest` is the newest frame, or None before the first; any thread may read it.
+    Every frame is read, but it is encoded only where it is needed: all frames of a take and while `awake`, the frames
+    that a viewer watches, and one every second for `health`. Frames that arrive as packets are never skipped.
+
+    `newest` is the newest encoded frame, or None before the first; any thread may read it.
     """
 
     def __init__(self, config: CameraConfig, camera: Camera, *, quality: int = 95) -> None:
@@ -41,6 +46,10 @@ class CameraThread:
         self.newest: CameraFrame | None = None
         self.health = CameraHealth(config.fps, clock.monotonic_ns(), classify_depth if config.depth else classify_jpeg)
         self.bad_frames = 0
+        self.awake = False
+        self._watched_ns: int | None = None
+        self._needed_ns = 0
+        self._skipped = False
         self._camera = camera
         self._quality = quality
         self._door = JpegDoor(quality)
@@ -87,6 +96,15 @@ class CameraThread:
         self.halt()
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
+
+    def watch(self, fps: float) -> None:
+        """Encode at least `fps` frames per second for viewers, if the camera has so many; 0: nobody watches."""
+        self._watched_ns = round(1e9 / fps) if fps > 0 else None
+
+    @property
+    def is_behind(self) -> bool:
+        """Return whether `newest` is older than the frame that was read last, because nobody needed that one."""
+        return self._skipped
 
     def attach(self, sink: Sink) -> None:
         """Send every frame to `sink` from now on, starting with the newest unless `forget` was called after it."""
@@ -153,16 +171,20 @@ class CameraThread:
         return result
 
     def make_frame(self, picture: Picture) -> CameraFrame | None:
-        """Return the frame to store for `picture`; None if its image is damaged.
+        """Return the frame to store for `picture`; None if its image is damaged, or not needed.
 
         Raises DeviceError if the driver returned no valid Picture, or after `_BAD_IN_A_ROW` damaged images.
         """
         self._check(picture)
+        captured_ns = int(picture.captured_ns)
+        self._skipped = picture.packet is None and not self._is_needed(captured_ns)
+        if self._skipped:
+            self.health.skip(captured_ns)
+            return None
         packet = self._packet(picture)
         if packet is None:
             return None
         seq = 0 if self.newest is None else self.newest.seq + 1
-        captured_ns = int(picture.captured_ns)
         wall_ns = clock.wall_ns() - (clock.monotonic_ns() - captured_ns)
         return CameraFrame(seq, captured_ns, packet, wall_ns)
 
@@ -173,6 +195,15 @@ class CameraThread:
             if self._sink is not None:
                 self._sink(self.key, frame)
         self.health.add(frame.packet, frame.captured_ns)
+
+    def _is_needed(self, captured_ns: int) -> bool:
+        """Return whether anybody needs the frame captured at `captured_ns`; note it as the last one if so."""
+        every_ns = IDLE_EVERY_NS if self._watched_ns is None else min(IDLE_EVERY_NS, self._watched_ns * _EARLY)
+        busy = self.awake or self._sink is not None
+        if not busy and self.newest is not None and 0 <= captured_ns - self._needed_ns < every_ns:
+            return False
+        self._needed_ns = captured_ns
+        return True
 
     def _check(self, picture: Any) -> None:
         """Raise DeviceError if `picture` is not a Picture or its capture time is invalid."""
@@ -212,8 +243,9 @@ class CameraThread:
             parts = self._door.admit(bytes(picture.packet))
             self._check_channels(parts.channels)
             return parts.data, (parts.width, parts.height)
-        if picture.rgb is not None:
-            return encode_jpeg(picture.rgb, self._quality), (picture.rgb.shape[1], picture.rgb.shape[0])
+        rgb = picture.rgb if picture.render is None else picture.render()
+        if rgb is not None:
+            return encode_jpeg(rgb, self._quality), (rgb.shape[1], rgb.shape[0])
         raise ImageError("no image")
 
     def _check_channels(self, channels: int) -> None:
@@ -229,7 +261,8 @@ class CameraThread:
             raise DeviceError("it sends colour; remove `depth` from it in the rig file")
         if picture.packet is not None:
             return bytes(picture.packet), depth_size(picture.packet)
-        if picture.depth is None:
+        depth = picture.depth if picture.render is None else picture.render()
+        if depth is None:
             raise ImageError("no depth at all")
-        flat = picture.depth[..., 0] if picture.depth.shape[2:] == (1,) else picture.depth
+        flat = depth[..., 0] if depth.shape[2:] == (1,) else depth
         return depth_packet(flat), (flat.shape[1], flat.shape[0])

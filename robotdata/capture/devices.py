@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -20,12 +20,16 @@ class Picture:
 
     A colour camera sets `rgb`, uint8 (H, W, 3), or `packet`, a JPEG. A depth camera sets `depth`, uint16 (H, W) or
     (H, W, 1) in millimetres with 0 where nothing was measured, or `packet`, a 16-bit PNG of that.
+
+    A camera whose image takes work to make, such as a simulator, may set only `render`, which returns what `rgb` or
+    `depth` would be. It is called at most once, before the next `read` or `grab`, and only for a frame that is needed.
     """
 
     captured_ns: int
     rgb: NDArray[np.uint8] | None = None
     packet: bytes | None = None
     depth: NDArray[np.uint16] | None = None
+    render: Callable[[], NDArray[Any]] | None = None
 
 
 @dataclass(slots=True)

@@ -1,4 +1,8 @@
-"""Judge whether a camera's frames are worth recording, within two seconds of a fault."""
+"""Judge whether a camera's frames are worth recording.
+
+A fault shows within two seconds while frames are recorded or watched. Otherwise one image per second is judged, and a
+black, flat or frozen one shows within three seconds; a lost camera always shows within two.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +36,9 @@ TEXTS = {
 
 
 class CameraHealth:
-    """The state of one camera. The camera's thread calls `add` and `fail`; any thread may read. Times: monotonic ns.
+    """The state of one camera. The camera's thread calls `add`, `skip` and `fail`; any thread may read.
+
+    All times are monotonic ns.
 
     `classify` returns the state that a packet's image shows: ok, black or flat.
     """
@@ -40,7 +46,7 @@ class CameraHealth:
     def __init__(self, fps: float, now_ns: int, classify: Callable[[bytes], str] | None = None) -> None:
         self._classify = classify or classify_jpeg
         self._stale_ns = int(STALE_PERIODS * 1e9 / fps)
-        self._newest_ns = self._changed_ns = now_ns
+        self._newest_ns = self._added_ns = self._changed_ns = now_ns
         self._classified_ns = 0
         self._last = b""
         self._image_state = "ok"
@@ -51,14 +57,19 @@ class CameraHealth:
         self._samples: deque[tuple[int, int]] = deque(maxlen=_RATE_SAMPLES)  # capture time, frames until then
         self._rate: float | None = None
 
-    def add(self, packet: bytes, captured_ns: int) -> None:
-        """Take note of a new frame."""
+    def skip(self, captured_ns: int) -> None:
+        """Take note that a frame arrived whose image nobody needs."""
         self.frames += 1
         self.failed = None
         self._count(captured_ns)
         self._newest_ns = captured_ns
+
+    def add(self, packet: bytes, captured_ns: int) -> None:
+        """Take note of a new frame."""
+        self.skip(captured_ns)
         if packet != self._last:
             self._last, self._changed_ns = packet, captured_ns
+        self._added_ns = captured_ns
         if captured_ns - self._classified_ns >= CLASSIFY_EVERY_NS:
             self._classified_ns = captured_ns
             state = self._classify(packet)
@@ -97,7 +108,7 @@ class CameraHealth:
             return "stale"
         if self._image_state != "ok":
             return self._image_state
-        return "frozen" if self._newest_ns - self._changed_ns > FROZEN_AFTER_NS else "ok"
+        return "frozen" if self._added_ns - self._changed_ns > FROZEN_AFTER_NS else "ok"
 
     def age_s(self, now_ns: int) -> float | None:
         """Return the seconds since the newest frame; None before the first."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from robotdata.capture.errors import ConfigError, DeviceError
 from robotdata.capture.options import Options
 from robotdata.capture.sim_depth import DepthPainter
 from robotdata.capture.sim_draw import Painter
-from robotdata.capture.sim_world import JOINTS, REST, World, inverse_kinematics
+from robotdata.capture.sim_world import JOINTS, REST, Scene, World, inverse_kinematics
 from robotdata.video import barcode
 
 _NAMES = [f"{joint}.pos" for joint in JOINTS]
@@ -159,7 +160,6 @@ class SimCamera:
     def __init__(self, context: DeviceContext, shared: _Shared, options: Options) -> None:
         default = context.name if context.name in _VIEWS else "front"
         self._shared = shared
-        self._depth = context.depth
         painter = DepthPainter if context.depth else Painter
         self._painter = painter(options.text("view", default, among=_VIEWS), context.width, context.height)
         self._barcode = options.flag("barcode")
@@ -190,23 +190,23 @@ class SimCamera:
             raise DeviceError(f"the simulated camera {self._index} is unplugged (lose_after_s)")
         while self._fault("hang", clock.monotonic_ns()) and clock.monotonic_ns() - now < 30_000_000_000:
             clock.pause(0.1)
-        return self._picture(self._shared.world.scene.step, now)
+        scene = self._shared.world.scene
+        return self._picture(scene, scene.step, now)
 
     def disconnect(self) -> None:
         pass
 
-    def _picture(self, tick: int, now: int) -> Picture:
-        image = self._draw(tick, now)
-        return Picture(now, depth=image) if self._depth else Picture(now, rgb=image)
+    def _picture(self, scene: Scene, tick: int, now: int) -> Picture:
+        return Picture(now, render=partial(self._draw, scene, tick, self._shared.episode, now))
 
-    def _draw(self, tick: int, now: int) -> NDArray[Any]:
+    def _draw(self, scene: Scene, tick: int, episode: int, now: int) -> NDArray[Any]:
         if self._frozen is not None and self._fault("freeze", now):
             return self._frozen
-        image = self._painter.draw(self._shared.world.scene)
+        image = self._painter.draw(scene)
         if self._fault("black", now):
             image[:] = 0
         if self._barcode:
-            barcode.draw(image, barcode.Barcode(tick, self._shared.episode, self._index))
+            barcode.draw(image, barcode.Barcode(tick, episode, self._index))
         self._frozen = image
         return image
 
@@ -220,8 +220,7 @@ class TickedSimCamera(SimCamera):
 
     def grab(self, tick: int) -> Picture:
         """Return the frame of `tick`."""
-        now = clock.monotonic_ns()
-        return self._picture(tick, now)
+        return self._picture(self._shared.world.scene, tick, clock.monotonic_ns())
 
 
 def make_robot(context: DeviceContext, options: Options) -> SimRobot:

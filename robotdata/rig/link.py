@@ -121,7 +121,8 @@ class Link:
             proxy=None,
         )
         async with opening as socket:
-            self._watched, self._sent = {}, {}
+            self._watch({})
+            self._sent = {}
             self._outbox.clear()
             hello = await asyncio.to_thread(self._reporter.hello)
             await socket.send(protocol.encode(hello))
@@ -133,6 +134,7 @@ class Link:
             for task in pending:
                 task.cancel()
             await asyncio.gather(*pending, return_exceptions=True)
+            self._watch({})
             self.problem = "connection lost"
             for task in done:
                 task.result()
@@ -143,9 +145,15 @@ class Link:
             if message["type"] == "refused":
                 raise LinkRejected(f"the server refuses this rig: {message.get('message') or message.get('code')}")
             if message["type"] == "watch":
-                self._watched = protocol.parse_watch(message)
+                self._watch(protocol.parse_watch(message))
             elif message["type"] == "command":
                 await self._command(message)
+
+    def _watch(self, watched: dict[str, float]) -> None:
+        """Send previews of these cameras at so many frames per second, and of no others."""
+        self._watched = watched
+        for camera in self._machine.rig.cameras:
+            camera.watch(watched.get(camera.key, 0.0))
 
     async def _command(self, message: Mapping[str, Any]) -> None:
         error = None

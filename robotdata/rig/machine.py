@@ -24,6 +24,9 @@ from robotdata.spool import SpoolError, SpoolFull, new_take_id, update_curation
 log = logging.getLogger(__name__)
 _REMEMBERED = 1000
 _STEP_S = 0.02
+_WAKE_S = 0.25
+_AWAKE = (State.COUNTDOWN, State.RECORDING, State.RESETTING)
+"""States in which a take is being recorded or begins soon, so that every camera frame is needed."""
 _REJECT = {"verdict": "reject"}
 
 
@@ -236,6 +239,7 @@ class Machine:
         self._args = replace(args, take=None)  # the next take gets a new id
         checks.start_take(take, self.rig.config.name)
         self.take = take
+        self.rig.loop.wake_cameras(_WAKE_S)
         self.rig.loop.swap_sink(take)
         self._move(State.RECORDING, args.episode_s, args.episode_s)
 
@@ -384,6 +388,10 @@ class Machine:
         if new not in NEXT[self.state] and new != self.state:
             raise ValueError(f"a rig cannot go from {self.state} to {new}")
         self.state, self.since = new, clock.wall()
+        if new in _AWAKE:
+            self.rig.loop.wake_cameras()
+        else:
+            self.rig.loop.rest_cameras()
         self.ends_at = None if seconds is None else clock.monotonic() + seconds
         if new != State.PAUSED:
             self.total_s = total_s

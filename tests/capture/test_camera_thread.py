@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 import pytest
@@ -59,9 +60,11 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., CameraThread]
     monkeypatch.setattr(camera_thread, "FIRST_PAUSE_S", 0.01)
     threads: list[CameraThread] = []
 
-    def start(camera: Scripted, kept: list[CameraFrame]) -> CameraThread:
+    def start(camera: Scripted, kept: list[CameraFrame] | None = None, *, watched: float = 0) -> CameraThread:
         threads.append(CameraThread(CONFIG, camera))
-        threads[-1].attach(lambda key, frame: kept.append(frame))
+        if kept is not None:
+            threads[-1].attach(lambda key, frame: kept.append(frame))
+        threads[-1].watch(watched)
         threads[-1].start()
         return threads[-1]
 
@@ -126,3 +129,40 @@ def test_it_takes_no_grey_pictures_for_coloured_ones_however_often_they_come(run
     thread = run(Scripted(Picture(1, packet=encode_jpeg(gray(1))), *odd, Picture(9, packet=encode_jpeg(gray(2)))), kept)
     until(lambda: len(kept) == 2)
     assert [frame.captured_ns for frame in kept] == [1, 9] and thread.newest == kept[-1]
+
+
+class Rendered:
+    """Three seconds of pictures at 30 frames/s that are drawn on demand, and the numbers of those that were."""
+
+    def __init__(self) -> None:
+        self.drawn: list[int] = []
+        self.camera = Scripted(*(Picture(n * 10**9 // 30, render=partial(self._draw, n)) for n in range(1, 91)))
+
+    def _draw(self, number: int) -> np.ndarray:
+        self.drawn.append(number)
+        return gray(number)
+
+
+@pytest.mark.parametrize(("watched", "least", "most"), [(0, 3, 4), (5, 15, 20), (30, 90, 90), (240, 90, 90)])
+def test_it_makes_no_more_images_than_are_watched(
+    run: Callable[..., CameraThread], watched: float, least: int, most: int
+) -> None:
+    rendered = Rendered()
+    thread = run(rendered.camera, watched=watched)
+    until(lambda: thread.health.frames == 90)
+    assert least <= len(rendered.drawn) <= most
+    assert thread.newest is not None and thread.newest.seq == len(rendered.drawn) - 1
+
+
+@pytest.mark.parametrize("why", ["recorded", "awake"])
+def test_it_makes_every_image_that_a_take_needs(run: Callable[..., CameraThread], why: str) -> None:
+    rendered = Rendered()
+    thread = CameraThread(CONFIG, rendered.camera)
+    thread.awake = why == "awake"
+    if why == "recorded":
+        thread.attach(lambda key, frame: None)
+    for _ in range(90):
+        frame = thread.make_frame(rendered.camera.read())
+        assert frame is not None
+        thread.publish(frame)
+    assert len(rendered.drawn) == 90 and not thread.is_behind

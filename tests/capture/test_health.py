@@ -84,3 +84,16 @@ def test_it_measures_anew_once_a_camera_is_back_or_quicker() -> None:
     for n in range(200):
         health.add(plain(n), now + (n + 1) * SECOND // 30)
     assert health.slow_fps is None
+
+
+def test_it_judges_by_the_images_alone_where_frames_are_skipped() -> None:
+    still, health = noise(), CameraHealth(30, 0)
+    for n in range(1, 75):
+        now = n * SECOND // 30
+        health.skip(now)
+        if n % 36 == 0:  # an image every 1.2 s
+            health.add(still, now)
+        assert health.state(now) == ("ok" if n < 72 else "frozen")
+    health.add(noise(), now)
+    assert (health.state(now), health.frames) == ("ok", 77)
+    assert (health.state(now + SECOND // 5), health.state(now + 3 * SECOND)) == ("stale", "lost")

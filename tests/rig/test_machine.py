@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from robotdata.capture import camera_thread, clock
 from robotdata.rig import checks, watch
 from robotdata.rig import machine as machines
 from robotdata.rig.machine import as_command
@@ -321,3 +322,23 @@ def test_it_knows_only_moves_and_controls_that_exist() -> None:
     assert all(following <= set(State) for following in NEXT.values())
     commands = {control for controls in CONTROLS.values() for control in controls}
     assert all(hasattr(machines.Machine, f"_{name}") for name in commands)
+
+
+@pytest.mark.parametrize("sync", ["free", "tick"])
+def test_a_take_begins_with_current_frames_though_nobody_watched(
+    make_bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch, sync: str
+) -> None:
+    monkeypatch.setattr(camera_thread, "IDLE_EVERY_NS", 10**15)  # the first frame alone is encoded while nobody records
+    monkeypatch.setattr(machines, "_WAKE_S", 30)
+    bench = make_bench(camera={"kind": "sim", "barcode": True, "sync": sync})
+    until(lambda: all(camera.health.frames > 5 and camera.is_behind for camera in bench.machine.rig.cameras))
+    assert {camera.newest.seq for camera in bench.machine.rig.cameras if camera.newest} == {0}
+    asked_ns = clock.monotonic_ns()
+    bench.do("record")
+    bench.ticks(3)
+    bench.do("stop")
+    bench.idle()
+    with Take.open(bench.spool / bench.ended()[0]["id"]) as take:
+        for key in (FRONT, TOP):
+            first = take.frame_index(key)[0]
+            assert first >= 0 and take.camera(key).captured_ns[first] >= asked_ns
