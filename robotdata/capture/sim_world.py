@@ -6,6 +6,7 @@ Lengths are metres, x forward from the arm's base, y to its left, z up; joints a
 
 from __future__ import annotations
 
+import math
 import threading
 from dataclasses import dataclass
 
@@ -21,6 +22,9 @@ SHOULDER_Z, UPPER, FORE, HAND = 0.10, 0.19, 0.18, 0.11
 TABLE = (0.02, 0.56, -0.36, 0.36)  # x from, x to, y from, y to
 REACH = (0.16, 0.40)
 _GRASP_M, _PUSH_Z, _FINGER = 0.035, 0.05, 0.018
+
+
+Point = tuple[float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +55,17 @@ class Scene:
 
 def forward_kinematics(joints: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return base, shoulder, elbow, wrist and finger tip, float64 (5, 3) in metres, for joints in degrees."""
-    pan, lift, elbow, wrist = np.deg2rad(joints[:4].astype(np.float64))
-    points = np.zeros((5, 3))
-    points[1] = (0, 0, SHOULDER_Z)
-    pitch, reach, z = np.pi / 2 - lift, 0.0, SHOULDER_Z
-    for index, (length, bend) in enumerate(((UPPER, 0.0), (FORE, elbow), (HAND, wrist)), start=2):
+    # Plain floats: NumPy takes ten times as long for one number.
+    pan, lift, elbow, wrist = (math.radians(joint) for joint in joints[:4].tolist())
+    forward, left = math.cos(pan), math.sin(pan)
+    points = [(0.0, 0.0, 0.0), (0.0, 0.0, SHOULDER_Z)]
+    pitch, reach, z = math.pi / 2 - lift, 0.0, SHOULDER_Z
+    for length, bend in ((UPPER, 0.0), (FORE, elbow), (HAND, wrist)):
         pitch -= bend
-        reach += length * np.cos(pitch)
-        z += length * np.sin(pitch)
-        points[index] = (reach * np.cos(pan), reach * np.sin(pan), z)
-    return points
+        reach += length * math.cos(pitch)
+        z += length * math.sin(pitch)
+        points.append((reach * forward, reach * left, z))
+    return np.array(points)
 
 
 def inverse_kinematics(x: float, y: float, z: float) -> NDArray[np.float32]:
@@ -103,36 +108,38 @@ class World:
             error = self._target - before.joints
             limit = SPEED * dt_s
             joints = before.joints + np.clip(error * min(1.0, 14 * dt_s), -limit, limit).astype(np.float32)
-            tip = forward_kinematics(joints)[4]
+            tip = tuple(forward_kinematics(joints)[4].tolist())
             held = self._held(before, joints, tip)
             things = [self._moved(thing, index == held, tip, joints) for index, thing in enumerate(before.things)]
             things = _apart(things, held)
             self.scene = Scene(joints, tuple(things), held, before.step + 1)
             return self.scene
 
-    def _held(self, before: Scene, joints: NDArray[np.float32], tip: NDArray[np.float64]) -> int | None:
+    def _held(self, before: Scene, joints: NDArray[np.float32], tip: Point) -> int | None:
         closing = joints[5] < 45
         if before.held is not None:
             return before.held if closing else None
         if not closing or before.joints[5] <= joints[5] + 0.2:
             return None
         near = [
-            (np.hypot(thing.x - tip[0], thing.y - tip[1]), index)
+            (math.hypot(thing.x - tip[0], thing.y - tip[1]), index)
             for index, thing in enumerate(before.things)
             if tip[2] < thing.z + 2 * thing.half + 0.01
         ]
         return min(near)[1] if near and min(near)[0] < _GRASP_M else None
 
-    def _moved(self, thing: Thing, held: bool, tip: NDArray[np.float64], joints: NDArray[np.float32]) -> Thing:
+    def _moved(self, thing: Thing, held: bool, tip: Point, joints: NDArray[np.float32]) -> Thing:
         if held:
             turn = float(np.deg2rad(joints[0] + joints[4]))
-            return _put(thing, float(tip[0]), float(tip[1]), max(0.0, float(tip[2]) - thing.half), turn)
+            return _put(thing, tip[0], tip[1], max(0.0, tip[2] - thing.half), turn)
         x, y, z = thing.x, thing.y, max(0.0, thing.z - 0.03)
-        away = np.array([x - tip[0], y - tip[1]])
-        gap = float(np.hypot(*away))
+        away_x, away_y = x - tip[0], y - tip[1]
+        gap = math.hypot(away_x, away_y)
         if tip[2] < _PUSH_Z and joints[5] < 45 and gap < thing.half + _FINGER:
-            away = away / gap if gap > 1e-6 else np.array([1.0, 0.0])
-            x, y = (np.array(tip[:2]) + away * (thing.half + _FINGER)).tolist()
+            if gap <= 1e-6:
+                away_x, away_y, gap = 1.0, 0.0, 1.0
+            x = tip[0] + away_x / gap * (thing.half + _FINGER)
+            y = tip[1] + away_y / gap * (thing.half + _FINGER)
         return _put(thing, x, y, z, thing.turn)
 
     def _things(self) -> tuple[Thing, ...]:
@@ -163,9 +170,9 @@ def _apart(things: list[Thing], held: int | None) -> list[Thing]:
         for j, other in enumerate(things):
             if i == j or held in (i, j):
                 continue
-            away = np.array([other.x - one.x, other.y - one.y])
-            gap, needed = float(np.hypot(*away)), one.half + other.half
+            away_x, away_y = other.x - one.x, other.y - one.y
+            gap, needed = math.hypot(away_x, away_y), one.half + other.half
             if 1e-6 < gap < needed:
-                x, y = np.array([one.x, one.y]) + away / gap * needed
-                things[j] = _put(other, float(x), float(y), other.z, other.turn)
+                x, y = one.x + away_x / gap * needed, one.y + away_y / gap * needed
+                things[j] = _put(other, x, y, other.z, other.turn)
     return things
