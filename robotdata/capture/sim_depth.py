@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from robotdata.capture.sim_draw import Lens, Shapes
+from robotdata.capture.sim_shapes import Lens, Shapes
 from robotdata.capture.sim_world import Scene, forward_kinematics
 
 _WALL_MM = 2400.0
@@ -36,9 +36,9 @@ class DepthPainter(Shapes):
             self._lens = self._wrist_lens(joints)
         image = Image.fromarray(self._table(self._lens) if self._background is None else self._background)
         pen = _Pen(image)
-        for metres, paint in sorted(self._parts(scene, joints), key=lambda part: -part[0]):
-            pen.mm = round(metres * 1000)
-            paint(pen)
+        for part in self._parts(scene, joints):
+            pen.mm = round(part.depth * 1000)
+            part.paint(pen, part.points)
         return self._measure(np.asarray(image))
 
     def _measure(self, exact: NDArray[np.int32]) -> NDArray[np.uint16]:
@@ -66,6 +66,9 @@ class _Pen(ImageDraw.ImageDraw):
 
     def line(self, xy: Any, fill: Any = None, width: int = 0, joint: str | None = None) -> None:
         super().line(xy, self.mm, width, joint)
+
+    def ellipse(self, xy: Any, fill: Any = None, outline: Any = None, width: int = 1) -> None:
+        super().ellipse(xy, self.mm)
 
     def polygon(self, xy: Any, fill: Any = None, outline: Any = None, width: int = 1) -> None:
         super().polygon(xy, self.mm)
