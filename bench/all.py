@@ -17,6 +17,7 @@ HERE = Path(__file__).resolve().parent
 COMMANDS = [
     "record_load.py",
     "record_load.py --load",
+    "sim_draw.py",
     "live_feed.py",
     "seek_while_locked.py",
     "frame_latency.py",
