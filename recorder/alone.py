@@ -12,7 +12,7 @@ from recorder.errors import Refused
 from robotdata.dataset.errors import DatasetError
 from robotdata.spool.errors import SpoolError
 
-WHOLE_DATABASE = (OperationalError, InterfaceError, InternalError, NotSupportedError, ProgrammingError)
+DATABASE_ERRORS = (OperationalError, InterfaceError, InternalError, NotSupportedError, ProgrammingError)
 """Errors of the database itself. DataError and IntegrityError concern one row."""
 _EXPECTED = (SpoolError, DatasetError, Refused, OSError)
 _logged: set[str] = set()
@@ -20,7 +20,7 @@ _MOST_LOGGED = 1000
 
 
 @contextmanager
-def alone(what: str, log: logging.Logger, failed: Callable[[str], None] | None = None) -> Iterator[None]:
+def isolate_errors(what: str, log: logging.Logger, on_error: Callable[[str], None] | None = None) -> Iterator[None]:
     """Run one piece of work; an error ends only this piece.
 
     `failed` is called with the error's message. An unexpected error is also logged with its traceback, once per `what`
@@ -28,21 +28,21 @@ def alone(what: str, log: logging.Logger, failed: Callable[[str], None] | None =
     """
     try:
         yield
-    except WHOLE_DATABASE:
+    except DATABASE_ERRORS:
         raise
     except _EXPECTED as error:
-        if failed is None:
+        if on_error is None:
             log.warning("%s: %s", what, error)
         else:
-            failed(str(error).rstrip("."))
+            on_error(str(error).rstrip("."))
     except Exception as error:  # noqa: BLE001 - files may hold anything; the next piece must still run
-        words = unexpected_words(error)
+        message = unexpected_message(error)
         log_once(log, what, error)
-        if failed is not None:
-            failed(words)
+        if on_error is not None:
+            on_error(message)
 
 
-def unexpected_words(error: Exception) -> str:
+def unexpected_message(error: Exception) -> str:
     """Return the message about an unexpected error for a person, without a full stop."""
     text = str(error).strip().split("\n", 1)[0][:200]
     kind = type(error).__name__

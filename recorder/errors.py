@@ -29,7 +29,7 @@ class Refused(Exception):
         return {**body, "detail": self.detail} if self.detail else body
 
 
-_BEFORE = ("locked", "refused", "readonly", "unable to open", "too many clients")
+_EARLY_ERROR_TEXTS = ("locked", "refused", "readonly", "unable to open", "too many clients")
 """Texts of errors that occur before the database changes anything, for errors without a code, as of connecting."""
 _SQLITE = {3, 5, 6, 8, 14, 26}
 """SQLITE_PERM, BUSY, LOCKED, READONLY, CANTOPEN, NOTADB."""
@@ -37,15 +37,15 @@ _POSTGRES = {"25006", "53300", "55P03", "57P03"}
 """Read-only, too many connections, a lock that cannot be acquired, starting up or shutting down."""
 
 
-def database_words(problem: Exception) -> str:
+def database_message(problem: Exception) -> str:
     """Return the message for a person whose request failed in the database."""
-    if _took_nothing(problem):
+    if _changed_nothing(problem):
         return f"The database is unavailable ({problem}). Nothing was changed: try again in a moment."
-    said = f"The database failed while saving ({problem}). The change may or may not have been saved:"
-    return f"{said} check the disk, reload the page, then try again."
+    message = f"The database failed while saving ({problem}). The change may or may not have been saved:"
+    return f"{message} check the disk, reload the page, then try again."
 
 
-def other_version_words(problem: str) -> str:
+def other_version_message(problem: str) -> str:
     """Return the message about a database of an earlier version."""
     return (
         f"The database {settings.DATABASES['default']['NAME']} belongs to another version of robotdata ({problem}): "
@@ -53,7 +53,7 @@ def other_version_words(problem: str) -> str:
     )
 
 
-def unusable_words(problem: Exception) -> str:
+def unusable_message(problem: Exception) -> str:
     """Return the message for a person who starts the program on an unusable database."""
     name = settings.DATABASES["default"]["NAME"]
     if isinstance(problem, IntegrityError | DataError):
@@ -61,7 +61,7 @@ def unusable_words(problem: Exception) -> str:
             f"A row could not be written to the database ({problem}). The database itself is intact: `rebuild` would "
             "not help. This is a bug; please report it with the log above."
         )
-    if any(word in str(problem) for word in ("no such column", "no such table", "does not exist")):
+    if any(text in str(problem) for text in ("no such column", "no such table", "does not exist")):
         return (
             f"The database {name} was made by an unreleased version of robotdata ({problem}), and no migration leads "
             "from it. `python manage.py rebuild --fresh` makes a new one from the takes and datasets and keeps the "
@@ -73,7 +73,7 @@ def unusable_words(problem: Exception) -> str:
     )
 
 
-def _took_nothing(problem: Exception) -> bool:
+def _changed_nothing(problem: Exception) -> bool:
     """Return whether the error occurred before any change, by the driver's code, which Django keeps as the cause."""
     cause = problem.__cause__ or problem
     code, state = getattr(cause, "sqlite_errorcode", None), getattr(cause, "sqlstate", None)
@@ -81,4 +81,4 @@ def _took_nothing(problem: Exception) -> bool:
         return code & 0xFF in _SQLITE  # the last byte of an extended code is its kind
     if state is not None:
         return state in _POSTGRES
-    return any(word in str(problem) for word in _BEFORE)
+    return any(text in str(problem) for text in _EARLY_ERROR_TEXTS)

@@ -9,14 +9,14 @@ from typing import Any
 from django.utils import timezone
 
 # PostgreSQL cannot store NUL in text or jsonb, and a lone surrogate cannot be encoded.
-_ODD = re.compile("[\x00\ud800-\udfff]")
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _REPLACEMENT = "\ufffd"
 
 
 def sanitize_json(value: Any) -> Any:
     """Return the JSON value with U+FFFD for every character that a database cannot store, in keys too."""
     if isinstance(value, str):
-        return _ODD.sub(_REPLACEMENT, value)
+        return _UNSTORABLE.sub(_REPLACEMENT, value)
     if isinstance(value, dict):
         return {sanitize_json(key): sanitize_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -26,11 +26,11 @@ def sanitize_json(value: Any) -> Any:
 
 def describe_fields(fields: dict[str, Any]) -> str:
     """Return fields and their values as a phrase for people: `verdict to keep and rating to 4`."""
-    words = []
+    phrases = []
     for name, value in fields.items():
         text = ", ".join(map(str, value)) if isinstance(value, list) else "nothing" if value is None else str(value)
-        words.append(f"{name.replace('_', ' ')} to {text if len(text) <= 60 else text[:57] + '...'}")
-    return " and ".join(words)
+        phrases.append(f"{name.replace('_', ' ')} to {text if len(text) <= 60 else text[:57] + '...'}")
+    return " and ".join(phrases)
 
 
 def format_time(when: datetime) -> str:

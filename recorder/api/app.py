@@ -15,7 +15,7 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from recorder.api.auth import ACCESS
-from recorder.errors import Refused, database_words
+from recorder.errors import Refused, database_message
 
 log = logging.getLogger(__name__)
 
@@ -112,7 +112,7 @@ def _too_big(request: HttpRequest, problem: Any) -> HttpResponse:
 
 def _busy(request: HttpRequest, problem: Any) -> HttpResponse:
     log.warning("%s %s: %s", request.method, request.path, problem)
-    return error(503, database_words(problem), "busy")
+    return error(503, database_message(problem), "busy")
 
 
 def _our_fault(request: HttpRequest, problem: Any) -> HttpResponse:

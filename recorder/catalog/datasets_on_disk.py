@@ -25,7 +25,7 @@ from recorder.catalog.sidecars import content_of, planned_fields, said_fields
 from recorder.errors import Refused
 from recorder.jobs.encode_settings import encode_settings
 from recorder.models import Change, Dataset, Episode
-from recorder.models.paths import WORK, misplaced
+from recorder.models.paths import WORK, link_problem
 from recorder.models.permissions import Action, require
 from recorder.models.states import EpisodeState, Verdict
 from recorder.models.versions import next_version
@@ -74,7 +74,7 @@ def adopt_folder(*, actor: Actor, path: Path | None = None, slug: str = "") -> D
         better = slugify(folder.name)[:80] or "dataset"
         words = f"The folder {folder.name!r} has a name that cannot be used in a URL: rename it to {better}."
         raise Refused("bad_name", words, 422)
-    if words := misplaced(folder):
+    if words := link_problem(folder):
         raise Refused("elsewhere", f"{words}.", 422)
     try:
         opened = reassign_uuids(folder, DatasetFolder.open(folder))
@@ -103,7 +103,7 @@ def read_folder(dataset: Dataset) -> DatasetFolder | None:
         if is_fresh(dataset.path):
             _say_problem(dataset, missing_words(dataset))
             return None
-        if words := misplaced(dataset.path):
+        if words := link_problem(dataset.path):
             _say_problem(dataset, f"{words}.")
             return None
         return reassign_uuids(dataset.path, DatasetFolder.open(dataset.path))
@@ -236,7 +236,7 @@ def refresh_rows(dataset: Dataset, opened: DatasetFolder) -> None:
         Dataset.objects.filter(pk=dataset.pk).update(**facts, updated_at=timezone.now())
     for name, value in facts.items():
         setattr(dataset, name, value)
-    dataset.not_whole, dataset.not_fetched = lacks_of(dataset, opened, revision=row.revision)
+    dataset.incomplete, dataset.not_downloaded = lacks_of(dataset, opened, revision=row.revision)
 
 
 def lacks_of(dataset: Dataset, opened: DatasetFolder, revision: int | None = None) -> tuple[str, str]:

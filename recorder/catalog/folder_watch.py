@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from recorder.alone import alone
+from recorder.alone import isolate_errors
 from recorder.catalog.datasets_on_disk import refresh_dataset
 from recorder.catalog.sidecars import adopt_sidecar
 from recorder.models import Dataset, Operation
@@ -34,7 +34,7 @@ def follow_folders(datasets: Iterable[Dataset]) -> int:
             continue  # nothing has been committed yet
         if Operation.objects.filter(dataset=dataset, state=OperationState.RUNNING).exclude(token="").exists():
             continue
-        with alone(f"{dataset.path} has changed on disk, and reading it", log):
+        with isolate_errors(f"{dataset.path} has changed on disk, and reading it", log):
             refresh_dataset(dataset=dataset)
             if not dataset.problem:
                 adopt_sidecar(dataset)

@@ -12,7 +12,7 @@ from pathlib import Path
 from django.conf import settings
 
 from recorder.actor import Actor
-from recorder.alone import alone
+from recorder.alone import isolate_errors
 from recorder.catalog.datasets_on_disk import adopt_folder
 from recorder.catalog.unopened import note_unopened
 from recorder.errors import Refused
@@ -72,7 +72,7 @@ def adopt_strangers(
             continue
         failures: list[str] = []
         each = None
-        with alone(f"Dataset {name}", log, failures.append):
+        with isolate_errors(f"Dataset {name}", log, failures.append):
             each = _look_at(there[name], name, actor)
         each = each or Stranger(name, None, "a dataset that cannot be read", f"{''.join(failures)}.", lost=True)
         found.append(each)

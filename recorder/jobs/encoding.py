@@ -15,8 +15,8 @@ from recorder.jobs.encode_settings import encode_settings, size_problem
 from recorder.jobs.notify import wake_workers
 from recorder.models import Dataset, Episode, Job, Operation, Policy
 from recorder.models.job import encoding_since
-from recorder.models.lifecycle import hold_jobs, move, restart_operation
-from recorder.models.paths import unchangeable
+from recorder.models.lifecycle import lock_jobs, move, restart_operation
+from recorder.models.paths import revision_problem
 from recorder.models.permissions import Action, require
 from recorder.models.states import EpisodeState, JobState, OperationState, OperationType, Verdict
 from robotdata.spool import SpoolError, read_manifest
@@ -46,7 +46,7 @@ def start_encoding(
     wanted = dataset.episodes.encodable(unreviewed=include_unreviewed or episodes is not None)
     if episodes is not None:
         wanted = wanted.filter(pk__in=[episode.pk for episode in episodes])
-    if words := unchangeable(dataset.path):
+    if words := revision_problem(dataset.path):
         raise Refused("place", f"Cannot add to {dataset.title}: {words}.")
     # A policy's takes fail one by one with the same message, because nobody sees a refusal there.
     problem = size_problem(dataset.features, encode_settings(dataset.encoding))
@@ -92,7 +92,7 @@ def prepare_release(operation: Operation, actor: Actor) -> Callable[[], None]:
     }
 
     def release() -> None:
-        hold_jobs(operation.pk)
+        lock_jobs(operation.pk)
         jobs = operation.jobs.filter(state__in=[JobState.QUEUED, JobState.RUNNING, JobState.FAILED])
         jobs.update(state=JobState.CANCELLED, cancel=True, token="", lease_until=None, updated_at=timezone.now())
         encoding = Episode.objects.filter(pk__in=list(states), state=EpisodeState.ENCODING)
@@ -119,7 +119,7 @@ def retry_encoding(operation: Operation, actor: Actor) -> Operation:
     with transaction.atomic():
         if operation.state != OperationState.FAILED or not restart_operation(operation, OperationState.QUEUED):
             raise Refused("nothing_failed", f"{operation} is {operation.state}: only a failed batch can be retried.")
-        hold_jobs(operation.pk)
+        lock_jobs(operation.pk)
         back = [
             episode.pk
             for episode in episodes_of(operation)

@@ -15,7 +15,7 @@ from recorder.jobs.notify import wake_workers
 from recorder.jobs.operation_types import TYPES, spec_of
 from recorder.models import Dataset, Operation
 from recorder.models.lifecycle import end_operation, restart_operation
-from recorder.models.paths import unchangeable
+from recorder.models.paths import revision_problem
 from recorder.models.permissions import require
 from recorder.models.states import OperationState, OperationType
 from recorder.text import format_time
@@ -33,7 +33,7 @@ def begin_revising(*, type: OperationType, dataset: Dataset, actor: Actor, argum
     Raise Refused if the dataset's folder cannot be changed, or while another operation runs on it.
     """
     require(actor, TYPES[type].action, dataset)
-    if problem := unchangeable(dataset.path):
+    if problem := revision_problem(dataset.path):
         raise Refused("place", f"{dataset.title} cannot be changed: {problem}.")
     with _one_at_a_time(dataset):
         _check_free(dataset)

@@ -14,7 +14,7 @@ from channels.db import database_sync_to_async
 from django.db import InterfaceError, OperationalError
 
 from recorder.actor import Actor
-from recorder.alone import log_once, unexpected_words
+from recorder.alone import log_once, unexpected_message
 from recorder.catalog.unopened import note_take
 from recorder.errors import Refused
 from recorder.live import rigs
@@ -137,7 +137,7 @@ class RigRows:
             await self.not_listed(take_id, error.message)
         except Exception as error:  # noqa: BLE001 - a rig may send anything; the take's folder is unaffected
             log_once(log, f"Listing the take {take_id} of {self.name}", error)
-            await self.not_listed(take_id, unexpected_words(error))
+            await self.not_listed(take_id, unexpected_message(error))
 
     async def not_listed(self, take_id: str, why: str) -> None:
         """Store a line, for the pages, about a take that cannot be listed."""

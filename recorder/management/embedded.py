@@ -21,7 +21,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import DatabaseError, DataError, IntegrityError
 
-from recorder.errors import unusable_words
+from recorder.errors import unusable_message
 from recorder.models import Episode, Job, Rig, SignInCode
 from recorder.models.states import JobState, RigState
 from robotdata.supervisor import Child, Supervisor
@@ -207,7 +207,7 @@ def prepare_database() -> None:
     except DatabaseError as error:
         if isinstance(error, IntegrityError | DataError):
             log.exception("A row could not be written")
-        raise EmbeddedError(unusable_words(error)) from error
+        raise EmbeddedError(unusable_message(error)) from error
 
 
 def check_port(host: str, port: int) -> None:

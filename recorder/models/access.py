@@ -56,8 +56,8 @@ class SignInCode(models.Model):
     @classmethod
     def redeem(cls, code: str) -> bool:
         """Return whether the code was valid, and delete it."""
-        spent, _ = cls.objects.filter(digest=digest(code), expires_at__gt=timezone.now()).delete()
-        return bool(spent)
+        deleted, _ = cls.objects.filter(digest=digest(code), expires_at__gt=timezone.now()).delete()
+        return bool(deleted)
 
 
 class SignInTries(models.Model):
@@ -70,7 +70,7 @@ class SignInTries(models.Model):
     until = models.DateTimeField(db_index=True)
 
     @classmethod
-    def allow(cls, subject: str, *, most: int, seconds: int) -> bool:
+    def count_try(cls, subject: str, *, most: int, seconds: int) -> bool:
         """Count one more try of `subject`; return False if it already had `most` tries within `seconds`."""
         now, key = timezone.now(), digest(subject)
         cls.objects.filter(until__lt=now).delete()
@@ -81,7 +81,7 @@ class SignInTries(models.Model):
         return bool(cls.objects.filter(digest=key, count__lt=most).update(count=models.F("count") + 1))
 
     @classmethod
-    def forgive(cls, subject: str) -> None:
+    def subtract_try(cls, subject: str) -> None:
         """Subtract one try of `subject`, because it succeeded."""
         cls.objects.filter(digest=digest(subject), count__gt=0).update(count=models.F("count") - 1)
 

@@ -34,7 +34,7 @@ def to_row(annotation: Annotation) -> dict[str, Any]:
     return {**annotation.review_fields(), "task": annotation.task, "trim_first": first, "trim_end": end}
 
 
-def from_sidecar(entry: Mapping[str, Any], judged: Mapping[str, Any], *, length: int, task: str) -> Annotation:
+def from_sidecar(entry: Mapping[str, Any], review_fields: Mapping[str, Any], *, length: int, task: str) -> Annotation:
     """Return the annotations in an episode's sidecar entry: the validated fields `judged`, and pending changes.
 
     `length` (frames) and `task` are those of the folder; they apply if no change is pending.
@@ -42,12 +42,12 @@ def from_sidecar(entry: Mapping[str, Any], judged: Mapping[str, Any], *, length:
     planned = planned_of(entry)
     first, end = planned.get("trim") or (0, length)
     trim = (first, end) if 0 <= first < end <= length and (first, end) != (0, length) else None
-    known = {name: judged[name] for name in REVIEW_FIELDS if name in judged}
-    return Annotation(**known, task=planned["task"][:2000] if "task" in planned else task, trim=trim)
+    present_fields = {name: review_fields[name] for name in REVIEW_FIELDS if name in review_fields}
+    return Annotation(**present_fields, task=planned["task"][:2000] if "task" in planned else task, trim=trim)
 
 
 def to_sidecar(annotation: Annotation, planned: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of a committed episode's sidecar entry; None removes a field."""
-    wanted = {"task": annotation.task, "trim": annotation.trim and list(annotation.trim)}
-    plans = {name: value for name, value in wanted.items() if name in planned}
-    return {**annotation.review_fields(), "planned": plans or None}
+    values = {"task": annotation.task, "trim": annotation.trim and list(annotation.trim)}
+    pending = {name: value for name, value in values.items() if name in planned}
+    return {**annotation.review_fields(), "planned": pending or None}

@@ -66,8 +66,8 @@ class Dataset(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(default=timezone.now, db_index=True)
 
-    not_whole: str = ""  # no column: episodes whose files were missing when the folder was last read, as a sentence
-    not_fetched: str = ""  # no column: the dataset came without any videos, as a sentence
+    incomplete: str = ""  # no column: episodes whose files were missing when the folder was last read, as a sentence
+    not_downloaded: str = ""  # no column: the dataset came without any videos, as a sentence
 
     objects = DatasetQuerySet.as_manager()
 

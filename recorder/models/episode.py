@@ -17,11 +17,11 @@ from recorder.models.states import EpisodeState, Verdict
 from robotdata.quality.mark import score
 
 _COMMITTED = models.Q(state=EpisodeState.ENCODED)
-_STAYS = _COMMITTED & ~models.Q(verdict=Verdict.REJECT)
+_COMMITTED_NOT_REJECTED = _COMMITTED & ~models.Q(verdict=Verdict.REJECT)
 PLANNED = {
     "delete": _COMMITTED & models.Q(verdict=Verdict.REJECT),
-    "relabel": _STAYS & ~models.Q(task=models.F("committed_task")),
-    "trim": _STAYS & (models.Q(trim_first__isnull=False) | models.Q(trim_end__isnull=False)),
+    "relabel": _COMMITTED_NOT_REJECTED & ~models.Q(task=models.F("committed_task")),
+    "trim": _COMMITTED_NOT_REJECTED & (models.Q(trim_first__isnull=False) | models.Q(trim_end__isnull=False)),
 }
 """Pending changes, which wait until they are applied to the dataset's files, by kind."""
 
@@ -186,12 +186,12 @@ class Episode(models.Model):
         """Return the pending changes of a committed episode: `delete`, `task` and `trim`."""
         if not self.is_committed:
             return {}
-        plans: dict[str, Any] = {"delete": True} if self.verdict == Verdict.REJECT else {}
+        pending: dict[str, Any] = {"delete": True} if self.verdict == Verdict.REJECT else {}
         if self.task != self.committed_task:
-            plans["task"] = self.task
+            pending["task"] = self.task
         if self.trim is not None:
-            plans["trim"] = self.trim
-        return plans
+            pending["trim"] = self.trim
+        return pending
 
     @property
     def trim(self) -> list[int] | None:

@@ -19,8 +19,8 @@ def lease_expired(now: datetime, name: str = "lease_until") -> models.Q:
 
     A lease further ahead than any that is given counts as expired, because the wall clock was set back.
     """
-    furthest = now + timedelta(seconds=settings.JOB_LEASE_S, minutes=10)
-    return models.Q((f"{name}__lt", now)) | models.Q((f"{name}__gt", furthest))
+    latest_valid = now + timedelta(seconds=settings.JOB_LEASE_S, minutes=10)
+    return models.Q((f"{name}__lt", now)) | models.Q((f"{name}__gt", latest_valid))
 
 
 class JobQuerySet(models.QuerySet["Job"]):

@@ -8,12 +8,12 @@ from typing import Any
 from django.utils import timezone
 
 from recorder.models import Episode, Job, Operation
-from recorder.models.states import NEXT, EpisodeState, JobState, OperationState
+from recorder.models.states import TRANSITIONS, EpisodeState, JobState, OperationState
 from recorder.models.versions import next_version
 
 
 class IllegalMove(Exception):
-    """The program requested a transition that `states.NEXT` does not have."""
+    """The program requested a transition that `states.TRANSITIONS` does not have."""
 
 
 STATES: dict[type, type[EpisodeState] | type[OperationState] | type[JobState]] = {
@@ -27,18 +27,18 @@ def move(row: Episode | Operation | Job, new: str, *, only: dict[str, Any] | Non
     """Change the row's state, and set `fields` in the same UPDATE; return False if another process changed it first.
 
     `only` adds conditions (a job's token: a worker that lost its lease cannot overwrite the row). Raise IllegalMove if
-    `states.NEXT` has no such transition.
+    `states.TRANSITIONS` has no such transition.
     """
     states = STATES[type(row)]
-    if states(new) not in NEXT[states][states(row.state)]:
+    if states(new) not in TRANSITIONS[states][states(row.state)]:
         raise IllegalMove(f"{type(row).__name__} {row.pk} cannot go from {row.state} to {new}")
-    mine = type(row)._default_manager.filter(pk=row.pk, state=row.state, **(only or {}))
-    ours = mine.update(state=new, updated_at=next_version(), **fields)
-    if ours:
+    unchanged_row = type(row)._default_manager.filter(pk=row.pk, state=row.state, **(only or {}))
+    updated = unchanged_row.update(state=new, updated_at=next_version(), **fields)
+    if updated:
         row.state = new
         for name, value in fields.items():
             setattr(row, name, value)
-    return bool(ours)
+    return bool(updated)
 
 
 def end_operation(operation: Operation, state: OperationState, error: str = "") -> bool:
@@ -49,7 +49,7 @@ def end_operation(operation: Operation, state: OperationState, error: str = "") 
 
 def restart_operation(operation: Operation, state: OperationState) -> bool:
     """Move a failed operation to `state`, as if it had never run; return False if it changed meanwhile."""
-    fresh: dict[str, Any] = {
+    initial_fields: dict[str, Any] = {
         "error": "",
         "attempt": 0,
         "token": "",
@@ -57,10 +57,10 @@ def restart_operation(operation: Operation, state: OperationState) -> bool:
         "finished_at": None,
         "steps_done": 0,
     }
-    return move(operation, state, **fresh)
+    return move(operation, state, **initial_fields)
 
 
-def hold_jobs(operation_id: uuid.UUID, *, episode: Episode | None = None) -> None:
+def lock_jobs(operation_id: uuid.UUID, *, episode: Episode | None = None) -> None:
     """Lock an operation's jobs, or those of one episode in it, in the order of their ids, until the transaction ends.
 
     Call it before changing several jobs, or an episode after its jobs: the fixed order avoids deadlocks.

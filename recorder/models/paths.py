@@ -12,7 +12,7 @@ from pathlib import Path
 from django.conf import settings
 
 WORK, REVISIONS = ".work", ".revisions"
-_CACHE = "datasets--"
+_CACHE_PREFIX = "datasets--"
 """The prefix of a dataset's folder in the Hub's cache."""
 
 
@@ -23,20 +23,20 @@ def datasets_root() -> Path:
 
 def work_of(folder: Path) -> Path:
     """Return where the next revisions of the dataset in `folder` are built."""
-    return _beside(folder) / WORK
+    return _parent_of(folder) / WORK
 
 
 def revisions_of(folder: Path) -> Path:
     """Return where the earlier revisions of the dataset in `folder` are kept."""
-    return _beside(folder) / REVISIONS / _real(folder).name
+    return _parent_of(folder) / REVISIONS / _resolve_link(folder).name
 
 
-def misplaced(folder: Path) -> str:
+def link_problem(folder: Path) -> str:
     """Return why a link among the datasets cannot be used, and what to do; empty if it can, or is not a link."""
     if not folder.is_symlink():
         return ""
     real = folder.resolve()
-    if real.parent.name == "snapshots" and real.parent.parent.name.startswith(_CACHE):
+    if real.parent.name == "snapshots" and real.parent.parent.name.startswith(_CACHE_PREFIX):
         return (
             f"{folder} is a link into the cache of the Hugging Face Hub, which other programs share: replace it with a "
             f"copy (rm {folder} && cp -rL {real} {folder})"
@@ -47,31 +47,31 @@ def misplaced(folder: Path) -> str:
     return ""
 
 
-def unchangeable(folder: Path) -> str:
+def revision_problem(folder: Path) -> str:
     """Return why the dataset in `folder` is readable but cannot get a new revision, and what to do; empty if it can."""
-    if words := misplaced(folder):
-        return words
-    real, work, linked = _real(folder), work_of(folder), folder.is_symlink()
+    if problem := link_problem(folder):
+        return problem
+    real, work, is_link = _resolve_link(folder), work_of(folder), folder.is_symlink()
     try:
         if not real.exists():
-            gone = f"{folder} is a link to {real}, which does not exist: mount its disk, or restore the folder"
-            return gone if linked else ""
+            missing = f"{folder} is a link to {real}, which does not exist: mount its disk, or restore the folder"
+            return missing if is_link else ""
         if real.stat().st_dev != real.parent.stat().st_dev:
             return f"{real} is the root of a disk: put the dataset into a folder on that disk, and link that folder"
-        if linked:
+        if is_link:
             work.mkdir(exist_ok=True)
     except OSError as error:
         return (
             f"{work} cannot be created ({error.strerror}): new states are built beside a dataset; check its permissions"
         )
-    if linked and not (os.access(work, os.W_OK | os.X_OK) and os.access(real.parent, os.W_OK | os.X_OK)):
+    if is_link and not (os.access(work, os.W_OK | os.X_OK) and os.access(real.parent, os.W_OK | os.X_OK)):
         return f"{real.parent} is not writable: new states of the dataset are built there. Check its permissions"
     return ""
 
 
-def _beside(folder: Path) -> Path:
-    return _real(folder).parent if folder.is_symlink() else folder.parent
+def _parent_of(folder: Path) -> Path:
+    return _resolve_link(folder).parent if folder.is_symlink() else folder.parent
 
 
-def _real(folder: Path) -> Path:
+def _resolve_link(folder: Path) -> Path:
     return folder.resolve() if folder.is_symlink() else folder

@@ -10,7 +10,7 @@ from recorder.models.states import RigState
 from robotdata.rig.protocol import REFUSE_MINUTES
 from robotdata.rig.states import parse_state
 
-_BEFORE_A_TAKE = {RigState.IDLE, RigState.PAUSED, RigState.SAVING}
+_STATES_BEFORE_TAKE = {RigState.IDLE, RigState.PAUSED, RigState.SAVING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Readiness:
     @property
     def reason(self) -> str:
         """Return the texts of all blockers, joined."""
-        return ". ".join(each.text for each in self.blockers)
+        return ". ".join(blocker.text for blocker in self.blockers)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as they stand in the status that pages get."""
@@ -41,57 +41,59 @@ class Readiness:
             "label": self.label,
             "tone": self.tone,
             "can_record": self.can_record,
-            "blockers": [{"text": each.text, "camera": each.camera} for each in self.blockers],
+            "blockers": [{"text": blocker.text, "camera": blocker.camera} for blocker in self.blockers],
         }
 
 
 def readiness_of(state: str, status: Mapping[str, Any], cameras: Sequence[Any]) -> Readiness:
     """Return the readiness of a rig from its last status, whose fields may have any type."""
-    named = RigState.OFFLINE if state == RigState.OFFLINE else parse_state(state)
-    label, tone = named.label, named.tone
-    if named not in _BEFORE_A_TAKE:
+    rig_state = RigState.OFFLINE if state == RigState.OFFLINE else parse_state(state)
+    label, tone = rig_state.label, rig_state.tone
+    if rig_state not in _STATES_BEFORE_TAKE:
         return Readiness(label, tone, False, ())
-    told = status.get("cannot_record")
-    blockers = _told_blockers(told) if isinstance(told, list) else _found_blockers(named, status, cameras)
-    missing = [each for each in blockers if each.camera]
+    reported = status.get("cannot_record")
+    blockers = (
+        _reported_blockers(reported) if isinstance(reported, list) else _derived_blockers(rig_state, status, cameras)
+    )
+    missing = [blocker for blocker in blockers if blocker.camera]
     if not blockers:
         return Readiness(label, tone, "record" in _list(status.get("controls")), ())
-    short = f"{len(missing)} camera{'s' if len(missing) > 1 else ''} missing" if missing else "cannot record"
-    return Readiness(short, "warn", False, blockers)
+    short_label = f"{len(missing)} camera{'s' if len(missing) > 1 else ''} missing" if missing else "cannot record"
+    return Readiness(short_label, "warn", False, blockers)
 
 
-def _told_blockers(problems: Sequence[Any]) -> tuple[Blocker, ...]:
+def _reported_blockers(problems: Sequence[Any]) -> tuple[Blocker, ...]:
     """Return the rig's own reasons for refusing to record."""
-    found = []
+    blockers = []
     for problem in map(_dict, problems):
         text, camera = problem.get("text") or problem.get("code"), problem.get("camera")
-        found.append(Blocker(str(text or "The rig cannot record now"), camera if isinstance(camera, str) else None))
-    return tuple(found)
+        blockers.append(Blocker(str(text or "The rig cannot record now"), camera if isinstance(camera, str) else None))
+    return tuple(blockers)
 
 
-def _found_blockers(state: RigState, status: Mapping[str, Any], cameras: Sequence[Any]) -> tuple[Blocker, ...]:
+def _derived_blockers(state: RigState, status: Mapping[str, Any], cameras: Sequence[Any]) -> tuple[Blocker, ...]:
     """Derive the blockers from the status of a rig that does not report them."""
     return (*_missing_cameras(status, cameras), *_other_blockers(state, status))
 
 
 def _missing_cameras(status: Mapping[str, Any], cameras: Sequence[Any]) -> list[Blocker]:
     measured = _dict(_dict(status.get("counters")).get("cameras"))
-    found = []
+    blockers = []
     for camera in cameras:
         key = camera.get("key") if isinstance(camera, Mapping) else None
         if not isinstance(key, str) or not isinstance(measured.get(key), Mapping):
             continue
-        said = measured[key]
-        if said.get("state") == "lost" or said.get("age_s", 0) is None:
-            found.append(Blocker(_reason(status, key, str(camera.get("name") or key)), key))
-    return found
+        counters = measured[key]
+        if counters.get("state") == "lost" or counters.get("age_s", 0) is None:
+            blockers.append(Blocker(_reason(status, key, str(camera.get("name") or key)), key))
+    return blockers
 
 
 def _reason(status: Mapping[str, Any], key: str, name: str) -> str:
     """Return the rig's warnings about this camera, or a default text."""
-    texts = [each.get("text") for each in _list(status.get("warnings")) if _dict(each).get("camera") == key]
-    said = [text for text in texts if isinstance(text, str) and text]
-    return ". ".join(said) or f"Camera {name} has not sent an image yet"
+    texts = [warning.get("text") for warning in _list(status.get("warnings")) if _dict(warning).get("camera") == key]
+    valid_texts = [text for text in texts if isinstance(text, str) and text]
+    return ". ".join(valid_texts) or f"Camera {name} has not sent an image yet"
 
 
 def _other_blockers(state: RigState, status: Mapping[str, Any]) -> list[Blocker]:

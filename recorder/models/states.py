@@ -55,7 +55,7 @@ REVISING = (OperationType.EDIT, OperationType.REVERT)
 
 
 # Keyed by kind of row, because an operation's and a job's `queued` are equal as texts.
-NEXT: dict[type[TextChoices], dict[TextChoices, set[TextChoices]]] = {
+TRANSITIONS: dict[type[TextChoices], dict[TextChoices, set[TextChoices]]] = {
     # Encoded is final: committed episodes change through revisions of their dataset.
     EpisodeState: {
         EpisodeState.RECORDING: {EpisodeState.RECORDED, EpisodeState.INTERRUPTED},
@@ -96,6 +96,6 @@ NEXT: dict[type[TextChoices], dict[TextChoices, set[TextChoices]]] = {
     },
 }
 
-for kind, moves in NEXT.items():
+for kind, moves in TRANSITIONS.items():
     if missing := set(kind) - moves.keys():
-        raise TypeError(f"NEXT lacks {missing} of {kind.__name__}")
+        raise TypeError(f"TRANSITIONS lacks {missing} of {kind.__name__}")

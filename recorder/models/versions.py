@@ -11,14 +11,14 @@ from django.db.models import DateTimeField, F, Value
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
-_NEXT = timedelta(microseconds=1)
+_VERSION_STEP = timedelta(microseconds=1)
 
 
 def next_version() -> Greatest:
     """Return the next version for an UPDATE that has not read the row: now, or just after the row's present version."""
-    return Greatest(Value(timezone.now(), output_field=DateTimeField()), F("updated_at") + _NEXT)
+    return Greatest(Value(timezone.now(), output_field=DateTimeField()), F("updated_at") + _VERSION_STEP)
 
 
 def version_after(*versions: datetime) -> datetime:
     """Return the next version for rows that are locked: now, or just after the latest of `versions`."""
-    return max([timezone.now(), *(version + _NEXT for version in versions)])
+    return max([timezone.now(), *(version + _VERSION_STEP for version in versions)])

@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from recorder.alone import WHOLE_DATABASE, log_once, unexpected_words
+from recorder.alone import DATABASE_ERRORS, log_once, unexpected_message
 from recorder.models import Dataset, Episode
 from recorder.models.episode import EpisodeQuerySet
 from recorder.models.states import EpisodeState, Verdict
@@ -61,12 +61,12 @@ def assess(*, episode: Episode) -> list[dict[str, Any]]:
         return list(episode.marks)
     try:
         metrics = metrics_of(episode.take_path) or _measure(episode.take_path)
-    except WHOLE_DATABASE:
+    except DATABASE_ERRORS:
         raise
     except Exception as error:  # noqa: BLE001 - a take may hold anything; unflagged, it would be retried for ever
         words = str(error)
         if not isinstance(error, SpoolError | OSError):
-            words = unexpected_words(error)
+            words = unexpected_message(error)
             log_once(log, f"Measuring the take {episode.pk}", error)
         text = f"This take cannot be read: {words}"
         marks = [Mark("unreadable", None, None, 0, episode.ticks, "bad", text[:500])]

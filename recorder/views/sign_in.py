@@ -40,13 +40,13 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     if request.method == "GET" and request.user.is_authenticated:
         return redirect(safe_next(request))  # the printed link was opened again after it was used
     subjects = subjects_of(request, code)
-    if not all(SignInTries.allow(subject, most=most, seconds=seconds) for subject, most, seconds in subjects):
+    if not all(SignInTries.count_try(subject, most=most, seconds=seconds) for subject, most, seconds in subjects):
         return form(request, TOO_MANY, status=429)
     user = by_code(code) if code else by_password(request)
     if user is None:
         return form(request, refusal(code), status=403)
     for subject, _, _ in subjects:
-        SignInTries.forgive(subject)
+        SignInTries.subtract_try(subject)
     login(request, user, backend=PASSWORDS)
     return redirect(safe_next(request))
 

@@ -26,7 +26,7 @@ from recorder.jobs.encode_settings import encode_settings, size_problem
 from recorder.jobs.leases import Heartbeat, LostLease, lease_end
 from recorder.jobs.notify import wake_workers
 from recorder.models import Dataset, Episode, Job, Operation
-from recorder.models.lifecycle import hold_jobs, move
+from recorder.models.lifecycle import lock_jobs, move
 from recorder.models.states import EpisodeState, JobState, OperationState
 from robotdata.dataset.errors import FeatureError
 from robotdata.dataset.features import complete, differences
@@ -188,7 +188,7 @@ def fail_job(job: Job, words: str, *, final: bool = False) -> None:
         return
     said = words if final else f"{words} (tried {job.attempt} times)"
     with transaction.atomic():
-        hold_jobs(job.operation_id, episode=job.episode)
+        lock_jobs(job.operation_id, episode=job.episode)
         now = timezone.now()
         if move(
             job, JobState.FAILED, only={"token": job.token}, error=said, token="", lease_until=None, finished_at=now
@@ -199,7 +199,7 @@ def fail_job(job: Job, words: str, *, final: bool = False) -> None:
 def fail_episode(episode: Episode, words: str, operation_id: uuid.UUID) -> None:
     """Remove the episode from its batch; the rest of the batch continues."""
     with transaction.atomic():
-        hold_jobs(operation_id, episode=episode)
+        lock_jobs(operation_id, episode=episode)
         episode.refresh_from_db(fields=["state"])
         if episode.state == EpisodeState.ENCODING:
             move(episode, EpisodeState.FAILED, error=words)

@@ -18,7 +18,7 @@ from django.db.models import Max, Min
 from django.utils import timezone
 
 from recorder.actor import COMMAND
-from recorder.alone import alone
+from recorder.alone import isolate_errors
 from recorder.catalog.datasets_on_disk import SAFE_NAME, adopt_settings, load_settings, refresh_dataset, work_path
 from recorder.catalog.sidecars import adopt_sidecar
 from recorder.catalog.take_files import ASIDE, size_of
@@ -102,7 +102,7 @@ def recover(*, deep: bool = False) -> Report:
         "Listing the raw frames that are kept": lambda: _name_kept(report),
     }
     for what, step in steps.items():
-        with alone(what, log, lambda words, what=what: report.lost.append(f"{what}: {words}.")):  # type: ignore[misc]
+        with isolate_errors(what, log, lambda words, what=what: report.lost.append(f"{what}: {words}.")):  # type: ignore[misc]
             step()
     return report
 
@@ -148,7 +148,7 @@ def _recover_takes(report: Report, deep: bool) -> None:
             note_take(take_id=name, why=words)
             unread.add(name)
 
-        with alone(f"Take {folder.name}", log, lost):  # its manifest may hold anything
+        with isolate_errors(f"Take {folder.name}", log, lost):  # its manifest may hold anything
             try:
                 _recover_one(folder, rows.get(uuid.UUID(folder.name)), report)
                 if deep:
@@ -231,7 +231,7 @@ def _find_missing(report: Report) -> None:
 def _recover_datasets(report: Report) -> None:
     for folder in _dataset_folders():
         what = f"Dataset {folder.name}"
-        with alone(what, log, partial(_lose, report, what)):  # its tables may hold anything
+        with isolate_errors(what, log, partial(_lose, report, what)):  # its tables may hold anything
             _recover_dataset(folder, report)
     for found in adopt_strangers(Dataset.objects.all(), Unopened.objects.all(), actor=COMMAND, again=True):
         if found.dataset is not None:
@@ -263,10 +263,10 @@ def _name_what_it_lacks(dataset: Dataset, report: Report) -> None:
     where = f"Dataset {dataset.slug}: "
     if words := _miscounted(dataset):
         report.lost.append(where + words)
-    if dataset.not_whole:
-        report.lost.append(f"{where}{dataset.not_whole} `verify {dataset.slug}` lists them all.")
-    if dataset.not_fetched:
-        report.said.append(where + dataset.not_fetched)
+    if dataset.incomplete:
+        report.lost.append(f"{where}{dataset.incomplete} `verify {dataset.slug}` lists them all.")
+    if dataset.not_downloaded:
+        report.said.append(where + dataset.not_downloaded)
     if dataset.problem:
         report.lost.append(where + dataset.problem)
 
@@ -353,7 +353,7 @@ def _remember_datasets() -> None:
         if SAFE_NAME.fullmatch(path.stem) and (known := load_settings(path.stem)):
             if known.get("thresholds"):
                 known["judge_by"] = timezone.now()  # the thresholds of the last assessment are unknown
-            with alone(f"The settings of {path.stem}", log):
+            with isolate_errors(f"The settings of {path.stem}", log):
                 Dataset.objects.get_or_create(slug=path.stem, defaults=known)
 
 
@@ -364,7 +364,7 @@ def _remember_sessions() -> None:
         with suppress(SpoolError, OSError, ValueError):  # reported already
             takes.setdefault(uuid.UUID(str(read_manifest(folder).get("session"))), []).append(folder.name)
     for pk, names in takes.items():
-        with alone(f"Session {pk}", log), transaction.atomic():
+        with isolate_errors(f"Session {pk}", log), transaction.atomic():
             _remember_session(pk, names)
 
 

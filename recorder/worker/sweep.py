@@ -16,7 +16,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from recorder.actor import WORKER
-from recorder.alone import alone
+from recorder.alone import isolate_errors
 from recorder.catalog.folder_watch import follow_folders
 from recorder.catalog.take_files import remove_staging
 from recorder.catalog.takes import index_take
@@ -60,7 +60,7 @@ def sweep() -> None:
         "Notifying workers of takes to measure": lambda: ring_unassessed(now),
     }
     for what, step in steps.items():
-        with alone(what, log):
+        with isolate_errors(what, log):
             step()
 
 
@@ -71,7 +71,7 @@ def close_orphans(now: datetime) -> int:
         if not (_is_gone(episode.rig, now - _RIG_COMES_BACK) or _is_at_another(episode.rig, str(episode.pk))):
             continue
         # TakeBusy: only the rig's connection is lost. No folder: the take is on the rig's own disk.
-        with alone(f"Closing the take {episode.pk}", log), suppress(SpoolError, OSError):
+        with isolate_errors(f"Closing the take {episode.pk}", log), suppress(SpoolError, OSError):
             # The lock shows whether the rig still writes; on a network disk without locks, the file times do.
             if now.timestamp() - last_written(episode.take_path) > _RIG_COMES_BACK.total_seconds():
                 recover_take(episode.take_path)
@@ -115,7 +115,7 @@ def retry_takes(lines: Iterable[Unopened]) -> int:
             continue
         folder = take_path(row.name)
         forget_unopened(kind=row.kind, name=row.name)
-        with alone(f"Take {row.name}", log, partial(_note_again, row.name)):
+        with isolate_errors(f"Take {row.name}", log, partial(_note_again, row.name)):
             with suppress(TakeBusy):
                 recover_take(folder)
             listed += index_take(take_id=row.name, actor=WORKER) is not None
@@ -137,7 +137,7 @@ def ring_unassessed(now: datetime) -> None:
 def look_after_datasets(now: datetime, datasets: Iterable[Dataset] | None = None) -> None:
     """Start the encoding that policies require; notify a worker of datasets whose takes wait for an assessment."""
     for dataset in Dataset.objects.all() if datasets is None else datasets:
-        with alone(f"Applying the policy of {dataset.slug}", log):
+        with isolate_errors(f"Applying the policy of {dataset.slug}", log):
             _look_after(dataset, now)
 
 

@@ -22,7 +22,7 @@ NOTE = "the cup fell"
 def main(home: Path) -> None:
     from django.db import Error
 
-    from recorder.errors import Refused, database_words
+    from recorder.errors import Refused, database_message
     from recorder.models import Episode
     from recorder.review.verdicts import edit_episodes
 
@@ -34,7 +34,7 @@ def main(home: Path) -> None:
         except Refused as refused:
             told = refused.message
         except Error as error:
-            told = database_words(error)
+            told = database_message(error)
         lines.append(json.dumps({"act": act, "told": told}) + "\n")
     with contextlib.suppress(OSError):  # this writing may be the one that is broken: then again
         os.write(1, "".join(lines).encode())

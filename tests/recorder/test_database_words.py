@@ -12,7 +12,7 @@ import pytest
 from django.db import DatabaseError
 from django.db.backends.sqlite3.base import DatabaseWrapper
 
-from recorder.errors import database_words, unusable_words
+from recorder.errors import database_message, unusable_message
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def database(tmp_path: Path, django_db_blocker: Any) -> Iterator[DatabaseWrapper
 def told(database: DatabaseWrapper, sql: str = "insert into things values (1)") -> str:
     with pytest.raises(DatabaseError) as raised, database.cursor() as cursor:
         cursor.execute(sql)
-    return database_words(raised.value)
+    return database_message(raised.value)
 
 
 def test_a_lock_of_another_process_has_changed_nothing(database: DatabaseWrapper) -> None:
@@ -54,10 +54,10 @@ def test_a_row_that_does_not_fit_is_not_a_database_to_be_rebuilt(database: Datab
     with pytest.raises(DatabaseError) as raised, database.cursor() as cursor:
         cursor.execute("insert into things values (1)")
         cursor.execute("insert into things values (1)")
-    assert "cannot be used" not in unusable_words(raised.value) and "row" in unusable_words(raised.value)
+    assert "cannot be used" not in unusable_message(raised.value) and "row" in unusable_message(raised.value)
     other = Path(database.settings_dict["NAME"])
     other.write_bytes(b"not a database " * 1000)
     database.close()
     with pytest.raises(DatabaseError) as raised, database.cursor() as cursor:
         cursor.execute("insert into things values (2)")
-    assert "cannot be used" in unusable_words(raised.value) and "rebuild" in unusable_words(raised.value)
+    assert "cannot be used" in unusable_message(raised.value) and "rebuild" in unusable_message(raised.value)

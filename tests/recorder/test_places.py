@@ -16,7 +16,7 @@ from recorder.jobs.encoding import start_encoding
 from recorder.jobs.revising import apply_changes, go_back
 from recorder.jobs.revisions import revisions_of
 from recorder.models import Dataset, Episode, Job, Operation
-from recorder.models.paths import misplaced
+from recorder.models.paths import link_problem
 from recorder.review.verdicts import set_verdict
 from recorder.worker import run
 from recorder.worker.recover import recover
@@ -104,7 +104,7 @@ def test_a_link_that_cannot_be_used_is_refused_whether_new_or_known(
     link = cubes.path if known else cubes.path.with_name("linked")
     link.symlink_to(to)
     try:
-        words = misplaced(link)
+        words = link_problem(link)
         assert words and ("cp -rL" in words) == (where == "snapshot")
         if known:
             refresh_dataset(dataset=cubes)

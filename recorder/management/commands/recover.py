@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
-from recorder.errors import other_version_words, unusable_words
+from recorder.errors import other_version_message, unusable_message
 from recorder.text import sanitize_json
 from recorder.worker import recover
 
@@ -36,7 +36,7 @@ class Command(BaseCommand):
         try:
             super().run_from_argv(argv)
         except DatabaseError as error:
-            self.stderr.write(self.style.ERROR(unusable_words(error)))
+            self.stderr.write(self.style.ERROR(unusable_message(error)))
             sys.exit(recover.NOTHING)
         sys.exit(self.report.code)
 
@@ -44,7 +44,7 @@ class Command(BaseCommand):
         """Recover, and print the report. Raise CommandError if migrations are missing."""
         executor = MigrationExecutor(connection)
         if missing := executor.migration_plan(executor.loader.graph.leaf_nodes()):
-            raise CommandError(other_version_words(f"it lacks {missing[0][0]}"))
+            raise CommandError(other_version_message(f"it lacks {missing[0][0]}"))
         self.deep = bool(options["deep"])
         self.report = report = self.work()
         for line in report.said:
