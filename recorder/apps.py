@@ -13,4 +13,4 @@ class RecorderConfig(AppConfig):
 
     def ready(self) -> None:
         """Install the embedded queue's transport."""
-        file_broker.use()
+        file_broker.register_transport()

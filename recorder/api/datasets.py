@@ -17,7 +17,7 @@ from recorder.api.schemas import ERRORS, DatasetIn, DatasetOut, DatasetPatch, En
 from recorder.api.threshold_schemas import MarksPreview, ThresholdsIn
 from recorder.catalog.datasets import change_dataset, create_dataset
 from recorder.jobs.encoding import start_encoding
-from recorder.jobs.revising import apply_changes, go_back, planned_counts
+from recorder.jobs.revising import apply_changes, planned_counts, start_revert
 from recorder.jobs.revisions import Revision, revisions_of
 from recorder.models import Dataset
 from recorder.models.dataset import default_encoding
@@ -90,7 +90,7 @@ def list_revisions(request: HttpRequest, slug: Annotated[Slug, Path()]) -> list[
 @router.post("/datasets/{slug}/revert", response={202: OperationDetail, **ERRORS})
 def revert_dataset(request: HttpRequest, slug: Annotated[Slug, Path()], body: GoBackIn) -> Status[Detail]:
     """Revert to an earlier revision, as a new revision. Returns an operation: poll it until it is done."""
-    operation = go_back(dataset=lookups.dataset_of(slug), revision=body.revision, actor=actor_of(request))
+    operation = start_revert(dataset=lookups.dataset_of(slug), revision=body.revision, actor=actor_of(request))
     return Status(202, Detail(lookups.operation_of(operation.pk)))
 
 

@@ -9,7 +9,7 @@ from recorder.errors import Refused
 from robotdata.video import EncodeSettings, FrameSizeError, VideoError, check_picture_size
 
 _PRESET_NUMBERS = {"libsvtav1", "libaom-av1"}
-_NAMES = {"codec", "pix_fmt", "g", "crf", "preset", "fast_decode", "extra_options"}
+_SETTING_NAMES = {"codec", "pix_fmt", "g", "crf", "preset", "fast_decode", "extra_options"}
 
 
 def encode_settings(encoding: Mapping[str, Any], *, threads: int | None = None) -> EncodeSettings:
@@ -17,16 +17,16 @@ def encode_settings(encoding: Mapping[str, Any], *, threads: int | None = None) 
 
     A preset of another encoder family (`12` belongs to AV1, `medium` to H.264) is replaced by the codec's default.
     """
-    if unknown := encoding.keys() - _NAMES:
+    if unknown := encoding.keys() - _SETTING_NAMES:
         raise Refused(
-            "invalid", f"Encoding: unknown setting {', '.join(sorted(unknown))}; choose from {_names()}.", 422
+            "invalid", f"Encoding: unknown setting {', '.join(sorted(unknown))}; choose from {_setting_names()}.", 422
         )
-    chosen = {name: value for name, value in encoding.items() if value is not None}
-    preset = chosen.get("preset")
-    if preset is not None and str(preset).isdecimal() != (chosen.get("codec", "libsvtav1") in _PRESET_NUMBERS):
-        del chosen["preset"]
+    values = {name: value for name, value in encoding.items() if value is not None}
+    preset = values.get("preset")
+    if preset is not None and str(preset).isdecimal() != (values.get("codec", "libsvtav1") in _PRESET_NUMBERS):
+        del values["preset"]
     try:
-        return EncodeSettings(**chosen, threads=threads)
+        return EncodeSettings(**values, threads=threads)
     except (VideoError, TypeError) as error:
         raise Refused("invalid", f"Encoding: {error}", 422) from error
 
@@ -47,5 +47,5 @@ def size_problem(features: Mapping[str, Any], settings: EncodeSettings) -> str:
     return ""
 
 
-def _names() -> str:
-    return ", ".join(sorted(_NAMES))
+def _setting_names() -> str:
+    return ", ".join(sorted(_SETTING_NAMES))

@@ -21,8 +21,8 @@ from recorder.models.permissions import Action, require
 from recorder.models.states import EpisodeState, JobState, OperationState, OperationType, Verdict
 from robotdata.spool import SpoolError, read_manifest
 
-RING_AGAIN = timedelta(seconds=15)  # a queued job whose message was lost is sent again after this
-RETRY = "tried again"
+NOTIFY_AGAIN_AFTER = timedelta(seconds=15)  # a queued job whose message was lost is sent again after this
+RETRY_REASON = "tried again"
 
 
 class _NothingToEncode(Exception):
@@ -43,17 +43,17 @@ def start_encoding(
     the other, if nothing is left to encode, or if the dataset cannot be changed or encode its frame size.
     """
     require(actor, Action.ENCODE, dataset)
-    wanted = dataset.episodes.encodable(unreviewed=include_unreviewed or episodes is not None)
+    candidates = dataset.episodes.encodable(unreviewed=include_unreviewed or episodes is not None)
     if episodes is not None:
-        wanted = wanted.filter(pk__in=[episode.pk for episode in episodes])
-    if words := revision_problem(dataset.path):
-        raise Refused("place", f"Cannot add to {dataset.title}: {words}.")
+        candidates = candidates.filter(pk__in=[episode.pk for episode in episodes])
+    if path_problem := revision_problem(dataset.path):
+        raise Refused("place", f"Cannot add to {dataset.title}: {path_problem}.")
     # A policy's takes fail one by one with the same message, because nobody sees a refusal there.
     problem = size_problem(dataset.features, encode_settings(dataset.encoding))
     if problem and actor.kind is not ActorKind.WORKER:
         raise Refused("size", f"{problem} Choose another codec in the settings of {dataset.title}.")
-    found = [(episode, _cameras(episode)) for episode in wanted.order_by("recorded_at", "pk")]
-    again = timezone.now() + RING_AGAIN
+    with_cameras = [(episode, _cameras(episode)) for episode in candidates.order_by("recorded_at", "pk")]
+    notify_at = timezone.now() + NOTIFY_AGAIN_AFTER
     try:
         with transaction.atomic():
             operation = Operation.objects.create(
@@ -68,19 +68,19 @@ def start_encoding(
                     operation=operation,
                     episode=episode,
                     camera=camera,
-                    frames_total=_frames(episode),
-                    lease_until=again,
+                    frames_total=_frame_count(episode),
+                    lease_until=notify_at,
                 )
-                for episode, cameras in found
-                if move(episode, EpisodeState.ENCODING, only=_as_read(episode), error="")
+                for episode, cameras in with_cameras
+                if move(episode, EpisodeState.ENCODING, only=_unchanged_since_read(episode), error="")
                 for camera in cameras
             ]
             if not jobs:
                 raise _NothingToEncode
             Job.objects.bulk_create(jobs, batch_size=500)
-            _ring_all(operation)
+            _notify_workers(operation)
     except _NothingToEncode:
-        raise _nothing(dataset, episodes) from None
+        raise _nothing_to_encode(dataset, episodes) from None
     return operation
 
 
@@ -95,9 +95,9 @@ def prepare_release(operation: Operation, actor: Actor) -> Callable[[], None]:
         lock_jobs(operation.pk)
         jobs = operation.jobs.filter(state__in=[JobState.QUEUED, JobState.RUNNING, JobState.FAILED])
         jobs.update(state=JobState.CANCELLED, cancel=True, token="", lease_until=None, updated_at=timezone.now())
-        encoding = Episode.objects.filter(pk__in=list(states), state=EpisodeState.ENCODING)
+        still_encoding = Episode.objects.filter(pk__in=list(states), state=EpisodeState.ENCODING)
         # The same order as in `start_encoding`, so that two transactions cannot deadlock.
-        for episode in encoding.order_by("recorded_at", "pk"):
+        for episode in still_encoding.order_by("recorded_at", "pk"):
             move(episode, states[episode.pk])
 
     return release
@@ -110,54 +110,54 @@ def retry_encoding(operation: Operation, actor: Actor) -> Operation:
     """
     require(actor, Action.ENCODE, operation)
     if operation.state in {OperationState.DONE, OperationState.CANCELLED}:
-        left = [e for e in episodes_of(operation) if e.state == EpisodeState.FAILED]
-        if operation.state == OperationState.CANCELLED or not left:
+        failed = [episode for episode in episodes_of(operation) if episode.state == EpisodeState.FAILED]
+        if operation.state == OperationState.CANCELLED or not failed:
             raise Refused("nothing_failed", f"{operation} is {operation.state}: nothing is left to retry.")
         return start_encoding(
-            dataset=operation.dataset, actor=actor, episodes=left, include_unreviewed=True, reason=RETRY
+            dataset=operation.dataset, actor=actor, episodes=failed, include_unreviewed=True, reason=RETRY_REASON
         )
     with transaction.atomic():
         if operation.state != OperationState.FAILED or not restart_operation(operation, OperationState.QUEUED):
             raise Refused("nothing_failed", f"{operation} is {operation.state}: only a failed batch can be retried.")
         lock_jobs(operation.pk)
-        back = [
+        requeued = [
             episode.pk
             for episode in episodes_of(operation)
             if episode.state == EpisodeState.FAILED
             and episode.purged_at is None
             and episode.verdict != Verdict.REJECT
-            and move(episode, EpisodeState.ENCODING, only=_as_read(episode), error="")
+            and move(episode, EpisodeState.ENCODING, only=_unchanged_since_read(episode), error="")
         ]
-        if not back:
+        if not requeued:
             raise Refused("nothing_failed", f"The episodes of {operation} are in another batch or deleted.")
-        again = operation.jobs.filter(episode__in=back)
-        again.update(
+        jobs = operation.jobs.filter(episode__in=requeued)
+        jobs.update(
             state=JobState.QUEUED,
             attempt=0,
             error="",
             token="",
             cancel=False,
             frames_done=0,
-            lease_until=timezone.now() + RING_AGAIN,
+            lease_until=timezone.now() + NOTIFY_AGAIN_AFTER,
             started_at=None,
             finished_at=None,
             updated_at=timezone.now(),
         )
-        operation.jobs.exclude(episode__in=back).filter(state=JobState.FAILED).update(state=JobState.CANCELLED)
-        _ring_all(operation)
+        operation.jobs.exclude(episode__in=requeued).filter(state=JobState.FAILED).update(state=JobState.CANCELLED)
+        _notify_workers(operation)
     return operation
 
 
 def apply_policy(*, dataset: Dataset, session_ended: bool = False) -> Operation | None:
     """Start the batch that the dataset's policy requires now, if any."""
     dataset.refresh_from_db(fields=["policy", "every", "encode_unreviewed", "encoding"])
-    due = _due(dataset)
+    due = _takes_due(dataset)
     if dataset.policy == Policy.EVERY:
         ready, reason = due.count() >= dataset.every, f"every {dataset.every} takes"
     elif dataset.policy == Policy.SESSION:
         if not session_ended:  # the program crashed between the session's end and its batch
-            unjudged = Q(reviewed_at=None) | Q(reviewed_at__lte=F("session__ended_at"))
-            due = due.filter(unjudged, session__ended_at__isnull=False)
+            reviewed_in_session = Q(reviewed_at=None) | Q(reviewed_at__lte=F("session__ended_at"))
+            due = due.filter(reviewed_in_session, session__ended_at__isnull=False)
         ready, reason = due.exists(), "end of session"
     else:
         return None
@@ -183,7 +183,7 @@ def raw_state(episode: Episode) -> EpisodeState:
     return EpisodeState.INTERRUPTED if state == "interrupted" else EpisodeState.RECORDED
 
 
-def _due(dataset: Dataset) -> QuerySet[Episode]:
+def _takes_due(dataset: Dataset) -> QuerySet[Episode]:
     """Return the takes that a policy encodes: none that failed, and none that a person removed from a batch."""
     cancelled = Job.objects.filter(episode=OuterRef("pk"), operation__state=OperationState.CANCELLED)
     takes = dataset.episodes.encodable(unreviewed=dataset.encode_unreviewed)
@@ -198,30 +198,30 @@ def _cameras(episode: Episode) -> list[str]:
         return [""]
 
 
-def _frames(episode: Episode) -> int:
+def _frame_count(episode: Episode) -> int:
     """Return the number of frames per camera after the trim, as far as the row knows."""
     trim = episode.trim
     return max(0, trim[1] - trim[0]) if trim else episode.ticks
 
 
-def _as_read(episode: Episode) -> dict[str, object]:
+def _unchanged_since_read(episode: Episode) -> dict[str, object]:
     """Return the conditions of an update: nobody has rejected or purged the episode since it was read."""
     return {"verdict": episode.verdict, "purged_at": None}
 
 
-def _ring_all(operation: Operation) -> None:
+def _notify_workers(operation: Operation) -> None:
     for pk in Job.objects.waiting().filter(operation=operation).values_list("pk", flat=True):
         wake_workers("run_job", pk)
 
 
-def _nothing(dataset: Dataset, episodes: Sequence[Episode] | None) -> Refused:
-    asked = dataset.episodes.filter(pk__in=[episode.pk for episode in episodes]) if episodes is not None else None
-    busy = (asked if asked is not None else dataset.episodes).filter(state=EpisodeState.ENCODING)
-    if count := busy.count():
-        one = busy.first()
-        since = encoding_since(one) if one else "is being encoded"
+def _nothing_to_encode(dataset: Dataset, episodes: Sequence[Episode] | None) -> Refused:
+    requested = dataset.episodes.filter(pk__in=[episode.pk for episode in episodes]) if episodes is not None else None
+    encoding = (requested if requested is not None else dataset.episodes).filter(state=EpisodeState.ENCODING)
+    if count := encoding.count():
+        first = encoding.first()
+        since = encoding_since(first) if first else "is being encoded"
         return Refused("encoding", f"Nothing else is ready in {dataset.title}; {count} of it: {since}.")
-    if asked is not None:
+    if requested is not None:
         return Refused(
             "nothing",
             "None of these episodes can be encoded: they are rejected, still recording, or in the dataset already.",

@@ -63,6 +63,6 @@ class Transport(filesystem.Transport):
     Channel = Channel
 
 
-def use() -> None:
+def register_transport() -> None:
     """Use this transport for broker URLs that begin with `filesystem://`."""
     TRANSPORT_ALIASES["filesystem"] = f"{__name__}:Transport"

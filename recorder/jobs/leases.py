@@ -41,12 +41,12 @@ class Heartbeat:
     ) -> None:
         self._renew = renew
         self._on_stall = on_stall
-        self._patience = (
+        self._stall_beats = (
             stall_s / PERIOD_S
         )  # counted in beats, not seconds: a process that was suspended for an hour has not stalled
         self._steps = 0
         self._lost = threading.Event()
-        self._end = threading.Event()
+        self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
     def progress(self, steps: int) -> None:
@@ -64,7 +64,7 @@ class Heartbeat:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._end.set()
+        self._stop.set()
         self._thread.join()
 
     def _run(self) -> None:
@@ -74,21 +74,21 @@ class Heartbeat:
             connection.close()
 
     def _beat(self) -> None:
-        seen, quiet = -1, 0
-        while not self._end.wait(PERIOD_S):
-            quiet = quiet + 1 if self._steps == seen else 0
-            seen = self._steps
-            if quiet > self._patience:
+        last_steps, idle_beats = -1, 0
+        while not self._stop.wait(PERIOD_S):
+            idle_beats = idle_beats + 1 if self._steps == last_steps else 0
+            last_steps = self._steps
+            if idle_beats > self._stall_beats:
                 self._lost.set()
                 if self._on_stall is not None:
-                    self._on_stall(f"no frame has come out for {quiet * PERIOD_S:.0f} s, after frame {seen}")
+                    self._on_stall(f"no frame has come out for {idle_beats * PERIOD_S:.0f} s, after frame {last_steps}")
                 return
             try:
-                ours = self._renew(seen)
+                renewed = self._renew(last_steps)
             except Error as error:  # the lease outlasts a short database outage
                 log.warning("Cannot renew the lease now, trying again: %s", error)
                 connection.close()
                 continue
-            if not ours:
+            if not renewed:
                 self._lost.set()
                 return

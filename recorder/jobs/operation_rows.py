@@ -35,7 +35,7 @@ def begin_revising(*, type: OperationType, dataset: Dataset, actor: Actor, argum
     require(actor, TYPES[type].action, dataset)
     if problem := revision_problem(dataset.path):
         raise Refused("place", f"{dataset.title} cannot be changed: {problem}.")
-    with _one_at_a_time(dataset):
+    with _refuse_concurrent(dataset):
         _check_free(dataset)
         operation = Operation.objects.create(
             dataset=dataset,
@@ -52,7 +52,7 @@ def begin_revising(*, type: OperationType, dataset: Dataset, actor: Actor, argum
 def restart_revising(operation: Operation, actor: Actor) -> Operation:
     """Run a failed operation without jobs again. Raise Refused while another operation runs on its dataset."""
     require(actor, spec_of(operation).action, operation)
-    with _one_at_a_time(operation.dataset):
+    with _refuse_concurrent(operation.dataset):
         _check_free(operation.dataset)
         if not restart_operation(operation, OperationState.RUNNING):
             raise Refused("moved", f"{operation} has changed meanwhile. Reload the page.")
@@ -61,19 +61,19 @@ def restart_revising(operation: Operation, actor: Actor) -> Operation:
 
 
 @contextmanager
-def unwritten(operation: Operation) -> Iterator[None]:
+def hold_unwritten(operation: Operation) -> Iterator[None]:
     """Hold the dataset's lock while the operation is not in the dataset and no worker can write it.
 
     Raise Refused if a worker is writing it, if a crashed worker had finished writing it, or if it has ended.
     """
     dataset = operation.dataset
-    check_cancel(operation)
+    check_cancellable(operation)
     try:
         # No worker has tried it yet, so it need not wait for the dataset's lock.
         with dataset_lock(dataset.path, wait_s=_LOCK_WAIT_S) if operation.attempt else nullcontext():
             if operation.attempt:
                 recover_dataset(dataset.path, dataset.work_path, dataset.revisions_path)
-            if is_made(operation):
+            if is_written(operation):
                 raise Refused(
                     "running", f"{operation} is in the dataset already: revert to an earlier revision instead."
                 )
@@ -82,7 +82,7 @@ def unwritten(operation: Operation) -> Iterator[None]:
         raise Refused("busy", f"{operation} cannot be cancelled now: {error}.", 503) from error
 
 
-def check_cancel(operation: Operation) -> None:
+def check_cancellable(operation: Operation) -> None:
     """Raise Refused if the operation is being written or has ended."""
     operation.refresh_from_db()
     if operation.state in {OperationState.DONE, OperationState.CANCELLED}:
@@ -100,14 +100,14 @@ def mark_cancelled(operation: Operation, by: str) -> None:
         raise Refused("moved", f"{operation} has changed meanwhile. Reload the page.")
 
 
-def is_made(operation: Operation) -> bool:
+def is_written(operation: Operation) -> bool:
     """Return whether the operation is in the present revision or an earlier one.
 
     Others may have added episodes since the worker crashed.
     """
-    kept = operation.dataset.revisions_path
-    places = [operation.dataset.path, *(kept / str(number) for number in list_revisions(kept))]
-    return any(_operation_of(place) == str(operation.pk) for place in places)
+    revisions = operation.dataset.revisions_path
+    roots = [operation.dataset.path, *(revisions / str(number) for number in list_revisions(revisions))]
+    return any(_operation_of(root) == str(operation.pk) for root in roots)
 
 
 def _operation_of(root: Path) -> str:
@@ -119,20 +119,20 @@ def _check_free(dataset: Dataset) -> None:
     """Raise Refused if an operation runs or waits on the dataset."""
     other = Operation.objects.filter(dataset=dataset, state=OperationState.RUNNING).order_by("created_at").first()
     if other is not None:
-        raise _under_way(dataset, other)
+        raise _busy_refusal(dataset, other)
 
 
 @contextmanager
-def _one_at_a_time(dataset: Dataset) -> Iterator[None]:
+def _refuse_concurrent(dataset: Dataset) -> Iterator[None]:
     """Raise Refused if another operation was started at the same moment; the database decides which one wins."""
     try:
         with transaction.atomic():
             yield
     except IntegrityError as error:
-        raise _under_way(dataset, None) from error
+        raise _busy_refusal(dataset, None) from error
 
 
-def _under_way(dataset: Dataset, other: Operation | None) -> Refused:
+def _busy_refusal(dataset: Dataset, other: Operation | None) -> Refused:
     since = f" since {format_time(other.created_at)}" if other else ""
     since += f" by {other.started_by}" if other and other.started_by else ""
     occupied = spec_of(other).occupied if other else "is being changed"

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from recorder.actor import Actor
 from recorder.jobs.encoding import prepare_release, retry_encoding
-from recorder.jobs.operation_rows import mark_cancelled, restart_revising, unwritten
+from recorder.jobs.operation_rows import hold_unwritten, mark_cancelled, restart_revising
 from recorder.jobs.operation_types import spec_of
 from recorder.models import Operation
 from recorder.models.permissions import require
@@ -21,7 +21,7 @@ def _nothing_to_release(_: Operation, __: Actor) -> Callable[[], None]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Acts:
+class _TypeFunctions:
     """The functions that differ by type.
 
     `prepare_release` reads what a cancelled operation releases, and returns the function that releases it inside the
@@ -32,15 +32,15 @@ class _Acts:
     retry: Callable[[Operation, Actor], Operation]
 
 
-_REVISING = _Acts(_nothing_to_release, restart_revising)
-_ACTS = {
-    OperationType.ENCODE: _Acts(prepare_release, retry_encoding),
-    OperationType.EDIT: _REVISING,
-    OperationType.REVERT: _REVISING,
+_REVISING_FUNCTIONS = _TypeFunctions(_nothing_to_release, restart_revising)
+_FUNCTIONS = {
+    OperationType.ENCODE: _TypeFunctions(prepare_release, retry_encoding),
+    OperationType.EDIT: _REVISING_FUNCTIONS,
+    OperationType.REVERT: _REVISING_FUNCTIONS,
 }
 
-if missing := set(OperationType) - _ACTS.keys():
-    raise TypeError(f"_ACTS lacks {missing}")
+if missing := set(OperationType) - _FUNCTIONS.keys():
+    raise TypeError(f"_FUNCTIONS lacks {missing}")
 
 
 def cancel_operation(*, operation: Operation, actor: Actor) -> Operation:
@@ -52,8 +52,8 @@ def cancel_operation(*, operation: Operation, actor: Actor) -> Operation:
     Raise Refused if a worker is writing it, if a crashed worker had finished writing it, or if it has ended.
     """
     require(actor, spec_of(operation).action, operation)
-    release = _acts_of(operation).prepare_release(operation, actor)
-    with unwritten(operation), transaction.atomic():
+    release = _functions_of(operation).prepare_release(operation, actor)
+    with hold_unwritten(operation), transaction.atomic():
         mark_cancelled(operation, actor.name)
         release()
     return operation
@@ -65,8 +65,8 @@ def retry_operation(*, operation: Operation, actor: Actor) -> Operation:
     Raise Refused if nothing failed, or while another operation runs on the dataset.
     """
     require(actor, spec_of(operation).action, operation)
-    return _acts_of(operation).retry(operation, actor)
+    return _functions_of(operation).retry(operation, actor)
 
 
-def _acts_of(operation: Operation) -> _Acts:
-    return _ACTS[OperationType(operation.type)]
+def _functions_of(operation: Operation) -> _TypeFunctions:
+    return _FUNCTIONS[OperationType(operation.type)]

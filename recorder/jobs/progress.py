@@ -37,7 +37,9 @@ class EncodingProgress:
     @property
     def left(self) -> int:
         """Return how many of its takes failed and are in no other batch since; those can be retried."""
-        return sum(one.state == "failed" and one.episode.state == EpisodeState.FAILED for one in self.episodes)
+        return sum(
+            progress.state == "failed" and progress.episode.state == EpisodeState.FAILED for progress in self.episodes
+        )
 
     @property
     def percent(self) -> int:
@@ -50,15 +52,15 @@ def encoding_progress(operation: Operation) -> EncodingProgress:
     if not spec_of(operation).has_jobs:
         return EncodingProgress(0, 0, None, None, [])
     jobs = list(operation.jobs.select_related("episode").order_by("id"))
-    counted = [job for job in jobs if job.state != JobState.CANCELLED] or jobs
-    done, total = sum(job.frames_done for job in counted), sum(job.frames_total for job in counted)
+    counted_jobs = [job for job in jobs if job.state != JobState.CANCELLED] or jobs
+    done, total = sum(job.frames_done for job in counted_jobs), sum(job.frames_total for job in counted_jobs)
     fps = _speed(jobs)
-    left = sum(job.frames_total - job.frames_done for job in counted if job.state in {"queued", "running"})
+    frames_left = sum(job.frames_total - job.frames_done for job in counted_jobs if job.state in {"queued", "running"})
     by_episode: dict[uuid.UUID, list[Job]] = {}
     for job in jobs:
         by_episode.setdefault(job.episode_id, []).append(job)
-    episodes = [_episode_progress(of_one) for of_one in by_episode.values()]
-    return EncodingProgress(done, total, fps, left / fps if fps and left else None, episodes)
+    episodes = [_episode_progress(episode_jobs) for episode_jobs in by_episode.values()]
+    return EncodingProgress(done, total, fps, frames_left / fps if fps and frames_left else None, episodes)
 
 
 def _speed(jobs: Iterable[Job]) -> float | None:

@@ -29,8 +29,8 @@ def apply_changes(*, dataset: Dataset, actor: Actor) -> Operation:
     require(actor, Action.REVISE, dataset)
     counts = planned_counts(dataset)
     if not any(counts.values()):
-        words = f"No pending changes in {dataset.title}: reject, relabel or trim episodes first."
-        raise Refused("nothing", words)
+        message = f"No pending changes in {dataset.title}: reject, relabel or trim episodes first."
+        raise Refused("nothing", message)
     if counts["delete"] and counts["delete"] == dataset.episodes.committed().count():
         raise Refused("all", f"All episodes of {dataset.title} would be deleted: keep at least one of them.")
     ids = [str(pk) for pk in dataset.episodes.all().planned().values_list("pk", flat=True)]
@@ -38,16 +38,16 @@ def apply_changes(*, dataset: Dataset, actor: Actor) -> Operation:
     return begin_revising(type=OperationType.EDIT, dataset=dataset, actor=actor, arguments=arguments)
 
 
-def go_back(*, dataset: Dataset, revision: int, actor: Actor) -> Operation:
+def start_revert(*, dataset: Dataset, revision: int, actor: Actor) -> Operation:
     """Start a revert to `revision`. It becomes a new revision, which can itself be reverted.
 
     Raise Refused if the revision is not kept or is the present one, or while another operation runs on the dataset.
     """
     require(actor, Action.REVISE, dataset)
-    kept = list_revisions(dataset.revisions_path)
-    if revision not in kept:
-        there = ", ".join(map(str, kept)) or "none"
+    revisions = list_revisions(dataset.revisions_path)
+    if revision not in revisions:
+        available = ", ".join(map(str, revisions)) or "none"
         raise Refused(
-            "no_revision", f"{dataset.title} has no revision {revision} to revert to; available: {there}.", 404
+            "no_revision", f"{dataset.title} has no revision {revision} to revert to; available: {available}.", 404
         )
     return begin_revising(type=OperationType.REVERT, dataset=dataset, actor=actor, arguments={"revision": revision})

@@ -45,8 +45,11 @@ def revisions_of(dataset: Dataset) -> list[Revision]:
     try:
         if not (dataset.path / INFO).is_file():
             return []
-        kept = reversed(list_revisions(dataset.revisions_path))
-        return [_revision(dataset.path, None), *(_revision(dataset.revisions_path / str(n), n) for n in kept)]
+        numbers = reversed(list_revisions(dataset.revisions_path))
+        return [
+            _revision(dataset.path, None),
+            *(_revision(dataset.revisions_path / str(number), number) for number in numbers),
+        ]
     except OSError as error:
         log.warning("The revisions of %s cannot be read: %s", dataset, error)
         return []
@@ -54,31 +57,31 @@ def revisions_of(dataset: Dataset) -> list[Revision]:
 
 def _revision(root: Path, number: int | None) -> Revision:
     sidecar = read_sidecar(root, [])
-    about = sidecar.made_by
-    counts = {name: about[name] for name in ("committed", *EDIT_COUNTS) if type(about.get(name)) is int}
-    back = about.get("reverted_to")
-    episodes, frames = _size_of(root, sidecar)
+    made_by = sidecar.made_by
+    counts = {name: made_by[name] for name in ("committed", *EDIT_COUNTS) if type(made_by.get(name)) is int}
+    reverted_to = made_by.get("reverted_to")
+    episodes, frames = _counts_of(root, sidecar)
     return Revision(
         number=sidecar.revision if number is None else number,
         present=number is None,
-        at=_when(about.get("at"), root),
+        at=_made_at(made_by.get("at"), root),
         episodes=episodes,
         frames=frames,
-        what=str(about.get("what") or ""),
-        by=str(about.get("by") or ""),
+        what=str(made_by.get("what") or ""),
+        by=str(made_by.get("by") or ""),
         counts=counts,
-        reverted_to=back if type(back) is int else None,
+        reverted_to=reverted_to if type(reverted_to) is int else None,
         notes=notes_of(sidecar),
     )
 
 
 def notes_of(sidecar: Sidecar) -> list[str]:
     """Return, as sentences, what the operation that made a revision could not carry over or found invalid."""
-    found = sidecar.made_by.get(NOTES)
-    return [str(note)[:500] for note in found[:20]] if isinstance(found, list) else []
+    notes = sidecar.made_by.get(NOTES)
+    return [str(note)[:500] for note in notes[:20]] if isinstance(notes, list) else []
 
 
-def _size_of(root: Path, sidecar: Sidecar) -> tuple[int | None, int | None]:
+def _counts_of(root: Path, sidecar: Sidecar) -> tuple[int | None, int | None]:
     """Return the numbers of episodes and frames; from the tables if the revision is too old to have a sidecar."""
     if sidecar.episodes and sidecar.revision:
         lengths = [entry.get("length") for entry in sidecar.episodes]
@@ -91,5 +94,5 @@ def _size_of(root: Path, sidecar: Sidecar) -> tuple[int | None, int | None]:
     return len(opened.episodes), opened.total_frames
 
 
-def _when(value: Any, root: Path) -> datetime:
+def _made_at(value: Any, root: Path) -> datetime:
     return parse_timestamp(value) or datetime.fromtimestamp((root / INFO).stat().st_mtime, UTC)

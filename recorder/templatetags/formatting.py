@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from recorder.browse.filters import EVERY
 from recorder.frame_words import frame_range
-from recorder.jobs.broker_health import address, broker_watch
+from recorder.jobs.broker_health import broker_address, broker_watch
 from recorder.jobs.operation_types import spec_of
 from recorder.live.rigs import ALIVE_S
 from recorder.models import Change, Episode, Operation, Rig
@@ -245,7 +245,7 @@ def _strip(episode: Episode, camera: str, count: int, height: int) -> str:
 def queue_trouble() -> str:
     """Return since when and where the queue is offline; empty while it answers."""
     since = broker_watch.offline_since()
-    return f"since {clock_time(since)}: {address()} does not answer" if since else ""
+    return f"since {clock_time(since)}: {broker_address()} does not answer" if since else ""
 
 
 @register.simple_tag

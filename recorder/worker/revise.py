@@ -10,7 +10,7 @@ from django.db import transaction
 from recorder.catalog.datasets_on_disk import KEEP_REVISIONS, LOCK_WAIT_S, refresh_dataset
 from recorder.catalog.sidecars import adopt_sidecar, names_in
 from recorder.jobs.leases import Heartbeat
-from recorder.jobs.operation_rows import is_made
+from recorder.jobs.operation_rows import is_written
 from recorder.models import Episode, Operation
 from recorder.models.lifecycle import end_operation
 from recorder.models.states import OperationState
@@ -66,7 +66,7 @@ def _make_once(operation: Operation, heart: Heartbeat, make: _Make) -> list[Epis
     }
     with dataset_lock(dataset.path, wait_s=LOCK_WAIT_S):
         recover_dataset(dataset.path, dataset.work_path, dataset.revisions_path)
-        if not is_made(operation):
+        if not is_written(operation):
             make(where, step_recorder(operation, heart))
     write_rows(operation)
     return []

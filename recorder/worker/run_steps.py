@@ -21,7 +21,7 @@ Progress = Callable[[int, int], None]
 
 
 def made_by(operation: Operation) -> dict[str, Any]:
-    """Return who makes a revision, when, and for which operation, for its sidecar. `is_made` reads the operation."""
+    """Return who makes a revision, when, and for which operation, for its sidecar. `is_written` reads the operation."""
     now = timezone.now().isoformat(timespec="seconds")
     return {"by": operation.started_by, "at": now, "operation": str(operation.pk)}
 

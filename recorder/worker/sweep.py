@@ -22,7 +22,7 @@ from recorder.catalog.take_files import remove_staging
 from recorder.catalog.takes import index_take
 from recorder.catalog.unknown_folders import adopt_strangers
 from recorder.catalog.unopened import forget_unopened, note_take, state_of_take, take_path
-from recorder.jobs.encoding import RING_AGAIN, apply_policy
+from recorder.jobs.encoding import NOTIFY_AGAIN_AFTER, apply_policy
 from recorder.jobs.notify import wake_workers
 from recorder.models import Dataset, Episode, Job, Operation, Policy, Rig, Unopened
 from recorder.models.job import lease_expired
@@ -158,7 +158,12 @@ def give_back(now: datetime) -> int:
             fail_job(job, "Its worker crashed at every attempt, perhaps because of this take. See the worker's log")
             settle(job.operation_id)
         elif move(
-            job, JobState.QUEUED, only={"token": job.token}, token="", lease_until=now + RING_AGAIN, frames_done=0
+            job,
+            JobState.QUEUED,
+            only={"token": job.token},
+            token="",
+            lease_until=now + NOTIFY_AGAIN_AFTER,
+            frames_done=0,
         ):
             wake_workers("run_job", job.pk)
     return len(stale)
@@ -171,7 +176,7 @@ def ring_waiting(now: datetime) -> int:
     for pk, lease, began in Job.objects.waiting().values_list("pk", "lease_until", "operation__created_at")[:_AT_ONCE]:
         if lease is not None and lease >= due:
             continue
-        again = now + max(RING_AGAIN, (now - began) / 4)
+        again = now + max(NOTIFY_AGAIN_AFTER, (now - began) / 4)
         if Job.objects.filter(pk=pk, state=JobState.QUEUED, lease_until=lease).update(lease_until=again):
             wake_workers("run_job", pk)
             rung += 1

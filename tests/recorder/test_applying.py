@@ -17,7 +17,7 @@ from recorder.catalog.datasets_on_disk import refresh_dataset
 from recorder.errors import Refused
 from recorder.jobs.encoding import start_encoding
 from recorder.jobs.operations import cancel_operation, retry_operation
-from recorder.jobs.revising import apply_changes, go_back, planned_counts
+from recorder.jobs.revising import apply_changes, planned_counts, start_revert
 from recorder.jobs.revisions import revisions_of
 from recorder.models import Dataset, Episode, Operation
 from recorder.review.verdicts import edit_episodes, set_verdict, undo
@@ -79,15 +79,15 @@ def test_it_goes_back_and_back_again(four: list[Episode], cubes: Dataset) -> Non
     plan(four)
     done(apply_changes(dataset=cubes, actor=Actor("sven")))
     edit_episodes(episodes=[four[2]], actor=Actor("olga"), labels=["night"])
-    assert done(go_back(dataset=cubes, revision=1, actor=Actor("olga"))).state == "done"
+    assert done(start_revert(dataset=cubes, revision=1, actor=Actor("olga"))).state == "done"
     assert frames(cubes) == whole
     back = {str(row.pk): row for row in cubes.episodes.committed()}
     assert [back[str(one.pk)].ticks for one in four] == list(FOUR)
     assert back[str(four[2].pk)].labels == ["night"], "what people say stays"
     assert planned_counts(cubes) == {"delete": 1, "relabel": 1, "trim": 2}, "and may be applied again"
-    done(go_back(dataset=cubes, revision=2, actor=Actor("olga")))
+    done(start_revert(dataset=cubes, revision=2, actor=Actor("olga")))
     assert frames(cubes) == APPLIED and [ticks for _, ticks, _ in rows(cubes)] == [4, 7, 1]
-    done(go_back(dataset=cubes, revision=3, actor=Actor("olga")))
+    done(start_revert(dataset=cubes, revision=3, actor=Actor("olga")))
     done(apply_changes(dataset=cubes, actor=Actor("sven")))
     assert frames(cubes) == APPLIED
 
@@ -95,7 +95,7 @@ def test_it_goes_back_and_back_again(four: list[Episode], cubes: Dataset) -> Non
 def test_it_lists_what_was_done_when_by_whom(four: list[Episode], cubes: Dataset) -> None:
     plan(four)
     done(apply_changes(dataset=cubes, actor=Actor("sven")))
-    done(go_back(dataset=cubes, revision=1, actor=Actor("olga")))
+    done(start_revert(dataset=cubes, revision=1, actor=Actor("olga")))
     found = revisions_of(cubes)
     assert [(r.number, r.present, r.what, r.by, r.episodes, r.frames) for r in found] == [
         (3, True, "reverted", "olga", 4, 26),
@@ -122,7 +122,7 @@ def test_it_refuses_what_cannot_be_applied(four: list[Episode], cubes: Dataset, 
     with pytest.raises(Refused, check=lambda refused: refused.code == "nothing"):
         apply_changes(dataset=cubes, actor=Actor("olga"))
     with pytest.raises(Refused, match="available: none"):
-        go_back(dataset=cubes, revision=7, actor=Actor("olga"))
+        start_revert(dataset=cubes, revision=7, actor=Actor("olga"))
     set_verdict(episodes=four, verdict="reject", actor=Actor("olga"))
     with pytest.raises(Refused, match="keep at least one"):
         apply_changes(dataset=cubes, actor=Actor("olga"))
@@ -158,7 +158,7 @@ def test_it_ends_the_same_when_killed_between_folder_and_rows(
     operation = apply_changes(dataset=cubes, actor=Actor("sven"))
     if how == "revert":
         done(operation)
-        operation = go_back(dataset=cubes, revision=1, actor=Actor("olga"))
+        operation = start_revert(dataset=cubes, revision=1, actor=Actor("olga"))
 
     class Killed(BaseException):
         pass
@@ -186,7 +186,7 @@ def test_going_back_is_not_done_again_over_episodes_that_came_meanwhile(
 ) -> None:
     plan(four)
     done(apply_changes(dataset=cubes, actor=Actor("sven")))
-    operation = go_back(dataset=cubes, revision=1, actor=Actor("olga"))
+    operation = start_revert(dataset=cubes, revision=1, actor=Actor("olga"))
     with monkeypatch.context() as patch:
         patch.setattr(revise, "write_rows", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
@@ -292,7 +292,7 @@ def test_what_waits_for_a_worker_is_cancelled_and_its_plans_stay(four: list[Epis
     assert planned_counts(cubes) == {"delete": 1, "relabel": 1, "trim": 2}
     assert done(apply_changes(dataset=cubes, actor=Actor("sven"))).state == "done"
     assert frames(cubes) == APPLIED
-    back = go_back(dataset=cubes, revision=1, actor=Actor("sven"))
+    back = start_revert(dataset=cubes, revision=1, actor=Actor("sven"))
     assert cancel_operation(operation=back, actor=Actor("olga")).state == "cancelled" and frames(cubes) == APPLIED
 
 

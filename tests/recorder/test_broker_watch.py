@@ -37,7 +37,7 @@ def silent() -> Iterator[int]:
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who asks first waits until it is known: a busy machine may need more than the moment that a page waits."""
-    monkeypatch.setattr(broker_health, "_FIRST_WORD_S", 60.0)
+    monkeypatch.setattr(broker_health, "_FIRST_CHECK_WAIT_S", 60.0)
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_one_that_is_gone_is_said_at_once_and_named_without_its_password(
         port = int(probe.getsockname()[1])
     at(port)
     assert isinstance(BrokerWatch().offline_since(), datetime)
-    assert broker_health.address() == f"127.0.0.1:{port}"
+    assert broker_health.broker_address() == f"127.0.0.1:{port}"
 
 
 def test_one_that_hangs_is_said_though_nobody_waits_for_it(at: Callable[[int], None], silent: int) -> None:
@@ -83,7 +83,7 @@ def test_one_lost_answer_is_no_alarm_and_who_is_back_is_believed(
     at: Callable[[int], None], silent: int, patient: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at(silent)
-    monkeypatch.setattr(broker_health, "EVERY_S", 0.05)
+    monkeypatch.setattr(broker_health, "CHECK_EVERY_S", 0.05)
     told, there = [False], [True]
     watch = BrokerWatch(lambda: told.pop() if told else there[0])
     assert watch.offline_since() is None and not told
@@ -97,8 +97,8 @@ def test_it_stays_since_when_it_began_and_stops_asking_when_nobody_looks(
     at: Callable[[int], None], silent: int, patient: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at(silent)
-    monkeypatch.setattr(broker_health, "EVERY_S", 0.01)
-    monkeypatch.setattr(broker_health, "_QUIET_AFTER_S", 0.05)
+    monkeypatch.setattr(broker_health, "CHECK_EVERY_S", 0.01)
+    monkeypatch.setattr(broker_health, "_STOP_AFTER_S", 0.05)
     watch = BrokerWatch(lambda: False)
     since = watch.offline_since()
     assert since is not None

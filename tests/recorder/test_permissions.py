@@ -186,7 +186,7 @@ CASES = {
     "restart_revising": Case(lambda w, a, edit: operation_rows.restart_revising(edit, a), failed_edit),
     "begin_revising": Case(lambda w, a, _: begin_revert(w, a)),
     "apply_changes": Case(lambda w, a, _: revising.apply_changes(dataset=w.cubes, actor=a)),
-    "go_back": Case(lambda w, a, _: revising.go_back(dataset=w.cubes, revision=1, actor=a)),
+    "start_revert": Case(lambda w, a, _: revising.start_revert(dataset=w.cubes, revision=1, actor=a)),
     "create_dataset": Case(lambda w, a, _: datasets.create_dataset(title="Cups", actor=a)),
     "change_dataset": Case(lambda w, a, _: datasets.change_dataset(dataset=w.cubes, goal=9, actor=a)),
     "adopt_folder": Case(lambda w, a, path: datasets_on_disk.adopt_folder(path=path, actor=a), dataset_folder),

@@ -13,7 +13,7 @@ from recorder.actor import WORKER, Actor
 from recorder.catalog.datasets_on_disk import adopt_folder, refresh_dataset
 from recorder.errors import Refused
 from recorder.jobs.encoding import start_encoding
-from recorder.jobs.revising import apply_changes, go_back
+from recorder.jobs.revising import apply_changes, start_revert
 from recorder.jobs.revisions import revisions_of
 from recorder.models import Dataset, Episode, Job, Operation
 from recorder.models.paths import link_problem
@@ -60,7 +60,7 @@ def test_it_commits_changes_and_goes_back_on_another_disk(
     run.run_operation(operation.pk)
     assert [len(shown) for _, shown in frames(cubes)] == [5, 4]
     assert [revision.number for revision in revisions_of(cubes)] == [3, 2, 1]
-    run.run_operation(go_back(dataset=cubes, revision=1, actor=Actor("olga")).pk)
+    run.run_operation(start_revert(dataset=cubes, revision=1, actor=Actor("olga")).pk)
     assert [len(shown) for _, shown in frames(cubes)] == [5, 5]
     assert cubes.path.is_symlink() and (disk / "big cubes/meta/info.json").is_file()
     assert not list((disk / ".work").iterdir()) and not list(home.glob("datasets/.work/*"))
