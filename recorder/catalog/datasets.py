@@ -22,8 +22,8 @@ from recorder.jobs.encoding import apply_policy
 from recorder.jobs.notify import wake_workers
 from recorder.models import Dataset
 from recorder.models.permissions import Action, require
-from recorder.quality.assess import JUDGE_AGAIN
-from recorder.quality.thresholds import checked
+from recorder.quality.assess import REJUDGE_AFTER
+from recorder.quality.thresholds import check_thresholds
 
 SETTINGS = ("title", "policy", "every", "encode_unreviewed", "goal", "encoding", "thresholds")
 _SLUG_LENGTH = 80
@@ -73,7 +73,7 @@ def change_dataset(*, dataset: Dataset, actor: Actor, **settings: Any) -> None:
     dataset.updated_at = timezone.now()
     others = dataset.thresholds != before
     if others:
-        dataset.judge_by = dataset.updated_at + JUDGE_AGAIN
+        dataset.judge_by = dataset.updated_at + REJUDGE_AFTER
     dataset.save(update_fields=[*settings, *(["judge_by"] if others else []), "updated_at"])
     save_settings(dataset)
     apply_policy(dataset=dataset)
@@ -85,7 +85,7 @@ def _set(dataset: Dataset, settings: dict[str, Any]) -> None:
     if unknown := settings.keys() - set(SETTINGS):
         raise TypeError(f"a dataset has no setting {', '.join(sorted(unknown))}")
     if "thresholds" in settings:
-        settings["thresholds"] = checked(settings["thresholds"] or {})
+        settings["thresholds"] = check_thresholds(settings["thresholds"] or {})
     for name, value in settings.items():
         setattr(dataset, name, value)
     if "encoding" in settings:

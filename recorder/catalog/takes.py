@@ -26,7 +26,7 @@ from recorder.models.permissions import Action, require
 from recorder.models.states import EpisodeState, Verdict
 from recorder.models.unopened import UnopenedKind
 from recorder.models.versions import next_version
-from recorder.quality.assess import FILE as METRICS
+from recorder.quality.assess import METRICS_FILE as METRICS
 from recorder.quality.odd_fields import odd_marks
 from recorder.text import sanitize_json
 from robotdata.capture.texts import tidy_task

@@ -8,20 +8,20 @@ from typing import Any
 from recorder.text import sanitize_json
 from robotdata.spool.fields import OddField
 
-_NAMED = 5
+_MAX_NAMED = 5
 
 
 def odd_marks(odd: Sequence[OddField], ticks: int, source: str = "take.json") -> list[dict[str, Any]]:
     """Return a flag that names the fields left out; empty if there are none. It is stored in the row alone."""
     if not odd:
         return []
-    some = "; ".join(str(each) for each in odd[:_NAMED])
-    more = f"; and {len(odd) - _NAMED} more" if len(odd) > _NAMED else ""
-    text = f"Ignored in {source}: {some}{more}."
-    place = {"camera": None, "feature": None, "from_tick": 0, "to_tick": ticks, "frame": 0}
-    fields = [each.field for each in odd]
+    listed = "; ".join(str(field) for field in odd[:_MAX_NAMED])
+    more = f"; and {len(odd) - _MAX_NAMED} more" if len(odd) > _MAX_NAMED else ""
+    text = f"Ignored in {source}: {listed}{more}."
+    where = {"camera": None, "feature": None, "from_tick": 0, "to_tick": ticks, "frame": 0}
+    fields = [field.field for field in odd]
     mark = {"code": "unreadable", "severity": "warn", "text": text, "source": source, "fields": fields}
-    return [sanitize_json({**mark, **place})]
+    return [sanitize_json({**mark, **where})]
 
 
 def is_odd_mark(mark: Any) -> bool:

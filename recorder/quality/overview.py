@@ -9,7 +9,7 @@ import numpy as np
 
 from recorder.models import Dataset, Episode
 from recorder.models.states import EpisodeState, Verdict
-from recorder.quality.assess import measures_of
+from recorder.quality.assess import metrics_of_peers
 from robotdata.dataset.errors import DatasetError
 from robotdata.dataset.layout import STATS, contained
 from robotdata.dataset.reader import read_json
@@ -19,7 +19,7 @@ from robotdata.quality.peers import Peers
 
 _BINS = 20
 _WORST = 20
-_DRAWN = 1e30
+_MAX_DRAWN = 1e30
 _FIELDS = (
     "id",
     "dataset",
@@ -46,7 +46,7 @@ def overview(dataset: Dataset) -> dict[str, Any]:
     episodes = list(rows.exclude(state=EpisodeState.RECORDING).only(*_FIELDS))
     return {
         "episodes": len(episodes),
-        "seconds": round(sum(each.duration_s for each in episodes), 3),
+        "seconds": round(sum(episode.duration_s for episode in episodes), 3),
         "lengths": _lengths(episodes),
         "tasks": _tasks(dataset, episodes),
         "marks": _marks(episodes),
@@ -56,7 +56,7 @@ def overview(dataset: Dataset) -> dict[str, Any]:
 
 
 def _lengths(episodes: list[Episode]) -> dict[str, Any]:
-    seconds = np.array([each.duration_s for each in episodes])
+    seconds = np.array([episode.duration_s for episode in episodes])
     if not len(seconds):
         return {"edges_s": [], "counts": [], "median_s": None}
     counts, edges = np.histogram(seconds, bins=_BINS)
@@ -70,23 +70,25 @@ def _lengths(episodes: list[Episode]) -> dict[str, Any]:
 def _tasks(dataset: Dataset, episodes: list[Episode]) -> list[dict[str, Any]]:
     """Return the tasks, those with most episodes first; `kept` counts episodes that are or will be in the dataset."""
     lines: dict[str, dict[str, Any]] = {}
-    for each in episodes:
-        blank = {"task": each.task, "episodes": 0, "kept": 0, "seconds": 0.0, "goal": dataset.goal}
-        line = lines.setdefault(each.task, blank)
+    for episode in episodes:
+        blank = {"task": episode.task, "episodes": 0, "kept": 0, "seconds": 0.0, "goal": dataset.goal}
+        line = lines.setdefault(episode.task, blank)
         line["episodes"] += 1
-        line["kept"] += each.verdict == Verdict.KEEP or (each.is_committed and each.verdict != Verdict.REJECT)
-        line["seconds"] = round(line["seconds"] + each.duration_s, 3)
+        line["kept"] += episode.verdict == Verdict.KEEP or (episode.is_committed and episode.verdict != Verdict.REJECT)
+        line["seconds"] = round(line["seconds"] + episode.duration_s, 3)
     return sorted(lines.values(), key=lambda line: (-line["episodes"], line["task"]))
 
 
 def _marks(episodes: list[Episode]) -> list[dict[str, Any]]:
     """Count the episodes with each kind of flag, the most frequent first."""
-    found = Counter(code for each in episodes for code in {m.get("code") for m in each.marks if isinstance(m, dict)})
-    return [{"code": code, "episodes": count} for code, count in found.most_common()]
+    counts = Counter(
+        code for episode in episodes for code in {mark.get("code") for mark in episode.marks if isinstance(mark, dict)}
+    )
+    return [{"code": code, "episodes": count} for code, count in counts.most_common()]
 
 
 def _ranges(dataset: Dataset) -> list[dict[str, Any]]:
-    takes = measures_of(dataset)
+    takes = metrics_of_peers(dataset)
     return _measured_ranges(Peers(takes)) if takes else _committed_ranges(dataset)
 
 
@@ -96,21 +98,28 @@ def _measured_ranges(peers: Peers) -> list[dict[str, Any]]:
     for feature in peers.spans_for(peers.takes[0]):
         names = newest[feature].names
         moving = peers.share_moving(feature, names)
-        same = [s for take in peers.takes if (s := take.signals.get(feature)) is not None and s.names == names]
-        least, most = np.min([s.least for s in same], axis=0), np.max([s.most for s in same], axis=0)
-        low = np.percentile([s.low for s in same], 10, axis=0)
-        high = np.percentile([s.high for s in same], 90, axis=0)
-        for at, name in enumerate(names):
+        matching = [
+            signal
+            for take in peers.takes
+            if (signal := take.signals.get(feature)) is not None and signal.names == names
+        ]
+        least, most = (
+            np.min([signal.least for signal in matching], axis=0),
+            np.max([signal.most for signal in matching], axis=0),
+        )
+        low = np.percentile([signal.low for signal in matching], 10, axis=0)
+        high = np.percentile([signal.high for signal in matching], 90, axis=0)
+        for index, name in enumerate(names):
             lines.append(
                 {
                     "feature": feature,
                     "name": name,
-                    "least": float(least[at]),
-                    "low": float(low[at]),
-                    "high": float(high[at]),
-                    "most": float(most[at]),
-                    "moving": round(float(moving[at]), 4) if moving is not None else None,
-                    "takes": len(same),
+                    "least": float(least[index]),
+                    "low": float(low[index]),
+                    "high": float(high[index]),
+                    "most": float(most[index]),
+                    "moving": round(float(moving[index]), 4) if moving is not None else None,
+                    "takes": len(matching),
                 }
             )
     return lines
@@ -123,42 +132,44 @@ def _committed_ranges(dataset: Dataset) -> list[dict[str, Any]]:
     except (DatasetError, OSError):
         return []
     lines: list[dict[str, Any]] = []
-    for feature, about in dataset.features.items():
-        if is_motion(feature) and isinstance(about, dict) and isinstance(stats, dict):
-            lines += _committed_lines(feature, about, stats.get(feature), dataset.total_episodes)
+    for feature, spec in dataset.features.items():
+        if is_motion(feature) and isinstance(spec, dict) and isinstance(stats, dict):
+            lines += _committed_lines(feature, spec, stats.get(feature), dataset.total_episodes)
     return lines
 
 
-def _committed_lines(feature: str, about: dict[str, Any], stats: Any, takes: int) -> list[dict[str, Any]]:
-    found = {}
+def _committed_lines(feature: str, spec: dict[str, Any], stats: Any, takes: int) -> list[dict[str, Any]]:
+    statistics = {}
     for name, key in (("least", "min"), ("low", "q01"), ("high", "q99"), ("most", "max")):
         value = stats.get(key) if isinstance(stats, dict) else None
-        found[name] = value if isinstance(value, list) and all(_is_plain(each) for each in value) else []
-    size = len(found["least"])
-    if not size or len(found["most"]) != size:
+        statistics[name] = value if isinstance(value, list) and all(_is_drawable(number) for number in value) else []
+    size = len(statistics["least"])
+    if not size or len(statistics["most"]) != size:
         return []
-    names = flat_names(feature, about, size)
+    names = flat_names(feature, spec, size)
     return [
         {
             "feature": feature,
-            "name": names[at],
-            **{key: values[at] if len(values) == size else None for key, values in found.items()},
+            "name": names[index],
+            **{key: values[index] if len(values) == size else None for key, values in statistics.items()},
             "moving": None,
             "takes": takes,
         }
-        for at in range(size)
+        for index in range(size)
     ]
 
 
-def _is_plain(value: Any) -> bool:
+def _is_drawable(value: Any) -> bool:
     """Return whether a statistic can be drawn; a file may hold anything."""
-    return isinstance(value, int | float) and abs(value) < _DRAWN
+    return isinstance(value, int | float) and abs(value) < _MAX_DRAWN
 
 
 def _worst(episodes: list[Episode]) -> list[dict[str, Any]]:
-    scored = sorted(((score(each.marks), each) for each in episodes if each.marks), key=lambda pair: -pair[0])
+    scored = sorted(
+        ((score(episode.marks), episode) for episode in episodes if episode.marks), key=lambda pair: -pair[0]
+    )
     return [
-        {"id": str(each.pk), "task": each.task, "state": each.state, "score": points, "marks": each.marks}
-        for points, each in scored[:_WORST]
-        if points
+        {"id": str(episode.pk), "task": episode.task, "state": episode.state, "score": weight, "marks": episode.marks}
+        for weight, episode in scored[:_WORST]
+        if weight
     ]

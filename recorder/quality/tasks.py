@@ -22,6 +22,6 @@ def assess_take(episode_id: str) -> None:
 @shared_task(name="robotdata.judge_dataset")
 def judge_dataset(dataset_id: int) -> None:
     """Assess all takes of a dataset whose thresholds have changed."""
-    waits = Dataset.objects.filter(pk=dataset_id, judge_by__isnull=False)
-    if (dataset := waits.first()) is not None:
-        assess.judge_all(dataset=dataset)
+    waiting = Dataset.objects.filter(pk=dataset_id, judge_by__isnull=False)
+    if (dataset := waiting.first()) is not None:
+        assess.rejudge_all(dataset=dataset)

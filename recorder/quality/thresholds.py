@@ -9,21 +9,21 @@ from typing import Any
 
 from recorder.errors import Refused
 from recorder.models import Dataset
-from recorder.quality.assess import defaults, judged, measured, thresholds_of
+from recorder.quality.assess import dataset_metrics, default_thresholds, judged_takes, thresholds_of
 from robotdata.quality import BadThresholds, Peers, TakeMetrics, Thresholds, marks_of
 
 _PREVIEW_S = 3.0
 """The time limit of a preview in seconds; it covers the newest takes that fit into it."""
 
 
-def checked(changes: Mapping[str, Any]) -> dict[str, float]:
+def check_thresholds(changes: Mapping[str, Any]) -> dict[str, float]:
     """Return those that differ from the defaults. Raise Refused for an unknown name or an invalid number."""
-    own = defaults()
+    defaults = default_thresholds()
     try:
-        own.changed(changes)
+        defaults.changed(changes)
     except BadThresholds as error:
         raise Refused("invalid", f"{str(error)[:1].upper()}{str(error)[1:]}.", 422) from error
-    return {name: value for name, value in changes.items() if getattr(own, name) != value}
+    return {name: value for name, value in changes.items() if getattr(defaults, name) != value}
 
 
 def preview(dataset: Dataset, changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -31,18 +31,18 @@ def preview(dataset: Dataset, changes: Mapping[str, Any]) -> dict[str, Any]:
 
     `takes` is the number of takes assessed, out of `of`; `marked` is the number of these with any flag.
     """
-    then = defaults().changed(checked(changes))
-    takes, others = measured(dataset)
-    peers, counted = Peers(others), _Counted(thresholds_of(dataset), then)
+    proposed = default_thresholds().changed(check_thresholds(changes))
+    takes, peer_metrics = dataset_metrics(dataset)
+    peers, counts = Peers(peer_metrics), _FlagCounts(thresholds_of(dataset), proposed)
     end = time.monotonic() + _PREVIEW_S
     for metrics in takes:
-        counted.add(metrics, peers)
+        counts.add(metrics, peers)
         if time.monotonic() > end:
             break
-    return {**counted.as_json(), "of": judged(dataset).count()}
+    return {**counts.as_json(), "of": judged_takes(dataset).count()}
 
 
-class _Counted:
+class _FlagCounts:
     def __init__(self, now: Thresholds, then: Thresholds) -> None:
         self._sides = {"now": now, "then": then}
         self._codes = {side: Counter[str]() for side in self._sides}

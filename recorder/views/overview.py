@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from recorder.models import Dataset, Episode
-from recorder.quality.assess import defaults
+from recorder.quality.assess import default_thresholds
 from recorder.quality.overview import overview
 from recorder.views.request import Request
 from recorder.views.wall import dataset_of
@@ -65,7 +65,7 @@ def dataset_overview(request: Request, slug: str) -> HttpResponse:
 
 def knobs_of(row: Dataset) -> list[dict[str, Any]]:
     """Return the thresholds with their default and chosen values."""
-    usual = dataclasses.asdict(defaults())
+    usual = dataclasses.asdict(default_thresholds())
     return [
         {"name": name, "words": words, "unit": unit, "value": row.thresholds.get(name), "usual": usual[name]}
         for name, words, unit in KNOBS

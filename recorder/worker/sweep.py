@@ -29,7 +29,7 @@ from recorder.models.job import lease_expired
 from recorder.models.lifecycle import move
 from recorder.models.states import EpisodeState, JobState, OperationState, RigState
 from recorder.models.unopened import UnopenedKind
-from recorder.quality.assess import JUDGE_AGAIN, unassessed
+from recorder.quality.assess import REJUDGE_AFTER, unassessed
 from recorder.worker.commit import clear_committed
 from recorder.worker.encode import fail_job, settle
 from robotdata.spool import SpoolError, TakeBusy, recover_take
@@ -145,7 +145,7 @@ def _look_after(dataset: Dataset, now: datetime) -> None:
     if dataset.policy != Policy.HAND:
         apply_policy(dataset=dataset)
     if dataset.judge_by is not None:
-        again = now + (_WHILE_BUSY if _is_busy(now) else JUDGE_AGAIN)
+        again = now + (_WHILE_BUSY if _is_busy(now) else REJUDGE_AFTER)
         if Dataset.objects.filter(lease_expired(now, "judge_by"), pk=dataset.pk).update(judge_by=again):
             wake_workers("judge_dataset", dataset.pk)
 

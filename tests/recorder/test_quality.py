@@ -82,7 +82,7 @@ def test_it_measures_once(make_take: MakeEpisode, monkeypatch: pytest.MonkeyPatc
     assess.assess(episode=episode)
     monkeypatch.setattr(assess, "take_metrics", lambda take: pytest.fail("measured again"))
     assert assess.assess(episode=episode) == []
-    (episode.take_path / assess.FILE).write_text("{")
+    (episode.take_path / assess.METRICS_FILE).write_text("{")
     with pytest.raises(pytest.fail.Exception):
         assess.assess(episode=episode)
 

@@ -89,13 +89,13 @@ def test_a_change_while_they_are_judged_is_not_forgotten(
     cubes: Dataset, takes: list[Episode], bells: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     change_dataset(dataset=cubes, thresholds={"length": 1.5}, actor=Actor("olga"))
-    judged = quality.judge_all
+    judged = quality.rejudge_all
 
     def meanwhile(*, dataset: Dataset) -> int:
         change_dataset(dataset=Dataset.objects.get(pk=cubes.pk), thresholds={"length": 3.0}, actor=Actor("olga"))
         return judged(dataset=dataset)
 
-    monkeypatch.setattr(quality, "judge_all", meanwhile)
+    monkeypatch.setattr(quality, "rejudge_all", meanwhile)
     judge_dataset(cubes.pk)
     monkeypatch.undo()
     assert Dataset.objects.get(pk=cubes.pk).judge_by is not None
