@@ -22,7 +22,7 @@ HOUSEKEEPING = {
         "close_changes",
         "adopt_sidecar",
     ),
-    *("mark_cancelled", "assess", "judge_again", "judge_all"),
+    *("mark_cancelled", "assess", "rejudge", "rejudge_all"),
     *("expire_rigs", "rig_disconnected", "rig_silent", "rig_status"),
     *("forget_unopened", "keep_only", "note_unopened"),
 }

@@ -14,10 +14,10 @@ from recorder.models.states import EpisodeState, Verdict
 SECONDS = Cast(F("ticks"), FloatField()) / F("fps")
 
 
-def figures() -> dict[int, dict[str, Any]]:
+def figures_by_dataset() -> dict[int, dict[str, Any]]:
     """Return to_review, keep, reject, committed and seconds of each dataset, by its pk, in one query."""
     raw = Q(purged_at=None) & ~Q(state=EpisodeState.ENCODED)
-    there = Q(state=EpisodeState.ENCODED) | (raw & ~Q(verdict=Verdict.REJECT))
+    counted = Q(state=EpisodeState.ENCODED) | (raw & ~Q(verdict=Verdict.REJECT))
     rows = (
         Episode.objects.order_by()
         .values("dataset_id")
@@ -26,20 +26,20 @@ def figures() -> dict[int, dict[str, Any]]:
             keep=Count("pk", filter=raw & Q(verdict=Verdict.KEEP)),
             reject=Count("pk", filter=raw & Q(verdict=Verdict.REJECT)),
             committed=Count("pk", filter=Q(state=EpisodeState.ENCODED)),
-            seconds=Sum(SECONDS, filter=there & Q(fps__gt=0)),
+            seconds=Sum(SECONDS, filter=counted & Q(fps__gt=0)),
         )
     )
     return {row["dataset_id"]: {name: value for name, value in row.items() if name != "dataset_id"} for row in rows}
 
 
-NOTHING: dict[str, Any] = {"to_review": 0, "keep": 0, "reject": 0, "committed": 0, "seconds": 0.0}
+NO_EPISODES: dict[str, Any] = {"to_review": 0, "keep": 0, "reject": 0, "committed": 0, "seconds": 0.0}
 
 
 def datasets_with_figures() -> list[dict[str, Any]]:
     """Return every dataset with its counts, the last changed first."""
-    known = figures()
+    figures = figures_by_dataset()
     rows: QuerySet[Dataset] = Dataset.objects.defer("features", "encoding").order_by("-updated_at")
-    return [{"dataset": row, **known.get(row.pk, NOTHING)} for row in rows]
+    return [{"dataset": row, **figures.get(row.pk, NO_EPISODES)} for row in rows]
 
 
 def figures_of(dataset: Dataset) -> dict[str, Any]:
@@ -47,13 +47,13 @@ def figures_of(dataset: Dataset) -> dict[str, Any]:
     rows = Episode.objects.filter(dataset=dataset)
     raw = Q(purged_at=None) & ~Q(state=EpisodeState.ENCODED)
     keep = raw & Q(verdict=Verdict.KEEP)
-    free = Q(state__in=[EpisodeState.RECORDED, EpisodeState.INTERRUPTED, EpisodeState.FAILED])
+    not_encoding = Q(state__in=[EpisodeState.RECORDED, EpisodeState.INTERRUPTED, EpisodeState.FAILED])
     committed = Q(state=EpisodeState.ENCODED)
     return rows.aggregate(
         to_review=Count("pk", filter=TO_REVIEW),
         keep=Count("pk", filter=keep),
-        encodable=Count("pk", filter=keep & free),
-        encodable_unreviewed=Count("pk", filter=raw & free & ~Q(verdict=Verdict.REJECT)),
+        encodable=Count("pk", filter=keep & not_encoding),
+        encodable_unreviewed=Count("pk", filter=raw & not_encoding & ~Q(verdict=Verdict.REJECT)),
         encoding=Count("pk", filter=raw & Q(state=EpisodeState.ENCODING)),
         reject=Count("pk", filter=raw & Q(verdict=Verdict.REJECT)),
         committed=Count("pk", filter=committed),
@@ -67,8 +67,8 @@ def goals_of(dataset: Dataset, first: str) -> list[dict[str, Any]]:
     if not dataset.goal:
         return []
     lines = tasks_of(dataset)
-    mine = next((line for line in lines if line["task"] == first), {"task": first, "n": 0, "kept": 0})
-    return [mine, *(line for line in lines if line["task"] != first)]
+    current = next((line for line in lines if line["task"] == first), {"task": first, "n": 0, "kept": 0})
+    return [current, *(line for line in lines if line["task"] != first)]
 
 
 def goal_of(dataset: Dataset, task: str = "") -> dict[str, int] | None:
@@ -85,8 +85,8 @@ def goal_of(dataset: Dataset, task: str = "") -> dict[str, int] | None:
 
 def tasks_of(dataset: Dataset) -> list[dict[str, Any]]:
     """Return tasks with their numbers of takes and episodes, all (`n`) and `kept`; the most frequent first."""
-    stays = Q(state=EpisodeState.ENCODED) & ~Q(verdict=Verdict.REJECT)
-    there = stays | Q(verdict=Verdict.KEEP, purged_at=None)
+    committed = Q(state=EpisodeState.ENCODED) & ~Q(verdict=Verdict.REJECT)
+    kept = committed | Q(verdict=Verdict.KEEP, purged_at=None)
     rows = Episode.objects.filter(dataset=dataset, purged_at=None).order_by().values("task")
-    counted = rows.annotate(n=Count("pk"), kept=Count("pk", filter=there)).order_by("-n", "task")
+    counted = rows.annotate(n=Count("pk"), kept=Count("pk", filter=kept)).order_by("-n", "task")
     return [{"task": row["task"], "n": row["n"], "kept": row["kept"]} for row in counted[:50]]

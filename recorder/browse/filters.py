@@ -26,13 +26,13 @@ SORTS = {"": "Newest first", "oldest": "Oldest first", "longest": "Longest first
 SORTS |= {"worst": "Worst first"}
 ANY, NONE, BAD = "any", "none", "bad"
 """Instead of a flag's code: with any flag, without flags, with a serious one."""
-EVERY = "all"
+ALL_CAMERAS = "all"
 """Instead of a camera's key: the images of all cameras."""
 VIEWS = ("review", "kept", "committed", "all")
 _LONGEST_TEXT = 2000
 _MOST_CHOICES = 200
-_PLAIN = {"task": "task", "operator": "operator", "rig": "rig__name"}
-_CODE = re.compile(r'"code": "([^"\\]+)"')
+_CHOICE_COLUMNS = {"task": "task", "operator": "operator", "rig": "rig__name"}
+_MARK_CODE = re.compile(r'"code": "([^"\\]+)"')
 
 SECONDS = Cast(Coalesce(F("trim_end"), F("ticks")) - Coalesce(F("trim_first"), 0), FloatField()) / NullIf(
     Cast(F("fps"), FloatField()), 0.0
@@ -66,20 +66,20 @@ class Filter:
     camera: str = ""
 
     @classmethod
-    def read(cls, given: Mapping[str, Any]) -> Filter:
+    def read(cls, query: Mapping[str, Any]) -> Filter:
         """Return the filter in a query, without invalid values: an old or mistyped URL still shows a list."""
-        texts = {name: str(given.get(name, "")).replace("\x00", "").strip()[:_LONGEST_TEXT] for name in NAMES}
-        return cls(**{name: text for name, text in texts.items() if text and _makes_sense(name, text)})
+        texts = {name: str(query.get(name, "")).replace("\x00", "").strip()[:_LONGEST_TEXT] for name in NAMES}
+        return cls(**{name: text for name, text in texts.items() if text and _is_valid(name, text)})
 
     @property
-    def asked(self) -> dict[str, str]:
+    def conditions(self) -> dict[str, str]:
         """Return the conditions that narrow the list, in the order of the fields, without order and camera."""
-        return {name: value for name, value in self.as_dict().items() if name not in SHOWN}
+        return {name: value for name, value in self.as_dict().items() if name not in DISPLAY_FIELDS}
 
     @property
-    def shown(self) -> Filter:
+    def display_only(self) -> Filter:
         """Return a filter with the same order and camera and no conditions."""
-        return Filter(**{name: getattr(self, name) for name in SHOWN})
+        return Filter(**{name: getattr(self, name) for name in DISPLAY_FIELDS})
 
     @property
     def query(self) -> str:
@@ -106,22 +106,22 @@ class Filter:
         return _by_time(_by_length(rows, self.longer, self.shorter), self.since, self.until)
 
 
-SHOWN = ("sort", "camera")
+DISPLAY_FIELDS = ("sort", "camera")
 NAMES = tuple(field.name for field in dataclasses.fields(Filter))
 
 
-def rows_in(dataset: Dataset, view: str, asked: Filter) -> EpisodeQuerySet:
+def rows_in(dataset: Dataset, view: str, filters: Filter) -> EpisodeQuerySet:
     """Return the episodes in one list of the dataset's page, unordered."""
-    return asked.narrow(Episode.objects.filter(dataset=dataset)).filter(_views(asked)[view])
+    return filters.narrow(Episode.objects.filter(dataset=dataset)).filter(_views(filters)[view])
 
 
-def totals(dataset: Dataset, asked: Filter, **more: Q) -> dict[str, dict[str, Any]]:
+def totals(dataset: Dataset, filters: Filter, **more: Q) -> dict[str, dict[str, Any]]:
     """Count `episodes` and `seconds` that match, for each list and each condition in `more`, in one query."""
-    views = {**_views(asked), **more}
+    views = {**_views(filters), **more}
     counts = {view: Count("pk", filter=where) for view, where in views.items()}
     sums = {f"{view}_s": Sum(SECONDS, filter=where) for view, where in views.items()}
-    found = asked.narrow(Episode.objects.filter(dataset=dataset)).aggregate(**counts, **sums)
-    return {view: {"episodes": found[view], "seconds": found[f"{view}_s"] or 0.0} for view in views}
+    sums_by_view = filters.narrow(Episode.objects.filter(dataset=dataset)).aggregate(**counts, **sums)
+    return {view: {"episodes": sums_by_view[view], "seconds": sums_by_view[f"{view}_s"] or 0.0} for view in views}
 
 
 REJECTED = Q(verdict=Verdict.REJECT, purged_at=None)
@@ -130,36 +130,36 @@ REJECTED = Q(verdict=Verdict.REJECT, purged_at=None)
 def choices(dataset: Dataset) -> dict[str, list[tuple[str, int]]]:
     """Return the tasks, operators, rigs, labels and flags in the dataset with their counts, the most frequent first."""
     rows = Episode.objects.filter(dataset=dataset, purged_at=None).order_by()
-    found = {name: _counted(rows, field) for name, field in _PLAIN.items()}
-    found["label"], found["mark"] = Counter(), Counter()
+    counters = {name: _count_values(rows, field) for name, field in _CHOICE_COLUMNS.items()}
+    counters["label"], counters["mark"] = Counter(), Counter()
     texts = rows.exclude(labels=[]).annotate(text=Cast("labels", TextField())).values_list("text")
-    for text, n in texts.annotate(n=Count("pk")):
-        found["label"].update(dict.fromkeys((each for each in json.loads(text) if isinstance(each, str)), n))
+    for text, count in texts.annotate(n=Count("pk")):
+        counters["label"].update(dict.fromkeys((label for label in json.loads(text) if isinstance(label, str)), count))
     # As text, because only the codes of thousands of flags are needed.
     marks = rows.exclude(marks=[]).annotate(text=Cast("marks", TextField())).values_list("text", flat=True)
-    found["mark"].update(code for text in marks for code in set(_CODE.findall(text)))
-    return {name: counter.most_common(_MOST_CHOICES) for name, counter in found.items()}
+    counters["mark"].update(code for text in marks for code in set(_MARK_CODE.findall(text)))
+    return {name: counter.most_common(_MOST_CHOICES) for name, counter in counters.items()}
 
 
-def _counted(rows: EpisodeQuerySet, field: str) -> Counter[str]:
+def _count_values(rows: EpisodeQuerySet, field: str) -> Counter[str]:
     counted = rows.exclude(**{field: ""}).exclude(**{field: None}).values_list(field).annotate(n=Count("pk"))
-    return Counter({value: n for value, n in counted})
+    return Counter({value: count for value, count in counted})
 
 
-def _views(asked: Filter) -> dict[str, Q]:
-    committed, there = Q(state=EpisodeState.ENCODED), Q(purged_at=None)
-    raw = there & ~committed
+def _views(filters: Filter) -> dict[str, Q]:
+    committed, present = Q(state=EpisodeState.ENCODED), Q(purged_at=None)
+    raw = present & ~committed
     lists = {
         "review": TO_REVIEW,
         "kept": raw & Q(verdict=Verdict.KEEP),
         "committed": committed,
-        "all": there & (committed | ~Q(verdict=Verdict.REJECT)),
+        "all": present & (committed | ~Q(verdict=Verdict.REJECT)),
     }
-    if asked.verdict:
-        lists["all"] = there & Q(verdict=asked.verdict)
-        lists["committed"] &= Q(verdict=asked.verdict)
-    if asked.state:
-        lists["all"] &= Q(state=asked.state)
+    if filters.verdict:
+        lists["all"] = present & Q(verdict=filters.verdict)
+        lists["committed"] &= Q(verdict=filters.verdict)
+    if filters.state:
+        lists["all"] &= Q(state=filters.state)
     return lists
 
 
@@ -169,9 +169,9 @@ def _by_text(rows: EpisodeQuerySet, text: str) -> EpisodeQuerySet:
         return rows
     rows = rows.annotate(id_text=Cast("id", CharField(max_length=36)), labels_text=Cast("labels", TextField()))
     for word in text.split()[:12]:
-        there = Q(task__icontains=word) | Q(note__icontains=word) | Q(operator__icontains=word)
-        there |= Q(labels_text__icontains=json.dumps(word)[1:-1]) | Q(labels_text__icontains=word)
-        rows = rows.filter(there | Q(id_text__istartswith=word) | Q(id_text__istartswith=word.replace("-", "")))
+        matches = Q(task__icontains=word) | Q(note__icontains=word) | Q(operator__icontains=word)
+        matches |= Q(labels_text__icontains=json.dumps(word)[1:-1]) | Q(labels_text__icontains=word)
+        rows = rows.filter(matches | Q(id_text__istartswith=word) | Q(id_text__istartswith=word.replace("-", "")))
     return rows
 
 
@@ -187,9 +187,9 @@ def _by_label(rows: EpisodeQuerySet, label: str) -> EpisodeQuerySet:
 def _by_mark(rows: EpisodeQuerySet, mark: str) -> EpisodeQuerySet:
     if not mark:
         return rows
-    nothing = Q(marks=[])
+    no_marks = Q(marks=[])
     if mark in (ANY, NONE):
-        return rows.exclude(nothing) if mark == ANY else rows.filter(nothing)
+        return rows.exclude(no_marks) if mark == ANY else rows.filter(no_marks)
     name = "severity" if mark == BAD else "code"
     return rows.annotate(marks_text=Cast("marks", TextField())).filter(marks_text__contains=f'"{name}": "{mark}"')
 
@@ -204,25 +204,25 @@ def _by_length(rows: EpisodeQuerySet, longer: str, shorter: str) -> EpisodeQuery
 
 def _by_time(rows: EpisodeQuerySet, since: str, until: str) -> EpisodeQuerySet:
     if since:
-        rows = rows.filter(recorded_at__gte=_moment(since, time.min))
-    return rows.filter(recorded_at__lte=_moment(until, time.max)) if until else rows
+        rows = rows.filter(recorded_at__gte=_day_to_datetime(since, time.min))
+    return rows.filter(recorded_at__lte=_day_to_datetime(until, time.max)) if until else rows
 
 
-def _moment(day: str, at: time) -> datetime:
+def _day_to_datetime(day: str, at: time) -> datetime:
     return timezone.make_aware(datetime.combine(date.fromisoformat(day), at))
 
 
-def _makes_sense(name: str, text: str) -> bool:
+def _is_valid(name: str, text: str) -> bool:
     if name in ("state", "verdict", "sort", "planned"):
-        known = {"state": EpisodeState.values, "verdict": Verdict.values, "sort": list(SORTS)}
-        known |= {"planned": [ANY, *PLANNED]}
-        return text in known[name]
+        allowed = {"state": EpisodeState.values, "verdict": Verdict.values, "sort": list(SORTS)}
+        allowed |= {"planned": [ANY, *PLANNED]}
+        return text in allowed[name]
     if name == "mark":
         return text.replace("_", "").isalnum() and len(text) <= 40
-    return _reads(name, text)
+    return _can_parse(name, text)
 
 
-def _reads(name: str, text: str) -> bool:
+def _can_parse(name: str, text: str) -> bool:
     try:
         if name in ("longer", "shorter"):
             return math.isfinite(float(text)) and float(text) >= 0

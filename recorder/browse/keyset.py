@@ -26,17 +26,17 @@ class Keyset:
         sign = "-" if self.descending else ""
         return rows.order_by(*(f"{sign}{field}" for field in self.fields))
 
-    def beyond(self, rows: Rows, place: Sequence[Any], *, back: bool = False) -> Rows:
-        """Return the rows after the position `place`, or before it (`back`)."""
-        side = "lt" if self.descending is not back else "gt"
-        where, same = Q(), Q()
-        for field, value in zip(self.fields, place, strict=True):
-            where |= same & Q((f"{field}__{side}", value))
-            same &= Q((field, value))
+    def beyond(self, rows: Rows, position: Sequence[Any], *, backwards: bool = False) -> Rows:
+        """Return the rows after the position `position`, or before it (`backwards`)."""
+        comparison = "lt" if self.descending is not backwards else "gt"
+        where, equal = Q(), Q()
+        for field, value in zip(self.fields, position, strict=True):
+            where |= equal & Q((f"{field}__{comparison}", value))
+            equal &= Q((field, value))
         return rows.filter(where)
 
     def page(self, rows: Rows, after: Sequence[Any] | None, limit: int) -> tuple[list[Any], bool]:
         """Return at most `limit` rows after the position `after` (None: from the start), and whether more follow."""
         rows = self.order(rows)
-        found = list((rows if after is None else self.beyond(rows, after))[: limit + 1])
-        return found[:limit], len(found) > limit
+        page_rows = list((rows if after is None else self.beyond(rows, after))[: limit + 1])
+        return page_rows[:limit], len(page_rows) > limit

@@ -20,7 +20,7 @@ TITLES = {
 }
 
 
-WALL = {"review", "kept", "committed", "all"}
+WALL_LISTS = {"review", "kept", "committed", "all"}
 """The lists of a dataset's page, which can be filtered and sorted."""
 
 
@@ -37,31 +37,31 @@ class Neighbours:
 
 def rows_of(name: str, episode: Episode) -> EpisodeQuerySet:
     """Return the episodes of the list `name` that contains the episode."""
-    same = Episode.objects.filter(dataset=episode.dataset_id)
+    rows = Episode.objects.filter(dataset=episode.dataset_id)
     if name == "review":
-        return same.to_review()
+        return rows.to_review()
     if name == "kept":
-        return same.takes().filter(verdict=Verdict.KEEP)
+        return rows.takes().filter(verdict=Verdict.KEEP)
     if name == "committed":
-        return same.committed()
+        return rows.committed()
     if name == "trash":
         return Episode.objects.trashed()
     if name == "session" and episode.session_id is not None:
-        same = Episode.objects.filter(session=episode.session_id)
-    return same.filter(purged_at=None).exclude(state=EpisodeState.RECORDING)
+        rows = Episode.objects.filter(session=episode.session_id)
+    return rows.filter(purged_at=None).exclude(state=EpisodeState.RECORDING)
 
 
-def neighbours(name: str, episode: Episode, asked: Filter | None = None) -> Neighbours:
-    """Return the neighbours of `episode` in the list, filtered and sorted as `asked`."""
-    if asked is not None and asked.as_dict() and name in WALL:
-        rows = rows_in(episode.dataset, name, asked).exclude(state=EpisodeState.RECORDING)
+def neighbours(name: str, episode: Episode, filters: Filter | None = None) -> Neighbours:
+    """Return the neighbours of `episode` in the list, filtered and sorted by `filters`."""
+    if filters is not None and filters.as_dict() and name in WALL_LISTS:
+        rows = rows_in(episode.dataset, name, filters).exclude(state=EpisodeState.RECORDING)
     else:
         rows = rows_of(name, episode)
-    found = ordering.around(rows, asked.sort if asked else "", episode)
+    around = ordering.find_surroundings(rows, filters.sort if filters else "", episode)
     return Neighbours(
-        previous=found.previous,
-        next=found.next,
-        ahead=" ".join(str(pk) for pk in (found.unreviewed if name == "review" else found.coming)),
-        position=found.before + 1,
-        total=found.before + found.after + 1,
+        previous=around.previous,
+        next=around.next,
+        ahead=" ".join(str(pk) for pk in (around.unreviewed if name == "review" else around.following)),
+        position=around.before + 1,
+        total=around.before + around.after + 1,
     )

@@ -18,54 +18,54 @@ _ORDERS = {
     "shortest": Keyset(("length_s", "pk")),
     "worst": Keyset(("marks_weight", "recorded_at", "pk"), descending=True),
 }
-_SHOWN = ("dataset", "rig")
-AHEAD = 8
+_CARD_RELATIONS = ("dataset", "rig")
+PRELOADED = 8
 """The number of following episodes that are named, so that a page can preload them."""
 
 
 @dataclass(frozen=True, slots=True)
-class Around:
+class Surroundings:
     """The neighbours of an episode's position in a list, even if the episode is no longer in it."""
 
     previous: Episode | None
     next: Episode | None
     unreviewed: tuple[uuid.UUID, ...]
-    coming: tuple[uuid.UUID, ...]
+    following: tuple[uuid.UUID, ...]
     before: int
     after: int
 
 
 def page(rows: EpisodeQuerySet, sort: str, after: Episode | None, most: int) -> tuple[list[Episode], bool]:
     """Return at most `most` episodes after `after`, with the relations that a card shows, and whether more follow."""
-    rows = _listed(rows.select_related(*_SHOWN), sort)
-    return _ORDERS[sort].page(rows, _place(sort, after) if after else None, most)
+    rows = _annotate(rows.select_related(*_CARD_RELATIONS), sort)
+    return _ORDERS[sort].page(rows, _position_of(sort, after) if after else None, most)
 
 
-def around(rows: EpisodeQuerySet, sort: str, episode: Episode) -> Around:
+def find_surroundings(rows: EpisodeQuerySet, sort: str, episode: Episode) -> Surroundings:
     """Return the neighbours of the episode; `unreviewed` continues from the start of the list."""
-    order, place = _ORDERS[sort], _place(sort, episode)
-    rows = order.order(_listed(rows.exclude(pk=episode.pk).only("pk", "recorded_at"), sort))
-    before, after = (order.beyond(rows, place, back=back) for back in (True, False))
-    coming = list(after[:AHEAD])
-    unreviewed = list(after.to_review()[:AHEAD])
-    if len(unreviewed) < AHEAD:
-        unreviewed += before.to_review()[: AHEAD - len(unreviewed)]
-    return Around(
+    order, position = _ORDERS[sort], _position_of(sort, episode)
+    rows = order.order(_annotate(rows.exclude(pk=episode.pk).only("pk", "recorded_at"), sort))
+    before, after = (order.beyond(rows, position, backwards=backwards) for backwards in (True, False))
+    following = list(after[:PRELOADED])
+    unreviewed = list(after.to_review()[:PRELOADED])
+    if len(unreviewed) < PRELOADED:
+        unreviewed += before.to_review()[: PRELOADED - len(unreviewed)]
+    return Surroundings(
         previous=before.reverse().first(),
-        next=coming[0] if coming else None,
+        next=following[0] if following else None,
         unreviewed=tuple(row.pk for row in unreviewed),
-        coming=tuple(row.pk for row in coming),
+        following=tuple(row.pk for row in following),
         before=before.count(),
         after=after.count(),
     )
 
 
-def _listed(rows: EpisodeQuerySet, sort: str) -> EpisodeQuerySet:
+def _annotate(rows: EpisodeQuerySet, sort: str) -> EpisodeQuerySet:
     """Annotate the columns that the order needs."""
     return rows.annotate(length_s=SECONDS) if "length_s" in _ORDERS[sort].fields else rows
 
 
-def _place(sort: str, episode: Episode) -> list[Any]:
+def _position_of(sort: str, episode: Episode) -> list[Any]:
     return [_value(field, episode) for field in _ORDERS[sort].fields]
 
 

@@ -35,7 +35,7 @@ def to_row(annotation: Annotation) -> dict[str, Any]:
 
 
 def from_sidecar(entry: Mapping[str, Any], review_fields: Mapping[str, Any], *, length: int, task: str) -> Annotation:
-    """Return the annotations in an episode's sidecar entry: the validated fields `judged`, and pending changes.
+    """Return the annotations in an episode's sidecar entry: the validated fields `review_fields`, and pending changes.
 
     `length` (frames) and `task` are those of the folder; they apply if no change is pending.
     """

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
-from recorder.browse.filters import EVERY
+from recorder.browse.filters import ALL_CAMERAS
 from recorder.frame_words import frame_range
 from recorder.jobs.broker_health import broker_address, broker_watch
 from recorder.jobs.operation_types import spec_of
@@ -218,15 +218,15 @@ def get(values: Any, key: str) -> Any:
 
 @register.simple_tag
 def strips(episode: Episode, camera: str = "") -> list[dict[str, str]]:
-    """Return the filmstrips of a card: of `camera`, else of the first one; for EVERY, a thin one per camera.
+    """Return the filmstrips of a card: of `camera`, else of the first one; for ALL_CAMERAS, a thin one per camera.
 
     `name` is set only if the filmstrip could be mistaken for another camera's.
     """
     keys = camera_keys(episode)
-    if camera == EVERY and len(keys) > 1:
+    if camera == ALL_CAMERAS and len(keys) > 1:
         return [{"url": _strip(episode, key, 8, 60), "name": camera_name(key)} for key in keys]
     shown = [camera] if camera in keys else keys[:1]
-    odd = camera not in (*shown, "", EVERY)
+    odd = camera not in (*shown, "", ALL_CAMERAS)
     return [{"url": _strip(episode, key, 4, 90), "name": camera_name(key) if odd else ""} for key in shown]
 
 

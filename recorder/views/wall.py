@@ -82,7 +82,7 @@ def head_of(request: Request, row: Dataset) -> dict[str, Any]:
         "total": counts[view],
         **_rejected(view, counts),
         "goal": goal_of(row, asked.task),
-        "narrowed": [(name, _said(name, value), asked.without(name).query) for name, value in asked.asked.items()],
+        "narrowed": [(name, _said(name, value), asked.without(name).query) for name, value in asked.conditions.items()],
     }
 
 

@@ -181,7 +181,7 @@ def test_it_walks_a_list_in_the_order_that_is_shown(cups: Dataset, mixed: list[E
     near = neighbours("review", second, asked)
     assert (near.previous, near.next) == (first, third)
     round_the_list = [str(episode.pk) for episode in whole[2:] + whole[:1]]  # behind it, then from the beginning
-    assert near.ahead.split() == round_the_list[: ordering.AHEAD]
+    assert near.ahead.split() == round_the_list[: ordering.PRELOADED]
     assert (near.position, near.total) == (2, len(whole))
     assert neighbours("review", whole[-1], asked).ahead.startswith(str(first.pk))
     Episode.objects.filter(pk=second.pk).update(verdict="keep")  # it has left the list: its place stays
