@@ -24,7 +24,7 @@ HOUSEKEEPING = {
     ),
     *("mark_cancelled", "assess", "rejudge", "rejudge_all"),
     *("expire_rigs", "rig_disconnected", "rig_silent", "rig_status"),
-    *("forget_unopened", "keep_only", "note_unopened"),
+    *("forget_unopened", "forget_except", "note_unopened"),
 }
 WRITES = {
     *("create", "get_or_create", "update_or_create", "bulk_create", "bulk_update", "save", "update", "delete"),

@@ -17,7 +17,7 @@ from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.sidecar import read_sidecar
 from robotdata.files.replace import replace_text
 
-_PORTION = 500
+_CHUNK_SIZE = 500
 _WAIT_S = 5.0
 
 
@@ -29,17 +29,15 @@ def reassign_uuids(folder: Path, opened: DatasetFolder) -> DatasetFolder:
 
     Raise DatasetBusy, and EditError if the sidecar cannot be written.
     """
-    if not _shared(folder, opened):
+    if not _shared_uuids(folder, opened):
         return opened
     with dataset_lock(folder, wait_s=_WAIT_S):
         opened = DatasetFolder.open(folder)
-        shared = _shared(folder, opened)
+        shared = _shared_uuids(folder, opened)
         if not shared:
             return opened
         entries = [
-            {**entry, "uuid": _other_name(folder, shared[name])}
-            if (name := str(entry.get("uuid"))) in shared
-            else entry
+            {**entry, "uuid": _new_uuid(folder, shared[name])} if (name := str(entry.get("uuid"))) in shared else entry
             for entry in opened.sidecar.episodes
         ]
         try:
@@ -52,26 +50,26 @@ def reassign_uuids(folder: Path, opened: DatasetFolder) -> DatasetFolder:
         return DatasetFolder.open(folder)
 
 
-def _shared(folder: Path, opened: DatasetFolder) -> dict[str, uuid.UUID]:
+def _shared_uuids(folder: Path, opened: DatasetFolder) -> dict[str, uuid.UUID]:
     """Map sidecar UUID text to UUID for episodes that another dataset also has, in its rows and in its folder."""
-    named: dict[uuid.UUID, str] = {}
+    texts: dict[uuid.UUID, str] = {}
     for info in opened.episodes:
         try:
-            named[uuid.UUID(str(info.uuid))] = str(info.uuid)
+            texts[uuid.UUID(str(info.uuid))] = str(info.uuid)
         except ValueError:
             continue  # not a UUID: its generated id contains the folder's name
-    elsewhere: dict[str, set[uuid.UUID]] = {}
+    by_dataset: dict[str, set[uuid.UUID]] = {}
     rows = Episode.objects.filter(state=EpisodeState.ENCODED, purged_at=None).exclude(dataset__slug=folder.name)
-    ids = list(named)
-    for first in range(0, len(ids), _PORTION):
-        for pk, slug in rows.filter(pk__in=ids[first : first + _PORTION]).values_list("pk", "dataset__slug"):
-            elsewhere.setdefault(slug, set()).add(pk)
+    ids = list(texts)
+    for first in range(0, len(ids), _CHUNK_SIZE):
+        for pk, slug in rows.filter(pk__in=ids[first : first + _CHUNK_SIZE]).values_list("pk", "dataset__slug"):
+            by_dataset.setdefault(slug, set()).add(pk)
     shared: dict[str, uuid.UUID] = {}
-    for slug, mine in elsewhere.items():
-        there = {str(entry.get("uuid")) for entry in read_sidecar(Path(settings.DATASETS_DIR) / slug, []).episodes}
-        shared |= {named[pk]: pk for pk in mine if str(pk) in there}
+    for slug, pks in by_dataset.items():
+        in_sidecar = {str(entry.get("uuid")) for entry in read_sidecar(Path(settings.DATASETS_DIR) / slug, []).episodes}
+        shared |= {texts[pk]: pk for pk in pks if str(pk) in in_sidecar}
     return shared
 
 
-def _other_name(folder: Path, old: uuid.UUID) -> str:
+def _new_uuid(folder: Path, old: uuid.UUID) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"robotdata:{folder.name}/{old}"))

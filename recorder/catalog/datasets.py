@@ -35,15 +35,15 @@ def create_dataset(*, title: str, actor: Actor, **settings: Any) -> Dataset:
     Raise Refused for a title that is empty or in use, and for an invalid setting.
     """
     require(actor, Action.CREATE_DATASET)
-    dataset = Dataset(title=_title(title))
-    _set(dataset, settings)
+    dataset = Dataset(title=_clean_title(title))
+    _set_fields(dataset, settings)
     for number in range(1, 1000):
-        if taken := _called(dataset.title):
+        if existing := _find_by_title(dataset.title):
             raise Refused(
                 "exists",
-                f"Dataset {taken.title!r} exists already ({taken.total_episodes} episodes, "
-                f"made {taken.created_at:%Y-%m-%d %H:%M} UTC): record into it, or choose another title.",
-                detail={"slug": taken.slug},
+                f"Dataset {existing.title!r} exists already ({existing.total_episodes} episodes, "
+                f"made {existing.created_at:%Y-%m-%d %H:%M} UTC): record into it, or choose another title.",
+                detail={"slug": existing.slug},
             )
         dataset.slug = _slug(dataset.title, number)
         if _in_use(dataset.slug):
@@ -65,23 +65,23 @@ def change_dataset(*, dataset: Dataset, actor: Actor, **settings: Any) -> None:
     """
     require(actor, Action.CONFIGURE_DATASET, dataset)
     if "title" in settings:
-        settings["title"] = _title(settings["title"])
-        if _called(settings["title"], but=dataset):
+        settings["title"] = _clean_title(settings["title"])
+        if _find_by_title(settings["title"], excluded=dataset):
             raise Refused("exists", f"Another dataset is already called {settings['title']!r}: choose another title.")
-    before = dataset.thresholds
-    _set(dataset, settings)
+    thresholds_before = dataset.thresholds
+    _set_fields(dataset, settings)
     dataset.updated_at = timezone.now()
-    others = dataset.thresholds != before
-    if others:
+    thresholds_changed = dataset.thresholds != thresholds_before
+    if thresholds_changed:
         dataset.judge_by = dataset.updated_at + REJUDGE_AFTER
-    dataset.save(update_fields=[*settings, *(["judge_by"] if others else []), "updated_at"])
+    dataset.save(update_fields=[*settings, *(["judge_by"] if thresholds_changed else []), "updated_at"])
     save_settings(dataset)
     apply_policy(dataset=dataset)
-    if others:
+    if thresholds_changed:
         wake_workers("judge_dataset", dataset.pk)
 
 
-def _set(dataset: Dataset, settings: dict[str, Any]) -> None:
+def _set_fields(dataset: Dataset, settings: dict[str, Any]) -> None:
     if unknown := settings.keys() - set(SETTINGS):
         raise TypeError(f"a dataset has no setting {', '.join(sorted(unknown))}")
     if "thresholds" in settings:
@@ -93,23 +93,23 @@ def _set(dataset: Dataset, settings: dict[str, Any]) -> None:
     try:
         dataset.clean_fields(exclude={"slug"})
     except ValidationError as error:
-        words = "; ".join(f"{name}: {' '.join(said)}" for name, said in error.message_dict.items())
-        raise Refused("invalid", f"Invalid settings: {words}", 422) from error
+        problems = "; ".join(f"{name}: {' '.join(messages)}" for name, messages in error.message_dict.items())
+        raise Refused("invalid", f"Invalid settings: {problems}", 422) from error
 
 
-def _title(title: str) -> str:
-    composed = unicodedata.normalize("NFC", title)
-    cleaned = " ".join("".join(c if c.isprintable() else " " for c in composed).split())[:200]
+def _clean_title(title: str) -> str:
+    normalized = unicodedata.normalize("NFC", title)
+    cleaned = " ".join("".join(character if character.isprintable() else " " for character in normalized).split())[:200]
     if not cleaned:
         raise Refused("invalid", "A dataset needs a title.", 422)
     return cleaned
 
 
-def _called(title: str, but: Dataset | None = None) -> Dataset | None:
+def _find_by_title(title: str, excluded: Dataset | None = None) -> Dataset | None:
     """Return the dataset with this title, ignoring case. Compared here, because SQLite folds only ASCII letters."""
-    others = Dataset.objects.exclude(pk=but.pk) if but else Dataset.objects.all()
-    for pk, known in others.values_list("pk", "title"):
-        if unicodedata.normalize("NFC", known).casefold() == title.casefold():
+    others = Dataset.objects.exclude(pk=excluded.pk) if excluded else Dataset.objects.all()
+    for pk, other_title in others.values_list("pk", "title"):
+        if unicodedata.normalize("NFC", other_title).casefold() == title.casefold():
             return Dataset.objects.filter(pk=pk).first()
     return None
 

@@ -21,7 +21,7 @@ from django.utils.text import slugify
 from recorder.actor import Actor
 from recorder.catalog.copied_datasets import reassign_uuids
 from recorder.catalog.sidecars import committed_id as committed_id
-from recorder.catalog.sidecars import content_of, planned_fields, said_fields
+from recorder.catalog.sidecars import content_of, planned_fields, valid_fields
 from recorder.errors import Refused
 from recorder.jobs.encode_settings import encode_settings
 from recorder.models import Change, Dataset, Episode
@@ -47,17 +47,17 @@ from robotdata.spool.plain_json import read_json
 
 log = logging.getLogger(__name__)
 
-_MOST_SETTINGS = 1 << 20
+_MAX_SETTINGS_BYTES = 1 << 20
 
 SAFE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,95}")
 _FORMAT, _VERSION = "robotdata-settings", 1
-KEPT_SETTINGS = ("title", "policy", "every", "encode_unreviewed", "goal", "encoding", "thresholds")
+SAVED_SETTINGS = ("title", "policy", "every", "encode_unreviewed", "goal", "encoding", "thresholds")
 KEEP_REVISIONS = 10
-NOT_FETCHED = "none of its videos is here. Its rows are complete; to see it, download its videos as well."
+NOT_DOWNLOADED = "none of its videos is here. Its rows are complete; to see it, download its videos as well."
 LOCK_WAIT_S = 5.0
-_PORTION = 500
-_LONGEST_SETTING = 10_000
-_FAR = 1_000_000_000  # added to indexes while episodes exchange places
+_CHUNK_SIZE = 500
+_MAX_SETTING_LENGTH = 10_000
+_INDEX_OFFSET = 1_000_000_000  # added to indexes while episodes exchange places
 
 
 def adopt_folder(*, actor: Actor, path: Path | None = None, slug: str = "") -> Dataset:
@@ -71,11 +71,11 @@ def adopt_folder(*, actor: Actor, path: Path | None = None, slug: str = "") -> D
     if folder.parent.resolve() != root.resolve() or folder.name in {"", "..", "."}:
         raise Refused("elsewhere", f"{folder} is not in {root}: move or copy it there, then try again.", 422)
     if not SAFE_NAME.fullmatch(folder.name):
-        better = slugify(folder.name)[:80] or "dataset"
-        words = f"The folder {folder.name!r} has a name that cannot be used in a URL: rename it to {better}."
-        raise Refused("bad_name", words, 422)
-    if words := link_problem(folder):
-        raise Refused("elsewhere", f"{words}.", 422)
+        suggestion = slugify(folder.name)[:80] or "dataset"
+        problem = f"The folder {folder.name!r} has a name that cannot be used in a URL: rename it to {suggestion}."
+        raise Refused("bad_name", problem, 422)
+    if problem := link_problem(folder):
+        raise Refused("elsewhere", f"{problem}.", 422)
     try:
         opened = reassign_uuids(folder, DatasetFolder.open(folder))
     except DatasetBusy as error:
@@ -101,27 +101,27 @@ def read_folder(dataset: Dataset) -> DatasetFolder | None:
     """Open the dataset's folder; None if that fails, with the reason in `problem`. May wait for the folder's lock."""
     try:
         if is_fresh(dataset.path):
-            _say_problem(dataset, missing_words(dataset))
+            _set_problem(dataset, missing_message(dataset))
             return None
-        if words := link_problem(dataset.path):
-            _say_problem(dataset, f"{words}.")
+        if problem := link_problem(dataset.path):
+            _set_problem(dataset, f"{problem}.")
             return None
         return reassign_uuids(dataset.path, DatasetFolder.open(dataset.path))
     except DatasetBusy:
         return None  # the process that holds it updates the rows
     except DatasetError as error:
-        _say_problem(dataset, f"{error}.")
+        _set_problem(dataset, f"{error}.")
     except OSError as error:
-        _say_problem(dataset, f"{dataset.path} cannot be read: {error.strerror}; check the disk and its permissions.")
+        _set_problem(dataset, f"{dataset.path} cannot be read: {error.strerror}; check the disk and its permissions.")
     return None
 
 
-def missing_words(dataset: Dataset) -> str:
+def missing_message(dataset: Dataset) -> str:
     """Return what to do if the folder of committed episodes is missing or empty; empty if no episode is committed."""
     if not dataset.episodes.committed().exists():
         return ""
-    what = "is empty" if dataset.path.exists() else "is missing"
-    return f"The folder {dataset.path} {what}: restore it, or record into another dataset."
+    state = "is empty" if dataset.path.exists() else "is missing"
+    return f"The folder {dataset.path} {state}: restore it, or record into another dataset."
 
 
 def work_path() -> Path:
@@ -134,8 +134,8 @@ def save_settings(dataset: Dataset) -> None:
     folder = Path(settings.DATASETS_DIR) / ".settings"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        kept = {name: getattr(dataset, name) for name in KEPT_SETTINGS}
-        replace_json(folder / f"{dataset.slug}.json", {"format": _FORMAT, "version": _VERSION, **kept})
+        values = {name: getattr(dataset, name) for name in SAVED_SETTINGS}
+        replace_json(folder / f"{dataset.slug}.json", {"format": _FORMAT, "version": _VERSION, **values})
     except OSError as error:
         log.warning(
             "Cannot write the settings of %s to its folder; they are in the database only: %s", dataset.slug, error
@@ -147,7 +147,7 @@ def load_settings(slug: str) -> dict[str, Any]:
     path = Path(settings.DATASETS_DIR) / ".settings" / f"{slug}.json"
     try:
         with os.fdopen(open_beneath(path.parent, path.name), "rb") as file:
-            value = read_json(file.read(_MOST_SETTINGS))
+            value = read_json(file.read(_MAX_SETTINGS_BYTES))
     except (OSError, ValueError):
         return {}
     try:
@@ -155,21 +155,21 @@ def load_settings(slug: str) -> dict[str, Any]:
     except ValueError as error:
         log.warning("The settings of %s are left as they are: %s", slug, error)
         return {}
-    known = {}
-    for name in KEPT_SETTINGS if isinstance(value, dict) else ():
+    settings_read = {}
+    for name in SAVED_SETTINGS if isinstance(value, dict) else ():
         if name in value:
             try:
-                known[name] = _setting(name, value[name])
+                settings_read[name] = _setting(name, value[name])
             except (ValueError, TypeError, AttributeError, ValidationError, BadThresholds, Refused) as error:
                 log.warning("Ignored the invalid setting %s in %s: %s", name, path, error)
-    return known
+    return settings_read
 
 
 def _setting(name: str, value: Any) -> Any:
     """Return the value as the row stores it. Raise ValueError, or the error of its check, if it is invalid."""
-    kinds = {"title": str, "policy": str, "every": int, "encode_unreviewed": bool, "encoding": dict, "thresholds": dict}
-    right = name not in kinds or type(value) is kinds[name]
-    if not right or len(str(value)) > _LONGEST_SETTING:
+    types = {"title": str, "policy": str, "every": int, "encode_unreviewed": bool, "encoding": dict, "thresholds": dict}
+    has_type = name not in types or type(value) is types[name]
+    if not has_type or len(str(value)) > _MAX_SETTING_LENGTH:
         raise ValueError(f"it cannot be {short_repr(value)}")
     if name == "encoding":
         encode_settings(value)
@@ -187,11 +187,11 @@ def adopt_settings(dataset: Dataset) -> list[str]:
     """
     path = Path(settings.DATASETS_DIR) / ".settings" / f"{dataset.slug}.json"
     try:
-        newer = path.stat().st_mtime > dataset.updated_at.timestamp()
+        is_newer = path.stat().st_mtime > dataset.updated_at.timestamp()
     except OSError:
         return []
-    known = load_settings(dataset.slug) if newer else {}
-    changed = {name: value for name, value in known.items() if getattr(dataset, name) != value}
+    saved = load_settings(dataset.slug) if is_newer else {}
+    changed = {name: value for name, value in saved.items() if getattr(dataset, name) != value}
     if not changed:
         return []
     now = timezone.now()
@@ -236,63 +236,65 @@ def refresh_rows(dataset: Dataset, opened: DatasetFolder) -> None:
         Dataset.objects.filter(pk=dataset.pk).update(**facts, updated_at=timezone.now())
     for name, value in facts.items():
         setattr(dataset, name, value)
-    dataset.incomplete, dataset.not_downloaded = lacks_of(dataset, opened, revision=row.revision)
+    dataset.incomplete, dataset.not_downloaded = missing_files_messages(dataset, opened, revision=row.revision)
 
 
-def lacks_of(dataset: Dataset, opened: DatasetFolder, revision: int | None = None) -> tuple[str, str]:
+def missing_files_messages(dataset: Dataset, opened: DatasetFolder, revision: int | None = None) -> tuple[str, str]:
     """Return two messages: which episodes lack files that they had, and that the dataset came without any videos.
 
     Either is empty if it does not apply. `revision` is the row's before `opened` was read.
     """
-    ours = (dataset.revision if revision is None else revision) > 0 or dataset.revisions_path.exists()
-    if not ours and never_had_videos(opened):
-        return "", NOT_FETCHED
-    return _not_whole(opened), ""
+    changed_here = (dataset.revision if revision is None else revision) > 0 or dataset.revisions_path.exists()
+    if not changed_here and never_had_videos(opened):
+        return "", NOT_DOWNLOADED
+    return _incomplete_message(opened), ""
 
 
-def _not_whole(opened: DatasetFolder) -> str:
+def _incomplete_message(opened: DatasetFolder) -> str:
     """Return how many episodes have missing, empty or undownloaded files, and the first of these; or an empty text."""
-    faulty = [info for info in opened.episodes if info.problems]
-    if not faulty:
+    incomplete = [info for info in opened.episodes if info.problems]
+    if not incomplete:
         return ""
-    return f"{len(faulty)} of {len(opened.episodes)} episodes are incomplete; the first: {faulty[0].problems[0]}."
+    return (
+        f"{len(incomplete)} of {len(opened.episodes)} episodes are incomplete; the first: {incomplete[0].problems[0]}."
+    )
 
 
-def _say_problem(dataset: Dataset, problem: str) -> None:
+def _set_problem(dataset: Dataset, problem: str) -> None:
     if dataset.problem != problem:
         dataset.problem = problem
         Dataset.objects.filter(pk=dataset.pk).update(problem=problem, updated_at=timezone.now())
 
 
-def _index_episodes(dataset: Dataset, there: dict[uuid.UUID, EpisodeInfo], fps: float) -> None:
+def _index_episodes(dataset: Dataset, in_folder: dict[uuid.UUID, EpisodeInfo], fps: float) -> None:
     """Update the rows of episodes that left the folder, moved, changed their content, or are new."""
     names = ("episode_index", "ticks", "committed_task")
     # Locked in the order that all code uses, so that no two transactions deadlock; updated in the folder's order below.
-    found = dataset.episodes.committed().order_by("recorded_at", "pk").select_for_update(no_key=True)
-    rows = {row.pop("pk"): row for row in found.values("pk", *names)}
-    for pk in rows.keys() - there.keys():
-        _left(dataset, pk)
-    moved = {pk: info for pk, info in there.items() if pk in rows and rows[pk]["episode_index"] != info.index}
-    for some in _portions(list(moved)):
-        Episode.objects.filter(pk__in=some).update(episode_index=F("episode_index") + _FAR)
-        Episode.objects.filter(pk__in=some).update(updated_at=next_version())
-    placed = [Episode(pk=pk, episode_index=info.index) for pk, info in moved.items()]
-    Episode.objects.bulk_update(placed, ["episode_index"], batch_size=_PORTION)
-    for pk, info in there.items():
+    committed = dataset.episodes.committed().order_by("recorded_at", "pk").select_for_update(no_key=True)
+    rows = {row.pop("pk"): row for row in committed.values("pk", *names)}
+    for pk in rows.keys() - in_folder.keys():
+        _update_removed(dataset, pk)
+    moved = {pk: info for pk, info in in_folder.items() if pk in rows and rows[pk]["episode_index"] != info.index}
+    for chunk in _chunks(list(moved)):
+        Episode.objects.filter(pk__in=chunk).update(episode_index=F("episode_index") + _INDEX_OFFSET)
+        Episode.objects.filter(pk__in=chunk).update(updated_at=next_version())
+    renumbered = [Episode(pk=pk, episode_index=info.index) for pk, info in moved.items()]
+    Episode.objects.bulk_update(renumbered, ["episode_index"], batch_size=_CHUNK_SIZE)
+    for pk, info in in_folder.items():
         if pk in rows and content_of(info) != rows[pk] | {"episode_index": info.index}:
-            other_frames = info.length != rows[pk]["ticks"]
-            _set(pk, other_frames, **content_of(info), **planned_fields(info), **_marks(info))
-    new = {pk: info for pk, info in there.items() if pk not in rows}
-    known: set[uuid.UUID] = set()
-    for some in _portions(list(new)):
-        known |= set(Episode.objects.filter(pk__in=some).values_list("pk", flat=True))
-    for pk in known:
+            frames_changed = info.length != rows[pk]["ticks"]
+            _update_episode(pk, frames_changed, **content_of(info), **planned_fields(info), **_marks(info))
+    new = {pk: info for pk, info in in_folder.items() if pk not in rows}
+    existing: set[uuid.UUID] = set()
+    for chunk in _chunks(list(new)):
+        existing |= set(Episode.objects.filter(pk__in=chunk).values_list("pk", flat=True))
+    for pk in existing:
         # Bypasses `move`: the folder is authoritative.
         fields: dict[str, Any] = {"state": EpisodeState.ENCODED, "purged_at": None, "error": "", "dataset": dataset}
-        fields |= content_of(new[pk]) | planned_fields(new[pk]) | said_fields(new[pk].extra)
-        _set(pk, True, **fields)
-    fresh = [_episode(dataset, pk, info, fps) for pk, info in new.items() if pk not in known]
-    Episode.objects.bulk_create(fresh, batch_size=500)
+        fields |= content_of(new[pk]) | planned_fields(new[pk]) | valid_fields(new[pk].extra)
+        _update_episode(pk, True, **fields)
+    created = [_episode(dataset, pk, info, fps) for pk, info in new.items() if pk not in existing]
+    Episode.objects.bulk_create(created, batch_size=500)
 
 
 def close_changes(pks: Iterable[uuid.UUID]) -> None:
@@ -300,34 +302,34 @@ def close_changes(pks: Iterable[uuid.UUID]) -> None:
     Change.objects.filter(episode__in=list(pks), undone_at=None).update(superseded=True)
 
 
-def _set(pk: uuid.UUID, other_frames: bool, **fields: Any) -> None:
+def _update_episode(pk: uuid.UUID, frames_changed: bool, **fields: Any) -> None:
     now = next_version()
-    since = {"frames_at": now} if other_frames else {}
-    Episode.objects.filter(pk=pk).update(**fields, **since, updated_at=now)
+    frames_at = {"frames_at": now} if frames_changed else {}
+    Episode.objects.filter(pk=pk).update(**fields, **frames_at, updated_at=now)
     close_changes([pk])
 
 
-def _left(dataset: Dataset, pk: uuid.UUID) -> None:
+def _update_removed(dataset: Dataset, pk: uuid.UUID) -> None:
     """Update the row of an episode that the revision lacks: a take again if its folder is in the spool, else purged."""
     row = Episode.objects.get(pk=pk)
-    back: dict[str, Any] = {"state": EpisodeState.RECORDED, "error": ""}
+    fields: dict[str, Any] = {"state": EpisodeState.RECORDED, "error": ""}
     if not row.take_path.is_dir():
-        said = f"It is no longer in {dataset.title}; an earlier revision than {dataset.revision} may have it."
-        back = {"state": EpisodeState.FAILED, "error": said, "purged_at": timezone.now()}
+        message = f"It is no longer in {dataset.title}; an earlier revision than {dataset.revision} may have it."
+        fields = {"state": EpisodeState.FAILED, "error": message, "purged_at": timezone.now()}
     with contextlib.suppress(SpoolError, OSError, ValueError):
-        back["ticks"] = read_manifest(row.take_path)["ticks"]
-    _set(pk, True, **back, episode_index=None, committed_task="", trim_first=None, trim_end=None)
+        fields["ticks"] = read_manifest(row.take_path)["ticks"]
+    _update_episode(pk, True, **fields, episode_index=None, committed_task="", trim_first=None, trim_end=None)
 
 
 def _episode(dataset: Dataset, pk: uuid.UUID, info: EpisodeInfo, fps: float) -> Episode:
-    said = {"verdict": Verdict.KEEP} | said_fields(info.extra)
-    fields = {**content_of(info), **planned_fields(info), **said}
+    annotations = {"verdict": Verdict.KEEP} | valid_fields(info.extra)
+    fields = {**content_of(info), **planned_fields(info), **annotations}
     return Episode(id=pk, dataset=dataset, state=EpisodeState.ENCODED, fps=fps, **fields)
 
 
 def _marks(info: EpisodeInfo) -> dict[str, Any]:
-    return {name: value for name, value in said_fields(info.extra).items() if name == "marks"}
+    return {name: value for name, value in valid_fields(info.extra).items() if name == "marks"}
 
 
-def _portions(pks: list[uuid.UUID]) -> Iterator[list[uuid.UUID]]:
-    yield from (pks[first : first + _PORTION] for first in range(0, len(pks), _PORTION))
+def _chunks(pks: list[uuid.UUID]) -> Iterator[list[uuid.UUID]]:
+    yield from (pks[first : first + _CHUNK_SIZE] for first in range(0, len(pks), _CHUNK_SIZE))

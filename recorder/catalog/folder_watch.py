@@ -17,10 +17,10 @@ from robotdata.dataset.layout import EPISODES_GLOB, INFO, SIDECAR, TASKS
 
 log = logging.getLogger(__name__)
 
-_seen: dict[Path, Any] = {}
+_last_states: dict[Path, Any] = {}
 
 
-def follow_folders(datasets: Iterable[Dataset]) -> int:
+def refresh_changed_folders(datasets: Iterable[Dataset]) -> int:
     """Update the rows of datasets whose folders changed since the last call; return how many had.
 
     Skips datasets that a worker is committing.
@@ -28,7 +28,7 @@ def follow_folders(datasets: Iterable[Dataset]) -> int:
     changed = 0
     for dataset in datasets:
         state = _state(dataset.path)
-        if dataset.path in _seen and _seen[dataset.path] == state:
+        if dataset.path in _last_states and _last_states[dataset.path] == state:
             continue
         if state == errno.ENOENT and not (dataset.total_episodes or dataset.problem):
             continue  # nothing has been committed yet
@@ -38,7 +38,7 @@ def follow_folders(datasets: Iterable[Dataset]) -> int:
             refresh_dataset(dataset=dataset)
             if not dataset.problem:
                 adopt_sidecar(dataset)
-            _seen[dataset.path] = state
+            _last_states[dataset.path] = state
             changed += 1
     return changed
 
@@ -53,5 +53,5 @@ def _state(root: Path) -> Any:
         stats = [(path.name, path.stat()) for path in (root, root / INFO, root / TASKS, *tables)]
     except OSError as error:
         return error.errno
-    told = [(name, stat.st_ino, stat.st_size, stat.st_mtime_ns) for name, stat in stats[1:]]
-    return [(root / SIDECAR).exists(), *told]
+    stamps = [(name, stat.st_ino, stat.st_size, stat.st_mtime_ns) for name, stat in stats[1:]]
+    return [(root / SIDECAR).exists(), *stamps]

@@ -31,7 +31,7 @@ from robotdata.spool.fields import Fields, parse_timestamp
 NOT_DURABLE = "not_durable"
 """The error code of a change that was saved, in file and row, but may not survive a power cut."""
 _WAIT_S = 3.0
-_SAID = (*REVIEW_FIELDS, "operator", "reviewer", "marks", "recorded_at", "reviewed_at")
+_ANNOTATION_FIELDS = (*REVIEW_FIELDS, "operator", "reviewer", "marks", "recorded_at", "reviewed_at")
 
 
 def committed_id(dataset: Dataset, info: EpisodeInfo) -> uuid.UUID:
@@ -42,13 +42,13 @@ def committed_id(dataset: Dataset, info: EpisodeInfo) -> uuid.UUID:
         return uuid.uuid5(uuid.NAMESPACE_URL, f"robotdata:{dataset.slug}/{info.index}")
 
 
-def names_in(dataset: Dataset) -> Ids:
+def ids_for(dataset: Dataset) -> Ids:
     """Return a function that gives ids to episodes which the sidecar does not know."""
     return lambda info: str(committed_id(dataset, info))
 
 
 @contextmanager
-def held(episodes: Iterable[Episode]) -> Iterator[None]:
+def hold_folders(episodes: Iterable[Episode]) -> Iterator[None]:
     """Hold the folder locks of the committed ones among these episodes. Enter it before a transaction begins.
 
     Raise Refused if a dataset stays locked for more than `_WAIT_S`, or if its lock cannot be taken.
@@ -70,15 +70,15 @@ def write_sidecars(episodes: Sequence[Episode]) -> dict[uuid.UUID, Refused]:
     by_dataset: dict[int, list[Episode]] = {}
     for episode in episodes:
         by_dataset.setdefault(episode.dataset_id, []).append(episode)
-    refused: dict[uuid.UUID, Refused] = {}
+    refusals: dict[uuid.UUID, Refused] = {}
     for rows in by_dataset.values():
-        error = _write_one(rows[0].dataset, rows)
+        error = _write_sidecar(rows[0].dataset, rows)
         if error is not None:
-            refused |= {row.pk: error for row in rows}
-    return refused
+            refusals |= {row.pk: error for row in rows}
+    return refusals
 
 
-def judgement_of(episode: Episode) -> dict[str, Any]:
+def review_fields_of(episode: Episode) -> dict[str, Any]:
     """Return people's annotations of the episode, pending or not; the same before its commit and after."""
     return {
         **from_row(episode).review_fields(),
@@ -87,9 +87,9 @@ def judgement_of(episode: Episode) -> dict[str, Any]:
     }
 
 
-def words_of(episode: Episode) -> dict[str, Any]:
+def sidecar_fields(episode: Episode) -> dict[str, Any]:
     """Return the episode's annotations for its sidecar entry, with None for each that is not set."""
-    return {**judgement_of(episode), **to_sidecar(from_row(episode), episode.planned)}
+    return {**review_fields_of(episode), **to_sidecar(from_row(episode), episode.planned)}
 
 
 def content_of(info: EpisodeInfo) -> dict[str, Any]:
@@ -107,14 +107,16 @@ def planned_fields(info: EpisodeInfo) -> dict[str, Any]:
     return {name: row[name] for name in ("task", *TRIM)}
 
 
-def _annotation(info: EpisodeInfo, said: dict[str, Any]) -> Annotation:
+def _annotation(info: EpisodeInfo, review_fields: dict[str, Any]) -> Annotation:
     task = content_of(info)["committed_task"]
-    return from_sidecar(sanitize_json({"planned": info.extra.get("planned")}), said, length=info.length, task=task)
+    return from_sidecar(
+        sanitize_json({"planned": info.extra.get("planned")}), review_fields, length=info.length, task=task
+    )
 
 
-def said_fields(entry: dict[str, Any]) -> dict[str, Any]:
+def valid_fields(entry: dict[str, Any]) -> dict[str, Any]:
     """Return the annotations of people and rig in a sidecar entry. Invalid fields are left out and flagged."""
-    fields = Fields({name: entry[name] for name in _SAID if entry.get(name) is not None})
+    fields = Fields({name: entry[name] for name in _ANNOTATION_FIELDS if entry.get(name) is not None})
     fields.items("labels", lambda item: check_text(item, LONGEST["label"]), MOST_LABELS)
     fields.check("rating", lambda v: type(v) is int and 1 <= v <= 5, "1 to 5 or null")
     fields.text("note", LONGEST["note"])
@@ -127,8 +129,8 @@ def said_fields(entry: dict[str, Any]) -> dict[str, Any]:
         if name in fields.checked:
             fields.checked[name] = parse_timestamp(fields.checked[name])
     length = entry.get("length")
-    if odd := odd_marks(fields.odd, length if type(length) is int else 0, SIDECAR):
-        fields.checked["marks"] = [*fields.checked.get("marks", []), *odd]
+    if marks := odd_marks(fields.odd, length if type(length) is int else 0, SIDECAR):
+        fields.checked["marks"] = [*fields.checked.get("marks", []), *marks]
     return dict(sanitize_json(fields.checked))
 
 
@@ -143,15 +145,15 @@ def adopt_sidecar(dataset: Dataset) -> int:
         row = rows.get(str(entry.get("uuid")))
         if row is None or entry.get("length") != row.ticks or "verdict" not in entry:
             continue
-        said = said_fields(entry)
-        told = to_row(_annotation(_as_info(row, entry), said))
-        told |= {name: said[name] for name in ("reviewer",) if name in said}
-        if "verdict" not in said:  # the value is invalid and was left out
-            del told["verdict"]
-        changed = {name: value for name, value in told.items() if getattr(row, name) != value}
+        annotations = valid_fields(entry)
+        fields = to_row(_annotation(_as_info(row, entry), annotations))
+        fields |= {name: annotations[name] for name in ("reviewer",) if name in annotations}
+        if "verdict" not in annotations:  # the value is invalid and was left out
+            del fields["verdict"]
+        changed = {name: value for name, value in fields.items() if getattr(row, name) != value}
         if changed:
-            mine = Episode.objects.filter(pk=row.pk, updated_at=row.updated_at)
-            count += mine.update(**changed, updated_at=next_version())
+            unchanged_row = Episode.objects.filter(pk=row.pk, updated_at=row.updated_at)
+            count += unchanged_row.update(**changed, updated_at=next_version())
     return count
 
 
@@ -160,12 +162,12 @@ def _as_info(row: Episode, entry: dict[str, Any]) -> EpisodeInfo:
     return EpisodeInfo(index, length, [row.committed_task], None, 0, length, 0, {}, extra=entry)
 
 
-def _write_one(dataset: Dataset, rows: Sequence[Episode]) -> Refused | None:
-    said = {str(row.pk): words_of(row) for row in rows}
+def _write_sidecar(dataset: Dataset, rows: Sequence[Episode]) -> Refused | None:
+    annotations = {str(row.pk): sidecar_fields(row) for row in rows}
     lengths = {str(row.pk): row.ticks for row in rows}
     try:
         with dataset_lock(dataset.path, wait_s=_WAIT_S):
-            write_annotations(dataset.path, said, lengths, names_in(dataset))
+            write_annotations(dataset.path, annotations, lengths, ids_for(dataset))
     except DatasetBusy:
         return _busy(dataset)
     except EditError as error:
@@ -177,15 +179,17 @@ def _write_one(dataset: Dataset, rows: Sequence[Episode]) -> Refused | None:
     return None
 
 
-def not_durable(what: str, error: OSError) -> Refused:
+def not_durable(subject: str, error: OSError) -> Refused:
     """Return the warning for a change that was saved but may not survive a power cut."""
-    words = f"{what} was saved, but the disk has not confirmed {error.filename} ({error.strerror}): a power cut may "
-    return Refused(NOT_DURABLE, f"{words}undo it. Check the disk before you continue.", 503)
+    message = (
+        f"{subject} was saved, but the disk has not confirmed {error.filename} ({error.strerror}): a power cut may "
+    )
+    return Refused(NOT_DURABLE, f"{message}undo it. Check the disk before you continue.", 503)
 
 
 def _not_written(dataset: Dataset, error: Exception) -> Refused:
-    words = f"{dataset.title} cannot be changed: {error}. Nothing was changed; check the disk."
-    return Refused("not_written", words, 503)
+    message = f"{dataset.title} cannot be changed: {error}. Nothing was changed; check the disk."
+    return Refused("not_written", message, 503)
 
 
 def _busy(dataset: Dataset) -> Refused:

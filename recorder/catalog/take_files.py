@@ -11,7 +11,7 @@ from django.conf import settings
 from robotdata.files.sync import sync_path
 from robotdata.spool.take_lock import TakeLock
 
-ASIDE = ".removing-"
+ASIDE_PREFIX = ".removing-"
 
 
 def set_aside(folder: Path) -> Path | None:
@@ -19,7 +19,7 @@ def set_aside(folder: Path) -> Path | None:
 
     Raise OSError, and TakeBusy if its recorder is still writing.
     """
-    aside = folder.with_name(f"{ASIDE}{folder.name}")
+    aside = folder.with_name(f"{ASIDE_PREFIX}{folder.name}")
     if aside.exists():  # left by an earlier attempt that was killed
         shutil.rmtree(aside)
     try:

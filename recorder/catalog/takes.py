@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 
 SAFE_SLUG = re.compile(r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,95}$")
 NO_DATASET = "unsorted"
-RAW = {EpisodeState.RECORDING, EpisodeState.RECORDED, EpisodeState.INTERRUPTED}
+RAW_STATES = {EpisodeState.RECORDING, EpisodeState.RECORDED, EpisodeState.INTERRUPTED}
 
 
 def index_take(*, take_id: str, actor: Actor, summary: Mapping[str, Any] | None = None) -> Episode | None:
@@ -60,7 +60,7 @@ def index_take(*, take_id: str, actor: Actor, summary: Mapping[str, Any] | None 
         episode, new = Episode.objects.get_or_create(
             pk=uuid.UUID(take_id), defaults={**fields, **_curation(facts), "dataset": _dataset(facts)}
         )
-        ended = episode.state != EpisodeState.RECORDING if new else _renew(episode, fields, facts)
+        ended = episode.state != EpisodeState.RECORDING if new else _update_row(episode, fields, facts)
         if ended:
             _pin_features(episode, facts)
     if ended:
@@ -70,10 +70,10 @@ def index_take(*, take_id: str, actor: Actor, summary: Mapping[str, Any] | None 
     return episode
 
 
-def _renew(episode: Episode, fields: dict[str, Any], facts: Facts) -> bool:
+def _update_row(episode: Episode, fields: dict[str, Any], facts: Facts) -> bool:
     """Update the row; return whether this ended the take's recording."""
     state = fields.pop("state")
-    if episode.state not in RAW or episode.purged_at is not None:
+    if episode.state not in RAW_STATES or episode.purged_at is not None:
         return False
     if episode.state == EpisodeState.RECORDING and "dataset" in facts:
         fields |= _curation(facts)  # nobody else changes it while it is being recorded
@@ -99,7 +99,7 @@ def _folder(take_id: str) -> Path:
 
 def _facts(take_id: str, summary: Mapping[str, Any] | None) -> Facts | None:
     try:
-        found = read_manifest(_folder(take_id))
+        facts = read_manifest(_folder(take_id))
     except (SpoolError, OSError) as error:
         if summary is None:
             log.warning("The take %s cannot be indexed: %s", take_id, error)
@@ -107,10 +107,10 @@ def _facts(take_id: str, summary: Mapping[str, Any] | None) -> Facts | None:
                 note_take(take_id=take_id, why=str(error))
             return None
         try:
-            found = check_summary(summary)
-        except ValueError as wrong:
-            raise Refused("unreadable", f"The rig's description of the take {take_id} {wrong}", 422) from wrong
-    return Facts(sanitize_json(dict(found)), found.raw, found.odd)
+            facts = check_summary(summary)
+        except ValueError as problem:
+            raise Refused("unreadable", f"The rig's description of the take {take_id} {problem}", 422) from problem
+    return Facts(sanitize_json(dict(facts)), facts.raw, facts.odd)
 
 
 def _fields(facts: Facts, folder: Path) -> dict[str, Any]:
@@ -135,15 +135,15 @@ def _fields(facts: Facts, folder: Path) -> dict[str, Any]:
 
 
 def _curation(facts: Facts) -> dict[str, Any]:
-    said = facts.get("curation", {})
+    curation = facts.get("curation", {})
     row = to_row(Annotation.from_take(facts))
     del row["task"]  # `_fields` sets it
-    return {**row, **reviewed(said)}
+    return {**row, **review_of(curation)}
 
 
-def reviewed(said: Mapping[str, Any]) -> dict[str, Any]:
+def review_of(curation: Mapping[str, Any]) -> dict[str, Any]:
     """Return who gave the verdict in `take.json` and when, if its history has it."""
-    for entry in reversed(said.get("history", [])):
+    for entry in reversed(curation.get("history", [])):
         verdict = entry["changes"].get("verdict")
         if verdict in (Verdict.KEEP, Verdict.REJECT):
             when = parse_timestamp(entry.get("at")) or timezone.now()
@@ -155,8 +155,8 @@ def reviewed(said: Mapping[str, Any]) -> dict[str, Any]:
 
 def _dataset(facts: Facts) -> Dataset:
     slug = facts.get("dataset", "")
-    if known := Dataset.objects.filter(slug=slug).first():
-        return known
+    if dataset := Dataset.objects.filter(slug=slug).first():
+        return dataset
     if not SAFE_SLUG.fullmatch(slug):
         slug = NO_DATASET
     title = "Takes without a dataset" if slug == NO_DATASET else slug
@@ -175,9 +175,9 @@ def _pin_features(episode: Episode, facts: Facts) -> None:
     features = facts.get("features")
     if not features and episode.rig is not None:
         features = episode.rig.features
-    others = episode.dataset.episodes.takes().exclude(pk=episode.pk)
-    sure = features and not facts.odd_in("features", "cameras")
-    if sure and not episode.dataset.total_episodes and not others.exists():
+    other_takes = episode.dataset.episodes.takes().exclude(pk=episode.pk)
+    are_valid = features and not facts.odd_in("features", "cameras")
+    if are_valid and not episode.dataset.total_episodes and not other_takes.exists():
         Dataset.objects.filter(pk=episode.dataset_id).update(
             fps=episode.fps,
             features=features,

@@ -29,13 +29,13 @@ log = logging.getLogger(__name__)
 
 SETTLED_S = 10.0
 """A folder that changed more recently may be in the middle of being copied. In seconds."""
-_NAMED = 5
-_LOOKED_AT = 50
-_CONVERT = "python -m lerobot.scripts.convert_dataset_v21_to_v30 --push-to-hub=false"
+_MAX_NAMED = 5
+_MAX_CHECKED = 50
+_CONVERT_COMMAND = "python -m lerobot.scripts.convert_dataset_v21_to_v30 --push-to-hub=false"
 
 
 @dataclass(frozen=True, slots=True)
-class Stranger:
+class UnknownFolder:
     """A folder without a row: the `dataset` that it became, or what it seems to be and why it cannot be opened.
 
     `lost` means that something in it is damaged; a folder that is only of another kind or elsewhere loses nothing.
@@ -52,38 +52,40 @@ class Stranger:
         return f"Dataset {self.name}: {self.what}. {self.why} {self.cure}".rstrip()
 
 
-def adopt_strangers(
-    datasets: Iterable[Dataset], lines: Iterable[Unopened], *, actor: Actor, again: bool = False
-) -> list[Stranger]:
+def adopt_unknown_folders(
+    datasets: Iterable[Dataset], lines: Iterable[Unopened], *, actor: Actor, recheck: bool = False
+) -> list[UnknownFolder]:
     """Open every folder that is not one of `datasets`, or store a line about it; return those that were checked now.
 
-    `lines` are the stored lines. Without `again`, only folders that changed since the last check are checked, and only
+    `lines` are the stored lines. Without `recheck`, only folders that changed since the last check are checked, and only
     once they have been unchanged for `SETTLED_S`.
     """
-    found: list[Stranger] = []
-    there = {sanitize_json(folder.name): folder for folder in _folders()}  # a file name on disk may hold any bytes
+    results: list[UnknownFolder] = []
+    folders = {sanitize_json(folder.name): folder for folder in _folders()}  # a file name on disk may hold any bytes
     known = {dataset.slug for dataset in datasets}
-    kept = {row.name: row for row in lines if row.kind == UnopenedKind.DATASET}
-    strangers = [name for name in sorted(there) if name not in known]
-    for name in strangers:
-        state, newest = _state(there[name])
-        same = name in kept and kept[name].state == state
-        if not again and (same or newest > time.time() - SETTLED_S):
+    stored_lines = {row.name: row for row in lines if row.kind == UnopenedKind.DATASET}
+    unknown = [name for name in sorted(folders) if name not in known]
+    for name in unknown:
+        state, changed_at = _state(folders[name])
+        unchanged = name in stored_lines and stored_lines[name].state == state
+        if not recheck and (unchanged or changed_at > time.time() - SETTLED_S):
             continue
         failures: list[str] = []
-        each = None
+        result = None
         with isolate_errors(f"Dataset {name}", log, failures.append):
-            each = _look_at(there[name], name, actor)
-        each = each or Stranger(name, None, "a dataset that cannot be read", f"{''.join(failures)}.", lost=True)
-        found.append(each)
-        if each.dataset is None:
-            said = {"what": each.what, "why": each.why, "cure": each.cure}
-            note_unopened(kind=UnopenedKind.DATASET, name=name, **said, state=state)
-    opened = {each.name for each in found if each.dataset is not None}
-    for name, row in kept.items():
-        if name in opened or name not in strangers:
+            result = _open_folder(folders[name], name, actor)
+        result = result or UnknownFolder(
+            name, None, "a dataset that cannot be read", f"{''.join(failures)}.", lost=True
+        )
+        results.append(result)
+        if result.dataset is None:
+            texts = {"what": result.what, "why": result.why, "cure": result.cure}
+            note_unopened(kind=UnopenedKind.DATASET, name=name, **texts, state=state)
+    opened = {result.name for result in results if result.dataset is not None}
+    for name, row in stored_lines.items():
+        if name in opened or name not in unknown:
             row.delete()
-    return found
+    return results
 
 
 def _folders() -> Iterator[Path]:
@@ -101,95 +103,105 @@ def _state(folder: Path) -> tuple[str, float]:
             times.append(path.stat().st_ctime_ns)
         except OSError:
             times.append(0)
-    return " ".join(f"{at:x}" for at in times), max(times) / 1e9
+    return " ".join(f"{time_ns:x}" for time_ns in times), max(times) / 1e9
 
 
-def _look_at(folder: Path, name: str, actor: Actor) -> Stranger:
+def _open_folder(folder: Path, name: str, actor: Actor) -> UnknownFolder:
     try:
         info = folder / INFO
         if not info.is_file() and not info.is_symlink():  # a broken link is reported when it is opened
-            return _no_dataset(folder, name)
-        return Stranger(name, dataset=adopt_folder(path=folder, actor=actor))
+            return _not_a_dataset(folder, name)
+        return UnknownFolder(name, dataset=adopt_folder(path=folder, actor=actor))
     except OSError as error:
         why = f"It cannot be read ({error.strerror})."
-        return Stranger(name, None, "a folder", why, "Give this user permission to read it.")
+        return UnknownFolder(name, None, "a folder", why, "Give this user permission to read it.")
     except Refused as error:
-        return _refused(folder, name, error)
+        return _explain_refusal(folder, name, error)
 
 
-def _refused(folder: Path, name: str, refused: Refused) -> Stranger:
+def _explain_refusal(folder: Path, name: str, refused: Refused) -> UnknownFolder:
     cause = refused.__cause__
     if refused.code == "elsewhere":
-        return _elsewhere(folder, name)
+        return _outside_link(folder, name)
     if refused.code == "bad_name":
         why, _, cure = refused.message.partition(": ")
-        return Stranger(name, None, "a dataset", f"{why}.", cure[:1].upper() + cure[1:])
+        return UnknownFolder(name, None, "a dataset", f"{why}.", cure[:1].upper() + cure[1:])
     if isinstance(cause, OldVersion):
-        return _old(folder, name, cause.version)
+        return _old_version(folder, name, cause.version)
     if isinstance(cause, NotADataset) and not any(folder.glob(EPISODES_GLOB)) and _holds_recordings(folder):
-        return _unfinished(folder, name)
+        return _unfinished_recording(folder, name)
     if isinstance(cause, UnsafePath):  # its files are elsewhere: nothing is damaged
         why, _, cure = refused.message.rstrip(".").rpartition(". ")
-        return Stranger(name, None, "a folder of links", f"{why}.", f"{cure}.")
+        return UnknownFolder(name, None, "a folder of links", f"{why}.", f"{cure}.")
     cure = "Download it again, or restore it from a backup." if isinstance(cause, DamagedFile) else ""
     why = refused.message.removesuffix("; download it again or restore it from a backup.").rstrip(".")
     what = "a dataset that cannot be read"
-    return Stranger(name, None, what, f"{why}.", cure, lost=isinstance(cause, DatasetError))
+    return UnknownFolder(name, None, what, f"{why}.", cure, lost=isinstance(cause, DatasetError))
 
 
-def _elsewhere(folder: Path, name: str) -> Stranger:
+def _outside_link(folder: Path, name: str) -> UnknownFolder:
     why = f"It points outside {settings.DATASETS_DIR}, to {folder.resolve()}."
-    return Stranger(name, None, "a link", why, "Replace the link with the dataset itself: copy or move it there.")
+    return UnknownFolder(name, None, "a link", why, "Replace the link with the dataset itself: copy or move it there.")
 
 
-def _old(folder: Path, name: str, version: str) -> Stranger:
-    place = f"--repo-id={shlex.quote(name)} --root={shlex.quote(str(folder))}"
-    older = "" if version == "v2.1" else " LeRobot's converter reads v2.1: convert to that with an older LeRobot first."
-    how = f"Convert it where LeRobot 0.6 is installed: {_CONVERT} {place}"
-    cure = f"Nothing is lost.{older} {how}"
+def _old_version(folder: Path, name: str, version: str) -> UnknownFolder:
+    options = f"--repo-id={shlex.quote(name)} --root={shlex.quote(str(folder))}"
+    two_steps = (
+        "" if version == "v2.1" else " LeRobot's converter reads v2.1: convert to that with an older LeRobot first."
+    )
+    command = f"Convert it where LeRobot 0.6 is installed: {_CONVERT_COMMAND} {options}"
+    cure = f"Nothing is lost.{two_steps} {command}"
     why = f"It has version {version}; robotdata opens v3.0."
-    return Stranger(name, None, f"a LeRobot dataset {version}", why, cure)
+    return UnknownFolder(name, None, f"a LeRobot dataset {version}", why, cure)
 
 
-def _no_dataset(folder: Path, name: str) -> Stranger:
+def _not_a_dataset(folder: Path, name: str) -> UnknownFolder:
     if folder.is_symlink() and not folder.exists():
         cure = "Mount the disk that it points to, or remove the link."
-        return Stranger(name, None, "a link", f"{folder.readlink()} does not exist.", cure)
+        return UnknownFolder(name, None, "a link", f"{folder.readlink()} does not exist.", cure)
     if folder.is_symlink() and folder.resolve().parent != Path(settings.DATASETS_DIR).resolve():
-        return _elsewhere(folder, name)
-    inner = sorted(path.parent.parent.name for path in folder.glob(f"*/{INFO}"))
-    if inner:
-        some = ", ".join(inner[:_NAMED]) + (f" and {len(inner) - _NAMED} more" if len(inner) > _NAMED else "")
-        count = f"{len(inner)} datasets are" if len(inner) > 1 else "1 dataset is"
-        why = f"It is not a dataset: {count} one folder deeper ({some})."
+        return _outside_link(folder, name)
+    nested = sorted(path.parent.parent.name for path in folder.glob(f"*/{INFO}"))
+    if nested:
+        listed = ", ".join(nested[:_MAX_NAMED]) + (
+            f" and {len(nested) - _MAX_NAMED} more" if len(nested) > _MAX_NAMED else ""
+        )
+        count = f"{len(nested)} datasets are" if len(nested) > 1 else "1 dataset is"
+        why = f"It is not a dataset: {count} one folder deeper ({listed})."
         cure = f"Move them up: mv {shlex.quote(str(folder))}/* {shlex.quote(str(settings.DATASETS_DIR))}/"
-        return Stranger(name, None, "a folder of datasets", why, cure)
+        return UnknownFolder(name, None, "a folder of datasets", why, cure)
     why = f"It has no {INFO}, so it is not a dataset and is skipped."
     cure = "If it should be one, its download or copy may be incomplete. Keep other data elsewhere."
-    return Stranger(name, None, "a folder", why, cure)
+    return UnknownFolder(name, None, "a folder", why, cure)
 
 
 def _holds_recordings(folder: Path) -> bool:
     """Return whether another program recorded into the folder. If it has our sidecar, its table was lost instead."""
-    theirs = not (folder / SIDECAR).exists()
-    return theirs and (any(folder.glob(DATA_GLOB)) or any(folder.glob("videos/**/*.mp4")))
+    has_no_sidecar = not (folder / SIDECAR).exists()
+    return has_no_sidecar and (any(folder.glob(DATA_GLOB)) or any(folder.glob("videos/**/*.mp4")))
 
 
-def _unfinished(folder: Path, name: str) -> Stranger:
+def _unfinished_recording(folder: Path, name: str) -> UnknownFolder:
     """Describe a dataset whose recorder was killed: the table of episodes is missing, and files may be incomplete."""
-    tables = sorted(folder.glob(DATA_GLOB))[:_LOOKED_AT]
-    broken = [path for path in tables if not _opens(path, folder)]
-    whole = [words for path in sorted(folder.glob("videos/**/*.mp4"))[:_LOOKED_AT] if (words := _frames(path, folder))]
-    rows = f" Of {len(tables)} data files {len(broken)} are cut off and cannot be read." if broken else ""
+    tables = sorted(folder.glob(DATA_GLOB))[:_MAX_CHECKED]
+    damaged = [path for path in tables if not _is_readable(path, folder)]
+    complete = [
+        description
+        for path in sorted(folder.glob("videos/**/*.mp4"))[:_MAX_CHECKED]
+        if (description := _describe_video(path, folder))
+    ]
+    rows = f" Of {len(tables)} data files {len(damaged)} are cut off and cannot be read." if damaged else ""
     why = f"The program that recorded it was stopped before it finished: the table of episodes is missing.{rows}"
-    some = ", ".join(whole[:_NAMED]) + (f" and {len(whole) - _NAMED} more" if len(whole) > _NAMED else "")
-    why += f" These videos are complete: {some}." if whole else " None of its videos is complete."
+    listed = ", ".join(complete[:_MAX_NAMED]) + (
+        f" and {len(complete) - _MAX_NAMED} more" if len(complete) > _MAX_NAMED else ""
+    )
+    why += f" These videos are complete: {listed}." if complete else " None of its videos is complete."
     cure = "The missing rows cannot be recovered: record these episodes again."
-    cure += " Any player plays the videos; copy them to keep them." if whole else ""
-    return Stranger(name, None, "an unfinished recording", why, cure)
+    cure += " Any player plays the videos; copy them to keep them." if complete else ""
+    return UnknownFolder(name, None, "an unfinished recording", why, cure)
 
 
-def _opens(path: Path, folder: Path) -> bool:
+def _is_readable(path: Path, folder: Path) -> bool:
     try:
         with open_parquet(path, root=folder):
             return True
@@ -197,7 +209,7 @@ def _opens(path: Path, folder: Path) -> bool:
         return False
 
 
-def _frames(path: Path, folder: Path) -> str:
+def _describe_video(path: Path, folder: Path) -> str:
     """Return the video's path and number of frames; empty if it is incomplete."""
     try:
         with open_video(path) as video:

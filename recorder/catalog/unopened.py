@@ -16,25 +16,25 @@ TAKE_CURE = (
     "To discard the take, delete its folder."
 )
 RIG_CURE = "Its files are on the rig. Fix its take.json there, then restart the rig."
-_MOST = 1000
+_MAX_LINES = 1000
 """The maximum number of lines: a failing disk would produce one for every take."""
 
 
 def note_unopened(*, kind: str, name: str, what: str, why: str, cure: str, state: str = "") -> None:
-    """Store one line about the folder `name`, replacing an older one; nothing once `_MOST` lines are stored."""
-    said = {"what": what[:200], "why": why[:2000], "cure": cure[:2000], "state": state[:100]}
-    if Unopened.objects.filter(kind=kind).count() >= _MOST:
+    """Store one line about the folder `name`, replacing an older one; nothing once `_MAX_LINES` lines are stored."""
+    fields = {"what": what[:200], "why": why[:2000], "cure": cure[:2000], "state": state[:100]}
+    if Unopened.objects.filter(kind=kind).count() >= _MAX_LINES:
         return
-    Unopened.objects.update_or_create(kind=kind, name=sanitize_json(name[:255]), defaults=sanitize_json(said))
+    Unopened.objects.update_or_create(kind=kind, name=sanitize_json(name[:255]), defaults=sanitize_json(fields))
 
 
 def note_take(*, take_id: str, why: str) -> None:
     """Store a line about a take on this disk or on a rig's."""
-    here = take_path(take_id).is_dir()
-    what = f"a take in {settings.SPOOL_DIR}" if here else "a take on a rig's disk"
+    is_local = take_path(take_id).is_dir()
+    what = f"a take in {settings.SPOOL_DIR}" if is_local else "a take on a rig's disk"
     why = why.removeprefix(f"take {take_id}: ").rstrip(".")
-    said = {"what": what, "why": f"{why}.", "cure": TAKE_CURE if here else RIG_CURE}
-    note_unopened(kind=UnopenedKind.TAKE, name=take_id, **said, state=state_of_take(take_id))
+    fields = {"what": what, "why": f"{why}.", "cure": TAKE_CURE if is_local else RIG_CURE}
+    note_unopened(kind=UnopenedKind.TAKE, name=take_id, **fields, state=state_of_take(take_id))
 
 
 def take_path(take_id: str) -> Path:
@@ -58,7 +58,7 @@ def forget_unopened(*, kind: str, name: str) -> None:
         rows.delete()
 
 
-def keep_only(*, kind: str, names: Collection[str]) -> None:
+def forget_except(*, kind: str, names: Collection[str]) -> None:
     """Delete all lines of this kind except those about `names`."""
     for row in Unopened.objects.filter(kind=kind):
         if row.name not in names:

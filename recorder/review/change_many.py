@@ -15,7 +15,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from recorder.actor import Actor
-from recorder.catalog.sidecars import NOT_DURABLE, held, write_sidecars
+from recorder.catalog.sidecars import NOT_DURABLE, hold_folders, write_sidecars
 from recorder.errors import Refused
 from recorder.models import Change, Episode
 from recorder.models.permissions import require_changes
@@ -146,7 +146,7 @@ def change_many(
     for some in _portions(episodes):
         ids = [episode.pk for episode in some]
         reads = _Reads(some, versions, actor, own=own)
-        with _kept_apart(some, outcome), held(some), transaction.atomic():
+        with _kept_apart(some, outcome), hold_folders(some), transaction.atomic():
             done = _write(_plans(ids, wish, actor, reads, outcome), actor, outcome)
             changes = [_change(plan, actor, group) for plan in done]
             Change.objects.bulk_create(changes)
@@ -182,7 +182,7 @@ def undo_many(*, changes: Sequence[Change], actor: Actor) -> Outcome:
     for some in _portions(list({change.episode_id: change.episode for change in changes}.values())):
         ids = {episode.pk for episode in some}
         wanted = [change.pk for change in changes if change.episode_id in ids]
-        with _kept_apart(some, outcome), held(some), transaction.atomic():
+        with _kept_apart(some, outcome), hold_folders(some), transaction.atomic():
             _locked(ids)
             live = _live(wanted)
             reads = _Reads(some, None, actor, own=True)

@@ -17,11 +17,11 @@ from recorder.catalog.datasets_on_disk import (
     LOCK_WAIT_S,
     close_changes,
     committed_id,
-    missing_words,
+    missing_message,
     read_folder,
     refresh_rows,
 )
-from recorder.catalog.sidecars import judgement_of
+from recorder.catalog.sidecars import review_fields_of
 from recorder.catalog.take_files import remove_staging, set_aside
 from recorder.jobs.encode_settings import encode_settings
 from recorder.jobs.leases import Heartbeat
@@ -166,11 +166,11 @@ def _add(
 
 def _check_folder(dataset: Dataset) -> None:
     """Raise FolderMissing if the dataset's folder was moved away: a new one there would keep it from being restored."""
-    if is_fresh(dataset.path) and missing_words(dataset):
+    if is_fresh(dataset.path) and missing_message(dataset):
         with dataset_lock(dataset.path, wait_s=LOCK_WAIT_S):
             recover_dataset(dataset.path, dataset.work_path, dataset.revisions_path)
         if is_fresh(dataset.path):
-            raise FolderMissing(f"{missing_words(dataset)} Then try again.")
+            raise FolderMissing(f"{missing_message(dataset)} Then try again.")
 
 
 def _end_without_commit(operation: Operation) -> list[Episode]:
@@ -199,7 +199,7 @@ def _prepare(operation: Operation, episode: Episode) -> tuple[NewEpisode, dict[s
 def sidecar_of(episode: Episode, plan: ExportPlan) -> dict[str, Any]:
     """Return what people and the rig recorded about the episode, for the sidecar; the row can be rebuilt from it."""
     return {
-        **judgement_of(episode),
+        **review_fields_of(episode),
         "operator": episode.operator,
         "rig": episode.rig.name if episode.rig else "",
         "session": str(episode.session_id or ""),

@@ -21,10 +21,10 @@ from recorder.actor import COMMAND
 from recorder.alone import isolate_errors
 from recorder.catalog.datasets_on_disk import SAFE_NAME, adopt_settings, load_settings, refresh_dataset, work_path
 from recorder.catalog.sidecars import adopt_sidecar
-from recorder.catalog.take_files import ASIDE, size_of
-from recorder.catalog.takes import index_take, reviewed
-from recorder.catalog.unknown_folders import adopt_strangers
-from recorder.catalog.unopened import keep_only, note_take
+from recorder.catalog.take_files import ASIDE_PREFIX, size_of
+from recorder.catalog.takes import index_take, review_of
+from recorder.catalog.unknown_folders import adopt_unknown_folders
+from recorder.catalog.unopened import forget_except, note_take
 from recorder.jobs.encoding import raw_state
 from recorder.models import Change, Dataset, Episode, Job, Operation, Rig, Session, Unopened
 from recorder.models.annotations import FIELDS, TRIM, from_row, to_row
@@ -125,8 +125,8 @@ def rebuild(*, deep: bool = False) -> Report:
 def _put_back(report: Report) -> None:
     """Restore folders that were set aside for deletion, unless their row confirms the deletion."""
     spool = Path(settings.SPOOL_DIR)
-    for aside in sorted(spool.glob(f"{ASIDE}*")) if spool.is_dir() else ():
-        name = aside.name.removeprefix(ASIDE)
+    for aside in sorted(spool.glob(f"{ASIDE_PREFIX}*")) if spool.is_dir() else ():
+        name = aside.name.removeprefix(ASIDE_PREFIX)
         pk = _uuid(name)
         row = Episode.objects.filter(pk=pk).first() if pk is not None else None
         meant = row is not None and (row.purged_at is not None or row.is_committed)
@@ -155,7 +155,7 @@ def _recover_takes(report: Report, deep: bool) -> None:
                     report.lost += [f"Take {folder.name}: {words}." for words in find_damage(folder)]
             except TakeBusy:  # it is being recorded
                 report.usable += 1
-    keep_only(kind=UnopenedKind.TAKE, names=unread)
+    forget_except(kind=UnopenedKind.TAKE, names=unread)
 
 
 def _lose(report: Report, what: str, words: str) -> None:
@@ -199,7 +199,7 @@ def _believe_folder(row: Episode, manifest: Facts) -> list[str]:
         told |= {name: to_row(taken)[name] for name in TRIM}
     changed = {name: value for name, value in told.items() if getattr(row, name) != value}
     if "verdict" in changed:
-        changed |= reviewed(said)
+        changed |= review_of(said)
     if row.error.startswith(MISSING):
         changed["error"] = ""
     if not changed:
@@ -233,7 +233,7 @@ def _recover_datasets(report: Report) -> None:
         what = f"Dataset {folder.name}"
         with isolate_errors(what, log, partial(_lose, report, what)):  # its tables may hold anything
             _recover_dataset(folder, report)
-    for found in adopt_strangers(Dataset.objects.all(), Unopened.objects.all(), actor=COMMAND, again=True):
+    for found in adopt_unknown_folders(Dataset.objects.all(), Unopened.objects.all(), actor=COMMAND, recheck=True):
         if found.dataset is not None:
             words = f"{found.dataset.total_episodes} episodes, found in its folder."
             report.said.append(f"Dataset {found.name}: {words}")

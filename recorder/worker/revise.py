@@ -8,7 +8,7 @@ from typing import Any
 from django.db import transaction
 
 from recorder.catalog.datasets_on_disk import KEEP_REVISIONS, LOCK_WAIT_S, refresh_dataset
-from recorder.catalog.sidecars import adopt_sidecar, names_in
+from recorder.catalog.sidecars import adopt_sidecar, ids_for
 from recorder.jobs.leases import Heartbeat
 from recorder.jobs.operation_rows import is_written
 from recorder.models import Episode, Operation
@@ -62,7 +62,7 @@ def _make_once(operation: Operation, heart: Heartbeat, make: _Make) -> list[Epis
         "revisions": dataset.revisions_path,
         "keep_revisions": KEEP_REVISIONS,
         "made_by": made_by(operation),
-        "ids": names_in(dataset),
+        "ids": ids_for(dataset),
     }
     with dataset_lock(dataset.path, wait_s=LOCK_WAIT_S):
         recover_dataset(dataset.path, dataset.work_path, dataset.revisions_path)

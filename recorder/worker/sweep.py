@@ -17,10 +17,10 @@ from django.utils import timezone
 
 from recorder.actor import WORKER
 from recorder.alone import isolate_errors
-from recorder.catalog.folder_watch import follow_folders
+from recorder.catalog.folder_watch import refresh_changed_folders
 from recorder.catalog.take_files import remove_staging
 from recorder.catalog.takes import index_take
-from recorder.catalog.unknown_folders import adopt_strangers
+from recorder.catalog.unknown_folders import adopt_unknown_folders
 from recorder.catalog.unopened import forget_unopened, note_take, state_of_take, take_path
 from recorder.jobs.encoding import NOTIFY_AGAIN_AFTER, apply_policy
 from recorder.jobs.notify import wake_workers
@@ -53,8 +53,8 @@ def sweep() -> None:
         "Notifying workers of jobs": lambda: ring_waiting(now),
         "Advancing operations": lambda: move_on(now),
         "Applying the datasets' policies": lambda: look_after_datasets(now, datasets),
-        "Following the datasets' folders": lambda: follow_folders(datasets),
-        "Checking new dataset folders": lambda: adopt_strangers(datasets, unopened, actor=WORKER),
+        "Following the datasets' folders": lambda: refresh_changed_folders(datasets),
+        "Checking new dataset folders": lambda: adopt_unknown_folders(datasets, unopened, actor=WORKER),
         "Rechecking unreadable takes": lambda: retry_takes(unopened),
         "Tidying the staging folder": tidy_staging,
         "Notifying workers of takes to measure": lambda: ring_unassessed(now),

@@ -122,9 +122,9 @@ def test_what_is_put_right_leaves_the_list_by_itself(shelf: Path, monkeypatch: p
 def test_the_sweep_reads_nothing_again_that_is_as_it_was(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recover()
     monkeypatch.setattr(unknown_folders, "SETTLED_S", 0.0)
-    assert unknown_folders.adopt_strangers(Dataset.objects.all(), Unopened.objects.all(), actor=WORKER) == []
+    assert unknown_folders.adopt_unknown_folders(Dataset.objects.all(), Unopened.objects.all(), actor=WORKER) == []
     os.utime(shelf / "photos", (time.time(), time.time()))
-    again = unknown_folders.adopt_strangers(Dataset.objects.all(), Unopened.objects.all(), actor=WORKER)
+    again = unknown_folders.adopt_unknown_folders(Dataset.objects.all(), Unopened.objects.all(), actor=WORKER)
     assert [each.name for each in again] == ["photos"]
 
 
