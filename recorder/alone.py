@@ -23,8 +23,8 @@ _MOST_LOGGED = 1000
 def isolate_errors(what: str, log: logging.Logger, on_error: Callable[[str], None] | None = None) -> Iterator[None]:
     """Run one piece of work; an error ends only this piece.
 
-    `on_error` is called with the error's message. An unexpected error is also logged with its traceback, once per `what`
-    and message. Errors of the whole database are raised, because nothing else would succeed either.
+    `on_error` is called with the error's message. An unexpected error is also logged with its traceback, once per
+    `what` and message. Errors of the whole database are raised, because nothing else would succeed either.
     """
     try:
         yield

@@ -57,8 +57,8 @@ def adopt_unknown_folders(
 ) -> list[UnknownFolder]:
     """Open every folder that is not one of `datasets`, or store a line about it; return those that were checked now.
 
-    `lines` are the stored lines. Without `recheck`, only folders that changed since the last check are checked, and only
-    once they have been unchanged for `SETTLED_S`.
+    `lines` are the stored lines. Without `recheck`, only folders that changed since the last check are checked, and
+    only once they have been unchanged for `SETTLED_S`.
     """
     results: list[UnknownFolder] = []
     folders = {sanitize_json(folder.name): folder for folder in _folders()}  # a file name on disk may hold any bytes

@@ -16,7 +16,7 @@ from recorder.review.verdicts import group_of
 from recorder.task_text import checked_task
 
 MOST_LABELS, MOST_NOTE = 100, 10_000
-FOR_ALL = ("task", "rating")
+SHARED_FIELDS = ("task", "rating")
 
 
 def rename_task(*, dataset: Dataset, task: str, to: str, actor: Actor) -> tuple[uuid.UUID, int]:
@@ -25,8 +25,8 @@ def rename_task(*, dataset: Dataset, task: str, to: str, actor: Actor) -> tuple[
     Raise Refused if no episode has the task, and as `edit_many` does.
     """
     require(actor, Action.EDIT, dataset)
-    found = dataset.episodes.filter(task=task, purged_at=None).exclude(state=EpisodeState.RECORDING)
-    episodes = list(found.select_related("dataset"))
+    rows = dataset.episodes.filter(task=task, purged_at=None).exclude(state=EpisodeState.RECORDING)
+    episodes = list(rows.select_related("dataset"))
     if not episodes:
         raise Refused("no_task", f"No episode in {dataset.title} has the task {task!r} now. Reload the page.", 404)
     return edit_many(episodes=episodes, actor=actor, task=to), len(episodes)
@@ -41,7 +41,7 @@ def edit_many(
     add_note: str = "",
     versions: Versions | None = None,
     group: uuid.UUID | None = None,
-    **same: Any,
+    **shared: Any,
 ) -> uuid.UUID:
     """Edit many episodes; return the group that undoes the edit.
 
@@ -52,26 +52,26 @@ def edit_many(
     changed meanwhile, naming those that were not edited.
     """
     require(actor, Action.EDIT, *episodes)
-    if unknown := same.keys() - set(FOR_ALL):
+    if unknown := shared.keys() - set(SHARED_FIELDS):
         raise TypeError(f"cannot edit {', '.join(sorted(unknown))} of several episodes")
-    if "task" in same:
-        same["task"] = checked_task(str(same["task"]))
+    if "task" in shared:
+        shared["task"] = checked_task(str(shared["task"]))
     group = group_of(group=group, by=actor)
 
-    def wish(episode: Episode) -> dict[str, Any]:
-        left = [each for each in episode.labels if each not in remove_labels]
-        labels = list(dict.fromkeys([*left, *add_labels]))[:MOST_LABELS]
-        return {"labels": labels, "note": _with_note(episode, add_note.strip()), **same}
+    def fields_for(episode: Episode) -> dict[str, Any]:
+        remaining = [label for label in episode.labels if label not in remove_labels]
+        labels = list(dict.fromkeys([*remaining, *add_labels]))[:MOST_LABELS]
+        return {"labels": labels, "note": _append_note(episode, add_note.strip()), **shared}
 
-    change_all(episodes=episodes, wish=wish, actor=actor, group=group, versions=versions)
+    change_all(episodes=episodes, fields_for=fields_for, actor=actor, group=group, versions=versions)
     return group
 
 
-def _with_note(episode: Episode, more: str) -> str:
-    """Return the note with `more` appended, unless it has it already. Raise Refused if it becomes too long."""
-    if not more or f"\n{more}\n" in f"\n{episode.note}\n":
+def _append_note(episode: Episode, addition: str) -> str:
+    """Return the note with `addition` appended, unless it has it already. Raise Refused if it becomes too long."""
+    if not addition or f"\n{addition}\n" in f"\n{episode.note}\n":
         return episode.note
-    note = f"{episode.note.rstrip()}\n{more}".lstrip("\n")
+    note = f"{episode.note.rstrip()}\n{addition}".lstrip("\n")
     if len(note) > MOST_NOTE:
         raise Refused("invalid", f"The note of {episode} would be longer than {MOST_NOTE} characters: shorten it.", 422)
     return note

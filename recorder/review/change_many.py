@@ -22,20 +22,20 @@ from recorder.models.permissions import require_changes
 from recorder.models.versions import version_after
 from recorder.review.change import (
     FIELDS,
-    check_open,
+    add_review_stamp,
+    check_editable,
     conflict,
-    frames_moved,
+    frames_conflict,
     newest_of_others,
     not_written,
-    said,
-    stamped,
+    take_fields,
 )
 from robotdata.spool.batch_curation import update_curations
 
-AT_ONCE = 50
+CHUNK_SIZE = 50
 """The number of episodes in one transaction, during which nobody else can write into SQLite."""
-_NAMED = 3
-Wish = Callable[[Episode], dict[str, Any]]
+_MAX_NAMED = 3
+FieldsFor = Callable[[Episode], dict[str, Any]]
 Versions = Mapping[uuid.UUID, datetime]
 _PAUSE_S = 0.02  # between two transactions, in seconds; longer than the shortest retry interval of other writers
 
@@ -46,25 +46,30 @@ class Outcome:
 
     changed: list[Episode] = field(default_factory=list)
     refused: dict[uuid.UUID, Refused] = field(default_factory=dict)
-    unsure: list[Refused] = field(default_factory=list)
+    warnings: list[Refused] = field(default_factory=list)
     changes: dict[uuid.UUID, Change] = field(default_factory=dict)
-    seen: dict[uuid.UUID, datetime] = field(default_factory=dict)  # versions of episodes that needed no change
+    unchanged_versions: dict[uuid.UUID, datetime] = field(default_factory=dict)  # of episodes without a change
 
-    def complain(self, of: int) -> None:
-        """Raise Refused if some of the `of` episodes were not changed: how many, and why the first of them."""
+    def raise_refusals(self, total: int) -> None:
+        """Raise Refused if some of the `total` episodes were not changed: how many, and why the first of them."""
         if not self.refused:
-            for unsure in self.unsure[:1]:
-                raise unsure
+            for warning in self.warnings[:1]:
+                raise warning
             return
         errors = list(self.refused.values())
-        if of == 1:
+        if total == 1:
             raise errors[0]
-        some = " ".join(list(dict.fromkeys(error.message for error in errors))[:_NAMED])
-        words = " ".join([f"{len(errors)} of {of} were not changed: {some}", *(u.message for u in self.unsure[:1])])
-        raise Refused(errors[0].code, words, errors[0].status)
+        listed = " ".join(list(dict.fromkeys(error.message for error in errors))[:_MAX_NAMED])
+        message = " ".join(
+            [
+                f"{len(errors)} of {total} were not changed: {listed}",
+                *(warning.message for warning in self.warnings[:1]),
+            ]
+        )
+        raise Refused(errors[0].code, message, errors[0].status)
 
 
-class _Reads:
+class _ReadVersions:
     """The versions of these episodes that the actor has read, and whether others have changed them since.
 
     All are queried once, at the first question, when the rows are locked. With `own`, changes by the same actor in this
@@ -74,28 +79,28 @@ class _Reads:
     def __init__(self, episodes: Iterable[Episode], versions: Versions | None, actor: Actor, *, own: bool) -> None:
         self._ids = [episode.pk for episode in episodes]
         self._versions = versions or {}
-        self._but = actor if own else None
+        self._excluded = actor if own else None
         self._newest: dict[uuid.UUID, datetime] | None = None
 
     def version(self, episode: Episode) -> datetime | None:
         return self._versions.get(episode.pk)
 
-    def is_behind(self, episode: Episode) -> bool:
+    def is_outdated(self, episode: Episode) -> bool:
         """Return whether the episode was changed after it was read; the program's own updates do not count."""
         read = self.version(episode)
         if read is None:
             return False
         if self._newest is None:
-            self._newest = newest_of_others(self._ids, self._but)
+            self._newest = newest_of_others(self._ids, self._excluded)
         return episode.pk in self._newest and self._newest[episode.pk] > read
 
     def check(self, episode: Episode, after: dict[str, Any]) -> None:
         """Raise Refused (`conflict`) if it was changed since, or its frames were and `after` trims them."""
-        if self.is_behind(episode):
-            raise conflict(episode, self._but)
+        if self.is_outdated(episode):
+            raise conflict(episode, self._excluded)
         read, trims = self.version(episode), not after.keys().isdisjoint({"trim_first", "trim_end"})
         if trims and read is not None and episode.frames_at is not None and read < episode.frames_at:
-            raise frames_moved(episode)
+            raise frames_conflict(episode)
 
 
 @dataclass(slots=True)
@@ -109,7 +114,7 @@ class _Plan:
 def change_all(
     *,
     episodes: Sequence[Episode],
-    wish: Wish,
+    fields_for: FieldsFor,
     actor: Actor,
     group: uuid.UUID,
     versions: Versions | None = None,
@@ -121,195 +126,214 @@ def change_all(
     of them are changed.
     """
     if len(episodes) > 1:  # a single one is checked when it is changed
-        _check_all(episodes, wish, actor, _Reads(episodes, versions, actor, own=own))
-    done = change_many(episodes=episodes, wish=wish, actor=actor, group=group, versions=versions, own=own)
-    done.complain(len(episodes))
-    return done
+        _check_all(episodes, fields_for, actor, _ReadVersions(episodes, versions, actor, own=own))
+    outcome = change_many(
+        episodes=episodes, fields_for=fields_for, actor=actor, group=group, versions=versions, own=own
+    )
+    outcome.raise_refusals(len(episodes))
+    return outcome
 
 
 def change_many(
     *,
     episodes: Sequence[Episode],
-    wish: Wish,
+    fields_for: FieldsFor,
     actor: Actor,
     group: uuid.UUID,
     versions: Versions | None = None,
     own: bool = True,
 ) -> Outcome:
-    """Set the fields that `wish` returns for each episode; the `group` undoes all of it.
+    """Set the fields that `fields_for` returns for each episode; the `group` undoes all of it.
 
     Every `take.json` is written durably before its row; the sidecar of a dataset is written once for all its episodes.
     Episodes that cannot be changed are named in the result, as are those that were changed after the version in
     `versions` was read: by another person or, without `own`, by anybody.
     """
     outcome = Outcome()
-    for some in _portions(episodes):
-        ids = [episode.pk for episode in some]
-        reads = _Reads(some, versions, actor, own=own)
-        with _kept_apart(some, outcome), hold_folders(some), transaction.atomic():
-            done = _write(_plans(ids, wish, actor, reads, outcome), actor, outcome)
-            changes = [_change(plan, actor, group) for plan in done]
+    for chunk in _chunks(episodes):
+        ids = [episode.pk for episode in chunk]
+        read_versions = _ReadVersions(chunk, versions, actor, own=own)
+        with _record_refusal(chunk, outcome), hold_folders(chunk), transaction.atomic():
+            written = _write(_make_plans(ids, fields_for, actor, read_versions, outcome), actor, outcome)
+            changes = [_new_change(plan, actor, group) for plan in written]
             Change.objects.bulk_create(changes)
             outcome.changes |= {change.episode_id: change for change in changes}
-            outcome.changed += [plan.episode for plan in done]
-    _tell(episodes, outcome)
+            outcome.changed += [plan.episode for plan in written]
+    _update_instances(episodes, outcome)
     return outcome
 
 
-def _check_all(episodes: Sequence[Episode], wish: Wish, actor: Actor, reads: _Reads) -> None:
+def _check_all(episodes: Sequence[Episode], fields_for: FieldsFor, actor: Actor, read_versions: _ReadVersions) -> None:
     """Raise Refused if one of them cannot be changed now, or was changed after it was read."""
     for episode in Episode.objects.select_related("dataset").filter(pk__in=[episode.pk for episode in episodes]):
-        _fields(episode, wish, actor, reads)
+        _fields_to_change(episode, fields_for, actor, read_versions)
 
 
-def _fields(episode: Episode, wish: Wish, actor: Actor, reads: _Reads) -> dict[str, Any]:
-    """Return the fields of the episode that differ from the wish. Raise Refused if this actor cannot change it now."""
-    check_open(episode)
-    after = _differs(episode, wish(episode))
+def _fields_to_change(
+    episode: Episode, fields_for: FieldsFor, actor: Actor, read_versions: _ReadVersions
+) -> dict[str, Any]:
+    """Return the fields of the episode that differ from what is requested. Raise Refused if this actor cannot change it now."""
+    check_editable(episode)
+    after = _different_fields(episode, fields_for(episode))
     require_changes(actor, after, episode)
     if after:
-        reads.check(episode, after)
+        read_versions.check(episode, after)
     return after
 
 
-def _differs(episode: Episode, fields: dict[str, Any]) -> dict[str, Any]:
+def _different_fields(episode: Episode, fields: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if getattr(episode, name) != value}
 
 
 def undo_many(*, changes: Sequence[Change], actor: Actor) -> Outcome:
     """Undo these changes. Episodes that somebody has changed since are not undone but named in the result."""
     outcome = Outcome()
-    for some in _portions(list({change.episode_id: change.episode for change in changes}.values())):
-        ids = {episode.pk for episode in some}
-        wanted = [change.pk for change in changes if change.episode_id in ids]
-        with _kept_apart(some, outcome), hold_folders(some), transaction.atomic():
-            _locked(ids)
-            live = _live(wanted)
-            reads = _Reads(some, None, actor, own=True)
-            done = _write(_plans(list(live), partial(_before, live), actor, reads, outcome), actor, outcome)
-            back = [change.pk for pk, mine in live.items() if pk not in outcome.refused for change in mine]
+    for chunk in _chunks(list({change.episode_id: change.episode for change in changes}.values())):
+        ids = {episode.pk for episode in chunk}
+        change_ids = [change.pk for change in changes if change.episode_id in ids]
+        with _record_refusal(chunk, outcome), hold_folders(chunk), transaction.atomic():
+            _lock_episodes(ids)
+            open_changes = _lock_open_changes(change_ids)
+            read_versions = _ReadVersions(chunk, None, actor, own=True)
+            written = _write(
+                _make_plans(list(open_changes), partial(_fields_before, open_changes), actor, read_versions, outcome),
+                actor,
+                outcome,
+            )
+            undone = [
+                change.pk
+                for pk, of_episode in open_changes.items()
+                if pk not in outcome.refused
+                for change in of_episode
+            ]
             # The same time as the row's version: whoever has read that row has seen this undo.
-            when = done[0].episode.updated_at if done else timezone.now()
-            Change.objects.filter(pk__in=back).update(undone_at=when)
-            outcome.changed += [plan.episode for plan in done]
+            undone_at = written[0].episode.updated_at if written else timezone.now()
+            Change.objects.filter(pk__in=undone).update(undone_at=undone_at)
+            outcome.changed += [plan.episode for plan in written]
     return outcome
 
 
-def _portions(episodes: Sequence[Episode]) -> Iterator[list[Episode]]:
-    """Yield takes, AT_ONCE at a time, then committed episodes by dataset, because each dataset has one sidecar."""
+def _chunks(episodes: Sequence[Episode]) -> Iterator[list[Episode]]:
+    """Yield takes, CHUNK_SIZE at a time, then committed episodes by dataset, because each dataset has one sidecar."""
     takes = [episode for episode in episodes if not episode.is_committed]
     committed: dict[int, list[Episode]] = {}
     for episode in episodes:
         if episode.is_committed:
             committed.setdefault(episode.dataset_id, []).append(episode)
-    portions = [takes[first : first + AT_ONCE] for first in range(0, len(takes), AT_ONCE)]
-    for number, some in enumerate([*portions, *committed.values()]):
+    chunks = [takes[first : first + CHUNK_SIZE] for first in range(0, len(takes), CHUNK_SIZE)]
+    for number, chunk in enumerate([*chunks, *committed.values()]):
         if number:
             time.sleep(_PAUSE_S)
-        yield some
+        yield chunk
 
 
 @contextmanager
-def _kept_apart(some: Sequence[Episode], outcome: Outcome) -> Iterator[None]:
+def _record_refusal(chunk: Sequence[Episode], outcome: Outcome) -> Iterator[None]:
     """Record a refusal for these episodes only, so that a dataset that is being changed does not stop the others."""
     try:
         yield
     except Refused as error:
-        outcome.refused |= {episode.pk: error for episode in some}
+        outcome.refused |= {episode.pk: error for episode in chunk}
 
 
-def _plans(ids: list[uuid.UUID], wish: Wish, actor: Actor, reads: _Reads, outcome: Outcome) -> list[_Plan]:
-    known = _locked(ids)
+def _make_plans(
+    ids: list[uuid.UUID], fields_for: FieldsFor, actor: Actor, read_versions: _ReadVersions, outcome: Outcome
+) -> list[_Plan]:
+    locked = _lock_episodes(ids)
     plans = []
     for pk in ids:
-        episode = known.get(pk)
+        episode = locked.get(pk)
         if episode is None:
             outcome.refused[pk] = Refused("no_episode", f"There is no episode {pk} any more: reload the page.", 404)
             continue
         try:
-            after = _fields(episode, wish, actor, reads)
+            after = _fields_to_change(episode, fields_for, actor, read_versions)
         except Refused as error:
             outcome.refused[pk] = error
             continue
         if after:
             plans.append(_Plan(episode, {name: getattr(episode, name) for name in after}, after, {}))
-        elif (read := reads.version(episode)) is not None and reads.is_behind(episode):
-            outcome.seen[pk] = read
+        elif (read := read_versions.version(episode)) is not None and read_versions.is_outdated(episode):
+            outcome.unchanged_versions[pk] = read
         else:
-            outcome.seen[pk] = episode.updated_at
+            outcome.unchanged_versions[pk] = episode.updated_at
     return plans
 
 
-def _locked(ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Episode]:
+def _lock_episodes(ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Episode]:
     """Lock the rows in the order that batches use too, and before their changes, to avoid deadlocks."""
     rows = Episode.objects.select_related("dataset").defer("dataset__features", "dataset__encoding")
     rows = rows.select_for_update(of=("self",), no_key=True).order_by("recorded_at", "pk")
     return rows.in_bulk(list(ids))
 
 
-def _change(plan: _Plan, actor: Actor, group: uuid.UUID) -> Change:
+def _new_change(plan: _Plan, actor: Actor, group: uuid.UUID) -> Change:
     at = plan.episode.updated_at
-    told = {"who": actor.name, "browser": actor.browser, "at": at, "group": group}
-    return Change(episode=plan.episode, before=plan.before, after=plan.after, **told)
+    columns = {"who": actor.name, "browser": actor.browser, "at": at, "group": group}
+    return Change(episode=plan.episode, before=plan.before, after=plan.after, **columns)
 
 
-def _live(ids: list[int]) -> dict[uuid.UUID, list[Change]]:
+def _lock_open_changes(ids: list[int]) -> dict[uuid.UUID, list[Change]]:
     """Return the changes that are not undone, by episode, newest first. Locked, so that each is undone only once."""
-    found: dict[uuid.UUID, list[Change]] = {}
+    open_changes: dict[uuid.UUID, list[Change]] = {}
     rows = Change.objects.select_for_update(no_key=True).filter(pk__in=ids, undone_at=None)
     for change in rows.order_by("-id"):
-        found.setdefault(change.episode_id, []).append(change)
-    return found
+        open_changes.setdefault(change.episode_id, []).append(change)
+    return open_changes
 
 
-def _before(live: dict[uuid.UUID, list[Change]], episode: Episode) -> dict[str, Any]:
+def _fields_before(open_changes: dict[uuid.UUID, list[Change]], episode: Episode) -> dict[str, Any]:
     """Return the fields before these changes. Raise Refused if they were changed again since."""
-    back: dict[str, Any] = {}
-    for change in live[episode.pk]:
-        if any(back.get(name, getattr(episode, name)) != value for name, value in change.after.items()):
+    fields: dict[str, Any] = {}
+    for change in open_changes[episode.pk]:
+        if any(fields.get(name, getattr(episode, name)) != value for name, value in change.after.items()):
             raise conflict(episode)
-        back |= change.before
-    return back
+        fields |= change.before
+    return fields
 
 
 def _write(plans: list[_Plan], actor: Actor, outcome: Outcome) -> list[_Plan]:
     """Write the files, then the rows of those episodes whose file was written."""
     now = version_after(*(plan.episode.updated_at for plan in plans))
     for plan in plans:
-        plan.fields = stamped(plan.after, actor.name, now)
+        plan.fields = add_review_stamp(plan.after, actor.name, now)
         for name, value in plan.fields.items():
             setattr(plan.episode, name, value)
-    told = _write_folders([plan for plan in plans if not plan.episode.is_committed], actor)
-    told |= write_sidecars([plan.episode for plan in plans if plan.episode.is_committed])
-    outcome.unsure += [each for each in told.values() if each.code == NOT_DURABLE]
-    outcome.refused |= {pk: each for pk, each in told.items() if each.code != NOT_DURABLE}
-    done = [plan for plan in plans if plan.episode.pk not in outcome.refused]
-    alike: dict[str, list[_Plan]] = {}
-    for plan in done:
-        alike.setdefault(repr(sorted(plan.fields.items())), []).append(plan)
-    for same in alike.values():
-        Episode.objects.filter(pk__in=[plan.episode.pk for plan in same]).update(**same[0].fields)
-    return done
+    problems = _write_folders([plan for plan in plans if not plan.episode.is_committed], actor)
+    problems |= write_sidecars([plan.episode for plan in plans if plan.episode.is_committed])
+    outcome.warnings += [problem for problem in problems.values() if problem.code == NOT_DURABLE]
+    outcome.refused |= {pk: problem for pk, problem in problems.items() if problem.code != NOT_DURABLE}
+    written = [plan for plan in plans if plan.episode.pk not in outcome.refused]
+    by_fields: dict[str, list[_Plan]] = {}
+    for plan in written:
+        by_fields.setdefault(repr(sorted(plan.fields.items())), []).append(plan)
+    for same_fields in by_fields.values():
+        Episode.objects.filter(pk__in=[plan.episode.pk for plan in same_fields]).update(**same_fields[0].fields)
+    return written
 
 
 def _write_folders(plans: list[_Plan], actor: Actor) -> dict[uuid.UUID, Refused]:
     problems = update_curations(
-        [(plan.episode.take_path, said(plan.episode, plan.after)) for plan in plans], by=actor.name
+        [(plan.episode.take_path, take_fields(plan.episode, plan.after)) for plan in plans], by=actor.name
     )
-    refused: dict[uuid.UUID, Refused] = {}
+    refusals: dict[uuid.UUID, Refused] = {}
     for plan, problem in zip(plans, problems, strict=True):
-        if problem is not None and (why := not_written(plan.episode, problem)) is not None:
-            refused[plan.episode.pk] = why
-    return refused
+        if problem is not None and (refusal := not_written(plan.episode, problem)) is not None:
+            refusals[plan.episode.pk] = refusal
+    return refusals
 
 
-def _tell(episodes: Sequence[Episode], outcome: Outcome) -> None:
+def _update_instances(episodes: Sequence[Episode], outcome: Outcome) -> None:
     """Update the caller's instances with the saved values."""
-    known = {episode.pk: episode for episode in episodes}
+    instances = {episode.pk: episode for episode in episodes}
     for changed in outcome.changed:
-        mine = known[changed.pk]
+        instance = instances[changed.pk]
         for name in FIELDS:
-            setattr(mine, name, getattr(changed, name))
-        mine.reviewer, mine.reviewed_at, mine.updated_at = changed.reviewer, changed.reviewed_at, changed.updated_at
-    for pk, version in outcome.seen.items():
-        known[pk].updated_at = version
+            setattr(instance, name, getattr(changed, name))
+        instance.reviewer, instance.reviewed_at, instance.updated_at = (
+            changed.reviewer,
+            changed.reviewed_at,
+            changed.updated_at,
+        )
+    for pk, version in outcome.unchanged_versions.items():
+        instances[pk].updated_at = version

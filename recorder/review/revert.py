@@ -23,26 +23,26 @@ def revert(
     Raise Refused if the change is not in the episode's history or was undone, if nothing differs, or, given the
     `version` that was read, if anybody (with `own`, anybody else) changed the episode since.
     """
-    wanted = _then(episode, change)
+    fields = _fields_at(episode, change)
     versions = None if version is None else {episode.pk: version}
-    reverted = change_all(
-        episodes=[episode], wish=lambda _: wanted, actor=actor, group=uuid.uuid4(), versions=versions, own=own
+    outcome = change_all(
+        episodes=[episode], fields_for=lambda _: fields, actor=actor, group=uuid.uuid4(), versions=versions, own=own
     )
-    done = reverted.changes.get(episode.pk)
-    if done is None:
-        raise Refused("same", f"{episode} is already in that state ({describe_fields(wanted)}): nothing was changed.")
-    if done.after.get("verdict", Verdict.REJECT) != Verdict.REJECT:
+    new_change = outcome.changes.get(episode.pk)
+    if new_change is None:
+        raise Refused("same", f"{episode} is already in that state ({describe_fields(fields)}): nothing was changed.")
+    if new_change.after.get("verdict", Verdict.REJECT) != Verdict.REJECT:
         apply_policy(dataset=episode.dataset)
-    return done
+    return new_change
 
 
-def _sensible(change: Change, episode: Episode) -> dict[str, Any]:
+def _applicable_fields(change: Change, episode: Episode) -> dict[str, Any]:
     """Return the previous values, without a trim that refers to frames which the episode no longer has."""
-    other_frames = change.superseded and episode.is_committed
-    return {name: v for name, v in change.before.items() if not (other_frames and name.startswith("trim_"))}
+    frames_changed = change.superseded and episode.is_committed
+    return {name: value for name, value in change.before.items() if not (frames_changed and name.startswith("trim_"))}
 
 
-def _then(episode: Episode, change: int | None) -> dict[str, Any]:
+def _fields_at(episode: Episode, change: int | None) -> dict[str, Any]:
     """Return the fields that were changed since, with their values then; the oldest change decides."""
     rows = episode.changes.filter(undone_at=None)
     if change is not None and not rows.filter(pk=change).exists():
@@ -51,11 +51,11 @@ def _then(episode: Episode, change: int | None) -> dict[str, Any]:
             f"Change {change} is not in the history of {episode}, or it was undone. Reload the page.",
             404,
         )
-    wanted: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     for later in rows.order_by("-id"):
         if later.pk == change:
             break
-        wanted |= _sensible(later, episode)
-    if not wanted:
+        fields |= _applicable_fields(later, episode)
+    if not fields:
         raise Refused("same", f"{episode} is already in that state: nobody has changed it since.")
-    return wanted
+    return fields

@@ -24,7 +24,7 @@ from recorder.review.change import conflict
 from recorder.review.verdicts import set_verdict
 from robotdata.spool.errors import TakeBusy
 
-_OVER = (EpisodeState.RECORDED, EpisodeState.INTERRUPTED, EpisodeState.FAILED)
+_ENDED_STATES = (EpisodeState.RECORDED, EpisodeState.INTERRUPTED, EpisodeState.FAILED)
 
 
 class TrashSummary(TypedDict):
@@ -48,8 +48,8 @@ def restore(*, episodes: Sequence[Episode], actor: Actor) -> uuid.UUID:
     for episode in episodes:
         if episode.purged_at is None and episode.verdict not in (Verdict.REJECT, Verdict.UNREVIEWED):
             raise conflict(episode)
-    read = {episode.pk: episode.updated_at for episode in episodes}
-    return set_verdict(episodes=episodes, verdict=Verdict.UNREVIEWED, actor=actor, versions=read)
+    versions = {episode.pk: episode.updated_at for episode in episodes}
+    return set_verdict(episodes=episodes, verdict=Verdict.UNREVIEWED, actor=actor, versions=versions)
 
 
 def empty_trash(
@@ -65,7 +65,7 @@ def empty_trash(
     trash, if the trash holds more than `most`, and if the disk refuses; files deleted before that stay deleted.
     """
     require(actor, Action.DELETE, *(episodes or ()))
-    trash = Episode.objects.trashed().filter(state__in=_OVER).select_related("dataset")
+    trash = Episode.objects.trashed().filter(state__in=_ENDED_STATES).select_related("dataset")
     if episodes is not None:
         trash = trash.filter(pk__in=[episode.pk for episode in episodes])
         if missing := {episode.pk for episode in episodes} - set(trash.values_list("pk", flat=True)):
@@ -93,8 +93,8 @@ def empty_trash(
 
 def _purge(episode: Episode, actor: Actor) -> int:
     with transaction.atomic():
-        mine = Episode.objects.trashed().filter(pk=episode.pk, state__in=_OVER)
-        if not mine.update(purged_at=timezone.now(), reviewer=actor.name, updated_at=next_version()):
+        row = Episode.objects.trashed().filter(pk=episode.pk, state__in=_ENDED_STATES)
+        if not row.update(purged_at=timezone.now(), reviewer=actor.name, updated_at=next_version()):
             return 0
         try:
             aside = set_aside(episode.take_path)

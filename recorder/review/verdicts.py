@@ -18,7 +18,7 @@ from recorder.models import Change, Dataset, Episode
 from recorder.models.annotations import EDITABLE
 from recorder.models.permissions import Action, require, require_changes
 from recorder.models.states import EpisodeState, Verdict
-from recorder.review.change import check_open, conflict
+from recorder.review.change import check_editable, conflict
 from recorder.review.change_many import Versions, change_all, undo_many
 from recorder.task_text import checked_task
 
@@ -70,10 +70,10 @@ def group_of(*, group: uuid.UUID | None, by: Actor) -> uuid.UUID:
     """Return a new group, or `group` itself. Raise Refused if that belongs to somebody else or was undone."""
     if group is None:
         return uuid.uuid4()
-    known = Change.objects.filter(group=group)
-    if known.exclude(who=by.name).exists():
+    changes = Change.objects.filter(group=group)
+    if changes.exclude(who=by.name).exists():
         raise Refused("invalid", f"Change group {group} belongs to somebody else. Start your own.", 422)
-    if known.exclude(undone_at=None).exists():
+    if changes.exclude(undone_at=None).exists():
         raise Refused("taken_back", "This was undone meanwhile: nothing more was changed.")
     return group
 
@@ -99,15 +99,15 @@ def undo(*, actor: Actor) -> list[Episode]:
 
 def undo_some(*, actor: Actor, group: uuid.UUID | None = None, most: int | None = None) -> Undone:
     """Undo the changes of `group` instead of the newest, of at most `most` episodes. Raise Refused as `undo` does."""
-    while (newest := _newest(actor, group)) is not None:
+    while (newest := _newest_change(actor, group)) is not None:
         rows = Change.objects.filter(group=newest.group, who=actor.name, undone_at=None, superseded=False)
         changes = list(rows.select_related("episode__dataset").order_by("-id"))
         for change in changes:
             require_changes(actor, change.after, change.episode)
-        gone = [c for c in changes if c.episode.purged_at is not None]
-        Change.objects.filter(pk__in=[c.pk for c in gone]).update(superseded=True)
-        if live := [c for c in changes if c not in gone]:
-            return _undo_all(live, actor, most)
+        purged = [change for change in changes if change.episode.purged_at is not None]
+        Change.objects.filter(pk__in=[change.pk for change in purged]).update(superseded=True)
+        if undoable := [change for change in changes if change not in purged]:
+            return _undo_all(undoable, actor, most)
     raise Refused("nothing_to_undo", "Nothing left to undo: all your changes are undone or committed.")
 
 
@@ -116,32 +116,32 @@ def history(*, episode: Episode) -> QuerySet[Change]:
     return episode.changes.all()
 
 
-def _newest(actor: Actor, group: uuid.UUID | None) -> Change | None:
-    mine = Change.objects.filter(who=actor.name, undone_at=None, superseded=False).order_by("-id")
+def _newest_change(actor: Actor, group: uuid.UUID | None) -> Change | None:
+    own_changes = Change.objects.filter(who=actor.name, undone_at=None, superseded=False).order_by("-id")
     if group is not None:
-        return mine.filter(group=group).first()
-    return (mine.filter(browser=actor.browser).first() if actor.browser else None) or mine.first()
+        return own_changes.filter(group=group).first()
+    return (own_changes.filter(browser=actor.browser).first() if actor.browser else None) or own_changes.first()
 
 
 def _undo_all(changes: list[Change], actor: Actor, most: int | None) -> Undone:
     for change in changes:
         if change.episode.state in {EpisodeState.ENCODING, EpisodeState.RECORDING}:
-            check_open(change.episode)
-    others = {change.pk: change for change in changes if _overwritten(change)}
-    if others:
-        Change.objects.filter(pk__in=list(others)).update(superseded=True)
-        if len(others) == len(changes):
+            check_editable(change.episode)
+    overwritten = {change.pk: change for change in changes if _is_overwritten(change)}
+    if overwritten:
+        Change.objects.filter(pk__in=list(overwritten)).update(superseded=True)
+        if len(overwritten) == len(changes):
             raise conflict(changes[0].episode)
-    mine = [change for change in changes if change.pk not in others]
-    episodes = list(dict.fromkeys(change.episode_id for change in mine))
-    now = set(episodes[:most])
-    outcome = undo_many(changes=[change for change in mine if change.episode_id in now], actor=actor)
-    outcome.complain(len(now))
+    undoable = [change for change in changes if change.pk not in overwritten]
+    episodes = list(dict.fromkeys(change.episode_id for change in undoable))
+    selected = set(episodes[:most])
+    outcome = undo_many(changes=[change for change in undoable if change.episode_id in selected], actor=actor)
+    outcome.raise_refusals(len(selected))
     _apply_policies(outcome.changed)
-    return Undone(outcome.changed, changes[0].group, len(episodes) - len(now))
+    return Undone(outcome.changed, changes[0].group, len(episodes) - len(selected))
 
 
-def _overwritten(change: Change) -> bool:
+def _is_overwritten(change: Change) -> bool:
     return any(getattr(change.episode, name) != value for name, value in change.after.items())
 
 
@@ -156,21 +156,23 @@ def _change_all(
 ) -> uuid.UUID:
     """Change all of them, or none if one cannot be changed. Raise Refused, naming those that changed meanwhile."""
     group = group_of(group=group, by=actor)
-    read = versions or {episode.pk: version for episode in episodes if version is not None}
+    read_versions = versions or {episode.pk: version for episode in episodes if version is not None}
     own = own or versions is not None
-    change_all(episodes=episodes, wish=lambda _: fields, actor=actor, group=group, versions=read, own=own)
+    change_all(
+        episodes=episodes, fields_for=lambda _: fields, actor=actor, group=group, versions=read_versions, own=own
+    )
     return group
 
 
 def _check_trim(episode: Episode, fields: dict[str, Any]) -> None:
     if not fields.keys() & {"trim_first", "trim_end"}:
         return
-    wanted = Episode(
+    candidate = Episode(
         ticks=episode.ticks,
         trim_first=fields.get("trim_first", episode.trim_first),
         trim_end=fields.get("trim_end", episode.trim_end),
     )
-    trim = wanted.trim
+    trim = candidate.trim
     if trim is not None and not 0 <= trim[0] < trim[1] <= episode.ticks:
         raise Refused(
             "invalid",

@@ -26,7 +26,7 @@ MakeEpisode = Callable[..., Episode]
 @pytest.fixture
 def takes(make_episode: MakeEpisode, monkeypatch: pytest.MonkeyPatch) -> list[Episode]:
     """Seven, three to a transaction."""
-    monkeypatch.setattr(many, "AT_ONCE", 3)
+    monkeypatch.setattr(many, "CHUNK_SIZE", 3)
     return [make_episode(verdict="unreviewed") for _ in range(7)]
 
 
@@ -115,7 +115,9 @@ def test_it_leaves_alone_what_somebody_changed_since(takes: list[Episode]) -> No
 @pytest.mark.parametrize("count", [1, 3])
 def test_it_names_a_row_that_has_gone(takes: list[Episode], count: int) -> None:
     Episode.objects.filter(pk=takes[0].pk).delete()
-    done = change_many(episodes=takes[:count], wish=lambda _: {"rating": 2}, actor=Actor("olga"), group=uuid.uuid4())
+    done = change_many(
+        episodes=takes[:count], fields_for=lambda _: {"rating": 2}, actor=Actor("olga"), group=uuid.uuid4()
+    )
     assert {pk: refused.code for pk, refused in done.refused.items()} == {takes[0].pk: "no_episode"}
     assert [row.rating for row in rows(takes[1:count])] == [2] * (count - 1)
 
@@ -128,7 +130,12 @@ def test_one_and_many_agree_on_what_is_a_conflict(takes: list[Episode], count: i
 
     def rate(rating: int, actor: Actor, own: bool) -> set[str]:
         done = change_many(
-            episodes=some, wish=lambda _: {"rating": rating}, actor=actor, group=uuid.uuid4(), versions=read, own=own
+            episodes=some,
+            fields_for=lambda _: {"rating": rating},
+            actor=actor,
+            group=uuid.uuid4(),
+            versions=read,
+            own=own,
         )
         return {refused.code for refused in done.refused.values()}
 

@@ -129,17 +129,17 @@ def hello(_: World) -> Hello:
 
 
 def change_many(world: World, actor: Actor) -> None:
-    rated = many.change_many(episodes=[world.take], wish=lambda _: {"rating": 3}, actor=actor, group=uuid.uuid4())
-    rated.complain(1)
+    rated = many.change_many(episodes=[world.take], fields_for=lambda _: {"rating": 3}, actor=actor, group=uuid.uuid4())
+    rated.raise_refusals(1)
 
 
 def undo_many(world: World, actor: Actor) -> None:
-    many.undo_many(changes=list(world.take.changes.all()), actor=actor).complain(1)
+    many.undo_many(changes=list(world.take.changes.all()), actor=actor).raise_refusals(1)
 
 
 def change_all(world: World, actor: Actor) -> None:
     both = [world.take, world.other]
-    many.change_all(episodes=both, wish=lambda _: {"rating": 3}, actor=actor, group=uuid.uuid4())
+    many.change_all(episodes=both, fields_for=lambda _: {"rating": 3}, actor=actor, group=uuid.uuid4())
 
 
 def record(world: World, actor: Actor) -> None:
@@ -267,7 +267,10 @@ def test_a_rule_may_differ_by_action(world: World, monkeypatch: pytest.MonkeyPat
     for act in (
         lambda: verdicts.set_verdict(episodes=[world.other], verdict="reject", actor=OLGA),
         lambda: many.change_all(
-            episodes=[world.other], wish=lambda _: {"rating": 1, "verdict": "reject"}, actor=OLGA, group=uuid.uuid4()
+            episodes=[world.other],
+            fields_for=lambda _: {"rating": 1, "verdict": "reject"},
+            actor=OLGA,
+            group=uuid.uuid4(),
         ),
         lambda: revert.revert(episode=world.take, change=None, actor=OLGA),
     ):

@@ -28,7 +28,7 @@ ROUNDS, TAKES = 20, 40
 
 
 def rate(takes: list[Episode], rating: int) -> None:
-    change_many(episodes=takes, wish=lambda _: {"rating": rating}, actor=Actor("olga"), group=uuid.uuid4())
+    change_many(episodes=takes, fields_for=lambda _: {"rating": rating}, actor=Actor("olga"), group=uuid.uuid4())
 
 
 def judge(takes: list[Episode]) -> None:
