@@ -25,10 +25,10 @@ from recorder.models import Dataset, Episode, Job, Operation, Rig, Session
 log = logging.getLogger(__name__)
 
 PERIOD_S = 0.25
-MOST_AT_ONCE = 200
+MAX_CHANGES = 200
 # Finds rows whose transaction was committed long after their timestamp.
 OVERLAP = timedelta(seconds=5)
-_EXPIRE_EVERY = 4
+_EXPIRE_EVERY_POLLS = 4
 
 Listener = Callable[[list[Moved] | None], None]  # None: refresh everything
 
@@ -41,15 +41,15 @@ class ChangePoller:
         self._seen: dict[tuple[Kind, Any], datetime] = {}
         self._version: int | None = None
 
-    def look(self) -> list[Moved] | None:
+    def poll(self) -> list[Moved] | None:
         """Return the rows that changed since the last poll, or None if there are more than MOST_AT_ONCE."""
-        if not self._anything_written():
+        if not self._database_changed():
             return []
         after = self._since - OVERLAP
-        news = [row for row in _moved_rows(after) if self._is_new(row)]
+        changes = [row for row in _moved_rows(after) if self._is_new(row)]
         self._seen = {key: at for key, at in self._seen.items() if at > after}
-        self._since = max(self._since, min(timezone.now(), max((at for _, _, at in news), default=self._since)))
-        return [moved for moved, _, _ in news] if len(news) <= MOST_AT_ONCE else None
+        self._since = max(self._since, min(timezone.now(), max((at for _, _, at in changes), default=self._since)))
+        return [moved for moved, _, _ in changes] if len(changes) <= MAX_CHANGES else None
 
     def _is_new(self, row: tuple[Moved, Any, datetime]) -> bool:
         moved, pk, at = row
@@ -59,7 +59,7 @@ class ChangePoller:
         self._seen[key] = at
         return True
 
-    def _anything_written(self) -> bool:
+    def _database_changed(self) -> bool:
         if connection.vendor != "sqlite":
             return True
         with connection.cursor() as cursor:
@@ -71,44 +71,48 @@ class ChangePoller:
 
 def _moved_rows(after: datetime) -> Iterator[tuple[Moved, Any, datetime]]:
     pk: Any
-    newer, many = Q(updated_at__gt=after), MOST_AT_ONCE + 1
+    is_newer, limit = Q(updated_at__gt=after), MAX_CHANGES + 1
     # The newest changes come first: otherwise those already reported would fill the limit at every poll.
-    episodes = Episode.objects.filter(newer).order_by("-updated_at")
-    told = ("pk", "dataset__slug", "state", "rig__name", "verdict", "recorded_at", "updated_at")
-    for pk, slug, state, rig, verdict, recorded, at in episodes.values_list(*told)[:many]:
-        said = {"rig": rig or "", "verdict": verdict, "recorded_at": recorded.isoformat() if recorded else ""}
-        yield cast(Moved, {**_moved("episode", pk, slug, state), **said}), pk, at
-    operations = Operation.objects.filter(newer).order_by("-updated_at")
-    for pk, slug, state, at in operations.values_list("pk", "dataset__slug", "state", "updated_at")[:many]:
+    episodes = Episode.objects.filter(is_newer).order_by("-updated_at")
+    columns = ("pk", "dataset__slug", "state", "rig__name", "verdict", "recorded_at", "updated_at")
+    for pk, slug, state, rig, verdict, recorded, at in episodes.values_list(*columns)[:limit]:
+        fields = {"rig": rig or "", "verdict": verdict, "recorded_at": recorded.isoformat() if recorded else ""}
+        yield cast(Moved, {**_moved("episode", pk, slug, state), **fields}), pk, at
+    operations = Operation.objects.filter(is_newer).order_by("-updated_at")
+    for pk, slug, state, at in operations.values_list("pk", "dataset__slug", "state", "updated_at")[:limit]:
         yield _moved("operation", pk, slug, state), pk, at
-    jobs = Job.objects.filter(newer).order_by("-updated_at")
-    about = jobs.values_list("pk", "operation__dataset__slug", "state", "operation_id", "updated_at")
-    for pk, slug, state, operation, at in about[:many]:
+    jobs = Job.objects.filter(is_newer).order_by("-updated_at")
+    job_rows = jobs.values_list("pk", "operation__dataset__slug", "state", "operation_id", "updated_at")
+    for pk, slug, state, operation, at in job_rows[:limit]:
         yield {**_moved("job", pk, slug, state), "operation": str(operation)}, pk, at
-    for pk, slug, at in Dataset.objects.filter(newer).values_list("pk", "slug", "updated_at")[:many]:
+    for pk, slug, at in Dataset.objects.filter(is_newer).values_list("pk", "slug", "updated_at")[:limit]:
         yield _moved("dataset", slug, slug, ""), pk, at
-    for row in Rig.objects.filter(newer).defer("features")[:many]:
+    for row in Rig.objects.filter(is_newer).defer("features")[:limit]:
         yield _rig_moved(row), row.pk, row.updated_at
     sessions = Session.objects.filter(Q(started_at__gt=after) | Q(ended_at__gt=after))
-    sittings = sessions.values_list("pk", "dataset__slug", "rig__name", "started_at", "ended_at")
-    for pk, slug, rig, began, ended in sittings[:many]:
-        yield {**_moved("session", pk, slug, "ended" if ended else "running"), "rig": rig}, pk, ended or began
+    session_rows = sessions.values_list("pk", "dataset__slug", "rig__name", "started_at", "ended_at")
+    for pk, slug, rig, started_at, ended_at in session_rows[:limit]:
+        yield (
+            {**_moved("session", pk, slug, "ended" if ended_at else "running"), "rig": rig},
+            pk,
+            ended_at or started_at,
+        )
 
 
 def _rig_moved(rig: Rig) -> Moved:
-    ready = rig.readiness
-    said = {"rig": rig.name, "label": ready.label, "tone": ready.tone, "reason": ready.reason}
-    return cast(Moved, {**_moved("rig", rig.name, "", rig.state), **said})
+    readiness = rig.readiness
+    fields = {"rig": rig.name, "label": readiness.label, "tone": readiness.tone, "reason": readiness.reason}
+    return cast(Moved, {**_moved("rig", rig.name, "", rig.state), **fields})
 
 
 def _moved(kind: Kind, pk: Any, dataset: str, state: str) -> Moved:
     return {"type": "moved", "kind": kind, "id": str(pk), "dataset": dataset, "state": state}
 
 
-def just_moved() -> list[Moved] | None:
+def recently_moved() -> list[Moved] | None:
     """Return the rows that changed in the last seconds, for a page whose socket was not open yet; None if too many."""
     rows = [moved for moved, _, _ in _moved_rows(timezone.now() - OVERLAP)]
-    return rows if len(rows) <= MOST_AT_ONCE else None
+    return rows if len(rows) <= MAX_CHANGES else None
 
 
 class ChangeFeed:
@@ -133,32 +137,32 @@ class ChangeFeed:
             self._stop.set()
             self._stop = None
 
-    def _tell(self, news: list[Moved] | None) -> None:
+    def _notify(self, changes: list[Moved] | None) -> None:
         for listener in list(self._listeners):
-            listener(news)
+            listener(changes)
 
     def _run(self, loop: asyncio.AbstractEventLoop, stop: threading.Event) -> None:
-        changes, turn, missed = ChangePoller(), 0, False
+        poller, polls, missed = ChangePoller(), 0, False
         offline = broker_watch.offline_since()
         while not stop.wait(PERIOD_S):
             try:
-                turn += 1
-                if turn % _EXPIRE_EVERY == 0:
+                polls += 1
+                if polls % _EXPIRE_EVERY_POLLS == 0:
                     expire_rigs()
-                    was, offline = offline, broker_watch.offline_since()
-                    missed = missed or was != offline  # pages show whether the broker is online
-                news = changes.look()
+                    offline_before, offline = offline, broker_watch.offline_since()
+                    missed = missed or offline_before != offline  # pages show whether the broker is online
+                changes = poller.poll()
                 # While the database was unreachable, changes may have been missed.
-                news, missed = (None, False) if missed else (news, False)
+                changes, missed = (None, False) if missed else (changes, False)
             except Error as error:  # a lost connection may be an InterfaceError, which is not a DatabaseError
                 log.warning("Cannot poll the database for changes: %s", error)
                 connection.close()
                 missed = True
                 stop.wait(1.0)
                 continue
-            if news or news is None:
+            if changes or changes is None:
                 try:
-                    loop.call_soon_threadsafe(self._tell, news)
+                    loop.call_soon_threadsafe(self._notify, changes)
                 except RuntimeError:  # the server has shut down
                     break
         connection.close()

@@ -14,8 +14,8 @@ from django.conf import settings
 from recorder.actor import Actor, ActorKind
 from recorder.errors import Refused
 from recorder.live import rigs
-from recorder.live.change_feed import just_moved, watcher
-from recorder.live.hub import SILENT_S, Feed, Viewer, Wanted, hub
+from recorder.live.change_feed import recently_moved, watcher
+from recorder.live.hub import SILENT_S, CameraRates, Feed, Viewer, hub
 from recorder.live.layer_errors import LAYER_ERRORS
 from recorder.live.messages import Moved
 from recorder.live.relay import Inbound, Outbound, is_scaled_out, watch_group
@@ -175,7 +175,7 @@ class RigConsumer(Socket):
     async def rig_watch(self, event: dict[str, Any]) -> None:
         """Record what another web process watches. Called over the channel layer."""
         if self.outbound is not None:
-            self.outbound.asked(event["process"], event["cameras"])
+            self.outbound.record_request(event["process"], event["cameras"])
 
     async def to_layer(self, channel: str, message: dict[str, Any]) -> None:
         """Send a message over the channel layer; a failure is logged."""
@@ -184,7 +184,7 @@ class RigConsumer(Socket):
         except LAYER_ERRORS as error:
             log.warning("An answer of %s is lost: %s", self.name, error)
 
-    def on_wanted(self, wanted: Wanted) -> None:
+    def on_wanted(self, wanted: CameraRates) -> None:
         """Tell the rig which cameras are watched, and at how many frames per second."""
         self.keep(self.say({"type": "watch", "cameras": wanted}))
 
@@ -262,7 +262,7 @@ class LiveConsumer(BrowserSocket):
             case "drawn":
                 self.viewer.drawn(drawn_cameras(message.get("cameras")))
             case "ping":
-                self.viewer.pinged(ping_number(message.get("id")))
+                self.viewer.answer_ping(ping_number(message.get("id")))
             case _:
                 raise BadMessage('want {"type": "watch", "cameras": {...}}, "drawn" or "ping"')
 
@@ -295,7 +295,7 @@ class EventsConsumer(BrowserSocket):
         self.wake = asyncio.Event()
         watcher.add(self.moved)
         self.pump = asyncio.create_task(self.run())
-        self.moved(await in_database(just_moved))
+        self.moved(await in_database(recently_moved))
 
     def moved(self, news: list[Moved] | None) -> None:
         """Collect changes for the next send; None, or too many, becomes a refresh."""

@@ -18,12 +18,12 @@ from recorder.models.readiness import readiness_of
 from robotdata.websocket import wire_text
 
 SILENT_S = 1.5  # a rig sends its status four times a second
-FRESH_S = 1.0  # an older frame is not sent
+MAX_FRAME_AGE_S = 1.0  # an older frame is not sent
 _TICK_S = 0.25
-_TELEMETRY_KEPT = 50
-_EARLY = 0.6  # of a period: the clocks of cameras and server are never in phase
+_MAX_TELEMETRY = 50
+_EARLIEST_SHARE = 0.6  # of a period: the clocks of cameras and server are never in phase
 
-Wanted = dict[str, float]
+CameraRates = dict[str, float]
 
 
 class Viewer:
@@ -34,13 +34,13 @@ class Viewer:
     """
 
     def __init__(self, *, paced: bool = False) -> None:
-        self.wanted: Wanted = {}
+        self.wanted: CameraRates = {}
         self._frames: dict[int, tuple[bytes, float]] = {}
         self._pacing = Pacing() if paced else None
         self._status: str | None = None
         self._ping: int | None = None
         self._names: str | None = None
-        self._telemetry: deque[str] = deque(maxlen=_TELEMETRY_KEPT)
+        self._telemetry: deque[str] = deque(maxlen=_MAX_TELEMETRY)
         self._due: dict[str, float] = {}
         self._wake = asyncio.Event()
 
@@ -54,7 +54,7 @@ class Viewer:
             return
         # The times lie on a grid, so that 10 fps of 30 is ten and not seven and a half; after a gap the grid restarts.
         period = 1.0 / fps
-        self._due[key] = max(due + period, now + _EARLY * period)
+        self._due[key] = max(due + period, now + _EARLIEST_SHARE * period)
         self._frames[camera] = data, now
         self._wake.set()
 
@@ -73,7 +73,7 @@ class Viewer:
         self._telemetry.append(text)
         self._wake.set()
 
-    def pinged(self, number: int) -> None:
+    def answer_ping(self, number: int) -> None:
         """Answer a ping of the viewer; only the newest is answered."""
         self._ping = number
         self._wake.set()
@@ -87,10 +87,10 @@ class Viewer:
 
     async def next(self) -> str | bytes:
         """Return the next message, the most urgent first; waits until there is one."""
-        while (news := self.pop()) is None:
+        while (message := self.pop()) is None:
             self._wake.clear()
             await self._wake.wait()
-        return news
+        return message
 
     def pop(self) -> str | bytes | None:
         """Return what is to be sent now, or None. Called again for each message, so that nothing ages in a list."""
@@ -107,7 +107,7 @@ class Viewer:
 
     def _pop_frame(self) -> bytes | None:
         now = time.monotonic()
-        self._frames = {camera: frame for camera, frame in self._frames.items() if now - frame[1] < FRESH_S}
+        self._frames = {camera: frame for camera, frame in self._frames.items() if now - frame[1] < MAX_FRAME_AGE_S}
         camera = next(iter(self._frames), None) if self._pacing is None else self._pacing.choose(self._frames)
         if camera is None:
             return None
@@ -133,23 +133,23 @@ class Feed:
         self.names: str | None = None
         self.online = False
         self.heard_at = 0.0
-        self.on_wanted: Callable[[Wanted], None] | None = None
+        self.on_wanted: Callable[[CameraRates], None] | None = None
         self.clock = RigClock()
-        self._asked: Wanted = {}
+        self._sent_wanted: CameraRates = {}
 
-    def wanted(self) -> Wanted:
+    def wanted(self) -> CameraRates:
         """Return the highest frame rate that any viewer wants of each camera."""
-        union: Wanted = {}
+        rates: CameraRates = {}
         for viewer in self.viewers:
             for key, fps in viewer.wanted.items():
-                union[key] = max(fps, union.get(key, 0.0))
-        return union
+                rates[key] = max(fps, rates.get(key, 0.0))
+        return rates
 
-    def tell_wanted(self, *, always: bool = False) -> None:
+    def send_wanted(self, *, always: bool = False) -> None:
         """Tell the rig which cameras are wanted, if that has changed or `always`."""
         wanted = self.wanted()
-        if self.on_wanted is not None and (always or wanted != self._asked):
-            self._asked = wanted
+        if self.on_wanted is not None and (always or wanted != self._sent_wanted):
+            self._sent_wanted = wanted
             self.on_wanted(wanted)
 
     def publish_frame(self, data: bytes) -> None:
@@ -181,8 +181,8 @@ class Feed:
 
     def publish_telemetry(self, message: Mapping[str, Any]) -> None:
         """Publish telemetry to the viewers; names of values are kept for later viewers."""
-        if isinstance(said_at := message.get("t"), int | float):
-            self.clock.heard(said_at)
+        if isinstance(rig_time_s := message.get("t"), int | float):
+            self.clock.heard(rig_time_s)
         rows = {key: value for key, value in message.items() if key != "names"}
         if names := message.get("names"):
             self.names = wire_text({"type": "telemetry", "names": names, "rows": []})
@@ -196,9 +196,9 @@ class Feed:
         """Publish an offline status, unless the rig is offline already."""
         if self.online:
             last = self.status or {}
-            kept: dict[str, Any] = {key: last[key] for key in ("disk", "cameras") if key in last}
+            kept_fields: dict[str, Any] = {key: last[key] for key in ("disk", "cameras") if key in last}
             offline = offline_status(self.name, cut_off=last.get("take"))
-            self.publish_status({**offline, **kept, "since": time.time()})
+            self.publish_status({**offline, **kept_fields, "since": time.time()})
 
 
 class Hub:
@@ -206,7 +206,7 @@ class Hub:
 
     def __init__(self) -> None:
         self.feeds: dict[str, Feed] = {}
-        self.on_look: Callable[[Feed], None] | None = None  # of the relay
+        self.on_watch: Callable[[Feed], None] | None = None  # of the relay
         self._ticker: asyncio.Task[None] | None = None
 
     def feed(self, name: str) -> Feed:
@@ -218,16 +218,16 @@ class Hub:
                 self._ticker = asyncio.get_running_loop().create_task(self._tick())
         return feed
 
-    def attach(self, name: str, on_wanted: Callable[[Wanted], None]) -> Feed:
+    def attach(self, name: str, on_wanted: Callable[[CameraRates], None]) -> Feed:
         """Attach a rig's socket; `on_wanted` is called at once and whenever the watched cameras change."""
         feed = self.feed(name)
         feed.on_wanted = on_wanted
         feed.names = None
         feed.clock = RigClock()
-        feed.tell_wanted(always=True)
+        feed.send_wanted(always=True)
         return feed
 
-    def detach(self, name: str, on_wanted: Callable[[Wanted], None]) -> None:
+    def detach(self, name: str, on_wanted: Callable[[CameraRates], None]) -> None:
         """Detach the rig's socket, unless another one has replaced it."""
         feed = self.feeds.get(name)
         if feed is not None and feed.on_wanted == on_wanted:
@@ -243,26 +243,26 @@ class Hub:
             viewer.offer_status(wire_text(feed.status))
         if feed.names is not None:
             viewer.offer_names(feed.names)
-        self._looked(feed)
+        self._call_on_watch(feed)
         return feed
 
-    def watch(self, name: str, viewer: Viewer, wanted: Wanted) -> None:
+    def watch(self, name: str, viewer: Viewer, wanted: CameraRates) -> None:
         """Set the cameras that the viewer watches and the frames per second of each."""
         viewer.wanted = wanted
         if feed := self.feeds.get(name):
-            feed.tell_wanted()
-            self._looked(feed)
+            feed.send_wanted()
+            self._call_on_watch(feed)
 
-    def _looked(self, feed: Feed) -> None:
-        if self.on_look is not None:
-            self.on_look(feed)
+    def _call_on_watch(self, feed: Feed) -> None:
+        if self.on_watch is not None:
+            self.on_watch(feed)
 
     def leave(self, name: str, viewer: Viewer) -> None:
         """Remove the viewer from the rig's feed."""
         feed = self.feeds.get(name)
         if feed is not None:
             feed.viewers.discard(viewer)
-            feed.tell_wanted()
+            feed.send_wanted()
             self._drop_if_idle(feed)
 
     def _drop_if_idle(self, feed: Feed) -> None:

@@ -6,8 +6,8 @@ import time
 from collections import deque
 from collections.abc import Iterable
 
-_MOST_EACH = 2
-_QUICK_S = 0.25
+_MAX_PER_CAMERA = 2
+_FAST_S = 0.25
 
 
 class Pacing:
@@ -18,25 +18,25 @@ class Pacing:
     """
 
     def __init__(self) -> None:
-        self._under_way: dict[int, deque[float]] = {}
-        self._quick = False
+        self._in_flight: dict[int, deque[float]] = {}
+        self._is_fast = False
         self._turn = 0
         self._last_turn: dict[int, int] = {}
 
     def choose(self, cameras: Iterable[int]) -> int | None:
         """Return which of these cameras may send a frame now: the one that waited longest; None if none may."""
-        if not self._quick and any(self._under_way.values()):
+        if not self._is_fast and any(self._in_flight.values()):
             return None
-        free = [camera for camera in cameras if len(self._under_way.get(camera, ())) < _MOST_EACH]
-        return min(free, key=lambda camera: self._last_turn.get(camera, 0), default=None)
+        ready = [camera for camera in cameras if len(self._in_flight.get(camera, ())) < _MAX_PER_CAMERA]
+        return min(ready, key=lambda camera: self._last_turn.get(camera, 0), default=None)
 
     def sent(self, camera: int) -> None:
         """Record that a frame of `camera` was sent."""
         self._turn += 1
         self._last_turn[camera] = self._turn
-        self._under_way.setdefault(camera, deque()).append(time.monotonic())
+        self._in_flight.setdefault(camera, deque()).append(time.monotonic())
 
     def drawn(self, camera: int) -> None:
         """Record that the oldest frame of `camera` in flight was drawn; ignored if none was sent."""
-        if under_way := self._under_way.get(camera):
-            self._quick = time.monotonic() - under_way.popleft() < _QUICK_S
+        if in_flight := self._in_flight.get(camera):
+            self._is_fast = time.monotonic() - in_flight.popleft() < _FAST_S

@@ -11,13 +11,13 @@ from recorder.actor import Actor
 from recorder.errors import Refused
 from recorder.live.rig_commands import send_command
 from recorder.live.rigs import find_rig
-from recorder.live.sessions import BUSY, change_session, drop_session, end_session, record_args, start_session
+from recorder.live.sessions import BUSY_STATES, change_session, drop_session, end_session, record_args, start_session
 from recorder.models import Dataset, Operation, Session
 from recorder.models.permissions import Action, require
 from recorder.models.states import RigState
 from recorder.task_text import checked_task
 
-WAITING = {RigState.RESETTING, RigState.PAUSED}
+WAITING_STATES = {RigState.RESETTING, RigState.PAUSED}
 
 
 def start_recording(
@@ -39,7 +39,7 @@ def start_recording(
     require(actor, Action.RECORD, rig, dataset)
     if not rig.is_online:
         raise Refused("offline", f"{rig.name} is offline, so it cannot record: start the rig, then try again.")
-    session, new = start_session(rig=rig, dataset=dataset, actor=actor, **settings)
+    session, is_new = start_session(rig=rig, dataset=dataset, actor=actor, **settings)
     args = record_args(session, **settings)
     if take is not None:
         args["take"] = take
@@ -47,10 +47,10 @@ def start_recording(
         reply = async_to_sync(send_command)(rig.name, "record", args, command_id=command_id, actor=actor)
     except Refused as refusal:
         # Without an answer the rig may be recording, and then it needs the session.
-        if new and refusal.code != "no_answer":
+        if is_new and refusal.code != "no_answer":
             drop_session(session=session, actor=actor)
         raise
-    if not new:
+    if not is_new:
         change_session(session=session, actor=actor, **settings)
     return session, reply
 
@@ -62,9 +62,9 @@ def finish_session(*, session: Session, actor: Actor) -> Operation | None:
     """
     require(actor, Action.RECORD, session)
     rig = find_rig(name=session.rig.name)
-    if session.ended_at is None and rig.state in BUSY:
+    if session.ended_at is None and rig.state in BUSY_STATES:
         raise Refused("not_allowed", f"{rig.name} is {rig.state}: stop the take first, then end the session.")
-    if session.ended_at is None and rig.state in WAITING:
+    if session.ended_at is None and rig.state in WAITING_STATES:
         with contextlib.suppress(Refused):  # otherwise the reset timer would start one more take
             async_to_sync(send_command)(rig.name, "cancel", actor=actor)
     return end_session(session=session, actor=actor)

@@ -17,13 +17,13 @@ from typing import Any
 from channels.layers import get_channel_layer
 from django.conf import settings
 
-from recorder.live.hub import Feed, Hub, Viewer, Wanted
+from recorder.live.hub import CameraRates, Feed, Hub, Viewer
 from recorder.live.layer_errors import LAYER_ERRORS
 
 log = logging.getLogger(__name__)
 
-ASK_EVERY_S = 1.0
-ASK_HOLDS_S = 3.5
+REQUEST_EVERY_S = 1.0
+REQUEST_VALID_S = 3.5
 PROCESS = secrets.token_hex(8)
 
 
@@ -49,35 +49,35 @@ class Outbound:
         self.hub = hub
         self.rig = rig
         self.viewer: Viewer | None = None
-        self._asked: dict[str, tuple[Wanted, float]] = {}
+        self._requests: dict[str, tuple[CameraRates, float]] = {}
         self._pump: asyncio.Task[None] | None = None
 
-    def asked(self, process: str, wanted: Wanted) -> None:
+    def record_request(self, process: str, wanted: CameraRates) -> None:
         """Record which cameras the viewers of another process watch. Repeated requests keep the feed alive."""
         if process == PROCESS:
             return
-        new = process not in self._asked
-        self._asked[process] = (wanted, time.monotonic() + ASK_HOLDS_S)
+        new = process not in self._requests
+        self._requests[process] = (wanted, time.monotonic() + REQUEST_VALID_S)
         if new and self.viewer is not None:
             self.hub.join(self.rig, self.viewer)  # sends the last status and the names again
-        self._settle()
+        self._update_watch()
 
-    def _settle(self) -> None:
+    def _update_watch(self) -> None:
         now = time.monotonic()
-        self._asked = {process: asked for process, asked in self._asked.items() if asked[1] > now}
-        if not self._asked:
+        self._requests = {process: request for process, request in self._requests.items() if request[1] > now}
+        if not self._requests:
             self.stop()
             return
         if self.viewer is None:
             self.viewer = Viewer()
             self.hub.join(self.rig, self.viewer)
             self._pump = asyncio.get_running_loop().create_task(self._run(self.viewer))
-        union: Wanted = {}
-        for wanted, _ in self._asked.values():
+        rates: CameraRates = {}
+        for wanted, _ in self._requests.values():
             for key, fps in wanted.items():
-                union[key] = max(fps, union.get(key, 0.0))
-        if union != self.viewer.wanted:
-            self.hub.watch(self.rig, self.viewer, union)
+                rates[key] = max(fps, rates.get(key, 0.0))
+        if rates != self.viewer.wanted:
+            self.hub.watch(self.rig, self.viewer, rates)
 
     def stop(self) -> None:
         """Stop sending, and leave the hub."""
@@ -91,14 +91,14 @@ class Outbound:
     async def _run(self, viewer: Viewer) -> None:
         layer = get_channel_layer()
         while True:
-            news = await viewer.next()
-            kind = "feed.frame" if isinstance(news, bytes) else "feed.words"
+            message = await viewer.next()
+            kind = "feed.frame" if isinstance(message, bytes) else "feed.words"
             try:
-                await layer.group_send(feed_group(self.rig), {"type": kind, "rig": self.rig, "news": news})
+                await layer.group_send(feed_group(self.rig), {"type": kind, "rig": self.rig, "news": message})
             except LAYER_ERRORS as error:
                 log.warning("The channel layer rejects the feed of %s: %s", self.rig, error)
                 await asyncio.sleep(1.0)
-            self._settle()
+            self._update_watch()
 
 
 class Inbound:
@@ -107,13 +107,13 @@ class Inbound:
     def __init__(self, hub: Hub) -> None:
         self.hub = hub
         self._task: asyncio.Task[None] | None = None
-        self._look = asyncio.Event()
+        self._viewers_changed = asyncio.Event()
         self._groups: set[str] = set()
-        hub.on_look = self._looked
+        hub.on_watch = self._on_watch
 
-    def _looked(self, feed: Feed) -> None:
+    def _on_watch(self, feed: Feed) -> None:
         if feed.on_wanted is None:
-            self._look.set()
+            self._viewers_changed.set()
             if self._task is None or self._task.done():
                 self._task = asyncio.get_running_loop().create_task(self._run())
 
@@ -126,17 +126,17 @@ class Inbound:
             except LAYER_ERRORS as error:
                 log.warning("The channel layer (CHANNEL_URL) is unreachable: %s", error)
                 await asyncio.sleep(1.0)
-        await asyncio.gather(self._listen(layer, channel), self._ask(layer, channel))
+        await asyncio.gather(self._listen(layer, channel), self._request_feeds(layer, channel))
 
     async def _listen(self, layer: Any, channel: str) -> None:
         while True:
             try:
-                self._take(await layer.receive(channel))
+                self._publish(await layer.receive(channel))
             except LAYER_ERRORS as error:
                 log.warning("Cannot receive from the channel layer: %s", error)
                 await asyncio.sleep(1.0)
 
-    def _take(self, message: dict[str, Any]) -> None:
+    def _publish(self, message: dict[str, Any]) -> None:
         feed = self.hub.feeds.get(str(message.get("rig")))
         if feed is None or feed.on_wanted is not None:
             return
@@ -146,25 +146,25 @@ class Inbound:
             if feed.keys:
                 feed.publish_frame(news)
             return
-        words = json.loads(news)
-        if words["type"] == "status":
-            feed.publish_status(words)
+        content = json.loads(news)
+        if content["type"] == "status":
+            feed.publish_status(content)
         else:
-            feed.publish_telemetry(words)
+            feed.publish_telemetry(content)
 
-    async def _ask(self, layer: Any, channel: str) -> None:
+    async def _request_feeds(self, layer: Any, channel: str) -> None:
         while True:
-            self._look.clear()
+            self._viewers_changed.clear()
             try:
-                await self._ask_once(layer, channel)
-                await asyncio.wait_for(self._look.wait(), ASK_EVERY_S)
+                await self._request_feeds_once(layer, channel)
+                await asyncio.wait_for(self._viewers_changed.wait(), REQUEST_EVERY_S)
             except TimeoutError:
                 continue
             except LAYER_ERRORS as error:
                 log.warning("Cannot request feeds through the channel layer: %s", error)
-                await asyncio.sleep(ASK_EVERY_S)
+                await asyncio.sleep(REQUEST_EVERY_S)
 
-    async def _ask_once(self, layer: Any, channel: str) -> None:
+    async def _request_feeds_once(self, layer: Any, channel: str) -> None:
         remote = [feed for feed in self.hub.feeds.values() if feed.viewers and feed.on_wanted is None]
         groups = {feed_group(feed.name) for feed in remote}
         for group in groups - self._groups:
@@ -173,5 +173,5 @@ class Inbound:
             await layer.group_discard(group, channel)
         self._groups = groups
         for feed in remote:
-            ask = {"type": "rig.watch", "process": PROCESS, "cameras": feed.wanted()}
-            await layer.group_send(watch_group(feed.name), ask)
+            request = {"type": "rig.watch", "process": PROCESS, "cameras": feed.wanted()}
+            await layer.group_send(watch_group(feed.name), request)

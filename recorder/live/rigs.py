@@ -38,35 +38,35 @@ def rig_connected(*, hello: Hello, connection: str, actor: Actor) -> Rig:
             f"The rig uses version {hello.protocol} of the rig protocol, this server {VERSION}: "
             "install the same release of robotdata on both.",
         )
-    card, now = hello.rig, timezone.now()
-    rig, _ = Rig.objects.get_or_create(name=card.name)
-    host = f"{card.host or 'unknown host'} (process {card.pid})"[:120]
-    mine = Rig.objects.filter(pk=rig.pk).filter(
+    rig_info, now = hello.rig, timezone.now()
+    rig, _ = Rig.objects.get_or_create(name=rig_info.name)
+    host = f"{rig_info.host or 'unknown host'} (process {rig_info.pid})"[:120]
+    claimable = Rig.objects.filter(pk=rig.pk).filter(
         Q(state=RigState.OFFLINE)
         | Q(host=host)
         | Q(connection="")
         | Q(last_seen_at=None)
         | Q(last_seen_at__lt=now - timedelta(seconds=ALIVE_S))
     )
-    taken = mine.update(
+    claimed = claimable.update(
         connection=connection,
         host=host,
-        robot_type=card.robot_type[:120],
-        fps=card.fps,
-        features=card.features,
-        cameras=[camera.model_dump(include={"key", "name", "width", "height", "fps"}) for camera in card.cameras],
-        status={**_kept(hello.status), **_of_connection(hello, now)},
+        robot_type=rig_info.robot_type[:120],
+        fps=rig_info.fps,
+        features=rig_info.features,
+        cameras=[camera.model_dump(include={"key", "name", "width", "height", "fps"}) for camera in rig_info.cameras],
+        status={**_stored_fields(hello.status), **_connection_fields(hello, now)},
         **_state_of(hello.status),
         last_seen_at=now,
         updated_at=now,
     )
     rig.refresh_from_db()
-    if not taken:
+    if not claimed:
         since = rig.status.get("connected_at")
         when = f" since {datetime.fromtimestamp(since, UTC):%H:%M:%S} UTC" if isinstance(since, int | float) else ""
         raise Refused(
             "in_use",
-            f"The name {card.name!r} is in use by the rig on {rig.host}{when}. "
+            f"The name {rig_info.name!r} is in use by the rig on {rig.host}{when}. "
             "Stop that one first, or give this rig another name in its TOML file.",
         )
     return rig
@@ -78,28 +78,28 @@ def rig_status(*, name: str, connection: str, status: Mapping[str, Any], moved: 
     The row counts as changed only if `moved`: a person would see the difference.
     """
     now = timezone.now()
-    kept = _kept(status)
-    mine = Rig.objects.filter(name=name, connection=connection)
-    before = mine.values_list("status", flat=True).first() or {}
-    of_connection = {name: before[name] for name in _OF_CONNECTION if name in before}
-    changes = {"status": {**kept, **of_connection}, **_state_of(status), "last_seen_at": now}
+    stored_fields = _stored_fields(status)
+    row = Rig.objects.filter(name=name, connection=connection)
+    stored_status = row.values_list("status", flat=True).first() or {}
+    connection_fields = {name: stored_status[name] for name in _CONNECTION_FIELDS if name in stored_status}
+    changes = {"status": {**stored_fields, **connection_fields}, **_state_of(status), "last_seen_at": now}
     if moved:
         changes["updated_at"] = now
-    return bool(mine.update(**changes))
+    return bool(row.update(**changes))
 
 
 def rig_silent(*, name: str, connection: str) -> bool:
     """Mark a connected but silent rig as offline until its next status; return False if it is offline or taken over."""
     now = timezone.now()
-    mine = Rig.objects.filter(name=name, connection=connection).exclude(state=RigState.OFFLINE)
-    return bool(mine.update(state=RigState.OFFLINE, state_since=now, updated_at=now))
+    row = Rig.objects.filter(name=name, connection=connection).exclude(state=RigState.OFFLINE)
+    return bool(row.update(state=RigState.OFFLINE, state_since=now, updated_at=now))
 
 
 def rig_disconnected(*, name: str, connection: str) -> bool:
     """Mark the rig as disconnected; return False, without a change, if another connection has taken over the rig."""
     now = timezone.now()
-    mine = Rig.objects.filter(name=name, connection=connection)
-    return bool(mine.update(state=RigState.OFFLINE, state_since=now, connection="", updated_at=now))
+    row = Rig.objects.filter(name=name, connection=connection)
+    return bool(row.update(state=RigState.OFFLINE, state_since=now, connection="", updated_at=now))
 
 
 def expire_rigs() -> int:
@@ -125,29 +125,29 @@ def live_status(*, name: str) -> dict[str, Any]:
     expire_rigs()
     rig = Rig.objects.filter(name=name).first()
     if rig is None:
-        never = offline_status(name, f"Rig {name} has never connected: start it.")
-        return {**never, **readiness_of("offline", {}, []).as_dict()}
+        unknown = offline_status(name, f"Rig {name} has never connected: start it.")
+        return {**unknown, **readiness_of("offline", {}, []).as_dict()}
     if not rig.is_online:
-        last = {key: rig.status[key] for key in ("disk",) if key in rig.status}
+        last_fields = {key: rig.status[key] for key in ("disk",) if key in rig.status}
         offline = offline_status(name, cut_off=rig.status.get("take"))
-        there = {**offline, **last, "since": rig.state_since.timestamp()}
+        status = {**offline, **last_fields, "since": rig.state_since.timestamp()}
     else:
-        there = {**rig.status, "type": "status", "rig": name, "online": True}
-    return {**there, "cameras": rig.cameras, **rig.readiness.as_dict()}
+        status = {**rig.status, "type": "status", "rig": name, "online": True}
+    return {**status, "cameras": rig.cameras, **rig.readiness.as_dict()}
 
 
 def takes_to_index(*, takes: Sequence[tuple[str, str, int]]) -> list[str]:
     """Return the ids of those (id, state, ticks) on a rig's disk whose rows differ or are missing."""
-    said = {take_id: (state, ticks) for take_id, state, ticks in takes}
-    ids = list(said)
+    reported = {take_id: (state, ticks) for take_id, state, ticks in takes}
+    ids = list(reported)
     for first in range(0, len(ids), 500):
         rows = Episode.objects.filter(pk__in=ids[first : first + 500]).values_list("pk", "state", "ticks")
         for pk, state, ticks in rows:
-            told = said[str(pk)]
-            raw = state in {"recording", "recorded", "interrupted"}
-            if not raw or (state, ticks) == told or (state == "recording" == told[0]):
-                del said[str(pk)]
-    return list(said)
+            on_rig = reported[str(pk)]
+            is_raw = state in {"recording", "recorded", "interrupted"}
+            if not is_raw or (state, ticks) == on_rig or (state == "recording" == on_rig[0]):
+                del reported[str(pk)]
+    return list(reported)
 
 
 def unfinished_takes(*, name: str, current: str | None) -> list[str]:
@@ -156,15 +156,15 @@ def unfinished_takes(*, name: str, current: str | None) -> list[str]:
     return [str(pk) for pk in rows.values_list("pk", flat=True)[:100] if str(pk) != current]
 
 
-_OF_CONNECTION = ("connected_at", "started_as")
+_CONNECTION_FIELDS = ("connected_at", "started_as")
 
 
-def _of_connection(hello: Hello, now: datetime) -> dict[str, Any]:
+def _connection_fields(hello: Hello, now: datetime) -> dict[str, Any]:
     """Return what hello contains and statuses do not repeat: the time of connection and the rig's start command."""
     return {"connected_at": now.timestamp(), "started_as": hello.rig.started_as}
 
 
-def _kept(status: Mapping[str, Any]) -> dict[str, Any]:
+def _stored_fields(status: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in status.items() if key not in {"type", "seq", "v"}}
 
 

@@ -16,7 +16,7 @@ from recorder.models.permissions import Action, require
 from recorder.models.states import RigState
 from recorder.task_text import checked_task
 
-BUSY = {RigState.COUNTDOWN, RigState.RECORDING}
+BUSY_STATES = {RigState.COUNTDOWN, RigState.RECORDING}
 # LeRobot's own columns, which no rig delivers.
 DEFAULT_COLUMNS = {"timestamp", "frame_index", "episode_index", "index", "task_index"}
 SETTINGS = ("task", "operator", "countdown_s", "episode_s", "reset_s")
@@ -51,7 +51,7 @@ def start_session(
     if running is not None and running.dataset_id == dataset.pk:
         return running, False
     if running is not None:
-        if rig.state in BUSY:
+        if rig.state in BUSY_STATES:
             raise Refused(
                 "not_allowed",
                 f"{rig.name} is {rig.state} into {running.dataset.title!r}: stop that take first, then switch.",
@@ -61,12 +61,12 @@ def start_session(
         with transaction.atomic():
             return Session.objects.create(rig=rig, dataset=dataset, **settings), True
     except IntegrityError:  # another request was first
-        theirs = rig.sessions.running().first()
-        if theirs is None or theirs.dataset_id != dataset.pk:
+        other = rig.sessions.running().first()
+        if other is None or other.dataset_id != dataset.pk:
             raise Refused(
                 "not_allowed", f"Somebody else has just started a session on {rig.name}. Reload the page."
             ) from None
-        return theirs, False
+        return other, False
 
 
 def change_session(*, session: Session, actor: Actor, **settings: Any) -> None:
@@ -98,7 +98,7 @@ def end_session(*, session: Session, actor: Actor) -> Operation | None:
     return apply_policy(dataset=session.dataset, session_ended=True)
 
 
-def expected(*, dataset: Dataset) -> dict[str, Any] | None:
+def expected_features(*, dataset: Dataset) -> dict[str, Any] | None:
     """Return the fps and features that a rig must deliver to record into the dataset; None if any will do."""
     if dataset.fps is None or not dataset.features:
         return None
@@ -110,11 +110,11 @@ def expected(*, dataset: Dataset) -> dict[str, Any] | None:
 
 def record_args(session: Session, **settings: Any) -> dict[str, Any]:
     """Return the arguments of the rig's command `record`; `settings` override those of the session."""
-    own = {name: getattr(session, name) for name in SETTINGS}
+    stored = {name: getattr(session, name) for name in SETTINGS}
     return {
-        **own,
+        **stored,
         **settings,
         "session": str(session.pk),
         "dataset": session.dataset.slug,
-        "expect": expected(dataset=session.dataset),
+        "expect": expected_features(dataset=session.dataset),
     }

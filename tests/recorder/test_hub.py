@@ -153,7 +153,7 @@ async def test_a_slow_way_gets_one_picture_at_a_time_of_each_camera_in_turn(monk
 async def test_a_status_and_a_pong_go_ahead_of_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     here = Watched(monkeypatch)
     here.show(0, 1)
-    here.viewer.pinged(7)
+    here.viewer.answer_ping(7)
     here.feed.publish_status({**STATUS, "state": "recording"})
     first, second, third = rest(here.viewer)
     assert json.loads(first)["state"] == "recording" and seqs([third]) == [1]

@@ -9,7 +9,7 @@ import pytest
 from recorder.actor import WORKER, Actor
 from recorder.catalog.takes import index_take
 from recorder.live.rigs import takes_to_index
-from recorder.live.sessions import change_session, end_session, expected, record_args, start_session
+from recorder.live.sessions import change_session, end_session, expected_features, record_args, start_session
 from recorder.models import Dataset, Episode, Operation, Rig
 from robotdata.spool import TakeWriter, update_curation
 
@@ -100,12 +100,12 @@ def test_it_knows_nothing_of_a_take_without_folder_and_words() -> None:
 
 
 def test_it_wants_of_the_second_take_what_the_first_delivered(spool: Path, dataset: Dataset, rig: Rig) -> None:
-    assert expected(dataset=dataset) is None
+    assert expected_features(dataset=dataset) is None
     index_take(take_id=write_take(spool), actor=WORKER)
     dataset.refresh_from_db()
-    assert expected(dataset=dataset) == {"fps": 30, "features": ACTION}
+    assert expected_features(dataset=dataset) == {"fps": 30, "features": ACTION}
     Episode.objects.update(verdict="reject")
-    assert expected(dataset=dataset) is None  # nothing is left that it would have to match
+    assert expected_features(dataset=dataset) is None  # nothing is left that it would have to match
 
 
 def test_it_encodes_at_once_where_the_policy_says_so(spool: Path, dataset: Dataset) -> None:

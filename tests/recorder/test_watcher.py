@@ -11,7 +11,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from recorder.live.change_feed import MOST_AT_ONCE, ChangeFeed, ChangePoller
+from recorder.live.change_feed import MAX_CHANGES, ChangeFeed, ChangePoller
 from recorder.models import Dataset, Episode, Rig
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -22,8 +22,8 @@ def look() -> Iterator[Callable[[], Any]]:
     """Looks from a thread, and so a database connection, of its own, as the watcher does."""
     with ThreadPoolExecutor(1) as pool:
         changes = pool.submit(ChangePoller).result()
-        pool.submit(changes.look).result()
-        yield lambda: pool.submit(changes.look).result()
+        pool.submit(changes.poll).result()
+        yield lambda: pool.submit(changes.poll).result()
         pool.submit(lambda: connection.close()).result()
 
 
@@ -72,14 +72,14 @@ def test_it_is_not_blinded_by_a_clock_that_runs_ahead(dataset: Dataset, look: Ca
 
 def test_it_asks_for_a_refresh_where_too_much_moved(dataset: Dataset, look: Callable[[], Any]) -> None:
     look()
-    Episode.objects.bulk_create(Episode(dataset=dataset, task="push") for _ in range(MOST_AT_ONCE + 1))
+    Episode.objects.bulk_create(Episode(dataset=dataset, task="push") for _ in range(MAX_CHANGES + 1))
     assert look() is None
     assert look() == []
 
 
 def test_it_hears_the_next_move_after_a_crowd_has_moved_in_portions(dataset: Dataset, look: Callable[[], Any]) -> None:
     look()
-    rows = Episode.objects.bulk_create(Episode(dataset=dataset, task="push") for _ in range(MOST_AT_ONCE * 2))
+    rows = Episode.objects.bulk_create(Episode(dataset=dataset, task="push") for _ in range(MAX_CHANGES * 2))
     look()
     crowd = [row.pk for row in rows]
     for first in range(0, len(crowd), 50):
