@@ -29,7 +29,7 @@ from recorder.models import Dataset, Episode, Operation
 from recorder.models.lifecycle import end_operation, move
 from recorder.models.states import EpisodeState, OperationState
 from recorder.worker.encode import (
-    FINAL,
+    FINAL_ERRORS,
     committed_episodes,
     complete_episodes,
     fail_episode,
@@ -53,17 +53,17 @@ from robotdata.spool import SpoolError, Take
 
 log = logging.getLogger(__name__)
 
-_TRIES = 6  # attempts of a commit, each without the episodes that the previous one refused
+_MAX_TRIES = 6  # attempts of a commit, each without the episodes that the previous one refused
 
 
 class FolderMissing(DatasetError):
     """The dataset's folder is missing; only a person can restore it."""
 
 
-def clear_committed(dataset: Dataset, episodes: Sequence[Episode], *, later: bool = False) -> None:
+def clear_committed(dataset: Dataset, episodes: Sequence[Episode], *, check_hashes: bool = False) -> None:
     """Delete raw frames and staging of those episodes that the dataset's folder contains completely.
 
-    A commit has just verified what it wrote; with `later` the files are hashed again before anything is deleted.
+    A commit has just verified what it wrote; with `check_hashes` the files are hashed again before anything is deleted.
     Staging is deleted last, because the sweep retries as long as it exists.
     """
     if not episodes:
@@ -73,13 +73,15 @@ def clear_committed(dataset: Dataset, episodes: Sequence[Episode], *, later: boo
     except DatasetError as error:
         log.warning("Takes of %s stay in the spool: %s", dataset, error)
         return
-    asked = {episode.pk for episode in episodes}
-    shown = {pk: info for info in opened.episodes if (pk := committed_id(dataset, info)) in asked and _is_whole(info)}
-    files = {path for info in shown.values() for path in _files_of(info)} if later else set()
-    bad = unlike(opened.root, opened.sidecar, files)
-    whole = {pk for pk, info in shown.items() if not bad.intersection(_files_of(info))}
+    pks = {episode.pk for episode in episodes}
+    in_folder = {
+        pk: info for info in opened.episodes if (pk := committed_id(dataset, info)) in pks and _is_complete(info)
+    }
+    files = {path for info in in_folder.values() for path in _files_of(info)} if check_hashes else set()
+    damaged = unlike(opened.root, opened.sidecar, files)
+    complete = {pk for pk, info in in_folder.items() if not damaged.intersection(_files_of(info))}
     for episode in episodes:
-        if episode.pk not in whole:
+        if episode.pk not in complete:
             log.warning("%s stays in the spool: %s does not show it whole", episode, dataset.path)
             continue
         try:
@@ -91,75 +93,77 @@ def clear_committed(dataset: Dataset, episodes: Sequence[Episode], *, later: boo
         remove_staging(episode.pk)
 
 
-def run_commit(operation: Operation, heart: Heartbeat) -> list[Episode]:
+def run_commit(operation: Operation, heartbeat: Heartbeat) -> list[Episode]:
     """Add the encoded episodes of a batch to its dataset as one revision; return those that are in it now.
 
     Episodes that cannot be read or added fail alone. Raise FolderMissing, LostLease, and the errors of the disk, the
     database and `robotdata.dataset`.
     """
     dataset = operation.dataset
-    whole: dict[Episode, NewEpisode] = {}
+    prepared: dict[Episode, NewEpisode] = {}
     features: dict[str, Any] = {}
     for episode in complete_episodes(operation):
-        heart.check()
+        heartbeat.check()
         try:
-            made, took = _prepare(operation, episode)
-        except (ExportError, SpoolError, DatasetError, *FINAL) as error:
+            new, manifest = _prepare(operation, episode)
+        except (ExportError, SpoolError, DatasetError, *FINAL_ERRORS) as error:
             fail_episode(episode, str(error), operation.pk)
             continue
         except (OSError, MemoryError, DatabaseError):  # an error of this machine, not of the take: the batch is retried
             raise
         except Exception as error:  # a take's files may hold anything; one bad take must not fail the others
             log.exception("%s is left out of %s", episode, operation)
-            words = f"Its take cannot be read as an episode ({error}). Check {episode.take_path}, or reject the take."
-            fail_episode(episode, words, operation.pk)
+            reason = f"Its take cannot be read as an episode ({error}). Check {episode.take_path}, or reject the take."
+            fail_episode(episode, reason, operation.pk)
             continue
-        features = features or took["features"]
-        whole[episode] = made
-    if not whole:
+        features = features or manifest["features"]
+        prepared[episode] = new
+    if not prepared:
         return _end_without_commit(operation)
     _check_folder(dataset)
     spec = DatasetSpec(
-        fps=dataset.fps or next(iter(whole)).fps, robot_type=dataset.robot_type or None, features=features
+        fps=dataset.fps or next(iter(prepared)).fps, robot_type=dataset.robot_type or None, features=features
     )
-    result = _add(operation, spec, whole, heart)
+    result = _commit_prepared(operation, spec, prepared, heartbeat)
     if result is None:
         return _end_without_commit(operation)
-    return _write_rows(operation, list(whole), result, {made.uuid: made for made in whole.values()})
+    return _write_rows(operation, list(prepared), result, {new.uuid: new for new in prepared.values()})
 
 
-def _add(
-    operation: Operation, spec: DatasetSpec, whole: dict[Episode, NewEpisode], heart: Heartbeat
+def _commit_prepared(
+    operation: Operation, spec: DatasetSpec, prepared: dict[Episode, NewEpisode], heartbeat: Heartbeat
 ) -> CommitResult | None:
-    """Commit `whole`. Episodes that cannot be added fail alone and are removed from it; return None if none is left.
+    """Commit `prepared`. Episodes that cannot be added fail alone and are removed from it; return None if none is left.
 
     Each attempt leaves out at least one episode. After the last attempt its error is that of the whole batch.
     """
     dataset = operation.dataset
-    for left in reversed(range(_TRIES)):
+    for tries_left in reversed(range(_MAX_TRIES)):
         try:
             return commit_episodes(
                 dataset.path,
                 spec,
-                list(whole.values()),
+                list(prepared.values()),
                 work=dataset.work_path,
                 revisions=dataset.revisions_path,
                 keep_revisions=KEEP_REVISIONS,
-                progress=step_recorder(operation, heart),
+                progress=step_recorder(operation, heartbeat),
                 lock_wait_s=LOCK_WAIT_S,
                 made_by=made_by(operation),
             )
         except CommitError as error:
-            bad = {episode: error.reasons[new.uuid] for episode, new in whole.items() if new.uuid in error.reasons}
-            if not bad or not left:
+            reasons = {
+                episode: error.reasons[new.uuid] for episode, new in prepared.items() if new.uuid in error.reasons
+            }
+            if not reasons or not tries_left:
                 raise
-            heart.check()
-            for episode, reason in bad.items():
+            heartbeat.check()
+            for episode, reason in reasons.items():
                 log.warning("%s is left out of %s: %s", episode, operation, reason)
                 fail_episode(episode, f"{reason}. Trim or reject the take, or try again.", operation.pk)
                 remove_staging(episode.pk)  # the encoded file may be at fault: the next attempt encodes it again
-                del whole[episode]
-        if not whole:
+                del prepared[episode]
+        if not prepared:
             return None
     return None
 
@@ -175,25 +179,25 @@ def _check_folder(dataset: Dataset) -> None:
 
 def _end_without_commit(operation: Operation) -> list[Episode]:
     """End a batch without episodes to commit: all failed, or recovery has found them in the folder already."""
-    there = committed_episodes(operation)
-    state = OperationState.DONE if there else OperationState.FAILED
-    return there if end_operation(operation, state, failures(operation)) else []
+    committed = committed_episodes(operation)
+    state = OperationState.DONE if committed else OperationState.FAILED
+    return committed if end_operation(operation, state, failures(operation)) else []
 
 
 def _prepare(operation: Operation, episode: Episode) -> tuple[NewEpisode, dict[str, Any]]:
     """Return the episode to commit and the take's manifest. Reads rows, no frames."""
-    chosen = encode_settings(operation.arguments["encoding"])
+    encoding = encode_settings(operation.arguments["encoding"])
     with Take.open(episode.take_path) as take:
         plan = plan_of(episode, take)
         encoded = {}
         for camera in take.cameras:
-            path = staged_path(take, plan, camera, chosen)
-            found = load_encoded(path)
-            if found is None:
+            path = staged_path(take, plan, camera, encoding)
+            video = load_encoded(path)
+            if video is None:
                 raise ExportError(f"the encoded video of {camera} is no longer in {path}: try again")
-            encoded[camera] = found
-        made = new_episode(take, plan, episode.task, encoded, str(episode.pk), sidecar_of(episode, plan))
-        return made, take.manifest
+            encoded[camera] = video
+        new = new_episode(take, plan, episode.task, encoded, str(episode.pk), sidecar_of(episode, plan))
+        return new, take.manifest
 
 
 def sidecar_of(episode: Episode, plan: ExportPlan) -> dict[str, Any]:
@@ -210,7 +214,7 @@ def sidecar_of(episode: Episode, plan: ExportPlan) -> dict[str, Any]:
 
 
 def _write_rows(
-    operation: Operation, episodes: list[Episode], result: CommitResult, made: dict[str, NewEpisode]
+    operation: Operation, episodes: list[Episode], result: CommitResult, prepared: dict[str, NewEpisode]
 ) -> list[Episode]:
     """Update the rows from the new revision; return the episodes, or none if another worker took over and updates them.
 
@@ -224,7 +228,7 @@ def _write_rows(
         if not end_operation(operation, OperationState.DONE, failures(operation)):
             return []
         for episode in episodes:
-            new = made[str(episode.pk)]
+            new = prepared[str(episode.pk)]
             move(
                 episode,
                 EpisodeState.ENCODED,
@@ -249,6 +253,6 @@ def _files_of(info: EpisodeInfo) -> list[Path]:
     return [*([info.data_file] if info.data_file else []), *(span.path for span in info.videos.values())]
 
 
-def _is_whole(info: EpisodeInfo) -> bool:
+def _is_complete(info: EpisodeInfo) -> bool:
     """Return whether each camera has as many frames as there are rows, and no file is unreadable."""
     return not info.problems and all(span.frames == info.length for span in info.videos.values())

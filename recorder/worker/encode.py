@@ -39,17 +39,17 @@ log = logging.getLogger(__name__)
 ACCEPT_RATE = "rate accepted"
 """The label by which a person accepts a take whose control loop ran more than 10 % off its rate."""
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
-SPACE_AGAIN = timedelta(seconds=30)
+SPACE_RETRY_AFTER = timedelta(seconds=30)
 _STALL_S = 120.0
 _SLOWEST_FPS = 20.0
-_OPEN = (JobState.QUEUED, JobState.RUNNING)
+_OPEN_STATES = (JobState.QUEUED, JobState.RUNNING)
 
 
 class Unfit(Exception):
     """The take cannot become an episode of this dataset; a retry would fail again."""
 
 
-FINAL = (Unfit, Refused, ExportRefused, FeatureError, NoTake, BadManifest, TornPacket, TornRows)
+FINAL_ERRORS = (Unfit, Refused, ExportRefused, FeatureError, NoTake, BadManifest, TornPacket, TornRows)
 
 
 def run_job(job_id: int, *, on_stall: Callable[[str], None] | None = None) -> bool:
@@ -61,25 +61,25 @@ def run_job(job_id: int, *, on_stall: Callable[[str], None] | None = None) -> bo
     if job is None:
         return False
 
-    def stalled(words: str) -> None:
-        fail_job(job, f"The encoder stalled: {words}.")
+    def stalled(reason: str) -> None:
+        fail_job(job, f"The encoder stalled: {reason}.")
         if on_stall is not None:
-            on_stall(words)
+            on_stall(reason)
 
-    heart = Heartbeat(_renewal(job), stall_s=_STALL_S + job.frames_total / _SLOWEST_FPS, on_stall=stalled)
+    heartbeat = Heartbeat(_renewal(job), stall_s=_STALL_S + job.frames_total / _SLOWEST_FPS, on_stall=stalled)
     try:
-        with heart:
-            frames = encode_job(job, heart)
-        _done(job, frames)
+        with heartbeat:
+            frames = encode_job(job, heartbeat)
+        _finish_job(job, frames)
     except LostLease:
         log.info("%s was cancelled, or given to another worker", job)
         return True
     except Exception as error:  # noqa: BLE001 - the outermost loop of a job: its row must record the error
-        if not _mine(job).exists():  # the other worker may have committed, and deleted the files of this one
+        if not _owned_row(job).exists():  # the other worker may have committed, and deleted the files of this one
             log.info("%s was cancelled, or given to another worker; here it had failed: %s", job, error)
             return True
-        _judge(job, error)
-    settle(job.operation_id)
+        _handle_error(job, error)
+    finish_encoding(job.operation_id)
     return True
 
 
@@ -88,7 +88,7 @@ def claim_job(job_id: int) -> Job | None:
     job = Job.objects.select_related("operation__dataset", "episode").filter(pk=job_id).first()
     if job is None or job.state != JobState.QUEUED:
         return None
-    ours = move(
+    is_claimed = move(
         job,
         JobState.RUNNING,
         token=uuid.uuid4().hex,
@@ -98,7 +98,7 @@ def claim_job(job_id: int) -> Job | None:
         finished_at=None,
         frames_done=0,
     )
-    if not ours:
+    if not is_claimed:
         return None
     job.refresh_from_db(fields=["attempt"])
     if job.operation.state == OperationState.QUEUED:
@@ -106,24 +106,24 @@ def claim_job(job_id: int) -> Job | None:
     return job
 
 
-def encode_job(job: Job, heart: Heartbeat) -> int:
+def encode_job(job: Job, heartbeat: Heartbeat) -> int:
     """Encode the job's camera, verify the video, and return the number of frames. A complete earlier result is reused.
 
     Raise LostLease if the job was cancelled or given to another worker, and Unfit if the take does not fit the dataset.
     """
-    chosen = encode_settings(job.operation.arguments["encoding"])
+    encoding = encode_settings(job.operation.arguments["encoding"])
     with Take.open(job.episode.take_path) as take:
         plan = plan_of(job.episode, take)
-        check_fit(take, plan, job.operation.dataset, job.episode, chosen)
+        check_fit(take, plan, job.operation.dataset, job.episode, encoding)
         if not job.camera:
             return _rows_only(take, plan)
-        if not _mine(job).update(frames_total=plan.rows):
+        if not _owned_row(job).update(frames_total=plan.rows):
             raise LostLease
-        out = staged_path(take, plan, job.camera, chosen)
-        if load_encoded(out) is None:
-            threads = replace(chosen, threads=settings.ENCODE_THREADS or None)
-            encode_camera(take, plan, job.camera, out, threads, token=job.token, progress=heart.progress)
-    heart.check()
+        path = staged_path(take, plan, job.camera, encoding)
+        if load_encoded(path) is None:
+            with_threads = replace(encoding, threads=settings.ENCODE_THREADS or None)
+            encode_camera(take, plan, job.camera, path, with_threads, token=job.token, progress=heartbeat.progress)
+    heartbeat.check()
     return plan.rows
 
 
@@ -132,87 +132,91 @@ def plan_of(episode: Episode, take: Take) -> ExportPlan:
 
     Raise ExportRefused, and Unfit if the rate of the take must be accepted first.
     """
-    trim, accept = episode.trim, ACCEPT_RATE in episode.labels
+    trim, accept_rate = episode.trim, ACCEPT_RATE in episode.labels
     try:
         if trim is None:
-            return plan_take(take, accept_rate=accept)
+            return plan_take(take, accept_rate=accept_rate)
         lead_in = plan_take(take, accept_rate=True).lead_in
-        return plan_take(take, [trim[0] - lead_in, trim[1] - lead_in], accept_rate=accept)
+        return plan_take(take, [trim[0] - lead_in, trim[1] - lead_in], accept_rate=accept_rate)
     except ExportRefused as error:
         if error.code != "rate":
             raise
         raise Unfit(f"{error} (label it {ACCEPT_RATE!r} to accept it).") from error
 
 
-def check_fit(take: Take, plan: ExportPlan, dataset: Dataset, episode: Episode, chosen: EncodeSettings) -> None:
+def check_fit(take: Take, plan: ExportPlan, dataset: Dataset, episode: Episode, encoding: EncodeSettings) -> None:
     """Check before encoding that the take fits the dataset. Raise Unfit or FeatureError if it does not."""
     features = take.manifest["features"]
-    if odd := take.manifest.odd_in("features", "cameras"):
-        raise Unfit(f"Its take.json does not describe what was recorded ({odd[0]}). Fix that field, then encode again.")
+    if odd_fields := take.manifest.odd_in("features", "cameras"):
+        raise Unfit(
+            f"Its take.json does not describe what was recorded ({odd_fields[0]}). Fix that field, then encode again."
+        )
     complete(features)
-    if problem := size_problem(features, chosen):
+    if problem := size_problem(features, encoding):
         raise Unfit(f"{problem} Choose another codec in the settings of {dataset.title}, then encode again.")
     if not episode.task.strip():
         raise Unfit("It has no task: describe what the robot does, then encode again.")
     if dataset.features and dataset.fps:
-        unlike = differences(features, dataset.features, float(take.manifest["fps"]), dataset.fps)
-        if unlike:
-            words = "; ".join(f"{d.what}: {d.rig} here, {d.dataset} in the dataset" for d in unlike)
+        mismatches = differences(features, dataset.features, float(take.manifest["fps"]), dataset.fps)
+        if mismatches:
+            listed = "; ".join(
+                f"{mismatch.what}: {mismatch.rig} here, {mismatch.dataset} in the dataset" for mismatch in mismatches
+            )
             raise Unfit(
-                f"It does not match {dataset.title} ({words}). Record into another dataset, or reject the take."
+                f"It does not match {dataset.title} ({listed}). Record into another dataset, or reject the take."
             )
     for name, feature in features.items():
         if str(feature["dtype"]).startswith("float"):
             values = np.asarray(take.signal(name)[plan.first_tick : plan.end_tick], np.float64)
-            bad = ~np.isfinite(values).all(axis=1)
-            if bad.any():
+            is_invalid = ~np.isfinite(values).all(axis=1)
+            if is_invalid.any():
                 raise Unfit(
-                    f"{name} is NaN in {int(bad.sum())} frames, first in frame "
-                    f"{plan.first_tick + int(bad.argmax())}: trim these frames, or reject the take."
+                    f"{name} is NaN in {int(is_invalid.sum())} frames, first in frame "
+                    f"{plan.first_tick + int(is_invalid.argmax())}: trim these frames, or reject the take."
                 )
 
 
-def staged_path(take: Take, plan: ExportPlan, camera: str, chosen: EncodeSettings) -> Path:
+def staged_path(take: Take, plan: ExportPlan, camera: str, encoding: EncodeSettings) -> Path:
     """Return where the camera's video is staged for the commit; the path depends on the plan and the settings."""
-    source = source_of(take, plan, camera, replace(chosen, threads=None))
+    source = source_of(take, plan, camera, replace(encoding, threads=None))
     signature = hashlib.sha256(json.dumps(source, sort_keys=True).encode()).hexdigest()[:16]
     return Path(settings.STAGING_DIR) / take.id / f"{camera}.{signature}.mp4"
 
 
-def fail_job(job: Job, words: str, *, final: bool = False) -> None:
+def fail_job(job: Job, reason: str, *, final: bool = False) -> None:
     """Queue the job again after a growing pause; after JOB_ATTEMPTS, or if `final`, fail it and its episode."""
-    tries = settings.JOB_ATTEMPTS
-    if not final and job.attempt < tries:
+    max_attempts = settings.JOB_ATTEMPTS
+    if not final and job.attempt < max_attempts:
         pause = timedelta(seconds=2 * 3 ** (job.attempt - 1))
-        _give_back(job, words, pause)
+        _requeue(job, reason, pause)
         return
-    said = words if final else f"{words} (tried {job.attempt} times)"
+    error = reason if final else f"{reason} (tried {job.attempt} times)"
     with transaction.atomic():
         lock_jobs(job.operation_id, episode=job.episode)
         now = timezone.now()
         if move(
-            job, JobState.FAILED, only={"token": job.token}, error=said, token="", lease_until=None, finished_at=now
+            job, JobState.FAILED, only={"token": job.token}, error=error, token="", lease_until=None, finished_at=now
         ):
-            fail_episode(job.episode, f"{_short(job.camera)}{said}", job.operation_id)
+            fail_episode(job.episode, f"{_camera_prefix(job.camera)}{error}", job.operation_id)
 
 
-def fail_episode(episode: Episode, words: str, operation_id: uuid.UUID) -> None:
+def fail_episode(episode: Episode, reason: str, operation_id: uuid.UUID) -> None:
     """Remove the episode from its batch; the rest of the batch continues."""
     with transaction.atomic():
         lock_jobs(operation_id, episode=episode)
         episode.refresh_from_db(fields=["state"])
         if episode.state == EpisodeState.ENCODING:
-            move(episode, EpisodeState.FAILED, error=words)
-        others = Job.objects.filter(operation=operation_id, episode=episode, state__in=_OPEN)
-        others.update(state=JobState.CANCELLED, cancel=True, token="", lease_until=None, updated_at=timezone.now())
+            move(episode, EpisodeState.FAILED, error=reason)
+        open_jobs = Job.objects.filter(operation=operation_id, episode=episode, state__in=_OPEN_STATES)
+        open_jobs.update(state=JobState.CANCELLED, cancel=True, token="", lease_until=None, updated_at=timezone.now())
 
 
-def settle(operation_id: uuid.UUID) -> None:
+def finish_encoding(operation_id: uuid.UUID) -> None:
     """Once no job of the batch is open, start its commit, or fail the batch if no episode is complete."""
     operation = Operation.objects.get(pk=operation_id)
     if (
         operation.state not in {OperationState.QUEUED, OperationState.ENCODING}
-        or operation.jobs.filter(state__in=_OPEN).exists()
+        or operation.jobs.filter(state__in=_OPEN_STATES).exists()
     ):
         return
     if operation.state == OperationState.QUEUED and not move(operation, OperationState.ENCODING):
@@ -226,9 +230,9 @@ def settle(operation_id: uuid.UUID) -> None:
 
 def complete_episodes(operation: Operation) -> list[Episode]:
     """Return the episodes whose cameras are all encoded, in the order in which they were recorded."""
-    there = Episode.objects.filter(jobs__operation=operation, state=EpisodeState.ENCODING)
-    undone = Job.objects.filter(operation=operation).exclude(state=JobState.DONE).values("episode")
-    return list(there.exclude(pk__in=undone).distinct().order_by("recorded_at", "pk"))
+    encoding = Episode.objects.filter(jobs__operation=operation, state=EpisodeState.ENCODING)
+    incomplete = Job.objects.filter(operation=operation).exclude(state=JobState.DONE).values("episode")
+    return list(encoding.exclude(pk__in=incomplete).distinct().order_by("recorded_at", "pk"))
 
 
 def committed_episodes(operation: Operation) -> list[Episode]:
@@ -258,12 +262,12 @@ def is_no_space(error: BaseException | None) -> bool:
     return False
 
 
-def _mine(job: Job) -> QuerySet[Job]:
+def _owned_row(job: Job) -> QuerySet[Job]:
     """Return the job's row as a queryset; empty once another worker owns it."""
     return Job.objects.filter(pk=job.pk, token=job.token, state=JobState.RUNNING)
 
 
-def _done(job: Job, frames: int) -> None:
+def _finish_job(job: Job, frames: int) -> None:
     """Mark the job as done. Raise LostLease if the row was lost since the last heartbeat."""
     ended = {"finished_at": timezone.now(), "lease_until": None, "error": ""}
     if not move(job, JobState.DONE, only={"token": job.token}, frames_done=frames, frames_total=frames, **ended):
@@ -272,36 +276,38 @@ def _done(job: Job, frames: int) -> None:
 
 def _renewal(job: Job) -> Callable[[int], bool]:
     """Return a function that renews the lease, records progress and detects cancellation in one UPDATE."""
-    mine = _mine(job).filter(cancel=False)
-    told = -1
+    row = _owned_row(job).filter(cancel=False)
+    last_frames = -1
 
     def renew(frames: int) -> bool:
-        nonlocal told
-        moved = {"frames_done": frames, "updated_at": timezone.now()} if frames != told else {}
-        told = frames
-        return bool(mine.update(lease_until=lease_end(), **moved))
+        nonlocal last_frames
+        progress = {"frames_done": frames, "updated_at": timezone.now()} if frames != last_frames else {}
+        last_frames = frames
+        return bool(row.update(lease_until=lease_end(), **progress))
 
     return renew
 
 
-def _judge(job: Job, error: Exception) -> None:
+def _handle_error(job: Job, error: Exception) -> None:
     """Queue the job until there is space, fail it, or retry it, depending on the error."""
     if is_no_space(error):
-        words = f"No space for encoded videos in {settings.STAGING_DIR}: free some space; encoding continues by itself."
+        reason = (
+            f"No space for encoded videos in {settings.STAGING_DIR}: free some space; encoding continues by itself."
+        )
         Job.objects.filter(pk=job.pk, token=job.token).update(attempt=F("attempt") - 1)
-        _give_back(job, words, SPACE_AGAIN)
-    elif isinstance(error, FINAL):
-        more = "Trim that part, or reject the take." if isinstance(error, TornPacket) else ""
-        fail_job(job, f"{error} {more}".strip(), final=True)
+        _requeue(job, reason, SPACE_RETRY_AFTER)
+    elif isinstance(error, FINAL_ERRORS):
+        advice = "Trim that part, or reject the take." if isinstance(error, TornPacket) else ""
+        fail_job(job, f"{error} {advice}".strip(), final=True)
     else:
-        known = type(error).__module__.startswith("robotdata.") or isinstance(error, OSError)
-        log.warning("%s failed: %s", job, error, exc_info=not known)
-        fail_job(job, f"{error}" if known else f"{type(error).__name__}: {error}")
+        is_known = type(error).__module__.startswith("robotdata.") or isinstance(error, OSError)
+        log.warning("%s failed: %s", job, error, exc_info=not is_known)
+        fail_job(job, f"{error}" if is_known else f"{type(error).__name__}: {error}")
 
 
-def _give_back(job: Job, words: str, pause: timedelta) -> None:
-    again = timezone.now() + pause
-    move(job, JobState.QUEUED, only={"token": job.token}, token="", error=words, lease_until=again, frames_done=0)
+def _requeue(job: Job, reason: str, pause: timedelta) -> None:
+    retry_at = timezone.now() + pause
+    move(job, JobState.QUEUED, only={"token": job.token}, token="", error=reason, lease_until=retry_at, frames_done=0)
 
 
 def _rows_only(take: Take, plan: ExportPlan) -> int:
@@ -310,5 +316,5 @@ def _rows_only(take: Take, plan: ExportPlan) -> int:
     return plan.rows
 
 
-def _short(camera: str) -> str:
+def _camera_prefix(camera: str) -> str:
     return f"Camera {camera.removeprefix('observation.images.')}: " if camera else ""

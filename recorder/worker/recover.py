@@ -48,18 +48,18 @@ from robotdata.spool.integrity import find_damage
 
 log = logging.getLogger(__name__)
 
-WHOLE, LOST, NOTHING = 0, 3, 1
-RAW = {EpisodeState.RECORDING, EpisodeState.RECORDED, EpisodeState.INTERRUPTED}
+EXIT_INTACT, EXIT_LOST, EXIT_UNUSABLE = 0, 3, 1
+RAW_STATES = {EpisodeState.RECORDING, EpisodeState.RECORDED, EpisodeState.INTERRUPTED}
 MISSING = "Its folder is missing from the spool"
-_SAID_AS = {"trim_first": "trim", "trim_end": "trim", "reviewer": "", "reviewed_at": "", "error": "", "marks": ""}
+_FIELD_NAMES = {"trim_first": "trim", "trim_end": "trim", "reviewer": "", "reviewed_at": "", "error": "", "marks": ""}
 
 
 @dataclass
 class Report:
-    """The result of a recovery: counts, `said` for messages, `lost` for what could not be recovered.
+    """The result of a recovery: counts, `messages` for people, and what was `lost`.
 
     `unopened` names folders that are not opened although nothing is lost: of another version, name, kind or place.
-    `differed` names rows that did not agree with their folders and were corrected, many after a database backup.
+    `corrections` names rows that did not agree with their folders and were corrected, many after a database backup.
     """
 
     takes: int = 0
@@ -67,18 +67,18 @@ class Report:
     adopted: int = 0
     interrupted: int = 0
     datasets: int = 0
-    jobs_given_back: int = 0
-    said: list[str] = field(default_factory=list)
+    jobs_requeued: int = 0
+    messages: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
-    differed: list[str] = field(default_factory=list)
+    corrections: list[str] = field(default_factory=list)
     unopened: list[str] = field(default_factory=list)
 
     @property
     def code(self) -> int:
         """Return the exit code: 0 all complete, 3 something lost, 1 nothing usable."""
         if not self.lost:
-            return WHOLE
-        return LOST if self.usable or self.datasets else NOTHING
+            return EXIT_INTACT
+        return EXIT_LOST if self.usable or self.datasets else EXIT_UNUSABLE
 
 
 def recover(*, deep: bool = False) -> Report:
@@ -90,19 +90,19 @@ def recover(*, deep: bool = False) -> Report:
     """
     report = Report()
     steps: dict[str, Callable[[], object]] = {
-        "Putting deleted folders back": lambda: _put_back(report),
+        "Putting deleted folders back": lambda: _restore_aside(report),
         # Before the takes, so that committed episodes are not encoded again.
         "Checking the datasets": lambda: _recover_datasets(report),
         "Checking the takes": lambda: _recover_takes(report, deep),
         "Looking for missing takes": lambda: _find_missing(report),
-        "Requeueing episodes": lambda: _give_back_orphans(report),
-        "Requeueing jobs": lambda: _give_back_jobs(report),
-        "Advancing operations": lambda: sweep.move_on(timezone.now()),
+        "Requeueing episodes": lambda: _release_orphans(report),
+        "Requeueing jobs": lambda: _requeue_jobs(report),
+        "Advancing operations": lambda: sweep.advance_operations(timezone.now()),
         "Tidying the staging folder": sweep.tidy_staging,
-        "Listing the raw frames that are kept": lambda: _name_kept(report),
+        "Listing the raw frames that are kept": lambda: _report_raw_frames(report),
     }
-    for what, step in steps.items():
-        with isolate_errors(what, log, lambda words, what=what: report.lost.append(f"{what}: {words}.")):  # type: ignore[misc]
+    for title, step in steps.items():
+        with isolate_errors(title, log, lambda problem, title=title: report.lost.append(f"{title}: {problem}.")):  # type: ignore[misc]
             step()
     return report
 
@@ -115,177 +115,179 @@ def rebuild(*, deep: bool = False) -> Report:
     with transaction.atomic():
         for model in (Job, Operation, Change, Episode, Session, Dataset):
             model.objects.all().delete()
-    _remember_datasets()
+    _restore_datasets()
     report = recover(deep=deep)
-    report.differed.clear()  # the rows were deleted, so all of them differ
-    _remember_sessions()
+    report.corrections.clear()  # the rows were deleted, so all of them differ
+    _restore_sessions()
     return report
 
 
-def _put_back(report: Report) -> None:
+def _restore_aside(report: Report) -> None:
     """Restore folders that were set aside for deletion, unless their row confirms the deletion."""
     spool = Path(settings.SPOOL_DIR)
     for aside in sorted(spool.glob(f"{ASIDE_PREFIX}*")) if spool.is_dir() else ():
         name = aside.name.removeprefix(ASIDE_PREFIX)
         pk = _uuid(name)
         row = Episode.objects.filter(pk=pk).first() if pk is not None else None
-        meant = row is not None and (row.purged_at is not None or row.is_committed)
-        if meant or (spool / name).exists():
+        is_confirmed = row is not None and (row.purged_at is not None or row.is_committed)
+        if is_confirmed or (spool / name).exists():
             shutil.rmtree(aside, ignore_errors=True)
         else:
             aside.rename(spool / name)
-            report.said.append(f"Take {name}: restored, its deletion had not been completed.")
+            report.messages.append(f"Take {name}: restored, its deletion had not been completed.")
 
 
 def _recover_takes(report: Report, deep: bool) -> None:
     rows = Episode.objects.in_bulk()
-    unread: set[str] = set()
+    unreadable: set[str] = set()
     for folder in list_takes(Path(settings.SPOOL_DIR)):
         report.takes += 1
 
-        def lost(words: str, name: str = folder.name) -> None:
-            report.lost.append(f"Take {name}: {words}.")
-            note_take(take_id=name, why=words)
-            unread.add(name)
+        def lost(problem: str, name: str = folder.name) -> None:
+            report.lost.append(f"Take {name}: {problem}.")
+            note_take(take_id=name, why=problem)
+            unreadable.add(name)
 
         with isolate_errors(f"Take {folder.name}", log, lost):  # its manifest may hold anything
             try:
-                _recover_one(folder, rows.get(uuid.UUID(folder.name)), report)
+                _recover_take(folder, rows.get(uuid.UUID(folder.name)), report)
                 if deep:
-                    report.lost += [f"Take {folder.name}: {words}." for words in find_damage(folder)]
+                    report.lost += [f"Take {folder.name}: {problem}." for problem in find_damage(folder)]
             except TakeBusy:  # it is being recorded
                 report.usable += 1
-    forget_except(kind=UnopenedKind.TAKE, names=unread)
+    forget_except(kind=UnopenedKind.TAKE, names=unreadable)
 
 
-def _lose(report: Report, what: str, words: str) -> None:
-    report.lost.append(f"{what}: {words}.")
+def _report_loss(report: Report, subject: str, problem: str) -> None:
+    report.lost.append(f"{subject}: {problem}.")
 
 
-def _recover_one(folder: Path, row: Episode | None, report: Report) -> None:
+def _recover_take(folder: Path, row: Episode | None, report: Report) -> None:
     manifest = read_manifest(folder)
     if manifest["state"] == "recording" or (folder / ".recovery.json").exists() or leftover_files(folder):
-        found = recover_take(folder)
-        if found.changed:
+        recovery = recover_take(folder)
+        if recovery.changed:
             report.interrupted += 1
-            report.said.append(f"Take {folder.name}: {found.text}.")
-            if found.lost_ticks or any(found.lost_frames.values()):
-                report.lost.append(f"Take {folder.name}: {found.text}.")
+            report.messages.append(f"Take {folder.name}: {recovery.text}.")
+            if recovery.lost_ticks or any(recovery.lost_frames.values()):
+                report.lost.append(f"Take {folder.name}: {recovery.text}.")
         manifest = read_manifest(folder)
-    if row is None or (row.state in RAW and (row.state, row.ticks) != (manifest["state"], manifest["ticks"])):
-        new, row = row is None, index_take(take_id=folder.name, actor=COMMAND)
-        if new:
+    if row is None or (row.state in RAW_STATES and (row.state, row.ticks) != (manifest["state"], manifest["ticks"])):
+        is_new, row = row is None, index_take(take_id=folder.name, actor=COMMAND)
+        if is_new:
             report.adopted += 1
-            report.differed.append(f"Take {folder.name}: was missing from the database; added.")
+            report.corrections.append(f"Take {folder.name}: was missing from the database; added.")
     report.usable += 1
-    if row is not None and (changed := _believe_folder(row, manifest)):
-        report.differed.append(f"Take {folder.name}: the database had a different {', '.join(changed)}; corrected.")
+    if row is not None and (changed := _update_row(row, manifest)):
+        report.corrections.append(f"Take {folder.name}: the database had a different {', '.join(changed)}; corrected.")
 
 
-def _believe_folder(row: Episode, manifest: Facts) -> list[str]:
+def _update_row(row: Episode, manifest: Facts) -> list[str]:
     """Update the row from `take.json`; return the names of the fields that differed.
 
     People's annotations are in both, and `take.json` is newer if they differ: a crash came before the row was written.
     """
     if row.is_committed or row.purged_at is not None or row.state == EpisodeState.ENCODING:
         return []
-    said = sanitize_json(manifest["curation"])
-    named = said.keys() | {each.field.removeprefix("curation.") for each in manifest.odd}
-    taken = Annotation.from_take({**manifest, "curation": said, "task": sanitize_json(manifest["task"])})
-    told = {name: value for name, value in to_row(taken).items() if name in named or name == "task"}
+    curation = sanitize_json(manifest["curation"])
+    named_fields = curation.keys() | {odd_field.field.removeprefix("curation.") for odd_field in manifest.odd}
+    annotation = Annotation.from_take({**manifest, "curation": curation, "task": sanitize_json(manifest["task"])})
+    fields = {name: value for name, value in to_row(annotation).items() if name in named_fields or name == "task"}
     marks = [mark for mark in row.marks if isinstance(mark, dict)] if isinstance(row.marks, list) else []
-    told["marks"] = [mark for mark in marks if not is_odd_mark(mark)] + odd_marks(manifest.odd, row.ticks)
-    if from_row(row).trim != taken.trim:
-        told |= {name: to_row(taken)[name] for name in TRIM}
-    changed = {name: value for name, value in told.items() if getattr(row, name) != value}
+    fields["marks"] = [mark for mark in marks if not is_odd_mark(mark)] + odd_marks(manifest.odd, row.ticks)
+    if from_row(row).trim != annotation.trim:
+        fields |= {name: to_row(annotation)[name] for name in TRIM}
+    changed = {name: value for name, value in fields.items() if getattr(row, name) != value}
     if "verdict" in changed:
-        changed |= review_of(said)
+        changed |= review_of(curation)
     if row.error.startswith(MISSING):
         changed["error"] = ""
     if not changed:
         return []
-    mine = Episode.objects.filter(pk=row.pk, updated_at=row.updated_at)
+    unchanged_row = Episode.objects.filter(pk=row.pk, updated_at=row.updated_at)
     with transaction.atomic():
-        done = mine.update(**changed, updated_at=next_version())
-    if not done:
+        updated = unchanged_row.update(**changed, updated_at=next_version())
+    if not updated:
         return []
-    return sorted({_SAID_AS.get(name, name) for name in changed} - {""})
+    return sorted({_FIELD_NAMES.get(name, name) for name in changed} - {""})
 
 
-def _give_back_jobs(report: Report) -> None:
-    report.jobs_given_back = sweep.give_back(timezone.now())
+def _requeue_jobs(report: Report) -> None:
+    report.jobs_requeued = sweep.requeue_stale_jobs(timezone.now())
 
 
 def _find_missing(report: Report) -> None:
     """Report takes whose folder is missing, also in their rows. The rows are kept: a disk may not be mounted."""
-    raw = [EpisodeState.RECORDED, EpisodeState.INTERRUPTED, EpisodeState.FAILED, EpisodeState.ENCODING]
-    for row in Episode.objects.filter(state__in=raw, purged_at=None).iterator():
+    states = [EpisodeState.RECORDED, EpisodeState.INTERRUPTED, EpisodeState.FAILED, EpisodeState.ENCODING]
+    for row in Episode.objects.filter(state__in=states, purged_at=None).iterator():
         if row.take_path.is_dir():
             continue
-        words = f"{MISSING} ({row.take_path}): restore it, or reject the episode."
-        report.lost.append(f"{row}: {words}")
-        if row.error != words and row.state != EpisodeState.ENCODING:
-            Episode.objects.filter(pk=row.pk).update(error=words, updated_at=next_version())
+        problem = f"{MISSING} ({row.take_path}): restore it, or reject the episode."
+        report.lost.append(f"{row}: {problem}")
+        if row.error != problem and row.state != EpisodeState.ENCODING:
+            Episode.objects.filter(pk=row.pk).update(error=problem, updated_at=next_version())
 
 
 def _recover_datasets(report: Report) -> None:
     for folder in _dataset_folders():
-        what = f"Dataset {folder.name}"
-        with isolate_errors(what, log, partial(_lose, report, what)):  # its tables may hold anything
+        subject = f"Dataset {folder.name}"
+        with isolate_errors(subject, log, partial(_report_loss, report, subject)):  # its tables may hold anything
             _recover_dataset(folder, report)
-    for found in adopt_unknown_folders(Dataset.objects.all(), Unopened.objects.all(), actor=COMMAND, recheck=True):
-        if found.dataset is not None:
-            words = f"{found.dataset.total_episodes} episodes, found in its folder."
-            report.said.append(f"Dataset {found.name}: {words}")
-            report.datasets += not found.dataset.problem
-            _name_what_it_lacks(found.dataset, report)
+    for unknown in adopt_unknown_folders(Dataset.objects.all(), Unopened.objects.all(), actor=COMMAND, recheck=True):
+        if unknown.dataset is not None:
+            message = f"{unknown.dataset.total_episodes} episodes, found in its folder."
+            report.messages.append(f"Dataset {unknown.name}: {message}")
+            report.datasets += not unknown.dataset.problem
+            _report_problems(unknown.dataset, report)
         else:
-            (report.lost if found.lost else report.unopened).append(str(found))
+            (report.lost if unknown.lost else report.unopened).append(str(unknown))
 
 
 def _recover_dataset(folder: Path, report: Report) -> None:
     dataset = Dataset.objects.filter(slug=folder.name).first()
     try:
         with dataset_lock(folder, wait_s=1.0):
-            found = recover_dataset(folder, work_of(folder), revisions_of(folder))
-        if found.text:
-            report.said.append(f"Dataset {folder.name}: {found.text}.")
+            recovery = recover_dataset(folder, work_of(folder), revisions_of(folder))
+        if recovery.text:
+            report.messages.append(f"Dataset {folder.name}: {recovery.text}.")
         if dataset is not None:
-            _believe_dataset(dataset, report)
+            _update_dataset(dataset, report)
     except DatasetBusy:  # a commit is running
         pass
     if dataset is not None:
         report.datasets += not dataset.problem and _is_dataset(folder)
-        _name_what_it_lacks(dataset, report)
+        _report_problems(dataset, report)
 
 
-def _name_what_it_lacks(dataset: Dataset, report: Report) -> None:
-    where = f"Dataset {dataset.slug}: "
-    if words := _miscounted(dataset):
-        report.lost.append(where + words)
+def _report_problems(dataset: Dataset, report: Report) -> None:
+    prefix = f"Dataset {dataset.slug}: "
+    if problem := _count_problem(dataset):
+        report.lost.append(prefix + problem)
     if dataset.incomplete:
-        report.lost.append(f"{where}{dataset.incomplete} `verify {dataset.slug}` lists them all.")
+        report.lost.append(f"{prefix}{dataset.incomplete} `verify {dataset.slug}` lists them all.")
     if dataset.not_downloaded:
-        report.said.append(where + dataset.not_downloaded)
+        report.messages.append(prefix + dataset.not_downloaded)
     if dataset.problem:
-        report.lost.append(where + dataset.problem)
+        report.lost.append(prefix + dataset.problem)
 
 
-def _believe_dataset(dataset: Dataset, report: Report) -> None:
+def _update_dataset(dataset: Dataset, report: Report) -> None:
     names = adopt_settings(dataset)
     if names:
-        report.differed.append(f"Dataset {dataset.slug}: the database had a different {', '.join(names)}; corrected.")
+        report.corrections.append(
+            f"Dataset {dataset.slug}: the database had a different {', '.join(names)}; corrected."
+        )
     before = _committed_rows(dataset)
     refresh_dataset(dataset=dataset)
     adopt_sidecar(dataset)
     after = _committed_rows(dataset)
     count = sum(before.get(pk) != row for pk, row in after.items()) + len(before.keys() - after.keys())
     if count:
-        words = f"{count} of {len(before.keys() | after.keys())} episodes differed in the database; corrected."
-        report.differed.append(f"Dataset {dataset.slug}: {words}")
+        message = f"{count} of {len(before.keys() | after.keys())} episodes differed in the database; corrected."
+        report.corrections.append(f"Dataset {dataset.slug}: {message}")
 
 
-def _miscounted(dataset: Dataset) -> str:
+def _count_problem(dataset: Dataset) -> str:
     """Return a message if info.json counts more episodes than there are: one may be lost, or was never written."""
     try:
         counted = read_info(dataset.path).get("total_episodes")
@@ -305,10 +307,10 @@ def _committed_rows(dataset: Dataset) -> dict[uuid.UUID, Any]:
 def _dataset_folders() -> Iterator[Path]:
     """Yield every dataset folder, and the folder of every row even if it is missing."""
     root = Path(settings.DATASETS_DIR)
-    there = {path.name for path in root.iterdir() if path.is_dir()} if root.is_dir() else set()
+    on_disk = {path.name for path in root.iterdir() if path.is_dir()} if root.is_dir() else set()
     # A swap that was killed between its two renames left the dataset only in its work folder.
-    half = {path.name.rpartition("@")[0] for path in work_path().iterdir()} if work_path().is_dir() else set()
-    names = there | half | set(Dataset.objects.values_list("slug", flat=True))
+    unfinished = {path.name.rpartition("@")[0] for path in work_path().iterdir()} if work_path().is_dir() else set()
+    names = on_disk | unfinished | set(Dataset.objects.values_list("slug", flat=True))
     yield from (root / name for name in sorted(names) if SAFE_NAME.fullmatch(name) and not name.startswith("."))
 
 
@@ -320,44 +322,44 @@ def _is_dataset(folder: Path) -> bool:
         return False
 
 
-def _name_kept(report: Report) -> None:
+def _report_raw_frames(report: Report) -> None:
     """Report raw frames of committed takes that are not deleted yet: the dataset is incomplete, or the disk refuses."""
     if settings.KEEP_RAW:
         return
-    kept: dict[str, list[Path]] = {}
-    there = {folder.name: folder for folder in list_takes(Path(settings.SPOOL_DIR))}
-    rows = Episode.objects.committed().filter(pk__in=list(there)) if there else Episode.objects.none()
+    by_dataset: dict[str, list[Path]] = {}
+    in_spool = {folder.name: folder for folder in list_takes(Path(settings.SPOOL_DIR))}
+    rows = Episode.objects.committed().filter(pk__in=list(in_spool)) if in_spool else Episode.objects.none()
     for pk, slug in rows.values_list("pk", "dataset__slug"):
-        kept.setdefault(slug, []).append(there[str(pk)])
-    for slug, folders in sorted(kept.items()):
+        by_dataset.setdefault(slug, []).append(in_spool[str(pk)])
+    for slug, folders in sorted(by_dataset.items()):
         size = sum(map(size_of, folders)) / 1e6
         names = ", ".join(folder.name for folder in folders[:3]) + (", ..." if len(folders) > 3 else "")
-        report.said.append(
+        report.messages.append(
             f"Dataset {slug}: raw frames of {len(folders)} committed takes stay in the spool ({size:.1f} MB: {names}). "
             f"They are deleted once it shows them whole: `verify {slug} --deep` lists what is wrong."
         )
 
 
-def _give_back_orphans(report: Report) -> None:
+def _release_orphans(report: Report) -> None:
     """Release episodes in state `encoding` that are in no batch."""
-    held = Job.objects.filter(operation__in=Operation.objects.open()).values("episode")
-    for row in Episode.objects.filter(state=EpisodeState.ENCODING).exclude(pk__in=held):
+    in_batch = Job.objects.filter(operation__in=Operation.objects.open()).values("episode")
+    for row in Episode.objects.filter(state=EpisodeState.ENCODING).exclude(pk__in=in_batch):
         move(row, raw_state(row))
-        report.said.append(f"{row}: in no batch, will be encoded again.")
+        report.messages.append(f"{row}: in no batch, will be encoded again.")
 
 
-def _remember_datasets() -> None:
+def _restore_datasets() -> None:
     """Restore datasets and the settings that people chose from the files beside the folders."""
     folder = Path(settings.DATASETS_DIR) / ".settings"
     for path in sorted(folder.glob("*.json")) if folder.is_dir() else ():
-        if SAFE_NAME.fullmatch(path.stem) and (known := load_settings(path.stem)):
-            if known.get("thresholds"):
-                known["judge_by"] = timezone.now()  # the thresholds of the last assessment are unknown
+        if SAFE_NAME.fullmatch(path.stem) and (saved := load_settings(path.stem)):
+            if saved.get("thresholds"):
+                saved["judge_by"] = timezone.now()  # the thresholds of the last assessment are unknown
             with isolate_errors(f"The settings of {path.stem}", log):
-                Dataset.objects.get_or_create(slug=path.stem, defaults=known)
+                Dataset.objects.get_or_create(slug=path.stem, defaults=saved)
 
 
-def _remember_sessions() -> None:
+def _restore_sessions() -> None:
     """Restore sessions from what their takes record."""
     takes: dict[uuid.UUID, list[str]] = {}
     for folder in list_takes(Path(settings.SPOOL_DIR)):
@@ -365,19 +367,19 @@ def _remember_sessions() -> None:
             takes.setdefault(uuid.UUID(str(read_manifest(folder).get("session"))), []).append(folder.name)
     for pk, names in takes.items():
         with isolate_errors(f"Session {pk}", log), transaction.atomic():
-            _remember_session(pk, names)
+            _restore_session(pk, names)
 
 
-def _remember_session(pk: uuid.UUID, names: list[str]) -> None:
+def _restore_session(pk: uuid.UUID, names: list[str]) -> None:
     episodes = Episode.objects.filter(pk__in=names)
     first = episodes.order_by("recorded_at").first()
     if first is None:
         return
     rig = _rig_of(str(first.pk))
-    when = episodes.aggregate(first=Min("recorded_at"), last=Max("recorded_at"))
-    about = {"dataset": first.dataset, "rig": rig, "operator": first.operator, "task": first.task}
-    times = {"started_at": when["first"], "ended_at": when["last"]}
-    session_row, _ = Session.objects.get_or_create(pk=pk, defaults={**about, **times})
+    recorded = episodes.aggregate(first=Min("recorded_at"), last=Max("recorded_at"))
+    fields = {"dataset": first.dataset, "rig": rig, "operator": first.operator, "task": first.task}
+    times = {"started_at": recorded["first"], "ended_at": recorded["last"]}
+    session_row, _ = Session.objects.get_or_create(pk=pk, defaults={**fields, **times})
     episodes.update(session=session_row, rig=rig)
 
 

@@ -21,43 +21,43 @@ from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.write.edit import apply_edit, revert
 from robotdata.dataset.write.swap import recover_dataset
 
-_Make = Callable[[dict[str, Any], Progress], None]
+_MakeRevision = Callable[[dict[str, Any], Progress], None]
 """Makes the revision, given the folders and names that `dataset.write` needs, and the progress to call."""
 
 
-def run_edit(operation: Operation, heart: Heartbeat) -> list[Episode]:
+def run_edit(operation: Operation, heartbeat: Heartbeat) -> list[Episode]:
     """Delete, relabel and trim the episodes in `arguments`, as one revision. Return []: no raw frames to delete."""
-    only = frozenset(operation.arguments["episodes"])  # exactly what the person saw before pressing the button
+    pks = frozenset(operation.arguments["episodes"])  # exactly what the person saw before pressing the button
     requested: dict[int, tuple[int, int]] = {}
 
     def plan(base: DatasetFolder) -> Edit:
-        edit = planned_edit(base, only)
+        edit = planned_edit(base, pks)
         requested.update(edit.trims)
         return edit
 
-    def make(where: dict[str, Any], progress: Progress) -> None:
-        made = apply_edit(operation.dataset.path, plan, progress=progress, **where)
-        rounded = sum(kept != requested[number] for number, kept in made.trimmed.items()) if made else 0
+    def make(folders: dict[str, Any], progress: Progress) -> None:
+        edited = apply_edit(operation.dataset.path, plan, progress=progress, **folders)
+        rounded = sum(kept != requested[number] for number, kept in edited.trimmed.items()) if edited else 0
         if rounded:
             operation.result = {"rounded": rounded}
             Operation.objects.filter(pk=operation.pk, token=operation.token).update(result=operation.result)
 
-    return _make_once(operation, heart, make)
+    return _make_revision_once(operation, heartbeat, make)
 
 
-def run_revert(operation: Operation, heart: Heartbeat) -> list[Episode]:
+def run_revert(operation: Operation, heartbeat: Heartbeat) -> list[Episode]:
     """Make the revision in `arguments` the present one again, as a new one. Return []: no raw frames to delete."""
 
-    def make(where: dict[str, Any], _: Progress) -> None:
-        revert(operation.dataset.path, int(operation.arguments["revision"]), **where)
+    def make(folders: dict[str, Any], _: Progress) -> None:
+        revert(operation.dataset.path, int(operation.arguments["revision"]), **folders)
 
-    return _make_once(operation, heart, make)
+    return _make_revision_once(operation, heartbeat, make)
 
 
-def _make_once(operation: Operation, heart: Heartbeat, make: _Make) -> list[Episode]:
+def _make_revision_once(operation: Operation, heartbeat: Heartbeat, make: _MakeRevision) -> list[Episode]:
     """Make the revision, then update the rows. Idempotent after a crash at any point: the revision is made once."""
     dataset = operation.dataset
-    where = {
+    folders = {
         "work": dataset.work_path,
         "revisions": dataset.revisions_path,
         "keep_revisions": KEEP_REVISIONS,
@@ -67,7 +67,7 @@ def _make_once(operation: Operation, heart: Heartbeat, make: _Make) -> list[Epis
     with dataset_lock(dataset.path, wait_s=LOCK_WAIT_S):
         recover_dataset(dataset.path, dataset.work_path, dataset.revisions_path)
         if not is_written(operation):
-            make(where, step_recorder(operation, heart))
+            make(folders, step_recorder(operation, heartbeat))
     write_rows(operation)
     return []
 

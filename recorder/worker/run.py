@@ -19,9 +19,9 @@ from recorder.models.job import lease_expired
 from recorder.models.lifecycle import end_operation, move
 from recorder.models.states import EpisodeState, OperationState, OperationType
 from recorder.worker.commit import FolderMissing, clear_committed, run_commit
-from recorder.worker.encode import FINAL, SPACE_AGAIN, complete_episodes, is_no_space
+from recorder.worker.encode import FINAL_ERRORS, SPACE_RETRY_AFTER, complete_episodes, is_no_space
 from recorder.worker.revise import run_edit, run_revert
-from recorder.worker.run_steps import held
+from recorder.worker.run_steps import owned_row
 from robotdata.dataset.errors import DatasetBusy, EditError, FeaturesDiffer, NotADataset
 from robotdata.dataset.write.commit_progress import step_of
 
@@ -39,8 +39,8 @@ RUNNERS: dict[OperationType, Runner] = {
 if missing := set(OperationType) - RUNNERS.keys():
     raise TypeError(f"RUNNERS lacks {missing}")
 
-_BUSY_AGAIN = timedelta(seconds=5)
-_HOPELESS = (*FINAL, FeaturesDiffer, NotADataset, EditError, FolderMissing)
+_BUSY_RETRY_AFTER = timedelta(seconds=5)
+_FINAL_ERRORS = (*FINAL_ERRORS, FeaturesDiffer, NotADataset, EditError, FolderMissing)
 
 
 def run_operation(operation_id: uuid.UUID | str) -> bool:
@@ -52,16 +52,16 @@ def run_operation(operation_id: uuid.UUID | str) -> bool:
     if operation is None:
         return False
     try:
-        with Heartbeat(_renewal(operation)) as heart:
-            committed = RUNNERS[OperationType(operation.type)](operation, heart)
+        with Heartbeat(_renewal(operation)) as heartbeat:
+            committed = RUNNERS[OperationType(operation.type)](operation, heartbeat)
     except LostLease:
         log.info("%s was given to another worker", operation)
     except Exception as error:  # noqa: BLE001 - the outermost loop of a run: its row must record the error
-        mine = Operation.objects.filter(pk=operation.pk, token=operation.token)
-        if not mine.exists():  # the other worker may delete the files that this one reads
+        row = Operation.objects.filter(pk=operation.pk, token=operation.token)
+        if not row.exists():  # the other worker may delete the files that this one reads
             log.info("%s was given to another worker; here it had failed: %s", operation, error)
             return True
-        _judge(operation, error)
+        _handle_error(operation, error)
     else:
         clear_committed(operation.dataset, committed)
     return True
@@ -73,43 +73,45 @@ def run_waiting() -> int:
     The message of an operation is queued behind those of all earlier jobs, so it would wait too long. Operations that
     wait for a lock or for space (see `error`) are left until their time has come.
     """
-    free = Operation.objects.filter(state=OperationState.RUNNING, token="").order_by("updated_at")
-    due = free.filter(Q(error="") | Q(lease_until=None) | lease_expired(timezone.now()))
+    unclaimed = Operation.objects.filter(state=OperationState.RUNNING, token="").order_by("updated_at")
+    due = unclaimed.filter(Q(error="") | Q(lease_until=None) | lease_expired(timezone.now()))
     return sum(run_operation(pk) for pk in list(due.values_list("pk", flat=True)))
 
 
 def claim_operation(operation_id: uuid.UUID | str) -> Operation | None:
     """Claim the operation for this caller to run; None if it cannot be claimed."""
     token, now = uuid.uuid4().hex, timezone.now()
-    free = Operation.objects.filter(Q(token="") | lease_expired(now), pk=operation_id, state=OperationState.RUNNING)
-    if not free.update(token=token, lease_until=lease_end(), attempt=F("attempt") + 1, updated_at=now):
+    claimable = Operation.objects.filter(
+        Q(token="") | lease_expired(now), pk=operation_id, state=OperationState.RUNNING
+    )
+    if not claimable.update(token=token, lease_until=lease_end(), attempt=F("attempt") + 1, updated_at=now):
         return None
     return Operation.objects.select_related("dataset").get(pk=operation_id)
 
 
 def _renewal(operation: Operation) -> Callable[[int], bool]:
-    mine = held(operation)
-    return lambda _: bool(mine.update(lease_until=lease_end()))
+    row = owned_row(operation)
+    return lambda _: bool(row.update(lease_until=lease_end()))
 
 
-def _judge(operation: Operation, error: Exception) -> None:
+def _handle_error(operation: Operation, error: Exception) -> None:
     """Wait for the lock or for space, retry, or fail the operation and its episodes, which can then be retried."""
     if isinstance(error, DatasetBusy):
         reason = f"Waits: {operation.dataset.path} is being changed by {error.holder}; continues by itself after that."
-        _later(operation, reason, _BUSY_AGAIN, counted=False)
+        _retry_later(operation, reason, _BUSY_RETRY_AFTER, counted=False)
     elif is_no_space(error):
         reason = (
             f"No space for the dataset in {operation.dataset.path}: free some space; "
             f"the {OperationType(operation.type).label} continues by itself."
         )
-        _later(operation, reason, SPACE_AGAIN, counted=False)
-    elif operation.attempt < settings.JOB_ATTEMPTS and not isinstance(error, _HOPELESS):
+        _retry_later(operation, reason, SPACE_RETRY_AFTER, counted=False)
+    elif operation.attempt < settings.JOB_ATTEMPTS and not isinstance(error, _FINAL_ERRORS):
         log.warning("%s failed, trying again: %s", operation, error, exc_info=True)
-        reason = f"Trying again soon: {_text_of(error)}{_where(error)}"
-        _later(operation, reason, _BUSY_AGAIN * operation.attempt, counted=True)
+        reason = f"Trying again soon: {_text_of(error)}{_step_text(error)}"
+        _retry_later(operation, reason, _BUSY_RETRY_AFTER * operation.attempt, counted=True)
     else:
-        log.error("%s failed: %s", operation, error, exc_info=not isinstance(error, _HOPELESS))
-        _give_up(operation, _reason_of(operation, error))
+        log.error("%s failed: %s", operation, error, exc_info=not isinstance(error, _FINAL_ERRORS))
+        _fail_operation(operation, _reason_of(operation, error))
 
 
 def _reason_of(operation: Operation, error: Exception) -> str:
@@ -119,7 +121,7 @@ def _reason_of(operation: Operation, error: Exception) -> str:
         return reason
     cause = "permissions" if error.errno in {errno.EACCES, errno.EPERM} else "disk"
     next_step = f"Check the {cause}, then try again: parts that are written already are reused."
-    return f"{operation.dataset.path} could not be updated{_where(error)}: {reason}. {next_step}"
+    return f"{operation.dataset.path} could not be updated{_step_text(error)}: {reason}. {next_step}"
 
 
 def _text_of(error: Exception) -> str:
@@ -129,18 +131,18 @@ def _text_of(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def _where(error: Exception) -> str:
+def _step_text(error: Exception) -> str:
     step = step_of(error)
     return f" (while {step})" if step else ""
 
 
-def _later(operation: Operation, reason: str, pause: timedelta, *, counted: bool) -> None:
+def _retry_later(operation: Operation, reason: str, pause: timedelta, *, counted: bool) -> None:
     now = timezone.now()
     attempt = operation.attempt if counted else operation.attempt - 1
-    held(operation).update(token="", lease_until=now + pause, attempt=attempt, error=reason, updated_at=now)
+    owned_row(operation).update(token="", lease_until=now + pause, attempt=attempt, error=reason, updated_at=now)
 
 
-def _give_up(operation: Operation, reason: str) -> None:
+def _fail_operation(operation: Operation, reason: str) -> None:
     with transaction.atomic():
         if not end_operation(operation, OperationState.FAILED, reason):
             return

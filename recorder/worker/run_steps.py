@@ -26,21 +26,21 @@ def made_by(operation: Operation) -> dict[str, Any]:
     return {"by": operation.started_by, "at": now, "operation": str(operation.pk)}
 
 
-def held(operation: Operation) -> QuerySet[Operation]:
+def owned_row(operation: Operation) -> QuerySet[Operation]:
     """Return the operation's row while this worker holds it, else nothing."""
     return Operation.objects.filter(pk=operation.pk, token=operation.token, state=OperationState.RUNNING)
 
 
-def step_recorder(operation: Operation, heart: Heartbeat) -> Progress:
+def step_recorder(operation: Operation, heartbeat: Heartbeat) -> Progress:
     """Return a function that records each step in the row. It raises LostLease if the row was cancelled or lost."""
-    mine = held(operation)
+    row = owned_row(operation)
 
     def progress(done: int, total: int) -> None:
-        heart.progress(done)
-        if not mine.exists():
+        heartbeat.progress(done)
+        if not row.exists():
             raise LostLease
         try:
-            mine.update(steps_done=done, steps_total=total, updated_at=timezone.now())
+            row.update(steps_done=done, steps_total=total, updated_at=timezone.now())
         except DatabaseError as error:  # the step is only shown; a commit does not fail for it
             log.warning("Cannot record step %d of %s: %s", done, operation, error)
 

@@ -21,7 +21,7 @@ class Scheduler(beat.Scheduler):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._due = time.monotonic() + 1.0  # let the worker beside it start first
+        self._next_sweep_at = time.monotonic() + 1.0  # let the worker beside it start first
 
     def setup_schedule(self) -> None:
         """Do nothing: this scheduler has no schedule file."""
@@ -30,13 +30,13 @@ class Scheduler(beat.Scheduler):  # type: ignore[misc]
     def tick(self, *_: Any, **__: Any) -> float:
         """Sweep if it is due; return the seconds until the next call."""
         now = time.monotonic()
-        if now >= self._due:
-            look()
-            self._due = time.monotonic() + SWEEP_EVERY_S
-        return max(0.05, min(1.0, self._due - time.monotonic()))
+        if now >= self._next_sweep_at:
+            run_sweep()
+            self._next_sweep_at = time.monotonic() + SWEEP_EVERY_S
+        return max(0.05, min(1.0, self._next_sweep_at - time.monotonic()))
 
 
-def look() -> None:
+def run_sweep() -> None:
     """Run one sweep. Errors are logged, and the next sweep tries again."""
     close_old_connections()
     try:

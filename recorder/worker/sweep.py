@@ -31,16 +31,16 @@ from recorder.models.states import EpisodeState, JobState, OperationState, RigSt
 from recorder.models.unopened import UnopenedKind
 from recorder.quality.assess import REJUDGE_AFTER, unassessed
 from recorder.worker.commit import clear_committed
-from recorder.worker.encode import fail_job, settle
+from recorder.worker.encode import fail_job, finish_encoding
 from robotdata.spool import SpoolError, TakeBusy, recover_take
 
 log = logging.getLogger(__name__)
 
-_AT_ONCE = 16  # the oldest jobs for which one sweep sends messages, so that the queue stays short
-_WHILE_BUSY = timedelta(minutes=10)  # while workers are busy, a message is late rather than lost
-_BELL_OF_COMMIT = timedelta(seconds=30)
-_RIG_COMES_BACK = timedelta(seconds=10)
-_PART = re.compile(r"\.([0-9a-f]{32})\.tmp\.mp4(?:\.[0-9a-f]+\.part)?$")  # temporary names of encode_camera
+_MAX_NOTIFIED = 16  # the oldest jobs for which one sweep sends messages, so that the queue stays short
+_NOTIFY_AGAIN_BUSY = timedelta(minutes=10)  # while workers are busy, a message is late rather than lost
+_NOTIFY_AGAIN_OPERATION = timedelta(seconds=30)
+_RIG_RECONNECTS_WITHIN = timedelta(seconds=10)
+_PARTIAL_VIDEO = re.compile(r"\.([0-9a-f]{32})\.tmp\.mp4(?:\.[0-9a-f]+\.part)?$")  # temporary names of encode_camera
 
 
 def sweep() -> None:
@@ -48,38 +48,41 @@ def sweep() -> None:
     now = timezone.now()
     datasets, unopened = list(Dataset.objects.all()), list(Unopened.objects.all())
     steps: dict[str, Callable[[], object]] = {
-        "Closing abandoned takes": lambda: close_orphans(now),
-        "Requeueing jobs": lambda: give_back(now),
-        "Notifying workers of jobs": lambda: ring_waiting(now),
-        "Advancing operations": lambda: move_on(now),
-        "Applying the datasets' policies": lambda: look_after_datasets(now, datasets),
+        "Closing abandoned takes": lambda: close_abandoned_takes(now),
+        "Requeueing jobs": lambda: requeue_stale_jobs(now),
+        "Notifying workers of jobs": lambda: notify_waiting(now),
+        "Advancing operations": lambda: advance_operations(now),
+        "Applying the datasets' policies": lambda: check_datasets(now, datasets),
         "Following the datasets' folders": lambda: refresh_changed_folders(datasets),
         "Checking new dataset folders": lambda: adopt_unknown_folders(datasets, unopened, actor=WORKER),
         "Rechecking unreadable takes": lambda: retry_takes(unopened),
         "Tidying the staging folder": tidy_staging,
-        "Notifying workers of takes to measure": lambda: ring_unassessed(now),
+        "Notifying workers of takes to measure": lambda: notify_unassessed(now),
     }
-    for what, step in steps.items():
-        with isolate_errors(what, log):
+    for title, step in steps.items():
+        with isolate_errors(title, log):
             step()
 
 
-def close_orphans(now: datetime) -> int:
+def close_abandoned_takes(now: datetime) -> int:
     """Close, as interrupted, takes that nobody records any more; return how many."""
     closed = 0
     for episode in Episode.objects.filter(state=EpisodeState.RECORDING).select_related("rig"):
-        if not (_is_gone(episode.rig, now - _RIG_COMES_BACK) or _is_at_another(episode.rig, str(episode.pk))):
+        if not (
+            _is_offline_since(episode.rig, now - _RIG_RECONNECTS_WITHIN)
+            or _records_another(episode.rig, str(episode.pk))
+        ):
             continue
         # TakeBusy: only the rig's connection is lost. No folder: the take is on the rig's own disk.
         with isolate_errors(f"Closing the take {episode.pk}", log), suppress(SpoolError, OSError):
             # The lock shows whether the rig still writes; on a network disk without locks, the file times do.
-            if now.timestamp() - last_written(episode.take_path) > _RIG_COMES_BACK.total_seconds():
+            if now.timestamp() - last_written(episode.take_path) > _RIG_RECONNECTS_WITHIN.total_seconds():
                 recover_take(episode.take_path)
                 closed += index_take(take_id=str(episode.pk), actor=WORKER) is not None
     return closed
 
 
-def _is_gone(rig: Rig | None, since: datetime) -> bool:
+def _is_offline_since(rig: Rig | None, since: datetime) -> bool:
     """Return whether the rig has been offline or silent since before `since`."""
     if rig is None:
         return False
@@ -87,7 +90,7 @@ def _is_gone(rig: Rig | None, since: datetime) -> bool:
     return offline or (rig.last_seen_at is not None and rig.last_seen_at < since)
 
 
-def _is_at_another(rig: Rig | None, take: str) -> bool:
+def _records_another(rig: Rig | None, take: str) -> bool:
     """Return whether the rig is alive but records another take, so its disk kept it from closing this one."""
     if rig is None or rig.state == RigState.OFFLINE or rig.status.get("saving"):
         return False
@@ -109,54 +112,54 @@ def modified(path: Path) -> float:
 
 def retry_takes(lines: Iterable[Unopened]) -> int:
     """Retry unreadable takes whose `take.json` has changed since; return how many are indexed now."""
-    listed = 0
+    indexed = 0
     for row in lines:
         if row.kind != UnopenedKind.TAKE or state_of_take(row.name) == row.state:
             continue
         folder = take_path(row.name)
         forget_unopened(kind=row.kind, name=row.name)
-        with isolate_errors(f"Take {row.name}", log, partial(_note_again, row.name)):
+        with isolate_errors(f"Take {row.name}", log, partial(_note_unreadable, row.name)):
             with suppress(TakeBusy):
                 recover_take(folder)
-            listed += index_take(take_id=row.name, actor=WORKER) is not None
-    return listed
+            indexed += index_take(take_id=row.name, actor=WORKER) is not None
+    return indexed
 
 
-def _note_again(take_id: str, why: str) -> None:
+def _note_unreadable(take_id: str, why: str) -> None:
     if take_path(take_id).is_dir():
         note_take(take_id=take_id, why=why)
 
 
-def ring_unassessed(now: datetime) -> None:
+def notify_unassessed(now: datetime) -> None:
     """Notify workers of takes whose quality is not measured, a few at a time, while nothing is being encoded."""
     if not _is_busy(now):
         for episode_id in unassessed(limit=2):
             wake_workers("assess_take", episode_id)
 
 
-def look_after_datasets(now: datetime, datasets: Iterable[Dataset] | None = None) -> None:
+def check_datasets(now: datetime, datasets: Iterable[Dataset] | None = None) -> None:
     """Start the encoding that policies require; notify a worker of datasets whose takes wait for an assessment."""
     for dataset in Dataset.objects.all() if datasets is None else datasets:
         with isolate_errors(f"Applying the policy of {dataset.slug}", log):
-            _look_after(dataset, now)
+            _check_dataset(dataset, now)
 
 
-def _look_after(dataset: Dataset, now: datetime) -> None:
+def _check_dataset(dataset: Dataset, now: datetime) -> None:
     if dataset.policy != Policy.HAND:
         apply_policy(dataset=dataset)
     if dataset.judge_by is not None:
-        again = now + (_WHILE_BUSY if _is_busy(now) else REJUDGE_AFTER)
-        if Dataset.objects.filter(lease_expired(now, "judge_by"), pk=dataset.pk).update(judge_by=again):
+        notify_at = now + (_NOTIFY_AGAIN_BUSY if _is_busy(now) else REJUDGE_AFTER)
+        if Dataset.objects.filter(lease_expired(now, "judge_by"), pk=dataset.pk).update(judge_by=notify_at):
             wake_workers("judge_dataset", dataset.pk)
 
 
-def give_back(now: datetime) -> int:
+def requeue_stale_jobs(now: datetime) -> int:
     """Queue jobs of dead workers again, or fail them after JOB_ATTEMPTS; return how many."""
     stale = list(Job.objects.stale(now).select_related("episode"))
     for job in stale:
         if job.attempt >= settings.JOB_ATTEMPTS:
             fail_job(job, "Its worker crashed at every attempt, perhaps because of this take. See the worker's log")
-            settle(job.operation_id)
+            finish_encoding(job.operation_id)
         elif move(
             job,
             JobState.QUEUED,
@@ -169,36 +172,38 @@ def give_back(now: datetime) -> int:
     return len(stale)
 
 
-def ring_waiting(now: datetime) -> int:
+def notify_waiting(now: datetime) -> int:
     """Repeat the lost messages of queued jobs, oldest first, at growing intervals; return how many."""
-    due = now - _WHILE_BUSY if _is_busy(now) else now
-    rung = 0
-    for pk, lease, began in Job.objects.waiting().values_list("pk", "lease_until", "operation__created_at")[:_AT_ONCE]:
-        if lease is not None and lease >= due:
+    lease_limit = now - _NOTIFY_AGAIN_BUSY if _is_busy(now) else now
+    notified = 0
+    for pk, lease, created_at in Job.objects.waiting().values_list("pk", "lease_until", "operation__created_at")[
+        :_MAX_NOTIFIED
+    ]:
+        if lease is not None and lease >= lease_limit:
             continue
-        again = now + max(NOTIFY_AGAIN_AFTER, (now - began) / 4)
-        if Job.objects.filter(pk=pk, state=JobState.QUEUED, lease_until=lease).update(lease_until=again):
+        notify_at = now + max(NOTIFY_AGAIN_AFTER, (now - created_at) / 4)
+        if Job.objects.filter(pk=pk, state=JobState.QUEUED, lease_until=lease).update(lease_until=notify_at):
             wake_workers("run_job", pk)
-            rung += 1
-    return rung
+            notified += 1
+    return notified
 
 
-def move_on(now: datetime) -> None:
+def advance_operations(now: datetime) -> None:
     """Advance operations that stopped between two steps."""
     open_jobs = Job.objects.filter(state__in=[JobState.QUEUED, JobState.RUNNING]).values("operation")
     encoding = Operation.objects.filter(state__in=[OperationState.QUEUED, OperationState.ENCODING])
     for pk in list(encoding.exclude(pk__in=open_jobs).values_list("pk", flat=True)):
-        settle(pk)
+        finish_encoding(pk)
     due = Q(lease_until=None) | lease_expired(now)
     for pk, token in list(Operation.objects.filter(due, state=OperationState.RUNNING).values_list("pk", "token")):
-        mine = Operation.objects.filter(pk=pk, token=token, state=OperationState.RUNNING)
-        if mine.filter(due).update(token="", lease_until=now + _BELL_OF_COMMIT):
+        unchanged_row = Operation.objects.filter(pk=pk, token=token, state=OperationState.RUNNING)
+        if unchanged_row.filter(due).update(token="", lease_until=now + _NOTIFY_AGAIN_OPERATION):
             wake_workers("run_operation", str(pk))
 
 
 def tidy_staging() -> None:
     """Delete partial videos, and staged ones of committed or purged episodes, that a crash left behind."""
-    staged = _staged()
+    staged = _staged_ids()
     if not staged:
         return
     remove_parts(staged)
@@ -207,7 +212,7 @@ def tidy_staging() -> None:
     for episode in rows.filter(state=EpisodeState.ENCODED):
         committed.setdefault(episode.dataset, []).append(episode)
     for dataset, episodes in committed.items():
-        clear_committed(dataset, episodes, later=True)
+        clear_committed(dataset, episodes, check_hashes=True)
     for pk in rows.filter(purged_at__isnull=False).values_list("pk", flat=True):
         remove_staging(pk)
 
@@ -215,20 +220,20 @@ def tidy_staging() -> None:
 def remove_parts(staged: Iterable[uuid.UUID]) -> int:
     """Delete partial videos of killed encoders; return how many. A live encoder has a job running under its token."""
     # Twice the lease: an encoder that lost its lease may still write for a moment.
-    old = timezone.now().timestamp() - 2 * settings.JOB_LEASE_S
-    found: dict[str, list[Path]] = {}
+    deadline = timezone.now().timestamp() - 2 * settings.JOB_LEASE_S
+    by_token: dict[str, list[Path]] = {}
     for pk in staged:
         folder = Path(settings.STAGING_DIR) / str(pk)
         for path in folder.iterdir() if folder.is_dir() else ():
-            if (part := _PART.search(path.name)) and modified(path) < old:
-                found.setdefault(part[1], []).append(path)
-    alive = Job.objects.filter(token__in=found, state=JobState.RUNNING) if found else Job.objects.none()
-    for token in alive.values_list("token", flat=True):
-        found.pop(token, None)
-    dead = [path for paths in found.values() for path in paths]
-    for path in dead:
+            if (part := _PARTIAL_VIDEO.search(path.name)) and modified(path) < deadline:
+                by_token.setdefault(part[1], []).append(path)
+    live_jobs = Job.objects.filter(token__in=by_token, state=JobState.RUNNING) if by_token else Job.objects.none()
+    for token in live_jobs.values_list("token", flat=True):
+        by_token.pop(token, None)
+    abandoned = [path for paths in by_token.values() for path in paths]
+    for path in abandoned:
         path.unlink(missing_ok=True)
-    return len(dead)
+    return len(abandoned)
 
 
 def _is_busy(now: datetime) -> bool:
@@ -236,11 +241,11 @@ def _is_busy(now: datetime) -> bool:
     return Job.objects.filter(state=JobState.RUNNING, lease_until__gte=now).exists()
 
 
-def _staged() -> list[uuid.UUID]:
-    found, folder = [], Path(settings.STAGING_DIR)
+def _staged_ids() -> list[uuid.UUID]:
+    ids, folder = [], Path(settings.STAGING_DIR)
     for path in folder.iterdir() if folder.is_dir() else ():
         try:
-            found.append(uuid.UUID(path.name))
+            ids.append(uuid.UUID(path.name))
         except ValueError:
             continue
-    return found[:500]
+    return ids[:500]

@@ -19,7 +19,7 @@ NICENESS = 10
 """Encoding runs at low priority, so that the robot's control loop is not affected."""
 
 
-SETTINGS_ARE_WRONG = 2
+EXIT_WRONG_SETTINGS = 2
 
 
 @celeryd_after_setup.connect
@@ -31,7 +31,7 @@ def refuse_time_limits(instance: Any, **_: Any) -> None:
                 f"A task's {name} is set to {limit:g} s: a longer take would be killed at every attempt and "
                 "never be encoded. Remove it from Celery's settings: robotdata detects hanging encoders itself.\n"
             )
-            raise SystemExit(SETTINGS_ARE_WRONG)
+            raise SystemExit(EXIT_WRONG_SETTINGS)
 
 
 @worker_process_init.connect
@@ -43,24 +43,24 @@ def lower_priority(**_: Any) -> None:
 @worker_ready.connect
 def watch_scheduler(sender: Any, **_: Any) -> None:
     """Exit when the scheduler thread ends: nothing would be swept, and Celery does not restart that thread."""
-    clock = getattr(sender.controller, "beat", None)
-    if clock is not None:
-        threading.Thread(target=_end_with, args=(clock,), name="clock", daemon=True).start()
+    scheduler = getattr(sender.controller, "beat", None)
+    if scheduler is not None:
+        threading.Thread(target=_exit_after, args=(scheduler,), name="clock", daemon=True).start()
 
 
-def _end_with(clock: Any) -> None:
-    while clock.is_alive():
+def _exit_after(scheduler: Any) -> None:
+    while scheduler.is_alive():
         time.sleep(1)
     if state.should_stop is None and state.should_terminate is None:
         # Immediately: an orderly exit would wait for the dead thread. Jobs are leased, so none is lost.
-        leave("the scheduler thread has died")
+        exit_process("the scheduler thread has died")
 
 
 @shared_task(name="robotdata.run_job")
 def run_job(job_id: int) -> None:
     """Run waiting operations, then the job."""
     run.run_waiting()
-    encode.run_job(job_id, on_stall=leave)
+    encode.run_job(job_id, on_stall=exit_process)
 
 
 @shared_task(name="robotdata.run_operation")
@@ -69,6 +69,6 @@ def run_operation(operation_id: str) -> None:
     run.run_operation(operation_id)
 
 
-def leave(_: str) -> None:
+def exit_process(_: str) -> None:
     """End this process, because a hanging encoder cannot be stopped from within; the pool starts another process."""
     os._exit(os.EX_TEMPFAIL)

@@ -11,5 +11,5 @@ def main(home: Path) -> None:
 
     report = recover()
     sys.stdout.write(f"recovered {report.code}\n")
-    for line in report.said + report.lost:
+    for line in report.messages + report.lost:
         sys.stdout.write(line + "\n")

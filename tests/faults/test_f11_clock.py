@@ -32,7 +32,7 @@ def test_it_gives_back_a_dead_workers_job_though_the_clock_was_set(
     assert encode.claim_job(Job.objects.get().pk) is not None  # and then its worker dies
     now: Callable[[], Any] = timezone.now
     monkeypatch.setattr(timezone, "now", lambda: now() + jump)
-    assert recover().jobs_given_back == 1
+    assert recover().jobs_requeued == 1
     assert work(operation).state == "done"
 
 
@@ -42,4 +42,4 @@ def test_it_leaves_a_living_workers_job_alone(
     make_episode()
     start_encoding(dataset=cubes, actor=Actor("olga"))
     assert encode.claim_job(Job.objects.get().pk) is not None
-    assert recover().jobs_given_back == 0
+    assert recover().jobs_requeued == 0

@@ -116,7 +116,7 @@ def test_it_keeps_raw_frames_while_the_folder_does_not_show_them(
     cubes: Dataset, make_episode: MakeEpisode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     episode = make_episode()
-    monkeypatch.setattr(commit, "_is_whole", lambda info: False)
+    monkeypatch.setattr(commit, "_is_complete", lambda info: False)
     work(start_encoding(dataset=cubes, actor=Actor("olga")))
     assert states(episode) == ["encoded"] and episode.take_path.is_dir()
     monkeypatch.undo()

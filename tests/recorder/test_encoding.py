@@ -108,7 +108,7 @@ def test_it_writes_nothing_after_its_lease_went_to_another(
     def slow(*args: Any, **more: Any) -> Any:
         made = real(*args, **more)
         Job.objects.update(lease_until=OLD)
-        sweep.give_back(timezone.now())
+        sweep.requeue_stale_jobs(timezone.now())
         assert (other := encoding.claim_job(the_job().pk)) is not None
         tokens.append(other.token)
         if ended == "badly":

@@ -85,7 +85,7 @@ def test_a_step_that_fails_does_not_stop_the_start(shelf: Path, monkeypatch: pyt
     def fails(*_: Any) -> None:
         raise KeyError("odd")
 
-    monkeypatch.setattr(recovery, "_put_back", fails)
+    monkeypatch.setattr(recovery, "_restore_aside", fails)
     out = StringIO()
     call_command("recover", quiet=True, stdout=out)
     assert Episode.objects.committed().count() == 6 and "KeyError" in out.getvalue()

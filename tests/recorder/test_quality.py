@@ -16,7 +16,7 @@ from recorder.quality import assess
 from recorder.quality.overview import overview, score
 from recorder.quality.tasks import assess_take
 from recorder.review.verdicts import edit_episodes
-from recorder.worker.sweep import ring_unassessed
+from recorder.worker.sweep import notify_unassessed
 from robotdata.quality import BadThresholds
 from robotdata.spool import read_manifest, update_curation, write_manifest
 from robotdata.spool.take_lock import TakeLock
@@ -234,9 +234,9 @@ def test_it_is_asked_for_the_moment_a_take_is_indexed_and_again_by_the_sweep(
     asked = ("assess_take", (str(episode.pk),))
     assert asked in bells
     bells.clear()
-    ring_unassessed(timezone.now())
+    notify_unassessed(timezone.now())
     assert bells == [asked]
     assess.assess(episode=episode)
     bells.clear()
-    ring_unassessed(timezone.now())
+    notify_unassessed(timezone.now())
     assert bells == []

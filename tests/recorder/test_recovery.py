@@ -35,7 +35,7 @@ def put_take(home: Path, name: str = "0b9d4fd4-58a2-4a6d-8a6f-6a3a3ff4a001", **m
 
 def test_it_finds_nothing_to_do_in_an_empty_home(db: None, home: Path) -> None:
     report = recover()
-    assert (report.code, report.takes, report.said, report.lost) == (0, 0, [], [])
+    assert (report.code, report.takes, report.messages, report.lost) == (0, 0, [], [])
 
 
 def test_it_adopts_takes_that_the_database_does_not_know(cubes: Dataset, home: Path) -> None:
@@ -53,9 +53,9 @@ def test_it_closes_an_unfinished_take_and_says_so(cubes: Dataset, home: Path) ->
     report = recover()
     episode = Episode.objects.get(pk=folder.name)
     assert (episode.state, episode.ticks, report.interrupted, report.code) == ("interrupted", 8, 1, 3)
-    assert any("interrupted, 8 frames recovered" in line for line in report.said)
+    assert any("interrupted, 8 frames recovered" in line for line in report.messages)
     again = recover()
-    assert (again.code, again.said, again.interrupted) == (0, [], 0), "twice is once"
+    assert (again.code, again.messages, again.interrupted) == (0, [], 0), "twice is once"
 
 
 def test_it_believes_the_folder_where_a_crash_came_between(make_episode: MakeEpisode) -> None:
@@ -107,10 +107,10 @@ def test_it_gives_back_the_jobs_of_dead_workers(
     make_episode()
     operation = start_encoding(dataset=cubes, actor=Actor("olga"))
     job = encode.claim_job(Job.objects.get().pk)
-    assert job is not None and recover().jobs_given_back == 0, "its worker may be alive"
+    assert job is not None and recover().jobs_requeued == 0, "its worker may be alive"
     Job.objects.update(lease_until=OLD)
     bells.clear()
-    assert recover().jobs_given_back == 1
+    assert recover().jobs_requeued == 1
     assert Job.objects.get().state == "queued" and ("run_job", (job.pk,)) in bells
     assert work(operation).state == "done"
 
@@ -172,7 +172,7 @@ class TestCommitted:
         (folder / "old").mkdir()
         write_new_json(folder / swap.READY, {"dataset": "cubes", "fresh": False, "from": 0, "to": 1})
         report = recover()
-        assert report.code == 0 and any("completed" in line for line in report.said)
+        assert report.code == 0 and any("completed" in line for line in report.messages)
         assert (committed.path / "meta/info.json").is_file()
         assert committed.episodes.committed().count() == 2
 

@@ -42,9 +42,9 @@ def test_it_rings_nothing_while_all_is_well(operation: Operation, bells: list[An
 
 def test_it_rings_for_jobs_whose_bell_was_lost_and_ever_more_rarely(operation: Operation, bells: list[Any]) -> None:
     jobs = [("run_job", (pk,)) for pk in Job.objects.values_list("pk", flat=True)]
-    assert sweep.ring_waiting(later(seconds=16)) == 2 and bells == jobs
-    assert sweep.ring_waiting(later(seconds=20)) == 0
-    hour = sum(sweep.ring_waiting(later(seconds=seconds)) for seconds in range(30, 3630, 5))
+    assert sweep.notify_waiting(later(seconds=16)) == 2 and bells == jobs
+    assert sweep.notify_waiting(later(seconds=20)) == 0
+    hour = sum(sweep.notify_waiting(later(seconds=seconds)) for seconds in range(30, 3630, 5))
     assert 10 < hour < 60, "a queue without a worker does not fill with bells"
 
 
@@ -52,8 +52,8 @@ def test_it_does_not_ring_for_what_waits_behind_a_living_worker(operation: Opera
     job = encode.claim_job(operation.jobs.all()[0].pk)
     assert job is not None
     Job.objects.filter(pk=job.pk).update(lease_until=later(hours=1))
-    assert sweep.ring_waiting(later(minutes=5)) == 0
-    assert sweep.ring_waiting(later(minutes=11)) == 1, "after ten minutes it does"
+    assert sweep.notify_waiting(later(minutes=5)) == 0
+    assert sweep.notify_waiting(later(minutes=11)) == 1, "after ten minutes it does"
 
 
 def test_it_gives_a_dead_workers_job_to_another(operation: Operation, bells: list[Any]) -> None:

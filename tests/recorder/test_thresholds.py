@@ -20,7 +20,7 @@ from recorder.quality import assess as quality
 from recorder.quality.assess import assess, thresholds_of
 from recorder.quality.tasks import judge_dataset
 from recorder.quality.thresholds import preview
-from recorder.worker.sweep import look_after_datasets
+from recorder.worker.sweep import check_datasets
 from robotdata.quality import DEFAULT
 from robotdata.spool import read_manifest
 
@@ -72,7 +72,7 @@ def test_a_lost_bell_is_rung_again_until_all_are_judged(
     def rung(after: timedelta) -> int:
         bells.clear()
         with django_capture_on_commit_callbacks(execute=True):
-            look_after_datasets(timezone.now() + after)
+            check_datasets(timezone.now() + after)
         return bells.count(("judge_dataset", (cubes.pk,)))
 
     minute = timedelta(minutes=1)

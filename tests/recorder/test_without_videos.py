@@ -28,7 +28,7 @@ def test_it_has_lost_nothing_where_it_came_without_them(db: None, testdata: Path
     for _ in range(2):  # found, then known
         report = recover()
         assert (report.code, report.datasets, report.lost) == (0, 1, [])
-        assert any("pusht: none of its videos is here" in line for line in report.said)
+        assert any("pusht: none of its videos is here" in line for line in report.messages)
 
 
 def test_it_has_where_one_of_them_is_here(db: None, testdata: Path, home: Path) -> None:

@@ -37,7 +37,7 @@ class Command(BaseCommand):
             super().run_from_argv(argv)
         except DatabaseError as error:
             self.stderr.write(self.style.ERROR(unusable_message(error)))
-            sys.exit(recover.NOTHING)
+            sys.exit(recover.EXIT_UNUSABLE)
         sys.exit(self.report.code)
 
     def handle(self, **options: Any) -> None:
@@ -47,12 +47,12 @@ class Command(BaseCommand):
             raise CommandError(other_version_message(f"it lacks {missing[0][0]}"))
         self.deep = bool(options["deep"])
         self.report = report = self.work()
-        for line in report.said:
+        for line in report.messages:
             self.stdout.write(sanitize_json(line))
-        for line in report.differed[:MOST]:
+        for line in report.corrections[:MOST]:
             self.stdout.write(sanitize_json(line))
-        if report.differed:
-            more = f"{len(report.differed) - MOST} more like these. " if len(report.differed) > MOST else ""
+        if report.corrections:
+            more = f"{len(report.corrections) - MOST} more like these. " if len(report.corrections) > MOST else ""
             self.stdout.write(f"{more}The database matches the folders now. Nothing was deleted.")
         for line in report.unopened:
             self.stdout.write(sanitize_json(f"NOT OPENED {line}"))
@@ -62,7 +62,7 @@ class Command(BaseCommand):
             self.stdout.write(
                 f"{report.takes} takes in the spool: {report.usable} usable, {report.interrupted} closed as "
                 f"interrupted, {report.adopted} new to the database. {report.datasets} datasets. "
-                f"{report.jobs_given_back} jobs requeued."
+                f"{report.jobs_requeued} jobs requeued."
             )
 
     def work(self) -> recover.Report:
