@@ -40,7 +40,7 @@ class Api(NinjaAPI):
         self.add_exception_handler(Http404, _missing)
         self.add_exception_handler(RequestDataTooBig, _too_big)
         self.add_exception_handler(OperationalError, _busy)
-        self.add_exception_handler(Exception, _our_fault)
+        self.add_exception_handler(Exception, _internal_error)
 
     def get_openapi_operation_id(self, operation: Any) -> str:
         """Return the view's name as the operation's id."""
@@ -51,12 +51,12 @@ class Api(NinjaAPI):
         operations = {"openapi-json", "openapi-view", "api-root"}
         for pattern in urls:
             if isinstance(pattern, URLPattern) and pattern.name not in operations:
-                pattern.callback = _in_one_shape(pattern.callback)
-        return [*urls, re_path(r"^(?!$)", _in_one_shape(_nowhere))]
+                pattern.callback = _with_error_shape(pattern.callback)
+        return [*urls, re_path(r"^(?!$)", _with_error_shape(_unknown_address))]
 
 
-def _in_one_shape(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    def asked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+def _with_error_shape(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         response = view(request, *args, **kwargs)
         if response.status_code == 405 and isinstance(response, HttpResponseNotAllowed):
             allowed = response.headers["Allow"]
@@ -65,12 +65,12 @@ def _in_one_shape(view: Callable[..., HttpResponse]) -> Callable[..., HttpRespon
         return response
 
     # The API authenticates requests itself: a program without a session gets 401, not a redirect to the sign-in page.
-    asked.login_required = False  # type: ignore[attr-defined]
-    asked.csrf_exempt = True  # type: ignore[attr-defined]  # checked with the session, in SessionAuth
-    return asked
+    wrapper.login_required = False  # type: ignore[attr-defined]
+    wrapper.csrf_exempt = True  # type: ignore[attr-defined]  # checked with the session, in SessionAuth
+    return wrapper
 
 
-def _nowhere(request: HttpRequest) -> HttpResponse:
+def _unknown_address(request: HttpRequest) -> HttpResponse:
     return error(404, f"{request.path} does not exist; GET /api/docs lists every address.")
 
 
@@ -87,9 +87,9 @@ def _refused(request: HttpRequest, problem: Any) -> HttpResponse:
 
 
 def _invalid(request: HttpRequest, problem: Any) -> HttpResponse:
-    fields = [{"where": ".".join(str(part) for part in one["loc"]), "what": one["msg"]} for one in problem.errors]
-    words = "; ".join(f"{field['where']}: {field['what']}" for field in fields[:5])
-    return error(422, f"The request is invalid: {words}.", "invalid", {"fields": fields[:50]})
+    fields = [{"where": ".".join(str(name) for name in entry["loc"]), "what": entry["msg"]} for entry in problem.errors]
+    listed = "; ".join(f"{field['where']}: {field['what']}" for field in fields[:5])
+    return error(422, f"The request is invalid: {listed}.", "invalid", {"fields": fields[:50]})
 
 
 def _no_access(request: HttpRequest, problem: Any) -> HttpResponse:
@@ -115,6 +115,6 @@ def _busy(request: HttpRequest, problem: Any) -> HttpResponse:
     return error(503, database_message(problem), "busy")
 
 
-def _our_fault(request: HttpRequest, problem: Any) -> HttpResponse:
+def _internal_error(request: HttpRequest, problem: Any) -> HttpResponse:
     log.error("%s %s failed", request.method, request.path, exc_info=problem)
     return error(500, "Internal error; see the server's log. Nothing else was changed.", "mistake")

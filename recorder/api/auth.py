@@ -14,7 +14,7 @@ from recorder.actor import Actor, ActorKind, browser_of_session
 from recorder.models import ApiToken
 from recorder.models.access import digest
 
-_MARK_USE_EVERY = timedelta(minutes=1)
+_RECORD_USE_EVERY = timedelta(minutes=1)
 
 
 def user_of_token(secret: str) -> AbstractBaseUser | None:
@@ -23,7 +23,7 @@ def user_of_token(secret: str) -> AbstractBaseUser | None:
     if token is None or not token.user.is_active:
         return None
     now = timezone.now()
-    if token.last_used_at is None or now - token.last_used_at > _MARK_USE_EVERY:
+    if token.last_used_at is None or now - token.last_used_at > _RECORD_USE_EVERY:
         ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
     return token.user
 

@@ -109,8 +109,8 @@ def preview_marks(request: HttpRequest, slug: Annotated[Slug, Path()], body: Thr
 
 def _settings(body: DatasetIn | DatasetPatch, encoding: dict[str, Any]) -> dict[str, Any]:
     """Return the settings given; null clears `goal` or `thresholds` and is ignored elsewhere."""
-    given = body.model_dump(exclude_unset=True)
-    settings = {name: value for name, value in given.items() if value is not None or name in {"goal", "thresholds"}}
+    values = body.model_dump(exclude_unset=True)
+    settings = {name: value for name, value in values.items() if value is not None or name in {"goal", "thresholds"}}
     if "encoding" in settings:
         settings["encoding"] = {**encoding, **settings["encoding"]}
     return settings

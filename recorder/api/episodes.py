@@ -48,7 +48,7 @@ def list_episodes(
     after: UUID | None = None,
 ) -> dict[str, Any]:
     """List episodes, newest first. `task` matches the whole text."""
-    given = {
+    conditions = {
         "dataset__slug": dataset,
         "session": session,
         "state": state,
@@ -56,7 +56,7 @@ def list_episodes(
         "task": task,
     }
     rows = Episode.objects.select_related("dataset", "rig").filter(
-        **{name: value for name, value in given.items() if value is not None}
+        **{name: value for name, value in conditions.items() if value is not None}
     )
     return newest_first(rows, "recorded_at", limit=limit, after=after)
 
@@ -65,9 +65,9 @@ def list_episodes(
 def judge_episodes(request: HttpRequest, body: VerdictIn) -> dict[str, Any]:
     """Set one verdict for several episodes; undone in one step."""
     episodes = lookups.episodes_of(body.episodes)
-    read = _versions(body.versions)
+    versions = _versions(body.versions)
     group = set_verdict(
-        episodes=episodes, verdict=body.verdict, actor=actor_of(request), versions=read, group=body.group
+        episodes=episodes, verdict=body.verdict, actor=actor_of(request), versions=versions, group=body.group
     )
     return {"group": group, "episodes": len(episodes)}
 
@@ -76,10 +76,10 @@ def judge_episodes(request: HttpRequest, body: VerdictIn) -> dict[str, Any]:
 def edit_episodes_at_once(request: HttpRequest, body: EditIn) -> dict[str, Any]:
     """Edit several episodes at once; undone in one step."""
     episodes = lookups.episodes_of(body.episodes)
-    said = body.model_dump(exclude={"episodes", "versions"}, exclude_unset=True)
-    if said.get("task") is None:
-        said.pop("task", None)
-    group = edit_many(episodes=episodes, actor=actor_of(request), versions=_versions(body.versions), **said)
+    arguments = body.model_dump(exclude={"episodes", "versions"}, exclude_unset=True)
+    if arguments.get("task") is None:
+        arguments.pop("task", None)
+    group = edit_many(episodes=episodes, actor=actor_of(request), versions=_versions(body.versions), **arguments)
     return {"group": group, "episodes": len(episodes)}
 
 
@@ -93,9 +93,9 @@ def get_episode(request: HttpRequest, episode_id: UUID) -> Episode:
 def patch_episode(request: HttpRequest, episode_id: UUID, body: EpisodePatch) -> Episode:
     """Change the fields given; null clears a rating or a trim."""
     episode = lookups.episode_of(episode_id)
-    given = body.model_dump(exclude_unset=True)
-    version, own = _version(given.pop("version", None)), given.pop("own", False)
-    fields = {name: value for name, value in given.items() if value is not None or name in {"rating", "trim"}}
+    values = body.model_dump(exclude_unset=True)
+    version, own = _version(values.pop("version", None)), values.pop("own", False)
+    fields = {name: value for name, value in values.items() if value is not None or name in {"rating", "trim"}}
     if "trim" in fields:
         fields["trim_first"], fields["trim_end"] = fields.pop("trim") or (None, None)
     actor = actor_of(request)
@@ -106,7 +106,7 @@ def patch_episode(request: HttpRequest, episode_id: UUID, body: EpisodePatch) ->
         version = version and episode.updated_at
     if verdict is not None:
         set_verdict(episodes=[episode], verdict=verdict, actor=actor, version=version, own=own)
-    return _seen(episode)
+    return _with_version_of(episode)
 
 
 @router.get("/episodes/{episode_id}/history", response={200: list[ChangeOut], **ERRORS})
@@ -119,16 +119,16 @@ def episode_history(request: HttpRequest, episode_id: UUID) -> list[Change]:
 def revert_episode(request: HttpRequest, episode_id: UUID, body: RevertIn) -> Episode:
     """Restore an episode to its state after an earlier change. This is a change itself and can be undone."""
     episode = lookups.episode_of(episode_id)
-    read = _version(body.version)
-    revert(episode=episode, change=body.change, actor=actor_of(request), version=read, own=body.own)
-    return _seen(episode)
+    version = _version(body.version)
+    revert(episode=episode, change=body.change, actor=actor_of(request), version=version, own=body.own)
+    return _with_version_of(episode)
 
 
 @router.post("/undo", response={200: ChangedEpisodes, **ERRORS})
 def undo_last(request: HttpRequest, body: UndoIn | None = None) -> dict[str, Any]:
     """Undo your newest change that is not undone yet. Repeat to undo earlier ones."""
-    asked = body or UndoIn()
-    undone = undo_some(actor=actor_of(request), group=asked.group, most=asked.most)
+    request_body = body or UndoIn()
+    undone = undo_some(actor=actor_of(request), group=request_body.group, most=request_body.most)
     version = max((episode.updated_at for episode in undone.episodes), default=None)
     return {
         "episodes": [episode.pk for episode in undone.episodes],
@@ -143,7 +143,7 @@ def restore_episode(request: HttpRequest, episode_id: UUID) -> Episode:
     """Restore a take from the trash; it is to review again."""
     episode = lookups.episode_of(episode_id)
     restore(episodes=[episode], actor=actor_of(request))
-    return _seen(episode)
+    return _with_version_of(episode)
 
 
 @router.get("/trash", response={200: TrashOut, **ERRORS})
@@ -162,24 +162,24 @@ def empty(request: HttpRequest, body: TrashEmptyIn) -> dict[str, Any]:
     }
 
 
-def _seen(changed: Episode) -> Episode:
+def _with_version_of(changed: Episode) -> Episode:
     """Return the episode under the version this change left, so that later changes by others still conflict."""
-    now = lookups.episode_of(changed.pk)
-    now.updated_at = changed.updated_at
-    return now
+    current = lookups.episode_of(changed.pk)
+    current.updated_at = changed.updated_at
+    return current
 
 
 def _versions(versions: dict[UUID, str]) -> dict[UUID, datetime]:
-    return {pk: read for pk, version in versions.items() if (read := _version(version)) is not None}
+    return {pk: read_at for pk, version in versions.items() if (read_at := _version(version)) is not None}
 
 
 def _version(version: str | None) -> datetime | None:
     if version is None:
         return None
     try:
-        read = datetime.fromisoformat(version)
-        if read.tzinfo is not None:
-            return read.astimezone(UTC)
+        read_at = datetime.fromisoformat(version)
+        if read_at.tzinfo is not None:
+            return read_at.astimezone(UTC)
     except (ValueError, OverflowError):  # OverflowError: the year does not exist in UTC
         pass
     raise Refused("invalid", f"version={version!r} is not valid: send the `version` that GET returned.", 422)

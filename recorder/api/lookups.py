@@ -11,42 +11,42 @@ from recorder.models import Dataset, Episode, Operation, Session
 
 def dataset_of(slug: str) -> Dataset:
     """Return the dataset, with its counts. Raise Refused (404) if there is none."""
-    found = Dataset.objects.with_counts().filter(slug=slug).first()
-    if found is None:
+    dataset = Dataset.objects.with_counts().filter(slug=slug).first()
+    if dataset is None:
         raise Refused("no_dataset", f"There is no dataset {slug!r}; GET /api/datasets lists them.", 404)
-    return found
+    return dataset
 
 
 def episode_of(pk: UUID) -> Episode:
     """Return the episode. Raise Refused (404) if there is none."""
-    found = Episode.objects.select_related("dataset", "rig").filter(pk=pk).first()
-    if found is None:
+    episode = Episode.objects.select_related("dataset", "rig").filter(pk=pk).first()
+    if episode is None:
         raise Refused("no_episode", f"There is no episode {pk}; GET /api/episodes lists them.", 404)
-    return found
+    return episode
 
 
 def episodes_of(pks: Sequence[UUID]) -> list[Episode]:
     """Return the episodes in the given order. Raise Refused (404) if one is missing."""
     ids = list(dict.fromkeys(pks))
-    found = {row.pk: row for row in Episode.objects.select_related("dataset").filter(pk__in=ids)}
-    missing = [str(pk) for pk in ids if pk not in found]
+    episodes = {row.pk: row for row in Episode.objects.select_related("dataset").filter(pk__in=ids)}
+    missing = [str(pk) for pk in ids if pk not in episodes]
     if missing:
-        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
-        raise Refused("no_episode", f"There is no episode {', '.join(missing[:3])}{more}; nothing was done.", 404)
-    return [found[pk] for pk in ids]
+        others = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+        raise Refused("no_episode", f"There is no episode {', '.join(missing[:3])}{others}; nothing was done.", 404)
+    return [episodes[pk] for pk in ids]
 
 
 def session_of(pk: UUID) -> Session:
     """Return the session. Raise Refused (404) if there is none."""
-    found = Session.objects.select_related("rig", "dataset").filter(pk=pk).first()
-    if found is None:
+    session = Session.objects.select_related("rig", "dataset").filter(pk=pk).first()
+    if session is None:
         raise Refused("no_session", f"There is no session {pk}; GET /api/sessions lists them.", 404)
-    return found
+    return session
 
 
 def operation_of(pk: UUID) -> Operation:
     """Return the operation. Raise Refused (404) if there is none."""
-    found = Operation.objects.select_related("dataset").filter(pk=pk).first()
-    if found is None:
+    operation = Operation.objects.select_related("dataset").filter(pk=pk).first()
+    if operation is None:
         raise Refused("no_operation", f"There is no operation {pk}; GET /api/operations lists them.", 404)
-    return found
+    return operation

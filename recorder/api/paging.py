@@ -22,15 +22,15 @@ class Page(Schema, Generic[Item]):
     next: str | None
 
 
-def newest_first(rows: QuerySet[Any], when: str, *, limit: int, after: UUID | None) -> dict[str, Any]:
+def newest_first(rows: QuerySet[Any], time_field: str, *, limit: int, after: UUID | None) -> dict[str, Any]:
     """Return a page of rows, newest first, with UUIDs as cursors. Raises Refused (404) for an unknown cursor."""
-    place = None
+    position = None
     if after is not None:
         last = rows.model._default_manager.filter(pk=after).first()
         if last is None:
             raise Refused("no_cursor", f"after={after}: no such item. Start again without `after`.", 404)
-        place = (getattr(last, when), after)
-    return _page(Keyset((when, "pk"), descending=True).page(rows, place, limit), "pk")
+        position = (getattr(last, time_field), after)
+    return _page(Keyset((time_field, "pk"), descending=True).page(rows, position, limit), "pk")
 
 
 def by_name(rows: QuerySet[Any], name: str, *, limit: int, after: str | None) -> dict[str, Any]:
@@ -38,6 +38,6 @@ def by_name(rows: QuerySet[Any], name: str, *, limit: int, after: str | None) ->
     return _page(Keyset((name,)).page(rows, (after,) if after else None, limit), name)
 
 
-def _page(found: tuple[list[Any], bool], cursor: str) -> dict[str, Any]:
-    items, more = found
+def _page(page: tuple[list[Any], bool], cursor: str) -> dict[str, Any]:
+    items, more = page
     return {"items": items, "next": str(getattr(items[-1], cursor)) if more else None}

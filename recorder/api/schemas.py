@@ -14,9 +14,9 @@ from recorder.models import Dataset, Episode, Job, Operation, Policy, Rig, Sessi
 from recorder.models.states import EpisodeState, JobState, OperationState, OperationType, RigState, Verdict
 
 
-def text(most: int, least: int = 0) -> Any:
+def text(max_length: int, min_length: int = 0) -> Any:
     """Text without NUL, which PostgreSQL cannot hold."""
-    return StringConstraints(min_length=least, max_length=most, pattern=r"^[^\x00]*$")
+    return StringConstraints(min_length=min_length, max_length=max_length, pattern=r"^[^\x00]*$")
 
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,95}$")]
@@ -181,7 +181,7 @@ class DatasetIn(DatasetSettings):
 
     @field_validator("title")
     @classmethod
-    def has_something(cls, title: str) -> str:
+    def require_visible_text(cls, title: str) -> str:
         if not title.strip():
             raise ValueError("a title needs at least one visible character")
         return title
@@ -320,7 +320,7 @@ class EpisodePatch(Body):
 
     @field_validator("trim")
     @classmethod
-    def keeps_something(cls, trim: list[int] | None) -> list[int] | None:
+    def require_kept_frame(cls, trim: list[int] | None) -> list[int] | None:
         if trim is not None and trim[0] >= trim[1]:
             raise ValueError("trim is [first, end) and must keep at least one frame")
         return trim

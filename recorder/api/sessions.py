@@ -47,10 +47,10 @@ def begin_session(request: HttpRequest, body: SessionIn) -> Status[Session]:
     settings = body.model_dump(include={"task", "countdown_s", "episode_s", "reset_s"})
     actor = actor_of(request)
     settings["operator"] = actor.name if body.operator is None else body.operator
-    session, new = start_session(rig=rig, dataset=dataset, actor=actor, **settings)
-    if not new:
+    session, is_new = start_session(rig=rig, dataset=dataset, actor=actor, **settings)
+    if not is_new:
         change_session(session=session, actor=actor, **settings)
-    return Status(201 if new else 200, session)
+    return Status(201 if is_new else 200, session)
 
 
 @router.post("/sessions/{session_id}/end", response={200: SessionEnded, **ERRORS})
