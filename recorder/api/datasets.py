@@ -10,10 +10,11 @@ from ninja import Path, Query, Router, Status
 from recorder.api import lookups
 from recorder.api.auth import actor_of
 from recorder.api.change_schemas import VerdictOut
+from recorder.api.operation_schemas import EncodeIn, OperationDetail
 from recorder.api.operations import Detail
 from recorder.api.paging import Limit, Page, by_name
 from recorder.api.revisions import GoBackIn, PlannedCounts, RenameIn, RevisionOut
-from recorder.api.schemas import ERRORS, DatasetIn, DatasetOut, DatasetPatch, EncodeIn, OperationDetail, Slug
+from recorder.api.schemas import ERRORS, DatasetIn, DatasetOut, DatasetPatch, Slug
 from recorder.api.threshold_schemas import MarksPreview, ThresholdsIn
 from recorder.catalog.datasets import change_dataset, create_dataset
 from recorder.jobs.encoding import start_encoding

@@ -10,8 +10,9 @@ from ninja import Query, Router
 
 from recorder.api import lookups
 from recorder.api.auth import actor_of
+from recorder.api.operation_schemas import OperationDetail, OperationOut
 from recorder.api.paging import Limit, Page, newest_first
-from recorder.api.schemas import ERRORS, OperationDetail, OperationOut, Slug
+from recorder.api.schemas import ERRORS, Slug
 from recorder.jobs.operations import cancel_operation, retry_operation
 from recorder.jobs.progress import encoding_progress
 from recorder.models import Operation

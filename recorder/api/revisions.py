@@ -38,6 +38,8 @@ class RevisionOut(Schema):
 
 
 class GoBackIn(Body):
+    """The number of the revision to revert to."""
+
     revision: Annotated[int, Field(ge=0, le=2**31 - 1)]
 
 

@@ -9,9 +9,8 @@ from uuid import UUID
 from ninja import Schema
 from pydantic import ConfigDict, Field, StringConstraints, field_validator
 
-from recorder.jobs.operation_types import spec_of
-from recorder.models import Dataset, Episode, Job, Operation, Policy, Rig, Session
-from recorder.models.states import EpisodeState, JobState, OperationState, OperationType, RigState, Verdict
+from recorder.models import Dataset, Episode, Policy, Rig, Session
+from recorder.models.states import EpisodeState, RigState, Verdict
 
 
 def text(max_length: int, min_length: int = 0) -> Any:
@@ -36,6 +35,8 @@ class Body(Schema):
 
 
 class ErrorBody(Schema):
+    """What went wrong: a `code` for programs, a `message` for people, and for some codes a `detail`."""
+
     code: str
     message: str
     detail: dict[str, Any] | None = None
@@ -59,6 +60,8 @@ class BlockerOut(Schema):
 
 
 class RigOut(Schema):
+    """A rig with its last reported state; `fps` is its nominal rate in frames per second."""
+
     name: str
     robot_type: str
     fps: float
@@ -112,15 +115,21 @@ class RecordIn(Body):
 
 
 class ReplyOut(Schema):
+    """The rig accepted the command with this `id`."""
+
     ok: bool
     id: str
 
 
 class RecordOut(ReplyOut):
+    """The rig accepted the command, and records into this session."""
+
     session: UUID
 
 
 class SessionIn(Body):
+    """Settings of a session; times `*_s` are in seconds. Without `operator`, the name of the account is used."""
+
     rig: RigName
     dataset: Slug
     task: Task
@@ -131,6 +140,8 @@ class SessionIn(Body):
 
 
 class SessionOut(Schema):
+    """Consecutive takes on one rig into one dataset; times `*_s` are in seconds."""
+
     id: UUID
     rig: str
     dataset: str
@@ -152,6 +163,8 @@ class SessionOut(Schema):
 
 
 class SessionEnded(Schema):
+    """The ended session, and the id of the operation that the dataset's policy started, if any."""
+
     session: SessionOut
     operation: UUID | None  # started by the dataset's policy
 
@@ -168,6 +181,8 @@ class EncodingIn(Body):
 
 
 class DatasetSettings(Body):
+    """Settings of a dataset: when takes are encoded, how many episodes per task are wanted, encoding, thresholds."""
+
     policy: Policy | None = None
     every: Annotated[int, Field(ge=1, le=1000)] | None = None
     encode_unreviewed: bool | None = None
@@ -177,6 +192,8 @@ class DatasetSettings(Body):
 
 
 class DatasetIn(DatasetSettings):
+    """The title and settings of a new dataset."""
+
     title: Annotated[str, text(200, 1)]
 
     @field_validator("title")
@@ -188,10 +205,14 @@ class DatasetIn(DatasetSettings):
 
 
 class DatasetPatch(DatasetSettings):
+    """Change only the fields given."""
+
     title: Annotated[str, text(200, 1)] | None = None
 
 
 class DatasetOut(Schema):
+    """A dataset; `to_review`, `keep`, `reject` and `committed` count episodes, `fps` is in frames per second."""
+
     slug: str
     title: str
     path: str
@@ -239,6 +260,12 @@ class PlannedOut(Schema):
 
 
 class EpisodeOut(Schema):
+    """A take or episode.
+
+    `ticks` is its length in frames, `duration_s` its length after the trim in seconds, `trim` [first, end) in
+    frames, `rate_hz` the measured rate, `marks` the flags.
+    """
+
     id: UUID
     dataset: str
     session: UUID | None
@@ -327,6 +354,8 @@ class EpisodePatch(Body):
 
 
 class TrashOut(Schema):
+    """The number of takes in the trash, and the bytes that emptying it frees."""
+
     episodes: int
     bytes: int
 
@@ -340,55 +369,6 @@ class TrashEmptyIn(Body):
 
 
 class FreedOut(Schema):
+    """The number of bytes that were freed."""
+
     freed_bytes: int
-
-
-# --- operations -------------------------------------------------------------------------------------------
-class EncodeIn(Body):
-    episodes: Annotated[list[UUID], Field(min_length=1, max_length=5000)] | None = None
-    include_unreviewed: bool = False
-
-
-class JobOut(Schema):
-    episode: UUID
-    camera: str
-    state: JobState
-    attempt: int
-    frames_done: int
-    frames_total: int
-    error: str
-
-    @staticmethod
-    def resolve_episode(job: Job) -> UUID:
-        return job.episode_id
-
-
-class OperationOut(Schema):
-    id: UUID
-    dataset: str
-    type: OperationType
-    summary: str
-    steps_done: int
-    steps_total: int
-    state: OperationState
-    reason: str
-    started_by: str
-    error: str
-    created_at: datetime
-    finished_at: datetime | None
-
-    @staticmethod
-    def resolve_dataset(operation: Operation) -> str:
-        return operation.dataset.slug
-
-    @staticmethod
-    def resolve_summary(operation: Operation) -> str:
-        return spec_of(operation).summary(operation)
-
-
-class OperationDetail(OperationOut):
-    frames_done: int
-    frames_total: int
-    frames_per_s: float | None
-    seconds_left: float | None
-    jobs: list[JobOut]

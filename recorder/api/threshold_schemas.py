@@ -17,11 +17,15 @@ class ThresholdsIn(Body):
 
 
 class NowThen(Schema):
+    """Numbers of takes: `now`, and `then`, with the thresholds in the request."""
+
     now: int
     then: int
 
 
 class MarkLine(NowThen):
+    """The numbers of takes with one kind of issue, given by its `code`."""
+
     code: str
 
 

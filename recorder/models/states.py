@@ -11,6 +11,8 @@ RigState = State
 
 
 class EpisodeState(TextChoices):
+    """The state of an episode: a take until it is `encoded`, which means that it is in its dataset."""
+
     RECORDING = "recording"
     RECORDED = "recorded"
     INTERRUPTED = "interrupted"
@@ -20,12 +22,16 @@ class EpisodeState(TextChoices):
 
 
 class Verdict(TextChoices):
+    """A person's verdict on an episode."""
+
     UNREVIEWED = "unreviewed", "to review"
     KEEP = "keep"
     REJECT = "reject"
 
 
 class OperationState(TextChoices):
+    """The state of an operation. Only one with encoding jobs is ever `queued` or `encoding`."""
+
     QUEUED = "queued"
     ENCODING = "encoding"
     RUNNING = "running"  # a worker writes the dataset's next revision, or will: see `token`
@@ -35,6 +41,8 @@ class OperationState(TextChoices):
 
 
 class JobState(TextChoices):
+    """The state of an encoding job."""
+
     QUEUED = "queued"
     RUNNING = "running"
     DONE = "done"

@@ -7,6 +7,8 @@ from django.utils import timezone
 
 
 class UnopenedKind(models.TextChoices):
+    """Whether a folder that could not be opened is among the takes or the datasets."""
+
     TAKE = "take"
     DATASET = "dataset"
 

@@ -1,0 +1,73 @@
+"""Schemas of operations: what to encode, and the progress of an operation and its jobs."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from ninja import Schema
+from pydantic import Field
+
+from recorder.api.schemas import Body
+from recorder.jobs.operation_types import spec_of
+from recorder.models import Job, Operation
+from recorder.models.states import JobState, OperationState, OperationType
+
+
+class EncodeIn(Body):
+    """The takes to encode; by default all kept ones, with `include_unreviewed` also those without a verdict."""
+
+    episodes: Annotated[list[UUID], Field(min_length=1, max_length=5000)] | None = None
+    include_unreviewed: bool = False
+
+
+class JobOut(Schema):
+    """The encoding of one camera of one episode; progress is in frames, `attempt` counts how often it was started."""
+
+    episode: UUID
+    camera: str
+    state: JobState
+    attempt: int
+    frames_done: int
+    frames_total: int
+    error: str
+
+    @staticmethod
+    def resolve_episode(job: Job) -> UUID:
+        return job.episode_id
+
+
+class OperationOut(Schema):
+    """A change of a dataset by a worker, with its progress in steps."""
+
+    id: UUID
+    dataset: str
+    type: OperationType
+    summary: str
+    steps_done: int
+    steps_total: int
+    state: OperationState
+    reason: str
+    started_by: str
+    error: str
+    created_at: datetime
+    finished_at: datetime | None
+
+    @staticmethod
+    def resolve_dataset(operation: Operation) -> str:
+        return operation.dataset.slug
+
+    @staticmethod
+    def resolve_summary(operation: Operation) -> str:
+        return spec_of(operation).summary(operation)
+
+
+class OperationDetail(OperationOut):
+    """An operation with its encoding jobs, and their progress in frames over all cameras."""
+
+    frames_done: int
+    frames_total: int
+    frames_per_s: float | None
+    seconds_left: float | None
+    jobs: list[JobOut]
