@@ -15,34 +15,34 @@ from robotdata.quality.codes import LABELS
 
 register = template.Library()
 
-PLANNED_WORDS = {"delete": "to be deleted", "relabel": "to be relabelled", "trim": "to be trimmed"}
+PLANNED_LABELS = {"delete": "to be deleted", "relabel": "to be relabelled", "trim": "to be trimmed"}
 
 
 @register.filter
-def plans(episode: Episode) -> list[dict[str, str]]:
+def pending_changes(episode: Episode) -> list[dict[str, str]]:
     """Return the pending changes of a committed episode as short and long texts."""
     planned = episode.planned
     if planned.get("delete"):
         return [{"short": "will be deleted", "long": "deleted", "tone": "tone-bad"}]
-    found = []
+    pending = []
     if "task" in planned:
-        said = f"relabelled, “{episode.committed_task}” becomes “{planned['task']}”"
-        found.append({"short": "will be relabelled", "long": said, "tone": "tone-accent"})
+        long_text = f"relabelled, “{episode.committed_task}” becomes “{planned['task']}”"
+        pending.append({"short": "will be relabelled", "long": long_text, "tone": "tone-accent"})
     if "trim" in planned:
         first, end = planned["trim"]
-        said = f"trimmed to {frame_range(first, end)}"
-        said += ", or a few frames earlier (cuts snap to keyframes)" if first else ""
-        found.append({"short": "will be trimmed", "long": said, "tone": "tone-accent"})
-    return found
+        long_text = f"trimmed to {frame_range(first, end)}"
+        long_text += ", or a few frames earlier (cuts snap to keyframes)" if first else ""
+        pending.append({"short": "will be trimmed", "long": long_text, "tone": "tone-accent"})
+    return pending
 
 
 @register.filter
-def revision_words(revision: Revision) -> str:
+def revision_summary(revision: Revision) -> str:
     """Return what made the revision from the one before: `deleted 3, trimmed 2`."""
     if revision.reverted_to is not None:
         return f"reverted to revision {revision.reverted_to}"
-    words = [f"{name} {count}" for name, count in revision.counts.items()]
-    return ", ".join(words) or "changed"
+    counts = [f"{name} {count}" for name, count in revision.counts.items()]
+    return ", ".join(counts) or "changed"
 
 
 @register.filter
@@ -58,13 +58,13 @@ def operation_summary(operation: Operation) -> str:
 
 
 @register.filter
-def mark_words(code: str) -> str:
+def mark_name(code: str) -> str:
     """Return the name of a kind of flag; the code if it is unknown."""
     return LABELS.get(code, str(code).replace("_", " "))
 
 
 @register.simple_tag
-def way(walk: str | None, view: str | None) -> str:
+def list_query(walk: str | None, view: str | None) -> str:
     """Return the query that keeps the list in a link to the player; empty without a list."""
     if walk:
         return f"?{walk}"

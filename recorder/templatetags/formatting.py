@@ -33,7 +33,7 @@ EPISODE_TONES = {
     EpisodeState.ENCODED: "good",
     EpisodeState.FAILED: "bad",
 }
-EPISODE_WORDS = {EpisodeState.RECORDED: "not encoded", EpisodeState.FAILED: "encoding failed"}
+EPISODE_STATE_NAMES = {EpisodeState.RECORDED: "not encoded", EpisodeState.FAILED: "encoding failed"}
 OPERATION_TONES = {
     OperationState.QUEUED: "",
     OperationState.ENCODING: "accent",
@@ -42,7 +42,7 @@ OPERATION_TONES = {
     OperationState.FAILED: "bad",
     OperationState.CANCELLED: "",
 }
-OPERATION_WORDS = {OperationState.QUEUED: "waiting"}
+OPERATION_STATE_NAMES = {OperationState.QUEUED: "waiting"}
 MARK_TONES = {"bad": "tone-bad", "warn": "tone-warn"}
 END_REASONS = {
     "disk_full": "the disk was full",
@@ -64,11 +64,11 @@ def clock(seconds: Any) -> str:
         return "–"
     tenths = round(max(0.0, seconds) * 10)
     whole, tenth = divmod(tenths, 10)
-    hours, rest = divmod(whole, 3600)
-    minutes, left = divmod(rest, 60)
+    hours, within_hour = divmod(whole, 3600)
+    minutes, seconds_left = divmod(within_hour, 60)
     if hours:
-        return f"{hours}:{minutes:02}:{left:02}"
-    return f"{minutes}:{left:02}.{tenth}" if minutes < 10 else f"{minutes}:{left:02}"
+        return f"{hours}:{minutes:02}:{seconds_left:02}"
+    return f"{minutes}:{seconds_left:02}.{tenth}" if minutes < 10 else f"{minutes}:{seconds_left:02}"
 
 
 @register.filter
@@ -85,12 +85,12 @@ def ago(when: datetime | None) -> str:
     """Return a time as `just now`, `4 min ago`, `yesterday 14:02` or `3 Nov 14:02`."""
     if when is None:
         return "never"
-    gone = timezone.now() - when
+    age = timezone.now() - when
     local = timezone.localtime(when)
-    if gone < timedelta(minutes=1):
+    if age < timedelta(minutes=1):
         return "just now"
-    if gone < timedelta(hours=1):
-        return f"{int(gone.total_seconds() // 60)} min ago"
+    if age < timedelta(hours=1):
+        return f"{int(age.total_seconds() // 60)} min ago"
     days = (timezone.localdate() - local.date()).days
     day = {0: "today", 1: "yesterday"}.get(days, f"{local.day} {local:%b}")
     return f"{day} {local:%H:%M}" if days < 300 else f"{local.day} {local:%b %Y}"
@@ -105,16 +105,16 @@ def rate(per_second: float | None) -> str:
 @register.filter
 def size(count: Any) -> str:
     """Return a number of bytes with a decimal unit: `12 kB`, `3.4 MB`."""
-    left = float(count or 0)
+    value = float(count or 0)
     for unit in ("B", "kB", "MB", "GB"):
-        if left < 999.5:
-            return f"{left:.0f} {unit}" if unit in ("B", "kB") or left >= 100 else f"{left:.1f} {unit}"
-        left /= 1000
-    return f"{left:.1f} TB"
+        if value < 999.5:
+            return f"{value:.0f} {unit}" if unit in ("B", "kB") or value >= 100 else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} TB"
 
 
 @register.filter
-def coded(text: str) -> SafeString:
+def code_html(text: str) -> SafeString:
     """Return escaped HTML with text between backticks as code."""
     return mark_safe(re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text)))  # escaped before the tags are inserted
 
@@ -134,12 +134,12 @@ def tone(row: Rig | Episode | Operation) -> str:
 
 
 @register.filter
-def words(row: Rig | Episode | Operation) -> str:
+def state_name(row: Rig | Episode | Operation) -> str:
     """Return the name of a state."""
     if isinstance(row, Operation) and row.state == OperationState.RUNNING:
         return spec_of(row).running
     if isinstance(row, Operation):
-        return OPERATION_WORDS.get(OperationState(row.state), row.state)
+        return OPERATION_STATE_NAMES.get(OperationState(row.state), row.state)
     if isinstance(row, Rig):
         return row.readiness.label
     if row.is_cut_off:
@@ -148,11 +148,11 @@ def words(row: Rig | Episode | Operation) -> str:
         return f"episode {row.episode_index}"
     if row.purged_at is not None:
         return "deleted"
-    return EPISODE_WORDS.get(EpisodeState(row.state), row.state)
+    return EPISODE_STATE_NAMES.get(EpisodeState(row.state), row.state)
 
 
 @register.filter
-def end_words(episode: Episode) -> str:
+def end_reason_text(episode: Episode) -> str:
     """Return why a take ended early; empty if it did not."""
     if episode.state == EpisodeState.INTERRUPTED:
         return END_REASONS.get(episode.end_reason, END_REASONS["interrupted"])
@@ -175,15 +175,15 @@ def rate_is_off(episode: Episode) -> bool:
 
 
 @register.filter
-def stands_out(episode: Episode) -> list[dict[str, Any]]:
+def flags_of(episode: Episode) -> list[dict[str, Any]]:
     """Return the flags, one entry per kind with its places in time, the gravest first."""
     kinds: dict[tuple[Any, ...], dict[str, Any]] = {}
     for mark in episode.marks:
         first, end = int(mark.get("from_tick") or 0), mark.get("to_tick")
-        grave = mark.get("severity") or "warn"
+        severity = mark.get("severity") or "warn"
         key = (mark.get("code"), mark.get("camera"), mark.get("feature"))
-        kind = kinds.setdefault(key, {"text": mark.get("text", ""), "tone": MARK_TONES.get(grave, ""), "places": []})
-        kind["weight"] = max(kind.get("weight", 0), WEIGHT.get(grave, 0))
+        kind = kinds.setdefault(key, {"text": mark.get("text", ""), "tone": MARK_TONES.get(severity, ""), "places": []})
+        kind["weight"] = max(kind.get("weight", 0), WEIGHT.get(severity, 0))
         if first > 0 or (end is not None and end < episode.ticks - 1):  # a place, not the whole take
             kind["places"].append({"tick": first, "until": end, "at": clock(first / (episode.fps or 30))})
     return sorted(kinds.values(), key=lambda kind: -kind["weight"])
@@ -225,9 +225,9 @@ def strips(episode: Episode, camera: str = "") -> list[dict[str, str]]:
     keys = camera_keys(episode)
     if camera == ALL_CAMERAS and len(keys) > 1:
         return [{"url": _strip(episode, key, 8, 60), "name": camera_name(key)} for key in keys]
-    shown = [camera] if camera in keys else keys[:1]
-    odd = camera not in (*shown, "", ALL_CAMERAS)
-    return [{"url": _strip(episode, key, 4, 90), "name": camera_name(key) if odd else ""} for key in shown]
+    shown_keys = [camera] if camera in keys else keys[:1]
+    is_unknown = camera not in (*shown_keys, "", ALL_CAMERAS)
+    return [{"url": _strip(episode, key, 4, 90), "name": camera_name(key) if is_unknown else ""} for key in shown_keys]
 
 
 @register.simple_tag
@@ -242,14 +242,14 @@ def _strip(episode: Episode, camera: str, count: int, height: int) -> str:
 
 
 @register.simple_tag
-def queue_trouble() -> str:
+def queue_problem() -> str:
     """Return since when and where the queue is offline; empty while it answers."""
     since = broker_watch.offline_since()
     return f"since {clock_time(since)}: {broker_address()} does not answer" if since else ""
 
 
 @register.simple_tag
-def waiting_words() -> str:
+def waiting_reason() -> str:
     """Return what an operation that no worker has claimed waits for."""
     return "waiting: the queue is offline" if broker_watch.offline_since() else "waiting for a worker"
 
@@ -277,31 +277,31 @@ def cameras_of(features: dict[str, Any]) -> list[str]:
 
 
 @register.filter
-def sheets(names: str) -> list[str]:
+def stylesheets(names: str) -> list[str]:
     """Return the paths of the stylesheets with these names."""
     return [f"css/{name}.css" for name in names.split()]
 
 
 @register.filter
-def each(values: str) -> list[str]:
+def split_words(values: str) -> list[str]:
     """Split at whitespace."""
     return values.split()
 
 
 @register.filter
-def change_words(change: Change) -> str:
+def change_summary(change: Change) -> str:
     """Return what one change set, as `verdict: to review → keep`."""
     parts = [
-        f"{_NAMES.get(name, name)}: {_short(_told(name, change.before.get(name)))} → {_short(_told(name, new))}"
+        f"{_LABELS.get(name, name)}: {_short(_shown(name, change.before.get(name)))} → {_short(_shown(name, new))}"
         for name, new in change.after.items()
     ]
     return "; ".join(parts)
 
 
-_NAMES = {"trim_first": "first frame", "trim_end": "last frame"}
+_LABELS = {"trim_first": "first frame", "trim_end": "last frame"}
 
 
-def _told(name: str, value: Any) -> Any:
+def _shown(name: str, value: Any) -> Any:
     """Return the value for people: a trim's end is stored as the first frame cut, but shown as the last one kept."""
     return value - 1 if name == "trim_end" and isinstance(value, int) else value
 

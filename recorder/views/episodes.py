@@ -19,8 +19,8 @@ def episode_card(request: Request, episode_id: uuid.UUID) -> HttpResponse:
     episode = get_object_or_404(Episode.objects.select_related("dataset", "rig"), pk=episode_id)
     if request.GET.get("wall") and episode.purged_at is not None:
         return HttpResponse()  # it is in no list of a wall any more: htmx replaces its card with nothing
-    view, asked = request.GET.get("view") or request.GET.get("list", ""), Filter.read(request.GET)
-    walk = f"list={view}&{asked.query}" if view and asked.query else ""
-    context = {"episode": episode, "view": view, "walk": walk, "filter": asked}
+    view, filters = request.GET.get("view") or request.GET.get("list", ""), Filter.read(request.GET)
+    walk = f"list={view}&{filters.query}" if view and filters.query else ""
+    context = {"episode": episode, "view": view, "walk": walk, "filter": filters}
     context["wall"] = bool(request.GET.get("wall"))
     return render(request, "recorder/_card.html", context)

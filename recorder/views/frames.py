@@ -11,24 +11,24 @@ from recorder.models.states import EpisodeState
 from recorder.views.request import Request, episode_page
 from recorder.views.wall import cameras_in, dataset_of
 
-PAGE = 48
+FRAMES_PER_PAGE = 48
 
 
 @require_GET
 def dataset_frames(request: Request, slug: str) -> HttpResponse:
     """The page, or for htmx the next frames. The URL has the wall's filter and the camera."""
     row = dataset_of(slug)
-    asked = Filter.read(request.GET).without("camera")
-    rows = rows_in(row, "all", asked).exclude(state=EpisodeState.RECORDING).exclude(ticks=0)
+    filters = Filter.read(request.GET).without("camera")
+    rows = rows_in(row, "all", filters).exclude(state=EpisodeState.RECORDING).exclude(ticks=0)
     cameras = cameras_in(row)
-    wanted = request.GET.get("camera", "")
+    camera = request.GET.get("camera", "")
     context = {
         "dataset": row,
-        "filter": asked,
+        "filter": filters,
         "cameras": cameras,
-        "camera": wanted if wanted in cameras else next(iter(cameras), ""),
-        **episode_page(rows, request.GET.get("after"), sort=asked.sort, most=PAGE),
-        "walk": f"list=all&{asked.query}" if asked.query else "list=all",
+        "camera": camera if camera in cameras else next(iter(cameras), ""),
+        **episode_page(rows, request.GET.get("after"), sort=filters.sort, most=FRAMES_PER_PAGE),
+        "walk": f"list=all&{filters.query}" if filters.query else "list=all",
     }
     if request.htmx and not request.htmx.history_restore_request:
         return render(request, "recorder/_frames.html", context)

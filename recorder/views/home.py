@@ -13,7 +13,7 @@ from recorder.live.rigs import expire_rigs
 from recorder.models import Episode, Rig, Unopened
 from recorder.views.request import Request
 
-DATASETS, TAKES = 12, 8
+DATASETS_SHOWN, TAKES_SHOWN = 12, 8
 
 
 @require_GET
@@ -23,7 +23,7 @@ def home(request: Request) -> HttpResponse:
     datasets = datasets_with_figures()
     context = {
         "rigs": Rig.objects.defer("features"),
-        "datasets": datasets[:DATASETS],
+        "datasets": datasets[:DATASETS_SHOWN],
         "total": len(datasets),
         "unopened": Unopened.objects.count(),
         **_newest(),
@@ -47,4 +47,4 @@ def newest(request: Request) -> HttpResponse:
 def _newest() -> dict[str, Any]:
     takes = Episode.objects.takes()
     rows = takes.select_related("dataset", "rig").newest_first()
-    return {"newest": list(rows[:TAKES]), "takes": takes.count()}
+    return {"newest": list(rows[:TAKES_SHOWN]), "takes": takes.count()}

@@ -15,7 +15,7 @@ from recorder.views.request import Request
 Key = Annotated[str, StringConstraints(min_length=1, max_length=24, pattern=r"^[^\x00]+$")]
 
 
-class Chosen(BaseModel):
+class ChosenKeys(BaseModel):
     """A map from default keys to the keys that replace them, each used once."""
 
     model_config = ConfigDict(extra="forbid")
@@ -29,7 +29,7 @@ def keys(request: Request) -> HttpResponse:
     if request.method == "GET":
         return render(request, "recorder/keys.html")
     try:
-        chosen = Chosen.model_validate_json(request.body).keys
+        chosen = ChosenKeys.model_validate_json(request.body).keys
     except ValidationError as error:
         return _refused(f"Invalid shortcuts: {error.errors()[0]['msg']}.")
     if len(set(chosen.values())) != len(chosen):

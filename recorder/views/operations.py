@@ -12,7 +12,7 @@ from recorder.jobs.progress import encoding_progress
 from recorder.models import Operation
 from recorder.views.request import Request
 
-OLD = 40
+ENDED_SHOWN = 40
 
 
 def with_progress(operation: Operation) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def operations(request: Request) -> HttpResponse:
     ended = rows.ended()
     context = {
         "open": [with_progress(operation) for operation in rows.open()],
-        "ended": [with_progress(operation) for operation in ended[:OLD]],
+        "ended": [with_progress(operation) for operation in ended[:ENDED_SHOWN]],
         "ended_count": ended.count(),
     }
     page = "recorder/_operation_lists.html" if request.htmx else "recorder/operations.html"

@@ -17,11 +17,11 @@ from recorder.views.request import Request
 from recorder.views.wall import dataset_of
 from robotdata.quality.codes import LABELS
 
-WIDE, HIGH = 600, 150
+CHART_WIDTH, CHART_HEIGHT = 600, 150
 """The size of the histogram, in its own units."""
-TRACK = 1000
+TRACK_WIDTH = 1000
 WORST_SHOWN = 8
-KNOBS = (
+THRESHOLD_FIELDS = (
     ("z", "Outlier", "robust standard deviations"),
     ("length", "Unusual length", "times the usual length"),
     ("little_motion", "Little motion", "or less of the usual path length"),
@@ -44,31 +44,31 @@ KNOBS = (
 def dataset_overview(request: Request, slug: str) -> HttpResponse:
     """The overview page."""
     row = dataset_of(slug)
-    found = overview(row)
+    overview_data = overview(row)
     context = {
         "dataset": row,
-        "overview": found,
-        "bars": bars_of(found["lengths"]),
-        "joints": joints_of(found["ranges"]),
-        "worst": _rows([each["id"] for each in found["worst"][:WORST_SHOWN]]),
-        "most": max((line["episodes"] for line in found["tasks"]), default=0),
-        "wide": WIDE,
-        "high": HIGH,
-        "track": TRACK,
+        "overview": overview_data,
+        "bars": bars_of(overview_data["lengths"]),
+        "joints": joints_of(overview_data["ranges"]),
+        "worst": _rows([entry["id"] for entry in overview_data["worst"][:WORST_SHOWN]]),
+        "most": max((line["episodes"] for line in overview_data["tasks"]), default=0),
+        "wide": CHART_WIDTH,
+        "high": CHART_HEIGHT,
+        "track": TRACK_WIDTH,
         "walk": "list=all&sort=worst",
         "view": "all",
-        "knobs": knobs_of(row),
+        "knobs": threshold_fields_of(row),
         "mark_names": LABELS,
     }
     return render(request, "recorder/overview.html", context)
 
 
-def knobs_of(row: Dataset) -> list[dict[str, Any]]:
+def threshold_fields_of(row: Dataset) -> list[dict[str, Any]]:
     """Return the thresholds with their default and chosen values."""
-    usual = dataclasses.asdict(default_thresholds())
+    default_values = dataclasses.asdict(default_thresholds())
     return [
-        {"name": name, "words": words, "unit": unit, "value": row.thresholds.get(name), "usual": usual[name]}
-        for name, words, unit in KNOBS
+        {"name": name, "words": label, "unit": unit, "value": row.thresholds.get(name), "usual": default_values[name]}
+        for name, label, unit in THRESHOLD_FIELDS
     ]
 
 
@@ -77,15 +77,20 @@ def bars_of(lengths: dict[str, Any]) -> list[dict[str, Any]]:
     counts, edges = lengths["counts"], lengths["edges_s"]
     if not counts:
         return []
-    step, most = WIDE / len(counts), max(counts)
+    step, most = CHART_WIDTH / len(counts), max(counts)
     bars = []
-    for at, count in enumerate(counts):
-        high = round(HIGH * count / most, 2) if count else 0
-        low, end = edges[at], edges[at + 1]
+    for index, count in enumerate(counts):
+        height = round(CHART_HEIGHT * count / most, 2) if count else 0
+        low, end = edges[index], edges[index + 1]
         # Edges are rounded; the link must find all episodes that the bar counts.
-        asked = {"longer": max(0.0, round(low - 0.001, 3)), "shorter": round(end + 0.001, 3)}
-        place = {"x": round(at * step + 1, 2), "y": HIGH - high, "wide": round(max(1.0, step - 2), 2), "high": high}
-        bars.append({"count": count, "low": low, "end": end, **asked, **place})
+        length_range = {"longer": max(0.0, round(low - 0.001, 3)), "shorter": round(end + 0.001, 3)}
+        rectangle = {
+            "x": round(index * step + 1, 2),
+            "y": CHART_HEIGHT - height,
+            "wide": round(max(1.0, step - 2), 2),
+            "high": height,
+        }
+        bars.append({"count": count, "low": low, "end": end, **length_range, **rectangle})
     return bars
 
 
@@ -101,22 +106,22 @@ def _on_scale(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
     low, high = min(line["least"] for line in lines), max(line["most"] for line in lines)
     span = high - low
 
-    def place(value: float | None) -> float:
-        return round(TRACK * (value - low) / span, 1) if value is not None and span > 0 else 0.0
+    def position(value: float | None) -> float:
+        return round(TRACK_WIDTH * (value - low) / span, 1) if value is not None and span > 0 else 0.0
 
     return [
         {
             **line,
             "still": span <= 0 or line["least"] == line["most"],
-            "from": place(line["least"]),
-            "length": max(2.0, place(line["most"]) - place(line["least"])),
-            "from_low": place(line["low"]),
-            "length_low": max(4.0, place(line["high"]) - place(line["low"])) if line["low"] is not None else 0.0,
+            "from": position(line["least"]),
+            "length": max(2.0, position(line["most"]) - position(line["least"])),
+            "from_low": position(line["low"]),
+            "length_low": max(4.0, position(line["high"]) - position(line["low"])) if line["low"] is not None else 0.0,
         }
         for line in lines
     ]
 
 
 def _rows(ids: list[str]) -> list[Episode]:
-    by_id = Episode.objects.select_related("dataset", "rig").in_bulk([uuid.UUID(each) for each in ids])
-    return [by_id[pk] for each in ids if (pk := uuid.UUID(each)) in by_id]
+    by_id = Episode.objects.select_related("dataset", "rig").in_bulk([uuid.UUID(episode_id) for episode_id in ids])
+    return [by_id[pk] for episode_id in ids if (pk := uuid.UUID(episode_id)) in by_id]

@@ -16,8 +16,8 @@ from recorder.models.states import EpisodeState
 from recorder.views.request import Request
 from robotdata.rig.states import states_for_scripts
 
-SHOWN = 12
-GOALS = 5
+TAKES_SHOWN = 12
+GOALS_SHOWN = 5
 
 
 @require_GET
@@ -62,11 +62,11 @@ def _session_takes(rig: Rig) -> dict[str, Any]:
     if session is None:
         return {"session": None, "episodes": [], "total": 0}
     rows = Episode.objects.filter(session=session, purged_at=None).exclude(state=EpisodeState.RECORDING)
-    shown = rows.select_related("dataset", "rig").newest_first()[:SHOWN]
+    shown = rows.select_related("dataset", "rig").newest_first()[:TAKES_SHOWN]
     return {
         "session": session,
         "episodes": shown,
-        "goals": goals_of(session.dataset, session.task)[:GOALS],
+        "goals": goals_of(session.dataset, session.task)[:GOALS_SHOWN],
         "total": rows.count(),
         "rejected": rows.trashed().count(),
         "to_review": rows.to_review().count(),

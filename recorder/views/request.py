@@ -25,8 +25,8 @@ class Request(HttpRequest):
 
 def episode_page(rows: EpisodeQuerySet, after: str | None, *, sort: str = "", most: int = PAGE) -> dict[str, Any]:
     """Return a page of episodes in the order `sort` and the next cursor; an unknown cursor starts at the first page."""
-    found, more = ordering.page(rows, sort, _cursor(after), most)
-    return {"episodes": found, "next": found[-1].pk if more else None}
+    episodes, has_more = ordering.page(rows, sort, _cursor(after), most)
+    return {"episodes": episodes, "next": episodes[-1].pk if has_more else None}
 
 
 def _cursor(after: str | None) -> Episode | None:

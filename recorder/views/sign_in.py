@@ -33,18 +33,18 @@ PASSWORDS = "django.contrib.auth.backends.ModelBackend"
 @require_http_methods(["GET", "POST"])
 def sign_in(request: HttpRequest) -> HttpResponse:
     """The form; a code in the URL is redeemed at once and removed from the address bar."""
-    given = request.POST if request.method == "POST" else request.GET
-    code = given.get("code", "")
+    query = request.POST if request.method == "POST" else request.GET
+    code = query.get("code", "")
     if request.method == "GET" and not code:
-        return form(request)
+        return render_form(request)
     if request.method == "GET" and request.user.is_authenticated:
         return redirect(safe_next(request))  # the printed link was opened again after it was used
     subjects = subjects_of(request, code)
     if not all(SignInTries.count_try(subject, most=most, seconds=seconds) for subject, most, seconds in subjects):
-        return form(request, TOO_MANY, status=429)
-    user = by_code(code) if code else by_password(request)
+        return render_form(request, TOO_MANY, status=429)
+    user = user_by_code(code) if code else user_by_password(request)
     if user is None:
-        return form(request, refusal(code), status=403)
+        return render_form(request, refusal_message(code), status=403)
     for subject, _, _ in subjects:
         SignInTries.subtract_try(subject)
     login(request, user, backend=PASSWORDS)
@@ -76,19 +76,19 @@ def healthz(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"ok": True})
 
 
-def by_code(code: str) -> User | None:
+def user_by_code(code: str) -> User | None:
     """Redeem a code and return the operator's account; None if the code is invalid."""
     if not SignInCode.redeem(code):
         return None
     return get_user_model()._default_manager.get(username=ensure_operator())
 
 
-def by_password(request: HttpRequest) -> User | None:
+def user_by_password(request: HttpRequest) -> User | None:
     """Return the user with this name and password; None if they are wrong."""
     return authenticate(request, username=request.POST.get("username", ""), password=request.POST.get("password", ""))
 
 
-def refusal(code: str) -> str:
+def refusal_message(code: str) -> str:
     """Return the message about a failed sign-in."""
     if code:
         return "This sign-in link has been used or has expired. Run `make signin` on the server for a new one."
@@ -97,22 +97,22 @@ def refusal(code: str) -> str:
 
 def subjects_of(request: HttpRequest, code: str) -> list[tuple[str, int, int]]:
     """Return (subject, allowed tries, seconds) for the request's address and, for a password, its account."""
-    found = [(f"address {network_of(request.META.get('REMOTE_ADDR', ''))}", TRIES_PER_MINUTE, 60)]
+    subjects = [(f"address {network_of(request.META.get('REMOTE_ADDR', ''))}", TRIES_PER_MINUTE, 60)]
     if not code:
         name = unicodedata.normalize("NFKC", request.POST.get("username", "")).casefold()
-        found.append((f"account {name}", ACCOUNT_TRIES, ACCOUNT_WAIT_S))
-    return found
+        subjects.append((f"account {name}", ACCOUNT_TRIES, ACCOUNT_WAIT_S))
+    return subjects
 
 
 def network_of(address: str) -> str:
     """Return the address; of IPv6 only the first 64 bits, because one network owns the rest."""
     try:
-        found = ip_address(address.partition("%")[0])
+        parsed = ip_address(address.partition("%")[0])
     except ValueError:
         return address
-    if isinstance(found, IPv6Address):
-        return str(found.ipv4_mapped or IPv6Address(int(found) >> 64 << 64))
-    return str(found)
+    if isinstance(parsed, IPv6Address):
+        return str(parsed.ipv4_mapped or IPv6Address(int(parsed) >> 64 << 64))
+    return str(parsed)
 
 
 def safe_next(request: HttpRequest) -> str:
@@ -123,7 +123,7 @@ def safe_next(request: HttpRequest) -> str:
     return "/"
 
 
-def form(request: HttpRequest, problem: str = "", status: int = 200) -> HttpResponse:
+def render_form(request: HttpRequest, problem: str = "", status: int = 200) -> HttpResponse:
     """Return the sign-in form, with a message about the problem if there is one."""
     context = {"problem": problem, "next": request.GET.get("next", "") or request.POST.get("next", "")}
     return render(request, "registration/sign_in.html", context, status=status)

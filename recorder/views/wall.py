@@ -15,7 +15,7 @@ from recorder.browse.counts import goal_of
 from recorder.browse.filters import REJECTED, SORTS, VIEWS, Filter, choices, rows_in, totals
 from recorder.models import Dataset
 from recorder.models.states import EpisodeState, Verdict
-from recorder.templatetags.curation import PLANNED_WORDS, mark_words
+from recorder.templatetags.curation import PLANNED_LABELS, mark_name
 from recorder.templatetags.formatting import cameras_of
 from recorder.views.request import PAGE, Request, episode_page
 
@@ -51,11 +51,11 @@ def wall_cards(request: Request, slug: str) -> HttpResponse:
 def wall_ids(request: Request, slug: str) -> HttpResponse:
     """The ids of all episodes that match, for bulk actions: `editable` ones and `others`, at most MOST_IDS."""
     row = dataset_of(slug)
-    asked = Filter.read(request.GET)
-    rows = rows_in(row, view_of(request, totals(row, asked), asked), asked)
-    found = rows.exclude(state=EpisodeState.RECORDING).order_by("-recorded_at", "-pk").values_list("pk", "state")
+    filters = Filter.read(request.GET)
+    rows = rows_in(row, view_of(request, totals(row, filters), filters), filters)
+    matches = rows.exclude(state=EpisodeState.RECORDING).order_by("-recorded_at", "-pk").values_list("pk", "state")
     ids: dict[str, list[str]] = {"editable": [], "others": []}
-    for pk, state in found[:MOST_IDS]:
+    for pk, state in matches[:MOST_IDS]:
         ids["editable" if state in EDITABLE else "others"].append(str(pk))
     return JsonResponse(ids)
 
@@ -67,22 +67,25 @@ def wall_of(request: Request, row: Dataset) -> dict[str, Any]:
 
 def head_of(request: Request, row: Dataset) -> dict[str, Any]:
     """Return the context above the cards: the filter, the lists with their counts, and the goal."""
-    asked = Filter.read(request.GET)
-    counts = totals(row, asked, rejected=REJECTED, rejected_committed=REJECTED & Q(state=EpisodeState.ENCODED))
-    view = view_of(request, counts, asked)
-    here = f"view={view}&{asked.query}" if asked.query else f"view={view}"
+    filters = Filter.read(request.GET)
+    counts = totals(row, filters, rejected=REJECTED, rejected_committed=REJECTED & Q(state=EpisodeState.ENCODED))
+    view = view_of(request, counts, filters)
+    address = f"view={view}&{filters.query}" if filters.query else f"view={view}"
     return {
         "dataset": row,
         "view": view,
-        "filter": asked,
-        "address": here,
-        "walk": f"list={view}&{asked.query}" if asked.query else f"list={view}",
+        "filter": filters,
+        "address": address,
+        "walk": f"list={view}&{filters.query}" if filters.query else f"list={view}",
         "tabs": [(key, title, counts[key]["episodes"]) for key, title in TITLES.items()],
-        "kept_query": asked.without("state", "verdict").query,
+        "kept_query": filters.without("state", "verdict").query,
         "total": counts[view],
         **_rejected(view, counts),
-        "goal": goal_of(row, asked.task),
-        "narrowed": [(name, _said(name, value), asked.without(name).query) for name, value in asked.conditions.items()],
+        "goal": goal_of(row, filters.task),
+        "narrowed": [
+            (name, _condition_text(name, value), filters.without(name).query)
+            for name, value in filters.conditions.items()
+        ],
     }
 
 
@@ -95,16 +98,18 @@ def _rejected(view: str, counts: dict[str, dict[str, Any]]) -> dict[str, Any]:
 
 def cards_of(request: Request, row: Dataset) -> dict[str, Any]:
     """Return the context of the next cards."""
-    asked = Filter.read(request.GET)
-    view = view_of(request, totals(row, asked), asked) if request.GET.get("view") not in VIEWS else request.GET["view"]
-    most = _most(request.GET.get("most", ""))
-    page = episode_page(rows_in(row, view, asked), request.GET.get("after"), sort=asked.sort, most=most)
+    filters = Filter.read(request.GET)
+    view = (
+        view_of(request, totals(row, filters), filters) if request.GET.get("view") not in VIEWS else request.GET["view"]
+    )
+    most = _card_limit(request.GET.get("most", ""))
+    page = episode_page(rows_in(row, view, filters), request.GET.get("after"), sort=filters.sort, most=most)
     return {**page, "wall": True}
 
 
-def _most(asked: str) -> int:
+def _card_limit(requested: str) -> int:
     """Return the number of cards: a page, or more when a person returns to an earlier position."""
-    return min(MOST_CARDS, max(PAGE, int(asked))) if asked.isdecimal() and len(asked) < 6 else PAGE
+    return min(MOST_CARDS, max(PAGE, int(requested))) if requested.isdecimal() and len(requested) < 6 else PAGE
 
 
 def filter_of(row: Dataset) -> dict[str, Any]:
@@ -112,20 +117,20 @@ def filter_of(row: Dataset) -> dict[str, Any]:
     return {
         "choices": choices(row),
         "sorts": SORTS.items(),
-        "planned_words": PLANNED_WORDS.items(),
+        "planned_words": PLANNED_LABELS.items(),
         "states": [(state, state.label) for state in EpisodeState if state != EpisodeState.RECORDING],
         "verdicts": Verdict.choices,
     }
 
 
-def view_of(request: Request, counts: dict[str, dict[str, Any]], asked: Filter) -> str:
+def view_of(request: Request, counts: dict[str, dict[str, Any]], filters: Filter) -> str:
     """Return the requested list; by default the first one that is not empty."""
     view = request.GET.get("view", "")
     if view in VIEWS:
         return view
-    if asked.state or asked.verdict:
+    if filters.state or filters.verdict:
         return "all"
-    return next((each for each in VIEWS if counts[each]["episodes"]), "review")
+    return next((name for name in VIEWS if counts[name]["episodes"]), "review")
 
 
 def dataset_of(slug: str) -> Dataset:
@@ -138,17 +143,17 @@ def cameras_in(row: Dataset) -> list[str]:
     return cameras_of(row.features)
 
 
-def _said(name: str, value: str) -> str:
+def _condition_text(name: str, value: str) -> str:
     """Return one condition of the filter as text."""
-    words = {
+    texts = {
         "q": f"“{value}”",
-        "mark": {"any": "has issues", "none": "no issues", "bad": "serious issues"}.get(value) or mark_words(value),
+        "mark": {"any": "has issues", "none": "no issues", "bad": "serious issues"}.get(value) or mark_name(value),
         "longer": f"{value} s or longer",
         "shorter": f"{value} s or shorter",
         "since": f"since {value}",
         "until": f"until {value}",
         "session": f"session {value[:8]}",
-        "planned": PLANNED_WORDS.get(value, "pending changes"),
+        "planned": PLANNED_LABELS.get(value, "pending changes"),
         "verdict": Verdict(value).label if value in Verdict.values else value,
     }
-    return words.get(name, f"{name}: {value}")
+    return texts.get(name, f"{name}: {value}")

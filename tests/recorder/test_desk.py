@@ -13,7 +13,7 @@ from django.test import Client
 from django.utils import timezone
 
 from recorder.models import Dataset, Episode
-from recorder.views.overview import HIGH, TRACK, bars_of, joints_of
+from recorder.views.overview import CHART_HEIGHT, TRACK_WIDTH, bars_of, joints_of
 
 pytestmark = pytest.mark.django_db
 
@@ -83,8 +83,8 @@ def test_it_shows_how_far_tasks_are_towards_the_goal(person: Client, cups: Datas
 
 def test_it_draws_bars_within_the_picture() -> None:
     bars = bars_of({"edges_s": [0, 1, 2, 3], "counts": [4, 0, 2], "median_s": 1.0})
-    assert [bar["high"] for bar in bars] == [HIGH, 0, HIGH / 2]
-    assert all(bar["y"] + bar["high"] == HIGH for bar in bars)
+    assert [bar["high"] for bar in bars] == [CHART_HEIGHT, 0, CHART_HEIGHT / 2]
+    assert all(bar["y"] + bar["high"] == CHART_HEIGHT for bar in bars)
     assert bars_of({"edges_s": [], "counts": [], "median_s": None}) == []
 
 
@@ -94,7 +94,7 @@ def test_it_puts_a_joints_state_and_action_on_one_scale() -> None:
     action = {**about, "feature": "action", "least": 0.0, "low": None, "high": None, "most": 10.0}
     (joint,) = joints_of([action, state])
     assert [line["feature"] for line in joint["lines"]] == ["observation.state", "action"]
-    assert [line["length"] for line in joint["lines"]] == [TRACK / 2, TRACK]
+    assert [line["length"] for line in joint["lines"]] == [TRACK_WIDTH / 2, TRACK_WIDTH]
     still = {**state, "least": 2.0, "low": 2.0, "high": 2.0, "most": 2.0}
     assert joints_of([still])[0]["lines"][0]["still"]
 

@@ -209,7 +209,7 @@ def test_it_offers_a_verdict_only_where_it_counts(person: Client, dataset: Datas
 
 def test_it_gathers_marks_of_one_kind_into_one_sentence(dataset: Dataset) -> None:
     marks = [{"code": "stale", "camera": FRONT, "from_tick": t, "to_tick": t + 2, "text": "late"} for t in (30, 60)]
-    (kind,) = formatting.stands_out(make_take(dataset, marks=marks))
+    (kind,) = formatting.flags_of(make_take(dataset, marks=marks))
     assert [place["at"] for place in kind["places"]] == ["0:01.0", "0:02.0"]
 
 
@@ -255,7 +255,7 @@ def test_it_says_sizes_as_disks_are_sold(count: float, said: str) -> None:
 
 
 def test_it_shows_commands_in_a_message_as_code_and_everything_else_as_words() -> None:
-    assert formatting.coded("Run `make signin`, or <b>`a < b`</b>.") == (
+    assert formatting.code_html("Run `make signin`, or <b>`a < b`</b>.") == (
         "Run <code>make signin</code>, or &lt;b&gt;<code>a &lt; b</code>&lt;/b&gt;."
     )
 
