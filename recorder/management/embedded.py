@@ -53,8 +53,8 @@ class Embedded:
     def __init__(self, options: Options, *, say: Callable[[str], None]) -> None:
         self.options = options
         self.say = say
-        self._greeted = False
-        self._slow_said = False
+        self._url_printed = False
+        self._slow_start_reported = False
         self._answered_at: float | None = None
         self._started_at = time.monotonic()
 
@@ -68,16 +68,16 @@ class Embedded:
                     raise EmbeddedError(
                         f"Rig file {rig} does not exist: give the path of a TOML file (docs/devices.md)."
                     )
-            os.environ["ROBOTDATA_HOSTS"] = os.environ.get("ROBOTDATA_HOSTS") or ",".join(hosts(self.options.host))
+            os.environ["ROBOTDATA_HOSTS"] = os.environ.get("ROBOTDATA_HOSTS") or ",".join(host_names(self.options.host))
             prepare_database()
-            for line in openness(Path(settings.HOME), self.options.host):
+            for line in exposure_warnings(Path(settings.HOME), self.options.host):
                 self.say(line)
             children = self.children()
-            supervisor = Supervisor(children, say=self.say, ending=ending(children))
-            supervisor.run(on_tick=self.greet)
-            self.say(farewell())
+            supervisor = Supervisor(children, say=self.say, ending=stop_order(children))
+            supervisor.run(on_tick=self.print_url_once_ready)
+            self.say(stop_summary())
 
-    def _rig_is_linked(self) -> bool:
+    def _rig_is_connected(self) -> bool:
         return not self.options.with_rig or Rig.objects.online().exists()
 
     @property
@@ -94,17 +94,21 @@ class Embedded:
         web += ["--http", "robotdata.connections:BoundedHttp", "--backlog", "128"]
         web += ["--no-proxy-headers"]  # settings.PROXIES names the trusted ones
         # A synchronous library reads static files completely; they are small. Large files are streamed.
-        calm = {"PYTHONWARNINGS": "ignore:StreamingHttpResponse must consume synchronous iterators"}
-        calm["ROBOTDATA_DB_WAIT_S"] = os.environ.get("ROBOTDATA_DB_WAIT_S") or "5"  # short, because a person is waiting
-        children = [Child("web", "uvicorn", web, env=calm)]
+        web_env = {"PYTHONWARNINGS": "ignore:StreamingHttpResponse must consume synchronous iterators"}
+        web_env["ROBOTDATA_DB_WAIT_S"] = (
+            os.environ.get("ROBOTDATA_DB_WAIT_S") or "5"
+        )  # short, because a person is waiting
+        children = [Child("web", "uvicorn", web, env=web_env)]
         if self.options.with_rig:
             children += [self.rig(path) for path in self.options.rigs or [""]]
         if self.options.with_worker:
             # 12 s: an idle worker on the filesystem broker needs 6 to 7 s to exit; a long encode is leased.
-            quiet = {"PYTHONWARNINGS": "ignore:You're running the worker"}  # a robot's computer often has only root
+            worker_env = {
+                "PYTHONWARNINGS": "ignore:You're running the worker"
+            }  # a robot's computer often has only root
             # Arrow's own allocator keeps growing with many small commits.
-            quiet["ARROW_DEFAULT_MEMORY_POOL"] = os.environ.get("ARROW_DEFAULT_MEMORY_POOL") or "system"
-            children.append(Child("worker", "celery", worker_args(), grace_s=12.0, env=quiet))
+            worker_env["ARROW_DEFAULT_MEMORY_POOL"] = os.environ.get("ARROW_DEFAULT_MEMORY_POOL") or "system"
+            children.append(Child("worker", "celery", worker_args(), grace_s=12.0, env=worker_env))
         return children
 
     def rig(self, path: str) -> Child:
@@ -115,37 +119,37 @@ class Embedded:
         # 20 s: a take that is being recorded is closed and made durable first.
         return Child(name, "robotdata.rig", args, grace_s=20.0, env={"ROBOTDATA_RIG_TOKEN": settings.RIG_TOKEN})
 
-    def greet(self) -> None:
+    def print_url_once_ready(self) -> None:
         """Print the URL once the page answers."""
-        if self._greeted:
+        if self._url_printed:
             return
-        if answers(f"{self.url}/healthz"):
+        if is_answering(f"{self.url}/healthz"):
             self._answered_at = self._answered_at or time.monotonic()
-            if not self._rig_is_linked() and time.monotonic() - self._answered_at < RIG_WAIT_S:
+            if not self._rig_is_connected() and time.monotonic() - self._answered_at < RIG_WAIT_S:
                 return  # wait briefly, so that the page shows the rig at once
-            self._greeted = True
+            self._url_printed = True
             code = SignInCode.issue()
             self.say(f"robotdata is ready: {self.url}/sign-in/?code={code}")
             self.say(f"All data is in {settings.HOME}. Press Ctrl-C to stop; nothing is lost.")
-        elif not self._slow_said and time.monotonic() - self._started_at > 30:
-            self._slow_said = True
+        elif not self._slow_start_reported and time.monotonic() - self._started_at > 30:
+            self._slow_start_reported = True
             self.say("The page has not answered for 30 s; see the lines above. Still trying.")
 
 
-def openness(home: Path, host: str) -> list[str]:
+def exposure_warnings(home: Path, host: str) -> list[str]:
     """Return warnings about what others can read or change, with remedies, one line each."""
-    lines = []
+    warnings = []
     if host not in LOOPBACK and not settings.HTTPS:
-        lines.append(
+        warnings.append(
             f"Listening on {host} without TLS: sign-ins, tokens and video are sent unencrypted over the "
             "network. Put a TLS proxy in front of it (docs/scale-out.md), or listen on 127.0.0.1."
         )
-    if others := home.stat().st_mode & 0o077:
-        lines.append(
-            f"Other users of this machine can {'change' if others & 0o022 else 'read'} the files in {home}. "
+    if others_mode := home.stat().st_mode & 0o077:
+        warnings.append(
+            f"Other users of this machine can {'change' if others_mode & 0o022 else 'read'} the files in {home}. "
             f"To prevent that: chmod 700 {shlex.quote(str(home))}"
         )
-    return lines
+    return warnings
 
 
 def worker_args() -> list[str]:
@@ -155,7 +159,7 @@ def worker_args() -> list[str]:
     return [*args, "--loglevel", "warning"]
 
 
-def ending(children: list[Child]) -> list[str]:
+def stop_order(children: list[Child]) -> list[str]:
     """Return the names of the processes in the order in which they stop.
 
     Rigs first: a take in progress is saved while the page can still show it. The web server is last.
@@ -164,7 +168,7 @@ def ending(children: list[Child]) -> list[str]:
     return [child.name for child in sorted(children, key=lambda child: order.get(child.name, 0))]
 
 
-def farewell() -> str:
+def stop_summary() -> str:
     """Return a summary of what is left when everything has ended."""
     takes = Episode.objects.takes().count()
     waiting = Job.objects.filter(state__in=[JobState.QUEUED, JobState.RUNNING]).count()
@@ -174,13 +178,13 @@ def farewell() -> str:
     return text + "."
 
 
-def hosts(listen: str) -> list[str]:
+def host_names(listen_host: str) -> list[str]:
     """Return the exact names under which the server may be reached; requests with other names are refused."""
     names = ["localhost", "127.0.0.1", "[::1]"]
-    if listen not in LOOPBACK:
+    if listen_host not in LOOPBACK:
         names += [socket.gethostname(), socket.getfqdn()]
-        if listen not in {"0.0.0.0", "::"}:
-            names.append(listen)
+        if listen_host not in {"0.0.0.0", "::"}:
+            names.append(listen_host)
         else:
             names += socket.gethostbyname_ex(socket.gethostname())[2]
     return list(dict.fromkeys(names))
@@ -224,7 +228,7 @@ def check_port(host: str, port: int) -> None:
             ) from error
 
 
-def answers(url: str) -> bool:
+def is_answering(url: str) -> bool:
     """Return whether the URL answers with status 200 within half a second."""
     try:
         with urllib.request.urlopen(url, timeout=0.5) as reply:
@@ -250,12 +254,12 @@ class home_lock:
             fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             self.file.seek(0)
-            raise EmbeddedError(self._taken(self.file.read())) from None
+            raise EmbeddedError(self._in_use_message(self.file.read())) from None
         self.file.truncate(0)
         self.file.write(json.dumps({"version": 1, "pid": os.getpid(), "url": self.url}))
         self.file.flush()
 
-    def _taken(self, text: str) -> str:
+    def _in_use_message(self, text: str) -> str:
         try:
             holder = json.loads(text)
         except ValueError:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from recorder.management.embedded import openness
+from recorder.management.embedded import exposure_warnings
 from robotdata.origins import is_ours
 from robotdata.secret_files import read_or_make
 from tests.support.fresh_home import fill_home
@@ -77,10 +77,10 @@ def test_processes_that_start_together_make_one_secret(tmp_path: Path) -> None:
 def test_the_start_says_what_is_open(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir(0o700)
-    assert openness(home, "127.0.0.1") == []
-    assert len(openness(home, "0.0.0.0")) == 1 and "unencrypted" in openness(home, "0.0.0.0")[0]
+    assert exposure_warnings(home, "127.0.0.1") == []
+    assert len(exposure_warnings(home, "0.0.0.0")) == 1 and "unencrypted" in exposure_warnings(home, "0.0.0.0")[0]
     home.chmod(0o755)
-    assert "chmod 700" in openness(home, "127.0.0.1")[0]
+    assert "chmod 700" in exposure_warnings(home, "127.0.0.1")[0]
 
 
 @pytest.mark.parametrize(

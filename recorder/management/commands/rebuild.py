@@ -54,8 +54,8 @@ def set_aside(path: Path) -> Path:
     """Rename the database file and its logs, and return the new path."""
     aside = path.with_name(f"{path.name}.{time.strftime('%Y%m%d-%H%M%S')}.old")
     path.rename(aside)
-    for end in ("-wal", "-shm"):
-        log = path.with_name(path.name + end)
+    for suffix in ("-wal", "-shm"):
+        log = path.with_name(path.name + suffix)
         if log.exists():
-            log.rename(aside.with_name(aside.name + end))
+            log.rename(aside.with_name(aside.name + suffix))
     return aside

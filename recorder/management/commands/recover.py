@@ -13,7 +13,7 @@ from recorder.errors import other_version_message, unusable_message
 from recorder.text import sanitize_json
 from recorder.worker import recover
 
-MOST = 50
+MAX_PRINTED = 50
 """The maximum number of differences that are printed; the others are counted."""
 
 
@@ -49,11 +49,15 @@ class Command(BaseCommand):
         self.report = report = self.work()
         for line in report.messages:
             self.stdout.write(sanitize_json(line))
-        for line in report.corrections[:MOST]:
+        for line in report.corrections[:MAX_PRINTED]:
             self.stdout.write(sanitize_json(line))
         if report.corrections:
-            more = f"{len(report.corrections) - MOST} more like these. " if len(report.corrections) > MOST else ""
-            self.stdout.write(f"{more}The database matches the folders now. Nothing was deleted.")
+            others = (
+                f"{len(report.corrections) - MAX_PRINTED} more like these. "
+                if len(report.corrections) > MAX_PRINTED
+                else ""
+            )
+            self.stdout.write(f"{others}The database matches the folders now. Nothing was deleted.")
         for line in report.unopened:
             self.stdout.write(sanitize_json(f"NOT OPENED {line}"))
         for line in report.lost:

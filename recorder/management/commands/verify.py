@@ -32,11 +32,11 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         """Check the dataset and print its problems. Raise CommandError if it does not exist."""
-        named = Path(settings.DATASETS_DIR) / options["dataset"]
-        root = named if named.is_dir() else Path(options["dataset"])
+        by_name = Path(settings.DATASETS_DIR) / options["dataset"]
+        root = by_name if by_name.is_dir() else Path(options["dataset"])
         if not root.is_dir():
             raise CommandError(
-                f"Dataset {options['dataset']!r} does not exist, neither in {named.parent} nor as a path."
+                f"Dataset {options['dataset']!r} does not exist, neither in {by_name.parent} nor as a path."
             )
         report = verify_dataset(root, deep=options["deep"])
         for problem in report.problems:
@@ -44,5 +44,5 @@ class Command(BaseCommand):
         for note in report.notes:
             self.stdout.write(sanitize_json(f"note: {note}"))
         self.problems = report.count
-        found = f"{self.problems} problems" if self.problems else "nothing wrong"
-        self.stdout.write(f"{root}: {report.episodes} episodes, {report.frames} frames: {found}")
+        result = f"{self.problems} problems" if self.problems else "nothing wrong"
+        self.stdout.write(f"{root}: {report.episodes} episodes, {report.frames} frames: {result}")
