@@ -118,8 +118,8 @@ def rows_in(dataset: Dataset, view: str, filters: Filter) -> EpisodeQuerySet:
 def totals(dataset: Dataset, filters: Filter, **more: Q) -> dict[str, dict[str, Any]]:
     """Count `episodes` and `seconds` that match, for each list and each condition in `more`, in one query."""
     views = {**_views(filters), **more}
-    counts = {view: Count("pk", filter=where) for view, where in views.items()}
-    sums = {f"{view}_s": Sum(SECONDS, filter=where) for view, where in views.items()}
+    counts = {view: Count("pk", filter=condition) for view, condition in views.items()}
+    sums = {f"{view}_s": Sum(SECONDS, filter=condition) for view, condition in views.items()}
     sums_by_view = filters.narrow(Episode.objects.filter(dataset=dataset)).aggregate(**counts, **sums)
     return {view: {"episodes": sums_by_view[view], "seconds": sums_by_view[f"{view}_s"] or 0.0} for view in views}
 

@@ -29,11 +29,11 @@ class Keyset:
     def beyond(self, rows: Rows, position: Sequence[Any], *, backwards: bool = False) -> Rows:
         """Return the rows after the position `position`, or before it (`backwards`)."""
         comparison = "lt" if self.descending is not backwards else "gt"
-        where, equal = Q(), Q()
+        condition, equal = Q(), Q()
         for field, value in zip(self.fields, position, strict=True):
-            where |= equal & Q((f"{field}__{comparison}", value))
+            condition |= equal & Q((f"{field}__{comparison}", value))
             equal &= Q((field, value))
-        return rows.filter(where)
+        return rows.filter(condition)
 
     def page(self, rows: Rows, after: Sequence[Any] | None, limit: int) -> tuple[list[Any], bool]:
         """Return at most `limit` rows after the position `after` (None: from the start), and whether more follow."""

@@ -57,13 +57,13 @@ def index_take(*, take_id: str, actor: Actor, summary: Mapping[str, Any] | None 
     forget_unopened(kind=UnopenedKind.TAKE, name=take_id)
     fields = _fields(facts, _folder(take_id))
     with transaction.atomic():
-        episode, new = Episode.objects.get_or_create(
+        episode, is_new = Episode.objects.get_or_create(
             pk=uuid.UUID(take_id), defaults={**fields, **_curation(facts), "dataset": _dataset(facts)}
         )
-        ended = episode.state != EpisodeState.RECORDING if new else _update_row(episode, fields, facts)
-        if ended:
+        has_ended = episode.state != EpisodeState.RECORDING if is_new else _update_row(episode, fields, facts)
+        if has_ended:
             _pin_features(episode, facts)
-    if ended:
+    if has_ended:
         apply_policy(dataset=episode.dataset)
         if not (episode.take_path / METRICS).exists():
             wake_workers("assess_take", take_id)
@@ -146,8 +146,8 @@ def review_of(curation: Mapping[str, Any]) -> dict[str, Any]:
     for entry in reversed(curation.get("history", [])):
         verdict = entry["changes"].get("verdict")
         if verdict in (Verdict.KEEP, Verdict.REJECT):
-            when = parse_timestamp(entry.get("at")) or timezone.now()
-            return {"reviewer": entry.get("by", ""), "reviewed_at": when}
+            reviewed_at = parse_timestamp(entry.get("at")) or timezone.now()
+            return {"reviewer": entry.get("by", ""), "reviewed_at": reviewed_at}
         if verdict is not None:
             break
     return {"reviewer": "", "reviewed_at": None}

@@ -62,9 +62,9 @@ def adopt_unknown_folders(
     """
     results: list[UnknownFolder] = []
     folders = {sanitize_json(folder.name): folder for folder in _folders()}  # a file name on disk may hold any bytes
-    known = {dataset.slug for dataset in datasets}
+    known_slugs = {dataset.slug for dataset in datasets}
     stored_lines = {row.name: row for row in lines if row.kind == UnopenedKind.DATASET}
-    unknown = [name for name in sorted(folders) if name not in known]
+    unknown = [name for name in sorted(folders) if name not in known_slugs]
     for name in unknown:
         state, changed_at = _state(folders[name])
         unchanged = name in stored_lines and stored_lines[name].state == state

@@ -72,7 +72,7 @@ def start_encoding(
                     lease_until=notify_at,
                 )
                 for episode, cameras in with_cameras
-                if move(episode, EpisodeState.ENCODING, only=_unchanged_since_read(episode), error="")
+                if move(episode, EpisodeState.ENCODING, conditions=_unchanged_since_read(episode), error="")
                 for camera in cameras
             ]
             if not jobs:
@@ -126,7 +126,7 @@ def retry_encoding(operation: Operation, actor: Actor) -> Operation:
             if episode.state == EpisodeState.FAILED
             and episode.purged_at is None
             and episode.verdict != Verdict.REJECT
-            and move(episode, EpisodeState.ENCODING, only=_unchanged_since_read(episode), error="")
+            and move(episode, EpisodeState.ENCODING, conditions=_unchanged_since_read(episode), error="")
         ]
         if not requeued:
             raise Refused("nothing_failed", f"The episodes of {operation} are in another batch or deleted.")

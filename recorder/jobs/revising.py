@@ -17,7 +17,7 @@ from robotdata.dataset.write.swap import list_revisions
 
 def planned_counts(dataset: Dataset) -> dict[str, int]:
     """Count the episodes to be deleted, relabelled and trimmed, in one query; one may count in the last two."""
-    counts = {name: Count("pk", filter=where) for name, where in PLANNED.items()}
+    counts = {name: Count("pk", filter=condition) for name, condition in PLANNED.items()}
     return dict(dataset.episodes.order_by().aggregate(**counts))
 
 

@@ -47,16 +47,18 @@ class ChangePoller:
             return []
         after = self._since - OVERLAP
         changes = [row for row in _moved_rows(after) if self._is_new(row)]
-        self._seen = {key: at for key, at in self._seen.items() if at > after}
-        self._since = max(self._since, min(timezone.now(), max((at for _, _, at in changes), default=self._since)))
+        self._seen = {key: updated_at for key, updated_at in self._seen.items() if updated_at > after}
+        self._since = max(
+            self._since, min(timezone.now(), max((updated_at for _, _, updated_at in changes), default=self._since))
+        )
         return [moved for moved, _, _ in changes] if len(changes) <= MAX_CHANGES else None
 
     def _is_new(self, row: tuple[Moved, Any, datetime]) -> bool:
-        moved, pk, at = row
+        moved, pk, updated_at = row
         key = (moved["kind"], pk)
-        if self._seen.get(key) == at:
+        if self._seen.get(key) == updated_at:
             return False
-        self._seen[key] = at
+        self._seen[key] = updated_at
         return True
 
     def _database_changed(self) -> bool:
@@ -75,18 +77,18 @@ def _moved_rows(after: datetime) -> Iterator[tuple[Moved, Any, datetime]]:
     # The newest changes come first: otherwise those already reported would fill the limit at every poll.
     episodes = Episode.objects.filter(is_newer).order_by("-updated_at")
     columns = ("pk", "dataset__slug", "state", "rig__name", "verdict", "recorded_at", "updated_at")
-    for pk, slug, state, rig, verdict, recorded, at in episodes.values_list(*columns)[:limit]:
+    for pk, slug, state, rig, verdict, recorded, updated_at in episodes.values_list(*columns)[:limit]:
         fields = {"rig": rig or "", "verdict": verdict, "recorded_at": recorded.isoformat() if recorded else ""}
-        yield cast(Moved, {**_moved("episode", pk, slug, state), **fields}), pk, at
+        yield cast(Moved, {**_moved("episode", pk, slug, state), **fields}), pk, updated_at
     operations = Operation.objects.filter(is_newer).order_by("-updated_at")
-    for pk, slug, state, at in operations.values_list("pk", "dataset__slug", "state", "updated_at")[:limit]:
-        yield _moved("operation", pk, slug, state), pk, at
+    for pk, slug, state, updated_at in operations.values_list("pk", "dataset__slug", "state", "updated_at")[:limit]:
+        yield _moved("operation", pk, slug, state), pk, updated_at
     jobs = Job.objects.filter(is_newer).order_by("-updated_at")
     job_rows = jobs.values_list("pk", "operation__dataset__slug", "state", "operation_id", "updated_at")
-    for pk, slug, state, operation, at in job_rows[:limit]:
-        yield {**_moved("job", pk, slug, state), "operation": str(operation)}, pk, at
-    for pk, slug, at in Dataset.objects.filter(is_newer).values_list("pk", "slug", "updated_at")[:limit]:
-        yield _moved("dataset", slug, slug, ""), pk, at
+    for pk, slug, state, operation, updated_at in job_rows[:limit]:
+        yield {**_moved("job", pk, slug, state), "operation": str(operation)}, pk, updated_at
+    for pk, slug, updated_at in Dataset.objects.filter(is_newer).values_list("pk", "slug", "updated_at")[:limit]:
+        yield _moved("dataset", slug, slug, ""), pk, updated_at
     for row in Rig.objects.filter(is_newer).defer("features")[:limit]:
         yield _rig_moved(row), row.pk, row.updated_at
     sessions = Session.objects.filter(Q(started_at__gt=after) | Q(ended_at__gt=after))

@@ -260,7 +260,7 @@ class LiveConsumer(BrowserSocket):
             case "watch":
                 hub.watch(self.name, self.viewer, wanted_cameras(message.get("cameras")))
             case "drawn":
-                self.viewer.drawn(drawn_cameras(message.get("cameras")))
+                self.viewer.record_drawn(drawn_cameras(message.get("cameras")))
             case "ping":
                 self.viewer.answer_ping(ping_number(message.get("id")))
             case _:

@@ -78,11 +78,11 @@ class Viewer:
         self._ping = number
         self._wake.set()
 
-    def drawn(self, cameras: Iterable[int]) -> None:
+    def record_drawn(self, cameras: Iterable[int]) -> None:
         """Record that the viewer has drawn or dropped one frame of each of these cameras."""
         if self._pacing is not None:
             for camera in cameras:
-                self._pacing.drawn(camera)
+                self._pacing.record_drawn(camera)
             self._wake.set()
 
     async def next(self) -> str | bytes:
@@ -112,7 +112,7 @@ class Viewer:
         if camera is None:
             return None
         if self._pacing is not None:
-            self._pacing.sent(camera)
+            self._pacing.record_sent(camera)
         return self._frames.pop(camera)[0]
 
 

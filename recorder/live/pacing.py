@@ -30,13 +30,13 @@ class Pacing:
         ready = [camera for camera in cameras if len(self._in_flight.get(camera, ())) < _MAX_PER_CAMERA]
         return min(ready, key=lambda camera: self._last_turn.get(camera, 0), default=None)
 
-    def sent(self, camera: int) -> None:
+    def record_sent(self, camera: int) -> None:
         """Record that a frame of `camera` was sent."""
         self._turn += 1
         self._last_turn[camera] = self._turn
         self._in_flight.setdefault(camera, deque()).append(time.monotonic())
 
-    def drawn(self, camera: int) -> None:
+    def record_drawn(self, camera: int) -> None:
         """Record that the oldest frame of `camera` in flight was drawn; ignored if none was sent."""
         if in_flight := self._in_flight.get(camera):
             self._is_fast = time.monotonic() - in_flight.popleft() < _FAST_S

@@ -56,9 +56,9 @@ class Outbound:
         """Record which cameras the viewers of another process watch. Repeated requests keep the feed alive."""
         if process == PROCESS:
             return
-        new = process not in self._requests
+        is_new = process not in self._requests
         self._requests[process] = (wanted, time.monotonic() + REQUEST_VALID_S)
-        if new and self.viewer is not None:
+        if is_new and self.viewer is not None:
             self.hub.join(self.rig, self.viewer)  # sends the last status and the names again
         self._update_watch()
 

@@ -23,19 +23,21 @@ STATES: dict[type, type[EpisodeState] | type[OperationState] | type[JobState]] =
 }
 
 
-def move(row: Episode | Operation | Job, new: str, *, only: dict[str, Any] | None = None, **fields: Any) -> bool:
+def move(
+    row: Episode | Operation | Job, new_state: str, *, conditions: dict[str, Any] | None = None, **fields: Any
+) -> bool:
     """Change the row's state, and set `fields` in the same UPDATE; return False if another process changed it first.
 
-    `only` adds conditions (a job's token: a worker that lost its lease cannot overwrite the row). Raise IllegalMove if
-    `states.TRANSITIONS` has no such transition.
+    `conditions` restrict the UPDATE further (a job's token: a worker that lost its lease cannot overwrite the row).
+    Raise IllegalMove if `states.TRANSITIONS` has no such transition.
     """
     states = STATES[type(row)]
-    if states(new) not in TRANSITIONS[states][states(row.state)]:
-        raise IllegalMove(f"{type(row).__name__} {row.pk} cannot go from {row.state} to {new}")
-    unchanged_row = type(row)._default_manager.filter(pk=row.pk, state=row.state, **(only or {}))
-    updated = unchanged_row.update(state=new, updated_at=next_version(), **fields)
+    if states(new_state) not in TRANSITIONS[states][states(row.state)]:
+        raise IllegalMove(f"{type(row).__name__} {row.pk} cannot go from {row.state} to {new_state}")
+    unchanged_row = type(row)._default_manager.filter(pk=row.pk, state=row.state, **(conditions or {}))
+    updated = unchanged_row.update(state=new_state, updated_at=next_version(), **fields)
     if updated:
-        row.state = new
+        row.state = new_state
         for name, value in fields.items():
             setattr(row, name, value)
     return bool(updated)
@@ -43,8 +45,8 @@ def move(row: Episode | Operation | Job, new: str, *, only: dict[str, Any] | Non
 
 def end_operation(operation: Operation, state: OperationState, error: str = "") -> bool:
     """End the operation in `state`; return False if it changed meanwhile or another worker holds it."""
-    only = {"token": operation.token}
-    return move(operation, state, only=only, error=error, finished_at=timezone.now(), lease_until=None)
+    conditions = {"token": operation.token}
+    return move(operation, state, conditions=conditions, error=error, finished_at=timezone.now(), lease_until=None)
 
 
 def restart_operation(operation: Operation, state: OperationState) -> bool:

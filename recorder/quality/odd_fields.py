@@ -16,8 +16,8 @@ def odd_marks(odd: Sequence[OddField], ticks: int, source: str = "take.json") ->
     if not odd:
         return []
     listed = "; ".join(str(field) for field in odd[:_MAX_NAMED])
-    more = f"; and {len(odd) - _MAX_NAMED} more" if len(odd) > _MAX_NAMED else ""
-    text = f"Ignored in {source}: {listed}{more}."
+    others = f"; and {len(odd) - _MAX_NAMED} more" if len(odd) > _MAX_NAMED else ""
+    text = f"Ignored in {source}: {listed}{others}."
     where = {"camera": None, "feature": None, "from_tick": 0, "to_tick": ticks, "frame": 0}
     fields = [field.field for field in odd]
     mark = {"code": "unreadable", "severity": "warn", "text": text, "source": source, "fields": fields}

@@ -103,7 +103,7 @@ def _measured_ranges(peers: Peers) -> list[dict[str, Any]]:
             for take in peers.takes
             if (signal := take.signals.get(feature)) is not None and signal.names == names
         ]
-        least, most = (
+        lowest, highest = (
             np.min([signal.least for signal in matching], axis=0),
             np.max([signal.most for signal in matching], axis=0),
         )
@@ -114,10 +114,10 @@ def _measured_ranges(peers: Peers) -> list[dict[str, Any]]:
                 {
                     "feature": feature,
                     "name": name,
-                    "least": float(least[index]),
+                    "least": float(lowest[index]),
                     "low": float(low[index]),
                     "high": float(high[index]),
-                    "most": float(most[index]),
+                    "most": float(highest[index]),
                     "moving": round(float(moving[index]), 4) if moving is not None else None,
                     "takes": len(matching),
                 }

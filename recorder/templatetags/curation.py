@@ -81,9 +81,9 @@ def keys_of(user: Any) -> str:
 
 
 @register.filter
-def share(part: Any, whole: Any) -> str:
+def share(part: Any, total: Any) -> str:
     """Return a percentage without decimals: `42 %`."""
-    return f"{100 * float(part) / float(whole):.0f} %" if whole else "–"
+    return f"{100 * float(part) / float(total):.0f} %" if total else "–"
 
 
 @register.filter

@@ -63,8 +63,8 @@ def clock(seconds: Any) -> str:
     if not isinstance(seconds, int | float):
         return "–"
     tenths = round(max(0.0, seconds) * 10)
-    whole, tenth = divmod(tenths, 10)
-    hours, within_hour = divmod(whole, 3600)
+    whole_seconds, tenth = divmod(tenths, 10)
+    hours, within_hour = divmod(whole_seconds, 3600)
     minutes, seconds_left = divmod(within_hour, 60)
     if hours:
         return f"{hours}:{minutes:02}:{seconds_left:02}"
@@ -292,8 +292,8 @@ def split_words(values: str) -> list[str]:
 def change_summary(change: Change) -> str:
     """Return what one change set, as `verdict: to review → keep`."""
     parts = [
-        f"{_LABELS.get(name, name)}: {_short(_shown(name, change.before.get(name)))} → {_short(_shown(name, new))}"
-        for name, new in change.after.items()
+        f"{_LABELS.get(name, name)}: {_short(_shown(name, change.before.get(name)))} → {_short(_shown(name, value))}"
+        for name, value in change.after.items()
     ]
     return "; ".join(parts)
 

@@ -195,7 +195,13 @@ def fail_job(job: Job, reason: str, *, final: bool = False) -> None:
         lock_jobs(job.operation_id, episode=job.episode)
         now = timezone.now()
         if move(
-            job, JobState.FAILED, only={"token": job.token}, error=error, token="", lease_until=None, finished_at=now
+            job,
+            JobState.FAILED,
+            conditions={"token": job.token},
+            error=error,
+            token="",
+            lease_until=None,
+            finished_at=now,
         ):
             fail_episode(job.episode, f"{_camera_prefix(job.camera)}{error}", job.operation_id)
 
@@ -270,7 +276,7 @@ def _owned_row(job: Job) -> QuerySet[Job]:
 def _finish_job(job: Job, frames: int) -> None:
     """Mark the job as done. Raise LostLease if the row was lost since the last heartbeat."""
     ended = {"finished_at": timezone.now(), "lease_until": None, "error": ""}
-    if not move(job, JobState.DONE, only={"token": job.token}, frames_done=frames, frames_total=frames, **ended):
+    if not move(job, JobState.DONE, conditions={"token": job.token}, frames_done=frames, frames_total=frames, **ended):
         raise LostLease
 
 
@@ -307,7 +313,15 @@ def _handle_error(job: Job, error: Exception) -> None:
 
 def _requeue(job: Job, reason: str, pause: timedelta) -> None:
     retry_at = timezone.now() + pause
-    move(job, JobState.QUEUED, only={"token": job.token}, token="", error=reason, lease_until=retry_at, frames_done=0)
+    move(
+        job,
+        JobState.QUEUED,
+        conditions={"token": job.token},
+        token="",
+        error=reason,
+        lease_until=retry_at,
+        frames_done=0,
+    )
 
 
 def _rows_only(take: Take, plan: ExportPlan) -> int:

@@ -37,7 +37,7 @@ def run_edit(operation: Operation, heartbeat: Heartbeat) -> list[Episode]:
 
     def make(folders: dict[str, Any], progress: Progress) -> None:
         edited = apply_edit(operation.dataset.path, plan, progress=progress, **folders)
-        rounded = sum(kept != requested[number] for number, kept in edited.trimmed.items()) if edited else 0
+        rounded = sum(kept_range != requested[number] for number, kept_range in edited.trimmed.items()) if edited else 0
         if rounded:
             operation.result = {"rounded": rounded}
             Operation.objects.filter(pk=operation.pk, token=operation.token).update(result=operation.result)

@@ -163,7 +163,7 @@ def requeue_stale_jobs(now: datetime) -> int:
         elif move(
             job,
             JobState.QUEUED,
-            only={"token": job.token},
+            conditions={"token": job.token},
             token="",
             lease_until=now + NOTIFY_AGAIN_AFTER,
             frames_done=0,

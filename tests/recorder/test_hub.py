@@ -126,7 +126,7 @@ async def test_a_picture_waits_until_the_one_before_is_drawn(monkeypatch: pytest
         here.show(1, 100 + seq)
     assert seqs(rest(here.viewer)) == [4], "one of all cameras, as long as nobody knows how quick the way is"
     here.show(0, 5)
-    here.viewer.drawn([0])
+    here.viewer.record_drawn([0])
     assert seqs(rest(here.viewer)) == [104, 5], "quick: two of each, the camera that waited longer first"
     for seq in range(6, 9):
         here.show(0, seq)
@@ -134,7 +134,7 @@ async def test_a_picture_waits_until_the_one_before_is_drawn(monkeypatch: pytest
         sent = seqs(rest(here.viewer))
         assert len(sent) <= 2
     assert not seqs(rest(here.viewer))
-    here.viewer.drawn([0, 0, 1, 1, 1, 1, 7])
+    here.viewer.record_drawn([0, 0, 1, 1, 1, 1, 7])
     assert seqs(rest(here.viewer)) == [108, 8], "the newest of each; what was never sent counts for nothing"
 
 
@@ -145,7 +145,7 @@ async def test_a_slow_way_gets_one_picture_at_a_time_of_each_camera_in_turn(monk
         here.show(1, 100 + number)
         (one,) = [one for one in rest(here.viewer) if isinstance(one, bytes)]
         here.now += 0.8  # a picture takes as long to the screen
-        here.viewer.drawn([one[1]])
+        here.viewer.record_drawn([one[1]])
         seen.append(one[1])
     assert seen == [0, 1, 0, 1, 0, 1]
 
