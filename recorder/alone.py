@@ -14,7 +14,7 @@ from robotdata.spool.errors import SpoolError
 
 DATABASE_ERRORS = (OperationalError, InterfaceError, InternalError, NotSupportedError, ProgrammingError)
 """Errors of the database itself. DataError and IntegrityError concern one row."""
-_EXPECTED = (SpoolError, DatasetError, Refused, OSError)
+_EXPECTED_ERRORS = (SpoolError, DatasetError, Refused, OSError)
 _logged: set[str] = set()
 _MOST_LOGGED = 1000
 
@@ -30,7 +30,7 @@ def isolate_errors(what: str, log: logging.Logger, on_error: Callable[[str], Non
         yield
     except DATABASE_ERRORS:
         raise
-    except _EXPECTED as error:
+    except _EXPECTED_ERRORS as error:
         if on_error is None:
             log.warning("%s: %s", what, error)
         else:

@@ -31,9 +31,9 @@ class Refused(Exception):
 
 _EARLY_ERROR_TEXTS = ("locked", "refused", "readonly", "unable to open", "too many clients")
 """Texts of errors that occur before the database changes anything, for errors without a code, as of connecting."""
-_SQLITE = {3, 5, 6, 8, 14, 26}
+_SQLITE_CODES = {3, 5, 6, 8, 14, 26}
 """SQLITE_PERM, BUSY, LOCKED, READONLY, CANTOPEN, NOTADB."""
-_POSTGRES = {"25006", "53300", "55P03", "57P03"}
+_POSTGRES_CODES = {"25006", "53300", "55P03", "57P03"}
 """Read-only, too many connections, a lock that cannot be acquired, starting up or shutting down."""
 
 
@@ -78,7 +78,7 @@ def _changed_nothing(problem: Exception) -> bool:
     cause = problem.__cause__ or problem
     code, state = getattr(cause, "sqlite_errorcode", None), getattr(cause, "sqlstate", None)
     if code is not None:
-        return code & 0xFF in _SQLITE  # the last byte of an extended code is its kind
+        return code & 0xFF in _SQLITE_CODES  # the last byte of an extended code is its kind
     if state is not None:
-        return state in _POSTGRES
+        return state in _POSTGRES_CODES
     return any(text in str(problem) for text in _EARLY_ERROR_TEXTS)

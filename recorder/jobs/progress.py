@@ -35,7 +35,7 @@ class EncodingProgress:
     episodes: list[EpisodeProgress]
 
     @property
-    def left(self) -> int:
+    def retryable(self) -> int:
         """Return how many of its takes failed and are in no other batch since; those can be retried."""
         return sum(
             progress.state == "failed" and progress.episode.state == EpisodeState.FAILED for progress in self.episodes

@@ -121,7 +121,7 @@ class RigConsumer(Socket):
         await self.say({"type": "welcome", "protocol": VERSION})
         self.rows = RigRows(name=self.name, actor=actor, connection=self.channel_name, cameras=self.cameras)
         self.keep(self.close_when_ended(self.rows))
-        self.feed = hub.attach(self.name, self.on_wanted)
+        self.feed = hub.attach(self.name, self.on_rates)
         self.feed.publish_status({**hello.status, "online": True, "cameras": self.cameras})
         if is_scaled_out():
             self.outbound = Outbound(hub, self.name)
@@ -184,9 +184,9 @@ class RigConsumer(Socket):
         except LAYER_ERRORS as error:
             log.warning("An answer of %s is lost: %s", self.name, error)
 
-    def on_wanted(self, wanted: CameraRates) -> None:
+    def on_rates(self, rates: CameraRates) -> None:
         """Tell the rig which cameras are watched, and at how many frames per second."""
-        self.keep(self.say({"type": "watch", "cameras": wanted}))
+        self.keep(self.say({"type": "watch", "cameras": rates}))
 
     async def index_takes(self, hello: Hello, rows: RigRows) -> None:
         """Index those takes on the rig's disk whose rows differ or are missing."""
@@ -223,7 +223,7 @@ class RigConsumer(Socket):
         if self.outbound is not None:
             self.outbound.stop()
         if self.feed is not None:
-            hub.detach(self.name, self.on_wanted)
+            hub.detach(self.name, self.on_rates)
         if self.rows is not None:
             rows, self.rows = self.rows, None
             await rows.close()

@@ -34,7 +34,7 @@ class Viewer:
     """
 
     def __init__(self, *, paced: bool = False) -> None:
-        self.wanted: CameraRates = {}
+        self.camera_rates: CameraRates = {}
         self._frames: dict[int, tuple[bytes, float]] = {}
         self._pacing = Pacing() if paced else None
         self._status: str | None = None
@@ -46,7 +46,7 @@ class Viewer:
 
     def offer_frame(self, key: str, camera: int, data: bytes, now: float) -> None:
         """Offer a frame of camera `key`, dropped if the viewer does not want it `now` (monotonic seconds)."""
-        fps = self.wanted.get(key)
+        fps = self.camera_rates.get(key)
         if not fps:
             return
         due = self._due.get(key, 0.0)
@@ -133,24 +133,24 @@ class Feed:
         self.names: str | None = None
         self.online = False
         self.heard_at = 0.0
-        self.on_wanted: Callable[[CameraRates], None] | None = None
+        self.on_rates: Callable[[CameraRates], None] | None = None
         self.clock = RigClock()
-        self._sent_wanted: CameraRates = {}
+        self._sent_rates: CameraRates = {}
 
-    def wanted(self) -> CameraRates:
+    def camera_rates(self) -> CameraRates:
         """Return the highest frame rate that any viewer wants of each camera."""
         rates: CameraRates = {}
         for viewer in self.viewers:
-            for key, fps in viewer.wanted.items():
+            for key, fps in viewer.camera_rates.items():
                 rates[key] = max(fps, rates.get(key, 0.0))
         return rates
 
-    def send_wanted(self, *, always: bool = False) -> None:
+    def send_rates(self, *, always: bool = False) -> None:
         """Tell the rig which cameras are wanted, if that has changed or `always`."""
-        wanted = self.wanted()
-        if self.on_wanted is not None and (always or wanted != self._sent_wanted):
-            self._sent_wanted = wanted
-            self.on_wanted(wanted)
+        rates = self.camera_rates()
+        if self.on_rates is not None and (always or rates != self._sent_rates):
+            self._sent_rates = rates
+            self.on_rates(rates)
 
     def publish_frame(self, data: bytes) -> None:
         """Publish a preview frame to the viewers. Raise ValueError if the bytes are not a valid preview frame."""
@@ -218,20 +218,20 @@ class Hub:
                 self._ticker = asyncio.get_running_loop().create_task(self._tick())
         return feed
 
-    def attach(self, name: str, on_wanted: Callable[[CameraRates], None]) -> Feed:
-        """Attach a rig's socket; `on_wanted` is called at once and whenever the watched cameras change."""
+    def attach(self, name: str, on_rates: Callable[[CameraRates], None]) -> Feed:
+        """Attach a rig's socket; `on_rates` is called at once and whenever the watched cameras change."""
         feed = self.feed(name)
-        feed.on_wanted = on_wanted
+        feed.on_rates = on_rates
         feed.names = None
         feed.clock = RigClock()
-        feed.send_wanted(always=True)
+        feed.send_rates(always=True)
         return feed
 
-    def detach(self, name: str, on_wanted: Callable[[CameraRates], None]) -> None:
+    def detach(self, name: str, on_rates: Callable[[CameraRates], None]) -> None:
         """Detach the rig's socket, unless another one has replaced it."""
         feed = self.feeds.get(name)
-        if feed is not None and feed.on_wanted == on_wanted:
-            feed.on_wanted = None
+        if feed is not None and feed.on_rates == on_rates:
+            feed.on_rates = None
             feed.go_offline()
             self._drop_if_idle(feed)
 
@@ -246,11 +246,11 @@ class Hub:
         self._call_on_watch(feed)
         return feed
 
-    def watch(self, name: str, viewer: Viewer, wanted: CameraRates) -> None:
+    def watch(self, name: str, viewer: Viewer, rates: CameraRates) -> None:
         """Set the cameras that the viewer watches and the frames per second of each."""
-        viewer.wanted = wanted
+        viewer.camera_rates = rates
         if feed := self.feeds.get(name):
-            feed.send_wanted()
+            feed.send_rates()
             self._call_on_watch(feed)
 
     def _call_on_watch(self, feed: Feed) -> None:
@@ -262,11 +262,11 @@ class Hub:
         feed = self.feeds.get(name)
         if feed is not None:
             feed.viewers.discard(viewer)
-            feed.send_wanted()
+            feed.send_rates()
             self._drop_if_idle(feed)
 
     def _drop_if_idle(self, feed: Feed) -> None:
-        if not feed.viewers and feed.on_wanted is None:
+        if not feed.viewers and feed.on_rates is None:
             self.feeds.pop(feed.name, None)
 
     async def _tick(self) -> None:

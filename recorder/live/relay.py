@@ -52,12 +52,12 @@ class Outbound:
         self._requests: dict[str, tuple[CameraRates, float]] = {}
         self._pump: asyncio.Task[None] | None = None
 
-    def record_request(self, process: str, wanted: CameraRates) -> None:
+    def record_request(self, process: str, rates: CameraRates) -> None:
         """Record which cameras the viewers of another process watch. Repeated requests keep the feed alive."""
         if process == PROCESS:
             return
         is_new = process not in self._requests
-        self._requests[process] = (wanted, time.monotonic() + REQUEST_VALID_S)
+        self._requests[process] = (rates, time.monotonic() + REQUEST_VALID_S)
         if is_new and self.viewer is not None:
             self.hub.join(self.rig, self.viewer)  # sends the last status and the names again
         self._update_watch()
@@ -73,10 +73,10 @@ class Outbound:
             self.hub.join(self.rig, self.viewer)
             self._pump = asyncio.get_running_loop().create_task(self._run(self.viewer))
         rates: CameraRates = {}
-        for wanted, _ in self._requests.values():
-            for key, fps in wanted.items():
+        for requested, _ in self._requests.values():
+            for key, fps in requested.items():
                 rates[key] = max(fps, rates.get(key, 0.0))
-        if rates != self.viewer.wanted:
+        if rates != self.viewer.camera_rates:
             self.hub.watch(self.rig, self.viewer, rates)
 
     def stop(self) -> None:
@@ -112,7 +112,7 @@ class Inbound:
         hub.on_watch = self._on_watch
 
     def _on_watch(self, feed: Feed) -> None:
-        if feed.on_wanted is None:
+        if feed.on_rates is None:
             self._viewers_changed.set()
             if self._task is None or self._task.done():
                 self._task = asyncio.get_running_loop().create_task(self._run())
@@ -138,7 +138,7 @@ class Inbound:
 
     def _publish(self, message: dict[str, Any]) -> None:
         feed = self.hub.feeds.get(str(message.get("rig")))
-        if feed is None or feed.on_wanted is not None:
+        if feed is None or feed.on_rates is not None:
             return
         news = message["news"]
         if isinstance(news, bytes):
@@ -165,7 +165,7 @@ class Inbound:
                 await asyncio.sleep(REQUEST_EVERY_S)
 
     async def _request_feeds_once(self, layer: Any, channel: str) -> None:
-        remote = [feed for feed in self.hub.feeds.values() if feed.viewers and feed.on_wanted is None]
+        remote = [feed for feed in self.hub.feeds.values() if feed.viewers and feed.on_rates is None]
         groups = {feed_group(feed.name) for feed in remote}
         for group in groups - self._groups:
             await layer.group_add(group, channel)
@@ -173,5 +173,5 @@ class Inbound:
             await layer.group_discard(group, channel)
         self._groups = groups
         for feed in remote:
-            request = {"type": "rig.watch", "process": PROCESS, "cameras": feed.wanted()}
+            request = {"type": "rig.watch", "process": PROCESS, "cameras": feed.camera_rates()}
             await layer.group_send(watch_group(feed.name), request)

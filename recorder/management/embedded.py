@@ -61,7 +61,7 @@ class Embedded:
     def run(self) -> None:
         """Start everything and return when it has ended. Raise EmbeddedError before any process is started."""
         check_home(Path(settings.STATE_DIR))
-        with home_lock(Path(settings.STATE_DIR) / "run.lock", self.url):
+        with HomeLock(Path(settings.STATE_DIR) / "run.lock", self.url):
             check_port(self.options.host, self.options.port)
             for rig in self.options.rigs:
                 if not Path(rig).is_file():
@@ -237,7 +237,7 @@ def is_answering(url: str) -> bool:
         return False
 
 
-class home_lock:
+class HomeLock:
     """A lock that allows one start per home folder.
 
     Raise EmbeddedError, naming the process and URL of the other one, if it is taken.

@@ -10,7 +10,7 @@ from django.utils import timezone
 from recorder.models.dataset import Dataset
 from recorder.models.states import REVISING, OperationState, OperationType
 
-_OPEN = (OperationState.QUEUED, OperationState.ENCODING, OperationState.RUNNING)
+_OPEN_STATES = (OperationState.QUEUED, OperationState.ENCODING, OperationState.RUNNING)
 
 
 class OperationQuerySet(models.QuerySet["Operation"]):
@@ -18,11 +18,11 @@ class OperationQuerySet(models.QuerySet["Operation"]):
 
     def open(self) -> OperationQuerySet:
         """Return operations that have not ended or failed."""
-        return self.filter(state__in=_OPEN)
+        return self.filter(state__in=_OPEN_STATES)
 
     def ended(self) -> OperationQuerySet:
         """Return operations that have ended or failed."""
-        return self.exclude(state__in=_OPEN)
+        return self.exclude(state__in=_OPEN_STATES)
 
 
 class Operation(models.Model):

@@ -18,7 +18,7 @@ from robotdata.quality.mark import score
 from robotdata.quality.peers import Peers
 
 _BINS = 20
-_WORST = 20
+_MAX_WORST = 20
 _MAX_DRAWN = 1e30
 _FIELDS = (
     "id",
@@ -170,6 +170,6 @@ def _worst(episodes: list[Episode]) -> list[dict[str, Any]]:
     )
     return [
         {"id": str(episode.pk), "task": episode.task, "state": episode.state, "score": weight, "marks": episode.marks}
-        for weight, episode in scored[:_WORST]
+        for weight, episode in scored[:_MAX_WORST]
         if weight
     ]

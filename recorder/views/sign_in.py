@@ -24,8 +24,8 @@ TRIES_PER_MINUTE = 10
 """Tries from one address, of any kind."""
 ACCOUNT_TRIES, ACCOUNT_WAIT_S = 20, 300
 """Password tries for one account from any address. A sign-in link still works."""
-TOO_MANY = "Too many attempts from this address or for this account. Wait some minutes, then try again."
-PASSWORDS = "django.contrib.auth.backends.ModelBackend"
+TOO_MANY_TRIES = "Too many attempts from this address or for this account. Wait some minutes, then try again."
+PASSWORD_BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
 @login_not_required
@@ -41,13 +41,13 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         return redirect(safe_next(request))  # the printed link was opened again after it was used
     subjects = subjects_of(request, code)
     if not all(SignInTries.count_try(subject, most=most, seconds=seconds) for subject, most, seconds in subjects):
-        return render_form(request, TOO_MANY, status=429)
+        return render_form(request, TOO_MANY_TRIES, status=429)
     user = user_by_code(code) if code else user_by_password(request)
     if user is None:
         return render_form(request, refusal_message(code), status=403)
     for subject, _, _ in subjects:
         SignInTries.subtract_try(subject)
-    login(request, user, backend=PASSWORDS)
+    login(request, user, backend=PASSWORD_BACKEND)
     return redirect(safe_next(request))
 
 

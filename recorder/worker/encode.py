@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 ACCEPT_RATE = "rate accepted"
 """The label by which a person accepts a take whose control loop ran more than 10 % off its rate."""
-_NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
+_NO_SPACE_ERRNOS = {errno.ENOSPC, errno.EDQUOT}
 SPACE_RETRY_AFTER = timedelta(seconds=30)
 _STALL_S = 120.0
 _SLOWEST_FPS = 20.0
@@ -262,7 +262,7 @@ def failures(operation: Operation) -> str:
 def is_no_space(error: BaseException | None) -> bool:
     """Return whether a full disk caused the error, directly or through its chain of causes."""
     while error is not None:
-        if getattr(error, "errno", None) in _NO_SPACE:
+        if getattr(error, "errno", None) in _NO_SPACE_ERRNOS:
             return True
         error = error.__cause__ or error.__context__
     return False
