@@ -7,6 +7,7 @@ timestamp scale of the segment is 1.
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 import struct
@@ -139,14 +140,15 @@ def packets_in(file: BinaryIO, path: Path) -> Iterator[StoredPacket]:
     if size == 0:
         return
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        position = data.find(_CLUSTER)
+        position = _next_cluster(file.fileno(), data, 0)
         if position < 0 and data[:4] != b"\x1a\x45\xdf\xa3":
             raise PacketFileError(f"{path} is not a camera file of a take (Matroska): it begins with {data[:4].hex()}")
         while position >= 0:
             packet = _packet_at(data, position, size)
             if packet is not None:
                 yield packet
-            position = data.find(_CLUSTER, packet.offset + packet.size if packet else position + 4)
+            after = packet.offset + packet.size if packet else position + len(_CLUSTER)
+            position = _next_cluster(file.fileno(), data, after)
 
 
 def repair_header(path: Path, codec: str, width: int, height: int) -> bool:
@@ -155,12 +157,10 @@ def repair_header(path: Path, codec: str, width: int, height: int) -> bool:
     create_if_missing(path)
     with open_own(path, write=True) as file:
         stored = file.read(len(header))
-        file.seek(0)
         first = len(header) if stored == header else _first_cluster(file.fileno())
         if stored == header or first not in {-1, len(header)}:
             return False
-        file.write(header)
-        file.flush()
+        os.pwrite(file.fileno(), header, 0)  # `_first_cluster` has moved the file's position
         os.fsync(file.fileno())
     return True
 
@@ -170,7 +170,29 @@ def _first_cluster(fd: int) -> int:
     if not os.fstat(fd).st_size:
         return -1
     with mmap.mmap(fd, 0, access=mmap.ACCESS_READ) as data:
-        return data.find(_CLUSTER)
+        return _next_cluster(fd, data, 0)
+
+
+def _next_cluster(fd: int, data: mmap.mmap, position: int) -> int:
+    """Return the offset of the first cluster at or after `position`, or -1.
+
+    Holes of a sparse file are skipped. After a power cut they may have any length, and reading 2 GiB of them would take
+    seconds and as much memory.
+    """
+    if data[position : position + len(_CLUSTER)] == _CLUSTER:
+        return position
+    while position < len(data):
+        try:
+            begin = os.lseek(fd, position, os.SEEK_DATA)
+        except OSError as error:
+            if error.errno == errno.ENXIO:  # no data up to the end
+                return -1
+            raise
+        position = os.lseek(fd, begin, os.SEEK_HOLE)
+        found = data.find(_CLUSTER, begin, position)  # never across a hole: the id has no zero byte
+        if found >= 0:
+            return found
+    return -1
 
 
 def _packet_at(data: mmap.mmap, at: int, end: int) -> StoredPacket | None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import av
@@ -8,9 +10,19 @@ import numpy as np
 import pytest
 
 from robotdata.video.jpeg import encode_jpeg
-from robotdata.video.packets import PacketFileError, PacketWriter, read_packets
+from robotdata.video.packets import PacketFileError, PacketWriter, read_packets, repair_header
 
 TIMES = [5_000_000_123, 5_033_333_456, 5_066_666_789, 5_100_000_001]
+
+MEMORY = """
+import resource, sys
+from pathlib import Path
+from robotdata.video.packets import read_packets
+most = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+before = most()
+print(len(list(read_packets(Path(sys.argv[1])))), most() - before)
+"""
+"""How many packets a file has, and by how many MB finding them made the process grow."""
 
 
 def jpeg(value: int) -> bytes:
@@ -56,6 +68,30 @@ def test_it_steps_over_a_hole(written: Path) -> None:
         file.seek(whole[1].offset - 20)
         file.write(bytes(40))
     assert list(read_packets(written)) == [whole[0], *whole[2:]]
+
+
+def test_it_neither_reads_nor_keeps_in_memory_what_was_never_written(written: Path) -> None:
+    whole, data = list(read_packets(written)), written.read_bytes()
+    cluster = data[data.rindex(b"\x1f\x43\xb6\x75") :]
+    with written.open("r+b") as file:
+        file.truncate(3 << 30)
+        file.seek((3 << 30) - len(cluster))
+        file.write(cluster)
+    found = subprocess.run([sys.executable, "-c", MEMORY, str(written)], capture_output=True, text=True, check=True)
+    packets, grown_mb = found.stdout.split()
+    assert int(packets) == len(whole) + 1
+    assert int(grown_mb) < 100
+
+
+def test_it_writes_a_lost_header_again_before_a_hole(written: Path) -> None:
+    data = written.read_bytes()
+    first = data.index(b"\x1f\x43\xb6\x75")
+    with written.open("r+b") as file:
+        file.write(bytes(first))
+        file.truncate(1 << 30)
+    assert repair_header(written, "mjpeg", 64, 48)
+    with written.open("rb") as file:
+        assert file.read(len(data)) == data
 
 
 def test_it_takes_png_packets_as_well(tmp_path: Path) -> None:
