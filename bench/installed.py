@@ -32,7 +32,8 @@ from pathlib import Path
 from robotdata.capture.config import read_config
 from robotdata.dataset import DatasetSpec, commit_episodes, verify_dataset
 from robotdata.export import encode_camera, new_episode, plan_take
-from robotdata.rig.machine import Machine, as_command
+from robotdata.rig.machine import Machine
+from robotdata.rig.protocol import as_command
 from robotdata.rig.rig import Rig
 from robotdata.spool import Take
 from robotdata.video import EncodeSettings

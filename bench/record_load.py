@@ -32,7 +32,8 @@ from robotdata.capture.registry import Registry
 from robotdata.capture.sim_depth import DepthPainter
 from robotdata.capture.sim_draw import Painter
 from robotdata.capture.sim_world import World
-from robotdata.rig.machine import Machine, as_command
+from robotdata.rig.machine import Machine
+from robotdata.rig.protocol import as_command
 from robotdata.rig.rig import Rig
 from robotdata.video.priority import give_up_real_time
 

@@ -170,18 +170,17 @@ class ControlLoop:
                     camera.attach(sink.add_frame)
                 self.reset_counters()
 
-    def wake_cameras(self, timeout_s: float = 0.0) -> None:
-        """Encode every frame from now on; wait up to `timeout_s` until each camera's newest frame is a current one."""
+    def wake_cameras(self, awake: bool) -> None:
+        """Encode every frame from now on, or else only those that somebody needs."""
         for camera in self._cameras:
-            camera.awake = True
+            camera.awake = awake
+
+    def await_current_frames(self, timeout_s: float) -> None:
+        """Wake the cameras; wait up to `timeout_s` until none has skipped the frame that it read last."""
+        self.wake_cameras(True)
         end = clock.monotonic() + timeout_s
         while any(camera.is_behind for camera in self._cameras) and clock.monotonic() < end:
             clock.pause(_POLL_S)
-
-    def rest_cameras(self) -> None:
-        """Encode only the frames that somebody needs from now on."""
-        for camera in self._cameras:
-            camera.awake = False
 
     def forget_frames(self) -> None:
         """Keep the cameras' frames so far from later takes, so that no frame of a discarded take is in the next."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -239,7 +238,7 @@ class Machine:
         self._args = replace(args, take=None)  # the next take gets a new id
         checks.start_take(take, self.rig.config.name)
         self.take = take
-        self.rig.loop.wake_cameras(_WAKE_S)
+        self.rig.loop.await_current_frames(_WAKE_S)
         self.rig.loop.swap_sink(take)
         self._move(State.RECORDING, args.episode_s, args.episode_s)
 
@@ -388,10 +387,7 @@ class Machine:
         if new not in NEXT[self.state] and new != self.state:
             raise ValueError(f"a rig cannot go from {self.state} to {new}")
         self.state, self.since = new, clock.wall()
-        if new in _AWAKE:
-            self.rig.loop.wake_cameras()
-        else:
-            self.rig.loop.rest_cameras()
+        self.rig.loop.wake_cameras(new in _AWAKE)
         self.ends_at = None if seconds is None else clock.monotonic() + seconds
         if new != State.PAUSED:
             self.total_s = total_s
@@ -401,8 +397,3 @@ class Machine:
             self._outcomes[key] = refusal
         while len(self._outcomes) > _REMEMBERED:
             self._outcomes.popitem(last=False)
-
-
-def as_command(name: str, **args: Any) -> Command:
-    """Return a command with a new id, as if it had come over the link."""
-    return Command(str(uuid.uuid4()), name, args)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import struct
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
@@ -220,6 +221,11 @@ class Command:
     id: str
     name: str
     args: Mapping[str, Any]
+
+
+def as_command(name: str, **args: Any) -> Command:
+    """Return a command with a new id, as if it had come over the link."""
+    return Command(str(uuid.uuid4()), name, args)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,8 @@ from robotdata.capture.config import parse_config
 from robotdata.capture.devices import DeviceContext, Picture
 from robotdata.capture.options import Options
 from robotdata.capture.registry import Registry
-from robotdata.rig.machine import Machine, as_command
+from robotdata.rig.machine import Machine
+from robotdata.rig.protocol import as_command
 from robotdata.rig.rig import Rig
 from robotdata.spool import TakeWriter
 

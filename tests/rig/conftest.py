@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from robotdata.capture.config import parse_config
-from robotdata.rig.machine import Machine, as_command
+from robotdata.rig.machine import Machine
+from robotdata.rig.protocol import as_command
 from robotdata.rig.rig import Rig
 
 FRONT, TOP = "observation.images.front", "observation.images.top"

@@ -12,7 +12,8 @@ from robotdata.capture.config import parse_config
 from robotdata.capture.errors import ConfigError
 from robotdata.capture.registry import Registry
 from robotdata.dataset import DatasetFolder, DatasetSpec, NewEpisode, commit_episodes
-from robotdata.rig.machine import Machine, as_command
+from robotdata.rig.machine import Machine
+from robotdata.rig.protocol import as_command
 from robotdata.rig.replay import add_replay, replay_config
 from robotdata.rig.rig import Rig
 from robotdata.spool import Take

@@ -9,8 +9,7 @@ import pytest
 from robotdata.capture import camera_thread, clock
 from robotdata.rig import checks, watch
 from robotdata.rig import machine as machines
-from robotdata.rig.machine import as_command
-from robotdata.rig.protocol import Command, CommandRefused
+from robotdata.rig.protocol import Command, CommandRefused, as_command
 from robotdata.rig.recorder import TakeRecorder
 from robotdata.rig.states import CONTROLS, NEXT, State
 from robotdata.rig.status import Reporter

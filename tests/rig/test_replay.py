@@ -13,7 +13,8 @@ from robotdata.capture.registry import Registry
 from robotdata.dataset import DatasetSpec, commit_episodes, verify_dataset
 from robotdata.dataset.reader import DatasetFolder
 from robotdata.export import encode_camera, new_episode, plan_take
-from robotdata.rig.machine import Machine, as_command
+from robotdata.rig.machine import Machine
+from robotdata.rig.protocol import as_command
 from robotdata.rig.replay import add_replay, replay_config
 from robotdata.rig.rig import Rig
 from robotdata.spool import Take

@@ -16,8 +16,8 @@ from robotdata.capture.config import parse_config
 from robotdata.capture.devices import Picture
 from robotdata.capture.registry import Registry
 from robotdata.capture.session import Timeouts
-from robotdata.rig.machine import Machine, as_command
-from robotdata.rig.protocol import CommandRefused
+from robotdata.rig.machine import Machine
+from robotdata.rig.protocol import CommandRefused, as_command
 from robotdata.rig.rig import Rig
 from robotdata.rig.status import Reporter
 from robotdata.spool import Take
