@@ -46,7 +46,7 @@ from django.core.management import call_command
 call_command("migrate", verbosity=0)
 user = get_user_model().objects.create_superuser("bench", password=None)
 session = SessionStore()
-session.update({"_auth_user_id": str(user.pk), "_auth_user_backend": "django.contrib.auth.backends.ModelBackend",
+session.update({"_auth_user_id": str(user.pk), "_auth_user_backend": "robotdata.sessions.UserBackend",
                 "_auth_user_hash": user.get_session_auth_hash()})
 session.create()
 from django.conf import settings

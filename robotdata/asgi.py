@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from django.core.asgi import get_asgi_application
+from robotdata.request_handler import request_handler
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "robotdata.settings")
-pages = get_asgi_application()
+pages = request_handler()
 
 from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402

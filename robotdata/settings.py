@@ -163,6 +163,9 @@ def need_packages(variable: str, *modules: str) -> None:
 
 # --- database: SQLite unless told otherwise ----------------------------------------------------------
 DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{STATE_DIR / 'robotdata.sqlite3'}")}
+# A thread keeps its connection for the next request (robotdata/request_handler.py keeps the threads).
+DATABASES["default"].setdefault("CONN_MAX_AGE", 300)
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # WAL and IMMEDIATE together are what keeps three processes from locking one another out.
     DATABASES["default"]["OPTIONS"] = {
@@ -239,6 +242,8 @@ SECURE_HSTS_SECONDS = 31536000 if HTTPS else 0
 SESSION_COOKIE_NAME = cookie_name("session", HOME, os.environ.get("ROBOTDATA_SECRET_KEY", ""))
 CSRF_COOKIE_NAME = cookie_name("csrf", HOME, os.environ.get("ROBOTDATA_SECRET_KEY", ""))
 SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_ENGINE = "robotdata.sessions"
+AUTHENTICATION_BACKENDS = ["robotdata.sessions.UserBackend"]
 SESSION_COOKIE_AGE = 30 * 24 * 3600
 SECURE_REFERRER_POLICY = "same-origin"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000

@@ -25,7 +25,7 @@ TRIES_PER_MINUTE = 10
 ACCOUNT_TRIES, ACCOUNT_WAIT_S = 20, 300
 """Password tries for one account from any address. A sign-in link still works."""
 TOO_MANY_TRIES = "Too many attempts from this address or for this account. Wait some minutes, then try again."
-PASSWORD_BACKEND = "django.contrib.auth.backends.ModelBackend"
+PASSWORD_BACKEND = "robotdata.sessions.UserBackend"
 
 
 @login_not_required

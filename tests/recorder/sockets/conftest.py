@@ -42,7 +42,7 @@ from recorder.models import ApiToken
 call_command("migrate", verbosity=0)
 user = get_user_model().objects.create_superuser("olga", password=None)
 session = SessionStore()
-session.update({"_auth_user_id": str(user.pk), "_auth_user_backend": "django.contrib.auth.backends.ModelBackend",
+session.update({"_auth_user_id": str(user.pk), "_auth_user_backend": "robotdata.sessions.UserBackend",
                 "_auth_user_hash": user.get_session_auth_hash()})
 session.create()
 print(json.dumps({"session": session.session_key, "token": ApiToken.issue(user_id=user.pk, name="tests")}))
