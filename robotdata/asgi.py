@@ -25,6 +25,7 @@ from recorder.live.routing import websocket_urlpatterns as recorder_sockets  # n
 from robotdata.origins import SameOriginOnly  # noqa: E402
 from robotdata.thread_limit import answer_thread_limit  # noqa: E402
 from robotdata.websocket import NowhereSocket  # noqa: E402
+from viewer.quick_frames import QuickFrames  # noqa: E402
 from viewer.routing import websocket_urlpatterns as viewer_sockets  # noqa: E402
 
 addresses = [*recorder_sockets, *viewer_sockets, re_path(r"", NowhereSocket.as_asgi())]
@@ -38,6 +39,6 @@ async def sockets(scope: dict[str, Any], receive: Any, send: Any) -> None:
     await door(scope, receive, send)
 
 
-application: Any = ProtocolTypeRouter({"http": answer_thread_limit(pages), "websocket": sockets})
+application: Any = ProtocolTypeRouter({"http": answer_thread_limit(QuickFrames(pages)), "websocket": sockets})
 if settings.PROXIES:  # uvicorn's own believes whoever is on this machine
     application = ProxyHeadersMiddleware(application, settings.PROXIES)

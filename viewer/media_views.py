@@ -41,6 +41,37 @@ class MediaBody:
     immutable: bool  # the URL names the version, so its content never changes
     data: bytes | None
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """Return the ETag and how long a browser may keep the body."""
+        cache = f"private, max-age={_YEAR_S}, immutable" if self.immutable else "private, no-cache"
+        return {"ETag": self.etag, "Cache-Control": cache}
+
+
+@dataclass(frozen=True, slots=True)
+class FrameWanted:
+    """A frame that a client asks for. `height` is in pixels, or None for the frame's own.
+
+    `version` is the one that its address names, `etags` is its `If-None-Match`; both may be empty.
+    """
+
+    camera: str
+    number: int
+    height: int | None
+    version: str
+    etags: str
+
+
+def frame_body(place: Place, wanted: FrameWanted) -> MediaBody:
+    """Return a frame as a JPEG. Blocks. Raises NotFound, Gone and Busy."""
+
+    def read(source: FrameSource) -> MediaBody:
+        etag = f'"{source.version}-{wanted.number}-{wanted.height or 0}"'
+        make = functools.partial(read_frame, source, wanted.camera, wanted.number, wanted.height)
+        return _media_body((wanted.version, wanted.etags), source, etag, make)
+
+    return read_episode(place, FRAME_SLOTS, read)
+
 
 class SignedOut(ViewerError):
     """The request has neither a session nor a valid token."""
@@ -71,13 +102,8 @@ def media(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBa
 def frame(request: HttpRequest, place: Place, camera: str, n: str) -> HttpResponseBase:
     """Return frame `n` of one camera as a JPEG, `?height=` pixels high."""
     number = _parse_whole("frame", n)
-    height = parse_height(request.GET.get("height"))
-
-    def read(source: FrameSource) -> MediaBody:
-        etag = f'"{source.version}-{number}-{height or 0}"'
-        return _media_body(request, source, etag, lambda: read_frame(source, camera, number, height))
-
-    return _body_response(read_episode(place, FRAME_SLOTS, read))
+    wanted = FrameWanted(camera, number, parse_height(request.GET.get("height")), *_known(request))
+    return _body_response(frame_body(place, wanted))
 
 
 @media
@@ -89,7 +115,9 @@ def strip(request: HttpRequest, place: Place, camera: str) -> HttpResponseBase:
 
     def read(source: FrameSource) -> MediaBody:
         etag = f'"{source.version}-{count}x{height}"'
-        return _media_body(request, source, etag, lambda: STRIP_STORE.strip(place.id, source, camera, count, height))
+        return _media_body(
+            _known(request), source, etag, lambda: STRIP_STORE.strip(place.id, source, camera, count, height)
+        )
 
     return _body_response(read_episode(place, STRIP_SLOTS, read))
 
@@ -99,7 +127,7 @@ def signals(request: HttpRequest, place: Place) -> HttpResponseBase:
     """Return every numeric feature; the module `signals` describes the format."""
 
     def read(source: FrameSource) -> MediaBody:
-        return _media_body(request, source, f'"{source.version}"', lambda: pack_signals(source))
+        return _media_body(_known(request), source, f'"{source.version}"', lambda: pack_signals(source))
 
     body = read_episode(place, FRAME_SLOTS, read)
     return _body_response(body, "application/octet-stream")
@@ -162,7 +190,7 @@ def _range_response(request: HttpRequest, fd: int, size: int, headers: dict[str,
     except Unsatisfiable as error:
         os.close(fd)
         return _error_response(416, "range", str(error), {"Content-Range": f"bytes */{size}"})
-    if _matches_etag(request, headers["ETag"]):
+    if _matches_etag(_known(request)[1], headers["ETag"]):
         os.close(fd)
         return HttpResponse(status=304, headers=headers)
     part = span or ByteRange(0, size)
@@ -189,25 +217,28 @@ def _has_token(request: HttpRequest) -> bool:
     return kind.lower() == "bearer" and user_of_token(secret.strip()) is not None
 
 
-def _media_body(request: HttpRequest, source: FrameSource, etag: str, make: Callable[[], bytes]) -> MediaBody:
+def _known(request: HttpRequest) -> tuple[str, str]:
+    """Return what the client knows already: the version in the address, and `If-None-Match`."""
+    return request.GET.get("v", ""), request.headers.get("If-None-Match", "")
+
+
+def _media_body(known: tuple[str, str], source: FrameSource, etag: str, make: Callable[[], bytes]) -> MediaBody:
     """Return the body from `make`, which is not called if the client has the body already."""
-    immutable = request.GET.get("v") == source.version and not source.growing
-    return MediaBody(etag, immutable, None if _matches_etag(request, etag) else make())
+    version, etags = known
+    immutable = version == source.version and not source.growing
+    return MediaBody(etag, immutable, None if _matches_etag(etags, etag) else make())
 
 
-def _matches_etag(request: HttpRequest, etag: str) -> bool:
-    """Return whether `If-None-Match` names `etag`."""
-    tags = [tag.strip().removeprefix("W/") for tag in request.headers.get("If-None-Match", "").split(",")]
-    return etag in tags
+def _matches_etag(etags: str, etag: str) -> bool:
+    """Return whether an `If-None-Match` names `etag`."""
+    return etag in [tag.strip().removeprefix("W/") for tag in etags.split(",")]
 
 
 def _body_response(body: MediaBody, content_type: str = "image/jpeg") -> HttpResponse:
     """Return a body with its ETag and cache headers, or 304."""
-    cache = f"private, max-age={_YEAR_S}, immutable" if body.immutable else "private, no-cache"
-    headers = {"ETag": body.etag, "Cache-Control": cache}
     if body.data is None:
-        return HttpResponse(status=304, headers=headers)
-    return HttpResponse(body.data, content_type=content_type, headers=headers)
+        return HttpResponse(status=304, headers=body.headers)
+    return HttpResponse(body.data, content_type=content_type, headers=body.headers)
 
 
 def _parse_whole(name: str, text: str) -> int:

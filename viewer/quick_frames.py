@@ -1,0 +1,122 @@
+"""Answer requests for frames before Django: its middleware takes several times as long as reading a frame of a take.
+
+Only the plain case is answered here: GET of a frame that exists, by somebody with a session. Everything else, and each
+first request by a host name, goes to Django, whose answer also says which headers every answer carries. Session and
+user are looked up in the database each time, so signing out counts at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+from urllib.parse import parse_qsl
+
+from cachetools import LRUCache
+from django.conf import settings
+from django.db import DatabaseError, close_old_connections
+
+from robotdata.sessions import is_signed_in
+from viewer.errors import ViewerError
+from viewer.frames import parse_height
+from viewer.locate import find_place
+from viewer.media_views import FrameWanted, MediaBody, frame_body
+
+_THREADS = 4
+_ADDRESS = re.compile(r"/media/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/frame/([^/]+)/([0-9]{1,9})\.jpg")
+_OWN = {b"etag", b"cache-control", b"content-type", b"content-length"}
+"""Headers that differ between frames."""
+
+Headers = list[tuple[bytes, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request for a frame: the episode, the session's key, and which frame."""
+
+    episode: uuid.UUID
+    session: str
+    wanted: FrameWanted
+
+
+def parse_request(scope: dict[str, Any]) -> Asked | None:
+    """Return what an HTTP request asks for; None if it is not a plain request for a frame."""
+    match = _ADDRESS.fullmatch(scope["path"])
+    if match is None or scope["method"] != "GET" or scope.get("root_path"):
+        return None
+    headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+    query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+    if b"authorization" in headers or query.keys() - {"v", "height"}:
+        return None
+    try:
+        session = SimpleCookie(headers.get(b"cookie", "")).get(settings.SESSION_COOKIE_NAME)
+        height = parse_height(query.get("height"))
+    except (CookieError, ViewerError):
+        return None
+    if session is None:
+        return None
+    known = query.get("v", ""), headers.get(b"if-none-match", "")
+    wanted = FrameWanted(match[2], int(match[3]), height, *known)
+    return Asked(uuid.UUID(match[1]), session.value, wanted)
+
+
+def read_answer(asked: Asked) -> MediaBody | None:
+    """Return the frame; None if somebody else must answer: signed out, no such frame, damage. Blocks."""
+    close_old_connections()
+    try:
+        if not is_signed_in(asked.session):
+            return None
+        return frame_body(find_place(asked.episode), asked.wanted)
+    except (ViewerError, DatabaseError, ValueError):
+        return None
+
+
+class QuickFrames:
+    """An ASGI application in front of `pages`, the whole of Django."""
+
+    def __init__(self, pages: Any) -> None:
+        self._pages = pages
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="quick-frame")
+        self._shared: LRUCache[tuple[str, bytes], Headers] = LRUCache(64)
+        """By scheme and host, the headers that Django adds to every frame; it also checks that the host is allowed."""
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        """Answer one HTTP request."""
+        asked = parse_request(scope)
+        if asked is None:
+            await self._pages(scope, receive, send)
+            return
+        place = scope["scheme"], dict(scope["headers"]).get(b"host", b"")
+        shared = self._shared.get(place)
+        body = None
+        if shared is not None:
+            body = await asyncio.get_running_loop().run_in_executor(self._threads, read_answer, asked)
+        if shared is None or body is None:
+            await self._pages(scope, receive, self._learning(place, send))
+        else:
+            await _send(body, shared, send)
+
+    def _learning(self, place: tuple[str, bytes], send: Any) -> Any:
+        """Return a `send` that notes the shared headers of a frame that Django serves."""
+
+        async def learn(message: dict[str, Any]) -> None:
+            if message["type"] == "http.response.start" and message["status"] == 200:
+                shared = [(name, value) for name, value in message["headers"] if name.lower() not in _OWN]
+                if not any(name.lower() == b"set-cookie" for name, _ in shared):
+                    self._shared[place] = shared
+            await send(message)
+
+        return learn
+
+
+async def _send(body: MediaBody, shared: Headers, send: Any) -> None:
+    headers = [(name.encode(), value.encode()) for name, value in body.headers.items()] + shared
+    data = body.data
+    if data is not None:
+        headers += [(b"Content-Type", b"image/jpeg"), (b"Content-Length", str(len(data)).encode())]
+    await send({"type": "http.response.start", "status": 304 if data is None else 200, "headers": headers})
+    await send({"type": "http.response.body", "body": data or b""})
