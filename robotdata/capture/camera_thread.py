@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
 _BAD_IN_A_ROW = 10
 _AHEAD_S = 0.5
-IDLE_EVERY_NS = 1_000_000_000
+IDLE_EVERY_NS = 2_000_000_000
 _EARLY = 0.75  # of the interval: at the camera's own rate, jitter would otherwise skip every other frame
 Result = TypeVar("Result")
 Sink = Callable[[str, CameraFrame], None]
@@ -35,7 +35,7 @@ class CameraThread:
     """Read frames from `camera` and encode them as packets, so that the control loop never encodes.
 
     Every frame is read, but it is encoded only where it is needed: all frames of a take and while `awake`, the frames
-    that a viewer watches, and one every second for `health`. Frames that arrive as packets are never skipped.
+    that a viewer watches, and one every two seconds for `health`. Frames that arrive as packets are never skipped.
 
     `newest` is the newest encoded frame, or None before the first; any thread may read it.
     """

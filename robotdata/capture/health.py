@@ -1,7 +1,7 @@
 """Judge whether a camera's frames are worth recording.
 
-A fault shows within two seconds while frames are recorded or watched. Otherwise one image per second is judged, and a
-black, flat or frozen one shows within three seconds; a lost camera always shows within two.
+A fault shows within two seconds while frames are recorded or watched. Otherwise an image is judged every two seconds,
+and a black, flat or frozen one shows within five; a lost camera always shows within two.
 """
 
 from __future__ import annotations

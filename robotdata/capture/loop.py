@@ -207,7 +207,7 @@ class ControlLoop:
     def _run(self, session: Session) -> None:
         due = clock.monotonic_ns() + self._period_ns
         while not session.ending.is_set():
-            clock.sleep_until(due)
+            clock.sleep_until(due, spin_ns=clock.SPIN_NS if self._sink is not None else 0)
             now = clock.monotonic_ns()
             self._tick(session, now)
             self._jitter.append(now - due)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import threading
 from collections import deque
 from collections.abc import Mapping
@@ -22,8 +23,9 @@ from robotdata.video.depth.colours import DepthColours
 log = logging.getLogger(__name__)
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
 STATUS_EVERY_S, TELEMETRY_EVERY_S = 0.25, 0.1
+_UNWATCHED_TELEMETRY_EVERY_S = 1.0
 _POLL_S = 0.005
-_IDLE_POLL_S = 0.03
+_IDLE_POLL_S = 0.05
 _OUTBOX = 1000
 _PREVIEW_QUALITY = 85
 
@@ -155,6 +157,11 @@ class Link:
         for camera in self._machine.rig.cameras:
             camera.watch(watched.get(camera.key, 0.0))
 
+    def _telemetry_every_s(self) -> float:
+        """Return how often joint values are sent: rarely while nobody watches a camera, if there is one to watch."""
+        can_wait = self._machine.rig.cameras and not self._watched
+        return _UNWATCHED_TELEMETRY_EVERY_S if can_wait else TELEMETRY_EVERY_S
+
     async def _command(self, message: Mapping[str, Any]) -> None:
         error = None
         try:
@@ -170,7 +177,7 @@ class Link:
         self._changed.set()
 
     async def _send(self, socket: ClientConnection) -> None:
-        status_due = telemetry_due = 0.0
+        status_due, telemetry_at = 0.0, -math.inf
         sent_names = False
         while not (self._stopping.is_set() and not self._outbox):
             now = clock.monotonic()
@@ -181,9 +188,9 @@ class Link:
                     await socket.send(protocol.encode(self._outbox.popleft()))
                 await socket.send(protocol.encode(self._reporter.status()))
                 status_due = now + STATUS_EVERY_S
-            if now >= telemetry_due:
+            if now >= telemetry_at + self._telemetry_every_s():
                 telemetry = self._reporter.telemetry(with_names=not sent_names)
-                telemetry_due = now + TELEMETRY_EVERY_S
+                telemetry_at = now
                 if telemetry is not None:
                     await socket.send(protocol.encode(telemetry))
                     sent_names = True

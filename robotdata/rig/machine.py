@@ -22,7 +22,7 @@ from robotdata.spool import SpoolError, SpoolFull, new_take_id, update_curation
 
 log = logging.getLogger(__name__)
 _REMEMBERED = 1000
-_STEP_S = 0.02
+_STEP_S, _IDLE_STEP_S = 0.02, 0.05
 _WAKE_S = 0.25
 _AWAKE = (State.COUNTDOWN, State.RECORDING, State.RESETTING)
 """States in which a take is being recorded or begins soon, so that every camera frame is needed."""
@@ -354,7 +354,7 @@ class Machine:
     # -- time
 
     def _run(self) -> None:
-        while not self._stopping.wait(_STEP_S):
+        while not self._stopping.wait(_IDLE_STEP_S if self.state == State.IDLE else _STEP_S):
             try:
                 with self._lock:
                     if not self._stopping.is_set() and self._step():
