@@ -9,17 +9,19 @@ import os
 import shlex
 import socket
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import IO
 
 from django.conf import settings
 from django.core.management import call_command
-from django.db import DatabaseError, DataError, IntegrityError
+from django.db import DatabaseError, DataError, IntegrityError, connection
 
 from recorder.errors import unusable_message
 from recorder.models import Episode, Job, Rig, SignInCode
@@ -29,6 +31,7 @@ from robotdata.supervisor import Child, Supervisor
 log = logging.getLogger(__name__)
 
 RIG_WAIT_S = 4.0
+RECOVERY_WAIT_S = 5.0
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -70,11 +73,14 @@ class Embedded:
                     )
             os.environ["ROBOTDATA_HOSTS"] = os.environ.get("ROBOTDATA_HOSTS") or ",".join(host_names(self.options.host))
             prepare_database()
+            recovery = Recovery()
+            recovery.run(say=self.say)
             for line in exposure_warnings(Path(settings.HOME), self.options.host):
                 self.say(line)
             children = self.children()
             supervisor = Supervisor(children, say=self.say, ending=stop_order(children))
             supervisor.run(on_tick=self.print_url_once_ready)
+            recovery.finish()
             self.say(stop_summary())
 
     def _rig_is_connected(self) -> bool:
@@ -203,15 +209,54 @@ def check_home(folder: Path) -> None:
 
 
 def prepare_database() -> None:
-    """Migrate the database, and make rows agree with folders. Raise EmbeddedError if it is unusable."""
+    """Migrate the database. Raise EmbeddedError if it is unusable."""
     try:
         call_command("migrate", verbosity=0, interactive=False)
-        call_command("recover", quiet=True)
         Rig.objects.update(state=RigState.OFFLINE, connection="")  # until they send hello
     except DatabaseError as error:
-        if isinstance(error, IntegrityError | DataError):
-            log.exception("A row could not be written")
-        raise EmbeddedError(unusable_message(error)) from error
+        raise _unusable(error) from error
+
+
+def _unusable(error: DatabaseError) -> EmbeddedError:
+    if isinstance(error, IntegrityError | DataError):
+        log.exception("A row could not be written")
+    return EmbeddedError(unusable_message(error))
+
+
+class Recovery:
+    """Makes rows agree with folders at the start; with very many takes, while the product runs already."""
+
+    def __init__(self, work: Callable[[], object] | None = None, *, wait_s: float = RECOVERY_WAIT_S) -> None:
+        """`work` does it, by default the command `recover`; `wait_s`: how long `run` waits for its end."""
+        self._work = work or partial(call_command, "recover", quiet=True)
+        self._wait_s = wait_s
+        self._thread = threading.Thread(target=self._run, name="recovery", daemon=True)
+        self._error: DatabaseError | None = None
+        self._say: Callable[[str], None] | None = None
+
+    def run(self, *, say: Callable[[str], None]) -> None:
+        """Return when rows and folders agree, or after `wait_s`. Raise EmbeddedError if the database is unusable."""
+        self._thread.start()
+        self._thread.join(self._wait_s)
+        if self._error is not None:
+            raise _unusable(self._error) from self._error
+        if self._thread.is_alive():
+            self._say = say
+            say("The takes in the spool are still being checked. The page works meanwhile; its lists may lack some.")
+
+    def finish(self, timeout_s: float = 5.0) -> None:
+        """Wait for the end. After `timeout_s` it is given up: the next start does the rest."""
+        self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        try:
+            self._work()
+        except DatabaseError as error:
+            self._error = error
+        finally:
+            connection.close()
+        if self._say is not None:
+            self._say("The takes in the spool are checked." if self._error is None else unusable_message(self._error))
 
 
 def check_port(host: str, port: int) -> None:

@@ -22,6 +22,7 @@ from robotdata.video.depth.colours import DepthColours
 
 log = logging.getLogger(__name__)
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
+_STARTING_S, _STARTING_PAUSE_S = 20.0, 0.5
 STATUS_EVERY_S, TELEMETRY_EVERY_S = 0.25, 0.1
 _UNWATCHED_TELEMETRY_EVERY_S = 1.0
 _POLL_S = 0.005
@@ -81,7 +82,7 @@ class Link:
         asyncio.run(self._keep_connected())
 
     async def _keep_connected(self) -> None:
-        pause, logged_problem = FIRST_PAUSE_S, self.problem
+        pause, logged_problem, started = FIRST_PAUSE_S, self.problem, clock.monotonic()
         while not self._stopping.is_set():
             began = clock.monotonic()
             try:
@@ -103,7 +104,9 @@ class Link:
             logged_problem = self.problem
             pause = FIRST_PAUSE_S if clock.monotonic() - began > LONGEST_PAUSE_S else pause
             await self._sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE_S)
+            # Rig and server often start together: then the server answers within seconds.
+            longest = LONGEST_PAUSE_S if clock.monotonic() - started > _STARTING_S else _STARTING_PAUSE_S
+            pause = min(2 * pause, longest)
 
     async def _sleep(self, seconds: float) -> None:
         end = clock.monotonic() + seconds
