@@ -26,14 +26,18 @@ class Keyset:
         sign = "-" if self.descending else ""
         return rows.order_by(*(f"{sign}{field}" for field in self.fields))
 
-    def beyond(self, rows: Rows, position: Sequence[Any], *, backwards: bool = False) -> Rows:
-        """Return the rows after the position `position`, or before it (`backwards`)."""
+    def condition(self, position: Sequence[Any], *, backwards: bool = False) -> Q:
+        """Return the condition for rows after the position `position`, or before it (`backwards`)."""
         comparison = "lt" if self.descending is not backwards else "gt"
         condition, equal = Q(), Q()
         for field, value in zip(self.fields, position, strict=True):
             condition |= equal & Q((f"{field}__{comparison}", value))
             equal &= Q((field, value))
-        return rows.filter(condition)
+        return condition
+
+    def beyond(self, rows: Rows, position: Sequence[Any], *, backwards: bool = False) -> Rows:
+        """Return the rows after the position `position`, or before it (`backwards`)."""
+        return rows.filter(self.condition(position, backwards=backwards))
 
     def page(self, rows: Rows, after: Sequence[Any] | None, limit: int) -> tuple[list[Any], bool]:
         """Return at most `limit` rows after the position `after` (None: from the start), and whether more follow."""

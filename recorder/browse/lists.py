@@ -57,11 +57,12 @@ def neighbours(name: str, episode: Episode, filters: Filter | None = None) -> Ne
         rows = rows_in(episode.dataset, name, filters).exclude(state=EpisodeState.RECORDING)
     else:
         rows = rows_of(name, episode)
-    around = ordering.find_surroundings(rows, filters.sort if filters else "", episode)
+    # A verdict leads to the takes that are still to review, also to those before this one.
+    around = ordering.find_surroundings(rows, filters.sort if filters else "", episode, wrap=name == "review")
     return Neighbours(
         previous=around.previous,
         next=around.next,
-        ahead=" ".join(str(pk) for pk in (around.unreviewed if name == "review" else around.following)),
+        ahead=" ".join(map(str, around.ahead)),
         position=around.before + 1,
-        total=around.before + around.after + 1,
+        total=around.others + 1,
     )

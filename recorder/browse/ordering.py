@@ -6,6 +6,8 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Count
+
 from recorder.browse.filters import SECONDS
 from recorder.browse.keyset import Keyset
 from recorder.models import Episode
@@ -25,14 +27,17 @@ PRELOADED = 8
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """The neighbours of an episode's position in a list, even if the episode is no longer in it."""
+    """The neighbours of an episode's position in a list, even if the episode is no longer in it.
+
+    `ahead`: the episodes that follow; `before`: how many come earlier in the list; `others`: how many are in it besides
+    the episode.
+    """
 
     previous: Episode | None
     next: Episode | None
-    unreviewed: tuple[uuid.UUID, ...]
-    following: tuple[uuid.UUID, ...]
+    ahead: tuple[uuid.UUID, ...]
     before: int
-    after: int
+    others: int
 
 
 def page(rows: EpisodeQuerySet, sort: str, after: Episode | None, most: int) -> tuple[list[Episode], bool]:
@@ -41,22 +46,21 @@ def page(rows: EpisodeQuerySet, sort: str, after: Episode | None, most: int) -> 
     return _ORDERS[sort].page(rows, _position_of(sort, after) if after else None, most)
 
 
-def find_surroundings(rows: EpisodeQuerySet, sort: str, episode: Episode) -> Surroundings:
-    """Return the neighbours of the episode; `unreviewed` continues from the start of the list."""
+def find_surroundings(rows: EpisodeQuerySet, sort: str, episode: Episode, *, wrap: bool) -> Surroundings:
+    """Return the neighbours of the episode. With `wrap`, `ahead` continues from the start of the list."""
     order, position = _ORDERS[sort], _position_of(sort, episode)
     rows = order.order(_annotate(rows.exclude(pk=episode.pk).only("pk", "recorded_at"), sort))
     before, after = (order.beyond(rows, position, backwards=backwards) for backwards in (True, False))
     following = list(after[:PRELOADED])
-    unreviewed = list(after.to_review()[:PRELOADED])
-    if len(unreviewed) < PRELOADED:
-        unreviewed += before.to_review()[: PRELOADED - len(unreviewed)]
+    first = list(before[: PRELOADED - len(following)]) if wrap and len(following) < PRELOADED else []
+    is_before = order.condition(position, backwards=True)
+    counts = rows.aggregate(before=Count("pk", filter=is_before), others=Count("pk"))
     return Surroundings(
         previous=before.reverse().first(),
         next=following[0] if following else None,
-        unreviewed=tuple(row.pk for row in unreviewed),
-        following=tuple(row.pk for row in following),
-        before=before.count(),
-        after=after.count(),
+        ahead=tuple(row.pk for row in [*following, *first]),
+        before=counts["before"],
+        others=counts["others"],
     )
 
 
