@@ -26,7 +26,7 @@ from viewer.frames import parse_height
 from viewer.locate import find_place
 from viewer.media_views import FrameWanted, MediaBody, frame_body
 
-_THREADS = 4
+_THREADS, _MOST_WAITING = 4, 64
 _ADDRESS = re.compile(r"/media/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/frame/([^/]+)/([0-9]{1,9})\.jpg")
 _OWN = {b"etag", b"cache-control", b"content-type", b"content-length"}
 """Headers that differ between frames."""
@@ -81,6 +81,7 @@ class QuickFrames:
     def __init__(self, pages: Any) -> None:
         self._pages = pages
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="quick-frame")
+        self._waiting = 0
         self._shared: LRUCache[tuple[str, bytes], Headers] = LRUCache(64)
         """By scheme and host, the headers that Django adds to every frame; it also checks that the host is allowed."""
 
@@ -92,13 +93,21 @@ class QuickFrames:
             return
         place = scope["scheme"], dict(scope["headers"]).get(b"host", b"")
         shared = self._shared.get(place)
-        body = None
-        if shared is not None:
-            body = await asyncio.get_running_loop().run_in_executor(self._threads, read_answer, asked)
+        body = await self._read(asked) if shared is not None else None
         if shared is None or body is None:
             await self._pages(scope, receive, self._learning(place, send))
         else:
             await _send(body, shared, send)
+
+    async def _read(self, asked: Asked) -> MediaBody | None:
+        """Return the frame from one of the threads; None if too many wait for one: Django says so after a while."""
+        if self._waiting >= _MOST_WAITING:
+            return None
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, read_answer, asked)
+        finally:
+            self._waiting -= 1
 
     def _learning(self, place: tuple[str, bytes], send: Any) -> Any:
         """Return a `send` that notes the shared headers of a frame that Django serves."""

@@ -160,3 +160,12 @@ def test_a_frame_costs_three_queries(
     assert asked is not None and quick_frames.read_answer(asked) is not None
     with django_assert_num_queries(3):
         assert quick_frames.read_answer(asked) is not None
+
+
+def test_django_answers_when_too_many_wait(
+    door: Door, cookie: str, make_episode: Callable[..., Episode], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"/media/{make_episode(12).pk}/frame/{FRONT}/0.jpg"
+    door.ask(url, cookie=cookie)
+    monkeypatch.setattr(quick_frames, "_MOST_WAITING", 0)
+    assert door.ask(url, cookie=cookie)[0] == 200 and door.reached == 2
