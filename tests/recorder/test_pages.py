@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -93,6 +95,20 @@ def test_it_lets_people_choose_between_rigs(person: Client, rig: Rig) -> None:
     page = text(person, "/record/")
     assert "/record/arm-1/" in page
     assert "/record/arm-2/" in page
+
+
+def test_the_start_page_shows_every_rig_with_the_queries_of_one(
+    person: Client, rig: Rig, django_assert_num_queries: Any
+) -> None:
+    few = text(person, "/")
+    with CaptureQueriesContext(connection) as before:
+        text(person, "/")
+    for number in range(2, 7):
+        Rig.objects.create(name=f"arm-{number}", features=FEATURES)
+    with django_assert_num_queries(len(before)):
+        many = text(person, "/")
+    tiles = [len(re.findall(r'<a class="tile" href="/record/arm-', page)) for page in (few, many)]
+    assert tiles == [1, 6]
 
 
 def test_it_shows_a_rig_that_fell_silent_as_offline(person: Client, rig: Rig) -> None:
