@@ -43,8 +43,11 @@ def wall_head(request: Request, slug: str) -> HttpResponse:
 @require_GET
 def wall_cards(request: Request, slug: str) -> HttpResponse:
     """The fragment with the next cards."""
-    row = dataset_of(slug)
-    return render(request, "recorder/_cards.html", {**head_of(request, row), **cards_of(request, row)})
+    row, filters = dataset_of(slug), Filter.read(request.GET)
+    view = request.GET.get("view", "")
+    if view not in VIEWS:
+        view = view_of(request, totals(row, filters), filters)
+    return render(request, "recorder/_cards.html", {**list_of(row, view, filters), **cards_of(request, row, view)})
 
 
 @require_GET
@@ -62,7 +65,14 @@ def wall_ids(request: Request, slug: str) -> HttpResponse:
 
 def wall_of(request: Request, row: Dataset) -> dict[str, Any]:
     """Return the context of the list, with the first page of cards."""
-    return {**head_of(request, row), **cards_of(request, row), "cameras": cameras_in(row)}
+    head = head_of(request, row)
+    return {**head, **cards_of(request, row, head["view"]), "cameras": cameras_in(row)}
+
+
+def list_of(row: Dataset, view: str, filters: Filter) -> dict[str, Any]:
+    """Return what addresses and links need to know of the list."""
+    query = f"{view}&{filters.query}" if filters.query else view
+    return {"dataset": row, "view": view, "filter": filters, "address": f"view={query}", "walk": f"list={query}"}
 
 
 def head_of(request: Request, row: Dataset) -> dict[str, Any]:
@@ -70,13 +80,8 @@ def head_of(request: Request, row: Dataset) -> dict[str, Any]:
     filters = Filter.read(request.GET)
     counts = totals(row, filters, rejected=REJECTED, rejected_committed=REJECTED & Q(state=EpisodeState.ENCODED))
     view = view_of(request, counts, filters)
-    address = f"view={view}&{filters.query}" if filters.query else f"view={view}"
     return {
-        "dataset": row,
-        "view": view,
-        "filter": filters,
-        "address": address,
-        "walk": f"list={view}&{filters.query}" if filters.query else f"list={view}",
+        **list_of(row, view, filters),
         "tabs": [(key, title, counts[key]["episodes"]) for key, title in TITLES.items()],
         "kept_query": filters.without("state", "verdict").query,
         "total": counts[view],
@@ -96,12 +101,9 @@ def _rejected(view: str, counts: dict[str, dict[str, Any]]) -> dict[str, Any]:
     return {"rejected": counts["rejected"]["episodes"], "rejected_view": "all"}
 
 
-def cards_of(request: Request, row: Dataset) -> dict[str, Any]:
+def cards_of(request: Request, row: Dataset, view: str) -> dict[str, Any]:
     """Return the context of the next cards."""
     filters = Filter.read(request.GET)
-    view = (
-        view_of(request, totals(row, filters), filters) if request.GET.get("view") not in VIEWS else request.GET["view"]
-    )
     most = _card_limit(request.GET.get("most", ""))
     page = episode_page(rows_in(row, view, filters), request.GET.get("after"), sort=filters.sort, most=most)
     return {**page, "wall": True}
