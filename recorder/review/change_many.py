@@ -154,7 +154,8 @@ def change_many(
         ids = [episode.pk for episode in chunk]
         read_versions = _ReadVersions(chunk, versions, actor, own=own)
         with _record_refusal(chunk, outcome), hold_folders(chunk), transaction.atomic():
-            written = _write(_make_plans(ids, fields_for, actor, read_versions, outcome), actor, outcome)
+            plans = _make_plans(ids, _lock_episodes(ids), fields_for, actor, read_versions, outcome)
+            written = _write(plans, actor, outcome)
             changes = [_new_change(plan, actor, group) for plan in written]
             Change.objects.bulk_create(changes)
             outcome.changes |= {change.episode_id: change for change in changes}
@@ -192,14 +193,12 @@ def undo_many(*, changes: Sequence[Change], actor: Actor) -> Outcome:
         ids = {episode.pk for episode in chunk}
         change_ids = [change.pk for change in changes if change.episode_id in ids]
         with _record_refusal(chunk, outcome), hold_folders(chunk), transaction.atomic():
-            _lock_episodes(ids)
+            locked = _lock_episodes(ids)
             open_changes = _lock_open_changes(change_ids)
             read_versions = _ReadVersions(chunk, None, actor, own=True)
-            written = _write(
-                _make_plans(list(open_changes), partial(_fields_before, open_changes), actor, read_versions, outcome),
-                actor,
-                outcome,
-            )
+            fields_for = partial(_fields_before, open_changes)
+            plans = _make_plans(list(open_changes), locked, fields_for, actor, read_versions, outcome)
+            written = _write(plans, actor, outcome)
             undone = [
                 change.pk
                 for pk, of_episode in open_changes.items()
@@ -237,9 +236,13 @@ def _record_refusal(chunk: Sequence[Episode], outcome: Outcome) -> Iterator[None
 
 
 def _make_plans(
-    ids: list[uuid.UUID], fields_for: FieldsFor, actor: Actor, read_versions: _ReadVersions, outcome: Outcome
+    ids: list[uuid.UUID],
+    locked: Mapping[uuid.UUID, Episode],
+    fields_for: FieldsFor,
+    actor: Actor,
+    read_versions: _ReadVersions,
+    outcome: Outcome,
 ) -> list[_Plan]:
-    locked = _lock_episodes(ids)
     plans = []
     for pk in ids:
         episode = locked.get(pk)

@@ -14,7 +14,7 @@ from recorder.actor import Actor
 from recorder.errors import Refused
 from recorder.frame_words import frame_range
 from recorder.jobs.encoding import apply_policy
-from recorder.models import Change, Dataset, Episode
+from recorder.models import Change, Dataset, Episode, Policy
 from recorder.models.annotations import EDITABLE
 from recorder.models.permissions import Action, require, require_changes
 from recorder.models.states import EpisodeState, Verdict
@@ -183,5 +183,6 @@ def _check_trim(episode: Episode, fields: dict[str, Any]) -> None:
 
 
 def _apply_policies(episodes: Iterable[Episode]) -> None:
-    for dataset in Dataset.objects.filter(pk__in={episode.dataset_id for episode in episodes}):
+    datasets = Dataset.objects.filter(pk__in={episode.dataset_id for episode in episodes})
+    for dataset in datasets.exclude(policy=Policy.HAND):
         apply_policy(dataset=dataset)
