@@ -28,7 +28,7 @@ SIZE = (640, 480)
 CAMERA = "observation.images.front"
 
 
-def noisy_packets() -> list[bytes]:
+def noisy_packets(frames: int = FRAMES) -> list[bytes]:
     """Moving pictures with sensor noise, so that neither JPEG nor AV1 has it easy."""
     import numpy as np
 
@@ -37,13 +37,13 @@ def noisy_packets() -> list[bytes]:
     rng, (width, height) = np.random.default_rng(0), SIZE
     y, x = np.mgrid[0:height, 0:width]
     packets = []
-    for n in range(FRAMES):
+    for n in range(frames):
         base = np.stack([(x + 3 * n) % 256, (y + 2 * n) % 256, (x + y) // 4 % 256], axis=2)
         packets.append(encode_jpeg(np.clip(base + rng.normal(0, 2, base.shape), 0, 255).astype(np.uint8)))
     return packets
 
 
-def make_take(folder: Path, packets: list[bytes]) -> None:
+def make_take(folder: Path, packets: list[bytes], dataset: str = "bench") -> None:
     import numpy as np
 
     from robotdata.spool import Row, TakeWriter
@@ -52,7 +52,7 @@ def make_take(folder: Path, packets: list[bytes]) -> None:
     video = {"dtype": "video", "shape": [SIZE[1], SIZE[0], 3], "names": ["height", "width", "channels"]}
     features = {"action": numbers, "observation.state": numbers, CAMERA: video}
     about = {CAMERA: {"codec": "mjpeg", "width": SIZE[0], "height": SIZE[1]}}
-    writer = TakeWriter(folder, {"fps": FPS, "task": "bench", "dataset": "bench"}, features, about)
+    writer = TakeWriter(folder, {"fps": FPS, "task": "bench", "dataset": dataset}, features, about)
     values = {"action": np.zeros(6, np.float32), "observation.state": np.zeros(6, np.float32)}
     for tick, packet in enumerate(packets):
         now = tick * 1_000_000_000 // FPS
