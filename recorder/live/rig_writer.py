@@ -46,6 +46,7 @@ class RigRows:
         self._written: Mapping[str, Any] | None = None
         self._seen: tuple[Any, ...] = ()
         self._moved = False
+        self._unfinished_due = False
         self._written_at = 0.0
         self._takes: asyncio.Queue[tuple[str, Mapping[str, Any] | None]] = asyncio.Queue(TAKES_WAITING)
         self._wake = asyncio.Event()
@@ -114,7 +115,11 @@ class RigRows:
             self.ended.set()
             return
         self._written = status
+        # Not at once, because a rig reports its new state before the take that has ended.
         if moved:
+            self._unfinished_due = True
+        elif self._unfinished_due:
+            self._unfinished_due = False
             current = (status.get("take") or {}).get("id")
             for take_id in await in_database(rigs.unfinished_takes, name=self.name, current=current):
                 await self.take(take_id, None)

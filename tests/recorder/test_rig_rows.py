@@ -43,3 +43,29 @@ async def test_a_task_that_died_closes_the_connection(monkeypatch: pytest.Monkey
     rows = RigRows(name="sim", actor=Actor("sim", ActorKind.RIG), connection="here")
     await ended(rows)
     assert rows.failed
+
+
+async def test_it_looks_for_unfinished_takes_once_the_state_stays_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[str] = []
+
+    async def in_database(function: Any, **arguments: Any) -> Any:
+        called.append(function.__name__)
+        return ["cut off"] if function.__name__ == "unfinished_takes" else [True]
+
+    async def write(state: str) -> list[str]:
+        called.clear()
+        rows.status({"state": state})
+        async with asyncio.timeout(30):
+            while "rig_status" not in called or rows._takes.qsize():
+                await asyncio.sleep(0.01)
+        await rows._takes.join()
+        return list(called)
+
+    monkeypatch.setattr(rig_writer, "in_database", in_database)
+    monkeypatch.setattr(rig_writer, "WRITE_EVERY_S", 0.0)
+    rows = RigRows(name="sim", actor=Actor("sim", ActorKind.RIG), connection="here")
+    moved = [await write("recording"), await write("idle")]
+    assert moved == [["rig_status"], ["rig_status"]]
+    assert await write("idle") == ["rig_status", "unfinished_takes", "index_take"]
+    assert await write("idle") == ["rig_status"]
+    await rows.close()
