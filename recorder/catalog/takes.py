@@ -7,6 +7,7 @@ import re
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -56,10 +57,9 @@ def index_take(*, take_id: str, actor: Actor, summary: Mapping[str, Any] | None 
         return None
     forget_unopened(kind=UnopenedKind.TAKE, name=take_id)
     fields = _fields(facts, _folder(take_id))
+    initial: dict[str, Any] = {**fields, **_curation(facts), "dataset": partial(_dataset, facts)}
     with transaction.atomic():
-        episode, is_new = Episode.objects.get_or_create(
-            pk=uuid.UUID(take_id), defaults={**fields, **_curation(facts), "dataset": _dataset(facts)}
-        )
+        episode, is_new = Episode.objects.get_or_create(pk=uuid.UUID(take_id), defaults=initial)
         has_ended = episode.state != EpisodeState.RECORDING if is_new else _update_row(episode, fields, facts)
         if has_ended:
             _pin_features(episode, facts)
@@ -127,8 +127,8 @@ def _fields(facts: Facts, folder: Path) -> dict[str, Any]:
         "counters": facts.get("counters", {}),
         "marks": [*facts.get("marks", []), *odd_marks(facts.odd, ticks)],
         "end_reason": (facts.get("end_reason") or "")[:40],
-        "session": _session(facts),
-        "rig": Rig.objects.filter(name=facts.get("rig", "")).first(),
+        "session_id": _session_id(facts),
+        "rig_id": Rig.objects.filter(name=facts.get("rig", "")).values_list("pk", flat=True).first(),
         "recorded_at": parse_timestamp(facts.get("started_at")) or _written_at(folder),
         "size_bytes": _size(folder),
     }
@@ -163,9 +163,10 @@ def _dataset(facts: Facts) -> Dataset:
     return Dataset.objects.get_or_create(slug=slug, defaults={"title": title})[0]
 
 
-def _session(facts: Facts) -> Session | None:
+def _session_id(facts: Facts) -> uuid.UUID | None:
     try:
-        return Session.objects.filter(pk=uuid.UUID(facts.get("session", ""))).first()
+        rows = Session.objects.filter(pk=uuid.UUID(facts.get("session", "")))
+        return rows.values_list("pk", flat=True).first()
     except ValueError:
         return None
 
