@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections import Counter
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Count, Max, QuerySet, TextField
+from django.db.models.functions import Cast
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
@@ -83,7 +85,13 @@ def tasks_in_use(row: Episode) -> list[str]:
 
 def labels_in_use(row: Episode) -> list[str]:
     """Return the outcome labels, then the most used labels of the same dataset. A button adds each of them."""
-    label_lists = Episode.objects.filter(dataset=row.dataset_id).exclude(labels=[]).values_list("labels", flat=True)
-    counts = Counter(label for labels in label_lists for label in labels if isinstance(label, str))
+    labelled = Episode.objects.filter(dataset=row.dataset_id).exclude(labels=[])
+    texts = labelled.order_by().annotate(text=Cast("labels", TextField())).values_list("text")
+    counts: Counter[str] = Counter()
+    # Of labels used equally often, the one used last comes first.
+    for text, count, _ in texts.annotate(n=Count("pk"), newest=Max("recorded_at")).order_by("-newest"):
+        for label in json.loads(text):
+            if isinstance(label, str):
+                counts[label] += count
     used_most = [label for label, _ in counts.most_common(MAX_LABELS) if label not in OUTCOMES]
     return [*OUTCOMES, *used_most]

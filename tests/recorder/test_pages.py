@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from recorder.models import Dataset, Episode, Job, Operation, Rig, Session
 from recorder.templatetags import formatting
+from viewer.views import labels_in_use
 
 pytestmark = pytest.mark.django_db
 
@@ -175,6 +176,13 @@ def test_it_pages_a_long_list_without_a_gap(person: Client, dataset: Dataset) ->
 def test_it_begins_anew_at_an_unknown_cursor(person: Client, dataset: Dataset, after: str) -> None:
     take = make_take(dataset)
     assert str(take.pk) in text(person, f"/datasets/cups/cards/?view=review&after={after}")
+
+
+def test_it_offers_the_most_used_labels_first_then_the_last_used(dataset: Dataset) -> None:
+    for minutes, labels in enumerate([["new"], ["often", "new"], ["failure"], ["often", "old"], ["often", "old"]]):
+        take = make_take(dataset, minutes, labels=labels)
+    make_take(Dataset.objects.create(slug="other", title="Other"), labels=["elsewhere"] * 9)
+    assert labels_in_use(take) == ["success", "failure", "often", "new", "old"]
 
 
 def test_it_shows_peoples_words_as_words(person: Client, rig: Rig) -> None:
