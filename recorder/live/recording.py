@@ -44,7 +44,7 @@ def start_recording(
     if take is not None:
         args["take"] = take
     try:
-        reply = async_to_sync(send_command)(rig.name, "record", args, command_id=command_id, actor=actor)
+        reply = async_to_sync(send_command)(rig.name, "record", args, command_id=command_id, actor=actor, rig=rig)
     except Refused as refusal:
         # Without an answer the rig may be recording, and then it needs the session.
         if is_new and refusal.code != "no_answer":
@@ -66,5 +66,5 @@ def finish_session(*, session: Session, actor: Actor) -> Operation | None:
         raise Refused("not_allowed", f"{rig.name} is {rig.state}: stop the take first, then end the session.")
     if session.ended_at is None and rig.state in WAITING_STATES:
         with contextlib.suppress(Refused):  # otherwise the reset timer would start one more take
-            async_to_sync(send_command)(rig.name, "cancel", actor=actor)
+            async_to_sync(send_command)(rig.name, "cancel", actor=actor, rig=rig)
     return end_session(session=session, actor=actor)

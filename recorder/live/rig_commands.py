@@ -55,15 +55,18 @@ async def send_command(
     command_id: str | None = None,
     *,
     actor: Actor,
+    rig: Rig | None = None,
 ) -> dict[str, Any]:
     """Send a command and return the rig's reply `{"type": "reply", "id", "ok": True}`. `timeout` is in seconds.
 
-    The same `command_id` sent twice has one effect. Raise Refused: `unknown_command` (404), `offline`, `too_many`
-    (429), `no_answer` (504), `no_layer` (503), or the code and message of the rig's refusal.
+    `rig` is the rig's row, if the caller has just read it. The same `command_id` sent twice has one effect.
+
+    Raise Refused: `unknown_command` (404), `offline`, `too_many` (429), `no_answer` (504), `no_layer` (503), or the
+    code and message of the rig's refusal.
     """
     if name not in COMMANDS:
         raise Refused("unknown_command", f"Unknown command {name!r}: use one of {', '.join(COMMANDS)}.", 404)
-    rig = await database_sync_to_async(find_rig)(name=rig_name)
+    rig = rig or await database_sync_to_async(find_rig)(name=rig_name)
     require(actor, Action.COMMAND_RIG, rig)
     if not rig.is_online or not rig.connection:
         raise Refused(
