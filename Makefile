@@ -16,7 +16,7 @@ export PYTHONPATH := $(CURDIR)
 PINS := requirements.txt requirements-core.txt requirements-web.txt requirements-scale.txt constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run signin test test-faults lint format types demo readme docs interop bench soak crash fuzz restarts wheel installed clean
+.PHONY: help run signin test test-faults lint format types demo readme docs interop bench budgets soak crash fuzz restarts wheel installed clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -76,6 +76,9 @@ interop: $(VENV)/.dev  ## open freshly recorded datasets with the real LeRobot, 
 
 bench: $(VENV)/.dev  ## run every benchmark, print JSON
 	$(BIN)/python bench/all.py
+
+budgets: $(VENV)/.dev  ## what each act costs in processor time, queries, fsyncs and messages, beside its budget
+	$(BIN)/python bench/budgets.py
 
 soak: $(VENV)/.dev  ## record, reject, encode, view and kill for MINUTES; nothing acknowledged may be missing
 	$(BIN)/python bench/soak.py --minutes $(MINUTES)

@@ -22,6 +22,7 @@ COMMANDS = [
     "seek_while_locked.py",
     "frame_latency.py",
     "start_up.py",
+    "budgets.py --json",
     "video_encode.py",
     "video_join.py",
     "video_random_frame.py",
