@@ -25,7 +25,9 @@ class Shared:
 
     def open(self) -> None:
         path = self.folder / f"{os.getpid()}.counts"
-        path.write_bytes(bytes(8 * len(self.names)))
+        part = path.with_suffix(".part")
+        part.write_bytes(bytes(8 * len(self.names)))
+        part.replace(path)  # it is read at any time
         with path.open("r+b") as file:
             self.numbers = memoryview(mmap.mmap(file.fileno(), 0)).cast("Q")
 
