@@ -47,7 +47,7 @@ def simulated(takes: int) -> Iterator[TakeInput]:
             if tick >= 0:
                 state[tick], action[tick] = seen["observation.state"], act
             for camera, meter in zip(cameras, meters, strict=True) if tick in looked else ():
-                rgb = decode_jpeg(encode_jpeg(camera.grab(tick).rgb))  # type: ignore[attr-defined]
+                rgb = decode_jpeg(encode_jpeg(camera.grab(tick).render()))  # type: ignore[attr-defined]
                 meter.add(tick, shrink(rgb, 4))
                 meter.add_detail(rgb)
         names = robot.features["action"]["names"]
