@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-try:
+from django.conf import settings
+
+LAYER_ERRORS: tuple[type[Exception], ...] = (OSError,)
+if settings.CHANNEL_URL:  # else the layer is in this process's memory, and redis need not be installed
     from redis.exceptions import RedisError
-except ModuleNotFoundError:  # without the extra `scale`, the layer is in this process's memory
-    LAYER_ERRORS: tuple[type[Exception], ...] = (OSError,)
-else:
+
     LAYER_ERRORS = (RedisError, OSError)

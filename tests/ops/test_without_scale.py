@@ -36,6 +36,14 @@ def test_the_web_and_the_worker_start_without_them(tmp_path: Path) -> None:
     assert started.returncode == 0, started.stderr
 
 
+def test_they_are_not_imported_where_no_setting_needs_them(tmp_path: Path) -> None:
+    env = {**os.environ, "ROBOTDATA_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    code = "import sys, robotdata.asgi; print(*{name.partition('.')[0] for name in sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, timeout=120)
+    assert "robotdata" in done.stdout.split()
+    assert not {"redis", "channels_redis", "psycopg"} & set(done.stdout.split())
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "package"),
     [
