@@ -49,17 +49,25 @@ class MediaBody:
 
 
 @dataclass(frozen=True, slots=True)
-class FrameWanted:
-    """A frame that a client asks for. `height` is in pixels, or None for the frame's own.
+class Known:
+    """What a client has already: the version that its address names, and its `If-None-Match`; both may be empty."""
 
-    `version` is the one that its address names, `etags` is its `If-None-Match`; both may be empty.
-    """
+    version: str
+    etags: str
+
+    def has(self, etag: str) -> bool:
+        """Return whether `If-None-Match` names `etag`."""
+        return etag in [tag.strip().removeprefix("W/") for tag in self.etags.split(",")]
+
+
+@dataclass(frozen=True, slots=True)
+class FrameWanted:
+    """A frame that a client asks for. `height` is in pixels, or None for the frame's own."""
 
     camera: str
     number: int
     height: int | None
-    version: str
-    etags: str
+    known: Known
 
 
 def frame_body(place: Place, wanted: FrameWanted) -> MediaBody:
@@ -68,7 +76,7 @@ def frame_body(place: Place, wanted: FrameWanted) -> MediaBody:
     def read(source: FrameSource) -> MediaBody:
         etag = f'"{source.version}-{wanted.number}-{wanted.height or 0}"'
         make = functools.partial(read_frame, source, wanted.camera, wanted.number, wanted.height)
-        return _media_body((wanted.version, wanted.etags), source, etag, make)
+        return _media_body(wanted.known, source, etag, make)
 
     return read_episode(place, FRAME_SLOTS, read)
 
@@ -102,7 +110,7 @@ def media(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBa
 def frame(request: HttpRequest, place: Place, camera: str, n: str) -> HttpResponseBase:
     """Return frame `n` of one camera as a JPEG, `?height=` pixels high."""
     number = _parse_whole("frame", n)
-    wanted = FrameWanted(camera, number, parse_height(request.GET.get("height")), *_known(request))
+    wanted = FrameWanted(camera, number, parse_height(request.GET.get("height")), _known(request))
     return _body_response(frame_body(place, wanted))
 
 
@@ -190,7 +198,7 @@ def _range_response(request: HttpRequest, fd: int, size: int, headers: dict[str,
     except Unsatisfiable as error:
         os.close(fd)
         return _error_response(416, "range", str(error), {"Content-Range": f"bytes */{size}"})
-    if _matches_etag(_known(request)[1], headers["ETag"]):
+    if _known(request).has(headers["ETag"]):
         os.close(fd)
         return HttpResponse(status=304, headers=headers)
     part = span or ByteRange(0, size)
@@ -217,21 +225,14 @@ def _has_token(request: HttpRequest) -> bool:
     return kind.lower() == "bearer" and user_of_token(secret.strip()) is not None
 
 
-def _known(request: HttpRequest) -> tuple[str, str]:
-    """Return what the client knows already: the version in the address, and `If-None-Match`."""
-    return request.GET.get("v", ""), request.headers.get("If-None-Match", "")
+def _known(request: HttpRequest) -> Known:
+    return Known(request.GET.get("v", ""), request.headers.get("If-None-Match", ""))
 
 
-def _media_body(known: tuple[str, str], source: FrameSource, etag: str, make: Callable[[], bytes]) -> MediaBody:
+def _media_body(known: Known, source: FrameSource, etag: str, make: Callable[[], bytes]) -> MediaBody:
     """Return the body from `make`, which is not called if the client has the body already."""
-    version, etags = known
-    immutable = version == source.version and not source.growing
-    return MediaBody(etag, immutable, None if _matches_etag(etags, etag) else make())
-
-
-def _matches_etag(etags: str, etag: str) -> bool:
-    """Return whether an `If-None-Match` names `etag`."""
-    return etag in [tag.strip().removeprefix("W/") for tag in etags.split(",")]
+    immutable = known.version == source.version and not source.growing
+    return MediaBody(etag, immutable, None if known.has(etag) else make())
 
 
 def _body_response(body: MediaBody, content_type: str = "image/jpeg") -> HttpResponse:

@@ -24,7 +24,7 @@ from robotdata.sessions import is_signed_in
 from viewer.errors import ViewerError
 from viewer.frames import parse_height
 from viewer.locate import find_place
-from viewer.media_views import FrameWanted, MediaBody, frame_body
+from viewer.media_views import FrameWanted, Known, MediaBody, frame_body
 
 _THREADS, _MOST_WAITING = 4, 64
 _ADDRESS = re.compile(r"/media/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/frame/([^/]+)/([0-9]{1,9})\.jpg")
@@ -59,8 +59,8 @@ def parse_request(scope: dict[str, Any]) -> Asked | None:
         return None
     if session is None:
         return None
-    known = query.get("v", ""), headers.get(b"if-none-match", "")
-    wanted = FrameWanted(match[2], int(match[3]), height, *known)
+    known = Known(query.get("v", ""), headers.get(b"if-none-match", ""))
+    wanted = FrameWanted(match[2], int(match[3]), height, known)
     return Asked(uuid.UUID(match[1]), session.value, wanted)
 
 
