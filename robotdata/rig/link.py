@@ -126,7 +126,6 @@ class Link:
             proxy=None,
         )
         async with opening as socket:
-            self._watch({})
             self._sent = {}
             self._outbox.clear()
             hello = await asyncio.to_thread(self._reporter.hello)
@@ -135,11 +134,13 @@ class Link:
             log.info("connected to the server at %s", self._url)
             reader = asyncio.create_task(self._receive(socket))
             writer = asyncio.create_task(self._send(socket))
-            done, pending = await asyncio.wait({reader, writer}, return_when=asyncio.FIRST_COMPLETED)
-            for task in pending:
-                task.cancel()
-            await asyncio.gather(*pending, return_exceptions=True)
-            self._watch({})
+            try:
+                done, pending = await asyncio.wait({reader, writer}, return_when=asyncio.FIRST_COMPLETED)
+                for task in pending:
+                    task.cancel()
+                await asyncio.gather(*pending, return_exceptions=True)
+            finally:
+                self._watch({})
             self.problem = "connection lost"
             for task in done:
                 task.result()
