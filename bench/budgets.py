@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -94,13 +95,21 @@ def _less(after: Reading, before: Reading) -> Reading:
     return Counter({key: after[key] - before[key] for key in after})
 
 
-def without_rig(home: Path, keys: dict[str, Any], only: str) -> Iterator[tuple[str, Row]]:
-    """Yield what the acts cost that need no rig, and those of a rig that is played here."""
-    measured = Measured(home, keys, rig=False)
+@contextmanager
+def metered(home: Path, keys: dict[str, Any], only: str, *, rig: bool) -> Iterator[Meter]:
+    """Run the product with counters, and give its meter once it is quiet."""
+    measured = Measured(home, keys, rig=rig)
     measured.product.start()
     try:
         measured.wait_quiet()
-        meter = Meter(measured, only)
+        yield Meter(measured, only)
+    finally:
+        measured.product.stop()
+
+
+def without_rig(home: Path, keys: dict[str, Any], only: str) -> Iterator[tuple[str, Row]]:
+    """Yield what the acts cost that need no rig, and those of a rig that is played here."""
+    with metered(home, keys, only, rig=False) as meter:
         yield meter.at_rest("a second at rest, without a rig")
         acts = meter.acts
         for act in (*acts.pages(), *acts.reviewing()):
@@ -112,22 +121,14 @@ def without_rig(home: Path, keys: dict[str, Any], only: str) -> Iterator[tuple[s
         with acts.one_page_open() as act:
             yield meter.at_rest("a second at rest, one page open")
             yield from meter.measure(act)
-    finally:
-        measured.product.stop()
 
 
 def with_rig(home: Path, keys: dict[str, Any], only: str) -> Iterator[tuple[str, Row]]:
     """Yield what the product costs beside its simulated rig of three cameras, and recording by the API."""
-    measured = Measured(home, keys, rig=True)
-    measured.product.start()
-    try:
-        measured.wait_quiet()
-        meter = Meter(measured, only)
+    with metered(home, keys, only, rig=True) as meter:
         yield meter.at_rest("a second at rest, with a rig")
         act = Act("take begun and stopped", meter.acts.record, 21, counted=("web", "rig"), pause_s=0.3)
         yield from meter.measure(act)
-    finally:
-        measured.product.stop()
 
 
 def too_much(row: Row, budget: Row) -> list[str]:
