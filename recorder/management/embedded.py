@@ -101,17 +101,15 @@ class Embedded:
         web += ["--no-proxy-headers"]  # settings.PROXIES names the trusted ones
         # A synchronous library reads static files completely; they are small. Large files are streamed.
         web_env = {"PYTHONWARNINGS": "ignore:StreamingHttpResponse must consume synchronous iterators"}
-        web_env["ROBOTDATA_DB_WAIT_S"] = (
-            os.environ.get("ROBOTDATA_DB_WAIT_S") or "5"
-        )  # short, because a person is waiting
+        # Short, because a person is waiting.
+        web_env["ROBOTDATA_DB_WAIT_S"] = os.environ.get("ROBOTDATA_DB_WAIT_S") or "5"
         children = [Child("web", "uvicorn", web, env=web_env)]
         if self.options.with_rig:
             children += [self.rig(path) for path in self.options.rigs or [""]]
         if self.options.with_worker:
             # 12 s: an idle worker on the filesystem broker needs 6 to 7 s to exit; a long encode is leased.
-            worker_env = {
-                "PYTHONWARNINGS": "ignore:You're running the worker"
-            }  # a robot's computer often has only root
+            # A robot's computer often has only root.
+            worker_env = {"PYTHONWARNINGS": "ignore:You're running the worker"}
             # Arrow's own allocator keeps growing with many small commits.
             worker_env["ARROW_DEFAULT_MEMORY_POOL"] = os.environ.get("ARROW_DEFAULT_MEMORY_POOL") or "system"
             children.append(Child("worker", "celery", worker_args(), grace_s=12.0, env=worker_env))

@@ -179,7 +179,7 @@ class CameraThread:
         captured_ns = int(picture.captured_ns)
         self._skipped = picture.packet is None and not self._is_needed(captured_ns)
         if self._skipped:
-            self.health.skip(captured_ns)
+            self.health.count_arrival(captured_ns)
             return None
         packet = self._packet(picture)
         if packet is None:

@@ -36,7 +36,7 @@ TEXTS = {
 
 
 class CameraHealth:
-    """The state of one camera. The camera's thread calls `add`, `skip` and `fail`; any thread may read.
+    """The state of one camera. The camera's thread calls `add`, `count_arrival` and `fail`; any thread may read.
 
     All times are monotonic ns.
 
@@ -57,8 +57,8 @@ class CameraHealth:
         self._samples: deque[tuple[int, int]] = deque(maxlen=_RATE_SAMPLES)  # capture time, frames until then
         self._rate: float | None = None
 
-    def skip(self, captured_ns: int) -> None:
-        """Take note that a frame arrived whose image nobody needs."""
+    def count_arrival(self, captured_ns: int) -> None:
+        """Take note that a frame arrived; alone, if nobody needs its image."""
         self.frames += 1
         self.failed = None
         self._count(captured_ns)
@@ -66,7 +66,7 @@ class CameraHealth:
 
     def add(self, packet: bytes, captured_ns: int) -> None:
         """Take note of a new frame."""
-        self.skip(captured_ns)
+        self.count_arrival(captured_ns)
         if packet != self._last:
             self._last, self._changed_ns = packet, captured_ns
         self._added_ns = captured_ns

@@ -90,7 +90,7 @@ def test_it_judges_by_the_images_alone_where_frames_are_skipped() -> None:
     still, health = noise(), CameraHealth(30, 0)
     for n in range(1, 75):
         now = n * SECOND // 30
-        health.skip(now)
+        health.count_arrival(now)
         if n % 36 == 0:  # an image every 1.2 s
             health.add(still, now)
         assert health.state(now) == ("ok" if n < 72 else "frozen")

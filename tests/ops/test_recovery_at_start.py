@@ -11,19 +11,19 @@ from recorder.management.embedded import EmbeddedError, Recovery
 
 
 def test_a_short_one_ends_before_anything_is_started() -> None:
-    done, said = threading.Event(), []
-    Recovery(done.set, wait_s=60).run(say=said.append)
-    assert done.is_set() and not said
+    done, lines = threading.Event(), []
+    Recovery(done.set, wait_s=60).run(say=lines.append)
+    assert done.is_set() and not lines
 
 
 def test_a_long_one_continues_and_says_so_and_when_it_is_done() -> None:
-    let_go, said = threading.Event(), []
+    let_go, lines = threading.Event(), []
     recovery = Recovery(lambda: let_go.wait(60), wait_s=0)
-    recovery.run(say=said.append)
-    assert len(said) == 1
+    recovery.run(say=lines.append)
+    assert len(lines) == 1
     let_go.set()
     recovery.finish(60)
-    assert len(said) == 2
+    assert len(lines) == 2
 
 
 def test_it_gives_up_waiting_at_the_end() -> None:
@@ -43,14 +43,14 @@ def test_an_unusable_database_is_the_end_of_the_start() -> None:
 
 
 def test_a_database_that_becomes_unusable_later_is_reported() -> None:
-    let_go, said = threading.Event(), []
+    let_go, lines = threading.Event(), []
 
     def fail() -> None:
         let_go.wait(60)
         raise OperationalError("disk I/O error")
 
     recovery = Recovery(fail, wait_s=0)
-    recovery.run(say=said.append)
+    recovery.run(say=lines.append)
     let_go.set()
     recovery.finish(60)
-    assert "disk I/O error" in said[1]
+    assert "disk I/O error" in lines[1]
