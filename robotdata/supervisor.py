@@ -25,13 +25,17 @@ BACKOFF_S = (0.5, 1.0, 2.0, 5.0, 10.0)
 
 @dataclass
 class Child:
-    """One process: what to run, how long it may take to end, and how it fares."""
+    """One process: what to run, when it starts, how long it may take to end, and how it fares.
+
+    `start_delay_s` leaves the processor to the other children; `start_delayed` ends the delay.
+    """
 
     name: str
     module: str
     args: Sequence[str]
     grace_s: float = 10.0
     env: dict[str, str] = field(default_factory=dict)
+    start_delay_s: float = 0.0
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     failures: int = 0
@@ -80,7 +84,16 @@ class Supervisor:
 
     def start_all(self) -> None:
         for child in self.children:
-            self.start(child)
+            if child.start_delay_s:
+                child.restart_at = self.clock() + child.start_delay_s
+            else:
+                self.start(child)
+
+    def start_delayed(self) -> None:
+        """Start the children now whose delay has not passed."""
+        for child in self.children:
+            if child.restart_at is not None and child.start_delay_s and not child.failures:
+                child.restart_at = self.clock()
 
     def tick(self) -> None:
         """Look after every child once; call it a few times a second."""

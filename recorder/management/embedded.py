@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 
 RIG_WAIT_S = 4.0
 RECOVERY_WAIT_S = 5.0
+WORKER_DELAY_S = 15.0
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -79,7 +80,7 @@ class Embedded:
                 self.say(line)
             children = self.children()
             supervisor = Supervisor(children, say=self.say, ending=stop_order(children))
-            supervisor.run(on_tick=self.print_url_once_ready)
+            supervisor.run(on_tick=partial(self.print_url_once_ready, supervisor.start_delayed))
             recovery.finish()
             self.say(stop_summary())
 
@@ -107,12 +108,14 @@ class Embedded:
         if self.options.with_rig:
             children += [self.rig(path) for path in self.options.rigs or [""]]
         if self.options.with_worker:
-            # 12 s: an idle worker on the filesystem broker needs 6 to 7 s to exit; a long encode is leased.
+            # 12 s: a short job may end; a long encode is leased.
             # A robot's computer often has only root.
             worker_env = {"PYTHONWARNINGS": "ignore:You're running the worker"}
             # Arrow's own allocator keeps growing with many small commits.
             worker_env["ARROW_DEFAULT_MEMORY_POOL"] = os.environ.get("ARROW_DEFAULT_MEMORY_POOL") or "system"
-            children.append(Child("worker", "celery", worker_args(), grace_s=12.0, env=worker_env))
+            worker = Child("worker", "celery", worker_args(), grace_s=12.0, env=worker_env)
+            worker.start_delay_s = WORKER_DELAY_S  # nobody waits for it; somebody waits for the page
+            children.append(worker)
         return children
 
     def rig(self, path: str) -> Child:
@@ -123,8 +126,8 @@ class Embedded:
         # 20 s: a take that is being recorded is closed and made durable first.
         return Child(name, "robotdata.rig", args, grace_s=20.0, env={"ROBOTDATA_RIG_TOKEN": settings.RIG_TOKEN})
 
-    def print_url_once_ready(self) -> None:
-        """Print the URL once the page answers."""
+    def print_url_once_ready(self, start_delayed: Callable[[], None]) -> None:
+        """Print the URL once the page answers, and start what waited for that."""
         if self._url_printed:
             return
         if is_answering(f"{self.url}/healthz"):
@@ -132,6 +135,7 @@ class Embedded:
             if not self._rig_is_connected() and time.monotonic() - self._answered_at < RIG_WAIT_S:
                 return  # wait briefly, so that the page shows the rig at once
             self._url_printed = True
+            start_delayed()
             code = SignInCode.issue()
             self.say(f"robotdata is ready: {self.url}/sign-in/?code={code}")
             self.say(f"All data is in {settings.HOME}. Press Ctrl-C to stop; nothing is lost.")

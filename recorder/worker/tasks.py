@@ -9,8 +9,9 @@ import threading
 import time
 from typing import Any
 
+from billiard.process import active_children
 from celery import shared_task
-from celery.signals import celeryd_after_setup, worker_process_init, worker_ready
+from celery.signals import celeryd_after_setup, worker_process_init, worker_ready, worker_shutting_down
 from celery.worker import state
 
 from recorder.worker import encode, run
@@ -54,6 +55,18 @@ def _exit_after(scheduler: Any) -> None:
     if state.should_stop is None and state.should_terminate is None:
         # Immediately: an orderly exit would wait for the dead thread. Jobs are leased, so none is lost.
         exit_process("the scheduler thread has died")
+
+
+@worker_shutting_down.connect
+def exit_if_idle(how: str, exitcode: int, **_: Any) -> None:
+    """Exit immediately if no task runs or waits: Celery's orderly exit takes six seconds even then.
+
+    A notification that arrives in this moment is lost; the next start reads all rows that wait.
+    """
+    if how == "Warm" and not (state.active_requests or state.reserved_requests):
+        for child in active_children():  # the scheduler and the pool
+            child.terminate()
+        os._exit(exitcode)
 
 
 @shared_task(name="robotdata.run_job")

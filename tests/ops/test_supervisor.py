@@ -91,6 +91,34 @@ def test_it_ends_children_in_the_order_given(tmp_path: Path, child: Callable[...
     assert (tmp_path / "rig").stat().st_mtime_ns <= (tmp_path / "web").stat().st_mtime_ns
 
 
+def test_it_starts_a_delayed_child_when_it_is_told_to_or_the_delay_has_passed(
+    tmp_path: Path, child: Callable[..., Child]
+) -> None:
+    now = [0.0]
+    first, second = child("worker"), child("late")
+    first.start_delay_s, second.start_delay_s = 10.0, 20.0
+    supervisor = Supervisor([child("web"), first, second], say=lambda _: None, clock=lambda: now[0])
+    supervisor.start_all()
+    supervisor.tick()
+    assert [each.alive() for each in supervisor.children] == [True, False, False]
+    now[0] = 10.0
+    supervisor.tick()
+    assert [each.alive() for each in supervisor.children] == [True, True, False]
+    supervisor.start_delayed()
+    supervisor.tick()
+    assert [each.alive() for each in supervisor.children] == [True, True, True]
+    supervisor.stop_all()
+
+
+def test_what_waited_for_its_delay_is_never_started_after_the_end(child: Callable[..., Child]) -> None:
+    worker = child("worker")
+    worker.start_delay_s = 10.0
+    supervisor = Supervisor([worker], say=lambda _: None)
+    supervisor.start_all()
+    supervisor.stop_all()
+    assert worker.process is None
+
+
 def test_it_leaves_no_orphan_when_it_is_killed_itself(tmp_path: Path, child: Callable[..., Child]) -> None:
     child("web")  # writes the module
     code = (
