@@ -4,32 +4,37 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Count, F, FloatField, Q, QuerySet, Sum
-from django.db.models.functions import Cast
+from django.db.models import Q, QuerySet
 
 from recorder.models import Dataset, Episode
 from recorder.models.episode import TO_REVIEW
+from recorder.models.groups import RECORDED_SECONDS, Group, count, groups_of, matches, seconds
 from recorder.models.states import EpisodeState, Verdict
 
-SECONDS = Cast(F("ticks"), FloatField()) / F("fps")
+_COMMITTED = Q(state=EpisodeState.ENCODED)
+_RAW = Q(purged_at=None) & ~_COMMITTED
+_RAW_NOT_REJECTED = _RAW & ~Q(verdict=Verdict.REJECT)
+_KEPT = _RAW & Q(verdict=Verdict.KEEP)
+_REJECTED = _RAW & Q(verdict=Verdict.REJECT)
+_MOST_TASKS = 50
+_NOT_ENCODING = Q(state__in=[EpisodeState.RECORDED, EpisodeState.INTERRUPTED, EpisodeState.FAILED])
 
 
 def figures_by_dataset() -> dict[int, dict[str, Any]]:
     """Return to_review, keep, reject, committed and seconds of each dataset, by its pk, in one query."""
-    raw = Q(purged_at=None) & ~Q(state=EpisodeState.ENCODED)
-    counted = Q(state=EpisodeState.ENCODED) | (raw & ~Q(verdict=Verdict.REJECT))
-    rows = (
-        Episode.objects.order_by()
-        .values("dataset_id")
-        .annotate(
-            to_review=Count("pk", filter=TO_REVIEW),
-            keep=Count("pk", filter=raw & Q(verdict=Verdict.KEEP)),
-            reject=Count("pk", filter=raw & Q(verdict=Verdict.REJECT)),
-            committed=Count("pk", filter=Q(state=EpisodeState.ENCODED)),
-            seconds=Sum(SECONDS, filter=counted & Q(fps__gt=0)),
-        )
-    )
-    return {row["dataset_id"]: {name: value for name, value in row.items() if name != "dataset_id"} for row in rows}
+    by_dataset: dict[int, list[Group]] = {}
+    for group in groups_of(Episode.objects.all(), "dataset_id", seconds=RECORDED_SECONDS):
+        by_dataset.setdefault(group["dataset_id"], []).append(group)
+    return {
+        pk: {
+            "to_review": count(groups, TO_REVIEW),
+            "keep": count(groups, _KEPT),
+            "reject": count(groups, _REJECTED),
+            "committed": count(groups, _COMMITTED),
+            "seconds": seconds(groups, _COMMITTED | _RAW_NOT_REJECTED),
+        }
+        for pk, groups in by_dataset.items()
+    }
 
 
 NO_EPISODES: dict[str, Any] = {"to_review": 0, "keep": 0, "reject": 0, "committed": 0, "seconds": 0.0}
@@ -44,22 +49,18 @@ def datasets_with_figures() -> list[dict[str, Any]]:
 
 def figures_of(dataset: Dataset) -> dict[str, Any]:
     """Return the counts of one dataset, in episodes and seconds."""
-    rows = Episode.objects.filter(dataset=dataset)
-    raw = Q(purged_at=None) & ~Q(state=EpisodeState.ENCODED)
-    keep = raw & Q(verdict=Verdict.KEEP)
-    not_encoding = Q(state__in=[EpisodeState.RECORDED, EpisodeState.INTERRUPTED, EpisodeState.FAILED])
-    committed = Q(state=EpisodeState.ENCODED)
-    return rows.aggregate(
-        to_review=Count("pk", filter=TO_REVIEW),
-        keep=Count("pk", filter=keep),
-        encodable=Count("pk", filter=keep & not_encoding),
-        encodable_unreviewed=Count("pk", filter=raw & not_encoding & ~Q(verdict=Verdict.REJECT)),
-        encoding=Count("pk", filter=raw & Q(state=EpisodeState.ENCODING)),
-        reject=Count("pk", filter=raw & Q(verdict=Verdict.REJECT)),
-        committed=Count("pk", filter=committed),
-        seconds=Sum(SECONDS, filter=raw & ~Q(verdict=Verdict.REJECT) & Q(fps__gt=0)),
-        committed_seconds=Sum(SECONDS, filter=committed & Q(fps__gt=0)),
-    )
+    groups = groups_of(Episode.objects.filter(dataset=dataset), seconds=RECORDED_SECONDS)
+    return {
+        "to_review": count(groups, TO_REVIEW),
+        "keep": count(groups, _KEPT),
+        "encodable": count(groups, _KEPT & _NOT_ENCODING),
+        "encodable_unreviewed": count(groups, _RAW_NOT_REJECTED & _NOT_ENCODING),
+        "encoding": count(groups, _RAW & Q(state=EpisodeState.ENCODING)),
+        "reject": count(groups, _REJECTED),
+        "committed": count(groups, _COMMITTED),
+        "seconds": seconds(groups, _RAW_NOT_REJECTED),
+        "committed_seconds": seconds(groups, _COMMITTED),
+    }
 
 
 def goals_of(dataset: Dataset, first: str) -> list[dict[str, Any]]:
@@ -71,22 +72,24 @@ def goals_of(dataset: Dataset, first: str) -> list[dict[str, Any]]:
     return [current, *(line for line in lines if line["task"] != first)]
 
 
-def goal_of(dataset: Dataset, task: str = "") -> dict[str, int] | None:
-    """Return how many episodes are kept of those wanted, in one task or in all; None without a goal.
+def goal_of(dataset: Dataset, lines: list[dict[str, Any]], task: str = "") -> dict[str, int] | None:
+    """Return how many episodes are kept of those wanted, in one task or in all `lines`; None without a goal.
 
-    Over all tasks, a surplus in one does not make up for another.
+    `lines` are what `tasks_of` returns. Over all tasks, a surplus in one does not make up for another.
     """
     if not dataset.goal:
         return None
-    lines = [line for line in tasks_of(dataset) if task in ("", line["task"])]
+    lines = [line for line in lines if task in ("", line["task"])]
     kept = sum(line["kept"] if task else min(line["kept"], dataset.goal) for line in lines)
     return {"kept": kept, "wanted": dataset.goal * max(1, len(lines))}
 
 
 def tasks_of(dataset: Dataset) -> list[dict[str, Any]]:
     """Return tasks with their numbers of takes and episodes, all (`n`) and `kept`; the most frequent first."""
-    committed = Q(state=EpisodeState.ENCODED) & ~Q(verdict=Verdict.REJECT)
-    kept = committed | Q(verdict=Verdict.KEEP, purged_at=None)
-    rows = Episode.objects.filter(dataset=dataset, purged_at=None).order_by().values("task")
-    counted = rows.annotate(n=Count("pk"), kept=Count("pk", filter=kept)).order_by("-n", "task")
-    return [{"task": row["task"], "n": row["n"], "kept": row["kept"]} for row in counted[:50]]
+    kept = (_COMMITTED & ~Q(verdict=Verdict.REJECT)) | Q(verdict=Verdict.KEEP, purged_at=None)
+    lines: dict[str, dict[str, Any]] = {}
+    for group in groups_of(Episode.objects.filter(dataset=dataset, purged_at=None), "task", seconds=None):
+        line = lines.setdefault(group["task"], {"task": group["task"], "n": 0, "kept": 0})
+        line["n"] += group["n"]
+        line["kept"] += group["n"] if matches(kept, group) else 0
+    return sorted(lines.values(), key=lambda line: (-line["n"], line["task"]))[:_MOST_TASKS]

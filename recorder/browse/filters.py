@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import re
 import uuid
 from collections import Counter
 from collections.abc import Mapping
@@ -14,12 +13,13 @@ from datetime import date, datetime, time
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import CharField, Count, F, FloatField, Q, Sum, TextField
-from django.db.models.functions import Cast, Coalesce, NullIf
+from django.db.models import CharField, Count, Q, TextField
+from django.db.models.functions import Cast
 from django.utils import timezone
 
 from recorder.models import Dataset, Episode
 from recorder.models.episode import PLANNED, TO_REVIEW, EpisodeQuerySet
+from recorder.models.groups import SECONDS, count, groups_of, mark_codes, seconds
 from recorder.models.states import EpisodeState, Verdict
 
 SORTS = {"": "Newest first", "oldest": "Oldest first", "longest": "Longest first", "shortest": "Shortest first"}
@@ -32,12 +32,6 @@ VIEWS = ("review", "kept", "committed", "all")
 _LONGEST_TEXT = 2000
 _MOST_CHOICES = 200
 _CHOICE_COLUMNS = {"task": "task", "operator": "operator", "rig": "rig__name"}
-_MARK_CODE = re.compile(r'"code": "([^"\\]+)"')
-
-SECONDS = Cast(Coalesce(F("trim_end"), F("ticks")) - Coalesce(F("trim_first"), 0), FloatField()) / NullIf(
-    Cast(F("fps"), FloatField()), 0.0
-)
-"""The length after the trim in seconds, at the nominal rate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +111,11 @@ def rows_in(dataset: Dataset, view: str, filters: Filter) -> EpisodeQuerySet:
 
 def totals(dataset: Dataset, filters: Filter, **more: Q) -> dict[str, dict[str, Any]]:
     """Count `episodes` and `seconds` that match, for each list and each condition in `more`, in one query."""
-    views = {**_views(filters), **more}
-    counts = {view: Count("pk", filter=condition) for view, condition in views.items()}
-    sums = {f"{view}_s": Sum(SECONDS, filter=condition) for view, condition in views.items()}
-    sums_by_view = filters.narrow(Episode.objects.filter(dataset=dataset)).aggregate(**counts, **sums)
-    return {view: {"episodes": sums_by_view[view], "seconds": sums_by_view[f"{view}_s"] or 0.0} for view in views}
+    groups = groups_of(filters.narrow(Episode.objects.filter(dataset=dataset)))
+    views = {**_views(filters), **more}.items()
+    return {
+        view: {"episodes": count(groups, condition), "seconds": seconds(groups, condition)} for view, condition in views
+    }
 
 
 REJECTED = Q(verdict=Verdict.REJECT, purged_at=None)
@@ -130,20 +124,16 @@ REJECTED = Q(verdict=Verdict.REJECT, purged_at=None)
 def choices(dataset: Dataset) -> dict[str, list[tuple[str, int]]]:
     """Return the tasks, operators, rigs, labels and flags in the dataset with their counts, the most frequent first."""
     rows = Episode.objects.filter(dataset=dataset, purged_at=None).order_by()
-    counters = {name: _count_values(rows, field) for name, field in _CHOICE_COLUMNS.items()}
-    counters["label"], counters["mark"] = Counter(), Counter()
-    texts = rows.exclude(labels=[]).annotate(text=Cast("labels", TextField())).values_list("text")
-    for text, count in texts.annotate(n=Count("pk")):
-        counters["label"].update(dict.fromkeys((label for label in json.loads(text) if isinstance(label, str)), count))
-    # As text, because only the codes of thousands of flags are needed.
-    marks = rows.exclude(marks=[]).annotate(text=Cast("marks", TextField())).values_list("text", flat=True)
-    counters["mark"].update(code for text in marks for code in set(_MARK_CODE.findall(text)))
+    counters: dict[str, Counter[str]] = {name: Counter() for name in (*_CHOICE_COLUMNS, "label")}
+    counters["mark"] = mark_codes(rows)
+    grouped = rows.annotate(labels_text=Cast("labels", TextField())).values(*_CHOICE_COLUMNS.values(), "labels_text")
+    for group in grouped.annotate(n=Count("pk")):
+        for name, column in _CHOICE_COLUMNS.items():
+            if group[column]:
+                counters[name][group[column]] += group["n"]
+        labels = {label for label in json.loads(group["labels_text"]) if isinstance(label, str)}
+        counters["label"].update(dict.fromkeys(labels, group["n"]))
     return {name: counter.most_common(_MOST_CHOICES) for name, counter in counters.items()}
-
-
-def _count_values(rows: EpisodeQuerySet, field: str) -> Counter[str]:
-    counted = rows.exclude(**{field: ""}).exclude(**{field: None}).values_list(field).annotate(n=Count("pk"))
-    return Counter({value: count for value, count in counted})
 
 
 def _views(filters: Filter) -> dict[str, Q]:

@@ -8,10 +8,10 @@ from typing import Any
 
 from django.db.models import Count
 
-from recorder.browse.filters import SECONDS
 from recorder.browse.keyset import Keyset
 from recorder.models import Episode
 from recorder.models.episode import EpisodeQuerySet
+from recorder.models.groups import SECONDS
 
 _ORDERS = {
     "": Keyset(("recorded_at", "pk"), descending=True),

@@ -2,37 +2,27 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 import numpy as np
+from django.db.models import Q
+from numpy.typing import NDArray
 
-from recorder.models import Dataset, Episode
+from recorder.models import Dataset
+from recorder.models.episode import EpisodeQuerySet
+from recorder.models.groups import SECONDS, groups_of, mark_codes, matches
 from recorder.models.states import EpisodeState, Verdict
 from recorder.quality.assess import metrics_of_peers
 from robotdata.dataset.errors import DatasetError
 from robotdata.dataset.layout import STATS, contained
 from robotdata.dataset.reader import read_json
 from robotdata.quality.inputs import flat_names, is_motion
-from robotdata.quality.mark import score
 from robotdata.quality.peers import Peers
 
 _BINS = 20
 _MAX_WORST = 20
 _MAX_DRAWN = 1e30
-_FIELDS = (
-    "id",
-    "dataset",
-    "task",
-    "state",
-    "verdict",
-    "fps",
-    "ticks",
-    "trim_first",
-    "trim_end",
-    "marks",
-    "recorded_at",
-)
+_KEPT = Q(verdict=Verdict.KEEP) | (Q(state=EpisodeState.ENCODED) & ~Q(verdict=Verdict.REJECT))
 
 
 def overview(dataset: Dataset) -> dict[str, Any]:
@@ -42,21 +32,22 @@ def overview(dataset: Dataset) -> dict[str, Any]:
     (1st to 99th percentile of the measured takes, without the outermost takes; without measurements, the committed
     statistics). `worst` lists the twenty gravest episodes, worst first.
     """
-    rows = dataset.episodes.filter(purged_at=None).exclude(verdict=Verdict.REJECT)
-    episodes = list(rows.exclude(state=EpisodeState.RECORDING).only(*_FIELDS))
+    rows = dataset.episodes.filter(purged_at=None).exclude(verdict=Verdict.REJECT).exclude(state=EpisodeState.RECORDING)
+    lengths = np.array([max(0.0, seconds or 0.0) for seconds in rows.values_list(SECONDS, flat=True)])
+    marks = mark_codes(rows)
     return {
-        "episodes": len(episodes),
-        "seconds": round(sum(episode.duration_s for episode in episodes), 3),
-        "lengths": _lengths(episodes),
-        "tasks": _tasks(dataset, episodes),
-        "marks": _marks(episodes),
+        "episodes": len(lengths),
+        "seconds": round(float(lengths.sum()), 3),
+        "lengths": _lengths(lengths),
+        "tasks": _tasks(dataset, rows),
+        "marks": [{"code": code, "episodes": count} for code, count in marks.most_common()],
         "ranges": _ranges(dataset),
-        "worst": _worst(episodes),
+        "worst": _worst(rows),
     }
 
 
-def _lengths(episodes: list[Episode]) -> dict[str, Any]:
-    seconds = np.array([episode.duration_s for episode in episodes])
+def _lengths(seconds: NDArray[np.float64]) -> dict[str, Any]:
+    """Return the histogram of lengths in seconds, float64 (episodes,), and their median."""
     if not len(seconds):
         return {"edges_s": [], "counts": [], "median_s": None}
     counts, edges = np.histogram(seconds, bins=_BINS)
@@ -67,24 +58,16 @@ def _lengths(episodes: list[Episode]) -> dict[str, Any]:
     }
 
 
-def _tasks(dataset: Dataset, episodes: list[Episode]) -> list[dict[str, Any]]:
+def _tasks(dataset: Dataset, rows: EpisodeQuerySet) -> list[dict[str, Any]]:
     """Return the tasks, those with most episodes first; `kept` counts episodes that are or will be in the dataset."""
     lines: dict[str, dict[str, Any]] = {}
-    for episode in episodes:
-        blank = {"task": episode.task, "episodes": 0, "kept": 0, "seconds": 0.0, "goal": dataset.goal}
-        line = lines.setdefault(episode.task, blank)
-        line["episodes"] += 1
-        line["kept"] += episode.verdict == Verdict.KEEP or (episode.is_committed and episode.verdict != Verdict.REJECT)
-        line["seconds"] = round(line["seconds"] + episode.duration_s, 3)
+    for group in groups_of(rows, "task"):
+        blank = {"task": group["task"], "episodes": 0, "kept": 0, "seconds": 0.0, "goal": dataset.goal}
+        line = lines.setdefault(group["task"], blank)
+        line["episodes"] += group["n"]
+        line["kept"] += group["n"] if matches(_KEPT, group) else 0
+        line["seconds"] = round(line["seconds"] + group["seconds"], 3)
     return sorted(lines.values(), key=lambda line: (-line["episodes"], line["task"]))
-
-
-def _marks(episodes: list[Episode]) -> list[dict[str, Any]]:
-    """Count the episodes with each kind of flag, the most frequent first."""
-    counts = Counter(
-        code for episode in episodes for code in {mark.get("code") for mark in episode.marks if isinstance(mark, dict)}
-    )
-    return [{"code": code, "episodes": count} for code, count in counts.most_common()]
 
 
 def _ranges(dataset: Dataset) -> list[dict[str, Any]]:
@@ -164,12 +147,10 @@ def _is_drawable(value: Any) -> bool:
     return isinstance(value, int | float) and abs(value) < _MAX_DRAWN
 
 
-def _worst(episodes: list[Episode]) -> list[dict[str, Any]]:
-    scored = sorted(
-        ((score(episode.marks), episode) for episode in episodes if episode.marks), key=lambda pair: -pair[0]
-    )
+def _worst(rows: EpisodeQuerySet) -> list[dict[str, Any]]:
+    gravest = rows.filter(marks_weight__gt=0).order_by("-marks_weight", "-recorded_at")
+    fields = ("pk", "task", "state", "marks_weight", "marks")
     return [
-        {"id": str(episode.pk), "task": episode.task, "state": episode.state, "score": weight, "marks": episode.marks}
-        for weight, episode in scored[:_MAX_WORST]
-        if weight
+        {"id": str(pk), "task": task, "state": state, "score": weight, "marks": marks}
+        for pk, task, state, weight, marks in gravest.values_list(*fields)[:_MAX_WORST]
     ]

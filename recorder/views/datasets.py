@@ -35,12 +35,13 @@ def datasets(request: Request) -> HttpResponse:
 def dataset(request: Request, slug: str) -> HttpResponse:
     """The page of one dataset; views of their own return its list, counts and operations again."""
     row = dataset_of(slug)
+    tasks = tasks_of(row)
     context = {
-        **wall_of(request, row),
+        **wall_of(request, row, tasks),
         **filter_of(row),
         "figures": figures_of(row),
         **_operations(row),
-        "tasks": tasks_of(row),
+        "tasks": tasks,
         **_planned(row),
         "policies": Policy.choices,
     }

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET
 from django_htmx.http import replace_url
 
-from recorder.browse.counts import goal_of
+from recorder.browse.counts import goal_of, tasks_of
 from recorder.browse.filters import REJECTED, SORTS, VIEWS, Filter, choices, rows_in, totals
 from recorder.models import Dataset
 from recorder.models.states import EpisodeState, Verdict
@@ -63,9 +63,9 @@ def wall_ids(request: Request, slug: str) -> HttpResponse:
     return JsonResponse(ids)
 
 
-def wall_of(request: Request, row: Dataset) -> dict[str, Any]:
-    """Return the context of the list, with the first page of cards."""
-    head = head_of(request, row)
+def wall_of(request: Request, row: Dataset, tasks: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+    """Return the context of the list, with the first page of cards. `tasks` are those of `tasks_of`, if known."""
+    head = head_of(request, row, tasks)
     return {**head, **cards_of(request, row, head["view"]), "cameras": cameras_in(row)}
 
 
@@ -75,8 +75,10 @@ def list_of(row: Dataset, view: str, filters: Filter) -> dict[str, Any]:
     return {"dataset": row, "view": view, "filter": filters, "address": f"view={query}", "walk": f"list={query}"}
 
 
-def head_of(request: Request, row: Dataset) -> dict[str, Any]:
+def head_of(request: Request, row: Dataset, tasks: list[dict[str, Any]] | None = None) -> dict[str, Any]:
     """Return the context above the cards: the filter, the lists with their counts, and the goal."""
+    if tasks is None:
+        tasks = tasks_of(row) if row.goal else []
     filters = Filter.read(request.GET)
     counts = totals(row, filters, rejected=REJECTED, rejected_committed=REJECTED & Q(state=EpisodeState.ENCODED))
     view = view_of(request, counts, filters)
@@ -86,7 +88,7 @@ def head_of(request: Request, row: Dataset) -> dict[str, Any]:
         "kept_query": filters.without("state", "verdict").query,
         "total": counts[view],
         **_rejected(view, counts),
-        "goal": goal_of(row, filters.task),
+        "goal": goal_of(row, tasks, filters.task),
         "narrowed": [
             (name, _condition_text(name, value), filters.without(name).query)
             for name, value in filters.conditions.items()
