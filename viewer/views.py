@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
-from django.db.models import Count, Max, QuerySet, TextField
-from django.db.models.functions import Cast
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
@@ -22,6 +21,8 @@ from recorder.views.request import Request
 
 CHANGES_SHOWN = 30
 MAX_LABELS = 12
+SUGGESTING = 500
+"""Episodes whose tasks and labels are suggested."""
 OUTCOMES = ("success", "failure")
 EDITABLE = {EpisodeState.RECORDED, EpisodeState.INTERRUPTED, EpisodeState.FAILED, EpisodeState.ENCODED}
 
@@ -34,6 +35,7 @@ def episode(request: Request, episode_id: uuid.UUID) -> HttpResponse:
     requested = request.GET.get("list", "")
     name = requested if requested in TITLES else "all"
     list_filter = Filter.read(request.GET)
+    beside = newest_beside(row)
     context = {
         "episode": row,
         "list": name,
@@ -43,8 +45,8 @@ def episode(request: Request, episode_id: uuid.UUID) -> HttpResponse:
         "near": neighbours(name, row, list_filter),
         "changes": changes_of(row),
         "editable": can_edit(row),
-        "tasks": tasks_in_use(row),
-        "labels": labels_in_use(row),
+        "tasks": tasks_in_use(beside),
+        "labels": labels_in_use(beside),
         "suggested": suggested_trim(row),
     }
     return render(request, "viewer/_details.html" if request.htmx else "viewer/episode.html", context)
@@ -77,21 +79,24 @@ def changes_of(row: Episode) -> QuerySet[Change]:
     return row.changes.filter(undone_at=None)[:CHANGES_SHOWN]
 
 
-def tasks_in_use(row: Episode) -> list[str]:
-    """Return up to 50 task texts of the same dataset, as suggestions while typing."""
-    tasks = Episode.objects.filter(dataset=row.dataset_id).order_by("task").values_list("task", flat=True)
-    return list(tasks.distinct()[:50])
+def newest_beside(row: Episode) -> list[tuple[str, list[Any]]]:
+    """Return task and labels of the dataset's newest episodes: what is suggested comes from a bounded number."""
+    beside = Episode.objects.filter(dataset=row.dataset_id).newest_first()
+    return list(beside.values_list("task", "labels")[:SUGGESTING])
 
 
-def labels_in_use(row: Episode) -> list[str]:
-    """Return the outcome labels, then the most used labels of the same dataset. A button adds each of them."""
-    labelled = Episode.objects.filter(dataset=row.dataset_id).exclude(labels=[])
-    texts = labelled.order_by().annotate(text=Cast("labels", TextField())).values_list("text")
+def tasks_in_use(beside: Iterable[tuple[str, list[Any]]]) -> list[str]:
+    """Return up to 50 task texts, as suggestions while typing."""
+    return sorted({task for task, _ in beside})[:50]
+
+
+def labels_in_use(beside: Iterable[tuple[str, list[Any]]]) -> list[str]:
+    """Return the outcome labels, then the most used labels; a button adds each of them.
+
+    Of labels used equally often, the one used last comes first.
+    """
     counts: Counter[str] = Counter()
-    # Of labels used equally often, the one used last comes first.
-    for text, count, _ in texts.annotate(n=Count("pk"), newest=Max("recorded_at")).order_by("-newest"):
-        for label in json.loads(text):
-            if isinstance(label, str):
-                counts[label] += count
+    for _, labels in beside:
+        counts.update(dict.fromkeys((label for label in labels if isinstance(label, str)), 1))
     used_most = [label for label, _ in counts.most_common(MAX_LABELS) if label not in OUTCOMES]
     return [*OUTCOMES, *used_most]

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from recorder.models import Dataset, Episode, Job, Operation, Rig, Session
 from recorder.templatetags import formatting
-from viewer.views import labels_in_use
+from viewer.views import labels_in_use, newest_beside
 
 pytestmark = pytest.mark.django_db
 
@@ -182,7 +182,7 @@ def test_it_offers_the_most_used_labels_first_then_the_last_used(dataset: Datase
     for minutes, labels in enumerate([["new"], ["often", "new"], ["failure"], ["often", "old"], ["often", "old"]]):
         take = make_take(dataset, minutes, labels=labels)
     make_take(Dataset.objects.create(slug="other", title="Other"), labels=["elsewhere"] * 9)
-    assert labels_in_use(take) == ["success", "failure", "often", "new", "old"]
+    assert labels_in_use(newest_beside(take)) == ["success", "failure", "often", "new", "old"]
 
 
 def test_it_shows_peoples_words_as_words(person: Client, rig: Rig) -> None:
