@@ -266,7 +266,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='episode',
-            index=models.Index(fields=['dataset', 'verdict', 'state'], name='recorder_ep_dataset_76aa95_idx'),
+            index=models.Index(fields=['-recorded_at', '-id'], name='newest_first'),
+        ),
+        migrations.AddIndex(
+            model_name='episode',
+            index=models.Index(fields=['dataset', 'verdict', '-recorded_at', '-id'], name='newest_of_verdict'),
         ),
         migrations.AddIndex(
             model_name='episode',

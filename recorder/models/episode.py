@@ -131,7 +131,8 @@ class Episode(models.Model):
     class Meta:
         ordering = ["-recorded_at"]
         indexes = [
-            models.Index(fields=["dataset", "verdict", "state"]),
+            models.Index(fields=["-recorded_at", "-id"], name="newest_first"),
+            models.Index(fields=["dataset", "verdict", "-recorded_at", "-id"], name="newest_of_verdict"),
             models.Index(fields=["dataset", "-recorded_at"]),
             models.Index(fields=["dataset", "-marks_weight", "-recorded_at"], name="worst_first"),
             models.Index(fields=["session", "-recorded_at"]),
