@@ -7,7 +7,6 @@ import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,63 +21,26 @@ from recorder.alone import isolate_errors
 from recorder.catalog.datasets_on_disk import SAFE_NAME, adopt_settings, load_settings, refresh_dataset, work_path
 from recorder.catalog.sidecars import adopt_sidecar
 from recorder.catalog.take_files import ASIDE_PREFIX, size_of
-from recorder.catalog.takes import index_take, review_of
 from recorder.catalog.unknown_folders import adopt_unknown_folders
-from recorder.catalog.unopened import forget_except, note_take
 from recorder.jobs.encoding import raw_state
 from recorder.models import Change, Dataset, Episode, Job, Operation, Rig, Session, Unopened
-from recorder.models.annotations import FIELDS, TRIM, from_row, to_row
+from recorder.models.annotations import FIELDS
 from recorder.models.lifecycle import move
 from recorder.models.paths import revisions_of, work_of
 from recorder.models.states import EpisodeState
-from recorder.models.unopened import UnopenedKind
-from recorder.models.versions import next_version
-from recorder.quality.odd_fields import is_odd_mark, odd_marks
 from recorder.text import sanitize_json
 from recorder.worker import sweep
+from recorder.worker.recover_takes import find_missing, recover_takes
+from recorder.worker.recovery_report import Report
 from robotdata.dataset.errors import DatasetBusy, DatasetError
 from robotdata.dataset.layout import INFO
 from robotdata.dataset.lock import dataset_lock
 from robotdata.dataset.reader import read_info
 from robotdata.dataset.write.swap import recover_dataset
-from robotdata.spool import SpoolError, TakeBusy, leftover_files, list_takes, read_manifest, recover_take
-from robotdata.spool.annotation import Annotation
-from robotdata.spool.facts import Facts
-from robotdata.spool.integrity import find_damage
+from robotdata.spool import SpoolError, list_takes, read_manifest
+from robotdata.spool.manifest import FILE
 
 log = logging.getLogger(__name__)
-
-EXIT_INTACT, EXIT_LOST, EXIT_UNUSABLE = 0, 3, 1
-RAW_STATES = {EpisodeState.RECORDING, EpisodeState.RECORDED, EpisodeState.INTERRUPTED}
-MISSING = "Its folder is missing from the spool"
-_FIELD_NAMES = {"trim_first": "trim", "trim_end": "trim", "reviewer": "", "reviewed_at": "", "error": "", "marks": ""}
-
-
-@dataclass
-class Report:
-    """The result of a recovery: counts, `messages` for people, and what was `lost`.
-
-    `unopened` names folders that are not opened although nothing is lost: of another version, name, kind or place.
-    `corrections` names rows that did not agree with their folders and were corrected, many after a database backup.
-    """
-
-    takes: int = 0
-    usable: int = 0
-    adopted: int = 0
-    interrupted: int = 0
-    datasets: int = 0
-    jobs_requeued: int = 0
-    messages: list[str] = field(default_factory=list)
-    lost: list[str] = field(default_factory=list)
-    corrections: list[str] = field(default_factory=list)
-    unopened: list[str] = field(default_factory=list)
-
-    @property
-    def code(self) -> int:
-        """Return the exit code: 0 all complete, 3 something lost, 1 nothing usable."""
-        if not self.lost:
-            return EXIT_INTACT
-        return EXIT_LOST if self.usable or self.datasets else EXIT_UNUSABLE
 
 
 def recover(*, deep: bool = False) -> Report:
@@ -93,8 +55,8 @@ def recover(*, deep: bool = False) -> Report:
         "Putting deleted folders back": lambda: _restore_aside(report),
         # Before the takes, so that committed episodes are not encoded again.
         "Checking the datasets": lambda: _recover_datasets(report),
-        "Checking the takes": lambda: _recover_takes(report, deep),
-        "Looking for missing takes": lambda: _find_missing(report),
+        "Checking the takes": lambda: recover_takes(report, deep=deep),
+        "Looking for missing takes": lambda: find_missing(report),
         "Requeueing episodes": lambda: _release_orphans(report),
         "Requeueing jobs": lambda: _requeue_jobs(report),
         "Advancing operations": lambda: sweep.advance_operations(timezone.now()),
@@ -137,95 +99,12 @@ def _restore_aside(report: Report) -> None:
             report.messages.append(f"Take {name}: restored, its deletion had not been completed.")
 
 
-def _recover_takes(report: Report, deep: bool) -> None:
-    rows = Episode.objects.in_bulk()
-    unreadable: set[str] = set()
-    for folder in list_takes(Path(settings.SPOOL_DIR)):
-        report.takes += 1
-
-        def lost(problem: str, name: str = folder.name) -> None:
-            report.lost.append(f"Take {name}: {problem}.")
-            note_take(take_id=name, why=problem)
-            unreadable.add(name)
-
-        with isolate_errors(f"Take {folder.name}", log, lost):  # its manifest may hold anything
-            try:
-                _recover_take(folder, rows.get(uuid.UUID(folder.name)), report)
-                if deep:
-                    report.lost += [f"Take {folder.name}: {problem}." for problem in find_damage(folder)]
-            except TakeBusy:  # it is being recorded
-                report.usable += 1
-    forget_except(kind=UnopenedKind.TAKE, names=unreadable)
-
-
 def _report_loss(report: Report, subject: str, problem: str) -> None:
     report.lost.append(f"{subject}: {problem}.")
 
 
-def _recover_take(folder: Path, row: Episode | None, report: Report) -> None:
-    manifest = read_manifest(folder)
-    if manifest["state"] == "recording" or (folder / ".recovery.json").exists() or leftover_files(folder):
-        recovery = recover_take(folder)
-        if recovery.changed:
-            report.interrupted += 1
-            report.messages.append(f"Take {folder.name}: {recovery.text}.")
-            if recovery.lost_ticks or any(recovery.lost_frames.values()):
-                report.lost.append(f"Take {folder.name}: {recovery.text}.")
-        manifest = read_manifest(folder)
-    if row is None or (row.state in RAW_STATES and (row.state, row.ticks) != (manifest["state"], manifest["ticks"])):
-        is_new, row = row is None, index_take(take_id=folder.name, actor=COMMAND)
-        if is_new:
-            report.adopted += 1
-            report.corrections.append(f"Take {folder.name}: was missing from the database; added.")
-    report.usable += 1
-    if row is not None and (changed := _update_row(row, manifest)):
-        report.corrections.append(f"Take {folder.name}: the database had a different {', '.join(changed)}; corrected.")
-
-
-def _update_row(row: Episode, manifest: Facts) -> list[str]:
-    """Update the row from `take.json`; return the names of the fields that differed.
-
-    People's annotations are in both, and `take.json` is newer if they differ: a crash came before the row was written.
-    """
-    if row.is_committed or row.purged_at is not None or row.state == EpisodeState.ENCODING:
-        return []
-    curation = sanitize_json(manifest["curation"])
-    named_fields = curation.keys() | {odd_field.field.removeprefix("curation.") for odd_field in manifest.odd}
-    annotation = Annotation.from_take({**manifest, "curation": curation, "task": sanitize_json(manifest["task"])})
-    fields = {name: value for name, value in to_row(annotation).items() if name in named_fields or name == "task"}
-    marks = [mark for mark in row.marks if isinstance(mark, dict)] if isinstance(row.marks, list) else []
-    fields["marks"] = [mark for mark in marks if not is_odd_mark(mark)] + odd_marks(manifest.odd, row.ticks)
-    if from_row(row).trim != annotation.trim:
-        fields |= {name: to_row(annotation)[name] for name in TRIM}
-    changed = {name: value for name, value in fields.items() if getattr(row, name) != value}
-    if "verdict" in changed:
-        changed |= review_of(curation)
-    if row.error.startswith(MISSING):
-        changed["error"] = ""
-    if not changed:
-        return []
-    unchanged_row = Episode.objects.filter(pk=row.pk, updated_at=row.updated_at)
-    with transaction.atomic():
-        updated = unchanged_row.update(**changed, updated_at=next_version())
-    if not updated:
-        return []
-    return sorted({_FIELD_NAMES.get(name, name) for name in changed} - {""})
-
-
 def _requeue_jobs(report: Report) -> None:
     report.jobs_requeued = sweep.requeue_stale_jobs(timezone.now())
-
-
-def _find_missing(report: Report) -> None:
-    """Report takes whose folder is missing, also in their rows. The rows are kept: a disk may not be mounted."""
-    states = [EpisodeState.RECORDED, EpisodeState.INTERRUPTED, EpisodeState.FAILED, EpisodeState.ENCODING]
-    for row in Episode.objects.filter(state__in=states, purged_at=None).iterator():
-        if row.take_path.is_dir():
-            continue
-        problem = f"{MISSING} ({row.take_path}): restore it, or reject the episode."
-        report.lost.append(f"{row}: {problem}")
-        if row.error != problem and row.state != EpisodeState.ENCODING:
-            Episode.objects.filter(pk=row.pk).update(error=problem, updated_at=next_version())
 
 
 def _recover_datasets(report: Report) -> None:
@@ -327,10 +206,11 @@ def _report_raw_frames(report: Report) -> None:
     if settings.KEEP_RAW:
         return
     by_dataset: dict[str, list[Path]] = {}
-    in_spool = {folder.name: folder for folder in list_takes(Path(settings.SPOOL_DIR))}
-    rows = Episode.objects.committed().filter(pk__in=list(in_spool)) if in_spool else Episode.objects.none()
-    for pk, slug in rows.values_list("pk", "dataset__slug"):
-        by_dataset.setdefault(slug, []).append(in_spool[str(pk)])
+    spool = Path(settings.SPOOL_DIR)
+    in_spool = {folder.name for folder in spool.iterdir()} if spool.is_dir() else set()
+    for pk, slug in Episode.objects.committed().values_list("pk", "dataset__slug"):
+        if str(pk) in in_spool and (spool / str(pk) / FILE).is_file():
+            by_dataset.setdefault(slug, []).append(spool / str(pk))
     for slug, folders in sorted(by_dataset.items()):
         size = sum(map(size_of, folders)) / 1e6
         names = ", ".join(folder.name for folder in folders[:3]) + (", ..." if len(folders) > 3 else "")

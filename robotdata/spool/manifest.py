@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +21,7 @@ from robotdata.spool.take_lock import TakeLock
 
 FILE = "take.json"
 ROWS = "rows.arrow"
+_TAKE_NAME = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 MAX_BYTES = 16 << 20
 _HISTORY = 200
 _LOCK_WAIT_S = 2.0
@@ -150,13 +152,13 @@ def curated_manifest(manifest: Facts, by: str, changes: Mapping[str, Any]) -> di
 
 def list_takes(spool: Path) -> list[Path]:
     """Return the folders of all takes in a spool, oldest first; other folders are skipped."""
-    takes: list[tuple[int, Path]] = []
+    takes: list[tuple[int, str, Path]] = []
     for folder in spool.iterdir() if spool.is_dir() else ():
-        with contextlib.suppress(OSError, ValueError):
-            if str(uuid.UUID(folder.name)) == folder.name:
+        if _TAKE_NAME.fullmatch(folder.name):
+            with contextlib.suppress(OSError):
                 manifest_ns = (folder / FILE).stat().st_mtime_ns
-                takes.append((_last_row_ns(folder) or manifest_ns, folder))
-    return [folder for _, folder in sorted(takes)]
+                takes.append((_last_row_ns(folder) or manifest_ns, folder.name, folder))
+    return [folder for *_, folder in sorted(takes)]
 
 
 def _last_row_ns(folder: Path) -> int:

@@ -12,6 +12,7 @@ from django.db import DatabaseError, connection
 
 from recorder.management.commands import recover
 from recorder.worker import recover as recovery
+from recorder.worker.recovery_report import Report
 
 
 class Command(recover.Command):
@@ -33,7 +34,7 @@ class Command(recover.Command):
         call_command("migrate", verbosity=0, interactive=False)
         super().handle(**options)
 
-    def work(self) -> recovery.Report:
+    def work(self) -> Report:
         """Rebuild the rows and return the report."""
         return recovery.rebuild(deep=self.deep)
 

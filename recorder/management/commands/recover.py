@@ -12,6 +12,7 @@ from django.db.migrations.executor import MigrationExecutor
 from recorder.errors import other_version_message, unusable_message
 from recorder.text import sanitize_json
 from recorder.worker import recover
+from recorder.worker.recovery_report import EXIT_UNUSABLE, Report
 
 MAX_PRINTED = 50
 """The maximum number of differences that are printed; the others are counted."""
@@ -32,12 +33,12 @@ class Command(BaseCommand):
     def run_from_argv(self, argv: list[str]) -> None:
         """Run the command from a shell, and exit with the report's code."""
         # The exit code is for the shell only: a caller within a program continues.
-        self.report = recover.Report()
+        self.report = Report()
         try:
             super().run_from_argv(argv)
         except DatabaseError as error:
             self.stderr.write(self.style.ERROR(unusable_message(error)))
-            sys.exit(recover.EXIT_UNUSABLE)
+            sys.exit(EXIT_UNUSABLE)
         sys.exit(self.report.code)
 
     def handle(self, **options: Any) -> None:
@@ -69,6 +70,6 @@ class Command(BaseCommand):
                 f"{report.jobs_requeued} jobs requeued."
             )
 
-    def work(self) -> recover.Report:
+    def work(self) -> Report:
         """Recover and return the report."""
         return recover.recover(deep=self.deep)
