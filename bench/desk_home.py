@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import shutil
 import sys
 import tempfile
 import uuid
@@ -23,6 +24,7 @@ sys.path.insert(0, str(ROOT))
 TASKS = ["Put the red cube on the mat", "Stack two cubes", "Open the drawer", "Fold the towel", "Hand over the cup"]
 CODES = ["stale", "dropped", "frozen", "idle_start", "length", "jerk", "black"]
 PEOPLE = ["olga", "ben", "mei", "sven"]
+MOST_LINKS = 30_000
 MORNING = datetime(2026, 11, 1, 8, tzinfo=UTC)
 
 
@@ -42,8 +44,6 @@ def home_with(takes: int) -> Iterator[Path]:
 
 
 def fill(home: Path, takes: int) -> None:
-    from django.db import transaction
-
     from recorder.models import Dataset, Episode, Rig
     from recorder.models.states import EpisodeState, Verdict
     from robotdata.spool import read_manifest
@@ -59,12 +59,19 @@ def fill(home: Path, takes: int) -> None:
     dataset = Dataset.objects.create(
         slug="bench", title="Bench", fps=30, goal=takes // 4, features=manifest["features"], robot_type="sim_arm"
     )
-    rows = []
+    rows: list[Episode] = []
+    linked = first
     for number in range(takes):
+        labels = chance.sample(["success", "occluded", "slow"], chance.randrange(3))
+        trim_first = chance.choice([None, None, None, 5])
+        trim = None if trim_first is None else [trim_first, 60]
         pk = uuid.UUID(first.name) if number == 0 else uuid.UUID(int=chance.getrandbits(128), version=4)
         said = about(chance, number)
+        if number and number % MOST_LINKS == 0:  # a file has at most 65,000 names
+            linked = Path(shutil.copytree(first, home / f"first-{number}"))
         if number:
-            link(first, home / "spool" / str(pk), {**manifest, "id": str(pk), **said, "curation": new_curation()})
+            curation = {**new_curation(), "labels": labels, "trim": trim}
+            link(linked, home / "spool" / str(pk), {**manifest, "id": str(pk), **said, "curation": curation})
         rows.append(
             Episode(
                 id=pk,
@@ -76,14 +83,17 @@ def fill(home: Path, takes: int) -> None:
                 ticks=60,
                 rate_hz=30.0,
                 size_bytes=200_000,
-                trim_first=chance.choice([None, None, None, 5]),
-                labels=chance.sample(["success", "occluded", "slow"], chance.randrange(3)),
+                trim_first=trim_first,
+                trim_end=trim and trim[1],
+                labels=labels,
                 recorded_at=MORNING + timedelta(seconds=20 * number),
                 **said,
             )
         )
-    with transaction.atomic():
-        Episode.objects.bulk_create(rows, batch_size=500)
+        if len(rows) == 500:
+            Episode.objects.bulk_create(rows)
+            rows.clear()
+    Episode.objects.bulk_create(rows)
 
 
 def about(chance: random.Random, number: int) -> dict[str, Any]:
