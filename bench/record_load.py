@@ -1,8 +1,9 @@
 """Recording under load: three cameras of 640x480 at 30 fps, take after take, alone or beside an encoder.
 
-    python bench/record_load.py [--seconds 20] [--takes 30] [--load] [--drawn] [--depth]
+    python bench/record_load.py [--seconds 20] [--takes 30] [--rounds 3] [--load] [--drawn] [--depth]
 
-Prints JSON: this process's share of one core, dropped frames and ticks, the loop's jitter, and the time from
+Prints JSON: this process's share of one core, and how many times that of a bare loop that encodes as many of the same
+pictures to JPEG (both in turn, `--rounds` times); dropped frames and ticks, the loop's jitter, and the time from
 stopping one take to the first row of the next. Without `--drawn` the cameras give ready pictures, as real
 cameras do, so that the figures are those of recording and not of the simulator's drawing. `--load` encodes AV1
 in a second process (nice 10) all the while. With `--depth` the last of the cameras gives depth.
@@ -35,6 +36,7 @@ from robotdata.capture.sim_world import World
 from robotdata.rig.machine import Machine
 from robotdata.rig.protocol import as_command
 from robotdata.rig.rig import Rig
+from robotdata.video.jpeg import encode_jpeg
 from robotdata.video.priority import give_up_real_time
 
 WIDTH, HEIGHT = 640, 480
@@ -64,7 +66,10 @@ class ReadyCamera:
         clock.sleep_until(self._due, spin_ns=0)
         self._due += self._period_ns
         self._count += 1
-        return Picture(clock.monotonic_ns(), **{self._name: self._pictures[self._count % len(self._pictures)]})
+        return Picture(clock.monotonic_ns(), **{self._name: self.picture(self._count)})
+
+    def picture(self, number: int) -> Any:
+        return self._pictures[number % len(self._pictures)]
 
     def disconnect(self) -> None:
         pass
@@ -129,6 +134,18 @@ def one_take(machine: Machine, seconds: float) -> dict[str, Any]:
     }
 
 
+def bare_loop(frames: int) -> float:
+    """Seconds of processor for encoding so many of the same pictures to JPEG and doing nothing else."""
+    cameras = [
+        ReadyCamera(DeviceContext("bench", 30, name, WIDTH, HEIGHT, 30, index), Options({}, "bench"))
+        for index, name in enumerate(("front", "top", "wrist"))
+    ]
+    began = time.process_time()
+    for number in range(frames):
+        encode_jpeg(cameras[number % 3].picture(number // 3))
+    return time.process_time() - began
+
+
 def quick_takes(machine: Machine, takes: int) -> dict[str, float]:
     """From `stop` to the next take's first row, milliseconds."""
     waits = []
@@ -150,6 +167,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--takes", type=int, default=30)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--load", action="store_true")
     parser.add_argument("--drawn", action="store_true")
     parser.add_argument("--depth", action="store_true")
@@ -171,7 +189,15 @@ def main() -> None:
         machine.start()
         wait(lambda: machine.state == "idle")
         before, began = frames.value, time.monotonic()
-        result = {"load": options.load, "cameras": kind, "take": one_take(machine, options.seconds)}
+        shares, ratios = [], []
+        for _ in range(options.rounds):  # in turn, so that both meet the same machine
+            take = one_take(machine, options.seconds)
+            frames_taken = sum(take["frames"].values())
+            bare_share = bare_loop(frames_taken) / take["seconds"]
+            shares.append(round(bare_share, 3))
+            ratios.append(round(take["core_share"] / bare_share, 2))
+        result = {"load": options.load, "cameras": kind, "take": take}
+        result |= {"bare_jpeg_core_share": shares, "to_bare_jpeg": ratios}
         result["stop_to_start_ms"] = quick_takes(machine, options.takes)
         result["encoder_fps"] = round((frames.value - before) / (time.monotonic() - began), 1)
         machine.stop()

@@ -75,7 +75,7 @@ def home(tmp_path: Path, settings: Any) -> Path:
     for name in ("spool", "datasets", "staging"):
         setattr(settings, f"{name.upper()}_DIR", tmp_path / name)
         (tmp_path / name).mkdir()
-    settings.STATE_DIR = tmp_path / ".state"
+    settings.STATE_DIR = tmp_path / "state"
     settings.STATE_DIR.mkdir(exist_ok=True)
     return tmp_path
 

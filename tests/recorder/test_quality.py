@@ -13,11 +13,12 @@ from recorder.actor import WORKER, Actor
 from recorder.catalog.takes import index_take
 from recorder.models import Dataset, Episode
 from recorder.quality import assess
-from recorder.quality.overview import overview, score
+from recorder.quality.overview import overview
 from recorder.quality.tasks import assess_take
 from recorder.review.verdicts import edit_episodes
 from recorder.worker.sweep import notify_unassessed
 from robotdata.quality import BadThresholds
+from robotdata.quality.mark import score
 from robotdata.spool import read_manifest, update_curation, write_manifest
 from robotdata.spool.take_lock import TakeLock
 
