@@ -31,6 +31,7 @@ from robotdata.spool.integrity import find_damage
 log = logging.getLogger(__name__)
 
 RAW_STATES = {EpisodeState.RECORDING, EpisodeState.RECORDED, EpisodeState.INTERRUPTED}
+_ROWS_AT_ONCE = 100
 MISSING = "Its folder is missing from the spool"
 _FIELD_NAMES = {"trim_first": "trim", "trim_end": "trim", "reviewer": "", "reviewed_at": "", "error": "", "marks": ""}
 
@@ -129,11 +130,12 @@ def find_missing(report: Report) -> None:
     """Report takes whose folder is missing, also in their rows. The rows are kept: a disk may not be mounted."""
     states = [EpisodeState.RECORDED, EpisodeState.INTERRUPTED, EpisodeState.FAILED, EpisodeState.ENCODING]
     spool = Path(settings.SPOOL_DIR)
-    for pk in Episode.objects.filter(state__in=states, purged_at=None).values_list("pk", flat=True).iterator():
-        if (spool / str(pk)).is_dir():
-            continue
-        row = Episode.objects.get(pk=pk)
-        problem = f"{MISSING} ({row.take_path}): restore it, or reject the episode."
-        report.lost.append(f"{row}: {problem}")
-        if row.error != problem and row.state != EpisodeState.ENCODING:
-            Episode.objects.filter(pk=row.pk).update(error=problem, updated_at=next_version())
+    listed = Episode.objects.filter(state__in=states, purged_at=None).values_list("pk", flat=True)
+    missing = [pk for pk in listed.iterator() if not (spool / str(pk)).is_dir()]
+    for start in range(0, len(missing), _ROWS_AT_ONCE):  # few transactions, because each waits for the disk
+        with transaction.atomic():
+            for row in Episode.objects.filter(pk__in=missing[start : start + _ROWS_AT_ONCE]):
+                problem = f"{MISSING} ({row.take_path}): restore it, or reject the episode."
+                report.lost.append(f"{row}: {problem}")
+                if row.error != problem and row.state != EpisodeState.ENCODING:
+                    Episode.objects.filter(pk=row.pk).update(error=problem, updated_at=next_version())
