@@ -9,7 +9,7 @@ from uuid import UUID
 from ninja import Schema
 from pydantic import Field
 
-from recorder.api.schemas import Body
+from recorder.api.schemas import Body, DatasetSlug
 from recorder.jobs.operation_types import spec_of
 from recorder.models import Job, Operation
 from recorder.models.states import JobState, OperationState, OperationType
@@ -42,7 +42,7 @@ class OperationOut(Schema):
     """A change of a dataset by a worker, with its progress in steps."""
 
     id: UUID
-    dataset: str
+    dataset: DatasetSlug
     type: OperationType
     summary: str
     steps_done: int
@@ -53,10 +53,6 @@ class OperationOut(Schema):
     error: str
     created_at: datetime
     finished_at: datetime | None
-
-    @staticmethod
-    def resolve_dataset(operation: Operation) -> str:
-        return operation.dataset.slug
 
     @staticmethod
     def resolve_summary(operation: Operation) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from operator import attrgetter
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from ninja import Schema
-from pydantic import ConfigDict, Field, StringConstraints, field_validator
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, field_validator
 
 from recorder.models import Dataset, Episode, Policy, Rig, Session
 from recorder.models.states import EpisodeState, RigState, Verdict
@@ -25,6 +26,8 @@ Operator = Annotated[str, text(150)]
 Label = Annotated[str, text(100, 1)]
 Seconds = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
 Tick = Annotated[int, Field(ge=0, le=2**31 - 1)]
+DatasetSlug = Annotated[str, BeforeValidator(attrgetter("slug"))]
+"""In a response: the slug of the row's dataset."""
 VerdictName = Literal["unreviewed", "keep", "reject"]
 
 
@@ -144,7 +147,7 @@ class SessionOut(Schema):
 
     id: UUID
     rig: str
-    dataset: str
+    dataset: DatasetSlug
     operator: str
     task: str
     countdown_s: float
@@ -156,10 +159,6 @@ class SessionOut(Schema):
     @staticmethod
     def resolve_rig(session: Session) -> str:
         return session.rig.name
-
-    @staticmethod
-    def resolve_dataset(session: Session) -> str:
-        return session.dataset.slug
 
 
 class SessionEnded(Schema):
@@ -267,7 +266,7 @@ class EpisodeOut(Schema):
     """
 
     id: UUID
-    dataset: str
+    dataset: DatasetSlug
     session: UUID | None
     rig: str | None
     state: EpisodeState
@@ -296,10 +295,6 @@ class EpisodeOut(Schema):
     purged_at: datetime | None
     version: str
     links: Links
-
-    @staticmethod
-    def resolve_dataset(episode: Episode) -> str:
-        return episode.dataset.slug
 
     @staticmethod
     def resolve_session(episode: Episode) -> UUID | None:
