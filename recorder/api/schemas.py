@@ -305,12 +305,6 @@ class EpisodeOut(Schema):
         return episode.rig.name if episode.rig else None
 
     @staticmethod
-    def resolve_trim(episode: Episode) -> list[int] | None:
-        if episode.trim_first is None and episode.trim_end is None:
-            return None
-        return [episode.trim_first or 0, episode.ticks if episode.trim_end is None else episode.trim_end]
-
-    @staticmethod
     def resolve_version(episode: Episode) -> str:
         return episode.updated_at.isoformat()
 

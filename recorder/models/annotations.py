@@ -22,9 +22,7 @@ EDITABLE = tuple(name for name in FIELDS if name != "verdict")
 
 def from_row(episode: Episode) -> Annotation:
     """Return the annotations in an episode's row."""
-    trim = None
-    if episode.trim_first is not None or episode.trim_end is not None:
-        trim = (episode.trim_first or 0, episode.ticks if episode.trim_end is None else episode.trim_end)
+    trim = None if episode.trim is None else (episode.trim[0], episode.trim[1])
     return Annotation(**{name: getattr(episode, name) for name in REVIEW_FIELDS}, task=episode.task, trim=trim)
 
 
