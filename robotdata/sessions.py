@@ -11,7 +11,6 @@ from typing import Any
 from django.contrib.auth import get_user, get_user_model
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.sessions.backends import db
-from django.db import DEFAULT_DB_ALIAS
 from django.utils import timezone
 
 from robotdata.one_row import OneRow
@@ -23,20 +22,14 @@ class SessionStore(db.SessionStore):
     def load(self) -> dict[str, Any]:
         """Return the session's data; nothing for a session that does not exist or has expired."""
         row = _SESSION.get(self.session_key)
-        if row is None or row[1] <= timezone.now():
+        if row is None or row[0].expire_date <= timezone.now():
             self._session_key = None
             return {}
-        return self.decode(row[0])
+        return self.decode(row[0].session_data)
 
 
-_SESSION = OneRow(SessionStore.get_model_class, lambda: ("session_data", "expire_date"))
-
-
-def _user_columns() -> list[str]:
-    return [field.attname for field in get_user_model()._meta.concrete_fields]
-
-
-_USER = OneRow(get_user_model, _user_columns)
+_SESSION = OneRow(SessionStore.get_model_class, ("session_data", "expire_date"))
+_USER = OneRow(get_user_model)
 
 
 class UserBackend(ModelBackend):
@@ -45,7 +38,7 @@ class UserBackend(ModelBackend):
     def get_user(self, user_id: Any) -> Any:
         """Return the user who may sign in; None if there is no such user or the user is blocked."""
         row = _USER.get(user_id)
-        user = None if row is None else get_user_model().from_db(DEFAULT_DB_ALIAS, _user_columns(), row)
+        user = None if row is None else row[0]
         return user if self.user_can_authenticate(user) else None
 
 

@@ -7,12 +7,10 @@ import contextlib
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
 from asgiref.sync import sync_to_async
-from django.db import DEFAULT_DB_ALIAS
 
 from recorder.models import Dataset, Episode
 from robotdata.one_row import OneRow
@@ -25,6 +23,7 @@ from viewer.take_source import TakeSource, take_version
 T = TypeVar("T")
 SOURCES = SourceCache(32)
 _READ = {"id", "state", "purged_at", "episode_index", "trim_first", "trim_end"}
+_EPISODE = OneRow(lambda: Episode, _READ, ["dataset__slug"])
 """What `find_place` reads. Reading all columns of both tables would take longer than reading a frame."""
 
 
@@ -42,15 +41,6 @@ class Place:
     """[first, end) in ticks of the take; None at an end that is not trimmed."""
 
 
-@cache
-def _columns() -> list[str]:
-    """Return the columns of an episode that are read, in the order that `Model.from_db` wants."""
-    return [field.attname for field in Episode._meta.concrete_fields if field.attname in _READ]
-
-
-_EPISODE = OneRow(lambda: Episode, lambda: [*_columns(), "dataset__slug"])
-
-
 def find_place(episode_id: uuid.UUID) -> Place:
     """Return where the episode is now.
 
@@ -59,9 +49,9 @@ def find_place(episode_id: uuid.UUID) -> Place:
     row = _EPISODE.get(episode_id)
     if row is None:
         raise NotFound(f"episode {episode_id} does not exist")
-    episode = Episode.from_db(DEFAULT_DB_ALIAS, _columns(), row[:-1])
+    episode, slug = row
     if episode.is_committed:
-        return Place(episode.pk, Dataset(slug=row[-1]).path, episode.episode_index)
+        return Place(episode.pk, Dataset(slug=slug).path, episode.episode_index)
     if episode.purged_at is not None:
         raise Gone(f"episode {episode_id} was emptied from the trash on {episode.purged_at:%Y-%m-%d %H:%M} UTC")
     return Place(episode.pk, episode.take_path, None, (episode.trim_first, episode.trim_end))
