@@ -101,8 +101,12 @@ def flat_names(feature: Mapping[str, Any]) -> list[str] | None:
     return [str(name) for axis in names for name in (axis if isinstance(axis, list) else [axis])]
 
 
-def tidy_names(feature: Mapping[str, Any]) -> Feature:
-    """Return `feature` with names nested one list deep made flat, if their number then matches."""
+def tidy_names(features: Mapping[str, Mapping[str, Any]]) -> Features:
+    """Return `features` with names nested one list deep made flat, if their number then matches."""
+    return {key: _tidy(feature) for key, feature in features.items()}
+
+
+def _tidy(feature: Mapping[str, Any]) -> Feature:
     names = feature.get("names")
     nested = isinstance(names, list) and any(isinstance(name, list) for name in names)
     flat = flat_names(feature) if nested and not is_camera(feature) else None

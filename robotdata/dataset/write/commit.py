@@ -127,8 +127,7 @@ def _starting_info(
     The first episodes of a dataset define the `info` of its cameras.
     """
     if base and base.episodes:
-        declared = base.info["features"]
-        return {**base.info, "features": {key: tidy_names(feature) for key, feature in declared.items()}}
+        return {**base.info, "features": tidy_names(base.info["features"])}
     with_info = {key: dict(feature) for key, feature in features.items()}
     for key in video_keys(with_info):
         with_info[key]["info"] = _camera_info(first, key)

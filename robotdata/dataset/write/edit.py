@@ -233,10 +233,10 @@ def _compose(
     try:
         remaining = [episode for episode in base.episodes if episode.index not in edit.delete]
         ranges = kept_ranges(base, {n: part for n, part in edit.trims.items() if n not in edit.delete})
-        declared = {key: tidy_names(feature) for key, feature in base.info["features"].items()}
         refs = [StoredRef(episode, ranges.get(episode.index), edit.tasks.get(episode.index)) for episode in remaining]
         plan = plan_parts(base, base.features, base.fps, refs)
-        compose(plan, folder, {**base.info, "features": declared}, made_by, steps)
+        info = {**base.info, "features": tidy_names(base.info["features"])}
+        compose(plan, folder, info, made_by, steps)
         return ranges
     except VideoError as error:
         raise EditError(
