@@ -13,7 +13,7 @@ from recorder.api.change_schemas import VerdictOut
 from recorder.api.operation_schemas import EncodeIn, OperationDetail
 from recorder.api.operations import Detail
 from recorder.api.paging import Limit, Page, by_name
-from recorder.api.revisions import GoBackIn, PlannedCounts, RenameIn, RevisionOut
+from recorder.api.revisions import GoBackIn, PlannedCounts, RenameIn
 from recorder.api.schemas import ERRORS, DatasetIn, DatasetOut, DatasetPatch, Slug
 from recorder.api.threshold_schemas import MarksPreview, ThresholdsIn
 from recorder.catalog.datasets import change_dataset, create_dataset
@@ -82,7 +82,7 @@ def apply_planned(request: HttpRequest, slug: Annotated[Slug, Path()]) -> Status
     return Status(202, Detail(lookups.operation_of(operation.pk)))
 
 
-@router.get("/datasets/{slug}/revisions", response={200: list[RevisionOut], **ERRORS})
+@router.get("/datasets/{slug}/revisions", response={200: list[Revision], **ERRORS})
 def list_revisions(request: HttpRequest, slug: Annotated[Slug, Path()]) -> list[Revision]:
     """List the current revision and those it can be reverted to, newest first."""
     return revisions_of(lookups.dataset_of(slug))

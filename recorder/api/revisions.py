@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated
 
 from ninja import Schema
@@ -17,24 +16,6 @@ class PlannedCounts(Schema):
     delete: int
     relabel: int
     trim: int
-
-
-class RevisionOut(Schema):
-    """One revision; `what` is committed, edited or reverted, or empty if unknown.
-
-    `episodes` and `frames` are null if it cannot be read; `notes` list what could not be carried over into it.
-    """
-
-    number: int
-    present: bool
-    at: datetime
-    episodes: int | None
-    frames: int | None
-    what: str
-    by: str
-    counts: dict[str, int]
-    reverted_to: int | None
-    notes: list[str]
 
 
 class GoBackIn(Body):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """A revision of the dataset: its number, time and size, what made it (`what`, `counts`) and `by` whom, if known.
+    """One revision, as the API returns it; `what` is committed, edited or reverted, or empty if unknown.
 
-    `episodes` and `frames` are None if it cannot be read. `notes` name what could not be carried over into it.
+    `episodes` and `frames` are None (null) if it cannot be read; `notes` list what could not be carried over into it.
     """
 
     number: int
@@ -34,10 +34,10 @@ class Revision:
     episodes: int | None
     frames: int | None
     what: str
-    by: str = ""
-    counts: dict[str, int] = field(default_factory=dict)
-    reverted_to: int | None = None
-    notes: list[str] = field(default_factory=list)
+    by: str
+    counts: dict[str, int]
+    reverted_to: int | None
+    notes: list[str]
 
 
 def revisions_of(dataset: Dataset) -> list[Revision]:
