@@ -120,35 +120,15 @@ def change_all(
     versions: Versions | None = None,
     own: bool = True,
 ) -> Outcome:
-    """Change the episodes as `change_many` does, but change none if one of them cannot be changed now.
-
-    Raise Refused, naming the episodes that were not changed if some changed meanwhile. With the code NOT_DURABLE, all
-    of them are changed.
-    """
-    if len(episodes) > 1:  # a single one is checked when it is changed
-        _check_all(episodes, fields_for, actor, _ReadVersions(episodes, versions, actor, own=own))
-    outcome = change_many(
-        episodes=episodes, fields_for=fields_for, actor=actor, group=group, versions=versions, own=own
-    )
-    outcome.raise_refusals(len(episodes))
-    return outcome
-
-
-def change_many(
-    *,
-    episodes: Sequence[Episode],
-    fields_for: FieldsFor,
-    actor: Actor,
-    group: uuid.UUID,
-    versions: Versions | None = None,
-    own: bool = True,
-) -> Outcome:
     """Set the fields that `fields_for` returns for each episode; the `group` undoes all of it.
 
     Every `take.json` is written durably before its row; the sidecar of a dataset is written once for all its episodes.
-    Episodes that cannot be changed are named in the result, as are those that were changed after the version in
-    `versions` was read: by another person or, without `own`, by anybody.
+    None is changed if one of them cannot be changed now, or was changed after the version in `versions` was read: by
+    another person or, without `own`, by anybody. Raise Refused, naming the episodes that were not changed if that
+    happens meanwhile. With the code NOT_DURABLE, all of them are changed.
     """
+    if len(episodes) > 1:  # a single one is checked when it is changed
+        _check_all(episodes, fields_for, actor, _ReadVersions(episodes, versions, actor, own=own))
     outcome = Outcome()
     for chunk in _chunks(episodes):
         ids = [episode.pk for episode in chunk]
@@ -161,6 +141,7 @@ def change_many(
             outcome.changes |= {change.episode_id: change for change in changes}
             outcome.changed += [plan.episode for plan in written]
     _update_instances(episodes, outcome)
+    outcome.raise_refusals(len(episodes))
     return outcome
 
 

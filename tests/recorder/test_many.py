@@ -13,7 +13,7 @@ from recorder.errors import Refused
 from recorder.models import Change, Episode
 from recorder.review import change_many as many
 from recorder.review.bulk_edit import edit_many
-from recorder.review.change_many import change_many
+from recorder.review.change_many import change_all
 from recorder.review.verdicts import set_verdict, undo, undo_some
 from robotdata.spool import read_manifest
 from robotdata.spool.take_lock import TakeLock
@@ -115,10 +115,9 @@ def test_it_leaves_alone_what_somebody_changed_since(takes: list[Episode]) -> No
 @pytest.mark.parametrize("count", [1, 3])
 def test_it_names_a_row_that_has_gone(takes: list[Episode], count: int) -> None:
     Episode.objects.filter(pk=takes[0].pk).delete()
-    done = change_many(
-        episodes=takes[:count], fields_for=lambda _: {"rating": 2}, actor=Actor("olga"), group=uuid.uuid4()
-    )
-    assert {pk: refused.code for pk, refused in done.refused.items()} == {takes[0].pk: "no_episode"}
+    with pytest.raises(Refused) as refused:
+        change_all(episodes=takes[:count], fields_for=lambda _: {"rating": 2}, actor=Actor("olga"), group=uuid.uuid4())
+    assert refused.value.code == "no_episode" and str(takes[0].pk) in refused.value.message
     assert [row.rating for row in rows(takes[1:count])] == [2] * (count - 1)
 
 
@@ -128,21 +127,25 @@ def test_one_and_many_agree_on_what_is_a_conflict(takes: list[Episode], count: i
     here, there = Actor("lab", browser="one"), Actor("lab", browser="two")
     some, read = takes[:count], {take.pk: take.updated_at for take in takes}
 
-    def rate(rating: int, actor: Actor, own: bool) -> set[str]:
-        done = change_many(
-            episodes=some,
-            fields_for=lambda _: {"rating": rating},
-            actor=actor,
-            group=uuid.uuid4(),
-            versions=read,
-            own=own,
-        )
-        return {refused.code for refused in done.refused.values()}
+    def rate(rating: int, actor: Actor, own: bool) -> str:
+        """Return the code of the refusal; empty if there is none."""
+        try:
+            change_all(
+                episodes=some,
+                fields_for=lambda _: {"rating": rating},
+                actor=actor,
+                group=uuid.uuid4(),
+                versions=read,
+                own=own,
+            )
+        except Refused as refused:
+            return refused.code
+        return ""
 
-    assert rate(1, here, own=False) == set()
-    assert rate(2, here, own=True) == set()
-    assert rate(2, there, own=False) == set(), "it is so already"
-    assert rate(3, here, own=False) == rate(3, there, own=True) == {"conflict"}
+    assert rate(1, here, own=False) == ""
+    assert rate(2, here, own=True) == ""
+    assert rate(2, there, own=False) == "", "it is so already"
+    assert rate(3, here, own=False) == rate(3, there, own=True) == "conflict"
     assert [row.rating for row in rows(some)] == [2] * count
 
 

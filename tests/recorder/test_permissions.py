@@ -128,11 +128,6 @@ def hello(_: World) -> Hello:
     return Hello.model_validate({"type": "hello", "protocol": rigs.VERSION, "rig": card})
 
 
-def change_many(world: World, actor: Actor) -> None:
-    rated = many.change_many(episodes=[world.take], fields_for=lambda _: {"rating": 3}, actor=actor, group=uuid.uuid4())
-    rated.raise_refusals(1)
-
-
 def undo_many(world: World, actor: Actor) -> None:
     many.undo_many(changes=list(world.take.changes.all()), actor=actor).raise_refusals(1)
 
@@ -170,7 +165,6 @@ CASES = {
     "edit_many": Case(lambda w, a, _: bulk_edit.edit_many(episodes=[w.take, w.other], rating=4, actor=a)),
     "revert": Case(lambda w, a, _: revert.revert(episode=w.take, change=None, actor=a), judged),
     "change_all": Case(lambda w, a, _: change_all(w, a)),
-    "change_many": Case(lambda w, a, _: change_many(w, a)),
     "undo_many": Case(lambda w, a, _: undo_many(w, a), judged),
     "restore": Case(lambda w, a, _: trash.restore(episodes=[w.trashed], actor=a)),
     "empty_trash": Case(lambda w, a, _: trash.empty_trash(actor=a)),
