@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal, NamedTuple, NotRequired, TypedDict
 
 from robotdata.rig.protocol import PREVIEW, VERSION
+from robotdata.rig.states import State
 
 Kind = Literal["episode", "operation", "job", "dataset", "rig", "session"]
 
@@ -62,7 +63,7 @@ def offline_status(name: str, message: str = "", cut_off: Any = None) -> dict[st
         "type": "status",
         "rig": name,
         "online": False,
-        "state": "offline",
+        "state": State.OFFLINE.value,
         "controls": [],
         "message": message or None,
         "cut_off": cut_off if isinstance(cut_off, dict) else None,

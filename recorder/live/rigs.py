@@ -126,7 +126,7 @@ def live_status(*, name: str) -> dict[str, Any]:
     rig = Rig.objects.filter(name=name).first()
     if rig is None:
         unknown = offline_status(name, f"Rig {name} has never connected: start it.")
-        return {**unknown, **readiness_of("offline", {}, []).as_dict()}
+        return {**unknown, **readiness_of(RigState.OFFLINE, {}, []).as_dict()}
     if not rig.is_online:
         last_fields = {key: rig.status[key] for key in ("disk",) if key in rig.status}
         offline = offline_status(name, cut_off=rig.status.get("take"))

@@ -1,4 +1,7 @@
-"""The states of the rows and their transitions, as data; those of a rig are in `robotdata/rig/states.py`."""
+"""The states of the rows and their transitions, as data; those of a rig are in `robotdata/rig/states.py`.
+
+A rig's row has no transitions here: it shows the state that the rig reports, which the rig checks itself.
+"""
 
 from __future__ import annotations
 

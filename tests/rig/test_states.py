@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from robotdata.rig.protocol import REFUSALS
-from robotdata.rig.states import COMMANDS, CONTROLS, REPORTED, State, parse_state, states_for_scripts
+from robotdata.rig.states import COMMANDS, CONTROLS, NEXT, REPORTED, State, parse_state, states_for_scripts
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/rig-protocol.md").read_text()
@@ -23,6 +23,13 @@ def table(heading: str) -> dict[str, list[str]]:
 def test_the_page_of_the_protocol_names_every_state() -> None:
     named = re.search(r"`state` is one of `([a-z ]+)`", PAGE)
     assert named is not None and named[1].split() == list(REPORTED)
+
+
+def test_its_table_of_transitions_is_that_of_the_rig() -> None:
+    rows = table("| state | may become |")
+    assert {state: re.findall(r"`([a-z]+)`", following) for state, (following,) in rows.items()} == {
+        state: [following for following in State if following in NEXT[state]] for state in REPORTED
+    }
 
 
 def test_its_table_of_commands_says_in_which_states_each_is_allowed() -> None:
@@ -47,6 +54,18 @@ def test_the_record_pages_scripts_get_every_state_and_list_none_themselves() -> 
     scripts = [path.read_text() for path in (ROOT / "static/js/record").glob("*.js") if path.stem != "sound"]
     keyed = [each for text in scripts for each in re.findall(rf"\b({'|'.join(State)}): [\[\"'{{]", text)]
     assert keyed == []
+
+
+def test_the_record_pages_scripts_compare_with_states_that_exist() -> None:
+    """`lost` is the page's own: its connection is lost, so the rig's state is not known."""
+    texts = [(ROOT / "static/js/record" / name).read_text() for name in ("controls.js", "facts.js", "timer.js")]
+    compared = {each for text in texts for each in re.findall(r'\b(?:state|now|before) [!=]== "([a-z_]+)"', text)}
+    assert {State.RECORDING, State.COUNTDOWN, State.ERROR} < compared <= {*State, "lost"}
+
+
+def test_every_state_has_a_colour_that_the_style_sheets_know() -> None:
+    style = (ROOT / "static/css/controls.css").read_text()
+    assert {state.tone for state in State if state.tone} <= set(re.findall(r"^\.tone-([a-z]+) {", style, re.MULTILINE))
 
 
 def test_what_a_rig_may_not_say_counts_as_connecting() -> None:
