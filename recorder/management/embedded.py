@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import json
 import logging
 import os
 import shlex
@@ -17,7 +15,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import IO
 
 from django.conf import settings
 from django.core.management import call_command
@@ -26,6 +23,7 @@ from django.db import DatabaseError, DataError, IntegrityError, connection
 from recorder.errors import unusable_message
 from recorder.models import Episode, Job, Rig, SignInCode
 from recorder.models.states import JobState, RigState
+from robotdata.files.lock import open_lock, read_holder, try_lock, write_holder
 from robotdata.supervisor import Child, Supervisor
 
 log = logging.getLogger(__name__)
@@ -293,31 +291,20 @@ class HomeLock:
     def __init__(self, path: Path, url: str) -> None:
         self.path = path
         self.url = url
-        self.file: IO[str] | None = None
+        self._fd = -1
 
     def __enter__(self) -> None:
-        self.file = self.path.open("a+")
-        try:
-            fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self.file.seek(0)
-            raise EmbeddedError(self._in_use_message(self.file.read())) from None
-        self.file.truncate(0)
-        self.file.write(json.dumps({"version": 1, "pid": os.getpid(), "url": self.url}))
-        self.file.flush()
-
-    def _in_use_message(self, text: str) -> str:
-        try:
-            holder = json.loads(text)
-        except ValueError:
-            holder = None
-        holder = holder if isinstance(holder, dict) else {}
-        return (
+        self._fd = open_lock(self.path)
+        if try_lock(self._fd):
+            write_holder(self._fd, url=self.url)
+            return
+        holder = read_holder(self._fd)
+        os.close(self._fd)
+        raise EmbeddedError(
             f"robotdata is already running on {settings.HOME} "
             f"(process {holder.get('pid', '?')}, {holder.get('url', '')}). "
             "Use that page, stop it first, or start with another home: ROBOTDATA_HOME=/some/folder."
         )
 
     def __exit__(self, *_: object) -> None:
-        if self.file is not None:
-            self.file.close()
+        os.close(self._fd)

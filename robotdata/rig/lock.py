@@ -5,12 +5,11 @@ The system releases the lock when that process ends.
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
 from robotdata.capture import clock
-from robotdata.files.lock import open_lock, try_lock
+from robotdata.files.lock import holder_name, open_lock, read_holder, try_lock, write_holder
 
 
 class RigInUse(RuntimeError):
@@ -27,22 +26,13 @@ class RigLock:
         spool.mkdir(parents=True, exist_ok=True)
         self._fd = open_lock(spool / f".rig-{rig}.lock")
         if not try_lock(self._fd):
-            holder = _holder(os.pread(self._fd, 4096, 0))
+            holder = holder_name(read_holder(self._fd))
             os.close(self._fd)
             raise RigInUse(rig, holder)
-        os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, json.dumps({"version": 1, "pid": os.getpid(), "since": clock.iso_now()}).encode(), 0)
+        write_holder(self._fd, since=clock.iso_now())
 
     def release(self) -> None:
         """Release the lock; do nothing if that was done."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
-
-
-def _holder(data: bytes) -> str:
-    try:
-        lock_info = json.loads(data)
-        return f"pid {lock_info['pid']} since {lock_info['since']}"
-    except (ValueError, KeyError, TypeError):
-        return "another process"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 from robotdata.files.atomic_file import atomic_file
 from robotdata.files.errors import FileLocked, NotDurable, OutputExists
-from robotdata.files.lock import lock_file
+from robotdata.files.lock import lock_file, open_lock, try_lock
 from robotdata.files.replace import leftovers, replace_text, temporary_path
 from robotdata.files.trees import link_tree, unlink_from_others
 
@@ -84,6 +85,32 @@ def test_a_lock_has_one_holder_who_is_named(tmp_path: Path, place: str) -> None:
     os.close(fd)
     os.close(lock_file(path))
     assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize(
+    ("written", "holder"),
+    [
+        (b"pid 4711", "pid 4711"),  # by a process that was started before the file had a version
+        (b'{"version": 1, "pid": 4711, "since": "2026-11-29T12:00:00Z"}', "pid 4711 since 2026-11-29T12:00:00Z"),
+        (b'{"version": 2, "pid": {"number": 4711}}', "another process"),
+        (b'{"version": 1}', "another process"),
+        (b"[4711]", "another process"),
+        (b"\xff\x00", "another process"),
+        (b"", "another process"),
+    ],
+)
+def test_the_holder_of_a_lock_is_named_whatever_wrote_it(tmp_path: Path, written: bytes, holder: str) -> None:
+    path = tmp_path / ".lock"
+    fd = open_lock(path)
+    assert try_lock(fd)
+    os.pwrite(fd, written, 0)
+    with pytest.raises(FileLocked) as raised:
+        lock_file(path)
+    assert raised.value.holder == holder
+    os.close(fd)
+    fd = lock_file(path)
+    assert json.loads(path.read_bytes()) == {"version": 1, "pid": os.getpid()}
+    os.close(fd)
 
 
 def test_an_output_is_whole_or_absent(tmp_path: Path) -> None:

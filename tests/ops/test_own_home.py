@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from recorder.management.embedded import exposure_warnings
+from recorder.management.embedded import EmbeddedError, HomeLock, exposure_warnings
 from robotdata.origins import is_ours
 from robotdata.secret_files import read_or_make
 from tests.support.fresh_home import fill_home
@@ -72,6 +72,17 @@ def test_processes_that_start_together_make_one_secret(tmp_path: Path) -> None:
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, text=True) for _ in range(4)
     ]
     assert len({child.communicate("x")[0] for child in children}) == 1
+
+
+def test_a_second_start_names_the_first(tmp_path: Path) -> None:
+    path = tmp_path / "run.lock"
+    with HomeLock(path, "http://127.0.0.1:8000"):
+        assert json.loads(path.read_text()) == {"version": 1, "pid": os.getpid(), "url": "http://127.0.0.1:8000"}
+        with pytest.raises(EmbeddedError) as refused, HomeLock(path, "http://127.0.0.1:8001"):
+            pass
+        assert f"process {os.getpid()}, http://127.0.0.1:8000" in str(refused.value)
+    with HomeLock(path, "http://127.0.0.1:8001"):
+        assert json.loads(path.read_text())["url"] == "http://127.0.0.1:8001"
 
 
 def test_the_start_says_what_is_open(tmp_path: Path) -> None:
