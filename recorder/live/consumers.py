@@ -16,7 +16,7 @@ from recorder.errors import Refused
 from recorder.live import rigs
 from recorder.live.change_feed import recently_moved, watcher
 from recorder.live.hub import SILENT_S, CameraRates, Feed, Viewer, hub
-from recorder.live.layer_errors import LAYER_ERRORS
+from recorder.live.layer import LAYER_ERRORS, is_readable, layer_message
 from recorder.live.messages import Moved
 from recorder.live.relay import Inbound, Outbound, is_scaled_out, watch_group
 from recorder.live.rig_messages import (
@@ -163,10 +163,12 @@ class RigConsumer(Socket):
     async def on_reply(self, reply: dict[str, Any]) -> None:
         """Forward the rig's reply to the processes that sent the command."""
         for channel in self.waiting.pop(reply["id"], []):
-            await self.to_layer(channel, {"type": "command.reply", "reply": reply})
+            await self.to_layer(channel, layer_message("command.reply", reply=reply))
 
     async def rig_command(self, event: dict[str, Any]) -> None:
         """Send a command to the rig. Called over the channel layer by `rig_commands.send_command`."""
+        if not is_readable(event):
+            return
         if len(self.waiting) >= COMMANDS_WAITING:
             self.waiting.pop(next(iter(self.waiting)))  # its sender has timed out long ago
         self.waiting.setdefault(event["id"], []).append(event["reply_to"])
@@ -174,7 +176,7 @@ class RigConsumer(Socket):
 
     async def rig_watch(self, event: dict[str, Any]) -> None:
         """Record what another web process watches. Called over the channel layer."""
-        if self.outbound is not None:
+        if self.outbound is not None and is_readable(event):
             self.outbound.record_request(event["process"], event["cameras"])
 
     async def to_layer(self, channel: str, message: dict[str, Any]) -> None:

@@ -18,7 +18,7 @@ from channels.layers import get_channel_layer
 from django.conf import settings
 
 from recorder.live.hub import CameraRates, Feed, Hub, Viewer
-from recorder.live.layer_errors import LAYER_ERRORS
+from recorder.live.layer import LAYER_ERRORS, is_readable, layer_message
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ class Outbound:
             message = await viewer.next()
             kind = "feed.frame" if isinstance(message, bytes) else "feed.words"
             try:
-                await layer.group_send(feed_group(self.rig), {"type": kind, "rig": self.rig, "news": message})
+                await layer.group_send(feed_group(self.rig), layer_message(kind, rig=self.rig, news=message))
             except LAYER_ERRORS as error:
                 log.warning("The channel layer rejects the feed of %s: %s", self.rig, error)
                 await asyncio.sleep(1.0)
@@ -138,7 +138,7 @@ class Inbound:
 
     def _publish(self, message: dict[str, Any]) -> None:
         feed = self.hub.feeds.get(str(message.get("rig")))
-        if feed is None or feed.on_rates is not None:
+        if feed is None or feed.on_rates is not None or not is_readable(message):
             return
         news = message["news"]
         if isinstance(news, bytes):
@@ -173,5 +173,5 @@ class Inbound:
             await layer.group_discard(group, channel)
         self._groups = groups
         for feed in remote:
-            request = {"type": "rig.watch", "process": PROCESS, "cameras": feed.camera_rates()}
+            request = layer_message("rig.watch", process=PROCESS, cameras=feed.camera_rates())
             await layer.group_send(watch_group(feed.name), request)

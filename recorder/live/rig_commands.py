@@ -13,7 +13,7 @@ from channels.layers import get_channel_layer
 
 from recorder.actor import Actor
 from recorder.errors import Refused
-from recorder.live.layer_errors import LAYER_ERRORS
+from recorder.live.layer import LAYER_ERRORS, is_readable, layer_message
 from recorder.live.rigs import find_rig
 from recorder.models import Rig
 from recorder.models.permissions import Action, require
@@ -83,7 +83,7 @@ async def send_command(
 
 async def _ask(rig: Rig, name: str, args: dict[str, Any], timeout: float, command_id: str) -> dict[str, Any]:
     layer = get_channel_layer()
-    command = {"type": "rig.command", "id": command_id, "name": name, "args": args}
+    command = layer_message("rig.command", id=command_id, name=name, args=args)
     try:
         channel = await layer.new_channel()
         try:
@@ -100,6 +100,13 @@ async def _ask(rig: Rig, name: str, args: dict[str, Any], timeout: float, comman
         ) from None
     except LAYER_ERRORS as error:
         raise Refused("no_layer", f"The channel layer (CHANNEL_URL) is unreachable: {error}.", 503) from error
+    if not is_readable(answer):
+        raise Refused(
+            "no_answer",
+            f"{rig.name} answered through a web process of a newer release, which this one cannot read. "
+            "Restart all web processes with the same release.",
+            504,
+        )
     return dict(answer["reply"])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import signal
 import subprocess
@@ -11,6 +12,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
+from recorder.live.relay import watch_group
 
 FRONT = "observation.images.front"
 
@@ -79,6 +82,22 @@ async def test_it_brings_a_command_across(two: Any, fake_rig: Any) -> None:
     async with rig.running():
         status, _ = await second.ask("POST", f"/rigs/{rig.name}/commands/stop", {})
         assert (status, [command["name"] for command in rig.commands]) == (200, ["stop"])
+
+
+async def test_a_process_of_another_release_may_share_the_layer(two: Any, redis_url: str, fake_rig: Any) -> None:
+    """What a newer one asks for is ignored; an older one sends no version, and is served."""
+    first, _ = two
+    layer = pytest.importorskip("channels_redis.pubsub").RedisPubSubChannelLayer(hosts=[redis_url])
+    rig = fake_rig(first, f"rig-{uuid.uuid4().hex[:8]}")
+    request = {"type": "rig.watch", "process": "newer", "cameras": {FRONT: 30}, "v": 2}
+    older = {"type": "rig.watch", "process": "older", "cameras": {FRONT: 7}}
+    async with rig.running(), asyncio.timeout(60):
+        while rig.watched != {FRONT: 7}:  # until the process listens
+            await layer.group_send(watch_group(rig.name), request)
+            await layer.group_send(watch_group(rig.name), older)
+            await asyncio.sleep(0.05)
+            assert rig.watched in ({}, {FRONT: 7}), "what the newer one asked for counts"
+        assert (await first.ask("POST", f"/rigs/{rig.name}/commands/stop", {}))[0] == 200
 
 
 async def test_it_says_offline_soon_where_the_rigs_process_is_killed(
