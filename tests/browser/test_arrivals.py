@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.support.browser import heard
-from tests.support.desk_data import call, filled
+from recorder.quality.assess import METRICS_FILE
+from tests.support.browser import heard, quiet
+from tests.support.desk_data import call, filled, until
 from tests.support.takes import make_take
 
 pytestmark = pytest.mark.browser
@@ -33,6 +34,9 @@ def test_only_a_new_take_comes_to_the_top_and_only_once(visit: Any, takes: list[
     new = make_take(product.home / "spool", 6, episode=61, dataset="arrivals", task="new").name
     product.recover()
     expect(cards.first).to_have_id(f"take-{new}")
-    page.wait_for_timeout(3000)  # it is measured meanwhile, and moves for that
+    until((product.home / "spool" / new / METRICS_FILE).exists, True)  # it has moved for that
+    call(page, "PATCH", f"/api/episodes/{new}", {"rating": 3})  # what comes of it comes after the measurement
+    expect(page.locator(f'[id="take-{new}"]')).to_contain_text("3 of 5")
+    quiet(page, 1.0)
     assert page.locator(f'[id="take-{new}"]').count() == 1
     assert cards.count() == had + 1

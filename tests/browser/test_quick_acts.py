@@ -44,8 +44,11 @@ def test_undo_on_the_wall_waits_for_what_was_pressed_before(visit: Any, takes: l
     page.route(f"**/api/episodes/{takes[2]}", lambda route: route.continue_() if held else held.append(route))
     page.locator(f"#keep-{takes[2]}").click()
     until_held(page, held, "")
+    undone: list[str] = []
+    page.on("request", lambda request: undone.append(request.url) if request.url.endswith("/api/undo") else None)
     page.keyboard.press("z")
-    page.wait_for_timeout(500)
+    call(page, "GET", f"/api/episodes/{takes[1]}")  # an undo that did not wait would be asked for before this
+    assert not undone
     held[0].continue_()
     expect(page.locator(".toast", has_text="Undone.")).to_be_visible()
     assert call(page, "GET", f"/api/episodes/{takes[1]}")["rating"] == 4

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, Route, WebSocket, expect
 
 from tests.support.desk_data import call, fill, until
 
@@ -49,6 +49,9 @@ def test_it_moves_on_from_a_take_that_is_kept_already_and_previous_leads_back(vi
     page = visit("/")
     ids = fill(page, product, "back", 4, TICKS)
     call(page, "PATCH", f"/api/episodes/{ids[1]}", {"verdict": "keep"})
+    sockets: list[WebSocket] = []
+    page.on("websocket", lambda socket: sockets.append(socket))
+    page.clock.install()
     page.goto(f"/episodes/{ids[1]}/?list=review&sort=oldest")
     opened(page, ids[1])
     page.keyboard.press("k")
@@ -63,7 +66,12 @@ def test_it_moves_on_from_a_take_that_is_kept_already_and_previous_leads_back(vi
     opened(page, ids[1])
     page.keyboard.press("j")
     opened(page, ids[3])  # in the list to review the others stand no longer
-    page.wait_for_timeout(3000)
+    left = [socket for socket in sockets if any(f"/ws/play/{take}/" in socket.url for take in ids[1:3])]
+    assert len(left) >= 4  # each was shown twice
+    for socket in left:
+        if not socket.is_closed():
+            socket.wait_for_event("close")
+    page.clock.fast_forward(3000)  # longer than a socket may be away
     expect(page.locator("#lost")).to_be_hidden()  # the sockets of the takes before were closed by the page itself
 
 
