@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import re
 import shutil
 import time
@@ -100,10 +101,30 @@ async def page(web: Web) -> AsyncIterator[Page]:
         await browser.close()
 
 
+class Pongs:
+    """Counts the answers to the page's pings."""
+
+    def __init__(self, page: Page) -> None:
+        self.count = 0
+        page.on("websocket", lambda socket: socket.on("framereceived", self.heard))
+
+    def heard(self, data: str | bytes) -> None:
+        if isinstance(data, str) and json.loads(data)["type"] == "pong":
+            self.count += 1
+
+    async def wait_for(self, more: int) -> None:
+        """Wait until so many more have come."""
+        enough = self.count + more
+        async with asyncio.timeout(60):
+            while self.count < enough:
+                await asyncio.sleep(0.05)
+
+
 async def test_a_rig_that_dies_while_it_records_is_offline_and_the_connection_is_not_lost(
     page: Page, rig: SeenRig
 ) -> None:
     async with rig.showing():
+        pongs = Pongs(page)
         await page.goto(f"/record/{rig.name}/")
         await expect(page.locator("#state")).to_have_text("ready")
         await expect(page.locator("#offline")).to_be_hidden()
@@ -112,8 +133,8 @@ async def test_a_rig_that_dies_while_it_records_is_offline_and_the_connection_is
         await rig.change(take=take)
         await expect(page.locator("#state")).to_have_text("recording")
     await expect(page.locator("#state")).to_have_text("offline")
-    for later_ms in (0, 4000):
-        await page.wait_for_timeout(later_ms)  # longer than a page waits for news before it says that it has none
+    for answers in (0, 6):  # it asks once a second, and would call the connection lost after five without an answer
+        await pongs.wait_for(answers)
         await expect(page.locator("#offline")).to_contain_text(re.compile(r"offline since \d\d:\d\d"))
         await expect(page.locator("#offline-take")).to_be_visible()
         await expect(page.locator("#lost")).to_be_hidden()
