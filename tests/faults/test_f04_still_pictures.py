@@ -6,7 +6,6 @@ A real rig reports it on the page while it records, and flags it in the take.
 from __future__ import annotations
 
 import signal
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,7 +15,7 @@ import pytest
 from robotdata.spool import Take
 from tests.recorder.sockets.conftest import Web
 from tests.support.http_source import Source
-from tests.support.rigs import FRONT, TICKED, RigProcess, new_dataset, running, until
+from tests.support.rigs import FRONT, TICKED, RigProcess, new_dataset, rows_in, running, until
 
 pytestmark = pytest.mark.faults
 
@@ -78,7 +77,9 @@ def test_ticks_without_a_fresh_picture_are_marked_and_nothing_is_made_up(
     rig.written(take, 5)
     source.process.send_signal(signal.SIGSTOP)
     try:
-        time.sleep(0.7)
+        rows = rows_in(rig.spool / take)
+        until(lambda: warned(rig, "stale") or warned(rig, "lost"))
+        rig.written(take, rows + 5)
     finally:
         source.process.send_signal(signal.SIGCONT)
     until(lambda: not rig.cameras)
