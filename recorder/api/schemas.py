@@ -104,8 +104,8 @@ class CommandIn(Body):
     args: dict[Annotated[str, text(60)], Any] = Field(default_factory=dict, max_length=20)
 
 
-class RecordIn(Body):
-    """Start a take in the running session, or in a new one."""
+class SessionSettings(Body):
+    """What a session records, and its times `*_s` in seconds."""
 
     dataset: Slug
     task: Task
@@ -113,6 +113,11 @@ class RecordIn(Body):
     countdown_s: Seconds = 3.0
     episode_s: Seconds | None = None
     reset_s: Seconds | None = None
+
+
+class RecordIn(SessionSettings):
+    """Start a take in the running session, or in a new one."""
+
     take: UUID | None = None
     id: UUID | None = None
 
@@ -130,16 +135,10 @@ class RecordOut(ReplyOut):
     session: UUID
 
 
-class SessionIn(Body):
+class SessionIn(SessionSettings):
     """Settings of a session; times `*_s` are in seconds. Without `operator`, the name of the account is used."""
 
     rig: RigName
-    dataset: Slug
-    task: Task
-    operator: Operator | None = None
-    countdown_s: Seconds = 3.0
-    episode_s: Seconds | None = None
-    reset_s: Seconds | None = None
 
 
 class SessionOut(Schema):
