@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpResponse
@@ -48,47 +49,6 @@ def dataset(request: Request, slug: str) -> HttpResponse:
     return render(request, "recorder/dataset.html", context)
 
 
-@require_GET
-def dataset_figures(request: Request, slug: str) -> HttpResponse:
-    """The fragment with the dataset's counts."""
-    row = dataset_of(slug)
-    return render(request, "recorder/_dataset_figures.html", {"dataset": row, "figures": figures_of(row)})
-
-
-@require_GET
-def dataset_operations(request: Request, slug: str) -> HttpResponse:
-    """The fragment with the dataset's operations."""
-    return render(request, "recorder/_dataset_operations.html", _operations(dataset_of(slug)))
-
-
-@require_GET
-def dataset_planned(request: Request, slug: str) -> HttpResponse:
-    """The fragment with the pending changes."""
-    row = dataset_of(slug)
-    return render(request, "recorder/_dataset_planned.html", {"dataset": row, **_planned(row)})
-
-
-@require_GET
-def dataset_revisions(request: Request, slug: str) -> HttpResponse:
-    """The fragment with the dataset's revisions."""
-    row = dataset_of(slug)
-    return render(request, "recorder/_dataset_revisions.html", {"dataset": row, "revisions": revisions_of(row)})
-
-
-@require_GET
-def dataset_remarks(request: Request, slug: str) -> HttpResponse:
-    """The fragment with the defects of its folder."""
-    row = dataset_of(slug)
-    return render(request, "recorder/_dataset_remarks.html", {"dataset": row, "remarks": remarks_of(row)})
-
-
-@require_GET
-def dataset_tasks(request: Request, slug: str) -> HttpResponse:
-    """The fragment with the dataset's tasks."""
-    row = dataset_of(slug)
-    return render(request, "recorder/_dataset_tasks.html", {"dataset": row, "tasks": tasks_of(row)})
-
-
 def _planned(row: Dataset) -> dict[str, Any]:
     """Return the pending changes, and whether the dataset is `changing`, so that they cannot be applied now."""
     changing = Operation.objects.filter(dataset=row, state=OperationState.RUNNING).exists()
@@ -101,4 +61,23 @@ def _operations(row: Dataset) -> dict[str, Any]:
     newest = Operation.objects.filter(dataset=row).first()
     if newest is not None and newest.error and newest not in rows:
         rows.append(newest)
-    return {"dataset": row, "operations": [with_progress(operation) for operation in rows]}
+    return {"operations": [with_progress(operation) for operation in rows]}
+
+
+def _fragment(template: str, values: Callable[[Dataset], dict[str, Any]]) -> Callable[..., HttpResponse]:
+    """Return the view of a part of the dataset's page; the page fetches that part again when it changes."""
+
+    @require_GET
+    def fragment(request: Request, slug: str) -> HttpResponse:
+        row = dataset_of(slug)
+        return render(request, template, {"dataset": row, **values(row)})
+
+    return fragment
+
+
+dataset_figures = _fragment("recorder/_dataset_figures.html", lambda row: {"figures": figures_of(row)})
+dataset_operations = _fragment("recorder/_dataset_operations.html", _operations)
+dataset_planned = _fragment("recorder/_dataset_planned.html", _planned)
+dataset_revisions = _fragment("recorder/_dataset_revisions.html", lambda row: {"revisions": revisions_of(row)})
+dataset_remarks = _fragment("recorder/_dataset_remarks.html", lambda row: {"remarks": remarks_of(row)})
+dataset_tasks = _fragment("recorder/_dataset_tasks.html", lambda row: {"tasks": tasks_of(row)})
