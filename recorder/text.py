@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +23,14 @@ def sanitize_json(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [sanitize_json(item) for item in value]
     return value
+
+
+def parse_uuid(value: object) -> uuid.UUID | None:
+    """Return the value's text as a UUID; None if it is not one."""
+    try:
+        return uuid.UUID(str(value))
+    except ValueError:
+        return None
 
 
 def describe_fields(fields: dict[str, Any]) -> str:

@@ -10,6 +10,7 @@ from django.conf import settings
 
 from recorder.models import Episode
 from recorder.models.states import EpisodeState
+from recorder.text import parse_uuid
 from robotdata.dataset.errors import EditError
 from robotdata.dataset.layout import SIDECAR
 from robotdata.dataset.lock import dataset_lock
@@ -54,10 +55,8 @@ def _shared_uuids(folder: Path, opened: DatasetFolder) -> dict[str, uuid.UUID]:
     """Map sidecar UUID text to UUID for episodes that another dataset also has, in its rows and in its folder."""
     texts: dict[uuid.UUID, str] = {}
     for info in opened.episodes:
-        try:
-            texts[uuid.UUID(str(info.uuid))] = str(info.uuid)
-        except ValueError:
-            continue  # not a UUID: its generated id contains the folder's name
+        if (pk := parse_uuid(info.uuid)) is not None:  # the generated id of another contains the folder's name
+            texts[pk] = str(info.uuid)
     by_dataset: dict[str, set[uuid.UUID]] = {}
     rows = Episode.objects.filter(state=EpisodeState.ENCODED, purged_at=None).exclude(dataset__slug=folder.name)
     ids = list(texts)

@@ -16,7 +16,7 @@ from recorder.models.annotations import TRIM, from_row, from_sidecar, to_row, to
 from recorder.models.states import Verdict
 from recorder.models.versions import next_version
 from recorder.quality.odd_fields import odd_marks
-from recorder.text import sanitize_json
+from recorder.text import parse_uuid, sanitize_json
 from robotdata.dataset.annotations import Ids, write_annotations
 from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import DatasetBusy, DatasetError, EditError
@@ -36,10 +36,7 @@ _ANNOTATION_FIELDS = (*REVIEW_FIELDS, "operator", "reviewer", "marks", "recorded
 
 def committed_id(dataset: Dataset, info: EpisodeInfo) -> uuid.UUID:
     """Return the UUID of a committed episode; derived from its index if another program recorded it."""
-    try:
-        return uuid.UUID(str(info.uuid))
-    except ValueError:
-        return uuid.uuid5(uuid.NAMESPACE_URL, f"robotdata:{dataset.slug}/{info.index}")
+    return parse_uuid(info.uuid) or uuid.uuid5(uuid.NAMESPACE_URL, f"robotdata:{dataset.slug}/{info.index}")
 
 
 def ids_for(dataset: Dataset) -> Ids:

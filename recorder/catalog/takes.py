@@ -29,7 +29,7 @@ from recorder.models.unopened import UnopenedKind
 from recorder.models.versions import next_version
 from recorder.quality.assess import METRICS_FILE as METRICS
 from recorder.quality.odd_fields import odd_marks
-from recorder.text import sanitize_json
+from recorder.text import parse_uuid, sanitize_json
 from robotdata.capture.texts import tidy_task
 from robotdata.spool.annotation import Annotation
 from robotdata.spool.errors import NoTake, SpoolError
@@ -164,11 +164,8 @@ def _dataset(facts: Facts) -> Dataset:
 
 
 def _session_id(facts: Facts) -> uuid.UUID | None:
-    try:
-        rows = Session.objects.filter(pk=uuid.UUID(facts.get("session", "")))
-        return rows.values_list("pk", flat=True).first()
-    except ValueError:
-        return None
+    pk = parse_uuid(facts.get("session"))
+    return None if pk is None else Session.objects.filter(pk=pk).values_list("pk", flat=True).first()
 
 
 def _pin_features(episode: Episode, facts: Facts) -> None:

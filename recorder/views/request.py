@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -12,6 +11,7 @@ from django_htmx.middleware import HtmxDetails
 from recorder.browse import ordering
 from recorder.models import Episode
 from recorder.models.episode import EpisodeQuerySet
+from recorder.text import parse_uuid
 
 PAGE = 36
 
@@ -30,7 +30,5 @@ def episode_page(rows: EpisodeQuerySet, after: str | None, *, sort: str = "", mo
 
 
 def _cursor(after: str | None) -> Episode | None:
-    try:
-        return Episode.objects.filter(pk=uuid.UUID(after)).first() if after else None
-    except ValueError:
-        return None
+    pk = parse_uuid(after)
+    return None if pk is None else Episode.objects.filter(pk=pk).first()

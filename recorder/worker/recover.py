@@ -28,7 +28,7 @@ from recorder.models.annotations import FIELDS
 from recorder.models.lifecycle import move
 from recorder.models.paths import revisions_of, work_of
 from recorder.models.states import EpisodeState
-from recorder.text import sanitize_json
+from recorder.text import parse_uuid, sanitize_json
 from recorder.worker import sweep
 from recorder.worker.recover_takes import find_missing, recover_takes
 from recorder.worker.recovery_report import Report
@@ -89,7 +89,7 @@ def _restore_aside(report: Report) -> None:
     spool = Path(settings.SPOOL_DIR)
     for aside in sorted(spool.glob(f"{ASIDE_PREFIX}*")) if spool.is_dir() else ():
         name = aside.name.removeprefix(ASIDE_PREFIX)
-        pk = _uuid(name)
+        pk = parse_uuid(name)
         row = Episode.objects.filter(pk=pk).first() if pk is not None else None
         is_confirmed = row is not None and (row.purged_at is not None or row.is_committed)
         if is_confirmed or (spool / name).exists():
@@ -266,10 +266,3 @@ def _restore_session(pk: uuid.UUID, names: list[str]) -> None:
 def _rig_of(take_id: str) -> Rig:
     name = sanitize_json(str(read_manifest(Path(settings.SPOOL_DIR) / take_id).get("rig") or "unknown")[:48])
     return Rig.objects.get_or_create(name=name)[0]
-
-
-def _uuid(text: str) -> uuid.UUID | None:
-    try:
-        return uuid.UUID(text)
-    except ValueError:
-        return None

@@ -30,6 +30,7 @@ from recorder.models.lifecycle import move
 from recorder.models.states import EpisodeState, JobState, OperationState, RigState
 from recorder.models.unopened import UnopenedKind
 from recorder.quality.assess import REJUDGE_AFTER, unassessed
+from recorder.text import parse_uuid
 from recorder.worker.commit import clear_committed
 from recorder.worker.encode import fail_job, finish_encoding
 from robotdata.spool import SpoolError, TakeBusy, recover_take
@@ -242,10 +243,6 @@ def _is_busy(now: datetime) -> bool:
 
 
 def _staged_ids() -> list[uuid.UUID]:
-    ids, folder = [], Path(settings.STAGING_DIR)
-    for path in folder.iterdir() if folder.is_dir() else ():
-        try:
-            ids.append(uuid.UUID(path.name))
-        except ValueError:
-            continue
-    return ids[:500]
+    folder = Path(settings.STAGING_DIR)
+    paths = folder.iterdir() if folder.is_dir() else ()
+    return [pk for path in paths if (pk := parse_uuid(path.name)) is not None][:500]
