@@ -1,4 +1,4 @@
-"""F13: Every device raises while the take is stopped, or when it is told to let go."""
+"""F13: Every device raises while the take is stopped, or when it is told to disconnect."""
 
 from __future__ import annotations
 
