@@ -48,6 +48,14 @@ class OneRow(Generic[M]):
 
         Raises ValueError for a malformed key.
         """
+        values = self.values(key)
+        if values is None:
+            return None
+        count = len(self._own)
+        return self._model().from_db(DEFAULT_DB_ALIAS, self._own, values[:count]), *values[count:]
+
+    def values(self, key: Any) -> list[Any] | None:
+        """Return the values of the fields, in the model's order, then of `related`. Otherwise as `get`, but cheaper."""
         statement = self._statement or self._make(key)
         with connection.cursor() as cursor:
             cursor.execute(statement.sql, [statement.key.get_db_prep_value(key, connection)])
@@ -58,8 +66,7 @@ class OneRow(Generic[M]):
         for position, functions, expression in statement.converters:
             for function in functions:
                 values[position] = function(values[position], expression, connection)
-        count = len(self._own)
-        return self._model().from_db(DEFAULT_DB_ALIAS, self._own, values[:count]), *values[count:]
+        return values
 
     def _make(self, key: Any) -> _Statement:
         model = self._model()

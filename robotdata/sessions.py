@@ -21,11 +21,11 @@ class SessionStore(db.SessionStore):
 
     def load(self) -> dict[str, Any]:
         """Return the session's data; nothing for a session that does not exist or has expired."""
-        row = _SESSION.get(self.session_key)
-        if row is None or row[0].expire_date <= timezone.now():
+        row = _SESSION.values(self.session_key)
+        if row is None or row[1] <= timezone.now():
             self._session_key = None
             return {}
-        return self.decode(row[0].session_data)
+        return self.decode(row[0])
 
 
 _SESSION = OneRow(SessionStore.get_model_class, ("session_data", "expire_date"))
