@@ -53,7 +53,11 @@ class DeviceContext:
 
 @runtime_checkable
 class Robot(Protocol):
-    """A robot. `features` are LeRobot's, for `action` and every `observation.*` except cameras."""
+    """A robot. `features` are LeRobot's, for `action` and every `observation.*` except cameras.
+
+    It may have an attribute `recorded_action`, "sent" or "requested": which of a tick's two actions becomes the
+    `action` of a dataset if the rig file does not say it. Without the attribute it is "sent".
+    """
 
     robot_type: str
     features: Features

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robotdata.capture import clock
+from robotdata.capture.actions import ACTION, REQUESTED_COLUMN
 from robotdata.capture.camera_thread import CameraThread
 from robotdata.capture.devices import Robot, TakeAware, Teleoperator
 from robotdata.capture.errors import DeviceError
@@ -226,8 +227,10 @@ class ControlLoop:
         if begins and isinstance(self._robot.driver, TakeAware):
             session.call(self._robot, "begin_take")
         observation, values = session.call(self._robot, "observe", check=self._check_observation)
-        requested = session.call(self._teleoperator, "action", observation, check=self._values.requested_action)
-        values["action"] = session.call(self._robot, "act", requested, check=self._values.sent_action)
+        values[REQUESTED_COLUMN], requested = session.call(
+            self._teleoperator, "action", observation, check=self._values.requested_action
+        )
+        values[ACTION] = session.call(self._robot, "act", requested, check=self._values.sent_action)
         wall_ns = clock.wall_ns()
         frames = [
             (camera, session.call(device, "grab", tick, check=camera.make_frame)) for camera, device in self._ticked
@@ -238,7 +241,7 @@ class ControlLoop:
         self._ticks += 1
         self._times.append(now)
         state = np.asarray(values.get("observation.state", ()), np.float32)
-        self.telemetry.append((wall_ns / 1e9, state, values["action"]))
+        self.telemetry.append((wall_ns / 1e9, state, values[ACTION]))
 
     def _check_observation(self, observation: Any) -> tuple[Any, dict[str, NDArray[Any]]]:
         """Return the observation unchanged, for the teleoperator, and as it is stored. Raises DeviceError."""

@@ -142,14 +142,17 @@ class RowValues:
             raise DeviceError(f"observe returns a {type(values).__name__}, want values keyed by feature name")
         return {name: self._values[name].convert(values.get(name), "observe") for name in self._observed}
 
-    def requested_action(self, value: Any) -> NDArray[np.float32]:
-        """Return a teleoperator's action as float32 (n,), before the robot gets it. Raises DeviceError."""
+    def requested_action(self, value: Any) -> tuple[NDArray[Any], NDArray[np.float32]]:
+        """Return a teleoperator's action as it is stored, (n,) of the feature's dtype, and as the robot gets it.
+
+        The second array is float32 (n,), and a copy, because a robot may change what it gets. Raises DeviceError.
+        """
         stored = self._values["action"].convert(value, "action")
         with np.errstate(over="ignore"):
             action = stored.astype(np.float32)
         if not np.isfinite(action).all():
             raise DeviceError(f"action returns {stored[~np.isfinite(action)][0]!r}, which is beyond float32")
-        return action
+        return stored, action
 
     def sent_action(self, value: Any) -> NDArray[Any]:
         """Return the action that `act` reports as sent, (n,) of the feature's dtype. Raises DeviceError."""

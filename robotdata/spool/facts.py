@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from robotdata.capture.actions import ACTIONS
 from robotdata.spool.fields import Fields, OddField, short_repr
 
 FORMAT = "robotdata-take"
@@ -115,6 +116,7 @@ def _check(value: Mapping[str, Any]) -> Facts:
         fields.text(name, longest)
     fields.text("task", _LONGEST_TASK)
     fields.text("end_reason", 200, or_none=True)
+    fields.check("recorded_action", lambda v: v in ACTIONS, " or ".join(ACTIONS))
     for name in ("started_at", "ended_at"):
         fields.timestamp(name)
     fields.number("duration_s", 0, 1e9)

@@ -45,8 +45,8 @@ def new_manifest(
 ) -> dict[str, Any]:
     """Return the manifest of a new take.
 
-    `facts` are rig, robot_type, fps, dataset, session, task and operator; `features` are LeRobot's; `cameras` holds
-    codec, width and height (pixels) by key.
+    `facts` are rig, robot_type, fps, dataset, session, task, operator and, if the rows hold both actions,
+    `recorded_action`; `features` are LeRobot's; `cameras` holds codec, width and height (pixels) by key.
     """
     defaults: dict[str, Any] = {
         "rig": "",

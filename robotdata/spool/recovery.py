@@ -111,8 +111,9 @@ def recover_take(folder: Path) -> Recovery:
     """Close an unfinished take as `interrupted`; in a finished one, only delete leftover temporary files.
 
     Nothing else is deleted: what is cut off a file is kept in `<file>.lost`. Raises TakeBusy while the recorder lives,
-    NoTake, BadManifest, and UnusableTake for an unexpected error. It is BadManifest too if the features or cameras of
-    an unfinished take are invalid, because its files cannot be interpreted then; they stay unchanged.
+    NoTake, BadManifest, and UnusableTake for an unexpected error. It is BadManifest too if the features, cameras or
+    `recorded_action` of an unfinished take are invalid, because its files cannot be interpreted then; they stay
+    unchanged.
     """
     manifest = manifests.read_manifest(folder)
     with TakeLock(folder):
@@ -124,7 +125,7 @@ def recover_take(folder: Path) -> Recovery:
         if finished:
             return _earlier_result(manifest)
         if plan is None:
-            if invalid := manifest.odd_in("features", "cameras"):
+            if invalid := manifest.odd_in("features", "cameras", "recorded_action"):
                 raise BadManifest(folder, f"does not say what its files hold ({invalid[0]})")
             plan = _make_plan(folder, manifest)
             replace_json(folder / PLAN, plan)
@@ -183,7 +184,7 @@ def _make_plan(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
 def _repaired_rows(path: Path, manifest: dict[str, Any]) -> row_files.StoredRows:
     """Return the complete rows, after rewriting a damaged or missing header from the manifest."""
     create_if_missing(path)
-    row_files.repair_header(path, row_files.columns_of(manifest["features"], list(manifest["cameras"])))
+    row_files.repair_header(path, row_files.columns_of_take(manifest))
     return row_files.read_rows(path)
 
 

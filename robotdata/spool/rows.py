@@ -11,7 +11,7 @@ import io
 import os
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -19,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from robotdata.capture.actions import ACTION, REQUESTED_COLUMN
 from robotdata.capture.records import Row
 from robotdata.capture.texts import TEXT_BYTES, pack_text
 from robotdata.files import open_own
@@ -56,8 +57,13 @@ class Column:
         return kind if self.size is None else pa.list_(kind, self.size)
 
 
-def columns_of(features: Mapping[str, Mapping[str, Any]], cameras: Sequence[str]) -> list[Column]:
-    """Return the columns of a take with these LeRobot features. Raises SpoolError for a dtype that rows cannot hold."""
+def columns_of(
+    features: Mapping[str, Mapping[str, Any]], cameras: Sequence[str], *, both_actions: bool = False
+) -> list[Column]:
+    """Return the columns of a take with these LeRobot features. Raises SpoolError for a dtype that rows cannot hold.
+
+    With `both_actions`, REQUESTED_COLUMN of the same type follows `action`.
+    """
     columns = [Column(name, np.dtype(np.int64), None) for name in FIXED]
     for name, feature in features.items():
         if feature["dtype"] in CAMERA_DTYPES or name in DEFAULT_FEATURES:
@@ -72,9 +78,21 @@ def columns_of(features: Mapping[str, Mapping[str, Any]], cameras: Sequence[str]
         # A bool is stored as a byte: Arrow would pack it into a bit, and every value must have a place of its own.
         dtype = np.dtype("uint8" if feature["dtype"] == "bool" else feature["dtype"])
         columns.append(Column(name, dtype, None if scalar else count))
+    if both_actions:
+        place = [column.name for column in columns].index(ACTION)
+        columns.insert(place + 1, replace(columns[place], name=REQUESTED_COLUMN))
     for key in cameras:
         columns += [Column(f"{key}/{part}", np.dtype(np.int64), None) for part in ("seq", "captured_ns")]
     return columns
+
+
+def columns_of_take(manifest: Mapping[str, Any]) -> list[Column]:
+    """Return the columns of the take with this `take.json`; one that names no `recorded_action` has the sent one only.
+
+    Raises SpoolError for a dtype that rows cannot hold.
+    """
+    both_actions = "recorded_action" in manifest and ACTION in manifest["features"]
+    return columns_of(manifest["features"], list(manifest["cameras"]), both_actions=both_actions)
 
 
 class RowEncoder:

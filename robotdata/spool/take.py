@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from robotdata.capture.actions import ACTION, REQUESTED, REQUESTED_COLUMN, SENT
 from robotdata.capture.texts import unpack_texts
 from robotdata.files import open_beneath
 from robotdata.spool import rows as row_files
@@ -109,6 +110,11 @@ class Take:
         return self.rows.num_rows if self.state == "recording" else int(self.manifest["ticks"])
 
     @property
+    def recorded_action(self) -> str:
+        """Return which action the take's rig chose for datasets, SENT or REQUESTED; SENT if take.json names none."""
+        return str(self.manifest.get("recorded_action", SENT))
+
+    @property
     def cameras(self) -> list[str]:
         """Return the camera keys."""
         return list(self.manifest["cameras"])
@@ -133,6 +139,14 @@ class Take:
         """Return one feature as (ticks, n), with n = 1 for a scalar. Raises KeyError."""
         column = self.column(name)
         return column if column.ndim == 2 else column[:, None]
+
+    def action_column(self, action: str) -> str | None:
+        """Return the column of the rows that holds `action`, SENT or REQUESTED; None if the take does not hold it.
+
+        A take from before both were stored holds the action SENT only. Raises the errors of `rows`.
+        """
+        column = {SENT: ACTION, REQUESTED: REQUESTED_COLUMN}.get(action)
+        return column if column in self.rows.column_names else None
 
     def texts(self, name: str) -> list[str]:
         """Return a text feature as one str per tick. Raises KeyError."""
@@ -187,6 +201,6 @@ class Take:
 
     def _columns(self) -> list[row_files.Column]:
         try:
-            return row_files.columns_of(self.manifest["features"], self.cameras)
+            return row_files.columns_of_take(self.manifest)
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise UnusableTake(self.folder, error) from error

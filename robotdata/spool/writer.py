@@ -33,7 +33,8 @@ class _CameraFiles:
 class TakeWriter:
     """Creates `folder`, whose name is the take's id, and appends to it until `finish`. Not thread safe.
 
-    `manifest` holds rig, robot_type, fps, dataset, session, task, operator; `features` are LeRobot's;
+    `manifest` holds rig, robot_type, fps, dataset, session, task, operator; `features` are LeRobot's. With
+    `recorded_action` in `manifest`, every row must have the value `action/requested` too.
     `cameras` is {key: {"codec": "mjpeg", "width": ..., "height": ...}}, sizes in pixels.
     Raises SpoolFull if the disk is full, SpoolError if it fails, and the same error at every later call except
     `finish`, which closes the take with what was written. Holds the take's lock until `finish` or the process's end.
@@ -51,7 +52,7 @@ class TakeWriter:
         self._first_ns = self._last_ns = 0
         self._broken: SpoolError | None = None
         self._manifest = manifests.new_manifest(folder, manifest, features, cameras)
-        self._encoder = row_files.RowEncoder(row_files.columns_of(features, list(cameras)))
+        self._encoder = row_files.RowEncoder(row_files.columns_of_take(self._manifest))
         self._lock: TakeLock | None = None
         self._cameras: dict[str, _CameraFiles] = {}
         self._guarded(lambda: self._create(cameras))

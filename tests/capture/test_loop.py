@@ -74,6 +74,16 @@ def test_it_writes_what_was_seen_and_what_was_really_sent() -> None:
     assert len(loop.telemetry) >= 2
 
 
+def test_it_keeps_what_was_requested_too_though_the_robot_changes_what_it_gets() -> None:
+    class InPlace(Arm):
+        def act(self, action: Action) -> Action:
+            return np.minimum(action, 5, out=action)
+
+    rows, _ = record(InPlace([1, 2], [3, 9]), 2)
+    assert [np.asarray(row.values["action/requested"]).tolist() for row in rows[:2]] == [[2, 3], [4, 10]]
+    assert [np.asarray(row.values["action"]).tolist() for row in rows[:2]] == [[2, 3], [4, 5]]
+
+
 def test_it_keeps_time_by_the_monotonic_clock() -> None:
     rows, loop = record(Arm(), 40, fps=100)
     steps = np.diff([row.monotonic_ns for row in rows])

@@ -102,6 +102,8 @@ def test_an_action_is_checked_as_the_robot_gets_it() -> None:
     assert values.sent_action([1e39]).tolist() == [1e39]
     with pytest.raises(DeviceError, match="beyond float32"):
         values.requested_action([1e39])
+    stored, given = values.requested_action([0.1])
+    assert (stored.dtype, stored.tolist(), given.dtype) == (np.float64, [0.1], np.float32)
 
 
 @pytest.mark.parametrize(

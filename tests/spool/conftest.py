@@ -39,6 +39,7 @@ def row(tick: int, frame: int | None = None) -> Row:
     frame = tick if frame is None else frame
     values = {
         "action": np.arange(6, dtype=np.float32) + tick,
+        "action/requested": np.arange(6, dtype=np.float32) + tick + 100,
         "observation.state": np.arange(6, dtype=np.float32) - tick,
         "observation.force": tick / 8,
         "observation.touch": np.array([tick % 2 == 0, True]),
@@ -47,9 +48,9 @@ def row(tick: int, frame: int | None = None) -> Row:
     return Row(tick, time_ns(tick), 1_700_000_000_000_000_000 + time_ns(tick), values, frames)
 
 
-def begin(spool: Path) -> TakeWriter:
+def begin(spool: Path, **more: object) -> TakeWriter:
     facts = {"rig": "bench", "robot_type": "arm", "fps": 30, "task": "push the cube", "dataset": "cubes"}
-    return TakeWriter(spool / new_take_id(), facts, FEATURES, CAMERAS)
+    return TakeWriter(spool / new_take_id(), facts | more, FEATURES, CAMERAS)
 
 
 def write(writer: TakeWriter, ticks: int, first: int = 0) -> None:
