@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from cachetools import LRUCache
 from numpy.typing import NDArray
 
+from robotdata.capture.actions import SENT
 from robotdata.dataset import episode_list
 from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import DamagedFile, DatasetError, NoSuchEpisode, NotADataset, OldVersion, UnsafePath
@@ -122,6 +123,15 @@ class DatasetFolder:
     def revision(self) -> int:
         """Number of states that robotdata has committed; 0 for a folder that it has never written."""
         return self.sidecar.revision
+
+    @property
+    def recorded_action(self) -> str:
+        """Which of a tick's two actions `action` is: what the sidecar says.
+
+        Episodes without such a statement, made elsewhere or earlier, count as SENT. It is empty if there are no
+        episodes either. A text other than SENT or REQUESTED is a newer program's: nothing can be added then.
+        """
+        return self.sidecar.recorded_action or (SENT if self.episodes else "")
 
     def changed(self) -> bool:
         """Return whether the folder now holds another state than the one that was opened."""

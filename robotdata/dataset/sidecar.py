@@ -1,4 +1,7 @@
-"""`meta/robotdata.json`: what LeRobot's format does not store. Revision, UUIDs, verdicts, labels and hashes."""
+"""`meta/robotdata.json`: what LeRobot's format does not store.
+
+Revision, UUIDs, verdicts, labels and hashes, and which of a tick's two actions the dataset holds.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,13 @@ from typing import Any
 from robotdata.dataset.errors import UnsafePath
 from robotdata.dataset.layout import SIDECAR, contained
 from robotdata.files import open_real
+from robotdata.spool.fields import short_repr
 from robotdata.spool.plain_json import read_json
 
 FORMAT = "robotdata-dataset"
 VERSION = 1
 MAX_BYTES = 256 << 20
+RECORDED_ACTION = "recorded_action"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,12 @@ class Sidecar:
         """What the commit or edit that made this revision wrote of itself; empty if there is nothing readable."""
         value = self.more.get("made_by")
         return value if isinstance(value, dict) else {}
+
+    @property
+    def recorded_action(self) -> str:
+        """Which of a tick's two actions the dataset's `action` is, as text; empty if the sidecar does not say it."""
+        value = self.more.get(RECORDED_ACTION, "")
+        return value if isinstance(value, str) else short_repr(value)
 
     def entry(self, index: int, length: int) -> dict[str, Any]:
         """Return the entry of episode `index`; empty if another program has changed the episodes since."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from robotdata.capture.actions import ACTIONS
 from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import DamagedFile, DatasetError
 from robotdata.dataset.features import DEFAULT_FEATURES
@@ -235,7 +236,10 @@ class _Verifier:
         gathered.report(self._report, len(self._episodes))
 
     def _sidecar(self) -> None:
-        """Check the entries of the sidecar."""
+        """Check what the sidecar says of the action, and its entries."""
+        stated = self._dataset.sidecar.recorded_action
+        if stated and stated not in ACTIONS:
+            self._report.add(SIDECAR, f"recorded_action is {stated!r:.60}, want {' or '.join(ACTIONS)}")
         entries = self._dataset.sidecar.episodes
         if not entries:
             return

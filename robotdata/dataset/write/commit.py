@@ -23,7 +23,7 @@ from robotdata.dataset.write.compose import compose
 from robotdata.dataset.write.draft import new_info
 from robotdata.dataset.write.episode_refs import EpisodeRef, NewRef, StoredRef, plan_parts
 from robotdata.dataset.write.misfits import MISFITS, explain_misfit
-from robotdata.dataset.write.new_episode import NewEpisode, check_episodes, check_uuids
+from robotdata.dataset.write.new_episode import NewEpisode, check_actions, check_episodes, check_uuids
 from robotdata.dataset.write.swap import NEXT, is_fresh, recover_dataset, swap_in, work_folder
 from robotdata.video.errors import VideoError
 from robotdata.video.facts import get_video_info
@@ -76,10 +76,10 @@ def commit_episodes(
 ) -> CommitResult:
     """Add `episodes` to the dataset in `root`, in this order; create the dataset if needed.
 
-    Episodes that the dataset already has are not added again. `work` must be on the file system of `root`; the old
-    state becomes `revisions/<n>`. It takes `dataset_lock`. `made_by` is stored in the new revision's sidecar. Raises
-    FeaturesDiffer, FeatureError, DatasetBusy, CommitError, and what opening a dataset raises; the dataset is then
-    unchanged.
+    Episodes that the dataset already has are not added again. The first ones define its `recorded_action`, which all
+    later ones must have. `work` must be on the file system of `root`; the old state becomes `revisions/<n>`. It takes
+    `dataset_lock`. `made_by` is stored in the new revision's sidecar. Raises FeaturesDiffer, FeatureError, DatasetBusy,
+    CommitError, and what opening a dataset raises; the dataset is then unchanged.
     """
     root = root.resolve()
     refuse_cached(root)
@@ -94,6 +94,7 @@ def commit_episodes(
         if added:
             features = _features(root, base, spec)
             check_episodes(added, features)
+            check_actions(added, features, (base.recorded_action if base else "") or added[0].recorded_action)
             steps = CommitProgress(video_keys(features), progress)
             about = {"what": "committed", "committed": len(added), **(made_by or {})}
             info = _starting_info(base, spec, features, added[0])

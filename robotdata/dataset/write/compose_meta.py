@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from robotdata.capture.actions import ACTION
 from robotdata.dataset import stats
 from robotdata.dataset.annotations import planned_of
 from robotdata.dataset.reader import DatasetFolder
-from robotdata.dataset.sidecar import Sidecar
+from robotdata.dataset.sidecar import RECORDED_ACTION, Sidecar
 from robotdata.dataset.write import episode_table
 from robotdata.dataset.write.camera_info import restated
 from robotdata.dataset.write.draft import Draft, counted_info
@@ -136,7 +137,10 @@ def _sidecar(plan: Plan, made_by: Mapping[str, Any]) -> Sidecar:
     old = plan.base.sidecar if plan.base else Sidecar()
     entries = [_entry(part) if plan.edited else _untouched(part) for part in plan.stored]
     entries += [{**part.source.extra, "uuid": part.source.uuid, "length": part.length} for part in plan.new]
-    return Sidecar(old.revision + 1, entries, {**old.more, "made_by": dict(made_by)})
+    more = {**old.more, "made_by": dict(made_by)}
+    if plan.new and ACTION in plan.features:
+        more[RECORDED_ACTION] = plan.new[0].source.recorded_action
+    return Sidecar(old.revision + 1, entries, more)
 
 
 def _untouched(part: Stored) -> dict[str, Any]:

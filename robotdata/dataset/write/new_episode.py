@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from robotdata.capture.actions import ACTION, SENT
 from robotdata.capture.texts import tidy_task
 from robotdata.dataset.errors import CommitError, DatasetError
 from robotdata.dataset.features import DEFAULT_FEATURES, Features, camera_keys, depth_scale, is_depth, size_of
@@ -25,6 +26,7 @@ class NewEpisode:
     `tasks`: one text, or one per row. `columns`: every feature but cameras and the five defaults, (length,) or (length,
     d). `videos`: for each camera an MP4 of exactly `length` frames. `camera_stats`: its statistics. `camera_info`: the
     `info` of its feature, read from the file if missing. `extra`: stored in the sidecar (verdict, labels and others).
+    `recorded_action`: which of a tick's two actions the column `action` holds, SENT or REQUESTED.
     """
 
     uuid: str
@@ -35,6 +37,7 @@ class NewEpisode:
     camera_stats: Mapping[str, Mapping[str, Any]]
     extra: Mapping[str, Any] = field(default_factory=dict)
     camera_info: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    recorded_action: str = SENT
 
 
 @contextmanager
@@ -63,6 +66,20 @@ def check_episodes(episodes: Sequence[NewEpisode], features: Features) -> None:
                 _check_episode(episode, features)
         except CommitError as error:
             reasons |= error.reasons
+    if reasons:
+        raise CommitError("; ".join(reasons.values()), reasons)
+
+
+def check_actions(episodes: Sequence[NewEpisode], features: Features, recorded_action: str) -> None:
+    """Raise CommitError with the reasons of all episodes whose `action` is another than `recorded_action`."""
+    if ACTION not in features:
+        return
+    reasons = {
+        each.uuid: f"episode {each.uuid}: its action is the {each.recorded_action} one, that of the dataset is the "
+        f"{recorded_action} one; encode it again"
+        for each in episodes
+        if each.recorded_action != recorded_action
+    }
     if reasons:
         raise CommitError("; ".join(reasons.values()), reasons)
 
