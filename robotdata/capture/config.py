@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from robotdata.capture.actions import ACTIONS
 from robotdata.capture.errors import ConfigError
 from robotdata.capture.options import NAME, Options
 from robotdata.video.depth.scale import DepthScale
@@ -69,6 +70,8 @@ class RigConfig:
     cameras: tuple[CameraConfig, ...] = field(default=())
     connect_s: float = 30.0
     """Seconds that robot and teleoperator may take to connect."""
+    recorded_action: str = ""
+    """Which of a tick's two actions becomes `action` in a dataset, one of ACTIONS; empty: the robot's own choice."""
 
 
 def read_config(path: Path | None) -> RigConfig:
@@ -92,7 +95,9 @@ def parse_config(values: Mapping[str, Any], source: str) -> RigConfig:
     fps = rig.rate("fps", 30, low=1, high=240)
     connect_s = rig.number("connect_s", 30, low=1, high=600)
     rig.refuse_unknown_keys()
-    robot = _device(top.table("robot"))
+    robot_table = top.table("robot")
+    recorded_action = robot_table.text("action", among=ACTIONS) if "action" in robot_table.names() else ""
+    robot = _device(robot_table)
     teleoperator = _device(top.table("teleoperator"))
     tables = top.table("cameras")
     names = tables.names()
@@ -105,7 +110,7 @@ def parse_config(values: Mapping[str, Any], source: str) -> RigConfig:
             raise ConfigError(f"{tables.where}.{camera}", problem)
     cameras = tuple(_camera(tables, camera, fps) for camera in names)
     top.refuse_unknown_keys()
-    return RigConfig(name, fps, robot, teleoperator, cameras, connect_s)
+    return RigConfig(name, fps, robot, teleoperator, cameras, connect_s, recorded_action)
 
 
 def _device(table: Options) -> DeviceConfig:

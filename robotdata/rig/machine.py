@@ -219,6 +219,7 @@ class Machine:
         facts = {
             "rig": self.rig.config.name,
             "robot_type": self.rig.robot_type,
+            "recorded_action": self.rig.recorded_action,
             "fps": self.rig.config.fps,
             "dataset": args.dataset,
             "session": args.session,

@@ -44,12 +44,17 @@ class CameraInfo(TypedDict):
 
 
 class RigInfo(TypedDict):
-    """The rig in `hello`: `fps` is the control loop's rate in Hz, `features` are LeRobot's."""
+    """The rig in `hello`: `fps` is the control loop's rate in Hz, `features` are LeRobot's.
+
+    `recorded_action` says which of a tick's two actions its datasets get, `sent` or `requested` (`capture.actions`).
+    Its takes hold both; those of a rig that does not say it hold the action that was sent.
+    """
 
     name: str
     robot_type: str
     fps: float
     features: dict[str, Any]
+    recorded_action: NotRequired[str]
     cameras: list[CameraInfo]
     software: str
     pid: int

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from robotdata.capture import clock
+from robotdata.capture.actions import ACTIONS, SENT
 from robotdata.capture.config import RigConfig, parse_config
 from robotdata.capture.devices import Action, DeviceContext, Features, Picture, Values
 from robotdata.capture.errors import ConfigError, DeviceError
@@ -105,11 +106,16 @@ class Player:
 
 
 class ReplayRobot:
-    """A robot that returns the recorded observations; actions have no effect."""
+    """A robot that returns the recorded observations; actions have no effect.
+
+    Both actions of its ticks are the dataset's `action`, so it chooses what the dataset says of that one.
+    """
 
     def __init__(self, player: Player) -> None:
         self._player = player
         self.robot_type = str(player.dataset.robot_type or "replay")
+        stated = player.dataset.recorded_action
+        self.recorded_action = stated if stated in ACTIONS else SENT
         self.features: Features = playable_features(player.dataset)
         if "action" not in self.features:
             raise ConfigError(str(player.dataset.root), "has no 'action': nothing to replay")

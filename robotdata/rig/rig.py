@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from robotdata.capture import clock
+from robotdata.capture.actions import ACTIONS, SENT
 from robotdata.capture.camera_thread import CameraThread
 from robotdata.capture.config import CameraConfig, RigConfig
-from robotdata.capture.devices import DeviceContext
+from robotdata.capture.devices import DeviceContext, Robot
 from robotdata.capture.errors import ConfigError
 from robotdata.capture.loop import ControlLoop
 from robotdata.capture.registry import Registry
@@ -51,6 +52,7 @@ class Rig:
         timeouts = timeouts or Timeouts(connect_s=config.connect_s)
         self.loop = ControlLoop(robot, teleoperator, self.cameras, config.fps, timeouts=timeouts)
         self.robot_type = str(robot.robot_type)
+        self.recorded_action = config.recorded_action or _own_choice(config, robot)
         self.features: dict[str, Any] = {key: dict(value) for key, value in robot.features.items()}
         for each in config.cameras:
             self.features[each.key] = each.feature
@@ -86,6 +88,15 @@ class Rig:
         end = clock.monotonic() + _CAMERAS_S
         for camera in self.cameras:
             camera.stop(max(0.0, end - clock.monotonic()))
+
+
+def _own_choice(config: RigConfig, robot: Robot) -> str:
+    """Return which action the robot's class records: SENT, unless it says otherwise. Raises ConfigError."""
+    choice = getattr(robot, "recorded_action", SENT)
+    if choice not in ACTIONS:
+        where = f"rig {config.name}: robot of kind {config.robot.kind!r}"
+        raise ConfigError(where, f"has recorded_action = {choice!r:.60}, want {' or '.join(ACTIONS)}")
+    return str(choice)
 
 
 def _check_features(config: RigConfig, features: dict[str, Any]) -> None:

@@ -44,6 +44,7 @@ _SUMMARY = (
     "dataset",
     "session",
     "operator",
+    "recorded_action",
     "fps",
     "rate_hz",
     "counters",
@@ -90,6 +91,7 @@ class Reporter:
                 "robot_type": self._rig.robot_type,
                 "fps": config.fps,
                 "features": self._rig.features,
+                "recorded_action": self._rig.recorded_action,
                 "cameras": [
                     {"key": c.key, "name": c.name, "width": c.width, "height": c.height, "fps": c.fps}
                     for c in config.cameras
