@@ -28,8 +28,8 @@ class Row:
     """One tick of the control loop.
 
     `values` holds each feature of the robot by name: numbers of shape (n,), a scalar, or a str; `action` is the action
-    that was sent, `action/requested` what the teleoperator requested. `frames` holds, for each camera, the sequence number and capture time (monotonic ns) of its newest frame at that tick; (-1, 0) before
-    the first.
+    that was sent, `action/requested` what the teleoperator requested. `frames` holds, for each camera, the sequence
+    number and capture time (monotonic ns) of its newest frame at that tick; (-1, 0) before the first.
     """
 
     tick: int

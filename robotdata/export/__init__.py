@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from robotdata.export.actions import action_column
 from robotdata.export.encode import EncodedCamera, encode_camera, load_encoded, source_of
 from robotdata.export.episode import new_episode
 from robotdata.export.errors import EncodedBroken, ExportError, ExportRefused
@@ -13,6 +14,7 @@ __all__ = [
     "ExportError",
     "ExportPlan",
     "ExportRefused",
+    "action_column",
     "encode_camera",
     "load_encoded",
     "measured_rate",

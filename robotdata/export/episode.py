@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from robotdata.capture.actions import ACTION
 from robotdata.dataset.features import DEFAULT_FEATURES, NUMERIC_DTYPES
 from robotdata.dataset.write.new_episode import NewEpisode
+from robotdata.export.actions import action_column
 from robotdata.export.encode import EncodedCamera
 from robotdata.export.errors import ExportError
 from robotdata.export.plan import ExportPlan
@@ -22,12 +24,15 @@ def new_episode(
     encoded: Mapping[str, EncodedCamera],
     uuid: str,
     extra: Mapping[str, Any],
+    *,
+    recorded_action: str = "",
 ) -> NewEpisode:
     """Return the episode `uuid`: the planned rows of every feature in its declared dtype, and the videos.
 
     `task` is one text, or one text per row. `encoded` maps each camera key to its video. `extra` is stored in the
-    dataset's sidecar, with a summary of the plan under "export". Raises ExportError if a camera is missing or was
-    encoded with another number of frames.
+    dataset's sidecar, with a summary of the plan under "export". `recorded_action` says which of the take's two actions
+    becomes `action`, SENT or REQUESTED; by default the rig's choice. Raises ExportError if a camera is missing or was
+    encoded with another number of frames, ExportRefused if the take does not hold that action.
     """
     for key in take.cameras:
         if key not in encoded:
@@ -37,10 +42,13 @@ def new_episode(
                 f"take {take.id}: {key} was encoded with {encoded[key].frames} frames, the plan has {plan.rows} rows; "
                 "encode it again"
             )
+    recorded_action = recorded_action or take.recorded_action
+    action = action_column(take, recorded_action)
     columns: dict[str, Any] = {}
     for name, feature in take.manifest["features"].items():
         if feature["dtype"] in NUMERIC_DTYPES and name not in DEFAULT_FEATURES:
-            values = np.asarray(take.signal(name))[plan.first_tick : plan.end_tick]
+            column = action if name == ACTION else name
+            values = np.asarray(take.signal(column))[plan.first_tick : plan.end_tick]
             columns[name] = values.astype(feature["dtype"])
         elif feature["dtype"] == "string":
             columns[name] = take.texts(name)[plan.first_tick : plan.end_tick]
@@ -53,4 +61,5 @@ def new_episode(
         camera_stats={key: encoded[key].stats for key in take.cameras},
         extra={**extra, "export": plan.summary()},
         camera_info={key: encoded[key].info for key in take.cameras},
+        recorded_action=recorded_action,
     )

@@ -13,7 +13,7 @@ class ExportError(Exception):
 class ExportRefused(ExportError):
     """A take cannot become a correct episode. It is raised before anything is encoded.
 
-    `code` is one of recording, no_rows, no_frames, bad_trim, rate, depth.
+    `code` is one of recording, no_rows, no_frames, bad_trim, rate, depth, recorded_action.
     """
 
     def __init__(self, code: str, message: str) -> None:

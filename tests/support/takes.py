@@ -53,7 +53,7 @@ def make_take(
 
     The packets of the ticks in `lost` are not stored; the first `late` ticks come before any frame; `rate_hz` is how
     fast the loop really ran. The cameras in `depth` are depth cameras with that `scale`. `texts` gives for each text
-    feature the text of a tick.
+    feature the text of a tick. With `recorded_action` among the facts the rows hold both actions, as a rig's do.
     """
     folder = spool / (take_id or new_take_id())
     about = {PREFIX + name: {"codec": "mjpeg", "width": SIZE[0], "height": SIZE[1]} for name in cameras}
@@ -72,10 +72,16 @@ def make_take(
                 writer.add_frame(key, tick, now - 1_000_000, make(Barcode(tick, episode, number)))
             frames[key] = (tick, now - 1_000_000) if seen >= 0 else (-1, 0)
         values: dict[str, Any] = {"action": joints(tick + 1), "observation.state": joints(tick)}
+        values["action/requested"] = requested(tick)
         values |= {name: text_at(tick) for name, text_at in texts.items()}
         writer.add_row(Row(tick, now, 1_700_000_000_000_000_000 + now, values, frames))
     writer.finish("recorded", end_reason="stop")
     return folder
+
+
+def requested(tick: int) -> np.ndarray:
+    """What the teleoperator requests in a take that is made with `recorded_action`: beyond what is sent."""
+    return joints(tick + 1) * 3
 
 
 def joints(tick: int) -> np.ndarray:
