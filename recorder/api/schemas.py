@@ -209,7 +209,11 @@ class DatasetPatch(DatasetSettings):
 
 
 class DatasetOut(Schema):
-    """A dataset; `to_review`, `keep`, `reject` and `committed` count episodes, `fps` is in frames per second."""
+    """A dataset; `to_review`, `keep`, `reject` and `committed` count episodes, `fps` is in frames per second.
+
+    `recorded_action` says which of a tick's two actions its `action` is: `sent` by the robot, or `requested` by the
+    teleoperator; empty until its first take.
+    """
 
     slug: str
     title: str
@@ -217,6 +221,7 @@ class DatasetOut(Schema):
     fps: float | None
     robot_type: str
     features: dict[str, Any]
+    recorded_action: str
     encoding: dict[str, Any]
     policy: Policy
     every: int

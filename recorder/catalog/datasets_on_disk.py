@@ -213,6 +213,7 @@ def _facts(opened: DatasetFolder) -> dict[str, Any]:
         "fps": opened.fps,
         "features": sanitize_json(features),
         "robot_type": sanitize_json(opened.robot_type[:120]),
+        "recorded_action": sanitize_json(opened.recorded_action[:20]),
         "total_episodes": len(opened.episodes),
         "total_frames": opened.total_frames,
         "revision": opened.revision,
@@ -225,6 +226,8 @@ def refresh_rows(dataset: Dataset, opened: DatasetFolder) -> None:
     facts = _facts(opened)
     if not opened.episodes and dataset.features and not opened.revision:
         del facts["features"]
+    if not opened.recorded_action:  # it has no episodes yet, and keeps what its first take chose
+        del facts["recorded_action"]
     with transaction.atomic():
         # The row's lock serialises refreshes. After waiting for it, `opened` may be older than the row.
         row = Dataset.objects.select_for_update(no_key=True).get(pk=dataset.pk)

@@ -30,6 +30,7 @@ from recorder.models.versions import next_version
 from recorder.quality.assess import METRICS_FILE as METRICS
 from recorder.quality.odd_fields import odd_marks
 from recorder.text import parse_uuid, sanitize_json
+from robotdata.capture.actions import SENT
 from robotdata.capture.texts import tidy_task
 from robotdata.spool.annotation import Annotation
 from robotdata.spool.errors import NoTake, SpoolError
@@ -169,7 +170,7 @@ def _session_id(facts: Facts) -> uuid.UUID | None:
 
 
 def _pin_features(episode: Episode, facts: Facts) -> None:
-    """Let the dataset's first take set its features, unless the take's features are partly invalid."""
+    """Let the dataset's first take set its features and its action, unless its features are partly invalid."""
     features = facts.get("features")
     if not features and episode.rig is not None:
         features = episode.rig.features
@@ -179,9 +180,15 @@ def _pin_features(episode: Episode, facts: Facts) -> None:
         Dataset.objects.filter(pk=episode.dataset_id).update(
             fps=episode.fps,
             features=features,
+            recorded_action=_recorded_action(facts),
             robot_type=(facts.get("robot_type") or (episode.rig.robot_type if episode.rig else ""))[:120],
             updated_at=timezone.now(),
         )
+
+
+def _recorded_action(facts: Facts) -> str:
+    """Return which action the take's rig chose for datasets; empty if a short entry of a rig's list does not tell."""
+    return str(facts.get("recorded_action") or (SENT if "dataset" in facts else ""))
 
 
 def _written_at(folder: Path) -> datetime:

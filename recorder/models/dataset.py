@@ -52,6 +52,9 @@ class Dataset(models.Model):
     fps = models.FloatField(null=True, blank=True)  # None until the first take
     robot_type = models.CharField(max_length=120, blank=True)
     features = models.JSONField(default=dict, blank=True)
+    recorded_action = models.CharField(max_length=20, blank=True)
+    """Which of a tick's two actions is its `action`, `sent` or `requested`; empty until the first take. The folder's
+    sidecar decides it with the first commit."""
     encoding = models.JSONField(default=default_encoding, blank=True)
     policy = models.CharField(max_length=10, choices=Policy, default=Policy.HAND)
     every = models.PositiveSmallIntegerField(default=1, validators=[MinValueValidator(1), MaxValueValidator(1000)])

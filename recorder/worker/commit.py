@@ -102,10 +102,11 @@ def run_commit(operation: Operation, heartbeat: Heartbeat) -> list[Episode]:
     dataset = operation.dataset
     prepared: dict[Episode, NewEpisode] = {}
     features: dict[str, Any] = {}
+    recorded_action = dataset.recorded_action  # if none is stated, the first episode's rig has chosen it
     for episode in complete_episodes(operation):
         heartbeat.check()
         try:
-            new, manifest = _prepare(operation, episode)
+            new, manifest = _prepare(operation, episode, recorded_action)
         except (ExportError, SpoolError, DatasetError, *FINAL_ERRORS) as error:
             fail_episode(episode, str(error), operation.pk)
             continue
@@ -117,6 +118,7 @@ def run_commit(operation: Operation, heartbeat: Heartbeat) -> list[Episode]:
             fail_episode(episode, reason, operation.pk)
             continue
         features = features or manifest["features"]
+        recorded_action = new.recorded_action
         prepared[episode] = new
     if not prepared:
         return _end_without_commit(operation)
@@ -184,8 +186,8 @@ def _end_without_commit(operation: Operation) -> list[Episode]:
     return committed if end_operation(operation, state, failures(operation)) else []
 
 
-def _prepare(operation: Operation, episode: Episode) -> tuple[NewEpisode, dict[str, Any]]:
-    """Return the episode to commit and the take's manifest. Reads rows, no frames."""
+def _prepare(operation: Operation, episode: Episode, recorded_action: str) -> tuple[NewEpisode, dict[str, Any]]:
+    """Return the episode to commit, with this action, and the take's manifest. Reads rows, no frames."""
     encoding = encode_settings(operation.arguments["encoding"])
     with Take.open(episode.take_path) as take:
         plan = plan_of(episode, take)
@@ -196,7 +198,8 @@ def _prepare(operation: Operation, episode: Episode) -> tuple[NewEpisode, dict[s
             if video is None:
                 raise ExportError(f"the encoded video of {camera} is no longer in {path}: try again")
             encoded[camera] = video
-        new = new_episode(take, plan, episode.task, encoded, str(episode.pk), sidecar_of(episode, plan))
+        extra = sidecar_of(episode, plan)
+        new = new_episode(take, plan, episode.task, encoded, str(episode.pk), extra, recorded_action=recorded_action)
         return new, take.manifest
 
 

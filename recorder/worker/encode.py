@@ -28,9 +28,18 @@ from recorder.jobs.notify import wake_workers
 from recorder.models import Dataset, Episode, Job, Operation
 from recorder.models.lifecycle import lock_jobs, move
 from recorder.models.states import EpisodeState, JobState, OperationState
+from robotdata.capture.actions import ACTION
 from robotdata.dataset.errors import FeatureError
 from robotdata.dataset.features import complete, differences
-from robotdata.export import ExportPlan, ExportRefused, encode_camera, load_encoded, plan_take, source_of
+from robotdata.export import (
+    ExportPlan,
+    ExportRefused,
+    action_column,
+    encode_camera,
+    load_encoded,
+    plan_take,
+    source_of,
+)
 from robotdata.spool import BadManifest, NoTake, Take, TornPacket, TornRows
 from robotdata.video import EncodeSettings
 
@@ -109,7 +118,8 @@ def claim_job(job_id: int) -> Job | None:
 def encode_job(job: Job, heartbeat: Heartbeat) -> int:
     """Encode the job's camera, verify the video, and return the number of frames. A complete earlier result is reused.
 
-    Raise LostLease if the job was cancelled or given to another worker, and Unfit if the take does not fit the dataset.
+    Raise LostLease if the job was cancelled or given to another worker, and what `check_fit` raises if the take does
+    not fit the dataset.
     """
     encoding = encode_settings(job.operation.arguments["encoding"])
     with Take.open(job.episode.take_path) as take:
@@ -145,7 +155,7 @@ def plan_of(episode: Episode, take: Take) -> ExportPlan:
 
 
 def check_fit(take: Take, plan: ExportPlan, dataset: Dataset, episode: Episode, encoding: EncodeSettings) -> None:
-    """Check before encoding that the take fits the dataset. Raise Unfit or FeatureError if it does not."""
+    """Check before encoding that the take fits the dataset. Raise Unfit, ExportRefused or FeatureError if not."""
     features = take.manifest["features"]
     if odd_fields := take.manifest.odd_in("features", "cameras"):
         raise Unfit(
@@ -165,9 +175,11 @@ def check_fit(take: Take, plan: ExportPlan, dataset: Dataset, episode: Episode, 
             raise Unfit(
                 f"It does not match {dataset.title} ({listed}). Record into another dataset, or reject the take."
             )
+    action = action_column(take, dataset.recorded_action)
     for name, feature in features.items():
         if str(feature["dtype"]).startswith("float"):
-            values = np.asarray(take.signal(name)[plan.first_tick : plan.end_tick], np.float64)
+            column = action if name == ACTION else name
+            values = np.asarray(take.signal(column)[plan.first_tick : plan.end_tick], np.float64)
             is_invalid = ~np.isfinite(values).all(axis=1)
             if is_invalid.any():
                 raise Unfit(

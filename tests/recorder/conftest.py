@@ -41,7 +41,10 @@ def picture(tick: int, number: int, camera: int) -> bytes:
 
 
 def write_take(folder: Path, *, number: int, ticks: int, cameras: tuple[str, ...], **more: Any) -> None:
-    """A take in which tick t has frame t of every camera, with the episode's number in it."""
+    """A take in which tick t has frame t of every camera, with the episode's number in it.
+
+    With `recorded_action` it holds both actions; what was requested is 100 more than what was sent.
+    """
     fps = more.get("fps", 30)
     values = {"dtype": "float32", "shape": [2], "names": ["shoulder.pos", "elbow.pos"]}
     features: dict[str, Any] = {"action": values, "observation.state": values} | more.get("features", {})
@@ -50,6 +53,7 @@ def write_take(folder: Path, *, number: int, ticks: int, cameras: tuple[str, ...
     about = {key: {"codec": "mjpeg", "width": SIZE[0], "height": SIZE[1]} for key in cameras}
     facts = {"fps": fps, "rig": "sim", "robot_type": "arm", "task": more.get("task", "push")}
     facts |= {"session": more.get("session", ""), "dataset": more.get("dataset", "cubes")}
+    facts |= {"recorded_action": more["recorded_action"]} if "recorded_action" in more else {}
     writer = TakeWriter(folder, facts, features, about)
     for tick in range(ticks):
         now, frames = round(tick * 1e9 / more.get("rate", fps)), {}
@@ -58,6 +62,7 @@ def write_take(folder: Path, *, number: int, ticks: int, cameras: tuple[str, ...
             frames[key] = (tick, now)
         state = more.get("values", lambda t: [t, -t])(tick)
         row: dict[str, Any] = {name: np.array(state, np.float32) for name in features if name not in cameras}
+        row["action/requested"] = row["action"] + 100
         row |= {name: f"step {tick // 3}" for name, about in features.items() if about["dtype"] == "string"}
         writer.add_row(Row(tick, now + 1_000_000, now, row, frames))
     state = more.get("state", "recorded")
