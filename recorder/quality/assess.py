@@ -60,7 +60,7 @@ def assess(*, episode: Episode) -> list[dict[str, Any]]:
     if episode.state == EpisodeState.RECORDING or not (episode.take_path / "take.json").is_file():
         return list(episode.marks)
     try:
-        metrics = metrics_of(episode.take_path) or _measure(episode.take_path)
+        metrics = metrics_of(episode.take_path) or _measure(episode)
     except DATABASE_ERRORS:
         raise
     except Exception as error:  # noqa: BLE001 - a take may hold anything; unflagged, it would be retried for ever
@@ -225,10 +225,10 @@ def _peer_metrics(dataset: Dataset) -> list[TakeMetrics]:
     return [take_metrics for take_metrics in metrics if take_metrics is not None and take_metrics.ticks]
 
 
-def _measure(folder: Path) -> TakeMetrics:
-    with Take.open(folder) as take:
-        metrics = take_metrics(take)
-    replace_json(folder / METRICS_FILE, metrics.to_json())
+def _measure(episode: Episode) -> TakeMetrics:
+    with Take.open(episode.take_path) as take:
+        metrics = take_metrics(take, recorded_action=episode.dataset.recorded_action)
+    replace_json(episode.take_path / METRICS_FILE, metrics.to_json())
     return metrics
 
 

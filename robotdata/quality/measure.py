@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from robotdata.capture.actions import ACTION
 from robotdata.dataset.features import depth_scale, is_depth
 from robotdata.quality.cameras import measure_cameras
 from robotdata.quality.depths import clipped_share
@@ -66,23 +67,29 @@ def measure(take: TakeInput) -> TakeMetrics:
     )
 
 
-def take_metrics(take: Take, plan: Plan | None = None) -> TakeMetrics:
+def take_metrics(take: Take, plan: Plan | None = None, *, recorded_action: str = "") -> TakeMetrics:
     """Return all measures of a take in the spool, or of the part that `plan` would export.
 
-    A camera whose files are missing or torn is reported in its measures. Raises SpoolError if the rows cannot be read.
+    `recorded_action`, SENT or REQUESTED, is which of its two actions is measured as `action`: the one that its dataset
+    would get, by default the rig's choice; that which was sent if the take holds no other. A camera whose files are
+    missing or torn is reported in its measures. Raises SpoolError if the rows cannot be read.
     """
-    return measure(read_take(take, plan))
+    return measure(read_take(take, plan, recorded_action=recorded_action))
 
 
-def read_take(take: Take, plan: Plan | None = None) -> TakeInput:
-    """Return the take as arrays, with samples of its frames. Raises SpoolError if the rows cannot be read."""
+def read_take(take: Take, plan: Plan | None = None, *, recorded_action: str = "") -> TakeInput:
+    """Return the take as arrays, as `take_metrics` measures it, with samples of its frames.
+
+    Raises SpoolError if the rows cannot be read.
+    """
     manifest = take.manifest
     kept = slice(plan.first_tick, plan.end_tick) if plan is not None else slice(0, take.rows.num_rows)
     time_ns = np.asarray(take.column("monotonic_ns"), np.int64)[kept]
+    action = take.action_column(recorded_action or take.recorded_action) or ACTION
     signals: dict[str, SignalInput] = {}
     for name, feature in manifest["features"].items():
         if is_numeric(name, feature) and name in take.rows.column_names:
-            values = take.signal(name)[kept]
+            values = take.signal(action if name == ACTION else name)[kept]
             signals[name] = SignalInput(flat_names(name, feature, values.shape[1]), values)
     fps = float(manifest["fps"])
     return TakeInput(

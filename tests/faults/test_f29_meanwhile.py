@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,10 +22,10 @@ def test_it_does_not_mind_that_the_trash_is_emptied_while_a_take_is_measured(
 ) -> None:
     episode = make_episode(verdict="reject")
     Episode.objects.update(reviewed_at=timezone.now())
-    measure: Callable[[Path], Any] = assess._measure
+    measure: Callable[[Episode], Any] = assess._measure
 
-    def and_then_it_goes(folder: Path) -> Any:
-        found = measure(folder)
+    def and_then_it_goes(episode: Episode) -> Any:
+        found = measure(episode)
         assert empty_trash(actor=Actor("olga")) > 0
         return found
 

@@ -17,6 +17,7 @@ from recorder.catalog.datasets_on_disk import refresh_dataset
 from recorder.catalog.takes import index_take
 from recorder.jobs.encoding import start_encoding
 from recorder.models import Dataset, Episode
+from recorder.quality.assess import assess, metrics_of
 from robotdata.dataset import DatasetFolder, verify_dataset
 from tests.recorder.conftest import work
 
@@ -131,6 +132,22 @@ def test_a_value_that_is_no_number_is_found_in_the_action_that_is_exported(
     encode(cubes)
     bad.refresh_from_db()
     assert "action is NaN in 1 frames, first in frame 5" in bad.error
+
+
+def test_what_is_measured_is_the_action_that_is_exported(cubes: Dataset, make_episode: MakeEpisode) -> None:
+    most = {}
+    for which in ("sent", "requested"):
+        episode = make_episode(recorded_action="sent")
+        Dataset.objects.update(recorded_action=which)
+        assess(episode=Episode.objects.select_related("dataset").get(pk=episode.pk))
+        metrics = metrics_of(episode.take_path)
+        assert metrics is not None
+        most[which] = metrics.signals["action"].most
+    old = make_episode()
+    assess(episode=Episode.objects.select_related("dataset").get(pk=old.pk))
+    metrics = metrics_of(old.take_path)
+    assert metrics is not None and metrics.signals["action"].most == most["sent"] == [7, 0]
+    assert most["requested"] == [107, 100]
 
 
 def test_page_and_api_show_it(cubes: Dataset, make_episode: MakeEpisode, client: Client) -> None:

@@ -81,7 +81,7 @@ def test_it_has_nothing_to_say_of_ordinary_takes(make_take: MakeEpisode) -> None
 def test_it_measures_once(make_take: MakeEpisode, monkeypatch: pytest.MonkeyPatch) -> None:
     episode = make_take()
     assess.assess(episode=episode)
-    monkeypatch.setattr(assess, "take_metrics", lambda take: pytest.fail("measured again"))
+    monkeypatch.setattr(assess, "take_metrics", lambda take, **_: pytest.fail("measured again"))
     assert assess.assess(episode=episode) == []
     (episode.take_path / assess.METRICS_FILE).write_text("{")
     with pytest.raises(pytest.fail.Exception):
