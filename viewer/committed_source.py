@@ -105,7 +105,7 @@ class CommittedSource:
         except (VideoError, ImageError, DatasetError, OSError, IndexError) as error:
             raise Gone(f"frame {n} of {camera} cannot be read: {error}") from error
 
-    def signals(self) -> Signals:
+    def signals(self, recorded_action: str = "") -> Signals:
         try:
             rows = self._dataset.rows(self._episode.index)
         except (DatasetError, OSError) as error:

@@ -23,7 +23,7 @@ from viewer.take_source import TakeSource, take_version
 T = TypeVar("T")
 SOURCES = SourceCache(32)
 _READ = {"id", "state", "purged_at", "episode_index", "trim_first", "trim_end"}
-_EPISODE = OneRow(lambda: Episode, _READ, ["dataset__slug"])
+_EPISODE = OneRow(lambda: Episode, _READ, ["dataset__slug", "dataset__recorded_action"])
 """What `find_place` reads. Reading all columns of both tables would take longer than reading a frame."""
 
 
@@ -39,6 +39,8 @@ class Place:
     index: int | None
     trim: tuple[int | None, int | None] = (None, None)
     """[first, end) in ticks of the take; None at an end that is not trimmed."""
+    recorded_action: str = ""
+    """Which of a take's two actions its dataset gets; empty if the dataset has not chosen, and for an episode."""
 
 
 def find_place(episode_id: uuid.UUID) -> Place:
@@ -49,12 +51,12 @@ def find_place(episode_id: uuid.UUID) -> Place:
     row = _EPISODE.get(episode_id)
     if row is None:
         raise NotFound(f"episode {episode_id} does not exist")
-    episode, slug = row
+    episode, slug, recorded_action = row
     if episode.is_committed:
         return Place(episode.pk, Dataset(slug=slug).path, episode.episode_index)
     if episode.purged_at is not None:
         raise Gone(f"episode {episode_id} was emptied from the trash on {episode.purged_at:%Y-%m-%d %H:%M} UTC")
-    return Place(episode.pk, episode.take_path, None, (episode.trim_first, episode.trim_end))
+    return Place(episode.pk, episode.take_path, None, (episode.trim_first, episode.trim_end), recorded_action)
 
 
 @contextlib.contextmanager

@@ -135,7 +135,8 @@ def signals(request: HttpRequest, place: Place) -> HttpResponseBase:
     """Return every numeric feature; the module `signals` describes the format."""
 
     def read(source: FrameSource) -> MediaBody:
-        return _media_body(_known(request), source, f'"{source.version}"', lambda: pack_signals(source))
+        action = place.recorded_action
+        return _media_body(_known(request), source, f'"{source.version}{action}"', lambda: pack_signals(source, action))
 
     body = read_episode(place, FRAME_SLOTS, read)
     return _body_response(body, "application/octet-stream")

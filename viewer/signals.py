@@ -20,12 +20,13 @@ MAX_VALUES = 64_000_000
 """256 MB. Features beyond it are left out; the header names them under `left_out`."""
 
 
-def pack_signals(source: FrameSource) -> bytes:
+def pack_signals(source: FrameSource, recorded_action: str = "") -> bytes:
     """Return all signals of an episode. Blocks. Raises Gone if its rows cannot be read.
 
+    `recorded_action` chooses the `action` of a take (`FrameSource.signals`).
     The header is padded with spaces so that the values begin at a multiple of 4 bytes. NaN values stay NaN.
     """
-    signals = source.signals()
+    signals = source.signals(recorded_action)
     descriptions: list[dict[str, Any]] = []
     blocks: list[bytes] = []
     left_out = list(signals.left_out)

@@ -74,8 +74,12 @@ class FrameSource(Protocol):
         """Return frame `n` of `camera` as a JPEG. Raises NotFound or Gone."""
         ...
 
-    def signals(self) -> Signals:
-        """Return the numeric features. Raises Gone if the rows cannot be read."""
+    def signals(self, recorded_action: str = "") -> Signals:
+        """Return the numeric features. Raises Gone if the rows cannot be read.
+
+        A take holds two actions. `action` is the one that its dataset gets, `recorded_action`, by default the rig's
+        choice; the other one is the feature `action/sent` or `action/requested`, if the two differ anywhere.
+        """
         ...
 
     def video(self, camera: str) -> VideoFile:

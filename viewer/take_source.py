@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from robotdata.capture.actions import ACTION, ACTIONS, REQUESTED_COLUMN, SENT
 from robotdata.dataset.features import is_depth
 from robotdata.quality.inputs import flat_names
 from robotdata.spool import CameraTrack, SpoolError, Take
@@ -128,16 +129,31 @@ class TakeSource:
                 self._depth_colours[camera] = colours
             return self._depth_colours[camera]
 
-    def signals(self) -> Signals:
+    def signals(self, recorded_action: str = "") -> Signals:
         columns: dict[str, NDArray[np.float32]] = {}
+        action, other = self._actions(recorded_action)
         names: dict[str, list[str]] = {}
         for feature, description in self._take.manifest["features"].items():
             if description.get("dtype") in ("video", "image", "string") or feature not in self._take.rows.column_names:
                 continue
-            values = self._take.signal(feature)[self.first_tick :]
-            columns[feature] = values.astype(np.float32)
+            values = self._numbers(action if feature == ACTION else feature)
+            columns[feature] = values
             names[feature] = flat_names(feature, description, values.shape[1])
+            if feature == ACTION and other is not None:
+                values_of_other = self._numbers(other)
+                if not np.array_equal(values, values_of_other, equal_nan=True):
+                    name = REQUESTED_COLUMN if other == REQUESTED_COLUMN else f"{ACTION}/{SENT}"
+                    columns[name], names[name] = values_of_other, names[feature]
         return Signals(columns, names, {key: self._age(key) for key in self._tracks})
+
+    def _actions(self, recorded_action: str) -> tuple[str, str | None]:
+        """Return the columns of the action that the dataset gets and of the other one; None if there is no other."""
+        chosen = self._take.action_column(recorded_action or self._take.recorded_action) or ACTION
+        stored = [self._take.action_column(each) for each in ACTIONS]
+        return chosen, next((column for column in stored if column != chosen), None)
+
+    def _numbers(self, column: str) -> NDArray[np.float32]:
+        return np.asarray(self._take.signal(column)[self.first_tick :], np.float32)
 
     def video(self, camera: str) -> VideoFile:
         raise NotFound("a take has no video file until it is encoded; request its frames")

@@ -48,10 +48,13 @@ def write_take(
     lost: tuple[int, ...] = (),
     state: str = "recorded",
     change: Callable[[bytes], bytes] = lambda packet: packet,
+    recorded_action: str = "",
+    clipped: float = 4,
 ) -> Path:
     """A take in which tick t has frame t of every camera; camera `late` has none before that tick, and
     frames `lost` were seen by the loop but never stored. `change` makes of each JPEG what is stored.
 
+    With `recorded_action` it holds both actions: what was requested, and what was sent, at most `clipped`.
     state "recording" leaves it open, as a rig at work does (the writer's lock is let go).
     """
     names = ["shoulder.pos", "elbow.pos"]
@@ -60,7 +63,9 @@ def write_take(
     for key in cameras:
         features[key] = {"dtype": "video", "shape": [size[1], size[0], 3], "names": ["height", "width", "channels"]}
     about = {key: {"codec": "mjpeg", "width": size[0], "height": size[1]} for key in cameras}
-    writer = TakeWriter(folder, {"fps": fps, "rig": "sim", "task": "push", "dataset": "d"}, features, about)
+    facts = {"fps": fps, "rig": "sim", "task": "push", "dataset": "d"}
+    facts |= {"recorded_action": recorded_action} if recorded_action else {}
+    writer = TakeWriter(folder, facts, features, about)
     for tick in range(ticks):
         now, frames = tick * 1_000_000_000 // fps, {}
         for number, key in enumerate(cameras):
@@ -69,7 +74,9 @@ def write_take(
                     writer.add_frame(key, tick, now, change(picture(tick, number, size)))
                 frames[key] = (tick, now)
         values = np.array([tick, -tick], np.float32)
-        writer.add_row(Row(tick, now + 5_000_000, now, {"action": values, "observation.state": values + 0.5}, frames))
+        sent = np.minimum(values, clipped) if recorded_action else values
+        row = {"action": sent, "action/requested": values, "observation.state": values + 0.5}
+        writer.add_row(Row(tick, now + 5_000_000, now, row, frames))
     if state == "recording":
         writer.close()
     else:

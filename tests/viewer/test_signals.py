@@ -2,9 +2,14 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Callable
 
 import numpy as np
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
 
+from recorder.models import Dataset, Episode
 from tests.viewer.conftest import FRONT, TOP, MakeTake
 from viewer import signals
 from viewer.signals import pack_signals
@@ -36,3 +41,50 @@ def test_it_says_what_was_too_much(make_take: MakeTake, monkeypatch) -> None:
     header, values = unpack(pack_signals(source))
     assert (header["left_out"], values.shape) == (["observation.state"], (2, 4))
     source.close()
+
+
+def by_feature(data: bytes) -> dict[str, list[float]]:
+    """The first column of each feature."""
+    header, values = unpack(data)
+    return {each["feature"]: values[i].tolist() for i, each in enumerate(header["signals"]) if each["index"] == 0}
+
+
+@pytest.mark.parametrize(
+    ("rig", "dataset", "other"),
+    [
+        ("sent", "", "action/requested"),
+        ("requested", "", "action/sent"),
+        ("sent", "requested", "action/sent"),
+        ("requested", "sent", "action/requested"),
+    ],
+)
+def test_the_action_is_the_one_that_the_dataset_gets_and_the_other_follows(
+    make_take: MakeTake, rig: str, dataset: str, other: str
+) -> None:
+    source = TakeSource(make_take(8, recorded_action=rig))
+    found = by_feature(pack_signals(source, dataset))
+    rows = {"sent": [0, 1, 2, 3, 4, 4, 4, 4], "requested": list(range(8))}
+    assert list(found) == ["action", other, "observation.state"]
+    assert found["action"] == rows[dataset or rig]
+    assert found[other] == rows[other.rpartition("/")[2]]
+    source.close()
+
+
+def test_one_action_is_enough_where_both_are_equal_or_one_is_stored(make_take: MakeTake) -> None:
+    for facts in ({"recorded_action": "sent", "clipped": 99}, {}):
+        source = TakeSource(make_take(5, **facts))
+        assert by_feature(pack_signals(source, "requested")).keys() == {"action", "observation.state"}
+        source.close()
+
+
+def test_the_page_gets_the_action_of_the_takes_dataset(
+    client: Client, olga: User, dataset: Dataset, make_episode: Callable[..., Episode]
+) -> None:
+    client.force_login(olga)
+    episode = make_episode(8, recorded_action="sent")
+    answers = []
+    for choice in ("sent", "requested"):
+        Dataset.objects.update(recorded_action=choice)
+        answers.append(client.get(f"/media/{episode.pk}/signals.bin"))
+    assert [by_feature(answer.content)["action"][-1] for answer in answers] == [4, 7]
+    assert answers[0]["ETag"] != answers[1]["ETag"]

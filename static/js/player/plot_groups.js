@@ -8,24 +8,35 @@ const POINTS = 1600;
 // Longer ones leave no room for their numbers.
 const LONG_NAME = 24;
 
-/** Plots as { feature, title, lines: [{ name, short, column, over, span }] }; `over` is the action's column, or null. */
+/** The feature of a take's other action: the one that its dataset does not get, where the two differ. */
+const OTHERS = ["action/requested", "action/sent"];
+
+/**
+ * Plots as { feature, title, other, lines: [{ name, short, column, over, also, span }] }. `over` is the action's column,
+ * `also` the other action's, or null; `other` is "requested" or "sent", or empty without one.
+ */
 export function plotsOf(data) {
   const features = new Map();
   const shorter = withoutEnd(data.signals.map(({ name }) => name));
   data.signals.forEach(({ feature, name }, i) => {
     if (!features.has(feature)) features.set(feature, []);
-    features.get(feature).push({ name, short: shorter(name), column: data.columns[i], over: null });
+    features.get(feature).push({ name, short: shorter(name), column: data.columns[i], over: null, also: null });
   });
+  const second = OTHERS.find((feature) => features.has(feature));
+  const others = features.get(second) ?? [];
+  features.delete(second);
   const [state, action] = FIRST.map((feature) => features.get(feature));
   const paired = Boolean(state && action && state.map((one) => one.name).join("\n") === action.map((one) => one.name).join("\n"));
   if (paired) {
     state.forEach((line, i) => Object.assign(line, { over: action[i].column }));
     features.delete("action");
   }
+  const beside = paired ? FIRST[0] : "action";
+  others.forEach((line, i) => Object.assign(features.get(beside)[i], { also: line.column }));
   const order = [...features.keys()].sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
   return order.flatMap((feature) => {
     const title = paired && feature === FIRST[0] ? "State and action" : TITLES[feature] ?? feature;
-    return byScale(features.get(feature)).map((lines) => ({ feature, title, lines }));
+    return byScale(features.get(feature)).map((lines) => ({ feature, title, other: others.length && feature === beside ? second.slice("action/".length) : "", lines }));
   });
 }
 
@@ -42,7 +53,7 @@ function withoutEnd(names) {
 const rank = (feature) => (FIRST.includes(feature) ? FIRST.indexOf(feature) : FIRST.length);
 
 function byScale(lines) {
-  for (const line of lines) line.span = Math.max(reach(line.column), line.over ? reach(line.over) : 0);
+  for (const line of lines) line.span = Math.max(...[line.column, line.over, line.also].map((column) => (column ? reach(column) : 0)));
   const sorted = lines.filter((line) => line.span > 0).sort((a, b) => b.span - a.span);
   const groups = [];
   for (const line of sorted) {

@@ -6,7 +6,9 @@ import { plotsOf, stepOf, thinned, timeAxis, times } from "./plot_groups.js";
 
 const HUES = 8;
 const MORE = [7, 3, 2, 3]; // the hues again, from the ninth joint on
-const OVER = [3, 3];
+// The action, and the other action of a take: requested where the dataset gets what was sent, or the reverse.
+const KINDS = { over: { dash: [3, 3], width: 1.1 }, also: { dash: [1, 3], width: 0.8 } };
+const OTHER = { requested: "what the teleoperator requested", sent: "what the robot sent" };
 
 /** Raises with words for people; `signal` aborts. */
 export async function fetchSignals(episode, signal) {
@@ -64,20 +66,19 @@ export class Signals {
     this.at(this.frame);
   }
 
-  chart({ feature, title, lines }, time, step) {
+  chart({ feature, title, other, lines }, time, step) {
     const place = make("div", { class: "signal-plot" });
     const legend = make("div", { class: "joints" });
     this.element.append(make("figure", { class: "signal" }, make("figcaption", {}, title, legend), place));
     const series = [{}];
     const columns = [];
-    const add = (line, i, column, over) => {
-      const dash = over ? OVER : i >= HUES ? MORE : undefined;
-      series.push({ label: line.name, stroke: colour(`--signal-${(i % HUES) + 1}`), width: over ? 1.1 : 1.4, points: { show: false }, show: this.shows(feature, line, over), dash });
-      columns.push(thinned(column, step));
-    };
-    lines.forEach((line, i) => add(line, i, line.column, false));
-    const overs = lines.filter((line) => line.over);
-    overs.forEach((line) => add(line, lines.indexOf(line), line.over, true));
+    const drawn = ["column", ...Object.keys(KINDS)].flatMap((kind) => lines.filter((line) => line[kind]).map((line) => [line, kind]));
+    for (const [line, kind] of drawn) {
+      const i = lines.indexOf(line);
+      const { dash, width } = KINDS[kind] ?? { dash: i >= HUES ? MORE : undefined, width: 1.4 };
+      series.push({ label: line.name, stroke: colour(`--signal-${(i % HUES) + 1}`), width, points: { show: false }, show: this.shows(feature, line, kind), dash });
+      columns.push(thinned(line[kind], step));
+    }
     const axis = { stroke: colour("--text-faint"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false }, font: "11px system-ui, sans-serif" };
     const plot = new window.uPlot(
       {
@@ -98,14 +99,15 @@ export class Signals {
       const left = event.clientX - plot.over.getBoundingClientRect().left;
       this.seek(Math.round(plot.posToVal(left, "x") * this.data.fps));
     });
-    const one = { plot, head, place, feature, lines, overs };
-    if (overs.length) legend.append(this.button("over", make("i", { class: "dashed", "aria-hidden": "true" }), "action", "Show or hide the action over the state"));
+    const one = { plot, head, place, feature, lines, drawn };
+    if (lines.some((line) => line.over)) legend.append(this.button("over", make("i", { class: "dashed", "aria-hidden": "true" }), "action", "Show or hide the action over the state"));
+    if (other) legend.append(this.button("also", make("i", { class: "dotted", "aria-hidden": "true" }), other, `Show or hide ${OTHER[other]}; the dataset gets the other action`));
     one.values = lines.map((line, i) => this.joint(legend, feature, line, i));
     this.plots.push(one);
   }
 
-  shows(feature, line, over) {
-    return !this.hidden.has(`${feature}/${line.name}`) && !(over && this.hidden.has("over"));
+  shows(feature, line, kind) {
+    return !this.hidden.has(`${feature}/${line.name}`) && !this.hidden.has(kind);
   }
 
   button(key, swatch, words, title, ...more) {
@@ -123,14 +125,13 @@ export class Signals {
     return value;
   }
 
-  /** One joint, or the action of all. */
+  /** One joint, or one of the actions of all. */
   toggle(key) {
     this.hidden[this.hidden.has(key) ? "delete" : "add"](key);
     for (const button of this.element.querySelectorAll("[data-shown]")) button.setAttribute("aria-pressed", String(!this.hidden.has(button.dataset.shown)));
-    for (const { plot, feature, lines, overs } of this.plots) {
-      const all = [...lines.map((line) => [line, false]), ...overs.map((line) => [line, true])];
-      plot.batch(() => all.forEach(([line, over], i) => {
-        const show = this.shows(feature, line, over);
+    for (const { plot, feature, drawn } of this.plots) {
+      plot.batch(() => drawn.forEach(([line, kind], i) => {
+        const show = this.shows(feature, line, kind);
         if (plot.series[i + 1].show !== show) plot.setSeries(i + 1, { show });
       }));
     }
