@@ -231,3 +231,24 @@ def test_a_joint_and_the_action_can_be_switched_off(visit: Any, ids: list[str]) 
     expect(action).to_have_attribute("aria-pressed", "false")
     page.reload()
     expect(joint).to_have_attribute("aria-pressed", "true")
+
+
+def test_the_other_action_is_a_line_of_its_own_that_can_be_switched_off(
+    visit: Any, product: Any, ids: list[str]
+) -> None:
+    take = make_take(product.home / "spool", 40, dataset="twofold", recorded_action="sent").name
+    product.recover()
+    page = visit(f"/episodes/{take}/?list=all")
+    plot = page.locator(".signal-plot canvas").first
+    requested = page.get_by_role("button", name="requested", exact=True)
+    expect(requested).to_have_attribute("title", re.compile("what the teleoperator requested"))
+    expect(page.get_by_role("button", name="action", exact=True)).to_be_visible()
+    before = plot.evaluate("(canvas) => canvas.toDataURL()")
+    requested.click()
+    expect(requested).to_have_attribute("aria-pressed", "false")
+    assert plot.evaluate("(canvas) => canvas.toDataURL()") != before
+    requested.click()
+    assert plot.evaluate("(canvas) => canvas.toDataURL()") == before
+    page.goto(f"/episodes/{ids[0]}/?list=all")
+    expect(page.locator("#signals figcaption").first).to_contain_text("State and action")
+    expect(requested).to_have_count(0)
