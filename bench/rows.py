@@ -32,7 +32,8 @@ def make_take(folder: Path) -> None:
     video = {"dtype": "video", "shape": [48, 64, 3], "names": ["height", "width", "channels"]}
     features = {"action": numbers, "observation.state": numbers, **dict.fromkeys(CAMERAS, video)}
     about = {key: {"codec": "mjpeg", "width": 64, "height": 48} for key in CAMERAS}
-    writer = TakeWriter(folder, {"fps": 30, "task": "bench", "dataset": "bench"}, features, about)
+    facts = {"fps": 30, "task": "bench", "dataset": "bench", "recorded_action": "sent"}
+    writer = TakeWriter(folder, facts, features, about)
     packet = encode_jpeg(np.zeros((48, 64, 3), np.uint8))
     for tick in range(ROWS):
         now = 5_000_000_000 + tick * 1_000_000_000 // 30
@@ -41,7 +42,8 @@ def make_take(folder: Path) -> None:
                 writer.add_frame(key, tick, now, packet)
         joints = np.sin(np.arange(JOINTS) + tick / 40).astype(np.float32)
         frames = {key: (tick // 300 * 300, now) for key in CAMERAS}
-        writer.add_row(Row(tick, now, now, {"action": joints, "observation.state": joints}, frames))
+        values = {"action": joints, "action/requested": joints, "observation.state": joints}
+        writer.add_row(Row(tick, now, now, values, frames))
     writer.finish()
 
 
@@ -58,9 +60,11 @@ def encode_us() -> float:
     from robotdata.spool.rows import RowEncoder, columns_of
 
     numbers = {"dtype": "float32", "shape": [JOINTS], "names": None}
-    encoder = RowEncoder(columns_of({"action": numbers, "observation.state": numbers}, CAMERAS))
+    features = {"action": numbers, "observation.state": numbers}
+    encoder = RowEncoder(columns_of(features, CAMERAS, both_actions=True))
     joints = np.zeros(JOINTS, np.float32)
-    row = Row(1, 1, 1, {"action": joints, "observation.state": joints}, dict.fromkeys(CAMERAS, (1, 1)))
+    values = {"action": joints, "action/requested": joints, "observation.state": joints}
+    row = Row(1, 1, 1, values, dict.fromkeys(CAMERAS, (1, 1)))
     return round(best_s(lambda: [encoder.encode(row) for _ in range(1000)]) * 1e3, 1)
 
 
