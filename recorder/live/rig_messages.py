@@ -96,6 +96,7 @@ class RigInfo(Loose):
     robot_type: MaybeWords = ""
     fps: float = Field(ge=1, le=240)
     features: Annotated[dict[str, Any], BeforeValidator(_as_features)]
+    recorded_action: MaybeWords = ""
     cameras: list[Camera] = Field(max_length=MAX_CAMERAS)
     software: MaybeWords = ""
     pid: Annotated[int, BeforeValidator(_as_pid)] = 0
