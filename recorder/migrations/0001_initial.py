@@ -26,6 +26,7 @@ class Migration(migrations.Migration):
                 ('title', models.CharField(max_length=200)),
                 ('fps', models.FloatField(blank=True, null=True)),
                 ('robot_type', models.CharField(blank=True, max_length=120)),
+                ('recorded_action', models.CharField(blank=True, max_length=20)),
                 ('features', models.JSONField(blank=True, default=dict)),
                 ('encoding', models.JSONField(blank=True, default=recorder.models.dataset.default_encoding)),
                 ('policy', models.CharField(choices=[('hand', 'when I press Encode'), ('every', 'after every N kept takes'), ('session', 'at the end of the session')], default='hand', max_length=10)),
