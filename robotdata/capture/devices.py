@@ -77,7 +77,11 @@ class Robot(Protocol):
 
 @runtime_checkable
 class Teleoperator(Protocol):
-    """A source of actions: a leader arm, a game pad, a policy."""
+    """A source of actions: a leader arm, a game pad, a policy.
+
+    It may have an attribute `features` like a robot's, whose `action` has the names of its values (joints, say) in its
+    own order. Where both are known, the values reach the robot by name; a rig whose names differ does not start.
+    """
 
     def connect(self) -> None:
         """Connect. Raises DeviceError, saying what to do, if the teleoperator is not available."""

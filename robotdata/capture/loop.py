@@ -56,7 +56,8 @@ class ControlLoop:
 
     If a device fails or hangs, the loop disconnects every device that does not hang, `running` becomes False and
     `failure` says why. `start` works again once no call hangs. Another thread must call `watch` often, because the
-    loop's own thread cannot notice that it hangs. Raises ConfigError if the robot's features cannot be recorded.
+    loop's own thread cannot notice that it hangs. Raises ConfigError if the robot's features cannot be recorded, or if
+    the teleoperator has other joints.
     """
 
     def __init__(
@@ -81,7 +82,7 @@ class ControlLoop:
         self._take_tick = 0
         self._take_begins = False
         self._session: Session | None = None
-        self._values = RowValues(robot.features)
+        self._values = RowValues(robot.features, getattr(teleoperator, "features", None))
         self.reset_counters()
 
     def start(self) -> None:

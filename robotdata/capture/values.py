@@ -63,6 +63,11 @@ class StoredValue:
         return converted
 
     @property
+    def names(self) -> list[str]:
+        """Return the names of the values in their order; empty unless each has one."""
+        return list(self._names) if len(self._names) == self._size else []
+
+    @property
     def _expected(self) -> str:
         kind = _TEXT if self._text else self._dtype.name
         return f"{self._size} {'value' if self._size == 1 else 'values'} of {kind}"
@@ -128,13 +133,23 @@ class StoredValue:
 
 
 class RowValues:
-    """Converts the values of one tick by a robot's features. Raises ConfigError if those cannot be recorded."""
+    """Converts the values of one tick by a robot's features.
 
-    def __init__(self, features: Mapping[str, Mapping[str, Any]]) -> None:
+    `offered` are the features of the teleoperator, if it has any. Where both name the values of `action`, a requested
+    action gets into the robot's order by name. Raises ConfigError if the features cannot be recorded, or if the names
+    of the teleoperator are not those of the robot.
+    """
+
+    def __init__(self, features: Mapping[str, Mapping[str, Any]], offered: Any = None) -> None:
         if "action" not in features:
             raise ConfigError("the robot's features", f"have no 'action', only {', '.join(features) or 'nothing'}")
         self._values = {name: StoredValue(name, feature) for name, feature in features.items()}
         self._observed = [name for name in self._values if name != "action"]
+        self._requested, self._order = self._values["action"], None
+        names = _offered_names(offered)
+        if names and self._requested.names and names != self._requested.names:
+            self._order = _positions(self._requested.names, names)
+            self._requested = StoredValue("action", {**features["action"], "names": names})
 
     def observation(self, values: Any) -> dict[str, NDArray[Any]]:
         """Return the result of `observe` as one array (n,) per feature, without undeclared ones. Raises DeviceError."""
@@ -143,11 +158,14 @@ class RowValues:
         return {name: self._values[name].convert(values.get(name), "observe") for name in self._observed}
 
     def requested_action(self, value: Any) -> tuple[NDArray[Any], NDArray[np.float32]]:
-        """Return a teleoperator's action as it is stored, (n,) of the feature's dtype, and as the robot gets it.
+        """Return a teleoperator's action in the robot's order: as it is stored, and as the robot gets it.
 
-        The second array is float32 (n,), and a copy, because a robot may change what it gets. Raises DeviceError.
+        The first is (n,) of the feature's dtype. The second is float32 (n,), and a copy, because a robot may change
+        what it gets. Raises DeviceError.
         """
-        stored = self._values["action"].convert(value, "action")
+        stored = self._requested.convert(value, "action")
+        if self._order is not None:
+            stored = stored[self._order]
         with np.errstate(over="ignore"):
             action = stored.astype(np.float32)
         if not np.isfinite(action).all():
@@ -157,6 +175,28 @@ class RowValues:
     def sent_action(self, value: Any) -> NDArray[Any]:
         """Return the action that `act` reports as sent, (n,) of the feature's dtype. Raises DeviceError."""
         return self._values["action"].convert(value, "act")
+
+
+def _offered_names(offered: Any) -> list[str]:
+    """Return the names of a teleoperator's action by its `features`; empty if it has none."""
+    if offered is None:
+        return []
+    if not isinstance(offered, Mapping) or not isinstance(offered.get("action"), Mapping):
+        raise ConfigError(
+            "the teleoperator's features", f"are {offered!r:.200}; want a feature 'action', or none at all"
+        )
+    return _flat(offered["action"].get("names"))
+
+
+def _positions(robot: list[str], teleoperator: list[str]) -> list[int]:
+    """Return where in the teleoperator's action each value of the robot's is. Raises ConfigError if names differ."""
+    if sorted(robot) != sorted(teleoperator) or len(set(robot)) < len(robot):
+        raise ConfigError(
+            "teleoperator",
+            f"its joints are not the robot's: it gives {', '.join(teleoperator)}; the robot takes {', '.join(robot)}. "
+            "Use a teleoperator made for this robot",
+        )
+    return [teleoperator.index(name) for name in robot]
 
 
 def _flat(names: Any) -> list[str]:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from robotdata.capture.devices import Action, Values
-from robotdata.capture.errors import DeviceError
+from robotdata.capture.errors import ConfigError, DeviceError
 from robotdata.capture.loop import ControlLoop
 from robotdata.capture.records import CameraFrame, Row
 
@@ -176,3 +176,28 @@ def test_it_has_no_row_in_the_old_take_after_the_swap() -> None:
     assert loop.stop()
     assert len(old.rows) == count
     assert [row.tick for row in new.rows] == list(range(len(new.rows)))
+
+
+def test_a_leader_with_its_joints_in_another_order_moves_the_right_ones() -> None:
+    class Leader(Arm):
+        features = {"action": {**FEATURE, "names": ["b", "a"]}}
+
+        def action(self, observation: Values) -> Action:
+            return np.array([2, 1], np.float32)
+
+    robot, sink = Arm(), Sink()
+    loop = ControlLoop(robot, Leader(), [], 200)
+    loop.swap_sink(sink)
+    loop.start()
+    end = time.monotonic() + 60
+    while not sink.rows and loop.failure is None and time.monotonic() < end:
+        time.sleep(0.002)
+    assert loop.stop() and np.asarray(sink.rows[0].values["action"]).tolist() == [1, 2]
+
+
+def test_a_leader_with_other_joints_is_refused() -> None:
+    class Leader(Arm):
+        features = {"action": {**FEATURE, "names": ["a", "c"]}}
+
+    with pytest.raises(ConfigError, match=r"gives a, c; the robot takes a, b"):
+        ControlLoop(Arm(), Leader(), [], 200)

@@ -118,3 +118,39 @@ def test_an_action_is_checked_as_the_robot_gets_it() -> None:
 def test_features_that_cannot_be_recorded_are_named_before_the_first_tick(features: Any, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         RowValues(features)
+
+
+def action_of(*names: str) -> dict[str, Any]:
+    return {"action": {"dtype": "float32", "shape": [len(names)], "names": list(names)}}
+
+
+def test_an_action_reaches_the_robot_by_name() -> None:
+    values = RowValues(action_of("pan", "lift", "grip"), action_of("grip", "pan", "lift"))
+    assert values.requested_action([30, 10, 20]).tolist() == [10, 20, 30]
+    assert values.sent_action([10, 20, 30]).tolist() == [10, 20, 30]
+    with pytest.raises(DeviceError, match="nan for grip of action"):
+        values.requested_action([float("nan"), 0, 0])
+
+
+@pytest.mark.parametrize("offered", [None, action_of("pan", "lift"), {"action": {"dtype": "float32", "shape": [2]}}])
+def test_an_action_of_the_same_names_or_of_none_keeps_its_order(offered: Any) -> None:
+    assert RowValues(action_of("pan", "lift"), offered).requested_action([1, 2]).tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("names", [("pan", "grip"), ("pan",), ("pan", "lift", "grip"), ("pan", "pan")])
+def test_other_joints_are_refused_with_both_lists(names: tuple[str, ...]) -> None:
+    with pytest.raises(ConfigError) as refused:
+        RowValues(action_of("pan", "lift"), action_of(*names))
+    assert f"gives {', '.join(names)};" in str(refused.value) and "takes pan, lift." in str(refused.value)
+
+
+@pytest.mark.parametrize("offered", [["pan"], {}, {"action": ["pan"]}])
+def test_features_that_are_none_are_refused(offered: Any) -> None:
+    with pytest.raises(ConfigError, match="want a feature 'action'"):
+        RowValues(action_of("pan"), offered)
+
+
+def test_a_robot_with_two_joints_of_one_name_is_driven_in_its_own_order_alone() -> None:
+    assert RowValues(action_of("x", "x"), action_of("x", "x")).requested_action([1, 2]).tolist() == [1, 2]
+    with pytest.raises(ConfigError, match="not the robot's"):
+        RowValues(action_of("x", "x", "y"), action_of("x", "y", "x"))
