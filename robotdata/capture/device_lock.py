@@ -12,10 +12,13 @@ from robotdata.files.lock import try_lock
 
 
 class DeviceLock:
-    """A lock on the device at `path`, kept through reconnections until the process ends; messages say `name`."""
+    """A lock on the device at `path`, kept until `release` or the end of the process.
 
-    def __init__(self, path: str, name: str) -> None:
-        self._path, self._name = Path(path), name
+    Messages call the device `name`, and end with `remedy`.
+    """
+
+    def __init__(self, path: str, name: str, remedy: str) -> None:
+        self._path, self._name, self._remedy = Path(path), name, remedy
         self._fd = -1
 
     def acquire(self) -> None:
@@ -24,8 +27,8 @@ class DeviceLock:
             device = self._path.stat()
             if self._fd >= 0 and os.path.samestat(device, os.fstat(self._fd)):
                 return
-            self._release()  # the lock of a device that was unplugged since
-            fd = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            self.release()  # the lock of a device that was unplugged since
+            fd = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
         except OSError:
             return  # the driver opens the device next and reports why that fails
         try:
@@ -34,12 +37,11 @@ class DeviceLock:
             locked = False
         if not locked:
             os.close(fd)
-            raise DeviceError(
-                f"{self._name} is in use by {_holder(device)}; stop that process, or use another url for this camera"
-            )
+            raise DeviceError(f"{self._name} is in use by {_holder(device)}; {self._remedy}")
         self._fd = fd
 
-    def _release(self) -> None:
+    def release(self) -> None:
+        """Unlock the device; do nothing if it is not locked."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1

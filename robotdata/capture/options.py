@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import re
 from collections.abc import Mapping
@@ -94,6 +95,15 @@ class Options:
         unread = {key: value for key, value in self._values.items() if key not in self._read}
         self._read |= set(unread)
         return Options(unread, self.where)
+
+    def remaining(self) -> dict[str, Any]:
+        """Return the keys that were not read yet as plain values, nested tables as dicts and arrays as lists.
+
+        For a driver with a config class of its own, which checks them: every key counts as read afterwards. The values
+        are copies.
+        """
+        unread = self.rest()
+        return copy.deepcopy(unread._values)
 
     def refuse_unknown_keys(self) -> None:
         """Raise ConfigError if the table has a key that was never read; call it after the last read."""

@@ -20,7 +20,8 @@ class PyavCamera:
         """Read `url` with LiveSource's `options`: `loop`, `fit`, `pixel_format` and `verify_certificate`."""
         self._source = LiveSource(url, context.width, context.height, context.camera_fps, **options)
         scheme, target = split_url(url)
-        self._device = DeviceLock(target, url) if scheme == "v4l2" else None
+        remedy = "stop that process, or use another url for this camera"
+        self._device = DeviceLock(target, url, remedy) if scheme == "v4l2" else None
 
     def connect(self) -> None:
         if self._device is not None:
