@@ -1,16 +1,41 @@
 #!/bin/sh
-# Makes the environment with the real LeRobot when it is missing or its requirements changed; prints its python.
+# Makes an environment with the real LeRobot when it is missing or its requirements changed; prints its python.
+#   interop_env.sh          LeRobot 0.4.4, which loads datasets (any Python)
+#   interop_env.sh drivers  LeRobot 0.6.1 with its drivers, which record (Python 3.12; without one, exit code 3)
 set -eu
 here=$(cd "$(dirname "$0")/.." && pwd)
-venv=${ROBOTDATA_INTEROP_VENV:-$here/.venv-interop}
-python=${PYTHON:-python3}
-want=$(cat "$here/requirements-interop.txt" "$here/requirements-interop-nodeps.txt" | cksum)
+case ${1:-datasets} in
+    datasets)
+        venv=${ROBOTDATA_INTEROP_VENV:-$here/.venv-interop}
+        python=${PYTHON:-python3}
+        plain=$here/requirements-interop.txt
+        alone=$here/requirements-interop-nodeps.txt
+        ;;
+    drivers)
+        venv=${ROBOTDATA_LEROBOT_VENV:-$here/.venv-lerobot}
+        python=
+        for each in ${PYTHON:-} python3.12 "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.12*/bin/python3.12; do
+            if "$each" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 12))' 2> /dev/null; then python=$each; break; fi
+        done
+        plain=
+        alone=$here/requirements-lerobot.txt
+        ;;
+    *)
+        echo "usage: interop_env.sh [datasets|drivers]" >&2
+        exit 2
+        ;;
+esac
+want=$(cat ${plain:+"$plain"} "$alone" | cksum)
 if [ "$(cat "$venv/.requirements" 2>/dev/null || true)" != "$want" ]; then
+    if [ ! -x "$venv/bin/python" ] && [ -z "$python" ]; then
+        echo "No $venv: it needs Python 3.12, which is not here (PYTHON=/path/to/python3.12)" >&2
+        exit 3
+    fi
     echo "Making $venv with the real LeRobot (once, several minutes) ..." >&2
     [ -x "$venv/bin/python" ] || "$python" -m venv "$venv" >&2
     pip="$venv/bin/python -m pip install --quiet --disable-pip-version-check"
-    $pip -r "$here/requirements-interop.txt" >&2
-    $pip --no-deps -r "$here/requirements-interop-nodeps.txt" >&2
+    [ -z "$plain" ] || $pip -r "$plain" >&2
+    $pip --no-deps -r "$alone" >&2
     printf '%s' "$want" > "$venv/.requirements"
 fi
 echo "$venv/bin/python"

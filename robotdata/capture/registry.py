@@ -27,10 +27,14 @@ BUILT_IN: dict[str, dict[str, Factory]] = {
     "teleoperator": {"autopilot": sim.make_autopilot},
     "camera": {"sim": sim.make_camera, "pyav": pyav_camera.make_camera},
 }
+OURS = tuple(
+    metadata.EntryPoint(f"{role}.lerobot", f"robotdata.devices.lerobot.{role}:make_{role}", GROUP) for role in ROLES
+)
+"""Kinds of ours whose drivers want packages of their own: imported only when a rig file names them."""
 
 
 class Registry:
-    """The available kinds of devices: built in, added with `add`, or installed by another package."""
+    """The available kinds of devices: built in, of ours, added with `add`, or installed by another package."""
 
     def __init__(self) -> None:
         self._kinds = {role: dict(kinds) for role, kinds in BUILT_IN.items()}
@@ -72,11 +76,13 @@ class Registry:
     def _factory(self, role: str, kind: str) -> Factory:
         if kind in self._kinds[role]:
             return self._kinds[role][kind]
-        entries = metadata.entry_points(group=GROUP)
+        entries = [*OURS, *metadata.entry_points(group=GROUP)]
         for entry in entries:
             if entry.name == f"{role}.{kind}":
                 try:
                     factory: Factory = entry.load()
+                except CaptureError:
+                    raise
                 except Exception as error:  # importing a driver's module may raise anything
                     log.exception("%s of kind %r", role, kind)
                     where = f"{role} {kind!r}"

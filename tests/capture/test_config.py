@@ -8,6 +8,7 @@ import pytest
 from robotdata.capture.config import parse_config, read_config
 from robotdata.capture.devices import DeviceContext
 from robotdata.capture.errors import ConfigError, UnknownDevice
+from robotdata.capture.options import Options
 from robotdata.capture.registry import Registry
 
 TOML = """
@@ -90,7 +91,7 @@ def build(values: dict[str, Any]) -> Any:
 
 
 def test_it_knows_which_kinds_there_are() -> None:
-    with pytest.raises(UnknownDevice, match=r"unknown robot kind 'atlas'; known: sim"):
+    with pytest.raises(UnknownDevice, match=r"unknown robot kind 'atlas'; known: lerobot, sim"):
         build({"kind": "atlas"})
 
 
@@ -109,7 +110,7 @@ def test_it_takes_the_kinds_of_installed_packages(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [Entry()])
     with pytest.raises(ConfigError, match="creates a str, which is not a robot"):
         build({"kind": "atlas", "port": "/dev/tty0"})
-    with pytest.raises(UnknownDevice, match="known: atlas, sim"):
+    with pytest.raises(UnknownDevice, match="known: atlas, lerobot, sim"):
         build({"kind": "hal"})
 
 
@@ -120,3 +121,15 @@ def test_it_opens_only_known_schemes(url: str) -> None:
     camera = parse_config({**values, "cameras": cameras}, "x.toml").cameras[0]
     with pytest.raises(ConfigError, match=r"cameras\.front\.url: has scheme"):
         Registry().camera(camera.kind, DeviceContext("x", 30, width=64, height=48), camera.options)
+
+
+def test_what_is_left_of_a_table_comes_as_plain_values() -> None:
+    values = {"kind": "arm", "port": "/dev/x", "limits": {"pan": [1, 2.5]}, "names": ["a"]}
+    options = Options(values, "rig.toml: robot")
+    assert options.text("kind") == "arm"
+    left = options.remaining()
+    assert left == {"port": "/dev/x", "limits": {"pan": [1, 2.5]}, "names": ["a"]}
+    left["limits"]["pan"].append(3)
+    assert values["limits"] == {"pan": [1, 2.5]}
+    options.refuse_unknown_keys()
+    assert options.remaining() == {}

@@ -1,0 +1,55 @@
+"""A robot that LeRobot drives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from robotdata.capture.devices import Action, DeviceContext, Values
+from robotdata.capture.options import Options
+from robotdata.devices.lerobot.configs import read_settings
+from robotdata.devices.lerobot.driver import Driver
+
+STATE = "observation.state"
+
+
+def joints(names: list[str]) -> dict[str, Any]:
+    """Return the feature of one number for each name."""
+    return {"dtype": "float32", "shape": [len(names)], "names": names}
+
+
+class LeRobotRobot:
+    """A robot of LeRobot's, without its cameras. Joints keep LeRobot's names, order and units."""
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+        self._actions = driver.names_of("action_features")
+        self._states = driver.names_of("observation_features")
+        self.robot_type = str(driver.device.name)
+        self.features = {"action": joints(self._actions)}
+        if self._states:
+            self.features[STATE] = joints(self._states)
+
+    def connect(self) -> None:
+        self._driver.connect()
+
+    def observe(self) -> Values:
+        observation = self._driver.call("get_observation")
+        if not self._states:
+            return {}
+        return {STATE: np.array(self._driver.numbers("get_observation", observation, self._states))}
+
+    def act(self, action: Action) -> Action:
+        asked = dict(zip(self._actions, action.tolist(), strict=True))
+        # LeRobot returns what it sent, of the values that it sent.
+        sent = asked | self._driver.call("send_action", dict(asked))
+        return np.array(self._driver.numbers("send_action", sent, self._actions), np.float32)
+
+    def disconnect(self) -> None:
+        self._driver.disconnect()
+
+
+def make_robot(context: DeviceContext, options: Options) -> LeRobotRobot:
+    """Return the robot that `options` describe: `type`, `on_end` and LeRobot's own keys. Raises ConfigError."""
+    return LeRobotRobot(Driver(read_settings("robot", options)))

@@ -1,0 +1,220 @@
+"""A rig of LeRobot's real SO-101 drivers: arms are programs on serial ports, the rig runs in LeRobot's environment."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.asyncio.server import serve
+
+from robotdata.spool import read_manifest
+from tests.support.rig_link import Web, soon
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+JOINTS = ("shoulder_pan", "shoulder_lift", "elbow_flex", "wrist_flex", "wrist_roll", "gripper")
+LOW, HIGH = 1000, 3000
+TORQUE, GOAL, POSITION, MIN_LIMIT, MAX_LIMIT = 40, 42, 56, 9, 11
+
+
+def python_of_lerobot() -> Path:
+    return Path(os.environ.get("ROBOTDATA_LEROBOT_VENV") or ROOT / ".venv-lerobot") / "bin/python"
+
+
+@pytest.fixture(scope="session")
+def lerobot() -> Path:
+    """The Python of the environment with LeRobot's drivers; skips, saying so, where there is none."""
+    python = python_of_lerobot()
+    if not python.exists():
+        pytest.skip(f"no LeRobot at {python}: `make interop` makes it where there is Python 3.12")
+    return python
+
+
+@pytest.fixture(scope="session")
+def environment(lerobot: Path) -> dict[str, str]:
+    """What LeRobot's Python gets: this checkout, the plug-ins beside this file, and torch's names if it lacks torch."""
+    has_torch = subprocess.run([lerobot, "-c", "import torch"], capture_output=True).returncode == 0
+    path = [str(ROOT), str(HERE / "plugins"), *([] if has_torch else [str(HERE / "torch_names")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path), "ROBOTDATA_LOG": "INFO", "DISPLAY": ""}
+
+
+class Arm:
+    """Six servos at a serial port, calibrated to LOW..HIGH, and its calibration file."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.name, self.folder = name, folder
+        command = [sys.executable, HERE / "feetech_bus.py", *map(str, range(1, len(JOINTS) + 1))]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.port = self._answer()
+        for servo in range(1, len(JOINTS) + 1):
+            self.put(servo, MIN_LIMIT, LOW)
+            self.put(servo, MAX_LIMIT, HIGH)
+        self.write_calibration(LOW, HIGH)
+
+    @property
+    def calibration(self) -> Path:
+        return self.folder / f"{self.name}.json"
+
+    def write_calibration(self, low: int, high: int) -> None:
+        motors = {
+            joint: {"id": servo, "drive_mode": 0, "homing_offset": 0, "range_min": low, "range_max": high}
+            for servo, joint in enumerate(JOINTS, 1)
+        }
+        self.calibration.write_text(json.dumps(motors))
+
+    def _answer(self) -> str:
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().strip()
+
+    def do(self, name: str, **arguments: Any) -> Any:
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps({"do": name, **arguments}) + "\n")
+        self.process.stdin.flush()
+        return json.loads(self._answer())
+
+    def put(self, servo: int, address: int, value: int, size: int = 2) -> None:
+        self.do("put", servo=servo, address=address, value=value, size=size)
+
+    def get(self, servo: int, address: int, size: int = 2) -> int:
+        return int(self.do("get", servo=servo, address=address, size=size))
+
+    def pose(self) -> list[int]:
+        return [self.get(servo, POSITION) for servo in range(1, len(JOINTS) + 1)]
+
+    def torque(self) -> list[int]:
+        return [self.get(servo, TORQUE, 1) for servo in range(1, len(JOINTS) + 1)]
+
+    def move(self, steps: list[int]) -> None:
+        """Move the arm by hand."""
+        for servo, position in enumerate(steps, 1):
+            self.put(servo, POSITION, position)
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+
+class ArmRig:
+    """A rig file, the process that runs it, and the web that it talks to."""
+
+    def __init__(self, folder: Path, python: Path, environment: dict[str, str]) -> None:
+        self.folder, self.python, self.environment = folder, python, environment
+        self.spool, self.file, self.log = folder / "spool", folder / "so101.toml", folder / "rig.log"
+        self.web = Web()
+        self.impatient = folder / "impatient"
+        self.impatient.touch()
+        self.follower, self.leader = Arm(folder, "my_follower"), Arm(folder, "my_leader")
+        self.robot: dict[str, Any] = self.table("so101_follower", self.follower)
+        self.teleoperator: dict[str, Any] = self.table("so101_leader", self.leader)
+        self.cameras: dict[str, dict[str, Any]] = {"front": {"kind": "sim", "sync": "tick", "barcode": True}}
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def table(self, kind: str, arm: Arm) -> dict[str, Any]:
+        return {
+            "kind": "lerobot",
+            "type": kind,
+            "port": arm.port,
+            "id": arm.name,
+            "calibration_dir": str(self.folder),
+        }
+
+    def write(self) -> None:
+        small = {"width": 288, "height": 64}
+        tables = {"rig": {"name": "so101", "fps": 30}, "robot": self.robot, "teleoperator": self.teleoperator}
+        tables |= {f"cameras.{name}": small | camera for name, camera in self.cameras.items()}
+        lines = []
+        for name, table in tables.items():
+            lines += [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in table.items())]
+        self.file.write_text("\n".join(lines) + "\n")
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[ArmRig]:
+        self.write()
+        async with serve(self.web.handle, "127.0.0.1", 0, compression=None) as server:
+            port = server.sockets[0].getsockname()[1]
+            program = [self.python, HERE / "rig_program.py", self.file, "--spool", self.spool]
+            environment = self.environment | {"IMPATIENT_AT": str(self.impatient)}
+            with self.log.open("wb") as log:
+                self.process = subprocess.Popen(
+                    [*program, "--url", f"ws://127.0.0.1:{port}/ws/rig/"], env=environment, stderr=log, cwd=self.folder
+                )
+            try:
+                yield self
+            finally:
+                self.process.kill()
+                self.process.wait()
+
+    def refused(self) -> str:
+        """Start the rig with a file that it does not accept; return what it said."""
+        self.write()
+        program = [self.python, HERE / "rig_program.py", self.file, "--spool", self.spool]
+        environment = self.environment | {"IMPATIENT_AT": str(self.impatient)}
+        done = subprocess.run(program, env=environment, cwd=self.folder, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 2, done.stderr
+        assert "Traceback" not in done.stderr
+        return done.stderr
+
+    @property
+    def status(self) -> dict[str, Any]:
+        heard = self.web.of("status")
+        return heard[-1] if heard else {"state": "none"}
+
+    async def until(self, state: str) -> dict[str, Any]:
+        """Wait for a state; return the status that says it."""
+        assert self.process is not None
+        process = self.process
+        await soon(lambda: self.status["state"] == state or process.poll() is not None)
+        assert self.status["state"] == state, self.log.read_text()
+        return self.status
+
+    async def record(self, ticks: int) -> str:
+        """Begin a take, wait until it has so many ticks, and return its id."""
+        take = str(uuid.uuid4())
+        reply = await self.web.command(take, "record", task="push the cube", take=take)
+        assert reply["ok"], reply
+        await self.more(ticks)
+        return take
+
+    async def more(self, ticks: int) -> None:
+        """Wait until the running take has at least so many more ticks than now."""
+        now = (self.status["take"] or {"ticks": 0})["ticks"]
+        await soon(lambda: self.status["take"] is not None and self.status["take"]["ticks"] >= now + ticks)
+
+    async def do(self, name: str) -> None:
+        assert (await self.web.command(str(uuid.uuid4()), name))["ok"]
+
+    async def kept(self, take: str) -> dict[str, Any]:
+        """The manifest of a take that has ended, which must be whole and kept."""
+        await soon(lambda: [each for each in self.web.of("take", event="saved") if each["take"]["id"] == take])
+        manifest = read_manifest(self.spool / take)
+        assert manifest["state"] == "recorded" and manifest["curation"]["verdict"] != "reject"
+        return dict(manifest)
+
+    async def stop(self) -> str:
+        """End the process as Ctrl-C does; return its log."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        process = self.process
+        await soon(lambda: process.poll() is not None)
+        return self.log.read_text()
+
+    def close(self) -> None:
+        for arm in (self.follower, self.leader):
+            arm.close()
+
+
+@pytest.fixture
+def rig(tmp_path: Path, lerobot: Path, environment: dict[str, str]) -> Iterator[ArmRig]:
+    """A rig of an SO-101 leader and follower, which is not started."""
+    made = ArmRig(tmp_path, lerobot, environment)
+    yield made
+    made.close()

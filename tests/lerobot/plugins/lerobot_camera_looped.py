@@ -1,0 +1,39 @@
+"""LeRobot's OpenCV camera on a film that starts again at its end, at the camera's own rate.
+
+Only what a file cannot do is another's: setting size and rate, and pausing between frames. The thread that reads, its
+lock, its times and `async_read` are OpenCVCamera's.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+from lerobot.cameras import CameraConfig
+from lerobot.cameras.opencv import OpenCVCamera, OpenCVCameraConfig
+
+
+@CameraConfig.register_subclass("looped")
+@dataclass
+class LoopedConfig(OpenCVCameraConfig):
+    unplugged: str = ""
+    """While this file exists, no frame comes."""
+
+
+class Looped(OpenCVCamera):
+    def _configure_capture_settings(self) -> None:
+        pass
+
+    def _read_from_hardware(self) -> Any:
+        time.sleep(1 / self.fps)
+        if self.config.unplugged and Path(self.config.unplugged).exists():
+            raise RuntimeError("no frame")
+        assert self.videocapture is not None
+        whole, frame = self.videocapture.read()
+        if not whole:
+            self.videocapture.set(cv2.CAP_PROP_POS_FRAMES, 0)
+            whole, frame = self.videocapture.read()
+        return frame

@@ -1,0 +1,160 @@
+"""What breaks on a real arm: the rig says which device and what to do, keeps the take, and lets the other arm go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from robotdata.spool import Take
+from tests.lerobot.conftest import Arm, ArmRig
+from tests.support.rig_link import soon
+
+MODEL = 3
+SILENT, GARBLED = {"silent": True}, {"garbled": True}
+
+
+def arm_of(rig: ArmRig, device: str) -> Arm:
+    return rig.follower if device == "robot" else rig.leader
+
+
+async def failure(rig: ArmRig, device: str) -> str:
+    """The reason in the state error, which must name this device and be one sentence for a person."""
+    error = (await rig.until("error"))["error"]
+    assert error["device"] == device, error
+    assert "Traceback" not in error["reason"] and "\n" not in error["reason"]
+    assert "Traceback" not in rig.log.read_text()
+    return str(error["reason"])
+
+
+def power_off(rig: ArmRig, arm: Arm) -> None:
+    rig.impatient.write_text(arm.port)
+    arm.do("cable", **SILENT)
+
+
+def wrong_model(rig: ArmRig, arm: Arm) -> None:
+    arm.put(3, MODEL, 1337)
+
+
+def other_calibration(rig: ArmRig, arm: Arm) -> None:
+    arm.write_calibration(900, 3100)
+
+
+@pytest.mark.parametrize("device", ["robot", "teleoperator"])
+@pytest.mark.parametrize(
+    ("break_it", "words"),
+    [
+        (power_off, ["no motor answers at {port}", "power"]),
+        (lambda rig, arm: arm.do("remove", servo=3), ["motor 3 (elbow_flex) at {port}", "cable"]),
+        (wrong_model, ["motor 3 (elbow_flex) at {port}", "model 1337, want 777"]),
+        (
+            lambda rig, arm: arm.calibration.unlink(),
+            ["not calibrated", "{file} does not exist", "lerobot-calibrate"],
+        ),
+        (other_calibration, ["not that of {file}", "lerobot-calibrate --"]),
+    ],
+    ids=["no power", "servo missing", "wrong model", "no calibration", "other calibration"],
+)
+async def test_an_arm_that_cannot_be_used_is_refused_at_connecting(
+    rig: ArmRig, device: str, break_it: Callable[[ArmRig, Arm], None], words: list[str]
+) -> None:
+    arm = arm_of(rig, device)
+    break_it(rig, arm)
+    async with rig.running():
+        reason = await failure(rig, device)
+        await rig.stop()
+    for each in words:
+        assert each.format(port=arm.port, file=arm.calibration) in reason
+    assert rig.follower.torque() == [0] * 6
+
+
+async def test_an_arm_without_a_calibration_never_gets_torque(rig: ArmRig) -> None:
+    rig.follower.calibration.unlink()
+    async with rig.running():
+        reason = await failure(rig, "robot")
+    assert "lerobot-calibrate --robot.type=so101_follower --robot." in reason
+    for key in ("port", "id", "calibration_dir"):
+        assert f" --robot.{key}={rig.robot[key]}" in reason
+    assert rig.follower.do("powered") == []
+
+
+async def test_an_arm_that_was_calibrated_meanwhile_connects(rig: ArmRig) -> None:
+    rig.follower.calibration.unlink()
+    async with rig.running():
+        await failure(rig, "robot")
+        rig.follower.write_calibration(1000, 3000)
+        await rig.do("clear_error")
+        await rig.until("idle")
+        assert rig.follower.torque() == [1] * 6
+
+
+async def test_an_arm_without_an_id_is_refused(rig: ArmRig) -> None:
+    del rig.robot["id"]
+    async with rig.running():
+        reason = await failure(rig, "robot")
+    assert "no id" in reason and "--robot.id=NAME" in reason and 'id = "NAME"' in reason
+
+
+async def test_a_port_that_does_not_exist_is_named(rig: ArmRig) -> None:
+    rig.robot["port"] = "/dev/ttyACM77"
+    async with rig.running():
+        assert "/dev/ttyACM77 does not exist" in await failure(rig, "robot")
+
+
+async def test_a_port_that_is_in_use_is_refused(rig: ArmRig) -> None:
+    rig.robot["port"] = rig.leader.port
+    async with rig.running():
+        assert rig.process is not None
+        assert f"{rig.leader.port} is in use by pid {rig.process.pid}" in await failure(rig, "robot")
+
+
+def unplug(rig: ArmRig, arm: Arm) -> None:
+    arm.do("unplug")
+
+
+def disturb(rig: ArmRig, arm: Arm) -> None:
+    arm.do("cable", **GARBLED)
+
+
+@pytest.mark.parametrize("device", ["robot", "teleoperator"])
+@pytest.mark.parametrize(
+    ("break_it", "words"),
+    [
+        (power_off, "at {port} do not answer: check the power"),
+        (unplug, "{port} does not exist: check its cable"),
+        (disturb, "at {port} are garbled"),
+    ],
+    ids=["power off", "usb gone", "garbage"],
+)
+async def test_an_arm_that_fails_during_a_take_ends_it_and_the_take_is_kept(
+    rig: ArmRig, device: str, break_it: Callable[[ArmRig, Arm], None], words: str
+) -> None:
+    arm = arm_of(rig, device)
+    async with rig.running():
+        await rig.until("idle")
+        take = await rig.record(10)
+        break_it(rig, arm)
+        reason = await failure(rig, device)
+        manifest = await rig.kept(take)
+        await soon(lambda: device == "robot" or rig.follower.torque() == [0] * 6)
+        assert rig.process is not None and rig.process.poll() is None
+    assert words.format(port=arm.port) in reason
+    assert manifest["end_reason"] == ("robot_lost" if device == "robot" else "teleoperator_lost")
+    with Take.open(rig.spool / take) as opened:
+        assert opened.ticks == manifest["ticks"] >= 10
+
+
+async def test_an_arm_whose_power_returns_records_again(rig: ArmRig) -> None:
+    async with rig.running():
+        await rig.until("idle")
+        first = await rig.record(5)
+        power_off(rig, rig.follower)
+        await failure(rig, "robot")
+        rig.impatient.write_text("")
+        rig.follower.do("cable")
+        await rig.do("clear_error")
+        await rig.until("idle")
+        second = await rig.record(5)
+        await rig.do("stop")
+        await rig.kept(first)
+        assert (await rig.kept(second))["end_reason"] == "stop"
