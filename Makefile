@@ -40,7 +40,7 @@ signin: $(VENV)/.run  ## print a new one-use sign-in link
 
 test: $(VENV)/.dev  ## run what a change needs; installs what the tests need, and a browser if this machine allows it
 	@$(BIN)/python bench/prepare.py
-	$(BIN)/python -m pytest $(SPREAD) -m "not faults" --ignore=tests/faults $(ARGS)
+	$(BIN)/python -m pytest $(SPREAD) -m "not faults" --ignore=tests/faults --ignore=tests/lerobot $(ARGS)
 
 test-faults: $(VENV)/.dev  ## real processes, disks and databases broken, at every write and by chance
 	@$(BIN)/python bench/prepare.py
@@ -70,9 +70,11 @@ docs: $(VENV)/.dev  ## write what is generated: docs/faults.md and docs/architec
 	$(BIN)/python bench/fault_table.py
 	$(BIN)/python bench/draw_layers.py
 
-interop: $(VENV)/.dev  ## open freshly recorded datasets with the real LeRobot, in an environment of its own
+interop: $(VENV)/.dev  ## open fresh datasets with the real LeRobot, and record with its drivers, in their environments
 	@$(BIN)/python bench/prepare.py
 	$(BIN)/python bench/interop.py
+	@sh bench/interop_env.sh drivers > /dev/null || test $$? -eq 3
+	$(BIN)/python -m pytest $(SPREAD) -rs tests/lerobot
 
 bench: $(VENV)/.dev  ## run every benchmark, print JSON
 	$(BIN)/python bench/all.py

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-ROOMS = ["files", "video", "lerobot_compat", "capture", "spool", "dataset", "export", "quality", "rig"]
+ROOMS = ["files", "video", "lerobot_compat", "capture", "spool", "dataset", "export", "quality", "rig", "devices"]
 INNER = {"video": ["video.depth"], "dataset": ["dataset.verify", "dataset.write"]}
 ORDER = [f"robotdata.{each}" for room in ROOMS for each in (room, *INNER.get(room, []))] + ["recorder", "viewer"]
 FRONTS = {"robotdata.dataset": "robotdata.dataset.write", "robotdata.video": "robotdata.lerobot_compat"}
@@ -43,6 +43,8 @@ ONLY_IN = {
         "robotdata.export",
         "robotdata.lerobot_compat",
     },
+    "lerobot": {"robotdata.devices"},
+    "draccus": {"robotdata.devices"},
 }
 FRAMEWORKS = ("django", "celery", "channels", "ninja")
 
@@ -85,6 +87,23 @@ def wrong_arrows(path: Path) -> Iterator[str]:
 def test_every_module_imports_only_rooms_before_its_own() -> None:
     assert len(sources()) > 250
     assert [found for path in sources() for found in wrong_arrows(path)] == []
+
+
+PLUG_INS, THEIRS = "robotdata.devices", ("robotdata.files", "robotdata.video", "robotdata.capture")
+"""The registry loads these drivers by name, so no module imports them; they know the rooms that cameras are made of."""
+
+
+def of_plug_ins(path: Path) -> Iterator[str]:
+    here = module_of(path)
+    inside = here.startswith(PLUG_INS)
+    for name in imports_of(path):
+        strange = not name.startswith((PLUG_INS, *THEIRS)) if inside else name.startswith(PLUG_INS)
+        if strange and (room_of(name) or name.startswith(PLUG_INS)):
+            yield f"{here} imports {name}"
+
+
+def test_drivers_with_packages_of_their_own_are_loaded_by_the_registry_alone() -> None:
+    assert [found for path in sources() for found in of_plug_ins(path)] == []
 
 
 def floor_of(room: str) -> int:

@@ -103,6 +103,35 @@ class Arm:
         self.process.communicate()
 
 
+class Reader:
+    """Reads rig files in LeRobot's environment, without starting a rig."""
+
+    def __init__(self, python: Path, environment: dict[str, str]) -> None:
+        command = [python, HERE / "read_rigs.py"]
+        self.process = subprocess.Popen(
+            command, env=environment, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def problem(self, **changes: Any) -> str:
+        """What is wrong with the file of an SO-101 pair, whose tables are changed so (a value None: no such key)."""
+        arms = {"robot": ("so101_follower", "/dev/ttyACM0"), "teleoperator": ("so101_leader", "/dev/ttyACM1")}
+        tables = {role: {"kind": "lerobot", "type": kind, "port": port} for role, (kind, port) in arms.items()}
+        tables = {"rig": {"name": "so101"}, "cameras": {}, **tables, **changes}
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self.process.stdin.write(json.dumps(tables) + "\n")
+        self.process.stdin.flush()
+        return str(json.loads(self.process.stdout.readline()))
+
+
+@pytest.fixture(scope="session")
+def reader(lerobot: Path, environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+    calibrations = str(tmp_path_factory.mktemp("calibrations"))
+    made = Reader(lerobot, environment | {"HF_LEROBOT_CALIBRATION": calibrations})
+    yield made
+    made.process.kill()
+    made.process.communicate()
+
+
 class ArmRig:
     """A rig file, the process that runs it, and the web that it talks to."""
 
@@ -152,16 +181,6 @@ class ArmRig:
             finally:
                 self.process.kill()
                 self.process.wait()
-
-    def refused(self) -> str:
-        """Start the rig with a file that it does not accept; return what it said."""
-        self.write()
-        program = [self.python, HERE / "rig_program.py", self.file, "--spool", self.spool]
-        environment = self.environment | {"IMPATIENT_AT": str(self.impatient)}
-        done = subprocess.run(program, env=environment, cwd=self.folder, capture_output=True, text=True, timeout=120)
-        assert done.returncode == 2, done.stderr
-        assert "Traceback" not in done.stderr
-        return done.stderr
 
     @property
     def status(self) -> dict[str, Any]:

@@ -45,10 +45,13 @@ def read_settings(role: str, options: Options, given: Mapping[str, Any] | None =
     fields = {each.name: each for each in dataclasses.fields(config_class) if each.init}
     values = options.remaining()
     _check_keys(type_name, fields, values, options.where)
+    if role == "robot":
+        _refuse_cameras(values, options.where)
     values |= {key: value for key, value in (given or {}).items() if key in fields}
     settings = Settings(role, type_name, options.where, library, _decoded(library, config_class, values, options.where))
-    if role == "robot":
-        _take_cameras_away(settings, values)
+    for part in parts_of(settings.config):
+        if role == "robot" and hasattr(part, _CAMERAS):  # robotdata reads each camera in a thread of its own
+            part.cameras = {}
     if ending is not None:
         _set_ending(settings, ending, values)
     return settings
@@ -104,17 +107,13 @@ def _decoded(library: Library, config_class: type, values: dict[str, Any], where
         raise ConfigError(".".join([where, *map(str, path)]), reason[:300]) from error
 
 
-def _take_cameras_away(settings: Settings, values: Mapping[str, Any]) -> None:
-    """Leave a robot without cameras: robotdata reads each in a thread of its own, with its capture times."""
+def _refuse_cameras(values: Mapping[str, Any], where: str) -> None:
+    """Raise ConfigError if a robot's table, or that of one of its arms, has cameras."""
     for key, table in [("", values), *((f"{key}.", value) for key, value in values.items())]:
         if isinstance(table, Mapping) and table.get(_CAMERAS):
             names = ", ".join(f"[cameras.{name}]" for name in table[_CAMERAS])
-            raise settings.error(
-                f"{key}{_CAMERAS}", f'is set; write each camera as a table {names} with kind = "lerobot"'
-            )
-    for part in parts_of(settings.config):
-        if hasattr(part, _CAMERAS):
-            part.cameras = {}
+            problem = f'is set; write each camera as a table {names} with kind = "lerobot"'
+            raise ConfigError(f"{where}.{key}{_CAMERAS}", problem)
 
 
 def _set_ending(settings: Settings, ending: str, values: Mapping[str, Any]) -> None:

@@ -21,6 +21,8 @@ from lerobot.cameras.opencv import OpenCVCamera, OpenCVCameraConfig
 class LoopedConfig(OpenCVCameraConfig):
     unplugged: str = ""
     """While this file exists, no frame comes."""
+    times: str = ""
+    """A file for the number of each frame, and the monotonic nanoseconds when it was read."""
 
 
 class Looped(OpenCVCamera):
@@ -32,8 +34,12 @@ class Looped(OpenCVCamera):
         if self.config.unplugged and Path(self.config.unplugged).exists():
             raise RuntimeError("no frame")
         assert self.videocapture is not None
+        number = int(self.videocapture.get(cv2.CAP_PROP_POS_FRAMES))
         whole, frame = self.videocapture.read()
         if not whole:
             self.videocapture.set(cv2.CAP_PROP_POS_FRAMES, 0)
-            whole, frame = self.videocapture.read()
+            number, (whole, frame) = 0, self.videocapture.read()
+        if self.config.times:
+            with Path(self.config.times).open("a") as times:
+                times.write(f"{number} {time.monotonic_ns()}\n")
         return frame
