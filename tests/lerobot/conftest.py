@@ -187,6 +187,15 @@ class ArmRig:
         heard = self.web.of("status")
         return heard[-1] if heard else {"state": "none"}
 
+    def open_files(self) -> list[str]:
+        """The files that the rig's process has open."""
+        assert self.process is not None
+        found = []
+        for each in Path(f"/proc/{self.process.pid}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                found.append(str(each.readlink()))
+        return found
+
     async def until(self, state: str) -> dict[str, Any]:
         """Wait for a state; return the status that says it."""
         assert self.process is not None

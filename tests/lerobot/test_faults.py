@@ -62,6 +62,7 @@ async def test_an_arm_that_cannot_be_used_is_refused_at_connecting(
     break_it(rig, arm)
     async with rig.running():
         reason = await failure(rig, device)
+        await soon(lambda: arm.port not in rig.open_files())
         await rig.stop()
     for each in words:
         assert each.format(port=arm.port, file=arm.calibration) in reason
@@ -142,6 +143,16 @@ async def test_an_arm_that_fails_during_a_take_ends_it_and_the_take_is_kept(
     assert manifest["end_reason"] == ("robot_lost" if device == "robot" else "teleoperator_lost")
     with Take.open(rig.spool / take) as opened:
         assert opened.ticks == manifest["ticks"] >= 10
+
+
+async def test_a_follower_that_shall_hold_keeps_its_torque_when_the_leader_fails(rig: ArmRig) -> None:
+    rig.robot["on_end"] = "hold"
+    async with rig.running():
+        await rig.until("idle")
+        unplug(rig, rig.leader)
+        await failure(rig, "teleoperator")
+        await soon(lambda: rig.follower.port not in rig.open_files())
+    assert rig.follower.torque() == [1] * 6
 
 
 async def test_an_arm_whose_power_returns_records_again(rig: ArmRig) -> None:
