@@ -72,6 +72,8 @@ class RigConfig:
     """Seconds that robot and teleoperator may take to connect."""
     recorded_action: str = ""
     """Which of a tick's two actions becomes `action` in a dataset, one of ACTIONS; empty: the robot's own choice."""
+    python: str = ""
+    """The Python that runs the rig; empty: the one that reads the file."""
 
 
 def read_config(path: Path | None) -> RigConfig:
@@ -94,6 +96,7 @@ def parse_config(values: Mapping[str, Any], source: str) -> RigConfig:
     name = rig.name("name")
     fps = rig.rate("fps", 30, low=1, high=240)
     connect_s = rig.number("connect_s", 30, low=1, high=600)
+    python = rig.text("python") if "python" in rig.names() else ""
     rig.refuse_unknown_keys()
     robot_table = top.table("robot")
     recorded_action = robot_table.text("action", among=ACTIONS) if "action" in robot_table.names() else ""
@@ -110,7 +113,7 @@ def parse_config(values: Mapping[str, Any], source: str) -> RigConfig:
             raise ConfigError(f"{tables.where}.{camera}", problem)
     cameras = tuple(_camera(tables, camera, fps) for camera in names)
     top.refuse_unknown_keys()
-    return RigConfig(name, fps, robot, teleoperator, cameras, connect_s, recorded_action)
+    return RigConfig(name, fps, robot, teleoperator, cameras, connect_s, recorded_action, python)
 
 
 def _device(table: Options) -> DeviceConfig:

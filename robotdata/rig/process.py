@@ -16,6 +16,7 @@ from types import FrameType
 from robotdata.capture.config import read_config
 from robotdata.capture.errors import CaptureError
 from robotdata.capture.registry import Registry
+from robotdata.rig.interpreter import change_python
 from robotdata.rig.link import Link
 from robotdata.rig.lock import RigInUse, RigLock
 from robotdata.rig.machine import Machine
@@ -36,6 +37,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         token = _token(options.token_file)
         config = replay_config(options.replay) if options.replay else read_config(options.config)
+        where = f"{options.config.name if options.config else config.name}: rig.python"
+        change_python(config.python, where, sys.argv[1:] if arguments is None else arguments)
         rig = Rig(config, options.spool, registry=registry())
         rig.started_as = _started_as(options)
         lock = RigLock(options.spool, config.name)

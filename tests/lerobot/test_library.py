@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -121,10 +122,14 @@ def test_a_leader_with_other_joints_than_the_robots_is_refused_with_both_lists(r
     assert f"takes {', '.join(f'{joint}.pos' for joint in JOINTS)}." in problem
 
 
-def test_the_rig_process_says_it_and_ends(rig: ArmRig) -> None:
+@pytest.mark.parametrize("by_file", [False, True])
+def test_the_rig_process_says_it_and_ends(rig: ArmRig, by_file: bool) -> None:
+    """`by_file`: another Python starts the rig, whose file names LeRobot's."""
     rig.robot["type"] = "atlas"
     rig.write()
-    program = [rig.python, "-m", "robotdata.rig", rig.file, "--spool", rig.spool]
+    if by_file:
+        rig.file.write_text(rig.file.read_text().replace("[rig]", f'[rig]\npython = "{rig.python}"'))
+    program = [sys.executable if by_file else rig.python, "-m", "robotdata.rig", rig.file, "--spool", rig.spool]
     done = subprocess.run(program, env=rig.environment, cwd=rig.folder, capture_output=True, text=True, timeout=120)
     assert done.returncode == 2 and "Traceback" not in done.stderr
     assert "rig: so101.toml: robot.type: is 'atlas', which LeRobot 0.6.1 does not know" in done.stderr

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+import venv
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -65,3 +66,38 @@ def test_it_takes_over_the_lock_of_a_dead_process(tmp_path: Path) -> None:
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
     RigLock(tmp_path, "x").release()
+
+
+RIG = '[rig]\nname = "arm"\npython = "{python}"\n[robot]\nkind = "sim"\n[teleoperator]\nkind = "autopilot"\n'
+
+
+def test_it_runs_with_the_python_that_its_file_names(tmp_path: Path) -> None:
+    venv.create(tmp_path / "lab")
+    other = tmp_path / "lab/bin/python"
+    packages = subprocess.run(
+        [sys.executable, "-c", "import site; print(site.getsitepackages()[0])"], capture_output=True
+    )
+    (next((tmp_path / "lab/lib").iterdir()) / "site-packages/borrowed.pth").write_text(packages.stdout.decode())
+    (tmp_path / "arm.toml").write_text(RIG.format(python=other))
+    with process(str(tmp_path / "arm.toml"), "--spool", str(tmp_path / "spool")) as rig:
+        assert rig.stderr is not None
+        assert "rig arm is running" in rig.stderr.readline()
+        command = Path(f"/proc/{rig.pid}/cmdline").read_text().split("\0")
+        assert command[:3] == [str(other), "-m", "robotdata.rig"]
+        rig.send_signal(signal.SIGTERM)
+        assert rig.wait(60) == 0
+
+
+@pytest.mark.parametrize(
+    ("python", "words"),
+    [
+        ("/nowhere/python", "rig.python: is '/nowhere/python', want the path of a Python"),
+        ("false", "rig.python: lacks robotdata (exit code 1); run /"),
+    ],
+)
+def test_a_python_that_cannot_run_it_is_refused(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, python: str, words: str
+) -> None:
+    (tmp_path / "arm.toml").write_text(RIG.format(python=python))
+    assert main([str(tmp_path / "arm.toml"), "--spool", str(tmp_path)]) == 2
+    assert f"arm.toml: {words}" in caplog.text
