@@ -105,13 +105,29 @@ def test_a_robot_takes_lerobots_own_keys(reader: Reader) -> None:
 @pytest.mark.parametrize(
     ("table", "words"),
     [
-        ({"type": "keyboard"}, "keyboard cannot be used: a package is missing"),
+        ({"type": "koch_leader", "port": "/dev/a"}, "koch_leader cannot be used: a package is missing"),
+        ({"type": "keyboard"}, "teleoperator.type: is 'keyboard', which does not say what its action_features are"),
         ({"type": "gamepad"}, "teleoperator.type: is 'gamepad', whose actions are"),
         ({"type": "so101_leader", "port": "/dev/a", "on_end": "hold"}, "on_end: is set, but LeRobot leaves no choice"),
     ],
 )
 def test_a_teleoperator_that_cannot_drive_an_arm_is_refused(reader: Reader, table: dict[str, Any], words: str) -> None:
     assert words in reader.problem(teleoperator={"kind": "lerobot", **table})
+
+
+def test_a_keyboard_without_a_display_is_refused(lerobot: Path, environment: dict[str, str]) -> None:
+    code = (
+        "from robotdata.capture.options import Options\n"
+        "from robotdata.capture.errors import DeviceError\n"
+        "from robotdata.devices.lerobot.teleoperator import make_teleoperator\n"
+        "keys = make_teleoperator(None, Options({'type': 'keyboard_rover'}, 'rig.toml: teleoperator'))\n"
+        "try: keys.connect()\n"
+        "except DeviceError as error: print(error)\n"
+        "keys.disconnect()"
+    )
+    shown = {name: value for name, value in environment.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    done = subprocess.run([lerobot, "-c", code], env=shown, cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.startswith("it needs a display: start the rig in a desktop session"), done.stderr
 
 
 def test_a_leader_with_other_joints_than_the_robots_is_refused_with_both_lists(reader: Reader) -> None:

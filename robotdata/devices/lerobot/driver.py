@@ -128,14 +128,15 @@ class Driver:
 
     def _explain(self, error: BaseException) -> str:
         motors = {}
-        with contextlib.suppress(AttributeError):  # the device could not be made
+        with contextlib.suppress(Exception):  # the device could not be made, or has motors of another form
             motors = {motor.id: name for bus in buses_of(self.device) for name, motor in bus.motors.items()}
         return explain(error, self._nodes, motors)
 
     def _check_can_be_calibrated(self) -> None:
         """Raise DeviceError before motors get torque, if they need a calibration and have none."""
         for bus in buses_of(self.device):
-            if getattr(bus, "port_handler", None) is not None and bus.motors and not bus.calibration:
+            serial = hasattr(bus, "port_handler") and bool(bus.motors)
+            if serial and not getattr(bus, "calibration", True):
                 raise DeviceError(self._not_calibrated())
 
     def _not_calibrated(self) -> str:
@@ -169,14 +170,14 @@ def _arguments(config: Any, prefix: str) -> Iterator[str]:
             yield f"{prefix}.{each.name}={value}"
 
 
-def arms_of(device: Any) -> Iterator[Any]:
+def arms_of(device: Any, depth: int = 2) -> Iterator[Any]:
     """Yield the parts of a device that have a motor bus of their own: the device, or its two arms."""
     values = list(vars(device).values())
     if any(hasattr(value, "motors") and hasattr(value, "disconnect") for value in values):
         yield device
     for value in values:
-        if hasattr(value, "calibration_fpath"):
-            yield from arms_of(value)
+        if depth > 1 and hasattr(value, "calibration_fpath"):
+            yield from arms_of(value, depth - 1)
 
 
 def buses_of(device: Any) -> Iterator[Any]:
