@@ -51,6 +51,7 @@ async def test_the_follower_follows_and_its_joints_are_recorded(rig: ArmRig) -> 
         manifest = opened.manifest
         state, action = opened.column("observation.state"), opened.column("action")
     assert manifest["robot_type"] == "so_follower"
+    assert manifest["recorded_action"] == "requested", "as lerobot-record does"
     assert manifest["features"]["action"]["names"] == [f"{joint}.pos" for joint in JOINTS]
     assert manifest["features"]["observation.state"] == manifest["features"]["action"]
     # A step of 4096 is less than 0.1 degree, and LeRobot rounds goals down to whole steps.
@@ -71,6 +72,7 @@ async def test_the_take_becomes_a_dataset_that_lerobot_loads(rig: ArmRig) -> Non
         encoded = {FRONT: encode_camera(opened, plan, FRONT, rig.folder / "front.mp4", EncodeSettings(codec="h264"))}
         episode = new_episode(opened, plan, "push the cube", encoded, take, {})
         spec = DatasetSpec(30, opened.manifest["robot_type"], opened.manifest["features"])
+    assert episode.recorded_action == "requested"
     commit_episodes(root, spec, [episode], work=rig.folder / "work", revisions=rig.folder / "revisions")
     report = verify_dataset(root, deep=True)
     assert report.problems == [] and report.frames == plan.rows

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from robotdata.capture.actions import REQUESTED
 from robotdata.capture.devices import Action, DeviceContext, Values
 from robotdata.capture.options import Options
 from robotdata.devices.lerobot.configs import read_settings
@@ -20,7 +21,12 @@ def joints(names: list[str]) -> dict[str, Any]:
 
 
 class LeRobotRobot:
-    """A robot of LeRobot's, without its cameras. Joints keep LeRobot's names, order and units."""
+    """A robot of LeRobot's, without its cameras. Joints keep LeRobot's names, order and units.
+
+    As `lerobot-record` does, a dataset gets the action that was requested, unless the rig file says otherwise.
+    """
+
+    recorded_action = REQUESTED
 
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
