@@ -212,6 +212,7 @@ class ControlLoop:
             clock.sleep_until(due, spin_ns=clock.SPIN_NS if self._sink is not None else 0)
             now = clock.monotonic_ns()
             self._tick(session, now)
+            self._times.append(due)  # when it was due: one late tick at an end of the two seconds is no other rate
             self._jitter.append(now - due)
             self._late += now - due > self._period_ns // 2
             due += self._period_ns
@@ -240,7 +241,6 @@ class ControlLoop:
             if self._sink is sink:  # else a take began or ended during this tick, which then belongs to none
                 self._finish_tick(Row(tick, now, wall_ns, values), frames)
         self._ticks += 1
-        self._times.append(now)
         state = np.asarray(values.get("observation.state", ()), np.float32)
         self.telemetry.append((wall_ns / 1e9, state, values[ACTION]))
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Mapping
 
@@ -97,6 +98,42 @@ def test_it_is_not_moved_by_a_jump_of_the_wall_clock(monkeypatch: pytest.MonkeyP
     rows, _ = record(Arm(), 20, fps=100)
     assert (np.diff([row.monotonic_ns for row in rows]) > 0).all()
     assert np.ptp([row.monotonic_ns for row in rows]) < 3_000_000_000
+
+
+class LateClock:
+    """A clock that stands still but for the waits of a loop at 10 Hz; the tick `late` comes 60 ms after its time."""
+
+    SPIN_NS = 0
+    pause, monotonic, wall_ns = staticmethod(time.sleep), staticmethod(time.monotonic), staticmethod(time.time_ns)
+
+    def __init__(self, late: int, last: int) -> None:
+        self.now, self.ticks, self.late, self.last = 0, 0, late, last
+        self.reached, self.go_on = threading.Event(), threading.Event()
+
+    def monotonic_ns(self) -> int:
+        return self.now
+
+    def sleep_until(self, deadline_ns: int, *, spin_ns: int = 0) -> None:
+        if self.ticks == self.last:
+            self.reached.set()
+            self.go_on.wait(60)
+        self.ticks += 1
+        self.now = deadline_ns + 60_000_000 * (self.ticks == self.late)
+
+
+@pytest.mark.parametrize("late", [31, 50])
+def test_one_late_tick_is_no_other_rate(monkeypatch: pytest.MonkeyPatch, late: int) -> None:
+    """The first or the last of the two seconds over which the rate is measured."""
+    clock = LateClock(late, 50)
+    monkeypatch.setattr("robotdata.capture.loop.clock", clock)
+    arm = Arm()
+    loop = ControlLoop(arm, arm, [], 10)
+    loop.start()
+    assert clock.reached.wait(60)
+    assert loop.counters().ticks == 50
+    assert loop.counters().fps == 10
+    clock.go_on.set()
+    assert loop.stop()
 
 
 def test_it_says_which_ticks_it_missed() -> None:
