@@ -126,7 +126,8 @@ def action_of(*names: str) -> dict[str, Any]:
 
 def test_an_action_reaches_the_robot_by_name() -> None:
     values = RowValues(action_of("pan", "lift", "grip"), action_of("grip", "pan", "lift"))
-    assert values.requested_action([30, 10, 20]).tolist() == [10, 20, 30]
+    stored, given = values.requested_action([30, 10, 20])
+    assert stored.tolist() == given.tolist() == [10, 20, 30], "in the robot's order, in the row as well"
     assert values.sent_action([10, 20, 30]).tolist() == [10, 20, 30]
     with pytest.raises(DeviceError, match="nan for grip of action"):
         values.requested_action([float("nan"), 0, 0])
@@ -134,7 +135,8 @@ def test_an_action_reaches_the_robot_by_name() -> None:
 
 @pytest.mark.parametrize("offered", [None, action_of("pan", "lift"), {"action": {"dtype": "float32", "shape": [2]}}])
 def test_an_action_of_the_same_names_or_of_none_keeps_its_order(offered: Any) -> None:
-    assert RowValues(action_of("pan", "lift"), offered).requested_action([1, 2]).tolist() == [1, 2]
+    stored, given = RowValues(action_of("pan", "lift"), offered).requested_action([1, 2])
+    assert stored.tolist() == given.tolist() == [1, 2]
 
 
 @pytest.mark.parametrize("names", [("pan", "grip"), ("pan",), ("pan", "lift", "grip"), ("pan", "pan")])
@@ -151,6 +153,7 @@ def test_features_that_are_none_are_refused(offered: Any) -> None:
 
 
 def test_a_robot_with_two_joints_of_one_name_is_driven_in_its_own_order_alone() -> None:
-    assert RowValues(action_of("x", "x"), action_of("x", "x")).requested_action([1, 2]).tolist() == [1, 2]
+    stored, given = RowValues(action_of("x", "x"), action_of("x", "x")).requested_action([1, 2])
+    assert stored.tolist() == given.tolist() == [1, 2]
     with pytest.raises(ConfigError, match="not the robot's"):
         RowValues(action_of("x", "x", "y"), action_of("x", "y", "x"))
