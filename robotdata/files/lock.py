@@ -83,7 +83,7 @@ def read_holder(fd: int) -> dict[str, Any]:
     try:
         holder = json.loads(data)
         check_version(holder.get("version"), VERSION, "the lock file")
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):  # any process may write into the file
         return {}
     return dict(holder)
 

@@ -90,6 +90,7 @@ def test_a_lock_has_one_holder_who_is_named(tmp_path: Path, place: str) -> None:
 @pytest.mark.parametrize(
     ("written", "holder"),
     [
+        (b"[" * 4096, "another process"),
         (b"pid 4711", "pid 4711"),  # by a process that was started before the file had a version
         (b'{"version": 1, "pid": 4711, "since": "2026-11-29T12:00:00Z"}', "pid 4711 since 2026-11-29T12:00:00Z"),
         (b'{"version": 2, "pid": {"number": 4711}}', "another process"),
