@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from recorder.models import Dataset, Episode
-from recorder.models.episode import TO_REVIEW
+from recorder.models.episode import KEPT, TO_REVIEW
 from recorder.models.groups import RECORDED_SECONDS, Group, count, groups_of, matches, seconds
 from recorder.models.states import EpisodeState, Verdict
 
@@ -86,10 +86,9 @@ def goal_of(dataset: Dataset, lines: list[dict[str, Any]], task: str = "") -> di
 
 def tasks_of(dataset: Dataset) -> list[dict[str, Any]]:
     """Return tasks with their numbers of takes and episodes, all (`n`) and `kept`; the most frequent first."""
-    kept = (_COMMITTED & ~Q(verdict=Verdict.REJECT)) | Q(verdict=Verdict.KEEP, purged_at=None)
     lines: dict[str, dict[str, Any]] = {}
     for group in groups_of(Episode.objects.filter(dataset=dataset, purged_at=None), "task", seconds=None):
         line = lines.setdefault(group["task"], {"task": group["task"], "n": 0, "kept": 0})
         line["n"] += group["n"]
-        line["kept"] += group["n"] if matches(kept, group) else 0
+        line["kept"] += group["n"] if matches(KEPT, group) else 0
     return sorted(lines.values(), key=lambda line: (-line["n"], line["task"]))[:_MOST_TASKS]

@@ -26,6 +26,8 @@ PLANNED = {
 """Pending changes, which wait until they are applied to the dataset's files, by kind."""
 
 
+KEPT = _COMMITTED_NOT_REJECTED | models.Q(verdict=Verdict.KEEP, purged_at=None)
+"""Episodes that are or will be in the dataset."""
 TO_REVIEW = (
     models.Q(purged_at=None, verdict=Verdict.UNREVIEWED)
     & ~_COMMITTED

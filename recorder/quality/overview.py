@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from django.db.models import Q
 from numpy.typing import NDArray
 
 from recorder.models import Dataset
-from recorder.models.episode import EpisodeQuerySet
+from recorder.models.episode import KEPT, EpisodeQuerySet
 from recorder.models.groups import SECONDS, groups_of, mark_codes, matches
 from recorder.models.states import EpisodeState, Verdict
 from recorder.quality.assess import metrics_of_peers
@@ -22,7 +21,6 @@ from robotdata.quality.peers import Peers
 _BINS = 20
 _MAX_WORST = 20
 _MAX_DRAWN = 1e30
-_KEPT = Q(verdict=Verdict.KEEP) | (Q(state=EpisodeState.ENCODED) & ~Q(verdict=Verdict.REJECT))
 
 
 def overview(dataset: Dataset) -> dict[str, Any]:
@@ -65,7 +63,7 @@ def _tasks(dataset: Dataset, rows: EpisodeQuerySet) -> list[dict[str, Any]]:
         blank = {"task": group["task"], "episodes": 0, "kept": 0, "seconds": 0.0, "goal": dataset.goal}
         line = lines.setdefault(group["task"], blank)
         line["episodes"] += group["n"]
-        line["kept"] += group["n"] if matches(_KEPT, group) else 0
+        line["kept"] += group["n"] if matches(KEPT, group) else 0
         line["seconds"] = round(line["seconds"] + group["seconds"], 3)
     return sorted(lines.values(), key=lambda line: (-line["episodes"], line["task"]))
 

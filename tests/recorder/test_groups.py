@@ -12,15 +12,14 @@ from django.utils import timezone
 from recorder.browse import counts
 from recorder.browse.filters import REJECTED, Filter, _views, totals
 from recorder.models import Dataset, Episode
-from recorder.models.episode import TO_REVIEW
+from recorder.models.episode import KEPT, TO_REVIEW
 from recorder.models.groups import count, groups_of, matches, seconds
 from recorder.models.states import EpisodeState, Verdict
-from recorder.quality.overview import _KEPT
 
 CONDITIONS = [
     TO_REVIEW,
     REJECTED,
-    _KEPT,
+    KEPT,
     counts._RAW,
     counts._RAW_NOT_REJECTED,
     counts._KEPT,
