@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from recorder.models import SignInCode
+from robotdata.files.lock import read_holder
 
 
 class Command(BaseCommand):
@@ -20,8 +21,7 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         """Print the link; it is valid for an hour."""
         lock = Path(settings.STATE_DIR) / "run.lock"
-        try:
-            url = str(json.loads(lock.read_text())["url"])
-        except (OSError, ValueError, LookupError, TypeError):
-            url = "http://127.0.0.1:8000"
-        self.stdout.write(f"{url}/sign-in/?code={SignInCode.issue(minutes=60)}")
+        url = None
+        with suppress(OSError), lock.open("rb") as file:
+            url = read_holder(file.fileno()).get("url")
+        self.stdout.write(f"{url or 'http://127.0.0.1:8000'}/sign-in/?code={SignInCode.issue(minutes=60)}")
