@@ -23,8 +23,6 @@ from desk_home import ROOT, home_with
 SIZES = (100, 1_000, 10_000, 100_000)
 TIMES, LONG_S = 7, 5.0
 WALL = "/datasets/bench/wall/?view=review"
-SLOW = {"start"}
-"""Acts whose first time is measured as well as it goes: once more would take minutes."""
 
 
 class Meter:
@@ -37,16 +35,15 @@ class Meter:
         self.queries += 1
         return execute(*args)
 
-    def measure(self, act: Callable[[], Any], *, once: bool = False) -> dict[str, float]:
-        """Return the median processor time in ms and the number of queries of one time."""
+    def measure(self, act: Callable[[], Any]) -> dict[str, float]:
+        """Return the median processor time in ms and the number of queries of one time, without the first."""
         from django.db import connection
 
-        if not once:
-            act()
+        act()
         times: list[float] = []
         self.queries = 0
         with connection.execute_wrapper(self):
-            while len(times) < (1 if once else TIMES) and sum(times) < LONG_S * 1000:
+            while len(times) < TIMES and sum(times) < LONG_S * 1000:
                 began = time.process_time()
                 act()
                 times.append((time.process_time() - began) * 1000)
@@ -110,7 +107,7 @@ def measure(takes: int) -> dict[str, Any]:
         meter = Meter()
         report: dict[str, Any] = {}
         for name, act in acts(home).items():
-            report[name] = meter.measure(act, once=name in SLOW and takes > 10_000)
+            report[name] = meter.measure(act)
             print(f"{takes} {name}: {report[name]}", file=sys.stderr, flush=True)
         return report
 

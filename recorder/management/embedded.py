@@ -111,8 +111,9 @@ class Embedded:
             worker_env = {"PYTHONWARNINGS": "ignore:You're running the worker"}
             # Arrow's own allocator keeps growing with many small commits.
             worker_env["ARROW_DEFAULT_MEMORY_POOL"] = os.environ.get("ARROW_DEFAULT_MEMORY_POOL") or "system"
-            worker = Child("worker", "celery", worker_args(), grace_s=12.0, env=worker_env)
-            worker.start_delay_s = WORKER_DELAY_S  # nobody waits for it; somebody waits for the page
+            # Delayed, because nobody waits for it; somebody waits for the page.
+            delay_s = WORKER_DELAY_S
+            worker = Child("worker", "celery", worker_args(), grace_s=12.0, env=worker_env, start_delay_s=delay_s)
             children.append(worker)
         return children
 

@@ -37,7 +37,7 @@ def groups_of(rows: EpisodeQuerySet, *fields: str, seconds: Any = SECONDS) -> li
     grouped = rows.order_by().annotate(is_purged=_IS_PURGED).values(*names, "is_purged")
     sums = {} if seconds is None else {"seconds": Sum(seconds)}
     counted = grouped.annotate(n=Count("pk"), **sums)
-    return [{**row, "purged_at": row["is_purged"] or None, "seconds": row.get("seconds") or 0.0} for row in counted]
+    return [{**row, "purged_at": row["is_purged"], "seconds": row.get("seconds") or 0.0} for row in counted]
 
 
 def count(groups: Iterable[Group], condition: Q) -> int:

@@ -212,7 +212,7 @@ class ControlLoop:
             clock.sleep_until(due, spin_ns=clock.SPIN_NS if self._sink is not None else 0)
             now = clock.monotonic_ns()
             self._tick(session, now)
-            self._times.append(due)  # when it was due: one late tick at an end of the two seconds is no other rate
+            self._times.append(due)  # not when it ran: one late tick would change the measured rate
             self._jitter.append(now - due)
             self._late += now - due > self._period_ns // 2
             due += self._period_ns

@@ -152,13 +152,13 @@ def curated_manifest(manifest: Facts, by: str, changes: Mapping[str, Any]) -> di
 
 def list_takes(spool: Path) -> list[Path]:
     """Return the folders of all takes in a spool, oldest first; other folders are skipped."""
-    takes: list[tuple[int, str, Path]] = []
+    takes: list[tuple[int, Path]] = []
     for folder in spool.iterdir() if spool.is_dir() else ():
         if _TAKE_NAME.fullmatch(folder.name):
             with contextlib.suppress(OSError):
                 manifest_ns = (folder / FILE).stat().st_mtime_ns
-                takes.append((_last_row_ns(folder) or manifest_ns, folder.name, folder))
-    return [folder for *_, folder in sorted(takes)]
+                takes.append((_last_row_ns(folder) or manifest_ns, folder))
+    return [folder for _, folder in sorted(takes)]
 
 
 def _last_row_ns(folder: Path) -> int:

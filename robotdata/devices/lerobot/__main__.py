@@ -9,7 +9,7 @@ from robotdata.devices.lerobot.library import FAMILIES, load
 
 
 def main() -> int:
-    """Write the types of each role, and what cannot be imported and why; return 2 if there is no LeRobot."""
+    """Write the types of each role, and why a module cannot be imported; return 2 if there is no LeRobot."""
     failed: dict[str, str] = {}
     for role in FAMILIES:
         try:
