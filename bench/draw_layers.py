@@ -29,6 +29,7 @@ NOTES = {
     "robotdata.export": "one take → one episode: which frame goes to which row",
     "robotdata.quality": "measures of a take, and the flags that follow from them",
     "robotdata.rig": "the process at the robot: states, recorder, link to the web",
+    "robotdata.station": "a computer's ports and cameras; keeps rig files, runs rigs",
     "robotdata.devices": "drivers with packages of their own, such as LeRobot's; loaded by name",
     "recorder": "Django app: datasets, takes, review, operations, rigs; pages and API",
     "viewer": "Django app: frames, filmstrips, signals, the player",

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-ROOMS = ["files", "video", "lerobot_compat", "capture", "spool", "dataset", "export", "quality", "rig", "devices"]
+ROOMS = ["files", "video", "lerobot_compat", "capture", "spool", "dataset", "export", "quality", "rig", "station"]
+ROOMS += ["devices"]
 INNER = {"video": ["video.depth"], "dataset": ["dataset.verify", "dataset.write"]}
 ORDER = [f"robotdata.{each}" for room in ROOMS for each in (room, *INNER.get(room, []))] + ["recorder", "viewer"]
 FRONTS = {"robotdata.dataset": "robotdata.dataset.write", "robotdata.video": "robotdata.lerobot_compat"}
