@@ -16,6 +16,7 @@ class ActorKind(StrEnum):
     PERSON = "person"  # signed in, in a browser
     PROGRAM = "program"  # with a bearer token
     RIG = "rig"
+    STATION = "station"
     WORKER = "worker"  # the product itself: a policy, the sweep
     COMMAND = "command"  # a person at the terminal of this machine
 

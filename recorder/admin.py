@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.http import HttpRequest
 
-from recorder.models import ApiToken, Change, Dataset, Episode, Job, Operation, Rig, Session
+from recorder.models import ApiToken, Change, Dataset, Episode, Job, Operation, Rig, Session, Station
 
 
 class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -30,6 +30,13 @@ class RigAdmin(ReadOnly):
 
     list_display = ["name", "robot_type", "state", "state_since", "host", "last_seen_at"]
     list_filter = ["state"]
+
+
+@admin.register(Station)
+class StationAdmin(ReadOnly):
+    """Stations, read-only."""
+
+    list_display = ["name", "online", "online_since", "folder", "software", "last_seen_at"]
 
 
 @admin.register(Session)

@@ -1,7 +1,7 @@
 """The door: pages over HTTP, live things over websockets.
 
-Browsers' sockets need a session and an Origin that is ours. A rig is no browser and sends no Origin: its socket
-stands outside that check, with its own bearer token.
+Browsers' sockets need a session and an Origin that is ours. A rig or station is no browser and sends no Origin: its
+socket stands outside that check, with its own bearer token.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware  # noqa: E40
 
 from recorder.live.consumers import RigConsumer  # noqa: E402
 from recorder.live.routing import websocket_urlpatterns as recorder_sockets  # noqa: E402
+from recorder.live.station_consumer import StationConsumer  # noqa: E402
 from robotdata.origins import SameOriginOnly  # noqa: E402
 from robotdata.thread_limit import answer_thread_limit  # noqa: E402
 from robotdata.websocket import NowhereSocket  # noqa: E402
@@ -30,12 +31,12 @@ from viewer.routing import websocket_urlpatterns as viewer_sockets  # noqa: E402
 
 addresses = [*recorder_sockets, *viewer_sockets, re_path(r"", NowhereSocket.as_asgi())]
 browser_sockets = SameOriginOnly(AuthMiddlewareStack(URLRouter(addresses)))
-rig_socket = RigConsumer.as_asgi()
+machine_sockets = {"/ws/rig/": RigConsumer.as_asgi(), "/ws/station/": StationConsumer.as_asgi()}
 
 
 async def sockets(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """A rig's socket by its own address; everything else is a browser's."""
-    door = rig_socket if scope["path"] == "/ws/rig/" else browser_sockets
+    """A rig's or station's socket by its own address; everything else is a browser's."""
+    door = machine_sockets.get(scope["path"], browser_sockets)
     await door(scope, receive, send)
 
 

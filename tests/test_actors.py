@@ -24,6 +24,7 @@ HOUSEKEEPING = {
     ),
     *("mark_cancelled", "assess", "rejudge", "rejudge_all"),
     *("expire_rigs", "rig_disconnected", "rig_silent", "rig_status"),
+    *("expire_stations", "station_disconnected", "station_silent", "station_state"),
     *("forget_unopened", "forget_except", "note_unopened"),
 }
 WRITES = {
@@ -36,7 +37,7 @@ WRITES = {
 def service_files() -> list[Path]:
     """The modules of the rooms that change rows and folders; live has other modules beside its services."""
     rooms = ("jobs", "quality", "catalog", "review")
-    names = ("rigs", "sessions", "recording", "rig_commands", "rig_start")
+    names = ("rigs", "sessions", "recording", "rig_commands", "rig_start", "stations", "station_asks", "station_rigs")
     files = [path for room in rooms for path in sorted((ROOT / "recorder" / room).glob("*.py"))]
     return files + [ROOT / f"recorder/live/{name}.py" for name in names]
 
@@ -95,15 +96,19 @@ def _calls(node: ast.AST, module: str, names: set[tuple[str, str]]) -> bool:
 
 
 def test_actors_are_made_at_the_doors() -> None:
-    """In the API and the rigs' socket; the module of Actor itself has those of the product and of commands."""
+    """In the API and the sockets of rigs and stations; the module of Actor has those of the product and of commands."""
     made = [
         path
         for path in recorder_files()
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Actor"
     ]
-    doors = [path for path in made if path.parent.name == "api" or path.name == "consumers.py"]
-    assert len({path.name for path in doors}) == 2
+    doors = [
+        path
+        for path in made
+        if path.parent.name == "api" or path.name.endswith("consumer.py") or path.name == "consumers.py"
+    ]
+    assert len({path.name for path in doors}) == 3
     assert [str(path) for path in made if path not in doors and "class Actor:" not in path.read_text()] == []
 
 

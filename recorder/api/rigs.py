@@ -12,9 +12,11 @@ from recorder.api import lookups
 from recorder.api.auth import actor_of
 from recorder.api.paging import Limit, Page, by_name
 from recorder.api.schemas import ERRORS, CommandIn, RecordIn, RecordOut, ReplyOut, RigName, RigOut
+from recorder.api.station_schemas import OrderedOut
 from recorder.live.recording import start_recording
 from recorder.live.rig_commands import send_command
 from recorder.live.rigs import expire_rigs, find_rig
+from recorder.live.station_rigs import forget_rig
 from recorder.models import Rig
 
 router = Router(tags=["rigs"])
@@ -24,15 +26,22 @@ router = Router(tags=["rigs"])
 def list_rigs(
     request: HttpRequest, limit: Limit = 100, after: Annotated[RigName | None, Query()] = None
 ) -> dict[str, Any]:
-    """List every rig that ever connected, with its last reported state."""
+    """List the rigs that have connected and were not removed, with their last reported state."""
     expire_rigs()
-    return by_name(Rig.objects.all(), "name", limit=limit, after=after)
+    return by_name(Rig.objects.listed(), "name", limit=limit, after=after)
 
 
 @router.get("/rigs/{name}", response={200: RigOut, **ERRORS})
 def get_rig(request: HttpRequest, name: Annotated[RigName, Path()]) -> Rig:
     """Return one rig with its state, controls and blockers."""
     return find_rig(name=name)
+
+
+@router.delete("/rigs/{name}", response={200: OrderedOut, **ERRORS})
+def remove_rig_row(request: HttpRequest, name: Annotated[RigName, Path()]) -> dict[str, bool]:
+    """Take an offline rig that no station runs from the lists, until it connects again; its takes stay."""
+    forget_rig(name=name, actor=actor_of(request))
+    return {"ok": True}
 
 
 @router.post("/rigs/{name}/commands/{command}", response={200: ReplyOut, **ERRORS})

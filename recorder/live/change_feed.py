@@ -20,7 +20,8 @@ from django.utils import timezone
 from recorder.jobs.broker_health import broker_watch
 from recorder.live.messages import Kind, Moved
 from recorder.live.rigs import expire_rigs
-from recorder.models import Dataset, Episode, Job, Operation, Rig, Session
+from recorder.live.stations import expire_stations
+from recorder.models import Dataset, Episode, Job, Operation, Rig, Session, Station
 
 log = logging.getLogger(__name__)
 
@@ -91,6 +92,10 @@ def _moved_rows(after: datetime) -> Iterator[tuple[Moved, Any, datetime]]:
         yield _moved("dataset", slug, slug, ""), pk, updated_at
     for row in Rig.objects.filter(is_newer).defer("features")[:limit]:
         yield _rig_moved(row), row.pk, row.updated_at
+    for name, online, updated_at in Station.objects.filter(is_newer).values_list("name", "online", "updated_at")[
+        :limit
+    ]:
+        yield _moved("station", name, "", "online" if online else "offline"), name, updated_at
     sessions = Session.objects.filter(Q(started_at__gt=after) | Q(ended_at__gt=after))
     session_rows = sessions.values_list("pk", "dataset__slug", "rig__name", "started_at", "ended_at")
     for pk, slug, rig, started_at, ended_at in session_rows[:limit]:
@@ -151,6 +156,7 @@ class ChangeFeed:
                 polls += 1
                 if polls % _EXPIRE_EVERY_POLLS == 0:
                     expire_rigs()
+                    expire_stations()
                     offline_before, offline = offline, broker_watch.offline_since()
                     missed = missed or offline_before != offline  # pages show whether the broker is online
                 changes = poller.poll()

@@ -5,18 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import secrets
 import time
+from collections.abc import Sequence
 from typing import Any
-
-from django.conf import settings
 
 from recorder.actor import Actor, ActorKind
 from recorder.errors import Refused
 from recorder.live import rigs
 from recorder.live.change_feed import recently_moved, watcher
 from recorder.live.hub import SILENT_S, CameraRates, Feed, Viewer, hub
-from recorder.live.layer import LAYER_ERRORS, is_readable, layer_message
+from recorder.live.layer import LAYER_ERRORS, is_readable
+from recorder.live.machine_socket import FENCED, TRY_AGAIN, MachineSocket
 from recorder.live.messages import Moved
 from recorder.live.relay import Inbound, Outbound, is_scaled_out, watch_group
 from recorder.live.rig_messages import (
@@ -35,48 +34,23 @@ from recorder.live.rig_messages import (
     wanted_cameras,
 )
 from recorder.live.rig_writer import RigRows, in_database
-from robotdata.rig.protocol import MAX_BINARY_BYTES, MAX_TEXT_BYTES, VERSION, encode
-from robotdata.websocket import MALFORMED, BadMessage, BrowserSocket, Socket, check_message, short, wire_text
+from robotdata.rig.protocol import MAX_BINARY_BYTES, VERSION
+from robotdata.websocket import BadMessage, BrowserSocket, check_message, wire_text
 
 log = logging.getLogger(__name__)
 
-HELLO_WITHIN_S = 5.0
-REFUSED, FENCED, TRY_AGAIN = 4403, 4409, 1013
-COMMANDS_WAITING = 100
 inbound = Inbound(hub) if is_scaled_out() else None
 
 
-class RigConsumer(Socket):
+class RigConsumer(MachineSocket):
     """`/ws/rig/`: the server's side of docs/rig-protocol.md."""
 
-    max_text = MAX_TEXT_BYTES
     max_bytes = MAX_BINARY_BYTES
-    name = ""
     feed: Feed | None = None
     rows: RigRows | None = None
     outbound: Outbound | None = None
-
-    async def connect(self) -> None:
-        """Accept a rig with the right token, and wait for its hello."""
-        if not bearer_is_good(self.scope["headers"]):
-            await self.close()  # before accept: the handshake is answered with 403
-            return
-        self.waiting: dict[str, list[str]] = {}
-        self.cameras: list[dict[str, Any]] = []
-        self.heard_at = time.monotonic()
-        self.tasks: set[asyncio.Task[None]] = set()
-        await self.accept()
-        self.keep(self.look_after())
-
-    def keep(self, work: Any) -> None:
-        """Run a coroutine as a task that ends with the connection."""
-        task = asyncio.create_task(work)
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
-
-    async def say(self, message: dict[str, Any]) -> None:
-        """Send one message to the rig as JSON."""
-        await self.send(text_data=encode(message))
+    cameras: Sequence[dict[str, Any]] = ()
+    silent_s = SILENT_S
 
     async def on_bytes(self, data: bytes) -> None:
         """Publish a preview frame. Raise BadMessage if it is invalid or comes before hello."""
@@ -104,7 +78,7 @@ class RigConsumer(Socket):
         elif isinstance(message, TakeMoved):
             await self.on_take(message.take, self.rows)
         elif isinstance(message, Reply):
-            await self.on_reply(message.model_dump(mode="json"))
+            await self.answer(message.model_dump(mode="json"))
 
     async def on_hello(self, hello: Hello) -> None:
         """Register the rig and start its feed, or refuse it. Raise BadMessage for a second hello."""
@@ -114,8 +88,7 @@ class RigConsumer(Socket):
         try:
             rig = await in_database(rigs.rig_connected, hello=hello, connection=self.channel_name, actor=actor)
         except Refused as refusal:
-            await self.say({"type": "refused", "code": refusal.code, "message": refusal.message})
-            await self.close(REFUSED, reason=short(refusal.message))
+            await self.refuse(refusal)
             return
         self.name, self.cameras = rig.name, rig.cameras
         await self.say({"type": "welcome", "protocol": VERSION})
@@ -160,31 +133,14 @@ class RigConsumer(Socket):
             log.warning("%s: %s", self.name, error)
         return None
 
-    async def on_reply(self, reply: dict[str, Any]) -> None:
-        """Forward the rig's reply to the processes that sent the command."""
-        for channel in self.waiting.pop(reply["id"], []):
-            await self.to_layer(channel, layer_message("command.reply", reply=reply))
-
     async def rig_command(self, event: dict[str, Any]) -> None:
         """Send a command to the rig. Called over the channel layer by `rig_commands.send_command`."""
-        if not is_readable(event):
-            return
-        if len(self.waiting) >= COMMANDS_WAITING:
-            self.waiting.pop(next(iter(self.waiting)))  # its sender has timed out long ago
-        self.waiting.setdefault(event["id"], []).append(event["reply_to"])
-        await self.say({"type": "command", "id": event["id"], "name": event["name"], "args": event["args"]})
+        await self.pass_on("command", event)
 
     async def rig_watch(self, event: dict[str, Any]) -> None:
         """Record what another web process watches. Called over the channel layer."""
         if self.outbound is not None and is_readable(event):
             self.outbound.record_request(event["process"], event["cameras"])
-
-    async def to_layer(self, channel: str, message: dict[str, Any]) -> None:
-        """Send a message over the channel layer; a failure is logged."""
-        try:
-            await self.channel_layer.send(channel, message)
-        except LAYER_ERRORS as error:
-            log.warning("An answer of %s is lost: %s", self.name, error)
 
     def on_rates(self, rates: CameraRates) -> None:
         """Tell the rig which cameras are watched, and at how many frames per second."""
@@ -198,17 +154,10 @@ class RigConsumer(Socket):
             _, state, ticks = cards[take_id]
             await rows.take(take_id, {"id": take_id, "state": state, "ticks": ticks})
 
-    async def look_after(self) -> None:
-        """Close the connection if no hello arrives; mark the rig as offline if it stops sending."""
-        await asyncio.sleep(HELLO_WITHIN_S)
-        if self.feed is None:
-            await self.close(MALFORMED, reason="no hello within 5 s")
-            return
-        while self.rows is not None:
-            await asyncio.sleep(SILENT_S / 3)
-            if self.heard_at < time.monotonic() - SILENT_S:
-                await self.rows.silent()
-                self.heard_at = float("inf")  # done once; the rig's next status resets it
+    async def went_silent(self) -> None:
+        """Mark the rig as offline until its next status."""
+        if self.rows is not None:
+            await self.rows.silent()
 
     async def close_when_ended(self, rows: RigRows) -> None:
         """Close the socket once the writer ends: after an error, or when another connection took over the rig."""
@@ -220,8 +169,7 @@ class RigConsumer(Socket):
 
     async def disconnect(self, code: int) -> None:
         """Stop all tasks, detach the feed and write the last rows."""
-        for task in list(getattr(self, "tasks", ())):
-            task.cancel()
+        self.end_tasks()
         if self.outbound is not None:
             self.outbound.stop()
         if self.feed is not None:
@@ -323,9 +271,3 @@ class EventsConsumer(BrowserSocket):
         watcher.remove(self.moved)
         if self.pump is not None:
             self.pump.cancel()
-
-
-def bearer_is_good(headers: list[tuple[bytes, bytes]]) -> bool:
-    """Return whether the headers carry the rigs' token."""
-    given = dict(headers).get(b"authorization", b"")
-    return secrets.compare_digest(given, b"Bearer " + settings.RIG_TOKEN.encode())

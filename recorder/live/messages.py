@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple, NotRequired, TypedDict
 from robotdata.rig.protocol import PREVIEW, VERSION
 from robotdata.rig.states import State
 
-Kind = Literal["episode", "operation", "job", "dataset", "rig", "session"]
+Kind = Literal["episode", "operation", "job", "dataset", "rig", "session", "station"]
 
 
 class Moved(TypedDict):

@@ -57,6 +57,7 @@ def rig_connected(*, hello: Hello, connection: str, actor: Actor) -> Rig:
         cameras=[camera.model_dump(include={"key", "name", "width", "height", "fps"}) for camera in rig_info.cameras],
         status={**_stored_fields(hello.status), **_connection_fields(hello, now)},
         **_state_of(hello.status),
+        hidden=False,
         last_seen_at=now,
         updated_at=now,
     )

@@ -9,6 +9,7 @@ from recorder.models.job import Job
 from recorder.models.keys import UserKeys
 from recorder.models.operation import Operation
 from recorder.models.rig import Rig, Session
+from recorder.models.station import Station
 from recorder.models.unopened import Unopened
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Session",
     "SignInCode",
     "SignInTries",
+    "Station",
     "Unopened",
     "UserKeys",
 ]

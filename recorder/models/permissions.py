@@ -11,8 +11,9 @@ from recorder.models.dataset import Dataset
 from recorder.models.episode import Episode
 from recorder.models.operation import Operation
 from recorder.models.rig import Rig, Session
+from recorder.models.station import Station
 
-Target = Dataset | Episode | Operation | Rig | Session
+Target = Dataset | Episode | Operation | Rig | Session | Station
 
 
 class Action(StrEnum):
@@ -27,7 +28,8 @@ class Action(StrEnum):
     CONFIGURE_DATASET = "change the settings of datasets"
     RECORD = "record"  # start, change and end sessions
     COMMAND_RIG = "command rigs"
-    LINK_RIG = "connect rigs"
+    CONFIGURE_RIG = "configure rigs"  # see a computer's devices; add, change, start, stop and remove its rigs
+    LINK_RIG = "connect rigs"  # and stations
     INDEX = "add takes and datasets to the lists"
 
 

@@ -19,6 +19,10 @@ class RigQuerySet(models.QuerySet["Rig"]):
         """Return the rigs that are connected and send their status."""
         return self.exclude(state=RigState.OFFLINE)
 
+    def listed(self) -> RigQuerySet:
+        """Return the rigs that pages list: those that nobody has removed since they connected last."""
+        return self.filter(hidden=False)
+
 
 class Rig(models.Model):
     """The last state that a rig reported, never one that was only requested."""
@@ -36,6 +40,7 @@ class Rig(models.Model):
     connection = models.CharField(max_length=64, blank=True)  # the channel of the only socket that may update the row
     host = models.CharField(max_length=120, blank=True)
     last_seen_at = models.DateTimeField(null=True, blank=True)
+    hidden = models.BooleanField(default=False)  # removed by a person, although takes or sessions name it
     updated_at = models.DateTimeField(default=timezone.now, db_index=True)
 
     objects = RigQuerySet.as_manager()

@@ -263,7 +263,7 @@ def open_operations() -> int:
 @register.simple_tag
 def top_rigs() -> list[Rig]:
     """Return up to three rigs for the header, online ones first; a rig whose web process died counts as offline."""
-    rigs = list(Rig.objects.only("name", "state", "last_seen_at", "status", "cameras")[:20])
+    rigs = list(Rig.objects.listed().only("name", "state", "last_seen_at", "status", "cameras")[:20])
     alive_since = timezone.now() - timedelta(seconds=ALIVE_S + 1)
     for rig in rigs:
         if rig.last_seen_at is None or rig.last_seen_at < alive_since:

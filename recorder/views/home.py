@@ -22,7 +22,7 @@ def home(request: Request) -> HttpResponse:
     expire_rigs()
     datasets = datasets_with_figures()
     context = {
-        "rigs": Rig.objects.defer("features"),
+        "rigs": Rig.objects.listed().defer("features"),
         "datasets": datasets[:DATASETS_SHOWN],
         "total": len(datasets),
         "unopened": Unopened.objects.count(),
@@ -35,7 +35,7 @@ def home(request: Request) -> HttpResponse:
 def rig_tiles(request: Request) -> HttpResponse:
     """The fragment with the rigs."""
     expire_rigs()
-    return render(request, "recorder/_rig_tiles.html", {"rigs": Rig.objects.defer("features")})
+    return render(request, "recorder/_rig_tiles.html", {"rigs": Rig.objects.listed().defer("features")})
 
 
 @require_GET

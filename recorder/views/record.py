@@ -24,7 +24,7 @@ GOALS_SHOWN = 5
 def record_any(request: Request) -> HttpResponse:
     """Redirect to the rig if only one is online or known; otherwise the page to start or choose one."""
     expire_rigs()
-    rigs = list(Rig.objects.defer("features"))
+    rigs = list(Rig.objects.listed().defer("features"))
     online = [rig for rig in rigs if rig.is_online]
     if len(online) == 1 or len(rigs) == 1:
         return redirect("recorder:record", (online or rigs)[0].name)

@@ -23,7 +23,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from recorder.api import api
-from recorder.models import ApiToken, Dataset, Episode, Rig
+from recorder.models import ApiToken, Dataset, Episode, Rig, Station
 
 CHECKS = [
     not_a_server_error,
@@ -53,6 +53,7 @@ def token(settings: Any, tmp_path: Any) -> Iterator[str]:
         (tmp_path / name).mkdir()
     user = User.objects.create_user("olga")
     Rig.objects.create(name="sim")
+    Station.objects.create(name="pc")
     dataset = Dataset.objects.create(slug="pushing", title="Pushing", total_episodes=0)
     Episode.objects.create(pk=uuid.UUID(int=1), dataset=dataset, task="push", state="recorded", ticks=30)
     for signal in (

@@ -19,9 +19,10 @@ from recorder.actor import COMMAND, NAME_LENGTH, WORKER, Actor, ActorKind
 from recorder.catalog import datasets, datasets_on_disk, takes
 from recorder.errors import Refused
 from recorder.jobs import encoding, operation_rows, operations, revising
-from recorder.live import recording, rig_commands, rigs, sessions
+from recorder.live import recording, rig_commands, rigs, sessions, station_asks, station_rigs, stations
 from recorder.live.rig_messages import Hello
-from recorder.models import ApiToken, Change, Dataset, Episode, Operation, Rig, Session, permissions
+from recorder.live.station_messages import Hello as StationHello
+from recorder.models import ApiToken, Change, Dataset, Episode, Operation, Rig, Session, Station, permissions
 from recorder.models.permissions import Action
 from recorder.models.states import OperationState, OperationType
 from recorder.review import bulk_edit, revert, trash, verdicts
@@ -128,6 +129,19 @@ def hello(_: World) -> Hello:
     return Hello.model_validate({"type": "hello", "protocol": rigs.VERSION, "rig": card})
 
 
+RIG_FILE = '[rig]\nname = "arm-9"\n'
+
+
+def station_hello(_: World) -> StationHello:
+    return StationHello.model_validate({"type": "hello", "protocol": stations.VERSION, "station": {"name": "pc"}})
+
+
+def away(_: World) -> Station:
+    """A station that is offline, and a rig of nobody that is gone."""
+    Rig.objects.create(name="arm-9")
+    return Station.objects.create(name="pc")
+
+
 def undo_many(world: World, actor: Actor) -> None:
     many.undo_many(changes=list(world.take.changes.all()), actor=actor).raise_refusals(1)
 
@@ -194,6 +208,22 @@ CASES = {
     "finish_session": Case(lambda w, a, _: recording.finish_session(session=w.session, actor=a)),
     "send_command": Case(lambda w, a, _: send_command(w, a), ends="offline"),
     "rig_connected": Case(lambda w, a, m: rigs.rig_connected(hello=m, connection="here", actor=a), hello),
+    "station_connected": Case(
+        lambda w, a, m: stations.station_connected(hello=m, connection="here", actor=a), station_hello
+    ),
+    "ask_station": Case(lambda w, a, s: async_to_sync(station_asks.ask_station)(s, "kinds", actor=a), away, "offline"),
+    "read_rig": Case(lambda w, a, s: station_rigs.read_rig(station=s, name="arm-9", actor=a), away, "offline"),
+    "check_text": Case(lambda w, a, s: station_rigs.check_text(station=s, text="", actor=a), away, "offline"),
+    "save_rig": Case(
+        lambda w, a, s: station_rigs.save_rig(station=s, text=RIG_FILE, version=None, name=None, actor=a),
+        away,
+        "offline",
+    ),
+    "order_rig": Case(
+        lambda w, a, s: station_rigs.order_rig(station=s, name="arm-9", order="stop", actor=a), away, "offline"
+    ),
+    "remove_rig": Case(lambda w, a, s: station_rigs.remove_rig(station=s, name="arm-9", actor=a), away, "offline"),
+    "forget_rig": Case(lambda w, a, s: station_rigs.forget_rig(name="arm-9", actor=a), away),
     "index_take": Case(lambda w, a, take: takes.index_take(take_id=take, actor=a), take_folder),
 }
 

@@ -24,6 +24,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from robotdata.secret_files import cookie_name
+from tests.support.fake_station import FakeStation
 from tests.support.fresh_home import fill_home
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -322,6 +323,17 @@ def listen() -> Any:
         until = staticmethod(until)
 
     return Listen
+
+
+@pytest.fixture
+def station(web: Web) -> FakeStation:
+    return FakeStation(web.port, TOKEN, f"pc-{uuid.uuid4().hex[:8]}")
+
+
+@pytest.fixture
+def fake_station() -> Callable[..., FakeStation]:
+    """Makes a station of this name at a web process."""
+    return lambda web, name, **more: FakeStation(web.port, TOKEN, name, **more)
 
 
 @pytest.fixture

@@ -116,3 +116,12 @@ async def test_it_says_offline_soon_where_the_rigs_process_is_killed(
     again = fake_rig(second, rig.name)
     async with again.running():
         assert again.first["type"] == "welcome"
+
+
+async def test_it_asks_a_station_that_hangs_on_another_process(two: Any, fake_station: Any) -> None:
+    first, second = two
+    station = fake_station(first, f"pc-{uuid.uuid4().hex[:8]}")
+    station.answer = lambda _name, _args: {"result": {"ports": [], "cameras": [], "devices_seq": 5}}
+    async with station.running():
+        status, said = await second.ask("GET", f"/stations/{station.name}/devices")
+        assert (status, said["devices_seq"]) == (200, 5)
