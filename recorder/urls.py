@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from django.urls import path
 
-from recorder.views import datasets, episodes, frames, home, keys, operations, overview, record, trash, wall
+from recorder.views import datasets, episodes, frames, home, keys, operations, overview, record, rigs, trash, wall
 
 app_name = "recorder"
 urlpatterns = [
     path("", home.home, name="home"),
-    path("rigs/", home.rig_tiles, name="rig-tiles"),
+    path("rigs/", rigs.rigs, name="rigs"),
+    path("rigs/add/", rigs.rig_add, name="rig-add"),
+    path("rigs/tiles/", home.rig_tiles, name="rig-tiles"),
+    path("rigs/<str:name>/edit/", rigs.rig_edit, name="rig-edit"),
     path("newest/", home.newest, name="newest"),
     path("record/", record.record_any, name="record-any"),
     path("record/<str:name>/", record.record, name="record"),

@@ -1,4 +1,4 @@
-"""The command that starts an offline rig, with the server's address and token file."""
+"""The commands that start an offline rig or a station, with the server's address and token file."""
 
 from __future__ import annotations
 
@@ -32,3 +32,8 @@ def start_command(rig: Rig, address: str, *, secure: bool) -> StartCommand:
     url = f"{'wss' if secure else 'ws'}://{address}/ws/rig/"
     token = shlex.quote(token_file) if is_here else "rig-token"
     return StartCommand(f"{started_as} --url {url} --token-file {token}", host, is_here, token_file)
+
+
+def station_command(address: str, *, secure: bool) -> str:
+    """Return the command that connects another computer's station to the server at `address` ("host:port")."""
+    return f"robotdata station --url {'wss' if secure else 'ws'}://{address}/ws/station/ --token-file rig-token"

@@ -134,13 +134,6 @@ def new_text(name: str, *, simulated: bool = False) -> str:
     return (_SIMULATED if simulated else _NEW).replace("{name}", name)
 
 
-def copied_text(text: str, name: str) -> str:
-    """Return the text of another rig under a new name. Raise TextProblem if it is not TOML."""
-    tables = read_tables(text)
-    rig = tables.get("rig")
-    return edit_text(text, {**tables, "rig": {**(rig if isinstance(rig, dict) else {}), "name": name}}).text
-
-
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _plain(each) for key, each in value.items()}

@@ -20,7 +20,7 @@ CHANGING = {"write_rig", "remove_rig", "start_rig", "stop_rig", "restart_rig"}
 rate = Rate(PER_SECOND)
 
 
-async def ask_station(station: str | Station, name: str, args: dict[str, Any] | None = None, *, actor: Actor) -> Plain:
+async def ask_station(station: Station, name: str, args: dict[str, Any] | None = None, *, actor: Actor) -> Plain:
     """Ask a station for one of ASKS and return its checked answer, a model of `station_messages`.
 
     Raise Refused: `unknown_ask` (404), `offline`, `too_many` (429), `no_answer` (504),

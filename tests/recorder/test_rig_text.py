@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from recorder.errors import Refused
-from recorder.live.rig_text import copied_text, edit_text, free_name, new_text, parse_value, read_tables, set_values
+from recorder.live.rig_text import edit_text, free_name, new_text, parse_value, read_tables, set_values
 from robotdata.capture.config import parse_config
 
 WITH_COMMENTS = """# the arm at the window
@@ -138,7 +138,3 @@ def test_new_rigs_get_a_free_name_and_the_simulated_one_is_whole() -> None:
         "sim",
         ["front", "wrist"],
     )
-
-
-def test_a_copy_keeps_everything_but_the_name() -> None:
-    assert copied_text(WITH_COMMENTS, "arm-2") == WITH_COMMENTS.replace('"arm"', '"arm-2"')

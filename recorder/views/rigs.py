@@ -1,0 +1,131 @@
+"""The page Rigs: every computer with its rigs. And the page that adds or edits a rig."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_GET
+
+from recorder.live.rig_start import StartCommand, start_command, station_command
+from recorder.live.rig_text import free_name, new_text
+from recorder.live.rigs import expire_rigs
+from recorder.live.station_rigs import station_of
+from recorder.live.stations import expire_stations
+from recorder.models import Rig, Station
+from recorder.views.request import Request
+
+_TONES = {"running": "accent", "starting": "accent", "failed": "bad"}
+_STILL = {"sim", "replay", "gymnasium"}
+"""Robots that cannot fall."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListedRig:
+    """A rig of a station as the page shows it: what the station says of its process, and its row if it connected."""
+
+    process: dict[str, Any]
+    row: Rig | None
+    label: str
+    tone: str
+
+    @property
+    def since(self) -> datetime:
+        """Return since when its process has this state."""
+        return datetime.fromtimestamp(self.process.get("since") or 0, UTC)
+
+    @property
+    def is_running(self) -> bool:
+        """Return whether there is a process to stop."""
+        return self.process["state"] in ("running", "starting") or self.is_retried
+
+    @property
+    def is_retried(self) -> bool:
+        """Return whether its process failed; the station starts it again unless its file is wrong."""
+        return self.process["state"] == "failed"
+
+    @property
+    def is_recording(self) -> bool:
+        """Return whether a take would end with it."""
+        return self.row is not None and self.row.state in ("recording", "saving")
+
+    @property
+    def may_fall(self) -> bool:
+        """Return whether its robot may lose its torque when the rig ends."""
+        return str(self.process.get("robot") or "sim").split(" ")[0] not in _STILL
+
+
+@require_GET
+def rigs(request: Request) -> HttpResponse:
+    """The page with all rigs, or for htmx its lists."""
+    expire_rigs()
+    expire_stations()
+    rows = {rig.name: rig for rig in Rig.objects.defer("features")}
+    stations = list(Station.objects.all())
+    kept = {process["name"] for station in stations for process in station.rigs}
+    others = [rig for rig in rows.values() if rig.name not in kept and not rig.hidden]
+    context = {
+        "stations": [(station, [_listed(station, each, rows) for each in station.rigs]) for station in stations],
+        "others": [(rig, _start(request, rig)) for rig in others],
+        "command": station_command(request.get_host(), secure=request.is_secure()),
+    }
+    return render(request, "recorder/_rigs.html" if request.htmx else "recorder/rigs.html", context)
+
+
+@require_GET
+def rig_add(request: Request) -> HttpResponse:
+    """The page that adds a rig: an empty one, the simulated one (`from=sim`) or a copy (`like=<name>`)."""
+    expire_stations()
+    stations = list(Station.objects.all())
+    chosen = _chosen(stations, request.GET.get("station", ""))
+    like = request.GET.get("like", "")
+    simulated = request.GET.get("from") == "sim"
+    taken = {process["name"] for each in stations for process in each.rigs}
+    taken |= set(Rig.objects.listed().values_list("name", flat=True))
+    name = free_name(like or ("sim" if simulated else "my-rig"), taken)
+    start = {"text": new_text(name, simulated=simulated), "read": like, "name": name}
+    return _form(request, stations, chosen, start, simulated=simulated)
+
+
+@require_GET
+def rig_edit(request: Request, name: str) -> HttpResponse:
+    """The page that edits a rig of a station. Answers 404 if no station has it."""
+    expire_stations()
+    station = request.GET.get("station") or getattr(station_of(name), "name", "")
+    chosen = get_object_or_404(Station, name=station)
+    return _form(request, [chosen], chosen, {"text": "", "read": name, "name": ""}, edited=name)
+
+
+def _form(
+    request: Request, stations: list[Station], chosen: Station | None, start: dict[str, str], **more: Any
+) -> HttpResponse:
+    context = {
+        "stations": stations,
+        "station": chosen,
+        "start": start,
+        "command": station_command(request.get_host(), secure=request.is_secure()),
+        **more,
+    }
+    return render(request, "recorder/rig_form.html", context)
+
+
+def _chosen(stations: list[Station], name: str) -> Station | None:
+    online = [station for station in stations if station.online]
+    return next((each for each in stations if each.name == name), (online or stations or [None])[0])
+
+
+def _listed(station: Station, process: dict[str, Any], rows: dict[str, Rig]) -> ListedRig:
+    row = rows.get(process["name"])
+    if row is not None and row.is_online:
+        return ListedRig(process, row, row.readiness.label, row.readiness.tone)
+    if not station.online:
+        return ListedRig(process, row, "unknown", "")
+    label = "connecting" if process["state"] == "running" else process["state"]
+    return ListedRig(process, row, label, _TONES.get(process["state"], ""))
+
+
+def _start(request: Request, rig: Rig) -> StartCommand:
+    return start_command(rig, request.get_host(), secure=request.is_secure())
