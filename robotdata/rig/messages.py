@@ -11,6 +11,7 @@ from robotdata.files.versions import check_version
 
 VERSION = 1
 MAX_TEXT_BYTES = 1 << 20
+SOFTWARE = "robotdata 0.2.0"
 
 
 class ProtocolError(ValueError):
