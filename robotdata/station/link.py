@@ -20,6 +20,7 @@ from robotdata.station.asks import Asks
 from robotdata.station.protocol import HEARTBEAT_S, VERSION, Hello, RigProcess, State, StationInfo
 from robotdata.station.rigs import Rigs
 
+_CHANGES = ("write_rig", "remove_rig", "start_rig", "stop_rig", "restart_rig")
 _SHORTEST_S = 0.2
 """Seconds between two states at least, however much a rig writes."""
 
@@ -94,6 +95,8 @@ class StationLink:
             error = {"code": "too_large", "message": f"the answer has {len(text)} bytes, want at most {MAX_TEXT_BYTES}"}
             text = encode({**answer, "ok": False, "result": {}, "error": error})
         if self.problem is None:
+            if message.get("name") in _CHANGES:  # whoever sees the answer sees what it has changed
+                await socket.send(encode(self._state()))
             await socket.send(text)
 
     async def _send(self, socket: ClientConnection) -> None:

@@ -20,7 +20,12 @@ from robotdata.supervisor import raise_file_limit
 log = logging.getLogger("robotdata.station")
 STATION_PATH, RIG_PATH = "/ws/station/", "/ws/rig/"
 _LOCK = ".station.lock"
-_LOCK_WAIT_S = 2.0
+_LOCK_WAIT_S = 30.0
+"""Seconds that a station waits for an earlier one, which may still be saving takes."""
+
+
+class FolderInUse(RuntimeError):
+    """Another station keeps the rig files of this folder."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -31,11 +36,8 @@ def main(arguments: list[str] | None = None) -> int:
         token = _token(options.token_file)
         rig_url = rig_url_of(options.url)
         files = RigFiles(options.rigs)
-        lock = lock_file(options.rigs / _LOCK, wait_s=_LOCK_WAIT_S)
-    except FileLocked as error:
-        log.error("%s is used by another station (%s): stop that one, or choose another folder", options.rigs, error)
-        return 2
-    except (OSError, ValueError) as error:
+        lock = _lock(options.rigs)
+    except (FolderInUse, OSError, ValueError) as error:
         log.error("%s", error)
         return 2
     raise_file_limit()
@@ -51,6 +53,19 @@ def rig_url_of(url: str) -> str:
     if not url.startswith(("ws://", "wss://")) or not url.endswith(STATION_PATH):
         raise ValueError(f"--url is {url!r}, want ws://host:port{STATION_PATH}")
     return url.removesuffix(STATION_PATH) + RIG_PATH
+
+
+def _lock(folder: Path) -> int:
+    """Return the lock of a folder of rig files; its holder is logged while it is waited for. Raises FolderInUse."""
+    path = folder / _LOCK
+    try:
+        return lock_file(path)
+    except FileLocked as error:
+        log.info("another station uses %s (%s); waiting up to %g s for its end", folder, error, _LOCK_WAIT_S)
+    try:
+        return lock_file(path, wait_s=_LOCK_WAIT_S)
+    except FileLocked as error:
+        raise FolderInUse(f"{folder} is used by another station ({error}); stop that one, or choose another") from error
 
 
 async def _run(options: argparse.Namespace, files: RigFiles, rig_url: str, token: str) -> None:

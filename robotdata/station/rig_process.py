@@ -34,7 +34,8 @@ class RigCommand:
 class RigRunner:
     """Runs one rig until `stop`. `state` is one of RIG_STATES, `since` its beginning in unix seconds.
 
-    `on_change` is called after every change, and `on_line` with every line of output.
+    `on_start` is called before the process is started, `on_change` after every change, and `on_line` with every line
+    of output.
     """
 
     def __init__(
@@ -45,14 +46,15 @@ class RigRunner:
         *,
         on_change: Callable[[], None],
         on_line: Callable[[str], None],
+        on_start: Callable[[], None],
     ) -> None:
         self.name = name
         self.state, self.since, self.problem = "stopped", clock.wall(), ""
         self.pid: int | None = None
         self._command, self._lifeline = command, lifeline
-        self._on_change, self._on_line = on_change, on_line
+        self._on_change, self._on_line, self._on_start = on_change, on_line, on_start
         self._output = Output(self._add_line)
-        self._failures = 0
+        self._failures = self._lines = 0
         self._task: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
 
@@ -90,7 +92,7 @@ class RigRunner:
             code = await self._run_once()
             if self._stopping.is_set():
                 return
-            last = self._output.lines[-1].removeprefix(_PREFIX) if self._output.lines else ""
+            last = self._output.lines[-1].removeprefix(_PREFIX) if self._lines else ""
             if code == SETTINGS_ARE_WRONG:
                 self._set("failed", last or "its settings are wrong")
                 return
@@ -103,6 +105,8 @@ class RigRunner:
 
     async def _run_once(self) -> int | None:
         """Run the process to its end and return its exit status; None if it cannot be started."""
+        self._lines = 0
+        self._on_start()
         command = self._lifeline.command("robotdata.rig", [str(self._command.file), *self._command.arguments])
         environment = {**os.environ, "ROBOTDATA_RIG_TOKEN": self._command.token, "PYTHONUNBUFFERED": "1"}
         try:
@@ -140,7 +144,9 @@ class RigRunner:
                 if self._failures and clock.monotonic() - began > HEALTHY_AFTER_S:
                     self._failures = 0
                 watched = self.state == "starting" or self._failures
-                await asyncio.wait({ended, stopping}, timeout=_LOOK_S if watched else None, return_when=_FIRST)
+                await asyncio.wait(
+                    {ended, stopping}, timeout=_LOOK_S if watched else None, return_when=asyncio.FIRST_COMPLETED
+                )
             if not ended.done():
                 process.terminate()
                 await asyncio.wait({ended}, timeout=STOP_S)
@@ -163,6 +169,7 @@ class RigRunner:
             os.close(fd)
 
     def _add_line(self, line: str) -> None:
+        self._lines += 1
         self._on_line(line)
         self._on_change()
 
@@ -170,6 +177,3 @@ class RigRunner:
         if (state, problem) != (self.state, self.problem):
             self.state, self.problem, self.since = state, problem, clock.wall()
             self._on_change()
-
-
-_FIRST = asyncio.FIRST_COMPLETED

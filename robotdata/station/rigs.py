@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,8 @@ from robotdata.station.rig_process import RigCommand, RigRunner
 from robotdata.supervisor import Lifeline
 
 log = logging.getLogger(__name__)
+_WAIT_S = 30
+"""Seconds that a rig waits for an earlier process of it, which a killed station has left to save its take."""
 
 
 class Rigs:
@@ -104,10 +107,10 @@ class Rigs:
     def _start(self, name: str) -> None:
         if self._ending:
             raise AskRefused("ending", "this station is ending: start it again first")
-        file = self._usable(name)
+        self._usable(name)
         runner = self._runners.get(name)
         if runner is None:
-            arguments = ["--spool", str(self._spool), "--url", self._url]
+            arguments = ["--spool", str(self._spool), "--url", self._url, "--wait", str(_WAIT_S)]
             command = RigCommand(self.files.path(name).absolute(), arguments, self._token, self._spool)
             runner = self._runners[name] = RigRunner(
                 name,
@@ -115,10 +118,13 @@ class Rigs:
                 self._lifeline,
                 on_change=self.changed,
                 on_line=lambda line: self._terminal.show(f"[{name}] {line}"),
+                on_start=lambda: self._note_version(name),
             )
-        if not (runner.active and runner.pid is not None):
-            self._versions[name] = file.version
         runner.start()
+
+    def _note_version(self, name: str) -> None:
+        with contextlib.suppress(AskRefused):  # its file is gone; the process says so
+            self._versions[name] = self.files.read(name).version
 
     async def _stop(self, name: str) -> None:
         if name in self._runners:
@@ -151,6 +157,7 @@ class Rigs:
             "since": runner.since if runner is not None else 0.0,
             "pid": runner.pid if runner is not None else None,
             "version": file.version if file is not None else "",
+            "running_version": self._versions.get(name, "") if self._is_running(name) else "",
             "robot": parsed.device("robot") if parsed is not None else "",
             "teleoperator": parsed.device("teleoperator") if parsed is not None else "",
             "cameras": [camera.name for camera in config.cameras] if config is not None else [],
