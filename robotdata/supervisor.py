@@ -45,6 +45,22 @@ class Child:
         return self.process is not None and self.process.poll() is None
 
 
+class Lifeline:
+    """A pipe that tells children when this process has ended: they hold its read end, `fd`; nobody else writes."""
+
+    def __init__(self) -> None:
+        self.fd, self._held = os.pipe()
+
+    def command(self, module: str, args: Sequence[str]) -> list[str]:
+        """Return the command that runs a module as a child, to be started with `pass_fds=(fd,)`."""
+        return [sys.executable, "-m", "robotdata.lifeline", str(self.fd), module, *args]
+
+    def close(self) -> None:
+        """End the children that are left."""
+        os.close(self._held)
+        os.close(self.fd)
+
+
 class Supervisor:
     """Children start in the order given and end in the order given by `ending` (default: reversed)."""
 
@@ -61,17 +77,14 @@ class Supervisor:
         self.ending = list(ending) or [child.name for child in reversed(self.children)]
         self.clock = clock
         self.stopping = False
-        # Read end: inherited by every child. Write end: ours alone, so it closes when we go.
-        self._lifeline, self._held = os.pipe()
+        self._lifeline = Lifeline()
 
     def start(self, child: Child) -> None:
-        os.set_inheritable(self._lifeline, True)
-        command = [sys.executable, "-m", "robotdata.lifeline", str(self._lifeline), child.module, *child.args]
         try:
             child.process = subprocess.Popen(
-                command,
+                self._lifeline.command(child.module, child.args),
                 env={**os.environ, **child.env},
-                pass_fds=(self._lifeline,),
+                pass_fds=(self._lifeline.fd,),
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C reaches us alone: we decide the order of the end
             )
@@ -109,16 +122,15 @@ class Supervisor:
     def _died(self, child: Child, process: subprocess.Popen[bytes]) -> None:
         child.process = None
         # A killed worker's encoder and scheduler would continue beside those of the next worker.
-        _end_group(process.pid)
+        end_group(process.pid)
         code = process.returncode
         if code == SETTINGS_ARE_WRONG:
             self.say(f"{child.name} stopped: its settings are wrong (see above). Fix them and start again.")
             return
-        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        self._again(child, f"exited unexpectedly ({how})", "starting it again")
+        self._again(child, f"exited unexpectedly ({ending_of(code)})", "starting it again")
 
     def _again(self, child: Child, what: str, cure: str) -> None:
-        pause = BACKOFF_S[min(child.failures, len(BACKOFF_S) - 1)]
+        pause = pause_after(child.failures)
         child.failures += 1
         child.restart_at = self.clock() + pause
         self.say(f"{child.name} {what}; {cure} in {pause:g} s.")
@@ -129,8 +141,7 @@ class Supervisor:
         by_name = {child.name: child for child in self.children}
         for name in self.ending:
             self._stop(by_name[name])
-        os.close(self._held)
-        os.close(self._lifeline)
+        self._lifeline.close()
 
     def _stop(self, child: Child) -> None:
         process, child.process = child.process, None
@@ -142,7 +153,7 @@ class Supervisor:
                 process.wait(child.grace_s)
             except subprocess.TimeoutExpired:
                 self.say(f"{child.name} did not stop within {child.grace_s:g} s: killed. Its work continues next time.")
-        _end_group(process.pid)
+        end_group(process.pid)
         process.wait()
 
     def run(self, *, on_tick: Callable[[], None] | None = None) -> None:
@@ -174,7 +185,17 @@ def raise_file_limit() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
-def _end_group(leader: int) -> None:
+def pause_after(failures: int) -> float:
+    """Return how many seconds to wait before a process is started again that has failed so often before."""
+    return BACKOFF_S[min(failures, len(BACKOFF_S) - 1)]
+
+
+def ending_of(code: int) -> str:
+    """Return how a process ended, for a message: "signal SIGKILL" or "exit code 1"."""
+    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+
+
+def end_group(leader: int) -> None:
     """What a child left in its group (a worker's pool) goes with it."""
     with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS says the second of zombies
         os.killpg(leader, signal.SIGKILL)

@@ -8,7 +8,7 @@ from typing import Any
 
 from uvicorn.protocols.utils import ClientDisconnected
 
-from robotdata.spool.plain_json import read_json
+from robotdata.files.plain_json import read_json
 from robotdata.websocket import BrowserSocket, check_message
 from viewer.errors import BadRequest, Busy, ViewerError
 from viewer.frames import FRAMES

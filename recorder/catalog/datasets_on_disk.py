@@ -39,11 +39,11 @@ from robotdata.dataset.tasks import by_rows
 from robotdata.dataset.write.swap import is_fresh
 from robotdata.files import open_beneath
 from robotdata.files.json_files import replace_json
+from robotdata.files.plain_json import read_json
 from robotdata.files.versions import check_version
 from robotdata.quality import DEFAULT, BadThresholds
 from robotdata.spool import SpoolError, read_manifest
 from robotdata.spool.fields import short_repr
-from robotdata.spool.plain_json import read_json
 
 log = logging.getLogger(__name__)
 

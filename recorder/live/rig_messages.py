@@ -11,10 +11,10 @@ from uuid import UUID
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from recorder.text import sanitize_json
+from robotdata.files import plain_json
 from robotdata.files.versions import check_version
 from robotdata.rig import protocol
 from robotdata.rig.shapes import check_shape
-from robotdata.spool import plain_json
 from robotdata.spool.facts import check_features, check_summary
 from robotdata.spool.fields import Fields, OddField, short_repr
 from robotdata.websocket import BadMessage

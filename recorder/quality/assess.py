@@ -24,9 +24,9 @@ from recorder.quality.odd_fields import is_odd_mark, odd_marks
 from recorder.text import sanitize_json
 from robotdata.files import open_beneath
 from robotdata.files.json_files import replace_json
+from robotdata.files.plain_json import read_json
 from robotdata.quality import DEFAULT, BadMetrics, Mark, Peers, TakeMetrics, Thresholds, marks_of, take_metrics
 from robotdata.spool import SpoolError, Take, TakeBusy, read_manifest, write_manifest
-from robotdata.spool.plain_json import read_json
 from robotdata.spool.take_lock import TakeLock
 
 log = logging.getLogger(__name__)

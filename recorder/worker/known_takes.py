@@ -13,9 +13,9 @@ from pathlib import Path
 
 from robotdata.capture import clock
 from robotdata.files.json_files import replace_json
+from robotdata.files.plain_json import read_json
 from robotdata.files.versions import check_version
 from robotdata.spool.manifest import FILE
-from robotdata.spool.plain_json import read_json
 
 log = logging.getLogger(__name__)
 

@@ -16,6 +16,7 @@ class ConfigError(CaptureError):
 
     def __init__(self, where: str, problem: str) -> None:
         super().__init__(f"{where}: {problem}")
+        self.where, self.problem = where, problem
 
 
 class UnknownDevice(CaptureError):

@@ -26,8 +26,7 @@ from robotdata.dataset.layout import INFO, STATS, TASKS, Layout, contained
 from robotdata.dataset.sidecar import Sidecar, read_sidecar
 from robotdata.dataset.tables import LFS, is_numbers, open_parquet, read_columns, read_tasks, to_numpy
 from robotdata.dataset.unfinished import unfinished
-from robotdata.files import open_real
-from robotdata.spool import plain_json
+from robotdata.files import open_real, plain_json
 
 MAX_INFO_BYTES = 64 << 20
 _OPEN_FILES = 8

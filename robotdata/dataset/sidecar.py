@@ -14,8 +14,8 @@ from typing import Any
 from robotdata.dataset.errors import UnsafePath
 from robotdata.dataset.layout import SIDECAR, contained
 from robotdata.files import open_real
+from robotdata.files.plain_json import read_json
 from robotdata.spool.fields import short_repr
-from robotdata.spool.plain_json import read_json
 
 FORMAT = "robotdata-dataset"
 VERSION = 1

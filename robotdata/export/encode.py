@@ -18,8 +18,8 @@ from robotdata.export.depth import UNIT, depth_settings, encode_depth_camera
 from robotdata.export.errors import EncodedBroken, ExportRefused
 from robotdata.export.plan import ExportPlan, packets_of
 from robotdata.files.json_files import replace_json
+from robotdata.files.plain_json import read_json
 from robotdata.spool import Take
-from robotdata.spool.plain_json import read_json
 from robotdata.video import EncodeSettings, VideoError, encode_packets, get_video_info, verify_video
 from robotdata.video.encode import resolve
 from robotdata.video.jpeg import decode_jpeg

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from robotdata import lifeline
 from robotdata.capture.errors import ConfigError
 
 _CHOSEN = "ROBOTDATA_RIG_PYTHON"
@@ -34,4 +35,5 @@ def change_python(python: str, where: str, arguments: Sequence[str]) -> None:
         reason = (done.stderr.strip() or f"exit code {done.returncode}").splitlines()[-1]
         raise ConfigError(where, f"lacks robotdata ({reason}); run {program} -m pip install robotdata-lab")
     sys.stderr.flush()
-    os.execve(program, [program, "-m", "robotdata.rig", *arguments], os.environ | {_CHOSEN: python})
+    command = [program, *lifeline.python_command("robotdata.rig", arguments)]
+    os.execve(program, command, os.environ | {_CHOSEN: python})

@@ -10,19 +10,17 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import InvalidHandshake, InvalidStatus, InvalidURI, WebSocketException
+from websockets.asyncio.client import ClientConnection
 
 from robotdata.capture import clock
 from robotdata.rig import protocol
+from robotdata.rig.connection import Connection, LinkRejected
 from robotdata.rig.machine import Machine
-from robotdata.rig.protocol import CommandRefused, ProtocolError
+from robotdata.rig.protocol import CommandRefused
 from robotdata.rig.status import Reporter
 from robotdata.video.depth.colours import DepthColours
 
 log = logging.getLogger(__name__)
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
-_STARTING_S, _STARTING_PAUSE_S = 20.0, 0.5
 STATUS_EVERY_S, TELEMETRY_EVERY_S = 0.25, 0.1
 _UNWATCHED_TELEMETRY_EVERY_S = 1.0
 _POLL_S = 0.005
@@ -31,37 +29,27 @@ _OUTBOX = 1000
 _PREVIEW_QUALITY = 85
 
 
-def _remedy(error: Exception) -> str:
-    """Return what to do about a failed connection, as the end of a sentence; empty if the error itself says it."""
-    if isinstance(error, InvalidStatus) and error.response.status_code == 403:
-        return ". Wrong token: pass --token-file a copy of .state/rig-token from the server's robotdata home"
-    return ""
-
-
-class LinkRejected(Exception):
-    """The server refuses this rig; the next try follows after the longest pause."""
-
-
 class Link:
-    """Connects `machine` to the server at `url`, in a thread of its own, until `stop`.
-
-    `problem` says why there is no connection, or is None.
-    """
+    """Connects `machine` to the server at `url`, in a thread of its own, until `stop`."""
 
     def __init__(self, machine: Machine, url: str, token: str) -> None:
-        self.problem: str | None = "not yet connected"
         self._machine = machine
         self._reporter = Reporter(machine)
-        self._url, self._token = url, token
         self._outbox: deque[Mapping[str, Any]] = deque(maxlen=_OUTBOX)
         self._changed = threading.Event()
         self._stopping = threading.Event()
+        self._connection = Connection(url, token, self._stopping)
         self._watched: dict[str, float] = {}
         self._sent: dict[str, tuple[int, float]] = {}
         self._colours = {camera.key: DepthColours(follow=True) for camera in machine.rig.cameras}
         machine.on_change = self._changed.set
         machine.on_take = self._on_take
         self._thread = threading.Thread(target=self._run, name="rig-link", daemon=True)
+
+    @property
+    def problem(self) -> str | None:
+        """Return why there is no connection, or None."""
+        return self._connection.problem
 
     def start(self) -> None:
         """Connect, and reconnect with growing pauses, until `stop`."""
@@ -79,71 +67,26 @@ class Link:
             self._changed.set()
 
     def _run(self) -> None:
-        asyncio.run(self._keep_connected())
+        asyncio.run(self._connection.keep(self._serve))
 
-    async def _keep_connected(self) -> None:
-        pause, logged_problem, started = FIRST_PAUSE_S, self.problem, clock.monotonic()
-        while not self._stopping.is_set():
-            began = clock.monotonic()
-            try:
-                await self._serve_connection()
-                self.problem = "the server closed the connection"
-            except LinkRejected as error:
-                self.problem, pause = str(error), LONGEST_PAUSE_S
-            except (OSError, WebSocketException, InvalidHandshake, InvalidURI, TimeoutError) as error:
-                self.problem = f"{self._url}: {error or type(error).__name__}{_remedy(error)}"
-            except ProtocolError as error:
-                self.problem = f"{self._url} violates the protocol: {error}"
-            except Exception as error:  # in the thread's outermost loop: the link must reconnect
-                log.exception("the link to the server")
-                self.problem = f"internal error: {error!r}"
-            if self._stopping.is_set():
-                return
-            if self.problem != logged_problem:
-                log.info("no connection to the server (%s), trying again", self.problem)
-            logged_problem = self.problem
-            pause = FIRST_PAUSE_S if clock.monotonic() - began > LONGEST_PAUSE_S else pause
-            await self._sleep(pause)
-            # Rig and server often start together: then the server answers within seconds.
-            longest = LONGEST_PAUSE_S if clock.monotonic() - started > _STARTING_S else _STARTING_PAUSE_S
-            pause = min(2 * pause, longest)
-
-    async def _sleep(self, seconds: float) -> None:
-        end = clock.monotonic() + seconds
-        while clock.monotonic() < end and not self._stopping.is_set():
-            await asyncio.sleep(min(0.1, seconds))
-
-    async def _serve_connection(self) -> None:
-        opening = connect(
-            self._url,
-            additional_headers={"Authorization": f"Bearer {self._token}"},
-            compression=None,
-            max_size=protocol.MAX_TEXT_BYTES,
-            open_timeout=5,
-            close_timeout=1,
-            ping_interval=5,
-            ping_timeout=10,
-            proxy=None,
-        )
-        async with opening as socket:
-            self._sent = {}
-            self._outbox.clear()
-            hello = await asyncio.to_thread(self._reporter.hello)
-            await socket.send(protocol.encode(hello))
-            self.problem = None
-            log.info("connected to the server at %s", self._url)
-            reader = asyncio.create_task(self._receive(socket))
-            writer = asyncio.create_task(self._send(socket))
-            try:
-                done, pending = await asyncio.wait({reader, writer}, return_when=asyncio.FIRST_COMPLETED)
-                for task in pending:
-                    task.cancel()
-                await asyncio.gather(*pending, return_exceptions=True)
-            finally:
-                self._watch({})
-            self.problem = "connection lost"
-            for task in done:
-                task.result()
+    async def _serve(self, socket: ClientConnection) -> None:
+        self._sent = {}
+        self._outbox.clear()
+        hello = await asyncio.to_thread(self._reporter.hello)
+        await socket.send(protocol.encode(hello))
+        self._connection.established()
+        reader = asyncio.create_task(self._receive(socket))
+        writer = asyncio.create_task(self._send(socket))
+        try:
+            done, pending = await asyncio.wait({reader, writer}, return_when=asyncio.FIRST_COMPLETED)
+            for task in pending:
+                task.cancel()
+            await asyncio.gather(*pending, return_exceptions=True)
+        finally:
+            self._watch({})
+        self._connection.problem = "connection lost"
+        for task in done:
+            task.result()
 
     async def _receive(self, socket: ClientConnection) -> None:
         async for data in socket:

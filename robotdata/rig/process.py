@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
         change_python(config.python, where, sys.argv[1:] if arguments is None else arguments)
         rig = Rig(config, options.spool, registry=registry())
         rig.started_as = _started_as(options)
-        lock = RigLock(options.spool, config.name)
+        lock = RigLock(options.spool, config.name, wait_s=options.wait)
     except (CaptureError, RigInUse, OSError) as error:
         log.error("%s", error)
         return 2
@@ -137,4 +137,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--spool", type=Path, required=True, help="folder for takes")
     parser.add_argument("--url", help="the server's websocket, ws://host:port/ws/rig/; without it, the rig runs alone")
     parser.add_argument("--token-file", type=Path, help="file with the rig's token (default: ROBOTDATA_RIG_TOKEN)")
+    parser.add_argument(
+        "--wait", type=float, default=0, help="seconds to wait for an earlier process of this rig to end"
+    )
     return parser.parse_args(arguments)

@@ -6,7 +6,6 @@ Both sides check messages against the TypedDicts here (`shapes.check_shape`), wi
 
 from __future__ import annotations
 
-import json
 import struct
 import uuid
 from collections.abc import Mapping
@@ -14,23 +13,19 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from robotdata.capture.texts import tidy_task
-from robotdata.files.versions import check_version
+from robotdata.rig.messages import MAX_TEXT_BYTES, VERSION, ProtocolError, decode, encode
 from robotdata.rig.shapes import Limit
 from robotdata.rig.states import COMMANDS
-from robotdata.spool.plain_json import read_json
 
-VERSION = 1
-MAX_TEXT_BYTES = 1 << 20
+__all__ = ["MAX_TEXT_BYTES", "VERSION", "ProtocolError", "decode", "encode"]
+"""What `robotdata.rig.messages` shares with stations; everything else here is the rig's own."""
+
 MAX_BINARY_BYTES = 8 << 20
 REFUSALS = ("not_allowed", "mismatch", "disk_full", "camera_missing", "busy", "no_threads", "bad_args")
 REFUSE_MINUTES = 2.0
 """No take begins with disk space for fewer minutes of recording than this."""
 PREVIEW = struct.Struct("!BBxxIQ")
 """The header before a preview's JPEG: version, camera index in `hello`, sequence number, capture time (unix ns)."""
-
-
-class ProtocolError(ValueError):
-    """A message violates the protocol; the text says what was received and what was expected."""
 
 
 class CameraInfo(TypedDict):
@@ -252,32 +247,6 @@ class RecordArgs:
     expect: Mapping[str, Any] | None
 
 
-def encode(message: Mapping[str, Any]) -> str:
-    """Return a message as JSON text, with the version; NaN and infinity, which JSON lacks, become null."""
-    message = {**message, "v": VERSION}
-    try:
-        return json.dumps(message, separators=(",", ":"), allow_nan=False)
-    except ValueError:
-        return json.dumps(_finite(message), separators=(",", ":"), allow_nan=False)
-
-
-def decode(text: str | bytes) -> dict[str, Any]:
-    """Return the message in `text`. Raises ProtocolError if it is invalid, too long or of a newer version."""
-    if len(text) > MAX_TEXT_BYTES:
-        raise ProtocolError(f"a message of {len(text)} bytes, want at most {MAX_TEXT_BYTES}")
-    try:
-        message = read_json(text)
-    except ValueError as error:
-        raise ProtocolError(f"a message that {error}") from error
-    if not isinstance(message, dict) or not isinstance(message.get("type"), str):
-        raise ProtocolError("a message without a 'type'")
-    try:
-        check_version(message.get("v"), VERSION, f"the message {message['type']!r:.40}")
-    except ValueError as error:
-        raise ProtocolError(str(error)) from None
-    return message
-
-
 def pack_preview(camera: int, seq: int, wall_ns: int, jpeg: bytes) -> bytes:
     """Return a preview frame: the PREVIEW header, then the JPEG."""
     return PREVIEW.pack(VERSION, camera, seq & 0xFFFFFFFF, wall_ns) + jpeg
@@ -355,13 +324,3 @@ def _seconds(args: Mapping[str, Any], name: str, limit: float) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= limit:
         raise CommandRefused("bad_args", f"{name}: want 0 to {limit:g} seconds, got {value!r:.60}")
     return float(value)
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _finite(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(each) for each in value]
-    if isinstance(value, float) and value - value != 0:
-        return None
-    return value

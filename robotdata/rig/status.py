@@ -17,6 +17,7 @@ from robotdata.dataset.features import flat_names
 from robotdata.rig import checks, protocol
 from robotdata.rig.disk import WARN_MINUTES, WARN_TAKES
 from robotdata.rig.machine import Machine
+from robotdata.rig.messages import SOFTWARE
 from robotdata.rig.protocol import (
     CameraCounters,
     Hello,
@@ -32,7 +33,6 @@ from robotdata.spool import SpoolError, list_takes, read_manifest
 from robotdata.spool.manifest import FILE as MANIFEST
 
 log = logging.getLogger(__name__)
-SOFTWARE = "robotdata 0.1.0"
 _MOST_TAKES = 5000
 _RATE_OFF = 0.02
 _SUMMARY = (

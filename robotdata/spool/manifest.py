@@ -13,10 +13,10 @@ from typing import Any
 from robotdata.capture import clock
 from robotdata.files import UnsafeFile, open_beneath
 from robotdata.files.json_files import replace_json
+from robotdata.files.plain_json import read_json
 from robotdata.spool.annotation import Annotation
 from robotdata.spool.errors import BadManifest, CurationError, NoTake
 from robotdata.spool.facts import FORMAT, LONGEST, MOST_LABELS, VERDICTS, VERSION, Facts, check_manifest, is_span
-from robotdata.spool.plain_json import read_json
 from robotdata.spool.take_lock import TakeLock
 
 FILE = "take.json"

@@ -22,6 +22,7 @@ import numpy as np
 from robotdata.capture import clock
 from robotdata.files import UnsafeFile, create_if_missing, open_own
 from robotdata.files.json_files import replace_json
+from robotdata.files.plain_json import read_json
 from robotdata.files.replace import TEMPORARY, copy_rest, replace_bytes
 from robotdata.files.sync import sync_path
 from robotdata.files.versions import check_version
@@ -30,7 +31,6 @@ from robotdata.spool import manifest as manifests
 from robotdata.spool import rows as row_files
 from robotdata.spool.errors import BadManifest, NewerFile, SpoolError, UnusableTake
 from robotdata.spool.facts import Facts
-from robotdata.spool.plain_json import read_json
 from robotdata.spool.reserve import release_reserve
 from robotdata.spool.take_lock import TakeLock
 from robotdata.spool.writer import duration_and_rate

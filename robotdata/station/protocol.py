@@ -42,7 +42,8 @@ class RigProcess(TypedDict):
 
     `since` is unix time in seconds, `last_words` the newest lines of the process's output, `problem` why it failed or
     why its file cannot be used (empty: neither). `robot` and `teleoperator` are `kind` or `kind type`. `version` is the
-    file's (see `write_rig`).
+    file's (see `write_rig`), `running_version` that with which the process was started (empty: none runs). Where the
+    two differ, a restart applies the change.
     """
 
     name: str
@@ -50,6 +51,7 @@ class RigProcess(TypedDict):
     since: float
     pid: int | None
     version: str
+    running_version: NotRequired[str]
     robot: str
     teleoperator: str
     cameras: list[str]

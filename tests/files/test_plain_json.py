@@ -9,8 +9,8 @@ import pytest
 
 from robotdata.dataset.errors import DamagedFile
 from robotdata.dataset.reader import read_json as read_of_dataset
+from robotdata.files.plain_json import read_json
 from robotdata.rig.protocol import ProtocolError, decode
-from robotdata.spool.plain_json import read_json
 from viewer.consumers import parse_message
 from viewer.errors import BadRequest
 

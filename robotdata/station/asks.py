@@ -1,0 +1,117 @@
+"""Answer what the server asks a station. This is the one door: arguments are checked here."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from robotdata.station.errors import AskRefused
+from robotdata.station.protocol import ASKS, Answer, CheckedText, RigText, Written
+from robotdata.station.rig_text import MAX_BYTES, read_rig_text
+from robotdata.station.rigs import Rigs
+
+log = logging.getLogger(__name__)
+MOST_AT_ONCE = 64
+_LONGEST_ID = 100
+Handler = Callable[[Mapping[str, Any]], Awaitable[Any]]
+
+
+class Asks:
+    """Answers asks about `rigs`, many at a time."""
+
+    def __init__(self, rigs: Rigs) -> None:
+        self._rigs = rigs
+        self._handlers: dict[str, Handler] = {
+            "read_rig": self._read_rig,
+            "check_text": self._check_text,
+            "write_rig": self._write_rig,
+            "remove_rig": self._remove_rig,
+            "start_rig": self._start_rig,
+            "stop_rig": self._stop_rig,
+            "restart_rig": self._restart_rig,
+        }
+        self._running: set[asyncio.Future[Any]] = set()
+
+    async def answer(self, message: Mapping[str, Any]) -> Answer | None:
+        """Return the answer to an ask; None if it has no usable id. It takes at most the seconds of ASKS.
+
+        What takes longer continues, and the answer says so.
+        """
+        ask_id = message.get("id")
+        if not isinstance(ask_id, str) or not 0 < len(ask_id) <= _LONGEST_ID:
+            log.warning("an ask without a usable 'id'")
+            return None
+        answer: Answer = {"type": "answer", "id": ask_id, "ok": True, "result": {}, "error": None}
+        try:
+            answer["result"] = await self._handle(message) or {}
+        except AskRefused as refusal:
+            answer["ok"], answer["error"] = False, refusal.as_error()
+        except Exception as failure:  # noqa: BLE001  every ask must get an answer; `_ended` logs it
+            error = AskRefused("failed", f"internal error: {failure!r:.200}. See the station's terminal").as_error()
+            answer["ok"], answer["error"] = False, error
+        return answer
+
+    async def _handle(self, message: Mapping[str, Any]) -> Any:
+        name, args = message.get("name"), message.get("args") or {}
+        if not isinstance(name, str) or name not in self._handlers:
+            raise AskRefused("unknown_ask", f"unknown ask {name!r:.60}; want one of {', '.join(ASKS)}")
+        if not isinstance(args, dict):
+            raise AskRefused("bad_args", f"the args of {name!r} are not an object")
+        if len(self._running) >= MOST_AT_ONCE:
+            raise AskRefused("busy", f"{MOST_AT_ONCE} asks are not answered yet: try again in a moment")
+        task = asyncio.ensure_future(self._handlers[name](args))
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+        done, _ = await asyncio.wait({task}, timeout=ASKS[name])
+        if not done:
+            raise AskRefused(
+                "slow", f"no result within {ASKS[name]:g} s; the station continues with it; check the rig in a moment"
+            )
+        return task.result()
+
+    def _ended(self, task: asyncio.Future[Any]) -> None:
+        self._running.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None and not isinstance(error, AskRefused):
+            log.error("an ask has failed", exc_info=error)
+
+    async def _read_rig(self, args: Mapping[str, Any]) -> RigText:
+        file = self._rigs.files.read(_text(args, "name"))
+        errors = file.parsed.errors
+        if file.problem and not errors:
+            raise AskRefused("disk", file.problem)
+        tables = {} if errors else file.parsed.tables
+        return {"name": file.name, "text": file.text, "version": file.version, "tables": tables, "errors": errors}
+
+    async def _check_text(self, args: Mapping[str, Any]) -> CheckedText:
+        parsed = read_rig_text(_text(args, "text", MAX_BYTES))
+        return {"name": parsed.name, "tables": parsed.tables, "errors": parsed.errors}
+
+    async def _write_rig(self, args: Mapping[str, Any]) -> Written:
+        version = _text(args, "version") if args.get("version") is not None else None
+        file = await self._rigs.write(_text(args, "name"), _text(args, "text", MAX_BYTES), version)
+        return {"version": file.version}
+
+    async def _remove_rig(self, args: Mapping[str, Any]) -> None:
+        await self._rigs.remove(_text(args, "name"))
+
+    async def _start_rig(self, args: Mapping[str, Any]) -> None:
+        await self._rigs.start(_text(args, "name"))
+
+    async def _stop_rig(self, args: Mapping[str, Any]) -> None:
+        await self._rigs.stop(_text(args, "name"))
+
+    async def _restart_rig(self, args: Mapping[str, Any]) -> None:
+        await self._rigs.restart(_text(args, "name"))
+
+
+def _text(args: Mapping[str, Any], key: str, limit: int = 200) -> str:
+    value = args.get(key)
+    if not isinstance(value, str) or len(value) > limit:
+        raise AskRefused("bad_args", f"{key}: want text of at most {limit} characters, got {value!r:.60}")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise AskRefused("bad_args", f"{key}: holds half a character, which no file can hold: {value!r:.60}") from None
+    return value

@@ -1,0 +1,167 @@
+"""The rigs of a station: their files, their processes, and which of them shall run."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from robotdata.station.errors import AskRefused
+from robotdata.station.output import Terminal
+from robotdata.station.protocol import RigProcess
+from robotdata.station.rig_files import RigFile, RigFiles
+from robotdata.station.rig_process import RigCommand, RigRunner
+from robotdata.supervisor import Lifeline
+
+log = logging.getLogger(__name__)
+_WAIT_S = 30
+"""Seconds that a rig waits for an earlier process of it, which a killed station has left to save its take."""
+
+
+class Rigs:
+    """Every rig of the folder of `files`. Its methods belong to one event loop; `changed` is called at every change."""
+
+    def __init__(self, files: RigFiles, spool: Path, url: str, token: str, *, changed: Callable[[], None]) -> None:
+        self.files = files
+        self.changed = changed
+        self._spool, self._url, self._token = spool, url, token
+        self._lifeline = Lifeline()
+        self._terminal = Terminal()
+        self._runners: dict[str, RigRunner] = {}
+        self._versions: dict[str, str] = {}
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._wanted = files.wanted()
+        self._ending = False
+
+    def start_wanted(self) -> None:
+        """Start the rigs that ran, or should have run, when the last station of this folder ended."""
+        for name in sorted(self._wanted):
+            try:
+                self._start(name)
+            except AskRefused as refusal:
+                log.warning("rig %s is not started: %s", name, refusal.message)
+
+    def report(self) -> list[RigProcess]:
+        """Return every rig that has a file or runs."""
+        files = {file.name: file for file in self.files.all()}
+        running = {name for name, runner in self._runners.items() if runner.active}
+        return [self._one(name, files.get(name)) for name in sorted({*files, *running})]
+
+    async def start(self, name: str) -> None:
+        """Start a rig; do nothing if it runs. Raises AskRefused."""
+        async with self._lock(name):
+            self._start(name)
+            self._want(name, True)
+
+    async def stop(self, name: str) -> None:
+        """Stop a rig; its take is saved first. Do nothing if it does not run. Raises AskRefused."""
+        async with self._lock(name):
+            if name not in self._runners:
+                self.files.read(name)
+            self._want(name, False)
+            await self._stop(name)
+
+    async def restart(self, name: str) -> None:
+        """Stop a rig and start it with its present file. Raises AskRefused; if the file is wrong, the rig runs on."""
+        async with self._lock(name):
+            self._usable(name)
+            await self._stop(name)
+            self._start(name)
+            self._want(name, True)
+
+    async def remove(self, name: str) -> None:
+        """Stop a rig and put its file aside. Raises AskRefused."""
+        async with self._lock(name):
+            self.files.read(name)
+            self._want(name, False)
+            await self._stop(name)
+            kept = self.files.remove(name)
+            self._runners.pop(name, None)
+            log.info("rig %s is removed; its file is kept as %s", name, kept)
+        self.changed()
+
+    async def write(self, name: str, text: str, version: str | None) -> RigFile:
+        """Write a rig's file, which a running rig does not notice before it is started again. Raises AskRefused."""
+        async with self._lock(name):
+            file = self.files.write(name, text, version)
+        self.changed()
+        return file
+
+    async def end(self) -> None:
+        """Stop every rig, all at the same time; what shall run next time is not changed."""
+        self._ending = True
+        await asyncio.gather(*(runner.stop() for runner in self._runners.values()))
+        self._lifeline.close()
+        self._terminal.flush()
+
+    def running_files(self) -> list[RigFile]:
+        """Return the files of the rigs whose processes run, as they are now."""
+        return [file for file in self.files.all() if self._is_running(file.name)]
+
+    def _is_running(self, name: str) -> bool:
+        runner = self._runners.get(name)
+        return runner is not None and runner.pid is not None
+
+    def _start(self, name: str) -> None:
+        if self._ending:
+            raise AskRefused("ending", "this station is ending: start it again first")
+        self._usable(name)
+        runner = self._runners.get(name)
+        if runner is None:
+            arguments = ["--spool", str(self._spool), "--url", self._url, "--wait", str(_WAIT_S)]
+            command = RigCommand(self.files.path(name).absolute(), arguments, self._token, self._spool)
+            runner = self._runners[name] = RigRunner(
+                name,
+                command,
+                self._lifeline,
+                on_change=self.changed,
+                on_line=lambda line: self._terminal.show(f"[{name}] {line}"),
+                on_start=lambda: self._note_version(name),
+            )
+        runner.start()
+
+    def _note_version(self, name: str) -> None:
+        with contextlib.suppress(AskRefused):  # its file is gone; the process says so
+            self._versions[name] = self.files.read(name).version
+
+    async def _stop(self, name: str) -> None:
+        if name in self._runners:
+            await self._runners[name].stop()
+
+    def _usable(self, name: str) -> RigFile:
+        file = self.files.read(name)
+        if file.problem:
+            raise AskRefused("invalid", f"{file.problem}. Correct the file first", file.parsed.errors)
+        return file
+
+    def _want(self, name: str, running: bool) -> None:
+        wanted = self._wanted | {name} if running else self._wanted - {name}
+        if wanted != self._wanted:
+            self._wanted = wanted
+            self.files.want(wanted)
+
+    def _lock(self, name: str) -> asyncio.Lock:
+        self.files.path(name)  # only names that a rig can have get a lock
+        return self._locks.setdefault(name, asyncio.Lock())
+
+    def _one(self, name: str, file: RigFile | None) -> RigProcess:
+        runner = self._runners.get(name)
+        parsed = file.parsed if file is not None else None
+        config = parsed.config if parsed is not None else None
+        file_problem = file.problem if file is not None else f"{name}.toml is gone; stop this rig, or write it again"
+        return {
+            "name": name,
+            "state": runner.state if runner is not None else "stopped",
+            "since": runner.since if runner is not None else 0.0,
+            "pid": runner.pid if runner is not None else None,
+            "version": file.version if file is not None else "",
+            "running_version": self._versions.get(name, "") if self._is_running(name) else "",
+            "robot": parsed.device("robot") if parsed is not None else "",
+            "teleoperator": parsed.device("teleoperator") if parsed is not None else "",
+            "cameras": [camera.name for camera in config.cameras] if config is not None else [],
+            "fps": config.fps if config is not None else 0.0,
+            "problem": (runner.problem if runner is not None else "") or file_problem,
+            "last_words": runner.last_words if runner is not None else [],
+        }
