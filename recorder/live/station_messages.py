@@ -12,7 +12,7 @@ from robotdata.files.versions import check_version
 from robotdata.station.protocol import ASKS, LAST_WORDS, MAX_RIGS, VERSION
 from robotdata.websocket import BadMessage
 
-MAX_RIG_TEXT = 65_536
+MAX_RIG_TEXT = 262_144
 """Characters of a rig file."""
 LONGEST_PREVIEW = 4_000_000
 """Characters of a picture in base64: that of one message and more."""
@@ -59,6 +59,7 @@ class RigProcess(Plain):
     since: Annotated[float, BeforeValidator(_as_since)] = 0.0
     pid: int | None = None
     version: Text = ""
+    running_version: Text = ""
     robot: Text = ""
     teleoperator: Text = ""
     cameras: Annotated[list[str], BeforeValidator(_as_text_list)] = []

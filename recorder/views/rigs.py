@@ -48,6 +48,12 @@ class ListedRig:
         return self.process["state"] == "failed"
 
     @property
+    def is_outdated(self) -> bool:
+        """Return whether its file has changed since its process began."""
+        running = self.process.get("running_version")
+        return bool(running) and running != self.process.get("version")
+
+    @property
     def is_recording(self) -> bool:
         """Return whether a take would end with it."""
         return self.row is not None and self.row.state in ("recording", "saving")

@@ -76,6 +76,8 @@ function topicsOf({ kind, id, dataset, rig, operation }) {
       return [`operation:${id}`, "operations", `operations:${dataset}`];
     case "session":
       return [`session@${rig}`];
+    case "station":
+      return [`station:${id}`, "stations"];
     case "dataset":
       return [`dataset:${id}`, "datasets"];
     default:

@@ -1,0 +1,103 @@
+// The robot or the teleoperator: a list of kinds that can be searched, and the keys of the one that is chosen.
+import { make, say, show } from "../lib/dom.js";
+import { fieldsOf } from "./fields.js";
+
+const idOf = ({ kind, type }) => (type ? `${kind} ${type}` : kind);
+/** What a rig file says of any device, whichever driver it has. */
+const COMMON = new Set(["kind", "type"]);
+
+/** Keys that the file has and the driver does not name. */
+export function unknownFields(table, fields) {
+  const known = new Set([...COMMON, ...fields.map((field) => field.key)]);
+  const kindOf = (value) => (typeof value === "object" ? "table" : typeof value === "boolean" ? "flag" : typeof value === "number" ? "number" : "text");
+  return Object.entries(table).filter(([key]) => !known.has(key)).map(([key, value]) => ({ key, kind: kindOf(value), required: false, default: null, help: "" }));
+}
+
+export class DeviceForm {
+  constructor(role, page) {
+    Object.assign(this, { role, page, section: document.getElementById(role), searching: false });
+  }
+
+  get table() {
+    return this.page.draft.tables[this.role] ?? {};
+  }
+
+  draw() {
+    const kinds = this.page.kinds.filter((each) => each.role === this.role);
+    const { table } = this;
+    const chosen = kinds.find((each) => each.kind === table.kind && (each.type || "") === (table.type ?? ""));
+    const title = make("h2", {}, this.role === "robot" ? "Robot" : "Teleoperator");
+    const parts = this.searching || !table.kind ? this.search(kinds, table) : this.chosen(chosen, table);
+    this.section.replaceChildren(title, ...parts);
+  }
+
+  search(kinds, table) {
+    if (!kinds.length) return [make("p", { class: "loading" }, this.page.loading ? "Looking for drivers …" : "The station lists no drivers.")];
+    const box = make("input", { class: "input", type: "search", placeholder: "Search: so101, koch, sim …", "aria-label": `Search ${this.role}s` });
+    const list = make("div", { class: "kinds", role: "radiogroup", "aria-label": `Kinds of ${this.role}s` });
+    const none = make("p", { class: "small faint" }, "Nothing matches. A driver that is installed elsewhere: name its Python below.");
+    const lines = kinds.map((each) => ({ each, line: this.kindLine(each, table) }));
+    list.append(...lines.map(({ line }) => line));
+    const filter = () => {
+      const words = box.value.toLowerCase().split(/\s+/).filter(Boolean);
+      let some = false;
+      for (const { each, line } of lines) {
+        const text = `${each.kind} ${each.type} ${each.label} ${each.help}`.toLowerCase();
+        const fits = words.every((word) => text.includes(word) || text.replace(/[-_ ]/g, "").includes(word.replace(/[-_ ]/g, "")));
+        show(line, fits);
+        some = some || fits;
+      }
+      show(none, !some);
+    };
+    box.addEventListener("input", filter);
+    filter();
+    const back = table.kind ? make("button", { class: "button small quiet", type: "button" }, "Keep the present one") : null;
+    back?.addEventListener("click", () => {
+      this.searching = false;
+      this.draw();
+    });
+    return [box, list, none, back].filter(Boolean);
+  }
+
+  kindLine(each, table) {
+    const radio = make("input", { type: "radio", name: `kind-${this.role}`, value: idOf(each) });
+    radio.checked = each.kind === table.kind && (each.type || "") === (table.type ?? "");
+    radio.addEventListener("click", () => this.choose(each));
+    radio.addEventListener("keydown", (event) => event.key === "Enter" && this.choose(each));
+    const help = each.help ? make("span", { class: "small faint clip" }, each.help) : null;
+    return make("label", { class: "kind", "data-kind": idOf(each) }, radio, make("span", { class: "grow" }, make("b", {}, each.label || idOf(each)), " ", make("code", { class: "faint" }, idOf(each)), help));
+  }
+
+  choose(kind) {
+    this.searching = false;
+    this.page.draft.set((tables) => {
+      const before = tables[this.role] ?? {};
+      const kept = Object.fromEntries(kind.fields.map(({ key }) => [key, before[key]]).filter(([, value]) => value !== undefined));
+      tables[this.role] = { kind: kind.kind, ...(kind.type ? { type: kind.type } : {}), ...kept };
+    });
+    this.draw();
+    this.section.querySelector(".chosen .button")?.focus();
+  }
+
+  chosen(kind, table) {
+    const change = make("button", { class: "button small", type: "button" }, "Change");
+    change.addEventListener("click", () => {
+      this.searching = true;
+      this.draw();
+      this.section.querySelector("input[type=search]")?.focus();
+    });
+    const name = make("b", {}, kind?.label || idOf(table));
+    const head = make("div", { class: "chosen row row-apart" }, make("span", { class: "grow" }, name, " ", make("code", { class: "faint" }, idOf(table))), change);
+    const parts = [head];
+    if (kind?.help) parts.push(make("p", { class: "small dim" }, kind.help));
+    if (!kind && !this.page.loading && this.page.kinds.length) parts.push(this.missing(table));
+    const fields = [...(kind?.fields ?? []), ...unknownFields(table, kind?.fields ?? [])].filter(({ key }) => !COMMON.has(key));
+    return [...parts, ...fieldsOf(fields, table, (field) => this.page.way([this.role], field))];
+  }
+
+  missing(table) {
+    const words = make("p", { class: "note tone-warn" });
+    say(words, `${idOf(table)} is not among the drivers that this Python offers. Install it there, or name the Python that has it below.`);
+    return words;
+  }
+}
