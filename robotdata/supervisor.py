@@ -51,9 +51,9 @@ class Lifeline:
     def __init__(self) -> None:
         self.fd, self._held = os.pipe()
 
-    def command(self, module: str, args: Sequence[str]) -> list[str]:
+    def command(self, module: str, args: Sequence[str], *, python: str = sys.executable) -> list[str]:
         """Return the command that runs a module as a child, to be started with `pass_fds=(fd,)`."""
-        return [sys.executable, "-m", "robotdata.lifeline", str(self.fd), module, *args]
+        return [python, "-m", "robotdata.lifeline", str(self.fd), module, *args]
 
     def close(self) -> None:
         """End the children that are left."""

@@ -16,6 +16,7 @@ from types import FrameType
 from robotdata.capture.config import read_config
 from robotdata.capture.errors import CaptureError
 from robotdata.capture.registry import Registry
+from robotdata.rig.device_check import check_rig
 from robotdata.rig.interpreter import change_python
 from robotdata.rig.link import Link
 from robotdata.rig.lock import RigInUse, RigLock
@@ -39,6 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
         config = replay_config(options.replay) if options.replay else read_config(options.config)
         where = f"{options.config.name if options.config else config.name}: rig.python"
         change_python(config.python, where, sys.argv[1:] if arguments is None else arguments)
+        if options.check:
+            return check_rig(config, registry())
         rig = Rig(config, options.spool, registry=registry())
         rig.started_as = _started_as(options)
         lock = RigLock(options.spool, config.name, wait_s=options.wait)
@@ -134,10 +137,14 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m robotdata.rig", description=__doc__)
     parser.add_argument("config", nargs="?", type=Path, help="the rig file (TOML); without it, the simulated rig runs")
     parser.add_argument("--replay", type=Path, help="a LeRobotDataset v3.0 folder to replay as a live robot")
-    parser.add_argument("--spool", type=Path, required=True, help="folder for takes")
+    parser.add_argument("--spool", type=Path, help="folder for takes; needed unless --check is given")
+    parser.add_argument("--check", action="store_true", help="connect and read each device once, without moving any")
     parser.add_argument("--url", help="the server's websocket, ws://host:port/ws/rig/; without it, the rig runs alone")
     parser.add_argument("--token-file", type=Path, help="file with the rig's token (default: ROBOTDATA_RIG_TOKEN)")
     parser.add_argument(
         "--wait", type=float, default=0, help="seconds to wait for an earlier process of this rig to end"
     )
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.spool is None and not options.check:
+        parser.error("--spool is missing: name the folder for takes")
+    return options

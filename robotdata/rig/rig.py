@@ -46,7 +46,7 @@ class Rig:
         robot = registry.robot(config.robot.kind, context, config.robot.options)
         teleoperator = registry.teleoperator(config.teleoperator.kind, context, config.teleoperator.options)
         self.cameras = [
-            CameraThread(each, registry.camera(each.kind, _camera_context(context, each, index), each.options))
+            CameraThread(each, registry.camera(each.kind, camera_context(context, each, index), each.options))
             for index, each in enumerate(config.cameras)
         ]
         timeouts = timeouts or Timeouts(connect_s=config.connect_s)
@@ -111,7 +111,8 @@ def _check_features(config: RigConfig, features: dict[str, Any]) -> None:
         raise ConfigError(where, f"returns data that a dataset cannot hold: {error}") from error
 
 
-def _camera_context(context: DeviceContext, camera: CameraConfig, index: int) -> DeviceContext:
+def camera_context(context: DeviceContext, camera: CameraConfig, index: int) -> DeviceContext:
+    """Return what the driver of the camera `index` gets to know of its rig."""
     return DeviceContext(
         rig=context.rig,
         fps=context.fps,

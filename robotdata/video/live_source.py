@@ -27,6 +27,8 @@ from robotdata.video.v4l2_formats import Choice, NothingFits, choose
 SCHEMES = ("file", "v4l2", "rtsp", "http", "https")
 FITS = ("exact", "letterbox")
 """How images of another size are handled: refused, or scaled between black bars."""
+WITHIN = "within"
+"""For a look at a camera: images are scaled to fit into the size, without bars."""
 _PROTOCOLS = {
     "file": "file",
     "v4l2": "file",
@@ -47,7 +49,8 @@ class LiveError(RuntimeError):
 class LiveSource:
     """One source of frames of `width` x `height` pixels. `read` waits for the next frame; a file is played at `fps`.
 
-    `fit` "exact" refuses images of another size, "letterbox" scales them between black bars. `pixel_format` (of
+    `fit` "exact" refuses images of another size, "letterbox" scales them between black bars, WITHIN without bars, so
+    that frames may be smaller. `pixel_format` (of
     `v4l2_formats.NAMES`) is the format to request from a V4L2 camera; by default the best one that fits. With
     `verify_certificate` False, any certificate of an https address is accepted. Raises LiveError.
     """
@@ -115,10 +118,9 @@ class LiveSource:
             raise LiveError(f"{self._name} cannot be opened: {_reason(error)}") from error
         choice = Choice("mjpeg", self._width, self._height, self._fps)  # for a camera that lists nothing
         if modes:
-            letterbox = self._fit == "letterbox"
             try:
                 size = self._width, self._height
-                choice = choose(modes, *size, self._fps, pixel_format=self._pixel_format, any_size=letterbox)
+                choice = choose(modes, *size, self._fps, pixel_format=self._pixel_format, any_size=self._scales)
             except NothingFits as error:
                 raise LiveError(f"{self._name}: {error}. Correct the rig's file, or choose another camera") from error
         return {
@@ -126,6 +128,10 @@ class LiveSource:
             "framerate": f"{choice.fps:g}",
             "input_format": choice.input_format,
         }
+
+    @property
+    def _scales(self) -> bool:
+        return self._fit in ("letterbox", WITHIN)
 
     def _tls_options(self) -> dict[str, str]:
         """Return options that make FFmpeg check certificates, which it does not do by default."""
@@ -219,7 +225,7 @@ class LiveSource:
         except ImageError:
             return None, data
         size = parts.width, parts.height
-        if self._fit == "letterbox" and (parts.has_exif or size != (self._width, self._height)):
+        if self._scales and (parts.has_exif or size != (self._width, self._height)):
             if self._jpeg_decoder is None:
                 self._jpeg_decoder = av.CodecContext.create("mjpeg", "r")
                 self._jpeg_decoder.options = {"err_detect": "explode", "max_pixels": str(MAX_PIXELS)}
@@ -231,8 +237,9 @@ class LiveSource:
         return None, data
 
     def _fitted(self, frame: av.VideoFrame, pixel_shape: Fraction | None) -> NDArray[np.uint8]:
-        if self._fit == "letterbox":
-            return letterboxed(self._reformatter, frame, (self._width, self._height), pixel_shape)
+        if self._scales:
+            size, bars = (self._width, self._height), self._fit != WITHIN
+            return letterboxed(self._reformatter, frame, size, pixel_shape, bars=bars)
         turn = turn_of(frame)
         self._check_size(turn.size(frame.width, frame.height), turn)
         return upright_rgb(self._reformatter, frame)

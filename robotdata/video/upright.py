@@ -87,19 +87,24 @@ def upright_rgb(reformatter: VideoReformatter, frame: av.VideoFrame) -> NDArray[
 
 
 def letterboxed(
-    reformatter: VideoReformatter, frame: av.VideoFrame, size: Size, pixel_shape: Fraction | None = None
+    reformatter: VideoReformatter,
+    frame: av.VideoFrame,
+    size: Size,
+    pixel_shape: Fraction | None = None,
+    *,
+    bars: bool = True,
 ) -> NDArray[np.uint8]:
     """Return `frame` upright and as large as `size` allows, between black bars: uint8 (H, W, 3).
 
-    The aspect ratio is kept. `pixel_shape` is the width of a stored pixel over its height; square by default. Raises
-    UnsupportedTransformError.
+    Without `bars` the result is as large as the picture itself. The aspect ratio is kept. `pixel_shape` is the width
+    of a stored pixel over its height; square by default. Raises UnsupportedTransformError.
     """
     turn = turn_of(frame)
     shown = turn.size(*_square(frame, pixel_shape))
     inner = fitted_size(shown, size)
     scaled = to_rgb(reformatter, frame, turn.size(*inner))
     picture = turn.apply(np.asarray(scaled.to_ndarray(), np.uint8))
-    if inner == size:
+    if inner == size or not bars:
         return picture
     canvas = np.zeros((size[1], size[0], 3), np.uint8)
     top, left = (size[1] - inner[1]) // 2, (size[0] - inner[0]) // 2

@@ -7,6 +7,9 @@ import fcntl
 import os
 import struct
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 
 from robotdata.video.v4l2_formats import Mode, Steps
 
@@ -17,7 +20,10 @@ Ioctl = Callable[[int, bytearray], None]
 _FORMAT = struct.Struct("=III32sI16x")
 _SIZE = struct.Struct("=III6I8x")
 _RATE = struct.Struct("=IIIII6I8x")
+_CAPABILITY = struct.Struct("=16s32s32sIII12x")
 _CAPTURE = 1
+_CAN_CAPTURE = 0x00000001
+_HAS_DEVICE_CAPS = 0x80000000
 _DISCRETE = 1
 _MAX_ENTRIES = 512
 
@@ -27,6 +33,7 @@ def _read_write(number: int, size: int) -> int:
     return 3 << 30 | size << 16 | ord("V") << 8 | number
 
 
+QUERY_CAPABILITY = 2 << 30 | _CAPABILITY.size << 16 | ord("V") << 8
 ENUM_FORMATS = _read_write(2, _FORMAT.size)
 ENUM_SIZES = _read_write(74, _SIZE.size)
 ENUM_RATES = _read_write(75, _RATE.size)
@@ -37,11 +44,36 @@ def list_modes(path: str) -> list[Mode]:
 
     Raises OSError if it cannot be opened.
     """
+    with open_ioctl(path) as ioctl:
+        return modes_from(ioctl)
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """What a V4L2 device says of itself; `captures`: it gives pictures (a camera's metadata node does not)."""
+
+    card: str
+    captures: bool
+
+
+@contextmanager
+def open_ioctl(path: str) -> Iterator[Ioctl]:
+    """Open a device file for queries. Raises OSError."""
     handle = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        return modes_from(lambda request, buffer: _ioctl(handle, request, buffer))
+        yield lambda request, buffer: _ioctl(handle, request, buffer)
     finally:
         os.close(handle)
+
+
+def capability_from(ioctl: Ioctl) -> Capability | None:
+    """Return what the device says of itself; None if it is not a V4L2 device. Raises OSError."""
+    answer = _query(ioctl, QUERY_CAPABILITY, _CAPABILITY, b"", b"", b"", 0, 0, 0)
+    if answer is None:
+        return None
+    _driver, card, _bus, _version, everything, of_this_node = answer
+    can = of_this_node if everything & _HAS_DEVICE_CAPS else everything
+    return Capability(bytes(card).partition(b"\0")[0].decode("utf-8", "replace").strip(), bool(can & _CAN_CAPTURE))
 
 
 def modes_from(ioctl: Ioctl) -> list[Mode]:
@@ -90,7 +122,7 @@ def _rates(ioctl: Ioctl, pixels: int, width: int, height: int) -> Iterator[Steps
             return
 
 
-def _query(ioctl: Ioctl, request: int, layout: struct.Struct, *fields: int | bytes) -> tuple[int, ...] | None:
+def _query(ioctl: Ioctl, request: int, layout: struct.Struct, *fields: int | bytes) -> tuple[Any, ...] | None:
     """Return the driver's answer; None at the end of its list, or if it has no such list. Raises OSError."""
     buffer = bytearray(layout.pack(*fields))
     try:

@@ -73,7 +73,7 @@ def choose(
     `pixel_format`, a key of NAMES, allows only that format. With `any_size`, if the size is not available, the nearest
     larger size is chosen, or else the largest. Raises NothingFits.
     """
-    usable = [mode for mode in modes if _name(mode.code) and pixel_format in ("", _name(mode.code))]
+    usable = [mode for mode in modes if format_name(mode.code) and pixel_format in ("", format_name(mode.code))]
     sized = [(mode, width, height) for mode in usable if mode.width.holds(width) and mode.height.holds(height)]
     if not sized and any_size:
         sized = _other_sizes(usable, width, height)
@@ -82,7 +82,7 @@ def choose(
         if (rate := _rate(mode.rates, fps)) is not None:
             faster = rate if rate > fps * (1 + _SLACK) else 0.0
             choice = Choice(_ffmpeg_name(mode), wide, high, rate)
-            candidates.append((faster, list(NAMES).index(_name(mode.code)), choice))
+            candidates.append((faster, list(NAMES).index(format_name(mode.code)), choice))
     if not candidates:
         request = f"{width}x{height} at {fps:g} frames per second" + (f" as {pixel_format}" if pixel_format else "")
         raise NothingFits(f"the camera does not support {request}; it offers {_describe_modes(modes)}")
@@ -90,11 +90,11 @@ def choose(
 
 
 def _ffmpeg_name(mode: Mode) -> str:
-    name = _name(mode.code)
+    name = format_name(mode.code)
     return _FFMPEG.get(name, name)
 
 
-def _name(code: str) -> str:
+def format_name(code: str) -> str:
     """Return the name of a V4L2 code in a rig file; empty if it is not supported."""
     return next((name for name, codes in NAMES.items() if code in codes), "")
 
@@ -132,7 +132,7 @@ def _describe_modes(modes: Sequence[Mode]) -> str:
     for mode in modes:
         size = f"{_format_steps(mode.width)}x{_format_steps(mode.height)}"
         rate = max((each.high for each in mode.rates), default=0)
-        name = _name(mode.code) or f"{mode.code.strip()} (unusable)"
+        name = format_name(mode.code) or f"{mode.code.strip()} (unusable)"
         text = f"{name} to {rate:g}/s" if rate else name
         if text not in formats_by_size.setdefault(size, []):
             formats_by_size[size].append(text)

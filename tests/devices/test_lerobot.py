@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from robotdata.capture.device_files import holder_of, node_problem
 from robotdata.capture.errors import DeviceError
-from robotdata.devices.lerobot.ports import holder_of, node_problem
 from robotdata.devices.lerobot.problems import NEEDS_DISPLAY, explain
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -67,7 +67,7 @@ def test_it_is_imported_only_when_a_rig_names_it() -> None:
 
 AS_NOBODY = f"""
 import os, sys
-from robotdata.devices.lerobot.ports import node_problem
+from robotdata.capture.device_files import node_problem
 os.setgroups([])
 os.setgid({NOBODY})
 os.setuid({NOBODY})

@@ -11,10 +11,10 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from robotdata.capture.device_files import holder_of, node_problem
 from robotdata.capture.errors import DeviceError
 from robotdata.capture.session import describe_error
 from robotdata.devices.lerobot.library import install_command, one_line
-from robotdata.devices.lerobot.ports import holder_of, node_problem
 
 _MISSING = re.compile(r"^\s*- (\d+) \(expected model: \d+\)", re.MULTILINE)
 _WRONG = re.compile(r"^\s*- (\d+) \(\w+\): expected (\d+), found (\d+)", re.MULTILINE)

@@ -1,0 +1,105 @@
+"""Run a short program as a child: what it does may hang, crash or fill the memory, and the station lives on."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from robotdata.files.plain_json import read_json
+from robotdata.supervisor import Lifeline, end_group, ending_of
+
+_MOST_BYTES = 4 << 20
+_LAST_S = 2.0
+_ENDING_S = 3.0
+
+
+class ProgramFailed(RuntimeError):
+    """The program cannot be started, hangs, or has ended without a result; the message says which and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a program wrote: JSON objects, one in each line of its output, and the last line of its errors."""
+
+    objects: list[dict[str, Any]]
+    code: int
+    last_error: str
+    timed_out: bool = False
+
+
+class Programs:
+    """Runs modules of robotdata as children that end with this process."""
+
+    def __init__(self, lifeline: Lifeline) -> None:
+        self._lifeline = lifeline
+
+    async def run(
+        self, module: str, args: Sequence[str], *, seconds: float, python: str = "", stdin: bytes = b""
+    ) -> Result:
+        """Run `python -m module` and return its result after at most `seconds` and a little; then it is ended.
+
+        Raises ProgramFailed if it cannot be started.
+        """
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *self._lifeline.command(module, args, python=python or sys.executable),
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                pass_fds=(self._lifeline.fd,),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                start_new_session=True,
+            )
+        except (OSError, ValueError) as error:
+            raise ProgramFailed(f"{python or sys.executable} cannot be started: {error}") from error
+        assert process.stdin is not None and process.stdout is not None and process.stderr is not None
+        reading = [asyncio.create_task(_read(stream)) for stream in (process.stdout, process.stderr)]
+        try:
+            process.stdin.write(stdin)
+            process.stdin.close()
+            ended, timed_out = asyncio.create_task(process.wait()), False
+            await asyncio.wait({ended}, timeout=seconds)
+            if not ended.done():
+                timed_out = True
+                process.terminate()
+                await asyncio.wait({ended}, timeout=_ENDING_S)
+        finally:
+            end_group(process.pid)
+        code = await ended
+        await asyncio.wait(reading, timeout=_LAST_S)
+        output, errors = (task.result() if task.done() else b"" for task in reading)
+        for task in reading:
+            task.cancel()
+        lines = errors.decode("utf-8", "replace").split("\n")
+        return Result(
+            _objects(output), code, next((line.strip() for line in reversed(lines) if line.strip()), ""), timed_out
+        )
+
+
+def why(result: Result) -> str:
+    """Return why a program gave no result, for a message."""
+    return result.last_error[:300] or ending_of(result.code)
+
+
+async def _read(stream: asyncio.StreamReader) -> bytes:
+    """Return what comes, of which only so much is kept."""
+    kept = b""
+    while data := await stream.read(1 << 16):
+        kept = (kept + data)[-_MOST_BYTES:]
+    return kept
+
+
+def _objects(output: bytes) -> list[dict[str, Any]]:
+    objects = []
+    for line in output.split(b"\n"):
+        try:
+            value = read_json(line)
+        except ValueError:
+            continue
+        if isinstance(value, dict):
+            objects.append(value)
+    return objects
