@@ -1,0 +1,121 @@
+// The cameras: those that the computer has, each with a picture and a tick, and those that only the file names.
+import { make, show } from "../lib/dom.js";
+import { busWarnings } from "./bus.js";
+import { ChosenCamera, sizesOf } from "./camera.js";
+import { Snapshot } from "./snapshot.js";
+
+const NAMES = ["front", "wrist", "top", "side", "back"];
+const USUAL = { width: 640, height: 480, fps: 30 };
+
+const isOf = (device, table) => table.kind === "pyav" && (table.url === device.url || table.url === `v4l2:${device.node}`);
+
+export class Cameras {
+  constructor(page) {
+    this.page = page;
+    this.section = document.getElementById("cameras");
+    this.snapshots = new Map(); // by url: a picture stays while the list is drawn again
+  }
+
+  get tables() {
+    return this.page.draft.tables.cameras ?? {};
+  }
+
+  draw() {
+    const focus = this.section.contains(document.activeElement) ? document.activeElement.id : "";
+    const { cameras: devices, known, problem } = this.page.devices;
+    const entries = Object.entries(this.tables).filter(([, table]) => typeof table === "object" && table !== null);
+    const others = entries.filter(([, table]) => !devices.some((device) => isOf(device, table)));
+    const found = devices.map((device) => this.found(device, entries.find(([, table]) => isOf(device, table))));
+    this.warnings = make("div", { class: "stack-tight", role: "status" });
+    const none = known && !devices.length ? make("p", { class: "small faint" }, "No camera is plugged into this computer.") : null;
+    const state = known ? none : make("p", { class: "loading" }, problem || "Looking for cameras …");
+    const parts = [make("h2", {}, "Cameras ", make("span", { class: "count" }, String(entries.length))), state, found.length ? make("div", { class: "found-cameras" }, ...found) : null, this.warnings, ...others.map(([name, table]) => this.other(name, table)), this.adding()];
+    this.section.replaceChildren(...parts.filter(Boolean));
+    this.warn();
+    if (focus) document.getElementById(focus)?.focus();
+  }
+
+  /** Say which bus cannot carry what is chosen. */
+  warn() {
+    const chosen = this.page.devices.cameras.flatMap((device) => Object.values(this.tables).filter((table) => isOf(device, table)).map((table) => [device, table]));
+    this.warnings?.replaceChildren(...busWarnings(chosen).map((words) => make("p", { class: "note tone-warn small" }, words)));
+  }
+
+  found(device, entry) {
+    const id = `use-${device.url}`;
+    const tick = make("input", { type: "checkbox", id });
+    tick.checked = Boolean(entry);
+    tick.addEventListener("change", () => (tick.checked ? this.use(device) : this.drop(entry[0])));
+    const title = make("label", { class: "check", for: id }, tick, make("b", { class: "clip" }, device.name || device.node));
+    const where = make("span", { class: "small faint clip", title: device.url }, [device.node, device.bus && `bus ${device.bus}`].filter(Boolean).join(" · "));
+    const trouble = [device.holder && `In use by ${device.holder}.`, device.problem].filter(Boolean).join(" ");
+    const words = make("p", { class: "small tone-warn words-tone" }, trouble);
+    show(words, Boolean(trouble));
+    const card = make("article", { class: entry ? "camera-card is-used" : "camera-card" }, this.snapshot(device), make("div", { class: "stack-tight" }, title, where, words));
+    if (entry) card.append(new ChosenCamera(this, ...entry, device).box);
+    return card;
+  }
+
+  snapshot(device) {
+    if (!this.snapshots.has(device.url)) this.snapshots.set(device.url, new Snapshot(this.page.draft.base, device));
+    const snapshot = this.snapshots.get(device.url);
+    snapshot.holder = device.holder;
+    return snapshot.box;
+  }
+
+  other(name, table) {
+    const remove = make("button", { class: "button small quiet", type: "button", "aria-label": `Remove camera ${name}` }, "Remove");
+    remove.addEventListener("click", () => this.drop(name));
+    const away = table.kind === "pyav" && String(table.url).startsWith("v4l2:") && this.page.devices.known;
+    const words = make("span", { class: away ? "small tone-warn words-tone grow" : "small faint grow" }, away ? "not plugged in now" : table.kind ?? "no kind");
+    const head = make("div", { class: "row row-apart" }, make("b", {}, name), words, remove);
+    return make("article", { class: "camera-card is-used is-other" }, head, new ChosenCamera(this, name, table, null).box);
+  }
+
+  adding() {
+    const kinds = this.page.kinds.filter(({ role }) => role === "camera");
+    if (!kinds.length) return null;
+    const idOf = ({ kind, type }) => (type ? `${kind} ${type}` : kind);
+    const select = make("select", { class: "input", id: "camera-kind", "aria-label": "Kind of another camera" }, ...kinds.map((each) => make("option", { value: idOf(each) }, each.label && each.label !== idOf(each) ? `${each.label} (${idOf(each)})` : idOf(each))));
+    const button = make("button", { class: "button", type: "button", id: "add-camera" }, "Add another camera");
+    button.addEventListener("click", () => {
+      const kind = kinds.find((each) => idOf(each) === select.value);
+      this.add({ kind: kind.kind, ...(kind.type ? { type: kind.type } : {}), ...USUAL });
+    });
+    return make("div", { class: "row add-camera" }, select, button);
+  }
+
+  freeName() {
+    const numbered = Array.from({ length: 64 }, (_, at) => `camera${at + 1}`);
+    return [...NAMES, ...numbered].find((name) => !(name in this.tables));
+  }
+
+  add(table) {
+    const name = this.freeName();
+    this.page.draft.set((tables) => {
+      tables.cameras = { ...(tables.cameras ?? {}), [name]: table };
+    });
+    this.draw();
+  }
+
+  use(device) {
+    const sizes = sizesOf(device);
+    const size = sizes.find(({ width, height }) => width === USUAL.width && height === USUAL.height) ?? sizes[0];
+    this.add({ kind: "pyav", url: device.url, width: size?.width ?? USUAL.width, height: size?.height ?? USUAL.height, fps: size ? Math.min(USUAL.fps, size.fps) : USUAL.fps });
+  }
+
+  drop(name) {
+    this.page.draft.set((tables) => {
+      delete tables.cameras[name];
+    });
+    this.draw();
+  }
+
+  /** At its place in the file, so that the order of the features stays. */
+  rename(name, next) {
+    this.page.draft.set((tables) => {
+      tables.cameras = Object.fromEntries(Object.entries(tables.cameras).map(([key, table]) => [key === name ? next : key, table]));
+    });
+    this.draw();
+  }
+}

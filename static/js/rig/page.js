@@ -1,0 +1,173 @@
+// The page that adds or edits a rig: form and text side by side, both of one draft; check, save, start.
+import { call } from "../lib/api.js";
+import { say, show, told } from "../lib/dom.js";
+import { complain, toast } from "../lib/toast.js";
+import { Cameras } from "./cameras.js";
+import { DeviceForm } from "./device.js";
+import { Draft } from "./draft.js";
+import { Editor } from "./editor.js";
+import { Saving } from "./saving.js";
+
+const root = document.getElementById("rig-form");
+const sections = document.getElementById("sections");
+const start = told("rig-start");
+const inputs = { name: document.getElementById("rig-name"), fps: document.getElementById("rig-fps"), python: document.getElementById("rig-python") };
+
+/** What the sections of the form share: the draft, and what the station knows. */
+class Page {
+  constructor() {
+    this.station = root.dataset.station;
+    this.edited = root.dataset.edited;
+    this.kinds = [];
+    this.loading = true;
+    this.devices = { ports: [], cameras: [], known: false, problem: "", devices_seq: -1 };
+    this.listeners = [];
+    this.python = "";
+    this.draft = new Draft(this.station, { shown: (draft, all) => this.shown(draft, all), failed: (error) => this.away(error) });
+    this.editor = new Editor((text) => this.draft.type(text));
+    this.robot = new DeviceForm("robot", this);
+    this.teleoperator = new DeviceForm("teleoperator", this);
+    this.cameras = new Cameras(this);
+    this.saving = new Saving(this);
+  }
+
+  /** How a field of the table at `path` is changed. */
+  way(path, { key }) {
+    const set = (value) => this.draft.set((tables) => {
+      const table = path.reduce((place, name) => (place[name] ??= {}), tables);
+      if (value === undefined) delete table[key];
+      else table[key] = value;
+    });
+    return { set, setToml: (toml) => this.draft.set(() => {}, { path: [...path, key], toml }), page: this };
+  }
+
+  onDevices(element, act) {
+    this.listeners.push([element, act]);
+  }
+
+  async listDevices() {
+    try {
+      this.devices = { ...await call("GET", `${this.draft.base}/devices`), known: true, problem: "" };
+      show(document.getElementById("away"), false);
+    } catch (error) {
+      this.devices = { ...this.devices, problem: error.message };
+    }
+    this.listeners = this.listeners.filter(([element]) => element.isConnected);
+    this.listeners.forEach(([, act]) => act());
+    return this.devices;
+  }
+
+  async listKinds() {
+    this.loading = true;
+    const drivers = document.getElementById("drivers");
+    say(drivers, "Looking for drivers …");
+    try {
+      const { kinds, lerobot, failed } = await call("GET", `${this.draft.base}/kinds?python=${encodeURIComponent(this.python)}`);
+      this.kinds = kinds;
+      const broken = Object.entries(failed).map(([module, why]) => `${module}: ${why}`);
+      say(drivers, [lerobot ? `LeRobot ${lerobot}.` : "LeRobot is not installed there.", ...broken].join(" "));
+    } catch (error) {
+      say(drivers, error.message);
+    }
+    this.loading = false;
+    this.drawDevices();
+  }
+
+  drawDevices() {
+    this.robot.draw();
+    this.teleoperator.draw();
+    this.cameras.draw();
+  }
+
+  shown(draft, all) {
+    this.editor.draw(draft);
+    sections.inert = !draft.isToml;
+    sections.classList.toggle("is-paused", !draft.isToml);
+    if (all) this.draw();
+    this.mark(draft.errors);
+    this.saving.changed();
+  }
+
+  draw() {
+    const rig = this.draft.tables.rig ?? {};
+    for (const [key, input] of Object.entries(inputs)) if (document.activeElement !== input) input.value = rig[key] ?? "";
+    this.askPython(rig.python ?? "");
+    this.drawDevices();
+  }
+
+  askPython(python) {
+    if (python === this.python) return;
+    this.python = python;
+    this.listKinds();
+  }
+
+  /** The fields that the station finds wrong. */
+  mark(errors) {
+    const keys = new Set(errors.map(({ key }) => key));
+    inputs.name.setAttribute("aria-invalid", String(keys.has("rig.name")));
+    inputs.fps.setAttribute("aria-invalid", String(keys.has("rig.fps")));
+    for (const field of sections.querySelectorAll("[data-key]")) {
+      const at = field.closest("[data-at]")?.dataset.at ?? field.closest("section")?.id;
+      field.setAttribute("aria-invalid", String(keys.has(`${at}.${field.dataset.key}`)));
+    }
+  }
+
+  away(error) {
+    if (error.code === "offline" || error.code === "no_answer") show(document.getElementById("away"), true);
+    else complain(error);
+  }
+
+  async open() {
+    for (const [key, input] of Object.entries(inputs)) this.watch(key, input);
+    if (await this.read()) this.draw();
+    this.python = this.draft.tables.rig?.python ?? "";
+    await Promise.all([this.listKinds(), this.listDevices().then(() => this.cameras.draw())]);
+  }
+
+  watch(key, input) {
+    const valueOf = (text) => (key === "fps" && text !== "" && Number.isFinite(Number(text)) ? Number(text) : text || undefined);
+    input.addEventListener("input", () => this.way(["rig"], { key }).set(valueOf(input.value.trim())));
+    if (key === "python") input.addEventListener("change", () => this.askPython(input.value.trim()));
+  }
+
+  /** The text to begin with: a new one, or that of a rig of the station. */
+  async read() {
+    if (!start.read) return this.draft.load(start.text).then(() => true);
+    try {
+      const { text, version } = await call("GET", `${this.draft.base}/rigs/${encodeURIComponent(start.read)}`);
+      if (this.edited) this.saving.version = version;
+      await this.draft.load(text);
+      if (start.name) this.draft.set((tables) => Object.assign((tables.rig ??= {}), { name: start.name }));
+      await this.draft.settle();
+      return true;
+    } catch (error) {
+      this.away(error);
+      toast(error.message, { bad: true });
+      return false;
+    }
+  }
+
+  /** A plug or an unplug moves the station; so does every word of its rigs. */
+  async stationMoved() {
+    try {
+      const { online, devices_seq: seq } = await call("GET", this.draft.base);
+      show(document.getElementById("away"), !online);
+      if (!online || (this.devices.known && seq === this.devices.devices_seq)) return;
+      await this.listDevices();
+      this.cameras.draw();
+      if (!this.kinds.length) await this.listKinds();
+    } catch {
+      // The next move asks again.
+    }
+  }
+}
+
+const page = new Page();
+document.addEventListener("row-moved", ({ detail: { kind, id } }) => {
+  if (kind === "station" && id === page.station) page.stationMoved();
+});
+document.addEventListener("reconnected", () => page.stationMoved());
+document.getElementById("computer")?.addEventListener("change", ({ target }) => location.assign(`?station=${encodeURIComponent(target.value)}`));
+sections.addEventListener("submit", (event) => event.preventDefault());
+window.addEventListener("beforeunload", (event) => page.draft.dirty && event.preventDefault());
+page.open();

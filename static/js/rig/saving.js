@@ -1,0 +1,101 @@
+// Check, save, save and start: the answer of each stands below the buttons.
+import { call } from "../lib/api.js";
+import { make } from "../lib/dom.js";
+
+const sayLater = (words) => sessionStorage.setItem("said", words);
+
+export class Saving {
+  constructor(page) {
+    this.page = page;
+    this.version = null; // of the file that was read; none of a new one
+    this.box = document.getElementById("checked");
+    this.buttons = ["check", "save", "save-start"].map((id) => document.getElementById(id));
+    const [check, save, begin] = this.buttons;
+    check.addEventListener("click", () => this.busy(check, () => this.check()));
+    save.addEventListener("click", () => this.busy(save, () => this.save(false)));
+    begin.addEventListener("click", () => this.busy(begin, () => this.save(true)));
+  }
+
+  /** What was checked is no longer what stands there. */
+  changed() {
+    this.box.classList.toggle("is-old", Boolean(this.checked) && this.checked !== this.page.draft.text);
+  }
+
+  async busy(button, act) {
+    if (this.running) return;
+    this.running = true;
+    button.setAttribute("aria-busy", "true");
+    this.buttons.forEach((each) => (each.disabled = each !== button));
+    try {
+      await this.page.draft.settle();
+      await act();
+    } catch (error) {
+      this.failed(error);
+    } finally {
+      this.running = false;
+      button.removeAttribute("aria-busy");
+      this.buttons.forEach((each) => (each.disabled = false));
+    }
+  }
+
+  say(...parts) {
+    this.box.classList.remove("is-old");
+    this.box.replaceChildren(...parts);
+  }
+
+  hasErrors() {
+    const [first] = this.page.draft.errors;
+    if (!first) return false;
+    this.say(make("p", { class: "note tone-bad" }, `The rig file has an error${first.line ? ` in line ${first.line}` : ""}: ${[first.key, first.message].filter(Boolean).join(": ")}`));
+    return true;
+  }
+
+  async check() {
+    if (this.hasErrors()) return;
+    const { text } = this.page.draft;
+    this.say(make("p", { class: "small dim" }, "Connecting every device …"));
+    const { lines } = await call("POST", `${this.page.draft.base}/check-rig`, { text });
+    this.checked = text;
+    const items = lines.map(({ device, ok, text: words }) => make("li", { class: ok ? "check-line tone-good" : "check-line tone-bad" }, make("span", { class: "dot" }), make("b", {}, device), make("span", { class: "words" }, words || (ok ? "works" : "does not work"))));
+    const bad = lines.filter(({ ok }) => !ok).length;
+    const sum = bad ? `${bad} of ${lines.length} do not work yet.` : "Everything works.";
+    this.say(make("p", { class: bad ? "strong tone-bad words-tone" : "strong tone-good words-tone", id: "check-sum" }, sum), make("ul", { class: "check-lines" }, ...items));
+  }
+
+  async save(begin) {
+    if (this.hasErrors()) return;
+    const { draft, edited, station } = this.page;
+    const rigs = `${draft.base}/rigs`;
+    const saved = edited ? await call("PUT", `${rigs}/${edited}`, { text: draft.text, version: this.version }) : await call("POST", rigs, { text: draft.text });
+    this.version = saved.version;
+    draft.dirty = false;
+    this.page.edited = saved.name;
+    if (begin) {
+      await call("POST", `${rigs}/${saved.name}/${edited ? "restart" : "start"}`);
+      sayLater(`Saved ${saved.name}. It is starting …`);
+      location.assign("/rigs/");
+      return;
+    }
+    sayLater(`Saved ${saved.name}.`);
+    location.assign(`/rigs/${encodeURIComponent(saved.name)}/edit/?station=${encodeURIComponent(station)}`);
+  }
+
+  failed(error) {
+    const parts = [make("p", { class: "note tone-bad" }, error.message)];
+    if (error.code === "changed") parts.push(this.reload());
+    if (error.detail?.errors) {
+      this.page.draft.errors = error.detail.errors;
+      this.page.shown(this.page.draft, false);
+    }
+    this.say(...parts);
+  }
+
+  reload() {
+    const button = make("button", { class: "button small", type: "button" }, "Drop my changes and load it");
+    button.addEventListener("click", () => {
+      this.page.draft.dirty = false;
+      location.reload();
+    });
+    return make("p", {}, button);
+  }
+}
