@@ -38,6 +38,11 @@ class ListedRig:
         return datetime.fromtimestamp(self.process.get("since") or 0, UTC)
 
     @property
+    def last_words(self) -> str:
+        """Return the newest lines of its output."""
+        return "\n".join(self.process.get("last_words") or [])
+
+    @property
     def is_running(self) -> bool:
         """Return whether there is a process to stop."""
         return self.process["state"] in ("running", "starting") or self.is_retried

@@ -84,7 +84,7 @@ class Page {
     sections.inert = !draft.isToml;
     sections.classList.toggle("is-paused", !draft.isToml);
     if (all) this.draw();
-    this.mark(draft.errors);
+    this.mark(draft.dirty ? draft.errors : []);
     this.saving.changed();
   }
 

@@ -1,0 +1,294 @@
+"""Add a rig, at a station that is a fake at its socket: form and text, ports, cameras, check, save, and the list."""
+
+from __future__ import annotations
+
+import base64
+import re
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page, expect
+
+from robotdata.station.rig_text import read_rig_text
+from robotdata.video.jpeg import encode_jpeg
+from tests.support.fake_station import rig_process
+from tests.support.station_thread import Beside, beside
+
+pytestmark = pytest.mark.browser
+PC = "form-pc"
+LEFT, RIGHT = "/dev/serial/by-id/left", "/dev/serial/by-id/right"
+FILE = """# the arm at the window
+[rig]
+name = "so101"
+fps = 30
+[robot]
+kind = "lerobot"
+type = "so101_follower"
+port = "/dev/serial/by-id/left"  # left plug
+[teleoperator]
+kind = "autopilot"
+"""
+
+
+def field(key: str, kind: str = "text", **more: Any) -> dict[str, Any]:
+    return {"key": key, "kind": kind, "required": False, "default": None, "help": "", **more}
+
+
+def kind(role: str, name: str, label: str, fields: list[dict[str, Any]], lerobot: str = "") -> dict[str, Any]:
+    return {"role": role, "kind": name, "type": lerobot, "label": label, "help": "", "fields": fields}
+
+
+KINDS = [
+    kind("robot", "sim", "Simulated arm", []),
+    kind(
+        "robot",
+        "lerobot",
+        "SO-101 follower",
+        [
+            field("port", "port", required=True),
+            field("on_end", "choice", choices=["hold", "release"], default="release"),
+            field("use_degrees", "flag", default=True),
+            field("arm_config", "table"),
+        ],
+        "so101_follower",
+    ),
+    kind("teleoperator", "autopilot", "Autopilot", [field("seed", "integer", default=0)]),
+    kind("camera", "sim", "Simulated camera", []),
+    kind("camera", "pyav", "USB or network camera", [field("url", required=True)]),
+]
+
+
+def camera(number: int) -> dict[str, Any]:
+    formats = [
+        {"pixel_format": "yuyv", "width": 640, "height": 480, "fps": 30.0},
+        {"pixel_format": "yuyv", "width": 1280, "height": 720, "fps": 30.0},
+    ]
+    about = {"url": f"v4l2:/dev/v4l/by-id/cam{number}", "node": f"/dev/video{number}", "name": f"Camera {number}"}
+    return about | {"bus": "3-1", "usb_mbit": 480, "formats": formats, "holder": "", "problem": ""}
+
+
+class Desk:
+    """What the station answers: devices that can be unplugged, files that are kept."""
+
+    def __init__(self) -> None:
+        self.ports = [LEFT, RIGHT]
+        self.files: dict[str, str] = {"so101": FILE}
+        self.version = "v1"
+        self.checked = [{"device": "robot", "ok": True, "text": "6 joints"}]
+
+    def port(self, path: str) -> dict[str, Any]:
+        node = f"/dev/ttyACM{int(path == RIGHT)}"
+        return {
+            "path": path,
+            "node": node,
+            "name": "Adapter",
+            "serial": path,
+            "vid_pid": "",
+            "holder": "",
+            "problem": "",
+        }
+
+    def __call__(self, name: str, args: dict[str, Any]) -> dict[str, Any]:
+        answers = {"devices": self.devices, "kinds": self.kinds, "preview": self.preview, "check_rig": self.check_rig}
+        answers |= {"check_text": self.check_text, "read_rig": self.read_rig, "write_rig": self.write_rig}
+        return answers[name](args) if name in answers else {"result": {}}
+
+    def devices(self, _: dict[str, Any]) -> dict[str, Any]:
+        cameras = [camera(0), camera(1)]
+        return {"result": {"ports": [self.port(path) for path in self.ports], "cameras": cameras, "devices_seq": 0}}
+
+    def kinds(self, _: dict[str, Any]) -> dict[str, Any]:
+        return {"result": {"python": "", "lerobot": "0.6.1", "kinds": KINDS, "failed": {}}}
+
+    def preview(self, _: dict[str, Any]) -> dict[str, Any]:
+        jpeg = encode_jpeg(np.full((48, 64, 3), 90, np.uint8), 90)
+        return {"result": {"jpeg": base64.b64encode(jpeg).decode(), "width": 64, "height": 48}}
+
+    def check_text(self, args: dict[str, Any]) -> dict[str, Any]:
+        checked = read_rig_text(args["text"])
+        return {"result": {"name": checked.name, "tables": checked.tables, "errors": checked.errors}}
+
+    def check_rig(self, _: dict[str, Any]) -> dict[str, Any]:
+        return {"result": {"lines": self.checked}}
+
+    def read_rig(self, args: dict[str, Any]) -> dict[str, Any]:
+        about = {"name": args["name"], "version": self.version, "tables": {}, "errors": []}
+        return {"result": {**about, "text": self.files[args["name"]]}}
+
+    def write_rig(self, args: dict[str, Any]) -> dict[str, Any]:
+        if args["version"] not in (None, self.version):
+            return {"error": {"code": "changed", "message": "Somebody changed so101.toml meanwhile."}}
+        self.files[args["name"]] = args["text"]
+        return {"result": {"version": "v2"}}
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+@pytest.fixture
+def station(product: Any, desk: Desk) -> Iterator[Beside]:
+    with beside(product, PC, answer=desk, rigs=[rig_process("so101", robot="lerobot so101_follower")]) as made:
+        yield made
+
+
+@pytest.fixture
+def opened(visit: Any, station: Beside) -> Page:
+    """The page to add a rig, with everything that the station knows."""
+    page = visit(f"/rigs/add/?station={PC}")
+    expect(page.locator("#robot .kind")).to_have_count(2)
+    expect(page.locator(".camera-card")).to_have_count(2)
+    return page
+
+
+def text(page: Page) -> Any:
+    return expect(page.locator("#text"))
+
+
+def test_a_rig_is_put_together_from_what_is_found(opened: Page, desk: Desk, station: Beside) -> None:
+    page = opened
+    page.fill("#rig-name", "bench")
+    page.get_by_placeholder("Search").first.fill("so 101")
+    expect(page.locator("#robot .kind:visible")).to_have_count(1)
+    page.locator("#robot .kind:visible input").click()
+    page.locator("#robot select[data-key=port]").select_option(RIGHT)
+    page.locator("#robot summary").click()
+    page.locator("#robot select[data-key=on_end]").select_option("hold")
+    page.locator("#robot [data-key=arm_config]").fill("{ speed = 3 }")
+    page.locator("#teleoperator .kind input").click()
+    page.get_by_role("checkbox", name="Camera 0").check()
+    text(page).to_have_value(re.compile("cameras.front", re.DOTALL))
+    page.locator(".camera-card.is-used").get_by_label("Name").fill("over-the-table")
+    page.locator(".camera-card.is-used").get_by_label("Name").press("Tab")
+    text(page).to_have_value(re.compile("over-the-table", re.DOTALL))
+    expect(page.locator("#text-errors")).to_be_empty()
+
+    page.click("#check")
+    expect(page.locator("#check-sum")).to_have_text("Everything works.")
+    page.click("#save-start")
+    page.wait_for_url("**/rigs/")
+    tables = read_rig_text(desk.files["bench"]).tables
+    assert tables["robot"] == {
+        "kind": "lerobot",
+        "type": "so101_follower",
+        "port": RIGHT,
+        "on_end": "hold",
+        "arm_config": {"speed": 3},
+    }
+    assert tables["teleoperator"] == {"kind": "autopilot"} and tables["rig"] == {"name": "bench", "fps": 30}
+    shape = {"width": 640, "height": 480, "fps": 30}
+    assert tables["cameras"] == {"over-the-table": {"kind": "pyav", "url": camera(0)["url"], **shape}}
+    assert [ask["name"] for ask in station.station.asked][-2:] == ["write_rig", "start_rig"]
+
+
+def test_the_port_that_goes_when_its_cable_is_pulled_is_chosen(opened: Page, desk: Desk) -> None:
+    page = opened
+    page.locator("#robot .kind").nth(1).locator("input").click()
+    page.get_by_role("button", name="Find by unplugging").click()
+    words = page.locator("#robot .port-words")
+    expect(words).to_contain_text("Unplug the cable")
+    desk.ports = [RIGHT]
+    expect(words).to_contain_text("Found: ttyACM0")
+    desk.ports = [LEFT, RIGHT]
+    expect(words).to_contain_text("It is ttyACM0")
+    expect(page.locator("#robot select[data-key=port]")).to_have_value(LEFT)
+    text(page).to_have_value(re.compile(LEFT))
+
+
+def test_cameras_show_a_picture_and_a_bus_that_carries_too_much_is_named(opened: Page) -> None:
+    page = opened
+    page.get_by_role("button", name="Show picture of Camera 1").click()
+    expect(page.get_by_alt_text("Picture of Camera 1")).to_have_js_property("naturalWidth", 64)
+    page.get_by_role("checkbox", name="Camera 0").check()
+    page.get_by_role("checkbox", name="Camera 1").check()
+    expect(page.locator("#cameras .note")).to_have_count(0)
+    page.get_by_label("Size").first.select_option("1280×720")
+    expect(page.locator("#cameras .note")).to_contain_text("bus 3-1")
+    page.get_by_role("checkbox", name="Camera 0").uncheck()
+    expect(page.locator("#cameras .note")).to_have_count(0)
+    expect(page.get_by_alt_text("Picture of Camera 1")).to_be_visible()
+
+
+def test_the_form_follows_the_text_and_a_broken_text_is_kept(visit: Any, station: Beside) -> None:
+    page = visit("/rigs/so101/edit/")
+    text(page).to_have_value(FILE)
+    expect(page.locator("#robot select[data-key=port]")).to_have_value(LEFT)
+    page.fill("#rig-fps", "25")
+    text(page).to_have_value(FILE.replace("fps = 30", "fps = 25"))  # comments and all
+    broken = FILE.replace("fps = 30", "fps = ")
+    page.fill("#text", broken)
+    expect(page.get_by_role("button", name="Line 4")).to_be_visible()
+    expect(page.locator("#gutter .is-wrong")).to_have_text("4\n")
+    expect(page.locator("#sections")).to_have_js_property("inert", True)
+    text(page).to_have_value(broken)
+    page.fill("#text", FILE.replace("fps = 30", "fps = 0"))
+    expect(page.locator("#text-errors")).to_contain_text("rig.fps")
+    expect(page.locator("#rig-fps")).to_have_value("0")
+    expect(page.locator("#rig-fps")).to_have_attribute("aria-invalid", "true")
+    page.fill("#text", FILE.replace("fps = 30", "fps = 12.5"))
+    expect(page.locator("#rig-fps")).to_have_value("12.5")
+    expect(page.locator("#text-errors")).to_be_empty()
+    # A comment that goes with what is removed is said.
+    page.locator("#robot select[data-key=port]").select_option("")
+    expect(page.locator("#text-lost")).to_contain_text("# left plug")
+
+
+def test_what_somebody_else_changed_is_not_written_over(visit: Any, station: Beside, desk: Desk) -> None:
+    page = visit("/rigs/so101/edit/")
+    text(page).to_have_value(FILE)
+    page.fill("#rig-fps", "20")
+    desk.version = "v7"
+    page.click("#save")
+    expect(page.locator("#checked")).to_contain_text("Somebody changed so101.toml")
+    assert desk.files["so101"] == FILE
+    page.get_by_role("button", name="Drop my changes").click()
+    text(page).to_have_value(FILE)
+    page.fill("#rig-fps", "20")
+    page.click("#save")
+    expect(page.locator(".toast")).to_contain_text("Saved so101")
+    assert desk.files["so101"] == FILE.replace("fps = 30", "fps = 20")
+    visit.complaints.clear()  # the browser writes down the answer of 409
+
+
+def test_the_list_follows_and_a_rig_is_removed_after_a_question(visit: Any, station: Beside) -> None:
+    page = visit("/rigs/")
+    line = page.locator(f"#rig-{PC}-so101")
+    expect(line.locator(".chip")).to_have_text("stopped")
+    line.get_by_role("button", name="Start").click()
+    expect(page.locator(".toast")).to_contain_text("Starting so101")
+    words = [f"word {number}" for number in range(9)]
+    failed = rig_process("so101", state="failed", problem="no motor answers", last_words=words, since=time.time())
+    station.report(rigs=[failed])
+    expect(line.locator(".chip")).to_have_text("failed")
+    expect(line).to_contain_text("no motor answers")
+    line.locator("summary").click()
+    expect(line.locator("pre")).to_contain_text("word 8")
+    station.report(rigs=[{**failed, "last_words": [*words, "and more"]}])
+    expect(line.locator("pre")).to_contain_text("and more")
+    expect(line.locator("pre")).to_be_visible()  # it stays open
+
+    line.get_by_role("button", name="Remove").click()
+    dialog = page.locator("#remove")
+    expect(dialog).to_contain_text("Its takes and datasets stay")
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    line.get_by_role("button", name="Remove").click()
+    dialog.get_by_role("button", name="Remove").click()
+    expect(page.locator(".toast").last).to_contain_text("Removed so101")
+    assert [ask["name"] for ask in station.station.asked] == ["start_rig", "remove_rig"]
+    station.report(rigs=[])
+    expect(line).to_have_count(0)
+    expect(page.locator(".empty")).to_contain_text("No rig on this computer yet")
+
+
+def test_a_station_that_goes_is_said(opened: Page, product: Any, desk: Desk, station: Beside) -> None:
+    page = opened
+    expect(page.locator("#away")).to_be_hidden()
+    station.station.speaks = False
+    expect(page.locator("#away")).to_be_visible()
+    station.station.speaks = True
+    expect(page.locator("#away")).to_be_hidden()
