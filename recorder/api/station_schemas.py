@@ -45,7 +45,7 @@ class TextIn(Body):
 
 
 class CheckedTextOut(Schema):
-    """The rig's name, its values (null if the text is no TOML), and its errors, each with its line if it is known."""
+    """The rig's name, its values (null if the text is not TOML), and its errors, each with its line if it is known."""
 
     name: str
     tables: dict[str, Any] | None

@@ -38,7 +38,7 @@ def read_rig(*, station: Station, name: str, actor: Actor) -> RigText:
 
 
 def check_text(*, station: Station, text: str, actor: Actor) -> tuple[dict[str, Any] | None, CheckedText]:
-    """Return the text's values, None if it is no TOML, and what the station finds wrong with it."""
+    """Return the text's values, None if it is not TOML, and what the station finds wrong with it."""
     require(actor, Action.CONFIGURE_RIG, station)
     answer = _ask(station, "check_text", {"text": text}, actor=actor)
     assert isinstance(answer, CheckedText)

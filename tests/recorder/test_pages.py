@@ -74,7 +74,7 @@ def test_it_says_what_to_do_where_there_is_nothing(person: Client, url: str) -> 
 
 
 @pytest.mark.parametrize(
-    "url", ["/", "/record/", "/datasets/", "/operations/", "/trash/", "/rigs/", "/operations/count/"]
+    "url", ["/", "/record/", "/datasets/", "/operations/", "/trash/", "/rigs/", "/rigs/tiles/", "/operations/count/"]
 )
 def test_it_leads_a_stranger_to_the_sign_in(client: Client, url: str) -> None:
     response = client.get(url)
@@ -114,7 +114,7 @@ def test_the_start_page_shows_every_rig_with_the_queries_of_one(
 
 def test_it_shows_a_rig_that_fell_silent_as_offline(person: Client, rig: Rig) -> None:
     Rig.objects.update(last_seen_at=timezone.now() - timedelta(seconds=30))
-    assert "offline" in text(person, "/rigs/", **HTMX)
+    assert "offline" in text(person, "/rigs/tiles/", **HTMX)
 
 
 def test_no_page_calls_a_take_recording_whose_rig_is_away(person: Client, rig: Rig, dataset: Dataset) -> None:

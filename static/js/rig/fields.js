@@ -3,6 +3,8 @@ import { make } from "../lib/dom.js";
 import { portField } from "./ports.js";
 
 const MORE = "More keys";
+/** Shown before they have a value: which device it is, and what an arm does when the rig ends. */
+const FIRST = new Set(["id", "on_end"]);
 
 /** A value as TOML writes it on one line. */
 export function toml(value) {
@@ -71,7 +73,7 @@ export function fieldOf(field, value, { set, setToml, page }) {
 /** All fields of a kind: those that are needed or have a value first, the others below a fold. */
 export function fieldsOf(fields, table, way) {
   const boxes = (some) => some.map((field) => fieldOf(field, table[field.key], way(field)));
-  const isFirst = (field) => field.required || field.kind === "port" || field.key === "id" || table[field.key] !== undefined;
+  const isFirst = (field) => field.required || field.kind === "port" || FIRST.has(field.key) || table[field.key] !== undefined;
   const first = fields.filter(isFirst);
   const rest = fields.filter((field) => !isFirst(field));
   const parts = [];

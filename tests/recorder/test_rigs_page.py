@@ -1,0 +1,177 @@
+"""The page Rigs and the page that adds one: what stands there, with nothing, much, and odd names; and dead rigs."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+
+from recorder.actor import Actor
+from recorder.errors import Refused
+from recorder.live.rig_messages import Hello
+from recorder.live.rigs import rig_connected
+from recorder.live.station_rigs import forget_rig, station_of
+from recorder.models import Dataset, Episode, Rig, Session, Station
+from tests.support.fake_station import rig_process
+
+pytestmark = pytest.mark.django_db
+OLGA = Actor("olga")
+HTMX = {"headers": {"HX-Request": "true"}}
+
+
+@pytest.fixture
+def person(client: Client) -> Client:
+    client.force_login(User.objects.create_user("olga"))
+    return client
+
+
+def make_station(name: str = "pc", *rigs: dict[str, Any], online: bool = True) -> Station:
+    """A station that stays online however slow the machine is."""
+    seen = timezone.now() + timedelta(hours=1)
+    state = {"rigs": list(rigs), "devices_seq": 1}
+    return Station.objects.create(
+        name=name, online=online, connection="here", last_seen_at=seen, state=state, folder="/home/lab/rigs"
+    )
+
+
+def make_rig(name: str, state: str = "idle") -> Rig:
+    return Rig.objects.create(name=name, state=state, last_seen_at=timezone.now() + timedelta(hours=1))
+
+
+def text(client: Client, url: str, **more: Any) -> str:
+    response = client.get(url, **more)
+    assert response.status_code == 200, url
+    return str(response.content, "utf-8")
+
+
+@pytest.mark.parametrize("url", ["/rigs/", "/rigs/add/"])
+def test_without_a_station_it_says_how_to_start_one(person: Client, url: str) -> None:
+    page = text(person, url)
+    assert 'class="empty"' in page
+    assert "robotdata station" in page and "ws://testserver/ws/station/" in page
+
+
+def test_a_strangers_request_leads_to_the_sign_in(client: Client) -> None:
+    for url in ("/rigs/", "/rigs/add/", "/rigs/arm/edit/"):
+        assert client.get(url).status_code == 302
+
+
+def test_rigs_stand_below_their_computer_with_what_can_be_done(person: Client) -> None:
+    make_station(
+        "pc",
+        rig_process("arm", state="running", pid=7, version="v2", running_version="v1", last_words=["<b>hot</b>"]),
+        rig_process("new"),
+        rig_process("bad", state="failed", problem="no motor answers", robot="lerobot so101_follower"),
+    )
+    make_rig("arm")
+    make_rig("alone", "offline")
+    page = text(person, "/rigs/")
+    assert page.index("/home/lab/rigs") < page.index('id="rig-pc-arm"') < page.index("Started by hand")
+    for part in (
+        "stop-pc-arm",
+        "restart-pc-arm",
+        "start-pc-new",
+        "restart it to apply",
+        "no motor answers",
+        "&lt;b&gt;hot&lt;/b&gt;",
+        "Arm supported: stop",
+        "DELETE /api/stations/pc/rigs/bad",
+        "DELETE /api/rigs/alone",
+        "python -m robotdata.rig alone.toml",
+    ):
+        assert part in page, part
+    assert 'id="start-pc-arm' not in page and "stop-pc-new" not in page
+
+
+def test_the_fragment_alone_comes_for_htmx(person: Client) -> None:
+    make_station()
+    fragment = text(person, "/rigs/", **HTMX)
+    assert 'data-live="stations rigs"' in fragment and "<!doctype" not in fragment
+
+
+def test_an_offline_station_offers_no_orders(person: Client) -> None:
+    make_station("pc", rig_process("arm", state="running"), online=False)
+    page = text(person, "/rigs/")
+    assert "does not answer" in page
+    assert "/api/stations/pc/rigs/arm" not in page
+
+
+@pytest.mark.parametrize(
+    ("url", "name", "parts"),
+    [
+        ("/rigs/add/", "my-rig", ["Simulated rig"]),
+        ("/rigs/add/?from=sim", "sim-2", ["autopilot"]),
+        ("/rigs/add/?like=arm", "arm-2", ["Duplicate arm"]),
+    ],
+)
+def test_a_new_rig_gets_a_name_that_is_free(person: Client, url: str, name: str, parts: list[str]) -> None:
+    make_station("pc", rig_process("sim"), rig_process("arm"))
+    page = text(person, url)
+    assert f'"name": "{name}"' in page
+    assert all(part in page for part in parts)
+
+
+def test_the_chosen_computer_comes_first_and_then_one_that_is_online(person: Client) -> None:
+    make_station("a", online=False)
+    make_station("b")
+    assert 'data-station="b"' in text(person, "/rigs/add/")
+    assert 'data-station="a"' in text(person, "/rigs/add/?station=a")
+
+
+def test_a_rig_that_no_station_has_cannot_be_edited(person: Client) -> None:
+    make_station("pc", rig_process("arm"))
+    assert 'data-edited="arm"' in text(person, "/rigs/arm/edit/")
+    for url in ("/rigs/other/edit/", "/rigs/arm/edit/?station=other"):
+        assert person.get(url).status_code == 404
+
+
+def test_odd_words_of_a_station_are_text(person: Client) -> None:
+    wicked = "<script>alert(1)</script>" + "long" * 60
+    make_station("pc", rig_process("arm", robot=wicked, problem=wicked, cameras=[wicked]))
+    page = text(person, "/rigs/")
+    assert "<script>alert" not in page
+
+
+# --- dead rigs ----------------------------------------------------------------------------------------
+def listed(client: Client) -> set[str]:
+    return {rig["name"] for rig in client.get("/api/rigs").json()["items"]}
+
+
+def test_a_dead_rig_that_nothing_names_is_deleted(person: Client) -> None:
+    make_rig("dead", "offline")
+    forget_rig(name="dead", actor=OLGA)
+    assert not Rig.objects.exists()
+    with pytest.raises(Refused, check=lambda refused: refused.code == "no_rig"):
+        forget_rig(name="dead", actor=OLGA)
+
+
+@pytest.mark.parametrize("by", ["session", "take"])
+def test_a_dead_rig_that_takes_or_sessions_name_is_hidden_until_it_connects_again(person: Client, by: str) -> None:
+    rig, cups = make_rig("dead", "offline"), Dataset.objects.create(slug="cups", title="Cups")
+    if by == "session":
+        Session.objects.create(rig=rig, dataset=cups, task="push", ended_at=timezone.now())
+    else:
+        Episode.objects.create(rig=rig, dataset=cups, state="recorded", ticks=9)
+    assert "dead" in text(person, "/rigs/tiles/") and listed(person) == {"dead"}
+    forget_rig(name="dead", actor=OLGA)
+    assert Rig.objects.filter(name="dead").exists() and listed(person) == set()
+    for url in ("/", "/rigs/", "/rigs/tiles/", "/record/"):
+        assert "/record/dead/" not in text(person, url)
+    card = {"name": "dead", "fps": 30, "features": {}, "cameras": []}
+    rig_connected(hello=Hello(type="hello", protocol=1, rig=card), connection="c", actor=OLGA)
+    assert listed(person) == {"dead"}
+
+
+def test_neither_a_running_rig_nor_one_of_a_station_is_forgotten() -> None:
+    make_rig("alive")
+    make_rig("kept", "offline")
+    make_station("pc", rig_process("kept"), online=False)
+    for name, code in (("alive", "online"), ("kept", "has_station")):
+        with pytest.raises(Refused, check=lambda refused, code=code: refused.code == code):
+            forget_rig(name=name, actor=OLGA)
+    assert Rig.objects.count() == 2
+    assert getattr(station_of("kept"), "name", "") == "pc" and station_of("alive") is None
