@@ -12,13 +12,17 @@ from pathlib import Path
 from robotdata.files.errors import FileLocked
 from robotdata.files.lock import lock_file
 from robotdata.station.asks import Asks
+from robotdata.station.devices import Devices
+from robotdata.station.discovery import Discovery
 from robotdata.station.link import StationLink, station_info
+from robotdata.station.programs import Programs
 from robotdata.station.rig_files import RigFiles
 from robotdata.station.rigs import Rigs
-from robotdata.supervisor import raise_file_limit
+from robotdata.supervisor import Lifeline, raise_file_limit
 
 log = logging.getLogger("robotdata.station")
 STATION_PATH, RIG_PATH = "/ws/station/", "/ws/rig/"
+_CLOSE_S = 1.0
 _LOCK = ".station.lock"
 _LOCK_WAIT_S = 30.0
 """Seconds that a station waits for an earlier one, which may still be saving takes."""
@@ -69,14 +73,18 @@ def _lock(folder: Path) -> int:
 
 
 async def _run(options: argparse.Namespace, files: RigFiles, rig_url: str, token: str) -> None:
-    rigs = Rigs(files, options.spool.absolute(), rig_url, token, changed=lambda: link.wake())
-    asks = Asks(rigs)
-    link = StationLink(station_info(options.name, str(options.rigs.absolute())), rigs, asks, options.url, token)
+    lifeline = Lifeline()
+    spool = options.spool.absolute()
+    rigs = Rigs(files, spool, rig_url, token, lifeline=lifeline, changed=lambda: link.wake())
+    devices = Devices(Discovery(), changed=lambda: link.wake())
+    asks = Asks(rigs, devices, Programs(lifeline))
+    info = station_info(options.name, str(options.rigs.absolute()))
+    link = StationLink(info, rigs, devices, asks, options.url, token)
     ending = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ending.set)
-    linking = asyncio.create_task(link.run())
+    tasks = {asyncio.create_task(link.run()), asyncio.create_task(devices.watch())}
     rigs.start_wanted()
     log.info("keeps the rigs of %s", files.folder)
     await ending.wait()
@@ -84,7 +92,10 @@ async def _run(options: argparse.Namespace, files: RigFiles, rig_url: str, token
     await rigs.end()  # the page sees how they end
     link.stopping.set()
     link.wake()
-    await asyncio.wait({linking}, timeout=2)
+    await asyncio.wait(tasks, timeout=_CLOSE_S)
+    for task in tasks:
+        task.cancel()
+    lifeline.close()
     log.info("stopped")
 
 
