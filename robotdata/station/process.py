@@ -107,8 +107,9 @@ def _token(path: Path | None) -> str:
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m robotdata.station", description=__doc__)
-    parser.add_argument("--rigs", type=Path, required=True, help="folder of the rig files")
-    parser.add_argument("--spool", type=Path, required=True, help="folder for takes")
+    home = Path(os.environ.get("ROBOTDATA_HOME") or "~/robotdata").expanduser()
+    parser.add_argument("--rigs", type=Path, default=home / "rigs", help=f"folder of the rig files ({home / 'rigs'})")
+    parser.add_argument("--spool", type=Path, default=home / "spool", help=f"folder for takes ({home / 'spool'})")
     parser.add_argument("--url", required=True, help=f"the server's websocket, ws://host:port{STATION_PATH}")
     parser.add_argument("--token-file", type=Path, help="file with the rigs' token (default: ROBOTDATA_RIG_TOKEN)")
     parser.add_argument("--name", default="", help="what the pages call this computer (default: its host name)")
