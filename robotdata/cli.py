@@ -12,6 +12,7 @@ HELP = """usage: robotdata COMMAND [OPTIONS]
 
   run        start web, worker and rig on this machine
   rig        run one robot with its cameras (no web packages needed)
+  station    let the pages set up and run the rigs of this computer (no web packages needed)
   signin     print a one-use sign-in link
   token      print a new API token
   verify     check a dataset against its format
@@ -36,6 +37,10 @@ def main(arguments: list[str] | None = None) -> int:
         from robotdata.rig.process import main as run_rig
 
         return run_rig(words[1:])
+    if words[0] == "station":
+        from robotdata.station.process import main as run_station
+
+        return run_station(words[1:])
     return manage(words)
 
 

@@ -13,7 +13,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 from django.conf import settings
@@ -24,13 +24,17 @@ from recorder.errors import unusable_message
 from recorder.models import Episode, Job, Rig, SignInCode
 from recorder.models.states import JobState, RigState
 from robotdata.files.lock import open_lock, read_holder, try_lock, write_holder
+from robotdata.station.rig_files import RigFiles
+from robotdata.station.rig_process import STOP_S
 from robotdata.supervisor import Child, Supervisor
 
 log = logging.getLogger(__name__)
 
 RIG_WAIT_S = 4.0
 RECOVERY_WAIT_S = 5.0
-WORKER_DELAY_S = 15.0
+WORKER_DELAY_S = STATION_DELAY_S = 15.0
+STATION_GRACE_S = STOP_S + 5.0
+"""A station ends its rigs first, which save their takes."""
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -83,7 +87,16 @@ class Embedded:
             self.say(stop_summary())
 
     def _rig_is_connected(self) -> bool:
-        return not self.options.with_rig or Rig.objects.online().exists()
+        expected = self.options.with_rig and (self._rigs() or self._rig_files.wanted())
+        return not expected or Rig.objects.online().exists()
+
+    @cached_property
+    def _rig_files(self) -> RigFiles:
+        return RigFiles(Path(settings.HOME) / "rigs")
+
+    def _rigs(self) -> list[str]:
+        """Return the files of the rigs to start besides the station's; "" is the simulated one."""
+        return self.options.rigs or ([] if self._rig_files.names() else [""])
 
     @property
     def url(self) -> str:
@@ -92,7 +105,7 @@ class Embedded:
         return f"http://{host}:{self.options.port}"
 
     def children(self) -> list[Child]:
-        """Return the processes to start: web, rigs and worker."""
+        """Return the processes to start: web, rigs, station and worker."""
         web = ["robotdata.asgi:application", "--host", self.options.host, "--port", str(self.options.port)]
         web += ["--ws", "websockets-sansio", "--ws-per-message-deflate", "false", "--ws-max-size", "8388608"]
         web += ["--timeout-graceful-shutdown", "5", "--log-level", "warning", "--no-server-header"]
@@ -104,7 +117,7 @@ class Embedded:
         web_env["ROBOTDATA_DB_WAIT_S"] = os.environ.get("ROBOTDATA_DB_WAIT_S") or "5"
         children = [Child("web", "uvicorn", web, env=web_env)]
         if self.options.with_rig:
-            children += [self.rig(path) for path in self.options.rigs or [""]]
+            children += [*(self.rig(path) for path in self._rigs()), self.station()]
         if self.options.with_worker:
             # 12 s: a short job may end; a long encode is leased.
             # A robot's computer often has only root.
@@ -124,6 +137,15 @@ class Embedded:
         name = f"rig {Path(path).stem}" if path else "rig"
         # 20 s: a take that is being recorded is closed and made durable first.
         return Child(name, "robotdata.rig", args, grace_s=20.0, env={"ROBOTDATA_RIG_TOKEN": settings.RIG_TOKEN})
+
+    def station(self) -> Child:
+        """Return the station of this computer, which lists devices and runs the rigs of the folder `rigs`."""
+        socket_url = self.url.replace("http", "ws", 1) + "/ws/station/"
+        args = ["--rigs", str(self._rig_files.folder), "--spool", str(settings.SPOOL_DIR), "--url", socket_url]
+        # Delayed unless it starts rigs, because nobody needs it before the page.
+        delay_s = 0.0 if self._rig_files.wanted() else STATION_DELAY_S
+        env = {"ROBOTDATA_RIG_TOKEN": settings.RIG_TOKEN}
+        return Child("station", "robotdata.station", args, STATION_GRACE_S, env, start_delay_s=delay_s)
 
     def print_url_once_ready(self, start_delayed: Callable[[], None]) -> None:
         """Print the URL once the page answers, and start what waited for that."""
@@ -169,7 +191,7 @@ def worker_args() -> list[str]:
 def stop_order(children: list[Child]) -> list[str]:
     """Return the names of the processes in the order in which they stop.
 
-    Rigs first: a take in progress is saved while the page can still show it. The web server is last.
+    Rigs and the station first: a take in progress is saved while the page can still show it. The web server is last.
     """
     order = {"worker": 1, "web": 2}
     return [child.name for child in sorted(children, key=lambda child: order.get(child.name, 0))]

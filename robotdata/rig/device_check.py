@@ -74,7 +74,7 @@ class Call:
     def result(self, what: str, seconds: float) -> Any:
         """Return the value. Raises DeviceError, for a person, if the call raises or does not end in time."""
         if not self.ended.wait(seconds):
-            raise DeviceError(f"{what} has not answered for {seconds:g} s: check its power and cables")
+            raise DeviceError(f"{what} has not answered in time: check its power and cables")
         if isinstance(self.error, CaptureError):
             raise DeviceError(str(self.error)) from self.error
         if self.error is not None:
@@ -106,6 +106,10 @@ class Tried:
         except CaptureError as error:
             self.ok, self.text = False, str(error)
             return None
+
+    def wait_for(self, call: Call, what: str, end: float) -> Any:
+        """Return what a call returns until `end` (monotonic seconds); else keep the reason, and return None."""
+        return self.attempt(lambda: call.result(what, max(0.0, end - clock.monotonic())))
 
     def create(self) -> None:
         """Make the driver, which connects nothing."""
@@ -146,7 +150,7 @@ def check_rig(config: RigConfig, registry: Registry) -> int:
         _read_cameras(cameras)
     except Interrupted:
         for device in everything:
-            device.attempt(lambda: _give_up())
+            device.attempt(_give_up)
     finally:
         _release(everything)
         for device in everything:
@@ -182,7 +186,7 @@ def _connect(devices: Sequence[Tried]) -> None:
     end = clock.monotonic() + CONNECT_S
     for device, call in [(device, device.connecting()) for device in devices]:
         if call is not None:
-            device.attempt(lambda call=call: call.result("connect", max(0.0, end - clock.monotonic())))
+            device.wait_for(call, "connect", end)
 
 
 def _read(robot: Tried, teleoperator: Tried) -> None:
@@ -221,7 +225,7 @@ def _read_cameras(cameras: Sequence[tuple[Tried, CameraConfig]]) -> None:
     calls = [(tried, config, tried.worker.call(_reader(tried.driver, config))) for tried, config in cameras if tried.ok]
     end = clock.monotonic() + ANSWER_S
     for tried, _, call in calls:
-        text = tried.attempt(lambda call=call: call.result("read", max(0.0, end - clock.monotonic())))
+        text = tried.wait_for(call, "read", end)
         tried.text = tried.text or text or ""
 
 

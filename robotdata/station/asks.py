@@ -7,23 +7,33 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from robotdata.station.devices import Devices as DeviceWatch
 from robotdata.station.errors import AskRefused
-from robotdata.station.protocol import ASKS, Answer, CheckedText, RigText, Written
+from robotdata.station.kinds import list_kinds
+from robotdata.station.programs import Programs
+from robotdata.station.protocol import ASKS, Answer, CheckedRig, CheckedText, Devices, Kinds, Preview, RigText, Written
 from robotdata.station.rig_text import MAX_BYTES, read_rig_text
 from robotdata.station.rigs import Rigs
+from robotdata.station.tries import check_rig, preview
 
 log = logging.getLogger(__name__)
 MOST_AT_ONCE = 64
 _LONGEST_ID = 100
+_LONGEST_PATH = 2000
 Handler = Callable[[Mapping[str, Any]], Awaitable[Any]]
 
 
 class Asks:
-    """Answers asks about `rigs`, many at a time."""
+    """Answers asks about rigs and devices, many at a time; programs that try a device run one after the other."""
 
-    def __init__(self, rigs: Rigs) -> None:
-        self._rigs = rigs
+    def __init__(self, rigs: Rigs, devices: DeviceWatch, programs: Programs) -> None:
+        self._rigs, self._devices, self._programs = rigs, devices, programs
+        self._trying = asyncio.Lock()
         self._handlers: dict[str, Handler] = {
+            "devices": self._list_devices,
+            "preview": self._preview,
+            "kinds": self._kinds,
+            "check_rig": self._check_rig,
             "read_rig": self._read_rig,
             "check_text": self._check_text,
             "write_rig": self._write_rig,
@@ -75,6 +85,22 @@ class Asks:
         self._running.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None and not isinstance(error, AskRefused):
             log.error("an ask has failed", exc_info=error)
+
+    async def _list_devices(self, args: Mapping[str, Any]) -> Devices:
+        return await self._devices.look(self._rigs.pids())
+
+    async def _preview(self, args: Mapping[str, Any]) -> Preview:
+        url = _text(args, "url", _LONGEST_PATH)
+        async with self._trying:
+            return await preview(self._programs, url, self._rigs.pids())
+
+    async def _kinds(self, args: Mapping[str, Any]) -> Kinds:
+        return await list_kinds(self._programs, _text(args, "python", _LONGEST_PATH) if args.get("python") else "")
+
+    async def _check_rig(self, args: Mapping[str, Any]) -> CheckedRig:
+        text = _text(args, "text", MAX_BYTES)
+        async with self._trying:
+            return await check_rig(self._programs, text, self._rigs.running_files())
 
     async def _read_rig(self, args: Mapping[str, Any]) -> RigText:
         file = self._rigs.files.read(_text(args, "name"))

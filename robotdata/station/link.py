@@ -17,6 +17,7 @@ from robotdata.capture import clock
 from robotdata.rig.connection import Connection, LinkRejected
 from robotdata.rig.messages import MAX_TEXT_BYTES, SOFTWARE, decode, encode
 from robotdata.station.asks import Asks
+from robotdata.station.devices import Devices
 from robotdata.station.protocol import HEARTBEAT_S, VERSION, Hello, RigProcess, State, StationInfo
 from robotdata.station.rigs import Rigs
 
@@ -39,10 +40,9 @@ def station_info(name: str, folder: str) -> StationInfo:
 class StationLink:
     """Connects the station to the server at `url`. `wake` sends the state soon."""
 
-    def __init__(self, info: StationInfo, rigs: Rigs, asks: Asks, url: str, token: str) -> None:
+    def __init__(self, info: StationInfo, rigs: Rigs, devices: Devices, asks: Asks, url: str, token: str) -> None:
         self.stopping = threading.Event()
-        self.devices_seq = 0
-        self._info, self._rigs, self._asks = info, rigs, asks
+        self._info, self._rigs, self._devices, self._asks = info, rigs, devices, asks
         self._connection = Connection(url, token, self.stopping)
         self._changed = asyncio.Event()
         self._answers: set[asyncio.Task[None]] = set()
@@ -125,7 +125,7 @@ class StationLink:
         rigs = self._rigs.report()
         while len(encode({"type": "state", "rigs": rigs})) > MAX_TEXT_BYTES // 2 and any(r["last_words"] for r in rigs):
             rigs = [_with_fewer_words(rig) for rig in rigs]
-        return {"type": "state", "rigs": rigs, "devices_seq": self.devices_seq}
+        return {"type": "state", "rigs": rigs, "devices_seq": self._devices.seq}
 
 
 def _with_fewer_words(rig: RigProcess) -> RigProcess:

@@ -12,13 +12,17 @@ from pathlib import Path
 from robotdata.files.errors import FileLocked
 from robotdata.files.lock import lock_file
 from robotdata.station.asks import Asks
+from robotdata.station.devices import Devices
+from robotdata.station.discovery import Discovery
 from robotdata.station.link import StationLink, station_info
+from robotdata.station.programs import Programs
 from robotdata.station.rig_files import RigFiles
 from robotdata.station.rigs import Rigs
-from robotdata.supervisor import raise_file_limit
+from robotdata.supervisor import Lifeline, raise_file_limit
 
 log = logging.getLogger("robotdata.station")
 STATION_PATH, RIG_PATH = "/ws/station/", "/ws/rig/"
+_CLOSE_S = 1.0
 _LOCK = ".station.lock"
 _LOCK_WAIT_S = 30.0
 """Seconds that a station waits for an earlier one, which may still be saving takes."""
@@ -69,14 +73,18 @@ def _lock(folder: Path) -> int:
 
 
 async def _run(options: argparse.Namespace, files: RigFiles, rig_url: str, token: str) -> None:
-    rigs = Rigs(files, options.spool.absolute(), rig_url, token, changed=lambda: link.wake())
-    asks = Asks(rigs)
-    link = StationLink(station_info(options.name, str(options.rigs.absolute())), rigs, asks, options.url, token)
+    lifeline = Lifeline()
+    spool = options.spool.absolute()
+    rigs = Rigs(files, spool, rig_url, token, lifeline=lifeline, changed=lambda: link.wake())
+    devices = Devices(Discovery(), changed=lambda: link.wake())
+    asks = Asks(rigs, devices, Programs(lifeline))
+    info = station_info(options.name, str(options.rigs.absolute()))
+    link = StationLink(info, rigs, devices, asks, options.url, token)
     ending = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ending.set)
-    linking = asyncio.create_task(link.run())
+    tasks = {asyncio.create_task(link.run()), asyncio.create_task(devices.watch())}
     rigs.start_wanted()
     log.info("keeps the rigs of %s", files.folder)
     await ending.wait()
@@ -84,7 +92,10 @@ async def _run(options: argparse.Namespace, files: RigFiles, rig_url: str, token
     await rigs.end()  # the page sees how they end
     link.stopping.set()
     link.wake()
-    await asyncio.wait({linking}, timeout=2)
+    await asyncio.wait(tasks, timeout=_CLOSE_S)
+    for task in tasks:
+        task.cancel()
+    lifeline.close()
     log.info("stopped")
 
 
@@ -96,8 +107,9 @@ def _token(path: Path | None) -> str:
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m robotdata.station", description=__doc__)
-    parser.add_argument("--rigs", type=Path, required=True, help="folder of the rig files")
-    parser.add_argument("--spool", type=Path, required=True, help="folder for takes")
+    home = Path(os.environ.get("ROBOTDATA_HOME") or "~/robotdata").expanduser()
+    parser.add_argument("--rigs", type=Path, default=home / "rigs", help=f"folder of the rig files ({home / 'rigs'})")
+    parser.add_argument("--spool", type=Path, default=home / "spool", help=f"folder for takes ({home / 'spool'})")
     parser.add_argument("--url", required=True, help=f"the server's websocket, ws://host:port{STATION_PATH}")
     parser.add_argument("--token-file", type=Path, help="file with the rigs' token (default: ROBOTDATA_RIG_TOKEN)")
     parser.add_argument("--name", default="", help="what the pages call this computer (default: its host name)")

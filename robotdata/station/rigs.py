@@ -23,11 +23,20 @@ _WAIT_S = 30
 class Rigs:
     """Every rig of the folder of `files`. Its methods belong to one event loop; `changed` is called at every change."""
 
-    def __init__(self, files: RigFiles, spool: Path, url: str, token: str, *, changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        files: RigFiles,
+        spool: Path,
+        url: str,
+        token: str,
+        *,
+        lifeline: Lifeline,
+        changed: Callable[[], None],
+    ) -> None:
         self.files = files
         self.changed = changed
         self._spool, self._url, self._token = spool, url, token
-        self._lifeline = Lifeline()
+        self._lifeline = lifeline
         self._terminal = Terminal()
         self._runners: dict[str, RigRunner] = {}
         self._versions: dict[str, str] = {}
@@ -93,8 +102,11 @@ class Rigs:
         """Stop every rig, all at the same time; what shall run next time is not changed."""
         self._ending = True
         await asyncio.gather(*(runner.stop() for runner in self._runners.values()))
-        self._lifeline.close()
         self._terminal.flush()
+
+    def pids(self) -> dict[int, str]:
+        """Return the names of the rigs that run, by the ids of their processes."""
+        return {runner.pid: name for name, runner in self._runners.items() if runner.pid is not None}
 
     def running_files(self) -> list[RigFile]:
         """Return the files of the rigs whose processes run, as they are now."""

@@ -30,7 +30,8 @@ def test_it_lists_its_commands_and_its_version() -> None:
     helped = run("-m", "robotdata", "--help")
     assert helped.returncode == 0
     assert all(
-        f"  {name} " in helped.stdout for name in ("run", "rig", "signin", "token", "verify", "recover", "rebuild")
+        f"  {name} " in helped.stdout
+        for name in ("run", "rig", "station", "signin", "token", "verify", "recover", "rebuild")
     )
     assert run("-m", "robotdata").returncode == 2
     assert run("-m", "robotdata", "--version").stdout.startswith("robotdata ")
@@ -39,6 +40,11 @@ def test_it_lists_its_commands_and_its_version() -> None:
 def test_it_runs_a_rig_without_django() -> None:
     helped = run("-c", WITHOUT_DJANGO, "rig", "--help")
     assert (helped.returncode, "--spool" in helped.stdout) == (0, True)
+
+
+def test_it_runs_a_station_without_django() -> None:
+    helped = run("-c", WITHOUT_DJANGO, "station", "--help")
+    assert (helped.returncode, "--rigs" in helped.stdout) == (0, True)
 
 
 def test_it_names_what_to_install_for_the_web_commands() -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from robotdata.rig.lock import RigLock
 from robotdata.spool import list_takes, read_manifest
-from robotdata.station.protocol import MAX_RIGS
+from robotdata.station.protocol import ASKS, MAX_RIGS
 from tests.station.conftest import ROOT, Station, sim, soon, station_at
 
 
@@ -233,3 +233,9 @@ async def test_a_second_station_on_the_same_folder_says_who_has_it(station: Stat
         hello = await soon(lambda: len(station.web.of("hello")) == 2 and station.web.of("hello")[1])
         assert hello["station"]["pid"] == second.pid
         second.terminate()
+
+
+async def test_every_ask_of_the_protocol_is_answered(station: Station) -> None:
+    for name in ASKS:
+        answer = await station.web.ask(name)
+        assert answer["ok"] or answer["error"]["code"] != "unknown_ask", answer

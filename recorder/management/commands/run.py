@@ -1,4 +1,4 @@
-"""`manage.py run`: the whole product on one machine: web, worker and rigs, from one terminal."""
+"""`manage.py run`: the whole product on one machine: web, worker, station and rigs, from one terminal."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--rig", action="append", default=[], metavar="FILE.toml", help="a rig file; may be repeated"
         )
-        parser.add_argument("--no-rig", action="store_true", help="start no rig here; rigs connect from elsewhere")
+        parser.add_argument(
+            "--no-rig", action="store_true", help="start no rig and no station here; they connect from elsewhere"
+        )
         parser.add_argument("--no-worker", action="store_true", help="encode elsewhere")
 
     def handle(self, **options: Any) -> None:

@@ -1,0 +1,83 @@
+"""The kinds of devices that rig files of this computer may name: robotdata's own, and LeRobot's in any interpreter."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from robotdata.station.built_in import BUILT_IN, CAMERA_FIELDS
+from robotdata.station.errors import AskRefused
+from robotdata.station.programs import ProgramFailed, Programs, why
+from robotdata.station.protocol import DeviceKind, Kinds
+
+_GROUP = "robotdata.devices"
+_ROLES = ("robot", "teleoperator", "camera")
+_SECONDS = 50.0
+_MODULE = "robotdata.devices.lerobot"
+
+
+async def list_kinds(programs: Programs, python: str) -> Kinds:
+    """Return what an interpreter offers (empty: this one). Raises AskRefused if there is no such program.
+
+    LeRobot is imported in a child, which may take long, hang or crash; then `failed` says so.
+    """
+    program = interpreter(python)
+    kinds, failed = [*BUILT_IN, *_plug_ins()], {}
+    version = ""
+    try:
+        result = await programs.run(_MODULE, ["--json"], seconds=_SECONDS, python=program)
+    except ProgramFailed as error:
+        raise AskRefused("bad_python", str(error)) from error
+    if result.objects:
+        answer = result.objects[-1]
+        version = str(answer.get("lerobot", ""))
+        kinds += [_with_common(kind) for kind in answer.get("kinds", [])]
+        failed = {str(module): str(reason) for module, reason in answer.get("failed", {}).items()}
+    elif result.timed_out:
+        failed["lerobot"] = (
+            f"its import has not ended within {_SECONDS:g} s: try `{program} -m {_MODULE}` in a terminal"
+        )
+    elif "No module named 'robotdata" in result.last_error or "No module named robotdata" in result.last_error:
+        failed["robotdata"] = f"is not installed there: run {program} -m pip install robotdata-lab"
+    else:
+        failed["lerobot"] = f"{program} -m {_MODULE} has failed: {why(result)}"
+    return {"python": program, "lerobot": version, "kinds": kinds, "failed": failed}
+
+
+def interpreter(python: str) -> str:
+    """Return the path of a Python, this one for an empty text. Raises AskRefused."""
+    if not python:
+        return sys.executable
+    try:
+        program = shutil.which(Path(python).expanduser())
+    except (RuntimeError, ValueError):
+        program = None
+    if program is None:
+        raise AskRefused(
+            "bad_python",
+            f"there is no program {python!r:.200}: give the path of a Python, such as /home/me/lab/bin/python",
+        )
+    return program
+
+
+def _plug_ins() -> list[DeviceKind]:
+    """Return the kinds of other packages installed beside the station; their keys are in their documentation."""
+    kinds: list[DeviceKind] = []
+    for entry in metadata.entry_points(group=_GROUP):
+        role, _, kind = entry.name.partition(".")
+        if role in _ROLES and kind:
+            fields = CAMERA_FIELDS if role == "camera" else []
+            text = f"Of the package {entry.dist.name if entry.dist else entry.value}."
+            kinds.append({"role": role, "kind": kind, "type": "", "label": kind, "help": text, "fields": [*fields]})
+    return kinds
+
+
+def _with_common(kind: Any) -> DeviceKind:
+    """Return a kind of LeRobot's with the keys that robotdata gives every camera."""
+    found: DeviceKind = kind
+    if found["role"] == "camera":
+        found["fields"] = [*found["fields"], *CAMERA_FIELDS]
+    return found

@@ -1,0 +1,59 @@
+"""The forms' keys of robotdata's own kinds are those that the drivers read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from robotdata.capture.config import parse_config
+from robotdata.capture.devices import DeviceContext
+from robotdata.capture.errors import ConfigError
+from robotdata.capture.options import Options
+from robotdata.capture.registry import BUILT_IN as DRIVERS
+from robotdata.rig.process import registry
+from robotdata.station.built_in import BUILT_IN, PIXEL_FORMATS
+from robotdata.station.protocol import DeviceKind
+from robotdata.video.v4l2_formats import NAMES
+
+OF_ALL_CAMERAS = {"width", "height", "fps", "depth", "depth_min", "depth_max", "shift", "use_log"}
+"""What `capture.config` reads of every camera before its driver gets the rest."""
+
+
+def test_every_kind_that_needs_no_package_is_offered() -> None:
+    assert {(each["role"], each["kind"]) for each in BUILT_IN} == {
+        *((role, kind) for role, kinds in DRIVERS.items() for kind in kinds),
+        *((role, "replay") for role in DRIVERS),
+    }
+    assert ("any", *NAMES) == PIXEL_FORMATS
+
+
+def keys_that_are_read(kind: DeviceKind) -> set[str]:
+    """What the driver names in the error of a key that it does not know; None of it touches a device."""
+    values = {"url": "/film.mp4"} if kind["kind"] == "pyav" else {}
+    context = DeviceContext("bench", 30.0, name="front", width=64, height=64, camera_fps=30.0)
+    options = Options({**values, "zzzzzzzz": 1}, "rig.toml: table")
+    with pytest.raises(ConfigError) as caught:
+        getattr(registry(), kind["role"])(kind["kind"], context, options)
+    return set(caught.value.problem.partition("known: ")[2].split(", "))
+
+
+@pytest.mark.parametrize("kind", [each for each in BUILT_IN if each["kind"] != "replay"], ids=lambda each: each["kind"])
+def test_a_form_has_the_keys_that_the_driver_reads(kind: DeviceKind) -> None:
+    keys = {field["key"] for field in kind["fields"]} - (OF_ALL_CAMERAS if kind["role"] == "camera" else set())
+    assert keys == keys_that_are_read(kind) - {""}
+
+
+@pytest.mark.parametrize("kind", BUILT_IN, ids=lambda each: f"{each['role']} {each['kind']}")
+def test_a_rig_file_with_every_default_is_right(kind: DeviceKind) -> None:
+    table: dict[str, Any] = {"kind": kind["kind"]}
+    table |= {field["key"]: field["default"] for field in kind["fields"] if field["default"] is not None}
+    tables: dict[str, Any] = {"robot": {"kind": "sim"}, "teleoperator": {"kind": "autopilot"}, "cameras": {}}
+    tables |= {"cameras": {"front": table}} if kind["role"] == "camera" else {kind["role"]: table}
+    parse_config({"rig": {"name": "bench"}} | tables, "bench.toml")
+    if kind["kind"] not in ("pyav", "replay"):
+        getattr(registry(), kind["role"])(
+            kind["kind"],
+            DeviceContext("bench", 30.0, name="front", width=64, height=64, camera_fps=30.0),
+            Options({key: table[key] for key in table if key not in {*OF_ALL_CAMERAS, "kind"}}, "bench.toml: table"),
+        )

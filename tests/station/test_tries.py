@@ -1,0 +1,121 @@
+"""Devices, pictures, kinds and checks, as a station answers them."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from robotdata.video.jpeg import encode_jpeg, jpeg_size
+from tests.station.conftest import CAMERA, Station, sim
+
+
+def picture(width: int, height: int) -> bytes:
+    return encode_jpeg(np.full((height, width, 3), 128, np.uint8))
+
+
+async def test_a_picture_of_a_camera_is_small_and_keeps_its_proportions(station: Station, tmp_path: Path) -> None:
+    (tmp_path / "wide.mjpeg").write_bytes(picture(1280, 360) * 3)
+    preview = await station.web.get("preview", url=str(tmp_path / "wide.mjpeg"))
+    assert (preview["width"], preview["height"]) == (640, 180)
+    assert jpeg_size(base64.b64decode(preview["jpeg"])) == (640, 180)
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("/nowhere/film.mp4", "there is no such file"),
+        ("v4l2:/dev/video99", "cannot be opened"),
+        ("ftp://camera/", "scheme 'ftp'"),
+        ("http://user:secret@127.0.0.1:9/", "cannot be opened"),
+        ("a\nb", "want one line"),
+    ],
+)
+async def test_a_camera_without_a_picture_says_why(station: Station, url: str, words: str) -> None:
+    error = await station.web.refusal("preview", url=url)
+    assert words in error["message"] and "secret" not in error["message"]
+
+
+async def test_a_camera_that_another_process_has_is_not_opened(station: Station, tmp_path: Path) -> None:
+    (tmp_path / "video0").touch()
+    with (tmp_path / "video0").open("r+b"):
+        error = await station.web.refusal("preview", url=f"v4l2:{tmp_path / 'video0'}")
+    assert error["code"] == "in_use" and f"pid {os.getpid()}" in error["message"]
+
+
+async def test_the_kinds_of_robotdata_are_offered_and_why_lerobots_are_not(station: Station) -> None:
+    kinds = await station.web.get("kinds")
+    names = {(kind["role"], kind["kind"]) for kind in kinds["kinds"]}
+    assert {("robot", "sim"), ("teleoperator", "autopilot"), ("camera", "pyav"), ("robot", "replay")} <= names
+    assert kinds["python"] == sys.executable
+    assert kinds["lerobot"] or "needs LeRobot" in kinds["failed"]["lerobot"]
+
+
+async def test_an_interpreter_that_lacks_robotdata_says_the_command(station: Station, tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} -I "$@"\n')  # without this checkout on its path
+    python.chmod(0o755)
+    kinds = await station.web.get("kinds", python=str(python))
+    assert f"{python} -m pip install robotdata-lab" in kinds["failed"]["robotdata"]
+    assert any(kind["kind"] == "sim" for kind in kinds["kinds"])
+
+
+async def test_a_program_that_is_no_interpreter_is_refused(station: Station) -> None:
+    assert (await station.web.refusal("kinds", python="/nowhere/python"))["code"] == "bad_python"
+    assert "failed" in (await station.web.get("kinds", python="/bin/false"))["failed"]["lerobot"]
+
+
+async def test_every_device_of_a_rig_is_checked_and_released(station: Station) -> None:
+    missing = '[cameras.back]\nkind = "pyav"\nurl = "v4l2:/dev/video99"\n'
+    lines = {line["device"]: line for line in (await station.web.get("check_rig", text=sim() + missing))["lines"]}
+    assert lines["robot"] == {"device": "robot", "ok": True, "text": "sim_arm, 6 joints"}
+    assert lines["teleoperator"]["text"] == "6 joints"
+    assert lines["camera front"]["ok"] and lines["camera front"]["text"].startswith("64x64 ")
+    assert not lines["camera back"]["ok"] and "/dev/video99" in lines["camera back"]["text"]
+    assert not list(station.spool.glob("*"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "device", "words"),
+    [
+        ('kind = "autopilot"', 'kind = "autopilott"', "teleoperator", "unknown teleoperator kind"),
+        ('kind = "autopilot"', 'kind = "autopilot"\nsead = 1', "teleoperator", "did you mean 'seed'?"),
+        (CAMERA, CAMERA + "hang_after_s = 0.001\n", "camera front", "has not answered in time"),
+        (CAMERA, CAMERA + "lose_after_s = 0.001\n", "camera front", "unplugged"),
+        ("fps = 10", 'fps = 10\npython = "/nowhere/python"', "rig", "want the path of a Python"),
+    ],
+)
+async def test_what_is_wrong_with_a_device_is_said(
+    station: Station, old: str, new: str, device: str, words: str
+) -> None:
+    checked = await station.web.get("check_rig", text=sim().replace(old, new))
+    (wrong,) = [line for line in checked["lines"] if not line["ok"]]
+    assert wrong["device"] == device and words in wrong["text"]
+
+
+async def test_a_wrong_text_is_not_checked(station: Station) -> None:
+    error = await station.web.refusal("check_rig", text=sim().replace("fps = 10", "fps = 0"))
+    assert (error["code"], error["errors"][0]["line"]) == ("invalid", 3)
+
+
+async def test_devices_of_a_running_rig_are_left_alone(station: Station) -> None:
+    camera = '[cameras.front]\nkind = "pyav"\nurl = "v4l2:/dev/video99"\n'
+    await station.web.get("write_rig", name="bench", text=sim().replace(CAMERA, camera), version=None)
+    await station.web.get("start_rig", name="bench")
+    await station.web.in_state("bench", "running")
+    error = await station.web.refusal("check_rig", text=sim("other").replace(CAMERA, camera))
+    assert error["code"] == "in_use" and "rig bench runs and has /dev/video99" in error["message"]
+
+
+async def test_it_answers_while_a_check_runs(station: Station) -> None:
+    text = sim().replace(CAMERA, CAMERA + "hang_after_s = 0.001\n")
+    checking: asyncio.Task[Any] = asyncio.create_task(station.web.get("check_rig", text=text))
+    assert (await station.web.get("check_text", text=text))["errors"] == []
+    assert not checking.done()
+    await checking
