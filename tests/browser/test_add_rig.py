@@ -1,42 +1,20 @@
-"""Add a rig from the page, with the real station: a fresh home, a simulated rig, its check, its first take."""
+"""Add a rig from the page, at the station of the product: a fresh home, a simulated rig, its check, its first take."""
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
-from collections.abc import Iterator
+import socket
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.support.browser import ROOT
-
 pytestmark = pytest.mark.browser
 FRESH_HOME = True  # its lists of rigs and takes are counted
-PC = "the-lab-pc"
+PC = socket.gethostname()
 
 
-@pytest.fixture
-def station(product: Any) -> Iterator[Any]:
-    """The station's process, as on a computer of its own."""
-    url = product.url.replace("http", "ws", 1) + "/ws/station/"
-    command = [sys.executable, "-m", "robotdata.station", "--url", url, "--name", PC]
-    command += ["--rigs", product.home / "rigs", "--spool", product.home / "spool"]
-    command += ["--token-file", product.home / ".state" / "rig-token"]
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with (
-        (product.home / "station.log").open("w") as log,
-        subprocess.Popen([str(part) for part in command], cwd=product.home, env=env, stderr=log) as process,
-    ):
-        yield process
-        process.terminate()
-        process.wait(120)
-
-
-def test_a_simulated_rig_is_added_in_three_clicks_and_records(visit: Any, product: Any, station: Any) -> None:
+def test_a_simulated_rig_is_added_in_three_clicks_and_records(visit: Any, product: Any) -> None:
     page: Page = visit("/rigs/")
     expect(page.get_by_role("heading", name=PC)).to_be_visible()
     page.get_by_role("link", name="Add a rig").first.click()
@@ -50,7 +28,7 @@ def test_a_simulated_rig_is_added_in_three_clicks_and_records(visit: Any, produc
     page.wait_for_url("**/rigs/")
     assert (product.home / "rigs" / "sim.toml").exists()
 
-    line = page.locator(f"#rig-{PC}-sim")
+    line = page.locator(f'[id="rig-{PC}-sim"]')
     expect(line.locator(".chip")).to_have_text("ready", timeout=120_000)
     line.get_by_role("link", name="Record").click()
     record(page)

@@ -282,7 +282,7 @@ def test_the_list_follows_and_a_rig_is_removed_after_a_question(visit: Any, stat
     assert [ask["name"] for ask in station.station.asked] == ["start_rig", "remove_rig"]
     station.report(rigs=[])
     expect(line).to_have_count(0)
-    expect(page.locator(".empty")).to_contain_text("No rig on this computer yet")
+    expect(page.get_by_label(f"Computer {PC}")).to_contain_text("No rig on this computer yet")
 
 
 def test_a_station_that_goes_is_said(opened: Page, product: Any, desk: Desk, station: Beside) -> None:
