@@ -56,7 +56,15 @@ export class DeviceForm {
       this.searching = false;
       this.draw();
     });
-    return [box, list, none, back].filter(Boolean);
+    return [box, list, none, this.lerobotHint(), back].filter(Boolean);
+  }
+
+  /** Most people look for an arm of LeRobot's: where its drivers are missing, say how they come here. */
+  lerobotHint() {
+    if (this.page.loading || this.page.kinds.some(({ kind }) => kind === "lerobot")) return null;
+    const button = make("button", { class: "link", type: "button" }, "Name the Python that has it");
+    button.addEventListener("click", () => this.page.showPython());
+    return make("p", { class: "note small" }, make("span", {}, "Arms that LeRobot drives (SO-101, Koch, …) are not listed: this Python has no LeRobot. ", button, "."));
   }
 
   kindLine(each, table) {

@@ -65,7 +65,7 @@ class Page {
       const { kinds, lerobot, failed } = await call("GET", `${this.draft.base}/kinds?python=${encodeURIComponent(this.python)}`);
       this.kinds = kinds;
       const broken = Object.entries(failed).map(([module, why]) => `${module}: ${why}`);
-      say(drivers, [lerobot ? `LeRobot ${lerobot}.` : "LeRobot is not installed there.", ...broken].join(" "));
+      say(drivers, [lerobot ? `LeRobot ${lerobot}.` : broken.length ? "" : "LeRobot is not installed there.", ...broken].join(" "));
     } catch (error) {
       say(drivers, error.message);
     }
@@ -93,6 +93,11 @@ class Page {
     for (const [key, input] of Object.entries(inputs)) if (document.activeElement !== input) input.value = rig[key] ?? "";
     this.askPython(rig.python ?? "");
     this.drawDevices();
+  }
+
+  showPython() {
+    document.getElementById("advanced").open = true;
+    inputs.python.focus();
   }
 
   askPython(python) {
