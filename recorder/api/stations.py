@@ -28,7 +28,7 @@ from recorder.live import station_rigs
 from recorder.live.rig_text import edit_text, read_tables, set_values
 from recorder.live.station_asks import ask_station
 from recorder.live.station_messages import CheckedRig, Devices, Kinds, Preview, RigText
-from recorder.live.stations import expire_stations, find_station
+from recorder.live.stations import expire_stations, find_station, forget_station
 from recorder.models import Station
 
 router = Router(tags=["stations"])
@@ -53,6 +53,13 @@ def list_stations(
 def get_station(request: HttpRequest, name: Name) -> Station:
     """Return one station with its rigs."""
     return find_station(name=name)
+
+
+@router.delete("/stations/{name}", response={200: OrderedOut, **ERRORS})
+def remove_station(request: HttpRequest, name: Name) -> dict[str, bool]:
+    """Take an offline station from the lists, until it connects again; its files stay."""
+    forget_station(name=name, actor=actor_of(request))
+    return {"ok": True}
 
 
 @router.get("/stations/{name}/devices", response={200: Devices, **ERRORS})

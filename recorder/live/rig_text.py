@@ -9,7 +9,7 @@ import copy
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,7 +87,7 @@ def edit_text(text: str, tables: Mapping[str, Any]) -> Edited:
         edited = tomlkit.dumps(document)
         if _requested(read_tables(edited), 0) != requested:
             edited = tomlkit.dumps(requested)
-    except (TOMLKitError, TextProblem, AttributeError, KeyError, TypeError, ValueError):  # text that it cannot change
+    except (TOMLKitError, TextProblem, AttributeError, LookupError, TypeError, ValueError):  # it cannot edit all TOML
         edited = tomlkit.dumps(requested)
     edited = re.sub(r"\n{3,}(?=\[)", "\n\n", edited.lstrip("\n"))
     lost = Counter(_comments(text)) - Counter(_comments(edited))
@@ -157,16 +157,28 @@ def _requested(value: Any, depth: int) -> Any:
 
 def _merge(container: Any, requested: Mapping[str, Any], path: tuple[str, ...]) -> None:
     for key in [key for key in container if key not in requested]:
-        container.remove(key)
+        del container[key]
     for key, value in requested.items():
         if key not in container:
-            container.add(key, _item(value, (*path, key), inline=isinstance(container, InlineTable)))
+            _add(container, key, _item(value, (*path, key), inline=isinstance(container, InlineTable)))
             continue
         current = container[key]
-        if isinstance(value, dict) and hasattr(current, "remove") and hasattr(current, "items"):
+        if isinstance(value, dict) and isinstance(current, MutableMapping):
             _merge(current, value, (*path, key))
         elif not _same(_plain(current.unwrap() if hasattr(current, "unwrap") else current), value):
             container[key] = value
+
+
+def _add(container: Any, key: str, item: Any) -> None:
+    """Add a key behind the last one: the comments below that one stand before the next heading and belong to it."""
+    if not isinstance(container, Table) or isinstance(item, Table):
+        container[key] = item
+        return
+    body, below = container.value.body, []
+    while body and body[-1][0] is None:
+        below.append(body.pop())
+    container[key] = item
+    body.extend(reversed(below))
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -17,6 +17,8 @@ from robotdata.station.protocol import ASKS
 PER_SECOND = 20
 CHANGING = {"write_rig", "remove_rig", "start_rig", "stop_rig", "restart_rig"}
 """These are not sent again to a station that reconnects: nobody knows whether the first was carried out."""
+_ON_THE_WAY_S = 1.0
+"""A station says itself that it took too long; its answer has this time to arrive."""
 rate = Rate(PER_SECOND)
 
 
@@ -45,7 +47,7 @@ async def ask_station(station: Station, name: str, args: dict[str, Any] | None =
             asked=asked,
             connection=station.connection,
             find_connection=lambda: find_station(name=station.name).connection,
-            timeout=ASKS[name],
+            timeout=ASKS[name] + _ON_THE_WAY_S,
             late="The page Rigs shows what it does; try again when that has ended.",
             repeatable=name not in CHANGING,
         )

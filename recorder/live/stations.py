@@ -113,5 +113,13 @@ def find_station(*, name: str) -> Station:
     return station
 
 
+def forget_station(*, name: str, actor: Actor) -> None:
+    """Take an offline station from the lists, until it connects again; its files stay. Raise Refused: `online`."""
+    station = find_station(name=name)
+    require(actor, Action.CONFIGURE_RIG, station)
+    if not Station.objects.filter(pk=station.pk, online=False).delete()[0]:
+        raise Refused("online", f"The station of {name} is running: stop it first, then remove it.")
+
+
 def _stored(reported: Hello | State) -> dict[str, Any]:
     return {"rigs": [rig.model_dump(mode="json") for rig in reported.rigs], "devices_seq": reported.devices_seq}

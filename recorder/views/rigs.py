@@ -44,13 +44,8 @@ class ListedRig:
 
     @property
     def is_running(self) -> bool:
-        """Return whether there is a process to stop."""
-        return self.process["state"] in ("running", "starting") or self.is_retried
-
-    @property
-    def is_retried(self) -> bool:
-        """Return whether its process failed; the station starts it again unless its file is wrong."""
-        return self.process["state"] == "failed"
+        """Return whether there is a process to stop, or one that the station starts again."""
+        return self.process["state"] in {"running", "starting", "failed"}
 
     @property
     def is_outdated(self) -> bool:
@@ -125,7 +120,8 @@ def _form(
 
 def _chosen(stations: list[Station], name: str) -> Station | None:
     online = [station for station in stations if station.online]
-    return next((each for each in stations if each.name == name), (online or stations or [None])[0])
+    named = [station for station in stations if station.name == name]
+    return next(iter(named or online or stations), None)
 
 
 def _listed(station: Station, process: dict[str, Any], rows: dict[str, Rig]) -> ListedRig:

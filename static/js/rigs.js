@@ -9,7 +9,7 @@ let open = new Map(); // by id of a fold, how far its text was scrolled
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-remove]");
   if (!button) return;
-  say(document.getElementById("remove-title"), `Remove the rig ${button.dataset.remove}?`);
+  say(document.getElementById("remove-title"), `Remove the ${button.dataset.what ?? "rig"} ${button.dataset.remove}?`);
   say(document.getElementById("remove-words"), button.dataset.words);
   yes.dataset.said = `Removed ${button.dataset.remove}.`;
   yes.dataset.call = button.dataset.does;

@@ -223,6 +223,7 @@ CASES = {
         lambda w, a, s: station_rigs.order_rig(station=s, name="arm-9", order="stop", actor=a), away, "offline"
     ),
     "remove_rig": Case(lambda w, a, s: station_rigs.remove_rig(station=s, name="arm-9", actor=a), away, "offline"),
+    "forget_station": Case(lambda w, a, s: stations.forget_station(name=s.name, actor=a), away),
     "forget_rig": Case(lambda w, a, s: station_rigs.forget_rig(name="arm-9", actor=a), away),
     "index_take": Case(lambda w, a, take: takes.index_take(take_id=take, actor=a), take_folder),
 }

@@ -36,6 +36,29 @@ cameras.front = { kind = "sim", width = 640 }  # close
 """
 
 
+SCATTERED = """# top
+[cameras.front]  # f
+kind = "sim"
+[rig]  # r
+name = "a"
+fps = 30
+# The other camera stands left.
+[cameras.wrist]  # w
+kind = "sim"  # k
+[robot]
+kind = "sim"
+"""
+DOTTED = """rig.name = "a"  # n
+rig.fps = 30
+robot.kind = "sim"  # s
+
+# Moves by itself.
+[teleoperator]
+kind = "autopilot"
+"""
+TEXTS = [WITH_COMMENTS, ONE_LINERS, SCATTERED, DOTTED, new_text("a"), new_text("a", simulated=True)]
+
+
 def edited(text: str, *path_and_value: Any) -> str:
     """The text with one value set, by its path."""
     *path, last, value = path_and_value
@@ -56,17 +79,46 @@ def test_a_value_changes_at_its_place_and_nothing_else() -> None:
     assert edited(ONE_LINERS, "cameras", "front", "width", 320) == ONE_LINERS.replace("640", "320")
 
 
-@pytest.mark.parametrize("text", [WITH_COMMENTS, ONE_LINERS, new_text("a"), new_text("a", simulated=True), ""])
+@pytest.mark.parametrize("text", [*TEXTS, ""])
 def test_what_is_the_same_stays_byte_for_byte(text: str) -> None:
     assert edit_text(text, read_tables(text)).text == text
 
 
-@pytest.mark.parametrize("text", [WITH_COMMENTS, ONE_LINERS, new_text("a"), new_text("a", simulated=True), "# empty\n"])
+@pytest.mark.parametrize("text", [*TEXTS, "# empty\n"])
 def test_a_camera_and_keys_are_added(text: str) -> None:
     added = edited(text, "cameras", "top", {"kind": "pyav", "url": "v4l2:/dev/video2", "fps": 12.5})
     assert "top" in added and "\n\n\n" not in added
     edited(added, "robot", "left_arm_config", {"port": "/dev/a", "ids": [1, 2]})
     edited(added, "rig", "python", "~/lab/bin/python")
+
+
+def paths(tables: dict[str, Any], above: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """Every key, of tables and of values."""
+    inner = [path for key, value in tables.items() if isinstance(value, dict) for path in paths(value, (*above, key))]
+    return [*((*above, key) for key in tables), *inner]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_no_change_loses_a_comment_without_naming_it(text: str) -> None:
+    comments = sorted(line[line.index("#") :] for line in text.splitlines() if "#" in line)
+    for path in paths(read_tables(text)):
+        for value in (None, 7, {"more": True}):
+            tables = place = read_tables(text)
+            for key in path[:-1]:
+                place = place[key]
+            place[path[-1]] = value
+            result = edit_text(text, tables)
+            kept = [line[line.index("#") :] for line in result.text.splitlines() if "#" in line]
+            assert sorted(kept + result.lost) == comments, (path, value)
+            found: Any = read_tables(result.text)
+            for key in path:
+                found = found.get(key) if isinstance(found, dict) else None
+            assert found == value
+
+
+def test_a_new_key_stands_above_the_words_about_the_next_table() -> None:
+    added = edited(SCATTERED, "rig", "python", "~/lab")
+    assert added.index("python") < added.index("# The other camera") < added.index("[cameras.wrist]")
 
 
 def test_a_comment_that_goes_with_its_table_is_named() -> None:

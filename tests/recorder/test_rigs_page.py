@@ -175,3 +175,13 @@ def test_neither_a_running_rig_nor_one_of_a_station_is_forgotten() -> None:
             forget_rig(name=name, actor=OLGA)
     assert Rig.objects.count() == 2
     assert getattr(station_of("kept"), "name", "") == "pc" and station_of("alive") is None
+
+
+def test_an_offline_computer_is_taken_from_the_list(person: Client) -> None:
+    make_station("on", rig_process("arm"))
+    make_station("off", online=False)
+    page = text(person, "/rigs/")
+    assert "DELETE /api/stations/off" in page and 'DELETE /api/stations/on"' not in page
+    assert person.delete("/api/stations/off").status_code == 200
+    assert person.delete("/api/stations/on").status_code == 409
+    assert [station.name for station in Station.objects.all()] == ["on"]

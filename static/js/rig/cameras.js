@@ -111,7 +111,6 @@ export class Cameras {
     this.draw();
   }
 
-  /** At its place in the file, so that the order of the features stays. */
   rename(name, next) {
     this.page.draft.set((tables) => {
       tables.cameras = Object.fromEntries(Object.entries(tables.cameras).map(([key, table]) => [key === name ? next : key, table]));

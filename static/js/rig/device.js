@@ -3,6 +3,9 @@ import { make, say, show } from "../lib/dom.js";
 import { fieldsOf } from "./fields.js";
 
 const idOf = ({ kind, type }) => (type ? `${kind} ${type}` : kind);
+/** Whether a teleoperator is made for this robot: SO-101's leader for its follower, the autopilot for the simulator. */
+const isFor = (robot, { kind, type }) => (robot.kind === "lerobot" ? kind === "lerobot" && type.split("_")[0] === String(robot.type).split("_")[0] : kind === { sim: "autopilot" }[robot.kind] || kind === robot.kind);
+
 /** What a rig file says of any device, whichever driver it has. */
 const COMMON = new Set(["kind", "type"]);
 
@@ -36,7 +39,9 @@ export class DeviceForm {
     const box = make("input", { class: "input", type: "search", placeholder: "Search: so101, koch, sim …", "aria-label": `Search ${this.role}s` });
     const list = make("div", { class: "kinds", role: "radiogroup", "aria-label": `Kinds of ${this.role}s` });
     const none = make("p", { class: "small faint" }, "Nothing matches. A driver that is installed elsewhere: name its Python below.");
-    const lines = kinds.map((each) => ({ each, line: this.kindLine(each, table) }));
+    const { robot } = this.page.draft.tables;
+    const order = this.role === "teleoperator" && robot ? [...kinds.filter((each) => isFor(robot, each)), ...kinds.filter((each) => !isFor(robot, each))] : kinds;
+    const lines = order.map((each) => ({ each, line: this.kindLine(each, table) }));
     list.append(...lines.map(({ line }) => line));
     const filter = () => {
       const words = box.value.toLowerCase().split(/\s+/).filter(Boolean);
@@ -84,6 +89,7 @@ export class DeviceForm {
       tables[this.role] = { kind: kind.kind, ...(kind.type ? { type: kind.type } : {}), ...kept };
     });
     this.draw();
+    if (this.role === "robot") this.page.teleoperator.draw();
     this.section.querySelector(".chosen .button")?.focus();
   }
 

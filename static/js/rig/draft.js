@@ -7,7 +7,7 @@ const SETTLED_MS = 350;
 export class Draft {
   /** `shown(draft, drawForm)` after each change; `failed(error)` where nobody could be asked. */
   constructor(station, { shown, failed }) {
-    Object.assign(this, { station, shown, failed, text: "", tables: {}, errors: [], lost: [], isToml: true, dirty: false, values: [] });
+    Object.assign(this, { station, shown, failed, text: "", tables: {}, errors: [], lost: [], isToml: true, isRead: false, dirty: false, values: [] });
     this.number = 0; // of the newest change: answers to older ones are late
     this.underWay = Promise.resolve();
   }
@@ -76,13 +76,15 @@ export class Draft {
     try {
       const answer = await call("POST", `${this.base}/check-text`, { text: this.text });
       if (number !== this.number) return;
+      this.isRead = true;
       this.errors = answer.errors;
       this.isToml = answer.tables !== null;
       if (answer.tables && drawForm) this.tables = answer.tables;
     } catch (error) {
-      if (number === this.number) this.failed(error);
-      return;
+      if (number !== this.number) return;
+      this.isRead = false; // it is read once the station answers again
+      this.failed(error);
     }
-    this.shown(this, drawForm && this.isToml);
+    this.shown(this, drawForm && this.isToml && this.isRead);
   }
 }

@@ -1,7 +1,7 @@
 // The page that adds or edits a rig: form and text side by side, both of one draft; check, save, start.
 import { call } from "../lib/api.js";
 import { say, show, told } from "../lib/dom.js";
-import { complain, toast } from "../lib/toast.js";
+import { complain } from "../lib/toast.js";
 import { Cameras } from "./cameras.js";
 import { DeviceForm } from "./device.js";
 import { Draft } from "./draft.js";
@@ -23,12 +23,14 @@ class Page {
     this.devices = { ports: [], cameras: [], known: false, problem: "", devices_seq: -1 };
     this.listeners = [];
     this.python = "";
+    this.isOpen = false;
     this.draft = new Draft(this.station, { shown: (draft, all) => this.shown(draft, all), failed: (error) => this.away(error) });
     this.editor = new Editor((text) => this.draft.type(text));
     this.robot = new DeviceForm("robot", this);
     this.teleoperator = new DeviceForm("teleoperator", this);
     this.cameras = new Cameras(this);
     this.saving = new Saving(this);
+    for (const [key, input] of Object.entries(inputs)) this.watch(key, input);
   }
 
   /** How a field of the table at `path` is changed. */
@@ -58,15 +60,18 @@ class Page {
   }
 
   async listKinds() {
+    const { python } = this;
     this.loading = true;
     const drivers = document.getElementById("drivers");
     say(drivers, "Looking for drivers …");
     try {
-      const { kinds, lerobot, failed } = await call("GET", `${this.draft.base}/kinds?python=${encodeURIComponent(this.python)}`);
+      const { kinds, lerobot, failed } = await call("GET", `${this.draft.base}/kinds?python=${encodeURIComponent(python)}`);
+      if (python !== this.python) return;
       this.kinds = kinds;
       const broken = Object.entries(failed).map(([module, why]) => `${module}: ${why}`);
       say(drivers, [lerobot ? `LeRobot ${lerobot}.` : broken.length ? "" : "LeRobot is not installed there.", ...broken].join(" "));
     } catch (error) {
+      if (python !== this.python) return;
       say(drivers, error.message);
     }
     this.loading = false;
@@ -83,7 +88,7 @@ class Page {
     this.editor.draw(draft);
     sections.inert = !draft.isToml;
     sections.classList.toggle("is-paused", !draft.isToml);
-    if (all) this.draw();
+    if (all && this.isOpen) this.draw();
     this.mark(draft.dirty ? draft.errors : []);
     this.saving.changed();
   }
@@ -101,7 +106,7 @@ class Page {
   }
 
   askPython(python) {
-    if (python === this.python) return;
+    if (!this.isOpen || python === this.python) return;
     this.python = python;
     this.listKinds();
   }
@@ -122,10 +127,13 @@ class Page {
     else complain(error);
   }
 
+  /** Read what there is to begin with; where the station is away, again once it is there. */
   async open() {
-    for (const [key, input] of Object.entries(inputs)) this.watch(key, input);
-    if (await this.read()) this.draw();
-    this.python = this.draft.tables.rig?.python ?? "";
+    if (await this.read()) {
+      this.python = this.draft.tables.rig?.python ?? "";
+      this.isOpen = true;
+      this.draw();
+    }
     await Promise.all([this.listKinds(), this.listDevices().then(() => this.cameras.draw())]);
   }
 
@@ -137,17 +145,16 @@ class Page {
 
   /** The text to begin with: a new one, or that of a rig of the station. */
   async read() {
-    if (!start.read) return this.draft.load(start.text).then(() => true);
+    if (!start.read) return this.draft.load(start.text).then(() => this.draft.isRead);
     try {
       const { text, version } = await call("GET", `${this.draft.base}/rigs/${encodeURIComponent(start.read)}`);
       if (this.edited) this.saving.version = version;
       await this.draft.load(text);
       if (start.name) this.draft.set((tables) => Object.assign((tables.rig ??= {}), { name: start.name }));
       await this.draft.settle();
-      return true;
+      return this.draft.isRead;
     } catch (error) {
       this.away(error);
-      toast(error.message, { bad: true });
       return false;
     }
   }
@@ -157,10 +164,12 @@ class Page {
     try {
       const { online, devices_seq: seq } = await call("GET", this.draft.base);
       show(document.getElementById("away"), !online);
-      if (!online || (this.devices.known && seq === this.devices.devices_seq)) return;
+      if (!online) return;
+      if (!this.isOpen) await this.open();
+      else if (!this.draft.isRead) await this.draft.load(this.draft.text);
+      if (this.devices.known && seq === this.devices.devices_seq) return;
       await this.listDevices();
       this.cameras.draw();
-      if (!this.kinds.length) await this.listKinds();
     } catch {
       // The next move asks again.
     }
