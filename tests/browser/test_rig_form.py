@@ -151,6 +151,9 @@ def text(page: Page) -> Any:
 
 def test_a_rig_is_put_together_from_what_is_found(opened: Page, desk: Desk, station: Beside) -> None:
     page = opened
+    page.locator("#robot .kind input").first.focus()
+    page.keyboard.press("ArrowDown")  # looks around
+    expect(page.locator("#robot .kind input").nth(1)).to_be_checked()
     page.fill("#rig-name", "bench")
     page.get_by_placeholder("Search").first.fill("so 101")
     expect(page.locator("#robot .kind:visible")).to_have_count(1)
@@ -159,7 +162,9 @@ def test_a_rig_is_put_together_from_what_is_found(opened: Page, desk: Desk, stat
     page.locator("#robot select[data-key=on_end]").select_option("hold")
     page.locator("#robot summary").click()
     page.locator("#robot [data-key=arm_config]").fill("{ speed = 3 }")
-    page.locator("#teleoperator .kind input").click()
+    page.locator("#teleoperator input[type=search]").press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("#teleoperator .chosen")).to_contain_text("Autopilot")
     page.get_by_role("checkbox", name="Camera 0").check()
     text(page).to_have_value(re.compile("cameras.front", re.DOTALL))
     page.locator(".camera-card.is-used").get_by_label("Name").fill("over-the-table")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -100,7 +101,7 @@ def paths(tables: dict[str, Any], above: tuple[str, ...] = ()) -> list[tuple[str
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_no_change_loses_a_comment_without_naming_it(text: str) -> None:
-    comments = sorted(line[line.index("#") :] for line in text.splitlines() if "#" in line)
+    comments = [line[line.index("#") :] for line in text.splitlines() if "#" in line]
     for path in paths(read_tables(text)):
         for value in (None, 7, {"more": True}):
             tables = place = read_tables(text)
@@ -109,7 +110,7 @@ def test_no_change_loses_a_comment_without_naming_it(text: str) -> None:
             place[path[-1]] = value
             result = edit_text(text, tables)
             kept = [line[line.index("#") :] for line in result.text.splitlines() if "#" in line]
-            assert sorted(kept + result.lost) == comments, (path, value)
+            assert Counter(comments) - Counter(kept + result.lost) == Counter(), (path, value)
             found: Any = read_tables(result.text)
             for key in path:
                 found = found.get(key) if isinstance(found, dict) else None

@@ -75,10 +75,18 @@ export class DeviceForm {
   kindLine(each, table) {
     const radio = make("input", { type: "radio", name: `kind-${this.role}`, value: idOf(each) });
     radio.checked = each.kind === table.kind && (each.type || "") === (table.type ?? "");
-    radio.addEventListener("click", () => this.choose(each));
-    radio.addEventListener("keydown", (event) => event.key === "Enter" && this.choose(each));
+    radio.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" && event.key !== " ") return;
+      event.preventDefault();
+      this.choose(each);
+    });
     const help = each.help ? make("span", { class: "small faint clip" }, each.help) : null;
-    return make("label", { class: "kind", "data-kind": idOf(each) }, radio, make("span", { class: "grow" }, make("b", {}, each.label || idOf(each)), " ", make("code", { class: "faint" }, idOf(each)), help));
+    const line = make("label", { class: "kind", "data-kind": idOf(each) }, radio, make("span", { class: "grow" }, make("b", {}, each.label || idOf(each)), " ", make("code", { class: "faint" }, idOf(each)), help));
+    // The arrow keys click a radio button too: with them one looks around, and Enter chooses.
+    line.addEventListener("click", (event) => {
+      if (event.detail > 0 && line.isConnected) this.choose(each);
+    });
+    return line;
   }
 
   choose(kind) {

@@ -27,6 +27,7 @@ export class Draft {
     this.text = text;
     this.dirty = true;
     this.lost = [];
+    this.values = [];
     this.wait(() => this.read(this.number, true));
   }
 

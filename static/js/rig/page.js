@@ -152,6 +152,7 @@ class Page {
       await this.draft.load(text);
       if (start.name) this.draft.set((tables) => Object.assign((tables.rig ??= {}), { name: start.name }));
       await this.draft.settle();
+      this.draft.dirty = false; // nobody has typed anything yet
       return this.draft.isRead;
     } catch (error) {
       this.away(error);

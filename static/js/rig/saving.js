@@ -1,6 +1,7 @@
 // Check, save, save and start: the answer of each stands below the buttons.
 import { call } from "../lib/api.js";
 import { make } from "../lib/dom.js";
+import { toast } from "../lib/toast.js";
 
 const sayLater = (words) => sessionStorage.setItem("said", words);
 
@@ -69,11 +70,14 @@ export class Saving {
     const saved = edited ? await call("PUT", `${rigs}/${edited}`, { text: draft.text, version: this.version }) : await call("POST", rigs, { text: draft.text });
     this.version = saved.version;
     draft.dirty = false;
-    this.page.edited = saved.name;
     if (begin) {
       await call("POST", `${rigs}/${saved.name}/${edited ? "restart" : "start"}`);
       sayLater(`Saved ${saved.name}. It is starting …`);
       location.assign("/rigs/");
+      return;
+    }
+    if (edited) {
+      toast(`Saved ${saved.name}. A running rig takes it when it is restarted.`);
       return;
     }
     sayLater(`Saved ${saved.name}.`);
