@@ -120,7 +120,7 @@ def write_rig(request: HttpRequest, name: Name, rig: Rig, body: RigTextIn) -> di
 
 @router.delete("/stations/{name}/rigs/{rig}", response={200: OrderedOut, **ERRORS})
 def remove_rig(request: HttpRequest, name: Name, rig: Rig) -> dict[str, bool]:
-    """Stop a rig and remove its file; its takes and datasets stay."""
+    """Stop a rig and put its file aside, into the folder `removed`; its takes and datasets stay."""
     station_rigs.remove_rig(station=find_station(name=name), name=rig, actor=actor_of(request))
     return {"ok": True}
 

@@ -36,6 +36,4 @@ def start_command(rig: Rig, address: str, *, secure: bool) -> StartCommand:
 
 def station_command(address: str, *, secure: bool) -> str:
     """Return the command that connects another computer's station to the server at `address` ("host:port")."""
-    url = f"{'wss' if secure else 'ws'}://{address}/ws/station/"
-    folders = "--rigs ~/robotdata/rigs --spool ~/robotdata/spool"
-    return f"robotdata station {folders} --url {url} --token-file rig-token"
+    return f"robotdata station --url {'wss' if secure else 'ws'}://{address}/ws/station/ --token-file rig-token"

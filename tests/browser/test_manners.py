@@ -12,7 +12,7 @@ from tests.support.desk_data import filled
 
 pytestmark = pytest.mark.browser
 
-PAGES = ["/", "/record/bench-1/", "/datasets/", "/operations/", "/trash/"]
+PAGES = ["/", "/record/bench-1/", "/rigs/", "/rigs/add/", "/datasets/", "/operations/", "/trash/"]
 
 
 @pytest.fixture(scope="module")
