@@ -19,7 +19,7 @@ from recorder.models import Rig, Station
 from recorder.views.request import Request
 
 _TONES = {"running": "accent", "starting": "accent", "failed": "bad"}
-_STILL = {"sim", "replay", "gymnasium"}
+_STILL = {"sim", "replay"}
 """Robots that cannot fall."""
 
 

@@ -122,7 +122,8 @@ class Desk:
         if args["version"] not in (None, self.version):
             return {"error": {"code": "changed", "message": "Somebody changed so101.toml meanwhile."}}
         self.files[args["name"]] = args["text"]
-        return {"result": {"version": "v2"}}
+        self.version += "+"
+        return {"result": {"version": self.version}}
 
 
 @pytest.fixture
@@ -256,6 +257,11 @@ def test_what_somebody_else_changed_is_not_written_over(visit: Any, station: Bes
     page.click("#save")
     expect(page.locator(".toast")).to_contain_text("Saved so101")
     assert desk.files["so101"] == FILE.replace("fps = 30", "fps = 20")
+    page.click("#save-start")
+    expect(page.locator("#save-start")).to_have_text("Arm supported: restart")
+    page.click("#save-start")
+    page.wait_for_url("**/rigs/")
+    assert "restart_rig" in [ask["name"] for ask in station.station.asked]
     visit.complaints.clear()  # the browser writes down the answer of 409
 
 

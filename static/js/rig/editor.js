@@ -16,6 +16,11 @@ export class Editor {
     });
   }
 
+  /** Nobody types before what there is has been read: it would be lost. */
+  open() {
+    this.box.readOnly = false;
+  }
+
   draw(draft) {
     if (this.box.value !== draft.text) this.box.value = draft.text;
     // Nobody has done anything wrong in a file that nobody has begun to fill in.

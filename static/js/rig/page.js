@@ -86,7 +86,7 @@ class Page {
 
   shown(draft, all) {
     this.editor.draw(draft);
-    sections.inert = !draft.isToml;
+    sections.inert = !draft.isToml || !this.isOpen;
     sections.classList.toggle("is-paused", !draft.isToml);
     if (all && this.isOpen) this.draw();
     this.mark(draft.dirty ? draft.errors : []);
@@ -123,16 +123,25 @@ class Page {
   }
 
   away(error) {
-    if (error.code === "offline" || error.code === "no_answer") show(document.getElementById("away"), true);
-    else complain(error);
+    this.isRefused = !["offline", "no_answer", "lost"].includes(error.code); // asking again would not help
+    if (this.isRefused) complain(error);
+    else show(document.getElementById("away"), true);
   }
 
   /** Read what there is to begin with; where the station is away, again once it is there. */
-  async open() {
+  open() {
+    this.opening ??= this.begin().finally(() => {
+      this.opening = null;
+    });
+    return this.opening;
+  }
+
+  async begin() {
     if (await this.read()) {
       this.python = this.draft.tables.rig?.python ?? "";
       this.isOpen = true;
-      this.draw();
+      this.editor.open();
+      this.shown(this.draft, true);
     }
     await Promise.all([this.listKinds(), this.listDevices().then(() => this.cameras.draw())]);
   }
@@ -166,7 +175,7 @@ class Page {
       const { online, devices_seq: seq } = await call("GET", this.draft.base);
       show(document.getElementById("away"), !online);
       if (!online) return;
-      if (!this.isOpen) await this.open();
+      if (!this.isOpen) await (this.isRefused ? null : this.open());
       else if (!this.draft.isRead) await this.draft.load(this.draft.text);
       if (this.devices.known && seq === this.devices.devices_seq) return;
       await this.listDevices();

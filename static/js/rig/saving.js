@@ -1,8 +1,10 @@
 // Check, save, save and start: the answer of each stands below the buttons.
 import { call } from "../lib/api.js";
-import { make } from "../lib/dom.js";
+import { make, say } from "../lib/dom.js";
 import { toast } from "../lib/toast.js";
 
+/** Robots that cannot fall. */
+const STILL = new Set(["sim", "replay"]);
 const sayLater = (words) => sessionStorage.setItem("said", words);
 
 export class Saving {
@@ -14,7 +16,21 @@ export class Saving {
     const [check, save, begin] = this.buttons;
     check.addEventListener("click", () => this.busy(check, () => this.check()));
     save.addEventListener("click", () => this.busy(save, () => this.save(false)));
-    begin.addEventListener("click", () => this.busy(begin, () => this.save(true)));
+    begin.addEventListener("click", () => this.isSafe(begin) && this.busy(begin, () => this.save(true)));
+  }
+
+  /** An arm may fall when its rig ends: a restart of one that is edited takes a second press. */
+  isSafe(button) {
+    const { kind } = this.page.draft.tables.robot ?? {};
+    if (!this.page.edited || STILL.has(kind) || button.dataset.armed) return true;
+    const words = button.textContent;
+    button.dataset.armed = "yes";
+    say(button, "Arm supported: restart");
+    setTimeout(() => {
+      delete button.dataset.armed;
+      say(button, words);
+    }, 4000);
+    return false;
   }
 
   /** What was checked is no longer what stands there. */
@@ -23,7 +39,7 @@ export class Saving {
   }
 
   async busy(button, act) {
-    if (this.running) return;
+    if (this.running || !this.page.isOpen) return;
     this.running = true;
     button.setAttribute("aria-busy", "true");
     this.buttons.forEach((each) => (each.disabled = each !== button));
