@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,9 +13,11 @@ from typing import Any
 from robotdata.files.plain_json import read_json
 from robotdata.supervisor import Lifeline, end_group, ending_of
 
+TOKEN = "ROBOTDATA_RIG_TOKEN"
 _MOST_BYTES = 4 << 20
 _LAST_S = 2.0
-_ENDING_S = 3.0
+_ENDING_S = 7.0
+"""Seconds between SIGTERM and SIGKILL."""
 
 
 class ProgramFailed(RuntimeError):
@@ -47,7 +50,7 @@ class Programs:
         try:
             process = await asyncio.create_subprocess_exec(
                 *self._lifeline.command(module, args, python=python or sys.executable),
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                env={key: value for key, value in os.environ.items() if key != TOKEN},
                 pass_fds=(self._lifeline.fd,),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
@@ -58,18 +61,19 @@ class Programs:
             raise ProgramFailed(f"{python or sys.executable} cannot be started: {error}") from error
         assert process.stdin is not None and process.stdout is not None and process.stderr is not None
         reading = [asyncio.create_task(_read(stream)) for stream in (process.stdout, process.stderr)]
+        ended, timed_out = asyncio.create_task(process.wait()), False
         try:
             process.stdin.write(stdin)
             process.stdin.close()
-            ended, timed_out = asyncio.create_task(process.wait()), False
             await asyncio.wait({ended}, timeout=seconds)
+            timed_out = not ended.done()
+        finally:  # also if this station ends: a robot that is being checked is released first
             if not ended.done():
-                timed_out = True
                 process.terminate()
                 await asyncio.wait({ended}, timeout=_ENDING_S)
-        finally:
             end_group(process.pid)
-        code = await ended
+        await asyncio.wait({ended}, timeout=_LAST_S)  # a driver that hangs in the kernel keeps its process
+        code = ended.result() if ended.done() else -signal.SIGKILL
         await asyncio.wait(reading, timeout=_LAST_S)
         output, errors = (task.result() if task.done() else b"" for task in reading)
         for task in reading:
