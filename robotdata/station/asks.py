@@ -82,7 +82,16 @@ class Asks:
             raise AskRefused(
                 "slow", f"no result within {ASKS[name]:g} s; the station continues with it; check the rig in a moment"
             )
+        if task.cancelled():
+            raise AskRefused("ending", "this station is ending: start it again first")
         return task.result()
+
+    async def end(self) -> None:
+        """Give up what has no answer yet; programs that try devices release them first."""
+        for task in self._running:
+            task.cancel()
+        if self._running:
+            await asyncio.wait(set(self._running))
 
     def _ended(self, task: asyncio.Future[Any]) -> None:
         self._running.discard(task)

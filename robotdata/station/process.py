@@ -93,7 +93,7 @@ async def _run(options: argparse.Namespace, files: RigFiles, rig_url: str, token
     log.info("keeps the rigs of %s", files.folder)
     await ending.wait()
     log.info("is stopping its rigs")
-    await rigs.end()  # the page sees how they end
+    await asyncio.gather(rigs.end(), asks.end())  # the page sees how they end
     link.stopping.set()
     link.wake()
     await asyncio.wait(tasks, timeout=_CLOSE_S)
