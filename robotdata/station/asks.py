@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 from robotdata.station.devices import Devices as DeviceWatch
@@ -18,17 +19,19 @@ from robotdata.station.tries import check_rig, preview
 
 log = logging.getLogger(__name__)
 MOST_AT_ONCE = 64
+_PREVIEWS = 3
+_WAIT_S = 2.0
 _LONGEST_ID = 100
 _LONGEST_PATH = 2000
 Handler = Callable[[Mapping[str, Any]], Awaitable[Any]]
 
 
 class Asks:
-    """Answers asks about rigs and devices, many at a time; programs that try a device run one after the other."""
+    """Answers asks about rigs and devices, many at a time. Few programs that try devices run at the same time."""
 
     def __init__(self, rigs: Rigs, devices: DeviceWatch, programs: Programs) -> None:
         self._rigs, self._devices, self._programs = rigs, devices, programs
-        self._trying = asyncio.Lock()
+        self._previewing, self._checking = asyncio.Semaphore(_PREVIEWS), asyncio.Semaphore(1)
         self._handlers: dict[str, Handler] = {
             "devices": self._list_devices,
             "preview": self._preview,
@@ -79,7 +82,16 @@ class Asks:
             raise AskRefused(
                 "slow", f"no result within {ASKS[name]:g} s; the station continues with it; check the rig in a moment"
             )
+        if task.cancelled():
+            raise AskRefused("ending", "this station is ending: start it again first")
         return task.result()
+
+    async def end(self) -> None:
+        """Give up what has no answer yet; programs that try devices release them first."""
+        for task in self._running:
+            task.cancel()
+        if self._running:
+            await asyncio.wait(set(self._running))
 
     def _ended(self, task: asyncio.Future[Any]) -> None:
         self._running.discard(task)
@@ -91,7 +103,7 @@ class Asks:
 
     async def _preview(self, args: Mapping[str, Any]) -> Preview:
         url = _text(args, "url", _LONGEST_PATH)
-        async with self._trying:
+        async with _place(self._previewing):
             return await preview(self._programs, url, self._rigs.pids())
 
     async def _kinds(self, args: Mapping[str, Any]) -> Kinds:
@@ -99,7 +111,7 @@ class Asks:
 
     async def _check_rig(self, args: Mapping[str, Any]) -> CheckedRig:
         text = _text(args, "text", MAX_BYTES)
-        async with self._trying:
+        async with _place(self._checking):
             return await check_rig(self._programs, text, self._rigs.running_files())
 
     async def _read_rig(self, args: Mapping[str, Any]) -> RigText:
@@ -130,6 +142,19 @@ class Asks:
 
     async def _restart_rig(self, args: Mapping[str, Any]) -> None:
         await self._rigs.restart(_text(args, "name"))
+
+
+@asynccontextmanager
+async def _place(places: asyncio.Semaphore) -> AsyncIterator[None]:
+    """Wait for a free place, but not so long that the answer would come too late. Raises AskRefused."""
+    try:
+        await asyncio.wait_for(places.acquire(), _WAIT_S)
+    except TimeoutError:
+        raise AskRefused("busy", "other devices are being tried: try again in a moment") from None
+    try:
+        yield
+    finally:
+        places.release()
 
 
 def _text(args: Mapping[str, Any], key: str, limit: int = 200) -> str:

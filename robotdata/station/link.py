@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import socket as network
 import sys
 import threading
@@ -12,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
 
 from robotdata.capture import clock
 from robotdata.rig.connection import Connection, LinkRejected
@@ -22,6 +24,7 @@ from robotdata.station.protocol import HEARTBEAT_S, VERSION, Hello, RigProcess, 
 from robotdata.station.rigs import Rigs
 
 _CHANGES = ("write_rig", "remove_rig", "start_rig", "stop_rig", "restart_rig")
+_LONGEST_NAME = 100
 _SHORTEST_S = 0.2
 """Seconds between two states at least, however much a rig writes."""
 
@@ -29,12 +32,17 @@ _SHORTEST_S = 0.2
 def station_info(name: str, folder: str) -> StationInfo:
     """Return what `hello` says of this process; `name` is the computer's by default."""
     return {
-        "name": name or network.gethostname() or "this computer",
+        "name": name or host_name(),
         "pid": os.getpid(),
         "software": SOFTWARE,
         "python": sys.executable,
         "rigs": folder,
     }
+
+
+def host_name() -> str:
+    """Return the computer's name, without what a station's name cannot have."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", network.gethostname())[:_LONGEST_NAME].strip(".-") or "computer"
 
 
 class StationLink:
@@ -94,7 +102,7 @@ class StationLink:
         if len(text) > MAX_TEXT_BYTES:
             error = {"code": "too_large", "message": f"the answer has {len(text)} bytes, want at most {MAX_TEXT_BYTES}"}
             text = encode({**answer, "ok": False, "result": {}, "error": error})
-        if self.problem is None:
+        with contextlib.suppress(ConnectionClosed):  # nobody waits for it any more
             if message.get("name") in _CHANGES:  # whoever sees the answer sees what it has changed
                 await socket.send(encode(self._state()))
             await socket.send(text)

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import logging
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from robotdata.station.devices import Devices
 from robotdata.station.discovery import Discovery
 from robotdata.station.link import StationLink, station_info
 from robotdata.station.programs import Programs
+from robotdata.station.protocol import STATION_NAME
 from robotdata.station.rig_files import RigFiles
 from robotdata.station.rigs import Rigs
 from robotdata.supervisor import Lifeline, raise_file_limit
@@ -39,6 +41,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         token = _token(options.token_file)
         rig_url = rig_url_of(options.url)
+        if options.name and not re.fullmatch(STATION_NAME, options.name):
+            raise ValueError(f"--name is {options.name!r}, want letters, digits, ., _ or -, such as bench-2")
         files = RigFiles(options.rigs)
         lock = _lock(options.rigs)
     except (FolderInUse, OSError, ValueError) as error:
@@ -89,7 +93,7 @@ async def _run(options: argparse.Namespace, files: RigFiles, rig_url: str, token
     log.info("keeps the rigs of %s", files.folder)
     await ending.wait()
     log.info("is stopping its rigs")
-    await rigs.end()  # the page sees how they end
+    await asyncio.gather(rigs.end(), asks.end())  # the page sees how they end
     link.stopping.set()
     link.wake()
     await asyncio.wait(tasks, timeout=_CLOSE_S)

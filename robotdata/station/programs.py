@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from robotdata.capture import clock
 from robotdata.files.plain_json import read_json
 from robotdata.supervisor import Lifeline, end_group, ending_of
 
+TOKEN = "ROBOTDATA_RIG_TOKEN"
 _MOST_BYTES = 4 << 20
 _LAST_S = 2.0
-_ENDING_S = 3.0
+_LOOK_S = 0.05
+_ENDING_S = 7.0
+"""Seconds between SIGTERM and SIGKILL."""
 
 
 class ProgramFailed(RuntimeError):
@@ -47,7 +52,7 @@ class Programs:
         try:
             process = await asyncio.create_subprocess_exec(
                 *self._lifeline.command(module, args, python=python or sys.executable),
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                env={key: value for key, value in os.environ.items() if key != TOKEN},
                 pass_fds=(self._lifeline.fd,),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
@@ -58,18 +63,18 @@ class Programs:
             raise ProgramFailed(f"{python or sys.executable} cannot be started: {error}") from error
         assert process.stdin is not None and process.stdout is not None and process.stderr is not None
         reading = [asyncio.create_task(_read(stream)) for stream in (process.stdout, process.stderr)]
+        timed_out = False
         try:
             process.stdin.write(stdin)
             process.stdin.close()
-            ended, timed_out = asyncio.create_task(process.wait()), False
-            await asyncio.wait({ended}, timeout=seconds)
-            if not ended.done():
-                timed_out = True
+            timed_out = not await _ends(process, seconds)
+        finally:  # also if this station ends: a robot that is being checked is released first
+            if process.returncode is None:
                 process.terminate()
-                await asyncio.wait({ended}, timeout=_ENDING_S)
-        finally:
+                await _ends(process, _ENDING_S)
             end_group(process.pid)
-        code = await ended
+        await _ends(process, _LAST_S)  # a driver that hangs in the kernel keeps its process
+        code = process.returncode if process.returncode is not None else -signal.SIGKILL
         await asyncio.wait(reading, timeout=_LAST_S)
         output, errors = (task.result() if task.done() else b"" for task in reading)
         for task in reading:
@@ -83,6 +88,17 @@ class Programs:
 def why(result: Result) -> str:
     """Return why a program gave no result, for a message."""
     return result.last_error[:300] or ending_of(result.code)
+
+
+async def _ends(process: asyncio.subprocess.Process, seconds: float) -> bool:
+    """Wait for the end of a process, and return whether it has ended.
+
+    No task waits for it, because the loop cancels every task at its own end.
+    """
+    end = clock.monotonic() + seconds
+    while process.returncode is None and clock.monotonic() < end:
+        await asyncio.sleep(_LOOK_S)
+    return process.returncode is not None
 
 
 async def _read(stream: asyncio.StreamReader) -> bytes:

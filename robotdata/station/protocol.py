@@ -15,6 +15,7 @@ HEARTBEAT_S = 2.0
 SILENT_S = 6.0
 """A station that has sent nothing for so long is offline."""
 MAX_RIGS = 32
+STATION_NAME = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,119}"
 LAST_WORDS = 40
 """Lines of a rig's output that a station remembers."""
 
@@ -61,7 +62,7 @@ class RigProcess(TypedDict):
 
 
 class StationInfo(TypedDict):
-    """The station in `hello`: `name` is the computer's, `rigs` the folder of its rig files."""
+    """The station in `hello`: `name` is the computer's (STATION_NAME), `rigs` the folder of its rig files."""
 
     name: str
     pid: int
@@ -115,7 +116,8 @@ class CameraFormat(TypedDict):
 class CameraDevice(TypedDict):
     """A camera of this computer. `url` opens it as a `pyav` camera and is stable (by-id or by-path) if possible.
 
-    `bus` names its USB bus and port, `usb_mbit` the speed of that bus; cameras on one bus share it.
+    `bus` names its USB bus and port as the kernel does ("1-2.3": bus 1, port 3 of the hub in port 2), `usb_mbit` the
+    speed of that bus; cameras on one bus share it. A format's rate is 0 if the camera does not tell it.
     """
 
     url: str

@@ -51,7 +51,7 @@ class RigFiles:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # an address of a camera may hold its password
         self._read: dict[str, tuple[tuple[int, ...], RigFile]] = {}
         self._skipped: set[str] = set()
 

@@ -13,7 +13,8 @@ from robotdata.capture.config import RigConfig, parse_config
 from robotdata.capture.errors import ConfigError
 from robotdata.station.protocol import TextError
 
-MAX_BYTES = 256 << 10
+MAX_BYTES = 64 << 10
+_MOST_PARSED = 256 << 10
 _SOURCE = "rig"
 _POSITION = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)$")
 _DEEPEST = 32
@@ -68,21 +69,28 @@ def describe(error: TextError) -> str:
 
 
 def line_of(text: str, key: str) -> int | None:
-    """Return the line of `text`, valid TOML, where a key begins, or else the table that lacks it; None if neither.
+    """Return the line of `text`, valid TOML, where a key begins, or else the table that lacks it.
 
-    A prefix of whole statements is valid, too: the key begins behind the longest prefix that does not have it.
+    A prefix of whole statements is valid, too: the key begins behind the longest prefix that does not have it. Returns
+    None if there is neither, or if finding it would take too long.
     """
     path = [part.strip("'\"") for part in key.split(".")]
-    lines = text.split("\n")
-    while path and not _has(_parsed(lines), path):
-        path.pop()
-    if not path:
+    prefixes = _Prefixes(text)
+    try:
+        while path and not _has(prefixes.parsed(len(prefixes.lines)), path):
+            path.pop()
+        return _line_of(prefixes, path) if path else None
+    except _TooLong:
         return None
+
+
+def _line_of(prefixes: _Prefixes, path: Sequence[str]) -> int:
+    lines = prefixes.lines
     without, first_with, bound = 0, len(lines), len(lines)
     while bound - without > 1:
         middle = (without + bound) // 2
         end, values = next(
-            ((end, values) for end in range(middle, bound) if (values := _parsed(lines[:end])) is not None), (bound, {})
+            ((end, values) for end in range(middle, bound) if (values := prefixes.parsed(end)) is not None), (bound, {})
         )
         if end == bound:
             bound = middle
@@ -94,11 +102,27 @@ def line_of(text: str, key: str) -> int | None:
     return 1 + next((n for n in statement if lines[n].strip() and not lines[n].lstrip().startswith("#")), without)
 
 
-def _parsed(lines: Sequence[str]) -> dict[str, Any] | None:
-    try:
-        return tomllib.loads("\n".join(lines))
-    except (ValueError, RecursionError):
-        return None
+class _TooLong(Exception):
+    pass
+
+
+class _Prefixes:
+    """The first lines of a text, parsed; only so many characters are, because a strange file may have long values."""
+
+    def __init__(self, text: str) -> None:
+        self.lines = text.split("\n")
+        self._rest = _MOST_PARSED
+
+    def parsed(self, end: int) -> dict[str, Any] | None:
+        """Return the values of the first `end` lines; None if they are not whole statements. Raises _TooLong."""
+        text = "\n".join(self.lines[:end])
+        self._rest -= len(text) + 1
+        if self._rest < 0:
+            raise _TooLong
+        try:
+            return tomllib.loads(text)
+        except (ValueError, RecursionError):
+            return None
 
 
 def _has(values: Any, path: Sequence[str]) -> bool:

@@ -10,12 +10,13 @@ from pathlib import Path
 
 from robotdata.station.errors import AskRefused
 from robotdata.station.output import Terminal
-from robotdata.station.protocol import RigProcess
+from robotdata.station.protocol import MAX_RIGS, RigProcess
 from robotdata.station.rig_files import RigFile, RigFiles
-from robotdata.station.rig_process import RigCommand, RigRunner
+from robotdata.station.rig_process import STOP_S, RigCommand, RigRunner
 from robotdata.supervisor import Lifeline
 
 log = logging.getLogger(__name__)
+_KILLED_S = 2.0
 _WAIT_S = 30
 """Seconds that a rig waits for an earlier process of it, which a killed station has left to save its take."""
 
@@ -53,10 +54,11 @@ class Rigs:
                 log.warning("rig %s is not started: %s", name, refusal.message)
 
     def report(self) -> list[RigProcess]:
-        """Return every rig that has a file or runs."""
+        """Return every rig that has a file or runs, at most MAX_RIGS."""
         files = {file.name: file for file in self.files.all()}
         running = {name for name, runner in self._runners.items() if runner.active}
-        return [self._one(name, files.get(name)) for name in sorted({*files, *running})]
+        names = [*running, *(name for name in files if name not in running)][:MAX_RIGS]
+        return [self._one(name, files.get(name)) for name in sorted(names)]
 
     async def start(self, name: str) -> None:
         """Start a rig; do nothing if it runs. Raises AskRefused."""
@@ -101,7 +103,9 @@ class Rigs:
     async def end(self) -> None:
         """Stop every rig, all at the same time; what shall run next time is not changed."""
         self._ending = True
-        await asyncio.gather(*(runner.stop() for runner in self._runners.values()))
+        stops = [asyncio.create_task(runner.stop()) for runner in self._runners.values()]
+        if stops:  # a driver that hangs in the kernel keeps its process
+            await asyncio.wait(stops, timeout=STOP_S + _KILLED_S)
         self._terminal.flush()
 
     def pids(self) -> dict[int, str]:

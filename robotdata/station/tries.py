@@ -17,7 +17,7 @@ from robotdata.station.rig_text import describe, read_rig_text
 
 _V4L2 = "v4l2:"
 _PREVIEW_S = 11.0
-_CHECK_S = 54.0
+_CHECK_S = 50.0
 _ERROR_PREFIX = "rig: "
 
 

@@ -37,6 +37,14 @@ async def soon(true: Callable[[], Any], seconds: float = 60.0) -> Any:
     return value
 
 
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that ended and was not waited for does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 class Web:
     """What a server hears of one station and its rigs, and what it asks."""
 

@@ -17,15 +17,7 @@ import pytest
 from robotdata.rig.lock import RigLock
 from robotdata.spool import list_takes, read_manifest
 from robotdata.station.protocol import ASKS, MAX_RIGS
-from tests.station.conftest import ROOT, Station, sim, soon, station_at
-
-
-def alive(pid: int) -> bool:
-    """Whether a process runs; one that ended and was not waited for does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
+from tests.station.conftest import ROOT, Station, alive, sim, soon, station_at
 
 
 async def running(station: Station, name: str = "bench", text: str = "") -> dict[str, Any]:
@@ -222,6 +214,18 @@ async def test_it_connects_again_when_the_server_was_away(station: Station) -> N
     await soon(lambda: len(station.web.of("hello")) == 2)
     (rig,) = station.web.of("hello")[1]["rigs"]
     assert (rig["state"], rig["pid"]) == ("running", report["pid"])
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [("--name", "my computer", "want letters"), ("--url", "http://server/", "want ws://host:port/ws/station/")],
+)
+def test_it_says_what_is_wrong_with_its_options(tmp_path: Path, option: str, value: str, words: str) -> None:
+    options = {"--rigs": str(tmp_path), "--spool": str(tmp_path), "--url": "ws://127.0.0.1:9/ws/station/"}
+    words_of_it = [word for pair in (options | {option: value}).items() for word in pair]
+    command = [sys.executable, "-m", "robotdata.station", *words_of_it]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2 and f"{option} is {value!r}, {words}" in done.stderr
 
 
 async def test_a_second_station_on_the_same_folder_says_who_has_it(station: Station) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 
 from robotdata.video.jpeg import encode_jpeg, jpeg_size
-from tests.station.conftest import CAMERA, Station, sim
+from tests.station.conftest import CAMERA, Station, alive, sim, soon
 
 
 def picture(width: int, height: int) -> bytes:
@@ -113,9 +114,33 @@ async def test_devices_of_a_running_rig_are_left_alone(station: Station) -> None
     assert error["code"] == "in_use" and "rig bench runs and has /dev/video99" in error["message"]
 
 
-async def test_it_answers_while_a_check_runs(station: Station) -> None:
-    text = sim().replace(CAMERA, CAMERA + "hang_after_s = 0.001\n")
-    checking: asyncio.Task[Any] = asyncio.create_task(station.web.get("check_rig", text=text))
-    assert (await station.web.get("check_text", text=text))["errors"] == []
-    assert not checking.done()
+HANGS = sim().replace(CAMERA, CAMERA + "hang_after_s = 0.001\n")
+
+
+def checks(station: Station) -> list[int]:
+    """The ids of the station's children that check a rig."""
+    assert station.process is not None
+    found = []
+    for pid in Path(f"/proc/{station.process.pid}/task/{station.process.pid}/children").read_text().split():
+        if b"--check" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            found.append(int(pid))
+    return found
+
+
+async def test_it_answers_while_a_check_runs_and_runs_one_at_a_time(station: Station) -> None:
+    checking: asyncio.Task[Any] = asyncio.create_task(station.web.get("check_rig", text=HANGS))
+    await soon(lambda: checks(station))
+    assert (await station.web.get("check_text", text=HANGS))["errors"] == []
+    (pid,) = checks(station)
+    os.kill(pid, signal.SIGSTOP)  # however quick this machine is, the check has not ended
+    assert (await station.web.refusal("check_rig", text=sim()))["code"] == "busy"
+    os.kill(pid, signal.SIGCONT)
     await checking
+
+
+async def test_a_check_ends_with_its_station(station: Station) -> None:
+    checking = asyncio.create_task(station.web.refusal("check_rig", text=HANGS))
+    (pid,) = await soon(lambda: checks(station))
+    assert await station.end() == 0
+    assert not alive(pid)
+    assert (await checking)["code"] == "ending"
