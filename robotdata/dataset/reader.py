@@ -30,6 +30,8 @@ from robotdata.files import open_real
 from robotdata.spool import plain_json
 
 MAX_INFO_BYTES = 64 << 20
+STORAGE = "parquet"
+"""The only `storage_format` that is read here; LeRobot 0.7 knows others, such as "lance"."""
 _OPEN_FILES = 8
 _CACHED_EPISODES = 4
 
@@ -246,6 +248,13 @@ def read_info(root: Path) -> dict[str, Any]:
         if version.startswith(("v1", "v2")):
             raise OldVersion(root, version)
         raise NotADataset(root, f"codebase_version is {version!r}")
+    storage = info.get("storage_format")  # absent in most datasets, which LeRobot reads as Parquet and MP4
+    if storage not in (None, STORAGE):
+        raise NotADataset(
+            root,
+            f"its storage_format is {storage!r:.40}, and only {STORAGE!r} can be read here (Parquet and MP4). Convert it "
+            "with the program that wrote it; nothing was changed",
+        )
     return info
 
 
