@@ -252,8 +252,8 @@ def read_info(root: Path) -> dict[str, Any]:
     if storage not in (None, STORAGE):
         raise NotADataset(
             root,
-            f"its storage_format is {storage!r:.40}, and only {STORAGE!r} can be read here (Parquet and MP4). Convert it "
-            "with the program that wrote it; nothing was changed",
+            f"its storage_format is {storage!r:.40}, and only {STORAGE!r} (Parquet and MP4) can be read here. Convert "
+            "it with the program that wrote it",
         )
     return info
 

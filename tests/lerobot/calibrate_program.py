@@ -1,10 +1,10 @@
-"""`python -m robotdata.devices.lerobot.calibrate` as it is, but patient with the bus, as `rig_program.py` is."""
+"""`python -m robotdata.devices.lerobot.calibrate` as it is, but patient with the bus."""
 
 from __future__ import annotations
 
 import sys
 
-import rig_program  # noqa: F401  makes the driver patient
+import patient_driver  # noqa: F401
 
 from robotdata.devices.lerobot.calibrate import main
 

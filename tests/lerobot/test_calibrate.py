@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from robotdata.station.terminals import INTERRUPT, Terminal
-from tests.lerobot.conftest import HERE, JOINTS, ArmRig
+from tests.lerobot.conftest import HERE, ArmRig
+from tests.support.feetech_arm import JOINTS
 
 ENTER = "\r"
 LOWEST, HIGHEST = [900, 950, 1000, 1050, 2048, 1100], [3100, 3000, 2900, 2800, 2048, 2700]
