@@ -74,7 +74,7 @@ interop: $(VENV)/.dev  ## open fresh datasets with the real LeRobot, and record 
 	@$(BIN)/python bench/prepare.py
 	$(BIN)/python bench/interop.py
 	@sh bench/interop_env.sh drivers > /dev/null || test $$? -eq 3
-	$(BIN)/python -m pytest $(SPREAD) -rs tests/lerobot
+	$(BIN)/python -m pytest $(SPREAD) -rs tests/lerobot tests/export/test_depth_lerobot.py
 
 bench: $(VENV)/.dev  ## run every benchmark, print JSON
 	$(BIN)/python bench/all.py

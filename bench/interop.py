@@ -1,9 +1,10 @@
-"""`make interop`: records fresh datasets through the rooms and opens them with the real LeRobot.
+"""`make interop`: records fresh datasets through the rooms and opens them with the real LeRobot, its versions in turn.
 
-LeRobot lives in an environment of its own (`interop_env.sh` makes it). The conformance script is taken from
-ROBOTDATA_CONFORMANCE, or ../shared/conformance beside the project; where there is none, `interop_check.py` beside
-this file opens each dataset and iterates a DataLoader. ROBOTDATA_INTEROP_PYTHON names an interpreter
-with another LeRobot. Arguments name the datasets to try; all by default.
+Each LeRobot lives in an environment of its own (`interop_env.sh` makes it): 0.4.4, and 0.6.1 where there is Python
+3.12. The conformance script is taken from ROBOTDATA_CONFORMANCE, or ../shared/conformance beside the project; where
+there is none, `interop_check.py` beside this file opens each dataset and iterates a DataLoader.
+ROBOTDATA_INTEROP_PYTHON names an interpreter with the only LeRobot to try. Arguments name the datasets to try; all by
+default.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ from robotdata.video.barcode import CELL, TICK_BITS, Barcode, draw  # noqa: E402
 from robotdata.video.codecs import EncodeSettings  # noqa: E402
 from robotdata.video.jpeg import encode_jpeg  # noqa: E402
 
+ENVIRONMENTS = ("datasets", "newest")
+NO_PYTHON = 3
 NAMES = [f"joint_{n}.pos" for n in range(6)]
 WIDTH, HEIGHT = 320, 240
 TASKS = ("push the cube", "Räume den Tisch auf <b>&", "pick up the 🟥 block")
@@ -67,26 +70,32 @@ TRIALS = {
 
 def main() -> int:
     wanted = sys.argv[1:] or list(TRIALS)
-    python = os.environ.get("ROBOTDATA_INTEROP_PYTHON") or _environment()
-    home = Path(tempfile.mkdtemp(prefix="robotdata-interop-"))
-    failed = []
-    try:
-        for name in wanted:
-            if not _try(name, TRIALS[name], home, python):
-                failed.append(name)
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
-    print(
-        f"interop: {len(wanted) - len(failed)} of {len(wanted)} datasets conform"
-        + (f"; not {failed}" if failed else "")
-    )
+    named = os.environ.get("ROBOTDATA_INTEROP_PYTHON")
+    pythons = [named] if named else [python for each in ENVIRONMENTS if (python := _environment(each))]
+    failed = [f"{name} ({python})" for python in pythons for name in _not_conforming(wanted, python)]
+    total = len(wanted) * len(pythons)
+    print(f"interop: {total - len(failed)} of {total} datasets conform" + (f"; not {failed}" if failed else ""))
     return 1 if failed else 0
 
 
-def _environment() -> str:
-    """The Python of the environment with LeRobot, which is made where it is missing."""
-    script = [str(ROOT / "bench/interop_env.sh")]
-    return subprocess.run(script, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+def _environment(name: str) -> str | None:
+    """The Python of an environment with LeRobot, which is made where it is missing; None, said, without Python 3.12."""
+    script = ["sh", str(ROOT / "bench/interop_env.sh"), name]
+    done = subprocess.run(script, stdout=subprocess.PIPE, text=True)
+    if done.returncode == NO_PYTHON:
+        print(f"skipped: LeRobot of the environment {name!r}, see above")
+        return None
+    done.check_returncode()
+    return done.stdout.strip()
+
+
+def _not_conforming(names: list[str], python: str) -> list[str]:
+    """Record datasets, each into a fresh folder, and return the names of those that this LeRobot does not accept."""
+    home = Path(tempfile.mkdtemp(prefix="robotdata-interop-"))
+    try:
+        return [name for name in names if not _try(name, TRIALS[name], home, python)]
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
 
 
 def _try(name: str, trial: Trial, home: Path, python: str) -> bool:

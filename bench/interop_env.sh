@@ -1,9 +1,15 @@
 #!/bin/sh
 # Makes an environment with the real LeRobot when it is missing or its requirements changed; prints its python.
 #   interop_env.sh          LeRobot 0.4.4, which loads datasets (any Python)
+#   interop_env.sh newest   LeRobot 0.6.1, which loads datasets (Python 3.12; without one, exit code 3)
 #   interop_env.sh drivers  LeRobot 0.6.1 with its drivers, which record (Python 3.12; without one, exit code 3)
 set -eu
 here=$(cd "$(dirname "$0")/.." && pwd)
+python312() {
+    for each in ${PYTHON:-} python3.12 "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.12*/bin/python3.12; do
+        if "$each" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 12))' 2> /dev/null; then echo "$each"; return; fi
+    done
+}
 case ${1:-datasets} in
     datasets)
         venv=${ROBOTDATA_INTEROP_VENV:-$here/.venv-interop}
@@ -11,17 +17,20 @@ case ${1:-datasets} in
         plain=$here/requirements-interop.txt
         alone=$here/requirements-interop-nodeps.txt
         ;;
+    newest)
+        venv=${ROBOTDATA_NEWEST_VENV:-$here/.venv-lerobot-datasets}
+        python=$(python312)
+        plain=
+        alone=$here/requirements-lerobot-datasets.txt
+        ;;
     drivers)
         venv=${ROBOTDATA_LEROBOT_VENV:-$here/.venv-lerobot}
-        python=
-        for each in ${PYTHON:-} python3.12 "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.12*/bin/python3.12; do
-            if "$each" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 12))' 2> /dev/null; then python=$each; break; fi
-        done
+        python=$(python312)
         plain=
         alone=$here/requirements-lerobot.txt
         ;;
     *)
-        echo "usage: interop_env.sh [datasets|drivers]" >&2
+        echo "usage: interop_env.sh [datasets|newest|drivers]" >&2
         exit 2
         ;;
 esac

@@ -2,10 +2,10 @@
 
     python bench/record_load.py [--seconds 20] [--takes 30] [--rounds 3] [--load] [--drawn] [--depth]
 
-Prints JSON: this process's share of one core, and how many times that of a bare loop that encodes as many of the same
-pictures to JPEG (both in turn, `--rounds` times); dropped frames and ticks, the loop's jitter, and the time from
-stopping one take to the first row of the next. Without `--drawn` the cameras give ready pictures, as real
-cameras do, so that the figures are those of recording and not of the simulator's drawing. `--load` encodes AV1
+Prints JSON: this process's share of one core, and how many times that of encoding as many of the same pictures to
+JPEG in one go, and paced as cameras are (in turn, `--rounds` times); dropped frames and ticks, the loop's jitter, and
+the time from stopping one take to the first row of the next. Without `--drawn` the cameras give ready pictures, as
+real cameras do, so that the figures are those of recording and not of the simulator's drawing. `--load` encodes AV1
 in a second process (nice 10) all the while. With `--depth` the last of the cameras gives depth.
 """
 
@@ -18,6 +18,7 @@ import os
 import resource
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -146,6 +147,32 @@ def bare_loop(frames: int) -> float:
     return time.process_time() - began
 
 
+def paced_loop(seconds: float) -> float:
+    """Share of a core of three threads that read a camera each and encode its pictures, and do nothing else.
+
+    Unlike the bare loop they sleep between two pictures and wake at the same time, as recording does: cores that have
+    slept, or that share what two threads need, take longer for the same work.
+    """
+    used = []
+
+    def encode(name: str, index: int) -> None:
+        camera = ReadyCamera(DeviceContext("bench", 30, name, WIDTH, HEIGHT, 30, index), Options({}, "bench"))
+        camera.connect()
+        began, end = time.thread_time(), time.monotonic() + seconds
+        while time.monotonic() < end:
+            picture = camera.read()
+            assert picture.rgb is not None
+            encode_jpeg(picture.rgb)
+        used.append(time.thread_time() - began)
+
+    threads = [threading.Thread(target=encode, args=(name, at)) for at, name in enumerate(("front", "top", "wrist"))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sum(used) / seconds
+
+
 def quick_takes(machine: Machine, takes: int) -> dict[str, float]:
     """From `stop` to the next take's first row, milliseconds."""
     waits = []
@@ -189,15 +216,16 @@ def main() -> None:
         machine.start()
         wait(lambda: machine.state == "idle")
         before, began = frames.value, time.monotonic()
-        shares, ratios = [], []
+        shares, ratios, paced = [], [], []
         for _ in range(options.rounds):  # in turn, so that both meet the same machine
             take = one_take(machine, options.seconds)
             frames_taken = sum(take["frames"].values())
             bare_share = bare_loop(frames_taken) / take["seconds"]
             shares.append(round(bare_share, 3))
             ratios.append(round(take["core_share"] / bare_share, 2))
+            paced.append(round(take["core_share"] / paced_loop(options.seconds), 2))
         result = {"load": options.load, "cameras": kind, "take": take}
-        result |= {"bare_jpeg_core_share": shares, "to_bare_jpeg": ratios}
+        result |= {"bare_jpeg_core_share": shares, "to_bare_jpeg": ratios, "to_paced_jpeg": paced}
         result["stop_to_start_ms"] = quick_takes(machine, options.takes)
         result["encoder_fps"] = round((frames.value - before) / (time.monotonic() - began), 1)
         machine.stop()

@@ -29,6 +29,8 @@ from robotdata.dataset.unfinished import unfinished
 from robotdata.files import open_real, plain_json
 
 MAX_INFO_BYTES = 64 << 20
+STORAGE = "parquet"
+"""The only `storage_format` that is read here; LeRobot 0.7 knows others, such as "lance"."""
 _OPEN_FILES = 8
 _CACHED_EPISODES = 4
 
@@ -245,6 +247,13 @@ def read_info(root: Path) -> dict[str, Any]:
         if version.startswith(("v1", "v2")):
             raise OldVersion(root, version)
         raise NotADataset(root, f"codebase_version is {version!r}")
+    storage = info.get("storage_format")  # absent in most datasets, which LeRobot reads as Parquet and MP4
+    if storage not in (None, STORAGE):
+        raise NotADataset(
+            root,
+            f"its storage_format is {storage!r:.40}, and only {STORAGE!r} (Parquet and MP4) can be read here. Convert "
+            "it with the program that wrote it",
+        )
     return info
 
 

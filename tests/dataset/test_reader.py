@@ -143,6 +143,8 @@ def test_it_knows_its_episodes(six: Bench, index: object) -> None:
     ("changes", "words"),
     [
         ({"codebase_version": "v4.0"}, "codebase_version is 'v4.0'"),
+        ({"storage_format": "lance"}, "storage_format is 'lance'"),
+        ({"storage_format": ["parquet"]}, "storage_format is"),
         ({"fps": 0}, "fps is 0"),
         ({"features": {}}, "has no features"),
         ({"features": {"a": 3}}, "feature 'a' has no dtype"),
@@ -152,6 +154,20 @@ def test_it_refuses_in_words(six: Bench, changes: dict[str, object], words: str)
     change_info(six, **changes)
     with pytest.raises(NotADataset, match=words):
         six.open()
+
+
+@pytest.mark.parametrize("storage", [None, "parquet"])
+def test_a_dataset_may_say_that_it_is_parquet(six: Bench, storage: str | None) -> None:
+    change_info(six, storage_format=storage)
+    assert len(six.open().rows(0))
+
+
+def test_nothing_is_added_to_a_dataset_of_another_storage(six: Bench) -> None:
+    change_info(six, storage_format="lance")
+    before = six.fingerprint()
+    with pytest.raises(NotADataset, match="storage_format"):
+        six.commit([])
+    assert six.fingerprint() == before
 
 
 def test_it_names_the_version_of_an_old_dataset(testdata: Path) -> None:

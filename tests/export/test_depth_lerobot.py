@@ -21,9 +21,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.mark.parametrize("scale", [SCALE, DepthScale(0.0, 4.095, use_log=False)])
 def test_lerobot_gives_back_the_depth_that_was_measured(tmp_path: Path, scale: DepthScale) -> None:
-    python = os.environ.get("ROBOTDATA_INTEROP_PYTHON", "")
+    newest = os.environ.get("ROBOTDATA_NEWEST_VENV") or ROOT / ".venv-lerobot-datasets"
+    python = os.environ.get("ROBOTDATA_INTEROP_PYTHON") or str(Path(newest) / "bin/python")
     if not Path(python).is_file():
-        pytest.skip("ROBOTDATA_INTEROP_PYTHON names no Python with LeRobot 0.6")
+        pytest.skip(f"no LeRobot 0.6 at {python}: `make interop` makes it where there is Python 3.12")
     root, made = tmp_path / "datasets" / "cubes", []
     for number in (1, 2):
         folder = make_take(tmp_path / "spool", 12, episode=number, cameras=("front",), depth=("far",), scale=scale)

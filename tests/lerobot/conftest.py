@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -17,13 +16,11 @@ import pytest
 from websockets.asyncio.server import serve
 
 from robotdata.spool import read_manifest
+from tests.support.feetech_arm import Arm
 from tests.support.rig_link import Web, soon
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-JOINTS = ("shoulder_pan", "shoulder_lift", "elbow_flex", "wrist_flex", "wrist_roll", "gripper")
-LOW, HIGH = 1000, 3000
-TORQUE, GOAL, POSITION, MIN_LIMIT, MAX_LIMIT = 40, 42, 56, 9, 11
 
 
 def python_of_lerobot() -> Path:
@@ -45,62 +42,6 @@ def environment(lerobot: Path) -> dict[str, str]:
     has_torch = subprocess.run([lerobot, "-c", "import torch"], capture_output=True).returncode == 0
     path = [str(ROOT), str(HERE / "plugins"), *([] if has_torch else [str(HERE / "torch_names")])]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(path), "ROBOTDATA_LOG": "INFO", "DISPLAY": ""}
-
-
-class Arm:
-    """Six servos at a serial port, calibrated to LOW..HIGH, and its calibration file."""
-
-    def __init__(self, folder: Path, name: str) -> None:
-        self.name, self.folder = name, folder
-        command = [sys.executable, HERE / "feetech_bus.py", *map(str, range(1, len(JOINTS) + 1))]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.port = self._answer()
-        for servo in range(1, len(JOINTS) + 1):
-            self.put(servo, MIN_LIMIT, LOW)
-            self.put(servo, MAX_LIMIT, HIGH)
-        self.write_calibration(LOW, HIGH)
-
-    @property
-    def calibration(self) -> Path:
-        return self.folder / f"{self.name}.json"
-
-    def write_calibration(self, low: int, high: int) -> None:
-        motors = {
-            joint: {"id": servo, "drive_mode": 0, "homing_offset": 0, "range_min": low, "range_max": high}
-            for servo, joint in enumerate(JOINTS, 1)
-        }
-        self.calibration.write_text(json.dumps(motors))
-
-    def _answer(self) -> str:
-        assert self.process.stdout is not None
-        return self.process.stdout.readline().strip()
-
-    def do(self, name: str, **arguments: Any) -> Any:
-        assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps({"do": name, **arguments}) + "\n")
-        self.process.stdin.flush()
-        return json.loads(self._answer())
-
-    def put(self, servo: int, address: int, value: int, size: int = 2) -> None:
-        self.do("put", servo=servo, address=address, value=value, size=size)
-
-    def get(self, servo: int, address: int, size: int = 2) -> int:
-        return int(self.do("get", servo=servo, address=address, size=size))
-
-    def pose(self) -> list[int]:
-        return [self.get(servo, POSITION) for servo in range(1, len(JOINTS) + 1)]
-
-    def torque(self) -> list[int]:
-        return [self.get(servo, TORQUE, 1) for servo in range(1, len(JOINTS) + 1)]
-
-    def move(self, steps: list[int]) -> None:
-        """Move the arm by hand."""
-        for servo, position in enumerate(steps, 1):
-            self.put(servo, POSITION, position)
-
-    def close(self) -> None:
-        self.process.kill()
-        self.process.communicate()
 
 
 class Reader:

@@ -15,7 +15,8 @@ from robotdata.spool import Take
 from robotdata.video.barcode import read
 from robotdata.video.codecs import EncodeSettings
 from robotdata.video.jpeg import decode_jpeg
-from tests.lerobot.conftest import JOINTS, ROOT, ArmRig
+from tests.lerobot.conftest import ROOT, ArmRig
+from tests.support.feetech_arm import JOINTS
 from tests.support.rig_link import soon
 
 FRONT = "observation.images.front"

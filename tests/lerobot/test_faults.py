@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from robotdata.spool import Take
-from tests.lerobot.conftest import Arm, ArmRig
+from tests.lerobot.conftest import ArmRig
+from tests.support.feetech_arm import Arm
 from tests.support.rig_link import soon
 
 MODEL = 3

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from robotdata.spool import Take
-from tests.lerobot.conftest import JOINTS, ROOT, ArmRig, Reader
+from tests.lerobot.conftest import ROOT, ArmRig, Reader
+from tests.support.feetech_arm import JOINTS
 from tests.support.rig_link import soon
 
 BROKEN = "ModuleNotFoundError: No module named 'broken_arm_sdk'"

@@ -60,21 +60,25 @@ class Driver:
             log.warning("%s: not recorded: %s", self.settings.where, ", ".join([*others, *pictures]))
         return [str(name) for name in numbers]
 
-    def connect(self) -> None:
-        """Connect, without ever asking for a calibration. Raises DeviceError, saying what to do."""
+    def connect(self, *, calibrated: bool = True) -> None:
+        """Connect, without ever asking for a calibration. Raises DeviceError, saying what to do.
+
+        `calibrated=False` accepts a device that still needs its calibration.
+        """
         for lock in self._locks:
             lock.acquire()
         with self._errors():
             self.device = self.settings.library.make(self.settings.config)
-            self._check_can_be_calibrated()
+            if calibrated:
+                self._check_can_be_calibrated()
             # `calibrate` asks on the terminal, where nobody answers a rig. Some devices do not have the argument.
             asks = "calibrate" in inspect.signature(self.device.connect).parameters
             self.device.connect(**({"calibrate": False} if asks else {}))
             if not self.device.is_connected:  # LeRobot's keyboards only log why
                 shown = os.environ.get("DISPLAY") or not hasattr(self.device, "listener")
                 raise DeviceError("LeRobot's driver has not connected; see the rig's log" if shown else NEEDS_DISPLAY)
-            calibrated = self.device.is_calibrated
-            if calibrated is not None and not calibrated:
+            agrees = self.device.is_calibrated if calibrated else None
+            if agrees is not None and not agrees:
                 raise DeviceError(self._not_calibrated())
 
     def call(self, method: str, *args: Any) -> dict[str, Any]:

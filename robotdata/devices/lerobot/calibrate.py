@@ -1,0 +1,93 @@
+"""`python -m robotdata.devices.lerobot.calibrate FILE ROLE`: calibrate a device of a rig file by LeRobot's own dialog.
+
+It asks and shows what `lerobot-calibrate` does, on the terminal that runs it, with the keys of the rig file's table, so
+that the calibration is stored where the rig will look for it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from robotdata.capture.config import RigConfig, read_config
+from robotdata.capture.errors import CaptureError, ConfigError
+from robotdata.devices.lerobot.configs import Settings, read_settings
+from robotdata.devices.lerobot.driver import Driver, arms_of
+from robotdata.files.new_file import write_new_bytes
+
+ROLES = ("robot", "teleoperator")
+INTERRUPTED = 130
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Calibrate; return 0 when it is done, 1 with one sentence on stderr when it failed, 130 after Ctrl-C."""
+    options = _options(arguments)
+    try:
+        calibrate(settings_of(read_config(options.file), options.role))
+    except KeyboardInterrupt:
+        _say("\nStopped. The calibration file is as it was before; if the motors differ from it, calibrate again.")
+        return INTERRUPTED
+    except (CaptureError, OSError) as error:
+        _say(f"Not calibrated: {error}.")
+        return 1
+    _say("Calibrated. The motors have no torque now.")
+    return 0
+
+
+def settings_of(config: RigConfig, role: str) -> Settings:
+    """Return LeRobot's settings for a device of a rig. Raises ConfigError if another kind of driver runs it."""
+    device = config.robot if role == "robot" else config.teleoperator
+    if device.kind != "lerobot":
+        raise ConfigError(f"{role}.kind", f'is {device.kind!r}; only devices of kind = "lerobot" are calibrated here')
+    settings = read_settings(role, device.options)
+    if settings.config.id is None:
+        raise ConfigError(
+            f"{role}.id", 'is missing; choose a name, such as id = "my_arm": the calibration is kept by it'
+        )
+    return settings
+
+
+def calibrate(settings: Settings) -> None:
+    """Run LeRobot's dialog for one device; the files that it replaces are copied first, and their names are printed.
+
+    Raises DeviceError with what to do if the device cannot be connected, or the dialog fails.
+    """
+    driver = Driver(settings)
+    try:
+        driver.connect(calibrated=False)
+        for copy in back_up(arm.calibration_fpath for arm in arms_of(driver.device)):
+            _say(f"The calibration so far is kept in {copy}.")
+        driver.call("calibrate")
+    finally:
+        driver.disconnect()
+
+
+def back_up(files: Iterable[Path]) -> list[Path]:
+    """Copy each existing file beside itself, under a name with the time, and return the copies."""
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    copies = []
+    for path in files:
+        if path.is_file():
+            copy = path.with_name(f"{path.name}.{stamp}.old")
+            write_new_bytes(copy, path.read_bytes())
+            copies.append(copy)
+    return copies
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m robotdata.devices.lerobot.calibrate", description=__doc__)
+    parser.add_argument("file", type=Path, help="the rig file (TOML)")
+    parser.add_argument("role", choices=ROLES, help="which of its devices")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
