@@ -13,6 +13,7 @@ urlpatterns = [
     path("rigs/add/", rigs.rig_add, name="rig-add"),
     path("rigs/tiles/", home.rig_tiles, name="rig-tiles"),
     path("rigs/<str:name>/edit/", rigs.rig_edit, name="rig-edit"),
+    path("rigs/<str:name>/calibrate/", rigs.rig_calibrate, name="rig-calibrate"),
     path("newest/", home.newest, name="newest"),
     path("record/", record.record_any, name="record-any"),
     path("record/<str:name>/", record.record, name="record"),

@@ -14,6 +14,7 @@ from robotdata.websocket import BadMessage
 
 MAX_RIG_TEXT = 262_144
 """Characters of a rig file."""
+MAX_DIALOG_TEXT = 1 << 17
 LONGEST_PREVIEW = 4_000_000
 """Characters of a picture in base64: that of one message and more."""
 
@@ -267,8 +268,25 @@ class CheckedRig(Plain):
     lines: list[CheckLine] = Field(max_length=64)
 
 
+class Begun(Plain):
+    """A dialog that has begun: its id, and the size of its terminal in characters."""
+
+    dialog: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{1,64}$")]
+    rows: Annotated[int, Field(ge=1, le=500)]
+    columns: Annotated[int, Field(ge=1, le=500)]
+
+
+class DialogOutput(Plain):
+    """What a terminal shows from position `first` to `next`; `exit_code` is None while its program runs."""
+
+    text: Annotated[str, Field(max_length=MAX_DIALOG_TEXT)]
+    first: Number
+    next: Number
+    exit_code: int | None = None
+
+
 class Nothing(Plain):
-    """The answer to start, stop, restart and remove."""
+    """The answer to asks that only do something."""
 
 
 RESULTS: dict[str, type[Plain]] = {
@@ -283,6 +301,10 @@ RESULTS: dict[str, type[Plain]] = {
     "stop_rig": Nothing,
     "restart_rig": Nothing,
     "check_rig": CheckedRig,
+    "calibrate": Begun,
+    "dialog_read": DialogOutput,
+    "dialog_write": Nothing,
+    "dialog_end": Nothing,
 }
 if RESULTS.keys() != ASKS.keys():
     raise TypeError(f"each of ASKS needs a shape of its answer; differs: {RESULTS.keys() ^ ASKS.keys()}")

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from django.http import HttpResponse
+from csp.constants import SELF, UNSAFE_INLINE
+from csp.decorators import csp_update
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
@@ -19,7 +21,8 @@ from recorder.models import Rig, Station
 from recorder.views.request import Request
 
 _TONES = {"running": "accent", "starting": "accent", "failed": "bad"}
-_STILL = {"sim", "replay"}
+CALIBRATED = ("robot", "teleoperator")
+_STILL = {"sim", "replay", "gymnasium"}
 """Robots that cannot fall."""
 
 
@@ -57,6 +60,11 @@ class ListedRig:
     def is_recording(self) -> bool:
         """Return whether a take would end with it."""
         return self.row is not None and self.row.state in ("recording", "saving")
+
+    @property
+    def can_be_calibrated(self) -> bool:
+        """Return whether LeRobot drives its robot or its teleoperator."""
+        return any(str(self.process.get(role) or "").startswith("lerobot") for role in CALIBRATED)
 
     @property
     def may_fall(self) -> bool:
@@ -103,6 +111,23 @@ def rig_edit(request: Request, name: str) -> HttpResponse:
     station = request.GET.get("station") or getattr(station_of(name), "name", "")
     chosen = get_object_or_404(Station, name=station)
     return _form(request, [chosen], chosen, {"text": "", "read": name, "name": ""}, edited=name)
+
+
+# The terminal pane writes its own style elements. The decorator is typed for HttpRequest alone.
+@csp_update({"style-src": [SELF, UNSAFE_INLINE]})  # type: ignore[arg-type]
+@require_GET
+def rig_calibrate(request: Request, name: str) -> HttpResponse:
+    """The page that calibrates the devices of a rig. Answers 404 if no station has it."""
+    expire_stations()
+    station = get_object_or_404(Station, name=request.GET.get("station") or getattr(station_of(name), "name", ""))
+    process = next((each for each in station.rigs if each["name"] == name), None)
+    if process is None:
+        raise Http404(f"The station of {station.name} has no rig {name}.")
+    roles = [(role, process[role]) for role in CALIBRATED if str(process.get(role) or "").startswith("lerobot")]
+    role = request.GET.get("role") or (roles[0][0] if roles else "")
+    rig = _listed(station, process, {row.name: row for row in Rig.objects.filter(name=name)})
+    context = {"station": station, "rig": rig, "name": name, "roles": roles, "role": role}
+    return render(request, "recorder/rig_calibrate.html", context)
 
 
 def _form(

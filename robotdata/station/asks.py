@@ -4,34 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from robotdata.station.devices import Devices as DeviceWatch
+from robotdata.station.calibrations import Calibrations
+from robotdata.station.dialogs import COLUMNS, LONGEST_INPUT, ROWS, Dialog
 from robotdata.station.errors import AskRefused
-from robotdata.station.kinds import list_kinds
-from robotdata.station.programs import Programs
-from robotdata.station.protocol import ASKS, Answer, CheckedRig, CheckedText, Devices, Kinds, Preview, RigText, Written
+from robotdata.station.protocol import ASKS, Answer, Begun, CheckedText, DialogOutput, RigText, Written
 from robotdata.station.rig_text import MAX_BYTES, read_rig_text
 from robotdata.station.rigs import Rigs
 from robotdata.station.tries import check_rig, preview
 
 log = logging.getLogger(__name__)
 MOST_AT_ONCE = 64
-_PREVIEWS = 3
-_WAIT_S = 2.0
+READ_WAIT_S = 0.5
 _LONGEST_ID = 100
 _LONGEST_PATH = 2000
 Handler = Callable[[Mapping[str, Any]], Awaitable[Any]]
 
 
 class Asks:
-    """Answers asks about rigs and devices, many at a time. Few programs that try devices run at the same time."""
+    """Answers asks about `rigs` and their calibrations, many at a time."""
 
-    def __init__(self, rigs: Rigs, devices: DeviceWatch, programs: Programs) -> None:
-        self._rigs, self._devices, self._programs = rigs, devices, programs
-        self._previewing, self._checking = asyncio.Semaphore(_PREVIEWS), asyncio.Semaphore(1)
+    def __init__(self, rigs: Rigs, calibrations: Calibrations) -> None:
+        self._rigs = rigs
+        self._calibrations = calibrations
+        self._waiting = ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="dialog")
         self._handlers: dict[str, Handler] = {
             "devices": self._list_devices,
             "preview": self._preview,
@@ -44,6 +43,10 @@ class Asks:
             "start_rig": self._start_rig,
             "stop_rig": self._stop_rig,
             "restart_rig": self._restart_rig,
+            "calibrate": self._calibrate,
+            "dialog_read": self._dialog_read,
+            "dialog_write": self._dialog_write,
+            "dialog_end": self._dialog_end,
         }
         self._running: set[asyncio.Future[Any]] = set()
 
@@ -142,6 +145,30 @@ class Asks:
 
     async def _restart_rig(self, args: Mapping[str, Any]) -> None:
         await self._rigs.restart(_text(args, "name"))
+
+    async def _calibrate(self, args: Mapping[str, Any]) -> Begun:
+        key = await self._in_thread(self._calibrations.begin, _text(args, "name"), _text(args, "role"))
+        return {"dialog": key, "rows": ROWS, "columns": COLUMNS}
+
+    async def _dialog_read(self, args: Mapping[str, Any]) -> DialogOutput:
+        after = args.get("after")
+        if not isinstance(after, int) or isinstance(after, bool) or after < 0:
+            raise AskRefused("bad_args", f"after: want a position from 0, got {after!r:.60}")
+        output = await self._in_thread(self._dialog(args).read, after, READ_WAIT_S)
+        return {"text": output.text, "first": output.first, "next": output.next, "exit_code": output.exit_code}
+
+    async def _dialog_write(self, args: Mapping[str, Any]) -> None:
+        await self._in_thread(self._dialog(args).write, _text(args, "text", LONGEST_INPUT))
+
+    async def _dialog_end(self, args: Mapping[str, Any]) -> None:
+        await self._in_thread(self._dialog(args).end)
+
+    def _dialog(self, args: Mapping[str, Any]) -> Dialog:
+        return self._calibrations.get(_text(args, "dialog"))
+
+    async def _in_thread(self, function: Callable[..., Any], *args: Any) -> Any:
+        # Not asyncio's own few threads: an answer to somebody else must not wait for a reader of a quiet dialog.
+        return await asyncio.get_running_loop().run_in_executor(self._waiting, function, *args)
 
 
 @asynccontextmanager

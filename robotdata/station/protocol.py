@@ -31,6 +31,10 @@ ASKS = {
     "stop_rig": 40.0,
     "restart_rig": 40.0,
     "check_rig": 60.0,
+    "calibrate": 10.0,
+    "dialog_read": 10.0,
+    "dialog_write": 5.0,
+    "dialog_end": 20.0,
 }
 """What the server may ask a station, and how many seconds the answer may take."""
 
@@ -231,6 +235,31 @@ class CheckedRig(TypedDict):
     """The answer to `check_rig` {text}: every device connected, read once and released; a robot is never moved."""
 
     lines: list[CheckLine]
+
+
+class Begun(TypedDict):
+    """The answer to `calibrate` {name, role}: the id of the dialog on a terminal of `rows` and `columns`.
+
+    `role` is robot or teleoperator. Refused with `running` while the rig's process runs.
+    """
+
+    dialog: str
+    rows: int
+    columns: int
+
+
+class DialogOutput(TypedDict):
+    """The answer to `dialog_read` {dialog, after}: what a terminal shows, from position `first` to `next`.
+
+    It comes as soon as there is something after the position `after`, or within half a second. `exit_code` is that of
+    the program, None while it runs. `dialog_write` {dialog, text} types, where "\\x03" is Ctrl-C; `dialog_end` {dialog}
+    ends the program, which releases its device.
+    """
+
+    text: str
+    first: int
+    next: int
+    exit_code: int | None
 
 
 class AnswerError(TypedDict):

@@ -108,9 +108,9 @@ class Rigs:
             await asyncio.wait(stops, timeout=STOP_S + _KILLED_S)
         self._terminal.flush()
 
-    def pids(self) -> dict[int, str]:
-        """Return the names of the rigs that run, by the ids of their processes."""
-        return {runner.pid: name for name, runner in self._runners.items() if runner.pid is not None}
+    def is_active(self, name: str) -> bool:
+        """Return whether the rig has a process, or will have one again."""
+        return name in self._runners and self._runners[name].active
 
     def running_files(self) -> list[RigFile]:
         """Return the files of the rigs whose processes run, as they are now."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from robotdata.station.terminals import INTERRUPT, Terminal
+from robotdata.station import dialogs as station_dialogs
 from tests.lerobot.conftest import HERE, ArmRig
 from tests.support.feetech_arm import JOINTS
 
@@ -21,10 +21,11 @@ LONG_S = 120.0
 class Dialog:
     """The terminal of a calibration, read from its beginning."""
 
-    def __init__(self, rig: ArmRig, role: str, **environment: str) -> None:
+    def __init__(self, rig: ArmRig, role: str) -> None:
         rig.write()
         program = [str(rig.python), str(HERE / "calibrate_program.py"), str(rig.file), role]
-        self.terminal = Terminal(program, rig.environment | {"IMPATIENT_AT": str(rig.impatient), **environment})
+        environment = rig.environment | {"IMPATIENT_AT": str(rig.impatient)}
+        self.terminal = station_dialogs.Dialog(program, environment)
         self.text, self.at = "", 0
         self.exit_code: int | None = None
 
@@ -103,7 +104,7 @@ def test_an_interrupted_calibration_changes_no_file_and_frees_the_arm(rig: ArmRi
     dialog.until("or type 'c' and press ENTER")
     dialog.terminal.write(f"c{ENTER}")
     dialog.until("middle of its range")
-    dialog.terminal.write(INTERRUPT)
+    dialog.terminal.write(station_dialogs.INTERRUPT)
     assert dialog.ended() == 130, dialog.text
     assert kept(rig) == before
     assert rig.follower.torque() == [0] * 6

@@ -17,7 +17,7 @@ TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
 
 
 def vendored() -> dict[str, str]:
-    rows = re.findall(r"^\| ([\w.-]+) \| [\w.-]+ \| [\d.]+ \| [\w-]+ \| ([0-9a-f]{64}) \|$", readme(), re.M)
+    rows = re.findall(r"^\| ([\w.-]+) \| [@/\w.-]+ \| [\d.]+ \| [\w-]+ \| ([0-9a-f]{64}) \|$", readme(), re.M)
     return dict(rows)
 
 
@@ -26,7 +26,7 @@ def readme() -> str:
 
 
 def test_it_lists_every_vendored_file_with_its_sum() -> None:
-    ours = {p.name for p in VENDOR.iterdir() if p.is_file() and p.suffix in {".js", ".css"}}
+    ours = {p.name for p in VENDOR.iterdir() if p.is_file() and p.suffix in {".js", ".mjs", ".css"}}
     assert ours <= vendored().keys()
 
 

@@ -1,4 +1,4 @@
-"""Programs that ask questions on a terminal, such as a calibration, each on a pseudo-terminal that a page shows."""
+"""Dialogs: programs that ask questions on a terminal, such as a calibration; a page shows their pseudo-terminals."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ import threading
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 MOST = 4
-"""Terminals with a running program, and as many that have ended and can still be read."""
+"""Dialogs that run, and as many that have ended and can still be read."""
 MOST_CHARACTERS = 1 << 18
+MOST_READ = 1 << 16
 LONGEST_INPUT = 1000
 ROWS, COLUMNS = 30, 100
 INTERRUPT = "\x03"
@@ -27,8 +27,8 @@ _READ_BYTES = 1 << 16
 _GRACE_S = 5.0
 
 
-class TerminalError(Exception):
-    """A terminal cannot be opened, or there is none with this id; the message says why and what to do."""
+class DialogError(Exception):
+    """A dialog cannot be opened, or there is none with this id; the message says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Output:
     exit_code: int | None
 
 
-class Terminal:
+class Dialog:
     """One program on a pseudo-terminal of ROWS x COLUMNS; its newest MOST_CHARACTERS of output are kept.
 
     Raises OSError if the program cannot be started.
@@ -63,7 +63,7 @@ class Terminal:
         self._text, self._first = "", 0
         self._exit_code: int | None = None
         self._changed = threading.Condition()
-        self._thread = threading.Thread(target=self._read_all, name="terminal", daemon=True)
+        self._thread = threading.Thread(target=self._read_all, name="dialog", daemon=True)
         self._thread.start()
 
     @property
@@ -72,11 +72,16 @@ class Terminal:
         return self._exit_code is None
 
     def read(self, after: int, wait_s: float) -> Output:
-        """Return the output from position `after`, once there is some or the program has ended, or after `wait_s`."""
+        """Return the output from position `after`, once there is some or the program has ended, or after `wait_s`.
+
+        At most MOST_READ characters; the exit code comes with the last of them.
+        """
         with self._changed:
             self._changed.wait_for(lambda: after < self._end or self._exit_code is not None, wait_s)
             first = min(max(after, self._first), self._end)
-            return Output(self._text[first - self._first :], first, self._end, self._exit_code)
+            text = self._text[first - self._first :][:MOST_READ]
+            end = first + len(text)
+            return Output(text, first, end, self._exit_code if end == self._end else None)
 
     def write(self, text: str) -> None:
         """Type `text`; Ctrl-C in it interrupts the program. A program that has ended gets nothing."""
@@ -124,49 +129,44 @@ class Terminal:
             self._changed.notify_all()
 
 
-class Terminals:
-    """The terminals of a station, by id. Any thread may call any method."""
+class Dialogs:
+    """The dialogs of a station, by id. Any thread may call any method."""
 
     def __init__(self) -> None:
-        self._terminals: dict[str, tuple[Terminal, list[Path]]] = {}
+        self._dialogs: dict[str, Dialog] = {}
         self._lock = threading.Lock()
 
-    def open(self, command: Sequence[str], environment: Mapping[str, str], temporary: Sequence[Path] = ()) -> str:
-        """Start a program and return its terminal's id. The files `temporary` are removed with the terminal.
+    def open(self, command: Sequence[str], environment: Mapping[str, str]) -> str:
+        """Start a program and return the dialog's id.
 
-        Raises TerminalError if MOST programs run, or the program cannot be started.
+        Raises DialogError if MOST programs run, or the program cannot be started.
         """
         with self._lock:
-            self._forget_ended()
-            if sum(terminal.is_running for terminal, _ in self._terminals.values()) >= MOST:
-                raise TerminalError(f"{MOST} calibrations run already. End one of them first")
+            ended = [key for key, dialog in self._dialogs.items() if not dialog.is_running]
+            for key in ended[: max(0, len(ended) - MOST + 1)]:
+                del self._dialogs[key]
+            if sum(dialog.is_running for dialog in self._dialogs.values()) >= MOST:
+                raise DialogError(f"{MOST} calibrations run already. End one of them first")
             try:
-                terminal = Terminal(command, environment)
+                dialog = Dialog(command, environment)
             except OSError as error:
-                raise TerminalError(f"{command[0]} cannot be started: {error.strerror}") from error
+                raise DialogError(f"{command[0]} cannot be started: {error.strerror}") from error
             key = uuid.uuid4().hex
-            self._terminals[key] = terminal, list(temporary)
+            self._dialogs[key] = dialog
             return key
 
-    def get(self, key: str) -> Terminal:
-        """Return a terminal. Raises TerminalError if there is none with this id, or it has been forgotten."""
+    def get(self, key: str) -> Dialog:
+        """Return a dialog. Raises DialogError if there is none with this id, or it has been forgotten."""
         with self._lock:
-            if key not in self._terminals:
-                raise TerminalError("This terminal has been closed. Start again")
-            return self._terminals[key][0]
+            if key not in self._dialogs:
+                raise DialogError("This dialog has been closed. Start again")
+            return self._dialogs[key]
 
     def close(self) -> None:
-        """End all programs."""
+        """End all programs, at the same time."""
         with self._lock:
-            for key in list(self._terminals):
-                self._terminals[key][0].end()
-                self._remove(key)
-
-    def _forget_ended(self) -> None:
-        ended = [key for key, (terminal, _) in self._terminals.items() if not terminal.is_running]
-        for key in ended[: max(0, len(ended) - MOST + 1)]:
-            self._remove(key)
-
-    def _remove(self, key: str) -> None:
-        for path in self._terminals.pop(key)[1]:
-            path.unlink(missing_ok=True)
+            ending = [threading.Thread(target=dialog.end) for dialog in self._dialogs.values()]
+        for thread in ending:
+            thread.start()
+        for thread in ending:
+            thread.join()

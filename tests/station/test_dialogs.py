@@ -1,4 +1,4 @@
-"""Programs on a station's terminals: what they print is read once, what is typed reaches them, and they end."""
+"""Programs on a station's dialogs: what they print is read once, what is typed reaches them, and they end."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from robotdata.station import terminals
-from robotdata.station.terminals import Output, Terminal, TerminalError, Terminals
+from robotdata.station import dialogs
+from robotdata.station.dialogs import Dialog, DialogError, Dialogs, Output
 
 LONG_S = 60.0
 ASKS = "name = input('Who? '); print('Hello', name)"
@@ -19,18 +18,18 @@ WAITS = "import time\nprint('begun', flush=True)\ntry:\n    time.sleep(1000)\nfi
 
 
 @pytest.fixture
-def station() -> Iterator[Terminals]:
-    made = Terminals()
+def station() -> Iterator[Dialogs]:
+    made = Dialogs()
     yield made
     made.close()
 
 
-def start(station: Terminals, program: str) -> tuple[str, Terminal]:
+def start(station: Dialogs, program: str) -> tuple[str, Dialog]:
     key = station.open([sys.executable, "-u", "-c", program], os.environ)
     return key, station.get(key)
 
 
-def read_until(terminal: Terminal, text: str, after: int = 0) -> Output:
+def read_until(terminal: Dialog, text: str, after: int = 0) -> Output:
     """Read on until `text` has come, or the program has ended."""
     seen, end = "", time.monotonic() + LONG_S
     while time.monotonic() < end:
@@ -41,7 +40,7 @@ def read_until(terminal: Terminal, text: str, after: int = 0) -> Output:
     raise AssertionError(f"{text!r} is not in {seen!r}")
 
 
-def test_a_question_is_read_and_its_answer_reaches_the_program(station: Terminals) -> None:
+def test_a_question_is_read_and_its_answer_reaches_the_program(station: Dialogs) -> None:
     _, terminal = start(station, ASKS)
     question = read_until(terminal, "Who?")
     assert question.exit_code is None
@@ -53,23 +52,23 @@ def test_a_question_is_read_and_its_answer_reaches_the_program(station: Terminal
     assert "Who?" in terminal.read(0, 0).text, "a page that is loaded again reads it again"
 
 
-def test_the_program_sees_a_terminal_of_the_size_that_pages_show(station: Terminals) -> None:
+def test_the_program_sees_a_terminal_of_the_size_that_pages_show(station: Dialogs) -> None:
     _, terminal = start(station, "import os; print(os.get_terminal_size())")
     seen = read_until(terminal, "nothing").text
-    assert f"columns={terminals.COLUMNS}, lines={terminals.ROWS}" in seen
+    assert f"columns={dialogs.COLUMNS}, lines={dialogs.ROWS}" in seen
 
 
-def test_ctrl_c_interrupts_the_program(station: Terminals) -> None:
+def test_ctrl_c_interrupts_the_program(station: Dialogs) -> None:
     _, terminal = start(station, WAITS)
     read_until(terminal, "begun")
-    terminal.write(terminals.INTERRUPT)
+    terminal.write(dialogs.INTERRUPT)
     seen = read_until(terminal, "nothing")
     assert "released" in seen.text
     assert "KeyboardInterrupt" in seen.text
     assert seen.exit_code not in (None, 0)
 
 
-def test_an_ended_program_releases_its_device_first(station: Terminals) -> None:
+def test_an_ended_program_releases_its_device_first(station: Dialogs) -> None:
     _, terminal = start(station, WAITS)
     read_until(terminal, "begun")
     terminal.end()
@@ -78,8 +77,8 @@ def test_an_ended_program_releases_its_device_first(station: Terminals) -> None:
     terminal.write("too late\r")  # and harms nothing
 
 
-def test_a_program_that_ignores_signals_is_killed(station: Terminals, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(terminals, "_GRACE_S", 0.2)
+def test_a_program_that_ignores_signals_is_killed(station: Dialogs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dialogs, "_GRACE_S", 0.2)
     program = "import signal, time\nfor each in (2, 15): signal.signal(each, signal.SIG_IGN)\nprint('begun')\n"
     _, terminal = start(station, program + "while True: time.sleep(1)")
     read_until(terminal, "begun")
@@ -87,8 +86,8 @@ def test_a_program_that_ignores_signals_is_killed(station: Terminals, monkeypatc
     assert read_until(terminal, "nothing").exit_code == -9
 
 
-def test_old_output_is_forgotten_and_positions_stay(station: Terminals, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(terminals, "MOST_CHARACTERS", 1000)
+def test_old_output_is_forgotten_and_positions_stay(station: Dialogs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dialogs, "MOST_CHARACTERS", 1000)
     _, terminal = start(station, "for n in range(2000): print(n)")
     seen = read_until(terminal, "nothing")
     kept = terminal.read(0, 0)
@@ -97,34 +96,43 @@ def test_old_output_is_forgotten_and_positions_stay(station: Terminals, monkeypa
     assert kept.text.endswith("1999\r\n")
 
 
-def test_characters_that_are_cut_between_two_reads_stay_whole(station: Terminals) -> None:
+def test_long_output_comes_in_parts_and_the_exit_code_with_the_last(
+    station: Dialogs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dialogs, "MOST_READ", 10)
+    _, dialog = start(station, "print('x' * 25, end='')")
+    parts, after = [], 0
+    while not parts or parts[-1].exit_code is None:
+        parts.append(dialog.read(after, 1.0))
+        after = parts[-1].next
+    assert "".join(part.text for part in parts) == "x" * 25
+    assert all(len(part.text) <= 10 for part in parts)
+
+
+def test_characters_that_are_cut_between_two_reads_stay_whole(station: Dialogs) -> None:
     program = "import sys, time\nfor each in '🟥'.encode():\n    sys.stdout.buffer.write(bytes([each]))\n"
     _, terminal = start(station, program + "    sys.stdout.buffer.flush(); time.sleep(0.01)")
     assert read_until(terminal, "nothing").text == "🟥"
 
 
-def test_only_so_many_programs_run_at_once(station: Terminals) -> None:
-    for _ in range(terminals.MOST):
+def test_only_so_many_programs_run_at_once(station: Dialogs) -> None:
+    for _ in range(dialogs.MOST):
         start(station, WAITS)
-    with pytest.raises(TerminalError, match="already"):
+    with pytest.raises(DialogError, match="already"):
         start(station, WAITS)
 
 
-def test_ended_terminals_can_be_read_until_newer_ones_push_them_out(station: Terminals, tmp_path: Path) -> None:
-    file = tmp_path / "rig.toml"
-    file.write_text("text")
-    first = station.open([sys.executable, "-c", "print(1)"], os.environ, [file])
-    read_until(station.get(first), "nothing")
-    for _ in range(terminals.MOST - 1):
+def test_ended_terminals_can_be_read_until_newer_ones_push_them_out(station: Dialogs) -> None:
+    first, dialog = start(station, "print(1)")
+    read_until(dialog, "nothing")
+    for _ in range(dialogs.MOST - 1):
         read_until(start(station, "print(2)")[1], "nothing")
     assert "1" in station.get(first).read(0, 0).text
-    assert file.exists()
     start(station, "print(3)")
-    with pytest.raises(TerminalError):
+    with pytest.raises(DialogError):
         station.get(first)
-    assert not file.exists()
 
 
-def test_a_program_that_does_not_exist_is_refused_by_name(station: Terminals) -> None:
-    with pytest.raises(TerminalError, match="/no/such/python"):
+def test_a_program_that_does_not_exist_is_refused_by_name(station: Dialogs) -> None:
+    with pytest.raises(DialogError, match="/no/such/python"):
         station.open(["/no/such/python"], os.environ)

@@ -1,0 +1,67 @@
+"""Calibrations: LeRobot's own dialog with a device of a rig, on the terminal of its station."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from asgiref.sync import async_to_sync
+from django.http import HttpRequest
+from ninja import Path, Query, Router
+from pydantic import Field, StringConstraints
+
+from recorder.api.auth import actor_of
+from recorder.api.schemas import ERRORS, Body, RigName, text
+from recorder.api.station_schemas import OrderedOut, StationName
+from recorder.live.station_asks import ask_station
+from recorder.live.station_messages import Begun, DialogOutput
+from recorder.live.stations import find_station
+from robotdata.station.dialogs import LONGEST_INPUT
+
+router = Router(tags=["stations"])
+Station = Annotated[StationName, Path()]
+Dialog = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{1,64}$"), Path()]
+
+
+class CalibrateIn(Body):
+    """The device to calibrate: that of `rig` with this role."""
+
+    rig: RigName
+    role: Literal["robot", "teleoperator"]
+
+
+class TypedIn(Body):
+    """What is typed on the terminal: "\\r" is Enter, "\\u0003" is Ctrl-C."""
+
+    text: Annotated[str, text(LONGEST_INPUT, 1)]
+
+
+@router.post("/stations/{name}/calibrations", response={201: Begun, **ERRORS})
+def begin_calibration(request: HttpRequest, name: Station, body: CalibrateIn) -> Any:
+    """Begin to calibrate a device of a rig that is stopped; the motors lose their torque."""
+    return 201, _ask(request, name, "calibrate", name=body.rig, role=body.role)
+
+
+@router.get("/stations/{name}/dialogs/{dialog}", response={200: DialogOutput, **ERRORS})
+def read_dialog(
+    request: HttpRequest, name: Station, dialog: Dialog, after: Annotated[int, Query(), Field(ge=0, lt=2**53)] = 0
+) -> Any:
+    """Return what the terminal has shown after a position, at once or within half a second."""
+    return _ask(request, name, "dialog_read", dialog=dialog, after=after)
+
+
+@router.post("/stations/{name}/dialogs/{dialog}", response={200: OrderedOut, **ERRORS})
+def type_into_dialog(request: HttpRequest, name: Station, dialog: Dialog, body: TypedIn) -> dict[str, bool]:
+    """Type text on the terminal."""
+    _ask(request, name, "dialog_write", dialog=dialog, text=body.text)
+    return {"ok": True}
+
+
+@router.delete("/stations/{name}/dialogs/{dialog}", response={200: OrderedOut, **ERRORS})
+def end_dialog(request: HttpRequest, name: Station, dialog: Dialog) -> dict[str, bool]:
+    """End the program of the terminal; the device is released."""
+    _ask(request, name, "dialog_end", dialog=dialog)
+    return {"ok": True}
+
+
+def _ask(request: HttpRequest, station: str, what: str, /, **args: Any) -> Any:
+    return async_to_sync(ask_station)(find_station(name=station), what, args, actor=actor_of(request))
