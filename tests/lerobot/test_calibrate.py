@@ -107,6 +107,7 @@ def test_an_interrupted_calibration_changes_no_file_and_frees_the_arm(rig: ArmRi
     dialog.terminal.write(station_dialogs.INTERRUPT)
     assert dialog.ended() == 130, dialog.text
     assert kept(rig) == before
+    assert not list(rig.folder.glob("*.old"))
     assert rig.follower.torque() == [0] * 6
     dialogs.append(again := Dialog(rig, "robot"))
     again.until("or type 'c' and press ENTER")

@@ -7,9 +7,11 @@ that the calibration is stored where the rig will look for it.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import itertools
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from robotdata.capture.config import RigConfig, read_config
@@ -51,30 +53,41 @@ def settings_of(config: RigConfig, role: str) -> Settings:
 
 
 def calibrate(settings: Settings) -> None:
-    """Run LeRobot's dialog for one device; the files that it replaces are copied first, and their names are printed.
+    """Run LeRobot's dialog for one device. A file that it replaces is kept under another name, which is printed.
 
     Raises DeviceError with what to do if the device cannot be connected, or the dialog fails.
     """
     driver = Driver(settings)
     try:
         driver.connect(calibrated=False)
-        for copy in back_up(arm.calibration_fpath for arm in arms_of(driver.device)):
-            _say(f"The calibration so far is kept in {copy}.")
-        driver.call("calibrate")
+        with kept_files(arm.calibration_fpath for arm in arms_of(driver.device)):
+            driver.call("calibrate")
     finally:
         driver.disconnect()
 
 
-def back_up(files: Iterable[Path]) -> list[Path]:
-    """Copy each existing file beside itself, under a name with the time, and return the copies."""
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    copies = []
-    for path in files:
-        if path.is_file():
-            copy = path.with_name(f"{path.name}.{stamp}.old")
-            write_new_bytes(copy, path.read_bytes())
-            copies.append(copy)
-    return copies
+@contextlib.contextmanager
+def kept_files(files: Iterable[Path]) -> Iterator[None]:
+    """Copy each existing file beside itself, under a name with the time; remove the copy if the file stays."""
+    copies = [(path, _copy(path)) for path in files if path.is_file()]
+    try:
+        yield
+    finally:
+        for path, copy in copies:
+            if path.is_file() and path.read_bytes() == copy.read_bytes():
+                copy.unlink()
+            else:
+                _say(f"The calibration from before is kept in {copy}.")
+
+
+def _copy(path: Path) -> Path:
+    stamp, data = time.strftime("%Y%m%d-%H%M%S"), path.read_bytes()
+    for number in itertools.count(1):
+        copy = path.with_name(f"{path.name}.{stamp}{'' if number == 1 else f'-{number}'}.old")
+        with contextlib.suppress(FileExistsError):
+            write_new_bytes(copy, data)
+            return copy
+    raise AssertionError("unreachable")
 
 
 def _say(text: str) -> None:
