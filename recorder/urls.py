@@ -11,6 +11,7 @@ urlpatterns = [
     path("", home.home, name="home"),
     path("rigs/", rigs.rigs, name="rigs"),
     path("rigs/add/", rigs.rig_add, name="rig-add"),
+    path("rigs/drivers/", rigs.rig_drivers, name="rig-drivers"),
     path("rigs/tiles/", home.rig_tiles, name="rig-tiles"),
     path("rigs/<str:name>/edit/", rigs.rig_edit, name="rig-edit"),
     path("rigs/<str:name>/calibrate/", rigs.rig_calibrate, name="rig-calibrate"),

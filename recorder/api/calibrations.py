@@ -41,6 +41,12 @@ def begin_calibration(request: HttpRequest, name: Station, body: CalibrateIn) ->
     return 201, _ask(request, name, "calibrate", name=body.rig, role=body.role)
 
 
+@router.post("/stations/{name}/install-drivers", response={201: Begun, **ERRORS})
+def install_drivers(request: HttpRequest, name: Station) -> Any:
+    """Begin to install LeRobot's drivers on the computer, in an environment beside its rig files."""
+    return 201, _ask(request, name, "install_drivers")
+
+
 @router.get("/stations/{name}/dialogs/{dialog}", response={200: DialogOutput, **ERRORS})
 def read_dialog(
     request: HttpRequest, name: Station, dialog: Dialog, after: Annotated[int, Query(), Field(ge=0, lt=2**53)] = 0

@@ -27,8 +27,8 @@ from recorder.api.station_schemas import (
 from recorder.live import station_rigs
 from recorder.live.rig_text import edit_text, read_tables, set_values
 from recorder.live.station_asks import ask_station
-from recorder.live.station_messages import CheckedRig, Devices, Kinds, Preview, RigText
-from recorder.live.stations import expire_stations, find_station, forget_station
+from recorder.live.station_messages import CheckedRig, Devices, Kinds, Preview, Pythons, RigText
+from recorder.live.stations import expire_stations, find_station
 from recorder.models import Station
 
 router = Router(tags=["stations"])
@@ -72,6 +72,12 @@ def list_devices(request: HttpRequest, name: Name) -> Any:
 def list_kinds(request: HttpRequest, name: Name, python: Annotated[Python, Query()] = "") -> Any:
     """List the kinds of devices that a rig may name there; `python` is the interpreter of their drivers."""
     return _ask(request, name, "kinds", python=python)
+
+
+@router.get("/stations/{name}/pythons", response={200: Pythons, **ERRORS})
+def list_pythons(request: HttpRequest, name: Name) -> Any:
+    """List the environments of the computer that have LeRobot, those that can run a rig first."""
+    return _ask(request, name, "pythons")
 
 
 @router.post("/stations/{name}/preview", response={200: Preview, **ERRORS})

@@ -15,7 +15,16 @@ from recorder.models.permissions import Action, require
 from robotdata.station.protocol import ASKS
 
 PER_SECOND = 20
-CHANGING = {"write_rig", "remove_rig", "start_rig", "stop_rig", "restart_rig", "calibrate", "dialog_write"}
+CHANGING = {
+    "write_rig",
+    "remove_rig",
+    "start_rig",
+    "stop_rig",
+    "restart_rig",
+    "calibrate",
+    "install_drivers",
+    "dialog_write",
+}
 """These are not sent again to a station that reconnects: nobody knows whether the first was carried out."""
 _ON_THE_WAY_S = 1.0
 """A station says itself that it took too long; its answer has this time to arrive."""

@@ -218,6 +218,20 @@ class Kinds(Plain):
     failed: Annotated[dict[str, Words], Field(max_length=500)] = {}
 
 
+class PythonFound(Plain):
+    """An environment of a computer with LeRobot; `robotdata` says whether it can run a rig."""
+
+    path: Path = ""
+    lerobot: Text = ""
+    robotdata: bool = False
+
+
+class Pythons(Plain):
+    """The environments of a computer with LeRobot, the best first."""
+
+    pythons: list[PythonFound] = Field(max_length=300)
+
+
 class TextError(Plain):
     """An error of a rig file; `line` counts from 1, `key` is such as `cameras.front.url`."""
 
@@ -293,6 +307,7 @@ RESULTS: dict[str, type[Plain]] = {
     "devices": Devices,
     "preview": Preview,
     "kinds": Kinds,
+    "pythons": Pythons,
     "read_rig": RigText,
     "check_text": CheckedText,
     "write_rig": Written,
@@ -302,6 +317,7 @@ RESULTS: dict[str, type[Plain]] = {
     "restart_rig": Nothing,
     "check_rig": CheckedRig,
     "calibrate": Begun,
+    "install_drivers": Begun,
     "dialog_read": DialogOutput,
     "dialog_write": Nothing,
     "dialog_end": Nothing,

@@ -130,6 +130,16 @@ def rig_calibrate(request: Request, name: str) -> HttpResponse:
     return render(request, "recorder/rig_calibrate.html", context)
 
 
+# As above.
+@csp_update({"style-src": [SELF, UNSAFE_INLINE]})  # type: ignore[arg-type]
+@require_GET
+def rig_drivers(request: Request) -> HttpResponse:
+    """The page that installs LeRobot's drivers on the computer of a station."""
+    expire_stations()
+    station = get_object_or_404(Station, name=request.GET.get("station", ""))
+    return render(request, "recorder/rig_drivers.html", {"station": station})
+
+
 def _form(
     request: Request, stations: list[Station], chosen: Station | None, start: dict[str, str], **more: Any
 ) -> HttpResponse:

@@ -6,12 +6,29 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from robotdata.station.calibrations import Calibrations
 from robotdata.station.dialogs import COLUMNS, LONGEST_INPUT, ROWS, Dialog
 from robotdata.station.errors import AskRefused
-from robotdata.station.protocol import ASKS, Answer, Begun, CheckedText, DialogOutput, RigText, Written
+from robotdata.station.kinds import list_kinds
+from robotdata.station.programs import Programs
+from robotdata.station.protocol import (
+    ASKS,
+    Answer,
+    Begun,
+    CheckedRig,
+    CheckedText,
+    Devices,
+    DialogOutput,
+    Kinds,
+    Preview,
+    Pythons,
+    RigText,
+    Written,
+)
+from robotdata.station.pythons import find_pythons
 from robotdata.station.rig_text import MAX_BYTES, read_rig_text
 from robotdata.station.rigs import Rigs
 from robotdata.station.tries import check_rig, preview
@@ -35,6 +52,7 @@ class Asks:
             "devices": self._list_devices,
             "preview": self._preview,
             "kinds": self._kinds,
+            "pythons": self._pythons,
             "check_rig": self._check_rig,
             "read_rig": self._read_rig,
             "check_text": self._check_text,
@@ -44,6 +62,7 @@ class Asks:
             "stop_rig": self._stop_rig,
             "restart_rig": self._restart_rig,
             "calibrate": self._calibrate,
+            "install_drivers": self._install_drivers,
             "dialog_read": self._dialog_read,
             "dialog_write": self._dialog_write,
             "dialog_end": self._dialog_end,
@@ -117,6 +136,9 @@ class Asks:
         async with _place(self._checking):
             return await check_rig(self._programs, text, self._rigs.running_files())
 
+    async def _pythons(self, args: Mapping[str, Any]) -> Pythons:
+        return {"pythons": await asyncio.to_thread(find_pythons, self._rigs.files.folder, Path.home())}
+
     async def _read_rig(self, args: Mapping[str, Any]) -> RigText:
         file = self._rigs.files.read(_text(args, "name"))
         errors = file.parsed.errors
@@ -148,6 +170,10 @@ class Asks:
 
     async def _calibrate(self, args: Mapping[str, Any]) -> Begun:
         key = await self._in_thread(self._calibrations.begin, _text(args, "name"), _text(args, "role"))
+        return {"dialog": key, "rows": ROWS, "columns": COLUMNS}
+
+    async def _install_drivers(self, args: Mapping[str, Any]) -> Begun:
+        key = await self._in_thread(self._calibrations.install)
         return {"dialog": key, "rows": ROWS, "columns": COLUMNS}
 
     async def _dialog_read(self, args: Mapping[str, Any]) -> DialogOutput:

@@ -11,9 +11,11 @@ from pathlib import Path
 from robotdata.capture.config import DeviceConfig, RigConfig
 from robotdata.station.dialogs import Dialog, DialogError, Dialogs
 from robotdata.station.errors import AskRefused
+from robotdata.station.pythons import DRIVERS
 from robotdata.station.rig_files import RigFile, RigFiles
 
 MODULE = "robotdata.devices.lerobot.calibrate"
+INSTALLER = "robotdata.station.install"
 KIND = "lerobot"
 ROLES = ("robot", "teleoperator")
 
@@ -34,11 +36,11 @@ class Calibrations:
             raise AskRefused("no_calibration", f"The {role} of {name} is of kind {device.kind!r}, which needs none")
         if self._is_running(name):
             raise AskRefused("running", f"{name} runs and uses the {role}: stop the rig first")
-        command = [python_of(file.parsed.config), "-u", "-m", MODULE, str(self._files.path(name).absolute()), role]
-        try:
-            return self._dialogs.open(command, {**os.environ, "PYTHONUNBUFFERED": "1"})
-        except DialogError as error:
-            raise AskRefused("not_started", str(error)) from error
+        return self._open([python_of(file.parsed.config), "-m", MODULE, str(self._files.path(name).absolute()), role])
+
+    def install(self) -> str:
+        """Start to install LeRobot's drivers beside the rig files, and return the dialog's id. Raises AskRefused."""
+        return self._open([sys.executable, "-m", INSTALLER, str(self._files.folder.absolute().parent / DRIVERS)])
 
     def get(self, key: str) -> Dialog:
         """Return the dialog with this id. Raises AskRefused."""
@@ -50,6 +52,12 @@ class Calibrations:
     def close(self) -> None:
         """End every dialog; its device is released."""
         self._dialogs.close()
+
+    def _open(self, command: list[str]) -> str:
+        try:
+            return self._dialogs.open(command, {**os.environ, "PYTHONUNBUFFERED": "1"})
+        except DialogError as error:
+            raise AskRefused("not_started", str(error)) from error
 
     def _usable(self, name: str) -> RigFile:
         file = self._files.read(name)

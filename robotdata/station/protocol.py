@@ -23,6 +23,7 @@ ASKS = {
     "devices": 10.0,
     "preview": 15.0,
     "kinds": 60.0,
+    "pythons": 10.0,
     "read_rig": 5.0,
     "check_text": 5.0,
     "write_rig": 10.0,
@@ -32,6 +33,7 @@ ASKS = {
     "restart_rig": 40.0,
     "check_rig": 60.0,
     "calibrate": 10.0,
+    "install_drivers": 10.0,
     "dialog_read": 10.0,
     "dialog_write": 5.0,
     "dialog_end": 20.0,
@@ -187,6 +189,24 @@ class Kinds(TypedDict):
     failed: dict[str, str]
 
 
+class PythonFound(TypedDict):
+    """An environment of this computer with LeRobot.
+
+    `path` is that of its Python, empty for the station's own; `lerobot` its version; `robotdata` says whether our
+    package is installed there, too, without which it cannot run a rig.
+    """
+
+    path: str
+    lerobot: str
+    robotdata: bool
+
+
+class Pythons(TypedDict):
+    """The answer to `pythons`: the environments that were found, the best first."""
+
+    pythons: list[PythonFound]
+
+
 class RigText(TypedDict):
     """The answer to `read_rig` {name}: the file, its version, and its tables as plain values (empty if it is wrong)."""
 
@@ -238,7 +258,7 @@ class CheckedRig(TypedDict):
 
 
 class Begun(TypedDict):
-    """The answer to `calibrate` {name, role}: the id of the dialog on a terminal of `rows` and `columns`.
+    """The answer to `calibrate` {name, role} and to `install_drivers` {}: the id of a dialog, and its terminal's size.
 
     `role` is robot or teleoperator. Refused with `running` while the rig's process runs.
     """

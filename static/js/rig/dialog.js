@@ -1,4 +1,5 @@
-// A calibration: LeRobot's dialog on the terminal of a station, read in short requests and answered by buttons or keys.
+// A dialog with a program on the terminal of a station, such as a calibration: read in short requests, answered by
+// buttons or keys. The page names what begins it: `data-begin` and `data-body`.
 import { Terminal } from "../../vendor/xterm-6.0.0.mjs";
 import { call } from "../lib/api.js";
 import { say } from "../lib/dom.js";
@@ -7,20 +8,21 @@ import { complain } from "../lib/toast.js";
 const ENTER = "\r";
 const BETWEEN_MS = 150;
 const AFTER_ERROR_MS = 1000;
-const page = document.getElementById("calibrate");
-const { station, rig, role } = page.dataset;
+const page = document.getElementById("dialog");
+const { station, begin, body, running, done, failed } = page.dataset;
 const base = `/api/stations/${encodeURIComponent(station)}`;
-const remembered = `calibration ${station} ${rig} ${role}`;
-const buttons = Object.fromEntries(["begin", "continue", "new", "stop"].map((id) => [id, document.getElementById(id)]));
-const state = document.getElementById("calibrate-state");
+const remembered = `dialog ${begin} ${body}`;
+const state = document.getElementById("dialog-state");
+const beginning = document.getElementById("begin");
+const answers = document.getElementById("answers");
 let dialog = "";
 let terminal = null;
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-function show(running) {
-  buttons.begin.hidden = running;
-  for (const id of ["continue", "new", "stop"]) buttons[id].hidden = !running;
+function show(runs) {
+  beginning.hidden = runs;
+  answers.hidden = !runs;
 }
 
 function open({ rows = 30, columns = 100 }) {
@@ -43,17 +45,17 @@ function ended(code) {
   dialog = "";
   sessionStorage.removeItem(remembered);
   show(false);
-  say(buttons.begin, code === 0 ? "Calibrate again" : "Try again");
-  say(state, code === 0 ? "Done." : "It has ended without a calibration; the last lines say why.");
+  say(beginning, code === 0 ? "Again" : "Try again");
+  say(state, code === 0 ? done : failed);
   document.getElementById("done").hidden = code !== 0;
-  buttons.begin.focus();
+  beginning.focus();
 }
 
 /** Read on until the program has ended. What a reload of the page missed is still there. */
 async function follow(id) {
   dialog = id;
   show(true);
-  say(state, "Running. The arm has no torque.");
+  say(state, running);
   let after = 0;
   while (dialog === id) {
     let output;
@@ -72,35 +74,30 @@ async function follow(id) {
   }
 }
 
-buttons.begin.addEventListener("click", async () => {
-  buttons.begin.disabled = true;
+beginning.addEventListener("click", async () => {
+  beginning.disabled = true;
   document.getElementById("done").hidden = true;
   try {
-    const begun = await call("POST", `${base}/calibrations`, { rig, role });
+    const begun = await call("POST", begin, JSON.parse(body));
     sessionStorage.setItem(remembered, JSON.stringify(begun));
     open(begun);
     follow(begun.dialog);
-    buttons.continue.focus();
+    answers.querySelector("button").focus();
   } catch (refusal) {
     complain(refusal);
   } finally {
-    buttons.begin.disabled = false;
+    beginning.disabled = false;
   }
 });
-buttons.continue.addEventListener("click", () => type(ENTER));
-buttons.new.addEventListener("click", () => type(`c${ENTER}`));
-buttons.stop.addEventListener("click", async () => {
+answers.addEventListener("click", async ({ target }) => {
+  const button = target.closest("button");
+  if (!button) return;
+  if ("types" in button.dataset) {
+    type(button.dataset.types + ENTER);
+    return;
+  }
   try {
     await call("DELETE", `${base}/dialogs/${dialog}`);
-  } catch (refusal) {
-    complain(refusal);
-  }
-});
-document.getElementById("start-rig").addEventListener("click", async (event) => {
-  event.preventDefault();
-  try {
-    await call("POST", `${base}/rigs/${encodeURIComponent(rig)}/start`);
-    location.assign("/rigs/");
   } catch (refusal) {
     complain(refusal);
   }
