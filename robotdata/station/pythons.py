@@ -15,6 +15,9 @@ DRIVERS = "drivers"
 """The environment that `robotdata.station.install` makes, beside the rig files."""
 _DIST = re.compile(r"lerobot-(\d[\w.+!]*)\.dist-info")
 _OURS = re.compile(r"robotdata[_-]lab-[\w.+!]*\.dist-info")
+NEEDED = {"av", "cachetools", "numpy", "pillow", "pyarrow", "pydantic", "websockets"}
+"""The packages that the core of robotdata needs, by the names of their distributions (requirements-core.txt)."""
+_CHECKOUT = Path(__file__).resolve().parents[2]
 _MOST_ROOTS = 300
 _AT_HOME = ("*", "*/.venv", "*/venv", "*/env", ".virtualenvs/*", ".venvs/*", ".conda/envs/*")
 _CONDAS = ("miniforge3", "mambaforge", "miniconda3", "anaconda3", ".pixi")
@@ -35,7 +38,7 @@ def find_pythons(rigs: Path, home: Path, environment: Mapping[str, str] | None =
             continue
         own = root.resolve() == Path(sys.prefix).resolve()
         path = "" if own else str(python)
-        usable = own or _has_ours(root)
+        usable = own or _can_run_rigs(root, environment)
         found.setdefault(root.resolve(), {"path": path, "lerobot": version, "robotdata": usable})
     return sorted(found.values(), key=lambda each: (each["robotdata"], _numbers(each["lerobot"])), reverse=True)
 
@@ -46,8 +49,13 @@ def lerobot_in(root: Path) -> str | None:
     return max(versions, key=_numbers, default=None)
 
 
-def _has_ours(root: Path) -> bool:
-    return any(_OURS.fullmatch(name) for name in _distributions(root))
+def _can_run_rigs(root: Path, environment: Mapping[str, str]) -> bool:
+    """Return whether robotdata is installed there, or comes by PYTHONPATH and finds the packages that it needs."""
+    names = list(_distributions(root))
+    if any(_OURS.fullmatch(name) for name in names):
+        return True
+    by_path = str(_CHECKOUT) in environment.get("PYTHONPATH", "").split(os.pathsep)
+    return by_path and {name.partition("-")[0].casefold() for name in names} >= NEEDED
 
 
 def _distributions(root: Path) -> Iterator[str]:

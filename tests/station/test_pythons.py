@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import re
 import sys
 from pathlib import Path
 
 import pytest
 
+from robotdata.station import pythons
 from robotdata.station.pythons import find_pythons
 
 
@@ -53,6 +56,26 @@ def test_those_that_can_run_a_rig_come_first_and_then_the_newest(tmp_path: Path)
     assert [each["path"] for each in found] == [str(ours), str(new), str(old)]
     assert [each["lerobot"] for each in found] == ["0.6.0", "0.10.0", "0.6.1"]
     assert [each["robotdata"] for each in found] == [True, False, False]
+
+
+def test_a_checkout_on_the_path_runs_where_its_packages_are(tmp_path: Path) -> None:
+    packages = environment(tmp_path / "home/lab").parent.parent / "lib/python3.12/site-packages"
+    variables = {"PYTHONPATH": os.pathsep.join(["/elsewhere", str(Path(pythons.__file__).parents[2])])}
+
+    def usable(**variables: str) -> bool:
+        return find_pythons(tmp_path / "rigs", tmp_path / "home", variables)[0]["robotdata"]
+
+    assert not usable(**variables)
+    for name in pythons.NEEDED:
+        (packages / f"{name}-1.0.dist-info").mkdir()
+    assert usable(**variables)
+    assert not usable()
+
+
+def test_the_needed_packages_are_those_of_the_core() -> None:
+    lines = (Path(pythons.__file__).parents[2] / "requirements-core.txt").read_text().splitlines()
+    named = {re.split(r"[^\w-]", line)[0].casefold() for line in lines if line and not line.startswith("#")}
+    assert named == pythons.NEEDED
 
 
 def test_an_environment_without_lerobot_is_not_listed(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import { say, show, told } from "../lib/dom.js";
 import { complain } from "../lib/toast.js";
 import { Cameras } from "./cameras.js";
 import { DeviceForm } from "./device.js";
+import { Drivers } from "./drivers.js";
 import { Draft } from "./draft.js";
 import { Editor } from "./editor.js";
 import { Saving } from "./saving.js";
@@ -30,6 +31,7 @@ class Page {
     this.teleoperator = new DeviceForm("teleoperator", this);
     this.cameras = new Cameras(this);
     this.saving = new Saving(this);
+    this.drivers = new Drivers(this);
     for (const [key, input] of Object.entries(inputs)) this.watch(key, input);
   }
 
@@ -69,6 +71,7 @@ class Page {
       if (python !== this.python) return;
       this.kinds = kinds;
       const broken = Object.entries(failed).map(([module, why]) => `${module}: ${why}`);
+      this.drivers.look(lerobot);
       say(drivers, [lerobot ? `LeRobot ${lerobot}.` : broken.length ? "" : "LeRobot is not installed there.", ...broken].join(" "));
     } catch (error) {
       if (python !== this.python) return;
@@ -98,6 +101,16 @@ class Page {
     for (const [key, input] of Object.entries(inputs)) if (document.activeElement !== input) input.value = rig[key] ?? "";
     this.askPython(rig.python ?? "");
     this.drawDevices();
+  }
+
+  get isNew() {
+    return !this.edited && !start.read && !this.draft.tables.robot?.kind;
+  }
+
+  usePython(path) {
+    this.way(["rig"], { key: "python" }).set(path);
+    inputs.python.value = path;
+    this.askPython(path);
   }
 
   showPython() {

@@ -1,0 +1,44 @@
+// Where LeRobot's drivers are: the environments that the station finds, and the page that installs them.
+import { call } from "../lib/api.js";
+import { make, say, show } from "../lib/dom.js";
+
+export class Drivers {
+  constructor(page) {
+    this.page = page;
+    this.note = document.getElementById("no-lerobot");
+    this.list = document.getElementById("pythons");
+  }
+
+  /** After the kinds of a Python were listed: where it has no LeRobot, use one that has, or say how to get one. */
+  async look(lerobot) {
+    show(this.note, false);
+    if (lerobot) return;
+    let pythons;
+    try {
+      ({ pythons } = await call("GET", `${this.page.draft.base}/pythons`));
+    } catch {
+      return; // an older station: the field below still takes a path
+    }
+    this.list.replaceChildren(...pythons.filter(({ path }) => path).map(({ path, lerobot: version }) => make("option", { value: path }, `LeRobot ${version}`)));
+    const usable = pythons.find(({ path, robotdata }) => path && robotdata);
+    if (usable && this.page.isNew && !this.page.python) this.page.usePython(usable.path);
+    else this.offer(usable, pythons.find(({ path, robotdata }) => path && !robotdata));
+  }
+
+  offer(usable, lacking) {
+    const words = make("span", { class: "grow" });
+    const acts = [];
+    if (usable) {
+      say(words, `This Python has no LeRobot. ${usable.path} has version ${usable.lerobot}.`);
+      const use = make("button", { class: "button small", type: "button" }, "Use that one");
+      use.addEventListener("click", () => this.page.usePython(usable.path));
+      acts.push(use);
+    } else {
+      const there = lacking ? ` LeRobot ${lacking.lerobot} is in ${lacking.path}, without robotdata: run ${lacking.path} -m pip install robotdata-lab.` : "";
+      say(words, `SO-101, Koch and other arms need LeRobot's drivers, which are not installed here.${there}`);
+      acts.push(make("a", { class: "button small", href: `/rigs/drivers/?station=${encodeURIComponent(this.page.station)}` }, "Install them"));
+    }
+    this.note.replaceChildren(words, ...acts);
+    show(this.note, true);
+  }
+}
