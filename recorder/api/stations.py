@@ -28,7 +28,7 @@ from recorder.live import station_rigs
 from recorder.live.rig_text import edit_text, read_tables, set_values
 from recorder.live.station_asks import ask_station
 from recorder.live.station_messages import CheckedRig, Devices, Kinds, Preview, Pythons, RigText
-from recorder.live.stations import expire_stations, find_station
+from recorder.live.stations import expire_stations, find_station, forget_station
 from recorder.models import Station
 
 router = Router(tags=["stations"])

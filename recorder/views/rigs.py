@@ -22,7 +22,7 @@ from recorder.views.request import Request
 
 _TONES = {"running": "accent", "starting": "accent", "failed": "bad"}
 CALIBRATED = ("robot", "teleoperator")
-_STILL = {"sim", "replay", "gymnasium"}
+_STILL = {"sim", "replay"}
 """Robots that cannot fall."""
 
 

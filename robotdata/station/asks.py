@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from robotdata.station.calibrations import Calibrations
-from robotdata.station.dialogs import COLUMNS, LONGEST_INPUT, ROWS, Dialog
+from robotdata.station.ask_args import text
+from robotdata.station.devices import Devices as DeviceWatch
+from robotdata.station.dialog_asks import DialogAsks
 from robotdata.station.errors import AskRefused
 from robotdata.station.kinds import list_kinds
 from robotdata.station.programs import Programs
 from robotdata.station.protocol import (
     ASKS,
     Answer,
-    Begun,
     CheckedRig,
     CheckedText,
     Devices,
-    DialogOutput,
     Kinds,
     Preview,
     Pythons,
@@ -35,25 +34,25 @@ from robotdata.station.tries import check_rig, preview
 
 log = logging.getLogger(__name__)
 MOST_AT_ONCE = 64
-READ_WAIT_S = 0.5
+_PREVIEWS = 3
+_WAIT_S = 2.0
 _LONGEST_ID = 100
 _LONGEST_PATH = 2000
 Handler = Callable[[Mapping[str, Any]], Awaitable[Any]]
 
 
 class Asks:
-    """Answers asks about `rigs` and their calibrations, many at a time."""
+    """Answers asks about rigs and devices, many at a time. Few programs that try devices run at the same time."""
 
-    def __init__(self, rigs: Rigs, calibrations: Calibrations) -> None:
-        self._rigs = rigs
-        self._calibrations = calibrations
-        self._waiting = ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="dialog")
+    def __init__(self, rigs: Rigs, devices: DeviceWatch, programs: Programs, dialogs: DialogAsks) -> None:
+        self._rigs, self._devices, self._programs = rigs, devices, programs
+        self._previewing, self._checking = asyncio.Semaphore(_PREVIEWS), asyncio.Semaphore(1)
         self._handlers: dict[str, Handler] = {
             "devices": self._list_devices,
             "preview": self._preview,
             "kinds": self._kinds,
-            "pythons": self._pythons,
             "check_rig": self._check_rig,
+            "pythons": self._pythons,
             "read_rig": self._read_rig,
             "check_text": self._check_text,
             "write_rig": self._write_rig,
@@ -61,11 +60,7 @@ class Asks:
             "start_rig": self._start_rig,
             "stop_rig": self._stop_rig,
             "restart_rig": self._restart_rig,
-            "calibrate": self._calibrate,
-            "install_drivers": self._install_drivers,
-            "dialog_read": self._dialog_read,
-            "dialog_write": self._dialog_write,
-            "dialog_end": self._dialog_end,
+            **dialogs.handlers,
         }
         self._running: set[asyncio.Future[Any]] = set()
 
@@ -124,23 +119,23 @@ class Asks:
         return await self._devices.look(self._rigs.pids())
 
     async def _preview(self, args: Mapping[str, Any]) -> Preview:
-        url = _text(args, "url", _LONGEST_PATH)
+        url = text(args, "url", _LONGEST_PATH)
         async with _place(self._previewing):
             return await preview(self._programs, url, self._rigs.pids())
 
     async def _kinds(self, args: Mapping[str, Any]) -> Kinds:
-        return await list_kinds(self._programs, _text(args, "python", _LONGEST_PATH) if args.get("python") else "")
+        return await list_kinds(self._programs, text(args, "python", _LONGEST_PATH) if args.get("python") else "")
 
     async def _check_rig(self, args: Mapping[str, Any]) -> CheckedRig:
-        text = _text(args, "text", MAX_BYTES)
+        rig_text = text(args, "text", MAX_BYTES)
         async with _place(self._checking):
-            return await check_rig(self._programs, text, self._rigs.running_files())
+            return await check_rig(self._programs, rig_text, self._rigs.running_files())
 
     async def _pythons(self, args: Mapping[str, Any]) -> Pythons:
         return {"pythons": await asyncio.to_thread(find_pythons, self._rigs.files.folder, Path.home())}
 
     async def _read_rig(self, args: Mapping[str, Any]) -> RigText:
-        file = self._rigs.files.read(_text(args, "name"))
+        file = self._rigs.files.read(text(args, "name"))
         errors = file.parsed.errors
         if file.problem and not errors:
             raise AskRefused("disk", file.problem)
@@ -148,53 +143,25 @@ class Asks:
         return {"name": file.name, "text": file.text, "version": file.version, "tables": tables, "errors": errors}
 
     async def _check_text(self, args: Mapping[str, Any]) -> CheckedText:
-        parsed = read_rig_text(_text(args, "text", MAX_BYTES))
+        parsed = read_rig_text(text(args, "text", MAX_BYTES))
         return {"name": parsed.name, "tables": parsed.tables, "errors": parsed.errors}
 
     async def _write_rig(self, args: Mapping[str, Any]) -> Written:
-        version = _text(args, "version") if args.get("version") is not None else None
-        file = await self._rigs.write(_text(args, "name"), _text(args, "text", MAX_BYTES), version)
+        version = text(args, "version") if args.get("version") is not None else None
+        file = await self._rigs.write(text(args, "name"), text(args, "text", MAX_BYTES), version)
         return {"version": file.version}
 
     async def _remove_rig(self, args: Mapping[str, Any]) -> None:
-        await self._rigs.remove(_text(args, "name"))
+        await self._rigs.remove(text(args, "name"))
 
     async def _start_rig(self, args: Mapping[str, Any]) -> None:
-        await self._rigs.start(_text(args, "name"))
+        await self._rigs.start(text(args, "name"))
 
     async def _stop_rig(self, args: Mapping[str, Any]) -> None:
-        await self._rigs.stop(_text(args, "name"))
+        await self._rigs.stop(text(args, "name"))
 
     async def _restart_rig(self, args: Mapping[str, Any]) -> None:
-        await self._rigs.restart(_text(args, "name"))
-
-    async def _calibrate(self, args: Mapping[str, Any]) -> Begun:
-        key = await self._in_thread(self._calibrations.begin, _text(args, "name"), _text(args, "role"))
-        return {"dialog": key, "rows": ROWS, "columns": COLUMNS}
-
-    async def _install_drivers(self, args: Mapping[str, Any]) -> Begun:
-        key = await self._in_thread(self._calibrations.install)
-        return {"dialog": key, "rows": ROWS, "columns": COLUMNS}
-
-    async def _dialog_read(self, args: Mapping[str, Any]) -> DialogOutput:
-        after = args.get("after")
-        if not isinstance(after, int) or isinstance(after, bool) or after < 0:
-            raise AskRefused("bad_args", f"after: want a position from 0, got {after!r:.60}")
-        output = await self._in_thread(self._dialog(args).read, after, READ_WAIT_S)
-        return {"text": output.text, "first": output.first, "next": output.next, "exit_code": output.exit_code}
-
-    async def _dialog_write(self, args: Mapping[str, Any]) -> None:
-        await self._in_thread(self._dialog(args).write, _text(args, "text", LONGEST_INPUT))
-
-    async def _dialog_end(self, args: Mapping[str, Any]) -> None:
-        await self._in_thread(self._dialog(args).end)
-
-    def _dialog(self, args: Mapping[str, Any]) -> Dialog:
-        return self._calibrations.get(_text(args, "dialog"))
-
-    async def _in_thread(self, function: Callable[..., Any], *args: Any) -> Any:
-        # Not asyncio's own few threads: an answer to somebody else must not wait for a reader of a quiet dialog.
-        return await asyncio.get_running_loop().run_in_executor(self._waiting, function, *args)
+        await self._rigs.restart(text(args, "name"))
 
 
 @asynccontextmanager
@@ -208,14 +175,3 @@ async def _place(places: asyncio.Semaphore) -> AsyncIterator[None]:
         yield
     finally:
         places.release()
-
-
-def _text(args: Mapping[str, Any], key: str, limit: int = 200) -> str:
-    value = args.get(key)
-    if not isinstance(value, str) or len(value) > limit:
-        raise AskRefused("bad_args", f"{key}: want text of at most {limit} characters, got {value!r:.60}")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise AskRefused("bad_args", f"{key}: holds half a character, which no file can hold: {value!r:.60}") from None
-    return value

@@ -31,9 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     folder = parser.parse_args(arguments).folder.absolute()
     python = find_python()
     if python is None:
-        _say(
-            f"LeRobot needs Python {oldest} or 3.13, and this computer has neither. Install python{oldest}, then again."
-        )
+        _say("LeRobot needs Python 3.12 or 3.13, and this computer has neither. Install python3.12, then begin again.")
         return 1
     return install(folder, python, [own_package(), LEROBOT])
 

@@ -14,6 +14,9 @@ from robotdata.files.errors import FileLocked
 from robotdata.files.lock import lock_file
 from robotdata.station.asks import Asks
 from robotdata.station.calibrations import Calibrations
+from robotdata.station.devices import Devices
+from robotdata.station.dialog_asks import DialogAsks
+from robotdata.station.discovery import Discovery
 from robotdata.station.link import StationLink, station_info
 from robotdata.station.programs import Programs
 from robotdata.station.protocol import STATION_NAME
@@ -76,10 +79,14 @@ def _lock(folder: Path) -> int:
 
 
 async def _run(options: argparse.Namespace, files: RigFiles, rig_url: str, token: str) -> None:
-    rigs = Rigs(files, options.spool.absolute(), rig_url, token, changed=lambda: link.wake())
+    lifeline = Lifeline()
+    spool = options.spool.absolute()
+    rigs = Rigs(files, spool, rig_url, token, lifeline=lifeline, changed=lambda: link.wake())
+    devices = Devices(Discovery(), changed=lambda: link.wake())
     calibrations = Calibrations(files, rigs.is_active)
-    asks = Asks(rigs, calibrations)
-    link = StationLink(station_info(options.name, str(options.rigs.absolute())), rigs, asks, options.url, token)
+    asks = Asks(rigs, devices, Programs(lifeline), DialogAsks(calibrations))
+    info = station_info(options.name, str(options.rigs.absolute()))
+    link = StationLink(info, rigs, devices, asks, options.url, token)
     ending = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -89,7 +96,7 @@ async def _run(options: argparse.Namespace, files: RigFiles, rig_url: str, token
     log.info("keeps the rigs of %s", files.folder)
     await ending.wait()
     log.info("is stopping its rigs")
-    await asyncio.gather(rigs.end(), asyncio.to_thread(calibrations.close))  # the page sees how they end
+    await asyncio.gather(rigs.end(), asks.end(), asyncio.to_thread(calibrations.close))  # the page sees how they end
     link.stopping.set()
     link.wake()
     await asyncio.wait(tasks, timeout=_CLOSE_S)

@@ -112,6 +112,10 @@ class Rigs:
         """Return whether the rig has a process, or will have one again."""
         return name in self._runners and self._runners[name].active
 
+    def pids(self) -> dict[int, str]:
+        """Return the names of the rigs that run, by the ids of their processes."""
+        return {runner.pid: name for name, runner in self._runners.items() if runner.pid is not None}
+
     def running_files(self) -> list[RigFile]:
         """Return the files of the rigs whose processes run, as they are now."""
         return [file for file in self.files.all() if self._is_running(file.name)]

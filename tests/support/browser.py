@@ -132,12 +132,14 @@ class Product:
 
 
 @contextlib.contextmanager
-def running(home: Path, rig: str) -> Iterator[Product]:
-    """The product in `home` with one rig of this rig file: web, worker and rig."""
-    (home / "rig.toml").write_text(rig)
+def running(home: Path, rig: str | None) -> Iterator[Product]:
+    """The product in `home` with one rig of this rig file; for None as a new user starts it: the simulated rig."""
     port = free_port()
     env = {**os.environ, "ROBOTDATA_HOME": str(home), "PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": ""}
-    command = [sys.executable, "manage.py", "run", "--port", str(port), "--rig", str(home / "rig.toml")]
+    command = [sys.executable, "manage.py", "run", "--port", str(port)]
+    if rig is not None:
+        (home / "rig.toml").write_text(rig)
+        command += ["--rig", str(home / "rig.toml")]
     with (
         (home / "log").open("w") as log,
         subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=log, text=True) as process,

@@ -61,15 +61,7 @@ export class DeviceForm {
       this.searching = false;
       this.draw();
     });
-    return [box, list, none, this.lerobotHint(), back].filter(Boolean);
-  }
-
-  /** Most people look for an arm of LeRobot's: where its drivers are missing, say how they come here. */
-  lerobotHint() {
-    if (this.page.loading || this.page.kinds.some(({ kind }) => kind === "lerobot")) return null;
-    const button = make("button", { class: "link", type: "button" }, "Name the Python that has it");
-    button.addEventListener("click", () => this.page.showPython());
-    return make("p", { class: "note small" }, make("span", {}, "Arms that LeRobot drives (SO-101, Koch, …) are not listed: this Python has no LeRobot. ", button, "."));
+    return [box, list, none, back].filter(Boolean);
   }
 
   kindLine(each, table) {
@@ -94,6 +86,8 @@ export class DeviceForm {
     this.page.draft.set((tables) => {
       const before = tables[this.role] ?? {};
       const kept = Object.fromEntries(kind.fields.map(({ key }) => [key, before[key]]).filter(([, value]) => value !== undefined));
+      // LeRobot keeps a calibration by its id, so no arm does without one.
+      if (kind.kind === "lerobot" && kind.fields.some(({ key }) => key === "id")) kept.id ??= `${tables.rig?.name || "my"}_${this.role}`;
       tables[this.role] = { kind: kind.kind, ...(kind.type ? { type: kind.type } : {}), ...kept };
     });
     this.draw();

@@ -6,7 +6,25 @@ export class Drivers {
   constructor(page) {
     this.page = page;
     this.note = document.getElementById("no-lerobot");
-    this.list = document.getElementById("pythons");
+    this.datalist = document.getElementById("pythons");
+  }
+
+  /** The kinds of devices that a Python offers; null if another one is asked about by then. */
+  async list(python) {
+    const words = document.getElementById("drivers");
+    say(words, "Looking for drivers …");
+    try {
+      const { kinds, lerobot, failed } = await call("GET", `${this.page.draft.base}/kinds?python=${encodeURIComponent(python)}`);
+      if (python !== this.page.python) return null;
+      const broken = Object.entries(failed).map(([module, why]) => `${module}: ${why}`);
+      say(words, [lerobot ? `LeRobot ${lerobot}.` : broken.length ? "" : "LeRobot is not installed there.", ...broken].join(" "));
+      this.look(lerobot);
+      return kinds;
+    } catch (error) {
+      if (python !== this.page.python) return null;
+      say(words, error.message);
+      return this.page.kinds;
+    }
   }
 
   /** After the kinds of a Python were listed: where it has no LeRobot, use one that has, or say how to get one. */
@@ -19,7 +37,7 @@ export class Drivers {
     } catch {
       return; // an older station: the field below still takes a path
     }
-    this.list.replaceChildren(...pythons.filter(({ path }) => path).map(({ path, lerobot: version }) => make("option", { value: path }, `LeRobot ${version}`)));
+    this.datalist.replaceChildren(...pythons.filter(({ path }) => path).map(({ path, lerobot: version }) => make("option", { value: path }, `LeRobot ${version}`)));
     const usable = pythons.find(({ path, robotdata }) => path && robotdata);
     if (usable && this.page.isNew && !this.page.python) this.page.usePython(usable.path);
     else this.offer(usable, pythons.find(({ path, robotdata }) => path && !robotdata));
@@ -36,7 +54,9 @@ export class Drivers {
     } else {
       const there = lacking ? ` LeRobot ${lacking.lerobot} is in ${lacking.path}, without robotdata: run ${lacking.path} -m pip install robotdata-lab.` : "";
       say(words, `SO-101, Koch and other arms need LeRobot's drivers, which are not installed here.${there}`);
-      acts.push(make("a", { class: "button small", href: `/rigs/drivers/?station=${encodeURIComponent(this.page.station)}` }, "Install them"));
+      const elsewhere = make("button", { class: "button small quiet", type: "button" }, "Name their Python");
+      elsewhere.addEventListener("click", () => this.page.showPython());
+      acts.push(make("a", { class: "button small", href: `/rigs/drivers/?station=${encodeURIComponent(this.page.station)}` }, "Install them"), elsewhere);
     }
     this.note.replaceChildren(words, ...acts);
     show(this.note, true);

@@ -62,21 +62,10 @@ class Page {
   }
 
   async listKinds() {
-    const { python } = this;
     this.loading = true;
-    const drivers = document.getElementById("drivers");
-    say(drivers, "Looking for drivers …");
-    try {
-      const { kinds, lerobot, failed } = await call("GET", `${this.draft.base}/kinds?python=${encodeURIComponent(python)}`);
-      if (python !== this.python) return;
-      this.kinds = kinds;
-      const broken = Object.entries(failed).map(([module, why]) => `${module}: ${why}`);
-      this.drivers.look(lerobot);
-      say(drivers, [lerobot ? `LeRobot ${lerobot}.` : broken.length ? "" : "LeRobot is not installed there.", ...broken].join(" "));
-    } catch (error) {
-      if (python !== this.python) return;
-      say(drivers, error.message);
-    }
+    const kinds = await this.drivers.list(this.python);
+    if (kinds === null) return; // another Python has been named meanwhile
+    this.kinds = kinds;
     this.loading = false;
     this.drawDevices();
   }

@@ -73,13 +73,21 @@ export class Saving {
     this.say(make("p", { class: "small dim" }, "Connecting every device …"));
     const { lines } = await call("POST", `${this.page.draft.base}/check-rig`, { text });
     this.checked = text;
-    const items = lines.map(({ device, ok, text: words }) => make("li", { class: ok ? "check-line tone-good" : "check-line tone-bad" }, make("span", { class: "dot" }), make("b", {}, device), make("span", { class: "words" }, words || (ok ? "works" : "does not work"))));
+    const items = lines.map((line) => make("li", { class: line.ok ? "check-line tone-good" : "check-line tone-bad" }, make("span", { class: "dot" }), make("b", {}, line.device), make("span", { class: "words" }, line.text || (line.ok ? "works" : "does not work"), ...this.remedy(line))));
     const bad = lines.filter(({ ok }) => !ok).length;
     const sum = bad ? `${bad} of ${lines.length} do not work yet.` : "Everything works.";
     this.say(make("p", { class: bad ? "strong tone-bad words-tone" : "strong tone-good words-tone", id: "check-sum" }, sum), make("ul", { class: "check-lines" }, ...items));
   }
 
-  async save(begin) {
+  /** What is missing can be done here. */
+  remedy({ device, ok, text }) {
+    if (ok || !/calibrat/.test(text) || !["robot", "teleoperator"].includes(device)) return [];
+    const button = make("button", { class: "button small", type: "button" }, "Save and calibrate");
+    button.addEventListener("click", () => this.busy(button, () => this.save(false, device)));
+    return [" ", button];
+  }
+
+  async save(begin, calibrate = "") {
     if (this.hasErrors()) return;
     const { draft, edited, station } = this.page;
     const rigs = `${draft.base}/rigs`;
@@ -97,6 +105,10 @@ export class Saving {
       return;
     }
     sayLater(`Saved ${saved.name}.`);
+    if (calibrate) {
+      location.assign(`/rigs/${encodeURIComponent(saved.name)}/calibrate/?station=${encodeURIComponent(station)}&role=${calibrate}`);
+      return;
+    }
     location.assign(`/rigs/${encodeURIComponent(saved.name)}/edit/?station=${encodeURIComponent(station)}`);
   }
 
