@@ -50,7 +50,7 @@ def command_rig(
 @router.post("/rigs/{name}/record", response={200: RecordOut, **ERRORS})
 def record_on_rig(request: HttpRequest, name: Annotated[RigName, Path()], body: RecordIn) -> dict[str, Any]:
     """Start a take in the running session; start a session if none records into this dataset."""
-    settings = body.model_dump(include={"task", "countdown_s", "episode_s", "reset_s"})
+    settings = body.model_dump(include={"task", "countdown_s", "episode_s", "reset_s", "target"})
     actor = actor_of(request)
     session, reply = start_recording(
         rig_name=name,

@@ -25,6 +25,7 @@ Task = Annotated[str, text(1000, 1)]
 Operator = Annotated[str, text(150)]
 Label = Annotated[str, text(100, 1)]
 Seconds = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
+Target = Annotated[int, Field(ge=1, le=1_000_000)]
 Tick = Annotated[int, Field(ge=0, le=2**31 - 1)]
 DatasetSlug = Annotated[str, BeforeValidator(attrgetter("slug"))]
 """In a response: the slug of the row's dataset."""
@@ -105,7 +106,7 @@ class CommandIn(Body):
 
 
 class SessionSettings(Body):
-    """What a session records, and its times `*_s` in seconds."""
+    """What a session records, its times `*_s` in seconds, and how many kept episodes of the task are wanted."""
 
     dataset: Slug
     task: Task
@@ -113,6 +114,7 @@ class SessionSettings(Body):
     countdown_s: Seconds = 3.0
     episode_s: Seconds | None = None
     reset_s: Seconds | None = None
+    target: Target | None = None
 
 
 class RecordIn(SessionSettings):
@@ -141,8 +143,14 @@ class SessionIn(SessionSettings):
     rig: RigName
 
 
+class SessionPatch(Body):
+    """How many kept episodes of the session's task are wanted; null: the dataset's goal."""
+
+    target: Target | None
+
+
 class SessionOut(Schema):
-    """Consecutive takes on one rig into one dataset; times `*_s` are in seconds."""
+    """Consecutive takes on one rig into one dataset; times `*_s` are in seconds, `target` counts kept episodes."""
 
     id: UUID
     rig: str
@@ -152,6 +160,7 @@ class SessionOut(Schema):
     countdown_s: float
     episode_s: float | None
     reset_s: float | None
+    target: int | None
     started_at: datetime
     ended_at: datetime | None
 
@@ -184,7 +193,7 @@ class DatasetSettings(Body):
     policy: Policy | None = None
     every: Annotated[int, Field(ge=1, le=1000)] | None = None
     encode_unreviewed: bool | None = None
-    goal: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    goal: Target | None = None
     encoding: EncodingIn | None = None
     thresholds: Annotated[dict[Annotated[str, text(40, 1)], float], Field(max_length=60)] | None = None
 

@@ -31,8 +31,8 @@ def start_recording(
 ) -> tuple[Session, dict[str, Any]]:
     """Start recording; return the session and the rig's reply.
 
-    `settings` are task, operator, countdown_s, episode_s and reset_s. Raise Refused as `send_command` does, and if the
-    rig is offline; a session that was created for this take is then deleted.
+    `settings` are task, operator, countdown_s, episode_s, reset_s and target. Raise Refused as `send_command` does, and
+    if the rig is offline; a session that was created for this take is then deleted.
     """
     settings["task"] = checked_task(str(settings.get("task") or ""))
     rig = find_rig(name=rig_name)

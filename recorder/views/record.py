@@ -66,7 +66,7 @@ def _session_takes(rig: Rig) -> dict[str, Any]:
     return {
         "session": session,
         "episodes": shown,
-        "goals": goals_of(session.dataset, session.task)[:GOALS_SHOWN],
+        "goals": goals_of(session.dataset, session.task, session.target)[:GOALS_SHOWN],
         "total": rows.count(),
         "rejected": rows.trashed().count(),
         "to_review": rows.to_review().count(),

@@ -11,6 +11,7 @@ import { LivePlot } from "./plot.js";
 import { Pulse } from "./pulse.js";
 import { Sound } from "./sound.js";
 import { Stage } from "./stage.js";
+import { Target } from "./target.js";
 import { Timer } from "./timer.js";
 
 const ACKS_EVERY_MS = 12;
@@ -23,6 +24,7 @@ const pulse = new Pulse((message) => link?.send(message) ?? false, silent);
 const stage = new Stage(document.getElementById("stage"), told("cameras") ?? [], { wanted: watch, now: () => pulse.now(), drawn });
 const timer = new Timer(sound, () => pulse.now());
 const facts = new Facts(desk);
+new Target(sound, form.form.elements.target);
 const plots = ["state", "action"].map((name) => new LivePlot(name));
 let done = []; // the places of cameras, one for each picture that is dealt with and not yet told
 

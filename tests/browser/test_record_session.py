@@ -1,0 +1,83 @@
+"""What the record page knows of its session: the target."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.support.desk_data import call
+
+pytestmark = pytest.mark.browser
+TONES = """() => {
+  window.tones = 0;
+  const make = AudioContext.prototype.createOscillator;
+  AudioContext.prototype.createOscillator = function () { window.tones += 1; return make.call(this); };
+}"""
+
+
+def opened(visit: Any, title: str, **fields: str) -> Page:
+    """The record page, about to record into a new dataset of this title; takes begin and end by Space."""
+    page: Page = visit("/record/bench-1/")
+    expect(page.locator("#state")).to_have_text("ready")
+    page.evaluate(TONES)
+    page.select_option("#dataset", "")
+    for name, value in {"title": title, "task": f"push {title}", "countdown_s": "0", "target": "", **fields}.items():
+        page.fill(f"[name={name}]", value)
+        page.keyboard.press("Enter")
+    return page
+
+
+def record_take(page: Page, count: int) -> None:
+    """Record one more take, the `count`-th of its session."""
+    begin(page)
+    page.keyboard.press("Space")
+    expect(page.locator("#takes-count")).to_have_text(str(count))
+    expect(page.locator("#state")).to_have_text("ready")
+
+
+def begin(page: Page) -> None:
+    expect(page.locator("#big")).to_be_enabled()
+    expect(page.locator("#big")).to_have_attribute("data-does", "record")
+    page.keyboard.press("Space")
+    expect(page.locator("#state")).to_have_text("recording")
+    expect(page.locator("#big")).to_have_attribute("data-does", "stop")
+
+
+def test_the_last_episode_of_the_target_is_heard_and_seen(visit: Any) -> None:
+    page = opened(visit, "target", target="2")
+    for count in (1, 2):
+        record_take(page, count)
+    line, keeps = page.locator("#target"), page.locator("#session").get_by_role("button", name="Keep")
+    expect(line).to_contain_text("0 of 2")
+    keeps.nth(0).click()
+    expect(line).to_contain_text("1 of 2")
+    before = page.evaluate("window.tones")
+    keeps.nth(1).click()
+    expect(line).to_contain_text("2 of 2")
+    expect(page.locator("#toasts")).to_contain_text("Target reached: 2 of 2 kept")
+    assert page.evaluate("window.tones") == before + 3
+    record_take(page, 3)  # recording beyond it stays possible
+    end_session(page)
+
+
+def test_a_new_target_is_the_running_sessions_at_once(visit: Any) -> None:
+    page, other = opened(visit, "later"), visit("/record/bench-1/")
+    record_take(page, 1)
+    expect(page.locator("#target")).to_have_count(0)
+    page.fill("[name=target]", "40")
+    page.keyboard.press("Enter")
+    expect(page.locator("#target")).to_contain_text("0 of 40")
+    expect(other.locator("#target")).to_contain_text("0 of 40")
+    page.fill("[name=target]", "")
+    page.keyboard.press("Enter")
+    call(page, "PATCH", "/api/datasets/later", {"goal": 7})
+    record_take(page, 2)
+    expect(page.locator("#target")).to_contain_text("0 of 7")  # the dataset's goal
+    end_session(page)
+
+
+def end_session(page: Page) -> None:
+    page.click("#end-session")
+    expect(page.locator("#end-session")).to_have_count(0)
