@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from asgiref.sync import async_to_sync
 from django.http import HttpRequest
 from ninja import Path, Query, Router
 
@@ -12,8 +11,7 @@ from recorder.api import lookups
 from recorder.api.auth import actor_of
 from recorder.api.paging import Limit, Page, by_name
 from recorder.api.schemas import ERRORS, CommandIn, RecordIn, RecordOut, ReplyOut, RigName, RigOut
-from recorder.live.recording import start_recording
-from recorder.live.rig_commands import send_command
+from recorder.live.recording import give_command, start_recording
 from recorder.live.rigs import expire_rigs, find_rig
 from recorder.models import Rig
 
@@ -44,7 +42,7 @@ def command_rig(
 ) -> dict[str, Any]:
     """Send a command and wait for the rig's reply; 409 with its message if the rig refuses."""
     command_id = str(body.id) if body.id else None
-    return async_to_sync(send_command)(name, command, body.args, command_id=command_id, actor=actor_of(request))
+    return give_command(rig_name=name, name=command, args=body.args, command_id=command_id, actor=actor_of(request))
 
 
 @router.post("/rigs/{name}/record", response={200: RecordOut, **ERRORS})

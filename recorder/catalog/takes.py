@@ -32,7 +32,7 @@ from recorder.quality.odd_fields import odd_marks
 from recorder.text import parse_uuid, sanitize_json
 from robotdata.capture.actions import SENT
 from robotdata.capture.texts import tidy_task
-from robotdata.spool.annotation import Annotation
+from robotdata.spool.annotation import RERECORD, Annotation
 from robotdata.spool.errors import NoTake, SpoolError
 from robotdata.spool.facts import Facts, check_summary
 from robotdata.spool.fields import parse_timestamp
@@ -84,6 +84,7 @@ def _update_row(episode: Episode, fields: dict[str, Any], facts: Facts) -> bool:
     elif state == EpisodeState.RECORDING:
         return False  # an outdated message
     fields.pop("task", None)  # people may have corrected it since
+    fields |= _rejected_again(episode, facts)
     changed = [name for name, value in fields.items() if getattr(episode, name) != value]
     if changed:
         for name in changed:
@@ -92,6 +93,23 @@ def _update_row(episode: Episode, fields: dict[str, Any], facts: Facts) -> bool:
             episode.save(update_fields=changed)
             Episode.objects.filter(pk=episode.pk).update(updated_at=next_version())
     return False
+
+
+def _rejected_again(episode: Episode, facts: Facts) -> dict[str, Any]:
+    """Return the verdict that the rig gave after the take had ended, because it is recorded again.
+
+    A person who changes it later has the last word: the history of `take.json` then ends with the person's verdict.
+    """
+    if episode.verdict == Verdict.REJECT:
+        return {}
+    curation = facts.get("curation")
+    if curation is None:  # the folder is on the rig's disk
+        is_rejected = facts.get("verdict") == Verdict.REJECT and not episode.changes.exists()
+        return {"verdict": Verdict.REJECT, "reviewer": RERECORD, "reviewed_at": timezone.now()} if is_rejected else {}
+    verdicts = [entry for entry in curation.get("history", []) if "verdict" in entry["changes"]]
+    if not verdicts or verdicts[-1].get("by") != RERECORD:
+        return {}
+    return {"verdict": Verdict.REJECT, **review_of(curation)}
 
 
 def _folder(take_id: str) -> Path:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from robotdata.capture import clock
 from robotdata.capture.session import describe_error
 from robotdata.rig import checks
+from robotdata.rig.outcomes import Outcomes
 from robotdata.rig.problems import Problem, sentences
 from robotdata.rig.protocol import Command, CommandRefused, RecordArgs, parse_record
 from robotdata.rig.recorder import TakeEnd, TakeRecorder
@@ -19,9 +19,9 @@ from robotdata.rig.rig import Rig
 from robotdata.rig.states import CONTROLS, NEXT, State
 from robotdata.rig.watch import DeviceWatch
 from robotdata.spool import SpoolError, SpoolFull, new_take_id, update_curation
+from robotdata.spool.annotation import RERECORD
 
 log = logging.getLogger(__name__)
-_REMEMBERED = 1000
 _STEP_S, _IDLE_STEP_S = 0.02, 0.05
 _WAKE_S = 0.25
 _AWAKE = (State.COUNTDOWN, State.RECORDING, State.RESETTING)
@@ -49,11 +49,12 @@ class Machine:
         self.ends_at: float | None = None  # monotonic
         self.total_s: float | None = None
         self.pause_armed = False
-        self._last: TakeRecorder | None = None
+        self.last: TakeRecorder | None = None  # the take that has ended last
         self._args: RecordArgs | None = None
+        self._last_args: RecordArgs | None = None  # of the newest take, without its id
         self._left_s: float | None = None
         self._after_pause = State.IDLE
-        self._outcomes: OrderedDict[str, CommandRefused | None] = OrderedDict()
+        self._outcomes = Outcomes()
         self._lock = threading.RLock()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="rig-machine", daemon=True)
@@ -91,27 +92,22 @@ class Machine:
             allowed = [] if self._stopping.is_set() else list(CONTROLS[self.state])
             if self.state == State.RECORDING:
                 allowed.remove("pause" if self.pause_armed else "resume")
+            elif self.last is None:
+                allowed = [command for command in allowed if command != "rerecord"]
             return allowed
 
     def execute(self, command: Command) -> None:
         """Execute a command; for a known command or take id only repeat the outcome. Raises CommandRefused."""
         with self._lock:
             self.refresh()
-            keys = [command.id]
-            if command.name == "record" and isinstance(command.args.get("take"), str):
-                keys.append(f"take {command.args['take']}")
-            for key in keys:
-                if key in self._outcomes:
-                    refusal = self._outcomes[key]
-                    if refusal is not None:
-                        raise refusal
-                    return
+            if self._outcomes.repeat(command):
+                return
             try:
                 self._execute(command)
             except CommandRefused as refusal:
-                self._remember(keys[:1], refusal)
+                self._outcomes.add(command, refusal)
                 raise
-            self._remember(keys, None)
+            self._outcomes.add(command, None)
 
     # -- commands
 
@@ -122,8 +118,8 @@ class Machine:
             raise CommandRefused(
                 "not_allowed", f"cannot {name.replace('_', ' ')} while the rig is {self.state}; allowed now: {allowed}"
             )
-        take_id = command.args.get("take")
-        if name in ("stop", "discard", "rerecord") and take_id and self.take and take_id != self.take.id:
+        take_id, meant = command.args.get("take"), self.take or (self.last if name == "rerecord" else None)
+        if name in ("stop", "discard", "rerecord") and take_id and meant and take_id != meant.id:
             raise CommandRefused(
                 "not_allowed", f"cannot {name.replace('_', ' ')}: take {take_id!r:.40} has already ended"
             )
@@ -153,9 +149,11 @@ class Machine:
     def _rerecord(self) -> None:
         if self.take is not None:
             self._end_take("rerecord", _REJECT, stay=True)
-        elif self._last is not None:
+        elif self.last is not None:
+            checks.check_can_begin(self.rig, len(self.saving), self.devices.missing_cameras())
             self.rig.loop.forget_frames()
-            threading.Thread(target=self._reject_last, args=(self._last,), daemon=True).start()
+            threading.Thread(target=self._reject_last, args=(self.last,), daemon=True).start()
+            self._args = self._last_args
         self._next_take(self._args.countdown_s if self._args else 0.0)
 
     def _finish_reset(self) -> None:
@@ -236,7 +234,7 @@ class Machine:
             on_trouble=self._disk_trouble,
             on_done=self._take_done,
         )
-        self._args = replace(args, take=None)  # the next take gets a new id
+        self._args = self._last_args = replace(args, take=None)  # the next take gets a new id
         checks.start_take(take, self.rig.config.name)
         self.take = take
         self.rig.loop.await_current_frames(_WAKE_S)
@@ -263,7 +261,7 @@ class Machine:
             curation, self.message = _REJECT, "0 frames, not saved: the take ended before its first frame"
         if curation:
             self.rig.loop.forget_frames()
-        self._last = take
+        self.last = take
         self.saving.append(take)
         take.end(TakeEnd(reason, counters, curation or {}))
         if not stay:
@@ -299,7 +297,7 @@ class Machine:
     def _reject_last(self, take: TakeRecorder) -> None:
         take.wait(30.0)
         try:
-            manifest = update_curation(self.rig.spool / take.id, by="rerecord", **_REJECT)
+            manifest = update_curation(self.rig.spool / take.id, by=RERECORD, **_REJECT)
         except SpoolError as error:
             self.message = str(error)
         else:
@@ -392,9 +390,3 @@ class Machine:
         self.ends_at = None if seconds is None else clock.monotonic() + seconds
         if new != State.PAUSED:
             self.total_s = total_s
-
-    def _remember(self, keys: list[str], refusal: CommandRefused | None) -> None:
-        for key in keys:
-            self._outcomes[key] = refusal
-        while len(self._outcomes) > _REMEMBERED:
-            self._outcomes.popitem(last=False)

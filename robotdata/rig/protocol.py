@@ -92,6 +92,16 @@ class CurrentTake(TypedDict):
     session: str
 
 
+class LastTake(TypedDict):
+    """The take that has ended last; `rerecord` rejects it if none is being recorded."""
+
+    id: str
+    ticks: int
+    task: Annotated[str, Limit(2000)]
+    dataset: str
+    session: str
+
+
 class Timer(TypedDict):
     """The timer of the state `phase`: its end in unix seconds, its length in seconds; None without a timer."""
 
@@ -158,6 +168,7 @@ class Status(TypedDict):
     since: Annotated[float, Limit(1e11, least=0)]
     controls: Annotated[list[str], Limit(40)]
     take: CurrentTake | None
+    last_take: LastTake | None
     timer: Timer
     counters: Counters
     disk: Disk

@@ -57,15 +57,18 @@ NEXT: dict[State, set[State]] = {
 
 CONTROLS: dict[State, tuple[str, ...]] = {
     State.CONNECTING: (),
-    State.IDLE: ("record",),
+    State.IDLE: ("record", "rerecord"),
     State.COUNTDOWN: ("cancel", "discard", "pause"),
     State.RECORDING: ("stop", "discard", "rerecord", "pause", "resume"),
-    State.SAVING: ("record",),
+    State.SAVING: ("record", "rerecord"),
     State.RESETTING: ("finish_reset", "rerecord", "pause", "cancel"),
     State.PAUSED: ("resume", "record", "cancel"),
     State.ERROR: ("clear_error",),
 }
-"""The commands allowed in a state; the first is that of the page's main button."""
+"""The commands allowed in a state; the first is that of the page's main button.
+
+Without a take that has ended, `rerecord` is allowed only while one is recorded.
+"""
 
 COMMANDS = tuple(dict.fromkeys(command for state in REPORTED for command in CONTROLS[state]))
 

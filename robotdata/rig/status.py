@@ -20,6 +20,7 @@ from robotdata.rig.machine import Machine
 from robotdata.rig.protocol import (
     CameraCounters,
     Hello,
+    LastTake,
     ProblemInfo,
     Status,
     TakeEntry,
@@ -27,6 +28,7 @@ from robotdata.rig.protocol import (
     Telemetry,
     Warning,
 )
+from robotdata.rig.recorder import TakeRecorder
 from robotdata.rig.states import State
 from robotdata.spool import SpoolError, list_takes, read_manifest
 from robotdata.spool.manifest import FILE as MANIFEST
@@ -121,13 +123,10 @@ class Reporter:
             "take": None
             if take is None
             else {
-                "id": take.id,
-                "ticks": take.ticks,
+                **_facts_of(take),
                 "elapsed_s": round(clock.monotonic() - take.began, 3),
-                "task": str(take.facts["task"]),
-                "dataset": str(take.facts["dataset"]),
-                "session": str(take.facts["session"]),
             },
+            "last_take": None if machine.last is None else _facts_of(machine.last),
             "timer": {
                 "phase": "episode" if machine.state == State.RECORDING else str(machine.state),
                 "ends_at": None if ends_at is None else clock.wall() + ends_at - clock.monotonic(),
@@ -264,6 +263,16 @@ class Reporter:
             text = f"{name[0].upper()}{name[1:]} could not be disconnected ({reason}). Switch its power off"
             warnings.append(_warning("not_released", None, text, name, self._machine.since))
         return warnings
+
+
+def _facts_of(take: TakeRecorder) -> LastTake:
+    return {
+        "id": take.id,
+        "ticks": take.ticks,
+        "task": str(take.facts["task"]),
+        "dataset": str(take.facts["dataset"]),
+        "session": str(take.facts["session"]),
+    }
 
 
 def _warning(code: str, camera: str | None, text: str, device: str, since: float) -> Warning:

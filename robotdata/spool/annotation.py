@@ -9,6 +9,9 @@ from typing import Any
 
 from robotdata.spool.facts import VERDICTS
 
+RERECORD = "rerecord"
+"""The history's name for a rig that rejects a take because it is recorded again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Annotation:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -76,6 +77,29 @@ def test_a_new_target_is_the_running_sessions_at_once(visit: Any) -> None:
     record_take(page, 2)
     expect(page.locator("#target")).to_contain_text("0 of 7")  # the dataset's goal
     end_session(page)
+
+
+def test_the_take_just_ended_is_recorded_again_and_comes_back(visit: Any) -> None:
+    page = opened(visit, "again")
+    again = page.locator("[data-command=rerecord]")
+    record_take(page, 1)
+    expect(again).to_be_enabled()
+    first = page.locator("#session article.take").first
+    first.get_by_role("button", name="Keep").click()
+    expect(first).to_have_class(re.compile("is-keep"))
+    page.keyboard.press("Backspace")
+    expect(page.locator("#state")).to_have_text("recording")
+    expect(page.locator("#session")).to_contain_text("1 rejected")
+    page.locator("#toasts").get_by_role("button", name="Undo").last.click()
+    expect(page.locator("#session")).to_contain_text("0 rejected")
+    expect(page.locator("#session article.take.is-keep")).to_have_count(1)
+    page.keyboard.press("Backspace")  # the take that runs
+    expect(page.locator("#session")).to_contain_text("1 rejected")
+    expect(page.locator("#state")).to_have_text("recording")
+    page.keyboard.press("Space")
+    expect(page.locator("#takes-count")).to_have_text("3")
+    end_session(page)
+    expect(again).to_be_disabled()  # the next take would belong to no session
 
 
 def end_session(page: Page) -> None:

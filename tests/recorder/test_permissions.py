@@ -192,6 +192,9 @@ CASES = {
     "end_session": Case(lambda w, a, _: sessions.end_session(session=w.session, actor=a)),
     "start_recording": Case(lambda w, a, _: record(w, a), ends="offline"),
     "finish_session": Case(lambda w, a, _: recording.finish_session(session=w.session, actor=a)),
+    "give_command": Case(
+        lambda w, a, _: recording.give_command(rig_name="arm-1", name="stop", args={}, actor=a), ends="offline"
+    ),
     "send_command": Case(lambda w, a, _: send_command(w, a), ends="offline"),
     "rig_connected": Case(lambda w, a, m: rigs.rig_connected(hello=m, connection="here", actor=a), hello),
     "index_take": Case(lambda w, a, take: takes.index_take(take_id=take, actor=a), take_folder),

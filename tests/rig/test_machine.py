@@ -120,6 +120,39 @@ def test_it_rejects_the_last_take_when_asked_for_another_while_resetting(bench: 
     bench.do("stop")
 
 
+def test_it_records_the_take_again_that_has_just_ended(bench: Bench) -> None:
+    assert "rerecord" not in bench.machine.controls
+    bench.do("record", task="push", session="s1", countdown_s=0.05)
+    bench.ticks(2)
+    bench.do("stop")
+    bench.idle()
+    first = bench.ended()[0]
+    last = Reporter(bench.machine).status()["last_take"]
+    assert last == {"id": first["id"], "ticks": first["ticks"], "task": "push", "dataset": "", "session": "s1"}
+    bench.do("record", task="lift", countdown_s=30)
+    bench.do("cancel")  # no take: the last one is still the one before
+    bench.do("rerecord", take=first["id"])
+    bench.ticks(2)
+    bench.do("stop")
+    bench.idle()
+    until(lambda: read_manifest(bench.spool / first["id"])["curation"]["verdict"] == "reject")
+    assert [manifest["task"] for manifest in bench.ended()] == ["push"] * len(bench.ended())
+    with pytest.raises(CommandRefused, match="already ended"):
+        bench.do("rerecord", take=first["id"])  # another take has ended since
+
+
+def test_it_rejects_nothing_where_no_take_could_follow(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.do("record")
+    bench.ticks(2)
+    bench.do("stop")
+    bench.idle()
+    monkeypatch.setattr(type(bench.machine.rig.disk), "free_bytes", property(lambda self: 1_000_000))
+    with pytest.raises(CommandRefused, check=lambda refused: refused.code == "disk_full"):
+        bench.do("rerecord")
+    bench.machine.stop()
+    assert read_manifest(bench.spool / bench.ended()[0]["id"])["curation"]["verdict"] == "unreviewed"
+
+
 def test_it_does_a_command_once_however_often_it_comes(bench: Bench) -> None:
     take = str(uuid.uuid4())
     record = Command("click-1", "record", {"take": take})
