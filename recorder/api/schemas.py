@@ -137,6 +137,19 @@ class RecordOut(ReplyOut):
     session: UUID
 
 
+class TakeRemark(Body):
+    """How a take went, and a note; change only the fields given."""
+
+    outcome: Literal["success", "failure"] | None = None
+    note: Annotated[str, text(10_000)] = ""
+
+
+class RemarkKept(Schema):
+    """Whether the remark is on the disk; else the rig keeps it until the take ends."""
+
+    durable: bool
+
+
 class SessionIn(SessionSettings):
     """Settings of a session; times `*_s` are in seconds. Without `operator`, the name of the account is used."""
 

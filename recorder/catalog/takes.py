@@ -102,11 +102,11 @@ def _rejected_again(episode: Episode, facts: Facts) -> dict[str, Any]:
     """
     if episode.verdict == Verdict.REJECT:
         return {}
-    curation = facts.get("curation")
-    if curation is None:  # the folder is on the rig's disk
+    curation = facts.get("curation", {})
+    if "history" not in curation:  # the folder is on the rig's disk
         is_rejected = facts.get("verdict") == Verdict.REJECT and not episode.changes.exists()
         return {"verdict": Verdict.REJECT, "reviewer": RERECORD, "reviewed_at": timezone.now()} if is_rejected else {}
-    verdicts = [entry for entry in curation.get("history", []) if "verdict" in entry["changes"]]
+    verdicts = [entry for entry in curation["history"] if "verdict" in entry["changes"]]
     if not verdicts or verdicts[-1].get("by") != RERECORD:
         return {}
     return {"verdict": Verdict.REJECT, **review_of(curation)}

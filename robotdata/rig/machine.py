@@ -15,6 +15,7 @@ from robotdata.rig.outcomes import Outcomes
 from robotdata.rig.problems import Problem, sentences
 from robotdata.rig.protocol import Command, CommandRefused, RecordArgs, parse_record
 from robotdata.rig.recorder import TakeEnd, TakeRecorder
+from robotdata.rig.remarks import Remark, parse_remark
 from robotdata.rig.rig import Rig
 from robotdata.rig.states import CONTROLS, NEXT, State
 from robotdata.rig.watch import DeviceWatch
@@ -92,9 +93,8 @@ class Machine:
             allowed = [] if self._stopping.is_set() else list(CONTROLS[self.state])
             if self.state == State.RECORDING:
                 allowed.remove("pause" if self.pause_armed else "resume")
-            elif self.last is None:
-                allowed = [command for command in allowed if command != "rerecord"]
-            return allowed
+            possible = {"rerecord": self.take or self.last, "annotate": self.take or self.saving}
+            return [command for command in allowed if possible.get(command, True)]
 
     def execute(self, command: Command) -> None:
         """Execute a command; for a known command or take id only repeat the outcome. Raises CommandRefused."""
@@ -125,6 +125,8 @@ class Machine:
             )
         if name == "record":
             self._record(parse_record(command.args))
+        elif name == "annotate":
+            self._annotate(parse_remark(command.args))
         else:
             getattr(self, f"_{name}")()
         self.on_change()
@@ -136,6 +138,11 @@ class Machine:
         self.message = None
         self._args = args
         self._count_down(args.countdown_s)
+
+    def _annotate(self, remark: Remark) -> None:
+        takes = [take for take in (self.take, *self.saving) if take is not None and take.id == remark.take]
+        if not any(take.remarks.add(remark.fields) for take in takes):
+            raise CommandRefused("no_take", "this take is not being recorded: change what the server knows of it")
 
     def _stop(self) -> None:
         self._end_take("stop")
@@ -287,6 +294,7 @@ class Machine:
                 self.saving.remove(take)
             if take.manifest is None:
                 self.message = str(take.error)
+                self.last = None if self.last is take else self.last
             else:
                 rejected = take.manifest["curation"]["verdict"] == "reject"
                 self.on_take("discarded" if rejected else "saved", take.manifest)

@@ -22,7 +22,7 @@ from robotdata.spool.plain_json import read_json
 VERSION = 1
 MAX_TEXT_BYTES = 1 << 20
 MAX_BINARY_BYTES = 8 << 20
-REFUSALS = ("not_allowed", "mismatch", "disk_full", "camera_missing", "busy", "no_threads", "bad_args")
+REFUSALS = ("not_allowed", "no_take", "mismatch", "disk_full", "camera_missing", "busy", "no_threads", "bad_args")
 REFUSE_MINUTES = 2.0
 """No take begins with disk space for fewer minutes of recording than this."""
 PREVIEW = struct.Struct("!BBxxIQ")
@@ -82,7 +82,7 @@ class Hello(TypedDict):
 
 
 class CurrentTake(TypedDict):
-    """The take being recorded."""
+    """The take being recorded; `outcome` (success, failure or None) and `note` are kept for its take.json."""
 
     id: str
     ticks: int
@@ -90,6 +90,8 @@ class CurrentTake(TypedDict):
     task: Annotated[str, Limit(2000)]
     dataset: str
     session: str
+    outcome: NotRequired[str | None]
+    note: NotRequired[Annotated[str, Limit(10_000)]]
 
 
 class LastTake(TypedDict):

@@ -14,6 +14,7 @@ from robotdata.capture import clock
 from robotdata.capture.loop import LoopCounters
 from robotdata.capture.records import CameraFrame, Row
 from robotdata.rig.marks import Marks, camera_name
+from robotdata.rig.remarks import Remarks
 from robotdata.spool import SpoolError, SpoolFull, TakeWriter
 
 log = logging.getLogger(__name__)
@@ -59,6 +60,7 @@ class TakeRecorder:
         self.error: SpoolError | None = None
         self.manifest: dict[str, Any] | None = None
         self.ending: TakeEnd | None = None
+        self.remarks = Remarks()
         self._features, self._cameras, self._folder = features, cameras, folder
         self._on_ready, self._on_trouble, self._on_done = on_ready, on_trouble, on_done
         self._marks = Marks()
@@ -161,7 +163,7 @@ class TakeRecorder:
         if writer.ticks > target and abs(rate / target - 1) > _RATE_OFF:
             text = f"Control loop ran at {rate:g} Hz (target {target:g})"
             marks.append(_whole_take_mark("rate", None, writer.ticks, text))
-        curation = end.curation if end else {}
+        curation = {**self.remarks.close(), **(end.curation if end else {})}
         return writer.finish(end_reason=reason, counters=counters, marks=marks, curation=curation)
 
 

@@ -57,17 +57,17 @@ NEXT: dict[State, set[State]] = {
 
 CONTROLS: dict[State, tuple[str, ...]] = {
     State.CONNECTING: (),
-    State.IDLE: ("record", "rerecord"),
-    State.COUNTDOWN: ("cancel", "discard", "pause"),
-    State.RECORDING: ("stop", "discard", "rerecord", "pause", "resume"),
-    State.SAVING: ("record", "rerecord"),
-    State.RESETTING: ("finish_reset", "rerecord", "pause", "cancel"),
-    State.PAUSED: ("resume", "record", "cancel"),
-    State.ERROR: ("clear_error",),
+    State.IDLE: ("record", "rerecord", "annotate"),
+    State.COUNTDOWN: ("cancel", "discard", "pause", "annotate"),
+    State.RECORDING: ("stop", "discard", "rerecord", "pause", "resume", "annotate"),
+    State.SAVING: ("record", "rerecord", "annotate"),
+    State.RESETTING: ("finish_reset", "rerecord", "pause", "cancel", "annotate"),
+    State.PAUSED: ("resume", "record", "cancel", "annotate"),
+    State.ERROR: ("clear_error", "annotate"),
 }
 """The commands allowed in a state; the first is that of the page's main button.
 
-Without a take that has ended, `rerecord` is allowed only while one is recorded.
+Of these `rerecord` needs a take, which may have ended, and `annotate` one that is being recorded or saved.
 """
 
 COMMANDS = tuple(dict.fromkeys(command for state in REPORTED for command in CONTROLS[state]))

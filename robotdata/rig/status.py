@@ -125,6 +125,8 @@ class Reporter:
             else {
                 **_facts_of(take),
                 "elapsed_s": round(clock.monotonic() - take.began, 3),
+                "outcome": take.remarks.outcome,
+                "note": take.remarks.note,
             },
             "last_take": None if machine.last is None else _facts_of(machine.last),
             "timer": {
@@ -172,7 +174,9 @@ class Reporter:
     def take_event(self, event: str, manifest: Mapping[str, Any]) -> TakeEvent:
         """Return the message for `event` (started, saved, discarded) with a summary of the take's manifest."""
         summary = {name: manifest.get(name) for name in _SUMMARY}
-        summary["verdict"] = (manifest.get("curation") or {}).get("verdict", "unreviewed")
+        curation = manifest.get("curation") or {}
+        summary["verdict"] = curation.get("verdict", "unreviewed")
+        summary["curation"] = {name: curation[name] for name in ("labels", "note") if curation.get(name)}
         return {"type": "take", "event": event, "take": summary}
 
     def _takes(self) -> list[TakeEntry]:

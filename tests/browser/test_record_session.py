@@ -42,8 +42,15 @@ def begin(page: Page) -> None:
     expect(page.locator("#big")).to_be_enabled()
     expect(page.locator("#big")).to_have_attribute("data-does", "record")
     page.keyboard.press("Space")
+    running(page)
+
+
+def running(page: Page) -> None:
+    """Wait until a take runs that has frames, and every command is answered."""
     expect(page.locator("#state")).to_have_text("recording")
     expect(page.locator("#big")).to_have_attribute("data-does", "stop")
+    expect(page.locator("#big")).to_be_enabled()  # the command before is answered
+    expect(page.locator("#timer")).to_have_text(re.compile(r"0:\d\d\.[3-9]"))  # it has frames
 
 
 def test_the_last_episode_of_the_target_is_heard_and_seen(visit: Any) -> None:
@@ -88,18 +95,53 @@ def test_the_take_just_ended_is_recorded_again_and_comes_back(visit: Any) -> Non
     first.get_by_role("button", name="Keep").click()
     expect(first).to_have_class(re.compile("is-keep"))
     page.keyboard.press("Backspace")
-    expect(page.locator("#state")).to_have_text("recording")
+    running(page)
     expect(page.locator("#session")).to_contain_text("1 rejected")
     page.locator("#toasts").get_by_role("button", name="Undo").last.click()
     expect(page.locator("#session")).to_contain_text("0 rejected")
     expect(page.locator("#session article.take.is-keep")).to_have_count(1)
     page.keyboard.press("Backspace")  # the take that runs
     expect(page.locator("#session")).to_contain_text("1 rejected")
-    expect(page.locator("#state")).to_have_text("recording")
+    running(page)
     page.keyboard.press("Space")
     expect(page.locator("#takes-count")).to_have_text("3")
     end_session(page)
     expect(again).to_be_disabled()  # the next take would belong to no session
+
+
+def test_a_take_is_marked_and_noted_while_it_runs_and_afterwards(visit: Any) -> None:
+    page = opened(visit, "marks")
+    success, failure = (page.locator(f"#remarks [data-outcome={name}]") for name in ("success", "failure"))
+    begin(page)
+    page.keyboard.press("s")
+    page.keyboard.press("n")
+    page.keyboard.type("slips: s f n")
+    page.keyboard.press("Enter")
+    expect(page.locator("#note-form")).to_be_hidden()
+    expect(success).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("f")
+    expect(failure).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("#state")).to_have_text("recording")  # nothing was stopped
+    page.keyboard.press("Space")
+    card = page.locator("#session article.take").first
+    expect(card.locator(".chip")).to_contain_text(["failure"])
+    expect(failure).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("s")
+    expect(card.locator(".chip")).to_contain_text(["success"])
+    page.keyboard.press("n")
+    expect(page.locator("#note")).to_have_value("slips: s f n")
+    page.keyboard.press("Control+A")
+    page.keyboard.type("at the end")
+    page.keyboard.press("Escape")  # leaves it as it was
+    page.keyboard.press("z")  # undoes the mark
+    expect(card.locator(".chip")).to_contain_text(["failure"])
+    (take,) = call(page, "GET", "/api/episodes?dataset=marks")["items"]
+    assert (take["labels"], take["note"], take["verdict"]) == (["failure"], "slips: s f n", "unreviewed")
+    end_session(page)
+    page.goto("/datasets/marks/?view=all&label=success")
+    expect(page.locator("#cards article.take")).to_have_count(0)
+    page.goto("/datasets/marks/?view=all&label=failure")
+    expect(page.locator("#cards article.take")).to_have_count(1)
 
 
 def end_session(page: Page) -> None:

@@ -141,6 +141,37 @@ def test_it_records_the_take_again_that_has_just_ended(bench: Bench) -> None:
         bench.do("rerecord", take=first["id"])  # another take has ended since
 
 
+def test_it_keeps_what_is_said_of_a_take_until_the_take_is_on_the_disk(bench: Bench) -> None:
+    with pytest.raises(CommandRefused, match="cannot annotate while the rig is idle"):
+        bench.do("annotate", take="x", outcome="success")
+    bench.do("record")
+    bench.ticks(1)
+    assert bench.machine.take is not None
+    take = bench.machine.take.id
+    bench.do("annotate", take=take, outcome="success", note="slips")
+    bench.do("annotate", take=take, outcome="failure")
+    shown = Reporter(bench.machine).status()["take"]
+    assert shown is not None and (shown["outcome"], shown["note"]) == ("failure", "slips")
+    with pytest.raises(CommandRefused, check=lambda refused: refused.code == "no_take"):
+        bench.do("annotate", take=str(uuid.uuid4()), outcome="success")
+    bench.do("stop")
+    bench.idle()
+    curation = read_manifest(bench.spool / take)["curation"]
+    assert (curation["labels"], curation["note"], curation["verdict"]) == (["failure"], "slips", "unreviewed")
+    told = Reporter(bench.machine).take_event("saved", bench.ended()[0])["take"]
+    assert told["curation"] == {"labels": ["failure"], "note": "slips"}
+
+
+@pytest.mark.parametrize(
+    "args", [{}, {"take": 3}, {"outcome": "good"}, {"outcome": 1}, {"note": None}, {"note": "x" * 10_001}]
+)
+def test_it_names_what_is_wrong_in_a_remark(bench: Bench, args: dict[str, Any]) -> None:
+    bench.do("record")
+    with pytest.raises(CommandRefused, match=next(reversed(args), "take")) as refused:
+        bench.do("annotate", **({"take": "a"} | args if args else {}))
+    assert refused.value.code == "bad_args"
+
+
 def test_it_rejects_nothing_where_no_take_could_follow(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     bench.do("record")
     bench.ticks(2)

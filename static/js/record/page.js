@@ -9,6 +9,7 @@ import { Facts } from "./facts.js";
 import { RecordForm } from "./form.js";
 import { LivePlot } from "./plot.js";
 import { Pulse } from "./pulse.js";
+import { Remarks } from "./remarks.js";
 import { Sound } from "./sound.js";
 import { Stage } from "./stage.js";
 import { Target } from "./target.js";
@@ -22,6 +23,7 @@ const form = new RecordForm(document.getElementById("record-form"));
 const controls = new Controls(desk, form);
 const pulse = new Pulse((message) => link?.send(message) ?? false, silent);
 const stage = new Stage(document.getElementById("stage"), told("cameras") ?? [], { wanted: watch, now: () => pulse.now(), drawn });
+const remarks = new Remarks(desk);
 const timer = new Timer(sound, () => pulse.now());
 const facts = new Facts(desk);
 new Target(sound, form.form.elements.target);
@@ -68,6 +70,7 @@ function onStatus(status) {
   if (online) stage.health(status.counters?.cameras ?? {}, status.warnings ?? []);
   else stage.gone("Rig offline");
   controls.show(status);
+  remarks.show(status);
   timer.show(status);
   if (online) facts.show(status);
   else facts.clear();
@@ -85,6 +88,7 @@ function offline(status) {
 function lost() {
   setLost("live", true);
   controls.lost();
+  remarks.show({ online: false });
   timer.lost();
   showRig(desk.dataset.rig, "no connection", "");
   facts.clear();
@@ -114,6 +118,9 @@ function layout(name) {
 
 layout(remembered("stage", "large"));
 controls.keys({
+  s: () => remarks.mark("success"),
+  f: () => remarks.mark("failure"),
+  n: () => remarks.note(),
   m: () => sound.toggle(),
   g: () => layout(stage.name === "grid" ? "large" : "grid"),
   ...Object.fromEntries([1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => [String(n), () => stage.enlarge(n - 1)])),

@@ -145,6 +145,8 @@ async def test_it_goes_on_recording_while_the_web_is_away(real: RealRig, web: An
     await state_of(web, "idle")
     take = await record(web, "real")
     await state_of(web, "recording")
+    remark = {"outcome": "failure", "note": "slips"}
+    assert await web.ask("PATCH", f"/rigs/real/takes/{take}", remark) == (200, {"durable": False})
     web.stop(signal.SIGKILL)
     await asyncio.sleep(1)
     web.start()
@@ -154,3 +156,8 @@ async def test_it_goes_on_recording_while_the_web_is_away(real: RealRig, web: An
             await asyncio.sleep(0.2)
     episode = await episode_in(web, take, {"recorded"})
     assert episode["verdict"] == "reject" and episode["ticks"] > 20
+    assert (episode["labels"], episode["note"]) == (["failure"], "slips")
+    assert await web.ask("PATCH", f"/rigs/real/takes/{take}", {"outcome": "success"}) == (200, {"durable": True})
+    _, episode = await web.ask("GET", f"/episodes/{take}")
+    assert (episode["labels"], episode["note"]) == (["success"], "slips")
+    assert (await web.ask("PATCH", f"/rigs/real/takes/{uuid.uuid4()}", remark))[0] == 404
