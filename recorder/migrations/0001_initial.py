@@ -226,6 +226,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('changed', models.JSONField(blank=True, default=dict)),
+                ('record', models.CharField(blank=True, choices=[('', 'none'), ('lerobot', 'those of lerobot-record')], default='', max_length=12)),
                 ('user', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='keys', to=settings.AUTH_USER_MODEL)),
             ],
             options={

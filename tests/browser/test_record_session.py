@@ -144,6 +144,29 @@ def test_a_take_is_marked_and_noted_while_it_runs_and_afterwards(visit: Any) -> 
     expect(page.locator("#cards article.take")).to_have_count(1)
 
 
+def test_the_arrows_of_lerobot_record_do_as_there(visit: Any) -> None:
+    page = visit("/keys/")
+    page.get_by_role("button", name="As in lerobot-record").click()
+    expect(page.locator(".toast").last).to_contain_text("Saved")
+    page = opened(visit, "arrows", reset_s="600")
+    begin(page)
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#state")).to_have_text("resetting")
+    expect(page.locator("#big")).to_be_enabled()
+    page.keyboard.press("ArrowRight")
+    running(page)
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator("#session")).to_contain_text("1 rejected")
+    running(page)
+    page.keyboard.press("Escape")
+    expect(page.locator("#end-session")).to_have_count(0)
+    expect(page.locator("#session")).to_contain_text("2 to review · 1 rejected")
+    expect(page.locator("#state")).to_have_text("ready")
+    page.goto("/keys/")
+    page.get_by_role("button", name="None").click()
+    expect(page.locator(".toast").last).to_contain_text("Saved")
+
+
 def end_session(page: Page) -> None:
     page.click("#end-session")
     expect(page.locator("#end-session")).to_have_count(0)

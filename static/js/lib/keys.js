@@ -52,12 +52,13 @@ export function showKeys() {
   }
 }
 
-/** `keys({ "k": f, "Shift+ArrowLeft": g })`; a handler that returns false leaves the key to the browser. */
-export function keys(map, { repeat = [] } = {}) {
+/** `keys({ "k": f, "Shift+ArrowLeft": g })`; a handler that returns false leaves the key to the browser.
+    `asPressed`: the keys as they are named here, whatever this person has chosen for others. */
+export function keys(map, { repeat = [], asPressed = false } = {}) {
   document.addEventListener("keydown", (event) => {
     if (isBrowsers(event) || event.isComposing || event.defaultPrevented) return;
     if (event.target.closest(TYPING) || document.querySelector("dialog[open]")) return;
-    const name = meaning(nameOf(event));
+    const name = asPressed ? nameOf(event) : meaning(nameOf(event));
     const act = map[name];
     if (!act || (event.repeat && !repeat.includes(name))) return;
     if (OWN[event.key] && event.target.closest(OWN[event.key]) && !event.target.closest("[data-keys-through]")) return;

@@ -4,6 +4,7 @@ import { sinceWords } from "../lib/format.js";
 import { setLost } from "../lib/lost.js";
 import { Link } from "../lib/socket.js";
 import { showRig } from "../live.js";
+import { Arrows } from "./arrows.js";
 import { Controls } from "./controls.js";
 import { Facts } from "./facts.js";
 import { RecordForm } from "./form.js";
@@ -117,6 +118,7 @@ function layout(name) {
 }
 
 layout(remembered("stage", "large"));
+if (desk.dataset.keys === "lerobot") new Arrows(controls);
 controls.keys({
   s: () => remarks.mark("success"),
   f: () => remarks.mark("failure"),
