@@ -121,14 +121,29 @@ class CameraCounters(TypedDict):
     state: str
 
 
+class PartTime(TypedDict):
+    """What a part of the control loop's ticks takes in ms, over about the last second."""
+
+    p50_ms: float
+    p99_ms: float
+
+
+class LoopTimes(TypedDict):
+    """The time of a tick in ms, and what each part takes of it (`capture.loop_time.PARTS`)."""
+
+    period_ms: float
+    parts: dict[str, PartTime]
+
+
 class Counters(TypedDict):
-    """The control loop's counters since the last take began (`LoopCounters`), and the cameras' by key."""
+    """The control loop's counters since the last take began (`LoopCounters`), its times, and the cameras' by key."""
 
     ticks: int
     late_ticks: int
     dropped_ticks: int
     fps: float
     jitter_p99_ms: float
+    loop: NotRequired[LoopTimes | None]
     cameras: dict[str, CameraCounters]
 
 

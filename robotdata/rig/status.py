@@ -21,6 +21,8 @@ from robotdata.rig.protocol import (
     CameraCounters,
     Hello,
     LastTake,
+    LoopTimes,
+    PartTime,
     ProblemInfo,
     Status,
     TakeEntry,
@@ -140,6 +142,7 @@ class Reporter:
                 "dropped_ticks": loop.dropped_ticks + (take.dropped_ticks if take else 0),
                 "fps": loop.fps if rig.loop.running else 0.0,
                 "jitter_p99_ms": loop.jitter_p99_ms,
+                "loop": self._loop_times(),
                 "cameras": self._cameras(),
             },
             "disk": {
@@ -199,6 +202,14 @@ class Reporter:
             else:
                 self._entries[folder.name] = cached
         return [entry for _, entry in self._entries.values()]
+
+    def _loop_times(self) -> LoopTimes | None:
+        loop = self._rig.loop
+        parts = loop.times.percentiles_ms() if loop.running else {}
+        if not parts:
+            return None
+        times: dict[str, PartTime] = {name: {"p50_ms": p50, "p99_ms": p99} for name, (p50, p99) in parts.items()}
+        return {"period_ms": round(1000 / loop.fps, 3), "parts": times}
 
     def _cameras(self) -> dict[str, CameraCounters]:
         now, take = clock.monotonic_ns(), self._machine.take

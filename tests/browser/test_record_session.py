@@ -1,12 +1,13 @@
-"""What the record page knows of its session: the target."""
+"""What the record page does beside recording: target, again, marks, notes, keys, the time of the loop."""
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
 
 from tests.support.desk_data import call
 
@@ -170,3 +171,32 @@ def test_the_arrows_of_lerobot_record_do_as_there(visit: Any) -> None:
 def end_session(page: Page) -> None:
     page.click("#end-session")
     expect(page.locator("#end-session")).to_have_count(0)
+
+
+def test_a_slow_driver_is_seen_and_named(visit: Any) -> None:
+    """What the rig says is changed on its way: here no driver is slow."""
+    page = visit("/")
+    slow: dict[str, float] = {}
+
+    def through(socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
+        server.on_message(lambda message: socket.send(slowed(message)))
+
+    def slowed(message: Any) -> Any:
+        told = json.loads(message) if isinstance(message, str) else {}
+        parts = ((told.get("counters") or {}).get("loop") or {}).get("parts", {})
+        for part, p50_ms in slow.items():
+            if part in parts:
+                parts[part]["p50_ms"] = p50_ms
+        return json.dumps(told) if parts else message
+
+    page.route_web_socket("**/ws/live/**", through)
+    page.goto("/record/bench-1/")
+    expect(page.locator("[data-part=observe]")).to_have_text(re.compile(r"observe \d+\.\d"))
+    expect(page.locator("#loop-plot")).to_have_attribute("aria-label", re.compile(r"^Of 67 ms a tick has"))
+    slow["teleoperate"] = 91.4
+    expect(page.locator("#loop-words")).to_contain_text("The teleoperator takes 91 ms, more than the 67 ms of a tick")
+    slow |= {"teleoperate": 40, "act": 30}
+    expect(page.locator("#loop-words")).to_contain_text("together, more than the 67 ms of a tick")
+    slow |= {"teleoperate": 1, "act": 1, "observe": 1}
+    expect(page.locator("#loop-words")).to_be_hidden()

@@ -172,6 +172,17 @@ def test_it_names_what_is_wrong_in_a_remark(bench: Bench, args: dict[str, Any]) 
     assert refused.value.code == "bad_args"
 
 
+def test_its_status_says_what_the_devices_take_of_a_tick(bench: Bench) -> None:
+    bench.do("record")
+    bench.ticks(3)
+    times = Reporter(bench.machine).status()["counters"]["loop"]
+    assert times is not None and times["period_ms"] == pytest.approx(1000 / 60, abs=0.01)
+    assert list(times["parts"]) == ["observe", "teleoperate", "act", "cameras", "wait"]
+    assert times["parts"]["observe"]["p99_ms"] >= times["parts"]["observe"]["p50_ms"] > 0
+    bench.machine.stop()
+    assert Reporter(bench.machine).status()["counters"]["loop"] is None
+
+
 def test_it_rejects_nothing_where_no_take_could_follow(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     bench.do("record")
     bench.ticks(2)

@@ -8,6 +8,7 @@ import { Arrows } from "./arrows.js";
 import { Controls } from "./controls.js";
 import { Facts } from "./facts.js";
 import { RecordForm } from "./form.js";
+import { LoopTime } from "./loop_time.js";
 import { LivePlot } from "./plot.js";
 import { Pulse } from "./pulse.js";
 import { Remarks } from "./remarks.js";
@@ -28,6 +29,7 @@ const remarks = new Remarks(desk);
 const timer = new Timer(sound, () => pulse.now());
 const facts = new Facts(desk);
 new Target(sound, form.form.elements.target);
+const loopTime = new LoopTime();
 const plots = ["state", "action"].map((name) => new LivePlot(name));
 let done = []; // the places of cameras, one for each picture that is dealt with and not yet told
 
@@ -73,6 +75,7 @@ function onStatus(status) {
   controls.show(status);
   remarks.show(status);
   timer.show(status);
+  loopTime.show(online ? status.counters?.loop : null);
   if (online) facts.show(status);
   else facts.clear();
   offline(online ? null : status);
@@ -90,6 +93,7 @@ function lost() {
   setLost("live", true);
   controls.lost();
   remarks.show({ online: false });
+  loopTime.show(null);
   timer.lost();
   showRig(desk.dataset.rig, "no connection", "");
   facts.clear();
