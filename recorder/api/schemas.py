@@ -182,6 +182,12 @@ class SessionOut(Schema):
         return session.rig.name
 
 
+class SessionEnd(Body):
+    """Whether a take that is being recorded is stopped and kept; else the session cannot end meanwhile."""
+
+    stop: bool = False
+
+
 class SessionEnded(Schema):
     """The ended session, and the id of the operation that the dataset's policy started, if any."""
 

@@ -11,7 +11,7 @@ from ninja import Query, Router, Status
 from recorder.api import lookups
 from recorder.api.auth import actor_of
 from recorder.api.paging import Limit, Page, newest_first
-from recorder.api.schemas import ERRORS, RigName, SessionEnded, SessionIn, SessionOut, SessionPatch, Slug
+from recorder.api.schemas import ERRORS, RigName, SessionEnd, SessionEnded, SessionIn, SessionOut, SessionPatch, Slug
 from recorder.live.recording import finish_session
 from recorder.live.rigs import find_rig
 from recorder.live.sessions import change_session, start_session
@@ -62,8 +62,8 @@ def change_target(request: HttpRequest, session_id: UUID, body: SessionPatch) ->
 
 
 @router.post("/sessions/{session_id}/end", response={200: SessionEnded, **ERRORS})
-def end_running_session(request: HttpRequest, session_id: UUID) -> dict[str, Any]:
+def end_running_session(request: HttpRequest, session_id: UUID, body: SessionEnd | None = None) -> dict[str, Any]:
     """End a session; this may start a batch if the dataset's policy says so. Idempotent."""
     session = lookups.session_of(session_id)
-    operation = finish_session(session=session, actor=actor_of(request))
+    operation = finish_session(session=session, actor=actor_of(request), stop=body is not None and body.stop)
     return {"session": session, "operation": operation.pk if operation else None}

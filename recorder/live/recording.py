@@ -83,16 +83,28 @@ def _check_rejectable(rig: Rig, args: dict[str, Any]) -> None:
             raise Refused("not_allowed", f"{episode} cannot be recorded again: it is no longer a take to review.")
 
 
-def finish_session(*, session: Session, actor: Actor) -> Operation | None:
+def finish_session(*, session: Session, actor: Actor, stop: bool = False) -> Operation | None:
     """End the session; return the batch that the dataset's policy started, if any.
 
-    Raise Refused while a take is being recorded, because it belongs to a session.
+    With `stop`, the take that is being recorded is stopped and kept, and one that is about to begin is called off; raise
+    Refused if the rig does not answer. Without it, raise Refused while a take is recorded: it belongs to a session.
     """
     require(actor, Action.RECORD, session)
     rig = find_rig(name=session.rig.name)
-    if session.ended_at is None and rig.state in BUSY_STATES:
+    if session.ended_at is None and stop and rig.is_online:
+        for command in ("stop", "cancel"):
+            _command_if_allowed(rig, command, actor)
+    elif session.ended_at is None and rig.state in BUSY_STATES:
         raise Refused("not_allowed", f"{rig.name} is {rig.state}: stop the take first, then end the session.")
-    if session.ended_at is None and rig.state in WAITING_STATES:
+    elif session.ended_at is None and rig.state in WAITING_STATES:
         with contextlib.suppress(Refused):  # otherwise the reset timer would start one more take
             async_to_sync(send_command)(rig.name, "cancel", actor=actor, rig=rig)
     return end_session(session=session, actor=actor)
+
+
+def _command_if_allowed(rig: Rig, command: str, actor: Actor) -> None:
+    try:
+        async_to_sync(send_command)(rig.name, command, actor=actor, rig=rig)
+    except Refused as refusal:
+        if refusal.code != "not_allowed":
+            raise

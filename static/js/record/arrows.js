@@ -1,11 +1,8 @@
-// The keys of lerobot-record, for those who chose them: → goes on early, ← records again, Esc stops the session.
+// The keys of lerobot-record, for those who chose them: → continues early, ← records again, Esc stops the session.
 import { call } from "../lib/api.js";
 import { make } from "../lib/dom.js";
 import { keys } from "../lib/keys.js";
 import { complain, toast } from "../lib/toast.js";
-
-const AGAIN_MS = 250;
-const TRIES = 40;
 
 export class Arrows {
   /** Before the page's own keys: a key that is used here is not used there. */
@@ -30,26 +27,12 @@ export class Arrows {
     if (!session || this.stopping) return;
     this.stopping = true;
     try {
-      await this.controls.press(["stop", "cancel"].find((command) => this.controls.may(command)));
-      await this.end(session);
+      await call("POST", `/api/sessions/${session}/end`, { stop: true });
       toast("The session has ended.");
     } catch (error) {
       complain(error);
     } finally {
       this.stopping = false;
-    }
-  }
-
-  /** The server hears a little later than the rig that nothing is recorded. */
-  async end(session) {
-    for (let tries = TRIES; ; tries -= 1) {
-      try {
-        await call("POST", `/api/sessions/${session}/end`);
-        return;
-      } catch (error) {
-        if (error.code !== "not_allowed" || tries <= 0) throw error;
-      }
-      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
     }
   }
 }
