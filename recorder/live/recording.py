@@ -86,8 +86,9 @@ def _check_rejectable(rig: Rig, args: dict[str, Any]) -> None:
 def finish_session(*, session: Session, actor: Actor, stop: bool = False) -> Operation | None:
     """End the session; return the batch that the dataset's policy started, if any.
 
-    With `stop`, the take that is being recorded is stopped and kept, and one that is about to begin is called off; raise
-    Refused if the rig does not answer. Without it, raise Refused while a take is recorded: it belongs to a session.
+    With `stop`, the take that is being recorded is stopped and kept, and one that is about to begin is called off.
+    Without it, raise Refused while a take is recorded, because it belongs to a session; with it, if the rig does not
+    answer.
     """
     require(actor, Action.RECORD, session)
     rig = find_rig(name=session.rig.name)

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, WebSocketRoute, expect
 
-from tests.support.desk_data import call
+from robotdata.video.barcode import read
+from tests.support.browser import drawn
+from tests.support.desk_data import call, until
 
 pytestmark = pytest.mark.browser
 TONES = """() => {
@@ -25,7 +27,8 @@ def opened(visit: Any, title: str, **fields: str) -> Page:
     expect(page.locator("#state")).to_have_text("ready")
     page.evaluate(TONES)
     page.select_option("#dataset", "")
-    for name, value in {"title": title, "task": f"push {title}", "countdown_s": "0", "target": "", **fields}.items():
+    own = {"title": title, "task": f"push {title}", "countdown_s": "0", "reset_s": "", "target": ""}
+    for name, value in (own | fields).items():
         page.fill(f"[name={name}]", value)
         page.keyboard.press("Enter")
     return page
@@ -200,3 +203,56 @@ def test_a_slow_driver_is_seen_and_named(visit: Any) -> None:
     expect(page.locator("#loop-words")).to_contain_text("together, more than the 67 ms of a tick")
     slow |= {"teleoperate": 1, "act": 1, "observe": 1}
     expect(page.locator("#loop-words")).to_be_hidden()
+
+
+GHOSTS = "() => [...document.querySelectorAll('#stage img.ghost:not([hidden])')].map(painted)"
+PAINTED = """() => {
+  window.painted = (image) => {
+    const { naturalWidth: width, naturalHeight: height } = image;
+    const canvas = Object.assign(document.createElement("canvas"), { width, height });
+    canvas.getContext("2d").drawImage(image, 0, 0);
+    return canvas.toDataURL("image/png");
+  };
+}"""
+
+
+def ghosts(page: Page, tick: int) -> list[tuple[int, int]]:
+    """Wait until every camera shows this tick of one take as a ghost; (camera, episode) of each."""
+    page.evaluate(PAINTED)
+
+    def seen() -> set[int]:
+        return {read(image).tick for image in drawn(page, GHOSTS)}
+
+    expect(page.locator("#stage img.ghost:visible")).to_have_count(3)
+    until(seen, {tick})
+    return [(code.camera, code.episode) for code in (read(image) for image in drawn(page, GHOSTS))]
+
+
+def test_a_frame_of_an_earlier_take_lies_over_the_live_pictures(visit: Any) -> None:
+    page = opened(visit, "ghost")
+    expect(page.locator("#ghost")).to_be_hidden()
+    for count in (1, 2, 3):
+        record_take(page, count)
+    cards = page.locator("#session article.take")
+    cards.nth(1).get_by_role("button", name="Keep").click()  # the second one
+    expect(cards.nth(1)).to_have_class(re.compile("is-keep"))
+    page.keyboard.press("o")
+    expect(page.locator("#ghost-take option").first).to_have_text("The last kept take")
+    expect(page.locator("#ghost-number")).to_have_text(re.compile(r"^0 of \d+$"))
+    kept = ghosts(page, 0)
+    assert [camera for camera, _ in kept] == [0, 1, 2] and len({episode for _, episode in kept}) == 1
+    page.locator("#ghost-frame").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    assert ghosts(page, 2) == kept
+    page.locator("#ghost-opacity").fill("80")
+    expect(page.locator("#stage img.ghost").first).to_have_css("opacity", "0.8")
+    page.select_option("#ghost-take", index=1)  # the newest one
+    newest = ghosts(page, 0)
+    assert newest[0][1] == kept[0][1] + 1
+    page.reload()
+    assert ghosts(page, 0) == newest  # the choice is remembered
+    expect(page.locator("#stage img.ghost").first).to_have_css("opacity", "0.8")
+    page.keyboard.press("o")
+    expect(page.locator("#stage img.ghost:visible")).to_have_count(0)
+    end_session(page)

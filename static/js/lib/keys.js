@@ -10,7 +10,7 @@ const LABELS = { " ": "Space", ArrowLeft: "←", ArrowRight: "→", ArrowUp: "�
 export const ACTIONS = [
   ["Deciding", [["k", "Keep"], ["r", "Reject"], ["u", "Clear the verdict"], ["z", "Undo your last change"], ["j", "Next"], ["n", "Next (alternative); while recording, a note"], ["b", "Previous, or back to the take just judged"], ["[", "Set start here"], ["]", "Set end here"], ["t", "Trim idle ends"], ["s", "Success"], ["f", "Failure"], ["e", "Edit the task"]]],
   ["Looking", [["ArrowLeft", "Previous frame"], ["ArrowRight", "Next frame"], ["Ctrl+ArrowLeft", "Five frames back"], ["Ctrl+ArrowRight", "Five frames forward"], ["Shift+ArrowLeft", "Ten frames back"], ["Shift+ArrowRight", "Ten frames forward"], ["Home", "First frame"], ["End", "Last frame"], ["<", "Slower"], [">", "Faster"], ["l", "Loop"], ["g", "All cameras as a grid"], ["y", "Copy a link to this frame"]]],
-  ["Recording, playing", [[" ", "Record and stop; play and pause"], ["Backspace", "Discard this take, or the one just ended, and record it again"], ["p", "Pause recording"]]],
+  ["Recording, playing", [[" ", "Record and stop; play and pause"], ["Backspace", "Discard this take, or the one just ended, and record it again"], ["p", "Pause recording"], ["o", "Ghost of an earlier take over the live pictures"]]],
   ["Lists", [["x", "Select"], ["c", "Compare the two selected"], ["/", "Search"]]],
   ["Everywhere", [["?", "Show shortcuts"]]],
 ];

@@ -8,6 +8,7 @@ import { Arrows } from "./arrows.js";
 import { Controls } from "./controls.js";
 import { Facts } from "./facts.js";
 import { RecordForm } from "./form.js";
+import { Ghost } from "./ghost.js";
 import { LoopTime } from "./loop_time.js";
 import { LivePlot } from "./plot.js";
 import { Pulse } from "./pulse.js";
@@ -122,12 +123,14 @@ function layout(name) {
 }
 
 layout(remembered("stage", "large"));
+const ghost = new Ghost(desk.dataset.rig, stage, form.dataset);
 if (desk.dataset.keys === "lerobot") new Arrows(controls);
 controls.keys({
   s: () => remarks.mark("success"),
   f: () => remarks.mark("failure"),
   n: () => remarks.note(),
   m: () => sound.toggle(),
+  o: () => ghost.toggle(),
   g: () => layout(stage.name === "grid" ? "large" : "grid"),
   ...Object.fromEntries([1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => [String(n), () => stage.enlarge(n - 1)])),
 });
