@@ -8,6 +8,8 @@ import pytest
 
 from recorder.actor import WORKER, Actor
 from recorder.catalog.takes import index_take
+from recorder.errors import Refused
+from recorder.live.recording import give_command
 from recorder.live.rigs import takes_to_index
 from recorder.live.sessions import change_session, end_session, expected_features, record_args, start_session
 from recorder.models import Dataset, Episode, Operation, Rig
@@ -142,3 +144,16 @@ def test_a_take_that_its_rig_records_again_is_rejected_until_a_person_takes_that
     set_verdict(episodes=[row], verdict="keep", actor=Actor("olga"))
     row = index_take(take_id=take, summary=summary, actor=WORKER)
     assert row is not None and row.verdict == "keep"
+
+
+@pytest.mark.parametrize("state", ["encoding", "encoded"])
+def test_a_take_on_its_way_into_the_dataset_is_not_recorded_again(
+    spool: Path, dataset: Dataset, rig: Rig, state: str
+) -> None:
+    session, _ = start_session(rig=rig, dataset=dataset, actor=Actor("olga"), task="push")
+    take = write_take(spool, session=str(session.pk))
+    index_take(take_id=take, actor=WORKER)
+    Episode.objects.update(state=state, episode_index=0 if state == "encoded" else None)
+    Rig.objects.update(status={"last_take": {"id": take}})
+    with pytest.raises(Refused, match="no longer a take to review"):
+        give_command(rig_name="sim", name="rerecord", args={}, actor=Actor("olga"))

@@ -23,7 +23,7 @@ export class Arrows {
 
   /** A take that runs is kept; one that is about to begin does not. */
   async stop() {
-    const session = document.getElementById("session").dataset.running;
+    const session = document.getElementById("session")?.dataset.running;
     if (!session || this.stopping) return;
     this.stopping = true;
     try {

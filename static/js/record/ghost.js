@@ -6,6 +6,7 @@ import { clock } from "../lib/format.js";
 const LAST_KEPT = "";
 const LISTED = 40;
 const HEIGHT = 480;
+const SOON_MS = 300;
 const at = (id) => document.getElementById(`ghost-${id}`);
 const isKept = ({ verdict, state }) => verdict === "keep" || (state === "encoded" && verdict !== "reject");
 
@@ -24,7 +25,7 @@ export class Ghost {
     at("opacity").addEventListener("input", ({ target }) => this.choose({ opacity: Number(target.value) }));
     dataset.addEventListener("change", () => this.look());
     // A take has come, or was judged.
-    document.addEventListener("htmx:afterSettle", ({ detail }) => detail.elt?.closest?.("#session") && this.look());
+    document.addEventListener("htmx:afterSettle", ({ detail }) => detail.elt?.closest?.("#session") && this.lookSoon());
     this.show();
     this.look();
   }
@@ -38,6 +39,12 @@ export class Ghost {
     Object.assign(this.choice, part);
     remember(this.key, JSON.stringify(this.choice));
     this.show();
+  }
+
+  /** Once for a burst of cards. */
+  lookSoon() {
+    clearTimeout(this.due);
+    this.due = setTimeout(() => this.look(), SOON_MS);
   }
 
   /** Which takes there are. */
@@ -60,7 +67,7 @@ export class Ghost {
 
   /** The chosen take; without one, or where that is gone, the last kept one: of this session, or else of the dataset. */
   take() {
-    const { running } = document.getElementById("session").dataset;
+    const running = document.getElementById("session")?.dataset.running;
     const kept = this.takes.filter(isKept);
     return this.takes.find(({ id }) => id === this.choice.take) ?? kept.find(({ session }) => session === running) ?? kept[0] ?? this.takes[0];
   }

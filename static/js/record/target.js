@@ -21,7 +21,7 @@ export class Target {
 
   /** The running session has the new target now, not only with its next take. */
   async change() {
-    const session = document.getElementById("session").dataset.running;
+    const session = document.getElementById("session")?.dataset.running;
     if (!session || !this.field.checkValidity()) return;
     const target = this.field.value.trim() === "" ? null : Number(this.field.value);
     try {
