@@ -84,7 +84,7 @@ def _update_row(episode: Episode, fields: dict[str, Any], facts: Facts) -> bool:
     elif state == EpisodeState.RECORDING:
         return False  # an outdated message
     fields.pop("task", None)  # people may have corrected it since
-    fields |= _rejected_again(episode, facts)
+    fields |= _said_by_rig(episode, facts)
     changed = [name for name, value in fields.items() if getattr(episode, name) != value]
     if changed:
         for name in changed:
@@ -95,21 +95,19 @@ def _update_row(episode: Episode, fields: dict[str, Any], facts: Facts) -> bool:
     return False
 
 
-def _rejected_again(episode: Episode, facts: Facts) -> dict[str, Any]:
-    """Return the verdict that the rig gave after the take had ended, because it is recorded again.
+def _said_by_rig(episode: Episode, facts: Facts) -> dict[str, Any]:
+    """Return what the rig itself said of the take after its end: that it is recorded again, or how it went.
 
-    A person who changes it later has the last word: the history of `take.json` then ends with the person's verdict.
+    A person who changes the same later has the last word: it is then the newest in the history of `take.json`.
     """
-    if episode.verdict == Verdict.REJECT:
-        return {}
     curation = facts.get("curation", {})
     if "history" not in curation:  # the folder is on the rig's disk
-        is_rejected = facts.get("verdict") == Verdict.REJECT and not episode.changes.exists()
+        is_rejected = facts.get("verdict") == Verdict.REJECT != episode.verdict and not episode.changes.exists()
         return {"verdict": Verdict.REJECT, "reviewer": RERECORD, "reviewed_at": timezone.now()} if is_rejected else {}
-    verdicts = [entry for entry in curation["history"] if "verdict" in entry["changes"]]
-    if not verdicts or verdicts[-1].get("by") != RERECORD:
-        return {}
-    return {"verdict": Verdict.REJECT, **review_of(curation)}
+    newest = {name: entry.get("by") for entry in curation["history"] for name in entry["changes"]}
+    own = (RERECORD, facts.get("rig"))
+    fields = {name: curation[name] for name in ("verdict", "labels") if name in curation and newest.get(name) in own}
+    return {**fields, **review_of(curation)} if fields.get("verdict", episode.verdict) != episode.verdict else fields
 
 
 def _folder(take_id: str) -> Path:

@@ -11,6 +11,7 @@ from typing import Any
 from robotdata.capture import clock
 from robotdata.capture.session import describe_error
 from robotdata.rig import checks
+from robotdata.rig.facts import facts_of
 from robotdata.rig.outcomes import Outcomes
 from robotdata.rig.problems import Problem, sentences
 from robotdata.rig.protocol import Command, CommandRefused, RecordArgs, parse_record
@@ -19,7 +20,7 @@ from robotdata.rig.remarks import Remark, parse_remark
 from robotdata.rig.rig import Rig
 from robotdata.rig.states import CONTROLS, NEXT, State
 from robotdata.rig.watch import DeviceWatch
-from robotdata.spool import SpoolError, SpoolFull, new_take_id, update_curation
+from robotdata.spool import SpoolError, SpoolFull, new_take_id
 from robotdata.spool.annotation import RERECORD
 
 log = logging.getLogger(__name__)
@@ -100,14 +101,14 @@ class Machine:
         """Execute a command; for a known command or take id only repeat the outcome. Raises CommandRefused."""
         with self._lock:
             self.refresh()
-            if self._outcomes.repeat(command):
+            if self._outcomes.is_repeated(command):
                 return
             try:
                 self._execute(command)
             except CommandRefused as refusal:
-                self._outcomes.add(command, refusal)
+                self._outcomes.refused(command, refusal)
                 raise
-            self._outcomes.add(command, None)
+            self._outcomes.executed(command)
 
     # -- commands
 
@@ -159,7 +160,7 @@ class Machine:
         elif self.last is not None:
             checks.check_can_begin(self.rig, len(self.saving), self.devices.missing_cameras())
             self.rig.loop.forget_frames()
-            threading.Thread(target=self._reject_last, args=(self.last,), daemon=True).start()
+            self.last.annotate_later(RERECORD, lambda _: _REJECT, self.annotated)
             self._args = self._last_args
         self._next_take(self._args.countdown_s if self._args else 0.0)
 
@@ -221,20 +222,9 @@ class Machine:
         if args is None:
             self._move(State.IDLE)
             return
-        facts = {
-            "rig": self.rig.config.name,
-            "robot_type": self.rig.robot_type,
-            "recorded_action": self.rig.recorded_action,
-            "fps": self.rig.config.fps,
-            "dataset": args.dataset,
-            "session": args.session,
-            "task": args.task,
-            "operator": args.operator,
-            "started_at": clock.iso_now(),
-        }
         take = TakeRecorder(
             self.rig.spool / (args.take or new_take_id()),
-            facts,
+            facts_of(self.rig, args),
             self.rig.features,
             self.rig.take_cameras,
             on_ready=self._take_ready,
@@ -302,14 +292,13 @@ class Machine:
                 self._move(State.IDLE)
             self.on_change()
 
-    def _reject_last(self, take: TakeRecorder) -> None:
-        take.wait(30.0)
-        try:
-            manifest = update_curation(self.rig.spool / take.id, by=RERECORD, **_REJECT)
-        except SpoolError as error:
-            self.message = str(error)
+    def annotated(self, result: Mapping[str, Any] | SpoolError) -> None:
+        """Tell that a take that had ended was annotated, or why it could not be; called in a thread of the take's."""
+        if isinstance(result, SpoolError):
+            self.message = str(result)
         else:
-            self.on_take("discarded", manifest)
+            rejected = result["curation"]["verdict"] == "reject"
+            self.on_take("discarded" if rejected else "saved", result)
         self.on_change()
 
     def _take_ready(self, take: TakeRecorder) -> None:

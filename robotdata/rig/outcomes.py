@@ -1,4 +1,4 @@
-"""Remember what became of each command, so that a command that comes twice has one effect."""
+"""Remember the outcomes of the newest commands, so that a command that comes twice has one effect."""
 
 from __future__ import annotations
 
@@ -11,28 +11,34 @@ _REMEMBERED = 1000
 
 
 class Outcomes:
-    """The outcomes of the newest commands, by the command's id and by the id of the take that it was to begin."""
+    """The outcomes of up to `_REMEMBERED` commands, by the command's id and by the id of its take."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[str, CommandRefused | None] = OrderedDict()
+        self._refusals: OrderedDict[str, CommandRefused | None] = OrderedDict()
 
-    def repeat(self, command: Command) -> bool:
-        """Return whether the command, or its take, is known; if it was refused, raise that CommandRefused again."""
+    def is_repeated(self, command: Command) -> bool:
+        """Return whether the command was executed before. Raises the CommandRefused of one that was refused."""
         for key in _keys(command):
-            if key in self._known:
-                refusal = self._known[key]
+            if key in self._refusals:
+                refusal = self._refusals[key]
                 if refusal is not None:
                     raise refusal
                 return True
         return False
 
-    def add(self, command: Command, refusal: CommandRefused | None) -> None:
-        """Remember the outcome; a refused take may be tried again under its id."""
-        keys: Sequence[str] = _keys(command) if refusal is None else [command.id]
+    def executed(self, command: Command) -> None:
+        """Remember that the command was executed."""
+        self._remember(_keys(command), None)
+
+    def refused(self, command: Command, refusal: CommandRefused) -> None:
+        """Remember that the command was refused; its take may be asked for again by another command."""
+        self._remember([command.id], refusal)
+
+    def _remember(self, keys: Sequence[str], refusal: CommandRefused | None) -> None:
         for key in keys:
-            self._known[key] = refusal
-        while len(self._known) > _REMEMBERED:
-            self._known.popitem(last=False)
+            self._refusals[key] = refusal
+        while len(self._refusals) > _REMEMBERED:
+            self._refusals.popitem(last=False)
 
 
 def _keys(command: Command) -> list[str]:

@@ -136,11 +136,13 @@ def test_a_take_that_its_rig_records_again_is_rejected_until_a_person_takes_that
     take = write_take(spool)
     summary = {"id": take, "state": "recorded", "ticks": 0, "dataset": "pushing", "verdict": "reject"}
     index_take(take_id=take, actor=WORKER)
+    update_curation(spool / take, by="sim", labels=["failure"])
     update_curation(spool / take, by="rerecord", verdict="reject")
     if not has_folder:
         (spool / take).rename(spool / "elsewhere")
     row = index_take(take_id=take, summary=summary, actor=WORKER)
     assert row is not None and (row.verdict, row.reviewer) == ("reject", "rerecord")
+    assert row.labels == (["failure"] if has_folder else [])
     set_verdict(episodes=[row], verdict="keep", actor=Actor("olga"))
     row = index_take(take_id=take, summary=summary, actor=WORKER)
     assert row is not None and row.verdict == "keep"
