@@ -18,12 +18,12 @@ from recorder.models import Change, Episode
 from recorder.models.states import EpisodeState
 from recorder.quality.assess import suggest_trim
 from recorder.views.request import Request
+from robotdata.spool.annotation import OUTCOMES
 
 CHANGES_SHOWN = 30
 MAX_LABELS = 12
 SUGGESTING = 500
 """Episodes whose tasks and labels are suggested."""
-OUTCOMES = ("success", "failure")
 EDITABLE = {EpisodeState.RECORDED, EpisodeState.INTERRUPTED, EpisodeState.FAILED, EpisodeState.ENCODED}
 
 

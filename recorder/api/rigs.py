@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
+from uuid import UUID
 
-from asgiref.sync import async_to_sync
 from django.http import HttpRequest
 from ninja import Path, Query, Router
 
 from recorder.api import lookups
 from recorder.api.auth import actor_of
 from recorder.api.paging import Limit, Page, by_name
-from recorder.api.schemas import ERRORS, CommandIn, RecordIn, RecordOut, ReplyOut, RigName, RigOut
+from recorder.api.schemas import (
+    ERRORS,
+    CommandIn,
+    RecordIn,
+    RecordOut,
+    RemarkKept,
+    ReplyOut,
+    RigName,
+    RigOut,
+    TakeRemark,
+)
 from recorder.api.station_schemas import OrderedOut
-from recorder.live.recording import start_recording
+from recorder.live.recording import give_command, start_recording
+from recorder.live.remarks import remark_on_take
 from recorder.live.rig_commands import send_command
 from recorder.live.rigs import expire_rigs, find_rig
 from recorder.live.station_rigs import forget_rig
 from recorder.models import Rig
+from recorder.review.bulk_edit import set_outcome
+from recorder.review.verdicts import edit_episodes
 
 router = Router(tags=["rigs"])
 
@@ -53,13 +66,13 @@ def command_rig(
 ) -> dict[str, Any]:
     """Send a command and wait for the rig's reply; 409 with its message if the rig refuses."""
     command_id = str(body.id) if body.id else None
-    return async_to_sync(send_command)(name, command, body.args, command_id=command_id, actor=actor_of(request))
+    return give_command(rig_name=name, name=command, args=body.args, command_id=command_id, actor=actor_of(request))
 
 
 @router.post("/rigs/{name}/record", response={200: RecordOut, **ERRORS})
 def record_on_rig(request: HttpRequest, name: Annotated[RigName, Path()], body: RecordIn) -> dict[str, Any]:
     """Start a take in the running session; start a session if none records into this dataset."""
-    settings = body.model_dump(include={"task", "countdown_s", "episode_s", "reset_s"})
+    settings = body.model_dump(include={"task", "countdown_s", "episode_s", "reset_s", "target"})
     actor = actor_of(request)
     session, reply = start_recording(
         rig_name=name,
@@ -71,3 +84,17 @@ def record_on_rig(request: HttpRequest, name: Annotated[RigName, Path()], body: 
         **settings,
     )
     return {"ok": True, "id": reply["id"], "session": session.pk}
+
+
+@router.patch("/rigs/{name}/takes/{take}", response={200: RemarkKept, **ERRORS})
+def annotate_on_rig(
+    request: HttpRequest, name: Annotated[RigName, Path()], take: UUID, body: TakeRemark
+) -> dict[str, Any]:
+    """Say how a take went, and a note, while the rig records it and afterwards; recording continues."""
+    actor, fields = actor_of(request), body.model_dump(exclude_unset=True)
+    episode = remark_on_take(rig_name=name, take_id=take, fields=fields, actor=actor)
+    if episode is not None and "outcome" in fields:
+        set_outcome(episode=episode, outcome=fields["outcome"], actor=actor)
+    if episode is not None and "note" in fields:
+        edit_episodes(episodes=[episode], actor=actor, note=fields["note"])
+    return {"durable": episode is not None}

@@ -25,6 +25,7 @@ Task = Annotated[str, text(1000, 1)]
 Operator = Annotated[str, text(150)]
 Label = Annotated[str, text(100, 1)]
 Seconds = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
+Target = Annotated[int, Field(ge=1, le=1_000_000)]
 Tick = Annotated[int, Field(ge=0, le=2**31 - 1)]
 DatasetSlug = Annotated[str, BeforeValidator(attrgetter("slug"))]
 """In a response: the slug of the row's dataset."""
@@ -105,7 +106,7 @@ class CommandIn(Body):
 
 
 class SessionSettings(Body):
-    """What a session records, and its times `*_s` in seconds."""
+    """What a session records, its times `*_s` in seconds, and how many kept episodes of the task are wanted."""
 
     dataset: Slug
     task: Task
@@ -113,6 +114,7 @@ class SessionSettings(Body):
     countdown_s: Seconds = 3.0
     episode_s: Seconds | None = None
     reset_s: Seconds | None = None
+    target: Target | None = None
 
 
 class RecordIn(SessionSettings):
@@ -135,14 +137,33 @@ class RecordOut(ReplyOut):
     session: UUID
 
 
+class TakeRemark(Body):
+    """How a take went, and a note; change only the fields given."""
+
+    outcome: Literal["success", "failure"] | None = None
+    note: Annotated[str, text(10_000)] = ""
+
+
+class RemarkKept(Schema):
+    """Whether the remark is on the disk; else the rig keeps it until the take ends."""
+
+    durable: bool
+
+
 class SessionIn(SessionSettings):
     """Settings of a session; times `*_s` are in seconds. Without `operator`, the name of the account is used."""
 
     rig: RigName
 
 
+class SessionPatch(Body):
+    """How many kept episodes of the session's task are wanted; null: the dataset's goal."""
+
+    target: Target | None
+
+
 class SessionOut(Schema):
-    """Consecutive takes on one rig into one dataset; times `*_s` are in seconds."""
+    """Consecutive takes on one rig into one dataset; times `*_s` are in seconds, `target` counts kept episodes."""
 
     id: UUID
     rig: str
@@ -152,12 +173,19 @@ class SessionOut(Schema):
     countdown_s: float
     episode_s: float | None
     reset_s: float | None
+    target: int | None
     started_at: datetime
     ended_at: datetime | None
 
     @staticmethod
     def resolve_rig(session: Session) -> str:
         return session.rig.name
+
+
+class SessionEnd(Body):
+    """Whether a take that is being recorded is stopped and kept; else the session cannot end meanwhile."""
+
+    stop: bool = False
 
 
 class SessionEnded(Schema):
@@ -184,7 +212,7 @@ class DatasetSettings(Body):
     policy: Policy | None = None
     every: Annotated[int, Field(ge=1, le=1000)] | None = None
     encode_unreviewed: bool | None = None
-    goal: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    goal: Target | None = None
     encoding: EncodingIn | None = None
     thresholds: Annotated[dict[Annotated[str, text(40, 1)], float], Field(max_length=60)] | None = None
 

@@ -63,13 +63,17 @@ def figures_of(dataset: Dataset) -> dict[str, Any]:
     }
 
 
-def goals_of(dataset: Dataset, first: str) -> list[dict[str, Any]]:
-    """Return the progress of each task, with the present task `first`; empty without a goal."""
-    if not dataset.goal:
+def goals_of(dataset: Dataset, first: str, target: int | None = None) -> list[dict[str, Any]]:
+    """Return the progress of each task and how many are `wanted`, with the present task `first`.
+
+    `target` replaces the dataset's goal for the present task. Empty if neither is set.
+    """
+    if not dataset.goal and not target:
         return []
     lines = tasks_of(dataset)
     current = next((line for line in lines if line["task"] == first), {"task": first, "n": 0, "kept": 0})
-    return [current, *(line for line in lines if line["task"] != first)]
+    others = [line for line in lines if line["task"] != first] if dataset.goal else []
+    return [{**current, "wanted": target or dataset.goal}, *({**line, "wanted": dataset.goal} for line in others)]
 
 
 def goal_of(dataset: Dataset, lines: list[dict[str, Any]], task: str = "") -> dict[str, int] | None:

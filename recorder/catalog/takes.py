@@ -32,7 +32,7 @@ from recorder.quality.odd_fields import odd_marks
 from recorder.text import parse_uuid, sanitize_json
 from robotdata.capture.actions import SENT
 from robotdata.capture.texts import tidy_task
-from robotdata.spool.annotation import Annotation
+from robotdata.spool.annotation import RERECORD, Annotation
 from robotdata.spool.errors import NoTake, SpoolError
 from robotdata.spool.facts import Facts, check_summary
 from robotdata.spool.fields import parse_timestamp
@@ -84,6 +84,7 @@ def _update_row(episode: Episode, fields: dict[str, Any], facts: Facts) -> bool:
     elif state == EpisodeState.RECORDING:
         return False  # an outdated message
     fields.pop("task", None)  # people may have corrected it since
+    fields |= _said_by_rig(episode, facts)
     changed = [name for name, value in fields.items() if getattr(episode, name) != value]
     if changed:
         for name in changed:
@@ -92,6 +93,21 @@ def _update_row(episode: Episode, fields: dict[str, Any], facts: Facts) -> bool:
             episode.save(update_fields=changed)
             Episode.objects.filter(pk=episode.pk).update(updated_at=next_version())
     return False
+
+
+def _said_by_rig(episode: Episode, facts: Facts) -> dict[str, Any]:
+    """Return what the rig itself said of the take after its end: that it is recorded again, or how it went.
+
+    A person who changes the same later has the last word: it is then the newest in the history of `take.json`.
+    """
+    curation = facts.get("curation", {})
+    if "history" not in curation:  # the folder is on the rig's disk
+        is_rejected = facts.get("verdict") == Verdict.REJECT != episode.verdict and not episode.changes.exists()
+        return {"verdict": Verdict.REJECT, "reviewer": RERECORD, "reviewed_at": timezone.now()} if is_rejected else {}
+    newest = {name: entry.get("by") for entry in curation["history"] for name in entry["changes"]}
+    own = (RERECORD, facts.get("rig"))
+    fields = {name: curation[name] for name in ("verdict", "labels") if name in curation and newest.get(name) in own}
+    return {**fields, **review_of(curation)} if fields.get("verdict", episode.verdict) != episode.verdict else fields
 
 
 def _folder(take_id: str) -> Path:

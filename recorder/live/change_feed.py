@@ -96,14 +96,11 @@ def _moved_rows(after: datetime) -> Iterator[tuple[Moved, Any, datetime]]:
         :limit
     ]:
         yield _moved("station", name, "", "online" if online else "offline"), name, updated_at
-    sessions = Session.objects.filter(Q(started_at__gt=after) | Q(ended_at__gt=after))
-    session_rows = sessions.values_list("pk", "dataset__slug", "rig__name", "started_at", "ended_at")
-    for pk, slug, rig, started_at, ended_at in session_rows[:limit]:
-        yield (
-            {**_moved("session", pk, slug, "ended" if ended_at else "running"), "rig": rig},
-            pk,
-            ended_at or started_at,
-        )
+    session_rows = Session.objects.filter(is_newer).values_list(
+        "pk", "dataset__slug", "rig__name", "ended_at", "updated_at"
+    )
+    for pk, slug, rig, ended_at, updated_at in session_rows[:limit]:
+        yield {**_moved("session", pk, slug, "ended" if ended_at else "running"), "rig": rig}, pk, updated_at
 
 
 def _rig_moved(rig: Rig) -> Moved:

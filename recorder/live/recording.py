@@ -12,10 +12,11 @@ from recorder.errors import Refused
 from recorder.live.rig_commands import send_command
 from recorder.live.rigs import find_rig
 from recorder.live.sessions import BUSY_STATES, change_session, drop_session, end_session, record_args, start_session
-from recorder.models import Dataset, Operation, Session
+from recorder.models import Dataset, Episode, Operation, Rig, Session
 from recorder.models.permissions import Action, require
-from recorder.models.states import RigState
+from recorder.models.states import EpisodeState, RigState
 from recorder.task_text import checked_task
+from recorder.text import parse_uuid
 
 WAITING_STATES = {RigState.RESETTING, RigState.PAUSED}
 
@@ -31,8 +32,8 @@ def start_recording(
 ) -> tuple[Session, dict[str, Any]]:
     """Start recording; return the session and the rig's reply.
 
-    `settings` are task, operator, countdown_s, episode_s and reset_s. Raise Refused as `send_command` does, and if the
-    rig is offline; a session that was created for this take is then deleted.
+    `settings` are task, operator, countdown_s, episode_s, reset_s and target. Raise Refused as `send_command` does, and
+    if the rig is offline; a session that was created for this take is then deleted.
     """
     settings["task"] = checked_task(str(settings.get("task") or ""))
     rig = find_rig(name=rig_name)
@@ -55,16 +56,56 @@ def start_recording(
     return session, reply
 
 
-def finish_session(*, session: Session, actor: Actor) -> Operation | None:
+def give_command(
+    *, rig_name: str, name: str, args: dict[str, Any], actor: Actor, command_id: str | None = None
+) -> dict[str, Any]:
+    """Send a command to the rig and return its reply. Raise Refused as `send_command` does.
+
+    `rerecord` rejects the take that has ended last; it is refused if that take's session has ended, because the next
+    take would belong to no session, or if the take is in its dataset or on its way there.
+    """
+    rig = find_rig(name=rig_name)
+    require(actor, Action.COMMAND_RIG, rig)
+    if name == "rerecord":
+        _check_rejectable(rig, args)
+    return async_to_sync(send_command)(rig.name, name, args, command_id=command_id, actor=actor, rig=rig)
+
+
+def _check_rejectable(rig: Rig, args: dict[str, Any]) -> None:
+    newest = rig.status.get("take") or rig.status.get("last_take") or {}
+    if (take_id := parse_uuid(args.get("take", newest.get("id")))) is None:
+        return
+    takes = Episode.objects.select_related("session", "dataset").filter(pk=take_id)
+    for episode in takes.exclude(state=EpisodeState.RECORDING):
+        if episode.session is None or episode.session.ended_at is not None:
+            raise Refused("not_allowed", "The session of the last take has ended: press Record to begin another one.")
+        if episode.state in (EpisodeState.ENCODING, EpisodeState.ENCODED) or episode.purged_at is not None:
+            raise Refused("not_allowed", f"{episode} cannot be recorded again: it is no longer a take to review.")
+
+
+def finish_session(*, session: Session, actor: Actor, stop: bool = False) -> Operation | None:
     """End the session; return the batch that the dataset's policy started, if any.
 
-    Raise Refused while a take is being recorded, because it belongs to a session.
+    With `stop`, the take that is being recorded is stopped and kept, and one that is about to begin is called off.
+    Without it, raise Refused while a take is recorded, because it belongs to a session; with it, if the rig does not
+    answer.
     """
     require(actor, Action.RECORD, session)
     rig = find_rig(name=session.rig.name)
-    if session.ended_at is None and rig.state in BUSY_STATES:
+    if session.ended_at is None and stop and rig.is_online:
+        for command in ("stop", "cancel"):
+            _command_if_allowed(rig, command, actor)
+    elif session.ended_at is None and rig.state in BUSY_STATES:
         raise Refused("not_allowed", f"{rig.name} is {rig.state}: stop the take first, then end the session.")
-    if session.ended_at is None and rig.state in WAITING_STATES:
+    elif session.ended_at is None and rig.state in WAITING_STATES:
         with contextlib.suppress(Refused):  # otherwise the reset timer would start one more take
             async_to_sync(send_command)(rig.name, "cancel", actor=actor, rig=rig)
     return end_session(session=session, actor=actor)
+
+
+def _command_if_allowed(rig: Rig, command: str, actor: Actor) -> None:
+    try:
+        async_to_sync(send_command)(rig.name, command, actor=actor, rig=rig)
+    except Refused as refusal:
+        if refusal.code != "not_allowed":
+            raise

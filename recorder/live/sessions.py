@@ -19,7 +19,8 @@ from recorder.task_text import checked_task
 BUSY_STATES = {RigState.COUNTDOWN, RigState.RECORDING}
 # LeRobot's own columns, which no rig delivers.
 DEFAULT_COLUMNS = {"timestamp", "frame_index", "episode_index", "index", "task_index"}
-SETTINGS = ("task", "operator", "countdown_s", "episode_s", "reset_s")
+_OF_A_TAKE = ("task", "operator", "countdown_s", "episode_s", "reset_s")
+SETTINGS = (*_OF_A_TAKE, "target")
 
 
 def start_session(
@@ -32,8 +33,11 @@ def start_session(
     countdown_s: float = 3.0,
     episode_s: float | None = None,
     reset_s: float | None = None,
+    target: int | None = None,
 ) -> tuple[Session, bool]:
     """Return the session that runs on the rig into this dataset, and whether it is new. Times are in seconds.
+
+    `target` is how many kept episodes of the task are wanted; without it the dataset's goal applies.
 
     A running session into another dataset is ended. A running one into this dataset keeps its settings:
     `change_session` changes them once the rig has accepted them.
@@ -45,7 +49,12 @@ def start_session(
     if problem := size_problem(rig.features, encode_settings(dataset.encoding)):
         raise Refused("size", f"{problem} Choose another codec in the settings of {dataset.title}.")
     settings = dict(
-        task=checked_task(task), operator=operator, countdown_s=countdown_s, episode_s=episode_s, reset_s=reset_s
+        task=checked_task(task),
+        operator=operator,
+        countdown_s=countdown_s,
+        episode_s=episode_s,
+        reset_s=reset_s,
+        target=target,
     )
     running = rig.sessions.running().select_related("dataset").first()
     if running is not None and running.dataset_id == dataset.pk:
@@ -70,7 +79,7 @@ def start_session(
 
 
 def change_session(*, session: Session, actor: Actor, **settings: Any) -> None:
-    """Set task, operator and timers for later takes. Raise TypeError for an unknown setting."""
+    """Set task, operator, timers and target for later takes. Raise TypeError for an unknown setting."""
     require(actor, Action.RECORD, session)
     if unknown := settings.keys() - set(SETTINGS):
         raise TypeError(f"a session has no {', '.join(sorted(unknown))}")
@@ -78,7 +87,8 @@ def change_session(*, session: Session, actor: Actor, **settings: Any) -> None:
         settings["task"] = checked_task(settings["task"])
     for name, value in settings.items():
         setattr(session, name, value)
-    session.save(update_fields=[*settings])
+    session.updated_at = timezone.now()
+    session.save(update_fields=[*settings, "updated_at"])
 
 
 def drop_session(*, session: Session, actor: Actor) -> None:
@@ -92,7 +102,7 @@ def end_session(*, session: Session, actor: Actor) -> Operation | None:
     """End the session; return the batch that the dataset's policy started, if any."""
     require(actor, Action.RECORD, session)
     now = timezone.now()
-    if not Session.objects.running().filter(pk=session.pk).update(ended_at=now):
+    if not Session.objects.running().filter(pk=session.pk).update(ended_at=now, updated_at=now):
         return None
     session.ended_at = now
     return apply_policy(dataset=session.dataset, session_ended=True)
@@ -110,10 +120,8 @@ def expected_features(*, dataset: Dataset) -> dict[str, Any] | None:
 
 def record_args(session: Session, **settings: Any) -> dict[str, Any]:
     """Return the arguments of the rig's command `record`; `settings` override those of the session."""
-    stored = {name: getattr(session, name) for name in SETTINGS}
     return {
-        **stored,
-        **settings,
+        **{name: settings.get(name, getattr(session, name)) for name in _OF_A_TAKE},
         "session": str(session.pk),
         "dataset": session.dataset.slug,
         "expect": expected_features(dataset=session.dataset),

@@ -209,8 +209,10 @@ class Migration(migrations.Migration):
                 ('countdown_s', models.FloatField(default=3)),
                 ('episode_s', models.FloatField(blank=True, null=True)),
                 ('reset_s', models.FloatField(blank=True, null=True)),
+                ('target', models.PositiveIntegerField(blank=True, null=True)),
                 ('started_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('ended_at', models.DateTimeField(blank=True, null=True)),
+                ('updated_at', models.DateTimeField(db_index=True, default=django.utils.timezone.now)),
                 ('dataset', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='sessions', to='recorder.dataset')),
                 ('rig', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='sessions', to='recorder.rig')),
             ],
@@ -245,6 +247,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('changed', models.JSONField(blank=True, default=dict)),
+                ('record', models.CharField(blank=True, choices=[('', 'none'), ('lerobot', 'those of lerobot-record')], default='', max_length=12)),
                 ('user', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='keys', to=settings.AUTH_USER_MODEL)),
             ],
             options={

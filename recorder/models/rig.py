@@ -81,8 +81,10 @@ class Session(models.Model):
     countdown_s = models.FloatField(default=3)
     episode_s = models.FloatField(null=True, blank=True)
     reset_s = models.FloatField(null=True, blank=True)
+    target = models.PositiveIntegerField(null=True, blank=True)  # kept episodes of its task, instead of the goal
     started_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True, blank=True)
+    updated_at = models.DateTimeField(default=timezone.now, db_index=True)
 
     objects = SessionQuerySet.as_manager()
 

@@ -14,6 +14,7 @@ from recorder.models.states import EpisodeState
 from recorder.review.change_many import Versions, change_all
 from recorder.review.verdicts import group_of
 from recorder.task_text import checked_task
+from robotdata.spool.annotation import OUTCOMES
 
 MOST_LABELS, MOST_NOTE = 100, 10_000
 SHARED_FIELDS = ("task", "rating")
@@ -65,6 +66,12 @@ def edit_many(
 
     change_all(episodes=episodes, fields_for=fields_for, actor=actor, group=group, versions=versions)
     return group
+
+
+def set_outcome(*, episode: Episode, outcome: str | None, actor: Actor) -> uuid.UUID:
+    """Label the episode with one of OUTCOMES, or with none, instead of another; return the group that undoes it."""
+    others = [label for label in OUTCOMES if label != outcome]
+    return edit_many(episodes=[episode], actor=actor, add_labels=[outcome] if outcome else [], remove_labels=others)
 
 
 def _append_note(episode: Episode, addition: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from django import template
@@ -12,6 +13,7 @@ from recorder.jobs.operation_types import TypeSpec, spec_of
 from recorder.jobs.revisions import Revision
 from recorder.models import Episode, Operation, UserKeys
 from robotdata.quality.codes import LABELS
+from robotdata.spool.annotation import OUTCOMES
 
 register = template.Library()
 
@@ -90,3 +92,17 @@ def share(part: Any, total: Any) -> str:
 def camera_name(key: str) -> str:
     """Return `front` for `observation.images.front`."""
     return key.removeprefix("observation.images.")
+
+
+@register.filter
+def label_chips(labels: Sequence[str]) -> list[dict[str, str]]:
+    """Return each label with the CSS class of its tone; how the take went comes first."""
+    tones = dict(zip(OUTCOMES, ("tone-good", "tone-bad"), strict=True))
+    ordered = sorted(labels, key=lambda label: label not in tones)
+    return [{"label": label, "tone": tones.get(label, "")} for label in ordered]
+
+
+@register.filter
+def outcome_of(labels: Sequence[str]) -> str:
+    """Return how the take went, one of OUTCOMES; empty if nobody has said it."""
+    return next((label for label in labels if label in OUTCOMES), "")

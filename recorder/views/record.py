@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET
 from recorder.browse.counts import goals_of
 from recorder.live.rig_start import start_command
 from recorder.live.rigs import expire_rigs
-from recorder.models import Dataset, Episode, Rig, Session
+from recorder.models import Dataset, Episode, Rig, Session, UserKeys
 from recorder.models.states import EpisodeState
 from recorder.views.request import Request
 from robotdata.rig.states import states_for_scripts
@@ -45,6 +45,7 @@ def record(request: Request, name: str) -> HttpResponse:
         "datasets": Dataset.objects.defer("features", "encoding"),
         "chosen": request.GET.get("dataset") or (session.dataset.slug if session else ""),
         "tasks": _recent_tasks(),
+        "record_keys": UserKeys.record_of(request.user),
         **_session_takes(rig),
     }
     return render(request, "recorder/record.html", context)
@@ -66,7 +67,7 @@ def _session_takes(rig: Rig) -> dict[str, Any]:
     return {
         "session": session,
         "episodes": shown,
-        "goals": goals_of(session.dataset, session.task)[:GOALS_SHOWN],
+        "goals": goals_of(session.dataset, session.task, session.target)[:GOALS_SHOWN],
         "total": rows.count(),
         "rejected": rows.trashed().count(),
         "to_review": rows.to_review().count(),

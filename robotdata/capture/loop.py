@@ -16,6 +16,7 @@ from robotdata.capture.actions import ACTION, REQUESTED_COLUMN
 from robotdata.capture.camera_thread import CameraThread
 from robotdata.capture.devices import Robot, TakeAware, Teleoperator
 from robotdata.capture.errors import DeviceError
+from robotdata.capture.loop_time import LoopTime
 from robotdata.capture.records import CameraFrame, Row
 from robotdata.capture.session import Call, Failure, NamedDevice, Session, Timeouts, Tracebacks
 from robotdata.capture.values import RowValues
@@ -71,6 +72,7 @@ class ControlLoop:
     ) -> None:
         self.fps = fps
         self.telemetry: deque[tuple[float, NDArray[Any], NDArray[Any]]] = deque(maxlen=_TELEMETRY_ROWS)
+        self.times = LoopTime(fps)
         self._robot, self._teleoperator = NamedDevice("robot", robot), NamedDevice("teleoperator", teleoperator)
         self._cameras = list(cameras)
         self._ticked = [(camera, camera.device) for camera in cameras if camera.is_ticked]
@@ -207,6 +209,7 @@ class ControlLoop:
         return LoopCounters(self._ticks, self._late, self._dropped, round(rate, 2), round(p99, 3))
 
     def _run(self, session: Session) -> None:
+        self.times.clear()
         due = clock.monotonic_ns() + self._period_ns
         while not session.ending.is_set():
             clock.sleep_until(due, spin_ns=clock.SPIN_NS if self._sink is not None else 0)
@@ -228,15 +231,19 @@ class ControlLoop:
             self._take_begins = False
         if begins and isinstance(self._robot.driver, TakeAware):
             session.call(self._robot, "begin_take")
+        began = clock.monotonic_ns()
         observation, values = session.call(self._robot, "observe", check=self._check_observation)
+        observed = clock.monotonic_ns()
         values[REQUESTED_COLUMN], requested = session.call(
             self._teleoperator, "action", observation, check=self._values.requested_action
         )
+        asked = clock.monotonic_ns()
         values[ACTION] = session.call(self._robot, "act", requested, check=self._values.sent_action)
-        wall_ns = clock.wall_ns()
+        wall_ns, acted = clock.wall_ns(), clock.monotonic_ns()
         frames = [
             (camera, session.call(device, "grab", tick, check=camera.make_frame)) for camera, device in self._ticked
         ]
+        self.times.add(began, observed, asked, acted, clock.monotonic_ns())
         with self._lock:
             if self._sink is sink:  # else a take began or ended during this tick, which then belongs to none
                 self._finish_tick(Row(tick, now, wall_ns, values), frames)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -12,16 +11,19 @@ from typing import Any
 from robotdata.capture import clock
 from robotdata.capture.session import describe_error
 from robotdata.rig import checks
+from robotdata.rig.facts import facts_of
+from robotdata.rig.outcomes import Outcomes
 from robotdata.rig.problems import Problem, sentences
 from robotdata.rig.protocol import Command, CommandRefused, RecordArgs, parse_record
 from robotdata.rig.recorder import TakeEnd, TakeRecorder
+from robotdata.rig.remarks import Remark, parse_remark
 from robotdata.rig.rig import Rig
 from robotdata.rig.states import CONTROLS, NEXT, State
 from robotdata.rig.watch import DeviceWatch
-from robotdata.spool import SpoolError, SpoolFull, new_take_id, update_curation
+from robotdata.spool import SpoolError, SpoolFull, new_take_id
+from robotdata.spool.annotation import RERECORD
 
 log = logging.getLogger(__name__)
-_REMEMBERED = 1000
 _STEP_S, _IDLE_STEP_S = 0.02, 0.05
 _WAKE_S = 0.25
 _AWAKE = (State.COUNTDOWN, State.RECORDING, State.RESETTING)
@@ -49,11 +51,12 @@ class Machine:
         self.ends_at: float | None = None  # monotonic
         self.total_s: float | None = None
         self.pause_armed = False
-        self._last: TakeRecorder | None = None
+        self.last: TakeRecorder | None = None  # the take that has ended last
         self._args: RecordArgs | None = None
+        self._last_args: RecordArgs | None = None  # of the newest take, without its id
         self._left_s: float | None = None
         self._after_pause = State.IDLE
-        self._outcomes: OrderedDict[str, CommandRefused | None] = OrderedDict()
+        self._outcomes = Outcomes()
         self._lock = threading.RLock()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="rig-machine", daemon=True)
@@ -91,27 +94,21 @@ class Machine:
             allowed = [] if self._stopping.is_set() else list(CONTROLS[self.state])
             if self.state == State.RECORDING:
                 allowed.remove("pause" if self.pause_armed else "resume")
-            return allowed
+            possible = {"rerecord": self.take or self.last, "annotate": self.take or self.saving}
+            return [command for command in allowed if possible.get(command, True)]
 
     def execute(self, command: Command) -> None:
         """Execute a command; for a known command or take id only repeat the outcome. Raises CommandRefused."""
         with self._lock:
             self.refresh()
-            keys = [command.id]
-            if command.name == "record" and isinstance(command.args.get("take"), str):
-                keys.append(f"take {command.args['take']}")
-            for key in keys:
-                if key in self._outcomes:
-                    refusal = self._outcomes[key]
-                    if refusal is not None:
-                        raise refusal
-                    return
+            if self._outcomes.is_repeated(command):
+                return
             try:
                 self._execute(command)
             except CommandRefused as refusal:
-                self._remember(keys[:1], refusal)
+                self._outcomes.refused(command, refusal)
                 raise
-            self._remember(keys, None)
+            self._outcomes.executed(command)
 
     # -- commands
 
@@ -122,13 +119,15 @@ class Machine:
             raise CommandRefused(
                 "not_allowed", f"cannot {name.replace('_', ' ')} while the rig is {self.state}; allowed now: {allowed}"
             )
-        take_id = command.args.get("take")
-        if name in ("stop", "discard", "rerecord") and take_id and self.take and take_id != self.take.id:
+        take_id, meant = command.args.get("take"), self.take or (self.last if name == "rerecord" else None)
+        if name in ("stop", "discard", "rerecord") and take_id and meant and take_id != meant.id:
             raise CommandRefused(
                 "not_allowed", f"cannot {name.replace('_', ' ')}: take {take_id!r:.40} has already ended"
             )
         if name == "record":
             self._record(parse_record(command.args))
+        elif name == "annotate":
+            self._annotate(parse_remark(command.args))
         else:
             getattr(self, f"_{name}")()
         self.on_change()
@@ -140,6 +139,11 @@ class Machine:
         self.message = None
         self._args = args
         self._count_down(args.countdown_s)
+
+    def _annotate(self, remark: Remark) -> None:
+        takes = [take for take in (self.take, *self.saving) if take is not None and take.id == remark.take]
+        if not any(take.remarks.add(remark.fields) for take in takes):
+            raise CommandRefused("no_take", "this take is not being recorded: change what the server knows of it")
 
     def _stop(self) -> None:
         self._end_take("stop")
@@ -153,9 +157,11 @@ class Machine:
     def _rerecord(self) -> None:
         if self.take is not None:
             self._end_take("rerecord", _REJECT, stay=True)
-        elif self._last is not None:
+        elif self.last is not None:
+            checks.check_can_begin(self.rig, len(self.saving), self.devices.missing_cameras())
             self.rig.loop.forget_frames()
-            threading.Thread(target=self._reject_last, args=(self._last,), daemon=True).start()
+            self.last.annotate_later(RERECORD, lambda _: _REJECT, self.annotated)
+            self._args = self._last_args
         self._next_take(self._args.countdown_s if self._args else 0.0)
 
     def _finish_reset(self) -> None:
@@ -216,27 +222,16 @@ class Machine:
         if args is None:
             self._move(State.IDLE)
             return
-        facts = {
-            "rig": self.rig.config.name,
-            "robot_type": self.rig.robot_type,
-            "recorded_action": self.rig.recorded_action,
-            "fps": self.rig.config.fps,
-            "dataset": args.dataset,
-            "session": args.session,
-            "task": args.task,
-            "operator": args.operator,
-            "started_at": clock.iso_now(),
-        }
         take = TakeRecorder(
             self.rig.spool / (args.take or new_take_id()),
-            facts,
+            facts_of(self.rig, args),
             self.rig.features,
             self.rig.take_cameras,
             on_ready=self._take_ready,
             on_trouble=self._disk_trouble,
             on_done=self._take_done,
         )
-        self._args = replace(args, take=None)  # the next take gets a new id
+        self._args = self._last_args = replace(args, take=None)  # the next take gets a new id
         checks.start_take(take, self.rig.config.name)
         self.take = take
         self.rig.loop.await_current_frames(_WAKE_S)
@@ -263,7 +258,7 @@ class Machine:
             curation, self.message = _REJECT, "0 frames, not saved: the take ended before its first frame"
         if curation:
             self.rig.loop.forget_frames()
-        self._last = take
+        self.last = take
         self.saving.append(take)
         take.end(TakeEnd(reason, counters, curation or {}))
         if not stay:
@@ -289,6 +284,7 @@ class Machine:
                 self.saving.remove(take)
             if take.manifest is None:
                 self.message = str(take.error)
+                self.last = None if self.last is take else self.last
             else:
                 rejected = take.manifest["curation"]["verdict"] == "reject"
                 self.on_take("discarded" if rejected else "saved", take.manifest)
@@ -296,14 +292,13 @@ class Machine:
                 self._move(State.IDLE)
             self.on_change()
 
-    def _reject_last(self, take: TakeRecorder) -> None:
-        take.wait(30.0)
-        try:
-            manifest = update_curation(self.rig.spool / take.id, by="rerecord", **_REJECT)
-        except SpoolError as error:
-            self.message = str(error)
+    def annotated(self, result: Mapping[str, Any] | SpoolError) -> None:
+        """Tell that a take that had ended was annotated, or why it could not be; called in a thread of the take's."""
+        if isinstance(result, SpoolError):
+            self.message = str(result)
         else:
-            self.on_take("discarded", manifest)
+            rejected = result["curation"]["verdict"] == "reject"
+            self.on_take("discarded" if rejected else "saved", result)
         self.on_change()
 
     def _take_ready(self, take: TakeRecorder) -> None:
@@ -392,9 +387,3 @@ class Machine:
         self.ends_at = None if seconds is None else clock.monotonic() + seconds
         if new != State.PAUSED:
             self.total_s = total_s
-
-    def _remember(self, keys: list[str], refusal: CommandRefused | None) -> None:
-        for key in keys:
-            self._outcomes[key] = refusal
-        while len(self._outcomes) > _REMEMBERED:
-            self._outcomes.popitem(last=False)

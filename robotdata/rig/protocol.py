@@ -21,7 +21,7 @@ __all__ = ["MAX_TEXT_BYTES", "VERSION", "ProtocolError", "decode", "encode"]
 """What `robotdata.rig.messages` shares with stations; everything else here is the rig's own."""
 
 MAX_BINARY_BYTES = 8 << 20
-REFUSALS = ("not_allowed", "mismatch", "disk_full", "camera_missing", "busy", "no_threads", "bad_args")
+REFUSALS = ("not_allowed", "no_take", "mismatch", "disk_full", "camera_missing", "busy", "no_threads", "bad_args")
 REFUSE_MINUTES = 2.0
 """No take begins with disk space for fewer minutes of recording than this."""
 PREVIEW = struct.Struct("!BBxxIQ")
@@ -77,11 +77,23 @@ class Hello(TypedDict):
 
 
 class CurrentTake(TypedDict):
-    """The take being recorded."""
+    """The take being recorded; `outcome` (success, failure or None) and `note` are kept for its take.json."""
 
     id: str
     ticks: int
     elapsed_s: float
+    task: Annotated[str, Limit(2000)]
+    dataset: str
+    session: str
+    outcome: NotRequired[str | None]
+    note: NotRequired[Annotated[str, Limit(10_000)]]
+
+
+class LastTake(TypedDict):
+    """The take that has ended last; `rerecord` rejects it if none is being recorded."""
+
+    id: str
+    ticks: int
     task: Annotated[str, Limit(2000)]
     dataset: str
     session: str
@@ -104,14 +116,29 @@ class CameraCounters(TypedDict):
     state: str
 
 
+class PartTime(TypedDict):
+    """What a part of the control loop's ticks takes in ms, over about the last second."""
+
+    p50_ms: float
+    p99_ms: float
+
+
+class LoopTimes(TypedDict):
+    """The time of a tick in ms, and what each part takes of it (`capture.loop_time.PARTS`)."""
+
+    period_ms: float
+    parts: dict[str, PartTime]
+
+
 class Counters(TypedDict):
-    """The control loop's counters since the last take began (`LoopCounters`), and the cameras' by key."""
+    """The control loop's counters since the last take began (`LoopCounters`), its times, and the cameras' by key."""
 
     ticks: int
     late_ticks: int
     dropped_ticks: int
     fps: float
     jitter_p99_ms: float
+    loop: NotRequired[LoopTimes | None]
     cameras: dict[str, CameraCounters]
 
 
@@ -153,6 +180,7 @@ class Status(TypedDict):
     since: Annotated[float, Limit(1e11, least=0)]
     controls: Annotated[list[str], Limit(40)]
     take: CurrentTake | None
+    last_take: LastTake | None
     timer: Timer
     counters: Counters
     disk: Disk

@@ -14,12 +14,14 @@ from robotdata.capture import clock
 from robotdata.capture.loop import LoopCounters
 from robotdata.capture.records import CameraFrame, Row
 from robotdata.rig.marks import Marks, camera_name
-from robotdata.spool import SpoolError, SpoolFull, TakeWriter
+from robotdata.rig.remarks import Remarks
+from robotdata.spool import SpoolError, SpoolFull, TakeWriter, read_manifest, update_curation
 
 log = logging.getLogger(__name__)
 MAX_PENDING_BYTES = 64 << 20
 MAX_PENDING_ROWS = 4096
 _RATE_OFF = 0.02
+_DURABLE_WITHIN_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ class TakeRecorder:
         self.error: SpoolError | None = None
         self.manifest: dict[str, Any] | None = None
         self.ending: TakeEnd | None = None
+        self.remarks = Remarks()
         self._features, self._cameras, self._folder = features, cameras, folder
         self._on_ready, self._on_trouble, self._on_done = on_ready, on_trouble, on_done
         self._marks = Marks()
@@ -99,6 +102,24 @@ class TakeRecorder:
         """End the take; return at once. `on_done` follows when everything is durable."""
         self.ending = ending
         self._queue.put(None)
+
+    def annotate_later(
+        self, by: str, changes: Callable[[Mapping[str, Any]], Mapping[str, Any]], done: Callable[[Any], None]
+    ) -> None:
+        """Annotate the take once it is durable, in a thread; then call `done` with its manifest, or with a SpoolError.
+
+        `by` is who did it; `changes` gets the annotations so far and returns the new ones.
+        """
+
+        def annotate() -> None:
+            self.wait(_DURABLE_WITHIN_S)
+            try:
+                curation = read_manifest(self._folder)["curation"]
+                done(update_curation(self._folder, by=by, **changes(curation)))
+            except SpoolError as error:
+                done(error)
+
+        threading.Thread(target=annotate, name=f"annotate-{self.id[:8]}", daemon=True).start()
 
     def wait(self, timeout_s: float) -> bool:
         """Wait for the thread; return whether it ended within `timeout_s`."""
@@ -161,7 +182,7 @@ class TakeRecorder:
         if writer.ticks > target and abs(rate / target - 1) > _RATE_OFF:
             text = f"Control loop ran at {rate:g} Hz (target {target:g})"
             marks.append(_whole_take_mark("rate", None, writer.ticks, text))
-        curation = end.curation if end else {}
+        curation = {**self.remarks.close(), **(end.curation if end else {})}
         return writer.finish(end_reason=reason, counters=counters, marks=marks, curation=curation)
 
 

@@ -57,15 +57,18 @@ NEXT: dict[State, set[State]] = {
 
 CONTROLS: dict[State, tuple[str, ...]] = {
     State.CONNECTING: (),
-    State.IDLE: ("record",),
-    State.COUNTDOWN: ("cancel", "discard", "pause"),
-    State.RECORDING: ("stop", "discard", "rerecord", "pause", "resume"),
-    State.SAVING: ("record",),
-    State.RESETTING: ("finish_reset", "rerecord", "pause", "cancel"),
-    State.PAUSED: ("resume", "record", "cancel"),
-    State.ERROR: ("clear_error",),
+    State.IDLE: ("record", "rerecord", "annotate"),
+    State.COUNTDOWN: ("cancel", "discard", "pause", "annotate"),
+    State.RECORDING: ("stop", "discard", "rerecord", "pause", "resume", "annotate"),
+    State.SAVING: ("record", "rerecord", "annotate"),
+    State.RESETTING: ("finish_reset", "rerecord", "pause", "cancel", "annotate"),
+    State.PAUSED: ("resume", "record", "cancel", "annotate"),
+    State.ERROR: ("clear_error", "annotate"),
 }
-"""The commands allowed in a state; the first is that of the page's main button."""
+"""The commands allowed in a state; the first is that of the page's main button.
+
+Of these `rerecord` needs a take, which may have ended, and `annotate` one that is being recorded or saved.
+"""
 
 COMMANDS = tuple(dict.fromkeys(command for state in REPORTED for command in CONTROLS[state]))
 

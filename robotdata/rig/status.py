@@ -21,6 +21,9 @@ from robotdata.rig.messages import SOFTWARE
 from robotdata.rig.protocol import (
     CameraCounters,
     Hello,
+    LastTake,
+    LoopTimes,
+    PartTime,
     ProblemInfo,
     Status,
     TakeEntry,
@@ -28,6 +31,7 @@ from robotdata.rig.protocol import (
     Telemetry,
     Warning,
 )
+from robotdata.rig.recorder import TakeRecorder
 from robotdata.rig.states import State
 from robotdata.spool import SpoolError, list_takes, read_manifest
 from robotdata.spool.manifest import FILE as MANIFEST
@@ -121,13 +125,12 @@ class Reporter:
             "take": None
             if take is None
             else {
-                "id": take.id,
-                "ticks": take.ticks,
+                **_facts_of(take),
                 "elapsed_s": round(clock.monotonic() - take.began, 3),
-                "task": str(take.facts["task"]),
-                "dataset": str(take.facts["dataset"]),
-                "session": str(take.facts["session"]),
+                "outcome": take.remarks.outcome,
+                "note": take.remarks.note,
             },
+            "last_take": None if machine.last is None else _facts_of(machine.last),
             "timer": {
                 "phase": "episode" if machine.state == State.RECORDING else str(machine.state),
                 "ends_at": None if ends_at is None else clock.wall() + ends_at - clock.monotonic(),
@@ -139,6 +142,7 @@ class Reporter:
                 "dropped_ticks": loop.dropped_ticks + (take.dropped_ticks if take else 0),
                 "fps": loop.fps if rig.loop.running else 0.0,
                 "jitter_p99_ms": loop.jitter_p99_ms,
+                "loop": self._loop_times(),
                 "cameras": self._cameras(),
             },
             "disk": {
@@ -173,7 +177,9 @@ class Reporter:
     def take_event(self, event: str, manifest: Mapping[str, Any]) -> TakeEvent:
         """Return the message for `event` (started, saved, discarded) with a summary of the take's manifest."""
         summary = {name: manifest.get(name) for name in _SUMMARY}
-        summary["verdict"] = (manifest.get("curation") or {}).get("verdict", "unreviewed")
+        curation = manifest.get("curation") or {}
+        summary["verdict"] = curation.get("verdict", "unreviewed")
+        summary["curation"] = {name: curation[name] for name in ("labels", "note") if curation.get(name)}
         return {"type": "take", "event": event, "take": summary}
 
     def _takes(self) -> list[TakeEntry]:
@@ -196,6 +202,14 @@ class Reporter:
             else:
                 self._entries[folder.name] = cached
         return [entry for _, entry in self._entries.values()]
+
+    def _loop_times(self) -> LoopTimes | None:
+        loop = self._rig.loop
+        parts = loop.times.percentiles_ms() if loop.running else {}
+        if not parts:
+            return None
+        times: dict[str, PartTime] = {name: {"p50_ms": p50, "p99_ms": p99} for name, (p50, p99) in parts.items()}
+        return {"period_ms": round(1000 / loop.fps, 3), "parts": times}
 
     def _cameras(self) -> dict[str, CameraCounters]:
         now, take = clock.monotonic_ns(), self._machine.take
@@ -264,6 +278,16 @@ class Reporter:
             text = f"{name[0].upper()}{name[1:]} could not be disconnected ({reason}). Switch its power off"
             warnings.append(_warning("not_released", None, text, name, self._machine.since))
         return warnings
+
+
+def _facts_of(take: TakeRecorder) -> LastTake:
+    return {
+        "id": take.id,
+        "ticks": take.ticks,
+        "task": str(take.facts["task"]),
+        "dataset": str(take.facts["dataset"]),
+        "session": str(take.facts["session"]),
+    }
 
 
 def _warning(code: str, camera: str | None, text: str, device: str, since: float) -> Warning:

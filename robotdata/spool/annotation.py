@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from robotdata.spool.facts import VERDICTS
+
+RERECORD = "rerecord"
+"""The history's name for a rig that rejects a take because it is recorded again."""
+
+OUTCOMES = ("success", "failure")
+"""The labels that say how a take went; a take has at most one of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +52,8 @@ class Annotation:
 
 REVIEW_FIELDS = tuple(field.name for field in dataclasses.fields(Annotation) if field.name not in {"task", "trim"})
 """The fields that need no encoding; take.json, sidecars and database rows use the same names."""
+
+
+def with_outcome(labels: Sequence[str], outcome: str | None) -> list[str]:
+    """Return the labels with this one of OUTCOMES, or with none of them, instead of another."""
+    return [*(label for label in labels if label not in OUTCOMES), *([outcome] if outcome else [])]

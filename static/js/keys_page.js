@@ -1,4 +1,4 @@
-// Choosing keys: a press on the button, then the key. Saved at once, for this person.
+// Choosing keys: a press on the button, then the key; and more keys for the record page. Saved at once, for this person.
 import { call } from "./lib/api.js";
 import { make, say, show } from "./lib/dom.js";
 import { ACTIONS, chosenKeys, isBrowsers, labelOf, nameOf, useKeys } from "./lib/keys.js";
@@ -69,6 +69,20 @@ function pressed(event) {
   const keys = { ...chosen, [waiting]: name };
   if (name === waiting) delete keys[waiting];
   save(keys);
+}
+
+for (const button of document.querySelectorAll("[data-record]")) {
+  button.addEventListener("click", () => more(button.dataset.record));
+}
+
+async function more(record) {
+  try {
+    await call("POST", "/keys/", { record });
+    for (const one of document.querySelectorAll("[data-record]")) one.setAttribute("aria-pressed", String(one.dataset.record === record));
+    toast("Saved.");
+  } catch (error) {
+    complain(error);
+  }
 }
 
 document.getElementById("key-table").replaceChildren(...ACTIONS.map(([title, actions]) => make("section", { class: "panel" }, make("h2", {}, title), ...actions.map(line))));

@@ -82,7 +82,7 @@ def test_it_shows_a_recording_in_every_tab_and_discards_it(desk: Page, visit: An
 
 def test_it_shows_the_keys_of_the_page(desk: Page) -> None:
     desk.keyboard.press("?")
-    expect(desk.locator("#keys")).to_contain_text("Discard this take and record it again")
+    expect(desk.locator("#keys")).to_contain_text("Discard this take, or the one just ended, and record it again")
     desk.keyboard.press("Space")
     desk.keyboard.press("Escape")
     expect(desk.locator("#keys")).to_be_hidden()

@@ -136,6 +136,39 @@ def test_one_late_tick_is_no_other_rate(monkeypatch: pytest.MonkeyPatch, late: i
     assert loop.stop()
 
 
+@pytest.mark.parametrize("ticks", [3, 25])
+def test_it_says_what_each_device_takes_of_a_tick(monkeypatch: pytest.MonkeyPatch, ticks: int) -> None:
+    """By a clock that only the devices move; the second before the last ten ticks is forgotten."""
+    clock = LateClock(0, ticks)
+    monkeypatch.setattr("robotdata.capture.loop.clock", clock)
+
+    class Slow(Arm):
+        def observe(self) -> Values:
+            clock.now += 40_000_000 if clock.ticks < ticks else 70_000_000
+            return super().observe()
+
+        def act(self, action: Action) -> Action:
+            clock.now += 10_000_000
+            return super().act(action)
+
+    class Leader(Arm):
+        def action(self, observation: Values) -> Action:
+            clock.now += 20_000_000
+            return super().action(observation)
+
+    loop = ControlLoop(Slow(), Leader(), [], 10)
+    assert loop.times.percentiles_ms() == {}
+    loop.start()
+    assert clock.reached.wait(60)
+    times = loop.times.percentiles_ms()
+    assert {part: p50 for part, (p50, _) in times.items()} == {
+        "observe": 40, "teleoperate": 20, "act": 10, "cameras": 0, "wait": 30
+    }  # fmt: skip
+    assert times["observe"][1] == pytest.approx(70, rel=0.05)
+    clock.go_on.set()
+    assert loop.stop()
+
+
 def test_it_says_which_ticks_it_missed() -> None:
     class Slow(Arm):
         def observe(self) -> Values:

@@ -251,3 +251,13 @@ def test_it_takes_no_version_of_a_year_that_nobody_wrote_in(api: Api, takes: lis
         ),
     ):
         assert api(method, address, body)[0] in {200, 409, 422}, address
+
+
+def test_a_session_has_a_target_until_it_is_given_none(api: Api, dataset: Dataset) -> None:
+    Rig.objects.create(name="sim")
+    _, session = api("POST", "/sessions", {"rig": "sim", "dataset": "pushing", "task": "push", "target": 50})
+    assert session["target"] == 50
+    address = f"/sessions/{session['id']}"
+    assert api("PATCH", address, {"target": None}) == (200, session | {"target": None})
+    assert [api("PATCH", address, body)[0] for body in ({"target": 0}, {"target": "many"}, {})] == [422, 422, 422]
+    assert api("PATCH", f"/sessions/{uuid.uuid4()}", {"target": 3})[0] == 404

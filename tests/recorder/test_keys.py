@@ -10,6 +10,8 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client
 
+from recorder.models import Rig
+
 pytestmark = pytest.mark.django_db
 
 
@@ -49,3 +51,18 @@ def test_it_refuses_what_are_no_keys(keys: Any) -> None:
 def test_it_asks_a_stranger_to_sign_in(client: Client) -> None:
     assert choose(client, {"k": "x"}) == 302
     assert client.get("/keys/").status_code == 302
+
+
+def test_it_keeps_the_keys_of_the_record_page_beside_the_others() -> None:
+    olga = sign_in("olga")
+    Rig.objects.create(name="arm")
+
+    def post(body: dict[str, Any]) -> int:
+        return olga.post("/keys/", json.dumps(body), content_type="application/json").status_code
+
+    assert choose(olga, {"k": "x"}) == post({"record": "lerobot"}) == 200
+    assert told(olga) == {"k": "x"} and 'data-keys="lerobot"' in olga.get("/record/arm/").text
+    assert 'data-keys=""' in sign_in("ben").get("/record/arm/").text
+    assert post({"record": "vim"}) == 422
+    assert choose(olga, {}) == 200
+    assert 'data-keys="lerobot"' in olga.get("/record/arm/").text

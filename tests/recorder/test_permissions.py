@@ -19,7 +19,7 @@ from recorder.actor import COMMAND, NAME_LENGTH, WORKER, Actor, ActorKind
 from recorder.catalog import datasets, datasets_on_disk, takes
 from recorder.errors import Refused
 from recorder.jobs import encoding, operation_rows, operations, revising
-from recorder.live import recording, rig_commands, rigs, sessions, station_asks, station_rigs, stations
+from recorder.live import recording, remarks, rig_commands, rigs, sessions, station_asks, station_rigs, stations
 from recorder.live.rig_messages import Hello
 from recorder.live.station_messages import Hello as StationHello
 from recorder.models import ApiToken, Change, Dataset, Episode, Operation, Rig, Session, Station, permissions
@@ -206,6 +206,16 @@ CASES = {
     "end_session": Case(lambda w, a, _: sessions.end_session(session=w.session, actor=a)),
     "start_recording": Case(lambda w, a, _: record(w, a), ends="offline"),
     "finish_session": Case(lambda w, a, _: recording.finish_session(session=w.session, actor=a)),
+    "set_outcome": Case(lambda w, a, _: bulk_edit.set_outcome(episode=w.take, outcome="failure", actor=a)),
+    "remark_on_take": Case(
+        lambda w, a, _: remarks.remark_on_take(
+            rig_name="arm-1", take_id=uuid.uuid4(), fields={"outcome": "failure"}, actor=a
+        ),
+        ends="offline",
+    ),
+    "give_command": Case(
+        lambda w, a, _: recording.give_command(rig_name="arm-1", name="stop", args={}, actor=a), ends="offline"
+    ),
     "send_command": Case(lambda w, a, _: send_command(w, a), ends="offline"),
     "rig_connected": Case(lambda w, a, m: rigs.rig_connected(hello=m, connection="here", actor=a), hello),
     "station_connected": Case(

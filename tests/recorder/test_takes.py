@@ -8,9 +8,12 @@ import pytest
 
 from recorder.actor import WORKER, Actor
 from recorder.catalog.takes import index_take
+from recorder.errors import Refused
+from recorder.live.recording import give_command
 from recorder.live.rigs import takes_to_index
 from recorder.live.sessions import change_session, end_session, expected_features, record_args, start_session
 from recorder.models import Dataset, Episode, Operation, Rig
+from recorder.review.verdicts import set_verdict
 from robotdata.spool import TakeWriter, update_curation
 
 pytestmark = pytest.mark.django_db
@@ -124,3 +127,35 @@ def test_it_encodes_at_the_end_of_the_session_where_the_policy_says_so(spool: Pa
     assert record_args(session)["task"] == "pull"
     assert end_session(session=session, actor=Actor("olga")) == Operation.objects.get()
     assert end_session(session=session, actor=Actor("olga")) is None
+
+
+@pytest.mark.parametrize("has_folder", [True, False])
+def test_a_take_that_its_rig_records_again_is_rejected_until_a_person_takes_that_back(
+    spool: Path, dataset: Dataset, has_folder: bool
+) -> None:
+    take = write_take(spool)
+    summary = {"id": take, "state": "recorded", "ticks": 0, "dataset": "pushing", "verdict": "reject"}
+    index_take(take_id=take, actor=WORKER)
+    update_curation(spool / take, by="sim", labels=["failure"])
+    update_curation(spool / take, by="rerecord", verdict="reject")
+    if not has_folder:
+        (spool / take).rename(spool / "elsewhere")
+    row = index_take(take_id=take, summary=summary, actor=WORKER)
+    assert row is not None and (row.verdict, row.reviewer) == ("reject", "rerecord")
+    assert row.labels == (["failure"] if has_folder else [])
+    set_verdict(episodes=[row], verdict="keep", actor=Actor("olga"))
+    row = index_take(take_id=take, summary=summary, actor=WORKER)
+    assert row is not None and row.verdict == "keep"
+
+
+@pytest.mark.parametrize("state", ["encoding", "encoded"])
+def test_a_take_on_its_way_into_the_dataset_is_not_recorded_again(
+    spool: Path, dataset: Dataset, rig: Rig, state: str
+) -> None:
+    session, _ = start_session(rig=rig, dataset=dataset, actor=Actor("olga"), task="push")
+    take = write_take(spool, session=str(session.pk))
+    index_take(take_id=take, actor=WORKER)
+    Episode.objects.update(state=state, episode_index=0 if state == "encoded" else None)
+    Rig.objects.update(status={"last_take": {"id": take}})
+    with pytest.raises(Refused, match="no longer a take to review"):
+        give_command(rig_name="sim", name="rerecord", args={}, actor=Actor("olga"))

@@ -120,6 +120,81 @@ def test_it_rejects_the_last_take_when_asked_for_another_while_resetting(bench: 
     bench.do("stop")
 
 
+def test_it_records_the_take_again_that_has_just_ended(bench: Bench) -> None:
+    assert "rerecord" not in bench.machine.controls
+    bench.do("record", task="push", session="s1", countdown_s=0.05)
+    bench.ticks(2)
+    bench.do("stop")
+    bench.idle()
+    first = bench.ended()[0]
+    last = Reporter(bench.machine).status()["last_take"]
+    assert last == {"id": first["id"], "ticks": first["ticks"], "task": "push", "dataset": "", "session": "s1"}
+    bench.do("record", task="lift", countdown_s=30)
+    bench.do("cancel")  # no take: the last one is still the one before
+    bench.do("rerecord", take=first["id"])
+    bench.ticks(2)
+    bench.do("stop")
+    bench.idle()
+    until(lambda: read_manifest(bench.spool / first["id"])["curation"]["verdict"] == "reject")
+    assert [manifest["task"] for manifest in bench.ended()] == ["push"] * len(bench.ended())
+    with pytest.raises(CommandRefused, match="already ended"):
+        bench.do("rerecord", take=first["id"])  # another take has ended since
+
+
+def test_it_keeps_what_is_said_of_a_take_until_the_take_is_on_the_disk(bench: Bench) -> None:
+    with pytest.raises(CommandRefused, match="cannot annotate while the rig is idle"):
+        bench.do("annotate", take="x", outcome="success")
+    bench.do("record")
+    bench.ticks(1)
+    assert bench.machine.take is not None
+    take = bench.machine.take.id
+    bench.do("annotate", take=take, outcome="success", note="slips")
+    bench.do("annotate", take=take, outcome="failure")
+    shown = Reporter(bench.machine).status()["take"]
+    assert shown is not None and (shown["outcome"], shown["note"]) == ("failure", "slips")
+    with pytest.raises(CommandRefused, check=lambda refused: refused.code == "no_take"):
+        bench.do("annotate", take=str(uuid.uuid4()), outcome="success")
+    bench.do("stop")
+    bench.idle()
+    curation = read_manifest(bench.spool / take)["curation"]
+    assert (curation["labels"], curation["note"], curation["verdict"]) == (["failure"], "slips", "unreviewed")
+    told = Reporter(bench.machine).take_event("saved", bench.ended()[0])["take"]
+    assert told["curation"] == {"labels": ["failure"], "note": "slips"}
+
+
+@pytest.mark.parametrize(
+    "args", [{}, {"take": 3}, {"outcome": "good"}, {"outcome": 1}, {"note": None}, {"note": "x" * 10_001}]
+)
+def test_it_names_what_is_wrong_in_a_remark(bench: Bench, args: dict[str, Any]) -> None:
+    bench.do("record")
+    with pytest.raises(CommandRefused, match=next(reversed(args), "take")) as refused:
+        bench.do("annotate", **({"take": "a"} | args if args else {}))
+    assert refused.value.code == "bad_args"
+
+
+def test_its_status_says_what_the_devices_take_of_a_tick(bench: Bench) -> None:
+    bench.do("record")
+    bench.ticks(3)
+    times = Reporter(bench.machine).status()["counters"]["loop"]
+    assert times is not None and times["period_ms"] == pytest.approx(1000 / 60, abs=0.01)
+    assert list(times["parts"]) == ["observe", "teleoperate", "act", "cameras", "wait"]
+    assert times["parts"]["observe"]["p99_ms"] >= times["parts"]["observe"]["p50_ms"] > 0
+    bench.machine.stop()
+    assert Reporter(bench.machine).status()["counters"]["loop"] is None
+
+
+def test_it_rejects_nothing_where_no_take_could_follow(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.do("record")
+    bench.ticks(2)
+    bench.do("stop")
+    bench.idle()
+    monkeypatch.setattr(type(bench.machine.rig.disk), "free_bytes", property(lambda self: 1_000_000))
+    with pytest.raises(CommandRefused, check=lambda refused: refused.code == "disk_full"):
+        bench.do("rerecord")
+    bench.machine.stop()
+    assert read_manifest(bench.spool / bench.ended()[0]["id"])["curation"]["verdict"] == "unreviewed"
+
+
 def test_it_does_a_command_once_however_often_it_comes(bench: Bench) -> None:
     take = str(uuid.uuid4())
     record = Command("click-1", "record", {"take": take})

@@ -8,9 +8,9 @@ const LABELS = { " ": "Space", ArrowLeft: "←", ArrowRight: "→", ArrowUp: "�
 
 /** Every key that can be changed, with what it does where; one key means the same everywhere. */
 export const ACTIONS = [
-  ["Deciding", [["k", "Keep"], ["r", "Reject"], ["u", "Clear the verdict"], ["z", "Undo your last change"], ["j", "Next"], ["n", "Next (alternative)"], ["b", "Previous, or back to the take just judged"], ["[", "Set start here"], ["]", "Set end here"], ["t", "Trim idle ends"], ["s", "Success"], ["f", "Failure"], ["e", "Edit the task"]]],
+  ["Deciding", [["k", "Keep"], ["r", "Reject"], ["u", "Clear the verdict"], ["z", "Undo your last change"], ["j", "Next"], ["n", "Next (alternative); while recording, a note"], ["b", "Previous, or back to the take just judged"], ["[", "Set start here"], ["]", "Set end here"], ["t", "Trim idle ends"], ["s", "Success"], ["f", "Failure"], ["e", "Edit the task"]]],
   ["Looking", [["ArrowLeft", "Previous frame"], ["ArrowRight", "Next frame"], ["Ctrl+ArrowLeft", "Five frames back"], ["Ctrl+ArrowRight", "Five frames forward"], ["Shift+ArrowLeft", "Ten frames back"], ["Shift+ArrowRight", "Ten frames forward"], ["Home", "First frame"], ["End", "Last frame"], ["<", "Slower"], [">", "Faster"], ["l", "Loop"], ["g", "All cameras as a grid"], ["y", "Copy a link to this frame"]]],
-  ["Recording, playing", [[" ", "Record and stop; play and pause"], ["Backspace", "Discard this take and record it again"], ["p", "Pause recording"]]],
+  ["Recording, playing", [[" ", "Record and stop; play and pause"], ["Backspace", "Discard this take, or the one just ended, and record it again"], ["p", "Pause recording"], ["o", "Ghost of an earlier take over the live pictures"]]],
   ["Lists", [["x", "Select"], ["c", "Compare the two selected"], ["/", "Search"]]],
   ["Everywhere", [["?", "Show shortcuts"]]],
 ];
@@ -52,12 +52,13 @@ export function showKeys() {
   }
 }
 
-/** `keys({ "k": f, "Shift+ArrowLeft": g })`; a handler that returns false leaves the key to the browser. */
-export function keys(map, { repeat = [] } = {}) {
+/** `keys({ "k": f, "Shift+ArrowLeft": g })`; a handler that returns false leaves the key to the browser.
+    `asPressed`: the keys as they are named here, whatever this person has chosen for others. */
+export function keys(map, { repeat = [], asPressed = false } = {}) {
   document.addEventListener("keydown", (event) => {
     if (isBrowsers(event) || event.isComposing || event.defaultPrevented) return;
     if (event.target.closest(TYPING) || document.querySelector("dialog[open]")) return;
-    const name = meaning(nameOf(event));
+    const name = asPressed ? nameOf(event) : meaning(nameOf(event));
     const act = map[name];
     if (!act || (event.repeat && !repeat.includes(name))) return;
     if (OWN[event.key] && event.target.closest(OWN[event.key]) && !event.target.closest("[data-keys-through]")) return;

@@ -1,4 +1,5 @@
 // Short words at the bottom of the page; an error stays longer, and with Undo there is a way back.
+// `undo` is true for the newest change, or a function that takes back what is no change of a person.
 import { call } from "./api.js";
 import { make } from "./dom.js";
 import { PORTION, Progress } from "./progress.js";
@@ -10,12 +11,16 @@ export function toast(words, { bad = false, undo = false, href = "" } = {}) {
   const sign = bad ? make("b", { class: "toast-sign", role: "img", "aria-label": "Failed:" }, "!") : null;
   const box = make("div", { class: bad ? "toast is-bad" : "toast" }, sign, make("p", {}, words));
   if (undo) {
-    withdraw();
-    box.dataset.undoes = "yes";
+    const isNewest = typeof undo !== "function";
+    if (isNewest) {
+      withdraw();
+      box.dataset.undoes = "yes";
+    }
     const button = make("button", { class: "button small", type: "button" }, "Undo");
     button.addEventListener("click", () => {
       box.remove();
-      undoLast();
+      if (isNewest) undoLast();
+      else undo();
     });
     box.append(button);
   }

@@ -3,6 +3,7 @@ import { call } from "../lib/api.js";
 import { make, say, show } from "../lib/dom.js";
 import { keys } from "../lib/keys.js";
 import { showChip } from "../live.js";
+import { Again } from "./again.js";
 
 const BIG = {
   record: "Record",
@@ -21,6 +22,7 @@ export class Controls {
   constructor(desk, form) {
     this.api = desk.dataset.api;
     this.form = form;
+    this.again = new Again();
     this.status = { state: desk.dataset.state, controls: [] };
     this.panel = desk.querySelector(".control");
     this.big = document.getElementById("big");
@@ -53,7 +55,15 @@ export class Controls {
   }
 
   may(command) {
+    if (command === "rerecord" && !this.meant(command)) return false;
     return (this.status.controls ?? []).includes(command);
+  }
+
+  /** The take that a command is about; the one that has ended last is recorded again only in its session. */
+  meant(command) {
+    const { take, last_take: last } = this.status;
+    if (take || command !== "rerecord") return take?.id;
+    return last && document.getElementById("session")?.dataset.running === last.session ? last.id : undefined;
   }
 
   show(status) {
@@ -104,13 +114,15 @@ export class Controls {
   async press(command) {
     if (!command || this.busy || !this.may(command) || (command === "record" && this.status.blockers?.length)) return;
     this.busy = command;
-    const take = this.status.take?.id;
+    const take = this.meant(command);
+    if (["rerecord", "discard"].includes(command) && take) this.again.expect(take, command);
     this.show(this.status);
     try {
       if (command === "record") await call("POST", `${this.api}/record`, await this.form.body());
       else await call("POST", `${this.api}/commands/${command}`, { args: take && OF_A_TAKE.has(command) ? { take } : {} });
       this.forgive();
     } catch (error) {
+      this.again.forget(take);
       this.refused(error, command);
     } finally {
       this.busy = "";

@@ -33,10 +33,10 @@ export class RecordForm {
 
   /** The body of a record request; throws an Error with words where something is missing, and goes there. */
   async body() {
-    const { task, countdown_s, episode_s, reset_s } = this.form.elements;
+    const { task, countdown_s, episode_s, reset_s, target } = this.form.elements;
     if (!this.dataset.value && !this.title.value.trim()) this.missing(this.title, "Enter a dataset name first.");
     if (!task.value.trim()) this.missing(task, "Enter a task first: what the robot does in this take.");
-    for (const field of [countdown_s, episode_s, reset_s]) {
+    for (const field of [countdown_s, episode_s, reset_s, target]) {
       if (!field.checkValidity()) this.missing(field, `${field.previousElementSibling.textContent}: ${field.validationMessage}`);
     }
     if (!this.dataset.value) await this.make();
@@ -46,6 +46,7 @@ export class RecordForm {
       countdown_s: number(countdown_s) ?? 0,
       episode_s: number(episode_s),
       reset_s: number(reset_s),
+      target: number(target),
     };
   }
 

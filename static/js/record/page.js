@@ -4,13 +4,18 @@ import { sinceWords } from "../lib/format.js";
 import { setLost } from "../lib/lost.js";
 import { Link } from "../lib/socket.js";
 import { showRig } from "../live.js";
+import { Arrows } from "./arrows.js";
 import { Controls } from "./controls.js";
 import { Facts } from "./facts.js";
 import { RecordForm } from "./form.js";
+import { Ghost } from "./ghost.js";
+import { LoopTime } from "./loop_time.js";
 import { LivePlot } from "./plot.js";
 import { Pulse } from "./pulse.js";
+import { Remarks } from "./remarks.js";
 import { Sound } from "./sound.js";
 import { Stage } from "./stage.js";
+import { Target } from "./target.js";
 import { Timer } from "./timer.js";
 
 const ACKS_EVERY_MS = 12;
@@ -21,8 +26,11 @@ const form = new RecordForm(document.getElementById("record-form"));
 const controls = new Controls(desk, form);
 const pulse = new Pulse((message) => link?.send(message) ?? false, silent);
 const stage = new Stage(document.getElementById("stage"), told("cameras") ?? [], { wanted: watch, now: () => pulse.now(), drawn });
+const remarks = new Remarks(desk);
 const timer = new Timer(sound, () => pulse.now());
 const facts = new Facts(desk);
+new Target(sound, form.form.elements.target);
+const loopTime = new LoopTime();
 const plots = ["state", "action"].map((name) => new LivePlot(name));
 let done = []; // the places of cameras, one for each picture that is dealt with and not yet told
 
@@ -66,7 +74,9 @@ function onStatus(status) {
   if (online) stage.health(status.counters?.cameras ?? {}, status.warnings ?? []);
   else stage.gone("Rig offline");
   controls.show(status);
+  remarks.show(status);
   timer.show(status);
+  loopTime.show(online ? status.counters?.loop : null);
   if (online) facts.show(status);
   else facts.clear();
   offline(online ? null : status);
@@ -83,6 +93,8 @@ function offline(status) {
 function lost() {
   setLost("live", true);
   controls.lost();
+  remarks.show({ online: false });
+  loopTime.show(null);
   timer.lost();
   showRig(desk.dataset.rig, "no connection", "");
   facts.clear();
@@ -111,8 +123,14 @@ function layout(name) {
 }
 
 layout(remembered("stage", "large"));
+const ghost = new Ghost(desk.dataset.rig, stage, form.dataset);
+if (desk.dataset.keys === "lerobot") new Arrows(controls);
 controls.keys({
+  s: () => remarks.mark("success"),
+  f: () => remarks.mark("failure"),
+  n: () => remarks.note(),
   m: () => sound.toggle(),
+  o: () => ghost.toggle(),
   g: () => layout(stage.name === "grid" ? "large" : "grid"),
   ...Object.fromEntries([1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => [String(n), () => stage.enlarge(n - 1)])),
 });

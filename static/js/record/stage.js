@@ -3,6 +3,7 @@ import { make, remember, remembered, say, show } from "../lib/dom.js";
 import { seconds } from "../lib/format.js";
 import { Picture } from "../lib/picture.js";
 import { shape } from "../lib/stage.js";
+import { GhostPicture } from "./ghost_picture.js";
 
 const LARGE_FPS = 30;
 const SMALL_FPS = 15;
@@ -15,7 +16,7 @@ const SLOW_MS = 4000; // a camera that has just begun counts its first frames
 export class Stage {
   /** `on`: { wanted() the pictures that are watched changed, drawn(place) one picture is dealt with, now() the server's clock } */
   constructor(element, cameras, on) {
-    Object.assign(this, { element, on, tiles: [], keys: [], large: 0, name: "large", reason: "", liveSince: 0 });
+    Object.assign(this, { element, on, tiles: [], keys: [], large: 0, name: "large", reason: "", liveSince: 0, ghosts: null });
     this.have(cameras);
     document.addEventListener("visibilitychange", () => (this.liveSince = performance.now()));
     setInterval(() => this.tiles.forEach((tile) => this.tell(tile)), LOOK_MS);
@@ -32,6 +33,13 @@ export class Stage {
     shape(this.element, keys.length);
     const chosen = keys.indexOf(remembered("large-camera", keys[0]));
     this.enlarge(Math.max(0, chosen), false);
+    this.ghost(this.ghosts);
+  }
+
+  /** Lay pictures over the live ones: `addressOf(camera key)` of each; null takes them away. */
+  ghost(addressOf) {
+    this.ghosts = addressOf;
+    this.tiles.forEach((tile, index) => tile.ghost.show(addressOf?.(this.keys[index]) ?? ""));
   }
 
   tile(camera, index) {
@@ -40,11 +48,12 @@ export class Stage {
     const fps = make("span", { class: "num" }, "–");
     const health = make("span", { class: "health", role: "status" });
     const none = make("span", { class: "none" }, "Waiting for video …");
+    const ghost = new GhostPicture();
     const box = make("button", { class: "camera", type: "button", title: `${name}: enlarge (${index + 1})` },
-      canvas, none, make("span", { class: "name" }, make("b", {}, name), fps), health);
+      canvas, ghost.image, none, make("span", { class: "name" }, make("b", {}, name), fps), health);
     show(health, false);
     box.addEventListener("click", () => this.enlarge(index));
-    return { box, fps, health, none, name, picture: new Picture(canvas), asked: camera.fps ?? 0, slowSince: 0, saidAt: 0, shown_s: 0, newest_s: 0, sick: "", isLive: false, isOut: false, old_s: OLD_S, delayed: "" };
+    return { box, fps, health, none, ghost, name, picture: new Picture(canvas), asked: camera.fps ?? 0, slowSince: 0, saidAt: 0, shown_s: 0, newest_s: 0, sick: "", isLive: false, isOut: false, old_s: OLD_S, delayed: "" };
   }
 
   enlarge(index, save = true) {

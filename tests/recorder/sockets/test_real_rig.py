@@ -141,10 +141,24 @@ async def test_it_offers_what_is_left_where_the_rig_was_killed_in_a_take(real: R
     assert episode["state"] == "interrupted" and episode["ticks"] > 0
 
 
+async def test_the_end_of_a_session_stops_and_keeps_the_take_if_asked(real: RealRig, web: Any) -> None:
+    await state_of(web, "idle")
+    take = await record(web, "real")
+    session = (await state_of(web, "recording"))["status"]["take"]["session"]
+    assert (await web.ask("POST", f"/sessions/{session}/end", {}))[0] == 409
+    status, answer = await web.ask("POST", f"/sessions/{session}/end", {"stop": True})
+    assert status == 200 and answer["session"]["ended_at"]
+    assert (await episode_in(web, take, {"recorded"}))["verdict"] == "unreviewed"
+    status, answer = await web.ask("POST", "/rigs/real/commands/rerecord", {"args": {"take": take}})
+    assert (status, answer["error"]["code"]) == (409, "not_allowed"), "the next take would belong to no session"
+
+
 async def test_it_goes_on_recording_while_the_web_is_away(real: RealRig, web: Any) -> None:
     await state_of(web, "idle")
     take = await record(web, "real")
     await state_of(web, "recording")
+    remark = {"outcome": "failure", "note": "slips"}
+    assert await web.ask("PATCH", f"/rigs/real/takes/{take}", remark) == (200, {"durable": False})
     web.stop(signal.SIGKILL)
     await asyncio.sleep(1)
     web.start()
@@ -154,3 +168,8 @@ async def test_it_goes_on_recording_while_the_web_is_away(real: RealRig, web: An
             await asyncio.sleep(0.2)
     episode = await episode_in(web, take, {"recorded"})
     assert episode["verdict"] == "reject" and episode["ticks"] > 20
+    assert (episode["labels"], episode["note"]) == (["failure"], "slips")
+    assert await web.ask("PATCH", f"/rigs/real/takes/{take}", {"outcome": "success"}) == (200, {"durable": True})
+    _, episode = await web.ask("GET", f"/episodes/{take}")
+    assert (episode["labels"], episode["note"]) == (["success"], "slips")
+    assert (await web.ask("PATCH", f"/rigs/real/takes/{uuid.uuid4()}", remark))[0] == 404
