@@ -9,13 +9,15 @@ from django.http import HttpRequest
 from ninja import Path, Query, Router
 
 from recorder.api import lookups
-from recorder.api.auth import actor_of
+from recorder.api.auth import QUICK_ACCESS, actor_of
 from recorder.api.paging import Limit, Page, by_name
 from recorder.api.schemas import ERRORS, CommandIn, RecordIn, RecordOut, ReplyOut, RigName, RigOut
+from recorder.live.emergency import stop_rig
 from recorder.live.recording import start_recording
 from recorder.live.rig_commands import send_command
 from recorder.live.rigs import expire_rigs, find_rig
 from recorder.models import Rig
+from robotdata.rig.states import EMERGENCY_STOP
 
 router = Router(tags=["rigs"])
 
@@ -33,6 +35,13 @@ def list_rigs(
 def get_rig(request: HttpRequest, name: Annotated[RigName, Path()]) -> Rig:
     """Return one rig with its state, controls and blockers."""
     return find_rig(name=name)
+
+
+@router.post(f"/rigs/{{name}}/commands/{EMERGENCY_STOP}", response={200: ReplyOut, **ERRORS}, auth=QUICK_ACCESS)
+def emergency_stop(request: HttpRequest, name: Annotated[RigName, Path()], body: CommandIn) -> dict[str, Any]:
+    """Stop the rig's robot at once, in any state; 504 if the rig does not confirm it."""
+    command_id = str(body.id) if body.id else None
+    return async_to_sync(stop_rig)(name, by=request.user.get_username(), command_id=command_id)
 
 
 @router.post("/rigs/{name}/commands/{command}", response={200: ReplyOut, **ERRORS})

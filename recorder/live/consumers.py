@@ -15,6 +15,7 @@ from recorder.actor import Actor, ActorKind
 from recorder.errors import Refused
 from recorder.live import rigs
 from recorder.live.change_feed import recently_moved, watcher
+from recorder.live.emergency import stop_rig
 from recorder.live.hub import SILENT_S, CameraRates, Feed, Viewer, hub
 from recorder.live.layer import LAYER_ERRORS, is_readable, layer_message
 from recorder.live.messages import Moved
@@ -36,6 +37,7 @@ from recorder.live.rig_messages import (
 )
 from recorder.live.rig_writer import RigRows, in_database
 from robotdata.rig.protocol import MAX_BINARY_BYTES, MAX_TEXT_BYTES, VERSION, encode
+from robotdata.rig.states import EMERGENCY_STOP
 from robotdata.websocket import MALFORMED, BadMessage, BrowserSocket, Socket, check_message, short, wire_text
 
 log = logging.getLogger(__name__)
@@ -43,6 +45,7 @@ log = logging.getLogger(__name__)
 HELLO_WITHIN_S = 5.0
 REFUSED, FENCED, TRY_AGAIN = 4403, 4409, 1013
 COMMANDS_WAITING = 100
+LONGEST_STOP = 200
 inbound = Inbound(hub) if is_scaled_out() else None
 
 
@@ -61,7 +64,7 @@ class RigConsumer(Socket):
         if not bearer_is_good(self.scope["headers"]):
             await self.close()  # before accept: the handshake is answered with 403
             return
-        self.waiting: dict[str, list[str]] = {}
+        self.waiting: dict[str, list[str | asyncio.Future[dict[str, Any]]]] = {}
         self.cameras: list[dict[str, Any]] = []
         self.heard_at = time.monotonic()
         self.tasks: set[asyncio.Task[None]] = set()
@@ -121,7 +124,7 @@ class RigConsumer(Socket):
         await self.say({"type": "welcome", "protocol": VERSION})
         self.rows = RigRows(name=self.name, actor=actor, connection=self.channel_name, cameras=self.cameras)
         self.keep(self.close_when_ended(self.rows))
-        self.feed = hub.attach(self.name, self.on_rates)
+        self.feed = hub.attach(self.name, self.on_rates, self.stop_now)
         self.feed.publish_status({**hello.status, "online": True, "cameras": self.cameras})
         if is_scaled_out():
             self.outbound = Outbound(hub, self.name)
@@ -162,8 +165,16 @@ class RigConsumer(Socket):
 
     async def on_reply(self, reply: dict[str, Any]) -> None:
         """Forward the rig's reply to the processes that sent the command."""
-        for channel in self.waiting.pop(reply["id"], []):
-            await self.to_layer(channel, layer_message("command.reply", reply=reply))
+        for asker in self.waiting.pop(reply["id"], []):
+            if isinstance(asker, str):
+                await self.to_layer(asker, layer_message("command.reply", reply=reply))
+            elif not asker.done():
+                asker.set_result(reply)
+
+    def stop_now(self, command_id: str, answer: asyncio.Future[dict[str, Any]]) -> None:
+        """Send an emergency stop to the rig, before whatever waits for this socket's attention."""
+        self.waiting.setdefault(command_id, []).append(answer)
+        self.keep(self.say({"type": "command", "id": command_id, "name": EMERGENCY_STOP, "args": {}}))
 
     async def rig_command(self, event: dict[str, Any]) -> None:
         """Send a command to the rig. Called over the channel layer by `rig_commands.send_command`."""
@@ -240,6 +251,7 @@ class LiveConsumer(BrowserSocket):
     per_second = 150  # the browser reports drawn frames about sixty times a second
     viewer: Viewer | None = None
     pump: asyncio.Task[None] | None = None
+    stopping: asyncio.Task[None] | None = None
 
     async def opened(self) -> None:
         """Join the rig's feed and start sending."""
@@ -265,8 +277,23 @@ class LiveConsumer(BrowserSocket):
                 self.viewer.record_drawn(drawn_cameras(message.get("cameras")))
             case "ping":
                 self.viewer.answer_ping(ping_number(message.get("id")))
+            case emergency if emergency == EMERGENCY_STOP:
+                self.stopping = asyncio.create_task(self.stop_rig(str(message.get("id"))[:100]))
             case _:
-                raise BadMessage('want {"type": "watch", "cameras": {...}}, "drawn" or "ping"')
+                raise BadMessage('want {"type": "watch", "cameras": {...}}, "drawn", "ping" or "emergency_stop"')
+
+    def is_urgent(self, text: str) -> bool:
+        """Return whether the message is an emergency stop, to which no limit applies."""
+        return len(text) < LONGEST_STOP and f'"{EMERGENCY_STOP}"' in text
+
+    async def stop_rig(self, command_id: str) -> None:
+        """Stop the rig, and tell the browser what it has confirmed."""
+        try:
+            reply = await stop_rig(self.name, by=self.scope["user"].get_username(), command_id=command_id)
+        except Refused as refusal:
+            error = {"code": refusal.code, "message": refusal.message}
+            reply = {"type": "reply", "id": command_id, "ok": False, "error": error}
+        await self.say(reply)
 
     async def run(self, viewer: Viewer) -> None:
         """Send the viewer's messages as they become available."""

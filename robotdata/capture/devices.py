@@ -116,6 +116,18 @@ class TickCamera(Protocol):
 
 
 @runtime_checkable
+class Stoppable(Protocol):
+    """A robot or teleoperator with an emergency stop of its own; others are only disconnected."""
+
+    def emergency_stop(self) -> None:
+        """Stop moving at once, in the way that is safest for this device; no action follows, and then `disconnect`.
+
+        The control loop's thread calls it. If another call of a device keeps that thread, a second thread calls it,
+        even while this device is being called.
+        """
+
+
+@runtime_checkable
 class TakeAware(Protocol):
     """A robot that is told when a take begins."""
 

@@ -22,6 +22,7 @@ from robotdata.capture.values import RowValues
 
 SILENT_PERIODS = 3
 STOP_S, LONGEST_STOP_S = 5.0, 12.0
+EMERGENCY = "an emergency stop was asked for"
 _POLL_S = 0.005
 _JITTERS = 1024
 _TELEMETRY_ROWS = 512
@@ -82,6 +83,8 @@ class ControlLoop:
         self._take_tick = 0
         self._take_begins = False
         self._session: Session | None = None
+        self._starting = threading.Lock()
+        self._stopped = False
         self._values = RowValues(robot.features, getattr(teleoperator, "features", None))
         self.reset_counters()
 
@@ -89,14 +92,37 @@ class ControlLoop:
         """Connect the devices, then run the loop, in a new thread; return at once.
 
         The robot connects last, so that it never holds torque without a teleoperator. Raises DeviceError if an earlier
-        call of a device still hangs, RuntimeError if the system cannot start a thread.
+        call of a device still hangs or after an emergency stop, RuntimeError if the system cannot start a thread.
         """
         if not self.ended:
             raise DeviceError("an earlier call has not returned yet; devices connect again once it has")
         devices = [self._teleoperator, *(device for _, device in self._ticked), self._robot]
-        session = Session(devices, self._timeouts, self._tracebacks)
-        session.start(lambda: self._run(session))
-        self._session = session
+        with self._starting:
+            if self._stopped:
+                raise DeviceError(EMERGENCY)
+            session = Session(devices, self._timeouts, self._tracebacks)
+            session.start(lambda: self._run(session))
+            self._session = session
+
+    def emergency_stop(self) -> None:
+        """Send no further action, stop and disconnect the devices; return at once, and wait for no device.
+
+        `start` refuses from then on, until `allow_start`. Any thread may call it, at any time and repeatedly.
+        """
+        with self._starting:
+            self._stopped = True
+            session = self._session
+        if session is not None:
+            session.stop_now(Failure("rig", EMERGENCY))
+
+    def allow_start(self) -> None:
+        """Let `start` work again after an emergency stop: somebody has looked at the robot."""
+        self._stopped = False
+
+    @property
+    def stopped(self) -> bool:
+        """Return whether an emergency stop is in force."""
+        return self._stopped
 
     def stop(self) -> bool:
         """End the loop after the current tick and disconnect the devices; return False if a device still hangs.
@@ -158,6 +184,11 @@ class ControlLoop:
     def unreleased(self) -> dict[str, str]:
         """Return the devices that failed to disconnect when the loop ended: name -> reason."""
         return self._session.unreleased if self._session is not None else {}
+
+    @property
+    def unstopped(self) -> dict[str, str]:
+        """Return the devices whose `emergency_stop` failed or does not return: name -> reason."""
+        return self._session.unstopped if self._session is not None else {}
 
     def swap_sink(self, sink: TakeSink | None) -> None:
         """Send rows and frames to `sink` (None: nowhere) from the next tick on; the old sink gets no more."""

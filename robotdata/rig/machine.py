@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -12,16 +11,17 @@ from typing import Any
 from robotdata.capture import clock
 from robotdata.capture.session import describe_error
 from robotdata.rig import checks
+from robotdata.rig.facts import facts_of
+from robotdata.rig.outcomes import Outcomes
 from robotdata.rig.problems import Problem, sentences
 from robotdata.rig.protocol import Command, CommandRefused, RecordArgs, parse_record
 from robotdata.rig.recorder import TakeEnd, TakeRecorder
 from robotdata.rig.rig import Rig
-from robotdata.rig.states import CONTROLS, NEXT, State
+from robotdata.rig.states import CONTROLS, EMERGENCY_STOP, NEXT, State
 from robotdata.rig.watch import DeviceWatch
 from robotdata.spool import SpoolError, SpoolFull, new_take_id, update_curation
 
 log = logging.getLogger(__name__)
-_REMEMBERED = 1000
 _STEP_S, _IDLE_STEP_S = 0.02, 0.05
 _WAKE_S = 0.25
 _AWAKE = (State.COUNTDOWN, State.RECORDING, State.RESETTING)
@@ -53,7 +53,7 @@ class Machine:
         self._args: RecordArgs | None = None
         self._left_s: float | None = None
         self._after_pause = State.IDLE
-        self._outcomes: OrderedDict[str, CommandRefused | None] = OrderedDict()
+        self._outcomes = Outcomes()
         self._lock = threading.RLock()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="rig-machine", daemon=True)
@@ -86,32 +86,36 @@ class Machine:
 
     @property
     def controls(self) -> list[str]:
-        """Return the commands that are allowed now."""
+        """Return the commands that are allowed now, without `emergency_stop`, which always is."""
         with self._lock:
             allowed = [] if self._stopping.is_set() else list(CONTROLS[self.state])
             if self.state == State.RECORDING:
                 allowed.remove("pause" if self.pause_armed else "resume")
             return allowed
 
+    def emergency_stop(self) -> None:
+        """Stop the robot now, in any state; the state becomes ERROR at the next step. Waits for nothing and nobody."""
+        self.rig.loop.emergency_stop()
+        self.on_change()
+
     def execute(self, command: Command) -> None:
         """Execute a command; for a known command or take id only repeat the outcome. Raises CommandRefused."""
+        if command.name == EMERGENCY_STOP:
+            self.emergency_stop()
+            return
         with self._lock:
+            problem = self.problem
             self.refresh()
-            keys = [command.id]
-            if command.name == "record" and isinstance(command.args.get("take"), str):
-                keys.append(f"take {command.args['take']}")
-            for key in keys:
-                if key in self._outcomes:
-                    refusal = self._outcomes[key]
-                    if refusal is not None:
-                        raise refusal
-                    return
+            if self._outcomes.is_repeated(command):
+                return
             try:
+                if command.name == "clear_error" and self.problem is not problem:
+                    raise CommandRefused("not_allowed", "cannot clear the error: it is another one now, look at it")
                 self._execute(command)
             except CommandRefused as refusal:
-                self._remember(keys[:1], refusal)
+                self._outcomes.refused(command, refusal)
                 raise
-            self._remember(keys, None)
+            self._outcomes.executed(command)
 
     # -- commands
 
@@ -185,6 +189,7 @@ class Machine:
 
     def _clear_error(self) -> None:
         self.message = self.problem = None
+        self.rig.loop.allow_start()
         self.devices.retry()
         self._move(State.CONNECTING)
 
@@ -216,20 +221,9 @@ class Machine:
         if args is None:
             self._move(State.IDLE)
             return
-        facts = {
-            "rig": self.rig.config.name,
-            "robot_type": self.rig.robot_type,
-            "recorded_action": self.rig.recorded_action,
-            "fps": self.rig.config.fps,
-            "dataset": args.dataset,
-            "session": args.session,
-            "task": args.task,
-            "operator": args.operator,
-            "started_at": clock.iso_now(),
-        }
         take = TakeRecorder(
             self.rig.spool / (args.take or new_take_id()),
-            facts,
+            facts_of(self.rig, args),
             self.rig.features,
             self.rig.take_cameras,
             on_ready=self._take_ready,
@@ -259,6 +253,8 @@ class Machine:
         self.rig.loop.swap_sink(None)
         if lost is not None:
             take.mark_lost(lost)
+        if reason == EMERGENCY_STOP:
+            take.mark_emergency()
         if take.ticks == 0:
             curation, self.message = _REJECT, "0 frames, not saved: the take ended before its first frame"
         if curation:
@@ -323,6 +319,9 @@ class Machine:
         """Move the rig to the state that its devices demand; return whether that is another state."""
         before, connecting = self.state, self.state == State.CONNECTING
         self.devices.log_changes(self.problem, connecting=connecting)
+        if self.rig.loop.stopped and (self.problem is None or self.problem.code != EMERGENCY_STOP):
+            self._loop_ended(self.devices.emergency(self.problem))
+            return True
         if self.state == State.ERROR:
             return False
         if connecting and self.devices.connect():
@@ -392,9 +391,3 @@ class Machine:
         self.ends_at = None if seconds is None else clock.monotonic() + seconds
         if new != State.PAUSED:
             self.total_s = total_s
-
-    def _remember(self, keys: list[str], refusal: CommandRefused | None) -> None:
-        for key in keys:
-            self._outcomes[key] = refusal
-        while len(self._outcomes) > _REMEMBERED:
-            self._outcomes.popitem(last=False)

@@ -67,7 +67,10 @@ CONTROLS: dict[State, tuple[str, ...]] = {
 }
 """The commands allowed in a state; the first is that of the page's main button."""
 
-COMMANDS = tuple(dict.fromkeys(command for state in REPORTED for command in CONTROLS[state]))
+EMERGENCY_STOP = "emergency_stop"
+"""The command that is allowed in every state, and the code of the error that follows it."""
+
+COMMANDS = (*dict.fromkeys(command for state in REPORTED for command in CONTROLS[state]), EMERGENCY_STOP)
 
 if NEXT.keys() != set(REPORTED) or CONTROLS.keys() != set(REPORTED):
     raise TypeError("a state of the rig lacks its line in NEXT or CONTROLS")

@@ -263,6 +263,11 @@ class Reporter:
         for name, reason in loop.unreleased.items():
             text = f"{name[0].upper()}{name[1:]} could not be disconnected ({reason}). Switch its power off"
             warnings.append(_warning("not_released", None, text, name, self._machine.since))
+        for name, reason in loop.unstopped.items():
+            text = (
+                f"{name[0].upper()}{name[1:]} has not carried out the emergency stop ({reason}). Switch its power off"
+            )
+            warnings.append(_warning("not_stopped", None, text, name, self._machine.since))
         return warnings
 
 

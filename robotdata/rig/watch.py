@@ -7,9 +7,11 @@ import logging
 from robotdata.capture import clock
 from robotdata.capture.camera_thread import CameraThread
 from robotdata.capture.errors import DeviceError
+from robotdata.capture.loop import EMERGENCY
 from robotdata.capture.session import Failure
 from robotdata.rig.problems import Problem, sentences
 from robotdata.rig.rig import Rig
+from robotdata.rig.states import EMERGENCY_STOP
 
 log = logging.getLogger(__name__)
 FIRST_FRAMES_S = 5.0
@@ -99,6 +101,14 @@ class DeviceWatch:
             self._pause = min(max(FIRST_PAUSE_S, 2 * self._pause), LONGEST_PAUSE_S)
             self._due = clock.monotonic() + self._pause
         return problem
+
+    def emergency(self, before: Problem | None) -> Problem:
+        """Return the problem that an emergency stop is, with the one that it came on top of."""
+        remedy = "Make sure that the robot is safe to approach, then clear the error"
+        earlier = f"Before that: {before.text}" if before is not None else ""
+        text = sentences(f"Emergency stop of rig {self._rig.config.name}: no action is sent", remedy)
+        text = sentences(text, earlier) if earlier else text
+        return Problem(EMERGENCY_STOP, "rig", EMERGENCY, remedy, clock.wall(), text=text)
 
     def _problem(self, failure: Failure, remedy: str | None = None) -> Problem:
         device, rig = failure.device_name, self._rig.config.name

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from robotdata.spool import Take
-from tests.lerobot.conftest import Arm, ArmRig
+from tests.lerobot.conftest import GOAL, HIGH, Arm, ArmRig
 from tests.support.rig_link import soon
 
 MODEL = 3
@@ -153,6 +153,25 @@ async def test_a_follower_that_shall_hold_keeps_its_torque_when_the_leader_fails
         await failure(rig, "teleoperator")
         await soon(lambda: rig.follower.port not in rig.open_files())
     assert rig.follower.torque() == [1] * 6
+
+
+@pytest.mark.parametrize("on_end", ["hold", "release"])
+async def test_an_emergency_stop_leaves_no_goal_that_the_arm_could_go_on_to(rig: ArmRig, on_end: str) -> None:
+    rig.robot["on_end"] = on_end
+    async with rig.running():
+        await rig.until("idle")
+        rig.follower.do("jam")
+        rig.leader.move([HIGH] * 6)
+        take = await rig.record(5)
+        await soon(lambda: rig.follower.get(1, GOAL) > HIGH - 5)  # rounded to degrees and back
+        await rig.do("emergency_stop")
+        error = (await rig.until("error"))["error"]
+        await soon(lambda: rig.follower.port not in rig.open_files())
+        assert (await rig.kept(take))["end_reason"] == error["code"] == "emergency_stop"
+    goals = [rig.follower.get(servo, GOAL) for servo in range(1, 7)]
+    assert rig.follower.torque() == [on_end == "hold"] * 6
+    if on_end == "hold":
+        assert max(abs(goal - now) for goal, now in zip(goals, rig.follower.pose(), strict=True)) <= 2, "rounding"
 
 
 async def test_an_arm_whose_power_returns_records_again(rig: ArmRig) -> None:

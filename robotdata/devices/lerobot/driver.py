@@ -108,9 +108,13 @@ class Driver:
             for lock in self._locks:
                 lock.release()
 
+    @property
+    def holds(self) -> bool:
+        """Return whether the motors keep their torque when the device is released."""
+        return any(getattr(part, TORQUE, True) is False for part in parts_of(self.settings.config))
+
     def _close(self, bus: Any) -> None:
-        holds = any(getattr(part, TORQUE, True) is False for part in parts_of(self.settings.config))
-        for let_go in (not holds, False):
+        for let_go in (not self.holds, False):
             with contextlib.suppress(Exception):
                 if bus.is_connected:
                     bus.disconnect(let_go)

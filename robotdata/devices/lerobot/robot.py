@@ -52,6 +52,15 @@ class LeRobotRobot:
         sent = asked | self._driver.call("send_action", dict(asked))
         return np.array(self._driver.numbers("send_action", sent, self._actions), np.float32)
 
+    def emergency_stop(self) -> None:
+        """Hold the arm where it is, if its motors keep their torque; else `disconnect`, which follows, takes it away.
+
+        Without this an arm would move to the last action, which may be far away.
+        """
+        if self._driver.holds:
+            pose = self._driver.call("get_observation")
+            self._driver.call("send_action", {name: pose[name] for name in self._actions if name in pose})
+
     def disconnect(self) -> None:
         self._driver.disconnect()
 

@@ -5,6 +5,7 @@ import { setLost } from "../lib/lost.js";
 import { Link } from "../lib/socket.js";
 import { showRig } from "../live.js";
 import { Controls } from "./controls.js";
+import { Emergency } from "./emergency.js";
 import { Facts } from "./facts.js";
 import { RecordForm } from "./form.js";
 import { LivePlot } from "./plot.js";
@@ -19,6 +20,7 @@ const desk = document.getElementById("desk");
 const sound = new Sound(document.getElementById("mute"));
 const form = new RecordForm(document.getElementById("record-form"));
 const controls = new Controls(desk, form);
+const emergency = new Emergency(desk, (message) => link?.send(message));
 const pulse = new Pulse((message) => link?.send(message) ?? false, silent);
 const stage = new Stage(document.getElementById("stage"), told("cameras") ?? [], { wanted: watch, now: () => pulse.now(), drawn });
 const timer = new Timer(sound, () => pulse.now());
@@ -36,6 +38,7 @@ link = new Link(desk.dataset.socket, {
     if (message.type === "status") onStatus(message);
     else if (message.type === "telemetry") plots.forEach((plot) => plot.add(message));
     else if (message.type === "pong") pulse.answered(message);
+    else if (message.type === "reply") emergency.answered(message);
   },
   bytes(buffer) {
     const view = new DataView(buffer);
@@ -66,6 +69,7 @@ function onStatus(status) {
   if (online) stage.health(status.counters?.cameras ?? {}, status.warnings ?? []);
   else stage.gone("Rig offline");
   controls.show(status);
+  emergency.show(status);
   timer.show(status);
   if (online) facts.show(status);
   else facts.clear();

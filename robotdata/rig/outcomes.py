@@ -1,0 +1,46 @@
+"""Remember the outcomes of the newest commands, so that a command that comes twice has one effect."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from robotdata.rig.protocol import Command, CommandRefused
+
+_REMEMBERED = 1000
+
+
+class Outcomes:
+    """The outcomes of up to `_REMEMBERED` commands, by the command's id and by the id of its take."""
+
+    def __init__(self) -> None:
+        self._refusals: OrderedDict[str, CommandRefused | None] = OrderedDict()
+
+    def is_repeated(self, command: Command) -> bool:
+        """Return whether the command was executed before. Raises the CommandRefused of one that was refused."""
+        for key in _keys(command):
+            if key in self._refusals:
+                refusal = self._refusals[key]
+                if refusal is not None:
+                    raise refusal
+                return True
+        return False
+
+    def executed(self, command: Command) -> None:
+        """Remember that the command was executed."""
+        self._remember(_keys(command), None)
+
+    def refused(self, command: Command, refusal: CommandRefused) -> None:
+        """Remember that the command was refused; its take may be asked for again by another command."""
+        self._remember([command.id], refusal)
+
+    def _remember(self, keys: Sequence[str], refusal: CommandRefused | None) -> None:
+        for key in keys:
+            self._refusals[key] = refusal
+        while len(self._refusals) > _REMEMBERED:
+            self._refusals.popitem(last=False)
+
+
+def _keys(command: Command) -> list[str]:
+    take = command.args.get("take")
+    return [command.id, f"take {take}"] if command.name == "record" and isinstance(take, str) else [command.id]
