@@ -11,6 +11,7 @@ from typing import Any
 from robotdata.capture.actions import ACTIONS
 from robotdata.capture.errors import ConfigError
 from robotdata.capture.options import NAME, Options
+from robotdata.capture.rest import Rest, read_rest
 from robotdata.video.depth.scale import DepthScale
 from robotdata.video.errors import EncodeError
 
@@ -72,6 +73,8 @@ class RigConfig:
     """Seconds that robot and teleoperator may take to connect."""
     recorded_action: str = ""
     """Which of a tick's two actions becomes `action` in a dataset, one of ACTIONS; empty: the robot's own choice."""
+    rest: Rest | None = None
+    """The pose in which the robot rests at the end or in a reset phase; None: it stays where it is."""
     python: str = ""
     """The Python that runs the rig; empty: the one that reads the file."""
 
@@ -100,6 +103,8 @@ def parse_config(values: Mapping[str, Any], source: str) -> RigConfig:
     rig.refuse_unknown_keys()
     robot_table = top.table("robot")
     recorded_action = robot_table.text("action", among=ACTIONS) if "action" in robot_table.names() else ""
+    table = values.get("robot")
+    rest = read_rest(robot_table, table.get("on_end") if isinstance(table, dict) else None)
     robot = _device(robot_table)
     teleoperator = _device(top.table("teleoperator"))
     tables = top.table("cameras")
@@ -113,7 +118,7 @@ def parse_config(values: Mapping[str, Any], source: str) -> RigConfig:
             raise ConfigError(f"{tables.where}.{camera}", problem)
     cameras = tuple(_camera(tables, camera, fps) for camera in names)
     top.refuse_unknown_keys()
-    return RigConfig(name, fps, robot, teleoperator, cameras, connect_s, recorded_action, python)
+    return RigConfig(name, fps, robot, teleoperator, cameras, connect_s, recorded_action, rest, python)
 
 
 def _device(table: Options) -> DeviceConfig:

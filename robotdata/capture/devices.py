@@ -57,6 +57,8 @@ class Robot(Protocol):
 
     It may have an attribute `recorded_action`, "sent" or "requested": which of a tick's two actions becomes the
     `action` of a dataset if the rig file does not say it. Without the attribute it is "sent".
+
+    It may have an attribute `on_end`, "hold" or "release": what `disconnect` does to its torque, for people to know.
     """
 
     robot_type: str
@@ -127,9 +129,18 @@ class Stoppable(Protocol):
         """
 
 
-@runtime_checkable
 class TakeAware(Protocol):
-    """A robot that is told when a take begins."""
+    """What a robot or teleoperator may be told about takes. Each method may be missing.
+
+    The control loop's thread calls them between two ticks, the robot's first. They answer as quickly as `observe`;
+    only `reset` may take `connect_s` of the rig file.
+    """
 
     def begin_take(self) -> None:
         """Prepare for a take; the first `observe` of the take follows."""
+
+    def end_take(self) -> None:
+        """Note that a take has ended; not called after a failure or an emergency stop."""
+
+    def reset(self) -> None:
+        """Prepare for the next take, because a reset phase begins: a simulator resets its world."""

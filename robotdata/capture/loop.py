@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from robotdata.capture import clock
 from robotdata.capture.actions import ACTION, REQUESTED_COLUMN
 from robotdata.capture.camera_thread import CameraThread
-from robotdata.capture.devices import Robot, TakeAware, Teleoperator
+from robotdata.capture.devices import Robot, Teleoperator
 from robotdata.capture.errors import DeviceError
 from robotdata.capture.records import CameraFrame, Row
+from robotdata.capture.rest import LONGEST_S, STATE, Rest, RestMove
 from robotdata.capture.session import Call, Failure, NamedDevice, Session, Timeouts, Tracebacks
 from robotdata.capture.values import RowValues
 
@@ -69,6 +70,7 @@ class ControlLoop:
         fps: float,
         *,
         timeouts: Timeouts | None = None,
+        rest: Rest | None = None,
     ) -> None:
         self.fps = fps
         self.telemetry: deque[tuple[float, NDArray[Any], NDArray[Any]]] = deque(maxlen=_TELEMETRY_ROWS)
@@ -81,7 +83,11 @@ class ControlLoop:
         self._lock = threading.Lock()
         self._sink: TakeSink | None = None
         self._take_tick = 0
-        self._take_begins = False
+        self._take_begins = self._take_ends = False
+        self._reset_due = self._rests = False
+        self._rest = rest
+        self._move = RestMove(rest, robot.features, fps) if rest is not None else None
+        self._returns = False
         self._session: Session | None = None
         self._starting = threading.Lock()
         self._stopped = False
@@ -101,6 +107,7 @@ class ControlLoop:
             if self._stopped:
                 raise DeviceError(EMERGENCY)
             session = Session(devices, self._timeouts, self._tracebacks)
+            self._returns = False  # where the robot is now, nobody knows
             session.start(lambda: self._run(session))
             self._session = session
 
@@ -134,11 +141,12 @@ class ControlLoop:
         if session is None:
             return True
         session.end()
+        longest_s = LONGEST_STOP_S + (LONGEST_S if self._rest is not None and self._rest.at_end else 0.0)
         began = clock.monotonic()
         while not session.ended:
             session.watch()
             waited_s = clock.monotonic() - began
-            if waited_s >= LONGEST_STOP_S or (waited_s >= STOP_S and session.stuck):
+            if waited_s >= longest_s or (waited_s >= STOP_S and session.stuck):
                 break
             clock.pause(_POLL_S)
         return session.ended
@@ -195,6 +203,7 @@ class ControlLoop:
         with self._lock:
             for camera in self._cameras:
                 camera.detach()
+            self._take_ends = self._take_ends or self._sink is not None
             self._sink = sink
             self._take_tick = 0
             self._take_begins = sink is not None
@@ -202,6 +211,15 @@ class ControlLoop:
                 for camera in self._cameras:
                     camera.attach(sink.add_frame)
                 self.reset_counters()
+
+    def begin_reset(self) -> None:
+        """Let the devices reset from the next tick on, and the robot go to its rest pose if the rig file says so."""
+        self._reset_due = True
+        self._rests = self._rest is not None and self._rest.at_reset
+
+    def end_reset(self) -> None:
+        """Let the teleoperator drive again; a robot that rests moves to it at the speed of the rest pose."""
+        self._reset_due = self._rests = False
 
     def wake_cameras(self, awake: bool) -> None:
         """Encode every frame from now on, or else only those that somebody needs."""
@@ -252,18 +270,65 @@ class ControlLoop:
                 skipped = behind // self._period_ns
                 self._dropped += skipped
                 due += skipped * self._period_ns
+        self._tell(session)
+        if self._rest is not None and self._rest.at_end:
+            self._go_to_rest(session)
+
+    def _go_to_rest(self, session: Session) -> None:
+        """Move the robot to its rest pose, for at most LONGEST_S. Nothing moves once the session is closed."""
+        assert self._move is not None
+        self._move.begin()
+        due = clock.monotonic_ns()
+        end = due + round(LONGEST_S * 1e9)
+        state: NDArray[Any] | None = None
+        while due < end:
+            clock.sleep_until(due, spin_ns=0)
+            _, values = session.call(self._robot, "observe", check=self._check_observation)
+            state, before = values[STATE], state
+            if self._move.arrived() and before is not None and self._move.is_still(before, state):
+                return
+            session.call(self._robot, "act", self._move.towards_rest(state), check=self._values.sent_action)
+            due = max(due, clock.monotonic_ns()) + self._period_ns
+
+    def _tell(self, session: Session) -> tuple[TakeSink | None, int]:
+        """Tell the devices that a take has ended, a reset phase begins or a take begins.
+
+        Return the sink of the next tick, and its number in the take.
+        """
+        with self._lock:
+            sink, tick = self._sink, self._take_tick
+            ends, begins, resets = self._take_ends, self._take_begins, self._reset_due
+            self._take_ends = self._take_begins = self._reset_due = False
+        for method, due in (("end_take", ends), ("reset", resets), ("begin_take", begins)):
+            for device in (self._robot, self._teleoperator) if due else ():
+                if hasattr(device.driver, method):
+                    session.call(device, method)
+        return sink, tick
+
+    def _driven(self, values: Mapping[str, NDArray[Any]], requested: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the action to send: the requested one, unless the robot rests or returns from its rest pose."""
+        move = self._move
+        if move is None:
+            return requested
+        if self._rests:
+            if not self._returns:
+                move.begin()
+            self._returns = True
+            return move.towards_rest(values[STATE])
+        if self._returns:
+            action = move.towards(requested)
+            self._returns = not move.arrived(requested)
+            return action
+        return requested
 
     def _tick(self, session: Session, now: int) -> None:
-        with self._lock:
-            sink, tick, begins = self._sink, self._take_tick, self._take_begins
-            self._take_begins = False
-        if begins and isinstance(self._robot.driver, TakeAware):
-            session.call(self._robot, "begin_take")
+        sink, tick = self._tell(session)
         observation, values = session.call(self._robot, "observe", check=self._check_observation)
         values[REQUESTED_COLUMN], requested = session.call(
             self._teleoperator, "action", observation, check=self._values.requested_action
         )
-        values[ACTION] = session.call(self._robot, "act", requested, check=self._values.sent_action)
+        action = self._driven(values, requested)
+        values[ACTION] = session.call(self._robot, "act", action, check=self._values.sent_action)
         wall_ns = clock.wall_ns()
         frames = [
             (camera, session.call(device, "grab", tick, check=camera.make_frame)) for camera, device in self._ticked
@@ -272,7 +337,7 @@ class ControlLoop:
             if self._sink is sink:  # else a take began or ended during this tick, which then belongs to none
                 self._finish_tick(Row(tick, now, wall_ns, values), frames)
         self._ticks += 1
-        state = np.asarray(values.get("observation.state", ()), np.float32)
+        state = np.asarray(values.get(STATE, ()), np.float32)
         self.telemetry.append((wall_ns / 1e9, state, values[ACTION]))
 
     def _check_observation(self, observation: Any) -> tuple[Any, dict[str, NDArray[Any]]]:

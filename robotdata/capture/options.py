@@ -86,6 +86,16 @@ class Options:
         prefix = self.where if self.where.endswith(": ") else f"{self.where}."
         return Options(value, f"{prefix}{key}")
 
+    def numbers(self) -> dict[str, float]:
+        """Return every key with its number; a dotted key, which TOML nests, counts as one key with dots."""
+        numbers: dict[str, float] = {}
+        for key, value in self._values.items():
+            if isinstance(value, dict):
+                numbers |= {f"{key}.{rest}": number for rest, number in self.table(key).numbers().items()}
+            else:
+                numbers[key] = float(self.number(key, low=-1e9, high=1e9))
+        return numbers
+
     def names(self) -> list[str]:
         """Return all keys, in the file's order."""
         return list(self._values)

@@ -25,6 +25,8 @@ _CHECKS_PER_TIMEOUT = 20
 _POLL_S = 0.002
 _LAST_CALLS = ("emergency_stop", "disconnect")
 """The calls that a closed session still makes."""
+_SLOW_CALLS = ("connect", "reset")
+"""The calls that may take `Timeouts.connect_s`."""
 _MOST_REPORTED = 200
 Result = TypeVar("Result")
 
@@ -327,7 +329,7 @@ class Session:
             self._release_elsewhere()
 
     def _timeout_s(self, call: Call) -> float:
-        connecting = call.method == "connect" and not self.ending.is_set()
+        connecting = call.method in _SLOW_CALLS and not self.ending.is_set()
         return self._timeouts.connect_s if connecting else max(self._timeouts.answer_s, call.device.answer_s)
 
     def _fail(self, failure: Failure) -> None:

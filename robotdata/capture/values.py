@@ -35,7 +35,7 @@ class StoredValue:
         self._text = dtype == _TEXT
         self._dtype: np.dtype[Any] = np.dtype(object if self._text else dtype)
         self._size = int(np.prod(self._shape, dtype=np.int64))
-        self._names = _flat(feature.get("names"))
+        self._names = flat_names(feature.get("names"))
 
     def convert(self, value: Any, method: str) -> NDArray[Any]:
         """Return `value` as a new array (n,) of the feature's dtype (object for text).
@@ -185,7 +185,7 @@ def _offered_names(offered: Any) -> list[str]:
         raise ConfigError(
             "the teleoperator's features", f"are {offered!r:.200}; want a feature 'action', or none at all"
         )
-    return _flat(offered["action"].get("names"))
+    return flat_names(offered["action"].get("names"))
 
 
 def _positions(robot: list[str], teleoperator: list[str]) -> list[int]:
@@ -199,7 +199,7 @@ def _positions(robot: list[str], teleoperator: list[str]) -> list[int]:
     return [teleoperator.index(name) for name in robot]
 
 
-def _flat(names: Any) -> list[str]:
+def flat_names(names: Any) -> list[str]:
     """Return the names of a feature's values in one list; LeRobot nests them in lists or a dict."""
     if isinstance(names, Mapping):
         axes = list(names.values())

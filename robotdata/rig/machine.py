@@ -270,6 +270,8 @@ class Machine:
         series = self._args is not None and reason in ("stop", "timer", "discard")
         self._left_s = self._args.reset_s if series and self._args is not None else None
         self.total_s = self._left_s
+        if self._left_s is not None:
+            self.rig.loop.begin_reset()
         if armed:
             self._after_pause = State.IDLE if self._left_s is None else State.RESETTING
             self._move(State.PAUSED)
@@ -386,6 +388,8 @@ class Machine:
     def _move(self, new: State, seconds: float | None = None, total_s: float | None = None) -> None:
         if new not in NEXT[self.state] and new != self.state:
             raise ValueError(f"a rig cannot go from {self.state} to {new}")
+        if new not in (State.RESETTING, State.PAUSED):
+            self.rig.loop.end_reset()
         self.state, self.since = new, clock.wall()
         self.rig.loop.wake_cameras(new in _AWAKE)
         self.ends_at = None if seconds is None else clock.monotonic() + seconds

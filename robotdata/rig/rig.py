@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 CODEC = "mjpeg"
 DEPTH_CODEC = "png"
 _CAMERAS_S = 2.0
+ENDINGS = ("hold", "release", "rest")
 
 
 class Rig:
@@ -50,8 +51,9 @@ class Rig:
             for index, each in enumerate(config.cameras)
         ]
         timeouts = timeouts or Timeouts(connect_s=config.connect_s)
-        self.loop = ControlLoop(robot, teleoperator, self.cameras, config.fps, timeouts=timeouts)
+        self.loop = ControlLoop(robot, teleoperator, self.cameras, config.fps, timeouts=timeouts, rest=config.rest)
         self.robot_type = str(robot.robot_type)
+        self.on_end = _ending(config, robot)
         self.recorded_action = config.recorded_action or _own_choice(config, robot)
         self.features: dict[str, Any] = {key: dict(value) for key, value in robot.features.items()}
         for each in config.cameras:
@@ -97,6 +99,14 @@ def _own_choice(config: RigConfig, robot: Robot) -> str:
         where = f"rig {config.name}: robot of kind {config.robot.kind!r}"
         raise ConfigError(where, f"has recorded_action = {choice!r:.60}, want {' or '.join(ACTIONS)}")
     return str(choice)
+
+
+def _ending(config: RigConfig, robot: Robot) -> str:
+    """Return what happens to the robot's torque at the end, one of ENDINGS; empty if its driver does not say it."""
+    if config.rest is not None and config.rest.at_end:
+        return "rest"
+    ending = getattr(robot, "on_end", "")
+    return str(ending) if ending in ENDINGS else ""
 
 
 def _check_features(config: RigConfig, features: dict[str, Any]) -> None:

@@ -150,6 +150,7 @@ class Reporter:
             "warnings": self._warnings(loop.fps, loop.ticks),
             "error": None if machine.problem is None else machine.problem.as_info(),
             "cannot_record": self._cannot_record(),
+            "on_end": rig.on_end,
         }
 
     def telemetry(self, *, with_names: bool) -> Telemetry | None:

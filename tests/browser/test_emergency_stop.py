@@ -11,11 +11,17 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from tests.support import browser
 from tests.support.desk_data import call, until
 
 pytestmark = pytest.mark.browser
-FRESH_HOME = True
 ADDRESS = "/api/rigs/bench-1"
+
+
+# The rest pose of this rig is for the last test.
+RIG = browser.RIG.replace(
+    'kind = "sim"\n', 'kind = "sim"\non_end = "rest"\nrest = { "shoulder_pan.pos" = 0 }\nrest_speed = 90\n', 1
+)
 
 
 @pytest.fixture
@@ -115,3 +121,7 @@ def test_the_button_stays_in_sight(page: Page, width: int) -> None:
         "([x, y]) => document.elementFromPoint(x, y)?.closest('#estop') !== null",
         [box["x"] + box["width"] / 2, box["y"] + box["height"] / 2],
     )
+
+
+def test_the_page_says_what_the_robot_does_at_the_end(page: Page) -> None:
+    expect(page.locator("[data-fact=ending]")).to_contain_text("moves to its rest pose")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from robotdata.spool import Take
-from tests.lerobot.conftest import GOAL, HIGH, Arm, ArmRig
+from tests.lerobot.conftest import GOAL, HIGH, LOW, Arm, ArmRig
 from tests.support.rig_link import soon
 
 MODEL = 3
@@ -172,6 +172,20 @@ async def test_an_emergency_stop_leaves_no_goal_that_the_arm_could_go_on_to(rig:
     assert rig.follower.torque() == [on_end == "hold"] * 6
     if on_end == "hold":
         assert max(abs(goal - now) for goal, now in zip(goals, rig.follower.pose(), strict=True)) <= 2, "rounding"
+
+
+async def test_an_arm_goes_to_its_rest_pose_before_it_loses_its_torque(rig: ArmRig) -> None:
+    rig.robot |= {"on_end": "rest", "rest_speed": 60}
+    rig.rest = {"shoulder_pan.pos": 20, "gripper.pos": 80}
+    async with rig.running():
+        assert (await rig.until("idle"))["on_end"] == "rest"
+        await rig.more_ticks()
+        before = rig.follower.pose()
+        await rig.stop()
+    pose = rig.follower.pose()
+    assert pose[0] != before[0] and pose[5] > before[5] and pose[1:5] == before[1:5]
+    assert abs(pose[5] - (LOW + 0.8 * (HIGH - LOW))) < 60, "four fifths open, less the last step of the servo"
+    assert rig.follower.torque() == [0] * 6
 
 
 async def test_an_arm_whose_power_returns_records_again(rig: ArmRig) -> None:

@@ -113,6 +113,12 @@ class Driver:
         """Return whether the motors keep their torque when the device is released."""
         return any(getattr(part, TORQUE, True) is False for part in parts_of(self.settings.config))
 
+    @property
+    def on_end(self) -> str:
+        """Return "hold" or "release"; empty where LeRobot does not say what happens to the torque."""
+        says = any(hasattr(part, TORQUE) for part in parts_of(self.settings.config))
+        return "hold" if self.holds else "release" if says else ""
+
     def _close(self, bus: Any) -> None:
         for let_go in (not self.holds, False):
             with contextlib.suppress(Exception):

@@ -33,6 +33,7 @@ class LeRobotRobot:
         self._actions = driver.names_of("action_features")
         self._states = driver.names_of("observation_features")
         self.robot_type = str(driver.device.name)
+        self.on_end = driver.on_end
         self.features = {"action": joints(self._actions)}
         if self._states:
             self.features[STATE] = joints(self._states)
