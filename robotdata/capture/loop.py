@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,6 +17,7 @@ from robotdata.capture.actions import ACTION, REQUESTED_COLUMN
 from robotdata.capture.camera_thread import CameraThread
 from robotdata.capture.devices import Robot, Teleoperator
 from robotdata.capture.errors import DeviceError
+from robotdata.capture.merged import MergedActions
 from robotdata.capture.records import CameraFrame, Row
 from robotdata.capture.rest import LONGEST_S, STATE, Rest, RestMove
 from robotdata.capture.session import Call, Failure, NamedDevice, Session, Timeouts, Tracebacks
@@ -54,7 +56,7 @@ class LoopCounters:
 
 
 class ControlLoop:
-    """Drives robot and teleoperator at `fps` in a thread of its own.
+    """Drives robot and teleoperators, one or several by name, at `fps` in a thread of its own.
 
     If a device fails or hangs, the loop disconnects every device that does not hang, `running` becomes False and
     `failure` says why. `start` works again once no call hangs. Another thread must call `watch` often, because the
@@ -65,7 +67,7 @@ class ControlLoop:
     def __init__(
         self,
         robot: Robot,
-        teleoperator: Teleoperator,
+        teleoperators: Teleoperator | Mapping[str, Teleoperator],
         cameras: Sequence[CameraThread],
         fps: float,
         *,
@@ -74,7 +76,9 @@ class ControlLoop:
     ) -> None:
         self.fps = fps
         self.telemetry: deque[tuple[float, NDArray[Any], NDArray[Any]]] = deque(maxlen=_TELEMETRY_ROWS)
-        self._robot, self._teleoperator = NamedDevice("robot", robot), NamedDevice("teleoperator", teleoperator)
+        self._robot = NamedDevice("robot", robot)
+        by_name = teleoperators if isinstance(teleoperators, Mapping) else {"": teleoperators}
+        self._teleoperators = [NamedDevice(f"teleoperator {name}".strip(), each) for name, each in by_name.items()]
         self._cameras = list(cameras)
         self._ticked = [(camera, camera.device) for camera in cameras if camera.is_ticked]
         self._period_ns = round(1e9 / fps)
@@ -91,7 +95,10 @@ class ControlLoop:
         self._session: Session | None = None
         self._starting = threading.Lock()
         self._stopped = False
-        self._values = RowValues(robot.features, getattr(teleoperator, "features", None))
+        offered = {name: getattr(each, "features", None) for name, each in by_name.items()}
+        self._merged = MergedActions(offered, robot.features) if len(by_name) > 1 else None
+        features = self._merged.features if self._merged is not None else next(iter(offered.values()))
+        self._values = RowValues(robot.features, features)
         self.reset_counters()
 
     def start(self) -> None:
@@ -102,7 +109,7 @@ class ControlLoop:
         """
         if not self.ended:
             raise DeviceError("an earlier call has not returned yet; devices connect again once it has")
-        devices = [self._teleoperator, *(device for _, device in self._ticked), self._robot]
+        devices = [*self._teleoperators, *(device for _, device in self._ticked), self._robot]
         with self._starting:
             if self._stopped:
                 raise DeviceError(EMERGENCY)
@@ -300,7 +307,7 @@ class ControlLoop:
             ends, begins, resets = self._take_ends, self._take_begins, self._reset_due
             self._take_ends = self._take_begins = self._reset_due = False
         for method, due in (("end_take", ends), ("reset", resets), ("begin_take", begins)):
-            for device in (self._robot, self._teleoperator) if due else ():
+            for device in (self._robot, *self._teleoperators) if due else ():
                 if hasattr(device.driver, method):
                     session.call(device, method)
         return sink, tick
@@ -324,9 +331,7 @@ class ControlLoop:
     def _tick(self, session: Session, now: int) -> None:
         sink, tick = self._tell(session)
         observation, values = session.call(self._robot, "observe", check=self._check_observation)
-        values[REQUESTED_COLUMN], requested = session.call(
-            self._teleoperator, "action", observation, check=self._values.requested_action
-        )
+        values[REQUESTED_COLUMN], requested = self._request(session, observation)
         action = self._driven(values, requested)
         values[ACTION] = session.call(self._robot, "act", action, check=self._values.sent_action)
         wall_ns = clock.wall_ns()
@@ -339,6 +344,20 @@ class ControlLoop:
         self._ticks += 1
         state = np.asarray(values.get(STATE, ()), np.float32)
         self.telemetry.append((wall_ns / 1e9, state, values[ACTION]))
+
+    def _request(self, session: Session, observation: Any) -> tuple[NDArray[Any], NDArray[np.float32]]:
+        """Return the requested action in the robot's order: as it is stored, and as the robot gets it."""
+        merged = self._merged
+        if merged is None:
+            (device,) = self._teleoperators
+            found: tuple[NDArray[Any], NDArray[np.float32]]
+            found = session.call(device, "action", observation, check=self._values.requested_action)
+            return found
+        parts = [
+            session.call(device, "action", observation, check=partial(merged.part, index))
+            for index, device in enumerate(self._teleoperators)
+        ]
+        return self._values.requested_action(merged.join(parts))
 
     def _check_observation(self, observation: Any) -> tuple[Any, dict[str, NDArray[Any]]]:
         """Return the observation unchanged, for the teleoperator, and as it is stored. Raises DeviceError."""

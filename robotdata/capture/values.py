@@ -146,7 +146,7 @@ class RowValues:
         self._values = {name: StoredValue(name, feature) for name, feature in features.items()}
         self._observed = [name for name in self._values if name != "action"]
         self._requested, self._order = self._values["action"], None
-        names = _offered_names(offered)
+        names = names_of_action(offered)
         if names and self._requested.names and names != self._requested.names:
             self._order = _positions(self._requested.names, names)
             self._requested = StoredValue("action", {**features["action"], "names": names})
@@ -166,25 +166,28 @@ class RowValues:
         stored = self._requested.convert(value, "action")
         if self._order is not None:
             stored = stored[self._order]
-        with np.errstate(over="ignore"):
-            action = stored.astype(np.float32)
-        if not np.isfinite(action).all():
-            raise DeviceError(f"action returns {stored[~np.isfinite(action)][0]!r}, which is beyond float32")
-        return stored, action
+        return stored, as_float32(stored)
 
     def sent_action(self, value: Any) -> NDArray[Any]:
         """Return the action that `act` reports as sent, (n,) of the feature's dtype. Raises DeviceError."""
         return self._values["action"].convert(value, "act")
 
 
-def _offered_names(offered: Any) -> list[str]:
-    """Return the names of a teleoperator's action by its `features`; empty if it has none."""
+def as_float32(stored: NDArray[Any]) -> NDArray[np.float32]:
+    """Return an action as the robot gets it, a copy. Raises DeviceError if a value is beyond float32."""
+    with np.errstate(over="ignore"):
+        action = stored.astype(np.float32)
+    if not np.isfinite(action).all():
+        raise DeviceError(f"action returns {stored[~np.isfinite(action)][0]!r}, which is beyond float32")
+    return action
+
+
+def names_of_action(offered: Any, who: str = "the teleoperator") -> list[str]:
+    """Return the names of a teleoperator's action by its `features`; empty if it has none. Raises ConfigError."""
     if offered is None:
         return []
     if not isinstance(offered, Mapping) or not isinstance(offered.get("action"), Mapping):
-        raise ConfigError(
-            "the teleoperator's features", f"are {offered!r:.200}; want a feature 'action', or none at all"
-        )
+        raise ConfigError(f"{who}'s features", f"are {offered!r:.200}; want a feature 'action', or none at all")
     return flat_names(offered["action"].get("names"))
 
 

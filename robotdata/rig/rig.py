@@ -45,13 +45,15 @@ class Rig:
         self.started_as = ""  # the shell command that starts this rig again, without server address and token
         context = DeviceContext(config.name, config.fps)
         robot = registry.robot(config.robot.kind, context, config.robot.options)
-        teleoperator = registry.teleoperator(config.teleoperator.kind, context, config.teleoperator.options)
+        teleoperators = {
+            name: registry.teleoperator(each.kind, context, each.options) for name, each in config.teleoperators.items()
+        }
         self.cameras = [
             CameraThread(each, registry.camera(each.kind, _camera_context(context, each, index), each.options))
             for index, each in enumerate(config.cameras)
         ]
         timeouts = timeouts or Timeouts(connect_s=config.connect_s)
-        self.loop = ControlLoop(robot, teleoperator, self.cameras, config.fps, timeouts=timeouts, rest=config.rest)
+        self.loop = ControlLoop(robot, teleoperators, self.cameras, config.fps, timeouts=timeouts, rest=config.rest)
         self.robot_type = str(robot.robot_type)
         self.on_end = _ending(config, robot)
         self.recorded_action = config.recorded_action or _own_choice(config, robot)

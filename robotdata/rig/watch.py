@@ -112,7 +112,7 @@ class DeviceWatch:
 
     def _problem(self, failure: Failure, remedy: str | None = None) -> Problem:
         device, rig = failure.device_name, self._rig.config.name
-        code = LOST.get(device, "camera_lost")
+        code = LOST.get(device.split()[0], "camera_lost")
         remedy = remedy or f"Check the {device}, then clear the error"
         name = device[0].upper() + device[1:]
         text = f"Rig {rig}: {failure.reason}" if device == "rig" else f"{name} of rig {rig}: {failure.reason}"

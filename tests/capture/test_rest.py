@@ -172,7 +172,7 @@ def test_devices_are_told_of_takes_and_resets_in_order() -> None:
     assert loop.stop()
     told = ["connect", "begin_take", "end_take", "reset", "begin_take", "disconnect"]
     assert arm.asked == told
-    assert loop._teleoperator.driver.asked == told
+    assert loop._teleoperators[0].driver.asked == told
 
 
 def test_a_take_that_runs_at_the_end_is_ended_for_the_devices_too() -> None:
