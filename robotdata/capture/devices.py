@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 Values = Mapping[str, "NDArray[np.generic] | float | str"]
 Action = NDArray[np.float32]
 Features = Mapping[str, Mapping[str, Any]]
+INTERVENTION = "intervention"
+"""The feature that says in which rows a person corrected a policy; LeRobot's name for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,22 @@ class Stoppable(Protocol):
 
         The control loop's thread calls it. If another call of a device keeps that thread, a second thread calls it,
         even while this device is being called.
+        """
+
+
+@runtime_checkable
+class EventSource(Protocol):
+    """A robot or teleoperator that asks for something: a foot pedal, a button of a leader, a simulator.
+
+    An attribute `interventions = True` says that it may send `intervention_on` and `intervention_off`. Every row then
+    has the feature INTERVENTION, which is true in between, and so has the dataset.
+    """
+
+    def events(self) -> list[str]:
+        """Return the events since the last call, the oldest first; the control loop asks at each tick, before `act`.
+
+        They are `start`, `stop`, `rerecord`, `discard`, `success`, `failure`, `intervention_on`, `intervention_off` and
+        `emergency_stop`. Any other is one warning.
         """
 
 

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from robotdata.capture import clock
 from robotdata.capture.actions import ACTION, REQUESTED_COLUMN
 from robotdata.capture.camera_thread import CameraThread
-from robotdata.capture.devices import Robot, Teleoperator
+from robotdata.capture.devices import INTERVENTION, Robot, Teleoperator
 from robotdata.capture.errors import DeviceError
+from robotdata.capture.events import EventReader
 from robotdata.capture.merged import MergedActions
 from robotdata.capture.records import CameraFrame, Row
 from robotdata.capture.rest import LONGEST_S, STATE, Rest, RestMove
@@ -92,6 +93,7 @@ class ControlLoop:
         self._rest = rest
         self._move = RestMove(rest, robot.features, fps) if rest is not None else None
         self._returns = False
+        self.events = EventReader([self._robot, *self._teleoperators])
         self._session: Session | None = None
         self._starting = threading.Lock()
         self._stopped = False
@@ -114,7 +116,7 @@ class ControlLoop:
             if self._stopped:
                 raise DeviceError(EMERGENCY)
             session = Session(devices, self._timeouts, self._tracebacks)
-            self._returns = False  # where the robot is now, nobody knows
+            self._returns = self.events.intervenes = False  # where the robot is now, nobody knows
             session.start(lambda: self._run(session))
             self._session = session
 
@@ -332,6 +334,10 @@ class ControlLoop:
         sink, tick = self._tell(session)
         observation, values = session.call(self._robot, "observe", check=self._check_observation)
         values[REQUESTED_COLUMN], requested = self._request(session, observation)
+        if self.events.read(session):
+            self.emergency_stop()
+        if self.events.has_interventions:
+            values[INTERVENTION] = np.array([self.events.intervenes])
         action = self._driven(values, requested)
         values[ACTION] = session.call(self._robot, "act", action, check=self._values.sent_action)
         wall_ns = clock.wall_ns()

@@ -11,6 +11,7 @@ from typing import Any
 from robotdata.capture import clock
 from robotdata.capture.session import describe_error
 from robotdata.rig import checks
+from robotdata.rig.events import DeviceEvents
 from robotdata.rig.facts import facts_of
 from robotdata.rig.outcomes import Outcomes
 from robotdata.rig.problems import Problem, sentences
@@ -19,7 +20,7 @@ from robotdata.rig.recorder import TakeEnd, TakeRecorder
 from robotdata.rig.rig import Rig
 from robotdata.rig.states import CONTROLS, EMERGENCY_STOP, NEXT, State
 from robotdata.rig.watch import DeviceWatch
-from robotdata.spool import SpoolError, SpoolFull, new_take_id, update_curation
+from robotdata.spool import SpoolError, SpoolFull, new_take_id
 
 log = logging.getLogger(__name__)
 _STEP_S, _IDLE_STEP_S = 0.02, 0.05
@@ -43,13 +44,13 @@ class Machine:
         self.since = clock.wall()
         self.message: str | None = None
         self.problem: Problem | None = None  # the reason for State.ERROR
-        self.devices = DeviceWatch(rig)
+        self.devices, self.events = DeviceWatch(rig), DeviceEvents(self)
         self.take: TakeRecorder | None = None
         self.saving: list[TakeRecorder] = []
         self.ends_at: float | None = None  # monotonic
         self.total_s: float | None = None
         self.pause_armed = False
-        self._last: TakeRecorder | None = None
+        self.last: TakeRecorder | None = None
         self._args: RecordArgs | None = None
         self._left_s: float | None = None
         self._after_pause = State.IDLE
@@ -133,6 +134,7 @@ class Machine:
             )
         if name == "record":
             self._record(parse_record(command.args))
+            self.events.record_args = command.args
         else:
             getattr(self, f"_{name}")()
         self.on_change()
@@ -157,9 +159,9 @@ class Machine:
     def _rerecord(self) -> None:
         if self.take is not None:
             self._end_take("rerecord", _REJECT, stay=True)
-        elif self._last is not None:
+        elif self.last is not None:
             self.rig.loop.forget_frames()
-            threading.Thread(target=self._reject_last, args=(self._last,), daemon=True).start()
+            self.last.annotate_later("rerecord", lambda _: _REJECT, self.annotated)
         self._next_take(self._args.countdown_s if self._args else 0.0)
 
     def _finish_reset(self) -> None:
@@ -184,7 +186,7 @@ class Machine:
             self._move(State.IDLE)
 
     def _cancel(self) -> None:
-        self._args = None
+        self._args = self.events.record_args = None
         self._move(State.IDLE)
 
     def _clear_error(self) -> None:
@@ -259,9 +261,10 @@ class Machine:
             curation, self.message = _REJECT, "0 frames, not saved: the take ended before its first frame"
         if curation:
             self.rig.loop.forget_frames()
-        self._last = take
+        self.last = take
         self.saving.append(take)
-        take.end(TakeEnd(reason, counters, curation or {}))
+        labels = {"labels": take.labels} if take.labels else {}
+        take.end(TakeEnd(reason, counters, {**labels, **(curation or {})}))
         if not stay:
             self._after_take(reason)
 
@@ -294,14 +297,13 @@ class Machine:
                 self._move(State.IDLE)
             self.on_change()
 
-    def _reject_last(self, take: TakeRecorder) -> None:
-        take.wait(30.0)
-        try:
-            manifest = update_curation(self.rig.spool / take.id, by="rerecord", **_REJECT)
-        except SpoolError as error:
-            self.message = str(error)
+    def annotated(self, result: Mapping[str, Any] | SpoolError) -> None:
+        """Tell that a take that had ended was annotated, or why it could not be; called in a thread of the take's."""
+        if isinstance(result, SpoolError):
+            self.message = str(result)
         else:
-            self.on_take("discarded", manifest)
+            rejected = result["curation"]["verdict"] == "reject"
+            self.on_take("discarded" if rejected else "saved", result)
         self.on_change()
 
     def _take_ready(self, take: TakeRecorder) -> None:
@@ -371,6 +373,7 @@ class Machine:
         """Act on devices, cameras and timers; return whether the state changed."""
         before = self.state
         self._watch_devices()
+        self.events.act()
         if self.state == State.RECORDING:
             self._watch_cameras()
         due = self.ends_at is not None and clock.monotonic() >= self.ends_at

@@ -15,12 +15,13 @@ from robotdata.capture.loop import LoopCounters
 from robotdata.capture.records import CameraFrame, Row
 from robotdata.rig.marks import Marks, camera_name
 from robotdata.rig.states import EMERGENCY_STOP
-from robotdata.spool import SpoolError, SpoolFull, TakeWriter
+from robotdata.spool import SpoolError, SpoolFull, TakeWriter, read_manifest, update_curation
 
 log = logging.getLogger(__name__)
 MAX_PENDING_BYTES = 64 << 20
 MAX_PENDING_ROWS = 4096
 _RATE_OFF = 0.02
+_DURABLE_WITHIN_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ class TakeRecorder:
     ) -> None:
         self.id = folder.name
         self.facts = dict(facts)
+        self.labels: list[str] = []  # of events, until the take ends
         self.ticks = 0
         self.began = clock.monotonic()
         self.dropped = dict.fromkeys(cameras, 0)
@@ -105,6 +107,24 @@ class TakeRecorder:
         """End the take; return at once. `on_done` follows when everything is durable."""
         self.ending = ending
         self._queue.put(None)
+
+    def annotate_later(
+        self, by: str, changes: Callable[[Mapping[str, Any]], Mapping[str, Any]], done: Callable[[Any], None]
+    ) -> None:
+        """Annotate the take once it is durable, in a thread; then call `done` with its manifest, or with a SpoolError.
+
+        `by` is who did it; `changes` gets the annotations so far and returns the new ones.
+        """
+
+        def annotate() -> None:
+            self.wait(_DURABLE_WITHIN_S)
+            try:
+                curation = read_manifest(self._folder)["curation"]
+                done(update_curation(self._folder, by=by, **changes(curation)))
+            except SpoolError as error:
+                done(error)
+
+        threading.Thread(target=annotate, name=f"annotate-{self.id[:8]}", daemon=True).start()
 
     def wait(self, timeout_s: float) -> bool:
         """Wait for the thread; return whether it ended within `timeout_s`."""

@@ -10,7 +10,7 @@ from robotdata.capture import clock
 from robotdata.capture.actions import ACTIONS, SENT
 from robotdata.capture.camera_thread import CameraThread
 from robotdata.capture.config import CameraConfig, RigConfig
-from robotdata.capture.devices import DeviceContext, Robot
+from robotdata.capture.devices import INTERVENTION, DeviceContext, Robot
 from robotdata.capture.errors import ConfigError
 from robotdata.capture.loop import ControlLoop
 from robotdata.capture.registry import Registry
@@ -58,6 +58,8 @@ class Rig:
         self.on_end = _ending(config, robot)
         self.recorded_action = config.recorded_action or _own_choice(config, robot)
         self.features: dict[str, Any] = {key: dict(value) for key, value in robot.features.items()}
+        if self.loop.events.has_interventions:
+            self.features.setdefault(INTERVENTION, {"dtype": "bool", "shape": [1], "names": None})
         for each in config.cameras:
             self.features[each.key] = each.feature
         _check_features(config, self.features)

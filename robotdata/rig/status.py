@@ -221,6 +221,8 @@ class Reporter:
 
     def _warnings(self, fps: float, ticks: int) -> list[Warning]:
         warnings = [*self._camera_warnings(), *self._device_warnings()]
+        for (device, _), text in self._machine.events.unknown.items():
+            warnings.append(_warning("unknown_event", None, text, device, self._machine.since))
         target = self._rig.config.fps
         if self._rig.loop.running and ticks > target and abs(fps / target - 1) > _RATE_OFF:
             warnings.append({"code": "rate", "camera": None, "text": f"Control loop at {fps:g} Hz (target {target:g})"})
