@@ -86,6 +86,13 @@ class Options:
         prefix = self.where if self.where.endswith(": ") else f"{self.where}."
         return Options(value, f"{prefix}{key}")
 
+    def texts(self, key: str) -> list[str]:
+        """Return a list of texts, none of them empty."""
+        value = self._get(key, None)
+        if not isinstance(value, list) or not value or not all(isinstance(each, str) and each for each in value):
+            raise self._invalid(key, value, "a list of texts")
+        return list(value)
+
     def numbers(self) -> dict[str, float]:
         """Return every key with its number; a dotted key, which TOML nests, counts as one key with dots."""
         numbers: dict[str, float] = {}
