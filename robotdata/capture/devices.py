@@ -148,17 +148,21 @@ class EventSource(Protocol):
 
 
 class TakeAware(Protocol):
-    """What a robot or teleoperator may be told about takes. Each method may be missing.
-
-    The control loop's thread calls them between two ticks, the robot's first. They answer as quickly as `observe`;
-    only `reset` may take `connect_s` of the rig file.
-    """
+    """A robot or teleoperator that is told when a take begins, in the control loop's thread."""
 
     def begin_take(self) -> None:
-        """Prepare for a take; the first `observe` of the take follows."""
+        """Prepare for a take, as quickly as `observe`; the first `observe` of the take follows."""
+
+
+class TakeEndAware(Protocol):
+    """A robot or teleoperator that is told when a take has ended, in the control loop's thread."""
 
     def end_take(self) -> None:
-        """Note that a take has ended; not called after a failure or an emergency stop."""
+        """Note that a take has ended, as quickly as `observe`; not called after a failure or an emergency stop."""
+
+
+class Resettable(Protocol):
+    """A robot or teleoperator that is told when a reset phase begins, in the control loop's thread."""
 
     def reset(self) -> None:
-        """Prepare for the next take, because a reset phase begins: a simulator resets its world."""
+        """Prepare for the next take, within `connect_s` of the rig file: a simulator resets its world."""
