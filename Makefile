@@ -40,7 +40,7 @@ signin: $(VENV)/.run  ## print a new one-use sign-in link
 
 test: $(VENV)/.dev  ## run what a change needs; installs what the tests need, and a browser if this machine allows it
 	@$(BIN)/python bench/prepare.py
-	$(BIN)/python -m pytest $(SPREAD) -m "not faults" --ignore=tests/faults --ignore=tests/lerobot $(ARGS)
+	$(BIN)/python -m pytest $(SPREAD) -m "not faults" --ignore=tests/faults --ignore=tests/lerobot --ignore=tests/gymnasium $(ARGS)
 
 test-faults: $(VENV)/.dev  ## real processes, disks and databases broken, at every write and by chance
 	@$(BIN)/python bench/prepare.py
@@ -74,7 +74,8 @@ interop: $(VENV)/.dev  ## open fresh datasets with the real LeRobot, and record 
 	@$(BIN)/python bench/prepare.py
 	$(BIN)/python bench/interop.py
 	@sh bench/interop_env.sh drivers > /dev/null || test $$? -eq 3
-	$(BIN)/python -m pytest $(SPREAD) -rs tests/lerobot tests/export/test_depth_lerobot.py
+	@sh bench/interop_env.sh pusht > /dev/null
+	$(BIN)/python -m pytest $(SPREAD) -rs tests/lerobot tests/gymnasium tests/export/test_depth_lerobot.py
 
 bench: $(VENV)/.dev  ## run every benchmark, print JSON
 	$(BIN)/python bench/all.py

@@ -2,6 +2,7 @@
 # Makes an environment with the real LeRobot when it is missing or its requirements changed; prints its python.
 #   interop_env.sh          LeRobot 0.4.4, which loads datasets (any Python)
 #   interop_env.sh newest   LeRobot 0.6.1, which loads datasets (Python 3.12; without one, exit code 3)
+#   interop_env.sh pusht    gym-pusht, which the tests of tests/gymnasium record (any Python)
 #   interop_env.sh drivers  LeRobot 0.6.1 with its drivers, which record (Python 3.12; without one, exit code 3)
 set -eu
 here=$(cd "$(dirname "$0")/.." && pwd)
@@ -29,22 +30,28 @@ case ${1:-datasets} in
         plain=
         alone=$here/requirements-lerobot.txt
         ;;
+    pusht)
+        venv=${ROBOTDATA_PUSHT_VENV:-$here/.venv-pusht}
+        python=${PYTHON:-python3}
+        plain=$here/requirements-pusht.txt
+        alone=
+        ;;
     *)
-        echo "usage: interop_env.sh [datasets|newest|drivers]" >&2
+        echo "usage: interop_env.sh [datasets|newest|drivers|pusht]" >&2
         exit 2
         ;;
 esac
-want=$(cat ${plain:+"$plain"} "$alone" | cksum)
+want=$(cat ${plain:+"$plain"} ${alone:+"$alone"} | cksum)
 if [ "$(cat "$venv/.requirements" 2>/dev/null || true)" != "$want" ]; then
     if [ ! -x "$venv/bin/python" ] && [ -z "$python" ]; then
         echo "No $venv: it needs Python 3.12, which is not here (PYTHON=/path/to/python3.12)" >&2
         exit 3
     fi
-    echo "Making $venv with the real LeRobot (once, several minutes) ..." >&2
+    echo "Making $venv (once, several minutes) ..." >&2
     [ -x "$venv/bin/python" ] || "$python" -m venv "$venv" >&2
     pip="$venv/bin/python -m pip install --quiet --disable-pip-version-check"
     [ -z "$plain" ] || $pip -r "$plain" >&2
-    $pip --no-deps -r "$alone" >&2
+    [ -z "$alone" ] || $pip --no-deps -r "$alone" >&2
     printf '%s' "$want" > "$venv/.requirements"
 fi
 echo "$venv/bin/python"

@@ -108,12 +108,19 @@ class BrowserSocket(Socket):
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         now = time.monotonic()
+        if text_data is not None and self.is_urgent(text_data):
+            await super().receive(text_data)
+            return
         if len(self._times) == self.per_second and now - self._times[0] < 1.0:
             self._flooded[self.scope["user"].pk] = now
             await self.close(MALFORMED, reason=f"more than {self.per_second} messages a second")
             return
         self._times.append(now)
         await super().receive(text_data, bytes_data)
+
+    def is_urgent(self, text: str) -> bool:
+        """Whether the limit does not apply to this message."""
+        return False
 
     async def opened(self) -> None:
         """The person is known and the socket accepted."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Any
 from uuid import UUID
 
+from asgiref.sync import async_to_sync
 from django.http import HttpRequest
 from ninja import Path, Query, Router
 
 from recorder.api import lookups
-from recorder.api.auth import actor_of
+from recorder.api.auth import QUICK_ACCESS, actor_of
 from recorder.api.paging import Limit, Page, by_name
 from recorder.api.schemas import (
     ERRORS,
@@ -23,14 +24,15 @@ from recorder.api.schemas import (
     TakeRemark,
 )
 from recorder.api.station_schemas import OrderedOut
+from recorder.live.emergency import stop_rig
 from recorder.live.recording import give_command, start_recording
 from recorder.live.remarks import remark_on_take
-from recorder.live.rig_commands import send_command
 from recorder.live.rigs import expire_rigs, find_rig
 from recorder.live.station_rigs import forget_rig
 from recorder.models import Rig
 from recorder.review.bulk_edit import set_outcome
 from recorder.review.verdicts import edit_episodes
+from robotdata.rig.states import EMERGENCY_STOP
 
 router = Router(tags=["rigs"])
 
@@ -55,6 +57,13 @@ def remove_rig_row(request: HttpRequest, name: Annotated[RigName, Path()]) -> di
     """Take an offline rig that no station runs from the lists, until it connects again; its takes stay."""
     forget_rig(name=name, actor=actor_of(request))
     return {"ok": True}
+
+
+@router.post(f"/rigs/{{name}}/commands/{EMERGENCY_STOP}", response={200: ReplyOut, **ERRORS}, auth=QUICK_ACCESS)
+def emergency_stop(request: HttpRequest, name: Annotated[RigName, Path()], body: CommandIn) -> dict[str, Any]:
+    """Stop the rig's robot at once, in any state; 504 if the rig does not confirm it."""
+    command_id = str(body.id) if body.id else None
+    return async_to_sync(stop_rig)(name, by=request.user.get_username(), command_id=command_id)
 
 
 @router.post("/rigs/{name}/commands/{command}", response={200: ReplyOut, **ERRORS})

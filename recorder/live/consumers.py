@@ -13,6 +13,7 @@ from recorder.actor import Actor, ActorKind
 from recorder.errors import Refused
 from recorder.live import rigs
 from recorder.live.change_feed import recently_moved, watcher
+from recorder.live.emergency import stop_rig
 from recorder.live.hub import SILENT_S, CameraRates, Feed, Viewer, hub
 from recorder.live.layer import LAYER_ERRORS, is_readable
 from recorder.live.machine_socket import FENCED, TRY_AGAIN, MachineSocket
@@ -35,10 +36,12 @@ from recorder.live.rig_messages import (
 )
 from recorder.live.rig_writer import RigRows, in_database
 from robotdata.rig.protocol import MAX_BINARY_BYTES, VERSION
+from robotdata.rig.states import EMERGENCY_STOP
 from robotdata.websocket import BadMessage, BrowserSocket, check_message, wire_text
 
 log = logging.getLogger(__name__)
 
+LONGEST_STOP = 200
 inbound = Inbound(hub) if is_scaled_out() else None
 
 
@@ -94,7 +97,7 @@ class RigConsumer(MachineSocket):
         await self.say({"type": "welcome", "protocol": VERSION})
         self.rows = RigRows(name=self.name, actor=actor, connection=self.channel_name, cameras=self.cameras)
         self.keep(self.close_when_ended(self.rows))
-        self.feed = hub.attach(self.name, self.on_rates)
+        self.feed = hub.attach(self.name, self.on_rates, self.stop_now)
         self.feed.publish_status({**hello.status, "online": True, "cameras": self.cameras})
         if is_scaled_out():
             self.outbound = Outbound(hub, self.name)
@@ -132,6 +135,11 @@ class RigConsumer(MachineSocket):
         except BadMessage as error:
             log.warning("%s: %s", self.name, error)
         return None
+
+    def stop_now(self, command_id: str, answer: asyncio.Future[dict[str, Any]]) -> None:
+        """Send an emergency stop to the rig, before whatever waits for this socket's attention."""
+        self.waiting.setdefault(command_id, []).append(answer)
+        self.keep(self.say({"type": "command", "id": command_id, "name": EMERGENCY_STOP, "args": {}}))
 
     async def rig_command(self, event: dict[str, Any]) -> None:
         """Send a command to the rig. Called over the channel layer by `rig_commands.send_command`."""
@@ -188,6 +196,7 @@ class LiveConsumer(BrowserSocket):
     per_second = 150  # the browser reports drawn frames about sixty times a second
     viewer: Viewer | None = None
     pump: asyncio.Task[None] | None = None
+    stopping: asyncio.Task[None] | None = None
 
     async def opened(self) -> None:
         """Join the rig's feed and start sending."""
@@ -213,8 +222,23 @@ class LiveConsumer(BrowserSocket):
                 self.viewer.record_drawn(drawn_cameras(message.get("cameras")))
             case "ping":
                 self.viewer.answer_ping(ping_number(message.get("id")))
+            case emergency if emergency == EMERGENCY_STOP:
+                self.stopping = asyncio.create_task(self.stop_rig(str(message.get("id"))[:100]))
             case _:
-                raise BadMessage('want {"type": "watch", "cameras": {...}}, "drawn" or "ping"')
+                raise BadMessage('want {"type": "watch", "cameras": {...}}, "drawn", "ping" or "emergency_stop"')
+
+    def is_urgent(self, text: str) -> bool:
+        """Return whether the message is an emergency stop, to which no limit applies."""
+        return len(text) < LONGEST_STOP and f'"{EMERGENCY_STOP}"' in text
+
+    async def stop_rig(self, command_id: str) -> None:
+        """Stop the rig, and tell the browser what it has confirmed."""
+        try:
+            reply = await stop_rig(self.name, by=self.scope["user"].get_username(), command_id=command_id)
+        except Refused as refusal:
+            error = {"code": refusal.code, "message": refusal.message}
+            reply = {"type": "reply", "id": command_id, "ok": False, "error": error}
+        await self.say(reply)
 
     async def run(self, viewer: Viewer) -> None:
         """Send the viewer's messages as they become available."""

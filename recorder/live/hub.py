@@ -24,6 +24,8 @@ _MAX_TELEMETRY = 50
 _EARLIEST_SHARE = 0.6  # of a period: the clocks of cameras and server are never in phase
 
 CameraRates = dict[str, float]
+Stop = Callable[[str, "asyncio.Future[dict[str, Any]]"], None]
+"""Sends an emergency stop with this id to a rig, whose reply becomes the future's result."""
 
 
 class Viewer:
@@ -134,6 +136,7 @@ class Feed:
         self.online = False
         self.heard_at = 0.0
         self.on_rates: Callable[[CameraRates], None] | None = None
+        self.on_stop: Stop | None = None
         self.clock = RigClock()
         self._sent_rates: CameraRates = {}
 
@@ -218,10 +221,10 @@ class Hub:
                 self._ticker = asyncio.get_running_loop().create_task(self._tick())
         return feed
 
-    def attach(self, name: str, on_rates: Callable[[CameraRates], None]) -> Feed:
+    def attach(self, name: str, on_rates: Callable[[CameraRates], None], on_stop: Stop | None = None) -> Feed:
         """Attach a rig's socket; `on_rates` is called at once and whenever the watched cameras change."""
         feed = self.feed(name)
-        feed.on_rates = on_rates
+        feed.on_rates, feed.on_stop = on_rates, on_stop
         feed.names = None
         feed.clock = RigClock()
         feed.send_rates(always=True)
@@ -231,7 +234,7 @@ class Hub:
         """Detach the rig's socket, unless another one has replaced it."""
         feed = self.feeds.get(name)
         if feed is not None and feed.on_rates == on_rates:
-            feed.on_rates = None
+            feed.on_rates = feed.on_stop = None
             feed.go_offline()
             self._drop_if_idle(feed)
 

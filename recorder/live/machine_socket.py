@@ -34,7 +34,7 @@ class MachineSocket(Socket):
         if not bearer_is_good(self.scope["headers"]):
             await self.close()  # before accept: the handshake is answered with 403
             return
-        self.waiting: dict[str, list[str]] = {}
+        self.waiting: dict[str, list[str | asyncio.Future[dict[str, Any]]]] = {}
         self.heard_at = time.monotonic()
         self.tasks: set[asyncio.Task[None]] = set()
         await self.accept()
@@ -70,10 +70,14 @@ class MachineSocket(Socket):
         await self.say({"type": kind, "id": event["id"], "name": event["name"], "args": event["args"]})
 
     async def answer(self, reply: dict[str, Any]) -> None:
-        """Forward a reply to the processes that asked; a reply that nobody waits for is dropped."""
-        for channel in self.waiting.pop(reply["id"], []):
+        """Forward a reply to whoever asked, here or in other processes; one that nobody waits for is dropped."""
+        for asker in self.waiting.pop(reply["id"], []):
+            if not isinstance(asker, str):
+                if not asker.done():
+                    asker.set_result(reply)
+                continue
             try:
-                await self.channel_layer.send(channel, layer_message("command.reply", reply=reply))
+                await self.channel_layer.send(asker, layer_message("command.reply", reply=reply))
             except LAYER_ERRORS as error:
                 log.warning("An answer of %s is lost: %s", self.name, error)
 

@@ -45,6 +45,7 @@ OPERATION_TONES = {
 OPERATION_STATE_NAMES = {OperationState.QUEUED: "waiting"}
 MARK_TONES = {"bad": "tone-bad", "warn": "tone-warn"}
 END_REASONS = {
+    "emergency_stop": "emergency stop",
     "disk_full": "the disk was full",
     "camera_lost": "a camera stopped",
     "robot_lost": "the robot was disconnected",

@@ -11,10 +11,11 @@ from typing import Any
 from robotdata.capture.actions import ACTIONS
 from robotdata.capture.errors import ConfigError
 from robotdata.capture.options import NAME, Options
+from robotdata.capture.rest import Rest, read_rest
 from robotdata.video.depth.scale import DepthScale
 from robotdata.video.errors import EncodeError
 
-MAX_CAMERAS = 16
+MAX_CAMERAS, MAX_TELEOPERATORS = 16, 8
 CAMERA_NAMES = ("height", "width", "channels")
 DEFAULT: dict[str, Any] = {
     "rig": {"name": "sim", "fps": 30},
@@ -66,14 +67,22 @@ class RigConfig:
     name: str
     fps: float
     robot: DeviceConfig
-    teleoperator: DeviceConfig
+    teleoperators: Mapping[str, DeviceConfig]
+    """By name; the only one of a table [teleoperator] has the name ""."""
     cameras: tuple[CameraConfig, ...] = field(default=())
     connect_s: float = 30.0
     """Seconds that robot and teleoperator may take to connect."""
     recorded_action: str = ""
     """Which of a tick's two actions becomes `action` in a dataset, one of ACTIONS; empty: the robot's own choice."""
+    rest: Rest | None = None
+    """The pose in which the robot rests at the end or in a reset phase; None: it stays where it is."""
     python: str = ""
     """The Python that runs the rig; empty: the one that reads the file."""
+
+    @property
+    def teleoperator(self) -> DeviceConfig:
+        """Return the only teleoperator, or the first one."""
+        return next(iter(self.teleoperators.values()))
 
 
 def read_config(path: Path | None) -> RigConfig:
@@ -100,8 +109,10 @@ def parse_config(values: Mapping[str, Any], source: str) -> RigConfig:
     rig.refuse_unknown_keys()
     robot_table = top.table("robot")
     recorded_action = robot_table.text("action", among=ACTIONS) if "action" in robot_table.names() else ""
+    table = values.get("robot")
+    rest = read_rest(robot_table, table.get("on_end") if isinstance(table, dict) else None)
     robot = _device(robot_table)
-    teleoperator = _device(top.table("teleoperator"))
+    teleoperators = _teleoperators(top)
     tables = top.table("cameras")
     names = tables.names()
     if len(names) > MAX_CAMERAS:
@@ -113,7 +124,23 @@ def parse_config(values: Mapping[str, Any], source: str) -> RigConfig:
             raise ConfigError(f"{tables.where}.{camera}", problem)
     cameras = tuple(_camera(tables, camera, fps) for camera in names)
     top.refuse_unknown_keys()
-    return RigConfig(name, fps, robot, teleoperator, cameras, connect_s, recorded_action, python)
+    return RigConfig(name, fps, robot, teleoperators, cameras, connect_s, recorded_action, rest, python)
+
+
+def _teleoperators(top: Options) -> dict[str, DeviceConfig]:
+    """Return the teleoperators of [teleoperator], or of [teleoperators.<name>]; never of both."""
+    if "teleoperators" not in top.names():
+        return {"": _device(top.table("teleoperator"))}
+    tables = top.table("teleoperators")
+    if "teleoperator" in top.names():
+        raise ConfigError(tables.where, "is set, and [teleoperator] as well; remove one of the two")
+    names = tables.names()
+    if not 1 <= len(names) <= MAX_TELEOPERATORS:
+        raise ConfigError(tables.where, f"has {len(names)} tables; want 1 to {MAX_TELEOPERATORS}")
+    for name in names:
+        if not NAME.fullmatch(name):
+            raise ConfigError(f"{tables.where}.{name!r}", "want a name of 1 to 48 letters, digits, _ or -")
+    return {name: _device(tables.table(name)) for name in names}
 
 
 def _device(table: Options) -> DeviceConfig:

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 Values = Mapping[str, "NDArray[np.generic] | float | str"]
 Action = NDArray[np.float32]
 Features = Mapping[str, Mapping[str, Any]]
+INTERVENTION = "intervention"
+"""The feature that says in which rows a person corrected a policy; LeRobot's name for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,8 @@ class Robot(Protocol):
 
     It may have an attribute `recorded_action`, "sent" or "requested": which of a tick's two actions becomes the
     `action` of a dataset if the rig file does not say it. Without the attribute it is "sent".
+
+    It may have an attribute `on_end`, "hold" or "release": what `disconnect` does to its torque, for people to know.
     """
 
     robot_type: str
@@ -116,8 +120,49 @@ class TickCamera(Protocol):
 
 
 @runtime_checkable
+class Stoppable(Protocol):
+    """A robot or teleoperator with an emergency stop of its own; others are only disconnected."""
+
+    def emergency_stop(self) -> None:
+        """Stop moving at once, in the way that is safest for this device; no action follows, and then `disconnect`.
+
+        The control loop's thread calls it. If another call of a device keeps that thread, a second thread calls it,
+        even while this device is being called.
+        """
+
+
+@runtime_checkable
+class EventSource(Protocol):
+    """A robot or teleoperator that asks for something: a foot pedal, a button of a leader, a simulator.
+
+    An attribute `interventions = True` says that it may send `intervention_on` and `intervention_off`. Every row then
+    has the feature INTERVENTION, which is true in between, and so has the dataset.
+    """
+
+    def events(self) -> list[str]:
+        """Return the events since the last call, the oldest first; the control loop asks at each tick, before `act`.
+
+        They are `start`, `stop`, `rerecord`, `discard`, `success`, `failure`, `intervention_on`, `intervention_off` and
+        `emergency_stop`. Any other is one warning.
+        """
+
+
 class TakeAware(Protocol):
-    """A robot that is told when a take begins."""
+    """A robot or teleoperator that is told when a take begins, in the control loop's thread."""
 
     def begin_take(self) -> None:
-        """Prepare for a take; the first `observe` of the take follows."""
+        """Prepare for a take, as quickly as `observe`; the first `observe` of the take follows."""
+
+
+class TakeEndAware(Protocol):
+    """A robot or teleoperator that is told when a take has ended, in the control loop's thread."""
+
+    def end_take(self) -> None:
+        """Note that a take has ended, as quickly as `observe`; not called after a failure or an emergency stop."""
+
+
+class Resettable(Protocol):
+    """A robot or teleoperator that is told when a reset phase begins, in the control loop's thread."""
+
+    def reset(self) -> None:
+        """Prepare for the next take, within `connect_s` of the rig file: a simulator resets its world."""

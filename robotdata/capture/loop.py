@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,15 +15,19 @@ from numpy.typing import NDArray
 from robotdata.capture import clock
 from robotdata.capture.actions import ACTION, REQUESTED_COLUMN
 from robotdata.capture.camera_thread import CameraThread
-from robotdata.capture.devices import Robot, TakeAware, Teleoperator
+from robotdata.capture.devices import INTERVENTION, Robot, Teleoperator
 from robotdata.capture.errors import DeviceError
+from robotdata.capture.events import EventReader
 from robotdata.capture.loop_time import LoopTime
+from robotdata.capture.merged import MergedActions
 from robotdata.capture.records import CameraFrame, Row
+from robotdata.capture.rest import LONGEST_S, STATE, Rest, RestMove
 from robotdata.capture.session import Call, Failure, NamedDevice, Session, Timeouts, Tracebacks
 from robotdata.capture.values import RowValues
 
 SILENT_PERIODS = 3
 STOP_S, LONGEST_STOP_S = 5.0, 12.0
+EMERGENCY = "an emergency stop was asked for"
 _POLL_S = 0.005
 _JITTERS = 1024
 _TELEMETRY_ROWS = 512
@@ -53,7 +58,7 @@ class LoopCounters:
 
 
 class ControlLoop:
-    """Drives robot and teleoperator at `fps` in a thread of its own.
+    """Drives robot and teleoperators, one or several by name, at `fps` in a thread of its own.
 
     If a device fails or hangs, the loop disconnects every device that does not hang, `running` becomes False and
     `failure` says why. `start` works again once no call hangs. Another thread must call `watch` often, because the
@@ -64,16 +69,19 @@ class ControlLoop:
     def __init__(
         self,
         robot: Robot,
-        teleoperator: Teleoperator,
+        teleoperators: Teleoperator | Mapping[str, Teleoperator],
         cameras: Sequence[CameraThread],
         fps: float,
         *,
         timeouts: Timeouts | None = None,
+        rest: Rest | None = None,
     ) -> None:
         self.fps = fps
         self.telemetry: deque[tuple[float, NDArray[Any], NDArray[Any]]] = deque(maxlen=_TELEMETRY_ROWS)
         self.times = LoopTime(fps)
-        self._robot, self._teleoperator = NamedDevice("robot", robot), NamedDevice("teleoperator", teleoperator)
+        self._robot = NamedDevice("robot", robot)
+        by_name = teleoperators if isinstance(teleoperators, Mapping) else {"": teleoperators}
+        self._teleoperators = [NamedDevice(f"teleoperator {name}".strip(), each) for name, each in by_name.items()]
         self._cameras = list(cameras)
         self._ticked = [(camera, camera.device) for camera in cameras if camera.is_ticked]
         self._period_ns = round(1e9 / fps)
@@ -82,23 +90,57 @@ class ControlLoop:
         self._lock = threading.Lock()
         self._sink: TakeSink | None = None
         self._take_tick = 0
-        self._take_begins = False
+        self._take_begins = self._take_ends = False
+        self._reset_due = self._rests = False
+        self._rest = rest
+        self._move = RestMove(rest, robot.features, fps) if rest is not None else None
+        self._returns = False
+        self.events = EventReader([self._robot, *self._teleoperators])
         self._session: Session | None = None
-        self._values = RowValues(robot.features, getattr(teleoperator, "features", None))
+        self._starting = threading.Lock()
+        self._stopped = False
+        offered = {name: getattr(each, "features", None) for name, each in by_name.items()}
+        self._merged = MergedActions(offered, robot.features) if len(by_name) > 1 else None
+        features = self._merged.features if self._merged is not None else next(iter(offered.values()))
+        self._values = RowValues(robot.features, features)
         self.reset_counters()
 
     def start(self) -> None:
         """Connect the devices, then run the loop, in a new thread; return at once.
 
         The robot connects last, so that it never holds torque without a teleoperator. Raises DeviceError if an earlier
-        call of a device still hangs, RuntimeError if the system cannot start a thread.
+        call of a device still hangs or after an emergency stop, RuntimeError if the system cannot start a thread.
         """
         if not self.ended:
             raise DeviceError("an earlier call has not returned yet; devices connect again once it has")
-        devices = [self._teleoperator, *(device for _, device in self._ticked), self._robot]
-        session = Session(devices, self._timeouts, self._tracebacks)
-        session.start(lambda: self._run(session))
-        self._session = session
+        devices = [*self._teleoperators, *(device for _, device in self._ticked), self._robot]
+        with self._starting:
+            if self._stopped:
+                raise DeviceError(EMERGENCY)
+            session = Session(devices, self._timeouts, self._tracebacks)
+            self._returns = self.events.intervenes = False  # where the robot is now, nobody knows
+            session.start(lambda: self._run(session))
+            self._session = session
+
+    def emergency_stop(self) -> None:
+        """Send no further action, stop and disconnect the devices; return at once, and wait for no device.
+
+        `start` refuses from then on, until `allow_start`. Any thread may call it, at any time and repeatedly.
+        """
+        with self._starting:
+            self._stopped = True
+            session = self._session
+        if session is not None:
+            session.stop_now(Failure("rig", EMERGENCY))
+
+    def allow_start(self) -> None:
+        """Let `start` work again after an emergency stop: somebody has looked at the robot."""
+        self._stopped = False
+
+    @property
+    def stopped(self) -> bool:
+        """Return whether an emergency stop is in force."""
+        return self._stopped
 
     def stop(self) -> bool:
         """End the loop after the current tick and disconnect the devices; return False if a device still hangs.
@@ -110,11 +152,12 @@ class ControlLoop:
         if session is None:
             return True
         session.end()
+        longest_s = LONGEST_STOP_S + (LONGEST_S if self._rest is not None and self._rest.at_end else 0.0)
         began = clock.monotonic()
         while not session.ended:
             session.watch()
             waited_s = clock.monotonic() - began
-            if waited_s >= LONGEST_STOP_S or (waited_s >= STOP_S and session.stuck):
+            if waited_s >= longest_s or (waited_s >= STOP_S and session.stuck):
                 break
             clock.pause(_POLL_S)
         return session.ended
@@ -161,11 +204,17 @@ class ControlLoop:
         """Return the devices that failed to disconnect when the loop ended: name -> reason."""
         return self._session.unreleased if self._session is not None else {}
 
+    @property
+    def unstopped(self) -> dict[str, str]:
+        """Return the devices whose `emergency_stop` failed or does not return: name -> reason."""
+        return self._session.unstopped if self._session is not None else {}
+
     def swap_sink(self, sink: TakeSink | None) -> None:
         """Send rows and frames to `sink` (None: nowhere) from the next tick on; the old sink gets no more."""
         with self._lock:
             for camera in self._cameras:
                 camera.detach()
+            self._take_ends = self._take_ends or self._sink is not None
             self._sink = sink
             self._take_tick = 0
             self._take_begins = sink is not None
@@ -173,6 +222,15 @@ class ControlLoop:
                 for camera in self._cameras:
                     camera.attach(sink.add_frame)
                 self.reset_counters()
+
+    def begin_reset(self) -> None:
+        """Let the devices reset from the next tick on, and the robot go to its rest pose if the rig file says so."""
+        self._reset_due = True
+        self._rests = self._rest is not None and self._rest.at_reset
+
+    def end_reset(self) -> None:
+        """Let the teleoperator drive again; a robot that rests moves to it at the speed of the rest pose."""
+        self._reset_due = self._rests = False
 
     def wake_cameras(self, awake: bool) -> None:
         """Encode every frame from now on, or else only those that somebody needs."""
@@ -224,21 +282,70 @@ class ControlLoop:
                 skipped = behind // self._period_ns
                 self._dropped += skipped
                 due += skipped * self._period_ns
+        self._tell(session)
+        if self._rest is not None and self._rest.at_end:
+            self._go_to_rest(session)
+
+    def _go_to_rest(self, session: Session) -> None:
+        """Move the robot to its rest pose, for at most LONGEST_S. Nothing moves once the session is closed."""
+        assert self._move is not None
+        self._move.begin()
+        due = clock.monotonic_ns()
+        end = due + round(LONGEST_S * 1e9)
+        state: NDArray[Any] | None = None
+        while due < end:
+            clock.sleep_until(due, spin_ns=0)
+            _, values = session.call(self._robot, "observe", check=self._check_observation)
+            state, before = values[STATE], state
+            if self._move.arrived() and before is not None and self._move.is_still(before, state):
+                return
+            session.call(self._robot, "act", self._move.towards_rest(state), check=self._values.sent_action)
+            due = max(due, clock.monotonic_ns()) + self._period_ns
+
+    def _tell(self, session: Session) -> tuple[TakeSink | None, int]:
+        """Tell the devices that a take has ended, a reset phase begins or a take begins.
+
+        Return the sink of the next tick, and its number in the take.
+        """
+        with self._lock:
+            sink, tick = self._sink, self._take_tick
+            ends, begins, resets = self._take_ends, self._take_begins, self._reset_due
+            self._take_ends = self._take_begins = self._reset_due = False
+        for method, due in (("end_take", ends), ("reset", resets), ("begin_take", begins)):
+            for device in (self._robot, *self._teleoperators) if due else ():
+                if hasattr(device.driver, method):
+                    session.call(device, method)
+        return sink, tick
+
+    def _driven(self, values: Mapping[str, NDArray[Any]], requested: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the action to send: the requested one, unless the robot rests or returns from its rest pose."""
+        move = self._move
+        if move is None:
+            return requested
+        if self._rests:
+            if not self._returns:
+                move.begin()
+            self._returns = True
+            return move.towards_rest(values[STATE])
+        if self._returns:
+            action = move.towards(requested)
+            self._returns = not move.arrived(requested)
+            return action
+        return requested
 
     def _tick(self, session: Session, now: int) -> None:
-        with self._lock:
-            sink, tick, begins = self._sink, self._take_tick, self._take_begins
-            self._take_begins = False
-        if begins and isinstance(self._robot.driver, TakeAware):
-            session.call(self._robot, "begin_take")
+        sink, tick = self._tell(session)
         began = clock.monotonic_ns()
         observation, values = session.call(self._robot, "observe", check=self._check_observation)
         observed = clock.monotonic_ns()
-        values[REQUESTED_COLUMN], requested = session.call(
-            self._teleoperator, "action", observation, check=self._values.requested_action
-        )
+        values[REQUESTED_COLUMN], requested = self._request(session, observation)
+        if self.events.read(session):
+            self.emergency_stop()
+        if self.events.has_interventions:
+            values[INTERVENTION] = np.array([self.events.intervenes])
+        action = self._driven(values, requested)
         asked = clock.monotonic_ns()
-        values[ACTION] = session.call(self._robot, "act", requested, check=self._values.sent_action)
+        values[ACTION] = session.call(self._robot, "act", action, check=self._values.sent_action)
         wall_ns, acted = clock.wall_ns(), clock.monotonic_ns()
         frames = [
             (camera, session.call(device, "grab", tick, check=camera.make_frame)) for camera, device in self._ticked
@@ -248,8 +355,22 @@ class ControlLoop:
             if self._sink is sink:  # else a take began or ended during this tick, which then belongs to none
                 self._finish_tick(Row(tick, now, wall_ns, values), frames)
         self._ticks += 1
-        state = np.asarray(values.get("observation.state", ()), np.float32)
+        state = np.asarray(values.get(STATE, ()), np.float32)
         self.telemetry.append((wall_ns / 1e9, state, values[ACTION]))
+
+    def _request(self, session: Session, observation: Any) -> tuple[NDArray[Any], NDArray[np.float32]]:
+        """Return the requested action in the robot's order: as it is stored, and as the robot gets it."""
+        merged = self._merged
+        if merged is None:
+            (device,) = self._teleoperators
+            found: tuple[NDArray[Any], NDArray[np.float32]]
+            found = session.call(device, "action", observation, check=self._values.requested_action)
+            return found
+        parts = [
+            session.call(device, "action", observation, check=partial(merged.part, index))
+            for index, device in enumerate(self._teleoperators)
+        ]
+        return self._values.requested_action(merged.join(parts))
 
     def _check_observation(self, observation: Any) -> tuple[Any, dict[str, NDArray[Any]]]:
         """Return the observation unchanged, for the teleoperator, and as it is stored. Raises DeviceError."""

@@ -86,6 +86,23 @@ class Options:
         prefix = self.where if self.where.endswith(": ") else f"{self.where}."
         return Options(value, f"{prefix}{key}")
 
+    def texts(self, key: str) -> list[str]:
+        """Return a list of texts, none of them empty."""
+        value = self._get(key, None)
+        if not isinstance(value, list) or not value or not all(isinstance(each, str) and each for each in value):
+            raise self._invalid(key, value, "a list of texts")
+        return list(value)
+
+    def numbers(self) -> dict[str, float]:
+        """Return every key with its number; a dotted key, which TOML nests, counts as one key with dots."""
+        numbers: dict[str, float] = {}
+        for key, value in self._values.items():
+            if isinstance(value, dict):
+                numbers |= {f"{key}.{rest}": number for rest, number in self.table(key).numbers().items()}
+            else:
+                numbers[key] = float(self.number(key, low=-1e9, high=1e9))
+        return numbers
+
     def names(self) -> list[str]:
         """Return all keys, in the file's order."""
         return list(self._values)

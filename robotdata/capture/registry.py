@@ -28,7 +28,9 @@ BUILT_IN: dict[str, dict[str, Factory]] = {
     "camera": {"sim": sim.make_camera, "pyav": pyav_camera.make_camera},
 }
 OURS = tuple(
-    metadata.EntryPoint(f"{role}.lerobot", f"robotdata.devices.lerobot.{role}:make_{role}", GROUP) for role in ROLES
+    metadata.EntryPoint(f"{role}.{kind}", f"robotdata.devices.{kind}.{role}:make_{role}", GROUP)
+    for kind in ("lerobot", "gymnasium")
+    for role in ROLES
 )
 """Kinds of ours whose drivers want packages of their own: imported only when a rig file names them."""
 

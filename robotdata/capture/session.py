@@ -2,6 +2,10 @@
 
 A call that hangs cannot be interrupted. So another thread (`watch`) closes the session, and the devices' thread checks
 before each call that the session is open: once the late call returns, that thread may only disconnect the device.
+
+An emergency stop (`stop_now`) closes the session in the same way, from any thread: no further action is sent. The
+devices' thread then calls the drivers' `emergency_stop`, because most buses allow one caller at a time. If a call keeps
+that thread longer than GRACE_S, another thread calls it.
 """
 
 from __future__ import annotations
@@ -16,7 +20,13 @@ from robotdata.capture import clock
 from robotdata.capture.errors import DeviceError
 
 log = logging.getLogger(__name__)
+GRACE_S = 0.1
 _CHECKS_PER_TIMEOUT = 20
+_POLL_S = 0.002
+_LAST_CALLS = ("emergency_stop", "disconnect")
+"""The calls that a closed session still makes."""
+_SLOW_CALLS = ("connect", "reset")
+"""The calls that may take `Timeouts.connect_s`."""
 _MOST_REPORTED = 200
 Result = TypeVar("Result")
 
@@ -130,6 +140,9 @@ class Session:
         self._half_connected: NamedDevice | None = None
         self._release_due = False
         self._unreleased: dict[str, str] = {}
+        self._unstopped: dict[str, str] = {}
+        self._stop_due = self._stop_begun = False
+        self._to_stop: list[NamedDevice] = []
         self._watched_at = clock.monotonic()
         self._threads: list[threading.Thread] = []
 
@@ -170,6 +183,12 @@ class Session:
         with self._lock:
             return dict(self._unreleased)
 
+    @property
+    def unstopped(self) -> dict[str, str]:
+        """Return the devices whose `emergency_stop` failed or does not return: name -> reason."""
+        with self._lock:
+            return dict(self._unstopped)
+
     # -- for the devices' thread
 
     def call(self, device: NamedDevice, method: str, *args: Any, check: Callable[[Any], Result] | None = None) -> Any:
@@ -179,7 +198,7 @@ class Session:
         """
         call = Call(device, method, clock.wall())
         with self._lock:
-            if not self._open and method != "disconnect":
+            if not self._open and method not in _LAST_CALLS:
                 raise SessionClosed
             self._calls.append(call)
         try:
@@ -195,7 +214,7 @@ class Session:
                 still_open = self._open
             if call.timed_out:
                 log.warning("%s: %s has returned after %.1f s", device.name, method, clock.wall() - call.since)
-        if not still_open and method != "disconnect":
+        if not still_open and method not in _LAST_CALLS:
             raise SessionClosed
         return result
 
@@ -212,6 +231,7 @@ class Session:
             self._fail(Failure("rig", f"internal error: {describe_error(error)}"))
         finally:
             self._close()
+            self._stop_devices()
             self._release()
 
     def _connect(self) -> None:
@@ -233,6 +253,53 @@ class Session:
         """Ask `work` to end, after which the devices are disconnected; return at once."""
         self.ending.set()
 
+    def stop_now(self, failure: Failure) -> None:
+        """End the session for an emergency: no action follows, devices stop and disconnect; return at once.
+
+        `failure` says so, unless the session failed before. A second call has no effect.
+        """
+        self._fail(failure)
+        self.ending.set()
+        with self._lock:
+            if self._stop_due:
+                return
+            self._stop_due = True
+        thread = threading.Thread(target=self._stop_elsewhere, name="emergency-stop", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:  # no thread left: the devices' own thread still stops them
+            log.warning("only the control loop's own thread can stop the devices: %s", error)
+            return
+        self._threads.append(thread)
+
+    def _stop_elsewhere(self) -> None:
+        """Stop and release the devices here if the devices' own thread is kept by a call."""
+        end = clock.monotonic() + GRACE_S
+        while clock.monotonic() < end and not self._stop_begun and self._threads[0].is_alive():
+            clock.pause(_POLL_S)
+        self._stop_devices()
+        self._release()
+
+    def _stop_devices(self) -> None:
+        """Call `emergency_stop` of each connected device that has it, the last connected first; only once."""
+        with self._lock:
+            if not self._stop_due or self._stop_begun:
+                return
+            self._stop_begun = True
+            self._to_stop = [each for each in self._to_release if hasattr(each.driver, "emergency_stop")]
+        for device in reversed(list(self._to_stop)):
+            try:
+                self.call(device, "emergency_stop")
+            except DeviceFailed as error:
+                log.error("%s: emergency_stop has failed: %s", device.name, error)
+                with self._lock:
+                    self._unstopped[device.name] = str(error)
+            else:
+                with self._lock:
+                    self._unstopped.pop(device.name, None)
+            with self._lock:
+                self._to_stop.remove(device)
+
     def watch(self) -> None:
         """End the session if a call takes too long. Call it often, from a thread that calls no device.
 
@@ -253,15 +320,16 @@ class Session:
                 self._release_due = True
         for call in late:
             reason = f"{call.method} has not answered for {self._timeout_s(call):g} s"
-            if call.method == "disconnect":
+            if call.method in _LAST_CALLS:
                 with self._lock:
-                    self._unreleased[call.device.name] = reason
+                    late_by_name = self._unreleased if call.method == "disconnect" else self._unstopped
+                    late_by_name[call.device.name] = reason
             self._fail(Failure(call.device.name, reason, call.device.key, hangs=True))
         if self._release_due:
             self._release_elsewhere()
 
     def _timeout_s(self, call: Call) -> float:
-        connecting = call.method == "connect" and not self.ending.is_set()
+        connecting = call.method in _SLOW_CALLS and not self.ending.is_set()
         return self._timeouts.connect_s if connecting else max(self._timeouts.answer_s, call.device.answer_s)
 
     def _fail(self, failure: Failure) -> None:
@@ -301,7 +369,7 @@ class Session:
 
     def _next_to_release(self) -> NamedDevice | None:
         with self._lock:
-            busy = [call.device for call in self._calls]
+            busy = [*(call.device for call in self._calls), *self._to_stop]
             free = [device for device in self._to_release if device not in busy]
             if not free:
                 return None

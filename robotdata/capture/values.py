@@ -35,7 +35,7 @@ class StoredValue:
         self._text = dtype == _TEXT
         self._dtype: np.dtype[Any] = np.dtype(object if self._text else dtype)
         self._size = int(np.prod(self._shape, dtype=np.int64))
-        self._names = _flat(feature.get("names"))
+        self._names = flat_names(feature.get("names"))
 
     def convert(self, value: Any, method: str) -> NDArray[Any]:
         """Return `value` as a new array (n,) of the feature's dtype (object for text).
@@ -146,7 +146,7 @@ class RowValues:
         self._values = {name: StoredValue(name, feature) for name, feature in features.items()}
         self._observed = [name for name in self._values if name != "action"]
         self._requested, self._order = self._values["action"], None
-        names = _offered_names(offered)
+        names = names_of_action(offered)
         if names and self._requested.names and names != self._requested.names:
             self._order = _positions(self._requested.names, names)
             self._requested = StoredValue("action", {**features["action"], "names": names})
@@ -166,26 +166,29 @@ class RowValues:
         stored = self._requested.convert(value, "action")
         if self._order is not None:
             stored = stored[self._order]
-        with np.errstate(over="ignore"):
-            action = stored.astype(np.float32)
-        if not np.isfinite(action).all():
-            raise DeviceError(f"action returns {stored[~np.isfinite(action)][0]!r}, which is beyond float32")
-        return stored, action
+        return stored, as_float32(stored)
 
     def sent_action(self, value: Any) -> NDArray[Any]:
         """Return the action that `act` reports as sent, (n,) of the feature's dtype. Raises DeviceError."""
         return self._values["action"].convert(value, "act")
 
 
-def _offered_names(offered: Any) -> list[str]:
-    """Return the names of a teleoperator's action by its `features`; empty if it has none."""
+def as_float32(stored: NDArray[Any]) -> NDArray[np.float32]:
+    """Return an action as the robot gets it, a copy. Raises DeviceError if a value is beyond float32."""
+    with np.errstate(over="ignore"):
+        action = stored.astype(np.float32)
+    if not np.isfinite(action).all():
+        raise DeviceError(f"action returns {stored[~np.isfinite(action)][0]!r}, which is beyond float32")
+    return action
+
+
+def names_of_action(offered: Any, who: str = "the teleoperator") -> list[str]:
+    """Return the names of a teleoperator's action by its `features`; empty if it has none. Raises ConfigError."""
     if offered is None:
         return []
     if not isinstance(offered, Mapping) or not isinstance(offered.get("action"), Mapping):
-        raise ConfigError(
-            "the teleoperator's features", f"are {offered!r:.200}; want a feature 'action', or none at all"
-        )
-    return _flat(offered["action"].get("names"))
+        raise ConfigError(f"{who}'s features", f"are {offered!r:.200}; want a feature 'action', or none at all")
+    return flat_names(offered["action"].get("names"))
 
 
 def _positions(robot: list[str], teleoperator: list[str]) -> list[int]:
@@ -199,7 +202,7 @@ def _positions(robot: list[str], teleoperator: list[str]) -> list[int]:
     return [teleoperator.index(name) for name in robot]
 
 
-def _flat(names: Any) -> list[str]:
+def flat_names(names: Any) -> list[str]:
     """Return the names of a feature's values in one list; LeRobot nests them in lists or a dict."""
     if isinstance(names, Mapping):
         axes = list(names.values())

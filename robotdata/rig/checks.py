@@ -11,11 +11,25 @@ from robotdata.capture import clock
 from robotdata.dataset.features import differences
 from robotdata.rig.disk import REFUSE_TAKES
 from robotdata.rig.problems import Problem, sentences
-from robotdata.rig.protocol import REFUSE_MINUTES, CommandRefused
+from robotdata.rig.protocol import REFUSE_MINUTES, Command, CommandRefused
 from robotdata.rig.recorder import TakeRecorder
 from robotdata.rig.rig import Rig
+from robotdata.rig.states import State
 
 MAX_SAVING = 4
+
+
+def check_allowed(command: Command, state: State, controls: Sequence[str], meant: str | None) -> None:
+    """Raise CommandRefused unless `controls` has the command, and the take that it names is the one that it ends.
+
+    `meant` is the id of the take that stop, discard and rerecord act on now; None if there is none.
+    """
+    name, named = command.name.replace("_", " "), command.args.get("take")
+    if command.name not in controls:
+        allowed = ", ".join(controls) or "nothing now"
+        raise CommandRefused("not_allowed", f"cannot {name} while the rig is {state}; allowed now: {allowed}")
+    if command.name in ("stop", "discard", "rerecord") and named and meant and named != meant:
+        raise CommandRefused("not_allowed", f"cannot {name}: take {named!r:.40} has already ended")
 
 
 def check_take_id(take_id: str | None, spool: Path) -> None:

@@ -17,6 +17,7 @@ from robotdata.rig import protocol
 from robotdata.rig.connection import Connection, LinkRejected
 from robotdata.rig.machine import Machine
 from robotdata.rig.protocol import CommandRefused
+from robotdata.rig.states import EMERGENCY_STOP
 from robotdata.rig.status import Reporter
 from robotdata.video.depth.colours import DepthColours
 
@@ -75,10 +76,14 @@ class Link:
         hello = await asyncio.to_thread(self._reporter.hello)
         await socket.send(protocol.encode(hello))
         self._connection.established()
-        reader = asyncio.create_task(self._receive(socket))
-        writer = asyncio.create_task(self._send(socket))
+        commands: asyncio.Queue[Mapping[str, Any]] = asyncio.Queue()
+        tasks = {
+            asyncio.create_task(self._receive(socket, commands)),
+            asyncio.create_task(self._execute(commands)),
+            asyncio.create_task(self._send(socket)),
+        }
         try:
-            done, pending = await asyncio.wait({reader, writer}, return_when=asyncio.FIRST_COMPLETED)
+            done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in pending:
                 task.cancel()
             await asyncio.gather(*pending, return_exceptions=True)
@@ -88,15 +93,20 @@ class Link:
         for task in done:
             task.result()
 
-    async def _receive(self, socket: ClientConnection) -> None:
+    async def _receive(self, socket: ClientConnection, commands: asyncio.Queue[Mapping[str, Any]]) -> None:
+        """Take in messages, and never wait for a command: an emergency stop may come next."""
         async for data in socket:
             message = protocol.decode(data)
             if message["type"] == "refused":
                 raise LinkRejected(f"the server refuses this rig: {message.get('message') or message.get('code')}")
             if message["type"] == "watch":
                 self._watch(protocol.parse_watch(message))
+            elif message["type"] == "command" and message.get("name") == EMERGENCY_STOP:
+                self._machine.emergency_stop()
+                reply = {"type": "reply", "id": str(message.get("id"))[:100], "ok": True, "error": None}
+                await socket.send(protocol.encode(reply))
             elif message["type"] == "command":
-                await self._command(message)
+                commands.put_nowait(message)
 
     def _watch(self, watched: dict[str, float]) -> None:
         """Send previews of these cameras at so many frames per second, and of no others."""
@@ -108,6 +118,11 @@ class Link:
         """Return how often joint values are sent: rarely while nobody watches a camera, if there is one to watch."""
         can_wait = self._machine.rig.cameras and not self._watched
         return _UNWATCHED_TELEMETRY_EVERY_S if can_wait else TELEMETRY_EVERY_S
+
+    async def _execute(self, commands: asyncio.Queue[Mapping[str, Any]]) -> None:
+        """Execute the commands one after the other, in the order in which they came."""
+        while True:
+            await self._command(await commands.get())
 
     async def _command(self, message: Mapping[str, Any]) -> None:
         error = None
@@ -133,7 +148,9 @@ class Link:
                 self._changed.clear()
                 while self._outbox:
                     await socket.send(protocol.encode(self._outbox.popleft()))
-                await socket.send(protocol.encode(self._reporter.status()))
+                # In a thread: the status waits for the machine's lock and for the disk, and the link must not.
+                status = await asyncio.to_thread(self._reporter.status)
+                await socket.send(protocol.encode(status))
                 status_due = now + STATUS_EVERY_S
             if now >= telemetry_at + self._telemetry_every_s():
                 telemetry = self._reporter.telemetry(with_names=not sent_names)

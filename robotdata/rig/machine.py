@@ -11,6 +11,7 @@ from typing import Any
 from robotdata.capture import clock
 from robotdata.capture.session import describe_error
 from robotdata.rig import checks
+from robotdata.rig.events import DeviceEvents
 from robotdata.rig.facts import facts_of
 from robotdata.rig.outcomes import Outcomes
 from robotdata.rig.problems import Problem, sentences
@@ -18,7 +19,7 @@ from robotdata.rig.protocol import Command, CommandRefused, RecordArgs, parse_re
 from robotdata.rig.recorder import TakeEnd, TakeRecorder
 from robotdata.rig.remarks import Remark, parse_remark
 from robotdata.rig.rig import Rig
-from robotdata.rig.states import CONTROLS, NEXT, State
+from robotdata.rig.states import CONTROLS, EMERGENCY_STOP, NEXT, State
 from robotdata.rig.watch import DeviceWatch
 from robotdata.spool import SpoolError, SpoolFull, new_take_id
 from robotdata.spool.annotation import RERECORD
@@ -45,7 +46,7 @@ class Machine:
         self.since = clock.wall()
         self.message: str | None = None
         self.problem: Problem | None = None  # the reason for State.ERROR
-        self.devices = DeviceWatch(rig)
+        self.devices, self.events = DeviceWatch(rig), DeviceEvents(self)
         self.take: TakeRecorder | None = None
         self.saving: list[TakeRecorder] = []
         self.ends_at: float | None = None  # monotonic
@@ -89,7 +90,7 @@ class Machine:
 
     @property
     def controls(self) -> list[str]:
-        """Return the commands that are allowed now."""
+        """Return the commands that are allowed now, without `emergency_stop`, which always is."""
         with self._lock:
             allowed = [] if self._stopping.is_set() else list(CONTROLS[self.state])
             if self.state == State.RECORDING:
@@ -97,13 +98,24 @@ class Machine:
             possible = {"rerecord": self.take or self.last, "annotate": self.take or self.saving}
             return [command for command in allowed if possible.get(command, True)]
 
+    def emergency_stop(self) -> None:
+        """Stop the robot now, in any state; the state becomes ERROR at the next step. Waits for nothing and nobody."""
+        self.rig.loop.emergency_stop()
+        self.on_change()
+
     def execute(self, command: Command) -> None:
         """Execute a command; for a known command or take id only repeat the outcome. Raises CommandRefused."""
+        if command.name == EMERGENCY_STOP:
+            self.emergency_stop()
+            return
         with self._lock:
+            problem = self.problem
             self.refresh()
             if self._outcomes.is_repeated(command):
                 return
             try:
+                if command.name == "clear_error" and self.problem is not problem:
+                    raise CommandRefused("not_allowed", "cannot clear the error: it is another one now, look at it")
                 self._execute(command)
             except CommandRefused as refusal:
                 self._outcomes.refused(command, refusal)
@@ -114,18 +126,11 @@ class Machine:
 
     def _execute(self, command: Command) -> None:
         name = command.name
-        if name not in self.controls:
-            allowed = ", ".join(self.controls) or "nothing now"
-            raise CommandRefused(
-                "not_allowed", f"cannot {name.replace('_', ' ')} while the rig is {self.state}; allowed now: {allowed}"
-            )
-        take_id, meant = command.args.get("take"), self.take or (self.last if name == "rerecord" else None)
-        if name in ("stop", "discard", "rerecord") and take_id and meant and take_id != meant.id:
-            raise CommandRefused(
-                "not_allowed", f"cannot {name.replace('_', ' ')}: take {take_id!r:.40} has already ended"
-            )
+        meant = self.take or (self.last if name == "rerecord" else None)
+        checks.check_allowed(command, self.state, self.controls, meant.id if meant else None)
         if name == "record":
             self._record(parse_record(command.args))
+            self.events.record_args = command.args
         elif name == "annotate":
             self._annotate(parse_remark(command.args))
         else:
@@ -186,11 +191,12 @@ class Machine:
             self._move(State.IDLE)
 
     def _cancel(self) -> None:
-        self._args = None
+        self._args = self.events.record_args = None
         self._move(State.IDLE)
 
     def _clear_error(self) -> None:
         self.message = self.problem = None
+        self.rig.loop.allow_start()
         self.devices.retry()
         self._move(State.CONNECTING)
 
@@ -254,6 +260,8 @@ class Machine:
         self.rig.loop.swap_sink(None)
         if lost is not None:
             take.mark_lost(lost)
+        if reason == EMERGENCY_STOP:
+            take.mark_emergency()
         if take.ticks == 0:
             curation, self.message = _REJECT, "0 frames, not saved: the take ended before its first frame"
         if curation:
@@ -269,6 +277,8 @@ class Machine:
         series = self._args is not None and reason in ("stop", "timer", "discard")
         self._left_s = self._args.reset_s if series and self._args is not None else None
         self.total_s = self._left_s
+        if self._left_s is not None:
+            self.rig.loop.begin_reset()
         if armed:
             self._after_pause = State.IDLE if self._left_s is None else State.RESETTING
             self._move(State.PAUSED)
@@ -318,6 +328,9 @@ class Machine:
         """Move the rig to the state that its devices demand; return whether that is another state."""
         before, connecting = self.state, self.state == State.CONNECTING
         self.devices.log_changes(self.problem, connecting=connecting)
+        if self.rig.loop.stopped and (self.problem is None or self.problem.code != EMERGENCY_STOP):
+            self._loop_ended(self.devices.emergency(self.problem))
+            return True
         if self.state == State.ERROR:
             return False
         if connecting and self.devices.connect():
@@ -339,13 +352,10 @@ class Machine:
         self._move(State.ERROR)
 
     def _watch_cameras(self) -> None:
-        now = clock.monotonic_ns()
-        for camera in self.rig.cameras:
-            if camera.health.state(now) == "lost":
-                reason = camera.unavailable_reason(now) or "no frames arrive"
-                self.message = f"Camera {camera.config.name} stopped during recording: {reason}. The take was ended"
-                self._end_take("camera_lost", lost=camera.key)
-                return
+        if (lost := self.devices.lost_camera()) is not None:
+            name, key, reason = lost
+            self.message = f"Camera {name} stopped during recording: {reason}. The take was ended"
+            self._end_take("camera_lost", lost=key)
 
     # -- time
 
@@ -365,23 +375,21 @@ class Machine:
         """Act on devices, cameras and timers; return whether the state changed."""
         before = self.state
         self._watch_devices()
+        self.events.act()
         if self.state == State.RECORDING:
             self._watch_cameras()
         due = self.ends_at is not None and clock.monotonic() >= self.ends_at
-        if due and self.state == State.COUNTDOWN:
-            try:
-                self._begin_take()
-            except CommandRefused as refusal:
-                self._refused(refusal)
+        if due and self.state in (State.COUNTDOWN, State.RESETTING):
+            self._next_take(0.0)
         elif due and self.state == State.RECORDING:
             self._end_take("timer")
-        elif due and self.state == State.RESETTING:
-            self._next_take(0.0)
         return self.state != before
 
     def _move(self, new: State, seconds: float | None = None, total_s: float | None = None) -> None:
         if new not in NEXT[self.state] and new != self.state:
             raise ValueError(f"a rig cannot go from {self.state} to {new}")
+        if new not in (State.RESETTING, State.PAUSED):
+            self.rig.loop.end_reset()
         self.state, self.since = new, clock.wall()
         self.rig.loop.wake_cameras(new in _AWAKE)
         self.ends_at = None if seconds is None else clock.monotonic() + seconds

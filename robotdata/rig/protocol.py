@@ -189,6 +189,8 @@ class Status(TypedDict):
     warnings: list[Warning]
     error: ProblemInfo | None
     cannot_record: list[ProblemInfo]
+    on_end: NotRequired[Annotated[str, Limit(20)]]
+    """What happens to the robot's torque when the rig ends: hold, release, rest, or empty if nobody says it."""
 
 
 class Telemetry(TypedDict):

@@ -15,6 +15,7 @@ from robotdata.capture.loop import LoopCounters
 from robotdata.capture.records import CameraFrame, Row
 from robotdata.rig.marks import Marks, camera_name
 from robotdata.rig.remarks import Remarks
+from robotdata.rig.states import EMERGENCY_STOP
 from robotdata.spool import SpoolError, SpoolFull, TakeWriter, read_manifest, update_curation
 
 log = logging.getLogger(__name__)
@@ -65,6 +66,7 @@ class TakeRecorder:
         self._features, self._cameras, self._folder = features, cameras, folder
         self._on_ready, self._on_trouble, self._on_done = on_ready, on_trouble, on_done
         self._marks = Marks()
+        self._emergency = False
         self._queue: SimpleQueue[tuple[str, CameraFrame] | Row | None] = SimpleQueue()
         # Only one thread adds to each counter, so no lock is needed.
         self._queued_bytes = dict.fromkeys(cameras, 0)
@@ -97,6 +99,10 @@ class TakeRecorder:
     def mark_lost(self, key: str) -> None:
         """Mark the last tick as lost for the camera `key`; call it after the last row."""
         self._marks.add(max(0, self.ticks - 1), {key: "lost"})
+
+    def mark_emergency(self) -> None:
+        """Mark the last tick as the one at which an emergency stop ended the take; call it after the last row."""
+        self._emergency = True
 
     def end(self, ending: TakeEnd) -> None:
         """End the take; return at once. `on_done` follows when everything is durable."""
@@ -170,6 +176,12 @@ class TakeRecorder:
         if self.error is not None:
             reason = "disk_full" if isinstance(self.error, SpoolFull) else "not_written"
         marks = self._marks.finish(writer.ticks)
+        if self._emergency:
+            text = "Emergency stop: no further action was sent"
+            at = max(0, writer.ticks - 1)
+            marks.append(
+                {"code": EMERGENCY_STOP, "camera": None, "from_tick": at, "to_tick": writer.ticks, "text": text}
+            )
         for key, count in self.dropped.items():
             if count:
                 text = f"Camera {camera_name(key)}: {count} frames dropped because the disk was too slow"

@@ -10,7 +10,7 @@ from robotdata.capture import clock
 from robotdata.capture.actions import ACTIONS, SENT
 from robotdata.capture.camera_thread import CameraThread
 from robotdata.capture.config import CameraConfig, RigConfig
-from robotdata.capture.devices import DeviceContext, Robot
+from robotdata.capture.devices import INTERVENTION, DeviceContext, Robot
 from robotdata.capture.errors import ConfigError
 from robotdata.capture.loop import ControlLoop
 from robotdata.capture.registry import Registry
@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 CODEC = "mjpeg"
 DEPTH_CODEC = "png"
 _CAMERAS_S = 2.0
+ENDINGS = ("hold", "release", "rest")
 
 
 class Rig:
@@ -44,16 +45,21 @@ class Rig:
         self.started_as = ""  # the shell command that starts this rig again, without server address and token
         context = DeviceContext(config.name, config.fps)
         robot = registry.robot(config.robot.kind, context, config.robot.options)
-        teleoperator = registry.teleoperator(config.teleoperator.kind, context, config.teleoperator.options)
+        teleoperators = {
+            name: registry.teleoperator(each.kind, context, each.options) for name, each in config.teleoperators.items()
+        }
         self.cameras = [
             CameraThread(each, registry.camera(each.kind, camera_context(context, each, index), each.options))
             for index, each in enumerate(config.cameras)
         ]
         timeouts = timeouts or Timeouts(connect_s=config.connect_s)
-        self.loop = ControlLoop(robot, teleoperator, self.cameras, config.fps, timeouts=timeouts)
+        self.loop = ControlLoop(robot, teleoperators, self.cameras, config.fps, timeouts=timeouts, rest=config.rest)
         self.robot_type = str(robot.robot_type)
+        self.on_end = _ending(config, robot)
         self.recorded_action = config.recorded_action or _own_choice(config, robot)
         self.features: dict[str, Any] = {key: dict(value) for key, value in robot.features.items()}
+        if self.loop.events.has_interventions:
+            self.features.setdefault(INTERVENTION, {"dtype": "bool", "shape": [1], "names": None})
         for each in config.cameras:
             self.features[each.key] = each.feature
         _check_features(config, self.features)
@@ -97,6 +103,14 @@ def _own_choice(config: RigConfig, robot: Robot) -> str:
         where = f"rig {config.name}: robot of kind {config.robot.kind!r}"
         raise ConfigError(where, f"has recorded_action = {choice!r:.60}, want {' or '.join(ACTIONS)}")
     return str(choice)
+
+
+def _ending(config: RigConfig, robot: Robot) -> str:
+    """Return what happens to the robot's torque at the end, one of ENDINGS; empty if its driver does not say it."""
+    if config.rest is not None and config.rest.at_end:
+        return "rest"
+    ending = getattr(robot, "on_end", "")
+    return str(ending) if ending in ENDINGS else ""
 
 
 def _check_features(config: RigConfig, features: dict[str, Any]) -> None:

@@ -70,7 +70,10 @@ CONTROLS: dict[State, tuple[str, ...]] = {
 Of these `rerecord` needs a take, which may have ended, and `annotate` one that is being recorded or saved.
 """
 
-COMMANDS = tuple(dict.fromkeys(command for state in REPORTED for command in CONTROLS[state]))
+EMERGENCY_STOP = "emergency_stop"
+"""The command that is allowed in every state, and the code of the error that follows it."""
+
+COMMANDS = (*dict.fromkeys(command for state in REPORTED for command in CONTROLS[state]), EMERGENCY_STOP)
 
 if NEXT.keys() != set(REPORTED) or CONTROLS.keys() != set(REPORTED):
     raise TypeError("a state of the rig lacks its line in NEXT or CONTROLS")

@@ -154,6 +154,7 @@ class Reporter:
             "warnings": self._warnings(loop.fps, loop.ticks),
             "error": None if machine.problem is None else machine.problem.as_info(),
             "cannot_record": self._cannot_record(),
+            "on_end": rig.on_end,
         }
 
     def telemetry(self, *, with_names: bool) -> Telemetry | None:
@@ -234,6 +235,8 @@ class Reporter:
 
     def _warnings(self, fps: float, ticks: int) -> list[Warning]:
         warnings = [*self._camera_warnings(), *self._device_warnings()]
+        for (device, _), text in self._machine.events.unknown.items():
+            warnings.append(_warning("unknown_event", None, text, device, self._machine.since))
         target = self._rig.config.fps
         if self._rig.loop.running and ticks > target and abs(fps / target - 1) > _RATE_OFF:
             warnings.append({"code": "rate", "camera": None, "text": f"Control loop at {fps:g} Hz (target {target:g})"})
@@ -277,6 +280,11 @@ class Reporter:
         for name, reason in loop.unreleased.items():
             text = f"{name[0].upper()}{name[1:]} could not be disconnected ({reason}). Switch its power off"
             warnings.append(_warning("not_released", None, text, name, self._machine.since))
+        for name, reason in loop.unstopped.items():
+            text = (
+                f"{name[0].upper()}{name[1:]} has not carried out the emergency stop ({reason}). Switch its power off"
+            )
+            warnings.append(_warning("not_stopped", None, text, name, self._machine.since))
         return warnings
 
 

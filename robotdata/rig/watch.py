@@ -7,9 +7,11 @@ import logging
 from robotdata.capture import clock
 from robotdata.capture.camera_thread import CameraThread
 from robotdata.capture.errors import DeviceError
+from robotdata.capture.loop import EMERGENCY
 from robotdata.capture.session import Failure
 from robotdata.rig.problems import Problem, sentences
 from robotdata.rig.rig import Rig
+from robotdata.rig.states import EMERGENCY_STOP
 
 log = logging.getLogger(__name__)
 FIRST_FRAMES_S = 5.0
@@ -100,9 +102,17 @@ class DeviceWatch:
             self._due = clock.monotonic() + self._pause
         return problem
 
+    def emergency(self, before: Problem | None) -> Problem:
+        """Return the problem that an emergency stop is, with the one that it came on top of."""
+        remedy = "Make sure that the robot is safe to approach, then clear the error"
+        earlier = f"Before that: {before.text}" if before is not None else ""
+        text = sentences(f"Emergency stop of rig {self._rig.config.name}: no action is sent", remedy)
+        text = sentences(text, earlier) if earlier else text
+        return Problem(EMERGENCY_STOP, "rig", EMERGENCY, remedy, clock.wall(), text=text)
+
     def _problem(self, failure: Failure, remedy: str | None = None) -> Problem:
         device, rig = failure.device_name, self._rig.config.name
-        code = LOST.get(device, "camera_lost")
+        code = LOST.get(device.split()[0], "camera_lost")
         remedy = remedy or f"Check the {device}, then clear the error"
         name = device[0].upper() + device[1:]
         text = f"Rig {rig}: {failure.reason}" if device == "rig" else f"{name} of rig {rig}: {failure.reason}"
@@ -117,6 +127,14 @@ class DeviceWatch:
             if reason is not None and (running or not camera.is_ticked):
                 problems.append(self._camera_problem(camera, reason))
         return problems
+
+    def lost_camera(self) -> tuple[str, str, str] | None:
+        """Return name, key and reason of a camera that is lost; None if there is none."""
+        now = clock.monotonic_ns()
+        for camera in self._rig.cameras:
+            if camera.health.state(now) == "lost":
+                return camera.config.name, camera.key, camera.unavailable_reason(now) or "no frames arrive"
+        return None
 
     def _camera_problem(self, camera: CameraThread, reason: str) -> Problem:
         name, remedy = camera.device.name, "Check its cable and the rig file; reconnecting automatically"

@@ -91,7 +91,7 @@ def build(values: dict[str, Any]) -> Any:
 
 
 def test_it_knows_which_kinds_there_are() -> None:
-    with pytest.raises(UnknownDevice, match=r"unknown robot kind 'atlas'; known: lerobot, sim"):
+    with pytest.raises(UnknownDevice, match=r"unknown robot kind 'atlas'; known: gymnasium, lerobot, sim"):
         build({"kind": "atlas"})
 
 
@@ -110,7 +110,7 @@ def test_it_takes_the_kinds_of_installed_packages(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [Entry()])
     with pytest.raises(ConfigError, match="creates a str, which is not a robot"):
         build({"kind": "atlas", "port": "/dev/tty0"})
-    with pytest.raises(UnknownDevice, match="known: atlas, lerobot, sim"):
+    with pytest.raises(UnknownDevice, match="known: atlas, gymnasium, lerobot, sim"):
         build({"kind": "hal"})
 
 

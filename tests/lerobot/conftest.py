@@ -86,6 +86,7 @@ class ArmRig:
         self.robot: dict[str, Any] = self.table("so101_follower", self.follower)
         self.teleoperator: dict[str, Any] = self.table("so101_leader", self.leader)
         self.cameras: dict[str, dict[str, Any]] = {"front": {"kind": "sim", "sync": "tick", "barcode": True}}
+        self.rest: dict[str, float] = {}
         self.process: subprocess.Popen[bytes] | None = None
 
     def table(self, kind: str, arm: Arm) -> dict[str, Any]:
@@ -100,6 +101,8 @@ class ArmRig:
     def write(self) -> None:
         small = {"width": 288, "height": 64}
         tables = {"rig": {"name": "so101", "fps": 30}, "robot": self.robot, "teleoperator": self.teleoperator}
+        if self.rest:
+            tables["robot.rest"] = {json.dumps(joint): value for joint, value in self.rest.items()}
         tables |= {f"cameras.{name}": small | camera for name, camera in self.cameras.items()}
         lines = []
         for name, table in tables.items():
@@ -157,6 +160,11 @@ class ArmRig:
         """Wait until the running take has at least so many more ticks than now."""
         now = (self.status["take"] or {"ticks": 0})["ticks"]
         await soon(lambda: self.status["take"] is not None and self.status["take"]["ticks"] >= now + ticks)
+
+    async def more_ticks(self) -> None:
+        """Wait until the loop has run for some more ticks, without a take."""
+        count = len(self.web.of("telemetry"))
+        await soon(lambda: len(self.web.of("telemetry")) > count + 1)
 
     async def do(self, name: str) -> None:
         assert (await self.web.command(str(uuid.uuid4()), name))["ok"]

@@ -42,6 +42,7 @@ class Servo:
         self.error = 0  # the error byte of its answers
         self.held: bytes = b""  # a write that waits for ACTION
         self.ever_powered = False
+        self.speed = SPEED
         self.put(MODEL, STS3215, 2)
         self.put(MIN_LIMIT, 0, 2)
         self.put(MAX_LIMIT, 4095, 2)
@@ -57,7 +58,7 @@ class Servo:
     def read(self, address: int, size: int) -> bytes:
         if address <= POSITION < address + size and self.memory[TORQUE]:
             now, goal = self.get(POSITION, 2), self.get(GOAL, 2)
-            self.put(POSITION, now + max(-SPEED, min(SPEED, goal - now)), 2)
+            self.put(POSITION, now + max(-self.speed, min(self.speed, goal - now)), 2)
         return bytes(self.memory[address : address + size])
 
     def write(self, data: bytes) -> None:
@@ -162,6 +163,11 @@ class Bus:
     def error(self, servo: int, byte: int) -> None:
         self.servos[servo].error = byte
 
+    def jam(self) -> None:
+        """No servo moves any more, whatever its goal."""
+        for servo in self.servos.values():
+            servo.speed = 0
+
     def remove(self, servo: int) -> None:
         self.present.remove(servo)
 
@@ -172,7 +178,7 @@ class Bus:
 def main(ids: list[int]) -> None:
     bus = Bus(ids)
     commands: dict[str, Callable[..., Any]] = {
-        name: getattr(bus, name) for name in ("put", "get", "powered", "error", "remove", "cable", "unplug")
+        name: getattr(bus, name) for name in ("put", "get", "powered", "error", "jam", "remove", "cable", "unplug")
     }
     sys.stdout.write(bus.port + "\n")
     sys.stdout.flush()

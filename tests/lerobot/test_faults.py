@@ -8,7 +8,7 @@ import pytest
 
 from robotdata.spool import Take
 from tests.lerobot.conftest import ArmRig
-from tests.support.feetech_arm import Arm
+from tests.support.feetech_arm import GOAL, HIGH, LOW, Arm
 from tests.support.rig_link import soon
 
 MODEL = 3
@@ -154,6 +154,39 @@ async def test_a_follower_that_shall_hold_keeps_its_torque_when_the_leader_fails
         await failure(rig, "teleoperator")
         await soon(lambda: rig.follower.port not in rig.open_files())
     assert rig.follower.torque() == [1] * 6
+
+
+@pytest.mark.parametrize("on_end", ["hold", "release"])
+async def test_an_emergency_stop_leaves_no_goal_that_the_arm_could_go_on_to(rig: ArmRig, on_end: str) -> None:
+    rig.robot["on_end"] = on_end
+    async with rig.running():
+        await rig.until("idle")
+        rig.follower.do("jam")
+        rig.leader.move([HIGH] * 6)
+        take = await rig.record(5)
+        await soon(lambda: rig.follower.get(1, GOAL) > HIGH - 5)  # rounded to degrees and back
+        await rig.do("emergency_stop")
+        error = (await rig.until("error"))["error"]
+        await soon(lambda: rig.follower.port not in rig.open_files())
+        assert (await rig.kept(take))["end_reason"] == error["code"] == "emergency_stop"
+    goals = [rig.follower.get(servo, GOAL) for servo in range(1, 7)]
+    assert rig.follower.torque() == [on_end == "hold"] * 6
+    if on_end == "hold":
+        assert max(abs(goal - now) for goal, now in zip(goals, rig.follower.pose(), strict=True)) <= 2, "rounding"
+
+
+async def test_an_arm_goes_to_its_rest_pose_before_it_loses_its_torque(rig: ArmRig) -> None:
+    rig.robot |= {"on_end": "rest", "rest_speed": 60}
+    rig.rest = {"shoulder_pan.pos": 20, "gripper.pos": 80}
+    async with rig.running():
+        assert (await rig.until("idle"))["on_end"] == "rest"
+        await rig.more_ticks()
+        before = rig.follower.pose()
+        await rig.stop()
+    pose = rig.follower.pose()
+    assert pose[0] != before[0] and pose[5] > before[5] and pose[1:5] == before[1:5]
+    assert abs(pose[5] - (LOW + 0.8 * (HIGH - LOW))) < 60, "four fifths open, less the last step of the servo"
+    assert rig.follower.torque() == [0] * 6
 
 
 async def test_an_arm_whose_power_returns_records_again(rig: ArmRig) -> None:

@@ -234,6 +234,10 @@ class FaultyRig:
         until(begun)
         until(lambda: self.machine.take is None or self.machine.take.ticks >= ticks)
 
+    def record_with(self, **args: Any) -> None:
+        """Begin to record with these arguments."""
+        self.machine.execute(as_command("record", **args))
+
     def idle(self) -> None:
         """Wait until it can record, after whatever happened."""
 

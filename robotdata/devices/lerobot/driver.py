@@ -112,9 +112,19 @@ class Driver:
             for lock in self._locks:
                 lock.release()
 
+    @property
+    def holds(self) -> bool:
+        """Return whether the motors keep their torque when the device is released."""
+        return any(getattr(part, TORQUE, True) is False for part in parts_of(self.settings.config))
+
+    @property
+    def on_end(self) -> str:
+        """Return "hold" or "release"; empty where LeRobot does not say what happens to the torque."""
+        says = any(hasattr(part, TORQUE) for part in parts_of(self.settings.config))
+        return "hold" if self.holds else "release" if says else ""
+
     def _close(self, bus: Any) -> None:
-        holds = any(getattr(part, TORQUE, True) is False for part in parts_of(self.settings.config))
-        for let_go in (not holds, False):
+        for let_go in (not self.holds, False):
             with contextlib.suppress(Exception):
                 if bus.is_connected:
                     bus.disconnect(let_go)

@@ -33,6 +33,7 @@ class LeRobotRobot:
         self._actions = driver.names_of("action_features")
         self._states = driver.names_of("observation_features")
         self.robot_type = str(driver.device.name)
+        self.on_end = driver.on_end
         self.features = {"action": joints(self._actions)}
         if self._states:
             self.features[STATE] = joints(self._states)
@@ -51,6 +52,15 @@ class LeRobotRobot:
         # LeRobot returns what it sent, of the values that it sent.
         sent = asked | self._driver.call("send_action", dict(asked))
         return np.array(self._driver.numbers("send_action", sent, self._actions), np.float32)
+
+    def emergency_stop(self) -> None:
+        """Hold the arm where it is, if its motors keep their torque; else `disconnect`, which follows, takes it away.
+
+        Without this an arm would move to the last action, which may be far away.
+        """
+        if self._driver.holds:
+            pose = self._driver.call("get_observation")
+            self._driver.call("send_action", {name: pose[name] for name in self._actions if name in pose})
 
     def disconnect(self) -> None:
         self._driver.disconnect()

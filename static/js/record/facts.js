@@ -2,6 +2,12 @@
 import { make, say, show } from "../lib/dom.js";
 import { minutes } from "../lib/format.js";
 
+// What the robot does when the rig ends, before it can surprise anybody.
+const ENDINGS = {
+  release: "At the end the robot loses its torque: support it",
+  hold: "At the end the robot keeps its torque",
+  rest: "At the end the robot moves to its rest pose",
+};
 const LASTS_MS = 2000;
 const READ_MS = 15_000;
 
@@ -22,6 +28,8 @@ export class Facts {
     say(this.places.jitter, counters ? `${counters.jitter_p99_ms.toFixed(1)} ms` : "–");
     say(this.places.disk, minutes(disk?.minutes_left));
     say(this.places.saving, status.saving ?? 0);
+    say(this.places.ending, ENDINGS[status.on_end] ?? "");
+    show(this.places.ending, status.on_end in ENDINGS);
     show(this.saving, Boolean(status.saving));
     this.places.dropped.parentElement.classList.toggle("is-bad", Boolean(counters?.dropped_ticks));
     this.places.disk.parentElement.classList.toggle("is-bad", typeof disk?.minutes_left === "number" && disk.minutes_left < 10);

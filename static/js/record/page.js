@@ -6,6 +6,7 @@ import { Link } from "../lib/socket.js";
 import { showRig } from "../live.js";
 import { Arrows } from "./arrows.js";
 import { Controls } from "./controls.js";
+import { Emergency } from "./emergency.js";
 import { Facts } from "./facts.js";
 import { RecordForm } from "./form.js";
 import { Ghost } from "./ghost.js";
@@ -24,6 +25,7 @@ const desk = document.getElementById("desk");
 const sound = new Sound(document.getElementById("mute"));
 const form = new RecordForm(document.getElementById("record-form"));
 const controls = new Controls(desk, form);
+const emergency = new Emergency(desk, (message) => link?.send(message));
 const pulse = new Pulse((message) => link?.send(message) ?? false, silent);
 const stage = new Stage(document.getElementById("stage"), told("cameras") ?? [], { wanted: watch, now: () => pulse.now(), drawn });
 const remarks = new Remarks(desk);
@@ -44,6 +46,7 @@ link = new Link(desk.dataset.socket, {
     if (message.type === "status") onStatus(message);
     else if (message.type === "telemetry") plots.forEach((plot) => plot.add(message));
     else if (message.type === "pong") pulse.answered(message);
+    else if (message.type === "reply") emergency.answered(message);
   },
   bytes(buffer) {
     const view = new DataView(buffer);
@@ -75,6 +78,7 @@ function onStatus(status) {
   else stage.gone("Rig offline");
   controls.show(status);
   remarks.show(status);
+  emergency.show(status);
   timer.show(status);
   loopTime.show(online ? status.counters?.loop : null);
   if (online) facts.show(status);

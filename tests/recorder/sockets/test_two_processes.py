@@ -84,6 +84,17 @@ async def test_it_brings_a_command_across(two: Any, fake_rig: Any) -> None:
         assert (status, [command["name"] for command in rig.commands]) == (200, ["stop"])
 
 
+async def test_it_brings_an_emergency_stop_across(two: Any, fake_rig: Any, listen: Any) -> None:
+    first, second = two
+    rig = fake_rig(first, f"rig-{uuid.uuid4().hex[:8]}")
+    async with rig.running(), second.browser(f"/ws/live/{rig.name}/") as ws:
+        await ws.send('{"type": "emergency_stop", "id": "1"}')
+        assert (await listen.words(ws, lambda m: m["type"] == "reply" and m["id"] == "1"))["ok"] is True
+        status, _ = await second.ask("POST", f"/rigs/{rig.name}/commands/emergency_stop", {})
+        assert status == 200
+        assert [command["name"] for command in rig.commands] == ["emergency_stop"] * 2
+
+
 async def test_a_process_of_another_release_may_share_the_layer(two: Any, redis_url: str, fake_rig: Any) -> None:
     """What a newer one asks for is ignored; an older one sends no version, and is served."""
     first, _ = two

@@ -1,0 +1,127 @@
+"""The emergency stop on the record page: its button and key work in every state, and it says what is confirmed."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from tests.support import browser
+from tests.support.desk_data import call, until
+
+pytestmark = pytest.mark.browser
+ADDRESS = "/api/rigs/bench-1"
+
+
+# The rest pose of this rig is for the last test.
+RIG = browser.RIG.replace(
+    'kind = "sim"\n', 'kind = "sim"\non_end = "rest"\nrest = { "shoulder_pan.pos" = 0 }\nrest_speed = 90\n', 1
+)
+
+
+@pytest.fixture
+def page(visit: Any) -> Iterator[Page]:
+    """The record page of a rig that is ready."""
+    page: Page = visit("/")
+    until(lambda: [rig["name"] for rig in call(page, "GET", "/api/rigs")["items"]], ["bench-1"])
+    page.goto("/record/bench-1/")
+    expect(page.locator("#state")).to_have_text("ready")
+    yield page
+    page.unroute_all()
+    if call(page, "GET", ADDRESS)["state"] == "error":
+        call(page, "POST", f"{ADDRESS}/commands/clear_error", {})
+
+
+def stopped(page: Page) -> None:
+    expect(page.locator("#estop")).to_have_attribute("data-stop", "stopped")
+    expect(page.locator("#state")).to_have_text("needs help")
+    expect(page.locator("#blockers")).to_contain_text("Emergency stop")
+    expect(page.locator("#estop-alarm")).to_be_hidden()
+
+
+def test_the_button_stops_the_rig_until_the_error_is_cleared(page: Page) -> None:
+    page.locator("#estop button").click()
+    stopped(page)
+    page.locator("#big").click()
+    expect(page.locator("#state")).to_have_text("ready")
+    expect(page.locator("#estop button")).to_contain_text("Emergency stop")
+
+
+def test_the_key_works_while_typing_and_over_a_dialog(page: Page) -> None:
+    page.locator("#record-form [name=task]").focus()
+    page.keyboard.type("push the c")
+    page.keyboard.press("Shift+Escape")
+    stopped(page)
+    expect(page.locator("#record-form [name=task]")).to_be_focused()
+    page.locator("#big").click()
+    expect(page.locator("#state")).to_have_text("ready")
+    page.keyboard.press("?")
+    expect(page.locator("#keys")).to_be_visible()
+    page.keyboard.press("Shift+Escape")
+    stopped(page)
+    expect(page.locator("#keys")).to_be_visible()
+
+
+def test_it_ends_a_take_and_keeps_it(page: Page) -> None:
+    page.locator("#record-form [name=title]").fill("Stopped")
+    page.locator("#record-form [name=task]").fill("push the cube")
+    page.locator("#record-form [name=countdown_s]").fill("0")
+    page.locator("#big").click()
+    expect(page.locator("#state")).to_have_text("recording")
+    expect(page.locator("#timer")).not_to_have_text("0:00.0")
+    page.keyboard.press("Shift+Escape")
+    stopped(page)
+    expect(page.locator(".session .take")).to_have_count(1)
+    expect(page.locator(".session .take")).to_contain_text("emergency stop")
+
+
+@pytest.mark.parametrize("broken", ["socket", "requests"])
+def test_one_of_its_two_ways_is_enough(page: Page, broken: str) -> None:
+    def never_answer(route: Route) -> None:
+        pass
+
+    if broken == "requests":
+        page.route("**/commands/emergency_stop", never_answer)
+    else:
+        page.evaluate("WebSocket.prototype.send = () => {}")
+    page.locator("#estop button").click()
+    stopped(page)
+
+
+def test_it_sends_people_to_the_power_switch_where_nothing_is_confirmed(page: Page) -> None:
+    host = re.search(r"process (\d+)", call(page, "GET", ADDRESS)["host"])
+    assert host is not None
+    os.kill(int(host[1]), signal.SIGSTOP)
+    try:
+        page.keyboard.press("Shift+Escape")
+        alarm = page.locator("#estop-alarm")
+        expect(alarm).to_be_visible()
+        expect(alarm).to_contain_text("power switch")
+        assert page.evaluate("parseFloat(getComputedStyle(document.querySelector('#estop-alarm b')).fontSize)") >= 40
+    finally:
+        os.kill(int(host[1]), signal.SIGCONT)
+    stopped(page)
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_the_button_stays_in_sight(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 700})
+    page.evaluate("document.querySelector('.control-side').style.minHeight = '3000px'")
+    page.evaluate("document.querySelector('.desk').style.minHeight = '3000px'")
+    page.mouse.wheel(0, 1500)
+    page.wait_for_function("scrollY > 500")
+    box = page.locator("#estop button").bounding_box()
+    assert box is not None and box["y"] >= 40 and box["y"] + box["height"] <= 700
+    assert page.evaluate(
+        "([x, y]) => document.elementFromPoint(x, y)?.closest('#estop') !== null",
+        [box["x"] + box["width"] / 2, box["y"] + box["height"] / 2],
+    )
+
+
+def test_the_page_says_what_the_robot_does_at_the_end(page: Page) -> None:
+    expect(page.locator("[data-fact=ending]")).to_contain_text("moves to its rest pose")

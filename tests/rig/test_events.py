@@ -1,0 +1,231 @@
+"""Devices ask for things themselves: a pedal records, a button labels the take, a person takes over from a policy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from robotdata.capture.config import parse_config
+from robotdata.capture.registry import Registry
+from robotdata.dataset import DatasetFolder, DatasetSpec, commit_episodes, verify_dataset
+from robotdata.export import encode_camera, load_encoded, new_episode, plan_take
+from robotdata.rig.machine import Machine
+from robotdata.rig.protocol import as_command
+from robotdata.rig.rig import Rig
+from robotdata.rig.status import Reporter
+from robotdata.spool import Take, read_manifest
+from robotdata.video import EncodeSettings
+from tests.rig.conftest import FRONT, until
+
+JOINTS = {"dtype": "float32", "shape": [2], "names": ["a", "b"]}
+
+
+class Pedal:
+    """A robot and its teleoperator; the events that a test puts into `waiting` are given one a tick."""
+
+    robot_type = "pedal"
+    features: dict[str, Any] = {"action": JOINTS, "observation.state": JOINTS}
+    interventions = True
+
+    def __init__(self) -> None:
+        self.waiting: list[Any] = []
+        self.acts = 0
+
+    def connect(self) -> None: ...
+
+    def disconnect(self) -> None: ...
+
+    def observe(self) -> Any:
+        return {"observation.state": np.zeros(2, np.float32)}
+
+    def action(self, observation: Any) -> Any:
+        return np.zeros(2, np.float32)
+
+    def act(self, action: Any) -> Any:
+        self.acts += 1
+        return action
+
+    def events(self) -> Any:
+        return [self.waiting.pop(0)] if self.waiting else []
+
+
+class Leader:
+    """A teleoperator without events."""
+
+    connect, disconnect, action = Pedal.connect, Pedal.disconnect, Pedal.action
+
+
+class Desk:
+    """A rig with a pedal, in this process."""
+
+    def __init__(self, spool: Path, pedal: Any) -> None:
+        self.pedal, self.spool = pedal, spool
+        registry = Registry()
+        registry.add("robot", "pedal", lambda context, options: pedal)
+        registry.add("teleoperator", "leader", lambda context, options: Leader())
+        tables = {"rig": {"name": "desk", "fps": 100}, "robot": {"kind": "pedal"}, "teleoperator": {"kind": "leader"}}
+        tables |= {"cameras": {"front": {"kind": "sim", "width": 64, "height": 48, "sync": "tick"}}}
+        self.machine = Machine(Rig(parse_config(tables, "test"), spool, registry=registry))
+        self.told: list[tuple[str, dict[str, Any]]] = []
+        self.machine.on_take = lambda event, manifest: self.told.append((event, dict(manifest)))
+        self.machine.start()
+        until(lambda: self.machine.state == "idle")
+
+    def press(self, event: str) -> None:
+        self.pedal.waiting.append(event)
+
+    def record(self, **args: Any) -> None:
+        self.machine.execute(as_command("record", task="push", **args))
+        self.ticks(3)
+
+    def ticks(self, count: int) -> None:
+        until(lambda: self.machine.take is not None and self.machine.take.ticks >= count)
+
+    def ended(self) -> list[dict[str, Any]]:
+        return [manifest for event, manifest in self.told if event != "started"]
+
+
+def committed(desk: Desk) -> DatasetFolder:
+    """A dataset of the first take that has ended."""
+    work = desk.spool.parent
+    with Take.open(desk.spool / desk.ended()[0]["id"]) as take:
+        plan, path = plan_take(take), work / "front.mp4"
+        encode_camera(take, plan, FRONT, path, EncodeSettings(codec="h264", preset="ultrafast", g=2), token="one")
+        encoded = load_encoded(path)
+        assert encoded is not None
+        episode = new_episode(take, plan, "push", {FRONT: encoded}, take.id, {})
+        spec = DatasetSpec(100, "pedal", take.manifest["features"])
+        root = work / "datasets/pedal"
+        commit_episodes(root, spec, [episode], work=work / "datasets/.work", revisions=work / "datasets/.old")
+    return DatasetFolder.open(root)
+
+
+@pytest.fixture
+def make_desk(tmp_path: Path) -> Iterator[Callable[..., Desk]]:
+    made: list[Desk] = []
+
+    def make(pedal: Any = None) -> Desk:
+        made.append(Desk(tmp_path / "spool", pedal or Pedal()))
+        return made[-1]
+
+    yield make
+    for desk in made:
+        desk.machine.stop()
+
+
+@pytest.fixture
+def desk(make_desk: Callable[..., Desk]) -> Desk:
+    return make_desk()
+
+
+def test_a_pedal_stops_and_starts_takes(desk: Desk) -> None:
+    desk.press("start")
+    until(lambda: "press Record" in (desk.machine.message or ""))
+    desk.record()
+    desk.press("stop")
+    until(lambda: len(desk.ended()) == 1)
+    desk.press("start")
+    desk.ticks(3)
+    desk.press("discard")
+    until(lambda: len(desk.ended()) == 2)
+    first, second = desk.ended()
+    assert (first["end_reason"], second["end_reason"], second["task"]) == ("stop", "discard", "push")
+    assert first["id"] != second["id"] and second["curation"]["verdict"] == "reject"
+
+
+def test_a_pedal_records_again_and_ends_a_reset(desk: Desk) -> None:
+    desk.record(reset_s=60)
+    desk.press("rerecord")
+    until(lambda: len(desk.ended()) == 1)
+    desk.ticks(3)
+    desk.press("stop")
+    until(lambda: desk.machine.state == "resetting")
+    desk.press("start")
+    desk.ticks(3)
+    assert desk.ended()[0]["end_reason"] == "rerecord"
+
+
+def test_what_is_not_allowed_now_is_said_and_changes_nothing(desk: Desk) -> None:
+    desk.press("stop")
+    until(lambda: "cannot stop while the rig is idle" in (desk.machine.message or ""))
+    assert desk.machine.state == "idle"
+
+
+def test_success_and_failure_label_the_running_take_and_the_last_one(desk: Desk) -> None:
+    desk.record()
+    desk.press("failure")
+    desk.press("success")
+    until(lambda: desk.machine.take is not None and desk.machine.take.remarks.outcome == "success")
+    desk.press("stop")
+    until(lambda: desk.ended())
+    folder = desk.spool / desk.ended()[0]["id"]
+    assert read_manifest(folder)["curation"]["labels"] == ["success"]
+    desk.press("failure")
+    until(lambda: read_manifest(folder)["curation"]["labels"] == ["failure"])
+    assert desk.told[-1][0] == "saved"
+
+
+def test_an_emergency_stop_of_a_device_comes_before_its_next_action(desk: Desk) -> None:
+    desk.record()
+    seen: list[int] = []
+    acting = desk.pedal.events
+
+    def events() -> Any:
+        found = acting()
+        if "emergency_stop" in found:
+            seen.append(desk.pedal.acts)
+        return found
+
+    desk.pedal.events = events
+    desk.press("emergency_stop")
+    until(lambda: desk.machine.state == "error" and desk.ended())
+    assert desk.ended()[0]["end_reason"] == "emergency_stop" and desk.pedal.acts == seen[0]
+
+
+def test_an_intervention_is_in_the_rows_of_its_time(desk: Desk) -> None:
+    desk.record()
+    desk.press("intervention_on")
+    until(lambda: desk.machine.rig.loop.events.intervenes)
+    assert desk.machine.take is not None
+    desk.ticks(desk.machine.take.ticks + 3)
+    desk.press("intervention_off")
+    until(lambda: not desk.machine.rig.loop.events.intervenes)
+    desk.ticks(desk.machine.take.ticks + 3)
+    desk.press("stop")
+    until(lambda: desk.ended())
+    with Take.open(desk.spool / desk.ended()[0]["id"]) as take:
+        flags = take.signal("intervention").reshape(-1).astype(int)
+    assert flags[0] == flags[-1] == 0 and flags.sum() >= 3 and np.abs(np.diff(flags)).sum() == 2
+    dataset = committed(desk)
+    assert np.array_equal(dataset.rows(0)["intervention"].reshape(-1).astype(int), flags)
+    report = verify_dataset(dataset.root, deep=True)
+    assert (report.problems, report.notes) == ([], [])
+
+
+def test_a_device_that_does_not_declare_interventions_adds_no_feature(make_desk: Callable[..., Desk]) -> None:
+    pedal = Pedal()
+    pedal.interventions = False
+    desk = make_desk(pedal)
+    assert "intervention" not in desk.machine.rig.features
+    desk.press("intervention_on")
+    until(lambda: desk.machine.events.unknown)
+
+
+def test_an_unknown_event_is_one_warning(desk: Desk) -> None:
+    for _ in range(5):
+        desk.press("dance")
+    until(lambda: not desk.pedal.waiting)
+    until(lambda: desk.machine.events.unknown)
+    warnings = [each for each in Reporter(desk.machine).status()["warnings"] if each["code"] == "unknown_event"]
+    assert len(warnings) == 1 and "'dance'" in warnings[0]["text"] and warnings[0]["device"] == "robot"
+
+
+@pytest.mark.parametrize("rubbish", ["stop", 7, None, ["stop", 3]])
+def test_a_device_whose_events_are_none_fails_like_any_other(desk: Desk, rubbish: Any) -> None:
+    desk.pedal.events = lambda: rubbish
+    until(lambda: desk.machine.state == "error")
+    assert desk.machine.problem is not None and "events returns" in desk.machine.problem.reason
