@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from robotdata.capture import clock
-from robotdata.capture.config import CameraConfig, RigConfig
+from robotdata.capture.config import CameraConfig, DeviceConfig, RigConfig
 from robotdata.capture.devices import DeviceContext, Picture, TickCamera
 from robotdata.capture.errors import CaptureError, DeviceError
 from robotdata.capture.registry import Registry
@@ -139,14 +139,14 @@ def check_rig(config: RigConfig, registry: Registry) -> int:
         raise Interrupted
 
     signal.signal(signal.SIGTERM, interrupt)
-    teleoperator, robot, cameras = _devices(config, registry)
-    everything = [robot, teleoperator, *(camera for camera, _ in cameras)]
+    teleoperators, robot, cameras = _devices(config, registry)
+    everything = [robot, *teleoperators, *(camera for camera, _ in cameras)]
     try:
         for device in everything:
             device.create()
-        _connect([teleoperator, *(camera for camera, _ in cameras)])
+        _connect([*teleoperators, *(camera for camera, _ in cameras)])
         _connect([robot])  # last, so that it holds torque for the shortest time
-        _read(robot, teleoperator)
+        _read(robot, teleoperators)
         _read_cameras(cameras)
     except Interrupted:
         for device in everything:
@@ -164,17 +164,24 @@ def _give_up() -> None:
     raise DeviceError("was not tried to the end, because the check took too long")
 
 
-def _devices(config: RigConfig, registry: Registry) -> tuple[Tried, Tried, list[tuple[Tried, CameraConfig]]]:
+def _devices(config: RigConfig, registry: Registry) -> tuple[list[Tried], Tried, list[tuple[Tried, CameraConfig]]]:
     context = DeviceContext(config.name, config.fps)
-    robot, teleoperator = config.robot, config.teleoperator
+    robot = config.robot
     return (
-        Tried("teleoperator", lambda: registry.teleoperator(teleoperator.kind, context, teleoperator.options)),
+        [
+            Tried(f"teleoperator {name}".strip(), _teleoperator_maker(registry, context, each))
+            for name, each in config.teleoperators.items()
+        ],
         Tried("robot", lambda: registry.robot(robot.kind, context, robot.options)),
         [
             (Tried(f"camera {camera.name}", _maker(registry, context, camera, index)), camera)
             for index, camera in enumerate(config.cameras)
         ],
     )
+
+
+def _teleoperator_maker(registry: Registry, context: DeviceContext, config: DeviceConfig) -> Step:
+    return lambda: registry.teleoperator(config.kind, context, config.options)
 
 
 def _maker(registry: Registry, context: DeviceContext, camera: CameraConfig, index: int) -> Step:
@@ -189,8 +196,8 @@ def _connect(devices: Sequence[Tried]) -> None:
             device.wait_for(call, "connect", end)
 
 
-def _read(robot: Tried, teleoperator: Tried) -> None:
-    """Read joint positions of both, and compare their names."""
+def _read(robot: Tried, teleoperators: Sequence[Tried]) -> None:
+    """Read joint positions of all, and compare the names of a robot and its only teleoperator."""
     values: RowValues | None = None
     observation: Any = {}
     if robot.ok:
@@ -198,6 +205,11 @@ def _read(robot: Tried, teleoperator: Tried) -> None:
         values = robot.attempt(lambda: RowValues(robot.driver.features))
         robot.attempt(lambda: values and values.observation(observation))
         robot.text = robot.text or f"{robot.driver.robot_type}, {_joints(robot.driver.features)}"
+    for teleoperator in teleoperators:
+        _read_teleoperator(teleoperator, robot, observation, compare=len(teleoperators) == 1)
+
+
+def _read_teleoperator(teleoperator: Tried, robot: Tried, observation: Any, *, compare: bool) -> None:
     if not teleoperator.ok:
         return
     call = teleoperator.worker.call(lambda: teleoperator.driver.action(observation or {}))
@@ -207,7 +219,7 @@ def _read(robot: Tried, teleoperator: Tried) -> None:
     if action is None:
         return
     features = getattr(teleoperator.driver, "features", None)
-    if robot.ok:
+    if robot.ok and compare:
         teleoperator.attempt(lambda: RowValues(robot.driver.features, features).requested_action(action))
     teleoperator.text = teleoperator.text or _count(np.asarray(action).size)
 

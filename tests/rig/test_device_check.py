@@ -59,7 +59,11 @@ config = parse_config(
     {
         "rig": {"name": "bench", "fps": 10},
         "robot": {"kind": "probe", "as": "robot"},
-        "teleoperator": {"kind": "probe", "as": "leader"},
+        **(
+            {"teleoperators": {"arm": {"kind": "probe", "as": "arm"}, "base": {"kind": "probe", "as": "base"}}}
+            if faults.get("two")
+            else {"teleoperator": {"kind": "probe", "as": "leader"}}
+        ),
         "cameras": {"front": {"kind": "probe", "width": 64, "height": 64}},
     },
     "test",
@@ -84,10 +88,9 @@ class Check:
         with self.process:
             output, self.errors = self.process.communicate(timeout=120)
         self.lines = {line["device"]: line for line in map(json.loads, output.splitlines())}
-        self.calls = {
-            name: [method for each, method in map(str.split, self.notes.read_text().splitlines()) if each == name]
-            for name in ("robot", "leader", "front")
-        }
+        self.calls: dict[str, list[str]] = {}
+        for name, method in map(str.split, self.notes.read_text().splitlines()):
+            self.calls.setdefault(name, []).append(method)
         return self
 
 
@@ -99,6 +102,17 @@ def test_every_device_is_connected_read_and_released(tmp_path: Path) -> None:
     assert check.calls["robot"] == ["connect", "observe", "disconnect"]
     assert check.calls["leader"] == ["connect", "action", "disconnect"]
     assert check.calls["front"][0] == "connect" and check.calls["front"][-1] == "disconnect"
+
+
+def test_each_of_several_teleoperators_is_tried(tmp_path: Path) -> None:
+    check = Check(tmp_path, "two=1", "base.action=raise").end()
+    assert check.process.returncode == 1
+    assert check.lines["teleoperator arm"]["text"] == "2 joints"
+    assert "no such bus" in check.lines["teleoperator base"]["text"]
+    assert {name: calls[-1] for name, calls in check.calls.items() if name in ("arm", "base")} == {
+        "arm": "disconnect",
+        "base": "disconnect",
+    }
 
 
 @pytest.mark.parametrize(
