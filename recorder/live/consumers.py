@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Sequence
 from typing import Any
 
 from recorder.actor import Actor, ActorKind
@@ -15,12 +14,14 @@ from recorder.live import rigs
 from recorder.live.change_feed import recently_moved, watcher
 from recorder.live.emergency import stop_rig
 from recorder.live.hub import SILENT_S, CameraRates, Feed, Viewer, hub
+from recorder.live.inputs import InputRelay
 from recorder.live.layer import LAYER_ERRORS, is_readable
 from recorder.live.machine_socket import FENCED, TRY_AGAIN, MachineSocket
 from recorder.live.messages import Moved
 from recorder.live.relay import Inbound, Outbound, is_scaled_out, watch_group
 from recorder.live.rig_messages import (
     BadTake,
+    Heard,
     Hello,
     Reply,
     Status,
@@ -52,7 +53,8 @@ class RigConsumer(MachineSocket):
     feed: Feed | None = None
     rows: RigRows | None = None
     outbound: Outbound | None = None
-    cameras: Sequence[dict[str, Any]] = ()
+    described: dict[str, Any] = {}
+    inputs: InputRelay | None = None
     silent_s = SILENT_S
 
     async def on_bytes(self, data: bytes) -> None:
@@ -82,6 +84,8 @@ class RigConsumer(MachineSocket):
             await self.on_take(message.take, self.rows)
         elif isinstance(message, Reply):
             await self.answer(message.model_dump(mode="json"))
+        elif isinstance(message, Heard) and self.inputs is not None:
+            await self.inputs.answer(message)
 
     async def on_hello(self, hello: Hello) -> None:
         """Register the rig and start its feed, or refuse it. Raise BadMessage for a second hello."""
@@ -93,12 +97,15 @@ class RigConsumer(MachineSocket):
         except Refused as refusal:
             await self.refuse(refusal)
             return
-        self.name, self.cameras = rig.name, rig.cameras
+        self.name = rig.name
+        self.described = {"cameras": rig.cameras, "inputs": hello.rig.inputs}
+        self.inputs = InputRelay(self.channel_layer, self.say)
+        self.keep(self.inputs.run())
         await self.say({"type": "welcome", "protocol": VERSION})
-        self.rows = RigRows(name=self.name, actor=actor, connection=self.channel_name, cameras=self.cameras)
+        self.rows = RigRows(name=self.name, actor=actor, connection=self.channel_name, cameras=rig.cameras)
         self.keep(self.close_when_ended(self.rows))
         self.feed = hub.attach(self.name, self.on_rates, self.stop_now)
-        self.feed.publish_status({**hello.status, "online": True, "cameras": self.cameras})
+        self.feed.publish_status({**hello.status, "online": True, **self.described})
         if is_scaled_out():
             self.outbound = Outbound(hub, self.name)
             try:
@@ -114,7 +121,7 @@ class RigConsumer(MachineSocket):
         if self.feed is None or self.rows is None:
             return
         self.heard_at = time.monotonic()
-        self.feed.publish_status({**status, "online": True, "cameras": self.cameras})
+        self.feed.publish_status({**status, "online": True, **self.described})
         self.rows.status(status)
 
     async def on_take(self, take: dict[str, Any], rows: RigRows) -> None:
@@ -144,6 +151,11 @@ class RigConsumer(MachineSocket):
     async def rig_command(self, event: dict[str, Any]) -> None:
         """Send a command to the rig. Called over the channel layer by `rig_commands.send_command`."""
         await self.pass_on("command", event)
+
+    async def rig_input(self, event: dict[str, Any]) -> None:
+        """Send a browser's message to a device of the rig. Called over the channel layer by `InputConsumer`."""
+        if self.inputs is not None and is_readable(event):
+            self.inputs.take(event["sender"], event["device"], event["body"])
 
     async def rig_watch(self, event: dict[str, Any]) -> None:
         """Record what another web process watches. Called over the channel layer."""

@@ -199,7 +199,7 @@ class Feed:
         """Publish an offline status, unless the rig is offline already."""
         if self.online:
             last = self.status or {}
-            kept_fields: dict[str, Any] = {key: last[key] for key in ("disk", "cameras") if key in last}
+            kept_fields: dict[str, Any] = {key: last[key] for key in ("disk", "cameras", "inputs") if key in last}
             offline = offline_status(self.name, cut_off=last.get("take"))
             self.publish_status({**offline, **kept_fields, "since": time.time()})
 

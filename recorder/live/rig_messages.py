@@ -61,6 +61,15 @@ def _as_status(value: Any) -> Any:
 MaybeWords = Annotated[str, BeforeValidator(_as_words)]
 
 
+def _as_inputs(value: Any) -> dict[str, Any]:
+    """Return what pages may drive; invalid parts are left out."""
+    if not isinstance(value, dict):
+        return {}
+    fields = Fields(value)
+    check_shape(fields, protocol.InputsInfo)
+    return _note("hello", (fields.checked, fields.odd))
+
+
 class UnknownMessage(Exception):
     """An unknown message type, which newer rigs may send; it is ignored."""
 
@@ -98,6 +107,7 @@ class RigInfo(Loose):
     features: Annotated[dict[str, Any], BeforeValidator(_as_features)]
     recorded_action: MaybeWords = ""
     cameras: list[Camera] = Field(max_length=MAX_CAMERAS)
+    inputs: Annotated[dict[str, Any], BeforeValidator(_as_inputs)] = Field(default_factory=dict)
     software: MaybeWords = ""
     pid: Annotated[int, BeforeValidator(_as_pid)] = 0
     host: MaybeWords = ""
@@ -159,13 +169,23 @@ class Reply(Loose):
     error: Annotated[dict[str, Any] | None, BeforeValidator(_as_error)] = None
 
 
-Message = Hello | Status | TakeMoved | Telemetry | Reply
+class Heard(Loose):
+    """The answer of a rig's device to a message of the browser `to`."""
+
+    type: Literal["heard"]
+    device: str = Field(max_length=200)
+    to: str = Field(max_length=200)
+    body: dict[str, Any]
+
+
+Message = Hello | Status | TakeMoved | Telemetry | Reply | Heard
 KINDS: dict[str, type[Message]] = {
     "hello": Hello,
     "status": Status,
     "take": TakeMoved,
     "telemetry": Telemetry,
     "reply": Reply,
+    "heard": Heard,
 }
 
 

@@ -129,7 +129,7 @@ def live_status(*, name: str) -> dict[str, Any]:
         unknown = offline_status(name, f"Rig {name} has never connected: start it.")
         return {**unknown, **readiness_of(RigState.OFFLINE, {}, []).as_dict()}
     if not rig.is_online:
-        last_fields = {key: rig.status[key] for key in ("disk",) if key in rig.status}
+        last_fields = {key: rig.status[key] for key in ("disk", "inputs") if key in rig.status}
         offline = offline_status(name, cut_off=rig.status.get("take"))
         status = {**offline, **last_fields, "since": rig.state_since.timestamp()}
     else:
@@ -157,12 +157,12 @@ def unfinished_takes(*, name: str, current: str | None) -> list[str]:
     return [str(pk) for pk in rows.values_list("pk", flat=True)[:100] if str(pk) != current]
 
 
-_CONNECTION_FIELDS = ("connected_at", "started_as")
+_CONNECTION_FIELDS = ("connected_at", "started_as", "inputs")
 
 
 def _connection_fields(hello: Hello, now: datetime) -> dict[str, Any]:
-    """Return what hello contains and statuses do not repeat: the time of connection and the rig's start command."""
-    return {"connected_at": now.timestamp(), "started_as": hello.rig.started_as}
+    """Return what hello contains and statuses do not repeat: when it came, the start command, what pages may drive."""
+    return {"connected_at": now.timestamp(), "started_as": hello.rig.started_as, "inputs": hello.rig.inputs}
 
 
 def _stored_fields(status: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,8 @@ Action = NDArray[np.float32]
 Features = Mapping[str, Mapping[str, Any]]
 INTERVENTION = "intervention"
 """The feature that says in which rows a person corrected a policy; LeRobot's name for it."""
+ROBOT_FEATURES = "robot.features"
+"""Where a teleoperator finds the `features` of the rig's robot in `DeviceContext.shared`."""
 
 
 @dataclass(frozen=True, slots=True)

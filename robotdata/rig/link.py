@@ -14,6 +14,7 @@ from websockets.asyncio.client import ClientConnection
 
 from robotdata.capture import clock
 from robotdata.rig import protocol
+from robotdata.rig.browser_inputs import InputDoor
 from robotdata.rig.connection import Connection, LinkRejected
 from robotdata.rig.machine import Machine
 from robotdata.rig.protocol import CommandRefused
@@ -77,11 +78,14 @@ class Link:
         await socket.send(protocol.encode(hello))
         self._connection.established()
         commands: asyncio.Queue[Mapping[str, Any]] = asyncio.Queue()
-        tasks = {
-            asyncio.create_task(self._receive(socket, commands)),
-            asyncio.create_task(self._execute(commands)),
-            asyncio.create_task(self._send(socket)),
-        }
+        inputs = InputDoor(self._machine.rig.inputs)
+        works = (
+            self._receive(socket, commands, inputs),
+            self._execute(commands),
+            self._send(socket),
+            inputs.send(socket.send),
+        )
+        tasks = {asyncio.create_task(work) for work in works}
         try:
             done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in pending:
@@ -93,7 +97,9 @@ class Link:
         for task in done:
             task.result()
 
-    async def _receive(self, socket: ClientConnection, commands: asyncio.Queue[Mapping[str, Any]]) -> None:
+    async def _receive(
+        self, socket: ClientConnection, commands: asyncio.Queue[Mapping[str, Any]], inputs: InputDoor
+    ) -> None:
         """Take in messages, and never wait for a command: an emergency stop may come next."""
         async for data in socket:
             message = protocol.decode(data)
@@ -107,6 +113,8 @@ class Link:
                 await socket.send(protocol.encode(reply))
             elif message["type"] == "command":
                 commands.put_nowait(message)
+            elif message["type"] == "input":
+                inputs.take(message)
 
     def _watch(self, watched: dict[str, float]) -> None:
         """Send previews of these cameras at so many frames per second, and of no others."""

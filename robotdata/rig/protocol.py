@@ -38,6 +38,36 @@ class CameraInfo(TypedDict):
     fps: float
 
 
+class JointInfo(TypedDict):
+    """A joint that pages drive (`capture.browser_joints.Joint`), with the name that people read as `label`."""
+
+    name: str
+    label: str
+    low: float
+    high: float
+    speed: float
+    unit: Annotated[str, Limit(20)]
+    velocity: bool
+    keys: Annotated[list[str], Limit(2)]
+    axis: float | None
+    invert: bool
+    plus_button: float | None
+    minus_button: float | None
+
+
+class DriveInfo(TypedDict):
+    """The teleoperator of the kind `browser`; `hold_button` is the button of a gamepad that must be held."""
+
+    joints: list[JointInfo]
+    hold_button: float
+
+
+class InputsInfo(TypedDict):
+    """The devices that take messages from browsers."""
+
+    teleoperator: NotRequired[DriveInfo]
+
+
 class RigInfo(TypedDict):
     """The rig in `hello`: `fps` is the control loop's rate in Hz, `features` are LeRobot's.
 
@@ -51,6 +81,7 @@ class RigInfo(TypedDict):
     features: dict[str, Any]
     recorded_action: NotRequired[str]
     cameras: list[CameraInfo]
+    inputs: NotRequired[dict[str, Any]]
     software: str
     pid: int
     host: str
@@ -225,6 +256,15 @@ class Reply(TypedDict):
     id: str
     ok: bool
     error: ReplyError | None
+
+
+class Heard(TypedDict):
+    """The answer of a device to the `input` of the browser `to`."""
+
+    type: Literal["heard"]
+    device: str
+    to: str
+    body: dict[str, Any]
 
 
 class CommandRefused(Exception):

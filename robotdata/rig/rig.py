@@ -12,6 +12,7 @@ from robotdata.capture.camera_thread import CameraThread
 from robotdata.capture.config import CameraConfig, RigConfig
 from robotdata.capture.devices import INTERVENTION, DeviceContext, Robot
 from robotdata.capture.errors import ConfigError
+from robotdata.capture.inputs import Inputs
 from robotdata.capture.loop import ControlLoop
 from robotdata.capture.registry import Registry
 from robotdata.capture.session import Timeouts
@@ -44,6 +45,7 @@ class Rig:
         self.spool = spool
         self.started_as = ""  # the shell command that starts this rig again, without server address and token
         context = DeviceContext(config.name, config.fps)
+        self.inputs = Inputs.of(context.shared)
         robot = registry.robot(config.robot.kind, context, config.robot.options)
         teleoperators = {
             name: registry.teleoperator(each.kind, context, each.options) for name, each in config.teleoperators.items()

@@ -100,6 +100,7 @@ class Reporter:
                     {"key": c.key, "name": c.name, "width": c.width, "height": c.height, "fps": c.fps}
                     for c in config.cameras
                 ],
+                "inputs": self._rig.inputs.describe(),
                 "software": SOFTWARE,
                 "pid": os.getpid(),
                 "host": socket.gethostname(),

@@ -143,6 +143,8 @@ class FakeRig:
         self.takes = takes or []
         self.state = "idle"
         self.commands: list[dict[str, Any]] = []
+        self.inputs: list[dict[str, Any]] = []
+        self.described: dict[str, Any] = {}
         self.watched: dict[str, float] = {}
         self.answer: Callable[[dict[str, Any]], dict[str, Any] | None] = lambda command: {"ok": True, "error": None}
         self.ws: ClientConnection | None = None
@@ -156,7 +158,7 @@ class FakeRig:
         ]
         features = {"action": {"dtype": "float32", "shape": [2], "names": ["a.pos", "b.pos"]}}
         rig = {"name": self.name, "robot_type": "fake", "fps": 30, "features": features, "cameras": cameras}
-        rig |= {"software": "test", "pid": self.pid, "host": "bench", "spool": "/tmp"}
+        rig |= {"inputs": self.described, "software": "test", "pid": self.pid, "host": "bench", "spool": "/tmp"}
         return {"type": "hello", "protocol": 1, "rig": rig, "status": self.status(), "takes": self.takes}
 
     def status(self) -> dict[str, Any]:
@@ -216,6 +218,8 @@ class FakeRig:
             message = json.loads(text)
             if message["type"] == "watch":
                 self.watched = message["cameras"]
+            elif message["type"] == "input":
+                self.inputs.append(message)
             elif message["type"] == "command":
                 self.commands.append(message)
                 if (reply := self.answer(message)) is not None:

@@ -136,3 +136,14 @@ async def test_it_asks_a_station_that_hangs_on_another_process(two: Any, fake_st
     async with station.running():
         status, said = await second.ask("GET", f"/stations/{station.name}/devices")
         assert (status, said["devices_seq"]) == (200, 5)
+
+
+async def test_it_drives_a_rig_that_hangs_on_another_process(two: Any, fake_rig: Any, listen: Any) -> None:
+    first, second = two
+    rig = fake_rig(first, f"rig-{uuid.uuid4().hex[:8]}")
+    async with rig.running(), second.browser(f"/ws/input/{rig.name}/") as page:
+        await page.send('{"type": "drive", "seq": 3, "hold": false}')
+        message = await listen.until(lambda: rig.inputs and rig.inputs[-1])
+        body = {"seq": 3, "state": "free"}
+        await rig.say({"type": "heard", "device": "teleoperator", "to": message["from"]["id"], "body": body})
+        assert (await listen.words(page, lambda said: said["type"] == "drive"))["state"] == "free"

@@ -1,0 +1,60 @@
+"""Messages from browsers to the devices of a rig, as they come over its link, and the devices' answers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from robotdata.capture.inputs import InputError, Inputs, Sender
+from robotdata.rig.messages import ProtocolError, encode
+
+log = logging.getLogger(__name__)
+MAX_INPUT_BYTES = 8192
+MAX_PER_SECOND = 50
+_LONGEST_ID, _LONGEST_NAME = 200, 150
+_SENDERS = 64
+
+
+def read_input(message: Mapping[str, Any]) -> tuple[str, Sender, Mapping[str, Any]]:
+    """Return device, sender and body of an `input` message. Raises ProtocolError; a device checks the body itself."""
+    device, sender, body = message.get("device"), message.get("from"), message.get("body")
+    if not isinstance(device, str) or not 0 < len(device) <= _LONGEST_ID:
+        raise ProtocolError("an input without a usable 'device'")
+    if not isinstance(sender, Mapping) or not isinstance(body, Mapping):
+        raise ProtocolError("an input without the objects 'from' and 'body'")
+    sender_id, name = sender.get("id"), sender.get("name")
+    if not isinstance(sender_id, str) or not 0 < len(sender_id) <= _LONGEST_ID or not isinstance(name, str):
+        raise ProtocolError("an input whose 'from' lacks a usable 'id' or 'name'")
+    return device, Sender(sender_id, name[:_LONGEST_NAME]), body
+
+
+class InputDoor:
+    """Gives messages to the devices and sends their answers, the newest of each sender and device; nothing queues."""
+
+    def __init__(self, inputs: Inputs) -> None:
+        self._inputs = inputs
+        self._answers: dict[tuple[str, str], dict[str, Any]] = {}
+        self._ready = asyncio.Event()
+
+    def take(self, message: Mapping[str, Any]) -> None:
+        """Pass an `input` message on and keep the answer for `send`. Raises ProtocolError."""
+        device, sender, body = read_input(message)
+        try:
+            answer = self._inputs.offer(device, sender, body)
+        except InputError as error:
+            log.debug("input of %s for %s: %s", sender.name, device, error)
+            answer = {"seq": body.get("seq"), "state": "invalid", "text": str(error)[:500]}
+        if (device, sender.id) not in self._answers and len(self._answers) >= _SENDERS:
+            self._answers.pop(next(iter(self._answers)))
+        self._answers[device, sender.id] = {"type": "heard", "device": device, "to": sender.id, "body": answer}
+        self._ready.set()
+
+    async def send(self, send: Callable[[str], Awaitable[None]]) -> None:
+        """Send the answers as they come, until cancelled."""
+        while True:
+            await self._ready.wait()
+            self._ready.clear()
+            while self._answers:
+                await send(encode(self._answers.pop(next(iter(self._answers)))))
