@@ -113,6 +113,10 @@ class Options:
         self._read |= set(unread)
         return Options(unread, self.where)
 
+    def plain(self, key: str) -> Any:
+        """Return the value of a key as it is in the file, None if it is absent; for a caller that checks it."""
+        return copy.deepcopy(self._get(key, None))
+
     def remaining(self) -> dict[str, Any]:
         """Return the keys that were not read yet as plain values, nested tables as dicts and arrays as lists.
 

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from importlib import metadata
 from typing import Any
 
-from robotdata.capture import pyav_camera, sim
-from robotdata.capture.devices import Camera, DeviceContext, Robot, Teleoperator
+from robotdata.capture import browser_teleoperator, pyav_camera, sim
+from robotdata.capture.devices import ROBOT_FEATURES, Camera, DeviceContext, Robot, Teleoperator
 from robotdata.capture.errors import CaptureError, ConfigError, UnknownDevice
 from robotdata.capture.options import Options
 from robotdata.capture.session import describe_error
@@ -24,7 +24,7 @@ Factory = Callable[[DeviceContext, Options], Any]
 
 BUILT_IN: dict[str, dict[str, Factory]] = {
     "robot": {"sim": sim.make_robot},
-    "teleoperator": {"autopilot": sim.make_autopilot},
+    "teleoperator": {"autopilot": sim.make_autopilot, "browser": browser_teleoperator.make_browser},
     "camera": {"sim": sim.make_camera, "pyav": pyav_camera.make_camera},
 }
 OURS = tuple(
@@ -48,6 +48,7 @@ class Registry:
     def robot(self, kind: str, context: DeviceContext, options: Options) -> Robot:
         """Return a robot that is not yet connected. Raises UnknownDevice or ConfigError."""
         device: Robot = self._create("robot", kind, Robot, context, options)
+        context.shared[ROBOT_FEATURES] = device.features
         return device
 
     def teleoperator(self, kind: str, context: DeviceContext, options: Options) -> Teleoperator:

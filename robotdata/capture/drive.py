@@ -1,0 +1,160 @@
+"""Who drives a robot from a browser and what the driver asks for now: one driver, who holds and whom the rig hears."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import OrderedDict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from robotdata.capture import clock
+from robotdata.capture.inputs import InputError, Sender
+
+SILENT_S = 0.2
+"""A command is dropped when the rig has heard nothing from its driver for so long."""
+LATE_S = 0.4
+"""A command counts only if its browser had an answer of the rig that is at most so old."""
+_BARRED = 64
+_LARGEST = 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class Drive:
+    """A message of a browser that drives.
+
+    `targets` are positions in the joint's unit and `rates` from -1 to 1, by joint. `echo` is the newest `clock` that
+    the browser had from the rig, None before the first.
+    """
+
+    seq: int
+    hold: bool
+    take_over: bool
+    echo: float | None
+    targets: Mapping[str, float]
+    rates: Mapping[str, float]
+
+
+def parse_drive(body: Mapping[str, Any], joints: Collection[str]) -> Drive:
+    """Return the checked message. Raises InputError, naming what is wrong, also for a joint that is not in `joints`."""
+    seq = body.get("seq")
+    if isinstance(seq, bool) or not isinstance(seq, int) or not 0 <= seq < 2**53:
+        raise InputError(f"seq is {seq!r:.40}, want a whole number from 0")
+    echo = body.get("echo")
+    if echo is not None and not _is_number(echo):
+        raise InputError(f"echo is {echo!r:.40}, want the rig's newest clock or null")
+    return Drive(
+        seq=seq,
+        hold=_flag(body, "hold"),
+        take_over=_flag(body, "take_over"),
+        echo=None if echo is None else float(echo),
+        targets=_numbers(body, "targets", joints, _LARGEST),
+        rates=_numbers(body, "rates", joints, 1.0),
+    )
+
+
+class Desk:
+    """The place of the driver, kept while the driver holds and the rig hears from that browser.
+
+    Another browser may drive after that, or takes over with a confirmation. A browser that was refused or lost the
+    place while holding must let go first, so that nobody begins to drive because another one stops. Any thread may
+    call any method.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._driver: Sender | None = None
+        self._newest: Drive | None = None
+        self._heard_at = -math.inf
+        self._epoch = 0
+        self._barred: OrderedDict[str, bool] = OrderedDict()  # by sender: whether only letting go helps
+
+    def hear(self, sender: Sender, message: Drive) -> dict[str, Any]:
+        """Take note of a message; return what it changed, as `state`, and who drives now.
+
+        `state` is `driving`, `free` (nobody drives), `taken` (somebody else does), `release` (this browser must let go
+        first) or `late` (the message was too long on its way and has no effect).
+        """
+        with self._lock:
+            now = clock.monotonic()
+            state = self._state(sender, message, now)
+            driver = self._driver if self._is_driven(now) else None
+            return {
+                "seq": message.seq,
+                "clock": now,
+                "state": state,
+                "driver": driver.name if driver else None,
+                "yours": driver is not None and driver.id == sender.id,
+            }
+
+    def command(self) -> tuple[int, Drive] | None:
+        """Return what the driver asks for now, with a number that changes whenever driving begins; None if nobody."""
+        with self._lock:
+            if self._newest is None or not self._is_driven(clock.monotonic()):
+                return None
+            return self._epoch, self._newest
+
+    def clear(self) -> None:
+        """End the lease; who holds must let go first."""
+        with self._lock:
+            if self._driver is not None:
+                self._bar(self._driver, strictly=True)
+            self._driver = self._newest = None
+
+    def _state(self, sender: Sender, message: Drive, now: float) -> str:
+        is_driven = self._is_driven(now)
+        is_driver = self._driver is not None and self._driver.id == sender.id
+        if not message.hold:
+            self._barred.pop(sender.id, None)
+            if is_driver:
+                self._driver = self._newest = None
+            return "taken" if is_driven and not is_driver else "free"
+        if message.echo is None or not 0 <= now - message.echo <= LATE_S:
+            return "late"
+        strictly = self._barred.get(sender.id)
+        if strictly or (strictly is not None and not message.take_over and not is_driven):
+            return "release"
+        if is_driven and not is_driver:
+            if not message.take_over:
+                self._bar(sender, strictly=False)
+                return "taken"
+            if self._driver is not None:
+                self._bar(self._driver, strictly=True)
+        if not (is_driven and is_driver):
+            self._epoch += 1
+        self._barred.pop(sender.id, None)
+        self._driver, self._newest, self._heard_at = sender, message, now
+        return "driving"
+
+    def _is_driven(self, now: float) -> bool:
+        return self._driver is not None and now - self._heard_at <= SILENT_S
+
+    def _bar(self, sender: Sender, *, strictly: bool) -> None:
+        self._barred[sender.id] = strictly
+        self._barred.move_to_end(sender.id)
+        while len(self._barred) > _BARRED:
+            self._barred.popitem(last=False)
+
+
+def _flag(body: Mapping[str, Any], name: str) -> bool:
+    value = body.get(name, False)
+    if not isinstance(value, bool):
+        raise InputError(f"{name} is {value!r:.40}, want true or false")
+    return value
+
+
+def _numbers(body: Mapping[str, Any], name: str, joints: Collection[str], most: float) -> dict[str, float]:
+    values = body.get(name, {})
+    if not isinstance(values, Mapping) or len(values) > len(joints):
+        raise InputError(f"{name} must be an object of at most {len(joints)} joints")
+    for joint, value in values.items():
+        if joint not in joints:
+            raise InputError(f"{name} has {joint!r:.60}, which is no joint of this robot")
+        if not _is_number(value) or abs(value) > most:
+            raise InputError(f"{name}.{joint} is {value!r:.40}, want a number from {-most:g} to {most:g}")
+    return {joint: float(value) for joint, value in values.items()}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

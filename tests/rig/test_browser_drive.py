@@ -1,0 +1,361 @@
+"""A robot that is driven from a browser, in the rig with its real loop: who drives, how fast, and what stops it."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from robotdata.capture import clock
+from robotdata.capture.config import parse_config
+from robotdata.capture.drive import LATE_S, SILENT_S
+from robotdata.capture.errors import ConfigError
+from robotdata.capture.inputs import InputError, Sender
+from robotdata.capture.registry import Registry
+from robotdata.rig.machine import Machine
+from robotdata.rig.protocol import as_command
+from robotdata.rig.rig import Rig
+from robotdata.rig.status import Reporter
+from robotdata.spool import Take
+from tests.rig.conftest import until
+from tests.support.rig_link import Web, linked, soon
+
+FPS = 50
+SPEED = 20.0
+OLGA, PAUL = Sender("tab-1", "olga"), Sender("tab-2", "paul")
+
+
+class Arm:
+    """Two joints and a wheel; it goes at once where it is sent, unless `stuck`."""
+
+    robot_type = "arm"
+    names = ("pan.pos", "lift.pos", "wheel.vel")
+    features: dict[str, Any] = {
+        "action": {"dtype": "float32", "shape": [3], "names": list(names)},
+        "observation.state": {"dtype": "float32", "shape": [2], "names": ["lift.pos", "pan.pos"]},
+    }
+
+    def __init__(self) -> None:
+        self.at = np.array([10.0, -5.0, 0.0])
+        self.stuck = False
+        self.sent: list[tuple[float, list[float]]] = []  # monotonic seconds, action
+
+    def connect(self) -> None: ...
+
+    def observe(self) -> dict[str, Any]:
+        return {"observation.state": np.array([self.at[1], self.at[0]], np.float32)}
+
+    def act(self, action: Any) -> Any:
+        self.sent.append((clock.monotonic(), [float(value) for value in action]))
+        if not self.stuck:
+            self.at = np.array(action, np.float64)
+        return action
+
+    def disconnect(self) -> None: ...
+
+
+class Blind(Arm):
+    """Observes nothing that the action names."""
+
+    features = {key: {**value, "names": value["names"][:2], "shape": [2]} for key, value in Arm.features.items()}
+    features["observation.state"] = {"dtype": "float32", "shape": [2], "names": ["x", "y"]}
+
+    def act(self, action: Any) -> Any:
+        self.sent.append((clock.monotonic(), [float(value) for value in action]))
+        return action
+
+
+class Bench:
+    """A machine with this arm, and browsers that speak to its teleoperator as its link does."""
+
+    def __init__(self, spool: Path, arm: Arm, teleoperator: dict[str, Any]) -> None:
+        self.arm = arm
+        registry = Registry()
+        registry.add("robot", "arm", lambda context, options: arm)
+        values = {
+            "rig": {"name": "bench", "fps": FPS},
+            "robot": {"kind": "arm"},
+            "teleoperator": {"kind": "browser", **teleoperator},
+        }
+        self.machine = Machine(Rig(parse_config(values, "rig.toml"), spool, registry=registry))
+        self.numbers = itertools.count()
+        self.clock: dict[Sender, float] = {}
+
+    def say(self, sender: Sender = OLGA, **body: Any) -> dict[str, Any]:
+        """One message of this browser, with the newest clock that it had."""
+        body = {"seq": next(self.numbers), "echo": self.clock.get(sender), **body}
+        answer = self.machine.rig.inputs.offer("teleoperator", sender, body)
+        if "echo" in body:
+            self.clock[sender] = answer["clock"]
+        return answer
+
+    def press(self, sender: Sender = OLGA, **body: Any) -> dict[str, Any]:
+        """Let go, and hold again: the first message of somebody who has just come."""
+        self.say(sender, hold=False)
+        return self.say(sender, hold=True, **body)
+
+    def hold_until(self, true: Callable[[], Any], sender: Sender = OLGA, **body: Any) -> None:
+        """Hold, and say so every 10 ms."""
+
+        def step() -> bool:
+            self.say(sender, hold=True, **body)
+            return bool(true())
+
+        until(step)
+
+    def newest(self) -> list[float]:
+        return self.arm.sent[-1][1]
+
+    def ticks(self, count: int = 3) -> None:
+        """Wait for so many further ticks of the loop."""
+        wanted = len(self.arm.sent) + count
+        until(lambda: len(self.arm.sent) >= wanted)
+
+
+MakeBench = Callable[..., Bench]
+
+
+@pytest.fixture
+def make_bench(tmp_path: Path) -> Iterator[MakeBench]:
+    made: list[Bench] = []
+
+    def make(arm: Arm | None = None, **teleoperator: Any) -> Bench:
+        bench = Bench(tmp_path / "spool", arm or Arm(), {"low": -50, "high": 50, "speed": SPEED, **teleoperator})
+        bench.machine.start()
+        made.append(bench)
+        until(lambda: bench.machine.state == "idle" and bench.arm.sent)
+        return bench
+
+    yield make
+    for bench in made:
+        bench.machine.stop()
+
+
+@pytest.fixture
+def bench(make_bench: MakeBench) -> Bench:
+    return make_bench()
+
+
+def steps(sent: list[tuple[float, list[float]]]) -> np.ndarray:
+    return np.abs(np.diff(np.array([action for _, action in sent]), axis=0))
+
+
+def test_a_robot_stays_where_it_is_until_somebody_holds(bench: Bench) -> None:
+    assert bench.newest() == [10, -5, 0]
+    bench.say(hold=False)
+    assert bench.say(hold=False, targets={"pan.pos": 40}, rates={"wheel.vel": 1})["state"] == "free"
+    bench.ticks()
+    assert bench.newest() == [10, -5, 0]
+
+
+def test_it_goes_to_a_target_no_faster_than_its_speed_and_no_further_than_its_limits(bench: Bench) -> None:
+    bench.press()
+    bench.hold_until(lambda: bench.newest()[0] == 14, targets={"pan.pos": 14})
+    bench.hold_until(lambda: bench.newest()[1] == -50, targets={"lift.pos": -1000})
+    assert steps(bench.arm.sent)[:, :2].max() <= SPEED / FPS + 1e-5
+    assert min(action[1] for _, action in bench.arm.sent) == -50
+
+
+def test_it_moves_at_a_rate_and_a_wheel_stands_when_it_is_let_go(bench: Bench) -> None:
+    bench.press()
+    bench.hold_until(
+        lambda: bench.newest()[0] > 12 and bench.newest()[2] == -25, rates={"pan.pos": 1, "wheel.vel": -0.5}
+    )
+    assert steps(bench.arm.sent)[:, 0].max() <= SPEED / FPS + 1e-5
+    bench.say(hold=False)
+    bench.ticks(1)
+    bench.ticks(1)
+    assert bench.newest()[2] == 0
+
+
+def test_letting_go_stops_at_once_where_the_robot_is_seen(bench: Bench) -> None:
+    bench.press()
+    bench.hold_until(lambda: bench.newest()[0] > 12, rates={"pan.pos": 1})
+    bench.arm.stuck = True  # an arm that lags behind what it is sent
+    bench.hold_until(lambda: bench.newest()[0] > 14, rates={"pan.pos": 1})
+    seen = float(bench.arm.at[0])
+    assert bench.say(hold=False)["driver"] is None
+    bench.ticks(2)
+    assert bench.newest()[0] == pytest.approx(seen)
+    bench.ticks(5)
+    assert bench.newest()[0] == pytest.approx(seen)
+
+
+def test_a_browser_that_dies_has_driven_for_the_last_time_after_200_ms(bench: Bench) -> None:
+    bench.press()
+    bench.hold_until(lambda: bench.newest()[0] > 12, rates={"pan.pos": 1})
+    bench.machine.execute(as_command("record"))
+    until(lambda: bench.machine.take is not None)
+    take = bench.machine.take
+    assert take is not None
+    bench.say(hold=False)
+    bench.hold_until(lambda: take.ticks > 5, rates={"pan.pos": 1})
+    last_word_ns = clock.monotonic_ns()
+    until(lambda: clock.monotonic_ns() > last_word_ns + 3 * SILENT_S * 1e9)
+    bench.machine.execute(as_command("stop"))
+    until(lambda: not bench.machine.saving)
+    with Take.open(bench.machine.rig.spool / take.id) as recorded:
+        at = recorded.signal("action/requested")[:, 0]
+        ns = np.asarray(recorded.column("monotonic_ns"))
+    silent = at[ns > last_word_ns + SILENT_S * 1e9]
+    assert at[0] < silent[0] and len(silent) > 1
+    assert (silent == silent[0]).all(), "it moves although its driver has gone"
+
+
+def test_after_a_pause_it_begins_where_the_robot_is_and_never_jumps(bench: Bench) -> None:
+    bench.press()
+    bench.hold_until(lambda: bench.newest()[0] > 12, rates={"pan.pos": 1})
+    bench.say(hold=False)
+    bench.ticks(2)
+    bench.arm.stuck = True
+    bench.arm.at[0] = 30.0  # somebody has moved the arm by hand
+    bench.arm.stuck = False
+    before = len(bench.arm.sent)
+    bench.press()
+    bench.hold_until(lambda: bench.newest()[1] > -4, targets={"lift.pos": 0})
+    began = next(action for _, action in bench.arm.sent[before:] if action[1] != -5)
+    assert began[0] in (pytest.approx(30), pytest.approx(bench.newest()[0]))
+
+
+def test_one_drives_and_the_other_is_told_who(bench: Bench) -> None:
+    bench.say(PAUL, hold=False)
+    bench.press()
+    bench.say(hold=True, rates={"pan.pos": 1})
+    answer = bench.say(PAUL, hold=True, rates={"pan.pos": -1})
+    assert (answer["state"], answer["driver"], answer["yours"]) == ("taken", "olga", False)
+    bench.say(hold=False)
+    assert bench.say(PAUL, hold=True, rates={"pan.pos": -1})["state"] == "release", "he must let go first"
+    bench.ticks()
+    assert bench.newest()[0] >= 10
+    assert bench.press(PAUL)["state"] == "driving"
+
+
+def test_a_take_over_is_confirmed_and_the_other_must_let_go(bench: Bench) -> None:
+    bench.say(PAUL, hold=False)
+    bench.press()
+    assert bench.say(PAUL, hold=True, take_over=True) | {"clock": 0, "at": 0, "seq": 0} == {
+        "state": "driving", "driver": "paul", "yours": True, "clock": 0, "at": 0, "seq": 0,
+    }  # fmt: skip
+    assert bench.say(hold=True, take_over=True)["state"] == "release"
+    bench.say(PAUL, hold=False)
+    assert bench.say(hold=True, take_over=True)["state"] == "release"
+    assert bench.press()["state"] == "driving"
+
+
+def test_what_was_too_long_on_its_way_moves_nothing(bench: Bench) -> None:
+    assert bench.machine.rig.inputs.offer("teleoperator", OLGA, {"seq": 1, "hold": True})["state"] == "late"
+    old = bench.say(hold=False)["clock"]
+    until(lambda: clock.monotonic() > old + LATE_S)
+    assert bench.say(hold=True, echo=old, rates={"pan.pos": 1})["state"] == "late"
+    assert bench.say(hold=True, echo=clock.monotonic() + 60)["state"] == "late"
+    bench.ticks()
+    assert bench.newest() == [10, -5, 0]
+
+
+@pytest.mark.parametrize(
+    ("body", "what"),
+    [
+        ({"seq": -1}, "seq is -1"),
+        ({"seq": True}, "seq is True"),
+        ({"hold": 1}, "hold is 1, want true or false"),
+        ({"take_over": "yes"}, "take_over is 'yes'"),
+        ({"echo": "now"}, "echo is 'now'"),
+        ({"targets": [1]}, "targets must be an object of at most 3 joints"),
+        ({"targets": {"elbow.pos": 1}}, "'elbow.pos', which is no joint"),
+        ({"targets": {"pan.pos": None}}, "targets.pan.pos is None"),
+        ({"targets": {"pan.pos": float("nan")}}, "targets.pan.pos is nan"),
+        ({"rates": {"pan.pos": 1.5}}, "rates.pan.pos is 1.5, want a number from -1 to 1"),
+        ({"rates": {"pan.pos": True}}, "rates.pan.pos is True"),
+    ],
+)
+def test_it_names_what_is_wrong_and_does_nothing_of_it(bench: Bench, body: dict[str, Any], what: str) -> None:
+    bench.say(hold=False)
+    with pytest.raises(InputError, match=what):
+        bench.say(**{"hold": True, "rates": {"wheel.vel": 1.0}, **body})
+    bench.ticks()
+    assert bench.newest() == [10, -5, 0]
+
+
+def test_the_rig_says_what_can_be_driven(make_bench: MakeBench) -> None:
+    table = {"pan": {"low": -20, "high": 20, "unit": "°", "keys": ["z", "x"], "axis": 2}}
+    bench = make_bench(joints=table, hold_button=4)
+    said = Reporter(bench.machine).hello()["rig"]["inputs"]["teleoperator"]
+    pan, lift, wheel = said["joints"]
+    assert said["hold_button"] == 4
+    assert pan == {
+        "name": "pan.pos", "label": "pan", "low": -20, "high": 20, "speed": SPEED, "unit": "°", "velocity": False,
+        "keys": ["z", "x"], "axis": 2, "invert": False, "plus_button": None, "minus_button": None,
+    }  # fmt: skip
+    assert (lift["low"], lift["keys"], wheel["velocity"]) == (-50, ["w", "s"], True)
+
+
+def test_a_robot_that_is_not_observed_begins_where_the_file_says(make_bench: MakeBench) -> None:
+    with pytest.raises(ConfigError, match=r"teleoperator\.joints\.pan\.start: is missing"):
+        make_bench(Blind())
+    bench = make_bench(Blind(), joints={"pan": {"start": 3}, "lift": {"start": 4}})
+    assert bench.newest() == [3, 4]
+    bench.press()
+    bench.hold_until(lambda: bench.newest()[0] > 5, rates={"pan.pos": 1})
+    bench.say(hold=False)
+    bench.ticks(2)
+    last = bench.newest()
+    bench.ticks(5)
+    assert bench.newest() == last and last[0] > 5
+
+
+@pytest.mark.parametrize(
+    ("teleoperator", "what"),
+    [
+        ({"low": 60}, r"pan\.high: is 50, want more than low \(60\)"),
+        ({"joints": {"elbow": {}}}, r"joints\.elbow: is no joint of this robot; it has pan\.pos, lift\.pos"),
+        ({"joints": {"pan": {"keys": ["Q", "a"]}}}, "want two small letters"),
+        ({"joints": {"pan": {"keys": ["w", "x"]}}}, "has the key 'w', which pan has too"),
+        ({"joints": {"pan": {"colour": 1}}}, r"joints\.pan\.colour: unknown key"),
+        ({"joints": {"wheel": {"low": 1}}}, "a velocity needs 0 between them"),
+        ({"joints": {"pan": {"axis": 1.5}}}, "want a whole number"),
+        ({"speed": 0}, r"speed: is 0"),
+    ],
+)
+def test_it_refuses_a_rig_file_in_words(make_bench: MakeBench, teleoperator: dict[str, Any], what: str) -> None:
+    with pytest.raises(ConfigError, match=what):
+        make_bench(**teleoperator)
+
+
+async def test_messages_come_over_the_link_and_are_answered(bench: Bench) -> None:
+    web = Web()
+    async with linked(bench, web):  # type: ignore[arg-type]
+        await soon(lambda: web.of("status"))
+        said = {"type": "input", "device": "teleoperator", "from": {"id": "tab", "name": "olga"}}
+        await web.say(**said, body={"seq": 1, "hold": False})
+        await soon(lambda: web.of("heard"))
+        answer = web.of("heard")[0]
+        assert (answer["to"], answer["device"], answer["body"]["state"]) == ("tab", "teleoperator", "free")
+        newest = answer["body"]["clock"]
+        for seq in itertools.count(2):
+            await web.say(**said, body={"seq": seq, "hold": True, "echo": newest, "rates": {"pan.pos": 1}})
+            await soon(lambda seq=seq: web.of("heard")[-1]["body"]["seq"] == seq)
+            newest = web.of("heard")[-1]["body"]["clock"]
+            if bench.newest()[0] > 11:
+                break
+        await web.say(**said, body={"seq": "x"})
+        await soon(lambda: web.of("heard")[-1]["body"]["state"] == "invalid")
+        await web.say(**{**said, "device": "camera"}, body={"seq": 7})
+        await soon(lambda: "no 'camera'" in web.of("heard")[-1]["body"].get("text", ""))
+    await soon(lambda: clock.monotonic() > newest + SILENT_S)
+    await asyncio.to_thread(bench.ticks, 2)
+    held = bench.newest()
+    await asyncio.to_thread(bench.ticks, 5)
+    assert bench.newest() == held, "it moves without a link"
+
+
+async def test_an_input_without_a_sender_is_no_message(bench: Bench) -> None:
+    web = Web()
+    async with linked(bench, web):  # type: ignore[arg-type]
+        await soon(lambda: web.of("status"))
+        await web.say(type="input", device="teleoperator", body={})
+        await soon(lambda: len(web.of("hello")) == 2)
