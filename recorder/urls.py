@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from django.urls import path
 
-from recorder.views import datasets, episodes, frames, home, keys, operations, overview, record, rigs, trash, wall
+from recorder.views import (
+    camera,
+    datasets,
+    episodes,
+    frames,
+    home,
+    keys,
+    operations,
+    overview,
+    record,
+    rigs,
+    trash,
+    wall,
+)
 
 app_name = "recorder"
 urlpatterns = [
@@ -19,6 +32,8 @@ urlpatterns = [
     path("record/", record.record_any, name="record-any"),
     path("record/<str:name>/", record.record, name="record"),
     path("record/<str:name>/takes/", record.record_takes, name="record-takes"),
+    path("camera/<str:name>/<str:camera>/", camera.camera, name="camera"),
+    path("camera/<str:name>/<str:camera>/join/", camera.camera_join, name="camera-join"),
     path("datasets/", datasets.datasets, name="datasets"),
     path("datasets/<str:slug>/", datasets.dataset, name="dataset"),
     path("datasets/<str:slug>/cards/", wall.wall_cards, name="dataset-cards"),

@@ -91,17 +91,22 @@ class BrowserSocket(Socket):
     """For people who have signed in. Who sends more than so many messages a second is cut off, and comes back late."""
 
     per_second = 50
-    _flooded: ClassVar[dict[int, float]] = {}
-    """When each was cut off last, by the key of the person."""
+    _flooded: ClassVar[dict[int | str, float]] = {}
+    """When each was cut off last, by the key of the person, or of the session of a browser that is not signed in."""
+
+    def may_open(self) -> bool:
+        """Return whether this person may open the socket: whoever has signed in."""
+        user = self.scope.get("user")
+        return user is not None and bool(user.is_authenticated)
 
     async def connect(self) -> None:
-        user = self.scope.get("user")
-        if user is None or not user.is_authenticated:
+        if not self.may_open():
             await self.close()
             return
+        self.person = self.scope["user"].pk or self.scope["session"].session_key
         self._times: deque[float] = deque(maxlen=self.per_second)
         # Coming again at once, again and again, would cost more than the flood itself.
-        if (wait := self._flooded.get(user.pk, -PENALTY_S) + PENALTY_S - time.monotonic()) > 0:
+        if (wait := self._flooded.get(self.person, -PENALTY_S) + PENALTY_S - time.monotonic()) > 0:
             await asyncio.sleep(wait)
         await self.accept()
         await self.opened()
@@ -112,7 +117,7 @@ class BrowserSocket(Socket):
             await super().receive(text_data)
             return
         if len(self._times) == self.per_second and now - self._times[0] < 1.0:
-            self._flooded[self.scope["user"].pk] = now
+            self._flooded[self.person] = now
             await self.close(MALFORMED, reason=f"more than {self.per_second} messages a second")
             return
         self._times.append(now)

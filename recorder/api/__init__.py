@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from recorder.api import calibrations, datasets, episodes, operations, rigs, sessions, stations, unopened
+from recorder.api import calibrations, cameras, datasets, episodes, operations, rigs, sessions, stations, unopened
 from recorder.api.app import Api
 
 api = Api()
 api.add_router("", rigs.router)
+api.add_router("", cameras.router)
 api.add_router("", stations.router)
 api.add_router("", calibrations.router)
 api.add_router("", sessions.router)

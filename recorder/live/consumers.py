@@ -99,7 +99,7 @@ class RigConsumer(MachineSocket):
             return
         self.name = rig.name
         self.described = {"cameras": rig.cameras, "inputs": hello.rig.inputs}
-        self.inputs = InputRelay(self.channel_layer, self.say)
+        self.inputs = InputRelay(self.channel_layer, self.say, self.send)
         self.keep(self.inputs.run())
         await self.say({"type": "welcome", "protocol": VERSION})
         self.rows = RigRows(name=self.name, actor=actor, connection=self.channel_name, cameras=rig.cameras)
@@ -155,7 +155,7 @@ class RigConsumer(MachineSocket):
     async def rig_input(self, event: dict[str, Any]) -> None:
         """Send a browser's message to a device of the rig. Called over the channel layer by `InputConsumer`."""
         if self.inputs is not None and is_readable(event):
-            self.inputs.take(event["sender"], event["device"], event["body"])
+            self.inputs.take(event["sender"], event["device"], event["body"], event.get("jpeg"))
 
     async def rig_watch(self, event: dict[str, Any]) -> None:
         """Record what another web process watches. Called over the channel layer."""

@@ -74,6 +74,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('digest', models.CharField(max_length=64, unique=True)),
                 ('expires_at', models.DateTimeField()),
+                ('purpose', models.CharField(blank=True, default='', max_length=120)),
             ],
         ),
         migrations.CreateModel(

@@ -39,24 +39,26 @@ class ApiToken(models.Model):
 
 
 class SignInCode(models.Model):
-    """A one-use code in the URL that is printed at the start."""
+    """A one-use code in a URL: with an empty `purpose` it signs in, as the one that is printed at the start."""
 
     digest = models.CharField(max_length=64, unique=True)
     expires_at = models.DateTimeField()
+    purpose = models.CharField(max_length=120, blank=True, default="")
 
     @classmethod
-    def issue(cls, *, minutes: int = 24 * 60) -> str:
+    def issue(cls, *, minutes: int = 24 * 60, purpose: str = "") -> str:
         """Create a code that is valid for `minutes`, and return its text; expired codes are deleted."""
         secret = secrets.token_urlsafe(24)
         now = timezone.now()
         cls.objects.filter(expires_at__lt=now).delete()
-        cls.objects.create(digest=digest(secret), expires_at=now + timedelta(minutes=minutes))
+        cls.objects.create(digest=digest(secret), expires_at=now + timedelta(minutes=minutes), purpose=purpose)
         return secret
 
     @classmethod
-    def redeem(cls, code: str) -> bool:
-        """Return whether the code was valid, and delete it."""
-        deleted, _ = cls.objects.filter(digest=digest(code), expires_at__gt=timezone.now()).delete()
+    def redeem(cls, code: str, *, purpose: str = "") -> bool:
+        """Return whether the code was valid for this purpose, and delete it."""
+        valid = cls.objects.filter(digest=digest(code), purpose=purpose, expires_at__gt=timezone.now())
+        deleted, _ = valid.delete()
         return bool(deleted)
 
 

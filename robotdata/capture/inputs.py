@@ -31,6 +31,7 @@ class Inputs:
     def __init__(self) -> None:
         self._receivers: dict[str, Receive] = {}
         self._described: dict[str, Mapping[str, Any]] = {}
+        self._cameras: list[str] = []
 
     @classmethod
     def of(cls, shared: dict[str, Any]) -> Inputs:
@@ -38,14 +39,20 @@ class Inputs:
         inputs: Inputs = shared.setdefault(_NAME, cls())
         return inputs
 
-    def serve(self, device: str, described: Mapping[str, Any], receive: Receive) -> None:
-        """Pass messages for `device` to `receive`; pages get `described` (plain values) with the rig's hello."""
-        self._receivers[device] = receive
-        self._described[device] = described
+    def serve(self, device: str, described: Mapping[str, Any] | None, receive: Receive) -> None:
+        """Pass messages for `device` to `receive`; pages get `described` (plain values) with the rig's hello.
 
-    def describe(self) -> dict[str, Mapping[str, Any]]:
-        """Return the description of each device that takes messages."""
-        return dict(self._described)
+        A camera needs no description (None): the rig says its size and rate anyhow.
+        """
+        self._receivers[device] = receive
+        if described is None:
+            self._cameras.append(device)
+        else:
+            self._described[device] = described
+
+    def describe(self) -> dict[str, Any]:
+        """Return the description of each device that takes messages, and as `cameras` the keys of such cameras."""
+        return {**self._described, **({"cameras": list(self._cameras)} if self._cameras else {})}
 
     def offer(self, device: str, sender: Sender, body: Mapping[str, Any]) -> dict[str, Any]:
         """Return the device's answer to a message. Raises InputError if it is invalid or no device has this name."""

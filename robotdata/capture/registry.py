@@ -11,7 +11,7 @@ from collections.abc import Callable
 from importlib import metadata
 from typing import Any
 
-from robotdata.capture import browser_teleoperator, pyav_camera, sim
+from robotdata.capture import browser_camera, browser_teleoperator, pyav_camera, sim
 from robotdata.capture.devices import ROBOT_FEATURES, Camera, DeviceContext, Robot, Teleoperator
 from robotdata.capture.errors import CaptureError, ConfigError, UnknownDevice
 from robotdata.capture.options import Options
@@ -25,7 +25,7 @@ Factory = Callable[[DeviceContext, Options], Any]
 BUILT_IN: dict[str, dict[str, Factory]] = {
     "robot": {"sim": sim.make_robot},
     "teleoperator": {"autopilot": sim.make_autopilot, "browser": browser_teleoperator.make_browser},
-    "camera": {"sim": sim.make_camera, "pyav": pyav_camera.make_camera},
+    "camera": {"sim": sim.make_camera, "pyav": pyav_camera.make_camera, "browser": browser_camera.make_browser},
 }
 OURS = tuple(
     metadata.EntryPoint(f"{role}.{kind}", f"robotdata.devices.{kind}.{role}:make_{role}", GROUP)

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import struct
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from robotdata.capture.inputs import InputError, Inputs, Sender
-from robotdata.rig.messages import ProtocolError, encode
+from robotdata.rig.messages import ProtocolError, decode, encode
 
 log = logging.getLogger(__name__)
 MAX_INPUT_BYTES = 8192
 MAX_PER_SECOND = 50
+MAX_FRAME_BYTES = 900_000
+"""Of a message with a picture; with its head it stays below what a rig's link takes."""
+_HEAD = struct.Struct("!HH")
+"""Before a message with a picture: the version of this layout, and the length of the JSON before the JPEG."""
+_LAYOUT = 1
 _LONGEST_ID, _LONGEST_NAME = 200, 150
 _SENDERS = 64
 
@@ -30,6 +36,25 @@ def read_input(message: Mapping[str, Any]) -> tuple[str, Sender, Mapping[str, An
     return device, Sender(sender_id, name[:_LONGEST_NAME]), body
 
 
+def pack_picture(message: Mapping[str, Any], jpeg: bytes) -> bytes:
+    """Return a message with a picture as bytes."""
+    head = encode(message).encode()
+    return _HEAD.pack(_LAYOUT, len(head)) + head + jpeg
+
+
+def unpack_picture(data: bytes) -> tuple[dict[str, Any], bytes]:
+    """Return message and picture. Raises ProtocolError."""
+    if len(data) < _HEAD.size:
+        raise ProtocolError(f"a message of {len(data)} bytes, want a head of {_HEAD.size} at least")
+    layout, length = _HEAD.unpack_from(data)
+    if layout != _LAYOUT:
+        raise ProtocolError(f"a picture of layout {layout}, want {_LAYOUT}")
+    end = _HEAD.size + length
+    if end > len(data):
+        raise ProtocolError(f"a picture whose head has {length} bytes, of {len(data)} altogether")
+    return decode(data[_HEAD.size : end]), data[end:]
+
+
 class InputDoor:
     """Gives messages to the devices and sends their answers, the newest of each sender and device; nothing queues."""
 
@@ -38,11 +63,16 @@ class InputDoor:
         self._answers: dict[tuple[str, str], dict[str, Any]] = {}
         self._ready = asyncio.Event()
 
-    def take(self, message: Mapping[str, Any]) -> None:
+    def take_picture(self, data: bytes) -> None:
+        """Pass an `input` message with a picture on, as `take` does."""
+        message, jpeg = unpack_picture(data)
+        self.take(message, jpeg)
+
+    def take(self, message: Mapping[str, Any], jpeg: bytes | None = None) -> None:
         """Pass an `input` message on and keep the answer for `send`. Raises ProtocolError."""
         device, sender, body = read_input(message)
         try:
-            answer = self._inputs.offer(device, sender, body)
+            answer = self._inputs.offer(device, sender, body if jpeg is None else {**body, "jpeg": jpeg})
         except InputError as error:
             log.debug("input of %s for %s: %s", sender.name, device, error)
             answer = {"seq": body.get("seq"), "state": "invalid", "text": str(error)[:500]}

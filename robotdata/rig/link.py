@@ -102,6 +102,9 @@ class Link:
     ) -> None:
         """Take in messages, and never wait for a command: an emergency stop may come next."""
         async for data in socket:
+            if isinstance(data, bytes):
+                inputs.take_picture(data)
+                continue
             message = protocol.decode(data)
             if message["type"] == "refused":
                 raise LinkRejected(f"the server refuses this rig: {message.get('message') or message.get('code')}")

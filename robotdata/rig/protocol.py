@@ -63,9 +63,10 @@ class DriveInfo(TypedDict):
 
 
 class InputsInfo(TypedDict):
-    """The devices that take messages from browsers."""
+    """The devices that take messages from browsers; `cameras` are keys."""
 
     teleoperator: NotRequired[DriveInfo]
+    cameras: NotRequired[list[str]]
 
 
 class RigInfo(TypedDict):

@@ -3,6 +3,7 @@ import { remember, remembered, say, show, told } from "../lib/dom.js";
 import { sinceWords } from "../lib/format.js";
 import { setLost } from "../lib/lost.js";
 import { Link } from "../lib/socket.js";
+import { Pairing } from "../camera/pairing.js";
 import { Drive } from "../drive/drive.js";
 import { showRig } from "../live.js";
 import { Arrows } from "./arrows.js";
@@ -34,6 +35,7 @@ const timer = new Timer(sound, () => pulse.now());
 const facts = new Facts(desk);
 new Target(sound, form.form.elements.target);
 const loopTime = new LoopTime();
+const pairing = new Pairing(stage, document.getElementById("pairing"));
 const drive = new Drive(document.getElementById("drive"));
 const plots = ["state", "action"].map((name) => new LivePlot(name));
 let done = []; // the places of cameras, one for each picture that is dealt with and not yet told
@@ -82,6 +84,7 @@ function onStatus(status) {
   remarks.show(status);
   emergency.show(status);
   drive.have(status);
+  pairing.show(status);
   timer.show(status);
   loopTime.show(online ? status.counters?.loop : null);
   if (online) facts.show(status);

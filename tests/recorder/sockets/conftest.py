@@ -144,6 +144,7 @@ class FakeRig:
         self.state = "idle"
         self.commands: list[dict[str, Any]] = []
         self.inputs: list[dict[str, Any]] = []
+        self.pictures: list[bytes] = []
         self.described: dict[str, Any] = {}
         self.watched: dict[str, float] = {}
         self.answer: Callable[[dict[str, Any]], dict[str, Any] | None] = lambda command: {"ok": True, "error": None}
@@ -215,6 +216,9 @@ class FakeRig:
     async def _hear(self) -> None:
         assert self.ws is not None
         async for text in self.ws:
+            if isinstance(text, bytes):
+                self.pictures.append(text)
+                continue
             message = json.loads(text)
             if message["type"] == "watch":
                 self.watched = message["cameras"]

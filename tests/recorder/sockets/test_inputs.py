@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import http.cookiejar
 import json
+import urllib.error
+import urllib.request
 from typing import Any
 
 import pytest
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
+
+from robotdata.rig.browser_inputs import pack_picture, unpack_picture
 
 DRIVE = {"type": "drive", "v": 1, "seq": 1, "hold": True, "echo": 4.5, "targets": {"a.pos": 2.0}, "rates": {}}
 JOINT = {"name": "a.pos", "label": "a", "low": -1, "high": 1, "speed": 2, "keys": ["q", "a"]}
@@ -108,3 +114,105 @@ async def test_a_page_learns_what_it_can_drive(web: Any, rig: Any, listen: Any) 
     async with web.browser(f"/ws/live/{rig.name}/") as page:
         status = await listen.words(page, lambda said: said.get("online") is False)
         assert status["inputs"]["teleoperator"]["hold_button"] == 5
+
+
+PHONE = {"cameras": ["observation.images.front"]}
+FRAME = {"type": "frame", "seq": 2, "age_s": 0.01, "echo": 4.5, "held_s": 0.0}
+
+
+async def test_a_frame_reaches_the_rig_with_its_picture(web: Any, rig: Any, listen: Any) -> None:
+    async with rig.running(), web.browser(f"/ws/camera/{rig.name}/front/") as page:
+        await page.send(pack_picture(FRAME, b"a picture"))
+        data = await listen.until(lambda: rig.pictures and rig.pictures[-1])
+        message, jpeg = unpack_picture(data)
+        assert (message["device"], message["from"]["name"], jpeg) == ("observation.images.front", "olga", b"a picture")
+        assert message["body"] == {key: FRAME[key] for key in ("seq", "age_s", "echo", "held_s")}
+        await rig.say(heard(message, clock=7.5))
+        answer = await listen.words(page, lambda said: said["type"] == "frame")
+        assert (answer["seq"], answer["clock"]) == (2, 7.5)
+    await listen.until(lambda: rig.inputs and rig.inputs[-1]["body"].get("bye"))
+
+
+@pytest.mark.parametrize(("data", "code"), [(b"\x00\x07\x00\x00", 1008), (bytes(1_000_000), 1009), ("{}", 1008)])
+async def test_what_is_no_frame_ends_the_socket(web: Any, rig: Any, data: Any, code: int) -> None:
+    async with rig.running(), web.browser(f"/ws/camera/{rig.name}/front/") as page:
+        await page.send(data)
+        with pytest.raises(ConnectionClosed) as closed:
+            await asyncio.wait_for(page.recv(), 60)
+        assert closed.value.rcvd is not None and closed.value.rcvd.code == code
+
+
+class Phone:
+    """A browser that nobody has signed in on."""
+
+    def __init__(self, web: Any) -> None:
+        self.web = web
+        self.cookies = http.cookiejar.CookieJar()
+        self.opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.cookies))
+
+    async def get(self, address: str) -> tuple[int, str]:
+        """(status, where it ended) of a page."""
+        return await asyncio.to_thread(self._get, address)
+
+    def _get(self, address: str) -> tuple[int, str]:
+        url = address if address.startswith("http") else f"{self.web.url}{address}"
+        try:
+            with self.opener.open(url, timeout=60) as answer:
+                return answer.status, answer.url.removeprefix(self.web.url)
+        except urllib.error.HTTPError as error:
+            return error.code, error.url.removeprefix(self.web.url)
+
+    def socket(self, path: str) -> connect:
+        cookie = "; ".join(f"{each.name}={each.value}" for each in self.cookies)
+        address = f"ws://127.0.0.1:{self.web.port}{path}"
+        return connect(address, additional_headers={"Cookie": cookie}, origin=self.web.url, compression=None)
+
+
+async def pair(web: Any, rig: Any, camera: str = "front") -> tuple[int, dict[str, Any]]:
+    """The link that the record page shows."""
+    status, answer = await web.ask("POST", f"/rigs/{rig.name}/cameras/{camera}/pair", {})
+    return status, answer
+
+
+async def test_a_link_makes_one_phone_this_camera_and_nothing_else(web: Any, rig: Any, listen: Any) -> None:
+    rig.described = PHONE
+    camera, phone, thief = f"/camera/{rig.name}/front/", Phone(web), Phone(web)
+    async with rig.running():
+        assert (await phone.get(camera))[1].startswith("/sign-in/")
+        _, link = await pair(web, rig)
+        assert link["svg"].startswith("<svg") and "cannot reach this address" in link["hint"]
+        assert await phone.get(link["url"]) == (200, camera)
+        assert (await thief.get(link["url"]))[0] == 403
+        async with phone.socket(f"/ws{camera}") as page:
+            await page.send(pack_picture(FRAME, b"a picture"))
+            await listen.until(lambda: rig.pictures)
+            assert unpack_picture(rig.pictures[-1])[0]["from"]["name"] == "a paired phone"
+        for other in (
+            f"/ws/camera/{rig.name}/wrist/",
+            f"/ws/input/{rig.name}/",
+            f"/ws/live/{rig.name}/",
+            "/ws/events/",
+        ):
+            with pytest.raises(Exception, match="403"):
+                async with phone.socket(other):
+                    pass
+        assert (await phone.get(f"/record/{rig.name}/"))[1].startswith("/sign-in/")
+        assert (await phone.get("/api/rigs"))[0] == 401
+
+
+async def test_a_link_is_not_for_another_camera_and_not_for_signing_in(web: Any, rig: Any) -> None:
+    rig.described = {"cameras": ["observation.images.front", "observation.images.wrist"]}
+    phone = Phone(web)
+    async with rig.running():
+        _, link = await pair(web, rig)
+        code = link["url"].partition("?code=")[2]
+        assert (await phone.get(f"/camera/{rig.name}/wrist/join/?code={code}"))[0] == 403
+        assert (await phone.get(f"/sign-in/?code={code}"))[0] == 403
+        assert (await phone.get(link["url"]))[0] == 200
+
+
+async def test_only_a_camera_of_this_kind_is_paired(web: Any, rig: Any) -> None:
+    async with rig.running():
+        status, answer = await pair(web, rig)
+        assert (status, answer["error"]["code"]) == (404, "no_camera")
+        assert "add it to the rig file" in answer["error"]["message"]

@@ -1,0 +1,63 @@
+"""Pair a phone with one camera of a rig: a one-use link lets its browser send that camera's frames, nothing else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import MutableMapping
+from typing import Any
+
+from recorder.actor import Actor
+from recorder.errors import Refused
+from recorder.live.rigs import find_rig
+from recorder.models import Rig, SignInCode
+from recorder.models.permissions import Action, require
+
+LINK_MINUTES = 10
+PAIRED_S = 12 * 3600
+PAIRED = "a paired phone"
+_SESSION_KEY = "camera"
+
+
+def camera_key(camera: str) -> str:
+    """Return the key of the camera with this name in the rig file."""
+    return f"observation.images.{camera}"
+
+
+def find_camera(rig_name: str, camera: str) -> tuple[Rig, dict[str, Any]]:
+    """Return the rig and its camera (key, name, width, height, fps) that a browser can be. Raise Refused (404)."""
+    rig = find_rig(name=rig_name)
+    key = camera_key(camera)
+    if key in (rig.status.get("inputs") or {}).get("cameras", ()):
+        for each in rig.cameras:
+            if each.get("key") == key:
+                return rig, each
+    raise Refused(
+        "no_camera",
+        f'Rig {rig_name!r} has no camera {camera!r} of the kind "browser": add it to the rig file, then start the rig.',
+        404,
+    )
+
+
+def issue_link(rig_name: str, camera: str, *, actor: Actor) -> str:
+    """Return the code of a one-use link that pairs a browser with the camera. Raise Refused."""
+    rig, _ = find_camera(rig_name, camera)
+    require(actor, Action.COMMAND_RIG, rig)
+    return SignInCode.issue(minutes=LINK_MINUTES, purpose=_purpose(rig_name, camera))
+
+
+def redeem_link(code: str, rig_name: str, camera: str, session: MutableMapping[str, Any]) -> bool:
+    """Pair this browser's session with the camera; return False if the code is not valid for it."""
+    if not SignInCode.redeem(code, purpose=_purpose(rig_name, camera)):
+        return False
+    session[_SESSION_KEY] = {"rig": rig_name, "camera": camera, "until": time.time() + PAIRED_S}
+    return True
+
+
+def is_paired(session: MutableMapping[str, Any], rig_name: str, camera: str) -> bool:
+    """Return whether this browser's session is paired with the camera."""
+    paired = session.get(_SESSION_KEY) or {}
+    return (paired.get("rig"), paired.get("camera")) == (rig_name, camera) and paired.get("until", 0) > time.time()
+
+
+def _purpose(rig_name: str, camera: str) -> str:
+    return f"camera {rig_name}/{camera}"
