@@ -4,6 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
 HOST ?= 127.0.0.1
+TLS ?=
 RIG ?=
 MINUTES ?= 10
 SEED ?= 1
@@ -32,8 +33,8 @@ $(VENV)/.dev: $(VENV)/.run requirements-dev.txt
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -r requirements-dev.txt -c constraints.txt
 	@touch $@
 
-run: $(VENV)/.run  ## start everything on this machine: web, worker and a rig (PORT=, HOST=, RIG=file.toml)
-	@exec $(BIN)/python manage.py run --host $(HOST) --port $(PORT) $(foreach rig,$(RIG),--rig $(rig))
+run: $(VENV)/.run  ## start everything on this machine: web, worker and a rig (PORT=, HOST=, RIG=file.toml, TLS=1)
+	@exec $(BIN)/python manage.py run --host $(HOST) --port $(PORT) $(if $(TLS),--tls) $(foreach rig,$(RIG),--rig $(rig))
 
 signin: $(VENV)/.run  ## print a new one-use sign-in link
 	@$(BIN)/python manage.py signin

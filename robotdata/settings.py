@@ -236,9 +236,10 @@ STORAGES = {
 }
 
 # --- security ----------------------------------------------------------------------------------------
-HTTPS = env_flag("ROBOTDATA_HTTPS", False)
+LOCAL_TLS = env_flag("ROBOTDATA_LOCAL_TLS", False)  # https with an authority of this home, which may be away tomorrow
+HTTPS = env_flag("ROBOTDATA_HTTPS", False) or LOCAL_TLS
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
-SECURE_HSTS_SECONDS = 31536000 if HTTPS else 0
+SECURE_HSTS_SECONDS = 31536000 if HTTPS and not LOCAL_TLS else 0
 SESSION_COOKIE_NAME = cookie_name("session", HOME, os.environ.get("ROBOTDATA_SECRET_KEY", ""))
 CSRF_COOKIE_NAME = cookie_name("csrf", HOME, os.environ.get("ROBOTDATA_SECRET_KEY", ""))
 SESSION_COOKIE_SAMESITE = "Lax"

@@ -55,7 +55,9 @@ def phone_hint(request: HttpRequest) -> str:
     except ValueError:
         is_local = name == "localhost" or name.endswith(".localhost")
     if is_local:
-        return "A phone cannot reach this address: open robotdata by this computer's address in the network."
+        return (
+            "A phone cannot reach this address: run `make run TLS=1 HOST=0.0.0.0` and open the address that it prints."
+        )
     if not request.is_secure():
-        return "Phones give pages their camera only over https: serve robotdata over https."
+        return "Phones give pages their camera only over https: start robotdata with `make run TLS=1`."
     return ""

@@ -6,6 +6,7 @@ import logging
 import os
 import shlex
 import socket
+import ssl
 import tempfile
 import threading
 import time
@@ -15,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.core.management import call_command
@@ -24,9 +26,13 @@ from recorder.errors import unusable_message
 from recorder.models import Episode, Job, Rig, SignInCode
 from recorder.models.states import JobState, RigState
 from robotdata.files.lock import open_lock, read_holder, try_lock, write_holder
+from robotdata.rig.connection import AUTHORITY
 from robotdata.station.rig_files import RigFiles
 from robotdata.station.rig_process import STOP_S
 from robotdata.supervisor import Child, Supervisor
+
+if TYPE_CHECKING:
+    from robotdata.local_tls import LocalTls
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +41,7 @@ RECOVERY_WAIT_S = 5.0
 WORKER_DELAY_S = STATION_DELAY_S = 15.0
 STATION_GRACE_S = STOP_S + 5.0
 """A station ends its rigs first, which save their takes."""
+LOCAL_TLS = "ROBOTDATA_LOCAL_TLS"
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -51,6 +58,7 @@ class Options:
     rigs: list[str] = field(default_factory=list)
     with_rig: bool = True
     with_worker: bool = True
+    tls: bool = False
 
 
 class Embedded:
@@ -59,6 +67,7 @@ class Embedded:
     def __init__(self, options: Options, *, say: Callable[[str], None]) -> None:
         self.options = options
         self.say = say
+        self._tls: LocalTls | None = None
         self._url_printed = False
         self._slow_start_reported = False
         self._answered_at: float | None = None
@@ -75,10 +84,12 @@ class Embedded:
                         f"Rig file {rig} does not exist: give the path of a TOML file (docs/devices.md)."
                     )
             os.environ["ROBOTDATA_HOSTS"] = os.environ.get("ROBOTDATA_HOSTS") or ",".join(host_names(self.options.host))
+            if self.options.tls:
+                self._tls = prepare_tls(self.options.host)
             prepare_database()
             recovery = Recovery()
             recovery.run(say=self.say)
-            for line in exposure_warnings(Path(settings.HOME), self.options.host):
+            for line in exposure_warnings(Path(settings.HOME), self.options.host, secure=self.options.tls):
                 self.say(line)
             children = self.children()
             supervisor = Supervisor(children, say=self.say, ending=stop_order(children))
@@ -102,7 +113,7 @@ class Embedded:
     def url(self) -> str:
         """Return the URL of the page, as seen from this machine."""
         host = "127.0.0.1" if self.options.host in {"0.0.0.0", "::"} else self.options.host
-        return f"http://{host}:{self.options.port}"
+        return f"{'https' if self.options.tls else 'http'}://{host}:{self.options.port}"
 
     def children(self) -> list[Child]:
         """Return the processes to start: web, rigs, station and worker."""
@@ -111,6 +122,8 @@ class Embedded:
         web += ["--timeout-graceful-shutdown", "5", "--log-level", "warning", "--no-server-header"]
         web += ["--http", "robotdata.connections:BoundedHttp", "--backlog", "128"]
         web += ["--no-proxy-headers"]  # settings.PROXIES names the trusted ones
+        if self._tls is not None:
+            web += ["--ssl-certfile", str(self._tls.certificate), "--ssl-keyfile", str(self._tls.key)]
         # A synchronous library reads static files completely; they are small. Large files are streamed.
         web_env = {"PYTHONWARNINGS": "ignore:StreamingHttpResponse must consume synchronous iterators"}
         # Short, because a person is waiting.
@@ -151,7 +164,7 @@ class Embedded:
         """Print the URL once the page answers, and start what waited for that."""
         if self._url_printed:
             return
-        if is_answering(f"{self.url}/healthz"):
+        if is_answering(f"{self.url}/healthz", None if self._tls is None else self._tls.authority):
             self._answered_at = self._answered_at or time.monotonic()
             if not self._rig_is_connected() and time.monotonic() - self._answered_at < RIG_WAIT_S:
                 return  # wait briefly, so that the page shows the rig at once
@@ -159,19 +172,51 @@ class Embedded:
             start_delayed()
             code = SignInCode.issue()
             self.say(f"robotdata is ready: {self.url}/sign-in/?code={code}")
+            if self._tls is not None:
+                for line in trust_words(self._tls.authority, self.options):
+                    self.say(line)
             self.say(f"All data is in {settings.HOME}. Press Ctrl-C to stop; nothing is lost.")
         elif not self._slow_start_reported and time.monotonic() - self._started_at > 30:
             self._slow_start_reported = True
             self.say("The page has not answered for 30 s; see the lines above. Still trying.")
 
 
-def exposure_warnings(home: Path, host: str) -> list[str]:
+def prepare_tls(host: str) -> LocalTls:
+    """Return the certificate for this computer's names, and have all processes use it. Raise EmbeddedError."""
+    try:
+        from robotdata.local_tls import prepare
+
+        tls = prepare(Path(settings.STATE_DIR) / "tls", [name.strip("[]") for name in host_names(host)])
+    except ImportError as error:
+        raise EmbeddedError(f"--tls needs the package cryptography ({error}): pip install cryptography") from error
+    except OSError as error:
+        raise EmbeddedError(f"Cannot make the certificate for --tls: {error}") from error
+    os.environ[LOCAL_TLS] = "1"
+    os.environ[AUTHORITY] = str(tls.authority)
+    return tls
+
+
+def trust_words(authority: Path, options: Options) -> list[str]:
+    """Return how another device comes to trust this server, one line each."""
+    lines = [
+        f"Browsers warn until they trust this server's authority, {authority}: bring that file to the device, then",
+        "  iPhone: open it, install the profile in Settings, and switch it on in General > About > Certificate Trust",
+        "  Android: Settings > Security > Install a certificate > CA certificate",
+        "  rigs and stations on other computers: copy it and set ROBOTDATA_CA=/path/to/robotdata-ca.pem",
+    ]
+    if options.host in LOOPBACK:
+        return [*lines, "Phones cannot reach this address: start with `make run TLS=1 HOST=0.0.0.0`."]
+    addresses = [name for name in host_names(options.host) if name not in LOOPBACK and name != "[::1]"]
+    return [*lines, f"Phones reach it at https://{addresses[-1]}:{options.port}"]
+
+
+def exposure_warnings(home: Path, host: str, *, secure: bool = False) -> list[str]:
     """Return warnings about what others can read or change, with remedies, one line each."""
     warnings = []
-    if host not in LOOPBACK and not settings.HTTPS:
+    if host not in LOOPBACK and not settings.HTTPS and not secure:
         warnings.append(
             f"Listening on {host} without TLS: sign-ins, tokens and video are sent unencrypted over the "
-            "network. Put a TLS proxy in front of it (docs/scale-out.md), or listen on 127.0.0.1."
+            "network. Use --tls, put a TLS proxy in front of it (docs/scale-out.md), or listen on 127.0.0.1."
         )
     if others_mode := home.stat().st_mode & 0o077:
         warnings.append(
@@ -216,7 +261,18 @@ def host_names(listen_host: str) -> list[str]:
             names.append(listen_host)
         else:
             names += socket.gethostbyname_ex(socket.gethostname())[2]
+            names += network_address()
     return list(dict.fromkeys(names))
+
+
+def network_address() -> list[str]:
+    """Return this computer's address in its network, which its own name often does not lead to; empty without one."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # reserved for documentation; connecting a datagram socket sends nothing
+        except OSError:
+            return []
+        return [str(probe.getsockname()[0])]
 
 
 def check_home(folder: Path) -> None:
@@ -296,10 +352,11 @@ def check_port(host: str, port: int) -> None:
             ) from error
 
 
-def is_answering(url: str) -> bool:
-    """Return whether the URL answers with status 200 within half a second."""
+def is_answering(url: str, authority: Path | None = None) -> bool:
+    """Return whether the URL answers with status 200 within half a second; of https only if `authority` signed it."""
+    context = None if authority is None else ssl.create_default_context(cafile=str(authority))
     try:
-        with urllib.request.urlopen(url, timeout=0.5) as reply:
+        with urllib.request.urlopen(url, timeout=0.5, context=context) as reply:
             return bool(reply.status == 200)
     except (urllib.error.URLError, OSError):
         return False

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import ssl
 import threading
 from collections.abc import Awaitable, Callable
 
@@ -14,6 +16,8 @@ from robotdata.capture import clock
 from robotdata.rig.messages import MAX_TEXT_BYTES, ProtocolError
 
 log = logging.getLogger(__name__)
+AUTHORITY = "ROBOTDATA_CA"
+"""The environment variable that names the file of the authority that signed the certificate of a local server."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
 _STARTING_S, _STARTING_PAUSE_S = 20.0, 0.5
 
@@ -69,6 +73,7 @@ class Connection:
     def _open(self) -> connect:
         return connect(
             self._url,
+            ssl=_trust() if self._url.startswith("wss:") else None,
             additional_headers={"Authorization": f"Bearer {self._token}"},
             compression=None,
             max_size=MAX_TEXT_BYTES,
@@ -85,8 +90,18 @@ class Connection:
             await asyncio.sleep(min(0.1, seconds))
 
 
+def _trust() -> ssl.SSLContext:
+    """Return what makes a server trusted: this system's authorities, and the one that ROBOTDATA_CA names."""
+    context = ssl.create_default_context()
+    if authority := os.environ.get(AUTHORITY):
+        context.load_verify_locations(cafile=authority)
+    return context
+
+
 def _remedy(error: Exception) -> str:
     """Return what to do about a failed connection, as the end of a sentence; empty if the error itself says it."""
     if isinstance(error, InvalidStatus) and error.response.status_code == 403:
         return ". Wrong token: pass --token-file a copy of .state/rig-token from the server's robotdata home"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f". Set {AUTHORITY} to a copy of .state/tls/robotdata-ca.pem from the server's robotdata home"
     return ""

@@ -25,6 +25,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--no-rig", action="store_true", help="start no rig and no station here; they connect from elsewhere"
         )
+        parser.add_argument("--tls", action="store_true", help="serve https, with a certificate authority of this home")
         parser.add_argument("--no-worker", action="store_true", help="encode elsewhere")
 
     def handle(self, **options: Any) -> None:
@@ -35,6 +36,7 @@ class Command(BaseCommand):
             rigs=options["rig"],
             with_rig=not options["no_rig"],
             with_worker=not options["no_worker"],
+            tls=options["tls"],
         )
         try:
             Embedded(chosen, say=self.say).run()
