@@ -121,16 +121,17 @@ FRAME = {"type": "frame", "seq": 2, "age_s": 0.01, "echo": 4.5, "held_s": 0.0}
 
 
 async def test_a_frame_reaches_the_rig_with_its_picture(web: Any, rig: Any, listen: Any) -> None:
-    async with rig.running(), web.browser(f"/ws/camera/{rig.name}/front/") as page:
-        await page.send(pack_picture(FRAME, b"a picture"))
-        data = await listen.until(lambda: rig.pictures and rig.pictures[-1])
-        message, jpeg = unpack_picture(data)
-        assert (message["device"], message["from"]["name"], jpeg) == ("observation.images.front", "olga", b"a picture")
-        assert message["body"] == {key: FRAME[key] for key in ("seq", "age_s", "echo", "held_s")}
-        await rig.say(heard(message, clock=7.5))
-        answer = await listen.words(page, lambda said: said["type"] == "frame")
-        assert (answer["seq"], answer["clock"]) == (2, 7.5)
-    await listen.until(lambda: rig.inputs and rig.inputs[-1]["body"].get("bye"))
+    async with rig.running():
+        async with web.browser(f"/ws/camera/{rig.name}/front/") as page:
+            await page.send(pack_picture(FRAME, b"a picture"))
+            message, jpeg = unpack_picture(await listen.until(lambda: rig.pictures and rig.pictures[-1]))
+            assert (message["device"], message["from"]["name"]) == ("observation.images.front", "olga")
+            assert jpeg == b"a picture"
+            assert message["body"] == {key: FRAME[key] for key in ("seq", "age_s", "echo", "held_s")}
+            await rig.say(heard(message, clock=7.5))
+            answer = await listen.words(page, lambda said: said["type"] == "frame")
+            assert (answer["seq"], answer["clock"]) == (2, 7.5)
+        await listen.until(lambda: rig.inputs and rig.inputs[-1]["body"].get("bye"))
 
 
 @pytest.mark.parametrize(("data", "code"), [(b"\x00\x07\x00\x00", 1008), (bytes(1_000_000), 1009), ("{}", 1008)])
