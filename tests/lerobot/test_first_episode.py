@@ -184,7 +184,7 @@ def encode(person: Person) -> Path:
     person.click(".walk a")
     person.click(page.get_by_role("button", name="Encode 2 kept takes"))
     tab = page.locator(".tabs a").nth(2)
-    expect(tab.locator(".count")).to_have_text("2")
+    expect(tab.locator(".count")).to_have_text("2", timeout=300_000)  # AV1, beside whatever else runs
     person.click(tab)
     expect(page.locator("#cards article.take")).to_have_count(2)
     return Path(page.inner_text("#folder").strip())
