@@ -18,6 +18,7 @@ MODULE = "robotdata.devices.lerobot.calibrate"
 INSTALLER = "robotdata.station.install"
 KIND = "lerobot"
 ROLES = ("robot", "teleoperator")
+_INSTALLED = ("", DRIVERS)
 
 
 class Calibrations:
@@ -26,9 +27,10 @@ class Calibrations:
     def __init__(self, files: RigFiles, is_running: Callable[[str], bool]) -> None:
         self._files, self._is_running = files, is_running
         self._dialogs = Dialogs()
+        self._begun: dict[tuple[str, str], str] = {}
 
     def begin(self, name: str, role: str) -> str:
-        """Start the dialog for one device of a rig and return its id. Raises AskRefused."""
+        """Start the dialog for one device of a rig, unless it runs already, and return its id. Raises AskRefused."""
         file = self._usable(name)
         assert file.parsed.config is not None
         device = device_of(file.parsed.config, role)
@@ -36,11 +38,18 @@ class Calibrations:
             raise AskRefused("no_calibration", f"The {role} of {name} is of kind {device.kind!r}, which needs none")
         if self._is_running(name):
             raise AskRefused("running", f"{name} runs and uses the {role}: stop the rig first")
-        return self._open([python_of(file.parsed.config), "-m", MODULE, str(self._files.path(name).absolute()), role])
+        if self._runs((name, role)):
+            return self._begun[name, role]
+        command = [python_of(file.parsed.config), "-m", MODULE, str(self._files.path(name).absolute()), role]
+        key = self._begun[name, role] = self._open(command)
+        return key
 
     def install(self) -> str:
         """Start to install LeRobot's drivers beside the rig files, and return the dialog's id. Raises AskRefused."""
-        return self._open([sys.executable, "-m", INSTALLER, str(self._files.folder.absolute().parent / DRIVERS)])
+        if not self._runs(_INSTALLED):
+            folder = str(self._files.folder.absolute().parent / DRIVERS)
+            self._begun[_INSTALLED] = self._open([sys.executable, "-m", INSTALLER, folder])
+        return self._begun[_INSTALLED]
 
     def get(self, key: str) -> Dialog:
         """Return the dialog with this id. Raises AskRefused."""
@@ -52,6 +61,13 @@ class Calibrations:
     def close(self) -> None:
         """End every dialog; its device is released."""
         self._dialogs.close()
+
+    def _runs(self, what: tuple[str, str]) -> bool:
+        """Return whether this dialog runs: a second page, or one that was left, then joins it."""
+        try:
+            return self._dialogs.get(self._begun.get(what, "")).is_running
+        except DialogError:
+            return False
 
     def _open(self, command: list[str]) -> str:
         try:

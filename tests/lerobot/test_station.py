@@ -88,6 +88,17 @@ async def test_an_interrupted_dialog_frees_the_arm(station: Station, rig: ArmRig
     await again.until("type 'c' and press ENTER")
 
 
+async def test_a_page_that_comes_later_joins_the_dialog(station: Station, rig: ArmRig) -> None:
+    dialog = await begin(station, "robot")
+    await dialog.until("type 'c' and press ENTER")
+    other = await begin(station, "robot")
+    assert other.key == dialog.key
+    await other.until("type 'c' and press ENTER")
+    await station.web.get("dialog_end", dialog=dialog.key)
+    assert await dialog.ended() != 0
+    assert (await begin(station, "robot")).key != dialog.key
+
+
 async def test_a_station_that_ends_ends_its_dialogs(station: Station, rig: ArmRig) -> None:
     dialog = await begin(station)
     await dialog.until("type 'c' and press ENTER")
