@@ -25,7 +25,7 @@ function show(runs) {
   answers.hidden = !runs;
 }
 
-function open({ rows = 30, columns = 100 }) {
+function open({ rows, columns }) {
   terminal?.dispose();
   terminal = new Terminal({ rows, cols: columns, convertEol: false, fontSize: 13, theme: { background: "#14171b" }, scrollback: 2000 });
   terminal.open(document.getElementById("terminal"));
