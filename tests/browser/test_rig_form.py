@@ -138,6 +138,12 @@ def station(product: Any, desk: Desk) -> Iterator[Beside]:
 
 
 @pytest.fixture
+def visit(station: Beside, visit: Any) -> Any:
+    """The station stays until the pages are closed: they would ask it for its devices, in vain."""
+    return visit
+
+
+@pytest.fixture
 def opened(visit: Any, station: Beside) -> Page:
     """The page to add a rig, with everything that the station knows."""
     page = visit(f"/rigs/add/?station={PC}")
