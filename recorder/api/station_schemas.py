@@ -32,6 +32,12 @@ class StationOut(Schema):
     last_seen_at: datetime | None
 
 
+class KindsIn(Body):
+    """The interpreter of the drivers; empty for the station's own."""
+
+    python: Python = ""
+
+
 class CameraIn(Body):
     """The camera whose picture is wanted, by the `url` that the list of devices gives."""
 

@@ -16,8 +16,8 @@ from recorder.api.station_schemas import (
     CheckedTextOut,
     EditedOut,
     EditIn,
+    KindsIn,
     OrderedOut,
-    Python,
     RigTextIn,
     SavedRigOut,
     StationName,
@@ -68,10 +68,10 @@ def list_devices(request: HttpRequest, name: Name) -> Any:
     return _ask(request, name, "devices")
 
 
-@router.get("/stations/{name}/kinds", response={200: Kinds, **ERRORS})
-def list_kinds(request: HttpRequest, name: Name, python: Annotated[Python, Query()] = "") -> Any:
-    """List the kinds of devices that a rig may name there; `python` is the interpreter of their drivers."""
-    return _ask(request, name, "kinds", python=python)
+@router.post("/stations/{name}/kinds", response={200: Kinds, **ERRORS})
+def list_kinds(request: HttpRequest, name: Name, body: KindsIn) -> Any:
+    """List the kinds of devices that a rig may name there; `python` runs their drivers."""
+    return _ask(request, name, "kinds", python=body.python)
 
 
 @router.get("/stations/{name}/pythons", response={200: Pythons, **ERRORS})

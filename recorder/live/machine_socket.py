@@ -67,7 +67,14 @@ class MachineSocket(Socket):
         if len(self.waiting) >= QUESTIONS_WAITING:
             self.waiting.pop(next(iter(self.waiting)))  # its sender has timed out long ago
         self.waiting.setdefault(event["id"], []).append(event["reply_to"])
-        await self.say({"type": kind, "id": event["id"], "name": event["name"], "args": event["args"]})
+        text = encode({"type": kind, "id": event["id"], "name": event["name"], "args": event["args"]})
+        if len(text) <= MAX_TEXT_BYTES:
+            await self.send(text_data=text)
+            return
+        # The other side would close the connection, and again each time that this is repeated.
+        message = f"The request has {len(text)} bytes, want at most {MAX_TEXT_BYTES}."
+        error = {"code": "too_large", "message": message}
+        await self.answer({"type": "reply", "id": event["id"], "ok": False, "error": error})
 
     async def answer(self, reply: dict[str, Any]) -> None:
         """Forward a reply to whoever asked, here or in other processes; one that nobody waits for is dropped."""

@@ -12,8 +12,8 @@ from robotdata.files.versions import check_version
 from robotdata.station.protocol import ASKS, LAST_WORDS, MAX_RIGS, VERSION
 from robotdata.websocket import BadMessage
 
-MAX_RIG_TEXT = 262_144
-"""Characters of a rig file."""
+MAX_RIG_TEXT = 65_536
+"""Characters of a rig file; a station takes no larger one."""
 MAX_DIALOG_TEXT = 1 << 17
 LONGEST_PREVIEW = 4_000_000
 """Characters of a picture in base64: that of one message and more."""

@@ -37,6 +37,9 @@ MOST_AT_ONCE = 64
 _PREVIEWS = 3
 _WAIT_S = 2.0
 _LONGEST_ID = 100
+_ALWAYS = {"stop_rig", "dialog_end"}
+"""What makes moving parts stop is never refused because too much else is asked."""
+_QUERIES = {"devices", "preview", "kinds", "pythons", "check_rig", "check_text", "read_rig", "dialog_read"}
 _LONGEST_PATH = 2000
 Handler = Callable[[Mapping[str, Any]], Awaitable[Any]]
 
@@ -89,12 +92,15 @@ class Asks:
             raise AskRefused("unknown_ask", f"unknown ask {name!r:.60}; want one of {', '.join(ASKS)}")
         if not isinstance(args, dict):
             raise AskRefused("bad_args", f"the args of {name!r} are not an object")
-        if len(self._running) >= MOST_AT_ONCE:
+        if len(self._running) >= MOST_AT_ONCE and name not in _ALWAYS:
             raise AskRefused("busy", f"{MOST_AT_ONCE} asks are not answered yet: try again in a moment")
         task = asyncio.ensure_future(self._handlers[name](args))
         self._running.add(task)
         task.add_done_callback(self._ended)
         done, _ = await asyncio.wait({task}, timeout=ASKS[name])
+        if not done and name in _QUERIES:
+            task.cancel()  # else a driver that hangs would fill the places of all asks
+            raise AskRefused("slow", f"no answer within {ASKS[name]:g} s: a driver may hang; unplug it, then try again")
         if not done:
             raise AskRefused(
                 "slow", f"no result within {ASKS[name]:g} s; the station continues with it; check the rig in a moment"

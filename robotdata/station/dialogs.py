@@ -7,6 +7,7 @@ import contextlib
 import fcntl
 import os
 import pty
+import select
 import signal
 import struct
 import subprocess
@@ -49,6 +50,8 @@ class Dialog:
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
         self._master, slave = pty.openpty()
+        # A program that does not read must not keep whoever types.
+        os.set_blocking(self._master, False)
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
         try:
             # A session of its own: signals reach the program and its children, and nothing else.
@@ -84,12 +87,12 @@ class Dialog:
             return Output(text, first, end, self._exit_code if end == self._end else None)
 
     def write(self, text: str) -> None:
-        """Type `text`; Ctrl-C in it interrupts the program. A program that has ended gets nothing."""
+        """Type `text`; Ctrl-C in it interrupts the program. A program that has ended or does not read gets nothing."""
         for index, part in enumerate(text.split(INTERRUPT)):
             if index:
                 self._signal(signal.SIGINT)
-            if part and self.is_running:
-                with contextlib.suppress(OSError):  # it ends just now
+            with self._changed, contextlib.suppress(OSError):  # it ends just now, or its terminal is full
+                if part and self.is_running:
                     os.write(self._master, part.encode())
 
     def end(self) -> None:
@@ -105,21 +108,26 @@ class Dialog:
         return self._first + len(self._text)
 
     def _signal(self, number: int) -> None:
-        if self.is_running:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
+        with self._changed, contextlib.suppress(ProcessLookupError, PermissionError):
+            if self.is_running:
                 os.killpg(self._process.pid, number)
 
     def _read_all(self) -> None:
         decode = codecs.getincrementaldecoder("utf-8")("replace").decode
         # Linux answers EIO, macOS nothing, once the last process has closed its side.
         with contextlib.suppress(OSError):
-            while data := os.read(self._master, _READ_BYTES):
+            while select.select([self._master], [], []) and (data := os.read(self._master, _READ_BYTES)):
                 self._add(decode(data))
-        code = self._process.wait()
-        with self._changed:
+        self._wait_without_reaping()
+        with self._changed:  # until here nobody else can have its number or its terminal
+            self._exit_code = self._process.wait()
             os.close(self._master)
-            self._exit_code = code
             self._changed.notify_all()
+
+    def _wait_without_reaping(self) -> None:
+        if hasattr(os, "waitid"):  # macOS has none
+            with contextlib.suppress(ChildProcessError):
+                os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
 
     def _add(self, text: str) -> None:
         with self._changed:

@@ -34,7 +34,11 @@ def find_pythons(rigs: Path, home: Path, environment: Mapping[str, str] | None =
     found: dict[Path, PythonFound] = {}
     for root in islice(_roots(rigs, home, environment), _MOST_ROOTS):
         python = root / "bin/python"
-        if not python.exists() or (version := lerobot_in(root)) is None:
+        try:
+            version = lerobot_in(root) if python.exists() else None
+        except OSError:  # a folder of somebody else's
+            continue
+        if version is None:
             continue
         own = root.resolve() == Path(sys.prefix).resolve()
         path = "" if own else str(python)

@@ -115,6 +115,15 @@ def test_characters_that_are_cut_between_two_reads_stay_whole(station: Dialogs) 
     assert read_until(terminal, "nothing").text == "🟥"
 
 
+def test_a_program_that_does_not_read_keeps_nobody_waiting(station: Dialogs) -> None:
+    _, dialog = start(station, WAITS)
+    read_until(dialog, "begun")
+    for _ in range(200):  # far more than a terminal holds
+        dialog.write("\r" * 1000)
+    dialog.end()
+    assert "released" in dialog.read(0, 0).text or not dialog.is_running
+
+
 def test_only_so_many_programs_run_at_once(station: Dialogs) -> None:
     for _ in range(dialogs.MOST):
         start(station, WAITS)

@@ -6,6 +6,7 @@ import { say } from "../lib/dom.js";
 import { complain } from "../lib/toast.js";
 
 const ENTER = "\r";
+const MOST_TYPED = 1000;
 const BETWEEN_MS = 150;
 const AFTER_ERROR_MS = 1000;
 const page = document.getElementById("dialog");
@@ -17,6 +18,8 @@ const beginning = document.getElementById("begin");
 const answers = document.getElementById("answers");
 let dialog = "";
 let terminal = null;
+let typed = ""; // not yet sent: one request at a time, so that keys arrive in their order
+let sending = false;
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -34,15 +37,24 @@ function open({ rows, columns }) {
 
 async function type(text) {
   if (!dialog) return;
-  try {
-    await call("POST", `${base}/dialogs/${dialog}`, { text });
-  } catch (refusal) {
-    complain(refusal);
+  typed += text;
+  if (sending) return;
+  sending = true;
+  while (typed && dialog) {
+    const next = typed.slice(0, MOST_TYPED);
+    typed = typed.slice(MOST_TYPED);
+    try {
+      await call("POST", `${base}/dialogs/${dialog}`, { text: next });
+    } catch (refusal) {
+      typed = ""; // what follows would answer another question
+      complain(refusal);
+    }
   }
+  sending = false;
 }
 
 function ended(code) {
-  dialog = "";
+  dialog = typed = "";
   sessionStorage.removeItem(remembered);
   show(false);
   say(beginning, code === 0 ? "Again" : "Try again");

@@ -14,7 +14,7 @@ export class Drivers {
     const words = document.getElementById("drivers");
     say(words, "Looking for drivers …");
     try {
-      const { kinds, lerobot, failed } = await call("GET", `${this.page.draft.base}/kinds?python=${encodeURIComponent(python)}`);
+      const { kinds, lerobot, failed } = await call("POST", `${this.page.draft.base}/kinds`, { python });
       if (python !== this.page.python) return null;
       const broken = Object.entries(failed).map(([module, why]) => `${module}: ${why}`);
       say(words, [lerobot ? `LeRobot ${lerobot}.` : broken.length ? "" : "LeRobot is not installed there.", ...broken].join(" "));

@@ -173,6 +173,8 @@ class Page {
 
   /** A plug or an unplug moves the station; so does every word of its rigs. */
   async stationMoved() {
+    if (this.looks) return; // the station moves with every word of its rigs
+    this.looks = true;
     try {
       const { online, devices_seq: seq } = await call("GET", this.draft.base);
       show(document.getElementById("away"), !online);
@@ -184,6 +186,8 @@ class Page {
       this.cameras.draw();
     } catch {
       // The next move asks again.
+    } finally {
+      this.looks = false;
     }
   }
 }

@@ -91,13 +91,19 @@ export class Saving {
     if (this.hasErrors()) return;
     const { draft, edited, station } = this.page;
     const rigs = `${draft.base}/rigs`;
-    const saved = edited ? await call("PUT", `${rigs}/${edited}`, { text: draft.text, version: this.version }) : await call("POST", rigs, { text: draft.text });
+    const { text } = draft;
+    const saved = edited ? await call("PUT", `${rigs}/${edited}`, { text, version: this.version }) : await call("POST", rigs, { text });
     this.version = saved.version;
-    draft.dirty = false;
+    draft.dirty = draft.text !== text; // what was typed meanwhile is not saved
     if (begin) {
       await call("POST", `${rigs}/${saved.name}/${edited ? "restart" : "start"}`);
       sayLater(`Saved ${saved.name}. It is starting …`);
       location.assign("/rigs/");
+      return;
+    }
+    if (calibrate) {
+      sayLater(`Saved ${saved.name}.`);
+      location.assign(`/rigs/${encodeURIComponent(saved.name)}/calibrate/?station=${encodeURIComponent(station)}&role=${calibrate}`);
       return;
     }
     if (edited) {
@@ -105,10 +111,6 @@ export class Saving {
       return;
     }
     sayLater(`Saved ${saved.name}.`);
-    if (calibrate) {
-      location.assign(`/rigs/${encodeURIComponent(saved.name)}/calibrate/?station=${encodeURIComponent(station)}&role=${calibrate}`);
-      return;
-    }
     location.assign(`/rigs/${encodeURIComponent(saved.name)}/edit/?station=${encodeURIComponent(station)}`);
   }
 

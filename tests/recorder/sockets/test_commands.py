@@ -34,6 +34,15 @@ async def test_it_tells_the_rigs_own_reason_where_it_refuses(web: Any, rig: Any)
         }
 
 
+async def test_a_command_that_no_rig_would_take_is_refused_and_the_rig_stays_connected(web: Any, rig: Any) -> None:
+    async with rig.running():
+        status, answer = await web.ask("POST", f"/rigs/{rig.name}/commands/stop", {"args": {"take": "x" * 1_100_000}})
+        assert (status, answer["error"]["code"]) == (409, "too_large")
+        status, reply = await web.ask("POST", f"/rigs/{rig.name}/commands/stop", {})
+        assert (status, reply["ok"]) == (200, True)
+        assert len(rig.commands) == 1
+
+
 async def test_it_refuses_at_once_where_the_rig_is_offline_or_unknown(web: Any, rig: Any) -> None:
     status, answer = await web.ask("POST", f"/rigs/{rig.name}/commands/stop", {})
     assert (status, answer["error"]["code"]) == (404, "no_rig")

@@ -1,0 +1,57 @@
+"""Asks that get no answer do not use up the places of others."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from robotdata.station.asks import MOST_AT_ONCE, Asks
+from robotdata.station.calibrations import Calibrations
+from robotdata.station.devices import Devices
+from robotdata.station.dialog_asks import DialogAsks
+from robotdata.station.discovery import Discovery
+from robotdata.station.programs import Programs
+from robotdata.station.protocol import ASKS
+from robotdata.station.rig_files import RigFiles
+from robotdata.station.rigs import Rigs
+from robotdata.supervisor import Lifeline
+from tests.station.conftest import sim
+
+
+class Hanging(Discovery):
+    """A computer with a driver that does not return."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.returns = threading.Event()
+
+    def ports(self, name_of: Any) -> Any:
+        self.returns.wait()
+        return []
+
+
+async def test_a_driver_that_hangs_keeps_no_rig_from_being_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lifeline, hanging, files = Lifeline(), Hanging(), RigFiles(tmp_path / "rigs")
+    files.write("bench", sim(), None)
+    rigs = Rigs(files, tmp_path / "spool", "ws://127.0.0.1:1/ws/rig/", "", lifeline=lifeline, changed=lambda: None)
+    devices = Devices(hanging, changed=lambda: None)
+    asks = Asks(rigs, devices, Programs(lifeline), DialogAsks(Calibrations(files, rigs.is_active)))
+    monkeypatch.setitem(ASKS, "devices", 0.01)
+    try:
+        for number in range(MOST_AT_ONCE + 1):
+            answer = await asks.answer({"id": str(number), "name": "devices"})
+            assert answer is not None and answer["error"] is not None and answer["error"]["code"] == "slow"
+        stopped = await asks.answer({"id": "stop", "name": "stop_rig", "args": {"name": "bench"}})
+        assert stopped is not None and stopped["ok"], stopped
+        read = await asks.answer({"id": "read", "name": "read_rig", "args": {"name": "bench"}})
+        assert read is not None and read["ok"], read
+    finally:
+        hanging.returns.set()
+        await asks.end()
+        await rigs.end()
+        lifeline.close()
