@@ -19,7 +19,17 @@ from recorder.actor import COMMAND, NAME_LENGTH, WORKER, Actor, ActorKind
 from recorder.catalog import datasets, datasets_on_disk, takes
 from recorder.errors import Refused
 from recorder.jobs import encoding, operation_rows, operations, revising
-from recorder.live import recording, remarks, rig_commands, rigs, sessions, station_asks, station_rigs, stations
+from recorder.live import (
+    camera_pairing,
+    recording,
+    remarks,
+    rig_commands,
+    rigs,
+    sessions,
+    station_asks,
+    station_rigs,
+    stations,
+)
 from recorder.live.rig_messages import Hello
 from recorder.live.station_messages import Hello as StationHello
 from recorder.models import ApiToken, Change, Dataset, Episode, Operation, Rig, Session, Station, permissions
@@ -102,6 +112,13 @@ def begin_revert(world: World, actor: Actor) -> Operation:
 
 def empty_session(world: World) -> Session:
     return Session.objects.create(rig=Rig.objects.create(name="arm-3"), dataset=world.cubes, task="push")
+
+
+def phone(world: World) -> None:
+    """The rig has a camera that is a browser."""
+    world.rig.cameras = [{"key": "observation.images.phone", "name": "phone", "width": 640, "height": 480, "fps": 30}]
+    world.rig.status = {"inputs": {"cameras": ["observation.images.phone"]}}
+    world.rig.save()
 
 
 def other_dataset(_: World) -> Dataset:
@@ -217,6 +234,7 @@ CASES = {
         lambda w, a, _: recording.give_command(rig_name="arm-1", name="stop", args={}, actor=a), ends="offline"
     ),
     "send_command": Case(lambda w, a, _: send_command(w, a), ends="offline"),
+    "issue_link": Case(lambda w, a, _: camera_pairing.issue_link("arm-1", "phone", actor=a), phone),
     "rig_connected": Case(lambda w, a, m: rigs.rig_connected(hello=m, connection="here", actor=a), hello),
     "station_connected": Case(
         lambda w, a, m: stations.station_connected(hello=m, connection="here", actor=a), station_hello
