@@ -64,6 +64,18 @@ BUILT_IN: list[DeviceKind] = [
         "Moves the simulated arm by itself.",
         _field("seed", "integer", 0, "Selects its random movements."),
     ),
+    _kind(
+        "teleoperator",
+        "browser",
+        "Browser",
+        "Somebody drives on the record page: sliders, keys, a gamepad or a phone.",
+        _field("low", "number", -100, "The lower limit of each joint, in its unit."),
+        _field("high", "number", 100, "The upper limit of each joint, in its unit."),
+        _field("speed", "number", None, "Units a second; by default a quarter of the range."),
+        _field("unit", "text", None, "The unit of the joints, for the page only."),
+        _field("hold_button", "integer", 7, "The button of a gamepad that must be held; 7 is the right trigger."),
+        _field("joints", "table", None, "Limits, speed, keys and axis of single joints."),
+    ),
     _kind("teleoperator", "replay", "Replayed dataset", "Plays the actions of a dataset.", _PATH),
     _kind(
         "camera",
@@ -82,6 +94,7 @@ BUILT_IN: list[DeviceKind] = [
         _field("loop", "flag", True, "A file begins again at its end."),
         _field("verify_certificate", "flag", True, "Of an https camera: false accepts any certificate."),
     ),
+    _kind("camera", "browser", "Phone or laptop", "A browser's camera; the record page shows the code that pairs it."),
     _kind(
         "camera",
         "sim",

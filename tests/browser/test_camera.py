@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from robotdata.spool import Take
-from tests.support import browser
 from tests.support.browser import Product, Visit, rig_file
 
 pytestmark = pytest.mark.browser
 RIG = rig_file({"front": ""}) + '[cameras.phone]\nkind = "browser"\nwidth = 320\nheight = 240\nfps = 15\n'
 CAMERA = "/camera/bench-1/phone/"
 KEY = "observation.images.phone"
-FAKE = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
-
-
-@pytest.fixture(scope="module")
-def chromium(request: pytest.FixtureRequest) -> Iterator[Browser]:
-    """A Chromium with a camera of its own: a test picture that moves."""
-    with browser.chromium(*FAKE) as found:
-        yield found
 
 
 def start(page: Page) -> None:

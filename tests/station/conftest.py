@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -167,6 +167,15 @@ async def station_at(folder: Path) -> AsyncIterator[Station]:
             if not station.ended:
                 await station.end()
             station.kill()
+
+
+@pytest.fixture(autouse=True)
+def _children_can_be_interrupted() -> Iterator[None]:
+    """Started in the background of a shell, tests ignore Ctrl-C, and so would every program that they start."""
+    earlier = signal.getsignal(signal.SIGINT)
+    signal.signal(signal.SIGINT, signal.default_int_handler if earlier is signal.SIG_IGN else earlier)
+    yield
+    signal.signal(signal.SIGINT, earlier)
 
 
 @pytest.fixture

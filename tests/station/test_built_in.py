@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from robotdata.capture.config import parse_config
-from robotdata.capture.devices import DeviceContext
+from robotdata.capture.devices import ROBOT_FEATURES, DeviceContext
 from robotdata.capture.errors import ConfigError
 from robotdata.capture.options import Options
 from robotdata.capture.registry import BUILT_IN as DRIVERS
@@ -28,10 +28,18 @@ def test_every_kind_that_needs_no_package_is_offered() -> None:
     assert ("any", *NAMES) == PIXEL_FORMATS
 
 
+def context_of_a_device() -> DeviceContext:
+    """What a driver is told, a teleoperator also of the robot."""
+    joints = {"dtype": "float32", "shape": [1], "names": ["a.pos"]}
+    shared = {ROBOT_FEATURES: {"action": joints, "observation.state": joints}}
+    return DeviceContext("bench", 30.0, name="front", width=64, height=64, camera_fps=30.0, shared=shared)
+
+
 def keys_that_are_read(kind: DeviceKind) -> set[str]:
     """What the driver names in the error of a key that it does not know; None of it touches a device."""
-    values = {"url": "/film.mp4"} if kind["kind"] == "pyav" else {}
-    context = DeviceContext("bench", 30.0, name="front", width=64, height=64, camera_fps=30.0)
+    needed: dict[str, dict[str, Any]] = {"pyav": {"url": "/film.mp4"}, "browser": {"low": -1, "high": 1}}
+    values = needed.get(kind["kind"], {}) if kind["role"] != "camera" or kind["kind"] == "pyav" else {}
+    context = context_of_a_device()
     options = Options({**values, "zzzzzzzz": 1}, "rig.toml: table")
     with pytest.raises(ConfigError) as caught:
         getattr(registry(), kind["role"])(kind["kind"], context, options)
@@ -54,6 +62,6 @@ def test_a_rig_file_with_every_default_is_right(kind: DeviceKind) -> None:
     if kind["kind"] not in ("pyav", "replay"):
         getattr(registry(), kind["role"])(
             kind["kind"],
-            DeviceContext("bench", 30.0, name="front", width=64, height=64, camera_fps=30.0),
+            context_of_a_device(),
             Options({key: table[key] for key in table if key not in {*OF_ALL_CAMERAS, "kind"}}, "bench.toml: table"),
         )

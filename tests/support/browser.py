@@ -43,6 +43,9 @@ FLAGS = [
     "--no-first-run",
     "--no-proxy-server",
     "--autoplay-policy=no-user-gesture-required",
+    # A camera of its own, a test picture that moves, which pages may use without a question.
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
 ]
 
 
@@ -157,13 +160,13 @@ def running(home: Path, rig: str | None) -> Iterator[Product]:
 
 
 @contextlib.contextmanager
-def chromium(*flags: str) -> Iterator[Browser]:
-    """A headless Chromium, with these flags too; skips, saying so, where there is none."""
+def chromium() -> Iterator[Browser]:
+    """A headless Chromium; skips, saying so, where there is none."""
     path = next((found for name in BROWSERS if (found := shutil.which(name))), None)
     if path is None:
         pytest.skip("no Chromium on this machine")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=[*FLAGS, *flags], headless=True)
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS, headless=True)
         yield browser
         browser.close()
 

@@ -173,8 +173,6 @@ class Page {
 
   /** A plug or an unplug moves the station; so does every word of its rigs. */
   async stationMoved() {
-    if (this.looks) return; // the station moves with every word of its rigs
-    this.looks = true;
     try {
       const { online, devices_seq: seq } = await call("GET", this.draft.base);
       show(document.getElementById("away"), !online);
@@ -186,17 +184,16 @@ class Page {
       this.cameras.draw();
     } catch {
       // The next move asks again.
-    } finally {
-      this.looks = false;
     }
   }
 }
 
 const page = new Page();
+const stationMoved = () => (page.moving ??= page.stationMoved().finally(() => (page.moving = null)));
 document.addEventListener("row-moved", ({ detail: { kind, id } }) => {
-  if (kind === "station" && id === page.station) page.stationMoved();
+  if (kind === "station" && id === page.station) stationMoved();
 });
-document.addEventListener("reconnected", () => page.stationMoved());
+document.addEventListener("reconnected", stationMoved);
 document.getElementById("computer")?.addEventListener("change", ({ target }) => location.assign(`?station=${encodeURIComponent(target.value)}`));
 sections.addEventListener("submit", (event) => event.preventDefault());
 window.addEventListener("beforeunload", (event) => page.draft.dirty && event.preventDefault());
