@@ -64,7 +64,10 @@ config = parse_config(
             if faults.get("two")
             else {"teleoperator": {"kind": "probe", "as": "leader"}}
         ),
-        "cameras": {"front": {"kind": "probe", "width": 64, "height": 64}},
+        "cameras": {
+            "front": {"kind": "probe", "width": 64, "height": 64},
+            **({"phone": {"kind": "browser", "width": 64, "height": 64}} if faults.get("phone") else {}),
+        },
     },
     "test",
 )
@@ -102,6 +105,12 @@ def test_every_device_is_connected_read_and_released(tmp_path: Path) -> None:
     assert check.calls["robot"] == ["connect", "observe", "disconnect"]
     assert check.calls["leader"] == ["connect", "action", "disconnect"]
     assert check.calls["front"][0] == "connect" and check.calls["front"][-1] == "disconnect"
+
+
+def test_a_browsers_camera_is_named_and_left_alone(tmp_path: Path) -> None:
+    check = Check(tmp_path, "phone=1").end()
+    assert check.process.returncode == 0, check.errors
+    assert "browser" in check.lines["camera phone"]["text"]
 
 
 def test_each_of_several_teleoperators_is_tried(tmp_path: Path) -> None:
