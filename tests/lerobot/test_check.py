@@ -6,7 +6,8 @@ import json
 import subprocess
 from typing import Any
 
-from tests.lerobot.conftest import GOAL, HERE, JOINTS, ROOT, ArmRig
+from tests.lerobot.conftest import HERE, ROOT, ArmRig
+from tests.support.feetech_arm import GOAL, JOINTS
 
 
 def checked(rig: ArmRig) -> dict[str, dict[str, Any]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import itertools
+import signal
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -27,6 +28,7 @@ INTERRUPTED = 130
 def main(arguments: list[str] | None = None) -> int:
     """Calibrate; return 0 when it is done, 1 with one sentence on stderr when it failed, 130 after Ctrl-C."""
     options = _options(arguments)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a shell started all in its background
     try:
         calibrate(settings_of(read_config(options.file), options.role))
     except KeyboardInterrupt:
