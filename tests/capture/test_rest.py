@@ -84,7 +84,9 @@ def until(true: Callable[[], Any]) -> None:
 
 def started(arm: Arm, *, at_end: bool = False, at_reset: bool = False, joints: dict[str, float] | None = None) -> Any:
     rest = Rest(joints or {"a": 0.0}, SPEED, at_end, at_reset)
-    loop = ControlLoop(arm, Leader(), [], FPS, rest=rest)
+    leader = Leader()
+    leader.features = {"action": arm.features["action"]}
+    loop = ControlLoop(arm, leader, [], FPS, rest=rest)
     loop.start()
     until(lambda: arm.sent)
     return loop
@@ -100,6 +102,38 @@ def test_it_goes_to_its_rest_pose_slowly_before_it_is_disconnected() -> None:
     assert loop.stop()
     assert arm.sent[-1] == [0, 50], "b, which the pose does not name, stays"
     assert steps(arm) <= STEP and arm.asked[-1] == "disconnect"
+
+
+class Mobile(Arm):
+    """An arm on a base that drives at 50; it observes how quickly."""
+
+    features: dict[str, Any] = {
+        "action": {**JOINTS, "names": ["a", "x.vel"]},
+        "observation.state": {**JOINTS, "names": ["x.vel", "a"]},
+    }
+
+
+def test_a_base_stands_still_from_the_first_step_to_the_rest_pose_on() -> None:
+    arm = Mobile()
+    loop = started(arm, at_end=True)
+    assert loop.stop()
+    assert arm.sent[-1] == [0, 0] and {speed for pose, speed in arm.sent if pose != 50} == {0}
+
+
+def test_a_base_stands_still_while_the_scene_is_reset_and_follows_again_after_it() -> None:
+    arm = Mobile()
+    loop = started(arm, at_reset=True)
+    loop.begin_reset()
+    until(lambda: arm.sent[-1] == [0, 0])
+    assert {speed for pose, speed in arm.sent if pose != 50} == {0}
+    loop.end_reset()
+    until(lambda: arm.sent[-1] == [50, 50])
+    assert loop.stop()
+
+
+def test_a_rest_pose_names_no_speeds() -> None:
+    with pytest.raises(ConfigError, match=r"x\.vel.* is a speed"):
+        robot(on_end="rest", rest={"a": 1, "x.vel": 0.1})
 
 
 def test_it_stays_where_it_is_when_only_a_reset_moves_it() -> None:
