@@ -32,6 +32,21 @@ def check_allowed(command: Command, state: State, controls: Sequence[str], meant
         raise CommandRefused("not_allowed", f"cannot {name}: take {named!r:.40} has already ended")
 
 
+def check_since(since: Any, problem: Problem | None) -> None:
+    """Raise CommandRefused unless `since` is that of `problem`, the rig's error now; None: whichever it is."""
+    if since is None:
+        return
+    if isinstance(since, bool) or not isinstance(since, int | float):
+        raise CommandRefused("bad_args", f"since: want that of the error that is to be cleared, got {since!r:.60}")
+    if problem is not None and since != problem.since:
+        raise another_error()
+
+
+def another_error() -> CommandRefused:
+    """Return the refusal of a command that was meant for an earlier error."""
+    return CommandRefused("not_allowed", "cannot clear the error: it is another one now, look at it")
+
+
 def check_take_id(take_id: str | None, spool: Path) -> None:
     """Raise CommandRefused unless `take_id` is None or a UUID that no folder of the spool has."""
     if take_id is None:

@@ -11,7 +11,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from robotdata.capture import clock
-from robotdata.capture.loop import LoopCounters
+from robotdata.capture.loop_time import LoopCounters
 from robotdata.capture.records import CameraFrame, Row
 from robotdata.rig.marks import Marks, camera_name
 from robotdata.rig.remarks import Remarks

@@ -6,6 +6,7 @@ The database's choices, the pages, their scripts (as JSON in the record page) an
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -77,6 +78,14 @@ COMMANDS = (*dict.fromkeys(command for state in REPORTED for command in CONTROLS
 
 if NEXT.keys() != set(REPORTED) or CONTROLS.keys() != set(REPORTED):
     raise TypeError("a state of the rig lacks its line in NEXT or CONTROLS")
+
+
+def allowed_now(state: State, possible: Mapping[str, object], *, pause_armed: bool) -> list[str]:
+    """Return the commands that are allowed in `state`, without those that `possible` says cannot have an effect now."""
+    allowed = list(CONTROLS[state])
+    if state == State.RECORDING:
+        allowed.remove("pause" if pause_armed else "resume")
+    return [command for command in allowed if possible.get(command, True)]
 
 
 def parse_state(value: Any) -> State:
