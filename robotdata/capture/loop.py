@@ -81,7 +81,7 @@ class ControlLoop:
         self._rest = rest
         self._move = RestMove(rest, robot.features, fps) if rest is not None else None
         self._returns = False
-        self.events = EventReader([self._robot, *self._teleoperators])
+        self.events = EventReader([self._robot, *self._teleoperators], self.emergency_stop)
         self._session: Session | None = None
         self._starting = threading.Lock()
         self._stopped, self._stops = False, 0
@@ -338,8 +338,7 @@ class ControlLoop:
         observation, values = session.call(self._robot, "observe", check=self._check_observation)
         observed = clock.monotonic_ns()
         values[REQUESTED_COLUMN], requested = self._request(session, observation)
-        if self.events.read(session):
-            self.emergency_stop()
+        self.events.read(session)
         if self.events.has_interventions:
             values[INTERVENTION] = np.array([self.events.intervenes])
         action = self._driven(values, requested)

@@ -62,11 +62,11 @@ class Leader:
 class Desk:
     """A rig with a pedal, in this process."""
 
-    def __init__(self, spool: Path, pedal: Any) -> None:
-        self.pedal, self.spool = pedal, spool
+    def __init__(self, spool: Path, pedal: Any, leader: Any) -> None:
+        self.pedal, self.leader, self.spool = pedal, leader, spool
         registry = Registry()
         registry.add("robot", "pedal", lambda context, options: pedal)
-        registry.add("teleoperator", "leader", lambda context, options: Leader())
+        registry.add("teleoperator", "leader", lambda context, options: leader)
         tables = {"rig": {"name": "desk", "fps": 100}, "robot": {"kind": "pedal"}, "teleoperator": {"kind": "leader"}}
         tables |= {"cameras": {"front": {"kind": "sim", "width": 64, "height": 48, "sync": "tick"}}}
         self.machine = Machine(Rig(parse_config(tables, "test"), spool, registry=registry))
@@ -108,8 +108,8 @@ def committed(desk: Desk) -> DatasetFolder:
 def make_desk(tmp_path: Path) -> Iterator[Callable[..., Desk]]:
     made: list[Desk] = []
 
-    def make(pedal: Any = None) -> Desk:
-        made.append(Desk(tmp_path / "spool", pedal or Pedal()))
+    def make(pedal: Any = None, leader: Any = None) -> Desk:
+        made.append(Desk(tmp_path / "spool", pedal or Pedal(), leader or Leader()))
         return made[-1]
 
     yield make
@@ -184,6 +184,37 @@ def test_an_emergency_stop_of_a_device_comes_before_its_next_action(desk: Desk) 
     desk.press("emergency_stop")
     until(lambda: desk.machine.state == "error" and desk.ended())
     assert desk.ended()[0]["end_reason"] == "emergency_stop" and desk.pedal.acts == seen[0]
+
+
+@pytest.mark.parametrize("later", [7, OSError("unplugged")])
+def test_an_emergency_stop_counts_although_a_later_device_fails(make_desk: Callable[..., Desk], later: Any) -> None:
+    """The robot is asked first and then the teleoperator, whose answer may be of any kind."""
+    pedal = Pedal()
+    desk = make_desk(pedal, leader=Pedal())
+    leader = desk.leader
+    asked: list[int] = []
+
+    def events() -> Any:
+        if not pedal.waiting:
+            return []
+        asked.append(1)
+        if isinstance(later, Exception):
+            raise later
+        return later
+
+    leader.events = events
+    pedal.events = lambda: list(pedal.waiting)
+    desk.press("emergency_stop")
+    until(lambda: desk.machine.state == "error")
+    assert desk.machine.problem is not None and desk.machine.problem.code == "emergency_stop"
+    assert desk.machine.rig.loop.stopped
+
+
+@pytest.mark.parametrize("count", [100, 5000])
+def test_an_emergency_stop_counts_behind_any_number_of_events(desk: Desk, count: int) -> None:
+    desk.pedal.events = lambda: [*["success"] * count, "emergency_stop"]
+    until(lambda: desk.machine.state == "error")
+    assert desk.machine.problem is not None and desk.machine.problem.code == "emergency_stop"
 
 
 def test_an_intervention_is_in_the_rows_of_its_time(desk: Desk) -> None:
