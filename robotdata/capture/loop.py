@@ -286,7 +286,10 @@ class ControlLoop:
             self._go_to_rest(session)
 
     def _go_to_rest(self, session: Session) -> None:
-        """Move the robot to its rest pose, for at most LONGEST_S. Nothing moves once the session is closed."""
+        """Move the robot to its rest pose, for at most LONGEST_S. Nothing moves once the session is closed.
+
+        Devices are asked for an emergency stop as in any tick.
+        """
         assert self._move is not None
         self._move.begin()
         due = clock.monotonic_ns()
@@ -298,6 +301,7 @@ class ControlLoop:
             state, before = values[STATE], state
             if self._move.arrived() and before is not None and self._move.is_still(before, state):
                 return
+            self.events.read(session)
             session.call(self._robot, "act", self._move.towards_rest(state), check=self._values.sent_action)
             due = max(due, clock.monotonic_ns()) + self._period_ns
 

@@ -167,6 +167,20 @@ def test_an_emergency_stop_ends_the_way_to_the_rest_pose() -> None:
     assert arm.sent[-1][0] > -1e6 and arm.asked[-1] == "disconnect"
 
 
+class PedalArm(Arm):
+    """Its pedal asks for an emergency stop once the arm is on its way."""
+
+    def events(self) -> list[str]:
+        return ["emergency_stop"] if self.sent and self.sent[-1][0] < 40 else []
+
+
+def test_a_pedal_ends_the_way_to_the_rest_pose_before_the_next_action() -> None:
+    arm = PedalArm()
+    loop = started(arm, at_end=True)
+    assert loop.stop() and loop.stopped
+    assert 30 < arm.sent[-1][0] < 40 and arm.asked[-1] == "disconnect"
+
+
 def test_it_rests_while_the_scene_is_reset_and_returns_as_slowly() -> None:
     arm = Arm()
     loop = started(arm, at_reset=True)
