@@ -68,7 +68,8 @@ class DeviceEvents:
         try:
             self._machine.execute(as_command(name, **args))
         except CommandRefused as refusal:
-            self._machine.message = refusal.message
+            if self._machine.problem is None:  # else the message says what is wrong, which matters more
+                self._machine.message = refusal.message
 
     def _note(self, device: str, event: str) -> None:
         key = (device, event[:60])

@@ -217,6 +217,15 @@ def test_an_emergency_stop_counts_behind_any_number_of_events(desk: Desk, count:
     assert desk.machine.problem is not None and desk.machine.problem.code == "emergency_stop"
 
 
+def test_an_event_that_comes_with_an_emergency_stop_does_not_hide_it(desk: Desk) -> None:
+    desk.record()
+    desk.pedal.events = lambda: ["emergency_stop", "stop", "rerecord"]
+    until(lambda: desk.machine.state == "error")
+    until(lambda: not desk.machine.rig.loop.events._events)
+    with desk.machine._lock:  # the step that took the events has ended
+        assert "Emergency stop of rig desk" in (desk.machine.message or "")
+
+
 def test_an_intervention_is_in_the_rows_of_its_time(desk: Desk) -> None:
     desk.record()
     desk.press("intervention_on")
