@@ -17,10 +17,10 @@ from robotdata.rig.facts import facts_of
 from robotdata.rig.outcomes import Outcomes
 from robotdata.rig.problems import Problem, sentences
 from robotdata.rig.protocol import Command, CommandRefused, RecordArgs, parse_record
-from robotdata.rig.recorder import TakeEnd, TakeRecorder
-from robotdata.rig.remarks import Remark, parse_remark
+from robotdata.rig.recorder import TakeEnd, TakeRecorder, keep_remark
+from robotdata.rig.remarks import parse_remark
 from robotdata.rig.rig import Rig
-from robotdata.rig.states import EMERGENCY_STOP, NEXT, State, allowed_now
+from robotdata.rig.states import EMERGENCY_STOP, END_SESSION, NEXT, State, allowed_now
 from robotdata.rig.watch import DeviceWatch
 from robotdata.spool import SpoolError, SpoolFull, new_take_id
 from robotdata.spool.annotation import RERECORD
@@ -95,7 +95,8 @@ class Machine:
         with self._lock:
             if self._stopping.is_set():
                 return []
-            possible = {"rerecord": self.take or self.last, "annotate": self.take or self.saving}
+            again = self.take or (self.last and self._last_args)
+            possible = {"rerecord": again, "annotate": self.take or self.saving}
             return allowed_now(self.state, possible, pause_armed=self.pause_armed)
 
     def emergency_stop(self) -> None:
@@ -127,9 +128,11 @@ class Machine:
             self._record(parse_record(command.args))
             self.events.record_args = command.args
         elif name == "annotate":
-            self._annotate(parse_remark(command.args))
+            keep_remark(parse_remark(command.args), [self.take, *self.saving])
         elif name == "clear_error":
             self._clear_error(command.args.get("since"), seen)
+        elif name == END_SESSION:
+            self._end_session(checks.session_of(command.args))
         else:
             getattr(self, f"_{name}")()
         self.on_change()
@@ -141,11 +144,6 @@ class Machine:
         self.message = None
         self._args = args
         self._count_down(args.countdown_s)
-
-    def _annotate(self, remark: Remark) -> None:
-        takes = [take for take in (self.take, *self.saving) if take is not None and take.id == remark.take]
-        if not any(take.remarks.add(remark.fields) for take in takes):
-            raise CommandRefused("no_take", "this take is not being recorded: change what the server knows of it")
 
     def _stop(self) -> None:
         self._end_take("stop")
@@ -191,6 +189,15 @@ class Machine:
         self._args = self.events.record_args = None
         self._move(State.IDLE)
 
+    def _end_session(self, session: str) -> None:
+        args = self._args or self._last_args
+        if args is None or args.session != session:
+            return
+        checks.check_can_end(self.state)
+        self._args = self._last_args = self.events.record_args = None
+        if self.state in (State.RESETTING, State.PAUSED):
+            self._move(State.IDLE)
+
     def _clear_error(self, since: Any, seen: int) -> None:
         checks.check_since(since, self.problem)
         if not self.rig.loop.allow_start(seen):
@@ -216,17 +223,12 @@ class Machine:
             checks.check_can_begin(self.rig, len(self.saving), self.devices.missing_cameras())
             self._count_down(countdown_s)
         except CommandRefused as refusal:
-            self._refused(refusal)
-
-    def _refused(self, refusal: CommandRefused) -> None:
-        self.message = refusal.message
-        self._move(State.IDLE)
+            self.message = refusal.message
+            self._move(State.IDLE)
 
     def _begin_take(self) -> None:
         args = self._args
-        if args is None:
-            self._move(State.IDLE)
-            return
+        assert args is not None
         take = TakeRecorder(
             self.rig.spool / (args.take or new_take_id()),
             facts_of(self.rig, args),

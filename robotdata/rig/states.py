@@ -74,7 +74,14 @@ Of these `rerecord` needs a take, which may have ended, and `annotate` one that 
 EMERGENCY_STOP = "emergency_stop"
 """The command that is allowed in every state, and the code of the error that follows it."""
 
-COMMANDS = (*dict.fromkeys(command for state in REPORTED for command in CONTROLS[state]), EMERGENCY_STOP)
+END_SESSION = "end_session"
+"""The server's own command: it has ended a session. A rig that records a take of it refuses it, in no other state."""
+
+COMMANDS = (
+    *dict.fromkeys(command for state in REPORTED for command in CONTROLS[state]),
+    EMERGENCY_STOP,
+    END_SESSION,
+)
 
 if NEXT.keys() != set(REPORTED) or CONTROLS.keys() != set(REPORTED):
     raise TypeError("a state of the rig lacks its line in NEXT or CONTROLS")

@@ -14,7 +14,7 @@ from robotdata.capture.registry import Registry
 from robotdata.dataset import DatasetFolder, DatasetSpec, commit_episodes, verify_dataset
 from robotdata.export import encode_camera, load_encoded, new_episode, plan_take
 from robotdata.rig.machine import Machine
-from robotdata.rig.protocol import as_command
+from robotdata.rig.protocol import CommandRefused, as_command
 from robotdata.rig.rig import Rig
 from robotdata.rig.status import Reporter
 from robotdata.spool import Take, read_manifest
@@ -147,6 +147,49 @@ def test_a_pedal_records_again_and_ends_a_reset(desk: Desk) -> None:
     desk.press("start")
     desk.ticks(3)
     assert desk.ended()[0]["end_reason"] == "rerecord"
+
+
+def test_a_pedal_neither_begins_nor_replaces_a_take_of_a_session_that_has_ended(desk: Desk) -> None:
+    desk.record(session="s1")
+    with pytest.raises(CommandRefused, match="stop the take first"):
+        desk.machine.execute(as_command("end_session", session="s1"))
+    desk.press("stop")
+    until(lambda: len(desk.ended()) == 1 and desk.machine.state == "idle")
+    desk.machine.execute(as_command("end_session", session="s0"))
+    assert desk.machine.events.record_args is not None, "another session has ended"
+    desk.machine.execute(as_command("end_session", session="s1"))
+    assert desk.machine.controls == ["record"]
+    for event, asks in (("start", "asks to record:"), ("rerecord", "asks to record again:")):
+        desk.press(event)
+        until(lambda asks=asks: asks in (desk.machine.message or ""))  # type: ignore[misc]
+        assert desk.machine.state == "idle"
+    assert read_manifest(desk.spool / desk.ended()[0]["id"])["curation"]["verdict"] == "unreviewed"
+
+
+@pytest.mark.parametrize("state", ["resetting", "paused"])
+def test_a_session_that_ends_ends_the_reset_phase_or_the_pause(desk: Desk, state: str) -> None:
+    desk.record(session="s1", reset_s=60)
+    desk.press("stop")
+    until(lambda: desk.machine.state == "resetting")
+    if state == "paused":
+        desk.machine.execute(as_command("pause"))
+    desk.machine.execute(as_command("end_session", session="s1"))
+    assert desk.machine.state == "idle"
+
+
+def test_a_session_that_ends_has_a_name(desk: Desk) -> None:
+    with pytest.raises(CommandRefused, match="session: is missing"):
+        desk.machine.execute(as_command("end_session"))
+
+
+def test_a_pedal_does_not_replace_a_take_after_its_series_was_called_off(desk: Desk) -> None:
+    desk.record(reset_s=60)
+    desk.press("stop")
+    until(lambda: len(desk.ended()) == 1 and desk.machine.state == "resetting")
+    desk.machine.execute(as_command("cancel"))
+    desk.press("rerecord")
+    until(lambda: "asks to record again:" in (desk.machine.message or ""))
+    assert read_manifest(desk.spool / desk.ended()[0]["id"])["curation"]["verdict"] == "unreviewed"
 
 
 def test_what_is_not_allowed_now_is_said_and_changes_nothing(desk: Desk) -> None:
