@@ -13,6 +13,7 @@ from robotdata.capture.config import parse_config
 from robotdata.capture.registry import Registry
 from robotdata.dataset import DatasetFolder, DatasetSpec, commit_episodes, verify_dataset
 from robotdata.export import encode_camera, load_encoded, new_episode, plan_take
+from robotdata.rig import status
 from robotdata.rig.machine import Machine
 from robotdata.rig.protocol import CommandRefused, as_command
 from robotdata.rig.rig import Rig
@@ -305,6 +306,20 @@ def test_an_unknown_event_is_one_warning(desk: Desk) -> None:
     until(lambda: desk.machine.events.unknown)
     warnings = [each for each in Reporter(desk.machine).status()["warnings"] if each["code"] == "unknown_event"]
     assert len(warnings) == 1 and "'dance'" in warnings[0]["text"] and warnings[0]["device"] == "robot"
+
+
+def test_a_status_is_whole_although_another_unknown_event_comes_meanwhile(desk: Desk, monkeypatch: Any) -> None:
+    """The machine's thread notes it while the link's builds the warnings."""
+    made = status._warning
+
+    def slow(*about: Any) -> Any:
+        desk.machine.events._note("robot", f"event {len(desk.machine.events.unknown)}")
+        return made(*about)
+
+    desk.machine.events._note("robot", "dance")
+    monkeypatch.setattr(status, "_warning", slow)
+    warnings = Reporter(desk.machine).status()["warnings"]
+    assert [each["code"] for each in warnings] == ["unknown_event"]
 
 
 @pytest.mark.parametrize("rubbish", ["stop", 7, None, ["stop", 3]])
