@@ -104,6 +104,7 @@ class ControlLoop:
             if self._stopped:
                 raise DeviceError(EMERGENCY)
             session = Session(devices, self._timeouts, self._tracebacks)
+            self._take_ends = False  # devices are not told of the end of a take that failed
             self._returns = self.events.intervenes = False  # where the robot is now, nobody knows
             session.start(lambda: self._run(session))
             self._session = session

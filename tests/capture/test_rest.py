@@ -232,6 +232,21 @@ def test_a_take_that_runs_at_the_end_is_ended_for_the_devices_too() -> None:
     assert loop.stop() and arm.asked[-2:] == ["end_take", "disconnect"]
 
 
+def test_a_take_that_a_failure_ended_is_not_ended_for_the_devices_once_they_connect_again() -> None:
+    arm = Arm()
+    loop = started(arm, at_reset=True)
+    loop.swap_sink(Sink())
+    until(lambda: "begin_take" in arm.asked)
+    arm.broken = True
+    until(lambda: loop.ended)
+    loop.swap_sink(None)
+    arm.broken = False
+    seen = len(arm.sent)
+    loop.start()
+    until(lambda: len(arm.sent) > seen)
+    assert loop.stop() and arm.asked == ["connect", "begin_take", "disconnect", "connect", "disconnect"]
+
+
 def robot(**keys: Any) -> Any:
     return parse_config({"rig": {"name": "r"}, "robot": {"kind": "sim", **keys}, "teleoperator": {"kind": "x"}}, "t")
 
