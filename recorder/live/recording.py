@@ -11,7 +11,15 @@ from recorder.actor import Actor
 from recorder.errors import Refused
 from recorder.live.rig_commands import send_command
 from recorder.live.rigs import find_rig
-from recorder.live.sessions import BUSY_STATES, change_session, drop_session, end_session, record_args, start_session
+from recorder.live.sessions import (
+    BUSY_STATES,
+    change_session,
+    drop_session,
+    end_on_rig,
+    end_session,
+    record_args,
+    start_session,
+)
 from recorder.models import Dataset, Episode, Operation, Rig, Session
 from recorder.models.permissions import Action, require
 from recorder.models.states import EpisodeState, RigState
@@ -87,19 +95,22 @@ def finish_session(*, session: Session, actor: Actor, stop: bool = False) -> Ope
     """End the session; return the batch that the dataset's policy started, if any.
 
     With `stop`, the take that is being recorded is stopped and kept, and one that is about to begin is called off.
-    Without it, raise Refused while a take is recorded, because it belongs to a session; with it, if the rig does not
+    Raise Refused while a take is recorded, because it belongs to a session; with `stop` also if the rig does not
     answer.
     """
     require(actor, Action.RECORD, session)
     rig = find_rig(name=session.rig.name)
-    if session.ended_at is None and stop and rig.is_online:
-        for command in ("stop", "cancel"):
-            _command_if_allowed(rig, command, actor)
-    elif session.ended_at is None and rig.state in BUSY_STATES:
+    if session.ended_at is None and not stop and rig.state in BUSY_STATES:
         raise Refused("not_allowed", f"{rig.name} is {rig.state}: stop the take first, then end the session.")
-    elif session.ended_at is None and rig.state in WAITING_STATES:
-        with contextlib.suppress(Refused):  # otherwise the reset timer would start one more take
-            async_to_sync(send_command)(rig.name, "cancel", actor=actor, rig=rig)
+    if session.ended_at is None and rig.is_online:
+        if stop:
+            # `stop` between the two: the countdown may end before the first, and a reset phase begin before the last.
+            for command in ("cancel", "stop", "cancel"):
+                _command_if_allowed(rig, command, actor)
+        elif rig.state in WAITING_STATES:
+            with contextlib.suppress(Refused):  # otherwise the reset timer would start one more take
+                async_to_sync(send_command)(rig.name, "cancel", actor=actor, rig=rig)
+        end_on_rig(rig=rig, session=session, actor=actor, must_answer=stop)
     return end_session(session=session, actor=actor)
 
 

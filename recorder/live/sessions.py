@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from asgiref.sync import async_to_sync
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -11,10 +12,12 @@ from recorder.actor import Actor
 from recorder.errors import Refused
 from recorder.jobs.encode_settings import encode_settings, size_problem
 from recorder.jobs.encoding import apply_policy
+from recorder.live.rig_commands import send_command
 from recorder.models import Dataset, Operation, Rig, Session
 from recorder.models.permissions import Action, require
 from recorder.models.states import RigState
 from recorder.task_text import checked_task
+from robotdata.rig.states import END_SESSION
 
 BUSY_STATES = {RigState.COUNTDOWN, RigState.RECORDING}
 # LeRobot's own columns, which no rig delivers.
@@ -39,8 +42,8 @@ def start_session(
 
     `target` is how many kept episodes of the task are wanted; without it the dataset's goal applies.
 
-    A running session into another dataset is ended. A running one into this dataset keeps its settings:
-    `change_session` changes them once the rig has accepted them.
+    A running session into another dataset is ended, and the rig is told so. A running one into this dataset keeps its
+    settings: `change_session` changes them once the rig has accepted them.
 
     Raise Refused if the rig is recording into another dataset, or if the dataset's codec cannot encode the rig's
     frames.
@@ -65,6 +68,7 @@ def start_session(
                 "not_allowed",
                 f"{rig.name} is {rig.state} into {running.dataset.title!r}: stop that take first, then switch.",
             )
+        end_on_rig(rig=rig, session=running, actor=actor)
         end_session(session=running, actor=actor)
     try:
         with transaction.atomic():
@@ -96,6 +100,21 @@ def drop_session(*, session: Session, actor: Actor) -> None:
     require(actor, Action.RECORD, session)
     if not session.episodes.exists():
         session.delete()
+
+
+def end_on_rig(*, rig: Rig, session: Session, actor: Actor, must_answer: bool = False) -> None:
+    """Let the rig begin no other take of a session that ends: a pedal would.
+
+    Raise Refused (`not_allowed`) while the rig records a take of it; with `must_answer` also as `send_command` does. A
+    rig that does not know the command is left as it is.
+    """
+    require(actor, Action.RECORD, session)
+    try:
+        args = {"session": str(session.pk)}
+        async_to_sync(send_command)(rig.name, END_SESSION, args, actor=actor, rig=rig)
+    except Refused as refusal:
+        if refusal.code in ("not_allowed", "forbidden") or (must_answer and refusal.code != "bad_args"):
+            raise
 
 
 def end_session(*, session: Session, actor: Actor) -> Operation | None:

@@ -12,3 +12,8 @@ ACTION = "action"
 
 REQUESTED_COLUMN = "action/requested"
 """The column of a take's rows that holds the action REQUESTED. No feature has this name: LeRobot allows no slash."""
+
+
+def is_velocity(joint: str) -> bool:
+    """Return whether the values of a joint are speeds, as those of LeKiwi's `x.vel` are: it stands still at 0."""
+    return joint.endswith(".vel")

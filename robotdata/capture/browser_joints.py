@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from robotdata.capture.actions import is_velocity
 from robotdata.capture.errors import ConfigError
 from robotdata.capture.options import Options
 
@@ -83,7 +84,7 @@ def _joint(table: Options, common: dict[str, Any], name: str, index: int, *, is_
     high = table.number("high", common["high"], low=-_LARGEST, high=_LARGEST)
     if low >= high:
         raise ConfigError(f"{table.where}.high", f"is {high:g}, want more than low ({low:g})")
-    velocity = table.flag("velocity", name.endswith(".vel"))
+    velocity = table.flag("velocity", is_velocity(name))
     if velocity and not low <= 0 <= high:
         raise ConfigError(f"{table.where}.low", f"is {low:g} to {high:g}; a velocity needs 0 between them")
     speed = common["speed"] if common["speed"] is not None else (high - low) / (1 if velocity else 4)

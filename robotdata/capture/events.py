@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from robotdata.capture.errors import DeviceError
@@ -19,28 +20,36 @@ _INTERVENES = {"intervention_on": True, "intervention_off": False}
 class EventReader:
     """The events of those `devices` that have a method `events`; see `capture.devices.EventSource`.
 
-    `has_interventions`: a device may report interventions. `intervenes`: a person intervenes at this tick.
+    It calls `stop` as soon as one of them asks for an emergency stop. `has_interventions`: a device may report
+    interventions. `intervenes`: a person intervenes at this tick.
     """
 
-    def __init__(self, devices: Sequence[NamedDevice]) -> None:
+    def __init__(self, devices: Sequence[NamedDevice], stop: Callable[[], None]) -> None:
+        self._stop = stop
         self._devices = [each for each in devices if hasattr(each.driver, "events")]
         self._events: deque[tuple[str, str]] = deque(maxlen=_MOST)
         self.has_interventions = any(getattr(each.driver, "interventions", False) is True for each in self._devices)
         self.intervenes = False
 
-    def read(self, session: Session) -> bool:
-        """Ask each device once; return whether one asks for an emergency stop. Raises DeviceFailed or SessionClosed."""
-        emergency = False
+    def read(self, session: Session) -> None:
+        """Ask each device once. Raises DeviceFailed, and SessionClosed after an emergency stop."""
         for device in self._devices:
-            for event in session.call(device, "events", check=_checked):
-                if event == EMERGENCY_EVENT:
-                    log.warning("emergency stop by the %s", device.name)
-                    emergency = True
-                elif self.has_interventions and event in _INTERVENES:
-                    self.intervenes = _INTERVENES[event]
-                else:
-                    self._events.append((device.name, event))
-        return emergency
+            session.call(device, "events", check=partial(self._take_in, device.name))
+
+    def _take_in(self, name: str, events: Any) -> None:
+        """Act on the result of `events`. Raises DeviceError if it is no list of texts."""
+        is_list = isinstance(events, list | tuple)
+        # First, whatever else is wrong with the events, with this device, or with one that is asked after it.
+        if is_list and any(isinstance(event, str) and event == EMERGENCY_EVENT for event in events):
+            log.warning("emergency stop by the %s", name)
+            self._stop()
+        if not is_list or not all(isinstance(event, str) for event in events):
+            raise DeviceError(f"events returns {events!r:.60}, want a list of names")
+        for event in events[:_MOST]:
+            if self.has_interventions and event in _INTERVENES:
+                self.intervenes = _INTERVENES[event]
+            elif event != EMERGENCY_EVENT:
+                self._events.append((name, event))
 
     def take(self) -> list[tuple[str, str]]:
         """Return the events since the last call as (name of the device, event), the oldest first; for any thread."""
@@ -48,10 +57,3 @@ class EventReader:
         while self._events:
             events.append(self._events.popleft())
         return events
-
-
-def _checked(events: Any) -> list[str]:
-    """Return the result of `events`. Raises DeviceError if it is no list of texts."""
-    if not isinstance(events, list | tuple) or not all(isinstance(event, str) for event in events):
-        raise DeviceError(f"events returns {events!r:.60}, want a list of names")
-    return list(events[:_MOST])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol
 
@@ -18,7 +18,7 @@ from robotdata.capture.camera_thread import CameraThread
 from robotdata.capture.devices import INTERVENTION, Robot, Teleoperator
 from robotdata.capture.errors import DeviceError
 from robotdata.capture.events import EventReader
-from robotdata.capture.loop_time import LoopTime
+from robotdata.capture.loop_time import LoopCounters, LoopTime
 from robotdata.capture.merged import MergedActions
 from robotdata.capture.records import CameraFrame, Row
 from robotdata.capture.rest import LONGEST_S, STATE, Rest, RestMove
@@ -41,20 +41,6 @@ class TakeSink(Protocol):
 
     def add_row(self, row: Row, camera_states: Mapping[str, str]) -> None:
         """Take one row, with the state of each camera by key."""
-
-
-@dataclass(frozen=True, slots=True)
-class LoopCounters:
-    """Ticks since the counters were reset: all, those that began late, and those that were skipped.
-
-    `fps` is the rate over the last two seconds in Hz, `jitter_p99_ms` the 99th percentile of how late ticks began.
-    """
-
-    ticks: int
-    late_ticks: int
-    dropped_ticks: int
-    fps: float
-    jitter_p99_ms: float
 
 
 class ControlLoop:
@@ -95,10 +81,10 @@ class ControlLoop:
         self._rest = rest
         self._move = RestMove(rest, robot.features, fps) if rest is not None else None
         self._returns = False
-        self.events = EventReader([self._robot, *self._teleoperators])
+        self.events = EventReader([self._robot, *self._teleoperators], self.emergency_stop)
         self._session: Session | None = None
         self._starting = threading.Lock()
-        self._stopped = False
+        self._stopped, self._stops = False, 0
         offered = {name: getattr(each, "features", None) for name, each in by_name.items()}
         self._merged = MergedActions(offered, robot.features) if len(by_name) > 1 else None
         features = self._merged.features if self._merged is not None else next(iter(offered.values()))
@@ -118,6 +104,7 @@ class ControlLoop:
             if self._stopped:
                 raise DeviceError(EMERGENCY)
             session = Session(devices, self._timeouts, self._tracebacks)
+            self._take_ends = False  # devices are not told of the end of a take that failed
             self._returns = self.events.intervenes = False  # where the robot is now, nobody knows
             session.start(lambda: self._run(session))
             self._session = session
@@ -129,13 +116,26 @@ class ControlLoop:
         """
         with self._starting:
             self._stopped = True
+            self._stops += 1
             session = self._session
         if session is not None:
             session.stop_now(Failure("rig", EMERGENCY))
 
-    def allow_start(self) -> None:
-        """Let `start` work again after an emergency stop: somebody has looked at the robot."""
-        self._stopped = False
+    def allow_start(self, seen: int) -> bool:
+        """Let `start` work again: somebody has looked at the robot, when `stops` was `seen`.
+
+        Return False without any effect if it is another now: a newer emergency stop stays in force.
+        """
+        with self._starting:
+            if self._stops != seen:
+                return False
+            self._stopped = False
+            return True
+
+    @property
+    def stops(self) -> int:
+        """Return how often `emergency_stop` was called."""
+        return self._stops
 
     @property
     def stopped(self) -> bool:
@@ -287,7 +287,10 @@ class ControlLoop:
             self._go_to_rest(session)
 
     def _go_to_rest(self, session: Session) -> None:
-        """Move the robot to its rest pose, for at most LONGEST_S. Nothing moves once the session is closed."""
+        """Move the robot to its rest pose, for at most LONGEST_S. Nothing moves once the session is closed.
+
+        Devices are asked for an emergency stop as in any tick.
+        """
         assert self._move is not None
         self._move.begin()
         due = clock.monotonic_ns()
@@ -299,6 +302,7 @@ class ControlLoop:
             state, before = values[STATE], state
             if self._move.arrived() and before is not None and self._move.is_still(before, state):
                 return
+            self.events.read(session)
             session.call(self._robot, "act", self._move.towards_rest(state), check=self._values.sent_action)
             due = max(due, clock.monotonic_ns()) + self._period_ns
 
@@ -339,8 +343,7 @@ class ControlLoop:
         observation, values = session.call(self._robot, "observe", check=self._check_observation)
         observed = clock.monotonic_ns()
         values[REQUESTED_COLUMN], requested = self._request(session, observation)
-        if self.events.read(session):
-            self.emergency_stop()
+        self.events.read(session)
         if self.events.has_interventions:
             values[INTERVENTION] = np.array([self.events.intervenes])
         action = self._driven(values, requested)

@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 from array import array
+from dataclasses import dataclass
 
 import numpy as np
 
 PARTS = ("observe", "teleoperate", "act", "cameras", "wait")
 """The parts of a tick in their order; `cameras` are those that the loop reads itself, `wait` is what is left over."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoopCounters:
+    """Ticks since the counters were reset: all, those that began late, and those that were skipped.
+
+    `fps` is the rate over the last two seconds in Hz, `jitter_p99_ms` the 99th percentile of how late ticks began.
+    """
+
+    ticks: int
+    late_ticks: int
+    dropped_ticks: int
+    fps: float
+    jitter_p99_ms: float
 
 
 class LoopTime:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from robotdata.capture.actions import ACTION
+from robotdata.capture.actions import ACTION, is_velocity
 from robotdata.capture.errors import ConfigError
 from robotdata.capture.options import Options
 from robotdata.capture.values import flat_names
@@ -25,7 +25,8 @@ STATE = "observation.state"
 class Rest:
     """A rest pose: values by joint name (other joints stay where they are), `speed` in the joints' unit a second.
 
-    The robot moves there `at_end`, before it is disconnected, and `at_reset`, when a reset phase begins.
+    Joints whose values are speeds have no pose: they get 0. The robot moves there `at_end`, before it is disconnected,
+    and `at_reset`, when a reset phase begins.
     """
 
     joints: Mapping[str, float]
@@ -47,6 +48,9 @@ def read_rest(robot: Options, on_end: Any) -> Rest | None:
     joints = {}
     if "rest" in names:
         joints = robot.table("rest").numbers()
+    if speeds := [name for name in joints if is_velocity(name)]:
+        problem = f"has {', '.join(speeds)}, whose value is a speed, not a place; remove it: the rest pose stops it"
+        raise ConfigError(f"{robot.where}.rest", problem)
     if not joints:
         if at_end or at_reset or "rest_speed" in names:
             raise ConfigError(f"{robot.where}.rest", 'is missing; name the joints, such as rest = { "elbow.pos" = 90 }')
@@ -75,7 +79,10 @@ class RestMove:
             problem = f"cannot be used: {STATE} has no {', '.join(unseen)}, so the robot's way is unknown"
             raise ConfigError("robot.rest", problem)
         self._where = [states.index(name) for name in actions]
+        speeds = np.array([is_velocity(name) for name in actions])
+        self._steps = np.where(speeds, np.inf, self._step)  # a base stops at once, and follows again at once
         self._rest = np.array([rest.joints.get(name, np.nan) for name in actions])
+        self._rest[speeds] = 0.0  # where it is seen, a speed would stay: the base would drive on
         self._pose: NDArray[np.float64] | None = None
         self._goal = self._rest
 
@@ -105,5 +112,5 @@ class RestMove:
     def _move(self, goal: NDArray[np.float64]) -> NDArray[np.float32]:
         assert self._pose is not None
         way = goal - self._pose
-        self._pose = np.where(np.abs(way) <= self._step, goal, self._pose + np.clip(way, -self._step, self._step))
+        self._pose = np.where(np.abs(way) <= self._steps, goal, self._pose + np.clip(way, -self._steps, self._steps))
         return self._pose.astype(np.float32)

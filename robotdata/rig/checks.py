@@ -14,7 +14,7 @@ from robotdata.rig.problems import Problem, sentences
 from robotdata.rig.protocol import REFUSE_MINUTES, Command, CommandRefused
 from robotdata.rig.recorder import TakeRecorder
 from robotdata.rig.rig import Rig
-from robotdata.rig.states import State
+from robotdata.rig.states import END_SESSION, State
 
 MAX_SAVING = 4
 
@@ -25,11 +25,40 @@ def check_allowed(command: Command, state: State, controls: Sequence[str], meant
     `meant` is the id of the take that stop, discard and rerecord act on now; None if there is none.
     """
     name, named = command.name.replace("_", " "), command.args.get("take")
-    if command.name not in controls:
+    if command.name not in (*controls, END_SESSION):
         allowed = ", ".join(controls) or "nothing now"
         raise CommandRefused("not_allowed", f"cannot {name} while the rig is {state}; allowed now: {allowed}")
     if command.name in ("stop", "discard", "rerecord") and named and meant and named != meant:
         raise CommandRefused("not_allowed", f"cannot {name}: take {named!r:.40} has already ended")
+
+
+def check_can_end(state: State) -> None:
+    """Raise CommandRefused if a take of the session that ends is being recorded, or begins soon."""
+    if state in (State.COUNTDOWN, State.RECORDING):
+        raise CommandRefused("not_allowed", f"cannot end the session while the rig is {state}: stop the take first")
+
+
+def session_of(args: Mapping[str, Any]) -> str:
+    """Return the `session` that the arguments name. Raises CommandRefused if there is none."""
+    session = args.get("session")
+    if not isinstance(session, str) or not session:
+        raise CommandRefused("bad_args", f"session: is missing; want the id of one, got {session!r:.60}")
+    return session
+
+
+def check_since(since: Any, problem: Problem | None) -> None:
+    """Raise CommandRefused unless `since` is that of `problem`, the rig's error now; None: whichever it is."""
+    if since is None:
+        return
+    if isinstance(since, bool) or not isinstance(since, int | float):
+        raise CommandRefused("bad_args", f"since: want that of the error that is to be cleared, got {since!r:.60}")
+    if problem is not None and since != problem.since:
+        raise another_error()
+
+
+def another_error() -> CommandRefused:
+    """Return the refusal of a command that was meant for an earlier error."""
+    return CommandRefused("not_allowed", "cannot clear the error: it is another one now, look at it")
 
 
 def check_take_id(take_id: str | None, spool: Path) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 COMMAND_EVENTS = ("stop", "rerecord", "discard")
 _MOST_UNKNOWN = 20
+_FIRST = ": press Record on the page for the first take"
 
 
 class DeviceEvents:
@@ -35,7 +36,9 @@ class DeviceEvents:
         """Act on the events since the last call; return whether there were any."""
         events = self._machine.rig.loop.events.take()
         for device, event in events:
-            if event in COMMAND_EVENTS:
+            if event == "rerecord" and self._machine.take is None and self.record_args is None:
+                self._machine.message = f"A device asks to record again{_FIRST}"
+            elif event in COMMAND_EVENTS:
                 self._command(event)
             elif event == "start":
                 self._start()
@@ -53,7 +56,7 @@ class DeviceEvents:
             self._command("resume")
         elif machine.state in (State.IDLE, State.SAVING):
             if self.record_args is None:
-                machine.message = "A device asks to record: press Record on the page for the first take"
+                machine.message = f"A device asks to record{_FIRST}"
             else:
                 self._command("record", **{**self.record_args, "take": None})
 
@@ -68,7 +71,8 @@ class DeviceEvents:
         try:
             self._machine.execute(as_command(name, **args))
         except CommandRefused as refusal:
-            self._machine.message = refusal.message
+            if self._machine.problem is None:  # else the message says what is wrong, which matters more
+                self._machine.message = refusal.message
 
     def _note(self, device: str, event: str) -> None:
         key = (device, event[:60])

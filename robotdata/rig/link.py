@@ -29,6 +29,8 @@ _POLL_S = 0.005
 _IDLE_POLL_S = 0.05
 _OUTBOX = 1000
 _PREVIEW_QUALITY = 85
+_Arrived = tuple[Mapping[str, Any], int]
+"""A command, and how many emergency stops the rig had told of when it came: a later one stays in force."""
 
 
 class Link:
@@ -77,7 +79,7 @@ class Link:
         hello = await asyncio.to_thread(self._reporter.hello)
         await socket.send(protocol.encode(hello))
         self._connection.established()
-        commands: asyncio.Queue[Mapping[str, Any]] = asyncio.Queue()
+        commands: asyncio.Queue[_Arrived] = asyncio.Queue()
         inputs = InputDoor(self._machine.rig.inputs)
         works = (
             self._receive(socket, commands, inputs),
@@ -97,9 +99,7 @@ class Link:
         for task in done:
             task.result()
 
-    async def _receive(
-        self, socket: ClientConnection, commands: asyncio.Queue[Mapping[str, Any]], inputs: InputDoor
-    ) -> None:
+    async def _receive(self, socket: ClientConnection, commands: asyncio.Queue[_Arrived], inputs: InputDoor) -> None:
         """Take in messages, and never wait for a command: an emergency stop may come next."""
         async for data in socket:
             if isinstance(data, bytes):
@@ -115,7 +115,7 @@ class Link:
                 reply = {"type": "reply", "id": str(message.get("id"))[:100], "ok": True, "error": None}
                 await socket.send(protocol.encode(reply))
             elif message["type"] == "command":
-                commands.put_nowait(message)
+                commands.put_nowait((message, self._machine.devices.stops))
             elif message["type"] == "input":
                 inputs.take(message)
 
@@ -130,17 +130,17 @@ class Link:
         can_wait = self._machine.rig.cameras and not self._watched
         return _UNWATCHED_TELEMETRY_EVERY_S if can_wait else TELEMETRY_EVERY_S
 
-    async def _execute(self, commands: asyncio.Queue[Mapping[str, Any]]) -> None:
+    async def _execute(self, commands: asyncio.Queue[_Arrived]) -> None:
         """Execute the commands one after the other, in the order in which they came."""
         while True:
-            await self._command(await commands.get())
+            await self._command(*await commands.get())
 
-    async def _command(self, message: Mapping[str, Any]) -> None:
+    async def _command(self, message: Mapping[str, Any], stops: int) -> None:
         error = None
         try:
             command = protocol.parse_command(message)
             # In a thread, so that a robot that hangs does not block the link.
-            await asyncio.to_thread(self._machine.execute, command)
+            await asyncio.to_thread(self._machine.execute, command, stops)
         except CommandRefused as refusal:
             error = refusal.as_error()
         except Exception as failure:  # every command must get a reply

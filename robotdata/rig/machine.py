@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from robotdata.capture import clock
@@ -16,10 +17,10 @@ from robotdata.rig.facts import facts_of
 from robotdata.rig.outcomes import Outcomes
 from robotdata.rig.problems import Problem, sentences
 from robotdata.rig.protocol import Command, CommandRefused, RecordArgs, parse_record
-from robotdata.rig.recorder import TakeEnd, TakeRecorder
-from robotdata.rig.remarks import Remark, parse_remark
+from robotdata.rig.recorder import TakeEnd, TakeRecorder, keep_remark
+from robotdata.rig.remarks import parse_remark
 from robotdata.rig.rig import Rig
-from robotdata.rig.states import CONTROLS, EMERGENCY_STOP, NEXT, State
+from robotdata.rig.states import EMERGENCY_STOP, END_SESSION, NEXT, State, allowed_now
 from robotdata.rig.watch import DeviceWatch
 from robotdata.spool import SpoolError, SpoolFull, new_take_id
 from robotdata.spool.annotation import RERECORD
@@ -92,39 +93,34 @@ class Machine:
     def controls(self) -> list[str]:
         """Return the commands that are allowed now, without `emergency_stop`, which always is."""
         with self._lock:
-            allowed = [] if self._stopping.is_set() else list(CONTROLS[self.state])
-            if self.state == State.RECORDING:
-                allowed.remove("pause" if self.pause_armed else "resume")
-            possible = {"rerecord": self.take or self.last, "annotate": self.take or self.saving}
-            return [command for command in allowed if possible.get(command, True)]
+            if self._stopping.is_set():
+                return []
+            again = self.take or (self.last and self._last_args)
+            possible = {"rerecord": again, "annotate": self.take or self.saving}
+            return allowed_now(self.state, possible, pause_armed=self.pause_armed)
 
     def emergency_stop(self) -> None:
         """Stop the robot now, in any state; the state becomes ERROR at the next step. Waits for nothing and nobody."""
         self.rig.loop.emergency_stop()
         self.on_change()
 
-    def execute(self, command: Command) -> None:
-        """Execute a command; for a known command or take id only repeat the outcome. Raises CommandRefused."""
+    def execute(self, command: Command, stops: int | None = None) -> None:
+        """Execute a command; for a known command or take id only repeat the outcome. Raises CommandRefused.
+
+        `stops` is what `devices.stops` was when the command came, if that was not now.
+        """
         if command.name == EMERGENCY_STOP:
             self.emergency_stop()
             return
         with self._lock:
-            problem = self.problem
+            problem, stops = self.problem, self.devices.stops if stops is None else stops
             self.refresh()
-            if self._outcomes.is_repeated(command):
-                return
-            try:
-                if command.name == "clear_error" and self.problem is not problem:
-                    raise CommandRefused("not_allowed", "cannot clear the error: it is another one now, look at it")
-                self._execute(command)
-            except CommandRefused as refusal:
-                self._outcomes.refused(command, refusal)
-                raise
-            self._outcomes.executed(command)
+            seen = stops if self.problem is problem else -1  # this problem is new: nobody has seen it
+            self._outcomes.once(command, partial(self._execute, command, seen))
 
     # -- commands
 
-    def _execute(self, command: Command) -> None:
+    def _execute(self, command: Command, seen: int) -> None:
         name = command.name
         meant = self.take or (self.last if name == "rerecord" else None)
         checks.check_allowed(command, self.state, self.controls, meant.id if meant else None)
@@ -132,7 +128,11 @@ class Machine:
             self._record(parse_record(command.args))
             self.events.record_args = command.args
         elif name == "annotate":
-            self._annotate(parse_remark(command.args))
+            keep_remark(parse_remark(command.args), [self.take, *self.saving])
+        elif name == "clear_error":
+            self._clear_error(command.args.get("since"), seen)
+        elif name == END_SESSION:
+            self._end_session(checks.session_of(command.args))
         else:
             getattr(self, f"_{name}")()
         self.on_change()
@@ -144,11 +144,6 @@ class Machine:
         self.message = None
         self._args = args
         self._count_down(args.countdown_s)
-
-    def _annotate(self, remark: Remark) -> None:
-        takes = [take for take in (self.take, *self.saving) if take is not None and take.id == remark.take]
-        if not any(take.remarks.add(remark.fields) for take in takes):
-            raise CommandRefused("no_take", "this take is not being recorded: change what the server knows of it")
 
     def _stop(self) -> None:
         self._end_take("stop")
@@ -194,9 +189,20 @@ class Machine:
         self._args = self.events.record_args = None
         self._move(State.IDLE)
 
-    def _clear_error(self) -> None:
+    def _end_session(self, session: str) -> None:
+        args = self._args or self._last_args
+        if args is None or args.session != session:
+            return
+        checks.check_can_end(self.state)
+        self._args = self._last_args = self.events.record_args = None
+        if self.state in (State.RESETTING, State.PAUSED):
+            self._move(State.IDLE)
+
+    def _clear_error(self, since: Any, seen: int) -> None:
+        checks.check_since(since, self.problem)
+        if not self.rig.loop.allow_start(seen):
+            raise checks.another_error()
         self.message = self.problem = None
-        self.rig.loop.allow_start()
         self.devices.retry()
         self._move(State.CONNECTING)
 
@@ -217,17 +223,12 @@ class Machine:
             checks.check_can_begin(self.rig, len(self.saving), self.devices.missing_cameras())
             self._count_down(countdown_s)
         except CommandRefused as refusal:
-            self._refused(refusal)
-
-    def _refused(self, refusal: CommandRefused) -> None:
-        self.message = refusal.message
-        self._move(State.IDLE)
+            self.message = refusal.message
+            self._move(State.IDLE)
 
     def _begin_take(self) -> None:
         args = self._args
-        if args is None:
-            self._move(State.IDLE)
-            return
+        assert args is not None
         take = TakeRecorder(
             self.rig.spool / (args.take or new_take_id()),
             facts_of(self.rig, args),
@@ -328,8 +329,8 @@ class Machine:
         """Move the rig to the state that its devices demand; return whether that is another state."""
         before, connecting = self.state, self.state == State.CONNECTING
         self.devices.log_changes(self.problem, connecting=connecting)
-        if self.rig.loop.stopped and (self.problem is None or self.problem.code != EMERGENCY_STOP):
-            self._loop_ended(self.devices.emergency(self.problem))
+        if (stop := self.devices.emergency(self.problem)) is not None:
+            self._loop_ended(stop)
             return True
         if self.state == State.ERROR:
             return False
@@ -347,8 +348,9 @@ class Machine:
         kept = [f"The take was saved up to frame {self.take.ticks}"] if self.take and self.take.ticks else []
         self._end_take(problem.code, stay=True, lost=problem.camera)
         self._args, self.pause_armed = None, False
+        if self.problem is None or self.problem.text != problem.text:
+            self.message = sentences(problem.text, *kept)
         self.problem = problem
-        self.message = sentences(problem.text, *kept)
         self._move(State.ERROR)
 
     def _watch_cameras(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from robotdata.rig.protocol import Command, CommandRefused
 
@@ -16,23 +16,23 @@ class Outcomes:
     def __init__(self) -> None:
         self._refusals: OrderedDict[str, CommandRefused | None] = OrderedDict()
 
-    def is_repeated(self, command: Command) -> bool:
-        """Return whether the command was executed before. Raises the CommandRefused of one that was refused."""
+    def once(self, command: Command, execute: Callable[[], None]) -> None:
+        """Call `execute`, unless the command was executed before. Raises its CommandRefused, that of the first time.
+
+        The take of a refused command may be asked for again by another command.
+        """
         for key in _keys(command):
             if key in self._refusals:
                 refusal = self._refusals[key]
                 if refusal is not None:
                     raise refusal
-                return True
-        return False
-
-    def executed(self, command: Command) -> None:
-        """Remember that the command was executed."""
+                return
+        try:
+            execute()
+        except CommandRefused as refusal:
+            self._remember([command.id], refusal)
+            raise
         self._remember(_keys(command), None)
-
-    def refused(self, command: Command, refusal: CommandRefused) -> None:
-        """Remember that the command was refused; its take may be asked for again by another command."""
-        self._remember([command.id], refusal)
 
     def _remember(self, keys: Sequence[str], refusal: CommandRefused | None) -> None:
         for key in keys:

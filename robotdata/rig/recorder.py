@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
 from robotdata.capture import clock
-from robotdata.capture.loop import LoopCounters
+from robotdata.capture.loop_time import LoopCounters
 from robotdata.capture.records import CameraFrame, Row
 from robotdata.rig.marks import Marks, camera_name
-from robotdata.rig.remarks import Remarks
+from robotdata.rig.protocol import CommandRefused
+from robotdata.rig.remarks import Remark, Remarks
 from robotdata.rig.states import EMERGENCY_STOP
 from robotdata.spool import SpoolError, SpoolFull, TakeWriter, read_manifest, update_curation
 
@@ -196,6 +197,13 @@ class TakeRecorder:
             marks.append(_whole_take_mark("rate", None, writer.ticks, text))
         curation = {**self.remarks.close(), **(end.curation if end else {})}
         return writer.finish(end_reason=reason, counters=counters, marks=marks, curation=curation)
+
+
+def keep_remark(remark: Remark, takes: Sequence[TakeRecorder | None]) -> None:
+    """Keep a remark for its take. Raises CommandRefused if none of `takes` is that one and still takes it in."""
+    meant = [take for take in takes if take is not None and take.id == remark.take]
+    if not any(take.remarks.add(remark.fields) for take in meant):
+        raise CommandRefused("no_take", "this take is not being recorded: change what the server knows of it")
 
 
 def _whole_take_mark(code: str, key: str | None, ticks: int, text: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ The database's choices, the pages, their scripts (as JSON in the record page) an
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -73,10 +74,25 @@ Of these `rerecord` needs a take, which may have ended, and `annotate` one that 
 EMERGENCY_STOP = "emergency_stop"
 """The command that is allowed in every state, and the code of the error that follows it."""
 
-COMMANDS = (*dict.fromkeys(command for state in REPORTED for command in CONTROLS[state]), EMERGENCY_STOP)
+END_SESSION = "end_session"
+"""The server's own command: it has ended a session. A rig that records a take of it refuses it, in no other state."""
+
+COMMANDS = (
+    *dict.fromkeys(command for state in REPORTED for command in CONTROLS[state]),
+    EMERGENCY_STOP,
+    END_SESSION,
+)
 
 if NEXT.keys() != set(REPORTED) or CONTROLS.keys() != set(REPORTED):
     raise TypeError("a state of the rig lacks its line in NEXT or CONTROLS")
+
+
+def allowed_now(state: State, possible: Mapping[str, object], *, pause_armed: bool) -> list[str]:
+    """Return the commands that are allowed in `state`, without those that `possible` says cannot have an effect now."""
+    allowed = list(CONTROLS[state])
+    if state == State.RECORDING:
+        allowed.remove("pause" if pause_armed else "resume")
+    return [command for command in allowed if possible.get(command, True)]
 
 
 def parse_state(value: Any) -> State:

@@ -236,7 +236,7 @@ class Reporter:
 
     def _warnings(self, fps: float, ticks: int) -> list[Warning]:
         warnings = [*self._camera_warnings(), *self._device_warnings()]
-        for (device, _), text in self._machine.events.unknown.items():
+        for (device, _), text in list(self._machine.events.unknown.items()):  # the machine adds some
             warnings.append(_warning("unknown_event", None, text, device, self._machine.since))
         target = self._rig.config.fps
         if self._rig.loop.running and ticks > target and abs(fps / target - 1) > _RATE_OFF:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 from robotdata.capture import clock
 from robotdata.capture.camera_thread import CameraThread
@@ -25,6 +26,7 @@ class DeviceWatch:
 
     def __init__(self, rig: Rig) -> None:
         self._rig = rig
+        self.stops = 0  # the emergency stops of which `emergency` told
         self._start_problem: Problem | None = None
         self._begun = False
         self._due = 0.0
@@ -102,8 +104,14 @@ class DeviceWatch:
             self._due = clock.monotonic() + self._pause
         return problem
 
-    def emergency(self, before: Problem | None) -> Problem:
-        """Return the problem that an emergency stop is, with the one that it came on top of."""
+    def emergency(self, before: Problem | None) -> Problem | None:
+        """Return the problem that a new emergency stop is, with the one that it came on top of; None if none is new."""
+        loop = self._rig.loop
+        if not loop.stopped or loop.stops == self.stops:
+            return None
+        self.stops = loop.stops
+        if before is not None and before.code == EMERGENCY_STOP:
+            return replace(before, since=clock.wall())
         remedy = "Make sure that the robot is safe to approach, then clear the error"
         earlier = f"Before that: {before.text}" if before is not None else ""
         text = sentences(f"Emergency stop of rig {self._rig.config.name}: no action is sent", remedy)

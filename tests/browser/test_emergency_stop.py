@@ -52,6 +52,16 @@ def test_the_button_stops_the_rig_until_the_error_is_cleared(page: Page) -> None
     expect(page.locator("#estop button")).to_contain_text("Emergency stop")
 
 
+def test_the_page_clears_only_the_error_that_it_shows(page: Page) -> None:
+    page.locator("#estop button").click()
+    stopped(page)
+    shown = call(page, "GET", ADDRESS)["status"]["error"]["since"]
+    with page.expect_request("**/commands/clear_error") as asked:
+        page.locator("#big").click()
+    assert asked.value.post_data_json == {"args": {"since": shown}}
+    expect(page.locator("#state")).to_have_text("ready")
+
+
 def test_the_key_works_while_typing_and_over_a_dialog(page: Page) -> None:
     page.locator("#record-form [name=task]").focus()
     page.keyboard.type("push the c")

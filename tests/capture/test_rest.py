@@ -84,7 +84,9 @@ def until(true: Callable[[], Any]) -> None:
 
 def started(arm: Arm, *, at_end: bool = False, at_reset: bool = False, joints: dict[str, float] | None = None) -> Any:
     rest = Rest(joints or {"a": 0.0}, SPEED, at_end, at_reset)
-    loop = ControlLoop(arm, Leader(), [], FPS, rest=rest)
+    leader = Leader()
+    leader.features = {"action": arm.features["action"]}
+    loop = ControlLoop(arm, leader, [], FPS, rest=rest)
     loop.start()
     until(lambda: arm.sent)
     return loop
@@ -100,6 +102,38 @@ def test_it_goes_to_its_rest_pose_slowly_before_it_is_disconnected() -> None:
     assert loop.stop()
     assert arm.sent[-1] == [0, 50], "b, which the pose does not name, stays"
     assert steps(arm) <= STEP and arm.asked[-1] == "disconnect"
+
+
+class Mobile(Arm):
+    """An arm on a base that drives at 50; it observes how quickly."""
+
+    features: dict[str, Any] = {
+        "action": {**JOINTS, "names": ["a", "x.vel"]},
+        "observation.state": {**JOINTS, "names": ["x.vel", "a"]},
+    }
+
+
+def test_a_base_stands_still_from_the_first_step_to_the_rest_pose_on() -> None:
+    arm = Mobile()
+    loop = started(arm, at_end=True)
+    assert loop.stop()
+    assert arm.sent[-1] == [0, 0] and {speed for pose, speed in arm.sent if pose != 50} == {0}
+
+
+def test_a_base_stands_still_while_the_scene_is_reset_and_follows_again_after_it() -> None:
+    arm = Mobile()
+    loop = started(arm, at_reset=True)
+    loop.begin_reset()
+    until(lambda: arm.sent[-1] == [0, 0])
+    assert {speed for pose, speed in arm.sent if pose != 50} == {0}
+    loop.end_reset()
+    until(lambda: arm.sent[-1] == [50, 50])
+    assert loop.stop()
+
+
+def test_a_rest_pose_names_no_speeds() -> None:
+    with pytest.raises(ConfigError, match=r"x\.vel.* is a speed"):
+        robot(on_end="rest", rest={"a": 1, "x.vel": 0.1})
 
 
 def test_it_stays_where_it_is_when_only_a_reset_moves_it() -> None:
@@ -131,6 +165,20 @@ def test_an_emergency_stop_ends_the_way_to_the_rest_pose() -> None:
     loop.emergency_stop()
     until(lambda: loop.ended)
     assert arm.sent[-1][0] > -1e6 and arm.asked[-1] == "disconnect"
+
+
+class PedalArm(Arm):
+    """Its pedal asks for an emergency stop once the arm is on its way."""
+
+    def events(self) -> list[str]:
+        return ["emergency_stop"] if self.sent and self.sent[-1][0] < 40 else []
+
+
+def test_a_pedal_ends_the_way_to_the_rest_pose_before_the_next_action() -> None:
+    arm = PedalArm()
+    loop = started(arm, at_end=True)
+    assert loop.stop() and loop.stopped
+    assert 30 < arm.sent[-1][0] < 40 and arm.asked[-1] == "disconnect"
 
 
 def test_it_rests_while_the_scene_is_reset_and_returns_as_slowly() -> None:
@@ -182,6 +230,21 @@ def test_a_take_that_runs_at_the_end_is_ended_for_the_devices_too() -> None:
     until(lambda: "begin_take" in arm.asked)
     loop.swap_sink(None)
     assert loop.stop() and arm.asked[-2:] == ["end_take", "disconnect"]
+
+
+def test_a_take_that_a_failure_ended_is_not_ended_for_the_devices_once_they_connect_again() -> None:
+    arm = Arm()
+    loop = started(arm, at_reset=True)
+    loop.swap_sink(Sink())
+    until(lambda: "begin_take" in arm.asked)
+    arm.broken = True
+    until(lambda: loop.ended)
+    loop.swap_sink(None)
+    arm.broken = False
+    seen = len(arm.sent)
+    loop.start()
+    until(lambda: len(arm.sent) > seen)
+    assert loop.stop() and arm.asked == ["connect", "begin_take", "disconnect", "connect", "disconnect"]
 
 
 def robot(**keys: Any) -> Any:

@@ -24,7 +24,7 @@ from robotdata.rig.rig import Rig
 def until(machine: Machine, true: Callable[[], Any]) -> None:
     end = time.monotonic() + 120
     while not true():
-        if time.monotonic() > end or machine.problem is not None:
+        if time.monotonic() > end or machine.problem is not None or machine.message is not None:
             raise SystemExit(f"{machine.state}: {machine.problem or machine.message}")
         time.sleep(0.01)
 

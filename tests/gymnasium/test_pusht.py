@@ -142,6 +142,30 @@ def test_a_task_that_is_done_labels_and_ends_its_take(python: Path, tmp_path: Pa
             assert np.array_equal(take.signal("observation.reward").reshape(-1), state), "that of the last action"
 
 
+def slow_rig(renderings: list[int]) -> str:
+    """An environment that sleeps for longer than a robot may take to answer."""
+    make = f'{{ render_mode = "rgb_array", seconds = 3.0, slow = {renderings} }}'
+    robot = f'kind = "gymnasium"\nenv = "counting:Slow-v0"\nmake = {make}\n'
+    text = f'[rig]\nname = "c"\nfps = 20\n[robot]\n{robot}[teleoperator]\nkind = "gymnasium"\n'
+    return text + '[cameras.scene]\nkind = "gymnasium"\nwidth = 64\nheight = 48\n'
+
+
+def test_an_environment_may_be_slow_to_start(python: Path, tmp_path: Path) -> None:
+    """Each row's picture is that of its state, the first one's too."""
+    done = record(python, tmp_path, slow_rig([1]), "by itself")
+    assert done.returncode == 0, done.stderr
+    for folder in list_takes(tmp_path / "spool"):
+        with Take.open(folder) as take:
+            index, count = take.frame_index(SCENE), take.signal("observation.state").reshape(-1)
+            shown = [decode_jpeg(take.camera(SCENE).packet(int(frame))).mean() / 30 for frame in index]
+            assert np.allclose(shown, count, atol=0.1)
+
+
+def test_a_renderer_that_hangs_is_a_camera_without_frames_and_no_robot_that_hangs(python: Path, tmp_path: Path) -> None:
+    done = record(python, tmp_path, slow_rig([6]), "by itself")
+    assert done.returncode == 1 and "idle: Camera scene" in done.stderr
+
+
 def test_without_gymnasium_it_says_what_to_install() -> None:
     if importlib.util.find_spec("gymnasium"):
         pytest.skip("gymnasium is installed here")

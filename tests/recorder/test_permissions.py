@@ -221,6 +221,9 @@ CASES = {
     "change_session": Case(lambda w, a, _: sessions.change_session(session=w.session, task="pull", actor=a)),
     "drop_session": Case(lambda w, a, empty: sessions.drop_session(session=empty, actor=a), empty_session),
     "end_session": Case(lambda w, a, _: sessions.end_session(session=w.session, actor=a)),
+    "end_on_rig": Case(
+        lambda w, a, _: sessions.end_on_rig(rig=w.rig, session=w.session, actor=a, must_answer=True), ends="offline"
+    ),
     "start_recording": Case(lambda w, a, _: record(w, a), ends="offline"),
     "finish_session": Case(lambda w, a, _: recording.finish_session(session=w.session, actor=a)),
     "set_outcome": Case(lambda w, a, _: bulk_edit.set_outcome(episode=w.take, outcome="failure", actor=a)),

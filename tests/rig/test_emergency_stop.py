@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from robotdata.rig.protocol import CommandRefused
+from robotdata.rig.machine import Machine
+from robotdata.rig.protocol import CommandRefused, as_command
 from robotdata.rig.states import State
 from robotdata.spool import read_manifest
 from tests.rig.conftest import Bench, until
@@ -208,3 +209,66 @@ async def test_the_link_passes_it_while_another_command_runs(bench: Bench) -> No
         go_on.set()
         await soon(lambda: web.of("status", state="error"))
         await soon(lambda: web.of("reply", id="1"))
+
+
+async def test_a_clear_that_waits_in_the_rig_does_not_undo_a_newer_stop(bench: Bench) -> None:
+    """The stop is answered at once and so overtakes it; the machine has even seen the stop when the clear comes."""
+    web = Web()
+    bench.do("emergency_stop")
+    async with linked(bench, web):
+        await soon(lambda: web.of("status", state="error"))
+        began, go_on = threading.Event(), threading.Event()
+
+        def slow(command: Any, *more: Any) -> None:
+            began.set()
+            go_on.wait(60)
+            Machine.execute(bench.machine, command, *more)
+
+        bench.machine.execute = slow  # type: ignore[method-assign]
+        await web.say(type="command", id="1", name="annotate", args={})
+        await asyncio.to_thread(began.wait, 60)
+        await web.say(type="command", id="2", name="clear_error", args={})
+        before = web.of("status")[-1]["error"]["since"]
+        assert (await web.command("3", "emergency_stop"))["ok"] is True
+        await soon(lambda: web.of("status")[-1]["error"]["since"] > before)
+        go_on.set()
+        await soon(lambda: web.of("reply", id="2"))
+    (reply,) = web.of("reply", id="2")
+    assert reply["ok"] is False and "another one" in reply["error"]["message"]
+    assert bench.machine.state == State.ERROR and bench.machine.rig.loop.stopped
+
+
+def test_a_page_clears_only_the_error_that_it_shows(rig: FaultyRig) -> None:
+    rig.machine.start()
+    rig.idle()
+    rig.record()
+    rig.do("emergency_stop")
+    first = stopped(rig)
+    rig.do("emergency_stop")
+    until(lambda: rig.status()["error"]["since"] > first["error"]["since"])
+    newest = rig.status()
+    assert newest["message"] == first["message"] and "saved up to frame" in newest["message"]
+    with pytest.raises(CommandRefused, match="another one"):
+        rig.machine.execute(as_command("clear_error", since=first["error"]["since"]))
+    with pytest.raises(CommandRefused, match="since: want"):
+        rig.machine.execute(as_command("clear_error", since="now"))
+    assert rig.status()["state"] == "error" and rig.machine.rig.loop.stopped
+    rig.machine.execute(as_command("clear_error", since=newest["error"]["since"]))
+    rig.idle()
+
+
+def test_a_stop_while_the_error_is_being_cleared_stays_in_force(rig: FaultyRig) -> None:
+    rig.machine.start()
+    rig.idle()
+    rig.do("emergency_stop")
+    stopped(rig)
+    allowing = rig.machine.rig.loop.allow_start
+
+    def late(*seen: Any) -> Any:
+        rig.machine.rig.loop.emergency_stop()
+        return allowing(*seen)
+
+    rig.machine.rig.loop.allow_start = late  # type: ignore[method-assign]
+    with pytest.raises(CommandRefused, match="another one"):
+        rig.do("clear_error")
+    assert rig.status()["state"] == "error" and rig.machine.rig.loop.stopped

@@ -13,8 +13,9 @@ from robotdata.capture.config import parse_config
 from robotdata.capture.registry import Registry
 from robotdata.dataset import DatasetFolder, DatasetSpec, commit_episodes, verify_dataset
 from robotdata.export import encode_camera, load_encoded, new_episode, plan_take
+from robotdata.rig import status
 from robotdata.rig.machine import Machine
-from robotdata.rig.protocol import as_command
+from robotdata.rig.protocol import CommandRefused, as_command
 from robotdata.rig.rig import Rig
 from robotdata.rig.status import Reporter
 from robotdata.spool import Take, read_manifest
@@ -62,11 +63,11 @@ class Leader:
 class Desk:
     """A rig with a pedal, in this process."""
 
-    def __init__(self, spool: Path, pedal: Any) -> None:
-        self.pedal, self.spool = pedal, spool
+    def __init__(self, spool: Path, pedal: Any, leader: Any) -> None:
+        self.pedal, self.leader, self.spool = pedal, leader, spool
         registry = Registry()
         registry.add("robot", "pedal", lambda context, options: pedal)
-        registry.add("teleoperator", "leader", lambda context, options: Leader())
+        registry.add("teleoperator", "leader", lambda context, options: leader)
         tables = {"rig": {"name": "desk", "fps": 100}, "robot": {"kind": "pedal"}, "teleoperator": {"kind": "leader"}}
         tables |= {"cameras": {"front": {"kind": "sim", "width": 64, "height": 48, "sync": "tick"}}}
         self.machine = Machine(Rig(parse_config(tables, "test"), spool, registry=registry))
@@ -108,8 +109,8 @@ def committed(desk: Desk) -> DatasetFolder:
 def make_desk(tmp_path: Path) -> Iterator[Callable[..., Desk]]:
     made: list[Desk] = []
 
-    def make(pedal: Any = None) -> Desk:
-        made.append(Desk(tmp_path / "spool", pedal or Pedal()))
+    def make(pedal: Any = None, leader: Any = None) -> Desk:
+        made.append(Desk(tmp_path / "spool", pedal or Pedal(), leader or Leader()))
         return made[-1]
 
     yield make
@@ -149,6 +150,49 @@ def test_a_pedal_records_again_and_ends_a_reset(desk: Desk) -> None:
     assert desk.ended()[0]["end_reason"] == "rerecord"
 
 
+def test_a_pedal_neither_begins_nor_replaces_a_take_of_a_session_that_has_ended(desk: Desk) -> None:
+    desk.record(session="s1")
+    with pytest.raises(CommandRefused, match="stop the take first"):
+        desk.machine.execute(as_command("end_session", session="s1"))
+    desk.press("stop")
+    until(lambda: len(desk.ended()) == 1 and desk.machine.state == "idle")
+    desk.machine.execute(as_command("end_session", session="s0"))
+    assert desk.machine.events.record_args is not None, "another session has ended"
+    desk.machine.execute(as_command("end_session", session="s1"))
+    assert desk.machine.controls == ["record"]
+    for event, asks in (("start", "asks to record:"), ("rerecord", "asks to record again:")):
+        desk.press(event)
+        until(lambda asks=asks: asks in (desk.machine.message or ""))  # type: ignore[misc]
+        assert desk.machine.state == "idle"
+    assert read_manifest(desk.spool / desk.ended()[0]["id"])["curation"]["verdict"] == "unreviewed"
+
+
+@pytest.mark.parametrize("state", ["resetting", "paused"])
+def test_a_session_that_ends_ends_the_reset_phase_or_the_pause(desk: Desk, state: str) -> None:
+    desk.record(session="s1", reset_s=60)
+    desk.press("stop")
+    until(lambda: desk.machine.state == "resetting")
+    if state == "paused":
+        desk.machine.execute(as_command("pause"))
+    desk.machine.execute(as_command("end_session", session="s1"))
+    assert desk.machine.state == "idle"
+
+
+def test_a_session_that_ends_has_a_name(desk: Desk) -> None:
+    with pytest.raises(CommandRefused, match="session: is missing"):
+        desk.machine.execute(as_command("end_session"))
+
+
+def test_a_pedal_does_not_replace_a_take_after_its_series_was_called_off(desk: Desk) -> None:
+    desk.record(reset_s=60)
+    desk.press("stop")
+    until(lambda: len(desk.ended()) == 1 and desk.machine.state == "resetting")
+    desk.machine.execute(as_command("cancel"))
+    desk.press("rerecord")
+    until(lambda: "asks to record again:" in (desk.machine.message or ""))
+    assert read_manifest(desk.spool / desk.ended()[0]["id"])["curation"]["verdict"] == "unreviewed"
+
+
 def test_what_is_not_allowed_now_is_said_and_changes_nothing(desk: Desk) -> None:
     desk.press("stop")
     until(lambda: "cannot stop while the rig is idle" in (desk.machine.message or ""))
@@ -184,6 +228,46 @@ def test_an_emergency_stop_of_a_device_comes_before_its_next_action(desk: Desk) 
     desk.press("emergency_stop")
     until(lambda: desk.machine.state == "error" and desk.ended())
     assert desk.ended()[0]["end_reason"] == "emergency_stop" and desk.pedal.acts == seen[0]
+
+
+@pytest.mark.parametrize("later", [7, OSError("unplugged")])
+def test_an_emergency_stop_counts_although_a_later_device_fails(make_desk: Callable[..., Desk], later: Any) -> None:
+    """The robot is asked first and then the teleoperator, whose answer may be of any kind."""
+    pedal = Pedal()
+    desk = make_desk(pedal, leader=Pedal())
+    leader = desk.leader
+    asked: list[int] = []
+
+    def events() -> Any:
+        if not pedal.waiting:
+            return []
+        asked.append(1)
+        if isinstance(later, Exception):
+            raise later
+        return later
+
+    leader.events = events
+    pedal.events = lambda: list(pedal.waiting)
+    desk.press("emergency_stop")
+    until(lambda: desk.machine.state == "error")
+    assert desk.machine.problem is not None and desk.machine.problem.code == "emergency_stop"
+    assert desk.machine.rig.loop.stopped
+
+
+@pytest.mark.parametrize("count", [100, 5000])
+def test_an_emergency_stop_counts_behind_any_number_of_events(desk: Desk, count: int) -> None:
+    desk.pedal.events = lambda: [*["success"] * count, "emergency_stop"]
+    until(lambda: desk.machine.state == "error")
+    assert desk.machine.problem is not None and desk.machine.problem.code == "emergency_stop"
+
+
+def test_an_event_that_comes_with_an_emergency_stop_does_not_hide_it(desk: Desk) -> None:
+    desk.record()
+    desk.pedal.events = lambda: ["emergency_stop", "stop", "rerecord"]
+    until(lambda: desk.machine.state == "error")
+    until(lambda: not desk.machine.rig.loop.events._events)
+    with desk.machine._lock:  # the step that took the events has ended
+        assert "Emergency stop of rig desk" in (desk.machine.message or "")
 
 
 def test_an_intervention_is_in_the_rows_of_its_time(desk: Desk) -> None:
@@ -222,6 +306,20 @@ def test_an_unknown_event_is_one_warning(desk: Desk) -> None:
     until(lambda: desk.machine.events.unknown)
     warnings = [each for each in Reporter(desk.machine).status()["warnings"] if each["code"] == "unknown_event"]
     assert len(warnings) == 1 and "'dance'" in warnings[0]["text"] and warnings[0]["device"] == "robot"
+
+
+def test_a_status_is_whole_although_another_unknown_event_comes_meanwhile(desk: Desk, monkeypatch: Any) -> None:
+    """The machine's thread notes it while the link's builds the warnings."""
+    made = status._warning
+
+    def slow(*about: Any) -> Any:
+        desk.machine.events._note("robot", f"event {len(desk.machine.events.unknown)}")
+        return made(*about)
+
+    desk.machine.events._note("robot", "dance")
+    monkeypatch.setattr(status, "_warning", slow)
+    warnings = Reporter(desk.machine).status()["warnings"]
+    assert [each["code"] for each in warnings] == ["unknown_event"]
 
 
 @pytest.mark.parametrize("rubbish", ["stop", 7, None, ["stop", 3]])

@@ -11,6 +11,7 @@ from robotdata.rig.states import (
     COMMANDS,
     CONTROLS,
     EMERGENCY_STOP,
+    END_SESSION,
     NEXT,
     REPORTED,
     State,
@@ -46,7 +47,7 @@ def test_its_table_of_commands_says_in_which_states_each_is_allowed() -> None:
     assert rows.keys() == set(COMMANDS)
     for command, (allowed, _) in rows.items():
         states = {state for state in REPORTED if re.search(rf"\b{state}\b", allowed)}
-        always = command == EMERGENCY_STOP
+        always = command in (EMERGENCY_STOP, END_SESSION)
         assert states == {state for state in REPORTED if always or command in CONTROLS[state]}, command
 
 

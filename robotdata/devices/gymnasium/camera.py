@@ -22,9 +22,12 @@ class GymnasiumCamera:
 
     def grab(self, tick: int) -> Picture:
         simulation, image = self._simulation, self._image
-        value = part_of(simulation.observation, image) if image else simulation.picture
-        rgb = picture_of(value, f"the observation {image!r}" if image else "what the environment renders")
-        return Picture(clock.monotonic_ns(), rgb=rgb)
+        if image:
+            rgb = picture_of(part_of(simulation.observation, image), f"the observation {image!r}")
+            return Picture(clock.monotonic_ns(), rgb=rgb)
+        # Here and not where the robot observes, whose time is short: a robot that hangs may move.
+        render = lambda: picture_of(simulation.render(), "what the environment renders")  # noqa: E731
+        return Picture(clock.monotonic_ns(), render=render)
 
     def read(self) -> Picture:
         raise DeviceError("the control loop reads this camera")

@@ -34,9 +34,12 @@ class GymnasiumRobot:
         self.features[SUCCESS] = {"dtype": "bool", "shape": [1], "names": None}
         self._in_take = self._said_success = False
 
-    def connect(self) -> None: ...
+    def connect(self) -> None:
+        self._in_take = self._said_success = False  # a take that failed has no `end_take`
+        self._simulation.connect()
 
     def begin_take(self) -> None:
+        self._simulation.observe()  # the last action may have ended the episode
         if self._simulation.is_over:
             self._simulation.reset()
         self._in_take, self._said_success = True, False
@@ -55,7 +58,7 @@ class GymnasiumRobot:
         return values
 
     def act(self, action: Action) -> Action:
-        return self._simulation.step(action)
+        return self._simulation.act(action)
 
     def events(self) -> list[str]:
         if not self._in_take:

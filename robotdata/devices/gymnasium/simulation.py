@@ -19,11 +19,11 @@ INSTALL = "pip install 'robotdata-lab[gymnasium]' and the package of the environ
 
 
 class Simulation:
-    """One environment, made by `make` in the thread that first asks for an observation: contexts belong to a thread.
+    """One environment, made by `connect` in the control loop's thread: its contexts, of OpenGL say, belong to a thread.
 
-    `observation` is what the loop observed last, and `picture` what `render` returned for it if `renders` is True.
-    `reward` and `is_success` follow from the last action. `is_over`: the environment has ended its episode, and
-    nothing moves until `reset`. Raises ConfigError if the environment cannot be made or has no action of numbers.
+    `observation` is what the loop observed last; `reward` and `is_success` follow from the action before it. `is_over`:
+    the environment has ended its episode, and nothing moves until `reset`. `renders`: a camera shows what the
+    environment renders. Raises ConfigError if the environment cannot be made or has no action of numbers.
     """
 
     def __init__(self, env: str, arguments: Mapping[str, Any], seed: int, where: str) -> None:
@@ -44,39 +44,51 @@ class Simulation:
         self.observations = observations
         self.renders = False
         self.observation: Any = None
-        self.picture: Any = None
         self.reward, self.is_success, self.is_over = 0.0, False, False
-        self._next: Any = None
+        self._picture: Any = None
+        self._due: NDArray[Any] | None = None
         self._env: Any = None
 
-    def observe(self) -> Any:
-        """Return the present observation, and keep it with its picture. Raises DeviceError."""
-        if self._env is None:
-            self._env = self._make()
-            self.reset()
-        self.observation = self._next
+    def connect(self) -> None:
+        """Make the environment, begin its first episode and render it: the first time, each of them may be slow."""
+        self._env = self._make()
+        self.reset()
         if self.renders:
-            self.picture = self._env.render()
-        return self.observation
+            self.render()
 
-    def step(self, action: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Do one step with `action`, clipped to the limits of the action space; return the clipped one."""
-        sent = np.clip(action, self.actions.low, self.actions.high).astype(self.actions.dtype)
-        if not self.is_over:
-            self._next, reward, terminated, truncated, info = self._env.step(sent)
+    def observe(self) -> Any:
+        """Do the step that is due; return the observation, which is that of `render` until the next call."""
+        due, self._due = self._due, None
+        if due is not None and not self.is_over:
+            self.observation, reward, terminated, truncated, info = self._env.step(due)
+            self._picture = None
             self.reward = float(reward)
             self.is_success = bool(info.get("is_success", terminated))
             self.is_over = bool(terminated or truncated)
-        return sent.astype(np.float32)
+        return self.observation
+
+    def render(self) -> Any:
+        """Return the picture of `observation`, rendered once however many cameras show it."""
+        if self._picture is None:
+            self._picture = self._env.render()
+        return self._picture
+
+    def act(self, action: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Let the next `observe` do one step with `action`, clipped to the action space; return the clipped one.
+
+        At once, the step would change what the cameras of this tick still have to show.
+        """
+        self._due = np.clip(action, self.actions.low, self.actions.high).astype(self.actions.dtype)
+        return self._due.astype(np.float32)
 
     def reset(self) -> None:
         """Begin another episode of the environment; the first one has the seed, and the others follow from it."""
-        self._next, _ = self._env.reset(seed=self._seed)
-        self._seed = None
+        self.observation, _ = self._env.reset(seed=self._seed)
+        self._seed = self._picture = self._due = None
         self.reward, self.is_success, self.is_over = 0.0, False, False
 
     def close(self) -> None:
-        """Close the environment; the next `observe` makes another."""
+        """Close the environment; the next `connect` makes another."""
         env, self._env = self._env, None
         if env is not None:
             env.close()

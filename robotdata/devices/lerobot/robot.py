@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from robotdata.capture.actions import REQUESTED
+from robotdata.capture.actions import REQUESTED, is_velocity
 from robotdata.capture.devices import Action, DeviceContext, Values
 from robotdata.capture.options import Options
 from robotdata.devices.lerobot.configs import read_settings
@@ -56,10 +56,10 @@ class LeRobotRobot:
     def emergency_stop(self) -> None:
         """Hold the arm where it is, if its motors keep their torque; else `disconnect`, which follows, takes it away.
 
-        Without this an arm would move to the last action, which may be far away.
+        Without this an arm would move to the last action, which may be far away, and a base would drive on.
         """
         if self._driver.holds:
-            pose = self._driver.call("get_observation")
+            pose = self._driver.call("get_observation") | {name: 0.0 for name in self._actions if is_velocity(name)}
             self._driver.call("send_action", {name: pose[name] for name in self._actions if name in pose})
 
     def disconnect(self) -> None:

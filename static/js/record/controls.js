@@ -115,11 +115,13 @@ export class Controls {
     if (!command || this.busy || !this.may(command) || (command === "record" && this.status.blockers?.length)) return;
     this.busy = command;
     const take = this.meant(command);
+    // Only the error that is shown is cleared: an emergency stop may have come since.
+    const args = command === "clear_error" ? { since: this.status.error?.since } : take && OF_A_TAKE.has(command) ? { take } : {};
     if (["rerecord", "discard"].includes(command) && take) this.again.expect(take, command);
     this.show(this.status);
     try {
       if (command === "record") await call("POST", `${this.api}/record`, await this.form.body());
-      else await call("POST", `${this.api}/commands/${command}`, { args: take && OF_A_TAKE.has(command) ? { take } : {} });
+      else await call("POST", `${this.api}/commands/${command}`, { args });
       this.forgive();
     } catch (error) {
       this.again.forget(take);

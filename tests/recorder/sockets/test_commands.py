@@ -5,6 +5,8 @@ import time
 import uuid
 from typing import Any
 
+import pytest
+
 from recorder.live.rig_commands import PER_SECOND
 
 
@@ -129,5 +131,75 @@ async def test_it_ends_a_session_so_that_no_take_begins_by_itself(web: Any, rig:
         await rig.move("resetting")
         status, ended = await web.ask("POST", f"/sessions/{reply['session']}/end")
         assert status == 200 and ended["session"]["ended_at"] and ended["operation"] is None
-        assert rig.commands[-1]["name"] == "cancel"
+        told = [(command["name"], command["args"]) for command in rig.commands[-2:]]
+        assert told == [("cancel", {}), ("end_session", {"session": reply["session"]})]
         assert (await web.ask("POST", f"/sessions/{reply['session']}/end"))[1] == ended
+
+
+def as_a_rig(rig: Any, *, after_stop: str) -> None:
+    """Let the rig obey its states; a countdown is over as soon as it has refused a command."""
+    allowed = {"countdown": {"cancel"}, "recording": {"stop"}, "resetting": {"cancel"}, "idle": {"record"}}
+
+    def answer(command: dict[str, Any]) -> dict[str, Any]:
+        name, state = command["name"], rig.state
+        if name == "end_session" and state not in ("countdown", "recording"):
+            return {"ok": True, "error": None}
+        if name not in allowed[state]:
+            rig.state = "recording" if state == "countdown" else state
+            return {"ok": False, "error": {"code": "not_allowed", "message": f"cannot {name} while {state}"}}
+        rig.state = after_stop if name == "stop" else "idle"
+        return {"ok": True, "error": None}
+
+    rig.answer = answer
+
+
+@pytest.mark.parametrize(("state", "after_stop"), [("countdown", "idle"), ("recording", "resetting")])
+async def test_it_ends_a_session_for_sure_whatever_begins_meanwhile(
+    web: Any, rig: Any, state: str, after_stop: str
+) -> None:
+    slug = await make_dataset(web)
+    async with rig.running():
+        _, reply = await web.ask("POST", f"/rigs/{rig.name}/record", {"dataset": slug, "task": "push", "reset_s": 5})
+        await rig.move(state)
+        as_a_rig(rig, after_stop=after_stop)
+        status, ended = await web.ask("POST", f"/sessions/{reply['session']}/end", {"stop": True})
+        assert status == 200 and ended["session"]["ended_at"] and rig.state == "idle"
+
+
+async def test_it_does_not_end_a_session_under_a_take_that_the_rig_records(web: Any, rig: Any) -> None:
+    slug = await make_dataset(web)
+    async with rig.running():
+        _, reply = await web.ask("POST", f"/rigs/{rig.name}/record", {"dataset": slug, "task": "push"})
+        await rig.move("idle")
+        rig.answer = lambda _command: {"ok": False, "error": {"code": "not_allowed", "message": "stop the take first"}}
+        for body in ({"stop": True}, {"stop": False}):
+            status, answer = await web.ask("POST", f"/sessions/{reply['session']}/end", body)
+            assert (status, answer["error"]["message"]) == (409, "stop the take first")
+        assert (await web.ask("GET", f"/sessions?rig={rig.name}&running=true"))[1]["items"]
+        other = await make_dataset(web)
+        status, _ = await web.ask("POST", f"/rigs/{rig.name}/record", {"dataset": other, "task": "push"})
+        assert status == 409
+        assert [
+            each["dataset"] for each in (await web.ask("GET", f"/sessions?rig={rig.name}&running=true"))[1]["items"]
+        ] == [slug]
+
+
+async def test_it_ends_a_session_on_a_rig_that_does_not_know_the_command(web: Any, rig: Any) -> None:
+    slug = await make_dataset(web)
+    async with rig.running():
+        _, reply = await web.ask("POST", f"/rigs/{rig.name}/record", {"dataset": slug, "task": "push"})
+        await rig.move("idle")
+        rig.answer = lambda _command: {"ok": False, "error": {"code": "bad_args", "message": "unknown command"}}
+        status, ended = await web.ask("POST", f"/sessions/{reply['session']}/end")
+        assert status == 200 and ended["session"]["ended_at"]
+
+
+async def test_a_rig_hears_that_its_session_ends_when_another_begins(web: Any, rig: Any) -> None:
+    first, second = await make_dataset(web), await make_dataset(web)
+    async with rig.running():
+        _, reply = await web.ask("POST", f"/rigs/{rig.name}/record", {"dataset": first, "task": "push"})
+        await rig.move("idle")
+        await web.ask("POST", f"/rigs/{rig.name}/record", {"dataset": second, "task": "push"})
+        ended, record = rig.commands[-2:]
+        assert (ended["name"], ended["args"]) == ("end_session", {"session": reply["session"]})
+        assert record["name"] == "record"
