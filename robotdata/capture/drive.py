@@ -17,7 +17,7 @@ SILENT_S = 0.2
 LATE_S = 0.4
 """A command counts only if its browser had an answer of the rig that is at most so old."""
 _BARRED = 64
-_LARGEST = 1e9
+_LARGEST, _LARGEST_NUMBER = 1e9, 1e12
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,4 +157,5 @@ def _numbers(body: Mapping[str, Any], name: str, joints: Collection[str], most: 
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    # By a comparison, which NaN fails too: a whole number of 400 digits fits no float, and `isfinite` raises for it.
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _LARGEST_NUMBER

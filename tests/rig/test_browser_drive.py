@@ -28,6 +28,7 @@ from tests.support.rig_link import Web, linked, soon
 FPS = 50
 SPEED = 20.0
 OLGA, PAUL = Sender("tab-1", "olga"), Sender("tab-2", "paul")
+HUGE = 10**400  # JSON may have it, and no float can
 
 
 class Arm:
@@ -271,6 +272,9 @@ def test_what_was_too_long_on_its_way_moves_nothing(bench: Bench) -> None:
         ({"targets": {"pan.pos": float("nan")}}, "targets.pan.pos is nan"),
         ({"rates": {"pan.pos": 1.5}}, "rates.pan.pos is 1.5, want a number from -1 to 1"),
         ({"rates": {"pan.pos": True}}, "rates.pan.pos is True"),
+        ({"echo": HUGE}, "echo is 1000"),
+        ({"targets": {"pan.pos": -HUGE}}, "targets.pan.pos is -1000"),
+        ({"rates": {"pan.pos": HUGE}}, "rates.pan.pos is 1000"),
     ],
 )
 def test_it_names_what_is_wrong_and_does_nothing_of_it(bench: Bench, body: dict[str, Any], what: str) -> None:
@@ -351,6 +355,22 @@ async def test_messages_come_over_the_link_and_are_answered(bench: Bench) -> Non
     held = bench.newest()
     await asyncio.to_thread(bench.ticks, 5)
     assert bench.newest() == held, "it moves without a link"
+
+
+async def test_a_device_that_fails_at_a_message_leaves_the_link_alone(bench: Bench) -> None:
+    def fail(sender: Sender, body: Any) -> dict[str, Any]:
+        raise OverflowError("int too large to convert to float")
+
+    bench.machine.rig.inputs.serve("odd", None, fail)
+    web = Web()
+    async with linked(bench, web):  # type: ignore[arg-type]
+        await soon(lambda: web.of("status"))
+        await web.say(type="input", device="odd", **{"from": {"id": "tab", "name": "olga"}}, body={"seq": 3})
+        await soon(lambda: web.of("heard") or len(web.of("hello")) > 1)
+        (heard,) = web.of("heard")
+        assert (heard["body"]["seq"], heard["body"]["state"]) == (3, "invalid")
+        assert "rig's log" in heard["body"]["text"]
+        assert (await web.command("1", "emergency_stop"))["ok"] and len(web.of("hello")) == 1
 
 
 async def test_an_input_without_a_sender_is_no_message(bench: Bench) -> None:

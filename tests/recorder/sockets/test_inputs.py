@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import http.cookiejar
 import json
+import struct
 import urllib.error
 import urllib.request
 from typing import Any
@@ -13,7 +14,8 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from robotdata.rig.browser_inputs import pack_picture, unpack_picture
+from recorder.live.inputs import InputRelay
+from robotdata.rig.browser_inputs import MAX_RIG_HEAD_BYTES, pack_picture, unpack_picture
 
 DRIVE = {"type": "drive", "v": 1, "seq": 1, "hold": True, "echo": 4.5, "targets": {"a.pos": 2.0}, "rates": {}}
 JOINT = {"name": "a.pos", "label": "a", "low": -1, "high": 1, "speed": 2, "keys": ["q", "a"]}
@@ -134,13 +136,57 @@ async def test_a_frame_reaches_the_rig_with_its_picture(web: Any, rig: Any, list
         await listen.until(lambda: rig.inputs and rig.inputs[-1]["body"].get("bye"))
 
 
-@pytest.mark.parametrize(("data", "code"), [(b"\x00\x07\x00\x00", 1008), (bytes(1_000_000), 1009), ("{}", 1008)])
+LONG_HEAD = pack_picture({**FRAME, "odd": "x" * 2048}, b"a picture")
+
+
+@pytest.mark.parametrize(
+    ("data", "code"), [(b"\x00\x07\x00\x00", 1008), (bytes(1_000_000), 1009), ("{}", 1008), (LONG_HEAD, 1008)]
+)
 async def test_what_is_no_frame_ends_the_socket(web: Any, rig: Any, data: Any, code: int) -> None:
     async with rig.running(), web.browser(f"/ws/camera/{rig.name}/front/") as page:
         await page.send(data)
         with pytest.raises(ConnectionClosed) as closed:
             await asyncio.wait_for(page.recv(), 60)
         assert closed.value.rcvd is not None and closed.value.rcvd.code == code
+
+
+async def test_no_head_of_a_frame_keeps_other_messages_from_the_rig(web: Any, rig: Any, listen: Any) -> None:
+    head = {"type": "frame", "v": 1, "seq": 1}
+    grows = json.dumps({**head, "odd": "\x7f" * 1900}, ensure_ascii=False).encode()  # six times that as ASCII
+    largest = json.dumps({**head, "odd": "x" * 65_470}).encode()
+    async with rig.running():
+        async with web.browser(f"/ws/camera/{rig.name}/front/") as page:
+            await page.send(struct.pack("!HH", 1, len(grows)) + grows + b"a picture")
+            message, jpeg = unpack_picture(
+                await listen.until(lambda: rig.pictures and rig.pictures[-1]), MAX_RIG_HEAD_BYTES
+            )
+            assert (message["body"]["odd"], jpeg) == ("\x7f" * 1900, b"a picture")
+        async with web.browser(f"/ws/camera/{rig.name}/front/") as page:
+            await page.send(struct.pack("!HH", 1, len(largest)) + largest + b"a picture")
+            with pytest.raises(ConnectionClosed, match="want at most 2048"):
+                await asyncio.wait_for(page.recv(), 60)
+        async with web.browser(f"/ws/input/{rig.name}/") as page:
+            await page.send(json.dumps(DRIVE))
+            await listen.until(lambda: any(each["body"].get("hold") for each in rig.inputs))
+        assert len(rig.pictures) == 1
+
+
+async def test_a_message_that_cannot_be_sent_is_dropped_and_the_next_is_not(caplog: pytest.LogCaptureFixture) -> None:
+    said: list[dict[str, Any]] = []
+
+    async def say(message: dict[str, Any]) -> None:
+        said.append(message)
+
+    relay = InputRelay(None, say, None)
+    task = asyncio.create_task(relay.run())
+    relay.take({"id": "tab", "name": "olga"}, "observation.images.front", {"odd": "x" * 70_000}, b"a picture")
+    relay.take({"id": "tab", "name": "olga"}, "teleoperator", {"hold": False})
+    async with asyncio.timeout(60):
+        while not said:
+            assert not task.done(), task
+            await asyncio.sleep(0.01)
+    task.cancel()
+    assert said[0]["device"] == "teleoperator" and "dropped" in caplog.text
 
 
 class Phone:
