@@ -13,7 +13,7 @@ import pytest
 
 from robotdata.capture import clock
 from robotdata.capture.config import parse_config
-from robotdata.capture.drive import LATE_S, SILENT_S
+from robotdata.capture.drive import AWAY_S, LATE_S, SILENT_S
 from robotdata.capture.errors import ConfigError
 from robotdata.capture.inputs import InputError, Sender
 from robotdata.capture.registry import Registry
@@ -104,7 +104,8 @@ class Bench:
         """Hold, and say so every 10 ms."""
 
         def step() -> bool:
-            self.say(sender, hold=True, **body)
+            if self.say(sender, hold=True, **body)["state"] == "release":  # this machine was away for a second
+                self.say(sender, hold=False)
             return bool(true())
 
         until(step)
@@ -256,6 +257,46 @@ def test_what_was_too_long_on_its_way_moves_nothing(bench: Bench) -> None:
     assert bench.say(hold=True, echo=clock.monotonic() + 60)["state"] == "late"
     bench.ticks()
     assert bench.newest() == [10, -5, 0]
+
+
+def test_who_was_silent_while_holding_lets_go_before_it_drives_again(bench: Bench) -> None:
+    bench.press()
+    bench.hold_until(lambda: bench.newest()[0] > 12, rates={"pan.pos": 1})
+    last = clock.monotonic()
+    until(lambda: clock.monotonic() > last + AWAY_S)
+    stood = bench.newest()
+    newest = bench.say(hold=True, rates={"pan.pos": 1})
+    assert newest["state"] == "late"
+    assert bench.say(hold=True, rates={"pan.pos": 1})["state"] == "release"
+    bench.ticks()
+    assert bench.newest() == stood, "it moved by itself once the network was back"
+    assert bench.press()["state"] == "driving"
+
+
+def test_who_was_too_late_for_a_second_lets_go_first_too(bench: Bench) -> None:
+    bench.press()
+    old = bench.say(hold=True)["clock"] - LATE_S
+    end = clock.monotonic() + AWAY_S
+    while clock.monotonic() < end + 0.01:
+        assert bench.say(hold=True, echo=old, rates={"pan.pos": 1})["state"] == "late"
+        clock.pause(0.02)
+    assert bench.say(hold=True, rates={"pan.pos": 1})["state"] == "release"
+    assert bench.press()["state"] == "driving"
+
+
+def test_a_new_connection_that_begins_with_hold_lets_go_first(bench: Bench) -> None:
+    again = Sender("tab-1-again", "olga")
+    bench.press()
+    bench.hold_until(lambda: bench.newest()[0] > 12, rates={"pan.pos": 1})
+    assert bench.say(again, hold=True, rates={"pan.pos": 1})["state"] == "late"
+    bench.say(hold=False)
+    bench.ticks(2)
+    stood = bench.newest()
+    for take_over in (False, True):
+        assert bench.say(again, hold=True, take_over=take_over, rates={"pan.pos": 1})["state"] == "release"
+    bench.ticks()
+    assert bench.newest() == stood
+    assert bench.press(again)["state"] == "driving"
 
 
 @pytest.mark.parametrize(
