@@ -67,6 +67,17 @@ class _Hand:
     heard_at: float = 0.0
     barred: bool | None = None
 
+    def hold_on(self, message: Drive, now: float) -> bool:
+        """Note that it holds; return whether it says so in time."""
+        if not self.holds:
+            self.holds, self.heard_at = True, now
+        elif now - self.heard_at > AWAY_S:
+            self.barred = True
+        in_time = message.echo is not None and 0 <= now - message.echo <= LATE_S
+        if in_time:
+            self.heard_at = now
+        return in_time
+
 
 class Desk:
     """The place of the driver, kept while the driver holds and the rig hears from that browser.
@@ -126,13 +137,8 @@ class Desk:
             if is_driver:
                 self._driver = self._newest = None
             return "taken" if is_driven and not is_driver else "free"
-        if not hand.holds:
-            hand.holds, hand.heard_at = True, now
-        elif now - hand.heard_at > AWAY_S:
-            hand.barred = True
-        if message.echo is None or not 0 <= now - message.echo <= LATE_S:
+        if not hand.hold_on(message, now):
             return "late"
-        hand.heard_at = now
         if hand.barred or (hand.barred is not None and not message.take_over and not is_driven):
             return "release"
         if is_driven and not is_driver:

@@ -60,6 +60,20 @@ class Arm:
     def disconnect(self) -> None: ...
 
 
+class Seen(Arm):
+    """Two joints, both observed; a reset puts it elsewhere, as a simulator does."""
+
+    features = {**Arm.features, "action": {"dtype": "float32", "shape": [2], "names": list(Arm.names[:2])}}
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.at = self.at[:2]
+        self.begins_at = self.at
+
+    def reset(self) -> None:
+        self.at = self.begins_at
+
+
 class Blind(Arm):
     """Observes nothing that the action names."""
 
@@ -74,13 +88,13 @@ class Blind(Arm):
 class Bench:
     """A machine with this arm, and browsers that speak to its teleoperator as its link does."""
 
-    def __init__(self, spool: Path, arm: Arm, teleoperator: dict[str, Any]) -> None:
+    def __init__(self, spool: Path, arm: Arm, teleoperator: dict[str, Any], rest: dict[str, Any] | None = None) -> None:
         self.arm = arm
         registry = Registry()
         registry.add("robot", "arm", lambda context, options: arm)
         values = {
             "rig": {"name": "bench", "fps": FPS},
-            "robot": {"kind": "arm"},
+            "robot": {"kind": "arm", **(rest or {})},
             "teleoperator": {"kind": "browser", **teleoperator},
         }
         self.machine = Machine(Rig(parse_config(values, "rig.toml"), spool, registry=registry))
@@ -126,8 +140,8 @@ MakeBench = Callable[..., Bench]
 def make_bench(tmp_path: Path) -> Iterator[MakeBench]:
     made: list[Bench] = []
 
-    def make(arm: Arm | None = None, **teleoperator: Any) -> Bench:
-        bench = Bench(tmp_path / "spool", arm or Arm(), {"low": -50, "high": 50, "speed": SPEED, **teleoperator})
+    def make(arm: Arm | None = None, rest: dict[str, Any] | None = None, **teleoperator: Any) -> Bench:
+        bench = Bench(tmp_path / "spool", arm or Arm(), {"low": -50, "high": 50, "speed": SPEED, **teleoperator}, rest)
         bench.machine.start()
         made.append(bench)
         until(lambda: bench.machine.state == "idle" and bench.arm.sent)
@@ -297,6 +311,43 @@ def test_a_new_connection_that_begins_with_hold_lets_go_first(bench: Bench) -> N
     bench.ticks()
     assert bench.newest() == stood
     assert bench.press(again)["state"] == "driving"
+
+
+def test_after_the_rest_pose_the_robot_is_not_driven_back_to_where_it_was_let_go(make_bench: MakeBench) -> None:
+    bench = make_bench(Seen(), {"reset": "rest", "rest_speed": 500, "rest": {"pan.pos": 0, "lift.pos": 0}})
+    bench.press()
+    bench.hold_until(lambda: bench.newest()[0] > 14, rates={"pan.pos": 1})
+    bench.say(hold=False)
+    bench.ticks(2)
+    bench.machine.rig.loop.begin_reset()
+    until(lambda: bench.newest() == [0, 0])
+    bench.machine.rig.loop.end_reset()
+    bench.ticks(20)
+    assert bench.newest() == [0, 0], "nobody holds, and it goes back"
+
+
+def test_after_a_simulators_reset_the_robot_stays_where_that_put_it(make_bench: MakeBench) -> None:
+    bench = make_bench(Seen())
+    bench.press()
+    bench.hold_until(lambda: bench.newest()[0] > 14, rates={"pan.pos": 1})
+    bench.say(hold=False)
+    bench.ticks(2)
+    bench.machine.rig.loop.begin_reset()
+    until(lambda: bench.newest() == [10, -5])
+    bench.ticks(5)
+    assert bench.newest() == [10, -5]
+
+
+def test_a_joint_that_is_not_seen_stays_through_a_reset(make_bench: MakeBench) -> None:
+    bench = make_bench(Blind(), joints={"pan": {"start": 3}, "lift": {"start": 4}})
+    bench.press()
+    bench.hold_until(lambda: bench.newest()[0] > 5, rates={"pan.pos": 1})
+    bench.say(hold=False)
+    bench.ticks(2)
+    last = bench.newest()
+    bench.machine.rig.loop.begin_reset()
+    bench.ticks(5)
+    assert bench.newest() == last and last[0] > 5, "it jumped to its start"
 
 
 @pytest.mark.parametrize(
