@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.cookiejar
 import json
 import struct
+import subprocess
+import sys
 import urllib.error
 import urllib.request
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +21,7 @@ from websockets.exceptions import ConnectionClosed
 from recorder.live.inputs import InputRelay
 from robotdata.rig.browser_inputs import MAX_RIG_HEAD_BYTES, pack_picture, unpack_picture
 
+ROOT = Path(__file__).resolve().parents[3]
 DRIVE = {"type": "drive", "v": 1, "seq": 1, "hold": True, "echo": 4.5, "targets": {"a.pos": 2.0}, "rates": {}}
 JOINT = {"name": "a.pos", "label": "a", "low": -1, "high": 1, "speed": 2, "keys": ["q", "a"]}
 
@@ -263,3 +268,73 @@ async def test_only_a_camera_of_this_kind_is_paired(web: Any, rig: Any) -> None:
         status, answer = await pair(web, rig)
         assert (status, answer["error"]["code"]) == (404, "no_camera")
         assert "add it to the rig file" in answer["error"]["message"]
+
+
+SIGN_IN = """
+import os, sys
+os.environ["DJANGO_SETTINGS_MODULE"] = "robotdata.settings"
+import django
+django.setup()
+from django.contrib.auth import get_user_model
+from robotdata.sessions import SessionStore
+for name in sys.argv[1:]:
+    user = get_user_model().objects.create_user(name, password=None)
+    session = SessionStore()
+    session.update({"_auth_user_id": str(user.pk), "_auth_user_backend": "robotdata.sessions.UserBackend",
+                    "_auth_user_hash": user.get_session_auth_hash()})
+    session.create()
+    print(session.session_key)
+"""
+END = """
+import os, sys
+os.environ["DJANGO_SETTINGS_MODULE"] = "robotdata.settings"
+import django
+django.setup()
+from django.contrib.auth import get_user_model
+from robotdata.sessions import SessionStore
+blocked, signed_out, phone = sys.argv[1:]
+get_user_model().objects.filter(username=blocked).update(is_active=False)
+SessionStore(signed_out).delete()
+session = SessionStore(phone)
+session["camera"] = {**session["camera"], "until": 0}
+session.save()
+"""
+
+
+async def in_home(web: Any, script: str, *args: str) -> list[str]:
+    """The lines that a program of ours says in this web process's home."""
+    command = [sys.executable, "-c", script, *args]
+    done = await asyncio.to_thread(subprocess.run, command, cwd=ROOT, env=web.env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return str(done.stdout).split()
+
+
+async def test_who_may_not_be_there_any_more_is_shut_out(web: Any, rig: Any, listen: Any) -> None:
+    rig.described = PHONE
+    blocked, gone = f"blocked-{rig.name}", f"gone-{rig.name}"
+    keys = await in_home(web, SIGN_IN, blocked, gone)
+    phone = Phone(web)
+    name = web.cookie.partition("=")[0]
+    async with rig.running(), contextlib.AsyncExitStack() as stack:
+        await phone.get((await pair(web, rig))[1]["url"])
+        sockets = []
+        for key in keys:
+            address = f"ws://127.0.0.1:{web.port}/ws/input/{rig.name}/"
+            headers = {"Cookie": f"{name}={key}"}
+            sockets.append(
+                await stack.enter_async_context(connect(address, additional_headers=headers, origin=web.url))
+            )
+        sockets.append(await stack.enter_async_context(phone.socket(f"/ws/camera/{rig.name}/front/")))
+        still = await stack.enter_async_context(web.browser(f"/ws/input/{rig.name}/"))
+        await sockets[0].send(json.dumps(DRIVE))
+        await listen.until(lambda: rig.inputs)
+        paired = next(each.value for each in phone.cookies if each.name == name)
+        await in_home(web, END, blocked, keys[1], paired)
+        for socket in sockets:
+            with pytest.raises(ConnectionClosed) as closed:
+                await asyncio.wait_for(socket.recv(), 60)
+            assert closed.value.rcvd is not None and closed.value.rcvd.code == 4403
+        await listen.until(lambda: rig.inputs[-1]["body"]["hold"] is False)
+        rig.inputs.clear()
+        await still.send(json.dumps(DRIVE))
+        await listen.until(lambda: rig.inputs)
