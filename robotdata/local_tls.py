@@ -108,7 +108,8 @@ def _may_sign(authority: x509.Certificate, names: Sequence[str]) -> bool:
 
 def _covers(limit: x509.GeneralName, name: x509.GeneralName) -> bool:
     if isinstance(limit, x509.IPAddress) and isinstance(name, x509.IPAddress):
-        return name.value in limit.value
+        network = limit.value
+        return isinstance(network, ipaddress.IPv4Network | ipaddress.IPv6Network) and name.value in network
     if isinstance(limit, x509.DNSName) and isinstance(name, x509.DNSName):
         return f".{name.value}".lower().endswith(f".{limit.value}".lower())
     return False
