@@ -22,6 +22,20 @@ AUTHORITY_DAYS = 3650
 CERTIFICATE_DAYS = 397
 """Apple's devices trust no certificate that is valid for much longer."""
 RENEW_DAYS = 30
+_NETWORKS = [
+    "10.0.0.0/8",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+    "127.0.0.0/8",
+    "169.254.0.0/16",
+    "100.64.0.0/10",
+    "::1/128",
+    "fc00::/7",
+    "fe80::/10",
+]
+"""Private, loopback and link-local ones, and the shared ones of overlay networks: nobody's site is there."""
+_DOMAINS = ["localhost", "local", "lan", "home.arpa", "internal"]
+"""Of these nobody owns a name in public; with all names below them."""
 _CLOCKS_APART = timedelta(hours=25)
 
 
@@ -37,13 +51,17 @@ class LocalTls:
 def prepare(folder: Path, names: Sequence[str]) -> LocalTls:
     """Return the files in `folder`, readable by this user only; make what is missing, expires soon or lacks a name.
 
-    `names` are host names and IP addresses. The authority stays, because devices trust it. Raises OSError.
+    `names` are host names and IP addresses. The authority stays, because devices trust it, unless it may not sign for
+    one of them: it signs for local names and addresses, and for those that this computer had when it was made. Raises
+    OSError.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     tls = LocalTls(folder / "robotdata-ca.pem", folder / "server.pem", folder / "server.key")
     authority_key = folder / "robotdata-ca.key"
     made = _read(tls.authority, authority_key)
-    authority = made if made is not None and _lasts(made[0]) else _make_authority(tls.authority, authority_key)
+    if made is None or not _lasts(made[0]) or not _may_sign(made[0], names):
+        made = _make_authority(tls.authority, authority_key, names)
+    authority = made
     server = _read(tls.certificate, tls.key)
     if server is None or not _fits(server[0], authority[0], names):
         _make_certificate(tls, authority, names)
@@ -79,12 +97,42 @@ def _fits(certificate: x509.Certificate, authority: x509.Certificate, names: Seq
     return _lasts(certificate) and {_general_name(name) for name in names} <= set(known)
 
 
-def _make_authority(path: Path, key_path: Path) -> Pair:
+def _may_sign(authority: x509.Certificate, names: Sequence[str]) -> bool:
+    """Return whether the authority is limited, so that a copy of its key cannot pass for any site, and to what fits."""
+    try:
+        limits = authority.extensions.get_extension_for_class(x509.NameConstraints).value.permitted_subtrees or []
+    except x509.ExtensionNotFound:
+        return False
+    return all(any(_covers(limit, _general_name(name)) for limit in limits) for name in names)
+
+
+def _covers(limit: x509.GeneralName, name: x509.GeneralName) -> bool:
+    if isinstance(limit, x509.IPAddress) and isinstance(name, x509.IPAddress):
+        network = limit.value
+        return isinstance(network, ipaddress.IPv4Network | ipaddress.IPv6Network) and name.value in network
+    if isinstance(limit, x509.DNSName) and isinstance(name, x509.DNSName):
+        return f".{name.value}".lower().endswith(f".{limit.value}".lower())
+    return False
+
+
+def _limits(names: Sequence[str]) -> x509.NameConstraints:
+    """Return what the authority may sign for: what is local, and `names` that are not."""
+    limits: list[x509.GeneralName] = [x509.IPAddress(ipaddress.ip_network(network)) for network in _NETWORKS]
+    limits += [x509.DNSName(domain) for domain in _DOMAINS]
+    for name in map(_general_name, names):
+        if not any(_covers(limit, name) for limit in limits):
+            is_address = isinstance(name, x509.IPAddress)
+            limits.append(x509.IPAddress(ipaddress.ip_network(name.value)) if is_address else name)
+    return x509.NameConstraints(permitted_subtrees=limits, excluded_subtrees=None)
+
+
+def _make_authority(path: Path, key_path: Path, names: Sequence[str]) -> Pair:
     key = ec.generate_private_key(ec.SECP256R1())
     name = _name(f"robotdata on {socket.gethostname()}")
     usage = {"key_cert_sign": True, "crl_sign": True}
     builder = _builder(name, name, key, AUTHORITY_DAYS)
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+    builder = builder.add_extension(_limits(names), critical=True)
     certificate = builder.add_extension(_usage(**usage), critical=True).sign(key, hashes.SHA256())
     _write_key(key_path, key)
     _write(path, certificate.public_bytes(serialization.Encoding.PEM))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import time
@@ -18,12 +19,15 @@ from recorder.live.rigs import find_rig
 from recorder.models.permissions import Action, require
 from robotdata.rig.browser_inputs import MAX_FRAME_BYTES, MAX_INPUT_BYTES, MAX_PER_SECOND, unpack_picture
 from robotdata.rig.protocol import ProtocolError
+from robotdata.sessions import SessionStore, is_signed_in
 from robotdata.websocket import BadMessage, BrowserSocket, check_message, short
 
 log = logging.getLogger(__name__)
 
 FORBIDDEN = 4403
 LOOK_AGAIN_S = 0.5
+CHECK_AGAIN_S = 10.0
+"""How often a socket asks whether its page may still be there: people sign out or are blocked, and pairings end."""
 
 
 class DeviceSocket(BrowserSocket):
@@ -37,6 +41,7 @@ class DeviceSocket(BrowserSocket):
     sender: dict[str, str] | None = None
     last_words: ClassVar[dict[str, Any]] = {}
     has_sent = False
+    checking: asyncio.Task[None] | None = None
 
     async def join(self, name: str, actor: Actor | None) -> None:
         """Find the rig. Close the socket if it is unknown or `actor` may not command it; None needs no permission."""
@@ -50,6 +55,19 @@ class DeviceSocket(BrowserSocket):
             return
         self.connection, self.looked_at = rig.connection, time.monotonic()
         self.sender = {"id": self.channel_name, "name": name}
+        self.checking = asyncio.create_task(self.check_again())
+
+    async def check_again(self) -> None:
+        """Close the socket once its page may not be there any more."""
+        while not self.closed:
+            await asyncio.sleep(CHECK_AGAIN_S)
+            if not await in_database(self.may_stay):
+                await self.close(FORBIDDEN, reason="signed out, blocked, or no longer paired")
+
+    def may_stay(self) -> bool:
+        """Return whether the person is signed in, by the database as it is now."""
+        key = self.scope["session"].session_key
+        return bool(key) and is_signed_in(key)
 
     async def pass_on(self, body: dict[str, Any], jpeg: bytes | None = None) -> None:
         """Send a message to the process that has the rig's socket, or say that the rig is offline."""
@@ -86,6 +104,8 @@ class DeviceSocket(BrowserSocket):
 
     async def disconnect(self, code: int) -> None:
         """Say for a page that has gone that nothing more comes from it, so that another may follow at once."""
+        if self.checking is not None:
+            self.checking.cancel()
         if self.has_sent and self.connection:
             await self.hand_over(dict(self.last_words))
 
@@ -127,6 +147,11 @@ class CameraConsumer(DeviceSocket):
         """Return whether the person is signed in, or this browser is paired with this camera."""
         names = self.scope["url_route"]["kwargs"]
         return super().may_open() or is_paired(self.scope["session"], names["name"], names["camera"])
+
+    def may_stay(self) -> bool:
+        """Return whether the person is signed in or this browser is paired, by the database as it is now."""
+        names, key = self.scope["url_route"]["kwargs"], self.scope["session"].session_key
+        return super().may_stay() or (bool(key) and is_paired(SessionStore(key), names["name"], names["camera"]))
 
     async def opened(self) -> None:
         """Find the rig."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -12,6 +13,8 @@ from channels.exceptions import ChannelFull
 from recorder.live.layer import LAYER_ERRORS, layer_message
 from recorder.live.rig_messages import Heard
 from robotdata.rig.browser_inputs import pack_picture
+
+log = logging.getLogger(__name__)
 
 LOST: tuple[type[Exception], ...] = (*LAYER_ERRORS, ChannelFull)
 _SENDERS = 64
@@ -46,7 +49,10 @@ class InputRelay:
             self._ready.clear()
             while self._newest:
                 message, jpeg = self._newest.pop(next(iter(self._newest)))
-                await (self._say(message) if jpeg is None else self._send(bytes_data=pack_picture(message, jpeg)))
+                try:
+                    await (self._say(message) if jpeg is None else self._send(bytes_data=pack_picture(message, jpeg)))
+                except Exception:  # one message of one browser, and all others' come by here
+                    log.exception("A message of %s is dropped", message["from"]["name"])
 
     async def answer(self, heard: Heard) -> None:
         """Pass the rig's answer to the browser that asked; one that nobody here asked for is dropped."""

@@ -38,6 +38,7 @@ class BrowserTeleoperator:
         self._places = list(places)
         self._at: NDArray[np.float64] | None = None
         self._epoch: int | None = None
+        self._is_elsewhere = False
 
     def connect(self) -> None:
         """Begin where the robot is; a browser that was driving must let go first."""
@@ -47,11 +48,18 @@ class BrowserTeleoperator:
     def action(self, observation: Values) -> Action:
         command = self.desk.command()
         epoch = None if command is None else command[0]
-        if self._at is None or epoch != self._epoch:  # driving begins or ends: the robot stays where it is now
-            self._at, self._epoch = self._here(observation), epoch
+        # Driving begins or ends, or the robot was moved: it stays where it is now.
+        if self._at is None or self._is_elsewhere or epoch != self._epoch:
+            self._at, self._epoch, self._is_elsewhere = self._here(observation), epoch, False
         if command is not None:
             self._at = self._moved(self._at, command[1])
         return self._at.astype(np.float32)
+
+    def reset(self) -> None:
+        """Begin again where the robot then is: a simulator resets, or the robot goes to its rest pose."""
+        self._is_elsewhere = True
+
+    end_reset = begin_take = reset
 
     def disconnect(self) -> None:
         self.desk.clear()

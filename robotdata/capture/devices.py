@@ -168,3 +168,10 @@ class Resettable(Protocol):
 
     def reset(self) -> None:
         """Prepare for the next take, within `connect_s` of the rig file: a simulator resets its world."""
+
+
+class RestAware(Protocol):
+    """A robot or teleoperator that is told when the robot leaves its rest pose, in the control loop's thread."""
+
+    def end_reset(self) -> None:
+        """Note that the robot was moved by others and follows the teleoperator again, as quickly as `observe`."""

@@ -16,8 +16,10 @@ SILENT_S = 0.2
 """A command is dropped when the rig has heard nothing from its driver for so long."""
 LATE_S = 0.4
 """A command counts only if its browser had an answer of the rig that is at most so old."""
-_BARRED = 64
-_LARGEST = 1e9
+AWAY_S = 1.0
+"""A browser that holds must let go before it drives again once the rig has had no word in time for so long."""
+_HANDS = 64
+_LARGEST, _LARGEST_NUMBER = 1e9, 1e12
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +56,35 @@ def parse_drive(body: Mapping[str, Any], joints: Collection[str]) -> Drive:
     )
 
 
+@dataclass(slots=True)
+class _Hand:
+    """A browser's: whether it held when it was last heard, and when its last word in time came.
+
+    `barred` says that it must let go first; if it is False, a take-over helps too.
+    """
+
+    holds: bool = False
+    heard_at: float = 0.0
+    barred: bool | None = None
+
+    def hold_on(self, message: Drive, now: float) -> bool:
+        """Note that it holds; return whether it says so in time."""
+        if not self.holds:
+            self.holds, self.heard_at = True, now
+        elif now - self.heard_at > AWAY_S:
+            self.barred = True
+        in_time = message.echo is not None and 0 <= now - message.echo <= LATE_S
+        if in_time:
+            self.heard_at = now
+        return in_time
+
+
 class Desk:
     """The place of the driver, kept while the driver holds and the rig hears from that browser.
 
     Another browser may drive after that, or takes over with a confirmation. A browser that was refused or lost the
-    place while holding must let go first, so that nobody begins to drive because another one stops. Any thread may
+    place while holding must let go first, so that nobody begins to drive because another one stops. So must one that
+    was away while it held, or holds when it is first heard: nothing moves because a network is back. Any thread may
     call any method.
     """
 
@@ -68,7 +94,7 @@ class Desk:
         self._newest: Drive | None = None
         self._heard_at = -math.inf
         self._epoch = 0
-        self._barred: OrderedDict[str, bool] = OrderedDict()  # by sender: whether only letting go helps
+        self._hands: OrderedDict[str, _Hand] = OrderedDict()  # by sender, the one heard last at the end
 
     def hear(self, sender: Sender, message: Drive) -> dict[str, Any]:
         """Take note of a message; return what it changed, as `state`, and who drives now.
@@ -99,42 +125,44 @@ class Desk:
         """End the lease; who holds must let go first."""
         with self._lock:
             if self._driver is not None:
-                self._bar(self._driver, strictly=True)
+                self._hand(self._driver).barred = True
             self._driver = self._newest = None
 
     def _state(self, sender: Sender, message: Drive, now: float) -> str:
         is_driven = self._is_driven(now)
         is_driver = self._driver is not None and self._driver.id == sender.id
+        hand = self._hand(sender)
         if not message.hold:
-            self._barred.pop(sender.id, None)
+            hand.holds, hand.barred = False, None
             if is_driver:
                 self._driver = self._newest = None
             return "taken" if is_driven and not is_driver else "free"
-        if message.echo is None or not 0 <= now - message.echo <= LATE_S:
+        if not hand.hold_on(message, now):
             return "late"
-        strictly = self._barred.get(sender.id)
-        if strictly or (strictly is not None and not message.take_over and not is_driven):
+        if hand.barred or (hand.barred is not None and not message.take_over and not is_driven):
             return "release"
         if is_driven and not is_driver:
             if not message.take_over:
-                self._bar(sender, strictly=False)
+                hand.barred = False
                 return "taken"
             if self._driver is not None:
-                self._bar(self._driver, strictly=True)
+                self._hand(self._driver).barred = True
         if not (is_driven and is_driver):
             self._epoch += 1
-        self._barred.pop(sender.id, None)
+        hand.barred = None
         self._driver, self._newest, self._heard_at = sender, message, now
         return "driving"
 
     def _is_driven(self, now: float) -> bool:
         return self._driver is not None and now - self._heard_at <= SILENT_S
 
-    def _bar(self, sender: Sender, *, strictly: bool) -> None:
-        self._barred[sender.id] = strictly
-        self._barred.move_to_end(sender.id)
-        while len(self._barred) > _BARRED:
-            self._barred.popitem(last=False)
+    def _hand(self, sender: Sender) -> _Hand:
+        """Return what is known of this browser. One that is new, or was forgotten, must let go first."""
+        hand = self._hands.setdefault(sender.id, _Hand(barred=True))
+        self._hands.move_to_end(sender.id)
+        if len(self._hands) > _HANDS:
+            self._hands.popitem(last=False)
+        return hand
 
 
 def _flag(body: Mapping[str, Any], name: str) -> bool:
@@ -157,4 +185,5 @@ def _numbers(body: Mapping[str, Any], name: str, joints: Collection[str], most: 
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    # By a comparison, which NaN fails too: a whole number of 400 digits fits no float, and `isfinite` raises for it.
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _LARGEST_NUMBER

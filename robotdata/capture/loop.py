@@ -77,7 +77,7 @@ class ControlLoop:
         self._sink: TakeSink | None = None
         self._take_tick = 0
         self._take_begins = self._take_ends = False
-        self._reset_due = self._rests = False
+        self._reset_due = self._rests = self._is_resting = False
         self._rest = rest
         self._move = RestMove(rest, robot.features, fps) if rest is not None else None
         self._returns = False
@@ -307,7 +307,7 @@ class ControlLoop:
             due = max(due, clock.monotonic_ns()) + self._period_ns
 
     def _tell(self, session: Session) -> tuple[TakeSink | None, int]:
-        """Tell the devices that a take has ended, a reset phase begins or a take begins.
+        """Tell the devices that a take has ended, a reset phase begins, a rest in it has ended or a take begins.
 
         Return the sink of the next tick, and its number in the take.
         """
@@ -315,7 +315,8 @@ class ControlLoop:
             sink, tick = self._sink, self._take_tick
             ends, begins, resets = self._take_ends, self._take_begins, self._reset_due
             self._take_ends = self._take_begins = self._reset_due = False
-        for method, due in (("end_take", ends), ("reset", resets), ("begin_take", begins)):
+            rested, self._is_resting = self._is_resting and not self._rests, self._rests
+        for method, due in (("end_take", ends), ("reset", resets), ("end_reset", rested), ("begin_take", begins)):
             for device in (self._robot, *self._teleoperators) if due else ():
                 if hasattr(device.driver, method):
                     session.call(device, method)
@@ -326,7 +327,7 @@ class ControlLoop:
         move = self._move
         if move is None:
             return requested
-        if self._rests:
+        if self._is_resting:  # not `_rests`: on the tick at which it ends, the devices are told first
             if not self._returns:
                 move.begin()
             self._returns = True

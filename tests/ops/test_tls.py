@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -61,6 +62,48 @@ def test_a_damaged_file_is_made_again(tmp_path: Path, name: str) -> None:
     context = ssl.create_default_context(cafile=str(tls.authority))
     context.load_cert_chain(tls.certificate, tls.key)
     assert local_tls._fits(*[local_tls._read(*pair)[0] for pair in pairs(tls)], NAMES)  # type: ignore[index]
+
+
+def shaken(tls: local_tls.LocalTls, name: str) -> None:
+    """Shake hands with a server that shows this certificate, as a client that asks for `name` and trusts `tls`."""
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(tls.certificate, tls.key)
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ends = [
+        ssl.create_default_context(cafile=str(tls.authority)).wrap_bio(to_client, to_server, server_hostname=name),
+        server.wrap_bio(to_server, to_client, server_side=True),
+    ]
+    for end in ends * 3:
+        with contextlib.suppress(ssl.SSLWantReadError):
+            end.do_handshake()
+
+
+@pytest.mark.parametrize(
+    "name", ["bench.local", "192.168.7.5", "169.254.1.2", "::1", "localhost", "bench", "203.0.113.9"]
+)
+def test_clients_accept_what_is_local_and_this_computers_own(tmp_path: Path, name: str) -> None:
+    shaken(prepare(tmp_path, [*NAMES, "bench", "203.0.113.9", name]), name)
+
+
+@pytest.mark.parametrize("name", ["www.example.com", "198.51.100.7", "xbench", "notlocal"])
+def test_a_copied_key_passes_for_no_other_site(tmp_path: Path, name: str) -> None:
+    tls = prepare(tmp_path, [*NAMES, "bench"])
+    authority = local_tls._read(tls.authority, tls.authority.with_suffix(".key"))
+    assert authority is not None
+    local_tls._make_certificate(tls, authority, [name])
+    with pytest.raises(ssl.SSLCertVerificationError, match="permitted subtree violation"):
+        shaken(tls, name)
+
+
+def test_a_name_beyond_its_limits_needs_a_new_authority(tmp_path: Path) -> None:
+    tls = prepare(tmp_path, NAMES)
+    first = tls.authority.read_bytes()
+    prepare(tmp_path, [*NAMES, "bench.example.org"])
+    second = tls.authority.read_bytes()
+    assert second != first
+    shaken(tls, "bench.example.org")
+    prepare(tmp_path, [*NAMES, "10.1.2.3", "bench.example.org"])
+    assert tls.authority.read_bytes() == second
 
 
 def pairs(tls: local_tls.LocalTls) -> list[tuple[Path, Path]]:

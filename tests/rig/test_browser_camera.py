@@ -168,7 +168,17 @@ async def test_pictures_come_over_the_link(bench: Bench) -> None:
         await soon(lambda: len(web.of("hello")) == 2)
 
 
-@pytest.mark.parametrize("data", [b"", b"\x00\x01", b"\x00\x02\x00\x00", b"\x00\x01\x00\x09{}", b"\x00\x01\x00\x02{}"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\x00\x01",
+        b"\x00\x02\x00\x00",
+        b"\x00\x01\x00\x09{}",
+        b"\x00\x01\x00\x02{}",
+        pack_picture({"type": "frame", "odd": "x" * 2048}, b""),
+    ],
+)
 def test_it_refuses_what_is_no_picture(data: bytes) -> None:
     with pytest.raises(ProtocolError):
         unpack_picture(data)

@@ -13,7 +13,7 @@ import pytest
 
 from robotdata.capture import clock
 from robotdata.capture.config import parse_config
-from robotdata.capture.drive import LATE_S, SILENT_S
+from robotdata.capture.drive import AWAY_S, LATE_S, SILENT_S
 from robotdata.capture.errors import ConfigError
 from robotdata.capture.inputs import InputError, Sender
 from robotdata.capture.registry import Registry
@@ -28,6 +28,7 @@ from tests.support.rig_link import Web, linked, soon
 FPS = 50
 SPEED = 20.0
 OLGA, PAUL = Sender("tab-1", "olga"), Sender("tab-2", "paul")
+HUGE = 10**400  # JSON may have it, and no float can
 
 
 class Arm:
@@ -59,6 +60,20 @@ class Arm:
     def disconnect(self) -> None: ...
 
 
+class Seen(Arm):
+    """Two joints, both observed; a reset puts it elsewhere, as a simulator does."""
+
+    features = {**Arm.features, "action": {"dtype": "float32", "shape": [2], "names": list(Arm.names[:2])}}
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.at = self.at[:2]
+        self.begins_at = self.at
+
+    def reset(self) -> None:
+        self.at = self.begins_at
+
+
 class Blind(Arm):
     """Observes nothing that the action names."""
 
@@ -73,13 +88,13 @@ class Blind(Arm):
 class Bench:
     """A machine with this arm, and browsers that speak to its teleoperator as its link does."""
 
-    def __init__(self, spool: Path, arm: Arm, teleoperator: dict[str, Any]) -> None:
+    def __init__(self, spool: Path, arm: Arm, teleoperator: dict[str, Any], rest: dict[str, Any] | None = None) -> None:
         self.arm = arm
         registry = Registry()
         registry.add("robot", "arm", lambda context, options: arm)
         values = {
             "rig": {"name": "bench", "fps": FPS},
-            "robot": {"kind": "arm"},
+            "robot": {"kind": "arm", **(rest or {})},
             "teleoperator": {"kind": "browser", **teleoperator},
         }
         self.machine = Machine(Rig(parse_config(values, "rig.toml"), spool, registry=registry))
@@ -103,7 +118,8 @@ class Bench:
         """Hold, and say so every 10 ms."""
 
         def step() -> bool:
-            self.say(sender, hold=True, **body)
+            if self.say(sender, hold=True, **body)["state"] == "release":  # this machine was away for a second
+                self.say(sender, hold=False)
             return bool(true())
 
         until(step)
@@ -124,8 +140,8 @@ MakeBench = Callable[..., Bench]
 def make_bench(tmp_path: Path) -> Iterator[MakeBench]:
     made: list[Bench] = []
 
-    def make(arm: Arm | None = None, **teleoperator: Any) -> Bench:
-        bench = Bench(tmp_path / "spool", arm or Arm(), {"low": -50, "high": 50, "speed": SPEED, **teleoperator})
+    def make(arm: Arm | None = None, rest: dict[str, Any] | None = None, **teleoperator: Any) -> Bench:
+        bench = Bench(tmp_path / "spool", arm or Arm(), {"low": -50, "high": 50, "speed": SPEED, **teleoperator}, rest)
         bench.machine.start()
         made.append(bench)
         until(lambda: bench.machine.state == "idle" and bench.arm.sent)
@@ -257,6 +273,83 @@ def test_what_was_too_long_on_its_way_moves_nothing(bench: Bench) -> None:
     assert bench.newest() == [10, -5, 0]
 
 
+def test_who_was_silent_while_holding_lets_go_before_it_drives_again(bench: Bench) -> None:
+    bench.press()
+    bench.hold_until(lambda: bench.newest()[0] > 12, rates={"pan.pos": 1})
+    last = clock.monotonic()
+    until(lambda: clock.monotonic() > last + AWAY_S)
+    stood = bench.newest()
+    newest = bench.say(hold=True, rates={"pan.pos": 1})
+    assert newest["state"] == "late"
+    assert bench.say(hold=True, rates={"pan.pos": 1})["state"] == "release"
+    bench.ticks()
+    assert bench.newest() == stood, "it moved by itself once the network was back"
+    assert bench.press()["state"] == "driving"
+
+
+def test_who_was_too_late_for_a_second_lets_go_first_too(bench: Bench) -> None:
+    bench.press()
+    old = bench.say(hold=True)["clock"] - LATE_S
+    end = clock.monotonic() + AWAY_S
+    while clock.monotonic() < end + 0.01:
+        assert bench.say(hold=True, echo=old, rates={"pan.pos": 1})["state"] == "late"
+        clock.pause(0.02)
+    assert bench.say(hold=True, rates={"pan.pos": 1})["state"] == "release"
+    assert bench.press()["state"] == "driving"
+
+
+def test_a_new_connection_that_begins_with_hold_lets_go_first(bench: Bench) -> None:
+    again = Sender("tab-1-again", "olga")
+    bench.press()
+    bench.hold_until(lambda: bench.newest()[0] > 12, rates={"pan.pos": 1})
+    assert bench.say(again, hold=True, rates={"pan.pos": 1})["state"] == "late"
+    bench.say(hold=False)
+    bench.ticks(2)
+    stood = bench.newest()
+    for take_over in (False, True):
+        assert bench.say(again, hold=True, take_over=take_over, rates={"pan.pos": 1})["state"] == "release"
+    bench.ticks()
+    assert bench.newest() == stood
+    assert bench.press(again)["state"] == "driving"
+
+
+def test_after_the_rest_pose_the_robot_is_not_driven_back_to_where_it_was_let_go(make_bench: MakeBench) -> None:
+    bench = make_bench(Seen(), {"reset": "rest", "rest_speed": 500, "rest": {"pan.pos": 0, "lift.pos": 0}})
+    bench.press()
+    bench.hold_until(lambda: bench.newest()[0] > 14, rates={"pan.pos": 1})
+    bench.say(hold=False)
+    bench.ticks(2)
+    bench.machine.rig.loop.begin_reset()
+    until(lambda: bench.newest() == [0, 0])
+    bench.machine.rig.loop.end_reset()
+    bench.ticks(20)
+    assert bench.newest() == [0, 0], "nobody holds, and it goes back"
+
+
+def test_after_a_simulators_reset_the_robot_stays_where_that_put_it(make_bench: MakeBench) -> None:
+    bench = make_bench(Seen())
+    bench.press()
+    bench.hold_until(lambda: bench.newest()[0] > 14, rates={"pan.pos": 1})
+    bench.say(hold=False)
+    bench.ticks(2)
+    bench.machine.rig.loop.begin_reset()
+    until(lambda: bench.newest() == [10, -5])
+    bench.ticks(5)
+    assert bench.newest() == [10, -5]
+
+
+def test_a_joint_that_is_not_seen_stays_through_a_reset(make_bench: MakeBench) -> None:
+    bench = make_bench(Blind(), joints={"pan": {"start": 3}, "lift": {"start": 4}})
+    bench.press()
+    bench.hold_until(lambda: bench.newest()[0] > 5, rates={"pan.pos": 1})
+    bench.say(hold=False)
+    bench.ticks(2)
+    last = bench.newest()
+    bench.machine.rig.loop.begin_reset()
+    bench.ticks(5)
+    assert bench.newest() == last and last[0] > 5, "it jumped to its start"
+
+
 @pytest.mark.parametrize(
     ("body", "what"),
     [
@@ -271,6 +364,9 @@ def test_what_was_too_long_on_its_way_moves_nothing(bench: Bench) -> None:
         ({"targets": {"pan.pos": float("nan")}}, "targets.pan.pos is nan"),
         ({"rates": {"pan.pos": 1.5}}, "rates.pan.pos is 1.5, want a number from -1 to 1"),
         ({"rates": {"pan.pos": True}}, "rates.pan.pos is True"),
+        ({"echo": HUGE}, "echo is 1000"),
+        ({"targets": {"pan.pos": -HUGE}}, "targets.pan.pos is -1000"),
+        ({"rates": {"pan.pos": HUGE}}, "rates.pan.pos is 1000"),
     ],
 )
 def test_it_names_what_is_wrong_and_does_nothing_of_it(bench: Bench, body: dict[str, Any], what: str) -> None:
@@ -351,6 +447,22 @@ async def test_messages_come_over_the_link_and_are_answered(bench: Bench) -> Non
     held = bench.newest()
     await asyncio.to_thread(bench.ticks, 5)
     assert bench.newest() == held, "it moves without a link"
+
+
+async def test_a_device_that_fails_at_a_message_leaves_the_link_alone(bench: Bench) -> None:
+    def fail(sender: Sender, body: Any) -> dict[str, Any]:
+        raise OverflowError("int too large to convert to float")
+
+    bench.machine.rig.inputs.serve("odd", None, fail)
+    web = Web()
+    async with linked(bench, web):  # type: ignore[arg-type]
+        await soon(lambda: web.of("status"))
+        await web.say(type="input", device="odd", **{"from": {"id": "tab", "name": "olga"}}, body={"seq": 3})
+        await soon(lambda: web.of("heard") or len(web.of("hello")) > 1)
+        (heard,) = web.of("heard")
+        assert (heard["body"]["seq"], heard["body"]["state"]) == (3, "invalid")
+        assert "rig's log" in heard["body"]["text"]
+        assert (await web.command("1", "emergency_stop"))["ok"] and len(web.of("hello")) == 1
 
 
 async def test_an_input_without_a_sender_is_no_message(bench: Bench) -> None:

@@ -10,10 +10,11 @@ const UNANSWERED_MS = 2000;
 const ARMED_MS = 10_000;
 const WAITING_BYTES = 4096; // a connection that does not get rid of them is not fed with more
 const KEPT = 100;
+const OUT = ["lost", "silent", "offline"];
 
 export class Drive {
   constructor(section) {
-    Object.assign(this, { section, joints: [], seq: 0, clock: null, sent: new Map(), held: new Set(), targets: {}, armedAt: -ARMED_MS });
+    Object.assign(this, { section, joints: [], seq: 0, clock: null, sent: new Map(), held: new Set(), taken: new Set(), targets: {}, armedAt: -ARMED_MS });
     Object.assign(this, { beats: 0, latency: null, heardAt: 0, link: null, answer: { state: "lost" } });
     this.panel = new Panel(section, {
       hold: (source, on) => this.hold(source, on),
@@ -69,6 +70,7 @@ export class Drive {
     this.heardAt = performance.now();
     this.answer = answer;
     if (answer.state === "driving") this.armedAt = -ARMED_MS;
+    if (answer.state === "offline") this.letGo();
     this.show();
   }
 
@@ -81,6 +83,11 @@ export class Drive {
 
   /** The person holds, by this source, or has let go of it. Nothing that was asked before holds on. */
   hold(source, on) {
+    if (!on && this.taken.delete(source)) this.show();
+    if (on && (this.isOut || this.taken.has(source))) {
+      this.taken.add(source);
+      return;
+    }
     if (!this.joints.length || this.held.has(source) === on) return;
     const was = this.held.size > 0;
     if (on) this.held.add(source);
@@ -93,9 +100,17 @@ export class Drive {
     this.show();
   }
 
+  /** What is held counts for nothing until it was seen released: nothing moves by itself when the rig is back. */
   letGo() {
-    for (const source of [...this.held]) this.hold(source, false);
+    for (const source of [...this.held]) {
+      this.hold(source, false);
+      this.taken.add(source);
+    }
     this.panel.letGo();
+  }
+
+  get isOut() {
+    return OUT.includes(this.answer.state);
   }
 
   target(name, value) {
@@ -121,6 +136,7 @@ export class Drive {
     this.beats += 1;
     if (this.held.size || this.beats % IDLE_EVERY === 0) this.send();
     if (this.link.isOpen && performance.now() - this.heardAt > UNANSWERED_MS) {
+      this.letGo();
       this.answer = { state: "silent" };
       this.show();
     }
@@ -138,6 +154,6 @@ export class Drive {
   }
 
   show() {
-    this.panel.show(this.answer, { held: this.held.size > 0, armed: this.isArmed, latency: this.latency, targets: this.targets });
+    this.panel.show(this.answer, { held: this.held.size > 0, taken: this.taken.size > 0, isOut: this.isOut, armed: this.isArmed, latency: this.latency, targets: this.targets });
   }
 }

@@ -9,6 +9,8 @@ export class Keys {
     // Before the page's own keys, which mean something else while nobody drives.
     window.addEventListener("keydown", (event) => this.down(event), { capture: true });
     window.addEventListener("keyup", (event) => this.up(event), { capture: true });
+    // Released while another window had the keyboard.
+    window.addEventListener("pointermove", (event) => event.shiftKey || this.on.hold("shift", false), { capture: true });
   }
 
   have(joints) {
@@ -19,7 +21,7 @@ export class Keys {
   down(event) {
     if (!this.meaning.size || event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.target.closest?.(TYPING) || document.querySelector("dialog[open]")) return;
-    if (event.key === "Shift") this.on.hold("shift", true);
+    if (event.key === "Shift" && !event.repeat) this.on.hold("shift", true);
     const key = event.key.toLowerCase();
     if (!this.on.isHeld() || !this.meaning.has(key)) return;
     this.pressed.add(key);

@@ -1,12 +1,13 @@
 // The panel: a slider for each joint, the large button, who drives, and how long an answer takes.
 import { make, say, show } from "../lib/dom.js";
 
+const PRESSING = [" ", "Enter"];
 const SAYING_EVERY_MS = 300; // numbers that jump cannot be read
 
 export class Panel {
   /** `on`: { hold(source, on), target(name, value) whether it counts, takeOver() } */
   constructor(section, on) {
-    Object.assign(this, { section, on, rows: [], saidAt: 0 });
+    Object.assign(this, { section, on, rows: [], saidAt: 0, pointers: new Map() });
     this.find = (name) => section.querySelector(`[data-drive="${name}"]`);
     this.button = this.find("hold");
     this.listen();
@@ -23,17 +24,34 @@ export class Panel {
     const { button, on } = this;
     button.addEventListener("pointerdown", (event) => {
       if (event.button !== 0) return;
+      this.press("button", event);
       button.setPointerCapture(event.pointerId);
-      on.hold("button", true);
     });
-    for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) button.addEventListener(end, () => on.hold("button", false));
+    button.addEventListener("lostpointercapture", () => on.hold("button", false));
     button.addEventListener("contextmenu", (event) => event.preventDefault());
     button.addEventListener("keydown", (event) => {
-      if (![" ", "Enter"].includes(event.key)) return;
+      if (!PRESSING.includes(event.key)) return;
       event.preventDefault();
-      on.hold("press", true);
+      if (!event.repeat) on.hold("press", true);
     });
-    for (const end of ["keyup", "blur"]) button.addEventListener(end, () => on.hold("press", false));
+    button.addEventListener("blur", () => on.hold("press", false));
+    // On the window: a control that is disabled while it is pressed hears of no release.
+    window.addEventListener("keyup", ({ key }) => PRESSING.includes(key) && on.hold("press", false), { capture: true });
+    for (const end of ["pointerup", "pointercancel"]) window.addEventListener(end, (event) => this.lift(event), { capture: true });
+    window.addEventListener("pointermove", (event) => event.buttons === 0 && this.lift(event), { capture: true });
+  }
+
+  /** Held until this pointer is lifted, wherever that is. A pointer that comes down was up: it counts. */
+  press(source, { pointerId }) {
+    this.pointers.set(pointerId, source);
+    this.on.hold(source, false);
+    this.on.hold(source, true);
+  }
+
+  lift({ pointerId }) {
+    const source = this.pointers.get(pointerId);
+    this.pointers.delete(pointerId);
+    if (source) this.on.hold(source, false);
   }
 
   have(joints) {
@@ -52,7 +70,7 @@ export class Panel {
     row.box = make("div", { class: "joint" }, make("span", { class: "joint-name clip", title: name }, label), make("span", { class: "joint-keys" }, ...hints), value, slider);
     slider.addEventListener("pointerdown", (event) => {
       row.grabbed = true;
-      if (event.pointerType === "mouse" && event.button === 0) this.on.hold("slider", true); // a finger may be scrolling
+      if (event.pointerType === "mouse" && event.button === 0) this.press("slider", event); // a finger may be scrolling
     });
     for (const end of ["pointerup", "pointercancel", "lostpointercapture", "blur"]) {
       slider.addEventListener(end, () => {
@@ -81,13 +99,13 @@ export class Panel {
 
   show(answer, now) {
     const drives = answer.state === "driving" && now.held;
-    const isOut = ["lost", "silent", "offline"].includes(answer.state);
+    const { isOut } = now;
     const isTaken = Boolean(answer.driver) && !answer.yours;
     this.section.dataset.state = drives ? "driving" : isOut ? "out" : isTaken ? "taken" : now.held ? "waiting" : "free";
     say(this.find("words"), words(answer, now));
     say(this.find("hold-words"), drives ? "Let go to stop" : now.armed ? "Hold to take over" : "Hold to drive");
     this.button.setAttribute("aria-pressed", String(now.held));
-    this.button.disabled = isOut;
+    this.button.setAttribute("aria-disabled", String(isOut)); // a disabled one would lose the focus and the release
     if (!isTaken) this.ask(false);
     show(this.find("taken"), isTaken && !now.armed);
     say(this.find("asked"), `${answer.driver} is driving now. The robot stops and follows you.`);
@@ -110,13 +128,13 @@ export class Panel {
   }
 }
 
-function words({ state, driver, yours, text }, { held, armed, latency }) {
+function words({ state, driver, yours, text }, { held, taken, armed, latency }) {
   if (state === "lost") return "No connection";
   if (state === "silent") return "The rig does not answer";
   if (state === "offline") return "The rig is offline";
   if (state === "invalid") return text || "The rig refuses this page: reload it";
   if (state === "late" && held) return latency > 400 ? `Too slow to drive: ${Math.round(latency)} ms to the rig` : "Connecting …";
-  if (state === "release") return "Let go, then hold again";
+  if (state === "release" || (taken && !held)) return "Let go, then hold again";
   if (driver && !yours) return armed ? `Hold to take over from ${driver}` : `${driver} drives`;
   if (driver && held) return "You drive";
   return "Nobody drives";

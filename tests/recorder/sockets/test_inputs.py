@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.cookiejar
 import json
+import struct
+import subprocess
+import sys
 import urllib.error
 import urllib.request
+from pathlib import Path
 from typing import Any
 
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from robotdata.rig.browser_inputs import pack_picture, unpack_picture
+from recorder.live.inputs import InputRelay
+from robotdata.rig.browser_inputs import MAX_RIG_HEAD_BYTES, pack_picture, unpack_picture
 
+ROOT = Path(__file__).resolve().parents[3]
 DRIVE = {"type": "drive", "v": 1, "seq": 1, "hold": True, "echo": 4.5, "targets": {"a.pos": 2.0}, "rates": {}}
 JOINT = {"name": "a.pos", "label": "a", "low": -1, "high": 1, "speed": 2, "keys": ["q", "a"]}
 
@@ -134,13 +141,57 @@ async def test_a_frame_reaches_the_rig_with_its_picture(web: Any, rig: Any, list
         await listen.until(lambda: rig.inputs and rig.inputs[-1]["body"].get("bye"))
 
 
-@pytest.mark.parametrize(("data", "code"), [(b"\x00\x07\x00\x00", 1008), (bytes(1_000_000), 1009), ("{}", 1008)])
+LONG_HEAD = pack_picture({**FRAME, "odd": "x" * 2048}, b"a picture")
+
+
+@pytest.mark.parametrize(
+    ("data", "code"), [(b"\x00\x07\x00\x00", 1008), (bytes(1_000_000), 1009), ("{}", 1008), (LONG_HEAD, 1008)]
+)
 async def test_what_is_no_frame_ends_the_socket(web: Any, rig: Any, data: Any, code: int) -> None:
     async with rig.running(), web.browser(f"/ws/camera/{rig.name}/front/") as page:
         await page.send(data)
         with pytest.raises(ConnectionClosed) as closed:
             await asyncio.wait_for(page.recv(), 60)
         assert closed.value.rcvd is not None and closed.value.rcvd.code == code
+
+
+async def test_no_head_of_a_frame_keeps_other_messages_from_the_rig(web: Any, rig: Any, listen: Any) -> None:
+    head = {"type": "frame", "v": 1, "seq": 1}
+    grows = json.dumps({**head, "odd": "\x7f" * 1900}, ensure_ascii=False).encode()  # six times that as ASCII
+    largest = json.dumps({**head, "odd": "x" * 65_470}).encode()
+    async with rig.running():
+        async with web.browser(f"/ws/camera/{rig.name}/front/") as page:
+            await page.send(struct.pack("!HH", 1, len(grows)) + grows + b"a picture")
+            message, jpeg = unpack_picture(
+                await listen.until(lambda: rig.pictures and rig.pictures[-1]), MAX_RIG_HEAD_BYTES
+            )
+            assert (message["body"]["odd"], jpeg) == ("\x7f" * 1900, b"a picture")
+        async with web.browser(f"/ws/camera/{rig.name}/front/") as page:
+            await page.send(struct.pack("!HH", 1, len(largest)) + largest + b"a picture")
+            with pytest.raises(ConnectionClosed, match="want at most 2048"):
+                await asyncio.wait_for(page.recv(), 60)
+        async with web.browser(f"/ws/input/{rig.name}/") as page:
+            await page.send(json.dumps(DRIVE))
+            await listen.until(lambda: any(each["body"].get("hold") for each in rig.inputs))
+        assert len(rig.pictures) == 1
+
+
+async def test_a_message_that_cannot_be_sent_is_dropped_and_the_next_is_not(caplog: pytest.LogCaptureFixture) -> None:
+    said: list[dict[str, Any]] = []
+
+    async def say(message: dict[str, Any]) -> None:
+        said.append(message)
+
+    relay = InputRelay(None, say, None)
+    task = asyncio.create_task(relay.run())
+    relay.take({"id": "tab", "name": "olga"}, "observation.images.front", {"odd": "x" * 70_000}, b"a picture")
+    relay.take({"id": "tab", "name": "olga"}, "teleoperator", {"hold": False})
+    async with asyncio.timeout(60):
+        while not said:
+            assert not task.done(), task
+            await asyncio.sleep(0.01)
+    task.cancel()
+    assert said[0]["device"] == "teleoperator" and "dropped" in caplog.text
 
 
 class Phone:
@@ -217,3 +268,73 @@ async def test_only_a_camera_of_this_kind_is_paired(web: Any, rig: Any) -> None:
         status, answer = await pair(web, rig)
         assert (status, answer["error"]["code"]) == (404, "no_camera")
         assert "add it to the rig file" in answer["error"]["message"]
+
+
+SIGN_IN = """
+import os, sys
+os.environ["DJANGO_SETTINGS_MODULE"] = "robotdata.settings"
+import django
+django.setup()
+from django.contrib.auth import get_user_model
+from robotdata.sessions import SessionStore
+for name in sys.argv[1:]:
+    user = get_user_model().objects.create_user(name, password=None)
+    session = SessionStore()
+    session.update({"_auth_user_id": str(user.pk), "_auth_user_backend": "robotdata.sessions.UserBackend",
+                    "_auth_user_hash": user.get_session_auth_hash()})
+    session.create()
+    print(session.session_key)
+"""
+END = """
+import os, sys
+os.environ["DJANGO_SETTINGS_MODULE"] = "robotdata.settings"
+import django
+django.setup()
+from django.contrib.auth import get_user_model
+from robotdata.sessions import SessionStore
+blocked, signed_out, phone = sys.argv[1:]
+get_user_model().objects.filter(username=blocked).update(is_active=False)
+SessionStore(signed_out).delete()
+session = SessionStore(phone)
+session["camera"] = {**session["camera"], "until": 0}
+session.save()
+"""
+
+
+async def in_home(web: Any, script: str, *args: str) -> list[str]:
+    """The lines that a program of ours says in this web process's home."""
+    command = [sys.executable, "-c", script, *args]
+    done = await asyncio.to_thread(subprocess.run, command, cwd=ROOT, env=web.env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return str(done.stdout).split()
+
+
+async def test_who_may_not_be_there_any_more_is_shut_out(web: Any, rig: Any, listen: Any) -> None:
+    rig.described = PHONE
+    blocked, gone = f"blocked-{rig.name}", f"gone-{rig.name}"
+    keys = await in_home(web, SIGN_IN, blocked, gone)
+    phone = Phone(web)
+    name = web.cookie.partition("=")[0]
+    async with rig.running(), contextlib.AsyncExitStack() as stack:
+        await phone.get((await pair(web, rig))[1]["url"])
+        sockets = []
+        for key in keys:
+            address = f"ws://127.0.0.1:{web.port}/ws/input/{rig.name}/"
+            headers = {"Cookie": f"{name}={key}"}
+            sockets.append(
+                await stack.enter_async_context(connect(address, additional_headers=headers, origin=web.url))
+            )
+        sockets.append(await stack.enter_async_context(phone.socket(f"/ws/camera/{rig.name}/front/")))
+        still = await stack.enter_async_context(web.browser(f"/ws/input/{rig.name}/"))
+        await sockets[0].send(json.dumps(DRIVE))
+        await listen.until(lambda: rig.inputs)
+        paired = next(each.value for each in phone.cookies if each.name == name)
+        await in_home(web, END, blocked, keys[1], paired)
+        for socket in sockets:
+            with pytest.raises(ConnectionClosed) as closed:
+                await asyncio.wait_for(socket.recv(), 60)
+            assert closed.value.rcvd is not None and closed.value.rcvd.code == 4403
+        await listen.until(lambda: rig.inputs[-1]["body"]["hold"] is False)
+        rig.inputs.clear()
+        await still.send(json.dumps(DRIVE))
+        await listen.until(lambda: rig.inputs)

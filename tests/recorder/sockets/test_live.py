@@ -245,6 +245,7 @@ MALFORMED = [
     ('{"type": "watch", "cameras": {}, "v": 2}', 1008),
     ('{"type": "watch", "cameras": {"a": NaN}}', 1008),
     ('{"type": "watch", "cameras": {"a": 1e9}}', 1008),
+    ('{"type": "watch", "cameras": {"a": 1' + "0" * 400 + "}}", 1008),
     ('{"type": "drawn"}', 1008),
     ('{"type": "drawn", "cameras": [-1]}', 1008),
     ('{"type": "ping", "id": 1e400}', 1008),
