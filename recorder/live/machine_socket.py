@@ -67,13 +67,13 @@ class MachineSocket(Socket):
         if len(self.waiting) >= QUESTIONS_WAITING:
             self.waiting.pop(next(iter(self.waiting)))  # its sender has timed out long ago
         self.waiting.setdefault(event["id"], []).append(event["reply_to"])
-        text = encode({"type": kind, "id": event["id"], "name": event["name"], "args": event["args"]})
-        if len(text) <= MAX_TEXT_BYTES:
-            await self.send(text_data=text)
+        message = {"type": kind, "id": event["id"], "name": event["name"], "args": event["args"]}
+        size = len(encode(message))
+        if size <= MAX_TEXT_BYTES:
+            await self.say(message)
             return
         # The other side would close the connection, and again each time that this is repeated.
-        message = f"The request has {len(text)} bytes, want at most {MAX_TEXT_BYTES}."
-        error = {"code": "too_large", "message": message}
+        error = {"code": "too_large", "message": f"The request has {size} bytes, want at most {MAX_TEXT_BYTES}."}
         await self.answer({"type": "reply", "id": event["id"], "ok": False, "error": error})
 
     async def answer(self, reply: dict[str, Any]) -> None:
