@@ -56,5 +56,7 @@ def record(page: Page) -> None:
     page.keyboard.press("Space")
     expect(page.locator("#state")).to_have_text("recording")
     expect(page.locator("#timer")).to_have_text(re.compile(r"0:0[1-9]\.\d"))
+    expect(page.locator("#big")).to_have_attribute("data-does", "stop")
+    expect(page.locator("#big")).to_be_enabled()
     page.keyboard.press("Space")
     expect(page.locator("#takes-count")).to_have_text("1")

@@ -123,11 +123,15 @@ def record(person: Person, takes: int) -> None:
     person.fill("[name=countdown_s]", "0")
     person.press("Enter")
     for number in range(1, takes + 1):
+        expect(page.locator("#big")).to_be_enabled()  # the rig has offered it
         expect(page.locator("#big")).to_have_attribute("data-does", "record")
         person.press("Space")
         expect(page.locator("#state")).to_have_text("recording")
         expect(page.locator("#timer")).to_have_text(re.compile(r"0:0[1-9]\.\d"))
+        expect(page.locator("#big")).to_have_attribute("data-does", "stop")
+        expect(page.locator("#big")).to_be_enabled()
         person.press("Space")
+        expect(page.locator("#state")).to_have_text("ready")
         expect(page.locator("#takes-count")).to_have_text(str(number))
 
 
