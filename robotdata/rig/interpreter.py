@@ -23,7 +23,7 @@ def change_python(python: str, where: str, arguments: Sequence[str]) -> None:
     """
     if not python or os.environ.get(_CHOSEN) == python:
         return
-    program = shutil.which(Path(python).expanduser())
+    program = shutil.which(str(Path(python).expanduser()))
     if program is None:
         raise ConfigError(where, f"is {python!r}, want the path of a Python, such as /home/me/lab/bin/python")
     try:

@@ -93,7 +93,7 @@ def python_of(config: RigConfig) -> str:
     """Return the path of the Python that the rig's file names; this process's if it names none. Raises AskRefused."""
     if not config.python:
         return sys.executable
-    found = shutil.which(Path(config.python).expanduser())
+    found = shutil.which(str(Path(config.python).expanduser()))
     if found is None:
         raise AskRefused("no_python", f"rig.python is {config.python!r}, which is no program here: correct the file")
     return found

@@ -52,7 +52,7 @@ def interpreter(python: str) -> str:
     if not python:
         return sys.executable
     try:
-        program = shutil.which(Path(python).expanduser())
+        program = shutil.which(str(Path(python).expanduser()))
     except (RuntimeError, ValueError):
         program = None
     if program is None:
