@@ -46,13 +46,14 @@ async def test_a_rig_is_written_started_and_stopped(station: Station) -> None:
     assert (report["version"], report["robot"], report["cameras"]) == (written["version"], "sim", ["front"])
     await web.get("start_rig", name="bench")
     report = await web.in_state("bench", "running")
-    assert report["pid"] and any("rig bench is running" in line for line in report["last_words"])
+    assert report["pid"]
+    await soon(lambda: any("rig bench is running" in line for line in web.rig("bench").get("last_words", [])))
     assert report["running_version"] == report["version"]
     await soon(lambda: "bench" in web.rig_sockets)
     await web.get("stop_rig", name="bench")
     stopped = await web.in_state("bench", "stopped")
     assert stopped["pid"] is None and "all takes are complete" in stopped["last_words"][-1]
-    assert "[bench] rig: rig bench is running" in station.log.read_text()
+    await soon(lambda: "[bench] rig: rig bench is running" in station.log.read_text())
 
 
 async def test_a_take_is_saved_before_its_rig_is_stopped_while_the_station_answers(station: Station) -> None:
