@@ -16,6 +16,14 @@ _CHOSEN = "ROBOTDATA_RIG_PYTHON"
 _CHECK_S = 60.0
 
 
+def find_program(python: str) -> str | None:
+    """Return the path of the program that a rig file names, found as a shell does; None if there is none."""
+    try:
+        return shutil.which(str(Path(python).expanduser()))
+    except (RuntimeError, ValueError):  # the home of nobody, or a character that no path has
+        return None
+
+
 def change_python(python: str, where: str, arguments: Sequence[str]) -> None:
     """Replace this process by `python -m robotdata.rig`; do nothing if `python` is empty or runs the rig already.
 
@@ -23,7 +31,7 @@ def change_python(python: str, where: str, arguments: Sequence[str]) -> None:
     """
     if not python or os.environ.get(_CHOSEN) == python:
         return
-    program = shutil.which(str(Path(python).expanduser()))
+    program = find_program(python)
     if program is None:
         raise ConfigError(where, f"is {python!r}, want the path of a Python, such as /home/me/lab/bin/python")
     try:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 from robotdata.capture.config import DeviceConfig, RigConfig
+from robotdata.rig.interpreter import find_program
 from robotdata.station.dialogs import Dialog, DialogError, Dialogs
 from robotdata.station.errors import AskRefused
 from robotdata.station.pythons import DRIVERS
@@ -93,7 +92,7 @@ def python_of(config: RigConfig) -> str:
     """Return the path of the Python that the rig's file names; this process's if it names none. Raises AskRefused."""
     if not config.python:
         return sys.executable
-    found = shutil.which(str(Path(config.python).expanduser()))
+    found = find_program(config.python)
     if found is None:
         raise AskRefused("no_python", f"rig.python is {config.python!r}, which is no program here: correct the file")
     return found

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
+from robotdata.rig.interpreter import find_program
 from robotdata.station.built_in import BUILT_IN, CAMERA_FIELDS
 from robotdata.station.errors import AskRefused
 from robotdata.station.programs import ProgramFailed, Programs, why
@@ -51,10 +50,7 @@ def interpreter(python: str) -> str:
     """Return the path of a Python, this one for an empty text. Raises AskRefused."""
     if not python:
         return sys.executable
-    try:
-        program = shutil.which(str(Path(python).expanduser()))
-    except (RuntimeError, ValueError):
-        program = None
+    program = find_program(python)
     if program is None:
         raise AskRefused(
             "bad_python",

@@ -92,6 +92,7 @@ def test_it_runs_with_the_python_that_its_file_names(tmp_path: Path) -> None:
     ("python", "words"),
     [
         ("/nowhere/python", "rig.python: is '/nowhere/python', want the path of a Python"),
+        ("~no-such-user/python", "rig.python: is '~no-such-user/python', want the path of a Python"),
         ("false", "rig.python: lacks robotdata (exit code 1); run /"),
     ],
 )
