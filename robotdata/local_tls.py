@@ -6,7 +6,6 @@ Phones give pages their camera over https only, and no public authority signs fo
 from __future__ import annotations
 
 import ipaddress
-import os
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +16,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from robotdata.secret_files import write_secret
 
 AUTHORITY_DAYS = 3650
 CERTIFICATE_DAYS = 397
@@ -135,7 +136,7 @@ def _make_authority(path: Path, key_path: Path, names: Sequence[str]) -> Pair:
     builder = builder.add_extension(_limits(names), critical=True)
     certificate = builder.add_extension(_usage(**usage), critical=True).sign(key, hashes.SHA256())
     _write_key(key_path, key)
-    _write(path, certificate.public_bytes(serialization.Encoding.PEM))
+    write_secret(path, certificate.public_bytes(serialization.Encoding.PEM))
     return certificate, key
 
 
@@ -151,7 +152,7 @@ def _make_certificate(tls: LocalTls, authority: Pair, names: Sequence[str]) -> N
     )
     certificate = builder.add_extension(_usage(digital_signature=True), critical=True).sign(issuer_key, hashes.SHA256())
     _write_key(tls.key, key)
-    _write(tls.certificate, certificate.public_bytes(serialization.Encoding.PEM))
+    write_secret(tls.certificate, certificate.public_bytes(serialization.Encoding.PEM))
 
 
 def _builder(
@@ -183,16 +184,4 @@ def _general_name(name: str) -> x509.GeneralName:
 
 def _write_key(path: Path, key: ec.EllipticCurvePrivateKey) -> None:
     kind = serialization.PrivateFormat.PKCS8
-    _write(path, key.private_bytes(serialization.Encoding.PEM, kind, serialization.NoEncryption()))
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Replace a file, with the mode 0600 from its first byte on."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.unlink(missing_ok=True)
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(fd, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    write_secret(path, key.private_bytes(serialization.Encoding.PEM, kind, serialization.NoEncryption()))

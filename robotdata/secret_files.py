@@ -46,11 +46,17 @@ def _read(path: Path) -> str:
 
 def _make(path: Path) -> str:
     value = secrets.token_urlsafe(48)
+    write_secret(path, value.encode())
+    return value
+
+
+def write_secret(path: Path, data: bytes) -> None:
+    """Replace a file durably, whole or not at all, with the mode 0600 from its first byte on. Raises OSError."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     temporary.unlink(missing_ok=True)
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(fd, "w") as file:
-        file.write(value)
+    with os.fdopen(fd, "wb") as file:
+        file.write(data)
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
@@ -59,4 +65,3 @@ def _make(path: Path) -> str:
         os.fsync(folder)
     finally:
         os.close(folder)
-    return value
