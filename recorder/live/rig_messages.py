@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
-from typing import Annotated, Any, Literal, NoReturn
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
@@ -177,6 +178,7 @@ class Heard(Loose):
     body: dict[str, Any]
 
 
+Parsed = TypeVar("Parsed", bound=BaseModel)
 Message = Hello | Status | TakeMoved | Telemetry | Reply | Heard
 KINDS: dict[str, type[Message]] = {
     "hello": Hello,
@@ -234,27 +236,31 @@ def _note(kind: str, checked: tuple[dict[str, Any], list[OddField]]) -> dict[str
 
 def read_message(text: str) -> Message:
     """Parse and validate a message. Raise BadMessage naming the invalid field, UnknownMessage for an unknown type."""
-    data = read_json(text)
+    return parse_message(read_json(text), KINDS, protocol.VERSION)
+
+
+def parse_message(data: dict[str, Any], kinds: Mapping[str, type[Parsed]], version: int) -> Parsed:
+    """Return a rig's or station's message as one of `kinds` by its type. Raise as `read_message`."""
     kind = data.get("type")
     if kind != "hello":  # a hello names its protocol version, and is refused with a message of its own
         try:
-            check_version(data.get("v"), protocol.VERSION, f"the message {kind!r:.40}")
+            check_version(data.get("v"), version, f"the message {kind!r:.40}")
         except ValueError as error:
             raise BadMessage(str(error)) from None
     if not isinstance(kind, str):
-        raise BadMessage(f"a message needs a type: one of {', '.join(KINDS)}")
-    if kind not in KINDS:
+        raise BadMessage(f"a message needs a type: one of {', '.join(kinds)}")
+    if kind not in kinds:
         raise UnknownMessage(kind[:40])
     try:
-        return KINDS[kind].model_validate(data)
+        return kinds[kind].model_validate(data)
     except ValidationError as error:
-        _blame(kind, error)
+        raise BadMessage(f"{kind}: {first_problem(error)}") from error
 
 
-def _blame(kind: str, error: ValidationError) -> NoReturn:
+def first_problem(error: ValidationError) -> str:
+    """Return the first invalid field and what is wrong with it."""
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    where = ".".join(str(part) for part in first["loc"])
-    raise BadMessage(f"{kind}: {where}: {first['msg']}") from error
+    return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
 
 
 def wanted_cameras(value: Any) -> dict[str, float]:

@@ -6,11 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
-from recorder.live.rig_messages import Loose, MaybeWords, UnknownMessage, read_json
+from recorder.live.rig_messages import Loose, MaybeWords, first_problem, parse_message, read_json
 from recorder.text import sanitize_json
-from robotdata.files.versions import check_version
 from robotdata.station.protocol import ASKS, LAST_WORDS, MAX_RIGS, VERSION
-from robotdata.websocket import BadMessage
 
 MAX_RIG_TEXT = 65_536
 """Characters of a rig file; a station takes no larger one."""
@@ -113,27 +111,7 @@ KINDS: dict[str, type[Message]] = {"hello": Hello, "state": State, "answer": Ans
 
 def read_message(text: str) -> Message:
     """Parse and validate a message. Raise BadMessage naming the invalid field, UnknownMessage for an unknown type."""
-    data = read_json(text)
-    kind = data.get("type")
-    if kind != "hello":  # a hello names its protocol version, and is refused with a message of its own
-        try:
-            check_version(data.get("v"), VERSION, f"the message {kind!r:.40}")
-        except ValueError as error:
-            raise BadMessage(str(error)) from None
-    if not isinstance(kind, str):
-        raise BadMessage(f"a message needs a type: one of {', '.join(KINDS)}")
-    if kind not in KINDS:
-        raise UnknownMessage(kind[:40])
-    try:
-        return KINDS[kind].model_validate(sanitize_json(data))
-    except ValidationError as error:
-        raise BadMessage(f"{kind}: {first_problem(error)}") from error
-
-
-def first_problem(error: ValidationError) -> str:
-    """Return the first invalid field and what is wrong with it."""
-    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+    return parse_message(read_json(text), KINDS, VERSION)
 
 
 # --- what a station answers; the API answers the same shapes ------------------------------------------
