@@ -19,9 +19,9 @@ from recorder.live.station_rigs import station_of
 from recorder.live.stations import expire_stations
 from recorder.models import Rig, Station
 from recorder.views.request import Request
+from robotdata.station.calibrations import KIND, ROLES
 
 _TONES = {"running": "accent", "starting": "accent", "failed": "bad"}
-CALIBRATED = ("robot", "teleoperator")
 _STILL = {"sim", "replay"}
 """Robots that cannot fall."""
 
@@ -62,9 +62,10 @@ class ListedRig:
         return self.row is not None and self.row.state in ("recording", "saving")
 
     @property
-    def can_be_calibrated(self) -> bool:
-        """Return whether LeRobot drives its robot or its teleoperator."""
-        return any(str(self.process.get(role) or "").startswith("lerobot") for role in CALIBRATED)
+    def calibrated(self) -> list[tuple[str, str]]:
+        """Return role and kind of its devices that LeRobot drives, and so calibrates."""
+        kinds = [(role, str(self.process.get(role) or "")) for role in ROLES]
+        return [(role, kind) for role, kind in kinds if kind.partition(" ")[0] == KIND]
 
     @property
     def may_fall(self) -> bool:
@@ -123,9 +124,9 @@ def rig_calibrate(request: Request, name: str) -> HttpResponse:
     process = next((each for each in station.rigs if each["name"] == name), None)
     if process is None:
         raise Http404(f"The station of {station.name} has no rig {name}.")
-    roles = [(role, process[role]) for role in CALIBRATED if str(process.get(role) or "").startswith("lerobot")]
-    role = request.GET.get("role") or (roles[0][0] if roles else "")
     rig = _listed(station, process, {row.name: row for row in Rig.objects.filter(name=name)})
+    roles = rig.calibrated
+    role = request.GET.get("role") or (roles[0][0] if roles else "")
     context = {"station": station, "rig": rig, "name": name, "roles": roles, "role": role}
     return render(request, "recorder/rig_calibrate.html", context)
 

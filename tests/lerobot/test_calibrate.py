@@ -11,7 +11,6 @@ import pytest
 
 from robotdata.station import dialogs as station_dialogs
 from tests.lerobot.conftest import HERE, ArmRig
-from tests.station.conftest import _children_can_be_interrupted  # noqa: F401
 from tests.support.feetech_arm import JOINTS
 
 ENTER = "\r"
