@@ -75,9 +75,9 @@ def _run(name: str, python: str, arms: dict[str, Any], folder: Path, options: ar
     command += ["--seconds", str(options.seconds), "--fps", str(options.fps)]
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, timeout=options.seconds + 120)
     done.check_returncode()
-    told = json.loads(done.stdout.splitlines()[-1])
+    result = json.loads(done.stdout.splitlines()[-1])
     period = 1000 / options.fps
-    intervals = np.diff(told["begun_s"]) * 1000
+    intervals = np.diff(result["begun_s"]) * 1000
     off = np.abs(intervals - period)
     return {
         "ticks": len(intervals),
@@ -86,7 +86,7 @@ def _run(name: str, python: str, arms: dict[str, Any], folder: Path, options: ar
         "longest_ms": round(float(off.max()), 2),
         "late_ticks": int((intervals > 1.5 * period).sum()),
         "measured_fps": round(1000 / float(intervals.mean()), 3),
-        "core": round(told["processor_s"] / told["wall_s"], 3),
+        "core": round(result["processor_s"] / result["wall_s"], 3),
     }
 
 

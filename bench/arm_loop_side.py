@@ -80,12 +80,12 @@ def lerobot(options: argparse.Namespace) -> dict[str, float]:
         control_time_s=options.seconds,
         single_task="push the cube",
     )
-    told = used.read()
+    cost = used.read()
     dataset.save_episode()
     dataset.finalize()
     robot.disconnect()
     teleop.disconnect()
-    return told
+    return cost
 
 
 def ours(options: argparse.Namespace) -> dict[str, float]:
@@ -116,10 +116,10 @@ def ours(options: argparse.Namespace) -> dict[str, float]:
     machine.execute(as_command("record", task="push the cube", episode_s=options.seconds + 5))
     used = Used()
     time.sleep(options.seconds)
-    told = used.read()
+    cost = used.read()
     machine.execute(as_command("stop"))
     machine.stop()
-    return told
+    return cost
 
 
 def _settle_as_the_process_does() -> None:
