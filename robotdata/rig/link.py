@@ -17,6 +17,7 @@ from robotdata.rig import protocol
 from robotdata.rig.browser_inputs import InputDoor
 from robotdata.rig.connection import Connection, LinkRejected
 from robotdata.rig.machine import Machine
+from robotdata.rig.presses import Presses
 from robotdata.rig.protocol import CommandRefused
 from robotdata.rig.states import EMERGENCY_STOP
 from robotdata.rig.status import Reporter
@@ -43,6 +44,7 @@ class Link:
         self._changed = threading.Event()
         self._stopping = threading.Event()
         self._connection = Connection(url, token, self._stopping)
+        self._presses = Presses()
         self._watched: dict[str, float] = {}
         self._sent: dict[str, tuple[int, float]] = {}
         self._colours = {camera.key: DepthColours(follow=True) for camera in machine.rig.cameras}
@@ -111,7 +113,8 @@ class Link:
             if message["type"] == "watch":
                 self._watch(protocol.parse_watch(message))
             elif message["type"] == "command" and message.get("name") == EMERGENCY_STOP:
-                self._machine.emergency_stop()
+                if self._presses.is_new(message.get("id")):
+                    self._machine.emergency_stop()
                 reply = {"type": "reply", "id": str(message.get("id"))[:100], "ok": True, "error": None}
                 await socket.send(protocol.encode(reply))
             elif message["type"] == "command":

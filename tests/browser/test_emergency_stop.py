@@ -103,6 +103,21 @@ def test_one_of_its_two_ways_is_enough(page: Page, broken: str) -> None:
     stopped(page)
 
 
+def test_a_press_that_arrives_late_by_its_second_way_stops_nothing_again(page: Page) -> None:
+    held: list[Route] = []
+    page.route("**/commands/emergency_stop", lambda route: held.append(route))
+    with page.expect_request("**/commands/emergency_stop"):
+        page.locator("#estop button").click()
+    stopped(page)
+    page.locator("#big").click()
+    expect(page.locator("#state")).to_have_text("ready")
+    assert held and all(route.fetch().ok for route in held)
+    call(page, "POST", "/api/datasets", {"title": "After a stop"})
+    call(page, "POST", f"{ADDRESS}/record", {"dataset": "after-a-stop", "task": "push the cube"})
+    call(page, "POST", f"{ADDRESS}/commands/discard", {})
+    expect(page.locator("#state")).to_have_text("ready")
+
+
 def test_it_sends_people_to_the_power_switch_where_nothing_is_confirmed(page: Page) -> None:
     host = re.search(r"process (\d+)", call(page, "GET", ADDRESS)["host"])
     assert host is not None

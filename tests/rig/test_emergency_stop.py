@@ -211,6 +211,21 @@ async def test_the_link_passes_it_while_another_command_runs(bench: Bench) -> No
         await soon(lambda: web.of("reply", id="1"))
 
 
+@pytest.mark.parametrize("press", ["1d3b7a52-6a0e-4c1c-9a36-7c5b3c0d9f11", "7"])
+async def test_a_late_copy_of_a_press_is_no_second_stop(bench: Bench, press: str) -> None:
+    web = Web()
+    async with linked(bench, web):
+        await soon(lambda: web.of("status", state="idle"))
+        assert (await web.command(press, "emergency_stop"))["ok"] is True
+        await soon(lambda: web.of("status", state="error"))
+        assert (await web.command("2", "clear_error"))["ok"] is True
+        await soon(lambda: bench.machine.state == "idle")
+        web.heard.clear()
+        assert (await web.command(press, "emergency_stop"))["ok"] is True
+        # Only a UUID is sure to name one press: with any other id a person may mean it anew.
+        assert bench.machine.rig.loop.stopped is (press == "7")
+
+
 async def test_a_clear_that_waits_in_the_rig_does_not_undo_a_newer_stop(bench: Bench) -> None:
     """The stop is answered at once and so overtakes it; the machine has even seen the stop when the clear comes."""
     web = Web()

@@ -2,6 +2,7 @@
 // everywhere on the page, also in a field and over a dialog; nothing else that the page does is waited for.
 import { call } from "../lib/api.js";
 import { say, show } from "../lib/dom.js";
+import { newId } from "../lib/ids.js";
 
 const CONFIRMED_WITHIN_MS = 1000;
 const AGAIN_MS = 500;
@@ -11,7 +12,7 @@ const WORDS = { "": "Emergency stop", asked: "Stopping …", alarm: "Not confirm
 export class Emergency {
   /** `send(message)` sends over the live socket, if that is open. */
   constructor(desk, send) {
-    Object.assign(this, { url: `${desk.dataset.api}/commands/emergency_stop`, send, state: "", timer: 0, tries: 0 });
+    Object.assign(this, { url: `${desk.dataset.api}/commands/emergency_stop`, send, state: "", timer: 0, tries: 0, id: "" });
     this.box = document.getElementById("estop");
     this.alarm = document.getElementById("estop-alarm");
     this.button = this.box.querySelector("button");
@@ -30,6 +31,7 @@ export class Emergency {
   press() {
     clearInterval(this.timer);
     this.tries = 0;
+    this.id = newId(); // the rig knows by it that what comes by both ways, or again, is one press
     this.move("asked");
     this.ask();
     this.timer = setInterval(() => this.ask(), AGAIN_MS);
@@ -39,14 +41,15 @@ export class Emergency {
   ask() {
     this.tries += 1;
     if (this.tries > TRIES) clearInterval(this.timer);
-    this.send({ type: "emergency_stop", id: String(this.tries) });
+    const id = this.id;
+    this.send({ type: "emergency_stop", id });
     // That nothing was confirmed is said in large letters; any other reason is news.
     const why = (error) => error.code !== "no_answer" && say(document.getElementById("estop-why"), error.message);
-    call("POST", this.url, {}).then(() => this.confirmed(), why);
+    call("POST", this.url, { id }).then((reply) => this.answered(reply), why);
   }
 
   answered(reply) {
-    if (reply.ok) this.confirmed();
+    if (reply.ok && reply.id === this.id) this.confirmed();
   }
 
   confirmed() {
