@@ -11,13 +11,19 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from channels.consumer import get_handler_name
+from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.db import InterfaceError, OperationalError
 
 from robotdata.files.versions import check_version
+from robotdata.sessions import is_signed_in
+from robotdata.thread_limit import is_thread_limit
 
 VERSION = 1
 """Of the messages between our pages and us; static/js/lib/socket.js names it too."""
-MALFORMED, TOO_BIG = 1008, 1009
+MALFORMED, TOO_BIG, FORBIDDEN = 1008, 1009, 4403
+CHECK_AGAIN_S = 10.0
+"""How often a socket asks whether its page may still be there: people sign out or are blocked, and pairings end."""
 MAX_TEXT = 262_144
 PENALTY_S = 1.0
 GONE = (OSError, RuntimeError)  # RuntimeError: the server itself closed a socket that did not answer its pings
@@ -93,11 +99,17 @@ class BrowserSocket(Socket):
     per_second = 50
     _flooded: ClassVar[dict[int | str, float]] = {}
     """When each was cut off last, by the key of the person, or of the session of a browser that is not signed in."""
+    _checking: asyncio.Task[None] | None = None
 
     def may_open(self) -> bool:
         """Return whether this person may open the socket: whoever has signed in."""
         user = self.scope.get("user")
         return user is not None and bool(user.is_authenticated)
+
+    def may_stay(self) -> bool:
+        """Return whether the person is still signed in, by the database as it is now."""
+        key = self.scope["session"].session_key
+        return bool(key) and is_signed_in(key)
 
     async def connect(self) -> None:
         if not self.may_open():
@@ -109,7 +121,28 @@ class BrowserSocket(Socket):
         if (wait := self._flooded.get(self.person, -PENALTY_S) + PENALTY_S - time.monotonic()) > 0:
             await asyncio.sleep(wait)
         await self.accept()
+        self._checking = asyncio.create_task(self._check_again())
         await self.opened()
+
+    async def _check_again(self) -> None:
+        """Close the socket once its page may not be there any more."""
+        while not self.closed:
+            await asyncio.sleep(CHECK_AGAIN_S)
+            try:
+                stays = await database_sync_to_async(self.may_stay, thread_sensitive=False)()
+            except (OperationalError, InterfaceError):
+                continue  # an unreachable database says nothing about the person
+            except RuntimeError as error:
+                if is_thread_limit(error):
+                    continue
+                raise
+            if not stays:
+                await self.close(FORBIDDEN, reason="signed out, blocked, or no longer paired")
+
+    async def websocket_disconnect(self, message: dict[str, Any]) -> None:
+        if self._checking is not None:
+            self._checking.cancel()
+        await super().websocket_disconnect(message)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         now = time.monotonic()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 import time
@@ -19,15 +18,12 @@ from recorder.live.rigs import find_rig
 from recorder.models.permissions import Action, require
 from robotdata.rig.browser_inputs import MAX_FRAME_BYTES, MAX_INPUT_BYTES, MAX_PER_SECOND, unpack_picture
 from robotdata.rig.protocol import ProtocolError
-from robotdata.sessions import SessionStore, is_signed_in
-from robotdata.websocket import BadMessage, BrowserSocket, check_message, short
+from robotdata.sessions import SessionStore
+from robotdata.websocket import FORBIDDEN, BadMessage, BrowserSocket, check_message, short
 
 log = logging.getLogger(__name__)
 
-FORBIDDEN = 4403
 LOOK_AGAIN_S = 0.5
-CHECK_AGAIN_S = 10.0
-"""How often a socket asks whether its page may still be there: people sign out or are blocked, and pairings end."""
 
 
 class DeviceSocket(BrowserSocket):
@@ -41,7 +37,6 @@ class DeviceSocket(BrowserSocket):
     sender: dict[str, str] | None = None
     last_words: ClassVar[dict[str, Any]] = {}
     has_sent = False
-    checking: asyncio.Task[None] | None = None
 
     async def join(self, name: str, actor: Actor | None) -> None:
         """Find the rig. Close the socket if it is unknown or `actor` may not command it; None needs no permission."""
@@ -55,19 +50,6 @@ class DeviceSocket(BrowserSocket):
             return
         self.connection, self.looked_at = rig.connection, time.monotonic()
         self.sender = {"id": self.channel_name, "name": name}
-        self.checking = asyncio.create_task(self.check_again())
-
-    async def check_again(self) -> None:
-        """Close the socket once its page may not be there any more."""
-        while not self.closed:
-            await asyncio.sleep(CHECK_AGAIN_S)
-            if not await in_database(self.may_stay):
-                await self.close(FORBIDDEN, reason="signed out, blocked, or no longer paired")
-
-    def may_stay(self) -> bool:
-        """Return whether the person is signed in, by the database as it is now."""
-        key = self.scope["session"].session_key
-        return bool(key) and is_signed_in(key)
 
     async def pass_on(self, body: dict[str, Any], jpeg: bytes | None = None) -> None:
         """Send a message to the process that has the rig's socket, or say that the rig is offline."""
@@ -104,8 +86,6 @@ class DeviceSocket(BrowserSocket):
 
     async def disconnect(self, code: int) -> None:
         """Say for a page that has gone that nothing more comes from it, so that another may follow at once."""
-        if self.checking is not None:
-            self.checking.cancel()
         if self.has_sent and self.connection:
             await self.hand_over(dict(self.last_words))
 

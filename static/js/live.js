@@ -161,9 +161,9 @@ export function listen() {
       wasLost = false;
     },
     text: heard,
-    closed() {
+    closed(code) {
       wasLost = true;
-      setLost("events", true);
+      setLost("events", true, code);
     },
   });
   window.addEventListener("pagehide", () => link.end());

@@ -36,6 +36,16 @@ def test_the_player_says_it_in_words_and_goes_on(visit: Any, takes: list[str]) -
     visit.complaints.clear()
 
 
+def test_a_page_whose_person_has_signed_out_elsewhere_says_so(visit: Any) -> None:
+    page = visit("/")
+    # As the server shuts it: tests/recorder/sockets/test_inputs.py.
+    page.route_web_socket("**/ws/events/", lambda socket: socket.close(code=4403, reason="signed out"))
+    page.goto("/datasets/")
+    expect(page.get_by_role("link", name="Sign in again")).to_have_attribute("href", "/sign-in/?next=/datasets/")
+    expect(page.locator("#lost")).not_to_contain_text("Reconnecting", use_inner_text=True)
+    page.unroute_all()
+
+
 def test_the_wall_says_that_a_filter_was_not_heard_and_fetches_the_rest_later(visit: Any, takes: list[str]) -> None:
     page = visit("/datasets/offline/", height=500)
     cards = page.locator("#cards .take")
