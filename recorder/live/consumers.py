@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
+import uuid
 from typing import Any
 
 from recorder.actor import Actor, ActorKind
@@ -36,13 +37,15 @@ from recorder.live.rig_messages import (
     wanted_cameras,
 )
 from recorder.live.rig_writer import RigRows, in_database
+from recorder.live.sessions import ended_sessions
 from robotdata.rig.protocol import MAX_BINARY_BYTES, VERSION
-from robotdata.rig.states import EMERGENCY_STOP
+from robotdata.rig.states import EMERGENCY_STOP, END_SESSION
 from robotdata.websocket import BadMessage, BrowserSocket, check_message, wire_text
 
 log = logging.getLogger(__name__)
 
 LONGEST_STOP = 200
+_ASK_AGAIN_S = 1.0
 inbound = Inbound(hub) if is_scaled_out() else None
 
 
@@ -115,6 +118,7 @@ class RigConsumer(MachineSocket):
                 await self.close(TRY_AGAIN, reason="the channel layer is unreachable: reconnect later")
                 return
         self.keep(self.index_takes(hello, self.rows))
+        self.keep(self.end_sessions(hello))
 
     def on_status(self, status: dict[str, Any]) -> None:
         """Publish the rig's status and pass it to the writer of its row."""
@@ -173,6 +177,19 @@ class RigConsumer(MachineSocket):
         for take_id in await in_database(rigs.takes_to_index, takes=list(cards.values())):
             _, state, ticks = cards[take_id]
             await rows.take(take_id, {"id": take_id, "state": state, "ticks": ticks})
+
+    async def end_sessions(self, hello: Hello) -> None:
+        """Tell the rig of a session that ended while it was away: a pedal or a timer would begin another take of it."""
+        for session in await in_database(ended_sessions, named=hello.sessions):
+            refused = True
+            while refused:  # until the take that it records into it is over
+                command_id, answer = str(uuid.uuid4()), asyncio.get_running_loop().create_future()
+                self.waiting[command_id] = [answer]
+                args = {"session": session}
+                await self.say({"type": "command", "id": command_id, "name": END_SESSION, "args": args})
+                error = (await answer).get("error") or {}
+                if refused := error.get("code") == "not_allowed":
+                    await asyncio.sleep(_ASK_AGAIN_S)
 
     async def went_silent(self) -> None:
         """Mark the rig as offline until its next status."""

@@ -142,6 +142,12 @@ class Hello(Loose):
     takes: list[Any] = Field(default_factory=list, max_length=20_000)
     """`read_card` reads each, so that an invalid one does not keep the others from being listed."""
 
+    @property
+    def sessions(self) -> set[str]:
+        """Return the sessions of the take that is being recorded and of the one that ended last."""
+        takes = [self.status.get(name) for name in ("take", "last_take")]
+        return {str(take.get("session")) for take in takes if isinstance(take, dict)}
+
 
 class TakeMoved(Loose):
     """A take on the rig has changed."""

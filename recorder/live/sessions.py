@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from asgiref.sync import async_to_sync
@@ -17,6 +18,7 @@ from recorder.models import Dataset, Operation, Rig, Session
 from recorder.models.permissions import Action, require
 from recorder.models.states import RigState
 from recorder.task_text import checked_task
+from recorder.text import parse_uuid
 from robotdata.rig.states import END_SESSION
 
 BUSY_STATES = {RigState.COUNTDOWN, RigState.RECORDING}
@@ -125,6 +127,12 @@ def end_session(*, session: Session, actor: Actor) -> Operation | None:
         return None
     session.ended_at = now
     return apply_policy(dataset=session.dataset, session_ended=True)
+
+
+def ended_sessions(*, named: Iterable[str]) -> list[str]:
+    """Return those of the sessions with these ids, which need not be valid, that have ended."""
+    keys = {key for key in map(parse_uuid, named) if key is not None}
+    return [str(key) for key in Session.objects.filter(pk__in=keys).exclude(ended_at=None).values_list("pk", flat=True)]
 
 
 def expected_features(*, dataset: Dataset) -> dict[str, Any] | None:

@@ -151,6 +151,7 @@ class FakeRig:
         self.ws: ClientConnection | None = None
         self.speaks = True
         self.seq = 0
+        self.last_take: dict[str, Any] | None = None
         self.first: dict[str, Any] = {}
 
     def hello(self) -> dict[str, Any]:
@@ -169,6 +170,7 @@ class FakeRig:
         return {
             **said,
             "take": None,
+            "last_take": self.last_take,
             "disk": {"free_bytes": 10**9, "minutes_left": 90},
             "message": None,
             "warnings": [],

@@ -203,3 +203,21 @@ async def test_a_rig_hears_that_its_session_ends_when_another_begins(web: Any, r
         ended, record = rig.commands[-2:]
         assert (ended["name"], ended["args"]) == ("end_session", {"session": reply["session"]})
         assert record["name"] == "record"
+
+
+async def test_a_rig_that_was_away_hears_that_its_session_has_ended(web: Any, rig: Any, listen: Any) -> None:
+    slug = await make_dataset(web)
+    async with rig.running():
+        _, reply = await web.ask("POST", f"/rigs/{rig.name}/record", {"dataset": slug, "task": "push"})
+        await rig.move("idle")
+    await rig.is_shown("offline")
+    assert (await web.ask("POST", f"/sessions/{reply['session']}/end"))[0] == 200
+    facts = {"id": str(uuid.uuid4()), "ticks": 30, "task": "push", "dataset": slug}
+    rig.last_take = facts | {"session": reply["session"]}
+    rig.commands.clear()
+    answers = [{"ok": False, "error": {"code": "not_allowed", "message": "recording"}}, {"ok": True, "error": None}]
+    rig.answer = lambda _command: answers.pop(0)
+    async with rig.running():
+        await listen.until(lambda: len(rig.commands) == 2)
+        told = [(command["name"], command["args"]) for command in rig.commands]
+        assert told == [("end_session", {"session": reply["session"]})] * 2
