@@ -14,7 +14,7 @@ from ninja import Path, Router, Schema
 
 from recorder.api.auth import actor_of
 from recorder.api.schemas import ERRORS, RigName
-from recorder.live.camera_pairing import LINK_MINUTES, issue_link
+from recorder.live.camera_pairing import LINK_MINUTES, end_pairings, issue_link
 
 router = Router(tags=["rigs"])
 
@@ -28,6 +28,12 @@ class PairOut(Schema):
     hint: str
 
 
+class UnpairOut(Schema):
+    """How many browsers were paired with this camera."""
+
+    ended: int
+
+
 @router.post("/rigs/{name}/cameras/{camera}/pair", response={200: PairOut, **ERRORS})
 def pair_camera(
     request: HttpRequest, name: Annotated[RigName, Path()], camera: Annotated[RigName, Path()]
@@ -37,6 +43,14 @@ def pair_camera(
     address = f"{reverse('recorder:camera-join', args=[name, camera])}?{urlencode({'code': code})}"
     url = request.build_absolute_uri(address)
     return {"url": url, "svg": qr_code(url), "seconds": LINK_MINUTES * 60, "hint": phone_hint(request)}
+
+
+@router.delete("/rigs/{name}/cameras/{camera}/pair", response={200: UnpairOut, **ERRORS})
+def unpair_camera(
+    request: HttpRequest, name: Annotated[RigName, Path()], camera: Annotated[RigName, Path()]
+) -> dict[str, int]:
+    """Let no paired browser be this camera any more: one that sends is cut off within 10 seconds."""
+    return {"ended": end_pairings(name, camera, actor=actor_of(request))}
 
 
 def qr_code(text: str) -> str:

@@ -1,8 +1,10 @@
-"""Pair a phone with one camera of a rig: a one-use link lets its browser send that camera's frames, nothing else."""
+"""Pair a phone with one camera of a rig: a one-use link lets its browser send that camera's frames, nothing else.
+
+A camera has one phone: another that is paired with it takes its place.
+"""
 
 from __future__ import annotations
 
-import time
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -13,7 +15,7 @@ from recorder.models import Rig, SignInCode
 from recorder.models.permissions import Action, require
 
 LINK_MINUTES = 10
-PAIRED_S = 12 * 3600
+PAIRED_MINUTES = 12 * 60
 PAIRED = "a paired phone"
 _SESSION_KEY = "camera"
 
@@ -49,15 +51,38 @@ def redeem_link(code: str, rig_name: str, camera: str, session: MutableMapping[s
     """Pair this browser's session with the camera; return False if the code is not valid for it."""
     if not SignInCode.redeem(code, purpose=_purpose(rig_name, camera)):
         return False
-    session[_SESSION_KEY] = {"rig": rig_name, "camera": camera, "until": time.time() + PAIRED_S}
+    _end_pairings(rig_name, camera)
+    secret = SignInCode.issue(minutes=PAIRED_MINUTES, purpose=_paired(rig_name, camera))
+    session[_SESSION_KEY] = {"rig": rig_name, "camera": camera, "secret": secret}
     return True
 
 
-def is_paired(session: MutableMapping[str, Any], rig_name: str, camera: str) -> bool:
-    """Return whether this browser's session is paired with the camera."""
+def end_pairings(rig_name: str, camera: str, *, actor: Actor) -> int:
+    """Let no paired browser be this camera any more; return how many were. Raise Refused."""
+    require(actor, Action.COMMAND_RIG, find_rig(name=rig_name))
+    return _end_pairings(rig_name, camera)
+
+
+def claims_camera(session: MutableMapping[str, Any], rig_name: str, camera: str) -> bool:
+    """Return whether this browser was paired with the camera at some time; `is_paired` asks the database."""
     paired = session.get(_SESSION_KEY) or {}
-    return (paired.get("rig"), paired.get("camera")) == (rig_name, camera) and paired.get("until", 0) > time.time()
+    return (paired.get("rig"), paired.get("camera")) == (rig_name, camera) and bool(paired.get("secret"))
+
+
+def is_paired(session: MutableMapping[str, Any], rig_name: str, camera: str) -> bool:
+    """Return whether this browser is paired with the camera: the last one that was, not ended, for 12 hours."""
+    if not claims_camera(session, rig_name, camera):
+        return False
+    return SignInCode.is_valid(session[_SESSION_KEY]["secret"], purpose=_paired(rig_name, camera))
+
+
+def _end_pairings(rig_name: str, camera: str) -> int:
+    return SignInCode.objects.filter(purpose=_paired(rig_name, camera)).delete()[0]
 
 
 def _purpose(rig_name: str, camera: str) -> str:
     return f"camera {rig_name}/{camera}"
+
+
+def _paired(rig_name: str, camera: str) -> str:
+    return f"paired {rig_name}/{camera}"

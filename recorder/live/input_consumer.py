@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from recorder.actor import Actor, ActorKind, browser_of_session
 from recorder.errors import Refused
-from recorder.live.camera_pairing import PAIRED, camera_key, is_paired
+from recorder.live.camera_pairing import PAIRED, camera_key, claims_camera, is_paired
 from recorder.live.inputs import LOST
 from recorder.live.layer import is_readable, layer_message
 from recorder.live.rig_messages import read_json
@@ -124,9 +124,9 @@ class CameraConsumer(DeviceSocket):
     last_words: ClassVar[dict[str, Any]] = {"seq": 0, "bye": True}
 
     def may_open(self) -> bool:
-        """Return whether the person is signed in, or this browser is paired with this camera."""
+        """Return whether the person is signed in, or this browser was paired with this camera; `opened` asks again."""
         names = self.scope["url_route"]["kwargs"]
-        return super().may_open() or is_paired(self.scope["session"], names["name"], names["camera"])
+        return super().may_open() or claims_camera(self.scope["session"], names["name"], names["camera"])
 
     def may_stay(self) -> bool:
         """Return whether the person is signed in or this browser is paired, by the database as it is now."""
@@ -134,7 +134,10 @@ class CameraConsumer(DeviceSocket):
         return super().may_stay() or (bool(key) and is_paired(SessionStore(key), names["name"], names["camera"]))
 
     async def opened(self) -> None:
-        """Find the rig."""
+        """Find the rig. Close the socket of a browser whose pairing has ended."""
+        if not await in_database(self.may_stay):
+            await self.close(FORBIDDEN, reason="no longer paired")
+            return
         self.device = camera_key(self.scope["url_route"]["kwargs"]["camera"])
         actor = actor_of(self.scope) if super().may_open() else None
         await self.join(PAIRED if actor is None else str(actor), actor)

@@ -61,6 +61,11 @@ class SignInCode(models.Model):
         deleted, _ = valid.delete()
         return bool(deleted)
 
+    @classmethod
+    def is_valid(cls, code: str, *, purpose: str) -> bool:
+        """Return whether the code is valid for this purpose; it stays so."""
+        return cls.objects.filter(digest=digest(code), purpose=purpose, expires_at__gt=timezone.now()).exists()
+
 
 class SignInTries(models.Model):
     """Recent failed sign-ins from one address or for one account, counted over all web processes."""

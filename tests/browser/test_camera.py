@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 
 from robotdata.spool import Take
 from tests.support.browser import Product, Visit, rig_file
+from tests.support.desk_data import call
 
 pytestmark = pytest.mark.browser
 RIG = rig_file({"front": ""}) + '[cameras.phone]\nkind = "browser"\nwidth = 320\nheight = 240\nfps = 15\n'
@@ -68,13 +69,14 @@ def test_a_second_phone_is_told_that_there_is_one(visit: Visit) -> None:
 
 def test_a_phone_that_scanned_the_code_sends_without_signing_in(visit: Visit, product: Product) -> None:
     desk = visit("/record/bench-1/")
-    with desk.expect_response(lambda answer: answer.url.endswith("/pair")) as answer:
-        desk.reload()
-    link = answer.value.json()["url"]
+    expect(desk.get_by_alt_text("Code that makes a phone this camera")).to_be_visible()
+    link = call(desk, "POST", "/api/rigs/bench-1/cameras/phone/pair")["url"]  # what the code holds
     phone = visit("/sign-in/", storage_state=None)
     phone.goto(link)
     start(phone)
     assert phone.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    desk.get_by_role("button", name="Unpair").click()
+    expect(desk.locator(".toast").last).to_contain_text("no longer paired")
     phone.goto("/record/bench-1/")
     expect(phone).to_have_url(f"{product.url}/sign-in/?next=/record/bench-1/")
 

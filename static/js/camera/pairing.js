@@ -1,6 +1,8 @@
-// On the tile of a browser camera that sends nothing: the code that makes a phone that camera.
+// On the tile of a browser camera that sends nothing: the code that makes a phone that camera. One that sends can be
+// cut off.
 import { call } from "../lib/api.js";
 import { make, say, show } from "../lib/dom.js";
+import { toast } from "../lib/toast.js";
 
 const RENEW_EARLY_S = 60;
 const AGAIN_S = 10;
@@ -15,19 +17,36 @@ export class Pairing {
     const cameras = online === false ? [] : inputs?.cameras ?? [];
     const lost = cameras.filter((key) => counters?.cameras?.[key]?.state === "lost");
     this.stage.keys.forEach((key, index) => this.overlay(this.stage.tiles[index], key, lost.includes(key)));
-    this.link(lost);
+    this.link(cameras, lost);
   }
 
   name(key) {
     return encodeURIComponent(key.split(".").pop());
   }
 
-  link(lost) {
-    if (lost.join() === this.links) return;
-    this.links = lost.join();
-    const anchors = lost.map((key) => make("a", { class: "button small", href: `${this.box.dataset.base}${this.name(key)}/`, target: "_blank" }, key.split(".").pop()));
-    this.box.replaceChildren(make("span", {}, "Use this device as the camera"), ...anchors);
-    show(this.box, lost.length > 0);
+  link(cameras, lost) {
+    const state = cameras.map((key) => `${key} ${lost.includes(key)}`).join();
+    if (state === this.links) return;
+    this.links = state;
+    const here = (key) => make("a", { class: "button small", href: `${this.box.dataset.base}${this.name(key)}/`, target: "_blank" }, `Use this device as ${key.split(".").pop()}`);
+    const away = (key) => {
+      const button = make("button", { class: "button small", type: "button" }, `Unpair ${key.split(".").pop()}`);
+      button.addEventListener("click", () => this.unpair(button, key));
+      return button;
+    };
+    this.box.replaceChildren(...cameras.map((key) => (lost.includes(key) ? here(key) : away(key))));
+    show(this.box, cameras.length > 0);
+  }
+
+  async unpair(button, key) {
+    button.disabled = true;
+    try {
+      const { ended } = await call("DELETE", `${this.box.dataset.api}/cameras/${this.name(key)}/pair`);
+      toast(ended ? "The phone is no longer paired. Its pictures end within 10 seconds." : "No phone is paired: somebody who is signed in sends these pictures.");
+    } catch (error) {
+      toast(error.message, { bad: true });
+    }
+    button.disabled = false;
   }
 
   overlay(tile, key, isLost) {
