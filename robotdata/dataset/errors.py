@@ -9,7 +9,8 @@
 ├─ NoSuchEpisode        the episode does not exist; also an IndexError
 ├─ DatasetBusy          another process is changing the dataset; the message names it
 └─ CommitError          the next state could not be built; the dataset is unchanged
-   └─ EditError         the same for an edit
+   ├─ EditError         the same for an edit
+   └─ ConversionError   a dataset of an older version cannot be converted; nothing was written
 """
 
 from __future__ import annotations
@@ -113,3 +114,15 @@ class CommitError(DatasetError):
 
 class EditError(CommitError):
     """An edit could not be made. The dataset is unchanged."""
+
+
+class ConversionError(CommitError):
+    """A dataset of an older version cannot be converted. Nothing was written.
+
+    `problems` maps the number of each episode that cannot be converted to the reason. Without these, if any are left,
+    the others can be converted.
+    """
+
+    def __init__(self, message: str, problems: Mapping[int, str] | None = None) -> None:
+        super().__init__(message)
+        self.problems = dict(problems or {})
