@@ -108,8 +108,8 @@ def join_videos(
 def check_segment(segment: Segment, *, fps: int | float | Fraction) -> PacketIndex:
     """Return the index of a file whose segment `join_videos` can copy into a file of this rate.
 
-    Raises SegmentMismatchError if its rate is another one, NotAKeyframeError if the range needs other packets, JoinError
-    if it is longer than the file, and the errors of reading.
+    Raises SegmentMismatchError if its rate is another one, NotAKeyframeError if the range needs other packets,
+    JoinError if it is longer than the file, and the errors of reading.
     """
     index, rate = index_video(Path(segment.path)), exact_rate(fps)
     run = _run(segment, index)

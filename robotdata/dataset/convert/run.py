@@ -166,9 +166,8 @@ def _plan(old: OldDataset, stats: list[dict[str, Any]]) -> Plan:
     for episode, found in zip(old.episodes, stats, strict=True):
         rows = OldRows(episode.data, old.features)
         texts = list(dict.fromkeys(old.tasks[number] for number in episode.tasks.tolist()))
-        source = NewEpisode(
-            str(uuid.uuid4()), texts, rows, episode.length, episode.videos, found, recorded_action=""
-        )  # nobody says which of a tick's two actions it has
+        # Nobody says which of a tick's two actions the dataset has.
+        source = NewEpisode(str(uuid.uuid4()), texts, rows, episode.length, episode.videos, found, recorded_action="")
         part = New(
             index=len(parts),
             first_row=first_row,

@@ -106,7 +106,7 @@ def _prefix(key: str) -> str:
     return f"statistics of {key}: "
 
 
-def disorder(stat: Stat, most: float | None) -> str | None:
+def disorder(stat: Mapping[str, NDArray[np.float64]], most: float | None) -> str | None:
     """Return what no data can have, or None. `most` is the greatest possible value."""
     sides = [stat[name] for name in ("min", *QUANTILES, "max") if name in stat]
     names = [name for name in ("min", *QUANTILES, "max") if name in stat]
