@@ -85,7 +85,7 @@ def examine(root: Path, progress: Progress | None = None) -> OldDataset:
     old.features = complete(old.features, encoded_here=False)
     if not old.episodes:
         number, why = next(iter(old.problems.items()))
-        raise ConversionError(f"{root}: no episode can be converted; the first, {number}: {why}", old.problems)
+        raise ConversionError(f"{root}: no episode can be converted; the first, {number}: {why}")
     _note_numbers(old)
     return old
 

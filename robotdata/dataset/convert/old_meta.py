@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from robotdata.capture.texts import tidy_task
-from robotdata.dataset.errors import DamagedFile, NotADataset
+from robotdata.dataset.errors import DamagedFile, DatasetError, NotADataset
 from robotdata.dataset.features import Feature, Features, frame_size, is_camera, is_depth
 from robotdata.dataset.layout import INFO, contained
 from robotdata.dataset.reader import features_of, fps_of, read_json
@@ -63,6 +63,15 @@ def is_old(info: Mapping[str, Any]) -> bool:
     version = str(info.get("codebase_version", ""))
     one_each = "{episode_index" in str(info.get("data_path"))
     return version in _VERSIONS or (version.startswith("v3.") and one_each)
+
+
+def convertible_version(root: Path) -> str:
+    """Return the version that `info.json` states if the dataset in `root` can be converted, else an empty text."""
+    try:
+        info = read_json(contained(root.resolve(), INFO))
+    except DatasetError:
+        return ""
+    return str(info.get("codebase_version", "")) if isinstance(info, dict) and is_old(info) else ""
 
 
 def read_meta(root: Path) -> OldMeta:

@@ -78,7 +78,7 @@ def convert_dataset(
         if old.problems and not leave_out:
             raise ConversionError(refusal(old), old.problems)
         old = without(old, sorted(old.problems))
-        stats = _camera_stats(old, steps)
+        stats = _camera_stats(old, steps, leave_out=leave_out)
         plan = _plan(old, stats)
         about = {"what": "converted", "from": source.name, "version": old.meta.version, **(made_by or {})}
         about[NOTES] = old.notes
@@ -129,23 +129,41 @@ class _Steps:
             self._progress(done, 2 * self._episodes + max(writing, 5))
 
 
-def _camera_stats(old: OldDataset, steps: _Steps) -> list[dict[str, Any]]:
-    """Return the statistics of each episode's cameras. Raises ConversionError for frames that cannot be decoded."""
+def _camera_stats(old: OldDataset, steps: _Steps, *, leave_out: bool) -> list[dict[str, Any]]:
+    """Return the statistics of each episode's cameras.
+
+    An episode whose frames cannot be decoded raises ConversionError or, with `leave_out`, is removed from `old`.
+    """
     result = []
+    kept = []
     recounted: dict[str, int] = {}
     for done, episode in enumerate(old.episodes, 1):
-        found = {}
-        for key in camera_keys(old.features):
-            channels, stored = old.features[key]["shape"][2], old.meta.camera_stats.get(episode.number, {}).get(key)
-            if (stat := usable_stats(stored, channels, episode.length)) is None:
-                stat = _counted(old, episode, key, channels)
-                recounted[key] = recounted.get(key, 0) + 1
-            found[key] = stat
-        result.append(found)
+        try:
+            result.append(_stats_of(old, episode, recounted))
+            kept.append(episode)
+        except ConversionError as error:
+            if not leave_out or len(old.episodes) == 1:
+                raise
+            old.notes.insert(0, f"episode {episode.number} was left out: {error.problems[episode.number]}")
         steps.counted(done)
+    old.episodes = kept
+    if not kept:
+        raise ConversionError(f"{old.meta.root}: the pictures of no episode can be decoded; restore its videos")
     for key, count in recounted.items():
         old.notes.append(f"the statistics of {key} in {count} episodes were missing or wrong: counted from its frames")
     return result
+
+
+def _stats_of(old: OldDataset, episode: OldEpisode, recounted: dict[str, int]) -> dict[str, Any]:
+    """Return the statistics of an episode's cameras; count in `recounted` those that were counted from frames."""
+    found = {}
+    for key in camera_keys(old.features):
+        channels, stored = old.features[key]["shape"][2], old.meta.camera_stats.get(episode.number, {}).get(key)
+        if (stat := usable_stats(stored, channels, episode.length)) is None:
+            stat = _counted(old, episode, key, channels)
+            recounted[key] = recounted.get(key, 0) + 1
+        found[key] = stat
+    return found
 
 
 def _counted(old: OldDataset, episode: OldEpisode, key: str, channels: int) -> dict[str, Any]:
@@ -155,7 +173,7 @@ def _counted(old: OldDataset, episode: OldEpisode, key: str, channels: int) -> d
         return image_stats(OldRows(episode.data, old.features), key, channels, episode.length)
     except (VideoError, DatasetError) as error:
         reason = str(error)
-        message = f"{old.meta.root}, episode {episode.number}: {reason}. Restore it, or delete the episode's files"
+        message = f"{old.meta.root}, episode {episode.number}: {reason}. Restore it, or convert without it"
         raise ConversionError(message, {episode.number: reason}) from error
 
 
