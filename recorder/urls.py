@@ -49,6 +49,7 @@ urlpatterns = [
     path("datasets/<str:slug>/overview/", overview.dataset_overview, name="dataset-overview"),
     path("datasets/<str:slug>/frames/", frames.dataset_frames, name="dataset-frames"),
     path("episodes/<uuid:episode_id>/card/", episodes.episode_card, name="episode-card"),
+    path("unopened/", datasets.unopened, name="unopened"),
     path("operations/", operations.operations, name="operations"),
     path("operations/count/", operations.operation_count, name="operation-count"),
     path("operations/<uuid:operation_id>/", operations.operation, name="operation"),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from recorder.errors import Refused
-from recorder.models import Dataset, Episode, Operation, Session
+from recorder.models import Dataset, Episode, Operation, Session, Unopened
 
 
 def dataset_of(slug: str) -> Dataset:
@@ -50,3 +50,11 @@ def operation_of(pk: UUID) -> Operation:
     if operation is None:
         raise Refused("no_operation", f"There is no operation {pk}; GET /api/operations lists them.", 404)
     return operation
+
+
+def unopened_of(pk: int) -> Unopened:
+    """Return the line about a folder that could not be opened. Raise Refused (404) if there is none."""
+    row = Unopened.objects.filter(pk=pk).first()
+    if row is None:
+        raise Refused("no_folder", f"There is no folder {pk} any more; GET /api/unopened lists them.", 404)
+    return row

@@ -17,8 +17,9 @@ from recorder.catalog.datasets_on_disk import adopt_folder
 from recorder.catalog.unopened import note_unopened
 from recorder.errors import Refused
 from recorder.models import Dataset, Unopened
-from recorder.models.unopened import UnopenedKind
+from recorder.models.unopened import Remedy, UnopenedKind
 from recorder.text import sanitize_json
+from robotdata.dataset.convert.old_meta import convertible_version
 from robotdata.dataset.errors import DamagedFile, DatasetError, NotADataset, OldVersion, UnsafePath
 from robotdata.dataset.layout import DATA_GLOB, EPISODES_GLOB, INFO, SIDECAR
 from robotdata.dataset.tables import open_parquet
@@ -31,7 +32,6 @@ SETTLED_S = 10.0
 """A folder that changed more recently may be in the middle of being copied. In seconds."""
 _MAX_NAMED = 5
 _MAX_CHECKED = 50
-_CONVERT_COMMAND = "python -m lerobot.scripts.convert_dataset_v21_to_v30 --push-to-hub=false"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,7 @@ class UnknownFolder:
     why: str = ""
     cure: str = ""
     lost: bool = False
+    remedy: str = ""
 
     def __str__(self) -> str:
         return f"Dataset {self.name}: {self.what}. {self.why} {self.cure}".rstrip()
@@ -79,7 +80,7 @@ def adopt_unknown_folders(
         )
         results.append(result)
         if result.dataset is None:
-            texts = {"what": result.what, "why": result.why, "cure": result.cure}
+            texts = {"what": result.what, "why": result.why, "cure": result.cure, "remedy": result.remedy}
             note_unopened(kind=UnopenedKind.DATASET, name=name, **texts, state=state)
     opened = {result.name for result in results if result.dataset is not None}
     for name, row in stored_lines.items():
@@ -126,8 +127,10 @@ def _explain_refusal(folder: Path, name: str, refused: Refused) -> UnknownFolder
     if refused.code == "bad_name":
         why, _, cure = refused.message.partition(": ")
         return UnknownFolder(name, None, "a dataset", f"{why}.", cure[:1].upper() + cure[1:])
+    if isinstance(cause, OldVersion | UnsafePath) and (version := convertible_version(folder)):
+        return _convertible(name, version)
     if isinstance(cause, OldVersion):
-        return _old_version(folder, name, cause.version)
+        return _old_version(name, cause.version)
     if isinstance(cause, NotADataset) and not any(folder.glob(EPISODES_GLOB)) and _holds_recordings(folder):
         return _unfinished_recording(folder, name)
     if isinstance(cause, UnsafePath):  # its files are elsewhere: nothing is damaged
@@ -144,15 +147,19 @@ def _outside_link(folder: Path, name: str) -> UnknownFolder:
     return UnknownFolder(name, None, "a link", why, "Replace the link with the dataset itself: copy or move it there.")
 
 
-def _old_version(folder: Path, name: str, version: str) -> UnknownFolder:
-    options = f"--repo-id={shlex.quote(name)} --root={shlex.quote(str(folder))}"
-    two_steps = (
-        "" if version == "v2.1" else " LeRobot's converter reads v2.1: convert to that with an older LeRobot first."
-    )
-    command = f"Convert it where LeRobot 0.6 is installed: {_CONVERT_COMMAND} {options}"
-    cure = f"Nothing is lost.{two_steps} {command}"
+def _old_version(name: str, version: str) -> UnknownFolder:
+    cure = "Nothing is lost. Convert it to v2.1 with an older LeRobot; robotdata then converts that to v3.0."
     why = f"It has version {version}; robotdata opens v3.0."
     return UnknownFolder(name, None, f"a LeRobot dataset {version}", why, cure)
+
+
+def _convertible(name: str, version: str) -> UnknownFolder:
+    old = version.startswith("v2")
+    why = f"It has version {version}" if old else f"Its info.json says {version}, its files are laid out as in v2.1"
+    cure = "Nothing is lost: Convert makes a new dataset of it and leaves this folder as it is."
+    cure += f" In a terminal: robotdata convert {shlex.quote(name)} NEW-NAME"
+    what = f"a LeRobot dataset {version if old else 'v2.1'}"
+    return UnknownFolder(name, None, what, f"{why}; robotdata opens v3.0.", cure, remedy=Remedy.CONVERT)
 
 
 def _not_a_dataset(folder: Path, name: str) -> UnknownFolder:

@@ -20,9 +20,9 @@ _MAX_LINES = 1000
 """The maximum number of lines: a failing disk would produce one for every take."""
 
 
-def note_unopened(*, kind: str, name: str, what: str, why: str, cure: str, state: str = "") -> None:
+def note_unopened(*, kind: str, name: str, what: str, why: str, cure: str, state: str = "", remedy: str = "") -> None:
     """Store one line about the folder `name`, replacing an older one; nothing once `_MAX_LINES` lines are stored."""
-    fields = {"what": what[:200], "why": why[:2000], "cure": cure[:2000], "state": state[:100]}
+    fields = {"what": what[:200], "why": why[:2000], "cure": cure[:2000], "state": state[:100], "remedy": remedy}
     if Unopened.objects.filter(kind=kind).count() >= _MAX_LINES:
         return
     Unopened.objects.update_or_create(kind=kind, name=sanitize_json(name[:255]), defaults=sanitize_json(fields))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from recorder.models import Dataset, Operation
 from recorder.models.lifecycle import end_operation, restart_operation
 from recorder.models.paths import revision_problem
 from recorder.models.permissions import require
-from recorder.models.states import OperationState, OperationType
+from recorder.models.states import STOPPABLE, OperationState, OperationType
 from recorder.text import format_time
 from robotdata.dataset.errors import DatasetBusy
 from robotdata.dataset.lock import dataset_lock
@@ -64,15 +64,14 @@ def restart_revising(operation: Operation, actor: Actor) -> Operation:
 def hold_unwritten(operation: Operation) -> Iterator[None]:
     """Hold the dataset's lock while the operation is not in the dataset and no worker can write it.
 
+    A worker that runs an operation of a type in STOPPABLE holds the lock, and stops when the row is cancelled.
     Raise Refused if a worker is writing it, if a crashed worker had finished writing it, or if it has ended.
     """
-    dataset = operation.dataset
     check_cancellable(operation)
     try:
-        # No worker has tried it yet, so it need not wait for the dataset's lock.
-        with dataset_lock(dataset.path, wait_s=_LOCK_WAIT_S) if operation.attempt else nullcontext():
-            if operation.attempt:
-                recover_dataset(dataset.path, dataset.work_path, dataset.revisions_path)
+        with ExitStack() as stack:
+            if operation.attempt:  # otherwise no worker has tried it yet
+                _lock_and_recover(operation, stack)
             if is_written(operation):
                 raise Refused(
                     "running", f"{operation} is in the dataset already: revert to an earlier revision instead."
@@ -80,6 +79,20 @@ def hold_unwritten(operation: Operation) -> Iterator[None]:
             yield
     except DatasetBusy as error:
         raise Refused("busy", f"{operation} cannot be cancelled now: {error}.", 503) from error
+
+
+def _lock_and_recover(operation: Operation, stack: ExitStack) -> None:
+    """Take the dataset's lock and recover its folder. Raise DatasetBusy, unless a worker holds it that can be stopped.
+
+    `stack` releases the lock.
+    """
+    dataset, stoppable = operation.dataset, operation.type in STOPPABLE
+    try:
+        stack.enter_context(dataset_lock(dataset.path, wait_s=0.0 if stoppable else _LOCK_WAIT_S))
+        recover_dataset(dataset.path, dataset.work_path, dataset.revisions_path)
+    except DatasetBusy:
+        if not stoppable:
+            raise
 
 
 def check_cancellable(operation: Operation) -> None:
@@ -96,7 +109,9 @@ def check_cancellable(operation: Operation) -> None:
 
 def mark_cancelled(operation: Operation, by: str) -> None:
     """Mark the operation as cancelled. Raise Refused if a person or a worker changed it first."""
-    if not end_operation(operation, OperationState.CANCELLED, f"Cancelled by {by}." if by else ""):
+    unwritten = {"result__writing__isnull": True} if operation.type in STOPPABLE else None
+    error = f"Cancelled by {by}." if by else ""
+    if not end_operation(operation, OperationState.CANCELLED, error, conditions=unwritten):
         raise Refused("moved", f"{operation} has changed meanwhile. Reload the page.")
 
 

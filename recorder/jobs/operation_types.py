@@ -40,6 +40,10 @@ def _revert_summary(operation: Operation) -> str:
     return f"revert to revision {operation.arguments.get('revision')}"
 
 
+def _convert_summary(operation: Operation) -> str:
+    return f"convert {operation.arguments.get('source')} to v3.0"
+
+
 TYPES = {
     OperationType.ENCODE: TypeSpec(
         action=Action.ENCODE,
@@ -67,6 +71,15 @@ TYPES = {
         occupied="is being reverted",
         cancelled="The dataset is unchanged.",
         closed="The dataset is unchanged.",
+    ),
+    OperationType.CONVERT: TypeSpec(
+        action=Action.CREATE_DATASET,
+        has_jobs=False,
+        summary=_convert_summary,
+        running="converting a dataset",
+        occupied="is being converted",
+        cancelled="Nothing is left of it; the original is unchanged.",
+        closed="Nothing is left of it; the original is unchanged.",
     ),
 }
 

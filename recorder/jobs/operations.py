@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from recorder.actor import Actor
+from recorder.jobs.converting import prepare_removal
 from recorder.jobs.encoding import prepare_release, retry_encoding
 from recorder.jobs.operation_rows import hold_unwritten, mark_cancelled, restart_revising
 from recorder.jobs.operation_types import spec_of
@@ -37,6 +38,7 @@ _FUNCTIONS = {
     OperationType.ENCODE: _TypeFunctions(prepare_release, retry_encoding),
     OperationType.EDIT: _REVISING_FUNCTIONS,
     OperationType.REVERT: _REVISING_FUNCTIONS,
+    OperationType.CONVERT: _TypeFunctions(prepare_removal, restart_revising),
 }
 
 if missing := set(OperationType) - _FUNCTIONS.keys():
@@ -47,7 +49,7 @@ def cancel_operation(*, operation: Operation, actor: Actor) -> Operation:
     """Cancel the operation before it is written. The dataset is unchanged, and the same can be requested again.
 
     Episodes that were to be encoded become takes again and keep their verdicts; finished encodes are reused by the next
-    batch. Pending changes stay pending.
+    batch. Pending changes stay pending. A conversion is stopped, and its row and the new dataset's are deleted.
 
     Raise Refused if a worker is writing it, if a crashed worker had finished writing it, or if it has ended.
     """

@@ -43,9 +43,14 @@ def move(
     return bool(updated)
 
 
-def end_operation(operation: Operation, state: OperationState, error: str = "") -> bool:
-    """End the operation in `state`; return False if it changed meanwhile or another worker holds it."""
-    conditions = {"token": operation.token}
+def end_operation(
+    operation: Operation, state: OperationState, error: str = "", *, conditions: dict[str, Any] | None = None
+) -> bool:
+    """End the operation in `state`; return False if it changed meanwhile or another worker holds it.
+
+    `conditions` as in `move`.
+    """
+    conditions = {"token": operation.token, **(conditions or {})}
     return move(operation, state, conditions=conditions, error=error, finished_at=timezone.now(), lease_until=None)
 
 

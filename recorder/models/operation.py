@@ -8,7 +8,7 @@ from django.db import models
 from django.utils import timezone
 
 from recorder.models.dataset import Dataset
-from recorder.models.states import REVISING, OperationState, OperationType
+from recorder.models.states import REVISING, STOPPABLE, OperationState, OperationType
 
 _OPEN_STATES = (OperationState.QUEUED, OperationState.ENCODING, OperationState.RUNNING)
 
@@ -70,5 +70,5 @@ class Operation(models.Model):
     def can_cancel(self) -> bool:
         """Return whether no worker is writing it: before its run, and while the run waits for a worker."""
         if self.state == OperationState.RUNNING:
-            return not self.token
+            return not self.token or (self.type in STOPPABLE and "writing" not in self.result)
         return self.state in {OperationState.QUEUED, OperationState.ENCODING}

@@ -59,10 +59,14 @@ class OperationType(TextChoices):
     ENCODE = "encode", "batch"
     EDIT = "edit", "edit"
     REVERT = "revert", "revert"
+    CONVERT = "convert", "conversion"
 
 
 REVISING = (OperationType.EDIT, OperationType.REVERT)
 """Types that replace the dataset's revision, at most one at a time. Encoding adds to it, and waits for the lock."""
+
+STOPPABLE = (OperationType.CONVERT,)
+"""Types that may be cancelled while a worker runs them, until it begins to write (`result["writing"]`)."""
 
 
 # Keyed by kind of row, because an operation's and a job's `queued` are equal as texts.

@@ -13,6 +13,12 @@ class UnopenedKind(models.TextChoices):
     DATASET = "dataset"
 
 
+class Remedy(models.TextChoices):
+    """What robotdata itself can do about a folder."""
+
+    CONVERT = "convert", "convert it to v3.0"
+
+
 class Unopened(models.Model):
     """One folder: its `name`, `what` it seems to be, `why` it was not opened, and what a person can do (`cure`)."""
 
@@ -21,6 +27,7 @@ class Unopened(models.Model):
     what = models.CharField(max_length=200, blank=True)
     why = models.TextField(blank=True)
     cure = models.TextField(blank=True)
+    remedy = models.CharField(max_length=12, choices=Remedy, blank=True)
     state = models.CharField(max_length=100, blank=True)  # of the folder: an unchanged one is not read again
     found_at = models.DateTimeField(default=timezone.now)
 

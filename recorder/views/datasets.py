@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET
 
 from recorder.browse.counts import datasets_with_figures, figures_of, tasks_of
 from recorder.catalog.remarks import remarks_of
+from recorder.jobs.converting import conversions_of
 from recorder.jobs.revising import planned_counts
 from recorder.jobs.revisions import revisions_of
 from recorder.models import Dataset, Operation, Policy, Unopened
@@ -28,8 +29,21 @@ def datasets(request: Request) -> HttpResponse:
     rows = datasets_with_figures()
     context: dict[str, Any] = {"datasets": rows[: int(most)] if most.isdecimal() and len(most) < 6 else rows}
     if not request.htmx:
-        context["unopened"] = Unopened.objects.all()
+        context |= _unopened()
     return render(request, page, context)
+
+
+@require_GET
+def unopened(request: Request) -> HttpResponse:
+    """The folders that could not be opened, with their conversions."""
+    return render(request, "recorder/_unopened.html", _unopened())
+
+
+def _unopened() -> dict[str, Any]:
+    """Return the folders that could not be opened, each with its newest conversion."""
+    rows = list(Unopened.objects.all())
+    conversions = conversions_of(row.name for row in rows if row.remedy)
+    return {"unopened": [{"row": row, "conversion": conversions.get(row.name)} for row in rows]}
 
 
 @require_GET

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from recorder.jobs.progress import encoding_progress
@@ -36,8 +36,10 @@ def operations(request: Request) -> HttpResponse:
 
 @require_GET
 def operation(request: Request, operation_id: str) -> HttpResponse:
-    """The fragment of one operation."""
-    row = get_object_or_404(Operation.objects.select_related("dataset"), pk=operation_id)
+    """The fragment of one operation; nothing for a cancelled conversion, which leaves no row."""
+    row = Operation.objects.select_related("dataset").filter(pk=operation_id).first()
+    if row is None:
+        return HttpResponse("")
     return render(request, "recorder/_operation.html", {**with_progress(row), "opened": "opened" in request.GET})
 
 

@@ -19,10 +19,11 @@ from recorder.models.job import lease_expired
 from recorder.models.lifecycle import end_operation, move
 from recorder.models.states import EpisodeState, OperationState, OperationType
 from recorder.worker.commit import FolderMissing, clear_committed, run_commit
+from recorder.worker.convert import run_conversion
 from recorder.worker.encode import FINAL_ERRORS, SPACE_RETRY_AFTER, complete_episodes, is_no_space
 from recorder.worker.revise import run_edit, run_revert
 from recorder.worker.run_steps import owned_row
-from robotdata.dataset.errors import DatasetBusy, EditError, FeaturesDiffer, NotADataset
+from robotdata.dataset.errors import ConversionError, DatasetBusy, EditError, FeaturesDiffer, NotADataset
 from robotdata.dataset.write.commit_progress import step_of
 
 log = logging.getLogger(__name__)
@@ -34,13 +35,14 @@ RUNNERS: dict[OperationType, Runner] = {
     OperationType.ENCODE: run_commit,
     OperationType.EDIT: run_edit,
     OperationType.REVERT: run_revert,
+    OperationType.CONVERT: run_conversion,
 }
 
 if missing := set(OperationType) - RUNNERS.keys():
     raise TypeError(f"RUNNERS lacks {missing}")
 
 _BUSY_RETRY_AFTER = timedelta(seconds=5)
-_FINAL_ERRORS = (*FINAL_ERRORS, FeaturesDiffer, NotADataset, EditError, FolderMissing)
+_FINAL_ERRORS = (*FINAL_ERRORS, FeaturesDiffer, NotADataset, EditError, ConversionError, FolderMissing)
 
 
 def run_operation(operation_id: uuid.UUID | str) -> bool:

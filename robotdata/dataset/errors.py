@@ -9,7 +9,8 @@
 ├─ NoSuchEpisode        the episode does not exist; also an IndexError
 ├─ DatasetBusy          another process is changing the dataset; the message names it
 └─ CommitError          the next state could not be built; the dataset is unchanged
-   └─ EditError         the same for an edit
+   ├─ EditError         the same for an edit
+   └─ ConversionError   a dataset of an older version cannot be converted; nothing was written
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ class OldVersion(NotADataset):
     """The dataset has an older version."""
 
     def __init__(self, root: Path, version: str) -> None:
-        super().__init__(root, f"it has version {version}; convert it to v3.0 with LeRobot's converter first")
+        how = "`robotdata convert`" if version.startswith("v2") else "LeRobot's converters"
+        super().__init__(root, f"it has version {version}; convert it to v3.0 with {how} first")
         self.version = version
 
 
@@ -113,3 +115,15 @@ class CommitError(DatasetError):
 
 class EditError(CommitError):
     """An edit could not be made. The dataset is unchanged."""
+
+
+class ConversionError(CommitError):
+    """A dataset of an older version cannot be converted. Nothing was written.
+
+    `problems` maps the number of each episode that cannot be converted to the reason. Without these, if any are left,
+    the others can be converted.
+    """
+
+    def __init__(self, message: str, problems: Mapping[int, str] | None = None) -> None:
+        super().__init__(message)
+        self.problems = dict(problems or {})

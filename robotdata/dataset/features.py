@@ -48,6 +48,11 @@ def is_video(feature: Mapping[str, Any]) -> bool:
     return feature.get("dtype") == "video"
 
 
+def is_image(feature: Mapping[str, Any]) -> bool:
+    """Return whether a feature is a camera stored as images in the Parquet files."""
+    return feature.get("dtype") == "image"
+
+
 def is_depth(feature: Mapping[str, Any]) -> bool:
     """Return whether a camera is marked as depth, in one of LeRobot's ways."""
     return is_camera(feature) and (says_depth(feature.get("info")) or says_depth(feature.get("video_info")))
@@ -113,16 +118,17 @@ def _tidy(feature: Mapping[str, Any]) -> Feature:
     return {**feature, "names": flat} if flat and len(flat) == size_of(feature) else dict(feature)
 
 
-def complete(features: Mapping[str, Feature]) -> Features:
+def complete(features: Mapping[str, Feature], *, encoded_here: bool = True) -> Features:
     """Return `features` as they are written: checked, ranks above 1 flattened, the five default features last.
 
-    LeRobot's tools fail on numeric features of rank 2 or more. Raises FeatureError.
+    LeRobot's tools fail on numeric features of rank 2 or more. Frames that are only copied may have any size
+    (`encoded_here` False). Raises FeatureError.
     """
     own: Features = {}
     for key, feature in features.items():
         if key in DEFAULT_FEATURES:
             continue
-        _check(key, feature)
+        _check(key, feature, encoded_here=encoded_here)
         own[key] = _normal(feature)
     return own | {key: dict(feature) for key, feature in DEFAULT_FEATURES.items()}
 
@@ -188,7 +194,7 @@ def _describe(feature: Feature | None) -> str:
     return "missing" if feature is None else f"{feature['dtype']} {list(feature['shape'])}"
 
 
-def _check(key: str, feature: Mapping[str, Any]) -> None:
+def _check(key: str, feature: Mapping[str, Any], *, encoded_here: bool) -> None:
     """Raise FeatureError if LeRobot could not read the feature."""
     if not _KEY.fullmatch(key) or key in {".", ".."}:
         raise FeatureError(f"feature {key!r}: a name has 1 to 200 characters, and no slash, brace or control character")
@@ -198,18 +204,18 @@ def _check(key: str, feature: Mapping[str, Any]) -> None:
     if not isinstance(shape, list | tuple) or not shape or not all(type(n) is int and n > 0 for n in shape):
         raise FeatureError(f"feature {key!r} has shape {shape!r}; want a list of whole numbers above 0")
     if is_camera(feature):
-        _check_camera(key, list(shape), depth=is_depth(feature))
+        _check_camera(key, list(shape), depth=is_depth(feature), encoded_here=encoded_here)
     elif dtype in TEXT_DTYPES and list(shape) != [1]:
         raise FeatureError(f"feature {key!r} is text and has shape {shape!r}; want [1]")
 
 
-def _check_camera(key: str, shape: list[int], *, depth: bool) -> None:
+def _check_camera(key: str, shape: list[int], *, depth: bool, encoded_here: bool) -> None:
     """Raise FeatureError if frames of this shape cannot be encoded."""
     if len(shape) != 3 or shape[2] not in (1, 3):
         raise FeatureError(f"camera {key!r} has shape {shape}; want [height, width, 3], or 1 for depth")
     if depth and shape[2] != 1:
         raise FeatureError(f"camera {key!r} is marked as depth and has shape {shape}; want one channel")
-    if shape[0] % 2 or shape[1] % 2 or min(shape[:2]) < MIN_SIDE:
+    if encoded_here and (shape[0] % 2 or shape[1] % 2 or min(shape[:2]) < MIN_SIDE):
         raise FeatureError(f"camera {key!r} is {shape[1]}x{shape[0]}; sides must be even and {MIN_SIDE} or more")
 
 

@@ -43,7 +43,7 @@ class PathTemplate:
         if "{episode_" in text:
             raise UnsafePath(
                 f"path template {text!r} in meta/info.json names a file for each episode, as datasets before v3.0 do; "
-                "convert it to v3.0 with LeRobot's converter first"
+                "convert it to v3.0 with `robotdata convert` first"
             )
         if fields != required or "{" in rest or "}" in rest:
             raise UnsafePath(f"path template {text!r}: want exactly the fields {', '.join(sorted(required))}")

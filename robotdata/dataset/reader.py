@@ -78,19 +78,19 @@ class DatasetFolder:
         root = Path(root)
         info = read_info(root)
         layout = Layout.of(root, info)
-        features = _features(root, info)
+        features = features_of(root, info)
         problems: list[str] = []
         tasks = _tasks(root, info, problems)
         task_problems = list(problems)
         sidecar = read_sidecar(root, problems)
         try:
-            episodes = episode_list.read_episodes(layout, info, features, _fps(root, info), sidecar, problems)
+            episodes = episode_list.read_episodes(layout, info, features, fps_of(root, info), sidecar, problems)
         except NotADataset as error:
             raise unfinished(root, info) or error from None
         return cls(
             root=root,
             info=info,
-            fps=_fps(root, info),
+            fps=fps_of(root, info),
             features=features,
             tasks=tasks,
             episodes=episodes,
@@ -283,7 +283,7 @@ def identity_of(root: Path) -> Identity:
     return Identity(stat.st_ino, stat.st_size, stat.st_mtime_ns)
 
 
-def _fps(root: Path, info: dict[str, Any]) -> int | float:
+def fps_of(root: Path, info: dict[str, Any]) -> int | float:
     """Return the rate in Hz. Raises NotADataset if it is invalid."""
     fps = info.get("fps")
     if isinstance(fps, bool) or not isinstance(fps, int | float) or not 0 < fps <= 1000:
@@ -291,7 +291,7 @@ def _fps(root: Path, info: dict[str, Any]) -> int | float:
     return int(fps) if fps == int(fps) else fps
 
 
-def _features(root: Path, info: dict[str, Any]) -> Features:
+def features_of(root: Path, info: dict[str, Any]) -> Features:
     """Return the features, with the default ones. Raises NotADataset if one is invalid."""
     features = info.get("features")
     if not isinstance(features, dict) or not features:

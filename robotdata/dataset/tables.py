@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 
 from robotdata.dataset.bounds import RowBudget, read_bounded
 from robotdata.dataset.errors import DamagedFile, FeatureError, UnsafePath
-from robotdata.dataset.features import TEXT_DTYPES, Feature, is_video, size_of
+from robotdata.dataset.features import TEXT_DTYPES, Feature, is_image, is_video, size_of
 from robotdata.dataset.footer import read_footer, remember
 from robotdata.dataset.layout import contained
 from robotdata.files import open_real
 
 LFS = b"version https://git-lfs"
+_IMAGE: Any = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 _TASKS_PANDAS = {
     "index_columns": ["task"],
     "column_indexes": [],
@@ -38,17 +39,17 @@ _TASKS_PANDAS = {
 }
 
 
-def data_schema(features: Mapping[str, Feature]) -> pa.Schema:
+def data_schema(features: Mapping[str, Feature], *, images: bool = False) -> pa.Schema:
     """Return the schema of the data files for completed `features`, with the metadata of the `datasets` library.
 
-    Raises FeatureError for images in Parquet, because new episodes are written with video only.
+    Raises FeatureError for images in Parquet unless `images`, because recorded episodes are written with video only.
     """
     fields: list[Any] = []
     described: dict[str, Any] = {}
     for key, feature in features.items():
         if is_video(feature):
             continue
-        kind, description = _column_type(key, feature)
+        kind, description = (_IMAGE, {"_type": "Image"}) if images and is_image(feature) else _column_type(key, feature)
         fields.append(pa.field(key, kind))
         described[key] = description
     return pa.schema(fields, metadata={b"huggingface": json.dumps({"info": {"features": described}}).encode()})
@@ -65,8 +66,8 @@ def data_table(schema: pa.Schema, columns: Mapping[str, Any]) -> pa.Table:
             arrays.append(pa.FixedSizeListArray.from_arrays(numbers, field.type.list_size).cast(field.type))
         elif pa.types.is_list(field.type):
             arrays.append(pa.array(np.asarray(values).tolist(), field.type))
-        elif pa.types.is_string(field.type):
-            arrays.append(pa.array(list(values), pa.string()))
+        elif pa.types.is_string(field.type) or pa.types.is_struct(field.type):
+            arrays.append(pa.array(list(values), field.type))
         else:
             arrays.append(pa.array(np.asarray(values).reshape(-1), field.type))
     return pa.Table.from_arrays(arrays, schema=schema)

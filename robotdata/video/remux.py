@@ -105,6 +105,19 @@ def join_videos(
     return JoinedVideo(Path(out), total, starts, plain_rate(rate), float(total / rate), size_bytes)
 
 
+def check_segment(segment: Segment, *, fps: int | float | Fraction) -> PacketIndex:
+    """Return the index of a file whose segment `join_videos` can copy into a file of this rate.
+
+    Raises SegmentMismatchError if its rate is another one, NotAKeyframeError if the range needs other packets,
+    JoinError if it is longer than the file, and the errors of reading.
+    """
+    index, rate = index_video(Path(segment.path)), exact_rate(fps)
+    run = _run(segment, index)
+    _same_parameters(index, index, rate)
+    _on_the_grid(run, rate)
+    return index
+
+
 def cut_video(
     path: Path | str,
     first: int,

@@ -42,7 +42,7 @@ def check_derived(dataset: DatasetFolder, report: Report, stored: StoredStats) -
         limit = 1.0 if colours else None
         stats_by_episode = {index: _arrays(stats.get(key, {})) for index, stats in stored.items()}
         for index, stat in sorted(stats_by_episode.items()):
-            wrong = _disorder(stat, limit)
+            wrong = disorder(stat, limit)
             if colours and wrong is None and overflown(stat):
                 without_spread[key] = without_spread.get(key, 0) + 1
             elif colours and wrong is None:
@@ -59,7 +59,7 @@ def check_derived(dataset: DatasetFolder, report: Report, stored: StoredStats) -
             total_stat, parts = _arrays(total), list(stats_by_episode.values())
             camera = is_video(dataset.features[key])
             wrong = (
-                _disorder(total_stat, limit)
+                disorder(total_stat, limit)
                 or _apart(total_stat, parts, camera)
                 or _astray(dataset, key, total_stat, parts)
             )
@@ -106,7 +106,7 @@ def _prefix(key: str) -> str:
     return f"statistics of {key}: "
 
 
-def _disorder(stat: Stat, most: float | None) -> str | None:
+def disorder(stat: Mapping[str, NDArray[np.float64]], most: float | None) -> str | None:
     """Return what no data can have, or None. `most` is the greatest possible value."""
     sides = [stat[name] for name in ("min", *QUANTILES, "max") if name in stat]
     names = [name for name in ("min", *QUANTILES, "max") if name in stat]

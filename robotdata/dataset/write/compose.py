@@ -12,8 +12,7 @@ from robotdata.dataset.write.compose_meta import write_meta
 from robotdata.dataset.write.compose_rows import write_rows
 from robotdata.dataset.write.compose_videos import write_videos
 from robotdata.dataset.write.draft import Draft
-from robotdata.dataset.write.episode_refs import Plan, fill_columns
-from robotdata.dataset.write.new_episode import to_blame
+from robotdata.dataset.write.episode_refs import Plan
 from robotdata.dataset.write.next_state import Origin, Tasks, check_next
 
 
@@ -28,9 +27,6 @@ def compose(
     """
     draft = Draft(folder, plan.base, dict(info))
     steps.step()
-    for part in plan.new:
-        with to_blame(part.source):
-            fill_columns(plan, part)
     if plan.tasks.texts != (plan.base.tasks if plan.base else None):
         draft.write_tasks(plan.tasks)
     write_rows(plan, draft)

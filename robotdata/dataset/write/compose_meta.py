@@ -37,8 +37,9 @@ def write_meta(plan: Plan, draft: Draft, made_by: Mapping[str, Any], videos: Map
     # If no stored episode changed, the old total covers episodes without statistics of their own.
     fallback, rows = ({}, 0) if plan.edited else (old_stats, before)
     totals = episode_table.aggregate(table, plan.features, fallback, rows)
-    splits, notes = mapped_splits(
-        draft.info.get("splits"), before, [part.old.index for part in plan.stored], len(plan.new)
+    kept = [part.old.index for part in plan.stored]
+    splits, notes = (
+        (plan.splits, []) if plan.imported else mapped_splits(draft.info.get("splits"), before, kept, len(plan.new))
     )
     if base and before and (plan.new or len(plan.stored) < before or any(part.trimmed for part in plan.stored)):
         notes += stale_notes(base.root, base.info, plan.features, old_stats, totals)
@@ -138,8 +139,8 @@ def _sidecar(plan: Plan, made_by: Mapping[str, Any]) -> Sidecar:
     entries = [_entry(part) if plan.edited else _untouched(part) for part in plan.stored]
     entries += [{**part.source.extra, "uuid": part.source.uuid, "length": part.length} for part in plan.new]
     more = {**old.more, "made_by": dict(made_by)}
-    if plan.new and ACTION in plan.features:
-        more[RECORDED_ACTION] = plan.new[0].source.recorded_action
+    if plan.new and ACTION in plan.features and (action := plan.new[0].source.recorded_action):
+        more[RECORDED_ACTION] = action
     return Sidecar(old.revision + 1, entries, more)
 
 

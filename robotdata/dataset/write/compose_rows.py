@@ -16,13 +16,13 @@ import pyarrow as pa
 from robotdata.dataset import stats
 from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import EditError
-from robotdata.dataset.features import NUMERIC_DTYPES
+from robotdata.dataset.features import NUMERIC_DTYPES, is_camera, is_video
 from robotdata.dataset.layout import next_file
 from robotdata.dataset.tables import ParquetFile, data_schema, data_table, open_parquet
 from robotdata.dataset.write import episode_table
 from robotdata.dataset.write.data_files import DataWriter, episode_tables
 from robotdata.dataset.write.draft import Draft
-from robotdata.dataset.write.episode_refs import Plan, Stored
+from robotdata.dataset.write.episode_refs import New, Plan, Stored, new_columns
 from robotdata.dataset.write.new_episode import to_blame
 from robotdata.files.trees import link_or_copy
 
@@ -160,29 +160,28 @@ def _renumbered(plan: Plan, table: pa.Table, part: Stored, before: int) -> pa.Ta
 
 
 def _write_new(plan: Plan, draft: Draft, last: FileMove | None) -> None:
-    """Write the rows and statistics of new episodes."""
-    schema = data_schema(plan.features)
-    tables = []
-    for part in plan.new:
-        with to_blame(part.source):
-            tables.append(data_table(schema, part.columns))
+    """Write the rows and statistics of new episodes, one after the other, so that memory holds the rows of one."""
+    schema = data_schema(plan.features, images=plan.imported)
     with DataWriter(schema, draft.data_path, draft.data_limit, draft.chunks_size) as writer:
-        if last is not None:
-            last_path = last.path if last.stays else draft.layout.data_file(*last.new)
-            writer.continue_file(last_path, *last.new, tables[0])
-        for part, table in zip(plan.new, tables, strict=True):
+        for number, part in enumerate(plan.new):
+            with to_blame(part.source):
+                columns = new_columns(plan, part)
+                table = data_table(schema, columns)
+                part.row |= episode_table.stats_columns(_stats(plan, part, columns))
+            if last is not None and number == 0:
+                last_path = last.path if last.stays else draft.layout.data_file(*last.new)
+                writer.continue_file(last_path, *last.new, table)
             part.row["data/chunk_index"], part.row["data/file_index"] = writer.add(table)
-    for part in plan.new:
-        with to_blame(part.source):
-            part.row |= episode_table.stats_columns(_stats(plan, part.columns))
 
 
-def _stats(plan: Plan, columns: Mapping[str, Any]) -> dict[str, stats.Stat]:
-    """Return the statistics of the numeric features."""
+def _stats(plan: Plan, part: New, columns: Mapping[str, Any]) -> dict[str, stats.Stat]:
+    """Return the statistics of the numeric features, and those given of images inside the Parquet files."""
     result = {}
     for key, feature in plan.features.items():
         if feature["dtype"] in NUMERIC_DTYPES:
             values = columns["frame_index"] / plan.fps if key == "timestamp" else columns[key]
             if (stat := episode_table.feature_stats(feature, np.asarray(values))) is not None:
                 result[key] = stat
+        elif is_camera(feature) and not is_video(feature):
+            result[key] = stats.from_json(part.source.camera_stats[key])
     return result

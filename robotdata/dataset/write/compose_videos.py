@@ -7,6 +7,7 @@ encoded.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from robotdata.dataset import stats
@@ -83,7 +84,7 @@ def _cut(plan: Plan, move: FileMove, key: str, target: Path) -> list[int]:
 
 def _write_new(plan: Plan, draft: Draft, key: str, moves: Sequence[FileMove]) -> None:
     """Append the videos of new episodes."""
-    placer = Placer(plan.fps, draft.video_limit, draft.chunks_size)
+    placer = Placer(plan.fps, draft.video_limit, draft.chunks_size, link=not plan.imported)
     if moves:
         last = max(moves, key=lambda move: move.new)
         # Do not append to a file that is being cut: its packets would be read while it is written.
@@ -111,6 +112,8 @@ def _piece(plan: Plan, part: New, key: str) -> Piece:
             f"episode {uuid}: its video of {key} is {size[0]}x{size[1]}, "
             f"the dataset has {expected[0]}x{expected[1]}; record with the dataset's size, or into another dataset"
         )
+    if plan.imported and piece.frames > part.length:
+        return replace(piece, frames=part.length)
     if piece.frames != part.length:
         raise CommitError(
             f"episode {uuid} has {part.length} rows, its video of {key} {piece.frames} frames; encode it again"

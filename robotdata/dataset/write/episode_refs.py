@@ -80,10 +80,9 @@ class Stored(Part):
 
 @dataclass(slots=True, kw_only=True)
 class New(Part):
-    """A new episode. `columns`: every feature but cameras, each (length, ...), in its declared dtype."""
+    """A new episode."""
 
     source: NewEpisode
-    columns: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -91,7 +90,9 @@ class Plan:
     """The next state before any file is written: its episodes in order, the stored ones first.
 
     `unread`: why the rows of an episode cannot be read, by its current number. `edited`: whether a stored episode is
-    dropped, trimmed or relabelled.
+    dropped, trimmed or relabelled. `imported`: the new episodes come from a dataset of another version. Then their
+    videos are copied and never linked, are cut where they are longer than the rows, and images inside Parquet files are
+    written; `splits` are those of info.json.
     """
 
     base: DatasetFolder | None
@@ -102,6 +103,8 @@ class Plan:
     tasks: TaskPlan
     unread: Mapping[int, str]
     edited: bool
+    imported: bool = False
+    splits: Any = None
 
     @property
     def parts(self) -> list[Part]:
@@ -151,17 +154,20 @@ def plan_parts(base: DatasetFolder | None, features: Features, fps: float, refs:
     return plan
 
 
-def fill_columns(plan: Plan, part: New) -> None:
-    """Set all columns of a new episode in their declared dtypes. Raises numpy's errors for values of another type."""
+def new_columns(plan: Plan, part: New) -> dict[str, Any]:
+    """Return all columns of a new episode, each (length, ...), in its declared dtype; images as lists of objects.
+
+    Raises numpy's errors for values of another type.
+    """
     columns: dict[str, Any] = {}
     for key, feature in plan.features.items():
-        if feature["dtype"] == "string":
+        if feature["dtype"] in ("string", "image"):
             columns[key] = list(part.source.columns[key])
         elif feature["dtype"] in NUMERIC_DTYPES and key not in DEFAULT_FEATURES:
             values = np.asarray(part.source.columns[key]).astype(feature["dtype"])
             columns[key] = values.reshape(-1, *feature["shape"]) if len(feature["shape"]) > 1 else values
     frame = np.arange(part.length, dtype=np.int64)
-    part.columns = columns | {
+    return columns | {
         "timestamp": (frame / plan.fps).astype(np.float32),
         "frame_index": frame,
         "episode_index": np.full(part.length, part.index, np.int64),

@@ -26,7 +26,7 @@ class NewEpisode:
     `tasks`: one text, or one per row. `columns`: every feature but cameras and the five defaults, (length,) or (length,
     d). `videos`: for each camera an MP4 of exactly `length` frames. `camera_stats`: its statistics. `camera_info`: the
     `info` of its feature, read from the file if missing. `extra`: stored in the sidecar (verdict, labels and others).
-    `recorded_action`: which of a tick's two actions the column `action` holds, SENT or REQUESTED.
+    `recorded_action`: which of a tick's two actions the column `action` holds, SENT or REQUESTED; empty if unknown.
     """
 
     uuid: str

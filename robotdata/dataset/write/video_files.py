@@ -65,7 +65,8 @@ class Group:
 class Placer:
     """Distributes the pieces of one camera over files. `write` then writes new and extended files."""
 
-    def __init__(self, fps: float, limit_bytes: int, chunks_size: int) -> None:
+    def __init__(self, fps: float, limit_bytes: int, chunks_size: int, *, link: bool = True) -> None:
+        self._link = link
         self._fps = fps
         self._limit = limit_bytes
         self._chunks_size = chunks_size
@@ -101,7 +102,7 @@ class Placer:
             if group.kept and len(group.pieces) < 2:
                 continue
             path = path_of(group.chunk, group.file)
-            write_pieces(group.pieces, path, self._fps)
+            write_pieces(group.pieces, path, self._fps, link=self._link)
             written.append(path)
         return written
 
@@ -124,7 +125,8 @@ def piece_of(path: Path, first_frame: int = 0, frames: int | None = None) -> Pie
 def same_parameters(first: PacketIndex, second: PacketIndex) -> bool:
     """Return whether packets of both may lie in one file."""
     return all(
-        getattr(first, name) == getattr(second, name) for name in ("codec", "width", "height", "pix_fmt", "extradata")
+        getattr(first, name) == getattr(second, name)
+        for name in ("codec", "width", "height", "pix_fmt", "extradata", "display_matrix")
     )
 
 
@@ -134,9 +136,9 @@ def on_grid(index: PacketIndex, fps: float) -> bool:
     return bool(np.all(np.abs(times - np.arange(len(times)) / fps) < _GRID_S))
 
 
-def write_pieces(pieces: Sequence[Piece], path: Path, fps: float) -> None:
-    """Write `pieces` to `path`, durably: by a link if it is one whole file, else by copying packets."""
-    if len(pieces) == 1 and pieces[0].whole:
+def write_pieces(pieces: Sequence[Piece], path: Path, fps: float, *, link: bool = True) -> None:
+    """Write `pieces` to `path`, durably: by a link if it is one whole file and `link`, else by copying packets."""
+    if link and len(pieces) == 1 and pieces[0].whole:
         link_or_copy(pieces[0].path, path)
         return
     segments = [Segment(piece.path, piece.first_frame, piece.frames) for piece in pieces]
