@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -290,3 +291,55 @@ def packets_of(root: Path) -> set[bytes]:
         with av.open(str(path)) as container:
             found |= {bytes(packet) for packet in container.demux(video=0) if packet.size}
     return found
+
+
+def with_odd_columns(root: Path) -> None:
+    """Add a matrix, LeRobot's language columns and a column that no feature declares, as other programs do."""
+    info = json.loads((root / "meta/info.json").read_text())
+    info["features"]["observation.grid"] = {"dtype": "float32", "shape": [2, 3], "names": None}
+    info["features"]["language_persistent"] = {"dtype": "language", "shape": [1], "names": None}
+    (root / "meta/info.json").write_text(json.dumps(info))
+    spoken = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string()), ("timestamp", pa.float32())]))
+    for path in root.glob("data/*/*.parquet"):
+        table = pq.read_table(path)
+        numbers = table.column("index").to_pylist()
+        added = {
+            "observation.grid": pa.array([[[n, 1, 2], [3, 4, 5]] for n in numbers], pa.list_(pa.list_(pa.float32()))),
+            "language_persistent": pa.array(
+                [[{"role": "user", "content": f"say {n}", "timestamp": n / 30}] for n in numbers], spoken
+            ),
+            "somebodys.column": pa.array([f"row {n}" for n in numbers]),
+        }
+        for name, values in added.items():
+            table = table.append_column(name, values)
+        pq.write_table(table, path)
+    path = next((root / "meta/episodes").rglob("*.parquet"))
+    table = pq.read_table(path)
+    pq.write_table(table.append_column("mood", pa.array([f"mood {n}" for n in range(table.num_rows)])), path)
+
+
+def test_columns_of_every_kind_go_through(six: Bench) -> None:
+    with_odd_columns(six.root)
+    part, rest, whole = (six.root.with_name(name) for name in ("part", "rest", "whole"))
+    split(six.root, {part: [1, 4], rest: [0, 2, 3, 5]}, {part: where(part), rest: where(rest)})
+    merge([part, rest], whole, where(whole))
+    rows = pa.concat_tables([pq.read_table(path) for path in sorted(whole.glob("data/*/*.parquet"))]).to_pylist()
+    starts = np.cumsum([0, *LENGTHS])
+    old = [int(starts[n]) + tick for n in (1, 4, 0, 2, 3, 5) for tick in range(LENGTHS[n])]
+    assert [row["index"] for row in rows] == list(range(sum(LENGTHS)))
+    for row, n in zip(rows, old, strict=True):
+        assert row["observation.grid"] == [[n, 1, 2], [3, 4, 5]]
+        assert row["language_persistent"][0]["content"] == f"say {n}"
+        assert row["somebodys.column"] == f"row {n}"
+    episodes = pq.read_table(next((whole / "meta/episodes").rglob("*.parquet")))
+    assert episodes.column("mood").to_pylist() == [f"mood {n}" for n in (1, 4, 0, 2, 3, 5)]
+    assert shown(whole) == [expected(n, LENGTHS[n]) for n in (1, 4, 0, 2, 3, 5)]
+
+
+def test_a_column_that_one_of_them_lacks_is_a_difference(six: Bench) -> None:
+    other = six.root.with_name("other")
+    duplicate(six.root, other, where(other))
+    with_odd_columns(other)
+    names = Names({"observation.grid": None, "language_persistent": None})
+    with pytest.raises(CannotJoin, match=r"column somebodys\.column: a column there, missing here"):
+        copy_episodes(other, [0], six.root, Where(**six.places), names=names)
