@@ -16,6 +16,7 @@ HELP = """usage: robotdata COMMAND [OPTIONS]
   signin     print a one-use sign-in link
   token      print a new API token
   verify     check a dataset against its format
+  edit       split, merge, copy, trim or relabel a dataset
   recover    update the database from the folders after a crash
   rebuild    rebuild the database from the folders
   --version  print the version
