@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from robotdata.dataset.errors import DatasetBusy
@@ -36,6 +36,18 @@ def dataset_lock(root: Path, *, wait_s: float = 0.0) -> Iterator[None]:
     finally:
         held_by_thread.discard(real)
         os.close(handle)
+
+
+@contextmanager
+def dataset_locks(roots: Iterable[Path], *, wait_s: float = 0.0) -> Iterator[None]:
+    """Hold the locks of several datasets. They are taken in one order by everybody, so that nobody waits in a circle.
+
+    Raises DatasetBusy, as `dataset_lock` does.
+    """
+    with ExitStack() as stack:
+        for root in sorted({root.resolve() for root in roots}):
+            stack.enter_context(dataset_lock(root, wait_s=wait_s))
+        yield
 
 
 def lock_path(root: Path) -> Path:

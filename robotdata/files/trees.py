@@ -58,6 +58,19 @@ def unlink_from_others(folder: Path) -> None:
         write_new_bytes(path, data)
 
 
+def own_copy(path: Path) -> None:
+    """Replace a hard link to a file by a durable copy of the file with the same times, so that no other link sees it.
+
+    A file with one name is left alone.
+    """
+    if path.is_symlink() or path.stat().st_nlink < 2:
+        return
+    copy = path.with_name(f".{path.name}.copy")
+    shutil.copy2(path, copy)
+    sync_path(copy)
+    copy.rename(path)
+
+
 def remove_tree(folder: Path) -> None:
     """Remove a folder and its content. A folder that does not exist is no error."""
     if folder.exists():

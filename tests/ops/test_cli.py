@@ -31,7 +31,7 @@ def test_it_lists_its_commands_and_its_version() -> None:
     assert helped.returncode == 0
     assert all(
         f"  {name} " in helped.stdout
-        for name in ("run", "rig", "station", "signin", "token", "verify", "recover", "rebuild")
+        for name in ("run", "rig", "station", "signin", "token", "verify", "edit", "recover", "rebuild")
     )
     assert run("-m", "robotdata").returncode == 2
     assert run("-m", "robotdata", "--version").stdout.startswith("robotdata ")

@@ -1,8 +1,8 @@
-"""Build a dataset's next state from references to episodes. Commit, edit, trim and relabel all use it."""
+"""Build a dataset's next state from references to episodes. Commit, edit, copy, split and merge use it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ def compose(
         videos[key] = write_videos(plan, draft, key)
         steps.step()
     write_meta(plan, draft, made_by, videos)
-    draft.add_notes(check_next(draft.root, plan.base, _origins(plan), plan.changed))
+    draft.add_notes(check_next(draft.root, plan.base, _origins(plan), plan.changed, _others(plan)))
     steps.step()
 
 
@@ -50,7 +50,15 @@ def _origins(plan: Plan) -> list[Origin]:
         elif part.numbers is not None and plan.base is not None:
             tasks = Tasks.of(plan.base, part.numbers)
         origins.append(Origin(part.old.index, tasks))
-    for new in plan.new:
-        if new.tasks is not None:
-            origins.append(Origin(None, Tasks(plan.tasks.texts, new.tasks), new.source.uuid))
+    for added in plan.added:
+        if added.tasks is not None:
+            origins.append(Origin(None, Tasks(plan.tasks.texts, added.tasks), added.source.uuid))
     return origins
+
+
+def _others(plan: Plan) -> list[tuple[Path, Collection[int]]]:
+    """Return the other datasets of which episodes are copied, with their numbers there."""
+    numbers: dict[Path, list[int]] = {}
+    for part in plan.brought:
+        numbers.setdefault(part.source.dataset.root, []).append(part.source.episode.index)
+    return list(numbers.items())

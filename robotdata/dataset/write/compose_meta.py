@@ -16,9 +16,10 @@ from robotdata.dataset.annotations import planned_of
 from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.sidecar import RECORDED_ACTION, Sidecar
 from robotdata.dataset.write import episode_table
+from robotdata.dataset.write.brought import brought_rows
 from robotdata.dataset.write.camera_info import restated
 from robotdata.dataset.write.draft import Draft, counted_info
-from robotdata.dataset.write.episode_refs import Plan, Stored
+from robotdata.dataset.write.episode_refs import Part, Plan, Stored
 from robotdata.dataset.write.splits import mapped_splits
 from robotdata.dataset.write.stale import carried_stats, stale_notes
 from robotdata.dataset.write.trims import row_columns, shifted_marks, trimmed_stats
@@ -39,9 +40,9 @@ def write_meta(plan: Plan, draft: Draft, made_by: Mapping[str, Any], videos: Map
     totals = episode_table.aggregate(table, plan.features, fallback, rows)
     kept = [part.old.index for part in plan.stored]
     splits, notes = (
-        (plan.splits, []) if plan.imported else mapped_splits(draft.info.get("splits"), before, kept, len(plan.new))
+        (plan.splits, []) if plan.imported else mapped_splits(draft.info.get("splits"), before, kept, len(plan.added))
     )
-    if base and before and (plan.new or len(plan.stored) < before or any(part.trimmed for part in plan.stored)):
+    if base and before and (plan.added or len(plan.stored) < before or any(part.trimmed for part in plan.stored)):
         notes += stale_notes(base.root, base.info, plan.features, old_stats, totals)
     info = draft.info
     if plan.edited:
@@ -58,18 +59,10 @@ def _episode_table(plan: Plan) -> pa.Table:
     tables = []
     if plan.stored and plan.base is not None:
         tables.append(_stored_table(plan, plan.base, schema))
+    if plan.brought:
+        tables += _brought_tables(plan, schema)
     if plan.new or not tables:
-        rows = [
-            {
-                "episode_index": part.index,
-                "tasks": part.texts,
-                "length": part.length,
-                "dataset_from_index": part.first_row,
-                "dataset_to_index": part.first_row + part.length,
-                **part.row,
-            }
-            for part in plan.new
-        ]
+        rows = [_values(part) for part in plan.new]
         tables.append(episode_table.new_table(rows, schema))
     return tables[0] if len(tables) == 1 else pa.concat_tables(tables, promote_options="default")
 
@@ -87,22 +80,35 @@ def _stored_table(plan: Plan, base: DatasetFolder, schema: pa.Schema) -> pa.Tabl
     table = episode_table.with_values(table, _changed_values(plan), fill_missing=True)
     counted = "stats/index/min" in table.column_names and not table.column("stats/index/min").null_count
     if counted:
-        table = episode_table.with_values(table, _bookkeeping(plan))
+        table = episode_table.with_values(table, _bookkeeping(plan.stored))
     return episode_table.with_values(table, _trimmed_values(plan, base))
+
+
+def _brought_tables(plan: Plan, schema: pa.Schema) -> list[pa.Table]:
+    """Return the rows of episodes of other datasets, with the values that their new place changes."""
+    tables, done = [], 0
+    for table in brought_rows(plan.brought, schema):
+        parts = plan.brought[done : done + table.num_rows]
+        done += table.num_rows
+        table = episode_table.with_values(table, dict(enumerate(map(_values, parts))), fill_missing=True)
+        tables.append(episode_table.with_values(table, _bookkeeping(parts, always=True), fill_missing=True))
+    return tables
 
 
 def _changed_values(plan: Plan) -> dict[int, dict[str, Any]]:
     """Return, by row of the table of episodes, the values that an edit changes."""
+    return {row: _values(part) for row, part in enumerate(plan.stored)}
+
+
+def _values(part: Part) -> dict[str, Any]:
+    """Return what the table of episodes says of an episode except its statistics, unless they are new."""
     return {
-        row: {
-            "episode_index": part.index,
-            "tasks": part.texts,
-            "length": part.length,
-            "dataset_from_index": part.first_row,
-            "dataset_to_index": part.first_row + part.length,
-            **part.row,
-        }
-        for row, part in enumerate(plan.stored)
+        "episode_index": part.index,
+        "tasks": part.texts,
+        "length": part.length,
+        "dataset_from_index": part.first_row,
+        "dataset_to_index": part.first_row + part.length,
+        **part.row,
     }
 
 
@@ -116,15 +122,18 @@ def _trimmed_values(plan: Plan, base: DatasetFolder) -> dict[int, dict[str, Any]
     return values
 
 
-def _bookkeeping(plan: Plan) -> dict[int, dict[str, Any]]:
-    """Return, by row of the table, the statistics of index, episode_index and task_index after an edit."""
+def _bookkeeping(parts: Sequence[Part], *, always: bool = False) -> dict[int, dict[str, Any]]:
+    """Return, by row of the table, the statistics of index, episode_index and task_index after an edit.
+
+    Those of task_index are set where rows have changed, or `always`.
+    """
     by_row = {}
-    for row, part in enumerate(plan.stored):
+    for row, part in enumerate(parts):
         stats_of_row = {
             "index": _shifted(_counting(part.length), part.first_row),
             "episode_index": _constant(part.index, part.length),
         }
-        if part.tasks is not None and part.moved:
+        if part.tasks is not None and (always or (isinstance(part, Stored) and part.moved)):
             values = np.unique(part.tasks)
             only_one = len(values) == 1
             stat = _constant(int(values[0]), part.length) if only_one else stats.numeric_stats(part.tasks)
@@ -137,7 +146,7 @@ def _sidecar(plan: Plan, made_by: Mapping[str, Any]) -> Sidecar:
     """Return the sidecar of the next state."""
     old = plan.base.sidecar if plan.base else Sidecar()
     entries = [_entry(part) if plan.edited else _untouched(part) for part in plan.stored]
-    entries += [{**part.source.extra, "uuid": part.source.uuid, "length": part.length} for part in plan.new]
+    entries += [{**part.source.extra, "uuid": part.source.uuid, "length": part.length} for part in plan.added]
     more = {**old.more, "made_by": dict(made_by)}
     if plan.new and ACTION in plan.features and (action := plan.new[0].source.recorded_action):
         more[RECORDED_ACTION] = action

@@ -5,8 +5,9 @@ Unchanged files are linked, rows with changed numbers are copied, and new rows a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,10 @@ from robotdata.dataset.features import NUMERIC_DTYPES, is_camera, is_video
 from robotdata.dataset.layout import next_file
 from robotdata.dataset.tables import ParquetFile, data_schema, data_table, open_parquet
 from robotdata.dataset.write import episode_table
+from robotdata.dataset.write.brought import brought_tables
 from robotdata.dataset.write.data_files import DataWriter, episode_tables
 from robotdata.dataset.write.draft import Draft
-from robotdata.dataset.write.episode_refs import New, Plan, Stored, new_columns
+from robotdata.dataset.write.episode_refs import Brought, New, Plan, Stored, new_columns
 from robotdata.dataset.write.new_episode import to_blame
 from robotdata.files.trees import link_or_copy
 
@@ -91,7 +93,7 @@ def plan_moves(
 def write_rows(plan: Plan, draft: Draft) -> None:
     """Write all data files. Set in each part's `row` where its rows are, and for new episodes their statistics."""
     moves = _write_stored(plan, draft)
-    if plan.new:
+    if plan.added:
         _write_new(plan, draft, max(moves, key=lambda move: move.new, default=None))
 
 
@@ -160,18 +162,37 @@ def _renumbered(plan: Plan, table: pa.Table, part: Stored, before: int) -> pa.Ta
 
 
 def _write_new(plan: Plan, draft: Draft, last: FileMove | None) -> None:
-    """Write the rows and statistics of new episodes, one after the other, so that memory holds the rows of one."""
-    schema = data_schema(plan.features, images=plan.imported)
+    """Write the rows of added episodes one after the other, so that memory holds the rows of one."""
+    schema = _schema(plan)
+    tables = chain(_new_tables(plan, schema), brought_tables(plan.brought, schema))
     with DataWriter(schema, draft.data_path, draft.data_limit, draft.chunks_size) as writer:
-        for number, part in enumerate(plan.new):
-            with to_blame(part.source):
-                columns = new_columns(plan, part)
-                table = data_table(schema, columns)
-                part.row |= episode_table.stats_columns(_stats(plan, part, columns))
+        for number, (part, table) in enumerate(tables):
             if last is not None and number == 0:
                 last_path = last.path if last.stays else draft.layout.data_file(*last.new)
                 writer.continue_file(last_path, *last.new, table)
             part.row["data/chunk_index"], part.row["data/file_index"] = writer.add(table)
+
+
+def _schema(plan: Plan) -> pa.Schema:
+    """Return the columns of added rows: the declared ones; for rows of other datasets those of the stored rows."""
+    if not plan.brought:
+        return data_schema(plan.features, images=plan.imported)
+    for part in reversed(plan.stored):
+        path = part.old.data_file
+        if path is not None and path.is_file():
+            with open_parquet(path) as file:
+                return file.schema_arrow
+    return data_schema(plan.features)
+
+
+def _new_tables(plan: Plan, schema: pa.Schema) -> Iterator[tuple[New | Brought, pa.Table]]:
+    """Yield new episodes with their rows; their statistics are added to their entries."""
+    for part in plan.new:
+        with to_blame(part.source):
+            columns = new_columns(plan, part)
+            table = data_table(schema, columns)
+            part.row |= episode_table.stats_columns(_stats(plan, part, columns))
+        yield part, table
 
 
 def _stats(plan: Plan, part: New, columns: Mapping[str, Any]) -> dict[str, stats.Stat]:

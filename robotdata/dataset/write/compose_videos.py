@@ -15,6 +15,7 @@ from robotdata.dataset.episode_list import EpisodeInfo, file_problem
 from robotdata.dataset.errors import CommitError, EditError
 from robotdata.dataset.features import frame_size
 from robotdata.dataset.write import episode_table
+from robotdata.dataset.write.brought import brought_piece
 from robotdata.dataset.write.compose_rows import FileMove, Place, plan_moves, sources_of
 from robotdata.dataset.write.draft import Draft
 from robotdata.dataset.write.episode_refs import New, Part, Plan, Stored
@@ -22,6 +23,7 @@ from robotdata.dataset.write.new_episode import to_blame
 from robotdata.dataset.write.video_files import Piece, Placer, piece_of, write_pieces
 from robotdata.files.trees import link_or_copy
 from robotdata.video.errors import VideoError
+from robotdata.video.index import PacketIndex
 
 
 def write_videos(plan: Plan, draft: Draft, key: str) -> list[Path]:
@@ -31,7 +33,7 @@ def write_videos(plan: Plan, draft: Draft, key: str) -> list[Path]:
     video of a new one does not fit.
     """
     moves = _write_stored(plan, draft, key)
-    if plan.new:
+    if plan.added:
         _write_new(plan, draft, key, moves)
     return [draft.layout.video_file(key, *move.new) for move in moves if not file_problem(move.path)]
 
@@ -83,7 +85,7 @@ def _cut(plan: Plan, move: FileMove, key: str, target: Path) -> list[int]:
 
 
 def _write_new(plan: Plan, draft: Draft, key: str, moves: Sequence[FileMove]) -> None:
-    """Append the videos of new episodes."""
+    """Append the videos of new episodes, or the frames of episodes of other datasets."""
     placer = Placer(plan.fps, draft.video_limit, draft.chunks_size, link=not plan.imported)
     if moves:
         last = max(moves, key=lambda move: move.new)
@@ -96,6 +98,10 @@ def _write_new(plan: Plan, draft: Draft, key: str, moves: Sequence[FileMove]) ->
             stat = stats.from_json(part.source.camera_stats[key])
         _set_place(plan, part, key, (location.chunk, location.file), location.first_frame)
         part.row |= episode_table.stats_columns({key: stat})
+    indexes: dict[Path, PacketIndex] = {}
+    for other in plan.brought:
+        location = placer.add(brought_piece(other, key, indexes))
+        _set_place(plan, other, key, (location.chunk, location.file), location.first_frame)
     placer.write(lambda chunk, file: draft.video_path(key, chunk, file))
 
 

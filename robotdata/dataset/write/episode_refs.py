@@ -13,6 +13,7 @@ from robotdata.dataset.errors import EditError
 from robotdata.dataset.features import DEFAULT_FEATURES, NUMERIC_DTYPES, Features
 from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.tasks import Numbers, TaskPlan, plan_tasks, row_numbers, texts_of
+from robotdata.dataset.write.brought import BroughtRef, row_texts
 from robotdata.dataset.write.new_episode import NewEpisode, task_texts
 from robotdata.dataset.write.trims import Range
 
@@ -33,7 +34,7 @@ class NewRef:
     episode: NewEpisode
 
 
-EpisodeRef = StoredRef | NewRef
+EpisodeRef = StoredRef | NewRef | BroughtRef
 
 
 @dataclass(slots=True, kw_only=True)
@@ -85,9 +86,18 @@ class New(Part):
     source: NewEpisode
 
 
+@dataclass(slots=True, kw_only=True)
+class Brought(Part):
+    """An episode of another dataset."""
+
+    source: BroughtRef
+
+
 @dataclass
 class Plan:
     """The next state before any file is written: its episodes in order, the stored ones first.
+
+    The others are new ones, or those of other datasets; never both.
 
     `unread`: why the rows of an episode cannot be read, by its current number. `edited`: whether a stored episode is
     dropped, trimmed or relabelled. `imported`: the new episodes come from a dataset of another version. Then their
@@ -100,6 +110,7 @@ class Plan:
     fps: float
     stored: list[Stored]
     new: list[New]
+    brought: list[Brought]
     tasks: TaskPlan
     unread: Mapping[int, str]
     edited: bool
@@ -109,7 +120,12 @@ class Plan:
     @property
     def parts(self) -> list[Part]:
         """All episodes of the next state."""
-        return [*self.stored, *self.new]
+        return [*self.stored, *self.new, *self.brought]
+
+    @property
+    def added(self) -> list[New | Brought]:
+        """The episodes that are not in the current state."""
+        return [*self.new, *self.brought]
 
     @property
     def frames(self) -> int:
@@ -119,7 +135,7 @@ class Plan:
     @property
     def changed(self) -> range:
         """The range from the first to the last episode whose rows differ from the current state."""
-        moved = [part.index for part in self.stored if part.moved] + [part.index for part in self.new]
+        moved = [part.index for part in self.stored if part.moved] + [part.index for part in self.added]
         return range(min(moved), len(self.parts)) if moved else range(0)
 
 
@@ -131,8 +147,9 @@ def plan_parts(base: DatasetFolder | None, features: Features, fps: float, refs:
     """
     stored_refs = [ref for ref in refs if isinstance(ref, StoredRef)]
     new_refs = [ref for ref in refs if isinstance(ref, NewRef)]
+    other_refs = [ref for ref in refs if isinstance(ref, BroughtRef)]
     order = [ref.episode.index for ref in stored_refs]
-    if list(refs) != [*stored_refs, *new_refs] or order != sorted(set(order)):
+    if list(refs) != [*stored_refs, *new_refs, *other_refs] or (new_refs and other_refs) or order != sorted(set(order)):
         raise ValueError("stored episodes come first, in their present order")
     numbers, unread = row_numbers(base, set(order)) if base else ({}, {})
     stored, first_row = _stored_parts(stored_refs, numbers)
@@ -142,6 +159,8 @@ def plan_parts(base: DatasetFolder | None, features: Features, fps: float, refs:
     )
     requested = [ref.task for ref in stored_refs if ref.task is not None]
     requested += [text for each in texts for text in dict.fromkeys(each)]
+    others = row_texts(other_refs)
+    requested += [text for named, _ in others for text in named]
     tasks = _plan_tasks(base, stored, requested, keep_all=bool(unread) or not edited)
     for part in stored:
         _set_tasks(base, tasks, part, numbers.get(part.old.index))
@@ -149,7 +168,11 @@ def plan_parts(base: DatasetFolder | None, features: Features, fps: float, refs:
     for ref, each in zip(new_refs, texts, strict=True):
         new.append(_new_part(ref.episode, each, tasks, len(stored) + len(new), first_row))
         first_row += ref.episode.length
-    plan = Plan(base, features, fps, stored, new, tasks, unread, edited)
+    brought: list[Brought] = []
+    for other, (named, codes) in zip(other_refs, others, strict=True):
+        brought.append(_brought_part(other, named, codes, tasks, len(stored) + len(brought), first_row))
+        first_row += other.length
+    plan = Plan(base, features, fps, stored, new, brought, tasks, unread, edited)
     _check_unread(plan)
     return plan
 
@@ -198,6 +221,14 @@ def _new_part(episode: NewEpisode, texts: Sequence[str], tasks: TaskPlan, index:
     rows = np.array(numbers * episode.length if len(numbers) == 1 else numbers, np.int64)
     named = list(dict.fromkeys(tasks.texts[number] for number in numbers))
     return New(index=index, first_row=first_row, length=episode.length, tasks=rows, texts=named, source=episode)
+
+
+def _brought_part(
+    ref: BroughtRef, named: Sequence[str], codes: Numbers, tasks: TaskPlan, index: int, first_row: int
+) -> Brought:
+    numbers = np.array([tasks.asked[text] for text in named], np.int64)[codes]
+    texts = list(dict.fromkeys(tasks.texts[tasks.asked[text]] for text in named))
+    return Brought(index=index, first_row=first_row, length=ref.length, tasks=numbers, texts=texts, source=ref)
 
 
 def _plan_tasks(

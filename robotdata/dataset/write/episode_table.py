@@ -51,7 +51,7 @@ def episode_schema(features: Features) -> pa.Schema:
 def old_table(dataset: DatasetFolder, schema: pa.Schema) -> pa.Table:
     """Return all episode rows of `dataset` in `schema`; unknown columns are kept at the end."""
     tables = [read_table(path, root=dataset.root) for path in sorted(dataset.root.glob(EPISODES_GLOB))]
-    parts = [_in_schema(table, schema) for table in tables]
+    parts = [in_schema(table, schema) for table in tables]
     return pa.concat_tables(parts, promote_options="default").replace_schema_metadata(None)
 
 
@@ -158,7 +158,8 @@ def with_values(
     return table
 
 
-def _in_schema(table: pa.Table, schema: pa.Schema) -> pa.Table:
+def in_schema(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Return `table` with the columns of `schema` first, nulls where it has none, and its own others at the end."""
     columns: dict[str, Any] = {}
     for field in schema:
         if field.name in table.column_names:

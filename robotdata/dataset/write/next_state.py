@@ -7,7 +7,7 @@ existed before and is not worse does not prevent the edit; it becomes a note.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,10 +64,17 @@ class Origin:
     uuid: str = ""
 
 
-def check_next(root: Path, base: DatasetFolder | None, origins: Sequence[Origin], changed: range) -> list[str]:
+def check_next(
+    root: Path,
+    base: DatasetFolder | None,
+    origins: Sequence[Origin],
+    changed: range,
+    others: Sequence[tuple[Path, Collection[int]]] = (),
+) -> list[str]:
     """Read back the state in `root`, made from `base`; the files of episodes `changed` are verified completely.
 
-    Return notes on problems that `base` had and that remain. Raises CommitError for any other problem; its `reasons`
+    `others`: the datasets of which episodes were copied, with their numbers there. Return notes on problems that `base`
+    or these had and that remain. Raises CommitError for any other problem; its `reasons`
     name the new episodes that cause one.
     """
     now = DatasetFolder.open(root)
@@ -75,7 +82,7 @@ def check_next(root: Path, base: DatasetFolder | None, origins: Sequence[Origin]
     report = verify_dataset(root, episodes=changed)
     known: list[Problem] = []
     if report.count:
-        before = _Before.of(base, origins, changed)
+        before = _Before.of(base, origins, changed).and_of(others)
         for problem in report.problems:
             (known if before.had(root, problem, origins) else problems).append(problem)
         if report.count > MOST and not problems and report.count > before.count:
@@ -144,11 +151,15 @@ def _inodes(base: DatasetFolder | None) -> set[int]:
 
 @dataclass(frozen=True, slots=True)
 class _Before:
-    """The kinds of problems of the previous state: by episode, and those reported for several at once."""
+    """The kinds of problems of the previous state: by episode, and those reported for several at once.
+
+    `others`: those of the other datasets of which episodes are copied.
+    """
 
     kinds: frozenset[tuple[int | None, str]] = frozenset()
     shared: frozenset[str] = frozenset()
     count: int = 0
+    others: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, base: DatasetFolder | None, origins: Sequence[Origin], changed: range) -> _Before:
@@ -161,13 +172,23 @@ class _Before:
         shared = frozenset(_kind(report.root, p) for p in report.problems if p.episode is None)
         return cls(kinds, shared, report.count)
 
+    def and_of(self, others: Sequence[tuple[Path, Collection[int]]]) -> _Before:
+        """Add the problems of episodes of other datasets."""
+        found: set[str] = set()
+        count = self.count
+        for root, numbers in others:
+            report = verify_dataset(root, episodes=range(min(numbers), max(numbers) + 1))
+            found |= {_kind(report.root, problem) for problem in report.problems}
+            count += report.count
+        return _Before(self.kinds, self.shared, count, frozenset(found))
+
     def had(self, root: Path, problem: Problem, origins: Sequence[Origin]) -> bool:
         """Return whether the episode had the same problem before, alone or with others; a new one had none."""
         kind = _kind(root, problem)
         if problem.episode is None or problem.episode >= len(origins):
-            return kind in self.shared or any(kind == other for _, other in self.kinds)
+            return kind in self.shared | self.others or any(kind == other for _, other in self.kinds)
         old = origins[problem.episode].old
-        return old is not None and ((old, kind) in self.kinds or kind in self.shared)
+        return kind in self.others if old is None else (old, kind) in self.kinds or kind in self.shared
 
 
 def _kind(root: Path, problem: Problem) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +53,15 @@ class Group:
     pieces: list[Piece] = field(default_factory=list)
     kept: bool = False
 
+    def append(self, piece: Piece) -> None:
+        """Add a piece. If it continues the last one in the same file, both become one, which may be a whole file."""
+        last = self.pieces[-1] if self.pieces else None
+        if last is not None and last.path == piece.path and last.first_frame + last.frames == piece.first_frame:
+            size = last.size_bytes + piece.size_bytes
+            self.pieces[-1] = replace(last, frames=last.frames + piece.frames, size_bytes=size)
+        else:
+            self.pieces.append(piece)
+
     @property
     def frames(self) -> int:
         return sum(piece.frames for piece in self.pieces)
@@ -92,7 +101,7 @@ class Placer:
             self.groups.append(Group(*next_file(last.chunk, last.file, self._chunks_size)))
         group = self.groups[-1]
         place = Place(group.chunk, group.file, group.frames)
-        group.pieces.append(piece)
+        group.append(piece)
         return place
 
     def write(self, path_of: Callable[[int, int], Path]) -> list[Path]:

@@ -1,0 +1,62 @@
+"""The words of `robotdata edit`: lists of episodes, parts of a split, mapped names."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Sequence
+
+from robotdata.dataset.errors import EditError
+from robotdata.dataset.write.fit import Names
+from robotdata.dataset.write.transfer import shares
+
+_MOST = 10_000_000
+_PART = re.compile(r"(\d{1,8})(?:-(\d{1,8}))?", re.ASCII)
+
+
+def episode_numbers(text: str) -> list[int]:
+    """Return the episodes of a list such as `0,3,7-9`. Raises ArgumentTypeError."""
+    numbers: list[int] = []
+    for part in text.split(","):
+        match = _PART.fullmatch(part.strip())
+        first = int(match[1]) if match else 0
+        last = int(match[2] or match[1]) if match else -1
+        if last < first or len(numbers) + last - first > _MOST:
+            raise argparse.ArgumentTypeError(f"{text!r} is no list of episodes: write it like 0,3,7-9")
+        numbers += range(first, last + 1)
+    return numbers
+
+
+def frame_range(text: str) -> tuple[int, int]:
+    """Return the frames [first, end) of a text such as `10:250`. Raises ArgumentTypeError."""
+    match = re.fullmatch(r"(\d{1,9}):(\d{1,9})", text, re.ASCII)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no range of frames: write it like 10:250 (250 is left out)")
+    return int(match[1]), int(match[2])
+
+
+def parts_of(words: Sequence[str], total: int) -> dict[str, list[int]]:
+    """Return the episodes of each part of a split: `train=0.8 val=0.2`, or `train=0-7 val=8,9`. Raises EditError."""
+    named: dict[str, str] = {}
+    for word in words:
+        name, _, value = word.partition("=")
+        if not name or not value or name in named:
+            raise EditError(f"{word!r} is no part: write each as NAME=SHARE (train=0.8) or NAME=EPISODES (val=8,9)")
+        named[name] = value
+    if all(re.fullmatch(r"0?\.\d+|1\.0*", value) for value in named.values()):
+        return shares(total, {name: float(value) for name, value in named.items()})
+    try:
+        return {name: episode_numbers(value) for name, value in named.items()}
+    except argparse.ArgumentTypeError as error:
+        raise EditError(f"{error}, or give every part a share such as 0.8") from error
+
+
+def names_of(features: Sequence[str], joints: Sequence[str], tasks: Sequence[str]) -> Names:
+    """Return the map of `THEIRS=OURS` words; `THEIRS=` leaves a feature out. Raises EditError."""
+    maps = []
+    for words in (features, joints, tasks):
+        pairs = [word.partition("=") for word in words]
+        if wrong := next((word for word, pair in zip(words, pairs, strict=True) if not pair[0] or not pair[1]), None):
+            raise EditError(f"{wrong!r} maps nothing: write THEIRS=OURS")
+        maps.append({theirs: ours for theirs, _, ours in pairs})
+    return Names({theirs: ours or None for theirs, ours in maps[0].items()}, maps[1], maps[2])

@@ -1,0 +1,87 @@
+"""`robotdata edit`: what each change says and does, and what it refuses."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from recorder.management.edit_words import episode_numbers, frame_range, names_of, parts_of
+from robotdata.dataset import DatasetFolder, EditError, verify_dataset
+from robotdata.dataset.write.fit import Names
+from tests.dataset.conftest import LENGTHS, Bench, _recorded, six, staged  # noqa: F401 - fixtures
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def edit(home: Path, *words: str) -> tuple[int, str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "robotdata", "edit", *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        env={**os.environ, "ROBOTDATA_HOME": str(home)},
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(("text", "numbers"), [("0", [0]), ("0,3,7-9", [0, 3, 7, 8, 9]), (" 1 , 2", [1, 2])])
+def test_lists_of_episodes_are_read(text: str, numbers: list[int]) -> None:
+    assert episode_numbers(text) == numbers
+
+
+@pytest.mark.parametrize("text", ["", "a", "-1", "3-1", "1,,2", "0-99999999", "1.5", "٣"])
+def test_what_is_no_list_is_refused(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="write it like"):
+        episode_numbers(text)
+
+
+def test_frames_parts_and_names_are_read() -> None:
+    assert frame_range("10:250") == (10, 250)
+    assert parts_of(["a=0.5", "b=0.5"], 5) == {"a": [0, 1], "b": [2, 3, 4]}
+    assert parts_of(["a=0-1", "b=4"], 5) == {"a": [0, 1], "b": [4]}
+    assert names_of(["cam=front", "top="], ["j=joint"], ["a=b=c"]) == Names(
+        {"cam": "front", "top": None}, {"j": "joint"}, {"a": "b=c"}
+    )
+    for words in (["a"], ["a=1", "a=2"], ["a=0.5", "b=x"], ["a=0.8", "b=0.8"]):
+        with pytest.raises(EditError):
+            parts_of(words, 5)
+
+
+def test_each_change_says_what_it_does_and_does_it(six: Bench) -> None:  # noqa: F811
+    home, datasets = six.home, six.root.parent
+    before = six.fingerprint()
+    code, text = edit(home, "cubes", "split", "train=0.7", "val=0.3", "--dry-run")
+    assert (code, text.count("train: 4 episodes (22 frames"), text.count("val: 2 episodes")) == (0, 1, 1), text
+    assert not (datasets / "train").exists() and six.fingerprint() == before
+    for words in (
+        ("cubes", "split", "train=0.7", "val=0.3"),
+        ("val", "copy", "1", "--to", "train"),
+        ("train", "move", "0", "--to", str(home / "elsewhere")),
+        ("train", "merge", "val", "--to", "both"),
+        ("both", "trim", "1:3", "0"),
+        ("both", "relabel", "another task", "0,1"),
+        ("both", "delete", "2-3"),
+        ("both", "duplicate", "--to", "again"),
+    ):
+        code, text = edit(home, *words)
+        assert code == 0, text
+    sizes = {name: len(DatasetFolder.open(datasets / name).episodes) for name in ("train", "val", "both", "again")}
+    assert sizes == {"train": 4, "val": 2, "both": 4, "again": 4}
+    assert DatasetFolder.open(home / "elsewhere").episodes[0].length == LENGTHS[0]
+    for root in (*(datasets / name for name in sizes), home / "elsewhere"):
+        assert verify_dataset(root, deep=True).problems == []
+
+
+def test_a_refusal_gives_the_reason(six: Bench) -> None:  # noqa: F811
+    assert edit(six.home, "nobody", "delete", "1") == (
+        1,
+        f"CommandError: Dataset 'nobody' does not exist, neither in {six.root.parent} nor as a path.\n",
+    )
+    code, text = edit(six.home, "cubes", "delete", "9")
+    assert (code, "has episodes 0 to 5, not 9" in text) == (1, True)
