@@ -15,6 +15,7 @@ HELP = """usage: robotdata COMMAND [OPTIONS]
   station    let the pages set up and run the rigs of this computer (no web packages needed)
   signin     print a one-use sign-in link
   token      print a new API token
+  add        add datasets from a folder or a zip file
   verify     check a dataset against its format
   recover    update the database from the folders after a crash
   rebuild    rebuild the database from the folders

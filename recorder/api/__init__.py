@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from recorder.api import calibrations, cameras, datasets, episodes, operations, rigs, sessions, stations, unopened
+from recorder.api import (
+    additions,
+    calibrations,
+    cameras,
+    datasets,
+    episodes,
+    operations,
+    rigs,
+    sessions,
+    stations,
+    unopened,
+)
 from recorder.api.app import Api
 
 api = Api()
@@ -15,5 +26,6 @@ api.add_router("", datasets.router)
 api.add_router("", episodes.router)
 api.add_router("", operations.router)
 api.add_router("", unopened.router)
+api.add_router("", additions.router)
 
 __all__ = ["api"]

@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from recorder.actor import WORKER
 from recorder.alone import isolate_errors
+from recorder.catalog.additions import incoming
 from recorder.catalog.folder_watch import refresh_changed_folders
 from recorder.catalog.take_files import remove_staging
 from recorder.catalog.takes import index_take
@@ -58,6 +59,7 @@ def sweep() -> None:
         "Checking new dataset folders": lambda: adopt_unknown_folders(datasets, unopened, actor=WORKER),
         "Rechecking unreadable takes": lambda: retry_takes(unopened),
         "Tidying the staging folder": tidy_staging,
+        "Tidying additions": lambda: incoming().tidy(),
         "Notifying workers of takes to measure": lambda: notify_unassessed(now),
     }
     for title, step in steps.items():
