@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from recorder.api import (
     additions,
+    archives,
     calibrations,
     cameras,
     datasets,
@@ -27,5 +28,6 @@ api.add_router("", episodes.router)
 api.add_router("", operations.router)
 api.add_router("", unopened.router)
 api.add_router("", additions.router)
+api.add_router("", archives.router)
 
 __all__ = ["api"]

@@ -12,10 +12,10 @@ from pathlib import Path
 from django.db import connections
 
 from recorder.actor import Actor
-from recorder.catalog.unknown_folders import inner_datasets, open_or_note
+from recorder.catalog.unknown_folders import FOLDER_OF_DATASETS, inner_datasets, open_or_note
 from recorder.catalog.unopened import forget_unopened
 from recorder.errors import Refused
-from recorder.models import Dataset
+from recorder.models import Dataset, Unopened
 from recorder.models.paths import datasets_root, revisions_of
 from recorder.models.permissions import Action, require
 from recorder.models.unopened import UnopenedKind
@@ -130,6 +130,15 @@ def open_inner(*, outer: str, inner: str, actor: Actor) -> Landed:
     elif not inner_datasets(folder):
         open_or_note(folder, actor=actor)
     return landed
+
+
+def unopened_rows() -> list[Unopened]:
+    """Return the folders that could not be opened; `inner` of each are the datasets in it that can be moved up."""
+    rows = list(Unopened.objects.all())
+    for row in rows:
+        if row.kind == UnopenedKind.DATASET and row.what == FOLDER_OF_DATASETS:
+            row.inner = inner_datasets(datasets_root() / row.name)
+    return rows
 
 
 def _start(addition_id: str, actor: Actor, *, wait: bool) -> Addition:

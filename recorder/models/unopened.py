@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.db import models
 from django.utils import timezone
 
@@ -23,6 +25,8 @@ class Unopened(models.Model):
     cure = models.TextField(blank=True)
     state = models.CharField(max_length=100, blank=True)  # of the folder: an unchanged one is not read again
     found_at = models.DateTimeField(default=timezone.now)
+
+    inner: Sequence[str] = ()  # no column: the datasets one folder deeper, which can be moved up
 
     class Meta:
         ordering = ["kind", "name"]

@@ -10,10 +10,11 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from recorder.browse.counts import datasets_with_figures, figures_of, tasks_of
+from recorder.catalog.additions import unopened_rows
 from recorder.catalog.remarks import remarks_of
 from recorder.jobs.revising import planned_counts
 from recorder.jobs.revisions import revisions_of
-from recorder.models import Dataset, Operation, Policy, Unopened
+from recorder.models import Dataset, Operation, Policy
 from recorder.models.states import OperationState
 from recorder.views.operations import with_progress
 from recorder.views.request import Request
@@ -28,7 +29,7 @@ def datasets(request: Request) -> HttpResponse:
     rows = datasets_with_figures()
     context: dict[str, Any] = {"datasets": rows[: int(most)] if most.isdecimal() and len(most) < 6 else rows}
     if not request.htmx:
-        context["unopened"] = Unopened.objects.all()
+        context["unopened"] = unopened_rows()
     return render(request, page, context)
 
 

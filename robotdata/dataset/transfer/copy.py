@@ -53,7 +53,7 @@ def list_files(root: Path) -> list[str]:
                 )
         names += [(Path(folder) / name).relative_to(root).as_posix() for name in files]
         if len(names) > MAX_FILES:
-            raise BadSource(f"{root} holds more than {MAX_FILES:,} files: it is no dataset of v3.0")
+            raise BadSource(f"{root} holds more than {MAX_FILES:,} files: more than a dataset of v3.0 has")
     return sorted(names)
 
 
