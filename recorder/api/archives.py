@@ -21,6 +21,8 @@ from robotdata.byte_ranges import ByteRange, Unsatisfiable, parse_range
 from robotdata.dataset.transfer.snapshot import Archive
 from robotdata.dataset.transfer.zip_plan import ZipPlan
 
+Version = Annotated[str, text(100)]
+Numbers = Annotated[str, text(20_000)]
 log = logging.getLogger(__name__)
 router = Router(tags=["datasets"])
 
@@ -49,8 +51,8 @@ class ZipPieces:
 def get_archive(
     request: HttpRequest,
     slug: Annotated[Slug, Path()],
-    v: Annotated[str, text(100), Query()] = "",
-    episodes: Annotated[str, text(20_000), Query()] = "",
+    v: Annotated[Version | None, Query()] = None,
+    episodes: Annotated[Numbers | None, Query()] = None,
 ) -> HttpResponseBase:
     """Return the dataset as a zip file, or only `episodes` (`0,3,5-9`), or those of a filter (the page's query).
 
@@ -58,8 +60,8 @@ def get_archive(
     412 if it is gone. `If-Match` and `If-Range` work as usual with the `ETag`.
     """
     dataset = lookups.dataset_of(slug)
-    chosen = chosen_episodes(dataset, numbers=episodes, filters=Filter.read(request.GET))
-    archive = open_archive(dataset=dataset, actor=actor_of(request), episodes=chosen, version=v)
+    chosen = chosen_episodes(dataset, numbers=episodes or "", filters=Filter.read(request.GET))
+    archive = open_archive(dataset=dataset, actor=actor_of(request), episodes=chosen, version=v or "")
     return _response(request, archive, slug if chosen is None else f"{slug}-{_episodes_text(chosen)}")
 
 

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET
 from recorder.browse.counts import datasets_with_figures, figures_of, tasks_of
 from recorder.catalog.additions import unopened_rows
 from recorder.catalog.remarks import remarks_of
+from recorder.catalog.sending import archive_size
 from recorder.jobs.revising import planned_counts
 from recorder.jobs.revisions import revisions_of
 from recorder.models import Dataset, Operation, Policy
@@ -76,6 +77,7 @@ def _fragment(template: str, values: Callable[[Dataset], dict[str, Any]]) -> Cal
     return fragment
 
 
+dataset_download = _fragment("recorder/_dataset_download.html", lambda row: {"size": archive_size(row) or 0})
 dataset_figures = _fragment("recorder/_dataset_figures.html", lambda row: {"figures": figures_of(row)})
 dataset_operations = _fragment("recorder/_dataset_operations.html", _operations)
 dataset_planned = _fragment("recorder/_dataset_planned.html", _planned)

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from robotdata.dataset.errors import UnsafePath
@@ -94,7 +95,7 @@ def _linked(root: Path, work: Path, name: str, plan: ZipPlan) -> Archive:
     """Return the zip file of hard links to `root`; without them, if the file system has none, of `root` itself."""
     for _ in range(_TRIES):
         try:
-            kept = _build(work, name, plan.etag, lambda folder, plan=plan: _link(plan, name, folder))
+            kept = _build(work, name, plan.etag, partial(_link, plan, name))
         except FileNotFoundError:  # another state came meanwhile
             kept = None
         except OSError:
