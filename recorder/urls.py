@@ -40,6 +40,7 @@ urlpatterns = [
     path("datasets/<str:slug>/wall/", wall.wall, name="wall"),
     path("datasets/<str:slug>/wall/head/", wall.wall_head, name="wall-head"),
     path("datasets/<str:slug>/wall/ids/", wall.wall_ids, name="wall-ids"),
+    path("datasets/<str:slug>/download/", datasets.dataset_download, name="dataset-download"),
     path("datasets/<str:slug>/figures/", datasets.dataset_figures, name="dataset-figures"),
     path("datasets/<str:slug>/operations/", datasets.dataset_operations, name="dataset-operations"),
     path("datasets/<str:slug>/planned/", datasets.dataset_planned, name="dataset-planned"),

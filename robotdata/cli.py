@@ -15,6 +15,7 @@ HELP = """usage: robotdata COMMAND [OPTIONS]
   station    let the pages set up and run the rigs of this computer (no web packages needed)
   signin     print a one-use sign-in link
   token      print a new API token
+  add        add datasets from a folder or a zip file
   verify     check a dataset against its format
   convert    make a dataset v3.0 of one of version v2.0 or v2.1
   edit       split, merge, copy, trim or relabel a dataset

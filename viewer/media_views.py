@@ -18,12 +18,12 @@ from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 
 from recorder.api.auth import user_of_token
+from robotdata.byte_ranges import ByteRange, FilePieces, Unsatisfiable, parse_range
 from robotdata.files import open_real
 from viewer.errors import BadRequest, Gone, ViewerError
 from viewer.filmstrip import StripStore, check_strip
 from viewer.frames import FRAME_SLOTS, STRIP_SLOTS, parse_height, read_frame
 from viewer.locate import Place, find_place, read_episode
-from viewer.ranges import ByteRange, FilePieces, Unsatisfiable, parse_range
 from viewer.signals import pack_signals
 from viewer.sources import FrameSource, VideoFile
 

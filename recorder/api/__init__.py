@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from recorder.api import calibrations, cameras, datasets, episodes, operations, rigs, sessions, stations, unopened
+from recorder.api import (
+    additions,
+    archives,
+    calibrations,
+    cameras,
+    datasets,
+    episodes,
+    operations,
+    rigs,
+    sessions,
+    stations,
+    unopened,
+)
 from recorder.api.app import Api
 
 api = Api()
@@ -15,5 +27,7 @@ api.add_router("", datasets.router)
 api.add_router("", episodes.router)
 api.add_router("", operations.router)
 api.add_router("", unopened.router)
+api.add_router("", additions.router)
+api.add_router("", archives.router)
 
 __all__ = ["api"]

@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 
 SETTLED_S = 10.0
 """A folder that changed more recently may be in the middle of being copied. In seconds."""
+FOLDER_OF_DATASETS = "a folder of datasets"
 _MAX_NAMED = 5
 _MAX_CHECKED = 50
 
@@ -71,22 +72,36 @@ def adopt_unknown_folders(
         unchanged = name in stored_lines and stored_lines[name].state == state
         if not recheck and (unchanged or changed_at > time.time() - SETTLED_S):
             continue
-        failures: list[str] = []
-        result = None
-        with isolate_errors(f"Dataset {name}", log, failures.append):
-            result = _open_folder(folders[name], name, actor)
-        result = result or UnknownFolder(
-            name, None, "a dataset that cannot be read", f"{''.join(failures)}.", lost=True
-        )
-        results.append(result)
-        if result.dataset is None:
-            texts = {"what": result.what, "why": result.why, "cure": result.cure, "remedy": result.remedy}
-            note_unopened(kind=UnopenedKind.DATASET, name=name, **texts, state=state)
+        results.append(open_or_note(folders[name], actor=actor, state=state))
     opened = {result.name for result in results if result.dataset is not None}
     for name, row in stored_lines.items():
         if name in opened or name not in unknown:
             row.delete()
     return results
+
+
+def open_or_note(folder: Path, *, actor: Actor, state: str = "") -> UnknownFolder:
+    """Open a folder among the datasets, or store a line about why it cannot be opened; return which of the two.
+
+    `state` is the folder's at the last look (`_state`).
+    """
+    name = sanitize_json(folder.name)
+    failures: list[str] = []
+    result = None
+    with isolate_errors(f"Dataset {name}", log, failures.append):
+        result = _open_folder(folder, name, actor)
+    result = result or UnknownFolder(name, None, "a dataset that cannot be read", f"{''.join(failures)}.", lost=True)
+    if result.dataset is None:
+        texts = {"what": result.what, "why": result.why, "cure": result.cure, "remedy": result.remedy}
+        note_unopened(kind=UnopenedKind.DATASET, name=name, **texts, state=state or _state(folder)[0])
+    return result
+
+
+def inner_datasets(folder: Path) -> list[str]:
+    """Return the names of the datasets one folder deeper, at most `_MAX_NAMED`; none if `folder` is a link."""
+    if folder.is_symlink():
+        return []
+    return sorted(path.parent.parent.name for path in folder.glob(f"*/{INFO}"))[:_MAX_NAMED]
 
 
 def _folders() -> Iterator[Path]:
@@ -176,7 +191,7 @@ def _not_a_dataset(folder: Path, name: str) -> UnknownFolder:
         count = f"{len(nested)} datasets are" if len(nested) > 1 else "1 dataset is"
         why = f"It is not a dataset: {count} one folder deeper ({listed})."
         cure = f"Move them up: mv {shlex.quote(str(folder))}/* {shlex.quote(str(settings.DATASETS_DIR))}/"
-        return UnknownFolder(name, None, "a folder of datasets", why, cure)
+        return UnknownFolder(name, None, FOLDER_OF_DATASETS, why, cure)
     why = f"It has no {INFO}, so it is not a dataset and is skipped."
     cure = "If it should be one, its download or copy may be incomplete. Keep other data elsewhere."
     return UnknownFolder(name, None, "a folder", why, cure)

@@ -25,6 +25,9 @@ class Action(StrEnum):
     ENCODE = "encode takes"  # start, cancel and retry
     REVISE = "change committed episodes"  # apply pending changes, revert to a revision
     CREATE_DATASET = "create datasets"
+    ADD_DATASET = "add datasets"  # upload a zip file, open a folder among the datasets
+    READ_COMPUTER = "add folders of the server"  # any folder that the server's user may read
+    SEND_DATASET = "download datasets"
     CONFIGURE_DATASET = "change the settings of datasets"
     RECORD = "record"  # start, change and end sessions
     COMMAND_RIG = "command rigs"

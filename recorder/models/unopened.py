@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.db import models
 from django.utils import timezone
 
@@ -30,6 +32,8 @@ class Unopened(models.Model):
     remedy = models.CharField(max_length=12, choices=Remedy, blank=True)
     state = models.CharField(max_length=100, blank=True)  # of the folder: an unchanged one is not read again
     found_at = models.DateTimeField(default=timezone.now)
+
+    inner: Sequence[str] = ()  # no column: the datasets one folder deeper, which can be moved up
 
     class Meta:
         ordering = ["kind", "name"]

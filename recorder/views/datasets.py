@@ -10,11 +10,13 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from recorder.browse.counts import datasets_with_figures, figures_of, tasks_of
+from recorder.catalog.additions import unopened_rows
 from recorder.catalog.remarks import remarks_of
+from recorder.catalog.sending import archive_size
 from recorder.jobs.converting import conversions_of
 from recorder.jobs.revising import planned_counts
 from recorder.jobs.revisions import revisions_of
-from recorder.models import Dataset, Operation, Policy, Unopened
+from recorder.models import Dataset, Operation, Policy
 from recorder.models.states import OperationState
 from recorder.views.operations import with_progress
 from recorder.views.request import Request
@@ -41,7 +43,7 @@ def unopened(request: Request) -> HttpResponse:
 
 def _unopened() -> dict[str, Any]:
     """Return the folders that could not be opened, each with its newest conversion."""
-    rows = list(Unopened.objects.all())
+    rows = unopened_rows()
     conversions = conversions_of(row.name for row in rows if row.remedy)
     return {"unopened": [{"row": row, "conversion": conversions.get(row.name)} for row in rows]}
 
@@ -89,6 +91,7 @@ def _fragment(template: str, values: Callable[[Dataset], dict[str, Any]]) -> Cal
     return fragment
 
 
+dataset_download = _fragment("recorder/_dataset_download.html", lambda row: {"size": archive_size(row) or 0})
 dataset_figures = _fragment("recorder/_dataset_figures.html", lambda row: {"figures": figures_of(row)})
 dataset_operations = _fragment("recorder/_dataset_operations.html", _operations)
 dataset_planned = _fragment("recorder/_dataset_planned.html", _planned)

@@ -17,7 +17,9 @@ from django.utils import timezone
 
 from recorder.actor import WORKER
 from recorder.alone import isolate_errors
+from recorder.catalog.additions import incoming
 from recorder.catalog.folder_watch import refresh_changed_folders
+from recorder.catalog.sending import tidy_work
 from recorder.catalog.take_files import remove_staging
 from recorder.catalog.takes import index_take
 from recorder.catalog.unknown_folders import adopt_unknown_folders
@@ -58,6 +60,8 @@ def sweep() -> None:
         "Checking new dataset folders": lambda: adopt_unknown_folders(datasets, unopened, actor=WORKER),
         "Rechecking unreadable takes": lambda: retry_takes(unopened),
         "Tidying the staging folder": tidy_staging,
+        "Tidying additions": lambda: incoming().tidy(),
+        "Tidying downloads": lambda: tidy_work({dataset.work_path for dataset in datasets}),
         "Notifying workers of takes to measure": lambda: notify_unassessed(now),
     }
     for title, step in steps.items():

@@ -16,7 +16,7 @@ from django.test import Client
 from django.utils import timezone
 
 from recorder.actor import COMMAND, NAME_LENGTH, WORKER, Actor, ActorKind
-from recorder.catalog import datasets, datasets_on_disk, takes
+from recorder.catalog import additions, datasets, datasets_on_disk, sending, takes
 from recorder.errors import Refused
 from recorder.jobs import encoding, operation_rows, operations, revising
 from recorder.live import (
@@ -141,6 +141,10 @@ def dataset_folder(world: World) -> Path:
     return cups.path
 
 
+def begun_upload(_: World) -> str:
+    return additions.begin_upload(name="x.zip", size=9, actor=OLGA).id
+
+
 def hello(_: World) -> Hello:
     card = {"name": "arm-2", "robot_type": "arm", "host": "here", "pid": 1, "fps": 30, "features": {}, "cameras": []}
     return Hello.model_validate({"type": "hello", "protocol": rigs.VERSION, "rig": card})
@@ -214,6 +218,18 @@ CASES = {
     "start_revert": Case(lambda w, a, _: revising.start_revert(dataset=w.cubes, revision=1, actor=a)),
     "create_dataset": Case(lambda w, a, _: datasets.create_dataset(title="Cups", actor=a)),
     "change_dataset": Case(lambda w, a, _: datasets.change_dataset(dataset=w.cubes, goal=9, actor=a)),
+    "look_into": Case(lambda w, a, _: additions.look_into(path="here", actor=a), ends="invalid"),
+    "add_paths": Case(lambda w, a, _: additions.add_paths(paths=["here"], actor=a), ends="invalid"),
+    "begin_upload": Case(lambda w, a, _: additions.begin_upload(name="x.zip", size=9, actor=a)),
+    "store_piece": Case(
+        lambda w, a, one: additions.store_piece(addition_id=one, offset=0, data=b"PK", actor=a), begun_upload
+    ),
+    "finish_upload": Case(
+        lambda w, a, one: additions.finish_upload(addition_id=one, actor=a), begun_upload, "not_added"
+    ),
+    "cancel_addition": Case(lambda w, a, one: additions.cancel_addition(addition_id=one, actor=a), begun_upload),
+    "open_inner": Case(lambda w, a, _: additions.open_inner(outer="ann", inner="cubes", actor=a), ends="no_dataset"),
+    "open_archive": Case(lambda w, a, _: sending.open_archive(dataset=w.cubes, actor=a), ends="empty"),
     "adopt_folder": Case(lambda w, a, path: datasets_on_disk.adopt_folder(path=path, actor=a), dataset_folder),
     "start_session": Case(
         lambda w, a, cups: sessions.start_session(rig=w.rig, dataset=cups, task="push", actor=a), other_dataset

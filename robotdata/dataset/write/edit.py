@@ -5,7 +5,7 @@ Every edit builds the next state beside the old one and swaps it in; the old sta
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -111,6 +111,20 @@ def apply_edit(
             trimmed = _compose(base, folder, edit, {**edit_counts(edit), **(made_by or {})}, steps)
         steps.step()
     return _result(root, trimmed)
+
+
+def select_episodes(root: Path, indices: Sequence[int], folder: Path) -> None:
+    """Build a dataset of these episodes of `root` in the new folder `folder`; `root` is not changed.
+
+    Raises NoSuchEpisode, and EditError as an edit does. `folder` is then incomplete.
+    """
+    base = DatasetFolder.open(root.resolve())
+    chosen = _numbers(base, indices)
+    if not chosen:
+        raise EditError(f"{root}: no episode is chosen; choose at least one")
+    edit = Edit(frozenset(range(len(base.episodes))) - chosen, {}, {})
+    _check(base, edit)
+    _compose(base, folder, edit, {"what": "selected"}, CommitProgress(video_keys(base.features), None))
 
 
 def edit_counts(edit: Edit) -> dict[str, Any]:

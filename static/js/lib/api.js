@@ -39,6 +39,16 @@ export async function call(method, url, body) {
   } catch {
     throw new Refusal(0, { code: "lost", message: "No reply from robotdata; this may or may not have been saved. Reload to check." });
   }
+  return answerOf(response);
+}
+
+/** Send bytes as they are; the JSON answer, or a Refusal. */
+export async function put(url, bytes, signal) {
+  const headers = { "X-CSRFToken": token(), Accept: "application/json", "Content-Type": "application/octet-stream" };
+  return answerOf(await reach(url, { method: "PUT", headers, body: bytes, signal }));
+}
+
+async function answerOf(response) {
   const text = await response.text();
   let answer = null;
   try {

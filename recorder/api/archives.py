@@ -1,0 +1,101 @@
+"""Download a dataset as a zip file: exact length, byte ranges, and the same bytes while it is resumed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from ninja import Path, Query, Router
+
+from recorder.api import lookups
+from recorder.api.auth import actor_of
+from recorder.api.schemas import ERRORS, Slug, text
+from recorder.browse.filters import Filter
+from recorder.catalog.sending import chosen_episodes, open_archive
+from recorder.errors import Refused
+from robotdata.byte_ranges import ByteRange, Unsatisfiable, parse_range
+from robotdata.dataset.transfer.snapshot import Archive
+from robotdata.dataset.transfer.zip_plan import ZipPlan
+
+Version = Annotated[str, text(100)]
+Numbers = Annotated[str, text(20_000)]
+log = logging.getLogger(__name__)
+router = Router(tags=["datasets"])
+
+
+class ZipPieces:
+    """Asynchronous iterable of the bytes `span` of a zip file. Each piece is made in a thread."""
+
+    def __init__(self, plan: ZipPlan, span: ByteRange) -> None:
+        self._pieces = plan.pieces(span.first, span.end)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        try:
+            while (piece := await asyncio.to_thread(next, self._pieces, None)) is not None:
+                yield piece
+        except Exception as error:
+            log.warning("A download was cut off: %s", error)  # its length does not fit then, so the client notices
+            raise
+
+    def close(self) -> None:
+        """Close the file that is being read. A piece that a thread makes just now is the last one."""
+        with contextlib.suppress(ValueError):
+            self._pieces.close()  # type: ignore[attr-defined]
+
+
+@router.api_operation(["GET", "HEAD"], "/datasets/{slug}/archive.zip", response=ERRORS, operation_id="get_archive")
+def get_archive(
+    request: HttpRequest,
+    slug: Annotated[Slug, Path()],
+    v: Annotated[Version | None, Query()] = None,
+    episodes: Annotated[Numbers | None, Query()] = None,
+) -> HttpResponseBase:
+    """Return the dataset as a zip file, or only `episodes` (`0,3,5-9`), or those of a filter (the page's query).
+
+    Files are stored as they are. Byte ranges are supported; `X-Version` names the state, and `?v=` asks for it again:
+    412 if it is gone. `If-Match` and `If-Range` work as usual with the `ETag`.
+    """
+    dataset = lookups.dataset_of(slug)
+    chosen = chosen_episodes(dataset, numbers=episodes or "", filters=Filter.read(request.GET))
+    archive = open_archive(dataset=dataset, actor=actor_of(request), episodes=chosen, version=v or "")
+    return _response(request, archive, slug if chosen is None else f"{slug}-{_episodes_text(chosen)}")
+
+
+def _episodes_text(chosen: list[int]) -> str:
+    return f"episode-{chosen[0]}" if len(chosen) == 1 else f"{len(chosen)}-episodes"
+
+
+def _response(request: HttpRequest, archive: Archive, name: str) -> HttpResponseBase:
+    """Return the requested range of the zip file, or 304. Raise Refused for 412 and 416."""
+    plan, etag = archive.plan, f'"{archive.version}-{archive.plan.etag}"'
+    headers = {
+        "ETag": etag,
+        "X-Version": archive.version,
+        "Accept-Ranges": "bytes",
+        "Cache-Control": "private, no-cache",
+        "Content-Disposition": f'attachment; filename="{name}.zip"',
+    }
+    if (expected := request.headers.get("If-Match")) and expected not in {"*", etag}:
+        raise Refused("changed", "The dataset has changed since this download began: begin it again.", 412)
+    if request.headers.get("If-None-Match") == etag:
+        return HttpResponse(status=304, headers=headers)
+    wanted = request.headers.get("Range")
+    if (if_range := request.headers.get("If-Range")) and if_range != etag:
+        wanted = None
+    try:
+        span = parse_range(wanted, plan.size)
+    except Unsatisfiable as error:
+        raise Refused("range", f"{error}.", 416) from error
+    part = span or ByteRange(0, plan.size)
+    headers["Content-Length"] = str(part.end - part.first)
+    if span:
+        headers["Content-Range"] = f"bytes {part.first}-{part.end - 1}/{plan.size}"
+    status = 206 if span else 200
+    if request.method == "HEAD":
+        return HttpResponse(status=status, headers=headers, content_type="application/zip")
+    pieces = ZipPieces(plan, part)
+    return StreamingHttpResponse(pieces, status=status, headers=headers, content_type="application/zip")

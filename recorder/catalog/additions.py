@@ -1,0 +1,246 @@
+"""Add datasets: a zip file that is uploaded, a folder or a zip file of this computer, a dataset one folder too deep."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.db import connections
+
+from recorder.actor import Actor
+from recorder.catalog.unknown_folders import FOLDER_OF_DATASETS, inner_datasets, open_or_note
+from recorder.catalog.unopened import forget_unopened
+from recorder.errors import Refused
+from recorder.models import Dataset, Unopened
+from recorder.models.paths import datasets_root, revisions_of
+from recorder.models.permissions import Action, require
+from recorder.models.unopened import UnopenedKind
+from robotdata.dataset.transfer.addition import INCOMING, Addition, Incoming, Landed, Tree
+from robotdata.dataset.transfer.errors import TransferError
+from robotdata.dataset.transfer.find import FoundDataset, find_datasets
+from robotdata.dataset.transfer.land import land
+
+log = logging.getLogger(__name__)
+
+MAX_PIECE_BYTES = 4 << 20
+"""Size of a piece of an upload; the web server reads no larger request."""
+_MAX_AT_ONCE = 2
+_slots = threading.BoundedSemaphore(_MAX_AT_ONCE)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A dataset in a folder of this computer. `problem`: why it is not a v3.0 dataset. `here`: it is in the home."""
+
+    path: str
+    name: str
+    problem: str
+    here: bool
+
+
+def incoming() -> Incoming:
+    """Return the additions of this home."""
+    return Incoming(datasets_root() / INCOMING)
+
+
+def look_into(*, path: str, actor: Actor) -> list[Candidate]:
+    """Return the datasets in a folder of this computer. Raise Refused if it cannot be read or is not to be read."""
+    require(actor, Action.READ_COMPUTER)
+    folder = _source(path)
+    if folder.is_file():
+        return [Candidate(str(folder), folder.stem, "", here=False)]
+    found = [Candidate(str(each.path), each.name, each.problem, _is_here(each.path)) for each in _find(folder)]
+    if not found:
+        raise Refused(
+            "no_dataset",
+            f"{folder} holds no dataset: no folder in it has a meta/info.json. Name the folder of a dataset.",
+            422,
+        )
+    return found
+
+
+def add_paths(*, paths: Sequence[str], actor: Actor, wait: bool = False) -> Addition:
+    """Add folders of datasets, or one zip file, of this computer. Folders of the home are used where they are.
+
+    Raise Refused if a path cannot be read, and TransferError's reasons as Refused. With `wait`, return the end.
+    """
+    require(actor, Action.ADD_DATASET)
+    require(actor, Action.READ_COMPUTER)
+    sources = [_source(path) for path in paths]
+    if not sources or (len(sources) > 1 and any(source.is_file() for source in sources)):
+        raise Refused("invalid", "Name one zip file, or one or more folders.", 422)
+    landed = [_open_here(source, actor) for source in sources if _is_here(source)]
+    outside = [source for source in sources if not _is_here(source)]
+    shown = sources[0].name if sources[0].is_file() else ", ".join(map(str, sources))
+    with _refused():
+        addition = incoming().begin(shown, by=actor.name, paths=outside or sources, landed=landed)
+    if not outside:
+        return incoming().end(addition)
+    return _start(addition.id, actor, wait=wait)
+
+
+def begin_upload(*, name: str, size: int, actor: Actor) -> Addition:
+    """Begin the upload of a zip file of `size` bytes. Raise Refused if the disk has no room for it."""
+    require(actor, Action.ADD_DATASET)
+    with _refused():
+        return incoming().begin(name, by=actor.name, total=size)
+
+
+def store_piece(*, addition_id: str, offset: int, data: bytes, actor: Actor) -> Addition:
+    """Store the bytes from `offset` on. Raise Refused for a piece that does not fit, with where the next one begins."""
+    require(actor, Action.ADD_DATASET)
+    with _refused():
+        return incoming().store(addition_id, offset, data)
+
+
+def finish_upload(*, addition_id: str, actor: Actor, wait: bool = False) -> Addition:
+    """Unpack what was uploaded, or try an interrupted addition again. Raise Refused if that is not possible now."""
+    require(actor, Action.ADD_DATASET)
+    return _start(addition_id, actor, wait=wait)
+
+
+def addition_of(addition_id: str) -> Addition:
+    """Return the addition. Raise Refused (404) if there is none."""
+    addition = incoming().get(addition_id)
+    if addition is None:
+        raise Refused("no_addition", f"There is no addition {addition_id}; it may have ended more than a day ago.", 404)
+    return addition
+
+
+def cancel_addition(*, addition_id: str, actor: Actor) -> Addition:
+    """Cancel it; what has landed already stays. Raise Refused (404) if there is none."""
+    require(actor, Action.ADD_DATASET)
+    return incoming().cancel(addition_id) or addition_of(addition_id)
+
+
+def open_inner(*, outer: str, inner: str, actor: Actor) -> Landed:
+    """Move a dataset that is one folder too deep up among the others, and open it. Raise Refused if it is not there."""
+    require(actor, Action.ADD_DATASET)
+    folder = datasets_root() / outer
+    if outer.startswith(".") or Path(outer).name != outer or inner not in inner_datasets(folder):
+        raise Refused("no_dataset", f"There is no dataset {inner!r} in {folder}. Reload the page.", 404)
+    landed = _move_up(folder / inner, actor)
+    if not any(folder.iterdir()):
+        folder.rmdir()
+        forget_unopened(kind=UnopenedKind.DATASET, name=outer)
+    elif not inner_datasets(folder):
+        open_or_note(folder, actor=actor)
+    return landed
+
+
+def unopened_rows() -> list[Unopened]:
+    """Return the folders that could not be opened; `inner` of each are the datasets in it that can be moved up."""
+    rows = list(Unopened.objects.all())
+    for row in rows:
+        if row.kind == UnopenedKind.DATASET and row.what == FOLDER_OF_DATASETS:
+            row.inner = inner_datasets(datasets_root() / row.name)
+    return rows
+
+
+def _start(addition_id: str, actor: Actor, *, wait: bool) -> Addition:
+    if not _slots.acquire(blocking=False):
+        raise Refused("busy", f"{_MAX_AT_ONCE} datasets are being added already: wait until one of them is there.", 503)
+    try:
+        with _refused():
+            addition = incoming().start(addition_id)
+    except BaseException:
+        _slots.release()
+        raise
+    if wait:
+        try:
+            return incoming().run(addition, lambda tree: _place(tree, actor))
+        finally:
+            _slots.release()
+    running = threading.Event()
+    thread = threading.Thread(target=_run, args=(addition, actor, running), name="addition", daemon=True)
+    thread.start()
+    running.wait(timeout=10)
+    return addition_of(addition_id)
+
+
+def _run(addition: Addition, actor: Actor, running: threading.Event) -> None:
+    try:
+        incoming().run(addition, lambda tree: _place(tree, actor), running.set)
+    except Exception:  # the outermost loop of a thread
+        log.exception("Adding %s failed", addition.source)
+    finally:
+        running.set()
+        _slots.release()
+        connections.close_all()
+
+
+def _place(tree: Tree, actor: Actor) -> Landed:
+    path = land(tree.path, datasets_root(), tree.name, _is_taken)
+    return _opened(path, tree.before, actor)
+
+
+def _opened(path: Path, before: str, actor: Actor) -> Landed:
+    result = open_or_note(path, actor=actor)
+    problem = "" if result.dataset is not None else f"{result.why} {result.cure}".strip()
+    return Landed(path.name, before, problem)
+
+
+def _is_taken(name: str) -> bool:
+    """Return whether a dataset without a folder has this name, or left revisions or settings under it."""
+    folder = datasets_root() / name
+    left = revisions_of(folder).exists() or (folder.parent / ".settings" / f"{name}.json").exists()
+    return left or Dataset.objects.filter(slug__iexact=name).exists()
+
+
+def _open_here(source: Path, actor: Actor) -> Landed:
+    """Open a folder of the home: where it is, or moved up if it is deeper."""
+    if source.parent == datasets_root().resolve():
+        return _opened(datasets_root() / source.name, str(source), actor)
+    return _move_up(source, actor)
+
+
+def _move_up(source: Path, actor: Actor) -> Landed:
+    with _refused():
+        path = land(source, datasets_root(), source.name, _is_taken)
+    return _opened(path, str(source), actor)
+
+
+def _is_here(path: Path) -> bool:
+    return path.resolve().is_relative_to(datasets_root().resolve())
+
+
+def _source(text: str) -> Path:
+    """Return the real path of a folder or zip file of this computer. Raise Refused if it is not to be read."""
+    path = Path(text).expanduser()
+    if "\0" in text or not path.is_absolute():
+        raise Refused("invalid", f"{text!r} is no path from the root of the disk: write it as /home/me/data.", 422)
+    try:
+        real = path.resolve(strict=True)
+    except (OSError, RuntimeError) as error:
+        raise Refused("no_folder", f"{path} cannot be read ({getattr(error, 'strerror', error)}).", 422) from error
+    root = datasets_root().resolve()
+    is_private = real.is_relative_to(root.parent) and not real.is_relative_to(root)
+    is_hidden = real.is_relative_to(root) and any(part.startswith(".") for part in real.relative_to(root).parts)
+    if is_private or is_hidden or root.is_relative_to(real):
+        what = "holds robotdata's own data" if root.is_relative_to(real) else "belongs to robotdata itself"
+        raise Refused("elsewhere", f"{path} {what}: name the folder of a dataset.", 422)
+    if not real.is_dir() and not (real.is_file() and real.suffix.lower() == ".zip"):
+        raise Refused("no_folder", f"{path} is neither a folder nor a zip file.", 422)
+    return real
+
+
+def _find(folder: Path) -> Sequence[FoundDataset]:
+    with _refused():
+        return find_datasets(folder)
+
+
+@contextmanager
+def _refused() -> Iterator[None]:
+    """Raise errors of the transfer, and of the disk, as Refused."""
+    try:
+        yield
+    except TransferError as error:
+        text = str(error).rstrip(".")
+        raise Refused("not_added", f"{text[:1].upper()}{text[1:]}.") from error
+    except OSError as error:
+        where = error.filename or datasets_root()
+        raise Refused("not_written", f"{where}: {error.strerror}. Check the disk and its permissions.", 503) from error

@@ -1,0 +1,82 @@
+"""Send datasets out: the zip file of a dataset, or of some of its episodes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from recorder.actor import Actor
+from recorder.browse.filters import Filter, rows_in
+from recorder.errors import Refused
+from recorder.models import Dataset
+from recorder.models.permissions import Action, require
+from robotdata.dataset.errors import DatasetError
+from robotdata.dataset.layout import INFO
+from robotdata.dataset.transfer.errors import TransferError
+from robotdata.dataset.transfer.snapshot import Archive, OtherVersion, archive_of, plan_of, tidy_sent
+
+_MAX_TEXT = 20_000
+
+
+def open_archive(*, dataset: Dataset, actor: Actor, episodes: list[int] | None = None, version: str = "") -> Archive:
+    """Return the zip file of the dataset, or of the episodes with these numbers; of `version`, if it is given.
+
+    Raise Refused: 412 if that version is gone, 404 if nothing is committed, 409 if episodes cannot be cut out.
+    """
+    require(actor, Action.SEND_DATASET, dataset)
+    _check_committed(dataset)
+    try:
+        return archive_of(dataset.path, dataset.work_path, dataset.slug, episodes=episodes, version=version)
+    except OtherVersion as error:
+        raise Refused("changed", f"{error}.", 412) from error
+    except (TransferError, DatasetError) as error:
+        raise Refused("not_sent", f"{dataset.title} cannot be sent: {str(error).rstrip('.')}.") from error
+    except OSError as error:
+        message = f"{dataset.title} cannot be read: {error.strerror or error}. Check the disk and its permissions."
+        raise Refused("not_sent", message, 503) from error
+
+
+def archive_size(dataset: Dataset) -> int | None:
+    """Return the size in bytes of the zip file of the whole dataset; None if it cannot be made."""
+    if not (dataset.path / INFO).is_file():
+        return None
+    try:
+        return plan_of(dataset.path, dataset.slug).size
+    except (TransferError, OSError):
+        return None
+
+
+def chosen_episodes(dataset: Dataset, *, numbers: str, filters: Filter) -> list[int] | None:
+    """Return the numbers of the episodes in `numbers` (`0,3,5-9`), or that match the filter; None for all of them.
+
+    Raise Refused (422) for text that is no list of numbers, (404) if no episode matches.
+    """
+    if numbers:
+        return _parse_numbers(numbers)
+    if not filters.conditions:
+        return None
+    rows = rows_in(dataset, "committed", filters).order_by("episode_index")
+    matching = [index for index in rows.values_list("episode_index", flat=True) if index is not None]
+    if not matching:
+        raise Refused("no_episode", f"No episode of {dataset.title} matches this filter.", 404)
+    return matching
+
+
+def tidy_work(paths: set[Path]) -> int:
+    """Remove zip files' snapshots that nobody has asked for since a day; return how many."""
+    return sum(tidy_sent(path) for path in paths)
+
+
+def _check_committed(dataset: Dataset) -> None:
+    if not (dataset.path / INFO).is_file():
+        raise Refused("empty", f"{dataset.title} has no episode yet: encode takes first.", 404)
+
+
+def _parse_numbers(text: str) -> list[int]:
+    numbers: set[int] = set()
+    for part in text[:_MAX_TEXT].split(","):
+        first, dash, last = part.strip().partition("-")
+        bounds = [each for each in (first, last if dash else first) if each.isascii() and each.isdigit() and len(each) < 8]
+        if len(bounds) != 2 or int(bounds[1]) - int(bounds[0]) > 1_000_000:
+            raise Refused("invalid", f"episodes={text[:60]!r}: write numbers as 0,3,5-9.", 422)
+        numbers.update(range(int(bounds[0]), int(bounds[1]) + 1))
+    return sorted(numbers)

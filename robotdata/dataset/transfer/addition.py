@@ -1,0 +1,293 @@
+"""One dataset, or several, on the way into the home: a folder of its own with what has arrived, and its state.
+
+The folder is on the disk of the datasets, so that a rename ends the way. Its `status.json` says how far it is; whoever
+works on it holds its lock, so a state that says *running* without a holder was interrupted by the end of its process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from robotdata.dataset.transfer.copy import copy_dataset
+from robotdata.dataset.transfer.errors import BadSource, BadZip, Cancelled, TransferError
+from robotdata.dataset.transfer.find import find_datasets
+from robotdata.dataset.transfer.unpack import check_space, unpack
+from robotdata.dataset.transfer.watcher import Watcher
+from robotdata.files.errors import FileLocked
+from robotdata.files.json_files import replace_json
+from robotdata.files.lock import lock_file
+from robotdata.files.plain_json import read_json
+from robotdata.files.trees import remove_tree
+
+INCOMING = ".incoming"
+UPLOADING, RUNNING, DONE, FAILED, CANCELLED, INTERRUPTED = (
+    "uploading",
+    "running",
+    "done",
+    "failed",
+    "cancelled",
+    "interrupted",
+)
+_STATUS, _UPLOAD, _TREE, _CANCEL, _LOCK = "status.json", "upload.zip", "tree", "cancel", "lock"
+_REPORT_EVERY_S = 0.3
+_KEPT_S = 24 * 3600.0
+"""An upload that nobody continues is removed after this, as is the result of one that has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """A folder that is now among the datasets: its `name` there, and the name that it had, `before`."""
+
+    name: str
+    before: str
+    problem: str = ""  # why it cannot be opened; empty for a dataset
+
+
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """The state of an addition. `source`: the zip file's name or the folders' path; `done` of `total` are bytes."""
+
+    id: str
+    source: str
+    by: str = ""
+    state: str = UPLOADING
+    done: int = 0
+    total: int = 0
+    error: str = ""
+    paths: tuple[str, ...] = ()  # folders to be copied, or one zip file on this computer; empty for an upload
+    landed: tuple[Landed, ...] = field(default_factory=tuple)
+    changed_at: float = 0.0  # Unix time
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more will happen by itself or can be continued."""
+        return self.state in {DONE, FAILED, CANCELLED}
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A complete folder of a dataset that has arrived: where it was `before`, and its `name` there."""
+
+    path: Path
+    before: str
+    name: str
+
+
+Place = Callable[[Tree], Landed]
+"""A function that moves a complete folder among the datasets and opens it there."""
+
+
+class Incoming:
+    """The additions in the folder `root`, which is on the disk of the datasets."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def begin(
+        self, source: str, *, by: str = "", total: int = 0, paths: Iterable[Path] = (), landed: Iterable[Landed] = ()
+    ) -> Addition:
+        """Create an addition; without `paths` it is an upload of `total` bytes. Raises TransferError, OSError."""
+        self.root.mkdir(exist_ok=True)
+        check_space(self.root, total)
+        addition = Addition(
+            str(uuid.uuid4()),
+            source[:300],
+            by=by,
+            total=total,
+            paths=tuple(map(str, paths)),
+            landed=tuple(landed),
+        )
+        self._folder(addition.id).mkdir()
+        return self._save(addition)
+
+    def get(self, addition_id: str) -> Addition | None:
+        """Return the addition as it is now; None if there is none."""
+        addition = self._read(addition_id)
+        if addition is None or addition.state != RUNNING or self._is_held(addition_id):
+            return addition
+        addition = self._read(addition_id)  # it may have ended between the two looks
+        if addition is None or addition.state != RUNNING:
+            return addition
+        return replace(
+            addition, state=INTERRUPTED, error="It was interrupted by a restart. Nothing is lost: try again."
+        )
+
+    def list(self) -> list[Addition]:
+        """Return all additions, newest first."""
+        names = [path.name for path in self.root.iterdir() if path.is_dir()] if self.root.is_dir() else []
+        additions = [addition for name in names if (addition := self.get(name)) is not None]
+        return sorted(additions, key=lambda addition: -addition.changed_at)
+
+    def store(self, addition_id: str, offset: int, data: bytes) -> Addition:
+        """Add a piece of an upload. A piece that is there already is no error, so that it can be repeated.
+
+        Raises TransferError for a piece that leaves a gap, exceeds the size, or belongs to no open upload.
+        """
+        addition = self._read(addition_id)
+        if addition is None or addition.state != UPLOADING or addition.paths:
+            raise TransferError("this upload has ended or does not exist: begin a new one")
+        with self._lock(addition_id):
+            path = self._folder(addition_id) / _UPLOAD
+            size = path.stat().st_size if path.exists() else 0
+            if offset > size or offset + len(data) > addition.total:
+                raise TransferError(f"the next piece begins at byte {size:,} of {addition.total:,}, not at {offset:,}")
+            with path.open("r+b" if size else "wb") as file:
+                file.seek(offset)
+                file.write(data)
+                size = file.seek(0, os.SEEK_END)
+            return self._save(replace(addition, done=size))
+
+    def start(self, addition_id: str) -> Addition:
+        """Declare the addition as running; `run` then does the work. Raises TransferError if it cannot run."""
+        addition = self.get(addition_id)
+        if addition is None or addition.state not in {UPLOADING, INTERRUPTED}:
+            raise TransferError("it runs already or has ended")
+        if not addition.paths and addition.state == UPLOADING and addition.done != addition.total:
+            raise TransferError(f"{addition.done:,} of {addition.total:,} bytes have arrived: send the rest first")
+        (self._folder(addition_id) / _CANCEL).unlink(missing_ok=True)
+        return addition
+
+    def run(self, addition: Addition, place: Place, started: Callable[[], None] = lambda: None) -> Addition:
+        """Unpack or copy, and place each dataset; return the end state. `started` is called once it is *running*.
+
+        Never raises for what a person can cause: `error` says it. What was complete by then stays.
+        """
+        folder = self._folder(addition.id)
+        try:
+            with self._lock(addition.id):
+                addition = self._save(replace(addition, state=RUNNING, error="", done=0))
+                started()
+                remove_tree(folder / _TREE)
+                addition = self._work(addition, folder, place)
+                remove_tree(folder / _TREE)
+                (folder / _UPLOAD).unlink(missing_ok=True)
+        except FileLocked:
+            return addition
+        return addition
+
+    def end(self, addition: Addition) -> Addition:
+        """Declare an addition as done whose datasets needed no copy."""
+        return self._save(replace(addition, state=DONE))
+
+    def cancel(self, addition_id: str) -> Addition | None:
+        """Cancel the addition; one that runs ends before its next piece. What has landed already stays."""
+        addition = self.get(addition_id)
+        if addition is None or addition.has_ended:
+            return addition
+        (self._folder(addition_id) / _CANCEL).touch()
+        try:
+            with self._lock(addition_id):
+                remove_tree(self._folder(addition_id) / _TREE)
+                (self._folder(addition_id) / _UPLOAD).unlink(missing_ok=True)
+                addition = self._read(addition_id) or addition
+                return addition if addition.has_ended else self._save(replace(addition, state=CANCELLED))
+        except FileLocked:
+            return addition
+
+    def tidy(self) -> int:
+        """Remove what has ended, or was not continued, a day ago, and half copies that were interrupted."""
+        removed = 0
+        for addition in self.list():
+            with contextlib.suppress(FileLocked), self._lock(addition.id):
+                if addition.state == INTERRUPTED:
+                    remove_tree(self._folder(addition.id) / _TREE)
+                if addition.changed_at < time.time() - _KEPT_S:
+                    remove_tree(self._folder(addition.id))
+                    removed += 1
+        return removed
+
+    def _work(self, addition: Addition, folder: Path, place: Place) -> Addition:
+        reporter = _Reporter(self, addition)
+        watcher = Watcher(reporter, (folder / _CANCEL).exists)
+        try:
+            for tree in self._trees(addition, folder, watcher):
+                reporter.addition = replace(reporter.addition, landed=(*reporter.addition.landed, place(tree)))
+                self._save(reporter.addition)
+        except Cancelled:
+            return self._save(replace(reporter.addition, state=CANCELLED))
+        except TransferError as error:
+            return self._save(replace(reporter.addition, state=FAILED, error=_sentence(addition, error)))
+        except OSError as error:
+            reason = f"{addition.source} could not be added: {error.strerror or error}. Check the disk, then try again."
+            return self._save(replace(reporter.addition, state=FAILED, error=reason))
+        return self._save(replace(reporter.addition, state=DONE))
+
+    def _trees(self, addition: Addition, folder: Path, watcher: Watcher) -> Iterator[Tree]:
+        """Yield each dataset that has arrived completely, except those that have landed before."""
+        landed = {each.before for each in addition.landed}
+        target = folder / _TREE
+        sources = [Path(path) for path in addition.paths] or [folder / _UPLOAD]
+        if addition.paths and not sources[0].is_file():
+            for found in (found for path in sources for found in find_datasets(path)):
+                if str(found.path) not in landed:
+                    copy_dataset(found.path, target, watcher)
+                    yield Tree(target, str(found.path), found.name)
+            return
+        unpack(sources[0], target, watcher)
+        found_in = find_datasets(target)
+        if not found_in:
+            raise BadZip(
+                "it holds no dataset: no folder in it has a meta/info.json. Pack the whole folder of a dataset"
+            )
+        for found in found_in:
+            before = found.path.relative_to(target).as_posix()
+            name = addition.source.removesuffix(".zip") if found.path == target else found.name
+            if before not in landed:
+                yield Tree(found.path, before, name)
+
+    def _folder(self, addition_id: str) -> Path:
+        return self.root / str(uuid.UUID(addition_id))
+
+    def _lock(self, addition_id: str) -> contextlib.closing[Any]:
+        """Hold the addition's lock. Raises FileLocked."""
+        return contextlib.closing(os.fdopen(lock_file(self._folder(addition_id) / _LOCK, wait_s=1.0), "rb"))
+
+    def _is_held(self, addition_id: str) -> bool:
+        try:
+            os.close(lock_file(self._folder(addition_id) / _LOCK))
+        except FileLocked:
+            return True
+        return False
+
+    def _save(self, addition: Addition) -> Addition:
+        addition = replace(addition, changed_at=time.time())
+        replace_json(self._folder(addition.id) / _STATUS, asdict(addition))
+        return addition
+
+    def _read(self, addition_id: str) -> Addition | None:
+        try:
+            value = read_json((self._folder(addition_id) / _STATUS).read_bytes())
+            known = {each.name for each in fields(Addition)}
+            value = {name: item for name, item in value.items() if name in known}
+            landed = tuple(Landed(**each) for each in value.pop("landed", ()))
+            return Addition(**{**value, "paths": tuple(value.get("paths", ())), "landed": landed})
+        except (OSError, ValueError, TypeError, AttributeError):
+            return None
+
+
+class _Reporter:
+    """Saves the progress of an addition, a few times a second."""
+
+    def __init__(self, incoming: Incoming, addition: Addition) -> None:
+        self.addition = addition
+        self._incoming = incoming
+        self._saved_at = 0.0
+
+    def __call__(self, done: int, total: int) -> None:
+        self.addition = replace(self.addition, done=done, total=total)
+        if time.monotonic() - self._saved_at > _REPORT_EVERY_S:
+            self._saved_at = time.monotonic()
+            self.addition = self._incoming._save(self.addition)
+
+
+def _sentence(addition: Addition, error: TransferError) -> str:
+    """Return the error with its subject, as a sentence for people."""
+    text = str(error).rstrip(".")
+    return f"{text}." if isinstance(error, BadSource) else f"{addition.source} was not added: {text}."

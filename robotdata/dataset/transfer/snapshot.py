@@ -1,0 +1,143 @@
+"""Keep a state of a dataset while it is sent: hard links to its files, so that a later state does not change it.
+
+A part of a dataset is composed as an edit that deletes everything else: rows are written again, packets of videos are
+copied. Either lies in the work folder as `sent-<dataset>-<version>` until nobody has asked for it for a day.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from robotdata.dataset.errors import UnsafePath
+from robotdata.dataset.layout import contained
+from robotdata.dataset.transfer.copy import list_files
+from robotdata.dataset.transfer.errors import TransferError
+from robotdata.dataset.transfer.zip_plan import SentFile, ZipPlan
+from robotdata.dataset.write.edit import select_episodes
+from robotdata.files.trees import remove_tree
+
+_KEPT_S = 24 * 3600.0
+_TRIES = 5
+_composing = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """A zip file of a dataset. `version` names the state and the choice of episodes that it holds."""
+
+    plan: ZipPlan
+    version: str
+
+
+class OtherVersion(TransferError):
+    """The dataset is not in the requested version any more."""
+
+
+def plan_of(root: Path, name: str) -> ZipPlan:
+    """Return the zip file of the folder `root`, whose files are in the folder `name` in it. Raises TransferError."""
+    root = root.resolve()
+    try:
+        return ZipPlan([SentFile.of(contained(root, each), f"{name}/{each}") for each in list_files(root)])
+    except UnsafePath as error:
+        raise TransferError(str(error)) from error
+
+
+def archive_of(
+    root: Path, work: Path, name: str, *, episodes: Sequence[int] | None = None, version: str = ""
+) -> Archive:
+    """Return the zip file of the dataset in `root`, or of some of its episodes, kept in the folder `work`.
+
+    With `version`, it is that one, also after the dataset has changed. Raises OtherVersion if it is gone,
+    TransferError, DatasetError for episodes that cannot be cut out, and OSError.
+    """
+    root = root.resolve()
+    if version and (kept := _kept(work, name, version)):
+        return Archive(plan_of(kept, name), version)
+    plan = plan_of(root, name)
+    current = plan.etag
+    if episodes is not None:
+        chosen = ",".join(map(str, sorted(set(episodes))))
+        current = hashlib.blake2s(f"{current} {chosen}".encode(), digest_size=12).hexdigest()
+    if version and version != current:
+        raise OtherVersion(f"{name} has changed since this download began: begin it again")
+    if kept := _kept(work, name, current):
+        return Archive(plan_of(kept, name), current)
+    if episodes is None:
+        return _linked(root, work, name, plan)
+    with _composing:
+        if not (kept := _kept(work, name, current)):
+            indices = sorted(set(episodes))
+            kept = _build(work, name, current, lambda folder: select_episodes(root, indices, folder))
+    return Archive(plan_of(kept, name), current)
+
+
+def tidy_sent(work: Path) -> int:
+    """Remove what nobody has asked for since a day, and what killed processes left; return how many."""
+    removed = 0
+    for folder in work.glob("sent-*") if work.is_dir() else ():
+        with suppress(FileNotFoundError):
+            if folder.stat().st_mtime < time.time() - _KEPT_S:
+                remove_tree(folder)
+                removed += 1
+    return removed
+
+
+def _linked(root: Path, work: Path, name: str, plan: ZipPlan) -> Archive:
+    """Return the zip file of hard links to `root`; without them, if the file system has none, of `root` itself."""
+    for _ in range(_TRIES):
+        try:
+            kept = _build(work, name, plan.etag, partial(_link, plan, name))
+        except FileNotFoundError:  # another state came meanwhile
+            kept = None
+        except OSError:
+            return Archive(plan, plan.etag)  # each file is compared when it is read
+        newest = plan_of(root, name)
+        if kept is not None and newest.etag == plan.etag:
+            return Archive(plan_of(kept, name), plan.etag)
+        if kept is not None:
+            remove_tree(kept)
+        plan = newest
+    raise TransferError(f"{name} is being changed all the time: try again in a moment")
+
+
+def _link(plan: ZipPlan, name: str, folder: Path) -> None:
+    for file in plan.files:
+        target = folder / file.name.removeprefix(f"{name}/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.link(file.path, target)
+
+
+def _build(work: Path, name: str, version: str, fill: Callable[[Path], None]) -> Path:
+    """Fill a new folder and rename it, so that it is complete or missing."""
+    work.mkdir(exist_ok=True)
+    part = work / f"sent-.{secrets.token_hex(6)}.part"
+    try:
+        fill(part)
+        target = _path(work, name, version)
+        with suppress(FileExistsError, OSError):  # another request was first: its folder is the same
+            part.rename(target)
+        return target
+    finally:
+        remove_tree(part)
+
+
+def _kept(work: Path, name: str, version: str) -> Path | None:
+    """Return the folder of this version, and note that it is in use; None if there is none."""
+    folder = _path(work, name, version)
+    if not version.isalnum() or not folder.is_dir():
+        return None
+    os.utime(folder)
+    return folder
+
+
+def _path(work: Path, name: str, version: str) -> Path:
+    return work / f"sent-{name}-{version}"
