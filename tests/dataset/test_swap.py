@@ -45,7 +45,7 @@ def _disk_full() -> OSError:
     return OSError(errno.ENOSPC, "No space left on device")
 
 
-def _break(monkeypatch: pytest.MonkeyPatch, nth: NthCall) -> None:
+def break_calls(monkeypatch: pytest.MonkeyPatch, nth: NthCall) -> None:
     for name in ("link", "mkdir"):
         monkeypatch.setattr(os, name, nth.wrap(getattr(os, name)))
     # Counted, but not waited for: this disk loses no power here.
@@ -73,7 +73,7 @@ def test_it_is_the_old_dataset_or_the_new_one_wherever_it_stops(
         n += 1
         fault = NthCall(n, how)
         with monkeypatch.context() as broken, contextlib.suppress(Killed, OSError):
-            _break(broken, fault)
+            break_calls(broken, fault)
             bench.commit(staged[1:2], features=features)
         recover_dataset(bench.root, bench.places["work"], bench.places["revisions"])
         assert len(bench.open().episodes) in (1, 2), n
