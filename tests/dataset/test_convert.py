@@ -17,8 +17,8 @@ from robotdata.dataset.convert.run import ConvertResult, convert_dataset
 from robotdata.dataset.errors import ConversionError
 from robotdata.video.decode import open_video
 from tests.dataset.conftest import FPS, NAMES, barcodes, expected
-from tests.dataset.test_swap import Killed, NthCall, break_calls
 from tests.support.old_dataset import CAMERAS, LENGTHS, TASKS, data_file, table, write_old
+from tests.support.stopped_calls import Killed, NthCall, break_calls
 
 
 @pytest.fixture(scope="session")
