@@ -15,7 +15,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ["files", "video", "lerobot_compat", "capture", "spool", "dataset", "export", "quality", "rig", "station"]
 ROOMS += ["devices"]
-INNER = {"video": ["video.depth"], "dataset": ["dataset.verify", "dataset.write", "dataset.transfer"]}
+DATASET = ["dataset.verify", "dataset.write", "dataset.convert", "dataset.transfer"]
+INNER = {"video": ["video.depth"], "dataset": DATASET}
 ORDER = [f"robotdata.{each}" for room in ROOMS for each in (room, *INNER.get(room, []))] + ["recorder", "viewer"]
 FRONTS = {"robotdata.dataset": "robotdata.dataset.write", "robotdata.video": "robotdata.lerobot_compat"}
 """What these packages' `__init__` lends to others, it may import from as far up as this room."""
@@ -41,6 +42,7 @@ ONLY_IN = {
         "robotdata.dataset",
         "robotdata.dataset.verify",
         "robotdata.dataset.write",
+        "robotdata.dataset.convert",
         "robotdata.export",
         "robotdata.lerobot_compat",
     },

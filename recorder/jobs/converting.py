@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 from recorder.actor import Actor
 from recorder.models import Dataset, Operation
+from recorder.models.permissions import Action, require
 from recorder.models.states import OperationType
 
 
@@ -15,8 +16,9 @@ def conversions_of(names: Iterable[str]) -> dict[str, Operation]:
     return {str(row.arguments["source"]): row for row in rows.select_related("dataset").order_by("created_at")}
 
 
-def prepare_removal(operation: Operation, _: Actor) -> Callable[[], None]:
+def prepare_removal(operation: Operation, actor: Actor) -> Callable[[], None]:
     """Return the function that deletes a cancelled conversion and the new dataset's row, unless it has takes."""
+    require(actor, Action.CREATE_DATASET, operation)
 
     def remove() -> None:
         if operation.dataset.episodes.exists():

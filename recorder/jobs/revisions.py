@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """One revision, as the API returns it; `what` is committed, edited or reverted, or empty if unknown.
+    """One revision, as the API returns it; `what` is committed, edited, reverted or converted, or empty if unknown.
 
     `episodes` and `frames` are None (null) if it cannot be read; `notes` list what could not be carried over into it.
     """

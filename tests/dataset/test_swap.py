@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,44 +13,11 @@ from robotdata.dataset.errors import CommitError, EditError
 from robotdata.dataset.write import swap
 from robotdata.dataset.write.edit import revert
 from tests.dataset.conftest import FEATURES, Bench
-
-
-class Killed(BaseException):
-    """What a kill looks like from inside: no handler of errors runs on it."""
-
-
-class NthCall:
-    """Counts calls that change the disk; the n-th one does not happen any more, nor any after it."""
-
-    def __init__(self, n: int, how: Callable[[], BaseException]) -> None:
-        self.left = n
-        self.how = how
-        self.dead = False
-
-    def wrap(self, real: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*args: Any, **kwargs: Any) -> Any:
-            self.left -= 1
-            if self.left == 0 or self.dead:
-                self.dead = self.dead or self.how is Killed
-                raise self.how()
-            return real(*args, **kwargs)
-
-        return call
+from tests.support.stopped_calls import Killed, NthCall, break_calls
 
 
 def _disk_full() -> OSError:
     return OSError(errno.ENOSPC, "No space left on device")
-
-
-def _break(monkeypatch: pytest.MonkeyPatch, nth: NthCall) -> None:
-    for name in ("link", "mkdir"):
-        monkeypatch.setattr(os, name, nth.wrap(getattr(os, name)))
-    # Counted, but not waited for: this disk loses no power here.
-    monkeypatch.setattr(os, "fsync", nth.wrap(lambda _handle: None))
-    for name in ("rename", "replace"):
-        monkeypatch.setattr(Path, name, nth.wrap(getattr(Path, name)))
-    for name in ("exchange", "remove_tree"):
-        monkeypatch.setattr(swap, name, nth.wrap(getattr(swap, name)))
 
 
 @pytest.mark.parametrize(
@@ -73,7 +37,7 @@ def test_it_is_the_old_dataset_or_the_new_one_wherever_it_stops(
         n += 1
         fault = NthCall(n, how)
         with monkeypatch.context() as broken, contextlib.suppress(Killed, OSError):
-            _break(broken, fault)
+            break_calls(broken, fault)
             bench.commit(staged[1:2], features=features)
         recover_dataset(bench.root, bench.places["work"], bench.places["revisions"])
         assert len(bench.open().episodes) in (1, 2), n

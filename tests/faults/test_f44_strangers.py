@@ -233,7 +233,7 @@ def test_real_samples_that_lack_their_videos_or_are_old_are_told(shelf: Shelf, t
     assert f"Dataset f44-{BARE}: none of its videos is here" in shelf.said
     assert not shelf.lost(f"f44-{BARE}"), "who downloads a dataset without videos has lost nothing"
     said = shelf.unopened(f"f44-{OLD}")
-    assert "v2.1" in said and "convert_dataset_v21_to_v30" in said and not shelf.lost(f"f44-{OLD}"), said
+    assert "v2.1" in said and "robotdata convert" in said and not shelf.lost(f"f44-{OLD}"), said
     first = shelf.episodes(f"f44-{BARE}")[0]
     assert shelf.get(f"/datasets/f44-{BARE}/")[0] == shelf.get(f"/episodes/{first['id']}/")[0] == 200
     status, said = shelf.refusal(f"/media/{first['id']}/strip/observation.image.jpg")

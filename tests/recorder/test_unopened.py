@@ -72,9 +72,9 @@ def test_each_is_a_line_that_says_why_and_what_to_do(shelf: Path) -> None:
     assert found.keys() == {
         *("older", "oldest", "white space", "photos", "user", "killed", "link", "dangling", "damaged"),
     }
-    assert "v2.1" in found["older"].what and "convert_dataset_v21_to_v30" in found["older"].cure
-    assert str(shelf / "older") in found["older"].cure
-    assert "v2.0" in found["oldest"].what and "v2.1" in found["oldest"].cure
+    assert "v2.1" in found["older"].what and "robotdata convert older" in found["older"].cure
+    assert found["older"].remedy == found["oldest"].remedy == "convert"
+    assert "v2.0" in found["oldest"].what and not found["photos"].remedy
     assert "white-space" in found["white space"].cure
     assert "cloth" in found["user"].why and "mv " in found["user"].cure
     assert "elsewhere" in found["link"].why and "nowhere" in found["dangling"].why
@@ -97,7 +97,7 @@ def test_the_pages_show_them_and_nothing_where_there_is_nothing(shelf: Path, cli
     assert "#unopened" not in client.get("/").content.decode()
     recover()
     page = client.get("/datasets/").content.decode()
-    assert all(name in page for name in lines()) and "convert_dataset_v21_to_v30" in page
+    assert all(name in page for name in lines()) and page.count("Convert to v3.0") == 2
     assert "9 folders" in client.get("/").content.decode() and "#unopened" in client.get("/").content.decode()
     listed = client.get("/api/unopened?limit=4").json()
     rest = client.get(f"/api/unopened?after={listed['next']}").json()

@@ -55,10 +55,8 @@ class Command(BaseCommand):
             with contextlib.suppress(OSError):  # other states are being built in it
                 work.rmdir()
         except (DatasetError, OSError) as error:
-            self._say("")
-            raise CommandError(
-                sanitize_json(str(error)), returncode=3 if getattr(error, "problems", {}) else 1
-            ) from error
+            code = 3 if isinstance(error, ConversionError) and error.problems else 1
+            raise CommandError(sanitize_json(str(error)), returncode=code) from error
         for note in made.notes:
             self._say(f"note: {note}")
         self._say(f"{target}: {made.episodes} episodes, {made.frames} frames, v3.0. {source} is unchanged.")

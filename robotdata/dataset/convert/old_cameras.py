@@ -43,9 +43,17 @@ def usable_stats(stored: Mapping[str, Any] | None, channels: int, frames: int) -
 def video_stats(path: Path, channels: int, frames: int) -> dict[str, Any]:
     """Return the statistics of a camera by LeRobot's sample of the first `frames` frames. Raises VideoError."""
     counter = stats.ImageStats()
+    numbers = stats.sample_indices(frames)
     with open_video(path) as video:
-        for number in stats.sample_indices(frames):
-            counter.add(video.frame(int(number))[..., :channels])
+        keys = video.index.key_frames
+        before = keys[np.searchsorted(keys, numbers, side="right") - 1]
+        if int((numbers - before + 1).sum()) < frames:
+            pictures = (video.frame(int(number)) for number in numbers)
+        else:  # with few keyframes, it is less work to decode all frames once
+            wanted = set(numbers.tolist())
+            pictures = (frame for number, frame in enumerate(video.frames(range(frames))) if number in wanted)
+        for picture in pictures:
+            counter.add(picture[..., :channels])
     return stats.to_json(counter.result())
 
 

@@ -99,8 +99,8 @@ def refusal(old: OldDataset) -> str:
     more = f" (and {len(old.problems) - _LISTED} more)" if len(old.problems) > _LISTED else ""
     count = len(old.problems)
     return (
-        f"{count} of {count + len(old.episodes)} episodes of {old.meta.root} cannot be converted: {listed}{more}. "
-        "Restore these files, or convert it without these episodes"
+        f"{count} of {count + len(old.episodes)} episodes of {old.meta.root.name} cannot be converted: {listed}{more}. "
+        "Restore what is missing, or convert the others without them"
     )
 
 
