@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from recorder.api import calibrations, cameras, datasets, episodes, operations, rigs, sessions, stations, unopened
+from recorder.api import (
+    calibrations,
+    cameras,
+    datasets,
+    episodes,
+    operations,
+    rigs,
+    sessions,
+    stations,
+    transfers,
+    unopened,
+)
 from recorder.api.app import Api
 
 api = Api()
@@ -12,6 +23,7 @@ api.add_router("", stations.router)
 api.add_router("", calibrations.router)
 api.add_router("", sessions.router)
 api.add_router("", datasets.router)
+api.add_router("", transfers.router)
 api.add_router("", episodes.router)
 api.add_router("", operations.router)
 api.add_router("", unopened.router)

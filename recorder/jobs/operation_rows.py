@@ -15,12 +15,12 @@ from recorder.jobs.notify import wake_workers
 from recorder.jobs.operation_types import TYPES, spec_of
 from recorder.models import Dataset, Operation
 from recorder.models.lifecycle import end_operation, restart_operation
-from recorder.models.paths import revision_problem
+from recorder.models.paths import datasets_root, revision_problem, revisions_of, work_of
 from recorder.models.permissions import require
 from recorder.models.states import OperationState, OperationType
 from recorder.text import format_time
 from robotdata.dataset.errors import DatasetBusy
-from robotdata.dataset.lock import dataset_lock
+from robotdata.dataset.lock import dataset_locks
 from robotdata.dataset.sidecar import read_sidecar
 from robotdata.dataset.write.swap import list_revisions, recover_dataset
 
@@ -70,9 +70,11 @@ def hold_unwritten(operation: Operation) -> Iterator[None]:
     check_cancellable(operation)
     try:
         # No worker has tried it yet, so it need not wait for the dataset's lock.
-        with dataset_lock(dataset.path, wait_s=_LOCK_WAIT_S) if operation.attempt else nullcontext():
-            if operation.attempt:
-                recover_dataset(dataset.path, dataset.work_path, dataset.revisions_path)
+        roots = written_roots(operation)
+        locks = dataset_locks([dataset.path, *roots], wait_s=_LOCK_WAIT_S) if operation.attempt else nullcontext()
+        with locks:
+            for root in roots if operation.attempt else ():
+                recover_dataset(root, work_of(root), revisions_of(root))
             if is_written(operation):
                 raise Refused(
                     "running", f"{operation} is in the dataset already: revert to an earlier revision instead."
@@ -105,12 +107,23 @@ def is_written(operation: Operation) -> bool:
 
     Others may have added episodes since the worker crashed.
     """
-    revisions = operation.dataset.revisions_path
-    roots = [operation.dataset.path, *(revisions / str(number) for number in list_revisions(revisions))]
-    return any(_operation_of(root) == str(operation.pk) for root in roots)
+    return any(is_written_at(root, operation) for root in written_roots(operation))
 
 
-def _operation_of(root: Path) -> str:
+def is_written_at(root: Path, operation: Operation) -> bool:
+    """Return whether the operation is in the present revision of the dataset in `root`, or in an earlier one."""
+    revisions = revisions_of(root)
+    states = [root, *(revisions / str(number) for number in list_revisions(revisions))]
+    return any(operation_of(state) == str(operation.pk) for state in states)
+
+
+def written_roots(operation: Operation) -> list[Path]:
+    """Return the folders of the datasets that the operation writes first: its own, or those that get its episodes."""
+    into = operation.arguments.get("into")
+    return [datasets_root() / str(part["slug"]) for part in into] if into else [operation.dataset.path]
+
+
+def operation_of(root: Path) -> str:
     """Return the id of the operation that made the revision in `root`; empty if unknown."""
     return str(read_sidecar(root, []).made_by.get("operation") or "")
 

@@ -13,7 +13,7 @@ from recorder.jobs.operation_rows import hold_unwritten, mark_cancelled, restart
 from recorder.jobs.operation_types import spec_of
 from recorder.models import Operation
 from recorder.models.permissions import require
-from recorder.models.states import OperationType
+from recorder.models.states import TRANSFERS, OperationType
 
 
 def _nothing_to_release(_: Operation, __: Actor) -> Callable[[], None]:
@@ -37,6 +37,7 @@ _FUNCTIONS = {
     OperationType.ENCODE: _TypeFunctions(prepare_release, retry_encoding),
     OperationType.EDIT: _REVISING_FUNCTIONS,
     OperationType.REVERT: _REVISING_FUNCTIONS,
+    **dict.fromkeys((*TRANSFERS, OperationType.UNDO), _REVISING_FUNCTIONS),
 }
 
 if missing := set(OperationType) - _FUNCTIONS.keys():

@@ -59,10 +59,24 @@ class OperationType(TextChoices):
     ENCODE = "encode", "batch"
     EDIT = "edit", "edit"
     REVERT = "revert", "revert"
+    COPY = "copy", "copy"
+    MOVE = "move", "move"
+    SPLIT = "split", "split"
+    MERGE = "merge", "merge"
+    DUPLICATE = "duplicate", "duplicate"
+    UNDO = "undo", "undo"
 
 
-REVISING = (OperationType.EDIT, OperationType.REVERT)
-"""Types that replace the dataset's revision, at most one at a time. Encoding adds to it, and waits for the lock."""
+TRANSFERS = (
+    OperationType.COPY,
+    OperationType.MOVE,
+    OperationType.SPLIT,
+    OperationType.MERGE,
+    OperationType.DUPLICATE,
+)
+"""Types that bring episodes into other datasets: those that their arguments name under `into`."""
+REVISING = (OperationType.EDIT, OperationType.REVERT, OperationType.UNDO, *TRANSFERS)
+"""Types of which a dataset has at most one at a time. Encoding adds to it, and waits for the lock."""
 
 
 # Keyed by kind of row, because an operation's and a job's `queued` are equal as texts.
