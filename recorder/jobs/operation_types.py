@@ -46,7 +46,8 @@ def _transfer_summary(operation: Operation) -> str:
     where = ", ".join(str(part.get("title")) for part in into[:3]) + (
         f" and {len(into) - 3} more" if len(into) > 3 else ""
     )
-    return f"{OperationType(operation.type).label} {count} episode{'' if count == 1 else 's'} to {where}"
+    way = "to" if operation.type in {OperationType.COPY, OperationType.MOVE} else "into"
+    return f"{OperationType(operation.type).label} {count} episode{'' if count == 1 else 's'} {way} {where}"
 
 
 def _undo_summary(operation: Operation) -> str:

@@ -21,8 +21,13 @@ SHOTS = os.environ.get("ROBOTDATA_SHOTS")
 
 def look(page: Page, name: str) -> None:
     """Keep a picture of the page for a person, where one is asked for."""
+    for width in (1440, 1024, 390) if SHOTS else ():
+        for scheme in ("light", "dark"):
+            page.set_viewport_size({"width": width, "height": 900})
+            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            page.screenshot(path=str(Path(str(SHOTS)) / f"{name}-{width}-{scheme}.png"))
     if SHOTS:
-        page.screenshot(path=str(Path(SHOTS) / f"{name}.png"))
+        page.set_viewport_size({"width": 1440, "height": 900})
 
 
 def titles(page: Page) -> list[str]:
@@ -39,6 +44,7 @@ def test_it_copies_takes_back_and_splits(visit: Any, product: Any) -> None:
     quiet(page)
     for pk in (ids[1], ids[3]):
         page.locator(f'[data-pick="{pk}"]').check()
+    look(page, "selected")
     page.get_by_role("button", name="Copy or move …").click()
     sheet = page.locator("#copy-sheet")
     expect(sheet.get_by_role("heading")).to_have_text("Copy or move 2 episodes")
@@ -69,3 +75,7 @@ def test_it_copies_takes_back_and_splits(visit: Any, product: Any) -> None:
         sheet.get_by_label(re.compile(f"^{re.escape(name)} ·")).check()
     expect(sheet.locator("[data-preview]")).to_contain_text("8 episodes")
     look(page, "merge")
+    page.keyboard.press("Escape")
+    look(page, "dataset")
+    page.goto("/operations/")
+    look(page, "operations")

@@ -52,7 +52,7 @@ class Sheet {
         input.checked = chosen.has(slug);
         return make("label", { class: "check" }, input, `${title} · ${episodes(count)}`);
       }),
-      others.length ? null : make("p", { class: "hint" }, "There is no other dataset with episodes."),
+      ...(others.length ? [] : [make("p", { class: "hint" }, "There is no other dataset with episodes.")]),
     );
   }
 
@@ -72,6 +72,7 @@ class Sheet {
   /** What would happen is asked once nothing was typed for a moment; an earlier answer that is late is not shown. */
   later() {
     show(this.form.querySelector("[data-new]"), !this.form.elements.to?.value);
+    if (this.kind === "copy") show(this.form.querySelector("[data-maps]"), Boolean(this.form.elements.to.value));
     show(this.form.querySelector("[data-shares]"), this.form.elements.by?.value !== "task");
     if (this.kind === "copy") say(this.button, this.form.elements.how.value === "move" ? "Move" : "Copy");
     if (!this.preview) return;
@@ -148,7 +149,7 @@ async function undo(id) {
 /** The counts of what would be made, what prevents it and what is only worth knowing. */
 function described(answer, named) {
   const counts = [episodes(answer.episodes), `${answer.frames.toLocaleString("en")} frames`, seconds(answer.seconds), bytes(answer.size_bytes)];
-  const lines = [make("p", { class: "num" }, named ? make("span", { class: "strong" }, `${answer.title}: `) : null, counts.join(" · "))];
+  const lines = [make("p", {}, named ? make("span", { class: "strong" }, `${answer.title}: `) : null, counts.join(" · "))];
   if (answer.differing.length) {
     lines.push(make("p", { class: "note tone-bad" }, "They do not fit together. Map names that mean the same below, or choose another dataset."));
     lines.push(table(answer.differing));
