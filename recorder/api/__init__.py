@@ -13,6 +13,7 @@ from recorder.api import (
     rigs,
     sessions,
     stations,
+    transfers,
     unopened,
 )
 from recorder.api.app import Api
@@ -24,6 +25,7 @@ api.add_router("", stations.router)
 api.add_router("", calibrations.router)
 api.add_router("", sessions.router)
 api.add_router("", datasets.router)
+api.add_router("", transfers.router)
 api.add_router("", episodes.router)
 api.add_router("", operations.router)
 api.add_router("", unopened.router)

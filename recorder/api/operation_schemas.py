@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from ninja import Schema
@@ -38,8 +38,17 @@ class JobOut(Schema):
         return job.episode_id
 
 
+class MadeOut(Schema):
+    """A dataset that got episodes, and its revision then; `new` if the operation made it."""
+
+    slug: str
+    title: str
+    new: bool
+    revision: int
+
+
 class OperationOut(Schema):
-    """A change of a dataset by a worker, with its progress in steps."""
+    """A change of a dataset by a worker, with its progress in steps. `made`: the datasets that got its episodes."""
 
     id: UUID
     dataset: DatasetSlug
@@ -53,6 +62,12 @@ class OperationOut(Schema):
     error: str
     created_at: datetime
     finished_at: datetime | None
+
+    made: list[MadeOut]
+
+    @staticmethod
+    def resolve_made(operation: Operation) -> list[dict[str, Any]]:
+        return list(operation.result.get("made", []))
 
     @staticmethod
     def resolve_summary(operation: Operation) -> str:

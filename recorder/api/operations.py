@@ -6,13 +6,14 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from django.http import HttpRequest
-from ninja import Query, Router
+from ninja import Query, Router, Status
 
 from recorder.api import lookups
 from recorder.api.auth import actor_of
 from recorder.api.operation_schemas import OperationDetail, OperationOut
 from recorder.api.paging import Limit, Page, newest_first
 from recorder.api.schemas import ERRORS, Slug
+from recorder.catalog.transfer_undo import undo_transfer
 from recorder.jobs.operations import cancel_operation, retry_operation
 from recorder.jobs.progress import encoding_progress
 from recorder.models import Operation
@@ -67,6 +68,13 @@ def get_operation(request: HttpRequest, operation_id: UUID) -> Detail:
 def cancel(request: HttpRequest, operation_id: UUID) -> Detail:
     """Cancel it. Takes that were to be encoded keep their verdicts; pending changes stay pending."""
     return Detail(cancel_operation(operation=lookups.operation_of(operation_id), actor=actor_of(request)))
+
+
+@router.post("/operations/{operation_id}/undo", response={202: OperationDetail, **ERRORS})
+def undo(request: HttpRequest, operation_id: UUID) -> Status[Detail]:
+    """Undo a finished copy, move, split, merge or duplicate. Returns the operation that undoes it: poll it."""
+    operation = undo_transfer(operation=lookups.operation_of(operation_id), actor=actor_of(request))
+    return Status(202, Detail(lookups.operation_of(operation.pk)))
 
 
 @router.post("/operations/{operation_id}/retry", response={200: OperationDetail, **ERRORS})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,21 @@ def create_dataset(*, title: str, actor: Actor, **settings: Any) -> Dataset:
             continue
         save_settings(dataset)
         return dataset
+    raise Refused("exists", f"Too many datasets are named like {title!r}: choose another title.")
+
+
+def free_slug(title: str, taken: Collection[str] = ()) -> tuple[str, str]:
+    """Return a clean title and a free folder name for a dataset that a worker will make; `taken` names are not free.
+
+    Raise Refused for a title that is empty or in use.
+    """
+    clean = _clean_title(title)
+    if existing := _find_by_title(clean):
+        raise Refused("exists", f"Dataset {existing.title!r} exists already: choose another title.", 409)
+    for number in range(1, 1000):
+        slug = _slug(clean, number)
+        if slug not in taken and not _in_use(slug):
+            return clean, slug
     raise Refused("exists", f"Too many datasets are named like {title!r}: choose another title.")
 
 

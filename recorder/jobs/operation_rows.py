@@ -15,12 +15,12 @@ from recorder.jobs.notify import wake_workers
 from recorder.jobs.operation_types import TYPES, spec_of
 from recorder.models import Dataset, Operation
 from recorder.models.lifecycle import end_operation, restart_operation
-from recorder.models.paths import revision_problem
+from recorder.models.paths import datasets_root, revision_problem, revisions_of, work_of
 from recorder.models.permissions import require
 from recorder.models.states import STOPPABLE, OperationState, OperationType
 from recorder.text import format_time
 from robotdata.dataset.errors import DatasetBusy
-from robotdata.dataset.lock import dataset_lock
+from robotdata.dataset.lock import dataset_locks
 from robotdata.dataset.sidecar import read_sidecar
 from robotdata.dataset.write.swap import list_revisions, recover_dataset
 
@@ -82,14 +82,16 @@ def hold_unwritten(operation: Operation) -> Iterator[None]:
 
 
 def _lock_and_recover(operation: Operation, stack: ExitStack) -> None:
-    """Take the dataset's lock and recover its folder. Raise DatasetBusy, unless a worker holds it that can be stopped.
+    """Lock and recover the folders that it writes. Raise DatasetBusy, unless a worker has them that can be stopped.
 
-    `stack` releases the lock.
+    `stack` releases the locks.
     """
-    dataset, stoppable = operation.dataset, operation.type in STOPPABLE
+    roots, stoppable = written_roots(operation), operation.type in STOPPABLE
     try:
-        stack.enter_context(dataset_lock(dataset.path, wait_s=0.0 if stoppable else _LOCK_WAIT_S))
-        recover_dataset(dataset.path, dataset.work_path, dataset.revisions_path)
+        wait_s = 0.0 if stoppable else _LOCK_WAIT_S
+        stack.enter_context(dataset_locks([operation.dataset.path, *roots], wait_s=wait_s))
+        for root in roots:
+            recover_dataset(root, work_of(root), revisions_of(root))
     except DatasetBusy:
         if not stoppable:
             raise
@@ -120,12 +122,23 @@ def is_written(operation: Operation) -> bool:
 
     Others may have added episodes since the worker crashed.
     """
-    revisions = operation.dataset.revisions_path
-    roots = [operation.dataset.path, *(revisions / str(number) for number in list_revisions(revisions))]
-    return any(_operation_of(root) == str(operation.pk) for root in roots)
+    return any(is_written_at(root, operation) for root in written_roots(operation))
 
 
-def _operation_of(root: Path) -> str:
+def is_written_at(root: Path, operation: Operation) -> bool:
+    """Return whether the operation is in the present revision of the dataset in `root`, or in an earlier one."""
+    revisions = revisions_of(root)
+    states = [root, *(revisions / str(number) for number in list_revisions(revisions))]
+    return any(operation_of(state) == str(operation.pk) for state in states)
+
+
+def written_roots(operation: Operation) -> list[Path]:
+    """Return the folders of the datasets that the operation writes first: its own, or those that get its episodes."""
+    into = operation.arguments.get("into")
+    return [datasets_root() / str(part["slug"]) for part in into] if into else [operation.dataset.path]
+
+
+def operation_of(root: Path) -> str:
     """Return the id of the operation that made the revision in `root`; empty if unknown."""
     return str(read_sidecar(root, []).made_by.get("operation") or "")
 

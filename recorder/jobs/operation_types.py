@@ -44,6 +44,35 @@ def _convert_summary(operation: Operation) -> str:
     return f"convert {operation.arguments.get('source')} to v3.0"
 
 
+def _transfer_summary(operation: Operation) -> str:
+    into = operation.arguments.get("into") or []
+    count = operation.arguments.get("count")
+    where = ", ".join(str(part.get("title")) for part in into[:3]) + (
+        f" and {len(into) - 3} more" if len(into) > 3 else ""
+    )
+    way = "to" if operation.type in {OperationType.COPY, OperationType.MOVE} else "into"
+    return f"{OperationType(operation.type).label} {count} episode{'' if count == 1 else 's'} {way} {where}"
+
+
+def _undo_summary(operation: Operation) -> str:
+    parts = [f"remove {part.get('title')}" for part in operation.arguments.get("remove", [])]
+    parts += [f"revert {part.get('title')}" for part in operation.arguments.get("into", [])]
+    return f"undo the {operation.arguments.get('what')}: {', '.join(parts)}"
+
+
+def _transfer(running: str, unchanged: str) -> TypeSpec:
+    """Describe a type that brings episodes into other datasets."""
+    return TypeSpec(
+        action=Action.REVISE,
+        has_jobs=False,
+        summary=_transfer_summary,
+        running=running,
+        occupied="is being copied from",
+        cancelled=unchanged,
+        closed=unchanged,
+    )
+
+
 TYPES = {
     OperationType.ENCODE: TypeSpec(
         action=Action.ENCODE,
@@ -81,6 +110,20 @@ TYPES = {
         cancelled="Nothing is left of it; the original is unchanged.",
         closed="Nothing is left of it; the original is unchanged.",
     ),
+    OperationType.UNDO: TypeSpec(
+        action=Action.REVISE,
+        has_jobs=False,
+        summary=_undo_summary,
+        running="undoing",
+        occupied="is being changed",
+        cancelled="Nothing was undone.",
+        closed="What was undone stays undone; the rest stays.",
+    ),
+    OperationType.COPY: _transfer("copying episodes", "Nothing was copied."),
+    OperationType.MOVE: _transfer("moving episodes", "The episodes stay where they are."),
+    OperationType.SPLIT: _transfer("splitting the dataset", "No dataset was made."),
+    OperationType.MERGE: _transfer("merging datasets", "No dataset was made."),
+    OperationType.DUPLICATE: _transfer("duplicating the dataset", "No dataset was made."),
 }
 
 if missing := set(OperationType) - TYPES.keys():

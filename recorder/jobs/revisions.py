@@ -58,7 +58,7 @@ def revisions_of(dataset: Dataset) -> list[Revision]:
 def _revision(root: Path, number: int | None) -> Revision:
     sidecar = read_sidecar(root, [])
     made_by = sidecar.made_by
-    counts = {name: made_by[name] for name in ("committed", *EDIT_COUNTS) if type(made_by.get(name)) is int}
+    counts = {name: made_by[name] for name in ("committed", "copied", *EDIT_COUNTS) if type(made_by.get(name)) is int}
     reverted_to = made_by.get("reverted_to")
     episodes, frames = _counts_of(root, sidecar)
     return Revision(

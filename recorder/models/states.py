@@ -60,10 +60,24 @@ class OperationType(TextChoices):
     EDIT = "edit", "edit"
     REVERT = "revert", "revert"
     CONVERT = "convert", "conversion"
+    COPY = "copy", "copy"
+    MOVE = "move", "move"
+    SPLIT = "split", "split"
+    MERGE = "merge", "merge"
+    DUPLICATE = "duplicate", "duplicate"
+    UNDO = "undo", "undo"
 
 
-REVISING = (OperationType.EDIT, OperationType.REVERT)
-"""Types that replace the dataset's revision, at most one at a time. Encoding adds to it, and waits for the lock."""
+TRANSFERS = (
+    OperationType.COPY,
+    OperationType.MOVE,
+    OperationType.SPLIT,
+    OperationType.MERGE,
+    OperationType.DUPLICATE,
+)
+"""Types that bring episodes into other datasets: those that their arguments name under `into`."""
+REVISING = (OperationType.EDIT, OperationType.REVERT, OperationType.UNDO, *TRANSFERS)
+"""Types of which a dataset has at most one at a time. Encoding adds to it, and waits for the lock."""
 
 STOPPABLE = (OperationType.CONVERT,)
 """Types that may be cancelled while a worker runs them, until it begins to write (`result["writing"]`)."""

@@ -8,10 +8,11 @@ from typing import Any
 
 from django import template
 
+from recorder.catalog.transfer_undo import can_undo, made_datasets
 from recorder.frame_words import frame_range
 from recorder.jobs.operation_types import TypeSpec, spec_of
 from recorder.jobs.revisions import Revision
-from recorder.models import Episode, Operation, UserKeys
+from recorder.models import Dataset, Episode, Operation, UserKeys
 from robotdata.quality.codes import LABELS
 from robotdata.spool.annotation import OUTCOMES
 
@@ -59,6 +60,18 @@ def type_of(operation: Operation) -> TypeSpec:
 def operation_summary(operation: Operation) -> str:
     """Return what an operation without takes does: `delete 3, trim 2`."""
     return spec_of(operation).summary(operation)
+
+
+@register.filter
+def undoable(operation: Operation) -> bool:
+    """Return whether the operation brought episodes into other datasets and can be undone."""
+    return can_undo(operation)
+
+
+@register.filter
+def made(operation: Operation) -> list[Dataset]:
+    """Return the datasets that got the operation's episodes."""
+    return made_datasets(operation)
 
 
 @register.filter

@@ -17,12 +17,14 @@ from recorder.jobs.leases import Heartbeat, LostLease, lease_end
 from recorder.models import Episode, Operation
 from recorder.models.job import lease_expired
 from recorder.models.lifecycle import end_operation, move
-from recorder.models.states import EpisodeState, OperationState, OperationType
+from recorder.models.states import TRANSFERS, EpisodeState, OperationState, OperationType
 from recorder.worker.commit import FolderMissing, clear_committed, run_commit
 from recorder.worker.convert import run_conversion
 from recorder.worker.encode import FINAL_ERRORS, SPACE_RETRY_AFTER, complete_episodes, is_no_space
 from recorder.worker.revise import run_edit, run_revert
 from recorder.worker.run_steps import owned_row
+from recorder.worker.transfer import run_transfer
+from recorder.worker.undo_transfer import run_undo
 from robotdata.dataset.errors import ConversionError, DatasetBusy, EditError, FeaturesDiffer, NotADataset
 from robotdata.dataset.write.commit_progress import step_of
 
@@ -36,6 +38,8 @@ RUNNERS: dict[OperationType, Runner] = {
     OperationType.EDIT: run_edit,
     OperationType.REVERT: run_revert,
     OperationType.CONVERT: run_conversion,
+    OperationType.UNDO: run_undo,
+    **dict.fromkeys(TRANSFERS, run_transfer),
 }
 
 if missing := set(OperationType) - RUNNERS.keys():

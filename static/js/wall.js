@@ -4,6 +4,7 @@ import { watchPlace } from "./wall/back.js";
 import { watchLook } from "./wall/look.js";
 import { Many } from "./wall/many.js";
 import { Selection } from "./wall/selection.js";
+import { watchTransfers } from "./wall/transfer.js";
 
 const cards = () => [...document.querySelectorAll("#cards .take")];
 const chosen = () => document.activeElement?.closest("#cards .take");
@@ -41,6 +42,7 @@ export function watchWall() {
   if (!document.getElementById("cards")) return;
   const selection = new Selection();
   const many = new Many(selection);
+  watchTransfers(selection);
   document.addEventListener("focusin", ({ target }) => {
     last = target.closest("#cards .take")?.id ?? last;
   });

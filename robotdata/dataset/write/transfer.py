@@ -9,10 +9,11 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from robotdata.dataset.annotations import Edit
+from robotdata.dataset.annotations import Edit, Ids
 from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import EditError, NoSuchEpisode
 from robotdata.dataset.features import tidy_names, video_keys
@@ -24,7 +25,7 @@ from robotdata.dataset.write.base_state import check_base, check_videos, refuse_
 from robotdata.dataset.write.brought import BroughtRef
 from robotdata.dataset.write.commit_progress import CommitProgress
 from robotdata.dataset.write.compose import compose
-from robotdata.dataset.write.edit import LOCK_WAIT_S, Progress, delete_episodes
+from robotdata.dataset.write.edit import LOCK_WAIT_S, Progress, apply_edit
 from robotdata.dataset.write.episode_refs import EpisodeRef, StoredRef, plan_parts
 from robotdata.dataset.write.fit import CannotJoin, Names, compare
 from robotdata.dataset.write.misfits import MISFITS, explain_misfit
@@ -62,12 +63,13 @@ class How:
     """What all transfers may be told.
 
     `progress`: called with (steps done, all steps); it may raise to cancel. `made_by`: stored in the new revision's
-    sidecar. `wait_s`: how long to wait for other processes.
+    sidecar. `wait_s`: how long to wait for other processes. `ids`: gives UUIDs to moved episodes that have none.
     """
 
     progress: Progress | None = None
     made_by: Mapping[str, Any] = field(default_factory=dict)
     wait_s: float = LOCK_WAIT_S
+    ids: Ids | None = None
 
 
 def copy_episodes(
@@ -95,7 +97,7 @@ def copy_episodes(
         theirs = _opened(source)
         chosen = _chosen(theirs, indices)
         base = None if is_fresh(dest) else _opened(dest)
-        label = entry_kept if keep_uuids else entry_of_copy
+        label = partial(entry_kept, how.ids) if keep_uuids else entry_of_copy
         if base is None or not base.episodes:
             about = {"what": "copied", "copied": len(chosen), "from": source.name, **how.made_by}
             if names not in (None, Names()):
@@ -127,12 +129,15 @@ def move_episodes(
         if len(set(numbers)) >= len(DatasetFolder.open(source).episodes):
             raise EditError(f"all episodes of {source.name} would be moved: copy them, or rename the dataset")
         result = copy_episodes(source, numbers, dest, dest_where, keep_uuids=True, **options)
-        delete_episodes(
+        doomed = frozenset(numbers)
+        apply_edit(
             source,
-            numbers,
+            lambda _: Edit(delete=doomed),
             work=source_where.work,
             revisions=source_where.revisions,
             keep_revisions=source_where.keep_revisions,
+            made_by=how.made_by,
+            ids=how.ids,
         )
     return result
 
@@ -224,9 +229,10 @@ def entry_of_copy(dataset: DatasetFolder, episode: EpisodeInfo) -> dict[str, Any
     return {**episode.extra, "uuid": str(uuid.uuid4()), "length": episode.length, ORIGIN: origin}
 
 
-def entry_kept(dataset: DatasetFolder, episode: EpisodeInfo) -> dict[str, Any]:
-    """Return the sidecar entry of a moved episode, which keeps its UUID."""
-    return {**entry_of_copy(dataset, episode), "uuid": episode.uuid or str(uuid.uuid4())}
+def entry_kept(ids: Ids | None, dataset: DatasetFolder, episode: EpisodeInfo) -> dict[str, Any]:
+    """Return the sidecar entry of a moved episode, which keeps its UUID; `ids` gives one if it has none."""
+    entry = entry_of_copy(dataset, episode)
+    return {**entry, "uuid": episode.uuid or (ids(episode) if ids else entry["uuid"])}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,13 @@
 // Short words at the bottom of the page; an error stays longer, and with Undo there is a way back.
-// `undo` is true for the newest change, or a function that takes back what is no change of a person.
+// `undo` is true for the newest change, or a function that takes back what is no change of a person; `links` lead to
+// what was made.
 import { call } from "./api.js";
 import { make } from "./dom.js";
 import { PORTION, Progress } from "./progress.js";
 
 const MOST = 4;
 
-export function toast(words, { bad = false, undo = false, href = "" } = {}) {
+export function toast(words, { bad = false, undo = false, href = "", links = [] } = {}) {
   const region = document.getElementById("toasts");
   const sign = bad ? make("b", { class: "toast-sign", role: "img", "aria-label": "Failed:" }, "!") : null;
   const box = make("div", { class: bad ? "toast is-bad" : "toast" }, sign, make("p", {}, words));
@@ -24,6 +25,7 @@ export function toast(words, { bad = false, undo = false, href = "" } = {}) {
     });
     box.append(button);
   }
+  for (const link of links) box.append(make("a", { class: "button small", href: link.href }, link.words));
   if (href) box.append(make("a", { class: "button small", href }, "Sign in"));
   const close = make("button", { class: "button quiet small", type: "button", "aria-label": "Close" }, "×");
   close.addEventListener("click", () => box.remove());

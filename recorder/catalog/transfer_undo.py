@@ -1,0 +1,84 @@
+"""Undo a finished copy, move, split, merge or duplicate: remove what it made, revert what it changed."""
+
+from __future__ import annotations
+
+from recorder.actor import Actor
+from recorder.errors import Refused
+from recorder.jobs.operation_rows import begin_revising, operation_of
+from recorder.models import Change, Dataset, Operation
+from recorder.models.permissions import Action, require
+from recorder.models.states import TRANSFERS, OperationState, OperationType
+from robotdata.dataset.sidecar import read_sidecar
+from robotdata.dataset.write.swap import list_revisions
+
+
+def undo_transfer(*, operation: Operation, actor: Actor) -> Operation:
+    """Start an operation that removes the datasets which `operation` made, and reverts those which it changed.
+
+    Raise Refused if one of them was changed since; nothing is then undone.
+    """
+    require(actor, Action.REVISE, operation.dataset)
+    if operation.type not in TRANSFERS or operation.state != OperationState.DONE:
+        message = f"{operation} cannot be undone: it has not finished, or is of another kind."
+        raise Refused("nothing_to_undo", message)
+    parts = operation.arguments["into"]
+    rows = {row.slug: row for row in Dataset.objects.filter(slug__in=[part["slug"] for part in parts])}
+    present = [(rows[part["slug"]], part["new"]) for part in parts if part["slug"] in rows]
+    if not present:
+        raise Refused("nothing_to_undo", f"{operation} was undone already.")
+    new = [row for row, is_new in present if is_new]
+    changed = [row for row, is_new in present if not is_new]
+    if operation.type == OperationType.MOVE:
+        changed.append(operation.dataset)
+    for row in new:
+        _check_untouched(row, operation)
+    back = [{"slug": row.slug, "title": row.title, "revision": _revision_before(row, operation)} for row in changed]
+    arguments = {
+        "undoes": str(operation.pk),
+        "what": OperationType(operation.type).label,
+        "into": back,
+        "remove": [{"slug": row.slug, "title": row.title} for row in new],
+    }
+    return begin_revising(type=OperationType.UNDO, dataset=operation.dataset, actor=actor, arguments=arguments)
+
+
+def can_undo(operation: Operation) -> bool:
+    """Return whether an undo may be offered: what the operation made or changed is there, in the same revision.
+
+    It asks the rows only, because pages call it for each operation; `undo_transfer` looks into the folders.
+    """
+    if operation.type not in TRANSFERS or operation.state != OperationState.DONE:
+        return False
+    made = {part["slug"]: part["revision"] for part in operation.result.get("made", [])}
+    return any(made[row.slug] == row.revision for row in made_datasets(operation))
+
+
+def made_datasets(operation: Operation) -> list[Dataset]:
+    """Return the datasets that got the operation's episodes, as far as they are still there."""
+    made = operation.result.get("made", [])
+    return list(Dataset.objects.filter(slug__in=[part["slug"] for part in made])) if made else []
+
+
+def _revision_before(dataset: Dataset, operation: Operation) -> int:
+    """Return the revision that the operation replaced. Raise Refused if it is not the newest change."""
+    if operation_of(dataset.path) != str(operation.pk):
+        raise Refused("changed", f"{dataset.title} was changed since: revert it on its page, to the revision you want.")
+    now = read_sidecar(dataset.path, []).revision
+    earlier = [number for number in list_revisions(dataset.revisions_path) if number < now]
+    if not earlier:
+        raise Refused(
+            "changed", f"{dataset.title} has no earlier revision any more; delete the episodes there instead."
+        )
+    return earlier[-1]
+
+
+def _check_untouched(dataset: Dataset, operation: Operation) -> None:
+    """Raise Refused if somebody has worked in the new dataset: removing it would lose that."""
+    others = Operation.objects.filter(dataset=dataset).exists() or dataset.sessions.exists()
+    takes = dataset.episodes.exclude(pk__in=dataset.episodes.committed().values("pk")).exists()
+    reviewed = Change.objects.filter(episode__dataset=dataset, undone_at=None, superseded=False).exists()
+    if operation_of(dataset.path) != str(operation.pk) or others or takes or reviewed:
+        message = (
+            f"{dataset.title} was worked on since, so it is kept: remove its folder by hand if you do not want it."
+        )
+        raise Refused("changed", message)

@@ -1,0 +1,81 @@
+"""Selected episodes copied to a new dataset from the wall, taken back from the toast; a dataset split on its page."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.test_committed import commit, shown
+from tests.support.browser import quiet
+from tests.support.desk_data import call, fill, until
+
+pytestmark = pytest.mark.browser
+TICKS = 8
+SHOTS = os.environ.get("ROBOTDATA_SHOTS")
+
+
+def look(page: Page, name: str) -> None:
+    """Keep a picture of the page for a person, where one is asked for."""
+    for width in (1440, 1024, 390) if SHOTS else ():
+        for scheme in ("light", "dark"):
+            page.set_viewport_size({"width": width, "height": 900})
+            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            page.screenshot(path=str(Path(str(SHOTS)) / f"{name}-{width}-{scheme}.png"))
+    if SHOTS:
+        page.set_viewport_size({"width": 1440, "height": 900})
+
+
+def titles(page: Page) -> list[str]:
+    return [each["title"] for each in call(page, "GET", "/api/datasets?limit=500")["items"]]
+
+
+def test_it_copies_takes_back_and_splits(visit: Any, product: Any) -> None:
+    page = visit("/")
+    ids = fill(page, product, "towels", 4, TICKS)
+    commit(page, "towels", ids)
+    until(lambda: call(page, "GET", "/api/datasets/towels")["total_episodes"], 4, within_s=90)
+    whole = shown(product.home / "datasets" / "towels")
+    page.goto("/datasets/towels/?view=committed&sort=oldest")
+    quiet(page)
+    for pk in (ids[1], ids[3]):
+        page.locator(f'[data-pick="{pk}"]').check()
+    look(page, "selected")
+    page.get_by_role("button", name="Copy or move …").click()
+    sheet = page.locator("#copy-sheet")
+    expect(sheet.get_by_role("heading")).to_have_text("Copy or move 2 episodes")
+    sheet.get_by_label("Its name").fill("Best towels")
+    expect(sheet.locator("[data-preview]")).to_contain_text(f"2 episodes · {2 * TICKS} frames")
+    expect(sheet.get_by_role("button", name="Copy", exact=True)).to_be_enabled()
+    look(page, "copy")
+    sheet.get_by_role("button", name="Copy", exact=True).click()
+    toast = page.locator(".toast", has_text="Copied.")
+    expect(toast.get_by_role("link", name="Best towels")).to_have_attribute("href", "/datasets/best-towels/")
+    assert shown(product.home / "datasets" / "best-towels") == [whole[1], whole[3]]
+    toast.get_by_role("button", name="Undo").click()
+    until(lambda: "Best towels" in titles(page), False, within_s=90)
+    assert shown(product.home / "datasets" / "towels") == whole
+
+    page.get_by_role("button", name="Split …").click()
+    sheet = page.locator("#split-sheet")
+    expect(sheet.locator("[data-preview]")).to_contain_text(re.compile(r"train: 3 episodes.*validation: 1 episode"))
+    look(page, "split")
+    sheet.get_by_role("button", name="Split", exact=True).click()
+    expect(page.locator(".toast", has_text="Split.")).to_be_visible()
+    names = [f"{call(page, 'GET', '/api/datasets/towels')['title']} {part}" for part in ("train", "validation")]
+    assert set(names) <= set(titles(page))
+
+    page.get_by_role("button", name="Merge with …").click()
+    sheet = page.locator("#merge-sheet")
+    for name in names:
+        sheet.get_by_label(re.compile(f"^{re.escape(name)} ·")).check()
+    expect(sheet.locator("[data-preview]")).to_contain_text("8 episodes")
+    look(page, "merge")
+    page.keyboard.press("Escape")
+    look(page, "dataset")
+    page.goto("/operations/")
+    look(page, "operations")
