@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from robotdata.dataset.write.new_episode import NewEpisode
@@ -15,6 +16,7 @@ from tests.dataset.conftest import LENGTHS, _recorded, staged
 from tests.support.browser import Visit
 
 __all__ = ["_recorded", "staged"]
+pytestmark = pytest.mark.browser
 
 
 def download(page: Page, name: str, folder: Path) -> Path:
@@ -31,13 +33,10 @@ def test_a_dataset_comes_in_and_goes_out(
 ) -> None:
     shutil.copytree(_recorded / "datasets/cubes", tmp_path / "in/from-afar")
     packed = Path(shutil.make_archive(str(tmp_path / "from-afar"), "zip", tmp_path / "in"))
-    page = visit.open("/datasets/")
+    page = visit("/datasets/")
     page.get_by_role("button", name="Add a dataset").first.click()
     dialog = page.get_by_role("dialog", name="Add a dataset")
 
-    dialog.get_by_label("Path").fill("/nowhere/at/all")
-    dialog.get_by_role("button", name="Look inside").click()
-    expect(page.locator("#toasts")).to_contain_text("cannot be read")
     dialog.get_by_label("Path").fill(str(tmp_path / "in"))
     dialog.get_by_role("button", name="Look inside").click()
     expect(dialog.get_by_role("checkbox", name="from-afar")).to_be_checked()
