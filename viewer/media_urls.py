@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from viewer import media_views as views
+from viewer.film_views import film
 
 app_name = "media"
 urlpatterns = [
@@ -12,5 +13,7 @@ urlpatterns = [
     path("<uuid:episode_id>/strip/<str:camera>.jpg", views.strip, name="strip"),
     path("<uuid:episode_id>/signals.bin", views.signals, name="signals"),
     path("<uuid:episode_id>/video/<str:camera>.mp4", views.video, name="video"),
+    path("<uuid:episode_id>/film.mp4", film, {"kind": "mp4"}, name="film"),
+    path("<uuid:episode_id>/film.gif", film, {"kind": "gif"}, name="film-gif"),
     path("<path:rest>", views.unknown_address),
 ]

@@ -163,7 +163,7 @@ def video(request: HttpRequest, place: Place, camera: str) -> HttpResponseBase:
         "X-First-Frame": str(file.first_frame),
         "X-Frames": str(file.frames),
     }
-    return _range_response(request, fd, size, headers)
+    return range_response(request, fd, size, headers)
 
 
 @login_not_required
@@ -189,7 +189,9 @@ def _looks_like_video(head: bytes) -> bool:
     return head[4:8] in _MP4_BOXES or head.startswith(_MATROSKA)
 
 
-def _range_response(request: HttpRequest, fd: int, size: int, headers: dict[str, str]) -> HttpResponseBase:
+def range_response(
+    request: HttpRequest, fd: int, size: int, headers: dict[str, str], content_type: str = "video/mp4"
+) -> HttpResponseBase:
     """Return the requested range of the open file `fd`, or 304 or 416. The response closes `fd`."""
     range_header = request.headers.get("Range")
     if (if_range := request.headers.get("If-Range")) and if_range != headers["ETag"]:
@@ -208,9 +210,9 @@ def _range_response(request: HttpRequest, fd: int, size: int, headers: dict[str,
         headers["Content-Range"] = f"bytes {part.first}-{part.end - 1}/{size}"
     if request.method == "HEAD":
         os.close(fd)
-        return HttpResponse(status=206 if span else 200, headers=headers, content_type="video/mp4")
+        return HttpResponse(status=206 if span else 200, headers=headers, content_type=content_type)
     pieces = FilePieces(fd, part)
-    return StreamingHttpResponse(pieces, status=206 if span else 200, headers=headers, content_type="video/mp4")
+    return StreamingHttpResponse(pieces, status=206 if span else 200, headers=headers, content_type=content_type)
 
 
 def _admit(request: HttpRequest, episode_id: uuid.UUID) -> Place:

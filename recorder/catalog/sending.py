@@ -75,7 +75,9 @@ def _parse_numbers(text: str) -> list[int]:
     numbers: set[int] = set()
     for part in text[:_MAX_TEXT].split(","):
         first, dash, last = part.strip().partition("-")
-        bounds = [each for each in (first, last if dash else first) if each.isascii() and each.isdigit() and len(each) < 8]
+        bounds = [
+            each for each in (first, last if dash else first) if each.isascii() and each.isdigit() and len(each) < 8
+        ]
         if len(bounds) != 2 or int(bounds[1]) - int(bounds[0]) > 1_000_000:
             raise Refused("invalid", f"episodes={text[:60]!r}: write numbers as 0,3,5-9.", 422)
         numbers.update(range(int(bounds[0]), int(bounds[1]) + 1))

@@ -94,7 +94,7 @@ class Incoming:
         self, source: str, *, by: str = "", total: int = 0, paths: Iterable[Path] = (), landed: Iterable[Landed] = ()
     ) -> Addition:
         """Create an addition; without `paths` it is an upload of `total` bytes. Raises TransferError, OSError."""
-        self.root.mkdir(exist_ok=True)
+        self.root.mkdir(parents=True, exist_ok=True)
         check_space(self.root, total)
         addition = Addition(
             str(uuid.uuid4()),
