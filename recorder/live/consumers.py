@@ -39,7 +39,7 @@ from recorder.live.rig_messages import (
 from recorder.live.rig_writer import RigRows, in_database
 from recorder.live.sessions import ended_sessions
 from robotdata.rig.protocol import MAX_BINARY_BYTES, VERSION
-from robotdata.rig.states import EMERGENCY_STOP, END_SESSION
+from robotdata.rig.states import EMERGENCY_STOP, END_SESSION, PREFLIGHT
 from robotdata.websocket import BadMessage, BrowserSocket, check_message, wire_text
 
 log = logging.getLogger(__name__)
@@ -154,6 +154,9 @@ class RigConsumer(MachineSocket):
 
     async def rig_command(self, event: dict[str, Any]) -> None:
         """Send a command to the rig. Called over the channel layer by `rig_commands.send_command`."""
+        if self.feed is not None and is_readable(event) and event["name"] == PREFLIGHT:
+            # Only this process hears the rig's clock.
+            event = {**event, "args": {**event["args"], "clock_offset_s": self.feed.clock.offset_s}}
         await self.pass_on("command", event)
 
     async def rig_input(self, event: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from asgiref.sync import async_to_sync
 
 from recorder.actor import Actor
 from recorder.errors import Refused
+from recorder.live.preflight import check_rig
 from recorder.live.rig_commands import send_command
 from recorder.live.rigs import find_rig
 from recorder.live.sessions import (
@@ -25,6 +26,7 @@ from recorder.models.permissions import Action, require
 from recorder.models.states import EpisodeState, RigState
 from recorder.task_text import checked_task
 from recorder.text import parse_uuid
+from robotdata.rig.states import PREFLIGHT
 
 WAITING_STATES = {RigState.RESETTING, RigState.PAUSED}
 
@@ -69,11 +71,15 @@ def give_command(
 ) -> dict[str, Any]:
     """Send a command to the rig and return its reply. Raise Refused as `send_command` does.
 
+    `preflight` is sent by `check_rig`, which adds what the dataset demands.
+
     `rerecord` rejects the take that has ended last; it is refused if that take's session has ended, because the next
     take would belong to no session, or if the take is in its dataset or on its way there.
     """
     rig = find_rig(name=rig_name)
     require(actor, Action.COMMAND_RIG, rig)
+    if name == PREFLIGHT:
+        return check_rig(rig=rig, args=args, actor=actor, command_id=command_id)
     if name == "rerecord":
         _check_rejectable(rig, args)
     return async_to_sync(send_command)(rig.name, name, args, command_id=command_id, actor=actor, rig=rig)

@@ -19,6 +19,7 @@ from recorder.live.station_rigs import station_of
 from recorder.live.stations import expire_stations
 from recorder.models import Rig, Station
 from recorder.views.request import Request
+from robotdata.rig.states import PREFLIGHT
 from robotdata.station.calibrations import KIND, ROLES
 
 _TONES = {"running": "accent", "starting": "accent", "failed": "bad"}
@@ -60,6 +61,12 @@ class ListedRig:
     def is_recording(self) -> bool:
         """Return whether a take would end with it."""
         return self.row is not None and self.row.state in ("recording", "saving")
+
+    @property
+    def is_unchecked(self) -> bool:
+        """Return whether it can be checked now and was not since it started."""
+        status = self.row.status if self.row is not None else {}
+        return PREFLIGHT in (status.get("controls") or []) and not status.get("preflight")
 
     @property
     def calibrated(self) -> list[tuple[str, str]]:

@@ -46,6 +46,7 @@ class CameraThread:
         self.newest: CameraFrame | None = None
         self.health = CameraHealth(config.fps, clock.monotonic_ns(), classify_depth if config.depth else classify_jpeg)
         self.bad_frames = 0
+        self.bytes_in = 0  # of the packets that arrived as such; pictures that the driver decodes are not counted
         self.awake = False
         self._watched_ns: int | None = None
         self._needed_ns = 0
@@ -240,6 +241,7 @@ class CameraThread:
             raise DeviceError("it sends depth; set `depth = true` for it in the rig file")
         if picture.packet is not None:
             # Copied: the driver may reuse its buffer while this packet waits to be written.
+            self.bytes_in += len(picture.packet)
             parts = self._door.admit(bytes(picture.packet))
             self._check_channels(parts.channels)
             return parts.data, (parts.width, parts.height)

@@ -209,15 +209,15 @@ class ControlLoop:
         """Return the devices whose `emergency_stop` failed or does not return: name -> reason."""
         return self._session.unstopped if self._session is not None else {}
 
-    def swap_sink(self, sink: TakeSink | None) -> None:
-        """Send rows and frames to `sink` (None: nowhere) from the next tick on; the old sink gets no more."""
+    def swap_sink(self, sink: TakeSink | None, *, is_take: bool = True) -> None:
+        """Send rows and frames to `sink` (None: nowhere) from the next tick on; devices hear of it if it `is_take`."""
         with self._lock:
             for camera in self._cameras:
                 camera.detach()
-            self._take_ends = self._take_ends or self._sink is not None
+            self._take_ends = self._take_ends or (is_take and self._sink is not None)
             self._sink = sink
             self._take_tick = 0
-            self._take_begins = sink is not None
+            self._take_begins = is_take and sink is not None
             if sink is not None:
                 for camera in self._cameras:
                     camera.attach(sink.add_frame)

@@ -15,12 +15,13 @@ from robotdata.rig import checks
 from robotdata.rig.events import DeviceEvents
 from robotdata.rig.facts import facts_of
 from robotdata.rig.outcomes import Outcomes
+from robotdata.rig.preflight import Preflight
 from robotdata.rig.problems import Problem, sentences
 from robotdata.rig.protocol import Command, CommandRefused, RecordArgs, parse_record
 from robotdata.rig.recorder import TakeEnd, TakeRecorder, keep_remark
 from robotdata.rig.remarks import parse_remark
 from robotdata.rig.rig import Rig
-from robotdata.rig.states import EMERGENCY_STOP, END_SESSION, NEXT, State, allowed_now
+from robotdata.rig.states import EMERGENCY_STOP, END_SESSION, NEXT, PREFLIGHT, State, allowed_now
 from robotdata.rig.watch import DeviceWatch
 from robotdata.spool import SpoolError, SpoolFull, new_take_id
 from robotdata.spool.annotation import RERECORD
@@ -28,8 +29,8 @@ from robotdata.spool.annotation import RERECORD
 log = logging.getLogger(__name__)
 _STEP_S, _IDLE_STEP_S = 0.02, 0.05
 _WAKE_S = 0.25
-_AWAKE = (State.COUNTDOWN, State.RECORDING, State.RESETTING)
-"""States in which a take is being recorded or begins soon, so that every camera frame is needed."""
+_AWAKE = (State.CHECKING, State.COUNTDOWN, State.RECORDING, State.RESETTING)
+"""States in which every camera frame is needed: something is being recorded, or begins soon."""
 _REJECT = {"verdict": "reject"}
 
 
@@ -47,7 +48,7 @@ class Machine:
         self.since = clock.wall()
         self.message: str | None = None
         self.problem: Problem | None = None  # the reason for State.ERROR
-        self.devices, self.events = DeviceWatch(rig), DeviceEvents(self)
+        self.devices, self.events, self.preflight = DeviceWatch(rig), DeviceEvents(self), Preflight(self)
         self.take: TakeRecorder | None = None
         self.saving: list[TakeRecorder] = []
         self.ends_at: float | None = None  # monotonic
@@ -95,8 +96,7 @@ class Machine:
         with self._lock:
             if self._stopping.is_set():
                 return []
-            again = self.take or (self.last and self._last_args)
-            possible = {"rerecord": again, "annotate": self.take or self.saving}
+            possible = {"rerecord": self.take or (self.last and self._last_args), "annotate": self.take or self.saving}
             return allowed_now(self.state, possible, pause_armed=self.pause_armed)
 
     def emergency_stop(self) -> None:
@@ -131,6 +131,9 @@ class Machine:
             keep_remark(parse_remark(command.args), [self.take, *self.saving])
         elif name == "clear_error":
             self._clear_error(command.args.get("since"), seen)
+        elif name == PREFLIGHT:
+            seconds = self.preflight.begin(command.args)
+            self._move(State.CHECKING, seconds, seconds)
         elif name == END_SESSION:
             self._end_session(checks.session_of(command.args))
         else:
@@ -246,12 +249,7 @@ class Machine:
         self._move(State.RECORDING, args.episode_s, args.episode_s)
 
     def _end_take(
-        self,
-        reason: str,
-        curation: Mapping[str, Any] | None = None,
-        *,
-        stay: bool = False,
-        lost: str | None = None,
+        self, reason: str, curation: Mapping[str, Any] | None = None, *, stay: bool = False, lost: str | None = None
     ) -> None:
         """End the current take, whose thread writes the rest. `stay`: keep the state. `lost`: key of a lost camera."""
         take, self.take = self.take, None
@@ -276,8 +274,7 @@ class Machine:
     def _after_take(self, reason: str) -> None:
         armed, self.pause_armed = self.pause_armed, False
         series = self._args is not None and reason in ("stop", "timer", "discard")
-        self._left_s = self._args.reset_s if series and self._args is not None else None
-        self.total_s = self._left_s
+        self._left_s = self.total_s = self._args.reset_s if series and self._args is not None else None
         if self._left_s is not None:
             self.rig.loop.begin_reset()
         if armed:
@@ -380,6 +377,8 @@ class Machine:
         self.events.act()
         if self.state == State.RECORDING:
             self._watch_cameras()
+        if self.state == State.CHECKING and self.preflight.step():
+            self._move(State.IDLE)
         due = self.ends_at is not None and clock.monotonic() >= self.ends_at
         if due and self.state in (State.COUNTDOWN, State.RESETTING):
             self._next_take(0.0)
@@ -390,6 +389,8 @@ class Machine:
     def _move(self, new: State, seconds: float | None = None, total_s: float | None = None) -> None:
         if new not in NEXT[self.state] and new != self.state:
             raise ValueError(f"a rig cannot go from {self.state} to {new}")
+        if self.state == State.CHECKING:
+            self.preflight.leave()
         if new not in (State.RESETTING, State.PAUSED):
             self.rig.loop.end_reset()
         self.state, self.since = new, clock.wall()

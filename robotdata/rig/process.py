@@ -23,6 +23,7 @@ from robotdata.rig.lock import RigInUse, RigLock
 from robotdata.rig.machine import Machine
 from robotdata.rig.replay import add_replay, replay_config
 from robotdata.rig.rig import Rig
+from robotdata.rig.scratch import sweep_scratch
 from robotdata.spool import SpoolError, TakeBusy, list_takes, read_manifest, recover_take
 
 log = logging.getLogger("robotdata.rig")
@@ -49,6 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
         log.error("%s", error)
         return 2
     try:
+        sweep_scratch(options.spool, config.name)
         recover_leftovers(options.spool)
         return _serve(rig, options.url, token)
     finally:

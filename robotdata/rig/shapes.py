@@ -84,6 +84,8 @@ def _check(fields: Fields, name: str, kind: Kind) -> None:
         fields.items(name, _item(args[0]), int(kind.most(MOST_ITEMS)))
     elif origin is dict and is_typeddict(args[1]):
         fields.inner(name, lambda inner: _check_each(inner, args[1]))
+    elif origin is dict and args[1] is float:
+        fields.inner(name, _check_numbers)
     else:
         fields.check(name, lambda value: isinstance(value, dict), "an object")
 
@@ -91,6 +93,11 @@ def _check(fields: Fields, name: str, kind: Kind) -> None:
 def _check_each(fields: Fields, shape: type) -> None:
     for key in list(fields.checked):
         fields.inner(key, lambda inner: check_shape(inner, shape))
+
+
+def _check_numbers(fields: Fields) -> None:
+    for key in list(fields.checked):
+        fields.number(key, -MOST_NUMBER, MOST_NUMBER)
 
 
 def _item(hint: Any) -> Callable[[Any], Any]:

@@ -31,6 +31,8 @@ class State(StrEnum):
     """Set by the server for a rig without a connection; no rig sends it."""
     CONNECTING = "connecting", "connecting", "warn", "Connecting to the robot …"
     IDLE = "idle", "ready", "good", ""
+    CHECKING = "checking", "checking", "accent", ""
+    """A test recording runs (`rig.preflight`): nothing of it is kept, and it is no take."""
     COUNTDOWN = "countdown", "starting", "warn", "Starting …"
     RECORDING = "recording", "recording", "rec", ""
     SAVING = "saving", "saving", "accent", "Saving …"
@@ -47,9 +49,10 @@ _ALWAYS = (State.ERROR, State.SAVING)
 
 NEXT: dict[State, set[State]] = {
     State.CONNECTING: {State.IDLE, *_ALWAYS},
-    State.IDLE: {State.COUNTDOWN, State.RECORDING, *_ALWAYS},
+    State.IDLE: {State.CHECKING, State.COUNTDOWN, State.RECORDING, *_ALWAYS},
+    State.CHECKING: {State.IDLE, *_ALWAYS},
     State.COUNTDOWN: {State.RECORDING, State.IDLE, State.PAUSED, *_ALWAYS},
-    State.RECORDING: set(REPORTED) - {State.CONNECTING},
+    State.RECORDING: set(REPORTED) - {State.CONNECTING, State.CHECKING},
     State.SAVING: {State.IDLE, State.COUNTDOWN, State.RECORDING, *_ALWAYS},
     State.RESETTING: {State.RECORDING, State.COUNTDOWN, State.PAUSED, State.IDLE, *_ALWAYS},
     State.PAUSED: {State.RESETTING, State.COUNTDOWN, State.RECORDING, State.IDLE, *_ALWAYS},
@@ -58,7 +61,8 @@ NEXT: dict[State, set[State]] = {
 
 CONTROLS: dict[State, tuple[str, ...]] = {
     State.CONNECTING: (),
-    State.IDLE: ("record", "rerecord", "annotate"),
+    State.IDLE: ("record", "rerecord", "annotate", "preflight"),
+    State.CHECKING: ("cancel", "annotate"),
     State.COUNTDOWN: ("cancel", "discard", "pause", "annotate"),
     State.RECORDING: ("stop", "discard", "rerecord", "pause", "resume", "annotate"),
     State.SAVING: ("record", "rerecord", "annotate"),
@@ -73,6 +77,9 @@ Of these `rerecord` needs a take, which may have ended, and `annotate` one that 
 
 EMERGENCY_STOP = "emergency_stop"
 """The command that is allowed in every state, and the code of the error that follows it."""
+
+PREFLIGHT = "preflight"
+"""The command that checks the rig with a test recording."""
 
 END_SESSION = "end_session"
 """The server's own command: it has ended a session. A rig that records a take of it refuses it, in no other state."""

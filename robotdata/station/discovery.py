@@ -18,8 +18,8 @@ from robotdata.capture.device_files import (
     serial_ports,
     video_nodes,
 )
+from robotdata.capture.usb import UsbDevice, read_text, stable_paths, usb_device
 from robotdata.station.protocol import CameraDevice, CameraFormat, SerialPort
-from robotdata.station.usb import UsbDevice, read_text, stable_paths, usb_device
 from robotdata.video.v4l2 import Ioctl, capability_from, modes_from, open_ioctl
 from robotdata.video.v4l2_formats import Mode, Steps, format_name
 

@@ -16,7 +16,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.lerobot.conftest import HERE, ROOT
 from tests.support import browser
-from tests.support.desk_data import accept_rates
+from tests.support.desk_data import accept_rates, call
 from tests.support.feetech_arm import JOINTS, Arm
 
 pytestmark = pytest.mark.browser
@@ -113,6 +113,21 @@ def calibrate(person: Person, arm: Arm) -> None:
     assert arm.torque() == [0] * len(JOINTS)
 
 
+def preflight(person: Person, arms: dict[str, Arm]) -> None:
+    """Check the rig before its first take: everything is measured; the programs that play the arms share the ports."""
+    page = person.page
+    expect(page.locator("#state")).to_have_text("ready")
+    expect(page.locator("#preflight-begin")).to_have_attribute("aria-disabled", "false")
+    person.click("#preflight-begin")
+    expect(page.locator("#preflight-begin")).to_have_text("Check again")
+    checks = call(page, "GET", f"/api/rigs/{RIG}")["status"]["preflight"]["checks"]
+    assert {each["code"] for each in checks} == {"loop", "tick", "camera", "port", "disk_space", "disk_speed", "clock"}
+    ports = {each["device"]: each for each in checks if each["code"] == "port"}
+    assert ports.keys() == {"robot", "teleoperator"}
+    for role, arm in arms.items():
+        assert f"{arm.port} is in use by pid {arm.process.pid} " in ports[role]["text"]
+
+
 def record(person: Person, takes: int) -> None:
     """Several takes of a second each; the last one is rejected."""
     page = person.page
@@ -167,6 +182,7 @@ def test_an_so101_from_a_fresh_home_to_a_dataset_that_lerobot_loads(
         person.click(page.get_by_role("link", name="Rigs", exact=True).first)
         person.click(page.get_by_role("button", name="Start"))
         person.click(page.get_by_role("article").filter(has_text=RIG).get_by_role("link", name="Record"))
+        preflight(person, arms)
         record(person, 3)
         reviewed = time.monotonic() - person.began
         accept_rates(page)  # a busy machine is no defect of the takes

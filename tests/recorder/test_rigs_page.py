@@ -185,3 +185,15 @@ def test_an_offline_computer_is_taken_from_the_list(person: Client) -> None:
     assert person.delete("/api/stations/off").status_code == 200
     assert person.delete("/api/stations/on").status_code == 409
     assert [station.name for station in Station.objects.all()] == ["on"]
+
+
+def test_a_rig_that_was_not_checked_since_it_started_has_a_link_to_its_check(person: Client) -> None:
+    make_station("pc", rig_process("arm", state="running"))
+    rig = make_rig("arm")
+    for status, offered in (
+        ({"controls": ["record", "preflight"], "preflight": None}, True),
+        ({"controls": ["record", "preflight"], "preflight": {"state": "done"}}, False),
+        ({"controls": ["record"]}, False),  # an older rig
+    ):
+        Rig.objects.filter(pk=rig.pk).update(status=status)
+        assert ("/record/arm/#preflight" in text(person, "/rigs/")) == offered

@@ -48,3 +48,14 @@ def test_it_says_that_a_network_camera_is_slower_than_the_rig_file_says(
     assert caplog.text.count("frames/s") == 1, "once, not at every look"
     assert reporter.status()["cannot_record"] == [], "it can be recorded with all the same"
     bench.machine.rig.cameras[0].stop()
+
+
+def test_a_preflight_tells_how_slow_it_is(make_bench: Callable[..., Bench], slow_camera: Camera) -> None:
+    bench = make_bench(camera={"kind": "pyav", "url": slow_camera.url})
+    bench.do("preflight")
+    until(lambda: bench.machine.state == "idle")
+    checks = (Reporter(bench.machine).status()["preflight"] or {})["checks"]
+    (front,) = [each for each in checks if each["camera"] == FRONT]
+    assert front["level"] == "bad" and front["measured"]["target_hz"] == 60
+    assert 0 < front["measured"]["rate_hz"] < 15 and "fps in the rig file" in front["remedy"]
+    bench.machine.rig.cameras[0].stop()

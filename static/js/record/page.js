@@ -14,6 +14,7 @@ import { RecordForm } from "./form.js";
 import { Ghost } from "./ghost.js";
 import { LoopTime } from "./loop_time.js";
 import { LivePlot } from "./plot.js";
+import { Preflight } from "./preflight.js";
 import { Pulse } from "./pulse.js";
 import { Remarks } from "./remarks.js";
 import { Sound } from "./sound.js";
@@ -27,6 +28,7 @@ const desk = document.getElementById("desk");
 const sound = new Sound(document.getElementById("mute"));
 const form = new RecordForm(document.getElementById("record-form"));
 const controls = new Controls(desk, form);
+const preflight = new Preflight(desk, form);
 const emergency = new Emergency(desk, (message) => link?.send(message));
 const pulse = new Pulse((message) => link?.send(message) ?? false, silent);
 const stage = new Stage(document.getElementById("stage"), told("cameras") ?? [], { wanted: watch, now: () => pulse.now(), drawn });
@@ -81,6 +83,7 @@ function onStatus(status) {
   if (online) stage.health(status.counters?.cameras ?? {}, status.warnings ?? []);
   else stage.gone("Rig offline");
   controls.show(status);
+  preflight.show(status);
   remarks.show(status);
   emergency.show(status);
   drive.have(status);
@@ -103,6 +106,7 @@ function offline(status) {
 function lost() {
   setLost("live", true);
   controls.lost();
+  preflight.show({ online: false });
   remarks.show({ online: false });
   loopTime.show(null);
   timer.lost();

@@ -69,6 +69,9 @@ export class Timer {
     } else if (this.state === "countdown" || this.state === "resetting") {
       say(this.clock, clock(left ?? total ?? 0));
       say(this.words, this.state === "countdown" ? "starts in" : "until the next take");
+    } else if (this.state === "checking") {
+      say(this.clock, clock(left ?? 0));
+      say(this.words, left ? "test recording, not kept" : "judging it");
     } else {
       say(this.clock, clock(this.last_s ?? 0));
       const words = this.state === "lost" ? "when the connection was lost" : "last take";

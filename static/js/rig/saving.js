@@ -97,7 +97,7 @@ export class Saving {
     draft.dirty = draft.text !== text; // what was typed meanwhile is not saved
     if (begin) {
       await call("POST", `${rigs}/${saved.name}/${edited ? "restart" : "start"}`);
-      sayLater(`Saved ${saved.name}. It is starting …`);
+      sayLater(`Saved ${saved.name}. It is starting …${edited ? "" : " Check it before the first take."}`);
       location.assign("/rigs/");
       return;
     }
