@@ -106,7 +106,7 @@ class Playback:
         self._limit, self._approach_limit = limit, min(limit, rest.speed if rest is not None else APPROACH_SPEED)
         self.rows = len(recording.rows)
         self._plan(np.asarray(recording.rows, np.float64)[:, order], recording.fps, rest)
-        self._here = self._poses[0]
+        self._here: NDArray[np.float64] = self._poses[0]
         self._begins_s = 0.0  # when the first row is reached, in seconds since the first action
         self._elapsed_s = 0.0
         self._pose: NDArray[np.float64] | None = None

@@ -19,8 +19,9 @@ from robotdata.rig.problems import Problem, sentences
 from robotdata.rig.protocol import Command, CommandRefused, RecordArgs, parse_record
 from robotdata.rig.recorder import TakeEnd, TakeRecorder, keep_remark
 from robotdata.rig.remarks import parse_remark
+from robotdata.rig.replaying import Replaying
 from robotdata.rig.rig import Rig
-from robotdata.rig.states import EMERGENCY_STOP, END_SESSION, NEXT, State, allowed_now
+from robotdata.rig.states import AWAKE, EMERGENCY_STOP, END_SESSION, NEXT, State, allowed_now
 from robotdata.rig.watch import DeviceWatch
 from robotdata.spool import SpoolError, SpoolFull, new_take_id
 from robotdata.spool.annotation import RERECORD
@@ -28,8 +29,6 @@ from robotdata.spool.annotation import RERECORD
 log = logging.getLogger(__name__)
 _STEP_S, _IDLE_STEP_S = 0.02, 0.05
 _WAKE_S = 0.25
-_AWAKE = (State.COUNTDOWN, State.RECORDING, State.RESETTING)
-"""States in which a take is being recorded or begins soon, so that every camera frame is needed."""
 _REJECT = {"verdict": "reject"}
 
 
@@ -47,7 +46,7 @@ class Machine:
         self.since = clock.wall()
         self.message: str | None = None
         self.problem: Problem | None = None  # the reason for State.ERROR
-        self.devices, self.events = DeviceWatch(rig), DeviceEvents(self)
+        self.devices, self.events, self.replaying = DeviceWatch(rig), DeviceEvents(self), Replaying(self)
         self.take: TakeRecorder | None = None
         self.saving: list[TakeRecorder] = []
         self.ends_at: float | None = None  # monotonic
@@ -77,7 +76,7 @@ class Machine:
                 self._end_take("shutdown")
             self._stopping.set()
             if self.state != State.ERROR:
-                self._move(State.SAVING)  # not idle: the control loop ends now
+                self.move(State.SAVING)  # not idle: the control loop ends now
             saving = list(self.saving)
         end = clock.monotonic() + timeout_s
         self.rig.stop()  # first, because the robot moves; the takes' own threads write meanwhile
@@ -131,6 +130,8 @@ class Machine:
             keep_remark(parse_remark(command.args), [self.take, *self.saving])
         elif name == "clear_error":
             self._clear_error(command.args.get("since"), seen)
+        elif self.replaying.takes(name):
+            self.replaying.execute(command)
         elif name == END_SESSION:
             self._end_session(checks.session_of(command.args))
         else:
@@ -173,21 +174,21 @@ class Machine:
             return
         self._after_pause = self.state
         self._left_s = max(0.0, (self.ends_at or 0.0) - clock.monotonic())
-        self._move(State.PAUSED)
+        self.move(State.PAUSED)
 
     def _resume(self) -> None:
         if self.state == State.RECORDING:
             self.pause_armed = False
         elif self._after_pause == State.RESETTING:
-            self._move(State.RESETTING, self._left_s, self.total_s)
+            self.move(State.RESETTING, self._left_s, self.total_s)
         elif self._after_pause == State.COUNTDOWN and self._args is not None:
             self._next_take(self._args.countdown_s)
         else:
-            self._move(State.IDLE)
+            self.move(State.IDLE)
 
     def _cancel(self) -> None:
         self._args = self.events.record_args = None
-        self._move(State.IDLE)
+        self.move(State.IDLE)
 
     def _end_session(self, session: str) -> None:
         args = self._args or self._last_args
@@ -196,7 +197,7 @@ class Machine:
         checks.check_can_end(self.state)
         self._args = self._last_args = self.events.record_args = None
         if self.state in (State.RESETTING, State.PAUSED):
-            self._move(State.IDLE)
+            self.move(State.IDLE)
 
     def _clear_error(self, since: Any, seen: int) -> None:
         checks.check_since(since, self.problem)
@@ -204,27 +205,27 @@ class Machine:
             raise checks.another_error()
         self.message = self.problem = None
         self.devices.retry()
-        self._move(State.CONNECTING)
+        self.move(State.CONNECTING)
 
     # -- takes
 
     def _count_down(self, seconds: float) -> None:
         if seconds > 0:
-            self._move(State.COUNTDOWN, seconds, seconds)
+            self.move(State.COUNTDOWN, seconds, seconds)
         else:
             self._begin_take()
 
     def _next_take(self, countdown_s: float) -> None:
         """Begin another take with the same arguments; if that is refused, set `message` and become idle."""
         if self._args is None:
-            self._move(State.IDLE)
+            self.move(State.IDLE)
             return
         try:
             checks.check_can_begin(self.rig, len(self.saving), self.devices.missing_cameras())
             self._count_down(countdown_s)
         except CommandRefused as refusal:
             self.message = refusal.message
-            self._move(State.IDLE)
+            self.move(State.IDLE)
 
     def _begin_take(self) -> None:
         args = self._args
@@ -243,15 +244,10 @@ class Machine:
         self.take = take
         self.rig.loop.await_current_frames(_WAKE_S)
         self.rig.loop.swap_sink(take)
-        self._move(State.RECORDING, args.episode_s, args.episode_s)
+        self.move(State.RECORDING, args.episode_s, args.episode_s)
 
     def _end_take(
-        self,
-        reason: str,
-        curation: Mapping[str, Any] | None = None,
-        *,
-        stay: bool = False,
-        lost: str | None = None,
+        self, reason: str, curation: Mapping[str, Any] | None = None, *, stay: bool = False, lost: str | None = None
     ) -> None:
         """End the current take, whose thread writes the rest. `stay`: keep the state. `lost`: key of a lost camera."""
         take, self.take = self.take, None
@@ -282,11 +278,11 @@ class Machine:
             self.rig.loop.begin_reset()
         if armed:
             self._after_pause = State.IDLE if self._left_s is None else State.RESETTING
-            self._move(State.PAUSED)
+            self.move(State.PAUSED)
         elif self._left_s is not None:
-            self._move(State.RESETTING, self._left_s, self._left_s)
+            self.move(State.RESETTING, self._left_s, self._left_s)
         else:
-            self._move(State.SAVING)
+            self.move(State.SAVING)
 
     def _take_done(self, take: TakeRecorder) -> None:
         """Take note, in the take's thread, that the take is durable or has failed with `take.error`."""
@@ -300,7 +296,7 @@ class Machine:
                 rejected = take.manifest["curation"]["verdict"] == "reject"
                 self.on_take("discarded" if rejected else "saved", take.manifest)
             if self.state == State.SAVING and not self.saving and not self._stopping.is_set():
-                self._move(State.IDLE)
+                self.move(State.IDLE)
             self.on_change()
 
     def annotated(self, result: Mapping[str, Any] | SpoolError) -> None:
@@ -336,7 +332,7 @@ class Machine:
             return False
         if connecting and self.devices.connect():
             self.message = None
-            self._move(State.IDLE)
+            self.move(State.IDLE)
         elif (problem := self.devices.loop_problem(connecting=connecting)) is not None:
             self._loop_ended(problem)
         elif connecting and self.devices.wait_s > 1:
@@ -351,7 +347,7 @@ class Machine:
         if self.problem is None or self.problem.text != problem.text:
             self.message = sentences(problem.text, *kept)
         self.problem = problem
-        self._move(State.ERROR)
+        self.move(State.ERROR)
 
     def _watch_cameras(self) -> None:
         if (lost := self.devices.lost_camera()) is not None:
@@ -380,6 +376,7 @@ class Machine:
         self.events.act()
         if self.state == State.RECORDING:
             self._watch_cameras()
+        self.replaying.step()
         due = self.ends_at is not None and clock.monotonic() >= self.ends_at
         if due and self.state in (State.COUNTDOWN, State.RESETTING):
             self._next_take(0.0)
@@ -387,13 +384,14 @@ class Machine:
             self._end_take("timer")
         return self.state != before
 
-    def _move(self, new: State, seconds: float | None = None, total_s: float | None = None) -> None:
+    def move(self, new: State, seconds: float | None = None, total_s: float | None = None) -> None:
+        """Enter a state, with its timer; the caller holds the lock, or is the machine."""
         if new not in NEXT[self.state] and new != self.state:
             raise ValueError(f"a rig cannot go from {self.state} to {new}")
         if new not in (State.RESETTING, State.PAUSED):
             self.rig.loop.end_reset()
         self.state, self.since = new, clock.wall()
-        self.rig.loop.wake_cameras(new in _AWAKE)
+        self.rig.loop.wake_cameras(new in AWAKE)
         self.ends_at = None if seconds is None else clock.monotonic() + seconds
         if new != State.PAUSED:
             self.total_s = total_s

@@ -156,6 +156,7 @@ class Reporter:
             "error": None if machine.problem is None else machine.problem.as_info(),
             "cannot_record": self._cannot_record(),
             "on_end": rig.on_end,
+            "replay": machine.replaying.info(),
         }
 
     def telemetry(self, *, with_names: bool) -> Telemetry | None:
