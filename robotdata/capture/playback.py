@@ -58,7 +58,7 @@ def check_rows(recording: Recording) -> None:
     rows = np.asarray(recording.rows, np.float64)
     slack = 1e-3 + 1e-3 * np.maximum(np.abs(recording.low), np.abs(recording.high))
     outside = np.logical_or(rows < recording.low - slack, rows > recording.high + slack)
-    for bad, what in ((~np.isfinite(rows), "which is no number"), (outside, "")):
+    for bad, what in ((~np.isfinite(rows), "not a finite number"), (outside, "")):
         if bad.any():
             row, joint = (int(each) for each in np.argwhere(bad)[0])
             low, high = recording.low[joint], recording.high[joint]

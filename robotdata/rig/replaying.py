@@ -127,7 +127,7 @@ class Replaying:
     def _hold(self, why: str) -> None:
         if self._playback is not None:
             self._playback.stop()
-        remedy = "The robot holds still. Let the teleoperator drive to go on: the robot then moves to it slowly"
+        remedy = "The robot holds still. Once you let the teleoperator drive, the robot moves to it slowly"
         self._machine.message = f"{why}. {remedy}"
         self._machine.move(State.HOLDING)
 

@@ -145,7 +145,7 @@ def test_it_says_how_far_it_is() -> None:
         (WAY, features(*ARM, states=("pan",)), "observation.state of the robot has no lift"),
         (WAY, {"action": features(*ARM)["action"]}, "has no pan, lift"),
         (Recording(ARM, np.zeros((0, 2), np.float32), 10, np.zeros(2), np.zeros(2)), features(*ARM), "no rows"),
-        (recording([[0, 0], [np.nan, 0]], *ARM), features(*ARM), "row 1 has nan for pan, which is no number"),
+        (recording([[0, 0], [np.nan, 0]], *ARM), features(*ARM), "row 1 has nan for pan, not a finite number"),
         (Recording(ARM, WAY.rows, 10, np.array([0, 0]), np.array([13, 9])), features(*ARM), "row 2 has 14 for pan"),
     ],
 )

@@ -17,7 +17,7 @@ export class Replay {
     say(byId("replay-phase"), PHASES[replay.phase] ?? replay.phase);
     say(byId("replay-row"), `row ${replay.row} of 0–${replay.rows - 1}`);
     byId("replay-bar").value = replay.row / last;
-    say(byId("replay-speed"), `${Math.round(replay.speed * 100)} %`);
+    say(byId("replay-speed"), `${Math.round(replay.speed * 100)}%`);
     say(byId("replay-episode"), replay.task || "An episode");
     byId("replay-episode").href = `/episodes/${replay.episode}/`;
     const isAway = replay.phase === "done" && replay.away !== null && replay.away !== undefined;
