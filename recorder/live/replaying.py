@@ -24,7 +24,7 @@ from robotdata.dataset.reader import DatasetFolder
 from robotdata.rig.recordings import recording_of_episode, recording_of_take
 from robotdata.rig.replay_args import parts_of
 from robotdata.rig.replaying import joints_apart
-from robotdata.rig.states import REPLAY_ROWS
+from robotdata.rig.states import REPLAY_ROWS, parse_state
 from robotdata.spool import SpoolError
 
 _READY = (RigState.IDLE, RigState.HOLDING)
@@ -68,7 +68,7 @@ def misfit_of(rig: Rig, episode: Episode) -> Refused | None:
     if not rig.is_online:
         return Refused("offline", f"{rig.name} is offline: start the rig, then try again.")
     if rig.state not in _READY:
-        return Refused("busy", f"{rig.name} is {RigState(rig.state).label}: wait until it is ready.")
+        return Refused("busy", f"{rig.name} is {parse_state(rig.state).label}: wait until it is ready.")
     return None
 
 
