@@ -12,6 +12,7 @@ from ninja import Path, Query, Router
 from recorder.api import lookups
 from recorder.api.auth import QUICK_ACCESS, actor_of
 from recorder.api.paging import Limit, Page, by_name
+from recorder.api.replay_schemas import ReplayIn
 from recorder.api.schemas import (
     ERRORS,
     CommandIn,
@@ -27,6 +28,7 @@ from recorder.api.station_schemas import OrderedOut
 from recorder.live.emergency import stop_rig
 from recorder.live.recording import give_command, start_recording
 from recorder.live.remarks import remark_on_take
+from recorder.live.replaying import start_replay
 from recorder.live.rigs import expire_rigs, find_rig
 from recorder.live.station_rigs import forget_rig
 from recorder.models import Rig
@@ -93,6 +95,21 @@ def record_on_rig(request: HttpRequest, name: Annotated[RigName, Path()], body: 
         **settings,
     )
     return {"ok": True, "id": reply["id"], "session": session.pk}
+
+
+@router.post("/rigs/{name}/replay", response={200: ReplyOut, **ERRORS})
+def replay_on_rig(request: HttpRequest, name: Annotated[RigName, Path()], body: ReplayIn) -> dict[str, Any]:
+    """Play a take or an episode back to the rig's robot, slowly; 409 with the reason if it does not fit."""
+    reply = start_replay(
+        rig_name=name,
+        episode=lookups.episode_of(body.episode),
+        actor=actor_of(request),
+        speed=body.speed,
+        first=body.first,
+        last=body.last,
+        command_id=str(body.id) if body.id else None,
+    )
+    return {"ok": True, "id": reply["id"]}
 
 
 @router.patch("/rigs/{name}/takes/{take}", response={200: RemarkKept, **ERRORS})

@@ -11,6 +11,7 @@ from typing import Any
 from robotdata.capture.actions import ACTIONS
 from robotdata.capture.errors import ConfigError
 from robotdata.capture.options import NAME, Options
+from robotdata.capture.playback import SPEED as REPLAY_SPEED
 from robotdata.capture.rest import Rest, read_rest
 from robotdata.video.depth.scale import DepthScale
 from robotdata.video.errors import EncodeError
@@ -76,6 +77,8 @@ class RigConfig:
     """Which of a tick's two actions becomes `action` in a dataset, one of ACTIONS; empty: the robot's own choice."""
     rest: Rest | None = None
     """The pose in which the robot rests at the end or in a reset phase; None: it stays where it is."""
+    replay_speed: float = REPLAY_SPEED
+    """The speed limit of each joint while a recording is played back, in the joint's unit a second."""
     python: str = ""
     """The Python that runs the rig; empty: the one that reads the file."""
 
@@ -111,6 +114,7 @@ def parse_config(values: Mapping[str, Any], source: str) -> RigConfig:
     recorded_action = robot_table.text("action", among=ACTIONS) if "action" in robot_table.names() else ""
     table = values.get("robot")
     rest = read_rest(robot_table, table.get("on_end") if isinstance(table, dict) else None)
+    replay_speed = float(robot_table.number("replay_speed", REPLAY_SPEED, low=0.01, high=10_000))
     robot = _device(robot_table)
     teleoperators = _teleoperators(top)
     tables = top.table("cameras")
@@ -124,7 +128,7 @@ def parse_config(values: Mapping[str, Any], source: str) -> RigConfig:
             raise ConfigError(f"{tables.where}.{camera}", problem)
     cameras = tuple(_camera(tables, camera, fps) for camera in names)
     top.refuse_unknown_keys()
-    return RigConfig(name, fps, robot, teleoperators, cameras, connect_s, recorded_action, rest, python)
+    return RigConfig(name, fps, robot, teleoperators, cameras, connect_s, recorded_action, rest, replay_speed, python)
 
 
 def _teleoperators(top: Options) -> dict[str, DeviceConfig]:

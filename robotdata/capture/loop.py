@@ -21,8 +21,9 @@ from robotdata.capture.events import EventReader
 from robotdata.capture.loop_time import LoopCounters, LoopTime
 from robotdata.capture.merged import MergedActions
 from robotdata.capture.records import CameraFrame, Row
-from robotdata.capture.rest import LONGEST_S, STATE, Rest, RestMove
+from robotdata.capture.rest import LONGEST_S, STATE, Rest
 from robotdata.capture.session import Call, Failure, NamedDevice, Session, Timeouts, Tracebacks
+from robotdata.capture.steering import Steering
 from robotdata.capture.values import RowValues
 
 SILENT_PERIODS = 3
@@ -77,10 +78,9 @@ class ControlLoop:
         self._sink: TakeSink | None = None
         self._take_tick = 0
         self._take_begins = self._take_ends = False
-        self._reset_due = self._rests = self._is_resting = False
+        self._reset_due = False
         self._rest = rest
-        self._move = RestMove(rest, robot.features, fps) if rest is not None else None
-        self._returns = False
+        self.steering = Steering(rest, robot.features, fps)
         self.events = EventReader([self._robot, *self._teleoperators], self.emergency_stop)
         self._session: Session | None = None
         self._starting = threading.Lock()
@@ -105,7 +105,8 @@ class ControlLoop:
                 raise DeviceError(EMERGENCY)
             session = Session(devices, self._timeouts, self._tracebacks)
             self._take_ends = False  # devices are not told of the end of a take that failed
-            self._returns = self.events.intervenes = False  # where the robot is now, nobody knows
+            self.events.intervenes = False
+            self.steering.forget()  # where the robot is now, nobody knows
             session.start(lambda: self._run(session))
             self._session = session
 
@@ -226,11 +227,12 @@ class ControlLoop:
     def begin_reset(self) -> None:
         """Let the devices reset from the next tick on, and the robot go to its rest pose if the rig file says so."""
         self._reset_due = True
-        self._rests = self._rest is not None and self._rest.at_reset
+        self.steering.begin_reset()
 
     def end_reset(self) -> None:
         """Let the teleoperator drive again; a robot that rests moves to it at the speed of the rest pose."""
-        self._reset_due = self._rests = False
+        self._reset_due = False
+        self.steering.end_reset()
 
     def wake_cameras(self, awake: bool) -> None:
         """Encode every frame from now on, or else only those that somebody needs."""
@@ -291,8 +293,9 @@ class ControlLoop:
 
         Devices are asked for an emergency stop as in any tick.
         """
-        assert self._move is not None
-        self._move.begin()
+        move = self.steering.rest_move
+        assert move is not None
+        move.begin()
         due = clock.monotonic_ns()
         end = due + round(LONGEST_S * 1e9)
         state: NDArray[Any] | None = None
@@ -300,14 +303,14 @@ class ControlLoop:
             clock.sleep_until(due, spin_ns=0)
             _, values = session.call(self._robot, "observe", check=self._check_observation)
             state, before = values[STATE], state
-            if self._move.arrived() and before is not None and self._move.is_still(before, state):
+            if move.arrived() and before is not None and move.is_still(before, state):
                 return
             self.events.read(session)
-            session.call(self._robot, "act", self._move.towards_rest(state), check=self._values.sent_action)
+            session.call(self._robot, "act", move.towards_rest(state), check=self._values.sent_action)
             due = max(due, clock.monotonic_ns()) + self._period_ns
 
     def _tell(self, session: Session) -> tuple[TakeSink | None, int]:
-        """Tell the devices that a take has ended, a reset phase begins, a rest in it has ended or a take begins.
+        """Tell the devices that a take has ended, a reset phase begins, they drive again or a take begins.
 
         Return the sink of the next tick, and its number in the take.
         """
@@ -315,28 +318,12 @@ class ControlLoop:
             sink, tick = self._sink, self._take_tick
             ends, begins, resets = self._take_ends, self._take_begins, self._reset_due
             self._take_ends = self._take_begins = self._reset_due = False
-            rested, self._is_resting = self._is_resting and not self._rests, self._rests
-        for method, due in (("end_take", ends), ("reset", resets), ("end_reset", rested), ("begin_take", begins)):
+            follows = self.steering.take_over()
+        for method, due in (("end_take", ends), ("reset", resets), ("end_reset", follows), ("begin_take", begins)):
             for device in (self._robot, *self._teleoperators) if due else ():
                 if hasattr(device.driver, method):
                     session.call(device, method)
         return sink, tick
-
-    def _driven(self, values: Mapping[str, NDArray[Any]], requested: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the action to send: the requested one, unless the robot rests or returns from its rest pose."""
-        move = self._move
-        if move is None:
-            return requested
-        if self._is_resting:  # not `_rests`: on the tick at which it ends, the devices are told first
-            if not self._returns:
-                move.begin()
-            self._returns = True
-            return move.towards_rest(values[STATE])
-        if self._returns:
-            action = move.towards(requested)
-            self._returns = not move.arrived(requested)
-            return action
-        return requested
 
     def _tick(self, session: Session, now: int) -> None:
         sink, tick = self._tell(session)
@@ -347,7 +334,7 @@ class ControlLoop:
         self.events.read(session)
         if self.events.has_interventions:
             values[INTERVENTION] = np.array([self.events.intervenes])
-        action = self._driven(values, requested)
+        action = self.steering.action(values, requested)
         asked = clock.monotonic_ns()
         values[ACTION] = session.call(self._robot, "act", action, check=self._values.sent_action)
         wall_ns, acted = clock.wall_ns(), clock.monotonic_ns()

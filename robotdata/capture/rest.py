@@ -111,6 +111,11 @@ class RestMove:
 
     def _move(self, goal: NDArray[np.float64]) -> NDArray[np.float32]:
         assert self._pose is not None
-        way = goal - self._pose
-        self._pose = np.where(np.abs(way) <= self._steps, goal, self._pose + np.clip(way, -self._steps, self._steps))
+        self._pose = step_towards(self._pose, goal, self._steps)
         return self._pose.astype(np.float32)
+
+
+def step_towards(pose: NDArray[Any], goal: NDArray[Any], steps: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the pose after one step to `goal`: no joint moves further than its `steps`, and none beyond the goal."""
+    way = goal - pose
+    return np.where(np.abs(way) <= steps, goal, pose + np.clip(way, -steps, steps))

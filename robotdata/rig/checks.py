@@ -14,7 +14,7 @@ from robotdata.rig.problems import Problem, sentences
 from robotdata.rig.protocol import REFUSE_MINUTES, Command, CommandRefused
 from robotdata.rig.recorder import TakeRecorder
 from robotdata.rig.rig import Rig
-from robotdata.rig.states import END_SESSION, State
+from robotdata.rig.states import NEXT, OF_THE_SERVER, State
 
 MAX_SAVING = 4
 
@@ -25,7 +25,7 @@ def check_allowed(command: Command, state: State, controls: Sequence[str], meant
     `meant` is the id of the take that stop, discard and rerecord act on now; None if there is none.
     """
     name, named = command.name.replace("_", " "), command.args.get("take")
-    if command.name not in (*controls, END_SESSION):
+    if command.name not in (*controls, *OF_THE_SERVER):
         allowed = ", ".join(controls) or "nothing now"
         raise CommandRefused("not_allowed", f"cannot {name} while the rig is {state}; allowed now: {allowed}")
     if command.name in ("stop", "discard", "rerecord") and named and meant and named != meant:
@@ -136,3 +136,9 @@ def start_take(take: TakeRecorder, rig: str) -> None:
             f"rig {rig} cannot start a take: the rig cannot start more threads ({error}). End other programs "
             "or raise the limit (`ulimit -u`, the container's limit of processes), then record again",
         ) from error
+
+
+def check_move(state: State, new: State) -> None:
+    """Raise ValueError for a change of states that no rig makes: a mistake of this program."""
+    if new not in NEXT[state] and new != state:
+        raise ValueError(f"a rig cannot go from {state} to {new}")

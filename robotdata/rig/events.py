@@ -39,7 +39,8 @@ class DeviceEvents:
             if event == "rerecord" and self._machine.take is None and self.record_args is None:
                 self._machine.message = f"A device asks to record again{_FIRST}"
             elif event in COMMAND_EVENTS:
-                self._command(event)
+                is_replaying = self._machine.state == State.REPLAYING
+                self._command("cancel" if is_replaying else event)
             elif event == "start":
                 self._start()
             elif event in OUTCOMES:

@@ -19,7 +19,7 @@ from robotdata.rig.connection import Connection, LinkRejected
 from robotdata.rig.machine import Machine
 from robotdata.rig.presses import Presses
 from robotdata.rig.protocol import CommandRefused
-from robotdata.rig.states import EMERGENCY_STOP
+from robotdata.rig.states import EMERGENCY_STOP, State
 from robotdata.rig.status import Reporter
 from robotdata.video.depth.colours import DepthColours
 
@@ -28,6 +28,8 @@ STATUS_EVERY_S, TELEMETRY_EVERY_S = 0.25, 0.1
 _UNWATCHED_TELEMETRY_EVERY_S = 1.0
 _POLL_S = 0.005
 _IDLE_POLL_S = 0.05
+GUARD_EVERY_S, SILENT_S = 0.5, 5.0
+"""How often the server is asked whether it is there while a replay moves the robot, and how long it may be silent."""
 _OUTBOX = 1000
 _PREVIEW_QUALITY = 85
 _Arrived = tuple[Mapping[str, Any], int]
@@ -87,6 +89,7 @@ class Link:
             self._receive(socket, commands, inputs),
             self._execute(commands),
             self._send(socket),
+            self._guard(socket),
             inputs.send(socket.send),
         )
         tasks = {asyncio.create_task(work) for work in works}
@@ -97,6 +100,7 @@ class Link:
             await asyncio.gather(*pending, return_exceptions=True)
         finally:
             self._watch({})
+            await asyncio.to_thread(self._machine.replaying.link_lost)
         self._connection.problem = "connection lost"
         for task in done:
             task.result()
@@ -174,6 +178,19 @@ class Link:
                     sent_names = True
             await self._previews(socket, now)
             await asyncio.sleep(_POLL_S if self._watched else _IDLE_POLL_S)
+
+    async def _guard(self, socket: ClientConnection) -> None:
+        """Stop a replay if the server does not answer: whoever watches it could not stop it."""
+        while True:
+            await asyncio.sleep(GUARD_EVERY_S)
+            if self._machine.state != State.REPLAYING:
+                continue
+            try:
+                async with asyncio.timeout(SILENT_S):
+                    await (await socket.ping())
+            except TimeoutError:
+                log.warning("the server has not answered for %g s: the replay is stopped", SILENT_S)
+                await asyncio.to_thread(self._machine.replaying.link_lost)
 
     async def _previews(self, socket: ClientConnection, now: float) -> None:
         """Send the newest frame of every watched camera that has a new one and is due."""

@@ -20,8 +20,9 @@ from robotdata.rig.problems import Problem, sentences
 from robotdata.rig.protocol import Command, CommandRefused, RecordArgs, parse_record
 from robotdata.rig.recorder import TakeEnd, TakeRecorder, keep_remark
 from robotdata.rig.remarks import parse_remark
+from robotdata.rig.replaying import Replaying
 from robotdata.rig.rig import Rig
-from robotdata.rig.states import EMERGENCY_STOP, END_SESSION, NEXT, PREFLIGHT, State, allowed_now
+from robotdata.rig.states import AWAKE, EMERGENCY_STOP, END_SESSION, PREFLIGHT, State, allowed_now
 from robotdata.rig.watch import DeviceWatch
 from robotdata.spool import SpoolError, SpoolFull, new_take_id
 from robotdata.spool.annotation import RERECORD
@@ -29,8 +30,6 @@ from robotdata.spool.annotation import RERECORD
 log = logging.getLogger(__name__)
 _STEP_S, _IDLE_STEP_S = 0.02, 0.05
 _WAKE_S = 0.25
-_AWAKE = (State.CHECKING, State.COUNTDOWN, State.RECORDING, State.RESETTING)
-"""States in which every camera frame is needed: something is being recorded, or begins soon."""
 _REJECT = {"verdict": "reject"}
 
 
@@ -48,7 +47,8 @@ class Machine:
         self.since = clock.wall()
         self.message: str | None = None
         self.problem: Problem | None = None  # the reason for State.ERROR
-        self.devices, self.events, self.preflight = DeviceWatch(rig), DeviceEvents(self), Preflight(self)
+        self.devices, self.events = DeviceWatch(rig), DeviceEvents(self)
+        self.preflight, self.replaying = Preflight(self), Replaying(self)
         self.take: TakeRecorder | None = None
         self.saving: list[TakeRecorder] = []
         self.ends_at: float | None = None  # monotonic
@@ -78,7 +78,7 @@ class Machine:
                 self._end_take("shutdown")
             self._stopping.set()
             if self.state != State.ERROR:
-                self._move(State.SAVING)  # not idle: the control loop ends now
+                self.move(State.SAVING)  # not idle: the control loop ends now
             saving = list(self.saving)
         end = clock.monotonic() + timeout_s
         self.rig.stop()  # first, because the robot moves; the takes' own threads write meanwhile
@@ -132,8 +132,9 @@ class Machine:
         elif name == "clear_error":
             self._clear_error(command.args.get("since"), seen)
         elif name == PREFLIGHT:
-            seconds = self.preflight.begin(command.args)
-            self._move(State.CHECKING, seconds, seconds)
+            self.preflight.execute(command)
+        elif self.replaying.takes(name):
+            self.replaying.execute(command)
         elif name == END_SESSION:
             self._end_session(checks.session_of(command.args))
         else:
@@ -144,8 +145,7 @@ class Machine:
         checks.check_take_id(args.take, self.rig.spool)
         checks.check_features(args.expect, self.rig.features, self.rig.config.fps)
         checks.check_can_begin(self.rig, len(self.saving), self.devices.missing_cameras())
-        self.message = None
-        self._args = args
+        self.message, self._args = None, args
         self._count_down(args.countdown_s)
 
     def _stop(self) -> None:
@@ -176,21 +176,21 @@ class Machine:
             return
         self._after_pause = self.state
         self._left_s = max(0.0, (self.ends_at or 0.0) - clock.monotonic())
-        self._move(State.PAUSED)
+        self.move(State.PAUSED)
 
     def _resume(self) -> None:
         if self.state == State.RECORDING:
             self.pause_armed = False
         elif self._after_pause == State.RESETTING:
-            self._move(State.RESETTING, self._left_s, self.total_s)
+            self.move(State.RESETTING, self._left_s, self.total_s)
         elif self._after_pause == State.COUNTDOWN and self._args is not None:
             self._next_take(self._args.countdown_s)
         else:
-            self._move(State.IDLE)
+            self.move(State.IDLE)
 
     def _cancel(self) -> None:
         self._args = self.events.record_args = None
-        self._move(State.IDLE)
+        self.move(State.IDLE)
 
     def _end_session(self, session: str) -> None:
         args = self._args or self._last_args
@@ -199,7 +199,7 @@ class Machine:
         checks.check_can_end(self.state)
         self._args = self._last_args = self.events.record_args = None
         if self.state in (State.RESETTING, State.PAUSED):
-            self._move(State.IDLE)
+            self.move(State.IDLE)
 
     def _clear_error(self, since: Any, seen: int) -> None:
         checks.check_since(since, self.problem)
@@ -207,27 +207,27 @@ class Machine:
             raise checks.another_error()
         self.message = self.problem = None
         self.devices.retry()
-        self._move(State.CONNECTING)
+        self.move(State.CONNECTING)
 
     # -- takes
 
     def _count_down(self, seconds: float) -> None:
         if seconds > 0:
-            self._move(State.COUNTDOWN, seconds, seconds)
+            self.move(State.COUNTDOWN, seconds, seconds)
         else:
             self._begin_take()
 
     def _next_take(self, countdown_s: float) -> None:
         """Begin another take with the same arguments; if that is refused, set `message` and become idle."""
         if self._args is None:
-            self._move(State.IDLE)
+            self.move(State.IDLE)
             return
         try:
             checks.check_can_begin(self.rig, len(self.saving), self.devices.missing_cameras())
             self._count_down(countdown_s)
         except CommandRefused as refusal:
             self.message = refusal.message
-            self._move(State.IDLE)
+            self.move(State.IDLE)
 
     def _begin_take(self) -> None:
         args = self._args
@@ -246,7 +246,7 @@ class Machine:
         self.take = take
         self.rig.loop.await_current_frames(_WAKE_S)
         self.rig.loop.swap_sink(take)
-        self._move(State.RECORDING, args.episode_s, args.episode_s)
+        self.move(State.RECORDING, args.episode_s, args.episode_s)
 
     def _end_take(
         self, reason: str, curation: Mapping[str, Any] | None = None, *, stay: bool = False, lost: str | None = None
@@ -279,11 +279,11 @@ class Machine:
             self.rig.loop.begin_reset()
         if armed:
             self._after_pause = State.IDLE if self._left_s is None else State.RESETTING
-            self._move(State.PAUSED)
+            self.move(State.PAUSED)
         elif self._left_s is not None:
-            self._move(State.RESETTING, self._left_s, self._left_s)
+            self.move(State.RESETTING, self._left_s, self._left_s)
         else:
-            self._move(State.SAVING)
+            self.move(State.SAVING)
 
     def _take_done(self, take: TakeRecorder) -> None:
         """Take note, in the take's thread, that the take is durable or has failed with `take.error`."""
@@ -297,7 +297,7 @@ class Machine:
                 rejected = take.manifest["curation"]["verdict"] == "reject"
                 self.on_take("discarded" if rejected else "saved", take.manifest)
             if self.state == State.SAVING and not self.saving and not self._stopping.is_set():
-                self._move(State.IDLE)
+                self.move(State.IDLE)
             self.on_change()
 
     def annotated(self, result: Mapping[str, Any] | SpoolError) -> None:
@@ -333,7 +333,7 @@ class Machine:
             return False
         if connecting and self.devices.connect():
             self.message = None
-            self._move(State.IDLE)
+            self.move(State.IDLE)
         elif (problem := self.devices.loop_problem(connecting=connecting)) is not None:
             self._loop_ended(problem)
         elif connecting and self.devices.wait_s > 1:
@@ -348,7 +348,7 @@ class Machine:
         if self.problem is None or self.problem.text != problem.text:
             self.message = sentences(problem.text, *kept)
         self.problem = problem
-        self._move(State.ERROR)
+        self.move(State.ERROR)
 
     def _watch_cameras(self) -> None:
         if (lost := self.devices.lost_camera()) is not None:
@@ -377,8 +377,8 @@ class Machine:
         self.events.act()
         if self.state == State.RECORDING:
             self._watch_cameras()
-        if self.state == State.CHECKING and self.preflight.step():
-            self._move(State.IDLE)
+        self.preflight.advance()
+        self.replaying.step()
         due = self.ends_at is not None and clock.monotonic() >= self.ends_at
         if due and self.state in (State.COUNTDOWN, State.RESETTING):
             self._next_take(0.0)
@@ -386,15 +386,15 @@ class Machine:
             self._end_take("timer")
         return self.state != before
 
-    def _move(self, new: State, seconds: float | None = None, total_s: float | None = None) -> None:
-        if new not in NEXT[self.state] and new != self.state:
-            raise ValueError(f"a rig cannot go from {self.state} to {new}")
+    def move(self, new: State, seconds: float | None = None, total_s: float | None = None) -> None:
+        """Enter a state, with its timer; the caller holds the lock, or is the machine."""
+        checks.check_move(self.state, new)
         if self.state == State.CHECKING:
             self.preflight.leave()
         if new not in (State.RESETTING, State.PAUSED):
             self.rig.loop.end_reset()
         self.state, self.since = new, clock.wall()
-        self.rig.loop.wake_cameras(new in _AWAKE)
+        self.rig.loop.wake_cameras(new in AWAKE)
         self.ends_at = None if seconds is None else clock.monotonic() + seconds
         if new != State.PAUSED:
             self.total_s = total_s

@@ -21,9 +21,10 @@ from robotdata.rig.facts import facts_of
 from robotdata.rig.judge import Test, judge
 from robotdata.rig.preflight_checks import not_recorded
 from robotdata.rig.preflight_info import DEFAULT_S, LEAST_S, MOST_S, CheckInfo, PreflightArgs, PreflightInfo, check
-from robotdata.rig.protocol import CommandRefused, RecordArgs
+from robotdata.rig.protocol import Command, CommandRefused, RecordArgs
 from robotdata.rig.recorder import TakeEnd, TakeRecorder
 from robotdata.rig.scratch import remove_if_empty, scratch_of, throw_away
+from robotdata.rig.states import State
 from robotdata.spool import new_take_id
 
 if TYPE_CHECKING:
@@ -90,6 +91,16 @@ class Preflight:
         self._machine = machine
         self._run: Run | None = None
         self._result: Result | None = None
+
+    def execute(self, command: Command) -> None:
+        """Begin a test recording: the rig is checking. Raises CommandRefused."""
+        seconds = self.begin(command.args)
+        self._machine.move(State.CHECKING, seconds, seconds)
+
+    def advance(self) -> None:
+        """Go one step on, if the rig is checking; called at every step of the machine."""
+        if self._machine.state == State.CHECKING and self.step():
+            self._machine.move(State.IDLE)
 
     def begin(self, args: Mapping[str, Any]) -> float:
         """Begin a test recording; return its length in seconds. Raises CommandRefused."""

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, NotRequired, TypedDict
 from robotdata.capture.texts import tidy_task
 from robotdata.rig.messages import MAX_TEXT_BYTES, VERSION, ProtocolError, decode, encode
 from robotdata.rig.preflight_info import PreflightInfo
+from robotdata.rig.replay_info import ReplayInfo
 from robotdata.rig.shapes import Limit
 from robotdata.rig.states import COMMANDS
 
@@ -225,6 +226,7 @@ class Status(TypedDict):
     on_end: NotRequired[Annotated[str, Limit(20)]]
     """What happens to the robot's torque when the rig ends: hold, release, rest, or empty if nobody says it."""
     preflight: NotRequired[PreflightInfo | None]
+    replay: NotRequired[ReplayInfo | None]
 
 
 class Telemetry(TypedDict):

@@ -38,6 +38,10 @@ class State(StrEnum):
     SAVING = "saving", "saving", "accent", "Saving …"
     RESETTING = "resetting", "resetting", "accent", ""
     PAUSED = "paused", "paused", "warn", ""
+    REPLAYING = "replaying", "replaying", "accent", ""
+    """The robot plays a recording back; nothing is recorded."""
+    HOLDING = "holding", "holding still", "warn", ""
+    """After a replay: the robot holds its pose, and the teleoperator does not drive it."""
     ERROR = "error", "needs help", "bad", ""
 
 
@@ -49,25 +53,29 @@ _ALWAYS = (State.ERROR, State.SAVING)
 
 NEXT: dict[State, set[State]] = {
     State.CONNECTING: {State.IDLE, *_ALWAYS},
-    State.IDLE: {State.CHECKING, State.COUNTDOWN, State.RECORDING, *_ALWAYS},
+    State.IDLE: {State.CHECKING, State.COUNTDOWN, State.RECORDING, State.REPLAYING, *_ALWAYS},
     State.CHECKING: {State.IDLE, *_ALWAYS},
     State.COUNTDOWN: {State.RECORDING, State.IDLE, State.PAUSED, *_ALWAYS},
-    State.RECORDING: set(REPORTED) - {State.CONNECTING, State.CHECKING},
+    State.RECORDING: set(REPORTED) - {State.CONNECTING, State.CHECKING, State.REPLAYING, State.HOLDING},
     State.SAVING: {State.IDLE, State.COUNTDOWN, State.RECORDING, *_ALWAYS},
     State.RESETTING: {State.RECORDING, State.COUNTDOWN, State.PAUSED, State.IDLE, *_ALWAYS},
     State.PAUSED: {State.RESETTING, State.COUNTDOWN, State.RECORDING, State.IDLE, *_ALWAYS},
+    State.REPLAYING: {State.HOLDING, *_ALWAYS},
+    State.HOLDING: {State.IDLE, State.REPLAYING, *_ALWAYS},
     State.ERROR: {State.CONNECTING},
 }
 
 CONTROLS: dict[State, tuple[str, ...]] = {
     State.CONNECTING: (),
-    State.IDLE: ("record", "rerecord", "annotate", "preflight"),
+    State.IDLE: ("record", "rerecord", "replay", "annotate", "preflight"),
     State.CHECKING: ("cancel", "annotate"),
     State.COUNTDOWN: ("cancel", "discard", "pause", "annotate"),
     State.RECORDING: ("stop", "discard", "rerecord", "pause", "resume", "annotate"),
     State.SAVING: ("record", "rerecord", "annotate"),
     State.RESETTING: ("finish_reset", "rerecord", "pause", "cancel", "annotate"),
     State.PAUSED: ("resume", "record", "cancel", "annotate"),
+    State.REPLAYING: ("cancel", "annotate"),
+    State.HOLDING: ("follow", "replay", "annotate"),
     State.ERROR: ("clear_error", "annotate"),
 }
 """The commands allowed in a state; the first is that of the page's main button.
@@ -84,11 +92,20 @@ PREFLIGHT = "preflight"
 END_SESSION = "end_session"
 """The server's own command: it has ended a session. A rig that records a take of it refuses it, in no other state."""
 
+REPLAY_ROWS = "replay_rows"
+"""The server's own command before `replay`: a part of the rows that are to be played."""
+
+OF_THE_SERVER = (END_SESSION, REPLAY_ROWS)
+"""The commands that no page offers; they are allowed in every state and move nothing."""
+
 COMMANDS = (
     *dict.fromkeys(command for state in REPORTED for command in CONTROLS[state]),
     EMERGENCY_STOP,
-    END_SESSION,
+    *OF_THE_SERVER,
 )
+
+AWAKE = (State.CHECKING, State.COUNTDOWN, State.RECORDING, State.RESETTING)
+"""States in which every camera frame is needed: something is being recorded, or begins soon."""
 
 if NEXT.keys() != set(REPORTED) or CONTROLS.keys() != set(REPORTED):
     raise TypeError("a state of the rig lacks its line in NEXT or CONTROLS")

@@ -157,6 +157,7 @@ class Reporter:
             "cannot_record": self._cannot_record(),
             "on_end": rig.on_end,
             "preflight": machine.preflight.info(),
+            "replay": machine.replaying.info(),
         }
 
     def telemetry(self, *, with_names: bool) -> Telemetry | None:

@@ -23,6 +23,7 @@ from recorder.live import (
     camera_pairing,
     recording,
     remarks,
+    replaying,
     rig_commands,
     rigs,
     sessions,
@@ -241,6 +242,9 @@ CASES = {
         lambda w, a, _: sessions.end_on_rig(rig=w.rig, session=w.session, actor=a, must_answer=True), ends="offline"
     ),
     "start_recording": Case(lambda w, a, _: record(w, a), ends="offline"),
+    "start_replay": Case(
+        lambda w, a, _: replaying.start_replay(rig_name="arm-1", episode=w.take, actor=a), ends="offline"
+    ),
     "finish_session": Case(lambda w, a, _: recording.finish_session(session=w.session, actor=a)),
     "set_outcome": Case(lambda w, a, _: bulk_edit.set_outcome(episode=w.take, outcome="failure", actor=a)),
     "remark_on_take": Case(

@@ -159,7 +159,7 @@ def test_a_pedal_neither_begins_nor_replaces_a_take_of_a_session_that_has_ended(
     desk.machine.execute(as_command("end_session", session="s0"))
     assert desk.machine.events.record_args is not None, "another session has ended"
     desk.machine.execute(as_command("end_session", session="s1"))
-    assert desk.machine.controls == ["record", "preflight"]
+    assert desk.machine.controls == ["record", "replay", "preflight"]
     for event, asks in (("start", "asks to record:"), ("rerecord", "asks to record again:")):
         desk.press(event)
         until(lambda asks=asks: asks in (desk.machine.message or ""))  # type: ignore[misc]

@@ -61,7 +61,7 @@ def test_it_says_so_when_a_take_cannot_even_begin(bench: Bench, monkeypatch: pyt
         until(lambda: bench.machine.take is None)
     bench.idle()
     assert "Read-only file system" in (bench.machine.message or "")
-    assert bench.machine.controls == ["record", "preflight"]
+    assert bench.machine.controls == ["record", "replay", "preflight"]
 
 
 def test_it_drops_and_counts_frames_where_the_disk_is_too_slow(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

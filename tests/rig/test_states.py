@@ -11,8 +11,8 @@ from robotdata.rig.states import (
     COMMANDS,
     CONTROLS,
     EMERGENCY_STOP,
-    END_SESSION,
     NEXT,
+    OF_THE_SERVER,
     REPORTED,
     State,
     parse_state,
@@ -47,7 +47,7 @@ def test_its_table_of_commands_says_in_which_states_each_is_allowed() -> None:
     assert rows.keys() == set(COMMANDS)
     for command, (allowed, _) in rows.items():
         states = {state for state in REPORTED if re.search(rf"\b{state}\b", allowed)}
-        always = command in (EMERGENCY_STOP, END_SESSION)
+        always = command in (EMERGENCY_STOP, *OF_THE_SERVER)
         assert states == {state for state in REPORTED if always or command in CONTROLS[state]}, command
 
 

@@ -3,6 +3,7 @@ import { remembered } from "../lib/dom.js";
 import { keys } from "../lib/keys.js";
 import { undoLast } from "../lib/toast.js";
 import { Player } from "./player.js";
+import { watchReplay } from "./replay.js";
 import { Review } from "./review.js";
 import { copyLink, followPause, frameAsked } from "./share.js";
 import { watchHistory } from "./history.js";
@@ -19,6 +20,7 @@ watchHistory();
 watchAdvance();
 player.open(details().episode, frameAsked());
 followPause(player);
+watchReplay(player);
 
 document.getElementById("play").addEventListener("click", () => player.toggle());
 document.getElementById("loop").addEventListener("click", () => player.setLoop(!player.loop));

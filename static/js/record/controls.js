@@ -12,8 +12,12 @@ const BIG = {
   resume: "Resume",
   cancel: "Cancel",
   clear_error: "Clear the error",
+  follow: "Let the teleoperator drive",
 };
+const STOP_REPLAY = "Stop replay";
 const ASKED = { record: "Starting …", stop: "Stopping …", rerecord: "Starting again …" };
+// The second press of somebody who stops a replay in a hurry must not move the robot again.
+const STOPPED_MS = 1500;
 const MISMATCH = "This rig doesn't match the dataset: all episodes must have the same features. Choose another dataset or edit the rig file.";
 const OF_DEVICES = new Set(["camera_missing", "disk_full", "offline"]); // cured as soon as the rig can record
 const OF_A_TAKE = new Set(["stop", "discard", "rerecord"]);
@@ -45,7 +49,7 @@ export class Controls {
 
   keys(others) {
     keys({
-      " ": () => ["record", "stop"].includes(this.big.dataset.does) && this.press(this.big.dataset.does),
+      " ": () => (["record", "stop"].includes(this.big.dataset.does) || this.status.state === "replaying") && this.press(this.big.dataset.does),
       Backspace: () => this.press("rerecord"),
       Enter: () => this.press("finish_reset"),
       Escape: () => this.press("cancel"),
@@ -70,14 +74,16 @@ export class Controls {
     this.cured(this.status, status);
     this.status = status;
     const { state, blockers = [] } = status;
+    if (state === "replaying") this.replayedAt = performance.now();
     const does = [this.states[state]?.command, "record"].find((command) => this.may(command)) ?? "";
     this.panel.dataset.state = state;
     showChip(this.chip, status.label ?? state, status.tone, this.chip.querySelector("[data-state-words]"));
     this.big.dataset.does = does;
     this.big.dataset.blocked = blockers.length ? "yes" : "";
-    this.big.disabled = !does || Boolean(this.busy) || (does === "record" && blockers.length > 0);
+    const isHasty = does === "follow" && performance.now() - (this.replayedAt ?? -STOPPED_MS) < STOPPED_MS;
+    this.big.disabled = !does || Boolean(this.busy) || isHasty || (does === "record" && blockers.length > 0);
     say(document.getElementById("big-words"), this.words(does));
-    show(this.big.querySelector("kbd"), does === "stop" || (does === "record" && !blockers.length));
+    show(this.big.querySelector("kbd"), does === "stop" || state === "replaying" || (does === "record" && !blockers.length));
     this.block(status);
     for (const button of this.panel.querySelectorAll("[data-command]")) {
       const { command } = button.dataset;
@@ -91,6 +97,7 @@ export class Controls {
     const { state, label, blockers = [] } = this.status;
     if (this.busy) return ASKED[this.busy] ?? "One moment …";
     if (does === "record" && blockers.length) return label === "cannot record" ? "Can't record" : `Can't record: ${label}`;
+    if (state === "replaying" && does === "cancel") return STOP_REPLAY;
     return BIG[does] || this.states[state]?.waiting || "Waiting for the rig …";
   }
 

@@ -17,6 +17,7 @@ import { LivePlot } from "./plot.js";
 import { Preflight } from "./preflight.js";
 import { Pulse } from "./pulse.js";
 import { Remarks } from "./remarks.js";
+import { Replay } from "./replay.js";
 import { Sound } from "./sound.js";
 import { Stage } from "./stage.js";
 import { Target } from "./target.js";
@@ -35,6 +36,7 @@ const stage = new Stage(document.getElementById("stage"), told("cameras") ?? [],
 const remarks = new Remarks(desk);
 const timer = new Timer(sound, () => pulse.now());
 const facts = new Facts(desk);
+const replay = new Replay();
 new Target(sound, form.form.elements.target);
 const loopTime = new LoopTime();
 const pairing = new Pairing(stage, document.getElementById("pairing"));
@@ -89,6 +91,7 @@ function onStatus(status) {
   drive.have(status);
   pairing.show(status);
   timer.show(status);
+  replay.show(status);
   loopTime.show(online ? status.counters?.loop : null);
   if (online) facts.show(status);
   else facts.clear();

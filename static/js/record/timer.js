@@ -49,7 +49,7 @@ export class Timer {
     if (!this.status || document.hidden) return;
     const left = this.left();
     this.countdown(this.state === "countdown" && left !== null ? Math.ceil(left - 0.02) : 0);
-    this.clock.parentElement.classList.toggle("is-idle", this.state !== "recording" && this.state !== "resetting");
+    this.clock.parentElement.classList.toggle("is-idle", !["recording", "resetting", "replaying"].includes(this.state));
     this.read(left);
     const total = this.status.timer?.total_s;
     show(this.bar, Boolean(total && left !== null));
@@ -72,6 +72,9 @@ export class Timer {
     } else if (this.state === "checking") {
       say(this.clock, clock(left ?? 0));
       say(this.words, left ? "test recording, not kept" : "judging it");
+    } else if (this.state === "replaying") {
+      say(this.clock, clock(this.status.replay?.left_s ?? 0));
+      say(this.words, "until the robot holds still");
     } else {
       say(this.clock, clock(this.last_s ?? 0));
       const words = this.state === "lost" ? "when the connection was lost" : "last take";

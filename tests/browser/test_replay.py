@@ -1,0 +1,73 @@
+"""A take played back to its robot: from the player's dialog to the end of the replay on the record page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.support.desk_data import call, until
+
+pytestmark = pytest.mark.browser
+ADDRESS = "/api/rigs/bench-1"
+
+
+@pytest.fixture
+def page(visit: Any) -> Iterator[Page]:
+    """A page; afterwards the teleoperator drives the rig again, whatever happened."""
+    page: Page = visit("/")
+    until(lambda: [rig["name"] for rig in call(page, "GET", "/api/rigs")["items"]], ["bench-1"])
+    page.goto("/record/bench-1/")
+    yield page
+    for state, command in (("replaying", "cancel"), ("holding", "follow")):
+        if call(page, "GET", ADDRESS)["state"] == state:
+            call(page, "POST", f"{ADDRESS}/commands/{command}", {})
+    until(lambda: call(page, "GET", ADDRESS)["state"], "idle")
+
+
+def record(page: Page) -> str:
+    """Record a short take; return its id once it can be reviewed."""
+    expect(page.locator("#state")).to_have_text("ready")
+    page.select_option("#dataset", "")
+    for name, value in {"title": "Replayed", "task": "wave", "countdown_s": "0", "reset_s": "", "target": ""}.items():
+        page.fill(f"[name={name}]", value)
+        page.keyboard.press("Enter")
+    expect(page.locator("#big")).to_be_enabled()
+    page.locator("#big").click()
+    expect(page.locator("#timer")).to_have_text(re.compile(r"0:\d\d\.[5-9]"))
+    expect(page.locator("#big")).to_have_attribute("data-does", "stop")
+    expect(page.locator("#big")).to_be_enabled()
+    page.locator("#big").click()
+    expect(page.locator("#takes-count")).to_have_text("1")
+    (take,) = call(page, "GET", "/api/episodes?dataset=replayed")["items"]
+    until(lambda: call(page, "GET", f"/api/episodes/{take['id']}")["state"], "recorded")
+    return str(take["id"])
+
+
+def test_a_take_is_played_from_the_player_to_the_end_of_its_replay(page: Page) -> None:
+    take = record(page)
+    page.goto(f"/episodes/{take}/")
+    expect(page.locator("#frames")).not_to_have_text("–")
+    page.get_by_role("button", name="Play on the robot").click()
+    dialog = page.locator("#replay")
+    expect(dialog).to_contain_text("The robot moves by itself")
+    expect(dialog.get_by_label("bench-1")).to_be_checked()
+    expect(dialog.get_by_label("25%")).to_be_checked()
+    start = dialog.locator("#replay-start")
+    expect(start).to_be_disabled()
+    dialog.get_by_label("100%").check()
+    dialog.locator("#replay-clear").check()
+    start.click()
+    page.wait_for_url("**/record/bench-1/")
+    expect(page.locator("#state")).to_have_text("replaying")
+    expect(page.locator("#big")).to_contain_text("Stop replay")
+    expect(page.locator("#replay-episode")).to_have_text("wave")
+    expect(page.locator("#state")).to_have_text("holding still")
+    expect(page.locator("#replay-phase")).to_have_text("The robot holds still")
+    assert len(call(page, "GET", "/api/episodes?dataset=replayed")["items"]) == 1, "nothing was recorded"
+    page.get_by_role("button", name="Let the teleoperator drive").click()
+    expect(page.locator("#state")).to_have_text("ready")
+    expect(page.locator("#replay")).to_be_hidden()
