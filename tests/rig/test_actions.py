@@ -148,7 +148,9 @@ def test_the_rig_file_says_it_before_the_robot_does(tmp_path: Path) -> None:
     assert make_rig(tmp_path).recorded_action == "sent"
     assert make_rig(tmp_path, RequestedArm).recorded_action == "requested"
     assert make_rig(tmp_path, RequestedArm, action="sent").recorded_action == "sent"
-    hello = Reporter(Machine(make_rig(tmp_path, action="requested"))).hello()
+    rig = make_rig(tmp_path, action="requested")
+    hello = Reporter(Machine(rig)).hello()
+    rig.stop()  # the status connects the devices; their loop would run on through later tests
     assert hello["rig"]["recorded_action"] == "requested"
     with pytest.raises(ConfigError, match=r"rig\.toml: robot\.action: is 'both', want one of sent, requested"):
         make_rig(tmp_path, action="both")

@@ -14,7 +14,7 @@ from robotdata.station.dialogs import Dialog, DialogError, Dialogs, Output
 
 LONG_S = 60.0
 ASKS = "name = input('Who? '); print('Hello', name)"
-WAITS = "import time\nprint('begun', flush=True)\ntry:\n    time.sleep(1000)\nfinally:\n    print('released')"
+WAITS = "import time\ntry:\n    print('begun', flush=True)\n    time.sleep(1000)\nfinally:\n    print('released')"
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -39,8 +40,10 @@ with Prefetcher(seen(), 1) as ahead:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux has a priority for each thread")
-@pytest.mark.parametrize(("nice", "theirs"), [(0, "{(10, 0)}"), (19, "{(19, 5)}")])
-def test_what_feeds_an_encoder_goes_behind_it(nice: int, theirs: str) -> None:
+@pytest.mark.parametrize("nice", [0, 19])
+def test_what_feeds_an_encoder_goes_behind_it(nice: int) -> None:
     code = GIVING_WAY.replace("{nice}", str(nice))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == f"{theirs} {nice} 0"
+    own = min(19, os.nice(0) + nice)  # these tests themselves may run behind others
+    theirs = (19, 5) if own == 19 else (min(19, own + 10), 0)
+    assert done.stdout.strip() == f"{ {theirs}!r} {own} 0"
