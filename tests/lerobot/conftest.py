@@ -1,4 +1,4 @@
-"""A rig of LeRobot's real SO-101 drivers: arms are programs on serial ports, the rig runs in LeRobot's environment."""
+"""A rig of LeRobot's real drivers of arms: arms are programs on serial ports, the rig runs in LeRobot's environment."""
 
 from __future__ import annotations
 
@@ -73,18 +73,24 @@ def reader(lerobot: Path, environment: dict[str, str], tmp_path_factory: pytest.
     made.process.communicate()
 
 
-class ArmRig:
-    """A rig file, the process that runs it, and the web that it talks to."""
+SO101: dict[str, type[Arm]] = {"so101_follower": Arm, "so101_leader": Arm}
 
-    def __init__(self, folder: Path, python: Path, environment: dict[str, str]) -> None:
+
+class ArmRig:
+    """A rig file, the process that runs it, and the web that it talks to; `types` has the arms of robot and leader."""
+
+    def __init__(
+        self, folder: Path, python: Path, environment: dict[str, str], types: dict[str, type[Arm]] = SO101
+    ) -> None:
         self.folder, self.python, self.environment = folder, python, environment
         self.spool, self.file, self.log = folder / "spool", folder / "so101.toml", folder / "rig.log"
         self.web = Web()
         self.impatient = folder / "impatient"
         self.impatient.touch()
-        self.follower, self.leader = Arm(folder, "my_follower"), Arm(folder, "my_leader")
-        self.robot: dict[str, Any] = self.table("so101_follower", self.follower)
-        self.teleoperator: dict[str, Any] = self.table("so101_leader", self.leader)
+        (follower, follower_class), (leader, leader_class) = types.items()
+        self.follower, self.leader = follower_class(folder, "my_follower"), leader_class(folder, "my_leader")
+        self.robot: dict[str, Any] = self.table(follower, self.follower)
+        self.teleoperator: dict[str, Any] = self.table(leader, self.leader)
         self.cameras: dict[str, dict[str, Any]] = {"front": {"kind": "sim", "sync": "tick", "barcode": True}}
         self.rest: dict[str, float] = {}
         self.process: subprocess.Popen[bytes] | None = None

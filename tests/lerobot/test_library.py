@@ -80,8 +80,8 @@ FOLLOWER = {"kind": "lerobot", "type": "so101_follower", "port": "/dev/ttyACM0",
             ["robot.cameras: is set", '[cameras.front] with kind = "lerobot"'],
         ),
         (
-            {"type": "koch_follower"},
-            ["koch_follower cannot be used: a package is missing", "'lerobot[dynamixel]>=0.6'"],
+            {"type": "openarm_follower"},
+            ["openarm_follower cannot be used: a package is missing", "'lerobot[damiao]>=0.6'"],
         ),
     ],
 )
@@ -106,7 +106,7 @@ def test_a_robot_takes_lerobots_own_keys(reader: Reader) -> None:
 @pytest.mark.parametrize(
     ("table", "words"),
     [
-        ({"type": "koch_leader", "port": "/dev/a"}, "koch_leader cannot be used: a package is missing"),
+        ({"type": "openarm_leader", "port": "can0"}, "openarm_leader cannot be used: a package is missing"),
         ({"type": "keyboard"}, "teleoperator.type: is 'keyboard', which does not say what its action_features are"),
         ({"type": "gamepad"}, "teleoperator.type: is 'gamepad', whose actions are"),
         ({"type": "so101_leader", "port": "/dev/a", "on_end": "hold"}, "on_end: is set, but LeRobot leaves no choice"),
