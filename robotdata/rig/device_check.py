@@ -21,6 +21,7 @@ from robotdata.capture import clock
 from robotdata.capture.config import CameraConfig, DeviceConfig, RigConfig
 from robotdata.capture.devices import DeviceContext, Picture, TickCamera
 from robotdata.capture.errors import CaptureError, DeviceError
+from robotdata.capture.own_cameras import own_cameras
 from robotdata.capture.registry import Registry
 from robotdata.capture.session import describe_error
 from robotdata.capture.values import RowValues
@@ -149,7 +150,9 @@ def check_rig(config: RigConfig, registry: Registry) -> int:
         _connect([*teleoperators, *(camera for camera, _ in cameras)])
         _connect([robot])  # last, so that it holds torque for the shortest time
         _read(robot, teleoperators)
-        _read_cameras(cameras)
+        own = _own_cameras(config, robot)
+        everything += [camera for camera, _ in own]
+        _read_cameras([*cameras, *own])
     except Interrupted:
         for device in everything:
             device.attempt(_give_up)
@@ -184,6 +187,16 @@ def _devices(config: RigConfig, registry: Registry) -> tuple[list[Tried], Tried,
             if camera.kind != BROWSER
         ],
     )
+
+
+def _own_cameras(config: RigConfig, robot: Tried) -> list[tuple[Tried, CameraConfig]]:
+    """Return the cameras whose pictures came with the observation of a robot that can be used."""
+    found = []
+    for camera, driver in robot.attempt(lambda: own_cameras(config, robot.driver)) or ():
+        tried = Tried(f"camera {camera.name}", lambda: None)
+        tried.driver = driver
+        found.append((tried, camera))
+    return found
 
 
 def _teleoperator_maker(registry: Registry, context: DeviceContext, config: DeviceConfig) -> Step:

@@ -12,15 +12,21 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from websockets.asyncio.server import serve
 
 from robotdata.spool import read_manifest
+from robotdata.video.barcode import Barcode, draw
+from robotdata.video.codecs import EncodeSettings
+from robotdata.video.encode import encode_frames
 from tests.support.feetech_arm import Arm
 from tests.support.rig_link import Web, soon
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
+FRAMES = 3000
 
 
 def python_of_lerobot() -> Path:
@@ -42,6 +48,21 @@ def environment(lerobot: Path) -> dict[str, str]:
     has_torch = subprocess.run([lerobot, "-c", "import torch"], capture_output=True).returncode == 0
     path = [str(ROOT), str(HERE / "plugins"), *([] if has_torch else [str(HERE / "torch_names")])]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(path), "ROBOTDATA_LOG": "INFO", "DISPLAY": ""}
+
+
+def numbered() -> Iterator[NDArray[np.uint8]]:
+    for number in range(FRAMES):
+        picture = np.full((64, 288, 3), 90, np.uint8)
+        draw(picture, Barcode(number, 0, 0))
+        yield picture
+
+
+@pytest.fixture(scope="session")
+def film(tmp_path_factory: pytest.TempPathFactory, lerobot: Path) -> Path:
+    """Minutes of frames that say their number."""
+    path = tmp_path_factory.mktemp("film") / "numbered.mp4"
+    encode_frames(numbered(), path, fps=30, settings=EncodeSettings(codec="h264"))
+    return path
 
 
 class Reader:
@@ -71,6 +92,13 @@ def reader(lerobot: Path, environment: dict[str, str], tmp_path_factory: pytest.
     yield made
     made.process.kill()
     made.process.communicate()
+
+
+def toml(value: Any) -> str:
+    """A value as TOML writes it in one line."""
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{json.dumps(key)} = {toml(each)}' for key, each in value.items())} }}"
+    return json.dumps(value)
 
 
 SO101: dict[str, type[Arm]] = {"so101_follower": Arm, "so101_leader": Arm}
@@ -112,7 +140,7 @@ class ArmRig:
         tables |= {f"cameras.{name}": small | camera for name, camera in self.cameras.items()}
         lines = []
         for name, table in tables.items():
-            lines += [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in table.items())]
+            lines += [f"[{name}]", *(f"{key} = {toml(value)}" for key, value in table.items())]
         self.file.write_text("\n".join(lines) + "\n")
 
     @contextlib.asynccontextmanager

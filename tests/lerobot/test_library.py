@@ -76,10 +76,6 @@ FOLLOWER = {"kind": "lerobot", "type": "so101_follower", "port": "/dev/ttyACM0",
         ({"on_end": "fall"}, ["robot.on_end: is 'fall', want one of hold, release"]),
         ({"on_end": "hold", "disable_torque_on_disconnect": True}, ["robot.on_end: is set, and disable_torque"]),
         (
-            {"cameras": {"front": {"type": "opencv"}}},
-            ["robot.cameras: is set", '[cameras.front] with kind = "lerobot"'],
-        ),
-        (
             {"type": "openarm_follower"},
             ["openarm_follower cannot be used: a package is missing", "'lerobot[damiao]>=0.6'"],
         ),
