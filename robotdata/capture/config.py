@@ -11,6 +11,7 @@ from typing import Any
 from robotdata.capture.actions import ACTIONS
 from robotdata.capture.errors import ConfigError
 from robotdata.capture.options import NAME, Options
+from robotdata.capture.processors import ProcessorConfig, read_processors
 from robotdata.capture.rest import Rest, read_rest
 from robotdata.video.depth.scale import DepthScale
 from robotdata.video.errors import EncodeError
@@ -78,6 +79,8 @@ class RigConfig:
     """The pose in which the robot rests at the end or in a reset phase; None: it stays where it is."""
     python: str = ""
     """The Python that runs the rig; empty: the one that reads the file."""
+    processors: tuple[ProcessorConfig, ...] = ()
+    """The tables [[processor]], in their order."""
 
     @property
     def teleoperator(self) -> DeviceConfig:
@@ -113,6 +116,7 @@ def parse_config(values: Mapping[str, Any], source: str) -> RigConfig:
     rest = read_rest(robot_table, table.get("on_end") if isinstance(table, dict) else None)
     robot = _device(robot_table)
     teleoperators = _teleoperators(top)
+    processors = read_processors(top, list(teleoperators))
     tables = top.table("cameras")
     names = tables.names()
     if len(names) > MAX_CAMERAS:
@@ -124,7 +128,7 @@ def parse_config(values: Mapping[str, Any], source: str) -> RigConfig:
             raise ConfigError(f"{tables.where}.{camera}", problem)
     cameras = tuple(_camera(tables, camera, fps) for camera in names)
     top.refuse_unknown_keys()
-    return RigConfig(name, fps, robot, teleoperators, cameras, connect_s, recorded_action, rest, python)
+    return RigConfig(name, fps, robot, teleoperators, cameras, connect_s, recorded_action, rest, python, processors)
 
 
 def _teleoperators(top: Options) -> dict[str, DeviceConfig]:

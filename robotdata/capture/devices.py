@@ -65,6 +65,8 @@ class DeviceContext:
     camera_fps: float = 0.0
     camera_index: int = 0
     depth: bool = False
+    processed: bool = False
+    """Whether processors turn a teleoperator's values into the robot's: they need not be joints then."""
     shared: dict[str, Any] = field(default_factory=dict)
 
 

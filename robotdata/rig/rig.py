@@ -16,6 +16,7 @@ from robotdata.capture.errors import ConfigError
 from robotdata.capture.inputs import Inputs
 from robotdata.capture.loop import ControlLoop
 from robotdata.capture.own_cameras import own_cameras
+from robotdata.capture.processed import teleoperator_context, with_processors
 from robotdata.capture.registry import Registry
 from robotdata.capture.session import Timeouts
 from robotdata.dataset.errors import FeatureError
@@ -49,8 +50,10 @@ class Rig:
         self.inputs = Inputs.of(context.shared)
         robot = registry.robot(config.robot.kind, context, config.robot.options)
         teleoperators = {
-            name: registry.teleoperator(each.kind, context, each.options) for name, each in config.teleoperators.items()
+            name: registry.teleoperator(each.kind, teleoperator_context(context, config, name), each.options)
+            for name, each in config.teleoperators.items()
         }
+        robot, teleoperators = with_processors(config, registry, context, robot, teleoperators)
         drivers = [
             (each, registry.camera(each.kind, camera_context(context, each, index), each.options))
             for index, each in enumerate(config.cameras)

@@ -121,6 +121,7 @@ class ArmRig:
         self.teleoperator: dict[str, Any] = self.table(leader, self.leader)
         self.cameras: dict[str, dict[str, Any]] = {"front": {"kind": "sim", "sync": "tick", "barcode": True}}
         self.rest: dict[str, float] = {}
+        self.processors: list[dict[str, Any]] = []
         self.process: subprocess.Popen[bytes] | None = None
 
     def table(self, kind: str, arm: Arm) -> dict[str, Any]:
@@ -141,6 +142,8 @@ class ArmRig:
         lines = []
         for name, table in tables.items():
             lines += [f"[{name}]", *(f"{key} = {toml(value)}" for key, value in table.items())]
+        for table in self.processors:
+            lines += ["[[processor]]", *(f"{key} = {toml(value)}" for key, value in table.items())]
         self.file.write_text("\n".join(lines) + "\n")
 
     @contextlib.asynccontextmanager

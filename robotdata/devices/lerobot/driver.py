@@ -44,11 +44,7 @@ class Driver:
 
         Raises ConfigError if they are no numbers with names.
         """
-        try:
-            declared = dict(getattr(self.device, features))
-        except Exception as error:  # a driver may raise anything
-            problem = f"is {self.settings.type!r}, which does not say what its {features} are ({describe_error(error)})"
-            raise self.settings.error("type", problem) from error
+        declared = self.declared(features)
         numbers = {name: kind for name, kind in declared.items() if kind is float}
         pictures = self.pictures if features == "observation_features" else {}
         others = [name for name in declared if name not in numbers and name not in pictures]
@@ -59,6 +55,14 @@ class Driver:
         if others:
             log.warning("%s: not recorded: %s", self.settings.where, ", ".join(others))
         return [str(name) for name in numbers]
+
+    def declared(self, features: str) -> dict[str, Any]:
+        """Return LeRobot's `features` of the device as they are. Raises ConfigError if it does not say them."""
+        try:
+            return dict(getattr(self.device, features))
+        except Exception as error:  # a driver may raise anything
+            problem = f"is {self.settings.type!r}, which does not say what its {features} are ({describe_error(error)})"
+            raise self.settings.error("type", problem) from error
 
     @property
     def pictures(self) -> dict[str, tuple[int, int, int]]:

@@ -35,6 +35,8 @@ class LeRobotRobot:
         self._driver = driver
         self._actions = driver.names_of("action_features")
         self._states = driver.names_of("observation_features")
+        self.raw_features = driver.declared("observation_features")  # for processors
+        self.raw_observation: dict[str, Any] = {}
         self._pictures = driver.pictures
         self._shown = {name: ObservedCamera() for name in self._pictures}
         self.cameras = {
@@ -51,7 +53,7 @@ class LeRobotRobot:
         self._driver.connect()
 
     def observe(self) -> Values:
-        observation = self._driver.call("get_observation")
+        observation = self.raw_observation = self._driver.call("get_observation")
         for name, camera in self._shown.items():
             camera.show(self._picture(name, observation.get(name)))
         if not self._states:
