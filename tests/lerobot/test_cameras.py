@@ -90,7 +90,7 @@ async def test_a_camera_that_is_in_use_is_refused(rig: ArmRig) -> None:
     ("change", "words"),
     [
         ({"color_mode": "bgr"}, "cameras.front.color_mode: is 'bgr'; frames are stored as RGB"),
-        ({"depth": True}, "cameras.front.depth: is true, but depth is not read through LeRobot"),
+        ({"depth": True}, "cameras.front.depth: is true, but LeRobot reads no depth of opencv"),
         ({"rotation": 91}, "cameras.front.rotation"),
         ({"fourcc": "MJPEG"}, "must be a 4-character string"),
     ],

@@ -114,10 +114,12 @@ def test_a_teleoperator_that_cannot_drive_an_arm_is_refused(reader: Reader, tabl
 
 def test_a_keyboard_without_a_display_is_refused(lerobot: Path, environment: dict[str, str]) -> None:
     code = (
+        "from robotdata.capture.devices import DeviceContext\n"
         "from robotdata.capture.options import Options\n"
         "from robotdata.capture.errors import DeviceError\n"
         "from robotdata.devices.lerobot.teleoperator import make_teleoperator\n"
-        "keys = make_teleoperator(None, Options({'type': 'keyboard_rover'}, 'rig.toml: teleoperator'))\n"
+        "options = Options({'type': 'keyboard_rover'}, 'rig.toml: teleoperator')\n"
+        "keys = make_teleoperator(DeviceContext('so101', 30), options)\n"
         "try: keys.connect()\n"
         "except DeviceError as error: print(error)\n"
         "keys.disconnect()"
