@@ -16,7 +16,7 @@ from robotdata.video.depth.packets import depth_of_packet
 from robotdata.video.jpeg import decode_jpeg
 from tests.lerobot.conftest import HERE, ROOT, ArmRig, Reader
 from tests.support.arm_faults import failure
-from tests.support.feetech_arm import HIGH, LOW
+from tests.support.feetech_arm import GOAL, HIGH, LOW
 from tests.support.rig_link import soon
 
 HAND, DEPTH = "observation.images.hand", "observation.images.hand_depth"
@@ -79,6 +79,38 @@ async def test_a_picture_of_another_size_is_a_failure_of_the_robot(pictured: Arm
         assert (await pictured.kept(take))["end_reason"] == "robot_lost"
         await soon(lambda: pictured.follower.torque() == [0] * 6)
     assert "get_observation returns 'hand' as uint8 (32, 96, 3), want uint8 (64, 96, 3)" in reason
+
+
+STOP = """
+import json, sys
+from pathlib import Path
+import patient_driver
+from robotdata.capture.devices import DeviceContext
+from robotdata.capture.options import Options
+from robotdata.devices.lerobot.robot import make_robot
+table = json.loads(sys.argv[1])
+robot = make_robot(DeviceContext("so101", 30), Options(table, "so101.toml: robot"))
+robot.connect()
+action = robot.observe()["observation.state"].astype("float32")
+robot.act(action + 30)
+Path(table["blind"]).touch()
+robot.emergency_stop()
+robot.disconnect()
+"""
+
+
+def test_an_arm_that_holds_stops_where_it_was_though_its_camera_has_failed(pictured: ArmRig) -> None:
+    pictured.follower.do("jam")
+    keys = {"on_end": "hold", "blind": str(pictured.folder / "blind")}
+    table = {key: value for key, value in (pictured.robot | keys).items() if key != "kind"}
+    path = f"{pictured.environment['PYTHONPATH']}:{HERE}"
+    environment = pictured.environment | {"IMPATIENT_AT": str(pictured.impatient), "PYTHONPATH": path}
+    command = [pictured.python, "-c", STOP, json.dumps(table)]
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    goals = [pictured.follower.get(servo, GOAL) for servo in range(1, 7)]
+    assert max(abs(goal - now) for goal, now in zip(goals, pictured.follower.pose(), strict=True)) <= 2, "rounding"
+    assert pictured.follower.torque() == [1] * 6
 
 
 def test_a_check_reads_them(pictured: ArmRig) -> None:

@@ -82,7 +82,13 @@ class LeRobotRobot:
         Without this an arm would move to the last action, which may be far away, and a base would drive on.
         """
         if self._driver.holds:
-            pose = self._driver.call("get_observation") | {name: 0.0 for name in self._actions if is_velocity(name)}
+            try:
+                observed = self._driver.call("get_observation")
+            except DeviceError:  # of its camera, say; where it was a tick ago is better than its goal
+                if not self.raw_observation:
+                    raise
+                observed = self.raw_observation
+            pose = observed | {name: 0.0 for name in self._actions if is_velocity(name)}
             self._driver.call("send_action", {name: pose[name] for name in self._actions if name in pose})
 
     def disconnect(self) -> None:

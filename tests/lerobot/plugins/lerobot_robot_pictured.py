@@ -18,6 +18,8 @@ SIZE = (64, 96)
 class PicturedConfig(RobotConfig, SOFollowerConfig):
     torn: str = ""
     """While this file exists, the picture has another size."""
+    blind: str = ""
+    """While this file exists, there is no picture, which LeRobot's cameras say by an error."""
 
 
 class Pictured(SOFollower):
@@ -30,6 +32,8 @@ class Pictured(SOFollower):
 
     def get_observation(self) -> dict[str, Any]:
         observation = super().get_observation()
+        if self.config.blind and Path(self.config.blind).exists():
+            raise TimeoutError("no picture")
         share = observation["gripper.pos"]
         torn = self.config.torn and Path(self.config.torn).exists()
         hand = np.full((32, 96, 3) if torn else (*SIZE, 3), round(2 * share), np.uint8)
