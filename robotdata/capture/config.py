@@ -12,6 +12,7 @@ from robotdata.capture.actions import ACTIONS
 from robotdata.capture.errors import ConfigError
 from robotdata.capture.options import NAME, Options
 from robotdata.capture.playback import SPEED as REPLAY_SPEED
+from robotdata.capture.processors import ProcessorConfig, read_processors
 from robotdata.capture.rest import Rest, read_rest
 from robotdata.video.depth.scale import DepthScale
 from robotdata.video.errors import EncodeError
@@ -81,6 +82,8 @@ class RigConfig:
     """The speed limit of each joint while a recording is played back, in the joint's unit a second."""
     python: str = ""
     """The Python that runs the rig; empty: the one that reads the file."""
+    processors: tuple[ProcessorConfig, ...] = ()
+    """The tables [[processor]], in their order."""
 
     @property
     def teleoperator(self) -> DeviceConfig:
@@ -117,6 +120,7 @@ def parse_config(values: Mapping[str, Any], source: str) -> RigConfig:
     replay_speed = float(robot_table.number("replay_speed", REPLAY_SPEED, low=0.01, high=10_000))
     robot = _device(robot_table)
     teleoperators = _teleoperators(top)
+    processors = read_processors(top, list(teleoperators))
     tables = top.table("cameras")
     names = tables.names()
     if len(names) > MAX_CAMERAS:
@@ -128,7 +132,19 @@ def parse_config(values: Mapping[str, Any], source: str) -> RigConfig:
             raise ConfigError(f"{tables.where}.{camera}", problem)
     cameras = tuple(_camera(tables, camera, fps) for camera in names)
     top.refuse_unknown_keys()
-    return RigConfig(name, fps, robot, teleoperators, cameras, connect_s, recorded_action, rest, replay_speed, python)
+    return RigConfig(
+        name,
+        fps,
+        robot,
+        teleoperators,
+        cameras,
+        connect_s,
+        recorded_action,
+        rest,
+        replay_speed,
+        python,
+        processors,
+    )
 
 
 def _teleoperators(top: Options) -> dict[str, DeviceConfig]:

@@ -36,6 +36,19 @@ class Picture:
     render: Callable[[], NDArray[Any]] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class OwnCamera:
+    """A camera whose pictures come with the robot's observation: its size in pixels, and who gives them at each tick.
+
+    `depth`: its pictures are depth, as those of `Picture.depth`.
+    """
+
+    width: int
+    height: int
+    driver: TickCamera
+    depth: bool = False
+
+
 @dataclass(slots=True)
 class DeviceContext:
     """The rig that a device belongs to: its name and `fps` (Hz); for a camera also `name`, size (pixels) and rate.
@@ -52,6 +65,8 @@ class DeviceContext:
     camera_fps: float = 0.0
     camera_index: int = 0
     depth: bool = False
+    processed: bool = False
+    """Whether processors turn a teleoperator's values into the robot's: they need not be joints then."""
     shared: dict[str, Any] = field(default_factory=dict)
 
 
@@ -63,6 +78,9 @@ class Robot(Protocol):
     `action` of a dataset if the rig file does not say it. Without the attribute it is "sent".
 
     It may have an attribute `on_end`, "hold" or "release": what `disconnect` does to its torque, for people to know.
+
+    It may have an attribute `cameras`, an OwnCamera for each name: pictures that come with its observation. They are
+    cameras of the rig like those of the rig file, with these names.
     """
 
     robot_type: str

@@ -1,7 +1,7 @@
 """The kinds of devices. A new kind needs one file, one line here and one test file, or an entry point of any package.
 
 Entry points of the group `robotdata.devices` are named `robot.<kind>`, `camera.<kind>` or `teleoperator.<kind>`
-and name a factory `make(context: DeviceContext, options: Options)`.
+and name a factory `make(context: DeviceContext, options: Options)`. That of a `processor.<kind>` also gets its place.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ from robotdata.capture import browser_camera, browser_teleoperator, pyav_camera,
 from robotdata.capture.devices import ROBOT_FEATURES, Camera, DeviceContext, Robot, Teleoperator
 from robotdata.capture.errors import CaptureError, ConfigError, UnknownDevice
 from robotdata.capture.options import Options
+from robotdata.capture.processors import Processor
 from robotdata.capture.session import describe_error
 
 log = logging.getLogger(__name__)
 GROUP = "robotdata.devices"
 ROLES = ("robot", "teleoperator", "camera")
+PROCESSOR = "processor"
 Factory = Callable[[DeviceContext, Options], Any]
 
 BUILT_IN: dict[str, dict[str, Factory]] = {
@@ -30,7 +32,7 @@ BUILT_IN: dict[str, dict[str, Factory]] = {
 OURS = tuple(
     metadata.EntryPoint(f"{role}.{kind}", f"robotdata.devices.{kind}.{role}:make_{role}", GROUP)
     for kind in ("lerobot", "gymnasium")
-    for role in ROLES
+    for role in (*ROLES, *([PROCESSOR] if kind == "lerobot" else []))
 )
 """Kinds of ours whose drivers want packages of their own: imported only when a rig file names them."""
 
@@ -39,10 +41,11 @@ class Registry:
     """The available kinds of devices: built in, of ours, added with `add`, or installed by another package."""
 
     def __init__(self) -> None:
-        self._kinds = {role: dict(kinds) for role, kinds in BUILT_IN.items()}
+        self._kinds: dict[str, dict[str, Callable[..., Any]]]
+        self._kinds = {role: dict(kinds) for role, kinds in BUILT_IN.items()} | {PROCESSOR: {}}
 
-    def add(self, role: str, kind: str, factory: Factory) -> None:
-        """Add a kind of `role`: robot, teleoperator or camera. It replaces one of the same name."""
+    def add(self, role: str, kind: str, factory: Callable[..., Any]) -> None:
+        """Add a kind of `role`: robot, teleoperator, camera or processor. It replaces one of the same name."""
         self._kinds[role][kind] = factory
 
     def robot(self, kind: str, context: DeviceContext, options: Options) -> Robot:
@@ -61,10 +64,17 @@ class Registry:
         device: Camera = self._create("camera", kind, Camera, context, options)
         return device
 
-    def _create(self, role: str, kind: str, protocol: type, context: DeviceContext, options: Options) -> Any:
+    def processor(self, kind: str, context: DeviceContext, options: Options, place: str) -> Processor:
+        """Return a processor for a place, one of `processors.PLACES`. Raises UnknownDevice or ConfigError."""
+        made: Processor = self._create(PROCESSOR, kind, Processor, context, options, place)
+        return made
+
+    def _create(
+        self, role: str, kind: str, protocol: type, context: DeviceContext, options: Options, *place: str
+    ) -> Any:
         factory = self._factory(role, kind)
         try:
-            device = factory(context, options)
+            device = factory(context, options, *place)
             conforms = isinstance(device, protocol)
         except CaptureError:
             raise
@@ -76,14 +86,14 @@ class Registry:
             raise ConfigError(options.where, f"kind {kind!r} creates a {type(device).__name__}, which is not a {role}")
         return device
 
-    def _factory(self, role: str, kind: str) -> Factory:
+    def _factory(self, role: str, kind: str) -> Callable[..., Any]:
         if kind in self._kinds[role]:
             return self._kinds[role][kind]
         entries = [*OURS, *metadata.entry_points(group=GROUP)]
         for entry in entries:
             if entry.name == f"{role}.{kind}":
                 try:
-                    factory: Factory = entry.load()
+                    factory: Callable[..., Any] = entry.load()
                 except CaptureError:
                     raise
                 except Exception as error:  # importing a driver's module may raise anything

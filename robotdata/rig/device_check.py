@@ -21,6 +21,8 @@ from robotdata.capture import clock
 from robotdata.capture.config import CameraConfig, DeviceConfig, RigConfig
 from robotdata.capture.devices import DeviceContext, Picture, TickCamera
 from robotdata.capture.errors import CaptureError, DeviceError
+from robotdata.capture.own_cameras import own_cameras
+from robotdata.capture.processed import teleoperator_context, with_processors
 from robotdata.capture.registry import Registry
 from robotdata.capture.session import describe_error
 from robotdata.capture.values import RowValues
@@ -146,10 +148,13 @@ def check_rig(config: RigConfig, registry: Registry) -> int:
     try:
         for device in everything:
             device.create()
+        _add_processors(config, registry, robot, teleoperators)
         _connect([*teleoperators, *(camera for camera, _ in cameras)])
         _connect([robot])  # last, so that it holds torque for the shortest time
         _read(robot, teleoperators)
-        _read_cameras(cameras)
+        own = _own_cameras(config, robot)
+        everything += [camera for camera, _ in own]
+        _read_cameras([*cameras, *own])
     except Interrupted:
         for device in everything:
             device.attempt(_give_up)
@@ -174,7 +179,10 @@ def _devices(config: RigConfig, registry: Registry) -> tuple[list[Tried], Tried,
     robot = config.robot
     return (
         [
-            Tried(f"teleoperator {name}".strip(), _teleoperator_maker(registry, context, each))
+            Tried(
+                f"teleoperator {name}".strip(),
+                _teleoperator_maker(registry, teleoperator_context(context, config, name), each),
+            )
             for name, each in config.teleoperators.items()
         ],
         Tried("robot", lambda: registry.robot(robot.kind, context, robot.options)),
@@ -184,6 +192,29 @@ def _devices(config: RigConfig, registry: Registry) -> tuple[list[Tried], Tried,
             if camera.kind != BROWSER
         ],
     )
+
+
+def _add_processors(config: RigConfig, registry: Registry, robot: Tried, teleoperators: Sequence[Tried]) -> None:
+    """Put the rig file's processors around devices that could all be made; what is wrong with them is the robot's."""
+    if not all(each.ok for each in (robot, *teleoperators)):
+        return
+    drivers = {name: tried.driver for name, tried in zip(config.teleoperators, teleoperators, strict=True)}
+    context = DeviceContext(config.name, config.fps)
+    made = robot.attempt(lambda: with_processors(config, registry, context, robot.driver, drivers))
+    if made is not None:
+        robot.driver, found = made
+        for tried, driver in zip(teleoperators, found.values(), strict=True):
+            tried.driver = driver
+
+
+def _own_cameras(config: RigConfig, robot: Tried) -> list[tuple[Tried, CameraConfig]]:
+    """Return the cameras whose pictures came with the observation of a robot that can be used."""
+    found = []
+    for camera, driver in robot.attempt(lambda: own_cameras(config, robot.driver)) or ():
+        tried = Tried(f"camera {camera.name}", lambda: None)
+        tried.driver = driver
+        found.append((tried, camera))
+    return found
 
 
 def _teleoperator_maker(registry: Registry, context: DeviceContext, config: DeviceConfig) -> Step:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from robotdata.capture.devices import INTERVENTION, DeviceContext, Robot
 from robotdata.capture.errors import ConfigError
 from robotdata.capture.inputs import Inputs
 from robotdata.capture.loop import ControlLoop
+from robotdata.capture.own_cameras import own_cameras
+from robotdata.capture.processed import teleoperator_context, with_processors
 from robotdata.capture.registry import Registry
 from robotdata.capture.session import Timeouts
 from robotdata.dataset.errors import FeatureError
@@ -41,19 +44,22 @@ class Rig:
         timeouts: Timeouts | None = None,
     ) -> None:
         registry = registry or Registry()
-        self.config = config
         self.spool = spool
         self.started_as = ""  # the shell command that starts this rig again, without server address and token
         context = DeviceContext(config.name, config.fps)
         self.inputs = Inputs.of(context.shared)
         robot = registry.robot(config.robot.kind, context, config.robot.options)
         teleoperators = {
-            name: registry.teleoperator(each.kind, context, each.options) for name, each in config.teleoperators.items()
+            name: registry.teleoperator(each.kind, teleoperator_context(context, config, name), each.options)
+            for name, each in config.teleoperators.items()
         }
-        self.cameras = [
-            CameraThread(each, registry.camera(each.kind, camera_context(context, each, index), each.options))
+        robot, teleoperators = with_processors(config, registry, context, robot, teleoperators)
+        drivers = [
+            (each, registry.camera(each.kind, camera_context(context, each, index), each.options))
             for index, each in enumerate(config.cameras)
-        ]
+        ] + own_cameras(config, robot)
+        self.cameras = [CameraThread(each, driver) for each, driver in drivers]
+        self.config = config = replace(config, cameras=tuple(each for each, _ in drivers))
         timeouts = timeouts or Timeouts(connect_s=config.connect_s)
         self.loop = ControlLoop(robot, teleoperators, self.cameras, config.fps, timeouts=timeouts, rest=config.rest)
         self.robot_type = str(robot.robot_type)

@@ -17,6 +17,7 @@ MAX_BYTES = 64 << 10
 _MOST_PARSED = 256 << 10
 _SOURCE = "rig"
 _POSITION = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)$")
+_NUMBERED = re.compile(r"(\w+)\[(\d+)\]")
 _DEEPEST = 32
 
 
@@ -74,7 +75,7 @@ def line_of(text: str, key: str) -> int | None:
     A prefix of whole statements is valid, too: the key begins behind the longest prefix that does not have it. Returns
     None if there is neither, or if finding it would take too long.
     """
-    path = [part.strip("'\"") for part in key.split(".")]
+    path = _path(key)
     prefixes = _Prefixes(text)
     try:
         while path and not _has(prefixes.parsed(len(prefixes.lines)), path):
@@ -84,7 +85,16 @@ def line_of(text: str, key: str) -> int | None:
         return None
 
 
-def _line_of(prefixes: _Prefixes, path: Sequence[str]) -> int:
+def _path(key: str) -> list[str | int]:
+    """Return the parts of a key; `processor[2]` is the second table of a list."""
+    path: list[str | int] = []
+    for part in key.split("."):
+        number = _NUMBERED.fullmatch(part)
+        path += [number[1], int(number[2]) - 1] if number else [part.strip("'\"")]
+    return path
+
+
+def _line_of(prefixes: _Prefixes, path: Sequence[str | int]) -> int:
     lines = prefixes.lines
     without, first_with, bound = 0, len(lines), len(lines)
     while bound - without > 1:
@@ -125,9 +135,10 @@ class _Prefixes:
             return None
 
 
-def _has(values: Any, path: Sequence[str]) -> bool:
+def _has(values: Any, path: Sequence[str | int]) -> bool:
     for part in path:
-        if not isinstance(values, dict) or part not in values:
+        known = range(len(values)) if isinstance(values, list) else values if isinstance(values, dict) else ()
+        if part not in known:
             return False
         values = values[part]
     return True

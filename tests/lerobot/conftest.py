@@ -1,4 +1,4 @@
-"""A rig of LeRobot's real SO-101 drivers: arms are programs on serial ports, the rig runs in LeRobot's environment."""
+"""A rig of LeRobot's real drivers of arms: arms are programs on serial ports, the rig runs in LeRobot's environment."""
 
 from __future__ import annotations
 
@@ -12,15 +12,21 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from websockets.asyncio.server import serve
 
 from robotdata.spool import read_manifest
+from robotdata.video.barcode import Barcode, draw
+from robotdata.video.codecs import EncodeSettings
+from robotdata.video.encode import encode_frames
 from tests.support.feetech_arm import Arm
 from tests.support.rig_link import Web, soon
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
+FRAMES = 3000
 
 
 def python_of_lerobot() -> Path:
@@ -42,6 +48,21 @@ def environment(lerobot: Path) -> dict[str, str]:
     has_torch = subprocess.run([lerobot, "-c", "import torch"], capture_output=True).returncode == 0
     path = [str(ROOT), str(HERE / "plugins"), *([] if has_torch else [str(HERE / "torch_names")])]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(path), "ROBOTDATA_LOG": "INFO", "DISPLAY": ""}
+
+
+def numbered() -> Iterator[NDArray[np.uint8]]:
+    for number in range(FRAMES):
+        picture = np.full((64, 288, 3), 90, np.uint8)
+        draw(picture, Barcode(number, 0, 0))
+        yield picture
+
+
+@pytest.fixture(scope="session")
+def film(tmp_path_factory: pytest.TempPathFactory, lerobot: Path) -> Path:
+    """Minutes of frames that say their number."""
+    path = tmp_path_factory.mktemp("film") / "numbered.mp4"
+    encode_frames(numbered(), path, fps=30, settings=EncodeSettings(codec="h264"))
+    return path
 
 
 class Reader:
@@ -73,20 +94,34 @@ def reader(lerobot: Path, environment: dict[str, str], tmp_path_factory: pytest.
     made.process.communicate()
 
 
-class ArmRig:
-    """A rig file, the process that runs it, and the web that it talks to."""
+def toml(value: Any) -> str:
+    """A value as TOML writes it in one line."""
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{json.dumps(key)} = {toml(each)}' for key, each in value.items())} }}"
+    return json.dumps(value)
 
-    def __init__(self, folder: Path, python: Path, environment: dict[str, str]) -> None:
+
+SO101: dict[str, type[Arm]] = {"so101_follower": Arm, "so101_leader": Arm}
+
+
+class ArmRig:
+    """A rig file, the process that runs it, and the web that it talks to; `types` has the arms of robot and leader."""
+
+    def __init__(
+        self, folder: Path, python: Path, environment: dict[str, str], types: dict[str, type[Arm]] = SO101
+    ) -> None:
         self.folder, self.python, self.environment = folder, python, environment
         self.spool, self.file, self.log = folder / "spool", folder / "so101.toml", folder / "rig.log"
         self.web = Web()
         self.impatient = folder / "impatient"
         self.impatient.touch()
-        self.follower, self.leader = Arm(folder, "my_follower"), Arm(folder, "my_leader")
-        self.robot: dict[str, Any] = self.table("so101_follower", self.follower)
-        self.teleoperator: dict[str, Any] = self.table("so101_leader", self.leader)
+        (follower, follower_class), (leader, leader_class) = types.items()
+        self.follower, self.leader = follower_class(folder, "my_follower"), leader_class(folder, "my_leader")
+        self.robot: dict[str, Any] = self.table(follower, self.follower)
+        self.teleoperator: dict[str, Any] = self.table(leader, self.leader)
         self.cameras: dict[str, dict[str, Any]] = {"front": {"kind": "sim", "sync": "tick", "barcode": True}}
         self.rest: dict[str, float] = {}
+        self.processors: list[dict[str, Any]] = []
         self.process: subprocess.Popen[bytes] | None = None
 
     def table(self, kind: str, arm: Arm) -> dict[str, Any]:
@@ -106,7 +141,9 @@ class ArmRig:
         tables |= {f"cameras.{name}": small | camera for name, camera in self.cameras.items()}
         lines = []
         for name, table in tables.items():
-            lines += [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in table.items())]
+            lines += [f"[{name}]", *(f"{key} = {toml(value)}" for key, value in table.items())]
+        for table in self.processors:
+            lines += ["[[processor]]", *(f"{key} = {toml(value)}" for key, value in table.items())]
         self.file.write_text("\n".join(lines) + "\n")
 
     @contextlib.asynccontextmanager

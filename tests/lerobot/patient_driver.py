@@ -1,7 +1,7 @@
-"""Imported, it makes LeRobot's driver patient with a bus that is a program.
+"""Imported, it makes LeRobot's drivers patient with buses that are programs.
 
-The driver waits 50 ms for each answer, and a program on a busy machine may need longer. So the driver waits much
-longer, except at a port that will never answer: a test writes it into the file that IMPATIENT_AT names.
+The drivers wait some 50 ms for each answer, and a program on a busy machine may need longer. So they wait much longer,
+except at a port that will never answer: a test writes it into the file that IMPATIENT_AT names.
 """
 
 from __future__ import annotations
@@ -10,17 +10,29 @@ import os
 from pathlib import Path
 from typing import Any
 
+import dynamixel_sdk
 from lerobot.motors.feetech import feetech
 
 PATIENCE_MS = 1500.0
 IMPATIENT_AT = Path(os.environ["IMPATIENT_AT"])
-driver_timeout = feetech.patch_setPacketTimeout
+feetech_timeout = feetech.patch_setPacketTimeout
+dynamixel_timeout = dynamixel_sdk.PortHandler.setPacketTimeout
 
 
-def patient_timeout(self: Any, packet_length: int) -> None:
-    driver_timeout(self, packet_length)
-    if self.port_name not in IMPATIENT_AT.read_text().split():
-        self.packet_timeout += PATIENCE_MS
+def wait_longer(port: Any) -> None:
+    if port.port_name not in IMPATIENT_AT.read_text().split():
+        port.packet_timeout += PATIENCE_MS
 
 
-feetech.patch_setPacketTimeout = patient_timeout
+def patient_feetech(self: Any, packet_length: int) -> None:
+    feetech_timeout(self, packet_length)
+    wait_longer(self)
+
+
+def patient_dynamixel(self: Any, packet_length: int) -> None:
+    dynamixel_timeout(self, packet_length)
+    wait_longer(self)
+
+
+feetech.patch_setPacketTimeout = patient_feetech
+dynamixel_sdk.PortHandler.setPacketTimeout = patient_dynamixel

@@ -4,39 +4,18 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from robotdata.spool import Take
-from robotdata.video.barcode import Barcode, draw, read
-from robotdata.video.codecs import EncodeSettings
-from robotdata.video.encode import encode_frames
+from robotdata.video.barcode import read
 from robotdata.video.jpeg import decode_jpeg
 from tests.lerobot.conftest import ArmRig, Reader
 from tests.support.rig_link import soon
 
 FRONT = "observation.images.front"
-FRAMES = 3000
-
-
-def numbered() -> Iterator[NDArray[np.uint8]]:
-    for number in range(FRAMES):
-        picture = np.full((64, 288, 3), 90, np.uint8)
-        draw(picture, Barcode(number, 0, 0))
-        yield picture
-
-
-@pytest.fixture(scope="session")
-def film(tmp_path_factory: pytest.TempPathFactory, lerobot: Path) -> Path:
-    """Minutes of frames that say their number."""
-    path = tmp_path_factory.mktemp("film") / "numbered.mp4"
-    encode_frames(numbered(), path, fps=30, settings=EncodeSettings(codec="h264"))
-    return path
 
 
 @pytest.fixture
@@ -111,7 +90,7 @@ async def test_a_camera_that_is_in_use_is_refused(rig: ArmRig) -> None:
     ("change", "words"),
     [
         ({"color_mode": "bgr"}, "cameras.front.color_mode: is 'bgr'; frames are stored as RGB"),
-        ({"depth": True}, "cameras.front.depth: is true, but depth is not read through LeRobot"),
+        ({"depth": True}, "cameras.front.depth: is true, but LeRobot reads no depth of opencv"),
         ({"rotation": 91}, "cameras.front.rotation"),
         ({"fourcc": "MJPEG"}, "must be a 4-character string"),
     ],

@@ -8,37 +8,24 @@ import pytest
 
 from robotdata.spool import Take
 from tests.lerobot.conftest import ArmRig
+from tests.support.arm_faults import (
+    arm_of,
+    disturb,
+    failure,
+    other_calibration,
+    power_off,
+    remove_calibration,
+    remove_motor,
+    unplug,
+)
 from tests.support.feetech_arm import GOAL, HIGH, LOW, Arm
 from tests.support.rig_link import soon
 
 MODEL = 3
-SILENT, GARBLED = {"silent": True}, {"garbled": True}
-
-
-def arm_of(rig: ArmRig, device: str) -> Arm:
-    return rig.follower if device == "robot" else rig.leader
-
-
-async def failure(rig: ArmRig, device: str) -> str:
-    """The reason in the state error, which must name this device and be one sentence for a person."""
-    error = (await rig.until("error"))["error"]
-    assert error["device"] == device, error
-    assert "Traceback" not in error["reason"] and "\n" not in error["reason"]
-    assert "Traceback" not in rig.log.read_text()
-    return str(error["reason"])
-
-
-def power_off(rig: ArmRig, arm: Arm) -> None:
-    rig.impatient.write_text(arm.port)
-    arm.do("cable", **SILENT)
 
 
 def wrong_model(rig: ArmRig, arm: Arm) -> None:
     arm.put(3, MODEL, 1337)
-
-
-def other_calibration(rig: ArmRig, arm: Arm) -> None:
-    arm.write_calibration(900, 3100)
 
 
 @pytest.mark.parametrize("device", ["robot", "teleoperator"])
@@ -46,10 +33,10 @@ def other_calibration(rig: ArmRig, arm: Arm) -> None:
     ("break_it", "words"),
     [
         (power_off, ["no motor answers at {port}", "power"]),
-        (lambda rig, arm: arm.do("remove", servo=3), ["motor 3 (elbow_flex) at {port}", "cable"]),
+        (remove_motor, ["motor 3 (elbow_flex) at {port}", "cable"]),
         (wrong_model, ["motor 3 (elbow_flex) at {port}", "model 1337, want 777"]),
         (
-            lambda rig, arm: arm.calibration.unlink(),
+            remove_calibration,
             ["not calibrated", "{file} does not exist", "lerobot-calibrate"],
         ),
         (other_calibration, ["not that of {file}", "lerobot-calibrate --"]),
@@ -108,14 +95,6 @@ async def test_a_port_that_is_in_use_is_refused(rig: ArmRig) -> None:
     async with rig.running():
         assert rig.process is not None
         assert f"{rig.leader.port} is in use by pid {rig.process.pid}" in await failure(rig, "robot")
-
-
-def unplug(rig: ArmRig, arm: Arm) -> None:
-    arm.do("unplug")
-
-
-def disturb(rig: ArmRig, arm: Arm) -> None:
-    arm.do("cable", **GARBLED)
 
 
 @pytest.mark.parametrize("device", ["robot", "teleoperator"])

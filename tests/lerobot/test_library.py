@@ -76,12 +76,8 @@ FOLLOWER = {"kind": "lerobot", "type": "so101_follower", "port": "/dev/ttyACM0",
         ({"on_end": "fall"}, ["robot.on_end: is 'fall', want one of hold, release"]),
         ({"on_end": "hold", "disable_torque_on_disconnect": True}, ["robot.on_end: is set, and disable_torque"]),
         (
-            {"cameras": {"front": {"type": "opencv"}}},
-            ["robot.cameras: is set", '[cameras.front] with kind = "lerobot"'],
-        ),
-        (
-            {"type": "koch_follower"},
-            ["koch_follower cannot be used: a package is missing", "'lerobot[dynamixel]>=0.6'"],
+            {"type": "openarm_follower"},
+            ["openarm_follower cannot be used: a package is missing", "'lerobot[damiao]>=0.6'"],
         ),
     ],
 )
@@ -106,7 +102,7 @@ def test_a_robot_takes_lerobots_own_keys(reader: Reader) -> None:
 @pytest.mark.parametrize(
     ("table", "words"),
     [
-        ({"type": "koch_leader", "port": "/dev/a"}, "koch_leader cannot be used: a package is missing"),
+        ({"type": "openarm_leader", "port": "can0"}, "openarm_leader cannot be used: a package is missing"),
         ({"type": "keyboard"}, "teleoperator.type: is 'keyboard', which does not say what its action_features are"),
         ({"type": "gamepad"}, "teleoperator.type: is 'gamepad', whose actions are"),
         ({"type": "so101_leader", "port": "/dev/a", "on_end": "hold"}, "on_end: is set, but LeRobot leaves no choice"),
@@ -118,10 +114,12 @@ def test_a_teleoperator_that_cannot_drive_an_arm_is_refused(reader: Reader, tabl
 
 def test_a_keyboard_without_a_display_is_refused(lerobot: Path, environment: dict[str, str]) -> None:
     code = (
+        "from robotdata.capture.devices import DeviceContext\n"
         "from robotdata.capture.options import Options\n"
         "from robotdata.capture.errors import DeviceError\n"
         "from robotdata.devices.lerobot.teleoperator import make_teleoperator\n"
-        "keys = make_teleoperator(None, Options({'type': 'keyboard_rover'}, 'rig.toml: teleoperator'))\n"
+        "options = Options({'type': 'keyboard_rover'}, 'rig.toml: teleoperator')\n"
+        "keys = make_teleoperator(DeviceContext('so101', 30), options)\n"
         "try: keys.connect()\n"
         "except DeviceError as error: print(error)\n"
         "keys.disconnect()"

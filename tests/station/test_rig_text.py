@@ -60,6 +60,12 @@ def test_an_error_has_its_line_and_key(old: str, new: str, line: int | None, key
     assert error["message"] and (not key or key in describe(error))
 
 
+def test_the_line_of_a_table_in_a_list() -> None:
+    text = '[[processor]]\nat = "robot"\n\n[[processor]]\nkind = "lerobot"\nat = "robto"\n'
+    assert line_of(text, "processor[2].at") == 6
+    assert line_of(text, "processor[2].make") == 4 and line_of(text, "processor[3].at") == 1
+
+
 def test_the_line_of_an_inline_table_is_the_tables() -> None:
     text = 'rig = { name = "arm", fps = 30 }\ncameras.front = { kind = "sim", width = 7 }\n'
     assert line_of(text, "cameras.front.width") == 2

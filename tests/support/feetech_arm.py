@@ -8,23 +8,30 @@ import sys
 from pathlib import Path
 from typing import Any
 
-BUS = Path(__file__).resolve().parent.parent / "lerobot/feetech_bus.py"
+BUSES = Path(__file__).resolve().parent.parent / "lerobot"
 JOINTS = ("shoulder_pan", "shoulder_lift", "elbow_flex", "wrist_flex", "wrist_roll", "gripper")
 LOW, HIGH = 1000, 3000
 TORQUE, GOAL, POSITION, MIN_LIMIT, MAX_LIMIT = 40, 42, 56, 9, 11
 
 
 class Arm:
-    """Six servos at a serial port, calibrated to LOW..HIGH, and its calibration file."""
+    """Six servos at a serial port, calibrated to LOW..HIGH, and its calibration file.
+
+    Another family of servos has another program, other addresses and other widths of a position.
+    """
+
+    program, servos = "feetech_bus.py", [str(each) for each in range(1, len(JOINTS) + 1)]
+    torque_at, position_at, limits_at, width = TORQUE, POSITION, (MIN_LIMIT, MAX_LIMIT), 2
+    drive_modes = (0,) * len(JOINTS)
 
     def __init__(self, folder: Path, name: str) -> None:
         self.name, self.folder = name, folder
-        command = [sys.executable, BUS, *map(str, range(1, len(JOINTS) + 1))]
+        command = [sys.executable, BUSES / self.program, *self.servos]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.port = self._answer()
         for servo in range(1, len(JOINTS) + 1):
-            self.put(servo, MIN_LIMIT, LOW)
-            self.put(servo, MAX_LIMIT, HIGH)
+            for address, value in zip(self.limits_at, (LOW, HIGH), strict=True):
+                self.put(servo, address, value, self.width)
         self.write_calibration(LOW, HIGH)
 
     @property
@@ -33,8 +40,8 @@ class Arm:
 
     def write_calibration(self, low: int, high: int) -> None:
         motors = {
-            joint: {"id": servo, "drive_mode": 0, "homing_offset": 0, "range_min": low, "range_max": high}
-            for servo, joint in enumerate(JOINTS, 1)
+            joint: {"id": servo, "drive_mode": mode, "homing_offset": 0, "range_min": low, "range_max": high}
+            for servo, (joint, mode) in enumerate(zip(JOINTS, self.drive_modes, strict=True), 1)
         }
         self.calibration.write_text(json.dumps(motors))
 
@@ -55,15 +62,15 @@ class Arm:
         return int(self.do("get", servo=servo, address=address, size=size))
 
     def pose(self) -> list[int]:
-        return [self.get(servo, POSITION) for servo in range(1, len(JOINTS) + 1)]
+        return [self.get(servo, self.position_at, self.width) for servo in range(1, len(JOINTS) + 1)]
 
     def torque(self) -> list[int]:
-        return [self.get(servo, TORQUE, 1) for servo in range(1, len(JOINTS) + 1)]
+        return [self.get(servo, self.torque_at, 1) for servo in range(1, len(JOINTS) + 1)]
 
     def move(self, steps: list[int]) -> None:
         """Move the arm by hand."""
         for servo, position in enumerate(steps, 1):
-            self.put(servo, POSITION, position)
+            self.put(servo, self.position_at, position, self.width)
 
     def close(self) -> None:
         self.process.kill()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from robotdata.capture.options import Options
 from robotdata.devices.lerobot.configs import Settings, camera_values, read_settings
 from robotdata.devices.lerobot.ports import locks_of, nodes_of
 from robotdata.devices.lerobot.problems import explain
+from robotdata.devices.lerobot.streams import COLOUR, DEPTH, has_streams, source_of
 
 FRAME_S = 2.0
 _NAME = "camera"
@@ -36,13 +38,13 @@ class LeRobotCamera:
     def connect(self) -> None:
         for lock in self._locks:
             lock.acquire()
-        with self._errors():
+        with _errors(self._nodes):
             self._device = self._make()
             self._newest_s = 0.0
             self._device.connect()
 
     def read(self) -> Picture:
-        with self._errors():
+        with _errors(self._nodes):
             end = clock.monotonic() + FRAME_S
             while True:
                 frame = self._device.async_read(timeout_ms=FRAME_S * 1000)
@@ -55,7 +57,7 @@ class LeRobotCamera:
     def disconnect(self) -> None:
         device, self._device = self._device, None
         try:
-            with self._errors():
+            with _errors(self._nodes):
                 if device is not None and (device.is_connected or getattr(device, "thread", None) is not None):
                     device.disconnect()
         finally:
@@ -81,34 +83,70 @@ class LeRobotCamera:
         return Picture(int(seconds * 1e9), rgb=np.ascontiguousarray(newest))
 
     def _make(self) -> Any:
-        settings = self._settings
-        try:
-            return settings.library.make({_NAME: settings.config})[_NAME]
-        except Exception as error:  # a driver may raise anything
-            raise ConfigError(settings.where, f"{settings.type} cannot be used: {explain(error)}") from error
-
-    @contextlib.contextmanager
-    def _errors(self) -> Any:
-        """Turn whatever the driver raises into a DeviceError, so that the camera is connected again."""
-        try:
-            yield
-        except DeviceError:
-            raise
-        except TimeoutError as error:
-            raise DeviceError(f"no frame for {FRAME_S:g} s: check its cable") from error
-        except Exception as error:
-            raise DeviceError(explain(error, self._nodes)) from error
+        with _making(self._settings):
+            return self._settings.library.make({_NAME: self._settings.config})[_NAME]
 
 
-def make_camera(context: DeviceContext, options: Options) -> LeRobotCamera:
+class LeRobotStream:
+    """The colour or the depth of a camera of LeRobot's that has both."""
+
+    def __init__(self, context: DeviceContext, settings: Settings) -> None:
+        make = settings.library.make
+        with _making(settings):
+            self._source = source_of(context, settings, lambda config: make({_NAME: config})[_NAME])
+
+    def connect(self) -> None:
+        with _errors():
+            self._source.connect()
+
+    def read(self) -> Picture:
+        with _errors():
+            return self._source.read(FRAME_S)
+
+    def disconnect(self) -> None:
+        with _errors():
+            self._source.disconnect()
+
+
+@contextlib.contextmanager
+def _making(settings: Settings) -> Iterator[None]:
+    """Turn whatever LeRobot raises while it makes a camera into a ConfigError."""
+    try:
+        yield
+    except ConfigError:
+        raise
+    except Exception as error:  # a driver may raise anything
+        raise ConfigError(settings.where, f"{settings.type} cannot be used: {explain(error)}") from error
+
+
+@contextlib.contextmanager
+def _errors(nodes: Sequence[str] = ()) -> Iterator[None]:
+    """Turn whatever the driver raises into a DeviceError, so that the camera is connected again."""
+    try:
+        yield
+    except DeviceError:
+        raise
+    except TimeoutError as error:
+        raise DeviceError(f"no frame for {FRAME_S:g} s: check its cable") from error
+    except Exception as error:
+        raise DeviceError(explain(error, nodes)) from error
+
+
+def make_camera(context: DeviceContext, options: Options) -> LeRobotCamera | LeRobotStream:
     """Return the camera that `options` describe: `type` and LeRobot's own keys. Raises ConfigError.
 
     Size and rate are robotdata's `width`, `height` and `fps`.
     """
-    if context.depth:
-        raise ConfigError(f"{options.where}.depth", "is true, but depth is not read through LeRobot yet; remove it")
+    for key in (COLOUR, DEPTH):
+        if key in options.names():
+            problem = "is set; write a table for each stream, that of depth with depth = true and the same keys"
+            raise ConfigError(f"{options.where}.{key}", problem)
     settings = read_settings("camera", options, camera_values(context))
     colours = getattr(settings.config, "color_mode", "rgb")
     if str(getattr(colours, "value", colours)) != "rgb":
         raise settings.error("color_mode", "is 'bgr'; frames are stored as RGB, remove it")
+    if has_streams(type(settings.config)):
+        return LeRobotStream(context, settings)
+    if context.depth:
+        raise settings.error("depth", f"is true, but LeRobot reads no depth of {settings.type}; remove it")
     return LeRobotCamera(settings)

@@ -15,7 +15,6 @@ from robotdata.devices.lerobot.library import Library, load, one_line
 
 TORQUE = "disable_torque_on_disconnect"
 RELEASES = {"hold": False, "release": True}
-_CAMERAS = "cameras"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +44,8 @@ def read_settings(role: str, options: Options, given: Mapping[str, Any] | None =
     fields = {each.name: each for each in dataclasses.fields(config_class) if each.init}
     values = options.remaining()
     _check_keys(type_name, fields, values, options.where)
-    if role == "robot":
-        _refuse_cameras(values, options.where)
     values |= {key: value for key, value in (given or {}).items() if key in fields}
     settings = Settings(role, type_name, options.where, library, _decoded(library, config_class, values, options.where))
-    for part in parts_of(settings.config):
-        if role == "robot" and hasattr(part, _CAMERAS):  # robotdata reads each camera in a thread of its own
-            part.cameras = {}
     if ending is not None:
         _set_ending(settings, ending, values)
     return settings
@@ -63,12 +57,13 @@ def camera_values(context: DeviceContext) -> dict[str, Any]:
 
 
 def parts_of(config: Any) -> Iterator[Any]:
-    """Yield a config and the configs in it, such as those of a robot's two arms."""
+    """Yield a config and the configs in it, such as those of a robot's two arms and of its cameras."""
     yield config
     for each in dataclasses.fields(config):
         value = getattr(config, each.name)
-        if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            yield from parts_of(value)
+        for part in value.values() if isinstance(value, Mapping) else [value]:
+            if dataclasses.is_dataclass(part) and not isinstance(part, type):
+                yield from parts_of(part)
 
 
 def _type(library: Library, options: Options) -> str:
@@ -105,15 +100,6 @@ def _decoded(library: Library, config_class: type, values: dict[str, Any], where
             error = error.__cause__  # type: ignore[assignment]
         reason = one_line(str(getattr(error, "message", None) or error))
         raise ConfigError(".".join([where, *map(str, path)]), reason[:300]) from error
-
-
-def _refuse_cameras(values: Mapping[str, Any], where: str) -> None:
-    """Raise ConfigError if a robot's table, or that of one of its arms, has cameras."""
-    for key, table in [("", values), *((f"{key}.", value) for key, value in values.items())]:
-        if isinstance(table, Mapping) and table.get(_CAMERAS):
-            names = ", ".join(f"[cameras.{name}]" for name in table[_CAMERAS])
-            problem = f'is set; write each camera as a table {names} with kind = "lerobot"'
-            raise ConfigError(f"{where}.{key}{_CAMERAS}", problem)
 
 
 def _set_ending(settings: Settings, ending: str, values: Mapping[str, Any]) -> None:

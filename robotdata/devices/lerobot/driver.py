@@ -44,21 +44,31 @@ class Driver:
 
         Raises ConfigError if they are no numbers with names.
         """
-        try:
-            declared = dict(getattr(self.device, features))
-        except Exception as error:  # a driver may raise anything
-            problem = f"is {self.settings.type!r}, which does not say what its {features} are ({describe_error(error)})"
-            raise self.settings.error("type", problem) from error
+        declared = self.declared(features)
         numbers = {name: kind for name, kind in declared.items() if kind is float}
-        pictures = [name for name, kind in declared.items() if isinstance(kind, tuple) and len(kind) == 3]
+        pictures = self.pictures if features == "observation_features" else {}
         others = [name for name in declared if name not in numbers and name not in pictures]
         if features == "action_features" and (others or not numbers):
             raise self.settings.error(
                 "type", f"is {self.settings.type!r}, whose actions are {declared!r:.120}{_JOINT_LIKE}"
             )
-        if others or pictures:
-            log.warning("%s: not recorded: %s", self.settings.where, ", ".join([*others, *pictures]))
+        if others:
+            log.warning("%s: not recorded: %s", self.settings.where, ", ".join(others))
         return [str(name) for name in numbers]
+
+    def declared(self, features: str) -> dict[str, Any]:
+        """Return LeRobot's `features` of the device as they are. Raises ConfigError if it does not say them."""
+        try:
+            return dict(getattr(self.device, features))
+        except Exception as error:  # a driver may raise anything
+            problem = f"is {self.settings.type!r}, which does not say what its {features} are ({describe_error(error)})"
+            raise self.settings.error("type", problem) from error
+
+    @property
+    def pictures(self) -> dict[str, tuple[int, int, int]]:
+        """Return the pictures in the observation, by name: height, width and channels (3: colour, 1: depth in mm)."""
+        declared = dict(self.device.observation_features).items()
+        return {str(name): kind for name, kind in declared if isinstance(kind, tuple) and kind[2:] in ((3,), (1,))}
 
     def connect(self, *, calibrated: bool = True) -> None:
         """Connect, without ever asking for a calibration. Raises DeviceError, saying what to do.

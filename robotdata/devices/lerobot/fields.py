@@ -16,7 +16,7 @@ from typing import Any
 from robotdata.devices.lerobot.configs import RELEASES, TORQUE
 from robotdata.devices.lerobot.library import Library, one_line
 
-_OURS = {"robot": ("cameras",), "camera": ("width", "height", "fps")}
+_OURS = {"robot": ("cameras",), "camera": ("width", "height", "fps", "use_rgb", "use_depth")}
 """Keys that robotdata sets itself."""
 _GIVEN = {"id": "Name of the device; its calibration is kept under this name."}
 _CODE = re.compile(r"^ {4}(\w+)\s*:")

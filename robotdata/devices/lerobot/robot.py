@@ -6,9 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from robotdata.capture import clock
 from robotdata.capture.actions import REQUESTED, is_velocity
-from robotdata.capture.devices import Action, DeviceContext, Values
+from robotdata.capture.devices import Action, DeviceContext, OwnCamera, Picture, Values
+from robotdata.capture.errors import DeviceError
 from robotdata.capture.options import Options
+from robotdata.capture.own_cameras import ObservedCamera
 from robotdata.devices.lerobot.configs import read_settings
 from robotdata.devices.lerobot.driver import Driver
 
@@ -21,7 +24,7 @@ def joints(names: list[str]) -> dict[str, Any]:
 
 
 class LeRobotRobot:
-    """A robot of LeRobot's, without its cameras. Joints keep LeRobot's names, order and units.
+    """A robot of LeRobot's. Joints keep LeRobot's names, order and units; pictures in its observation are cameras.
 
     As `lerobot-record` does, a dataset gets the action that was requested, unless the rig file says otherwise.
     """
@@ -32,6 +35,14 @@ class LeRobotRobot:
         self._driver = driver
         self._actions = driver.names_of("action_features")
         self._states = driver.names_of("observation_features")
+        self.raw_features = driver.declared("observation_features")  # for processors
+        self.raw_observation: dict[str, Any] = {}
+        self._pictures = driver.pictures
+        self._shown = {name: ObservedCamera() for name in self._pictures}
+        self.cameras = {
+            name: OwnCamera(width, height, self._shown[name], depth=channels == 1)
+            for name, (height, width, channels) in self._pictures.items()
+        }
         self.robot_type = str(driver.device.name)
         self.on_end = driver.on_end
         self.features = {"action": joints(self._actions)}
@@ -42,7 +53,9 @@ class LeRobotRobot:
         self._driver.connect()
 
     def observe(self) -> Values:
-        observation = self._driver.call("get_observation")
+        observation = self.raw_observation = self._driver.call("get_observation")
+        for name, camera in self._shown.items():
+            camera.show(self._picture(name, observation.get(name)))
         if not self._states:
             return {}
         return {STATE: np.array(self._driver.numbers("get_observation", observation, self._states))}
@@ -53,13 +66,29 @@ class LeRobotRobot:
         sent = asked | self._driver.call("send_action", dict(asked))
         return np.array(self._driver.numbers("send_action", sent, self._actions), np.float32)
 
+    def _picture(self, name: str, value: Any) -> Picture:
+        """Return a picture of the observation. Raises DeviceError if it is missing or not what was declared."""
+        shape = self._pictures[name]
+        dtype = np.uint8 if shape[2] == 3 else np.uint16
+        if not isinstance(value, np.ndarray) or value.dtype != dtype or value.shape != shape:
+            found = f"{value.dtype} {value.shape}" if isinstance(value, np.ndarray) else f"{type(value).__name__}"
+            raise DeviceError(f"get_observation returns {name!r} as {found}, want {np.dtype(dtype)} {shape}")
+        now = clock.monotonic_ns()
+        return Picture(now, rgb=value) if shape[2] == 3 else Picture(now, depth=value)
+
     def emergency_stop(self) -> None:
         """Hold the arm where it is, if its motors keep their torque; else `disconnect`, which follows, takes it away.
 
         Without this an arm would move to the last action, which may be far away, and a base would drive on.
         """
         if self._driver.holds:
-            pose = self._driver.call("get_observation") | {name: 0.0 for name in self._actions if is_velocity(name)}
+            try:
+                observed = self._driver.call("get_observation")
+            except DeviceError:  # of its camera, say; where it was a tick ago is better than its goal
+                if not self.raw_observation:
+                    raise
+                observed = self.raw_observation
+            pose = observed | {name: 0.0 for name in self._actions if is_velocity(name)}
             self._driver.call("send_action", {name: pose[name] for name in self._actions if name in pose})
 
     def disconnect(self) -> None:
