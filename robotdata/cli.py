@@ -16,7 +16,7 @@ HELP = """usage: robotdata COMMAND [OPTIONS]
   signin     print a one-use sign-in link
   token      print a new API token
   verify     check a dataset against its format
-  convert    make a dataset v3.0 of one of version v2.0 or v2.1
+  convert    make a dataset v3.0 of one of version v2.0 or v2.1, or v2.1 of v3.0
   recover    update the database from the folders after a crash
   rebuild    rebuild the database from the folders
   --version  print the version
