@@ -15,7 +15,7 @@ from robotdata.dataset.layout import CHUNKS_SIZE, contained
 OLD_DATA_PATH = "data/chunk-{episode_chunk:03d}/episode_{episode_index:06d}.parquet"
 OLD_VIDEO_PATH = "videos/chunk-{episode_chunk:03d}/{video_key}/episode_{episode_index:06d}.mp4"
 MAX_FILES = 2_000_000
-_NAME = re.compile(r"episode_(\d{1,9})\.(parquet|mp4)")
+_NAME = re.compile(r"episode_(\d{1,6})\.(parquet|mp4)")
 _FIELD = re.compile(r"\{(video_key|episode_chunk|episode_index)(?::0?([1-9])?d)?\}")
 
 
