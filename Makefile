@@ -76,7 +76,7 @@ interop: $(VENV)/.dev  ## open fresh datasets with the real LeRobot, and record 
 	$(BIN)/python bench/interop.py
 	@sh bench/interop_env.sh drivers > /dev/null || test $$? -eq 3
 	@sh bench/interop_env.sh pusht > /dev/null
-	$(BIN)/python -m pytest $(SPREAD) -rs tests/lerobot tests/gymnasium tests/export/test_depth_lerobot.py tests/dataset/test_convert_lerobot.py
+	$(BIN)/python -m pytest $(SPREAD) -rs tests/lerobot tests/gymnasium tests/export/test_depth_lerobot.py
 
 bench: $(VENV)/.dev  ## run every benchmark, print JSON
 	$(BIN)/python bench/all.py

@@ -12,9 +12,10 @@ import pytest
 from robotdata.dataset import DatasetFolder, verify_dataset
 from robotdata.dataset.convert.older import convert_to_older
 from robotdata.dataset.convert.run import convert_dataset
-from tests.dataset.conftest import Bench
+from tests.dataset.conftest import Bench, _recorded, six, staged
 from tests.support.old_dataset import LENGTHS, change_rows, write_old
 
+__all__ = ["_recorded", "six", "staged"]
 ROOT = Path(__file__).resolve().parents[2]
 
 
