@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -31,7 +30,6 @@ def test_a_folder_becomes_a_dataset_by_one_press(visit: Any, folders: Path) -> N
     line = page.locator("#unopened .line", has_text="older-cubes")
     button = line.get_by_role("button", name="Convert to v3.0")
     expect(button).to_be_visible()
-    shot(page, "before")
     button.focus()
     page.keyboard.press("Enter")
     link = line.get_by_role("link", name="older-cubes (v3.0)")
@@ -40,21 +38,7 @@ def test_a_folder_becomes_a_dataset_by_one_press(visit: Any, folders: Path) -> N
     torn = page.locator("#unopened .line", has_text="torn-cubes")
     torn.get_by_role("button", name="Convert to v3.0").click()
     expect(torn).to_contain_text("episode 1: it has no data file")
-    shot(page, "failed")
     torn.get_by_role("button", name="Convert without it").click()
     expect(torn.get_by_role("link", name="torn-cubes (v3.0)")).to_be_visible()
-    shot(page, "done")
     link.click()
     expect(page.get_by_role("heading", name="older-cubes (v3.0)")).to_be_visible()
-    shot(page, "dataset")
-
-
-def shot(page: Any, name: str) -> None:
-    if not os.environ.get("SHOTS"):
-        return
-    for width in (1440, 1024, 390):
-        for scheme in ("dark", "light"):
-            page.set_viewport_size({"width": width, "height": 900})
-            page.emulate_media(color_scheme=scheme)
-            page.screenshot(path=f"/tmp/shots/{name}-{width}-{scheme}.png", full_page=True)
-    page.set_viewport_size({"width": 1440, "height": 900})

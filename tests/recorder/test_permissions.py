@@ -16,9 +16,9 @@ from django.test import Client
 from django.utils import timezone
 
 from recorder.actor import COMMAND, NAME_LENGTH, WORKER, Actor, ActorKind
-from recorder.catalog import additions, datasets, datasets_on_disk, sending, takes
+from recorder.catalog import additions, conversions, datasets, datasets_on_disk, sending, takes
 from recorder.errors import Refused
-from recorder.jobs import encoding, operation_rows, operations, revising
+from recorder.jobs import converting, encoding, operation_rows, operations, revising
 from recorder.live import (
     camera_pairing,
     recording,
@@ -33,7 +33,7 @@ from recorder.live import (
 )
 from recorder.live.rig_messages import Hello
 from recorder.live.station_messages import Hello as StationHello
-from recorder.models import ApiToken, Change, Dataset, Episode, Operation, Rig, Session, Station, permissions
+from recorder.models import ApiToken, Change, Dataset, Episode, Operation, Rig, Session, Station, Unopened, permissions
 from recorder.models.permissions import Action
 from recorder.models.states import OperationState, OperationType
 from recorder.review import bulk_edit, revert, trash, verdicts
@@ -103,6 +103,15 @@ def failed_edit(world: World) -> Operation:
 
 def waiting_edit(world: World) -> Operation:
     return Operation.objects.create(dataset=world.cubes, type=OperationType.EDIT, state=OperationState.RUNNING)
+
+
+def conversion(_: World) -> Operation:
+    new = Dataset.objects.create(slug="old-v30", title="old (v3.0)")
+    return Operation.objects.create(dataset=new, type=OperationType.CONVERT, state=OperationState.RUNNING)
+
+
+def old_folder(_: World) -> Unopened:
+    return Unopened.objects.create(kind="dataset", name="old", remedy="convert")
 
 
 def begin_revert(world: World, actor: Actor) -> Operation:
@@ -213,6 +222,8 @@ CASES = {
     ),
     "retry_encoding": Case(lambda w, a, operation: encoding.retry_encoding(operation, a), failed_operation),
     "prepare_release": Case(lambda w, a, operation: encoding.prepare_release(operation, a)(), encoding_operation),
+    "prepare_removal": Case(lambda w, a, operation: converting.prepare_removal(operation, a)(), conversion),
+    "start_conversion": Case(lambda w, a, row: conversions.start_conversion(row=row, actor=a), old_folder),
     "restart_revising": Case(lambda w, a, edit: operation_rows.restart_revising(edit, a), failed_edit),
     "begin_revising": Case(lambda w, a, _: begin_revert(w, a)),
     "apply_changes": Case(lambda w, a, _: revising.apply_changes(dataset=w.cubes, actor=a)),

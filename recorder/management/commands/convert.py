@@ -13,15 +13,17 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from recorder.models.paths import WORK
 from recorder.text import sanitize_json
 from robotdata.dataset.convert.examine import OldDataset, examine
+from robotdata.dataset.convert.older import convert_to_older
 from robotdata.dataset.convert.run import convert_dataset, refusal
 from robotdata.dataset.errors import ConversionError, DatasetError
+from robotdata.dataset.reader import DatasetFolder
 
 
 class Command(BaseCommand):
     """The command; exit codes: 0 converted, 3 some episodes cannot be converted, 1 nothing can be converted."""
 
     help = (
-        "Make a dataset v3.0 of a LeRobotDataset v2.0 or v2.1. Videos are copied packet by packet, the original is "
+        "Make a dataset v3.0 of a LeRobotDataset v2.0 or v2.1, or v2.1 of v3.0. Packets are copied, the original is "
         "not changed. Exit 0: converted. 3: some episodes cannot be converted, and are listed. 1: nothing can be."
     )
     requires_system_checks = []
@@ -30,6 +32,7 @@ class Command(BaseCommand):
         """Add the two folders, `--dry-run` and `--leave-out`."""
         parser.add_argument("source", help="the name of a folder among the datasets, or a path")
         parser.add_argument("target", help="a new name among the datasets, or the path (with a /) of a new folder")
+        parser.add_argument("--to", choices=("3.0", "2.1"), default="3.0", help="2.1: write a dataset v3.0 as v2.1")
         parser.add_argument("--dry-run", action="store_true", help="examine it and say what would be done")
         parser.add_argument("--leave-out", action="store_true", help="leave out episodes that cannot be converted")
 
@@ -47,11 +50,20 @@ class Command(BaseCommand):
         if target.exists():
             raise CommandError(f"{target} exists already: choose another name.")
         try:
+            older = options["to"] == "2.1"
+            if options["dry_run"] and older:
+                opened = DatasetFolder.open(source)
+                self._say(f"{source}: {len(opened.episodes)} episodes would be written as v2.1. Nothing was written.")
+                return
             if options["dry_run"]:
                 self._report(examine(source), leave_out=options["leave_out"])
                 return
             work = target.resolve().parent / WORK
-            made = convert_dataset(source, target, work=work, leave_out=options["leave_out"], progress=self._progress)
+            if older:
+                made = convert_to_older(source, target, work=work, progress=self._progress)
+            else:
+                leave_out = options["leave_out"]
+                made = convert_dataset(source, target, work=work, leave_out=leave_out, progress=self._progress)
             with contextlib.suppress(OSError):  # other states are being built in it
                 work.rmdir()
         except (DatasetError, OSError) as error:
@@ -59,7 +71,7 @@ class Command(BaseCommand):
             raise CommandError(sanitize_json(str(error)), returncode=code) from error
         for note in made.notes:
             self._say(f"note: {note}")
-        self._say(f"{target}: {made.episodes} episodes, {made.frames} frames, v3.0. {source} is unchanged.")
+        self._say(f"{target}: {made.episodes} episodes, {made.frames} frames, v{options['to']}. {source} is unchanged.")
 
     def _report(self, old: OldDataset, *, leave_out: bool) -> None:
         for note in old.notes:

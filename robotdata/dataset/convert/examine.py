@@ -128,8 +128,9 @@ def _tasks(meta: OldMeta, notes: list[str]) -> tuple[list[str], dict[int, int]]:
     number_of = {number: position for position, number in enumerate(numbers)}
     if numbers != list(range(len(numbers))):
         notes.append(f"task numbers had gaps: {len(numbers)} tasks are now numbered from 0 without gaps")
-    for entry in meta.episodes.values():  # texts that only the table of episodes names
-        texts += [text for text in dict.fromkeys(entry.tasks) if text and text not in texts]
+    known = set(texts)
+    more = dict.fromkeys(text for entry in meta.episodes.values() for text in entry.tasks)
+    texts += [text for text in more if text and text not in known]  # which only the table of episodes names
     return texts, number_of
 
 
@@ -248,9 +249,11 @@ class _Look:
 
 def _note_numbers(old: OldDataset) -> None:
     """Note episodes that get another number because others are missing."""
-    if [episode.number for episode in old.episodes] != list(range(len(old.episodes))):
-        missing = sorted(set(range(old.episodes[-1].number)) - {episode.number for episode in old.episodes})
-        old.notes.append(f"{_episodes(missing)} is not there: the later ones have lower numbers now")
+    moved = [(place, each.number) for place, each in enumerate(old.episodes) if place != each.number]
+    if moved:
+        place, number = moved[0]
+        missing = old.episodes[-1].number + 1 - len(old.episodes)
+        old.notes.append(f"{missing} episode numbers are not there: episode {number} is now {place}, and so on")
 
 
 def _episodes(numbers: Sequence[int]) -> str:

@@ -15,7 +15,7 @@ from robotdata.dataset.layout import CHUNKS_SIZE, contained
 OLD_DATA_PATH = "data/chunk-{episode_chunk:03d}/episode_{episode_index:06d}.parquet"
 OLD_VIDEO_PATH = "videos/chunk-{episode_chunk:03d}/{video_key}/episode_{episode_index:06d}.mp4"
 MAX_FILES = 2_000_000
-_NAME = re.compile(r"episode_(\d{1,9})\.(parquet|mp4)")
+_NAME = re.compile(r"episode_(\d{1,6})\.(parquet|mp4)")
 _FIELD = re.compile(r"\{(video_key|episode_chunk|episode_index)(?::0?([1-9])?d)?\}")
 
 
@@ -44,7 +44,7 @@ def find_files(root: Path, info: Mapping[str, Any], cameras: Iterable[str]) -> O
     keys = list(cameras)
     found: dict[tuple[str, int], list[str]] = {}
     files = OldFiles(videos={key: {} for key in keys})
-    for relative in _walk(root):
+    for relative in walk_files(root):
         parts = relative.split("/")
         match = _NAME.fullmatch(parts[-1])
         key = "" if match is None or match[2] == "parquet" else next((k for k in keys if k in parts[:-1]), None)
@@ -65,8 +65,8 @@ def find_files(root: Path, info: Mapping[str, Any], cameras: Iterable[str]) -> O
     return files
 
 
-def _walk(root: Path) -> Iterator[str]:
-    """Yield the relative paths of all files, in order; hidden files and folders are left out."""
+def walk_files(root: Path) -> Iterator[str]:
+    """Yield the relative paths of all files, in order; hidden files and folders are left out. Raises NotADataset."""
     count = 0
     for folder, names, files in os.walk(root):
         names[:] = sorted(name for name in names if not name.startswith("."))

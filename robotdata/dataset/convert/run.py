@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,11 +10,10 @@ from typing import Any
 
 from robotdata.dataset.convert.examine import OldDataset, OldEpisode, examine, without
 from robotdata.dataset.convert.old_cameras import image_stats, usable_stats, video_stats
-from robotdata.dataset.convert.old_meta import EPISODES, EPISODES_STATS, OLD_TASKS
 from robotdata.dataset.convert.old_rows import OldRows
+from robotdata.dataset.convert.rest import copy_rest
 from robotdata.dataset.errors import CommitError, ConversionError, DatasetError
 from robotdata.dataset.features import camera_keys, video_keys
-from robotdata.dataset.layout import INFO, STATS, TASKS, contained
 from robotdata.dataset.lock import dataset_lock
 from robotdata.dataset.tasks import TaskPlan
 from robotdata.dataset.write.commit_progress import CommitProgress
@@ -27,14 +24,11 @@ from robotdata.dataset.write.misfits import MISFITS
 from robotdata.dataset.write.new_episode import NewEpisode
 from robotdata.dataset.write.splits import mapped_splits
 from robotdata.dataset.write.swap import NEXT, is_fresh, recover_dataset, swap_in, work_folder
-from robotdata.files.sync import sync_path
 from robotdata.video.errors import VideoError
 from robotdata.video.facts import get_video_info
 from robotdata.video.rates import exact_rate, plain_rate
 
 LOCK_WAIT_S = 60.0
-_OWN = {INFO, STATS, TASKS, EPISODES, OLD_TASKS, EPISODES_STATS}
-_NOT_COPIED = ("data/", "videos/", "video/", "images/", "meta/episodes/")
 _LISTED = 5
 Progress = Callable[[int, int], None]
 """Called with (steps done, all steps). It may raise to cancel; nothing is left then."""
@@ -85,7 +79,7 @@ def convert_dataset(
         commit = CommitProgress(video_keys(old.features), steps.written)
         with work_folder(target, work) as folder, commit.named():
             _compose(plan, folder / NEXT, old, about, commit)
-            _copy_rest(old, folder / NEXT)
+            copy_rest(old.meta.root, old.files.rest, folder / NEXT)
             if before_swap is not None:
                 before_swap()
             swap_in(target, folder, revisions, keep_revisions=1)
@@ -223,19 +217,3 @@ def _compose(plan: Plan, folder: Path, old: OldDataset, about: Mapping[str, Any]
         if isinstance(error, DatasetError) and not isinstance(error, CommitError):
             raise
         raise ConversionError(f"{old.meta.root} cannot be converted: {error}") from error
-
-
-def _copy_rest(old: OldDataset, target: Path) -> None:
-    """Copy the files that belong to no episode, such as README.md and meta/modality.json, durably."""
-    root = old.meta.root
-    for relative in old.files.rest:
-        path = target / relative
-        if relative in _OWN or relative.startswith(_NOT_COPIED) or path.exists():
-            continue
-        source = contained(root, relative)
-        if not source.is_file():
-            continue
-        path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, path)
-        os.chmod(path, 0o644)  # noqa: PTH101
-        sync_path(path)
