@@ -6,6 +6,7 @@ The videos are one small file a camera, referred to by all episodes: what is mea
 from __future__ import annotations
 
 import json
+import resource
 import shutil
 import statistics
 import sys
@@ -23,6 +24,7 @@ sys.path.insert(0, str(ROOT))
 from robotdata.dataset import DatasetFolder, DatasetSpec, NewEpisode, commit_episodes  # noqa: E402
 from robotdata.dataset.stats import ImageStats  # noqa: E402
 from robotdata.dataset.write.edit import delete_episodes, trim_episodes  # noqa: E402
+from robotdata.dataset.write.transfer import Where, copy_episodes, duplicate, merge  # noqa: E402
 from robotdata.video.codecs import EncodeSettings  # noqa: E402
 from robotdata.video.encode import encode_frames  # noqa: E402
 
@@ -66,6 +68,12 @@ def measure(home: Path) -> dict[str, Any]:
     added = [_timed(lambda n=n: commit_episodes(root, spec, [new(EPISODES + n)], **places)) for n in range(3)]
     deleted = _timed(lambda: delete_episodes(root, [EPISODES // 2], **places))
     trimmed = _timed(lambda: trim_episodes(root, {EPISODES // 2: (4, 12)}, **places))
+    where = {name: Where(home / "data/.work", home / "data/.old-of" / name) for name in ("part", "twice", "both")}
+    part, twice, both = (root.with_name(name) for name in where)
+    copied = _timed(lambda: copy_episodes(root, range(0, EPISODES, 50), part, where["part"]))
+    appended = _timed(lambda: copy_episodes(part, [0], root, Where(places["work"], places["revisions"])))
+    duplicated = _timed(lambda: duplicate(root, twice, where["twice"]))
+    merged = _timed(lambda: merge([root, twice], both, where["both"]))
     return {
         "episodes": EPISODES,
         "open_ms": round(1000 * statistics.median(opened), 1),
@@ -75,6 +83,11 @@ def measure(home: Path) -> dict[str, Any]:
         "commit_one_more_s": round(statistics.median(added), 2),
         "delete_one_s": round(deleted, 2),
         "trim_one_s": round(trimmed, 2),
+        "copy_each_50th_s": round(copied, 2),
+        "copy_one_into_it_s": round(appended, 2),
+        "duplicate_s": round(duplicated, 2),
+        "merge_with_duplicate_s": round(merged, 2),
+        "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000),
     }
 
 

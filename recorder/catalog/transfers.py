@@ -58,19 +58,20 @@ def start_copy(
 
     Raise Refused if one is not in the dataset, if they do not fit, or while another operation runs on either dataset.
     """
-    _check_committed(dataset, episodes)
+    _require(actor, dataset, to)
     preview = preview_of_copy(dataset=dataset, episodes=episodes, to=to, maps=maps)
     _refuse_differing(preview)
     if move and len(episodes) >= dataset.episodes.committed().count():
         message = f"All episodes of {dataset.title} would be moved: copy them, or give the dataset another name."
         raise Refused("all", message)
-    into = _into(to, [str(episode.pk) for episode in episodes], actor)
+    into = _into(to, [str(episode.pk) for episode in episodes])
     type_ = OperationType.MOVE if move else OperationType.COPY
     return _begin(type_, dataset, actor, [into], count=len(episodes), names=maps.as_json())
 
 
 def start_split(*, dataset: Dataset, parts: Sequence[tuple[str, list[str]]], actor: Actor) -> Operation:
     """Start a split into new datasets; each part is a title with the UUIDs of its episodes."""
+    _require(actor, dataset, Destination())
     _check_parts(parts)
     into: list[dict[str, Any]] = []
     for title, ids in parts:
@@ -83,8 +84,9 @@ def start_split(*, dataset: Dataset, parts: Sequence[tuple[str, list[str]]], act
 
 def start_merge(*, dataset: Dataset, others: Sequence[Dataset], title: str, maps: Maps, actor: Actor) -> Operation:
     """Start a merge of `dataset` and `others` into a new dataset. Raise Refused if they do not fit."""
+    _require(actor, dataset, Destination())
     _refuse_differing(preview_of_merge(dataset=dataset, others=others, maps=maps))
-    into = _into(Destination(title=title), None, actor)
+    into = _into(Destination(title=title), None)
     count = sum(each.total_episodes for each in (dataset, *others))
     slugs = [other.slug for other in others]
     return _begin(OperationType.MERGE, dataset, actor, [into], count=count, others=slugs, names=maps.as_json())
@@ -92,7 +94,8 @@ def start_merge(*, dataset: Dataset, others: Sequence[Dataset], title: str, maps
 
 def start_duplicate(*, dataset: Dataset, title: str, actor: Actor) -> Operation:
     """Start a duplicate of the dataset under another title."""
-    into = _into(Destination(title=title), None, actor)
+    _require(actor, dataset, Destination())
+    into = _into(Destination(title=title), None)
     return _begin(OperationType.DUPLICATE, dataset, actor, [into], count=dataset.total_episodes)
 
 
@@ -149,18 +152,23 @@ def numbers_of(dataset: Dataset, opened: DatasetFolder, ids: Sequence[str]) -> l
 
 
 def _begin(type_: OperationType, dataset: Dataset, actor: Actor, into: list[dict[str, Any]], **more: Any) -> Operation:
-    require(actor, Action.REVISE, dataset)
-    if any(part["new"] for part in into):
-        require(actor, Action.CREATE_DATASET)
     return begin_revising(type=type_, dataset=dataset, actor=actor, arguments={"into": into, **more})
 
 
-def _into(to: Destination, ids: list[str] | None, actor: Actor) -> dict[str, Any]:
+def _require(actor: Actor, dataset: Dataset, to: Destination) -> None:
+    """Raise Refused unless the actor may bring episodes of `dataset` there."""
+    require(actor, Action.REVISE, dataset)
+    if to.dataset is None:
+        require(actor, Action.CREATE_DATASET)
+    else:
+        require(actor, Action.REVISE, to.dataset)
+
+
+def _into(to: Destination, ids: list[str] | None) -> dict[str, Any]:
     """Return one destination as an operation's arguments hold it."""
     if to.dataset is None:
         title, slug = free_slug(to.title)
         return {"slug": slug, "title": title, "new": True, "episodes": ids}
-    require(actor, Action.REVISE, to.dataset)
     if problem := revision_problem(to.dataset.path):
         raise Refused("place", f"{to.dataset.title} cannot be changed: {problem}.")
     if Operation.objects.filter(dataset=to.dataset, state=OperationState.RUNNING).exists():

@@ -129,10 +129,12 @@ def _write_rows(operation: Operation) -> None:
 def _row_of(source: Dataset, part: dict[str, Any]) -> Dataset:
     """Return the row of a dataset that got episodes; a new one is encoded like the dataset that they come from."""
     row = Dataset.objects.filter(slug=part["slug"]).first()
-    if row is not None:
+    if row is None:
+        row = adopt_folder(actor=WORKER, slug=part["slug"])
+    else:
         refresh_dataset(dataset=row)
+    if not part["new"]:
         return row
-    row = adopt_folder(actor=WORKER, slug=part["slug"])
     row.title, row.encoding, row.thresholds = part["title"], source.encoding, source.thresholds
     row.save(update_fields=["title", "encoding", "thresholds"])
     save_settings(row)

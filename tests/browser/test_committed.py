@@ -3,42 +3,18 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from robotdata.dataset import DatasetFolder, verify_dataset
-from robotdata.video import open_video
-from robotdata.video.barcode import read
+from robotdata.dataset import DatasetFolder
 from tests.support.browser import pictures, quiet
+from tests.support.committing import commit, shown
 from tests.support.desk_data import call, fill, until, until_drawn
 
 pytestmark = pytest.mark.browser
 TICKS = 8
-
-
-def shown(root: Path) -> list[tuple[int, list[int]]]:
-    """For each episode of the folder its number in the pictures, and their ticks."""
-    assert verify_dataset(root, deep=True).problems == []
-    dataset, found = DatasetFolder.open(root), []
-    for episode in dataset.episodes:
-        span = episode.videos[dataset.video_keys[0]]
-        with open_video(span.path) as video:
-            codes = [read(video.frame(span.first_frame + n)) for n in range(span.frames)]
-        found.append((codes[0].episode, [code.tick for code in codes]))
-    return found
-
-
-def commit(page: Page, slug: str, ids: list[str]) -> None:
-    call(page, "POST", "/api/episodes/verdict", {"episodes": ids, "verdict": "keep"})
-    operation = call(page, "POST", f"/api/datasets/{slug}/encode", {})["id"]
-    until_done(page, operation)
-
-
-def until_done(page: Page, operation: str) -> None:
-    until(lambda: call(page, "GET", f"/api/operations/{operation}")["state"], "done", within_s=90)
 
 
 def until_revision(page: Page, slug: str, revision: int) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.test_committed import commit, shown
 from tests.support.browser import quiet
+from tests.support.committing import commit, shown
 from tests.support.desk_data import call, fill, until
 
 pytestmark = pytest.mark.browser

@@ -16,7 +16,16 @@ from django.test import Client
 from django.utils import timezone
 
 from recorder.actor import COMMAND, NAME_LENGTH, WORKER, Actor, ActorKind
-from recorder.catalog import additions, conversions, datasets, datasets_on_disk, sending, takes
+from recorder.catalog import (
+    additions,
+    conversions,
+    datasets,
+    datasets_on_disk,
+    sending,
+    takes,
+    transfer_undo,
+    transfers,
+)
 from recorder.errors import Refused
 from recorder.jobs import converting, encoding, operation_rows, operations, revising
 from recorder.live import (
@@ -38,6 +47,7 @@ from recorder.models.permissions import Action
 from recorder.models.states import OperationState, OperationType
 from recorder.review import bulk_edit, revert, trash, verdicts
 from recorder.review import change_many as many
+from recorder.worker import run
 from tests.recorder.conftest import FRONT, H264, work, write_take
 from tests.support.acting import acting
 
@@ -155,6 +165,43 @@ def begun_upload(_: World) -> str:
     return additions.begin_upload(name="x.zip", size=9, actor=OLGA).id
 
 
+def encoded(world: World, slug: str = "cups") -> Dataset:
+    """A dataset with an episode."""
+    row = Dataset.objects.create(slug=slug, title=slug.capitalize(), encoding=H264)
+    episode = world.make_episode(2, dataset=slug)
+    work(encoding.start_encoding(dataset=row, actor=OLGA, episodes=[episode]))
+    row.refresh_from_db()
+    return row
+
+
+def two_encoded(world: World) -> list[Dataset]:
+    return [encoded(world, "cups"), encoded(world, "pots")]
+
+
+def duplicated(world: World) -> Operation:
+    operation = transfers.start_duplicate(dataset=encoded(world), title="Again", actor=OLGA)
+    run.run_operation(operation.pk)
+    operation.refresh_from_db()
+    return operation
+
+
+def start_copy(cups: Dataset, actor: Actor) -> Operation:
+    new = transfers.Destination(title="New")
+    maps = transfers.Maps()
+    return transfers.start_copy(
+        dataset=cups, episodes=list(cups.episodes.all()), to=new, move=False, maps=maps, actor=actor
+    )
+
+
+def start_split(cups: Dataset, actor: Actor) -> Operation:
+    return transfers.start_split(dataset=cups, parts=transfers.parts_by_task(cups), actor=actor)
+
+
+def start_merge(both: list[Dataset], actor: Actor) -> Operation:
+    maps = transfers.Maps()
+    return transfers.start_merge(dataset=both[0], others=both[1:], title="Both", maps=maps, actor=actor)
+
+
 def hello(_: World) -> Hello:
     card = {"name": "arm-2", "robot_type": "arm", "host": "here", "pid": 1, "fps": 30, "features": {}, "cameras": []}
     return Hello.model_validate({"type": "hello", "protocol": rigs.VERSION, "rig": card})
@@ -228,6 +275,13 @@ CASES = {
     "begin_revising": Case(lambda w, a, _: begin_revert(w, a)),
     "apply_changes": Case(lambda w, a, _: revising.apply_changes(dataset=w.cubes, actor=a)),
     "start_revert": Case(lambda w, a, _: revising.start_revert(dataset=w.cubes, revision=1, actor=a)),
+    "start_copy": Case(lambda w, a, cups: start_copy(cups, a), encoded),
+    "start_split": Case(lambda w, a, cups: start_split(cups, a), encoded),
+    "start_merge": Case(lambda w, a, both: start_merge(both, a), two_encoded),
+    "start_duplicate": Case(
+        lambda w, a, cups: transfers.start_duplicate(dataset=cups, title="Again", actor=a), encoded
+    ),
+    "undo_transfer": Case(lambda w, a, done: transfer_undo.undo_transfer(operation=done, actor=a), duplicated),
     "create_dataset": Case(lambda w, a, _: datasets.create_dataset(title="Cups", actor=a)),
     "change_dataset": Case(lambda w, a, _: datasets.change_dataset(dataset=w.cubes, goal=9, actor=a)),
     "look_into": Case(lambda w, a, _: additions.look_into(path="here", actor=a), ends="invalid"),

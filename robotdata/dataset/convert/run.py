@@ -195,7 +195,7 @@ def _plan(old: OldDataset, stats: list[dict[str, Any]]) -> Plan:
     splits, notes = mapped_splits(old.meta.info.get("splits"), total, [each.number for each in old.episodes], 0)
     old.notes += notes
     fps = plain_rate(exact_rate(old.meta.fps))
-    return Plan(None, old.features, fps, [], parts, tasks, {}, edited=False, imported=True, splits=splits)
+    return Plan(None, old.features, fps, [], parts, [], tasks, {}, edited=False, imported=True, splits=splits)
 
 
 def _compose(plan: Plan, folder: Path, old: OldDataset, about: Mapping[str, Any], commit: CommitProgress) -> None:
